@@ -1,0 +1,66 @@
+"""Units of the machine and the exact way between decimal text and integers.
+
+Money is an integer count of micro-USD. A price has ``price_decimals`` and a size has
+``size_decimals`` of its market, whose sum is 6, so that price x size is micro-USD exactly.
+"""
+
+import re
+
+MICRO = 1_000_000
+MONEY_DECIMALS = 6
+RATE_ONE = 10**9
+FUNDING_ONE = 10**12
+
+MAX_PRICE = 2**30 - 1
+"""The deepest price a ladder of five 64-way steps can hold."""
+MAX_NOTIONAL = 10**16
+"""10 billion USD: keeps notional x tier factor below 2^62."""
+MAX_MONEY = 10**17
+MAX_SIZE = 10**15
+MAX_TIME_MS = 2**46
+
+_DECIMAL = re.compile(r"-?(\d+)(\.\d*)?([eE][+-]?\d{1,3})?|-?\.\d+([eE][+-]?\d{1,3})?")
+
+
+class UnitError(ValueError):
+    """A number that cannot be represented; the message says what would be right."""
+
+
+def to_units(text: str, decimals: int, limit: int = 2**62) -> int:
+    """``"1.25"`` with 2 decimals is 125. Exact: digits beyond ``decimals`` must be zero.
+
+    Raises UnitError for text that is not a finite decimal number, for more decimals than
+    allowed, and for magnitudes above ``limit``.
+    """
+    if not isinstance(text, str) or len(text) > 64 or not _DECIMAL.fullmatch(text.strip()):
+        raise UnitError(f"{text!r} is not a decimal number")
+    mantissa, _, exponent_text = text.strip().lower().partition("e")
+    sign = -1 if mantissa.startswith("-") else 1
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    exponent = int(exponent_text or "0") + decimals - len(fraction)
+    digits = int((whole + fraction) or "0")
+    if exponent > 40 and digits:
+        raise UnitError(f"{text} is too large; the limit is {from_units(limit, decimals)}")
+    if exponent >= 0:
+        units = digits * 10**exponent
+    else:
+        units, remainder = divmod(digits, 10**-exponent)
+        if remainder:
+            raise UnitError(f"{text} has more than {decimals} decimals")
+    if units > limit:
+        raise UnitError(f"{text} is too large; the limit is {from_units(limit, decimals)}")
+    return sign * units
+
+
+def from_units(units: int, decimals: int) -> str:
+    """The shortest exact decimal text: 1250 with 3 decimals is ``"1.25"``."""
+    sign = "-" if units < 0 else ""
+    whole, fraction = divmod(abs(int(units)), 10**decimals)
+    if not fraction:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{fraction:0{decimals}d}".rstrip("0")
+
+
+def money_text(micro: int) -> str:
+    """Micro-USD as decimal text."""
+    return from_units(micro, MONEY_DECIMALS)

@@ -1,0 +1,89 @@
+"""The compiled half of ``rows``: intrinsics that turn (base address, index) into a row pointer."""
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_I64 = ir.IntType(64)
+
+
+def _load(builder: Any, base: Any, offset: int) -> Any:
+    address = builder.add(base, ir.Constant(_I64, offset))
+    return builder.load(builder.inttoptr(address, _I64.as_pointer()))
+
+
+def control_accessor(dtype: np.dtype[Any]) -> Any:
+    record = numba.from_dtype(dtype)
+
+    @intrinsic
+    def control(typing_context: Any, s: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(record))
+
+        return record(types.int64), generate
+
+    return control
+
+
+def table_accessors(
+    name: str, dtype: np.dtype[Any], control: np.dtype[Any]
+) -> tuple[Any, Any]:
+    record = numba.from_dtype(dtype)
+    assert control.fields is not None
+    offset = control.fields[f"{name}_offset"][1]
+    capacity = control.fields[f"{name}_capacity"][1]
+
+    def address_of(builder: Any, base: Any, index: Any) -> Any:
+        start = builder.add(base, _load(builder, base, offset))
+        return builder.add(start, builder.mul(index, ir.Constant(_I64, dtype.itemsize)))
+
+    @intrinsic
+    def row_at(typing_context: Any, s: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            position = context.cast(builder, arguments[1], signature.args[1], types.int64)
+            limit = _load(builder, arguments[0], capacity)
+            outside = builder.icmp_unsigned(">=", position, limit)
+            with builder.if_then(outside, likely=False):
+                context.call_conv.return_user_exc(builder, IndexError, (name,))
+            pointer = address_of(builder, arguments[0], position)
+            return builder.inttoptr(pointer, context.get_value_type(record))
+
+        return record(types.int64, index), generate
+
+    @intrinsic
+    def prefetch_row(typing_context: Any, s: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            position = context.cast(builder, arguments[1], signature.args[1], types.int64)
+            pointer = builder.inttoptr(
+                address_of(builder, arguments[0], position), ir.IntType(8).as_pointer()
+            )
+            i32 = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32])
+            function = builder.module.declare_intrinsic("llvm.prefetch.p0", (), kind)
+            write, keep, data = ir.Constant(i32, 1), ir.Constant(i32, 3), ir.Constant(i32, 1)
+            builder.call(function, [pointer, write, keep, data])
+            return context.get_dummy_value()
+
+        return types.void(types.int64, index), generate
+
+    return row_at, prefetch_row
+
+
+def batch_accessor(dtype: np.dtype[Any]) -> Any:
+    record = numba.from_dtype(dtype)
+
+    @intrinsic
+    def batch_at(typing_context: Any, batch: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            position = context.cast(builder, arguments[1], signature.args[1], types.int64)
+            offset = builder.mul(position, ir.Constant(_I64, dtype.itemsize))
+            pointer = builder.add(arguments[0], offset)
+            return builder.inttoptr(pointer, context.get_value_type(record))
+
+        return record(types.int64, index), generate
+
+    return batch_at

@@ -1,0 +1,214 @@
+"""Everything the machine remembers, on one page.
+
+Units: money is micro-USD (1e-6); a price and a size are integers of the market's own decimals,
+chosen so that ``price x size`` is micro-USD; rates are 1e-9 (``RATE_ONE``), funding rates and
+premiums 1e-12 (``FUNDING_ONE``); times are ms since 1970. ``-1`` means "no row". No row has
+padding, so hashing the bytes hashes the state.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from seawall.engine.compile import inline
+from seawall.engine.rows import (
+    make_batch_accessor,
+    make_control_accessor,
+    make_row_accessors,
+)
+
+TABLE_NAMES = (
+    "rules",
+    "fee_tiers",
+    "schedules",
+    "tiers",
+    "markets",
+    "accounts",
+    "account_histories",
+    "positions",
+    "position_histories",
+    "orders",
+    "levels",
+    "nodes",
+    "client_ids",
+    "candidates",
+)
+
+
+def _dtype(wide: str, narrow: str = "") -> np.dtype[Any]:
+    """Fields of 8 bytes, then fields of 4 bytes, padded to a multiple of 8 by a named spare."""
+    fields = [(name, "<i8") for name in wide.split()]
+    small = [(name, "<i4") for name in narrow.split()]
+    if len(small) % 2:
+        small.append(("spare", "<i4"))
+    return np.dtype(fields + small, align=True)
+
+
+control_dtype = _dtype(
+    "layout_version "
+    + " ".join(f"{name}_offset {name}_capacity" for name in TABLE_NAMES)
+    + """ state_bytes sequence clock_ms
+    accounts_used positions_used orders_used levels_used nodes_used markets_used
+    orders_free levels_free nodes_free orders_live levels_live nodes_live
+    placed_orders
+    first_dirty_account first_scheduled_account candidates_used
+    next_sample_ms next_settlement_ms current_day
+    outbox outbox_capacity outbox_used
+    parent_account parent_order parent_outcome
+    money_outside venue_volume venue_maker_volume
+    """,
+)
+"""``money_outside``: deposits minus withdrawals. ``outbox``: address of the caller's event batch,
+zero outside ``apply``. ``parent_*``: the last parent order, for the children that follow it."""
+
+rules_dtype = _dtype(
+    """transfer_floor_rate minimum_order_value price_band_rate price_band_reference
+    maximum_significant_figures closing_below_minimum_allowed
+    open_orders_base open_orders_volume_step open_orders_maximum
+    market_value_cap_1 market_value_cap_2 market_value_cap_3 market_value_cap_4
+    market_value_leverage_1 market_value_leverage_2 market_value_leverage_3 limit_value_factor
+    default_leverage reserve_fee
+    schedule_minimum_delay_ms schedule_daily_maximum schedule_minimum_volume
+    funding_interest funding_clamp funding_cap funding_intervals_per_period
+    funding_sample_ms funding_settlement_ms premium_method
+    mark_method premium_decay_ms mid_decay_ms
+    liquidation_stage_1 liquidation_stage_2 liquidation_stage_3 liquidation_stage_4
+    liquidation_partial_above liquidation_portion_rate liquidation_cooldown_ms
+    liquidation_price_limit book_first_below_backstop
+    backstop_numerator backstop_denominator
+    liquidations_per_command fills_per_command
+    deleveraging_price
+    fee_tier_count fee_history_days maker_share_1 maker_share_2 maker_share_3
+    maker_rebate_1 maker_rebate_2 maker_rebate_3"""
+)
+
+fee_tier_dtype = _dtype("volume_above taker_rate maker_rate")
+
+schedule_dtype = _dtype("maximum_leverage", "first_tier tier_count")
+tier_dtype = _dtype(
+    "lower_bound maximum_leverage maintenance_numerator maintenance_denominator deduction_numerator"
+)
+"""Maintenance margin in a tier: (notional x numerator - deduction) / denominator, truncated."""
+
+market_dtype = _dtype(
+    """oracle_price mark_price previous_mark_price last_trade_price outside_price
+    bid_price ask_price
+    price_unit open_interest open_interest_cap impact_notional
+    premium_numerator premium_denominator mid_numerator mid_denominator mark_updated_ms
+    premium_sum premium_samples funding_rate last_premium
+    maker_volume_today taker_volume_today settlement_price""",
+    "bid_root bid_level ask_root ask_level stop_below_root stop_above_root "
+    "watch_long_root watch_short_root "
+    "price_decimals size_decimals schedule status margin_kind resting_orders",
+)
+"""``price_unit``: 10 to the price decimals. ``bid_level``/``ask_level``: the best level or -1."""
+
+account_dtype = _dtype(
+    "cash taker_rate maker_rate day_taker_volume day_maker_volume",
+    "first_position open_orders parent next_dirty is_dirty is_system",
+)
+"""64 bytes: one cache line. ``cash`` is the cross raw balance: it goes negative for longs."""
+
+HISTORY_DAYS = 14
+account_history_dtype = np.dtype(
+    [
+        ("scheduled_cancel_ms", "<i8"),
+        ("scheduled_cancels_today", "<i8"),
+        ("staking_discount_rate", "<i8"),
+        ("referral_discount_rate", "<i8"),
+        ("total_volume", "<i8"),
+        ("cooldown_until_ms", "<i8"),
+        ("next_scheduled", "<i8"),
+        ("history_days", "<i8"),
+        ("taker_days", "<i8", (HISTORY_DAYS,)),
+        ("maker_days", "<i8", (HISTORY_DAYS,)),
+    ],
+    align=True,
+)
+
+position_dtype = _dtype(
+    "signed_size entry_notional isolated_cash buy_hold sell_hold",
+    "account market next_of_account first_order leverage mode",
+)
+"""64 bytes. A row exists for each (account, market) ever touched; flat when the size is zero.
+``entry_notional`` carries the sign of the size. Holds: initial margin of resting orders by side."""
+
+position_history_dtype = _dtype(
+    "funding_all_time funding_since_open funding_since_change cooldown_until_ms watch_key",
+    "watch_level watch_next watch_previous schedule reduce_only_orders attached_orders",
+)
+
+order_dtype = _dtype(
+    """order_id price remaining_size hold client_id_high client_id_low
+    original_size trigger_price placed_ms filled_size""",
+    "next previous level position account market side flags time_in_force state "
+    "next_of_position previous_of_position next_client_id parent sibling first_child",
+)
+
+level_dtype = _dtype("price total_size", "first last count next_free")
+
+NODE_WIDTH = 64
+node_dtype = np.dtype(
+    [("bitmap", "<i8"), ("next_free", "<i4"), ("spare", "<i4"), ("children", "<i4", (NODE_WIDTH,))],
+    align=True,
+)
+
+client_id_dtype = _dtype("", "first_order unused")
+candidate_dtype = _dtype("severity", "account position")
+
+command_dtype = _dtype(
+    "time_ms price order_size trigger_price order_id client_id_high client_id_low money",
+    "kind account market side flags time_in_force leverage mode other_account "
+    "status",
+)
+"""One command. ``money``: an amount in micro-USD, or the entry notional of an adopted position."""
+
+event_dtype = _dtype(
+    "sequence order_id price order_size money closed_profit position_size",
+    "kind reason account market counterparty flags",
+)
+"""One event. What each field means for each kind: ``domain/events.py``."""
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "rules": rules_dtype,
+    "fee_tiers": fee_tier_dtype,
+    "schedules": schedule_dtype,
+    "tiers": tier_dtype,
+    "markets": market_dtype,
+    "accounts": account_dtype,
+    "account_histories": account_history_dtype,
+    "positions": position_dtype,
+    "position_histories": position_history_dtype,
+    "orders": order_dtype,
+    "levels": level_dtype,
+    "nodes": node_dtype,
+    "client_ids": client_id_dtype,
+    "candidates": candidate_dtype,
+}
+
+control = make_control_accessor(control_dtype)
+order_at, prefetch_order = make_row_accessors("orders", order_dtype, control_dtype)
+level_at, _ = make_row_accessors("levels", level_dtype, control_dtype)
+node_at, _ = make_row_accessors("nodes", node_dtype, control_dtype)
+market_at, _ = make_row_accessors("markets", market_dtype, control_dtype)
+account_at, prefetch_account = make_row_accessors("accounts", account_dtype, control_dtype)
+account_history_at, _ = make_row_accessors(
+    "account_histories", account_history_dtype, control_dtype
+)
+position_at, prefetch_position = make_row_accessors("positions", position_dtype, control_dtype)
+position_history_at, _ = make_row_accessors(
+    "position_histories", position_history_dtype, control_dtype
+)
+fee_tier_at, _ = make_row_accessors("fee_tiers", fee_tier_dtype, control_dtype)
+schedule_at, _ = make_row_accessors("schedules", schedule_dtype, control_dtype)
+tier_at, _ = make_row_accessors("tiers", tier_dtype, control_dtype)
+client_id_at, _ = make_row_accessors("client_ids", client_id_dtype, control_dtype)
+candidate_at, _ = make_row_accessors("candidates", candidate_dtype, control_dtype)
+_rules_at, _ = make_row_accessors("rules", rules_dtype, control_dtype)
+command_at = make_batch_accessor(command_dtype)
+
+
+@inline
+def rules(s):  # type: ignore[no-untyped-def]
+    """The one row of policy numbers."""
+    return _rules_at(s, 0)
