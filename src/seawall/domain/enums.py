@@ -55,6 +55,8 @@ class OrderState(IntEnum):
     RESTING = 1
     WAITING_FOR_TRIGGER = 2
     WAITING_FOR_FILL = 3
+    FIRING = 4
+    """Its trigger has fired; it is being matched and is on no ladder."""
 
 
 class MarketStatus(IntEnum):

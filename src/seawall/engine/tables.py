@@ -32,6 +32,7 @@ TABLE_NAMES = (
     "nodes",
     "client_ids",
     "candidates",
+    "rankings",
 )
 
 
@@ -48,14 +49,14 @@ control_dtype = _dtype(
     "layout_version "
     + " ".join(f"{name}_offset {name}_capacity" for name in TABLE_NAMES)
     + """ state_bytes sequence clock_ms
-    accounts_used positions_used orders_used levels_used nodes_used markets_used
+    accounts_used positions_used orders_used levels_used nodes_used markets_used schedules_used
     orders_free levels_free nodes_free orders_live levels_live nodes_live
     placed_orders
     first_dirty_account first_scheduled_account candidates_used
     next_sample_ms next_settlement_ms current_day
-    outbox outbox_capacity outbox_used
+    outbox outbox_capacity outbox_used visits_left
     parent_account parent_order parent_outcome
-    money_outside venue_volume venue_maker_volume
+    money_outside
     """,
 )
 """``money_outside``: deposits minus withdrawals. ``outbox``: address of the caller's event batch,
@@ -92,14 +93,10 @@ tier_dtype = _dtype(
 
 market_dtype = _dtype(
     """oracle_price mark_price previous_mark_price last_trade_price outside_price
-    bid_price ask_price
     price_unit open_interest open_interest_cap impact_notional
     premium_numerator premium_denominator mid_numerator mid_denominator mark_updated_ms
-    premium_sum premium_samples funding_rate last_premium
-    maker_volume_today taker_volume_today settlement_price""",
-    "bid_root bid_level ask_root ask_level stop_below_root stop_above_root "
-    "watch_long_root watch_short_root "
-    "price_decimals size_decimals schedule status margin_kind resting_orders",
+    premium_sum premium_samples funding_rate last_premium""",
+    "bid_level ask_level price_decimals size_decimals schedule status margin_kind",
 )
 """``price_unit``: 10 to the price decimals. ``bid_level``/``ask_level``: the best level or -1."""
 
@@ -134,15 +131,15 @@ position_dtype = _dtype(
 ``entry_notional`` carries the sign of the size. Holds: initial margin of resting orders by side."""
 
 position_history_dtype = _dtype(
-    "funding_all_time funding_since_open funding_since_change cooldown_until_ms watch_key",
+    "funding_all_time funding_since_open funding_since_change attempted_sequence watch_key",
     "watch_level watch_next watch_previous schedule reduce_only_orders attached_orders",
 )
 
 order_dtype = _dtype(
     """order_id price remaining_size hold client_id_high client_id_low
-    original_size trigger_price placed_ms filled_size""",
+    original_size trigger_price placed_ms""",
     "next previous level position account market side flags time_in_force state "
-    "next_of_position previous_of_position next_client_id parent sibling first_child",
+    "next_of_position previous_of_position next_client_id parent next_child first_child",
 )
 
 level_dtype = _dtype("price total_size", "first last count next_free")
@@ -184,6 +181,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "nodes": node_dtype,
     "client_ids": client_id_dtype,
     "candidates": candidate_dtype,
+    "rankings": candidate_dtype,
 }
 
 control = make_control_accessor(control_dtype)
@@ -204,6 +202,7 @@ schedule_at, _ = make_row_accessors("schedules", schedule_dtype, control_dtype)
 tier_at, _ = make_row_accessors("tiers", tier_dtype, control_dtype)
 client_id_at, _ = make_row_accessors("client_ids", client_id_dtype, control_dtype)
 candidate_at, _ = make_row_accessors("candidates", candidate_dtype, control_dtype)
+ranking_at, _ = make_row_accessors("rankings", candidate_dtype, control_dtype)
 _rules_at, _ = make_row_accessors("rules", rules_dtype, control_dtype)
 command_at = make_batch_accessor(command_dtype)
 

@@ -1,0 +1,112 @@
+"""The compiled half of ``formulas/fixed_point``: bit scans and products wider than 64 bits."""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from seawall.engine.compile import inline, kernel
+
+_I64 = ir.IntType(64)
+_I128 = ir.IntType(128)
+_ONE = np.uint64(1)
+_TOP = np.uint64(63)
+_ZERO = np.uint64(0)
+
+
+def _bit_scan(name: str, from_top: bool) -> Any:
+    def scan(typing_context: Any, bits: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.FunctionType(_I64, [_I64, ir.IntType(1)])
+            function = builder.module.declare_intrinsic(name, (_I64,), kind)
+            found = builder.call(function, [arguments[0], ir.Constant(ir.IntType(1), 0)])
+            return builder.sub(ir.Constant(_I64, 63), found) if from_top else found
+
+        return types.int64(types.int64), generate
+
+    return intrinsic(scan)
+
+
+lowest_bit = _bit_scan("llvm.cttz", from_top=False)
+highest_bit = _bit_scan("llvm.ctlz", from_top=True)
+
+
+@intrinsic
+def product_fits(typing_context: Any, a: Any, b: Any) -> Any:
+    """Whether the signed product of two int64 fits into an int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pair = builder.smul_with_overflow(arguments[0], arguments[1])
+        return builder.not_(builder.extract_value(pair, 1))
+
+    return types.boolean(types.int64, types.int64), generate
+
+
+@intrinsic
+def _product_high(typing_context: Any, a: Any, b: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = builder.mul(builder.zext(arguments[0], _I128), builder.zext(arguments[1], _I128))
+        return builder.trunc(builder.lshr(wide, ir.Constant(_I128, 64)), _I64)
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@kernel
+def wide_divide(a, b, c):  # type: ignore[no-untyped-def]
+    """(quotient, remainder) of a*b/c for non-negative a, b and positive c.
+
+    The quotient saturates at 2^62. Long division by shift and subtract: an LLVM division of
+    128 bits calls a routine that is not linked.
+    """
+    left, right, divisor = np.uint64(a), np.uint64(b), np.uint64(c)
+    high = _product_high(left, right)
+    low = left * right
+    if high >= divisor:
+        return np.int64(1) << 62, np.int64(0)
+    quotient = _ZERO
+    for _ in range(64):
+        high = (high << _ONE) | (low >> _TOP)
+        low = low << _ONE
+        quotient = quotient << _ONE
+        if high >= divisor:
+            high -= divisor
+            quotient |= _ONE
+    if quotient >= np.uint64(1 << 62):
+        return np.int64(1) << 62, np.int64(0)
+    return np.int64(quotient), np.int64(high)
+
+
+@inline
+def bit_is_set(bits, index):  # type: ignore[no-untyped-def]
+    return (np.uint64(bits) >> np.uint64(index)) & _ONE != _ZERO
+
+
+@inline
+def with_bit(bits, index):  # type: ignore[no-untyped-def]
+    return np.int64(np.uint64(bits) | (_ONE << np.uint64(index)))
+
+
+@inline
+def without_bit(bits, index):  # type: ignore[no-untyped-def]
+    return np.int64(np.uint64(bits) & ~(_ONE << np.uint64(index)))
+
+
+@inline
+def bits_below(bits, index):  # type: ignore[no-untyped-def]
+    return np.int64(np.uint64(bits) & ((_ONE << np.uint64(index)) - _ONE))
+
+
+@inline
+def bits_above(bits, index):  # type: ignore[no-untyped-def]
+    return np.int64(np.uint64(bits) & ~((np.uint64(2) << np.uint64(index)) - _ONE))
+
+
+@inline
+def mixed_hash(a, b, c):  # type: ignore[no-untyped-def]
+    """A non-negative spread of three integers."""
+    mix = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15)
+    mix = (mix ^ np.uint64(b)) * np.uint64(0xC2B2AE3D27D4EB4F)
+    mix = (mix ^ np.uint64(c)) * np.uint64(0x165667B19E3779F9)
+    return np.int64(mix >> np.uint64(17))

@@ -1,0 +1,200 @@
+"""The shell around the machine: create, apply, fork, snapshot, hash, view."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.domain.commands import Command
+from seawall.domain.events import Event
+from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import Rulebook
+from seawall.engine.codec import COMMAND_BYTES, decode_events, encode_command
+from seawall.engine.compile import INTERPRETED
+from seawall.engine.layout import Limits, Tiers, build_state, tables_of
+from seawall.engine.rows import PlainRows, PlainState
+from seawall.engine.tables import command_dtype, event_dtype
+from seawall.engine.transitions.apply import apply_rows as apply_rows_kernel
+from seawall.engine.transitions.apply import events_bound
+
+FIRST_USER = 5
+_EVENTS_AT_ONCE = 16384
+
+
+class EngineError(RuntimeError):
+    """The machine could not do what was asked of its shell; the state is unchanged."""
+
+
+class Engine:
+    """One machine. Not thread-safe: one writer; a fork is independent.
+
+    ``tables`` are live structured views of the state for reading; only commands write.
+    """
+
+    def __init__(
+        self,
+        buffer: NDArray[np.uint8],
+        rulebook: Rulebook,
+        instruments: list[Instrument],
+        schedules: list[Tiers],
+    ) -> None:
+        self.buffer = buffer
+        self.rulebook = rulebook
+        self.instruments = instruments
+        self.schedules = schedules
+        self.tables = tables_of(buffer)
+        self.state: Any = PlainState(self.tables) if INTERPRETED else int(buffer.ctypes.data)
+        self._control = self.tables["control"]
+        self._command = np.zeros(1, command_dtype)
+        self._command_bytes = memoryview(self._command.view(np.uint8))  # type: ignore[arg-type]
+        self._command_handle = self._handle(self._command)
+        self._resize_outbox(_EVENTS_AT_ONCE)
+
+    @classmethod
+    def create(
+        cls,
+        rulebook: Rulebook,
+        instruments: list[Instrument],
+        limits: Limits | None = None,
+        extra_tiers: list[Tiers] | None = None,
+    ) -> Self:
+        """A machine without accounts, at time 0.
+
+        ``extra_tiers``: margin schedules beyond the markets' own, for SetMarginSchedule.
+        Raises LayoutError for what the tables cannot hold.
+        """
+        buffer, schedules = build_state(
+            rulebook, list(instruments), limits or Limits(), extra_tiers or []
+        )
+        return cls(buffer, rulebook, list(instruments), schedules)
+
+    def _handle(self, rows: NDArray[Any]) -> Any:
+        return PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
+
+    def _resize_outbox(self, rows: int) -> None:
+        self._events = np.zeros(rows, event_dtype)
+        self._events_bytes = memoryview(self._events.view(np.uint8))  # type: ignore[arg-type]
+        self._events_handle = self._handle(self._events)
+
+    def apply(self, command: Command) -> list[Event]:
+        """Apply one command; the events it caused. Raises CodecError for a malformed command."""
+        encode_command(command, self._command_bytes)
+        result = apply_rows_kernel(
+            self.state, self._command_handle, 1, self._events_handle, len(self._events)
+        )
+        if not result >> 32:
+            needed = int(events_bound(self.state, self._command_handle))
+            self._resize_outbox(needed + needed // 2)
+            return self.apply(command)
+        return decode_events(self._events_bytes, result & 0xFFFFFFFF)
+
+    def apply_rows(
+        self, rows: NDArray[Any], events: NDArray[Any] | None = None
+    ) -> tuple[int, NDArray[Any]]:
+        """Apply a batch of rows of ``command_dtype``, shape (n,).
+
+        Returns how many were applied and a view of their events. Without ``events`` the machine's
+        own outbox is used, all rows are applied, and the view is valid until the next call. With
+        ``events`` (rows of ``event_dtype``) it stops before a command whose events might not fit:
+        call again with the rest.
+        """
+        if rows.dtype != command_dtype or rows.ndim != 1 or not rows.flags.c_contiguous:
+            raise EngineError(f"rows must be one contiguous array of commands, not {rows.dtype}")
+        if events is not None:
+            return self._apply_into(rows, events, self._handle(events))
+        done = 0
+        parts: list[NDArray[Any]] = []
+        while True:
+            count, view = self._apply_into(rows[done:], self._events, self._events_handle)
+            done += count
+            if done == len(rows):
+                return done, np.concatenate([*parts, view]) if parts else view
+            parts.append(view.copy())
+            needed = int(events_bound(self.state, self._handle(rows[done:])))
+            if needed > len(self._events):
+                self._resize_outbox(needed + needed // 2)
+
+    def _apply_into(
+        self, rows: NDArray[Any], events: NDArray[Any], handle: Any
+    ) -> tuple[int, NDArray[Any]]:
+        if not len(rows):
+            return 0, events[:0]
+        result = apply_rows_kernel(self.state, self._handle(rows), len(rows), handle, len(events))
+        return result >> 32, events[: result & 0xFFFFFFFF]
+
+    @property
+    def sequence(self) -> int:
+        """How many commands were applied, rejected ones included."""
+        return int(self._control["sequence"][0])
+
+    @property
+    def clock_ms(self) -> int:
+        return int(self._control["clock_ms"][0])
+
+    def market_index(self, name: str) -> int:
+        """Raises EngineError for an unknown name, listing what exists."""
+        for index, instrument in enumerate(self.instruments):
+            if instrument.name == name:
+                return index
+        known = ", ".join(instrument.name for instrument in self.instruments)
+        raise EngineError(f"unknown market {name!r}; known are {known}")
+
+    def fork(self) -> "Engine":
+        """An independent copy."""
+        memory = np.zeros(len(self.buffer) + 64, dtype=np.uint8)
+        start = -memory.ctypes.data % 64
+        buffer = memory[start : start + len(self.buffer)]
+        buffer[:] = self.buffer
+        return Engine(buffer, self.rulebook, self.instruments, self.schedules)
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes; ``restore`` takes it back."""
+        return self.buffer.tobytes()
+
+    def restore(self, state: bytes) -> None:
+        """Replace the state by a snapshot of a machine with the same rules and limits."""
+        if len(state) != len(self.buffer):
+            raise EngineError(
+                f"a snapshot of {len(state)} bytes does not fit a state of {len(self.buffer)}"
+            )
+        head = len(self._control.tobytes())
+        layout = np.frombuffer(state[:head], self._control.dtype)
+        for name in self._control.dtype.names or ():
+            if name.endswith(("_offset", "_capacity", "_version")):
+                if layout[name][0] != self._control[name][0]:
+                    raise EngineError(f"the snapshot's {name} differs from this machine's")
+        self.buffer[:] = np.frombuffer(state, np.uint8)
+
+    def state_hash(self) -> str:
+        """Digest of every byte of the state."""
+        return hashlib.blake2b(memoryview(self.buffer), digest_size=16).hexdigest()  # type: ignore[arg-type]
+
+    def rules_digest(self) -> str:
+        """Digest of rulebook, instruments and limits: what a journal is bound to."""
+        capacities = {
+            name: int(self._control[name][0])
+            for name in self._control.dtype.names or ()
+            if name.endswith("_capacity")
+        }
+        body = msgspec.json.encode([self.rulebook, self.instruments, self.schedules, capacities])
+        return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+    def full_sweep(self, threads: int = 1) -> NDArray[Any]:
+        """Every liquidatable bucket, worst first, found by looking at all accounts.
+
+        Rows of ``candidate_dtype``. The per-market watch prices make this unnecessary for the
+        machine itself; it is the check on them, and the fast way after a gap.
+        """
+        from seawall.engine.sweep import sweep_all
+
+        used = int(self._control["accounts_used"][0])
+        if threads == 1:
+            return sweep_all(self, 0, used)
+        edges = np.linspace(0, used, threads + 1).astype(int)
+        with ThreadPoolExecutor(threads) as pool:
+            parts = list(pool.map(lambda pair: sweep_all(self, *pair), zip(edges, edges[1:])))
+        found = np.concatenate(parts)
+        return found[np.argsort(found, order=("severity", "account", "position"))]

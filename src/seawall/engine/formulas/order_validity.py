@@ -1,0 +1,272 @@
+"""Whether an order may be placed at all: answers a reason code, 0 for yes.
+
+The order of checks is the order of the page ``docs/machine.md``.
+"""
+
+from seawall.domain.codes import (
+    ABOVE_MARGIN_TIER,
+    ABOVE_MAXIMUM_VALUE,
+    BELOW_MINIMUM_VALUE,
+    BUY,
+    CROSS,
+    DELISTED,
+    FILL_OR_KILL,
+    HALTED,
+    INSUFFICIENT_MARGIN,
+    INVALID_FLAGS,
+    INVALID_PRICE,
+    INVALID_SIZE,
+    INVALID_TRIGGER_PRICE,
+    MARK,
+    MARKET,
+    MARKET_HALTED,
+    NO_REASON,
+    NO_REFERENCE_PRICE,
+    ONLY_POST_ONLY_ALLOWED,
+    OPEN_INTEREST_CAPPED,
+    POST_ONLY,
+    POST_ONLY_ONLY,
+    POSITION_ATTACHED,
+    PRICE_NOT_ON_TICK,
+    PRICE_OUTSIDE_BAND,
+    REDUCE_ONLY,
+    REDUCE_ONLY_WOULD_INCREASE,
+    SELL,
+    TAKE_PROFIT,
+    TOO_AGGRESSIVE_AT_OPEN_INTEREST_CAP,
+    TOO_MANY_OPEN_ORDERS,
+    TRIGGER,
+    TRIGGER_MARKET,
+    TRIGGER_NOT_REDUCE_ONLY,
+    WHOLE_POSITION,
+    ZERO_SIZE,
+)
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.depth import reducible, value_of
+from seawall.engine.formulas.fees import open_order_limit
+from seawall.engine.formulas.fixed_point import RATE, rate_of
+from seawall.engine.formulas.margin import hold_after_credit, initial_margin, pool_without, tier_of
+from seawall.engine.tables import (
+    account_at,
+    market_at,
+    position_at,
+    position_history_at,
+    rules,
+    schedule_at,
+    tier_at,
+)
+
+MAX_PRICE = 2**30 - 1
+MAX_SIZE = 10**15
+MAX_NOTIONAL = 10**16
+ALL_FLAGS = 255
+
+
+@kernel
+def on_tick(price, price_unit, maximum_figures):
+    """At most ``maximum_figures`` significant figures, or an integer of the quote unit."""
+    if maximum_figures == 0:
+        return True
+    limit = 1
+    for _ in range(maximum_figures):
+        limit *= 10
+    if price < limit:
+        return True
+    step = 1
+    while price // step >= limit:
+        step *= 10
+    return price % step == 0 or price % price_unit == 0
+
+
+@kernel
+def inside_band(price, reference, band_rate):
+    """Not (1-b) or more below the reference, and the reference not below (1-b) of the price."""
+    keep = RATE - band_rate
+    return price > rate_of(reference, keep) and reference >= rate_of(price, keep)
+
+
+@inline
+def reference_price(s, market):
+    row = market_at(s, market)
+    if rules(s).price_band_reference == MARK:
+        return row.mark_price
+    return row.oracle_price
+
+
+@kernel
+def largest_market_order(s, market):
+    """The value cap of a market order, by the market's maximum leverage."""
+    row = rules(s)
+    leverage = schedule_at(s, market_at(s, market).schedule).maximum_leverage
+    if leverage >= row.market_value_leverage_1:
+        return row.market_value_cap_1
+    if leverage >= row.market_value_leverage_2:
+        return row.market_value_cap_2
+    if leverage >= row.market_value_leverage_3:
+        return row.market_value_cap_3
+    return row.market_value_cap_4
+
+
+@kernel
+def trigger_is_beyond(mark, trigger_price, side, take_profit):
+    """Whether a trigger fires at this mark: stop buy and take-profit sell above, others below."""
+    if (side == BUY) != take_profit:
+        return mark >= trigger_price
+    return mark <= trigger_price
+
+
+@kernel
+def flag_rejection(flags, time_in_force, side):
+    if flags < 0 or flags > ALL_FLAGS or side < BUY or side > SELL:
+        return INVALID_FLAGS
+    if time_in_force < 0 or time_in_force > POST_ONLY:
+        return INVALID_FLAGS
+    if flags & MARKET != 0 and time_in_force in (0, POST_ONLY) and flags & TRIGGER == 0:
+        return INVALID_FLAGS
+    if flags & TRIGGER == 0:
+        wants_trigger = TAKE_PROFIT | TRIGGER_MARKET | POSITION_ATTACHED | WHOLE_POSITION
+        if flags & wants_trigger != 0:
+            return INVALID_FLAGS
+    elif time_in_force in (POST_ONLY, FILL_OR_KILL):
+        return INVALID_FLAGS
+    if flags & WHOLE_POSITION != 0 and flags & POSITION_ATTACHED == 0:
+        return INVALID_FLAGS
+    return NO_REASON
+
+
+@kernel
+def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force, side):
+    """Market status, flags, ranges and ticks: what does not depend on the account."""
+    row = market_at(s, market)
+    if row.status == HALTED or row.status == DELISTED:
+        return MARKET_HALTED
+    if row.status == POST_ONLY_ONLY and time_in_force != POST_ONLY:
+        return ONLY_POST_ONLY_ALLOWED
+    reason = flag_rejection(flags, time_in_force, side)
+    if reason != NO_REASON:
+        return reason
+    if size == 0 and flags & WHOLE_POSITION == 0:
+        return ZERO_SIZE
+    if size < 0 or size > MAX_SIZE:
+        return INVALID_SIZE
+    if price <= 0 or price > MAX_PRICE:
+        return INVALID_PRICE
+    figures = rules(s).maximum_significant_figures
+    if not on_tick(price, row.price_unit, figures):
+        return PRICE_NOT_ON_TICK
+    if flags & TRIGGER != 0:
+        if trigger_price <= 0 or trigger_price > MAX_PRICE:
+            return INVALID_PRICE
+        if not on_tick(trigger_price, row.price_unit, figures):
+            return PRICE_NOT_ON_TICK
+    if row.oracle_price <= 0:
+        return NO_REFERENCE_PRICE
+    return NO_REASON
+
+
+@kernel
+def value_rejection(s, index, market, price, size, flags, side):
+    """Value limits and the price band. ``index``: the account's position row or -1."""
+    row = rules(s)
+    value = value_of(price, size)
+    if value < row.minimum_order_value and flags & WHOLE_POSITION == 0:
+        closes_all = (
+            flags & REDUCE_ONLY != 0
+            and row.closing_below_minimum_allowed != 0
+            and reducible(s, index, side) > 0
+            and size >= reducible(s, index, side)
+        )
+        if not closes_all:
+            return BELOW_MINIMUM_VALUE
+    cap = largest_market_order(s, market)
+    is_market = flags & (MARKET | TRIGGER_MARKET) != 0
+    if not is_market:
+        cap = value_of(cap, row.limit_value_factor)
+    if value > cap or value > MAX_NOTIONAL:
+        return ABOVE_MAXIMUM_VALUE
+    if not inside_band(price, reference_price(s, market), row.price_band_rate):
+        return PRICE_OUTSIDE_BAND
+    return NO_REASON
+
+
+@kernel
+def trigger_rejection(s, market, trigger_price, flags, side):
+    if flags & TRIGGER == 0:
+        return NO_REASON
+    if flags & REDUCE_ONLY == 0:
+        return TRIGGER_NOT_REDUCE_ONLY
+    mark = market_at(s, market).mark_price
+    if trigger_is_beyond(mark, trigger_price, side, flags & TAKE_PROFIT != 0):
+        return INVALID_TRIGGER_PRICE
+    return NO_REASON
+
+
+@kernel
+def count_rejection(s, account, flags, replaced):
+    """Open-order limits; ``replaced`` orders are about to go."""
+    open_orders = account_at(s, account).open_orders - replaced
+    if open_orders < rules(s).open_orders_base:
+        return NO_REASON
+    if flags & (REDUCE_ONLY | TRIGGER) != 0 or open_orders >= open_order_limit(s, account):
+        return TOO_MANY_OPEN_ORDERS
+    return NO_REASON
+
+
+@kernel
+def exposure_rejection(s, index, market, price, flags, side, size):
+    """Reduce-only and the open-interest cap."""
+    if flags & TRIGGER != 0:
+        return NO_REASON
+    closing = reducible(s, index, side)
+    if flags & REDUCE_ONLY != 0:
+        return NO_REASON if closing > 0 else REDUCE_ONLY_WOULD_INCREASE
+    row = market_at(s, market)
+    if row.open_interest_cap > 0 and size > closing:
+        if value_of(row.mark_price, row.open_interest) >= row.open_interest_cap:
+            aggressive = price > row.oracle_price if side == BUY else price < row.oracle_price
+            return TOO_AGGRESSIVE_AT_OPEN_INTEREST_CAP if aggressive else OPEN_INTEREST_CAPPED
+    return NO_REASON
+
+
+@kernel
+def tier_rejection(s, index, market, side, size):
+    """The leverage must be allowed in the tier of the notional the position would reach."""
+    position = position_at(s, index)
+    delta = size if side == BUY else -size
+    after = abs(position.signed_size + delta)
+    if after <= abs(position.signed_size):
+        return NO_REASON
+    notional = value_of(after, market_at(s, market).mark_price)
+    if notional > MAX_NOTIONAL:
+        return ABOVE_MARGIN_TIER
+    tier = tier_of(s, position_history_at(s, index).schedule, notional)
+    if position.leverage > tier_at(s, tier).maximum_leverage:
+        return ABOVE_MARGIN_TIER
+    return NO_REASON
+
+
+@kernel
+def margin_rejection(s, index, side, hold, released_side, released_hold):
+    """Free margin with one more hold on ``side`` (and one less of a replaced order)."""
+    position = position_at(s, index)
+    equity, initial, holds = pool_without(s, position.account, index)
+    value = position.signed_size * market_at(s, position.market).mark_price
+    margin = initial_margin(abs(value), position.leverage)
+    buy_hold = position.buy_hold + (hold if side == BUY else 0)
+    sell_hold = position.sell_hold + (0 if side == BUY else hold)
+    buy_hold -= released_hold if released_side == BUY else 0
+    sell_hold -= 0 if released_side == BUY else released_hold
+    if position.mode == CROSS:
+        equity += value
+        initial += margin
+    holds += hold_after_credit(
+        position.signed_size,
+        position.mode,
+        buy_hold,
+        sell_hold,
+        margin,
+        position.isolated_cash + value,
+    )
+    return NO_REASON if equity - initial - holds >= 0 else INSUFFICIENT_MARGIN
+
+

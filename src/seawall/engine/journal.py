@@ -1,0 +1,399 @@
+"""The durable journal: every command, in order, before it takes effect.
+
+A file is one header and then frames. The header names the rules the commands were meant for, so
+a journal is never replayed under others. One ``commit`` is one frame, one write and one
+``fdatasync``; the next frame is written only after that returned. Hence the argument the reader
+rests on: **only the last frame can be torn by a crash**. A bad frame with nothing good after it is
+the torn tail and holds nothing that was ever acknowledged as durable; a bad frame with a good one
+after it is damage, and is an error.
+
+Sequence numbers count commands from 1. Every checksum is 8 bytes of BLAKE2b; each frame repeats
+the one before it, so a frame cannot be lost, doubled or swapped unnoticed.
+"""
+
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from seawall.engine.tables import command_dtype
+
+FORMAT_VERSION = 1
+ROW_BYTES = command_dtype.itemsize
+MAX_FRAME_ROWS = 1 << 16
+
+_MAGIC = b"SEAWALLJ"
+_HEADER = struct.Struct("<8sIIq8s16sI4x")
+"""Magic, format version, row bytes, first sequence, row layout, rules digest, rules length."""
+_FRAME = struct.Struct("<4sIq8s")
+"""Marker, rows, first sequence, checksum of the frame (or header) before."""
+_MARKER = b"\x8dSWF"
+_CHECKSUM_BYTES = 8
+_FRAME_BYTES = _FRAME.size + _CHECKSUM_BYTES
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the message names the file and why."""
+
+
+class JournalMismatch(JournalError):
+    """Another format version, another row layout or other rules: the message names both."""
+
+
+class JournalCorrupt(JournalError):
+    """Damage that no crash explains. ``offset``: bytes from the start of the file."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class JournalLocked(JournalError):
+    """Another writer holds the journal."""
+
+
+class TornTail(Struct, frozen=True):
+    """What a crash left behind the last whole frame: ``dropped_bytes`` from ``offset`` on."""
+
+    offset: int
+    dropped_bytes: int
+    why: str
+
+
+def checksum(*parts: bytes | bytearray | memoryview) -> bytes:
+    """8 bytes of BLAKE2b over the parts."""
+    state = hashlib.blake2b(digest_size=_CHECKSUM_BYTES)
+    for part in parts:
+        state.update(part)
+    return state.digest()
+
+
+def describe_rules(**parts: Any) -> bytes:
+    """JSON text of what decides an outcome (rulebook, instruments, limits): equal iff they are."""
+    return msgspec.json.encode(parts, order="sorted")
+
+
+def digest_of_rules(rules: bytes) -> bytes:
+    """16 bytes that stand for the text of ``describe_rules``."""
+    return hashlib.blake2b(rules, digest_size=16).digest()
+
+
+def layout_digest(*dtypes: np.dtype[Any]) -> bytes:
+    """8 bytes that change when a name, type or offset of a field does."""
+    text = []
+    for dtype in dtypes:
+        for name, (kind, start, *_) in (dtype.fields or {}).items():
+            text.append((name, kind.base.str, kind.shape, start))
+        text.append(("", "", (), dtype.itemsize))
+    return checksum(repr(text).encode())
+
+
+_LAYOUT = layout_digest(command_dtype)
+
+
+class _Header(Struct, frozen=True):
+    first_sequence: int
+    rules: bytes
+    checksum: bytes
+    end: int
+    """Offset of the first frame."""
+
+
+def _header_bytes(rules: bytes, first_sequence: int) -> bytes:
+    fixed = _HEADER.pack(
+        _MAGIC, FORMAT_VERSION, ROW_BYTES, first_sequence, _LAYOUT, digest_of_rules(rules),
+        len(rules),
+    )  # fmt: skip
+    return fixed + rules + checksum(fixed, rules)
+
+
+def _read_header(file: BinaryIO, path: Path, expected_rules: bytes | None) -> _Header:
+    fixed = file.read(_HEADER.size)
+    if fixed[: len(_MAGIC)] != _MAGIC:
+        raise JournalCorrupt(f"{path} does not begin as a journal does", 0)
+    if len(fixed) < _HEADER.size:
+        raise JournalCorrupt(f"{path}: the header is cut short at {len(fixed)} bytes", 0)
+    _, version, row_bytes, first_sequence, layout, digest, length = _HEADER.unpack(fixed)
+    if version != FORMAT_VERSION:
+        raise JournalMismatch(f"{path} has format {version}; this program reads {FORMAT_VERSION}")
+    rules = file.read(min(length, os.fstat(file.fileno()).st_size))
+    found = file.read(_CHECKSUM_BYTES)
+    if found != checksum(fixed, rules) or digest != digest_of_rules(rules):
+        raise JournalCorrupt(f"{path}: the header is damaged", 0)
+    if (layout, row_bytes) != (_LAYOUT, ROW_BYTES):
+        raise JournalMismatch(
+            f"{path} has command layout {layout.hex()} ({row_bytes} bytes); "
+            f"this program has {_LAYOUT.hex()} ({ROW_BYTES} bytes)"
+        )
+    if expected_rules is not None and expected_rules != rules:
+        raise JournalMismatch(
+            f"{path} was written under rules {digest.hex()}; "
+            f"these are {digest_of_rules(expected_rules).hex()}"
+        )
+    return _Header(first_sequence, rules, found, _HEADER.size + length + _CHECKSUM_BYTES)
+
+
+class JournalReader:
+    """Iterates over the frames of a journal as writable row arrays of ``command_dtype``.
+
+    Reads only, so it may run beside a writer; it ends at the last whole frame. After the
+    iteration ``last_sequence`` is the last command read, ``end`` the offset behind its frame and
+    ``torn_tail`` what lies beyond, or None. Iterating anew starts from the beginning.
+
+    Raises JournalMismatch at once for another format, layout or (if ``rules`` is given) other
+    rules; JournalCorrupt, at once or on the way, for damage; OSError from the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], rules: bytes | None = None) -> None:
+        self.path = Path(path)
+        with self.path.open("rb") as file:
+            self._header = _read_header(file, self.path, rules)
+        self.first_sequence = self._header.first_sequence
+        self._restart()
+
+    @property
+    def rules(self) -> bytes:
+        """The text of ``describe_rules`` the journal was created with."""
+        return self._header.rules
+
+    def _restart(self) -> None:
+        self.end = self._header.end
+        self.last_sequence = self.first_sequence - 1
+        self.last_checksum = self._header.checksum
+        self.torn_tail: TornTail | None = None
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        self._restart()
+        with self.path.open("rb") as file:
+            while (rows := self._next_frame(file)) is not None:
+                yield rows
+
+    def _next_frame(self, file: BinaryIO) -> NDArray[Any] | None:
+        head, payload, why = _frame_at(file, self.end)
+        if payload is None and head:
+            size = os.fstat(file.fileno()).st_size
+            following = _next_whole_frame(file, self.end + 1)
+            if following is None:
+                self.torn_tail = TornTail(self.end, size - self.end, why)
+                return None
+            # Beside a running writer the frame may be whole by now; otherwise it is damaged.
+            head, payload, why = _frame_at(file, self.end)
+            if payload is None:
+                raise JournalCorrupt(
+                    f"{self.path}: the frame at byte {self.end} is damaged ({why}), but a whole "
+                    f"one follows at byte {following}; the last good command is "
+                    f"{self.last_sequence}",
+                    self.end,
+                )
+        if payload is None:
+            return None
+        _, count, first_sequence, previous = _FRAME.unpack_from(head)
+        if previous != self.last_checksum or first_sequence != self.last_sequence + 1:
+            raise JournalCorrupt(
+                f"{self.path}: the frame at byte {self.end} begins with command {first_sequence} "
+                f"and does not follow command {self.last_sequence}: frames were lost or moved",
+                self.end,
+            )
+        self.end += _FRAME_BYTES + len(payload)
+        self.last_sequence += count
+        self.last_checksum = head[_FRAME.size :]
+        return np.frombuffer(payload, command_dtype)
+
+
+def _frame_at(file: BinaryIO, offset: int) -> tuple[bytes, bytearray | None, str]:
+    """Head and payload of the frame at ``offset``; no payload and why if it is not whole.
+
+    At the end of the file the head is empty.
+    """
+    file.seek(offset)
+    head = file.read(_FRAME_BYTES)
+    if len(head) < _FRAME_BYTES:
+        return head, None, "its head is cut short"
+    marker, count, _, _ = _FRAME.unpack_from(head)
+    if marker != _MARKER or not 0 < count <= MAX_FRAME_ROWS:
+        return head, None, "no frame begins here"
+    payload = bytearray(count * ROW_BYTES)
+    if file.readinto(payload) < len(payload):  # type: ignore[attr-defined]
+        return head, None, "its rows are cut short"
+    if checksum(memoryview(head)[: _FRAME.size], payload) != head[_FRAME.size :]:
+        return head, None, "its checksum is wrong"
+    return head, payload, ""
+
+
+def _next_whole_frame(file: BinaryIO, start: int) -> int | None:
+    """Offset of the first whole frame at or after ``start``."""
+    if start >= os.fstat(file.fileno()).st_size:
+        return None
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        found = view.find(_MARKER, start)
+        while found >= 0:
+            if _frame_at(file, found)[1] is not None:
+                return found
+            found = view.find(_MARKER, found + 1)
+    return None
+
+
+def read_journal(path: str | os.PathLike[str], rules: bytes | None = None) -> JournalReader:
+    """The journal at ``path``, read only. See ``JournalReader``."""
+    return JournalReader(path, rules)
+
+
+def write_whole_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Create or replace ``path`` in one step: it has the old content or all of the new, durably."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock_file(path: Path) -> int:
+    """An exclusive lock on ``path``, created if missing, until the descriptor is closed.
+
+    Raises JournalLocked when somebody else holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise JournalLocked(f"{path} is held by another writer") from None
+    return descriptor
+
+
+class JournalWriter:
+    """The one writer of a journal: creates it, or repairs and continues it.
+
+    A torn tail is cut off on opening; ``repaired`` says what was dropped. ``first_sequence``
+    counts only when the file is created. As a context manager it commits on a clean exit and
+    drops what is not committed when an exception passes through.
+
+    Raises JournalLocked, JournalMismatch, JournalCorrupt, OSError.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], rules: bytes, first_sequence: int = 1) -> None:
+        self.path = Path(path)
+        self._file = -1
+        self._pending: list[bytes] = []
+        self._pending_rows = 0
+        self._failed = False
+        self._lock = lock_file(self.path.with_name(self.path.name + ".lock"))
+        try:
+            self._open(rules, first_sequence)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, rules: bytes, first_sequence: int) -> None:
+        if not self.path.exists():
+            write_whole_file(self.path, [_header_bytes(rules, first_sequence)])
+        reader = JournalReader(self.path, rules)
+        for _ in reader:
+            pass
+        self.repaired = reader.torn_tail
+        self.durable_sequence = reader.last_sequence
+        self._checksum = reader.last_checksum
+        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
+        if self.repaired is not None:
+            os.ftruncate(self._file, reader.end)
+        # What a killed process wrote last may still be in memory only.
+        os.fsync(self._file)
+        sync_folder(self.path.parent)
+
+    @property
+    def sequence(self) -> int:
+        """The last command appended, durable or not."""
+        return self.durable_sequence + self._pending_rows
+
+    def append(self, rows: NDArray[Any]) -> int:
+        """Hold rows of ``command_dtype``, shape (n,), for the next commit.
+
+        Returns the sequence of the last one. Raises ValueError for another dtype.
+        """
+        if rows.dtype != command_dtype:
+            raise ValueError(f"rows of {rows.dtype}, not of {command_dtype}")
+        return self.append_bytes(rows.tobytes())
+
+    def append_bytes(self, rows: bytes) -> int:
+        """As ``append``, for rows that are bytes already."""
+        count, rest = divmod(len(rows), ROW_BYTES)
+        if rest:
+            raise ValueError(f"{len(rows)} bytes are not whole rows of {ROW_BYTES}")
+        self._pending.append(rows)
+        self._pending_rows += count
+        return self.sequence
+
+    def commit(self) -> int:
+        """Write what was appended and wait until the disk has it.
+
+        Returns the sequence of the last durable command. When it raises, nothing since the last
+        commit may be acknowledged, and the writer is of no more use: open a new one.
+        """
+        if self._failed or self._file < 0:
+            raise JournalError(f"{self.path}: this writer failed or is closed; open a new one")
+        if not self._pending_rows:
+            return self.durable_sequence
+        payload = memoryview(b"".join(self._pending))
+        # After a failed write or sync the kernel's pages cannot be trusted, so there is no retry.
+        self._failed = True
+        for start in range(0, len(payload), MAX_FRAME_ROWS * ROW_BYTES):
+            self._write_frame(payload[start : start + MAX_FRAME_ROWS * ROW_BYTES])
+        self._failed = False
+        self._pending.clear()
+        self._pending_rows = 0
+        return self.durable_sequence
+
+    def _write_frame(self, payload: memoryview) -> None:
+        count = len(payload) // ROW_BYTES
+        head = _FRAME.pack(_MARKER, count, self.durable_sequence + 1, self._checksum)
+        digest = checksum(head, payload)
+        frame = memoryview(b"".join((head, digest, payload)))
+        while frame:
+            frame = frame[os.write(self._file, frame) :]
+        os.fdatasync(self._file)
+        self._checksum = digest
+        self.durable_sequence += count
+        # Keeps ``sequence`` right when a commit of several frames fails half way.
+        self._pending_rows -= count
+
+    def close(self) -> None:
+        """Release file and lock. What was appended after the last commit is dropped."""
+        for descriptor in (self._file, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._file = self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        try:
+            if kind is None and not self._failed:
+                self.commit()
+        finally:
+            self.close()

@@ -1,0 +1,58 @@
+"""The interpreted half of ``formulas/fixed_point``: the same functions on Python's integers."""
+
+from typing import Any
+
+import numpy as np
+
+_MASK = 2**64 - 1
+
+
+def _signed(bits: int) -> np.int64:
+    return np.int64(bits - 2**64 if bits >= 2**63 else bits)
+
+
+def lowest_bit(bits: Any) -> int:
+    unsigned = int(bits) & _MASK
+    return (unsigned & -unsigned).bit_length() - 1
+
+
+def highest_bit(bits: Any) -> int:
+    return (int(bits) & _MASK).bit_length() - 1
+
+
+def product_fits(a: Any, b: Any) -> bool:
+    return -(2**63) <= int(a) * int(b) < 2**63
+
+
+def wide_divide(a: Any, b: Any, c: Any) -> tuple[np.int64, np.int64]:
+    quotient, remainder = divmod(int(a) * int(b), int(c))
+    if quotient >= 2**62:
+        return np.int64(2**62), np.int64(0)
+    return np.int64(quotient), np.int64(remainder)
+
+
+def bit_is_set(bits: Any, index: Any) -> bool:
+    return bool((int(bits) & _MASK) >> int(index) & 1)
+
+
+def with_bit(bits: Any, index: Any) -> np.int64:
+    return _signed(int(bits) & _MASK | 1 << int(index))
+
+
+def without_bit(bits: Any, index: Any) -> np.int64:
+    return _signed(int(bits) & _MASK & ~(1 << int(index)))
+
+
+def bits_below(bits: Any, index: Any) -> np.int64:
+    return _signed(int(bits) & _MASK & ((1 << int(index)) - 1))
+
+
+def bits_above(bits: Any, index: Any) -> np.int64:
+    return _signed(int(bits) & _MASK & ~((2 << int(index)) - 1))
+
+
+def mixed_hash(a: Any, b: Any, c: Any) -> int:
+    mix = int(a) * 0x9E3779B97F4A7C15 & _MASK
+    mix = (mix ^ int(b) & _MASK) * 0xC2B2AE3D27D4EB4F & _MASK
+    mix = (mix ^ int(c) & _MASK) * 0x165667B19E3779F9 & _MASK
+    return mix >> 17

@@ -1,0 +1,300 @@
+"""One entry for every command: validate, do, report.
+
+Each command runs the same way: its row is checked, its transition validates completely before
+the first write and answers a reason; a rejection becomes one event and the clock stays.
+"""
+
+from seawall.domain.codes import (
+    ADJUST_ISOLATED_MARGIN,
+    ADOPT_POSITION,
+    ADVANCE_TIME,
+    CANCEL_ALL,
+    CANCEL_BY_CLIENT_ID,
+    CANCEL_ORDER,
+    CANCELLED_BY_USER,
+    COMMAND_REJECTED,
+    CREATE_ACCOUNT,
+    DEPOSIT,
+    MODIFY_ORDER,
+    NO_REASON,
+    ORDER_NOT_FOUND,
+    PLACE_ORDER,
+    SCHEDULE_CANCEL,
+    SET_FEE_DISCOUNTS,
+    SET_LEVERAGE,
+    SET_MARGIN_SCHEDULE,
+    SET_MARKET_STATUS,
+    SET_ORACLE_PRICE,
+    SETTLE_MARKET,
+    SYSTEM_ACCOUNT_FORBIDDEN,
+    TIME_WENT_BACK,
+    TOP_UP_ISOLATED_MARGIN,
+    TRANSFER,
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_COMMAND,
+    UNKNOWN_MARKET,
+    VALUE_OUT_OF_RANGE,
+    WITHDRAW,
+)
+from seawall.engine.compile import entry, inline, kernel
+from seawall.engine.tables import (
+    account_at,
+    command_at,
+    control,
+    order_at,
+    prefetch_account,
+    prefetch_position,
+    rules,
+)
+from seawall.engine.transitions.cancels import cancel_order
+from seawall.engine.transitions.clock import (
+    advance_time,
+    cancel_all_of,
+    schedule_cancel,
+    set_fee_discounts,
+)
+from seawall.engine.transitions.leverage import (
+    adjust_isolated_margin,
+    set_leverage,
+    set_margin_schedule,
+    top_up_isolated_margin,
+)
+from seawall.engine.transitions.markets import set_market_status, settle_market
+from seawall.engine.transitions.order_book import find_client_id, find_order
+from seawall.engine.transitions.orders import modify_order, place_order
+from seawall.engine.transitions.outbox import close_outbox, emit, open_outbox
+from seawall.engine.transitions.prices import set_oracle_price
+from seawall.engine.transitions.transfers import (
+    adopt_position,
+    create_account,
+    deposit,
+    transfer,
+    withdraw,
+)
+
+INSURANCE_FUND = 0
+BACKSTOP_ACCOUNT = 2
+FIRST_USER = 5
+MAX_TIME_MS = 2**46
+LOOK_AHEAD = 8
+
+
+@inline
+def _needs_account(kind):
+    return kind not in (CREATE_ACCOUNT, SET_ORACLE_PRICE, ADVANCE_TIME, SET_MARKET_STATUS) and (
+        kind != SETTLE_MARKET
+    )
+
+
+@kernel
+def _account_rejection(s, command):
+    account = command.account
+    if account < 0 or account >= control(s).accounts_used:
+        return UNKNOWN_ACCOUNT
+    if account >= FIRST_USER:
+        return NO_REASON
+    kind = command.kind
+    if kind == DEPOSIT and (account == INSURANCE_FUND or account == BACKSTOP_ACCOUNT):
+        return NO_REASON
+    if account == BACKSTOP_ACCOUNT and PLACE_ORDER <= kind <= CANCEL_ALL:
+        return NO_REASON
+    return SYSTEM_ACCOUNT_FORBIDDEN
+
+
+@inline
+def _market_rejection(s, command):
+    kind, market = command.kind, command.market
+    if kind == CANCEL_ALL and market == -1:
+        return NO_REASON
+    if kind in (
+        SET_LEVERAGE,
+        ADJUST_ISOLATED_MARGIN,
+        TOP_UP_ISOLATED_MARGIN,
+        PLACE_ORDER,
+        MODIFY_ORDER,
+        CANCEL_ALL,
+        SET_ORACLE_PRICE,
+        ADOPT_POSITION,
+        SET_MARKET_STATUS,
+        SET_MARGIN_SCHEDULE,
+        SETTLE_MARKET,
+    ):
+        if market < 0 or market >= control(s).markets_used:
+            return UNKNOWN_MARKET
+    return NO_REASON
+
+
+@kernel
+def _row_rejection(s, command):
+    """What every command must satisfy before its own checks."""
+    if command.kind < CREATE_ACCOUNT or command.kind > SETTLE_MARKET:
+        return UNKNOWN_COMMAND
+    if command.time_ms < control(s).clock_ms:
+        return TIME_WENT_BACK
+    if command.time_ms > MAX_TIME_MS:
+        return VALUE_OUT_OF_RANGE
+    if _needs_account(command.kind):
+        reason = _account_rejection(s, command)
+        if reason != NO_REASON:
+            return reason
+    return _market_rejection(s, command)
+
+
+@kernel
+def _cancel(s, command):
+    if command.kind == CANCEL_ORDER:
+        slot = find_order(s, command.order_id)
+        if slot >= 0 and order_at(s, slot).account != command.account:
+            slot = -1
+    elif command.client_id_high == 0 and command.client_id_low == 0:
+        slot = -1
+    else:
+        slot = find_client_id(
+            s, command.account, command.client_id_high, command.client_id_low
+        )
+    if slot < 0:
+        return ORDER_NOT_FOUND
+    cancel_order(s, slot, CANCELLED_BY_USER)
+    return NO_REASON
+
+
+@kernel
+def _do_rare(s, command):
+    """Everything but orders."""
+    kind = command.kind
+    if kind == SET_ORACLE_PRICE:
+        return set_oracle_price(s, command)
+    if kind == ADVANCE_TIME:
+        return advance_time(s)
+    if kind == DEPOSIT:
+        return deposit(s, command)
+    if kind == WITHDRAW:
+        return withdraw(s, command)
+    if kind == TRANSFER:
+        return transfer(s, command)
+    if kind == CREATE_ACCOUNT:
+        return create_account(s, command)
+    if kind == SET_LEVERAGE:
+        return set_leverage(s, command)
+    if kind == ADJUST_ISOLATED_MARGIN:
+        return adjust_isolated_margin(s, command)
+    if kind == TOP_UP_ISOLATED_MARGIN:
+        return top_up_isolated_margin(s, command)
+    if kind == SCHEDULE_CANCEL:
+        return schedule_cancel(s, command)
+    if kind == ADOPT_POSITION:
+        return adopt_position(s, command)
+    if kind == SET_FEE_DISCOUNTS:
+        return set_fee_discounts(s, command)
+    if kind == SET_MARKET_STATUS:
+        return set_market_status(s, command)
+    if kind == SET_MARGIN_SCHEDULE:
+        return set_margin_schedule(s, command)
+    return settle_market(s, command)
+
+
+@kernel
+def _do(s, command):
+    kind = command.kind
+    if kind == PLACE_ORDER:
+        return place_order(s, command)
+    if kind == CANCEL_ORDER or kind == CANCEL_BY_CLIENT_ID:
+        return _cancel(s, command)
+    if kind == MODIFY_ORDER:
+        return modify_order(s, command)
+    if kind == CANCEL_ALL:
+        cancel_all_of(s, command.account, command.market, CANCELLED_BY_USER)
+        return NO_REASON
+    return _do_rare(s, command)
+
+
+@kernel
+def _apply_one(s, command):
+    row = control(s)
+    row.sequence += 1
+    reason = _row_rejection(s, command)
+    if reason == NO_REASON:
+        clock_before = row.clock_ms
+        row.clock_ms = command.time_ms
+        row.visits_left = rules(s).fills_per_command
+        reason = _do(s, command)
+        row.visits_left = 0
+        if reason != NO_REASON:
+            row.clock_ms = clock_before
+    if reason != NO_REASON:
+        emit(
+            s, COMMAND_REJECTED, reason, command.account, command.market, command.order_id,
+            command.price, command.order_size, command.money,
+        )  # fmt: skip
+
+
+@kernel
+def _settlements_due(s, command):
+    row = control(s)
+    if row.next_settlement_ms == 0 or command.time_ms < row.next_settlement_ms:
+        return 0
+    due = (command.time_ms - row.next_settlement_ms) // rules(s).funding_settlement_ms + 1
+    return min(24, due)
+
+
+@kernel
+def most_events(s, command):
+    """An upper bound of the events one command can cause."""
+    row = control(s)
+    bound = 8 * rules(s).fills_per_command + 64
+    kind = command.kind
+    if PLACE_ORDER <= kind <= CANCEL_ALL and 0 <= command.account < row.accounts_used:
+        return bound + 2 * account_at(s, command.account).open_orders
+    if kind == ADVANCE_TIME:
+        settlements = _settlements_due(s, command)
+        bound += settlements * row.positions_used + (settlements + 1) * row.markets_used
+    if kind in (ADVANCE_TIME, SET_ORACLE_PRICE, SETTLE_MARKET):
+        bound += 2 * row.orders_live + 3 * row.positions_used
+        bound += 4 * rules(s).liquidations_per_command
+    return bound
+
+
+@inline
+def _prefetch(s, commands, place, count):
+    """Touch the account, and nearer the position, of commands that come soon."""
+    if place + LOOK_AHEAD < count:
+        account = command_at(commands, place + LOOK_AHEAD).account
+        if 0 <= account < control(s).accounts_used:
+            prefetch_account(s, account)
+    if place + LOOK_AHEAD // 2 < count:
+        account = command_at(commands, place + LOOK_AHEAD // 2).account
+        if 0 <= account < control(s).accounts_used:
+            index = account_at(s, account).first_position
+            if index >= 0:
+                prefetch_position(s, index)
+
+
+@entry(5)
+def apply_rows(s, commands, count, events, events_capacity):
+    """Apply commands in order until all are done or the outbox might overflow.
+
+    Returns done x 2^32 + the number of events written.
+    """
+    row = control(s)
+    open_outbox(s, events)
+    row.outbox_capacity = events_capacity
+    row.outbox_used = 0
+    done = 0
+    for place in range(count):
+        command = command_at(commands, place)
+        if row.outbox_used + most_events(s, command) > events_capacity:
+            break
+        _prefetch(s, commands, place, count)
+        _apply_one(s, command)
+        done += 1
+    used = row.outbox_used
+    close_outbox(s)
+    row.outbox_capacity = 0
+    row.outbox_used = 0
+    return (done << 32) | used
+
+
+@entry(2)
+def events_bound(s, commands):
+    """How much outbox the first command of a batch needs."""
+    return most_events(s, command_at(commands, 0))

@@ -1,0 +1,60 @@
+"""The outbox: events written into the caller's batch while commands are applied."""
+
+from seawall.engine.compile import INTERPRETED, inline
+from seawall.engine.rows import make_batch_accessor
+from seawall.engine.tables import control, event_dtype
+
+_event_at = make_batch_accessor(event_dtype)
+
+if INTERPRETED:
+
+    def _next_event(s):
+        row = control(s)
+        event = _event_at(s.outbox, row.outbox_used)
+        row.outbox_used += 1
+        return event
+
+    def open_outbox(s, events):
+        s.outbox = events
+
+    def close_outbox(s):
+        s.outbox = None
+
+else:
+
+    @inline
+    def _next_event(s):
+        row = control(s)
+        # The last row is sacrificed rather than written past: the shell sees the count and raises.
+        event = _event_at(row.outbox, min(row.outbox_used, row.outbox_capacity - 1))
+        row.outbox_used += 1
+        return event
+
+    @inline
+    def open_outbox(s, events):
+        control(s).outbox = events
+
+    @inline
+    def close_outbox(s):
+        # The address must not become part of the state hash.
+        control(s).outbox = 0
+
+
+@inline
+def emit(s, kind, reason, account, market, order_id, price, order_size, money):
+    """Append an event; the rarer fields are zero."""
+    event = _next_event(s)
+    event.sequence = control(s).sequence
+    event.order_id = order_id
+    event.price = price
+    event.order_size = order_size
+    event.money = money
+    event.closed_profit = 0
+    event.position_size = 0
+    event.kind = kind
+    event.reason = reason
+    event.account = account
+    event.market = market
+    event.counterparty = -1
+    event.flags = 0
+    return event

@@ -1,0 +1,100 @@
+"""Position rows and the list of accounts whose safety must be looked at again."""
+
+from seawall.domain.codes import ANY_MODE, CROSS, ISOLATED
+from seawall.engine.compile import inline, kernel
+from seawall.engine.tables import (
+    account_at,
+    control,
+    market_at,
+    position_at,
+    position_history_at,
+    rules,
+    schedule_at,
+)
+
+
+@kernel
+def find_position(s, account, market):
+    """The row of (account, market), or -1."""
+    index = account_at(s, account).first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if position.market == market:
+            return index
+        index = position.next_of_account
+    return -1
+
+
+@inline
+def has_position_room(s):
+    row = control(s)
+    return row.positions_used < row.positions_capacity
+
+
+@kernel
+def default_leverage(s, market):
+    row = market_at(s, market)
+    return min(rules(s).default_leverage, schedule_at(s, row.schedule).maximum_leverage)
+
+
+@inline
+def default_mode(s, market):
+    return CROSS if market_at(s, market).margin_kind == ANY_MODE else ISOLATED
+
+
+@kernel
+def position_of(s, account, market):
+    """The row of (account, market), created flat with default settings when missing."""
+    index = find_position(s, account, market)
+    if index >= 0:
+        return index
+    row = control(s)
+    index = row.positions_used
+    row.positions_used += 1
+    owner = account_at(s, account)
+    position = position_at(s, index)
+    position.account = account
+    position.market = market
+    position.next_of_account = owner.first_position
+    position.first_order = -1
+    position.leverage = default_leverage(s, market)
+    position.mode = default_mode(s, market)
+    history = position_history_at(s, index)
+    history.watch_level = -1
+    history.watch_next = -1
+    history.watch_previous = -1
+    history.schedule = market_at(s, market).schedule
+    owner.first_position = index
+    return index
+
+
+@kernel
+def discard_position(s, account, before):
+    """Undo the row that ``position_of`` just created; ``before`` was the owner's first row."""
+    row = control(s)
+    row.positions_used -= 1
+    index = row.positions_used
+    account_at(s, account).first_position = before
+    position = position_at(s, index)
+    position.account = 0
+    position.market = 0
+    position.next_of_account = 0
+    position.first_order = 0
+    position.leverage = 0
+    position.mode = 0
+    history = position_history_at(s, index)
+    history.watch_level = 0
+    history.watch_next = 0
+    history.watch_previous = 0
+    history.schedule = 0
+
+
+@inline
+def mark_dirty(s, account):
+    """The account's slack changed: examine it at the next price update."""
+    owner = account_at(s, account)
+    if owner.is_dirty == 0:
+        owner.is_dirty = 1
+        row = control(s)
+        owner.next_dirty = row.first_dirty_account
+        row.first_dirty_account = account

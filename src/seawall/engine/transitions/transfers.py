@@ -1,0 +1,218 @@
+"""Money moves: accounts appear, deposits and withdrawals, transfers, adopted positions."""
+
+from seawall.domain.codes import (
+    ACCOUNT_CREATED,
+    ACCOUNT_TABLE_FULL,
+    AMOUNT_NOT_POSITIVE,
+    ANY_MODE,
+    CROSS,
+    CROSS_MARGIN_NOT_ALLOWED,
+    DEPOSITED,
+    INSUFFICIENT_WITHDRAWABLE,
+    INVALID_FLAGS,
+    INVALID_LEVERAGE,
+    ISOLATED,
+    NO_REASON,
+    POSITION_ADOPTED,
+    POSITION_ALREADY_OPEN,
+    POSITION_TABLE_FULL,
+    SELL,
+    TRANSFER_TO_SAME_ACCOUNT,
+    TRANSFERRED,
+    UNKNOWN_ACCOUNT,
+    VALUE_OUT_OF_RANGE,
+    WITHDRAWN,
+    ZERO_SIZE,
+)
+from seawall.engine.compile import kernel
+from seawall.engine.formulas.margin import withdrawable
+from seawall.engine.tables import (
+    account_at,
+    account_history_at,
+    control,
+    fee_tier_at,
+    market_at,
+    position_at,
+    position_history_at,
+    schedule_at,
+)
+from seawall.engine.transitions.outbox import emit
+from seawall.engine.transitions.positions import find_position, mark_dirty, position_of
+
+FIRST_USER = 5
+OUTSIDE = 4
+MAX_MONEY = 10**17
+MAX_SIZE = 10**15
+MAX_NOTIONAL = 10**16
+
+
+@kernel
+def create_account(s, command):
+    """CREATE_ACCOUNT: the next free row; a parent must be a user account without a parent."""
+    row = control(s)
+    parent = command.other_account
+    if row.accounts_used >= row.accounts_capacity:
+        return ACCOUNT_TABLE_FULL
+    if parent != -1:
+        if parent < FIRST_USER or parent >= row.accounts_used:
+            return UNKNOWN_ACCOUNT
+        if account_at(s, parent).parent >= 0:
+            return UNKNOWN_ACCOUNT
+    account = row.accounts_used
+    row.accounts_used += 1
+    open_account(s, account, parent, 0)
+    event = emit(s, ACCOUNT_CREATED, NO_REASON, account, -1, 0, 0, 0, 0)
+    event.counterparty = parent
+    return NO_REASON
+
+
+@kernel
+def open_account(s, account, parent, is_system):
+    """Fill a fresh account row."""
+    owner = account_at(s, account)
+    owner.first_position = -1
+    owner.next_dirty = -1
+    owner.parent = parent
+    owner.is_system = is_system
+    tier = fee_tier_at(s, 0)
+    owner.taker_rate = tier.taker_rate
+    owner.maker_rate = tier.maker_rate
+    if parent >= 0:
+        owner.taker_rate = account_at(s, parent).taker_rate
+        owner.maker_rate = account_at(s, parent).maker_rate
+    account_history_at(s, account).next_scheduled = -1
+
+
+@kernel
+def _amount_rejection(money):
+    if money <= 0:
+        return AMOUNT_NOT_POSITIVE
+    if money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    return NO_REASON
+
+
+@kernel
+def deposit(s, command):
+    """DEPOSIT: money enters from outside."""
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    owner = account_at(s, command.account)
+    if owner.cash + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    owner.cash += command.money
+    control(s).money_outside += command.money
+    mark_dirty(s, command.account)
+    emit(s, DEPOSITED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    return NO_REASON
+
+
+@kernel
+def withdraw(s, command):
+    """WITHDRAW: at most what is withdrawable."""
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    if command.money > withdrawable(s, command.account):
+        return INSUFFICIENT_WITHDRAWABLE
+    account_at(s, command.account).cash -= command.money
+    control(s).money_outside -= command.money
+    mark_dirty(s, command.account)
+    emit(s, WITHDRAWN, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    return NO_REASON
+
+
+@kernel
+def transfer(s, command):
+    """TRANSFER between two user accounts."""
+    target = command.other_account
+    if target < FIRST_USER or target >= control(s).accounts_used:
+        return UNKNOWN_ACCOUNT
+    if target == command.account:
+        return TRANSFER_TO_SAME_ACCOUNT
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    if command.money > withdrawable(s, command.account):
+        return INSUFFICIENT_WITHDRAWABLE
+    receiver = account_at(s, target)
+    if receiver.cash + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    account_at(s, command.account).cash -= command.money
+    receiver.cash += command.money
+    mark_dirty(s, command.account)
+    mark_dirty(s, target)
+    event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    event.counterparty = target
+    return NO_REASON
+
+
+@kernel
+def _adoption_rejection(s, command):
+    index = find_position(s, command.account, command.market)
+    row = control(s)
+    if row.positions_used + 2 > row.positions_capacity:
+        return POSITION_TABLE_FULL
+    if index >= 0 and position_at(s, index).signed_size != 0:
+        return POSITION_ALREADY_OPEN
+    if command.side < 0 or command.side > SELL:
+        return INVALID_FLAGS
+    if command.order_size <= 0:
+        return ZERO_SIZE
+    if command.order_size > MAX_SIZE or abs(command.trigger_price) > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    if command.money <= 0 or command.money > MAX_NOTIONAL:
+        return VALUE_OUT_OF_RANGE
+    if command.mode < CROSS or command.mode > ISOLATED:
+        return INVALID_FLAGS
+    market = market_at(s, command.market)
+    if command.mode == CROSS and market.margin_kind != ANY_MODE:
+        return CROSS_MARGIN_NOT_ALLOWED
+    schedule = market.schedule if index < 0 else position_history_at(s, index).schedule
+    if command.leverage < 1 or command.leverage > schedule_at(s, schedule).maximum_leverage:
+        return INVALID_LEVERAGE
+    return NO_REASON
+
+
+@kernel
+def adopt_position(s, command):
+    """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror.
+
+    ``trigger_price`` carries the micro-USD that move from cash into an isolated bucket.
+    """
+    reason = _adoption_rejection(s, command)
+    if reason != NO_REASON:
+        return reason
+    sign = -1 if command.side == SELL else 1
+    size = sign * command.order_size
+    entry = sign * command.money
+    index = position_of(s, command.account, command.market)
+    position = position_at(s, index)
+    position.mode = command.mode
+    position.leverage = command.leverage
+    position.signed_size = size
+    position.entry_notional = entry
+    owner = account_at(s, command.account)
+    if command.mode == CROSS:
+        owner.cash -= entry
+    else:
+        owner.cash -= command.trigger_price
+        position.isolated_cash = command.trigger_price - entry
+    mirror = position_at(s, position_of(s, OUTSIDE, command.market))
+    market = market_at(s, command.market)
+    before = max(0, mirror.signed_size)
+    mirror.signed_size -= size
+    mirror.entry_notional = -mirror.signed_size * (command.money // command.order_size)
+    if mirror.mode == CROSS:
+        account_at(s, OUTSIDE).cash += entry
+    else:
+        mirror.isolated_cash += entry
+    market.open_interest += max(0, size) + max(0, mirror.signed_size) - before
+    mark_dirty(s, command.account)
+    event = emit(
+        s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,
+        command.order_size, command.money,
+    )  # fmt: skip
+    event.position_size = size
+    return NO_REASON
