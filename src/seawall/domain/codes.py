@@ -11,9 +11,7 @@ from seawall.domain import enums
 _FAMILIES = [
     family
     for family in vars(enums).values()
-    if isinstance(family, type)
-    and issubclass(family, int)
-    and family not in (IntEnum, IntFlag)
+    if isinstance(family, type) and issubclass(family, int) and family not in (IntEnum, IntFlag)
 ]
 
 _values: dict[str, int] = {}

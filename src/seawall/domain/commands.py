@@ -3,7 +3,8 @@
 Money is micro-USD, prices and sizes are integers of the market's own decimals, rates are 1e-9,
 times are ms since 1970. ``account`` and ``market`` are row numbers. Nothing is validated here:
 the engine rejects, with a reason. ``COMMAND_COLUMNS`` at the end says where each field lives in
-a row of ``command_dtype``; columns that a command does not name are zero.
+a row of ``command_dtype``; a column that a command does not name is zero, but an account or market
+it does not name is -1.
 """
 
 from typing import ClassVar

@@ -45,7 +45,7 @@ class OrderFlag(IntFlag):
     WHOLE_POSITION = 64
     """With POSITION_ATTACHED: the size is the position's size at firing."""
     MARKET = 128
-    """Immediate-or-cancel whose price is only a protection; judged by the market-order value cap."""
+    """Immediate-or-cancel; its price is only a protection. The market-order value cap applies."""
     LIQUIDATION = 256
     """Sent by the liquidation stages, never by a user."""
 

@@ -23,7 +23,10 @@ class _Event(Struct, frozen=True, gc=False, tag_field="kind"):
 
 
 class CommandRejected(_Event, frozen=True, gc=False, tag="command_rejected"):
-    """The command changed nothing. ``order_id``: the one the command named, or 0."""
+    """The command changed nothing. ``account`` and ``market``: -1 where it names none.
+
+    ``order_id``: the one the command named, or 0.
+    """
 
     kind: ClassVar[EventKind] = EventKind.COMMAND_REJECTED
     reason: Reason
@@ -169,11 +172,13 @@ class PriceUpdated(_Event, frozen=True, gc=False, tag="price_updated"):
 
 
 class FundingSampled(_Event, frozen=True, gc=False, tag="funding_sampled"):
-    """One premium sample, signed 1e-12."""
+    """``samples`` equal samples of ``premium`` (signed 1e-12), between which nothing moved."""
 
     kind: ClassVar[EventKind] = EventKind.FUNDING_SAMPLED
     market: int
     premium: int
+    oracle_price: int
+    samples: int
 
 
 class FundingPaid(_Event, frozen=True, gc=False, tag="funding_paid"):
@@ -190,7 +195,7 @@ class FundingPaid(_Event, frozen=True, gc=False, tag="funding_paid"):
 
 
 class PositionAdopted(_Event, frozen=True, gc=False, tag="position_adopted"):
-    """``position_size`` signed; ``entry_notional`` micro-USD with the size's sign."""
+    """``position_size`` signed; ``entry_notional`` unsigned micro-USD."""
 
     kind: ClassVar[EventKind] = EventKind.POSITION_ADOPTED
     account: int
@@ -252,12 +257,16 @@ class BackstopTakenOver(_Event, frozen=True, gc=False, tag="backstop_taken_over"
 
 
 class InsurancePaid(_Event, frozen=True, gc=False, tag="insurance_paid"):
-    """The insurance fund paid micro-USD into the pool or bucket."""
+    """Somebody else bore ``amount`` micro-USD that the account's pool or bucket owed.
+
+    ``payer``: the account that paid, -1 for the insurance fund.
+    """
 
     kind: ClassVar[EventKind] = EventKind.INSURANCE_PAID
     account: int
     market: int
     amount: int
+    payer: int
 
 
 class Deleveraged(_Event, frozen=True, gc=False, tag="deleveraged"):
@@ -351,7 +360,7 @@ EVENT_COLUMNS: dict[type[_Event], str] = {
     OrderTriggered: "account market order_id mark_price=price",
     CancelScheduled: "account cancel_at_ms=money",
     PriceUpdated: "market mark_price=price oracle_price=money",
-    FundingSampled: "market premium=money",
+    FundingSampled: "market premium=money oracle_price=price samples=order_size",
     FundingPaid: (
         "account market amount=money oracle_price=price position_size rate=closed_profit flags"
     ),
@@ -363,7 +372,7 @@ EVENT_COLUMNS: dict[type[_Event], str] = {
     BackstopTakenOver: (
         "account market position_size mark_price=price cash=money backstop=counterparty"
     ),
-    InsurancePaid: "account market amount=money",
+    InsurancePaid: "account market amount=money payer=counterparty",
     Deleveraged: _FILL,
     DeleveragingStalled: "account market position_size",
     MarketSettled: "market settlement_price=price",

@@ -83,7 +83,8 @@ class _Layout:
 
     def _encoder(self, family: type[Any], pairs: dict[str, str], kind_name: str) -> _Encode:
         """``(value, buffer, offset)`` writes one row; unnamed columns are padding, hence zero."""
-        values = {column: f"value.{field}" for field, column in pairs.items()}
+        values = {"account": "-1", "market": "-1"}  # no row, where the kind names none
+        values |= {column: f"value.{field}" for field, column in pairs.items()}
         values[kind_name] = str(int(family.kind))
         used = [name in values for name in self.names]
         pads = [f"{struct.calcsize(f'<{code}')}x" for code in self.codes]

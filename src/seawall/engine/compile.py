@@ -55,7 +55,8 @@ if INTERPRETED:
 else:
     import numba
 
-    _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True}
+    _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    _OPTIONS |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
     def kernel(function: Function) -> Function:
         """An ordinary helper: compiled once, called."""
@@ -86,6 +87,8 @@ else:
         def load(self) -> Function:
             from numba.core import config
 
+            from seawall.engine.link_once import helpers_only_linked
+
             dispatcher = numba.njit(nogil=True, error_model="numpy")(self._function)
             before = config.CACHE_DIR
             config.CACHE_DIR = str(cache_folder())
@@ -93,7 +96,8 @@ else:
                 dispatcher.enable_caching()
             finally:
                 config.CACHE_DIR = before
-            dispatcher.compile(self._signature)
+            with helpers_only_linked(self.__name__):
+                dispatcher.compile(self._signature)
             dispatcher.disable_compile()
             self.__call__ = dispatcher  # type: ignore[method-assign]
             self._dispatcher = dispatcher

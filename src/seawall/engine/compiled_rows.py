@@ -29,9 +29,7 @@ def control_accessor(dtype: np.dtype[Any]) -> Any:
     return control
 
 
-def table_accessors(
-    name: str, dtype: np.dtype[Any], control: np.dtype[Any]
-) -> tuple[Any, Any]:
+def table_accessors(name: str, dtype: np.dtype[Any], control: np.dtype[Any]) -> tuple[Any, Any]:
     record = numba.from_dtype(dtype)
     assert control.fields is not None
     offset = control.fields[f"{name}_offset"][1]

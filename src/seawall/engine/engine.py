@@ -12,7 +12,7 @@ from seawall.domain.commands import Command
 from seawall.domain.events import Event
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook
-from seawall.engine.codec import COMMAND_BYTES, decode_events, encode_command
+from seawall.engine.codec import decode_events, encode_command
 from seawall.engine.compile import INTERPRETED
 from seawall.engine.layout import Limits, Tiers, build_state, tables_of
 from seawall.engine.rows import PlainRows, PlainState
@@ -163,9 +163,9 @@ class Engine:
         head = len(self._control.tobytes())
         layout = np.frombuffer(state[:head], self._control.dtype)
         for name in self._control.dtype.names or ():
-            if name.endswith(("_offset", "_capacity", "_version")):
-                if layout[name][0] != self._control[name][0]:
-                    raise EngineError(f"the snapshot's {name} differs from this machine's")
+            fixed = name.endswith(("_offset", "_capacity", "_version"))
+            if fixed and layout[name][0] != self._control[name][0]:
+                raise EngineError(f"the snapshot's {name} differs from this machine's")
         self.buffer[:] = np.frombuffer(state, np.uint8)
 
     def state_hash(self) -> str:
@@ -195,6 +195,8 @@ class Engine:
             return sweep_all(self, 0, used)
         edges = np.linspace(0, used, threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(lambda pair: sweep_all(self, *pair), zip(edges, edges[1:])))
+            parts = list(
+                pool.map(lambda i: sweep_all(self, edges[i], edges[i + 1]), range(threads))
+            )
         found = np.concatenate(parts)
         return found[np.argsort(found, order=("severity", "account", "position"))]

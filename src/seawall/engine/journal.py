@@ -219,7 +219,7 @@ def _frame_at(file: BinaryIO, offset: int) -> tuple[bytes, bytearray | None, str
     if len(head) < _FRAME_BYTES:
         return head, None, "its head is cut short"
     marker, count, _, _ = _FRAME.unpack_from(head)
-    if marker != _MARKER or not 0 < count <= MAX_FRAME_ROWS:
+    if marker != _MARKER or count > MAX_FRAME_ROWS:
         return head, None, "no frame begins here"
     payload = bytearray(count * ROW_BYTES)
     if file.readinto(payload) < len(payload):  # type: ignore[attr-defined]

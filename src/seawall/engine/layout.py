@@ -83,7 +83,7 @@ def allocate(capacities: dict[str, int]) -> NDArray[np.uint8]:
 
 
 def tables_of(buffer: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-    """Structured views of the tables in a buffer, shape (capacity,) each, ``control`` of one row."""
+    """Structured views of the tables in a buffer, of shape (capacity,); ``control`` has one row."""
     row = buffer[: control_dtype.itemsize].view(control_dtype)
     tables: dict[str, NDArray[Any]] = {"control": row}
     for name in TABLE_NAMES:
@@ -205,7 +205,7 @@ def _write_markets(
     for place, instrument in enumerate(instruments):
         if not 0 <= instrument.size_decimals <= 6:
             raise LayoutError(
-                f"{instrument.name}: size_decimals is {instrument.size_decimals}; 0 to 6 are possible"
+                f"{instrument.name}: size_decimals {instrument.size_decimals} is not from 0 to 6"
             )
         row = tables["markets"][place : place + 1]
         row["price_decimals"] = instrument.price_decimals

@@ -30,9 +30,7 @@ def make_proxy(dtype: np.dtype[Any]) -> type:
         return property(read, write)
 
     assert dtype.names is not None
-    body: dict[str, Any] = {
-        name: accessor(position) for position, name in enumerate(dtype.names)
-    }
+    body: dict[str, Any] = {name: accessor(position) for position, name in enumerate(dtype.names)}
     body["__slots__"] = ("columns", "index")
 
     def start(self: Any, columns: Columns, index: int) -> None:
@@ -64,9 +62,7 @@ class PlainRows:
         self.capacity = len(table)
 
 
-def make_row_accessors(
-    name: str, dtype: np.dtype[Any], control: np.dtype[Any]
-) -> tuple[Any, Any]:
+def make_row_accessors(name: str, dtype: np.dtype[Any], control: np.dtype[Any]) -> tuple[Any, Any]:
     """``(row_at, prefetch_row)`` of the table ``name`` that lives in the state buffer."""
     if INTERPRETED:
         proxy = make_proxy(dtype)

@@ -155,8 +155,7 @@ candidate_dtype = _dtype("severity", "account position")
 
 command_dtype = _dtype(
     "time_ms price order_size trigger_price order_id client_id_high client_id_low money",
-    "kind account market side flags time_in_force leverage mode other_account "
-    "status",
+    "kind account market side flags time_in_force leverage mode other_account status",
 )
 """One command. ``money``: an amount in micro-USD, or the entry notional of an adopted position."""
 

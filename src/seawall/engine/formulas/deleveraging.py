@@ -59,7 +59,7 @@ def zero_price(s, index):
 
 @kernel
 def deleveraging_price(s, index, is_last):
-    """The previous mark, or the price that leaves nothing owed when that is better for the bucket."""
+    """The previous mark, or the price that leaves nothing owed when better for the bucket."""
     position = position_at(s, index)
     row = market_at(s, position.market)
     price = row.previous_mark_price if row.previous_mark_price > 0 else row.mark_price

@@ -67,7 +67,7 @@ def liquidation_size(s, index, in_cooldown):
 
 @kernel
 def risk_weight(s, index):
-    """How fast an adverse move of 1 eats the slack: notional, and for shorts the growing maintenance.
+    """How fast an adverse move eats the slack: notional, and for shorts growing maintenance.
 
     The steepest tier bounds every tier the price may reach.
     """

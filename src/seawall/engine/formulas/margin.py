@@ -155,7 +155,7 @@ def isolated_risk(s, index):
 
 @kernel
 def withdrawable(s, account):
-    """What may leave the cross pool: equity less the larger of initial margin and floor, less holds."""
+    """What may leave the pool: equity less the larger of initial margin and floor, less holds."""
     equity, initial, _, floor = cross_risk(s, account)
     _, _, holds = pool_without(s, account, -1)
     return max(0, equity - max(initial, floor) - holds)

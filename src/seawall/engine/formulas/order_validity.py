@@ -24,9 +24,9 @@ from seawall.domain.codes import (
     NO_REFERENCE_PRICE,
     ONLY_POST_ONLY_ALLOWED,
     OPEN_INTEREST_CAPPED,
+    POSITION_ATTACHED,
     POST_ONLY,
     POST_ONLY_ONLY,
-    POSITION_ATTACHED,
     PRICE_NOT_ON_TICK,
     PRICE_OUTSIDE_BAND,
     REDUCE_ONLY,
@@ -268,5 +268,3 @@ def margin_rejection(s, index, side, hold, released_side, released_hold):
         position.isolated_cash + value,
     )
     return NO_REASON if equity - initial - holds >= 0 else INSUFFICIENT_MARGIN
-
-

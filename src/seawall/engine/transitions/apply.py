@@ -60,7 +60,7 @@ from seawall.engine.transitions.leverage import (
     top_up_isolated_margin,
 )
 from seawall.engine.transitions.markets import set_market_status, settle_market
-from seawall.engine.transitions.order_book import find_client_id, find_order
+from seawall.engine.transitions.order_rows import find_client_id, find_order
 from seawall.engine.transitions.orders import modify_order, place_order
 from seawall.engine.transitions.outbox import close_outbox, emit, open_outbox
 from seawall.engine.transitions.prices import set_oracle_price
@@ -149,9 +149,7 @@ def _cancel(s, command):
     elif command.client_id_high == 0 and command.client_id_low == 0:
         slot = -1
     else:
-        slot = find_client_id(
-            s, command.account, command.client_id_high, command.client_id_low
-        )
+        slot = find_client_id(s, command.account, command.client_id_high, command.client_id_low)
     if slot < 0:
         return ORDER_NOT_FOUND
     cancel_order(s, slot, CANCELLED_BY_USER)

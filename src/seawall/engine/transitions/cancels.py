@@ -17,7 +17,8 @@ from seawall.domain.codes import (
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.depth import reducible
 from seawall.engine.tables import order_at, position_at, position_history_at
-from seawall.engine.transitions.order_book import drop_order, enqueue
+from seawall.engine.transitions.order_book import enqueue
+from seawall.engine.transitions.order_rows import drop_order
 from seawall.engine.transitions.outbox import emit
 
 
@@ -65,7 +66,10 @@ def release_children(s, slot, start):
 
 @kernel
 def cancel_order(s, slot, reason):
-    """End an order with a reason. A parent partly filled and then out of margin starts its children."""
+    """End an order with a reason.
+
+    A parent partly filled and then out of margin starts its children.
+    """
     order = order_at(s, slot)
     if order.first_child >= 0:
         partly = order.remaining_size < order.original_size

@@ -179,9 +179,7 @@ def set_fee_discounts(s, command):
     owner = account_at(s, command.account)
     root = owner.parent if owner.parent >= 0 else command.account
     set_rates(s, command.account, root, venue_maker_volume(s))
-    emit(
-        s, FEE_RATES_SET, NO_REASON, command.account, -1, 0, owner.taker_rate, 0, owner.maker_rate
-    )
+    emit(s, FEE_RATES_SET, NO_REASON, command.account, -1, 0, owner.taker_rate, 0, owner.maker_rate)
     return NO_REASON
 
 

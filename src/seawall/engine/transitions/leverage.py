@@ -47,7 +47,7 @@ from seawall.engine.tables import (
     position_history_at,
     schedule_at,
 )
-from seawall.engine.transitions.order_book import set_hold
+from seawall.engine.transitions.order_rows import set_hold
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import (
     find_position,
@@ -157,9 +157,7 @@ def _move_margin(s, index, amount):
     account_at(s, position.account).cash -= amount
     position.isolated_cash += amount
     mark_dirty(s, position.account)
-    emit(
-        s, ISOLATED_MARGIN_ADJUSTED, NO_REASON, position.account, position.market, 0, 0, 0, amount
-    )
+    emit(s, ISOLATED_MARGIN_ADJUSTED, NO_REASON, position.account, position.market, 0, 0, 0, amount)
 
 
 @kernel
@@ -231,7 +229,5 @@ def set_margin_schedule(s, command):
     position_history_at(s, index).schedule = schedule
     position = position_at(s, index)
     position.leverage = min(position.leverage, schedule_at(s, schedule).maximum_leverage)
-    emit(
-        s, MARGIN_SCHEDULE_SET, NO_REASON, command.account, command.market, 0, 0, schedule, 0
-    )
+    emit(s, MARGIN_SCHEDULE_SET, NO_REASON, command.account, command.market, 0, 0, schedule, 0)
     return NO_REASON

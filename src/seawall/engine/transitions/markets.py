@@ -97,5 +97,3 @@ def settle_market(s, command):
     row.status = DELISTED
     emit(s, MARKET_SETTLED, NO_REASON, -1, command.market, 0, price, 0, 0)
     return NO_REASON
-
-

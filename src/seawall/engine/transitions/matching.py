@@ -25,7 +25,7 @@ from seawall.engine.transitions.cancels import (
     tidy_after_fill,
 )
 from seawall.engine.transitions.fills import book_trade
-from seawall.engine.transitions.order_book import set_hold
+from seawall.engine.transitions.order_rows import set_hold
 
 
 @inline
@@ -66,9 +66,7 @@ def _trade(s, slot, index, order_id, side, size, fees, flags):
     maker_before = position_at(s, maker_index).signed_size
     taker_before = position_at(s, index).signed_size
     role = LIQUIDATED if flags & LIQUIDATION != 0 else 0
-    book_trade(
-        s, maker_index, maker.order_id, index, order_id, side, size, maker.price, fees, role
-    )
+    book_trade(s, maker_index, maker.order_id, index, order_id, side, size, maker.price, fees, role)
     _reduce_maker(s, slot, size)
     tidy_after_fill(s, maker_index, maker_before)
     tidy_after_fill(s, index, taker_before)

@@ -46,9 +46,9 @@ from seawall.engine.formulas.order_validity import (
 from seawall.engine.tables import account_at, control, order_at, position_at
 from seawall.engine.transitions.cancels import cancel_order, start_waiting
 from seawall.engine.transitions.matching import match
-from seawall.engine.transitions.order_book import (
+from seawall.engine.transitions.order_book import enqueue
+from seawall.engine.transitions.order_rows import (
     ORDER_SLOT_BITS,
-    enqueue,
     find_client_id,
     find_order,
     join_children,
@@ -163,9 +163,7 @@ def static_rejection(s, command, index, replaced):
     if reason != NO_REASON:
         return reason
     if command.client_id_high != 0 or command.client_id_low != 0:
-        holder = find_client_id(
-            s, command.account, command.client_id_high, command.client_id_low
-        )
+        holder = find_client_id(s, command.account, command.client_id_high, command.client_id_low)
         if holder >= 0 and holder != replaced:
             return CLIENT_ID_IN_USE
     reason = _parent_rejection(s, command)

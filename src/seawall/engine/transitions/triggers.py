@@ -31,7 +31,8 @@ from seawall.engine.formulas.order_validity import inside_band, reference_price
 from seawall.engine.tables import control, level_at, market_at, order_at, rules
 from seawall.engine.transitions.cancels import cancel_siblings
 from seawall.engine.transitions.matching import match
-from seawall.engine.transitions.order_book import dequeue, drop_order, enqueue
+from seawall.engine.transitions.order_book import dequeue, enqueue
+from seawall.engine.transitions.order_rows import drop_order
 from seawall.engine.transitions.outbox import emit
 
 

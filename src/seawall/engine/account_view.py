@@ -1,0 +1,85 @@
+"""The margins of one account, read by the machine's own formulas. Nothing is written."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seawall.domain.enums import MarginMode
+from seawall.domain.events import CROSS_POOL
+from seawall.engine.compile import INTERPRETED, entry
+from seawall.engine.formulas.margin import cross_risk, isolated_risk, withdrawable
+from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.tables import account_at, position_at
+
+if TYPE_CHECKING:
+    from seawall.engine.engine import Engine
+
+margins_dtype = np.dtype(
+    [
+        (name, "<i8")
+        for name in "market equity initial_margin maintenance_margin transfer_floor free".split()
+    ]
+)
+ISOLATED = int(MarginMode.ISOLATED)
+_margins_at = make_batch_accessor(margins_dtype)
+
+
+class Margins(NamedTuple):
+    """Of one position, or of the whole cross pool (market ``CROSS_POOL``). Micro-USD.
+
+    ``equity``: of the bucket; 0 for a cross position, which owns none. ``free``: what the pool
+    may pay out; 0 for a position.
+    """
+
+    market: int
+    equity: int
+    initial_margin: int
+    maintenance_margin: int
+    transfer_floor: int
+    free: int
+
+
+@entry(4)
+def read_margins(s, account, found, capacity):  # type: ignore[no-untyped-def]
+    """Write the pool's row, then one row for each open position. Returns how many rows it takes.
+
+    Rows beyond ``capacity`` are counted and not written.
+    """
+    if capacity > 0:
+        row = _margins_at(found, 0)
+        equity, initial, maintenance, floor = cross_risk(s, account)
+        row.market = CROSS_POOL
+        row.equity = equity
+        row.initial_margin = initial
+        row.maintenance_margin = maintenance
+        row.transfer_floor = floor
+        row.free = withdrawable(s, account)
+    used = 1
+    index = account_at(s, account).first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if position.signed_size != 0:
+            if used < capacity:
+                row = _margins_at(found, used)
+                equity, initial, maintenance, floor = isolated_risk(s, index)
+                row.market = position.market
+                row.equity = equity if position.mode == ISOLATED else 0
+                row.initial_margin = initial
+                row.maintenance_margin = maintenance
+                row.transfer_floor = floor
+                row.free = 0
+            used += 1
+        index = position.next_of_account
+    return used
+
+
+def account_margins(engine: "Engine", account: int) -> dict[int, Margins]:
+    """The cross pool (``CROSS_POOL``) and every open position of an account, by market."""
+    capacity = 16
+    while True:
+        rows = np.zeros(capacity, margins_dtype)
+        handle: Any = PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
+        used = int(read_margins(engine.state, account, handle, capacity))
+        if used <= capacity:
+            return {int(row["market"]): Margins(*map(int, row)) for row in rows[:used]}
+        capacity = used

@@ -1,0 +1,328 @@
+"""The numbered invariants that a state must satisfy by itself (``docs/invariants.md``).
+
+Those that speak of events or of two states (6, 7, 9, 14, 16, 17) are checked by the simulator's
+auditor from outside. Everything here looks at all rows: for simulation and tests, not for trading.
+"""
+
+from typing import TYPE_CHECKING
+
+from seawall.domain.codes import (
+    BUY,
+    CROSS,
+    FREE,
+    ISOLATED,
+    POSITION_ATTACHED,
+    REDUCE_ONLY,
+    RESTING,
+    WAITING_FOR_TRIGGER,
+)
+from seawall.engine.compile import entry, kernel
+from seawall.engine.formulas.ladder import (
+    ASKS,
+    BIDS,
+    STOPS_ABOVE,
+    STOPS_BELOW,
+    highest_level,
+    ladder_root,
+    level_beyond,
+    lowest_level,
+)
+from seawall.engine.formulas.liquidation import bucket_risk, is_liquidatable
+from seawall.engine.tables import (
+    account_at,
+    client_id_at,
+    control,
+    level_at,
+    market_at,
+    node_at,
+    order_at,
+    position_at,
+    position_history_at,
+)
+
+if TYPE_CHECKING:
+    from seawall.engine.engine import Engine
+
+FIRST_USER = 5
+INSURANCE_FUND = 0
+
+SENTENCES = {
+    1: "the sum of all cash and isolated cash equals deposits minus withdrawals",
+    2: "the position sizes of a market sum to zero",
+    3: "open interest equals the sum of the long sizes of its market",
+    4: "no book is crossed at rest",
+    5: "a level's size and count equal the sum and number of its orders",
+    8: "the insurance fund's cash is never negative",
+    10: "an account without positions has no negative cash at the end of a command",
+    11: "a flat position owns no isolated cash and no entry; only an isolated one owns a bucket",
+    12: "the holds of a position equal the sum of the holds of its resting orders, by side",
+    13: "best prices, free lists, client-order-id chains and order counts agree with the orders",
+    15: "after a price update no account outside the work list is below maintenance margin",
+}
+
+
+@kernel
+def _money_is_conserved(s):
+    row = control(s)
+    total = 0
+    for account in range(row.accounts_used):
+        total += account_at(s, account).cash
+    for index in range(row.positions_used):
+        total += position_at(s, index).isolated_cash
+    return total == row.money_outside
+
+
+@kernel
+def _market_sums(s, market):
+    """(sum of sizes, sum of long sizes) of a market."""
+    total = 0
+    longs = 0
+    for index in range(control(s).positions_used):
+        position = position_at(s, index)
+        if position.market == market:
+            total += position.signed_size
+            longs += max(0, position.signed_size)
+    return total, longs
+
+
+@kernel
+def _ladder_is_sound(s, market, ladder):
+    """Every level of an order ladder: ascending, not empty, sums right, members in order."""
+    root = ladder_root(market, ladder)
+    level_index = lowest_level(s, root)
+    while level_index >= 0:
+        level = level_at(s, level_index)
+        size = 0
+        count = 0
+        previous = -1
+        slot = level.first
+        while slot >= 0:
+            order = order_at(s, slot)
+            price = order.price if ladder <= ASKS else order.trigger_price
+            wanted = RESTING if ladder <= ASKS else WAITING_FOR_TRIGGER
+            if order.level != level_index or order.previous != previous or order.state != wanted:
+                return False
+            if price != level.price or order.market != market:
+                return False
+            size += order.remaining_size
+            count += 1
+            previous = slot
+            slot = order.next
+        if count == 0 or previous != level.last or count != level.count:
+            return False
+        if size != level.total_size:
+            return False
+        level_index = level_beyond(s, root, level.price, True)
+    return True
+
+
+@kernel
+def _best_is_right(s, market):
+    row = market_at(s, market)
+    if row.bid_level != highest_level(s, ladder_root(market, BIDS)):
+        return False
+    return row.ask_level == lowest_level(s, ladder_root(market, ASKS))
+
+
+@kernel
+def _is_crossed(s, market):
+    row = market_at(s, market)
+    if row.bid_level < 0 or row.ask_level < 0:
+        return False
+    return level_at(s, row.bid_level).price >= level_at(s, row.ask_level).price
+
+
+@kernel
+def _position_orders_agree(s, index):
+    """(holds agree, counts agree) of the orders of a position row."""
+    position = position_at(s, index)
+    history = position_history_at(s, index)
+    buy_hold = 0
+    sell_hold = 0
+    reduce_only = 0
+    attached = 0
+    linked = True
+    previous = -1
+    slot = position.first_order
+    while slot >= 0:
+        order = order_at(s, slot)
+        if order.position != index or order.previous_of_position != previous:
+            linked = False
+        if order.side == BUY:
+            buy_hold += order.hold
+        else:
+            sell_hold += order.hold
+        if order.state == RESTING and order.flags & REDUCE_ONLY != 0:
+            reduce_only += 1
+        if order.flags & POSITION_ATTACHED != 0:
+            attached += 1
+        previous = slot
+        slot = order.next_of_position
+    holds = buy_hold == position.buy_hold and sell_hold == position.sell_hold
+    counts = reduce_only == history.reduce_only_orders and attached == history.attached_orders
+    return holds, counts and linked
+
+
+@kernel
+def _order_tables_agree(s):
+    """Live counts, free lists, and every live order reachable by its client id."""
+    row = control(s)
+    live = 0
+    for slot in range(row.orders_used):
+        if order_at(s, slot).state != FREE:
+            live += 1
+    free = 0
+    slot = row.orders_free
+    while slot >= 0 and free <= row.orders_used:
+        if order_at(s, slot).state != FREE:
+            return False
+        free += 1
+        slot = order_at(s, slot).next
+    if live != row.orders_live or live + free != row.orders_used:
+        return False
+    levels_free = 0
+    level = row.levels_free
+    while level >= 0 and levels_free <= row.levels_used:
+        levels_free += 1
+        level = level_at(s, level).next_free
+    if row.levels_live + levels_free != row.levels_used:
+        return False
+    nodes_free = 0
+    node = row.nodes_free
+    while node >= 0 and nodes_free <= row.nodes_used:
+        nodes_free += 1
+        node = node_at(s, node).next_free
+    return row.nodes_live + nodes_free == row.nodes_used
+
+
+@kernel
+def _client_ids_agree(s):
+    row = control(s)
+    named = 0
+    for slot in range(row.orders_used):
+        order = order_at(s, slot)
+        if order.state != FREE and (order.client_id_high != 0 or order.client_id_low != 0):
+            named += 1
+    chained = 0
+    for bucket in range(row.client_ids_capacity):
+        slot = client_id_at(s, bucket).first_order - 1
+        while slot >= 0:
+            if order_at(s, slot).state == FREE or chained > row.orders_used:
+                return False
+            chained += 1
+            slot = order_at(s, slot).next_client_id
+    return named == chained
+
+
+@kernel
+def _open_orders_agree(s, account):
+    count = 0
+    index = account_at(s, account).first_position
+    while index >= 0:
+        slot = position_at(s, index).first_order
+        while slot >= 0:
+            count += 1
+            slot = order_at(s, slot).next_of_position
+        index = position_at(s, index).next_of_account
+    return count == account_at(s, account).open_orders
+
+
+@kernel
+def _unwatched_loser(s):
+    """Whether an account that is not on the dirty list is below maintenance."""
+    for account in range(FIRST_USER, control(s).accounts_used):
+        owner = account_at(s, account)
+        if owner.is_dirty != 0:
+            continue
+        equity, maintenance = bucket_risk(s, account, -1)
+        if is_liquidatable(equity, maintenance):
+            return True
+        index = owner.first_position
+        while index >= 0:
+            position = position_at(s, index)
+            if position.mode == ISOLATED and position.signed_size != 0:
+                equity, maintenance = bucket_risk(s, account, index)
+                if is_liquidatable(equity, maintenance):
+                    return True
+            index = position.next_of_account
+    return False
+
+
+@kernel
+def _broken_account(s, account):
+    owner = account_at(s, account)
+    has_position = False
+    index = owner.first_position
+    while index >= 0:
+        if position_at(s, index).signed_size != 0:
+            has_position = True
+        index = position_at(s, index).next_of_account
+    if account >= FIRST_USER and not has_position and owner.cash < 0:
+        return 10
+    return 0 if _open_orders_agree(s, account) else 13
+
+
+@kernel
+def _broken_position(s, index):
+    position = position_at(s, index)
+    if position.signed_size == 0:
+        if position.isolated_cash != 0 or position.entry_notional != 0:
+            return 11
+    elif (position.signed_size > 0) != (position.entry_notional > 0):
+        if position.entry_notional != 0:
+            return 11
+    if position.mode == CROSS and position.isolated_cash != 0:
+        return 11
+    holds, counts = _position_orders_agree(s, index)
+    if not holds:
+        return 12
+    return 0 if counts else 13
+
+
+@kernel
+def _broken_market(s, market):
+    total, longs = _market_sums(s, market)
+    if total != 0:
+        return 2
+    if longs != market_at(s, market).open_interest:
+        return 3
+    if _is_crossed(s, market):
+        return 4
+    for ladder in (BIDS, ASKS, STOPS_BELOW, STOPS_ABOVE):
+        if not _ladder_is_sound(s, market, ladder):
+            return 5
+    return 0 if _best_is_right(s, market) else 13
+
+
+@entry(1)
+def broken_invariant(s):
+    """The number of the first invariant that the state breaks, 0 for none."""
+    if not _money_is_conserved(s):
+        return 1
+    row = control(s)
+    for market in range(row.markets_used):
+        broken = _broken_market(s, market)
+        if broken != 0:
+            return broken
+    if account_at(s, INSURANCE_FUND).cash < 0:
+        return 8
+    for account in range(row.accounts_used):
+        broken = _broken_account(s, account)
+        if broken != 0:
+            return broken
+    for index in range(row.positions_used):
+        broken = _broken_position(s, index)
+        if broken != 0:
+            return broken
+    if not _order_tables_agree(s) or not _client_ids_agree(s):
+        return 13
+    return 15 if _unwatched_loser(s) else 0
+
+
+def require_invariants(engine: "Engine") -> None:
+    """Raise AssertionError with the sentence of the first broken invariant."""
+    number = int(broken_invariant(engine.state))
+    if number:
+        raise AssertionError(
+            f"invariant {number} is broken after command {engine.sequence}: {SENTENCES[number]}"
+        )

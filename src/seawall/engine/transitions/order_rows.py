@@ -1,0 +1,249 @@
+"""Order rows: ids and slots, client order ids, holds, the links to owner and siblings."""
+
+from seawall.domain.codes import (
+    BUY,
+    FREE,
+    POSITION_ATTACHED,
+    RESTING,
+    WAITING_FOR_TRIGGER,
+)
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.fixed_point import mixed_hash
+from seawall.engine.tables import (
+    account_at,
+    client_id_at,
+    control,
+    order_at,
+    position_at,
+    position_history_at,
+)
+from seawall.engine.transitions.order_book import dequeue
+
+ORDER_SLOT_BITS = 22
+
+
+@inline
+def _client_bucket(s, account, high, low):
+    return mixed_hash(high, low, account) & (control(s).client_ids_capacity - 1)
+
+
+@kernel
+def find_client_id(s, account, high, low):
+    """The open order with this client id, or -1. (0, 0) is no id."""
+    slot = client_id_at(s, _client_bucket(s, account, high, low)).first_order - 1
+    while slot >= 0:
+        order = order_at(s, slot)
+        if order.account == account and order.client_id_high == high and order.client_id_low == low:
+            return slot
+        slot = order.next_client_id
+    return -1
+
+
+@inline
+def _has_client_id(order):
+    return order.client_id_high != 0 or order.client_id_low != 0
+
+
+@kernel
+def _register_client_id(s, slot):
+    order = order_at(s, slot)
+    bucket = client_id_at(
+        s, _client_bucket(s, order.account, order.client_id_high, order.client_id_low)
+    )
+    order.next_client_id = bucket.first_order - 1
+    bucket.first_order = slot + 1
+
+
+@kernel
+def _forget_client_id(s, slot):
+    order = order_at(s, slot)
+    bucket = client_id_at(
+        s, _client_bucket(s, order.account, order.client_id_high, order.client_id_low)
+    )
+    if bucket.first_order == slot + 1:
+        bucket.first_order = order.next_client_id + 1
+        return
+    before = bucket.first_order - 1
+    while order_at(s, before).next_client_id != slot:
+        before = order_at(s, before).next_client_id
+    order_at(s, before).next_client_id = order.next_client_id
+
+
+@inline
+def slot_of(order_id):
+    return order_id & ((1 << ORDER_SLOT_BITS) - 1)
+
+
+@kernel
+def find_order(s, order_id):
+    """The slot of a live order, or -1."""
+    slot = slot_of(order_id)
+    if order_id <= 0 or slot >= control(s).orders_used:
+        return -1
+    order = order_at(s, slot)
+    if order.state == FREE or order.order_id != order_id:
+        return -1
+    return slot
+
+
+@kernel
+def next_slot(s):
+    """The slot the next order will take."""
+    row = control(s)
+    return row.orders_free if row.orders_free >= 0 else row.orders_used
+
+
+@kernel
+def reserve_order_id(s):
+    """The id of the next order, with the slot it will take.
+
+    Ids grow by placement and carry the slot in their low bits, so that finding needs no map.
+    Matching may free other slots before the order rests: hence the reservation.
+    """
+    row = control(s)
+    slot = next_slot(s)
+    if row.orders_free >= 0:
+        row.orders_free = order_at(s, slot).next
+    else:
+        row.orders_used += 1
+    row.orders_live += 1
+    row.placed_orders += 1
+    return (row.placed_orders << ORDER_SLOT_BITS) | slot
+
+
+@kernel
+def unreserve_order_id(s, order_id, used_before):
+    """Undo a reservation as if it had never been made; ``used_before``: orders_used then."""
+    row = control(s)
+    slot = slot_of(order_id)
+    if row.orders_used > used_before:
+        row.orders_used = used_before
+    else:
+        row.orders_free = slot
+    row.orders_live -= 1
+    row.placed_orders -= 1
+
+
+@kernel
+def release_order_id(s, order_id):
+    """Free a reserved slot of an order that did not come to rest."""
+    row = control(s)
+    slot = slot_of(order_id)
+    order_at(s, slot).next = row.orders_free
+    row.orders_free = slot
+    row.orders_live -= 1
+
+
+@kernel
+def take_order(s, order_id, index, side, flags, time_in_force, price, size, trigger_price):
+    """Fill the reserved order row for the position row ``index`` and link it to its owner."""
+    row = control(s)
+    slot = slot_of(order_id)
+    position = position_at(s, index)
+    order = order_at(s, slot)
+    order.order_id = order_id
+    order.price = price
+    order.remaining_size = size
+    order.original_size = size
+    order.trigger_price = trigger_price
+    order.placed_ms = row.clock_ms
+    order.hold = 0
+    order.client_id_high = 0
+    order.client_id_low = 0
+    order.position = index
+    order.account = position.account
+    order.market = position.market
+    order.side = side
+    order.flags = flags
+    order.time_in_force = time_in_force
+    order.level = -1
+    order.next = -1
+    order.previous = -1
+    order.parent = -1
+    order.next_child = -1
+    order.first_child = -1
+    order.next_client_id = -1
+    order.previous_of_position = -1
+    order.next_of_position = position.first_order
+    if position.first_order >= 0:
+        order_at(s, position.first_order).previous_of_position = slot
+    position.first_order = slot
+    if flags & POSITION_ATTACHED != 0:
+        position_history_at(s, index).attached_orders += 1
+    account_at(s, position.account).open_orders += 1
+    return slot
+
+
+@inline
+def set_client_id(s, slot, high, low):
+    order = order_at(s, slot)
+    order.client_id_high = high
+    order.client_id_low = low
+    if high != 0 or low != 0:
+        _register_client_id(s, slot)
+
+
+@inline
+def set_hold(s, slot, hold):
+    """Change what an order holds, and with it its side's total in the position row."""
+    order = order_at(s, slot)
+    position = position_at(s, order.position)
+    if order.side == BUY:
+        position.buy_hold += hold - order.hold
+    else:
+        position.sell_hold += hold - order.hold
+    order.hold = hold
+
+
+@kernel
+def join_children(s, slot, sibling):
+    """Put a child into the ring of its siblings; ``sibling`` -1 starts a ring."""
+    order = order_at(s, slot)
+    if sibling < 0:
+        order.next_child = slot
+        return
+    order.next_child = order_at(s, sibling).next_child
+    order_at(s, sibling).next_child = slot
+
+
+@kernel
+def _leave_children(s, slot):
+    order = order_at(s, slot)
+    before = slot
+    while order_at(s, before).next_child != slot:
+        before = order_at(s, before).next_child
+    order_at(s, before).next_child = order.next_child
+    if order.parent >= 0 and order_at(s, order.parent).first_child == slot:
+        alone = order.next_child == slot
+        order_at(s, order.parent).first_child = -1 if alone else order.next_child
+    order.next_child = -1
+
+
+@kernel
+def drop_order(s, slot):
+    """Free an order row: out of its queue, its owner's list and the client ids; nothing emitted."""
+    order = order_at(s, slot)
+    if order.state == RESTING or order.state == WAITING_FOR_TRIGGER:
+        dequeue(s, slot)
+    if order.hold != 0:
+        set_hold(s, slot, 0)
+    if _has_client_id(order):
+        _forget_client_id(s, slot)
+    if order.next_child >= 0:
+        _leave_children(s, slot)
+    if order.flags & POSITION_ATTACHED != 0:
+        position_history_at(s, order.position).attached_orders -= 1
+    position = position_at(s, order.position)
+    if order.previous_of_position >= 0:
+        order_at(s, order.previous_of_position).next_of_position = order.next_of_position
+    else:
+        position.first_order = order.next_of_position
+    if order.next_of_position >= 0:
+        order_at(s, order.next_of_position).previous_of_position = order.previous_of_position
+    account_at(s, order.account).open_orders -= 1
+    order.state = FREE
+    order.order_id = 0
+    row = control(s)
+    order.next = row.orders_free
+    row.orders_free = slot
+    row.orders_live -= 1
