@@ -28,6 +28,7 @@ from seawall.engine.formulas.ladder import (
     lowest_level,
 )
 from seawall.engine.formulas.liquidation import bucket_risk, is_liquidatable
+from seawall.engine.formulas.margin import has_cross_position
 from seawall.engine.tables import (
     account_at,
     client_id_at,
@@ -53,7 +54,7 @@ SENTENCES = {
     4: "no book is crossed at rest",
     5: "a level's size and count equal the sum and number of its orders",
     8: "the insurance fund's cash is never negative",
-    10: "an account without positions has no negative cash at the end of a command",
+    10: "a pool without positions has no negative cash at the end of a command",
     11: "a flat position owns no isolated cash and no entry; only an isolated one owns a bucket",
     12: "the holds of a position equal the sum of the holds of its resting orders, by side",
     13: "best prices, free lists, client-order-id chains and order counts agree with the orders",
@@ -250,15 +251,9 @@ def _unwatched_loser(s):
 
 @kernel
 def _broken_account(s, account):
-    owner = account_at(s, account)
-    has_position = False
-    index = owner.first_position
-    while index >= 0:
-        if position_at(s, index).signed_size != 0:
-            has_position = True
-        index = position_at(s, index).next_of_account
-    if account >= FIRST_USER and not has_position and owner.cash < 0:
-        return 10
+    if account >= FIRST_USER and account_at(s, account).cash < 0:
+        if not has_cross_position(s, account):
+            return 10
     return 0 if _open_orders_agree(s, account) else 13
 
 

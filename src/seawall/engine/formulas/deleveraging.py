@@ -1,13 +1,14 @@
 """Who is deleveraged first, and at which price."""
 
-from seawall.domain.codes import BANKRUPTCY_PRICE, CROSS
-from seawall.engine.compile import kernel
+from seawall.domain.codes import CROSS, PREVIOUS_MARK
+from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.fixed_point import RATE, mul_div_floor
 from seawall.engine.formulas.margin import bucket_equity, cross_risk
 from seawall.engine.formulas.profit import released_cash
 from seawall.engine.tables import account_at, market_at, position_at, rules
 
 OUTSIDE = 4
+MAX_PRICE = 2**30 - 1
 
 
 @kernel
@@ -41,34 +42,47 @@ def rank_of(s, index):
     return max(1, mul_div_floor(factor, notional, equity))
 
 
-@kernel
-def zero_price(s, index):
-    """The best whole price for the counterparty that leaves the bucket at zero or above.
+@inline
+def _valuation(s, market):
+    """The price that deleveraging starts from: the previous mark, or the mark."""
+    row = market_at(s, market)
+    if rules(s).deleveraging_price == PREVIOUS_MARK and row.previous_mark_price > 0:
+        return row.previous_mark_price
+    return row.mark_price
 
-    Only for the last position of its bucket: the bucket's cash is all there is beside it.
+
+@kernel
+def value_before(s, index):
+    """What the bucket of a position would be worth if all of it closed at the valuation prices."""
+    own = position_at(s, index)
+    if own.mode != CROSS:
+        return own.isolated_cash + own.signed_size * _valuation(s, own.market)
+    row = account_at(s, own.account)
+    total = row.cash
+    other = row.first_position
+    while other >= 0:
+        position = position_at(s, other)
+        if position.mode == CROSS and position.signed_size != 0:
+            total += position.signed_size * _valuation(s, position.market)
+        other = position.next_of_account
+    return total
+
+
+@kernel
+def deleveraging_price(s, index):
+    """The previous mark, moved in the bucket's favour by what it would still owe at it.
+
+    The debt is put on the position at hand: they are closed largest first, so a small one never
+    has to carry it.
     """
     position = position_at(s, index)
-    cash = position.isolated_cash
-    if position.mode == CROSS:
-        cash = account_at(s, position.account).cash
+    price = _valuation(s, position.market)
+    debt = -value_before(s, index)
     size = abs(position.signed_size)
+    move = -(-debt // size) if debt > 0 else 0
     if position.signed_size > 0:
-        return max(1, -(cash // size))
-    return max(1, cash // size)
-
-
-@kernel
-def deleveraging_price(s, index, is_last):
-    """The previous mark, or the price that leaves nothing owed when better for the bucket."""
-    position = position_at(s, index)
-    row = market_at(s, position.market)
-    price = row.previous_mark_price if row.previous_mark_price > 0 else row.mark_price
-    if not is_last:
-        return price
-    zero = zero_price(s, index)
-    if rules(s).deleveraging_price == BANKRUPTCY_PRICE:
-        return zero
-    return max(price, zero) if position.signed_size > 0 else min(price, zero)
+        return min(MAX_PRICE, price + move)
+    return max(1, price - move)
 
 
 @kernel

@@ -1,6 +1,6 @@
 """Deleveraging by rank: the bankrupt position is closed against the most profitable leverage."""
 
-from seawall.domain.codes import DELEVERAGING_STALLED, NO_REASON
+from seawall.domain.codes import CROSS, DELEVERAGING_STALLED, NO_REASON
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.deleveraging import (
     OUTSIDE,
@@ -12,6 +12,7 @@ from seawall.engine.tables import account_at, control, position_at, ranking_at
 from seawall.engine.transitions.cancels import tidy_after_fill
 from seawall.engine.transitions.fills import book_deleveraging
 from seawall.engine.transitions.outbox import emit
+from seawall.engine.transitions.takeover import backstop_bears
 
 BACKSTOP_ACCOUNT = 2
 
@@ -78,13 +79,18 @@ def _clear_ranking(s, used):
 
 
 @kernel
-def deleverage_position(s, taken, is_last):
+def deleverage_position(s, taken):
     """Close a position against the ranking, as far as counterparties can bear it.
 
     One ranking per command: what a full list leaves open waits for the next one.
     """
     position = position_at(s, taken)
-    price = deleveraging_price(s, taken, is_last)
+    price = deleveraging_price(s, taken)
+    if position.mode != CROSS:
+        short_of = -(position.isolated_cash + position.signed_size * price)
+        if short_of > 0:
+            position.isolated_cash += short_of
+            backstop_bears(s, position.account, short_of)
     used = _rank_counterparties(s, taken, price)
     for place in range(used):
         index = ranking_at(s, place).position

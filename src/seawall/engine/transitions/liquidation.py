@@ -44,7 +44,7 @@ from seawall.engine.transitions.matching import match
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import mark_dirty
 from seawall.engine.transitions.safety import drop_worst, find_candidates
-from seawall.engine.transitions.takeover import insurance_takes_over, take_over
+from seawall.engine.transitions.takeover import bear_empty_pool, insurance_takes_over, take_over
 
 BACKSTOP_ACCOUNT = 2
 MAX_PRICE = 2**30 - 1
@@ -131,10 +131,10 @@ def _deleverage(s, account, index):
     while True:
         own = largest_position(s, account, index, attempt)
         if own < 0:
-            return
+            break
         position_history_at(s, own).attempted_sequence = attempt
-        others = largest_position(s, account, index, attempt)
-        deleverage_position(s, own, others < 0)
+        deleverage_position(s, own)
+    bear_empty_pool(s, account)
 
 
 @inline

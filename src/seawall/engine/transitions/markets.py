@@ -4,7 +4,6 @@ from seawall.domain.codes import (
     CROSS,
     DELISTED,
     DELISTED_CANCELLED,
-    INSURANCE_PAID,
     INVALID_FLAGS,
     INVALID_PRICE,
     MARKET_HALTED,
@@ -15,16 +14,15 @@ from seawall.domain.codes import (
     VALUE_OUT_OF_RANGE,
 )
 from seawall.engine.compile import kernel
-from seawall.engine.formulas.margin import has_cross_position
 from seawall.engine.tables import account_at, control, market_at, position_at
 from seawall.engine.transitions.cancels import cancel_orders_of
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import mark_dirty
 from seawall.engine.transitions.safety import unwatch
+from seawall.engine.transitions.takeover import backstop_bears, bear_empty_pool
 
 MAX_PRICE = 2**30 - 1
 MAX_MONEY = 10**17
-BACKSTOP_ACCOUNT = 2
 
 
 @kernel
@@ -45,15 +43,6 @@ def set_market_status(s, command):
 
 
 @kernel
-def _bear(s, account, loss):
-    """The backstop bears a loss (<= 0) that its owner cannot."""
-    if loss < 0:
-        account_at(s, BACKSTOP_ACCOUNT).cash += loss
-        event = emit(s, INSURANCE_PAID, NO_REASON, account, -1, 0, 0, 0, -loss)
-        event.counterparty = BACKSTOP_ACCOUNT
-
-
-@kernel
 def _settle_position(s, index, price):
     """Close a position at the settlement price; a bucket returns to the pool.
 
@@ -69,12 +58,11 @@ def _settle_position(s, index, price):
         proceeds += position.isolated_cash
         position.isolated_cash = 0
         owner.cash += max(0, proceeds)
-        _bear(s, position.account, min(0, proceeds))
+        if proceeds < 0:
+            backstop_bears(s, position.account, -proceeds)
     position.signed_size = 0
     position.entry_notional = 0
-    if owner.is_system == 0 and owner.cash < 0 and not has_cross_position(s, position.account):
-        _bear(s, position.account, owner.cash)
-        owner.cash = 0
+    bear_empty_pool(s, position.account)
     unwatch(s, index)
     mark_dirty(s, position.account)
 

@@ -58,7 +58,7 @@ def position_of(s, account, market):
     position.next_of_account = owner.first_position
     position.first_order = -1
     position.leverage = default_leverage(s, market)
-    position.mode = default_mode(s, market)
+    position.mode = CROSS if owner.is_system != 0 else default_mode(s, market)
     history = position_history_at(s, index)
     history.watch_level = -1
     history.watch_next = -1

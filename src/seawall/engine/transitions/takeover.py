@@ -7,7 +7,7 @@ from seawall.domain.codes import (
     NO_REASON,
 )
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.margin import cross_risk, maintenance_margin
+from seawall.engine.formulas.margin import cross_risk, has_cross_position, maintenance_margin
 from seawall.engine.formulas.profit import closed_entry, closing_part
 from seawall.engine.tables import (
     account_at,
@@ -124,6 +124,24 @@ def take_over(s, account, index, unconditionally):
             cash = 0
         own = following
     return True
+
+
+@kernel
+def backstop_bears(s, account, loss):
+    """The backstop bears a loss (> 0) that nobody else can; its cash may go below zero."""
+    account_at(s, BACKSTOP_ACCOUNT).cash -= loss
+    mark_dirty(s, BACKSTOP_ACCOUNT)
+    event = emit(s, INSURANCE_PAID, NO_REASON, account, -1, 0, 0, 0, loss)
+    event.counterparty = BACKSTOP_ACCOUNT
+
+
+@kernel
+def bear_empty_pool(s, account):
+    """A pool without positions owes nothing: the backstop bears what is missing."""
+    owner = account_at(s, account)
+    if owner.is_system == 0 and owner.cash < 0 and not has_cross_position(s, account):
+        backstop_bears(s, account, -owner.cash)
+        owner.cash = 0
 
 
 @kernel
