@@ -218,4 +218,5 @@ def _reduced(numerator: int, denominator: int) -> Ratio:
 
 
 def _is_price(price: Ratio, price_decimals: int) -> bool:
-    return 0 < price[0] <= LARGEST_PRICE * 10**price_decimals * price[1]
+    largest: int = LARGEST_PRICE * 10**price_decimals
+    return 0 < price[0] <= largest * price[1]

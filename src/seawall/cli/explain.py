@@ -1,0 +1,204 @@
+"""``seawall explain``: an account as the venue tells it, with margin and liquidation prices
+computed here and compared with the venue's own."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+from cyclopts import Parameter
+
+from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
+from seawall.venues.known import DEFAULT_VENUE, venue_module
+from seawall.venues.rulebook_file import RulebookError, load_rulebook
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+PLAIN_WIDTH = 200
+"""Columns of a table that goes to a file or a pipe: none is folded."""
+BAD_INPUT = 2
+_LONGEST_ERROR = 400
+
+
+def explain(
+    state: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-",
+    /,
+    *,
+    meta: str | None = None,
+    steps: str | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    rulebook: str = DEFAULT_VENUE,
+) -> None:
+    """Show the margin and the liquidation prices of a real account, derived step by step.
+
+    Nothing is copied from the venue that can be computed; differences are shown as warnings.
+    Exit status 2 for input that cannot be used.
+
+    Parameters
+    ----------
+    state
+        A file with the venue's raw answer to `clearinghouseState`; `-` reads standard input.
+    meta
+        A file with the venue's raw answer to `meta`: size decimals and margin tiers of the
+        markets. Without it, shipped tiers of well-known markets are used.
+    steps
+        Print how the liquidation price of this coin comes about.
+    json_
+        Print one JSON object with exact decimal text instead of tables.
+    rulebook
+        A shipped rulebook by name, or a rulebook file.
+    """
+    if state.startswith("-") and state != "-":
+        _refuse(f"unknown option {state}")
+    if "seawall.engine.compile" not in sys.modules:
+        # One account is a few additions: only importing the compiler would take longer.
+        os.environ["SEAWALL_INTERPRETED"] = "1"
+    raw_json = venue_module(DEFAULT_VENUE, "raw_json")
+    explainer = venue_module(DEFAULT_VENUE, "explain")
+    reading = "the rulebook"
+    try:
+        book = load_rulebook(rulebook)
+        instruments = None
+        if meta is not None:
+            reading = meta
+            listed = venue_module(DEFAULT_VENUE, "instruments").instruments_from_meta(_read(meta))
+            instruments = {instrument.name: instrument for instrument in listed}
+        reading = "standard input" if state == "-" else state
+        decode = venue_module(DEFAULT_VENUE, "account_state").account_state
+        account = decode(_read(state), instruments)
+        report = explainer.account_report(account, book, instruments)
+    except RulebookError as error:
+        _refuse(str(error))
+    except raw_json.StateError as error:
+        _refuse(f"{reading}: {error}")
+    chosen = [p for p in report.positions if p.state.coin == steps]
+    if steps is not None and not chosen:
+        held = ", ".join(p.state.coin for p in report.positions) or "no position"
+        _refuse(f"--steps: no position in {steps!r}; the account holds {held}")
+    if json_:
+        print(json.dumps(explainer.report_object(report), indent=2))
+        for warning in report.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        return
+    console = _console()
+    _print_positions(console, report)
+    _print_account(console, report, account)
+    for warning in report.warnings:
+        console.print(f"! {warning}", style="yellow")
+    for position in chosen:
+        _print_steps(console, explainer, position, explainer.derivation(position, book))
+
+
+def _read(path: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        _refuse(f"{path}: {error.strerror}")
+
+
+def _refuse(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"seawall explain: {line[:_LONGEST_ERROR]}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(width=width, markup=False, highlight=False, emoji=False)
+
+
+def _table(title: str, *columns: str, words: int = 1) -> "Table":
+    """A table whose first ``words`` columns hold words, the others numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < words else "right")
+    return table
+
+
+def _print_positions(console: "Console", report: Any) -> None:
+    table = _table(
+        "Positions",
+        *("market", "mode", "leverage", "size", "notional", "margin used", "maintenance"),
+        *("liquidation price", "at the venue", "distance"),
+        words=2,
+    )
+    for position in report.positions:
+        state = position.state
+        distance = position.distance
+        table.add_row(
+            state.coin,
+            state.mode.name.lower(),
+            f"{state.leverage}x of {state.maximum_leverage}",
+            _grouped(from_units(state.signed_size, state.size_decimals)),
+            _money(state.notional),
+            _money(position.margin_used),
+            _money(position.maintenance_margin),
+            _grouped(position.liquidation_price) or "none",
+            _grouped(state.venue_liquidation_price) or "none",
+            "" if distance is None else f"{float(100 * distance):.2f} %",
+        )
+    console.print(table)
+
+
+def _print_account(console: "Console", report: Any, account: Any) -> None:
+    """The pool, the buckets, and the account's figures beside the venue's."""
+    buckets = _table("Margin buckets", "bucket", "equity", "maintenance", "equity above it")
+    cross = (report.cross_equity, report.cross_maintenance_margin)
+    rows = [("cross pool", *cross)] if cross[0] is not None else []
+    rows += [
+        (f"isolated {p.state.coin}", p.bucket.equity, p.maintenance_margin)
+        for p in report.positions
+        if not p.state.is_cross
+    ]
+    for name, equity, maintenance in rows:
+        above = None if maintenance is None else equity - maintenance
+        buckets.add_row(name, _money(equity), _money(maintenance), _money(above))
+    console.print(buckets)
+    whole, pool = account.everything, account.cross
+    figures = _table("Account", "", "here", "at the venue")
+    for name, ours, theirs in (
+        ("account value", report.account_value, whole and whole.account_value),
+        ("total margin used", report.total_margin_used, whole and whole.margin_used),
+        ("cross initial margin", report.cross_initial_margin, pool and pool.margin_used),
+        ("cross maintenance margin", report.cross_maintenance_margin, account.cross_maintenance),
+        ("withdrawable", report.withdrawable, account.withdrawable),
+    ):
+        figures.add_row(name, _money(ours), _money(theirs))
+    if report.withdrawable is None and report.withdrawable_without_orders is not None:
+        most = _money(report.withdrawable_without_orders)
+        figures.add_row("withdrawable without orders", most, "")
+    console.print(figures)
+
+
+def _print_steps(console: "Console", explainer: Any, position: Any, steps: Any) -> None:
+    side = "long, s = 1" if position.state.signed_size > 0 else "short, s = -1"
+    table = _table(
+        f"Liquidation price of {position.state.coin} ({side})", "", "formula", "value", words=2
+    )
+    for step in steps:
+        most = MONEY_DECIMALS if step.value[1] == 1 else explainer.PRICE_DECIMALS
+        text = explainer.decimal_text(step.value, step.decimals, most)
+        table.add_row(step.name, step.formula, _grouped(text))
+    console.print(table)
+    if position.liquidation_price is None:
+        console.print("No mark above zero liquidates it: there is no liquidation price.")
+
+
+def _money(micro: int | None) -> str:
+    return "unknown" if micro is None else _grouped(money_text(micro))
+
+
+def _grouped(number: str | None) -> str:
+    """Decimal text with thousands separators; nothing for None."""
+    if number is None:
+        return ""
+    whole, dot, fraction = number.partition(".")
+    return f"{int(whole):,}{dot}{fraction}" if whole not in ("-0", "") else number

@@ -1,0 +1,22 @@
+"""The ``seawall`` command. Commands are named by import path and loaded when called, so that
+starting one does not import what the others need."""
+
+from cyclopts import App
+
+app = App(name="seawall", help="Trade leveraged perpetual futures without blowing up.")
+
+app.command(
+    "seawall.cli.explain:explain",
+    name="explain",
+    help="Show the margin and the liquidation prices of a real account, derived step by step.",
+)
+app.command(
+    "seawall.cli.rehearse:rehearse",
+    name="rehearse",
+    help="Take an account through a crash: what is liquidated, when, and what is left.",
+)
+
+
+def main() -> None:
+    """Run the command line of the process."""
+    app()

@@ -1,0 +1,165 @@
+"""Markets of this venue: from its own answer to ``meta``, or the tables that ship.
+
+An answer to ``meta`` is the authority, because markets move between margin tables; what ships is
+for use without a connection (``margin_tables.toml``, with sources).
+"""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, convert
+
+from seawall.domain.enums import MarketMargin
+from seawall.domain.instrument import Instrument, MarginTier
+from seawall.domain.units import MICRO, MONEY_DECIMALS
+from seawall.venues.hyperliquid.raw_json import StateError, decode, exact_money, whole_number
+
+LARGE_IMPACT = {"BTC", "ETH"}
+"""Markets whose impact price is that of 20,000 USD, not 6,000 [documented: trading/funding]."""
+
+SINGLE_TIER_IDS = 50
+"""A margin table id below this is one tier with that maximum leverage."""
+
+MAXIMUM_LEVERAGE = 1000
+"""Beyond any venue: a larger number is an error in the message."""
+
+
+class _Asset(Struct, rename="camel"):
+    name: str
+    sz_decimals: int
+    max_leverage: int
+    margin_table_id: int | None = None
+    only_isolated: bool = False
+    margin_mode: str | None = None
+    is_delisted: bool = False
+
+
+class _Tier(Struct, rename="camel"):
+    lower_bound: str
+    max_leverage: int
+
+
+class _Table(Struct, rename="camel"):
+    margin_tiers: list[_Tier]
+
+
+class _Meta(Struct, rename="camel"):
+    universe: list[_Asset]
+    margin_tables: list[tuple[int, _Table]] = []
+
+
+def instruments_from_meta(raw: bytes) -> tuple[Instrument, ...]:
+    """One instrument for each entry of the universe, in order (the index is the asset id).
+
+    Raises StateError naming the field.
+    """
+    meta = decode(_Meta, raw)
+    tables: dict[int, tuple[MarginTier, ...]] = {}
+    for row, (table_id, table) in enumerate(meta.margin_tables):
+        tables[table_id] = _tiers(f"marginTables[{row}][1].marginTiers", table.margin_tiers)
+    made = []
+    for index, asset in enumerate(meta.universe):
+        path = f"universe[{index}]"
+        whole_number(f"{path}.szDecimals", asset.sz_decimals, 0, MONEY_DECIMALS)
+        whole_number(f"{path}.maxLeverage", asset.max_leverage, 1, MAXIMUM_LEVERAGE)
+        made.append(
+            _instrument(
+                asset.name,
+                asset.sz_decimals,
+                _tiers_of(path, asset, tables),
+                margin=_margin_of(path, asset),
+                delisted=asset.is_delisted,
+            )
+        )
+    return tuple(made)
+
+
+@cache
+def built_in_instruments() -> tuple[Instrument, ...]:
+    """A handful of well-known markets with the mainnet margin tables of August 2026."""
+    return tuple(
+        _instrument(market["name"], market["size_decimals"], built_in_tiers(market["name"]) or ())
+        for market in _shipped()["markets"]
+    )
+
+
+def built_in_tiers(coin: str, network: str = "mainnet") -> tuple[MarginTier, ...] | None:
+    """The margin tiers of a coin that has a table of several; None for any other coin.
+
+    ``network`` is ``mainnet`` or ``testnet``, whose bounds are much lower.
+    """
+    return _tables_by_coin(network).get(coin)
+
+
+@cache
+def _tables_by_coin(network: str) -> dict[str, tuple[MarginTier, ...]]:
+    found = {}
+    for table in _shipped()[network]:
+        tiers = tuple(MarginTier(int(bound) * MICRO, most) for bound, most in table["tiers"])
+        for coin in convert(table["coins"], list[str]):
+            found[coin] = tiers
+    return found
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    path = Path(__file__).with_name("margin_tables.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _instrument(
+    name: str,
+    size_decimals: int,
+    tiers: tuple[MarginTier, ...],
+    margin: MarketMargin = MarketMargin.ANY_MODE,
+    delisted: bool = False,
+) -> Instrument:
+    return Instrument(
+        name=name,
+        size_decimals=size_decimals,
+        tiers=tiers,
+        margin=margin,
+        impact_notional=(20_000 if name in LARGE_IMPACT else 6_000) * MICRO,
+        delisted=delisted,
+    )
+
+
+def _tiers_of(
+    path: str, asset: _Asset, tables: dict[int, tuple[MarginTier, ...]]
+) -> tuple[MarginTier, ...]:
+    table_id = asset.margin_table_id
+    if table_id is None:
+        return (MarginTier(0, asset.max_leverage),)
+    if table_id in tables:
+        return tables[table_id]
+    if 1 <= table_id < SINGLE_TIER_IDS:
+        return (MarginTier(0, table_id),)
+    raise StateError(f"{path}.marginTableId: {table_id} is not in marginTables")
+
+
+def _tiers(path: str, raw: list[_Tier]) -> tuple[MarginTier, ...]:
+    tiers = tuple(
+        MarginTier(
+            exact_money(f"{path}[{index}].lowerBound", tier.lower_bound, least=0),
+            whole_number(f"{path}[{index}].maxLeverage", tier.max_leverage, 1, MAXIMUM_LEVERAGE),
+        )
+        for index, tier in enumerate(raw)
+    )
+    bounds = [tier.lower_bound for tier in tiers]
+    if not tiers or bounds[0] != 0 or bounds != sorted(set(bounds)):
+        raise StateError(f"{path}: lower bounds must ascend from 0")
+    return tiers
+
+
+def _margin_of(path: str, asset: _Asset) -> MarketMargin:
+    if asset.margin_mode == "strictIsolated":
+        return MarketMargin.STRICT_ISOLATED
+    if asset.margin_mode == "noCross" or (asset.margin_mode is None and asset.only_isolated):
+        return MarketMargin.ISOLATED_ONLY
+    if asset.margin_mode is None:
+        return MarketMargin.ANY_MODE
+    raise StateError(
+        f"{path}.marginMode: {asset.margin_mode!r} is unknown; known are strictIsolated, noCross"
+    )

@@ -1,0 +1,197 @@
+"""Recorded accounts of the venue: our liquidation prices and margins equal its own.
+
+Every account goes through the command as a user would call it, and once more in this process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from seawall.domain.events import CROSS_POOL
+from seawall.engine.account_view import account_margins
+from seawall.venues.hyperliquid.account_margins import ACCOUNT, rebuilt
+from seawall.venues.hyperliquid.account_state import account_state
+from seawall.venues.hyperliquid.explain import account_report, position_tiers, report_object
+from seawall.venues.hyperliquid.raw_json import StateError
+from seawall.venues.rulebook_file import load_rulebook
+from tests.shared_files import ROOT, shared_file
+
+# The first account in this process compiles the machine.
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(600)]
+
+MET = ("S00", "S01", "S03", "S04", "S08", "S09", "S14", "S15", "S20")
+UNMET = {
+    "S02": "recorded in March 2023: no maxLeverage in the message, other rules at the venue",
+    "S05": "an account whose spot balance counts as collateral, which the message does not show",
+}
+HELD_BY_ORDERS = ("S03", "S04")
+"""Their withdrawable depends on open orders, which the message does not list."""
+
+SAME = Fraction(1, 10**8)
+COMMAND = "from seawall.cli.main import main; main()"
+
+
+def accounts() -> dict[str, Any]:
+    cases = json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text())
+    return {case["id"]: case["state"] for case in cases}
+
+
+def by_command(state: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, "explain", "-", "--json"],
+        input=json.dumps(state),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+
+
+def in_process(state: Any) -> dict[str, Any]:
+    raw = json.dumps(state).encode()
+    return report_object(account_report(account_state(raw), load_rulebook()))
+
+
+def check_prices(state: Any, shown: dict[str, Any]) -> None:
+    listed = [row["position"] for row in state["assetPositions"]]
+    assert [p["coin"] for p in shown["positions"]] == [p["coin"] for p in listed]
+    for ours, theirs in zip(shown["positions"], listed, strict=True):
+        assert ours["venue_liquidation_price"] == theirs["liquidationPx"]
+        if theirs["liquidationPx"] is None:
+            assert ours["liquidation_price"] is None, ours
+        else:
+            venue = Fraction(theirs["liquidationPx"])
+            assert abs(Fraction(ours["liquidation_price"]) - venue) <= SAME * venue, ours
+        assert ours["mode"] == theirs["leverage"]["type"]
+        assert micro(ours["margin_used"]) == micro(theirs["marginUsed"])
+
+
+def check_figures(case: str, state: Any, account: dict[str, Any]) -> None:
+    """Account figures, where the message has them, to the micro-USD."""
+    total = state.get("marginSummary", {})
+    theirs = {
+        "account_value": total.get("accountValue"),
+        "total_margin_used": total.get("totalMarginUsed"),
+        "cross_maintenance_margin": state.get("crossMaintenanceMarginUsed"),
+        "withdrawable": None if case in HELD_BY_ORDERS else state.get("withdrawable"),
+    }
+    assert account.keys() == theirs.keys()
+    for name, value in theirs.items():
+        if value is not None:
+            assert micro(account[name]) == micro(value), name
+    if not total:
+        assert set(account.values()) == {None}
+    if case in HELD_BY_ORDERS:
+        assert account["withdrawable"] is None
+
+
+def micro(text: str) -> int:
+    """The nearest micro-USD: the venue prints doubles."""
+    return round(Fraction(text) * 10**6)
+
+
+def test_every_recorded_account_is_named() -> None:
+    assert set(accounts()) == {*MET, *UNMET}
+
+
+@pytest.mark.parametrize("case", MET)
+def test_command_equals_the_venue(case: str) -> None:
+    state = accounts()[case]
+    result = by_command(state)
+    assert result.returncode == 0, result.stderr
+    shown = json.loads(result.stdout)
+    check_prices(state, shown)
+    check_figures(case, state, shown["account"])
+
+
+@pytest.mark.parametrize("case", MET)
+def test_in_process_equals_the_venue(case: str) -> None:
+    state = accounts()[case]
+    shown = in_process(state)
+    check_prices(state, shown)
+    check_figures(case, state, shown["account"])
+
+
+@pytest.mark.parametrize("case", [case for case in MET if case not in ("S04", "S14", "S15")])
+def test_the_machine_itself_agrees(case: str) -> None:
+    """The account rebuilt in a machine has the venue's equity, margins and buckets."""
+    raw = accounts()[case]
+    state = account_state(json.dumps(raw).encode())
+    tiers = [position_tiers(position, None) for position in state.positions]
+    engine = rebuilt(state, tiers, load_rulebook())
+    margins = account_margins(engine, ACCOUNT)
+    pool = margins.pop(CROSS_POOL)
+    assert pool.equity == state.cross_equity()
+    if state.cross_maintenance is not None:
+        assert pool.maintenance_margin == state.cross_maintenance
+    if state.cross is not None:
+        assert pool.equity == state.cross.account_value
+        assert pool.initial_margin == state.cross.margin_used
+    if case not in HELD_BY_ORDERS:
+        assert pool.free == state.withdrawable
+    for market, position in enumerate(state.positions):
+        if not position.is_cross:
+            assert margins[market].equity == position.venue_margin_used
+
+
+def test_how_many_prices_are_compared() -> None:
+    prices = [
+        row["position"]["liquidationPx"]
+        for case, state in accounts().items()
+        if case in MET
+        for row in state["assetPositions"]
+    ]
+    assert len([price for price in prices if price is not None]) == 16
+    assert len([price for price in prices if price is None]) == 8
+
+
+def test_old_account_is_refused_by_field() -> None:
+    with pytest.raises(StateError, match=r"assetPositions\[0\]\.position\.maxLeverage: missing"):
+        in_process(accounts()["S02"])
+
+
+def test_unified_account_differs_and_says_so() -> None:
+    """S05: margins and withdrawable are the venue's; its price counts collateral elsewhere."""
+    state = accounts()["S05"]
+    shown = in_process(state)
+    assert shown["positions"][0]["liquidation_price"] == "114.6354176028"
+    assert shown["positions"][0]["venue_liquidation_price"] == "120.0648965588"
+    check_figures("S05", state, shown["account"])
+    result = by_command(state)
+    assert "unified" in result.stderr
+    assert result.returncode == 0
+
+
+def test_vault_with_its_own_maximum_leverage() -> None:
+    """A recorded vault: 50x on every coin, so one tier of 1 %, also where the coin allows 5x."""
+    cases = json.loads(shared_file("vectors/hyperliquid.json").read_text())["account_state"]
+    case = next(c for c in cases if "maxLeverage 50" in c["name"])
+    given = case["given"]
+    rows = [
+        {
+            "position": {
+                "coin": row["coin"],
+                "szi": row["szi"],
+                "leverage": {"type": "cross", "value": given["leverage"]},
+                "positionValue": row["positionValue"],
+                "marginUsed": row["marginUsed"],
+                "maxLeverage": given["maxLeverage"],
+                "liquidationPx": case["expect"][f"{row['coin']}.liquidationPx"],
+            }
+        }
+        for row in case["positions"]
+    ]
+    state = {
+        "crossMarginSummary": {
+            "accountValue": given["accountValue"],
+            "totalNtlPos": given["totalNtlPos"],
+            "totalMarginUsed": given["totalMarginUsed"],
+        },
+        "crossMaintenanceMarginUsed": given["crossMaintenanceMarginUsed"],
+        "assetPositions": rows,
+    }
+    check_prices(state, in_process(state))
