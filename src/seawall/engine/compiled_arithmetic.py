@@ -45,6 +45,20 @@ def product_fits(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def unsigned_divide(typing_context: Any, a: Any, b: Any) -> Any:
+    """The bare division of non-negative integers, without the checks of Python's ``//``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = [
+            context.cast(builder, value, kind, types.int64)
+            for value, kind in zip(arguments, signature.args, strict=True)
+        ]
+        return builder.udiv(*wide)
+
+    return types.int64(a, b), generate
+
+
+@intrinsic
 def _product_high(typing_context: Any, a: Any, b: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         wide = builder.mul(builder.zext(arguments[0], _I128), builder.zext(arguments[1], _I128))

@@ -38,7 +38,6 @@ from seawall.engine.tables import (
     node_at,
     order_at,
     position_at,
-    position_history_at,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +136,6 @@ def _is_crossed(s, market):
 def _position_orders_agree(s, index):
     """(holds agree, counts agree) of the orders of a position row."""
     position = position_at(s, index)
-    history = position_history_at(s, index)
     buy_hold = 0
     sell_hold = 0
     reduce_only = 0
@@ -160,7 +158,7 @@ def _position_orders_agree(s, index):
         previous = slot
         slot = order.next_of_position
     holds = buy_hold == position.buy_hold and sell_hold == position.sell_hold
-    counts = reduce_only == history.reduce_only_orders and attached == history.attached_orders
+    counts = reduce_only + attached == position.special_orders
     return holds, counts and linked
 
 

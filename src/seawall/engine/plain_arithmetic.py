@@ -24,6 +24,10 @@ def product_fits(a: Any, b: Any) -> bool:
     return -(2**63) <= int(a) * int(b) < 2**63
 
 
+def unsigned_divide(a: Any, b: Any) -> Any:
+    return a // b
+
+
 def wide_divide(a: Any, b: Any, c: Any) -> tuple[np.int64, np.int64]:
     quotient, remainder = divmod(int(a) * int(b), int(c))
     if quotient >= 2**62:

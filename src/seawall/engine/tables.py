@@ -123,16 +123,31 @@ account_history_dtype = np.dtype(
     align=True,
 )
 
-position_dtype = _dtype(
-    "signed_size entry_notional isolated_cash buy_hold sell_hold",
-    "account market next_of_account first_order leverage mode",
+position_dtype = np.dtype(
+    [
+        *[
+            (name, "<i8")
+            for name in "signed_size entry_notional isolated_cash buy_hold sell_hold".split()
+        ],
+        *[(name, "<i4") for name in "account market next_of_account first_order".split()],
+        ("leverage", "<i2"),
+        ("schedule", "<i2"),
+        ("special_orders", "<i2"),
+        ("mode", "i1"),
+        ("changes", "i1"),
+    ],
+    align=True,
 )
-"""64 bytes. A row exists for each (account, market) ever touched; flat when the size is zero.
-``entry_notional`` carries the sign of the size. Holds: initial margin of resting orders by side."""
+CHANGED = 1
+OPENED = 2
+"""64 bytes: one cache line. A row exists for each (account, market) ever touched; flat when the size is zero.
+``entry_notional`` carries the sign of the size. Holds: initial margin of resting orders by side.
+``special_orders``: resting reduce-only and position-attached ones. ``changes``: CHANGED, OPENED
+since the last funding settlement."""
 
 position_history_dtype = _dtype(
     "funding_all_time funding_since_open funding_since_change attempted_sequence watch_key",
-    "watch_level watch_next watch_previous schedule reduce_only_orders attached_orders",
+    "watch_level watch_next watch_previous",
 )
 
 order_dtype = _dtype(

@@ -15,6 +15,7 @@ if INTERPRETED:
         lowest_bit,
         mixed_hash,
         product_fits,
+        unsigned_divide,
         wide_divide,
         with_bit,
         without_bit,
@@ -28,6 +29,7 @@ else:
         lowest_bit,
         mixed_hash,
         product_fits,
+        unsigned_divide,
         wide_divide,
         with_bit,
         without_bit,
@@ -38,6 +40,7 @@ __all__ = [
     "bits_above",
     "bits_below",
     "decay_factor",
+    "divide",
     "divide_toward_zero",
     "highest_bit",
     "lowest_bit",
@@ -47,6 +50,7 @@ __all__ = [
     "mul_div_toward_zero",
     "product_fits",
     "rate_of",
+    "remainder_of",
     "with_bit",
     "without_bit",
 ]
@@ -57,11 +61,23 @@ LN_2 = 693_147_180_560
 
 
 @inline
+def divide(a, b):
+    """a / b rounded down, for a >= 0 and b > 0: one machine division."""
+    return unsigned_divide(a, b)
+
+
+@inline
+def remainder_of(a, b):
+    """a modulo b, for a >= 0 and b > 0."""
+    return a - unsigned_divide(a, b) * b
+
+
+@inline
 def divide_toward_zero(a, b):
     """a / b for positive b, truncated."""
     if a >= 0:
-        return a // b
-    return -((-a) // b)
+        return unsigned_divide(a, b)
+    return -unsigned_divide(-a, b)
 
 
 @kernel

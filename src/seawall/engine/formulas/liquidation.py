@@ -13,7 +13,6 @@ from seawall.engine.tables import (
     account_at,
     market_at,
     position_at,
-    position_history_at,
     rules,
     schedule_at,
     tier_at,
@@ -75,7 +74,7 @@ def risk_weight(s, index):
     notional = abs(position.signed_size) * market_at(s, position.market).mark_price
     if position.signed_size > 0:
         return notional
-    row = schedule_at(s, position_history_at(s, index).schedule)
+    row = schedule_at(s, position.schedule)
     tier = tier_at(s, row.first_tier + row.tier_count - 1)
     growth = notional * tier.maintenance_numerator // tier.maintenance_denominator
     return notional + growth + 1

@@ -5,12 +5,11 @@ Money in micro-USD. Truncations are per position, before summing.
 
 from seawall.domain.codes import CROSS
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.fixed_point import rate_of
+from seawall.engine.formulas.fixed_point import divide, rate_of
 from seawall.engine.tables import (
     account_at,
     market_at,
     position_at,
-    position_history_at,
     rules,
     schedule_at,
     tier_at,
@@ -33,13 +32,13 @@ def maintenance_margin(s, schedule, notional):
     """(notional x rate - deduction) of the notional's tier, truncated."""
     tier = tier_at(s, tier_of(s, schedule, notional))
     scaled = notional * tier.maintenance_numerator - tier.deduction_numerator
-    return scaled // tier.maintenance_denominator
+    return divide(scaled, tier.maintenance_denominator)
 
 
 @inline
 def initial_margin(notional, leverage):
     """Notional over the chosen leverage, truncated."""
-    return notional // leverage
+    return divide(notional, leverage)
 
 
 @inline
@@ -132,8 +131,7 @@ def cross_risk(s, account):
             notional = abs(value)
             equity += value
             initial += initial_margin(notional, position.leverage)
-            schedule = position_history_at(s, index).schedule
-            maintenance += maintenance_margin(s, schedule, notional)
+            maintenance += maintenance_margin(s, position.schedule, notional)
             floor += transfer_floor(s, notional)
         index = position.next_of_account
     return equity, initial, maintenance, floor
@@ -144,11 +142,10 @@ def isolated_risk(s, index):
     """(equity, initial margin, maintenance margin, transfer floor) of one isolated bucket."""
     position = position_at(s, index)
     notional = position_notional(s, position)
-    schedule = position_history_at(s, index).schedule
     return (
         bucket_equity(s, position),
         initial_margin(notional, position.leverage),
-        maintenance_margin(s, schedule, notional),
+        maintenance_margin(s, position.schedule, notional),
         transfer_floor(s, notional),
     )
 

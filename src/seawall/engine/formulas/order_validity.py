@@ -44,13 +44,12 @@ from seawall.domain.codes import (
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.depth import reducible, value_of
 from seawall.engine.formulas.fees import open_order_limit
-from seawall.engine.formulas.fixed_point import RATE, rate_of
+from seawall.engine.formulas.fixed_point import RATE, rate_of, remainder_of
 from seawall.engine.formulas.margin import hold_after_credit, initial_margin, pool_without, tier_of
 from seawall.engine.tables import (
     account_at,
     market_at,
     position_at,
-    position_history_at,
     rules,
     schedule_at,
     tier_at,
@@ -67,15 +66,15 @@ def on_tick(price, price_unit, maximum_figures):
     """At most ``maximum_figures`` significant figures, or an integer of the quote unit."""
     if maximum_figures == 0:
         return True
+    if price < 100_000 and maximum_figures >= 5:
+        return True
     limit = 1
     for _ in range(maximum_figures):
         limit *= 10
-    if price < limit:
-        return True
     step = 1
-    while price // step >= limit:
+    while price >= limit * step:
         step *= 10
-    return price % step == 0 or price % price_unit == 0
+    return remainder_of(price, step) == 0 or remainder_of(price, price_unit) == 0
 
 
 @kernel
@@ -239,7 +238,7 @@ def tier_rejection(s, index, market, side, size):
     notional = value_of(after, market_at(s, market).mark_price)
     if notional > MAX_NOTIONAL:
         return ABOVE_MARGIN_TIER
-    tier = tier_of(s, position_history_at(s, index).schedule, notional)
+    tier = tier_of(s, position.schedule, notional)
     if position.leverage > tier_at(s, tier).maximum_leverage:
         return ABOVE_MARGIN_TIER
     return NO_REASON

@@ -16,7 +16,7 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.depth import reducible
-from seawall.engine.tables import order_at, position_at, position_history_at
+from seawall.engine.tables import order_at, position_at
 from seawall.engine.transitions.order_book import enqueue
 from seawall.engine.transitions.order_rows import drop_order
 from seawall.engine.transitions.outbox import emit
@@ -110,8 +110,7 @@ def tidy_after_fill(s, index, before):
 
     ``before``: the signed size before the fill.
     """
-    history = position_history_at(s, index)
-    if history.attached_orders == 0 and history.reduce_only_orders == 0:
+    if position_at(s, index).special_orders == 0:
         return
     after = position_at(s, index).signed_size
     if before == 0 or (after != 0 and (before > 0) == (after > 0)):

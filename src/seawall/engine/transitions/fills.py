@@ -14,7 +14,7 @@ from seawall.domain.codes import (
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.margin import initial_margin
 from seawall.engine.formulas.profit import closed_entry, closing_part, released_cash
-from seawall.engine.tables import account_at, market_at, position_at, position_history_at
+from seawall.engine.tables import CHANGED, OPENED, account_at, market_at, position_at
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import mark_dirty
 
@@ -80,10 +80,8 @@ def apply_fill(s, index, delta, price, fee):
         position.isolated_cash -= fee
     account_at(s, FEES).cash += fee
     market.open_interest += max(0, position.signed_size)
-    history = position_history_at(s, index)
-    history.funding_since_change = 0
-    if before == 0 or (before > 0) != (position.signed_size > 0):
-        history.funding_since_open = 0
+    opened = before == 0 or (before > 0) != (position.signed_size > 0)
+    position.changes |= CHANGED | OPENED if opened else CHANGED
     mark_dirty(s, position.account)
     return profit
 

@@ -10,6 +10,7 @@ from seawall.domain.codes import (
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.funding import funding_payment, premium_sample, settlement_rate
 from seawall.engine.tables import (
+    OPENED,
     account_at,
     control,
     market_at,
@@ -49,6 +50,11 @@ def _settle_position(s, index, rate):
     else:
         position.isolated_cash += payment
     history = position_history_at(s, index)
+    if position.changes & OPENED != 0:
+        history.funding_since_open = 0
+    if position.changes != 0:
+        history.funding_since_change = 0
+        position.changes = 0
     history.funding_all_time -= payment
     history.funding_since_open -= payment
     history.funding_since_change -= payment

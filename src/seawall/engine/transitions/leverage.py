@@ -44,7 +44,6 @@ from seawall.engine.tables import (
     market_at,
     order_at,
     position_at,
-    position_history_at,
     schedule_at,
 )
 from seawall.engine.transitions.order_rows import set_hold
@@ -109,7 +108,7 @@ def _leverage_rejection(s, command, index):
         return INVALID_FLAGS
     if command.mode == CROSS and market.margin_kind != ANY_MODE:
         return CROSS_MARGIN_NOT_ALLOWED
-    schedule = market.schedule if index < 0 else position_history_at(s, index).schedule
+    schedule = market.schedule if index < 0 else position_at(s, index).schedule
     if command.leverage < 1 or command.leverage > schedule_at(s, schedule).maximum_leverage:
         return INVALID_LEVERAGE
     if index < 0:
@@ -226,8 +225,8 @@ def set_margin_schedule(s, command):
     if index >= 0 and position_at(s, index).first_order >= 0:
         return MODE_SWITCH_WITH_OPEN_ORDERS
     index = position_of(s, command.account, command.market)
-    position_history_at(s, index).schedule = schedule
     position = position_at(s, index)
+    position.schedule = schedule
     position.leverage = min(position.leverage, schedule_at(s, schedule).maximum_leverage)
     emit(s, MARGIN_SCHEDULE_SET, NO_REASON, command.account, command.market, 0, 0, schedule, 0)
     return NO_REASON

@@ -30,7 +30,7 @@ from seawall.engine.tables import (
     market_at,
     node_at,
     order_at,
-    position_history_at,
+    position_at,
 )
 
 
@@ -165,7 +165,7 @@ def enqueue(s, slot):
 @inline
 def _count_reduce_only(s, order, change):
     if order.flags & REDUCE_ONLY != 0:
-        position_history_at(s, order.position).reduce_only_orders += change
+        position_at(s, order.position).special_orders += change
 
 
 @kernel

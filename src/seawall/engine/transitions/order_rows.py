@@ -15,7 +15,6 @@ from seawall.engine.tables import (
     control,
     order_at,
     position_at,
-    position_history_at,
 )
 from seawall.engine.transitions.order_book import dequeue
 
@@ -169,7 +168,7 @@ def take_order(s, order_id, index, side, flags, time_in_force, price, size, trig
         order_at(s, position.first_order).previous_of_position = slot
     position.first_order = slot
     if flags & POSITION_ATTACHED != 0:
-        position_history_at(s, index).attached_orders += 1
+        position.special_orders += 1
     account_at(s, position.account).open_orders += 1
     return slot
 
@@ -231,9 +230,9 @@ def drop_order(s, slot):
         _forget_client_id(s, slot)
     if order.next_child >= 0:
         _leave_children(s, slot)
-    if order.flags & POSITION_ATTACHED != 0:
-        position_history_at(s, order.position).attached_orders -= 1
     position = position_at(s, order.position)
+    if order.flags & POSITION_ATTACHED != 0:
+        position.special_orders -= 1
     if order.previous_of_position >= 0:
         order_at(s, order.previous_of_position).next_of_position = order.next_of_position
     else:

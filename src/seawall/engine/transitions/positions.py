@@ -58,12 +58,12 @@ def position_of(s, account, market):
     position.next_of_account = owner.first_position
     position.first_order = -1
     position.leverage = default_leverage(s, market)
+    position.schedule = market_at(s, market).schedule
     position.mode = CROSS if owner.is_system != 0 else default_mode(s, market)
     history = position_history_at(s, index)
     history.watch_level = -1
     history.watch_next = -1
     history.watch_previous = -1
-    history.schedule = market_at(s, market).schedule
     owner.first_position = index
     return index
 
@@ -81,12 +81,12 @@ def discard_position(s, account, before):
     position.next_of_account = 0
     position.first_order = 0
     position.leverage = 0
+    position.schedule = 0
     position.mode = 0
     history = position_history_at(s, index)
     history.watch_level = 0
     history.watch_next = 0
     history.watch_previous = 0
-    history.schedule = 0
 
 
 @inline

@@ -13,7 +13,6 @@ from seawall.engine.tables import (
     account_at,
     market_at,
     position_at,
-    position_history_at,
 )
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import (
@@ -90,7 +89,7 @@ def _can_absorb(s, account, index):
             schedule = row.schedule
             if target >= 0:
                 held = position_at(s, target).signed_size
-                schedule = position_history_at(s, target).schedule
+                schedule = position_at(s, target).schedule
             elif not has_position_room(s):
                 return False
             after = abs(held + position.signed_size) * row.mark_price
@@ -155,5 +154,7 @@ def insurance_takes_over(s, account, index, deficit):
         account_at(s, account).cash += deficit
     else:
         position_at(s, index).isolated_cash += deficit
-    emit(s, INSURANCE_PAID, NO_REASON, account, -1, 0, 0, 0, deficit)
+    market = position_at(s, index).market if index >= 0 else -1
+    event = emit(s, INSURANCE_PAID, NO_REASON, account, market, 0, 0, 0, deficit)
+    event.counterparty = INSURANCE_FUND
     take_over(s, account, index, True)

@@ -27,13 +27,14 @@ from seawall.domain.codes import (
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.margin import withdrawable
 from seawall.engine.tables import (
+    CHANGED,
+    OPENED,
     account_at,
     account_history_at,
     control,
     fee_tier_at,
     market_at,
     position_at,
-    position_history_at,
     schedule_at,
 )
 from seawall.engine.transitions.outbox import emit
@@ -169,7 +170,7 @@ def _adoption_rejection(s, command):
     market = market_at(s, command.market)
     if command.mode == CROSS and market.margin_kind != ANY_MODE:
         return CROSS_MARGIN_NOT_ALLOWED
-    schedule = market.schedule if index < 0 else position_history_at(s, index).schedule
+    schedule = market.schedule if index < 0 else position_at(s, index).schedule
     if command.leverage < 1 or command.leverage > schedule_at(s, schedule).maximum_leverage:
         return INVALID_LEVERAGE
     return NO_REASON
@@ -193,6 +194,7 @@ def adopt_position(s, command):
     position.leverage = command.leverage
     position.signed_size = size
     position.entry_notional = entry
+    position.changes = CHANGED | OPENED
     owner = account_at(s, command.account)
     if command.mode == CROSS:
         owner.cash -= entry
