@@ -8,7 +8,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.domain.rulebook import Rulebook, ValueCap
+from seawall.domain.rulebook import Rulebook
 from seawall.engine.formulas.ladder import LADDERS
 from seawall.engine.tables import DTYPES, TABLE_NAMES, control_dtype
 
@@ -135,17 +135,15 @@ def _check_tiers(tiers: Tiers) -> None:
         raise LayoutError(f"margin tiers {tiers} need maximum leverages from 1 to 1000")
 
 
-def _value_caps(caps: tuple[ValueCap, ...]) -> dict[str, int]:
-    if not 1 <= len(caps) <= 4:
-        raise LayoutError(f"order.market_value_caps has {len(caps)} entries; 1 to 4 are possible")
-    fields = {}
-    last = caps[-1].value
-    for place in range(1, 4):
-        cap = caps[place - 1] if place < len(caps) else ValueCap(2**30, last)
-        fields[f"market_value_cap_{place}"] = cap.value
-        fields[f"market_value_leverage_{place}"] = cap.minimum_maximum_leverage
-    fields["market_value_cap_4"] = last
-    return fields
+def _largest_order(rulebook: Rulebook, instrument: Instrument) -> int:
+    """The value cap of a market order: the first whose leverage the market reaches."""
+    for cap in rulebook.order.market_value_caps:
+        if instrument.maximum_leverage >= cap.minimum_maximum_leverage:
+            return cap.value
+    raise LayoutError(
+        f"order.market_value_caps has no entry for {instrument.name} "
+        f"with maximum leverage {instrument.maximum_leverage}"
+    )
 
 
 def _write_rules(tables: dict[str, NDArray[Any]], rulebook: Rulebook) -> None:
@@ -154,7 +152,6 @@ def _write_rules(tables: dict[str, NDArray[Any]], rulebook: Rulebook) -> None:
         **{name: int(getattr(rulebook.margin, name)) for name in rulebook.margin.__struct_fields__},
         "minimum_order_value": order.minimum_value,
         "closing_below_minimum_allowed": int(order.closing_below_minimum_allowed),
-        **_value_caps(order.market_value_caps),
         "funding_interest": funding.interest,
         "funding_clamp": funding.clamp,
         "funding_cap": funding.cap,
@@ -200,7 +197,10 @@ def _write_rules(tables: dict[str, NDArray[Any]], rulebook: Rulebook) -> None:
 
 
 def _write_markets(
-    tables: dict[str, NDArray[Any]], instruments: list[Instrument], schedules: list[Tiers]
+    tables: dict[str, NDArray[Any]],
+    rulebook: Rulebook,
+    instruments: list[Instrument],
+    schedules: list[Tiers],
 ) -> None:
     for place, instrument in enumerate(instruments):
         if not 0 <= instrument.size_decimals <= 6:
@@ -216,6 +216,7 @@ def _write_markets(
         row["margin_kind"] = int(instrument.margin)
         row["open_interest_cap"] = instrument.open_interest_cap
         row["impact_notional"] = instrument.impact_notional
+        row["largest_order"] = _largest_order(rulebook, instrument)
         row["bid_level"] = -1
         row["ask_level"] = -1
 
@@ -244,7 +245,7 @@ def build_state(
     tables = tables_of(buffer)
     _write_tier_rows(tables, schedules)
     _write_rules(tables, rulebook)
-    _write_markets(tables, instruments, schedules)
+    _write_markets(tables, rulebook, instruments, schedules)
     row = tables["control"]
     for name in (
         "orders_free", "levels_free", "nodes_free", "first_dirty_account",

@@ -55,19 +55,19 @@ control_dtype = _dtype(
     first_dirty_account first_scheduled_account candidates_used
     next_sample_ms next_settlement_ms current_day
     outbox outbox_capacity outbox_used visits_left
-    parent_account parent_order parent_outcome
-    money_outside
+    parent_sequence parent_account parent_order parent_outcome
+    money_outside venue_maker_volume
     """,
 )
 """``money_outside``: deposits minus withdrawals. ``outbox``: address of the caller's event batch,
-zero outside ``apply``. ``parent_*``: the last parent order, for the children that follow it."""
+zero outside ``apply``. ``parent_*``: the last parent order, for the children that directly follow
+it; ``parent_sequence`` is that of the parent or of its latest child."""
 
 rules_dtype = _dtype(
     """transfer_floor_rate minimum_order_value price_band_rate price_band_reference
     maximum_significant_figures closing_below_minimum_allowed
     open_orders_base open_orders_volume_step open_orders_maximum
-    market_value_cap_1 market_value_cap_2 market_value_cap_3 market_value_cap_4
-    market_value_leverage_1 market_value_leverage_2 market_value_leverage_3 limit_value_factor
+    limit_value_factor
     default_leverage reserve_fee
     schedule_minimum_delay_ms schedule_daily_maximum schedule_minimum_volume
     funding_interest funding_clamp funding_cap funding_intervals_per_period
@@ -95,10 +95,13 @@ market_dtype = _dtype(
     """oracle_price mark_price previous_mark_price last_trade_price outside_price
     price_unit open_interest open_interest_cap impact_notional
     premium_numerator premium_denominator mid_numerator mid_denominator mark_updated_ms
-    premium_sum premium_samples funding_rate last_premium""",
+    premium_sum premium_samples funding_rate last_premium
+    band_low band_high largest_order""",
     "bid_level ask_level price_decimals size_decimals schedule status margin_kind",
 )
-"""``price_unit``: 10 to the price decimals. ``bid_level``/``ask_level``: the best level or -1."""
+"""``price_unit``: 10 to the price decimals. ``bid_level``/``ask_level``: the best level or -1.
+``band_low``/``band_high``: orders must be priced above / at most this, set with the oracle price.
+``largest_order``: the value cap of a market order."""
 
 account_dtype = _dtype(
     "cash taker_rate maker_rate day_taker_volume day_maker_volume",
@@ -140,7 +143,7 @@ position_dtype = np.dtype(
 )
 CHANGED = 1
 OPENED = 2
-"""64 bytes: one cache line. A row exists for each (account, market) ever touched; flat when the size is zero.
+"""64 bytes: one cache line. A row exists for each (account, market) ever touched.
 ``entry_notional`` carries the sign of the size. Holds: initial margin of resting orders by side.
 ``special_orders``: resting reduce-only and position-attached ones. ``changes``: CHANGED, OPENED
 since the last funding settlement."""

@@ -6,6 +6,8 @@ from seawall.engine.formulas.fixed_point import mul_div_floor, product_fits
 from seawall.engine.formulas.ladder import ASKS, BIDS, ladder_root, level_beyond
 from seawall.engine.tables import level_at, market_at, order_at, position_at
 
+PRICE_SCALE = 1_000_000
+
 
 @inline
 def best_opposite(s, market, side):
@@ -20,17 +22,22 @@ def crosses(side, limit_price, price):
     return price <= limit_price if side == BUY else price >= limit_price
 
 
-@inline
-def would_match(s, market, side, limit_price):
-    level = best_opposite(s, market, side)
-    return level >= 0 and crosses(side, limit_price, level_at(s, level).price)
-
-
 @kernel
 def next_opposite(s, market, side, price):
     """The level behind ``price`` on the side an order of ``side`` meets, or -1."""
     ladder = ASKS if side == BUY else BIDS
     return level_beyond(s, ladder_root(market, ladder), price, side == BUY)
+
+
+@kernel
+def would_match(s, market, side, limit_price, ignored):
+    """Whether an order would trade at once; ``ignored``: a slot that does not count, or -1."""
+    level = best_opposite(s, market, side)
+    if level >= 0 and ignored >= 0:
+        row = level_at(s, level)
+        if row.first == ignored and row.count == 1:
+            level = next_opposite(s, market, side, row.price)
+    return level >= 0 and crosses(side, limit_price, level_at(s, level).price)
 
 
 @kernel
@@ -41,17 +48,15 @@ def impact_price(s, market, side, notional):
     """
     level = best_opposite(s, market, side)
     left = notional
-    size_micro = 0
+    full_size = 0
     while level >= 0:
         row = level_at(s, level)
         value = row.total_size * row.price
         if value >= left:
-            size_micro += mul_div_floor(left, 1_000_000, row.price)
-            if size_micro <= 0:
-                return 0
-            return mul_div_floor(notional, 1_000_000_000_000, size_micro)
+            scaled = row.price * PRICE_SCALE
+            return mul_div_floor(notional, scaled, full_size * row.price + left)
         left -= value
-        size_micro += row.total_size * 1_000_000
+        full_size += row.total_size
         level = next_opposite(s, market, side, row.price)
     return 0
 

@@ -6,6 +6,7 @@ from seawall.engine.formulas.fixed_point import divide_toward_zero
 from seawall.engine.tables import level_at, market_at, rules
 
 AVERAGE_SCALE = 1000
+"""Averages are kept in thousandths, so that truncation does not tilt them."""
 
 
 @inline
@@ -42,7 +43,7 @@ def decayed_average(numerator, denominator):
     """The average in price units, truncated; 0 before the first sample."""
     if denominator <= 0:
         return 0
-    return divide_toward_zero(numerator, denominator * AVERAGE_SCALE)
+    return divide_toward_zero(numerator, denominator)
 
 
 @kernel

@@ -44,14 +44,13 @@ from seawall.domain.codes import (
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.depth import reducible, value_of
 from seawall.engine.formulas.fees import open_order_limit
-from seawall.engine.formulas.fixed_point import RATE, rate_of, remainder_of
+from seawall.engine.formulas.fixed_point import RATE, mul_div_floor, rate_of, remainder_of
 from seawall.engine.formulas.margin import hold_after_credit, initial_margin, pool_without, tier_of
 from seawall.engine.tables import (
     account_at,
     market_at,
     position_at,
     rules,
-    schedule_at,
     tier_at,
 )
 
@@ -78,10 +77,22 @@ def on_tick(price, price_unit, maximum_figures):
 
 
 @kernel
-def inside_band(price, reference, band_rate):
-    """Not (1-b) or more below the reference, and the reference not below (1-b) of the price."""
+def price_band(reference, band_rate):
+    """(low, high): a price p is inside when low < p <= high.
+
+    p must be above (1-b) x reference, and the reference not below (1-b) x p.
+    """
     keep = RATE - band_rate
-    return price > rate_of(reference, keep) and reference >= rate_of(price, keep)
+    if keep <= 0:
+        return 0, MAX_PRICE
+    high = mul_div_floor(reference, RATE, keep)
+    return rate_of(reference, keep), min(MAX_PRICE, high)
+
+
+@inline
+def inside_band(s, market, price):
+    row = market_at(s, market)
+    return row.band_low < price <= row.band_high
 
 
 @inline
@@ -93,20 +104,6 @@ def reference_price(s, market):
 
 
 @kernel
-def largest_market_order(s, market):
-    """The value cap of a market order, by the market's maximum leverage."""
-    row = rules(s)
-    leverage = schedule_at(s, market_at(s, market).schedule).maximum_leverage
-    if leverage >= row.market_value_leverage_1:
-        return row.market_value_cap_1
-    if leverage >= row.market_value_leverage_2:
-        return row.market_value_cap_2
-    if leverage >= row.market_value_leverage_3:
-        return row.market_value_cap_3
-    return row.market_value_cap_4
-
-
-@kernel
 def trigger_is_beyond(mark, trigger_price, side, take_profit):
     """Whether a trigger fires at this mark: stop buy and take-profit sell above, others below."""
     if (side == BUY) != take_profit:
@@ -114,7 +111,7 @@ def trigger_is_beyond(mark, trigger_price, side, take_profit):
     return mark <= trigger_price
 
 
-@kernel
+@inline
 def flag_rejection(flags, time_in_force, side):
     if flags < 0 or flags > ALL_FLAGS or side < BUY or side > SELL:
         return INVALID_FLAGS
@@ -133,7 +130,7 @@ def flag_rejection(flags, time_in_force, side):
     return NO_REASON
 
 
-@kernel
+@inline
 def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force, side):
     """Market status, flags, ranges and ticks: what does not depend on the account."""
     row = market_at(s, market)
@@ -163,7 +160,7 @@ def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force,
     return NO_REASON
 
 
-@kernel
+@inline
 def value_rejection(s, index, market, price, size, flags, side):
     """Value limits and the price band. ``index``: the account's position row or -1."""
     row = rules(s)
@@ -177,18 +174,18 @@ def value_rejection(s, index, market, price, size, flags, side):
         )
         if not closes_all:
             return BELOW_MINIMUM_VALUE
-    cap = largest_market_order(s, market)
+    cap = market_at(s, market).largest_order
     is_market = flags & (MARKET | TRIGGER_MARKET) != 0
     if not is_market:
         cap = value_of(cap, row.limit_value_factor)
     if value > cap or value > MAX_NOTIONAL:
         return ABOVE_MAXIMUM_VALUE
-    if not inside_band(price, reference_price(s, market), row.price_band_rate):
+    if not inside_band(s, market, price):
         return PRICE_OUTSIDE_BAND
     return NO_REASON
 
 
-@kernel
+@inline
 def trigger_rejection(s, market, trigger_price, flags, side):
     if flags & TRIGGER == 0:
         return NO_REASON
@@ -200,7 +197,7 @@ def trigger_rejection(s, market, trigger_price, flags, side):
     return NO_REASON
 
 
-@kernel
+@inline
 def count_rejection(s, account, flags, replaced):
     """Open-order limits; ``replaced`` orders are about to go."""
     open_orders = account_at(s, account).open_orders - replaced
@@ -211,7 +208,7 @@ def count_rejection(s, account, flags, replaced):
     return NO_REASON
 
 
-@kernel
+@inline
 def exposure_rejection(s, index, market, price, flags, side, size):
     """Reduce-only and the open-interest cap."""
     if flags & TRIGGER != 0:
@@ -220,14 +217,17 @@ def exposure_rejection(s, index, market, price, flags, side, size):
     if flags & REDUCE_ONLY != 0:
         return NO_REASON if closing > 0 else REDUCE_ONLY_WOULD_INCREASE
     row = market_at(s, market)
-    if row.open_interest_cap > 0 and size > closing:
-        if value_of(row.mark_price, row.open_interest) >= row.open_interest_cap:
-            aggressive = price > row.oracle_price if side == BUY else price < row.oracle_price
-            return TOO_AGGRESSIVE_AT_OPEN_INTEREST_CAP if aggressive else OPEN_INTEREST_CAPPED
-    return NO_REASON
+    if row.open_interest_cap <= 0:
+        return NO_REASON
+    if value_of(row.mark_price, row.open_interest) < row.open_interest_cap:
+        return NO_REASON
+    if size > closing:
+        return OPEN_INTEREST_CAPPED
+    aggressive = price > row.oracle_price if side == BUY else price < row.oracle_price
+    return TOO_AGGRESSIVE_AT_OPEN_INTEREST_CAP if aggressive else NO_REASON
 
 
-@kernel
+@inline
 def tier_rejection(s, index, market, side, size):
     """The leverage must be allowed in the tier of the notional the position would reach."""
     position = position_at(s, index)

@@ -4,7 +4,7 @@ from seawall.domain.codes import CROSS
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.fixed_point import mul_div_toward_zero
 from seawall.engine.formulas.margin import hold_after_credit, initial_margin, pool_without
-from seawall.engine.tables import account_at, market_at, position_at
+from seawall.engine.tables import account_at, market_at, position_at, rules
 
 
 @inline
@@ -31,7 +31,7 @@ def closed_entry(entry_notional, closing, size):
     return mul_div_toward_zero(entry_notional, closing, size)
 
 
-@kernel
+@inline
 def cross_fill_allowed(s, index, delta, price, fee, holds_count):
     """Cross: an opening fill needs initial margin, a reducing one must not go below zero."""
     position = position_at(s, index)
@@ -48,6 +48,8 @@ def cross_fill_allowed(s, index, delta, price, fee, holds_count):
         required += holds + hold_after_credit(
             size_after, CROSS, position.buy_hold, position.sell_hold, margin, 0
         )
+    if rules(s).reserve_fee != 0:
+        required += max(0, fee)
     return equity - fee >= 0 and equity >= required
 
 
@@ -90,7 +92,7 @@ def isolated_fill_allowed(s, index, delta, price, fee, holds_count):
     return equity >= initial
 
 
-@kernel
+@inline
 def fill_allowed(s, index, delta, price, fee, holds_count):
     """Whether the position's owner can carry a fill of signed size ``delta`` at ``price``.
 

@@ -51,7 +51,6 @@ from seawall.engine.transitions.clock import (
     advance_time,
     cancel_all_of,
     schedule_cancel,
-    set_fee_discounts,
 )
 from seawall.engine.transitions.leverage import (
     adjust_isolated_margin,
@@ -64,6 +63,7 @@ from seawall.engine.transitions.order_rows import find_client_id, find_order
 from seawall.engine.transitions.orders import modify_order, place_order
 from seawall.engine.transitions.outbox import close_outbox, emit, open_outbox
 from seawall.engine.transitions.prices import set_oracle_price
+from seawall.engine.transitions.rates import set_fee_discounts
 from seawall.engine.transitions.transfers import (
     adopt_position,
     create_account,
@@ -86,7 +86,7 @@ def _needs_account(kind):
     )
 
 
-@kernel
+@inline
 def _account_rejection(s, command):
     account = command.account
     if account < 0 or account >= control(s).accounts_used:
@@ -124,7 +124,7 @@ def _market_rejection(s, command):
     return NO_REASON
 
 
-@kernel
+@inline
 def _row_rejection(s, command):
     """What every command must satisfy before its own checks."""
     if command.kind < CREATE_ACCOUNT or command.kind > SETTLE_MARKET:
@@ -235,17 +235,22 @@ def _settlements_due(s, command):
     return min(24, due)
 
 
+@inline
+def _most_order_events(s):
+    """An upper bound of the events of one order command, whoever sends it."""
+    return 8 * rules(s).fills_per_command + 2 * rules(s).open_orders_maximum + 64
+
+
 @kernel
 def most_events(s, command):
     """An upper bound of the events one command can cause."""
     row = control(s)
-    bound = 8 * rules(s).fills_per_command + 64
+    bound = _most_order_events(s)
     kind = command.kind
-    if PLACE_ORDER <= kind <= CANCEL_ALL and 0 <= command.account < row.accounts_used:
-        return bound + 2 * account_at(s, command.account).open_orders
     if kind == ADVANCE_TIME:
         settlements = _settlements_due(s, command)
         bound += settlements * row.positions_used + (settlements + 1) * row.markets_used
+        bound += row.accounts_used
     if kind in (ADVANCE_TIME, SET_ORACLE_PRICE, SETTLE_MARKET):
         bound += 2 * row.orders_live + 3 * row.positions_used
         bound += 4 * rules(s).liquidations_per_command
@@ -278,9 +283,12 @@ def apply_rows(s, commands, count, events, events_capacity):
     row.outbox_capacity = events_capacity
     row.outbox_used = 0
     done = 0
+    order_events = _most_order_events(s)
     for place in range(count):
         command = command_at(commands, place)
-        if row.outbox_used + most_events(s, command) > events_capacity:
+        is_order = PLACE_ORDER <= command.kind <= CANCEL_ALL
+        needed = order_events if is_order else most_events(s, command)
+        if row.outbox_used + needed > events_capacity:
             break
         _prefetch(s, commands, place, count)
         _apply_one(s, command)

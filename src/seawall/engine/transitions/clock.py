@@ -2,7 +2,6 @@
 
 from seawall.domain.codes import (
     CANCEL_SCHEDULED,
-    FEE_RATES_SET,
     NO_REASON,
     SCHEDULE_TOO_EARLY,
     SCHEDULE_VOLUME_TOO_LOW,
@@ -11,20 +10,12 @@ from seawall.domain.codes import (
     VALUE_OUT_OF_RANGE,
 )
 from seawall.engine.compile import kernel
-from seawall.engine.formulas.fees import (
-    day_of,
-    discounted,
-    fee_tier_of,
-    rebate_rate,
-    window_volume,
-)
-from seawall.engine.formulas.fixed_point import RATE
+from seawall.engine.formulas.fees import day_of
 from seawall.engine.tables import (
     HISTORY_DAYS,
     account_at,
     account_history_at,
     control,
-    fee_tier_at,
     position_at,
     rules,
 )
@@ -32,6 +23,7 @@ from seawall.engine.transitions.cancels import cancel_orders_of
 from seawall.engine.transitions.funding import run_funding
 from seawall.engine.transitions.liquidation import liquidate
 from seawall.engine.transitions.outbox import emit
+from seawall.engine.transitions.rates import set_rates, total_maker_volume
 from seawall.engine.transitions.triggers import fire_triggers
 
 MAX_TIME_MS = 2**46
@@ -115,30 +107,6 @@ def _shift_days(s, account, days):
 
 
 @kernel
-def set_rates(s, account, root, venue_maker_volume):
-    """The effective fee rates of an account, from its root's volume and its own discounts."""
-    tier = fee_tier_at(s, fee_tier_of(s, window_volume(s, root, False)))
-    history = account_history_at(s, account)
-    staking, referral = history.staking_discount_rate, history.referral_discount_rate
-    owner = account_at(s, account)
-    owner.taker_rate = discounted(tier.taker_rate, staking, referral)
-    rebate = rebate_rate(s, window_volume(s, root, True), venue_maker_volume)
-    if rebate != 0:
-        owner.maker_rate = rebate
-    else:
-        owner.maker_rate = discounted(tier.maker_rate, staking, referral)
-
-
-@kernel
-def venue_maker_volume(s):
-    total = 0
-    for account in range(control(s).accounts_used):
-        if account_at(s, account).parent < 0:
-            total += window_volume(s, account, True)
-    return total
-
-
-@kernel
 def _roll_days(s):
     """A UTC day ended: credit its volume to the roots and evaluate the fee tiers."""
     row = control(s)
@@ -146,41 +114,25 @@ def _roll_days(s):
     if row.current_day == 0 or today <= row.current_day:
         row.current_day = today
         return
-    days = min(HISTORY_DAYS, today - row.current_day)
+    days = today - row.current_day
     row.current_day = today
     for account in range(row.accounts_used):
-        _shift_days(s, account, days)
+        _shift_days(s, account, min(HISTORY_DAYS, days))
     for account in range(row.accounts_used):
         owner = account_at(s, account)
         root = owner.parent if owner.parent >= 0 else account
         history = account_history_at(s, root)
-        if days < HISTORY_DAYS:
+        if days <= HISTORY_DAYS:
             history.taker_days[days - 1] += owner.day_taker_volume
             history.maker_days[days - 1] += owner.day_maker_volume
         history.total_volume += owner.day_taker_volume + owner.day_maker_volume
         owner.day_taker_volume = 0
         owner.day_maker_volume = 0
-    venue = venue_maker_volume(s)
+    row.venue_maker_volume = total_maker_volume(s)
     for account in range(row.accounts_used):
         owner = account_at(s, account)
         if owner.is_system == 0:
-            set_rates(s, account, owner.parent if owner.parent >= 0 else account, venue)
-
-
-@kernel
-def set_fee_discounts(s, command):
-    """SET_FEE_DISCOUNTS: staking and referral discounts, effective at once."""
-    staking, referral = command.price, command.trigger_price
-    if staking < 0 or staking > RATE or referral < 0 or referral > RATE:
-        return VALUE_OUT_OF_RANGE
-    history = account_history_at(s, command.account)
-    history.staking_discount_rate = staking
-    history.referral_discount_rate = referral
-    owner = account_at(s, command.account)
-    root = owner.parent if owner.parent >= 0 else command.account
-    set_rates(s, command.account, root, venue_maker_volume(s))
-    emit(s, FEE_RATES_SET, NO_REASON, command.account, -1, 0, owner.taker_rate, 0, owner.maker_rate)
-    return NO_REASON
+            set_rates(s, account)
 
 
 @kernel

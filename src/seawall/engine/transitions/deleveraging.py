@@ -90,7 +90,7 @@ def deleverage_position(s, taken):
         short_of = -(position.isolated_cash + position.signed_size * price)
         if short_of > 0:
             position.isolated_cash += short_of
-            backstop_bears(s, position.account, short_of)
+            backstop_bears(s, position.account, position.market, short_of)
     used = _rank_counterparties(s, taken, price)
     for place in range(used):
         index = ranking_at(s, place).position

@@ -21,7 +21,7 @@ from seawall.engine.transitions.positions import mark_dirty
 FEES = 1
 
 
-@kernel
+@inline
 def _close_part(s, index, closing, sign, price):
     """Close ``closing`` lots at ``price``; returns the profit of the closed part."""
     position = position_at(s, index)
@@ -40,7 +40,7 @@ def _close_part(s, index, closing, sign, price):
     return proceeds - entry
 
 
-@kernel
+@inline
 def _open_part(s, index, opening, sign, price):
     position = position_at(s, index)
     owner = account_at(s, position.account)
@@ -99,7 +99,7 @@ def _fill_event(s, kind, index, order_id, delta, price, fee, profit, before, oth
     event.flags = flags | bucket | (BUYER if delta > 0 else 0)
 
 
-@kernel
+@inline
 def book_trade(s, maker, maker_order, taker, taker_order, side, size, price, fees, flags):
     """A trade of ``size`` at ``price`` between two position rows, maker first.
 

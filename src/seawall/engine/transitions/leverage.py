@@ -46,7 +46,7 @@ from seawall.engine.tables import (
     position_at,
     schedule_at,
 )
-from seawall.engine.transitions.order_rows import set_hold
+from seawall.engine.transitions.order_rows import refresh_holds
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import (
     find_position,
@@ -135,13 +135,7 @@ def set_leverage(s, command):
     position = position_at(s, index)
     position.mode = command.mode
     position.leverage = command.leverage
-    slot = position.first_order
-    while slot >= 0:
-        order = order_at(s, slot)
-        if order.flags & (REDUCE_ONLY | TRIGGER) == 0:
-            value = order.remaining_size * order.price
-            set_hold(s, slot, initial_margin(value, command.leverage))
-        slot = order.next_of_position
+    refresh_holds(s, index)
     event = emit(
         s, LEVERAGE_SET, NO_REASON, command.account, command.market, 0, 0, command.leverage, 0
     )

@@ -20,7 +20,6 @@ from seawall.domain.codes import (
     SELL,
 )
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.fixed_point import RATE, mul_div_ceil, rate_of
 from seawall.engine.formulas.liquidation import (
     bucket_risk,
     is_below_backstop,
@@ -28,12 +27,12 @@ from seawall.engine.formulas.liquidation import (
     liquidation_size,
 )
 from seawall.engine.formulas.margin import position_notional
-from seawall.engine.formulas.order_validity import reference_price
 from seawall.engine.tables import (
     account_at,
     account_history_at,
     candidate_at,
     control,
+    market_at,
     position_at,
     position_history_at,
     rules,
@@ -47,7 +46,6 @@ from seawall.engine.transitions.safety import drop_worst, find_candidates
 from seawall.engine.transitions.takeover import bear_empty_pool, insurance_takes_over, take_over
 
 BACKSTOP_ACCOUNT = 2
-MAX_PRICE = 2**30 - 1
 
 
 @inline
@@ -86,16 +84,11 @@ def _cancel_bucket_orders(s, account, index):
         own = position.next_of_account
 
 
-@kernel
+@inline
 def _edge_price(s, market, side):
     """The farthest price inside the band on the side a liquidation order trades toward."""
-    keep = RATE - rules(s).price_band_rate
-    reference = reference_price(s, market)
-    if side == SELL:
-        return rate_of(reference, keep) + 1
-    if keep <= 0:
-        return MAX_PRICE
-    return min(MAX_PRICE, mul_div_ceil(reference, RATE, keep) - 1)
+    row = market_at(s, market)
+    return row.band_low + 1 if side == SELL else row.band_high
 
 
 @kernel
@@ -113,10 +106,11 @@ def _sell_into_book(s, account, index):
         position_history_at(s, own).attempted_sequence = attempt
         position = position_at(s, own)
         size = liquidation_size(s, own, in_cooldown)
-        partial = partial or size < abs(position.signed_size)
+        is_part = size < abs(position.signed_size)
         side = SELL if position.signed_size > 0 else BUY
         limit = _edge_price(s, position.market, side)
-        match(s, own, 0, side, size, limit, REDUCE_ONLY | LIQUIDATION)
+        unfilled, _, _ = match(s, own, 0, side, size, limit, REDUCE_ONLY | LIQUIDATION)
+        partial = partial or (is_part and unfilled < size)
         equity, maintenance = bucket_risk(s, account, index)
         if not is_liquidatable(equity, maintenance):
             break
@@ -168,6 +162,7 @@ def liquidate_bucket(s, account, index):
     if not is_liquidatable(equity, maintenance):
         return
     if account == BACKSTOP_ACCOUNT and equity >= 0:
+        mark_dirty(s, account)
         return
     market = position_at(s, index).market if index >= 0 else -1
     event = emit(s, LIQUIDATION_STARTED, NO_REASON, account, market, 0, 0, 0, equity)

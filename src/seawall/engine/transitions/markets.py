@@ -59,7 +59,7 @@ def _settle_position(s, index, price):
         position.isolated_cash = 0
         owner.cash += max(0, proceeds)
         if proceeds < 0:
-            backstop_bears(s, position.account, -proceeds)
+            backstop_bears(s, position.account, position.market, -proceeds)
     position.signed_size = 0
     position.entry_notional = 0
     bear_empty_pool(s, position.account)

@@ -44,21 +44,22 @@ def _taker_allowed(s, index, delta, price, fee, flags):
     return fill_allowed(s, index, delta, price, fee, flags & LIQUIDATION == 0)
 
 
-@kernel
+@inline
 def _reduce_maker(s, slot, size):
     """Take a fill off a resting order: its level, its hold, and the order when it is complete."""
     order = order_at(s, slot)
     order.remaining_size -= size
     level_at(s, order.level).total_size -= size
-    if order.remaining_size == 0:
+    if order.next_child >= 0:
         cancel_siblings(s, slot)
+    if order.remaining_size == 0:
         finish_order(s, slot)
     elif order.hold != 0:
         leverage = position_at(s, order.position).leverage
         set_hold(s, slot, initial_margin(order.remaining_size * order.price, leverage))
 
 
-@kernel
+@inline
 def _trade(s, slot, index, order_id, side, size, fees, flags):
     """Book one trade against the resting order in ``slot`` and everything that follows from it."""
     maker = order_at(s, slot)

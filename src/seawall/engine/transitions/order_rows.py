@@ -4,11 +4,14 @@ from seawall.domain.codes import (
     BUY,
     FREE,
     POSITION_ATTACHED,
+    REDUCE_ONLY,
     RESTING,
+    TRIGGER,
     WAITING_FOR_TRIGGER,
 )
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.fixed_point import mixed_hash
+from seawall.engine.formulas.margin import initial_margin
 from seawall.engine.tables import (
     account_at,
     client_id_at,
@@ -73,7 +76,7 @@ def slot_of(order_id):
     return order_id & ((1 << ORDER_SLOT_BITS) - 1)
 
 
-@kernel
+@inline
 def find_order(s, order_id):
     """The slot of a live order, or -1."""
     slot = slot_of(order_id)
@@ -85,14 +88,14 @@ def find_order(s, order_id):
     return slot
 
 
-@kernel
+@inline
 def next_slot(s):
     """The slot the next order will take."""
     row = control(s)
     return row.orders_free if row.orders_free >= 0 else row.orders_used
 
 
-@kernel
+@inline
 def reserve_order_id(s):
     """The id of the next order, with the slot it will take.
 
@@ -123,7 +126,7 @@ def unreserve_order_id(s, order_id, used_before):
     row.placed_orders -= 1
 
 
-@kernel
+@inline
 def release_order_id(s, order_id):
     """Free a reserved slot of an order that did not come to rest."""
     row = control(s)
@@ -133,7 +136,7 @@ def release_order_id(s, order_id):
     row.orders_live -= 1
 
 
-@kernel
+@inline
 def take_order(s, order_id, index, side, flags, time_in_force, price, size, trigger_price):
     """Fill the reserved order row for the position row ``index`` and link it to its owner."""
     row = control(s)
@@ -192,6 +195,18 @@ def set_hold(s, slot, hold):
     else:
         position.sell_hold += hold - order.hold
     order.hold = hold
+
+
+@kernel
+def refresh_holds(s, index):
+    """Recompute what the orders of a position hold, after its leverage changed."""
+    slot = position_at(s, index).first_order
+    while slot >= 0:
+        order = order_at(s, slot)
+        if order.flags & (REDUCE_ONLY | TRIGGER) == 0:
+            value = order.remaining_size * order.price
+            set_hold(s, slot, initial_margin(value, position_at(s, index).leverage))
+        slot = order.next_of_position
 
 
 @kernel

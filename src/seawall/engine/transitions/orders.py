@@ -20,6 +20,7 @@ from seawall.domain.codes import (
     ORDER_NOT_FOUND,
     ORDER_TABLE_FULL,
     ORDER_WAITING,
+    PARENT_IS_TRIGGER,
     PARENT_NOT_PLACED,
     POSITION_TABLE_FULL,
     POST_ONLY,
@@ -31,7 +32,8 @@ from seawall.domain.codes import (
     WAITING_FOR_FILL,
 )
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.depth import fillable_for, would_match
+from seawall.engine.formulas.depth import fillable_for, reducible, would_match
+from seawall.engine.formulas.fees import fee_of
 from seawall.engine.formulas.ladder import DEPTH
 from seawall.engine.formulas.margin import initial_margin
 from seawall.engine.formulas.order_validity import (
@@ -43,7 +45,7 @@ from seawall.engine.formulas.order_validity import (
     trigger_rejection,
     value_rejection,
 )
-from seawall.engine.tables import account_at, control, order_at, position_at
+from seawall.engine.tables import account_at, control, order_at, position_at, rules
 from seawall.engine.transitions.cancels import cancel_order, start_waiting
 from seawall.engine.transitions.matching import match
 from seawall.engine.transitions.order_book import enqueue
@@ -70,6 +72,7 @@ from seawall.engine.transitions.positions import (
 NOTHING_PLACED = 0
 PARENT_RESTS = 1
 PARENT_FILLED = 2
+PARENT_TRIGGERS = 3
 MAX_SLOTS = 1 << ORDER_SLOT_BITS
 
 
@@ -78,7 +81,7 @@ def _can_rest(time_in_force):
     return time_in_force != IMMEDIATE_OR_CANCEL and time_in_force != FILL_OR_KILL
 
 
-@kernel
+@inline
 def room_rejection(s, index):
     """Space in the tables for one more order, wherever it ends up."""
     row = control(s)
@@ -97,13 +100,17 @@ def _level_room_rejection(s):
     return NO_REASON
 
 
-@kernel
+@inline
 def _parent_rejection(s, command):
-    """A child needs the account's last parent to have been placed."""
+    """A child must directly follow its parent, or another child of it, and be a trigger."""
     if command.flags & CHILD == 0:
         return NO_REASON
     row = control(s)
-    if row.parent_account != command.account or row.parent_outcome == NOTHING_PLACED:
+    if row.parent_account != command.account or row.parent_sequence != row.sequence - 1:
+        return PARENT_NOT_PLACED
+    if row.parent_outcome == PARENT_TRIGGERS:
+        return PARENT_IS_TRIGGER
+    if row.parent_outcome == NOTHING_PLACED or command.flags & TRIGGER == 0:
         return PARENT_NOT_PLACED
     if row.parent_outcome == PARENT_RESTS and find_order(s, row.parent_order) < 0:
         return PARENT_NOT_PLACED
@@ -115,7 +122,7 @@ def _book_rejection(s, command, index, replaced):
     """What the book and the margin say. ``replaced``: the slot of an order about to go, or -1."""
     side = command.side
     time_in_force = command.time_in_force
-    meets = would_match(s, command.market, side, command.price)
+    meets = would_match(s, command.market, side, command.price, replaced)
     if time_in_force == POST_ONLY:
         if meets:
             return POST_ONLY_WOULD_MATCH
@@ -124,19 +131,25 @@ def _book_rejection(s, command, index, replaced):
             if command.flags & MARKET != 0:
                 return NO_LIQUIDITY_FOR_MARKET_ORDER
             return NOTHING_TO_MATCH
+        reduces = command.flags & REDUCE_ONLY != 0
+        if time_in_force == FILL_OR_KILL and reduces:
+            if command.order_size > reducible(s, index, side):
+                return NOT_FULLY_FILLABLE
         if time_in_force == FILL_OR_KILL and not fillable_for(
             s, command.account, command.market, side, command.order_size, command.price
         ):
             return NOT_FULLY_FILLABLE
     if command.flags & REDUCE_ONLY != 0:
         return NO_REASON
+    if account_at(s, command.account).is_system != 0:
+        return NO_REASON
     reason = tier_rejection(s, index, command.market, side, command.order_size)
     if reason != NO_REASON or not _can_rest(time_in_force):
         return reason
-    if account_at(s, command.account).is_system != 0:
-        return NO_REASON
     value = command.order_size * command.price
     hold = initial_margin(value, position_at(s, index).leverage)
+    if rules(s).reserve_fee != 0:
+        hold += max(0, fee_of(value, account_at(s, command.account).taker_rate))
     if replaced < 0:
         return margin_rejection(s, index, side, hold, side, 0)
     old = order_at(s, replaced)
@@ -182,9 +195,10 @@ def _remember_parent(s, command, order_id, outcome):
         row.parent_account = command.account
         row.parent_order = order_id
         row.parent_outcome = outcome
+        row.parent_sequence = row.sequence
 
 
-@kernel
+@inline
 def rest(s, command, index, order_id, remaining):
     """Put what is left of a limit order into the book."""
     slot = take_order(
@@ -218,7 +232,10 @@ def _place_trigger(s, command, index):
     order = order_at(s, slot)
     row = control(s)
     waits = command.flags & CHILD != 0 and row.parent_outcome == PARENT_RESTS
-    if command.flags & CHILD != 0:
+    row.parent_sequence = row.sequence
+    if command.flags & CHILD == 0:
+        _remember_parent(s, command, order_id, PARENT_TRIGGERS)
+    else:
         if waits:
             parent_slot = find_order(s, row.parent_order)
             order.parent = parent_slot
@@ -241,6 +258,15 @@ def _place_trigger(s, command, index):
 
 
 @kernel
+def _can_hold_rest(s, command, index, remaining):
+    """Whether free margin still covers what rests after a fill and its fee."""
+    if command.flags & REDUCE_ONLY != 0 or account_at(s, command.account).is_system != 0:
+        return True
+    hold = initial_margin(remaining * command.price, position_at(s, index).leverage)
+    return margin_rejection(s, index, command.side, hold, command.side, 0) == NO_REASON
+
+
+@kernel
 def _execute(s, command, index):
     """Match and rest a validated order; a reason only when nothing at all happened."""
     row = control(s)
@@ -258,6 +284,9 @@ def _execute(s, command, index):
         release_order_id(s, order_id)
         _remember_parent(s, command, order_id, PARENT_FILLED)
         return NO_REASON
+    if why == NO_REASON and _can_rest(command.time_in_force):
+        if acted and not _can_hold_rest(s, command, index, remaining):
+            why = MARGIN_CANCELLED
     if why == NO_REASON and _can_rest(command.time_in_force):
         _remember_parent(s, command, order_id, PARENT_RESTS)
         rest(s, command, index, order_id, remaining)
@@ -323,8 +352,10 @@ def modify_order(s, command):
         return NO_REASON
     reason = _execute(s, command, index)
     if reason != NO_REASON:
+        order_id = reserve_order_id(s)
+        release_order_id(s, order_id)
         emit(
-            s, ORDER_CANCELLED, reason, command.account, command.market, command.order_id,
+            s, ORDER_CANCELLED, reason, command.account, command.market, order_id,
             command.price, command.order_size, 0,
         )  # fmt: skip
     return NO_REASON

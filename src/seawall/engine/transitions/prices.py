@@ -9,6 +9,7 @@ from seawall.engine.formulas.mark_price import (
     mark_of,
     mid_price_doubled,
 )
+from seawall.engine.formulas.order_validity import price_band, reference_price
 from seawall.engine.tables import control, market_at, rules
 from seawall.engine.transitions.liquidation import liquidate
 from seawall.engine.transitions.outbox import emit
@@ -37,7 +38,7 @@ def _update_averages(s, market, oracle):
             mul_div_toward_zero(row.premium_numerator, factor, DECAY_ONE) + sample * weight
         )
         row.premium_denominator = (
-            mul_div_toward_zero(row.premium_denominator, factor, DECAY_ONE) + weight
+            mul_div_toward_zero(row.premium_denominator, factor, DECAY_ONE) + weight * AVERAGE_SCALE
         )
     median = book_median(s, market)
     if median > 0 and policy.mid_decay_ms > 0:
@@ -47,7 +48,9 @@ def _update_averages(s, market, oracle):
             mul_div_toward_zero(row.mid_numerator, factor, DECAY_ONE)
             + median * AVERAGE_SCALE * weight
         )
-        row.mid_denominator = mul_div_toward_zero(row.mid_denominator, factor, DECAY_ONE) + weight
+        row.mid_denominator = (
+            mul_div_toward_zero(row.mid_denominator, factor, DECAY_ONE) + weight * AVERAGE_SCALE
+        )
 
 
 @kernel
@@ -63,6 +66,7 @@ def set_oracle_price(s, command):
     row.outside_price = outside
     row.previous_mark_price = row.mark_price if row.mark_price > 0 else price
     row.mark_price = min(MAX_PRICE, mark_of(s, market))
+    row.band_low, row.band_high = price_band(reference_price(s, market), rules(s).price_band_rate)
     emit(s, PRICE_UPDATED, NO_REASON, -1, market, 0, row.mark_price, 0, price)
     fire_triggers(s, market)
     liquidate(s, market)

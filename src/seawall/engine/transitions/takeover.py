@@ -14,6 +14,7 @@ from seawall.engine.tables import (
     market_at,
     position_at,
 )
+from seawall.engine.transitions.cancels import tidy_after_fill
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import (
     find_position,
@@ -46,10 +47,12 @@ def _absorb(s, index, delta, cash):
     opening = abs(delta) - closing
     sign = 1 if delta > 0 else -1
     position.entry_notional += sign * opening * market.mark_price
+    before = position.signed_size
     position.signed_size += delta
     market.open_interest += max(0, position.signed_size)
     account_at(s, position.account).cash += cash
     mark_dirty(s, position.account)
+    tidy_after_fill(s, index, before)
 
 
 @kernel
@@ -126,11 +129,11 @@ def take_over(s, account, index, unconditionally):
 
 
 @kernel
-def backstop_bears(s, account, loss):
+def backstop_bears(s, account, market, loss):
     """The backstop bears a loss (> 0) that nobody else can; its cash may go below zero."""
     account_at(s, BACKSTOP_ACCOUNT).cash -= loss
     mark_dirty(s, BACKSTOP_ACCOUNT)
-    event = emit(s, INSURANCE_PAID, NO_REASON, account, -1, 0, 0, 0, loss)
+    event = emit(s, INSURANCE_PAID, NO_REASON, account, market, 0, 0, 0, loss)
     event.counterparty = BACKSTOP_ACCOUNT
 
 
@@ -139,7 +142,7 @@ def bear_empty_pool(s, account):
     """A pool without positions owes nothing: the backstop bears what is missing."""
     owner = account_at(s, account)
     if owner.is_system == 0 and owner.cash < 0 and not has_cross_position(s, account):
-        backstop_bears(s, account, -owner.cash)
+        backstop_bears(s, account, -1, -owner.cash)
         owner.cash = 0
 
 

@@ -25,7 +25,9 @@ from seawall.domain.codes import (
     ZERO_SIZE,
 )
 from seawall.engine.compile import kernel
+from seawall.engine.formulas.fixed_point import mul_div_toward_zero
 from seawall.engine.formulas.margin import withdrawable
+from seawall.engine.formulas.profit import closed_entry, closing_part
 from seawall.engine.tables import (
     CHANGED,
     OPENED,
@@ -37,8 +39,10 @@ from seawall.engine.tables import (
     position_at,
     schedule_at,
 )
+from seawall.engine.transitions.order_rows import refresh_holds
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import find_position, mark_dirty, position_of
+from seawall.engine.transitions.rates import set_rates
 
 FIRST_USER = 5
 OUTSIDE = 4
@@ -61,9 +65,9 @@ def create_account(s, command):
             return UNKNOWN_ACCOUNT
     account = row.accounts_used
     row.accounts_used += 1
-    open_account(s, account, parent, 0)
     event = emit(s, ACCOUNT_CREATED, NO_REASON, account, -1, 0, 0, 0, 0)
     event.counterparty = parent
+    open_account(s, account, parent, 0)
     return NO_REASON
 
 
@@ -78,10 +82,9 @@ def open_account(s, account, parent, is_system):
     tier = fee_tier_at(s, 0)
     owner.taker_rate = tier.taker_rate
     owner.maker_rate = tier.maker_rate
-    if parent >= 0:
-        owner.taker_rate = account_at(s, parent).taker_rate
-        owner.maker_rate = account_at(s, parent).maker_rate
     account_history_at(s, account).next_scheduled = -1
+    if parent >= 0:
+        set_rates(s, account)
 
 
 @kernel
@@ -177,6 +180,23 @@ def _adoption_rejection(s, command):
 
 
 @kernel
+def _book_mirror(s, market, delta, entry):
+    """Account 4 takes the other side of an adoption; ``entry``: signed, of the adopting side."""
+    mirror = position_at(s, position_of(s, OUTSIDE, market))
+    row = market_at(s, market)
+    row.open_interest -= max(0, mirror.signed_size)
+    closing = closing_part(mirror.signed_size, delta)
+    if closing > 0:
+        size = abs(mirror.signed_size)
+        mirror.entry_notional -= closed_entry(mirror.entry_notional, closing, size)
+    opening = abs(delta) - closing
+    mirror.entry_notional -= mul_div_toward_zero(entry, opening, abs(delta))
+    mirror.signed_size += delta
+    row.open_interest += max(0, mirror.signed_size)
+    account_at(s, OUTSIDE).cash += entry
+
+
+@kernel
 def adopt_position(s, command):
     """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror.
 
@@ -201,16 +221,9 @@ def adopt_position(s, command):
     else:
         owner.cash -= command.trigger_price
         position.isolated_cash = command.trigger_price - entry
-    mirror = position_at(s, position_of(s, OUTSIDE, command.market))
-    market = market_at(s, command.market)
-    before = max(0, mirror.signed_size)
-    mirror.signed_size -= size
-    mirror.entry_notional = -mirror.signed_size * (command.money // command.order_size)
-    if mirror.mode == CROSS:
-        account_at(s, OUTSIDE).cash += entry
-    else:
-        mirror.isolated_cash += entry
-    market.open_interest += max(0, size) + max(0, mirror.signed_size) - before
+    refresh_holds(s, index)
+    _book_mirror(s, command.market, -size, entry)
+    market_at(s, command.market).open_interest += max(0, size)
     mark_dirty(s, command.account)
     event = emit(
         s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,

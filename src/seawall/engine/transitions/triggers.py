@@ -8,9 +8,11 @@ from seawall.domain.codes import (
     MARKET_HALTED,
     NO_LIQUIDITY_FOR_MARKET_ORDER,
     NO_REASON,
+    ONLY_POST_ONLY_ALLOWED,
     ORDER_ACCEPTED,
     ORDER_CANCELLED,
     ORDER_TRIGGERED,
+    POST_ONLY_ONLY,
     PRICE_OUTSIDE_BAND,
     REDUCE_ONLY,
     REDUCE_ONLY_WOULD_INCREASE,
@@ -27,8 +29,8 @@ from seawall.engine.formulas.ladder import (
     ladder_root,
     lowest_level,
 )
-from seawall.engine.formulas.order_validity import inside_band, reference_price
-from seawall.engine.tables import control, level_at, market_at, order_at, rules
+from seawall.engine.formulas.order_validity import inside_band
+from seawall.engine.tables import control, level_at, market_at, order_at
 from seawall.engine.transitions.cancels import cancel_siblings
 from seawall.engine.transitions.matching import match
 from seawall.engine.transitions.order_book import dequeue, enqueue
@@ -53,12 +55,14 @@ def _firing_rejection(s, slot):
     status = market_at(s, order.market).status
     if status == HALTED or status == DELISTED:
         return MARKET_HALTED
+    if status == POST_ONLY_ONLY:
+        return ONLY_POST_ONLY_ALLOWED
     if reducible(s, order.position, order.side) == 0:
         return REDUCE_ONLY_WOULD_INCREASE
-    if not inside_band(order.price, reference_price(s, order.market), rules(s).price_band_rate):
+    if not inside_band(s, order.market, order.price):
         return PRICE_OUTSIDE_BAND
     if order.flags & TRIGGER_MARKET != 0:
-        if not would_match(s, order.market, order.side, order.price):
+        if not would_match(s, order.market, order.side, order.price, -1):
             return NO_LIQUIDITY_FOR_MARKET_ORDER
     return NO_REASON
 
