@@ -2,11 +2,12 @@
 
 from seawall.domain.codes import ORACLE_ONLY
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.fixed_point import divide_toward_zero
+from seawall.engine.formulas.fixed_point import mul_div_toward_zero
 from seawall.engine.tables import level_at, market_at, rules
 
 AVERAGE_SCALE = 1000
-"""Averages are kept in thousandths, so that truncation does not tilt them."""
+WEIGHT_SCALE = 1_000_000_000
+"""Sums of price x ms are kept in thousandths, of ms in 1e-9: truncation must not tilt the mark."""
 
 
 @inline
@@ -43,7 +44,10 @@ def decayed_average(numerator, denominator):
     """The average in price units, truncated; 0 before the first sample."""
     if denominator <= 0:
         return 0
-    return divide_toward_zero(numerator, denominator)
+    # A thousandth of a price unit makes good what was truncated on the way.
+    lost = denominator // WEIGHT_SCALE
+    fair = numerator + lost if numerator >= 0 else numerator - lost
+    return mul_div_toward_zero(fair, WEIGHT_SCALE // AVERAGE_SCALE, denominator)
 
 
 @kernel

@@ -5,6 +5,7 @@ from seawall.engine.compile import kernel
 from seawall.engine.formulas.fixed_point import DECAY_ONE, decay_factor, mul_div_toward_zero
 from seawall.engine.formulas.mark_price import (
     AVERAGE_SCALE,
+    WEIGHT_SCALE,
     book_median,
     mark_of,
     mid_price_doubled,
@@ -38,7 +39,7 @@ def _update_averages(s, market, oracle):
             mul_div_toward_zero(row.premium_numerator, factor, DECAY_ONE) + sample * weight
         )
         row.premium_denominator = (
-            mul_div_toward_zero(row.premium_denominator, factor, DECAY_ONE) + weight * AVERAGE_SCALE
+            mul_div_toward_zero(row.premium_denominator, factor, DECAY_ONE) + weight * WEIGHT_SCALE
         )
     median = book_median(s, market)
     if median > 0 and policy.mid_decay_ms > 0:
@@ -49,7 +50,7 @@ def _update_averages(s, market, oracle):
             + median * AVERAGE_SCALE * weight
         )
         row.mid_denominator = (
-            mul_div_toward_zero(row.mid_denominator, factor, DECAY_ONE) + weight * AVERAGE_SCALE
+            mul_div_toward_zero(row.mid_denominator, factor, DECAY_ONE) + weight * WEIGHT_SCALE
         )
 
 
