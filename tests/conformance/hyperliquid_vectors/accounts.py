@@ -1,0 +1,317 @@
+"""Whole accounts as the venue shows them: what a case gives is put into a machine and read back.
+
+A case is told by the keys it has, not by its name.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+from seawall.domain.commands import PlaceOrder, SetLeverage, SetMarginSchedule
+from seawall.domain.enums import MarginMode, Reason, Side, TimeInForce
+from seawall.domain.events import CROSS_POOL
+from seawall.domain.units import MICRO, MONEY_DECIMALS, from_units, to_units
+from seawall.engine.formulas.margin import pool_without
+from seawall.venues.hyperliquid.instruments import built_in_tiers
+from seawall.venues.hyperliquid.numbers import venue_number
+from seawall.venues.hyperliquid.raw_json import exact_money
+from tests.conformance.hyperliquid_vectors.machine import (
+    World,
+    market,
+    micro,
+    single_tier,
+    size_decimals_for,
+)
+from tests.conformance.hyperliquid_vectors.portfolio import unlisted
+from tests.conformance.hyperliquid_vectors.report import (
+    Check,
+    Group,
+    decimals_of,
+    first_of,
+    listed,
+    number,
+)
+
+RATIO_DECIMALS = 7
+"""The documentation cuts the venue's ten."""
+PRICE_DECIMALS = 8
+UNLISTED_LEVERAGE = 5
+"""What a market allows that is not among the shipped tables."""
+
+
+def account_state(group: Group, data: Any, vectors: Any) -> None:
+    for place, case in enumerate(data):
+        name = case.get("name", f"case {place + 1}")
+        given, expect = case.get("given", {}), case.get("expect", {})
+        cases = listed(case.get("cases", []))
+        if _sizes_of(expect) or any(_sizes_of(one) for one in cases):
+            for one in cases or [expect]:
+                with group.case(f"{name} {one.get('coin', '')}".strip()) as check:
+                    _trade_sizes(check, {**given, **one})
+        elif cases and all(isinstance(one, list) for one in cases):
+            for exact, printed in cases:
+                with group.case(f"{name} {exact}") as check:
+                    check.equal("printed", venue_number(micro(exact)), printed)
+        else:
+            with group.case(name) as check:
+                _compare(check, given, case.get("positions", given.get("positions", [])), expect)
+
+
+def _compare(check: Check, given: Any, positions: Any, expect: Any) -> None:
+    if "rawUsd" in given:
+        world, account = _one_bucket(given)
+    elif "open_order" in given or "open_orders" in given:
+        world, account = _with_orders(given, positions)
+    elif "totalNtlPos" in given:
+        world, account = _whole_pool(check, given, positions, expect)
+    else:
+        raise ValueError(f"no way to put {sorted(given)} into a machine")
+    actual = _figures(world, account)
+    for key, value in _flat(expect).items():
+        if key not in actual:
+            check.note(f"{key} is a remark: {value}")
+        elif isinstance(actual[key], int):
+            check.money(key, actual[key], value)
+        else:
+            ratio = key.endswith("returnOnEquity")
+            check.near(key, actual[key], value, RATIO_DECIMALS if ratio else PRICE_DECIMALS)
+
+
+def _flat(expect: Any, prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in expect.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
+
+
+def _figures(world: World, account: int) -> dict[str, Any]:
+    """Everything the venue shows, by its name: money as micro-USD, other figures as fractions."""
+    margins = world.margins(account)
+    pool = margins.pop(CROSS_POOL)
+    cross = {
+        "accountValue": pool.equity,
+        "totalNtlPos": 0,
+        "totalRawUsd": world.cash(account),
+        "totalMarginUsed": pool.initial_margin,
+    }
+    total = dict(cross)
+    found: dict[str, Any] = {
+        "crossMaintenanceMarginUsed": pool.maintenance_margin,
+        "withdrawable": pool.free,
+        "hold": int(pool_without(world.engine.state, account, -1)[2]),
+    }
+    for number_, own in margins.items():
+        row = world.position(account, number_)
+        value = int(row["signed_size"]) * world.mark(number_)
+        isolated = row["mode"] == MarginMode.ISOLATED
+        total["totalNtlPos"] += abs(value)
+        if isolated:
+            total["accountValue"] += own.equity
+            total["totalRawUsd"] += int(row["isolated_cash"])
+            total["totalMarginUsed"] += own.equity
+        else:
+            cross["totalNtlPos"] += abs(value)
+        figures = _position_figures(world, account, number_, value)
+        figures["marginUsed"] = own.equity if isolated else own.initial_margin
+        name = world.engine.instruments[number_].name
+        found |= {f"{name}.{key}": figure for key, figure in figures.items()}
+        if len(margins) == 1:
+            found |= figures
+    found |= {f"marginSummary.{key}": figure for key, figure in total.items()} | total
+    return found | {f"crossMarginSummary.{key}": figure for key, figure in cross.items()}
+
+
+def _position_figures(world: World, account: int, number_: int, value: int) -> dict[str, Any]:
+    row = world.position(account, number_)
+    entry = int(row["entry_notional"])
+    return {
+        "positionValue": abs(value),
+        "unrealizedPnl": value - entry,
+        "returnOnEquity": Fraction((value - entry) * int(row["leverage"]), abs(entry)),
+        "liquidationPx": world.liquidation_price(account, number_),
+    }
+
+
+def _one_bucket(given: Any) -> tuple[World, int]:
+    """One isolated position with its raw USD, beside cross cash."""
+    mark = first_of(given, "mark", "markPx")
+    decimals = given.get("szDecimals", size_decimals_for([given["szi"]], [mark]))
+    world = World([market("X", decimals, single_tier(given["maxLeverage"]))])
+    world.price(0, to_units(str(mark), MONEY_DECIMALS - decimals))
+    size = to_units(str(given["szi"]), decimals)
+    entry = int(Fraction(str(given["szi"])) * Fraction(str(given["entryPx"])) * MICRO)
+    moved = exact_money("rawUsd", given["rawUsd"]) + entry
+    account = world.account(moved + exact_money("cross", given.get("cross_raw_usd", "0")))
+    world.adopt(account, 0, size, abs(entry), int(given["leverage"]), moved)
+    return world, account
+
+
+def _with_orders(given: Any, positions: Any) -> tuple[World, int]:
+    """A pool with resting orders; a market without a position has its mark at the first limit."""
+    orders = listed(given.get("open_orders", given.get("open_order")))
+    leverage = int(given["leverage"])
+    rows = [_listed_position(position) for position in positions]
+    profit = sum(_profit(row) for row in rows)
+    for coin in dict.fromkeys(order["coin"] for order in orders):
+        if all(coin != row[0] for row in rows):
+            own = [order for order in orders if order["coin"] == coin]
+            decimals = size_decimals_for([o["sz"] for o in own], [o["limitPx"] for o in own])
+            mark = to_units(str(own[0]["limitPx"]), MONEY_DECIMALS - decimals)
+            rows.append((coin, decimals, 0, mark, 0))
+    money = exact_money("accountValue", given["accountValue"]) - profit
+    world, account = _pool_world(rows, leverage, max(50, leverage), money)
+    for order in orders:
+        place = world.engine.market_index(order["coin"])
+        instrument = world.engine.instruments[place]
+        price = to_units(str(order["limitPx"]), instrument.price_decimals)
+        size = to_units(str(order["sz"]), instrument.size_decimals)
+        side = Side.BUY if order["side"] in ("B", "buy") else Side.SELL
+        world.rest(account, place, side, price, size)
+    return world, account
+
+
+def _whole_pool(check: Check, given: Any, positions: Any, expect: Any) -> tuple[World, int]:
+    """A cross pool by its totals: the positions listed, and others that make up the rest."""
+    totals = {key: exact_money(key, str(given[key])) for key in _TOTALS if key in given}
+    leverage = int(given.get("leverage", round(totals["totalNtlPos"] / totals["totalMarginUsed"])))
+    most = int(given.get("maxLeverage", max(50, leverage)))
+    rows = [_listed_position(position) for position in positions]
+    notional = totals["totalNtlPos"] - sum(abs(size) * mark for _, _, size, mark, _ in rows)
+    value = notional
+    if "totalRawUsd" in totals:
+        value = totals["accountValue"] - totals["totalRawUsd"]
+        value -= sum(size * mark for _, _, size, mark, _ in rows)
+    share = 2 * most if "crossMaintenanceMarginUsed" in totals else 10
+    if share == 10:
+        whole = totals["accountValue"] - exact_money("withdrawable", number(expect["withdrawable"]))
+    else:
+        whole = totals["crossMaintenanceMarginUsed"]
+    whole -= sum(abs(size) * mark // share for _, _, size, mark, _ in rows)
+    used = totals["totalMarginUsed"]
+    used -= sum(abs(size) * mark // leverage for _, _, size, mark, _ in rows)
+    others = unlisted(notional, value, (share, whole), (leverage, used)) if notional else []
+    check.note(f"{len(others)} positions that the case does not list were found from its totals")
+    rows += [(f"other {n}", 6, size, 1, abs(size)) for n, size in enumerate(others)]
+    money = totals["accountValue"] - sum(_profit(row) for row in rows)
+    world, account = _pool_world(rows, leverage, most, money)
+    for key, total in totals.items():
+        check.equal(key, _figures(world, account)[key], total)
+    for position in positions:
+        _compare_position(check, world, account, position)
+    return world, account
+
+
+_TOTALS = "accountValue totalNtlPos totalRawUsd totalMarginUsed crossMaintenanceMarginUsed".split()
+Row = tuple[str, int, int, int, int]
+"""Coin, size decimals, signed size, mark, entry notional."""
+
+
+def _listed_position(position: Any) -> Row:
+    """The entry from the profit: what is displayed as entry price is cut."""
+    mark = position["markPx"]
+    decimals = position.get("szDecimals", size_decimals_for([position["szi"]], [mark]))
+    size = to_units(str(position["szi"]), decimals)
+    price = to_units(str(mark), MONEY_DECIMALS - decimals)
+    entry = size * price - exact_money("unrealizedPnl", position.get("unrealizedPnl", "0"))
+    return position["coin"], decimals, size, price, abs(entry)
+
+
+def _profit(row: Row) -> int:
+    _, _, size, mark, entry = row
+    return size * mark - (entry if size > 0 else -entry)
+
+
+def _pool_world(rows: list[Row], leverage: int, most: int, money: int) -> tuple[World, int]:
+    """Every position under the account's own maximum, whatever the market's is."""
+    own = single_tier(most)
+    instruments = [
+        market(coin, decimals, built_in_tiers(coin) or single_tier(UNLISTED_LEVERAGE))
+        for coin, decimals, *_ in rows
+    ]
+    world = World(instruments, extra_tiers=[own])
+    for place, (_, _, _, mark, _) in enumerate(rows):
+        world.price(place, mark)
+    account = world.account(money)
+    schedule = world.engine.schedules.index(own)
+    for place, (_, _, size, _, entry) in enumerate(rows):
+        world.send(SetMarginSchedule(world.now, account, place, schedule))
+        if size:
+            world.adopt(account, place, size, entry, leverage)
+        else:
+            world.send(SetLeverage(world.now, account, place, leverage, MarginMode.CROSS))
+    return world, account
+
+
+def _compare_position(check: Check, world: World, account: int, position: Any) -> None:
+    coin = position["coin"]
+    place = world.engine.market_index(coin)
+    shown = _figures(world, account)
+    for key in ("positionValue", "unrealizedPnl", "marginUsed"):
+        if key in position:
+            check.money(f"{coin} {key}", shown[f"{coin}.{key}"], position[key])
+    if "returnOnEquity" in position:
+        ratio = shown[f"{coin}.returnOnEquity"]
+        check.near(f"{coin} returnOnEquity", ratio, position["returnOnEquity"], 10)
+    if "entryPx" in position:
+        row = world.position(account, place)
+        digits = decimals_of(position["entryPx"])
+        size = abs(int(row["signed_size"]))
+        decimals = world.engine.instruments[place].price_decimals
+        cut = abs(int(row["entry_notional"])) * 10**digits // (size * 10**decimals)
+        expected = from_units(to_units(position["entryPx"], digits), digits)
+        check.equal(f"{coin} entryPx, cut", from_units(cut, digits), expected)
+
+
+def _sizes_of(case: Any) -> Any:
+    return isinstance(case, dict) and (case.get("maxTradeSzs") or case.get("maxTradeSz"))
+
+
+def _trade_sizes(check: Check, case: dict[str, Any]) -> None:
+    """Exactly this much can be ordered, and not one lot more: resting at the mark, and taken.
+
+    Margins are truncated to the micro-USD, so a case whose free margin is used up to less than
+    that by its size could pass with one lot more; a lot is worth far more than that in any market.
+    """
+    price_text = first_of(case, "px", "markPx", "mark")
+    decimals = int(case["szDecimals"])
+    leverage = int(case["leverage"])
+    world = World([market("X", decimals, single_tier(max(50, leverage)))])
+    price = to_units(str(price_text), MONEY_DECIMALS - decimals)
+    world.price(0, price)
+    size = to_units(str(case.get("szi", "0")), decimals)
+    available = exact_money("available", _available(case))
+    account = world.account(available + abs(size) * price // leverage)
+    world.send(SetLeverage(world.now, account, 0, leverage, MarginMode.CROSS))
+    if size:
+        world.adopt(account, 0, size, abs(size) * price, leverage)
+    pool = world.margins(account)[CROSS_POOL]
+    check.equal("free margin", pool.equity - pool.initial_margin, available)
+    sizes = listed(_sizes_of(case))
+    for side, text in zip((Side.BUY, Side.SELL), (sizes * 2)[:2], strict=True):
+        most = round(Fraction(str(text)) * 10**decimals)
+        outcomes = {most: Reason.NO_REASON, most + 1: Reason.INSUFFICIENT_MARGIN}
+        for taken in (False, True):
+            for lots, expected in outcomes.items():
+                if not lots:
+                    continue
+                reason = _order_outcome(world.fork(), account, side, price, lots, taken)
+                what = f"{side.name} {from_units(lots, decimals)} {'taken' if taken else 'resting'}"
+                check.equal(what, reason.name, expected.name)
+
+
+def _available(case: dict[str, Any]) -> str:
+    """Free margin: of two sides' figures the smaller, which has no credit for closing."""
+    value = next(value for key, value in case.items() if key.startswith("available"))
+    return min(map(str, listed(value)), key=Fraction)
+
+
+def _order_outcome(
+    world: World, account: int, side: Side, price: int, size: int, taken: bool
+) -> Reason:
+    kind = TimeInForce.POST_ONLY
+    if taken:
+        kind = TimeInForce.IMMEDIATE_OR_CANCEL
+        world.rest(world.account(10**16), 0, Side(1 - side), price, size)
+    return world.attempt(PlaceOrder(world.now, account, 0, side, price, size, kind))[0]
