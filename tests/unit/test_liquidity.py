@@ -31,13 +31,14 @@ def test_depth_and_ticks(instrument: Instrument, price: float) -> None:
     rows = maker(instrument).quotes(7, price, 1.0)[1:]
     scale = 10**instrument.price_decimals
     middle = price * scale
+    tick = min(scale, 10 ** max(0, len(str(int(middle))) - 5))
     for side in (0, 1):
         quotes = rows[rows["side"] == side]
         away = np.abs(quotes["price"] / middle - 1)
         usd = quotes["price"] * quotes["order_size"] / MICRO
         # A tick further out than asked for at most.
         for within, expected in ((10, 2e6), (25, 5e6), (50, 10e6), (400, 30e6)):
-            inside = usd[away <= within * 1.0001e-4 + 1 / middle * 10].sum()
+            inside = usd[away <= within * 1.0001e-4 + tick / middle].sum()
             assert inside == pytest.approx(expected, rel=1e-3)
         for units in quotes["price"].tolist():
             digits = str(units).rstrip("0")
@@ -73,11 +74,11 @@ def test_rounding_to_ticks() -> None:
 
 def test_depth_leaves_when_prices_move_and_comes_back() -> None:
     prices = np.asarray([100.0] * 30 + [90.0] * 60)
-    multipliers = depth_multipliers(prices, 3_000)
+    multipliers = depth_multipliers(prices, 3_000 * np.arange(90))
     assert (multipliers[:30] == 1).all()
     assert (multipliers[30:50] == LEAST_MULTIPLIER).all()
     assert (multipliers[50:] == 1).all()
-    half = depth_multipliers(np.asarray([100.0, 100.5]), 60_000)
+    half = depth_multipliers(np.asarray([100.0, 100.5]), np.asarray([0, 60_000]))
     assert half[1] == pytest.approx(0.5)
 
 

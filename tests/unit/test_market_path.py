@@ -18,6 +18,7 @@ from seawall.lab.market_path import (
     market_of_symbol,
     parse_time,
     read_market_path,
+    refine,
 )
 from seawall.lab.scenario import parse_scenario, scenario_path
 from tests.shared_files import shared_file
@@ -126,6 +127,17 @@ def test_step_choice() -> None:
         choose_step(five_minutes, 7_000)
     mixed = {**five_minutes, "ETH": Candles(START + MINUTE, MINUTE, candles, candles)}
     assert choose_step(mixed, None) == 15_000
+
+
+def test_large_moves_are_divided_small_ones_are_not() -> None:
+    times = np.asarray([0, 60_000, 120_000, 123_000])
+    prices = {"A": np.asarray([100.0, 100.2, 98.3, 50.0]), "B": np.asarray([1.0, 1.0, 1.0, 1.0])}
+    finer, (group,) = refine(times, [prices])
+    assert finer.tolist() == [0, *range(60_000, 120_000, 7_500), 120_000, 123_000]
+    assert group["A"].tolist()[:2] == [100.0, 100.2]
+    assert np.abs(np.diff(group["A"][1:10])).max() == pytest.approx(1.9 / 8)
+    assert np.isin(prices["A"], group["A"]).all()
+    assert set(group["B"]) == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -297,7 +309,11 @@ def test_wrong_scenario(line: str, message: str) -> None:
 def test_recorded_layouts(name: str, markets: tuple[str, ...], low: float) -> None:
     path = read_market_path([shared_file(f"data/ohlcv_funding/{name}")], markets)
     assert path.oracle["BTC"].min() == pytest.approx(low, rel=1e-2)
-    assert (np.diff(path.times_ms) == path.step_ms).all()
+    steps = np.diff(path.times_ms)
+    assert steps.min() >= 3_000
+    assert steps.max() == path.step_ms
+    moves = np.abs(path.oracle["BTC"][1:] / path.oracle["BTC"][:-1] - 1)
+    assert moves[steps > 6_000].max() <= 0.0026
 
 
 @pytest.mark.shared

@@ -1,0 +1,258 @@
+"""Account files: what a trader owns, as text with its numbers exactly as written.
+
+Our own format is TOML. Amounts are USD, numbers may be written with or without quotes::
+
+    name = "my book"                # optional
+    collateral = 25000              # everything deposited, isolated margins included
+
+    [[position]]
+    market = "BTC"
+    side = "long"                   # or "short"
+    notional = 100000               # or: size = 0.85
+    entry = 117000                  # optional: the path's first price
+    mode = "cross"                  # optional; or "isolated"
+    leverage = 10
+    margin = 12000                  # optional, isolated only: instead of notional / leverage
+
+    [[order]]
+    market = "BTC"
+    side = "sell"                   # or "buy"
+    size = 0.85                     # or: notional = 100000
+    price = 110000                  # a limit; or instead one of:
+    stop = 110000                   #   sells (buys) at market when the mark falls (rises) to it
+    take_profit = 130000            #   the same in the other direction
+    reduce_only = true              # optional
+
+A venue's own account file (JSON) is read by that venue's reader, handed in by the caller.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, field
+
+from seawall.domain.enums import Side
+
+
+class AccountError(ValueError):
+    """An account that cannot be used; the message names field and value and what would be right."""
+
+
+class PositionSketch(Struct, frozen=True, kw_only=True):
+    """One position as written: numbers are decimal text. ``entry_notional`` stands for an entry."""
+
+    market: str
+    is_long: bool
+    size: str | None = None
+    notional: str | None = None
+    entry: str | None = None
+    entry_notional: str | None = None
+    is_isolated: bool = False
+    leverage: int
+    margin: str | None = None
+
+
+class OrderSketch(Struct, frozen=True, kw_only=True):
+    market: str
+    side: Side
+    size: str | None = None
+    notional: str | None = None
+    price: str | None = None
+    stop: str | None = None
+    take_profit: str | None = None
+    reduce_only: bool = False
+
+
+class AccountSketch(Struct, frozen=True, kw_only=True):
+    """An account as a file says it. ``prices``: current prices, where the file knows them."""
+
+    source: str
+    name: str
+    collateral: str
+    positions: tuple[PositionSketch, ...] = ()
+    orders: tuple[OrderSketch, ...] = ()
+    prices: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """Each market once, positions first."""
+        used = [each.market for each in self.positions] + [each.market for each in self.orders]
+        return tuple(dict.fromkeys(used))
+
+    def start_price(self, market: str) -> str | None:
+        """The current price of the file, or else the entry of the position, if it says either."""
+        entries = [each.entry for each in self.positions if each.market == market]
+        return self.prices.get(market) or next((e for e in entries if e is not None), None)
+
+
+Reader = Callable[[Path], AccountSketch]
+
+
+def read_account(path: Path, readers: Mapping[str, Reader] | None = None) -> AccountSketch:
+    """The account of a file; ``readers`` by file suffix (``.json``) read what is not our TOML.
+
+    Raises AccountError.
+    """
+    if not path.is_file():
+        raise AccountError(f"{path}: no such file")
+    if path.suffix in (readers or {}):
+        return (readers or {})[path.suffix](path)
+    if path.suffix != ".toml":
+        known = ", ".join([".toml", *(readers or {})])
+        raise AccountError(f"{path}: the file's name should end in {known}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise AccountError(f"{path}: not a text file") from None
+    return parse_account(text, source=str(path), name=path.stem)
+
+
+def parse_account(text: str, source: str, name: str) -> AccountSketch:
+    """Our own format. Raises AccountError."""
+    try:
+        # Decimal text stays text: 0.1 must not become a binary float on its way to integers.
+        data = tomllib.loads(text, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise AccountError(f"{source}: not valid TOML: {error}") from None
+    top = _Fields(data, source, ("name", "collateral", "position", "order"))
+    positions = []
+    for where, fields in top.tables("position", _POSITION_FIELDS):
+        positions.append(_position(fields))
+        if positions[-1].market in {each.market for each in positions[:-1]}:
+            raise AccountError(
+                f"{where}: market: a second position in {positions[-1].market}; an account has one "
+                "position per market"
+            )
+    orders = [_order(fields) for _, fields in top.tables("order", _ORDER_FIELDS)]
+    return AccountSketch(
+        source=source,
+        name=top.text("name", name),
+        collateral=top.number("collateral"),
+        positions=tuple(positions),
+        orders=tuple(orders),
+    )
+
+
+_POSITION_FIELDS = (
+    "market", "side", "size", "notional", "entry", "mode", "leverage", "margin"
+)  # fmt: skip
+_ORDER_FIELDS = (
+    "market", "side", "size", "notional", "price", "stop", "take_profit", "reduce_only"
+)  # fmt: skip
+
+
+class _Fields:
+    """A table of the file with its place, for errors that say where."""
+
+    def __init__(self, data: Any, where: str, known: Sequence[str]) -> None:
+        if not isinstance(data, dict):
+            raise AccountError(f"{where}: should be a table of fields")
+        self.data = data
+        self.where = where
+        unknown = [name for name in data if name not in known]
+        if unknown:
+            raise AccountError(
+                f"{where}: unknown field {unknown[0]!r}; known fields: {', '.join(known)}"
+            )
+
+    def tables(self, name: str, known: Sequence[str]) -> list[tuple[str, "_Fields"]]:
+        rows = self.data.get(name, [])
+        if not isinstance(rows, list):
+            raise AccountError(f"{self.where}: {name}: write it as [[{name}]] tables")
+        result = []
+        for number, row in enumerate(rows, start=1):
+            market = row.get("market", "?") if isinstance(row, dict) else "?"
+            where = f"{self.where}: {name} {number} ({market})"
+            result.append((where, _Fields(row, where, known)))
+        return result
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.data.get(name, default)
+        if not isinstance(value, str) or not value:
+            raise self.wrong(name, value, "should be a text in quotes")
+        return value
+
+    def number(self, name: str) -> str:
+        value = self.optional_number(name)
+        if value is None:
+            raise AccountError(f"{self.where}: {name} is missing")
+        return value
+
+    def optional_number(self, name: str) -> str | None:
+        """Decimal text of a positive number; its size is judged where its units are known."""
+        if name not in self.data:
+            return None
+        value = self.data[name]
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise self.wrong(name, value, "should be a number")
+        text = str(value).replace("_", "").strip()
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise self.wrong(name, value, "should be a decimal number") from None
+        if not number.is_finite() or number <= 0:
+            raise self.wrong(name, value, "should be a number above 0")
+        return text
+
+    def choice(self, name: str, choices: Sequence[str], default: str | None = None) -> str:
+        value = self.data.get(name, default)
+        if value not in choices:
+            wanted = " or ".join(f'"{choice}"' for choice in choices)
+            raise self.wrong(name, value, f"should be {wanted}")
+        return str(value)
+
+    def whole(self, name: str) -> int:
+        value = self.data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise self.wrong(name, value, "should be a whole number of 1 or more")
+        return value
+
+    def exactly_one(self, *names: str) -> None:
+        given = [name for name in names if name in self.data]
+        if len(given) != 1:
+            said = " and ".join(given) if given else "neither"
+            raise AccountError(f"{self.where}: give one of {', '.join(names)} (found {said})")
+
+    def wrong(self, name: str, value: Any, wish: str) -> AccountError:
+        if value is None:
+            return AccountError(f"{self.where}: {name} is missing; it {wish}")
+        return AccountError(f"{self.where}: {name}: {str(value)[:60]!r} {wish}")
+
+
+def _position(fields: _Fields) -> PositionSketch:
+    fields.exactly_one("size", "notional")
+    isolated = fields.choice("mode", ("cross", "isolated"), "cross") == "isolated"
+    margin = fields.optional_number("margin")
+    if margin is not None and not isolated:
+        raise fields.wrong("margin", margin, 'belongs to mode = "isolated" only')
+    return PositionSketch(
+        market=fields.text("market"),
+        is_long=fields.choice("side", ("long", "short")) == "long",
+        size=fields.optional_number("size"),
+        notional=fields.optional_number("notional"),
+        entry=fields.optional_number("entry"),
+        is_isolated=isolated,
+        leverage=fields.whole("leverage"),
+        margin=margin,
+    )
+
+
+def _order(fields: _Fields) -> OrderSketch:
+    fields.exactly_one("size", "notional")
+    fields.exactly_one("price", "stop", "take_profit")
+    reduce_only = fields.data.get("reduce_only", "price" not in fields.data)
+    if not isinstance(reduce_only, bool):
+        raise fields.wrong("reduce_only", reduce_only, "should be true or false")
+    return OrderSketch(
+        market=fields.text("market"),
+        side=Side.BUY if fields.choice("side", ("buy", "sell")) == "buy" else Side.SELL,
+        size=fields.optional_number("size"),
+        notional=fields.optional_number("notional"),
+        price=fields.optional_number("price"),
+        stop=fields.optional_number("stop"),
+        take_profit=fields.optional_number("take_profit"),
+        reduce_only=reduce_only,
+    )

@@ -1,0 +1,11 @@
+"""Examples that come with Seawall: a scenario after a historical crash and an account to try."""
+
+from importlib.resources import files
+
+CRASH = "crash_2025_10_10.toml"
+ACCOUNT = "hybrid_account.toml"
+
+
+def example_text(name: str) -> str:
+    """The text of a shipped example file."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,235 @@
+"""The machine with everybody in place: the account, the makers, the crowd, the backstop.
+
+Each step sends the machine one batch: the makers' new quotes in every market, then every oracle
+price, then the time. The oracle is the path's price, the outside price the path's traded price,
+and the mark the machine's own. Nothing is settled or corrected from outside.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.domain.commands import (
+    AdoptPosition,
+    AdvanceTime,
+    Command,
+    CreateAccount,
+    Deposit,
+    PlaceOrder,
+    SetOraclePrice,
+)
+from seawall.domain.enums import CommandKind, MarginMode, OrderFlag, Side, TimeInForce
+from seawall.domain.events import AccountCreated, CommandRejected
+from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import Rulebook
+from seawall.domain.units import MAX_PRICE, MICRO
+from seawall.engine.engine import Engine
+from seawall.engine.layout import Limits
+from seawall.engine.tables import command_dtype
+from seawall.lab.account_plan import AccountPlan, PositionPlan
+from seawall.lab.candle_file import PathError
+from seawall.lab.incidents import Storyteller
+from seawall.lab.liquidity import Depth, MarketMaker, depth_multipliers
+from seawall.lab.market_path import MarketPath
+from seawall.lab.scenario import Crowd, Neighbours
+
+BACKSTOP_ACCOUNT = 2
+MAKER_CAPITAL = 10**15
+"""Micro-USD: a billion, or twenty times its quotes if they are larger, so that the
+maker is never the story."""
+
+
+class RehearsalError(ValueError):
+    """The machine refused what the account asks for; the message says what and why."""
+
+
+class Setting:
+    """The machine with maker, account and crowd in place; ``step`` moves it along the path."""
+
+    def __init__(
+        self,
+        path: MarketPath,
+        plan: AccountPlan,
+        rulebook: Rulebook,
+        instruments: Sequence[Instrument],
+        depths: Mapping[str, Depth],
+        neighbours: Neighbours,
+    ) -> None:
+        self.path = path
+        self.instruments = tuple(instruments)
+        self.engine = Engine.create(rulebook, list(self.instruments), _limits(neighbours))
+        self.oracle = [_price_units(each, path.oracle[each.name]) for each in instruments]
+        self.outside = [_price_units(each, path.outside[each.name]) for each in instruments]
+        self.multipliers = [
+            depth_multipliers(path.oracle[each.name], path.times_ms) for each in instruments
+        ]
+        self.deposits = 0
+        self.commands = 0
+        start = int(path.times_ms[0])
+        self._set_first_prices(start)
+        quoted = sum(each.usd_within_50bp for each in depths.values()) * MICRO
+        self.maker = self._open_account(start, max(MAKER_CAPITAL, 20 * round(quoted)))
+        self.makers = [
+            MarketMaker(
+                market,
+                each,
+                self.maker,
+                depths[each.name],
+                rulebook.order.maximum_significant_figures,
+                rulebook.order.minimum_value,
+            )
+            for market, each in enumerate(self.instruments)
+        ]
+        self.account = self._open_account(start, plan.collateral)
+        for position in plan.positions:
+            self._adopt(start, self.account, position)
+        self._fund(start, BACKSTOP_ACCOUNT, neighbours.backstop)
+        self.crowd_accounts = sum(self._add_crowd(start, each) for each in neighbours.crowds)
+        self.story = Storyteller(self.account, self.maker)
+        self.plan = plan
+
+    def send(self, command: Command, what: str) -> list[Any]:
+        """Apply a set-up command. Raises RehearsalError if the machine rejects it."""
+        events: list[Any] = self.engine.apply(command)
+        self.commands += 1
+        for event in events:
+            if isinstance(event, CommandRejected):
+                raise RehearsalError(f"{what}: the machine rejects it: {event.reason.name}")
+        return events
+
+    def place_orders(self) -> None:
+        """The account's own open orders, once the first quotes are there."""
+        for number, order in enumerate(self.plan.orders, start=1):
+            flags = OrderFlag.REDUCE_ONLY if order.reduce_only else OrderFlag.NO_FLAG
+            price = order.price
+            if order.trigger_price:
+                flags |= OrderFlag.TRIGGER | OrderFlag.TRIGGER_MARKET
+                flags |= OrderFlag.TAKE_PROFIT if order.take_profit else OrderFlag.NO_FLAG
+                # A trigger order's price is only a protection; 5 % worse than the trigger.
+                worse = 105 if order.side == Side.BUY else 95
+                price = self.makers[order.market].to_tick(order.trigger_price * worse // 100)
+            command = PlaceOrder(
+                time_ms=int(self.path.times_ms[0]),
+                account=self.account,
+                market=order.market,
+                side=order.side,
+                price=price,
+                size=order.size,
+                time_in_force=TimeInForce.GOOD_TIL_CANCEL,
+                flags=flags,
+                trigger_price=order.trigger_price,
+            )
+            name = self.instruments[order.market].name
+            self.send(command, f"order {number} ({name})")
+
+    def step(self, number: int) -> None:
+        """Quotes, oracle prices and time of one step; its events go to the story."""
+        time_ms = int(self.path.times_ms[number])
+        batches = []
+        for market, maker in enumerate(self.makers):
+            price = self.path.oracle[self.instruments[market].name][number]
+            batches.append(
+                maker.quotes(time_ms, float(price), float(self.multipliers[market][number]))
+            )
+        prices = np.zeros(len(self.makers) + 1, command_dtype)
+        prices["time_ms"] = time_ms
+        prices["kind"] = int(CommandKind.SET_ORACLE_PRICE)
+        prices["kind"][-1] = int(CommandKind.ADVANCE_TIME)
+        for market in range(len(self.makers)):
+            prices["market"][market] = market
+            prices["price"][market] = self.oracle[market][number]
+            prices["trigger_price"][market] = self.outside[market][number]
+        rows = np.concatenate([*batches, prices])
+        _, events = self.engine.apply_rows(rows)
+        self.commands += len(rows)
+        self.story.read(time_ms, events)
+        elapsed_ms = time_ms - int(self.path.times_ms[max(0, number - 1)])
+        for market, maker in enumerate(self.makers):
+            bought = self.story.maker_bought(events, market) / MICRO
+            multiplier = float(self.multipliers[market][number])
+            maker.feel(bought, multiplier, elapsed_ms)
+
+    def _set_first_prices(self, time_ms: int) -> None:
+        self.send(AdvanceTime(time_ms=time_ms), "the clock")
+        for market, each in enumerate(self.instruments):
+            command = SetOraclePrice(
+                time_ms=time_ms,
+                market=market,
+                oracle_price=int(self.oracle[market][0]),
+                outside_price=int(self.outside[market][0]),
+            )
+            self.send(command, f"the first price of {each.name}")
+
+    def _open_account(self, time_ms: int, money: int) -> int:
+        events = self.send(CreateAccount(time_ms=time_ms), "a new account")
+        account = next(e.account for e in events if isinstance(e, AccountCreated))
+        self._fund(time_ms, account, money)
+        return account
+
+    def _fund(self, time_ms: int, account: int, money: int) -> None:
+        if money:
+            self.send(Deposit(time_ms=time_ms, account=account, amount=money), "a deposit")
+            self.deposits += money
+
+    def _adopt(self, time_ms: int, account: int, position: PositionPlan) -> None:
+        command = AdoptPosition(
+            time_ms=time_ms,
+            account=account,
+            market=position.market,
+            side=Side.BUY if position.signed_size > 0 else Side.SELL,
+            size=abs(position.signed_size),
+            entry_notional=position.entry_notional,
+            leverage=position.leverage,
+            mode=position.mode,
+            isolated_cash=position.isolated_margin,
+        )
+        self.send(command, f"the position in {self.instruments[position.market].name}")
+
+    def _add_crowd(self, time_ms: int, crowd: Crowd) -> int:
+        """Traders who entered at the first price with just their margin; how many there are."""
+        market = next((i for i, e in enumerate(self.instruments) if e.name == crowd.market), None)
+        if market is None:
+            return 0
+        instrument = self.instruments[market]
+        price = int(self.oracle[market][0])
+        size = int(crowd.notional * MICRO) // price
+        for number in range(crowd.accounts):
+            leverage = min(crowd.leverage_of(number), instrument.maximum_leverage)
+            margin = size * price // leverage
+            account = self._open_account(time_ms, margin)
+            position = PositionPlan(
+                market=market,
+                signed_size=size if crowd.is_long else -size,
+                entry_notional=size * price,
+                mode=MarginMode.ISOLATED if crowd.is_isolated else MarginMode.CROSS,
+                leverage=leverage,
+                isolated_margin=margin if crowd.is_isolated else 0,
+            )
+            self._adopt(time_ms, account, position)
+        return crowd.accounts
+
+
+def _price_units(instrument: Instrument, usd: NDArray[np.float64]) -> NDArray[np.int64]:
+    units = np.rint(usd * 10**instrument.price_decimals)
+    if units.min() < 1 or units.max() > MAX_PRICE:
+        worst = float(usd.max() if units.max() > MAX_PRICE else usd.min())
+        highest = MAX_PRICE / 10**instrument.price_decimals
+        raise PathError(
+            f"{instrument.name}: price {worst:g} of the path is outside what this market can hold "
+            f"({10.0**-instrument.price_decimals:g} to {highest:,.2f} USD)"
+        )
+    whole: NDArray[np.int64] = units.astype(np.int64)
+    return whole
+
+
+def _limits(neighbours: Neighbours) -> Limits:
+    """Tables just large enough: copying and hashing them costs time."""
+    traders = sum(crowd.accounts for crowd in neighbours.crowds)
+    return Limits(accounts=64 + traders, positions=256 + 2 * traders)
+
+
+def warm_up(rulebook: Rulebook, instruments: Sequence[Instrument]) -> None:
+    """Compile or load the kernels, so that what follows takes no unexpected time."""
+    Engine.create(rulebook, list(instruments)).apply(AdvanceTime(time_ms=1))
