@@ -29,7 +29,7 @@ def next_opposite(s, market, side, price):
     return level_beyond(s, ladder_root(market, ladder), price, side == BUY)
 
 
-@kernel
+@inline
 def would_match(s, market, side, limit_price, ignored):
     """Whether an order would trade at once; ``ignored``: a slot that does not count, or -1."""
     level = best_opposite(s, market, side)

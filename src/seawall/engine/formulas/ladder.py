@@ -47,7 +47,7 @@ def find_level(s, root, price):
     return node
 
 
-@kernel
+@inline
 def lowest_level(s, root):
     """The level of the lowest price, or -1."""
     if node_at(s, root).bitmap == 0:
@@ -59,7 +59,7 @@ def lowest_level(s, root):
     return node
 
 
-@kernel
+@inline
 def highest_level(s, root):
     """The level of the highest price, or -1."""
     if node_at(s, root).bitmap == 0:

@@ -244,7 +244,7 @@ def tier_rejection(s, index, market, side, size):
     return NO_REASON
 
 
-@kernel
+@inline
 def margin_rejection(s, index, side, hold, released_side, released_hold):
     """Free margin with one more hold on ``side`` (and one less of a replaced order)."""
     position = position_at(s, index)

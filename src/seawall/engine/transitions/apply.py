@@ -77,6 +77,8 @@ BACKSTOP_ACCOUNT = 2
 FIRST_USER = 5
 MAX_TIME_MS = 2**46
 LOOK_AHEAD = 8
+ACCOUNTS_NEAR = 16384
+"""Up to so many accounts, rows stay in the processor's caches without being asked for early."""
 
 
 @inline
@@ -284,13 +286,15 @@ def apply_rows(s, commands, count, events, events_capacity):
     row.outbox_used = 0
     done = 0
     order_events = _most_order_events(s)
+    is_large = row.accounts_used > ACCOUNTS_NEAR
     for place in range(count):
         command = command_at(commands, place)
         is_order = PLACE_ORDER <= command.kind <= CANCEL_ALL
         needed = order_events if is_order else most_events(s, command)
         if row.outbox_used + needed > events_capacity:
             break
-        _prefetch(s, commands, place, count)
+        if is_large:
+            _prefetch(s, commands, place, count)
         _apply_one(s, command)
         done += 1
     used = row.outbox_used

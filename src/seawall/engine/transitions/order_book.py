@@ -75,7 +75,7 @@ def _take_level(s, price):
     return index
 
 
-@kernel
+@inline
 def level_for(s, root, price):
     """The level of this price, created when missing. Room must have been checked."""
     node = root

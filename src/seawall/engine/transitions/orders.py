@@ -117,7 +117,7 @@ def _parent_rejection(s, command):
     return NO_REASON
 
 
-@kernel
+@inline
 def _book_rejection(s, command, index, replaced):
     """What the book and the margin say. ``replaced``: the slot of an order about to go, or -1."""
     side = command.side
@@ -156,7 +156,7 @@ def _book_rejection(s, command, index, replaced):
     return margin_rejection(s, index, side, hold, old.side, old.hold)
 
 
-@kernel
+@inline
 def static_rejection(s, command, index, replaced):
     """Every check that comes before the book, in the documented order."""
     market, side, flags = command.market, command.side, command.flags
@@ -273,9 +273,11 @@ def _execute(s, command, index):
     visits = row.visits_left
     used = row.orders_used
     order_id = reserve_order_id(s)
-    remaining, why, acted = match(
-        s, index, order_id, command.side, command.order_size, command.price, command.flags
-    )
+    remaining, why, acted = command.order_size, NO_REASON, False
+    if would_match(s, command.market, command.side, command.price, -1):
+        remaining, why, acted = match(
+            s, index, order_id, command.side, command.order_size, command.price, command.flags
+        )
     if why == MARGIN_CANCELLED and not acted:
         unreserve_order_id(s, order_id, used)
         row.visits_left = visits

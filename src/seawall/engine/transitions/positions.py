@@ -13,7 +13,7 @@ from seawall.engine.tables import (
 )
 
 
-@kernel
+@inline
 def find_position(s, account, market):
     """The row of (account, market), or -1."""
     index = account_at(s, account).first_position
