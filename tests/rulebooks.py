@@ -141,9 +141,7 @@ DELEVERAGE_ONLY = changed(
     FREE, "deleverage only", liquidation={"stages": (LiquidationStage.DELEVERAGE,)}
 )
 
-BACKSTOP_FIRST = changed(
-    FREE, "backstop first", liquidation={"book_first_below_backstop": False}
-)
+BACKSTOP_FIRST = changed(FREE, "backstop first", liquidation={"book_first_below_backstop": False})
 
 SMALL_LIMITS = changed(
     ORACLE_MARK,
@@ -164,9 +162,7 @@ SMALL_LIMITS = changed(
     liquidation={"liquidations_per_command": 1, "fills_per_command": 4},
 )
 
-IMPACT_MID = changed(
-    STANDARD, "impact mid", funding={"premium_method": PremiumMethod.IMPACT_MID}
-)
+IMPACT_MID = changed(STANDARD, "impact mid", funding={"premium_method": PremiumMethod.IMPACT_MID})
 
 LIVELY = changed(
     STANDARD,

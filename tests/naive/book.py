@@ -12,9 +12,7 @@ def side_of_book(s: State, market: int, side: int) -> list[Order]:
     resting = [
         order
         for order in s.orders.values()
-        if order.market == market
-        and order.side == side
-        and order.state == OrderState.RESTING
+        if order.market == market and order.side == side and order.state == OrderState.RESTING
     ]
     worse = -1 if side == Side.BUY else 1
     return sorted(resting, key=lambda order: (worse * order.price, order.arrival))

@@ -48,4 +48,3 @@ def end_days(s: State, days: int) -> None:
         del account.days[s.rules.fee.history_days :]
     for account in s.accounts:
         set_rates(s, account)
-

@@ -198,9 +198,7 @@ def take_over(s: State, bucket: Bucket) -> None:
         size, mark = account.positions[market].size, s.markets[market].mark
         apply_free_trade(s, number, market, -size, mark)
         apply_free_trade(s, BACKSTOP, market, size, mark)
-        s.emit(
-            EventKind.BACKSTOP_TAKEN_OVER, account=number, market=market, price=mark, size=size
-        )
+        s.emit(EventKind.BACKSTOP_TAKEN_OVER, account=number, market=market, price=mark, size=size)
     left = account.cash if bucket_market is None else account.cash - cash_before
     account.cash -= left
     backstop.cash += left

@@ -101,11 +101,7 @@ def holds(s: State, account: Account, market: int = -1, extra: dict[int, int] | 
 def free_margin(
     s: State, account: Account, market: int = -1, extra: dict[int, int] | None = None
 ) -> int:
-    return (
-        cross_equity(s, account)
-        - cross_initial(s, account)
-        - holds(s, account, market, extra)
-    )
+    return cross_equity(s, account) - cross_initial(s, account) - holds(s, account, market, extra)
 
 
 def floor_margin(s: State, position: Position, market: int) -> int:

@@ -47,9 +47,7 @@ def match(s: State, taker: Order) -> tuple[Reason | None, bool]:
     return None, happened
 
 
-def maker_refusal(
-    s: State, taker: Order, maker: Order, wanted: int
-) -> tuple[Reason | None, int]:
+def maker_refusal(s: State, taker: Order, maker: Order, wanted: int) -> tuple[Reason | None, int]:
     """Why the maker's order is cancelled instead of filled, or the size of the fill."""
     if maker.account == taker.account:
         return Reason.SELF_TRADE_CANCELLED, 0

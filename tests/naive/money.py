@@ -168,9 +168,11 @@ def top_up_isolated_margin(s: State, c: "Command") -> None:
 def move_margin(s: State, account: Account, position: Position, market: int, money: int) -> None:
     account.cash -= money
     position.isolated_cash += money
-    s.emit(
-        EventKind.ISOLATED_MARGIN_ADJUSTED, account=account.number, market=market, money=money
-    )
+    s.emit(EventKind.ISOLATED_MARGIN_ADJUSTED, account=account.number, market=market, money=money)
+
+
+def has_pool_position(account: Account) -> bool:
+    return any(p.size and not p.isolated for p in account.positions.values())
 
 
 def adopt_position(s: State, c: "Command") -> None:
@@ -184,6 +186,9 @@ def adopt_position(s: State, c: "Command") -> None:
     refuse_if(not 0 < c.money <= MAX_NOTIONAL, Reason.VALUE_OUT_OF_RANGE)
     refuse_if(abs(c.trigger_price) > MAX_MONEY, Reason.VALUE_OUT_OF_RANGE)
     check_mode_and_leverage(s, c.market, position, c)
+    if c.mode == MarginMode.ISOLATED and not has_pool_position(account):
+        too_much = c.trigger_price > account.cash
+        refuse_if(too_much, Reason.INSUFFICIENT_MARGIN_FOR_INCREASE)
     position = s.position(account, c.market)
     position.mode, position.leverage = c.mode, c.leverage
     size = direction(c.side) * c.order_size
@@ -261,5 +266,3 @@ def settle_market(s: State, c: "Command") -> None:
             bear_empty_pool(s, account)
     s.markets[c.market].status = MarketStatus.DELISTED
     s.emit(EventKind.MARKET_SETTLED, market=c.market, price=c.price)
-
-

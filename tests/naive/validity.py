@@ -214,6 +214,7 @@ def check_crossing(s: State, order: Order) -> None:
         if order.has(OrderFlag.REDUCE_ONLY):
             closable = reducible(s, order.account, order.market, order.side)
             refuse_if(order.size > closable, Reason.NOT_FULLY_FILLABLE)
+        makers = makers[: s.rules.liquidation.fills_per_command]
         available = sum(fillable(s, m) for m in makers if m.account != order.account)
         refuse_if(available < order.size, Reason.NOT_FULLY_FILLABLE)
 

@@ -259,7 +259,7 @@ class BackstopTakenOver(_Event, frozen=True, gc=False, tag="backstop_taken_over"
 class InsurancePaid(_Event, frozen=True, gc=False, tag="insurance_paid"):
     """Somebody else bore ``amount`` micro-USD that the account's pool or bucket owed.
 
-    ``payer``: the account that paid, -1 for the insurance fund.
+    ``payer``: the account that paid: 0 the insurance fund, 2 the backstop.
     """
 
     kind: ClassVar[EventKind] = EventKind.INSURANCE_PAID

@@ -42,9 +42,9 @@ def to_units(text: str, decimals: int, limit: int = 2**62) -> int:
     if exponent > 40 and digits:
         raise UnitError(f"{text} is too large; the limit is {from_units(limit, decimals)}")
     if exponent >= 0:
-        units = digits * 10**exponent
+        units = digits * int(10**exponent)
     else:
-        units, remainder = divmod(digits, 10**-exponent)
+        units, remainder = divmod(digits, int(10**-exponent))
         if remainder:
             raise UnitError(f"{text} has more than {decimals} decimals")
     if units > limit:

@@ -193,7 +193,7 @@ class Engine:
         used = int(self._control["accounts_used"][0])
         if threads == 1:
             return sweep_all(self, 0, used)
-        edges = np.linspace(0, used, threads + 1).astype(int)
+        edges = [used * part // threads for part in range(threads + 1)]
         with ThreadPoolExecutor(threads) as pool:
             parts = list(
                 pool.map(lambda i: sweep_all(self, edges[i], edges[i + 1]), range(threads))

@@ -4,7 +4,7 @@ from seawall.domain.codes import BUY, REDUCE_ONLY
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.fixed_point import mul_div_floor, product_fits
 from seawall.engine.formulas.ladder import ASKS, BIDS, ladder_root, level_beyond
-from seawall.engine.tables import level_at, market_at, order_at, position_at
+from seawall.engine.tables import level_at, market_at, order_at, position_at, rules
 
 PRICE_SCALE = 1_000_000
 
@@ -63,21 +63,28 @@ def impact_price(s, market, side, notional):
 
 @kernel
 def fillable_for(s, account, market, side, size, limit_price):
-    """Whether the book holds ``size`` within the limit from other accounts."""
+    """Whether the book shows ``size`` within the limit from other accounts.
+
+    Each order is judged alone, and only as many as one command may visit.
+    """
     level = best_opposite(s, market, side)
     left = size
+    visits = rules(s).fills_per_command
     while level >= 0:
         row = level_at(s, level)
         if not crosses(side, limit_price, row.price):
             return False
         slot = row.first
-        while slot >= 0:
+        while slot >= 0 and visits > 0:
+            visits -= 1
             order = order_at(s, slot)
             if order.account != account:
                 left -= _available(s, order)
                 if left <= 0:
                     return True
             slot = order.next
+        if visits <= 0:
+            return False
         level = next_opposite(s, market, side, row.price)
     return False
 

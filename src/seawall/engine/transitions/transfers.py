@@ -8,6 +8,7 @@ from seawall.domain.codes import (
     CROSS,
     CROSS_MARGIN_NOT_ALLOWED,
     DEPOSITED,
+    INSUFFICIENT_MARGIN_FOR_INCREASE,
     INSUFFICIENT_WITHDRAWABLE,
     INVALID_FLAGS,
     INVALID_LEVERAGE,
@@ -26,7 +27,7 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.fixed_point import mul_div_toward_zero
-from seawall.engine.formulas.margin import withdrawable
+from seawall.engine.formulas.margin import has_cross_position, withdrawable
 from seawall.engine.formulas.profit import closed_entry, closing_part
 from seawall.engine.tables import (
     CHANGED,
@@ -176,6 +177,9 @@ def _adoption_rejection(s, command):
     schedule = market.schedule if index < 0 else position_at(s, index).schedule
     if command.leverage < 1 or command.leverage > schedule_at(s, schedule).maximum_leverage:
         return INVALID_LEVERAGE
+    if command.mode == ISOLATED and not has_cross_position(s, command.account):
+        if command.trigger_price > account_at(s, command.account).cash:
+            return INSUFFICIENT_MARGIN_FOR_INCREASE
     return NO_REASON
 
 
