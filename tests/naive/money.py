@@ -186,6 +186,9 @@ def adopt_position(s: State, c: "Command") -> None:
     refuse_if(not 0 < c.money <= MAX_NOTIONAL, Reason.VALUE_OUT_OF_RANGE)
     refuse_if(abs(c.trigger_price) > MAX_MONEY, Reason.VALUE_OUT_OF_RANGE)
     check_mode_and_leverage(s, c.market, position, c)
+    if c.mode == MarginMode.ISOLATED and c.trigger_price < 0:
+        value = direction(c.side) * (c.order_size * s.markets[c.market].mark - c.money)
+        refuse_if(c.trigger_price + value < 0, Reason.INSUFFICIENT_MARGIN_FOR_REDUCTION)
     if c.mode == MarginMode.ISOLATED and not has_pool_position(account):
         too_much = c.trigger_price > account.cash
         refuse_if(too_much, Reason.INSUFFICIENT_MARGIN_FOR_INCREASE)

@@ -145,9 +145,7 @@ class OrderCommands:
         above = (side == Side.BUY) != profit
         away = abs(self.random.normal(0, 0.02)) * (1 if above else -1)
         slip = 0.1 if side == Side.BUY else -0.1
-        row = self.order(
-            user, market, side, reference * (1 + away) * (1 + slip), max(1, abs(size))
-        )
+        row = self.order(user, market, side, reference * (1 + away) * (1 + slip), max(1, abs(size)))
         row["trigger_price"] = self.snap(market, reference * (1 + away))
         flags = OrderFlag.REDUCE_ONLY | OrderFlag.TRIGGER
         flags |= OrderFlag.TAKE_PROFIT if profit else OrderFlag.NO_FLAG

@@ -14,6 +14,7 @@ from seawall.domain.codes import (
     POSITION_ATTACHED,
     REDUCE_ONLY,
     RESTING,
+    WAITING_FOR_FILL,
     WAITING_FOR_TRIGGER,
 )
 from seawall.engine.compile import entry, kernel
@@ -167,9 +168,17 @@ def _order_tables_agree(s):
     """Live counts, free lists, and every live order reachable by its client id."""
     row = control(s)
     live = 0
+    reserved = 0
     for slot in range(row.orders_used):
-        if order_at(s, slot).state != FREE:
+        state = order_at(s, slot).state
+        if state != FREE:
             live += 1
+        if state == WAITING_FOR_TRIGGER:
+            reserved += 1
+        elif state == WAITING_FOR_FILL:
+            reserved += 2
+    if reserved != row.reserved_levels:
+        return False
     free = 0
     slot = row.orders_free
     while slot >= 0 and free <= row.orders_used:

@@ -152,6 +152,9 @@ def _write_rules(tables: dict[str, NDArray[Any]], rulebook: Rulebook) -> None:
         **{name: int(getattr(rulebook.margin, name)) for name in rulebook.margin.__struct_fields__},
         "minimum_order_value": order.minimum_value,
         "closing_below_minimum_allowed": int(order.closing_below_minimum_allowed),
+        "figures_limit": 10**order.maximum_significant_figures
+        if order.maximum_significant_figures
+        else 0,
         "funding_interest": funding.interest,
         "funding_clamp": funding.clamp,
         "funding_cap": funding.cap,
@@ -176,7 +179,7 @@ def _write_rules(tables: dict[str, NDArray[Any]], rulebook: Rulebook) -> None:
         "fee_history_days": rulebook.fee.history_days,
     }
     for name in (
-        "price_band_rate", "price_band_reference", "maximum_significant_figures",
+        "price_band_rate", "price_band_reference",
         "limit_value_factor", "open_orders_base", "open_orders_volume_step",
         "open_orders_maximum", "schedule_minimum_delay_ms", "schedule_daily_maximum",
         "schedule_minimum_volume", "reserve_fee",

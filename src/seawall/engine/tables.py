@@ -50,7 +50,7 @@ control_dtype = _dtype(
     + " ".join(f"{name}_offset {name}_capacity" for name in TABLE_NAMES)
     + """ state_bytes sequence clock_ms
     accounts_used positions_used orders_used levels_used nodes_used markets_used schedules_used
-    orders_free levels_free nodes_free orders_live levels_live nodes_live
+    orders_free levels_free nodes_free orders_live levels_live nodes_live reserved_levels
     placed_orders
     first_dirty_account first_scheduled_account candidates_used
     next_sample_ms next_settlement_ms current_day
@@ -61,11 +61,12 @@ control_dtype = _dtype(
 )
 """``money_outside``: deposits minus withdrawals. ``outbox``: address of the caller's event batch,
 zero outside ``apply``. ``parent_*``: the last parent order, for the children that directly follow
-it; ``parent_sequence`` is that of the parent or of its latest child."""
+it; ``parent_sequence`` is that of the parent or of its latest child. ``reserved_levels``: levels
+that waiting orders may still need: two for a child, one for a trigger."""
 
 rules_dtype = _dtype(
     """transfer_floor_rate minimum_order_value price_band_rate price_band_reference
-    maximum_significant_figures closing_below_minimum_allowed
+    figures_limit closing_below_minimum_allowed
     open_orders_base open_orders_volume_step open_orders_maximum
     limit_value_factor
     default_leverage reserve_fee

@@ -38,7 +38,7 @@ def price_validity(group: Group, data: Any, vectors: Any) -> None:
 
 def _compare_price(check: Check, case: Any, kind: str, price: int, decimals: int) -> None:
     figures = venue_rules().order.maximum_significant_figures
-    valid = price > 0 and bool(on_tick(price, 10**decimals, figures))
+    valid = price > 0 and bool(on_tick(price, 10**decimals, 10**figures))
     check.equal("valid by the tick rule", valid, case["valid"])
     if kind == "spot":
         check.note("spot is not traded here: the decimals and the tick rule alone")

@@ -75,7 +75,7 @@ def hold_after_credit(signed_size, mode, buy_hold, sell_hold, initial, equity):
     return max(buy_hold, sell_hold)
 
 
-@kernel
+@inline
 def pool_without(s, account, skipped):
     """(equity, initial margin, holds) of the cross pool, leaving one position row out.
 

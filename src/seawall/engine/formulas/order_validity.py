@@ -61,17 +61,15 @@ ALL_FLAGS = 255
 
 
 @kernel
-def on_tick(price, price_unit, maximum_figures):
-    """At most ``maximum_figures`` significant figures, or an integer of the quote unit."""
-    if maximum_figures == 0:
+def on_tick(price, price_unit, figures_limit):
+    """At most so many significant figures, or an integer of the quote unit.
+
+    ``figures_limit``: 10 to the number of figures, 0 for no such rule.
+    """
+    if price < figures_limit or figures_limit == 0:
         return True
-    if price < 100_000 and maximum_figures >= 5:
-        return True
-    limit = 1
-    for _ in range(maximum_figures):
-        limit *= 10
-    step = 1
-    while price >= limit * step:
+    step = 10
+    while price >= figures_limit * step:
         step *= 10
     return remainder_of(price, step) == 0 or remainder_of(price, price_unit) == 0
 
@@ -147,7 +145,7 @@ def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force,
         return INVALID_SIZE
     if price <= 0 or price > MAX_PRICE:
         return INVALID_PRICE
-    figures = rules(s).maximum_significant_figures
+    figures = rules(s).figures_limit
     if not on_tick(price, row.price_unit, figures):
         return PRICE_NOT_ON_TICK
     if flags & TRIGGER != 0:
@@ -213,12 +211,12 @@ def exposure_rejection(s, index, market, price, flags, side, size):
     """Reduce-only and the open-interest cap."""
     if flags & TRIGGER != 0:
         return NO_REASON
+    row = market_at(s, market)
+    if flags & REDUCE_ONLY == 0 and row.open_interest_cap <= 0:
+        return NO_REASON
     closing = reducible(s, index, side)
     if flags & REDUCE_ONLY != 0:
         return NO_REASON if closing > 0 else REDUCE_ONLY_WOULD_INCREASE
-    row = market_at(s, market)
-    if row.open_interest_cap <= 0:
-        return NO_REASON
     if value_of(row.mark_price, row.open_interest) < row.open_interest_cap:
         return NO_REASON
     if size > closing:

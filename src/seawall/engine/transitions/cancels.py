@@ -16,7 +16,7 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.depth import reducible
-from seawall.engine.tables import order_at, position_at
+from seawall.engine.tables import control, order_at, position_at
 from seawall.engine.transitions.order_book import enqueue
 from seawall.engine.transitions.order_rows import drop_order
 from seawall.engine.transitions.outbox import emit
@@ -36,6 +36,7 @@ def start_waiting(s, slot):
     """An order begins to wait for its trigger."""
     order = order_at(s, slot)
     order.state = WAITING_FOR_TRIGGER
+    control(s).reserved_levels -= 1
     enqueue(s, slot)
     event = emit(
         s, ORDER_WAITING, NO_REASON, order.account, order.market, order.order_id, order.price,
@@ -78,7 +79,7 @@ def cancel_order(s, slot, reason):
     drop_order(s, slot)
 
 
-@kernel
+@inline
 def finish_order(s, slot):
     """An order is filled completely: its children start."""
     if order_at(s, slot).first_child >= 0:
@@ -104,14 +105,18 @@ def cancel_orders_of(s, index, reason):
         slot = position_at(s, index).first_order
 
 
-@kernel
+@inline
 def tidy_after_fill(s, index, before):
     """When a position closed or flipped: attached orders go, and what no longer reduces.
 
     ``before``: the signed size before the fill.
     """
-    if position_at(s, index).special_orders == 0:
-        return
+    if position_at(s, index).special_orders != 0:
+        _tidy(s, index, before)
+
+
+@kernel
+def _tidy(s, index, before):
     after = position_at(s, index).signed_size
     if before == 0 or (after != 0 and (before > 0) == (after > 0)):
         return

@@ -60,7 +60,7 @@ def apply_fill(s, index, delta, price, fee):
     """Book a trade of signed size ``delta`` at ``price`` into its bucket; returns closed profit.
 
     Open interest counts longs. The fee of an isolated fill comes out of the bucket when the fill
-    opens, out of the proceeds when it only closes.
+    opens, out of the proceeds when it only closes; the caller credits it.
     """
     position = position_at(s, index)
     market = market_at(s, position.market)
@@ -78,7 +78,6 @@ def apply_fill(s, index, delta, price, fee):
         account_at(s, position.account).cash -= fee
     else:
         position.isolated_cash -= fee
-    account_at(s, FEES).cash += fee
     market.open_interest += max(0, position.signed_size)
     opened = before == 0 or (before > 0) != (position.signed_size > 0)
     position.changes |= CHANGED | OPENED if opened else CHANGED
@@ -108,6 +107,7 @@ def book_trade(s, maker, maker_order, taker, taker_order, side, size, price, fee
     delta = size if side == BUY else -size
     maker_row = position_at(s, maker)
     taker_row = position_at(s, taker)
+    account_at(s, FEES).cash += fees[0] + fees[1]
     before = maker_row.signed_size
     profit = apply_fill(s, maker, -delta, price, fees[0])
     _fill_event(

@@ -33,6 +33,20 @@ from seawall.engine.tables import (
     position_at,
 )
 
+WAITING_CHILD_LEVELS = 2
+"""A child may yet need a level for its trigger and one for what rests after it fired."""
+TRIGGER_LEVELS = 3
+
+
+@inline
+def has_level_room(s, needed):
+    """Room for ``needed`` levels beside those that waiting orders have reserved."""
+    row = control(s)
+    wanted = row.reserved_levels + needed
+    if row.levels_live + wanted > row.levels_capacity:
+        return False
+    return row.nodes_live + (DEPTH - 1) * wanted <= row.nodes_capacity
+
 
 @kernel
 def _take_node(s):

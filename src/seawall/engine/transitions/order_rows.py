@@ -7,6 +7,7 @@ from seawall.domain.codes import (
     REDUCE_ONLY,
     RESTING,
     TRIGGER,
+    WAITING_FOR_FILL,
     WAITING_FOR_TRIGGER,
 )
 from seawall.engine.compile import inline, kernel
@@ -19,7 +20,7 @@ from seawall.engine.tables import (
     order_at,
     position_at,
 )
-from seawall.engine.transitions.order_book import dequeue
+from seawall.engine.transitions.order_book import WAITING_CHILD_LEVELS, dequeue
 
 ORDER_SLOT_BITS = 22
 
@@ -237,8 +238,13 @@ def _leave_children(s, slot):
 def drop_order(s, slot):
     """Free an order row: out of its queue, its owner's list and the client ids; nothing emitted."""
     order = order_at(s, slot)
-    if order.state == RESTING or order.state == WAITING_FOR_TRIGGER:
+    if order.state == RESTING:
         dequeue(s, slot)
+    elif order.state == WAITING_FOR_TRIGGER:
+        dequeue(s, slot)
+        control(s).reserved_levels -= 1
+    elif order.state == WAITING_FOR_FILL:
+        control(s).reserved_levels -= WAITING_CHILD_LEVELS
     if order.hold != 0:
         set_hold(s, slot, 0)
     if _has_client_id(order):

@@ -34,7 +34,6 @@ from seawall.domain.codes import (
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.depth import fillable_for, reducible, would_match
 from seawall.engine.formulas.fees import fee_of
-from seawall.engine.formulas.ladder import DEPTH
 from seawall.engine.formulas.margin import initial_margin
 from seawall.engine.formulas.order_validity import (
     count_rejection,
@@ -48,7 +47,12 @@ from seawall.engine.formulas.order_validity import (
 from seawall.engine.tables import account_at, control, order_at, position_at, rules
 from seawall.engine.transitions.cancels import cancel_order, start_waiting
 from seawall.engine.transitions.matching import match
-from seawall.engine.transitions.order_book import enqueue
+from seawall.engine.transitions.order_book import (
+    TRIGGER_LEVELS,
+    WAITING_CHILD_LEVELS,
+    enqueue,
+    has_level_room,
+)
 from seawall.engine.transitions.order_rows import (
     ORDER_SLOT_BITS,
     find_client_id,
@@ -82,22 +86,21 @@ def _can_rest(time_in_force):
 
 
 @inline
-def room_rejection(s, index):
+def room_rejection(s, command, index):
     """Space in the tables for one more order, wherever it ends up."""
     row = control(s)
     if index < 0 and not has_position_room(s):
         return POSITION_TABLE_FULL
     if row.orders_live >= min(row.orders_capacity, MAX_SLOTS):
         return ORDER_TABLE_FULL
-    return _level_room_rejection(s)
+    return _level_room_rejection(s, command)
 
 
 @inline
-def _level_room_rejection(s):
-    row = control(s)
-    if row.levels_live >= row.levels_capacity or row.nodes_live + DEPTH > row.nodes_capacity:
-        return LEVEL_TABLE_FULL
-    return NO_REASON
+def _level_room_rejection(s, command):
+    """A level for the order now; a trigger also needs one when it fires, a child a third."""
+    needed = TRIGGER_LEVELS if command.flags & TRIGGER != 0 else 1
+    return NO_REASON if has_level_room(s, needed) else LEVEL_TABLE_FULL
 
 
 @inline
@@ -185,7 +188,7 @@ def static_rejection(s, command, index, replaced):
     reason = exposure_rejection(s, index, market, price, flags, side, size)
     if reason != NO_REASON:
         return reason
-    return room_rejection(s, index) if replaced < 0 else NO_REASON
+    return room_rejection(s, command, index) if replaced < 0 else NO_REASON
 
 
 @inline
@@ -231,6 +234,7 @@ def _place_trigger(s, command, index):
     set_client_id(s, slot, command.client_id_high, command.client_id_low)
     order = order_at(s, slot)
     row = control(s)
+    row.reserved_levels += WAITING_CHILD_LEVELS
     waits = command.flags & CHILD != 0 and row.parent_outcome == PARENT_RESTS
     row.parent_sequence = row.sequence
     if command.flags & CHILD == 0:
@@ -314,7 +318,8 @@ def place_order(s, command):
     is_new = index < 0
     owner = account_at(s, command.account)
     before = owner.first_position
-    index = position_of(s, command.account, command.market)
+    if is_new:
+        index = position_of(s, command.account, command.market)
     if command.flags & TRIGGER != 0:
         _place_trigger(s, command, index)
         return NO_REASON
@@ -345,7 +350,7 @@ def modify_order(s, command):
     if reason == NO_REASON and command.flags & TRIGGER == 0:
         reason = _book_rejection(s, command, index, slot)
     if reason == NO_REASON:
-        reason = _level_room_rejection(s)
+        reason = _level_room_rejection(s, command)
     if reason != NO_REASON:
         return reason
     cancel_order(s, slot, REPLACED)

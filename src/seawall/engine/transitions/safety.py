@@ -8,7 +8,6 @@ was passed and the accounts whose state changed since; both exactly.
 from seawall.domain.codes import CROSS
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.ladder import (
-    DEPTH,
     WATCH_LONGS,
     WATCH_SHORTS,
     highest_level,
@@ -32,7 +31,7 @@ from seawall.engine.tables import (
     position_at,
     position_history_at,
 )
-from seawall.engine.transitions.order_book import level_for, remove_level
+from seawall.engine.transitions.order_book import has_level_room, level_for, remove_level
 from seawall.engine.transitions.positions import mark_dirty
 
 BACKSTOP_ACCOUNT = 2
@@ -70,8 +69,7 @@ def unwatch(s, index):
 @kernel
 def _watch(s, index, price):
     """Stand a position on its market's watch ladder; False when the tables are full."""
-    row = control(s)
-    if row.levels_live >= row.levels_capacity or row.nodes_live + DEPTH > row.nodes_capacity:
+    if not has_level_room(s, 1):
         return False
     position = position_at(s, index)
     is_long = position.signed_size > 0

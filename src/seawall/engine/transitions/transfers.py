@@ -9,6 +9,7 @@ from seawall.domain.codes import (
     CROSS_MARGIN_NOT_ALLOWED,
     DEPOSITED,
     INSUFFICIENT_MARGIN_FOR_INCREASE,
+    INSUFFICIENT_MARGIN_FOR_REDUCTION,
     INSUFFICIENT_WITHDRAWABLE,
     INVALID_FLAGS,
     INVALID_LEVERAGE,
@@ -177,6 +178,10 @@ def _adoption_rejection(s, command):
     schedule = market.schedule if index < 0 else position_at(s, index).schedule
     if command.leverage < 1 or command.leverage > schedule_at(s, schedule).maximum_leverage:
         return INVALID_LEVERAGE
+    if command.mode == ISOLATED and command.trigger_price < 0:
+        value = command.order_size * market.mark_price - command.money
+        if command.trigger_price + (value if command.side != SELL else -value) < 0:
+            return INSUFFICIENT_MARGIN_FOR_REDUCTION
     if command.mode == ISOLATED and not has_cross_position(s, command.account):
         if command.trigger_price > account_at(s, command.account).cash:
             return INSUFFICIENT_MARGIN_FOR_INCREASE

@@ -72,6 +72,7 @@ def _fire(s, slot):
     order = order_at(s, slot)
     dequeue(s, slot)
     order.state = FIRING
+    control(s).reserved_levels -= 1
     mark = market_at(s, order.market).mark_price
     emit(
         s, ORDER_TRIGGERED, NO_REASON, order.account, order.market, order.order_id, mark,

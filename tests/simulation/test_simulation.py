@@ -1,0 +1,75 @@
+"""The simulator in short: seeds, canaries, killed journals. The long run: ``docs/testing.md``."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from seawall.domain.enums import EventKind
+from tests.simulation import simulate
+from tests.simulation.canaries import CANARIES, run_canary
+from tests.simulation.faults import KilledJournal, Recording, kill_children
+from tests.simulation.simulate import Result, interpreted_hashes, parse_seeds, run_seed
+
+pytestmark = pytest.mark.timeout(600)
+SEEDS = (3, 10, 17, 26, 28, 38)
+"""Among them: full tables, delistings, adoptions, every stage of liquidation."""
+RARE = {EventKind.DELEVERAGING_STALLED}
+
+
+def test_no_seed_breaks_an_invariant() -> None:
+    events: Counter[str] = Counter()
+    for seed in SEEDS:
+        result = run_seed(seed, 800)
+        assert not result.violation, result.violation
+        assert result.commands > 800
+        assert result.checks == result.commands
+        events += result.events
+    never = {kind.name for kind in set(EventKind) - RARE} - set(events)
+    assert never == set(), "the streams are too tame: these never happened"
+
+
+def test_interpreted_ends_in_the_same_bytes() -> None:
+    """Without the compiler, and with every overflow an error."""
+    seeds = [1, 26]
+    found = interpreted_hashes(seeds, 150)
+    assert found == {seed: run_seed(seed, 150).state_hash for seed in seeds}
+
+
+@pytest.mark.parametrize("canary", CANARIES, ids=lambda canary: canary.__name__)
+def test_canaries_are_found(canary: type) -> None:
+    result = run_canary(canary, 0, 400)
+    assert result.violation, f"nobody noticed: {canary.__doc__}"
+    assert result.number == canary.number, result.violation
+    assert "repeat: python -m tests.simulation.simulate --seeds 0" in result.violation
+
+
+@pytest.mark.parametrize("seed", [2, 13])
+def test_a_cut_journal_recovers_what_was_acknowledged(seed: int, tmp_path: Path) -> None:
+    assert KilledJournal(Recording(seed, 250), tmp_path).run(samples=20, step=7) > 100
+
+
+def test_a_killed_process_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    survived = kill_children(Recording(5, 250), tmp_path, rounds=2)
+    assert 0 < survived[0] < survived[1]
+
+
+def test_a_lost_acknowledgement_would_be_found(tmp_path: Path) -> None:
+    """The canary of the journal: recovery is held against what was acknowledged."""
+    journal = KilledJournal(Recording(1, 60), tmp_path)
+    (whole, last), (before, _) = journal.acknowledged[-1], journal.acknowledged[-2]
+    journal.acknowledged[-2] = before, last
+    with pytest.raises(AssertionError, match="acknowledged"):
+        journal.recover_cut(whole - 1, b"")
+
+
+def test_a_violation_is_exit_status_1(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    broken = Result(7, commands=3, violation="seed 7, command 3: invariant 1", number=1)
+    monkeypatch.setattr(simulate, "run_seed", lambda *_: broken)
+    assert simulate.main(["--seeds", "7", "--commands", "3"]) == 1
+    assert "seed 7, command 3: invariant 1" in capsys.readouterr().out
+
+
+def test_seeds_are_numbers_and_ranges() -> None:
+    assert parse_seeds("3") == [3]
+    assert parse_seeds("0-2,7,9-10") == [0, 1, 2, 7, 9, 10]
