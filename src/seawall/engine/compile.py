@@ -52,6 +52,9 @@ if INTERPRETED:
     def entry(arguments: int) -> Callable[[Function], Function]:
         return lambda function: function
 
+    def loaded(function: Function) -> Function:
+        return function
+
 else:
     import numba
 
@@ -75,16 +78,24 @@ else:
 
         return wrap
 
+    def loaded(function: Function) -> Function:
+        """The compiled function behind an entry: calling it directly saves a Python call."""
+        return function.load()  # type: ignore[attr-defined,no-any-return]
+
     class _LazyEntry:
         """Compiles or loads on the first call, so importing costs nothing."""
 
         def __init__(self, function: Function, signature: Any) -> None:
             self._function = function
             self._signature = signature
+            self._dispatcher: Function | None = None
             self.__doc__ = function.__doc__
             self.__name__ = function.__name__
 
         def load(self) -> Function:
+            """Compile, or load from the cache, once."""
+            if self._dispatcher is not None:
+                return self._dispatcher
             from numba.core import config
 
             from seawall.engine.link_once import helpers_only_linked
@@ -99,10 +110,8 @@ else:
             with helpers_only_linked(self.__name__):
                 dispatcher.compile(self._signature)
             dispatcher.disable_compile()
-            self.__call__ = dispatcher  # type: ignore[method-assign]
             self._dispatcher = dispatcher
             return dispatcher  # type: ignore[no-any-return]
 
         def __call__(self, *arguments: int) -> int:
-            dispatcher = getattr(self, "_dispatcher", None) or self.load()
-            return dispatcher(*arguments)  # type: ignore[no-any-return]
+            return self.load()(*arguments)  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from seawall.domain.events import Event
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.codec import decode_events, encode_command
-from seawall.engine.compile import INTERPRETED
+from seawall.engine.compile import INTERPRETED, loaded
 from seawall.engine.layout import Limits, Tiers, build_state, tables_of
 from seawall.engine.rows import PlainRows, PlainState
 from seawall.engine.tables import command_dtype, event_dtype
@@ -52,6 +52,7 @@ class Engine:
         self._command_bytes = memoryview(self._command.view(np.uint8))  # type: ignore[arg-type]
         self._command_handle = self._handle(self._command)
         self._resize_outbox(_EVENTS_AT_ONCE)
+        self._apply = loaded(apply_rows_kernel)
 
     @classmethod
     def create(
@@ -76,14 +77,15 @@ class Engine:
 
     def _resize_outbox(self, rows: int) -> None:
         self._events = np.zeros(rows, event_dtype)
+        self._events_rows = rows
         self._events_bytes = memoryview(self._events.view(np.uint8))  # type: ignore[arg-type]
         self._events_handle = self._handle(self._events)
 
     def apply(self, command: Command) -> list[Event]:
         """Apply one command; the events it caused. Raises CodecError for a malformed command."""
         encode_command(command, self._command_bytes)
-        result = apply_rows_kernel(
-            self.state, self._command_handle, 1, self._events_handle, len(self._events)
+        result = self._apply(
+            self.state, self._command_handle, 1, self._events_handle, self._events_rows
         )
         if not result >> 32:
             needed = int(events_bound(self.state, self._command_handle))
@@ -122,7 +124,7 @@ class Engine:
     ) -> tuple[int, NDArray[Any]]:
         if not len(rows):
             return 0, events[:0]
-        result = apply_rows_kernel(self.state, self._handle(rows), len(rows), handle, len(events))
+        result = self._apply(self.state, self._handle(rows), len(rows), handle, len(events))
         return result >> 32, events[: result & 0xFFFFFFFF]
 
     @property

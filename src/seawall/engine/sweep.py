@@ -6,17 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.codes import CROSS
-from seawall.engine.compile import INTERPRETED, entry
-from seawall.engine.formulas.liquidation import bucket_risk, is_liquidatable, severity
+from seawall.engine.compile import INTERPRETED, entry, inline
+from seawall.engine.formulas.liquidation import is_liquidatable, severity
+from seawall.engine.formulas.margin import maintenance_margin
 from seawall.engine.rows import PlainRows, make_batch_accessor
-from seawall.engine.tables import account_at, candidate_dtype, position_at
+from seawall.engine.tables import account_at, candidate_dtype, market_at, position_at
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
 
 _found_at = make_batch_accessor(candidate_dtype)
 FIRST_USER = 5
-_ROWS = 4096
+_ROWS = 16384
+MOST_BUCKETS = 4097
+"""One for each market that a machine may have, and the pool."""
+
+
+@inline
+def _write(found, used, account, index, equity, maintenance):  # type: ignore[no-untyped-def]
+    row = _found_at(found, used)
+    row.severity = severity(equity, maintenance)
+    row.account = account
+    row.position = index
+    return used + 1
 
 
 @entry(5)
@@ -28,37 +40,29 @@ def sweep_range(s, start, stop, found, capacity):  # type: ignore[no-untyped-def
     used = 0
     account = max(start, FIRST_USER)
     while account < stop:
-        has_cross = False
-        count = 0
-        index = account_at(s, account).first_position
-        while index >= 0:
-            count += 1
-            index = position_at(s, index).next_of_account
-        if used + count + 1 > capacity:
+        if used + MOST_BUCKETS > capacity:
             break
-        index = account_at(s, account).first_position
+        owner = account_at(s, account)
+        equity = owner.cash
+        maintenance = 0
+        has_cross = False
+        index = owner.first_position
         while index >= 0:
             position = position_at(s, index)
             if position.signed_size != 0:
+                value = position.signed_size * market_at(s, position.market).mark_price
+                needed = maintenance_margin(s, position.schedule, abs(value))
                 if position.mode == CROSS:
                     has_cross = True
-                else:
-                    equity, maintenance = bucket_risk(s, account, index)
-                    if is_liquidatable(equity, maintenance):
-                        row = _found_at(found, used)
-                        row.severity = severity(equity, maintenance)
-                        row.account = account
-                        row.position = index
-                        used += 1
+                    equity += value
+                    maintenance += needed
+                elif is_liquidatable(position.isolated_cash + value, needed):
+                    used = _write(
+                        found, used, account, index, position.isolated_cash + value, needed
+                    )
             index = position.next_of_account
-        if has_cross:
-            equity, maintenance = bucket_risk(s, account, -1)
-            if is_liquidatable(equity, maintenance):
-                row = _found_at(found, used)
-                row.severity = severity(equity, maintenance)
-                row.account = account
-                row.position = -1
-                used += 1
+        if has_cross and is_liquidatable(equity, maintenance):
+            used = _write(found, used, account, -1, equity, maintenance)
         account += 1
     return (account << 32) | used
 

@@ -8,7 +8,7 @@ from seawall.engine.formulas.fixed_point import (
     mul_div_floor,
     rate_of,
 )
-from seawall.engine.formulas.margin import cross_risk, isolated_risk
+from seawall.engine.formulas.margin import bucket_solvency, pool_solvency
 from seawall.engine.tables import (
     account_at,
     market_at,
@@ -26,10 +26,8 @@ WATCH_BITS = 14
 def bucket_risk(s, account, index):
     """(equity, maintenance) of an isolated bucket (``index`` >= 0) or of the cross pool."""
     if index >= 0:
-        equity, _, maintenance, _ = isolated_risk(s, index)
-        return equity, maintenance
-    equity, _, maintenance, _ = cross_risk(s, account)
-    return equity, maintenance
+        return bucket_solvency(s, index)
+    return pool_solvency(s, account)
 
 
 @inline

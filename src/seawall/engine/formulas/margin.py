@@ -138,6 +138,31 @@ def cross_risk(s, account):
 
 
 @kernel
+def pool_solvency(s, account):
+    """(equity, maintenance margin) of the cross pool: what a liquidation check needs."""
+    row = account_at(s, account)
+    equity = row.cash
+    maintenance = 0
+    index = row.first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if position.signed_size != 0 and position.mode == CROSS:
+            value = position.signed_size * market_at(s, position.market).mark_price
+            equity += value
+            maintenance += maintenance_margin(s, position.schedule, abs(value))
+        index = position.next_of_account
+    return equity, maintenance
+
+
+@inline
+def bucket_solvency(s, index):
+    """(equity, maintenance margin) of one isolated bucket."""
+    position = position_at(s, index)
+    value = position.signed_size * market_at(s, position.market).mark_price
+    return position.isolated_cash + value, maintenance_margin(s, position.schedule, abs(value))
+
+
+@kernel
 def isolated_risk(s, index):
     """(equity, initial margin, maintenance margin, transfer floor) of one isolated bucket."""
     position = position_at(s, index)

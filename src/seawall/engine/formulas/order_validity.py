@@ -66,12 +66,12 @@ def on_tick(price, price_unit, figures_limit):
 
     ``figures_limit``: 10 to the number of figures, 0 for no such rule.
     """
-    if price < figures_limit or figures_limit == 0:
+    if price < figures_limit or figures_limit == 0 or remainder_of(price, price_unit) == 0:
         return True
     step = 10
     while price >= figures_limit * step:
         step *= 10
-    return remainder_of(price, step) == 0 or remainder_of(price, price_unit) == 0
+    return remainder_of(price, step) == 0
 
 
 @kernel

@@ -81,11 +81,32 @@ ACCOUNTS_NEAR = 16384
 """Up to so many accounts, rows stay in the processor's caches without being asked for early."""
 
 
+_WITHOUT_ACCOUNT = (
+    (1 << CREATE_ACCOUNT)
+    | (1 << SET_ORACLE_PRICE)
+    | (1 << ADVANCE_TIME)
+    | (1 << SET_MARKET_STATUS)
+    | (1 << SETTLE_MARKET)
+)
+_IN_MARKET = (
+    (1 << SET_LEVERAGE)
+    | (1 << ADJUST_ISOLATED_MARGIN)
+    | (1 << TOP_UP_ISOLATED_MARGIN)
+    | (1 << PLACE_ORDER)
+    | (1 << MODIFY_ORDER)
+    | (1 << CANCEL_ALL)
+    | (1 << SET_ORACLE_PRICE)
+    | (1 << ADOPT_POSITION)
+    | (1 << SET_MARKET_STATUS)
+    | (1 << SET_MARGIN_SCHEDULE)
+    | (1 << SETTLE_MARKET)
+)
+"""Sets of kinds, one bit each."""
+
+
 @inline
 def _needs_account(kind):
-    return kind not in (CREATE_ACCOUNT, SET_ORACLE_PRICE, ADVANCE_TIME, SET_MARKET_STATUS) and (
-        kind != SETTLE_MARKET
-    )
+    return (_WITHOUT_ACCOUNT >> kind) & 1 == 0
 
 
 @inline
@@ -108,19 +129,7 @@ def _market_rejection(s, command):
     kind, market = command.kind, command.market
     if kind == CANCEL_ALL and market == -1:
         return NO_REASON
-    if kind in (
-        SET_LEVERAGE,
-        ADJUST_ISOLATED_MARGIN,
-        TOP_UP_ISOLATED_MARGIN,
-        PLACE_ORDER,
-        MODIFY_ORDER,
-        CANCEL_ALL,
-        SET_ORACLE_PRICE,
-        ADOPT_POSITION,
-        SET_MARKET_STATUS,
-        SET_MARGIN_SCHEDULE,
-        SETTLE_MARKET,
-    ):
+    if (_IN_MARKET >> kind) & 1 != 0:
         if market < 0 or market >= control(s).markets_used:
             return UNKNOWN_MARKET
     return NO_REASON

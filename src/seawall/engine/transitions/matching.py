@@ -17,7 +17,17 @@ from seawall.engine.formulas.depth import best_opposite, crosses, reducible
 from seawall.engine.formulas.fees import fee_of
 from seawall.engine.formulas.margin import initial_margin
 from seawall.engine.formulas.profit import fill_allowed
-from seawall.engine.tables import account_at, control, level_at, order_at, position_at, rules
+from seawall.engine.tables import (
+    account_at,
+    control,
+    level_at,
+    order_at,
+    position_at,
+    prefetch_account,
+    prefetch_order,
+    prefetch_position,
+    rules,
+)
 from seawall.engine.transitions.cancels import (
     cancel_order,
     cancel_siblings,
@@ -73,6 +83,18 @@ def _trade(s, slot, index, order_id, side, size, fees, flags):
     tidy_after_fill(s, index, taker_before)
 
 
+@inline
+def _prefetch_next(s, maker):
+    """Touch what the next fill at this price will need."""
+    following = maker.next
+    if following >= 0:
+        other = order_at(s, following)
+        prefetch_position(s, other.position)
+        prefetch_account(s, other.account)
+        if other.next >= 0:
+            prefetch_order(s, other.next)
+
+
 @kernel
 def match(s, index, order_id, side, size, limit_price, flags):
     """Match a taker of the position row ``index``; returns (unfilled size, why it stopped, acted).
@@ -97,6 +119,7 @@ def match(s, index, order_id, side, size, limit_price, flags):
         row.visits_left -= 1
         slot = level_at(s, level).first
         maker = order_at(s, slot)
+        _prefetch_next(s, maker)
         if maker.account == position.account:
             cancel_order(s, slot, SELF_TRADE_CANCELLED)
             acted = True

@@ -147,7 +147,7 @@ def _refresh_best(s, market, ladder):
         row.ask_level = lowest_level(s, ladder_root(market, ASKS))
 
 
-@kernel
+@inline
 def enqueue(s, slot):
     """Put an order that rests or waits for its trigger at the end of its level's queue."""
     order = order_at(s, slot)
