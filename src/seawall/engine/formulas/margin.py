@@ -92,7 +92,7 @@ def pool_without(s, account, skipped):
             size = position.signed_size
             if size != 0 or position.buy_hold != 0 or position.sell_hold != 0:
                 value = size * market_at(s, position.market).mark_price
-                margin = initial_margin(abs(value), position.leverage)
+                margin = initial_margin(abs(value), position.leverage) if size != 0 else 0
                 if position.mode == CROSS:
                     equity += value
                     initial += margin

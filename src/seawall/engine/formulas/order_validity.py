@@ -248,7 +248,7 @@ def margin_rejection(s, index, side, hold, released_side, released_hold):
     position = position_at(s, index)
     equity, initial, holds = pool_without(s, position.account, index)
     value = position.signed_size * market_at(s, position.market).mark_price
-    margin = initial_margin(abs(value), position.leverage)
+    margin = initial_margin(abs(value), position.leverage) if value != 0 else 0
     buy_hold = position.buy_hold + (hold if side == BUY else 0)
     sell_hold = position.sell_hold + (0 if side == BUY else hold)
     buy_hold -= released_hold if released_side == BUY else 0

@@ -43,6 +43,7 @@ from seawall.engine.tables import (
     control,
     order_at,
     prefetch_account,
+    prefetch_order,
     prefetch_position,
     rules,
 )
@@ -59,7 +60,7 @@ from seawall.engine.transitions.leverage import (
     top_up_isolated_margin,
 )
 from seawall.engine.transitions.markets import set_market_status, settle_market
-from seawall.engine.transitions.order_rows import find_client_id, find_order
+from seawall.engine.transitions.order_rows import find_client_id, find_order, slot_of
 from seawall.engine.transitions.orders import modify_order, place_order
 from seawall.engine.transitions.outbox import close_outbox, emit, open_outbox
 from seawall.engine.transitions.prices import set_oracle_price
@@ -77,8 +78,8 @@ BACKSTOP_ACCOUNT = 2
 FIRST_USER = 5
 MAX_TIME_MS = 2**46
 LOOK_AHEAD = 8
-ACCOUNTS_NEAR = 16384
-"""Up to so many accounts, rows stay in the processor's caches without being asked for early."""
+ACCOUNTS_NEAR = 1024
+"""Up to so many accounts, rows stay in the nearest cache without being asked for early."""
 
 
 _WITHOUT_ACCOUNT = (
@@ -272,9 +273,13 @@ def most_events(s, command):
 def _prefetch(s, commands, place, count):
     """Touch the account, and nearer the position, of commands that come soon."""
     if place + LOOK_AHEAD < count:
-        account = command_at(commands, place + LOOK_AHEAD).account
+        command = command_at(commands, place + LOOK_AHEAD)
+        account = command.account
         if 0 <= account < control(s).accounts_used:
             prefetch_account(s, account)
+        slot = slot_of(command.order_id)
+        if 0 < slot < control(s).orders_used:
+            prefetch_order(s, slot)
     if place + LOOK_AHEAD // 2 < count:
         account = command_at(commands, place + LOOK_AHEAD // 2).account
         if 0 <= account < control(s).accounts_used:

@@ -121,42 +121,54 @@ def _parent_rejection(s, command):
 
 
 @inline
-def _book_rejection(s, command, index, replaced):
-    """What the book and the margin say. ``replaced``: the slot of an order about to go, or -1."""
+def _meeting_rejection(s, command, index, meets):
+    """What the time in force says of an order that would trade at once, or would not."""
     side = command.side
     time_in_force = command.time_in_force
-    meets = would_match(s, command.market, side, command.price, replaced)
     if time_in_force == POST_ONLY:
-        if meets:
-            return POST_ONLY_WOULD_MATCH
-    elif time_in_force == IMMEDIATE_OR_CANCEL or time_in_force == FILL_OR_KILL:
-        if not meets:
-            if command.flags & MARKET != 0:
-                return NO_LIQUIDITY_FOR_MARKET_ORDER
-            return NOTHING_TO_MATCH
-        reduces = command.flags & REDUCE_ONLY != 0
-        if time_in_force == FILL_OR_KILL and reduces:
-            if command.order_size > reducible(s, index, side):
-                return NOT_FULLY_FILLABLE
-        if time_in_force == FILL_OR_KILL and not fillable_for(
+        return POST_ONLY_WOULD_MATCH if meets else NO_REASON
+    if _can_rest(time_in_force):
+        return NO_REASON
+    if not meets:
+        if command.flags & MARKET != 0:
+            return NO_LIQUIDITY_FOR_MARKET_ORDER
+        return NOTHING_TO_MATCH
+    if time_in_force == FILL_OR_KILL:
+        if command.flags & REDUCE_ONLY != 0 and command.order_size > reducible(s, index, side):
+            return NOT_FULLY_FILLABLE
+        if not fillable_for(
             s, command.account, command.market, side, command.order_size, command.price
         ):
             return NOT_FULLY_FILLABLE
-    if command.flags & REDUCE_ONLY != 0:
-        return NO_REASON
-    if account_at(s, command.account).is_system != 0:
-        return NO_REASON
-    reason = tier_rejection(s, index, command.market, side, command.order_size)
-    if reason != NO_REASON or not _can_rest(time_in_force):
-        return reason
+    return NO_REASON
+
+
+@inline
+def _book_rejection(s, command, index, replaced):
+    """(reason, whether it would trade at once, hold): what the book and the margin say.
+
+    ``replaced``: the slot of an order about to go, or -1.
+    """
+    side = command.side
+    meets = would_match(s, command.market, side, command.price, replaced)
+    reason = _meeting_rejection(s, command, index, meets)
+    exempt = account_at(s, command.account).is_system != 0
+    if reason != NO_REASON or command.flags & REDUCE_ONLY != 0:
+        return reason, meets, 0
     value = command.order_size * command.price
     hold = initial_margin(value, position_at(s, index).leverage)
+    if exempt:
+        return NO_REASON, meets, hold
+    reason = tier_rejection(s, index, command.market, side, command.order_size)
+    if reason != NO_REASON or not _can_rest(command.time_in_force):
+        return reason, meets, hold
+    needed = hold
     if rules(s).reserve_fee != 0:
-        hold += max(0, fee_of(value, account_at(s, command.account).taker_rate))
+        needed += max(0, fee_of(value, account_at(s, command.account).taker_rate))
     if replaced < 0:
-        return margin_rejection(s, index, side, hold, side, 0)
+        return margin_rejection(s, index, side, needed, side, 0), meets, hold
     old = order_at(s, replaced)
-    return margin_rejection(s, index, side, hold, old.side, old.hold)
+    return margin_rejection(s, index, side, needed, old.side, old.hold), meets, hold
 
 
 @inline
@@ -202,7 +214,7 @@ def _remember_parent(s, command, order_id, outcome):
 
 
 @inline
-def rest(s, command, index, order_id, remaining):
+def rest(s, command, index, order_id, remaining, hold):
     """Put what is left of a limit order into the book."""
     slot = take_order(
         s, order_id, index, command.side, command.flags, command.time_in_force, command.price,
@@ -213,8 +225,9 @@ def rest(s, command, index, order_id, remaining):
     order.state = RESTING
     set_client_id(s, slot, command.client_id_high, command.client_id_low)
     if command.flags & REDUCE_ONLY == 0:
-        leverage = position_at(s, index).leverage
-        set_hold(s, slot, initial_margin(remaining * command.price, leverage))
+        if remaining != command.order_size:
+            hold = initial_margin(remaining * command.price, position_at(s, index).leverage)
+        set_hold(s, slot, hold)
     enqueue(s, slot)
     event = emit(
         s, ORDER_ACCEPTED, NO_REASON, command.account, command.market, order_id, command.price,
@@ -271,14 +284,14 @@ def _can_hold_rest(s, command, index, remaining):
 
 
 @kernel
-def _execute(s, command, index):
+def _execute(s, command, index, meets, hold):
     """Match and rest a validated order; a reason only when nothing at all happened."""
     row = control(s)
     visits = row.visits_left
     used = row.orders_used
     order_id = reserve_order_id(s)
     remaining, why, acted = command.order_size, NO_REASON, False
-    if would_match(s, command.market, command.side, command.price, -1):
+    if meets:
         remaining, why, acted = match(
             s, index, order_id, command.side, command.order_size, command.price, command.flags
         )
@@ -295,7 +308,7 @@ def _execute(s, command, index):
             why = MARGIN_CANCELLED
     if why == NO_REASON and _can_rest(command.time_in_force):
         _remember_parent(s, command, order_id, PARENT_RESTS)
-        rest(s, command, index, order_id, remaining)
+        rest(s, command, index, order_id, remaining, hold)
         return NO_REASON
     release_order_id(s, order_id)
     partly = why == MARGIN_CANCELLED and remaining < command.order_size
@@ -323,9 +336,9 @@ def place_order(s, command):
     if command.flags & TRIGGER != 0:
         _place_trigger(s, command, index)
         return NO_REASON
-    reason = _book_rejection(s, command, index, -1)
+    reason, meets, hold = _book_rejection(s, command, index, -1)
     if reason == NO_REASON:
-        reason = _execute(s, command, index)
+        reason = _execute(s, command, index, meets, hold)
     if reason != NO_REASON and is_new:
         discard_position(s, command.account, before)
     return reason
@@ -347,8 +360,9 @@ def modify_order(s, command):
         return CANNOT_MODIFY
     index = old.position
     reason = static_rejection(s, command, index, slot)
+    meets, hold = False, 0
     if reason == NO_REASON and command.flags & TRIGGER == 0:
-        reason = _book_rejection(s, command, index, slot)
+        reason, meets, hold = _book_rejection(s, command, index, slot)
     if reason == NO_REASON:
         reason = _level_room_rejection(s, command)
     if reason != NO_REASON:
@@ -357,7 +371,7 @@ def modify_order(s, command):
     if command.flags & TRIGGER != 0:
         _place_trigger(s, command, index)
         return NO_REASON
-    reason = _execute(s, command, index)
+    reason = _execute(s, command, index, meets, hold)
     if reason != NO_REASON:
         order_id = reserve_order_id(s)
         release_order_id(s, order_id)
