@@ -249,6 +249,8 @@ def build_state(
     _write_tier_rows(tables, schedules)
     _write_rules(tables, rulebook)
     _write_markets(tables, rulebook, instruments, schedules)
+    lowest = min(tier.maximum_leverage for tiers in schedules for tier in tiers)
+    tables["rules"]["maintenance_shift"] = (2 * lowest).bit_length() - 1
     row = tables["control"]
     for name in (
         "orders_free", "levels_free", "nodes_free", "first_dirty_account",

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.codes import CROSS
-from seawall.engine.compile import INTERPRETED, entry, inline
-from seawall.engine.formulas.liquidation import is_liquidatable, severity
-from seawall.engine.formulas.margin import maintenance_margin
+from seawall.engine.compile import INTERPRETED, entry, kernel
+from seawall.engine.formulas.liquidation import bucket_risk, is_liquidatable, severity
 from seawall.engine.rows import PlainRows, make_batch_accessor
-from seawall.engine.tables import account_at, candidate_dtype, market_at, position_at
+from seawall.engine.tables import account_at, candidate_dtype, market_at, position_at, rules
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
@@ -22,8 +21,12 @@ MOST_BUCKETS = 4097
 """One for each market that a machine may have, and the pool."""
 
 
-@inline
-def _write(found, used, account, index, equity, maintenance):  # type: ignore[no-untyped-def]
+@kernel
+def _check(s, found, used, account, index):  # type: ignore[no-untyped-def]
+    """Write a bucket (``index`` -1: the pool) if it is liquidatable; returns how many are."""
+    equity, maintenance = bucket_risk(s, account, index)
+    if not is_liquidatable(equity, maintenance):
+        return used
     row = _found_at(found, used)
     row.severity = severity(equity, maintenance)
     row.account = account
@@ -38,31 +41,27 @@ def sweep_range(s, start, stop, found, capacity):  # type: ignore[no-untyped-def
     Stops before an account whose buckets might not fit. Returns next account x 2^32 + written.
     """
     used = 0
+    shift = rules(s).maintenance_shift
     account = max(start, FIRST_USER)
     while account < stop:
         if used + MOST_BUCKETS > capacity:
             break
         owner = account_at(s, account)
         equity = owner.cash
-        maintenance = 0
-        has_cross = False
+        notional = 0
         index = owner.first_position
         while index >= 0:
             position = position_at(s, index)
-            if position.signed_size != 0:
-                value = position.signed_size * market_at(s, position.market).mark_price
-                needed = maintenance_margin(s, position.schedule, abs(value))
-                if position.mode == CROSS:
-                    has_cross = True
-                    equity += value
-                    maintenance += needed
-                elif is_liquidatable(position.isolated_cash + value, needed):
-                    used = _write(
-                        found, used, account, index, position.isolated_cash + value, needed
-                    )
+            value = position.signed_size * market_at(s, position.market).mark_price
+            if position.mode == CROSS:
+                equity += value
+                notional += abs(value)
+            elif position.isolated_cash + value <= abs(value) >> shift:
+                used = _check(s, found, used, account, index)
             index = position.next_of_account
-        if has_cross and is_liquidatable(equity, maintenance):
-            used = _write(found, used, account, -1, equity, maintenance)
+        # Most pools have more than maintenance could ever be; the others are judged exactly.
+        if equity <= notional >> shift:
+            used = _check(s, found, used, account, -1)
         account += 1
     return (account << 32) | used
 

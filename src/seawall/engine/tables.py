@@ -79,10 +79,11 @@ rules_dtype = _dtype(
     liquidation_price_limit book_first_below_backstop
     backstop_numerator backstop_denominator
     liquidations_per_command fills_per_command
-    deleveraging_price
+    deleveraging_price maintenance_shift
     fee_tier_count fee_history_days maker_share_1 maker_share_2 maker_share_3
     maker_rebate_1 maker_rebate_2 maker_rebate_3"""
 )
+"""``maintenance_shift``: maintenance never exceeds the notional shifted right by this."""
 
 fee_tier_dtype = _dtype("volume_above taker_rate maker_rate")
 
