@@ -130,7 +130,7 @@ def measure_p2(quick: bool, rounds: int, small: Prepared) -> list[Result]:
 def journaled_rate(prepared: Prepared, folder: Path) -> float:
     """Messages per second of wall time, each batch durable before it is applied.
 
-    The next batch is committed while the one before, already durable, is applied.
+    Commands wait in a queue; one thread commits group after group, the other applies them.
     """
     from seawall.engine.journal import JournalWriter, describe_rules
 
@@ -148,13 +148,11 @@ def journaled_rate(prepared: Prepared, folder: Path) -> float:
             writer.commit()
 
         begin = time.perf_counter()
-        durable = pool.submit(commit, 0)
-        for start in range(0, len(rows), JOURNAL_BATCH):
-            durable.result()
-            following = start + JOURNAL_BATCH
-            if following < len(rows):
-                durable = pool.submit(commit, following)
-            batch = rows[start:following]
+        starts = range(0, len(rows), JOURNAL_BATCH)
+        durable = [pool.submit(commit, start) for start in starts]
+        for start, done in zip(starts, durable, strict=True):
+            done.result()
+            batch = rows[start : start + JOURNAL_BATCH]
             venue.run_rows(engine, batch, prepared.events, JOURNAL_BATCH)
         seconds = time.perf_counter() - begin
     return len(rows) / seconds

@@ -4,8 +4,8 @@ Numba optimises and emits machine code for each helper by itself, with everythin
 and then once more for the caller: with hundreds of small helpers most of that work is thrown away.
 Inside ``helpers_only_linked`` a helper's library stays unoptimised bitcode that is linked into the
 entry, which alone is optimised and emitted. The result is the same machine code: the entry's
-optimisation already saw all of it. Measured on two shared cores: 55 s before, see
-``docs/performance.md``.
+optimisation already saw all of it. Measured on two shared cores: 63 s
+before, about 25 s after (``docs/decisions/0002-link-helpers-once.md``).
 
 This reaches into Numba's code library, whose version is pinned; should the names move, the
 context does nothing and compiling is merely slower.
