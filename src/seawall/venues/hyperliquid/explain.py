@@ -5,7 +5,8 @@ computation: when it lists fewer positions than its totals count, equity, mainte
 used of the whole are the venue's. A figure that nothing determines is None.
 
 ``withdrawable`` here knows no open orders, which the message does not list. Where the venue's is
-lower, orders hold the difference, and the figure is left undetermined.
+lower, orders hold the difference, and the figure is left undetermined; the JSON object then states
+the venue's own, which is the only source of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,6 +66,7 @@ class AccountReport(Struct, frozen=True, kw_only=True):
     total_margin_used: int | None = None
     withdrawable_without_orders: int | None = None
     withdrawable: int | None = None
+    venue_withdrawable: int | None = None
     warnings: tuple[str, ...]
 
 
@@ -84,7 +86,9 @@ def account_report(
     )
     figures = _account_figures(state, margins, pool)
     warnings = tuple(_differences(state, reports, figures))
-    return AccountReport(positions=reports, warnings=warnings, **figures)
+    return AccountReport(
+        venue_withdrawable=state.withdrawable, positions=reports, warnings=warnings, **figures
+    )
 
 
 def position_tiers(
@@ -106,12 +110,15 @@ def position_tiers(
 
 def report_object(report: AccountReport) -> dict[str, Any]:
     """The report as one JSON-ready object; money and prices as exact decimal text."""
+    withdrawable = report.withdrawable
+    if withdrawable is None:
+        withdrawable = report.venue_withdrawable
     return {
         "account": {
             "account_value": _text(report.account_value),
             "cross_maintenance_margin": _text(report.cross_maintenance_margin),
             "total_margin_used": _text(report.total_margin_used),
-            "withdrawable": _text(report.withdrawable),
+            "withdrawable": _text(withdrawable),
         },
         "positions": [
             {
