@@ -4,8 +4,6 @@ Those that speak of events or of two states (6, 7, 9, 14, 16, 17) are checked by
 auditor from outside. Everything here looks at all rows: for simulation and tests, not for trading.
 """
 
-from typing import TYPE_CHECKING
-
 from seawall.domain.codes import (
     BUY,
     CROSS,
@@ -40,9 +38,6 @@ from seawall.engine.tables import (
     order_at,
     position_at,
 )
-
-if TYPE_CHECKING:
-    from seawall.engine.engine import Engine
 
 FIRST_USER = 5
 INSURANCE_FUND = 0
@@ -319,12 +314,3 @@ def broken_invariant(s):
     if not _order_tables_agree(s) or not _client_ids_agree(s):
         return 13
     return 15 if _unwatched_loser(s) else 0
-
-
-def require_invariants(engine: "Engine") -> None:
-    """Raise AssertionError with the sentence of the first broken invariant."""
-    number = int(broken_invariant(engine.state))
-    if number:
-        raise AssertionError(
-            f"invariant {number} is broken after command {engine.sequence}: {SENTENCES[number]}"
-        )

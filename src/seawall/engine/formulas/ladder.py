@@ -32,21 +32,6 @@ def ladder_root(market, ladder):
     return market * LADDERS + ladder
 
 
-@kernel
-def find_level(s, root, price):
-    """The level of this price, or -1."""
-    node = root
-    shift = TOP_SHIFT
-    while shift >= 0:
-        row = node_at(s, node)
-        digit = (price >> shift) & DIGIT
-        if not bit_is_set(row.bitmap, digit):
-            return -1
-        node = row.children[digit]
-        shift -= 6
-    return node
-
-
 @inline
 def lowest_level(s, root):
     """The level of the lowest price, or -1."""

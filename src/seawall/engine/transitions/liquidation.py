@@ -8,7 +8,6 @@ from seawall.domain.codes import (
     BACKSTOP,
     BOOK,
     BUY,
-    CROSS,
     DELEVERAGE,
     INSURANCE,
     LIQUIDATED_CANCELLED,
@@ -43,17 +42,14 @@ from seawall.engine.transitions.matching import match
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import mark_dirty
 from seawall.engine.transitions.safety import drop_worst, find_candidates
-from seawall.engine.transitions.takeover import bear_empty_pool, insurance_takes_over, take_over
+from seawall.engine.transitions.takeover import (
+    bear_empty_pool,
+    in_bucket,
+    insurance_takes_over,
+    take_over,
+)
 
 BACKSTOP_ACCOUNT = 2
-
-
-@inline
-def _in_bucket(position, index, own):
-    """Whether a row (number ``own``) belongs to the bucket ``index``."""
-    if index >= 0:
-        return own == index
-    return position.mode == CROSS
 
 
 @kernel
@@ -64,7 +60,7 @@ def largest_position(s, account, index, attempt):
     own = account_at(s, account).first_position
     while own >= 0:
         position = position_at(s, own)
-        if position.signed_size != 0 and _in_bucket(position, index, own):
+        if position.signed_size != 0 and in_bucket(position, index, own):
             if position_history_at(s, own).attempted_sequence != attempt:
                 notional = position_notional(s, position)
                 if notional > best_notional or (notional == best_notional and own < best):
@@ -79,7 +75,7 @@ def _cancel_bucket_orders(s, account, index):
     own = account_at(s, account).first_position
     while own >= 0:
         position = position_at(s, own)
-        if _in_bucket(position, index, own):
+        if in_bucket(position, index, own):
             cancel_orders_of(s, own, LIQUIDATED_CANCELLED)
         own = position.next_of_account
 

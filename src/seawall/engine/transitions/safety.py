@@ -38,12 +38,6 @@ BACKSTOP_ACCOUNT = 2
 OUTSIDE = 4
 
 
-@inline
-def _is_watched_long(s, index):
-    """The ladder a watch stands on is remembered in the sign of its key."""
-    return position_history_at(s, index).watch_key > 0
-
-
 @kernel
 def unwatch(s, index):
     history = position_history_at(s, index)

@@ -28,7 +28,8 @@ BACKSTOP_ACCOUNT = 2
 
 
 @inline
-def _belongs(position, index, own):
+def in_bucket(position, index, own):
+    """Whether a row (number ``own``) belongs to the bucket ``index``; -1 is the cross pool."""
     if index >= 0:
         return own == index
     return position.mode == CROSS
@@ -84,7 +85,7 @@ def _can_absorb(s, account, index):
     own = account_at(s, account).first_position
     while own >= 0:
         position = position_at(s, own)
-        if position.signed_size != 0 and _belongs(position, index, own):
+        if position.signed_size != 0 and in_bucket(position, index, own):
             row = market_at(s, position.market)
             equity += position.signed_size * row.mark_price + position.isolated_cash
             target = find_position(s, BACKSTOP_ACCOUNT, position.market)
@@ -119,7 +120,7 @@ def take_over(s, account, index, unconditionally):
     while own >= 0:
         position = position_at(s, own)
         following = position.next_of_account
-        if position.signed_size != 0 and _belongs(position, index, own):
+        if position.signed_size != 0 and in_bucket(position, index, own):
             cash += position.isolated_cash
             position.isolated_cash = 0
             _hand_over(s, own, cash)
