@@ -48,6 +48,9 @@ class Command(NamedTuple):
 
 K = CommandKind
 ACCOUNT_KINDS = {
+    K.PLACE_TWAP_ORDER,
+    K.SET_INITIAL_FRACTION,
+    K.SET_FEE_STANDING,
     K.DEPOSIT,
     K.WITHDRAW,
     K.TRANSFER,
@@ -65,6 +68,9 @@ ACCOUNT_KINDS = {
     K.SET_MARGIN_SCHEDULE,
 }
 MARKET_KINDS = {
+    K.PLACE_TWAP_ORDER,
+    K.SET_INITIAL_FRACTION,
+    K.SET_MARKET_DISCOUNT,
     K.SET_LEVERAGE,
     K.ADJUST_ISOLATED_MARGIN,
     K.TOP_UP_ISOLATED_MARGIN,
@@ -167,7 +173,10 @@ class NaiveMachine:
         try:
             self._check(command)
             s.clock = command.time_ms
-            HANDLERS[CommandKind(command.kind)](s, command)
+            kind = CommandKind(command.kind)
+            if kind not in HANDLERS:
+                raise Rejected(Reason.COMMAND_NOT_OFFERED)
+            HANDLERS[kind](s, command)
         except Rejected as rejection:
             if saved is not None:
                 s = self.state = saved

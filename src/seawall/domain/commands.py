@@ -49,11 +49,15 @@ class CreateAccount(_Command, frozen=True, gc=False, tag="create_account"):
 
 
 class Deposit(_Command, frozen=True, gc=False, tag="deposit"):
-    """Add ``amount`` micro-USD of cross cash from outside."""
+    """Add ``amount`` micro-USD of cross cash from outside.
+
+    Under rules of blocks account 0 with a ``market`` is the insurance fund of that market's pool.
+    """
 
     kind: ClassVar[CommandKind] = CommandKind.DEPOSIT
     account: int
     amount: int
+    market: int = -1
 
 
 class Withdraw(_Command, frozen=True, gc=False, tag="withdraw"):
@@ -106,6 +110,10 @@ class PlaceOrder(_Command, frozen=True, gc=False, tag="place_order"):
 
     ``trigger_price``: price units, with ``OrderFlag.TRIGGER``. The two client id halves are those
     of ``split_client_id``; both 0 means none.
+
+    Under rules of blocks the client id is the order's identity: placing it again replaces.
+    ``good_til`` is a block height with SHORT_TERM and a time in ms with LONG_TERM; without
+    either flag, immediate orders are short-term and others long-term, for as long as possible.
     """
 
     kind: ClassVar[CommandKind] = CommandKind.PLACE_ORDER
@@ -119,6 +127,7 @@ class PlaceOrder(_Command, frozen=True, gc=False, tag="place_order"):
     trigger_price: int = 0
     client_id_high: int = 0
     client_id_low: int = 0
+    good_til: int = 0
 
 
 class CancelOrder(_Command, frozen=True, gc=False, tag="cancel_order"):
@@ -131,13 +140,19 @@ class CancelOrder(_Command, frozen=True, gc=False, tag="cancel_order"):
 
 
 class CancelByClientId(_Command, frozen=True, gc=False, tag="cancel_by_client_id"):
-    """Cancel the account's open order with this client id (halves of ``split_client_id``)."""
+    """Cancel the account's open order with this client id (halves of ``split_client_id``).
+
+    Under rules of blocks ``good_til`` is the cancel's own: it removes an order that expires no
+    later. A height means a short-term cancel, which is kept when it finds nothing to remove; 0
+    cancels what is there.
+    """
 
     kind: ClassVar[CommandKind] = CommandKind.CANCEL_BY_CLIENT_ID
     account: int
     market: int
     client_id_high: int
     client_id_low: int
+    good_til: int = 0
 
 
 class ModifyOrder(_Command, frozen=True, gc=False, tag="modify_order"):
@@ -244,6 +259,55 @@ class SettleMarket(_Command, frozen=True, gc=False, tag="settle_market"):
     settlement_price: int
 
 
+class PlaceTwapOrder(_Command, frozen=True, gc=False, tag="place_twap_order"):
+    """Blocks only: sell or buy ``size`` in ``duration_ms / interval_ms`` legs.
+
+    ``price``: limit of every leg, or 0 for the oracle price moved by ``tolerance_ppm``.
+    """
+
+    kind: ClassVar[CommandKind] = CommandKind.PLACE_TWAP_ORDER
+    account: int
+    market: int
+    side: Side
+    size: int
+    duration_ms: int
+    interval_ms: int
+    tolerance_ppm: int = 0
+    price: int = 0
+    flags: OrderFlag = OrderFlag.NO_FLAG
+    client_id_high: int = 0
+    client_id_low: int = 0
+
+
+class SetInitialFraction(_Command, frozen=True, gc=False, tag="set_initial_fraction"):
+    """Blocks only: a personal initial margin fraction in one market, ppm, not below its own."""
+
+    kind: ClassVar[CommandKind] = CommandKind.SET_INITIAL_FRACTION
+    account: int
+    market: int
+    initial_ppm: int
+
+
+class SetFeeStanding(_Command, frozen=True, gc=False, tag="set_fee_standing"):
+    """Blocks only: micro-tokens staked; 1 or 0 for a referred account and for a vault."""
+
+    kind: ClassVar[CommandKind] = CommandKind.SET_FEE_STANDING
+    account: int
+    staked: int = 0
+    referred: int = 0
+    vault: int = 0
+
+
+class SetMarketDiscount(_Command, frozen=True, gc=False, tag="set_market_discount"):
+    """Blocks only: fees of a market are ``charge_ppm`` of what they were, in [from, until)."""
+
+    kind: ClassVar[CommandKind] = CommandKind.SET_MARKET_DISCOUNT
+    market: int
+    charge_ppm: int
+    from_ms: int
+    until_ms: int
+
+
 Command = (
     CreateAccount
     | Deposit
@@ -265,6 +329,10 @@ Command = (
     | SetMarketStatus
     | SetMarginSchedule
     | SettleMarket
+    | PlaceTwapOrder
+    | SetInitialFraction
+    | SetFeeStanding
+    | SetMarketDiscount
 )
 
 _ORDER = (
@@ -274,15 +342,15 @@ _ORDER = (
 
 COMMAND_COLUMNS: dict[type[_Command], str] = {
     CreateAccount: "parent=other_account",
-    Deposit: "account amount=money",
+    Deposit: "account amount=money market",
     Withdraw: "account amount=money",
     Transfer: "account recipient=other_account amount=money",
     SetLeverage: "account market leverage mode",
     AdjustIsolatedMargin: "account market amount=money",
     TopUpIsolatedMargin: "account market leverage",
-    PlaceOrder: _ORDER,
+    PlaceOrder: _ORDER + " good_til=money",
     CancelOrder: "account market order_id",
-    CancelByClientId: "account market client_id_high client_id_low",
+    CancelByClientId: "account market client_id_high client_id_low good_til=money",
     ModifyOrder: _ORDER + " order_id",
     CancelAll: "account market",
     ScheduleCancel: "account cancel_at_ms=money",
@@ -296,5 +364,12 @@ COMMAND_COLUMNS: dict[type[_Command], str] = {
     SetMarketStatus: "market status open_interest_cap=money",
     SetMarginSchedule: "account market schedule=leverage",
     SettleMarket: "market settlement_price=price",
+    PlaceTwapOrder: (
+        "account market side price size=order_size duration_ms=trigger_price "
+        "interval_ms=order_id tolerance_ppm=leverage flags client_id_high client_id_low"
+    ),
+    SetInitialFraction: "account market initial_ppm=leverage",
+    SetFeeStanding: "account staked=money referred=flags vault=status",
+    SetMarketDiscount: "market charge_ppm=leverage from_ms=price until_ms=trigger_price",
 }
 """``field`` or ``field=column`` for each field; ``time_ms`` is in every row, and the kind."""

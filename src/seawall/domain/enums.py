@@ -48,6 +48,10 @@ class OrderFlag(IntFlag):
     """Immediate-or-cancel; its price is only a protection. The market-order value cap applies."""
     LIQUIDATION = 256
     """Sent by the liquidation stages, never by a user."""
+    SHORT_TERM = 512
+    """Blocks only: matches on arrival and lives until a block height."""
+    LONG_TERM = 1024
+    """Blocks only: part of the state, rests from the next block on until a time."""
 
 
 class OrderState(IntEnum):
@@ -57,6 +61,10 @@ class OrderState(IntEnum):
     WAITING_FOR_FILL = 3
     FIRING = 4
     """Its trigger has fired; it is being matched and is on no ladder."""
+    WAITING_FOR_BLOCK = 5
+    """Accepted into the state; goes to the book when the block is committed."""
+    SLICING = 6
+    """A time-weighted parent that sends its legs one after the other; never on the book itself."""
 
 
 class MarketStatus(IntEnum):
@@ -64,6 +72,10 @@ class MarketStatus(IntEnum):
     HALTED = 1
     POST_ONLY_ONLY = 2
     DELISTED = 3
+    INITIALIZING = 4
+    """Blocks only: short-term post-only orders that do not pass the oracle price."""
+    FINAL_SETTLEMENT = 5
+    """Blocks only: no orders; positions are closed pairwise at the oracle price."""
 
 
 class MarketMargin(IntEnum):
@@ -96,6 +108,10 @@ class CommandKind(IntEnum):
     SET_MARKET_STATUS = 18
     SET_MARGIN_SCHEDULE = 19
     SETTLE_MARKET = 20
+    PLACE_TWAP_ORDER = 21
+    SET_INITIAL_FRACTION = 22
+    SET_FEE_STANDING = 23
+    SET_MARKET_DISCOUNT = 24
 
 
 class EventKind(IntEnum):
@@ -131,6 +147,18 @@ class EventKind(IntEnum):
     DELEVERAGING_STALLED = 25
     MARKET_SETTLED = 26
     LIQUIDATION_ENDED = 27
+    ORDER_QUEUED = 28
+    """The order is in the state and goes to the book with the next block."""
+    CANCEL_STORED = 29
+    """A cancel that found no order to remove and keeps its id from being placed."""
+    LIQUIDATION_FEE_PAID = 30
+    FUNDING_INDEX_MOVED = 31
+    POOL_MOVED = 32
+    """An account's cash moved between the cross pool and a market's own pool."""
+    TRANSFERS_GATED = 33
+    INITIAL_FRACTION_SET = 34
+    FEE_STANDING_SET = 35
+    MARKET_DISCOUNT_SET = 36
 
 
 class Reason(IntEnum):
@@ -213,6 +241,33 @@ class Reason(IntEnum):
     DELISTED_CANCELLED = 510
     OPEN_INTEREST_CAP_CANCELLED = 511
     POSITION_CLOSED = 512
+    EXPIRED = 513
+    SLICES_DONE = 514
+    MATCHES_DISCARDED = 515
+    # rules of blocks
+    COMMAND_NOT_OFFERED = 600
+    GOOD_TIL_PASSED = 601
+    GOOD_TIL_TOO_FAR = 602
+    ALREADY_CANCELLED = 603
+    CANCEL_ALREADY_STORED = 604
+    REPLACEMENT_REFUSED = 605
+    ORDER_FULLY_FILLED = 606
+    TIME_IN_FORCE_NOT_OFFERED = 607
+    REDUCE_ONLY_NEEDS_IMMEDIATE = 608
+    SIZE_NOT_ON_STEP = 609
+    ISOLATED_MARKET_RULE = 610
+    NEWLY_UNDERCOLLATERALIZED = 611
+    STILL_UNDERCOLLATERALIZED = 612
+    TRANSFERS_BLOCKED = 613
+    EQUITY_TIER_LIMIT = 614
+    IMMEDIATE_ALREADY_FILLED = 615
+    ORDER_EXISTS = 616
+    INVALID_TWAP = 617
+    INVALID_INITIAL_FRACTION = 618
+    PRICE_BEYOND_ORACLE = 619
+    ORDER_MEMORY_FULL = 620
+    POOL_TOO_SMALL = 621
+    LEVERAGE_UNDERCOLLATERALIZED = 622
 
 
 class FillFlag(IntFlag):
@@ -265,3 +320,21 @@ class LiquidationPriceLimit(IntEnum):
 class DeleveragingPrice(IntEnum):
     PREVIOUS_MARK = 0
     BANKRUPTCY_PRICE = 1
+
+
+class UpdateKind(IntEnum):
+    """Why account balances and positions are about to change; decides which checks apply."""
+
+    MATCH_UPDATE = 0
+    COLLATERAL_CHECK_UPDATE = 1
+    DEPOSIT_UPDATE = 2
+    WITHDRAWAL_UPDATE = 3
+    TRANSFER_UPDATE = 4
+
+
+class StartingOffset(IntEnum):
+    """Where a rotation over accounts or positions begins, when a venue draws it at random."""
+
+    FIRST = 0
+    BLOCK_HEIGHT = 1
+    """The block height modulo the number of candidates."""

@@ -8,21 +8,15 @@ columns that an event does not name carry nothing.
 
 from typing import ClassVar
 
-from msgspec import Struct
-
+from seawall.domain import block_events as blocks
 from seawall.domain.enums import EventKind, FillFlag, MarginMode, MarketStatus, Reason, Side
+from seawall.domain.event_base import BaseEvent
 
 CROSS_POOL = -1
 """``market`` of a liquidation that concerns the account's cross pool, not one isolated bucket."""
 
 
-class _Event(Struct, frozen=True, gc=False, tag_field="kind"):
-    kind: ClassVar[EventKind]
-    sequence: int
-    """Number of the command that caused it; commands count from 1."""
-
-
-class CommandRejected(_Event, frozen=True, gc=False, tag="command_rejected"):
+class CommandRejected(BaseEvent, frozen=True, gc=False, tag="command_rejected"):
     """The command changed nothing. ``account`` and ``market``: -1 where it names none.
 
     ``order_id``: the one the command named, or 0.
@@ -35,7 +29,7 @@ class CommandRejected(_Event, frozen=True, gc=False, tag="command_rejected"):
     order_id: int
 
 
-class AccountCreated(_Event, frozen=True, gc=False, tag="account_created"):
+class AccountCreated(BaseEvent, frozen=True, gc=False, tag="account_created"):
     """``parent``: row of the account whose fee tier it shares, or -1."""
 
     kind: ClassVar[EventKind] = EventKind.ACCOUNT_CREATED
@@ -43,7 +37,7 @@ class AccountCreated(_Event, frozen=True, gc=False, tag="account_created"):
     parent: int
 
 
-class Deposited(_Event, frozen=True, gc=False, tag="deposited"):
+class Deposited(BaseEvent, frozen=True, gc=False, tag="deposited"):
     """Micro-USD came in from outside."""
 
     kind: ClassVar[EventKind] = EventKind.DEPOSITED
@@ -51,7 +45,7 @@ class Deposited(_Event, frozen=True, gc=False, tag="deposited"):
     amount: int
 
 
-class Withdrawn(_Event, frozen=True, gc=False, tag="withdrawn"):
+class Withdrawn(BaseEvent, frozen=True, gc=False, tag="withdrawn"):
     """Micro-USD left."""
 
     kind: ClassVar[EventKind] = EventKind.WITHDRAWN
@@ -59,7 +53,7 @@ class Withdrawn(_Event, frozen=True, gc=False, tag="withdrawn"):
     amount: int
 
 
-class Transferred(_Event, frozen=True, gc=False, tag="transferred"):
+class Transferred(BaseEvent, frozen=True, gc=False, tag="transferred"):
     """Micro-USD went from ``account`` to ``recipient``."""
 
     kind: ClassVar[EventKind] = EventKind.TRANSFERRED
@@ -68,7 +62,7 @@ class Transferred(_Event, frozen=True, gc=False, tag="transferred"):
     amount: int
 
 
-class LeverageSet(_Event, frozen=True, gc=False, tag="leverage_set"):
+class LeverageSet(BaseEvent, frozen=True, gc=False, tag="leverage_set"):
     """Leverage (a whole multiple) and mode now in force."""
 
     kind: ClassVar[EventKind] = EventKind.LEVERAGE_SET
@@ -78,7 +72,7 @@ class LeverageSet(_Event, frozen=True, gc=False, tag="leverage_set"):
     mode: MarginMode
 
 
-class IsolatedMarginAdjusted(_Event, frozen=True, gc=False, tag="isolated_margin_adjusted"):
+class IsolatedMarginAdjusted(BaseEvent, frozen=True, gc=False, tag="isolated_margin_adjusted"):
     """Signed micro-USD moved from cross cash into the bucket."""
 
     kind: ClassVar[EventKind] = EventKind.ISOLATED_MARGIN_ADJUSTED
@@ -87,7 +81,7 @@ class IsolatedMarginAdjusted(_Event, frozen=True, gc=False, tag="isolated_margin
     amount: int
 
 
-class OrderAccepted(_Event, frozen=True, gc=False, tag="order_accepted"):
+class OrderAccepted(BaseEvent, frozen=True, gc=False, tag="order_accepted"):
     """The order rests in the book with ``remaining_size`` at ``price``."""
 
     kind: ClassVar[EventKind] = EventKind.ORDER_ACCEPTED
@@ -99,7 +93,7 @@ class OrderAccepted(_Event, frozen=True, gc=False, tag="order_accepted"):
     remaining_size: int
 
 
-class OrderWaiting(_Event, frozen=True, gc=False, tag="order_waiting"):
+class OrderWaiting(BaseEvent, frozen=True, gc=False, tag="order_waiting"):
     """The order waits for its trigger or for its parent's fill. ``price`` is its limit."""
 
     kind: ClassVar[EventKind] = EventKind.ORDER_WAITING
@@ -112,7 +106,7 @@ class OrderWaiting(_Event, frozen=True, gc=False, tag="order_waiting"):
     size: int
 
 
-class OrderFilled(_Event, frozen=True, gc=False, tag="order_filled"):
+class OrderFilled(BaseEvent, frozen=True, gc=False, tag="order_filled"):
     """One side of one fill; the flags say which side and which role.
 
     ``fee``: micro-USD, negative for a rebate. ``closed_profit``: signed micro-USD, before the
@@ -132,7 +126,7 @@ class OrderFilled(_Event, frozen=True, gc=False, tag="order_filled"):
     flags: FillFlag
 
 
-class OrderCancelled(_Event, frozen=True, gc=False, tag="order_cancelled"):
+class OrderCancelled(BaseEvent, frozen=True, gc=False, tag="order_cancelled"):
     """The order with limit ``price`` ended with ``remaining_size`` unfilled."""
 
     kind: ClassVar[EventKind] = EventKind.ORDER_CANCELLED
@@ -144,7 +138,7 @@ class OrderCancelled(_Event, frozen=True, gc=False, tag="order_cancelled"):
     remaining_size: int
 
 
-class OrderTriggered(_Event, frozen=True, gc=False, tag="order_triggered"):
+class OrderTriggered(BaseEvent, frozen=True, gc=False, tag="order_triggered"):
     """The mark price reached the order's trigger."""
 
     kind: ClassVar[EventKind] = EventKind.ORDER_TRIGGERED
@@ -154,7 +148,7 @@ class OrderTriggered(_Event, frozen=True, gc=False, tag="order_triggered"):
     mark_price: int
 
 
-class CancelScheduled(_Event, frozen=True, gc=False, tag="cancel_scheduled"):
+class CancelScheduled(BaseEvent, frozen=True, gc=False, tag="cancel_scheduled"):
     """All orders will be cancelled at ``cancel_at_ms``; 0: the schedule was cleared."""
 
     kind: ClassVar[EventKind] = EventKind.CANCEL_SCHEDULED
@@ -162,7 +156,7 @@ class CancelScheduled(_Event, frozen=True, gc=False, tag="cancel_scheduled"):
     cancel_at_ms: int
 
 
-class PriceUpdated(_Event, frozen=True, gc=False, tag="price_updated"):
+class PriceUpdated(BaseEvent, frozen=True, gc=False, tag="price_updated"):
     """Mark and oracle price now in force."""
 
     kind: ClassVar[EventKind] = EventKind.PRICE_UPDATED
@@ -171,7 +165,7 @@ class PriceUpdated(_Event, frozen=True, gc=False, tag="price_updated"):
     oracle_price: int
 
 
-class FundingSampled(_Event, frozen=True, gc=False, tag="funding_sampled"):
+class FundingSampled(BaseEvent, frozen=True, gc=False, tag="funding_sampled"):
     """``samples`` equal samples of ``premium`` (signed 1e-12), between which nothing moved."""
 
     kind: ClassVar[EventKind] = EventKind.FUNDING_SAMPLED
@@ -181,7 +175,7 @@ class FundingSampled(_Event, frozen=True, gc=False, tag="funding_sampled"):
     samples: int
 
 
-class FundingPaid(_Event, frozen=True, gc=False, tag="funding_paid"):
+class FundingPaid(BaseEvent, frozen=True, gc=False, tag="funding_paid"):
     """``amount``: signed micro-USD received. ``rate``: 1e-12. ``position_size``: signed."""
 
     kind: ClassVar[EventKind] = EventKind.FUNDING_PAID
@@ -194,7 +188,7 @@ class FundingPaid(_Event, frozen=True, gc=False, tag="funding_paid"):
     flags: FillFlag
 
 
-class PositionAdopted(_Event, frozen=True, gc=False, tag="position_adopted"):
+class PositionAdopted(BaseEvent, frozen=True, gc=False, tag="position_adopted"):
     """``position_size`` signed; ``entry_notional`` unsigned micro-USD."""
 
     kind: ClassVar[EventKind] = EventKind.POSITION_ADOPTED
@@ -204,7 +198,7 @@ class PositionAdopted(_Event, frozen=True, gc=False, tag="position_adopted"):
     entry_notional: int
 
 
-class FeeRatesSet(_Event, frozen=True, gc=False, tag="fee_rates_set"):
+class FeeRatesSet(BaseEvent, frozen=True, gc=False, tag="fee_rates_set"):
     """Effective rates now in force, 1e-9; negative is a rebate."""
 
     kind: ClassVar[EventKind] = EventKind.FEE_RATES_SET
@@ -213,7 +207,7 @@ class FeeRatesSet(_Event, frozen=True, gc=False, tag="fee_rates_set"):
     maker_rate: int
 
 
-class MarketStatusSet(_Event, frozen=True, gc=False, tag="market_status_set"):
+class MarketStatusSet(BaseEvent, frozen=True, gc=False, tag="market_status_set"):
     """``open_interest_cap``: micro-USD of notional, 0 for none."""
 
     kind: ClassVar[EventKind] = EventKind.MARKET_STATUS_SET
@@ -222,7 +216,7 @@ class MarketStatusSet(_Event, frozen=True, gc=False, tag="market_status_set"):
     open_interest_cap: int
 
 
-class MarginScheduleSet(_Event, frozen=True, gc=False, tag="margin_schedule_set"):
+class MarginScheduleSet(BaseEvent, frozen=True, gc=False, tag="margin_schedule_set"):
     """The position's margin schedule (row number) now in force."""
 
     kind: ClassVar[EventKind] = EventKind.MARGIN_SCHEDULE_SET
@@ -231,7 +225,7 @@ class MarginScheduleSet(_Event, frozen=True, gc=False, tag="margin_schedule_set"
     schedule: int
 
 
-class LiquidationStarted(_Event, frozen=True, gc=False, tag="liquidation_started"):
+class LiquidationStarted(BaseEvent, frozen=True, gc=False, tag="liquidation_started"):
     """A pool (``market`` is CROSS_POOL) or a bucket is below maintenance. Signed micro-USD."""
 
     kind: ClassVar[EventKind] = EventKind.LIQUIDATION_STARTED
@@ -241,7 +235,7 @@ class LiquidationStarted(_Event, frozen=True, gc=False, tag="liquidation_started
     maintenance_margin: int
 
 
-class BackstopTakenOver(_Event, frozen=True, gc=False, tag="backstop_taken_over"):
+class BackstopTakenOver(BaseEvent, frozen=True, gc=False, tag="backstop_taken_over"):
     """A position moved to the backstop account at the mark.
 
     ``cash``: signed micro-USD handed over, on the first row of a bucket only.
@@ -256,7 +250,7 @@ class BackstopTakenOver(_Event, frozen=True, gc=False, tag="backstop_taken_over"
     backstop: int
 
 
-class InsurancePaid(_Event, frozen=True, gc=False, tag="insurance_paid"):
+class InsurancePaid(BaseEvent, frozen=True, gc=False, tag="insurance_paid"):
     """Somebody else bore ``amount`` micro-USD that the account's pool or bucket owed.
 
     ``payer``: the account that paid: 0 the insurance fund, 2 the backstop.
@@ -269,8 +263,12 @@ class InsurancePaid(_Event, frozen=True, gc=False, tag="insurance_paid"):
     payer: int
 
 
-class Deleveraged(_Event, frozen=True, gc=False, tag="deleveraged"):
-    """One side of a deleveraging fill: as ``OrderFilled``, without order and fee."""
+class Deleveraged(BaseEvent, frozen=True, gc=False, tag="deleveraged"):
+    """One side of a deleveraging fill: as ``OrderFilled``, without order and fee.
+
+    Where ``price`` is 0, this side received ``quote`` signed micro-USD: a total need not be a
+    price.
+    """
 
     kind: ClassVar[EventKind] = EventKind.DELEVERAGED
     account: int
@@ -281,9 +279,10 @@ class Deleveraged(_Event, frozen=True, gc=False, tag="deleveraged"):
     position_before: int
     counterparty: int
     flags: FillFlag
+    quote: int = 0
 
 
-class DeleveragingStalled(_Event, frozen=True, gc=False, tag="deleveraging_stalled"):
+class DeleveragingStalled(BaseEvent, frozen=True, gc=False, tag="deleveraging_stalled"):
     """Nobody could take ``position_size`` (signed); the next command tries again."""
 
     kind: ClassVar[EventKind] = EventKind.DELEVERAGING_STALLED
@@ -292,7 +291,7 @@ class DeleveragingStalled(_Event, frozen=True, gc=False, tag="deleveraging_stall
     position_size: int
 
 
-class MarketSettled(_Event, frozen=True, gc=False, tag="market_settled"):
+class MarketSettled(BaseEvent, frozen=True, gc=False, tag="market_settled"):
     """The market is delisted; every position closed at this price."""
 
     kind: ClassVar[EventKind] = EventKind.MARKET_SETTLED
@@ -300,7 +299,7 @@ class MarketSettled(_Event, frozen=True, gc=False, tag="market_settled"):
     settlement_price: int
 
 
-class LiquidationEnded(_Event, frozen=True, gc=False, tag="liquidation_ended"):
+class LiquidationEnded(BaseEvent, frozen=True, gc=False, tag="liquidation_ended"):
     """What is left of the pool or bucket, signed micro-USD."""
 
     kind: ClassVar[EventKind] = EventKind.LIQUIDATION_ENDED
@@ -338,6 +337,15 @@ Event = (
     | DeleveragingStalled
     | MarketSettled
     | LiquidationEnded
+    | blocks.OrderQueued
+    | blocks.CancelStored
+    | blocks.LiquidationFeePaid
+    | blocks.FundingIndexMoved
+    | blocks.PoolMoved
+    | blocks.TransfersGated
+    | blocks.InitialFractionSet
+    | blocks.FeeStandingSet
+    | blocks.MarketDiscountSet
 )
 
 _FILL = (
@@ -345,7 +353,7 @@ _FILL = (
     "counterparty flags"
 )
 
-EVENT_COLUMNS: dict[type[_Event], str] = {
+EVENT_COLUMNS: dict[type[BaseEvent], str] = {
     CommandRejected: "reason account market order_id",
     AccountCreated: "account parent=counterparty",
     Deposited: "account amount=money",
@@ -373,9 +381,18 @@ EVENT_COLUMNS: dict[type[_Event], str] = {
         "account market position_size mark_price=price cash=money backstop=counterparty"
     ),
     InsurancePaid: "account market amount=money payer=counterparty",
-    Deleveraged: _FILL,
+    Deleveraged: _FILL + " quote=money",
     DeleveragingStalled: "account market position_size",
     MarketSettled: "market settlement_price=price",
     LiquidationEnded: "account market equity=money maintenance_margin=closed_profit",
+    blocks.OrderQueued: "account market order_id side=flags price size=order_size",
+    blocks.CancelStored: "account market good_til=money",
+    blocks.LiquidationFeePaid: "account market amount=money",
+    blocks.FundingIndexMoved: "market rate_ppm=closed_profit delta=money index=position_size",
+    blocks.PoolMoved: "account market amount=money",
+    blocks.TransfersGated: "account market block=money",
+    blocks.InitialFractionSet: "account market initial_ppm=order_size",
+    blocks.FeeStandingSet: "account staked=money referred=flags vault=counterparty",
+    blocks.MarketDiscountSet: "market charge_ppm=order_size from_ms=price until_ms=money",
 }
 """``field`` or ``field=column`` for each field; ``sequence`` is in every row, and the kind."""

@@ -13,6 +13,42 @@ class MarginTier(Struct, frozen=True):
     maximum_leverage: int
 
 
+class MarginFractions(Struct, frozen=True, kw_only=True):
+    """Margin as parts per million of notional, without notional tiers.
+
+    Initial margin grows with the market's open interest between the two caps (micro-USD of
+    notional) up to the whole notional; an upper cap of 0 switches that off. Maintenance margin is
+    ``maintenance_fraction_ppm`` of the initial margin before it grew.
+    """
+
+    initial_ppm: int
+    maintenance_fraction_ppm: int
+    open_interest_lower_cap: int = 0
+    open_interest_upper_cap: int = 0
+
+
+class BlockTerms(Struct, frozen=True, kw_only=True):
+    """What a market needs under rules of blocks, on top of what every market has.
+
+    The machine counts order prices in ticks of ``price_step``: the quote of a fill is
+    size x ticks x price_step x 10^quote_exponent micro-USD. The value of a position is
+    size x oracle price x 10^value_exponent micro-USD, the oracle price in units of its own.
+    """
+
+    fractions: MarginFractions
+    price_step: int = 1
+    size_step: int = 1
+    quote_exponent: int = 0
+    value_exponent: int = 0
+    own_pool: bool = False
+    """Isolated market: its collateral and its insurance fund are its own."""
+    default_funding_ppm: int = 0
+    """Added to each funding rate, ppm of one funding period."""
+    minimum_price_change_ppm: int = 1000
+    oracle_decimals: int = 0
+    """Decimals of the oracle price for reading: USD = price x 10^-oracle_decimals."""
+
+
 class Instrument(Struct, frozen=True, kw_only=True):
     """One perpetual market.
 
@@ -27,6 +63,8 @@ class Instrument(Struct, frozen=True, kw_only=True):
     open_interest_cap: int = 0
     impact_notional: int = 6_000_000_000
     delisted: bool = False
+    block_terms: BlockTerms | None = None
+    """Required by rules of blocks, ignored by others."""
 
     @property
     def price_decimals(self) -> int:

@@ -14,6 +14,7 @@ from seawall.domain.enums import (
     MarkMethod,
     PremiumMethod,
     PriceReference,
+    StartingOffset,
 )
 
 
@@ -121,3 +122,121 @@ class Rulebook(Struct, frozen=True, kw_only=True):
     mark: MarkPolicy
     liquidation: LiquidationPolicy
     deleveraging: DeleveragingPolicy
+
+
+class BlockPolicy(Struct, frozen=True, kw_only=True):
+    """Time in blocks: what happens between two of them is settled when the next is committed."""
+
+    block_ms: int
+    short_term_blocks: int
+    """A short-term order lives at most so many blocks beyond the next one."""
+    long_term_ms: int
+    """An order of the state lives at most so long."""
+    gate_blocks: int
+    """Withdrawals and transfers of a pool stop for so many blocks after a negative account."""
+    outage_ms: int
+    """A block that took this long to come closes the gate too."""
+
+
+class EquityTier(Struct, frozen=True):
+    """From ``equity`` micro-USD of net collateral on, so many orders of the state."""
+
+    equity: int
+    open_orders: int
+
+
+class BlockOrderPolicy(Struct, frozen=True, kw_only=True):
+    equity_tiers: tuple[EquityTier, ...]
+    """Ascending; below the first none may be open. At most eight."""
+    trade_clamp_factor: int
+    """Trade prices count for triggers within oracle x (1 +- factor x minimum price change)."""
+    twap_minimum_interval_ms: int
+    twap_maximum_interval_ms: int
+    twap_minimum_duration_ms: int
+    twap_maximum_duration_ms: int
+    twap_catch_up_factor: int
+    """A leg is at most so many times the leg of an undisturbed order."""
+    twap_leg_lifetime_ms: int
+    fills_per_command: int
+
+
+class VolumeTier(Struct, frozen=True):
+    """A fee tier: the volumes it asks for and the rates it gives; rates are ppm, rebates < 0."""
+
+    name: str
+    volume: int
+    total_share_ppm: int
+    maker_share_ppm: int
+    taker_ppm: int
+    maker_ppm: int
+
+
+class StakingLevel(Struct, frozen=True):
+    """Discount of a fee tier from so many micro-tokens staked on."""
+
+    tier: str
+    staked: int
+    discount_ppm: int
+
+
+class BlockFeePolicy(Struct, frozen=True, kw_only=True):
+    tiers: tuple[VolumeTier, ...]
+    """Ascending; a tier counts only when all before it are met. At most sixteen."""
+    staking_levels: tuple[StakingLevel, ...]
+    """In the order of ``tiers``, ascending stake in each. At most 64."""
+    referred_tier: int
+    """A referred account has at least this tier."""
+    history_days: int
+    evaluation_ms: int
+
+
+class BlockFundingPolicy(Struct, frozen=True, kw_only=True):
+    """Funding by votes of blocks, samples of votes and ticks of samples, kept as an index."""
+
+    sample_ms: int
+    sample_offset_ms: int
+    tick_ms: int
+    rate_period_ms: int
+    """Rates are quoted for this period; a tick pays its share of it."""
+    minimum_votes: int
+    rate_clamp_ppm: int
+    vote_clamp_ppm: int
+    """Bounds of rate and vote: this x (initial - maintenance fraction)."""
+    tail_ppm: int
+    """Share of samples dropped at each end before averaging."""
+
+
+class BlockLiquidationPolicy(Struct, frozen=True, kw_only=True):
+    maximum_fee_ppm: int
+    bankruptcy_adjustment_ppm: int
+    spread_to_maintenance_ppm: int
+    position_minimum: int
+    position_portion_ppm: int
+    account_notional: int
+    account_insurance: int
+    """Limits of one block: the least notional and the largest share of a position, and the
+    notional and the insurance payments of an account."""
+    liquidations_per_block: int
+    deleveragings_per_block: int
+    counterparties_per_deleveraging: int
+    position_offset: StartingOffset
+    account_offset: StartingOffset
+    counterparty_offset: StartingOffset
+
+
+class BlockRulebook(Struct, frozen=True, kw_only=True):
+    """Rules of a venue that settles in blocks: no order holds margin, every match is checked.
+
+    The oracle price is the only valuation price. Who is below initial margin may only improve.
+    """
+
+    name: str
+    as_of: str
+    block: BlockPolicy
+    order: BlockOrderPolicy
+    fee: BlockFeePolicy
+    funding: BlockFundingPolicy
+    liquidation: BlockLiquidationPolicy
+
+
+AnyRulebook = Rulebook | BlockRulebook

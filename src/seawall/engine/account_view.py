@@ -6,22 +6,18 @@ import numpy as np
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.rulebook import BlockRulebook
+from seawall.engine.block_view import read_block_margins
 from seawall.engine.compile import INTERPRETED, entry
 from seawall.engine.formulas.margin import cross_risk, isolated_risk, withdrawable
-from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.margin_rows import margins_at, margins_dtype
+from seawall.engine.rows import PlainRows
 from seawall.engine.tables import account_at, position_at
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
 
-margins_dtype = np.dtype(
-    [
-        (name, "<i8")
-        for name in "market equity initial_margin maintenance_margin transfer_floor free".split()
-    ]
-)
 ISOLATED = int(MarginMode.ISOLATED)
-_margins_at = make_batch_accessor(margins_dtype)
 
 
 class Margins(NamedTuple):
@@ -46,7 +42,7 @@ def read_margins(s, account, found, capacity):  # type: ignore[no-untyped-def]
     Rows beyond ``capacity`` are counted and not written.
     """
     if capacity > 0:
-        row = _margins_at(found, 0)
+        row = margins_at(found, 0)
         equity, initial, maintenance, floor = cross_risk(s, account)
         row.market = CROSS_POOL
         row.equity = equity
@@ -60,7 +56,7 @@ def read_margins(s, account, found, capacity):  # type: ignore[no-untyped-def]
         position = position_at(s, index)
         if position.signed_size != 0:
             if used < capacity:
-                row = _margins_at(found, used)
+                row = margins_at(found, used)
                 equity, initial, maintenance, floor = isolated_risk(s, index)
                 row.market = position.market
                 row.equity = equity if position.mode == ISOLATED else 0
@@ -76,10 +72,12 @@ def read_margins(s, account, found, capacity):  # type: ignore[no-untyped-def]
 def account_margins(engine: "Engine", account: int) -> dict[int, Margins]:
     """The cross pool (``CROSS_POOL``) and every open position of an account, by market."""
     capacity = 16
+    in_blocks = isinstance(engine.rulebook, BlockRulebook)
+    read = read_block_margins if in_blocks else read_margins
     while True:
         rows = np.zeros(capacity, margins_dtype)
         handle: Any = PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
-        used = int(read_margins(engine.state, account, handle, capacity))
+        used = int(read(engine.state, account, handle, capacity))
         if used <= capacity:
             return {int(row["market"]): Margins(*map(int, row)) for row in rows[:used]}
         capacity = used

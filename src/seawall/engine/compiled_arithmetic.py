@@ -1,4 +1,7 @@
-"""The compiled half of ``formulas/fixed_point``: bit scans and products wider than 64 bits."""
+"""The compiled half of ``formulas/fixed_point`` and ``formulas/wide``.
+
+Bit scans and products wider than 64 bits.
+"""
 
 from typing import Any
 
@@ -11,6 +14,7 @@ from seawall.engine.compile import inline, kernel
 
 _I64 = ir.IntType(64)
 _I128 = ir.IntType(128)
+_I256 = ir.IntType(256)
 _ONE = np.uint64(1)
 _TOP = np.uint64(63)
 _ZERO = np.uint64(0)
@@ -65,6 +69,47 @@ def _product_high(typing_context: Any, a: Any, b: Any) -> Any:
         return builder.trunc(builder.lshr(wide, ir.Constant(_I128, 64)), _I64)
 
     return types.uint64(types.uint64, types.uint64), generate
+
+
+def _sign_of(builder: Any, left: Any, right: Any, compare: Any) -> Any:
+    above = builder.zext(compare(">", left, right), _I64)
+    return builder.sub(above, builder.zext(compare("<", left, right), _I64))
+
+
+@intrinsic
+def compare_products(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """-1, 0 or 1 for a*b below, equal to or above c*d, for any int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, c, d = (builder.sext(value, _I128) for value in arguments)
+        return _sign_of(builder, builder.mul(a, b), builder.mul(c, d), builder.icmp_signed)
+
+    return types.int64(*[types.int64] * 4), generate
+
+
+def _product_of_four(builder: Any, factors: Any) -> Any:
+    a, b, c, d = (builder.zext(value, _I128) for value in factors)
+    halves = builder.mul(a, b), builder.mul(c, d)
+    return builder.mul(*(builder.zext(half, _I256) for half in halves))
+
+
+@intrinsic
+def compare_sums(
+    typing_context: Any,
+    a1: Any, a2: Any, a3: Any, a4: Any,
+    b1: Any, b2: Any, b3: Any, b4: Any,
+    c1: Any, c2: Any, c3: Any, c4: Any,
+) -> Any:  # fmt: skip
+    """Sign of a1*a2*a3*a4 + b1*b2*b3*b4 - c1*c2*c3*c4 for non-negative factors.
+
+    Four factors below 2^63 stay below 2^252, so 256 bits hold the sum.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, c = (_product_of_four(builder, arguments[start : start + 4]) for start in (0, 4, 8))
+        return _sign_of(builder, builder.add(a, b), c, builder.icmp_unsigned)
+
+    return types.int64(*[types.int64] * 12), generate
 
 
 @kernel

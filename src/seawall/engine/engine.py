@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from seawall.domain.commands import Command
 from seawall.domain.events import Event
 from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import Rulebook
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.engine.codec import decode_events, encode_command
 from seawall.engine.compile import INTERPRETED, loaded
 from seawall.engine.layout import Limits, Tiers, build_state, tables_of
 from seawall.engine.rows import PlainRows, PlainState
 from seawall.engine.tables import command_dtype, event_dtype
-from seawall.engine.transitions.apply import apply_rows as apply_rows_kernel
-from seawall.engine.transitions.apply import events_bound
+from seawall.engine.transitions import apply, apply_blocks
 
 FIRST_USER = 5
 _EVENTS_AT_ONCE = 16384
@@ -26,6 +25,13 @@ _EVENTS_AT_ONCE = 16384
 
 class EngineError(RuntimeError):
     """The machine could not do what was asked of its shell; the state is unchanged."""
+
+
+def _entries(rulebook: AnyRulebook) -> tuple[Any, Any]:
+    """Rules of blocks have an entry of their own: nobody compiles mechanisms he does not use."""
+    if isinstance(rulebook, BlockRulebook):
+        return loaded(apply_blocks.apply_block_rows), apply_blocks.block_events_bound
+    return loaded(apply.apply_rows), apply.events_bound
 
 
 class Engine:
@@ -37,7 +43,7 @@ class Engine:
     def __init__(
         self,
         buffer: NDArray[np.uint8],
-        rulebook: Rulebook,
+        rulebook: AnyRulebook,
         instruments: list[Instrument],
         schedules: list[Tiers],
     ) -> None:
@@ -52,12 +58,12 @@ class Engine:
         self._command_bytes = memoryview(self._command.view(np.uint8))  # type: ignore[arg-type]
         self._command_handle = self._handle(self._command)
         self._resize_outbox(_EVENTS_AT_ONCE)
-        self._apply = loaded(apply_rows_kernel)
+        self._apply, self._events_bound = _entries(rulebook)
 
     @classmethod
     def create(
         cls,
-        rulebook: Rulebook,
+        rulebook: AnyRulebook,
         instruments: list[Instrument],
         limits: Limits | None = None,
         extra_tiers: list[Tiers] | None = None,
@@ -88,7 +94,7 @@ class Engine:
             self.state, self._command_handle, 1, self._events_handle, self._events_rows
         )
         if not result >> 32:
-            needed = int(events_bound(self.state, self._command_handle))
+            needed = int(self._events_bound(self.state, self._command_handle))
             self._resize_outbox(needed + needed // 2)
             return self.apply(command)
         return decode_events(self._events_bytes, result & 0xFFFFFFFF)
@@ -115,7 +121,7 @@ class Engine:
             if done == len(rows):
                 return done, np.concatenate([*parts, view]) if parts else view
             parts.append(view.copy())
-            needed = int(events_bound(self.state, self._handle(rows[done:])))
+            needed = int(self._events_bound(self.state, self._handle(rows[done:])))
             if needed > len(self._events):
                 self._resize_outbox(needed + needed // 2)
 

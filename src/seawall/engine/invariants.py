@@ -1,7 +1,8 @@
 """The numbered invariants that a state must satisfy by itself (``docs/invariants.md``).
 
 Those that speak of events or of two states (6, 7, 9, 14, 16, 17) are checked by the simulator's
-auditor from outside. Everything here looks at all rows: for simulation and tests, not for trading.
+auditor from outside, 18 to 20 belong to rules of blocks (``block_invariants``). Everything here
+looks at all rows: for simulation and tests, not for trading.
 """
 
 from seawall.domain.codes import (
@@ -12,6 +13,7 @@ from seawall.domain.codes import (
     POSITION_ATTACHED,
     REDUCE_ONLY,
     RESTING,
+    WAITING_FOR_BLOCK,
     WAITING_FOR_FILL,
     WAITING_FOR_TRIGGER,
 )
@@ -54,6 +56,9 @@ SENTENCES = {
     12: "the holds of a position equal the sum of the holds of its resting orders, by side",
     13: "best prices, free lists, client-order-id chains and order counts agree with the orders",
     15: "after a price update no account outside the work list is below maintenance margin",
+    18: "the pools hold what their accounts hold: all cash but fees and insurance",
+    19: "an account that holds a market with its own pool holds nothing else",
+    20: "counts and lists of queued, slicing and remembered orders agree with the orders",
 }
 
 
@@ -159,7 +164,7 @@ def _position_orders_agree(s, index):
 
 
 @kernel
-def _order_tables_agree(s):
+def order_tables_agree(s):
     """Live counts, free lists, and every live order reachable by its client id."""
     row = control(s)
     live = 0
@@ -168,7 +173,7 @@ def _order_tables_agree(s):
         state = order_at(s, slot).state
         if state != FREE:
             live += 1
-        if state == WAITING_FOR_TRIGGER:
+        if state == WAITING_FOR_TRIGGER or state == WAITING_FOR_BLOCK:
             reserved += 1
         elif state == WAITING_FOR_FILL:
             reserved += 2
@@ -199,7 +204,7 @@ def _order_tables_agree(s):
 
 
 @kernel
-def _client_ids_agree(s):
+def client_ids_agree(s):
     row = control(s)
     named = 0
     for slot in range(row.orders_used):
@@ -252,7 +257,7 @@ def _unwatched_loser(s):
 
 
 @kernel
-def _broken_account(s, account):
+def broken_account(s, account):
     if account >= FIRST_USER and account_at(s, account).cash < 0:
         if not has_cross_position(s, account):
             return 10
@@ -260,7 +265,7 @@ def _broken_account(s, account):
 
 
 @kernel
-def _broken_position(s, index):
+def broken_position(s, index):
     position = position_at(s, index)
     if position.signed_size == 0:
         if position.isolated_cash != 0 or position.entry_notional != 0:
@@ -277,7 +282,7 @@ def _broken_position(s, index):
 
 
 @kernel
-def _broken_market(s, market):
+def broken_market(s, market):
     total, longs = _market_sums(s, market)
     if total != 0:
         return 2
@@ -298,19 +303,19 @@ def broken_invariant(s):
         return 1
     row = control(s)
     for market in range(row.markets_used):
-        broken = _broken_market(s, market)
+        broken = broken_market(s, market)
         if broken != 0:
             return broken
     if account_at(s, INSURANCE_FUND).cash < 0:
         return 8
     for account in range(row.accounts_used):
-        broken = _broken_account(s, account)
+        broken = broken_account(s, account)
         if broken != 0:
             return broken
     for index in range(row.positions_used):
-        broken = _broken_position(s, index)
+        broken = broken_position(s, index)
         if broken != 0:
             return broken
-    if not _order_tables_agree(s) or not _client_ids_agree(s):
+    if not order_tables_agree(s) or not client_ids_agree(s):
         return 13
     return 15 if _unwatched_loser(s) else 0

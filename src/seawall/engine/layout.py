@@ -8,9 +8,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.domain.rulebook import Rulebook
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
+from seawall.engine import block_layout
 from seawall.engine.formulas.ladder import LADDERS
-from seawall.engine.tables import DTYPES, TABLE_NAMES, control_dtype
+from seawall.engine.tables import DTYPES, HISTORY_DAYS, TABLE_NAMES, control_dtype
 
 LAYOUT_VERSION = 1
 ALIGNMENT = 64
@@ -38,15 +39,16 @@ Tiers = tuple[MarginTier, ...]
 
 
 def _capacities(
-    limits: Limits, rulebook: Rulebook, instruments: list[Instrument], schedules: list[Tiers]
+    limits: Limits, rulebook: AnyRulebook, instruments: list[Instrument], schedules: list[Tiers]
 ) -> dict[str, int]:
     for name in limits.__struct_fields__:
         value = getattr(limits, name)
         if not isinstance(value, int) or not 8 <= value <= 2**28:
             raise LayoutError(f"limits.{name} is {value!r}; it must be from 8 to {2**28}")
+    in_blocks = isinstance(rulebook, BlockRulebook)
     return {
         "rules": 1,
-        "fee_tiers": len(rulebook.fee.tiers),
+        "fee_tiers": 1 if in_blocks else len(rulebook.fee.tiers),
         "schedules": len(schedules),
         "tiers": sum(len(tiers) for tiers in schedules),
         "markets": len(instruments),
@@ -60,6 +62,9 @@ def _capacities(
         "client_ids": 1 << max(3, (limits.orders - 1).bit_length()),
         "candidates": limits.positions,
         "rankings": RANKING_SIZE,
+        **block_layout.capacities(
+            rulebook, len(instruments), limits.accounts, limits.positions, limits.orders
+        ),
     }
 
 
@@ -201,31 +206,44 @@ def _write_rules(tables: dict[str, NDArray[Any]], rulebook: Rulebook) -> None:
 
 def _write_markets(
     tables: dict[str, NDArray[Any]],
-    rulebook: Rulebook,
+    rulebook: AnyRulebook,
     instruments: list[Instrument],
     schedules: list[Tiers],
 ) -> None:
     for place, instrument in enumerate(instruments):
-        if not 0 <= instrument.size_decimals <= 6:
+        if instrument.block_terms is None and not 0 <= instrument.size_decimals <= 6:
             raise LayoutError(
                 f"{instrument.name}: size_decimals {instrument.size_decimals} is not from 0 to 6"
             )
         row = tables["markets"][place : place + 1]
         row["price_decimals"] = instrument.price_decimals
         row["size_decimals"] = instrument.size_decimals
-        row["price_unit"] = 10**instrument.price_decimals
+        row["price_unit"] = 10 ** max(0, instrument.price_decimals)
         row["schedule"] = schedules.index(instrument.tiers)
         row["status"] = 3 if instrument.delisted else 0
         row["margin_kind"] = int(instrument.margin)
         row["open_interest_cap"] = instrument.open_interest_cap
         row["impact_notional"] = instrument.impact_notional
-        row["largest_order"] = _largest_order(rulebook, instrument)
+        if isinstance(rulebook, Rulebook):
+            row["largest_order"] = _largest_order(rulebook, instrument)
         row["bid_level"] = -1
         row["ask_level"] = -1
 
 
+def _check_rulebook(rulebook: AnyRulebook, instruments: list[Instrument]) -> None:
+    if not rulebook.fee.tiers or not 1 <= rulebook.fee.history_days <= HISTORY_DAYS:
+        raise LayoutError(f"fee needs at least one tier and 1 to {HISTORY_DAYS} history days")
+    if isinstance(rulebook, BlockRulebook):
+        try:
+            block_layout.check(rulebook, instruments)
+        except ValueError as error:
+            raise LayoutError(str(error)) from None
+    elif len(rulebook.liquidation.stages) > 4 or len(rulebook.fee.maker_rebates) > 3:
+        raise LayoutError("at most 4 liquidation stages and 3 maker rebates are possible")
+
+
 def build_state(
-    rulebook: Rulebook, instruments: list[Instrument], limits: Limits, extra_tiers: list[Tiers]
+    rulebook: AnyRulebook, instruments: list[Instrument], limits: Limits, extra_tiers: list[Tiers]
 ) -> tuple[NDArray[np.uint8], list[Tiers]]:
     """A fresh state and the list of its margin schedules.
 
@@ -236,10 +254,7 @@ def build_state(
     names = [instrument.name for instrument in instruments]
     if len(set(names)) != len(names):
         raise LayoutError("two instruments have the same name")
-    if len(rulebook.liquidation.stages) > 4 or len(rulebook.fee.maker_rebates) > 3:
-        raise LayoutError("at most 4 liquidation stages and 3 maker rebates are possible")
-    if not rulebook.fee.tiers or rulebook.fee.history_days > 14:
-        raise LayoutError("fee needs at least one tier and at most 14 history days")
+    _check_rulebook(rulebook, instruments)
     schedules: list[Tiers] = []
     for tiers in [instrument.tiers for instrument in instruments] + extra_tiers:
         if tiers not in schedules:
@@ -247,7 +262,10 @@ def build_state(
     buffer = allocate(_capacities(limits, rulebook, instruments, schedules))
     tables = tables_of(buffer)
     _write_tier_rows(tables, schedules)
-    _write_rules(tables, rulebook)
+    if isinstance(rulebook, BlockRulebook):
+        block_layout.write(tables, rulebook, instruments)
+    else:
+        _write_rules(tables, rulebook)
     _write_markets(tables, rulebook, instruments, schedules)
     lowest = min(tier.maximum_leverage for tiers in schedules for tier in tiers)
     tables["rules"]["maintenance_shift"] = (2 * lowest).bit_length() - 1

@@ -1,4 +1,9 @@
-"""The interpreted half of ``formulas/fixed_point``: the same functions on Python's integers."""
+"""The interpreted half of ``formulas/fixed_point`` and ``formulas/wide``.
+
+The numbers of a state are NumPy's: they raise or saturate where the compiled ones end. A state
+whose numbers are Python's own ``int`` has no such end (a wide run): nothing saturates then, so
+that cases beyond 64 bits can be asked of the same kernels.
+"""
 
 from typing import Any
 
@@ -11,6 +16,10 @@ def _signed(bits: int) -> np.int64:
     return np.int64(bits - 2**64 if bits >= 2**63 else bits)
 
 
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
 def lowest_bit(bits: Any) -> int:
     unsigned = int(bits) & _MASK
     return (unsigned & -unsigned).bit_length() - 1
@@ -21,6 +30,8 @@ def highest_bit(bits: Any) -> int:
 
 
 def product_fits(a: Any, b: Any) -> bool:
+    if type(a) is int and type(b) is int:
+        return True
     return -(2**63) <= int(a) * int(b) < 2**63
 
 
@@ -28,11 +39,26 @@ def unsigned_divide(a: Any, b: Any) -> Any:
     return a // b
 
 
-def wide_divide(a: Any, b: Any, c: Any) -> tuple[np.int64, np.int64]:
+def wide_divide(a: Any, b: Any, c: Any) -> tuple[Any, Any]:
     quotient, remainder = divmod(int(a) * int(b), int(c))
+    if type(a) is int and type(b) is int and type(c) is int:  # a wide run: nothing saturates
+        return quotient, remainder
     if quotient >= 2**62:
         return np.int64(2**62), np.int64(0)
     return np.int64(quotient), np.int64(remainder)
+
+
+def compare_products(a: Any, b: Any, c: Any, d: Any) -> int:
+    return _sign(int(a) * int(b) - int(c) * int(d))
+
+
+def compare_sums(
+    a1: Any, a2: Any, a3: Any, a4: Any,
+    b1: Any, b2: Any, b3: Any, b4: Any,
+    c1: Any, c2: Any, c3: Any, c4: Any,
+) -> int:  # fmt: skip
+    left = int(a1) * int(a2) * int(a3) * int(a4) + int(b1) * int(b2) * int(b3) * int(b4)
+    return _sign(left - int(c1) * int(c2) * int(c3) * int(c4))
 
 
 def bit_is_set(bits: Any, index: Any) -> bool:

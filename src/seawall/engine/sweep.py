@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.codes import CROSS
+from seawall.domain.rulebook import BlockRulebook
+from seawall.engine.block_view import sweep_block_range
 from seawall.engine.compile import INTERPRETED, entry, kernel
 from seawall.engine.formulas.liquidation import bucket_risk, is_liquidatable, severity
 from seawall.engine.rows import PlainRows, make_batch_accessor
@@ -70,10 +72,11 @@ def sweep_all(engine: "Engine", start: int, stop: int) -> NDArray[Any]:
     """The liquidatable buckets of accounts [start, stop), worst first, rows of candidate_dtype."""
     parts = []
     capacity = _ROWS
+    sweep = sweep_block_range if isinstance(engine.rulebook, BlockRulebook) else sweep_range
     while start < stop:
         found = np.zeros(capacity, candidate_dtype)
         handle: Any = PlainRows(found) if INTERPRETED else int(found.ctypes.data)
-        result = sweep_range(engine.state, start, stop, handle, capacity)
+        result = sweep(engine.state, start, stop, handle, capacity)
         if result >> 32 == start:
             capacity *= 4
         start = result >> 32

@@ -33,7 +33,21 @@ TABLE_NAMES = (
     "client_ids",
     "candidates",
     "rankings",
+    "block_rules",
+    "volume_tiers",
+    "staking_levels",
+    "block_markets",
+    "block_accounts",
+    "block_positions",
+    "block_orders",
+    "order_memories",
+    "memory_buckets",
+    "votes",
+    "samples",
+    "updates",
 )
+BLOCK_TABLES = TABLE_NAMES[TABLE_NAMES.index("block_rules") :]
+"""Tables of rules of blocks; other rules give them no rows."""
 
 
 def _dtype(wide: str, narrow: str = "") -> np.dtype[Any]:
@@ -111,7 +125,7 @@ account_dtype = _dtype(
 )
 """64 bytes: one cache line. ``cash`` is the cross raw balance: it goes negative for longs."""
 
-HISTORY_DAYS = 14
+HISTORY_DAYS = 30
 account_history_dtype = np.dtype(
     [
         ("scheduled_cancel_ms", "<i8"),
@@ -185,6 +199,85 @@ event_dtype = _dtype(
 )
 """One event. What each field means for each kind: ``domain/events.py``."""
 
+block_rules_dtype = _dtype(
+    """block_ms short_term_blocks long_term_ms gate_blocks outage_ms
+    trade_clamp_factor twap_minimum_interval_ms twap_maximum_interval_ms
+    twap_minimum_duration_ms twap_maximum_duration_ms twap_catch_up_factor twap_leg_lifetime_ms
+    volume_tier_count referred_tier fee_history_days fee_evaluation_ms
+    sample_ms sample_offset_ms tick_ms rate_period_ms minimum_votes
+    rate_clamp_ppm vote_clamp_ppm tail_ppm votes_capacity samples_capacity
+    maximum_fee_ppm bankruptcy_adjustment_ppm spread_to_maintenance_ppm
+    position_minimum position_portion_ppm account_notional account_insurance
+    liquidations_per_block deleveragings_per_block counterparties_per_deleveraging
+    position_offset account_offset counterparty_offset
+    equity_tier_count"""
+    + "".join(f" tier_equity_{n} tier_orders_{n}" for n in range(1, 9))
+    + """ height last_block_ms next_block_ms cross_gated_height cross_pool_cash
+    first_queued last_queued memories_used memories_free memories_expire next_evaluation_ms
+    next_sample_ms next_tick_ms rounds_of_votes rounds_of_samples must_look
+    total_taker_volume total_maker_volume pending_cancels first_slicing
+    expire_height expire_ms
+    updates_used"""
+)
+"""One row: the numbers of the rules, then the state of the chain of blocks. ``height``: of the
+last committed block. ``cross_gated_height``: the last block in which an account of the cross pool
+was negative, 0 for never. ``rounds_of_votes``: blocks since the last sample, ``rounds_of_samples``
+samples since the last tick. ``must_look``: something moved since the last search for accounts
+under maintenance. ``memories_expire``: the lowest height at which a memory can be forgotten.
+``expire_height``, ``expire_ms``: no open order expires before. ``pending_cancels``: orders of the
+state that go with the next block."""
+
+volume_tier_dtype = _dtype(
+    "volume total_share_ppm maker_share_ppm taker_ppm maker_ppm first_level level_count"
+)
+staking_level_dtype = _dtype("staked discount_ppm")
+
+block_market_dtype = _dtype(
+    """initial_ppm maintenance_fraction_ppm open_interest_lower_cap open_interest_upper_cap
+    price_step size_step default_funding_ppm minimum_price_change_ppm
+    pending_oracle_price funding_index pool_cash insurance_cash gated_height
+    lowest_trade highest_trade charge_ppm charge_from_ms charge_until_ms
+    vote_count sample_count""",
+    "value_exponent quote_exponent own_pool spare_1",
+)
+"""``value_exponent``: position value = size x oracle price x 10^it; ``quote_exponent``: quote of a
+fill = size x ticks x ``price_step`` x 10^it. ``pending_oracle_price``: takes effect when the block
+is committed, 0 for none. ``lowest_trade``/``highest_trade``: ticks traded in this block, 0 for
+none. ``pool_cash``, ``insurance_cash``: of a market with its own pool."""
+
+block_account_dtype = _dtype(
+    """staked referred vault stateful_orders
+    liquidated_height liquidated_notional insurance_lost"""
+)
+"""The last three count what happened in the block ``liquidated_height``."""
+
+block_position_dtype = _dtype("funding_index initial_ppm liquidated_height")
+"""``initial_ppm``: the account's own initial margin fraction, 0 for the market's."""
+
+block_order_dtype = _dtype(
+    "good_til due_ms interval_ms tolerance_ppm legs_left legs_total parent_order_id",
+    "kind next_queued previous_queued cancel_pending",
+)
+SHORT_TERM_ORDER = 0
+LONG_TERM_ORDER = 1
+CONDITIONAL_ORDER = 2
+TWAP_PARENT = 3
+TWAP_LEG = 4
+"""``good_til``: height of a short-term order, ms of the others. ``due_ms``, ``interval_ms``,
+``tolerance_ppm``, legs: of a time-weighted parent. ``parent_order_id``: of a leg."""
+
+order_memory_dtype = _dtype(
+    "client_id_high client_id_low filled_size filled_until cancelled_until", "account next"
+)
+"""What must be remembered of a short-term client id: how much of it was filled, up to which height
+that counts, and up to which height a stored cancel refuses it."""
+memory_bucket_dtype = _dtype("", "first_memory spare_1")
+
+premium_dtype = _dtype("value")
+update_dtype = _dtype("number size_delta cash_delta", "account market")
+"""A row of an account update that is being judged: rows of one ``number`` belong together.
+``market`` -1: only cash moves."""
+
 DTYPES: dict[str, np.dtype[Any]] = {
     "rules": rules_dtype,
     "fee_tiers": fee_tier_dtype,
@@ -201,6 +294,18 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "client_ids": client_id_dtype,
     "candidates": candidate_dtype,
     "rankings": candidate_dtype,
+    "block_rules": block_rules_dtype,
+    "volume_tiers": volume_tier_dtype,
+    "staking_levels": staking_level_dtype,
+    "block_markets": block_market_dtype,
+    "block_accounts": block_account_dtype,
+    "block_positions": block_position_dtype,
+    "block_orders": block_order_dtype,
+    "order_memories": order_memory_dtype,
+    "memory_buckets": memory_bucket_dtype,
+    "votes": premium_dtype,
+    "samples": premium_dtype,
+    "updates": update_dtype,
 }
 
 control = make_control_accessor(control_dtype)
@@ -222,6 +327,18 @@ tier_at, _ = make_row_accessors("tiers", tier_dtype, control_dtype)
 client_id_at, _ = make_row_accessors("client_ids", client_id_dtype, control_dtype)
 candidate_at, _ = make_row_accessors("candidates", candidate_dtype, control_dtype)
 ranking_at, _ = make_row_accessors("rankings", candidate_dtype, control_dtype)
+_block_rules_at, _ = make_row_accessors("block_rules", block_rules_dtype, control_dtype)
+volume_tier_at, _ = make_row_accessors("volume_tiers", volume_tier_dtype, control_dtype)
+staking_level_at, _ = make_row_accessors("staking_levels", staking_level_dtype, control_dtype)
+block_market_at, _ = make_row_accessors("block_markets", block_market_dtype, control_dtype)
+block_account_at, _ = make_row_accessors("block_accounts", block_account_dtype, control_dtype)
+block_position_at, _ = make_row_accessors("block_positions", block_position_dtype, control_dtype)
+block_order_at, _ = make_row_accessors("block_orders", block_order_dtype, control_dtype)
+order_memory_at, _ = make_row_accessors("order_memories", order_memory_dtype, control_dtype)
+memory_bucket_at, _ = make_row_accessors("memory_buckets", memory_bucket_dtype, control_dtype)
+vote_at, _ = make_row_accessors("votes", premium_dtype, control_dtype)
+sample_at, _ = make_row_accessors("samples", premium_dtype, control_dtype)
+update_at, _ = make_row_accessors("updates", update_dtype, control_dtype)
 _rules_at, _ = make_row_accessors("rules", rules_dtype, control_dtype)
 command_at = make_batch_accessor(command_dtype)
 
@@ -230,3 +347,9 @@ command_at = make_batch_accessor(command_dtype)
 def rules(s):  # type: ignore[no-untyped-def]
     """The one row of policy numbers."""
     return _rules_at(s, 0)
+
+
+@inline
+def block_rules(s):  # type: ignore[no-untyped-def]
+    """The one row of rules of blocks, and of the chain they are applied to."""
+    return _block_rules_at(s, 0)

@@ -32,6 +32,20 @@ def closed_entry(entry_notional, closing, size):
 
 
 @inline
+def split_quote(signed_size, entry_notional, delta, quote):
+    """(entry that leaves, quote that opens, profit) of a signed size bought for a signed quote.
+
+    What closes takes its share of the quote, truncated; the rest opens.
+    """
+    closing = closing_part(signed_size, delta)
+    if closing == 0:
+        return 0, quote, 0
+    share = quote if closing == abs(delta) else mul_div_toward_zero(quote, closing, abs(delta))
+    entry = closed_entry(entry_notional, closing, abs(signed_size))
+    return entry, quote - share, -share - entry
+
+
+@inline
 def cross_fill_allowed(s, index, delta, price, fee, holds_count):
     """Cross: an opening fill needs initial margin, a reducing one must not go below zero."""
     position = position_at(s, index)

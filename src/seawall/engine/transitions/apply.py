@@ -12,6 +12,7 @@ from seawall.domain.codes import (
     CANCEL_BY_CLIENT_ID,
     CANCEL_ORDER,
     CANCELLED_BY_USER,
+    COMMAND_NOT_OFFERED,
     COMMAND_REJECTED,
     CREATE_ACCOUNT,
     DEPOSIT,
@@ -26,14 +27,8 @@ from seawall.domain.codes import (
     SET_MARKET_STATUS,
     SET_ORACLE_PRICE,
     SETTLE_MARKET,
-    SYSTEM_ACCOUNT_FORBIDDEN,
-    TIME_WENT_BACK,
     TOP_UP_ISOLATED_MARGIN,
     TRANSFER,
-    UNKNOWN_ACCOUNT,
-    UNKNOWN_COMMAND,
-    UNKNOWN_MARKET,
-    VALUE_OUT_OF_RANGE,
     WITHDRAW,
 )
 from seawall.engine.compile import entry, inline, kernel
@@ -53,6 +48,7 @@ from seawall.engine.transitions.clock import (
     cancel_all_of,
     schedule_cancel,
 )
+from seawall.engine.transitions.command_checks import row_rejection
 from seawall.engine.transitions.leverage import (
     adjust_isolated_margin,
     set_leverage,
@@ -73,83 +69,9 @@ from seawall.engine.transitions.transfers import (
     withdraw,
 )
 
-INSURANCE_FUND = 0
-BACKSTOP_ACCOUNT = 2
-FIRST_USER = 5
-MAX_TIME_MS = 2**46
 LOOK_AHEAD = 8
 ACCOUNTS_NEAR = 1024
 """Up to so many accounts, rows stay in the nearest cache without being asked for early."""
-
-
-_WITHOUT_ACCOUNT = (
-    (1 << CREATE_ACCOUNT)
-    | (1 << SET_ORACLE_PRICE)
-    | (1 << ADVANCE_TIME)
-    | (1 << SET_MARKET_STATUS)
-    | (1 << SETTLE_MARKET)
-)
-_IN_MARKET = (
-    (1 << SET_LEVERAGE)
-    | (1 << ADJUST_ISOLATED_MARGIN)
-    | (1 << TOP_UP_ISOLATED_MARGIN)
-    | (1 << PLACE_ORDER)
-    | (1 << MODIFY_ORDER)
-    | (1 << CANCEL_ALL)
-    | (1 << SET_ORACLE_PRICE)
-    | (1 << ADOPT_POSITION)
-    | (1 << SET_MARKET_STATUS)
-    | (1 << SET_MARGIN_SCHEDULE)
-    | (1 << SETTLE_MARKET)
-)
-"""Sets of kinds, one bit each."""
-
-
-@inline
-def _needs_account(kind):
-    return (_WITHOUT_ACCOUNT >> kind) & 1 == 0
-
-
-@inline
-def _account_rejection(s, command):
-    account = command.account
-    if account < 0 or account >= control(s).accounts_used:
-        return UNKNOWN_ACCOUNT
-    if account >= FIRST_USER:
-        return NO_REASON
-    kind = command.kind
-    if kind == DEPOSIT and (account == INSURANCE_FUND or account == BACKSTOP_ACCOUNT):
-        return NO_REASON
-    if account == BACKSTOP_ACCOUNT and PLACE_ORDER <= kind <= CANCEL_ALL:
-        return NO_REASON
-    return SYSTEM_ACCOUNT_FORBIDDEN
-
-
-@inline
-def _market_rejection(s, command):
-    kind, market = command.kind, command.market
-    if kind == CANCEL_ALL and market == -1:
-        return NO_REASON
-    if (_IN_MARKET >> kind) & 1 != 0:
-        if market < 0 or market >= control(s).markets_used:
-            return UNKNOWN_MARKET
-    return NO_REASON
-
-
-@inline
-def _row_rejection(s, command):
-    """What every command must satisfy before its own checks."""
-    if command.kind < CREATE_ACCOUNT or command.kind > SETTLE_MARKET:
-        return UNKNOWN_COMMAND
-    if command.time_ms < control(s).clock_ms:
-        return TIME_WENT_BACK
-    if command.time_ms > MAX_TIME_MS:
-        return VALUE_OUT_OF_RANGE
-    if _needs_account(command.kind):
-        reason = _account_rejection(s, command)
-        if reason != NO_REASON:
-            return reason
-    return _market_rejection(s, command)
 
 
 @kernel
@@ -200,7 +122,9 @@ def _do_rare(s, command):
         return set_market_status(s, command)
     if kind == SET_MARGIN_SCHEDULE:
         return set_margin_schedule(s, command)
-    return settle_market(s, command)
+    if kind == SETTLE_MARKET:
+        return settle_market(s, command)
+    return COMMAND_NOT_OFFERED
 
 
 @kernel
@@ -222,7 +146,7 @@ def _do(s, command):
 def _apply_one(s, command):
     row = control(s)
     row.sequence += 1
-    reason = _row_rejection(s, command)
+    reason = row_rejection(s, command)
     if reason == NO_REASON:
         clock_before = row.clock_ms
         row.clock_ms = command.time_ms

@@ -10,9 +10,7 @@ from seawall.domain.codes import (
     VALUE_OUT_OF_RANGE,
 )
 from seawall.engine.compile import kernel
-from seawall.engine.formulas.fees import day_of
 from seawall.engine.tables import (
-    HISTORY_DAYS,
     account_at,
     account_history_at,
     control,
@@ -25,6 +23,7 @@ from seawall.engine.transitions.liquidation import liquidate
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.rates import set_rates, total_maker_volume
 from seawall.engine.transitions.triggers import fire_triggers
+from seawall.engine.transitions.volumes import roll_days
 
 MAX_TIME_MS = 2**46
 
@@ -96,38 +95,9 @@ def _run_scheduled_cancels(s):
 
 
 @kernel
-def _shift_days(s, account, days):
-    """Move the window on; today's volumes were already credited to the account's root."""
-    history = account_history_at(s, account)
-    for day in range(HISTORY_DAYS - 1, -1, -1):
-        from_day = day - days
-        history.taker_days[day] = history.taker_days[from_day] if from_day >= 0 else 0
-        history.maker_days[day] = history.maker_days[from_day] if from_day >= 0 else 0
-    history.scheduled_cancels_today = 0
-
-
-@kernel
-def _roll_days(s):
-    """A UTC day ended: credit its volume to the roots and evaluate the fee tiers."""
+def _evaluate_fee_tiers(s):
+    """A UTC day ended and its volume went to the roots: fee tiers are evaluated."""
     row = control(s)
-    today = day_of(s)
-    if row.current_day == 0 or today <= row.current_day:
-        row.current_day = today
-        return
-    days = today - row.current_day
-    row.current_day = today
-    for account in range(row.accounts_used):
-        _shift_days(s, account, min(HISTORY_DAYS, days))
-    for account in range(row.accounts_used):
-        owner = account_at(s, account)
-        root = owner.parent if owner.parent >= 0 else account
-        history = account_history_at(s, root)
-        if days <= HISTORY_DAYS:
-            history.taker_days[days - 1] += owner.day_taker_volume
-            history.maker_days[days - 1] += owner.day_maker_volume
-        history.total_volume += owner.day_taker_volume + owner.day_maker_volume
-        owner.day_taker_volume = 0
-        owner.day_maker_volume = 0
     row.venue_maker_volume = total_maker_volume(s)
     for account in range(row.accounts_used):
         owner = account_at(s, account)
@@ -140,7 +110,8 @@ def advance_time(s):
     """ADVANCE_TIME: everything due at the clock, then the work left by earlier price updates."""
     _run_scheduled_cancels(s)
     run_funding(s)
-    _roll_days(s)
+    if roll_days(s):
+        _evaluate_fee_tiers(s)
     row = control(s)
     for market in range(row.markets_used):
         fire_triggers(s, market)

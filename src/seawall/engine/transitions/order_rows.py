@@ -6,7 +6,9 @@ from seawall.domain.codes import (
     POSITION_ATTACHED,
     REDUCE_ONLY,
     RESTING,
+    SLICING,
     TRIGGER,
+    WAITING_FOR_BLOCK,
     WAITING_FOR_FILL,
     WAITING_FOR_TRIGGER,
 )
@@ -14,12 +16,18 @@ from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.fixed_point import mixed_hash
 from seawall.engine.formulas.margin import initial_margin
 from seawall.engine.tables import (
+    LONG_TERM_ORDER,
+    TWAP_PARENT,
     account_at,
+    block_account_at,
+    block_order_at,
+    block_rules,
     client_id_at,
     control,
     order_at,
     position_at,
 )
+from seawall.engine.transitions.block_queue import leave_queue, stop_slicing
 from seawall.engine.transitions.order_book import WAITING_CHILD_LEVELS, dequeue
 
 ORDER_SLOT_BITS = 22
@@ -235,6 +243,25 @@ def _leave_children(s, slot):
 
 
 @kernel
+def _clear_block_order(s, slot):
+    """Rules of blocks: the order is gone from the state's count and from its own row."""
+    own = block_order_at(s, slot)
+    if LONG_TERM_ORDER <= own.kind <= TWAP_PARENT:
+        block_account_at(s, order_at(s, slot).account).stateful_orders -= 1
+    if own.cancel_pending != 0:
+        block_rules(s).pending_cancels -= 1
+    own.good_til = 0
+    own.due_ms = 0
+    own.interval_ms = 0
+    own.tolerance_ppm = 0
+    own.legs_left = 0
+    own.legs_total = 0
+    own.parent_order_id = 0
+    own.kind = 0
+    own.cancel_pending = 0
+
+
+@kernel
 def drop_order(s, slot):
     """Free an order row: out of its queue, its owner's list and the client ids; nothing emitted."""
     order = order_at(s, slot)
@@ -245,6 +272,13 @@ def drop_order(s, slot):
         control(s).reserved_levels -= 1
     elif order.state == WAITING_FOR_FILL:
         control(s).reserved_levels -= WAITING_CHILD_LEVELS
+    elif order.state == WAITING_FOR_BLOCK:
+        control(s).reserved_levels -= 1
+        leave_queue(s, slot)
+    elif order.state == SLICING:
+        stop_slicing(s, slot)
+    if control(s).block_orders_capacity > 0:
+        _clear_block_order(s, slot)
     if order.hold != 0:
         set_hold(s, slot, 0)
     if _has_client_id(order):

@@ -1,0 +1,192 @@
+"""The invariants of a state under rules of blocks: those of every state, and what blocks add."""
+
+from seawall.domain.codes import FREE, SLICING, WAITING_FOR_BLOCK
+from seawall.engine.compile import entry, kernel
+from seawall.engine.formulas.collateral import own_pool_market
+from seawall.engine.formulas.fillable import is_liquidatable
+from seawall.engine.invariants import (
+    FIRST_USER,
+    INSURANCE_FUND,
+    broken_account,
+    broken_market,
+    broken_position,
+    client_ids_agree,
+    order_tables_agree,
+)
+from seawall.engine.tables import (
+    LONG_TERM_ORDER,
+    TWAP_PARENT,
+    account_at,
+    block_account_at,
+    block_market_at,
+    block_order_at,
+    block_rules,
+    control,
+    memory_bucket_at,
+    order_at,
+    order_memory_at,
+    position_at,
+)
+
+FEES = 1
+
+
+@kernel
+def _own_insurance(s):
+    """Cash of the insurance funds that belong to one market."""
+    total = 0
+    for market in range(control(s).markets_used):
+        total += block_market_at(s, market).insurance_cash
+    return total
+
+
+@kernel
+def _money_is_conserved(s):
+    row = control(s)
+    total = _own_insurance(s)
+    for account in range(row.accounts_used):
+        total += account_at(s, account).cash
+    for index in range(row.positions_used):
+        total += position_at(s, index).isolated_cash
+    return total == row.money_outside
+
+
+@kernel
+def _pools_hold_the_rest(s):
+    pools = block_rules(s).cross_pool_cash
+    for market in range(control(s).markets_used):
+        pools += block_market_at(s, market).pool_cash
+    funds = account_at(s, INSURANCE_FUND).cash + account_at(s, FEES).cash + _own_insurance(s)
+    return pools == control(s).money_outside - funds
+
+
+@kernel
+def _insurance_is_whole(s):
+    for market in range(control(s).markets_used):
+        if block_market_at(s, market).insurance_cash < 0:
+            return False
+    return account_at(s, INSURANCE_FUND).cash >= 0
+
+
+@kernel
+def _stands_alone(s, account):
+    """Whether an account with an own-pool market holds only that."""
+    if own_pool_market(s, account) < 0:
+        return True
+    held = 0
+    index = account_at(s, account).first_position
+    while index >= 0:
+        if position_at(s, index).signed_size != 0:
+            held += 1
+        index = position_at(s, index).next_of_account
+    return held == 1
+
+
+@kernel
+def _count_state_orders(s, account):
+    count = 0
+    index = account_at(s, account).first_position
+    while index >= 0:
+        slot = position_at(s, index).first_order
+        while slot >= 0:
+            if LONG_TERM_ORDER <= block_order_at(s, slot).kind <= TWAP_PARENT:
+                count += 1
+            slot = order_at(s, slot).next_of_position
+        index = position_at(s, index).next_of_account
+    return count
+
+
+@kernel
+def _list_length(s, first, wanted):
+    """How many orders of a state a list holds; -1 when one is of another or it does not end."""
+    count = 0
+    slot = first
+    while slot >= 0:
+        if order_at(s, slot).state != wanted or count > control(s).orders_used:
+            return -1
+        count += 1
+        slot = block_order_at(s, slot).next_queued
+    return count
+
+
+@kernel
+def _memories_agree(s):
+    row = block_rules(s)
+    chained = 0
+    for bucket in range(control(s).memory_buckets_capacity):
+        place = memory_bucket_at(s, bucket).first_memory - 1
+        while place >= 0 and chained <= row.memories_used:
+            chained += 1
+            place = order_memory_at(s, place).next
+    free = 0
+    place = row.memories_free
+    while place >= 0 and free <= row.memories_used:
+        free += 1
+        place = order_memory_at(s, place).next
+    return chained + free == row.memories_used
+
+
+@kernel
+def _lists_agree(s):
+    queued = 0
+    slicing = 0
+    pending = 0
+    for slot in range(control(s).orders_used):
+        state = order_at(s, slot).state
+        if state == FREE:
+            continue
+        if state == WAITING_FOR_BLOCK:
+            queued += 1
+        elif state == SLICING:
+            slicing += 1
+        if block_order_at(s, slot).cancel_pending != 0:
+            pending += 1
+    row = block_rules(s)
+    if _list_length(s, row.first_queued, WAITING_FOR_BLOCK) != queued:
+        return False
+    if _list_length(s, row.first_slicing, SLICING) != slicing:
+        return False
+    return pending == row.pending_cancels and row.updates_used == 0 and _memories_agree(s)
+
+
+@kernel
+def _broken_block_account(s, account):
+    broken = broken_account(s, account)
+    if broken != 0:
+        return broken
+    if account < FIRST_USER:
+        return 0
+    if not _stands_alone(s, account):
+        return 19
+    if _count_state_orders(s, account) != block_account_at(s, account).stateful_orders:
+        return 20
+    if block_rules(s).must_look == 0 and is_liquidatable(s, account):
+        return 15
+    return 0
+
+
+@entry(1)
+def broken_block_invariant(s):
+    """The number of the first invariant that the state breaks, 0 for none."""
+    if not _money_is_conserved(s):
+        return 1
+    if not _pools_hold_the_rest(s):
+        return 18
+    if not _insurance_is_whole(s):
+        return 8
+    row = control(s)
+    for market in range(row.markets_used):
+        broken = broken_market(s, market)
+        if broken != 0:
+            return broken
+    for account in range(row.accounts_used):
+        broken = _broken_block_account(s, account)
+        if broken != 0:
+            return broken
+    for index in range(row.positions_used):
+        broken = broken_position(s, index)
+        if broken != 0:
+            return broken
+    if not order_tables_agree(s) or not client_ids_agree(s):
+        return 13
+    return 0 if _lists_agree(s) else 20

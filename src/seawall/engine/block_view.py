@@ -1,0 +1,83 @@
+"""The margins of one account under rules of blocks, in the rows of ``account_view``."""
+
+from seawall.domain.events import CROSS_POOL
+from seawall.engine.compile import entry, kernel
+from seawall.engine.formulas.collateral import (
+    account_standing,
+    position_initial,
+    position_maintenance,
+)
+from seawall.engine.formulas.standing import is_under_maintenance
+from seawall.engine.margin_rows import margins_at
+from seawall.engine.rows import make_batch_accessor
+from seawall.engine.tables import (
+    account_at,
+    block_position_at,
+    candidate_dtype,
+    market_at,
+    position_at,
+)
+
+_found_at = make_batch_accessor(candidate_dtype)
+FIRST_USER = 5
+
+
+@kernel
+def _write_position(s, index, row):  # type: ignore[no-untyped-def]
+    position = position_at(s, index)
+    market, size = position.market, position.signed_size
+    open_interest = market_at(s, market).open_interest
+    own_ppm = block_position_at(s, index).initial_ppm
+    row.market = market
+    row.equity = 0
+    row.initial_margin = position_initial(s, market, size, open_interest, own_ppm)
+    row.maintenance_margin = position_maintenance(s, market, size)
+    row.transfer_floor = 0
+    row.free = 0
+
+
+@entry(4)
+def read_block_margins(s, account, found, capacity):  # type: ignore[no-untyped-def]
+    """Write the account's row, then one row for each open position. Returns how many rows it takes.
+
+    ``free``: net collateral above the initial requirement. Rows beyond ``capacity`` are counted
+    and not written.
+    """
+    if capacity > 0:
+        row = margins_at(found, 0)
+        net, initial, maintenance = account_standing(s, account, -1)
+        row.market = CROSS_POOL
+        row.equity = net
+        row.initial_margin = initial
+        row.maintenance_margin = maintenance
+        row.transfer_floor = 0
+        row.free = max(0, net - initial)
+    used = 1
+    index = account_at(s, account).first_position
+    while index >= 0:
+        if position_at(s, index).signed_size != 0:
+            if used < capacity:
+                _write_position(s, index, margins_at(found, used))
+            used += 1
+        index = position_at(s, index).next_of_account
+    return used
+
+
+@entry(5)
+def sweep_block_range(s, start, stop, found, capacity):  # type: ignore[no-untyped-def]
+    """Write the accounts of [start, stop) that are under maintenance into ``found``.
+
+    ``severity``: net collateral. Returns next account x 2^32 + written.
+    """
+    used = 0
+    account = max(start, FIRST_USER)
+    while account < stop and used < capacity:
+        net, _, maintenance = account_standing(s, account, -1)
+        if is_under_maintenance(net, maintenance):
+            row = _found_at(found, used)
+            row.severity = net
+            row.account = account
+            row.position = -1
+            used += 1
+        account += 1
+    return (account << 32) | used

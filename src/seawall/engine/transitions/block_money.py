@@ -1,0 +1,300 @@
+"""Money and margin settings under rules of blocks: every move is an update that is judged."""
+
+from seawall.domain.codes import (
+    AMOUNT_NOT_POSITIVE,
+    COMMAND_NOT_OFFERED,
+    CROSS,
+    DEPOSITED,
+    INITIAL_FRACTION_SET,
+    INVALID_FLAGS,
+    INVALID_INITIAL_FRACTION,
+    INVALID_LEVERAGE,
+    INVALID_PRICE,
+    ISOLATED_MARKET_RULE,
+    LEVERAGE_SET,
+    LEVERAGE_UNDERCOLLATERALIZED,
+    MATCH_UPDATE,
+    NO_REASON,
+    NO_REFERENCE_PRICE,
+    POOL_TOO_SMALL,
+    POSITION_ADOPTED,
+    POSITION_ALREADY_OPEN,
+    POSITION_TABLE_FULL,
+    SELL,
+    TRANSFER_TO_SAME_ACCOUNT,
+    TRANSFER_UPDATE,
+    TRANSFERRED,
+    TRANSFERS_BLOCKED,
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_MARKET,
+    VALUE_OUT_OF_RANGE,
+    WITHDRAWAL_UPDATE,
+    WITHDRAWN,
+    ZERO_SIZE,
+)
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.collateral import (
+    held_size,
+    is_gated,
+    net_and_own_initial,
+    own_pool_market,
+)
+from seawall.engine.formulas.hypothetical import may_hold
+from seawall.engine.formulas.scaling import divide_ceil
+from seawall.engine.formulas.standing import covers_initial
+from seawall.engine.formulas.update_outcome import pool_rejection, updates_rejection
+from seawall.engine.tables import (
+    account_at,
+    block_market_at,
+    block_position_at,
+    block_rules,
+    control,
+    market_at,
+    position_at,
+)
+from seawall.engine.transitions.account_updates import add_update, apply_updates, clear_updates
+from seawall.engine.transitions.blocks import take_price
+from seawall.engine.transitions.fee_standing import set_tier_rates
+from seawall.engine.transitions.outbox import emit
+from seawall.engine.transitions.positions import find_position, has_position_room, position_of
+from seawall.engine.transitions.transfers import create_account
+
+INSURANCE_FUND = 0
+OUTSIDE = 4
+FIRST_USER = 5
+PPM = 1_000_000
+MAX_MONEY = 10**17
+MAX_SIZE = 10**17
+MAX_NOTIONAL = 10**16
+MAX_ORACLE_PRICE = 10**17
+
+
+@kernel
+def create_block_account(s, command):
+    """CREATE_ACCOUNT, with the rates of the account's fee tier."""
+    account = control(s).accounts_used
+    reason = create_account(s, command)
+    if reason == NO_REASON:
+        set_tier_rates(s, account)
+    return reason
+
+
+@inline
+def _amount_rejection(money):
+    if money <= 0:
+        return AMOUNT_NOT_POSITIVE
+    return VALUE_OUT_OF_RANGE if money > MAX_MONEY else NO_REASON
+
+
+@kernel
+def pool_gains(s, account, amount):
+    """Cash that enters the pool of an account from outside the pools, or leaves it (< 0)."""
+    market = own_pool_market(s, account)
+    if market >= 0:
+        block_market_at(s, market).pool_cash += amount
+    else:
+        block_rules(s).cross_pool_cash += amount
+
+
+@kernel
+def _pool_balance(s, account):
+    market = own_pool_market(s, account)
+    if market >= 0:
+        return block_market_at(s, market).pool_cash
+    return block_rules(s).cross_pool_cash
+
+
+@kernel
+def _fund_deposit(s, command):
+    """Money for an insurance fund: the common one, or that of a market with its own pool."""
+    market = command.market
+    if market < -1 or market >= control(s).markets_used:
+        return UNKNOWN_MARKET
+    if market >= 0 and block_market_at(s, market).own_pool != 0:
+        block_market_at(s, market).insurance_cash += command.money
+    else:
+        account_at(s, INSURANCE_FUND).cash += command.money
+    return NO_REASON
+
+
+@kernel
+def deposit_into_block(s, command):
+    """DEPOSIT: refused while the account's pool is gated, like every transfer."""
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    owner = account_at(s, command.account)
+    if owner.cash + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    if owner.is_system != 0:
+        reason = _fund_deposit(s, command)
+        if reason != NO_REASON:
+            return reason
+    else:
+        if is_gated(s, command.account):
+            return TRANSFERS_BLOCKED
+        owner.cash += command.money
+        pool_gains(s, command.account, command.money)
+        block_rules(s).must_look = 1
+    control(s).money_outside += command.money
+    emit(s, DEPOSITED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    return NO_REASON
+
+
+@kernel
+def withdraw_from_block(s, command):
+    """WITHDRAW: what is left must cover initial margin, or the account must have improved."""
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    clear_updates(s)
+    add_update(s, 0, command.account, -1, 0, -command.money)
+    reason = updates_rejection(s, WITHDRAWAL_UPDATE, 1)
+    if reason == NO_REASON and _pool_balance(s, command.account) < command.money:
+        reason = POOL_TOO_SMALL
+    if reason == NO_REASON:
+        pool_gains(s, command.account, -command.money)
+        apply_updates(s, WITHDRAWAL_UPDATE, 1)
+        control(s).money_outside -= command.money
+        emit(s, WITHDRAWN, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    clear_updates(s)
+    return reason
+
+
+@kernel
+def transfer_in_block(s, command):
+    """TRANSFER between two user accounts, across pools where they differ."""
+    target = command.other_account
+    if target < FIRST_USER or target >= control(s).accounts_used:
+        return UNKNOWN_ACCOUNT
+    if target == command.account:
+        return TRANSFER_TO_SAME_ACCOUNT
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    if account_at(s, target).cash + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    clear_updates(s)
+    add_update(s, 0, command.account, -1, 0, -command.money)
+    add_update(s, 1, target, -1, 0, command.money)
+    reason = updates_rejection(s, TRANSFER_UPDATE, 2)
+    if reason == NO_REASON and own_pool_market(s, command.account) != own_pool_market(s, target):
+        if _pool_balance(s, command.account) < command.money:
+            reason = POOL_TOO_SMALL
+    if reason == NO_REASON:
+        pool_gains(s, command.account, -command.money)
+        pool_gains(s, target, command.money)
+        apply_updates(s, TRANSFER_UPDATE, 2)
+        event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+        event.counterparty = target
+    clear_updates(s)
+    return reason
+
+
+@kernel
+def _adoption_rejection(s, command):
+    if control(s).positions_used + 2 > control(s).positions_capacity:
+        return POSITION_TABLE_FULL
+    if held_size(s, command.account, command.market) != 0:
+        return POSITION_ALREADY_OPEN
+    if command.side < 0 or command.side > SELL:
+        return INVALID_FLAGS
+    if command.mode != CROSS or command.trigger_price != 0:
+        return COMMAND_NOT_OFFERED
+    if command.order_size <= 0:
+        return ZERO_SIZE
+    if command.order_size > MAX_SIZE or command.money <= 0 or command.money > MAX_NOTIONAL:
+        return VALUE_OUT_OF_RANGE
+    if market_at(s, command.market).oracle_price <= 0:
+        return NO_REFERENCE_PRICE
+    if not may_hold(s, command.account, command.market):
+        return ISOLATED_MARKET_RULE
+    return NO_REASON
+
+
+@kernel
+def adopt_in_block(s, command):
+    """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror."""
+    reason = _adoption_rejection(s, command)
+    if reason != NO_REASON:
+        return reason
+    sign = -1 if command.side == SELL else 1
+    size, entry = sign * command.order_size, sign * command.money
+    clear_updates(s)
+    add_update(s, 0, command.account, command.market, size, -entry)
+    add_update(s, 1, OUTSIDE, command.market, -size, entry)
+    reason = pool_rejection(s, command.account, 0)
+    if reason == NO_REASON:
+        apply_updates(s, MATCH_UPDATE, 2)
+        event = emit(
+            s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,
+            command.order_size, command.money,
+        )  # fmt: skip
+        event.position_size = size
+    clear_updates(s)
+    return reason
+
+
+@kernel
+def _own_fraction_rejection(s, command, ppm):
+    """A personal fraction may only ask for more, and the account must cover it now.
+
+    Only the fraction of this command counts in that check, not those set earlier.
+    """
+    if ppm <= 0 or ppm > PPM or ppm < block_market_at(s, command.market).initial_ppm:
+        return INVALID_INITIAL_FRACTION
+    index = find_position(s, command.account, command.market)
+    if index < 0 and not has_position_room(s):
+        return POSITION_TABLE_FULL
+    net, initial = net_and_own_initial(s, command.account, command.market, ppm)
+    return NO_REASON if covers_initial(net, initial) else LEVERAGE_UNDERCOLLATERALIZED
+
+
+@kernel
+def set_initial_fraction(s, command):
+    """SET_INITIAL_FRACTION: ``leverage`` carries ppm; raises initial margin only."""
+    reason = _own_fraction_rejection(s, command, command.leverage)
+    if reason != NO_REASON:
+        return reason
+    index = position_of(s, command.account, command.market)
+    block_position_at(s, index).initial_ppm = command.leverage
+    emit(
+        s, INITIAL_FRACTION_SET, NO_REASON, command.account, command.market, 0, 0,
+        command.leverage, 0,
+    )  # fmt: skip
+    return NO_REASON
+
+
+@kernel
+def set_block_leverage(s, command):
+    """SET_LEVERAGE: a whole multiple stands for the fraction 1 / leverage, rounded up."""
+    if command.mode != CROSS:
+        return COMMAND_NOT_OFFERED
+    if command.leverage < 1:
+        return INVALID_LEVERAGE
+    ppm = divide_ceil(PPM, command.leverage)
+    reason = _own_fraction_rejection(s, command, ppm)
+    if reason == INVALID_INITIAL_FRACTION:
+        return INVALID_LEVERAGE
+    if reason != NO_REASON:
+        return reason
+    index = position_of(s, command.account, command.market)
+    block_position_at(s, index).initial_ppm = ppm
+    position_at(s, index).leverage = min(command.leverage, 1000)
+    event = emit(
+        s, LEVERAGE_SET, NO_REASON, command.account, command.market, 0, 0, command.leverage, 0
+    )
+    event.flags = CROSS
+    return NO_REASON
+
+
+@kernel
+def set_block_oracle_price(s, command):
+    """SET_ORACLE_PRICE: counts from the next block on; a market's very first price at once."""
+    if command.price <= 0 or command.price > MAX_ORACLE_PRICE:
+        return INVALID_PRICE
+    if market_at(s, command.market).oracle_price <= 0:
+        take_price(s, command.market, command.price)
+    else:
+        block_market_at(s, command.market).pending_oracle_price = command.price
+    return NO_REASON

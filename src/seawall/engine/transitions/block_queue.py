@@ -1,0 +1,63 @@
+"""The queue of orders that go to the book when the block is committed, in order of arrival."""
+
+from seawall.domain.codes import WAITING_FOR_BLOCK
+from seawall.engine.compile import kernel
+from seawall.engine.tables import block_order_at, block_rules, order_at
+
+
+@kernel
+def join_queue(s, slot):
+    """Put an order at the end; its level is reserved already."""
+    row = block_rules(s)
+    own = block_order_at(s, slot)
+    own.previous_queued = row.last_queued
+    own.next_queued = -1
+    if row.last_queued >= 0:
+        block_order_at(s, row.last_queued).next_queued = slot
+    else:
+        row.first_queued = slot
+    row.last_queued = slot
+    order_at(s, slot).state = WAITING_FOR_BLOCK
+
+
+@kernel
+def leave_queue(s, slot):
+    """Take an order out, wherever it stands."""
+    row = block_rules(s)
+    own = block_order_at(s, slot)
+    if own.previous_queued >= 0:
+        block_order_at(s, own.previous_queued).next_queued = own.next_queued
+    else:
+        row.first_queued = own.next_queued
+    if own.next_queued >= 0:
+        block_order_at(s, own.next_queued).previous_queued = own.previous_queued
+    else:
+        row.last_queued = own.previous_queued
+    own.next_queued = -1
+    own.previous_queued = -1
+
+
+@kernel
+def start_slicing(s, slot):
+    """Put a time-weighted parent into the list of those that send legs."""
+    row = block_rules(s)
+    own = block_order_at(s, slot)
+    own.previous_queued = -1
+    own.next_queued = row.first_slicing
+    if row.first_slicing >= 0:
+        block_order_at(s, row.first_slicing).previous_queued = slot
+    row.first_slicing = slot
+
+
+@kernel
+def stop_slicing(s, slot):
+    row = block_rules(s)
+    own = block_order_at(s, slot)
+    if own.previous_queued >= 0:
+        block_order_at(s, own.previous_queued).next_queued = own.next_queued
+    else:
+        row.first_slicing = own.next_queued
+    if own.next_queued >= 0:
+        block_order_at(s, own.next_queued).previous_queued = own.previous_queued
+    own.next_queued = -1
+    own.previous_queued = -1

@@ -1,0 +1,131 @@
+"""Orders of the state go to the book: placed with the block, triggered, or sent as a leg."""
+
+from seawall.domain.codes import (
+    FIRING,
+    IMMEDIATE_REMAINDER,
+    NO_REASON,
+    ORDER_TRIGGERED,
+    POST_ONLY,
+)
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.block_orders import is_immediate, status_rejection
+from seawall.engine.formulas.ladder import (
+    STOPS_ABOVE,
+    STOPS_BELOW,
+    highest_level,
+    ladder_root,
+    lowest_level,
+)
+from seawall.engine.formulas.trigger_range import trigger_range
+from seawall.engine.tables import (
+    CONDITIONAL_ORDER,
+    TWAP_LEG,
+    block_market_at,
+    block_order_at,
+    block_rules,
+    control,
+    level_at,
+    market_at,
+    order_at,
+)
+from seawall.engine.transitions.block_matching import fill_parent, meet_makers
+from seawall.engine.transitions.block_orders import rest_in_book
+from seawall.engine.transitions.block_queue import join_queue, leave_queue
+from seawall.engine.transitions.cancels import cancel_order
+from seawall.engine.transitions.order_book import dequeue
+from seawall.engine.transitions.order_rows import drop_order
+from seawall.engine.transitions.outbox import emit
+
+POST_ONLY_PASS = 0
+LONG_TERM_PASS = 1
+CONDITIONAL_PASS = 2
+
+
+@kernel
+def _place_queued(s, slot):
+    """One order of the queue meets the book and then rests, or ends."""
+    order = order_at(s, slot)
+    own = block_order_at(s, slot)
+    leave_queue(s, slot)
+    order.state = FIRING
+    control(s).reserved_levels -= 1
+    reason = status_rejection(
+        s, order.market, order.price, order.side, order.time_in_force, own.kind
+    )
+    if reason != NO_REASON:
+        cancel_order(s, slot, reason)
+        return
+    size = order.remaining_size
+    remaining, why, _ = meet_makers(
+        s, order.position, order.order_id, order.side, size, order.price, order.flags,
+        order.time_in_force == POST_ONLY,
+    )  # fmt: skip
+    order.remaining_size = remaining
+    if own.kind == TWAP_LEG and remaining < size:
+        fill_parent(s, own.parent_order_id, size - remaining)
+    if remaining < block_market_at(s, order.market).size_step:
+        drop_order(s, slot)
+        return
+    if why == NO_REASON and is_immediate(order.flags, order.time_in_force):
+        why = IMMEDIATE_REMAINDER
+    if why != NO_REASON:
+        cancel_order(s, slot, why)
+        return
+    rest_in_book(s, slot)
+
+
+@inline
+def _pass_of(s, slot):
+    if order_at(s, slot).time_in_force == POST_ONLY:
+        return POST_ONLY_PASS
+    if block_order_at(s, slot).kind == CONDITIONAL_ORDER:
+        return CONDITIONAL_PASS
+    return LONG_TERM_PASS
+
+
+@kernel
+def place_queue(s):
+    """Post-only orders first, then long-term ones, then what was triggered; each by arrival.
+
+    What the command's bound of work does not reach waits for the next block.
+    """
+    for number in range(CONDITIONAL_PASS + 1):
+        slot = block_rules(s).first_queued
+        while slot >= 0 and control(s).visits_left > 0:
+            following = block_order_at(s, slot).next_queued
+            if _pass_of(s, slot) == number:
+                control(s).visits_left -= 1
+                _place_queued(s, slot)
+            slot = following
+
+
+@kernel
+def _fire(s, slot, ticks):
+    order = order_at(s, slot)
+    dequeue(s, slot)
+    emit(
+        s, ORDER_TRIGGERED, NO_REASON, order.account, order.market, order.order_id, ticks,
+        order.remaining_size, 0,
+    )  # fmt: skip
+    join_queue(s, slot)
+
+
+@kernel
+def fire_conditionals(s):
+    """Queue every conditional order that the oracle or this block's trades have reached."""
+    for market in range(control(s).markets_used):
+        if market_at(s, market).oracle_price > 0:
+            low, high = trigger_range(s, market)
+            while True:
+                level = highest_level(s, ladder_root(market, STOPS_BELOW))
+                if level < 0 or level_at(s, level).price < low:
+                    break
+                _fire(s, level_at(s, level).first, low)
+            while True:
+                level = lowest_level(s, ladder_root(market, STOPS_ABOVE))
+                if level < 0 or level_at(s, level).price > high:
+                    break
+                _fire(s, level_at(s, level).first, high)
+        terms = block_market_at(s, market)
+        terms.lowest_trade = 0
+        terms.highest_trade = 0

@@ -1,0 +1,55 @@
+"""The next leg of a time-weighted order, from the rows of a state."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from seawall.domain.enums import Side
+from seawall.engine.formulas.twap import leg_good_til, next_leg
+from tests.conformance.dydx_vectors.rules import SECOND_MS
+from tests.conformance.dydx_vectors.wide import NO_MARKET, wide_markets
+
+Case = Mapping[str, Any]
+
+LEG_FLAGS = 256
+"""How the venue marks the id of a leg."""
+SLOT = 0
+
+
+def twap_suborder(inputs: Case) -> Any:
+    """The oracle's price is given in subticks, so both exponents of the market are the same."""
+    pair = inputs["clob_pair"]
+    exponent, step = pair["quantum_conversion_exponent"], pair["subticks_per_tick"]
+    perpetual = {
+        **NO_MARKET,
+        "id": pair["id"],
+        "price": inputs["oracle_price_subticks"],
+        "price_exponent": exponent - 6,
+    }
+    state = wide_markets([perpetual], [pair])
+    state.set("control", 0, clock_ms=inputs["block_time"] * SECOND_MS)
+    state.set(
+        "orders",
+        SLOT,
+        market=state.market_of[pair["id"]],
+        side=Side[inputs["side"]],
+        price=inputs["subticks"] // step,
+        original_size=inputs["quantums"],
+        remaining_size=inputs["remaining_quantums"],
+    )
+    state.set(
+        "block_orders",
+        SLOT,
+        legs_left=inputs["remaining_legs"],
+        legs_total=inputs["duration"] // inputs["interval"],
+        tolerance_ppm=inputs["price_tolerance_ppm"],
+    )
+    size, ticks = next_leg(state, SLOT)
+    return {
+        "quantums": size,
+        "subticks": ticks * step,
+        "good_til_block_time": leg_good_til(state) // SECOND_MS,
+        "order_flags": LEG_FLAGS,
+    }
+
+
+GROUPS: dict[str, Callable[[Case], Any]] = {"twap_suborder": twap_suborder}
