@@ -4,6 +4,8 @@ The numbers are those of a large venue (fees, tiers, funding, liquidation); the 
 other mechanisms or make limits small enough to be reached by a short test.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from seawall.domain.enums import (
@@ -17,6 +19,7 @@ from seawall.domain.enums import (
 )
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import (
+    BlockRulebook,
     DeleveragingPolicy,
     FeePolicy,
     FeeTier,
@@ -29,6 +32,7 @@ from seawall.domain.rulebook import (
     Rulebook,
     ValueCap,
 )
+from seawall.venues.rulebook_file import load_rulebook
 
 USD = 1_000_000
 PERCENT = 10**7
@@ -205,6 +209,14 @@ RULEBOOKS = {
         LIVELY,
     )
 }
+
+
+def shipped_blocks(overrides: Mapping[str, str] | None = None) -> BlockRulebook:
+    """The rules of blocks that ship, with some values replaced by dotted key."""
+    book = load_rulebook("dydx", overrides)
+    assert isinstance(book, BlockRulebook)
+    return book
+
 
 BTC = Instrument(
     name="BTC",

@@ -1,6 +1,8 @@
 """Reading a ``rulebook.toml``: a venue's rules as data, each number with its source.
 
-Every entry is an inline table::
+A top-level ``clock = "blocks"`` says that the rules settle in blocks and makes a
+``BlockRulebook``; without it (or with ``"continuous"``) the file is a ``Rulebook``. Every entry is
+an inline table::
 
     [order]
     minimum_value = { value = "10", unit = "USD", source = "docs: order types",
@@ -14,31 +16,24 @@ Every entry is an inline table::
 
 Decimals are text, so that no binary fraction comes between the file and the machine; fractions
 become integers of 1e-9, funding numbers of 1e-12, USD micro-USD, each exactly or not at all.
-Whole numbers and times in ms are TOML integers, choices are the lower-case names of the domain's
-vocabularies. Every key of ``domain/rulebook.py`` must be there and no other.
+Whole numbers, ppm and times in ms are TOML integers, choices are the lower-case names of the
+domain's vocabularies. Every key of ``domain/rulebook.py`` must be there and no other
+(``rulebook_keys.py``).
 """
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from enum import IntEnum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
-from seawall.domain import rulebook as rules
-from seawall.domain.enums import (
-    DeleveragingPrice,
-    LiquidationPriceLimit,
-    LiquidationStage,
-    MarkMethod,
-    PremiumMethod,
-    PriceReference,
-)
-from seawall.domain.units import FUNDING_ONE, MAX_MONEY, MAX_TIME_MS, RATE_ONE, UnitError, to_units
+from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.known import DEFAULT_VENUE, VENUES
+from seawall.venues.rulebook_keys import CLOCKS, TEXT_UNITS, Kind, Sections
 
 MARKS = ("documented", "observed", "assumed")
 _ENTRY_KEYS = {"value", "unit", "source", "as_of", "mark"}
+_HEAD_KEYS = {"name", "as_of", "clock"}
 _DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 
@@ -55,174 +50,20 @@ class RuleSource(NamedTuple):
     as_of: str
 
 
-class _Kind(NamedTuple):
-    """How one value is written: its unit and the way to the machine's integer."""
-
-    unit: str
-    convert: Callable[[Any], Any]
-    """Raises ValueError whose text says what would be right."""
+@overload
+def load_rulebook(*, overrides: Mapping[str, str] | None = None) -> Rulebook: ...
 
 
-def _decimal(unit: str, decimals: int, least: int, most: int) -> _Kind:
-    def convert(value: Any) -> int:
-        if not isinstance(value, str):
-            raise ValueError('a decimal number written as text, like "0.5"')
-        try:
-            units = to_units(value, decimals)
-        except UnitError as error:
-            raise ValueError(f"a number with at most {decimals} decimals ({error})") from None
-        if not least <= units <= most:
-            scale = 10**decimals
-            raise ValueError(f"a number from {least / scale:g} to {most / scale:g}")
-        return units
-
-    return _Kind(unit, convert)
-
-
-def _whole(unit: str, least: int, most: int) -> _Kind:
-    def convert(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return value
-
-    return _Kind(unit, convert)
-
-
-def _choice(family: type[IntEnum]) -> _Kind:
-    names = {member.name.lower(): member for member in family}
-
-    def convert(value: Any) -> IntEnum:
-        if not isinstance(value, str) or value not in names:
-            raise ValueError(f"one of {', '.join(names)}")
-        return names[value]
-
-    return _Kind("", convert)
-
-
-def _yes_or_no() -> _Kind:
-    def convert(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValueError("true or false")
-        return value
-
-    return _Kind("", convert)
-
-
-def _rows(row: type[Any], kinds: tuple[_Kind, ...], most: int, order: str = "") -> _Kind:
-    """A list of rows, each a list with one value per kind. ``order``: of the first column."""
-
-    def convert(value: Any) -> tuple[Any, ...]:
-        shape = f"at most {most} rows of {len(kinds)} values"
-        if not isinstance(value, list) or len(value) > most:
-            raise ValueError(shape)
-        made = []
-        for entry in value:
-            if not isinstance(entry, list) or len(entry) != len(kinds):
-                raise ValueError(shape)
-            made.append([kind.convert(item) for kind, item in zip(kinds, entry, strict=True)])
-        keys = [entry[0] for entry in made]
-        wanted = sorted(set(keys), reverse=order == "descending")
-        if keys != wanted:
-            raise ValueError(f"rows in {order} order of their first value, none twice")
-        return tuple(row(*entry) for entry in made)
-
-    return _Kind("", convert)
-
-
-def _stages() -> _Kind:
-    one = _choice(LiquidationStage)
-
-    def convert(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list) or not 1 <= len(value) <= 4:
-            raise ValueError("a list of one to four stages")
-        made = tuple(one.convert(item) for item in value)
-        if len(set(made)) != len(made) or LiquidationStage.NO_STAGE in made:
-            raise ValueError("stages out of book, backstop, insurance, deleverage, none twice")
-        return made
-
-    return _Kind("", convert)
-
-
-_SHARE = _decimal("fraction", 9, 0, RATE_ONE)
-_SIGNED_SHARE = _decimal("fraction", 9, -RATE_ONE, RATE_ONE)
-_FUNDING = _decimal("fraction", 12, 0, FUNDING_ONE)
-_USD = _decimal("USD", 6, 0, MAX_MONEY)
-_MS = _whole("ms", 0, MAX_TIME_MS)
-_INTERVAL = _whole("ms", 1, MAX_TIME_MS)
-_COUNT = _whole("count", 0, 10**6)
-_AT_LEAST_ONE = _whole("count", 1, 10**6)
-_LEVERAGE = _whole("count", 0, 1000)
-
-_KINDS: dict[str, dict[str, _Kind]] = {
-    "margin": {
-        "transfer_floor_rate": _SHARE,
-        "default_leverage": _whole("count", 1, 1000),
-    },
-    "order": {
-        "minimum_value": _USD,
-        "closing_below_minimum_allowed": _yes_or_no(),
-        "price_band_rate": _SHARE,
-        "price_band_reference": _choice(PriceReference),
-        "maximum_significant_figures": _whole("count", 0, 18),
-        "market_value_caps": _rows(rules.ValueCap, (_LEVERAGE, _USD), 4, "descending"),
-        "limit_value_factor": _AT_LEAST_ONE,
-        "open_orders_base": _COUNT,
-        "open_orders_volume_step": _decimal("USD", 6, 1, MAX_MONEY),
-        "open_orders_maximum": _COUNT,
-        "schedule_minimum_delay_ms": _MS,
-        "schedule_daily_maximum": _COUNT,
-        "schedule_minimum_volume": _USD,
-        "reserve_fee": _yes_or_no(),
-    },
-    "fee": {
-        "tiers": _rows(rules.FeeTier, (_USD, _SIGNED_SHARE, _SIGNED_SHARE), 16, "ascending"),
-        "maker_rebates": _rows(rules.MakerRebate, (_SHARE, _SIGNED_SHARE), 3, "ascending"),
-        "history_days": _whole("days", 1, 14),
-    },
-    "funding": {
-        "interest": _decimal("fraction", 12, -FUNDING_ONE, FUNDING_ONE),
-        "clamp": _FUNDING,
-        "cap": _FUNDING,
-        "intervals_per_period": _AT_LEAST_ONE,
-        "sample_ms": _INTERVAL,
-        "settlement_ms": _INTERVAL,
-        "premium_method": _choice(PremiumMethod),
-    },
-    "mark": {
-        "method": _choice(MarkMethod),
-        "premium_decay_ms": _INTERVAL,
-        "mid_decay_ms": _INTERVAL,
-    },
-    "liquidation": {
-        "stages": _stages(),
-        "partial_above": _USD,
-        "portion_rate": _decimal("fraction", 9, 1, RATE_ONE),
-        "cooldown_ms": _MS,
-        "price_limit": _choice(LiquidationPriceLimit),
-        "book_first_below_backstop": _yes_or_no(),
-        "backstop_numerator": _whole("count", 0, 1000),
-        "backstop_denominator": _whole("count", 1, 1000),
-        "liquidations_per_command": _AT_LEAST_ONE,
-        "fills_per_command": _AT_LEAST_ONE,
-    },
-    "deleveraging": {"price": _choice(DeleveragingPrice)},
-}
-
-_POLICIES: dict[str, Callable[..., Any]] = {
-    "margin": rules.MarginPolicy,
-    "order": rules.OrderPolicy,
-    "fee": rules.FeePolicy,
-    "funding": rules.FundingPolicy,
-    "mark": rules.MarkPolicy,
-    "liquidation": rules.LiquidationPolicy,
-    "deleveraging": rules.DeleveragingPolicy,
-}
+@overload
+def load_rulebook(
+    name_or_path: str | Path, overrides: Mapping[str, str] | None = None
+) -> AnyRulebook: ...
 
 
 def load_rulebook(
     name_or_path: str | Path = DEFAULT_VENUE, overrides: Mapping[str, str] | None = None
-) -> rules.Rulebook:
-    """The rulebook of a shipped venue or of a file.
+) -> AnyRulebook:
+    """The rulebook of a shipped venue or of a file; the file's ``clock`` decides which kind.
 
     ``overrides`` replaces values by dotted key, written as in the file without quotes:
     ``{"order.price_band_rate": "0.95", "liquidation.stages": '["book", "deleverage"]'}``.
@@ -230,8 +71,8 @@ def load_rulebook(
     Raises RulebookError.
     """
     path = _path_of(name_or_path)
-    document = _read(path)
-    entries = _entries(path, document)
+    document, sections = _read(path)
+    entries = _entries(path, document, sections)
     for key, text in (overrides or {}).items():
         if key not in entries:
             near = ", ".join(k for k in entries if k.split(".")[-1] == key.split(".")[-1])
@@ -239,17 +80,19 @@ def load_rulebook(
                 f"{path.name}: {key}: unknown rule" + (f"; did you mean {near}?" if near else "")
             )
         section, _, rule = key.partition(".")
-        value = _override_value(_KINDS[section][rule], text)
+        value = _override_value(sections.kinds[section][rule], text)
         entries[key] = entries[key]._replace(value=value)
     policies: dict[str, Any] = {}
-    for section, policy in _POLICIES.items():
+    for section, policy in sections.policies.items():
         values = {}
-        for rule, kind in _KINDS[section].items():
+        for rule, kind in sections.kinds[section].items():
             key = f"{section}.{rule}"
             values[rule] = _converted(path, key, kind, entries[key].value)
         policies[section] = policy(**values)
-    book = rules.Rulebook(name=document["name"], as_of=document["as_of"], **policies)
-    _check_together(path, book)
+    book: AnyRulebook = sections.book(name=document["name"], as_of=document["as_of"], **policies)
+    for wrong, message in sections.problems(book):
+        if wrong:
+            raise RulebookError(f"{path.name}: {message}")
     return book
 
 
@@ -259,7 +102,7 @@ def rulebook_sources(name_or_path: str | Path = DEFAULT_VENUE) -> dict[str, Rule
     Raises RulebookError.
     """
     path = _path_of(name_or_path)
-    return _entries(path, _read(path))
+    return _entries(path, *_read(path))
 
 
 def _path_of(name_or_path: str | Path) -> Path:
@@ -268,7 +111,7 @@ def _path_of(name_or_path: str | Path) -> Path:
     return Path(name_or_path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], Sections]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -282,17 +125,22 @@ def _read(path: Path) -> dict[str, Any]:
         if not isinstance(document.get(key), str):
             raise RulebookError(f"{path.name}: {key}: missing or not text")
     _check_date(path, "as_of", document["as_of"])
-    unknown = sorted(set(document) - set(_KINDS) - {"name", "as_of"})
+    clock = document.get("clock", "continuous")
+    if not isinstance(clock, str) or clock not in CLOCKS:
+        raise RulebookError(f"{path.name}: clock: {clock!r}: one of {', '.join(CLOCKS)}")
+    sections = CLOCKS[clock]
+    unknown = sorted(set(document) - set(sections.kinds) - _HEAD_KEYS)
     if unknown:
         raise RulebookError(
-            f"{path.name}: {unknown[0]}: unknown section; known are {', '.join(_KINDS)}"
+            f"{path.name}: {unknown[0]}: unknown section; known are {', '.join(sections.kinds)}"
+            f" (clock = {clock!r})"
         )
-    return document
+    return document, sections
 
 
-def _entries(path: Path, document: dict[str, Any]) -> dict[str, RuleSource]:
+def _entries(path: Path, document: dict[str, Any], sections: Sections) -> dict[str, RuleSource]:
     entries: dict[str, RuleSource] = {}
-    for section, kinds in _KINDS.items():
+    for section, kinds in sections.kinds.items():
         table = document.get(section)
         if not isinstance(table, dict):
             raise RulebookError(f"{path.name}: [{section}]: missing section")
@@ -309,7 +157,7 @@ def _entries(path: Path, document: dict[str, Any]) -> dict[str, RuleSource]:
     return entries
 
 
-def _entry(path: Path, key: str, kind: _Kind, raw: Any) -> RuleSource:
+def _entry(path: Path, key: str, kind: Kind, raw: Any) -> RuleSource:
     where = f"{path.name}: {key}"
     if not isinstance(raw, dict):
         raise RulebookError(f"{where}: {raw!r}: write {{ value, source, as_of, mark }}")
@@ -335,40 +183,16 @@ def _check_date(path: Path, key: str, value: Any) -> None:
         raise RulebookError(f"{path.name}: {key}: {value!r}: a date as text, like '2026-08-22'")
 
 
-def _override_value(kind: _Kind, text: str) -> Any:
+def _override_value(kind: Kind, text: str) -> Any:
     """The text of an override as the file would hold it: decimals and names stay text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"] if kind.unit not in _TEXT_UNITS else text
+        return tomllib.loads(f"value = {text}")["value"] if kind.unit not in TEXT_UNITS else text
     except (tomllib.TOMLDecodeError, KeyError):
         return text
 
 
-_TEXT_UNITS = ("fraction", "USD")
-
-
-def _converted(path: Path, key: str, kind: _Kind, value: Any) -> Any:
+def _converted(path: Path, key: str, kind: Kind, value: Any) -> Any:
     try:
         return kind.convert(value)
     except ValueError as error:
         raise RulebookError(f"{path.name}: {key}: {value!r}: must be {error}") from None
-
-
-def _check_together(path: Path, book: rules.Rulebook) -> None:
-    """What no single value shows. Raises RulebookError."""
-    caps = book.order.market_value_caps
-    liquidation = book.liquidation
-    problems = [
-        (not caps or caps[-1].minimum_maximum_leverage != 0,
-         "order.market_value_caps: the last row must be for leverage 0"),
-        (not book.fee.tiers or book.fee.tiers[0].volume_above != 0,
-         "fee.tiers: the first row must be for volume 0"),
-        (book.order.open_orders_maximum < book.order.open_orders_base,
-         "order.open_orders_maximum: must not be below open_orders_base"),
-        (liquidation.backstop_numerator > liquidation.backstop_denominator,
-         "liquidation.backstop_numerator: must not exceed backstop_denominator"),
-        (book.funding.settlement_ms < book.funding.sample_ms,
-         "funding.settlement_ms: must not be below sample_ms"),
-    ]  # fmt: skip
-    for wrong, message in problems:
-        if wrong:
-            raise RulebookError(f"{path.name}: {message}")

@@ -24,13 +24,8 @@ from seawall.domain.units import (
     to_units,
 )
 from seawall.venues.hyperliquid.instruments import MAXIMUM_LEVERAGE
-from seawall.venues.hyperliquid.raw_json import (
-    StateError,
-    decode,
-    exact_money,
-    optional_money,
-    whole_number,
-)
+from seawall.venues.hyperliquid.raw_json import StateError, exact_money, optional_money
+from seawall.venues.raw_json import decode, whole_number
 
 
 class _Leverage(Struct, rename="camel"):

@@ -14,7 +14,8 @@ from msgspec import Struct, convert
 from seawall.domain.enums import MarketMargin
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO, MONEY_DECIMALS
-from seawall.venues.hyperliquid.raw_json import StateError, decode, exact_money, whole_number
+from seawall.venues.hyperliquid.raw_json import StateError, exact_money
+from seawall.venues.raw_json import decode, whole_number
 
 LARGE_IMPACT = {"BTC", "ETH"}
 """Markets whose impact price is that of 20,000 USD, not 6,000 [documented: trading/funding]."""
