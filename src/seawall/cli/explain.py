@@ -5,12 +5,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, TypeVar
 
 from cyclopts import Parameter
 
+from seawall.domain.rulebook import BlockRulebook, Rulebook
 from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
-from seawall.venues.known import DEFAULT_VENUE, venue_module
+from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
+from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import RulebookError, load_rulebook
 
 if TYPE_CHECKING:
@@ -22,15 +24,19 @@ PLAIN_WIDTH = 200
 BAD_INPUT = 2
 _LONGEST_ERROR = 400
 
+Book = TypeVar("Book", Rulebook, BlockRulebook)
+
 
 def explain(
     state: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-",
     /,
     *,
+    venue: str | None = None,
     meta: str | None = None,
+    markets: str | None = None,
     steps: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    rulebook: str = DEFAULT_VENUE,
+    rulebook: str | None = None,
 ) -> None:
     """Show the margin and the liquidation prices of a real account, derived step by step.
 
@@ -40,48 +46,84 @@ def explain(
     Parameters
     ----------
     state
-        A file with the venue's raw answer to `clearinghouseState`; `-` reads standard input.
+        A file with the venue's raw answer about an account (`clearinghouseState`, or an indexer's
+        subaccount or parent subaccount); `-` reads standard input.
+    venue
+        Whose answer it is, by name. Without it, the shape of the answer tells.
     meta
         A file with the venue's raw answer to `meta`: size decimals and margin tiers of the
         markets. Without it, shipped tiers of well-known markets are used.
+    markets
+        A file with an indexer's raw answer to `perpetualMarkets`, which its subaccounts need:
+        margin fractions, oracle prices and open interest. It may also stand in the account's own
+        document, under `markets`.
     steps
-        Print how the liquidation price of this coin comes about.
+        Print how the liquidation price of this coin or market comes about.
     json_
         Print one JSON object with exact decimal text instead of tables.
     rulebook
-        A shipped rulebook by name, or a rulebook file.
+        A shipped rulebook by name, or a rulebook file. Without it, the venue's own.
     """
     if state.startswith("-") and state != "-":
         _refuse(f"unknown option {state}")
     if "seawall.engine.compile" not in sys.modules:
         # One account is a few additions: only importing the compiler would take longer.
         os.environ["SEAWALL_INTERPRETED"] = "1"
-    raw_json = venue_module(DEFAULT_VENUE, "raw_json")
-    explainer = venue_module(DEFAULT_VENUE, "explain")
+    raw = _read(state)
+    source = "standard input" if state == "-" else state
+    if venue is not None and venue not in VENUES:
+        _refuse(f"--venue: {venue!r} is unknown; known are {', '.join(VENUES)}")
+    venue = venue or _venue_of(raw)
+    options = _Options(venue, meta, markets, steps, json_, rulebook or venue)
+    if venue == DEFAULT_VENUE:
+        _explain_pools(raw, source, options)
+    else:
+        _explain_subaccounts(raw, source, options)
+
+
+class _Options(NamedTuple):
+    venue: str
+    meta: str | None
+    markets: str | None
+    steps: str | None
+    json: bool
+    rulebook: str
+
+
+def _venue_of(raw: bytes) -> str:
+    """The venue whose account answer this is by its shape; the default where no other claims it."""
+    for venue in VENUES:
+        if venue != DEFAULT_VENUE and venue_module(venue, "account_state").is_account(raw):
+            return venue
+    return DEFAULT_VENUE
+
+
+def _explain_pools(raw: bytes, source: str, options: _Options) -> None:
+    """An account with a cross pool and isolated buckets."""
+    if options.markets is not None:
+        _refuse("--markets: this venue's account needs none; its market data is read by --meta")
+    explainer = venue_module(options.venue, "explain")
     reading = "the rulebook"
     try:
-        book = load_rulebook(rulebook)
+        book = _rulebook(options.rulebook, Rulebook)
         instruments = None
-        if meta is not None:
-            reading = meta
-            listed = venue_module(DEFAULT_VENUE, "instruments").instruments_from_meta(_read(meta))
+        if options.meta is not None:
+            reading = options.meta
+            listed = venue_module(options.venue, "instruments").instruments_from_meta(
+                _read(options.meta)
+            )
             instruments = {instrument.name: instrument for instrument in listed}
-        reading = "standard input" if state == "-" else state
-        decode = venue_module(DEFAULT_VENUE, "account_state").account_state
-        account = decode(_read(state), instruments)
+        reading = source
+        decode = venue_module(options.venue, "account_state").account_state
+        account = decode(raw, instruments)
         report = explainer.account_report(account, book, instruments)
-    except RulebookError as error:
-        _refuse(str(error))
-    except raw_json.StateError as error:
+    except VenueDataError as error:
         _refuse(f"{reading}: {error}")
-    chosen = [p for p in report.positions if p.state.coin == steps]
-    if steps is not None and not chosen:
-        held = ", ".join(p.state.coin for p in report.positions) or "no position"
-        _refuse(f"--steps: no position in {steps!r}; the account holds {held}")
-    if json_:
-        print(json.dumps(explainer.report_object(report), indent=2))
-        for warning in report.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+    chosen = [p for p in report.positions if p.state.coin == options.steps]
+    if options.steps is not None and not chosen:
+        _refuse_steps(options.steps, [p.state.coin for p in report.positions])
+    if options.json:
+        _print_json(explainer.report_object(report), report.warnings)
         return
     console = _console()
     _print_positions(console, report)
@@ -90,6 +132,74 @@ def explain(
         console.print(f"! {warning}", style="yellow")
     for position in chosen:
         _print_steps(console, explainer, position, explainer.derivation(position, book))
+
+
+def _explain_subaccounts(raw: bytes, source: str, options: _Options) -> None:
+    """Subaccounts, each with margin of its own, in markets of an oracle price."""
+    if options.meta is not None:
+        _refuse("--meta: this venue's account needs none; its market data is read by --markets")
+    explainer = venue_module(options.venue, "explain")
+    reading = source
+    try:
+        book = _rulebook(options.rulebook, BlockRulebook)
+        decoder = venue_module(options.venue, "account_state")
+        held = decoder.tickers(raw)
+        data = raw
+        if options.markets is not None:
+            reading = options.markets
+            data = _read(options.markets)
+        listed = venue_module(options.venue, "account_markets").market_states(data, held)
+        reading = source
+        account = decoder.account_state(raw, listed)
+        report = explainer.account_report(account, book)
+    except VenueDataError as error:
+        _refuse(f"{reading}: {error}")
+    if options.steps is not None and options.steps not in held:
+        _refuse_steps(options.steps, list(held))
+    if options.json:
+        _print_json(explainer.report_object(report), report.warnings)
+        return
+    shown = venue_module(options.venue, "explain_sheets")
+    console = _console()
+    for sheet in shown.sheets(report):
+        _print_sheet(console, sheet)
+    for note in shown.notes(report):
+        console.print(note)
+    for warning in report.warnings:
+        console.print(f"! {warning}", style="yellow")
+    if options.steps is not None:
+        for sheet in shown.steps(report, options.steps):
+            _print_sheet(console, sheet)
+
+
+def _rulebook(name: str, kind: type[Book]) -> Book:
+    """The rulebook, which must be of the kind that the venue's accounts follow."""
+    try:
+        book = load_rulebook(name)
+    except RulebookError as error:
+        _refuse(str(error))
+    if not isinstance(book, kind):
+        _refuse(f"--rulebook: {name} holds rules of another kind than this account follows")
+    return book
+
+
+def _refuse_steps(market: str, held: list[str]) -> NoReturn:
+    names = ", ".join(dict.fromkeys(held)) or "no position"
+    _refuse(f"--steps: no position in {market!r}; the account holds {names}")
+
+
+def _print_json(report: dict[str, Any], warnings: tuple[str, ...]) -> None:
+    print(json.dumps(report, indent=2))
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _print_sheet(console: "Console", sheet: Any) -> None:
+    if sheet.rows:
+        table = _table(sheet.title, *sheet.columns, words=sheet.words)
+        for row in sheet.rows:
+            table.add_row(*row)
+        console.print(table)
 
 
 def _read(path: str) -> bytes:
