@@ -11,6 +11,9 @@ from seawall.engine.tables import BLOCK_TABLES
 UPDATE_ROWS = 32
 LEAST_PREMIUMS = 128
 MAX_EXPONENT = 18
+MAX_QUOTE_EXPONENT = 6
+MAX_SPREAD_PRODUCT = 2**62
+"""Keep the exact comparison of a fillable price within its factors of 64 bits."""
 PPM = 1_000_000
 NEVER = 2**62
 MAX_PRICE_STEP = 10**9
@@ -60,11 +63,11 @@ def _check_terms(name: str, terms: BlockTerms | None) -> None:
             f"{name}: price_step {terms.price_step} must be from 1 to {MAX_PRICE_STEP}, "
             f"size_step {terms.size_step} at least 1"
         )
-    for field in ("value_exponent", "quote_exponent"):
-        if abs(getattr(terms, field)) > MAX_EXPONENT:
+    for field, most in (("value_exponent", MAX_EXPONENT), ("quote_exponent", MAX_QUOTE_EXPONENT)):
+        if not -MAX_EXPONENT <= getattr(terms, field) <= most:
             raise ValueError(
                 f"{name}: {field} is {getattr(terms, field)}; it must be from "
-                f"-{MAX_EXPONENT} to {MAX_EXPONENT}"
+                f"-{MAX_EXPONENT} to {most}"
             )
 
 
@@ -72,6 +75,12 @@ def check(rulebook: BlockRulebook, instruments: list[Instrument]) -> None:
     """Raises ValueError naming what the tables cannot hold."""
     if len(rulebook.order.equity_tiers) > 8:
         raise ValueError("order.equity_tiers: at most 8 are possible")
+    spread = rulebook.liquidation.spread_to_maintenance_ppm
+    if rulebook.liquidation.bankruptcy_adjustment_ppm * spread > MAX_SPREAD_PRODUCT:
+        raise ValueError(
+            "liquidation.bankruptcy_adjustment_ppm x spread_to_maintenance_ppm must not exceed "
+            f"{MAX_SPREAD_PRODUCT}"
+        )
     names = [tier.name for tier in rulebook.fee.tiers]
     for level in rulebook.fee.staking_levels:
         if level.tier not in names:

@@ -14,7 +14,7 @@ import msgspec
 from seawall.domain.enums import MarketStatus
 from seawall.domain.instrument import BlockTerms, Instrument, MarginFractions, MarginTier
 from seawall.domain.rulebook import BlockRulebook
-from seawall.engine.block_layout import MAX_EXPONENT
+from seawall.engine.block_layout import MAX_EXPONENT, MAX_QUOTE_EXPONENT
 from seawall.engine.formulas.scaling import PPM, notional_of
 from seawall.engine.layout import Limits, build_state, tables_of
 from seawall.engine.rows import PlainState
@@ -186,7 +186,7 @@ def _clamped_instrument(instrument: Instrument) -> Instrument:
         price_step=_within(terms.price_step, 1, LARGEST),
         size_step=_within(terms.size_step, 1, LARGEST),
         value_exponent=_within(terms.value_exponent, -MAX_EXPONENT, MAX_EXPONENT),
-        quote_exponent=_within(terms.quote_exponent, -MAX_EXPONENT, MAX_EXPONENT),
+        quote_exponent=_within(terms.quote_exponent, -MAX_EXPONENT, MAX_QUOTE_EXPONENT),
     )
     return msgspec.structs.replace(
         instrument,
