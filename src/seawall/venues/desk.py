@@ -1,0 +1,235 @@
+"""What a dialect needs from whoever runs the machine: to look, to ask for work, to listen.
+
+The sandbox implements these protocols; a dialect is written against them and knows no host. A
+dialect never calls the engine itself: it asks for ``Work``, and the host makes it durable, applies
+it and answers with what happened.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from seawall.domain.commands import Command
+from seawall.domain.events import Event
+from seawall.domain.instrument import Instrument
+
+
+class Refusal(Exception):
+    """Work that was not begun. ``reason`` is the dialect's own text or code; nothing changed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Record(Struct, frozen=True):
+    """One line of the directory's log: what is durable beside the machine's commands.
+
+    ``kind`` and ``body`` belong to the dialect's directory; ``body`` is JSON-ready.
+    """
+
+    kind: str
+    body: dict[str, Any]
+
+
+class Plan(Struct, frozen=True):
+    """What a piece of work turns out to be: records first, then commands, all or nothing.
+
+    Commands carry the time that ``Work.plan`` was given. They are applied one after the other
+    without anything in between.
+    """
+
+    commands: Sequence[Command] = ()
+    records: Sequence[Record] = ()
+
+
+class Applied(Struct, frozen=True):
+    """One command that took effect (or was rejected by the machine) and its events."""
+
+    time_ms: int
+    command: Command
+    events: Sequence[Event]
+
+
+class Done(Struct, frozen=True):
+    """The answer to a piece of work, in the order of its commands."""
+
+    time_ms: int
+    applied: Sequence[Applied] = ()
+
+
+class Directory(Protocol):
+    """What a dialect remembers beside the machine: addresses, agents, nonces, names.
+
+    ``apply`` is the only writer and is called by the host alone, live and after a restart, with
+    the very same records; so it must depend on nothing but them and must not fail.
+    """
+
+    def apply(self, record: Record, time_ms: int) -> None: ...
+
+    def snapshot(self) -> bytes: ...
+
+    def restore(self, state: bytes) -> None: ...
+
+
+class Candle(Struct, frozen=True):
+    """Prices in ticks, volumes in size units; ``opened_ms`` is a multiple of the interval."""
+
+    opened_ms: int
+    interval_ms: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    trades: int
+
+
+class Fill(Struct, frozen=True):
+    """One side of a fill. ``trade_id`` is the same for both sides; ``fee`` micro-USD."""
+
+    sequence: int
+    trade_id: int
+    time_ms: int
+    account: int
+    counterparty: int
+    market: int
+    order_id: int
+    client_id: int
+    side: int
+    price: int
+    size: int
+    fee: int
+    closed_profit: int
+    position_before: int
+    is_taker: bool
+    flags: int
+    origin: str
+    """``order``, ``liquidation``, ``backstop``, ``deleveraging`` or ``twap``."""
+
+
+class OrderRecord(Struct, frozen=True):
+    """The latest known state of an order. ``status``: ``open``, ``filled``, ``canceled``,
+    ``triggered``, ``rejected``, ``waiting``; ``reason`` the machine's reason where there is one."""
+
+    order_id: int
+    account: int
+    market: int
+    client_id: int
+    side: int
+    price: int
+    trigger_price: int
+    original_size: int
+    remaining_size: int
+    flags: int
+    time_in_force: int
+    placed_ms: int
+    status: str
+    reason: int
+    status_ms: int
+
+
+class FundingRecord(Struct, frozen=True):
+    time_ms: int
+    account: int
+    market: int
+    amount: int
+    """Signed micro-USD that the holder received."""
+    signed_size: int
+    rate: int
+
+
+class FundingRate(Struct, frozen=True):
+    time_ms: int
+    market: int
+    rate: int
+    premium: int
+
+
+class LedgerRecord(Struct, frozen=True):
+    """Money that came or went without a trade. ``kind``: deposit, withdraw, transfer_in,
+    transfer_out, liquidation, backstop, insurance; ``body`` what the kind adds."""
+
+    time_ms: int
+    account: int
+    kind: str
+    amount: int
+    body: dict[str, Any]
+
+
+class History(Protocol):
+    """What happened, queryable after a restart. Newest first unless said, at most ``limit``."""
+
+    def fills(
+        self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 2000
+    ) -> list[Fill]: ...
+
+    def trades(self, market: int, limit: int = 100) -> list[Fill]:
+        """The taker's side of each fill of a market."""
+        ...
+
+    def order(self, account: int, order_id: int = 0, client_id: int = 0) -> OrderRecord | None: ...
+
+    def orders(self, account: int, limit: int = 2000) -> list[OrderRecord]: ...
+
+    def funding(
+        self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
+    ) -> list[FundingRecord]: ...
+
+    def funding_rates(
+        self, market: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
+    ) -> list[FundingRate]:
+        """Oldest first."""
+        ...
+
+    def ledger(
+        self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
+    ) -> list[LedgerRecord]: ...
+
+    def candles(
+        self, market: int, interval_ms: int, start_ms: int, end_ms: int, limit: int = 5000
+    ) -> list[Candle]:
+        """Oldest first; empty intervals are left out."""
+        ...
+
+    def day_volume(self, market: int) -> tuple[int, int, int]:
+        """(micro-USD, size units, price in ticks 24 hours ago or 0) of the last 24 hours."""
+        ...
+
+
+Planner = Callable[[int], Plan]
+"""Called by the host's writer with the time in ms; sees everything before it applied. Raises
+Refusal."""
+Listener = Callable[[Sequence[Applied]], None]
+"""Called after each piece of work took effect; must not block and must not raise."""
+
+
+class Desk(Protocol):
+    """A running machine, as a dialect sees it."""
+
+    @property
+    def engine(self) -> Any:
+        """The live machine, for reading its tables and views only."""
+        ...
+
+    @property
+    def instruments(self) -> Sequence[Instrument]: ...
+
+    @property
+    def directory(self) -> Any: ...
+
+    @property
+    def history(self) -> History: ...
+
+    def now_ms(self) -> int:
+        """The venue's clock."""
+        ...
+
+    async def submit(self, planner: Planner) -> Done:
+        """Plan, make durable, apply, answer. Raises Refusal with nothing changed."""
+        ...
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Returns how to stop listening."""
+        ...
