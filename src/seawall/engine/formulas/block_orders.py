@@ -39,7 +39,7 @@ from seawall.domain.codes import (
     WHOLE_POSITION,
     ZERO_SIZE,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.collateral import account_standing
 from seawall.engine.formulas.fixed_point import remainder_of
 from seawall.engine.formulas.valuation import fill_value, oracle_ticks, position_value
@@ -61,12 +61,12 @@ _KNOWN_FLAGS = REDUCE_ONLY | TRIGGER | TAKE_PROFIT | TRIGGER_MARKET | MARKET
 _BRACKET_FLAGS = CHILD | POSITION_ATTACHED | WHOLE_POSITION
 
 
-@inline
+@kernel
 def is_immediate(flags, time_in_force):
     return time_in_force == IMMEDIATE_OR_CANCEL or flags & (MARKET | TRIGGER_MARKET) != 0
 
 
-@inline
+@kernel
 def kind_of_order(flags, time_in_force):
     """SHORT_TERM_ORDER, LONG_TERM_ORDER or CONDITIONAL_ORDER."""
     if flags & TRIGGER != 0:
@@ -193,7 +193,7 @@ def expiry_of(s, kind, good_til):
     return max(policy.last_block_ms, control(s).clock_ms) + policy.long_term_ms
 
 
-@inline
+@kernel
 def _tier_bound(policy, place):
     """(equity, orders) of an equity tier; places count from 1."""
     if place == 1:

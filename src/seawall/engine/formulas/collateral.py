@@ -5,7 +5,7 @@ settled. Money in micro-USD.
 """
 
 from seawall.domain.codes import NO_REASON
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.fractions import (
     initial_requirement,
     maintenance_requirement,
@@ -170,7 +170,7 @@ def standing_after(s, account, number, moved_market, moved_by):
     return net, initial, maintenance
 
 
-@inline
+@kernel
 def account_standing(s, account, number):
     """(net collateral, initial, maintenance), with update ``number`` applied or -1 for none."""
     return standing_after(s, account, number, -1, 0)

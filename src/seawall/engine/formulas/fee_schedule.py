@@ -4,7 +4,7 @@ Rates are ppm of a fill's quote, rebates are negative. Volumes are micro-USD. A 
 its root: it shares the root's volume and the root's standing.
 """
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.fixed_point import mul_div_toward_zero
 from seawall.engine.formulas.scaling import PPM, mul_ppm
 from seawall.engine.formulas.wide import compare_products
@@ -23,7 +23,7 @@ RATE_PER_PPM = 1_000
 """Rates of accounts are kept in units of 1e-9."""
 
 
-@inline
+@kernel
 def root_of(s, account):
     """The parent of a child account, or the account itself."""
     parent = account_at(s, account).parent
@@ -51,7 +51,7 @@ def fee_volumes(s, account):
     return taker, maker
 
 
-@inline
+@kernel
 def _has_share(volume, total, share_ppm):
     """Whether a volume reaches the share of the total, the share's amount rounded down."""
     return compare_products(volume + 1, PPM, total, share_ppm) > 0
@@ -106,7 +106,7 @@ def staking_discount_ppm(s, tier, staked):
     return discount
 
 
-@inline
+@kernel
 def charge_ppm_of(s, market):
     """Share of fees charged in a market at the clock, ppm: not all of them in [from, until)."""
     terms = block_market_at(s, market)
@@ -116,7 +116,7 @@ def charge_ppm_of(s, market):
     return PPM
 
 
-@inline
+@kernel
 def tier_ppm(s, tier, is_taker):
     """Rate of a fee tier, ppm."""
     row = volume_tier_at(s, tier)
@@ -137,7 +137,7 @@ def fee_ppm(s, account, market, is_taker):
     return mul_div_toward_zero(ppm, PPM - staking_discount_ppm(s, tier, staked), PPM)
 
 
-@inline
+@kernel
 def charged_fee(quote, ppm):
     """Fee of a fill of ``quote`` micro-USD, rounded up; a rebate is negative, and smaller by it."""
     return mul_ppm(quote, ppm, 1)

@@ -5,7 +5,7 @@ net collateral and maintenance requirement. Everything is exact; each division n
 """
 
 from seawall.domain.codes import BLOCK_HEIGHT, FINAL_SETTLEMENT
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.collateral import account_standing, position_maintenance
 from seawall.engine.formulas.fixed_point import mul_div_floor
 from seawall.engine.formulas.scaling import mul_ppm, multiple_of, size_worth, times_power
@@ -40,7 +40,7 @@ NOTIONAL_SPENT = 2
 INSURANCE_SPENT = 3
 
 
-@inline
+@kernel
 def closes(size, delta):
     """Whether a signed delta, not 0, reduces a signed size without passing through 0."""
     if delta > 0:
@@ -161,13 +161,13 @@ def insurance_delta(quote_delta, bankruptcy, maximum_fee_ppm):
     return min(mul_ppm(abs(quote_delta), maximum_fee_ppm, 0), surplus)
 
 
-@inline
+@kernel
 def insurance_can_pay(balance, delta):
     """Whether a fund of ``balance`` can bear the delta; only one that takes from it can fail."""
     return delta >= 0 or balance + delta >= 0
 
 
-@inline
+@kernel
 def fund_balance(s, market):
     """The insurance fund that stands behind a market: its own one or the common one."""
     terms = block_market_at(s, market)
@@ -176,13 +176,13 @@ def fund_balance(s, market):
     return account_at(s, 0).cash
 
 
-@inline
+@kernel
 def current_block(s):
     """The block that is being prepared: limits of one block count what happens in it."""
     return block_rules(s).height + 1
 
 
-@inline
+@kernel
 def was_liquidated(s, index):
     """Whether the position has had its liquidation order of this block."""
     return block_position_at(s, index).liquidated_height == current_block(s)

@@ -1,6 +1,6 @@
 """Margin as fractions of notional, in parts per million. Requirements are rounded up."""
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.fixed_point import mul_div_floor
 from seawall.engine.formulas.scaling import PPM, mul_ppm
 
@@ -20,13 +20,13 @@ def scaled_initial_ppm(initial_ppm, open_interest_notional, lower_cap, upper_cap
     return initial_ppm + mul_div_floor(PPM - initial_ppm, above, upper_cap - lower_cap)
 
 
-@inline
+@kernel
 def initial_requirement(notional, ppm):
     """Micro-USD of initial margin of an unsigned notional, rounded up."""
     return mul_ppm(notional, ppm, 1)
 
 
-@inline
+@kernel
 def maintenance_requirement(notional, initial_ppm, maintenance_fraction_ppm):
     """Micro-USD of maintenance margin of an unsigned notional, each product rounded up.
 
@@ -35,13 +35,13 @@ def maintenance_requirement(notional, initial_ppm, maintenance_fraction_ppm):
     return mul_ppm(mul_ppm(notional, initial_ppm, 1), maintenance_fraction_ppm, 1)
 
 
-@inline
+@kernel
 def maintenance_ppm(initial_ppm, maintenance_fraction_ppm):
     """Maintenance margin fraction, rounded down: for bounds of funding only."""
     return mul_ppm(initial_ppm, maintenance_fraction_ppm, 0)
 
 
-@inline
+@kernel
 def clamp_bound_ppm(factor_ppm, initial_ppm, maintenance_fraction_ppm):
     """Largest absolute funding rate: factor x (initial - maintenance fraction), rounded down."""
     gap = initial_ppm - maintenance_ppm(initial_ppm, maintenance_fraction_ppm)

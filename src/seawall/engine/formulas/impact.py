@@ -4,7 +4,7 @@ Prices are quotients here: micro-USD for a size, so that nothing is rounded befo
 """
 
 from seawall.domain.codes import BUY, SELL
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.depth import best_opposite, next_opposite
 from seawall.engine.formulas.fixed_point import mul_div_ceil
 from seawall.engine.formulas.fractions import clamp_bound_ppm
@@ -15,7 +15,7 @@ from seawall.engine.formulas.wide import compare_sums
 from seawall.engine.tables import block_market_at, block_rules, level_at, market_at, order_at
 
 
-@inline
+@kernel
 def level_terms(s, market, level):
     """(quote, size) whose quotient is the exact price of a level."""
     terms = block_market_at(s, market)
@@ -88,7 +88,7 @@ def premium_ppm(quote, size, price, exponent, bound):
     return sign * lowest
 
 
-@inline
+@kernel
 def compare_with_level(s, market, level):
     """-1, 0 or 1: the oracle price against the price of a level, exact."""
     quote, size = level_terms(s, market, level)

@@ -5,7 +5,7 @@ size unit: what a long has paid since the beginning. Votes and samples lie in ta
 ``first`` and ``count`` say which rows, and ``zeros`` more premiums of 0 count beside them.
 """
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.fixed_point import (
     divide_toward_zero,
     mul_div_floor,
@@ -26,7 +26,7 @@ VOTES = 0
 SAMPLES = 1
 
 
-@inline
+@kernel
 def premium_at(s, table, place):
     """The premium in a row of the votes or of the samples, ppm."""
     if table == VOTES:
@@ -68,7 +68,7 @@ def median_of_votes(s, first, count, zeros):
     return (both + 1) // 2
 
 
-@inline
+@kernel
 def kept_samples(total, tail_ppm):
     """(lowest removed, kept) of so many premiums when ``tail_ppm`` is removed at each end.
 
@@ -104,7 +104,7 @@ def average_of_samples(s, first, count, zeros, tail_ppm):
     return divide_toward_zero(total, kept)
 
 
-@inline
+@kernel
 def funding_rate(premium, default_ppm, bound):
     """Rate of a funding period: premium and default together, within +- ``bound``; all ppm."""
     return max(-bound, min(bound, premium + default_ppm))

@@ -6,7 +6,7 @@ Sizes are base quantums, quotes micro-USD. A price is either the oracle's (value
 rounding once.
 """
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.fixed_point import (
     divide_toward_zero,
     mul_div_ceil,
@@ -66,7 +66,7 @@ def mul_ppm(value, ppm, up):
     return mul_div_floor(value, ppm, PPM)
 
 
-@inline
+@kernel
 def notional_of(size, price, exponent):
     """Signed micro-USD of a signed size at an oracle price, truncated toward zero."""
     return scaled_toward_zero(size, price, exponent)
@@ -88,7 +88,7 @@ def size_worth(quote, price, exponent):
     return mul_div_toward_zero(times_power(quote, -exponent - MOST), POWERS[MOST], price)
 
 
-@inline
+@kernel
 def fill_quote(size, subticks, exponent):
     """Micro-USD that a fill of ``size`` costs, rounded down: 0 for dust."""
     return scaled_floor(size, subticks, exponent)
@@ -113,7 +113,7 @@ def oracle_in_subticks(price, exponent):
     return times_power(price, exponent), 1
 
 
-@inline
+@kernel
 def subticks_to_oracle(subticks, exponent):
     """The oracle price of a price in subticks, rounded down; as ``oracle_in_subticks``."""
     return scaled_floor(subticks, 1, -exponent)
@@ -130,13 +130,13 @@ def rounded_ratio(numerator, denominator, up):
     return numerator // denominator
 
 
-@inline
+@kernel
 def divide_ceil(a, b):
     """a / b rounded toward +inf; any signs, b not 0."""
     return rounded_ratio(a, b, 1)
 
 
-@inline
+@kernel
 def multiple_of(value, step, up):
     """The multiple of ``step`` > 0 next to ``value``, above (``up`` not 0) or below."""
     return rounded_ratio(value, step, up) * step

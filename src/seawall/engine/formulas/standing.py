@@ -2,23 +2,23 @@
 itself before a change. Ratios are compared exactly."""
 
 from seawall.domain.codes import NEWLY_UNDERCOLLATERALIZED, NO_REASON, STILL_UNDERCOLLATERALIZED
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.wide import compare_products
 
 
-@inline
+@kernel
 def covers_initial(net, initial):
     """Whether net collateral reaches the initial requirement; equality does."""
     return net >= initial
 
 
-@inline
+@kernel
 def covers_maintenance(net, maintenance):
     """Whether net collateral reaches the maintenance requirement; equality does."""
     return net >= maintenance
 
 
-@inline
+@kernel
 def is_under_maintenance(net, maintenance):
     """Whether the account is to be liquidated. Without a requirement it never is."""
     return maintenance > 0 and net < maintenance

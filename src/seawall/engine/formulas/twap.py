@@ -4,7 +4,7 @@ Sizes are size units, prices ticks of the market's price step, times ms.
 """
 
 from seawall.domain.codes import BUY, INVALID_TWAP, NO_REASON
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.scaling import (
     PPM,
     divide_ceil,
@@ -75,13 +75,13 @@ def next_leg(s, slot):
     return size, price
 
 
-@inline
+@kernel
 def leg_good_til(s):
     """When a leg that is sent at the clock expires, ms."""
     return control(s).clock_ms + block_rules(s).twap_leg_lifetime_ms
 
 
-@inline
+@kernel
 def _is_outside(value, least, most):
     return value < least or value > most
 

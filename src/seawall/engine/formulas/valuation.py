@@ -3,19 +3,19 @@
 One oracle price values everything. It has units of its own; order prices are ticks.
 """
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.scaling import fill_quote, notional_of, scaled_floor
 from seawall.engine.tables import block_market_at, market_at
 
 
-@inline
+@kernel
 def position_value(s, market, size):
     """Signed micro-USD of a signed size at the oracle price, truncated toward zero."""
     exponent = block_market_at(s, market).value_exponent
     return notional_of(size, market_at(s, market).oracle_price, exponent)
 
 
-@inline
+@kernel
 def fill_value(s, market, size, ticks):
     """Micro-USD of a fill of ``size`` >= 0 at ``ticks``, rounded down."""
     terms = block_market_at(s, market)

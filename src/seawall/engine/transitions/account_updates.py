@@ -5,7 +5,7 @@ has asked for the outcome first.
 """
 
 from seawall.domain.codes import MATCH_UPDATE, NO_REASON, POOL_MOVED
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.collateral import open_interest_move
 from seawall.engine.formulas.profit import split_quote
 from seawall.engine.formulas.update_outcome import account_of_update, pool_move
@@ -39,7 +39,7 @@ def clear_updates(s):
     row.updates_used = 0
 
 
-@inline
+@kernel
 def add_update(s, number, account, market, size_delta, cash_delta):
     """One more row of update ``number``; ``market`` -1 for cash alone."""
     row = block_rules(s)
@@ -105,7 +105,7 @@ def apply_updates(s, kind, count):
         apply_update(s, number)
 
 
-@inline
+@kernel
 def pool_pays(s, market, amount):
     """Cash that leaves the pool of a market's trades: a fee, or a rebate that comes in (< 0)."""
     terms = block_market_at(s, market)

@@ -26,7 +26,7 @@ from seawall.domain.codes import (
     TRANSFER,
     WITHDRAW,
 )
-from seawall.engine.compile import entry, inline, kernel
+from seawall.engine.compile import entry, kernel
 from seawall.engine.tables import block_rules, command_at, control, rules
 from seawall.engine.transitions.block_cancels import (
     cancel_by_id,
@@ -125,7 +125,7 @@ def _apply_one(s, command):
         )  # fmt: skip
 
 
-@inline
+@kernel
 def _periods(span_ms, period_ms):
     return span_ms // max(1, period_ms) + 2
 

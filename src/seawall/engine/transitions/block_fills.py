@@ -9,7 +9,7 @@ from seawall.domain.codes import (
     ORDER_FILLED,
     TAKER,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.profit import split_quote
 from seawall.engine.formulas.update_outcome import pool_rejection, update_outcome
 from seawall.engine.tables import account_at, block_market_at, market_at, position_at
@@ -44,7 +44,7 @@ def stage_trade(s, maker, taker, delta, paid, maker_fee, taker_fee):
         add_update(s, TAKER_UPDATE, other.account, -1, 0, -taker_fee)
 
 
-@inline
+@kernel
 def _side_outcome(s, account, number):
     reason = update_outcome(s, MATCH_UPDATE, 2, number)
     if reason != NO_REASON:
@@ -61,7 +61,7 @@ def judge_trade(s, maker, taker):
     )
 
 
-@inline
+@kernel
 def profit_of(s, index, delta, quote):
     """Closed profit that a signed size bought for a signed quote would bring."""
     position = position_at(s, index)
@@ -69,7 +69,7 @@ def profit_of(s, index, delta, quote):
     return profit
 
 
-@inline
+@kernel
 def _fill_event(s, kind, index, order_id, ticks, delta, money, profit, before, other, flags):
     position = position_at(s, index)
     event = emit(
@@ -81,7 +81,7 @@ def _fill_event(s, kind, index, order_id, ticks, delta, money, profit, before, o
     event.flags = flags | (BUYER if delta > 0 else 0)
 
 
-@inline
+@kernel
 def _note_trade(s, market, ticks):
     """The range of this block's trade prices, which conditional orders look at."""
     terms = block_market_at(s, market)

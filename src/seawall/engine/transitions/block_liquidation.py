@@ -5,7 +5,7 @@ is marked for ``offsetting``.
 """
 
 from seawall.domain.codes import LIQUIDATION_ENDED, LIQUIDATION_STARTED, NO_REASON, OPEN
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.collateral import account_standing, own_pool_market
 from seawall.engine.formulas.fillable import is_liquidatable, severity, starts_at, trial_order
 from seawall.engine.formulas.valuation import fill_value
@@ -42,7 +42,7 @@ def _find_candidates(s):
     return used
 
 
-@inline
+@kernel
 def _swap(s, one, other):
     first = candidate_at(s, one)
     second = candidate_at(s, other)

@@ -13,7 +13,7 @@ from seawall.domain.codes import (
     SELF_TRADE_CANCELLED,
     SELL,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.depth import best_opposite, crosses, next_opposite
 from seawall.engine.formulas.fee_schedule import charged_fee, fee_ppm
 from seawall.engine.formulas.fillable import FILL_ALLOWED, current_block, liquidation_fill
@@ -38,7 +38,7 @@ from seawall.engine.transitions.outbox import emit
 INSURANCE_FUND = 0
 
 
-@inline
+@kernel
 def _start_counting(s, account):
     """The account's counters of the block begin at 0 when they speak of an earlier one."""
     used = block_account_at(s, account)
@@ -109,7 +109,7 @@ def _liquidate_with(s, slot, index, delta):
     return size, False
 
 
-@inline
+@kernel
 def _first_of(s, level):
     if level < 0:
         return -1

@@ -11,13 +11,13 @@ from seawall.domain.codes import (
     NO_REASON,
     OPEN,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.tables import block_rules, control, market_at, position_at
 from seawall.engine.transitions.cancels import cancel_orders_of
 from seawall.engine.transitions.outbox import emit
 
 
-@inline
+@kernel
 def _may_become(now, wanted):
     """A market that starts may open or end, an open one may only end, an ended one may restart."""
     if now == wanted:

@@ -9,7 +9,7 @@ from seawall.domain.codes import (
     REDUCE_ONLY_CANCELLED,
     SELF_TRADE_CANCELLED,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.depth import best_opposite, crosses, reducible
 from seawall.engine.formulas.fee_schedule import charged_fee, fee_ppm
 from seawall.engine.formulas.valuation import fill_value
@@ -54,7 +54,7 @@ def fill_maker(s, slot, size):
         drop_order(s, slot)
 
 
-@inline
+@kernel
 def taker_wants(s, index, side, size, flags):
     """What a taker still asks for: a reduce-only one at most its position."""
     if flags & REDUCE_ONLY == 0:

@@ -32,7 +32,7 @@ from seawall.domain.codes import (
     WITHDRAWN,
     ZERO_SIZE,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.collateral import (
     held_size,
     is_gated,
@@ -79,7 +79,7 @@ def create_block_account(s, command):
     return reason
 
 
-@inline
+@kernel
 def _amount_rejection(money):
     if money <= 0:
         return AMOUNT_NOT_POSITIVE

@@ -27,7 +27,7 @@ from seawall.domain.codes import (
     REPLACEMENT_REFUSED,
     RESTING,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.block_orders import (
     count_rejection,
     expiry_of,
@@ -155,7 +155,7 @@ def _state_order_rejection(s, command, existing):
     return count_rejection(s, command.account)
 
 
-@inline
+@kernel
 def take_block_order(
     s, index, order_id, kind, side, flags, time_in_force, price, size, trigger_price, good_til
 ):
@@ -176,7 +176,7 @@ def take_block_order(
     return slot
 
 
-@inline
+@kernel
 def _take(s, command, index, order_id, kind, good_til):
     slot = take_block_order(
         s, index, order_id, kind, command.side, command.flags, command.time_in_force,
@@ -199,7 +199,7 @@ def rest_in_book(s, slot):
     event.flags = order.side
 
 
-@inline
+@kernel
 def _not_rested(s, command, order_id, reason, remaining):
     release_order_id(s, order_id)
     emit(

@@ -7,7 +7,7 @@ from seawall.domain.codes import (
     NO_REASON,
     OPEN,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.fractions import clamp_bound_ppm
 from seawall.engine.formulas.impact import price_premium
 from seawall.engine.formulas.premium import (
@@ -36,7 +36,7 @@ from seawall.engine.transitions.outbox import emit
 ROUNDING = 3
 
 
-@inline
+@kernel
 def _note_payment(s, index, payment):
     """A position's totals; they count what was paid, so a payment received lowers them."""
     position = position_at(s, index)
@@ -110,7 +110,7 @@ def vote(s):
         terms.vote_count += 1
 
 
-@inline
+@kernel
 def _median_vote(s, market):
     """The sample of a market: its votes, with zeros up to the rounds or the least number."""
     policy = block_rules(s)
@@ -143,7 +143,7 @@ def take_sample(s):
     policy.rounds_of_votes = 0
 
 
-@inline
+@kernel
 def _average_sample(s, market):
     """The premium of a tick: the samples, with zeros up to the rounds or a tick's number."""
     policy = block_rules(s)
@@ -154,7 +154,7 @@ def _average_sample(s, market):
     return average_of_samples(s, first, stored, max(0, rounds - samples), policy.tail_ppm)
 
 
-@inline
+@kernel
 def _market_rate(s, market):
     """Rate of the market's funding period, ppm: premium and default, bounded by its fractions."""
     terms = block_market_at(s, market)
@@ -188,7 +188,7 @@ def tick(s):
     policy.rounds_of_samples = 0
 
 
-@inline
+@kernel
 def _following(time_ms, interval_ms, offset_ms):
     """The first time after ``time_ms`` that lies ``offset_ms`` behind a whole interval."""
     return ((time_ms - offset_ms) // interval_ms + 1) * interval_ms + offset_ms

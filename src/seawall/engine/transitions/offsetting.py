@@ -12,7 +12,7 @@ from seawall.domain.codes import (
     INVALID_SIZE,
     NO_REASON,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.collateral import account_standing
 from seawall.engine.formulas.fillable import (
     NOT_DELEVERAGED,
@@ -35,7 +35,7 @@ UNFILLED = 1
 """A candidate's ``severity`` after its turn: its order, for ``position``, found nobody."""
 
 
-@inline
+@kernel
 def spend_visit(s):
     """Whether the command may do one more piece of work, and count it."""
     row = control(s)
@@ -66,7 +66,7 @@ def offset_pair(s, index, other, delta, quote):
     return reason
 
 
-@inline
+@kernel
 def _opposite_position(s, account, market, delta):
     """The account's position row that a signed delta of somebody else can be closed against."""
     index = find_position(s, account, market)
@@ -100,7 +100,7 @@ def _first_counterparty(s, market, delta):
     return FIRST_USER
 
 
-@inline
+@kernel
 def _offset_with(s, index, other, left, mode):
     """Close what one opposite holder can give of a signed delta; returns what is left of it."""
     size = position_at(s, other).signed_size

@@ -4,7 +4,7 @@ How much of an id was filled counts for every order placed under it until some b
 expired; a stored cancel refuses the id until the cancel itself expires.
 """
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.fixed_point import mixed_hash
 from seawall.engine.tables import (
     block_rules,
@@ -16,7 +16,7 @@ from seawall.engine.tables import (
 NEVER = 2**62
 
 
-@inline
+@kernel
 def _bucket(s, account, high, low):
     return mixed_hash(high, low, account) & (control(s).memory_buckets_capacity - 1)
 
@@ -35,7 +35,7 @@ def find_memory(s, account, high, low):
     return -1
 
 
-@inline
+@kernel
 def has_memory_room(s):
     row = block_rules(s)
     return row.memories_free >= 0 or row.memories_used < control(s).order_memories_capacity

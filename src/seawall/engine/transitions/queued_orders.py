@@ -7,7 +7,7 @@ from seawall.domain.codes import (
     ORDER_TRIGGERED,
     POST_ONLY,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.block_orders import is_immediate, status_rejection
 from seawall.engine.formulas.ladder import (
     STOPS_ABOVE,
@@ -74,7 +74,7 @@ def _place_queued(s, slot):
     rest_in_book(s, slot)
 
 
-@inline
+@kernel
 def _pass_of(s, slot):
     if order_at(s, slot).time_in_force == POST_ONLY:
         return POST_ONLY_PASS
