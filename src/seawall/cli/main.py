@@ -15,6 +15,11 @@ app.command(
     name="rehearse",
     help="Take an account through a crash: what is liquidated, when, and what is left.",
 )
+app.command(
+    "seawall.cli.compare_rules:compare_rules",
+    name="compare-rules",
+    help="Run one journal under two rulebooks: where they part, and what each leaves.",
+)
 
 
 def main() -> None:

@@ -2,29 +2,24 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
 
-from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import Rulebook
-from seawall.domain.units import MICRO
-from seawall.lab.account_file import AccountError, AccountSketch, parse_account, read_account
+from seawall.cli.rehearse_inputs import Files, Inputs, Refused, read_inputs, scenario_of
+from seawall.cli.rules import MarketError
+from seawall.domain.rulebook import AnyRulebook
+from seawall.lab.account_file import AccountError
 from seawall.lab.candle_file import PathError
-from seawall.lab.examples import ACCOUNT, CRASH, example_text
-from seawall.venues.known import DEFAULT_VENUE, venue_module
-from seawall.venues.rulebook_file import RulebookError, load_rulebook
+from seawall.venues.rulebook_file import RulebookError
 
 if TYPE_CHECKING:
-    from seawall.lab.market_path import MarketPath
     from seawall.lab.rehearsal import Rehearsal
-    from seawall.lab.scenario import Neighbours
 
 BAD_INPUT = 2
 DEFAULT_PICTURE = Path("out/rehearsal.png")
-GREATEST_DEPTH = 1e9
 _LONGEST_ERROR = 600
 
 
@@ -40,7 +35,9 @@ def rehearse(
     depth: Annotated[list[str] | None, Parameter(negative="")] = None,
     png: Path | None = None,
     meta: Path | None = None,
-    rulebook: str = DEFAULT_VENUE,
+    markets: Path | None = None,
+    rulebook: str | None = None,
+    journal: Path | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Take an account through a crash and see what is liquidated, when, and what is left.
@@ -69,34 +66,36 @@ def rehearse(
         Where the picture goes; out/rehearsal.png if not given, none with --json.
     meta
         A file with the venue's answer to `meta`, for markets that do not ship.
+    markets
+        A file with an indexer's answer to `perpetualMarkets`, for the account of one.
     rulebook
-        A shipped rulebook by name, or a rulebook file.
+        A shipped rulebook by name, or a rulebook file. Without it, that of the account's venue.
+    journal
+        A file for every command of the run, in order, that `compare-rules` reads. A journal that is
+        there already is replaced.
     json_
         Print one JSON object with exact decimal text instead of the report.
     """
     picture = png or (None if json_ else DEFAULT_PICTURE)
     try:
         _make_room(picture)
-        book = load_rulebook(rulebook)
-        known = _instruments(meta)
-        sketch = _account(account, known, has_meta=meta is not None)
-        markets = _markets(sketch, market)
-        instruments = [_instrument(sketch, name, known) for name in markets]
-        market_path, neighbours = _path(path, sketch, markets, (from_, to), step)
-        depths = _depths(instruments, depth or [])
-        result = _run(sketch, market_path, book, instruments, depths, neighbours, quiet=json_)
-    except (AccountError, PathError, RulebookError, _Refused) as error:
+        files = Files(account, path, meta, markets)
+        inputs = read_inputs(files, rulebook, market, (from_, to), step, depth or [])
+        _clear(journal)
+        result = _run(inputs, journal, quiet=json_)
+    except (AccountError, PathError, RulebookError, MarketError, Refused) as error:
         _refuse(str(error))
-    _show(result, book, path, picture, as_json=json_)
+    _show(result, inputs.book, path, picture, journal, as_json=json_)
     if not result.is_conserved:
         raise SystemExit(1)
 
 
 def _show(
     result: "Rehearsal",
-    book: Rulebook,
+    book: AnyRulebook,
     files: Sequence[Path] | None,
     picture: Path | None,
+    journal: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -109,13 +108,9 @@ def _show(
     if as_json:
         print(json.dumps(result_object(result), indent=2))
         return
-    scenario = _scenario(files)
+    scenario = scenario_of(files)
     about = [] if scenario is None else [scenario.about, scenario.source]
-    print_report(result, book.name, book.as_of, about, picture)
-
-
-class _Refused(ValueError):
-    """Input that only this command judges."""
+    print_report(result, book.name, book.as_of, about, picture, journal)
 
 
 def _refuse(message: str) -> NoReturn:
@@ -124,169 +119,16 @@ def _refuse(message: str) -> NoReturn:
     raise SystemExit(BAD_INPUT)
 
 
-def _instruments(meta: Path | None) -> dict[str, Instrument]:
-    markets = venue_module(DEFAULT_VENUE, "instruments")
-    if meta is None:
-        listed = markets.built_in_instruments()
-    else:
-        listed = _venue_file(meta, markets.instruments_from_meta)
-    return {instrument.name: instrument for instrument in listed if not instrument.delisted}
-
-
-def _venue_file(path: Path, read: Callable[[bytes], Any]) -> Any:
-    """What the venue's reader makes of a file; its complaints name the file."""
-    try:
-        return read(path.read_bytes())
-    except OSError as error:
-        raise _Refused(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise _Refused(f"{path}: {error}") from None
-
-
-def _account(path: Path | None, known: dict[str, Instrument], *, has_meta: bool) -> AccountSketch:
-    if path is None:
-        return parse_account(example_text(ACCOUNT), ACCOUNT, "example")
-    from seawall.lab.account_state import sketch_of_state
-
-    def read_state(file: Path) -> AccountSketch:
-        decode = venue_module(DEFAULT_VENUE, "account_state").account_state
-        state = _venue_file(file, lambda raw: decode(raw, known if has_meta else None))
-        return sketch_of_state(str(file), file.stem, state)
-
-    return read_account(path, {".json": read_state})
-
-
-def _markets(sketch: AccountSketch, wished: Sequence[str] | None) -> list[str]:
-    if not wished:
-        if not sketch.markets:
-            raise _Refused(f"{sketch.source}: position: the account has none; name a --market")
-        return list(sketch.markets)
-    for name in sketch.markets:
-        if name not in wished:
-            raise _Refused(f"--market: leaves out {name}, in which the account has a position")
-    return list(dict.fromkeys(wished))
-
-
-def _instrument(sketch: AccountSketch, name: str, known: dict[str, Instrument]) -> Instrument:
-    if name in known:
-        return known[name]
-    some = ", ".join(list(known)[:12]) + (" ..." if len(known) > 12 else "")
-    raise _Refused(
-        f"{sketch.source}: market: {name!r} is not known here; known: {some}; --meta FILE with the "
-        "venue's list of markets adds more"
-    )
-
-
-def _path(
-    files: Sequence[Path] | None,
-    sketch: AccountSketch,
-    markets: list[str],
-    window: tuple[str | None, str | None],
-    step: float | None,
-) -> "tuple[MarketPath, Neighbours]":
-    from seawall.lab.market_path import Window, parse_time, read_market_path
-    from seawall.lab.scenario import Neighbours
-
-    scenario = _scenario(files)
-    if scenario is not None:
-        return _scenario_setting(scenario, sketch, markets, window, step)
-    usual = Window()
-    chosen = Window(
-        parse_time(window[0], "--from") if window[0] else usual.from_ms,
-        parse_time(window[1], "--to") if window[1] else usual.to_ms,
-    )
-    if chosen.from_ms >= chosen.to_ms:
-        raise _Refused(f"--to: {window[1]} is not after --from {window[0]}")
-    step_ms = None if step is None else _step_ms(step)
-    return read_market_path(files or [], markets, chosen, step_ms), Neighbours()
-
-
-def _step_ms(step: float) -> int:
-    if not 0.001 <= step <= 86_400:
-        raise _Refused(f"--step: {step:g} should be 0.001 to 86400 seconds")
-    return round(step * 1000)
-
-
-def _scenario(files: Sequence[Path] | None) -> Any:
-    """The scenario if that is what is asked for, else None."""
-    from seawall.lab.scenario import parse_scenario
-
-    if not files:
-        return parse_scenario(example_text(CRASH), CRASH)
-    if files[0].suffix != ".toml":
-        return None
-    if len(files) > 1:
-        raise _Refused("--path: a scenario stands alone; give one file")
-    try:
-        return parse_scenario(files[0].read_text(encoding="utf-8"), str(files[0]))
-    except OSError as error:
-        raise _Refused(f"{files[0]}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise _Refused(f"{files[0]}: not a text file") from None
-
-
-def _scenario_setting(
-    scenario: Any,
-    sketch: AccountSketch,
-    markets: list[str],
-    window: tuple[str | None, str | None],
-    step: float | None,
-) -> "tuple[MarketPath, Neighbours]":
-    from seawall.lab.scenario import Neighbours, scenario_path
-
-    if any(window) or step is not None:
-        raise _Refused(
-            "--from, --to, --step: belong to a --path of candles; a scenario has its own"
-        )
-    prices = {}
-    for name in markets:
-        text = sketch.start_price(name)
-        if text is not None:
-            prices[name] = float(text)
-    made = scenario_path(scenario, markets, prices)
-    return made, Neighbours(tuple(scenario.crowd), round(scenario.backstop.capital * MICRO))
-
-
-def _depths(instruments: Sequence[Instrument], wishes: Sequence[str]) -> Any:
-    from seawall.lab.liquidity import depths
-
-    everywhere: float | None = None
-    named: dict[str, float] = {}
-    for wish in wishes:
-        name, equals, amount = wish.rpartition("=")
-        try:
-            usd = float(amount)
-        except ValueError:
-            usd = -1.0
-        if not 1 <= usd <= GREATEST_DEPTH:
-            raise _Refused(f"--depth: {wish!r} should be 1 to {GREATEST_DEPTH:,.0f} USD")
-        if not equals:
-            everywhere = usd
-        elif name in {instrument.name for instrument in instruments}:
-            named[name] = usd
-        else:
-            raise _Refused(f"--depth: {name!r} is not one of the markets of this run")
-    return depths(instruments, named, everywhere)
-
-
-def _run(
-    sketch: AccountSketch,
-    path: "MarketPath",
-    book: Rulebook,
-    instruments: Sequence[Instrument],
-    depths: Any,
-    neighbours: "Neighbours",
-    *,
-    quiet: bool,
-) -> "Rehearsal":
+def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from seawall.engine.compile import cache_folder
     from seawall.lab.account_plan import plan_account
 
+    path = inputs.path
     prices = {name: repr(float(each[0])) for name, each in path.oracle.items()}
-    plan = plan_account(sketch, instruments, prices)
+    plan = plan_account(inputs.sketch, inputs.instruments, prices)
     console = Console(stderr=True, quiet=quiet)
     is_first = not any(cache_folder().rglob("*.nbc")) if cache_folder().is_dir() else True
     loading = "compiling the machine, once (about a minute)" if is_first else "loading the machine"
@@ -296,7 +138,7 @@ def _run(
         from seawall.lab.rehearsal import rehearse as run
         from seawall.lab.setting import RehearsalError, warm_up
 
-        warm_up(book, instruments)
+        warm_up(inputs.book, inputs.instruments)
     is_plain = quiet or not console.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=is_plain) as progress:
@@ -305,14 +147,17 @@ def _run(
             return run(
                 path,
                 plan,
-                book,
-                instruments,
-                depths,
-                neighbours,
+                inputs.book,
+                inputs.instruments,
+                inputs.depths,
+                inputs.neighbours,
                 lambda done: progress.update(task, completed=done) if done % 20 == 0 else None,
+                journal,
             )
+        except OSError as error:
+            raise Refused(f"--journal: {journal}: {error.strerror}") from None
         except RehearsalError as error:
-            raise _Refused(f"{sketch.source}: {error}") from None
+            raise Refused(f"{inputs.sketch.source}: {error}") from None
 
 
 def _draw(result: "Rehearsal", target: Path, subtitle: str) -> None:
@@ -324,6 +169,25 @@ def _draw(result: "Rehearsal", target: Path, subtitle: str) -> None:
         _refuse(f"--png: {target}: {error.strerror}")
 
 
+def _clear(journal: Path | None) -> None:
+    """Make way for a new journal: an old journal goes, anything else stays and is an error."""
+    from seawall.engine.journal import JournalError, JournalReader
+
+    if journal is None:
+        return
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        if journal.exists():
+            JournalReader(journal)
+            journal.unlink()
+    except OSError as error:
+        raise Refused(f"--journal: {journal}: {error.strerror}") from None
+    except JournalError:
+        raise Refused(
+            f"--journal: {journal}: is there already and is no journal; name a new file"
+        ) from None
+
+
 def _make_room(picture: Path | None) -> None:
     """The picture's folder, before a long run and not after it."""
     if picture is None:
@@ -331,4 +195,4 @@ def _make_room(picture: Path | None) -> None:
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _Refused(f"--png: {picture}: {error.strerror}") from None
+        raise Refused(f"--png: {picture}: {error.strerror}") from None

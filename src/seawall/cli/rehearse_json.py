@@ -6,12 +6,18 @@ from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import from_units, money_text
 from seawall.lab.incidents import Incident
 from seawall.lab.rehearsal import Rehearsal
+from seawall.lab.wording import mode_name
 
 
 def result_object(result: Rehearsal) -> dict[str, Any]:
     """The result for programs: exact decimal text in USD and the markets' own units."""
     return {
         "account": result.name,
+        "account_number": result.account,
+        "child_accounts": {
+            result.instruments[market].name: child for child, market in result.children.items()
+        },
+        "rulebook": result.rulebook.name,
         "path": result.path.name,
         "steps": len(result.path.times_ms),
         "step_ms": result.path.step_ms,
@@ -19,6 +25,7 @@ def result_object(result: Rehearsal) -> dict[str, Any]:
         "equity_at_start": money_text(result.start.equity),
         "equity_at_end": money_text(result.end.equity),
         "funding": money_text(result.funding),
+        "unsettled_funding": money_text(result.end.unsettled_funding),
         "recorded_funding": None
         if result.recorded_funding is None
         else money_text(result.recorded_funding),
@@ -31,6 +38,7 @@ def result_object(result: Rehearsal) -> dict[str, Any]:
             "taken_by_backstop": money_text(result.others.taken_by_backstop),
             "deleveraged": money_text(result.others.deleveraged),
             "insurance_paid": money_text(result.others.insurance_paid),
+            "liquidation_fees": money_text(result.others.liquidation_fees),
         },
         "conservation": {
             "cash": money_text(result.cash),
@@ -52,8 +60,8 @@ def _positions(result: Rehearsal, holdings: Any, prices: Any) -> list[dict[str, 
         rows.append(
             {
                 "market": instrument.name,
-                "mode": "isolated" if holding.isolated else "cross",
-                "leverage": holding.leverage,
+                "mode": mode_name(result, isolated=holding.isolated),
+                "leverage": holding.leverage or None,
                 "size": from_units(holding.signed_size, instrument.size_decimals),
                 "mark_price": from_units(holding.mark_price, instrument.price_decimals),
                 "unrealized_profit": money_text(holding.profit),
@@ -73,7 +81,7 @@ def _incident_object(result: Rehearsal, incident: Incident) -> dict[str, Any]:
     if incident.market != CROSS_POOL:
         instrument = result.instruments[incident.market]
         row["market"] = instrument.name
-        row["bucket"] = "isolated" if incident.isolated else "cross"
+        row["bucket"] = mode_name(result, isolated=incident.isolated)
         if incident.size:
             row["size"] = from_units(incident.size, instrument.size_decimals)
         if incident.price:

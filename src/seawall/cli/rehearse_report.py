@@ -11,6 +11,7 @@ from seawall.domain.units import MICRO, from_units, money_text
 from seawall.lab.incidents import Incident, IncidentKind
 from seawall.lab.lessons import lessons
 from seawall.lab.rehearsal import Rehearsal
+from seawall.lab.wording import bucket_name, gate_words, liquidation_words, mode_name, pool_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +30,8 @@ _STYLES = {
     IncidentKind.DELEVERAGED_LOSER: "magenta",
     IncidentKind.DELEVERAGED_WINNER: "cyan",
     IncidentKind.FUNDING: "dim",
+    IncidentKind.LIQUIDATION_FEE: "red",
+    IncidentKind.TRANSFERS_GATED: "dim",
 }
 
 
@@ -37,12 +40,17 @@ def subtitle(result: Rehearsal, rulebook: str, as_of: str) -> str:
     before, after = result.start.equity, result.end.equity
     return (
         f"equity {_usd(before)} to {_usd(after)} USD · rules of {rulebook} as of {as_of} · "
-        f"mark and liquidations by the machine, book assumed"
+        f"{'' if result.in_blocks else 'mark and '}liquidations by the machine, book assumed"
     )
 
 
 def print_report(
-    result: Rehearsal, rulebook: str, as_of: str, about: Sequence[str], picture: Path | None
+    result: Rehearsal,
+    rulebook: str,
+    as_of: str,
+    about: Sequence[str],
+    picture: Path | None,
+    journal: Path | None = None,
 ) -> None:
     """The whole report on standard output."""
     from rich.console import Console
@@ -57,6 +65,9 @@ def print_report(
     for line in lessons(result):
         console.print(f"  > {line}")
     _print_end(console, result, picture)
+    if journal is not None:
+        accounts = "".join(f" --account {n}" for n in (result.account, *result.children))
+        console.print(f"Journal: {journal}; seawall compare-rules {journal}{accounts}")
 
 
 def _print_head(
@@ -77,6 +88,7 @@ def _print_head(
         "stress",
         style="dim",
     )
+    console.print(f"Liquidation: {liquidation_words(result.rulebook)}.", style="dim")
 
 
 def _table(title: str, *columns: str, words: int = 1) -> "Table":
@@ -91,10 +103,12 @@ def _table(title: str, *columns: str, words: int = 1) -> "Table":
 
 
 def _positions_table(result: Rehearsal) -> "Table":
+    word = "oracle" if result.in_blocks else "mark"
     table = _table(
         "At the start",
-        *("position", "mode", "size", "notional", "leverage", "mark", "liquidation price"),
-        *("distance", "worst mark"),
+        *("position", "mode", "size", "notional", "at most" if result.in_blocks else "leverage"),
+        *(word, "liquidation price"),
+        *("distance", f"worst {word}"),
         words=2,
     )
     for market, holding in result.start.holdings.items():
@@ -105,10 +119,10 @@ def _positions_table(result: Rehearsal) -> "Table":
         worst = int(marks.min() if holding.signed_size > 0 else marks.max())
         table.add_row(
             f"{'long' if holding.signed_size > 0 else 'short'} {instrument.name}",
-            "isolated" if holding.isolated else "cross",
+            mode_name(result, isolated=holding.isolated),
             from_units(abs(holding.signed_size), instrument.size_decimals),
             _usd(abs(holding.value)),
-            f"{holding.leverage}x",
+            f"{holding.leverage or instrument.maximum_leverage}x",
             _price(mark),
             "none" if price is None else _price(price),
             "" if price is None else f"{(price / mark - 1) * 100:+.1f} %",
@@ -155,7 +169,7 @@ def _sentence(result: Rehearsal, incidents: list[Incident]) -> str:
     first = incidents[0]
     kind = first.kind
     name = "" if first.market == CROSS_POOL else result.instruments[first.market].name
-    bucket = f"{name} isolated bucket" if first.isolated else "cross pool"
+    bucket = pool_name(result, first.market, isolated=first.isolated)
     if kind == IncidentKind.MARGIN_WARNING:
         return (
             f"{bucket}: maintenance margin passes {first.threshold:.0%} of equity "
@@ -171,11 +185,24 @@ def _sentence(result: Rehearsal, incidents: list[Incident]) -> str:
         times = f" in {len(incidents)} settlements" if len(incidents) > 1 else ""
         return f"funding {'received' if total >= 0 else 'paid'}: {_usd(abs(total))}{times}"
     if kind == IncidentKind.INSURANCE_PAID:
-        return f"the insurance fund pays {_usd(first.money)} into the account"
+        total = sum(each.money for each in incidents)
+        return f"the insurance fund pays {_usd(total)} into the account"
     if kind == IncidentKind.DELEVERAGING_STALLED:
         return f"{name}: nobody can take the position, deleveraging waits"
     if kind == IncidentKind.ORDER_TRIGGERED:
-        return f"{name}: an order is triggered at mark {_units(result, first.market, first.price)}"
+        word = "price" if result.in_blocks else "mark"
+        price = _units(result, first.market, first.price)
+        return f"{name}: an order is triggered at {word} {price}"
+    if kind == IncidentKind.LIQUIDATION_FEE:
+        return (
+            f"{name}: liquidation fee {_usd(-sum(each.money for each in incidents))} to the "
+            "insurance fund"
+        )
+    if kind == IncidentKind.TRANSFERS_GATED:
+        return (
+            "an account is below zero: no withdrawal and no transfer for "
+            f"{gate_words(result.rulebook)}"
+        )
     if kind == IncidentKind.ORDER_ENDED:
         times = f" ({len(incidents)} times)" if len(incidents) > 1 else ""
         return f"{name}: an order ends: {first.note.lower().replace('_', ' ')}{times}"
@@ -189,7 +216,7 @@ def _trade_sentence(result: Rehearsal, incidents: list[Incident], name: str) -> 
     money = sum(each.money for each in incidents)
     price = _units(result, first.market, notional // size if size else first.price)
     amount = f"{from_units(size, result.instruments[first.market].size_decimals)} {name}"
-    share = f"{size / abs(first.before):.0%}" if first.before else ""
+    share = _share(size, abs(first.before)) if first.before else ""
     result_text = f"result {_signed(money)}"
     if first.kind == IncidentKind.PARTLY_LIQUIDATED:
         orders = f", {len(incidents)} orders" if len(incidents) > 1 else ""
@@ -217,6 +244,12 @@ def _trade_sentence(result: Rehearsal, incidents: list[Incident], name: str) -> 
     return f"your order: {_verb(first)} {amount} at {price}, {result_text}"
 
 
+def _share(part: int, whole: int) -> str:
+    """Percent; 100% only for all of it."""
+    text = f"{part / whole:.0%}"
+    return text if part == whole or text != "100%" else f"{part / whole:.2%}"
+
+
 def _verb(incident: Incident) -> str:
     return "buys" if incident.note == "bought" else "sells"
 
@@ -225,10 +258,16 @@ def _print_around(console: "Console", result: Rehearsal) -> None:
     others = result.others
     if not others.liquidated_accounts:
         return
+    between = f"{_usd(others.taken_by_backstop)} to the backstop"
+    if result.in_blocks:
+        between = (
+            f"{_usd(others.liquidation_fees)} in fees to the insurance fund, "
+            f"{_usd(others.insurance_paid)} out of it"
+        )
     console.print(
         f"  Around you: {others.liquidated_accounts} other accounts liquidated; "
-        f"{_usd(others.sold_to_book)} USD into the book, {_usd(others.taken_by_backstop)} to the "
-        f"backstop, {_usd(others.deleveraged)} deleveraged\n",
+        f"{_usd(others.sold_to_book)} USD into the book, {between}, "
+        f"{_usd(others.deleveraged)} deleveraged\n",
         style="dim",
     )
 
@@ -237,12 +276,7 @@ def _account_table(result: Rehearsal) -> "Table":
     table = _table(
         "The account", "bucket", "at the start", "at the end", "change", "positions left"
     )
-    names = {CROSS_POOL: "cross pool"}
-    names |= {
-        market: f"{result.instruments[market].name} isolated"
-        for market in result.start.buckets
-        if market != CROSS_POOL
-    }
+    names = {bucket: bucket_name(result, bucket) for bucket in result.start.buckets}
     for bucket, name in names.items():
         before = result.start.buckets[bucket].equity
         after = result.end.buckets[bucket].equity if bucket in result.end.buckets else 0

@@ -102,7 +102,9 @@ def _plan_position(
         notional = _units(
             where, "entry notional", sketch.entry_notional, MONEY_DECIMALS, MAX_NOTIONAL
         )
-    if sketch.leverage > instrument.maximum_leverage:
+    # Under rules of blocks leverage is no setting: only the margin of a child account follows it.
+    is_setting = sketch.is_isolated or instrument.block_terms is None
+    if is_setting and sketch.leverage > instrument.maximum_leverage:
         raise AccountError(
             f"{where}: leverage: {sketch.leverage} is more than {sketch.market} allows "
             f"(1 to {instrument.maximum_leverage})"

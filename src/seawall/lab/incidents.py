@@ -1,6 +1,9 @@
-"""From the machine's event rows to what a trader would tell: the incidents of one account."""
+"""From the machine's event rows to what a trader would tell: the incidents of one account.
 
-from collections.abc import Sequence
+A child account is told like an isolated bucket of its market: both cage a loss.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +31,10 @@ class IncidentKind(StrEnum):
     ORDER_FILLED = "order_filled"
     ORDER_ENDED = "order_ended"
     FUNDING = "funding"
+    LIQUIDATION_FEE = "liquidation_fee"
+    """Of the fills of one step, to the insurance fund."""
+    TRANSFERS_GATED = "transfers_gated"
+    """Nobody's money can leave for a while, because somebody was below zero."""
 
 
 STAGES = (
@@ -74,6 +81,7 @@ class Surroundings(Struct, kw_only=True):
     taken_by_backstop: int = 0
     deleveraged: int = 0
     insurance_paid: int = 0
+    liquidation_fees: int = 0
     maker_rejections: int = 0
     maker_reason: str = ""
 
@@ -86,21 +94,30 @@ _OF_ALL = np.asarray(
         EventKind.BACKSTOP_TAKEN_OVER,
         EventKind.INSURANCE_PAID,
         EventKind.DELEVERAGED,
+        EventKind.LIQUIDATION_FEE_PAID,
     ],
     dtype=np.int32,
 )
+_OF_POOLS = (EventKind.LIQUIDATION_STARTED, EventKind.LIQUIDATION_ENDED)
+_OF_BUCKETS = (EventKind.ORDER_FILLED, EventKind.DELEVERAGED)
 
 
 class Storyteller:
-    """Reads every step's events once; ``incidents`` and ``others`` grow."""
+    """Reads every step's events once; ``incidents`` and ``others`` grow.
 
-    def __init__(self, account: int, maker: int) -> None:
+    ``makers``: accounts that quote. ``children``: the trader's child accounts, by market of each.
+    """
+
+    def __init__(
+        self, account: int, makers: Collection[int], children: Mapping[int, int] | None = None
+    ) -> None:
         self.incidents: list[Incident] = []
         self.others = Surroundings()
         self.started: dict[int, float] = {}
         """Pool or market of liquidations begun in the last step, with the margin ratio then."""
-        self._account = account
-        self._maker = maker
+        self._children = dict(children or {})
+        self._own = np.asarray([account, *self._children], dtype=np.int32)
+        self._makers = np.asarray(sorted(makers), dtype=np.int32)
         self._liquidated: set[int] = set()
         self._last_told: dict[tuple[int, int], int] = {}
 
@@ -108,26 +125,38 @@ class Storyteller:
         """One step's rows of ``event_dtype``."""
         self.started = {}
         kinds = events["kind"]
-        mine = events[events["account"] == self._account]
-        if len(mine):
-            self._mine(time_ms, mine)
+        is_mine = np.isin(events["account"], self._own)
+        if is_mine.any():
+            self._mine(time_ms, self._as_buckets(events[is_mine]))
         self._count_maker(events)
-        around = events[np.isin(kinds, _OF_ALL) & (events["account"] != self._account)]
         liquidated_fills = (
             (kinds == EventKind.ORDER_FILLED)
             & ((events["flags"] & FillFlag.LIQUIDATED) != 0)
-            & (events["account"] != self._account)
+            & ~is_mine
         )
         sold = events[liquidated_fills]
         self.others.sold_to_book += int((sold["price"] * sold["order_size"]).sum())
-        for row in around:
+        for row in events[np.isin(kinds, _OF_ALL) & ~is_mine]:
             self._around(row)
+        for row in events[kinds == EventKind.TRANSFERS_GATED]:
+            if self._is_news(time_ms, (int(row["kind"]), int(row["market"]))):
+                self.incidents.append(Incident(time_ms=time_ms, kind=IncidentKind.TRANSFERS_GATED))
 
-    def maker_bought(self, events: NDArray[Any], market: int) -> int:
-        """Micro-USD that the maker bought in this step, less what it sold."""
+    def _as_buckets(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """A copy in which a child account's events read like those of an isolated bucket."""
+        for child, market in self._children.items():
+            of_child = rows["account"] == child
+            rows["market"][of_child & np.isin(rows["kind"], _OF_POOLS)] = market
+            rows["flags"][of_child & np.isin(rows["kind"], _OF_BUCKETS)] |= int(
+                FillFlag.ISOLATED_BUCKET
+            )
+        return rows
+
+    def maker_bought(self, events: NDArray[Any], maker: int, market: int) -> int:
+        """Micro-USD that a maker bought in a market in this step, less what it sold."""
         fills = events[
             (events["kind"] == EventKind.ORDER_FILLED)
-            & (events["account"] == self._maker)
+            & (events["account"] == maker)
             & (events["market"] == market)
         ]
         signs = np.where(fills["flags"] & FillFlag.BUYER, 1, -1)
@@ -135,7 +164,8 @@ class Storyteller:
 
     def _count_maker(self, events: NDArray[Any]) -> None:
         rejected = events[
-            (events["kind"] == EventKind.COMMAND_REJECTED) & (events["account"] == self._maker)
+            (events["kind"] == EventKind.COMMAND_REJECTED)
+            & np.isin(events["account"], self._makers)
         ]
         if len(rejected):
             self.others.maker_rejections += len(rejected)
@@ -150,12 +180,15 @@ class Storyteller:
             self.others.taken_by_backstop += abs(int(row["position_size"])) * int(row["price"])
         elif kind == EventKind.INSURANCE_PAID:
             self.others.insurance_paid += int(row["money"])
+        elif kind == EventKind.LIQUIDATION_FEE_PAID:
+            self.others.liquidation_fees += int(row["money"])
         elif int(row["flags"]) & FillFlag.LIQUIDATED:
-            self.others.deleveraged += int(row["order_size"]) * int(row["price"])
+            self.others.deleveraged += _notional(np.asarray([row]))
 
     def _mine(self, time_ms: int, rows: NDArray[Any]) -> None:
         funding = 0
-        for group in _runs(rows):
+        is_fee = rows["kind"] == EventKind.LIQUIDATION_FEE_PAID
+        for group in _runs(rows[~is_fee]):
             row = group[0]
             kind = int(row["kind"])
             if kind == EventKind.FUNDING_PAID:
@@ -168,6 +201,15 @@ class Storyteller:
             self.incidents.append(
                 Incident(time_ms=time_ms, kind=IncidentKind.FUNDING, money=funding)
             )
+        fees = rows[is_fee]
+        for market in dict.fromkeys(int(each) for each in fees["market"]):
+            self.incidents.append(
+                Incident(
+                    time_ms=time_ms, kind=IncidentKind.LIQUIDATION_FEE, market=market,
+                    isolated=market in self._children.values(),
+                    money=-int(fees["money"][fees["market"] == market].sum()),
+                )
+            )  # fmt: skip
 
     def _started(self, time_ms: int, row: Any) -> Incident | None:
         """A bucket that stays below maintenance starts anew with every command; told once."""
@@ -233,8 +275,16 @@ class Storyteller:
         return None
 
 
+def _notional(rows: NDArray[Any]) -> int:
+    """Micro-USD of fills; a deleveraging whose total is no whole price tells the total itself."""
+    quotes = np.where(rows["price"] == 0, np.abs(rows["money"]), rows["price"] * rows["order_size"])
+    return int(quotes.sum())
+
+
 def _runs(rows: NDArray[Any]) -> Sequence[NDArray[Any]]:
     """Neighbouring rows of one kind, market and set of flags: the fills of one order."""
+    if not len(rows):
+        return []
     role = np.asarray([FillFlag.LIQUIDATED | FillFlag.BUYER], dtype=np.int32)[0]
     key = np.stack([rows["kind"], rows["market"], rows["flags"] & role, rows["reason"]])
     cuts = np.flatnonzero(np.any(key[:, 1:] != key[:, :-1], axis=0)) + 1
@@ -245,7 +295,7 @@ def _fills(time_ms: int, kind: int, group: NDArray[Any]) -> Incident:
     """All fills of one order, or all deleveraging of one position, in one line."""
     row = group[0]
     size = int(group["order_size"].sum())
-    notional = int((group["price"] * group["order_size"]).sum())
+    notional = _notional(group)
     before = int(row["position_size"])
     flags = int(row["flags"])
     liquidated = bool(flags & FillFlag.LIQUIDATED)

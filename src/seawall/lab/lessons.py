@@ -64,7 +64,7 @@ def _hedge(result: Rehearsal) -> str:
     if (best >= first.price) == sold_short:
         return ""
     return (
-        f"A hedge can be taken away when it works: after {name} was deleveraged its mark went "
+        f"A hedge can be taken away when it works: after {name} was deleveraged its price went "
         f"{'down' if sold_short else 'up'} another {abs(best / first.price - 1):.1%}, which would "
         f"have brought {_usd(missed)} USD more just when the rest needed it."
     )
@@ -79,6 +79,13 @@ def _containment(result: Rehearsal) -> str:
         if not taken or bucket in result.end.holdings:
             continue
         name = result.instruments[bucket].name
+        if result.in_blocks:
+            lost = before.equity - result.end.buckets[bucket].equity
+            sentences.append(
+                f"The {name} bet in a child account lost {_usd(lost)} of its {_usd(before.equity)} "
+                "USD and nothing else: no other account pays for it."
+            )
+            continue
         margin = f"its margin of {_usd(before.equity)} USD"
         if taken[-1].kind != IncidentKind.BACKSTOP:
             lost = result.start.holdings[bucket].profit - sum(each.money for each in taken)
@@ -94,6 +101,7 @@ def _containment(result: Rehearsal) -> str:
 
 def _distance(result: Rehearsal) -> str:
     """How the first liquidation of the pool compares with the price shown at the start."""
+    word = "oracle price" if result.in_blocks else "mark"
     first = next(
         (
             e
@@ -114,7 +122,7 @@ def _distance(result: Rehearsal) -> str:
     mark = int(result.series.mark[first.market, number]) / 10**decimals
     return (
         f"A liquidation price holds while nothing else moves: at the start it was {shown:,.6g} for "
-        f"{name}, in the event the mark was {mark:,.6g}."
+        f"{name}, in the event the {word} was {mark:,.6g}."
     )
 
 

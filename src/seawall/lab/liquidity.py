@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import CommandKind, Side, TimeInForce
 from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO
 from seawall.engine.tables import command_dtype
 
@@ -38,6 +39,10 @@ DEFAULT_DEPTHS = (
 
 LADDER_BP = (2.0, 5.0, 10.0, 17.0, 25.0, 37.0, 50.0, 75.0, 100.0, 200.0, 400.0)
 """Distance of each order from the middle; the first is half the spread instead."""
+ORDERS_PER_MAKER = 2 * len(LADDER_BP)
+QUOTED_FIGURES = 5
+LEAST_QUOTE = 10 * MICRO
+"""Where the rules ask for neither, so that a journal of quotes can be run under rules that do."""
 CUMULATIVE = ((0, 0.0), (10, 0.2), (25, 0.5), (50, 1.0), (100, 2.0), (400, 3.0))
 
 RETURN_WINDOW_MS = 60_000
@@ -97,6 +102,7 @@ class MarketMaker:
         minimum_value: int,
     ) -> None:
         self.market = market
+        self.account = account
         self.instrument = instrument
         self.depth = depth
         self.pressure = 0.0
@@ -104,7 +110,7 @@ class MarketMaker:
         self._minimum_value = minimum_value
         self._shares = ladder_shares()
         self._offsets = np.asarray(LADDER_BP) * BP
-        self._rows = np.zeros(1 + 2 * len(LADDER_BP), command_dtype)
+        self._rows = np.zeros(1 + ORDERS_PER_MAKER, command_dtype)
         self._rows["account"] = account
         self._rows["market"] = market
         self._rows["kind"] = int(CommandKind.PLACE_ORDER)
@@ -142,6 +148,13 @@ class MarketMaker:
         usable = (prices > 0) & (prices <= MAX_PRICE) & (prices * sizes >= self._minimum_value)
         rows: NDArray[Any] = self._rows[np.concatenate([[True], usable])]
         return rows
+
+
+def tick_rules(rulebook: AnyRulebook) -> tuple[int, int]:
+    """(significant figures of a price, least micro-USD of an order) for quotes."""
+    if isinstance(rulebook, Rulebook):
+        return rulebook.order.maximum_significant_figures, rulebook.order.minimum_value
+    return QUOTED_FIGURES, LEAST_QUOTE
 
 
 def round_to_tick(

@@ -1,6 +1,6 @@
 """What one account looks like in the machine: its margin buckets and positions, exactly."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -29,7 +29,11 @@ class Bucket(Struct, frozen=True, kw_only=True):
 
 
 class Holding(Struct, frozen=True, kw_only=True):
-    """One open position. Size and prices in the market's units, money in micro-USD."""
+    """One open position. Size and prices in the market's units, money in micro-USD.
+
+    ``isolated``: in a bucket, or a child account, of its own. ``leverage``: as set; 0 where it is
+    nothing that an account sets.
+    """
 
     market: int
     signed_size: int
@@ -53,10 +57,24 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     time_ms: int
     buckets: dict[int, Bucket]
     holdings: dict[int, Holding]
+    unsettled_funding: int = 0
+    """Signed micro-USD that equity counts already and cash does not."""
 
     @property
     def equity(self) -> int:
         return sum(bucket.equity for bucket in self.buckets.values())
+
+
+class Watching(Protocol):
+    """What a rehearsal asks about its account."""
+
+    def snapshot(self, time_ms: int) -> Snapshot:
+        """The account now, without liquidation prices."""
+        ...
+
+    def liquidation_prices(self, now: Snapshot) -> dict[int, float | None]:
+        """USD, by market: where its bucket is liquidated if all other markets stand still."""
+        ...
 
 
 class Observer:

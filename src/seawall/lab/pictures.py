@@ -14,6 +14,7 @@ from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO
 from seawall.lab.incidents import Incident, IncidentKind
 from seawall.lab.rehearsal import Rehearsal
+from seawall.lab.wording import bucket_name
 
 WIDTH = 920
 POINTS = 1_200
@@ -37,12 +38,6 @@ MARKERS: dict[IncidentKind, tuple[str, str, str]] = {
     IncidentKind.ORDER_FILLED: ("own order filled", "triangle-up", "#2b8a3e"),
 }
 """Legend text, shape and colour of what is marked."""
-
-
-def bucket_name(result: Rehearsal, bucket: int) -> str:
-    if bucket == CROSS_POOL:
-        return "cross pool"
-    return f"{result.instruments[bucket].name} isolated"
 
 
 def write_picture(result: Rehearsal, target: Path, subtitle: str = "") -> None:
@@ -106,12 +101,13 @@ def _prices(alt: Any, result: Rehearsal, chosen: NDArray[np.int64]) -> Any:
             {"time": _iso(result, i), "market": name, "change": round(float(change[i]), 4)}
             for i in chosen
         ]
+    title = f"{'oracle' if result.in_blocks else 'mark'} price since start, %"
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_line(strokeWidth=1.8, clip=True)
         .encode(
             x=_time(alt, result, labels=False),
-            y=alt.Y("change:Q", title="mark price since start, %", axis=_axis(alt, 5)),
+            y=alt.Y("change:Q", title=title, axis=_axis(alt, 5)),
             color=alt.Color(
                 "market:N",
                 title="market",

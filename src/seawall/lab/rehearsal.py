@@ -5,6 +5,7 @@ same state hash.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from msgspec import Struct, field
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import Rulebook
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO
 from seawall.lab.account_plan import AccountPlan
+from seawall.lab.block_observer import watch
 from seawall.lab.incidents import Incident, IncidentKind, Surroundings
 from seawall.lab.liquidity import Depth
 from seawall.lab.market_path import MarketPath
-from seawall.lab.observer import Bucket, Observer, Snapshot
+from seawall.lab.observer import Bucket, Snapshot
 from seawall.lab.scenario import Neighbours
 from seawall.lab.setting import Setting
 
@@ -49,7 +51,11 @@ class Rehearsal(Struct, kw_only=True):
     """The whole result. Money in micro-USD."""
 
     name: str
+    rulebook: AnyRulebook
     instruments: tuple[Instrument, ...]
+    account: int
+    children: dict[int, int]
+    """Under rules of blocks: account numbers of what is called isolated, with their markets."""
     path: MarketPath
     start: Snapshot
     liquidation_prices: dict[int, float | None]
@@ -94,24 +100,32 @@ class Rehearsal(Struct, kw_only=True):
 
     @property
     def funding(self) -> int:
-        """Signed micro-USD received."""
-        return sum(each.money for each in self.incidents if each.kind == IncidentKind.FUNDING)
+        """Signed micro-USD received, and what has come due and waits to be settled."""
+        paid = sum(each.money for each in self.incidents if each.kind == IncidentKind.FUNDING)
+        return paid + self.end.unsettled_funding
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether the rules settle in blocks."""
+        return isinstance(self.rulebook, BlockRulebook)
 
 
 def rehearse(
     path: MarketPath,
     plan: AccountPlan,
-    rulebook: Rulebook,
+    rulebook: AnyRulebook,
     instruments: Sequence[Instrument],
     depths: Mapping[str, Depth],
     neighbours: Neighbours = Neighbours(),  # noqa: B008 (frozen)
     progress: Progress | None = None,
+    journal: Path | None = None,
 ) -> Rehearsal:
     """Run the whole path. ``instruments``: exactly the path's markets, in the plan's order.
 
-    ``progress`` is called with the number of steps done. Raises PathError, RehearsalError.
+    ``progress`` is called with the number of steps done; ``journal``: a new file for every command.
+    Raises PathError, RehearsalError, JournalError.
     """
-    setting = Setting(path, plan, rulebook, instruments, depths, neighbours)
+    setting = Setting(path, plan, rulebook, instruments, depths, neighbours, journal)
     recorder = _Recorder(setting)
     start = recorder.observer.snapshot(int(path.times_ms[0]))
     prices = recorder.observer.liquidation_prices(start)
@@ -122,6 +136,7 @@ def rehearse(
         recorder.record(number)
         if progress is not None:
             progress(number + 1)
+    setting.close_journal()
     end = recorder.observer.snapshot(int(path.times_ms[-1]))
     tables = setting.engine.tables
     notes = list(path.notes)
@@ -133,7 +148,10 @@ def rehearse(
         )
     return Rehearsal(
         name=plan.name,
+        rulebook=rulebook,
         instruments=setting.instruments,
+        account=setting.account,
+        children=setting.children,
         path=path,
         start=start,
         liquidation_prices=prices,
@@ -163,7 +181,7 @@ class _Recorder:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.observer = Observer(setting.engine, setting.account)
+        self.observer = watch(setting.engine, setting.account, setting.children)
         steps, markets = len(setting.path.times_ms), len(setting.instruments)
         isolated = [each.market for each in setting.plan.positions if each.isolated_margin]
         self._buckets = [CROSS_POOL, *isolated]

@@ -1,0 +1,61 @@
+"""Markets under a rulebook: which venue ships them, and how they look under other rules."""
+
+from collections.abc import Iterable, Mapping
+
+from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.units import MONEY_DECIMALS
+from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
+
+
+class MarketError(ValueError):
+    """A market that cannot be had under a rulebook; the message says why."""
+
+
+def venue_of(raw: bytes) -> str:
+    """The venue whose account answer this is by its shape; the default where no other claims it."""
+    for venue in VENUES:
+        if venue != DEFAULT_VENUE and venue_module(venue, "account_state").is_account(raw):
+            return venue
+    return DEFAULT_VENUE
+
+
+def shipped_markets() -> dict[str, Instrument]:
+    """The markets that ship, by name, as the default venue lists them."""
+    listed = venue_module(DEFAULT_VENUE, "instruments").built_in_instruments()
+    return {instrument.name: instrument for instrument in listed if not instrument.delisted}
+
+
+def markets_under(
+    rulebook: AnyRulebook, listed: Iterable[Instrument], known: Mapping[str, Instrument]
+) -> list[Instrument]:
+    """The same markets, in the same units, with the terms of the rulebook's venue.
+
+    ``known``: markets with terms for rules without blocks, for what comes from rules with them; one
+    that is not known keeps its leverage as a single tier. Raises MarketError.
+    """
+    if isinstance(rulebook, BlockRulebook):
+        translate = venue_module(_venue_of_blocks(), "instruments").plain_instrument
+        return [translate(instrument) for instrument in listed]
+    return [_without_blocks(instrument, known) for instrument in listed]
+
+
+def _venue_of_blocks() -> str:
+    """The venue whose markets have terms for rules of blocks."""
+    for venue in VENUES:
+        if hasattr(venue_module(venue, "instruments"), "plain_instrument"):
+            return venue
+    raise AssertionError("a venue with rules of blocks ships")
+
+
+def _without_blocks(instrument: Instrument, known: Mapping[str, Instrument]) -> Instrument:
+    terms = instrument.block_terms
+    if terms is None:
+        return instrument
+    plain = 0 <= instrument.size_decimals <= MONEY_DECIMALS
+    if not plain or (terms.price_step, terms.quote_exponent, terms.value_exponent) != (1, 0, 0):
+        raise MarketError(
+            f"{instrument.name}: counts prices and sizes in units that only its own venue has"
+        )
+    other = known.get(instrument.name)
+    return other if other and other.size_decimals == instrument.size_decimals else instrument

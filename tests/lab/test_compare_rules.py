@@ -1,0 +1,269 @@
+"""``seawall compare-rules``: one journal under two rulebooks."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seawall.domain.commands import AdvanceTime, CreateAccount, Deposit, PlaceOrder, SetOraclePrice
+from seawall.domain.enums import FillFlag, Reason, Side, TimeInForce
+from seawall.domain.events import CommandRejected, OrderFilled
+from seawall.domain.instrument import Instrument, MarginTier
+from seawall.engine.codec import encode_commands
+from seawall.engine.engine import Engine
+from seawall.engine.journal import JournalWriter, describe_rules
+from seawall.engine.layout import Limits
+from seawall.lab.compare_rules import UnknownAccountError, compare
+from seawall.lab.event_words import words
+from seawall.venues.dydx.instruments import plain_instrument
+from seawall.venues.rulebook_file import load_rulebook
+from tests.lab.commands import CANDLES, SECONDS, made, refused, seawall
+
+pytestmark = pytest.mark.timeout(SECONDS + 60)
+
+ACCOUNT = """
+collateral = 20000
+[[position]]
+market = "BTC"
+side = "long"
+notional = 150000
+leverage = 10
+"""
+BTC = Instrument(name="BTC", size_decimals=5, tiers=(MarginTier(0, 40),))
+LIMITS = Limits(accounts=16, positions=64, orders=64, levels=64, nodes=64)
+NOW = 1_760_000_000_000
+USD = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a journal of each rulebook and what its rehearsal said."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "account.toml").write_text(ACCOUNT)
+    (folder / "BTC.csv").write_text(CANDLES)
+    for rulebook in ("hyperliquid", "dydx"):
+        result = made(
+            folder, "rehearse", "account.toml", "--path", "BTC.csv", "--rulebook", rulebook,
+            "--journal", f"out/{rulebook}.journal",
+        )  # fmt: skip
+        (folder / f"{rulebook}.json").write_text(json.dumps(result))
+    return folder
+
+
+@pytest.mark.parametrize(("side", "rulebook"), [("left", "hyperliquid"), ("right", "dydx")])
+def test_each_side_ends_as_its_own_rehearsal(recorded: Path, side: str, rulebook: str) -> None:
+    rehearsed = json.loads((recorded / f"{rulebook}.json").read_text())
+    number = rehearsed["account_number"]
+    compared = made(recorded, "compare-rules", f"out/{rulebook}.journal", "--account", str(number))
+    (account,) = compared["accounts"]
+    assert account["account"] == number
+    assert account[side]["equity"] == rehearsed["equity_at_end"]
+    assert account[side]["positions"] == []
+    sold = sum(
+        Decimal(e["size"]) * Decimal(e["price"])
+        for e in rehearsed["incidents"]
+        if e["what"] in ("partly_liquidated", "liquidated")
+    )
+    # A line of several fills shows their average price, rounded down to a price unit.
+    told = Decimal(compared["totals"][side]["sold_by_liquidation"])
+    assert sold <= told <= sold + Decimal(len(rehearsed["incidents"]))
+    assert compared["totals"][side]["rejected_commands"] == 0
+
+
+def test_the_same_rules_do_the_same(recorded: Path) -> None:
+    same = ("--left", "dydx", "--right", "dydx")
+    compared = made(recorded, "compare-rules", "out/dydx.journal", *same)
+    assert compared["first_difference"] is None
+    assert compared["differing_commands"] == 0
+    assert compared["bookkeeping_differences_before"] == 0
+    assert compared["totals"]["left"] == compared["totals"]["right"]
+    assert all(each["left"] == each["right"] for each in compared["accounts"])
+    text = seawall(recorded, "compare-rules", "out/dydx.journal", *same).stdout
+    assert "Nothing that anybody has differs" in text
+
+
+def test_the_report_names_what_differs_first(recorded: Path) -> None:
+    result = seawall(recorded, "compare-rules", "out/dydx.journal", "--account", "6")
+    assert result.returncode == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    for part in (
+        "First difference: command",
+        "UTC, BTC: set oracle price",
+        "liquidation started: equity",
+        "commands differ in bookkeeping alone",
+        "liquidation fees paid",
+        "Account 6 at the end",
+        "hyperliquid: margins of BTC are those of its own tables",
+    ):
+        assert part in text
+    everybody = seawall(recorded, "compare-rules", "out/dydx.journal").stdout
+    assert "At the end, USD" in everybody
+
+
+def test_a_rehearsal_replaces_its_journal_and_nothing_else(recorded: Path) -> None:
+    arguments = ("account.toml", "--path", "BTC.csv", "--journal", "out/again.journal")
+    made(recorded, "rehearse", *arguments)
+    first = (recorded / "out" / "again.journal").read_bytes()
+    made(recorded, "rehearse", *arguments)
+    assert (recorded / "out" / "again.journal").read_bytes() == first
+    precious = recorded / "precious.txt"
+    precious.write_text("mine")
+    refused(
+        seawall(recorded, "rehearse", "account.toml", "--journal", "precious.txt"),
+        "rehearse",
+        "--journal: precious.txt: is there already and is no journal; name a new file",
+    )
+    assert precious.read_text() == "mine"
+
+
+def engines() -> tuple[Engine, Engine]:
+    return (
+        Engine.create(load_rulebook("hyperliquid"), [BTC], LIMITS),
+        Engine.create(load_rulebook("dydx"), [plain_instrument(BTC)], LIMITS),
+    )
+
+
+def trade(time_in_force: TimeInForce = TimeInForce.GOOD_TIL_CANCEL) -> list[Any]:
+    """Two accounts; the second buys half a bitcoin from the first."""
+    start: list[Any] = [AdvanceTime(NOW), SetOraclePrice(NOW, 0, 1_000_000)]
+    for account in (5, 6):
+        start += [CreateAccount(NOW), Deposit(NOW, account, 50_000 * USD)]
+    price, size = 1_000_000, 50_000
+    return [
+        *start,
+        PlaceOrder(NOW, 5, 0, Side.SELL, price, size),
+        AdvanceTime(NOW + 1000),
+        PlaceOrder(NOW + 1000, 6, 0, Side.BUY, price, size, time_in_force),
+        AdvanceTime(NOW + 2000),
+    ]
+
+
+def test_the_first_difference_is_what_a_trader_has() -> None:
+    left, right = engines()
+    result = compare(left, right, [encode_commands(trade())])
+    assert result.first is not None
+    # One matches on arrival, the other when the block is committed; queueing is only counted.
+    assert result.first.number == 9
+    assert isinstance(result.first.command, PlaceOrder)
+    assert [type(event) for event in result.first.left] == [OrderFilled, OrderFilled]
+    assert result.first.right == []
+    # Each creation tells its fee rates, which differ, and the sale rests or is queued.
+    assert result.bookkeeping >= 2
+    assert result.differing == 2
+    assert result.totals[0].fees == 22_500_000 + 7_500_000
+    assert result.totals[1].fees == 25_000_000 + 5_000_000
+    assert [totals.fills for totals in result.totals] == [2, 2]
+
+
+def test_frames_do_not_matter() -> None:
+    whole = compare(*engines(), [encode_commands(trade())])
+    single = compare(*engines(), [encode_commands([each]) for each in trade()])
+    assert (whole.first, whole.differing, whole.bookkeeping) == (
+        single.first,
+        single.differing,
+        single.bookkeeping,
+    )
+    assert whole.totals == single.totals
+
+
+def test_what_rules_do_not_offer_is_a_difference() -> None:
+    result = compare(*engines(), [encode_commands(trade(TimeInForce.FILL_OR_KILL))], [6])
+    assert result.first is not None
+    (rejected,) = result.first.right
+    assert isinstance(rejected, CommandRejected)
+    assert rejected.reason == Reason.TIME_IN_FORCE_NOT_OFFERED
+    assert result.totals[1].reasons == {"TIME_IN_FORCE_NOT_OFFERED": 1}
+    assert result.totals[0].fills == 1
+    assert result.totals[1].fills == 0
+    (ends,) = result.ends.values()
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0].now.holdings[0].signed_size == 50_000
+    assert ends[1].now.holdings == {}
+
+
+def test_liquidation_prices_of_both_sides() -> None:
+    """50,000 USD of cash, half a bitcoin at 100,000: far from any liquidation; a tenth is not."""
+    commands = [*trade()[:3], Deposit(NOW, 5, 5_000 * USD), *trade()[4:]]
+    # The seller's 5,000 less 7.50 or 5 of fees, against half a bitcoin.
+    result = compare(*engines(), [encode_commands(commands)], [5])
+    (ends,) = result.ends.values()
+    prices = [end.liquidation_prices[0] for end in ends if end is not None]
+    for price, fee, rate in zip(prices, (7.5, 5.0), (0.0125, 0.012), strict=True):
+        assert price == pytest.approx((5_000 - fee + 50_000) / (0.5 * (1 + rate)), abs=0.2)
+
+
+def test_an_account_that_nobody_creates() -> None:
+    with pytest.raises(
+        UnknownAccountError, match="9: the journal creates no such account; it creates 5 to 6"
+    ):
+        compare(*engines(), [encode_commands(trade())], [9])
+
+
+def test_events_and_commands_in_words() -> None:
+    order = PlaceOrder(NOW, 6, 0, Side.BUY, 1_000_000, 50_000)
+    assert words(order, [BTC]) == (
+        "account 6, BTC: place order: buy, price 100000, size 0.5, good til cancel"
+    )
+    fill = OrderFilled(
+        sequence=1, account=6, market=0, order_id=3, price=1_000_000, size=50_000, fee=25_000_000,
+        closed_profit=0, position_before=0, counterparty=5, flags=FillFlag.TAKER | FillFlag.BUYER,
+    )  # fmt: skip
+    assert words(fill, [BTC]) == (
+        "account 6, BTC: order filled: price 100000, size 0.5, fee 25, counterparty 5, taker, buyer"
+    )
+    assert words(AdvanceTime(NOW), []) == "advance time"
+
+
+def write(path: Path, **parts: Any) -> None:
+    with JournalWriter(path, describe_rules(**parts)) as writer:
+        writer.append(encode_commands(trade()))
+
+
+BAD = [
+    (["absent.journal"], "absent.journal: no such file"),
+    (["text.journal"], "text.journal does not begin as a journal does"),
+    (["bare.journal"], "bare.journal: the header should hold rulebook, instruments and limits"),
+    (["good.journal", "--left", "nowhere"], "--left: nowhere: cannot be read"),
+    (["good.journal", "--right", "nowhere"], "--right: nowhere: cannot be read"),
+    (["good.journal", "--account", "six"], "--account: 'six' should be the number of an account"),
+    (["good.journal", "--account", "-6"], "--account: '-6' should be the number"),
+    (["good.journal", "--account", "77"], "--account: 77: the journal creates no such account"),
+    (["late.journal"], "late.journal: begins with command 8; it should begin with command 1"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message for _, message in BAD])
+def test_bad_input(tmp_path: Path, arguments: list[str], message: str) -> None:
+    parts = {"rulebook": load_rulebook(), "instruments": [BTC], "limits": LIMITS}
+    (tmp_path / "text.journal").write_text("dear journal")
+    write(tmp_path / "bare.journal", limits=LIMITS)
+    write(tmp_path / "good.journal", **parts)
+    with JournalWriter(tmp_path / "late.journal", describe_rules(**parts), 8) as writer:
+        writer.append(encode_commands(trade()))
+    refused(seawall(tmp_path, "compare-rules", *arguments), "compare-rules", message)
+
+
+def test_a_torn_tail_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "j", rulebook=load_rulebook(), instruments=[BTC], limits=LIMITS)
+    with (tmp_path / "j").open("ab") as file:
+        file.write(b"\x8dSWF torn")
+    compared = made(tmp_path, "compare-rules", "j")
+    assert compared["commands"] == len(trade())
+    assert any("9 bytes of the journal are torn" in note for note in compared["notes"])
+
+
+def test_units_of_one_venue_only_are_refused(tmp_path: Path) -> None:
+    own = plain_instrument(BTC)
+    assert own.block_terms is not None
+    from msgspec.structs import replace
+
+    own = replace(own, block_terms=replace(own.block_terms, price_step=100_000))
+    write(tmp_path / "j", rulebook=load_rulebook("dydx"), instruments=[own], limits=LIMITS)
+    refused(
+        seawall(tmp_path, "compare-rules", "j"),
+        "compare-rules",
+        "under hyperliquid: BTC: counts prices and sizes in units that only its own venue has",
+    )
