@@ -1,9 +1,20 @@
 """Which kinds of commands, events and reasons a run has reached."""
 
+import ast
 from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from seawall.domain.enums import CommandKind, Reason
+
+OF_OTHER_RULES = {
+    "CROSS_MARGIN_NOT_ALLOWED", "INSUFFICIENT_MARGIN_FOR_INCREASE",
+    "INSUFFICIENT_MARGIN_FOR_REDUCTION", "INSUFFICIENT_WITHDRAWABLE", "MARGIN_CANCELLED",
+    "PARENT_CANCELLED", "POSITION_CLOSED", "SIBLING_FILLED",
+}  # fmt: skip
+"""Named in files that both kinds of rules use, but only for the others."""
 
 
 class Coverage:
@@ -34,3 +45,27 @@ class Coverage:
         ]
         unseen = sorted({r.name for r in Reason} - set(self.rejections) - {"NO_REASON"})
         return "\n".join([*parts, "reasons not seen: " + ", ".join(unseen)])
+
+
+def block_reasons() -> set[str]:
+    """Every reason that the source of the machine under rules of blocks names."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = ["seawall.engine.transitions.apply_blocks"]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for node in ast.walk(ast.parse(_source(import_module(name)))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                if node.module.startswith(
+                    ("seawall.engine.transitions", "seawall.engine.formulas")
+                ):
+                    waiting.append(node.module)
+                found |= {alias.name for alias in node.names if alias.name in Reason.__members__}
+    return found - {"NO_REASON"} - OF_OTHER_RULES
+
+
+def _source(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text()

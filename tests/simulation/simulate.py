@@ -1,6 +1,6 @@
 """Seeded streams of adversarial commands through the machine, audited after every command.
 
-    python -m tests.simulation.simulate --seeds 0-199 --commands 5000
+    python -m tests.simulation.simulate --seeds 0-199 --commands 5000 [--rulebook dydx]
 
 The exit status is 1 at the first violation, which is printed with its seed, its command and the
 events: the seed alone repeats it. ``docs/testing.md`` tells the rest.
@@ -24,11 +24,16 @@ import numpy as np
 
 from seawall.domain.enums import CommandKind, EventKind, Reason
 from seawall.engine.engine import Engine
-from seawall.engine.invariants import SENTENCES, broken_invariant
+from seawall.engine.invariants import SENTENCES
 from tests.rulebooks import RULEBOOKS
-from tests.simulation.auditor import Auditor, Command, Fact, Violation
-from tests.simulation.worlds import EXTRA_TIERS, engine_of, stream, world_of
+from tests.simulation.block_worlds import BLOCKS
+from tests.simulation.books import Command, Fact, Violation
+from tests.simulation.coverage import block_reasons
+from tests.simulation.echo import Echo
+from tests.simulation.plays import play_of
 
+ECHO_EVERY = 5
+"""Every such seed is also replayed, and forked in the middle."""
 STAGES = ("BACKSTOP_TAKEN_OVER", "INSURANCE_PAID", "DELEVERAGED", "DELEVERAGING_STALLED")
 
 
@@ -50,6 +55,8 @@ class Result:
     events: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    """Why orders were cancelled."""
     checks: int = 0
     state_hash: str = ""
     violation: str = ""
@@ -68,20 +75,26 @@ class Simulation:
         saboteur: Saboteur | None = None,
         every: int = 1,
     ) -> None:
-        self.world = world_of(seed, rulebook)
+        self.play = play_of(seed, rulebook)
+        self.world, self.engine = self.play.world, self.play.engine
         self.seed, self.count, self.every = seed, count, every
-        self.engine = engine_of(self.world)
-        self.auditor = Auditor(self.world.rulebook, self.world.instruments, EXTRA_TIERS)
+        self.auditor = self.play.auditor
         self.saboteur = saboteur or Saboteur()
         self.result = Result(seed)
         names = self.engine.tables["control"].dtype.fields or {}
         self.sequence_bytes = slice(names["sequence"][1], names["sequence"][1] + 8)
         self.last: tuple[Command, list[Fact]] | None = None
+        echoes = seed % ECHO_EVERY == 0 and saboteur is None
+        self.echo = Echo(self.engine) if echoes else None
 
     def run(self) -> Result:
         try:
-            for rows in stream(self.seed, self.world, self.engine, self.count):
+            for rows in self.play.stream(self.seed, self.world, self.engine, self.count):
+                if self.echo is not None:
+                    self.echo.note(self.engine, rows, self.count // 2)
                 self.step(rows)
+            if self.echo is not None:
+                self.echo.check(self.engine)
         except Violation as violation:
             self.result.violation = self.describe(violation.number, violation.message)
         except Exception:
@@ -108,7 +121,7 @@ class Simulation:
         self.auditor.compare(self.engine.tables)
         if number % self.every == 0:
             self.result.checks += 1
-            broken = int(broken_invariant(self.engine.state))
+            broken = int(self.play.broken(self.engine.state))
             if broken:
                 raise Violation(broken, SENTENCES[broken])
 
@@ -140,6 +153,8 @@ class Simulation:
             result.events[EventKind(fact.kind).name] += 1
             if fact.kind == EventKind.COMMAND_REJECTED:
                 result.reasons[Reason(fact.reason).name] += 1
+            if fact.kind == EventKind.ORDER_CANCELLED:
+                result.ends[Reason(fact.reason).name] += 1
 
     def describe(self, number: int, message: str) -> str:
         """The sentence, and what is needed to repeat and to understand it."""
@@ -154,7 +169,7 @@ class Simulation:
             lines += [f"  event: {shown(fact)}" for fact in facts[-12:]]
         lines.append(
             f"  repeat: python -m tests.simulation.simulate --seeds {self.seed} "
-            f"--commands {self.count} --rulebook '{self.world.rulebook.name}'"
+            f"--commands {self.count} --rulebook '{self.play.option}'"
         )
         return "\n".join(lines)
 
@@ -226,14 +241,20 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def summary(results: list[Result], seconds: float) -> str:
-    events, reasons, kinds = Counter[str](), Counter[str](), Counter[str]()
+def summary(results: list[Result], seconds: float, rulebook: str = "all") -> str:
+    events, reasons, kinds, ends = (Counter[str]() for _ in range(4))
     for result in results:
         events += result.events
         reasons += result.reasons
         kinds += result.kinds
+        ends += result.ends
     commands = sum(result.commands for result in results)
-    unseen = sorted({r.name for r in Reason if 0 < r < 500} - set(reasons))
+    known = {r.name for r in Reason if 0 < r < 500}
+    if rulebook == BLOCKS:
+        known = block_reasons()
+        unseen = sorted(known - set(reasons) - set(ends))
+    else:
+        unseen = sorted(known - set(reasons))
 
     def listed(counter: Counter[str]) -> str:
         return ", ".join(f"{name} {count:,}" for name, count in counter.most_common()) or "none"
@@ -245,7 +266,8 @@ def summary(results: list[Result], seconds: float) -> str:
             f"commands: {listed(kinds)}",
             f"events: {listed(events)}",
             f"rejections: {listed(reasons)}",
-            f"rejections not met: {', '.join(unseen) or 'none'}",
+            f"orders ended: {listed(ends)}",
+            f"reasons not met: {', '.join(unseen) or 'none'}",
             "liquidations: " + ", ".join(
                 f"{name} {events[name]:,}" for name in ("LIQUIDATION_STARTED", *STAGES)
             ),
@@ -268,7 +290,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.simulate")
     parser.add_argument("--seeds", type=parse_seeds, default=parse_seeds("0-9"), help="like 0-199")
     parser.add_argument("--commands", type=int, default=1000, help="of each seed")
-    parser.add_argument("--rulebook", default="all", choices=["all", *RULEBOOKS])
+    parser.add_argument("--rulebook", default="all", choices=["all", *RULEBOOKS, BLOCKS])
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--interpreted", type=int, default=0, metavar="K", help="first K seeds")
     parser.add_argument("--journal", action="store_true", help="kill journals at many bytes")
@@ -278,6 +300,10 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.print_hashes:
         return print_hashes(chosen.seeds, chosen.commands, chosen.rulebook)
     if chosen.canary:
+        if chosen.rulebook == BLOCKS:
+            from tests.simulation.block_canaries import run_block_canaries
+
+            return run_block_canaries(chosen.seeds[0], chosen.commands)
         from tests.simulation.canaries import run_canaries
 
         return run_canaries(chosen.seeds[0], chosen.commands)
@@ -294,14 +320,14 @@ def simulate(chosen: Any) -> int:
     for result in run_seeds(chosen.seeds, chosen.commands, chosen.rulebook, chosen.workers):
         results.append(result)
         if result.violation:
-            print(summary(results, time.monotonic() - start), flush=True)
+            print(summary(results, time.monotonic() - start, chosen.rulebook), flush=True)
             print(f"VIOLATION\n{result.violation}", flush=True)
             return 1
         if time.monotonic() - told > 10:
             told = time.monotonic()
             share = f"{len(results)} of {len(chosen.seeds)} seeds"
             print(f"{share}, {told - start:.0f} s, no violation", flush=True)
-    print(summary(results, time.monotonic() - start), flush=True)
+    print(summary(results, time.monotonic() - start, chosen.rulebook), flush=True)
     if chosen.interpreted:
         first = chosen.seeds[: chosen.interpreted]
         return check_interpreted(first, chosen.commands, chosen.rulebook)

@@ -7,6 +7,8 @@ import pytest
 
 from seawall.domain.enums import EventKind
 from tests.simulation import simulate
+from tests.simulation.block_canaries import run_block_canaries
+from tests.simulation.block_worlds import BLOCKS
 from tests.simulation.canaries import CANARIES, run_canary
 from tests.simulation.faults import KilledJournal, Recording, kill_children
 from tests.simulation.simulate import Result, interpreted_hashes, parse_seeds, run_seed
@@ -14,7 +16,13 @@ from tests.simulation.simulate import Result, interpreted_hashes, parse_seeds, r
 pytestmark = pytest.mark.timeout(600)
 SEEDS = (3, 10, 17, 26, 28, 38)
 """Among them: full tables, delistings, adoptions, every stage of liquidation."""
-RARE = {EventKind.DELEVERAGING_STALLED}
+RARE = {EventKind.DELEVERAGING_STALLED} | {kind for kind in EventKind if kind >= 28}
+"""From 28 on they are events of rules of blocks."""
+BLOCK_SEEDS = (1, 3, 5, 11, 13, 15, 27)
+NOT_OF_BLOCKS = {
+    EventKind.ISOLATED_MARGIN_ADJUSTED, EventKind.CANCEL_SCHEDULED, EventKind.MARGIN_SCHEDULE_SET,
+    EventKind.BACKSTOP_TAKEN_OVER, EventKind.MARKET_SETTLED, EventKind.DELEVERAGING_STALLED,
+}  # fmt: skip
 
 
 def test_no_seed_breaks_an_invariant() -> None:
@@ -29,11 +37,24 @@ def test_no_seed_breaks_an_invariant() -> None:
     assert never == set(), "the streams are too tame: these never happened"
 
 
+def test_no_seed_breaks_an_invariant_under_rules_of_blocks() -> None:
+    events: Counter[str] = Counter()
+    for seed in BLOCK_SEEDS:
+        result = run_seed(seed, 800, BLOCKS)
+        assert not result.violation, result.violation
+        assert result.checks == result.commands
+        events += result.events
+    never = {kind.name for kind in set(EventKind) - NOT_OF_BLOCKS} - set(events)
+    assert never == set(), "the streams are too tame: these never happened"
+
+
 def test_interpreted_ends_in_the_same_bytes() -> None:
     """Without the compiler, and with every overflow an error."""
     seeds = [1, 26]
     found = interpreted_hashes(seeds, 150)
     assert found == {seed: run_seed(seed, 150).state_hash for seed in seeds}
+    found = interpreted_hashes(seeds, 150, BLOCKS)
+    assert found == {seed: run_seed(seed, 150, BLOCKS).state_hash for seed in seeds}
 
 
 @pytest.mark.parametrize("canary", CANARIES, ids=lambda canary: canary.__name__)
@@ -42,6 +63,11 @@ def test_canaries_are_found(canary: type) -> None:
     assert result.violation, f"nobody noticed: {canary.__doc__}"
     assert result.number == canary.number, result.violation
     assert "repeat: python -m tests.simulation.simulate --seeds 0" in result.violation
+
+
+def test_canaries_of_blocks_are_found(capfd: pytest.CaptureFixture[str]) -> None:
+    status = run_block_canaries(0, 600)
+    assert status == 0, capfd.readouterr().out
 
 
 @pytest.mark.parametrize("seed", [2, 13])

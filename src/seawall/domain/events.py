@@ -38,11 +38,12 @@ class AccountCreated(BaseEvent, frozen=True, gc=False, tag="account_created"):
 
 
 class Deposited(BaseEvent, frozen=True, gc=False, tag="deposited"):
-    """Micro-USD came in from outside."""
+    """Micro-USD came in from outside. ``market``: whose own insurance fund, -1 for none."""
 
     kind: ClassVar[EventKind] = EventKind.DEPOSITED
     account: int
     amount: int
+    market: int = -1
 
 
 class Withdrawn(BaseEvent, frozen=True, gc=False, tag="withdrawn"):
@@ -356,7 +357,7 @@ _FILL = (
 EVENT_COLUMNS: dict[type[BaseEvent], str] = {
     CommandRejected: "reason account market order_id",
     AccountCreated: "account parent=counterparty",
-    Deposited: "account amount=money",
+    Deposited: "account amount=money market",
     Withdrawn: "account amount=money",
     Transferred: "account recipient=counterparty amount=money",
     LeverageSet: "account market leverage=order_size mode=flags",

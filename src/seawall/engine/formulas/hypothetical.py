@@ -60,11 +60,13 @@ def may_hold(s, account, market):
 
 
 @kernel
-def whole_fill_rejection(s, account, market, side, size, ticks):
-    """Why a fill of the whole order with the maker fee would fail; open interest does not move."""
+def fill_rejection(s, account, market, side, size, quote):
+    """Why a fill of ``size`` for ``quote`` with the maker fee would fail.
+
+    Open interest does not move.
+    """
     if not may_hold(s, account, market):
         return ISOLATED_MARKET_RULE
-    quote = fill_value(s, market, size, ticks)
     fee = charged_fee(quote, fee_ppm(s, account, market, False))
     delta = size if side == BUY else -size
     paid = quote if side == BUY else -quote
@@ -75,6 +77,12 @@ def whole_fill_rejection(s, account, market, side, size, ticks):
     return improvement_rejection(
         before, initial_before, maintenance_before, net, initial, maintenance
     )
+
+
+@kernel
+def whole_fill_rejection(s, account, market, side, size, ticks):
+    """Why a fill of the whole order at its price would fail."""
+    return fill_rejection(s, account, market, side, size, fill_value(s, market, size, ticks))
 
 
 @kernel

@@ -8,10 +8,12 @@ from seawall.engine.compile import kernel
 from seawall.engine.formulas.scaling import (
     PPM,
     divide_ceil,
+    fill_quote,
     multiple_of,
     rounded_ratio,
     scaled_floor,
 )
+from seawall.engine.formulas.valuation import fill_value
 from seawall.engine.tables import (
     block_market_at,
     block_order_at,
@@ -49,6 +51,20 @@ def leg_price(price, oracle_price, exponent, tolerance_ppm, side, price_step):
     signed = tolerance_ppm if side == BUY else -tolerance_ppm
     moved = scaled_floor(oracle_price, PPM + signed, exponent - PPM_EXPONENT)
     return rounded_ratio(moved, price_step, 1 if signed >= 0 else 0)
+
+
+@kernel
+def parent_quote(s, market, size, ticks):
+    """Micro-USD that the whole order costs at its limit, rounded down.
+
+    Without one (0) at the oracle price, rounded down to a unit of 1 / ``price_step`` tick.
+    """
+    if ticks != 0:
+        return fill_value(s, market, size, ticks)
+    terms = block_market_at(s, market)
+    exponent = terms.value_exponent - terms.quote_exponent
+    subticks = scaled_floor(market_at(s, market).oracle_price, 1, exponent)
+    return fill_quote(size, subticks, terms.quote_exponent)
 
 
 @kernel

@@ -23,6 +23,7 @@ from seawall.domain.codes import (
     SET_MARKET_DISCOUNT,
     SET_MARKET_STATUS,
     SET_ORACLE_PRICE,
+    SYSTEM_ACCOUNT_FORBIDDEN,
     TRANSFER,
     WITHDRAW,
 )
@@ -46,7 +47,7 @@ from seawall.engine.transitions.block_money import (
 )
 from seawall.engine.transitions.block_orders import place_block_order
 from seawall.engine.transitions.blocks import advance_blocks, blocks_due
-from seawall.engine.transitions.command_checks import row_rejection
+from seawall.engine.transitions.command_checks import BACKSTOP_ACCOUNT, needs_account, row_rejection
 from seawall.engine.transitions.fee_standing import set_fee_standing, set_market_discount
 from seawall.engine.transitions.outbox import close_outbox, emit, open_outbox
 from seawall.engine.transitions.twap_orders import place_twap_order
@@ -110,6 +111,9 @@ def _apply_one(s, command):
     row = control(s)
     row.sequence += 1
     reason = row_rejection(s, command)
+    if reason == NO_REASON and command.account == BACKSTOP_ACCOUNT and needs_account(command.kind):
+        # No stage hands a position to it, so it has nothing to unwind.
+        reason = SYSTEM_ACCOUNT_FORBIDDEN
     if reason == NO_REASON:
         clock_before = row.clock_ms
         row.clock_ms = command.time_ms

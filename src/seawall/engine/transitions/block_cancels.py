@@ -43,13 +43,19 @@ LARGEST_HEIGHT = 2**32
 
 @kernel
 def cancel_slot(s, slot):
-    """Cancel an open order: a short-term one now, one of the state with the next block."""
+    """Cancel an open order: a short-term one now, one of the state with the next block.
+
+    Returns a reason where the block has its cancel already.
+    """
     own = block_order_at(s, slot)
     if own.kind == SHORT_TERM_ORDER:
         cancel_order(s, slot, CANCELLED_BY_USER)
-    elif own.cancel_pending == 0:
-        own.cancel_pending = 1
-        block_rules(s).pending_cancels += 1
+        return NO_REASON
+    if own.cancel_pending != 0:
+        return CANCEL_ALREADY_STORED
+    own.cancel_pending = 1
+    block_rules(s).pending_cancels += 1
+    return NO_REASON
 
 
 @kernel
@@ -58,8 +64,7 @@ def cancel_by_order_id(s, command):
     slot = find_order(s, command.order_id)
     if slot < 0 or order_at(s, slot).account != command.account:
         return ORDER_NOT_FOUND
-    cancel_slot(s, slot)
-    return NO_REASON
+    return cancel_slot(s, slot)
 
 
 @kernel
@@ -95,8 +100,7 @@ def cancel_by_id(s, command):
         return ORDER_NOT_FOUND
     if command.money != 0 and command.money < block_order_at(s, slot).good_til:
         return GOOD_TIL_PASSED
-    cancel_slot(s, slot)
-    return NO_REASON
+    return cancel_slot(s, slot)
 
 
 @kernel
@@ -126,10 +130,13 @@ def run_pending_cancels(s):
 
 @kernel
 def expire_orders(s):
-    """Orders whose height or time has come; a parent ends with its last leg instead."""
+    """Orders whose height or time has come; a parent ends with its last leg instead.
+
+    The block of its height is the last that may hold a fill of a short-term order.
+    """
     policy = block_rules(s)
     now = control(s).clock_ms
-    if policy.height <= policy.expire_height and now < policy.expire_ms:
+    if policy.height < policy.expire_height and now < policy.expire_ms:
         return
     policy.expire_height = NEVER
     policy.expire_ms = NEVER
@@ -138,7 +145,7 @@ def expire_orders(s):
             continue
         own = block_order_at(s, slot)
         if own.kind == SHORT_TERM_ORDER:
-            if policy.height > own.good_til:
+            if policy.height >= own.good_til:
                 cancel_order(s, slot, EXPIRED)
             else:
                 policy.expire_height = min(policy.expire_height, own.good_til)

@@ -147,14 +147,15 @@ def _liquidate_worst(s):
     """Search, where something moved since nobody was found, and give the worst their turns.
 
     The limits of a block leave the rest, and whoever is under maintenance still, to the next one.
+    A command that has met as many orders as it may finds them all the same: gates close for them.
     """
     policy = block_rules(s)
-    if policy.must_look == 0 or control(s).visits_left <= 0:
+    if policy.must_look == 0:
         return
     used = _find_candidates(s)
     control(s).candidates_used = used
     policy.must_look = 1 if used > 0 else 0
-    if used == 0:
+    if used == 0 or control(s).visits_left <= 0:
         return
     chosen = min(used, policy.liquidations_per_block)
     _rotate(s, used, starts_at(s, policy.account_offset, used))

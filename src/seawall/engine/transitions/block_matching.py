@@ -23,6 +23,7 @@ from seawall.engine.tables import (
     order_at,
     position_at,
 )
+from seawall.engine.transitions.account_updates import clear_updates
 from seawall.engine.transitions.block_fills import book_trade, judge_trade, stage_trade
 from seawall.engine.transitions.cancels import cancel_order
 from seawall.engine.transitions.order_memory import has_memory_room, remember_fill
@@ -80,6 +81,8 @@ def meet_maker(s, slot, index, order_id, side, size, post_only):
     maker_index = maker.position
     stage_trade(s, maker_index, index, delta, paid, maker_fee, taker_fee)
     maker_reason, taker_reason = judge_trade(s, maker_index, index)
+    if maker_reason != NO_REASON or taker_reason != NO_REASON or post_only:
+        clear_updates(s)
     if maker_reason != NO_REASON:
         cancel_order(s, slot, maker_reason)
     if taker_reason != NO_REASON:

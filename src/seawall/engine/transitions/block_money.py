@@ -55,6 +55,7 @@ from seawall.engine.tables import (
 from seawall.engine.transitions.account_updates import add_update, apply_updates, clear_updates
 from seawall.engine.transitions.blocks import take_price
 from seawall.engine.transitions.fee_standing import set_tier_rates
+from seawall.engine.transitions.funding_index import settle_funding
 from seawall.engine.transitions.outbox import emit
 from seawall.engine.transitions.positions import find_position, has_position_room, position_of
 from seawall.engine.transitions.transfers import create_account
@@ -119,7 +120,7 @@ def _fund_deposit(s, command):
 
 @kernel
 def deposit_into_block(s, command):
-    """DEPOSIT: refused while the account's pool is gated, like every transfer."""
+    """DEPOSIT: refused while the account's pool is gated; settles funding, like every transfer."""
     reason = _amount_rejection(command.money)
     if reason != NO_REASON:
         return reason
@@ -133,11 +134,13 @@ def deposit_into_block(s, command):
     else:
         if is_gated(s, command.account):
             return TRANSFERS_BLOCKED
+        settle_funding(s, command.account)
         owner.cash += command.money
         pool_gains(s, command.account, command.money)
         block_rules(s).must_look = 1
     control(s).money_outside += command.money
-    emit(s, DEPOSITED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    market = command.market if owner.is_system != 0 else -1
+    emit(s, DEPOSITED, NO_REASON, command.account, market, 0, 0, 0, command.money)
     return NO_REASON
 
 

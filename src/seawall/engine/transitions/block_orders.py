@@ -145,13 +145,22 @@ def _short_term_rejection(s, command, index, replaced):
 
 
 @kernel
+def used_id_rejection(s, existing):
+    """An order of the state keeps its id while it lives; ``existing``: a slot or -1."""
+    if existing < 0:
+        return NO_REASON
+    return ALREADY_CANCELLED if block_order_at(s, existing).cancel_pending != 0 else ORDER_EXISTS
+
+
+@kernel
 def _state_order_rejection(s, command, existing):
     """What an order of the state must satisfy: its window, its id, the account's limit."""
     reason = long_term_window(s, command.money)
     if reason != NO_REASON:
         return reason
-    if existing >= 0:
-        return ORDER_EXISTS
+    reason = used_id_rejection(s, existing)
+    if reason != NO_REASON:
+        return reason
     return count_rejection(s, command.account)
 
 

@@ -62,7 +62,7 @@ _IN_MARKET = (
 
 
 @inline
-def _needs_account(kind):
+def needs_account(kind):
     return (_WITHOUT_ACCOUNT >> kind) & 1 == 0
 
 
@@ -101,7 +101,7 @@ def row_rejection(s, command):
         return TIME_WENT_BACK
     if command.time_ms > MAX_TIME_MS:
         return VALUE_OUT_OF_RANGE
-    if _needs_account(command.kind):
+    if needs_account(command.kind):
         reason = _account_rejection(s, command)
         if reason != NO_REASON:
             return reason

@@ -124,19 +124,19 @@ def _forget(s, place):
 
 @kernel
 def prune_memories(s):
-    """Forget what lies behind the present height."""
+    """Forget what counts up to the block that was committed: the next one lies behind it."""
     row = block_rules(s)
-    if row.height <= row.memories_expire:
+    if row.height < row.memories_expire:
         return
     expire = NEVER
     for place in range(row.memories_used):
         memory = order_memory_at(s, place)
         if memory.client_id_high == 0 and memory.client_id_low == 0:
             continue
-        if memory.filled_until < row.height:
+        if memory.filled_until <= row.height:
             memory.filled_size = 0
             memory.filled_until = 0
-        if memory.cancelled_until < row.height:
+        if memory.cancelled_until <= row.height:
             memory.cancelled_until = 0
         if memory.filled_until == 0 and memory.cancelled_until == 0:
             _forget(s, place)

@@ -7,7 +7,6 @@ from seawall.domain.codes import (
     INVALID_PRICE,
     INVALID_SIZE,
     NO_REASON,
-    ORDER_EXISTS,
     ORDER_WAITING,
     SELL,
     SLICES_DONE,
@@ -19,8 +18,8 @@ from seawall.engine.formulas.block_orders import (
     count_rejection,
     status_rejection,
 )
-from seawall.engine.formulas.hypothetical import whole_fill_rejection
-from seawall.engine.formulas.twap import next_leg, twap_rejection
+from seawall.engine.formulas.hypothetical import fill_rejection, whole_fill_rejection
+from seawall.engine.formulas.twap import next_leg, parent_quote, twap_rejection
 from seawall.engine.formulas.valuation import oracle_ticks
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
@@ -31,7 +30,11 @@ from seawall.engine.tables import (
     control,
     order_at,
 )
-from seawall.engine.transitions.block_orders import room_rejection, take_block_order
+from seawall.engine.transitions.block_orders import (
+    room_rejection,
+    take_block_order,
+    used_id_rejection,
+)
 from seawall.engine.transitions.block_queue import join_queue, start_slicing
 from seawall.engine.transitions.cancels import cancel_order
 from seawall.engine.transitions.order_rows import (
@@ -66,14 +69,17 @@ def _twap_order_rejection(s, command, index):
     if reason != NO_REASON:
         return reason
     high, low = command.client_id_high, command.client_id_low
-    if (high != 0 or low != 0) and find_client_id(s, command.account, high, low) >= 0:
-        return ORDER_EXISTS
+    if high != 0 or low != 0:
+        reason = used_id_rejection(s, find_client_id(s, command.account, high, low))
+        if reason != NO_REASON:
+            return reason
     reason = count_rejection(s, command.account)
     if reason != NO_REASON:
         return reason
-    reason = whole_fill_rejection(
-        s, command.account, command.market, command.side, command.order_size, price
-    )
+    reason = fill_rejection(
+        s, command.account, command.market, command.side, command.order_size,
+        parent_quote(s, command.market, command.order_size, command.price),
+    )  # fmt: skip
     if reason != NO_REASON:
         return reason
     return room_rejection(s, index, 1)
@@ -137,7 +143,7 @@ def _send_leg(s, slot):
         cancel_order(s, slot, reason)
         return
     own.legs_left -= 1
-    own.due_ms += own.interval_ms
+    own.due_ms = control(s).clock_ms + own.interval_ms
     good_til = control(s).clock_ms + block_rules(s).twap_leg_lifetime_ms
     leg = take_block_order(
         s, order.position, reserve_order_id(s), TWAP_LEG, order.side, order.flags,
