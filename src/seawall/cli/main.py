@@ -6,6 +6,16 @@ from cyclopts import App
 app = App(name="seawall", help="Trade leveraged perpetual futures without blowing up.")
 
 app.command(
+    "seawall.cli.up:up",
+    name="up",
+    help="Start a venue on this computer: living books, funded accounts, full control.",
+)
+app.command(
+    "seawall.cli.control:app",
+    name="control",
+    help="Steer a running venue: prices, oracle, liquidity, time, accounts.",
+)
+app.command(
     "seawall.cli.explain:explain",
     name="explain",
     help="Show the margin and the liquidation prices of a real account, derived step by step.",

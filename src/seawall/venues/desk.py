@@ -226,8 +226,11 @@ class Desk(Protocol):
         """The venue's clock."""
         ...
 
-    async def submit(self, planner: Planner) -> Done:
-        """Plan, make durable, apply, answer. Raises Refusal with nothing changed."""
+    async def submit(self, planner: Planner, alone: bool = False) -> Done:
+        """Plan, make durable, apply, answer. Raises Refusal with nothing changed.
+
+        ``alone``: everything before it is applied when the planner is called, not only planned.
+        """
         ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:

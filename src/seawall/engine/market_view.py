@@ -1,0 +1,64 @@
+"""What a market shows beside its book, and what an account may still trade. Nothing is written."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seawall.domain.codes import BUY, SELL
+from seawall.engine.compile import INTERPRETED, entry
+from seawall.engine.formulas.depth import impact_price
+from seawall.engine.formulas.funding import premium_sample, settlement_rate
+from seawall.engine.formulas.margin import free_margin
+from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.tables import market_at
+
+if TYPE_CHECKING:
+    from seawall.engine.engine import Engine
+
+market_view_dtype = np.dtype(
+    [(name, "<i8") for name in "impact_bid impact_ask premium funding_rate".split()]
+)
+_found_at = make_batch_accessor(market_view_dtype)
+
+
+class MarketView(NamedTuple):
+    """Impact prices in 1e-6 of a price unit, 0 where the book is too thin for them.
+
+    ``premium``: of the book now, ``funding_rate``: what the samples so far would give; 1e-12.
+    """
+
+    impact_bid: int
+    impact_ask: int
+    premium: int
+    funding_rate: int
+
+
+@entry(3)
+def read_market(s, market, found):  # type: ignore[no-untyped-def]
+    """Write the one row of a market's view."""
+    row = _found_at(found, 0)
+    notional = market_at(s, market).impact_notional
+    row.impact_bid = impact_price(s, market, SELL, notional)
+    row.impact_ask = impact_price(s, market, BUY, notional)
+    row.premium = premium_sample(s, market)
+    row.funding_rate = settlement_rate(s, market)
+    return 1
+
+
+@entry(2)
+def read_free_margin(s, account):  # type: ignore[no-untyped-def]
+    """Equity of the cross pool less initial margins and holds, micro-USD; may be negative."""
+    return free_margin(s, account)
+
+
+def market_view(engine: "Engine", market: int) -> MarketView:
+    """Impact prices, premium and the running funding estimate of a market."""
+    rows = np.zeros(1, market_view_dtype)
+    handle: Any = PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
+    read_market(engine.state, market, handle)
+    return MarketView(*map(int, rows[0]))
+
+
+def account_free_margin(engine: "Engine", account: int) -> int:
+    """What new orders of an account may hold, micro-USD; negative when it is short of margin."""
+    return int(read_free_margin(engine.state, account))

@@ -1,0 +1,96 @@
+"""Accounts of a sandbox: keys for its users, addresses for its agents. TEST ONLY.
+
+Everything follows from one seed phrase, so whoever reads the phrase owns the accounts:
+
+    private key of account n  =  keccak256(utf-8 of "<phrase>/<n>")        n = 0, 1, ...
+    address of an agent       =  last 20 bytes of keccak256(utf-8 of "<phrase>/agent/<name>")
+
+Nobody knows an agent's private key, not even the sandbox.
+"""
+
+from coincurve import PrivateKey
+from Crypto.Hash import keccak
+from msgspec import Struct
+
+from seawall.domain.commands import Deposit
+from seawall.domain.units import MICRO
+from seawall.venues.desk import Desk, Done, Plan, Refusal
+
+USERS = 10
+USER_USD = 100_000
+SYSTEM_ROWS = 5
+_PHRASE = "seawall test only {seed}"
+
+
+class UserKey(Struct, frozen=True):
+    """``private_key`` is hex with 0x; the address is lower-case."""
+
+    address: str
+    private_key: str
+
+
+def seed_phrase(seed: int) -> str:
+    return _PHRASE.format(seed=seed)
+
+
+def _keccak(data: bytes) -> bytes:
+    return keccak.new(digest_bits=256, data=data).digest()
+
+
+def user_key(phrase: str, index: int) -> UserKey:
+    """The key of account ``index``."""
+    secret = _keccak(f"{phrase}/{index}".encode())
+    point = PrivateKey(secret).public_key.format(compressed=False)
+    return UserKey("0x" + _keccak(point[1:])[-20:].hex(), "0x" + secret.hex())
+
+
+def user_keys(phrase: str, count: int = USERS) -> list[UserKey]:
+    return [user_key(phrase, index) for index in range(count)]
+
+
+def agent_address(phrase: str, name: str) -> str:
+    return "0x" + _keccak(f"{phrase}/agent/{name}".encode())[-20:].hex()
+
+
+async def open_account(desk: Desk, address: str, usd: float, label: str) -> int:
+    """The row of the account of an address; opened and funded if there was none.
+
+    Raises Refusal when the tables are full.
+    """
+
+    def plan(time_ms: int) -> Plan:
+        if desk.directory.row_of(address) >= 0:
+            return Plan()
+        record, create, row = desk.directory.new_account(desk.engine, time_ms, address, label=label)
+        return Plan([create, Deposit(time_ms, row, int(usd * MICRO))], [record])
+
+    await desk.submit(plan)
+    return int(desk.directory.row_of(address))
+
+
+async def deposit(desk: Desk, address: str, micro_usd: int) -> tuple[int, bool]:
+    """Money for an address from nowhere: (account row, whether it is new).
+
+    Raises Refusal when the tables are full.
+    """
+    is_new = desk.directory.row_of(address) < 0
+
+    def plan(time_ms: int) -> Plan:
+        row = desk.directory.row_of(address)
+        if row >= 0:
+            return Plan([Deposit(time_ms, row, micro_usd)])
+        record, create, row = desk.directory.new_account(
+            desk.engine, time_ms, address, label="funded"
+        )
+        return Plan([create, Deposit(time_ms, row, micro_usd)], [record])
+
+    _refuse_rejected(await desk.submit(plan))
+    return int(desk.directory.row_of(address)), is_new
+
+
+def _refuse_rejected(done: Done) -> None:
+    for applied in done.applied:
+        for event in applied.events:
+            reason = getattr(event, "reason", None)
+            if reason is not None:
+                raise Refusal(f"the machine refused: {reason.name.lower()}")

@@ -1,0 +1,106 @@
+"""What all agents share: what they are told, how they ask, how they count."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from seawall.domain.commands import Command, PlaceOrder
+from seawall.domain.enums import OrderFlag, Side, TimeInForce
+from seawall.domain.units import MAX_SIZE, MICRO
+from seawall.sandbox.agents.view import MachineView
+from seawall.sandbox.markets import OpenMarket, to_tick
+
+LEAST_ORDER_USD = 12.0
+"""A little above the venue's minimum, so that a moving price does not turn it into a refusal."""
+
+
+class Outlook(NamedTuple):
+    """What traders of one market see of the world outside.
+
+    ``fair``: where the perpetual is quoted elsewhere, price units. ``depth_left``: the share of
+    calm depth that makers dare to show. ``spread_factor``: times the calm spread.
+    """
+
+    fair: float
+    depth_left: float
+    spread_factor: float
+
+
+class Sight(NamedTuple):
+    """What an agent acts on: the time, the machine, and the outlook of each market."""
+
+    time_ms: int
+    view: MachineView
+    outlooks: Sequence[Outlook]
+
+
+class Trading(NamedTuple):
+    """The venue's order rules and one market, as far as agents heed them."""
+
+    market: OpenMarket
+    significant_figures: int
+
+    @property
+    def row(self) -> int:
+        return self.market.row
+
+    def size_of(self, usd: float, price: float) -> int:
+        """Size units worth so many USD; 0 below the least order."""
+        if usd < LEAST_ORDER_USD or price <= 0:
+            return 0
+        return min(MAX_SIZE, int(usd * MICRO / price))
+
+    def usd_of(self, size: int, price: float) -> float:
+        return size * price / MICRO
+
+    def tick(self, price: float, *, up: bool) -> int:
+        decimals = self.market.instrument.price_decimals
+        return to_tick(price, self.significant_figures, decimals, up=up)
+
+    def take(
+        self,
+        time_ms: int,
+        account: int,
+        signed_size: int,
+        around: float,
+        slippage: float,
+        flags: OrderFlag = OrderFlag.NO_FLAG,
+    ) -> PlaceOrder:
+        """An immediate order for a signed size, at most ``slippage`` (fraction) away."""
+        buys = signed_size > 0
+        limit = around * (1.0 + slippage if buys else 1.0 - slippage)
+        return PlaceOrder(
+            time_ms,
+            account,
+            self.row,
+            Side.BUY if buys else Side.SELL,
+            self.tick(limit, up=buys),
+            abs(signed_size),
+            TimeInForce.IMMEDIATE_OR_CANCEL,
+            flags,
+        )
+
+
+class Agent(Protocol):
+    """A trader. ``wants`` says by name which accounts it needs, with their stake in USD."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def interval_ms(self) -> int:
+        """How often it looks, in venue time."""
+        ...
+
+    def wants(self) -> Sequence[tuple[str, float]]: ...
+
+    def settle_in(self, accounts: Sequence[int]) -> None:
+        """The account rows of ``wants``, in its order."""
+        ...
+
+    def forget(self) -> None:
+        """The machine went back or was gone: what it remembers of it is void."""
+        ...
+
+    def act(self, sight: Sight) -> list[Command]:
+        """What it does now: a bounded number of commands at ``sight.time_ms``."""
+        ...

@@ -1,0 +1,68 @@
+"""Who lives in a sandbox, and whose turn it is."""
+
+from collections.abc import Sequence
+
+from seawall.domain.enums import MarginMode
+from seawall.sandbox.agents.base import Agent, Trading
+from seawall.sandbox.agents.crowds import Crowd
+from seawall.sandbox.agents.makers import MakerDesk
+from seawall.sandbox.agents.takers import NoiseTaker, TrendFollower, Unwinder
+from seawall.sandbox.markets import OpenMarket
+
+MAKERS = 2
+CROWDS = 2
+"""Of each margin mode."""
+BACKSTOP = 2
+"""The machine's account that takes over what the book does not."""
+
+
+class Society:
+    """All agents. Each acts when its interval has passed, at most once per look."""
+
+    def __init__(self, markets: Sequence[OpenMarket], figures: int, seed: int) -> None:
+        self.desks: list[MakerDesk] = []
+        self.agents: list[Agent] = []
+        name = str(seed)
+        for market in markets:
+            trading = Trading(market, figures)
+            desk = MakerDesk(trading, MAKERS, name)
+            self.desks.append(desk)
+            self.agents += [
+                desk,
+                NoiseTaker(trading, name),
+                TrendFollower(trading, name),
+                *(
+                    Crowd(trading, mode, number, name)
+                    for number in range(1, CROWDS + 1)
+                    for mode in (MarginMode.CROSS, MarginMode.ISOLATED)
+                ),
+                Unwinder(trading, BACKSTOP),
+            ]
+        self._due_ms = [0] * len(self.agents)
+
+    def wants(self) -> list[tuple[str, float]]:
+        """Every account that is needed, by name, with its stake in USD."""
+        return [want for agent in self.agents for want in agent.wants()]
+
+    def settle_in(self, accounts: dict[str, int]) -> None:
+        """``accounts``: rows by the names of ``wants``."""
+        for agent in self.agents:
+            agent.settle_in([accounts[name] for name, _ in agent.wants()])
+
+    def due(self, now_ms: int) -> list[Agent]:
+        """Agents whose turn has come, makers of each market first."""
+        found = []
+        for index, agent in enumerate(self.agents):
+            if now_ms >= self._due_ms[index]:
+                # On a grid with an offset of its own: not all act in the same moment.
+                offset = index * 137 % agent.interval_ms
+                turn = (now_ms - offset) // agent.interval_ms + 1
+                self._due_ms[index] = turn * agent.interval_ms + offset
+                found.append(agent)
+        return found
+
+    def forget(self) -> None:
+        """Time may have gone back: everyone begins anew and is due."""
+        for agent in self.agents:
+            agent.forget()
+        self._due_ms = [0] * len(self.agents)

@@ -1,0 +1,101 @@
+"""The venue's clock: real time, a multiple of it, or moved by hand only.
+
+Times are ms since 1970. The clock never goes back while it runs, nor across a restart: the host
+tells it the last time that its journal knows. Only ``reset`` (a revert) may move it back.
+"""
+
+import time
+from collections.abc import Callable
+
+_NS = 1_000_000
+
+
+def wall_ms() -> int:
+    """The computer's own time."""
+    return time.time_ns() // _NS
+
+
+class Clock:
+    """``speed``: venue ms per real ms; 0 is a clock that only ``advance`` moves.
+
+    At speed 1 the clock starts at the computer's time, so that a client's timestamps fit, even
+    after a restart; at any other speed a restart goes on where the venue was. ``start_ms``: where
+    the very first start begins instead of the computer's time.
+    """
+
+    def __init__(
+        self,
+        speed: float = 1.0,
+        start_ms: int | None = None,
+        elapsed_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        if not 0 <= speed <= 1_000_000:
+            raise ValueError(f"a clock's speed is from 0 to 1000000, not {speed}")
+        self._speed = speed
+        self._elapsed_ns = elapsed_ns
+        self._start_ms = start_ms
+        self._anchor_ms = wall_ms() if start_ms is None else start_ms
+        self._anchor_ns = elapsed_ns()
+        self._latest_ms = self._anchor_ms
+        self._paused = False
+
+    @property
+    def speed(self) -> float:
+        return self._speed
+
+    @property
+    def manual(self) -> bool:
+        return self._speed == 0
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    def now_ms(self) -> int:
+        """Never less than it said before."""
+        now = self._anchor_ms
+        if not self._paused and self._speed:
+            now += int((self._elapsed_ns() - self._anchor_ns) * self._speed) // _NS
+        self._latest_ms = max(self._latest_ms, now)
+        return self._latest_ms
+
+    def begin(self, last_ms: int) -> None:
+        """Start, or go on after a restart, not before ``last_ms`` (0: there was nothing)."""
+        start = wall_ms() if self._start_ms is None else self._start_ms
+        if last_ms and (self._speed != 1 or self._start_ms is not None):
+            start = last_ms
+        self._anchor(max(start, last_ms))
+
+    def reset(self, to_ms: int) -> None:
+        """Go back to ``to_ms``, as a revert does. A clock in real time stays where it is."""
+        if self._speed == 1 and self._start_ms is None:
+            return
+        self._anchor(to_ms)
+
+    def advance(self, ms: int) -> int:
+        """Jump forward by ``ms`` >= 0; the new time. Works at every speed, and while paused."""
+        if ms < 0:
+            raise ValueError(f"the clock cannot go back by {-ms} ms")
+        self._anchor(self.now_ms() + ms)
+        return self._latest_ms
+
+    def pause(self) -> None:
+        """Stop the time; ``advance`` still moves it."""
+        self._anchor(self.now_ms())
+        self._paused = True
+
+    def resume(self) -> None:
+        """Go on from where it was paused."""
+        self._anchor(self.now_ms())
+        self._paused = False
+
+    def set_speed(self, speed: float) -> None:
+        """Another speed from now on. Raises ValueError outside 0 to 1000000."""
+        if not 0 <= speed <= 1_000_000:
+            raise ValueError(f"a clock's speed is from 0 to 1000000, not {speed}")
+        self._anchor(self.now_ms())
+        self._speed = speed
+
+    def _anchor(self, at_ms: int) -> None:
+        self._anchor_ms = self._latest_ms = at_ms
+        self._anchor_ns = self._elapsed_ns()

@@ -1,0 +1,289 @@
+"""The control API: god mode for whoever sits at this computer.
+
+Only callers from loopback are heard, and none that a web page of elsewhere sent. Whatever changes
+the venue becomes commands in its journal.
+"""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from seawall.domain.enums import Side
+from seawall.domain.units import MAX_PRICE, from_units
+from seawall.sandbox import control_schema as schema
+from seawall.sandbox.accounts import UserKey, deposit
+from seawall.sandbox.control_schema import Answer, BadInput, Route
+from seawall.sandbox.living_market import LivingMarket
+from seawall.sandbox.markets import OpenMarket
+from seawall.sandbox.world import LONGEST_LAG_MS, OracleMode, Shock
+from seawall.venues.desk import Refusal
+
+MAX_BODY = 64 * 1024
+RESET_POINT = "start"
+_ORACLE_MODES = {
+    "freeze": OracleMode.FROZEN,
+    "lag": OracleMode.LATE,
+    "silent": OracleMode.SILENT,
+    "resume": OracleMode.LIVE,
+}
+_LEAST_FUNDING, _MOST_FUNDING = 1, 10**15
+"""Micro-USD of one deposit."""
+
+
+def _is_loopback(text: str | None) -> bool:
+    if text == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address((text or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+@web.middleware
+async def only_loopback(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse other computers, names that were bent to loopback, and pages of other origins."""
+    origin = request.headers.get("Origin")
+    hosts = [request.remote, urlsplit(f"//{request.host}").hostname]
+    if origin is not None:
+        hosts.append(urlsplit(origin).hostname)
+    if all(_is_loopback(host) for host in hosts):
+        return await handler(request)
+    return _refused(403, BadInput("address", hosts[-1], "control is heard on loopback only"))
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(body), status=status, content_type="application/json"
+    )
+
+
+def _refused(status: int, error: BadInput) -> web.Response:
+    value = error.value if isinstance(error.value, str | int | float | bool | None) else "..."
+    return _json(schema.Refused(schema.Error(error.field, value, error.expected)), status)
+
+
+class Control:
+    """Answers the routes of ``control_schema``."""
+
+    def __init__(self, market: LivingMarket, users: Sequence[UserKey]) -> None:
+        self.market = market
+        self.users = users
+        self.host = market.host
+        self.world = market.world
+
+    def _answer(self, **more: Any) -> Answer:
+        return Answer(self.host.now_ms(), self.host.engine.sequence, **more)
+
+    def _market(self, name: str) -> OpenMarket:
+        for market in self.world.markets:
+            if market.name == name:
+                return market
+        known = ", ".join(market.name for market in self.world.markets)
+        raise BadInput("market", name, f"a market of this venue: {known}")
+
+    def _chosen(self, name: str) -> Sequence[OpenMarket]:
+        return self.world.markets if name == schema.ALL else [self._market(name)]
+
+    async def status(self, request: schema.Nothing) -> schema.Status:
+        host, clock = self.host, self.host.clock
+        society = self.market.society
+        return schema.Status(
+            host.now_ms(),
+            host.engine.sequence,
+            clock.speed,
+            clock.paused,
+            self.world.source.name,
+            len(society.agents) if society else 0,
+            int(host.engine.tables["control"]["accounts_used"][0]),
+            host.waiting,
+            host.save_points(),
+            [self._market_status(market) for market in self.world.markets],
+        )
+
+    def _market_status(self, market: OpenMarket) -> schema.MarketStatus:
+        view, row = self.market.view, market.row
+        decimals = market.instrument.price_decimals
+
+        def shown(price: int) -> str:
+            return from_units(price, decimals)
+
+        bid, ask = view.best(row, Side.BUY), view.best(row, Side.SELL)
+        condition = self.world.condition(row)
+        return schema.MarketStatus(
+            market.name,
+            shown(view.oracle(row)),
+            shown(view.mark(row)),
+            shown(bid) if bid else None,
+            shown(ask) if ask else None,
+            shown(round(market.to_units(self.world.spot_usd(row)))),
+            str(condition["oracle"]),
+            float(condition["lagSeconds"]),
+            float(condition["withdrawn"]),
+            float(condition["premium"]),
+            any(shock.row == row for shock in self.world.shocks),
+        )
+
+    async def accounts(self, request: schema.Nothing) -> schema.Accounts:
+        return schema.Accounts(
+            [schema.FundedAccount(key.address, key.private_key) for key in self.users]
+        )
+
+    async def price(self, request: schema.SetPrice) -> Answer:
+        market = self._market(request.market)
+        decimals = market.instrument.price_decimals
+        most = from_units(MAX_PRICE, decimals)
+        what = f"a price in USD up to {most} with at most {decimals} decimals"
+        units = schema.units("price", request.price, decimals, 1, MAX_PRICE, what)
+        usd = market.to_usd(units)
+        await self.market.change(lambda: self.world.set_price(market.row, usd))
+        return self._answer()
+
+    async def shock(self, request: schema.ShockPrice) -> Answer:
+        markets = self._chosen(request.market)
+        factor = 1.0 + schema.share("move", request.move, -0.99, 10.0)
+        ramp = schema.milliseconds("seconds", request.seconds)
+        hold = schema.milliseconds("holdSeconds", request.hold_seconds)
+        rebound = schema.share("rebound", request.rebound, 0.0, 1.0)
+        rebound_ms = schema.milliseconds("reboundSeconds", request.rebound_seconds)
+
+        def begin() -> None:
+            now = self.world.now_ms
+            for market in markets:
+                self.world.add_shock(
+                    Shock(market.row, now, factor, ramp, hold, rebound, rebound_ms)
+                )
+
+        await self.market.change(begin)
+        return self._answer()
+
+    async def oracle(self, request: schema.SetOracle) -> Answer:
+        markets = self._chosen(request.market)
+        if request.mode not in _ORACLE_MODES:
+            raise BadInput("mode", request.mode, f"one of {', '.join(_ORACLE_MODES)}")
+        late = request.mode == "lag"
+        lag = schema.milliseconds(
+            "seconds", request.seconds, LONGEST_LAG_MS // 1000, least=1 if late else 0
+        )
+
+        def begin() -> None:
+            for market in markets:
+                self.world.set_oracle(market.row, _ORACLE_MODES[request.mode], lag)
+
+        await self.market.change(begin)
+        return self._answer()
+
+    def _needs_agents(self, field: str, value: Any) -> None:
+        if self.market.society is None:
+            raise BadInput(field, value, "a venue with agents; this one was started without")
+
+    async def liquidity(self, request: schema.SetLiquidity) -> Answer:
+        self._needs_agents("withdraw", request.withdraw)
+        markets = self._chosen(request.market)
+        share = schema.share("withdraw", request.withdraw, 0.0, 1.0)
+
+        def begin() -> None:
+            for market in markets:
+                self.world.withdraw(market.row, share)
+
+        await self.market.change(begin)
+        return self._answer()
+
+    async def funding(self, request: schema.SpikeFunding) -> Answer:
+        self._needs_agents("premium", request.premium)
+        markets = self._chosen(request.market)
+        premium = schema.share("premium", request.premium, -0.5, 0.5)
+        lasts = schema.milliseconds("seconds", request.seconds)
+
+        def begin() -> None:
+            until = self.world.now_ms + lasts
+            for market in markets:
+                self.world.set_premium(market.row, premium, until)
+
+        await self.market.change(begin)
+        return self._answer()
+
+    async def advance(self, request: schema.AdvanceClock) -> Answer:
+        ms = schema.milliseconds("seconds", request.seconds)
+        step = schema.milliseconds("stepSeconds", request.step_seconds)
+        await self.market.advance(ms, step)
+        return self._answer()
+
+    async def pause(self, request: schema.Nothing) -> Answer:
+        self.host.clock.pause()
+        return self._answer()
+
+    async def resume(self, request: schema.Nothing) -> Answer:
+        self.host.clock.resume()
+        return self._answer()
+
+    async def speed(self, request: schema.SetSpeed) -> Answer:
+        what = "venue seconds per second, from 0 to 1000"
+        thousandths = schema.units("speed", request.speed, 3, 0, 1_000_000, what)
+        self.host.clock.set_speed(thousandths / 1000)
+        return self._answer()
+
+    async def save(self, request: schema.NamePoint) -> Answer:
+        try:
+            await self.market.save_point(request.name)
+        except ValueError as error:
+            raise BadInput("name", request.name, str(error)) from None
+        return self._answer()
+
+    async def revert(self, request: schema.NamePoint) -> Answer:
+        try:
+            await self.market.revert(request.name)
+        except (KeyError, ValueError):
+            known = ", ".join(self.host.save_points()) or "none"
+            raise BadInput("name", request.name, f"a save point; there are: {known}") from None
+        return self._answer()
+
+    async def reset(self, request: schema.Nothing) -> Answer:
+        return await self.revert(schema.NamePoint(RESET_POINT))
+
+    async def fund(self, request: schema.FundAccount) -> Answer:
+        address = request.address.strip().lower()
+        digits = address.removeprefix("0x")
+        is_hex = len(digits) == 40 and all(digit in "0123456789abcdef" for digit in digits)
+        if not (address.startswith("0x") and is_hex):
+            raise BadInput("address", request.address, "an address: 0x and 40 hex digits")
+        what = "USD above 0 and up to 1000000000 with at most 6 decimals"
+        amount = schema.units("amount", request.amount, 6, _LEAST_FUNDING, _MOST_FUNDING, what)
+        row, is_new = await deposit(self.host, address, amount)
+        return self._answer(account=row, is_new=is_new)
+
+
+def _handler(control: Control, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    answer = getattr(control, route.handler)
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            raw = await request.read() if route.method == "POST" else b""
+            return _json(await answer(schema.read_request(raw, route.request)))
+        except BadInput as error:
+            return _refused(400, error)
+        except Refusal as refusal:
+            return _refused(409, BadInput("venue", refusal.reason, "try again, or see the status"))
+
+    return handle
+
+
+def control_app(market: LivingMarket, users: Sequence[UserKey] = ()) -> web.Application:
+    """The application that belongs under ``/control/``. ``users``: the funded accounts."""
+    app = web.Application(middlewares=[only_loopback], client_max_size=MAX_BODY)
+    control = Control(market, users)
+    for route in schema.ROUTES:
+        app.router.add_route(route.method, route.path, _handler(control, route))
+
+    async def openapi(request: web.Request) -> web.Response:
+        return _json(schema.openapi_document(f"http://{request.host}"))
+
+    app.router.add_get("/openapi.json", openapi)
+    return app

@@ -1,0 +1,372 @@
+"""What happened, in an embedded database; the journal is the truth and can rebuild it.
+
+The host hands over every command with its events (``record``), which only puts them aside. A
+thread of its own writes them, many in one transaction; a query first writes what is still aside,
+so it sees everything that took effect before it. What is aside is bounded: beyond it ``record``
+writes itself. A write that fails stops the host.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from seawall.domain.commands import AdvanceTime, Command
+from seawall.domain.events import Event, FundingSampled
+from seawall.engine.engine import Engine
+from seawall.sandbox import history_schema as schema
+from seawall.sandbox.history_rows import MINUTE_MS, Batch, Happened
+from seawall.venues.desk import (
+    Candle,
+    Fill,
+    FundingRate,
+    FundingRecord,
+    LedgerRecord,
+    OrderRecord,
+)
+
+log = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+MAX_ASIDE = 20_000
+"""Commands put aside before ``record`` writes them itself."""
+BATCH = 2_000
+WRITE_EVERY_S = 0.2
+PRUNE_EVERY = 50
+KEPT_FILLS = 20_000
+KEPT_ORDERS = 10_000
+"""Of each account, the newest; open orders are always kept."""
+
+
+class HistoryError(RuntimeError):
+    """The history could not be written; the message says why."""
+
+
+class SqlHistory:
+    """Implements ``seawall.venues.desk.History`` and the storage's ``Recorder``.
+
+    ``path`` None keeps it in memory. ``engine``: the machine as it is at ``last_sequence``, for
+    the funding hour under way; call ``reverted`` when it is another. A refused order is kept too:
+    it never had an id, and its ``order_id`` is minus the sequence of its command. Raises
+    HistoryError for a file that cannot be used.
+    """
+
+    def __init__(self, path: Path | None, engine: Engine) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._aside: deque[Happened] = deque()
+        self._failure: BaseException | None = None
+        self._grown: set[int] = set()
+        self._batches = 0
+        self._next_settlement_ms = 0
+        self._premiums: dict[int, list[int]] = {}
+        self._closing = threading.Event()
+        self._connection = apsw.Connection(str(path) if path is not None else ":memory:")
+        self._database = self._connection.cursor()
+        try:
+            if path is not None:
+                list(self._database.execute("PRAGMA journal_mode = WAL"))
+                self._database.execute("PRAGMA synchronous = NORMAL")
+            self._create()
+        except apsw.Error as error:
+            self._connection.close()
+            raise HistoryError(f"{path} cannot be used: {error}") from error
+        self.reverted(engine)
+        self._thread = threading.Thread(target=self._work, name="seawall-history", daemon=True)
+        self._thread.start()
+
+    def _create(self) -> None:
+        self._database.execute(schema.TABLES)
+        if self._meta("version", schema.VERSION) != schema.VERSION:
+            self._wipe()
+        self._set_meta("version", schema.VERSION)
+        self.last_sequence = self._meta("last_sequence", 0)
+        self.generation = self._meta("generation", 1)
+        self._last_ms = self._meta("last_ms", 0)
+
+    def _meta(self, name: str, otherwise: int) -> int:
+        found = list(self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)))
+        return int(found[0][0]) if found else otherwise
+
+    def _set_meta(self, name: str, value: int) -> None:
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, str(value)))
+
+    def _wipe(self) -> None:
+        for name in schema.TABLE_NAMES:
+            self._database.execute(f"DROP TABLE IF EXISTS {name}")
+        self._database.execute(schema.TABLES)
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def record(self, engine: Engine, command: Command, events: Sequence[Event]) -> None:
+        """A command took effect just now; ``engine`` is as it left it. Raises HistoryError."""
+        if self._failure is not None:
+            raise HistoryError(f"the history could not be written: {self._failure}")
+        rates: Sequence[tuple[int, int, int]] = ()
+        if isinstance(command, AdvanceTime):
+            rates = self._rates(engine, events)
+        self._aside.append(Happened(engine.sequence, command, events, rates))
+        if len(self._aside) > MAX_ASIDE:
+            self.flush()
+
+    def _rates(self, engine: Engine, events: Sequence[Event]) -> Sequence[tuple[int, int, int]]:
+        """The rates of the settlement that this command did, if it did one.
+
+        The host lets each settlement be a command of its own.
+        """
+        for event in events:
+            if isinstance(event, FundingSampled):
+                total = self._premiums.setdefault(event.market, [0, 0])
+                total[0] += event.premium * event.samples
+                total[1] += event.samples
+        due = int(engine.tables["control"]["next_settlement_ms"][0])
+        before, self._next_settlement_ms = self._next_settlement_ms, due
+        if due == before or not before:
+            return ()
+        rates = engine.tables["markets"]["funding_rate"]
+        found = [
+            (market, int(rates[market]), _toward_zero(*self._premiums.get(market, (0, 0))))
+            for market in range(len(engine.instruments))
+        ]
+        self._premiums.clear()
+        return found
+
+    def reverted(self, engine: Engine) -> None:
+        """The machine is now ``engine``; what is aside was written or is void."""
+        with self._lock:
+            markets = engine.tables["markets"]
+            self._premiums = {
+                market: [
+                    int(markets["premium_sum"][market]),
+                    int(markets["premium_samples"][market]),
+                ]
+                for market in range(len(engine.instruments))
+            }
+            self._next_settlement_ms = int(engine.tables["control"]["next_settlement_ms"][0])
+
+    def flush(self) -> None:
+        """Write everything that is aside. Raises HistoryError."""
+        with self._lock:
+            while self._aside:
+                self._write_some()
+        if self._failure is not None:
+            raise HistoryError(f"the history could not be written: {self._failure}")
+
+    def _write_some(self) -> None:
+        try:
+            with self._connection:
+                batch = Batch(self._database)
+                for _ in range(min(BATCH, len(self._aside))):
+                    happened = self._aside.popleft()
+                    batch.add(happened)
+                    self.last_sequence = happened.sequence
+                    self._last_ms = max(self._last_ms, happened.command.time_ms)
+                batch.write()
+                self._set_meta("last_sequence", self.last_sequence)
+                self._set_meta("last_ms", self._last_ms)
+                self._grown |= batch.accounts
+                self._batches += 1
+                if self._batches % PRUNE_EVERY == 0:
+                    self._prune()
+        except Exception as error:
+            log.exception("the history could not be written")
+            self._failure = error
+            self._aside.clear()
+
+    def _prune(self) -> None:
+        """Forget the oldest of the accounts that grew."""
+        for account in self._grown:
+            self._database.execute(
+                "DELETE FROM fills WHERE account = ?1 AND trade < (SELECT trade FROM fills "
+                "WHERE account = ?1 ORDER BY trade DESC LIMIT 1 OFFSET ?2)",
+                (account, KEPT_FILLS),
+            )
+            self._database.execute(
+                "DELETE FROM orders WHERE account = ?1 AND status NOT IN ('open', 'waiting') AND "
+                "sequence < (SELECT sequence FROM orders "
+                "WHERE account = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)",
+                (account, KEPT_ORDERS),
+            )
+        self._grown.clear()
+
+    def _work(self) -> None:
+        while not self._closing.wait(WRITE_EVERY_S):
+            while self._aside and self._failure is None:
+                with self._lock:
+                    if self._aside:
+                        self._write_some()
+
+    def start_over(self, generation: int) -> None:
+        """Forget everything, before a rebuild."""
+        with self._lock, self._connection:
+            self._aside.clear()
+            self._wipe()
+            self._set_meta("version", schema.VERSION)
+            self.last_sequence = self._last_ms = 0
+            self.set_generation(generation)
+
+    def set_generation(self, generation: int) -> None:
+        """Which journal's events these are."""
+        with self._lock:
+            self.generation = generation
+            self._set_meta("generation", generation)
+
+    def save_copy(self, path: Path | None) -> "apsw.Connection":
+        """All of it as it is now, in another file, or in memory; returns the open copy."""
+        self.flush()
+        if path is not None:
+            path.unlink(missing_ok=True)
+        copy = apsw.Connection(str(path) if path is not None else ":memory:")
+        with self._lock, copy.backup("main", self._connection, "main") as job:
+            job.step()
+        return copy
+
+    def load_copy(self, copy: "apsw.Connection", generation: int) -> None:
+        """Become what ``save_copy`` saved; the copy stays open and as it is."""
+        with self._lock:
+            self._aside.clear()
+            with self._connection.backup("main", copy, "main") as job:
+                job.step()
+            self._create()
+            self.set_generation(generation)
+
+    def close(self) -> None:
+        """Write what is aside and close; once is enough."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join()
+        try:
+            self.flush()
+        finally:
+            self._connection.close()
+
+    # -- queries --------------------------------------------------------------------------------
+
+    def _select(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock:
+            self.flush()
+            return list(self._connection.execute(text, values))
+
+    def fills(
+        self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 2000
+    ) -> list[Fill]:
+        rows = self._select(
+            f"SELECT {schema.FILL_COLUMNS} FROM fills WHERE account = ? "
+            "AND time_ms >= ? AND time_ms <= ? ORDER BY trade DESC LIMIT ?",
+            account, start_ms, end_ms, limit,
+        )  # fmt: skip
+        return [schema.fill_of(row) for row in rows]
+
+    def trades(self, market: int, limit: int = 100) -> list[Fill]:
+        rows = self._select(
+            f"SELECT {schema.FILL_COLUMNS} FROM fills WHERE market = ? AND is_taker = 1 "
+            "AND origin IN ('order', 'liquidation') ORDER BY trade DESC LIMIT ?",
+            market, limit,
+        )  # fmt: skip
+        return [schema.fill_of(row) for row in rows]
+
+    def order(self, account: int, order_id: int = 0, client_id: int = 0) -> OrderRecord | None:
+        """By id, or the newest that had the client id."""
+        key = ("order_id", order_id) if order_id else ("client_id", schema.client_text(client_id))
+        if not key[1]:
+            return None
+        rows = self._select(
+            f"SELECT {schema.ORDER_COLUMNS} FROM orders WHERE account = ? AND {key[0]} = ? "
+            "ORDER BY sequence DESC LIMIT 1",
+            account, key[1],
+        )  # fmt: skip
+        return schema.OrderRow(*rows[0]).record() if rows else None
+
+    def orders(self, account: int, limit: int = 2000) -> list[OrderRecord]:
+        rows = self._select(
+            f"SELECT {schema.ORDER_COLUMNS} FROM orders WHERE account = ? "
+            "ORDER BY sequence DESC LIMIT ?",
+            account, limit,
+        )  # fmt: skip
+        return [schema.OrderRow(*row).record() for row in rows]
+
+    def funding(
+        self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
+    ) -> list[FundingRecord]:
+        rows = self._select(
+            "SELECT time_ms, account, market, amount, signed_size, rate FROM funding "
+            "WHERE account = ? AND time_ms >= ? AND time_ms <= ? "
+            "ORDER BY sequence DESC, market DESC LIMIT ?",
+            account, start_ms, end_ms, limit,
+        )  # fmt: skip
+        return [schema.funding_of(row) for row in rows]
+
+    def funding_rates(
+        self, market: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
+    ) -> list[FundingRate]:
+        rows = self._select(
+            "SELECT time_ms, market, rate, premium FROM funding_rates "
+            "WHERE market = ? AND time_ms >= ? AND time_ms <= ? ORDER BY time_ms LIMIT ?",
+            market, start_ms, end_ms, limit,
+        )  # fmt: skip
+        return [schema.rate_of(row) for row in rows]
+
+    def ledger(
+        self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
+    ) -> list[LedgerRecord]:
+        """Amounts are signed: what the account received."""
+        rows = self._select(
+            "SELECT time_ms, account, kind, amount, body FROM ledger WHERE account = ? "
+            "AND time_ms >= ? AND time_ms <= ? ORDER BY id DESC LIMIT ?",
+            account, start_ms, end_ms, limit,
+        )  # fmt: skip
+        return [schema.ledger_of(row) for row in rows]
+
+    def candles(
+        self, market: int, interval_ms: int, start_ms: int, end_ms: int, limit: int = 5000
+    ) -> list[Candle]:
+        """The newest ``limit`` of those that begin up to ``end_ms`` and end after ``start_ms``."""
+        rows = self._select(
+            "WITH grouped AS (SELECT opened_ms / ?2 * ?2 AS opened, min(opened_ms) AS first, "
+            "max(opened_ms) AS last, max(high) AS high, min(low) AS low, sum(volume) AS volume, "
+            "sum(trades) AS trades FROM candles WHERE market = ?1 AND opened_ms >= ?3 "
+            "AND opened_ms <= ?4 GROUP BY opened ORDER BY opened DESC LIMIT ?5) "
+            "SELECT opened, a.open, grouped.high, grouped.low, z.close, grouped.volume, "
+            "grouped.trades FROM grouped "
+            "JOIN candles AS a ON a.market = ?1 AND a.opened_ms = first "
+            "JOIN candles AS z ON z.market = ?1 AND z.opened_ms = last ORDER BY opened",
+            market, interval_ms, start_ms - start_ms % interval_ms,
+            min(end_ms - end_ms % interval_ms + interval_ms - 1, 2**62), limit,
+        )  # fmt: skip
+        return [Candle(row[0], interval_ms, *row[1:]) for row in rows]
+
+    def day_volume(self, market: int) -> tuple[int, int, int]:
+        """To the minute: the last 24 hours begin with a whole minute."""
+        with self._lock:
+            self.flush()
+            start = (self._last_ms - DAY_MS) // MINUTE_MS * MINUTE_MS
+        rows = self._select(
+            "SELECT coalesce(sum(notional), 0), coalesce(sum(volume), 0) FROM candles "
+            "WHERE market = ? AND opened_ms >= ?",
+            market, start,
+        )  # fmt: skip
+        before = self._select(
+            "SELECT close FROM candles WHERE market = ?1 AND opened_ms < ?2 "
+            "ORDER BY opened_ms DESC LIMIT 1",
+            market, start,
+        )  # fmt: skip
+        first = before or self._select(
+            "SELECT open FROM candles WHERE market = ? ORDER BY opened_ms LIMIT 1", market
+        )
+        return int(rows[0][0]), int(rows[0][1]), int(first[0][0]) if first else 0
+
+
+def _toward_zero(total: int, count: int) -> int:
+    if not count:
+        return 0
+    return total // count if total >= 0 else -(-total // count)
+
+
+def open_copy(path: Path) -> "apsw.Connection":
+    """What ``save_copy`` wrote, to be read."""
+    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)

@@ -1,0 +1,346 @@
+"""Events become rows: one batch gathers what changed and writes it in one transaction.
+
+Rows that change (orders, candles of a minute, entries of positions) are read when a batch first
+touches them, changed in memory and written back once.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct, structs
+
+from seawall.domain.commands import Command, ModifyOrder, PlaceOrder, join_client_id
+from seawall.domain.enums import FillFlag, Side
+from seawall.domain.events import (
+    BackstopTakenOver,
+    CommandRejected,
+    Deleveraged,
+    Deposited,
+    Event,
+    FundingPaid,
+    InsurancePaid,
+    LiquidationEnded,
+    LiquidationStarted,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderTriggered,
+    OrderWaiting,
+    PositionAdopted,
+    Transferred,
+    Withdrawn,
+)
+from seawall.sandbox.history_schema import (
+    CANDLE_COLUMNS,
+    FILL_COLUMNS,
+    ORDER_COLUMNS,
+    CandleRow,
+    OrderRow,
+    client_number,
+    client_text,
+    fill_row,
+)
+from seawall.venues.desk import Applied, Fill
+from seawall.venues.fills import fills_of
+
+MINUTE_MS = 60_000
+_FIRST_END_REASON = 500
+"""Reasons from here on end an order that lived; those below refuse one."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Happened(Struct, frozen=True, gc=False):
+    """One command that took effect. ``rates``: (market, rate, premium) of a funding settlement."""
+
+    sequence: int
+    command: Command
+    events: Sequence[Event]
+    rates: Sequence[tuple[int, int, int]]
+
+
+class Database(Protocol):
+    """What a batch needs of the connection."""
+
+    def execute(self, text: str, values: Sequence[Any] = ()) -> Iterable[tuple[Any, ...]]: ...
+
+    def executemany(self, text: str, rows: Iterable[Sequence[Any]]) -> Any: ...
+
+
+class Batch:
+    """Rows of a number of commands, to be written together."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._orders: dict[int, OrderRow | None] = {}
+        self._candles: dict[tuple[int, int], CandleRow] = {}
+        self._entries: dict[tuple[int, int], tuple[int, int]] = {}
+        self._fills: list[tuple[Any, ...]] = []
+        self._funding: list[tuple[Any, ...]] = []
+        self._rates: list[tuple[Any, ...]] = []
+        self._ledger: list[tuple[Any, ...]] = []
+        self.accounts: set[int] = set()
+        """Whose orders or fills grew."""
+
+    def add(self, happened: Happened) -> None:
+        """Events in their order: what an event says may rest on the one before."""
+        time_ms = happened.command.time_ms
+        if isinstance(happened.command, PlaceOrder | ModifyOrder):
+            self._placed(happened, happened.command)
+        self._add_fills(happened)
+        self._add_ledger(happened)
+        for event in happened.events:
+            if isinstance(event, OrderFilled):
+                if event.order_id:
+                    self._order_filled(event, time_ms)
+            elif isinstance(event, OrderAccepted | OrderWaiting):
+                self._order_stands(event, time_ms)
+            elif isinstance(event, OrderCancelled):
+                self._order_ended(event, time_ms)
+            elif isinstance(event, OrderTriggered):
+                if (row := self._order(event.order_id)) is not None:
+                    row.status, row.status_ms = "triggered", time_ms
+            elif isinstance(event, FundingPaid):
+                self._funding.append(
+                    (event.sequence, time_ms, event.account, event.market, event.amount,
+                     event.position_size, event.rate)
+                )  # fmt: skip
+        for market, rate, premium in happened.rates:
+            self._rates.append((market, time_ms, rate, premium))
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    def _placed(self, happened: Happened, command: PlaceOrder | ModifyOrder) -> None:
+        """The new order is the newest one of its account that the events name.
+
+        A refused one never had an id: its row has minus the command's sequence instead.
+        """
+        refused = next((e for e in happened.events if isinstance(e, CommandRejected)), None)
+        order_id = -happened.sequence
+        if refused is None:
+            ids = [
+                event.order_id
+                for event in happened.events
+                if isinstance(event, OrderAccepted | OrderWaiting | OrderFilled | OrderCancelled)
+                and event.account == command.account
+            ]
+            order_id = max(ids, default=0)
+            if not order_id:
+                return
+        client_id = join_client_id(command.client_id_high, command.client_id_low)
+        self._orders[order_id] = OrderRow(
+            order_id, happened.sequence, command.account, command.market, client_text(client_id),
+            int(command.side), command.price, command.trigger_price, command.size, command.size,
+            int(command.flags), int(command.time_in_force), command.time_ms,
+            "open" if refused is None else "rejected",
+            0 if refused is None else int(refused.reason), command.time_ms,
+        )  # fmt: skip
+        self.accounts.add(command.account)
+
+    def _order(self, order_id: int) -> OrderRow | None:
+        if order_id not in self._orders:
+            found = list(
+                self._database.execute(
+                    f"SELECT {ORDER_COLUMNS} FROM orders WHERE order_id = ?", (order_id,)
+                )
+            )
+            self._orders[order_id] = OrderRow(*found[0]) if found else None
+        return self._orders[order_id]
+
+    def _client_id(self, order_id: int) -> int:
+        row = self._order(order_id)
+        return client_number(row.client_id) if row is not None else 0
+
+    def _order_stands(self, event: OrderAccepted | OrderWaiting, time_ms: int) -> None:
+        if (row := self._order(event.order_id)) is None:
+            return
+        waits = isinstance(event, OrderWaiting)
+        row.remaining_size = event.size if isinstance(event, OrderWaiting) else event.remaining_size
+        row.status, row.status_ms = "waiting" if waits else "open", time_ms
+
+    def _order_filled(self, event: OrderFilled, time_ms: int) -> None:
+        if (row := self._order(event.order_id)) is None:
+            return
+        row.remaining_size -= event.size
+        row.status_ms = time_ms
+        if row.remaining_size <= 0:
+            row.remaining_size, row.status = 0, "filled"
+
+    def _order_ended(self, event: OrderCancelled, time_ms: int) -> None:
+        if (row := self._order(event.order_id)) is None:
+            return
+        refused = event.reason < _FIRST_END_REASON and row.sequence == event.sequence
+        row.status = "rejected" if refused else "canceled"
+        row.reason, row.status_ms = int(event.reason), time_ms
+        row.remaining_size = event.remaining_size
+
+    # -- fills, candles, entries ----------------------------------------------------------------
+
+    def _add_fills(self, happened: Happened) -> None:
+        applied = Applied(happened.command.time_ms, happened.command, happened.events)
+        for fill in fills_of(applied, self._client_id):
+            fill = self._with_entry(fill)
+            self._fills.append(fill_row(fill))
+            self.accounts.add(fill.account)
+            if fill.is_taker and fill.origin in ("order", "liquidation"):
+                self._traded(fill)
+        for event in happened.events:
+            if isinstance(event, PositionAdopted):
+                signed = event.entry_notional if event.position_size > 0 else -event.entry_notional
+                self._entries[event.account, event.market] = event.position_size, signed
+
+    def _entry(self, account: int, market: int) -> tuple[int, int]:
+        key = account, market
+        if key not in self._entries:
+            found = list(
+                self._database.execute(
+                    "SELECT signed_size, entry_notional FROM entries "
+                    "WHERE account = ? AND market = ?",
+                    key,
+                )
+            )
+            self._entries[key] = found[0] if found else (0, 0)
+        return self._entries[key]
+
+    def _with_entry(self, fill: Fill) -> Fill:
+        """Keep what a position cost; a takeover's profit follows from it and is filled in.
+
+        An event's closed profit tells exactly which part of the cost the machine took off.
+        """
+        size, cost = self._entry(fill.account, fill.market)
+        if fill.origin == "backstop":
+            fill = structs.replace(fill, position_before=size) if not fill.is_taker else fill
+        before = fill.position_before
+        if before == 0:
+            cost = 0
+        sign = 1 if fill.side == Side.BUY else -1
+        closing = min(abs(before), fill.size) if before * sign < 0 else 0
+        proceeds = -sign * closing * fill.price
+        if fill.origin == "backstop" and closing:
+            part = abs(cost) * closing // abs(before)
+            part = part if cost > 0 else -part
+            fill = structs.replace(fill, closed_profit=proceeds - part)
+        cost -= proceeds - fill.closed_profit
+        cost += sign * (fill.size - closing) * fill.price
+        after = before + sign * fill.size
+        self._entries[fill.account, fill.market] = after, cost if after else 0
+        return fill
+
+    def _traded(self, fill: Fill) -> None:
+        opened_ms = fill.time_ms - fill.time_ms % MINUTE_MS
+        key = fill.market, opened_ms
+        price = fill.price
+        if key not in self._candles:
+            found = list(
+                self._database.execute(
+                    f"SELECT {CANDLE_COLUMNS} FROM candles WHERE market = ? AND opened_ms = ?", key
+                )
+            )
+            first = (*key, price, price, price, price, 0, 0, 0)
+            self._candles[key] = CandleRow(*(found[0] if found else first))
+        row = self._candles[key]
+        row.high, row.low, row.close = max(row.high, price), min(row.low, price), price
+        row.volume += fill.size
+        row.notional += fill.size * price
+        row.trades += 1
+
+    # -- ledger ---------------------------------------------------------------------------------
+
+    def _note(self, event: Any, time_ms: int, kind: str, amount: int, **body: Any) -> None:
+        account = body.pop("owner", event.account)
+        self._ledger.append(
+            (event.sequence, time_ms, account, kind, amount, _encode(body).decode())
+        )
+
+    def _add_ledger(self, happened: Happened) -> None:
+        time_ms = happened.command.time_ms
+        started: LiquidationStarted | None = None
+        taken: dict[int, list[int]] = {}
+        for event in happened.events:
+            if isinstance(event, Deposited):
+                self._note(event, time_ms, "deposit", event.amount)
+            elif isinstance(event, Withdrawn):
+                self._note(event, time_ms, "withdraw", -event.amount)
+            elif isinstance(event, Transferred):
+                other = event.recipient
+                self._note(event, time_ms, "transfer_out", -event.amount, counterparty=other)
+                self._note(
+                    event, time_ms, "transfer_in", event.amount, counterparty=event.account,
+                    owner=other,
+                )  # fmt: skip
+            elif isinstance(event, LiquidationStarted):
+                started, taken = event, {}
+            elif isinstance(event, LiquidationEnded) and started is not None:
+                self._liquidated(started, event, taken, time_ms)
+                started = None
+            elif isinstance(event, InsurancePaid):
+                body = {"market": event.market, "payer": event.payer}
+                self._note(event, time_ms, "insurance", event.amount, **body)
+            elif isinstance(event, BackstopTakenOver):
+                body = {"market": event.market, "size": event.position_size}
+                body["price"] = event.mark_price
+                self._note(event, time_ms, "backstop", -event.cash, **body)
+            if started is not None:
+                _gather_taken(event, started.account, taken)
+
+    def _liquidated(
+        self,
+        started: LiquidationStarted,
+        ended: LiquidationEnded,
+        taken: dict[int, list[int]],
+        time_ms: int,
+    ) -> None:
+        """One line for a bucket from which something was taken; stalled ones leave none.
+
+        ``size`` is signed as the position was; ``notional`` is at the prices it went for.
+        """
+        if not taken:
+            return
+        self._note(
+            started, time_ms, "liquidation", ended.equity - started.equity,
+            market=started.market, equity=started.equity, equity_after=ended.equity,
+            maintenance_margin=started.maintenance_margin,
+            notional=sum(notional for _, notional in taken.values()),
+            positions=[{"market": m, "size": size} for m, (size, _) in taken.items()],
+        )  # fmt: skip
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Inside a transaction of the caller's."""
+        many = self._database.executemany
+        many(_insert("fills", FILL_COLUMNS), self._fills)
+        orders = [structs.astuple(row) for row in self._orders.values() if row is not None]
+        many(_insert("orders", ORDER_COLUMNS), orders)
+        candles = [structs.astuple(row) for row in self._candles.values()]
+        many(_insert("candles", CANDLE_COLUMNS), candles)
+        entries = [(*key, *value) for key, value in self._entries.items()]
+        many(_insert("entries", "account, market, signed_size, entry_notional"), entries)
+        columns = "sequence, time_ms, account, market, amount, signed_size, rate"
+        many(_insert("funding", columns), self._funding)
+        many(_insert("funding_rates", "market, time_ms, rate, premium"), self._rates)
+        columns = "sequence, time_ms, account, kind, amount, body"
+        many(_insert("ledger", columns), self._ledger)
+
+
+def _insert(table: str, columns: str) -> str:
+    marks = ", ".join("?" for _ in columns.split(","))
+    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"
+
+
+def _gather_taken(event: Event, account: int, taken: dict[int, list[int]]) -> None:
+    """Add what a liquidation took of the account: signed size and notional by market."""
+    if not isinstance(event, BackstopTakenOver | Deleveraged | OrderFilled):
+        return
+    if event.account != account:
+        return
+    if isinstance(event, BackstopTakenOver):
+        size, price = event.position_size, event.mark_price
+    elif event.flags & FillFlag.LIQUIDATED:
+        size, price = event.size if event.position_before > 0 else -event.size, event.price
+    else:
+        return
+    total = taken.setdefault(event.market, [0, 0])
+    total[0] += size
+    total[1] += abs(size) * price

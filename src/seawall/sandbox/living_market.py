@@ -1,0 +1,163 @@
+"""What keeps a sandbox alive: prices are published, agents act, time passes.
+
+One pass (``step``) learns the prices of the world, lets the agents act whose turn it is, and
+reports to the machine what the oracle says. With a clock that runs, passes follow each other about
+once per second of the venue's time; with a manual clock ``advance`` makes them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from seawall.domain.commands import Command, SetOraclePrice
+from seawall.sandbox.agents.base import Agent, Sight
+from seawall.sandbox.agents.society import Society
+from seawall.sandbox.agents.view import MachineView
+from seawall.sandbox.host import Host, HostStopped
+from seawall.sandbox.world import World
+from seawall.venues.desk import Plan, Refusal
+
+log = logging.getLogger(__name__)
+
+PUBLISH_MS = 2_000
+PASS_MS = 1_000
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
+MOST_PASSES = 900
+"""Passes of one ``advance``: a longer stretch of time has longer passes."""
+
+
+class LivingMarket:
+    """Drives world and agents against one host. ``society`` is None where nobody lives."""
+
+    def __init__(self, host: Host, world: World, society: Society | None) -> None:
+        self.host = host
+        self.world = world
+        self.society = society
+        self.view = MachineView(host.engine)
+        self._published_ms = 0
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """First prices and first quotes, so that there is a book before anybody comes."""
+        async with self._lock:
+            await self._publish()
+            await self._all_makers()
+
+    def start(self) -> None:
+        """Passes from now on, as long as the clock runs."""
+        self._task = asyncio.create_task(self._loop(), name="seawall-market")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _loop(self) -> None:
+        while True:
+            clock = self.host.clock
+            speed = clock.speed
+            pause = PASS_MS / 1000 / speed if speed else LONGEST_PAUSE_S
+            await asyncio.sleep(min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, pause)))
+            if clock.manual or clock.paused:
+                continue
+            try:
+                async with self._lock:
+                    await self._pass()
+            except Refusal as refusal:
+                log.warning("the market waits: %s", refusal.reason)
+            except HostStopped:
+                return
+            except Exception:
+                # Whatever it was, clients would rather have a market that goes on.
+                log.exception("a pass of the market failed")
+
+    async def _pass(self) -> None:
+        now = self.host.now_ms()
+        self.world.look(now)
+        if self.society is not None:
+            await self._act(self.society.due(now))
+        if now // PUBLISH_MS != self._published_ms // PUBLISH_MS:
+            await self._publish()
+
+    async def _publish(self) -> None:
+        def plan(time_ms: int) -> Plan:
+            self._published_ms = time_ms
+            self.world.look(time_ms)
+            commands: list[Command] = []
+            for row in range(len(self.world.markets)):
+                report = self.world.report(row)
+                if report is not None:
+                    commands.append(SetOraclePrice(time_ms, row, *report))
+            return Plan(commands)
+
+        await self.host.submit(plan)
+
+    async def _act(self, agents: list[Agent]) -> None:
+        """One plan per agent, side by side: they share a wait for the disk."""
+        await asyncio.gather(*(self.host.submit(self._planner(agent)) for agent in agents))
+
+    def _planner(self, agent: Agent) -> Callable[[int], Plan]:
+        def plan(time_ms: int) -> Plan:
+            return Plan(agent.act(Sight(time_ms, self.view, self.world.outlooks())))
+
+        return plan
+
+    async def _all_makers(self) -> None:
+        if self.society is not None:
+            await self._act(list(self.society.desks))
+
+    # -- what control does -----------------------------------------------------------------------
+
+    async def change(self, make: Callable[[], Any]) -> None:
+        """Change the world and let it be felt at once: makers, then the oracle, then makers.
+
+        Makers see other venues before the oracle reports; after a leap beyond the price band only
+        their second try is accepted.
+        """
+        async with self._lock:
+            self.world.look(self.host.now_ms())
+            make()
+            await self._all_makers()
+            await self._publish()
+            await self._all_makers()
+
+    async def advance(self, ms: int, step_ms: int = 0) -> int:
+        """Let so much venue time pass, with prices and agents; the new time.
+
+        ``step_ms``: the length of a pass; by default as fine as ``MOST_PASSES`` allow.
+        """
+        async with self._lock:
+            step = max(step_ms or PUBLISH_MS, -(-ms // MOST_PASSES), 1)
+            left = ms
+            while left > 0:
+                await self.host.advance(min(step, left))
+                left -= step
+                await self._pass()
+            return self.host.now_ms()
+
+    async def save_point(self, name: str) -> int:
+        async with self._lock:
+            return await self.host.save_point(name)
+
+    async def revert(self, name: str) -> int:
+        """Back to a save point: the world goes on from the oracle prices of that moment."""
+        async with self._lock:
+            sequence = await self.host.revert(name)
+            self.resume()
+            await self._all_makers()
+            return sequence
+
+    def resume(self) -> None:
+        """Go on from the machine's own prices, as after a restart or a revert."""
+        self.view = MachineView(self.host.engine)
+        if self.society is not None:
+            self.society.forget()
+        markets = self.world.markets
+        oracles = [self.view.oracle(market.row) for market in markets]
+        if all(oracles):
+            self.world.begin(
+                self.host.now_ms(),
+                [m.to_usd(units) for m, units in zip(markets, oracles, strict=True)],
+            )

@@ -1,0 +1,336 @@
+"""A whole venue on this computer: host, directory, agents, prices, control, the dialect's server.
+
+``running_venue`` is what tests and tools use; ``run_venue`` runs until it is told to stop. The
+dialect is found by name: this room knows no venue.
+"""
+
+import asyncio
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from seawall.domain.commands import Deposit
+from seawall.domain.rulebook import Rulebook
+from seawall.domain.units import MICRO
+from seawall.engine.layout import Limits
+from seawall.sandbox.accounts import (
+    USER_USD,
+    USERS,
+    UserKey,
+    agent_address,
+    open_account,
+    seed_phrase,
+    user_keys,
+)
+from seawall.sandbox.agents.society import BACKSTOP, Society
+from seawall.sandbox.clock import Clock
+from seawall.sandbox.control import control_app
+from seawall.sandbox.feeds import (
+    ManualSource,
+    PriceSource,
+    RecordedPath,
+    RecordedSource,
+    SyntheticSource,
+)
+from seawall.sandbox.host import Host
+from seawall.sandbox.living_market import LivingMarket
+from seawall.sandbox.markets import OpenMarket, choose_markets
+from seawall.sandbox.world import World
+from seawall.venues.desk import Desk, Plan
+from seawall.venues.known import DEFAULT_VENUE, venue_module
+from seawall.venues.rulebook_file import load_rulebook
+
+START_POINT = "start"
+BACKSTOP_USD = 20_000_000
+DEFAULT_SEED = 1
+DEFAULT_LIMITS = Limits(accounts=4096, positions=32768, orders=131072, levels=65536, nodes=65536)
+_ABOUT = "sandbox.json"
+MakeApp = Callable[[Desk], web.Application]
+
+
+class VenueError(ValueError):
+    """A venue that cannot be run as asked; the message says what would be right."""
+
+
+class VenueStopped(RuntimeError):
+    """The host could go on no more, as when a disk is full; nothing after it was acknowledged."""
+
+
+class VenueOptions(Struct, frozen=True, kw_only=True):
+    """What a venue is made of. None: as the data folder says, else the default.
+
+    ``speed``: venue ms per ms, 0 for a clock that only control moves. ``data``: a folder that
+    lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual`` or a path.
+    ``start_ms``: the time at the very first start instead of the computer's.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    venue: str = DEFAULT_VENUE
+    rulebook: str | None = None
+    markets: tuple[str, ...] = ()
+    seed: int | None = None
+    speed: float = 1.0
+    data: Path | None = None
+    agents: bool = True
+    feed: str | RecordedPath = "synthetic"
+    start_ms: int | None = None
+    limits: Limits = DEFAULT_LIMITS
+
+
+class _About(Struct, kw_only=True):
+    """What a data folder remembers of how it was made."""
+
+    format: int = 1
+    venue: str
+    rulebook: str
+    seed: int
+    markets: tuple[str, ...]
+    began_ms: int = 0
+
+
+class Venue:
+    """A running venue. ``users``: the funded accounts with their keys, test only."""
+
+    def __init__(
+        self,
+        host: Host,
+        market: LivingMarket,
+        seed: int,
+        has_agents: bool,
+        folder: Path,
+        lasts: bool,
+    ) -> None:
+        self.host = host
+        self.market = market
+        self.seed = seed
+        self.seed_phrase = seed_phrase(seed)
+        self.has_agents = has_agents
+        self.folder = folder
+        self.lasts = lasts
+        self.address = ""
+        self.port = 0
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def users(self) -> list[UserKey]:
+        return user_keys(self.seed_phrase)
+
+    @property
+    def markets(self) -> tuple[OpenMarket, ...]:
+        return self.market.world.markets
+
+    @property
+    def url(self) -> str:
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{shown}:{self.port}"
+
+    @property
+    def websocket_url(self) -> str:
+        return self.url.replace("http://", "ws://") + "/ws"
+
+    async def settle(self) -> None:
+        """Accounts of users and agents, first prices, first quotes; what is there stays."""
+        host, society = self.host, self.market.society
+        if not host.engine.tables["control"]["money_outside"][0]:
+            await host.submit(lambda now: Plan([Deposit(now, BACKSTOP, BACKSTOP_USD * MICRO)]))
+        phrase = self.seed_phrase
+        users = [(key.address, USER_USD, f"user {n}") for n, key in enumerate(self.users)]
+        wants = society.wants() if society is not None else []
+        agents = [(agent_address(phrase, name), usd, name) for name, usd in wants]
+        rows = [await open_account(host, *each) for each in (*users, *agents)]
+        if society is not None:
+            names = [name for name, _ in wants]
+            society.settle_in(dict(zip(names, rows[USERS:], strict=True)))
+        # Compiles or loads what reads margins, before somebody waits for it.
+        self.market.view.margins(rows[0])
+        await self.market.open()
+        if START_POINT not in host.save_points():
+            await host.save_point(START_POINT)
+
+    async def serve(self, app: web.Application, listening: socket.socket) -> None:
+        """Answer on a socket that is bound already."""
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listening).start()
+        self.address, self.port = listening.getsockname()[:2]
+
+    async def close(self) -> None:
+        """Stop answering, finish what waits, close; a folder that does not last goes."""
+        await self.market.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        try:
+            await self.host.stop()
+        finally:
+            if not self.lasts:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise VenueError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port"
+        ) from None
+    return listening
+
+
+def _about(options: VenueOptions, folder: Path) -> _About:
+    """How the venue of a folder is made, agreed between the folder and the options."""
+    path = folder / _ABOUT
+    wished = options.markets
+    if not path.exists():
+        seed = DEFAULT_SEED if options.seed is None else options.seed
+        book = options.rulebook or options.venue
+        return _About(venue=options.venue, rulebook=book, seed=seed, markets=wished)
+    try:
+        about = msgspec.json.decode(path.read_bytes(), type=_About)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise VenueError(f"{path} cannot be read: {error}") from None
+    for name, asked, found in (
+        ("--seed", options.seed, about.seed),
+        ("--rulebook", options.rulebook, about.rulebook),
+        ("--markets", wished or None, about.markets),
+        ("the venue", options.venue, about.venue),
+    ):
+        if asked is not None and asked != found:
+            raise VenueError(
+                f"{name} {_shown(asked)}: the venue in {folder} was made with {_shown(found)}; "
+                "leave it out, or choose another --data folder"
+            )
+    return about
+
+
+def _shown(value: Any) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _remember(about: _About, folder: Path) -> None:
+    path = folder / _ABOUT
+    partial = path.with_suffix(".part")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
+    partial.replace(path)
+
+
+def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _About) -> PriceSource:
+    if isinstance(options.feed, RecordedPath):
+        return RecordedSource(options.feed, markets, about.began_ms)
+    if options.feed == "manual":
+        return ManualSource([market.to_usd(market.start_price) for market in markets])
+    if options.feed == "synthetic":
+        return SyntheticSource(markets, about.seed)
+    raise VenueError(f"--feed: {options.feed!r} is not synthetic, manual or a file")
+
+
+def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
+    shipped = venue_module(options.venue, "instruments").built_in_instruments()
+    wishes = about.markets
+    if isinstance(options.feed, RecordedPath):
+        first = {name: f"{name}={prices[0]:.6g}" for name, prices in options.feed.prices.items()}
+        named = [wish.partition("=")[0] for wish in wishes] or list(first)
+        missing = [name for name in named if name not in first]
+        if missing:
+            raise VenueError(f"--feed: {options.feed.name} has no prices of {', '.join(missing)}")
+        wishes = tuple(first[name] for name in named)
+    return choose_markets(wishes, {instrument.name: instrument for instrument in shipped})
+
+
+async def open_venue(options: VenueOptions, make_app: MakeApp | None = None) -> Venue:
+    """A venue that answers on its port. ``make_app`` in place of the dialect's own server.
+
+    Raises VenueError, MarketChoiceError, RulebookError, JournalError and OSError.
+    """
+    make_app = make_app or venue_module(options.venue, "server").make_app
+    listening = _bind(options.host, options.port)
+    lasts = options.data is not None
+    folder = options.data or Path(tempfile.mkdtemp(prefix="seawall-"))
+    host: Host | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        host, market, about = _assemble(options, folder)
+        await host.start()
+        venue = Venue(host, market, about.seed, options.agents, folder, lasts)
+        await venue.settle()
+        app = make_app(host)
+        app.add_subapp("/control/", control_app(venue.market, venue.users))
+        await venue.serve(app, listening)
+    except BaseException:
+        listening.close()
+        if host is not None:
+            await asyncio.gather(host.stop(), return_exceptions=True)
+        if not lasts:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    market.start()
+    return venue
+
+
+def _assemble(options: VenueOptions, folder: Path) -> tuple[Host, LivingMarket, _About]:
+    about = _about(options, folder)
+    book = load_rulebook(about.rulebook)
+    if not isinstance(book, Rulebook):
+        raise VenueError(f"--rulebook: {book.name} settles in blocks; no sandbox runs it yet")
+    markets = _markets(options, about)
+    clock = Clock(options.speed, options.start_ms)
+    directory = venue_module(options.venue, "directory").VenueDirectory()
+    instruments = [market.instrument for market in markets]
+    host = Host.open(folder, book, instruments, options.limits, directory, clock)
+    about.began_ms = about.began_ms or host.now_ms()
+    about.markets = about.markets or tuple(market.name for market in markets)
+    _remember(about, folder)
+    exact = options.feed == "manual"
+    source = _source(options, markets, about)
+    world = World(markets, source, swing=0.0) if exact else World(markets, source)
+    figures = book.order.maximum_significant_figures
+    society = Society(markets, figures, about.seed) if options.agents else None
+    market = LivingMarket(host, world, society)
+    market.resume()
+    return host, market, about
+
+
+@asynccontextmanager
+async def running_venue(
+    options: VenueOptions | None = None, make_app: MakeApp | None = None
+) -> AsyncIterator[Venue]:
+    """A venue for the length of a block."""
+    venue = await open_venue(options or VenueOptions(), make_app)
+    try:
+        yield venue
+    finally:
+        await venue.close()
+
+
+async def run_venue(
+    options: VenueOptions, announce: Callable[[Venue], None], stop: asyncio.Event
+) -> None:
+    """Run until ``stop`` is set. Raises VenueStopped when the host stops by itself, and what
+    ``open_venue`` raises."""
+    venue = await open_venue(options)
+    writer = venue.host.writer
+    try:
+        announce(venue)
+        waiting = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({waiting, writer}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not writer.done():
+            await venue.close()
+            return
+    except BaseException:
+        await asyncio.gather(venue.close(), return_exceptions=True)
+        raise
+    await asyncio.gather(venue.close(), return_exceptions=True)
+    raise VenueStopped(repr(writer.exception())) from writer.exception()

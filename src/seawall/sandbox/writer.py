@@ -1,0 +1,312 @@
+"""The one writer: takes what waits, plans it, makes it durable, lets it take effect, answers.
+
+Work waits in a bounded queue. The writer takes what is there, lets each planner say what it
+wants, in order, and writes the whole group with one wait for the disk: first the directory's
+records, then the machine's commands. Only then do the commands take effect, listeners hear of
+them, and callers get their answers. Records take effect on the directory while the group is
+planned, so that the next planner sees nonces and new accounts; commands of the same group it does
+not see yet. Work that must see them is submitted with ``alone``.
+
+A funding settlement that is due gets a command and a group of its own, at exactly its time,
+before anything later: so a settlement's rate is in the tables when its command has taken effect.
+
+A write that fails stops everything: nobody knows then what the disk has.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from seawall.domain.commands import AdvanceTime, Command
+from seawall.engine.codec import encode_commands
+from seawall.sandbox.recovery import Moment
+from seawall.sandbox.storage import Storage
+from seawall.venues.desk import Applied, Directory, Done, Listener, Plan, Planner, Record, Refusal
+
+log = logging.getLogger(__name__)
+
+MAX_GROUP = 256
+MAX_COMMANDS = 4096
+"""A group takes no more work once it has this many commands; a plan has no more."""
+MAX_LATE_SETTLEMENTS = 200
+"""After a longer gap the machine catches up many settlements in one command."""
+
+
+class HostStopped(RuntimeError):
+    """The host does not run (any more). The message says why; nothing was acknowledged."""
+
+
+class _Work(Struct, eq=False):
+    planner: Planner
+    answer: "asyncio.Future[Done]"
+    alone: bool
+
+
+class _Job(Struct, eq=False):
+    """Something that the writer does between two groups: a snapshot, a revert."""
+
+    run: Callable[[], Awaitable[Any]]
+    answer: "asyncio.Future[Any]"
+
+
+class _Planned(Struct, eq=False):
+    plan: Plan
+    answer: "asyncio.Future[Done] | None"
+    """None: nobody asked, the writer itself did."""
+
+
+class _Group:
+    """What one wait for the disk makes durable."""
+
+    def __init__(self, time_ms: int) -> None:
+        self.time_ms = time_ms
+        self.planned: list[_Planned] = []
+        self.rows: list[NDArray[Any]] = []
+        self.records: list[Record] = []
+        self.commands = 0
+
+    def add(self, plan: Plan, rows: NDArray[Any], answer: "asyncio.Future[Done] | None") -> None:
+        self.planned.append(_Planned(plan, answer))
+        self.records.extend(plan.records)
+        if len(rows):
+            self.rows.append(rows)
+            self.commands += len(rows)
+
+
+class Writer:
+    """The queue and the loop. ``now_ms``: the venue's clock; may be asked at any time."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: Directory,
+        now_ms: Callable[[], int],
+        max_waiting: int,
+        snapshot_every: int,
+    ) -> None:
+        self.engine = storage.engine
+        self.last_ms = storage.last_ms
+        self.listeners: list[Listener] = []
+        self.stopping = False
+        self.snapshot_sequence = storage.engine.sequence
+        self._storage = storage
+        self._directory = directory
+        self._now_ms = now_ms
+        self._max_waiting = max_waiting
+        self._snapshot_every = snapshot_every
+        self._waiting: deque[_Work | _Job] = deque()
+        self._arrived = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._period_ms = _settlement_period_ms(storage.engine)
+        self._disk = ThreadPoolExecutor(1, "seawall-disk")
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def now_ms(self) -> int:
+        return max(self._now_ms(), self.last_ms)
+
+    async def submit(self, planner: Planner, alone: bool) -> Done:
+        self.check_running()
+        if len(self._waiting) >= self._max_waiting:
+            raise Refusal("busy")
+        answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+        self._put(_Work(planner, answer, alone))
+        return await answer
+
+    async def between_groups(self, run: Callable[[], Awaitable[Any]]) -> Any:
+        """What ``run`` returns, called by the writer when nothing is under way.
+
+        What it raises stops the host: it may have left anything half done.
+        """
+        self.check_running()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._put(_Job(run, answer))
+        return await answer
+
+    def stop(self) -> None:
+        """Take no more work; ``run`` returns when what waits is done."""
+        self.stopping = True
+        self._arrived.set()
+
+    def close(self) -> None:
+        self._disk.shutdown(wait=True)
+
+    def check_running(self) -> None:
+        if self._failure is not None:
+            raise HostStopped(f"the venue has stopped: {self._failure!r}") from self._failure
+        if self.stopping:
+            raise HostStopped("the venue is stopping")
+
+    def _put(self, item: _Work | _Job) -> None:
+        self._waiting.append(item)
+        self._arrived.set()
+
+    async def on_disk(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call something that waits for the disk, on the one thread that does."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+
+    def moment(self) -> Moment:
+        """Engine and directory as they are now."""
+        return Moment(
+            self._storage.generation,
+            self.engine.sequence,
+            self._storage.frame,
+            self.now_ms(),
+            self.engine.snapshot(),
+            self._directory.snapshot(),
+        )
+
+    async def snapshot(self) -> None:
+        moment = self.moment()
+        await self.on_disk(self._storage.save_snapshot, moment)
+        self.snapshot_sequence = moment.sequence
+
+    async def run(self) -> None:
+        """Until ``stop``, or until something fails: then everybody who waits hears of it."""
+        try:
+            while self._waiting or not self.stopping:
+                if not self._waiting:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                elif isinstance(self._waiting[0], _Job):
+                    await self._run_job(self._waiting.popleft())
+                else:
+                    await self._run_group()
+        except BaseException as error:
+            self._failure = error
+            log.critical("the venue stops: %r", error)
+            while self._waiting:
+                _reject(self._waiting.popleft().answer, _stopped(error))
+            raise
+
+    async def _run_job(self, job: Any) -> None:
+        try:
+            result = await job.run()
+        except BaseException as error:
+            _reject(job.answer, _stopped(error))
+            raise
+        if not job.answer.done():
+            job.answer.set_result(result)
+
+    async def _run_group(self) -> None:
+        group = self._settlement_due() or self._plan_group()
+        try:
+            if self._storage.is_durable and (group.commands or group.records):
+                rows = np.concatenate(group.rows) if group.rows else None
+                await self.on_disk(self._storage.write, group.time_ms, group.records, rows)
+            else:
+                await asyncio.sleep(0)
+            for planned in group.planned:
+                self._take_effect(group.time_ms, planned)
+        except BaseException as error:
+            for planned in group.planned:
+                if planned.answer is not None:
+                    _reject(planned.answer, _stopped(error))
+            raise
+        if self.engine.sequence - self.snapshot_sequence >= self._snapshot_every:
+            await self.snapshot()
+
+    def _settlement_due(self) -> _Group | None:
+        due = int(self.engine.tables["control"]["next_settlement_ms"][0])
+        now = self.now_ms()
+        if not due or due >= now or now - due > MAX_LATE_SETTLEMENTS * self._period_ms:
+            return None
+        self.last_ms = max(due, self.last_ms)
+        plan = Plan([AdvanceTime(self.last_ms)])
+        group = _Group(self.last_ms)
+        group.add(plan, encode_commands(plan.commands), None)
+        return group
+
+    def _plan_group(self) -> _Group:
+        self.last_ms = self.now_ms()
+        group = _Group(self.last_ms)
+        for _ in range(MAX_GROUP):
+            if not self._waiting or group.commands >= MAX_COMMANDS:
+                break
+            work = self._waiting[0]
+            if isinstance(work, _Job) or (work.alone and group.planned):
+                break
+            self._waiting.popleft()
+            if not work.answer.done():  # otherwise whoever asked has gone
+                self._plan_one(group, work)
+        return group
+
+    def _plan_one(self, group: _Group, work: _Work) -> None:
+        try:
+            plan = work.planner(group.time_ms)
+            rows = _checked_rows(plan, group.time_ms)
+        except Refusal as refusal:
+            _reject(work.answer, refusal)
+            return
+        except Exception:
+            log.exception("a planner failed; its work is refused")
+            _reject(work.answer, Refusal("internal error"))
+            return
+        group.add(plan, rows, work.answer)
+        for record in plan.records:
+            self._directory.apply(record, group.time_ms)
+
+    def _take_effect(self, time_ms: int, planned: _Planned) -> None:
+        applied = []
+        for command in planned.plan.commands:
+            events = self.engine.apply(command)
+            self._storage.recorder.record(self.engine, command, events)
+            applied.append(Applied(time_ms, command, events))
+        if applied:
+            for listener in list(self.listeners):
+                guarded(listener, applied)
+        if planned.answer is not None and not planned.answer.done():
+            planned.answer.set_result(Done(time_ms, applied))
+
+
+def _settlement_period_ms(engine: Any) -> int:
+    return max(int(engine.tables["rules"]["funding_settlement_ms"][0]), 1)
+
+
+def _checked_rows(plan: Plan, time_ms: int) -> NDArray[Any]:
+    """The plan's commands as rows. Raises CodecError or ValueError for a bad plan."""
+    commands: Sequence[Command] = plan.commands
+    if len(commands) > MAX_COMMANDS:
+        raise ValueError(f"a plan of {len(commands)} commands; {MAX_COMMANDS} are allowed")
+    for command in commands:
+        if command.time_ms != time_ms:
+            raise ValueError(f"{command} is not of the time {time_ms} it was planned at")
+    return encode_commands(commands)
+
+
+def _stopped(error: BaseException) -> HostStopped:
+    return HostStopped(f"the venue has stopped and this was not acknowledged: {error!r}")
+
+
+def _reject(answer: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def guarded(listener: Callable[..., None], *arguments: Any) -> None:
+    """Call a listener; what it raises is logged and goes no further."""
+    try:
+        listener(*arguments)
+    except Exception:
+        log.exception("a listener failed")
+
+
+def subscribe(listeners: list[Any], listener: Any) -> Callable[[], None]:
+    """Add a listener; returns how to remove it."""
+    listeners.append(listener)
+
+    def stop() -> None:
+        with suppress(ValueError):
+            listeners.remove(listener)
+
+    return stop

@@ -1,0 +1,106 @@
+"""Which of the venue's request types, actions and subscriptions are on offer, and how.
+
+The lists of names are those of the venue's clients; the states follow from the registries that
+answer, so the page made from this cannot promise what is not there.
+"""
+
+from msgspec import Struct
+
+from seawall.venues.hyperliquid import info, stream_channels
+from seawall.venues.hyperliquid.exchange import ACTIONS
+
+SUPPORTED = "supported"
+EMPTY = "answered empty"
+REFUSED = "refused"
+
+_OTHER_INFO = ("borrowLendReserveState",)
+"""Known types that nothing here answers."""
+_OTHER_ACTIONS = (
+    "CSignerAction",
+    "CValidatorAction",
+    "activateOutcomeDeployer",
+    "agentEnableDexAbstraction",
+    "agentSendAsset",
+    "authorizeAqav2Role",
+    "borrowLend",
+    "cDeposit",
+    "cWithdraw",
+    "convertToMultiSigUser",
+    "createVault",
+    "evmUserModify",
+    "finalizeEvmContract",
+    "gossipPriorityBid",
+    "hip3LiquidatorTransfer",
+    "linkStakingUser",
+    "multiSig",
+    "perpDeploy",
+    "sendToEvmWithData",
+    "setDisplayName",
+    "spotDeploy",
+    "spotUser",
+    "stakingLinkDisableTradingUser",
+    "tokenDelegate",
+    "userDexAbstraction",
+    "userOutcome",
+    "userPortfolioMargin",
+    "validatorL1Stream",
+    "vaultDistribute",
+    "vaultModify",
+    "vaultTransfer",
+)
+
+
+class Entry(Struct, frozen=True):
+    name: str
+    state: str
+
+
+def _entries(states: dict[str, str]) -> list[Entry]:
+    return [Entry(name, states[name]) for name in sorted(states, key=str.lower)]
+
+
+def info_types() -> list[Entry]:
+    states = dict.fromkeys(_OTHER_INFO, REFUSED)
+    states |= dict.fromkeys(info.EMPTY_ANSWERS, EMPTY)
+    return _entries(states | dict.fromkeys(info.ANSWERS, SUPPORTED))
+
+
+def actions() -> list[Entry]:
+    states = dict.fromkeys(_OTHER_ACTIONS, REFUSED)
+    return _entries(states | dict.fromkeys(ACTIONS, SUPPORTED))
+
+
+def subscriptions() -> list[Entry]:
+    states = dict.fromkeys(stream_channels.CHANNELS, SUPPORTED)
+    return _entries(states | dict.fromkeys(stream_channels.SILENT, EMPTY))
+
+
+def _table(title: str, entries: list[Entry]) -> list[str]:
+    rows = [f"| `{entry.name}` | {entry.state} |" for entry in entries]
+    counts = [
+        f"{sum(entry.state == state for entry in entries)} {state}"
+        for state in (SUPPORTED, EMPTY, REFUSED)
+    ]
+    return [f"## {title}", "", ", ".join(counts) + ".", "", "| type | |", "|---|---|", *rows, ""]
+
+
+def page() -> str:
+    """``docs/compatibility.md``."""
+    lines = [
+        "# What the sandbox venue answers",
+        "",
+        "Written by `tools/write_compatibility.py` from what the code registers; a test fails when",
+        "it is out of date.",
+        "",
+        "- **supported**: answered from the venue's own state.",
+        "- **answered empty**: taken, and answered as by a venue that has none of it: no vaults,",
+        "  no staking, no borrowing, no spot pairs, no other dexes.",
+        "- **refused**: answered like a type that the venue does not know (HTTP 422).",
+        "",
+        *_table("`POST /info`", info_types()),
+        *_table("`POST /exchange`", actions()),
+        *_table("`/ws` subscriptions", subscriptions()),
+        "The websocket also takes `ping` and `post`, with any of the above.",
+        "",
+    ]
+    return "\n".join(lines)

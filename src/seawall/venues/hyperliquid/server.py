@@ -1,0 +1,167 @@
+"""The venue's server: ``POST /info``, ``POST /exchange``, ``GET /ws``, on a desk."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import WSCloseCode, web
+
+from seawall.domain.commands import AdvanceTime
+from seawall.engine.account_view import account_margins
+from seawall.engine.book_view import book_levels
+from seawall.engine.market_view import account_free_margin, market_view
+from seawall.venues.desk import Applied, Desk
+from seawall.venues.hyperliquid.error_texts import UNPROCESSABLE
+from seawall.venues.hyperliquid.exchange import handle_exchange
+from seawall.venues.hyperliquid.info import answer_info
+from seawall.venues.hyperliquid.info_base import BadRequest, Venue
+from seawall.venues.hyperliquid.streams import Hub, Pace
+from seawall.venues.hyperliquid.twap import TwapRunner
+from seawall.venues.hyperliquid.ws import MAX_MESSAGE, Connection
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 1024 * 1024
+MAX_CONNECTIONS = 512
+FEES_ROW = 1
+"""A row that every machine has."""
+_OPEN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, OPTIONS",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
+"""Browser clients call from pages of other origins, as they do on the venue."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _json(data: Any, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(data), status=status, content_type="application/json"
+    )
+
+
+def _text(text: str, status: int) -> web.Response:
+    return web.Response(text=text, status=status)
+
+
+@web.middleware
+async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever goes wrong, the client gets a status and never a trace of the inside."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = _text(error.reason, error.status)
+    except (UnicodeError, RecursionError, ValueError):
+        log.exception("a request could not be read")
+        response = _text(UNPROCESSABLE, 422)
+    except ConnectionError:
+        raise
+    except Exception:
+        log.exception("a request could not be answered")
+        response = _text("Service Unavailable", 503)
+    if not response.prepared:
+        response.headers.extend(_OPEN)
+    return response
+
+
+class _Server:
+    def __init__(self, desk: Desk, pace: Pace | None) -> None:
+        self._desk = desk
+        self._venue = Venue(desk)
+        self._hub = Hub(self._venue, pace)
+        self._open: set[web.WebSocketResponse] = set()
+
+    async def info(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        try:
+            asked = msgspec.json.decode(body)
+            return _json(answer_info(self._venue, asked))
+        except (msgspec.DecodeError, UnicodeError, RecursionError, BadRequest):
+            return _text(UNPROCESSABLE, 422)
+
+    async def exchange(self, request: web.Request) -> web.Response:
+        status, answer = await handle_exchange(self._desk, await request.read())
+        return _text(answer, status) if isinstance(answer, str) else _json(answer, status)
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        if len(self._open) >= MAX_CONNECTIONS:
+            return _json(None, 429)
+        socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, compress=False, timeout=2.0)
+        await socket.prepare(request)
+        self._open.add(socket)
+        try:
+            await Connection(self._venue, self._hub, socket).run()
+        except ConnectionError:
+            pass  # the client has gone
+        except Exception:
+            # No HTTP answer is possible on an upgraded connection.
+            log.exception("a websocket connection failed")
+            await socket.close(code=WSCloseCode.INTERNAL_ERROR)
+        finally:
+            self._open.discard(socket)
+        return socket
+
+    async def life(self, app: web.Application) -> AsyncIterator[None]:
+        _warm_up(self._venue)
+        self._hub.start()
+        slices = asyncio.create_task(_run_twaps(self._desk), name="seawall-twaps")
+        yield
+        slices.cancel()
+        await asyncio.gather(slices, return_exceptions=True)
+        await self._hub.stop()
+
+    async def close_sockets(self, app: web.Application) -> None:
+        for socket in list(self._open):
+            await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the venue stops")
+
+
+async def _run_twaps(desk: Desk) -> None:
+    """Send the slices of time-weighted orders as the venue's clock goes."""
+    runner = TwapRunner(desk)
+    clock_went = asyncio.Event()
+
+    def heard(batch: Sequence[Applied]) -> None:
+        if any(isinstance(applied.command, AdvanceTime) for applied in batch):
+            clock_went.set()
+
+    stop_listening = desk.listen(heard)
+    try:
+        while True:
+            await clock_went.wait()
+            clock_went.clear()
+            try:
+                await runner.run(desk.now_ms())
+            except Exception:
+                log.exception("a slice of a time-weighted order could not be sent")
+    finally:
+        stop_listening()
+        runner.close()
+
+
+def _warm_up(venue: Venue) -> None:
+    """Compile or load what reads the machine, before somebody waits for it."""
+    account_margins(venue.engine, FEES_ROW)
+    account_free_margin(venue.engine, FEES_ROW)
+    if venue.instruments:
+        market_view(venue.engine, 0)
+        book_levels(venue.engine, 0, 1)
+
+
+def make_app(desk: Desk, pace: Pace | None = None) -> web.Application:
+    """The venue on a running desk. ``pace``: how often streams may show a state."""
+    server = _Server(desk, pace)
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_last_resort])
+    for path, handler in (("/info", server.info), ("/exchange", server.exchange)):
+        app.router.add_post(path, handler)
+        app.router.add_options(path, server.preflight)
+    app.router.add_get("/ws", server.stream)
+    app.cleanup_ctx.append(server.life)
+    app.on_shutdown.append(server.close_sockets)
+    return app

@@ -1,0 +1,242 @@
+"""Kill a loaded venue again and again; nothing that was acknowledged may be lost or doubled.
+
+    python -m tests.sandbox.crash_load --count 30
+
+A child process runs a host under load from two tasks that place, cancel and trade, and prints one
+line for each acknowledged answer. The parent kills it with SIGKILL at a random moment, opens the
+folder, and compares what it finds with every line it ever read.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from seawall.domain.commands import CancelOrder
+from seawall.domain.enums import Side
+from seawall.domain.events import OrderAccepted, OrderCancelled, OrderFilled
+from seawall.engine.codec import decode_commands
+from seawall.engine.engine import Engine
+from seawall.engine.journal import read_journal
+from seawall.sandbox.history import KEPT_FILLS
+from seawall.sandbox.host import HostOptions
+from seawall.venues.desk import Done, Record
+from seawall.venues.rulebook_file import load_rulebook
+from tests.sandbox.venue import (
+    BTC,
+    LIMITS,
+    MARKETS,
+    PRICE,
+    do,
+    open_host,
+    order,
+    set_up,
+)
+
+OPTIONS = HostOptions(tick_ms=0, snapshot_every=150)
+
+
+# -- the child ----------------------------------------------------------------------------------
+
+
+def _acknowledge(number: int, done: Done) -> None:
+    """One line for an answer; written at once, since the process may die at any moment."""
+    line: dict[str, Any] = {"n": number, "accepted": [], "cancelled": [], "fills": []}
+    for applied in done.applied:
+        for event in applied.events:
+            if isinstance(event, OrderAccepted):
+                line["accepted"].append(event.order_id)
+            elif isinstance(event, OrderCancelled):
+                line["cancelled"].append(event.order_id)
+            elif isinstance(event, OrderFilled):
+                line["fills"].append([event.sequence, event.account, event.order_id, event.size])
+    os.write(1, json.dumps(line).encode() + b"\n")
+
+
+async def _load(host: Any, account: int, seed: int, start: int) -> None:
+    """Placements around one price, so that some trade; every fourth a cancel."""
+    dice = random.Random(seed)
+    resting: list[int] = []
+    number = start
+    while True:
+        number += 2
+        record = Record("nonce", {"n": number})
+        if resting and dice.random() < 0.3:
+            gone = resting.pop(dice.randrange(len(resting)))
+            done = await do(host, (CancelOrder, account, BTC, gone), records=(record,))
+        else:
+            side = dice.choice((Side.BUY, Side.SELL))
+            price = PRICE + 10 * dice.randint(-5, 5)
+            done = await do(host, order(account, side, price), records=(record,))
+            resting += [
+                event.order_id
+                for event in done.applied[0].events
+                if isinstance(event, OrderAccepted)
+            ]
+            del resting[:-100]
+        _acknowledge(number, done)
+
+
+async def _child(folder: Path) -> None:
+    host = open_host(folder, options=OPTIONS)
+    await host.start()
+    if host.engine.sequence == 0:
+        await set_up(host)
+    last = max((n for _, n, _ in host.directory.seen), default=0)
+    last += last % 2
+    os.write(1, b'{"ready": true}\n')
+    seed = os.getpid()
+    await asyncio.gather(_load(host, 5, seed, last), _load(host, 6, seed + 1, last + 1))
+
+
+# -- the parent ---------------------------------------------------------------------------------
+
+
+class Ledger:
+    """Everything that was ever acknowledged."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.accepted: set[int] = set()
+        self.cancelled: set[int] = set()
+        self.fills: list[tuple[int, ...]] = []
+
+    def add(self, line: dict[str, Any]) -> None:
+        if "n" in line:
+            self.numbers.append(line["n"])
+            self.accepted.update(line["accepted"])
+            self.cancelled.update(line["cancelled"])
+            self.fills.extend(tuple(fill) for fill in line["fills"])
+
+
+def run_and_kill(folder: Path, dice: random.Random, ledger: Ledger, busy_s: float) -> None:
+    """One life of the child: let it work a moment, kill it; sometimes while it still starts."""
+    command = [sys.executable, "-m", "tests.sandbox.crash_load", "--child", str(folder)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    os.set_blocking(child.stdout.fileno(), False)
+    text = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        early = bool(ledger.numbers) and dice.random() < 0.2
+        end = time.monotonic() + (dice.random() * 2 if early else 240)
+        ready = False
+        while time.monotonic() < end and child.poll() is None:
+            if selector.select(0.01):
+                text += child.stdout.read() or b""
+            if not ready and b"ready" in text:
+                ready = True
+                end = time.monotonic() + dice.random() * busy_s
+    alive = child.poll() is None
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    os.set_blocking(child.stdout.fileno(), True)
+    text += child.stdout.read() or b""
+    child.stdout.close()
+    if not alive or not (ready or early):
+        raise AssertionError(f"the venue ended by itself: {text[-500:]!r}")
+    # A line that the kill cut short was not acknowledged.
+    for line in text[: text.rfind(b"\n") + 1].splitlines():
+        ledger.add(json.loads(line))
+
+
+def replay(folder: Path) -> tuple[Engine, list[Any]]:
+    """The whole journal from its first command, and every event."""
+    engine = Engine.create(load_rulebook(), MARKETS, LIMITS)
+    events: list[Any] = []
+    for rows in read_journal(folder / "journal-0001.swj"):
+        for command in decode_commands(rows):
+            events += engine.apply(command)
+    return engine, events
+
+
+def check(folder: Path, ledger: Ledger) -> dict[str, int]:
+    """AssertionError if anything acknowledged is lost or doubled; counts of what was checked."""
+    host = open_host(folder, options=OPTIONS)
+    history = host._storage.history
+    try:
+        engine, events = replay(folder)
+        assert host.engine.state_hash() == engine.state_hash(), "restart differs from replay"
+        numbers = [n for kind, n, _ in host.directory.seen if kind == "nonce"]
+        assert len(numbers) == len(set(numbers)), "a record was doubled"
+        assert set(ledger.numbers) <= set(numbers), "an acknowledged record was lost"
+        accepted = [e.order_id for e in events if isinstance(e, OrderAccepted)]
+        ended = [e.order_id for e in events if isinstance(e, OrderCancelled)]
+        fills = [
+            (e.sequence, e.account, e.order_id, e.size)
+            for e in events
+            if isinstance(e, OrderFilled)
+        ]
+        assert len(set(accepted)) == len(accepted), "an order was doubled"
+        assert len(set(ended)) == len(ended), "a cancel was doubled"
+        assert len(set(fills)) == len(fills), "a fill was doubled"
+        assert ledger.accepted <= set(accepted), "an acknowledged order was lost"
+        assert ledger.cancelled <= set(ended), "an acknowledged cancel was lost"
+        assert set(ledger.fills) <= set(fills), "an acknowledged fill was lost"
+        for account in (5, 6):
+            told = [
+                (fill.sequence, account, fill.order_id, fill.size)
+                for fill in history.fills(account, limit=10**9)
+            ]
+            mine = [fill for fill in fills if fill[1] == account]
+            assert len(told) >= min(len(mine), KEPT_FILLS), "the history lacks fills"
+            assert sorted(told) == sorted(mine)[-len(told) :], "the history's fills differ"
+        open_ids = {int(row) for row in _open_orders(engine)}
+        for order_id in list(ledger.accepted)[-200:]:
+            told_order = history.order(5, order_id) or history.order(6, order_id)
+            if told_order is not None:
+                is_open = told_order.status == "open"
+                assert is_open == (order_id in open_ids), "the history's order differs"
+        return {
+            "commands": engine.sequence,
+            "acknowledged": len(ledger.numbers),
+            "orders": len(ledger.accepted),
+            "cancels": len(ledger.cancelled),
+            "fills": len(ledger.fills),
+        }
+    finally:
+        host._storage.close()
+
+
+def _open_orders(engine: Engine) -> Any:
+    orders = engine.tables["orders"]
+    return orders["order_id"][orders["state"] == 1]
+
+
+def crash_repeatedly(folder: Path, count: int, seed: int, busy_s: float = 1.0) -> dict[str, int]:
+    """``count`` lives and deaths on one folder, checked after each."""
+    dice = random.Random(seed)
+    ledger = Ledger()
+    counts: dict[str, int] = {}
+    for _ in range(count):
+        run_and_kill(folder, dice, ledger, busy_s)
+        counts = check(folder, ledger)
+    assert counts["acknowledged"] > 0
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--child", type=Path)
+    given = parser.parse_args()
+    if given.child:
+        asyncio.run(_child(given.child))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        counts = crash_repeatedly(Path(folder), given.count, given.seed)
+    print(f"{given.count} kills; " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""``seawall up`` and ``seawall control`` as a user runs them, in processes of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seawall.sandbox.accounts import agent_address, seed_phrase, user_key, user_keys
+from seawall.sandbox.venue import VenueError, VenueOptions, open_venue
+from tests.architecture.sources import ROOT
+
+COMMAND = [sys.executable, "-c", "from seawall.cli.main import main; main()"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
+QUIET = ["--no-agents", "--feed", "manual", "--speed", "manual", "--markets", "BTC=50000"]
+
+
+def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *arguments], env=ENVIRONMENT, capture_output=True, text=True, timeout=120
+    )
+
+
+@contextmanager
+def up(*arguments: str) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+    """A venue in another process, stopped by Ctrl-C, which must end it with status 0."""
+    process = subprocess.Popen(
+        [*COMMAND, "up", "--port", "0", "--json", *arguments],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=30)
+        yield json.loads(line), process
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(venue: dict[str, Any], kind: str, **body: Any) -> Any:
+    raw = json.dumps({"type": kind, **body}).encode()
+    request = urllib.request.Request(
+        venue["url"] + "/info", raw, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_a_venue_with_a_living_book_is_up_steered_and_stopped() -> None:
+    with up("--seed", "7") as (venue, _):
+        assert venue["websocket"] == venue["url"].replace("http", "ws") + "/ws"
+        assert venue["accounts"] == [
+            {"address": key.address, "privateKey": key.private_key}
+            for key in user_keys(venue["seedPhrase"])
+        ]
+        assert len(venue["markets"]) >= 6
+        mids = ask(venue, "allMids")
+        for name, price in venue["markets"].items():
+            assert float(mids[name]) == pytest.approx(float(price), rel=0.02)
+        book = ask(venue, "l2Book", coin="BTC")["levels"]
+        assert len(book[0]) >= 10
+        assert len(book[1]) >= 10
+        state = ask(venue, "clearinghouseState", user=venue["accounts"][0]["address"])
+        assert float(state["withdrawable"]) == 100_000
+        url = ["--url", venue["url"]]
+        assert call("control", "shock", "BTC", "-10%", *url).returncode == 0
+        status = json.loads(call("control", "status", "--json", *url).stdout)
+        bitcoin = next(market for market in status["markets"] if market["name"] == "BTC")
+        assert float(bitcoin["mark"]) < 0.93 * float(venue["markets"]["BTC"])
+        listed = json.loads(call("control", "accounts", "--json", *url).stdout)
+        assert listed["accounts"] == venue["accounts"]
+        shown = call("control", "status", *url).stdout
+        assert "BTC" in shown
+        wrong = call("control", "shock", "BTC", "a lot", *url)
+        assert wrong.returncode == 2
+        assert "move: 'a lot' is not right" in wrong.stderr
+
+
+def test_a_data_folder_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = str(tmp_path / "venue")
+    address = "0x" + "5" * 40
+    with up("--data", folder, *QUIET) as (venue, _):
+        url = ["--url", venue["url"]]
+        assert call("control", "fund", address, "123.45", *url).returncode == 0
+        assert call("control", "price", "BTC", "41234", *url).returncode == 0
+        assert call("control", "save", "here", *url).returncode == 0
+        assert call("control", "advance", "60", *url).returncode == 0
+        before = json.loads(call("control", "status", "--json", *url).stdout)
+    with up("--data", folder, "--no-agents", "--feed", "manual", "--speed", "manual") as (venue, _):
+        assert venue["data"] == folder
+        url = ["--url", venue["url"]]
+        after = json.loads(call("control", "status", "--json", *url).stdout)
+        assert after["timeMs"] == before["timeMs"]
+        assert after["savePoints"] == ["here", "start"]
+        assert after["accounts"] == before["accounts"]
+        assert after["markets"][0]["oracle"] == "41234"
+        state = ask(venue, "clearinghouseState", user=address)
+        assert float(state["withdrawable"]) == 123.45
+    for wrong in (["--seed", "99"], ["--markets", "ETH"]):
+        refused = call("up", "--port", "0", "--data", folder, *wrong)
+        assert refused.returncode == 2
+        assert "was made with" in refused.stderr
+
+
+def test_prices_follow_a_file_of_candles(tmp_path: Path) -> None:
+    path = tmp_path / "BTC_1m.csv"
+    rows = ["date,open,high,low,close"]
+    for minute in range(10):
+        low, high = 100 - minute, 101 - minute
+        rows.append(f"2025-10-10T21:{minute:02}:00,{high},{high},{low},{low}")
+    path.write_text("\n".join(rows) + "\n")
+    quiet = ["--no-agents", "--speed", "manual"]
+    with up("--feed", str(path), "--markets", "BTC", *quiet) as (venue, _):
+        assert float(venue["markets"]["BTC"]) == 101
+        url = ["--url", venue["url"]]
+        assert call("control", "advance", "570", *url).returncode == 0
+        status = json.loads(call("control", "status", "--json", *url).stdout)
+        assert float(status["markets"][0]["oracle"]) == pytest.approx(91.5, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--speed", "fast"], "x20"),
+        (["--speed", "0"], "manual"),
+        (["--markets", "NOPE"], "unknown market"),
+        (["--markets", "BTC=cheap"], "a price is a number"),
+        (["--feed", "nowhere.csv"], "synthetic, manual or a file"),
+        (["--rulebook", "nobody"], "nobody"),
+        (["--rulebook", "dydx"], "blocks"),
+        (["--host", "203.0.113.7"], "cannot listen"),
+    ],
+)
+def test_bad_options_are_refused_in_one_line(arguments: list[str], hint: str) -> None:
+    found = call("up", "--port", "0", *arguments)
+    assert found.returncode == 2
+    assert found.stderr.count("\n") <= 2
+    assert hint in found.stderr
+
+
+def test_control_without_a_venue_says_how_to_start_one() -> None:
+    found = call("control", "status", "--url", "http://127.0.0.1:9")
+    assert found.returncode == 2
+    assert "seawall up" in found.stderr
+
+
+def test_a_port_in_use_is_named() -> None:
+    import asyncio
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(VenueError, match=f"127.0.0.1:{port}"):
+            asyncio.run(open_venue(VenueOptions(port=port)))
+
+
+def test_keys_follow_from_the_phrase_alone() -> None:
+    phrase = seed_phrase(1)
+    key = user_key(phrase, 0)
+    assert key == user_key(phrase, 0)
+    assert len({each.address for each in user_keys(phrase)}) == 10
+    assert agent_address(phrase, "noise BTC") != agent_address(phrase, "noise ETH")
+    account = pytest.importorskip("eth_account").Account.from_key(key.private_key)
+    assert account.address.lower() == key.address
+
+
+def test_snippets_compile_and_are_five_lines() -> None:
+    from seawall.venues.hyperliquid.snippets import client_snippets
+
+    key = user_key(seed_phrase(1), 0)
+    found = client_snippets("http://x", key.address, key.private_key, "BTC", "0.003")
+    for snippet in found:
+        compile(snippet.code, snippet.client, "exec")
+        assert len(snippet.code.strip().splitlines()) == 5
+        assert key.private_key in snippet.code
