@@ -70,7 +70,8 @@ def worker(tree: Path, messages: int) -> Iterator["subprocess.Popen[str]"]:
 
 
 def seconds(process: "subprocess.Popen[str]") -> float:
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write("go\n")
     process.stdin.flush()
     return float(process.stdout.readline())

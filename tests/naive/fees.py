@@ -42,6 +42,7 @@ def end_days(s: State, days: int) -> None:
     """Closes ``days`` UTC days, all but the first without trades, and assigns the tiers."""
     for account in s.accounts:
         account.total_volume += account.day_taker_volume + account.day_maker_volume
+        account.own_volume_today = 0
         for _ in range(min(days, s.rules.fee.history_days + 1)):
             account.days.insert(0, (account.day_taker_volume, account.day_maker_volume))
             account.day_taker_volume = account.day_maker_volume = 0

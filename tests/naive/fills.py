@@ -123,6 +123,8 @@ def apply_trade(
     book_trade(s, account, market, change, price, fee)
     s.accounts[FEES].cash += fee
     owner = s.accounts[account.parent] if account.parent >= 0 else account
+    if account.parent < 0:
+        account.own_volume_today += value
     if maker:
         owner.day_maker_volume += value
     else:

@@ -141,7 +141,8 @@ def schedule_cancel(s: State, c: "Command") -> None:
         refuse_if(too_early, Reason.SCHEDULE_TOO_EARLY)
         too_many = account.cancels_today >= policy.schedule_daily_maximum
         refuse_if(too_many, Reason.TOO_MANY_SCHEDULED_CANCELS)
-        too_low = account.total_volume < policy.schedule_minimum_volume
+        traded = account.total_volume + account.own_volume_today
+        too_low = traded < policy.schedule_minimum_volume
         refuse_if(too_low, Reason.SCHEDULE_VOLUME_TOO_LOW)
     account.scheduled_cancel = c.money
     s.emit(EventKind.CANCEL_SCHEDULED, account=c.account, money=c.money)

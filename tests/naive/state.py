@@ -125,6 +125,7 @@ class Account:
     days: list[tuple[int, int]] = field(default_factory=list)
     """Finished days, newest first: (taker volume, maker volume)."""
     total_volume: int = 0
+    own_volume_today: int = 0
     scheduled_cancel: int = 0
     cancels_today: int = 0
     cooldown_until: int = 0

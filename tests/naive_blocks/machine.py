@@ -23,6 +23,7 @@ from tests.naive.machine import (
 
 from . import conditionals, deleveraging, fees, funding, money, orders, twap
 from .state import (
+    BACKSTOP,
     FIRST_USER,
     INSURANCE_FUND,
     Account,
@@ -139,9 +140,8 @@ class NaiveBlockMachine:
         if c.kind in ACCOUNT_KINDS:
             if not 0 <= c.account < len(s.accounts):
                 raise Rejected(Reason.UNKNOWN_ACCOUNT)
-            allowed = (
-                c.account >= FIRST_USER
-                or (c.account == INSURANCE_FUND and c.kind == K.DEPOSIT)
+            allowed = c.account >= FIRST_USER or (
+                c.account in (INSURANCE_FUND, BACKSTOP) and c.kind == K.DEPOSIT
             )
             if not allowed:
                 raise Rejected(Reason.SYSTEM_ACCOUNT_FORBIDDEN)

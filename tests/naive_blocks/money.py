@@ -65,8 +65,8 @@ def deposit(s: State, c: "Command") -> None:
         account.cash += c.money
         s.add_to_pool(s.own_market(account), c.money)
     s.money_outside += c.money
-    market = c.market if account.is_system else -1
-    s.emit(EventKind.DEPOSITED, account=c.account, market=market, money=c.money)
+    number, market = (INSURANCE_FUND, c.market) if account.is_system else (c.account, -1)
+    s.emit(EventKind.DEPOSITED, account=number, market=market, money=c.money)
 
 
 def fund_gains(s: State, market: int, amount: int) -> None:

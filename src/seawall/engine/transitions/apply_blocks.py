@@ -111,9 +111,10 @@ def _apply_one(s, command):
     row = control(s)
     row.sequence += 1
     reason = row_rejection(s, command)
-    if reason == NO_REASON and command.account == BACKSTOP_ACCOUNT and needs_account(command.kind):
+    if reason == NO_REASON and command.account == BACKSTOP_ACCOUNT and command.kind != DEPOSIT:
         # No stage hands a position to it, so it has nothing to unwind.
-        reason = SYSTEM_ACCOUNT_FORBIDDEN
+        if needs_account(command.kind):
+            reason = SYSTEM_ACCOUNT_FORBIDDEN
     if reason == NO_REASON:
         clock_before = row.clock_ms
         row.clock_ms = command.time_ms

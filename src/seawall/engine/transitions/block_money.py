@@ -120,7 +120,10 @@ def _fund_deposit(s, command):
 
 @kernel
 def deposit_into_block(s, command):
-    """DEPOSIT: refused while the account's pool is gated; settles funding, like every transfer."""
+    """DEPOSIT: refused while the account's pool is gated; settles funding, like every transfer.
+
+    There is no backstop: money for it is the insurance fund's.
+    """
     reason = _amount_rejection(command.money)
     if reason != NO_REASON:
         return reason
@@ -139,8 +142,10 @@ def deposit_into_block(s, command):
         pool_gains(s, command.account, command.money)
         block_rules(s).must_look = 1
     control(s).money_outside += command.money
-    market = command.market if owner.is_system != 0 else -1
-    emit(s, DEPOSITED, NO_REASON, command.account, market, 0, 0, 0, command.money)
+    if owner.is_system != 0:
+        emit(s, DEPOSITED, NO_REASON, INSURANCE_FUND, command.market, 0, 0, 0, command.money)
+    else:
+        emit(s, DEPOSITED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
     return NO_REASON
 
 

@@ -57,7 +57,10 @@ def schedule_cancel(s, command):
             return SCHEDULE_TOO_EARLY
         if history.scheduled_cancels_today >= policy.schedule_daily_maximum:
             return TOO_MANY_SCHEDULED_CANCELS
-        if history.total_volume < policy.schedule_minimum_volume:
+        owner = account_at(s, command.account)
+        # A child's volume is its parent's, from the end of the day on.
+        today = owner.day_taker_volume + owner.day_maker_volume if owner.parent < 0 else 0
+        if history.total_volume + today < policy.schedule_minimum_volume:
             return SCHEDULE_VOLUME_TOO_LOW
     if history.scheduled_cancel_ms > 0:
         _unlink_schedule(s, command.account)

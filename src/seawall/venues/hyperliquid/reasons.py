@@ -49,6 +49,9 @@ def account_text(engine: Any, reason: Reason, account: int) -> str:
     """Why an account's own setting was refused."""
     order = engine.rulebook.order
     traded = int(engine.tables["account_histories"]["total_volume"][account])
+    row = engine.tables["accounts"][account]
+    if row["parent"] < 0:
+        traded += int(row["day_taker_volume"]) + int(row["day_maker_volume"])
     return TEXTS[reason].format(
         delay=order.schedule_minimum_delay_ms // 1000,
         limit=order.schedule_daily_maximum,

@@ -35,6 +35,10 @@ MAX_PENDING = 20_000
 """Commands put aside for the pump; beyond it the oldest are told to nobody."""
 
 
+FEE_PATIENCE_S = 0.5
+"""How long a message waits for builder fees, at most."""
+
+
 class Pace(Struct, frozen=True):
     """Seconds between two messages of a state topic, at least; real time, whatever the clock."""
 
@@ -143,6 +147,7 @@ class Hub:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._fees_decided()
             pending, self._pending = self._pending, []
             try:
                 self._tell(pending)
@@ -153,6 +158,14 @@ class Hub:
             if wait is not None:
                 loop.call_later(wait, self._wake.set)
             await asyncio.sleep(0)
+
+    async def _fees_decided(self) -> None:
+        """Wait a little for builder fees on their way: a fill shows what was charged."""
+        directory = self.venue.directory
+        waiting = set(directory.unsettled)
+        until = asyncio.get_running_loop().time() + FEE_PATIENCE_S
+        while waiting & directory.unsettled and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0.002)
 
     def _tell(self, pending: Sequence[Applied]) -> None:
         """Event topics their news; state topics that they may be out of date."""

@@ -1,0 +1,63 @@
+"""The venue to measure, in a process of its own, with an echo on the same server beside it.
+
+    python -m benchmarks.venue_server
+
+Prints one line of JSON when it answers and ends when standard input does. ``POST /echo`` reads a
+JSON body and writes it back, ``GET /echo-ws`` does so with each websocket message: what the
+server's stack costs by itself. Nobody else trades, and the clock is real.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from typing import Any
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from seawall.sandbox.venue import VenueOptions, running_venue
+from seawall.venues.known import DEFAULT_VENUE, venue_module
+
+
+async def echo(request: web.Request) -> web.Response:
+    body = msgspec.json.decode(await request.read())
+    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+async def echo_socket(request: web.Request) -> web.WebSocketResponse:
+    socket = web.WebSocketResponse(compress=False)
+    await socket.prepare(request)
+    async for received in socket:
+        if received.type == WSMsgType.TEXT:
+            await socket.send_str(msgspec.json.encode(msgspec.json.decode(received.data)).decode())
+    return socket
+
+
+def make_app(desk: Any) -> web.Application:
+    """The venue's own application and the echo."""
+    app: web.Application = venue_module(DEFAULT_VENUE, "server").make_app(desk)
+    app.router.add_post("/echo", echo)
+    app.router.add_get("/echo-ws", echo_socket)
+    return app
+
+
+async def serve() -> None:
+    options = VenueOptions(agents=False, feed="manual")
+    async with running_venue(options, make_app) as venue:
+        users = [[key.address, key.private_key] for key in venue.users]
+        print(json.dumps({"url": venue.url, "users": users}), flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+def main() -> None:
+    runner: Any = asyncio
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        runner = uvloop
+    runner.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A venue in a process of its own, for tests: prints one line of JSON when it answers.
+
+    python -m tests.conformance.hyperliquid.serve [--speed N] [--agents] [--feed manual|synthetic]
+
+``--speed 0`` (the default) is a clock that only control moves. Each line ``check`` on standard
+input is answered with the number of a broken invariant (0: none), found on a copy while the venue
+runs, and with the hash of the machine's state. It ends when standard input does.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+
+from seawall.engine.engine import Engine
+from seawall.engine.invariants import broken_invariant
+from seawall.sandbox.venue import Venue, VenueOptions, running_venue
+
+
+def judged(copy: Engine) -> str:
+    broken = int(broken_invariant(copy.state))
+    return json.dumps({"broken": broken, "hash": copy.state_hash(), "sequence": copy.sequence})
+
+
+async def listen(venue: Venue) -> None:
+    """Answer checks until there is nobody to ask."""
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if line.strip() == "check":
+            copy = venue.host.engine.fork()
+            print(await loop.run_in_executor(None, judged, copy), flush=True)
+
+
+async def serve(options: VenueOptions) -> None:
+    async with running_venue(options) as venue:
+        about = {
+            "url": venue.url,
+            "seed_phrase": venue.seed_phrase,
+            "users": [[key.address, key.private_key] for key in venue.users],
+        }
+        print(json.dumps(about), flush=True)
+        listening = asyncio.ensure_future(listen(venue))
+        writer = venue.host.writer
+        done, _ = await asyncio.wait({listening, writer}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+def options_of(arguments: argparse.Namespace) -> VenueOptions:
+    return VenueOptions(
+        speed=arguments.speed,
+        agents=arguments.agents,
+        feed=arguments.feed,
+        data=arguments.data,
+        seed=arguments.seed,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--speed", type=float, default=0.0)
+    parser.add_argument("--agents", action="store_true")
+    parser.add_argument("--feed", default="manual")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--seed", type=int)
+    logging.basicConfig(level=logging.WARNING)
+    asyncio.run(serve(options_of(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

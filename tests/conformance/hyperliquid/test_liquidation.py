@@ -1,0 +1,172 @@
+"""A shocked price liquidates an account that the official client opened, bucket by bucket.
+
+One account holds a cross position at 20x and an isolated one. A shock of the cross coin must take
+the cross side and leave the isolated bucket as it is; a shock of the isolated coin the reverse.
+"""
+
+import queue
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
+
+pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
+
+from hyperliquid.info import Info
+
+from tests.conformance.hyperliquid.running import Venue
+from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, done, filled, resting
+
+pytestmark = pytest.mark.conformance
+
+CROSS, ISOLATED = "ETH", "SOL"
+PRICES = {CROSS: 2000.0, ISOLATED: 80.0}
+CASH = 2_000
+SMALL_SHOCK = 0.955
+"""Below maintenance, above two thirds of it."""
+
+
+@pytest.fixture(autouse=True)
+def _books(venue: Venue, maker: Maker) -> None:
+    for coin, price in PRICES.items():
+        venue.settle(coin, price, maker)
+
+
+@pytest.fixture
+def victim(venue: Venue, poor: Trader) -> Trader:
+    """2,000 USD: a cross long of about 30,000 USD and an isolated long of 2,000 USD at 5x."""
+    venue.control.fund(poor.address, CASH)
+    done(poor.exchange.update_leverage(20, CROSS, is_cross=True))
+    done(poor.exchange.update_leverage(5, ISOLATED, is_cross=False))
+    filled(poor.exchange.market_open(ISOLATED, True, 25.0))
+    filled(poor.exchange.market_open(CROSS, True, 14.0))
+    return poor
+
+
+@pytest.fixture
+def events(venue: Venue, victim: Trader) -> Iterator["queue.Queue[Any]"]:
+    info = Info(venue.url, skip_ws=False, timeout=30)
+    heard: queue.Queue[Any] = queue.Queue()
+    info.subscribe({"type": "userEvents", "user": victim.address}, heard.put)
+    yield heard
+    info.disconnect_websocket()
+
+
+def liquidation_event(heard: "queue.Queue[Any]") -> dict[str, Any]:
+    while True:
+        data = heard.get(timeout=15)["data"]
+        if "liquidation" in data:
+            found: dict[str, Any] = data["liquidation"]
+            return found
+
+
+def ledger(trader: Trader) -> list[dict[str, Any]]:
+    entries = trader.info.user_non_funding_ledger_updates(trader.address, 0)
+    return [entry["delta"] for entry in entries if entry["delta"]["type"] == "liquidation"]
+
+
+def forced(trader: Trader, coin: str) -> list[dict[str, Any]]:
+    return [entry for entry in trader.fills() if entry["coin"] == coin and "liquidation" in entry]
+
+
+def shock(venue: Venue, coin: str, price: float, maker: Maker) -> None:
+    """The price moves first and the market maker follows, as after a real jump."""
+    maker.clear(coin)
+    for is_buy, factor in ((True, 0.9995), (False, 1.0005)):
+        maker.exchange.order(coin, is_buy, 2_000_000 // price, round(price * factor, 1), GTC)
+    venue.control.shock(coin, price / PRICES[coin] - 1)
+    venue.control.advance(3_000)
+
+
+def test_cross_side_is_liquidated_and_the_isolated_bucket_survives(
+    venue: Venue, victim: Trader, maker: Maker, events: "queue.Queue[Any]"
+) -> None:
+    order = resting(victim.exchange.order(CROSS, True, 0.01, 1800, GTC))
+    before = victim.held(ISOLATED)
+    size = Decimal(victim.held(CROSS)["szi"])
+    limit = Decimal(victim.held(CROSS)["liquidationPx"])
+    to = float(limit) * 0.998
+    shock(venue, CROSS, to, maker)
+    assert victim.position(CROSS) is None
+    fills = forced(victim, CROSS)
+    assert fills
+    assert sum(Decimal(entry["sz"]) for entry in fills) == size
+    for entry in fills:
+        assert entry["dir"] == "Liquidated Cross Long"
+        assert entry["crossed"] is True
+        assert entry["liquidation"]["liquidatedUser"] == victim.address.lower()
+        assert entry["liquidation"]["method"] == "market"
+        assert Decimal(entry["liquidation"]["markPx"]) < limit
+        assert Decimal(entry["fee"]) > 0  # an ordinary taker fee and no other
+    theirs = [e for e in forced(maker, CROSS) if e["tid"] == fills[0]["tid"]]
+    assert theirs[0]["liquidation"] == fills[0]["liquidation"]
+    assert victim.order_status(order) == "liquidatedCanceled"
+    (entry,) = ledger(victim)
+    assert entry["leverageType"] == "Cross"
+    assert entry["liquidatedPositions"] == [{"coin": CROSS, "szi": "14.0"}]
+    assert Decimal(entry["liquidatedNtlPos"]) > 25_000
+    seen = liquidation_event(events)
+    assert seen["liquidated_user"] == victim.address.lower()
+    assert Decimal(seen["liquidated_ntl_pos"]) == Decimal(entry["liquidatedNtlPos"])
+    after = victim.held(ISOLATED)
+    assert after["szi"] == before["szi"]
+    assert after["leverage"] == before["leverage"]
+    assert after["marginUsed"] == before["marginUsed"]
+    cross = Decimal(victim.state()["crossMarginSummary"]["accountValue"])
+    assert cross >= 0  # what was left over stays with the user
+
+
+def test_isolated_bucket_is_liquidated_and_the_cross_side_survives(
+    venue: Venue, victim: Trader, maker: Maker, events: "queue.Queue[Any]"
+) -> None:
+    order = resting(victim.exchange.order(CROSS, True, 0.01, 1800, GTC))
+    before = victim.held(CROSS)
+    cross_before = Decimal(victim.state()["crossMarginSummary"]["totalRawUsd"])
+    limit = Decimal(victim.held(ISOLATED)["liquidationPx"])
+    to = float(limit) * 0.998
+    shock(venue, ISOLATED, to, maker)
+    assert victim.position(ISOLATED) is None
+    fills = forced(victim, ISOLATED)
+    assert {entry["dir"] for entry in fills} == {"Liquidated Isolated Long"}
+    assert sum(Decimal(entry["sz"]) for entry in fills) == 25
+    (entry,) = ledger(victim)
+    assert entry["leverageType"] == "Isolated"
+    assert entry["liquidatedPositions"] == [{"coin": ISOLATED, "szi": "25.0"}]
+    assert liquidation_event(events)["liquidated_user"] == victim.address.lower()
+    after = victim.held(CROSS)
+    assert (after["szi"], after["entryPx"]) == (before["szi"], before["entryPx"])
+    assert victim.order_status(order) == "open"
+    left = Decimal(victim.state()["crossMarginSummary"]["totalRawUsd"]) - cross_before
+    assert 0 <= left < 100  # only what the bucket still held came back
+
+
+def test_deep_shock_goes_to_the_backstop(venue: Venue, victim: Trader, maker: Maker) -> None:
+    """Without anybody to trade with, the liquidator takes positions and margin over."""
+    isolated = victim.held(ISOLATED)
+    limit = Decimal(victim.held(CROSS)["liquidationPx"])
+    maker.clear(CROSS)
+    venue.control.shock(CROSS, float(limit) * 0.985 / PRICES[CROSS] - 1)
+    venue.control.advance(3_000)
+    assert victim.position(CROSS) is None
+    cross = victim.state()["crossMarginSummary"]
+    assert cross["accountValue"] == "0.0"
+    assert victim.held(ISOLATED)["szi"] == isolated["szi"]
+    methods = {entry["liquidation"]["method"] for entry in forced(victim, CROSS)}
+    assert methods == {"backstop"}
+
+
+def test_large_position_is_liquidated_in_parts(venue: Venue, poor: Trader, maker: Maker) -> None:
+    """Above 100,000 USD only a fifth is sent at first, and all of it within the cool-down."""
+    venue.control.fund(poor.address, 20_000)
+    done(poor.exchange.update_leverage(20, CROSS, is_cross=True))
+    filled(poor.exchange.market_open(CROSS, True, 160.0))
+    limit = float(poor.held(CROSS)["liquidationPx"])
+    shock(venue, CROSS, limit * 0.9995, maker)
+    fills = forced(poor, CROSS)
+    first = max(entry["time"] for entry in fills if entry["startPosition"] == "160.0")
+    sizes = [Decimal(e["sz"]) for e in fills if e["time"] == first]
+    assert sum(sizes) in (Decimal(32), Decimal(160))
+    assert Decimal(fills[-1]["startPosition"]) == 160

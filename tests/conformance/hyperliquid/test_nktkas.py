@@ -1,0 +1,133 @@
+"""A third client, from npm: its own response schemas hold the venue to the wire format.
+
+The schemas are made from the package's types with ``additionalProperties: false`` and its patterns
+for numbers, so an extra key, a number where text belongs or a wrong decimal is found. The package
+is installed by its lock file into the user's cache folder; without node or a registry the tests
+are skipped.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
+
+pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
+
+import eth_account
+
+from tests.conformance.hyperliquid.running import Venue
+from tests.conformance.hyperliquid.trader import Maker, Trader
+
+pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300)]
+
+HERE = Path(__file__).parent / "nktkas"
+SCRIPTS = ("package.json", "package-lock.json", "schemas.mjs", "client.mjs", "check.mjs")
+COIN, ISOLATED = "ETH", "SOL"
+PRICE, ISOLATED_PRICE = 2000.0, 80.0
+OLDEST_NODE = (20, 19)
+LEAST = {"info": 40, "exchange": 20, "subscription": 20}
+
+
+def node_or_skip() -> None:
+    """Skip where there is no node that the package runs on."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("needs node and npm for @nktkas/hyperliquid")
+    shown = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    version = tuple(int(part) for part in shown.stdout.strip().lstrip("v").split(".")[:2])
+    if version < OLDEST_NODE:
+        pytest.skip(f"@nktkas/hyperliquid needs node 20.19 or newer, not {shown.stdout.strip()}")
+
+
+def install(folder: Path) -> None:
+    """The locked packages and the schemas made from them. Skips where there is no registry."""
+    for script in SCRIPTS:
+        shutil.copy(HERE / script, folder)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=200)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        text = (error.stderr or b"").decode(errors="replace")[-300:]
+        pytest.skip(f"npm cannot install @nktkas/hyperliquid: {text}")
+    subprocess.run(["node", "schemas.mjs", "schemas.json"], cwd=folder, check=True, timeout=100)
+    (folder / "complete").touch()
+
+
+def installed() -> Path:
+    """The folder with the scripts and the locked packages. Skips where they cannot be had."""
+    made_of = (HERE / name for name in ("package-lock.json", "schemas.mjs"))
+    lock = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "seawall" / "nktkas" / lock
+    if not (folder / "complete").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        name = tempfile.mkdtemp(dir=folder.parent)
+        try:
+            install(Path(name))
+            with suppress(OSError):  # somebody else was quicker
+                Path(name).rename(folder)
+        finally:
+            shutil.rmtree(name, ignore_errors=True)
+    for script in SCRIPTS:
+        shutil.copy(HERE / script, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(venue: Venue, maker: Maker) -> list[dict[str, Any]]:
+    """One run of the script: [{kind, method, errors}]."""
+    node_or_skip()
+    folder = installed()
+    for coin, price in ((COIN, PRICE), (ISOLATED, ISOLATED_PRICE)):
+        venue.settle(coin, price, maker)
+    keys = [eth_account.Account.create() for _ in range(3)]
+    for account in keys[:2]:
+        venue.control.fund(account.address, 200_000)
+    traders = [Trader(venue.url, account.key.hex()) for account in keys[:2]]
+    universe = [asset["name"] for asset in maker.info.meta()["universe"]]
+    about = {
+        "url": venue.url,
+        "ws": venue.websocket_url,
+        "key": "0x" + keys[0].key.hex().removeprefix("0x"),
+        "address": keys[0].address,
+        "otherKey": "0x" + keys[1].key.hex().removeprefix("0x"),
+        "other": keys[1].address,
+        "agent": keys[2].address,
+        "coin": COIN,
+        "asset": universe.index(COIN),
+        "price": PRICE,
+        "large": "550",
+        "isolated": universe.index(ISOLATED),
+        "isolatedPrice": str(ISOLATED_PRICE * 1.02),
+        "isolatedSize": "10",
+        "marginTable": maker.info.meta()["marginTables"][0][0],
+        "now": venue.now_ms(),
+    }
+    run = subprocess.run(
+        ["node", "check.mjs", json.dumps(about)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    for trader in traders:
+        trader.go_flat()
+    assert run.returncode == 0, run.stderr[-3000:]
+    found: list[dict[str, Any]] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("kind", LEAST)
+def test_every_answer_fits_the_schemas(outcomes: list[dict[str, Any]], kind: str) -> None:
+    mine = [outcome for outcome in outcomes if outcome["kind"] in (kind, "script")]
+    wrong = {o["method"]: o["errors"] for o in mine if o["errors"]}
+    assert not wrong, json.dumps(wrong, indent=1)
+    assert len({outcome["method"] for outcome in mine}) >= LEAST[kind]
