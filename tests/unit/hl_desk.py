@@ -90,7 +90,7 @@ class FakeDesk:
     def now_ms(self) -> int:
         return self.time_ms
 
-    async def submit(self, planner: Planner) -> Done:
+    async def submit(self, planner: Planner, alone: bool = False) -> Done:
         return self.work(planner)
 
     def work(self, planner: Planner) -> Done:

@@ -14,7 +14,9 @@ from seawall.venues.hyperliquid.wire import WireError, parse_address, parse_cloi
 Decimal = Annotated[str, Meta(pattern=r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$")]
 Unsigned = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Signed = Annotated[int, Meta(ge=-(2**62), le=2**62)]
-Name = Annotated[str, Meta(min_length=1, max_length=16)]
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
+"""Without control characters."""
+Name = Annotated[str, Meta(min_length=1, max_length=16, pattern=PRINTABLE)]
 Address = Annotated[str, Meta(pattern=r"^(0x)?[0-9a-fA-F]{40}$")]
 Cloid = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{32}$")]
 Chain = Literal["Mainnet", "Testnet"]
@@ -199,7 +201,7 @@ class ReserveRequestWeight(_Action):
 
 
 class Code(_Action):
-    code: Annotated[str, Meta(min_length=1, max_length=20)]
+    code: Annotated[str, Meta(min_length=1, max_length=20, pattern=PRINTABLE)]
 
 
 class CreateSubAccount(_Action):

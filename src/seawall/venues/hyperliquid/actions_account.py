@@ -148,11 +148,11 @@ async def approve_agent(request: Request, action: shape.ApproveAgent) -> Answer:
 def split_agent_name(text: str) -> tuple[str, int | None]:
     """The name proper, and the ms that `` valid_until <ms>`` at its end tells.
 
-    Raises Refusal for a name of more than 16 characters.
+    Raises Refusal for a name of more than 16 characters or with control characters.
     """
     found = _UNTIL.fullmatch(text)
     name, until = (found[1], int(found[2])) if found else (text, None)
-    if len(name) > _NAME_LENGTH:
+    if len(name) > _NAME_LENGTH or not re.match(shape.PRINTABLE, name):
         raise Refusal("Invalid agent name.")
     return name, until
 

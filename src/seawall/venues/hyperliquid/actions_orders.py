@@ -4,6 +4,7 @@ What cannot even be told to the machine (a price with too many decimals) is answ
 the rest is answered from the events of its command.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +21,9 @@ from seawall.domain.events import (
     OrderWaiting,
 )
 from seawall.domain.instrument import Instrument
-from seawall.venues.desk import Applied, Plan, Refusal
+from seawall.venues.desk import Applied, Done, Plan, Refusal
 from seawall.venues.hyperliquid import action_types as shape
+from seawall.venues.hyperliquid import builder_fees
 from seawall.venues.hyperliquid.error_texts import (
     BAD_PRICE,
     BAD_SIZE,
@@ -59,14 +61,47 @@ _TIMES_IN_FORCE = {
 async def order(request: Request, action: shape.Order) -> Answer:
     """``order``: statuses in the order of the batch."""
     slots: list[PlaceOrder | str] = []
+    charges = action.builder is not None and action.builder.f > 0
+    unsettled: set[object] = request.desk.directory.unsettled
+    token = object()
 
     def make(turn: Turn) -> Plan:
         check_batch(action, turn.engine.instruments)
         check_builder(action, turn)
         slots[:] = planned(action, turn)
+        if charges:
+            unsettled.add(token)
         return Plan([slot for slot in slots if not isinstance(slot, str)])
 
-    done = await request.run(make, count=max(1, len(action.orders)))
+    try:
+        done = await request.run(make, count=max(1, len(action.orders)))
+        if charges:
+            await asyncio.shield(_charge(request, action, done))
+    finally:
+        unsettled.discard(token)
+    return statuses("order", _found(request, action, slots, done))
+
+
+async def _charge(request: Request, action: shape.Order, done: Done) -> None:
+    """Begin to charge the builder's fee for the orders that rest or were filled."""
+    engine, instruments = request.desk.engine, request.desk.instruments
+    order_ids = []
+    for applied in done.applied:
+        status = status_of(engine, instruments, applied)
+        placed = status.get("resting") or status.get("filled")
+        if placed:
+            order_ids.append(placed["oid"])
+    if order_ids and action.builder is not None:
+        first: Any = done.applied[0].command
+        builder = shape.address_of(action.builder.b)
+        charge = builder_fees.Charge(first.account, builder, action.builder.f)
+        await builder_fees.begin(request.desk, charge, order_ids, done.time_ms)
+
+
+def _found(
+    request: Request, action: shape.Order, slots: Sequence[PlaceOrder | str], done: Done
+) -> list[Any]:
+    """One status for each order of the batch."""
     applied = iter(done.applied)
     instruments = request.desk.instruments
     found: list[Any] = []
@@ -85,7 +120,7 @@ async def order(request: Request, action: shape.Order) -> Answer:
             found.append(WAITING_FOR_FILL if waits else WAITING_FOR_TRIGGER)
         else:
             found.append(status)
-    return statuses("order", found)
+    return found
 
 
 def check_batch(action: shape.Order, instruments: Sequence[Instrument]) -> None:

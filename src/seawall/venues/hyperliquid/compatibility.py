@@ -50,6 +50,19 @@ _OTHER_ACTIONS = (
 )
 
 
+_BUILDER_FEES = (
+    "## Builder fees",
+    "",
+    "An order with `builder` pays `f` tenths of a basis point of every fill, on both sides, cut to",
+    "a millionth of a dollar. It moves to the builder's perp account right after the fill, from",
+    "what the payer could withdraw; a fee beyond that is not charged, and the fill then has no",
+    "`builderFee`. A builder need hold nothing, and gets an account with the first fee; its ledger",
+    "shows the fees as transfers. A modified order is a new one, without a builder. What each fill",
+    "paid is known for the newest 10,000 of an account.",
+    "",
+)
+
+
 class Entry(Struct, frozen=True):
     name: str
     state: str
@@ -102,5 +115,6 @@ def page() -> str:
         *_table("`/ws` subscriptions", subscriptions()),
         "The websocket also takes `ping` and `post`, with any of the above.",
         "",
+        *_BUILDER_FEES,
     ]
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from seawall.domain.commands import NO_ACCOUNT, Command, CreateAccount
 from seawall.venues.desk import Record, Refusal
+from seawall.venues.hyperliquid.builder_state import BuilderFees
 from seawall.venues.hyperliquid.nonces import KeptNonces
 from seawall.venues.hyperliquid.twap_state import Twap
 from seawall.venues.hyperliquid.wire import system_address
@@ -67,12 +68,15 @@ class State(Struct):
     nonces: dict[str, KeptNonces] = {}
     twaps: dict[int, Twap] = {}
     next_twap: int = 1
+    builder_fees: BuilderFees = msgspec.field(default_factory=BuilderFees)
 
 
 class VenueDirectory:
     """The directory of one venue. ``apply`` is the only writer; everything else reads."""
 
     def __init__(self) -> None:
+        self.unsettled: set[object] = set()
+        """Builder fees on their way, no part of the state: a fill's fee may not be known yet."""
         self._load(State())
 
     def _load(self, state: State) -> None:
@@ -292,6 +296,12 @@ class VenueDirectory:
 
     def _on_builder(self, body: dict[str, Any], time_ms: int) -> None:
         self.state.holders[body["address"]].builders[body["builder"]] = body["rate"]
+
+    def _on_builder_fees(self, body: dict[str, Any], time_ms: int) -> None:
+        self.state.builder_fees.take(body, time_ms)
+
+    def _on_builder_unpaid(self, body: dict[str, Any], time_ms: int) -> None:
+        self.state.builder_fees.undo(body, time_ms)
 
     def _on_referrer(self, body: dict[str, Any], time_ms: int) -> None:
         holder = self.state.holders[body["address"]]

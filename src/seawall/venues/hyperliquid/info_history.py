@@ -79,6 +79,7 @@ def user_fill(venue: Venue, fill: Fill) -> dict[str, Any]:
     """One side of a fill as its user sees it."""
     decimals = venue.size_decimals(fill.market)
     twap = twap_of(fill)
+    builder_fee = venue.directory.state.builder_fees.of_trade(fill.account, fill.trade_id)
     shown: dict[str, Any] = {
         "coin": venue.coin(fill.market),
         "px": price_text(fill.price, decimals),
@@ -91,11 +92,13 @@ def user_fill(venue: Venue, fill: Fill) -> dict[str, Any]:
         "hash": NO_HASH if twap is not None else hash_text(fill.sequence),
         "oid": fill.order_id,
         "crossed": fill.is_taker,
-        "fee": money_text(fill.fee),
+        "fee": money_text(fill.fee + builder_fee),
         "tid": fill.trade_id,
         "feeToken": "USDC",
         "twapId": twap,
     }
+    if builder_fee:
+        shown["builderFee"] = money_text(builder_fee)
     cloid = shown_cloid(fill.client_id)
     if cloid:
         shown["cloid"] = cloid
@@ -114,7 +117,11 @@ def _joined(venue: Venue, group: list[Fill]) -> dict[str, Any]:
         notional = sum(fill.size * fill.price for fill in group)
         shown["px"] = average_price_text(notional, size, decimals)
         shown["sz"] = size_text(size, decimals)
-        shown["fee"] = money_text(sum(fill.fee for fill in group))
+        fees = venue.directory.state.builder_fees
+        builders = sum(fees.of_trade(fill.account, fill.trade_id) for fill in group)
+        shown["fee"] = money_text(sum(fill.fee for fill in group) + builders)
+        if builders:
+            shown["builderFee"] = money_text(builders)
         shown["closedPnl"] = money_text(sum(fill.closed_profit for fill in group))
     return shown
 

@@ -28,6 +28,8 @@ def _transfer(venue: Venue, record: LedgerRecord, address: str) -> Delta | None:
     """A transfer between two rows, from the view of ``address``; None where it is told already."""
     directory = venue.directory
     other = int(record.body["counterparty"])
+    if _is_builder_fee(venue, record):
+        return None  # part of the fee of a fill
     own_spot = directory.is_spot_row(record.account)
     other_spot = directory.is_spot_row(other)
     other_address = directory.address_of(other)
@@ -50,6 +52,15 @@ def _transfer(venue: Venue, record: LedgerRecord, address: str) -> Delta | None:
         "type": "internalTransfer", "usdc": usdc, "user": ends[0], "destination": ends[1],
         "fee": "0.0",
     }  # fmt: skip
+
+
+def _is_builder_fee(venue: Venue, record: LedgerRecord) -> bool:
+    """Whether a record is of what the account paid a builder."""
+    if record.kind != "transfer_out":
+        return False
+    fees = venue.directory.state.builder_fees
+    recipient = int(record.body["counterparty"])
+    return fees.is_fee(record.account, record.time_ms, recipient, abs(record.amount))
 
 
 def _are_family(venue: Venue, first: str, second: str) -> bool:
@@ -165,4 +176,8 @@ def net_deposits(venue: Venue, address: str) -> int:
         return 0
     signs = {"deposit": 1, "transfer_in": 1, "withdraw": -1, "transfer_out": -1}
     records = venue.history.ledger(row, 0, FOREVER_MS, _READ)
-    return sum(signs.get(record.kind, 0) * abs(record.amount) for record in records)
+    return sum(
+        signs.get(record.kind, 0) * abs(record.amount)
+        for record in records
+        if not _is_builder_fee(venue, record)
+    )

@@ -13,6 +13,7 @@ from seawall.engine.account_view import account_margins
 from seawall.engine.book_view import book_levels
 from seawall.engine.market_view import account_free_margin, market_view
 from seawall.venues.desk import Applied, Desk
+from seawall.venues.hyperliquid.builder_fees import FeeRunner
 from seawall.venues.hyperliquid.error_texts import UNPROCESSABLE
 from seawall.venues.hyperliquid.exchange import handle_exchange
 from seawall.venues.hyperliquid.info import answer_info
@@ -111,10 +112,16 @@ class _Server:
     async def life(self, app: web.Application) -> AsyncIterator[None]:
         _warm_up(self._venue)
         self._hub.start()
-        slices = asyncio.create_task(_run_twaps(self._desk), name="seawall-twaps")
+        fee_runner = FeeRunner(self._desk)
+        tasks = (
+            asyncio.create_task(_run_twaps(self._desk), name="seawall-twaps"),
+            asyncio.create_task(fee_runner.run(), name="seawall-builder-fees"),
+        )
         yield
-        slices.cancel()
-        await asyncio.gather(slices, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        fee_runner.close()
         await self._hub.stop()
 
     async def close_sockets(self, app: web.Application) -> None:
