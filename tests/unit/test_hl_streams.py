@@ -13,9 +13,9 @@ from seawall.domain.enums import MarginMode, Side
 from seawall.venues.hyperliquid import outbox, ws
 from seawall.venues.hyperliquid.error_texts import UNPROCESSABLE
 from seawall.venues.hyperliquid.outbox import Outbox
-from seawall.venues.hyperliquid.stream_channels import CHANNELS
-from seawall.venues.hyperliquid.streams import Pace
-from tests.unit.hl_venue import ALICE, BOB, ETH, NOBODY, Sandbox, with_server
+from seawall.venues.hyperliquid.stream_channels import CHANNELS, Topic
+from seawall.venues.hyperliquid.streams import Hub, Pace, Reader
+from tests.unit.hl_venue import ALICE, BOB, ETH, NOBODY, Sandbox, with_sandbox, with_server
 
 FAST = Pace(book=0.05, state=0.05)
 Body = Callable[[Sandbox, "Client"], Awaitable[None]]
@@ -276,22 +276,43 @@ def test_a_liquidation_is_told_to_its_user() -> None:
 
 
 def test_books_keep_their_pace_and_bests_only_change() -> None:
-    async def body(s: Sandbox, c: Client) -> None:
-        await c.subscribe("l2Book", coin="ETH")
-        await c.subscribe("bbo", coin="ETH")
-        for step in range(60):
-            await s.place(BOB, ETH, Side.BUY, 249_000 - 10 * step, 1000)
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.25)
-        await c.send({"method": "ping"})
-        await c.until("pong")
-        assert 3 <= len(c.got["l2Book"]) <= 8
-        assert len(c.got["l2Book"][-1]["levels"][0]) == 20
-        assert [message["bbo"][0] and message["bbo"][0]["px"] for message in c.got["bbo"]] == [
-            None, "2490.0",
-        ]  # fmt: skip
+    async def body(s: Sandbox) -> None:
+        now = 0.0
+        applied = 0
 
-    with_client(body, Pace(book=0.2))
+        def count(_: object) -> None:
+            nonlocal applied
+            applied += 1
+
+        hub = Hub(s.venue, Pace(book=20.0), lambda: now)
+        reader = Reader(lambda: pytest.fail("too slow"))
+        hub.start()
+        s.host.listen(count)
+        books: list[tuple[float, Any]] = []
+        bests: list[Any] = []
+        hub.subscribe(reader, Topic("l2Book", ETH))
+        hub.subscribe(reader, Topic("bbo", ETH))
+        for step in range(61):
+            if step:
+                now += 1.0
+                before = applied
+                # One order is the best, the others only change the levels below it.
+                level = 0 if step == 1 else 1 + step % 19
+                await s.place(BOB, ETH, Side.BUY, 249_000 - 10 * level, 1000)
+                while applied == before or not hub.is_idle:
+                    await asyncio.sleep(0)
+            while len(reader.outbox):
+                message = json.loads(await reader.outbox.take())
+                if message["channel"] == "bbo":
+                    bests.append(message["data"]["bbo"][0])
+                else:
+                    books.append((now, message["data"]["levels"][0]))
+        await hub.stop()
+        assert [time for time, _ in books] == [0.0, 20.0, 40.0, 60.0]
+        assert [len(bids) for _, bids in books] == [0, 20, 20, 20]
+        assert [best and best["px"] for best in bests] == [None, "2490.0"]
+
+    with_sandbox(body)
 
 
 def test_states_follow_the_mark() -> None:

@@ -7,6 +7,7 @@ each connection's own sends them. So a slow reader costs its own outbox and noth
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -75,10 +76,13 @@ class Reader:
 
 
 class Hub:
-    """All topics of one venue and who reads them."""
+    """All topics of one venue and who reads them. ``clock``: seconds, for the pace."""
 
-    def __init__(self, venue: Venue, pace: Pace | None = None) -> None:
+    def __init__(
+        self, venue: Venue, pace: Pace | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.venue = venue
+        self._clock = clock
         self._pace = pace or Pace()
         self._shown: dict[Topic, _Shown] = {}
         self._pending: list[Applied] = []
@@ -98,6 +102,11 @@ class Hub:
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that happened has been told or waits for its pace."""
+        return not self._pending and not self._wake.is_set()
 
     def _listen(self, applied: Sequence[Applied]) -> None:
         if self._shown:
@@ -119,7 +128,7 @@ class Hub:
         data = channel.first(self.venue, topic)
         if shown.last is None:
             shown.last = self._memory(topic, data)
-            shown.sent_at = asyncio.get_running_loop().time()
+            shown.sent_at = self._clock()
         if data is not None:
             reader.send(message(channel.name, data))
 
@@ -151,7 +160,7 @@ class Hub:
             pending, self._pending = self._pending, []
             try:
                 self._tell(pending)
-                wait = self._show_due(loop.time())
+                wait = self._show_due(self._clock())
             except Exception:
                 log.exception("a stream could not be told what happened")
                 wait = None
