@@ -1,0 +1,168 @@
+"""What a simulation of many price paths is given, and what it gives back.
+
+Floats: nothing here is a ledger. The account is a set of *buckets*, each with cash and positions:
+the cross pool, an isolated position, a child account. The equity of a bucket is
+``cash + sum(size * price)``, its maintenance margin is summed over the tiers of its positions, and
+one bucket never pays for another.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SECONDS_PER_YEAR = 365 * 86_400
+PATHS_PER_CHUNK = 8192
+"""Paths of one trial; a chunk's numbers depend on the seed and its number alone."""
+
+
+class LiquidationRules(IntEnum):
+    """How a bucket under maintenance margin is closed."""
+
+    STAGES = 0
+    """Orders to the book, in part where large, then a backstop that takes the bucket."""
+    BLOCKS = 1
+    """Every block a part of one position at its fillable price, with a fee."""
+
+
+class PathAccount(Struct, frozen=True, kw_only=True):
+    """An account for the path kernel. m markets, b buckets, t tiers at most.
+
+    ``tier_from``, ``tier_rate``, ``tier_deduction``: (m, t) lower notional bounds in USD, padded
+    with infinity; maintenance margin of a notional n is ``n * rate - deduction`` of its tier.
+    ``depth``: (m,) USD within 50 bp per side; ``spread``: (m,) fraction of the price. An order of
+    q USD fills ``spread / 2 + impact * sqrt(q / depth)`` away from the mark.
+    """
+
+    markets: Sequence[str]
+    buckets: Sequence[str]
+    price: Floats
+    size: Floats
+    lot: Floats
+    bucket: Ints
+    cash: Floats
+    tier_from: Floats
+    tier_rate: Floats
+    tier_deduction: Floats
+    depth: Floats
+    spread: Floats
+    impact: float
+    fee: Floats
+    """(m,) taker fee, a fraction."""
+    rules: LiquidationRules
+    partial_above: float
+    """USD; positions up to it are closed whole. 0: always whole."""
+    portion: float
+    cooldown_ms: int
+    backstop_ratio: float
+    """Equity under this share of maintenance margin: the backstop takes the bucket. 0: none."""
+    block: Sequence[float] = ()
+    """Parameters of ``BLOCKS``, in the order that ``stages`` documents."""
+
+    @property
+    def equity(self) -> Floats:
+        """(b,) USD at the starting prices."""
+        held = np.bincount(self.bucket, self.size * self.price, minlength=len(self.cash))
+        result: Floats = self.cash + held
+        return result
+
+
+class Diffusion(Struct, frozen=True, kw_only=True):
+    """Correlated diffusion with common stochastic volatility and jumps. m markets.
+
+    Per step of dt years, with one volatility state v of the path (log, mean-reverting, starts and
+    averages at 0) and independent normals turned by ``correlation``::
+
+        log return = drift dt - sigma^2 dt / 2 + sigma sqrt(dt) z + jump
+        sigma = volatility * exp(v - its variance in the long run)
+        jump  = jump_beta * J with J normal(jump_mean, jump_std), at jump_rate a year, common to all
+
+    The drift is not corrected for jumps: ``jump_mean`` below zero pulls prices down on average.
+    """
+
+    drift: Floats
+    """(m,) a year."""
+    volatility: Floats
+    """(m,) a year, a fraction: 0.6 is 60 %."""
+    correlation: Floats
+    """(m, m)."""
+    volatility_of_volatility: float = 0.0
+    """Standard deviation of v in the long run."""
+    volatility_half_life_days: float = 10.0
+    jump_rate: float = 0.0
+    """Jumps a year, common to all markets."""
+    jump_mean: float = 0.0
+    jump_std: float = 0.0
+    jump_beta: Floats | None = None
+    """(m,) share of the common jump that each market takes; None: 1 for all."""
+
+
+class Bootstrap(Struct, frozen=True, kw_only=True):
+    """Blocks of recorded returns, all markets together, so that they fall together.
+
+    ``returns``: (n, m) log returns of one step each. Blocks start anywhere and wrap around.
+    """
+
+    returns: Floats
+    block_steps: int
+    funding: Floats | None = None
+    """(n, m) funding rate of each step, paid by longs; None: the rate of ``FundingRate``."""
+
+
+class FundingRate(Struct, frozen=True, kw_only=True):
+    """An hourly funding rate per market that returns to its mean. m markets.
+
+    ``rate`` and ``mean``: (m,) fraction of notional an hour, paid by longs. ``std``: its standard
+    deviation in the long run; the shocks are common to all markets.
+    """
+
+    rate: Floats
+    mean: Floats
+    std: Floats
+    half_life_hours: float = 24.0
+
+
+class PathTask(Struct, frozen=True, kw_only=True):
+    """Everything that decides the result. Paths are counted in whole chunks from 0.
+
+    ``antithetic``: odd paths take the mirrored normals of the even path before them.
+    """
+
+    account: PathAccount
+    model: Diffusion | Bootstrap
+    funding: FundingRate
+    steps: int
+    step_seconds: float
+    paths: int
+    seed: int
+    antithetic: bool = False
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.paths // PATHS_PER_CHUNK)
+
+
+class Outcomes(Struct, frozen=True, kw_only=True):
+    """n paths, m markets, b buckets; paths in order.
+
+    ``equity``: (n, b) USD at the end. ``lowest``: (n,) lowest total equity on the way.
+    ``first``: (n, b) the step, from 1, at which the bucket was first found under maintenance
+    margin; 0 never. ``touched``: (n, m) the step at which a liquidation first took from the
+    position; 0 never. ``funding``, ``cost``: (n,) USD paid as funding; fees and slippage paid by
+    liquidation orders. ``taken``: (n,) USD of equity that the backstop took.
+    ``final_price``: (n, m).
+    """
+
+    equity: Floats
+    lowest: Floats
+    first: NDArray[np.int32]
+    touched: NDArray[np.int32]
+    funding: Floats
+    cost: Floats
+    taken: Floats
+    final_price: Floats
