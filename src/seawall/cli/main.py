@@ -26,6 +26,31 @@ app.command(
     help="Take an account through a crash: what is liquidated, when, and what is left.",
 )
 app.command(
+    "seawall.cli.stress:stress",
+    name="stress",
+    help="Shock an account: what each move costs, and the smallest one that liquidates it.",
+)
+app.command(
+    "seawall.cli.compare:compare",
+    name="compare",
+    help="The same positions as cross, isolated and hybrid on the same paths; which to use, and why.",
+)
+app.command(
+    "seawall.cli.paths:paths",
+    name="paths",
+    help="Thousands of price paths: how likely a liquidation is, when, and at which leverage.",
+)
+app.command(
+    "seawall.cli.size:size",
+    name="size",
+    help="Leverage and size from liquidity: what it costs to get out, calm and under stress.",
+)
+app.command(
+    "seawall.cli.carry:carry",
+    name="carry",
+    help="Fees, funding and slippage over time: the price at which a trade is really flat.",
+)
+app.command(
     "seawall.cli.compare_rules:compare_rules",
     name="compare-rules",
     help="Run one journal under two rulebooks: where they part, and what each leaves.",

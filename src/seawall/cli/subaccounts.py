@@ -1,4 +1,4 @@
-"""A venue's answer about subaccounts as an account to rehearse, with the markets it needs.
+"""A venue's answer about subaccounts as an account of the lab, with the markets it needs.
 
 A parent's own subaccount is the account; each child with one position is what an account file
 calls isolated. Positions are entered at the oracle price, so that equity is the venue's own. The
@@ -6,11 +6,12 @@ markets keep their own margins but get plain units, in which prices and sizes ma
 share one pool of collateral and one insurance fund.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct, structs
 
 from seawall.domain.instrument import BlockTerms, Instrument
 from seawall.domain.units import MAX_PRICE, MICRO, MONEY_DECIMALS, from_units, money_text
@@ -23,19 +24,34 @@ ROOM_ABOVE = 100
 """A path may go so many times as high as the present price."""
 
 
+class _Listed(Struct):
+    markets: dict[str, msgspec.Raw] = {}
+
+
 def read_subaccounts(
-    venue: str, source: str, raw: bytes, market_data: bytes, known: Mapping[str, Instrument]
+    venue: str,
+    source: str,
+    raw: bytes,
+    market_data: bytes,
+    known: Mapping[str, Instrument],
+    also: Sequence[str] = (),
 ) -> tuple[AccountSketch, dict[str, Instrument]]:
     """The account of an answer and its markets by coin; ``known`` says usual size decimals.
 
-    Raises AccountError, and the venue's ValueError for an answer that cannot be read.
+    ``also``: coins whose markets are wanted without a position; those that the answer does not
+    list are left out. Raises AccountError, and the venue's ValueError for an answer that cannot be
+    read.
     """
     decoder = venue_module(venue, "account_state")
-    states = venue_module(venue, "account_markets").market_states(market_data, decoder.tickers(raw))
+    held = decoder.tickers(raw)
+    wished = [each for each in _tickers(market_data) if _coin(each) in also and each not in held]
+    states = venue_module(venue, "account_markets").market_states(market_data, [*held, *wished])
     subaccounts = [
         each for each in decoder.account_state(raw, states).subaccounts
         if each.positions or each.cash
     ]  # fmt: skip
+    if not subaccounts:
+        raise AccountError(f"{source}: has no positions and no collateral")
     main = [each for each in subaccounts if each.number < FIRST_CHILD]
     if len(main) > 1:
         numbers = " and ".join(str(each.number) for each in main)
@@ -62,11 +78,16 @@ def read_subaccounts(
                     f"{source}: subaccount {subaccount.number}: a second position in {coin}; an "
                     "account that is rehearsed has one per market"
                 )
-            instruments[coin] = _plain(source, coin, position, known.get(coin))
+            size = abs(position.size)
+            instruments[coin] = _plain(source, coin, position.market, size, known.get(coin))
             prices[coin] = _decimal(position.market.usd(position.market.oracle_price))
             positions.append(
                 _position(coin, position, equity, instruments[coin], is_child=is_child)
             )
+    for market in (states[ticker] for ticker in wished):
+        coin = _coin(market.name)
+        instruments[coin] = _plain(source, coin, market, Fraction(0), known.get(coin))
+        prices[coin] = _decimal(market.usd(market.oracle_price))
     sketch = AccountSketch(
         source=source,
         name=f"subaccount {main[0].number}" if main else "child accounts",
@@ -75,6 +96,14 @@ def read_subaccounts(
         prices=prices,
     )
     return sketch, instruments
+
+
+def _tickers(market_data: bytes) -> Iterable[str]:
+    """The markets that an answer lists, none where it lists none."""
+    try:
+        return msgspec.json.decode(market_data, type=_Listed).markets
+    except msgspec.MsgspecError:
+        return ()
 
 
 def _coin(ticker: str) -> str:
@@ -107,18 +136,19 @@ def _position(
     )
 
 
-def _plain(source: str, coin: str, position: Any, usual: Instrument | None) -> Instrument:
-    """The market with its own margins in units whose product is micro-USD."""
-    market = position.market
+def _plain(
+    source: str, coin: str, market: Any, size: Fraction, usual: Instrument | None
+) -> Instrument:
+    """The market with its own margins in units whose product is micro-USD, and ``size`` whole."""
     price = market.usd(market.oracle_price)
     least = 0 if usual is None else usual.size_decimals
     for decimals in range(least, MONEY_DECIMALS + 1):
         fits = price * ROOM_ABOVE * 10 ** (MONEY_DECIMALS - decimals) <= MAX_PRICE
-        if fits and (abs(position.size) * 10**decimals).denominator == 1:
+        if fits and (size * 10**decimals).denominator == 1:
             break
     else:
         raise AccountError(
-            f"{source}: {market.name}: size {_decimal(position.size)} at {_decimal(price)} USD "
+            f"{source}: {market.name}: size {_decimal(size)} at {_decimal(price)} USD "
             f"does not fit {MONEY_DECIMALS} decimals of size and price together"
         )
     terms = market.terms

@@ -34,7 +34,11 @@ class Table(Struct, frozen=True, kw_only=True):
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """A picture: an Altair chart. Only reports show it. ``alt``: what it shows, in a sentence."""
+    """A picture; only reports show it. ``alt``: what it shows, in a sentence.
+
+    ``chart``: a Vega-Lite specification that holds its data, as ``seawall.lab.charts`` makes them,
+    or an Altair chart.
+    """
 
     title: str
     chart: Any

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO
+from seawall.lab.charts.style import CROSS_COLOUR, GRID, INK, MARKET_COLOURS, QUIET
 from seawall.lab.incidents import Incident, IncidentKind
 from seawall.lab.rehearsal import Rehearsal
 from seawall.lab.wording import bucket_name
@@ -21,12 +22,6 @@ POINTS = 1_200
 """More would be finer than the picture."""
 RATIO_TOP = 150.0
 """Percent; beyond it only the fact matters."""
-
-INK = "#1f2933"
-QUIET = "#7b8794"
-GRID = "#e4e7eb"
-CROSS_COLOUR = "#1d4f91"
-MARKET_COLOURS = ("#e07a1f", "#2a9d8f", "#8e5bb5", "#b5485d", "#5b7f2b", "#9a6b3f", "#4c8fbd")
 
 MARKERS: dict[IncidentKind, tuple[str, str, str]] = {
     IncidentKind.MARGIN_WARNING: ("margin warning", "circle", "#f0b429"),

@@ -1,0 +1,209 @@
+"""How the lab's pictures look: colours that the colour-blind tell apart, one font, few lines.
+
+Charts are Vega-Lite specifications with their data inside: plain objects, the same for the same
+figures, that need no import to make.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Chart = dict[str, Any]
+Row = dict[str, Any]
+
+WIDTH = 720
+"""Pixels of a picture with its axes."""
+MOST_POINTS = 400
+"""More points of a line would be finer than the picture."""
+
+INK = "#1f2933"
+QUIET = "#7b8794"
+GRID = "#e4e7eb"
+CROSS_COLOUR = "#1d4f91"
+MARKET_COLOURS = ("#e07a1f", "#2a9d8f", "#8e5bb5", "#b5485d", "#5b7f2b", "#9a6b3f", "#4c8fbd")
+LIQUIDATION = "#c92a2a"
+BACKSTOP = "#5f3dc4"
+CHOSEN = "#b45309"
+
+LABEL_SIZE = 12
+# Fonts of equal widths on all systems, so that a page shows what was measured here.
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+_CONFIG: Row = {
+    "aria": False,
+    "font": _FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "#52606d", "titleColor": INK, "gridColor": GRID, "domainColor": GRID,
+        "tickColor": GRID, "labelFontSize": LABEL_SIZE, "titleFontSize": LABEL_SIZE,
+        "titleFontWeight": "normal", "titlePadding": 10, "labelPadding": 5,
+    },
+    "legend": {
+        "labelColor": INK, "titleColor": "#52606d", "labelFontSize": LABEL_SIZE,
+        "titleFontSize": LABEL_SIZE, "titleFontWeight": "normal", "orient": "top",
+        "symbolStrokeWidth": 3, "labelLimit": 300, "titleLimit": 300, "columnPadding": 18,
+        "offset": 10, "labelOverlap": "greedy",
+    },
+    "text": {"fontSize": LABEL_SIZE, "color": INK},
+    "title": {
+        "anchor": "start", "color": INK, "fontSize": 13, "fontWeight": "normal", "offset": 8,
+    },
+}  # fmt: skip
+
+MONEY_LABEL = (
+    "abs(datum.value) < 1000 ? format(datum.value, '$,.4~g') "
+    ": replace(format(datum.value, '$.4~s'), 'G', 'B')"
+)
+PERCENT_LABEL = "format(datum.value, ',.4~g') + ' %'"
+
+
+def finished(content: Chart, *, height: int | None = None) -> Chart:
+    """The whole specification of one picture ``WIDTH`` wide."""
+    frame: Chart = {"$schema": _SCHEMA, "background": "white", "padding": 6, "config": _CONFIG}
+    if "layer" in content:
+        # Lines and words at a fixed place hold no data; without any row they are not drawn.
+        frame["data"] = {"values": [{}]}
+    if height is not None:
+        frame |= {
+            "width": WIDTH,
+            "height": height,
+            "autosize": {"type": "fit-x", "contains": "padding"},
+        }
+    return frame | content
+
+
+def money(usd: float) -> str:
+    """Three figures and a letter: ``$1.25M``, ``−$340k``, ``$95.5``."""
+    size = abs(usd)
+    sign = "−" if usd < 0 else ""
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        # What rounds up to the unit is written in it: $1M, not $1000k.
+        if size >= 0.9995 * unit:
+            return f"{sign}${_three_figures(size / unit)}{letter}"
+    return f"{sign}${_three_figures(size)}" if _three_figures(size) != "0" else "$0"
+
+
+def percent(fraction: float, *, signed: bool = False) -> str:
+    """``12.3 %`` of 0.123; a sign for changes."""
+    return f"{100 * fraction:{'+' if signed else ''}.1f} %".replace("-", "−")
+
+
+def _three_figures(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:.0f}"
+    text = f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def number(value: float) -> float | None:
+    """A number as it stands in a specification: not finite is absent; seven figures are enough."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def columns(**arrays: ArrayLike) -> list[Row]:
+    """Rows of equally long arrays, thinned evenly to ``MOST_POINTS`` with both ends."""
+    made = {name: np.asarray(values, dtype=np.float64) for name, values in arrays.items()}
+    lengths = {len(values) for values in made.values()}
+    if len(lengths) != 1:
+        raise ValueError(f"columns of different lengths: {sorted(lengths)}")
+    length = lengths.pop()
+    chosen: Iterable[int] = range(length)
+    if length > MOST_POINTS:
+        chosen = np.unique(np.linspace(0, length - 1, MOST_POINTS).round().astype(int)).tolist()
+    return [
+        {name: number(float(values[index])) for name, values in made.items()} for index in chosen
+    ]
+
+
+def axis(title: str | None, *, label: str | None = None, ticks: int = 6, **more: Any) -> Row:
+    """An axis; ``label``: a Vega expression of ``datum.value``."""
+    made: Row = {"title": title, "labelOverlap": "greedy"}
+    # A count would thin out ticks that are named one by one.
+    made |= {} if "values" in more else {"tickCount": ticks}
+    if label is not None:
+        made["labelExpr"] = label
+    return made | more
+
+
+def quantity(field: str, axis_: Row | None = None, **more: Any) -> Row:
+    """A channel of numbers."""
+    made: Row = {"field": field, "type": "quantitative"}
+    return made | ({} if axis_ is None else {"axis": axis_}) | more
+
+
+def values(rows: Sequence[Mapping[str, Any]]) -> Row:
+    """Data inside the picture."""
+    return {"values": [dict(row) for row in rows]}
+
+
+def line(
+    rows: Sequence[Mapping[str, Any]], x: Row, y: Row, colour: str = INK, **more: Any
+) -> Chart:
+    """One line."""
+    mark: Row = {"type": "line", "color": colour, "strokeWidth": 2, "clip": True}
+    return {"data": values(rows), "mark": mark | more, "encoding": {"x": x, "y": y}}
+
+
+def band(
+    rows: Sequence[Mapping[str, Any]], x: Row, low: str, high: Row, colour: str, opacity: float
+) -> Chart:
+    """What lies between two lines."""
+    mark = {"type": "area", "color": colour, "opacity": opacity, "clip": True}
+    return {
+        "data": values(rows),
+        "mark": mark,
+        "encoding": {"x": x, "y": high, "y2": {"field": low}},
+    }
+
+
+def upright(x: float, words: str, colour: str, *, align: str = "left", row: int = 0) -> Chart:
+    """A dashed line across at ``x`` with words at its top, ``row`` lines of text down."""
+    place = {"x": {"datum": x}}
+    text = {"align": align, "dx": 6 if align == "left" else -6, "baseline": "top"}
+    return _marked(place, place | {"y": {"value": 2 + 16 * row}}, words, colour, text)
+
+
+def level(y: float, words: str, colour: str) -> Chart:
+    """A dashed line at the height ``y`` with words above it at its left end."""
+    place = {"y": {"datum": y}}
+    text = {"align": "left", "dx": 4, "dy": -8}
+    return _marked(place, place | {"x": {"value": 0}}, words, colour, text)
+
+
+def named(rows: Sequence[Row], x: Row, y: Row, names: Sequence[str], dashed: str = "") -> Chart:
+    """Lines told apart by the rows' ``name``; the one called ``dashed`` is a quiet mark."""
+    found = zip(names, palette(len(names)), strict=True)
+    colours = [INK if name == dashed else colour for name, colour in found]
+    strokes = [[5, 4] if name == dashed else [1, 0] for name in names]
+    chart = line(rows, x, y)
+    name: Row = {
+        "field": "name", "type": "nominal", "title": None, "legend": {"columns": 4}, "sort": None,
+    }  # fmt: skip
+    chart["encoding"] |= {
+        "color": name | {"scale": {"domain": list(names), "range": colours}},
+        "strokeDash": name | {"scale": {"domain": list(names), "range": strokes}},
+    }
+    return chart
+
+
+def _marked(line_at: Row, words_at: Row, words: str, colour: str, text: Row) -> Chart:
+    mark: Row = {"type": "text", "text": words, "fill": colour} | text
+    halo = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round"}
+    rule = {"type": "rule", "color": colour, "strokeDash": [5, 4], "strokeWidth": 1.5}
+    return {
+        "layer": [
+            {"mark": rule, "encoding": line_at},
+            {"mark": mark | halo, "encoding": words_at},
+            {"mark": mark, "encoding": words_at},
+        ]
+    }
+
+
+def palette(count: int) -> list[str]:
+    """Colours of series in order."""
+    colours = (CROSS_COLOUR, *MARKET_COLOURS)
+    return [colours[index % len(colours)] for index in range(count)]

@@ -1,0 +1,164 @@
+"""Findings with every kind of section and picture, and names that would break a careless page."""
+
+import numpy as np
+
+from seawall.lab.charts import (
+    ModeOutcome,
+    Rung,
+    ShockCell,
+    break_even_lines,
+    equity_lines,
+    liquidation_ladder,
+    loss_histogram,
+    mode_bars,
+    ratio_fan,
+    shock_heatmap,
+    survival_curve,
+    time_to_liquidation,
+)
+from seawall.lab.charts.style import Chart, money
+from seawall.lab.findings import Figure, Findings, Section, Table, Words
+
+HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31mred\x00"
+SEED = 20251010
+ASSUMPTION = "The book holds 5,000,000 USD within 50 bp per side; less depth costs more."
+
+_SHOCKS = (-0.3, -0.2, -0.15, -0.1, -0.05, 0.05, 0.1, 0.15, 0.2, 0.3)
+_TIMES = np.linspace(0, 168, 600)
+
+
+def charts() -> dict[str, Chart]:
+    """Every picture of the lab, by name, on figures that exercise its words and its edges."""
+    numbers = np.random.default_rng(SEED)
+    leverages = [1, 2, 3, 4, 5, 6, 8, 10, 12.5, 15, 20, 25, 30, 40, 50]
+    share = 1 / (1 + np.exp(-(np.log(leverages) - 2.2) * 2.4))
+    error = 1.96 * np.sqrt(share * (1 - share) / 2000)
+    spread = np.sqrt(_TIMES) * (1 + _TIMES / 200)
+    fan = {
+        quantile: np.maximum(0.35 + 0.0006 * _TIMES + z * 0.035 * spread, 0.0)
+        for quantile, z in ((0.05, -1.0), (0.25, -0.4), (0.5, 0.0), (0.75, 0.45), (0.95, 1.3))
+    }
+    fan[0.95][500:] = np.inf
+    losses = np.where(
+        numbers.random(20_000) < 0.12,
+        numbers.normal(412_000, 9_000, 20_000),
+        numbers.normal(-15_000, 80_000, 20_000),
+    )
+    walk = 250_000 + np.cumsum(numbers.normal(0, 2_000, len(_TIMES)))
+    by_time = 0.12 * (1 - np.exp(-_TIMES / 60))
+    price = 100_000 * (1.0009 + 0.0008 * _TIMES / 24)
+    return {
+        "survival": survival_curve(
+            leverages, share, share - error, share + error, chosen=3, accepted=0.05
+        ),
+        "fan": ratio_fan(_TIMES, fan),
+        "ladder": liquidation_ladder(rungs()),
+        "modes": mode_bars(modes()),
+        "shocks": shock_heatmap(cells()),
+        "losses": loss_histogram(losses),
+        "times": time_to_liquidation(_TIMES, by_time, by_time - 0.005, by_time + 0.005),
+        "equity": equity_lines(_TIMES, {"as it is": walk, "cross": np.where(walk > 0, walk, 0)}),
+        "break-even": break_even_lines(
+            _TIMES / 24,
+            {"funding as now": price, "no funding": np.full(len(_TIMES), 100_090.0)},
+            entry=100_000,
+            unit="days",
+        ),
+    }
+
+
+def rungs() -> list[Rung]:
+    return [
+        Rung(market="BTC long", bucket="cross", distance=-0.123, price="95,108", backstop=-0.145),
+        Rung(market="ETH short", bucket="cross", distance=2.31, price="8,320", backstop=2.5),
+        Rung(market="SOL long", bucket="isolated SOL", distance=-0.048, price="142.3"),
+        Rung(market=f"X {HOSTILE[:8]}", bucket="cross", distance=None),
+        Rung(market="HYPE long", bucket="isolated HYPE", distance=-0.62, price="14.20"),
+    ]
+
+
+def modes() -> list[ModeOutcome]:
+    figures = (
+        ("as it is", 250_000.0, 0.93, -4_200.0, 250_000.0),
+        ("cross", 250_000.0, 0.955, -5_100.0, 250_000.0),
+        ("isolated", 412_000.0, 0.71, 38_000.0, 190_000.0),
+    )
+    return [
+        ModeOutcome(
+            mode=name, capital=capital, survival=survival, median_loss=median, worst_loss=worst
+        )
+        for name, capital, survival, median, worst in figures
+    ]
+
+
+def cells() -> list[ShockCell]:
+    """Changes of equity; a loss beyond 200,000 USD liquidates."""
+    made = []
+    for market, exposure in (("all together", 9e5), ("BTC", 7e5), ("ETH", -3e5), ("SOL", 2e5)):
+        for shock in _SHOCKS:
+            change = max(exposure * shock, -250_000)
+            made.append(
+                ShockCell(
+                    market=market, shock=shock, value=change, label=money(change),
+                    is_liquidated=change < -200_000,
+                )
+            )  # fmt: skip
+    return made
+
+
+def sample_findings() -> Findings:
+    table = Table(
+        title="The account, shocked",
+        columns=["market", "position", "move", "equity, USD", "margin ratio", "after"],
+        rows=[
+            ["BTC", "long 4.2", "−10 %", "182,340", "41.2 %", "safe"],
+            ["BTC", "long 4.2", "−30 %", "0", "", "liquidated"],
+            [HOSTILE, "short 1,000", "+5 %", "247,010", "36.0 %", "safe"],
+        ],
+        words=2,
+        styles={1: "bad", 0: "good", 2: "quiet"},
+        note="Equity after the liquidation's costs.",
+    )
+    long_table = Table(
+        title="Every shock",
+        columns=["market", *(f"move {number}" for number in range(1, 25))],
+        rows=[[f"M{row}", *(f"{row * 1000 + n:,}" for n in range(1, 25))] for row in range(1, 31)],
+        on_paper_only=True,
+    )
+    sections: list[Section] = [
+        Words("The account survives a fall of 12.3 % in all markets together. " * 3),
+        Words(f"Closing ETH first makes it worse: {HOSTILE}.", is_warning=True),
+        table,
+        *(
+            Figure(
+                title=f"Picture: {name}", chart=chart, note="At the prices of the start.",
+                alt=f'The picture "{name}" of <the sample>.',
+            )
+            for name, chart in charts().items()
+        ),
+        long_table,
+    ]  # fmt: skip
+    return Findings(
+        command="stress",
+        title=f"What a move does to {HOSTILE}",
+        subtitle="equity 250,000 USD in 3 markets",
+        sections=sections,
+        plain={
+            "equity": np.float64(250_000),
+            "ratio": float("nan"),
+            "worst": np.inf,
+            "shocks": np.asarray(_SHOCKS),
+            "liquidated": np.asarray([True, False]),
+            "nested": {"seeds": [np.int64(3)], "none": None},
+        },
+        frames={
+            "shocks": {
+                "market": [cell.market for cell in cells()],
+                "shock": np.asarray([cell.shock for cell in cells()]),
+                "liquidated": [cell.is_liquidated for cell in cells()],
+            },
+            "paths": {"loss": np.asarray([1.5, np.nan, 3.0])},
+        },
+        assumptions=[ASSUMPTION, f"Names are as the venue gives them: {HOSTILE}."],
+        seed=SEED,
+    )
