@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from seawall.lab.candle_file import PathError, read_candle_file
-from seawall.lab.examples import CRASH, example_text
 from seawall.lab.market_path import (
     Candles,
     MarketPath,
@@ -20,6 +19,7 @@ from seawall.lab.market_path import (
     read_market_path,
     refine,
 )
+from seawall.lab.named_scenarios import DEFAULT, load
 from seawall.lab.scenario import parse_scenario, scenario_path
 from tests.shared_files import shared_file
 
@@ -241,7 +241,7 @@ def test_parquet_and_every_truncation_of_it(tmp_path: Path) -> None:
 
 
 def test_scenario_path_repeats_and_meets_its_waypoints() -> None:
-    scenario = parse_scenario(example_text(CRASH), CRASH)
+    scenario = load(DEFAULT)
     first = scenario_path(scenario, ["BTC", "ETH"], {})
     again = scenario_path(scenario, ["BTC", "ETH"], {})
     assert all((first.oracle[m] == again.oracle[m]).all() for m in first.markets)
@@ -255,7 +255,7 @@ def test_scenario_path_repeats_and_meets_its_waypoints() -> None:
 
 
 def test_scenario_starts_where_the_account_is() -> None:
-    scenario = parse_scenario(example_text(CRASH), CRASH)
+    scenario = load(DEFAULT)
     path = scenario_path(scenario, ["BTC", "HYPE"], {"BTC": 50_000.0, "HYPE": 40.0})
     assert path.oracle["BTC"][0] == 50_000
     assert path.notes == ("HYPE takes the shape of SOL",)

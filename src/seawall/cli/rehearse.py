@@ -50,8 +50,9 @@ def rehearse(
     account
         An account file: TOML as in docs/rehearse.md, or the venue's own account state (.json).
     path
-        A file of candles (parquet or CSV) or a scenario (.toml); more files add mark candles or
-        funding. Without it: the crash of 10 October 2025, starting at the account's prices.
+        A scenario that comes with Seawall (flash_crash, crash_2020_03_12, ...; docs/scenarios.md),
+        a scenario file (.toml), or a file of candles (parquet or CSV), to which more files add mark
+        candles or funding. Without it: the crash of 10 October 2025, from the account's prices on.
     market
         Markets to run; those of the account if not given.
     from_

@@ -17,7 +17,7 @@ and kPEPE of the caller's markets.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +60,8 @@ class RecordedFunding:
 class MarketPath:
     """n steps at ``times_ms``; ``oracle`` and ``outside`` hold n prices in USD per market.
 
-    ``step_ms`` is the longest time between two steps.
+    ``step_ms`` is the longest time between two steps. ``middle``: what the makers quote around,
+    where that is not the oracle. ``depth``: n shares of the normal depth, where a path says so.
     """
 
     name: str
@@ -70,6 +71,8 @@ class MarketPath:
     outside: Mapping[str, Prices]
     funding: Mapping[str, RecordedFunding]
     notes: tuple[str, ...] = ()
+    middle: Mapping[str, Prices] = field(default_factory=dict)
+    depth: Mapping[str, Prices] = field(default_factory=dict)
 
     @property
     def markets(self) -> tuple[str, ...]:
@@ -182,9 +185,12 @@ def expand(prices: Prices, steps: int) -> Prices:
 
 
 def refine(
-    times: Times, groups: Sequence[Mapping[str, Prices]]
+    times: Times, groups: Sequence[Mapping[str, Prices]], most: int | None = None
 ) -> tuple[Times, list[dict[str, Prices]]]:
-    """Divide the steps over which any price moves too much, by straight lines between them."""
+    """Divide the steps over which any price moves too much, by straight lines between them.
+
+    Raises PathError for more than ``most`` steps.
+    """
     gaps = np.diff(times)
     largest = np.zeros(len(gaps))
     for prices in groups:
@@ -193,6 +199,10 @@ def refine(
             largest = np.maximum(largest, np.abs(np.diff(each)) / smaller)
     parts = np.ceil(largest / LARGEST_MOVE).astype(np.int64)
     parts = np.clip(parts, 1, np.maximum(1, gaps // FINEST_STEP_MS))
+    if most is not None and parts.sum() > most:
+        raise PathError(
+            f"{parts.sum():,} steps of at most {LARGEST_MOVE:.2%} are more than {most:,}"
+        )
     left = np.repeat(np.arange(len(gaps)), parts)
     firsts = np.cumsum(parts) - parts
     numerator = np.arange(len(left)) - firsts[left]

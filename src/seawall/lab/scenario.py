@@ -1,15 +1,31 @@
 """A scenario: a market path made from waypoints, and the traders and funds around the account.
 
-The file is TOML; ``lab/examples`` holds one. Top level: ``name``, ``about``, ``source``, ``start``
-(UTC), ``step_seconds``, ``seed``. Each ``[[market]]`` has ``name``, ``price`` (USD at the start),
-``waypoints`` (``[minute, percent of the starting price]``) and ``wobble_bp``. ``[other]`` names the
-market whose shape any market takes that is not listed. Each ``[[crowd]]`` is a group of equal
-positions of other traders: ``market``, ``side``, ``accounts``, ``notional`` (USD each), ``mode``
-and ``leverage`` (``[lowest, highest]``, spread evenly; the account owns just its margin).
-``[backstop]`` has ``capital`` in USD.
+The file is TOML; ``lab/scenarios`` holds those that come with Seawall. Top level: ``name``,
+``about``, ``source``, ``start`` (UTC), ``step_seconds``, ``seed``. Each ``[[market]]`` has
+``name``, ``price`` (USD at the start, where the account says none), ``waypoints`` (``[minute,
+percent of the starting price]``) and ``wobble_bp``. The name is a market's, or that of a group of
+``[group]`` (``majors = ["BTC", "ETH"]``), or ``longs`` or ``shorts``: whatever the account is long,
+or short, in. A market takes the shape of its own name, else of its side, else of its group, else of
+``[other]``, ``like = "a name"``.
+
+Three more lists of waypoints change the conditions, at the top for all markets or in one
+``[[market]]`` for those of its shape; before the first and after the last minute the value stands:
+
+* ``depth_percent``: percent of the normal depth of the book, 0.1 to 100. Makers leave as well when
+  prices move (``lab/liquidity``); the lesser depth of the two holds.
+* ``premium_bp``: how far the book, and the perpetual traded elsewhere, lie above the spot market
+  that the oracle reads. Funding follows by the venue's own formula.
+* ``oracle_lag_seconds``: by how much the prices that the venue publishes (its oracle, and the
+  outside perpetual) come late; the book knows the present. A lag that grows by 60 s a minute is a
+  price that stands still.
+
+Each ``[[crowd]]`` is a group of equal positions of other traders: ``market``, ``side``,
+``accounts``, ``notional`` (USD each), ``mode`` and ``leverage`` (``[lowest, highest]``, spread
+evenly; the account owns just its margin). ``[backstop]`` has ``capital`` in USD.
 
 The path is deterministic: the wobble is a walk of random signs, seeded per market, tied to zero at
-every waypoint.
+every waypoint. Steps over which a price moves by more than 0.25 % are divided, down to 3 s, for the
+reason that ``market_path`` gives.
 """
 
 import random
@@ -22,17 +38,25 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from seawall.lab.candle_file import MAXIMUM_PRICE, PathError, Prices
-from seawall.lab.market_path import MarketPath
+from seawall.domain.units import MICRO
+from seawall.lab.candle_file import PathError, Prices
+from seawall.lab.market_path import MarketPath, refine
+from seawall.lab.scenario_checks import LONGS, MAXIMUM_SCENARIO_STEPS, SHORTS, check_scenario
 
-MAXIMUM_SCENARIO_STEPS = 200_000
+BP = 1e-4
+Waypoints = list[tuple[float, float]]
 
 
 class ScenarioMarket(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shape of one market or of a group of them."""
+
     name: str
-    price: float
-    waypoints: list[tuple[float, float]]
+    waypoints: Waypoints
+    price: float | None = None
     wobble_bp: float = 0.0
+    depth_percent: Waypoints | None = None
+    premium_bp: Waypoints | None = None
+    oracle_lag_seconds: Waypoints | None = None
 
 
 class Crowd(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +99,8 @@ class Other(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
+    """``group``: markets by the name of their shape."""
+
     name: str
     start: str
     step_seconds: float
@@ -82,7 +108,11 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     about: str = ""
     source: str = ""
     seed: int = 0
+    group: dict[str, list[str]] = {}
     other: Other | None = None
+    depth_percent: Waypoints | None = None
+    premium_bp: Waypoints | None = None
+    oracle_lag_seconds: Waypoints | None = None
     crowd: list[Crowd] = []
     backstop: Backstop = Backstop()
 
@@ -92,9 +122,22 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return round(moment.timestamp() * 1000)
 
-    def shape_of(self, market: str) -> ScenarioMarket | None:
+    @property
+    def neighbours(self) -> Neighbours:
+        """Who else is there, for the machine."""
+        return Neighbours(tuple(self.crowd), round(self.backstop.capital * MICRO))
+
+    def shape_of(self, market: str, side: int = 0) -> ScenarioMarket | None:
+        """``side``: 1 where the account is long in the market, -1 short, 0 neither."""
         shapes = {each.name: each for each in self.market}
-        return shapes.get(market) or (shapes.get(self.other.like) if self.other else None)
+        names = [market, *([LONGS] if side > 0 else [SHORTS] if side < 0 else [])]
+        names += [group for group, members in self.group.items() if market in members]
+        names += [self.other.like] if self.other else []
+        return next((shapes[name] for name in names if name in shapes), None)
+
+    def price_of(self, market: str) -> float | None:
+        """USD at the start, if the scenario knows it."""
+        return next((each.price for each in self.market if each.name == market), None)
 
 
 def parse_scenario(text: str, where: str) -> Scenario:
@@ -107,101 +150,73 @@ def parse_scenario(text: str, where: str) -> Scenario:
         scenario = msgspec.convert(data, Scenario)
     except msgspec.ValidationError as error:
         raise PathError(f"{where}: {error}") from None
-    _check(where, scenario)
+    check_scenario(where, scenario)
     return scenario
 
 
-def _check(where: str, scenario: Scenario) -> None:
-    try:
-        start_ms = scenario.start_ms
-    except ValueError:
-        raise PathError(f"{where}: start: {scenario.start!r} is not a time") from None
-    if not 0 < start_ms < 2**45:
-        raise PathError(f"{where}: start: {scenario.start!r} is not a time after 1970")
-    if not 0.001 <= scenario.step_seconds <= 3600:
-        raise PathError(f"{where}: step_seconds: {scenario.step_seconds:g} should be 0.001 to 3600")
-    if not scenario.market:
-        raise PathError(f"{where}: market: no [[market]] given")
-    for market in scenario.market:
-        _check_market(f"{where}: market {market.name}", market, scenario.step_seconds)
-    if scenario.other and scenario.other.like not in {m.name for m in scenario.market}:
-        raise PathError(f"{where}: other: like: {scenario.other.like!r} is not one of the markets")
-    for number, crowd in enumerate(scenario.crowd, start=1):
-        _check_crowd(f"{where}: crowd {number} ({crowd.market})", crowd)
-    if not 0 <= scenario.backstop.capital <= 1e10:
-        raise PathError(
-            f"{where}: backstop: capital: {scenario.backstop.capital:g} is not an amount"
-        )
-
-
-def _check_market(where: str, market: ScenarioMarket, step_seconds: float) -> None:
-    if not 0 < market.price <= MAXIMUM_PRICE:
-        raise PathError(f"{where}: price: {market.price:g} should be above 0")
-    if not 0 <= market.wobble_bp <= 1000:
-        raise PathError(f"{where}: wobble_bp: {market.wobble_bp:g} should be 0 to 1000")
-    minutes = [minute for minute, _ in market.waypoints]
-    if len(minutes) < 2 or minutes[0] != 0 or minutes != sorted(set(minutes)):
-        raise PathError(f"{where}: waypoints: need two or more, minutes rising from 0")
-    if not minutes[-1] * 60 / step_seconds <= MAXIMUM_SCENARIO_STEPS:
-        raise PathError(
-            f"{where}: waypoints: {minutes[-1]:g} minutes are more than "
-            f"{MAXIMUM_SCENARIO_STEPS:,} steps"
-        )
-    for minute, percent in market.waypoints:
-        if not 0 < percent <= 100_000:
-            raise PathError(
-                f"{where}: waypoints: {percent:g} % at minute {minute:g} should be above 0"
-            )
-
-
-def _check_crowd(where: str, crowd: Crowd) -> None:
-    if crowd.side not in ("long", "short"):
-        raise PathError(f'{where}: side: {crowd.side!r} should be "long" or "short"')
-    if crowd.mode not in ("cross", "isolated"):
-        raise PathError(f'{where}: mode: {crowd.mode!r} should be "cross" or "isolated"')
-    if not 1 <= crowd.accounts <= 1000:
-        raise PathError(f"{where}: accounts: {crowd.accounts} should be 1 to 1000")
-    if not 10 <= crowd.notional <= 1e9:
-        raise PathError(f"{where}: notional: {crowd.notional:g} should be 10 to 1e9 USD")
-    if not 1 <= crowd.leverage[0] <= crowd.leverage[1] <= 1000:
-        raise PathError(f"{where}: leverage: {list(crowd.leverage)} should rise from 1 or more")
-
-
 def scenario_path(
-    scenario: Scenario, markets: Sequence[str], start_prices: Mapping[str, float]
+    scenario: Scenario,
+    markets: Sequence[str],
+    start_prices: Mapping[str, float],
+    sides: Mapping[str, int] | None = None,
 ) -> MarketPath:
-    """The path of ``markets``; ``start_prices`` replace the scenario's own. Raises PathError."""
+    """The path of ``markets``; ``start_prices`` replace the scenario's own.
+
+    ``sides``: 1 where the account is long in a market, -1 where it is short. Raises PathError.
+    """
     step_ms = round(scenario.step_seconds * 1000)
-    shapes: dict[str, ScenarioMarket] = {}
-    for market in markets:
-        shape = scenario.shape_of(market)
-        if shape is None:
-            known = ", ".join(each.name for each in scenario.market)
-            raise PathError(f"{scenario.name}: no prices of {market}; it has {known}")
-        shapes[market] = shape
+    shapes = _shapes(scenario, markets, sides or {})
     minutes = min(shape.waypoints[-1][0] for shape in shapes.values())
-    times = np.arange(0, round(minutes * 60_000) + 1, step_ms, dtype=np.int64)
+    grid = np.arange(0, round(minutes * 60_000) + 1, step_ms, dtype=np.int64)
     prices: dict[str, Prices] = {}
-    notes = []
     for market, shape in shapes.items():
-        price = start_prices.get(market)
-        if price is None and shape.name != market:
+        price = start_prices.get(market) or scenario.price_of(market)
+        if price is None:
             raise PathError(
                 f"{scenario.name}: the price of {market} at the start is not known: give the "
                 "position an entry"
             )
-        prices[market] = _price_of(scenario, market, shape, times) * (price or shape.price)
-        if shape.name != market:
-            notes.append(f"{market} takes the shape of {shape.name}")
+        prices[market] = _price_of(scenario, market, shape, grid) * price
+    times, (prices,) = refine(grid, [prices], MAXIMUM_SCENARIO_STEPS)
+    oracle, outside, middle, depth = {}, {}, {}, {}
+    for market, shape in shapes.items():
+        premium = shape.premium_bp or scenario.premium_bp
+        lag = shape.oracle_lag_seconds or scenario.oracle_lag_seconds
+        oracle[market] = _late(times, lag, prices[market])
+        above = prices[market] if premium is None else prices[market] * _above(times, premium)
+        outside[market] = _late(times, lag, above)
+        middle[market] = above
+        thinned = shape.depth_percent or scenario.depth_percent
+        if thinned is not None:
+            depth[market] = _values(times, thinned) / 100
     return MarketPath(
         name=scenario.name,
         step_ms=step_ms,
         times_ms=scenario.start_ms + times,
-        oracle=prices,
-        outside=prices,
+        oracle=oracle,
+        outside=outside,
+        middle=middle,
+        depth=depth,
         funding={},
-        notes=tuple(notes),
+        notes=tuple(
+            f"{market} takes the shape of {shape.name}"
+            for market, shape in shapes.items()
+            if shape.name != market
+        ),
     )
+
+
+def _shapes(
+    scenario: Scenario, markets: Sequence[str], sides: Mapping[str, int]
+) -> dict[str, ScenarioMarket]:
+    shapes: dict[str, ScenarioMarket] = {}
+    for market in markets:
+        shape = scenario.shape_of(market, sides.get(market, 0))
+        if shape is None:
+            known = ", ".join(each.name for each in scenario.market)
+            raise PathError(f"{scenario.name}: no prices of {market}; it has {known}")
+        shapes[market] = shape
+    return shapes
 
 
 def _price_of(scenario: Scenario, market: str, shape: ScenarioMarket, times: Any) -> Prices:
@@ -213,4 +228,23 @@ def _price_of(scenario: Scenario, market: str, shape: ScenarioMarket, times: Any
     signs = random.Random(f"{scenario.seed} {market}")
     walk = np.cumsum([1.0 if signs.random() < 0.5 else -1.0 for _ in range(len(times))])
     tied = walk - np.interp(times, knots, np.interp(knots, times, walk))
-    return np.asarray(factors * (1.0 + tied * shape.wobble_bp * 1e-4), dtype=np.float64)
+    return np.asarray(factors * (1.0 + tied * shape.wobble_bp * BP), dtype=np.float64)
+
+
+def _values(times: Any, points: Waypoints) -> Prices:
+    """Waypoints at times (ms after the start), the ends held."""
+    minutes, values = zip(*points, strict=True)
+    return np.asarray(np.interp(times, np.asarray(minutes) * 60_000, values), dtype=np.float64)
+
+
+def _above(times: Any, premium: Waypoints) -> Prices:
+    """The factor that a premium in bp is."""
+    return np.asarray(1.0 + _values(times, premium) * BP, dtype=np.float64)
+
+
+def _late(times: Any, lag: Waypoints | None, prices: Prices) -> Prices:
+    """What was true so many seconds ago."""
+    if lag is None:
+        return prices
+    told = times - _values(times, lag) * 1000
+    return np.asarray(np.interp(told, times, prices), dtype=np.float64)

@@ -93,8 +93,11 @@ class Setting:
             self.journal = JournalWriter(journal, rules)
         self.oracle = [_price_units(each, path.oracle[each.name]) for each in instruments]
         self.outside = [_price_units(each, path.outside[each.name]) for each in instruments]
+        self.middle = [path.middle.get(each.name, path.oracle[each.name]) for each in instruments]
         self.multipliers = [
-            depth_multipliers(path.oracle[each.name], path.times_ms) for each in instruments
+            # A thin book that is part of the path and one that prices explain are the same book.
+            np.minimum(depth_multipliers(middle, path.times_ms), path.depth.get(each.name, 1.0))
+            for each, middle in zip(instruments, self.middle, strict=True)
         ]
         self.deposits = 0
         self.commands = 0
@@ -188,10 +191,8 @@ class Setting:
         time_ms = int(self.path.times_ms[number])
         batches = []
         for market, maker in enumerate(self.makers):
-            price = self.path.oracle[self.instruments[market].name][number]
-            batches.append(
-                maker.quotes(time_ms, float(price), float(self.multipliers[market][number]))
-            )
+            price = float(self.middle[market][number])
+            batches.append(maker.quotes(time_ms, price, float(self.multipliers[market][number])))
         prices = np.zeros(len(self.makers) + 1, command_dtype)
         prices["time_ms"] = time_ms
         prices["kind"] = int(CommandKind.SET_ORACLE_PRICE)

@@ -1,8 +1,7 @@
-"""Examples that come with Seawall: a scenario after a historical crash and an account to try."""
+"""Examples that come with Seawall: an account to try."""
 
 from importlib.resources import files
 
-CRASH = "crash_2025_10_10.toml"
 ACCOUNT = "hybrid_account.toml"
 
 

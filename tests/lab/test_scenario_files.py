@@ -1,0 +1,94 @@
+"""Scenario files that cannot be used say which field, which value and what would be right."""
+
+import pytest
+
+from seawall.lab.candle_file import PathError
+from seawall.lab.scenario import parse_scenario, scenario_path
+
+GOOD = {
+    "name": 'name = "x"', "start": 'start = "2026-01-01"', "step_seconds": "step_seconds = 3.0",
+    "depth": "depth_percent = [[0, 100], [5, 2]]", "premium": "premium_bp = [[0, 0], [5, 50]]",
+    "lag": "oracle_lag_seconds = [[0, 0], [5, 300]]",
+    "group": '[group]\nmajors = ["BTC", "ETH"]',
+    "majors": '[[market]]\nname = "majors"', "shape": "waypoints = [[0, 100.0], [5, 90.0]]",
+    "longs": '[[market]]\nname = "longs"\nwaypoints = [[0, 100.0], [5, 80.0]]',
+    "own": "premium_bp = [[0, -50]]",
+    "other": '[other]\nlike = "longs"',
+}  # fmt: skip
+
+WRONG = [
+    ("depth", "depth_percent = []", "depth_percent: need one or more [minute, value], rising from"),
+    ("depth", "depth_percent = [[1, 50]]", "depth_percent: need one or more"),
+    ("depth", "depth_percent = [[0, 0]]", "depth_percent: 0 at minute 0 should be 0.1 to 100"),
+    ("depth", "depth_percent = [[0, 9], [5, 101]]", "depth_percent: 101 at minute 5 should be 0.1"),
+    ("depth", "depth_percent = [[0, nan]]", "depth_percent: nan at minute 0"),
+    ("depth", "depth_percent = [[0, 9], [0, 8]]", "depth_percent: need one or more"),
+    ("depth", "depth_percent = [[0, 9], [nan, 8]]", "depth_percent: "),
+    ("depth", "depth_percent = [[0, 9], [1e300, 8]]", "1e+300 minutes are more than 200,000 steps"),
+    ("depth", 'depth_percent = "2"', "Expected `array"),
+    ("depth", "depth = [[0, 9]]", "unknown field `depth`"),
+    ("premium", "premium_bp = [[0, 5001]]", "premium_bp: 5001 at minute 0 should be -5000 to 5000"),
+    ("premium", "premium_bp = [[0, -inf]]", "premium_bp: -inf at minute 0"),
+    ("lag", "oracle_lag_seconds = [[0, -1]]", "oracle_lag_seconds: -1 at minute 0 should be 0 to"),
+    (
+        "lag",
+        "oracle_lag_seconds = [[0, 0], [5, 301]]",
+        "oracle_lag_seconds: 301 at minute 5 should be at most 300",
+    ),
+    ("group", '[group]\nmajors = ["BTC"]\nalts = ["SOL"]', "group: alts: no [[market]] has this"),
+    ("group", '[group]\nmajors = ["BTC"]\nlongs = ["SOL"]', "group: longs: is what the account"),
+    ("group", "[group]\nmajors = []", "group: majors: has no markets"),
+    ("group", "[group]\nmajors = 7", "Expected `array"),
+    (
+        "longs",
+        '[[market]]\nname = "majors"\nwaypoints = [[0, 100.0], [5, 80.0]]',
+        "market majors: name: two [[market]] have it",
+    ),
+    (
+        "majors",
+        '[[market]]\nname = "majors"\nprice = 5.0',
+        "market majors: price: 5 cannot be that of a whole group",
+    ),
+    ("own", "price = 5.0", "market longs: price: 5 cannot be that of a whole group"),
+    ("own", "oracle_lag_seconds = [[0, 1e9]]", "market longs: oracle_lag_seconds: 1e+09 at minute"),
+    ("own", "wobble_bp = -1.0", "market longs: wobble_bp: -1 should be 0 to 1000"),
+    ("other", '[other]\nlike = "SOL"', "other: like: 'SOL' is not one of the markets"),
+    ("other", '[prices]\nBTC = 1.0\n[other]\nlike = "longs"', "unknown field `prices`"),
+]
+
+
+def test_the_good_file_is_good() -> None:
+    scenario = parse_scenario("\n".join(GOOD.values()), "s.toml")
+    path = scenario_path(scenario, ["BTC", "SOL"], {"BTC": 100.0, "SOL": 10.0}, {"SOL": -1})
+    assert path.notes == ("BTC takes the shape of majors", "SOL takes the shape of longs")
+    assert path.depth["BTC"][-1] == pytest.approx(0.02)
+    assert path.middle["BTC"][-1] == pytest.approx(90.0 * 1.005)
+    assert path.middle["SOL"][-1] == pytest.approx(8.0 * 0.995)
+
+
+@pytest.mark.parametrize(("key", "line", "message"), WRONG, ids=[m for _, _, m in WRONG])
+def test_a_wrong_file_names_what_is_wrong(key: str, line: str, message: str) -> None:
+    text = "\n".join({**GOOD, key: line}.values())
+    with pytest.raises(PathError, match=r"^s\.toml") as caught:
+        parse_scenario(text, "s.toml")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_groups_may_not_share_a_market() -> None:
+    lines = {
+        **GOOD,
+        "group": '[group]\nmajors = ["BTC"]\nalts = ["SOL", "BTC"]',
+        "other": '[[market]]\nname = "alts"\nwaypoints = [[0, 100.0], [5, 80.0]]',
+    }
+    with pytest.raises(PathError, match="group: majors: BTC is in alts as well"):
+        parse_scenario("\n".join(lines.values()), "s.toml")
+
+
+def test_a_path_of_too_many_steps_is_refused_before_it_is_made() -> None:
+    lines = {**GOOD, "step_seconds": "step_seconds = 3600.0"}
+    lines["shape"] = "waypoints = [[0, 100.0], [6000000, 100.0]]\nwobble_bp = 1000.0"
+    del lines["longs"], lines["own"], lines["other"]
+    scenario = parse_scenario("\n".join(lines.values()), "s.toml")
+    with pytest.raises(PathError, match=r"steps of at most 0\.25% are more than 200,000"):
+        scenario_path(scenario, ["BTC"], {"BTC": 100.0})
