@@ -30,6 +30,18 @@ class LiquidationRules(IntEnum):
     """Every block a part of one position at its fillable price, with a fee."""
 
 
+class BelowZero(IntEnum):
+    """What becomes of a bucket whose equity has jumped below zero, under rules of stages."""
+
+    STAYS = 0
+    INSURED = 1
+    """A fund pays what is missing; the bucket ends with nothing."""
+    CLOSED_AT_ZERO = 2
+    """Closed against others at the price at which it is worth nothing."""
+    CLOSED_AT_PREVIOUS = 3
+    """Closed against others at the prices of the step before: it keeps what it had there."""
+
+
 class PathAccount(Struct, frozen=True, kw_only=True):
     """An account for the path kernel. m markets, b buckets, t tiers at most.
 
@@ -63,6 +75,17 @@ class PathAccount(Struct, frozen=True, kw_only=True):
     """Equity under this share of maintenance margin: the backstop takes the bucket. 0: none."""
     block: Sequence[float] = ()
     """Parameters of ``BLOCKS``, in the order that ``stages`` documents."""
+    tick: Floats | None = None
+    """(m,) USD; fills of liquidations are rounded to it against the account. None: not rounded."""
+    band: float = 0.0
+    """Fraction; orders of ``STAGES`` do not fill outside ``1 - band`` to ``1 / (1 - band)`` times
+    the mark. 0: they fill anywhere."""
+    uses_book: bool = True
+    book_first: bool = True
+    """Whether a bucket that is already below the backstop line still meets the book once."""
+    stops_at_zero: bool = True
+    """Whether a fill of ``STAGES`` that would leave less than zero equity does not happen."""
+    below_zero: BelowZero = BelowZero.CLOSED_AT_ZERO
 
     @property
     def equity(self) -> Floats:
@@ -154,7 +177,8 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     ``first``: (n, b) the step, from 1, at which the bucket was first found under maintenance
     margin; 0 never. ``touched``: (n, m) the step at which a liquidation first took from the
     position; 0 never. ``funding``, ``cost``: (n,) USD paid as funding; fees and slippage paid by
-    liquidation orders. ``taken``: (n,) USD of equity that the backstop took.
+    liquidation orders. ``taken``: (n,) USD of equity at mark that left with a bucket that was taken
+    over or closed against others; below zero where they, or a fund, had to bear something.
     ``final_price``: (n, m).
     """
 
