@@ -1,0 +1,118 @@
+"""``seawall stress``: what a move does to an account, and the first move that it cannot bear."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from seawall.cli.account_input import REFUSALS, Given, read_given
+from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.stress_inputs import (
+    chosen_scenarios,
+    given_betas,
+    shock_sizes,
+    stress_depths,
+    survival_moves,
+)
+from seawall.cli.stress_options import StressOptions, StressOutputs, StressSource
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from seawall.lab.findings import Findings
+    from seawall.lab.liquidity import Depth
+    from seawall.lab.scenario import Scenario
+    from seawall.lab.stress_scenarios import ScenarioLine
+
+BAD_INPUT = 2
+_LONGEST_ERROR = 600
+
+
+def stress(
+    account: str | None = None,
+    /,
+    *,
+    options: StressOptions = StressOptions(),  # noqa: B008 (frozen)
+    source: StressSource = StressSource(),  # noqa: B008 (frozen)
+    outputs: StressOutputs = StressOutputs(),  # noqa: B008 (frozen)
+) -> None:
+    """See what price shocks do to an account, and the smallest move that liquidates it.
+
+    Shocks of every market alone, of all together, and of all by their betas; the exact price at
+    which each position goes; what to add or close to survive a move; named scenarios. Without
+    arguments: a built-in account. Exit status 2 for input that cannot be used.
+
+    Parameters
+    ----------
+    account
+        An account file (TOML, or a venue's own account state as .json), or an address.
+    """
+    from seawall.lab.setting import RehearsalError
+    from seawall.lab.valuation import ValuationError
+
+    refusals: tuple[type[Exception], ...] = (*REFUSALS, ValuationError, RehearsalError, OutputError)
+    try:
+        check_outputs(outputs.options())
+        scenarios = chosen_scenarios(options.scenario or [])
+        given = read_given(account, source.options())
+        findings = _Wishes(given, options).findings(scenarios, quiet=outputs.json_)
+        deliver(findings, outputs.options())
+    except refusals as error:
+        _refuse(str(error))
+
+
+class _Wishes:
+    """What was asked about an account; everything is read before anything is computed."""
+
+    def __init__(self, given: Given, options: StressOptions) -> None:
+        """Raises Refused."""
+        from seawall.lab.stress import DEFAULT_PERCENTS
+        from seawall.lab.stress_betas import betas_of
+
+        self.given = given
+        self.sizes = shock_sizes(options.shock or [], DEFAULT_PERCENTS)
+        wished = given_betas(options.betas, options.beta or [], given.instruments)
+        self.betas = betas_of([each.name for each in given.instruments], wished)
+        self.survive = options.survive or []
+        self.depths = stress_depths(given, options.depth or [])
+
+    def findings(self, scenarios: Sequence["Scenario"], *, quiet: bool) -> "Findings":
+        """Raises ValuationError, PathError, RehearsalError, Refused."""
+        from rich.console import Console
+
+        from seawall.lab.stress_findings import stress_findings
+        from seawall.lab.stress_machine import StressMachine
+        from seawall.lab.stress_result import stress, with_scenarios
+        from seawall.lab.valuation import Valuation, price_units
+
+        given = self.given
+        console = Console(stderr=True, quiet=quiet)
+        with console.status("loading the machine (the first time takes about a minute)") as status:
+            now = price_units(given.instruments, given.prices)
+            valuation = Valuation(given.plan, given.book, given.instruments, now)
+            factors = {name: each.value for name, each in self.betas.items()}
+            moves = survival_moves(self.survive, valuation, factors)
+            machine = StressMachine(given.plan, given.book, given.instruments, self.depths, now)
+            result = stress(valuation, machine, self.betas, self.sizes, moves, status.update)
+            lines = _through(scenarios, given, self.depths, status)
+        return stress_findings(with_scenarios(result, lines), given.source)
+
+
+def _through(
+    scenarios: Sequence["Scenario"], given: Given, depths: dict[str, "Depth"], status: "Status"
+) -> list["ScenarioLine"]:
+    """The account through each scenario. Raises PathError, RehearsalError."""
+    from seawall.lab.named_scenarios import run_scenario
+    from seawall.lab.stress_scenarios import scenario_line
+
+    lines = []
+    for number, each in enumerate(scenarios, start=1):
+        status.update(f"scenario {number} of {len(scenarios)}: {each.name}")
+        found = run_scenario(each, given.plan, given.book, given.instruments, given.prices, depths)
+        lines.append(scenario_line(each, found))
+    return lines
+
+
+def _refuse(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"seawall stress: {line[:_LONGEST_ERROR]}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)

@@ -1,0 +1,172 @@
+"""Accounts for tests of stress: recorded, taken from vectors, and random ones."""
+
+import json
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from seawall.cli.rules import markets_under, shipped_markets
+from seawall.cli.subaccounts import read_subaccounts
+from seawall.domain.enums import MarginMode
+from seawall.domain.instrument import Instrument, MarginTier
+from seawall.domain.rulebook import AnyRulebook
+from seawall.engine.formulas.liquidation_price import (
+    BucketPosition,
+    maintenance_tiers,
+    truncated_maintenance,
+)
+from seawall.lab.account_file import parse_account
+from seawall.lab.account_plan import AccountPlan, PositionPlan, plan_account
+from seawall.lab.account_state import sketch_of_state
+from seawall.lab.liquidity import depths
+from seawall.lab.stress_machine import StressMachine
+from seawall.lab.valuation import Valuation, price_units
+from seawall.venues.rulebook_file import load_rulebook
+
+PRICES = {"BTC": "116970", "ETH": "4014", "SOL": "207.06", "DOGE": "0.2337", "XRP": "2.6929"}
+RULEBOOKS = ("hyperliquid", "dydx")
+
+
+class World(NamedTuple):
+    """An account, its rules, and a machine to drop it into."""
+
+    plan: AccountPlan
+    book: AnyRulebook
+    instruments: list[Instrument]
+    prices: tuple[int, ...]
+
+    def valuation(self) -> Valuation:
+        return Valuation(self.plan, self.book, self.instruments, self.prices)
+
+    def machine(self, plan: AccountPlan | None = None) -> StressMachine:
+        known = depths(self.instruments, {}, None)
+        return StressMachine(plan or self.plan, self.book, self.instruments, known, self.prices)
+
+
+def random_world(seed: int, rulebook: str) -> World:
+    """Two to five positions, cross and isolated, long and short, alive at the present prices."""
+    book = load_rulebook(rulebook)
+    shipped = shipped_markets()
+    chance = random.Random(f"hybrid {seed}")
+    names = chance.sample(sorted(PRICES), chance.randint(2, 5))
+    instruments = markets_under(book, [shipped[name] for name in names], shipped)
+    prices = price_units(instruments, PRICES)
+    positions = []
+    needed = 0
+    for market, each in enumerate(instruments):
+        notional = chance.randint(2_000, 400_000) * 10**6
+        size = max(1, notional // prices[market])
+        side = chance.choice((-1, 1))
+        # Entered up to 3 % away from the price of now, so that there is a profit or a loss.
+        entry = size * prices[market] * chance.randint(970, 1030) // 1000
+        leverage = chance.randint(2, min(20, each.maximum_leverage))
+        is_isolated = chance.random() < 0.4
+        loss = max(0, side * (entry - size * prices[market]))
+        margin = size * prices[market] // leverage + loss
+        needed += margin
+        positions.append(
+            PositionPlan(
+                market=market,
+                signed_size=side * size,
+                entry_notional=entry,
+                mode=MarginMode.ISOLATED if is_isolated else MarginMode.CROSS,
+                leverage=leverage,
+                isolated_margin=margin if is_isolated else 0,
+            )
+        )
+    collateral = needed + chance.randint(0, needed // 2)
+    plan = AccountPlan(
+        name=f"hybrid {seed}", collateral=collateral, positions=tuple(positions), orders=()
+    )
+    return World(plan, book, instruments, prices)
+
+
+def recorded_world(state: Any, tiers: Sequence[tuple[MarginTier, ...]]) -> World:
+    """An account as its venue told it, in markets with the tiers that apply to it."""
+    sketch = sketch_of_state("recorded", "recorded", state)
+    instruments = [
+        Instrument(name=each.coin, size_decimals=each.size_decimals, tiers=own)
+        for each, own in zip(state.positions, tiers, strict=True)
+    ]
+    plan = plan_account(sketch, instruments, sketch.prices)
+    return World(plan, load_rulebook(), instruments, price_units(instruments, sketch.prices))
+
+
+def subaccount_world(document: dict[str, Any]) -> World:
+    """An indexer's answer with its markets beside it, read as the command reads it."""
+    book = load_rulebook("dydx")
+    raw = json.dumps(document).encode()
+    sketch, own = read_subaccounts("dydx", "answer", raw, raw, shipped_markets())
+    listed = [own[name] for name in sketch.markets]
+    instruments = markets_under(book, listed, shipped_markets())
+    plan = plan_account(sketch, instruments, sketch.prices)
+    return World(plan, book, instruments, price_units(instruments, sketch.prices))
+
+
+def bucket_position(world: World, market: int) -> BucketPosition:
+    """What ``explain`` solves for: figures of the bucket computed without the machine."""
+    position = next(each for each in world.plan.positions if each.market == market)
+    pooled = [each for each in world.plan.positions if not each.isolated_margin]
+    members = [position] if position.isolated_margin else pooled
+    tiers = {
+        each.market: maintenance_tiers(world.instruments[each.market].tiers) for each in members
+    }
+    cash = position.isolated_margin
+    if not cash:
+        cash = world.plan.collateral - sum(e.isolated_margin for e in world.plan.positions)
+    profits = sum(_profit(world, each) for each in members)
+    others = [each for each in members if each.market != market]
+    return BucketPosition(
+        signed_size=position.signed_size,
+        notional=_notional(world, position),
+        equity=cash + profits,
+        others_maintenance=sum(
+            truncated_maintenance(tiers[each.market], _notional(world, each)) for each in others
+        ),
+        tiers=tiers[market],
+        price_decimals=world.instruments[market].price_decimals,
+    )
+
+
+def _notional(world: World, position: PositionPlan) -> int:
+    return abs(position.signed_size) * world.prices[position.market]
+
+
+def _profit(world: World, position: PositionPlan) -> int:
+    side = 1 if position.signed_size > 0 else -1
+    return side * (_notional(world, position) - position.entry_notional)
+
+
+def shocked(world: World, market: int, price: int) -> list[int]:
+    """Present prices but for one market."""
+    prices = list(world.prices)
+    prices[market] = price
+    return prices
+
+
+def expected_over(price: tuple[int, int], signed_size: int) -> int:
+    """The whole price unit just beyond an exact liquidation price, on the losing side."""
+    exact = Fraction(*price)
+    if signed_size > 0:
+        return exact.__ceil__() - 1
+    return exact.__floor__() + 1
+
+
+def one_position(side: str, collateral: str, rulebook: str = "hyperliquid") -> World:
+    """One BTC at 100,000 USD, in the cross pool."""
+    text = f"""
+collateral = {collateral}
+[[position]]
+market = "BTC"
+side = "{side}"
+size = 1
+entry = 100000
+leverage = 10
+"""
+    book = load_rulebook(rulebook)
+    instruments = markets_under(book, [shipped_markets()["BTC"]], shipped_markets())
+    sketch = parse_account(text, "test", "test")
+    prices = {"BTC": "100000"}
+    plan = plan_account(sketch, instruments, prices)
+    return World(plan, book, instruments, price_units(instruments, prices))

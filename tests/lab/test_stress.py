@@ -1,0 +1,163 @@
+"""Shocks: what the valuation says and what the machine does are one answer."""
+
+from fractions import Fraction
+
+import pytest
+
+from seawall.domain.events import CROSS_POOL
+from seawall.domain.units import MICRO
+from seawall.lab.incidents import IncidentKind
+from seawall.lab.stress import (
+    DEFAULT_PERCENTS,
+    Cell,
+    MoveKind,
+    against,
+    alone,
+    stress_cell,
+    stress_grid,
+    together,
+    usual_moves,
+    with_betas,
+)
+from seawall.lab.stress_betas import BetaSource, betas_of
+from tests.lab.stress_worlds import PRICES, RULEBOOKS, World, one_position, random_world
+
+# The first account in this process compiles the machine.
+pytestmark = pytest.mark.timeout(600)
+
+SEEDS = range(12)
+SIZES = [Fraction(sign * each, 100) for each in DEFAULT_PERCENTS for sign in (-1, 1)]
+BETAS = {name: each.value for name, each in betas_of(PRICES, {}).items()}
+
+
+def grid(world: World) -> list[Cell]:
+    valuation = world.valuation()
+    moves = usual_moves(valuation, "BTC", BETAS)
+    return stress_grid(valuation, world.machine(), moves, SIZES)
+
+
+@pytest.mark.parametrize("rulebook", RULEBOOKS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_machine_liquidates_what_the_valuation_says(seed: int, rulebook: str) -> None:
+    """Every cell of the grid, those in which nothing is liquidated too."""
+    world = random_world(seed, rulebook)
+    machine = world.machine()
+    for cell in grid(world):
+        after = cell.aftermath or machine.after(cell.prices)
+        assert set(after.started) == set(cell.liquidated), (cell.move.name, cell.size)
+        # All positions and all money of buckets that stand are untouched.
+        for bucket, value in cell.buckets.items():
+            if not cell.liquidated:
+                assert after.buckets[bucket] == value.equity
+
+
+@pytest.mark.parametrize("rulebook", RULEBOOKS)
+def test_what_is_left_is_what_the_stages_leave(rulebook: str) -> None:
+    seen: set[IncidentKind] = set()
+    for seed in SEEDS[:5]:
+        for cell in grid(random_world(seed, rulebook)):
+            after = cell.aftermath
+            if after is None:
+                assert cell.left == cell.equity
+                continue
+            assert cell.left == after.equity == sum(after.buckets.values())
+            assert after.cost == cell.equity - after.equity
+            assert cell.lost == cell.before - after.equity
+            assert bool(after.sold) == bool(
+                {IncidentKind.LIQUIDATED, IncidentKind.PARTLY_LIQUIDATED} & set(after.stages)
+            )
+            assert after.first is not None
+            seen |= set(after.stages)
+    assert IncidentKind.PARTLY_LIQUIDATED in seen
+    assert (IncidentKind.BACKSTOP in seen) == (rulebook == "hyperliquid")
+
+
+def test_a_liquidation_in_the_book_by_hand() -> None:
+    """Long 1 BTC at 100,000 with 10,000; 8.95 % down leaves 1,050 of 1,138.125 needed.
+
+    The notional of 91,050 is below 100,000, so one order closes all of it, in a book of 2 % of 20 M
+    USD around the price: 400,000 within 50 bp. The taker fee is 0.045 %.
+    """
+    world = one_position("long", "10000")
+    valuation = world.valuation()
+    move = alone(valuation, 0)
+    before = 10_000 * MICRO
+    cell = stress_cell(valuation, world.machine(), move, Fraction("-0.0895"), before)
+    assert cell.prices == (910_500,)
+    assert cell.equity == 1_050 * MICRO
+    assert cell.worst.maintenance_margin == 1_138_125_000
+    assert cell.liquidated == (CROSS_POOL,)
+    after = cell.aftermath
+    assert after is not None
+    assert after.stages == (IncidentKind.LIQUIDATED,)
+    assert after.positions == {}
+    assert after.taken == after.deleveraged == 0
+    fee = after.sold * 45 // 100_000
+    slippage = 91_050 * MICRO - after.sold
+    # The spread is 20 times as wide (10 bp a side) and the quotes reach 25 bp for this size.
+    assert 91_050 * MICRO * 10 // 10_000 <= slippage <= 91_050 * MICRO * 30 // 10_000
+    assert abs(after.cost - fee - slippage) <= 2
+
+
+def test_a_thin_book_costs_more() -> None:
+    world = one_position("long", "10000")
+    valuation = world.valuation()
+    thin = world.machine()
+    usual = world.machine()
+    thin.depths = {
+        name: type(each)(each.usd_within_50bp / 10, each.spread_bp)
+        for name, each in usual.depths.items()
+    }
+    prices = alone(valuation, 0).prices(world.prices, Fraction("-0.0895"))
+    assert thin.after(prices).cost > usual.after(prices).cost
+
+
+def test_the_same_shock_gives_the_same_result() -> None:
+    world = random_world(0, "hyperliquid")
+    prices = together(world.valuation()).prices(world.prices, Fraction(-3, 20))
+    assert world.machine().after(prices) == world.machine().after(prices)
+
+
+def test_moves() -> None:
+    world = random_world(0, "hyperliquid")
+    valuation = world.valuation()
+    down = Fraction(-1, 10)
+    assert alone(valuation, 1).prices(world.prices, down) == tuple(
+        round(price * Fraction(9, 10)) if market == 1 else price
+        for market, price in enumerate(world.prices)
+    )
+    assert together(valuation).prices(world.prices, down) == tuple(
+        round(price * Fraction(9, 10)) for price in world.prices
+    )
+    betas = with_betas(valuation, "BTC", BETAS).prices(world.prices, down)
+    for each, now, then in zip(world.instruments, world.prices, betas, strict=True):
+        assert then == round(now * (1 - BETAS[each.name] / 10))
+    for position in world.plan.positions:
+        moved = against(valuation).prices(world.prices, Fraction(1, 10))[position.market]
+        assert (moved < world.prices[position.market]) == (position.signed_size > 0)
+
+
+def test_a_price_never_reaches_zero() -> None:
+    world = random_world(0, "hyperliquid")
+    betas = dict.fromkeys(PRICES, Fraction(2))
+    move = with_betas(world.valuation(), "BTC", betas)
+    assert set(move.prices(world.prices, Fraction(-3, 5))) == {1}
+
+
+def test_one_market_alone_is_no_joint_move() -> None:
+    valuation = one_position("long", "10000").valuation()
+    kinds = [each.kind for each in usual_moves(valuation, "BTC", BETAS)]
+    assert kinds == [MoveKind.ALONE]
+
+
+def test_betas_have_sources() -> None:
+    found = betas_of(["BTC", "ETH", "HYPE", "BNB", "NEWCOIN"], {"ETH": Fraction("1.2")})
+    assert [each.source for each in found.values()] == [
+        BetaSource.LEAD,
+        BetaSource.GIVEN,
+        BetaSource.HYPERLIQUID,
+        BetaSource.AUGUST_2024,
+        BetaSource.UNKNOWN,
+    ]
+    assert found["ETH"].value == Fraction("1.2")
+    assert found["HYPE"].value == Fraction("1.67")
