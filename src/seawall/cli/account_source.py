@@ -113,7 +113,7 @@ def _by_address(venue: str, address: str, options: AccountOptions) -> AccountSou
         own: dict[str, Instrument] = {}
         if venue == DEFAULT_VENUE:
             shipped = _open_markets(answers.markets)
-            sketch = _pools(words, address, answers.account, shipped)
+            sketch, own = _pools(words, address, answers.account, shipped, is_complete=True)
         else:
             sketch, own = read_subaccounts(
                 venue, words, answers.account, answers.markets, shipped, options.extra_markets
@@ -135,8 +135,10 @@ def _of_file(path: Path, shipped: dict[str, Instrument], options: AccountOptions
         raw = _bytes(file)
         venue = venue_of(raw)
         if venue == DEFAULT_VENUE:
-            known = shipped if options.meta is not None else None
-            return _pools(str(file), file.stem, raw, known)
+            is_complete = options.meta is not None
+            sketch, found = _pools(str(file), file.stem, raw, shipped, is_complete=is_complete)
+            own.update(found)
+            return sketch
         data = _bytes(options.markets) if options.markets else raw
         sketch, found = read_subaccounts(
             venue, str(file), raw, data, shipped, options.extra_markets
@@ -154,13 +156,19 @@ def _of_file(path: Path, shipped: dict[str, Instrument], options: AccountOptions
 
 
 def _pools(
-    source: str, name: str, raw: bytes, known: Mapping[str, Instrument] | None
-) -> AccountSketch:
-    """An account with a cross pool and isolated buckets. Raises VenueDataError, AccountError."""
-    state = venue_module(DEFAULT_VENUE, "account_state").account_state(raw, known)
+    source: str, name: str, raw: bytes, known: Mapping[str, Instrument], *, is_complete: bool
+) -> tuple[AccountSketch, dict[str, Instrument]]:
+    """An account with a cross pool and isolated buckets, and markets that only it tells.
+
+    ``is_complete``: ``known`` is the venue's list, so that a position elsewhere is an error.
+    Raises VenueDataError, AccountError.
+    """
+    decode = venue_module(DEFAULT_VENUE, "account_state").account_state
+    state = decode(raw, known if is_complete else None)
     if not state.positions and not state.cross_equity():
         raise AccountError(f"{source}: has no positions and no collateral")
-    return sketch_of_state(source, name, state)
+    own = venue_module(DEFAULT_VENUE, "explain").own_instruments(state, known)
+    return sketch_of_state(source, name, state), own
 
 
 def _known(meta: Path | None) -> dict[str, Instrument]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.domain.enums import LiquidationStage
 from seawall.domain.instrument import Instrument, MarginTier
@@ -106,6 +106,24 @@ def position_tiers(
     if tiers and tiers[0].maximum_leverage == position.maximum_leverage:
         return tiers
     return (MarginTier(0, position.maximum_leverage),)
+
+
+def own_instruments(
+    state: AccountState, instruments: Mapping[str, Instrument]
+) -> dict[str, Instrument]:
+    """By coin, the markets that are not listed, or whose tiers are others for this account."""
+    found = {}
+    for position in state.positions:
+        coin = position.coin
+        listed = instruments.get(coin)
+        if listed is None:
+            tiers = position_tiers(position, None)
+            found[coin] = Instrument(name=coin, size_decimals=position.size_decimals, tiers=tiers)
+            continue
+        tiers = position_tiers(position, instruments)
+        if tiers != listed.tiers:
+            found[coin] = structs.replace(listed, tiers=tiers)
+    return found
 
 
 def report_object(report: AccountReport) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""A recorded account given to the lab as a file has the margins that ``explain`` tells of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seawall.cli.account_input import AccountOptions, read_given
+from seawall.domain.events import CROSS_POOL
+from seawall.lab.reverse_stress import liquidation_line
+from seawall.lab.valuation import Valuation, price_units
+from seawall.venues.hyperliquid.account_state import account_state
+from seawall.venues.hyperliquid.explain import account_report
+from tests.shared_files import shared_file
+
+UNTOLD = "S02"
+"""It has no maximum leverage, so ``explain`` refuses it as well. Partial ones list one position
+of many, and the pool's figures are of all."""
+
+
+@pytest.mark.shared
+def test_files_have_the_margins_that_explain_tells(tmp_path: Path) -> None:
+    judged = 0
+    for case in json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text()):
+        if case["id"] == UNTOLD or case.get("partial"):
+            continue
+        raw = json.dumps(case["state"]).encode()
+        path = tmp_path / f"{case['id']}.json"
+        path.write_bytes(raw)
+        given = read_given(str(path), AccountOptions())
+        prices = price_units(given.instruments, given.prices)
+        valuation = Valuation(given.plan, given.book, given.instruments, prices)
+        now = valuation.at(prices)
+        report = account_report(account_state(raw), given.book)
+        names = [each.name for each in given.instruments]
+        pool = report.cross_maintenance_margin or 0
+        assert now[CROSS_POOL].maintenance_margin == pool, case["id"]
+        for position in report.positions:
+            market = names.index(position.state.coin)
+            if not position.state.is_cross:
+                assert now[market].maintenance_margin == position.maintenance_margin, case["id"]
+            line = liquidation_line(valuation, market)
+            if position.liquidation_price is None:
+                continue
+            decimals = given.instruments[market].price_decimals
+            unit = 1 / 10**decimals
+            first = line.over
+            if first is not None:
+                ours = first / 10**decimals
+                assert abs(ours - float(position.liquidation_price)) <= 1.001 * unit, case["id"]
+                judged += 1
+    assert judged >= 12
