@@ -1,0 +1,56 @@
+"""``seawall size``: how large a position may be, and at which leverage."""
+
+import sys
+from typing import NoReturn
+
+from seawall.cli.account_input import REFUSALS
+from seawall.cli.book_input import BOOK_REFUSALS
+from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.size_inputs import SizeOptions, read_size
+from seawall.cli.size_options import MarketSource, Outputs
+
+BAD_INPUT = 2
+_LONGEST_ERROR = 600
+_REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *BOOK_REFUSALS, OutputError)
+
+
+def size(
+    market: str = "BTC",
+    /,
+    *,
+    options: SizeOptions = SizeOptions(),  # noqa: B008 (frozen)
+    source: MarketSource = MarketSource(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
+) -> None:
+    """How large a position may be when you are wrong, and at which leverage to hold it.
+
+    Walks a book, calm and stressed, adds fees and funding, and finds the largest size whose loss at
+    the stop stays within a budget and whose liquidation lies beyond the stop. Without arguments: a
+    long position in BTC, 100,000 USD of equity, an assumed book. Exit status 2 for input that
+    cannot be used.
+
+    Parameters
+    ----------
+    market
+        The market, BTC if not given.
+    """
+    try:
+        check_outputs(outputs.options())
+        inputs = read_size(market, source, options)
+    except _REFUSED as error:
+        _refuse(str(error))
+    from seawall.lab.sizing_advice import advise
+    from seawall.lab.sizing_findings import size_findings
+
+    advice = advise(inputs.task)
+    findings = size_findings(inputs.task, advice, inputs.about, inputs.assumptions)
+    try:
+        deliver(findings, outputs.options())
+    except OutputError as error:
+        _refuse(str(error))
+
+
+def _refuse(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"seawall size: {line[:_LONGEST_ERROR]}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)
