@@ -1,0 +1,142 @@
+"""``seawall compare``: the same positions as cross, isolated and split, on the same paths."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+from cyclopts import Parameter
+
+from seawall.cli.account_input import REFUSALS, Refused
+from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.paths_inputs import (
+    AccountWishes,
+    ModelWishes,
+    Outputs,
+    Request,
+    RunWishes,
+    percent,
+    read_request,
+)
+from seawall.cli.paths_progress import running
+from seawall.cli.stress_inputs import chosen_scenarios
+
+if TYPE_CHECKING:
+    from seawall.lab.comparison import Comparison
+    from seawall.lab.scenario import Scenario
+    from seawall.lab.stress_scenarios import ScenarioLine
+    from seawall.lab.survival_setup import Runner
+
+BAD_INPUT = 2
+DEFAULT_SURVIVAL = "99%"
+DEFAULT_SCENARIO = "crash_2025_10_10"
+NONE = "none"
+_LONGEST_ERROR = 600
+
+
+def compare(
+    account: str | None = None,
+    /,
+    *,
+    survival: str = DEFAULT_SURVIVAL,
+    scenario: Annotated[list[str] | None, Parameter(negative="")] = None,
+    run: RunWishes = RunWishes(),  # noqa: B008 (frozen)
+    model: ModelWishes = ModelWishes(),  # noqa: B008 (frozen)
+    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
+) -> None:
+    """Hold the same positions cross, isolated and split, and see which survives on the same paths.
+
+    Says which positions protect each other and belong in one pool, and which single bets should
+    have a bucket of their own, with the numbers behind it. Without arguments: a built-in account
+    over a week. Exit status 2 for input that cannot be used.
+
+    Parameters
+    ----------
+    account
+        An account file (TOML, or a venue's own account state as .json), or an address.
+    survival
+        The share of paths without a liquidation that the capital needed is for, such as 99%.
+    scenario
+        A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
+    """
+    from seawall.lab.setting import RehearsalError
+    from seawall.lab.trials import ClusterError, TrialError
+
+    refusals: tuple[type[Exception], ...] = (
+        *REFUSALS, OutputError, ClusterError, TrialError, RehearsalError,
+    )  # fmt: skip
+    try:
+        check_outputs(outputs.options())
+        target = survival_target(survival)
+        scenarios = _scenarios(scenario)
+        request = read_request(account, source, model, run)
+        _check_scenarios(scenarios, request)
+        with running(run, quiet=outputs.json_) as runner:
+            from seawall.lab.comparison import compare as compare_modes
+
+            found = compare_modes(request.setup, target, runner)
+            shocks = _shocks(found, request, scenarios, runner)
+        from seawall.lab.comparison_findings import CompareResult, compare_findings
+
+        result = CompareResult(
+            comparison=found,
+            shocks=shocks,
+            model=request.model,
+            notes=request.notes,
+            assumptions=request.assumptions,
+        )
+        deliver(compare_findings(result, request.given.source), outputs.options())
+    except refusals as error:
+        _refuse(str(error))
+
+
+def survival_target(text: str) -> float:
+    """A share of paths. Raises Refused."""
+    value = percent(text)
+    if value is None or not 0 < value < 1:
+        raise Refused(f"--survival: {text!r} should be percent between 0% and 100%, such as 99%")
+    return value
+
+
+def _scenarios(wished: Sequence[str] | None) -> "list[Scenario]":
+    if wished == [NONE]:
+        return []
+    return chosen_scenarios(wished or [DEFAULT_SCENARIO])
+
+
+def _check_scenarios(scenarios: "Sequence[Scenario]", request: Request) -> None:
+    """Before long work: whether they have prices of every market. Raises PathError."""
+    from seawall.lab.named_scenarios import starting_path
+
+    setup = request.setup
+    for each in scenarios:
+        starting_path(each, setup.plan, setup.instruments, setup.prices)
+
+
+def _shocks(
+    found: "Comparison", request: Request, scenarios: "Sequence[Scenario]", runner: "Runner"
+) -> "dict[str, list[ScenarioLine]]":
+    """Every variant through every scenario. Raises PathError, RehearsalError."""
+    from seawall.lab.named_scenarios import run_scenario
+    from seawall.lab.stress_scenarios import scenario_line
+
+    setup = found.setup
+    runner.started("named days", len(scenarios) * len(found.variants))
+    lines: dict[str, list[ScenarioLine]] = {}
+    done = 0
+    for scenario in scenarios:
+        for each in found.variants:
+            made = run_scenario(
+                scenario, each.variant.plan, setup.rulebook, setup.instruments, setup.prices,
+                setup.depths,
+            )  # fmt: skip
+            lines.setdefault(scenario.name, []).append(scenario_line(scenario, made))
+            done += 1
+            runner.done(done)
+    return lines
+
+
+def _refuse(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"seawall compare: {line[:_LONGEST_ERROR]}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)

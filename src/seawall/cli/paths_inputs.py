@@ -1,0 +1,358 @@
+"""What ``seawall paths`` and ``seawall compare`` share: their options, read and checked."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from cyclopts import Parameter
+
+from seawall.cli.account_input import AccountOptions, Given, Refused, read_given
+from seawall.cli.output import OutputOptions
+from seawall.cli.stress_inputs import stress_depths
+
+if TYPE_CHECKING:
+    from seawall.lab.paths.task import Bootstrap, Diffusion, FundingRate
+    from seawall.lab.price_models import PriceModel, Wishes
+    from seawall.lab.survival_setup import PathSetup
+
+_Texts = Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)]
+_Files = Annotated[list[Path] | None, Parameter(negative="")]
+
+DEFAULT_DAYS = 7.0
+LONGEST_DAYS = 3660.0
+DEFAULT_BLOCK_HOURS = 24.0
+MOST_PATHS = 50_000_000
+MOST_STEPS = 10_000_000
+LONGEST_STEP = 86_400.0
+HIGHEST_SEED = 2**63 - 1
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AccountWishes:
+    """How the account is read."""
+
+    price: _Texts = None
+    """The price now, such as BTC=117000; may be given several times."""
+    meta: Path | None = None
+    """A file with the venue's answer to `meta`, for markets that do not ship."""
+    markets: Path | None = None
+    """A file with an indexer's answer to `perpetualMarkets`, for the account of one."""
+    rulebook: str | None = None
+    """A shipped rulebook by name, or a rulebook file. Without it, that of the account's venue."""
+    at: str | None = None
+    """Base URL of another API than the venue's own, such as a running sandbox, for an address."""
+
+    def options(self) -> AccountOptions:
+        return AccountOptions(
+            meta=self.meta,
+            markets=self.markets,
+            rulebook=self.rulebook,
+            at=self.at,
+            price=self.price or (),
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ModelWishes:
+    """How prices and funding move, and how deep the books are."""
+
+    volatility: _Texts = None
+    """Volatility a year, of all markets (80%) or of one (BTC=60%); may be given several times."""
+    drift: _Texts = None
+    """Expected change of price a year, of all markets (-20%) or one (BTC=10%); 0 if not given."""
+    correlation: float | None = None
+    """Correlation of every pair of markets, from -1 to 1."""
+    jumps: Literal["on", "off"] = "on"
+    """Whether prices jump."""
+    volatility_moves: Literal["on", "off"] = "on"
+    """Whether volatility itself moves, so that wild days come together."""
+    funding: _Texts = None
+    """Funding rate that longs pay an hour, steady: 0.001%, BTC=0.001%, or 0% for none."""
+    candles: _Files = None
+    """A file of candles and funding to compute the model from; may be given several times."""
+    bootstrap: _Files = None
+    """A file of candles to draw blocks from, instead of a model; may be given several times."""
+    block: float | None = None
+    """Length of a drawn block in hours, 24 if not given."""
+    depth: _Texts = None
+    """USD within 50 bp per side of the book, for all markets (5000000) or one (BTC=5000000)."""
+    impact: float | None = None
+    """Slippage of an order as large as that depth, as a fraction: 0.005 if not given."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class RunWishes:
+    """How many paths, how long, how fine, and who walks them."""
+
+    paths: int = 10_000
+    """Number of paths."""
+    days: float | None = None
+    """Horizon in days, 7 if not given."""
+    hours: float | None = None
+    """Horizon in hours, instead of days."""
+    step: float | None = None
+    """Seconds between two prices; by the horizon if not given, 60 for a week."""
+    seed: int = 1
+    """The same seed gives the same paths."""
+    antithetic: Annotated[bool, Parameter(negative="")] = False
+    """Mirror every second path: fewer paths are needed for the same precision."""
+    workers: int | None = None
+    """Processes; up to one per core if not given. The results are the same."""
+    cluster: str | None = None
+    """Address of a Dask scheduler to run on, such as tcp://127.0.0.1:8786, instead of processes."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Outputs:
+    """Where the findings go."""
+
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False
+    """Print one JSON object instead of tables; an interval is [value, low, high]."""
+    report: Path | None = None
+    """Write a self-contained HTML report to this file."""
+    parquet: Path | None = None
+    """Write the tables as parquet files to this folder."""
+
+    def options(self) -> OutputOptions:
+        return OutputOptions(json=self.json_, report=self.report, parquet=self.parquet)
+
+
+class Request(NamedTuple):
+    """A checked request. ``model``: None where blocks of recorded candles are drawn."""
+
+    given: Given
+    setup: "PathSetup"
+    model: "PriceModel | None"
+    notes: list[str]
+    assumptions: list[str]
+
+
+def read_request(
+    account: str | None, wishes: AccountWishes, market: ModelWishes, run: RunWishes
+) -> Request:
+    """Raises what ``account_input.REFUSALS`` lists."""
+    _check_run(run)
+    given = read_given(account, wishes.options())
+    from seawall.lab.paths.account import IMPACT, path_account
+    from seawall.lab.survival_setup import PathSetup, steps_of, usual_step
+
+    depths = stress_depths(given, market.depth or [])
+    impact = IMPACT if market.impact is None else _within("--impact", market.impact, 0.0, 1.0)
+    start = path_account(given.plan, given.book, given.instruments, given.prices, depths, impact)
+    names = list(start.markets)
+    horizon = _horizon(run)
+    step = float(usual_step(horizon)) if run.step is None else run.step
+    made: _Made
+    if market.bootstrap:
+        made = _from_blocks(given, names, market, run)
+        step = made.step_seconds or step
+    else:
+        made = _from_model(given, names, market)
+    steps = steps_of(horizon, step)
+    if steps > MOST_STEPS:
+        raise Refused(f"--step: {step:g} s makes {steps:,} steps; at most {MOST_STEPS:,}")
+    setup = PathSetup(
+        plan=given.plan, rulebook=given.book, instruments=given.instruments, prices=given.prices,
+        depths=depths, impact=impact, model=made.moves, funding=made.funding, steps=steps,
+        step_seconds=step, paths=run.paths, seed=run.seed, antithetic=run.antithetic,
+    )  # fmt: skip
+    return Request(given, setup, made.model, made.notes, made.assumptions)
+
+
+class _Made(NamedTuple):
+    moves: "Diffusion | Bootstrap"
+    funding: "FundingRate"
+    model: "PriceModel | None"
+    step_seconds: float | None
+    notes: list[str]
+    assumptions: list[str]
+
+
+def _from_model(given: Given, names: Sequence[str], market: ModelWishes) -> _Made:
+    from seawall.lab.price_candles import close_returns, read_joint
+    from seawall.lab.price_fit import fit, fit_funding
+    from seawall.lab.price_models import price_model, shipped_models
+
+    if market.block is not None:
+        raise Refused("--block: belongs to --bootstrap")
+    fitted = rates = None
+    notes: list[str] = []
+    if market.candles:
+        joint = read_joint(market.candles, names)
+        fitted = fit(close_returns(joint))
+        rates = fit_funding(joint.rates) if joint.rates else None
+        left = [name for name in names if name not in joint.markets]
+        if left:
+            notes.append(f"no candles of {', '.join(left)}: shipped figures")
+    wished = _model_wishes(market, names)
+    model = price_model(_leverages(given, names), wished, fitted, rates, given.funding)
+    shipped = shipped_models()
+    assumptions = [
+        f"Prices: {_model_words(model, market)}",
+        f"Shipped figures as of {shipped.as_of}, by moments of hourly candles; source and method "
+        "are in docs/paths.md. --candles takes yours.",
+    ]
+    if all(origin != "shipped" for origin in model.origin):
+        assumptions.pop()
+    return _Made(model.diffusion, model.funding, model, None, [*notes, *model.notes], assumptions)
+
+
+def _from_blocks(given: Given, names: Sequence[str], market: ModelWishes, run: RunWishes) -> _Made:
+    from seawall.lab.paths.task import Bootstrap
+    from seawall.lab.price_candles import POINTS_PER_CANDLE, read_joint, recorded_steps
+    from seawall.lab.price_models import price_model
+
+    _check_alone(market, run)
+    assert market.bootstrap is not None
+    recorded = recorded_steps(read_joint(market.bootstrap, names), names)
+    hours = DEFAULT_BLOCK_HOURS if market.block is None else market.block
+    whole = POINTS_PER_CANDLE * round(hours * 3600 / recorded.step_seconds / POINTS_PER_CANDLE)
+    if not POINTS_PER_CANDLE <= whole <= len(recorded.returns):
+        least = POINTS_PER_CANDLE * recorded.step_seconds / 3600
+        raise Refused(
+            f"--block: {hours:g} hours should be at least a candle ({least:g}) and at most what "
+            f"was recorded ({len(recorded.returns) * recorded.step_seconds / 3600:g})"
+        )
+    model = price_model(_leverages(given, names), _model_wishes(market, names), None, None,
+                        given.funding)  # fmt: skip
+    moves = Bootstrap(
+        returns=recorded.returns,
+        block_steps=whole,
+        funding=None if market.funding else recorded.funding,
+    )
+    candles = len(recorded.returns) // POINTS_PER_CANDLE
+    assumptions = [
+        f"Prices: blocks of {hours:g} hours drawn from {candles:,} recorded candles, all markets "
+        "together, each candle in four steps through its four prices; the record decides what can "
+        "happen, and its own trend is in it."
+    ]
+    return _Made(moves, model.funding, None, recorded.step_seconds, [], assumptions)
+
+
+def _check_alone(market: ModelWishes, run: RunWishes) -> None:
+    """What only a model knows. Raises Refused."""
+    given = {
+        "--volatility": market.volatility,
+        "--drift": market.drift,
+        "--correlation": market.correlation is not None,
+        "--candles": market.candles,
+        "--jumps": market.jumps == "off",
+        "--volatility-moves": market.volatility_moves == "off",
+        "--antithetic": run.antithetic,
+        "--step": run.step is not None,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise Refused(f"{option}: does not go with --bootstrap, which takes what was recorded")
+
+
+def _model_wishes(market: ModelWishes, names: Sequence[str]) -> "Wishes":
+    from seawall.lab.price_models import Wishes
+
+    return Wishes(
+        volatility=wished_shares("--volatility", market.volatility, names, 0.0, 20.0),
+        drift=wished_shares("--drift", market.drift, names, -20.0, 20.0),
+        funding=wished_shares("--funding", market.funding, names, -0.04, 0.04),
+        correlation=None
+        if market.correlation is None
+        else _within("--correlation", market.correlation, -1.0, 1.0),
+        jumps=market.jumps == "on",
+        steady_volatility=market.volatility_moves == "off",
+    )
+
+
+def _leverages(given: Given, names: Sequence[str]) -> dict[str, int]:
+    return {name: given.listed[name].maximum_leverage for name in names}
+
+
+def _model_words(model: "PriceModel", market: ModelWishes) -> str:
+    moves = model.diffusion
+    parts = ["correlated diffusion"]
+    if moves.volatility_of_volatility > 0:
+        parts.append(
+            f"one volatility state for all markets (its logarithm varies by "
+            f"{moves.volatility_of_volatility:.2f}, half-life "
+            f"{moves.volatility_half_life_days:.3g} days)"
+        )
+    if moves.jump_rate > 0:
+        parts.append(
+            f"jumps common to all markets ({moves.jump_rate:.3g} a year, mean "
+            f"{100 * moves.jump_mean:.2g} %, standard deviation {100 * moves.jump_std:.2g} %)"
+        )
+    expected = "no trend" if not model.drift.any() else "the trend that was asked for"
+    return f"{', '.join(parts)}; {expected}."
+
+
+def wished_shares(
+    option: str, texts: Sequence[str] | None, names: Sequence[str], low: float, high: float
+) -> dict[str, float]:
+    """Fractions by market from ``80%`` or ``BTC=60%``; a bound is allowed. Raises Refused."""
+    everywhere: dict[str, float] = {}
+    named: dict[str, float] = {}
+    for text in texts or ():
+        name, equals, amount = text.rpartition("=")
+        value = percent(amount)
+        if value is None or not low <= value <= high:
+            raise Refused(
+                f"{option}: {text!r} should be percent from {100 * low:g}% to {100 * high:g}%, "
+                f"such as {option.strip('-')} 5% or {next(iter(names))}=5%"
+            )
+        if equals and name not in names:
+            raise Refused(f"{option}: {name!r} is not one of the markets: {', '.join(names)}")
+        if equals:
+            named[name] = value
+        else:
+            everywhere = dict.fromkeys(names, value)
+    return {**everywhere, **named}
+
+
+def percent(text: str) -> float | None:
+    """The fraction that ``5%`` or ``5 %`` means; None for anything else."""
+    bare = text.strip()
+    if not bare.endswith("%"):
+        return None
+    try:
+        value = float(bare[:-1]) / 100
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _check_run(run: RunWishes) -> None:
+    """Raises Refused."""
+    if not 1 <= run.paths <= MOST_PATHS:
+        raise Refused(f"--paths: {run.paths} should be 1 to {MOST_PATHS:,}")
+    if run.antithetic and run.paths % 2:
+        raise Refused(f"--paths: {run.paths} should be even with --antithetic")
+    if not 0 <= run.seed <= HIGHEST_SEED:
+        raise Refused(f"--seed: {run.seed} should be 0 to {HIGHEST_SEED}")
+    if run.workers is not None and not 1 <= run.workers <= 1024:
+        raise Refused(f"--workers: {run.workers} should be 1 to 1024")
+    if run.workers is not None and run.cluster is not None:
+        raise Refused("--workers: a cluster has its own; give --workers or --cluster")
+    if run.step is not None:
+        _within("--step", run.step, 0.1, LONGEST_STEP)
+        if round(run.step * 1000) != run.step * 1000:
+            raise Refused(f"--step: {run.step:g} should be whole milliseconds")
+
+
+def _horizon(run: RunWishes) -> float:
+    """Seconds. Raises Refused."""
+    if run.days is not None and run.hours is not None:
+        raise Refused("--hours: give --days or --hours")
+    if run.hours is not None:
+        return 3600 * _within("--hours", run.hours, 1 / 60, 24 * LONGEST_DAYS)
+    days = DEFAULT_DAYS if run.days is None else run.days
+    return 86_400 * _within("--days", days, 1 / 1440, LONGEST_DAYS)
+
+
+def _within(option: str, value: float, low: float, high: float) -> float:
+    if not low <= value <= high:
+        raise Refused(f"{option}: {value:g} should be {low:g} to {high:g}")
+    return value

@@ -1,0 +1,225 @@
+"""Trials: the same function for the numbers 0, 1, 2 ..., on this computer's cores or on a cluster.
+
+A trial is ``function(task, number)``. Its result depends on the task and the number alone, and
+results come back in the order of the numbers, so a run gives the same whoever did which trial.
+A worker that dies loses nothing: its trials run again. An error inside a trial is not tried again,
+because it would come again.
+
+Processes are spawned, never forked: a fork copies the locks of the compiler's threads. They need no
+socket. A cluster is an engine that runs already (Dask's scheduler by its address), whose workers
+have the same packages installed; whoever can reach a scheduler can run code on it, so use one that
+you trust.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+Trial = Callable[[Any, int], Any]
+Progress = Callable[[int], None]
+Submit = Callable[[int], "Future[Any]"]
+
+FRUITLESS_ATTEMPTS = 3
+"""Engines lost in a row without one trial finished in between: then a trial kills its worker."""
+CLUSTER_SECONDS = 10
+"""How long a cluster may take to answer, and then to show one worker."""
+
+
+class TrialError(RuntimeError):
+    """A trial that failed, or workers that were lost again and again; the message says which."""
+
+
+class ClusterError(ValueError):
+    """A cluster that cannot be used; the message says why and what would be right."""
+
+
+def run_trials(
+    function: Trial,
+    task: Any,
+    count: int,
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+) -> list[Any]:
+    """The results of trials 0 to ``count`` - 1, in order, whatever ``workers`` is.
+
+    ``function`` is importable by name; it, the task and the results can be pickled. ``workers``:
+    processes, by default one per core that this process may use; with one, the trials run in this
+    process. ``cluster``: the address of a Dask scheduler, instead of processes. ``progress`` is
+    told the number of finished trials. Raises TrialError, ClusterError, and ValueError for fewer
+    than one worker.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: {workers} should be 1 or more")
+    tell = progress or _silent
+    workers = min(workers or usable_cores(), count)
+    if cluster is None and workers <= 1:
+        return _run_here(function, task, count, tell)
+    results: dict[int, Any] = {}
+    fruitless = 0
+    while len(results) < count:
+        missing = [number for number in range(count) if number not in results]
+        before = len(results)
+        with _engine(function, task, workers, cluster) as (submit, lost):
+            _collect(submit, missing, results, lost, tell)
+        fruitless = fruitless + 1 if len(results) == before else 0
+        if fruitless == FRUITLESS_ATTEMPTS:
+            raise TrialError(
+                f"workers died {fruitless} times without finishing one of the {len(missing)} "
+                f"trials left (the first is {missing[0]}); out of memory? fewer workers need less"
+            )
+    return [results[number] for number in range(count)]
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; containers and schedulers allow fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _silent(done: int) -> None:
+    """Nobody asked for progress."""
+
+
+def _run_here(function: Trial, task: Any, count: int, tell: Progress) -> list[Any]:
+    results = []
+    for number in range(count):
+        try:
+            results.append(function(task, number))
+        except Exception as error:
+            raise _failure(number, error) from error
+        tell(number + 1)
+    return results
+
+
+def _failure(number: int, error: Exception) -> TrialError:
+    return TrialError(f"trial {number}: {type(error).__name__}: {error}")
+
+
+def _collect(
+    submit: Submit,
+    missing: Sequence[int],
+    results: dict[int, Any],
+    lost: tuple[type[BaseException], ...],
+    tell: Progress,
+) -> None:
+    """Run the missing trials; what a lost worker leaves undone stays missing.
+
+    Of several failing trials the one with the lowest number is reported, whoever ran it.
+    """
+    waiting: dict[int, Future[Any]] = {}
+    try:
+        for number in missing:
+            waiting[number] = submit(number)
+    except lost:
+        pass  # The engine died while it was being fed: what it has finished still counts.
+    for number, future in waiting.items():
+        try:
+            results[number] = future.result()
+        except lost:
+            continue
+        except Exception as error:
+            raise _failure(number, error) from error
+        tell(len(results))
+
+
+def _engine(
+    function: Trial, task: Any, workers: int, cluster: str | None
+) -> AbstractContextManager[tuple[Submit, tuple[type[BaseException], ...]]]:
+    """How to submit a trial, and the errors that mean that its worker is gone."""
+    if cluster is None:
+        return _processes(function, task, workers)
+    return _cluster(function, task, cluster)
+
+
+@contextmanager
+def _processes(
+    function: Trial, task: Any, workers: int
+) -> Iterator[tuple[Submit, tuple[type[BaseException], ...]]]:
+    context = get_context("spawn")
+    watched, leash = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(function, task, watched)
+    )
+    try:
+        yield lambda number: pool.submit(_run_trial, number), (BrokenExecutor,)
+    except BaseException:
+        # Ctrl-C or a failed trial: nobody wants the rest.
+        leash.close()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        leash.close()
+        watched.close()
+
+
+_work: tuple[Trial, Any]
+
+
+def _start_worker(function: Trial, task: Any, watched: Connection) -> None:
+    """Keep the task, so that it travels once per worker and not once per trial."""
+    global _work
+    _work = function, task
+    # Ctrl-C reaches the whole group of the terminal; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, args=(watched,), daemon=True).start()
+
+
+def _die_with_parent(watched: Connection) -> None:
+    """The other end closes when the parent lets go of it or is killed."""
+    try:
+        watched.recv_bytes()
+    except EOFError:
+        os._exit(1)
+
+
+def _run_trial(number: int) -> Any:
+    function, task = _work
+    return function(task, number)
+
+
+@contextmanager
+def _cluster(
+    function: Trial, task: Any, address: str
+) -> Iterator[tuple[Submit, tuple[type[BaseException], ...]]]:
+    try:
+        # Its functions have no types to check.
+        dask: Any = import_module("distributed")
+    except ImportError:
+        raise ClusterError(
+            f"cluster: {address}: needs Dask's distributed, which is not installed; "
+            "`pip install seawall[cluster]` brings it"
+        ) from None
+    try:
+        client = dask.Client(address, timeout=CLUSTER_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ClusterError(
+            f"cluster: {address}: no scheduler answers there ({reason}); give the address that "
+            "`dask scheduler` prints, like tcp://127.0.0.1:8786"
+        ) from None
+    try:
+        try:
+            client.wait_for_workers(1, timeout=CLUSTER_SECONDS)
+        except OSError:
+            raise ClusterError(
+                f"cluster: {address}: no worker in {CLUSTER_SECONDS} s: the scheduler has none, or "
+                f"is gone; start one with `dask worker {address}`"
+            ) from None
+        there = client.scatter(task, broadcast=True, hash=False)
+        executor: Executor = client.get_executor(pure=False)
+        yield (
+            lambda number: executor.submit(function, there, number),
+            (dask.KilledWorker, CancelledError),
+        )
+    finally:
+        client.close()

@@ -1,0 +1,134 @@
+"""``seawall compare`` as a user calls it: built-in account, files, named days, what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from cyclopts import App
+
+from seawall.cli.compare import compare
+from tests.shared_files import ROOT
+
+# The first run on a machine compiles the kernels and the machine.
+pytestmark = pytest.mark.timeout(660)
+
+QUICK = ("--paths", "600", "--days", "2", "--step", "900", "--workers", "1")
+FALL = """
+name = "ten minutes down"
+about = "a fall of a fifth"
+source = "made for a test"
+start = "2025-10-10T20:45"
+step_seconds = 10
+[[market]]
+name = "BTC"
+price = 117000
+waypoints = [[0, 100.0], [5, 80.0], [10, 82.0]]
+"""
+OTHERS = """
+[[market]]
+name = "ETH"
+price = 4000
+waypoints = [[0, 100.0], [5, 75.0], [10, 80.0]]
+[[market]]
+name = "SOL"
+price = 200
+waypoints = [[0, 100.0], [5, 60.0], [10, 62.0]]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "fall.toml").write_text(FALL + OTHERS)
+    (tmp_path / "btc.toml").write_text(FALL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> None:
+    app = App(name="seawall", result_action="return_value")
+    app.command(compare, name="compare")
+    app(["compare", *arguments])
+
+
+def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    run(*arguments, "--json")
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_without_arguments(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    run(*QUICK, "--scenario", "none")
+    text = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "Cross or isolated, 600 paths over 2 days: hybrid example",
+        "Recommended: ",
+        "The same positions, money and paths; USD",
+        "Contagion: a position that loses to a liquidation",
+        "capital needed",
+    ):
+        assert words in text
+
+
+def test_the_object_holds_every_figure(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    options = (*QUICK, "--survival", "95%", "--scenario", "fall.toml")
+    found = made(capsys, *options)
+    assert {"cross", "isolated", "as given"} <= set(found["modes"])
+    assert found["survival_target"] == 0.95
+    assert found["recommendation"]["mode"] in ("cross", "isolated", "hybrid")
+    both = found["recommendation"]["cross"] + found["recommendation"]["isolated"]
+    assert sorted(both) == ["BTC", "ETH", "SOL"]
+    for mode in found["modes"].values():
+        assert mode["start_equity"] == pytest.approx(found["modes"]["cross"]["start_equity"])
+        assert mode["capital_needed"] > 0
+        assert set(mode["touched"]) == {"BTC", "ETH", "SOL"}
+    day = found["shocks"]["ten minutes down"]
+    assert set(day) == set(found["modes"])
+    assert day["isolated"]["start"] == pytest.approx(100_000, abs=1)
+    assert day["cross"]["lowest"] < day["cross"]["start"]
+    assert found == made(capsys, *options)
+
+
+def test_the_files_that_are_left(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    run(*QUICK, "--scenario", "none", "--report", "r.html", "--parquet", "tables")
+    capsys.readouterr()
+    assert "Margin modes on the same paths" in (folder / "r.html").read_text()
+    modes = pq.read_table(folder / "tables/modes.parquet").to_pydict()
+    assert modes["mode"][:2] == ["cross", "isolated"]
+    assert pq.read_table(folder / "tables/contagion.parquet").num_rows == 3
+
+
+def test_child_accounts_are_compared_as_well(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    file = str(ROOT / "examples/account_parent.json")
+    found = made(capsys, file, *QUICK, "--scenario", "none")
+    assert {"cross", "isolated"} <= set(found["modes"])
+
+
+REFUSED = [
+    (["--survival", "99"], "--survival: '99' should be percent"),
+    (["--survival", "100%"], "--survival: '100%' should be percent"),
+    (["--scenario", "nowhere.toml"], "nowhere.toml: "),
+    (["--scenario", "no_such_day"], "no_such_day"),
+    (["--scenario", "btc.toml"], "no prices of ETH"),
+    (["--paths", "0"], "--paths: 0 should be 1 to"),
+    (["--correlation", "2"], "--correlation: 2 should be -1 to 1"),
+    (["nothing.json"], "nothing.json: no such file"),
+    (["--parquet", "fall.toml"], "--parquet: fall.toml: is a file, name a folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED, ids=lambda each: " ".join(each)[:40])
+def test_bad_input(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments)
+    assert stopped.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+    assert shown.err.startswith("seawall compare: ")
+    assert message in shown.err

@@ -1,0 +1,341 @@
+"""What paths say: intervals that cover the truth, the same whoever walks, leverage that holds."""
+
+import math
+import multiprocessing
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from msgspec import structs
+
+from seawall.cli.paths_inputs import ModelWishes, RunWishes
+from seawall.lab.paths.simulate import simulate_chunk
+from seawall.lab.paths.task import Diffusion, Outcomes, PathTask
+from seawall.lab.survival import (
+    Estimate,
+    coarseness,
+    expected_shortfall,
+    first_liquidation,
+    losses,
+    mean,
+    quantile,
+    share,
+    standard_error,
+    survival_of,
+    wilson,
+)
+from seawall.lab.survival_leverage import at, highest_allowed, leverage_curve, ruin_leverage
+from seawall.lab.survival_setup import Runner, steps_of, usual_step
+from tests.lab.path_setups import STEADY, position, setup_of
+from tests.shared_files import ROOT
+
+# The first run on a machine compiles the kernels.
+pytestmark = pytest.mark.timeout(660)
+
+HERE = Runner(workers=1)
+RUNS = 200
+SMALL = 512
+VOLATILITY = 0.8
+YEARS = 1 / 365
+NORMAL = NormalDist()
+
+
+def test_wilson_by_the_book() -> None:
+    # Newcombe 1998, table I: 81 of 263, and 0 of 20 and 1 of 29.
+    for hits, count, low, high in ((81, 263, 0.2553, 0.3662), (0, 20, 0.0, 0.1611),
+                                   (1, 29, 0.0061, 0.1718)):  # fmt: skip
+        found = wilson(hits / count, count)
+        assert found.low == pytest.approx(low, abs=5e-5)
+        assert found.high == pytest.approx(high, abs=5e-5)
+    assert wilson(1.0, 10).high == 1.0
+
+
+def test_pairs_count_as_what_they_are() -> None:
+    draw = np.random.default_rng(1)
+    half = draw.standard_normal(4_000)
+    mirrored = np.stack([half, -half], axis=1).reshape(-1)
+    assert standard_error(mirrored, paired=True) == pytest.approx(0.0, abs=1e-12)
+    repeated = np.repeat(half, 2)
+    assert standard_error(repeated, paired=True) == pytest.approx(half.std(ddof=1) / 4_000**0.5)
+    alone = share(half > 1, paired=False)
+    twice = share(repeated > 1, paired=True)
+    assert twice.value == alone.value
+    assert twice.high - twice.low == pytest.approx(alone.high - alone.low, rel=0.01)
+    # Nothing was hit: a pair is judged as one path, for they may have gone together.
+    assert share(repeated > 99, paired=True).high == pytest.approx(
+        share(half > 99, paired=False).high
+    )
+
+
+def test_figures_of_a_known_sample() -> None:
+    values = np.arange(1.0, 1001.0)
+    assert mean(values, paired=False).value == 500.5
+    edge = quantile(values, 0.95, paired=False)
+    assert edge.value == pytest.approx(950.05)
+    assert edge.low < edge.value < edge.high
+    worst = expected_shortfall(values, 0.95, paired=False)
+    assert worst.value == pytest.approx(values[950:].mean(), rel=1e-4)
+
+
+def bet(folder: Path, leverage: float, run: RunWishes) -> PathTask:
+    """One long position, one step: what it ends with has a closed form."""
+    collateral = round(100_000 / leverage)
+    setup = setup_of(folder, collateral, [position("BTC", "long", 100_000, 40)],
+                     replace(STEADY, volatility=[f"{100 * VOLATILITY}%"], drift=["30%"]),
+                     run)  # fmt: skip
+    return setup.task(setup.account(setup.plan))
+
+
+def truths() -> dict[str, float]:
+    """Of one day in one step: S = exp((m - s^2 / 2) t + s sqrt(t) z), z a standard normal."""
+    scale = VOLATILITY * math.sqrt(YEARS)
+    centre = (0.3 - VOLATILITY**2 / 2) * YEARS
+
+    def loss(tail: float) -> float:
+        return 100_000 * (1 - math.exp(centre + scale * NORMAL.inv_cdf(tail)))
+
+    mean_below = math.exp(0.3 * YEARS) * NORMAL.cdf(NORMAL.inv_cdf(0.05) - scale) / 0.05
+    # Equity under maintenance margin: 100,000 / 20 + 100,000 (S - 1) < 100,000 S / 80.
+    barrier = (1 - 1 / 20) / (1 - 1 / 80)
+    return {
+        "mean": 100_000 * (1 - math.exp(0.3 * YEARS)),
+        "quantile": loss(0.05),
+        "shortfall": 100_000 * (1 - mean_below),
+        "liquidated": NORMAL.cdf((math.log(barrier) - centre) / scale),
+    }
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_intervals_cover_the_closed_form(tmp_path: Path, antithetic: bool) -> None:
+    run = RunWishes(days=1, step=86_400, paths=SMALL, antithetic=antithetic)
+    calm, bold = bet(tmp_path, 1.0, run), bet(tmp_path, 20.0, run)
+    true = truths()
+    covered = dict.fromkeys(true, 0)
+    for seed in range(RUNS):
+        outcomes = simulate_chunk(structs.replace(calm, seed=seed), 0)
+        lost = losses(calm, outcomes)
+        assert not outcomes.first.any()
+        hit = first_liquidation(simulate_chunk(structs.replace(bold, seed=seed), 0)) > 0
+        found = {
+            "mean": mean(lost, paired=antithetic),
+            "quantile": quantile(lost, 0.95, paired=antithetic),
+            "shortfall": expected_shortfall(lost, 0.95, paired=antithetic),
+            "liquidated": share(hit, paired=antithetic),
+        }
+        for name, each in found.items():
+            covered[name] += each.low <= true[name] <= each.high
+    # 95 % of 200 is 190, with a standard deviation of 3.1.
+    for name, count in covered.items():
+        assert 180 <= count <= 199, (name, count)
+
+
+def test_mirrored_paths_tell_more(tmp_path: Path) -> None:
+    run = RunWishes(days=1, step=86_400, paths=4_096)
+    widths = []
+    for antithetic in (False, True):
+        task = bet(tmp_path, 1.0, replace(run, antithetic=antithetic))
+        found = mean(losses(task, simulate_chunk(task, 0)), paired=antithetic)
+        widths.append(found.high - found.low)
+    assert widths[1] < widths[0] / 5
+
+
+def same(left: Outcomes, right: Outcomes) -> bool:
+    return all(
+        np.array_equal(getattr(left, name), getattr(right, name))
+        for name in Outcomes.__struct_fields__
+    )
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_the_same_whoever_walks(
+    tmp_path: Path, antithetic: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
+    setup = setup_of(
+        tmp_path, 20_000,
+        [position("BTC", "long", 150_000, 10), position("SOL", "short", 60_000, 10, "isolated")],
+        ModelWishes(), RunWishes(hours=4, step=120, paths=20_000, antithetic=antithetic),
+    )  # fmt: skip
+    task = setup.task(setup.account(setup.plan))
+    assert task.chunks == 3
+    one, *others = (Runner(workers=workers).outcomes(task, "paths") for workers in (1, 2, 3))
+    assert all(same(one, other) for other in others)
+    assert len(one.lowest) == 20_000
+    assert (one.first > 0).any()
+    fewer = Runner(workers=1).outcomes(structs.replace(task, paths=100), "paths")
+    assert np.array_equal(fewer.equity, one.equity[:100])
+    other_seed = structs.replace(task, seed=2, paths=100)
+    assert not np.array_equal(Runner(workers=1).outcomes(other_seed, "").equity, fewer.equity)
+
+
+def busy_task(folder: Path) -> PathTask:
+    """Six chunks."""
+    setup = setup_of(folder, 15_000, [position("BTC", "long", 150_000, 10)], ModelWishes(),
+                     RunWishes(hours=2, step=60, paths=48_000))  # fmt: skip
+    return setup.task(setup.account(setup.plan))
+
+
+def test_a_worker_killed_in_mid_run_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
+    task = busy_task(tmp_path)
+    killed: list[int] = []
+
+    def done(parts: int) -> None:
+        if not killed:
+            worker = multiprocessing.active_children()[0]
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGKILL)
+            killed.append(parts)
+
+    made = Runner(workers=2, done=done).outcomes(task, "")
+    assert killed == [1]
+    assert same(made, HERE.outcomes(task, ""))
+
+
+def test_a_cluster_walks_the_same_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
+    monkeypatch.chdir(tmp_path)
+    task = busy_task(tmp_path)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
+        dashboard_address=None, silence_logs=40,
+    ) as cluster:  # fmt: skip
+        made = Runner(cluster=cluster.scheduler_address).outcomes(task, "")
+    assert same(made, HERE.outcomes(task, ""))
+
+
+def test_several_tasks_are_shared_out_and_kept_apart(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, 20_000, [position("BTC", "long", 150_000, 10)], STEADY,
+                     RunWishes(hours=2, paths=9_000))  # fmt: skip
+    task = setup.task(setup.account(setup.plan))
+    tasks = [task, structs.replace(task, seed=5), structs.replace(task, paths=10)]
+    told: list[tuple[str, int]] = []
+    runner = Runner(workers=1, started=lambda what, parts: told.append((what, parts)))
+    together = runner.all_outcomes(tasks, "three")
+    assert told == [("three", 5)]
+    for each, found in zip(tasks, together, strict=True):
+        assert same(found, HERE.outcomes(each, ""))
+
+
+def test_survival_reads_outcomes(tmp_path: Path) -> None:
+    setup = setup_of(
+        tmp_path, 30_000,
+        [position("BTC", "long", 100_000, 10), position("ETH", "long", 50_000, 10, "isolated")],
+        STEADY, RunWishes(hours=1, step=900, paths=4),
+    )  # fmt: skip
+    task = setup.task(setup.account(setup.plan))
+    made = Outcomes(
+        equity=np.array([[25_000.0, 5_000.0], [0.0, 6_000.0], [20_000.0, 0.0], [0.0, 0.0]]),
+        lowest=np.zeros(4),
+        first=np.array([[0, 0], [4, 0], [0, 2], [3, 1]], np.int32),
+        touched=np.zeros((4, 2), np.int32),
+        funding=np.array([1.0, 2.0, 3.0, 4.0]),
+        cost=np.array([0.0, 10.0, 20.0, 30.0]),
+        taken=np.array([0.0, 0.0, 0.0, 7.0]),
+        final_price=np.ones((4, 2)),
+    )
+    found = survival_of(task, made)
+    assert first_liquidation(made).tolist() == [0, 4, 2, 1]
+    assert found.liquidated.value == 0.75
+    assert [each.value for each in found.by_bucket] == [0.5, 0.5]
+    assert found.hours == (0.25, 0.5, 0.75, 1.0)
+    assert [each.value for each in found.curve] == [0.25, 0.5, 0.5, 0.75]
+    assert found.median_hours == 0.5
+    assert found.loss.mean.value == pytest.approx((0 + 24_000 + 10_000 + 30_000) / 4)
+    assert found.loss.worst == pytest.approx(30_000)
+    assert found.cost_if_liquidated == 20.0
+    assert (found.funding.value, found.taken_ever.value) == (2.5, 0.25)
+
+
+def test_coarse_steps_miss_what_the_correction_says(tmp_path: Path) -> None:
+    run = RunWishes(days=2, paths=40_000)
+    shares, expected = [], []
+    for step in (30, 3_600):
+        setup = setup_of(tmp_path, 5_000, [position("BTC", "long", 100_000, 20)], STEADY,
+                         replace(run, step=step))  # fmt: skip
+        task = setup.task(setup.account(setup.plan))
+        found = coarseness(task)
+        assert found is not None
+        assert found.bucket == "cross"
+        expected.append(found)
+        hit = first_liquidation(HERE.outcomes(task, "")) > 0
+        shares.append(float(hit.mean()))
+    assert expected[0].missed < 0.02
+    assert expected[1].missed > 0.04
+    fine = shares[0] / (1 - expected[0].missed)
+    # About a fifth of 40,000 paths is hit: a standard error of 1 % of each share.
+    assert shares[1] / fine == pytest.approx(1 - expected[1].missed, abs=0.04)
+
+
+def test_more_leverage_more_liquidation(tmp_path: Path) -> None:
+    setup = setup_of(
+        tmp_path, 30_000,
+        [position("BTC", "long", 100_000, 10), position("ETH", "long", 30_000, 10)],
+        ModelWishes(), RunWishes(days=7, step=300, paths=4_096),
+    )  # fmt: skip
+    points, missing = leverage_curve(setup, setup.plan, [20, 3, 5, 8, 12, 900], HERE)
+    assert [point.leverage for point in points] == [3, 5, 8, 12, 20]
+    assert len(missing) == 1
+    assert missing[0].startswith("900x is not allowed: ")
+    shares = [point.survival.liquidated.value for point in points]
+    # On the same paths: more money never hurts.
+    assert shares == sorted(shares)
+    assert shares[0] < 0.01 < 0.2 < shares[-1]
+    assert points[1].survival.start_equity == pytest.approx(130_000 / 5, rel=1e-4)
+
+
+def test_the_leverage_of_a_ruin_holds_on_other_paths(tmp_path: Path) -> None:
+    accepted = 0.05
+    setup = setup_of(tmp_path, 30_000, [position("BTC", "long", 100_000, 10)], ModelWishes(),
+                     RunWishes(days=2, step=300, paths=16_384))  # fmt: skip
+    found = ruin_leverage(setup, setup.plan, accepted, HERE)
+    assert found.leverage is not None
+    assert found.point is not None
+    assert found.above is not None
+    assert found.point.survival.liquidated.value <= accepted
+    assert found.leverage < found.above
+    again = at(structs.replace(setup, seed=99), setup.plan, found.leverage, HERE)
+    interval = again.survival.liquidated
+    # The found one is a sample too: two intervals' worth of room.
+    assert abs(interval.value - accepted) < interval.high - interval.low
+    twice = at(structs.replace(setup, seed=99), setup.plan, 1.3 * found.leverage, HERE)
+    assert twice.survival.liquidated.low > accepted
+
+
+def test_ruin_at_the_ends(tmp_path: Path) -> None:
+    calm = replace(STEADY, volatility=["1%"])
+    setup = setup_of(tmp_path, 50_000, [position("BTC", "long", 100_000, 10)], calm,
+                     RunWishes(hours=1, paths=512))  # fmt: skip
+    found = ruin_leverage(setup, setup.plan, 0.01, HERE)
+    assert found.is_limit
+    assert found.leverage == pytest.approx(40, rel=0.01)
+    assert highest_allowed(setup, setup.plan) == found.leverage
+    wild = replace(STEADY, volatility=["2000%"])
+    setup = setup_of(tmp_path, 50_000, [position("BTC", "short", 100_000, 10)], wild,
+                     RunWishes(days=30, step=3600, paths=512))  # fmt: skip
+    assert ruin_leverage(setup, setup.plan, 0.01, HERE).point is None
+
+
+def test_rules_of_blocks_walk_as_well(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, 12_000, [position("BTC", "long", 100_000, 10)], ModelWishes(),
+                     RunWishes(hours=12, step=300, paths=2_048), rulebook="dydx")  # fmt: skip
+    task = setup.task(setup.account(setup.plan))
+    found = survival_of(task, HERE.outcomes(task, ""))
+    assert found.liquidated.value > 0
+    assert isinstance(task.model, Diffusion)
+
+
+def test_steps_suit_the_horizon() -> None:
+    assert usual_step(7 * 86_400) == 60
+    assert usual_step(3600) == 3
+    assert usual_step(365 * 86_400) == 3600
+    assert steps_of(7 * 86_400, 60) == 10_080
+    assert steps_of(100, 60) == 2
+    assert Estimate(1, 0, 2)._fields == ("value", "low", "high")
