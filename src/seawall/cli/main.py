@@ -51,6 +51,11 @@ app.command(
     help="Fees, funding and slippage over time: the price at which a trade is really flat.",
 )
 app.command(
+    "seawall.cli.deleveraging:deleveraging",
+    name="deleveraging",
+    help="Deleveraging policies side by side: what each takes from winners, and from whom.",
+)
+app.command(
     "seawall.cli.compare_rules:compare_rules",
     name="compare-rules",
     help="Run one journal under two rulebooks: where they part, and what each leaves.",

@@ -1,0 +1,84 @@
+"""``seawall deleveraging``: who pays when the insurance is empty, under every policy."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from seawall.cli.deleveraging_options import (
+    DeleveragingOptions,
+    DeleveragingOutputs,
+    OwnWinner,
+    Refused,
+)
+from seawall.cli.output import OutputError, check_outputs, deliver
+
+if TYPE_CHECKING:
+    from seawall.lab.findings import Findings
+
+BAD_INPUT = 2
+_LONGEST_ERROR = 600
+
+
+def deleveraging(
+    waves: Path | None = None,
+    /,
+    *,
+    options: DeleveragingOptions = DeleveragingOptions(),  # noqa: B008 (frozen)
+    own: OwnWinner = OwnWinner(),  # noqa: B008 (frozen)
+    outputs: DeleveragingOutputs = DeleveragingOutputs(),  # noqa: B008 (frozen)
+) -> None:
+    """Deleveraging policies side by side: what each takes from winners, and from whom.
+
+    Rank queue, rotating offset, pro-rata of contracts, profit, equity and notional, risk-aware
+    pro-rata: budget, overshoot, largest haircut, who pays. Without arguments: a built-in wave. Exit
+    status 2 for input that cannot be used.
+
+    Parameters
+    ----------
+    waves
+        A file of waves (JSON or parquet), or the folder of the recorded day.
+    """
+    from seawall.lab.deleveraging.wave import WaveError
+
+    try:
+        check_outputs(outputs.options())
+        deliver(_findings(waves, options, own), outputs.options())
+    except (Refused, WaveError, OutputError) as error:
+        _refuse(str(error))
+
+
+def _findings(path: Path | None, options: DeleveragingOptions, own: OwnWinner) -> "Findings":
+    """Raises Refused, WaveError."""
+    from seawall.lab.deleveraging.comparison import compare_policies
+    from seawall.lab.deleveraging.findings import deleveraging_findings
+    from seawall.lab.deleveraging.recorded import (
+        is_recorded_day,
+        read_recorded_day,
+        stand_in_waves,
+    )
+    from seawall.lab.deleveraging.recorded_findings import STAND_INS, recorded_sections
+    from seawall.lab.deleveraging.synthetic import synthetic_wave
+    from seawall.lab.deleveraging.wave_file import read_waves
+
+    terms = options.terms()
+    own.check()
+    if path is None:
+        found, source = [synthetic_wave(options.seed)], "the built-in wave"
+    elif is_recorded_day(path):
+        day = read_recorded_day(path)
+        judged = own.placed(options.chosen(stand_in_waves(day, options.seed)))
+        results = compare_policies(judged, terms)
+        sections = [] if options.wave or own.is_given else recorded_sections(day, results)
+        return deleveraging_findings(
+            results, terms, f"the recorded day, {path}", options.seed, sections, STAND_INS
+        )
+    else:
+        found, source = read_waves(path), str(path)
+    results = compare_policies(own.placed(options.chosen(found)), terms)
+    return deleveraging_findings(results, terms, source, options.seed)
+
+
+def _refuse(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"seawall deleveraging: {line[:_LONGEST_ERROR]}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)

@@ -1,0 +1,1 @@
+"""Who pays when the insurance is empty: policies of deleveraging side by side."""

@@ -1,0 +1,101 @@
+"""Three pictures of policies: what they take beyond the need, the worst haircut, and who pays."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from seawall.lab.charts.style import (
+    CROSS_COLOUR,
+    LIQUIDATION,
+    MONEY_LABEL,
+    MOST_POINTS,
+    PERCENT_LABEL,
+    Chart,
+    Row,
+    axis,
+    columns,
+    finished,
+    money,
+    named,
+    number,
+    percent,
+    quantity,
+    values,
+)
+from seawall.lab.deleveraging.comparison import Total, WaveOutcome
+from seawall.lab.deleveraging.measures import concentration
+
+_ROW_HEIGHT = 30
+_ROOM = 0.15
+"""Of the longest bar, for the words beside it."""
+_LEFT_OUT = ("pro_rata_notional",)
+"""Of who pays: it lies on the line of pro-rata of contracts, and colours are few."""
+
+
+def overshoot_bars(totals: Sequence[Total]) -> Chart:
+    """USD taken beyond what was needed, one bar for each policy."""
+    axis_ = axis("taken beyond the need, USD", label=MONEY_LABEL)
+    return _bars(totals, lambda each: each.overshoot, money, axis_, LIQUIDATION)
+
+
+def haircut_bars(totals: Sequence[Total]) -> Chart:
+    """The largest haircut as a share of the winner's equity, one bar for each policy."""
+    axis_ = axis("largest haircut, % of a winner's equity", label=PERCENT_LABEL)
+    return _bars(totals, lambda each: each.largest_of_equity, percent, axis_, CROSS_COLOUR, 100.0)
+
+
+def concentration_curve(result: WaveOutcome) -> Chart:
+    """Share of the bill (%) over the share of winners (%), those who pay most first."""
+    rows: list[Row] = []
+    names = []
+    for each in result.outcomes:
+        if each.haircut.sum() <= 0 or each.policy.key in _LEFT_OUT:
+            continue
+        people, paid = concentration(each.haircut)
+        # Evenly on the logarithmic axis, which begins with one winner.
+        kept = np.unique(np.geomspace(1, len(people) - 1, MOST_POINTS).round().astype(int))
+        names.append(each.policy.name)
+        points = columns(people=100 * people[kept], paid=100 * paid[kept])
+        rows += [row | {"name": names[-1]} for row in points]
+    x = quantity(
+        "people",
+        axis("winners, those who pay most first", label=PERCENT_LABEL),
+        scale={"type": "log", "nice": False},
+    )
+    y = quantity("paid", axis("share of what is taken", label=PERCENT_LABEL))
+    return finished(named(rows, x, y, names), height=320)
+
+
+def _bars(
+    totals: Sequence[Total],
+    value: Callable[[Total], float],
+    words: Callable[[float], str],
+    axis_: Row,
+    colour: str,
+    factor: float = 1.0,
+) -> Chart:
+    rows = [
+        {
+            "policy": each.policy.name,
+            "value": number(factor * value(each)),
+            "words": words(value(each)),
+        }
+        for each in totals
+    ]
+    y: Row = {
+        "field": "policy", "type": "nominal", "sort": None,
+        "axis": {"title": None, "labelLimit": 200},
+    }  # fmt: skip
+    lengths = [factor * value(each) for each in totals]
+    most = max(lengths, default=0.0) * (1 + _ROOM)
+    scale = {"domain": [number(min(0.0, *lengths)), number(most)]} if most > 0 else {}
+    x = quantity("value", axis_, scale=scale)
+    text = {"type": "text", "align": "left", "dx": 5}
+    content: Chart = {
+        "data": values(rows),
+        "layer": [
+            {"mark": {"type": "bar", "color": colour, "height": 16}, "encoding": {"x": x, "y": y}},
+            {"mark": text, "encoding": {"x": x, "y": y, "text": {"field": "words"}}},
+        ],
+    }
+    return finished(content, height=_ROW_HEIGHT * len(rows) + 40)

@@ -1,0 +1,213 @@
+"""The recorded day: what was measured of the deleveraging of 10 October 2025, wave by wave.
+
+A folder with two public sets of files:
+
+* in ``paper_outputs``, the tables that the authors of "Autodeleveraging: Impossibilities and
+  Optimization" (arXiv 2512.01112) publish with their code (repository
+  pluriholonomic/autodeleveraging-analysis, folder out): ``h0_two_pass_equity_delta_by_wave.csv``,
+  ``h0_two_pass_wave_coin_gap_per_contract.csv``, ``policy_per_wave_metrics.csv``;
+* ``adl_by_user_REALTIME.parquet`` and ``adl_net_volume_full_12min.csv``: what each account and each
+  market was deleveraged in all (repository ConejoCapital/HyperMultiAssetedADL).
+
+The winners of each wave with their positions are in neither. **Stand-ins** take their place:
+accounts of the second set in random order, until they could pay what the paper's winners could
+(``total_cap``). Each stands with what was deleveraged of it that day: notional, profit, and as
+equity the cash it had plus that profit; all as shorts in one market of price 1, since the fall of
+that evening made shorts win. Close price and later price are those at which the whole wave, closed
+in full, needs and loses what was measured: the average of all its markets.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from seawall.lab.deleveraging.wave import DeleveragingWave, Floats, WaveError, Winners
+
+OUTPUTS = "paper_outputs"
+WAVES = "h0_two_pass_equity_delta_by_wave.csv"
+GAPS = "h0_two_pass_wave_coin_gap_per_contract.csv"
+PUBLISHED = "policy_per_wave_metrics.csv"
+USERS = "adl_by_user_REALTIME.parquet"
+MARKETS = "adl_net_volume_full_12min.csv"
+
+COUNTERPARTS = {
+    "rank_queue": "prod",
+    "pro_rata_contracts": "contract_pr",
+    "pro_rata_profit": "pr",
+    "pro_rata_equity": "eq_pr",
+    "projection": "vector",
+}
+"""Our policy and the columns of the published table that are about the same idea."""
+
+
+class PublishedLine(Struct, frozen=True, kw_only=True):
+    """``budget``: USD raised; ``max_pct``: the largest haircut over equity, cut at 1."""
+
+    budget: float
+    max_pct: float
+
+
+class RecordedWave(Struct, frozen=True, kw_only=True):
+    """One wave as measured. USD.
+
+    ``deficit``: what the bankrupt were below zero; ``worst``: the largest of them. ``needed``: sum
+    over fills of |mark - price| x size. ``production``: what the winners had less at the end of the
+    wave than without deleveraging. ``capacity``: what the paper's winners could pay at most.
+    ``closed``: notional of the wave's fills, at each market's average price of the day.
+    ``published``: by the column's name.
+    """
+
+    number: int
+    deficit: float
+    worst: float
+    needed: float
+    production: float
+    largest_production: float
+    capacity: float
+    closed: float
+    published: Mapping[str, PublishedLine]
+
+
+class RecordedDay(Struct, frozen=True, kw_only=True, eq=False):
+    """``notional``, ``profit``, ``equity``: USD of the n accounts, shape (n,)."""
+
+    waves: Sequence[RecordedWave]
+    notional: Floats
+    profit: Floats
+    equity: Floats
+
+
+def is_recorded_day(path: Path) -> bool:
+    """Whether the path is a folder of that kind."""
+    return path.is_dir()
+
+
+def read_recorded_day(folder: Path) -> RecordedDay:
+    """Raises WaveError, where a file or a column is missing."""
+    outputs = folder / OUTPUTS
+    if not outputs.is_dir():
+        raise WaveError(
+            f"{folder}: a folder without {OUTPUTS}; give a file of waves, or the folder of the "
+            "recorded day as docs/deleveraging.md describes it"
+        )
+    published = {row["wave"]: row for row in _rows(outputs / PUBLISHED)}
+    closed = _closed_notional(outputs / GAPS, folder / MARKETS)
+    waves = []
+    for row in _rows(outputs / WAVES):
+        number = row["wave"]
+        if number not in published:
+            raise WaveError(f"{outputs / PUBLISHED}: wave {number} is missing")
+        waves.append(_wave(outputs, row, published[number], closed.get(number, 0.0)))
+    notional, profit, equity = _users(folder / USERS)
+    return RecordedDay(waves=waves, notional=notional, profit=profit, equity=equity)
+
+
+def stand_in_waves(day: RecordedDay, seed: int) -> list[DeleveragingWave]:
+    """The day's waves with stand-ins for their winners; the same for the same seed."""
+    random = np.random.default_rng(seed)
+    can_pay = np.flatnonzero((day.profit > 0) & (day.equity > 0) & (day.notional > 0))
+    return [_stand_in(day, wave, random.permutation(can_pay)) for wave in day.waves]
+
+
+def _stand_in(day: RecordedDay, wave: RecordedWave, order: np.ndarray) -> DeleveragingWave:
+    chosen = _chosen(np.minimum(day.profit, day.equity), order, wave.capacity)
+    capacity = np.minimum(day.profit[chosen], day.equity[chosen]).sum()
+    # What is missing to the capacity, a small part, is made up by all alike.
+    scale = wave.capacity / capacity
+    notional, profit = scale * day.notional[chosen], scale * day.profit[chosen]
+    return DeleveragingWave(
+        name=str(wave.number),
+        winners=Winners(
+            size=notional,
+            entry_price=1 + profit / notional,
+            equity=scale * day.equity[chosen],
+        ),
+        closes_longs=True,
+        size=wave.closed,
+        mark_price=1.0,
+        close_price=1 + wave.needed / wave.closed,
+        later_price=1 + (wave.needed - wave.production) / wave.closed,
+        needed_usd=wave.needed,
+        deficit_usd=wave.deficit,
+        largest_deficit_usd=wave.worst,
+    )
+
+
+def _chosen(capacity: Floats, order: np.ndarray, wished: float) -> np.ndarray:
+    """Accounts in order as long as they fit; at least one."""
+    chosen, total = [], 0.0
+    for index in order:
+        if total + capacity[index] <= wished:
+            chosen.append(index)
+            total += capacity[index]
+    return np.array(chosen or [order[np.argmin(capacity[order])]])
+
+
+def _wave(
+    outputs: Path, row: Mapping[str, str], line: Mapping[str, str], closed: float
+) -> RecordedWave:
+    measured = outputs / WAVES
+    names = [name.removeprefix("budget_") for name in line if name.startswith("budget_")]
+    published = {
+        name: PublishedLine(
+            budget=_number(outputs / PUBLISHED, line, f"budget_{name}"),
+            max_pct=_number(outputs / PUBLISHED, line, f"max_pct_{name}"),
+        )
+        for name in names
+        if f"max_pct_{name}" in line
+    }
+    if closed <= 0:
+        raise WaveError(f"{outputs / GAPS}: wave {row['wave']}: no market with a price")
+    return RecordedWave(
+        number=int(row["wave"]),
+        deficit=_number(measured, row, "deficit_usd"),
+        worst=_number(measured, row, "max_loss_usd"),
+        needed=_number(measured, row, "budget_needed_usd"),
+        production=_number(measured, row, "budget_prod_usd"),
+        largest_production=_number(measured, row, "max_prod_haircut_usd"),
+        capacity=_number(outputs / PUBLISHED, line, "total_cap"),
+        closed=closed,
+        published=published,
+    )
+
+
+def _closed_notional(gaps: Path, markets: Path) -> dict[str, float]:
+    """USD by wave: contracts that were deleveraged, at each market's average price."""
+    price = {row["ticker"]: _number(markets, row, "avg_price") for row in _rows(markets)}
+    closed: dict[str, float] = {}
+    for row in _rows(gaps):
+        usd = _number(gaps, row, "qty_contracts") * price.get(row["coin"], 0.0)
+        closed[row["wave"]] = closed.get(row["wave"], 0.0) + usd
+    return closed
+
+
+def _users(path: Path) -> tuple[Floats, Floats, Floats]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = ["adl_notional", "closed_pnl", "account_value_realtime"]
+    try:
+        table = pq.read_table(path, columns=names)
+    except (OSError, pa.ArrowException) as error:
+        raise WaveError(f"{path}: no table of the columns {', '.join(names)}: {error}") from None
+    notional, profit, cash = (table[name].to_numpy().astype(np.float64) for name in names)
+    return notional, profit, cash + profit
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise WaveError(f"{path}: cannot be read: {words}") from None
+
+
+def _number(path: Path, row: Mapping[str, str], column: str) -> float:
+    try:
+        return float(row[column])
+    except (KeyError, TypeError, ValueError):
+        raise WaveError(f"{path}: column {column}: missing or no number") from None

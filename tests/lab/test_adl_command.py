@@ -1,0 +1,228 @@
+"""``seawall deleveraging`` as a user calls it: built-in wave, files, the reader, bad input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cyclopts import App
+
+from seawall.cli.deleveraging import deleveraging
+from tests.shared_files import ROOT
+
+WAVES: dict[str, Any] = {
+    "waves": [
+        {
+            "name": "one", "closes": "long", "size": "10", "step": 1, "mark_price": 100,
+            "close_price": "102.5", "later_price": 90,
+            "winners": [
+                {"name": "ann", "size": 6, "entry_price": 150, "equity": 300},
+                {"name": "ben", "size": 6, "entry_price": 120, "equity": 60},
+            ],
+        },
+        {
+            "name": "two", "closes": "short", "size": 1, "mark_price": 50, "close_price": 49,
+            "needed_usd": 1.5,
+            "winners": [{"size": 3, "entry_price": 40, "equity": 90}],
+        },
+    ]
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "waves.json").write_text(json.dumps(WAVES))
+    (tmp_path / "empty.json").write_text('{"waves": []}')
+    (tmp_path / "text.json").write_text("this is no JSON")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> None:
+    app = App(name="seawall", result_action="return_value")
+    app.command(deleveraging, name="deleveraging")
+    app(["deleveraging", *arguments])
+
+
+def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    run(*arguments, "--json")
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def refused(capsys: pytest.CaptureFixture[str], message: str, *arguments: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments)
+    assert stopped.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    (line,) = shown.err.splitlines()
+    assert line.startswith("seawall deleveraging: ")
+    assert message in line
+
+
+def test_without_arguments_the_built_in_wave(capsys: pytest.CaptureFixture[str]) -> None:
+    run()
+    text = capsys.readouterr().out
+    for words in ("rank queue", "rotating offset", "risk-aware pro-rata", "beyond need", "Seed 1"):
+        assert words in text
+    first, same = made(capsys), made(capsys)
+    assert first == same
+    assert made(capsys, "--seed", "2")["totals"] != first["totals"]
+
+
+def test_the_page_shows_the_built_in_wave(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "deleveraging.md").read_text()
+    sums = made(capsys)["totals"]
+    queue, fairest = sums["rank_queue"], sums["pro_rata_equity"]
+    assert f"{queue['taken']:,.0f} USD to raise {queue['raised']:,.0f}" in page
+    assert f"misses {100 * queue['largest_of_equity']:.0f} % of the equity" in page
+    assert f"more than {100 * fairest['largest_of_equity']:.1f} %" in page
+
+
+def test_a_file_of_waves(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = made(capsys, "waves.json")
+    one, two = found["waves"]
+    assert (one["name"], one["needed"], two["needed"]) == ("one", 25, 1.5)
+    # Ben first (1.2 x 10), six at 12.5 USD each of what the price did later.
+    assert one["policies"]["rank_queue"]["taken"] == pytest.approx(125)
+    assert one["policies"]["rank_queue"]["largest_usd"] == pytest.approx(75)
+    assert one["policies"]["pro_rata_equity"]["taken"] == pytest.approx(25)
+    assert found["totals"]["pro_rata_profit"]["taken"] == pytest.approx(26.5)
+    only = made(capsys, "waves.json", "--wave", "two")
+    assert [each["name"] for each in only["waves"]] == ["two"]
+
+
+def test_parquet_says_the_same_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {
+            "wave": wave["name"], "winner": each.get("name", ""), "size": float(each["size"]),
+            "entry_price": float(each["entry_price"]), "equity": float(each["equity"]),
+            "closes": wave["closes"], "close_size": float(wave["size"]),
+            "mark_price": float(wave["mark_price"]), "close_price": float(wave["close_price"]),
+            "later_price": wave.get("later_price"), "step": float(wave.get("step", 0)),
+            "needed_usd": wave.get("needed_usd"),
+        }
+        for wave in WAVES["waves"]
+        for each in wave["winners"]
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), folder / "waves.parquet")
+    told = made(capsys, "waves.json")
+    assert made(capsys, "waves.parquet")["waves"] == told["waves"]
+
+
+def test_the_reader_is_told_what_would_be_taken(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ("--equity", "500", "--profit", "100", "--notional", "400")
+    found = made(capsys, "waves.json", "--wave", "one", *own)
+    you = found["waves"][0]["you"]
+    assert you["pro_rata_profit"]["haircut"] == pytest.approx(25 * 100 / (300 + 60 + 100))
+    assert you["rank_queue"]["place"] == 3
+    assert you["rank_queue"]["haircut"] == 0
+    run("waves.json", *own)
+    assert "What would have been taken from you" in capsys.readouterr().out
+
+
+def test_terms_reach_the_policies(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = ("waves.json", "--wave", "one")
+    whole = made(capsys, *one, "--contracts", "--step", "4")["waves"][0]["policies"]
+    assert whole["pro_rata_profit"]["closed_usd"] == 800
+    capped = made(capsys, *one, "--largest-share", "0.05")["waves"][0]["policies"]
+    assert capped["pro_rata_profit"]["unmet"] == pytest.approx(25 - 0.05 * 360)
+    mild = made(capsys, *one, "--power", "0")["waves"][0]["policies"]["risk_aware"]
+    harsh = made(capsys, *one, "--power", "3")["waves"][0]["policies"]["risk_aware"]
+    assert mild["largest_of_equity"] < harsh["largest_of_equity"]
+    few = made(capsys, *one, "--visits", "1")["waves"][0]["policies"]["rotating_offset"]
+    assert few["closed_usd"] == 600
+
+
+def test_report_and_tables_are_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("waves.json", "--report", "out/adl.html", "--parquet", "out")
+    page = (folder / "out/adl.html").read_text()
+    assert "Who pays" in page
+    assert "src=" not in page
+    policies = pq.read_table(folder / "out/policies.parquet").to_pylist()
+    assert len(policies) == 2 * 9
+    winners = pq.read_table(folder / "out/winners.parquet").to_pylist()
+    assert len(winners) == 9 * 3
+    taken = sum(
+        row["haircut_usd"]
+        for row in winners
+        if (row["wave"], row["policy"]) == ("one", "rank_queue")
+    )
+    assert taken == pytest.approx(125)
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("nowhere.json: cannot be read", ["nowhere.json"]),
+        ("text.json: JSON is malformed", ["text.json"]),
+        ("empty.json: waves: there are none", ["empty.json"]),
+        ("--wave: there is no wave 'x'; there are one, two", ["waves.json", "--wave", "x"]),
+        ("--largest-share: 0 is not above 0", ["--largest-share", "0"]),
+        ("--largest-share: nan is not above 0", ["--largest-share", "nan"]),
+        ("--power: 11 is not from 0 to 10", ["--power", "11"]),
+        ("--step: -1 is no number of at least 0", ["--step", "-1"]),
+        ("--visits: 0 is not at least 1", ["--visits", "0"]),
+        ("--seed: -1 is not from 0", ["--seed", "-1"]),
+        ("--profit: missing; give --equity, --profit and --notional", ["--equity", "5",
+                                                                      "--notional", "5"]),
+        ("--equity: 0 is not above zero", ["--equity", "0", "--profit", "1", "--notional", "1"]),
+        ("a report is HTML", ["--report", "x.txt"]),
+        ("h0_two_pass_wave_coin_gap_per_contract.csv: cannot be read: No such file", ["partial"]),
+        (".: a folder without paper_outputs", ["."]),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], message: str, arguments: list[str]
+) -> None:
+    (folder / "partial" / "paper_outputs").mkdir(parents=True)
+    (folder / "partial" / "paper_outputs" / "policy_per_wave_metrics.csv").write_text("wave\n1\n")
+    (folder / "partial" / "adl_net_volume_full_12min.csv").write_text("ticker,avg_price\nBTC,1\n")
+    refused(capsys, message, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"closes": "both"}, "closes"),
+        ({"size": -1}, "wave one: size: -1 is no number above zero"),
+        ({"size": "1e5"}, "size"),
+        ({"mark": 5}, "unknown field"),
+        ({"winners": []}, "wave one: winners: there are none"),
+    ],
+)
+def test_bad_waves_are_refused_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], message: str
+) -> None:
+    waves = {"waves": [WAVES["waves"][0] | change]}
+    (folder / "bad.json").write_text(json.dumps(waves))
+    refused(capsys, message, "bad.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"equity": ["x"]}, "equity: not all are numbers"),
+        ({"closes": ["x"]}, "'x' is neither long nor short"),
+        ({"close_size": [None]}, "wave 1: "),
+        ({"size": None}, "column size is missing"),
+    ],
+)
+def test_bad_parquet_is_refused_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], message: str
+) -> None:
+    columns: dict[str, Any] = {
+        "size": [1.0], "entry_price": [120.0], "equity": [9.0], "closes": ["long"],
+        "close_size": [1.0], "mark_price": [100.0], "close_price": [101.0],
+    }  # fmt: skip
+    columns |= change
+    table = pa.table({name: each for name, each in columns.items() if each is not None})
+    pq.write_table(table, folder / "bad.parquet")
+    refused(capsys, message, "bad.parquet")
+    (folder / "cut.parquet").write_bytes(b"PAR1 and nothing else")
+    refused(capsys, "no readable parquet", "cut.parquet")
