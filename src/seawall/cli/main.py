@@ -51,6 +51,11 @@ app.command(
     help="Fees, funding and slippage over time: the price at which a trade is really flat.",
 )
 app.command(
+    "seawall.cli.vet:vet",
+    name="vet",
+    help="How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",
+)
+app.command(
     "seawall.cli.deleveraging:deleveraging",
     name="deleveraging",
     help="Deleveraging policies side by side: what each takes from winners, and from whom.",

@@ -1,0 +1,57 @@
+"""``seawall vet``: how good a venue is in calm and in storm."""
+
+import sys
+from typing import NoReturn
+
+from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.size_options import Outputs
+from seawall.cli.vet_inputs import VET_REFUSALS, read_tape
+from seawall.cli.vet_options import VetOptions, VetSource
+
+BAD_INPUT = 2
+_LONGEST_ERROR = 600
+_REFUSED: tuple[type[Exception], ...] = (*VET_REFUSALS, OutputError)
+
+
+def vet(
+    recording: str | None = None,
+    /,
+    *,
+    source: VetSource = VetSource(),  # noqa: B008 (frozen)
+    options: VetOptions = VetOptions(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
+) -> None:
+    """How good a venue is: spread, depth, slippage, resilience and costs, in calm and in storm.
+
+    Reads a recorded book, watches a running sandbox (under a shock if wished) or a real venue
+    through ccxt. Without arguments: a sandbox with its agents runs here, through a shock of -10 %.
+    Exit status 2 for input that cannot be used.
+
+    Parameters
+    ----------
+    recording
+        A recorded book with trades: parquet of changes, or lines of JSON (also gzip).
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=outputs.json_)
+    try:
+        check_outputs(outputs.options())
+        with console.status("watching the market") as status:
+            tape = read_tape(
+                recording,
+                source,
+                options,
+                lambda done: status.update(f"watching the market: {done:.0%}"),
+            )
+        from seawall.lab.vet_findings import vet_findings
+
+        deliver(vet_findings(tape), outputs.options())
+    except _REFUSED as error:
+        _refuse(str(error))
+
+
+def _refuse(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"seawall vet: {line[:_LONGEST_ERROR]}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)

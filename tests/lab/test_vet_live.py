@@ -1,0 +1,136 @@
+"""Vetting a venue that runs: over its own API and control, and through an unmodified ccxt."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seawall.cli.vet_inputs import read_tape
+from seawall.cli.vet_options import VetOptions, VetSource
+from seawall.lab.vet_book import UNKNOWN
+from seawall.lab.vet_figures import phase_figures
+from seawall.lab.vet_live import Control, LiveBook, LiveOptions, live_tape
+from seawall.lab.vet_tape import AFTER, CALM, STORM, Charges, VetError
+from seawall.venues.raw_json import VenueDataError
+from tests.conformance.hyperliquid.running import NEEDS_CLIENTS, Venue, started
+
+FEES = Charges(0.0005, 0.0002, "of the test")
+SHOCKED = VetOptions(seconds="20", shock="-8%", shock_seconds="5", withdraw="80%")
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[Venue]:
+    """People in the books, a clock that only control moves."""
+    with started("--agents", "--feed", "synthetic", "--seed", "5") as found:
+        yield found
+
+
+def test_a_sandbox_under_a_shock(venue: Venue) -> None:
+    venue.control.call("/reset")
+    tape = read_tape(None, VetSource(at=venue.url, market="BTC"), SHOCKED)
+    assert tape.source == f"BTC at {venue.url}"
+    assert list(tape.phases) == [CALM, STORM, AFTER]
+    assert len(tape.samples.times_ms) == 61
+    assert [tape.seconds(phase) for phase in tape.phases] == [20.0, 20.0, 20.0]
+    assert not tape.has_trades
+    calm, storm = (phase_figures(tape, name) for name in (CALM, STORM))
+    assert storm.spread.mean > 3 * calm.spread.mean
+    assert storm.bands[0].mean < 0.2 * calm.bands[0].mean
+    assert storm.range_bp > 700
+    # What was withdrawn for the storm is given back.
+    (market,) = [each for each in venue.control.status()["markets"] if each["name"] == "BTC"]
+    assert market["withdrawn"] == 0
+
+
+def test_a_running_venue_without_a_shock_is_only_watched(venue: Venue) -> None:
+    before = venue.control.status()["timeMs"]
+    tape = read_tape(None, VetSource(at=venue.url), VetOptions(seconds="10", every="2"))
+    assert list(tape.phases) == [CALM]
+    assert venue.control.status()["timeMs"] == before + 10_000
+    assert phase_figures(tape, CALM).costs[0].held > 0.99
+
+
+@pytest.mark.conformance
+def test_through_ccxt(venue: Venue) -> None:
+    pytest.importorskip("ccxt", reason=NEEDS_CLIENTS)
+    source = VetSource(ccxt="hyperliquid", at=venue.url, market="ETH/USDC:USDC")
+    tape = read_tape(None, source, SHOCKED)
+    calm, storm = (phase_figures(tape, name) for name in (CALM, STORM))
+    assert storm.range_bp > 500
+    assert storm.spread.mean > calm.spread.mean
+    assert calm.costs[0].held > 0.99
+    assert tape.charges.source.startswith("as ccxt tells them of hyperliquid")
+    assert (tape.charges.taker, tape.charges.maker) == (0.00045, 0.00015)
+    assert abs(calm.funding) < 0.001
+    with pytest.raises(VetError, match="'DOGE/XYZ' is none of hyperliquid"):
+        read_tape(None, VetSource(ccxt="hyperliquid", at=venue.url, market="DOGE/XYZ"), SHOCKED)
+
+
+# -- a feed of one's own -------------------------------------------------------------------------
+
+
+def sides(middle: float) -> tuple[Any, Any]:
+    return np.array([[middle - 0.5, 10.0]]), np.array([[middle + 0.5, 10.0]])
+
+
+class Script:
+    """A feed that plays a list of middles, one a look; None is a look that fails."""
+
+    source = "a script"
+    charges = FEES
+
+    def __init__(self, middles: list[float | None]) -> None:
+        self._left = list(middles)
+        self._time = 1_000_000
+
+    def book(self) -> LiveBook:
+        self._time += 1_000
+        middle = self._left.pop(0)
+        if middle is None:
+            raise VenueDataError("a script: no answer")
+        return LiveBook(self._time, *sides(middle))
+
+    def trades(self) -> list[tuple[int, float, float, int]]:
+        return [(self._time, 100.0, 1.0, 1)]
+
+    def funding(self) -> float:
+        return 1e-5
+
+
+def watched(middles: list[float | None], seconds: float = 10.0) -> Any:
+    options = LiveOptions(market="BTC", sizes=(100.0,), seconds=seconds)
+    return live_tape(Script(middles), options, sleep=lambda _: None)
+
+
+def test_a_look_that_fails_is_a_time_without_a_known_book() -> None:
+    tape = watched([100.0] * 3 + [None] * 2 + [101.0] * 10)
+    assert tape.breaks == 1
+    figures = phase_figures(tape, CALM)
+    # Unknown from just after the last good look until the next one.
+    assert tape.samples.state.tolist().count(UNKNOWN) == 1
+    assert figures.downtime.unknown == pytest.approx(2.999 / 10)
+    assert figures.funding == pytest.approx(1e-5)
+    assert figures.flow is not None
+    assert figures.flow.trades == 8
+
+
+def test_a_venue_that_answers_no_more_is_an_error() -> None:
+    with pytest.raises(VetError, match="no answer"):
+        watched([100.0] * 3 + [None] * 5)
+    with pytest.raises(VetError, match="no answer"):
+        watched([None])
+
+
+def test_a_shock_needs_control() -> None:
+    options = LiveOptions(market="BTC", sizes=(100.0,), seconds=10, move=-0.1)
+    with pytest.raises(VetError, match="needs --at with the URL of a sandbox"):
+        live_tape(Script([100.0]), options)
+
+
+def test_control_says_whether_the_clock_stands_still(venue: Venue) -> None:
+    control = Control(venue.url)
+    assert control.stands_still()
+    venue.control.call("/time/speed", speed=1)
+    assert not control.stands_still()
+    venue.control.call("/time/speed", speed=0)
