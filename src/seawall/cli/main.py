@@ -51,6 +51,11 @@ app.command(
     help="Fees, funding and slippage over time: the price at which a trade is really flat.",
 )
 app.command(
+    "seawall.cli.cascade:cascade",
+    name="cascade",
+    help="A crash in a whole market, where liquidations move the price and liquidate others.",
+)
+app.command(
     "seawall.cli.vet:vet",
     name="vet",
     help="How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",

@@ -1,0 +1,151 @@
+"""What a run leaves: prices, books, liquidations and funds at every decision."""
+
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from seawall.domain.enums import EventKind, OrderState
+from seawall.domain.units import MICRO
+from seawall.lab.cascade.reader import StepTotals
+from seawall.lab.cascade.world import INSURANCE_FUND, Rows, World
+from seawall.lab.setting import BACKSTOP_ACCOUNT
+
+Floats = NDArray[np.float64]
+
+NEAR = 0.005
+"""Depth is counted within this share of the middle of the book."""
+
+
+class Series(Struct, kw_only=True):
+    """n decisions, m markets; USD. ``depth``: of both sides within 50 bp, by what really rests.
+
+    Flows are those of one decision: ``sold_to_book`` by liquidated accounts, ``taken_over`` by the
+    backstop, ``deleveraged`` closed against winners. ``liquidated``: accounts whose first
+    liquidation began. ``insurance`` and ``backstop``: balance of the fund and equity of the
+    backstop.
+    """
+
+    times_ms: NDArray[np.int64]
+    fundamental: Floats
+    oracle: Floats
+    mark: Floats
+    bid: Floats
+    ask: Floats
+    depth: Floats
+    sold_to_book: Floats
+    taken_over: Floats
+    deleveraged: Floats
+    liquidated: NDArray[np.int64]
+    insurance: Floats
+    backstop: Floats
+    own_equity: Floats
+
+
+class Recorder:
+    """Writes the series; what did not change since the last batch is carried forward."""
+
+    def __init__(self, world: World, times_ms: NDArray[np.int64], fundamental: Floats) -> None:
+        self._world = world
+        self._scale = 10.0 ** np.asarray([each.price_decimals for each in world.instruments])
+        count, markets = fundamental.shape
+
+        def empty() -> Floats:
+            return np.zeros((count, markets))
+
+        self.series = Series(
+            times_ms=times_ms, fundamental=fundamental, oracle=empty(), mark=empty(), bid=empty(),
+            ask=empty(), depth=empty(), sold_to_book=empty(), taken_over=empty(),
+            deleveraged=empty(), liquidated=np.zeros(count, np.int64), insurance=np.zeros(count),
+            backstop=np.zeros(count), own_equity=np.zeros(count),
+        )  # fmt: skip
+        self._was_liquidated = np.zeros(len(world.engine.tables["accounts"]), np.bool_)
+
+    @property
+    def liquidated_accounts(self) -> NDArray[np.bool_]:
+        """(accounts,): whether a liquidation ever began."""
+        return self._was_liquidated
+
+    def write(self, first: int, last: int, events: Rows, sent: int, totals: StepTotals) -> None:
+        """Decisions ``first`` to ``last`` (included), sent as one batch of ``sent`` rows."""
+        series, tables = self.series, self._world.engine.tables
+        here = slice(first, last + 1)
+        if first == last:
+            marks = tables["markets"]["mark_price"] / self._scale
+            series.mark[first] = marks
+        else:
+            series.mark[here] = self._marks_between(first, last, events, sent)
+        bid, ask, depth = book_of(tables, len(self._scale))
+        series.bid[here] = bid / self._scale
+        series.ask[here] = ask / self._scale
+        series.depth[here] = depth
+        series.sold_to_book[last] = totals.sold_to_book
+        series.taken_over[last] = totals.taken_over
+        series.deleveraged[last] = totals.deleveraged
+        if len(totals.started):
+            new = totals.started[~self._was_liquidated[totals.started]]
+            self._was_liquidated[new] = True
+            series.liquidated[last] = len(new)
+        cash = tables["accounts"]["cash"]
+        series.insurance[here] = int(cash[INSURANCE_FUND]) / MICRO
+        series.backstop[here] = backstop_equity(tables) / MICRO
+
+    def _marks_between(self, first: int, last: int, events: Rows, sent: int) -> Floats:
+        """Marks of quiet decisions, from the prices' own events."""
+        found = np.repeat(self.series.mark[first - 1][None, :], last - first + 1, axis=0)
+        rows = events[events["kind"] == EventKind.PRICE_UPDATED]
+        base = self._world.engine.sequence - sent
+        place = (rows["sequence"] - base - 1) // (sent // (last - first + 1))
+        found[:] = np.nan
+        found[place, rows["market"]] = rows["price"] / self._scale[rows["market"]]
+        found[0] = np.where(np.isnan(found[0]), self.series.mark[first - 1], found[0])
+        known = np.where(np.isnan(found), 0, np.arange(len(found))[:, None])
+        filled: Floats = np.take_along_axis(found, np.maximum.accumulate(known, axis=0), axis=0)
+        return filled
+
+
+def book_of(tables: dict[str, Rows], markets: int) -> tuple[Floats, Floats, Floats]:
+    """(best bid, best ask) in price units, NaN for none, and USD within 50 bp of both sides."""
+    rows = tables["markets"]
+    prices = tables["levels"]["price"]
+    sides = []
+    for name in ("bid_level", "ask_level"):
+        level = rows[name]
+        sides.append(np.where(level >= 0, prices[np.maximum(level, 0)], np.nan))
+    bid, ask = sides
+    used = int(tables["control"]["orders_used"][0])
+    orders = tables["orders"][:used]
+    orders = orders[orders["state"] == int(OrderState.RESTING)]
+    # Where one side is gone, the other stands for the middle.
+    middle = (np.where(np.isnan(bid), ask, bid) + np.where(np.isnan(ask), bid, ask)) / 2
+    market, price = orders["market"], orders["price"]
+    far = np.abs(price / middle[market] - 1.0)
+    near = far <= NEAR
+    usd = (price[near] * orders["remaining_size"][near]) / MICRO
+    depth: Floats = np.asarray(np.bincount(market[near], usd, markets), np.float64)
+    return bid, ask, depth
+
+
+def backstop_equity(tables: dict[str, Any]) -> int:
+    """Micro-USD: cash and positions at mark of the backstop."""
+    row = tables["accounts"][BACKSTOP_ACCOUNT]
+    total = int(row["cash"])
+    index = int(row["first_position"])
+    while index >= 0:
+        position = tables["positions"][index]
+        mark = int(tables["markets"]["mark_price"][position["market"]])
+        total += int(position["signed_size"]) * mark + int(position["isolated_cash"])
+        index = int(position["next_of_account"])
+    return total
+
+
+def backstop_holding(tables: dict[str, Any], markets: int) -> NDArray[np.int64]:
+    """Signed size of the backstop in each market."""
+    found = np.zeros(markets, np.int64)
+    index = int(tables["accounts"]["first_position"][BACKSTOP_ACCOUNT])
+    while index >= 0:
+        position = tables["positions"][index]
+        found[position["market"]] = position["signed_size"]
+        index = int(position["next_of_account"])
+    return found

@@ -1,0 +1,154 @@
+"""``seawall cascade`` as a user runs it: what it tells, writes and refuses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclopts import App
+
+from seawall.cli.cascade import cascade
+
+pytestmark = pytest.mark.timeout(600)
+
+SCENARIO = """
+name = "a quick fall"
+start = "2025-10-10T20:00"
+step_seconds = 3
+[[market]]
+name = "BTC"
+waypoints = [[0, 100], [1, 100], [3, 88], [5, 90]]
+[other]
+like = "BTC"
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    file = tmp_path / "fall.toml"
+    file.write_text(SCENARIO)
+    return file
+
+
+def run(*arguments: str | Path) -> None:
+    app = App(name="seawall", result_action="return_value")
+    app.command(cascade)
+    app(["cascade", *map(str, arguments)])
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, Any]:
+    run(*arguments, "--json")
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_it_tells_prices_people_and_the_account(
+    scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, tables = tmp_path / "made.html", tmp_path / "tables"
+    run(
+        "--scenario", scenario, "--accounts", "400", "--backstop", "0%",
+        "--report", report, "--parquet", tables,
+    )  # fmt: skip
+    text = capsys.readouterr().out
+    for words in (
+        "with the cascade", "Prices with and without", "Who was liquidated", "exactly",
+        "What happened to the account", "Assumed", "Seed 1",
+    ):  # fmt: skip
+        assert words in text
+    page = report.read_text()
+    for words in ("price with and without the cascade", "Depth of the book", "The cascade over"):
+        assert words in page
+    names = {file.stem for file in tables.glob("*.parquet")}
+    assert names == {"seconds", "funds", "people", "winners"}
+
+
+@pytest.mark.parametrize("rulebook", ["hyperliquid", "dydx"])
+def test_json_repeats_under_both_kinds_of_rules(
+    scenario: Path, rulebook: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wishes = ("--scenario", scenario, "--accounts", "300", "--rulebook", rulebook)
+    first, again = told(capsys, *wishes), told(capsys, *wishes)
+    assert first == again
+    assert first["money_conserved"] is True
+    for each in first["markets"].values():
+        assert each["largest_fall"] > each["largest_fall_without"] > 0.11
+
+
+def test_strength_and_seeds(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wishes = ("--scenario", scenario, "--accounts", "200", "--workers", "1")
+    found = told(capsys, *wishes, "--strength", "50%", "--seeds", "2", "--seed", "7")
+    assert [each["seed"] for each in found["seeds"]] == [7, 8]
+    for each in found["markets"].values():
+        assert 0.05 < each["largest_fall_without"] < 0.07
+
+
+def test_without_accounts_there_is_only_the_account(
+    scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--scenario", scenario, "--accounts", "0", "--report", tmp_path / "made.html")
+    text = capsys.readouterr().out
+    assert "in a market of 0 accounts" in text
+    assert "Who was liquidated" not in text
+
+
+def test_leverages_from_a_file(
+    scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("leverage\n" + "1.5\n" * 40)
+    found = told(capsys, "--scenario", scenario, "--accounts", "200", "--population", file)
+    assert found["liquidated_accounts"] == 0
+
+
+def test_candles_begin_at_the_account_s_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = tmp_path / "account.toml"
+    account.write_text(
+        'collateral = 20000\n[[position]]\nmarket = "BTC"\nside = "long"\nnotional = 50000\n'
+        "leverage = 5\nentry = 100000\n"
+    )
+    candles = tmp_path / "BTC.csv"
+    candles.write_text(
+        "date,open,high,low,close\n"
+        "2025-10-10T00:00:00Z,50000,50000,50000,50000\n"
+        "2025-10-10T00:01:00Z,50000,50000,44000,45000\n"
+        "2025-10-10T00:02:00Z,45000,46000,45000,46000\n"
+    )
+    found = told(capsys, account, "--path", candles, "--accounts", "100")
+    assert found["markets"]["BTC"]["largest_fall_without"] == pytest.approx(0.12, abs=0.005)
+    assert float(found["account"]["equity_start"]) == pytest.approx(20_000, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        (("--accounts", "-1"), "--accounts: -1 should be 0 to 2,000,000"),
+        (("--longs", "120%"), "--longs: '120%' should be 0% to 100%"),
+        (("--coupling", "half"), "--coupling: 'half' should be 0% to 100%"),
+        (("--interest", "BTC"), "--interest: 'BTC' should be MARKET=USD"),
+        (("--interest", "ABC=1e6"), "--interest: 'ABC' is not one of the markets"),
+        (("--half-life", "0"), "--half-life: 0 should be 1 to 86,400"),
+        (("--minutes", "0"), "--minutes: 0 should be 0.1 to 10,000"),
+        (("--seeds", "0"), "--seeds: 0 should be 1 to 10,000"),
+        (("--workers", "0"), "--workers: 0 should be 1 or more"),
+        (("--noise", "nan"), "--noise: nan should be 0 to 100"),
+        (("--strength", "x"), "--strength: 'x' should be 0% to 500%"),
+        (("--scenario", "nonsense"), "nonsense"),
+        (("--population", "missing.csv"), "missing.csv: No such file"),
+        (("--leverage", "3", "--population", "a.csv"), "one of the two"),
+        (("--depth", "0"), "--depth"),
+        (("nowhere.toml",), "nowhere.toml"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(
+    wishes: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*wishes)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("seawall cascade: ")
+    assert error.count("\n") == 1
+    assert words in error
