@@ -8,19 +8,24 @@ bucket is under maintenance margin go one by one to ``stages.liquidate_lane``.
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seawall.lab.paths.account import kernel_rules
 from seawall.lab.paths.compiled import borrowed, entry, inline, kernel
 from seawall.lab.paths.draws import LANES
 from seawall.lab.paths.margin import (
+    EQUITY,
     LOWER,
+    MAINTENANCE,
+    SUMS,
     UPPER,
     Holdings,
     add_position,
-    clear,
+    clear_owed,
     correct_tiers,
     finish_bucket,
     grow_and_add,
+    grow_and_add_tile,
     holdings_of,
     owe,
     owe_recorded,
@@ -35,7 +40,6 @@ from seawall.lab.paths.returns import (
     first_jumps,
     grow,
     is_any,
-    land,
     leap,
     move_rates,
     move_volatility,
@@ -45,14 +49,13 @@ from seawall.lab.paths.returns import (
 from seawall.lab.paths.stages import liquidate_lane
 from seawall.lab.paths.task import Floats, Ints, PathAccount, PathTask
 from seawall.lab.paths.walk import (
-    EQUITY,
     HOUR_MS,
     LOWEST,
-    MAINTENANCE,
-    OWED,
+    TILE,
     TOTAL,
     Moves,
     Walk,
+    aligned,
     start_moves,
     walk_of,
 )
@@ -62,7 +65,8 @@ class Block(NamedTuple):
     """LANES paths on their way. ``prices``: (2, m, LANES), the even step's and the odd step's.
 
     ``floor``: (b, LANES) 0, or minus infinity where nothing is left to liquidate. ``alive``: (b,)
-    lanes in which something is. The rest is as ``stages_state`` says.
+    lanes in which something is. ``is_whole``: (m,) whether no lane has lost any of a position.
+    ``sums``: of each bucket in this step, flat. The rest is as ``stages_state`` says.
     """
 
     prices: Floats
@@ -74,6 +78,8 @@ class Block(NamedTuple):
     totals: Floats
     floor: Floats
     alive: Ints
+    is_whole: NDArray[np.bool_]
+    sums: Floats
 
 
 def start_block(account: PathAccount) -> Block:
@@ -85,7 +91,7 @@ def start_block(account: PathAccount) -> Block:
 
     price = lanes(account.price)
     holds = np.bincount(account.bucket, account.size != 0.0, minlength=buckets) > 0
-    return Block(
+    block = Block(
         prices=np.array([price, price]),
         size=lanes(account.size),
         cash=lanes(account.cash),
@@ -95,90 +101,126 @@ def start_block(account: PathAccount) -> Block:
         totals=np.zeros((3, LANES)),
         floor=lanes(np.where(holds, 0.0, -np.inf)),
         alive=np.where(holds, LANES, 0).astype(np.int64),
+        is_whole=np.ones(markets, bool),
+        sums=np.zeros(buckets * SUMS * LANES),
     )
+    return Block(*map(aligned, block))
 
 
 @inline
-def _move_market(walk, holdings, block, moves, before, price, step, market, is_short, is_alive):
-    """One market's price, and what its position adds to the bucket in turn."""
-    rows = moves.rows
-    size = block.size[market]
-    usual = holdings.usual[market]
-    has_tiers = usual[LOWER] > 0.0 or usual[UPPER] < np.inf
+def _sums_of(block, bucket):
+    return block.sums[bucket * SUMS * LANES : (bucket + 1) * SUMS * LANES]
+
+
+@inline
+def _move_tile(holdings, block, moves, before, price, market, bucket):
+    """A short step of TILE markets of one bucket."""
+    begin, end = market * LANES, (market + TILE) * LANES
+    old, now = before.reshape(before.size)[begin:end], price.reshape(price.size)[begin:end]
+    size = block.size.reshape(block.size.size)[begin:end]
+    start = holdings.size[market : market + TILE]
+    usual = holdings.usual[market : market + TILE]
+    sums, changes = _sums_of(block, bucket), moves.changes
+    has_tiers, is_whole = False, True
+    for number in range(TILE):
+        has_tiers |= usual[number, LOWER] > 0.0 or usual[number, UPPER] < np.inf
+        is_whole &= block.is_whole[market + number]
+    # The compiler makes one loop of each: no branch is left inside.
+    if is_whole and has_tiers:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, True, True)
+    elif is_whole:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, True, False)
+    elif has_tiers:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, False, True)
+    else:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, False, False)
+    if signs < 0:
+        for number in range(market, market + TILE):
+            correct_tiers(
+                moves.rows, sums, price[number], block.size[number], holdings.usual[number],
+                holdings.tiers, number,
+            )  # fmt: skip
+
+
+@inline
+def _move_market(walk, holdings, block, moves, before, price, market, is_short):
+    """One market's price, and what its position adds to its bucket."""
+    bucket = holdings.bucket[market]
+    is_alive = block.alive[bucket] > 0
+    size, usual, sums = block.size[market], holdings.usual[market], _sums_of(block, bucket)
+    place = market % TILE * LANES
     signs = np.int64(0)
     if is_short and is_alive:
-        changes = moves.changes[market * LANES : (market + 1) * LANES]
-        if has_tiers:
-            signs = grow_and_add(rows, changes, before[market], price[market], size, usual, True)
-        else:
-            grow_and_add(rows, changes, before[market], price[market], size, usual, False)
+        changes = moves.changes[place : place + LANES]
+        signs = grow_and_add(sums, changes, before[market], price[market], size, usual)
     else:
         if walk.normals > 0:
-            changes = moves.changes[market * LANES : (market + 1) * LANES]
+            changes = moves.changes[place : place + LANES]
             grow(changes, before[market], price[market])
-        elif walk.block_steps > 0:
-            replay(walk, moves, before[market], price[market], market)
         else:
-            price[market][:] = walk.given[step - 1, market]
+            replay(walk, moves, before[market], price[market], market)
         if is_alive:
-            signs = add_position(rows, price[market], size, usual)
+            signs = add_position(sums, price[market], size, usual)
     if signs < 0:
-        correct_tiers(rows, price[market], size, usual, holdings.tiers, market)
+        correct_tiers(moves.rows, sums, price[market], size, usual, holdings.tiers, market)
 
 
 @inline
-def _owe_market(walk, block, moves, price, market):
-    size = block.size[market]
-    if len(walk.recorded) > 0:
-        owe_recorded(moves.rows, price[market], size, walk.recorded, moves.row, market)
-    elif moves.due[market] != 0.0 or walk.rate_std[market] != 0.0:
-        owe(moves.rows, price[market], size, moves.due[market], walk.rate_std[market])
-
-
-@inline
-def _move_bucket(walk, holdings, block, moves, before, price, step, bucket, is_short, is_due):
-    """Prices, equity and maintenance margin of a bucket; returns how many lanes are under."""
-    rows = moves.rows
-    is_alive = block.alive[bucket] > 0
-    pays = is_due and is_alive
-    start_bucket(rows, block.cash[bucket], block.floor[bucket], holdings.deduction[bucket])
-    if pays:
-        clear(rows, OWED)
-    for place in range(holdings.begin[bucket], holdings.begin[bucket + 1]):
-        market = holdings.order[place]
-        _move_market(walk, holdings, block, moves, before, price, step, market, is_short, is_alive)
-        if pays:
-            _owe_market(walk, block, moves, price, market)
-    if pays:
-        pay(rows, block.cash[bucket])
-    if bucket == 0:
-        return finish_bucket(rows, True)
-    return finish_bucket(rows, False)
-
-
-@inline
-def _move_block(walk, holdings, block, moves, before, price, is_under, step, path, is_due):
-    """One step of all lanes; marks those in which some bucket is under, and returns how many."""
-    start = 0
-    is_short = False
+def _move_markets(walk, holdings, block, moves, before, price, step, path, jumped):
+    """Prices of a step, and what the positions are worth."""
     if walk.normals > 0:
-        start = draw_step(walk, moves, step, path)
-        is_short = draw_changes(walk, moves, start)
-    elif walk.block_steps > 0:
+        draw_step(walk, moves, step, path)
+    else:
         choose_rows(walk, moves, step, path)
-    rows = moves.rows
-    found = 0
+    markets = len(price)
+    for first in range(0, markets, TILE):
+        is_short = walk.normals > 0 and draw_changes(walk, moves, first, jumped)
+        bucket = holdings.tile_bucket[first // TILE]
+        if is_short and bucket >= 0 and block.alive[bucket] > 0:
+            _move_tile(holdings, block, moves, before, price, first, bucket)
+        else:
+            for market in range(first, min(first + TILE, markets)):
+                _move_market(walk, holdings, block, moves, before, price, market, is_short)
+    if walk.normals > 0:
+        move_volatility(walk, moves)
+
+
+@inline
+def _pay_funding(walk, holdings, block, moves, price):
+    """What this step's hours cost, or the recorded step did, out of the buckets."""
     for bucket in range(len(block.alive)):
-        under = _move_bucket(
-            walk, holdings, block, moves, before, price, step, bucket, is_short, is_due
-        )
-        if under > 0:
+        clear_owed(_sums_of(block, bucket))
+    for market in range(len(price)):
+        size, sums = block.size[market], _sums_of(block, holdings.bucket[market])
+        if len(walk.recorded) > 0:
+            owe_recorded(sums, price[market], size, walk.recorded, moves.row, market)
+        elif moves.due[market] != 0.0 or walk.rate_std[market] != 0.0:
+            owe(moves.rows, sums, price[market], size, moves.due[market], walk.rate_std[market])
+    for bucket in range(len(block.alive)):
+        pay(moves.rows, _sums_of(block, bucket), block.cash[bucket])
+
+
+@inline
+def _move_block(walk, holdings, block, moves, before, price, is_under, step, path, jumped, is_due):
+    """One step of all lanes; marks those in which some bucket is under, and returns how many."""
+    rows = moves.rows
+    buckets = len(block.alive)
+    for bucket in range(buckets):
+        start_bucket(
+            _sums_of(block, bucket), block.cash[bucket], block.floor[bucket],
+            holdings.deduction[bucket],
+        )  # fmt: skip
+    _move_markets(walk, holdings, block, moves, before, price, step, path, jumped)
+    if is_due:
+        _pay_funding(walk, holdings, block, moves, price)
+    found = 0
+    for bucket in range(buckets):
+        sums = _sums_of(block, bucket)
+        if finish_bucket(rows, sums, bucket == 0) > 0:
             for lane in range(LANES):
-                if rows[EQUITY + lane] < rows[MAINTENANCE + lane]:
+                if sums[EQUITY + lane] < sums[MAINTENANCE + lane]:
                     found += not is_under[lane]
                     is_under[lane] = True
-    if walk.normals > 0:
-        move_volatility(walk, moves, start)
     return found
 
 
@@ -189,11 +231,13 @@ def _look_again(block, rows, holdings, price, lane):
     for bucket in range(len(block.alive)):
         total += block.cash[bucket, lane]
         holds = False
-        for place in range(holdings.begin[bucket], holdings.begin[bucket + 1]):
-            market = holdings.order[place]
+        for market in range(len(price)):
             size = block.size[market, lane]
-            total += size * price[market, lane]
-            holds = holds or size != 0.0
+            if size != holdings.size[market]:
+                block.is_whole[market] = False
+            if holdings.bucket[market] == bucket:
+                total += size * price[market, lane]
+                holds = holds or size != 0.0
         if not holds and block.floor[bucket, lane] == 0.0:
             block.floor[bucket, lane] = -np.inf
             block.alive[bucket] -= 1
@@ -221,17 +265,17 @@ def _borrowed(walk, holdings, block, moves):
         walk.normals, walk.mirrored, walk.block_steps, walk.step_ms, borrowed(walk.mix),
         borrowed(walk.drift), borrowed(walk.half_variance), borrowed(walk.jump_beta),
         borrowed(walk.rate), borrowed(walk.rate_mean), borrowed(walk.rate_std),
-        borrowed(walk.numbers), borrowed(walk.gross), borrowed(walk.recorded), borrowed(walk.given),
-        borrowed(walk.keys),
+        borrowed(walk.numbers), borrowed(walk.gross), borrowed(walk.recorded), borrowed(walk.keys),
     )  # fmt: skip
     holdings = Holdings(
-        borrowed(holdings.order), borrowed(holdings.begin), borrowed(holdings.usual),
-        borrowed(holdings.deduction), borrowed(holdings.tiers),
+        borrowed(holdings.bucket), borrowed(holdings.tile_bucket), borrowed(holdings.size),
+        borrowed(holdings.usual), borrowed(holdings.deduction), borrowed(holdings.tiers),
     )  # fmt: skip
     block = Block(
         borrowed(block.prices), borrowed(block.size), borrowed(block.cash),
         borrowed(block.cooldown), borrowed(block.first), borrowed(block.touched),
         borrowed(block.totals), borrowed(block.floor), borrowed(block.alive),
+        borrowed(block.is_whole), borrowed(block.sums),
     )  # fmt: skip
     moves = Moves(
         borrowed(moves.rows), borrowed(moves.normals), borrowed(moves.changes),
@@ -248,7 +292,7 @@ def advance(rules, walk, holdings, block, moves, path, from_step, to_step):
     walk, holdings, block, moves = _borrowed(walk, holdings, block, moves)
     if from_step == 0:
         first_jumps(walk, moves, path)
-    next_jump = soonest(moves.next_jump)
+    next_jump, _ = soonest(moves.next_jump)
     is_recorded = len(walk.recorded) > 0
     is_hourly = not is_recorded and (
         is_any(walk.rate) or is_any(walk.rate_mean) or is_any(walk.rate_std)
@@ -267,12 +311,10 @@ def advance(rules, walk, holdings, block, moves, path, from_step, to_step):
             is_due = True
         jumped = 0
         if next_jump <= step:
-            jumped = leap(walk, moves, before, step, path)
-            next_jump = soonest(moves.next_jump)
+            jumped, next_jump = leap(walk, moves, step, path)
         found = _move_block(
-            walk, holdings, block, moves, before, price, is_under, step, path, is_due
+            walk, holdings, block, moves, before, price, is_under, step, path, jumped, is_due
         )
-        land(moves, before, jumped)
         if found > 0:
             _liquidate(
                 rules, block, moves.rows, holdings, before, price, is_under, from_ms,
@@ -311,15 +353,12 @@ class Run:
 
     def advance(self, step: int) -> None:
         """To the end of ``step``."""
+        if step == self.step:
+            return
         advance(
             self.rules, self.walk, self.holdings, self.block, self.moves, self.path, self.step, step
         )
         self.step = step
-
-    def follow(self, prices: Floats) -> None:
-        """From the start along given prices, (steps, m, LANES) USD, instead of the model's."""
-        self.walk = self.walk._replace(normals=0, block_steps=0, given=np.array(prices, np.float64))
-        self.advance(len(prices))
 
     @property
     def price(self) -> Floats:

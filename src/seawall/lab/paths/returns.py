@@ -10,6 +10,7 @@ from seawall.lab.paths.compiled import fused, inline
 from seawall.lab.paths.draws import (
     HALF,
     LANES,
+    LONGEST,
     SHORT,
     exponential,
     fill_mirrored,
@@ -27,6 +28,7 @@ from seawall.lab.paths.walk import (
     JUMPS_PER_STEP,
     RATE_DECAY,
     RATE_SHOCK,
+    SHARED,
     SHOCK,
     SHOCKS,
     SQUARE,
@@ -57,15 +59,20 @@ def _fill(rows, count, walk, purpose, slot, path):
 
 @inline
 def draw_step(walk, moves, step, path):
-    """The normals of a step, which counts from 1; two steps share their draws.
+    """The normals of a step, which counts from 1: a row a market, then one for the volatility.
 
-    Returns where the step's own begin: one row a market, then one for the volatility.
+    They come in pairs; what an odd number leaves is shared by two steps.
     """
-    count = walk.normals
-    second = (step - 1) % 2
-    if second == 0:
-        _fill(moves.normals, count, walk, STEPS, (step - 1) // 2 * count, path)
-    return second * count * LANES
+    pairs = walk.normals // 2
+    _fill(moves.normals, pairs, walk, STEPS, (step - 1) * pairs, path)
+    if walk.normals % 2 == 1:
+        begin = 2 * pairs * LANES
+        rest = moves.normals[begin : begin + 2 * LANES]
+        if step % 2 == 1:
+            _fill(rest, 1, walk, SHARED, step // 2, path)
+        else:
+            for lane in range(LANES):
+                rest[lane] = rest[LANES + lane]
 
 
 @inline
@@ -121,35 +128,6 @@ def _finish_changes(rows, changes, z, mix, drift, half_variance, is_first):
 
 
 @inline
-def draw_changes(walk, moves, start):
-    """All log returns of a step, jumps aside; whether the short exponential does for them."""
-    rows = moves.rows
-    most = np.int64(0)
-    for market in range(0, len(walk.drift), TILE):
-        mine = walk.mix[market : market + TILE]
-        for first in range(0, market, TILE):
-            begin = start + first * LANES
-            z = moves.normals[begin : begin + TILE * LANES]
-            mix = mine[:, first : first + TILE]
-            if first == 0:
-                _sum_before(rows, z, mix, True)
-            else:
-                _sum_before(rows, z, mix, False)
-        begin = start + market * LANES
-        z = moves.normals[begin : begin + TILE * LANES]
-        changes = moves.changes[market * LANES : (market + TILE) * LANES]
-        mix = mine[:, market : market + TILE]
-        drift = walk.drift[market : market + TILE]
-        half_variance = walk.half_variance[market : market + TILE]
-        if market == 0:
-            word = _finish_changes(rows, changes, z, mix, drift, half_variance, True)
-        else:
-            word = _finish_changes(rows, changes, z, mix, drift, half_variance, False)
-        most = max(most, word)
-    return most < SHORT
-
-
-@inline
 def grow(changes, before, price):
     for lane in range(LANES):
         price[lane] = before[lane] * exponential(changes[lane])
@@ -166,12 +144,12 @@ def _move_state(rows, normals, decay, shock, variance):
 
 
 @inline
-def move_volatility(walk, moves, start):
+def move_volatility(walk, moves):
     """The volatility of the next step."""
     markets = len(walk.rate)
     numbers = walk.numbers
     if walk.normals > markets:
-        begin = start + markets * LANES
+        begin = markets * LANES
         _move_state(
             moves.rows, moves.normals[begin : begin + LANES], numbers[VOLATILITY_DECAY],
             numbers[VOLATILITY_SHOCK], numbers[VOLATILITY_VARIANCE],
@@ -192,7 +170,8 @@ def _plan_jump(walk, moves, path, lane):
     source, _ = _source(walk, path, lane)
     waited = minus_logarithm(uniform_of(walk.keys[JUMPS], 2 * moves.jumps[lane], source))
     moves.jump_time[lane] += waited / walk.numbers[JUMPS_PER_STEP]
-    moves.next_jump[lane] = np.int64(min(np.ceil(moves.jump_time[lane]), float(NEVER)))
+    step = np.int64(min(np.ceil(moves.jump_time[lane]), float(NEVER)))
+    moves.next_jump[lane] = step * LANES + lane
 
 
 @inline
@@ -201,46 +180,76 @@ def first_jumps(walk, moves, path):
         if walk.numbers[JUMPS_PER_STEP] > 0.0:
             _plan_jump(walk, moves, path, lane)
         else:
-            moves.next_jump[lane] = NEVER
+            moves.next_jump[lane] = NEVER * LANES
 
 
 @inline
-def soonest(steps):
-    first = np.int64(NEVER)
+def soonest(jumps):
+    """The next jump of all: its step and its lane."""
+    first = np.int64(NEVER * LANES)
     for lane in range(LANES):
-        first = steps[lane] if steps[lane] < first else first
-    return first
+        first = jumps[lane] if jumps[lane] < first else first
+    return first // LANES, first % LANES
 
 
 @inline
-def leap(walk, moves, before, step, path):
-    """This step's jumps, on the prices before it, which ``land`` puts back; in how many lanes."""
+def leap(walk, moves, step, path):
+    """The jumps of this step into ``leapers`` and ``leaps``; returns in how many lanes."""
     jumped = 0
-    for lane in range(LANES):
-        if moves.next_jump[lane] > step:
-            continue
-        moves.leapers[jumped] = lane
-        for market in range(len(before)):
-            moves.leaps[market, jumped] = before[market, lane]
-        jumped += 1
-        while moves.next_jump[lane] <= step:
-            source, sign = _source(walk, path, lane)
+    next_step, lane = soonest(moves.next_jump)
+    while next_step <= step:
+        total = 0.0
+        source, sign = _source(walk, path, lane)
+        while moves.next_jump[lane] // LANES <= step:
             normal = sign * normal_of(walk.keys[JUMPS], 2 * moves.jumps[lane] + 1, source)
-            jump = fused(walk.numbers[JUMP_STD], normal, walk.numbers[JUMP_MEAN])
-            for market in range(len(before)):
-                before[market, lane] *= exponential(walk.jump_beta[market] * jump)
+            total += fused(walk.numbers[JUMP_STD], normal, walk.numbers[JUMP_MEAN])
             moves.jumps[lane] += 1
             _plan_jump(walk, moves, path, lane)
-    return jumped
+        moves.leapers[jumped] = lane
+        moves.leaps[jumped] = total
+        jumped += 1
+        next_step, lane = soonest(moves.next_jump)
+    return jumped, next_step
 
 
 @inline
-def land(moves, before, jumped):
-    """Prices before the step as they were before its jumps."""
+def _add_jumps(walk, moves, market, jumped):
+    """Into the log returns of a tile; whether they all stay short."""
+    is_short = True
     for number in range(jumped):
         lane = moves.leapers[number]
-        for market in range(len(before)):
-            before[market, lane] = moves.leaps[market, number]
+        for place in range(min(TILE, len(walk.jump_beta) - market)):
+            jump = walk.jump_beta[market + place] * moves.leaps[number]
+            change = moves.changes[place * LANES + lane] + jump
+            moves.changes[place * LANES + lane] = change
+            is_short = is_short and abs(change) < LONGEST
+    return is_short
+
+
+@inline
+def draw_changes(walk, moves, market, jumped):
+    """Log returns of TILE markets; whether the short exponential does for them."""
+    rows = moves.rows
+    mine = walk.mix[market : market + TILE]
+    for first in range(0, market, TILE):
+        begin = first * LANES
+        z = moves.normals[begin : begin + TILE * LANES]
+        mix = mine[:, first : first + TILE]
+        if first == 0:
+            _sum_before(rows, z, mix, True)
+        else:
+            _sum_before(rows, z, mix, False)
+    begin = market * LANES
+    z = moves.normals[begin : begin + TILE * LANES]
+    mix = mine[:, market : market + TILE]
+    drift = walk.drift[market : market + TILE]
+    half_variance = walk.half_variance[market : market + TILE]
+    if market == 0:
+        most = _finish_changes(rows, moves.changes, z, mix, drift, half_variance, True)
+    else:
+        most = _finish_changes(rows, moves.changes, z, mix, drift, half_variance, False)
+    stays_short = _add_jumps(walk, moves, market, jumped)
+    return most < SHORT and stays_short
 
 
 @inline

@@ -4,7 +4,7 @@
 ``returns`` takes the steps.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +13,22 @@ from seawall.lab.paths.draws import LANES
 from seawall.lab.paths.task import SECONDS_PER_YEAR, Bootstrap, Diffusion, Floats, Ints, PathTask
 
 HOUR_MS = 3_600_000
+CACHE_LINE = 64
 TILE = 4
 """Markets, and normals, that one pass over the lanes takes together."""
-PURPOSES = STEPS, JUMPS, FUNDING, STARTS = 0, 1, 2, 3
+PURPOSES = STEPS, SHARED, JUMPS, FUNDING, STARTS = 0, 1, 2, 3, 4
 
 ROW_NAMES = (
-    "factor", "square", "sum_0", "sum_1", "sum_2", "sum_3", "equity", "maintenance", "right",
-    "owed", "total", "lowest", "volatility", "shock", "shocks", "paid",
+    "factor", "square", "sum_0", "sum_1", "sum_2", "sum_3", "right", "total", "lowest",
+    "volatility", "shock", "shocks", "paid",
 )  # fmt: skip
 (
-    FACTOR, SQUARE, SUM_0, SUM_1, SUM_2, SUM_3, EQUITY, MAINTENANCE, RIGHT,
-    OWED, TOTAL, LOWEST, VOLATILITY, SHOCK, SHOCKS, PAID,
+    FACTOR, SQUARE, SUM_0, SUM_1, SUM_2, SUM_3, RIGHT, TOTAL, LOWEST,
+    VOLATILITY, SHOCK, SHOCKS, PAID,
 ) = (number * LANES for number in range(len(ROW_NAMES)))  # fmt: skip
-"""Where each working row begins. ``factor``: volatility now over its mean, and its ``square``;
-``sum``: of the normals of TILE markets; ``equity``, ``maintenance``, ``owed`` (funding): of the
-bucket in turn, ``right``: maintenance margin where tiers differ; ``total``: of the account; ``shock``: the state of the funding rate, ``shocks``: its
+"""Where each working row of a block begins. ``factor``: volatility now over its mean, and its
+``square``; ``sum``: of the normals of TILE markets; ``right``: maintenance margin where tiers
+differ; ``total``: equity of the account; ``shock``: the state of the funding rate, ``shocks``: its
 sum over the hours of this step; ``paid``: funding so far."""
 
 
@@ -35,10 +36,8 @@ class Walk(NamedTuple):
     """The model of a task, per step. m markets, r recorded rows.
 
     Markets are padded to whole tiles in ``mix``: (w, w) what each normal adds to a market's log
-    return, ``drift`` and ``half_variance``: (w,). ``numbers``: by
-    ``NUMBERS``. ``gross``: (r, m) price relatives; ``recorded``: (r, m) funding. ``given``: (steps,
-    m, LANES) prices to follow where there are neither normals nor block steps. ``keys``: (4, 2)
-    by purpose.
+    return, ``drift`` and ``half_variance``: (w,). ``numbers``: by ``NUMBERS``. ``gross``: (r, m)
+    price relatives; ``recorded``: (r, m) funding. ``keys``: (purposes, 2).
 
     A block's working rows lie one after the other in one flat array: the compiler can then see
     that they never overlap, and turns every loop over lanes into vector instructions.
@@ -59,7 +58,6 @@ class Walk(NamedTuple):
     numbers: Floats
     gross: Floats
     recorded: Floats
-    given: Floats
     keys: NDArray[np.uint64]
 
 
@@ -102,7 +100,6 @@ def walk_of(task: PathTask) -> Walk:
         numbers=numbers,
         gross=np.ones((1, markets)),
         recorded=np.zeros((0, markets)),
-        given=np.zeros((0, markets, LANES)),
         keys=_keys(task.seed),
     )
     if isinstance(model, Bootstrap):
@@ -173,15 +170,25 @@ def square_root(correlation: Floats) -> Floats:
     return root
 
 
+def aligned(values: Any) -> Any:
+    """A copy that begins at a cache line, so that no vector of it lies in two."""
+    array = np.asarray(values)
+    room = np.empty(array.nbytes + CACHE_LINE, np.uint8)
+    begin = -room.ctypes.data % CACHE_LINE
+    copy = room[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 class Moves(NamedTuple):
     """What moves a block of paths besides its prices. m markets.
 
-    ``normals``: of two steps, flat, and two rows of the funding rate's behind them. ``changes``:
-    log returns of this step, flat, a row a market. ``next_jump``: (LANES,) the step in which
-    ``jump_time`` lies; ``leapers``: the lanes that jump in this step, ``leaps``: (m, LANES) the
-    prices they jump from. ``row``: (LANES,) the recorded row of this step. ``above``: (m,) the
-    funding rate without its shock, above its mean, now; ``due``: (m,) that rate summed over the
-    hours of this step.
+    ``normals``: of a step, flat, and two rows of the funding rate's behind them. ``changes``:
+    log returns of TILE markets, flat. ``next_jump``:
+    (LANES,) the step in which ``jump_time`` lies, times LANES, and the lane; ``leapers``: the lanes
+    that jump in this step, ``leaps``: how far, in the log of a market with beta 1. ``row``:
+    (LANES,) the recorded row of this step. ``above``: (m,) the funding rate without its shock,
+    above its mean, now; ``due``: (m,) that rate summed over the hours of this step.
     """
 
     rows: Floats
@@ -204,16 +211,17 @@ def start_moves(walk: Walk) -> Moves:
     factor = np.exp(-walk.numbers[VOLATILITY_VARIANCE])
     rows[FACTOR : FACTOR + LANES] = factor
     rows[SQUARE : SQUARE + LANES] = factor**2
-    return Moves(
+    moves = Moves(
         rows=rows,
-        normals=np.zeros((2 * walk.normals + TILE + 2) * LANES),
-        changes=np.zeros(len(walk.drift) * LANES),
+        normals=np.zeros((walk.normals + TILE + 3) * LANES),
+        changes=np.zeros(TILE * LANES),
         jump_time=np.zeros(LANES),
         next_jump=np.zeros(LANES, np.int64),
         jumps=np.zeros(LANES, np.int64),
         leapers=np.zeros(LANES, np.int64),
-        leaps=np.zeros((markets, LANES)),
+        leaps=np.zeros(LANES),
         row=np.zeros(LANES, np.int64),
         above=walk.rate - walk.rate_mean,
         due=np.zeros(markets),
     )
+    return Moves(*map(aligned, moves))

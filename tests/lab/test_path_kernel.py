@@ -1,0 +1,436 @@
+"""The path kernel: random numbers, models, the margin check, and that splits do not matter."""
+
+import os
+import subprocess
+import sys
+from math import erfc, exp, sqrt
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from seawall.lab.paths import draws
+from seawall.lab.paths.compiled import INTERPRETED, entry
+from seawall.lab.paths.draws import LANES
+from seawall.lab.paths.kernel import Run
+from seawall.lab.paths.simulate import join, margin_fan, simulate_chunk
+from seawall.lab.paths.task import (
+    PATHS_PER_CHUNK,
+    SECONDS_PER_YEAR,
+    Bootstrap,
+    FundingRate,
+    Outcomes,
+    PathTask,
+)
+from seawall.lab.paths.walk import square_root
+from seawall.lab.trials import run_trials
+from tests.lab.path_accounts import diffusion, path_account, path_task
+from tests.shared_files import ROOT
+
+pytestmark = pytest.mark.skipif(INTERPRETED, reason="a million draws take the compiled kernel")
+Floats = NDArray[np.float64]
+
+
+@entry
+def normals(rows, count, keys, slot, path, mirrored):  # type: ignore[no-untyped-def]
+    if mirrored:
+        draws.fill_mirrored(rows, count, keys, slot, path)
+    else:
+        draws.fill_normals(rows, count, keys, slot, path)
+
+
+def drawn(count: int, slot: int = 0, path: int = 0, mirrored: bool = False) -> Floats:
+    """(2 count, LANES)."""
+    rows = np.zeros(2 * count * LANES)
+    normals(rows, count, np.array([11, 12], np.uint64), slot, path, mirrored)
+    return rows.reshape(2 * count, LANES)
+
+
+def same(left: Outcomes, right: Outcomes) -> bool:
+    return all(
+        np.array_equal(getattr(left, name), getattr(right, name))
+        for name in Outcomes.__struct_fields__
+    )
+
+
+def simulate(task: PathTask) -> Outcomes:
+    return join([simulate_chunk(task, chunk) for chunk in range(task.chunks)], task.paths)
+
+
+def hedged(**changes: object) -> PathTask:
+    """Three markets, a pool and an isolated position, jumps, moving volatility and funding."""
+    account = path_account(
+        [100.0, 50.0, 10.0], [2.0, -3.0, 20.0], [-30.0, -185.0], bucket=[0, 0, 1],
+        fee=np.full(3, 4e-4), spread=np.full(3, 2e-4), impact=0.005,
+    )  # fmt: skip
+    correlation = np.array([[1.0, 0.7, 0.5], [0.7, 1.0, 0.4], [0.5, 0.4, 1.0]])
+    model = diffusion(
+        3, correlation=correlation, volatility_of_volatility=0.4, jump_rate=40.0,
+        jump_mean=-0.02, jump_std=0.05,
+    )  # fmt: skip
+    rate = np.full(3, 2e-5)
+    funding = FundingRate(rate=-rate, mean=rate, std=rate)
+    return msgspec.structs.replace(path_task(account, model, funding=funding), **changes)
+
+
+def test_normals_have_the_moments_and_tails_of_the_normal_distribution() -> None:
+    sample = np.concatenate([drawn(64, slot=64 * n).ravel() for n in range(64)])
+    count = len(sample)
+    assert count == 2**21
+    right = {1: (0, 1), 2: (1, 2), 3: (0, 15), 4: (3, 96), 6: (15, 10170)}
+    for power, (moment, variance) in right.items():
+        off = ((sample**power).mean() - moment) / sqrt(variance / count)
+        assert abs(off) < 4.5, (power, off)
+    for limit in (1.0, 2.0, 3.0, 4.0, 5.0):
+        for tail in (sample > limit, sample < -limit):
+            expected = count * erfc(limit / sqrt(2.0)) / 2.0
+            assert abs(np.count_nonzero(tail) - expected) < 4.5 * sqrt(expected) + 1.0, limit
+    inner = np.sort(sample)[:: 2**10]
+    rank = np.array([erfc(-x / sqrt(2.0)) / 2.0 for x in inner])
+    distance = np.abs(rank - np.arange(len(inner)) * 2**10 / count).max()
+    assert distance * sqrt(count) < 1.95, "Kolmogorov and Smirnov, one in a thousand"
+
+
+def test_normals_do_not_depend_on_each_other() -> None:
+    sample = np.array([drawn(4, slot=4 * n) for n in range(1024)])
+    limit = 4.5 / sqrt(sample[:, 0].size)
+
+    def related(left: Floats, right: Floats) -> None:
+        for power in (1, 2):
+            pair = np.corrcoef(left.ravel() ** power, right.ravel() ** power)
+            assert abs(pair[0, 1]) < limit * 1.05
+
+    related(sample[:, 0], sample[:, 4])  # of one word
+    related(sample[:, 0], sample[:, 1])
+    related(sample[:, :, :-1], sample[:, :, 1:])  # neighbouring paths
+    related(sample[:-1], sample[1:])  # following steps
+    related(sample[:, :, :128], sample[:, :, 128:])
+
+
+def test_every_path_and_slot_has_a_word_of_its_own() -> None:
+    """Chunks, steps and draws never share a number."""
+    taken = [drawn(8, slot, path)[:8] for slot in (0, 8, 2**31) for path in range(0, 2**15, LANES)]
+    sample = np.concatenate(taken).ravel()
+    # Few of 2^20 words of 64 bits fall on the same normal by chance: 53 bits at most are left.
+    assert len(np.unique(sample)) > len(sample) - 5
+    moved = drawn(8, slot=8, path=LANES)
+    assert not np.isin(moved, drawn(8)).any()
+    assert np.array_equal(drawn(8, slot=0, path=64)[:, :-64], drawn(8)[:, 64:])
+
+
+def test_mirrored_lanes_take_the_opposite() -> None:
+    rows, plain = drawn(3, mirrored=True), drawn(3)
+    assert np.array_equal(rows[:, : LANES // 2], plain[:, : LANES // 2])
+    assert np.array_equal(rows[:, LANES // 2 :], -rows[:, : LANES // 2])
+
+
+@entry
+def elementary(values, short, logarithms, exponentials, shorts):  # type: ignore[no-untyped-def]
+    for number in range(len(values)):
+        logarithms[number] = draws.minus_logarithm(values[number])
+        exponentials[number] = draws.exponential(np.log(values[number]))
+        shorts[number] = draws.short_exponential(short[number])
+
+
+def test_functions_are_as_exact_as_they_say() -> None:
+    values = np.exp(np.linspace(-27.7, 20.0, 20_001))
+    short = np.linspace(-0.125, 0.125, 20_001)
+    found = np.zeros((3, 20_001))
+    elementary(values, short, *found)
+    rough = np.abs(np.log(values)) > 1e-9
+    assert np.abs(found[0] / -np.log(values) - 1.0)[rough].max() < 5e-9
+    assert np.abs(found[1] / np.exp(np.log(values)) - 1.0).max() < 3e-14
+    assert np.abs(found[2] / np.exp(short) - 1.0).max() < 2e-12
+
+
+def test_returns_have_the_models_mean_volatility_and_correlation() -> None:
+    correlation = np.array([[1.0, 0.8, -0.3], [0.8, 1.0, 0.1], [-0.3, 0.1, 1.0]])
+    wide = np.eye(9)
+    wide[np.ix_([0, 4, 8], [0, 4, 8])] = correlation
+    drift, volatility = np.linspace(-1.0, 2.0, 9), np.linspace(0.3, 1.5, 9)
+    account = path_account([1.0] * 9, [0.0] * 9, [1.0])
+    model = diffusion(9, correlation=wide, drift=drift, volatility=volatility)
+    task = path_task(account, model, steps=24 * 30, paths=65_536)
+    change = np.log(simulate(task).final_price)
+    years = 30 / 365
+    error = volatility * sqrt(years / task.paths)
+    assert np.all(np.abs(change.mean(0) - (drift - volatility**2 / 2) * years) < 4.5 * error)
+    spread = change.std(0) / (volatility * sqrt(years)) - 1.0
+    assert np.all(np.abs(spread) < 4.5 / sqrt(2 * task.paths))
+    assert np.all(np.abs(np.corrcoef(change.T) - wide) < 4.5 / sqrt(task.paths))
+
+
+def test_jumps_add_what_the_model_says() -> None:
+    account = path_account([1.0, 1.0], [0.0, 0.0], [1.0])
+    model = diffusion(
+        2, volatility=1e-6, jump_rate=60.0, jump_mean=-0.05, jump_std=0.02,
+        jump_beta=np.array([1.0, 2.0]),
+    )  # fmt: skip
+    task = path_task(account, model, steps=24 * 10, paths=65_536)
+    change = np.log(simulate(task).final_price)
+    expected = 60.0 * 10 / 365
+    still = exp(-expected)
+    share = (np.abs(change[:, 0]) < 1e-4).mean()
+    assert abs(share - still) < 4.5 * sqrt(still * (1 - still) / task.paths)
+    variance = expected * (0.05**2 + 0.02**2)
+    assert abs(change[:, 0].mean() + expected * 0.05) < 4.5 * sqrt(variance / task.paths)
+    assert change[:, 0].var() == pytest.approx(variance, rel=0.03)
+    np.testing.assert_allclose(change[:, 1], 2 * change[:, 0], atol=1e-4)
+
+
+def test_volatility_moves_around_its_mean() -> None:
+    account = path_account([1.0], [0.0], [1.0])
+    model = diffusion(1, volatility_of_volatility=0.5, volatility_half_life_days=0.25)
+    task = path_task(account, model, steps=24 * 20, paths=65_536)
+    change = np.log(simulate(task).final_price)[:, 0]
+    years = 20 / 365
+    # Its square averages to that of the model; only the first hours are calmer.
+    assert change.var() == pytest.approx(0.8**2 * years, rel=0.04)
+    first = np.log(simulate(msgspec.structs.replace(task, steps=1)).final_price)[:, 0]
+    assert first.std() == pytest.approx(0.8 * exp(-0.25) * sqrt(1 / 8760), rel=0.012)
+    step = msgspec.structs.replace(task, steps=24)
+    daily = np.log(simulate(step).final_price)[:, 0]
+    kurtosis = ((daily - daily.mean()) ** 4).mean() / daily.var() ** 2
+    assert kurtosis > 3.2, "moving volatility has fat tails"
+
+
+@pytest.mark.parametrize("step_seconds", [900.0, 3600.0, 9000.0])
+def test_funding_is_paid_by_longs_at_every_hour(step_seconds: float) -> None:
+    account = path_account([100.0, 100.0], [3.0, -1.0], [1e6])
+    funding = FundingRate(
+        rate=np.array([4e-5, 1e-5]), mean=np.full(2, 1e-5), std=np.zeros(2), half_life_hours=2.0
+    )
+    still = diffusion(2, volatility=1e-9)
+    task = path_task(
+        account, still, funding=funding, steps=int(36_000 // step_seconds),
+        step_seconds=step_seconds, paths=256,
+    )  # fmt: skip
+    hours = np.arange(1, 11)
+    right = 300.0 * (1e-5 + 3e-5 * 0.5 ** (hours / 2.0)).sum() - 100.0 * 1e-5 * 10
+    outcome = simulate(task)
+    np.testing.assert_allclose(outcome.funding, right, rtol=1e-6)
+    np.testing.assert_allclose(outcome.equity[:, 0], account.equity[0] - right, rtol=1e-9)
+
+
+def test_funding_rates_keep_their_spread() -> None:
+    account = path_account([1.0], [1.0], [1e6])
+    funding = FundingRate(rate=np.zeros(1), mean=np.zeros(1), std=np.ones(1), half_life_hours=3.0)
+    task = path_task(account, diffusion(1, 1e-9), funding=funding, steps=100, paths=65_536)
+    one_more = msgspec.structs.replace(task, steps=101)
+    last_rate = simulate(one_more).funding - simulate(task).funding
+    assert last_rate.std() == pytest.approx(1.0, rel=0.015)
+    assert abs(last_rate.mean()) < 4.5 / sqrt(task.paths)
+
+
+def recorded(rows: int, markets: int) -> Bootstrap:
+    returns = np.random.default_rng(3).normal(0.0, 0.01, (rows, markets))
+    return Bootstrap(returns=returns, block_steps=5)
+
+
+def walked(task: PathTask) -> Floats:
+    """(steps + 1, m, LANES) prices of the first paths."""
+    run = Run(task, 0)
+    prices = [run.price.copy()]
+    for step in range(1, task.steps + 1):
+        run.advance(step)
+        prices.append(run.price.copy())
+    return np.array(prices)
+
+
+def test_recorded_blocks_stay_whole_and_every_row_comes_as_often() -> None:
+    model = recorded(37, 2)
+    account = path_account([10.0, 20.0], [0.0, 0.0], [1.0])
+    task = path_task(account, model, steps=500)
+    change = np.diff(np.log(walked(task)), axis=0)
+    row = np.argmin(np.abs(change[:, 0, :, None] - model.returns[:, 0]), axis=-1)
+    np.testing.assert_allclose(change[:, 0], model.returns[row, 0], atol=1e-12)
+    np.testing.assert_allclose(change[:, 1], model.returns[row, 1], atol=1e-12)
+    follows = (row[1:] - row[:-1]) % 37 == 1
+    inside = np.arange(1, 500) % 5 != 0
+    assert follows[inside].all()
+    assert follows[~inside].mean() < 0.1
+    count = np.bincount(row.ravel(), minlength=37)
+    # Rows of one block come together, so the count of one varies like that of 100 * LANES blocks.
+    chi = ((count - count.mean()) ** 2 / (5 * count.mean())).sum()
+    assert chi < 80.0
+    starts = np.bincount(row[::5].ravel(), minlength=37)
+    assert ((starts - starts.mean()) ** 2 / starts.mean()).sum() < 80.0
+
+
+def test_recorded_funding_comes_with_its_row() -> None:
+    model = recorded(11, 1)
+    rates = np.arange(11.0)[:, None] * 1e-5
+    model = msgspec.structs.replace(model, returns=0.0 * model.returns, funding=rates)
+    account = path_account([100.0], [-2.0], [1e6])
+    task = path_task(account, model, steps=1, step_seconds=300.0, paths=LANES)
+    found = np.unique(np.round(simulate(task).funding / -200.0 * 1e5, 9))
+    np.testing.assert_allclose(found, np.arange(11.0), atol=1e-9)
+
+
+def test_antithetic_paths_have_the_same_mean_and_vary_less() -> None:
+    account = path_account([1.0, 1.0], [1.0, 0.5], [100.0])
+    task = path_task(account, diffusion(2, jump_rate=50.0, jump_std=0.05), paths=65_536)
+    plain, pairs = simulate(task), simulate(msgspec.structs.replace(task, antithetic=True))
+    left = plain.equity[:, 0].reshape(-1, 2).mean(1)
+    right = pairs.equity[:, 0].reshape(-1, 2).mean(1)
+    error = sqrt((left.var() + right.var()) / len(left))
+    assert abs(left.mean() - right.mean()) < 4.5 * error
+    assert right.var() < 0.2 * left.var()
+    log_price = np.log(pairs.final_price[:, 0]).reshape(-1, 2)
+    assert np.corrcoef(log_price.T)[0, 1] < -0.99
+
+
+def naive_sums(task: PathTask, price: Floats, bucket: int) -> tuple[Floats, Floats]:
+    """(LANES,) equity and maintenance margin of a bucket that holds what it held at the start."""
+    account = task.account
+    equity, maintenance = np.full(LANES, account.cash[bucket]), np.zeros(LANES)
+    for market in np.flatnonzero(account.bucket == bucket):
+        value = account.size[market] * price[market]
+        equity += value
+        for lane, notional in enumerate(np.abs(value)):
+            tier = np.flatnonzero(account.tier_from[market] <= notional)[-1]
+            rate = account.tier_rate[market, tier]
+            maintenance[lane] += notional * rate - account.tier_deduction[market, tier]
+    return equity, maintenance
+
+
+@pytest.mark.parametrize("in_turn", [True, False], ids=["tiles", "one by one"])
+@pytest.mark.parametrize("tiered", [{0, 2, 3}, {0}, {2}, {3}], ids=str)
+def test_every_bucket_has_the_sums_and_the_first_step_of_the_naive_way(
+    in_turn: bool, tiered: set[int]
+) -> None:
+    """Tiers on both sides of the positions, whole tiles of markets and single ones.
+
+    The pool holds nothing, because it is given what other buckets release.
+    """
+    tiers = [
+        [(0.0, 0.01, 0.0), (1900.0, 0.02, 19.0), (2100.0, 0.05, 82.0)],
+        [(0.0, 0.01, 0.0)],
+        [(0.0, 0.02, 0.0), (990.0, 0.04, 19.8)],
+        [(0.0, 0.01, 0.0), (790.0, 0.03, 15.8), (3000.0, 0.05, 75.8)],
+        [(0.0, 0.01, 0.0)],
+    ]
+    tiers = [line if market in tiered else line[:1] for market, line in enumerate(tiers)]
+    account = path_account(
+        [100.0] * 5, [20.0, 7.0, -10.0, -8.0, 1.0], [0.0, -700.0, 1130.0, -90.0], tiers=tiers,
+        bucket=[1, 1, 1, 1, 3] if in_turn else [1, 1, 2, 1, 3],
+    )  # fmt: skip
+    if not in_turn:
+        account.cash[1] = -1700.0
+    task = path_task(account, diffusion(5), steps=120, paths=LANES)
+    run = Run(task, 0)
+    right = np.zeros((4, LANES), np.int64)
+    for step in range(1, task.steps + 1):
+        intact = run.block.first == 0
+        run.advance(step)
+        for bucket in np.unique(account.bucket):
+            equity, maintenance = naive_sums(task, run.price, bucket)
+            found = run.block.sums.reshape(4, -1, LANES)[bucket][:, intact[bucket]]
+            np.testing.assert_allclose(found[0], equity[intact[bucket]], rtol=1e-12, atol=1e-9)
+            np.testing.assert_allclose(found[1], maintenance[intact[bucket]], rtol=1e-12, atol=1e-9)
+            right[bucket, (right[bucket] == 0) & (equity < maintenance)] = step
+    assert np.array_equal(run.block.first, right)
+    held = np.unique(account.bucket)
+    assert np.all((right[held] > 0).mean(axis=1) > 0.1)
+    assert np.all((right[held] == 0).mean(axis=1) > 0.1)
+
+
+def test_lowest_equity_is_the_lowest_of_the_way() -> None:
+    account = path_account([100.0], [1.0], [1000.0])
+    task = path_task(account, paths=LANES)
+    equity = 1000.0 + walked(task)[:, 0]
+    np.testing.assert_allclose(simulate(task).lowest, equity.min(axis=0), rtol=1e-12)
+
+
+def test_a_chunk_is_the_same_alone_and_in_any_longer_run() -> None:
+    task = hedged(paths=3 * PATHS_PER_CHUNK)
+    whole = simulate(task)
+    alone = simulate_chunk(task, 1)
+    assert same(alone, join([simulate_chunk(task, 1)], PATHS_PER_CHUNK))
+    assert np.array_equal(whole.equity[PATHS_PER_CHUNK : 2 * PATHS_PER_CHUNK], alone.equity)
+    fewer = simulate(msgspec.structs.replace(task, paths=PATHS_PER_CHUNK + 300))
+    assert len(fewer.lowest) == PATHS_PER_CHUNK + 300
+    assert np.array_equal(fewer.equity, whole.equity[: PATHS_PER_CHUNK + 300])
+    assert abs(np.corrcoef(whole.equity[:PATHS_PER_CHUNK, 0], alone.equity[:, 0])[0, 1]) < 0.05
+    other = simulate_chunk(msgspec.structs.replace(task, seed=6), 1)
+    assert not np.isin(other.final_price, alone.final_price).any()
+    with pytest.raises(IndexError, match="the task has 3"):
+        simulate_chunk(task, 3)
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_stops_on_the_way_change_nothing(antithetic: bool) -> None:
+    task = hedged(paths=600, antithetic=antithetic)
+    straight, fan = simulate(task), margin_fan(task, 600, points=7)
+    assert fan.steps[0] == 0
+    assert fan.steps[-1] == task.steps
+    assert np.array_equal(fan.equity[:, -1], straight.equity.sum(axis=1))
+    assert np.all(fan.equity[:, 0] == task.account.equity.sum())
+    assert np.all((fan.ratio >= 0.0) & (fan.ratio <= 1.0))
+    pool = (200.0 + 150.0) * 0.01 / (-30.0 + 50.0)
+    isolated = 200.0 * 0.01 / 15.0
+    assert fan.ratio[:, 0] == pytest.approx(max(pool, isolated))
+    closed = straight.touched[:, 2] > 0
+    assert 0.02 < closed.mean() < 0.98
+    assert np.all(fan.ratio[closed, -1] == 1.0)
+
+
+def test_one_process_and_two_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
+    task = hedged(paths=3 * PATHS_PER_CHUNK)
+    alone, together = (
+        run_trials(simulate_chunk, task, task.chunks, workers=workers) for workers in (1, 2)
+    )
+    assert all(same(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_read_only_arrays_are_taken() -> None:
+    """Workers may be handed memory that they must not write."""
+    task = hedged(paths=300)
+    for values in (task.account.bucket, task.account.size, task.model.drift, task.funding.rate):
+        values.flags.writeable = False
+    assert same(simulate(task), simulate(hedged(paths=300)))
+
+
+INTERPRETED_RUN = """
+import numpy as np
+from seawall.lab.paths.simulate import simulate_chunk
+from tests.lab.test_path_kernel import hedged
+print(*simulate_chunk(hedged(paths=3, steps=3), 0).equity.ravel().tolist())
+"""
+
+
+def test_the_source_runs_without_the_compiler() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERPRETED_RUN],
+        env=os.environ | {"SEAWALL_INTERPRETED": "1", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = np.array([float(word) for word in done.stdout.split()])
+    compiled = simulate_chunk(hedged(paths=3, steps=3), 0).equity.ravel()
+    np.testing.assert_allclose(found, compiled, rtol=1e-9)
+
+
+def test_impossible_correlations_are_refused() -> None:
+    with pytest.raises(ValueError, match="not positive semi-definite"):
+        square_root(np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]]))
+    ones = np.ones((3, 3))
+    root = square_root(ones)
+    np.testing.assert_allclose(root @ root.T, ones)
+
+
+def test_steps_shorter_than_a_millisecond_are_refused() -> None:
+    task = path_task(path_account([1.0], [1.0], [1.0]), step_seconds=0.0001)
+    with pytest.raises(ValueError, match="step_seconds"):
+        simulate_chunk(task, 0)
+
+
+def test_hours_of_a_year_are_the_units_of_the_model() -> None:
+    """A year of volatility in one step."""
+    account = path_account([1.0], [0.0], [1.0])
+    model = diffusion(1, 0.5)
+    task = path_task(account, model, steps=1, step_seconds=SECONDS_PER_YEAR, paths=65_536)
+    change = np.log(simulate(task).final_price)
+    assert change.std() == pytest.approx(0.5, rel=0.01)
