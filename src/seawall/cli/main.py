@@ -56,6 +56,11 @@ app.command(
     help="A crash in a whole market, where liquidations move the price and liquidate others.",
 )
 app.command(
+    "seawall.cli.crises:crises",
+    name="crises",
+    help="The crises of the past with your account in them, in every mode, under every rulebook.",
+)
+app.command(
     "seawall.cli.vet:vet",
     name="vet",
     help="How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",

@@ -1,0 +1,1 @@
+"""Crises of the past as scripts: an account in each, its modes and rulebooks side by side."""

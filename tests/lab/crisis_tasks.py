@@ -1,0 +1,121 @@
+"""A small crash, an account and a few people, for the tests of the crises."""
+
+from msgspec import structs
+
+from seawall.domain.enums import MarginMode
+from seawall.lab.account_file import parse_account
+from seawall.lab.account_plan import AccountPlan, plan_account
+from seawall.lab.crises.facts import Facts
+from seawall.lab.crises.modes import mode_of
+from seawall.lab.crises.setup import CrisesTask, DepthLevel, Rules, Script
+from seawall.lab.liquidity import Depth
+from seawall.lab.named_scenarios import starting_path
+from seawall.lab.scenario import parse_scenario
+from seawall.venues.known import VENUES, venue_module
+from seawall.venues.rulebook_file import load_rulebook
+
+ACCOUNT = """
+name = "three positions"
+collateral = 20000
+[[position]]
+market = "BTC"
+side = "long"
+notional = 120000
+entry = 100000
+leverage = 10
+[[position]]
+market = "ETH"
+side = "short"
+notional = 40000
+entry = 4000
+leverage = 10
+[[position]]
+market = "SOL"
+side = "long"
+notional = 20000
+entry = 200
+leverage = 10
+"""
+CRASH = """
+name = "twelve minutes"
+about = "a fall of a fifth and half of it back"
+source = "made for a test"
+start = "2025-10-10T20:55"
+step_seconds = 10
+seed = 3
+[[market]]
+name = "BTC"
+wobble_bp = 1
+waypoints = [[0, 100.0], [2, 99.0], [5, 84.0], [7, 80.0], [9, 88.0], [12, 90.0]]
+[other]
+like = "BTC"
+"""
+PRICES = {"BTC": "100000", "ETH": "4000", "SOL": "200"}
+FACTS = Facts(
+    leverage=9,
+    spread=0.6,
+    long_share=0.8,
+    open_interest={"BTC": 300e6, "ETH": 200e6, "SOL": 100e6},
+    source="assumed: all of it",
+)
+
+
+def both_rules() -> tuple[Rules, ...]:
+    """Every shipped rulebook with the three markets."""
+    listed = venue_module(VENUES[0], "instruments").built_in_instruments()
+    plain = [next(each for each in listed if each.name == name) for name in PRICES]
+    translate = venue_module(VENUES[1], "instruments").plain_instrument
+    blocks = [translate(each) for each in plain]
+    return (
+        Rules(book=load_rulebook(VENUES[0]), instruments=tuple(plain)),
+        Rules(book=load_rulebook(VENUES[1]), instruments=tuple(blocks)),
+    )
+
+
+def account() -> AccountPlan:
+    """Three positions in the pool."""
+    sketch = parse_account(ACCOUNT, "account.toml", "three positions")
+    return plan_account(sketch, both_rules()[0].instruments, PRICES)
+
+
+def mixed_account() -> AccountPlan:
+    """The same with SOL in a bucket of its own."""
+    plan = account()
+    positions = list(plan.positions)
+    positions[2] = structs.replace(
+        positions[2], mode=MarginMode.ISOLATED, isolated_margin=2_000_000_000
+    )
+    return structs.replace(plan, positions=tuple(positions))
+
+
+def crash() -> Script:
+    rules = both_rules()
+    scenario = parse_scenario(CRASH, "crash.toml")
+    return Script(
+        name="crash",
+        title=scenario.name,
+        about=scenario.about,
+        source=scenario.source,
+        path=starting_path(scenario, account(), rules[0].instruments, PRICES),
+        facts=FACTS,
+        depths=(Depth(20e6, 1.0), Depth(10e6, 1.5), Depth(4e6, 2.0)),
+        interest=(300e6, 200e6, 100e6),
+        backstop=3_000_000_000_000,
+    )
+
+
+def task(
+    accounts: int = 150,
+    modes: tuple[str, ...] = ("cross",),
+    shares: tuple[float, ...] = (1.0,),
+    rulebooks: int = 2,
+) -> CrisesTask:
+    rules = both_rules()[:rulebooks]
+    return CrisesTask(
+        scripts=(crash(),),
+        rules=rules,
+        modes=tuple(mode_of(name, account(), rules, PRICES) for name in modes),
+        depths=tuple(DepthLevel(name=f"{share:g}", share=share) for share in shares),
+        accounts=accounts,
+        seed=1,
+    )

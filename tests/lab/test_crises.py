@@ -1,0 +1,418 @@
+"""The crises: the same people under two rulebooks, cells that repeat, money that is conserved."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec import structs
+
+from seawall.domain.enums import MarginMode
+from seawall.domain.instrument import MarginTier
+from seawall.lab.block_observer import watch
+from seawall.lab.cascade.population import Population, usual_open_interest
+from seawall.lab.crises.facts import crisis_names, facts_of
+from seawall.lab.crises.findings import crises_findings
+from seawall.lab.crises.market import CrisisMarket
+from seawall.lab.crises.modes import core_of, mode_of, possible_modes, settled
+from seawall.lab.crises.people import common_terms, draw_people, one_bucket_each
+from seawall.lab.crises.play import Cell, Playing, TrialResult, play
+from seawall.lab.crises.result import best_and_worst, play_all
+from seawall.lab.crises.setup import CrisesTask, even_grid
+from seawall.lab.findings import Table
+from seawall.lab.named_scenarios import names
+from seawall.lab.setting import RehearsalError
+from tests.lab.crisis_tasks import PRICES, account, both_rules, crash, mixed_account, task
+
+# The first machine of this process loads its kernels.
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> CrisesTask:
+    return task(modes=("cross", "isolated"), shares=(1.0, 0.02))
+
+
+@pytest.fixture(scope="module")
+def trials(drawn: CrisesTask) -> list[TrialResult]:
+    return [play(drawn, number) for number in range(drawn.trials)]
+
+
+def markets_of(drawn: CrisesTask) -> tuple[list[CrisisMarket], Any]:
+    script, mode, depth = drawn.trial(0)
+    people = draw_people(script, drawn.rules, mode.plans[0], drawn.accounts, drawn.seed)
+    grid = even_grid(script.path, drawn.rules[0].instruments)
+    made = [
+        CrisisMarket(rules, script, grid, plan, people, depth)
+        for rules, plan in zip(drawn.rules, mode.plans, strict=True)
+    ]
+    return made, people
+
+
+class TestPeople:
+    def test_everybody_starts_with_the_same_under_both_rulebooks(self, drawn: CrisesTask) -> None:
+        made, people = markets_of(drawn)
+        starts = []
+        for market in made:
+            engine = market.world.engine
+            snapshots = [watch(engine, int(each)).snapshot(0) for each in market.accounts]
+            starts.append(
+                [
+                    (each.equity, {m: h.signed_size for m, h in each.holdings.items()})
+                    for each in snapshots
+                ]
+            )
+        assert starts[0] == starts[1]
+        assert len(starts[0]) == people.accounts > drawn.accounts
+        assert len(np.unique(people.owner[people.is_isolated])) == int(people.is_isolated.sum())
+        assert people.is_isolated.any()
+
+    def test_longs_equal_shorts_with_the_account(self, drawn: CrisesTask) -> None:
+        _, people = markets_of(drawn)
+        for each in account().positions:
+            here = people.market == each.market
+            assert int(people.signed_size[here].sum()) + each.signed_size == 0
+
+    def test_leverage_is_one_that_all_rules_allow(self) -> None:
+        lists = [each.instruments for each in both_rules()]
+        common = common_terms(lists)
+        for number, each in enumerate(common):
+            for bound in (0, 10**12, 10**14, 2 * 10**14):
+                told = [t.maximum_leverage for t in each.tiers if t.lower_bound <= bound][-1]
+                terms = lists[1][number].block_terms
+                assert terms is not None
+                tiers = lists[0][number].tiers
+                plain = [t.maximum_leverage for t in tiers if t.lower_bound <= bound][-1]
+                assert told == min(plain, 10**6 // terms.fractions.initial_ppm)
+            assert each.tiers[0] == MarginTier(0, each.maximum_leverage)
+
+    def test_nobody_else_can_be_there(self) -> None:
+        alone = play(task(accounts=0), 0)
+        assert [each.fallen for each in alone.cells] == [0, 0]
+        assert alone.cells[0].people == alone.cells[1].people > 0
+
+    def test_a_bucket_takes_its_margin_along(self) -> None:
+        """Two owners: one with a pool and a bucket, one with a bucket alone."""
+        mixed = Population(
+            owner=np.array([0, 0, 1]),
+            market=np.array([0, 1, 0]),
+            signed_size=np.array([2, -3, 4]),
+            entry_notional=np.array([200, 30, 400]),
+            setting=np.array([5, 5, 5]),
+            is_isolated=np.array([False, True, True]),
+            bucket=np.array([0, 7, 50]),
+            deposit=np.array([60, 50]),
+            leverage=np.array([4.0, 8.0]),
+            notional=np.array([230.0, 400.0]),
+            is_hedger=np.array([False, False]),
+        )
+        apart = one_bucket_each(mixed, np.array([100_000_000, 10_000_000]))
+        assert apart.deposit.tolist() == [53, 7, 50]
+        assert apart.owner.tolist() == [0, 1, 2]
+        assert apart.leverage.tolist() == [4.0, 4.0, 8.0]
+        assert apart.notional.tolist() == [200.0, 30.0, 400.0]
+        assert int(apart.deposit.sum()) == int(mixed.deposit.sum())
+
+
+class TestModes:
+    def test_a_mixed_account_is_its_own_hybrid(self) -> None:
+        rules = both_rules()
+        plan = settled(mixed_account(), rules)
+        assert mode_of("hybrid", plan, rules, PRICES).plans[0] == plan
+        assert {e.mode for e in mode_of("cross", plan, rules, PRICES).plans[0].positions} == {
+            MarginMode.CROSS
+        }
+
+    def test_of_a_pool_the_core_stays_together(self) -> None:
+        rules = both_rules()
+        plan = mode_of("hybrid", account(), rules, PRICES).plans[0]
+        assert [each.mode for each in plan.positions] == [
+            MarginMode.CROSS, MarginMode.CROSS, MarginMode.ISOLATED,
+        ]  # fmt: skip
+        assert plan.collateral == account().collateral
+        two = structs.replace(account(), positions=account().positions[:2])
+        assert core_of(two, rules[0].instruments, PRICES) == {0}
+
+    def test_one_position_has_no_hybrid(self) -> None:
+        one = structs.replace(account(), positions=account().positions[:1])
+        assert possible_modes(one) == ("cross", "isolated")
+
+    def test_leverage_is_set_as_all_rules_allow(self) -> None:
+        rules = both_rules()
+        wild = structs.replace(
+            account(),
+            positions=tuple(structs.replace(e, leverage=99) for e in account().positions),
+        )
+        most = [min(e.maximum_leverage for e in pair) for pair in zip(
+            rules[0].instruments, rules[1].instruments, strict=True)]  # fmt: skip
+        assert [each.leverage for each in settled(wild, rules).positions] == most
+
+
+class TestCells:
+    def test_money_and_outcomes(self, trials: list[TrialResult]) -> None:
+        for trial in trials:
+            for cell in trial.cells:
+                assert cell.start == 20_000_000_000
+                assert cell.lowest <= min(cell.start, cell.end)
+                assert cell.lost == cell.start - cell.end
+                assert cell.fallen > 10
+                assert cell.survives is (not cell.takers)
+                assert cell.line[0] == (0.0, 20_000.0)
+                assert cell.line[-1] == (12.0, cell.end / 1e6)
+                assert min(usd for _, usd in cell.line) == cell.lowest / 1e6
+
+    def test_isolated_keeps_the_hedge_and_cross_does_not(self, trials: list[TrialResult]) -> None:
+        cross, isolated = trials[0].cells[0], trials[2].cells[0]
+        assert (cross.mode, isolated.mode) == ("cross", "isolated")
+        assert [bucket for bucket, _ in cross.liquidated] == [-1]
+        assert {bucket for bucket, _ in isolated.liquidated} == {0, 2}
+        assert isolated.end > cross.end
+
+    def test_a_drought_sells_less_to_the_book(self, trials: list[TrialResult]) -> None:
+        for calm, dry in ((trials[0], trials[1]), (trials[2], trials[3])):
+            for left, right in zip(calm.cells, dry.cells, strict=True):
+                assert right.sold_to_book < left.sold_to_book
+                assert book_share(right) < book_share(left)
+
+    def test_money_that_is_missing_is_found(self) -> None:
+        made, people = markets_of(task(accounts=20))
+        made[1].world.deposits += 1
+        with pytest.raises(RehearsalError, match="money is not conserved"):
+            Playing(made, people, 10_000).go()
+
+    def test_best_and_worst_are_by_what_is_left(self, trials: list[TrialResult]) -> None:
+        cells = [cell for trial in trials for cell in trial.cells]
+        best, worst = best_and_worst(cells)
+        assert all(worst.end <= each.end <= best.end for each in cells)
+        assert best.end > worst.end
+
+    def test_any_number_of_workers_gives_the_same(self) -> None:
+        few = task(accounts=40, shares=(1.0, 0.02, 0.5))
+        here = [play(few, number) for number in range(few.trials)]
+        assert play_all(few, workers=2).trials == tuple(here)
+        assert here[0] != here[1]
+
+
+@pytest.fixture(scope="module")
+def again() -> dict[str, Any]:
+    drawn = task()
+    made, people = markets_of(drawn)
+    heard: list[list[tuple[int, list[Any]]]] = [[], []]
+    for number, market in enumerate(made):
+        act = market.act
+
+        def told(tick: int, act: Any = act, number: int = number) -> Any:
+            rows = act(tick)
+            heard[number].append((int(made[0].grid.times_ms[tick]), decode_all(rows)))
+            return rows
+
+        market.act = told  # type: ignore[method-assign]
+    run = Playing(made, people, 10_000)
+    run.go()
+    return {"heard": heard, "run": run, "people": people, "made": made}
+
+
+class TestRulebooksSideBySide:
+    """The findings are made again from the commands alone, event by event, in plain Python."""
+
+    def test_who_falls_where_and_when(self, again: dict[str, Any]) -> None:
+        run, made = again["run"], again["made"]
+        contrast = run.contrasts()[0]
+        fell: list[dict[int, int]] = [{}, {}]
+        for side in (0, 1):
+            number_of = {int(each): k + 1 for k, each in enumerate(made[side].accounts)}
+            number_of |= dict.fromkeys(made[side].person.accounts, 0)
+            for time_ms, events in again["heard"][side]:
+                for event in events:
+                    if type(event).__name__ == "LiquidationStarted" and event.account in number_of:
+                        fell[side].setdefault(number_of[event.account], time_ms)
+        crowd = [set(each) - {0} for each in fell]
+        assert contrast.fell == (
+            len(crowd[0] & crowd[1]), len(crowd[0] - crowd[1]), len(crowd[1] - crowd[0]),
+        )  # fmt: skip
+        assert len(crowd[0] ^ crowd[1]) > 0
+        told = {each.somebody: each for each in contrast.different}
+        assert crowd[0] ^ crowd[1] <= set(told)
+        for number, each in told.items():
+            assert each.fell_ms == (fell[0].get(number, 0), fell[1].get(number, 0))
+
+    def test_the_first_differing_event_is_the_first(self, again: dict[str, Any]) -> None:
+        made = again["made"]
+        contrast = again["run"].contrasts()[0]
+        first = contrast.first
+        assert first is not None
+        heard = zip(*again["heard"], strict=True)
+        parted = (
+            (time_ms, [plain_events(made[n], told) for n, told in enumerate((left, right))])
+            for (time_ms, left), (_, right) in heard
+        )
+        time_ms, sides = next(each for each in parted if each[1][0] != each[1][1])
+        assert first.time_ms == time_ms
+        owners = {owner for _, owner, _ in set(sides[0]) ^ set(sides[1])}
+        assert first.somebody in owners
+        assert first.counts[0] + first.counts[1] > 0
+        assert any(f"account {first.somebody}" in text for side in first.events for text in side)
+
+    def test_the_first_that_is_no_funding(self, again: dict[str, Any]) -> None:
+        made = again["made"]
+        beyond = again["run"].contrasts()[0].beyond_funding
+        assert beyond is not None
+        for number, moment in enumerate(zip(*again["heard"], strict=True)):
+            sides = [
+                [each for each in plain_events(made[n], told) if each[0] != "FundingPaid"]
+                for n, (_, told) in enumerate(moment)
+            ]
+            if sides[0] != sides[1]:
+                assert beyond.time_ms == moment[0][0]
+                assert number > 0
+                return
+            assert beyond.time_ms != moment[0][0]
+        raise AssertionError("no difference is found")
+
+    def test_why_the_first_one_falls_under_one_alone(self, again: dict[str, Any]) -> None:
+        """Equity and requirement at that moment, from entry, size, price and the rules' rates."""
+        made, people = again["made"], again["people"]
+        contrast = again["run"].contrasts()[0]
+        assert contrast.first_fall is not None
+        somebody, side, told = contrast.first_fall
+        own = people.owner == somebody - 1
+        assert int(own.sum()) == 1
+        market, size = int(people.market[own][0]), int(people.signed_size[own][0])
+        entry = int(people.entry_notional[own][0]) * (1 if size > 0 else -1)
+        cash = int(people.deposit[somebody - 1])
+        for place, index in enumerate((side, 1 - side)):
+            worth = cash - entry + size * told.marks[place]
+            assert told.equity[place] == worth
+            rules = made[index].rules
+            terms = rules.instruments[market].block_terms
+            value = Fraction(abs(size) * told.marks[place])
+            if terms is None:
+                rate = Fraction(1, 2 * rules.instruments[market].tiers[0].maximum_leverage)
+            else:
+                rate = Fraction(
+                    terms.fractions.initial_ppm * terms.fractions.maintenance_fraction_ppm, 10**12
+                )
+            assert abs(told.maintenance[place] - value * rate) <= 1
+        assert told.equity[0] < told.maintenance[0]
+        assert told.equity[1] > told.maintenance[1]
+        assert told.market == market
+        assert told.reason == "maintenance"
+
+    def test_reasons_add_up_for_everybody(self, again: dict[str, Any]) -> None:
+        contrast = again["run"].contrasts()[0]
+        looked = [each for each in contrast.different if each.headroom is not None]
+        assert len(looked) > 3
+        assert {each.headroom.reason for each in looked} & {"prices", "maintenance"}
+        for each in looked:
+            told = each.headroom
+            here, there = (e - m for e, m in zip(told.equity, told.maintenance, strict=True))
+            assert here < 0
+            assert told.by_prices + told.by_maintenance + told.by_money == there - here
+            if len(each.positions) == 1:
+                size = each.positions[0][1]
+                assert told.by_prices in (0, size * (told.marks[1] - told.marks[0]))
+
+    def test_the_report_names_them(self, drawn: CrisesTask) -> None:
+        result = play_all(task(), workers=1)
+        findings = crises_findings(result, "a test")
+        contrast = result.trials[0].contrasts[0]
+        assert contrast.first is not None
+        words = " ".join(e.text for e in findings.sections if not hasattr(e, "title"))
+        assert "First differing event: 2025-10-10 20:5" in words
+        assert f"account {contrast.first.somebody}" in words
+        tables = [each for each in findings.sections if isinstance(each, Table)]
+        apart = next(each for each in tables if each.title.startswith("Who ends differently"))
+        whys = [row[apart.columns.index("why")] for row in apart.rows]
+        assert all(whys)
+        assert any("maintenance margin" in why or " of equity" in why for why in whys)
+        people = findings.frames["people"]
+        assert len(people["account"]) == len(contrast.different) == len(people["why"])
+
+    def test_one_rulebook_alone_is_compared_with_nothing(self) -> None:
+        alone = task(accounts=20, rulebooks=1)
+        result = play_all(alone, workers=1)
+        assert result.trials[0].contrasts == ()
+        assert "people" not in crises_findings(result, "a test").frames
+
+
+PLAIN_SUBSTANCE = {
+    "CommandRejected", "Deposited", "Withdrawn", "Transferred", "IsolatedMarginAdjusted",
+    "OrderFilled", "FundingPaid", "PositionAdopted", "LiquidationStarted", "BackstopTakenOver",
+    "InsurancePaid", "Deleveraged", "MarketSettled", "LiquidationFeePaid",
+}  # fmt: skip
+UNEQUAL_BY_NATURE = {
+    "sequence", "order_id", "time_ms", "account", "counterparty", "flags", "backstop", "payer",
+    "rate", "taker", "reason",
+}  # fmt: skip
+
+
+def book_share(cell: Cell) -> float:
+    """Of what was liquidated: what the book took."""
+    return cell.sold_to_book / (cell.sold_to_book + cell.taken_over + cell.deleveraged)
+
+
+def decode_all(rows: Any) -> list[Any]:
+    from seawall.engine.codec import decode_event_rows
+
+    return list(decode_event_rows(rows))
+
+
+def plain_events(market: CrisisMarket, events: list[Any]) -> list[Any]:
+    """(kind, who, figures) of what changes the money or positions of somebody, sorted."""
+    number_of = {int(each): k + 1 for k, each in enumerate(market.accounts)}
+    number_of |= dict.fromkeys(market.person.accounts, 0)
+    return sorted(
+        (type(event).__name__, number_of[event.account], figures(event))
+        for event in events
+        if getattr(event, "account", -1) in number_of and type(event).__name__ in PLAIN_SUBSTANCE
+    )
+
+
+def figures(event: Any) -> tuple[tuple[str, int], ...]:
+    """What an event says in numbers, without numbers that each machine gives in its own way."""
+    named = {
+        name: int(getattr(event, name))
+        for name in event.__struct_fields__
+        if name not in UNEQUAL_BY_NATURE
+    }
+    if type(event).__name__ == "LiquidationStarted":
+        # A pool here is a bucket there.
+        named["market"] = 0
+    return tuple(sorted(named.items()))
+
+
+class TestFacts:
+    def test_every_crisis_is_a_scenario_with_sources(self) -> None:
+        assert set(crisis_names()) <= set(names())
+        assert len(crisis_names()) == 8
+        for name in crisis_names():
+            facts = facts_of(name)
+            lines = facts.source.splitlines()
+            assert lines
+            for line in lines:
+                assert line.split(":")[0] in ("documented", "computed", "assumed")
+            assert 1 < facts.leverage < 50
+            assert 0 < facts.long_share < 1
+
+    def test_markets_that_are_not_told_follow_bitcoin(self) -> None:
+        told = facts_of("crash_2020_03_12").interest_of(["ETH", "BTC"])
+        usual = usual_open_interest(["BTC", "ETH"])
+        assert told["BTC"] == 1.2e9
+        assert told["ETH"] == pytest.approx(usual["ETH"] * 1.2e9 / usual["BTC"])
+
+    def test_any_other_scenario_has_the_usual_people(self) -> None:
+        assert facts_of("flash_crash").interest_of(["BTC"]) == usual_open_interest(["BTC"])
+        assert facts_of("yfi_2023_11").backstop_of({"YFI": 67e6}) == 22.5e6
+        assert facts_of("flash_crash").backstop_of({"BTC": 1e9}) == pytest.approx(1e7)
+
+
+class TestGrid:
+    def test_prices_of_the_path_are_met(self) -> None:
+        path = crash().path
+        grid = even_grid(path, both_rules()[0].instruments)
+        assert int(grid.times_ms[0]) == int(path.times_ms[0])
+        assert int(grid.times_ms[-1]) == int(path.times_ms[-1])
+        assert set(np.diff(grid.times_ms)) == {3_000}
+        expected = np.interp(grid.times_ms, path.times_ms, path.oracle["ETH"])
+        assert np.array_equal(grid.oracle[:, 1], expected)
+        assert (grid.depth == 1.0).all()
