@@ -22,6 +22,10 @@ COMMANDS: list[tuple[str, tuple[str, ...]]] = [
     ("paths", ("--paths", "200")),
     ("size", ()),
     ("carry", ()),
+    ("vet", ("--seconds", "60")),
+    ("cascade", ("--minutes", "34", "--accounts", "600", "--backstop", "0%")),
+    ("deleveraging", ("--equity", "20000", "--profit", "9000", "--notional", "60000")),
+    ("crises", ()),
 ]
 """The lab's commands and what makes them quick."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seawall.cli.paths_inputs import AccountWishes, ModelWishes, RunWishes, read_request
+from seawall.cli.lab_options import AccountWishes
+from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
 from seawall.lab.survival_setup import PathSetup
 
 STEADY = ModelWishes(jumps="off", volatility_moves="off", funding=["0%"])

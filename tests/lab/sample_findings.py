@@ -4,19 +4,14 @@ import numpy as np
 
 from seawall.lab.charts import (
     ModeOutcome,
-    Rung,
-    ShockCell,
     break_even_lines,
-    equity_lines,
-    liquidation_ladder,
     loss_histogram,
     mode_bars,
     ratio_fan,
-    shock_heatmap,
     survival_curve,
     time_to_liquidation,
 )
-from seawall.lab.charts.style import Chart, money
+from seawall.lab.charts.style import Chart
 from seawall.lab.findings import Figure, Findings, Section, Table, Words
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31mred\x00"
@@ -44,20 +39,16 @@ def charts() -> dict[str, Chart]:
         numbers.normal(412_000, 9_000, 20_000),
         numbers.normal(-15_000, 80_000, 20_000),
     )
-    walk = 250_000 + np.cumsum(numbers.normal(0, 2_000, len(_TIMES)))
     by_time = 0.12 * (1 - np.exp(-_TIMES / 60))
     price = 100_000 * (1.0009 + 0.0008 * _TIMES / 24)
     return {
         "survival": survival_curve(
-            leverages, share, share - error, share + error, chosen=3, accepted=0.05
+            leverages, share, share - error, share + error, chosen=3, accepted=0.05, now=10
         ),
         "fan": ratio_fan(_TIMES, fan),
-        "ladder": liquidation_ladder(rungs()),
         "modes": mode_bars(modes()),
-        "shocks": shock_heatmap(cells()),
         "losses": loss_histogram(losses),
         "times": time_to_liquidation(_TIMES, by_time, by_time - 0.005, by_time + 0.005),
-        "equity": equity_lines(_TIMES, {"as it is": walk, "cross": np.where(walk > 0, walk, 0)}),
         "break-even": break_even_lines(
             _TIMES / 24,
             {"funding as now": price, "no funding": np.full(len(_TIMES), 100_090.0)},
@@ -65,16 +56,6 @@ def charts() -> dict[str, Chart]:
             unit="days",
         ),
     }
-
-
-def rungs() -> list[Rung]:
-    return [
-        Rung(market="BTC long", bucket="cross", distance=-0.123, price="95,108", backstop=-0.145),
-        Rung(market="ETH short", bucket="cross", distance=2.31, price="8,320", backstop=2.5),
-        Rung(market="SOL long", bucket="isolated SOL", distance=-0.048, price="142.3"),
-        Rung(market=f"X {HOSTILE[:8]}", bucket="cross", distance=None),
-        Rung(market="HYPE long", bucket="isolated HYPE", distance=-0.62, price="14.20"),
-    ]
 
 
 def modes() -> list[ModeOutcome]:
@@ -91,28 +72,13 @@ def modes() -> list[ModeOutcome]:
     ]
 
 
-def cells() -> list[ShockCell]:
-    """Changes of equity; a loss beyond 200,000 USD liquidates."""
-    made = []
-    for market, exposure in (("all together", 9e5), ("BTC", 7e5), ("ETH", -3e5), ("SOL", 2e5)):
-        for shock in _SHOCKS:
-            change = max(exposure * shock, -250_000)
-            made.append(
-                ShockCell(
-                    market=market, shock=shock, value=change, label=money(change),
-                    is_liquidated=change < -200_000,
-                )
-            )  # fmt: skip
-    return made
-
-
 def sample_findings() -> Findings:
     table = Table(
         title="The account, shocked",
         columns=["market", "position", "move", "equity, USD", "margin ratio", "after"],
         rows=[
-            ["BTC", "long 4.2", "−10 %", "182,340", "41.2 %", "safe"],
-            ["BTC", "long 4.2", "−30 %", "0", "", "liquidated"],
+            ["BTC", "long 4.2", "-10 %", "182,340", "41.2 %", "safe"],
+            ["BTC", "long 4.2", "-30 %", "0", "", "liquidated"],
             [HOSTILE, "short 1,000", "+5 %", "247,010", "36.0 %", "safe"],
         ],
         words=2,
@@ -153,9 +119,9 @@ def sample_findings() -> Findings:
         },
         frames={
             "shocks": {
-                "market": [cell.market for cell in cells()],
-                "shock": np.asarray([cell.shock for cell in cells()]),
-                "liquidated": [cell.is_liquidated for cell in cells()],
+                "market": ["BTC"] * len(_SHOCKS),
+                "shock": np.asarray(_SHOCKS),
+                "liquidated": [shock < -0.1 for shock in _SHOCKS],
             },
             "paths": {"loss": np.asarray([1.5, np.nan, 3.0])},
         },

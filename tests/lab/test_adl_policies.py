@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from seawall.lab.cascade.waves import DeleveragingWave as CascadeWave
-from seawall.lab.deleveraging.cascade_waves import cascade_sections, wave_of_cascade
+from seawall.lab.deleveraging.cascade_waves import cascade_sections, judge_waves, wave_of_cascade
 from seawall.lab.deleveraging.comparison import closed_over_starts, compare_policies, totals
 from seawall.lab.deleveraging.measures import (
     concentration,
@@ -403,7 +403,7 @@ def test_a_wave_of_the_cascade_keeps_its_people(is_long: bool) -> None:
         market=0, start_ms=0, end_ms=1, is_long=is_long, mark=mark, deficit=6.0, bankrupt=1,
         account=np.array([7, 8, 9]), size=sign * coins.astype(int), notional=notional,
         equity=equity, profit=sign * coins * (mark - entry), score=factor * notional / equity,
-        taken=closed * (mark - sign * 2), haircut=2 * closed,
+        closed=closed, taken=closed * (mark - sign * 2), haircut=2 * closed,
     )  # fmt: skip
     wave = wave_of_cascade(told, "BTC 1")
     assert wave.size == pytest.approx(3)
@@ -413,8 +413,14 @@ def test_a_wave_of_the_cascade_keeps_its_people(is_long: bool) -> None:
     assert rank(wave) == pytest.approx(factor * notional / equity)
     assert rank_queue(wave, TERMS).closed.sum() == pytest.approx(3)
     assert profit_queue(wave, TERMS).paid.sum() == pytest.approx(6)
-    table, *figures = cascade_sections([told], ["BTC"], [100 + sign * 5])
+    judged = judge_waves([told], ["BTC"], [100 + sign * 5], accounts=[8])
+    table, mine, *figures = cascade_sections(judged, "rank_queue")
     assert isinstance(table, Table)
     assert table.rows[0][:3] == ["rank queue", "closes", "21.00"]
     assert len(figures) == 3
-    assert cascade_sections([], ["BTC"], [100]) == []
+    assert table.rows[-1][:3] == ["as it happened", "closes", "21.00"]
+    assert isinstance(mine, Table)
+    assert list(mine.rows[-1]) == ["as it happened", "7.00", "100", "1"]
+    happened = judged.results[0].outcomes[-1]
+    assert happened.haircut.tolist() == pytest.approx((7 * closed).tolist())
+    assert cascade_sections(judge_waves([], ["BTC"], []), "rank_queue") == []

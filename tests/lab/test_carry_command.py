@@ -151,7 +151,15 @@ def test_an_account(folder: Path, capsys: pytest.CaptureFixture[str], name: str)
     assert Decimal(found["funding_a_day"]) == 24 * hourly
     assert hourly == sum(Decimal(each["funding_an_hour"]) for each in found["positions"])
     run("--account", account, "--report", "account.html", "--parquet", "tables")
-    assert (folder / "account.html").read_text().count("<svg") == 1
+    page = (folder / "account.html").read_text()
+    assert page.count("<svg") == 1
+    # The parent account comes with its markets, and they tell their rates.
+    is_silent = name == "account_hybrid.json"
+    assert ("Nobody says what funding is now in BTC, ETH, HYPE: longs pay" in page) == is_silent
+    assert not any("Nobody says" in each for each in found["assumptions"])
+    capsys.readouterr()
+    only = made(capsys, "--account", account, "--funding", "BTC=0.0001")["assumptions"]
+    assert any("now in ETH, HYPE:" in each for each in only) == is_silent
 
 
 BAD = (

@@ -9,6 +9,8 @@ from seawall.lab.account_plan import AccountPlan, PositionPlan
 from seawall.lab.cascade.rehearse_market import drops_of, further_seed, outcome_of, rehearse_market
 from seawall.lab.cascade.simulate import CascadeRun, Simulation, simulate
 from seawall.lab.cascade.waves import bucket_cash
+from seawall.lab.deleveraging.cascade_waves import agreement, judge_waves, wave_of_cascade
+from seawall.lab.deleveraging.policies import Terms, rank_queue
 from tests.lab.cascade_setups import market
 
 pytestmark = pytest.mark.timeout(600)
@@ -221,6 +223,38 @@ def test_a_wave_takes_from_the_highest_scores_first() -> None:
     left = wave.score[(wave.taken == 0) & (wave.equity > 0) & (wave.size != 0)]
     # Scores move within a wave; its middle does not fall below those that were spared.
     assert np.median(ranked) > np.median(left)
+
+
+def test_the_rank_queue_closes_whom_the_run_closed() -> None:
+    """In a wave with one bankrupt position the same accounts by as much; in longer ones mostly."""
+    run = simulate(market(fall=0.25, depth=0.1, backstop_share=0.0))
+    alone = [wave for wave in run.waves if wave.bankrupt == 1 and wave.start_ms == wave.end_ms]
+    assert len(alone) > 3
+    for wave in alone:
+        queue = rank_queue(wave_of_cascade(wave, "alone"), Terms())
+        holds = wave.notional != 0
+        np.testing.assert_allclose(queue.closed, wave.closed[holds], rtol=1e-9, atol=1e-9)
+    ends = [float(run.series.mark[-1, wave.market]) for wave in run.waves]
+    judged = judge_waves(run.waves, run.setup.markets, ends)
+    assert agreement(judged, "rank_queue") > 0.1 + agreement(judged, "rotating_offset")
+    for wave, result in zip(run.waves, judged.results, strict=True):
+        happened = result.outcomes[-1].taking.closed.sum()
+        assert happened == pytest.approx(wave.closed[wave.size != 0].sum())
+        assert result.wave.needed == pytest.approx(max(0.0, wave.haircut.sum()), abs=1e-6)
+
+
+@pytest.mark.parametrize("rulebook", RULEBOOKS)
+def test_policies_raise_what_the_closings_of_a_run_raised(rulebook: str) -> None:
+    run = simulate(market(fall=0.25, depth=0.1, backstop_share=0.0, rulebook=rulebook))
+    ends = [float(run.series.mark[-1, wave.market]) for wave in run.waves]
+    judged = judge_waves(run.waves, run.setup.markets, ends)
+    assert judged.results
+    assert judged.unjudged == 0
+    raised = sum(each.outcomes[-1].measures.raised for each in judged.results)
+    assert raised == pytest.approx(sum(max(0.0, w.haircut.sum()) for w in run.waves), rel=0.01)
+    for each in judged.results:
+        queue = each.outcomes[0].measures
+        assert queue.closed_usd == pytest.approx(each.wave.size * each.wave.mark_price, rel=1e-6)
 
 
 def test_the_oracle_feels_the_selling_late_and_in_part() -> None:

@@ -53,14 +53,15 @@ def test_it_tells_prices_people_and_the_account(
     text = capsys.readouterr().out
     for words in (
         "with the cascade", "Prices with and without", "Who was liquidated", "exactly",
-        "What happened to the account", "Assumed", "Seed 1",
+        "What happened to the account", "What was taken from winners under each policy", "Assumed",
+        "Seed 1",
     ):  # fmt: skip
         assert words in text
     page = report.read_text()
     for words in ("price with and without the cascade", "Depth of the book", "The cascade over"):
         assert words in page
     names = {file.stem for file in tables.glob("*.parquet")}
-    assert names == {"seconds", "funds", "people", "winners"}
+    assert names == {"seconds", "funds", "people", "winners", "policies"}
 
 
 @pytest.mark.parametrize("rulebook", ["hyperliquid", "dydx"])
@@ -128,9 +129,11 @@ def test_candles_begin_at_the_account_s_price(
         (("--longs", "120%"), "--longs: '120%' should be 0% to 100%"),
         (("--coupling", "half"), "--coupling: 'half' should be 0% to 100%"),
         (("--interest", "BTC"), "--interest: 'BTC' should be MARKET=USD"),
+        (("--interest", "BTC=1e12"), "give less open interest, or more accounts"),
         (("--interest", "ABC=1e6"), "--interest: 'ABC' is not one of the markets"),
         (("--half-life", "0"), "--half-life: 0 should be 1 to 86,400"),
         (("--minutes", "0"), "--minutes: 0 should be 0.1 to 10,000"),
+        (("--seed", "-1"), "--seed: -1 should be 0 to 4,294,967,295"),
         (("--seeds", "0"), "--seeds: 0 should be 1 to 10,000"),
         (("--workers", "0"), "--workers: 0 should be 1 or more"),
         (("--noise", "nan"), "--noise: nan should be 0 to 100"),

@@ -58,6 +58,20 @@ def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return found
 
 
+def test_positions_without_effect_share_a_sentence(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    held = "".join(
+        f'[[position]]\nmarket = "{name}"\nside = "long"\nnotional = 100\nleverage = 5\n'
+        for name in ("BTC", "ETH", "SOL")
+    )
+    (folder / "calm.toml").write_text("collateral = 10000\n" + held)
+    because = made(capsys, "calm.toml", *QUICK, "--scenario", "none")["recommendation"]["because"]
+    found = [each for each in because if "no difference" in each]
+    assert len(found) == 1
+    assert found[0].startswith("BTC, ETH and SOL make no difference to the others")
+
+
 def test_without_arguments(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     run(*QUICK, "--scenario", "none")
     text = " ".join(capsys.readouterr().out.split())

@@ -154,7 +154,7 @@ def test_nothing_fits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_must_not_be_missed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run("DOGE", "--equity", "5000000", "--volume", "1000000", "--horizon", "2", "--stop", "2%")
+    run("DOGE", "--equity", "5000000", "--volume", "1000000", "--hours", "2", "--stop", "2%")
     printed = capsys.readouterr().out
     assert "extrapolated by the square-root law, not read" in " ".join(printed.split())
     assert "longer than the horizon" in " ".join(printed.split())
@@ -180,8 +180,8 @@ BAD = (
     (("--volatility", "-1"), "--volatility: '-1'"),
     (("--candles", "none.csv"), "none.csv: no such file"),
     (("--candles", "short.csv"), "short.csv: BTC: should have 24 candles"),
-    (("--horizon", "nan"), "--horizon: 'nan'"),
-    (("--horizon", "0"), "--horizon: '0'"),
+    (("--hours", "nan"), "--hours: 'nan'"),
+    (("--hours", "0"), "--hours: '0'"),
     (("--funding", "1"), "--funding: '1' should be a fraction from -0.04 to 0.04"),
     (("--entry-fee", "free"), "--entry-fee: 'free' should be maker or taker"),
     (("--fee-volume", "-1"), "--fee-volume: '-1'"),
@@ -197,7 +197,8 @@ BAD = (
     (("--book", "empty.json"), "bids: none"),
     (("ETH", "--book", "book.json"), "BTC"),
     (("--price", "abc"), "--price: 'BTC=abc'"),
-    (("--price", "DOGE=1"), "--price: 'DOGE'"),
+    (("--price", "DOGE=1"), "--price: 'DOGE=1': the market is BTC"),
+    (("--price", "ETH=4000"), "--price: 'ETH=4000': the market is BTC"),
     (("--rulebook", "none.toml"), "none.toml"),
     (("--account", "none.toml"), "none.toml"),
     (("--meta", "none.json"), "none.json"),

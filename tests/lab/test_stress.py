@@ -61,7 +61,8 @@ def test_what_is_left_is_what_the_stages_leave(rulebook: str) -> None:
                 assert cell.left == cell.equity
                 continue
             assert cell.left == after.equity == sum(after.buckets.values())
-            assert after.cost == cell.equity - after.equity
+            shocked = sum(max(0, each.equity) for each in cell.buckets.values())
+            assert after.cost == shocked - sum(max(0, each) for each in after.buckets.values())
             assert cell.lost == cell.before - after.equity
             assert bool(after.sold) == bool(
                 {IncidentKind.LIQUIDATED, IncidentKind.PARTLY_LIQUIDATED} & set(after.stages)

@@ -89,7 +89,8 @@ def test_every_figure_of_a_shock_adds_up(folder: Path, capsys: pytest.CaptureFix
         assert (after is None) == (not each["liquidated"])
         if after is not None:
             assert sorted(after["liquidated_at_once"]) == sorted(each["liquidated"])
-            assert Decimal(after["cost"]) == total - Decimal(after["equity"])
+            worth = sum(max(Decimal(0), Decimal(bucket["equity"])) for bucket in each["buckets"])
+            assert Decimal(after["cost"]) == worth - Decimal(after["equity"])
 
 
 def test_the_terminal_says_what_matters(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,19 +1,17 @@
 """``seawall carry``: what holding a position costs, and the price that pays for it."""
 
-import sys
-from typing import NoReturn
-
 from seawall.cli.account_input import REFUSALS, Refused
 from seawall.cli.book_input import BOOK_REFUSALS
 from seawall.cli.carry_inputs import CarryOptions, read_account_carry, read_carry
+from seawall.cli.lab_options import Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
-from seawall.cli.size_options import MarketSource, Outputs
+from seawall.cli.refusal import refuse
+from seawall.cli.size_options import MarketSource
 from seawall.lab.findings import Findings
+from seawall.lab.sizing_defaults import default_funding
 from seawall.lab.valuation import ValuationError
 
-BAD_INPUT = 2
 DEFAULT_MARKET = "BTC"
-_LONGEST_ERROR = 600
 _REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *BOOK_REFUSALS, OutputError)
 
 
@@ -41,7 +39,7 @@ def carry(
         findings = _found(market, options, source)
         deliver(findings, outputs.options())
     except _REFUSED as error:
-        _refuse(str(error))
+        refuse("carry", str(error))
 
 
 def _found(market: str | None, options: CarryOptions, source: MarketSource) -> Findings:
@@ -68,10 +66,13 @@ def _of_account(options: CarryOptions, source: MarketSource) -> Findings:
     is_told = given.funding and not options.funding
     told = "rates as told by the venue" if is_told else "constant rates"
     about = f"{given.source}; {told}; rules of {given.book.name} as of {given.book.as_of}"
-    return account_findings(found, given.sketch.name, about, ())
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall carry: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
+    said = {text.rpartition("=")[0] for text in options.funding or ()}
+    silent = [each.name for each in given.instruments if each.name not in {*said, *given.funding}]
+    assumed = []
+    if silent and "" not in said:
+        usual = float(100 * default_funding(given.book))
+        assumed.append(
+            f"Nobody says what funding is now in {', '.join(silent)}: longs pay the interest of "
+            f"the rules, {usual:.3g} % an hour. --funding sets other rates."
+        )
+    return account_findings(found, given.sketch.name, about, assumed)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from seawall.cli import size_values as values
 from seawall.cli.account_input import Given, Refused, read_given
+from seawall.cli.lab_options import SignedTexts
 from seawall.cli.size_inputs import (
     MOST_FUNDING,
     SIDES,
@@ -75,7 +76,7 @@ class CarryOptions:
     """Your part of all maker volume of the venue, for a rebate."""
     slippage: str | None = None
     """bp each way that takes; without it, what an assumed book costs at this size."""
-    funding: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None
+    funding: SignedTexts = None
     """Funding rate an hour that longs pay; with an account also as BTC=0.00002."""
     funding_file: Path | None = None
     """Recorded funding rates, parquet or CSV."""

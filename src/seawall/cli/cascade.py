@@ -1,19 +1,14 @@
 """``seawall cascade``: a whole market whose liquidations move the price, the account in it."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 from seawall.cli.account_input import REFUSALS
 from seawall.cli.cascade_inputs import read_setup
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
+from seawall.cli.lab_options import AccountWishes, Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
-from seawall.cli.paths_inputs import AccountWishes
-from seawall.cli.size_options import Outputs
-
-BAD_INPUT = 2
-_LONGEST_ERROR = 600
+from seawall.cli.refusal import refuse
 
 
 def cascade(
@@ -64,10 +59,10 @@ def cascade(
                     tell=tell,
                 )  # fmt: skip
             except (RehearsalError, LayoutError) as error:
-                _refuse(str(error))
+                refuse("cascade", str(error))
         deliver(cascade_findings(made, given.source), outputs.options())
     except refusals as error:
-        _refuse(str(error))
+        refuse("cascade", str(error))
 
 
 @contextmanager
@@ -86,9 +81,3 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield lambda what, done, whole: progress.update(
             bar, description=what, completed=done, total=whole
         )
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall cascade: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seawall.cli.account_input import Given, Refused, read_given
 from seawall.cli.account_source import AccountOptions
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
-from seawall.cli.paths_inputs import AccountWishes
+from seawall.cli.lab_options import AccountWishes
 from seawall.cli.stress_inputs import stress_depths
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_ACCOUNTS = 2_000_000
 MOST_SEEDS = 10_000
-HIGHEST_SEED = 2**62
+HIGHEST_SEED = 2**32 - 1
 LONGEST_SECONDS = 86_400.0
 STRONGEST = 100.0
 MOST_INTEREST = 1e12
@@ -141,7 +141,7 @@ def share(option: str, text: str, least: float, most: float) -> float:
 
 def _between(option: str, value: float, least: float, most: float) -> float:
     if not least <= value <= most:
-        raise Refused(f"{option}: {value:g} should be {least:,.10g} to {most:,.10g}")
+        raise Refused(f"{option}: {value:g} should be {least:,.12g} to {most:,.12g}")
     return value
 
 

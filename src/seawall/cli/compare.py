@@ -1,23 +1,22 @@
 """``seawall compare``: the same positions as cross, isolated and split, on the same paths."""
 
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from seawall.cli.account_input import REFUSALS, Refused
+from seawall.cli.lab_options import AccountWishes, Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.paths_inputs import (
-    AccountWishes,
     ModelWishes,
-    Outputs,
     Request,
     RunWishes,
-    percent,
     read_request,
+    share_of,
 )
 from seawall.cli.paths_progress import running
+from seawall.cli.refusal import refuse
 from seawall.cli.stress_inputs import chosen_scenarios
 
 if TYPE_CHECKING:
@@ -26,11 +25,9 @@ if TYPE_CHECKING:
     from seawall.lab.stress_scenarios import ScenarioLine
     from seawall.lab.survival_setup import Runner
 
-BAD_INPUT = 2
 DEFAULT_SURVIVAL = "99%"
 DEFAULT_SCENARIO = "crash_2025_10_10"
 NONE = "none"
-_LONGEST_ERROR = 600
 
 
 def compare(
@@ -87,12 +84,12 @@ def compare(
         )
         deliver(compare_findings(result, request.given.source), outputs.options())
     except refusals as error:
-        _refuse(str(error))
+        refuse("compare", str(error))
 
 
 def survival_target(text: str) -> float:
     """A share of paths. Raises Refused."""
-    value = percent(text)
+    value = share_of(text)
     if value is None or not 0 < value < 1:
         raise Refused(f"--survival: {text!r} should be percent between 0% and 100%, such as 99%")
     return value
@@ -134,9 +131,3 @@ def _shocks(
             done += 1
             runner.done(done)
     return lines
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall compare: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)

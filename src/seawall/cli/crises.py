@@ -1,18 +1,16 @@
 """``seawall crises``: an account in the crises of the past, in every mode, by every rulebook."""
 
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from seawall.cli.account_input import REFUSALS
 from seawall.cli.crises_inputs import Request, read_request
-from seawall.cli.crises_options import CrisesOptions, CrisesOutputs, CrisesSource
+from seawall.cli.crises_options import CrisesOptions, CrisesSource
+from seawall.cli.lab_options import Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.refusal import refuse
 
 if TYPE_CHECKING:
     from seawall.lab.crises.result import CrisesResult
-
-BAD_INPUT = 2
-_LONGEST_ERROR = 600
 
 
 def crises(
@@ -21,7 +19,7 @@ def crises(
     *,
     options: CrisesOptions = CrisesOptions(),  # noqa: B008 (frozen)
     source: CrisesSource = CrisesSource(),  # noqa: B008 (frozen)
-    outputs: CrisesOutputs = CrisesOutputs(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Play the crises of the past with an account and a population like that of the day.
 
@@ -47,7 +45,7 @@ def crises(
         findings = crises_findings(result, request.given.source, request.notes)
         deliver(findings, outputs.options())
     except refusals as error:
-        _refuse(str(error))
+        refuse("crises", str(error))
 
 
 def _play(request: Request, options: CrisesOptions, *, quiet: bool) -> "CrisesResult":
@@ -77,9 +75,3 @@ def _play(request: Request, options: CrisesOptions, *, quiet: bool) -> "CrisesRe
             cluster=options.cluster,
             progress=lambda done: progress.update(bar, completed=done),
         )
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall crises: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)

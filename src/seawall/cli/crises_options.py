@@ -7,7 +7,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from seawall.cli.account_input import AccountOptions
-from seawall.cli.output import OutputOptions
 
 _Texts = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -65,19 +64,3 @@ class CrisesSource:
             price=self.price or (),
             extra_markets=self.market or (),
         )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class CrisesOutputs:
-    """Where the findings go."""
-
-    json_: Annotated[bool, Parameter(name="--json", negative="")] = False
-    """Print one JSON object with exact decimal text instead of tables."""
-    report: Path | None = None
-    """Write a self-contained HTML report to this file."""
-    parquet: Path | None = None
-    """Write the tables as parquet files to this folder."""
-
-    def options(self) -> OutputOptions:
-        return OutputOptions(json=self.json_, report=self.report, parquet=self.parquet)

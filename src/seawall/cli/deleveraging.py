@@ -1,22 +1,19 @@
 """``seawall deleveraging``: who pays when the insurance is empty, under every policy."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from seawall.cli.deleveraging_options import (
     DeleveragingOptions,
-    DeleveragingOutputs,
     OwnWinner,
     Refused,
 )
+from seawall.cli.lab_options import Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.refusal import refuse
 
 if TYPE_CHECKING:
     from seawall.lab.findings import Findings
-
-BAD_INPUT = 2
-_LONGEST_ERROR = 600
 
 
 def deleveraging(
@@ -25,7 +22,7 @@ def deleveraging(
     *,
     options: DeleveragingOptions = DeleveragingOptions(),  # noqa: B008 (frozen)
     own: OwnWinner = OwnWinner(),  # noqa: B008 (frozen)
-    outputs: DeleveragingOutputs = DeleveragingOutputs(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Deleveraging policies side by side: what each takes from winners, and from whom.
 
@@ -44,7 +41,7 @@ def deleveraging(
         check_outputs(outputs.options())
         deliver(_findings(waves, options, own), outputs.options())
     except (Refused, WaveError, OutputError) as error:
-        _refuse(str(error))
+        refuse("deleveraging", str(error))
 
 
 def _findings(path: Path | None, options: DeleveragingOptions, own: OwnWinner) -> "Findings":
@@ -76,9 +73,3 @@ def _findings(path: Path | None, options: DeleveragingOptions, own: OwnWinner) -
         found, source = read_waves(path), str(path)
     results = compare_policies(own.placed(options.chosen(found)), terms)
     return deleveraging_findings(results, terms, source, options.seed)
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall deleveraging: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)

@@ -3,12 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-
-from seawall.cli.output import OutputOptions
 
 if TYPE_CHECKING:
     from seawall.lab.deleveraging.policies import Terms
@@ -117,19 +114,3 @@ class OwnWinner:
         if self.equity is None or self.profit is None or self.notional is None:
             return list(waves)
         return [with_winner(each, self.notional, self.profit, self.equity) for each in waves]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class DeleveragingOutputs:
-    """Where the findings go."""
-
-    json_: Annotated[bool, Parameter(name="--json", negative="")] = False
-    """Print one JSON object instead of tables."""
-    report: Path | None = None
-    """Write a self-contained HTML report to this file."""
-    parquet: Path | None = None
-    """Write the tables as parquet files to this folder."""
-
-    def options(self) -> OutputOptions:
-        return OutputOptions(json=self.json_, report=self.report, parquet=self.parquet)

@@ -33,7 +33,7 @@ app.command(
 app.command(
     "seawall.cli.compare:compare",
     name="compare",
-    help="The same positions as cross, isolated and hybrid on the same paths; which to use, and why.",
+    help="The same positions as cross, isolated and hybrid on the same paths: which, and why.",
 )
 app.command(
     "seawall.cli.paths:paths",

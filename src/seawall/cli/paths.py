@@ -1,31 +1,28 @@
 """``seawall paths``: what many random futures do to an account, and at which leverage it lives."""
 
 import math
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from seawall.cli.account_input import REFUSALS, Refused
+from seawall.cli.lab_options import AccountWishes, Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.paths_inputs import (
-    AccountWishes,
     ModelWishes,
-    Outputs,
     Request,
     RunWishes,
-    percent,
     read_request,
+    share_of,
 )
 from seawall.cli.paths_progress import running
+from seawall.cli.refusal import refuse
 
 if TYPE_CHECKING:
     from seawall.lab.survival_findings import PathsResult
     from seawall.lab.survival_setup import Runner
 
-BAD_INPUT = 2
 DEFAULT_LEVERAGES = "2,3,5,7,10,15,20"
 MOST_LEVERAGES = 40
 HIGHEST_LEVERAGE = 1000.0
-_LONGEST_ERROR = 600
 
 
 def paths(
@@ -68,7 +65,7 @@ def paths(
 
         deliver(paths_findings(result, request.given.source), outputs.options())
     except refusals as error:
-        _refuse(str(error))
+        refuse("paths", str(error))
 
 
 def _simulate(
@@ -141,13 +138,7 @@ def leverages(text: str) -> list[float]:
 
 def accepted_ruin(text: str) -> float:
     """A probability. Raises Refused."""
-    value = percent(text)
+    value = share_of(text)
     if value is None or not 0 < value < 1:
         raise Refused(f"--ruin: {text!r} should be percent between 0% and 100%, such as 1%")
     return value
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall paths: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)

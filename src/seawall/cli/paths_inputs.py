@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from seawall.cli.account_input import AccountOptions, Given, Refused, read_given
-from seawall.cli.output import OutputOptions
+from seawall.cli.account_input import Given, Refused, read_given
+from seawall.cli.lab_options import AccountWishes, SignedTexts
 from seawall.cli.stress_inputs import stress_depths
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from seawall.lab.price_models import PriceModel, Wishes
     from seawall.lab.survival_setup import PathSetup
 
-_Texts = Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)]
 _Files = Annotated[list[Path] | None, Parameter(negative="")]
 
 DEFAULT_DAYS = 7.0
@@ -31,38 +30,12 @@ HIGHEST_SEED = 2**63 - 1
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class AccountWishes:
-    """How the account is read."""
-
-    price: _Texts = None
-    """The price now, such as BTC=117000; may be given several times."""
-    meta: Path | None = None
-    """A file with the venue's answer to `meta`, for markets that do not ship."""
-    markets: Path | None = None
-    """A file with an indexer's answer to `perpetualMarkets`, for the account of one."""
-    rulebook: str | None = None
-    """A shipped rulebook by name, or a rulebook file. Without it, that of the account's venue."""
-    at: str | None = None
-    """Base URL of another API than the venue's own, such as a running sandbox, for an address."""
-
-    def options(self) -> AccountOptions:
-        return AccountOptions(
-            meta=self.meta,
-            markets=self.markets,
-            rulebook=self.rulebook,
-            at=self.at,
-            price=self.price or (),
-        )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
 class ModelWishes:
     """How prices and funding move, and how deep the books are."""
 
-    volatility: _Texts = None
+    volatility: SignedTexts = None
     """Volatility a year, of all markets (80%) or of one (BTC=60%); may be given several times."""
-    drift: _Texts = None
+    drift: SignedTexts = None
     """Expected change of price a year, of all markets (-20%) or one (BTC=10%); 0 if not given."""
     correlation: float | None = None
     """Correlation of every pair of markets, from -1 to 1."""
@@ -70,15 +43,15 @@ class ModelWishes:
     """Whether prices jump."""
     volatility_moves: Literal["on", "off"] = "on"
     """Whether volatility itself moves, so that wild days come together."""
-    funding: _Texts = None
-    """Funding rate that longs pay an hour, steady: 0.001%, BTC=0.001%, or 0% for none."""
+    funding: SignedTexts = None
+    """Funding rate that longs pay an hour, steady: 0.001%, BTC=0.00001, or 0 for none."""
     candles: _Files = None
     """A file of candles and funding to compute the model from; may be given several times."""
     bootstrap: _Files = None
     """A file of candles to draw blocks from, instead of a model; may be given several times."""
     block: float | None = None
     """Length of a drawn block in hours, 24 if not given."""
-    depth: _Texts = None
+    depth: SignedTexts = None
     """USD within 50 bp per side of the book, for all markets (5000000) or one (BTC=5000000)."""
     impact: float | None = None
     """Slippage of an order as large as that depth, as a fraction: 0.005 if not given."""
@@ -107,22 +80,6 @@ class RunWishes:
     """Address of a Dask scheduler to run on, such as tcp://127.0.0.1:8786, instead of processes."""
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Outputs:
-    """Where the findings go."""
-
-    json_: Annotated[bool, Parameter(name="--json", negative="")] = False
-    """Print one JSON object instead of tables; an interval is [value, low, high]."""
-    report: Path | None = None
-    """Write a self-contained HTML report to this file."""
-    parquet: Path | None = None
-    """Write the tables as parquet files to this folder."""
-
-    def options(self) -> OutputOptions:
-        return OutputOptions(json=self.json_, report=self.report, parquet=self.parquet)
-
-
 class Request(NamedTuple):
     """A checked request. ``model``: None where blocks of recorded candles are drawn."""
 
@@ -140,7 +97,8 @@ def read_request(
     _check_run(run)
     given = read_given(account, wishes.options())
     from seawall.lab.paths.account import IMPACT, path_account
-    from seawall.lab.survival_setup import PathSetup, steps_of, usual_step
+    from seawall.lab.survival_setup import PathSetup, steps_of, under_maintenance, usual_step
+    from seawall.lab.survival_words import bucket_words
 
     depths = stress_depths(given, market.depth or [])
     impact = IMPACT if market.impact is None else _within("--impact", market.impact, 0.0, 1.0)
@@ -162,7 +120,12 @@ def read_request(
         depths=depths, impact=impact, model=made.moves, funding=made.funding, steps=steps,
         step_seconds=step, paths=run.paths, seed=run.seed, antithetic=run.antithetic,
     )  # fmt: skip
-    return Request(given, setup, made.model, made.notes, made.assumptions)
+    notes = [
+        f"{bucket_words(name, given.book)}: under maintenance margin as it stands, so every path "
+        "begins with its liquidation."
+        for name in under_maintenance(start)
+    ]
+    return Request(given, setup, made.model, [*notes, *made.notes], made.assumptions)
 
 
 class _Made(NamedTuple):
@@ -292,16 +255,17 @@ def _model_words(model: "PriceModel", market: ModelWishes) -> str:
 def wished_shares(
     option: str, texts: Sequence[str] | None, names: Sequence[str], low: float, high: float
 ) -> dict[str, float]:
-    """Fractions by market from ``80%`` or ``BTC=60%``; a bound is allowed. Raises Refused."""
+    """Fractions by market from ``80%``, ``0.8`` or ``BTC=60%``, bounds included. Raises Refused."""
     everywhere: dict[str, float] = {}
     named: dict[str, float] = {}
     for text in texts or ():
         name, equals, amount = text.rpartition("=")
-        value = percent(amount)
+        value = share_of(amount)
         if value is None or not low <= value <= high:
+            such = f"{100 * high / 40:g}%"
             raise Refused(
                 f"{option}: {text!r} should be percent from {100 * low:g}% to {100 * high:g}%, "
-                f"such as {option.strip('-')} 5% or {next(iter(names))}=5%"
+                f"such as {option}={such} or {option}={names[0]}={such}"
             )
         if equals and name not in names:
             raise Refused(f"{option}: {name!r} is not one of the markets: {', '.join(names)}")
@@ -312,16 +276,15 @@ def wished_shares(
     return {**everywhere, **named}
 
 
-def percent(text: str) -> float | None:
-    """The fraction that ``5%`` or ``5 %`` means; None for anything else."""
+def share_of(text: str) -> float | None:
+    """The fraction that ``5%``, ``5 %`` or ``0.05`` means; None for anything else."""
     bare = text.strip()
-    if not bare.endswith("%"):
-        return None
+    is_percent = bare.endswith("%")
     try:
-        value = float(bare[:-1]) / 100
+        value = float(bare.removesuffix("%"))
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return (value / 100 if is_percent else value) if math.isfinite(value) else None
 
 
 def _check_run(run: RunWishes) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
 
+from seawall.cli.lab_options import AccountWishes
 from seawall.cli.rehearse_inputs import Files, Inputs, Refused, read_inputs, scenario_of
+from seawall.cli.rehearse_market import WholeMarket
 from seawall.cli.rules import MarketError
 from seawall.domain.rulebook import AnyRulebook
 from seawall.lab.account_file import AccountError
@@ -38,6 +40,7 @@ def rehearse(
     markets: Path | None = None,
     rulebook: str | None = None,
     journal: Path | None = None,
+    whole: WholeMarket = WholeMarket(),  # noqa: B008 (frozen)
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Take an account through a crash and see what is liquidated, when, and what is left.
@@ -50,9 +53,8 @@ def rehearse(
     account
         An account file: TOML as in docs/rehearse.md, or the venue's own account state (.json).
     path
-        A scenario that comes with Seawall (flash_crash, crash_2020_03_12, ...; docs/scenarios.md),
-        a scenario file (.toml), or a file of candles (parquet or CSV), to which more files add mark
-        candles or funding. Without it: the crash of 10 October 2025, from the account's prices on.
+        A scenario (by name, docs/scenarios.md, or a .toml file), or a file of candles (parquet or
+        CSV), to which more files add mark candles or funding. Without it: 10 October 2025.
     market
         Markets to run; those of the account if not given.
     from_
@@ -77,8 +79,12 @@ def rehearse(
     json_
         Print one JSON object with exact decimal text instead of the report.
     """
+    unused = {"--from": from_, "--to": to, "--step": step, "--png": png, "--journal": journal}
+    source = AccountWishes(meta=meta, markets=markets, rulebook=rulebook)
     picture = png or (None if json_ else DEFAULT_PICTURE)
     try:
+        if whole.play(account, path, market, depth, source, unused, as_json=json_):
+            return
         _make_room(picture)
         files = Files(account, path, meta, markets)
         inputs = read_inputs(files, rulebook, market, (from_, to), step, depth or [])

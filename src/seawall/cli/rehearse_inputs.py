@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seawall.cli.account_source import AccountOptions, Refused, read_source
+from seawall.cli.depth_input import read_depths
 from seawall.cli.rules import markets_under
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from seawall.lab.scenario import Neighbours
 
 __all__ = ["Files", "Inputs", "Refused", "read_inputs", "scenario_of"]
-
-GREATEST_DEPTH = 1e9
 
 
 class Files(NamedTuple):
@@ -57,7 +56,7 @@ def read_inputs(
     listed = [source.instrument(name) for name in markets]
     path, neighbours = _path(files.path, sketch, markets, window, step)
     # Liquidity is that of the market, whatever leverage the rules grant in it.
-    depths = _depths([shipped.get(each.name, each) for each in listed], depth)
+    depths = read_depths([shipped.get(each.name, each) for each in listed], depth)
     instruments = markets_under(book, listed, shipped)
     return Inputs(sketch, path, book, instruments, depths, neighbours)
 
@@ -138,25 +137,3 @@ def _scenario_setting(
             prices[name] = price
     sides = {each.market: 1 if each.is_long else -1 for each in sketch.positions}
     return scenario_path(scenario, markets, prices, sides), scenario.neighbours
-
-
-def _depths(instruments: Sequence[Instrument], wishes: Sequence[str]) -> Any:
-    from seawall.lab.liquidity import depths
-
-    everywhere: float | None = None
-    named: dict[str, float] = {}
-    for wish in wishes:
-        name, equals, amount = wish.rpartition("=")
-        try:
-            usd = float(amount)
-        except ValueError:
-            usd = -1.0
-        if not 1 <= usd <= GREATEST_DEPTH:
-            raise Refused(f"--depth: {wish!r} should be 1 to {GREATEST_DEPTH:,.0f} USD")
-        if not equals:
-            everywhere = usd
-        elif name in {instrument.name for instrument in instruments}:
-            named[name] = usd
-        else:
-            raise Refused(f"--depth: {name!r} is not one of the markets of this run")
-    return depths(instruments, named, everywhere)

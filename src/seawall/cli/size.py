@@ -1,16 +1,13 @@
 """``seawall size``: how large a position may be, and at which leverage."""
 
-import sys
-from typing import NoReturn
-
 from seawall.cli.account_input import REFUSALS
 from seawall.cli.book_input import BOOK_REFUSALS
+from seawall.cli.lab_options import Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.refusal import refuse
 from seawall.cli.size_inputs import SizeOptions, read_size
-from seawall.cli.size_options import MarketSource, Outputs
+from seawall.cli.size_options import MarketSource
 
-BAD_INPUT = 2
-_LONGEST_ERROR = 600
 _REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *BOOK_REFUSALS, OutputError)
 
 
@@ -38,7 +35,7 @@ def size(
         check_outputs(outputs.options())
         inputs = read_size(market, source, options)
     except _REFUSED as error:
-        _refuse(str(error))
+        refuse("size", str(error))
     from seawall.lab.sizing_advice import advise
     from seawall.lab.sizing_findings import size_findings
 
@@ -47,10 +44,4 @@ def size(
     try:
         deliver(findings, outputs.options())
     except OutputError as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall size: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
+        refuse("size", str(error))

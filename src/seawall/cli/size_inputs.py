@@ -47,7 +47,7 @@ class SizeOptions:
     loss_budget: str = "2%"
     """What being wrong may cost: USD, or a share of the equity."""
     stop: str | None = None
-    """Distance (3%) or price (113000); without it, the horizon's standard deviation."""
+    """Distance (3%) or price (113000); without it, the standard deviation of these hours."""
     clearance: str = "50%"
     """How far beyond the stop liquidation must lie, as a share of the stop's distance."""
     book: str | None = None
@@ -66,7 +66,7 @@ class SizeOptions:
     """Standard deviation of a year's return, as 49%."""
     candles: Path | None = None
     """A file of candles, for volume and volatility."""
-    horizon: str = "24"
+    hours: str = "24"
     """Hours that the trade is held."""
     funding: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     """Funding rate an hour, as 0.0000125; paid whatever its sign."""
@@ -117,6 +117,10 @@ def read_trade(market: str, source: MarketSource) -> Trade:
             f"MARKET: {market!r} is not known; known: {', '.join(shipped_markets())}; --meta FILE "
             "with the venue's list of markets adds more"
         )
+    for text in source.price or ():
+        name, equals, _ = text.rpartition("=")
+        if source.account is None and equals and name != market:
+            raise Refused(f"--price: {text!r}: the market is {market}")
     given = read_given(source.account, source.options(market))
     instrument = next(each for each in given.instruments if each.name == market)
     price = Fraction(given.prices[market]) * 10**instrument.price_decimals
@@ -247,7 +251,7 @@ def _task(
 ) -> SizeTask:
     is_long = options.side == "long"
     wish = f"should be hours above 0 and at most {MOST_HOURS:,}, such as 24"
-    hours = values.plain("--horizon", options.horizon, 0, MOST_HOURS, wish, above=True)
+    hours = values.plain("--hours", options.hours, 0, MOST_HOURS, wish, above=True)
     stop = _stop(trade, options, is_long, trading.volatility, hours)
     calm = book_side(book, trade.instrument, bids=is_long)
     way_in = book_side(book, trade.instrument, bids=not is_long)

@@ -1,11 +1,12 @@
 """``seawall stress``: what a move does to an account, and the first move that it cannot bear."""
 
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from seawall.cli.account_input import REFUSALS, Given, read_given
+from seawall.cli.lab_options import AccountWishes, Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
+from seawall.cli.refusal import refuse
 from seawall.cli.stress_inputs import (
     chosen_scenarios,
     given_betas,
@@ -13,7 +14,7 @@ from seawall.cli.stress_inputs import (
     stress_depths,
     survival_moves,
 )
-from seawall.cli.stress_options import StressOptions, StressOutputs, StressSource
+from seawall.cli.stress_options import StressOptions
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -23,17 +24,14 @@ if TYPE_CHECKING:
     from seawall.lab.scenario import Scenario
     from seawall.lab.stress_scenarios import ScenarioLine
 
-BAD_INPUT = 2
-_LONGEST_ERROR = 600
-
 
 def stress(
     account: str | None = None,
     /,
     *,
     options: StressOptions = StressOptions(),  # noqa: B008 (frozen)
-    source: StressSource = StressSource(),  # noqa: B008 (frozen)
-    outputs: StressOutputs = StressOutputs(),  # noqa: B008 (frozen)
+    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """See what price shocks do to an account, and the smallest move that liquidates it.
 
@@ -57,7 +55,7 @@ def stress(
         findings = _Wishes(given, options).findings(scenarios, quiet=outputs.json_)
         deliver(findings, outputs.options())
     except refusals as error:
-        _refuse(str(error))
+        refuse("stress", str(error))
 
 
 class _Wishes:
@@ -110,9 +108,3 @@ def _through(
         found = run_scenario(each, given.plan, given.book, given.instruments, given.prices, depths)
         lines.append(scenario_line(each, found))
     return lines
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall stress: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seawall.cli.account_input import Given, Refused
+from seawall.cli.depth_input import read_depths
 from seawall.domain.instrument import Instrument
-from seawall.lab.liquidity import Depth, depths
+from seawall.lab.liquidity import Depth
 from seawall.lab.stress_betas import HIGHEST_BETA, LEAD
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from seawall.lab.stress import Move
     from seawall.lab.valuation import Valuation
 
-GREATEST_DEPTH = 1e9
 HIGHEST_RISE = 1000
 """Percent."""
 MOST_SHOCKS = 40
@@ -134,24 +134,7 @@ def _losing_side(valuation: "Valuation", alone: "Move") -> int:
 
 def stress_depths(given: Given, wishes: Sequence[str]) -> dict[str, Depth]:
     """Calm depth of every market. Raises Refused."""
-    everywhere: float | None = None
-    named: dict[str, float] = {}
-    names = [each.name for each in given.instruments]
-    for wish in wishes:
-        name, equals, amount = wish.rpartition("=")
-        try:
-            usd = float(amount)
-        except ValueError:
-            usd = -1.0
-        if not 1 <= usd <= GREATEST_DEPTH:
-            raise Refused(f"--depth: {wish!r} should be 1 to {GREATEST_DEPTH:,.0f} USD")
-        if equals and name not in names:
-            raise Refused(f"--depth: {name!r} is not one of the markets: {', '.join(names)}")
-        if equals:
-            named[name] = usd
-        else:
-            everywhere = usd
-    return depths([given.listed[name] for name in names], named, everywhere)
+    return read_depths([given.listed[each.name] for each in given.instruments], wishes)
 
 
 def chosen_scenarios(names: Sequence[str]) -> list["Scenario"]:

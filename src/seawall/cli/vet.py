@@ -1,15 +1,11 @@
 """``seawall vet``: how good a venue is in calm and in storm."""
 
-import sys
-from typing import NoReturn
-
+from seawall.cli.lab_options import Outputs
 from seawall.cli.output import OutputError, check_outputs, deliver
-from seawall.cli.size_options import Outputs
+from seawall.cli.refusal import refuse
 from seawall.cli.vet_inputs import VET_REFUSALS, read_tape
 from seawall.cli.vet_options import VetOptions, VetSource
 
-BAD_INPUT = 2
-_LONGEST_ERROR = 600
 _REFUSED: tuple[type[Exception], ...] = (*VET_REFUSALS, OutputError)
 
 
@@ -48,10 +44,4 @@ def vet(
 
         deliver(vet_findings(tape), outputs.options())
     except _REFUSED as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall vet: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
+        refuse("vet", str(error))

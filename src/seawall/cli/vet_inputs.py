@@ -27,6 +27,7 @@ DEFAULT_MOVE = "-10%"
 SANDBOX_SECONDS, LIVE_SECONDS, SHOCK_SECONDS = 300, 20, 30
 LEAST_SECONDS, MOST_SECONDS = 10, 3_600
 MOST_SIZES = 12
+HIGHEST_SEED = 2**32 - 1
 Progress = Callable[[float], None]
 
 
@@ -123,9 +124,10 @@ def _seconds(options: VetOptions, usual: int) -> int:
 
 
 def _move(text: str) -> Fraction:
-    found = values.rate("--shock", text, 10.0, "-10%")
+    wish = "should be a move from -95% to 1000%, such as -10%"
+    found = values.number("--shock", text, -1, 10, wish)
     if found < Fraction(-95, 100) or not found:
-        raise Refused(f"--shock: {text!r} should be a move from -95% to 1000%, such as -10%")
+        raise Refused(f"--shock: {text!r} {wish}")
     return found
 
 
@@ -200,6 +202,8 @@ def _sandbox(
         (market,) = choose_markets((source.market or DEFAULT_MARKET,), shipped_markets())
     except MarketChoiceError as error:
         raise Refused(f"--market: {error}") from None
+    if not 0 <= options.seed <= HIGHEST_SEED:
+        raise Refused(f"--seed: {options.seed} should be 0 to {HIGHEST_SEED}")
     seconds = _seconds(options, SANDBOX_SECONDS)
     return sandbox_tape(
         SandboxOptions(

@@ -35,17 +35,17 @@ def compare_findings(result: CompareResult, source: str) -> Findings:
     setup = found.setup
     sections: list[Section] = [Words(words) for words in recommendation(found)]
     sections += [Words(note, is_warning=True) for note in result.notes]
-    sections.append(_modes(found))
+    sections += [
+        _modes(found),
+        Figure(title="Margin modes on the same paths", chart=_chart(found),
+               alt="Capital needed, survival, median loss and mean of the worst 5 % of each mode."),
+    ]  # fmt: skip
     if len(found.markets) > 1:
         sections += [_weights(found), _contagion(found)]
     if result.shocks:
         sections.append(_shocks(result))
     if result.model is not None:
         sections.append(model_table(result.model))
-    sections.append(
-        Figure(title="Margin modes on the same paths", chart=_chart(found),
-               alt="Capital needed, survival, median and worst loss of each margin mode.")
-    )  # fmt: skip
     hours = duration(setup.hours)
     return Findings(
         command="compare",
@@ -69,14 +69,13 @@ def _modes(found: Comparison) -> Table:
     for each in found.variants:
         loss = each.survival.loss
         median = dict(loss.quantiles)[0.5]
-        worst = loss.shortfalls[-1][1]
         rows.append(
             [
                 each.variant.name,
                 listed(each.variant.apart) or "none",
                 share_text(1 - each.survival.liquidated.value),
                 usd(median.value),
-                usd(worst.value),
+                *(usd(each.value) for _, each in loss.shortfalls),
                 usd(loss.worst),
                 _capital(each),
                 "" if each.efficiency is None else f"{each.efficiency:.3g}",
@@ -85,7 +84,8 @@ def _modes(found: Comparison) -> Table:
     return Table(
         title="The same positions, money and paths; USD",
         columns=[
-            "mode", "in buckets", "without liquidation", "median loss", "worst 1 % lose",
+            "mode", "in buckets", "without liquidation", "median loss", "worst 5 % lose",
+            "worst 1 % lose",
             "worst path", "capital needed", "notional / capital",
         ],
         rows=rows,
@@ -205,7 +205,7 @@ def _chart(found: Comparison) -> Any:
                 capital=float("nan") if each.capital is None else each.capital,
                 survival=1 - each.survival.liquidated.value,
                 median_loss=dict(loss.quantiles)[0.5].value,
-                worst_loss=loss.worst,
+                worst_loss=loss.shortfalls[0][1].value,
             )
         )
     return mode_bars(outcomes)

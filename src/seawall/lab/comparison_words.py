@@ -8,7 +8,12 @@ from seawall.lab.survival_words import share_text
 def recommendation(found: Comparison) -> list[str]:
     """The split, its reasons, and what it changes: a sentence or two each."""
     alone = {each.market: each.alone.value for each in found.contagion}
-    words = [_split(found), *(_reason(each, alone[each.market]) for each in judged(found))]
+    judgements = judged(found)
+    telling = [each for each in judgements if _tells(each)]
+    words = [_split(found), *(_reason(each, alone[each.market]) for each in telling)]
+    quiet = tuple(each.market for each in judgements if not _tells(each))
+    if quiet:
+        words.append(_no_difference(quiet))
     if found.forced:
         words.append(f"{listed(found.forced)}: the market allows a bucket of its own only.")
     change = _change(found)
@@ -74,20 +79,29 @@ def _reason(each: Weighed, alone: float) -> str:
             f"{each.market} protects the others: the rest of the pool, with its share of the "
             f"money, is liquidated on {without} with it."
         )
-    if each.pool.low > 0 and each.money >= 0.5:
+    if each.money >= 0.5:
         return (
             f"{each.market} strains the pool ({without} with it), but it holds "
             f"{100 * each.money:.0f} % of the money: it is the core, and in a bucket it would go "
             "sooner."
         )
-    if each.pool.low > 0:
-        return (
-            f"{each.market} strains the pool ({without} with it), but apart it would spare the "
-            "account nothing in its worst 5 % of paths that can be told from noise."
-        )
     return (
-        f"{each.market} makes no difference to the others that can be told from noise ({without} "
-        "with it): it stays in the pool, where free money protects it."
+        f"{each.market} strains the pool ({without} with it), but apart it would spare the "
+        "account nothing in its worst 5 % of paths that can be told from noise."
+    )
+
+
+def _tells(each: Weighed) -> bool:
+    """Whether there is a difference to the others that can be told from noise."""
+    return each.is_bet or each.protects or each.pool.low > 0
+
+
+def _no_difference(names: tuple[str, ...]) -> str:
+    one = len(names) == 1
+    return (
+        f"{listed(names)} {'makes' if one else 'make'} no difference to the others that can be "
+        f"told from noise: {'it stays' if one else 'they stay'} in the pool, where free money "
+        f"protects {'it' if one else 'them'}."
     )
 
 
@@ -99,7 +113,7 @@ def _change(found: Comparison) -> str:
     if best is None or other is None or len(found.markets) == 1:
         return ""
     return (
-        f"With it something is liquidated on {_liquidated(best)} of paths and the worst 1 % lose "
+        f"With it something is liquidated on {_liquidated(best)} of paths and the worst 5 % lose "
         f"{_worst(best)}; {other.variant.name}: {_liquidated(other)} and {_worst(other)}."
     )
 
@@ -109,4 +123,4 @@ def _liquidated(result: VariantResult) -> str:
 
 
 def _worst(result: VariantResult) -> str:
-    return money(result.survival.loss.shortfalls[-1][1].value)
+    return money(result.survival.loss.shortfalls[0][1].value)

@@ -141,7 +141,7 @@ def _exit_table(task: SizeTask, advice: Advice) -> Table:
         "depth",
         columns=(
             *("USD", "of equity", "average, calm", "bp", "average, stressed", "bp"),
-            *("of equity", f"hours at {percent(task.participation, 0)} of volume"),
+            *("of equity", f"time at {percent(task.participation, 0)} of volume"),
         ),
         rows=rows,
         words=0,
@@ -207,7 +207,7 @@ def _setting_table(task: SizeTask, advice: Advice) -> Table:
         rows=rows,
         words=2,
         styles=styles,
-        note=f"Entry fee and {duration(task.horizon_hours)} of funding are paid out of the bucket "
+        note=f"Entry costs and {duration(task.horizon_hours)} of funding leave the bucket "
         f"first. Liquidation should lie {float(1 + task.clearance):g} stops away or more.",
     )
 

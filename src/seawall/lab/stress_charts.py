@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from seawall.lab.charts.style import (
-    LIQUIDATION,
+    GAINS_AND_LOSSES,
     PERCENT_LABEL,
     QUIET,
     Chart,
@@ -103,13 +103,13 @@ def shock_chart(result: StressResult) -> Chart:
                 "shock": shock_text(cell.size),
                 "change": max(-1.0, min(1.0, change)),
                 "words": ("✕ " if cell.liquidated else "") + f"{100 * change:+.0f} %",
-                "is_dark": abs(change) > 0.55,
+                "is_dark": abs(change) > 0.75,
             }
         )
     x: Row = {
         "field": "shock", "type": "nominal",
         "sort": [shock_text(size) for size in sorted(result.sizes)],
-        "axis": {"title": "shock", "labelAngle": 0, "grid": False},
+        "axis": {"title": "move of the price", "labelAngle": 0, "grid": False},
     }  # fmt: skip
     y: Row = {
         "field": "move", "type": "nominal", "sort": [move.name for move in result.moves],
@@ -117,11 +117,10 @@ def shock_chart(result: StressResult) -> Chart:
     }  # fmt: skip
     colour: Row = {
         "field": "change", "type": "quantitative",
-        "scale": {"domain": [-1, 0, 1], "range": [LIQUIDATION, "#ffffff", "#2a9d8f"],
-            "interpolate": "rgb",
-        },
+        "scale": {"domain": [-1, 1], "range": GAINS_AND_LOSSES, "interpolate": "rgb"},
         "legend": {
-            "title": "change of equity", "format": "+.0%", "gradientLength": 200,
+            "title": "change of equity, %", "gradientLength": 240, "values": [-1, -0.5, 0, 0.5, 1],
+            "labelExpr": "format(100 * datum.value, '+d')",
         },
     }  # fmt: skip
     text: Row = {"condition": {"test": "datum.is_dark", "value": "white"}, "value": "#1f2933"}

@@ -129,7 +129,7 @@ def _lines(result: StressResult) -> Table:
             price_text(valuation, line.market, line.now),
             "" if line.safe is None else price_text(valuation, line.market, line.safe),
             _over_text(result, line),
-            "" if line.size is None else percent(line.size),
+            _line_move(line),
         ]
         for line in result.lines
     ]
@@ -141,6 +141,12 @@ def _lines(result: StressResult) -> Table:
         styles={place: "bad" for place, line in enumerate(result.lines) if line.is_over_now},
         note="Other prices stand still. Prices are whole price units: one unit further liquidates.",
     )
+
+
+def _line_move(line: Line) -> str:
+    if line.is_over_now:
+        return "is over now"
+    return "" if line.size is None else percent(line.size)
 
 
 def _over_text(result: StressResult, line: Line) -> str:
@@ -218,7 +224,7 @@ def _costs(result: StressResult) -> Section:
         note=(
             "Lost: equity now less what is left. In the book and deleveraged: what was closed "
             "there. Costs: what liquidation takes beyond the move itself, fees, slippage and the "
-            "equity that goes to the backstop; nothing where others bear what a bucket owes."
+            "equity that goes to the backstop; what a bucket owes below zero is borne by others."
         ),
     )  # fmt: skip
 
@@ -307,7 +313,8 @@ def _heat(result: StressResult) -> Figure:
         title="What every shock leaves",
         chart=shock_chart(result),
         alt="Change of equity for every move and size; crosses mark liquidation.",
-        note="Change of the account's equity, after liquidation where there is one (a cross).",
+        note="Change of the account's equity, after liquidation where there is one (a cross); "
+        "the darkest blue is a doubling and more.",
     )
 
 

@@ -42,8 +42,9 @@ class Aftermath(Struct, frozen=True, kw_only=True):
     minute. ``first``: the market whose position was touched first, None where nothing was.
     ``sold`` and ``deleveraged``: notional closed in the book and against other traders.
     ``taken``: equity that the backstop took with what it took over. ``cost``: equity at the
-    shocked prices less equity in the end: fees, slippage and what was taken; below zero where
-    others bore what a bucket owed. ``unfinished``: buckets still under maintenance in the end.
+    shocked prices less equity in the end, a bucket below zero counting as nothing: fees, slippage
+    and what was taken; what a bucket owes is borne by others and makes nothing cheaper.
+    ``unfinished``: buckets still under maintenance in the end.
     """
 
     equity: int
@@ -147,13 +148,18 @@ def _aftermath(
         deleveraged=sum(
             each.notional for each in closing if each.kind == IncidentKind.DELEVERAGED_LOSER
         ),
-        cost=shocked.equity - end.equity,
+        cost=_above_zero(shocked) - _above_zero(end),
         unfinished=tuple(
             bucket for bucket, each in end.buckets.items() if _is_under(each, in_blocks=in_blocks)
         ),
         positions={market: each.signed_size for market, each in end.holdings.items()},
         stages=tuple(dict.fromkeys(each.kind for each in closing)),
     )
+
+
+def _above_zero(account: Snapshot) -> int:
+    """Micro-USD of all buckets that are worth something."""
+    return sum(max(0, each.equity) for each in account.buckets.values())
 
 
 def _is_under(bucket: Bucket, *, in_blocks: bool) -> bool:

@@ -22,7 +22,9 @@ def cents(micro: int) -> str:
 
 
 def percent(share: Fraction, decimals: int = 2) -> str:
-    """``-7.69 %`` of a signed move."""
+    """``-7.69 %`` of a signed move; a rise to ten times the price and more in whole percent."""
+    if abs(share) >= 10:
+        return f"{float(100 * share):+,.0f} %"
     return f"{float(100 * share):+.{decimals}f} %"
 
 

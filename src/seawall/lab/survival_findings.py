@@ -15,7 +15,7 @@ from seawall.lab.charts import (
 )
 from seawall.lab.charts.style import money, percent
 from seawall.lab.findings import Figure, Findings, Section, Table, Words
-from seawall.lab.paths.task import Floats
+from seawall.lab.paths.task import BelowZero, Floats, LiquidationRules
 from seawall.lab.price_models import PriceModel
 from seawall.lab.survival import Coarseness, Estimate, Survival
 from seawall.lab.survival_leverage import LeveragePoint, Ruin
@@ -28,7 +28,14 @@ from seawall.lab.survival_plain import (
     survival_frames,
 )
 from seawall.lab.survival_setup import PathSetup
-from seawall.lab.survival_words import bucket_words, duration, interval, share_words, usd
+from seawall.lab.survival_words import (
+    bucket_words,
+    duration,
+    interval,
+    share_text,
+    share_words,
+    usd,
+)
 from seawall.lab.wording import liquidation_words
 
 if TYPE_CHECKING:
@@ -63,14 +70,14 @@ def paths_findings(result: PathsResult, source: str) -> Findings:
     """``source``: where the account comes from, in words."""
     setup, survival = result.setup, result.survival
     sections: list[Section] = [Words(verdict(result)), *_warnings(result)]
-    sections += [_chances(survival), _losses(survival), _money(survival), _times(survival)]
+    sections += [_chances(result), *_fan_figure(result), _losses(survival), _loss_figure(result)]
+    sections += [_money(survival), _times(survival), _time_figure(survival)]
     if result.ruin is not None:
         sections.append(Words(ruin_words(result.ruin)))
     if result.curve:
-        sections.append(_leverages(result))
+        sections += [_leverages(result), *_curve_figure(result)]
     if result.model is not None:
         sections.append(model_table(result.model))
-    sections += _figures(result)
     return Findings(
         command="paths",
         title=f"{survival.paths:,} paths over {duration(survival.hours_in_all)}: {setup.plan.name}",
@@ -115,12 +122,23 @@ def ruin_words(ruin: Ruin) -> str:
 
 def run_assumptions(setup: PathSetup) -> list[str]:
     """What every simulation rests on."""
+    task = setup.account(setup.plan)
+    below = {
+        BelowZero.STAYS: "A bucket that jumps below zero in a step stays there.",
+        BelowZero.INSURED: "A bucket that jumps below zero in a step ends with nothing; the fund "
+        "pays the rest.",
+        BelowZero.CLOSED_AT_ZERO: "A bucket that jumps below zero in a step ends with nothing; "
+        "others bear the rest.",
+        BelowZero.CLOSED_AT_PREVIOUS: "A bucket that jumps below zero in a step is closed against "
+        "others at the mark of the step before.",
+    }
     return [
         f"Liquidation: {liquidation_words(setup.rulebook)}; looked at every "
         f"{setup.step_seconds:g} s, mark and oracle are the path's price.",
+        *([] if task.rules == LiquidationRules.BLOCKS else [below[task.below_zero]]),
         f"Slippage: half the spread and {100 * setup.impact:g} % times the square root of order "
         "over depth; depth is as on a calm day at all times and nobody else is liquidated, so a "
-        "crash costs more than this (`seawall rehearse` has both).",
+        "crash costs more than this (seawall rehearse has both).",
         "The account does nothing on the way: no stop, no order, no new money.",
     ]
 
@@ -135,7 +153,8 @@ def _warnings(result: PathsResult) -> list[Section]:
                 "liquidation price and come back between two looks are missed. By the correction "
                 "of Broadie, Glasserman and Kou that is as good as a liquidation price "
                 f"{100 * coarse.shift:.2g} % further away, and about "
-                f"{100 * coarse.missed:.0f} % of the liquidations ({bucket_words(coarse.bucket)}). "
+                f"{100 * coarse.missed:.0f} % of the liquidations ("
+                f"{bucket_words(coarse.bucket, result.setup.rulebook)}). "
                 "A shorter --step misses fewer.",
                 is_warning=True,
             )
@@ -147,11 +166,12 @@ def _warnings(result: PathsResult) -> list[Section]:
     return found
 
 
-def _chances(survival: Survival) -> Table:
+def _chances(result: PathsResult) -> Table:
+    survival = result.survival
     rows = [["any", *_share_cells(survival.liquidated)]]
     if len(survival.buckets) > 1:
         rows += [
-            [bucket_words(name), *_share_cells(each)]
+            [bucket_words(name, result.setup.rulebook), *_share_cells(each)]
             for name, each in zip(survival.buckets, survival.by_bucket, strict=True)
         ]
     rows.append(["taken over, or closed against others", *_share_cells(survival.taken_ever)])
@@ -164,7 +184,7 @@ def _chances(survival: Survival) -> Table:
 
 
 def _share_cells(each: Estimate) -> list[str]:
-    return [f"{100 * each.value:.3g} %", interval(each, 100.0, " %")]
+    return [share_text(each.value), interval(each, 100.0, " %")]
 
 
 def _losses(survival: Survival) -> Table:
@@ -283,47 +303,59 @@ def model_table(model: PriceModel) -> Table:
     )  # fmt: skip
 
 
-def _figures(result: PathsResult) -> list[Section]:
-    survival = result.survival
-    found: list[Section] = []
-    if len(result.curve) > 1:
-        found.append(
-            Figure(
-                title="Survival over leverage",
-                chart=survival_curve(
-                    [point.leverage for point in result.curve],
-                    *_columns([point.survival.liquidated for point in result.curve]),
-                    chosen=None if result.ruin is None else result.ruin.leverage,
-                    accepted=None if result.ruin is None else result.ruin.accepted,
-                ),
-                alt="Probability of liquidation over leverage with its 95 % confidence band.",
-            )
-        )
-    if result.fan is not None:
-        fan = result.fan
-        found.append(
-            Figure(
-                title="How near: margin ratio of the worst bucket",
-                chart=ratio_fan(*_fan(fan, result.setup.step_seconds)),
-                alt="Quantiles of maintenance margin over equity of the worst bucket over time.",
-                note=f"Of the first {len(fan.ratio)} paths; what is gone stays at 100 %.",
-            )
-        )
-    found.append(
-        Figure(
-            title="Loss",
-            chart=loss_histogram(result.losses),
-            alt="How many paths end with which loss.",
-        )
+def _curve_figure(result: PathsResult) -> list[Section]:
+    if len(result.curve) < 2:
+        return []
+    ruin = result.ruin
+    # The chosen leverage lies on the curve, not beside it.
+    found = None if ruin is None else ruin.point
+    points = sorted(
+        [*result.curve, *([] if found is None else [found])], key=lambda point: point.leverage
     )
-    found.append(
+    return [
         Figure(
-            title="Time to liquidation",
-            chart=time_to_liquidation(survival.hours, *_columns(survival.curve)),
-            alt="Share of paths with a liquidation by a time, with its 95 % confidence band.",
+            title="Probability of liquidation over leverage",
+            chart=survival_curve(
+                [point.leverage for point in points],
+                *_columns([point.survival.liquidated for point in points]),
+                chosen=None if ruin is None else ruin.leverage,
+                accepted=None if ruin is None else ruin.accepted,
+                now=result.leverage,
+            ),
+            alt="Probability of liquidation over leverage with its 95 % confidence band.",
         )
+    ]
+
+
+def _fan_figure(result: PathsResult) -> list[Section]:
+    fan = result.fan
+    if fan is None:
+        return []
+    return [
+        Figure(
+            title="How near: margin ratio of the worst bucket",
+            chart=ratio_fan(*_fan(fan, result.setup.step_seconds)),
+            alt="Quantiles of maintenance margin over equity of the worst bucket over time.",
+            note=f"Of the first {len(fan.ratio)} paths; what is gone stays at 100 %.",
+        )
+    ]
+
+
+def _loss_figure(result: PathsResult) -> Figure:
+    return Figure(
+        title="How often which loss",
+        chart=loss_histogram(result.losses),
+        alt="How many paths end with which loss.",
+        note="The outermost bars hold all that lies beyond them.",
     )
-    return found
+
+
+def _time_figure(survival: Survival) -> Figure:
+    return Figure(
+        title="Time to liquidation",
+        chart=time_to_liquidation(survival.hours, *_columns(survival.curve)),
+        alt="Share of paths with a liquidation by a time, with its 95 % confidence band.",
+    )
 
 
 def _columns(estimates: Sequence[Estimate]) -> tuple[list[float], list[float], list[float]]:

@@ -7,6 +7,7 @@ in the same order. What an account does then differs by the account alone (commo
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 from msgspec import Struct, structs
 
 from seawall.domain.instrument import Instrument
@@ -16,6 +17,7 @@ from seawall.lab.liquidity import Depth
 from seawall.lab.paths.account import path_account
 from seawall.lab.paths.simulate import join, simulate_chunk
 from seawall.lab.paths.task import (
+    BelowZero,
     Bootstrap,
     Diffusion,
     FundingRate,
@@ -29,6 +31,8 @@ STEPS_OF_A_HORIZON = 10_080
 """A week of minutes."""
 WORTH_WORKERS = 6_000_000_000
 """Markets times steps times paths; about eight seconds of one core."""
+LONGEST_MARK_SECONDS = 5.0
+"""Venues mark every few seconds: a step up to this long is as good as theirs."""
 STEP_SECONDS = (3, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 
@@ -50,10 +54,18 @@ class PathSetup(Struct, frozen=True, kw_only=True):
     antithetic: bool
 
     def account(self, plan: AccountPlan) -> PathAccount:
-        """Raises AccountError."""
-        return path_account(
+        """Raises AccountError.
+
+        The mark before is the one of the step before. Rules that close a bucket below zero at that
+        price mean a mark of seconds ago; after a longer step it would hand the bucket back what it
+        lost in between, so it ends with nothing instead.
+        """
+        made = path_account(
             plan, self.rulebook, self.instruments, self.prices, self.depths, self.impact
         )
+        if self.ends_with_nothing and made.below_zero == BelowZero.CLOSED_AT_PREVIOUS:
+            made = structs.replace(made, below_zero=BelowZero.CLOSED_AT_ZERO)
+        return made
 
     def task(self, account: PathAccount) -> PathTask:
         return PathTask(
@@ -72,8 +84,27 @@ class PathSetup(Struct, frozen=True, kw_only=True):
         return structs.replace(self, paths=min(paths, self.paths))
 
     @property
+    def ends_with_nothing(self) -> bool:
+        """Whether steps are too long for the mark before to mean what the rules mean by it."""
+        return self.step_seconds > LONGEST_MARK_SECONDS
+
+    @property
     def hours(self) -> float:
         return self.steps * self.step_seconds / 3600.0
+
+
+def under_maintenance(account: PathAccount) -> list[str]:
+    """The buckets that are under maintenance margin before any step, by name."""
+    notional = np.abs(account.size) * account.price
+    tier = (account.tier_from <= notional[:, None]).sum(axis=1) - 1
+    market = np.arange(len(notional))
+    needed = notional * account.tier_rate[market, tier] - account.tier_deduction[market, tier]
+    margin = np.bincount(account.bucket, needed, minlength=len(account.cash))
+    return [
+        name
+        for name, has, needs in zip(account.buckets, account.equity, margin, strict=True)
+        if needs > 0 and has < needs
+    ]
 
 
 class Runner(Struct, frozen=True, kw_only=True):

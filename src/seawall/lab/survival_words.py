@@ -1,12 +1,16 @@
 """Numbers of a simulation as they are read."""
 
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.lab.paths.account import POOL_NAME
 from seawall.lab.survival import Estimate
 
 
-def bucket_words(name: str) -> str:
-    """A bucket as a table calls it."""
-    return "cross pool" if name == POOL_NAME else f"{name} bucket"
+def bucket_words(name: str, rulebook: AnyRulebook) -> str:
+    """A bucket as its rules call it, in an account that has several."""
+    in_blocks = isinstance(rulebook, BlockRulebook)
+    if name == POOL_NAME:
+        return "main account" if in_blocks else "cross pool"
+    return f"{name} child account" if in_blocks else f"{name} isolated"
 
 
 def usd(value: float) -> str:
@@ -18,12 +22,12 @@ def interval(each: Estimate, times: float, unit: str = "") -> str:
     """From low to high."""
     if times == 1.0:
         return f"{usd(each.low)} to {usd(each.high)}"
-    return f"{times * each.low:.3g} to {times * each.high:.3g}{unit}"
+    return f"{_three_figures(times * each.low)} to {_three_figures(times * each.high)}{unit}"
 
 
 def share_words(each: Estimate) -> str:
     """A probability in a sentence."""
-    return f"{100 * each.value:.3g} % ({interval(each, 100.0)} % with 95 % confidence)"
+    return f"{share_text(each.value)} ({interval(each, 100.0)} % with 95 % confidence)"
 
 
 def duration(hours: float) -> str:
@@ -37,4 +41,11 @@ def duration(hours: float) -> str:
 
 def share_text(part: float) -> str:
     """A probability without its interval."""
-    return f"{100 * part:.3g} %"
+    return f"{_three_figures(100 * part)} %"
+
+
+def _three_figures(value: float) -> str:
+    """``26.0``, ``7.14``, ``0.0384``: as many figures below each other; nothing is ``0``."""
+    if value == 0 or abs(value) >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:#.3g}" if abs(value) >= 1e-4 else f"{value:.6f}"

@@ -20,6 +20,8 @@ from seawall.lab.cascade.simulate import CascadeRun
 from seawall.lab.cascade.story import story_rows
 from seawall.lab.cascade.words import assumptions_of, minutes_of, stage_name, usd
 from seawall.lab.charts.style import percent
+from seawall.lab.deleveraging.cascade_waves import judge_waves
+from seawall.lab.deleveraging.plain import plain_totals
 from seawall.lab.event_words import clock
 from seawall.lab.findings import Figure, Findings, Section, Table, Words
 from seawall.lab.wording import liquidation_words
@@ -33,7 +35,9 @@ def cascade_findings(made: MarketRehearsal, source: str) -> Findings:
     sections: list[Section] = [_headline(made), _price_table(made), _people_table(run)]
     sections += _own_sections(run)
     sections += _figures(made)
-    sections += wave_sections(run)
+    own = (run.account, *run.children)
+    judged = judge_waves(run.waves, setup.markets, _marks_after(run), own)
+    sections += wave_sections(run, judged)
     if made.seeds:
         sections += seed_sections(made, _deepest(made))
     sections += _warnings(run)
@@ -47,8 +51,8 @@ def cascade_findings(made: MarketRehearsal, source: str) -> Findings:
             f"{liquidation_words(setup.rulebook)}"
         ),
         sections=sections,
-        plain=_plain(made),
-        frames=frames_of(run, made.without),
+        plain=_plain(made) | {"policies": plain_totals(judged.results)},
+        frames=frames_of(run, made.without, judged.results),
         assumptions=assumptions_of(setup),
         seed=setup.assumptions.seed,
     )
@@ -239,6 +243,15 @@ def _warnings(run: CascadeRun) -> list[Words]:
             )
         )
     return found
+
+
+def _marks_after(run: CascadeRun) -> list[float]:
+    """The mark when each wave was over."""
+    series = run.series
+    return [
+        float(series.mark[int(np.searchsorted(series.times_ms, wave.end_ms)), wave.market])
+        for wave in run.waves
+    ]
 
 
 def _plain(made: MarketRehearsal) -> dict[str, Any]:

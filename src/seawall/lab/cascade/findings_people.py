@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from seawall.domain.rulebook import BlockRulebook
 from seawall.lab.cascade import charts
 from seawall.lab.cascade.rehearse_market import MarketRehearsal
 from seawall.lab.cascade.simulate import CascadeRun
 from seawall.lab.cascade.words import usd
 from seawall.lab.charts.style import percent
-from seawall.lab.event_words import clock
+from seawall.lab.deleveraging.cascade_waves import JudgedWaves, cascade_sections, wave_name
 from seawall.lab.findings import Figure, Section, Table, Words
 
 MOST_WAVES = 20
@@ -47,7 +48,7 @@ def _leverage_table(run: CascadeRun) -> Table:
     )
 
 
-def wave_sections(run: CascadeRun) -> list[Section]:
+def wave_sections(run: CascadeRun, judged: JudgedWaves) -> list[Section]:
     if run.population is None:
         return []
     names, hit, rest = _leverage_counts(run)
@@ -65,8 +66,7 @@ def wave_sections(run: CascadeRun) -> list[Section]:
     largest = sorted(run.waves, key=lambda wave: -float(wave.taken.sum()))[:MOST_WAVES]
     rows, labels = [], []
     for wave in largest:
-        side = "longs" if wave.is_long else "shorts"
-        label = f"{clock(wave.start_ms)[11:19]} {run.setup.markets[wave.market]} {side}"
+        label = wave_name(wave, run.setup.markets)
         labels.append(label)
         rows.append(
             (
@@ -83,7 +83,8 @@ def wave_sections(run: CascadeRun) -> list[Section]:
         ),
         rows=rows,
         note=f"The {len(rows)} largest of {len(run.waves)} waves; cost against the mark: what a "
-        "close at the rules' price gave them less than the mark (below zero: more).",
+        "close at the rules' price gave them less than the mark (below zero: more). Deficit: of "
+        "bankrupt accounts when their liquidation began, in each market where they were closed.",
     )  # fmt: skip
     taken = [float(wave.taken.sum()) for wave in largest]
     picture = Figure(
@@ -91,7 +92,10 @@ def wave_sections(run: CascadeRun) -> list[Section]:
         chart=charts.taken_bars(labels, taken),
         alt="USD of winning positions closed in each wave of deleveraging.",
     )
-    return [_leverage_table(run), figure, table, picture, _winner_table(run)]
+    found: list[Section] = [_leverage_table(run), figure, table, picture, _winner_table(run)]
+    in_blocks = isinstance(run.setup.rulebook, BlockRulebook)
+    policy = "rotating_offset" if in_blocks else "rank_queue"
+    return found + cascade_sections(judged, policy)
 
 
 def _winner_table(run: CascadeRun) -> Table:

@@ -1,15 +1,22 @@
 """A run as tables of equal columns, for those who compute on with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seawall.lab.cascade.simulate import CascadeRun
+from seawall.lab.deleveraging.comparison import WaveOutcome
+from seawall.lab.deleveraging.plain import policy_frame
 
 
-def frames_of(run: CascadeRun, without: CascadeRun) -> Mapping[str, Mapping[str, Any]]:
-    """``seconds``: a row per second and market; ``funds``: per second; ``people``; ``winners``."""
+def frames_of(
+    run: CascadeRun, without: CascadeRun, judged: Sequence[WaveOutcome]
+) -> Mapping[str, Mapping[str, Any]]:
+    """``seconds``: a row per second and market; ``funds``: per second; ``people``; ``winners``.
+
+    ``policies``, where somebody was deleveraged: a row per wave and policy.
+    """
     return {
         "seconds": _seconds(run, without),
         "funds": {
@@ -21,6 +28,7 @@ def frames_of(run: CascadeRun, without: CascadeRun) -> Mapping[str, Mapping[str,
         },
         "people": _people(run),
         "winners": _winners(run),
+        **({"policies": policy_frame(judged)} if judged else {}),
     }
 
 
@@ -56,7 +64,7 @@ def _people(run: CascadeRun) -> dict[str, Any]:
 
 def _winners(run: CascadeRun) -> dict[str, Any]:
     """One row per wave and holder of its other side."""
-    names = ("account", "notional", "equity", "profit", "score", "taken", "haircut")
+    names = ("account", "notional", "equity", "profit", "score", "closed", "taken", "haircut")
     waves = run.waves
     found: dict[str, Any] = {
         "wave": np.repeat(np.arange(len(waves)), [len(wave.account) for wave in waves]),

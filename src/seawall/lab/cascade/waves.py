@@ -32,9 +32,10 @@ class DeleveragingWave(Struct, kw_only=True):
 
     ``deficit``: what the bankrupt buckets owed when their liquidation began. ``is_long``: the side
     of those who were taken from. ``mark``: USD, when it began. ``score``: profit factor x leverage,
-    as ranking venues compute it. ``taken``: USD of their positions closed; ``haircut``: what
-    closing at those prices cost them against the mark (negative: they gained). ``others``: holders
-    that were left out of the arrays, and their equity.
+    as ranking venues compute it. ``closed``: coins of their positions closed, ``taken``: USD that
+    they got for them; ``haircut``: what closing at those prices cost them against the mark of each
+    moment (negative: they gained). ``others``: holders that were left out of the arrays, and their
+    equity.
     """
 
     market: int
@@ -50,6 +51,7 @@ class DeleveragingWave(Struct, kw_only=True):
     equity: Floats
     profit: Floats
     score: Floats
+    closed: Floats
     taken: Floats
     haircut: Floats
     others: int = 0
@@ -106,6 +108,8 @@ class WaveRecorder:
         value = taken["order_size"] * float(mark)
         quote = quote_of(taken).astype(np.float64)
         sign = 1.0 if is_long else -1.0
+        coins = taken["order_size"] * self._scale[market] / MICRO
+        np.add.at(wave.closed, place, coins)
         np.add.at(wave.taken, place, quote / MICRO)
         np.add.at(wave.haircut, place, sign * (value - quote) / MICRO)
 
@@ -130,7 +134,7 @@ class WaveRecorder:
             mark=mark / self._scale[market], deficit=0.0, bankrupt=0,
             account=held["account"][kept], size=size[kept], notional=notional[kept],
             equity=equity[kept], profit=profit[kept], score=score[kept],
-            taken=np.zeros(len(kept)), haircut=np.zeros(len(kept)),
+            closed=np.zeros(len(kept)), taken=np.zeros(len(kept)), haircut=np.zeros(len(kept)),
             others=len(left_out), others_equity=float(equity[left_out].sum()),
         )  # fmt: skip
 
@@ -195,7 +199,7 @@ def _places(wave: DeleveragingWave, accounts: Integers) -> Integers:
         zeros = np.zeros(len(missing))
         wave.account = np.concatenate([wave.account, missing])
         wave.size = np.concatenate([wave.size, np.zeros(len(missing), wave.size.dtype)])
-        for name in ("notional", "equity", "profit", "score", "taken", "haircut"):
+        for name in ("notional", "equity", "profit", "score", "closed", "taken", "haircut"):
             setattr(wave, name, np.concatenate([getattr(wave, name), zeros]))
     order = np.argsort(wave.account, kind="stable")
     found: Integers = order[np.searchsorted(wave.account, accounts, sorter=order)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seawall.domain.enums import CommandKind, EventKind, MarginMode, OrderFlag, Reason, Side
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.units import MAX_NOTIONAL, MICRO
 from seawall.engine.engine import FIRST_USER, Engine
 from seawall.engine.layout import Limits
 from seawall.engine.tables import command_dtype, event_dtype
@@ -111,7 +112,16 @@ class World:
         self.must(rows, "the first prices")
 
     def settle_in(self, time_ms: int, population: Population) -> Integers:
-        """The population with its money and its positions; its account numbers."""
+        """The population with its money and its positions; its account numbers.
+
+        Raises RehearsalError.
+        """
+        largest = int(np.abs(population.entry_notional).max(initial=0))
+        if largest > MAX_NOTIONAL:
+            raise RehearsalError(
+                f"the population: somebody holds {largest / MICRO:,.0f} USD; a position can have "
+                f"{MAX_NOTIONAL / MICRO:,.0f}: give less open interest, or more accounts"
+            )
         numbers = self.open_accounts(time_ms, population.deposit, "the population")
         rows = rows_of(CommandKind.ADOPT_POSITION, len(population.owner), time_ms)
         rows["account"] = numbers[population.owner]

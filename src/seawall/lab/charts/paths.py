@@ -22,7 +22,6 @@ from seawall.lab.charts.style import (
     level,
     line,
     money,
-    named,
     quantity,
     upright,
     values,
@@ -44,10 +43,11 @@ def survival_curve(
     high: ArrayLike,
     chosen: float | None = None,
     accepted: float | None = None,
+    now: float | None = None,
 ) -> Chart:
     """Probability of liquidation over leverage, with its 95 % confidence band.
 
-    ``chosen``: the leverage that keeps the probability under ``accepted``.
+    ``chosen``: the leverage that keeps the probability under ``accepted``; ``now``: the account's.
     """
     share = np.asarray(probability, dtype=np.float64)
     rows = columns(
@@ -61,7 +61,7 @@ def survival_curve(
     x = quantity(
         "leverage",
         axis(
-            "leverage, notional / equity", label="format(datum.value, '.4~g') + 'x'",
+            "leverage, notional / equity", label="format(datum.value, '.3~g') + 'x'",
             values=_leverage_ticks(leverages, is_wide=is_wide), grid=False,
         ),
         scale={"type": "log", **frame} if is_wide else {"zero": False, **frame},
@@ -73,6 +73,9 @@ def survival_curve(
     ]
     if accepted is not None:
         layers.append(level(100 * accepted, f"accepted: {100 * accepted:.3g} %", LIQUIDATION))
+    if now is not None and min(leverages) < now < max(leverages):
+        align = "right" if now > np.median(leverages) else "left"
+        layers.append(upright(now, f"now: {now:.3g}x", QUIET, align=align, row=1))
     if chosen is not None:
         # Words turn back before the right edge.
         align = "right" if chosen > np.median(leverages) else "left"
@@ -198,16 +201,6 @@ def time_to_liquidation(
         line(rows, x, y, LIQUIDATION, interpolate="step-after"),
     ]
     return finished({"layer": layers}, height=260)
-
-
-def equity_lines(times: ArrayLike, series: Mapping[str, ArrayLike], unit: str = "hours") -> Chart:
-    """Equity over time, one line for each name; what is not a number leaves a gap."""
-    rows: list[Row] = []
-    for name, each in series.items():
-        rows += [row | {"name": name} for row in columns(time=times, equity=each)]
-    x = quantity("time", axis(f"time, {unit}", ticks=8, grid=False), scale={"nice": False})
-    y = quantity("equity", axis("equity, USD", label=MONEY_LABEL))
-    return finished(named(rows, x, y, list(series)), height=280)
 
 
 def _percent_of_paths(field: str, title: str) -> Row:

@@ -27,6 +27,8 @@ MARKET_COLOURS = ("#e07a1f", "#2a9d8f", "#8e5bb5", "#b5485d", "#5b7f2b", "#9a6b3
 LIQUIDATION = "#c92a2a"
 BACKSTOP = "#5f3dc4"
 CHOSEN = "#b45309"
+GAINS_AND_LOSSES = ["#b2182b", "#ef8a62", "#fddbc7", "#f7f7f7", "#d1e5f0", "#67a9cf", "#2166ac"]
+"""From losses over nothing to gains."""
 
 LABEL_SIZE = 12
 # Fonts of equal widths on all systems, so that a page shows what was measured here.
@@ -36,6 +38,12 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _CONFIG: Row = {
     "aria": False,
     "font": _FONT,
+    # The same minus as in tables: a copied number is a number.
+    "locale": {
+        "number": {
+            "decimal": ".", "thousands": ",", "grouping": [3], "currency": ["$", ""], "minus": "-",
+        },
+    },
     "view": {"stroke": None},
     "axis": {
         "labelColor": "#52606d", "titleColor": INK, "gridColor": GRID, "domainColor": GRID,
@@ -77,9 +85,9 @@ def finished(content: Chart, *, height: int | None = None) -> Chart:
 
 
 def money(usd: float) -> str:
-    """Three figures and a letter: ``$1.25M``, ``−$340k``, ``$95.5``."""
+    """Three figures and a letter: ``$1.25M``, ``-$340k``, ``$95.5``."""
     size = abs(usd)
-    sign = "−" if usd < 0 else ""
+    sign = "-" if usd < 0 else ""
     for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         # What rounds up to the unit is written in it: $1M, not $1000k.
         if size >= 0.9995 * unit:
@@ -89,7 +97,7 @@ def money(usd: float) -> str:
 
 def percent(fraction: float, *, signed: bool = False) -> str:
     """``12.3 %`` of 0.123; a sign for changes."""
-    return f"{100 * fraction:{'+' if signed else ''}.1f} %".replace("-", "−")
+    return f"{100 * fraction:{'+' if signed else ''}.1f} %"
 
 
 def _three_figures(value: float) -> str:

@@ -44,8 +44,11 @@ def haircut_bars(totals: Sequence[Total]) -> Chart:
     return _bars(totals, lambda each: each.largest_of_equity, percent, axis_, CROSS_COLOUR, 100.0)
 
 
-def concentration_curve(result: WaveOutcome) -> Chart:
-    """Share of the bill (%) over the share of winners (%), those who pay most first."""
+def concentration_curve(result: WaveOutcome, dashed: str = "") -> Chart:
+    """Share of the bill (%) over the share of winners (%), those who pay most first.
+
+    ``dashed``: the name of a policy to be told apart from the others.
+    """
     rows: list[Row] = []
     names = []
     for each in result.outcomes:
@@ -63,7 +66,7 @@ def concentration_curve(result: WaveOutcome) -> Chart:
         scale={"type": "log", "nice": False},
     )
     y = quantity("paid", axis("share of what is taken", label=PERCENT_LABEL))
-    return finished(named(rows, x, y, names), height=320)
+    return finished(named(rows, x, y, names, dashed), height=320)
 
 
 def _bars(
@@ -78,6 +81,8 @@ def _bars(
         {
             "policy": each.policy.name,
             "value": number(factor * value(each)),
+            # Words stand beside the bar, also where it goes to the left of zero.
+            "end": number(max(0.0, factor * value(each))),
             "words": words(value(each)),
         }
         for each in totals
@@ -87,15 +92,17 @@ def _bars(
         "axis": {"title": None, "labelLimit": 200},
     }  # fmt: skip
     lengths = [factor * value(each) for each in totals]
-    most = max(lengths, default=0.0) * (1 + _ROOM)
-    scale = {"domain": [number(min(0.0, *lengths)), number(most)]} if most > 0 else {}
+    low, high = min(0.0, *lengths), max(0.0, *lengths)
+    most = high + _ROOM * (high - low)
+    scale = {"domain": [number(low), number(most)]} if most > low else {}
     x = quantity("value", axis_, scale=scale)
+    end = quantity("end", axis_, scale=scale)
     text = {"type": "text", "align": "left", "dx": 5}
     content: Chart = {
         "data": values(rows),
         "layer": [
             {"mark": {"type": "bar", "color": colour, "height": 16}, "encoding": {"x": x, "y": y}},
-            {"mark": text, "encoding": {"x": x, "y": y, "text": {"field": "words"}}},
+            {"mark": text, "encoding": {"x": end, "y": y, "text": {"field": "words"}}},
         ],
     }
     return finished(content, height=_ROW_HEIGHT * len(rows) + 40)

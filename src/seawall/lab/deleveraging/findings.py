@@ -28,7 +28,7 @@ def deleveraging_findings(
     sums = totals(results)
     sections: list[Section] = [
         Words(text=_summary(sums)),
-        *_unmet(sums),
+        *unmet_words(sums),
         policy_table(sums, results),
     ]
     own = _own_results(results)
@@ -92,7 +92,8 @@ def _beyond(total: Total) -> str:
     return f"{words} beyond the need" if total.overshoot > 0 else f"{words} less than the need"
 
 
-def _unmet(sums: Sequence[Total]) -> list[Section]:
+def unmet_words(sums: Sequence[Total]) -> list[Section]:
+    """A warning where policies do not raise all that is needed."""
     short = [each for each in sums if each.unmet > max(0.01, 1e-9 * each.needed)]
     if not short:
         return []
@@ -197,8 +198,13 @@ def _waves(results: Sequence[WaveOutcome]) -> Table:
     )  # fmt: skip
 
 
-def policy_figures(sums: Sequence[Total], results: Sequence[WaveOutcome]) -> list[Section]:
-    """What is taken beyond the need, the largest haircut, and who pays."""
+def policy_figures(
+    sums: Sequence[Total], results: Sequence[WaveOutcome], dashed: str = ""
+) -> list[Section]:
+    """What is taken beyond the need, the largest haircut, and who pays.
+
+    ``dashed``: the name of a policy to be told apart from the others.
+    """
     largest = max(results, key=lambda each: each.wave.needed)
     title = "Who pays" + (f", wave {largest.wave.name}" if len(results) > 1 else "")
     return [
@@ -215,7 +221,7 @@ def policy_figures(sums: Sequence[Total], results: Sequence[WaveOutcome]) -> lis
         ),
         Figure(
             title=title,
-            chart=concentration_curve(largest),
+            chart=concentration_curve(largest, dashed),
             alt="Lines: the share of the bill that the winners who pay most bear, by policy.",
             note="The sooner a line reaches 100 %, the fewer pay.",
         ),

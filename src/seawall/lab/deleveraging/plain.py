@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from msgspec.structs import asdict
 
-from seawall.lab.deleveraging.comparison import Total, WaveOutcome
+from seawall.lab.deleveraging.comparison import Total, WaveOutcome, totals
 from seawall.lab.deleveraging.policies import Terms
 
 
@@ -21,15 +21,24 @@ def plain_comparison(
     }
 
 
+def plain_totals(results: Sequence[WaveOutcome]) -> dict[str, Any]:
+    """All waves together, by policy; empty without waves."""
+    return {each.policy.key: _plain_total(each) for each in (totals(results) if results else ())}
+
+
 def comparison_frames(results: Sequence[WaveOutcome]) -> dict[str, dict[str, Any]]:
     """``policies``: one row a wave and policy. ``winners``: one a wave, policy and winner."""
+    return {"policies": policy_frame(results), "winners": _winners(results)}
+
+
+def policy_frame(results: Sequence[WaveOutcome]) -> dict[str, Any]:
+    """One row a wave and policy; there is at least one."""
     lines = [
         {"wave": each.wave.name, "policy": line.policy.key, **_figures(line.measures)}
         for each in results
         for line in each.outcomes
     ]
-    policies = {name: [line[name] for line in lines] for name in lines[0]}
-    return {"policies": policies, "winners": _winners(results)}
+    return {name: [line[name] for line in lines] for name in lines[0]}
 
 
 def _plain_total(total: Total) -> dict[str, Any]:
