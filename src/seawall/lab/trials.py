@@ -152,13 +152,11 @@ def _processes(
     )
     try:
         yield lambda number: pool.submit(_run_trial, number), (BrokenExecutor,)
-    except BaseException:
-        # Ctrl-C or a failed trial: nobody wants the rest.
-        leash.close()
-        raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # Nobody wants anything more, and a worker may wait for a lock that a killed one held:
+        # the leash ends all of them, whatever they wait for.
         leash.close()
+        pool.shutdown(wait=True, cancel_futures=True)
         watched.close()
 
 
