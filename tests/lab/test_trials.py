@@ -102,7 +102,10 @@ def test_an_error_inside_a_trial_is_reported_once(tmp_path: Path, workers: int) 
 
 
 def run_in_a_process(folder: Path) -> subprocess.Popen[bytes]:
+    # Whoever started the tests in the background may have left Ctrl-C ignored.
     code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from seawall.lab.trials import run_trials\n"
         "from tests.lab.trial_functions import wait_for_ever\n"
         f"run_trials(wait_for_ever, {str(folder)!r}, 2, workers=2)\n"
@@ -120,7 +123,11 @@ def test_no_worker_outlives_the_run(tmp_path: Path, how: signal.Signals) -> None
             assert all(is_alive(pid) for pid in workers)
         finally:
             parent.send_signal(how)
-        assert parent.wait(PATIENCE) != 0
+            try:
+                status = parent.wait(PATIENCE)
+            finally:
+                parent.kill()
+        assert status != 0
     wait_for(lambda: not any(is_alive(pid) for pid in workers))
 
 
