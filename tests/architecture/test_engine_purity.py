@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from seawall.venues.known import VENUES as SHIPPED_VENUES
 from tests.architecture.sources import files, imported_modules, shown
 
 CLOCKS_AND_CHANCE = "asyncio time datetime zoneinfo random secrets uuid threading multiprocessing"
@@ -15,6 +16,7 @@ CHAIN = "coincurve Crypto eth_account eth_keys eth_utils eth_abi web3 cosmpy v4_
 FORBIDDEN = frozenset(f"{CLOCKS_AND_CHANCE} {OUTSIDE_WORLD} {WEB} {CHAIN}".split())
 FORBIDDEN_NUMPY = ("numpy.random", "np.random")
 VENUES = re.compile("hyperliquid|dydx|binance", re.IGNORECASE)
+SHIPPED = re.compile("|".join(SHIPPED_VENUES), re.IGNORECASE)
 
 
 def impurities(source: str) -> list[str]:
@@ -42,6 +44,12 @@ def impurities(source: str) -> list[str]:
 def test_domain_and_engine_are_pure(path: Path) -> None:
     assert impurities(path.read_text()) == []
     assert not VENUES.search(path.name)
+
+
+@pytest.mark.parametrize("path", files("sandbox", "lab", "cli"), ids=shown)
+def test_only_the_venues_floor_names_shipped_venues(path: Path) -> None:
+    """Elsewhere they come from ``venues.known``, and from data with its sources."""
+    assert not SHIPPED.search(path.read_text())
 
 
 @pytest.mark.parametrize(

@@ -320,4 +320,5 @@ def test_explain_imports_no_compiler_and_no_other_command() -> None:
     )
     assert json.loads(result.stdout)["account"]["account_value"] == "2300"
     loaded = set(result.stderr.splitlines()[-1].split())
-    assert loaded == {"seawall.cli", "seawall.cli.main", "seawall.cli.explain"}
+    shared = {"seawall.cli", "seawall.cli.main", "seawall.cli.refusal"}
+    assert loaded == {*shared, "seawall.cli.explain"}

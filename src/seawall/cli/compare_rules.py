@@ -1,15 +1,15 @@
 """``seawall compare-rules``: one journal under two rulebooks, and where they part."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
 from msgspec import Struct
 
+from seawall.cli.refusal import refuse
 from seawall.cli.rules import MarketError, markets_under, shipped_markets
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
@@ -21,8 +21,6 @@ from seawall.venues.rulebook_file import RulebookError, load_rulebook
 if TYPE_CHECKING:
     from seawall.lab.compare_rules import Comparison
 
-BAD_INPUT = 2
-_LONGEST_ERROR = 600
 _OTHER_VENUE = next(venue for venue in VENUES if venue != DEFAULT_VENUE)
 
 
@@ -80,7 +78,7 @@ def compare_rules(
         reader, recorded = _read(journal)
         result = _run(reader, recorded, books, accounts, quiet=json_)
     except (_Refused, JournalError) as error:
-        _refuse(str(error))
+        refuse("compare-rules", str(error))
     notes = _notes(reader, recorded, books, result)
     from seawall.cli.compare_report import comparison_object, print_comparison
 
@@ -88,12 +86,6 @@ def compare_rules(
         print(json.dumps(comparison_object(str(journal), books, result, notes), indent=2))
         return
     print_comparison(str(journal), books, result, notes, is_whole=not accounts)
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall compare-rules: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
 
 
 def _book(option: str, name: str) -> AnyRulebook:

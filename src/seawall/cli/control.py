@@ -1,15 +1,15 @@
 """``seawall control``: steer a venue that ``seawall up`` started, over its control API."""
 
 import json
-import sys
 import urllib.error
 import urllib.request
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from seawall.cli.refusal import refuse
+
 DEFAULT_URL = "http://127.0.0.1:3001"
-BAD_INPUT = 2
 TIMEOUT_S = 600.0
 
 app = App(name="control", help="Steer a running venue: prices, oracle, liquidity, time, accounts.")
@@ -223,7 +223,7 @@ def _tell(url: str, path: str, body: dict[str, Any], as_json: bool) -> None:
 def _call(url: str, path: str, body: dict[str, Any] | None) -> Any:
     """The answer; without a body the request is a GET. Ends the process when it is refused."""
     if not url.startswith(("http://", "https://")):
-        _refuse(f"--url: {url!r} is not like {DEFAULT_URL}")
+        refuse("control", f"--url: {url!r} is not like {DEFAULT_URL}")
     raw = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
         f"{url.rstrip('/')}/control/{path}", raw, {"Content-Type": "application/json"}
@@ -234,10 +234,13 @@ def _call(url: str, path: str, body: dict[str, Any] | None) -> Any:
         with opener.open(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        _refuse(_explained(error))
+        refuse("control", _explained(error))
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        _refuse(f"no venue answers at {url} ({reason}); start one with seawall up, or give --url")
+        refuse(
+            "control",
+            f"no venue answers at {url} ({reason}); start one with seawall up, or give --url",
+        )
 
 
 def _explained(error: urllib.error.HTTPError) -> str:
@@ -246,8 +249,3 @@ def _explained(error: urllib.error.HTTPError) -> str:
         return f"{told['field']}: {told['value']!r} is not right; expected {told['expected']}"
     except (ValueError, KeyError, TypeError):
         return f"{error.code} {error.reason}: this is no venue of seawall up"
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f"seawall control: {message}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, TypeVar
 
 from cyclopts import Parameter
 
+from seawall.cli.refusal import refuse
 from seawall.domain.rulebook import BlockRulebook, Rulebook
 from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
 from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 200
 """Columns of a table that goes to a file or a pipe: none is folded."""
-BAD_INPUT = 2
-_LONGEST_ERROR = 400
 
 Book = TypeVar("Book", Rulebook, BlockRulebook)
 
@@ -65,14 +64,14 @@ def explain(
         A shipped rulebook by name, or a rulebook file. Without it, the venue's own.
     """
     if state.startswith("-") and state != "-":
-        _refuse(f"unknown option {state}")
+        refuse("explain", f"unknown option {state}")
     if "seawall.engine.compile" not in sys.modules:
         # One account is a few additions: only importing the compiler would take longer.
         os.environ["SEAWALL_INTERPRETED"] = "1"
     raw = _read(state)
     source = "standard input" if state == "-" else state
     if venue is not None and venue not in VENUES:
-        _refuse(f"--venue: {venue!r} is unknown; known are {', '.join(VENUES)}")
+        refuse("explain", f"--venue: {venue!r} is unknown; known are {', '.join(VENUES)}")
     venue = venue or _venue_of(raw)
     options = _Options(venue, meta, markets, steps, json_, rulebook or venue)
     if venue == DEFAULT_VENUE:
@@ -101,7 +100,10 @@ def _venue_of(raw: bytes) -> str:
 def _explain_pools(raw: bytes, source: str, options: _Options) -> None:
     """An account with a cross pool and isolated buckets."""
     if options.markets is not None:
-        _refuse("--markets: this venue's account needs none; its market data is read by --meta")
+        refuse(
+            "explain",
+            "--markets: this venue's account needs none; its market data is read by --meta",
+        )
     explainer = venue_module(options.venue, "explain")
     reading = "the rulebook"
     try:
@@ -118,7 +120,7 @@ def _explain_pools(raw: bytes, source: str, options: _Options) -> None:
         account = decode(raw, instruments)
         report = explainer.account_report(account, book, instruments)
     except VenueDataError as error:
-        _refuse(f"{reading}: {error}")
+        refuse("explain", f"{reading}: {error}")
     chosen = [p for p in report.positions if p.state.coin == options.steps]
     if options.steps is not None and not chosen:
         _refuse_steps(options.steps, [p.state.coin for p in report.positions])
@@ -137,7 +139,10 @@ def _explain_pools(raw: bytes, source: str, options: _Options) -> None:
 def _explain_subaccounts(raw: bytes, source: str, options: _Options) -> None:
     """Subaccounts, each with margin of its own, in markets of an oracle price."""
     if options.meta is not None:
-        _refuse("--meta: this venue's account needs none; its market data is read by --markets")
+        refuse(
+            "explain",
+            "--meta: this venue's account needs none; its market data is read by --markets",
+        )
     explainer = venue_module(options.venue, "explain")
     reading = source
     try:
@@ -153,7 +158,7 @@ def _explain_subaccounts(raw: bytes, source: str, options: _Options) -> None:
         account = decoder.account_state(raw, listed)
         report = explainer.account_report(account, book)
     except VenueDataError as error:
-        _refuse(f"{reading}: {error}")
+        refuse("explain", f"{reading}: {error}")
     if options.steps is not None and options.steps not in held:
         _refuse_steps(options.steps, list(held))
     if options.json:
@@ -177,15 +182,17 @@ def _rulebook(name: str, kind: type[Book]) -> Book:
     try:
         book = load_rulebook(name)
     except RulebookError as error:
-        _refuse(str(error))
+        refuse("explain", str(error))
     if not isinstance(book, kind):
-        _refuse(f"--rulebook: {name} holds rules of another kind than this account follows")
+        refuse(
+            "explain", f"--rulebook: {name} holds rules of another kind than this account follows"
+        )
     return book
 
 
 def _refuse_steps(market: str, held: list[str]) -> NoReturn:
     names = ", ".join(dict.fromkeys(held)) or "no position"
-    _refuse(f"--steps: no position in {market!r}; the account holds {names}")
+    refuse("explain", f"--steps: no position in {market!r}; the account holds {names}")
 
 
 def _print_json(report: dict[str, Any], warnings: tuple[str, ...]) -> None:
@@ -206,13 +213,7 @@ def _read(path: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        _refuse(f"{path}: {error.strerror}")
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall explain: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
+        refuse("explain", f"{path}: {error.strerror}")
 
 
 def _console() -> "Console":

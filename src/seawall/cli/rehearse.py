@@ -1,14 +1,14 @@
 """``seawall rehearse``: an account taken through a market path, liquidations included."""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from seawall.cli.lab_options import AccountWishes
+from seawall.cli.refusal import refuse
 from seawall.cli.rehearse_inputs import Files, Inputs, Refused, read_inputs, scenario_of
 from seawall.cli.rehearse_market import WholeMarket
 from seawall.cli.rules import MarketError
@@ -20,9 +20,7 @@ from seawall.venues.rulebook_file import RulebookError
 if TYPE_CHECKING:
     from seawall.lab.rehearsal import Rehearsal
 
-BAD_INPUT = 2
 DEFAULT_PICTURE = Path("out/rehearsal.png")
-_LONGEST_ERROR = 600
 
 
 def rehearse(
@@ -91,7 +89,7 @@ def rehearse(
         _clear(journal)
         result = _run(inputs, journal, quiet=json_)
     except (AccountError, PathError, RulebookError, MarketError, Refused) as error:
-        _refuse(str(error))
+        refuse("rehearse", str(error))
     _show(result, inputs.book, path, picture, journal, as_json=json_)
     if not result.is_conserved:
         raise SystemExit(1)
@@ -118,12 +116,6 @@ def _show(
     scenario = scenario_of(files)
     about = [] if scenario is None else [scenario.about, scenario.source]
     print_report(result, book.name, book.as_of, about, picture, journal)
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall rehearse: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
 
 
 def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
@@ -173,7 +165,7 @@ def _draw(result: "Rehearsal", target: Path, subtitle: str) -> None:
     try:
         write_picture(result, target, subtitle)
     except OSError as error:
-        _refuse(f"--png: {target}: {error.strerror}")
+        refuse("rehearse", f"--png: {target}: {error.strerror}")
 
 
 def _clear(journal: Path | None) -> None:

@@ -6,10 +6,11 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from seawall.cli.refusal import refuse
 from seawall.domain.units import from_units
 from seawall.venues.known import DEFAULT_VENUE, venue_module
 from seawall.venues.rulebook_file import RulebookError
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
     from seawall.sandbox.venue import Venue
 
-BAD_INPUT = 2
 SNIPPET_USD = 200.0
-_LONGEST_ERROR = 600
 _GREATEST_SPEED = 1000.0
 
 
@@ -91,18 +90,12 @@ def up(
         _say_compiling()
         _run(options, _announce_json if json_ else _announce)
     except (VenueError, MarketChoiceError, RulebookError, JournalError, _Refused) as error:
-        _refuse(str(error))
+        refuse("up", str(error))
     except OSError as error:
-        _refuse(f"{error.filename or ''} {error.strerror or error}")
+        refuse("up", f"{error.filename or ''} {error.strerror or error}")
     except VenueStopped as error:
         print(f"seawall up: the venue stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def _refuse(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"seawall up: {line[:_LONGEST_ERROR]}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
 
 
 def _speed(text: str) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from seawall.domain.commands import AdoptPosition
 from seawall.domain.enums import MarginMode, MarketMargin, Side
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import (
@@ -29,6 +30,21 @@ class PositionPlan(Struct, frozen=True, kw_only=True):
     mode: MarginMode
     leverage: int
     isolated_margin: int
+
+
+def adoption(time_ms: int, account: int, position: PositionPlan) -> AdoptPosition:
+    """The command that gives the position to an account."""
+    return AdoptPosition(
+        time_ms=time_ms,
+        account=account,
+        market=position.market,
+        side=Side.BUY if position.signed_size > 0 else Side.SELL,
+        size=abs(position.signed_size),
+        entry_notional=position.entry_notional,
+        leverage=position.leverage,
+        mode=position.mode,
+        isolated_cash=position.isolated_margin,
+    )
 
 
 class OrderPlan(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from seawall.domain.commands import (
     NO_ACCOUNT,
-    AdoptPosition,
     AdvanceTime,
     Command,
     CreateAccount,
@@ -38,7 +37,7 @@ from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalWriter, describe_rules
 from seawall.engine.layout import Limits
 from seawall.engine.tables import command_dtype
-from seawall.lab.account_plan import AccountPlan, PositionPlan
+from seawall.lab.account_plan import AccountPlan, PositionPlan, adoption
 from seawall.lab.candle_file import PathError
 from seawall.lab.incidents import Storyteller
 from seawall.lab.liquidity import (
@@ -245,17 +244,7 @@ class Setting:
             self.deposits += money
 
     def _adopt(self, time_ms: int, account: int, position: PositionPlan) -> None:
-        command = AdoptPosition(
-            time_ms=time_ms,
-            account=account,
-            market=position.market,
-            side=Side.BUY if position.signed_size > 0 else Side.SELL,
-            size=abs(position.signed_size),
-            entry_notional=position.entry_notional,
-            leverage=position.leverage,
-            mode=position.mode,
-            isolated_cash=position.isolated_margin,
-        )
+        command = adoption(time_ms, account, position)
         self.send(command, f"the position in {self.instruments[position.market].name}")
 
     def _add_crowd(self, time_ms: int, crowd: Crowd) -> int:

@@ -14,14 +14,13 @@ from msgspec import structs
 
 from seawall.domain.commands import (
     NO_ACCOUNT,
-    AdoptPosition,
     AdvanceTime,
     Command,
     CreateAccount,
     Deposit,
     SetOraclePrice,
 )
-from seawall.domain.enums import MarginMode, MarkMethod, Side
+from seawall.domain.enums import MarginMode, MarkMethod
 from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
@@ -29,7 +28,7 @@ from seawall.domain.units import MAX_PRICE, UnitError, to_units
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.layout import LayoutError, Limits
-from seawall.lab.account_plan import AccountPlan, PositionPlan
+from seawall.lab.account_plan import AccountPlan, adoption
 from seawall.lab.incidents import ratio_of
 
 START_MS = 1
@@ -98,11 +97,11 @@ class Valuation:
         for position in plan.positions:
             name = f"the position in {self.instruments[position.market].name}"
             if not self.in_blocks or position.mode != MarginMode.ISOLATED:
-                self._send(_adoption(own, position), name)
+                self._send(adoption(START_MS, own, position), name)
                 continue
             child = self._open_account(position.isolated_margin, own)
             bare = structs.replace(position, mode=MarginMode.CROSS, isolated_margin=0)
-            self._send(_adoption(child, bare), name)
+            self._send(adoption(START_MS, child, bare), name)
             self._accounts[position.market] = child
         isolated = [each.market for each in plan.positions if each.mode == MarginMode.ISOLATED]
         pooled = tuple(each.market for each in plan.positions if each.market not in isolated)
@@ -181,17 +180,3 @@ def price_units(instruments: Sequence[Instrument], prices: Mapping[str, str]) ->
         except UnitError as error:
             raise ValuationError(f"price of {each.name}: {error}") from None
     return tuple(found)
-
-
-def _adoption(account: int, position: PositionPlan) -> AdoptPosition:
-    return AdoptPosition(
-        time_ms=START_MS,
-        account=account,
-        market=position.market,
-        side=Side.BUY if position.signed_size > 0 else Side.SELL,
-        size=abs(position.signed_size),
-        entry_notional=position.entry_notional,
-        leverage=position.leverage,
-        mode=position.mode,
-        isolated_cash=position.isolated_margin,
-    )
