@@ -23,13 +23,13 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import structs
 
-from seawall.cli.rules import markets_under, shipped_markets
+from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.instrument import Instrument
-from seawall.lab.cascade.assumptions import Assumptions
-from seawall.lab.cascade.population import Distribution, usual_open_interest
 from seawall.lab.cascade.setup import NOBODY, Grid, MarketSetup, calm_depths
 from seawall.lab.cascade.simulate import CascadeRun, simulate
-from seawall.lab.liquidity import depths
+from seawall.lab.market.liquidity import depths
+from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.population import Distribution, usual_open_interest
 from seawall.venues.rulebook_file import load_rulebook
 
 ACCOUNTS = 100_000

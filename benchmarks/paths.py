@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import Result, all_threads_seconds, interleave, main_of, median, median_ratio
-from seawall.lab.paths.compiled import entry
-from seawall.lab.paths.draws import LANES, fill_normals
-from seawall.lab.paths.simulate import simulate_chunk
-from seawall.lab.paths.task import (
+from seawall.lab.paths.kernels.compiled import entry
+from seawall.lab.paths.kernels.draws import LANES, fill_normals
+from seawall.lab.paths.kernels.simulate import simulate_chunk
+from seawall.lab.paths.kernels.task import (
     PATHS_PER_CHUNK,
     SECONDS_PER_YEAR,
     Diffusion,
@@ -33,7 +33,7 @@ from seawall.lab.paths.task import (
     PathAccount,
     PathTask,
 )
-from seawall.lab.paths.walk import aligned
+from seawall.lab.paths.kernels.walk import aligned
 
 MARKETS = 8
 LEVERAGE = 6.0

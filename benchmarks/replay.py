@@ -22,8 +22,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.common import Result, interleave, median, median_ratio, processor_seconds, table
-from seawall.lab.book_replay import Replay
-from seawall.lab.book_replay_file import Recording, read_recording
+from seawall.lab.market.book_replay import Replay
+from seawall.lab.market.book_replay_file import Recording, read_recording
 
 PEER_BOOKS = {"vector": "its book a vector of ticks", "map": "its book a hash map"}
 PEER = Path(__file__).with_name("replay_peer.py")

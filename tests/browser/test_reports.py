@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seawall.cli.main import app
-from seawall.lab.report import report_page
+from seawall.report.html import report_page
 from tests.browser.pages import browser, faults, open_report
 from tests.lab.commands import seawall
 from tests.lab.sample_findings import ASSUMPTION, SEED, charts, sample_findings

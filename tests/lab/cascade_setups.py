@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from seawall.cli.rules import markets_under, shipped_markets
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.cascade.assumptions import Assumptions
-from seawall.lab.cascade.population import Distribution
+from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.plan import AccountPlan
 from seawall.lab.cascade.setup import NOBODY, Grid, MarketSetup
-from seawall.lab.liquidity import Depth
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.population import Distribution
 from seawall.venues.rulebook_file import load_rulebook
 
 START_MS = 1_700_000_000_000

@@ -2,15 +2,15 @@
 
 from msgspec import structs
 
+from seawall.accounts.file import parse_account
+from seawall.accounts.plan import AccountPlan, plan_account
 from seawall.domain.enums import MarginMode
-from seawall.lab.account_file import parse_account
-from seawall.lab.account_plan import AccountPlan, plan_account
 from seawall.lab.crises.facts import Facts
 from seawall.lab.crises.modes import mode_of
 from seawall.lab.crises.setup import CrisesTask, DepthLevel, Rules, Script
-from seawall.lab.liquidity import Depth
-from seawall.lab.named_scenarios import starting_path
-from seawall.lab.scenario import parse_scenario
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.market.named_scenarios import starting_path
+from seawall.lab.market.scenario import parse_scenario
 from seawall.venues.known import VENUES, venue_module
 from seawall.venues.rulebook_file import load_rulebook
 

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import DeleveragingPrice, LiquidationPriceLimit, MarginMode, Side
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.formulas.liquidation_price import maintenance_tiers, truncated_maintenance
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.liquidity import Depth
+from seawall.lab.market.liquidity import Depth
 
 POOL = -1
 RATE = 10**9

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from seawall.lab.paths.task import (
+from seawall.lab.paths.kernels.task import (
     Bootstrap,
     Diffusion,
     FundingRate,

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.commands import (
     NO_ACCOUNT,
     AdoptPosition,
@@ -39,8 +40,7 @@ from seawall.domain.rulebook import BlockRulebook
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.engine.tables import command_dtype
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.liquidity import Depth
+from seawall.lab.market.liquidity import Depth
 from tests.block_rulebooks import changed
 from tests.lab.naive_paths import POOL
 

@@ -4,11 +4,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import from_units
-from seawall.lab.account_plan import AccountPlan, PositionPlan
-from seawall.lab.liquidity import Depth
+from seawall.lab.market.liquidity import Depth
 
 USD = 10**6
 KINDS = ("cross", "isolated", "hybrid")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.commands import (
     ALL_MARKETS,
     AdoptPosition,
@@ -37,7 +38,6 @@ from seawall.domain.rulebook import Rulebook, ValueCap
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.engine.tables import command_dtype
-from seawall.lab.account_plan import AccountPlan
 from tests.lab.naive_paths import POOL, Order
 from tests.rulebooks import changed
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seawall.cli.lab_options import AccountWishes
 from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
-from seawall.lab.survival_setup import PathSetup
+from seawall.lab.paths.setup import PathSetup
 
 STEADY = ModelWishes(jumps="off", volatility_moves="off", funding=["0%"])
 """Nothing but diffusion: what has a closed form."""

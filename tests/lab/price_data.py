@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from seawall.lab.candle_file import SymbolRows, read_candle_file
-from seawall.lab.price_candles import Joint, close_returns, read_joint
-from seawall.lab.price_fit import FundingFit, PriceFit, fit, fit_funding
+from seawall.lab.market.candle_file import SymbolRows, read_candle_file
+from seawall.lab.market.price_candles import Joint, close_returns, read_joint
+from seawall.lab.market.price_fit import FundingFit, PriceFit, fit, fit_funding
 from tests.shared_files import shared_file
 
 LONG = ("BTC", "ETH", "XRP", "LTC", "ADA")

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from seawall.lab.charts import (
-    ModeOutcome,
-    break_even_lines,
+from seawall.lab.carry.break_even_chart import break_even_lines
+from seawall.lab.compare.charts import ModeOutcome, mode_bars
+from seawall.lab.paths.charts import (
     loss_histogram,
-    mode_bars,
     ratio_fan,
     survival_curve,
     time_to_liquidation,
 )
-from seawall.lab.charts.style import Chart
-from seawall.lab.findings import Figure, Findings, Section, Table, Words
+from seawall.report.charts import Chart
+from seawall.report.findings import Figure, Findings, Section, Table, Words
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31mred\x00"
 SEED = 20251010

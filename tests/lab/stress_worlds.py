@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from seawall.cli.rules import markets_under, shipped_markets
-from seawall.cli.subaccounts import read_subaccounts
+from seawall.accounts.file import parse_account
+from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.plan import AccountPlan, PositionPlan, plan_account
+from seawall.accounts.state import sketch_of_state
+from seawall.accounts.subaccounts import read_subaccounts
 from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import AnyRulebook
@@ -16,12 +19,9 @@ from seawall.engine.formulas.liquidation_price import (
     maintenance_tiers,
     truncated_maintenance,
 )
-from seawall.lab.account_file import parse_account
-from seawall.lab.account_plan import AccountPlan, PositionPlan, plan_account
-from seawall.lab.account_state import sketch_of_state
-from seawall.lab.liquidity import depths
-from seawall.lab.stress_machine import StressMachine
-from seawall.lab.valuation import Valuation, price_units
+from seawall.lab.market.liquidity import depths
+from seawall.lab.simulation.valuation import Valuation, price_units
+from seawall.lab.stress.aftermath import StressMachine
 from seawall.venues.rulebook_file import load_rulebook
 
 PRICES = {"BTC": "116970", "ETH": "4014", "SOL": "207.06", "DOGE": "0.2337", "XRP": "2.6929"}

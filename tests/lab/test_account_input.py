@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seawall.cli.account_input import REFUSALS, AccountOptions, Given, read_given
+from seawall.accounts.load import REFUSALS, AccountOptions, Given, read_given
 from seawall.domain.enums import MarginMode
 from seawall.domain.units import to_units
 from seawall.venues.hyperliquid.account_state import account_state

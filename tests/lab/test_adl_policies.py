@@ -48,7 +48,7 @@ from seawall.lab.deleveraging.wave import (
     checked_wave,
     with_winner,
 )
-from seawall.lab.findings import Table
+from seawall.report.findings import Table
 
 TERMS = Terms()
 

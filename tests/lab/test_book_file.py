@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from seawall.cli.book_input import BOOK_REFUSALS, read_book
-from seawall.lab.book import BookError, checked_book, ladder_book
-from seawall.lab.liquidity import Depth
+from seawall.lab.market.book import BookError, checked_book, ladder_book
+from seawall.lab.market.liquidity import Depth
 from seawall.venues.hyperliquid.instruments import built_in_instruments
 from tests.shared_files import shared_file
 

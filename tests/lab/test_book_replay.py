@@ -13,9 +13,9 @@ from seawall.domain.enums import Side
 from seawall.engine.book_view import book_levels
 from seawall.engine.engine import FIRST_USER
 from seawall.engine.invariants import broken_invariant
-from seawall.lab.book import BookError
-from seawall.lab.book_replay import Reached, Replay, ReplayError
-from seawall.lab.book_replay_file import read_recording
+from seawall.lab.market.book import BookError
+from seawall.lab.market.book_replay import Reached, Replay, ReplayError
+from seawall.lab.market.book_replay_file import read_recording
 from tests.shared_files import shared_file
 
 BITCOIN = "data/l2_trades_binance_2024-08-08/binance_usdm_btcusdt_20240808.parquet"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seawall.cli.rules import markets_under, shipped_markets
+from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.commands import (
     AdoptPosition,
     AdvanceTime,
@@ -22,9 +23,8 @@ from seawall.domain.events import AccountCreated, FundingPaid
 from seawall.domain.units import MICRO
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
-from seawall.lab.account_plan import AccountPlan, PositionPlan
-from seawall.lab.candle_file import PathError
-from seawall.lab.carry import (
+from seawall.lab.carry.account import account_carry, erosion
+from seawall.lab.carry.carry import (
     CarryTrade,
     break_even_move,
     break_even_price,
@@ -40,11 +40,11 @@ from seawall.lab.carry import (
     settlements_of_constant,
     settlements_until_liquidation,
 )
-from seawall.lab.carry_account import account_carry, erosion
-from seawall.lab.carry_funding import constant_path, recorded_path, reverting_path
-from seawall.lab.carry_outcome import CarryTask, carry
-from seawall.lab.sizing_margin import margin_rule
-from seawall.lab.valuation import Valuation
+from seawall.lab.carry.funding import constant_path, recorded_path, reverting_path
+from seawall.lab.carry.outcome import CarryTask, carry
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.simulation.valuation import Valuation
+from seawall.lab.size.margin import margin_rule
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import shared_file
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
 from seawall.engine.tables import position_dtype
-from seawall.lab.account_plan import AccountPlan, PositionPlan
 from seawall.lab.cascade.rehearse_market import drops_of, further_seed, outcome_of, rehearse_market
 from seawall.lab.cascade.simulate import CascadeRun, Simulation, simulate
 from seawall.lab.cascade.waves import bucket_cash

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from seawall.cli.rules import markets_under, shipped_markets
-from seawall.lab.cascade.population import (
+from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.lab.simulation.population import (
     Distribution,
     Population,
     draw_population,
     largest_leverage,
     usual_open_interest,
 )
-from seawall.lab.cascade.population_file import PopulationError, read_leverages
+from seawall.lab.simulation.population_file import PopulationError, read_leverages
 from seawall.venues.rulebook_file import load_rulebook
 
 NAMES = ("BTC", "ETH", "SOL")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seawall.lab.cascade.assumptions import LEAST_MAKER, Assumptions
-from seawall.lab.cascade.price_formation import PriceFormation
+from seawall.lab.simulation.assumptions import LEAST_MAKER, Assumptions
+from seawall.lab.simulation.price_formation import PriceFormation
 
 PRICE = np.asarray([100.0])
 CALM = np.ones(1)

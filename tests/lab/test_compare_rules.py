@@ -15,8 +15,8 @@ from seawall.engine.codec import encode_commands
 from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalWriter, describe_rules
 from seawall.engine.layout import Limits
-from seawall.lab.compare_rules import UnknownAccountError, compare
-from seawall.lab.event_words import words
+from seawall.lab.compare_rules.comparison import UnknownAccountError, compare
+from seawall.lab.simulation.event_words import words
 from seawall.venues.dydx.instruments import plain_instrument
 from seawall.venues.rulebook_file import load_rulebook
 from tests.lab.commands import CANDLES, SECONDS, made, refused, seawall

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seawall.cli.paths_inputs import ModelWishes, RunWishes
-from seawall.lab.comparison import (
+from seawall.lab.compare.comparison import (
     Comparison,
     Weighed,
     compare,
@@ -16,10 +16,10 @@ from seawall.lab.comparison import (
     weigh,
     worst_influence,
 )
-from seawall.lab.comparison_words import kind, recommendation
-from seawall.lab.survival import Estimate
-from seawall.lab.survival_leverage import at
-from seawall.lab.survival_setup import PathSetup, Runner
+from seawall.lab.compare.words import kind, recommendation
+from seawall.lab.paths.leverage import at
+from seawall.lab.paths.setup import PathSetup, Runner
+from seawall.lab.paths.survival import Estimate
 from tests.lab.path_setups import position, setup_of
 
 # The first run on a machine compiles the kernels.

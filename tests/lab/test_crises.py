@@ -9,8 +9,6 @@ from msgspec import structs
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import MarginTier
-from seawall.lab.block_observer import watch
-from seawall.lab.cascade.population import Population, usual_open_interest
 from seawall.lab.crises.facts import crisis_names, facts_of
 from seawall.lab.crises.findings import crises_findings
 from seawall.lab.crises.market import CrisisMarket
@@ -19,9 +17,11 @@ from seawall.lab.crises.people import common_terms, draw_people, one_bucket_each
 from seawall.lab.crises.play import Cell, Playing, TrialResult, play
 from seawall.lab.crises.result import best_and_worst, play_all
 from seawall.lab.crises.setup import CrisesTask, even_grid
-from seawall.lab.findings import Table
-from seawall.lab.named_scenarios import names
-from seawall.lab.setting import RehearsalError
+from seawall.lab.market.named_scenarios import names
+from seawall.lab.simulation.block_observer import watch
+from seawall.lab.simulation.population import Population, usual_open_interest
+from seawall.lab.simulation.setting import RehearsalError
+from seawall.report.findings import Table
 from tests.lab.crisis_tasks import PRICES, account, both_rules, crash, mixed_account, task
 
 # The first machine of this process loads its kernels.

@@ -12,7 +12,7 @@ from cyclopts import App
 from seawall.cli.crises import crises
 from seawall.lab.crises.scripts import make_script, with_recorded
 from seawall.lab.crises.setup import Rules
-from seawall.lab.named_scenarios import load, starting_path
+from seawall.lab.market.named_scenarios import load, starting_path
 from tests.lab.crisis_tasks import CRASH, PRICES, account, both_rules
 from tests.shared_files import shared_file
 

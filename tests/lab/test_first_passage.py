@@ -16,8 +16,8 @@ from math import erfc, exp, log, sqrt
 import numpy as np
 import pytest
 
-from seawall.lab.paths.simulate import simulate_chunk
-from seawall.lab.paths.task import SECONDS_PER_YEAR
+from seawall.lab.paths.kernels.simulate import simulate_chunk
+from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR
 from tests.lab.path_accounts import diffusion, path_account, path_task
 
 PATHS = 1_000_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall.lab.kelly import (
+from seawall.lab.size.kelly import (
     continuous_growth,
     continuous_kelly,
     discrete_growth,

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from seawall.cli.output import OutputError, OutputOptions, check_outputs, deliver
-from seawall.lab.findings import Findings, Table, Words
-from seawall.lab.report_values import plain_value, readable, write_frames
+from seawall.report.deliver import OutputError, OutputOptions, check_outputs, deliver
+from seawall.report.findings import Findings, Table, Words
+from seawall.report.values import plain_value, readable, write_frames
 from tests.lab.sample_findings import ASSUMPTION, SEED, sample_findings
 
 ARGUMENTS = ["stress", "my account.toml", "--json"]

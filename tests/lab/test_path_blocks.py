@@ -6,15 +6,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode, StartingOffset
 from seawall.domain.instrument import MarginFractions
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import from_units
 from seawall.engine.compile import INTERPRETED
-from seawall.lab.account_plan import AccountPlan, PositionPlan
-from seawall.lab.liquidity import Depth
-from seawall.lab.paths.account import path_account
-from seawall.lab.paths.replay import replay
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.paths.kernels.account import path_account
+from seawall.lab.paths.kernels.replay import replay
 from tests.block_rulebooks import USD, changed, market
 from tests.lab.naive_paths import POOL
 from tests.lab.path_block_machine import BlockPathMachine, part_of, terms_of, value_of

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seawall.lab.paths import draws
-from seawall.lab.paths.compiled import INTERPRETED, entry
-from seawall.lab.paths.draws import LANES
-from seawall.lab.paths.kernel import Run
-from seawall.lab.paths.simulate import join, margin_fan, simulate_chunk
-from seawall.lab.paths.task import (
+from seawall.lab.paths.kernels import draws
+from seawall.lab.paths.kernels.compiled import INTERPRETED, entry
+from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.kernel import Run
+from seawall.lab.paths.kernels.simulate import join, margin_fan, simulate_chunk
+from seawall.lab.paths.kernels.task import (
     PATHS_PER_CHUNK,
     SECONDS_PER_YEAR,
     Bootstrap,
@@ -23,8 +23,8 @@ from seawall.lab.paths.task import (
     Outcomes,
     PathTask,
 )
-from seawall.lab.paths.walk import square_root
-from seawall.lab.trials import run_trials
+from seawall.lab.paths.kernels.walk import square_root
+from seawall.lab.simulation.trials import run_trials
 from tests.lab.path_accounts import diffusion, path_account, path_task
 from tests.shared_files import ROOT
 
@@ -395,7 +395,7 @@ def test_read_only_arrays_are_taken() -> None:
 
 INTERPRETED_RUN = """
 import numpy as np
-from seawall.lab.paths.simulate import simulate_chunk
+from seawall.lab.paths.kernels.simulate import simulate_chunk
 from tests.lab.test_path_kernel import hedged
 print(*simulate_chunk(hedged(paths=3, steps=3), 0).equity.ravel().tolist())
 """

@@ -11,15 +11,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seawall.accounts.file import AccountError
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import DeleveragingPrice, LiquidationPriceLimit, LiquidationStage
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.compile import INTERPRETED
-from seawall.lab.account_file import AccountError
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.paths.account import path_account
-from seawall.lab.paths.replay import replay
-from seawall.lab.paths.task import BelowZero, Floats, LiquidationRules, Outcomes, PathAccount
-from seawall.lab.variants import as_cross, as_isolated, at_leverage, hybrid
+from seawall.lab.compare.variants import as_cross, as_isolated, at_leverage, hybrid
+from seawall.lab.paths.kernels.account import path_account
+from seawall.lab.paths.kernels.replay import replay
+from seawall.lab.paths.kernels.task import (
+    BelowZero,
+    Floats,
+    LiquidationRules,
+    Outcomes,
+    PathAccount,
+)
 from tests.lab.naive_paths import POOL, NaiveAccount
 from tests.lab.path_cases import INSTRUMENTS, KINDS, USD, Case, random_case
 from tests.lab.path_machine import PathMachine, path_rulebook

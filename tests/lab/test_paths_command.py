@@ -232,7 +232,7 @@ def test_no_cluster_there(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("seawall.lab.trials.CLUSTER_SECONDS", 1)
+    monkeypatch.setattr("seawall.lab.simulation.trials.CLUSTER_SECONDS", 1)
     with pytest.raises(SystemExit) as stopped:
         run("--cluster", "tcp://127.0.0.1:9")
     assert stopped.value.code == 2

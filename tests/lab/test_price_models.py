@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seawall.lab.candle_file import PathError
-from seawall.lab.price_candles import close_returns, read_joint, recorded_steps
-from seawall.lab.price_fit import (
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.price_candles import close_returns, read_joint, recorded_steps
+from seawall.lab.market.price_fit import (
     Returns,
     fit,
     fit_funding,
@@ -18,7 +18,7 @@ from seawall.lab.price_fit import (
     positive_definite,
     volatility_changes,
 )
-from seawall.lab.price_models import Wishes, price_model, shipped_models
+from seawall.lab.market.price_models import Wishes, price_model, shipped_models
 from tests.lab import price_data
 from tests.shared_files import ROOT
 
@@ -124,7 +124,7 @@ def test_the_shipped_figures_are_plausible_and_consistent() -> None:
 
 @pytest.mark.shared
 def test_the_shipped_figures_come_from_the_recorded_candles() -> None:
-    text = (ROOT / "src/seawall/lab/price_models.toml").read_text(encoding="utf-8")
+    text = (ROOT / "src/seawall/lab/market/price_models.toml").read_text(encoding="utf-8")
     shipped = tomllib.loads(text)
     again = price_data.shipped_again()
     assert shipped["common"] == again["common"]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from seawall.cli.account_input import AccountOptions, read_given
+from seawall.accounts.load import AccountOptions, read_given
 from seawall.domain.events import CROSS_POOL
-from seawall.lab.reverse_stress import liquidation_line
-from seawall.lab.valuation import Valuation, price_units
+from seawall.lab.simulation.valuation import Valuation, price_units
+from seawall.lab.stress.reverse import liquidation_line
 from seawall.venues.hyperliquid.account_state import account_state
 from seawall.venues.hyperliquid.explain import account_report
 from tests.shared_files import shared_file

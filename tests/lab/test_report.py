@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seawall.lab.charts import loss_histogram, survival_curve
-from seawall.lab.charts.style import Chart, columns, money, percent
-from seawall.lab.findings import Findings
-from seawall.lab.report import report_page
-from seawall.lab.report_svg import inline_svg, svg_text
+from seawall.lab.paths.charts import loss_histogram, survival_curve
+from seawall.report.charts import Chart, columns, money, percent
+from seawall.report.findings import Findings
+from seawall.report.html import report_page
+from seawall.report.svg import inline_svg, svg_text
 from tests.lab.sample_findings import ASSUMPTION, HOSTILE, SEED, charts, sample_findings
 
 COMMAND = "seawall stress '<b>' --report x.html"

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from seawall.accounts.file import AccountError
 from seawall.domain.units import MAX_PRICE
 from seawall.engine.formulas.liquidation_price import liquidation_price
-from seawall.lab.account_file import AccountError
-from seawall.lab.reverse_stress import (
+from seawall.lab.simulation.valuation import Valuation
+from seawall.lab.stress.grid import against, alone, together, with_betas
+from seawall.lab.stress.reverse import (
     Line,
     directions_of,
     liquidation_line,
     smallest_move,
 )
-from seawall.lab.stress import against, alone, together, with_betas
-from seawall.lab.valuation import Valuation
 from seawall.venues.dydx.account_machine import AccountMachine
 from seawall.venues.dydx.account_markets import market_states
 from seawall.venues.dydx.account_state import account_state as subaccount_state

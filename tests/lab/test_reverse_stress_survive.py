@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from msgspec import structs
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.commands import (
     AdvanceTime,
     CreateAccount,
@@ -15,8 +16,9 @@ from seawall.domain.enums import MarginMode, OrderFlag, Side, TimeInForce
 from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected, OrderFilled
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.reverse_stress_survive import (
+from seawall.lab.simulation.valuation import Valuation
+from seawall.lab.stress.grid import Move, against, alone, together
+from seawall.lab.stress.survive import (
     CENT,
     SHARES,
     Remedy,
@@ -26,8 +28,6 @@ from seawall.lab.reverse_stress_survive import (
     with_deposit,
     with_share_closed,
 )
-from seawall.lab.stress import Move, against, alone, together
-from seawall.lab.valuation import Valuation
 from tests.lab.stress_worlds import RULEBOOKS, World, one_position, random_world
 
 # The first account in this process compiles the machine.

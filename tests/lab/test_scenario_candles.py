@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from seawall.lab.named_scenarios import load
-from seawall.lab.scenario import scenario_path
+from seawall.lab.market.named_scenarios import load
+from seawall.lab.market.scenario import scenario_path
 from tests.shared_files import shared_file
 
 ROUNDING = 0.0501

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seawall.lab.candle_file import PathError
-from seawall.lab.scenario import parse_scenario, scenario_path
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.scenario import parse_scenario, scenario_path
 
 GOOD = {
     "name": 'name = "x"', "start": 'start = "2026-01-01"', "step_seconds": "step_seconds = 3.0",

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from seawall.cli.rules import markets_under, shipped_markets
-from seawall.lab.account_file import parse_account
-from seawall.lab.account_plan import plan_account
-from seawall.lab.candle_file import PathError
-from seawall.lab.examples import ACCOUNT, example_text
-from seawall.lab.incidents import IncidentKind
-from seawall.lab.liquidity import depths
-from seawall.lab.named_scenarios import DEFAULT, about, load, names, run_scenario
-from seawall.lab.rehearsal import Rehearsal
-from seawall.lab.scenario import Scenario, parse_scenario, scenario_path
+from seawall.accounts.examples import ACCOUNT, example_text
+from seawall.accounts.file import parse_account
+from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.plan import plan_account
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.liquidity import depths
+from seawall.lab.market.named_scenarios import DEFAULT, about, load, names, run_scenario
+from seawall.lab.market.scenario import Scenario, parse_scenario, scenario_path
+from seawall.lab.rehearse.rehearsal import Rehearsal
+from seawall.lab.simulation.incidents import IncidentKind
 from seawall.venues.known import VENUES
 from seawall.venues.rulebook_file import load_rulebook
 from tests.lab.commands import made, refused, seawall

@@ -11,18 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seawall.cli.rules import markets_under, shipped_markets
+from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
-from seawall.lab.account_plan import AccountPlan, PositionPlan
-from seawall.lab.book import BookError, ladder_book
-from seawall.lab.book_file import read_book_file
-from seawall.lab.candle_file import PathError
-from seawall.lab.carry_fees import fee_rates
-from seawall.lab.liquidity import Depth, default_depth
-from seawall.lab.reverse_stress import liquidation_line
-from seawall.lab.sizing import (
+from seawall.lab.carry.fees import fee_rates
+from seawall.lab.market.book import BookError, ladder_book
+from seawall.lab.market.book_file import read_book_file
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.liquidity import Depth, default_depth
+from seawall.lab.simulation.valuation import Valuation
+from seawall.lab.size.advice import SizeTask, advise
+from seawall.lab.size.candles import read_trading
+from seawall.lab.size.defaults import default_funding, default_volatility, default_volume
+from seawall.lab.size.exit import BookSide, book_side, exit_hours
+from seawall.lab.size.margin import FractionRule, TierRule, margin_rule
+from seawall.lab.size.sizing import (
     Wager,
     best_setting,
     exit_cost_share,
@@ -36,12 +41,7 @@ from seawall.lab.sizing import (
     size_by_liquidation,
     size_by_liquidity,
 )
-from seawall.lab.sizing_advice import SizeTask, advise
-from seawall.lab.sizing_candles import read_trading
-from seawall.lab.sizing_defaults import default_funding, default_volatility, default_volume
-from seawall.lab.sizing_exit import BookSide, book_side, exit_hours
-from seawall.lab.sizing_margin import FractionRule, TierRule, margin_rule
-from seawall.lab.valuation import Valuation
+from seawall.lab.stress.reverse import liquidation_line
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import shared_file
 

@@ -6,8 +6,9 @@ import pytest
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO
-from seawall.lab.incidents import IncidentKind
-from seawall.lab.stress import (
+from seawall.lab.simulation.incidents import IncidentKind
+from seawall.lab.stress.betas import GIVEN, ITSELF, UNKNOWN, betas_of
+from seawall.lab.stress.grid import (
     DEFAULT_PERCENTS,
     Cell,
     MoveKind,
@@ -19,7 +20,6 @@ from seawall.lab.stress import (
     usual_moves,
     with_betas,
 )
-from seawall.lab.stress_betas import GIVEN, ITSELF, UNKNOWN, betas_of
 from tests.lab.stress_worlds import PRICES, RULEBOOKS, World, one_position, random_world
 
 # The first account in this process compiles the machine.

@@ -14,9 +14,11 @@ from msgspec import structs
 
 from seawall.cli.lab_options import AccountWishes
 from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
-from seawall.lab.paths.simulate import simulate_chunk
-from seawall.lab.paths.task import BelowZero, Diffusion, Outcomes, PathTask
-from seawall.lab.survival import (
+from seawall.lab.paths.kernels.simulate import simulate_chunk
+from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathTask
+from seawall.lab.paths.leverage import at, highest_allowed, leverage_curve, ruin_leverage
+from seawall.lab.paths.setup import Runner, steps_of, under_maintenance, usual_step
+from seawall.lab.paths.survival import (
     Estimate,
     coarseness,
     expected_shortfall,
@@ -29,9 +31,7 @@ from seawall.lab.survival import (
     survival_of,
     wilson,
 )
-from seawall.lab.survival_leverage import at, highest_allowed, leverage_curve, ruin_leverage
-from seawall.lab.survival_setup import Runner, steps_of, under_maintenance, usual_step
-from seawall.lab.survival_words import share_text
+from seawall.lab.paths.words import share_text
 from tests.lab.path_setups import STEADY, position, setup_of
 from tests.shared_files import ROOT
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seawall.lab.trials import ClusterError, TrialError, run_trials, usable_cores
+from seawall.lab.simulation.trials import ClusterError, TrialError, run_trials, usable_cores
 from tests.lab import trial_functions
 from tests.shared_files import ROOT
 
@@ -106,7 +106,7 @@ def run_in_a_process(folder: Path) -> subprocess.Popen[bytes]:
     code = (
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from seawall.lab.trials import run_trials\n"
+        "from seawall.lab.simulation.trials import run_trials\n"
         "from tests.lab.trial_functions import wait_for_ever\n"
         f"run_trials(wait_for_ever, {str(folder)!r}, 2, workers=2)\n"
     )
@@ -177,7 +177,7 @@ def test_an_error_on_a_cluster_is_reported_once(scheduler: str, tmp_path: Path) 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "udp://127.0.0.1:9", ""])
 def test_no_cluster_there(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("seawall.lab.trials.CLUSTER_SECONDS", 1)
+    monkeypatch.setattr("seawall.lab.simulation.trials.CLUSTER_SECONDS", 1)
     with pytest.raises(ClusterError, match="no scheduler answers there"):
         run_trials(trial_functions.draw, 7, 2, cluster=address)
 

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MAX_PRICE
-from seawall.lab.valuation import Valuation, ValuationError, price_units
+from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
 from tests.lab.stress_worlds import (
     RULEBOOKS,
     bucket_position,

@@ -6,11 +6,11 @@ from fractions import Fraction
 import pytest
 from msgspec import structs
 
+from seawall.accounts.file import AccountError
+from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode, MarketMargin
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.lab.account_file import AccountError
-from seawall.lab.account_plan import AccountPlan, PositionPlan
-from seawall.lab.variants import (
+from seawall.lab.compare.variants import (
     as_cross,
     as_isolated,
     at_leverage,

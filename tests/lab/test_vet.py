@@ -13,12 +13,12 @@ import pytest
 from seawall.cli.lab_options import Outputs
 from seawall.cli.vet import vet
 from seawall.cli.vet_options import VetOptions, VetSource
-from seawall.lab.vet_book import CROSSED, EMPTY, Sampler
-from seawall.lab.vet_figures import phase_figures
-from seawall.lab.vet_findings import vet_findings
-from seawall.lab.vet_recorded import RecordedOptions, recorded_tape
-from seawall.lab.vet_resilience import recovery_of, resilience_of
-from seawall.lab.vet_tape import (
+from seawall.lab.vet.book import CROSSED, EMPTY, Sampler
+from seawall.lab.vet.figures import phase_figures
+from seawall.lab.vet.findings import vet_findings
+from seawall.lab.vet.recorded import RecordedOptions, recorded_tape
+from seawall.lab.vet.resilience import recovery_of, resilience_of
+from seawall.lab.vet.tape import (
     AFTER,
     CALM,
     STORM,
@@ -31,7 +31,7 @@ from seawall.lab.vet_tape import (
     weighted_mean,
     weighted_quantile,
 )
-from seawall.lab.vet_verdict import FAIR, GOOD, POOR, UNGRADED, verdict_of
+from seawall.lab.vet.verdict import FAIR, GOOD, POOR, UNGRADED, verdict_of
 from tests.lab.test_book_replay import BITCOIN, SNAPSHOT, Row, file_rows, written
 from tests.shared_files import shared_file
 

@@ -8,10 +8,10 @@ import pytest
 
 from seawall.cli.vet_inputs import read_tape
 from seawall.cli.vet_options import VetOptions, VetSource
-from seawall.lab.vet_book import UNKNOWN
-from seawall.lab.vet_figures import phase_figures
-from seawall.lab.vet_live import Control, LiveBook, LiveOptions, live_tape
-from seawall.lab.vet_tape import AFTER, CALM, STORM, Charges, VetError
+from seawall.lab.vet.book import UNKNOWN
+from seawall.lab.vet.figures import phase_figures
+from seawall.lab.vet.live import Control, LiveBook, LiveOptions, live_tape
+from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, VetError
 from seawall.venues.raw_json import VenueDataError
 from tests.conformance.hyperliquid.running import NEEDS_CLIENTS, Venue, started
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from seawall.accounts.examples import ACCOUNT, example_text
+from seawall.accounts.file import AccountError, AccountSketch, parse_account, read_account
+from seawall.accounts.plan import AccountPlan, plan_account
+from seawall.accounts.state import sketch_of_state
 from seawall.domain.enums import MarginMode, MarketMargin, Side
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.lab.account_file import AccountError, AccountSketch, parse_account, read_account
-from seawall.lab.account_plan import AccountPlan, plan_account
-from seawall.lab.account_state import sketch_of_state
-from seawall.lab.examples import ACCOUNT, example_text
 from seawall.venues.hyperliquid.account_state import account_state
 from seawall.venues.hyperliquid.raw_json import StateError
 from tests.shared_files import shared_file

@@ -5,7 +5,7 @@ import pytest
 
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
-from seawall.lab.liquidity import (
+from seawall.lab.market.liquidity import (
     LARGEST_PRESSURE,
     LEAST_MULTIPLIER,
     Depth,

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seawall.lab.candle_file import PathError, read_candle_file
-from seawall.lab.market_path import (
+from seawall.lab.market.candle_file import PathError, read_candle_file
+from seawall.lab.market.market_path import (
     Candles,
     MarketPath,
     Window,
@@ -19,8 +19,8 @@ from seawall.lab.market_path import (
     read_market_path,
     refine,
 )
-from seawall.lab.named_scenarios import DEFAULT, load
-from seawall.lab.scenario import parse_scenario, scenario_path
+from seawall.lab.market.named_scenarios import DEFAULT, load
+from seawall.lab.market.scenario import parse_scenario, scenario_path
 from tests.shared_files import shared_file
 
 MINUTE = 60_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seawall.cli.account_input import REFUSALS, AccountOptions, Given, Refused, read_given
+from seawall.accounts.load import REFUSALS, AccountOptions, Given, Refused, read_given
 from seawall.cli.book_input import BOOK_REFUSALS, read_book
 from seawall.venues.dydx.bech32 import encode
 from seawall.venues.dydx.public import parse_address

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seawall.cli.account_input import REFUSALS, AccountOptions, Given, Refused, read_given
+from seawall.accounts.load import REFUSALS, AccountOptions, Given, Refused, read_given
 from seawall.cli.book_input import BOOK_REFUSALS, read_book
 from seawall.domain.enums import Side
 from seawall.engine.book_view import book_levels

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from seawall.lab.book import Book, BookError, checked_book
-from seawall.lab.book_file import known_market, read_book_file
-from seawall.lab.candle_file import PathError
+from seawall.lab.market.book import Book, BookError, checked_book
+from seawall.lab.market.book_file import known_market, read_book_file
+from seawall.lab.market.candle_file import PathError
 from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
@@ -32,7 +32,7 @@ def read_book(
         return _live(source, market, source if source in VENUES else venue)
     moment = None
     if at_time is not None:
-        from seawall.lab.market_path import parse_time
+        from seawall.lab.market.market_path import parse_time
 
         moment = parse_time(at_time, "--at-time")
     return read_book_file(Path(source), market, moment)

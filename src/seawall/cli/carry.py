@@ -1,15 +1,15 @@
 """``seawall carry``: what holding a position costs, and the price that pays for it."""
 
-from seawall.cli.account_input import REFUSALS, Refused
+from seawall.accounts.load import REFUSALS, Refused
 from seawall.cli.book_input import BOOK_REFUSALS
 from seawall.cli.carry_inputs import CarryOptions, read_account_carry, read_carry
 from seawall.cli.lab_options import Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.refusal import refuse
 from seawall.cli.size_options import MarketSource
-from seawall.lab.findings import Findings
-from seawall.lab.sizing_defaults import default_funding
-from seawall.lab.valuation import ValuationError
+from seawall.lab.simulation.valuation import ValuationError
+from seawall.lab.size.defaults import default_funding
+from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.report.findings import Findings
 
 DEFAULT_MARKET = "BTC"
 _REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *BOOK_REFUSALS, OutputError)
@@ -47,16 +47,16 @@ def _found(market: str | None, options: CarryOptions, source: MarketSource) -> F
         if market is not None:
             raise Refused(f"MARKET: {market}: an --account shows all its positions; leave it out")
         return _of_account(options, source)
-    from seawall.lab.carry_findings import carry_findings
-    from seawall.lab.carry_outcome import carry as carried
+    from seawall.lab.carry.findings import carry_findings
+    from seawall.lab.carry.outcome import carry as carried
 
     inputs = read_carry(market or DEFAULT_MARKET, source, options)
     return carry_findings(inputs.task, carried(inputs.task), inputs.about, inputs.assumptions)
 
 
 def _of_account(options: CarryOptions, source: MarketSource) -> Findings:
-    from seawall.lab.carry_account import account_carry
-    from seawall.lab.carry_account_findings import account_findings
+    from seawall.lab.carry.account import account_carry
+    from seawall.lab.carry.account_findings import account_findings
 
     given, valuation, rates, hours = read_account_carry(source, options)
     try:

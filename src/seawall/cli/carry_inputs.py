@@ -8,8 +8,8 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
+from seawall.accounts.load import Given, Refused, read_given
 from seawall.cli import size_values as values
-from seawall.cli.account_input import Given, Refused, read_given
 from seawall.cli.lab_options import SignedTexts
 from seawall.cli.size_inputs import (
     MOST_FUNDING,
@@ -31,16 +31,16 @@ from seawall.domain.units import (
     from_units,
     to_units,
 )
-from seawall.lab.book import ladder_book
-from seawall.lab.carry import CarryTrade
-from seawall.lab.carry_funding import FundingPath, constant_path, recorded_path, reverting_path
-from seawall.lab.carry_outcome import CarryTask
-from seawall.lab.liquidity import default_depth
-from seawall.lab.market_path import parse_time
-from seawall.lab.sizing_defaults import default_funding
-from seawall.lab.sizing_exit import book_side
-from seawall.lab.sizing_margin import margin_rule
-from seawall.lab.valuation import Valuation, ValuationError, price_units
+from seawall.lab.carry.carry import CarryTrade
+from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
+from seawall.lab.carry.outcome import CarryTask
+from seawall.lab.market.book import ladder_book
+from seawall.lab.market.liquidity import default_depth
+from seawall.lab.market.market_path import parse_time
+from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
+from seawall.lab.size.defaults import default_funding
+from seawall.lab.size.exit import book_side
+from seawall.lab.size.margin import margin_rule
 
 DEFAULT_NOTIONAL = "100000"
 DEFAULT_DAYS = Fraction(30)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from seawall.cli.account_input import REFUSALS
+from seawall.accounts.load import REFUSALS
 from seawall.cli.cascade_inputs import read_setup
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
 from seawall.cli.lab_options import AccountWishes, Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.refusal import refuse
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 
 def cascade(
@@ -34,8 +34,8 @@ def cascade(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    from seawall.lab.cascade.population_file import PopulationError
-    from seawall.lab.trials import ClusterError, TrialError
+    from seawall.lab.simulation.population_file import PopulationError
+    from seawall.lab.simulation.trials import ClusterError, TrialError
 
     refusals: tuple[type[Exception], ...] = (
         *REFUSALS,
@@ -51,7 +51,7 @@ def cascade(
             from seawall.engine.layout import LayoutError
             from seawall.lab.cascade.findings import cascade_findings
             from seawall.lab.cascade.rehearse_market import rehearse_market
-            from seawall.lab.setting import RehearsalError
+            from seawall.lab.simulation.setting import RehearsalError
 
             try:
                 made = rehearse_market(

@@ -4,17 +4,17 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from seawall.cli.account_input import Given, Refused, read_given
-from seawall.cli.account_source import AccountOptions
+from seawall.accounts.load import Given, Refused, read_given
+from seawall.accounts.source import AccountOptions
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
 from seawall.cli.lab_options import AccountWishes
 from seawall.cli.stress_inputs import stress_depths
 
 if TYPE_CHECKING:
-    from seawall.lab.cascade.assumptions import Assumptions
-    from seawall.lab.cascade.population import Distribution
     from seawall.lab.cascade.setup import MarketSetup
-    from seawall.lab.market_path import MarketPath
+    from seawall.lab.market.market_path import MarketPath
+    from seawall.lab.simulation.assumptions import Assumptions
+    from seawall.lab.simulation.population import Distribution
 
 MOST_ACCOUNTS = 2_000_000
 MOST_SEEDS = 10_000
@@ -33,8 +33,8 @@ def read_setup(
     seeds: SeedWishes,
 ) -> tuple["MarketSetup", Given]:
     """Raises what ``account_input.REFUSALS`` lists, and PopulationError."""
-    from seawall.lab.cascade.population import usual_open_interest
     from seawall.lab.cascade.setup import MarketSetup, calm_depths, grid_of, scaled
+    from seawall.lab.simulation.population import usual_open_interest
 
     distribution = _distribution(people)
     assumptions = _assumptions(prices, seeds)
@@ -73,8 +73,8 @@ def _with_markets(options: AccountOptions, markets: Sequence[str]) -> AccountOpt
 
 
 def _path(given: Given, day: DayWishes) -> "MarketPath":
-    from seawall.lab.market_path import read_market_path
-    from seawall.lab.named_scenarios import DEFAULT, load, starting_path
+    from seawall.lab.market.market_path import read_market_path
+    from seawall.lab.market.named_scenarios import DEFAULT, load, starting_path
 
     if day.path:
         if day.scenario is not None:
@@ -85,8 +85,8 @@ def _path(given: Given, day: DayWishes) -> "MarketPath":
 
 
 def _distribution(wishes: PeopleWishes) -> "Distribution":
-    from seawall.lab.cascade.population import Distribution
-    from seawall.lab.cascade.population_file import read_leverages
+    from seawall.lab.simulation.population import Distribution
+    from seawall.lab.simulation.population_file import read_leverages
 
     _between("--accounts", wishes.accounts, 0, MOST_ACCOUNTS)
     if wishes.population is not None and wishes.leverage is not None:
@@ -106,7 +106,7 @@ def _distribution(wishes: PeopleWishes) -> "Distribution":
 
 
 def _assumptions(wishes: PriceWishes, seeds: SeedWishes) -> "Assumptions":
-    from seawall.lab.cascade.assumptions import Assumptions
+    from seawall.lab.simulation.assumptions import Assumptions
 
     _between("--seed", seeds.seed, 0, HIGHEST_SEED)
     _between("--seeds", seeds.seeds, 1, MOST_SEEDS)

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.account_input import REFUSALS, Refused
+from seawall.accounts.load import REFUSALS, Refused
 from seawall.cli.lab_options import AccountWishes, Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.paths_inputs import (
     ModelWishes,
     Request,
@@ -18,12 +17,13 @@ from seawall.cli.paths_inputs import (
 from seawall.cli.paths_progress import running
 from seawall.cli.refusal import refuse
 from seawall.cli.stress_inputs import chosen_scenarios
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:
-    from seawall.lab.comparison import Comparison
-    from seawall.lab.scenario import Scenario
-    from seawall.lab.stress_scenarios import ScenarioLine
-    from seawall.lab.survival_setup import Runner
+    from seawall.lab.compare.comparison import Comparison
+    from seawall.lab.market.scenario import Scenario
+    from seawall.lab.paths.setup import Runner
+    from seawall.lab.stress.scenarios import ScenarioLine
 
 DEFAULT_SURVIVAL = "99%"
 DEFAULT_SCENARIO = "crash_2025_10_10"
@@ -56,8 +56,8 @@ def compare(
     scenario
         A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
     """
-    from seawall.lab.setting import RehearsalError
-    from seawall.lab.trials import ClusterError, TrialError
+    from seawall.lab.simulation.setting import RehearsalError
+    from seawall.lab.simulation.trials import ClusterError, TrialError
 
     refusals: tuple[type[Exception], ...] = (
         *REFUSALS, OutputError, ClusterError, TrialError, RehearsalError,
@@ -69,11 +69,11 @@ def compare(
         request = read_request(account, source, model, run)
         _check_scenarios(scenarios, request)
         with running(run, quiet=outputs.json_) as runner:
-            from seawall.lab.comparison import compare as compare_modes
+            from seawall.lab.compare.comparison import compare as compare_modes
 
             found = compare_modes(request.setup, target, runner)
             shocks = _shocks(found, request, scenarios, runner)
-        from seawall.lab.comparison_findings import CompareResult, compare_findings
+        from seawall.lab.compare.findings import CompareResult, compare_findings
 
         result = CompareResult(
             comparison=found,
@@ -103,7 +103,7 @@ def _scenarios(wished: Sequence[str] | None) -> "list[Scenario]":
 
 def _check_scenarios(scenarios: "Sequence[Scenario]", request: Request) -> None:
     """Before long work: whether they have prices of every market. Raises PathError."""
-    from seawall.lab.named_scenarios import starting_path
+    from seawall.lab.market.named_scenarios import starting_path
 
     setup = request.setup
     for each in scenarios:
@@ -114,8 +114,8 @@ def _shocks(
     found: "Comparison", request: Request, scenarios: "Sequence[Scenario]", runner: "Runner"
 ) -> "dict[str, list[ScenarioLine]]":
     """Every variant through every scenario. Raises PathError, RehearsalError."""
-    from seawall.lab.named_scenarios import run_scenario
-    from seawall.lab.stress_scenarios import scenario_line
+    from seawall.lab.market.named_scenarios import run_scenario
+    from seawall.lab.stress.scenarios import scenario_line
 
     setup = found.setup
     runner.started("named days", len(scenarios) * len(found.variants))

@@ -7,8 +7,8 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import from_units, money_text
 from seawall.engine.engine import Engine
-from seawall.lab.compare_rules import AccountEnd, Comparison, Totals
-from seawall.lab.event_words import clock, words
+from seawall.lab.compare_rules.comparison import AccountEnd, Comparison, Totals
+from seawall.lab.simulation.event_words import clock, words
 
 if TYPE_CHECKING:
     from rich.console import Console

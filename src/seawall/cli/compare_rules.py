@@ -9,8 +9,8 @@ import msgspec
 from cyclopts import Parameter
 from msgspec import Struct
 
+from seawall.accounts.markets import MarketError, markets_under, shipped_markets
 from seawall.cli.refusal import refuse
-from seawall.cli.rules import MarketError, markets_under, shipped_markets
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.engine.journal import JournalError, JournalReader
@@ -19,7 +19,7 @@ from seawall.venues.known import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_file import RulebookError, load_rulebook
 
 if TYPE_CHECKING:
-    from seawall.lab.compare_rules import Comparison
+    from seawall.lab.compare_rules.comparison import Comparison
 
 _OTHER_VENUE = next(venue for venue in VENUES if venue != DEFAULT_VENUE)
 
@@ -140,7 +140,7 @@ def _run(
     from rich.console import Console
 
     from seawall.engine.engine import Engine
-    from seawall.lab.compare_rules import UnknownAccountError, compare
+    from seawall.lab.compare_rules.comparison import UnknownAccountError, compare
 
     console = Console(stderr=True, quiet=quiet)
     with console.status("loading both machines (compiling takes a minute each)") as status:

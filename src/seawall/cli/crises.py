@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from seawall.cli.account_input import REFUSALS
+from seawall.accounts.load import REFUSALS
 from seawall.cli.crises_inputs import Request, read_request
 from seawall.cli.crises_options import CrisesOptions, CrisesSource
 from seawall.cli.lab_options import Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.refusal import refuse
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:
     from seawall.lab.crises.result import CrisesResult
@@ -33,7 +33,7 @@ def crises(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    from seawall.lab.trials import ClusterError, TrialError
+    from seawall.lab.simulation.trials import ClusterError, TrialError
 
     refusals: tuple[type[Exception], ...] = (*REFUSALS, OutputError, TrialError, ClusterError)
     try:
@@ -56,7 +56,7 @@ def _play(request: Request, options: CrisesOptions, *, quiet: bool) -> "CrisesRe
     console = Console(stderr=True, quiet=quiet)
     with console.status("loading the machine (the first time takes about a minute)"):
         from seawall.lab.crises.result import play_all
-        from seawall.lab.setting import warm_up
+        from seawall.lab.simulation.setting import warm_up
 
         for each in request.task.rules:
             warm_up(each.book, each.instruments)

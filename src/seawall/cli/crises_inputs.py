@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from seawall.cli.account_input import Given, Refused, read_given
+from seawall.accounts.load import Given, Refused, read_given
+from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.cli.crises_options import CrisesOptions, CrisesSource
-from seawall.cli.rules import markets_under, shipped_markets
-from seawall.lab.candle_file import PathError
+from seawall.lab.market.candle_file import PathError
 from seawall.venues.known import VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
@@ -121,7 +121,7 @@ def _modes(text: str) -> list[str]:
 def _crises(wished: Sequence[str]) -> list[str]:
     """Names or files, each once. Raises Refused for what is neither."""
     from seawall.lab.crises.facts import crisis_names
-    from seawall.lab.named_scenarios import DEFAULT, load, names
+    from seawall.lab.market.named_scenarios import DEFAULT, load, names
 
     found: list[str] = []
     for each in wished or [DEFAULT]:
@@ -177,7 +177,7 @@ def _script(name: str, given: Given, rules: "Rules", candles: Sequence[Path]) ->
     """Raises Refused."""
     from seawall.lab.crises.scripts import make_script
     from seawall.lab.crises.setup import even_grid
-    from seawall.lab.named_scenarios import load
+    from seawall.lab.market.named_scenarios import load
 
     try:
         script = make_script(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.account_input import AccountOptions
+from seawall.accounts.load import AccountOptions
 
 _Texts = Annotated[list[str] | None, Parameter(negative="")]
 

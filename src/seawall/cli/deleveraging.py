@@ -9,11 +9,11 @@ from seawall.cli.deleveraging_options import (
     Refused,
 )
 from seawall.cli.lab_options import Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.refusal import refuse
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:
-    from seawall.lab.findings import Findings
+    from seawall.report.findings import Findings
 
 
 def deleveraging(

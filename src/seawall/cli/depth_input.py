@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from seawall.cli.account_source import Refused
+from seawall.accounts.source import Refused
 from seawall.domain.instrument import Instrument
-from seawall.lab.liquidity import Depth, depths
+from seawall.lab.market.liquidity import Depth, depths
 
 GREATEST_DEPTH = 1e9
 

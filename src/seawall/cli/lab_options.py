@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.account_input import AccountOptions
-from seawall.cli.output import OutputOptions
+from seawall.accounts.load import AccountOptions
+from seawall.report.deliver import OutputOptions
 
 Texts = Annotated[list[str] | None, Parameter(negative="")]
 SignedTexts = Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)]

@@ -3,9 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
-from seawall.cli.account_input import REFUSALS, Refused
+from seawall.accounts.load import REFUSALS, Refused
 from seawall.cli.lab_options import AccountWishes, Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.paths_inputs import (
     ModelWishes,
     Request,
@@ -15,10 +14,11 @@ from seawall.cli.paths_inputs import (
 )
 from seawall.cli.paths_progress import running
 from seawall.cli.refusal import refuse
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:
-    from seawall.lab.survival_findings import PathsResult
-    from seawall.lab.survival_setup import Runner
+    from seawall.lab.paths.findings import PathsResult
+    from seawall.lab.paths.setup import Runner
 
 DEFAULT_LEVERAGES = "2,3,5,7,10,15,20"
 MOST_LEVERAGES = 40
@@ -51,7 +51,7 @@ def paths(
     ruin
         A probability such as 1%: find the leverage that keeps liquidation under it.
     """
-    from seawall.lab.trials import ClusterError, TrialError
+    from seawall.lab.simulation.trials import ClusterError, TrialError
 
     refusals: tuple[type[Exception], ...] = (*REFUSALS, OutputError, ClusterError, TrialError)
     try:
@@ -61,7 +61,7 @@ def paths(
         request = read_request(account, source, model, run)
         with running(run, quiet=outputs.json_) as runner:
             result = _simulate(request, runner, axis, accepted)
-        from seawall.lab.survival_findings import paths_findings
+        from seawall.lab.paths.findings import paths_findings
 
         deliver(paths_findings(result, request.given.source), outputs.options())
     except refusals as error:
@@ -72,16 +72,16 @@ def _simulate(
     request: Request, runner: "Runner", axis: list[float], accepted: float | None
 ) -> "PathsResult":
     """Raises AccountError, ClusterError, TrialError."""
-    from seawall.lab.account_file import AccountError
-    from seawall.lab.paths.simulate import margin_fan
-    from seawall.lab.survival import coarseness, first_liquidation, losses, survival_of
-    from seawall.lab.survival_findings import PathsResult
-    from seawall.lab.survival_leverage import (
+    from seawall.accounts.file import AccountError
+    from seawall.lab.paths.findings import PathsResult
+    from seawall.lab.paths.kernels.simulate import margin_fan
+    from seawall.lab.paths.leverage import (
         LeveragePoint,
         leverage_curve,
         leverage_now,
         ruin_leverage,
     )
+    from seawall.lab.paths.survival import coarseness, first_liquidation, losses, survival_of
 
     setup = request.setup
     task = setup.task(setup.account(setup.plan))

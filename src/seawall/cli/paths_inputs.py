@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from seawall.cli.account_input import Given, Refused, read_given
+from seawall.accounts.load import Given, Refused, read_given
 from seawall.cli.lab_options import AccountWishes, SignedTexts
 from seawall.cli.stress_inputs import stress_depths
 
 if TYPE_CHECKING:
-    from seawall.lab.paths.task import Bootstrap, Diffusion, FundingRate
-    from seawall.lab.price_models import PriceModel, Wishes
-    from seawall.lab.survival_setup import PathSetup
+    from seawall.lab.market.price_models import PriceModel, Wishes
+    from seawall.lab.paths.kernels.task import Bootstrap, Diffusion, FundingRate
+    from seawall.lab.paths.setup import PathSetup
 
 _Files = Annotated[list[Path] | None, Parameter(negative="")]
 
@@ -96,9 +96,9 @@ def read_request(
     """Raises what ``account_input.REFUSALS`` lists."""
     _check_run(run)
     given = read_given(account, wishes.options())
-    from seawall.lab.paths.account import IMPACT, path_account
-    from seawall.lab.survival_setup import PathSetup, steps_of, under_maintenance, usual_step
-    from seawall.lab.survival_words import bucket_words
+    from seawall.lab.paths.kernels.account import IMPACT, path_account
+    from seawall.lab.paths.setup import PathSetup, steps_of, under_maintenance, usual_step
+    from seawall.lab.paths.words import bucket_words
 
     depths = stress_depths(given, market.depth or [])
     impact = IMPACT if market.impact is None else _within("--impact", market.impact, 0.0, 1.0)
@@ -138,9 +138,9 @@ class _Made(NamedTuple):
 
 
 def _from_model(given: Given, names: Sequence[str], market: ModelWishes) -> _Made:
-    from seawall.lab.price_candles import close_returns, read_joint
-    from seawall.lab.price_fit import fit, fit_funding
-    from seawall.lab.price_models import price_model, shipped_models
+    from seawall.lab.market.price_candles import close_returns, read_joint
+    from seawall.lab.market.price_fit import fit, fit_funding
+    from seawall.lab.market.price_models import price_model, shipped_models
 
     if market.block is not None:
         raise Refused("--block: belongs to --bootstrap")
@@ -167,9 +167,9 @@ def _from_model(given: Given, names: Sequence[str], market: ModelWishes) -> _Mad
 
 
 def _from_blocks(given: Given, names: Sequence[str], market: ModelWishes, run: RunWishes) -> _Made:
-    from seawall.lab.paths.task import Bootstrap
-    from seawall.lab.price_candles import POINTS_PER_CANDLE, read_joint, recorded_steps
-    from seawall.lab.price_models import price_model
+    from seawall.lab.market.price_candles import POINTS_PER_CANDLE, read_joint, recorded_steps
+    from seawall.lab.market.price_models import price_model
+    from seawall.lab.paths.kernels.task import Bootstrap
 
     _check_alone(market, run)
     assert market.bootstrap is not None
@@ -216,7 +216,7 @@ def _check_alone(market: ModelWishes, run: RunWishes) -> None:
 
 
 def _model_wishes(market: ModelWishes, names: Sequence[str]) -> "Wishes":
-    from seawall.lab.price_models import Wishes
+    from seawall.lab.market.price_models import Wishes
 
     return Wishes(
         volatility=wished_shares("--volatility", market.volatility, names, 0.0, 20.0),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seawall.cli.paths_inputs import RunWishes
 
 if TYPE_CHECKING:
-    from seawall.lab.survival_setup import Runner
+    from seawall.lab.paths.setup import Runner
 
 
 @contextmanager
@@ -24,8 +24,8 @@ def running(run: RunWishes, *, quiet: bool) -> Iterator["Runner"]:
         TimeElapsedColumn(),
     )
     with console.status("loading the kernels"):
-        from seawall.lab.paths.compiled import INTERPRETED, cache_folder
-        from seawall.lab.survival_setup import Runner
+        from seawall.lab.paths.kernels.compiled import INTERPRETED, cache_folder
+        from seawall.lab.paths.setup import Runner
     is_plain = quiet or not console.is_terminal
     is_first = not (cache_folder().is_dir() and any(cache_folder().rglob("*.nbc")))
     if is_first and not INTERPRETED:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from seawall.accounts.file import AccountError
+from seawall.accounts.markets import MarketError
 from seawall.cli.lab_options import AccountWishes
 from seawall.cli.refusal import refuse
 from seawall.cli.rehearse_inputs import Files, Inputs, Refused, read_inputs, scenario_of
 from seawall.cli.rehearse_market import WholeMarket
-from seawall.cli.rules import MarketError
 from seawall.domain.rulebook import AnyRulebook
-from seawall.lab.account_file import AccountError
-from seawall.lab.candle_file import PathError
+from seawall.lab.market.candle_file import PathError
 from seawall.venues.rulebook_file import RulebookError
 
 if TYPE_CHECKING:
-    from seawall.lab.rehearsal import Rehearsal
+    from seawall.lab.rehearse.rehearsal import Rehearsal
 
 DEFAULT_PICTURE = Path("out/rehearsal.png")
 
@@ -122,8 +122,8 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from seawall.accounts.plan import plan_account
     from seawall.engine.compile import cache_folder
-    from seawall.lab.account_plan import plan_account
 
     path = inputs.path
     prices = {name: repr(float(each[0])) for name, each in path.oracle.items()}
@@ -134,8 +134,8 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
     if is_first and not console.is_terminal:
         console.print(loading)
     with console.status(loading):
-        from seawall.lab.rehearsal import rehearse as run
-        from seawall.lab.setting import RehearsalError, warm_up
+        from seawall.lab.rehearse.rehearsal import rehearse as run
+        from seawall.lab.simulation.setting import RehearsalError, warm_up
 
         warm_up(inputs.book, inputs.instruments)
     is_plain = quiet or not console.is_terminal
@@ -160,7 +160,7 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
 
 
 def _draw(result: "Rehearsal", target: Path, subtitle: str) -> None:
-    from seawall.lab.pictures import write_picture
+    from seawall.lab.rehearse.pictures import write_picture
 
     try:
         write_picture(result, target, subtitle)

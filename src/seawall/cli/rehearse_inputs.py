@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from seawall.cli.account_source import AccountOptions, Refused, read_source
+from seawall.accounts.file import AccountSketch
+from seawall.accounts.markets import markets_under
+from seawall.accounts.source import AccountOptions, Refused, read_source
 from seawall.cli.depth_input import read_depths
-from seawall.cli.rules import markets_under
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
-from seawall.lab.account_file import AccountSketch
 from seawall.venues.rulebook_file import load_rulebook
 
 if TYPE_CHECKING:
-    from seawall.lab.market_path import MarketPath
-    from seawall.lab.scenario import Neighbours
+    from seawall.lab.market.market_path import MarketPath
+    from seawall.lab.market.scenario import Neighbours
 
 __all__ = ["Files", "Inputs", "Refused", "read_inputs", "scenario_of"]
 
@@ -79,8 +79,8 @@ def _path(
     window: tuple[str | None, str | None],
     step: float | None,
 ) -> "tuple[MarketPath, Neighbours]":
-    from seawall.lab.market_path import Window, parse_time, read_market_path
-    from seawall.lab.scenario import Neighbours
+    from seawall.lab.market.market_path import Window, parse_time, read_market_path
+    from seawall.lab.market.scenario import Neighbours
 
     scenario = scenario_of(files)
     if scenario is not None:
@@ -104,7 +104,7 @@ def _step_ms(step: float) -> int:
 
 def scenario_of(files: Sequence[Path] | None) -> Any:
     """The scenario if that is what is asked for, else None. Raises Refused, PathError."""
-    from seawall.lab.named_scenarios import DEFAULT, is_scenario, load
+    from seawall.lab.market.named_scenarios import DEFAULT, is_scenario, load
 
     if not files:
         return load(DEFAULT)
@@ -122,8 +122,8 @@ def _scenario_setting(
     window: tuple[str | None, str | None],
     step: float | None,
 ) -> "tuple[MarketPath, Neighbours]":
-    from seawall.lab.named_scenarios import DEFAULT, load
-    from seawall.lab.scenario import scenario_path
+    from seawall.lab.market.named_scenarios import DEFAULT, load
+    from seawall.lab.market.scenario import scenario_path
 
     if any(window) or step is not None:
         raise Refused("--from, --to, --step: belong to a --path of candles; a scenario has its own")

@@ -4,9 +4,9 @@ from typing import Any
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import from_units, money_text
-from seawall.lab.incidents import Incident
-from seawall.lab.rehearsal import Rehearsal
-from seawall.lab.wording import mode_name
+from seawall.lab.rehearse.rehearsal import Rehearsal
+from seawall.lab.rehearse.wording import mode_name
+from seawall.lab.simulation.incidents import Incident
 
 
 def result_object(result: Rehearsal) -> dict[str, Any]:

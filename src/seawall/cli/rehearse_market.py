@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from seawall.cli.account_source import Refused
+from seawall.accounts.source import Refused
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes
 from seawall.cli.lab_options import AccountWishes, Outputs
 

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO, from_units, money_text
-from seawall.lab.incidents import Incident, IncidentKind
-from seawall.lab.lessons import lessons
-from seawall.lab.rehearsal import Rehearsal
-from seawall.lab.wording import bucket_name, gate_words, liquidation_words, mode_name, pool_name
+from seawall.lab.rehearse.lessons import lessons
+from seawall.lab.rehearse.rehearsal import Rehearsal
+from seawall.lab.rehearse.wording import (
+    bucket_name,
+    gate_words,
+    liquidation_words,
+    mode_name,
+    pool_name,
+)
+from seawall.lab.simulation.incidents import Incident, IncidentKind
 
 if TYPE_CHECKING:
     from rich.console import Console

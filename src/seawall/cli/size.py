@@ -1,12 +1,12 @@
 """``seawall size``: how large a position may be, and at which leverage."""
 
-from seawall.cli.account_input import REFUSALS
+from seawall.accounts.load import REFUSALS
 from seawall.cli.book_input import BOOK_REFUSALS
 from seawall.cli.lab_options import Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.refusal import refuse
 from seawall.cli.size_inputs import SizeOptions, read_size
 from seawall.cli.size_options import MarketSource
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 _REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *BOOK_REFUSALS, OutputError)
 
@@ -36,8 +36,8 @@ def size(
         inputs = read_size(market, source, options)
     except _REFUSED as error:
         refuse("size", str(error))
-    from seawall.lab.sizing_advice import advise
-    from seawall.lab.sizing_findings import size_findings
+    from seawall.lab.size.advice import advise
+    from seawall.lab.size.findings import size_findings
 
     advice = advise(inputs.task)
     findings = size_findings(inputs.task, advice, inputs.about, inputs.assumptions)

@@ -8,21 +8,21 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
+from seawall.accounts.load import Given, Refused, read_given
+from seawall.accounts.markets import shipped_markets
 from seawall.cli import size_values as values
-from seawall.cli.account_input import Given, Refused, read_given
 from seawall.cli.book_input import read_book
-from seawall.cli.rules import shipped_markets
 from seawall.cli.size_options import MarketSource
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, from_units, to_units
-from seawall.lab.book import Book, ladder_book
-from seawall.lab.carry_fees import FeeRates, fee_rates
-from seawall.lab.liquidity import Depth, default_depth
-from seawall.lab.sizing import Wager
-from seawall.lab.sizing_advice import HOURS_PER_YEAR, SizeTask
-from seawall.lab.sizing_candles import read_trading
-from seawall.lab.sizing_defaults import default_funding, default_volatility, default_volume
-from seawall.lab.sizing_exit import BookSide, book_side
+from seawall.lab.carry.fees import FeeRates, fee_rates
+from seawall.lab.market.book import Book, ladder_book
+from seawall.lab.market.liquidity import Depth, default_depth
+from seawall.lab.size.advice import HOURS_PER_YEAR, SizeTask
+from seawall.lab.size.candles import read_trading
+from seawall.lab.size.defaults import default_funding, default_volatility, default_volume
+from seawall.lab.size.exit import BookSide, book_side
+from seawall.lab.size.sizing import Wager
 
 DEFAULT_EQUITY = "100000"
 MOST_HOURS = 87_600
@@ -156,7 +156,7 @@ def _equity(trade: Trade, source: MarketSource, options: SizeOptions) -> tuple[i
         equity = values.usd("--equity", options.equity or DEFAULT_EQUITY)
         return equity, f"equity {equity / MICRO:,.0f} USD"
     from seawall.domain.events import CROSS_POOL
-    from seawall.lab.valuation import Valuation, ValuationError, price_units
+    from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
 
     given = trade.given
     try:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.account_input import AccountOptions
+from seawall.accounts.load import AccountOptions
 from seawall.cli.lab_options import Texts
 
 Signed = Annotated[str, Parameter(allow_leading_hyphen=True)]

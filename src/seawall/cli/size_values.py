@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
-from seawall.cli.account_input import Refused
+from seawall.accounts.load import Refused
 from seawall.domain.units import MAX_MONEY, MICRO
 
 _LONGEST = 40

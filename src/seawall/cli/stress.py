@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from seawall.cli.account_input import REFUSALS, Given, read_given
+from seawall.accounts.load import REFUSALS, Given, read_given
 from seawall.cli.lab_options import AccountWishes, Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.refusal import refuse
 from seawall.cli.stress_inputs import (
     chosen_scenarios,
@@ -15,14 +14,15 @@ from seawall.cli.stress_inputs import (
     survival_moves,
 )
 from seawall.cli.stress_options import StressOptions
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from seawall.lab.findings import Findings
-    from seawall.lab.liquidity import Depth
-    from seawall.lab.scenario import Scenario
-    from seawall.lab.stress_scenarios import ScenarioLine
+    from seawall.lab.market.liquidity import Depth
+    from seawall.lab.market.scenario import Scenario
+    from seawall.lab.stress.scenarios import ScenarioLine
+    from seawall.report.findings import Findings
 
 
 def stress(
@@ -44,8 +44,8 @@ def stress(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    from seawall.lab.setting import RehearsalError
-    from seawall.lab.valuation import ValuationError
+    from seawall.lab.simulation.setting import RehearsalError
+    from seawall.lab.simulation.valuation import ValuationError
 
     refusals: tuple[type[Exception], ...] = (*REFUSALS, ValuationError, RehearsalError, OutputError)
     try:
@@ -63,8 +63,8 @@ class _Wishes:
 
     def __init__(self, given: Given, options: StressOptions) -> None:
         """Raises Refused."""
-        from seawall.lab.stress import DEFAULT_PERCENTS
-        from seawall.lab.stress_betas import betas_of
+        from seawall.lab.stress.betas import betas_of
+        from seawall.lab.stress.grid import DEFAULT_PERCENTS
 
         self.given = given
         self.sizes = shock_sizes(options.shock or [], DEFAULT_PERCENTS)
@@ -77,10 +77,10 @@ class _Wishes:
         """Raises ValuationError, PathError, RehearsalError, Refused."""
         from rich.console import Console
 
-        from seawall.lab.stress_findings import stress_findings
-        from seawall.lab.stress_machine import StressMachine
-        from seawall.lab.stress_result import stress, with_scenarios
-        from seawall.lab.valuation import Valuation, price_units
+        from seawall.lab.simulation.valuation import Valuation, price_units
+        from seawall.lab.stress.aftermath import StressMachine
+        from seawall.lab.stress.findings import stress_findings
+        from seawall.lab.stress.result import stress, with_scenarios
 
         given = self.given
         console = Console(stderr=True, quiet=quiet)
@@ -99,8 +99,8 @@ def _through(
     scenarios: Sequence["Scenario"], given: Given, depths: dict[str, "Depth"], status: "Status"
 ) -> list["ScenarioLine"]:
     """The account through each scenario. Raises PathError, RehearsalError."""
-    from seawall.lab.named_scenarios import run_scenario
-    from seawall.lab.stress_scenarios import scenario_line
+    from seawall.lab.market.named_scenarios import run_scenario
+    from seawall.lab.stress.scenarios import scenario_line
 
     lines = []
     for number, each in enumerate(scenarios, start=1):

@@ -7,16 +7,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seawall.cli.account_input import Given, Refused
+from seawall.accounts.load import Given, Refused
 from seawall.cli.depth_input import read_depths
 from seawall.domain.instrument import Instrument
-from seawall.lab.liquidity import Depth
-from seawall.lab.stress_betas import HIGHEST_BETA, LEAD
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.stress.betas import HIGHEST_BETA, LEAD
 
 if TYPE_CHECKING:
-    from seawall.lab.scenario import Scenario
-    from seawall.lab.stress import Move
-    from seawall.lab.valuation import Valuation
+    from seawall.lab.market.scenario import Scenario
+    from seawall.lab.simulation.valuation import Valuation
+    from seawall.lab.stress.grid import Move
 
 HIGHEST_RISE = 1000
 """Percent."""
@@ -104,8 +104,8 @@ def survival_moves(
 def _survival_move(
     text: str, valuation: "Valuation", betas: Mapping[str, Fraction]
 ) -> tuple["Move", Fraction]:
-    from seawall.lab.stress import against, together, with_betas
-    from seawall.lab.stress_result import move_of_market
+    from seawall.lab.stress.grid import against, together, with_betas
+    from seawall.lab.stress.result import move_of_market
 
     name, _, number = text.rpartition("=")
     sign, size = _move(number, f"--survive: {text!r}")
@@ -139,8 +139,8 @@ def stress_depths(given: Given, wishes: Sequence[str]) -> dict[str, Depth]:
 
 def chosen_scenarios(names: Sequence[str]) -> list["Scenario"]:
     """Those named, each once; ``all`` for every one that ships. Raises PathError."""
-    from seawall.lab.named_scenarios import load
-    from seawall.lab.named_scenarios import names as shipped
+    from seawall.lab.market.named_scenarios import load
+    from seawall.lab.market.named_scenarios import names as shipped
 
     wanted = [each for name in names for each in (shipped() if name == ALL else (name,))]
     return [load(name) for name in dict.fromkeys(wanted)]

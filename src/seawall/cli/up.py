@@ -115,8 +115,8 @@ def _speed(text: str) -> float:
 def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
     if text in ("synthetic", "manual"):
         return text
-    from seawall.lab.candle_file import PathError
-    from seawall.lab.market_path import read_market_path
+    from seawall.lab.market.candle_file import PathError
+    from seawall.lab.market.market_path import read_market_path
     from seawall.sandbox.feeds import RecordedPath
     from seawall.sandbox.markets import DEFAULT_MARKETS
 
@@ -136,8 +136,8 @@ def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
 
 def _has(file: Path, name: str) -> bool:
     """Whether a file has candles of a market."""
-    from seawall.lab.candle_file import read_candle_file
-    from seawall.lab.market_path import market_of_symbol
+    from seawall.lab.market.candle_file import read_candle_file
+    from seawall.lab.market.market_path import market_of_symbol
 
     symbols = (rows.symbol or file.name.split("_")[0] for rows in read_candle_file(file))
     return any(market_of_symbol(symbol, [name]) for symbol in symbols)

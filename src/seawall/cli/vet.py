@@ -1,10 +1,10 @@
 """``seawall vet``: how good a venue is in calm and in storm."""
 
 from seawall.cli.lab_options import Outputs
-from seawall.cli.output import OutputError, check_outputs, deliver
 from seawall.cli.refusal import refuse
 from seawall.cli.vet_inputs import VET_REFUSALS, read_tape
 from seawall.cli.vet_options import VetOptions, VetSource
+from seawall.report.deliver import OutputError, check_outputs, deliver
 
 _REFUSED: tuple[type[Exception], ...] = (*VET_REFUSALS, OutputError)
 
@@ -40,7 +40,7 @@ def vet(
                 options,
                 lambda done: status.update(f"watching the market: {done:.0%}"),
             )
-        from seawall.lab.vet_findings import vet_findings
+        from seawall.lab.vet.findings import vet_findings
 
         deliver(vet_findings(tape), outputs.options())
     except _REFUSED as error:

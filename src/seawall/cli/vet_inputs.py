@@ -4,17 +4,17 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+from seawall.accounts.load import REFUSALS, Refused
+from seawall.accounts.markets import shipped_markets
 from seawall.cli import size_values as values
-from seawall.cli.account_input import REFUSALS, Refused
-from seawall.cli.rules import shipped_markets
 from seawall.cli.vet_options import VetOptions, VetSource
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MICRO, RATE_ONE
-from seawall.lab.book import BookError
-from seawall.lab.book_replay import ReplayError
-from seawall.lab.carry_fees import fee_rates
-from seawall.lab.vet_book import SIZES_USD
-from seawall.lab.vet_tape import Charges, Tape, VetError
+from seawall.lab.carry.fees import fee_rates
+from seawall.lab.market.book import BookError
+from seawall.lab.market.book_replay import ReplayError
+from seawall.lab.vet.book import SIZES_USD
+from seawall.lab.vet.tape import Charges, Tape, VetError
 from seawall.venues.known import DEFAULT_VENUE, VENUES
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
@@ -85,8 +85,8 @@ def _charges(book: AnyRulebook, source: VetSource, is_assumed: bool) -> Charges:
 
 
 def _recorded(path: Path, source: VetSource, options: VetOptions, sizes: tuple[float, ...]) -> Tape:
-    from seawall.lab.market_path import parse_time
-    from seawall.lab.vet_recorded import RecordedOptions, recorded_tape
+    from seawall.lab.market.market_path import parse_time
+    from seawall.lab.vet.recorded import RecordedOptions, recorded_tape
 
     storm = None
     if options.storm is not None:
@@ -146,7 +146,7 @@ def _withdrawn(options: VetOptions) -> float:
 def _live(
     source: VetSource, options: VetOptions, sizes: tuple[float, ...], progress: Progress | None
 ) -> Tape:
-    from seawall.lab.vet_live import BookFeed, Feed, LiveOptions, control_of, live_tape
+    from seawall.lab.vet.live import BookFeed, Feed, LiveOptions, control_of, live_tape
 
     seconds = _seconds(options, LIVE_SECONDS)
     wish = "should be seconds from 0.1 to 60"
@@ -176,7 +176,7 @@ def _live(
         assert source.at is not None
         feed = BookFeed(source.at, wished.market, source.venue or DEFAULT_VENUE, charges)
         return live_tape(feed, wished, control, progress=progress)
-    from seawall.lab.vet_ccxt import CcxtFeed, coin_of
+    from seawall.lab.vet.ccxt import CcxtFeed, coin_of
 
     if source.market is None:
         raise Refused("--market: --ccxt needs a symbol, such as BTC/USDT:USDT")
@@ -192,7 +192,7 @@ def _live(
 def _sandbox(
     source: VetSource, options: VetOptions, sizes: tuple[float, ...], progress: Progress | None
 ) -> Tape:
-    from seawall.lab.vet_sandbox import SandboxOptions, sandbox_tape
+    from seawall.lab.vet.sandbox import SandboxOptions, sandbox_tape
     from seawall.sandbox.markets import MarketChoiceError, choose_markets
 
     book = load_rulebook(source.rulebook or DEFAULT_VENUE)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seawall.lab.charts.style import (
+from seawall.report.charts import (
     BACKSTOP,
     CROSS_COLOUR,
     LIQUIDATION,

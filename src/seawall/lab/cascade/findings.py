@@ -19,12 +19,12 @@ from seawall.lab.cascade.rehearse_market import (
 from seawall.lab.cascade.simulate import CascadeRun
 from seawall.lab.cascade.story import story_rows
 from seawall.lab.cascade.words import assumptions_of, minutes_of, stage_name, usd
-from seawall.lab.charts.style import percent
 from seawall.lab.deleveraging.cascade_waves import judge_waves
 from seawall.lab.deleveraging.plain import plain_totals
-from seawall.lab.event_words import clock
-from seawall.lab.findings import Figure, Findings, Section, Table, Words
-from seawall.lab.wording import liquidation_words
+from seawall.lab.rehearse.wording import liquidation_words
+from seawall.lab.simulation.event_words import clock
+from seawall.report.charts import percent
+from seawall.report.findings import Figure, Findings, Section, Table, Words
 
 MOST_PICTURES = 3
 

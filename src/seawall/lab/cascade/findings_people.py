@@ -10,9 +10,9 @@ from seawall.lab.cascade import charts
 from seawall.lab.cascade.rehearse_market import MarketRehearsal
 from seawall.lab.cascade.simulate import CascadeRun
 from seawall.lab.cascade.words import usd
-from seawall.lab.charts.style import percent
 from seawall.lab.deleveraging.cascade_waves import JudgedWaves, cascade_sections, wave_name
-from seawall.lab.findings import Figure, Section, Table, Words
+from seawall.report.charts import percent
+from seawall.report.findings import Figure, Section, Table, Words
 
 MOST_WAVES = 20
 MOST_WINNERS = 15

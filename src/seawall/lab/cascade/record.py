@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, OrderState
 from seawall.domain.units import MICRO
-from seawall.lab.cascade.reader import StepTotals
-from seawall.lab.cascade.world import INSURANCE_FUND, Rows, World
-from seawall.lab.setting import BACKSTOP_ACCOUNT
+from seawall.lab.simulation.reader import StepTotals
+from seawall.lab.simulation.setting import BACKSTOP_ACCOUNT
+from seawall.lab.simulation.world import INSURANCE_FUND, Rows, World
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seawall.lab.cascade.setup import MarketSetup
 from seawall.lab.cascade.simulate import CascadeRun, simulate
-from seawall.lab.trials import run_trials
+from seawall.lab.simulation.trials import run_trials
 
 Floats = NDArray[np.float64]
 Tell = Callable[[str, int, int], None]

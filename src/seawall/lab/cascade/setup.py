@@ -6,15 +6,15 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MAX_PRICE
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.candle_file import PathError
-from seawall.lab.cascade.assumptions import Assumptions
-from seawall.lab.cascade.population import DEPTH_OF_INTEREST, Distribution
-from seawall.lab.liquidity import Depth
-from seawall.lab.market_path import MarketPath
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.market.market_path import MarketPath
+from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.population import DEPTH_OF_INTEREST, Distribution
 
 Floats = NDArray[np.float64]
 

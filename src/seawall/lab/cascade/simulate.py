@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind
 from seawall.domain.units import MICRO
-from seawall.lab.block_observer import watch
-from seawall.lab.cascade.agents import CAPITAL, INNER, Makers, Takers, Ticks
-from seawall.lab.cascade.population import Population, draw_population
-from seawall.lab.cascade.price_formation import PriceFormation
-from seawall.lab.cascade.reader import EventReader, StepTotals
 from seawall.lab.cascade.record import Recorder, Series, backstop_holding
 from seawall.lab.cascade.setup import NOBODY, STEP_MS, MarketSetup, check_prices, price_units
 from seawall.lab.cascade.waves import DeleveragingWave, WaveRecorder
-from seawall.lab.cascade.world import Person, Rows, World, backstop_account, price_rows
-from seawall.lab.incidents import Incident, Storyteller
-from seawall.lab.observer import Snapshot
+from seawall.lab.simulation.agents import CAPITAL, INNER, Makers, Takers, Ticks
+from seawall.lab.simulation.block_observer import watch
+from seawall.lab.simulation.incidents import Incident, Storyteller
+from seawall.lab.simulation.observer import Snapshot
+from seawall.lab.simulation.population import Population, draw_population
+from seawall.lab.simulation.price_formation import PriceFormation
+from seawall.lab.simulation.reader import EventReader, StepTotals
+from seawall.lab.simulation.world import Person, Rows, World, backstop_account, price_rows
 
 Progress = Callable[[int], None]
 LONGEST_WAIT = 60

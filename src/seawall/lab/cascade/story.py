@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO, from_units
 from seawall.lab.cascade.simulate import CascadeRun
-from seawall.lab.event_words import clock
-from seawall.lab.incidents import Incident, IncidentKind
+from seawall.lab.simulation.event_words import clock
+from seawall.lab.simulation.incidents import Incident, IncidentKind
 
 MERGED_MS = 60_000
 """Equal incidents of one market closer than this are one line."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
 from seawall.domain.units import MICRO
 from seawall.engine.engine import FIRST_USER
-from seawall.lab.cascade.reader import quote_of
-from seawall.lab.cascade.world import Rows
+from seawall.lab.simulation.reader import quote_of
+from seawall.lab.simulation.world import Rows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

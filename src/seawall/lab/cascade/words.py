@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.rulebook import BlockRulebook
-from seawall.lab.cascade.population import AGAINST, open_interest_source
 from seawall.lab.cascade.setup import MarketSetup
-from seawall.lab.charts.style import money
+from seawall.lab.simulation.population import AGAINST, open_interest_source
+from seawall.report.charts import money
 
 
 def usd(value: float) -> str:

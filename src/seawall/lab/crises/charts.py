@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from seawall.lab.charts.style import (
+from seawall.lab.crises.contrast import Contrast
+from seawall.lab.crises.play import Cell
+from seawall.report.charts import (
     CROSS_COLOUR,
     INK,
     LIQUIDATION,
@@ -21,8 +23,6 @@ from seawall.lab.charts.style import (
     quantity,
     values,
 )
-from seawall.lab.crises.contrast import Contrast
-from seawall.lab.crises.play import Cell
 
 _LEFT = ["#b2182b", "#ef8a62", "#fddbc7", "#f7f7f7", "#d1e5f0", "#67a9cf", "#2166ac"]
 _DASHES = [[1, 0], [5, 4], [2, 3], [8, 3]]

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from seawall.domain.enums import EventKind
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.codec import decode_event_rows
-from seawall.lab.block_observer import watch
-from seawall.lab.cascade.population import Population
-from seawall.lab.cascade.world import Rows
-from seawall.lab.compare_rules import SUBSTANCE
+from seawall.lab.compare_rules.comparison import SUBSTANCE
 from seawall.lab.crises.ledger import Fall, Ledger
 from seawall.lab.crises.market import OWN, CrisisMarket
-from seawall.lab.event_words import words
-from seawall.lab.observer import Snapshot
+from seawall.lab.simulation.block_observer import watch
+from seawall.lab.simulation.event_words import words
+from seawall.lab.simulation.observer import Snapshot
+from seawall.lab.simulation.population import Population
+from seawall.lab.simulation.world import Rows
 
 Integers = NDArray[np.int64]
 

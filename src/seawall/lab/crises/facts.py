@@ -8,7 +8,7 @@ from importlib.resources import files
 import msgspec
 from msgspec import Struct
 
-from seawall.lab.cascade.population import open_interest_source, usual_open_interest
+from seawall.lab.simulation.population import open_interest_source, usual_open_interest
 
 LEAD = "BTC"
 BACKSTOP_SHARE = 0.01

@@ -14,9 +14,9 @@ from seawall.lab.crises.tables import (
     sources_table,
 )
 from seawall.lab.crises.words import headroom_text, somebody_text, usd, way_text
-from seawall.lab.event_words import clock
-from seawall.lab.findings import Figure, Findings, Section, Words
-from seawall.lab.wording import liquidation_words
+from seawall.lab.rehearse.wording import liquidation_words
+from seawall.lab.simulation.event_words import clock
+from seawall.report.findings import Figure, Findings, Section, Words
 
 
 def crises_findings(result: CrisesResult, source: str, notes: tuple[str, ...] = ()) -> Findings:

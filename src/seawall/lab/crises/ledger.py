@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag
 from seawall.domain.units import MICRO
-from seawall.lab.cascade.reader import quote_of
-from seawall.lab.cascade.world import Rows
+from seawall.lab.simulation.reader import quote_of
+from seawall.lab.simulation.world import Rows
 
 Integers = NDArray[np.int64]
 

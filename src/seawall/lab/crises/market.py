@@ -10,22 +10,22 @@ rules read from that book. Half of that is gone after two minutes.
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.units import MICRO
 from seawall.engine.engine import FIRST_USER
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.block_observer import watch
-from seawall.lab.cascade.agents import CAPITAL, Makers, Ticks
-from seawall.lab.cascade.assumptions import Assumptions
-from seawall.lab.cascade.population import Population
-from seawall.lab.cascade.price_formation import PriceFormation
-from seawall.lab.cascade.reader import EventReader
 from seawall.lab.cascade.setup import Grid
-from seawall.lab.cascade.world import Person, Rows, World, backstop_account, price_rows
 from seawall.lab.crises.people import as_pools
 from seawall.lab.crises.setup import DepthLevel, Rules, Script, tick_of
-from seawall.lab.incidents import Storyteller
-from seawall.lab.liquidity import LADDER_BP
-from seawall.lab.setting import RehearsalError
+from seawall.lab.market.liquidity import LADDER_BP
+from seawall.lab.simulation.agents import CAPITAL, Makers, Ticks
+from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.block_observer import watch
+from seawall.lab.simulation.incidents import Storyteller
+from seawall.lab.simulation.population import Population
+from seawall.lab.simulation.price_formation import PriceFormation
+from seawall.lab.simulation.reader import EventReader
+from seawall.lab.simulation.setting import RehearsalError
+from seawall.lab.simulation.world import Person, Rows, World, backstop_account, price_rows
 
 Floats = NDArray[np.float64]
 

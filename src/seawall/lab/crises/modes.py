@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import Instrument
-from seawall.lab.account_plan import AccountPlan
+from seawall.lab.compare.variants import as_cross, as_isolated, hybrid, notional_at
 from seawall.lab.crises.setup import Mode, Rules
-from seawall.lab.variants import as_cross, as_isolated, hybrid, notional_at
 
 CROSS, ISOLATED, HYBRID = "cross", "isolated", "hybrid"
 MODES = (CROSS, ISOLATED, HYBRID)

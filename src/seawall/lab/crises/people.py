@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.cascade.population import Distribution, Population, draw_population
 from seawall.lab.crises.setup import Rules, Script
+from seawall.lab.simulation.population import Distribution, Population, draw_population
 
 PPM = 1_000_000
 Integers = NDArray[np.int64]

@@ -7,14 +7,14 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.units import MICRO
-from seawall.lab.cascade.population import Population
-from seawall.lab.cascade.world import Rows
 from seawall.lab.crises.contrast import Contrast, Watch
 from seawall.lab.crises.ledger import Ledger
 from seawall.lab.crises.market import OWN, CrisisMarket
 from seawall.lab.crises.people import draw_people
 from seawall.lab.crises.setup import CrisesTask, even_grid, is_due
-from seawall.lab.incidents import IncidentKind
+from seawall.lab.simulation.incidents import IncidentKind
+from seawall.lab.simulation.population import Population
+from seawall.lab.simulation.world import Rows
 
 MOST_POINTS = 400
 """Of an equity line."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 from seawall.lab.crises.contrast import Contrast
 from seawall.lab.crises.play import Cell, TrialResult, play
 from seawall.lab.crises.setup import CrisesTask, Script
-from seawall.lab.trials import run_trials
+from seawall.lab.simulation.trials import run_trials
 
 
 class CrisesResult(Struct, frozen=True, kw_only=True):

@@ -5,23 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.candle_file import PathError, Prices, read_candle_file
 from seawall.lab.cascade.setup import calm_depths
 from seawall.lab.crises.facts import facts_of
 from seawall.lab.crises.setup import Script
-from seawall.lab.liquidity import depths
-from seawall.lab.market_path import (
+from seawall.lab.market.candle_file import PathError, Prices, read_candle_file
+from seawall.lab.market.liquidity import depths
+from seawall.lab.market.market_path import (
     MarketPath,
     Window,
     market_of_symbol,
     read_market_path,
     refine,
 )
-from seawall.lab.named_scenarios import starting_path
-from seawall.lab.scenario import Scenario
+from seawall.lab.market.named_scenarios import starting_path
+from seawall.lab.market.scenario import Scenario
 
 
 def make_script(

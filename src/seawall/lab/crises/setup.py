@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
+from seawall.accounts.plan import AccountPlan
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MAX_PRICE
-from seawall.lab.account_plan import AccountPlan
-from seawall.lab.candle_file import PathError, Prices
 from seawall.lab.cascade.setup import Grid
 from seawall.lab.crises.facts import Facts
-from seawall.lab.liquidity import Depth
-from seawall.lab.market_path import FINEST_STEP_MS, LARGEST_MOVE, MarketPath
+from seawall.lab.market.candle_file import PathError, Prices
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.market.market_path import FINEST_STEP_MS, LARGEST_MOVE, MarketPath
 
 CALM = "calm"
 DROUGHT = "drought"

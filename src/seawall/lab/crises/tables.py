@@ -19,8 +19,8 @@ from seawall.lab.crises.words import (
     somebody_text,
     usd,
 )
-from seawall.lab.event_words import clock
-from seawall.lab.findings import Table
+from seawall.lab.simulation.event_words import clock
+from seawall.report.findings import Table
 
 MOST_APART = 6
 """Accounts shown that fell under one rulebook alone, by amount."""

@@ -16,8 +16,8 @@ from seawall.lab.deleveraging.findings import (
 )
 from seawall.lab.deleveraging.policies import POLICIES, Policy, Taking, Terms
 from seawall.lab.deleveraging.wave import DeleveragingWave, WaveError, Winners, checked_wave
-from seawall.lab.event_words import clock
-from seawall.lab.findings import Section, Table
+from seawall.lab.simulation.event_words import clock
+from seawall.report.findings import Section, Table
 
 if TYPE_CHECKING:
     from seawall.lab.cascade.waves import DeleveragingWave as CascadeWave

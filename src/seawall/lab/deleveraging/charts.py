@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seawall.lab.charts.style import (
+from seawall.lab.deleveraging.comparison import Total, WaveOutcome
+from seawall.lab.deleveraging.measures import concentration
+from seawall.report.charts import (
     CROSS_COLOUR,
     LIQUIDATION,
     MONEY_LABEL,
@@ -22,8 +24,6 @@ from seawall.lab.charts.style import (
     quantity,
     values,
 )
-from seawall.lab.deleveraging.comparison import Total, WaveOutcome
-from seawall.lab.deleveraging.measures import concentration
 
 _ROW_HEIGHT = 30
 _ROOM = 0.15

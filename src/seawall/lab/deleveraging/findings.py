@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from seawall.lab.charts.style import percent
 from seawall.lab.deleveraging.charts import concentration_curve, haircut_bars, overshoot_bars
 from seawall.lab.deleveraging.comparison import Outcome, Total, WaveOutcome, totals
 from seawall.lab.deleveraging.plain import comparison_frames, plain_comparison
 from seawall.lab.deleveraging.policies import Terms
-from seawall.lab.findings import Figure, Findings, Section, Table, Words
+from seawall.report.charts import percent
+from seawall.report.findings import Figure, Findings, Section, Table, Words
 
 SHOWN_WAVES = 30
 """With more waves, the table of waves is shown on paper only."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from seawall.lab.deleveraging.comparison import WaveOutcome
 from seawall.lab.deleveraging.findings import share, usd
 from seawall.lab.deleveraging.recorded import COUNTERPARTS, RecordedDay
-from seawall.lab.findings import Section, Table, Words
+from seawall.report.findings import Section, Table, Words
 
 STAND_INS = (
     "The winners of each wave are stand-ins: accounts of that day in random order, each with what "

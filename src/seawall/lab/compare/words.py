@@ -1,0 +1,126 @@
+"""Which mode for which position, and why, in plain words."""
+
+from seawall.lab.compare.comparison import Comparison, VariantResult, Weighed
+from seawall.lab.paths.words import share_text
+from seawall.report.charts import money
+
+
+def recommendation(found: Comparison) -> list[str]:
+    """The split, its reasons, and what it changes: a sentence or two each."""
+    alone = {each.market: each.alone.value for each in found.contagion}
+    judgements = judged(found)
+    telling = [each for each in judgements if _tells(each)]
+    words = [_split(found), *(_reason(each, alone[each.market]) for each in telling)]
+    quiet = tuple(each.market for each in judgements if not _tells(each))
+    if quiet:
+        words.append(_no_difference(quiet))
+    if found.forced:
+        words.append(f"{listed(found.forced)}: the market allows a bucket of its own only.")
+    change = _change(found)
+    return [*words, change] if change else words
+
+
+def kind(found: Comparison) -> str:
+    """``cross``, ``isolated`` or ``hybrid``: what is recommended."""
+    if len(found.markets) == 1 and not found.forced:
+        return "cross"
+    if not found.bets and not found.forced:
+        return "cross"
+    return "isolated" if len(found.core) < 2 else "hybrid"
+
+
+def judged(found: Comparison) -> list[Weighed]:
+    """The judgement of every position: of a bet when it was taken out, of the others the last."""
+    last: dict[str, Weighed] = {}
+    for each in found.weighed:
+        if each.market not in found.bets or each.is_bet:
+            last[each.market] = each
+    return [last[name] for name in found.markets if name in last]
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """``BTC, ETH and SOL``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _split(found: Comparison) -> str:
+    if len(found.markets) == 1:
+        return (
+            "One position: pool and bucket hold the same money, so the mode changes nothing on "
+            "these paths. In the pool, new money protects it at once; in a bucket, what is added "
+            "to the account later stays safe."
+        )
+    chosen = kind(found)
+    if chosen == "cross":
+        return f"Recommended: cross. Keep {listed(found.core)} in one pool."
+    apart = listed(tuple(name for name in found.markets if name not in found.core))
+    if chosen == "isolated":
+        rest = f"; {found.core[0]} may stay in the pool, alone there" if found.core else ""
+        return f"Recommended: isolated. A bucket of its own for {apart}{rest}."
+    return (
+        f"Recommended: hybrid. {listed(found.core)} in the cross pool, {apart} in "
+        f"{'buckets' if len(found.markets) - len(found.core) > 1 else 'a bucket'} of "
+        f"{'their' if len(found.markets) - len(found.core) > 1 else 'its'} own."
+    )
+
+
+def _reason(each: Weighed, alone: float) -> str:
+    without = f"{share_text(each.pool_without)} of paths without it, {share_text(each.pool_with)}"
+    if each.is_bet:
+        return (
+            f"{each.market} is a single bet: the rest of the pool is liquidated on {without} with "
+            f"it, and the worst 5 % of paths lose {money(each.worst.value)} more with it there. "
+            f"Its own bucket goes on {share_text(alone)} of paths and takes nothing else along."
+        )
+    if each.protects:
+        return (
+            f"{each.market} protects the others: the rest of the pool, with its share of the "
+            f"money, is liquidated on {without} with it."
+        )
+    if each.money >= 0.5:
+        return (
+            f"{each.market} strains the pool ({without} with it), but it holds "
+            f"{100 * each.money:.0f} % of the money: it is the core, and in a bucket it would go "
+            "sooner."
+        )
+    return (
+        f"{each.market} strains the pool ({without} with it), but apart it would spare the "
+        "account nothing in its worst 5 % of paths that can be told from noise."
+    )
+
+
+def _tells(each: Weighed) -> bool:
+    """Whether there is a difference to the others that can be told from noise."""
+    return each.is_bet or each.protects or each.pool.low > 0
+
+
+def _no_difference(names: tuple[str, ...]) -> str:
+    one = len(names) == 1
+    return (
+        f"{listed(names)} {'makes' if one else 'make'} no difference to the others that can be "
+        f"told from noise: {'it stays' if one else 'they stay'} in the pool, where free money "
+        f"protects {'it' if one else 'them'}."
+    )
+
+
+def _change(found: Comparison) -> str:
+    """The recommended variant beside plain cross or, if that is it, beside isolated."""
+    chosen = kind(found)
+    names = {"cross": ("cross", "isolated"), "isolated": ("isolated", "cross")}
+    best, other = (found.result(name) for name in names.get(chosen, ("suggested", "cross")))
+    if best is None or other is None or len(found.markets) == 1:
+        return ""
+    return (
+        f"With it something is liquidated on {_liquidated(best)} of paths and the worst 5 % lose "
+        f"{_worst(best)}; {other.variant.name}: {_liquidated(other)} and {_worst(other)}."
+    )
+
+
+def _liquidated(result: VariantResult) -> str:
+    return share_text(result.survival.liquidated.value)
+
+
+def _worst(result: VariantResult) -> str:
+    return money(result.survival.loss.shortfalls[0][1].value)

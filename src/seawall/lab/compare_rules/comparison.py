@@ -1,0 +1,267 @@
+"""One list of commands under two rulebooks: where they part, and what each leaves behind.
+
+Two machines get the same commands. What a trader has is compared command by command: fills,
+payments, rejections, liquidations. How orders and prices are kept (queued or resting, sampled or
+indexed) is bookkeeping; its differences are only counted.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import Struct, field
+from numpy.typing import NDArray
+
+from seawall.domain.enums import EventKind, FillFlag, Reason
+from seawall.domain.events import CROSS_POOL
+from seawall.engine.account_view import account_margins
+from seawall.engine.codec import CodecError, decode_command, decode_event_rows
+from seawall.engine.engine import FIRST_USER, Engine
+from seawall.lab.simulation.block_observer import watch
+from seawall.lab.simulation.observer import Snapshot
+
+SUBSTANCE = np.asarray(
+    [
+        EventKind.COMMAND_REJECTED,
+        EventKind.DEPOSITED,
+        EventKind.WITHDRAWN,
+        EventKind.TRANSFERRED,
+        EventKind.ISOLATED_MARGIN_ADJUSTED,
+        EventKind.ORDER_FILLED,
+        EventKind.FUNDING_PAID,
+        EventKind.POSITION_ADOPTED,
+        EventKind.LIQUIDATION_STARTED,
+        EventKind.BACKSTOP_TAKEN_OVER,
+        EventKind.INSURANCE_PAID,
+        EventKind.DELEVERAGED,
+        EventKind.MARKET_SETTLED,
+        EventKind.LIQUIDATION_FEE_PAID,
+    ],
+    dtype=np.int32,
+)
+"""What changes somebody's money or positions, or keeps them from it. The rest is bookkeeping."""
+
+
+class Totals(Struct):
+    """Over the chosen accounts. Money in micro-USD, unsigned where nothing else is said."""
+
+    fills: int = 0
+    traded: int = 0
+    fees: int = 0
+    """Signed: a rebate lowers it."""
+    liquidation_fees: int = 0
+    funding: int = 0
+    """Signed, received; what has come due and is not settled counts."""
+    liquidated_accounts: int = 0
+    first_liquidation_ms: int = 0
+    """0: none."""
+    sold_by_liquidation: int = 0
+    taken_by_backstop: int = 0
+    deleveraged: int = 0
+    insurance_paid: int = 0
+    rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+class AccountEnd(Struct, frozen=True, kw_only=True):
+    """An account after the last command. Money in micro-USD."""
+
+    account: int
+    cash: int
+    """Isolated cash included."""
+    equity: int
+    initial_margin: int
+    maintenance_margin: int
+    now: Snapshot
+    liquidation_prices: dict[int, float | None]
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """What one command did on each side, bookkeeping left out. ``command``: None if unknown."""
+
+    number: int
+    time_ms: int
+    command: Any
+    left: list[Any]
+    right: list[Any]
+
+
+class Comparison(Struct, kw_only=True):
+    """``first``: None where nothing differs. ``bookkeeping``: commands before it, or before the
+    end, that differ in bookkeeping alone; ``differing``: all that differ in substance."""
+
+    left: Engine
+    right: Engine
+    commands: int = 0
+    last_ms: int = 0
+    first: Difference | None = None
+    bookkeeping: int = 0
+    differing: int = 0
+    totals: tuple[Totals, Totals]
+    ends: dict[int, tuple[AccountEnd | None, AccountEnd | None]] = field(default_factory=dict)
+
+
+class UnknownAccountError(ValueError):
+    """A chosen account that no command of the journal creates."""
+
+
+def compare(
+    left: Engine,
+    right: Engine,
+    frames: Iterable[NDArray[Any]],
+    accounts: Sequence[int] = (),
+    progress: Callable[[int], None] | None = None,
+) -> Comparison:
+    """Run ``frames`` (rows of ``command_dtype``) in both fresh machines.
+
+    ``accounts``: those to compare; none means all. ``progress`` is called with the number of
+    commands done. Raises UnknownAccountError.
+    """
+    result = Comparison(left=left, right=right, totals=(Totals(), Totals()))
+    chosen = np.asarray(sorted(set(accounts)), dtype=np.int32)
+    liquidated: tuple[set[int], set[int]] = (set(), set())
+    for rows in frames:
+        if not len(rows):
+            continue
+        told = [_of(engine.apply_rows(rows)[1].copy(), chosen) for engine in (left, right)]
+        for side, events in enumerate(told):
+            _add(result.totals[side], events, liquidated[side], rows, result.commands)
+        _match(result, rows, told[0], told[1])
+        result.commands += len(rows)
+        result.last_ms = int(rows["time_ms"][-1])
+        if progress is not None:
+            progress(result.commands)
+    _finish(result, accounts)
+    return result
+
+
+def _of(events: NDArray[Any], chosen: NDArray[np.int32]) -> NDArray[Any]:
+    """The events of chosen accounts and of nobody."""
+    owners = events["account"]
+    asked = np.isin(owners, chosen) if len(chosen) else owners >= FIRST_USER
+    found: NDArray[Any] = events[asked | (owners < 0)]
+    return found
+
+
+def _add(
+    totals: Totals, events: NDArray[Any], liquidated: set[int], rows: NDArray[Any], before: int
+) -> None:
+    kinds = events["kind"]
+
+    def of(kind: EventKind) -> NDArray[Any]:
+        found: NDArray[Any] = events[(kinds == kind) & (events["account"] >= 0)]
+        return found
+
+    fills = of(EventKind.ORDER_FILLED)
+    notional = fills["price"] * fills["order_size"]
+    totals.fills += len(fills)
+    totals.traded += int(notional.sum())
+    totals.fees += int(fills["money"].sum())
+    totals.sold_by_liquidation += int(notional[(fills["flags"] & FillFlag.LIQUIDATED) != 0].sum())
+    totals.liquidation_fees += int(of(EventKind.LIQUIDATION_FEE_PAID)["money"].sum())
+    totals.funding += int(of(EventKind.FUNDING_PAID)["money"].sum())
+    totals.insurance_paid += int(of(EventKind.INSURANCE_PAID)["money"].sum())
+    taken = of(EventKind.BACKSTOP_TAKEN_OVER)
+    totals.taken_by_backstop += int((np.abs(taken["position_size"]) * taken["price"]).sum())
+    offset = of(EventKind.DELEVERAGED)
+    told = np.where(
+        offset["price"] == 0, np.abs(offset["money"]), offset["price"] * offset["order_size"]
+    )
+    totals.deleveraged += int(told.sum())
+    started = of(EventKind.LIQUIDATION_STARTED)
+    if len(started) and not liquidated:
+        totals.first_liquidation_ms = int(rows["time_ms"][started["sequence"][0] - before - 1])
+    liquidated |= {int(each) for each in started["account"]}
+    totals.liquidated_accounts = len(liquidated)
+    for row in events[kinds == EventKind.COMMAND_REJECTED]:
+        totals.rejected += 1
+        name = Reason(int(row["reason"])).name
+        totals.reasons[name] = totals.reasons.get(name, 0) + 1
+
+
+def _match(result: Comparison, rows: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> None:
+    """Count the commands of a frame that differ, and keep the first."""
+    is_substance = [np.isin(side["kind"], SUBSTANCE) for side in (left, right)]
+    parted = _parting(left[is_substance[0]], right[is_substance[1]])
+    result.differing += len(parted)
+    if result.first is not None:
+        return
+    quiet = _parting(left[~is_substance[0]], right[~is_substance[1]])
+    first = parted[0] if parted else None
+    result.bookkeeping += sum(1 for number in quiet if first is None or number < first)
+    if first is None:
+        return
+    row = rows[first - result.commands - 1 : first - result.commands]
+    try:
+        command: Any = decode_command(row.tobytes())
+    except CodecError:
+        command = None
+    told = [
+        decode_event_rows(events[chosen & (events["sequence"] == first)])
+        for events, chosen in ((left, is_substance[0]), (right, is_substance[1]))
+    ]
+    result.first = Difference(
+        number=first,
+        time_ms=int(row["time_ms"][0]),
+        command=command,
+        left=told[0],
+        right=told[1],
+    )
+
+
+def _parting(left: NDArray[Any], right: NDArray[Any]) -> list[int]:
+    """The commands, by number, whose events are not the same; their order does not matter."""
+    sides = []
+    for events in (left, right):
+        by_command: dict[int, list[tuple[int, ...]]] = {}
+        same = events.copy()
+        # Ids of orders are given by each machine in its own way.
+        same["order_id"] = 0
+        for row in same.tolist():
+            by_command.setdefault(row[0], []).append(row)
+        sides.append(by_command)
+    numbers = sorted(sides[0].keys() | sides[1].keys())
+    return [n for n in numbers if sorted(sides[0].get(n, [])) != sorted(sides[1].get(n, []))]
+
+
+def _finish(result: Comparison, accounts: Sequence[int]) -> None:
+    used = [int(e.tables["control"]["accounts_used"][0]) for e in (result.left, result.right)]
+    for account in accounts:
+        if not FIRST_USER <= account < max(used):
+            known = f"{FIRST_USER} to {max(used) - 1}" if max(used) > FIRST_USER else "none"
+            raise UnknownAccountError(
+                f"{account}: the journal creates no such account; it creates {known}"
+            )
+    for account in accounts or range(FIRST_USER, max(used)):
+        ends = [
+            _end(engine, account, result.last_ms) if account < used[side] else None
+            for side, engine in enumerate((result.left, result.right))
+        ]
+        result.ends[account] = (ends[0], ends[1])
+        for side, end in enumerate(ends):
+            if end is not None:
+                result.totals[side].funding += end.now.unsettled_funding
+
+
+def _end(engine: Engine, account: int, time_ms: int) -> AccountEnd:
+    observer = watch(engine, account)
+    now = observer.snapshot(time_ms)
+    margins = account_margins(engine, account)
+    buckets = [margin for market, margin in margins.items() if _is_bucket(now, market)]
+    positions = engine.tables["positions"]
+    owned = positions["account"][: int(engine.tables["control"]["positions_used"][0])] == account
+    isolated = int(positions["isolated_cash"][: len(owned)][owned].sum())
+    return AccountEnd(
+        account=account,
+        cash=int(engine.tables["accounts"]["cash"][account]) + isolated,
+        equity=now.equity,
+        initial_margin=sum(each.initial_margin for each in buckets),
+        maintenance_margin=sum(each.maintenance_margin for each in buckets),
+        now=now,
+        liquidation_prices=observer.liquidation_prices(now) if now.holdings else {},
+    )
+
+
+def _is_bucket(now: Snapshot, market: int) -> bool:
+    """Whether the margins of a market are of a bucket of their own, not part of the pool's."""
+    return market == CROSS_POOL or now.holdings[market].isolated

@@ -1,0 +1,322 @@
+"""Recordings of a whole book: a snapshot, every change since, and the trades, from parquet.
+
+Columns: ``type`` (snapshot, depth, trade), ``side`` (b or a; of a trade b is a taker who bought),
+``px`` in USD, ``qty`` in coins (of a change the new size of the level, 0: gone), ``ts_txn_ms``
+(when the venue did it), ``id`` and ``prev_id`` (of the update, and of the one before it). Rows of
+one update follow each other.
+
+Changes and trades come by two streams. They are put in the order of the venue's own times, trades
+first where these are equal: an update shows what trades up to its time have left.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from seawall.domain.enums import Side
+from seawall.domain.units import MAX_PRICE, MAX_SIZE, MONEY_DECIMALS
+from seawall.lab.market.book import BookError
+from seawall.lab.market.book_replay_plan import TRADE, UPDATE
+
+Integers = NDArray[np.int64]
+
+COLUMNS = ("type", "side", "px", "qty", "ts_txn_ms", "id", "prev_id")
+TYPES = ("snapshot", "depth", "trade")
+_NEAR_INTEGER = 1e-4
+"""Floats of decimal prices are this near to whole ticks."""
+
+
+class Known(NamedTuple):
+    """From ``from_ms`` on the snapshot shows every level from ``low`` to ``high`` (USD)."""
+
+    from_ms: int
+    low: float
+    high: float
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """Group g is the rows ``starts[g]`` to ``starts[g + 1]``, one trade or one update, in time.
+
+    ``kinds``: 0 of a change, 1 of a trade. ``sides``: 0 bid or buyer, 1 ask or seller. ``ticks``
+    count 10^-price_decimals USD, ``sizes`` 10^-size_decimals coins. ``breaks``: ms from an update
+    that does not follow the one before it to the next snapshot (or the end): no book is known.
+    """
+
+    name: str
+    market: str
+    price_decimals: int
+    size_decimals: int
+    kinds: Integers
+    sides: Integers
+    ticks: Integers
+    sizes: Integers
+    times_ms: Integers
+    starts: Integers
+    breaks: tuple[tuple[int, int], ...]
+    known: tuple[Known, ...]
+
+    @property
+    def updates(self) -> int:
+        return int((self.kinds[self.starts[:-1]] == UPDATE).sum())
+
+    @property
+    def trades(self) -> int:
+        return int((self.kinds == TRADE).sum())
+
+    def middle_tick(self) -> int:
+        """Between the best levels of the first snapshot."""
+        end = int(self.starts[1])
+        is_bid = self.sides[:end] == Side.BUY
+        return int(self.ticks[:end][is_bid].max() + self.ticks[:end][~is_bid].min()) // 2
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file is parquet with the columns of a recording, trades or not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError:
+        return False
+
+
+def read_recording(path: Path, market: str, until_ms: int | None = None) -> Recording:
+    """The recording in a parquet file, up to a time. Raises BookError."""
+    table = _table(path)
+    kind = table["type"]
+    is_trade = kind == TYPES.index("trade")
+    updates = _updates(table["id"], table["prev_id"], kind, table["ts_txn_ms"])
+    kept, breaks = _chained(updates)
+    if not kept:
+        raise BookError(f"{path}: no snapshot, which the updates need to begin with")
+    scale = _Scale.of(path, table["px"], table["qty"])
+    table["tick"], table["size"] = scale.ticks(table["px"]), scale.sizes(table["qty"])
+    pieces, groups = [], []
+    begin = updates[kept[0]].time_ms
+    end = int(table["ts_txn_ms"].max()) if until_ms is None else until_ms
+    for number in kept:
+        update = updates[number]
+        if update.time_ms > end:
+            break
+        pieces.append(np.arange(update.start, update.stop))
+        groups.append(update.time_ms * 2 + 1)
+    lengths = [len(piece) for piece in pieces]
+    times = table["ts_txn_ms"]
+    trades = np.flatnonzero(is_trade & (times >= begin) & (times <= end))
+    order = np.argsort(np.concatenate([groups, times[trades] * 2]), kind="stable")
+    all_lengths = np.concatenate([lengths, np.ones(len(trades), np.int64)]).astype(np.int64)
+    rows = np.concatenate([*pieces, trades])
+    begins = np.concatenate([[0], np.cumsum(all_lengths)[:-1]])
+    starts = np.concatenate([[0], np.cumsum(all_lengths[order])])
+    places = np.repeat(begins[order] - starts[:-1], all_lengths[order]) + np.arange(len(rows))
+    rows = rows[places]
+    group_times = np.concatenate([np.asarray(groups) // 2, times[trades]])[order]
+    found = Recording(
+        name=path.name,
+        market=market,
+        price_decimals=scale.price_decimals,
+        size_decimals=scale.size_decimals,
+        kinds=np.where(is_trade[rows], TRADE, UPDATE),
+        sides=table["side"][rows],
+        ticks=table["tick"][rows],
+        sizes=table["size"][rows],
+        times_ms=np.maximum.accumulate(np.repeat(group_times, all_lengths[order])),
+        starts=starts,
+        breaks=tuple((start, end if stop is None else stop) for start, stop in breaks),
+        known=tuple(_known(table["px"], updates[n]) for n in kept if updates[n].is_snapshot),
+    )
+    return _with_removals(found, updates, kept)
+
+
+class _Update(NamedTuple):
+    start: int
+    stop: int
+    update_id: int
+    previous_id: int
+    time_ms: int
+    is_snapshot: bool
+
+
+def _updates(ids: Any, previous: Any, kind: Any, times: Any) -> list[_Update]:
+    """Rows that belong together, in the order of their ids: a snapshot is often written late."""
+    rows = np.flatnonzero(kind != TYPES.index("trade"))
+    if not len(rows):
+        return []
+    is_new = np.ones(len(rows), bool)
+    is_new[1:] = (
+        (ids[rows][1:] != ids[rows][:-1])
+        | (kind[rows][1:] != kind[rows][:-1])
+        | (np.diff(rows) != 1)
+    )
+    firsts = np.flatnonzero(is_new)
+    stops = np.append(firsts[1:], len(rows)) - 1
+    found = []
+    for first, last in zip(rows[firsts].tolist(), rows[stops].tolist(), strict=True):
+        own, before, at = (int(each[first]) for each in (ids, previous, times))
+        is_snapshot = int(kind[first]) == TYPES.index("snapshot")
+        found.append(_Update(first, last + 1, own, before, at, is_snapshot))
+    return sorted(found, key=lambda each: (each.update_id, not each.is_snapshot))
+
+
+def _chained(updates: list[_Update]) -> tuple[list[int], list[tuple[int, int | None]]]:
+    """Numbers of the updates that follow a snapshot without a gap, and the gaps in ms.
+
+    The first update after a snapshot may reach back over it; older ones are left out.
+    """
+    kept: list[int] = []
+    breaks: list[tuple[int, int | None]] = []
+    last = -1
+    is_fresh = False
+    for number, update in enumerate(updates):
+        if update.is_snapshot:
+            if last >= 0:
+                continue
+            if breaks:
+                breaks[-1] = (breaks[-1][0], update.time_ms)
+            last, is_fresh = update.update_id, True
+        elif last < 0 or update.update_id <= last:
+            continue
+        elif update.previous_id == last or (is_fresh and update.previous_id < last):
+            last, is_fresh = update.update_id, False
+        else:
+            breaks.append((update.time_ms, None))
+            last = -1
+            continue
+        kept.append(number)
+    return kept, breaks
+
+
+def _known(prices: Any, update: _Update) -> Known:
+    own = prices[update.start : update.stop]
+    return Known(update.time_ms, float(own.min()), float(own.max()))
+
+
+def _with_removals(recording: Recording, updates: list[_Update], kept: list[int]) -> Recording:
+    """A later snapshot replaces the book: what it does not show is gone."""
+    if sum(updates[number].is_snapshot for number in kept) < 2:
+        return recording
+    times = {updates[number].time_ms for number in kept[1:] if updates[number].is_snapshot}
+    parts: list[list[Integers]] = []
+    starts, seen = [0], set[tuple[int, int]]()
+    for start, stop in zip(recording.starts[:-1], recording.starts[1:], strict=True):
+        columns = [
+            each[start:stop]
+            for each in (
+                recording.kinds, recording.sides, recording.ticks, recording.sizes,
+                recording.times_ms,
+            )
+        ]  # fmt: skip
+        if columns[0][0] == UPDATE:
+            shown = set(zip(columns[1].tolist(), columns[2].tolist(), strict=True))
+            if int(columns[4][0]) in times and len(starts) > 1:
+                gone = sorted(seen - shown)
+                if gone:
+                    sides, ticks = np.asarray(gone, np.int64).T
+                    more = (np.full(len(gone), UPDATE), sides, ticks, np.zeros(len(gone), np.int64))
+                    stamp = np.full(len(gone), columns[4][0])
+                    columns = [
+                        np.concatenate(pair) for pair in zip((*more, stamp), columns, strict=True)
+                    ]
+                times.discard(int(columns[4][0]))
+                seen = shown
+            else:
+                seen |= shown
+        parts.append(columns)
+        starts.append(starts[-1] + len(columns[0]))
+    made = [np.concatenate(each).astype(np.int64) for each in zip(*parts, strict=True)]
+    return Recording(
+        name=recording.name, market=recording.market, price_decimals=recording.price_decimals,
+        size_decimals=recording.size_decimals, kinds=made[0], sides=made[1], ticks=made[2],
+        sizes=made[3], times_ms=made[4], starts=np.asarray(starts, np.int64),
+        breaks=recording.breaks, known=recording.known,
+    )  # fmt: skip
+
+
+class _Scale(NamedTuple):
+    """Decimals of a recording's prices and of its sizes; together six, as the machine counts."""
+
+    name: str
+    price_decimals: int
+    size_decimals: int
+
+    @classmethod
+    def of(cls, path: Path, prices: Any, sizes: Any) -> "_Scale":
+        """Raises BookError for decimals that the machine cannot hold."""
+        price_decimals = _decimals(prices)
+        needed = _decimals(sizes)
+        if price_decimals < 0 or needed < 0 or price_decimals + needed > MONEY_DECIMALS:
+            raise BookError(
+                f"{path}: px and qty have more than {MONEY_DECIMALS} decimals together; prices "
+                "should be USD and sizes coins"
+            )
+        scale = cls(str(path), price_decimals, MONEY_DECIMALS - price_decimals)
+        for column, values, most in (("px", prices, MAX_PRICE), ("qty", sizes, MAX_SIZE)):
+            decimals = price_decimals if column == "px" else scale.size_decimals
+            if float(values.max()) * 10**decimals > most:
+                raise BookError(f"{path}: {column}: {float(values.max()):g} is too large")
+        return scale
+
+    def ticks(self, prices: Any) -> Integers:
+        found: Integers = np.rint(prices * 10**self.price_decimals).astype(np.int64)
+        return found
+
+    def sizes(self, sizes: Any) -> Integers:
+        found: Integers = np.rint(sizes * 10**self.size_decimals).astype(np.int64)
+        return found
+
+
+def _decimals(values: Any) -> int:
+    """The fewest decimals that hold all values; -1 for none up to six."""
+    for decimals in range(MONEY_DECIMALS + 1):
+        scaled = values * 10**decimals
+        if np.abs(scaled - np.rint(scaled)).max() < _NEAR_INTEGER:
+            return decimals
+    return -1
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """The columns as arrays: type and side as numbers. Raises BookError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+        missing = [name for name in COLUMNS if name not in names]
+        if missing:
+            raise BookError(f"{path}: column {missing[0]}: missing; has {', '.join(names)[:200]}")
+        table = pq.read_table(path, columns=list(COLUMNS))
+        found = {name: column.to_numpy() for name, column in _cast(table)}
+    except (OSError, pa.ArrowException) as error:
+        raise BookError(f"{path}: cannot be read as parquet: {str(error)[:120]}") from None
+    for name, allowed in (("type", TYPES), ("side", ("b", "a"))):
+        codes = _codes(found[name], allowed)
+        if (codes < 0).any():
+            wrong = found[name][np.flatnonzero(codes < 0)[0]]
+            raise BookError(f"{path}: {name}: {wrong!r} should be one of {', '.join(allowed)}")
+        found[name] = codes
+    for name, least in (("px", 0.0), ("qty", -1.0)):
+        wrong = np.flatnonzero(~((found[name] > least) & np.isfinite(found[name])))
+        if len(wrong):
+            raise BookError(f"{path}: row {wrong[0]}: {name}: {found[name][wrong[0]]} is not right")
+    return found
+
+
+def _cast(table: Any) -> Iterator[tuple[str, Any]]:
+    import pyarrow as pa
+
+    for name in COLUMNS:
+        kind = pa.string() if name in ("type", "side") else pa.int64()
+        column = table[name].cast(pa.float64() if name in ("px", "qty") else kind)
+        if column.null_count:
+            raise pa.ArrowInvalid(f"column {name} has empty cells")
+        yield name, column
+
+
+def _codes(values: Any, allowed: tuple[str, ...]) -> Integers:
+    codes = np.full(len(values), -1, np.int64)
+    for code, name in enumerate(allowed):
+        codes[values == name] = code
+    return codes

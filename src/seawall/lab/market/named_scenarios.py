@@ -1,0 +1,109 @@
+"""Scenarios by name: those that come with Seawall and any scenario file, on the exact machine.
+
+A scenario is shapes, not prices: it starts at the account's prices of now, so it asks what would be
+left if that day came now.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seawall.accounts.plan import AccountPlan
+from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import AnyRulebook
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.market.market_path import MarketPath
+from seawall.lab.market.scenario import Scenario, parse_scenario, scenario_path
+from seawall.lab.market.scenarios import SUFFIX, scenario_names, scenario_text
+
+if TYPE_CHECKING:
+    from seawall.lab.rehearse.rehearsal import Rehearsal
+
+DEFAULT = "crash_2025_10_10"
+
+
+def names() -> tuple[str, ...]:
+    """The names of the scenarios that come with Seawall, sorted."""
+    return scenario_names()
+
+
+def about(name: str) -> str:
+    """What happens in a shipped scenario, in a sentence. Raises PathError."""
+    return load(name).about
+
+
+def is_scenario(name_or_path: str | Path) -> bool:
+    """Whether a scenario is meant, and not a file of candles."""
+    path = Path(name_or_path)
+    return path.suffix == SUFFIX or _name_of(path) in names() or not (path.suffix or path.exists())
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """A shipped scenario by name (crash_2025_10_10 or crash-2025-10-10), or a file's.
+
+    Raises PathError that names what is wrong.
+    """
+    path = Path(name_or_path)
+    name = _name_of(path)
+    if name in names():
+        return parse_scenario(scenario_text(name), name + SUFFIX)
+    if path.suffix != SUFFIX:
+        known = ", ".join(names())
+        raise PathError(
+            f"{path}: is no {SUFFIX} file and no scenario that comes with Seawall: {known}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PathError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PathError(f"{path}: not a text file") from None
+    return parse_scenario(text, str(path))
+
+
+def _name_of(path: Path) -> str:
+    return str(path).replace("-", "_")
+
+
+def starting_path(
+    scenario: Scenario,
+    plan: AccountPlan,
+    instruments: Sequence[Instrument],
+    prices: Mapping[str, str],
+) -> MarketPath:
+    """The scenario from ``prices`` (decimal text, USD) on, for the sides that the plan holds.
+
+    Raises PathError.
+    """
+    return scenario_path(
+        scenario,
+        [each.name for each in instruments],
+        {name: float(text) for name, text in prices.items()},
+        {
+            instruments[each.market].name: 1 if each.signed_size > 0 else -1
+            for each in plan.positions
+        },
+    )
+
+
+def run_scenario(
+    scenario: Scenario,
+    plan: AccountPlan,
+    book: AnyRulebook,
+    instruments: Sequence[Instrument],
+    prices: Mapping[str, str],
+    depths: Mapping[str, Depth],
+    progress: Callable[[int], None] | None = None,
+) -> "Rehearsal":
+    """Take the account through the scenario, starting now.
+
+    ``prices``: exact decimal text in USD of every instrument, those that the plan was made at.
+    ``depths``: calm liquidity of every instrument. ``progress`` is called with the number of steps
+    done, of ``starting_path``'s. Raises PathError, RehearsalError.
+    """
+    # The machine takes most of a second to load; names and texts should not.
+    from seawall.lab.rehearse.rehearsal import rehearse
+
+    path = starting_path(scenario, plan, instruments, prices)
+    return rehearse(path, plan, book, instruments, depths, scenario.neighbours, progress)

@@ -1,0 +1,250 @@
+"""A scenario: a market path made from waypoints, and the traders and funds around the account.
+
+The file is TOML; ``lab/scenarios`` holds those that come with Seawall. Top level: ``name``,
+``about``, ``source``, ``start`` (UTC), ``step_seconds``, ``seed``. Each ``[[market]]`` has
+``name``, ``price`` (USD at the start, where the account says none), ``waypoints`` (``[minute,
+percent of the starting price]``) and ``wobble_bp``. The name is a market's, or that of a group of
+``[group]`` (``majors = ["BTC", "ETH"]``), or ``longs`` or ``shorts``: whatever the account is long,
+or short, in. A market takes the shape of its own name, else of its side, else of its group, else of
+``[other]``, ``like = "a name"``.
+
+Three more lists of waypoints change the conditions, at the top for all markets or in one
+``[[market]]`` for those of its shape; before the first and after the last minute the value stands:
+
+* ``depth_percent``: percent of the normal depth of the book, 0.1 to 100. Makers leave as well when
+  prices move (``lab/liquidity``); the lesser depth of the two holds.
+* ``premium_bp``: how far the book, and the perpetual traded elsewhere, lie above the spot market
+  that the oracle reads. Funding follows by the venue's own formula.
+* ``oracle_lag_seconds``: by how much the prices that the venue publishes (its oracle, and the
+  outside perpetual) come late; the book knows the present. A lag that grows by 60 s a minute is a
+  price that stands still.
+
+Each ``[[crowd]]`` is a group of equal positions of other traders: ``market``, ``side``,
+``accounts``, ``notional`` (USD each), ``mode`` and ``leverage`` (``[lowest, highest]``, spread
+evenly; the account owns just its margin). ``[backstop]`` has ``capital`` in USD.
+
+The path is deterministic: the wobble is a walk of random signs, seeded per market, tied to zero at
+every waypoint. Steps over which a price moves by more than 0.25 % are divided, down to 3 s, for the
+reason that ``market_path`` gives.
+"""
+
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from seawall.domain.units import MICRO
+from seawall.lab.market.candle_file import PathError, Prices
+from seawall.lab.market.market_path import MarketPath, refine
+from seawall.lab.market.scenario_checks import LONGS, MAXIMUM_SCENARIO_STEPS, SHORTS, check_scenario
+
+BP = 1e-4
+Waypoints = list[tuple[float, float]]
+
+
+class ScenarioMarket(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shape of one market or of a group of them."""
+
+    name: str
+    waypoints: Waypoints
+    price: float | None = None
+    wobble_bp: float = 0.0
+    depth_percent: Waypoints | None = None
+    premium_bp: Waypoints | None = None
+    oracle_lag_seconds: Waypoints | None = None
+
+
+class Crowd(Struct, frozen=True, forbid_unknown_fields=True):
+    """``accounts`` traders with ``notional`` USD each."""
+
+    market: str
+    side: str
+    accounts: int
+    notional: float
+    leverage: tuple[int, int]
+    mode: str = "cross"
+
+    @property
+    def is_long(self) -> bool:
+        return self.side == "long"
+
+    @property
+    def is_isolated(self) -> bool:
+        return self.mode == "isolated"
+
+    def leverage_of(self, number: int) -> int:
+        """Leverage of trader ``number`` (from 0)."""
+        low, high = self.leverage
+        return low + (high - low) * number // max(1, self.accounts - 1)
+
+
+class Backstop(Struct, frozen=True, forbid_unknown_fields=True):
+    capital: float = 0.0
+
+
+class Neighbours(Struct, frozen=True):
+    """Who else is there: other traders and the capital of the backstop (micro-USD)."""
+
+    crowds: tuple[Crowd, ...] = ()
+    backstop: int = 0
+
+
+class Other(Struct, frozen=True, forbid_unknown_fields=True):
+    like: str
+
+
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
+    """``group``: markets by the name of their shape."""
+
+    name: str
+    start: str
+    step_seconds: float
+    market: list[ScenarioMarket]
+    about: str = ""
+    source: str = ""
+    seed: int = 0
+    group: dict[str, list[str]] = {}
+    other: Other | None = None
+    depth_percent: Waypoints | None = None
+    premium_bp: Waypoints | None = None
+    oracle_lag_seconds: Waypoints | None = None
+    crowd: list[Crowd] = []
+    backstop: Backstop = Backstop()
+
+    @property
+    def start_ms(self) -> int:
+        moment = datetime.fromisoformat(self.start)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return round(moment.timestamp() * 1000)
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """Who else is there, for the machine."""
+        return Neighbours(tuple(self.crowd), round(self.backstop.capital * MICRO))
+
+    def shape_of(self, market: str, side: int = 0) -> ScenarioMarket | None:
+        """``side``: 1 where the account is long in the market, -1 short, 0 neither."""
+        shapes = {each.name: each for each in self.market}
+        names = [market, *([LONGS] if side > 0 else [SHORTS] if side < 0 else [])]
+        names += [group for group, members in self.group.items() if market in members]
+        names += [self.other.like] if self.other else []
+        return next((shapes[name] for name in names if name in shapes), None)
+
+    def price_of(self, market: str) -> float | None:
+        """USD at the start, if the scenario knows it."""
+        return next((each.price for each in self.market if each.name == market), None)
+
+
+def parse_scenario(text: str, where: str) -> Scenario:
+    """Raises PathError that names the field."""
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PathError(f"{where}: not valid TOML: {error}") from None
+    try:
+        scenario = msgspec.convert(data, Scenario)
+    except msgspec.ValidationError as error:
+        raise PathError(f"{where}: {error}") from None
+    check_scenario(where, scenario)
+    return scenario
+
+
+def scenario_path(
+    scenario: Scenario,
+    markets: Sequence[str],
+    start_prices: Mapping[str, float],
+    sides: Mapping[str, int] | None = None,
+) -> MarketPath:
+    """The path of ``markets``; ``start_prices`` replace the scenario's own.
+
+    ``sides``: 1 where the account is long in a market, -1 where it is short. Raises PathError.
+    """
+    step_ms = round(scenario.step_seconds * 1000)
+    shapes = _shapes(scenario, markets, sides or {})
+    minutes = min(shape.waypoints[-1][0] for shape in shapes.values())
+    grid = np.arange(0, round(minutes * 60_000) + 1, step_ms, dtype=np.int64)
+    prices: dict[str, Prices] = {}
+    for market, shape in shapes.items():
+        price = start_prices.get(market) or scenario.price_of(market)
+        if price is None:
+            raise PathError(
+                f"{scenario.name}: the price of {market} at the start is not known: give the "
+                "position an entry"
+            )
+        prices[market] = _price_of(scenario, market, shape, grid) * price
+    times, (prices,) = refine(grid, [prices], MAXIMUM_SCENARIO_STEPS)
+    oracle, outside, middle, depth = {}, {}, {}, {}
+    for market, shape in shapes.items():
+        premium = shape.premium_bp or scenario.premium_bp
+        lag = shape.oracle_lag_seconds or scenario.oracle_lag_seconds
+        oracle[market] = _late(times, lag, prices[market])
+        above = prices[market] if premium is None else prices[market] * _above(times, premium)
+        outside[market] = _late(times, lag, above)
+        middle[market] = above
+        thinned = shape.depth_percent or scenario.depth_percent
+        if thinned is not None:
+            depth[market] = _values(times, thinned) / 100
+    return MarketPath(
+        name=scenario.name,
+        step_ms=step_ms,
+        times_ms=scenario.start_ms + times,
+        oracle=oracle,
+        outside=outside,
+        middle=middle,
+        depth=depth,
+        funding={},
+        notes=tuple(
+            f"{market} takes the shape of {shape.name}"
+            for market, shape in shapes.items()
+            if shape.name != market
+        ),
+    )
+
+
+def _shapes(
+    scenario: Scenario, markets: Sequence[str], sides: Mapping[str, int]
+) -> dict[str, ScenarioMarket]:
+    shapes: dict[str, ScenarioMarket] = {}
+    for market in markets:
+        shape = scenario.shape_of(market, sides.get(market, 0))
+        if shape is None:
+            known = ", ".join(each.name for each in scenario.market)
+            raise PathError(f"{scenario.name}: no prices of {market}; it has {known}")
+        shapes[market] = shape
+    return shapes
+
+
+def _price_of(scenario: Scenario, market: str, shape: ScenarioMarket, times: Any) -> Prices:
+    """Factors of the starting price, one per time (ms after the start)."""
+    knots = np.asarray([minute * 60_000 for minute, _ in shape.waypoints])
+    levels = np.asarray([percent / 100 for _, percent in shape.waypoints])
+    factors = np.interp(times, knots, levels)
+    # Text seeds are hashed by the generator itself, the same on every machine.
+    signs = random.Random(f"{scenario.seed} {market}")
+    walk = np.cumsum([1.0 if signs.random() < 0.5 else -1.0 for _ in range(len(times))])
+    tied = walk - np.interp(times, knots, np.interp(knots, times, walk))
+    return np.asarray(factors * (1.0 + tied * shape.wobble_bp * BP), dtype=np.float64)
+
+
+def _values(times: Any, points: Waypoints) -> Prices:
+    """Waypoints at times (ms after the start), the ends held."""
+    minutes, values = zip(*points, strict=True)
+    return np.asarray(np.interp(times, np.asarray(minutes) * 60_000, values), dtype=np.float64)
+
+
+def _above(times: Any, premium: Waypoints) -> Prices:
+    """The factor that a premium in bp is."""
+    return np.asarray(1.0 + _values(times, premium) * BP, dtype=np.float64)
+
+
+def _late(times: Any, lag: Waypoints | None, prices: Prices) -> Prices:
+    """What was true so many seconds ago."""
+    if lag is None:
+        return prices
+    told = times - _values(times, lag) * 1000
+    return np.asarray(np.interp(told, times, prices), dtype=np.float64)

@@ -1,0 +1,222 @@
+"""Pictures of many simulated paths: survival, margin, losses and times. Shares are fractions."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from seawall.report.charts import (
+    CHOSEN,
+    CROSS_COLOUR,
+    INK,
+    LIQUIDATION,
+    MONEY_LABEL,
+    PERCENT_LABEL,
+    QUIET,
+    Chart,
+    Row,
+    axis,
+    band,
+    columns,
+    finished,
+    level,
+    line,
+    money,
+    quantity,
+    upright,
+    values,
+)
+
+MOST_BARS = 40
+MOST_LEVERAGE_TICKS = 12
+RATIO_TOP = 150.0
+"""Percent; beyond it only the fact matters."""
+_ROUND_LEVERAGES = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
+_FAN_COLOURS = ("#c9d8ea", "#93b1d6", "#6189bd")
+"""From the widest band to the narrowest."""
+
+
+def survival_curve(
+    leverages: Sequence[float],
+    probability: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    chosen: float | None = None,
+    accepted: float | None = None,
+    now: float | None = None,
+) -> Chart:
+    """Probability of liquidation over leverage, with its 95 % confidence band.
+
+    ``chosen``: the leverage that keeps the probability under ``accepted``; ``now``: the account's.
+    """
+    share = np.asarray(probability, dtype=np.float64)
+    rows = columns(
+        leverage=np.asarray(leverages, dtype=np.float64),
+        share=100 * share,
+        low=100 * np.asarray(low, dtype=np.float64),
+        high=100 * np.asarray(high, dtype=np.float64),
+    )
+    is_wide = max(leverages) > 10 * min(leverages)
+    frame: Row = {"nice": False, "padding": 12}
+    x = quantity(
+        "leverage",
+        axis(
+            "leverage, notional / equity", label="format(datum.value, '.3~g') + 'x'",
+            values=_leverage_ticks(leverages, is_wide=is_wide), grid=False,
+        ),
+        scale={"type": "log", **frame} if is_wide else {"zero": False, **frame},
+    )  # fmt: skip
+    y = _percent_of_paths("share", "paths with a liquidation, %")
+    layers = [
+        band(rows, x, "low", y | {"field": "high"}, CROSS_COLOUR, 0.18),
+        line(rows, x, y, CROSS_COLOUR, clip=False, point={"size": 40, "color": CROSS_COLOUR}),
+    ]
+    if accepted is not None:
+        layers.append(level(100 * accepted, f"accepted: {100 * accepted:.3g} %", LIQUIDATION))
+    if now is not None and min(leverages) < now < max(leverages):
+        align = "right" if now > np.median(leverages) else "left"
+        layers.append(upright(now, f"now: {now:.3g}x", QUIET, align=align, row=1))
+    if chosen is not None:
+        # Words turn back before the right edge.
+        align = "right" if chosen > np.median(leverages) else "left"
+        layers.append(upright(chosen, f"chosen: {chosen:.3g}x", CHOSEN, align=align))
+    return finished({"layer": layers}, height=300)
+
+
+def ratio_fan(times: ArrayLike, quantiles: Mapping[float, ArrayLike], unit: str = "hours") -> Chart:
+    """Maintenance margin over equity as it spreads over time; at 100 % a bucket is liquidated.
+
+    ``quantiles``: by probability, like 0.05, 0.25, 0.5, 0.75 and 0.95, ratios as fractions; pairs
+    that mirror each other become bands. An infinite ratio is drawn at the top.
+    """
+    lines = {
+        q: np.clip(100 * np.asarray(ratio, dtype=np.float64), None, RATIO_TOP)
+        for q, ratio in quantiles.items()
+    }
+    pairs = [(q, r) for q in sorted(lines) for r in lines if q < 0.5 and abs(q + r - 1) < 1e-9]
+    names = [f"{100 * low:.3g} % to {100 * high:.3g} % of paths" for low, high in pairs]
+    top = max([110.0, *(float(np.nanmax(ratio)) for ratio in lines.values())])
+    x = quantity("time", axis(f"time, {unit}", ticks=8, grid=False), scale={"nice": False})
+    y = quantity(
+        "high",
+        axis(
+            "maintenance margin / equity, %",
+            label=f"datum.value + (datum.value < {RATIO_TOP:g} ? ' %' : ' % or more')",
+            values=list(range(0, int(RATIO_TOP) + 1, 25)),
+        ),
+        scale={"domain": [0, top], "nice": False},
+    )
+    layers: list[Chart] = []
+    for (low, high), name in zip(pairs, names, strict=True):
+        rows = columns(time=times, low=lines[low], high=lines[high])
+        layer = band(rows, x, "low", y, CROSS_COLOUR, 1.0)
+        layer["encoding"]["color"] = {
+            "datum": name,
+            "type": "nominal",
+            "title": None,
+            "scale": {"domain": [*names, "median"], "range": [*_fan_colours(len(names)), INK]},
+            "sort": None,
+            "legend": {"symbolType": "square"},
+        }
+        layers.append(layer)
+    if 0.5 in lines:
+        rows = columns(time=times, high=lines[0.5])
+        middle = line(rows, x, y)
+        middle["encoding"]["color"] = {"datum": "median", "type": "nominal"}
+        layers.append(middle)
+    layers.append(level(100, "100 %: liquidation", LIQUIDATION))
+    return finished({"layer": layers}, height=300)
+
+
+def loss_histogram(losses: ArrayLike, marks: Mapping[str, float] | None = None) -> Chart:
+    """How often which loss: (n,) USD, one of each path; a gain is a loss below zero.
+
+    ``marks``: losses in USD to point out, by name. Without it, the median and the 95 % quantile.
+    What lies outside the central 99.8 % is counted in the outermost bars.
+    """
+    found = np.asarray(losses, dtype=np.float64)
+    if marks is None:
+        marks = {
+            "median": float(np.median(found)),
+            "95 % lose less": float(np.quantile(found, 0.95)),
+        }
+    low, high = (float(each) for each in np.quantile(found, [0.001, 0.999]))
+    low, high = min([low, *marks.values()]), max([high, *marks.values()])
+    if low == high:
+        low, high = low - 1.0, high + 1.0
+    counts, edges = np.histogram(np.clip(found, low, high), bins=MOST_BARS, range=(low, high))
+    shares = 100 * counts / max(1, len(found))
+    # Room above the bars for the words.
+    top = float(shares.max()) * (1.05 + 0.08 * len(marks))
+    rows = [
+        {"low": float(edges[n]), "high": float(edges[n + 1]), "share": float(each)}
+        for n, each in enumerate(shares)
+    ]
+    x = quantity(
+        "low",
+        axis("loss, USD (gains below zero)", label=MONEY_LABEL, ticks=8, grid=False),
+        scale={"domain": [low, high], "nice": False, "padding": 4},
+    )
+    bars: Chart = {
+        "data": values(rows),
+        "mark": {"type": "bar", "color": "#6189bd", "stroke": "white", "strokeWidth": 0.7},
+        "encoding": {
+            "x": x,
+            "x2": {"field": "high"},
+            "y": quantity(
+                "share",
+                axis("share of paths, %", label=PERCENT_LABEL),
+                scale={"domain": [0, top], "nice": False},
+            ),
+            "y2": {"datum": 0},
+        },
+    }
+    layers: list[Chart] = [bars]
+    ordered = sorted(marks.items(), key=lambda mark: mark[1])
+    colours = (INK, LIQUIDATION, "#862e9c", QUIET)
+    for place, (name, value) in enumerate(ordered):
+        align = "right" if value > (low + high) / 2 else "left"
+        words = f"{name}: {money(value)}"
+        colour = colours[place % len(colours)]
+        layers.append(upright(value, words, colour, align=align, row=place))
+    return finished({"layer": layers}, height=280)
+
+
+def time_to_liquidation(
+    times: ArrayLike,
+    share: ArrayLike,
+    low: ArrayLike | None = None,
+    high: ArrayLike | None = None,
+    unit: str = "hours",
+) -> Chart:
+    """Share of paths with a liquidation by a time, with a confidence band where one is given."""
+    found = 100 * np.asarray(share, dtype=np.float64)
+    ends = [found if each is None else 100 * np.asarray(each, dtype=np.float64)
+            for each in (low, high)]  # fmt: skip
+    rows = columns(time=times, share=found, low=ends[0], high=ends[1])
+    x = quantity("time", axis(f"time, {unit}", ticks=8, grid=False), scale={"nice": False})
+    y = _percent_of_paths("share", "paths with a liquidation so far, %")
+    layers = [
+        band(rows, x, "low", y | {"field": "high"}, LIQUIDATION, 0.18),
+        line(rows, x, y, LIQUIDATION, interpolate="step-after"),
+    ]
+    return finished({"layer": layers}, height=260)
+
+
+def _percent_of_paths(field: str, title: str) -> Row:
+    return quantity(field, axis(title, label=PERCENT_LABEL), scale={"zero": True, "nice": True})
+
+
+def _fan_colours(count: int) -> list[str]:
+    """As many as there are bands, the narrowest the darkest."""
+    return [_FAN_COLOURS[-1]] if count == 1 else list(_FAN_COLOURS[:count])
+
+
+def _leverage_ticks(given: Sequence[float], *, is_wide: bool) -> list[float]:
+    """Round leverages of a wide range; of a narrow one those given, at most so many."""
+    if is_wide:
+        return [tick for tick in _ROUND_LEVERAGES if min(given) <= tick <= max(given)]
+    if len(given) <= MOST_LEVERAGE_TICKS:
+        return [float(each) for each in given]
+    places = np.unique(np.linspace(0, len(given) - 1, MOST_LEVERAGE_TICKS).astype(np.int64))
+    return [float(given[place]) for place in places]

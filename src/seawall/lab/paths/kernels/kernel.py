@@ -1,0 +1,376 @@
+"""The path kernel: LANES paths walk together, step by step, and are watched for liquidation.
+
+Per step: prices move; at the hours, funding is paid out of the position's bucket; equity and
+maintenance margin of every bucket are summed over all lanes at once; the few lanes in which some
+bucket is under maintenance margin go one by one to ``stages.liquidate_lane``.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.lab.paths.kernels.account import kernel_rules
+from seawall.lab.paths.kernels.compiled import borrowed, entry, inline, kernel
+from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.margin import (
+    EQUITY,
+    LOWER,
+    MAINTENANCE,
+    SUMS,
+    UPPER,
+    Holdings,
+    add_position,
+    clear_owed,
+    correct_tiers,
+    finish_bucket,
+    grow_and_add,
+    grow_and_add_tile,
+    holdings_of,
+    owe,
+    owe_recorded,
+    pay,
+    remember_lowest,
+    start_bucket,
+)
+from seawall.lab.paths.kernels.returns import (
+    choose_rows,
+    draw_changes,
+    draw_step,
+    first_jumps,
+    grow,
+    is_any,
+    leap,
+    move_rates,
+    move_volatility,
+    replay,
+    soonest,
+)
+from seawall.lab.paths.kernels.stages import liquidate_lane
+from seawall.lab.paths.kernels.task import Floats, Ints, PathAccount, PathTask
+from seawall.lab.paths.kernels.walk import (
+    HOUR_MS,
+    LOWEST,
+    TILE,
+    TOTAL,
+    Moves,
+    Walk,
+    aligned,
+    start_moves,
+    walk_of,
+)
+
+
+class Block(NamedTuple):
+    """LANES paths on their way. ``prices``: (2, m, LANES), the even step's and the odd step's.
+
+    ``floor``: (b, LANES) 0, or minus infinity where nothing is left to liquidate. ``alive``: (b,)
+    lanes in which something is. ``is_whole``: (m,) whether no lane has lost any of a position.
+    ``sums``: of each bucket in this step, flat. The rest is as ``stages_state`` says.
+    """
+
+    prices: Floats
+    size: Floats
+    cash: Floats
+    cooldown: Ints
+    first: Any
+    touched: Any
+    totals: Floats
+    floor: Floats
+    alive: Ints
+    is_whole: NDArray[np.bool_]
+    sums: Floats
+
+
+def start_block(account: PathAccount) -> Block:
+    """All lanes at the start."""
+    markets, buckets = len(account.price), len(account.cash)
+
+    def lanes(values: Floats) -> Floats:
+        return np.repeat(np.asarray(values, np.float64)[:, None], LANES, axis=1)
+
+    price = lanes(account.price)
+    holds = np.bincount(account.bucket, account.size != 0.0, minlength=buckets) > 0
+    block = Block(
+        prices=np.array([price, price]),
+        size=lanes(account.size),
+        cash=lanes(account.cash),
+        cooldown=np.zeros((buckets, LANES), np.int64),
+        first=np.zeros((buckets, LANES), np.int32),
+        touched=np.zeros((markets, LANES), np.int32),
+        totals=np.zeros((3, LANES)),
+        floor=lanes(np.where(holds, 0.0, -np.inf)),
+        alive=np.where(holds, LANES, 0).astype(np.int64),
+        is_whole=np.ones(markets, bool),
+        sums=np.zeros(buckets * SUMS * LANES),
+    )
+    return Block(*map(aligned, block))
+
+
+@inline
+def _sums_of(block, bucket):
+    return block.sums[bucket * SUMS * LANES : (bucket + 1) * SUMS * LANES]
+
+
+@inline
+def _move_tile(holdings, block, moves, before, price, market, bucket):
+    """A short step of TILE markets of one bucket."""
+    begin, end = market * LANES, (market + TILE) * LANES
+    old, now = before.reshape(before.size)[begin:end], price.reshape(price.size)[begin:end]
+    size = block.size.reshape(block.size.size)[begin:end]
+    start = holdings.size[market : market + TILE]
+    usual = holdings.usual[market : market + TILE]
+    sums, changes = _sums_of(block, bucket), moves.changes
+    has_tiers, is_whole = False, True
+    for number in range(TILE):
+        has_tiers |= usual[number, LOWER] > 0.0 or usual[number, UPPER] < np.inf
+        is_whole &= block.is_whole[market + number]
+    # The compiler makes one loop of each: no branch is left inside.
+    if is_whole and has_tiers:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, True, True)
+    elif is_whole:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, True, False)
+    elif has_tiers:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, False, True)
+    else:
+        signs = grow_and_add_tile(sums, changes, old, now, size, start, usual, False, False)
+    if signs < 0:
+        for number in range(market, market + TILE):
+            correct_tiers(
+                moves.rows, sums, price[number], block.size[number], holdings.usual[number],
+                holdings.tiers, number,
+            )  # fmt: skip
+
+
+@inline
+def _move_market(walk, holdings, block, moves, before, price, market, is_short):
+    """One market's price, and what its position adds to its bucket."""
+    bucket = holdings.bucket[market]
+    is_alive = block.alive[bucket] > 0
+    size, usual, sums = block.size[market], holdings.usual[market], _sums_of(block, bucket)
+    place = market % TILE * LANES
+    signs = np.int64(0)
+    if is_short and is_alive:
+        changes = moves.changes[place : place + LANES]
+        signs = grow_and_add(sums, changes, before[market], price[market], size, usual)
+    else:
+        if walk.normals > 0:
+            changes = moves.changes[place : place + LANES]
+            grow(changes, before[market], price[market])
+        else:
+            replay(walk, moves, before[market], price[market], market)
+        if is_alive:
+            signs = add_position(sums, price[market], size, usual)
+    if signs < 0:
+        correct_tiers(moves.rows, sums, price[market], size, usual, holdings.tiers, market)
+
+
+@inline
+def _move_markets(walk, holdings, block, moves, before, price, step, path, jumped):
+    """Prices of a step, and what the positions are worth."""
+    if walk.normals > 0:
+        draw_step(walk, moves, step, path)
+    else:
+        choose_rows(walk, moves, step, path)
+    markets = len(price)
+    for first in range(0, markets, TILE):
+        is_short = walk.normals > 0 and draw_changes(walk, moves, first, jumped)
+        bucket = holdings.tile_bucket[first // TILE]
+        if is_short and bucket >= 0 and block.alive[bucket] > 0:
+            _move_tile(holdings, block, moves, before, price, first, bucket)
+        else:
+            for market in range(first, min(first + TILE, markets)):
+                _move_market(walk, holdings, block, moves, before, price, market, is_short)
+    if walk.normals > 0:
+        move_volatility(walk, moves)
+
+
+@inline
+def _pay_funding(walk, holdings, block, moves, price):
+    """What this step's hours cost, or the recorded step did, out of the buckets."""
+    for bucket in range(len(block.alive)):
+        clear_owed(_sums_of(block, bucket))
+    for market in range(len(price)):
+        size, sums = block.size[market], _sums_of(block, holdings.bucket[market])
+        if len(walk.recorded) > 0:
+            owe_recorded(sums, price[market], size, walk.recorded, moves.row, market)
+        elif moves.due[market] != 0.0 or walk.rate_std[market] != 0.0:
+            owe(moves.rows, sums, price[market], size, moves.due[market], walk.rate_std[market])
+    for bucket in range(len(block.alive)):
+        pay(moves.rows, _sums_of(block, bucket), block.cash[bucket])
+
+
+@inline
+def _move_block(walk, holdings, block, moves, before, price, is_under, step, path, jumped, is_due):
+    """One step of all lanes; marks those in which some bucket is under, and returns how many."""
+    rows = moves.rows
+    buckets = len(block.alive)
+    for bucket in range(buckets):
+        start_bucket(
+            _sums_of(block, bucket), block.cash[bucket], block.floor[bucket],
+            holdings.deduction[bucket],
+        )  # fmt: skip
+    _move_markets(walk, holdings, block, moves, before, price, step, path, jumped)
+    if is_due:
+        _pay_funding(walk, holdings, block, moves, price)
+    found = 0
+    for bucket in range(buckets):
+        sums = _sums_of(block, bucket)
+        if finish_bucket(rows, sums, bucket == 0) > 0:
+            for lane in range(LANES):
+                if sums[EQUITY + lane] < sums[MAINTENANCE + lane]:
+                    found += not is_under[lane]
+                    is_under[lane] = True
+    return found
+
+
+@inline
+def _look_again(block, rows, holdings, price, lane):
+    """After a liquidation: the lane's equity, and what is left to liquidate."""
+    total = 0.0
+    for bucket in range(len(block.alive)):
+        total += block.cash[bucket, lane]
+        holds = False
+        for market in range(len(price)):
+            size = block.size[market, lane]
+            if size != holdings.size[market]:
+                block.is_whole[market] = False
+            if holdings.bucket[market] == bucket:
+                total += size * price[market, lane]
+                holds = holds or size != 0.0
+        if not holds and block.floor[bucket, lane] == 0.0:
+            block.floor[bucket, lane] = -np.inf
+            block.alive[bucket] -= 1
+    rows[TOTAL + lane] = total
+
+
+@kernel
+def _liquidate(rules, block, rows, holdings, before, price, is_under, from_ms, now_ms, step):
+    """All marked lanes."""
+    state = (
+        price, before, block.size, block.cash, block.cooldown, block.first, block.touched,
+        block.totals,
+    )  # fmt: skip
+    for lane in range(LANES):
+        if is_under[lane]:
+            is_under[lane] = False
+            liquidate_lane(rules, state, lane, from_ms, now_ms, step)
+            _look_again(block, rows, holdings, price, lane)
+
+
+@inline
+def _borrowed(walk, holdings, block, moves):
+    """The same without owners: slices cost nothing."""
+    walk = Walk(
+        walk.normals, walk.mirrored, walk.block_steps, walk.step_ms, borrowed(walk.mix),
+        borrowed(walk.drift), borrowed(walk.half_variance), borrowed(walk.jump_beta),
+        borrowed(walk.rate), borrowed(walk.rate_mean), borrowed(walk.rate_std),
+        borrowed(walk.numbers), borrowed(walk.gross), borrowed(walk.recorded), borrowed(walk.keys),
+    )  # fmt: skip
+    holdings = Holdings(
+        borrowed(holdings.bucket), borrowed(holdings.tile_bucket), borrowed(holdings.size),
+        borrowed(holdings.usual), borrowed(holdings.deduction), borrowed(holdings.tiers),
+    )  # fmt: skip
+    block = Block(
+        borrowed(block.prices), borrowed(block.size), borrowed(block.cash),
+        borrowed(block.cooldown), borrowed(block.first), borrowed(block.touched),
+        borrowed(block.totals), borrowed(block.floor), borrowed(block.alive),
+        borrowed(block.is_whole), borrowed(block.sums),
+    )  # fmt: skip
+    moves = Moves(
+        borrowed(moves.rows), borrowed(moves.normals), borrowed(moves.changes),
+        borrowed(moves.jump_time), borrowed(moves.next_jump), borrowed(moves.jumps),
+        borrowed(moves.leapers), borrowed(moves.leaps), borrowed(moves.row),
+        borrowed(moves.above), borrowed(moves.due),
+    )  # fmt: skip
+    return walk, holdings, block, moves
+
+
+@entry
+def advance(rules, walk, holdings, block, moves, path, from_step, to_step):
+    """Walks a block from the end of ``from_step`` to the end of ``to_step``."""
+    walk, holdings, block, moves = _borrowed(walk, holdings, block, moves)
+    if from_step == 0:
+        first_jumps(walk, moves, path)
+    next_jump, _ = soonest(moves.next_jump)
+    is_recorded = len(walk.recorded) > 0
+    is_hourly = not is_recorded and (
+        is_any(walk.rate) or is_any(walk.rate_mean) or is_any(walk.rate_std)
+    )
+    is_under = np.zeros(LANES, np.bool_)
+    step_ms = walk.step_ms
+    for step in range(from_step + 1, to_step + 1):
+        before = block.prices[(step - 1) % 2]
+        price = block.prices[step % 2]
+        from_ms = (step - 1) * step_ms
+        hour = from_ms // HOUR_MS
+        hours = (from_ms + step_ms) // HOUR_MS - hour
+        is_due = is_recorded
+        if is_hourly and hours > 0:
+            move_rates(walk, moves, hour, hours, path)
+            is_due = True
+        jumped = 0
+        if next_jump <= step:
+            jumped, next_jump = leap(walk, moves, step, path)
+        found = _move_block(
+            walk, holdings, block, moves, before, price, is_under, step, path, jumped, is_due
+        )
+        if found > 0:
+            _liquidate(
+                rules, block, moves.rows, holdings, before, price, is_under, from_ms,
+                from_ms + step_ms, step,
+            )  # fmt: skip
+        remember_lowest(moves.rows)
+
+
+class Run:
+    """One block of a task, which can be stopped on its way and looked at.
+
+    Its arrays are written again by ``restart``; only compiled functions see them in between.
+    """
+
+    def __init__(self, task: PathTask, path: int) -> None:
+        # Copies: arrays that another process sent may be read-only, which is another type.
+        self.rules = tuple(
+            each.copy() if isinstance(each, np.ndarray) else each
+            for each in kernel_rules(task.account)
+        )
+        self.walk: Walk = walk_of(task)
+        self.holdings = holdings_of(task.account)
+        self.block = start_block(task.account)
+        self.moves: Moves = start_moves(self.walk)
+        self.moves.rows[LOWEST : LOWEST + LANES] = task.account.equity.sum()
+        self._fresh = [array.copy() for array in (*self.block, *self.moves)]
+        self.path = path
+        self.step = 0
+
+    def restart(self, path: int) -> None:
+        """At the start again, ``path`` being the first lane."""
+        for array, fresh in zip((*self.block, *self.moves), self._fresh, strict=True):
+            array[...] = fresh
+        self.path = path
+        self.step = 0
+
+    def advance(self, step: int) -> None:
+        """To the end of ``step``."""
+        if step == self.step:
+            return
+        advance(
+            self.rules, self.walk, self.holdings, self.block, self.moves, self.path, self.step, step
+        )
+        self.step = step
+
+    @property
+    def price(self) -> Floats:
+        """(m, LANES)."""
+        result: Floats = self.block.prices[self.step % 2]
+        return result
+
+    @property
+    def equity(self) -> Floats:
+        """(b, LANES) USD."""
+        equity = self.block.cash.copy()
+        value = self.block.size * self.price
+        for market, bucket in enumerate(self.rules[1]):
+            equity[bucket] += value[market]
+        return equity

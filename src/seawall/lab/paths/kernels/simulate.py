@@ -1,0 +1,125 @@
+"""Simulations of many price paths, chunk by chunk: what trials run, and what they are joined to.
+
+A chunk depends on the task and its own number alone: random numbers are drawn by counter, and lanes
+never mix. Whoever computes it, beside whatever else, on one kind of processor the numbers are the
+same to the last bit.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from seawall.lab.paths.kernels.compiled import INTERPRETED
+from seawall.lab.paths.kernels.draws import HALF, LANES
+from seawall.lab.paths.kernels.kernel import Run
+from seawall.lab.paths.kernels.stages_state import COST, TAKEN
+from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Floats, Ints, Outcomes, PathTask
+from seawall.lab.paths.kernels.walk import LOWEST, PAID
+
+
+class MarginFan(Struct, frozen=True, kw_only=True):
+    """The first n paths at k moments, the start among them.
+
+    ``steps``: (k,). ``ratio``: (n, k) maintenance margin over equity of the worst bucket, from 0 to
+    1, where liquidation begins; a bucket that liquidation closed stays at 1. ``equity``: (n, k) USD
+    of all buckets.
+    """
+
+    steps: Ints
+    ratio: Floats
+    equity: Floats
+
+
+def simulate_chunk(task: PathTask, chunk: int) -> Outcomes:
+    """Paths ``chunk * PATHS_PER_CHUNK`` and on, as many as the task still has.
+
+    Raises IndexError for a chunk that the task does not have.
+    """
+    if not 0 <= chunk < task.chunks:
+        raise IndexError(f"chunk {chunk}: the task has {task.chunks}")
+    first = chunk * PATHS_PER_CHUNK
+    paths = min(PATHS_PER_CHUNK, task.paths - first)
+    found = [_outcomes(run, task) for run in _runs(task, first, paths, [task.steps])]
+    return join(found, paths)
+
+
+def join(parts: Sequence[Outcomes], paths: int) -> Outcomes:
+    """The first ``paths`` paths of parts that follow each other."""
+    names = Outcomes.__struct_fields__
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Outcomes(**{name: values[:paths] for name, values in joined.items()})
+
+
+def margin_fan(task: PathTask, paths: int = 512, points: int = 120) -> MarginFan:
+    """How margin and equity of the first paths go, at about ``points`` moments after the start."""
+    paths = min(paths, task.paths)
+    steps = np.unique(np.linspace(0, task.steps, points + 1).round().astype(np.int64))
+    ratio = np.zeros((-(-paths // LANES), len(steps), LANES))
+    equity = np.zeros_like(ratio)
+    for number, run in enumerate(_runs(task, 0, paths, steps)):
+        block, moment = divmod(number, len(steps))
+        ratio[block, moment], equity[block, moment] = _margin(run, task)
+    return MarginFan(
+        steps=steps,
+        ratio=np.moveaxis(ratio, 1, -1).reshape(-1, len(steps))[:paths],
+        equity=np.moveaxis(equity, 1, -1).reshape(-1, len(steps))[:paths],
+    )
+
+
+def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Ints) -> Iterator[Run]:
+    """Block after block, stopped at each of ``steps``."""
+    run = Run(task, first)
+    # The hash wraps around, which NumPy's numbers mind and compiled ones do not.
+    wrapping = np.errstate(over="ignore") if INTERPRETED else nullcontext()
+    for path in range(first, first + paths, LANES):
+        run.restart(path)
+        for step in steps:
+            with wrapping:
+                run.advance(int(step))
+            yield run
+
+
+def _in_order(task: PathTask) -> slice | NDArray[np.intp]:
+    """Lanes in the order of their paths: mirrored ones follow each other."""
+    if not task.antithetic:
+        return slice(None)
+    return np.arange(LANES).reshape(2, HALF).T.ravel()
+
+
+def _outcomes(run: Run, task: PathTask) -> Outcomes:
+    order = _in_order(task)
+    block, rows = run.block, run.moves.rows
+    return Outcomes(
+        equity=run.equity[:, order].T.copy(),
+        lowest=rows[LOWEST : LOWEST + LANES][order].copy(),
+        first=block.first[:, order].T.copy(),
+        touched=block.touched[:, order].T.copy(),
+        funding=rows[PAID : PAID + LANES][order].copy(),
+        cost=block.totals[COST][order].copy(),
+        taken=block.totals[TAKEN][order].copy(),
+        final_price=run.price[:, order].T.copy(),
+    )
+
+
+def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats]:
+    """(LANES,) the ratio of the worst bucket; equity of all."""
+    account, order = task.account, _in_order(task)
+    equity = run.equity
+    notional = np.abs(run.block.size * run.price)
+    maintenance = np.zeros_like(equity)
+    for market, bucket in enumerate(account.bucket):
+        tier = np.searchsorted(account.tier_from[market], notional[market], side="right") - 1
+        tier = np.maximum(tier, 0)
+        rate = account.tier_rate[market, tier]
+        maintenance[bucket] += notional[market] * rate - account.tier_deduction[market, tier]
+    is_open = np.zeros(equity.shape, bool)
+    np.logical_or.at(is_open, account.bucket, run.block.size != 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(equity > 0.0, np.clip(maintenance / equity, 0.0, 1.0), 1.0)
+    closed = np.where(run.block.first > 0, 1.0, 0.0)
+    worst = np.where(is_open, ratio, closed).max(axis=0)
+    total = equity.sum(axis=0)
+    return worst[order], total[order]

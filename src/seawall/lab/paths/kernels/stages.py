@@ -1,0 +1,265 @@
+"""Liquidation in one lane of the path kernel: what the machine does to an account, in floats.
+
+The kernel finds the lanes in which a bucket is under maintenance margin and calls
+``liquidate_lane`` for each of them, once per step, after prices moved and funding was paid::
+
+    liquidate_lane(rules, state, lane, from_ms, now_ms, step)
+
+``rules`` and ``state`` are the tuples of ``stages_state``. All buckets of the lane are handled:
+they are judged anew here, so a lane without any bucket under maintenance is left as it is.
+``from_ms`` and ``now_ms``: time since the start at which the last and this step's prices came;
+only rules of blocks ask for the former. ``step`` counts from 1.
+
+Rules of stages, in the order and with the conditions of ``engine/transitions/liquidation``: the
+worst bucket first; the largest position first, in part above a notional and once per cooldown,
+which the buckets of an account share; the bucket is judged after each order; a fill that would
+leave less than nothing does not happen; then the backstop, then others.
+
+Differences from the machine, all of them: money is not truncated to micro-USD (fees, maintenance
+margin, what a part of an isolated position releases: less than a micro-USD each); the backstop can
+carry whatever it takes, others can take whatever is closed against them, a fund can pay whatever
+it owes; fees stay those of the lowest volume tier. A price closer to a limit than a micro-USD may
+therefore be judged differently.
+"""
+
+import numpy as np
+
+from seawall.lab.paths.kernels.compiled import kernel
+from seawall.lab.paths.kernels.stages_blocks import run_blocks
+from seawall.lab.paths.kernels.stages_state import (
+    BACKSTOP_RATIO,
+    BEFORE,
+    BELOW_ZERO,
+    BOOK_FIRST,
+    CASH,
+    COOLDOWN,
+    COOLDOWN_MS,
+    COST,
+    FEE,
+    HIGHEST,
+    LOT,
+    LOWEST,
+    PARTIAL_ABOVE,
+    POOL,
+    PORTION,
+    PRICE,
+    SIZE,
+    STOPS_AT_ZERO,
+    TAKEN,
+    TICK,
+    TOTALS,
+    USES_BOOK,
+    bucket_risk,
+    fill_price,
+    find_first,
+    has_position,
+    touch,
+)
+
+BLOCKS = 1
+STAYS, INSURED, CLOSED_AT_ZERO, CLOSED_AT_PREVIOUS = range(4)
+RATE = 10**9
+
+
+@kernel
+def _largest(rules, state, lane, bucket, tried):
+    """The bucket's largest position not yet tried, or -1."""
+    best = -1
+    best_notional = -1.0
+    for market in range(len(rules[1])):
+        size = state[SIZE][market, lane]
+        if rules[1][market] == bucket and size != 0.0 and not tried[market]:
+            notional = abs(size) * state[PRICE][market, lane]
+            if notional > best_notional:
+                best = market
+                best_notional = notional
+    return best
+
+
+@kernel
+def _order_lots(rules, lots, notional, in_cooldown):
+    """How many of ``lots`` the next order closes: all, or a share rounded down, at least one."""
+    numbers = rules[4]
+    if in_cooldown or numbers[PARTIAL_ABOVE] <= 0.0 or notional <= numbers[PARTIAL_ABOVE]:
+        return lots
+    portion = np.int64(np.rint(numbers[PORTION] * RATE))
+    # In two parts, because lots times a rate of 1e-9 may not fit.
+    part = lots // RATE * portion + lots % RATE * portion // RATE
+    return max(1, part)
+
+
+@kernel
+def _fill(rules, state, lane, market, lots, part):
+    """Try to close ``part`` of ``lots`` at the price of the book; whether it was filled."""
+    bucket = rules[1][market]
+    numbers = rules[4]
+    size = state[SIZE][market, lane]
+    mark = state[PRICE][market, lane]
+    cash = state[CASH]
+    is_sale = size > 0.0
+    sign = 1.0 if is_sale else -1.0
+    amount = part * rules[2][LOT, market]
+    price = fill_price(rules, market, mark, amount, is_sale)
+    if price <= mark * numbers[LOWEST] or price > mark * numbers[HIGHEST]:
+        return False
+    fee = amount * price * rules[2][FEE, market]
+    slippage = sign * amount * (mark - price)
+    share = 0.0
+    if bucket == POOL:
+        equity, _ = bucket_risk(rules, state, lane, POOL)
+        left = equity - slippage - fee
+    else:
+        share = cash[bucket, lane] * (part / lots)
+        left = share + sign * amount * price - fee
+    if numbers[STOPS_AT_ZERO] != 0.0 and left < 0.0:
+        return False
+    if bucket != POOL:
+        cash[bucket, lane] = 0.0 if part == lots else cash[bucket, lane] - share
+    cash[POOL, lane] += share + sign * amount * price - fee
+    state[SIZE][market, lane] = sign * (lots - part) * rules[2][LOT, market]
+    state[TOTALS][COST, lane] += slippage + fee
+    return True
+
+
+@kernel
+def _sell_into_book(rules, state, lane, bucket, now_ms, step):
+    """Market orders, largest position first, until the bucket is healthy or all were tried."""
+    in_cooldown = now_ms < state[COOLDOWN][POOL, lane]
+    tried = np.zeros(len(rules[1]), np.bool_)
+    has_parted = False
+    while True:
+        market = _largest(rules, state, lane, bucket, tried)
+        if market < 0:
+            break
+        tried[market] = True
+        size = abs(state[SIZE][market, lane])
+        lots = np.int64(np.rint(size / rules[2][LOT, market]))
+        part = _order_lots(rules, lots, size * state[PRICE][market, lane], in_cooldown)
+        if _fill(rules, state, lane, market, lots, part):
+            touch(state, lane, market, step)
+            has_parted = has_parted or part < lots
+        equity, maintenance = bucket_risk(rules, state, lane, bucket)
+        if equity >= maintenance:
+            break
+    if has_parted:
+        state[COOLDOWN][POOL, lane] = now_ms + np.int64(rules[4][COOLDOWN_MS])
+
+
+@kernel
+def _lose_bucket(rules, state, lane, bucket, equity, step):
+    """Positions and cash of the bucket leave at mark."""
+    for market in range(len(rules[1])):
+        if rules[1][market] == bucket and state[SIZE][market, lane] != 0.0:
+            state[SIZE][market, lane] = 0.0
+            touch(state, lane, market, step)
+    state[CASH][bucket, lane] = 0.0
+    state[TOTALS][TAKEN, lane] += equity
+
+
+@kernel
+def _others_price(state, lane, market, at_previous):
+    """The price that closing against others starts from."""
+    if at_previous:
+        return state[BEFORE][market, lane]
+    return state[PRICE][market, lane]
+
+
+@kernel
+def _value_of_closing(rules, state, lane, bucket, at_previous):
+    """What the bucket is worth at the prices that closing against others starts from."""
+    value = state[CASH][bucket, lane]
+    for market in range(len(rules[1])):
+        if rules[1][market] == bucket:
+            value += state[SIZE][market, lane] * _others_price(state, lane, market, at_previous)
+    return value
+
+
+@kernel
+def _close_against_others(rules, state, lane, bucket, equity, at_previous, step):
+    """Every position of the bucket, largest first, at a price at which it owes nothing."""
+    cash = state[CASH]
+    tried = np.zeros(len(rules[1]), np.bool_)
+    kept = 0.0
+    while True:
+        market = _largest(rules, state, lane, bucket, tried)
+        if market < 0:
+            break
+        tried[market] = True
+        size = state[SIZE][market, lane]
+        tick = rules[2][TICK, market]
+        price = _others_price(state, lane, market, at_previous)
+        debt = -_value_of_closing(rules, state, lane, bucket, at_previous)
+        if debt > 0.0:
+            move = debt / abs(size)
+            if tick > 0.0:
+                move = np.ceil(move / tick) * tick
+            price = price + move if size > 0.0 else max(tick, price - move)
+        state[SIZE][market, lane] = 0.0
+        touch(state, lane, market, step)
+        if bucket == POOL:
+            cash[POOL, lane] += size * price
+        else:
+            released = max(0.0, cash[bucket, lane] + size * price)
+            cash[bucket, lane] = 0.0
+            cash[POOL, lane] += released
+            kept += released
+    if not has_position(rules, state, lane, POOL):
+        cash[POOL, lane] = max(0.0, cash[POOL, lane])
+    if bucket == POOL:
+        kept = cash[POOL, lane]
+    state[TOTALS][TAKEN, lane] += equity - kept
+
+
+@kernel
+def _liquidate_bucket(rules, state, lane, bucket, now_ms, step):
+    """The stages, one after the other, while the bucket is under maintenance margin."""
+    numbers = rules[4]
+    equity, maintenance = bucket_risk(rules, state, lane, bucket)
+    if equity >= maintenance:
+        return
+    find_first(state, lane, bucket, step)
+    is_below = equity < numbers[BACKSTOP_RATIO] * maintenance
+    meets_book = numbers[USES_BOOK] != 0.0 and (numbers[BOOK_FIRST] != 0.0 or not is_below)
+    if meets_book and equity >= 0.0:
+        _sell_into_book(rules, state, lane, bucket, now_ms, step)
+        equity, maintenance = bucket_risk(rules, state, lane, bucket)
+    if equity >= maintenance:
+        return
+    if 0.0 <= equity < numbers[BACKSTOP_RATIO] * maintenance:
+        _lose_bucket(rules, state, lane, bucket, equity, step)
+        return
+    below_zero = numbers[BELOW_ZERO]
+    if equity >= 0.0 or below_zero == STAYS:
+        return
+    if below_zero == INSURED:
+        _lose_bucket(rules, state, lane, bucket, equity, step)
+    else:
+        at_previous = below_zero == CLOSED_AT_PREVIOUS
+        _close_against_others(rules, state, lane, bucket, equity, at_previous, step)
+
+
+@kernel
+def _run_stages(rules, state, lane, now_ms, step):
+    """All buckets that are under maintenance margin now, worst first."""
+    buckets = len(state[CASH])
+    ratios = np.full(buckets, np.inf)
+    for bucket in range(buckets):
+        if has_position(rules, state, lane, bucket):
+            equity, maintenance = bucket_risk(rules, state, lane, bucket)
+            if equity < maintenance:
+                ratios[bucket] = equity / max(1e-6, maintenance)
+    for _ in range(buckets):
+        worst = np.argmin(ratios)
+        if ratios[worst] == np.inf:
+            return
+        ratios[worst] = np.inf
+        _liquidate_bucket(rules, state, lane, worst, now_ms, step)
+
+
+@kernel
+def liquidate_lane(rules, state, lane, from_ms, now_ms, step):
+    """One step's liquidations of one lane, as the head of this file says."""
+    if rules[0] == BLOCKS:
+        run_blocks(rules, state, lane, from_ms, now_ms, step)
+    else:
+        _run_stages(rules, state, lane, now_ms, step)

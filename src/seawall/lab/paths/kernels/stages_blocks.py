@@ -1,0 +1,168 @@
+"""Liquidation by blocks in one lane: every block a part of one position at its fillable price.
+
+The rules are those of ``engine/formulas/fillable`` and ``docs/blocks.md``. Blocks end every
+``block_ms`` from the start of the path on; a step's price holds in all blocks that end in it, the
+one that ends as it comes included. Each bucket is an account of its own.
+
+Assumed, beyond ``stages``: the insurance fund can always pay; the limits that a node sets itself
+(liquidations and deleveragings of one block) are never reached; gates and pools do not matter.
+"""
+
+import numpy as np
+
+from seawall.lab.paths.kernels.compiled import kernel
+from seawall.lab.paths.kernels.stages_state import (
+    CASH,
+    COST,
+    LOT,
+    PRICE,
+    SIZE,
+    TAKEN,
+    TOTALS,
+    bucket_risk,
+    fill_price,
+    find_first,
+    maintenance_of,
+    touch,
+)
+
+BLOCK_NUMBERS = (
+    "block_ms", "maximum_fee", "adjustment", "spread_to_maintenance", "position_minimum",
+    "position_portion", "account_notional", "account_insurance", "rotates",
+)  # fmt: skip
+(
+    BLOCK_MS, MAXIMUM_FEE, ADJUSTMENT, SPREAD_TO_MAINTENANCE, POSITION_MINIMUM,
+    POSITION_PORTION, ACCOUNT_NOTIONAL, ACCOUNT_INSURANCE, ROTATES,
+) = range(len(BLOCK_NUMBERS))  # fmt: skip
+"""Fractions and USD; ``rotates``: whether a block begins with the position of its height."""
+
+MICRO = 1e6
+NEARLY = 1e-3
+"""Micro-USD: a product of floats this close to the next whole one stands for it."""
+CLOSE = 1e-13
+"""The same for a quotient, as a fraction."""
+NOTHING, FILLED, UNFILLED = range(3)
+
+
+@kernel
+def _position_in_turn(rules, state, lane, bucket, height):
+    """The bucket's first position, or with rotation the one of this height; -1 for none."""
+    count = 0
+    for market in range(len(rules[1])):
+        if rules[1][market] == bucket and state[SIZE][market, lane] != 0.0:
+            count += 1
+    if count == 0:
+        return -1
+    left = height % count if rules[5][ROTATES] != 0.0 else 0
+    for market in range(len(rules[1])):
+        if rules[1][market] == bucket and state[SIZE][market, lane] != 0.0:
+            if left == 0:
+                return market
+            left -= 1
+    return -1
+
+
+@kernel
+def _whole_micros(usd):
+    """USD rounded down to micro-USD."""
+    return np.floor(usd * MICRO + NEARLY) / MICRO
+
+
+@kernel
+def _part_of(rules, market, size, mark):
+    """Coins that one order closes, in whole lots."""
+    numbers = rules[5]
+    lot = rules[2][LOT, market]
+    notional = _whole_micros(size * mark)
+    portion = _whole_micros(notional * numbers[POSITION_PORTION])
+    most = max(min(numbers[POSITION_MINIMUM], notional), portion)
+    limit = min(most, numbers[ACCOUNT_NOTIONAL])
+    if notional <= limit or size <= lot * (1.0 + CLOSE):
+        return size
+    lots = np.floor(limit / (mark * lot) * (1.0 + CLOSE))
+    return min(max(lots, 1) * lot, size)
+
+
+@kernel
+def _is_within(mark, price, share, spread, own, size):
+    """Whether a book's price is no worse than the fillable price of a signed size."""
+    away = share * spread * own / abs(size)
+    if size > 0.0:
+        return price >= mark - away
+    return price <= mark + away
+
+
+@kernel
+def _try_book(rules, state, lane, bucket, market, net, total, step):
+    """The bucket's order of this block; whether the book filled it."""
+    numbers = rules[5]
+    size = state[SIZE][market, lane]
+    mark = state[PRICE][market, lane]
+    is_sale = size > 0.0
+    sign = 1.0 if is_sale else -1.0
+    own = maintenance_of(rules, market, abs(size) * mark)
+    share = min(1.0, numbers[ADJUSTMENT] * max(0.0, 1.0 - net / total))
+    part = _part_of(rules, market, abs(size), mark)
+    price = fill_price(rules, market, mark, part, is_sale)
+    if price <= 0.0:
+        return False
+    if not _is_within(mark, price, share, numbers[SPREAD_TO_MAINTENANCE], own, size):
+        return False
+    left = 0.0 if part == abs(size) else abs(size) - part
+    freed = own - maintenance_of(rules, market, left * mark)
+    received = sign * part * price
+    surplus = received - (sign * part * mark - net * freed / total)
+    gain = min(numbers[MAXIMUM_FEE] * part * price, surplus)
+    if part * mark > numbers[ACCOUNT_NOTIONAL] or -gain > numbers[ACCOUNT_INSURANCE]:
+        return False
+    state[CASH][bucket, lane] += received - gain
+    state[SIZE][market, lane] = sign * left
+    state[TOTALS][COST, lane] += sign * part * (mark - price) + max(0.0, gain)
+    state[TOTALS][TAKEN, lane] += min(0.0, gain)
+    touch(state, lane, market, step)
+    return True
+
+
+@kernel
+def _close_against_others(rules, state, lane, bucket, market, net, total, step):
+    """The whole position at the price at which the account stands as it stood."""
+    size = state[SIZE][market, lane]
+    mark = state[PRICE][market, lane]
+    borne = net * maintenance_of(rules, market, abs(size) * mark) / total
+    state[CASH][bucket, lane] += size * mark - borne
+    state[SIZE][market, lane] = 0.0
+    state[TOTALS][TAKEN, lane] += borne
+    touch(state, lane, market, step)
+
+
+@kernel
+def _take_turn(rules, state, lane, bucket, height, step):
+    """One bucket in one block: ``NOTHING`` to do, ``FILLED`` or ``UNFILLED``."""
+    net, total = bucket_risk(rules, state, lane, bucket)
+    if total <= 0.0 or net >= total:
+        return NOTHING
+    find_first(state, lane, bucket, step)
+    market = _position_in_turn(rules, state, lane, bucket, height)
+    if _try_book(rules, state, lane, bucket, market, net, total, step):
+        return FILLED
+    if net < 0.0:
+        _close_against_others(rules, state, lane, bucket, market, net, total, step)
+        return FILLED
+    return UNFILLED
+
+
+@kernel
+def run_blocks(rules, state, lane, from_ms, now_ms, step):
+    """All blocks that end after ``from_ms`` and up to ``now_ms``, at the prices of now."""
+    block_ms = int(rules[5][BLOCK_MS])
+    # A turn that found nobody finds nobody at the same prices, except by rotation in another one.
+    patience = len(rules[1]) if rules[5][ROTATES] != 0.0 else 1
+    for bucket in range(len(state[CASH])):
+        idle = 0
+        for height in range(from_ms // block_ms + 1, now_ms // block_ms + 1):
+            result = _take_turn(rules, state, lane, bucket, height, step)
+            if result == NOTHING:
+                break
+            idle = idle + 1 if result == UNFILLED else 0
+            if idle >= patience:
+                break

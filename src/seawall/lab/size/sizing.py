@@ -1,0 +1,202 @@
+"""How large a position may be when the trade is wrong, and at which leverage to hold it.
+
+"Size like you're wrong": the price reaches the stop, the book there is a stressed one, fees are
+paid both ways and funding went against the position all the time. All of it has to fit in a loss
+budget. Every part never falls when a unit is added, so one search finds the largest size exactly,
+in whole lots and whole micro-USD; each part is rounded up.
+
+The book at the stop is taken to have the shape of the book now: the same coins at the same relative
+distances from its middle.
+
+Beside the budget stand three more limits: the venue's initial margin; a liquidation price that lies
+beyond the stop; and liquidity. A venue grants leverage so that maintenance margin (``share`` of
+initial margin) pays for closing a position. Where closing costs the share c of the notional, in a
+stressed book with fees, the leverage that liquidity allows is therefore share / c, whatever the
+venue's tiers allow.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from msgspec import Struct
+
+from seawall.domain.units import MAX_NOTIONAL, MAX_SIZE, RATE_ONE
+from seawall.lab.size.exit import BookSide
+from seawall.lab.size.margin import MarginRule
+
+FUNDING_ONE = 10**12
+
+
+class Loss(Struct, frozen=True, kw_only=True):
+    """What a wrong trade costs, micro-USD, each part rounded up; a fee is negative for a rebate."""
+
+    stop: int
+    entry_slippage: int
+    exit_slippage: int
+    entry_fee: int
+    exit_fee: int
+    funding: int
+
+    @property
+    def total(self) -> int:
+        return (
+            self.stop + self.entry_slippage + self.exit_slippage
+            + self.entry_fee + self.exit_fee + self.funding
+        )  # fmt: skip
+
+
+class Wager(Struct, frozen=True, kw_only=True):
+    """A trade before its size is known. Prices in price units.
+
+    ``entry_book``: the calm side that is traded with on the way in, None for orders that rest and
+    wait. ``exit_book``: the stressed side on the way out. Fee rates are 1e-9 of the value traded.
+    ``funding_rate``: 1e-12 of the notional for each of ``settlements``, always paid.
+    """
+
+    is_long: bool
+    entry_price: int
+    stop_price: int
+    entry_book: BookSide | None
+    exit_book: BookSide
+    entry_rate: int
+    exit_rate: int
+    funding_rate: int
+    settlements: int
+
+    @property
+    def stop_share(self) -> Fraction:
+        """Distance of the stop as a share of the entry price."""
+        return abs(Fraction(self.stop_price - self.entry_price, self.entry_price))
+
+
+def loss_at_stop(wager: Wager, size: int) -> Loss:
+    """The cost of being wrong with ``size`` >= 1 units."""
+    notional = size * wager.entry_price
+    at_stop = size * wager.stop_price
+    entry_slippage = 0
+    if wager.entry_book is not None:
+        bought = wager.entry_book.exit(size)
+        entry_slippage = _ceil(bought.shortfall * wager.entry_price / bought.middle)
+    left = wager.exit_book.exit(size)
+    exit_slippage = _ceil(left.shortfall * wager.stop_price / left.middle)
+    paid = notional + entry_slippage * (1 if wager.is_long else -1)
+    received = at_stop - exit_slippage * (1 if wager.is_long else -1)
+    return Loss(
+        stop=abs(at_stop - notional),
+        entry_slippage=entry_slippage,
+        exit_slippage=exit_slippage,
+        entry_fee=_ceil(Fraction(paid * wager.entry_rate, RATE_ONE)),
+        exit_fee=_ceil(Fraction(received * wager.exit_rate, RATE_ONE)),
+        funding=_ceil(Fraction(notional * wager.funding_rate * wager.settlements, FUNDING_ONE)),
+    )
+
+
+def _ceil(value: Fraction) -> int:
+    return -int(-value // 1)
+
+
+def largest_that(holds: Callable[[int], bool], price: int, step: int = 1) -> int:
+    """The largest multiple of ``step`` for which ``holds``, true up to some size; 0 for none.
+
+    No size whose notional at ``price`` the machine cannot hold is tried.
+    """
+    low, high = 0, min(MAX_SIZE, MAX_NOTIONAL // price) // step + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle * step) else (low, middle)
+    return low * step
+
+
+def size_by_budget(wager: Wager, budget: int, step: int = 1) -> int:
+    """The largest size whose loss at the stop is at most ``budget`` micro-USD; 0 for none."""
+    return largest_that(
+        lambda size: loss_at_stop(wager, size).total <= budget, wager.entry_price, step
+    )
+
+
+def size_by_initial_margin(rule: MarginRule, wager: Wager, equity: int, step: int = 1) -> int:
+    """The largest size that the equity (micro-USD) can open at the most leverage of its tier."""
+
+    def fits(size: int) -> bool:
+        notional = size * wager.entry_price
+        return rule.initial(notional, rule.most_leverage(notional)) <= equity
+
+    return largest_that(fits, wager.entry_price, step)
+
+
+def margin_left(wager: Wager, margin: int, size: int) -> int:
+    """What of a margin is left before the price moves: less entry fee, slippage and funding."""
+    loss = loss_at_stop(wager, size)
+    return margin - loss.entry_fee - loss.entry_slippage - loss.funding
+
+
+def liquidation_price(rule: MarginRule, wager: Wager, size: int, margin: int) -> Fraction | None:
+    """Price units where a bucket with this margin is liquidated once all costs are paid."""
+    signed = size if wager.is_long else -size
+    return rule.liquidation_price(signed, wager.entry_price, margin_left(wager, margin, size))
+
+
+def is_beyond_stop(
+    rule: MarginRule, wager: Wager, size: int, margin: int, clearance: Fraction
+) -> bool:
+    """Whether liquidation is at least (1 + clearance) x the stop's distance away.
+
+    No price liquidates a bucket that owns enough.
+    """
+    left = margin_left(wager, margin, size)
+    if left < rule.maintenance(size * wager.entry_price):
+        return False
+    price = liquidation_price(rule, wager, size, margin)
+    if price is None:
+        return True
+    side = 1 if wager.is_long else -1
+    distance = side * (wager.entry_price - price)
+    return distance >= (1 + clearance) * abs(wager.stop_price - wager.entry_price)
+
+
+def size_by_liquidation(
+    rule: MarginRule, wager: Wager, equity: int, clearance: Fraction, step: int = 1
+) -> int:
+    """The largest size that all the equity keeps from liquidation until well beyond the stop."""
+    return largest_that(
+        lambda size: is_beyond_stop(rule, wager, size, equity, clearance),
+        wager.entry_price,
+        step,
+    )
+
+
+def exit_cost_share(wager: Wager, size: int) -> Fraction:
+    """c: closing through the exit book and its fee, as a share of the value at the middle."""
+    share = wager.exit_book.exit(size).share
+    left = 1 - share if wager.is_long else 1 + share
+    return share + left * Fraction(wager.exit_rate, RATE_ONE)
+
+
+def liquidity_leverage(rule: MarginRule, wager: Wager, size: int) -> Fraction:
+    """The leverage at which maintenance margin would just pay for closing: share / c."""
+    return rule.maintenance_share / exit_cost_share(wager, size)
+
+
+def size_by_liquidity(rule: MarginRule, wager: Wager, equity: int, step: int = 1) -> int:
+    """The largest size whose notional / equity is at most what liquidity allows."""
+
+    def fits(size: int) -> bool:
+        return size * wager.entry_price <= equity * liquidity_leverage(rule, wager, size)
+
+    return largest_that(fits, wager.entry_price, step)
+
+
+def best_setting(
+    rule: MarginRule, wager: Wager, size: int, equity: int, clearance: Fraction
+) -> int | None:
+    """The highest whole leverage of an isolated bucket that keeps clear of the stop and that tiers
+    and liquidity allow; None where the equity cannot pay for its margin."""
+    notional = size * wager.entry_price
+    most = min(rule.most_leverage(notional), int(liquidity_leverage(rule, wager, size)))
+    for leverage in range(most, 0, -1):
+        margin = rule.initial(notional, leverage)
+        if margin > equity:
+            return None
+        if is_beyond_stop(rule, wager, size, margin, clearance):
+            return leverage
+    return None

@@ -1,0 +1,182 @@
+"""Shocks on an account: what moves, how far, and what every bucket is worth there.
+
+A *move* says which markets move and how much of it each takes: one market alone, all markets
+together, all of them with their betas to a leading market, or each against its position. A *shock*
+is a move of a size. Sizes and factors are exact fractions; a shocked price is rounded to the
+market's nearest price unit and never below one unit.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from fractions import Fraction
+
+from msgspec import Struct
+
+from seawall.domain.events import CROSS_POOL
+from seawall.domain.units import MAX_PRICE, from_units
+from seawall.lab.simulation.valuation import BucketValue, Valuation, ValuationError
+from seawall.lab.stress.aftermath import Aftermath, StressMachine
+
+DEFAULT_PERCENTS = (5, 10, 15, 20, 30)
+"""Each down and up."""
+
+
+class MoveKind(StrEnum):
+    ALONE = "alone"
+    TOGETHER = "together"
+    BETA = "beta"
+    AGAINST = "against"
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """``factors``: by market in order, how many times the size it moves; 0 stands still."""
+
+    kind: MoveKind
+    name: str
+    factors: tuple[Fraction, ...]
+
+    def prices(self, now: Sequence[int], size: Fraction) -> tuple[int, ...]:
+        """Price units after a move of this size (-1/5 is 20 % down)."""
+        return tuple(
+            max(1, round(price * (1 + factor * size))) if factor else price
+            for price, factor in zip(now, self.factors, strict=True)
+        )
+
+    @property
+    def markets(self) -> tuple[int, ...]:
+        return tuple(market for market, factor in enumerate(self.factors) if factor)
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """One shock. ``buckets``: at the shocked prices, before anything is liquidated.
+
+    ``aftermath``: what a minute in the machine makes of it; None where nothing is liquidated.
+    """
+
+    move: Move
+    size: Fraction
+    prices: tuple[int, ...]
+    before: int
+    """Equity of the account before the shock, micro-USD."""
+    buckets: Mapping[int, BucketValue]
+    aftermath: Aftermath | None
+
+    @property
+    def equity(self) -> int:
+        """Micro-USD at the shocked prices, all buckets; one may be below zero."""
+        return sum(each.equity for each in self.buckets.values())
+
+    @property
+    def worst(self) -> BucketValue:
+        """The bucket with the highest margin ratio."""
+        return max(self.buckets.values(), key=lambda each: each.ratio)
+
+    @property
+    def liquidated(self) -> tuple[int, ...]:
+        return tuple(b for b, each in self.buckets.items() if each.is_liquidatable)
+
+    @property
+    def left(self) -> int:
+        """Equity in the end, micro-USD: after liquidation where there is one."""
+        return self.equity if self.aftermath is None else self.aftermath.equity
+
+    @property
+    def lost(self) -> int:
+        """Micro-USD; negative for a gain."""
+        return self.before - self.left
+
+
+def alone(valuation: Valuation, market: int) -> Move:
+    """One market moves, the others stand still."""
+    factors = [Fraction(0)] * len(valuation.instruments)
+    factors[market] = Fraction(1)
+    name = valuation.instruments[market].name
+    return Move(kind=MoveKind.ALONE, name=name, factors=tuple(factors))
+
+
+def together(valuation: Valuation) -> Move:
+    """Every market moves by the same percentage."""
+    factors = (Fraction(1),) * len(valuation.instruments)
+    return Move(kind=MoveKind.TOGETHER, name="all together", factors=factors)
+
+
+def with_betas(valuation: Valuation, lead: str, betas: Mapping[str, Fraction]) -> Move:
+    """The leading market moves, each other one its beta times as far; ``betas`` has them all."""
+    factors = tuple(betas[each.name] for each in valuation.instruments)
+    return Move(kind=MoveKind.BETA, name=f"{lead} and betas", factors=factors)
+
+
+def against(valuation: Valuation) -> Move:
+    """Every market moves by the same percentage to the side where the position in it loses."""
+    signs = {each.market: each.signed_size for each in valuation.plan.positions}
+    factors = tuple(
+        Fraction(0 if not signs.get(market) else -1 if signs[market] > 0 else 1)
+        for market in range(len(valuation.instruments))
+    )
+    return Move(kind=MoveKind.AGAINST, name="each against its position", factors=factors)
+
+
+def usual_moves(valuation: Valuation, lead: str, betas: Mapping[str, Fraction]) -> list[Move]:
+    """Every market with a position alone; all together and with betas where those are others."""
+    held = [each.market for each in valuation.plan.positions]
+    moves = [alone(valuation, market) for market in sorted(held)]
+    if len(valuation.instruments) > 1:
+        moves.append(together(valuation))
+    if any(each.name != lead for each in valuation.instruments):
+        moves.append(with_betas(valuation, lead, betas))
+    return moves
+
+
+def shocked_prices(valuation: Valuation, move: Move, size: Fraction) -> tuple[int, ...]:
+    """Price units after a move. Raises ValuationError for a price that no market can hold."""
+    prices = move.prices(valuation.prices, size)
+    for each, price in zip(valuation.instruments, prices, strict=True):
+        if price > MAX_PRICE:
+            most, found = (from_units(n, each.price_decimals) for n in (MAX_PRICE, price))
+            raise ValuationError(
+                f"{move.name} {float(100 * size):+g} %: {each.name} at {found} USD; the machine "
+                f"holds at most {most}"
+            )
+    return prices
+
+
+def stress_cell(
+    valuation: Valuation, machine: StressMachine, move: Move, size: Fraction, before: int
+) -> Cell:
+    """One shock: the exact valuation, and the machine's minute where something is liquidated.
+
+    Raises ValuationError for prices that no market can hold.
+    """
+    prices = shocked_prices(valuation, move, size)
+    buckets = valuation.at(prices)
+    is_over = any(each.is_liquidatable for each in buckets.values())
+    return Cell(
+        move=move,
+        size=size,
+        prices=prices,
+        before=before,
+        buckets=buckets,
+        aftermath=machine.after(prices) if is_over else None,
+    )
+
+
+def stress_grid(
+    valuation: Valuation, machine: StressMachine, moves: Sequence[Move], sizes: Sequence[Fraction]
+) -> list[Cell]:
+    """Every move at every size, moves first. Raises what ``stress_cell`` raises."""
+    before = equity_of(valuation.at(valuation.prices))
+    return [stress_cell(valuation, machine, move, size, before) for move in moves for size in sizes]
+
+
+def equity_of(buckets: Mapping[int, BucketValue]) -> int:
+    """Of the whole account, micro-USD."""
+    return sum(each.equity for each in buckets.values())
+
+
+def bucket_name(valuation: Valuation, bucket: int) -> str:
+    """The bucket in words, as its rules call it."""
+    if bucket == CROSS_POOL:
+        has_children = valuation.in_blocks and len(valuation.buckets) > 1
+        return "main account" if has_children else "cross pool"
+    name = valuation.instruments[bucket].name
+    return f"{name} child account" if valuation.in_blocks else f"{name} isolated"

@@ -1,0 +1,162 @@
+"""The smallest move that liquidates, found exactly on the machine's own prices.
+
+**One market.** All other prices stand still. Equity less maintenance margin of a bucket never
+falls as the price of a long rises (nor as that of a short falls): a price unit changes the value
+by the size and the margin by at most half of it. So bisection on whole price units finds the
+boundary: the last price at which the bucket stands and, one unit further, the first at which the
+machine liquidates it.
+
+**Several markets.** Prices move along a line, each rounded to its nearest unit. Along it equity is
+straight and maintenance margin bends upwards only (rates rise with notional), so the moves that a
+bucket survives are one interval around none at all, and bisection over sizes of 10^-12 finds its
+end: at ``safe`` every bucket stands, at ``over``, where one price is a unit further, one does
+not. Where positions hedge each other rounding to units makes the end ragged by a unit.
+"""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from msgspec import Struct
+
+from seawall.domain.units import MAX_NOTIONAL
+from seawall.lab.simulation.valuation import Valuation
+from seawall.lab.stress.grid import Move, MoveKind
+
+GRAIN = 10**12
+"""Sizes of a joint move are multiples of one over it: finer than any price unit."""
+LARGEST_RISE = 10
+"""A joint rise of ten times the price: beyond it nothing is looked for."""
+LARGEST_PRICE = 10**15
+"""USD: beyond it there is no price, as in ``liquidation_price``."""
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """Where the bucket of one market's position is liquidated. Price units; None: at no price.
+
+    ``over``: the first price that liquidates, coming from the good side; ``safe``: one unit
+    before. ``always``: it is liquidated at every price of this market. ``is_over_now``: at the
+    present price.
+    """
+
+    market: int
+    bucket: int
+    now: int
+    safe: int | None
+    over: int | None
+    always: bool
+    is_over_now: bool
+
+    @property
+    def size(self) -> Fraction | None:
+        """The move from the present price to ``over``, signed."""
+        return None if self.over is None else Fraction(self.over, self.now) - 1
+
+
+class Edge(Struct, frozen=True, kw_only=True):
+    """Where a move first liquidates. ``buckets``: those that go at ``over``.
+
+    ``over`` None: no such move does (within ``LARGEST_RISE`` times, or until a price is nothing).
+    Size 0 for both: the account is liquidatable as it stands.
+    """
+
+    move: Move
+    direction: int
+    safe: Fraction | None
+    over: Fraction | None
+    safe_prices: tuple[int, ...] = ()
+    over_prices: tuple[int, ...] = ()
+    buckets: tuple[int, ...] = ()
+
+
+def liquidation_line(valuation: Valuation, market: int) -> Line:
+    """The last safe and the first liquidating price of the position in a market."""
+    position = next(each for each in valuation.plan.positions if each.market == market)
+    bucket = valuation.bucket_of(market)
+    prices = list(valuation.prices)
+
+    def is_over(price: int) -> bool:
+        prices[market] = price
+        return valuation.at(prices)[bucket].is_liquidatable
+
+    now = valuation.prices[market]
+    decimals = valuation.instruments[market].price_decimals
+    most = min(LARGEST_PRICE * 10**decimals, MAX_NOTIONAL // abs(position.signed_size))
+    good, bad = (most, 1) if position.signed_size > 0 else (1, most)
+    safe, over, always = None, None, is_over(good)
+    if not always and is_over(bad):
+        safe, over = _boundary(is_over, good, bad)
+    return Line(
+        market=market,
+        bucket=bucket,
+        now=now,
+        safe=safe,
+        over=over,
+        always=always,
+        is_over_now=is_over(now),
+    )
+
+
+def _boundary(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:
+    """Neighbouring numbers between these two: the last that is safe, the first that is not."""
+    while abs(over - safe) > 1:
+        middle = (safe + over) // 2
+        if is_over(middle):
+            over = middle
+        else:
+            safe = middle
+    return safe, over
+
+
+def smallest_move(
+    valuation: Valuation, move: Move, direction: int, bucket: int | None = None
+) -> Edge:
+    """The smallest size of a move, up (1) or down (-1), at which any bucket is liquidated.
+
+    ``bucket``: look at this one alone, whatever happens to the others.
+    """
+    now = valuation.prices
+
+    def prices_at(steps: int) -> tuple[int, ...]:
+        return move.prices(now, Fraction(direction * steps, GRAIN))
+
+    def liquidated_at(prices: Sequence[int]) -> tuple[int, ...]:
+        found = valuation.at(prices)
+        watched = found if bucket is None else (bucket,)
+        return tuple(each for each in watched if found[each].is_liquidatable)
+
+    def edge(safe: int, over: int) -> Edge:
+        return Edge(
+            move=move,
+            direction=direction,
+            safe=Fraction(direction * safe, GRAIN),
+            over=Fraction(direction * over, GRAIN),
+            safe_prices=prices_at(safe),
+            over_prices=prices_at(over),
+            buckets=liquidated_at(prices_at(over)),
+        )
+
+    if liquidated_at(now):
+        return edge(0, 0)
+    most = _most_steps(valuation, move, direction)
+    if not liquidated_at(prices_at(most)):
+        return Edge(move=move, direction=direction, safe=None, over=None)
+    return edge(*_boundary(lambda steps: bool(liquidated_at(prices_at(steps))), 0, most))
+
+
+def _most_steps(valuation: Valuation, move: Move, direction: int) -> int:
+    """As far as ``LARGEST_RISE``, what a machine can value, and no price below one unit."""
+    most = Fraction(LARGEST_RISE)
+    sizes = {each.market: abs(each.signed_size) for each in valuation.plan.positions}
+    for market, factor in enumerate(move.factors):
+        now = valuation.prices[market]
+        if factor * direction < 0:
+            most = min(most, (1 - Fraction(1, now)) / abs(factor))
+        elif factor:
+            highest = MAX_NOTIONAL // sizes.get(market, 1)
+            most = min(most, max(Fraction(0), Fraction(highest, now) - 1) / abs(factor))
+    return int(most * GRAIN)
+
+
+def directions_of(move: Move) -> tuple[int, ...]:
+    """Down and up; a move against the positions has one direction, which its factors hold."""
+    return (1,) if move.kind == MoveKind.AGAINST else (-1, 1)

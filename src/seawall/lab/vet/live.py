@@ -1,0 +1,257 @@
+"""Vetting a venue that runs: its book is asked for again and again, around a shock if wished.
+
+A sandbox whose clock stands still is moved on instead of waited for. Times are the venue's own
+where it tells them. A look that fails is a moment without a known book, not the end.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from seawall.lab.vet.book import OPEN, Floats, Sampler
+from seawall.lab.vet.tape import (
+    AFTER,
+    CALM,
+    STORM,
+    Charges,
+    Spans,
+    Tape,
+    Trades,
+    VetError,
+    walked_sizes,
+)
+from seawall.venues.public_api import PublicApi, PublicApiError
+from seawall.venues.raw_json import VenueDataError
+
+MOST_FAILURES = 5
+"""So many looks in a row that fail are an error."""
+
+
+class LiveBook(NamedTuple):
+    """``time_ms``: None where the venue does not say. Levels best first."""
+
+    time_ms: int | None
+    bids: Floats
+    asks: Floats
+
+
+class Feed(Protocol):
+    """A market of a running venue. Its methods raise VetError or VenueDataError."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def charges(self) -> Charges: ...
+
+    def book(self) -> LiveBook: ...
+
+    def trades(self) -> list[tuple[int, float, float, int]] | None:
+        """New ones since the last call: time, price, size, sign; None where it tells of none."""
+        ...
+
+    def funding(self) -> float | None:
+        """Fraction an hour that longs pay."""
+        ...
+
+
+class LiveOptions(Struct, frozen=True, kw_only=True):
+    """``seconds``: of each phase, of venue time. ``move``: of the shock; None for calm alone."""
+
+    market: str
+    sizes: tuple[float, ...]
+    seconds: float
+    every_s: float = 1.0
+    move: float | None = None
+    ramp_s: float = 0.0
+    withdrawn: float = 0.0
+
+
+class BookFeed:
+    """The book of a market over a shipped venue's public API."""
+
+    def __init__(self, base: str, market: str, venue: str, charges: Charges) -> None:
+        """Raises PublicApiError for what is no URL."""
+        from seawall.venues.known import venue_module
+
+        self._api = PublicApi(base)
+        self._market = market
+        self._levels = venue_module(venue, "public_book").live_levels
+        self.source = f"{market} at {self._api.base}"
+        self.charges = charges
+
+    def book(self) -> LiveBook:
+        found = self._levels(self._api, self._market)
+        sides = (np.asarray(each, np.float64).reshape(-1, 2) for each in (found.bids, found.asks))
+        return LiveBook(found.time_ms, *sides)
+
+    def trades(self) -> None:
+        return None
+
+    def funding(self) -> None:
+        return None
+
+
+class Control:
+    """The control API of a sandbox. Raises PublicApiError where there is none."""
+
+    def __init__(self, base: str) -> None:
+        self._api = PublicApi(base)
+
+    def stands_still(self) -> bool:
+        """Whether only control moves the clock."""
+        status = msgspec.json.decode(self._api.get("/control/status"))
+        return not status["speed"] or bool(status["paused"])
+
+    def advance(self, seconds: float) -> None:
+        self._api.post("/control/time/advance", {"seconds": round(seconds, 3)})
+
+    def shock(self, market: str, move: float, ramp_s: float, withdrawn: float) -> None:
+        if withdrawn:
+            self.withdraw(market, withdrawn)
+        body = {"market": market, "move": round(move, 9), "seconds": round(ramp_s, 3)}
+        self._api.post("/control/shock", body)
+
+    def withdraw(self, market: str, share: float) -> None:
+        self._api.post("/control/liquidity", {"market": market, "withdraw": round(share, 9)})
+
+
+def live_tape(
+    feed: Feed,
+    options: LiveOptions,
+    control: Control | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    progress: Callable[[float], None] | None = None,
+    shocked: str | None = None,
+) -> Tape:
+    """``control``: needed for a shock, and for a clock that stands still. ``shocked``: what control
+    calls the market, where that is another name. Raises VetError and VenueDataError."""
+    if options.move is not None and control is None:
+        raise VetError("--shock: needs --at with the URL of a sandbox, which can be shocked")
+    name = shocked or options.market
+    return _Watch(feed, options, control, sleep, progress or _silent, name).tape()
+
+
+def _silent(done: float) -> None:
+    """Nobody asked for progress."""
+
+
+class _Watch:
+    def __init__(
+        self,
+        feed: Feed,
+        options: LiveOptions,
+        control: Control | None,
+        sleep: Callable[[float], None],
+        progress: Callable[[float], None],
+        shocked: str,
+    ) -> None:
+        self.feed, self.options, self.control = feed, options, control
+        self._sleep, self._progress = sleep, progress
+        self._shocked = shocked
+        self._sampler = Sampler(walked_sizes(options.sizes))
+        self._trades: list[tuple[int, float, float, int]] = []
+        self._has_trades = True
+        self._failures = self._gaps = 0
+        self._now = 0
+        self._waits = control is None or not control.stands_still()
+        self._funding: dict[str, list[float]] = {}
+
+    def tape(self) -> Tape:
+        options = self.options
+        self._look(CALM)
+        begin = self._now
+        shock = self._watch(CALM)
+        phases: dict[str, Spans] = {CALM: ((begin, shock),)}
+        if options.move is not None and self.control is not None:
+            self.control.shock(self._shocked, options.move, options.ramp_s, options.withdrawn)
+            calmed = self._watch(STORM)
+            if options.withdrawn:
+                self.control.withdraw(self._shocked, 0.0)
+            end = self._watch(AFTER)
+            phases |= {STORM: ((shock, calmed),), AFTER: ((calmed, end),)}
+        end = self._now
+        samples = self._sampler.samples()
+        if not (samples.state == OPEN).any():
+            raise VetError(f"{self.feed.source}: no usable book was seen")
+        move = options.move or 0.0
+        return Tape(
+            market=options.market,
+            source=self.feed.source,
+            sizes=walked_sizes(options.sizes),
+            shown=options.sizes,
+            samples=samples,
+            trades=Trades.of([each for each in self._trades if begin <= each[0] < end]),
+            end_ms=end,
+            phases=phases,
+            charges=self.feed.charges,
+            shock=None
+            if options.move is None
+            else (shock, f"{move:+.1%} over {options.ramp_s:g} s"),
+            funding={name: float(np.mean(each)) for name, each in self._funding.items() if each},
+            has_trades=self._has_trades,
+            breaks=self._gaps,
+        )
+
+    def _watch(self, phase: str) -> int:
+        """Look until the phase is over; when that was."""
+        began = self._now
+        length = self.options.seconds * 1000
+        while self._now < began + length:
+            if self._waits:
+                self._sleep(self.options.every_s)
+            else:
+                assert self.control is not None
+                self.control.advance(self.options.every_s)
+            self._look(phase)
+            self._progress(min(1.0, (self._now - began) / length))
+        return self._now
+
+    def _look(self, phase: str) -> None:
+        try:
+            book = self.feed.book()
+            self._failures = 0
+        except VenueDataError as error:
+            self._failures += 1
+            if self._failures == MOST_FAILURES or not self._now:
+                raise VetError(f"{error}") from None
+            if self._failures == 1:
+                self._gaps += 1
+                self._sampler.lose(self._now + 1)
+            self._now += max(1, round(self.options.every_s * 1000))
+            return
+        at = time.time_ns() // 1_000_000 if book.time_ms is None else book.time_ms
+        if at > self._now:
+            self._now = at
+            known = (
+                float(book.bids[-1, 0]) if len(book.bids) else 0.0,
+                float(book.asks[-1, 0]) if len(book.asks) else 0.0,
+            )
+            self._sampler.look(at, book.bids, book.asks, known)
+        found = self.feed.trades()
+        if found is None:
+            self._has_trades = False
+        else:
+            self._trades += found
+        funding = self.feed.funding()
+        if funding is not None:
+            self._funding.setdefault(phase, []).append(funding)
+
+
+def control_of(base: str) -> Control | None:
+    """The control of a sandbox at a URL; None where something else answers there."""
+    control = Control(base)
+    try:
+        control.stands_still()
+    except (PublicApiError, msgspec.DecodeError, KeyError, TypeError):
+        return None
+    return control
+
+
+def plain_error(error: Exception) -> str:
+    """One line of what went wrong in somebody else's library."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

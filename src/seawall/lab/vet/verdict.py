@@ -1,0 +1,179 @@
+"""A verdict in words: every measure against two thresholds, and the worst of them decides.
+
+The storm is held against the calm by the worst twentieth of the time of each, because that is when
+one has to trade. The thresholds are choices, not laws; they are shown beside every grade. ``good``:
+someone who trades the middle one of the sizes hardly notices the book. ``fair``: he should plan
+around it. ``poor``: it is the risk itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from seawall.lab.vet.figures import PhaseFigures
+from seawall.lab.vet.resilience import Recovery
+from seawall.lab.vet.tape import CALM, STORM
+
+GOOD, FAIR, POOR, UNGRADED = "good", "fair", "poor", "not known"
+_ORDER = (UNGRADED, GOOD, FAIR, POOR)
+
+SPREAD_BP = (1.0, 5.0)
+SLIPPAGE_BP = (2.0, 10.0)
+DOWN_SHARE = (0.001, 0.01)
+HALF_BACK_S = (5.0, 30.0)
+DEPTH_LEFT = (0.5, 0.1)
+SPREAD_WIDER = (2.0, 10.0)
+SLIPPAGE_HIGHER = (2.0, 10.0)
+RECOVERED_S = (60.0, 300.0)
+"""The bounds of good and of fair; of the depth that is left the least, of all others the most."""
+
+HELD_LEAST = 0.95
+"""A size that the storm's book holds less often than this share of the calm's is not held."""
+
+QUIET_STORM_BP = 100.0
+"""A storm that moves the price less says little about a crash."""
+
+
+class Grade(NamedTuple):
+    """One measure. ``words``: what it is, ``figure`` as text, ``bounds`` as text."""
+
+    state: str
+    words: str
+    figure: str
+    bounds: str
+    grade: str
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """``calm``, ``storm``: the worst grade of each, storm not known where none was seen."""
+
+    calm: str
+    storm: str
+    grades: tuple[Grade, ...]
+    sentences: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def verdict_of(
+    phases: Sequence[PhaseFigures], recovery: Recovery | None, size: float, has_shock: bool
+) -> Verdict:
+    """``size``: the one of the sizes (USD) that is graded."""
+    by_name = {each.phase: each for each in phases}
+    calm, storm = by_name.get(CALM), by_name.get(STORM)
+    grades = list(_calm_grades(calm, size)) if calm is not None else []
+    if calm is not None and storm is not None:
+        grades += _storm_grades(calm, storm, recovery, size)
+    worst = {state: _worst(grades, state) for state in (CALM, STORM)}
+    sentences = tuple(_sentence(grades, state, worst[state]) for state in (CALM, STORM))
+    return Verdict(
+        calm=worst[CALM],
+        storm=worst[STORM],
+        grades=tuple(grades),
+        sentences=tuple(each for each in sentences if each),
+        warnings=tuple(_warnings(calm, storm, has_shock)),
+    )
+
+
+def _calm_grades(calm: PhaseFigures, size: float) -> Iterator[Grade]:
+    yield _most(CALM, "median spread", calm.spread.median, SPREAD_BP, "bp")
+    cost = next(each for each in calm.costs if each.usd == size)
+    slippage = max(cost.buy, cost.sell) if cost.held > 0 else float("inf")
+    words = f"slippage of {size:,.0f} USD, the worse side"
+    yield _most(CALM, words, slippage, SLIPPAGE_BP, "bp")
+    down = calm.downtime.empty + calm.downtime.crossed + calm.downtime.unknown
+    yield _most(CALM, "time without a usable book", down * 100, _percents(DOWN_SHARE), "%")
+    back = calm.resilience
+    if back is not None and (back.trades or back.unmoved):
+        # A book that was back with the next look never was away.
+        half = back.half_depth if back.trades else 0.0
+        words = "time until half of what a large trade ate is back"
+        yield _most(CALM, words, half, HALF_BACK_S, "s")
+
+
+def _storm_grades(
+    calm: PhaseFigures, storm: PhaseFigures, recovery: Recovery | None, size: float
+) -> Iterator[Grade]:
+    band = calm.bands[0].band_bp
+    left = _ratio(storm.bands[0].low, calm.bands[0].low)
+    words = f"depth within {band} bp that is left"
+    yield _least(STORM, words, left * 100, _percents(DEPTH_LEFT), "%")
+    wider = _ratio(storm.spread.high, calm.spread.high)
+    yield _most(STORM, "spread, times the calm one", wider, SPREAD_WIDER, "x")
+    before, now = (
+        next(each for each in phase.costs if each.usd == size) for phase in (calm, storm)
+    )
+    higher = _ratio(now.high, before.high)
+    if now.held < before.held * HELD_LEAST:
+        higher = float("inf")
+    words = f"slippage of {size:,.0f} USD, times the calm one"
+    yield _most(STORM, words, higher, SLIPPAGE_HIGHER, "x")
+    down = storm.downtime.empty + storm.downtime.crossed + storm.downtime.unknown
+    yield _most(STORM, "time without a usable book", down * 100, _percents(DOWN_SHARE), "%")
+    if recovery is not None and recovery.worst_depth < recovery.calm_depth / 2:
+        words = "time until half of the lost depth is back"
+        yield _most(STORM, words, recovery.half_depth, RECOVERED_S, "s")
+
+
+def _percents(bounds: tuple[float, float]) -> tuple[float, float]:
+    return (bounds[0] * 100, bounds[1] * 100)
+
+
+def _ratio(over: float, under: float) -> float:
+    return over / under if under else float("nan")
+
+
+def _most(state: str, words: str, value: float, bounds: tuple[float, float], unit: str) -> Grade:
+    good, fair = bounds
+    grade = GOOD if value <= good else FAIR if value <= fair else POOR
+    limits = f"at most {good:g} {unit}, {fair:g} {unit}"
+    return Grade(state, words, _figure(value, unit), limits, _known(value, grade))
+
+
+def _least(state: str, words: str, value: float, bounds: tuple[float, float], unit: str) -> Grade:
+    good, fair = bounds
+    grade = GOOD if value >= good else FAIR if value >= fair else POOR
+    limits = f"at least {good:g} {unit}, {fair:g} {unit}"
+    return Grade(state, words, _figure(value, unit), limits, _known(value, grade))
+
+
+def _known(value: float, grade: str) -> str:
+    return grade if value == value else UNGRADED
+
+
+def _figure(value: float, unit: str) -> str:
+    if value != value:
+        return "not known"
+    if value == float("inf"):
+        return "not back" if unit == "s" else "more than the book holds"
+    return f"{value:,.3g} {unit}" if abs(value) < 1000 else f"{value:,.0f} {unit}"
+
+
+def _worst(grades: Sequence[Grade], state: str) -> str:
+    found = [_ORDER.index(each.grade) for each in grades if each.state == state]
+    return _ORDER[max(found, default=0)]
+
+
+def _sentence(grades: Sequence[Grade], state: str, worst: str) -> str:
+    own = [each for each in grades if each.state == state]
+    if worst == UNGRADED:
+        return ""
+    place = f"In {state}" if state == CALM else "In the storm"
+    if worst == GOOD:
+        return f"{place} it is good: every measure is."
+    named = [f"{each.words} is {each.figure}" for each in own if each.grade == worst]
+    return f"{place} it is {worst}: {'; '.join(named)}."
+
+
+def _warnings(
+    calm: PhaseFigures | None, storm: PhaseFigures | None, has_shock: bool
+) -> Iterator[str]:
+    if storm is not None and not has_shock and storm.range_bp < QUIET_STORM_BP:
+        yield (
+            f"The storm of this recording moved the price by {storm.range_bp:,.0f} bp only: what "
+            "the venue does in a crash was not seen."
+        )
+    if calm is None:
+        yield "No calm was seen, so nothing can be said about how the storm changed the book."
+    elif storm is None:
+        yield "Only calm was seen: how the book behaves in a storm is not known."

@@ -1,0 +1,156 @@
+"""Where the findings of a command go: the terminal or ``--json``, ``--report``, ``--parquet``."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from seawall.report.findings import Findings, Table, Words
+from seawall.report.values import command_text, json_object, readable, write_frames
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_WIDTH = 200
+"""Columns of what goes to a file or a pipe: no table is folded."""
+PROSE_WIDTH = 100
+"""Columns of a paragraph: longer lines are hard to read."""
+REPORT_ENDINGS = (".html", ".htm")
+
+_STYLES = {"bad": "red", "good": "green", "quiet": "dim"}
+
+
+class OutputError(ValueError):
+    """A file or folder that cannot be written; the text names the option and the path."""
+
+
+class OutputOptions(NamedTuple):
+    """What a command was asked to leave besides its tables."""
+
+    json: bool = False
+    report: Path | None = None
+    parquet: Path | None = None
+
+
+def check_outputs(options: OutputOptions) -> None:
+    """Make the folders and see that they can be written, before long work and not after it.
+
+    Raises OutputError.
+    """
+    if options.report is not None:
+        if options.report.suffix.lower() not in REPORT_ENDINGS:
+            raise OutputError(f"--report: {options.report}: a report is HTML, name it FILE.html")
+        if options.report.is_dir():
+            raise OutputError(f"--report: {options.report}: is a folder, name a file in it")
+        _make_folder("--report", options.report, options.report.parent)
+    if options.parquet is not None:
+        if options.parquet.exists() and not options.parquet.is_dir():
+            raise OutputError(f"--parquet: {options.parquet}: is a file, name a folder")
+        _make_folder("--parquet", options.parquet, options.parquet)
+
+
+def deliver(findings: Findings, options: OutputOptions) -> None:
+    """Print the tables or the JSON object, then write the report and the parquet tables.
+
+    With ``--json`` standard output holds exactly one object; warnings and the names of written
+    files go to standard error. Raises OutputError if a file cannot be written.
+    """
+    command = command_text(sys.argv[1:])
+    if options.json:
+        print(json.dumps(json_object(findings, command), indent=2, allow_nan=False))
+        for section in findings.sections:
+            if isinstance(section, Words) and section.is_warning:
+                print(f"warning: {readable(section.text)}", file=sys.stderr)
+    else:
+        _print_findings(findings)
+    written = [*_written_report(findings, options, command)]
+    written += _written_frames(findings, options, command)
+    for line in written:
+        print(line, file=sys.stderr if options.json else sys.stdout)
+
+
+def _make_folder(option: str, target: Path, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{option}: {target}: {error.strerror}") from None
+    place = target if target.exists() else folder
+    if not os.access(place, os.W_OK):
+        raise OutputError(f"{option}: {target}: cannot be written")
+
+
+def _written_report(findings: Findings, options: OutputOptions, command: str) -> list[str]:
+    if options.report is None:
+        return []
+    from seawall.report.html import report_page
+
+    page = report_page(findings, command)
+    try:
+        options.report.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"--report: {options.report}: {error.strerror}") from None
+    return [f"Report: {options.report}"]
+
+
+def _written_frames(findings: Findings, options: OutputOptions, command: str) -> list[str]:
+    if options.parquet is None:
+        return []
+    try:
+        files = write_frames(findings, options.parquet, command)
+    except OSError as error:
+        raise OutputError(f"--parquet: {options.parquet}: {error.strerror or error}") from None
+    return [f"Table: {file}" for file in files]
+
+
+def _print_findings(findings: Findings) -> None:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    _print_words(console, findings.title, "bold")
+    if findings.subtitle:
+        _print_words(console, findings.subtitle, "dim")
+    console.print()
+    for section in findings.sections:
+        if isinstance(section, Words):
+            if section.is_warning:
+                _print_words(console, f"! {section.text}", "yellow")
+            else:
+                _print_words(console, section.text)
+            console.print()
+        elif isinstance(section, Table) and not section.on_paper_only:
+            _print_table(console, section)
+    _print_end(console, findings)
+
+
+def _print_words(console: "Console", text: str, style: str = "") -> None:
+    console.print(readable(text), style=style, width=min(console.width, PROSE_WIDTH))
+
+
+def _print_table(console: "Console", section: Table) -> None:
+    from rich import box
+    from rich.table import Table as Grid
+
+    # As a title of the table it would be folded to the table's width.
+    console.print(f" {readable(section.title)}", style="italic")
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(section.columns):
+        grid.add_column(readable(column), justify="left" if index < section.words else "right")
+    for number, row in enumerate(section.rows):
+        style = _STYLES[section.styles[number]] if number in section.styles else ""
+        grid.add_row(*map(readable, row), style=style)
+    console.print(grid)
+    if section.note:
+        _print_words(console, section.note, "dim")
+        console.print()
+
+
+def _print_end(console: "Console", findings: Findings) -> None:
+    """What the figures rest on, quietly."""
+    if findings.assumptions:
+        console.print("Assumed", style="dim")
+        for sentence in findings.assumptions:
+            _print_words(console, f"- {sentence}", "dim")
+    if findings.seed is not None:
+        console.print(f"Seed {findings.seed}: the same seed gives the same figures.", style="dim")

@@ -1,0 +1,66 @@
+"""Charts as pictures inside a page: SVG that needs no script, no network and no style of its own.
+
+vl-convert draws without a browser and without a network. Several pictures stand in one document, so
+their ids get a prefix of their own.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from seawall.report.values import plain_value, readable
+
+_SVG = "http://www.w3.org/2000/svg"
+_REFERENCE = re.compile(r"url\(#([^)]*)\)")
+_LEFT_OUT = frozenset({"image", "a", "script", "style", "foreignObject", "use"})
+
+ElementTree.register_namespace("", _SVG)
+
+
+def inline_svg(chart: Any, prefix: str, words: str) -> str:
+    """A chart as one ``svg`` element for an HTML page.
+
+    ``chart``: a Vega-Lite specification, or an Altair chart. ``prefix`` keeps its ids apart from
+    those of the page's other pictures. ``words``: what it shows, for who cannot see it.
+    """
+    root = ElementTree.fromstring(svg_text(chart))
+    ids = {each: f"{prefix}-{number}" for number, each in enumerate(_ids(root), 1)}
+    for element in list(root.iter()):
+        for child in list(element):
+            # A label that would lie on another is there all the same, and cannot be seen.
+            is_hidden = child.get("opacity") == "0"
+            if is_hidden or child.tag.removeprefix(f"{{{_SVG}}}") in _LEFT_OUT:
+                element.remove(child)
+        _tidy(element, ids)
+    root.set("role", "img")
+    root.set("aria-label", readable(words))
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def svg_text(chart: Any) -> str:
+    """The picture as an SVG document. Data must be in the chart: nothing is fetched."""
+    import vl_convert
+
+    specification = chart if isinstance(chart, Mapping) else chart.to_dict()
+    text: str = vl_convert.vegalite_to_svg(plain_value(specification), allowed_base_urls=[])
+    return text
+
+
+def _ids(root: ElementTree.Element) -> list[str]:
+    """In order of appearance: vl-convert counts them on from one picture to the next."""
+    return [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+
+
+def _tidy(element: ElementTree.Element, ids: Mapping[str, str]) -> None:
+    """Ids of its own; no style, which the page forbids; no reference out of the picture.
+
+    The roles and labels of single marks go too: the picture has one label as a whole.
+    """
+    for name, value in list(element.attrib.items()):
+        if name == "id":
+            element.set(name, ids[value])
+        elif name in ("style", "class", "role") or name.startswith("aria-") or "href" in name:
+            del element.attrib[name]
+        elif "url(" in value:
+            element.set(name, _REFERENCE.sub(lambda m: f"url(#{ids.get(m[1], '')})", value))

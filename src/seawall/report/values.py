@@ -1,0 +1,90 @@
+"""Findings as plain values: the JSON object, the parquet tables, and text that is safe to show."""
+
+import math
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seawall.report.findings import Findings
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_FRAME_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def seawall_version() -> str:
+    """The installed version, or ``unknown`` where the sources run without being installed."""
+    try:
+        return version("seawall")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def command_text(arguments: Sequence[str]) -> str:
+    """What to type to get the same again: the arguments after the program, quoted for a shell."""
+    return shlex.join(["seawall", *arguments])
+
+
+def readable(text: str) -> str:
+    """Text without what would steer a terminal or turn the reading direction.
+
+    Names come from venues and files; each such character is shown as the replacement character.
+    """
+    return _CONTROLS.sub("\ufffd", text)
+
+
+def json_object(findings: Findings, command: str) -> dict[str, Any]:
+    """The findings for programs, with what is needed to make them again.
+
+    ``command``: the command line as text. Numbers that are not finite become None: JSON has none.
+    """
+    head = {"command": command, "version": seawall_version()}
+    end = {"assumptions": list(findings.assumptions), "seed": findings.seed}
+    return {**head, **plain_value(findings.plain), **head, **end}
+
+
+def plain_value(value: Any) -> Any:
+    """Lists, dicts, text and numbers alone. Raises TypeError for what has no such form."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain_value(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(each) for each in value]
+    if isinstance(value, Decimal | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def write_frames(findings: Findings, folder: Path, command: str) -> list[Path]:
+    """One parquet file for each frame, with the command, the seed and the version inside.
+
+    Raises OSError if a file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = {
+        "seawall_command": command,
+        "seawall_version": seawall_version(),
+        "seawall_seed": "" if findings.seed is None else str(findings.seed),
+        "seawall_assumptions": "\n".join(findings.assumptions),
+    }
+    written = []
+    for name, columns in findings.frames.items():
+        if not _FRAME_NAME.fullmatch(name):
+            raise ValueError(f"frame {name!r} is no name of a file")
+        table = pa.table({column: pa.array(values) for column, values in columns.items()})
+        target = folder / f"{name}.parquet"
+        pq.write_table(table.replace_schema_metadata(about), target)
+        written.append(target)
+    return written

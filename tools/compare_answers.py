@@ -1,0 +1,259 @@
+"""Whether two versions of Seawall give equal answers: records ``--json`` of many runs, compares.
+
+    python tools/compare_answers.py record FOLDER [--source CHECKOUT] [--only NAME ...]
+    python tools/compare_answers.py compare OLD NEW
+
+A run's object is read as ordered lists of values by key path (``shocks[].equity``), so that a
+nested list may have become a table of its own. ``tools/answer_keys.toml`` says which old path is
+which new one; a path that is in neither the map nor the new object is reported.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+KEYS = Path(__file__).with_name("answer_keys.toml")
+SHORT = "--paths 400 --days 1 --workers 1"
+TRADE = "examples/rehearse_account.toml"
+HYBRID = "examples/account_hybrid.json"
+LARGE = "examples/account_large.json"
+CROSS = "ACCOUNTS/cross.toml"
+ISOLATED = "ACCOUNTS/isolated.toml"
+CHILDREN = "examples/account_parent.json"
+
+RUNS: dict[str, str] = {
+    "explain_hybrid": f"explain {HYBRID} --steps BTC",
+    "explain_large": f"explain {LARGE}",
+    "explain_parent": f"explain {CHILDREN}",
+    "explain_subaccount": "explain examples/account_subaccount.json",
+    "rehearse_default": "rehearse",
+    "rehearse_trade": f"rehearse {TRADE}",
+    "rehearse_blocks": "rehearse --rulebook dydx --journal JOURNAL",
+    "rehearse_isolated": f"rehearse {ISOLATED} --path crash_2024_08_05",
+    "rehearse_cross": f"rehearse {CROSS} --path flash_crash --depth 2000000",
+    "rehearse_candles": f"rehearse {TRADE} --path examples/rehearse_candles.csv",
+    "rehearse_population": "rehearse --population 300",
+    "compare_rules": "compare-rules JOURNAL",
+    "compare_rules_account": "compare-rules JOURNAL --account 6",
+    "stress_default": "stress",
+    "stress_blocks": "stress --rulebook dydx",
+    "stress_hybrid_scenario": f"stress {HYBRID} --survive 20% --scenario flash_crash",
+    "stress_trade_all": f"stress {TRADE} --scenario all",
+    "stress_cross": f"stress {CROSS} --shock 5,-40,+300 --beta ETH=1.4 --survive beta=-15%",
+    "stress_isolated": f"stress {ISOLATED} --survive BTC=-12% --rulebook dydx",
+    "stress_parent": f"stress {CHILDREN}",
+    "paths_default": f"paths {SHORT}",
+    "paths_blocks": f"paths --rulebook dydx {SHORT} --leverage none",
+    "paths_ruin": f"paths {CROSS} {SHORT} --ruin 1% --antithetic",
+    "paths_isolated": f"paths {ISOLATED} {SHORT} --jumps off --funding 0.001%",
+    "paths_bootstrap": f"paths {TRADE} {SHORT} --bootstrap examples/rehearse_candles.csv",
+    "compare_default": f"compare {SHORT}",
+    "compare_hybrid": f"compare {HYBRID} {SHORT} --scenario none",
+    "compare_blocks": f"compare {CROSS} {SHORT} --rulebook dydx",
+    "size_default": "size",
+    "size_hybrid": f"size {HYBRID}",
+    "size_book": "size --market BTC --notional 500000 --book BTC=examples/book.csv",
+    "size_blocks": "size --rulebook dydx",
+    "carry_default": "carry",
+    "carry_account": f"carry {HYBRID}",
+    "carry_blocks": "carry --rulebook dydx",
+    "cascade_default": "cascade --population 300",
+    "cascade_seeds": f"cascade {ISOLATED} --population 200 --seeds 2 --workers 1",
+    "cascade_blocks": "cascade --population 200 --rulebook dydx",
+    "crises_default": "crises --population 200 --workers 1",
+    "crises_two": f"crises {ISOLATED} --population 100 --crisis flash_crash --depth calm",
+    "deleveraging_default": "deleveraging",
+    "deleveraging_file": "deleveraging examples/deleveraging_waves.json --seed 2",
+    "deleveraging_own": "deleveraging --equity 50000 --profit 9000 --notional 200000 --contracts",
+    "vet_default": "vet",
+    "vet_dry": "vet --withdraw 90% --shock -12% --market ETH --seconds 120",
+}
+
+ACCOUNTS = {
+    "cross.toml": """
+name = "cross"
+collateral = 30000
+[[position]]
+market = "BTC"
+side = "long"
+notional = 150000
+entry = 117000
+leverage = 20
+[[position]]
+market = "ETH"
+side = "short"
+notional = 60000
+entry = 4200
+leverage = 10
+[[position]]
+market = "SOL"
+side = "long"
+notional = 40000
+entry = 220
+leverage = 10
+""",
+    "isolated.toml": """
+name = "isolated"
+collateral = 25000
+[[position]]
+market = "BTC"
+side = "long"
+notional = 100000
+entry = 117000
+mode = "isolated"
+leverage = 10
+[[position]]
+market = "ETH"
+side = "short"
+notional = 50000
+entry = 4200
+mode = "isolated"
+leverage = 8
+margin = 8000
+""",
+}
+
+
+def record(folder: Path, source: Path, only: list[str]) -> int:
+    """Run every command on the sources of a checkout; one JSON file a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    accounts = folder / "accounts"
+    accounts.mkdir(exist_ok=True)
+    for name, text in ACCOUNTS.items():
+        (accounts / name).write_text(text)
+    environment = dict(os.environ, PYTHONPATH=str(source / "src"), NO_COLOR="1")
+    failed = 0
+    for name, line in RUNS.items():
+        if only and name not in only:
+            continue
+        words = line.replace("ACCOUNTS", str(accounts)).replace(
+            "JOURNAL", str(folder / "blocks.journal")
+        )
+        start = "from seawall.cli.main import main; main()"
+        command = [sys.executable, "-c", start, *words.split(), "--json"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            failed += 1
+            print(f"{name}: exit {done.returncode}: {done.stderr.strip()[-300:]}", flush=True)
+            continue
+        (folder / f"{name}.json").write_text(done.stdout)
+        print(f"{name}: {len(done.stdout):,} characters", flush=True)
+    return failed
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every plain value with its key path, in the order of the object; None is left out."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from leaves(each, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each, f"{path}[]")
+    elif value is not None:
+        yield path, value
+
+
+def by_path(value: Any) -> dict[str, list[Any]]:
+    """Values by key path."""
+    found: dict[str, list[Any]] = {}
+    for path, each in leaves(value):
+        found.setdefault(path, []).append(_comparable(each))
+    return found
+
+
+def _comparable(value: Any) -> Any:
+    """A number, also where it is written as text; booleans stay what they are."""
+    if isinstance(value, bool):
+        return value
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return value
+    # Floats may differ in how many digits they are written with, never by more than their noise.
+    return float(f"{number:.12g}") if number.is_finite() else value
+
+
+def compare(old: Path, new: Path) -> int:
+    """Print a line a run; the number of runs that differ."""
+    maps = tomllib.loads(KEYS.read_text()) if KEYS.is_file() else {}
+    failed = values = runs = 0
+    for name in RUNS:
+        if not (old / f"{name}.json").is_file():
+            continue
+        runs += 1
+        if not (new / f"{name}.json").is_file():
+            print(f"{name}: no new answer")
+            failed += 1
+            continue
+        before = by_path(json.loads((old / f"{name}.json").read_text()))
+        after = by_path(json.loads((new / f"{name}.json").read_text()))
+        keys = maps.get("all", {}) | maps.get(name.split("_")[0], {})
+        equal, problems = _compared(before, after, keys)
+        values += equal
+        failed += bool(problems)
+        print(f"{name}: {equal:,} values equal" + "".join(f"\n    {each}" for each in problems))
+    print(f"{runs} runs, {values:,} values equal, {failed} runs differ")
+    return failed
+
+
+def _compared(
+    before: dict[str, list[Any]], after: dict[str, list[Any]], keys: dict[str, str]
+) -> tuple[int, list[str]]:
+    equal, problems = 0, []
+    for path, values in before.items():
+        target = _target(path, keys)
+        if target.startswith("gone:"):
+            continue
+        found = after.get(target)
+        if found is None:
+            problems.append(f"{path}: nothing at {target}")
+        elif found != values:
+            at = next(
+                (i for i, (a, b) in enumerate(zip(values, found, strict=False)) if a != b), -1
+            )
+            shown = (values[at], found[at]) if at >= 0 else (len(values), len(found))
+            problems.append(f"{path} -> {target}: {shown[0]!r} became {shown[1]!r} (place {at})")
+        else:
+            equal += len(values)
+    return equal, problems
+
+
+def _target(path: str, keys: dict[str, str]) -> str:
+    """The new path: the longest old path or beginning of one in the map is replaced."""
+    parts = path
+    while parts:
+        if parts in keys:
+            target = keys[parts]
+            return target if target.startswith("gone:") else target + path[len(parts) :]
+        cut = max(parts.rfind("."), parts.rfind("[]"))
+        parts = parts[:cut] if cut > 0 else ""
+    return path
+
+
+def main() -> int:
+    """The command line; the number of runs that failed or differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    actions = parser.add_subparsers(dest="action", required=True)
+    recording = actions.add_parser("record")
+    recording.add_argument("folder", type=Path)
+    recording.add_argument("--source", type=Path, default=ROOT)
+    recording.add_argument("--only", nargs="*", default=[])
+    comparing = actions.add_parser("compare")
+    comparing.add_argument("old", type=Path)
+    comparing.add_argument("new", type=Path)
+    options = parser.parse_args()
+    if options.action == "record":
+        return record(options.folder, options.source.resolve(), options.only)
+    return compare(options.old, options.new)
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main()))
