@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from seawall.accounts.markets import markets_under, shipped_markets
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.lab.cascade.setup import NOBODY, Grid, MarketSetup
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.simulation.assumptions import Assumptions
@@ -37,7 +37,7 @@ def market(
     depth: float = 1.0,
     rulebook: str = "hyperliquid",
     seconds: int = 600,
-    plan: AccountPlan = NOBODY,
+    plan: Holdings = NOBODY,
     seed: int = 1,
     **assumptions: Any,
 ) -> MarketSetup:

@@ -3,8 +3,9 @@
 from msgspec import structs
 
 from seawall.accounts.file import parse_account
-from seawall.accounts.plan import AccountPlan, plan_account
+from seawall.accounts.plan import plan_account
 from seawall.domain.enums import MarginMode
+from seawall.domain.holdings import Holdings
 from seawall.lab.crises.facts import Facts
 from seawall.lab.crises.modes import mode_of
 from seawall.lab.crises.setup import CrisesTask, DepthLevel, Rules, Script
@@ -72,13 +73,13 @@ def both_rules() -> tuple[Rules, ...]:
     )
 
 
-def account() -> AccountPlan:
+def account() -> Holdings:
     """Three positions in the pool."""
     sketch = parse_account(ACCOUNT, "account.toml", "three positions")
     return plan_account(sketch, both_rules()[0].instruments, PRICES)
 
 
-def mixed_account() -> AccountPlan:
+def mixed_account() -> Holdings:
     """The same with SOL in a bucket of its own."""
     plan = account()
     positions = list(plan.positions)

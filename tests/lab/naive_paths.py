@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import DeleveragingPrice, LiquidationPriceLimit, MarginMode, Side
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.formulas.liquidation_price import maintenance_tiers, truncated_maintenance
@@ -79,7 +79,7 @@ class NaiveAccount:
     @classmethod
     def of(
         cls,
-        plan: AccountPlan,
+        plan: Holdings,
         rulebook: Rulebook,
         instruments: Sequence[Instrument],
         depths: Mapping[str, Depth],

@@ -14,7 +14,6 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.commands import (
     NO_ACCOUNT,
     AdoptPosition,
@@ -35,6 +34,7 @@ from seawall.domain.enums import (
     TimeInForce,
 )
 from seawall.domain.events import AccountCreated, CommandRejected
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import BlockTerms, Instrument
 from seawall.domain.rulebook import BlockRulebook
 from seawall.engine.engine import Engine
@@ -125,7 +125,7 @@ class BlockPathMachine:
 
     def begin(
         self,
-        plan: AccountPlan,
+        plan: Holdings,
         marks: Sequence[int],
         depths: Mapping[str, Depth],
         impact: float,

@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import from_units
 from seawall.lab.market.liquidity import Depth
@@ -35,7 +35,7 @@ class Case:
     """``marks``: price units of every market at the start and after each step."""
 
     kind: str
-    plan: AccountPlan
+    plan: Holdings
     depths: dict[str, Depth]
     marks: list[list[int]]
     step_ms: int
@@ -65,7 +65,7 @@ def random_case(number: int, steps: int = 100) -> Case:
         collateral += margin
     if kind == "isolated":
         collateral += dice.choice([0, dice.randint(0, 20_000 * USD)])
-    plan = AccountPlan(
+    plan = Holdings(
         name=f"account {number}", collateral=collateral, positions=tuple(positions), orders=()
     )
     depths = {
@@ -76,9 +76,7 @@ def random_case(number: int, steps: int = 100) -> Case:
     return Case(kind, plan, depths, random_marks(dice, start, steps), step_ms)
 
 
-def _position(
-    dice: random.Random, market: int, price: int, isolated: bool
-) -> tuple[PositionPlan, int]:
+def _position(dice: random.Random, market: int, price: int, isolated: bool) -> tuple[Position, int]:
     """A position and what it brings to the collateral, micro-USD."""
     notional = 10 ** dice.uniform(4.3, 6.1) * USD
     size = max(1, round(notional / price))
@@ -90,7 +88,7 @@ def _position(
     equity = size * price // dice.randint(max(2, most // 3), max(3, most * 5 // 6))
     margin = max(1, equity - sign * (size * price - entry))
     return (
-        PositionPlan(
+        Position(
             market=market,
             signed_size=sign * size,
             entry_notional=entry,

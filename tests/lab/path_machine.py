@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.commands import (
     ALL_MARKETS,
     AdoptPosition,
@@ -33,6 +32,7 @@ from seawall.domain.enums import (
     TimeInForce,
 )
 from seawall.domain.events import AccountCreated, CommandRejected
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook, ValueCap
 from seawall.engine.engine import Engine
@@ -97,7 +97,7 @@ class PathMachine:
         self._rows["kind"][markets] = int(CommandKind.ADVANCE_TIME)
         self._rows["account"] = self._rows["market"][markets] = -1
 
-    def begin(self, plan: AccountPlan, marks: Sequence[int]) -> None:
+    def begin(self, plan: Holdings, marks: Sequence[int]) -> None:
         """Only the maker, the backstop and this account, at these prices."""
         self.engine.restore(self._empty)
         for market, mark in enumerate(marks):

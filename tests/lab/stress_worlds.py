@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from seawall.accounts.file import parse_account
 from seawall.accounts.markets import markets_under, shipped_markets
-from seawall.accounts.plan import AccountPlan, PositionPlan, plan_account
+from seawall.accounts.plan import plan_account
 from seawall.accounts.state import sketch_of_state
 from seawall.accounts.subaccounts import read_subaccounts
 from seawall.domain.enums import MarginMode
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.formulas.liquidation_price import (
@@ -31,7 +32,7 @@ RULEBOOKS = ("hyperliquid", "dydx")
 class World(NamedTuple):
     """An account, its rules, and a machine to drop it into."""
 
-    plan: AccountPlan
+    plan: Holdings
     book: AnyRulebook
     instruments: list[Instrument]
     prices: tuple[int, ...]
@@ -39,7 +40,7 @@ class World(NamedTuple):
     def valuation(self) -> Valuation:
         return Valuation(self.plan, self.book, self.instruments, self.prices)
 
-    def machine(self, plan: AccountPlan | None = None) -> StressMachine:
+    def machine(self, plan: Holdings | None = None) -> StressMachine:
         known = depths(self.instruments, {}, None)
         return StressMachine(plan or self.plan, self.book, self.instruments, known, self.prices)
 
@@ -66,7 +67,7 @@ def random_world(seed: int, rulebook: str) -> World:
         margin = size * prices[market] // leverage + loss
         needed += margin
         positions.append(
-            PositionPlan(
+            Position(
                 market=market,
                 signed_size=side * size,
                 entry_notional=entry,
@@ -76,7 +77,7 @@ def random_world(seed: int, rulebook: str) -> World:
             )
         )
     collateral = needed + chance.randint(0, needed // 2)
-    plan = AccountPlan(
+    plan = Holdings(
         name=f"hybrid {seed}", collateral=collateral, positions=tuple(positions), orders=()
     )
     return World(plan, book, instruments, prices)
@@ -129,11 +130,11 @@ def bucket_position(world: World, market: int) -> BucketPosition:
     )
 
 
-def _notional(world: World, position: PositionPlan) -> int:
+def _notional(world: World, position: Position) -> int:
     return abs(position.signed_size) * world.prices[position.market]
 
 
-def _profit(world: World, position: PositionPlan) -> int:
+def _profit(world: World, position: Position) -> int:
     side = 1 if position.signed_size > 0 else -1
     return side * (_notional(world, position) - position.entry_notional)
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.accounts.markets import markets_under, shipped_markets
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.commands import (
     AdoptPosition,
     AdvanceTime,
@@ -20,6 +19,7 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import MarginMode, Side
 from seawall.domain.events import AccountCreated, FundingPaid
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.units import MICRO
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
@@ -326,13 +326,13 @@ def test_an_outcome_is_consistent() -> None:
 
 def test_an_account_is_carried_bucket_by_bucket() -> None:
     eth = SHIPPED["ETH"]
-    plan = AccountPlan(
+    plan = Holdings(
         name="two",
         collateral=12_000 * MICRO,
         positions=(
-            PositionPlan(market=0, signed_size=10**5, entry_notional=100_000 * MICRO,
+            Position(market=0, signed_size=10**5, entry_notional=100_000 * MICRO,
                          mode=MarginMode.ISOLATED, leverage=20, isolated_margin=5_000 * MICRO),
-            PositionPlan(market=1, signed_size=-100_000, entry_notional=40_000 * MICRO,
+            Position(market=1, signed_size=-100_000, entry_notional=40_000 * MICRO,
                          mode=MarginMode.CROSS, leverage=20, isolated_margin=0),
         ),
         orders=(),
@@ -360,11 +360,11 @@ def test_an_account_is_carried_bucket_by_bucket() -> None:
 
 
 def test_carry_stops_where_a_bucket_does() -> None:
-    plan = AccountPlan(
+    plan = Holdings(
         name="short lived",
         collateral=2_000 * MICRO,
         positions=(
-            PositionPlan(market=0, signed_size=10**5, entry_notional=100_000 * MICRO,
+            Position(market=0, signed_size=10**5, entry_notional=100_000 * MICRO,
                          mode=MarginMode.ISOLATED, leverage=40, isolated_margin=1_300 * MICRO),
         ),
         orders=(),

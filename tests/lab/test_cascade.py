@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
+from seawall.domain.holdings import Holdings, Position
 from seawall.engine.tables import position_dtype
 from seawall.lab.cascade.rehearse_market import drops_of, further_seed, outcome_of, rehearse_market
 from seawall.lab.cascade.simulate import CascadeRun, Simulation, simulate
@@ -17,15 +17,15 @@ pytestmark = pytest.mark.timeout(600)
 RULEBOOKS = ("hyperliquid", "dydx")
 USD = 1_000_000
 
-LONG_BTC = AccountPlan(
+LONG_BTC = Holdings(
     name="a long",
     collateral=40_000 * USD,
     positions=(
-        PositionPlan(
+        Position(
             market=0, signed_size=300_000, entry_notional=300_000 * USD, mode=MarginMode.CROSS,
             leverage=10, isolated_margin=0,
         ),
-        PositionPlan(
+        Position(
             market=1, signed_size=-25_000, entry_notional=50_000 * USD, mode=MarginMode.ISOLATED,
             leverage=5, isolated_margin=10_000 * USD,
         ),

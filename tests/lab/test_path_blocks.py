@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode, StartingOffset
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import MarginFractions
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import from_units
@@ -97,16 +97,14 @@ def random_case(number: int, steps: int = 60) -> Case:
         each.name: Depth(10 ** dice.uniform(3.3, 7.0), dice.uniform(0.5, 10.0))
         for each in INSTRUMENTS
     }
-    plan = AccountPlan(
+    plan = Holdings(
         name=f"account {number}", collateral=collateral, positions=tuple(positions), orders=()
     )
     step_ms = dice.choice([1_000, 1_000, 3_000, 2_500])
     return Case(kind, plan, depths, random_marks(dice, start, steps), step_ms)
 
 
-def _position(
-    dice: random.Random, place: int, mark: int, isolated: bool
-) -> tuple[PositionPlan, int]:
+def _position(dice: random.Random, place: int, mark: int, isolated: bool) -> tuple[Position, int]:
     instrument = INSTRUMENTS[place]
     step = terms_of(instrument).size_step
     notional = 10 ** dice.uniform(2.8, 6.3) * USD
@@ -115,7 +113,7 @@ def _position(
     most = 10**6 // terms_of(instrument).fractions.initial_ppm
     margin = value // dice.randint(max(2, most // 2), max(3, most))
     return (
-        PositionPlan(
+        Position(
             market=place,
             signed_size=dice.choice([-1, 1]) * size,
             entry_notional=value,

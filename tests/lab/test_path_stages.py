@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from seawall.accounts.file import AccountError
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import DeleveragingPrice, LiquidationPriceLimit, LiquidationStage
+from seawall.domain.holdings import Holdings
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.compile import INTERPRETED
 from seawall.lab.compare.variants import as_cross, as_isolated, at_leverage, hybrid
@@ -237,7 +237,7 @@ def test_an_account_in_coins_and_dollars() -> None:
 
 
 def test_an_account_without_positions_is_refused() -> None:
-    empty = AccountPlan(name="empty", collateral=USD, positions=(), orders=())
+    empty = Holdings(name="empty", collateral=USD, positions=(), orders=())
     with pytest.raises(AccountError, match="empty: position: the account has none"):
         path_account(empty, STANDARD, INSTRUMENTS, {}, {})
 

@@ -5,7 +5,6 @@ from fractions import Fraction
 import pytest
 from msgspec import structs
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.commands import (
     AdvanceTime,
     CreateAccount,
@@ -14,6 +13,7 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import MarginMode, OrderFlag, Side, TimeInForce
 from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected, OrderFilled
+from seawall.domain.holdings import Holdings
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
 from seawall.lab.simulation.valuation import Valuation
@@ -37,7 +37,7 @@ SEEDS = range(20)
 TWENTY = Fraction(1, 5)
 
 
-def goes(world: World, plan: AccountPlan, prices: tuple[int, ...], bucket: int) -> bool:
+def goes(world: World, plan: Holdings, prices: tuple[int, ...], bucket: int) -> bool:
     """Whether the machine liquidates the bucket at once, alone at the venue.
 
     What an isolated position leaves when it is liquidated beside the pool flows into it, and could

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.accounts.markets import markets_under, shipped_markets
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
 from seawall.lab.carry.fees import fee_rates
@@ -338,11 +338,11 @@ def test_margin_and_liquidation_price_are_the_machines(rulebook: str, signed_siz
     rule = margin_rule(book, instrument)
     notional = abs(signed_size) * UNEVEN
     margin = rule.initial(notional, 7)
-    position = PositionPlan(
+    position = Position(
         market=0, signed_size=signed_size, entry_notional=notional, mode=MarginMode.ISOLATED,
         leverage=7, isolated_margin=margin,
     )  # fmt: skip
-    plan = AccountPlan(name="one", collateral=2 * margin, positions=(position,), orders=())
+    plan = Holdings(name="one", collateral=2 * margin, positions=(position,), orders=())
     machine = Valuation(plan, book, [instrument], (UNEVEN,))
     value = machine.at((UNEVEN,))[0]
     assert (value.equity, value.maintenance_margin) == (margin, rule.maintenance(notional))

@@ -7,8 +7,8 @@ import pytest
 from msgspec import structs
 
 from seawall.accounts.file import AccountError
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.lab.compare.variants import (
     as_cross,
@@ -27,8 +27,8 @@ PRICES = {"BTC": "100000", "ETH": "4000"}
 
 def position(
     market: int, size: int, entry: int, leverage: int, margin: int | None = None
-) -> PositionPlan:
-    return PositionPlan(
+) -> Position:
+    return Position(
         market=market,
         signed_size=size,
         entry_notional=entry,
@@ -38,7 +38,7 @@ def position(
     )
 
 
-HEDGE = AccountPlan(
+HEDGE = Holdings(
     name="hedge",
     collateral=30_000 * USD,
     positions=(
@@ -50,13 +50,11 @@ HEDGE = AccountPlan(
 )
 
 
-def pool_of(plan: AccountPlan) -> int:
+def pool_of(plan: Holdings) -> int:
     return plan.collateral - sum(each.isolated_margin for each in plan.positions)
 
 
-def equity_at(
-    plan: AccountPlan, instruments: tuple[Instrument, ...], prices: dict[str, str]
-) -> int:
+def equity_at(plan: Holdings, instruments: tuple[Instrument, ...], prices: dict[str, str]) -> int:
     total = plan.collateral
     for each in plan.positions:
         value = notional_at(each, instruments[each.market], prices)
@@ -146,7 +144,7 @@ def test_too_much_leverage_names_who_forbids_it_and_what_is_allowed() -> None:
 
 
 def test_a_large_position_is_allowed_less() -> None:
-    large = AccountPlan(
+    large = Holdings(
         name="large",
         collateral=200_000 * USD,
         positions=(position(1, 400_000, 160_000 * USD, 5),),

@@ -7,9 +7,10 @@ import pytest
 
 from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.file import AccountError, AccountSketch, parse_account, read_account
-from seawall.accounts.plan import AccountPlan, plan_account
+from seawall.accounts.plan import plan_account
 from seawall.accounts.state import sketch_of_state
 from seawall.domain.enums import MarginMode, MarketMargin, Side
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.venues.hyperliquid.account_state import account_state
 from seawall.venues.hyperliquid.raw_json import StateError
@@ -41,7 +42,7 @@ def parsed(text: str) -> AccountSketch:
     return parse_account(text, "a.toml", "a")
 
 
-def planned(text: str) -> AccountPlan:
+def planned(text: str) -> Holdings:
     return plan_account(parsed(text), [BTC, ETH, NEW], PRICES)
 
 

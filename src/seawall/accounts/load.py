@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from seawall.accounts.file import AccountError, AccountSketch
 from seawall.accounts.markets import MarketError, markets_under
-from seawall.accounts.plan import AccountPlan, plan_account
+from seawall.accounts.plan import plan_account
 from seawall.accounts.source import AccountOptions, AccountSource, Refused, read_source
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MAX_PRICE, UnitError, from_units, to_units
@@ -42,7 +43,7 @@ class Given(NamedTuple):
     book: AnyRulebook
     instruments: list[Instrument]
     prices: dict[str, str]
-    plan: AccountPlan
+    plan: Holdings
     venue: str
     listed: dict[str, Instrument]
     source: str

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
-
 from seawall.accounts.file import AccountError, AccountSketch, OrderSketch, PositionSketch
 from seawall.domain.commands import AdoptPosition
 from seawall.domain.enums import MarginMode, MarketMargin, Side
+from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import (
     MAX_MONEY,
@@ -21,18 +20,7 @@ from seawall.domain.units import (
 )
 
 
-class PositionPlan(Struct, frozen=True, kw_only=True):
-    """Size in the market's units, money in micro-USD; ``market`` is the instrument's index."""
-
-    market: int
-    signed_size: int
-    entry_notional: int
-    mode: MarginMode
-    leverage: int
-    isolated_margin: int
-
-
-def adoption(time_ms: int, account: int, position: PositionPlan) -> AdoptPosition:
+def adoption(time_ms: int, account: int, position: Position) -> AdoptPosition:
     """The command that gives the position to an account."""
     return AdoptPosition(
         time_ms=time_ms,
@@ -47,28 +35,11 @@ def adoption(time_ms: int, account: int, position: PositionPlan) -> AdoptPositio
     )
 
 
-class OrderPlan(Struct, frozen=True, kw_only=True):
-    market: int
-    side: Side
-    size: int
-    price: int
-    trigger_price: int
-    take_profit: bool
-    reduce_only: bool
-
-
-class AccountPlan(Struct, frozen=True, kw_only=True):
-    name: str
-    collateral: int
-    positions: tuple[PositionPlan, ...]
-    orders: tuple[OrderPlan, ...]
-
-
 def plan_account(
     sketch: AccountSketch,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
-) -> AccountPlan:
+) -> Holdings:
     """The account in the machine's integers; ``prices``: the first price of each market, USD.
 
     Raises AccountError naming position or order, field, value and what is allowed.
@@ -106,12 +77,12 @@ def plan_account(
             f"{sketch.source}: collateral: {sketch.collateral} is less than the isolated margins, "
             f"which add up to {money_text(buckets)}"
         )
-    return AccountPlan(name=sketch.name, collateral=collateral, positions=positions, orders=orders)
+    return Holdings(name=sketch.name, collateral=collateral, positions=positions, orders=orders)
 
 
 def _plan_position(
     where: str, sketch: PositionSketch, instrument: Instrument, market: int, first_price: str
-) -> PositionPlan:
+) -> Position:
     entry_text = sketch.entry or first_price
     size, notional = _size_and_notional(where, sketch, instrument, entry_text, "entry")
     if sketch.entry_notional is not None:
@@ -132,7 +103,7 @@ def _plan_position(
         margin = notional // sketch.leverage
         if sketch.margin is not None:
             margin = _units(where, "margin", sketch.margin, MONEY_DECIMALS, MAX_MONEY)
-    return PositionPlan(
+    return Position(
         market=market,
         signed_size=size if sketch.is_long else -size,
         entry_notional=notional,
@@ -144,7 +115,7 @@ def _plan_position(
 
 def _plan_order(
     where: str, sketch: OrderSketch, instrument: Instrument, market: int, first_price: str
-) -> OrderPlan:
+) -> OpenOrder:
     decimals = instrument.price_decimals
     names = ("price", "stop", "take_profit")
     name = next(name for name in names if getattr(sketch, name) is not None)
@@ -152,13 +123,13 @@ def _plan_order(
     price = _units(where, name, text, decimals, MAX_PRICE)
     size, _ = _size_and_notional(where, sketch, instrument, text, name)
     if name == "price":
-        return OrderPlan(
+        return OpenOrder(
             market=market, side=sketch.side, size=size, price=price, trigger_price=0,
             take_profit=False, reduce_only=sketch.reduce_only,
         )  # fmt: skip
     if not sketch.reduce_only:
         raise AccountError(f"{where}: reduce_only: false; a {name} order can only reduce")
-    return OrderPlan(
+    return OpenOrder(
         market=market, side=sketch.side, size=size, price=0, trigger_price=price,
         take_profit=name == "take_profit", reduce_only=True,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from msgspec import Struct, structs
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import MarginMode
+from seawall.domain.holdings import Holdings
 from seawall.lab.carry.carry import CarryTrade, funding_payment, settlements_of_constant
 from seawall.lab.simulation.valuation import Valuation, ValuationError
 from seawall.lab.stress.grid import bucket_name
@@ -121,7 +121,7 @@ def _after(valuation: Valuation, payments: Mapping[int, int], hours: int) -> Val
             margin = position.isolated_margin - paid
             position = structs.replace(position, isolated_margin=margin)
         positions.append(position)
-    plan: AccountPlan = structs.replace(
+    plan: Holdings = structs.replace(
         valuation.plan,
         collateral=valuation.plan.collateral - taken,
         positions=tuple(positions),

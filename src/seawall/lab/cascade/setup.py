@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MAX_PRICE
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 STEP_MS = 1_000
 """Agents decide once a second."""
 MOST_DECISIONS = 200_000
-NOBODY = AccountPlan(name="nobody", collateral=0, positions=(), orders=())
+NOBODY = Holdings(name="nobody", collateral=0, positions=(), orders=())
 
 
 class Grid(Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class MarketSetup(Struct, frozen=True, kw_only=True):
     rulebook: AnyRulebook
     instruments: tuple[Instrument, ...]
     grid: Grid
-    plan: AccountPlan
+    plan: Holdings
     depths: tuple[Depth, ...]
     open_interest: tuple[float, ...]
     distribution: Distribution

@@ -23,8 +23,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import MarginMode
+from seawall.domain.holdings import Holdings
 from seawall.lab.compare.variants import as_cross, as_isolated, entered_at, hybrid, stands_alone
 from seawall.lab.paths.kernels.task import Floats, Outcomes, PathTask
 from seawall.lab.paths.leverage import Ruin, capital, ruin_leverage
@@ -43,7 +43,7 @@ class Variant(Struct, frozen=True):
     """``apart``: the markets in buckets of their own."""
 
     name: str
-    plan: AccountPlan
+    plan: Holdings
     apart: tuple[str, ...]
 
 

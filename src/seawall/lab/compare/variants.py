@@ -1,6 +1,6 @@
 """The same positions held another way: in one pool, each in its own bucket, at another leverage.
 
-Every variant is an ``AccountPlan`` in the machine's integers, with the same equity at the same
+Every variant is an ``Holdings`` in the machine's integers, with the same equity at the same
 prices unless its purpose is to change it. Those that divide money anew are *entered at the prices*:
 entries become the present prices and the collateral the present equity, which changes neither
 equity nor maintenance margin at any price, but makes every share of the money positive.
@@ -15,8 +15,8 @@ from typing import Literal
 from msgspec import structs
 
 from seawall.accounts.file import AccountError
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO, MONEY_DECIMALS, money_text
 
@@ -32,7 +32,7 @@ margin, and what is left stays free in the pool, where it protects nobody.
 """
 
 
-def as_cross(plan: AccountPlan, instruments: Sequence[Instrument] = ()) -> AccountPlan:
+def as_cross(plan: Holdings, instruments: Sequence[Instrument] = ()) -> Holdings:
     """Everything in the pool, with the same money and entries.
 
     A position that its market does not allow in a pool keeps its bucket; only ``instruments`` tell.
@@ -49,11 +49,11 @@ def as_cross(plan: AccountPlan, instruments: Sequence[Instrument] = ()) -> Accou
 
 
 def as_isolated(
-    plan: AccountPlan,
+    plan: Holdings,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
     share: Share = "margin",
-) -> AccountPlan:
+) -> Holdings:
     """Every position in a bucket of its own, entered at the prices.
 
     Raises AccountError where the account has no equity, or with ``own`` too little.
@@ -62,12 +62,12 @@ def as_isolated(
 
 
 def hybrid(
-    plan: AccountPlan,
+    plan: Holdings,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
     isolated_markets: Collection[str],
     share: Share = "margin",
-) -> AccountPlan:
+) -> Holdings:
     """The named positions in buckets of their own, the others in the pool, entered at the prices.
 
     A position that its market does not allow in a pool has a bucket in any case. Raises
@@ -86,11 +86,11 @@ def hybrid(
 
 
 def at_leverage(
-    plan: AccountPlan,
+    plan: Holdings,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
     leverage: float | Fraction,
-) -> AccountPlan:
+) -> Holdings:
     """The same positions with so much money that notional over equity is ``leverage``.
 
     Entered at the prices; the pool and every bucket keep their share of the money, rounded down to
@@ -122,8 +122,8 @@ def at_leverage(
 
 
 def entered_at(
-    plan: AccountPlan, instruments: Sequence[Instrument], prices: Mapping[str, str]
-) -> AccountPlan:
+    plan: Holdings, instruments: Sequence[Instrument], prices: Mapping[str, str]
+) -> Holdings:
     """The same account as if entered at the prices: its collateral is its equity there.
 
     Raises AccountError where the pool or a bucket has no equity, so that it could not be opened.
@@ -148,7 +148,7 @@ def entered_at(
     return structs.replace(plan, collateral=collateral, positions=tuple(positions))
 
 
-def notional_at(position: PositionPlan, instrument: Instrument, prices: Mapping[str, str]) -> int:
+def notional_at(position: Position, instrument: Instrument, prices: Mapping[str, str]) -> int:
     """Micro-USD of a position at the price of its market, rounded down."""
     price = Fraction(prices[instrument.name]) * Fraction(10) ** (
         MONEY_DECIMALS - instrument.size_decimals
@@ -170,7 +170,7 @@ def greatest_leverage(instrument: Instrument, notional: int) -> Fraction:
     return Fraction(min(allowed))
 
 
-def _check_equity(plan: AccountPlan, what: str, equity: int) -> None:
+def _check_equity(plan: Holdings, what: str, equity: int) -> None:
     if equity <= 0:
         raise AccountError(
             f"{plan.name}: collateral: {what} has an equity of {money_text(equity)} USD at these "
@@ -179,12 +179,12 @@ def _check_equity(plan: AccountPlan, what: str, equity: int) -> None:
 
 
 def _divided(
-    plan: AccountPlan,
+    plan: Holdings,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
     share: Share,
     apart: Collection[int],
-) -> AccountPlan:
+) -> Holdings:
     """The positions in the markets ``apart`` get buckets, each with its share of the equity."""
     # As one pool first: whoever divides the money anew does not ask where it was.
     present = entered_at(as_cross(plan), instruments, prices)
@@ -214,9 +214,7 @@ def _divided(
     return structs.replace(present, positions=positions)
 
 
-def _check_initial(
-    plan: AccountPlan, instruments: Sequence[Instrument], leverage: Fraction
-) -> None:
+def _check_initial(plan: Holdings, instruments: Sequence[Instrument], leverage: Fraction) -> None:
     """Whether pool and buckets could be opened like this, each with the money that it has."""
     needed: dict[str, Fraction] = {}
     given: dict[str, int] = {}
@@ -239,7 +237,7 @@ def _check_initial(
         )
 
 
-def _setting(position: PositionPlan, instrument: Instrument, leverage: Fraction) -> int:
+def _setting(position: Position, instrument: Instrument, leverage: Fraction) -> int:
     """The whole leverage that an account sets for it: enough for the leverage it has."""
     most = int(greatest_leverage(instrument, position.entry_notional))
     return max(1, min(-(-leverage.numerator // leverage.denominator), most))

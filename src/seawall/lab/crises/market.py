@@ -10,7 +10,7 @@ rules read from that book. Half of that is gone after two minutes.
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.units import MICRO
 from seawall.engine.engine import FIRST_USER
 from seawall.lab.cascade.setup import Grid
@@ -44,7 +44,7 @@ class CrisisMarket:
         rules: Rules,
         script: Script,
         grid: Grid,
-        plan: AccountPlan,
+        plan: Holdings,
         people: Population,
         level: DepthLevel,
     ) -> None:

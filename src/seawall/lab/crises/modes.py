@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.enums import MarginMode
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.lab.compare.variants import as_cross, as_isolated, hybrid, notional_at
 from seawall.lab.crises.setup import Mode, Rules
@@ -14,14 +14,12 @@ CROSS, ISOLATED, HYBRID = "cross", "isolated", "hybrid"
 MODES = (CROSS, ISOLATED, HYBRID)
 
 
-def possible_modes(plan: AccountPlan) -> tuple[str, ...]:
+def possible_modes(plan: Holdings) -> tuple[str, ...]:
     """One position cannot be divided."""
     return MODES if len(plan.positions) > 1 else (CROSS, ISOLATED)
 
 
-def mode_of(
-    name: str, plan: AccountPlan, rules: Sequence[Rules], prices: Mapping[str, str]
-) -> Mode:
+def mode_of(name: str, plan: Holdings, rules: Sequence[Rules], prices: Mapping[str, str]) -> Mode:
     """One of ``MODES`` under every rulebook. Raises AccountError where it has no equity for it."""
     plans = []
     for each in rules:
@@ -34,7 +32,7 @@ def mode_of(
     return Mode(name=name, plans=tuple(plans))
 
 
-def settled(plan: AccountPlan, rules: Sequence[Rules]) -> AccountPlan:
+def settled(plan: Holdings, rules: Sequence[Rules]) -> Holdings:
     """The account with leverage set no higher than each rulebook allows in its markets.
 
     Where leverage is a setting it bounds what may be opened, not when a position is liquidated.
@@ -53,8 +51,8 @@ def settled(plan: AccountPlan, rules: Sequence[Rules]) -> AccountPlan:
 
 
 def _hybrid(
-    plan: AccountPlan, instruments: Sequence[Instrument], prices: Mapping[str, str]
-) -> AccountPlan:
+    plan: Holdings, instruments: Sequence[Instrument], prices: Mapping[str, str]
+) -> Holdings:
     """As it stands where it is mixed; else all but its core in buckets of their own."""
     if is_mixed(plan):
         return plan
@@ -64,7 +62,7 @@ def _hybrid(
 
 
 def core_of(
-    plan: AccountPlan, instruments: Sequence[Instrument], prices: Mapping[str, str]
+    plan: Holdings, instruments: Sequence[Instrument], prices: Mapping[str, str]
 ) -> set[int]:
     """The largest position and, where a third is left to stand apart, its largest hedge."""
     sized = sorted(
@@ -79,6 +77,6 @@ def core_of(
     return core
 
 
-def is_mixed(plan: AccountPlan) -> bool:
+def is_mixed(plan: Holdings) -> bool:
     """Whether it has positions of both kinds, so that hybrid is how it stands."""
     return {each.mode for each in plan.positions} == {MarginMode.CROSS, MarginMode.ISOLATED}

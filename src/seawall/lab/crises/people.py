@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.lab.crises.setup import Rules, Script
 from seawall.lab.simulation.population import Distribution, Population, draw_population
@@ -21,7 +21,7 @@ Integers = NDArray[np.int64]
 
 
 def draw_people(
-    script: Script, rules: Sequence[Rules], plan: AccountPlan, accounts: int, seed: int
+    script: Script, rules: Sequence[Rules], plan: Holdings, accounts: int, seed: int
 ) -> Population:
     """Who else is there when the script begins; ``accounts`` of them are drawn, 0 for nobody.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO
 from seawall.lab.cascade.setup import calm_depths
@@ -27,7 +27,7 @@ from seawall.lab.market.scenario import Scenario
 def make_script(
     name: str,
     scenario: Scenario,
-    plan: AccountPlan,
+    plan: Holdings,
     instruments: Sequence[Instrument],
     listed: Mapping[str, Instrument],
     prices: Mapping[str, str],

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MAX_PRICE
@@ -60,7 +60,7 @@ class Mode(Struct, frozen=True, kw_only=True):
     """The account held in one way; ``plans``: by rulebook, in their order."""
 
     name: str
-    plans: tuple[AccountPlan, ...]
+    plans: tuple[Holdings, ...]
 
 
 class DepthLevel(Struct, frozen=True, kw_only=True):

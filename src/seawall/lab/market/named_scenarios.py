@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.lab.market.candle_file import PathError
@@ -68,7 +68,7 @@ def _name_of(path: Path) -> str:
 
 def starting_path(
     scenario: Scenario,
-    plan: AccountPlan,
+    plan: Holdings,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
 ) -> MarketPath:
@@ -89,7 +89,7 @@ def starting_path(
 
 def run_scenario(
     scenario: Scenario,
-    plan: AccountPlan,
+    plan: Holdings,
     book: AnyRulebook,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],

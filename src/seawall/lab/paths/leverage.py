@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from seawall.accounts.file import AccountError
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.lab.compare.variants import at_leverage, entered_at
 from seawall.lab.paths.setup import PathSetup, Runner
 from seawall.lab.paths.survival import Survival, survival_of
@@ -49,13 +49,13 @@ class Ruin(Struct, frozen=True, kw_only=True):
         return None if self.point is None else self.point.leverage
 
 
-def leverage_now(setup: PathSetup, plan: AccountPlan) -> float:
+def leverage_now(setup: PathSetup, plan: Holdings) -> float:
     """Notional over equity at the prices of the setup. Raises AccountError without equity."""
     present = entered_at(plan, setup.instruments, setup.prices)
     return sum(each.entry_notional for each in present.positions) / present.collateral
 
 
-def at(setup: PathSetup, plan: AccountPlan, leverage: float, run: Runner) -> LeveragePoint:
+def at(setup: PathSetup, plan: Holdings, leverage: float, run: Runner) -> LeveragePoint:
     """Raises AccountError where the venue does not allow so much."""
     scaled = at_leverage(plan, setup.instruments, setup.prices, leverage)
     task = setup.task(setup.account(scaled))
@@ -63,7 +63,7 @@ def at(setup: PathSetup, plan: AccountPlan, leverage: float, run: Runner) -> Lev
 
 
 def leverage_curve(
-    setup: PathSetup, plan: AccountPlan, leverages: Sequence[float], run: Runner
+    setup: PathSetup, plan: Holdings, leverages: Sequence[float], run: Runner
 ) -> tuple[list[LeveragePoint], list[str]]:
     """The points that the venue allows, from the lowest, and why others are missing."""
     allowed, tasks, missing = [], [], []
@@ -83,7 +83,7 @@ def leverage_curve(
     return points, missing
 
 
-def highest_allowed(setup: PathSetup, plan: AccountPlan) -> float:
+def highest_allowed(setup: PathSetup, plan: Holdings) -> float:
     """The highest leverage that the venue allows, to three figures and rounded down."""
     low, high = 0.0, HIGHEST
     while high - low > 1e-3 * max(low, LOWEST):
@@ -96,7 +96,7 @@ def highest_allowed(setup: PathSetup, plan: AccountPlan) -> float:
     return low
 
 
-def ruin_leverage(setup: PathSetup, plan: AccountPlan, accepted: float, run: Runner) -> Ruin:
+def ruin_leverage(setup: PathSetup, plan: Holdings, accepted: float, run: Runner) -> Ruin:
     """A bracket of leverages, made narrower on common random numbers.
 
     More money never hurts a path, so the probability rises with leverage path by path and the
@@ -123,7 +123,7 @@ def ruin_leverage(setup: PathSetup, plan: AccountPlan, accepted: float, run: Run
 
 def _narrowed(
     setup: PathSetup,
-    plan: AccountPlan,
+    plan: Holdings,
     accepted: float,
     best: LeveragePoint,
     above: LeveragePoint,
@@ -165,7 +165,7 @@ def _log_odds(part: float) -> float:
     return math.log(part / (1 - part))
 
 
-def capital(setup: PathSetup, plan: AccountPlan, leverage: float) -> float:
+def capital(setup: PathSetup, plan: Holdings, leverage: float) -> float:
     """USD of equity that makes this leverage."""
     present = entered_at(plan, setup.instruments, setup.prices)
     return sum(each.entry_notional for each in present.positions) / 1e6 / leverage

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from msgspec import Struct, structs
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.lab.market.liquidity import Depth
@@ -39,7 +39,7 @@ STEP_SECONDS = (3, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 class PathSetup(Struct, frozen=True, kw_only=True):
     """One account's markets and how they move. ``plan``: the account as it is given."""
 
-    plan: AccountPlan
+    plan: Holdings
     rulebook: AnyRulebook
     instruments: Sequence[Instrument]
     prices: Mapping[str, str]
@@ -53,7 +53,7 @@ class PathSetup(Struct, frozen=True, kw_only=True):
     seed: int
     antithetic: bool
 
-    def account(self, plan: AccountPlan) -> PathAccount:
+    def account(self, plan: Holdings) -> PathAccount:
         """Raises AccountError.
 
         The mark before is the one of the step before. Rules that close a bucket below zero at that

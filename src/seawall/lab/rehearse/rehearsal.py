@@ -11,8 +11,8 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO
@@ -112,7 +112,7 @@ class Rehearsal(Struct, kw_only=True):
 
 def rehearse(
     path: MarketPath,
-    plan: AccountPlan,
+    plan: Holdings,
     rulebook: AnyRulebook,
     instruments: Sequence[Instrument],
     depths: Mapping[str, Depth],

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan, PositionPlan, adoption
+from seawall.accounts.plan import adoption
 from seawall.domain.commands import (
     NO_ACCOUNT,
     AdvanceTime,
@@ -30,6 +30,7 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import CommandKind, MarginMode, OrderFlag, Side, TimeInForce
 from seawall.domain.events import AccountCreated, CommandRejected
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MAX_PRICE, MICRO
@@ -71,7 +72,7 @@ class Setting:
     def __init__(
         self,
         path: MarketPath,
-        plan: AccountPlan,
+        plan: Holdings,
         rulebook: AnyRulebook,
         instruments: Sequence[Instrument],
         depths: Mapping[str, Depth],
@@ -131,11 +132,11 @@ class Setting:
             depth = depths[each.name]
             self.makers.append(MarketMaker(market, each, account, depth, figures, minimum_value))
 
-    def _apart(self, plan: AccountPlan) -> int:
+    def _apart(self, plan: Holdings) -> int:
         """Micro-USD of the collateral that never is the account's own cash."""
         return sum(each.isolated_margin for each in plan.positions) if self.in_blocks else 0
 
-    def _settle_in(self, time_ms: int, position: PositionPlan) -> None:
+    def _settle_in(self, time_ms: int, position: Position) -> None:
         """A position of the account: in itself, or under rules of blocks in a child account."""
         if not self.in_blocks or position.mode != MarginMode.ISOLATED:
             self._adopt(time_ms, self.account, position)
@@ -243,7 +244,7 @@ class Setting:
             self.send(Deposit(time_ms=time_ms, account=account, amount=money), "a deposit")
             self.deposits += money
 
-    def _adopt(self, time_ms: int, account: int, position: PositionPlan) -> None:
+    def _adopt(self, time_ms: int, account: int, position: Position) -> None:
         command = adoption(time_ms, account, position)
         self.send(command, f"the position in {self.instruments[position.market].name}")
 
@@ -259,7 +260,7 @@ class Setting:
             leverage = min(crowd.leverage_of(number), instrument.maximum_leverage)
             margin = size * price // leverage
             account = self._open_account(time_ms, margin)
-            position = PositionPlan(
+            position = Position(
                 market=market,
                 signed_size=size if crowd.is_long else -size,
                 entry_notional=size * price,
@@ -271,7 +272,7 @@ class Setting:
         return crowd.accounts
 
 
-def _without_bucket(position: PositionPlan) -> PositionPlan:
+def _without_bucket(position: Position) -> Position:
     """The position for an account that holds nothing else: its cash is the bucket."""
     return structs.replace(position, mode=MarginMode.CROSS, isolated_margin=0)
 

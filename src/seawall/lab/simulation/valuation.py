@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from seawall.accounts.plan import AccountPlan, adoption
+from seawall.accounts.plan import adoption
 from seawall.domain.commands import (
     NO_ACCOUNT,
     AdvanceTime,
@@ -23,6 +23,7 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import MarginMode, MarkMethod
 from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MAX_PRICE, UnitError, to_units
@@ -57,7 +58,7 @@ class Valuation:
 
     def __init__(
         self,
-        plan: AccountPlan,
+        plan: Holdings,
         rulebook: AnyRulebook,
         instruments: Sequence[Instrument],
         prices: Sequence[int],

@@ -7,8 +7,8 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan, OrderPlan, PositionPlan
 from seawall.domain.enums import CommandKind, EventKind, MarginMode, OrderFlag, Reason, Side
+from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MAX_NOTIONAL, MICRO
@@ -161,7 +161,7 @@ class World:
 class Person:
     """The account under study, with its children under rules of blocks."""
 
-    def __init__(self, world: World, plan: AccountPlan, time_ms: int) -> None:
+    def __init__(self, world: World, plan: Holdings, time_ms: int) -> None:
         self.world = world
         self.plan = plan
         apart = sum(each.isolated_margin for each in plan.positions) if world.in_blocks else 0
@@ -187,7 +187,7 @@ class Person:
         owners = [child for child, bet in self.children.items() if bet == market]
         return owners[0] if owners else self.account
 
-    def _adopt(self, time_ms: int, owner: int, position: PositionPlan) -> None:
+    def _adopt(self, time_ms: int, owner: int, position: Position) -> None:
         rows = rows_of(CommandKind.ADOPT_POSITION, 1, time_ms)
         rows["account"] = owner
         rows["market"] = position.market
@@ -216,7 +216,7 @@ class Person:
         return rows
 
 
-def _protection(order: OrderPlan) -> int:
+def _protection(order: OpenOrder) -> int:
     """A trigger order's price is only a protection: 5 % worse than the trigger."""
     return order.trigger_price * (105 if order.side == Side.BUY else 95) // 100
 

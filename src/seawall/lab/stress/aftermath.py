@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import AccountPlan
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
@@ -68,7 +68,7 @@ class StressMachine:
 
     def __init__(
         self,
-        plan: AccountPlan,
+        plan: Holdings,
         rulebook: AnyRulebook,
         instruments: Sequence[Instrument],
         depths: Mapping[str, Depth],

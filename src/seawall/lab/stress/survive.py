@@ -15,9 +15,9 @@ from fractions import Fraction
 
 from msgspec import Struct, structs
 
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO, RATE_ONE
 from seawall.lab.simulation.valuation import Valuation
@@ -66,7 +66,7 @@ def remedies(valuation: Valuation, prices: Sequence[int]) -> list[Remedy]:
     ]
 
 
-def with_deposit(plan: AccountPlan, bucket: int, money: int) -> AccountPlan:
+def with_deposit(plan: Holdings, bucket: int, money: int) -> Holdings:
     """The account with this much more (micro-USD) in a bucket."""
     positions = tuple(
         structs.replace(each, isolated_margin=each.isolated_margin + money)
@@ -77,12 +77,12 @@ def with_deposit(plan: AccountPlan, bucket: int, money: int) -> AccountPlan:
     return structs.replace(plan, collateral=plan.collateral + money, positions=positions)
 
 
-def with_closed(valuation: Valuation, market: int, size: int) -> AccountPlan:
+def with_closed(valuation: Valuation, market: int, size: int) -> Holdings:
     """The account after closing ``size`` units of a position at the present price."""
     return _closed(valuation.plan, valuation, {market: size})
 
 
-def with_share_closed(valuation: Valuation, bucket: int, share: int) -> AccountPlan:
+def with_share_closed(valuation: Valuation, bucket: int, share: int) -> Holdings:
     """The account after closing this many of ``SHARES`` of every position of a bucket."""
     return _closed(valuation.plan, valuation, _parts(valuation, bucket, share))
 
@@ -95,7 +95,7 @@ def taker_fee(rulebook: AnyRulebook, notional: int) -> int:
 
 
 def _remedy(valuation: Valuation, prices: Sequence[int], bucket: int, shortfall: int) -> Remedy:
-    def survives(plan: AccountPlan) -> bool:
+    def survives(plan: Holdings) -> bool:
         changed = Valuation(plan, valuation.rulebook, valuation.instruments, valuation.prices)
         found = changed.at(prices)
         return bucket not in found or not found[bucket].is_liquidatable
@@ -135,7 +135,7 @@ def _least(helps: Callable[[int], bool], most: int) -> int | None:
     return over
 
 
-def _position(plan: AccountPlan, market: int) -> PositionPlan:
+def _position(plan: Holdings, market: int) -> Position:
     return next(each for each in plan.positions if each.market == market)
 
 
@@ -147,7 +147,7 @@ def _parts(valuation: Valuation, bucket: int, share: int) -> dict[int, int]:
     }
 
 
-def _closed(plan: AccountPlan, valuation: Valuation, parts: dict[int, int]) -> AccountPlan:
+def _closed(plan: Holdings, valuation: Valuation, parts: dict[int, int]) -> Holdings:
     """The plan whose cash and positions are those after the fills, as the machine books them."""
     collateral = plan.collateral
     positions = []
@@ -164,8 +164,8 @@ def _closed(plan: AccountPlan, valuation: Valuation, parts: dict[int, int]) -> A
 
 
 def _after_close(
-    position: PositionPlan, size: int, valuation: Valuation
-) -> tuple[PositionPlan | None, int]:
+    position: Position, size: int, valuation: Valuation
+) -> tuple[Position | None, int]:
     """What is left of a position, and by how much the plan's collateral changes, micro-USD."""
     of, side = abs(position.signed_size), 1 if position.signed_size > 0 else -1
     price = valuation.prices[position.market]

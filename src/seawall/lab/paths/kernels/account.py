@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from seawall.accounts.file import AccountError
-from seawall.accounts.plan import AccountPlan, PositionPlan
 from seawall.domain.enums import (
     DeleveragingPrice,
     LiquidationPriceLimit,
@@ -19,6 +18,7 @@ from seawall.domain.enums import (
     MarginMode,
     StartingOffset,
 )
+from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
 from seawall.domain.units import MICRO, RATE_ONE
@@ -34,7 +34,7 @@ IMPACT = 0.005
 
 
 def path_account(
-    plan: AccountPlan,
+    plan: Holdings,
     rulebook: AnyRulebook,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
@@ -103,7 +103,7 @@ def kernel_rules(account: PathAccount) -> tuple[Any, ...]:
     )
 
 
-def _cash(plan: AccountPlan, held: Sequence[PositionPlan], apart: Sequence[int]) -> Floats:
+def _cash(plan: Holdings, held: Sequence[Position], apart: Sequence[int]) -> Floats:
     """(b,) USD: what was given to a bucket, less what its positions cost."""
     given = [plan.collateral - sum(each.isolated_margin for each in held)]
     given += [held[number].isolated_margin for number in apart]

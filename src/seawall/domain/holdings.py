@@ -1,0 +1,44 @@
+"""What an account holds, in integers, before it is placed in an engine."""
+
+from msgspec import Struct
+
+from seawall.domain.enums import MarginMode, Side
+
+
+class Position(Struct, frozen=True, kw_only=True):
+    """Size in the market's units, money in micro-USD; ``market`` is the instrument's index.
+
+    ``isolated_margin``: what the isolated bucket was given; 0 for a cross position.
+    """
+
+    market: int
+    signed_size: int
+    entry_notional: int
+    mode: MarginMode
+    leverage: int
+    isolated_margin: int
+
+    @property
+    def is_isolated(self) -> bool:
+        return self.mode == MarginMode.ISOLATED
+
+
+class OpenOrder(Struct, frozen=True, kw_only=True):
+    """A limit order (``trigger_price`` 0), or a stop or take-profit at market (``price`` 0)."""
+
+    market: int
+    side: Side
+    size: int
+    price: int
+    trigger_price: int
+    take_profit: bool
+    reduce_only: bool
+
+
+class Holdings(Struct, frozen=True, kw_only=True):
+    """``collateral``: micro-USD, all that was deposited, isolated margins included."""
+
+    name: str
+    collateral: int
+    positions: tuple[Position, ...]
+    orders: tuple[OpenOrder, ...] = ()
