@@ -12,7 +12,7 @@ import pytest
 
 from seawall.report.deliver import OutputError, OutputOptions, check_outputs, deliver
 from seawall.report.findings import Findings, Table, Words
-from seawall.report.values import plain_value, readable, write_frames
+from seawall.report.values import plain_value, readable, write_tables
 from tests.lab.sample_findings import ASSUMPTION, SEED, sample_findings
 
 ARGUMENTS = ["stress", "my account.toml", "--json"]
@@ -136,7 +136,7 @@ def test_the_report_says_what_was_typed(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_frames_keep_to_their_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no name of a file"):
-        write_frames(small(frames={"../x": {"a": [1]}}), tmp_path, COMMAND)
+        write_tables(small(frames={"../x": {"a": [1]}}), tmp_path, COMMAND)
 
 
 def test_folders_are_made_before_long_work(tmp_path: Path) -> None:

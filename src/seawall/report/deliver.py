@@ -4,21 +4,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from seawall.report.findings import Findings, Table, Words
-from seawall.report.values import command_text, json_object, readable, write_frames
+from seawall.report.findings import Findings
+from seawall.report.text import print_findings
+from seawall.report.values import command_text, json_object, readable, write_tables
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-PLAIN_WIDTH = 200
-"""Columns of what goes to a file or a pipe: no table is folded."""
-PROSE_WIDTH = 100
-"""Columns of a paragraph: longer lines are hard to read."""
 REPORT_ENDINGS = (".html", ".htm")
-
-_STYLES = {"bad": "red", "good": "green", "quiet": "dim"}
 
 
 class OutputError(ValueError):
@@ -59,11 +51,11 @@ def deliver(findings: Findings, options: OutputOptions) -> None:
     command = command_text(sys.argv[1:])
     if options.json:
         print(json.dumps(json_object(findings, command), indent=2, allow_nan=False))
-        for section in findings.sections:
-            if isinstance(section, Words) and section.is_warning:
-                print(f"warning: {readable(section.text)}", file=sys.stderr)
+        for each in findings.words:
+            if each.is_warning:
+                print(f"warning: {readable(each.text)}", file=sys.stderr)
     else:
-        _print_findings(findings)
+        print_findings(findings)
     written = [*_written_report(findings, options, command)]
     written += _written_frames(findings, options, command)
     for line in written:
@@ -97,60 +89,7 @@ def _written_frames(findings: Findings, options: OutputOptions, command: str) ->
     if options.parquet is None:
         return []
     try:
-        files = write_frames(findings, options.parquet, command)
+        files = write_tables(findings, options.parquet, command)
     except OSError as error:
         raise OutputError(f"--parquet: {options.parquet}: {error.strerror or error}") from None
     return [f"Table: {file}" for file in files]
-
-
-def _print_findings(findings: Findings) -> None:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    console = Console(width=width, markup=False, highlight=False, emoji=False)
-    _print_words(console, findings.title, "bold")
-    if findings.subtitle:
-        _print_words(console, findings.subtitle, "dim")
-    console.print()
-    for section in findings.sections:
-        if isinstance(section, Words):
-            if section.is_warning:
-                _print_words(console, f"! {section.text}", "yellow")
-            else:
-                _print_words(console, section.text)
-            console.print()
-        elif isinstance(section, Table) and not section.on_paper_only:
-            _print_table(console, section)
-    _print_end(console, findings)
-
-
-def _print_words(console: "Console", text: str, style: str = "") -> None:
-    console.print(readable(text), style=style, width=min(console.width, PROSE_WIDTH))
-
-
-def _print_table(console: "Console", section: Table) -> None:
-    from rich import box
-    from rich.table import Table as Grid
-
-    # As a title of the table it would be folded to the table's width.
-    console.print(f" {readable(section.title)}", style="italic")
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(section.columns):
-        grid.add_column(readable(column), justify="left" if index < section.words else "right")
-    for number, row in enumerate(section.rows):
-        style = _STYLES[section.styles[number]] if number in section.styles else ""
-        grid.add_row(*map(readable, row), style=style)
-    console.print(grid)
-    if section.note:
-        _print_words(console, section.note, "dim")
-        console.print()
-
-
-def _print_end(console: "Console", findings: Findings) -> None:
-    """What the figures rest on, quietly."""
-    if findings.assumptions:
-        console.print("Assumed", style="dim")
-        for sentence in findings.assumptions:
-            _print_words(console, f"- {sentence}", "dim")
-    if findings.seed is not None:
-        console.print(f"Seed {findings.seed}: the same seed gives the same figures.", style="dim")

@@ -1,13 +1,22 @@
-"""What a command of the lab found, before it is printed, drawn or written.
+"""What a command found, before it is printed, drawn or written.
 
-A command computes one ``Findings``; the same object becomes the terminal's tables, the ``--json``
+A command computes an ``Answer``; its ``Findings`` become the terminal's tables, the ``--json``
 object, the HTML report and the parquet tables, so they cannot disagree.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+
+from seawall.report.sheet import Sheet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_VALUES: Mapping[str, Any] = {}
 
 
 class Words(Struct, frozen=True):
@@ -15,22 +24,6 @@ class Words(Struct, frozen=True):
 
     text: str
     is_warning: bool = False
-
-
-class Table(Struct, frozen=True, kw_only=True):
-    """Cells are text ready to be read; the first ``words`` columns hold words, the others numbers.
-
-    ``styles``: by row number, ``bad``, ``good`` or ``quiet``. ``on_paper_only``: too long for a
-    terminal, shown in the report.
-    """
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: int = 1
-    styles: Mapping[int, str] = {}
-    note: str = ""
-    on_paper_only: bool = False
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -45,21 +38,115 @@ class Figure(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-Section = Words | Table | Figure
+class Table(Struct, frozen=True, kw_only=True):
+    """A table of ready text. Use a ``Sheet``; this form goes once every command has sheets."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: int = 1
+    styles: Mapping[int, str] = {}
+    note: str = ""
+    on_paper_only: bool = False
+
+
+Section = Words | Sheet | Figure | Table
 
 
 class Findings(Struct, frozen=True, kw_only=True):
-    """``plain``: the ``--json`` object. ``frames``: parquet tables, columns of equal length.
+    """``verdict``: sentences, the most important first. ``sections``: sheets, figures and
+    paragraphs in the order in which they are read.
 
+    ``facts``: plain values of the JSON object beside the sheets, such as the account's name.
     ``assumptions``: each a sentence on what is assumed and what would change it. ``seed``: None
-    where nothing is random.
+    where nothing is random. ``alone``: the JSON object holds facts and sheets and nothing else.
     """
 
     command: str
     title: str
-    subtitle: str
-    sections: Sequence[Section]
-    plain: Mapping[str, Any]
-    frames: Mapping[str, Mapping[str, Any]] = {}
+    subtitle: str = ""
+    verdict: Sequence[Words] = ()
+    sections: Sequence[Section] = ()
+    facts: Mapping[str, Any] = NO_VALUES
     assumptions: Sequence[str] = ()
     seed: int | None = None
+    alone: bool = False
+    plain: Mapping[str, Any] | None = None
+    frames: Mapping[str, Mapping[str, Any]] = NO_VALUES
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """All sheets, in order."""
+        return tuple(each for each in self.sections if isinstance(each, Sheet))
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All pictures, in order."""
+        return tuple(each for each in self.sections if isinstance(each, Figure))
+
+    @property
+    def words(self) -> tuple[Words, ...]:
+        """All sentences, in order."""
+        return (*self.verdict, *(each for each in self.sections if isinstance(each, Words)))
+
+    def sheet(self, name: str) -> Sheet:
+        """The sheet of a name. Raises KeyError naming those that there are."""
+        for each in self.sheets:
+            if each.name == name:
+                return each
+        raise KeyError(f"no sheet {name!r}; there are: {', '.join(s.name for s in self.sheets)}")
+
+    def plain_object(self) -> dict[str, Any]:
+        """The JSON object without what ``deliver`` adds: facts, then each sheet by name."""
+        if self.plain is not None:
+            return dict(self.plain)
+        made = dict(self.facts)
+        made |= {each.name: each.plain() for each in self.sheets if each.on != "screen"}
+        if not self.alone:
+            made["verdict"] = [each.text for each in self.words if not each.is_warning]
+            made["warnings"] = [each.text for each in self.words if each.is_warning]
+        return made
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """The result of a question. A subclass says what was computed; ``findings`` shows it."""
+
+    def findings(self) -> Findings:
+        """The result as sheets, figures and sentences."""
+        raise NotImplementedError
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """All sheets, in order."""
+        return self.findings().sheets
+
+    def sheet(self, name: str) -> Sheet:
+        """One sheet by name. Raises KeyError naming those that there are."""
+        return self.findings().sheet(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``--json`` prints, without the command line."""
+        from seawall.report.values import plain_value
+
+        found = self.findings()
+        plain: dict[str, Any] = plain_value(found.plain_object())
+        return plain | {"assumptions": list(found.assumptions), "seed": found.seed}
+
+    def save_report(self, path: str | Path) -> None:
+        """Write the HTML report. Raises OSError."""
+        from pathlib import Path
+
+        from seawall.report.html import report_page
+
+        Path(path).write_text(report_page(self.findings(), "seawall"), encoding="utf-8")
+
+    def show(self) -> None:
+        """Print the tables to the terminal."""
+        from seawall.report.text import print_findings
+
+        print_findings(self.findings())
+
+    def _repr_html_(self) -> str:
+        from seawall.report.html import findings_html
+
+        return findings_html(self.findings())

@@ -1,18 +1,22 @@
 """Findings as one HTML page: self-contained, without scripts, the same bytes for the same input.
 
 The page forbids itself every request by its Content-Security-Policy; its one style sheet is allowed
-by its hash. All text is escaped: names come from venues and files.
+by its hash. Jinja2 escapes all text: names come from venues and files.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from seawall.report.findings import Figure, Findings, Section, Table, Words
-from seawall.report.svg import inline_svg
+from seawall.report.sheet import Sheet
 from seawall.report.values import readable, seawall_version
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 ABOUT = (
     "Seawall computes margin and liquidations by the rules of perpetual futures venues, with the "
@@ -23,32 +27,64 @@ ABOUT = (
 
 def report_page(findings: Findings, command: str) -> str:
     """The page. ``command``: the exact command line, as text, that makes these findings."""
-    style = files("seawall.report").joinpath("report.css").read_text(encoding="utf-8")
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(style)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="data:,">',
-            f"<title>{_safe(findings.title)}</title>",
-            f"<style>{style}</style>",
-            "</head>",
-            "<body>",
-            *_head(findings),
-            "<main>",
-            *(line for n, each in enumerate(findings.sections, 1) for line in _section(each, n)),
-            *_assumptions(findings),
-            *_origin(findings, command),
-            "</main>",
-            f"<footer><p>{_safe(ABOUT)}</p></footer>",
-            "</body>",
-            "</html>",
-            "",
-        ]
+    from markupsafe import Markup
+
+    style = _text("report.css")
+    return _template().render(
+        findings=findings,
+        sections=list(_prepared(findings)),
+        command=command,
+        version=seawall_version(),
+        about=ABOUT,
+        policy=_policy(style),
+        style=Markup(style),
     )
+
+
+def sheet_html(sheet: Sheet) -> str:
+    """One table for a notebook."""
+    prepared = _sheet(sheet)
+    made = _module().table(
+        prepared["title"], prepared["heads"], prepared["rows"], prepared["note"], sheet.name
+    )
+    return str(made)
+
+
+def findings_html(findings: Findings) -> str:
+    """Tables, pictures and sentences for a notebook, without the page around them."""
+    return str(_module().content(findings, list(_prepared(findings))))
+
+
+def _text(name: str) -> str:
+    return files("seawall.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    def svg(chart: Any, prefix: str, alt: str) -> Markup:
+        from seawall.report.svg import inline_svg
+
+        # Our own drawing: its texts are escaped where it is made.
+        return Markup(inline_svg(chart, prefix, alt))
+
+    made = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    made.filters["readable"] = readable
+    made.filters["svg"] = svg
+    return made.from_string(_text("page.html.j2"))
+
+
+@cache
+def _module() -> Any:
+    """The template's macros."""
+    return _template().make_module(
+        {
+            "findings": Findings(command="", title=""), "sections": [], "command": "",
+            "version": "", "about": "", "policy": "", "style": "",
+        }
+    )  # fmt: skip
 
 
 def _policy(style: str) -> str:
@@ -59,93 +95,41 @@ def _policy(style: str) -> str:
     )
 
 
-def _safe(text: str) -> str:
-    return escape(readable(text), quote=True)
+def _prepared(findings: Findings) -> Iterator[tuple[str, Any]]:
+    sections: tuple[Section, ...] = (*findings.verdict, *findings.sections)
+    for each in sections:
+        if isinstance(each, Words):
+            yield "words", each
+        elif isinstance(each, Figure):
+            yield "figure", each
+        elif isinstance(each, Table):
+            yield "table", _table(each)
+        elif each.on != "data" and each.rows:
+            yield "table", _sheet(each)
 
 
-def _head(findings: Findings) -> Iterator[str]:
-    yield "<header>"
-    yield f'<p class="product">Seawall {_safe(findings.command)}</p>'
-    yield f"<h1>{_safe(findings.title)}</h1>"
-    if findings.subtitle:
-        yield f'<p class="subtitle">{_safe(findings.subtitle)}</p>'
-    yield '<p class="narrow">Wide tables and pictures scroll sideways.</p>'
-    yield "</header>"
+def _sheet(sheet: Sheet) -> dict[str, Any]:
+    columns = sheet.shown
+    if sheet.single:
+        cells = [(each.heading, each.text(sheet.rows[0])) for each in columns]
+        return {
+            "title": sheet.title,
+            "heads": [("", False), ("value", True)],
+            "rows": [("", cell) for cell in cells if cell[1]],
+            "note": sheet.note,
+        }
+    return {
+        "title": sheet.title,
+        "heads": [(each.heading, each.kind.is_number) for each in columns],
+        "rows": [(sheet.style_of(row), sheet.texts(row)) for row in sheet.rows],
+        "note": sheet.note,
+    }
 
 
-def _section(section: Section, number: int) -> Iterator[str]:
-    if isinstance(section, Words):
-        yield from _words(section)
-    elif isinstance(section, Table):
-        yield from _table(section, f"s{number}")
-    else:
-        yield from _figure(section, f"s{number}")
-
-
-def _words(section: Words) -> Iterator[str]:
-    if section.is_warning:
-        yield f'<p class="warning"><strong>Warning:</strong> {_safe(section.text)}</p>'
-    else:
-        yield f"<p>{_safe(section.text)}</p>"
-
-
-def _table(section: Table, anchor: str) -> Iterator[str]:
-    title = _safe(section.title)
-    yield f'<section class="sheet" aria-labelledby="{anchor}">'
-    yield f'<h2 id="{anchor}">{title}</h2>'
-    # What scrolls must be reachable by the keyboard.
-    yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{anchor}">'
-    yield f"<table><caption>{title}</caption>"
-    heads = (
-        f'<th scope="col"{"" if index < section.words else _NUMBER}>{_safe(column)}</th>'
-        for index, column in enumerate(section.columns)
-    )
-    yield f"<thead><tr>{''.join(heads)}</tr></thead>"
-    yield "<tbody>"
-    for index, row in enumerate(section.rows):
-        style = f' class="{section.styles[index]}"' if index in section.styles else ""
-        yield f"<tr{style}>{''.join(_cells(row, section.words))}</tr>"
-    yield "</tbody></table></div>"
-    if section.note:
-        yield f'<p class="note">{_safe(section.note)}</p>'
-    yield "</section>"
-
-
-_NUMBER = ' class="number"'
-
-
-def _cells(row: Sequence[str], words: int) -> Iterator[str]:
-    for index, cell in enumerate(row):
-        if index == 0 and words:
-            yield f'<th scope="row">{_safe(cell)}</th>'
-        else:
-            yield f"<td{'' if index < words else _NUMBER}>{_safe(cell)}</td>"
-
-
-def _figure(section: Figure, anchor: str) -> Iterator[str]:
-    yield f'<section aria-labelledby="{anchor}">'
-    yield f'<h2 id="{anchor}">{_safe(section.title)}</h2>'
-    yield "<figure>"
-    yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{anchor}">'
-    yield inline_svg(section.chart, anchor, section.alt)
-    yield "</div>"
-    if section.note:
-        yield f'<figcaption class="note">{_safe(section.note)}</figcaption>'
-    yield "</figure></section>"
-
-
-def _assumptions(findings: Findings) -> Iterator[str]:
-    if findings.assumptions:
-        yield "<section><h2>Assumed</h2><ul>"
-        yield from (f"<li>{_safe(sentence)}</li>" for sentence in findings.assumptions)
-        yield "</ul></section>"
-
-
-def _origin(findings: Findings, command: str) -> Iterator[str]:
-    """What is needed to make the report again."""
-    seed = "none: nothing in it is random" if findings.seed is None else str(findings.seed)
-    yield "<section><h2>To make this report again</h2><dl>"
-    yield f"<dt>Command</dt><dd><code>{_safe(command)}</code></dd>"
-    yield f"<dt>Version</dt><dd>seawall {_safe(seawall_version())}</dd>"
-    yield f"<dt>Seed</dt><dd>{seed}</dd>"
-    yield "</dl></section>"
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "title": table.title,
+        "heads": [(head, place >= table.words) for place, head in enumerate(table.columns)],
+        "rows": [(table.styles.get(place, ""), row) for place, row in enumerate(table.rows)],
+        "note": table.note,
+    }

@@ -14,7 +14,7 @@ import numpy as np
 from seawall.report.findings import Findings
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_FRAME_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_FILE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def seawall_version() -> str:
@@ -45,7 +45,7 @@ def json_object(findings: Findings, command: str) -> dict[str, Any]:
     """
     head = {"command": command, "version": seawall_version()}
     end = {"assumptions": list(findings.assumptions), "seed": findings.seed}
-    return {**head, **plain_value(findings.plain), **head, **end}
+    return {**head, **plain_value(findings.plain_object()), **head, **end}
 
 
 def plain_value(value: Any) -> Any:
@@ -65,8 +65,8 @@ def plain_value(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def write_frames(findings: Findings, folder: Path, command: str) -> list[Path]:
-    """One parquet file for each frame, with the command, the seed and the version inside.
+def write_tables(findings: Findings, folder: Path, command: str) -> list[Path]:
+    """One parquet file for each sheet, with the command, the seed and the version inside.
 
     Raises OSError if a file cannot be written.
     """
@@ -79,11 +79,13 @@ def write_frames(findings: Findings, folder: Path, command: str) -> list[Path]:
         "seawall_seed": "" if findings.seed is None else str(findings.seed),
         "seawall_assumptions": "\n".join(findings.assumptions),
     }
-    written = []
+    tables = {each.name: each.to_arrow() for each in findings.sheets if each.on != "screen"}
     for name, columns in findings.frames.items():
-        if not _FRAME_NAME.fullmatch(name):
-            raise ValueError(f"frame {name!r} is no name of a file")
-        table = pa.table({column: pa.array(values) for column, values in columns.items()})
+        tables[name] = pa.table({key: pa.array(values) for key, values in columns.items()})
+    written = []
+    for name, table in tables.items():
+        if not _FILE_NAME.fullmatch(name):
+            raise ValueError(f"sheet {name!r} is no name of a file")
         target = folder / f"{name}.parquet"
         pq.write_table(table.replace_schema_metadata(about), target)
         written.append(target)

@@ -1,0 +1,218 @@
+"""What a value is: how it is read, its exact text for programs, and its number for tables.
+
+This is the only place that formats money, prices, percent and durations. A kind gives a value three
+forms, so that a terminal, a JSON object, a parquet file and a chart cannot disagree: ``text`` for
+people, ``exact`` for JSON, ``number`` for columns of numbers. None stays None in every form.
+"""
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from msgspec import Struct
+
+from seawall.domain.units import MICRO, money_text
+
+Number = int | float | Fraction | Decimal
+MINUS = "-"
+"""ASCII, so that a copied number is a number."""
+
+
+def usd(amount: Number) -> str:
+    """``12,345``, or ``345.67`` below a thousand, of an amount in USD."""
+    value = float(amount)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+
+
+def money(micro: int) -> str:
+    """The same of micro-USD."""
+    return usd(Fraction(micro, MICRO))
+
+
+def cents(micro: int) -> str:
+    """``12,345.67`` of micro-USD, for what must be read exactly."""
+    return f"{Decimal(int(micro)).scaleb(-6):,.2f}"
+
+
+def short_usd(amount: Number) -> str:
+    """Three figures and a letter: ``$1.25M``, ``-$340k``, ``$95.5``."""
+    value = float(amount)
+    size, sign = abs(value), MINUS if value < 0 else ""
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        # What rounds up to the unit is written in it: $1M, not $1000k.
+        if size >= 0.9995 * unit:
+            return f"{sign}${_plain_three(size / unit)}{letter}"
+    return f"{sign}${_plain_three(size)}" if _plain_three(size) != "0" else "$0"
+
+
+def price(value: Decimal | str) -> str:
+    """``104,999.5``: thousands separated, every decimal kept."""
+    whole, dot, rest = f"{value:f}".partition(".") if isinstance(value, Decimal) else (
+        str(value).partition(".")
+    )  # fmt: skip
+    sign = MINUS if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('-')):,}{dot}{rest}"
+
+
+def percent(share: Number, decimals: int = 2, *, signed: bool = False) -> str:
+    """``7.69 %`` of a fraction; ten times and more in whole percent."""
+    sign = "+" if signed else ""
+    figure = float(100 * share)
+    return f"{figure:{sign},.{0 if abs(figure) >= 1000 else decimals}f} %"
+
+
+def short_percent(share: Number, *, signed: bool = False) -> str:
+    """``-20 %``, ``7.5 %``: as it was asked for."""
+    return f"{float(100 * share):{'+' if signed else ''}g} %"
+
+
+def probability(share: Number) -> str:
+    """``26.0 %``, ``7.14 %``, ``0.0384 %``: three figures, whatever the size."""
+    return f"{three_figures(float(100 * share))} %"
+
+
+def three_figures(value: float) -> str:
+    """``26.0``, ``7.14``, ``0.0384``: figures that stand below each other; no small one is 0."""
+    if value == 0 or abs(value) >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}" if abs(value) >= 1e-4 else f"{value:.6f}"
+
+
+def duration(seconds: Number) -> str:
+    """``45 s``, ``12 min``, ``3.5 h``, ``2.1 d``: in the unit that suits it."""
+    value = float(seconds)
+    if value < 120:
+        return f"{value:.3g} s"
+    if value < 7_200:
+        return f"{value / 60:.0f} min"
+    return f"{value / 3_600:.1f} h" if value < 172_800 else f"{value / 86_400:.1f} d"
+
+
+def clock(time_ms: int) -> str:
+    """``2025-10-10 21:14:05`` (UTC) of milliseconds since 1970."""
+    import datetime
+
+    moment = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ratio(value: float) -> str:
+    """Maintenance margin over equity: ``87 %``."""
+    return f"{100 * value:.0f} %" if math.isfinite(value) else "no equity"
+
+
+def _plain_three(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:.0f}"
+    text = f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """What the values of a column are. ``unit``: of ``number`` and ``exact``, empty for none.
+
+    ``is_number``: aligned right, and never folded or cut. ``arrow``: the Arrow type of a column,
+    where the values alone do not tell.
+    """
+
+    name: str
+    text: Callable[[Any], str]
+    exact: Callable[[Any], Any]
+    number: Callable[[Any], Any]
+    unit: str = ""
+    is_number: bool = True
+    arrow: str = ""
+
+
+def _finite(value: Any) -> float | None:
+    """JSON has no infinity: such a value is absent."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _numeric(name: str, unit: str, text: Callable[[Any], str], times: float = 1.0) -> Kind:
+    """A number whose exact form is the same number, ``times`` the value."""
+
+    def scaled(value: Any) -> float:
+        # A fraction is scaled before it is rounded: a tenth is 10 percent, not 10.000000000000002.
+        return float(value) if times == 1.0 else float(round(times) * value)
+
+    return Kind(
+        name=name, unit=unit, text=text, number=scaled, exact=lambda v: _finite(scaled(v))
+    )  # fmt: skip
+
+
+TEXT = Kind(name="text", text=str, exact=str, number=str, is_number=False, arrow="string")
+NAMES = Kind(
+    name="names", text=", ".join, exact=list, number=list, is_number=False, arrow="list<string>"
+)
+"""A sequence of names."""
+FLAG = Kind(
+    name="flag", text=lambda v: "yes" if v else "no", exact=bool, number=bool, is_number=False,
+    arrow="bool",
+)  # fmt: skip
+COUNT = Kind(name="count", text=lambda v: f"{v:,}", exact=int, number=int, arrow="int64")
+MONEY = Kind(
+    name="money", unit="USD", text=money, exact=money_text, number=lambda v: int(v) / MICRO,
+    arrow="double",
+)  # fmt: skip
+"""Integer micro-USD."""
+CENTS = Kind(
+    name="cents", unit="USD", text=cents, exact=money_text, number=lambda v: int(v) / MICRO,
+    arrow="double",
+)  # fmt: skip
+"""Integer micro-USD, read to the cent."""
+USD = _numeric("usd", "USD", usd)
+"""USD as a float, as simulations in floats give them."""
+SHORT_USD = _numeric("short usd", "USD", short_usd)
+"""USD as a float, read as ``$1.25M``."""
+PRICE = Kind(name="price", unit="USD", text=price, exact=str, number=float, arrow="double")
+"""A Decimal (or its text)."""
+SIZE = Kind(name="size", text=lambda v: f"{v}", exact=str, number=float, arrow="double")
+"""A Decimal (or its text), in coins."""
+NUMBER = _numeric("number", "", lambda v: f"{float(v):g}")
+FIGURE = _numeric("figure", "", lambda v: three_figures(float(v)))
+"""A number of three figures."""
+TIMES = _numeric("times", "x", lambda v: f"{float(v):.3g}x")
+"""Leverage."""
+RATIO = _numeric("ratio", "", ratio)
+"""Maintenance margin over equity; liquidation begins above 1."""
+PROBABILITY = _numeric("probability", "", probability)
+"""A fraction from 0 to 1, as an estimate gives it."""
+SHARE = _numeric("share", "", percent)
+"""A fraction; the number is the fraction."""
+PERCENT = _numeric("percent", "%", percent, times=100)
+"""A fraction; the number is in percent."""
+MOVE = _numeric("move", "%", lambda v: percent(v, signed=True), times=100)
+"""A signed change of a price, as a fraction; the number is in percent."""
+SHOCK = _numeric("shock", "%", lambda v: short_percent(v, signed=True), times=100)
+"""A change as it was asked for."""
+BASIS_POINTS = _numeric("basis points", "bp", lambda v: f"{float(v):,.2f}")
+SECONDS = _numeric("seconds", "s", duration)
+MINUTES = _numeric("minutes", "min", lambda v: duration(60 * v))
+HOURS = _numeric("hours", "h", lambda v: duration(3600 * v))
+TIME = Kind(name="time", unit="ms", text=clock, exact=int, number=int, arrow="timestamp[ms, UTC]")
+"""Milliseconds since 1970, UTC."""
+DATA = Kind(
+    name="data", text=str, exact=lambda v: v, number=str, is_number=False, arrow="string"
+)  # fmt: skip
+"""A plain object that only programs read."""
+
+
+def interval(kind: Kind) -> Kind:
+    """Of pairs (low, high) of a kind: ``3.1 to 4.9 %``."""
+
+    def text(pair: Any) -> str:
+        low, high = (kind.text(each) for each in pair)
+        unit = " %" if low.endswith(" %") and high.endswith(" %") else ""
+        return f"{low.removesuffix(unit)} to {high}"
+
+    return Kind(
+        name=f"interval of {kind.name}",
+        unit=kind.unit,
+        text=text,
+        exact=lambda pair: [kind.exact(each) for each in pair],
+        number=lambda pair: [kind.number(each) for each in pair],
+        arrow="list<double>",
+    )
