@@ -6,6 +6,8 @@ Money is an integer count of micro-USD. A price has ``price_decimals`` and a siz
 
 import re
 
+from seawall.domain.errors import InputError
+
 MICRO = 1_000_000
 MONEY_DECIMALS = 6
 RATE_ONE = 10**9
@@ -22,7 +24,7 @@ MAX_TIME_MS = 2**46
 _DECIMAL = re.compile(r"-?(\d+)(\.\d*)?([eE][+-]?\d{1,3})?|-?\.\d+([eE][+-]?\d{1,3})?")
 
 
-class UnitError(ValueError):
+class UnitError(InputError):
     """A number that cannot be represented; the message says what would be right."""
 
 

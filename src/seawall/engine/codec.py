@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from seawall.domain.commands import COMMAND_COLUMNS, Command
+from seawall.domain.errors import SeawallError
 from seawall.domain.events import EVENT_COLUMNS, Event
 from seawall.engine.tables import command_dtype, event_dtype
 
@@ -29,7 +30,7 @@ _Decode = Callable[[tuple[int, ...]], Any]
 _CODES = {"<i8": "q", "<i4": "i"}
 
 
-class CodecError(ValueError):
+class CodecError(SeawallError):
     """A value that does not fit its column, or a row that is no known command or event."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.commands import Command
+from seawall.domain.errors import SeawallError
 from seawall.domain.events import Event
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
@@ -23,7 +24,7 @@ FIRST_USER = 5
 _EVENTS_AT_ONCE = 16384
 
 
-class EngineError(RuntimeError):
+class EngineError(SeawallError):
     """The machine could not do what was asked of its shell; the state is unchanged."""
 
 

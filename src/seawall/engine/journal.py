@@ -25,6 +25,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from seawall.domain.errors import SeawallError
 from seawall.engine.tables import command_dtype
 
 FORMAT_VERSION = 1
@@ -41,7 +42,7 @@ _CHECKSUM_BYTES = 8
 _FRAME_BYTES = _FRAME.size + _CHECKSUM_BYTES
 
 
-class JournalError(Exception):
+class JournalError(SeawallError):
     """The journal cannot be used; the message names the file and why."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.engine import block_layout
@@ -21,7 +22,7 @@ MAX_TIER_FACTOR = 460
 """Keeps notional x numerator below 2^62 for notionals up to 10^16 micro-USD."""
 
 
-class LayoutError(ValueError):
+class LayoutError(InputError):
     """A rulebook, an instrument or a limit that the tables cannot hold."""
 
 

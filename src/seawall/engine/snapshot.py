@@ -19,6 +19,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from seawall.domain.errors import SeawallError
 from seawall.engine.journal import (
     JournalReader,
     checksum,
@@ -39,7 +40,7 @@ _CHECKSUM_BYTES = 16
 _CHUNK = 1 << 22
 
 
-class SnapshotError(Exception):
+class SnapshotError(SeawallError):
     """The snapshot cannot be used; the message names the file."""
 
 
@@ -51,7 +52,7 @@ class SnapshotCorrupt(SnapshotError):
     """The file is cut short or damaged."""
 
 
-class RecoveryError(Exception):
+class RecoveryError(SeawallError):
     """Snapshot and journal do not belong together."""
 
 

@@ -5,6 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
+from seawall.domain.errors import InputError
+
 T = TypeVar("T")
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -13,7 +15,7 @@ _TEXT = "text (a number in quotes)"
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
 
 
-class VenueDataError(ValueError):
+class VenueDataError(InputError):
     """A venue message that cannot be used; names the field, the value and what would be right."""
 
 

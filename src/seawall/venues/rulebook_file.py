@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
+from seawall.domain.errors import InputError
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.known import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_keys import CLOCKS, TEXT_UNITS, Kind, Sections
@@ -37,7 +38,7 @@ _HEAD_KEYS = {"name", "as_of", "clock"}
 _DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 
-class RulebookError(ValueError):
+class RulebookError(InputError):
     """A rulebook that cannot be used: its file, the key, the value and what would be right."""
 
 

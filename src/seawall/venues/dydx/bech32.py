@@ -1,5 +1,7 @@
 """Addresses of the venue: bech32 (BIP 173) with the prefix ``dydx``."""
 
+from seawall.domain.errors import InputError
+
 ADDRESS_PREFIX = "dydx"
 LONGEST_TEXT = 1023
 LONGEST_ADDRESS = 255
@@ -11,7 +13,7 @@ _CHECK_LETTERS = 6
 _SHORTEST_TEXT = 8
 
 
-class Bech32Error(ValueError):
+class Bech32Error(InputError):
     """Text that is no bech32; says what is wrong with it."""
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from seawall.domain.errors import InputError
 from seawall.venues.hyperliquid.twap_state import CLIENT_ID_HIGH
 from seawall.venues.hyperliquid.wire import WireError, parse_address, parse_cloid
 
@@ -23,7 +24,7 @@ Chain = Literal["Mainnet", "Testnet"]
 MAXIMUM_BATCH = 1000
 
 
-class ShapeError(ValueError):
+class ShapeError(InputError):
     """The action is of no shape that the venue knows."""
 
 

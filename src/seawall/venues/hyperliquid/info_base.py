@@ -7,6 +7,7 @@ raises ``BadRequest``, which the venue answers as it answers JSON of the wrong s
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seawall.domain.errors import SeawallError
 from seawall.domain.instrument import Instrument
 from seawall.engine.engine import Engine
 from seawall.venues.desk import Desk, History
@@ -19,7 +20,7 @@ FOREVER_MS = 2**62
 Request = Mapping[str, Any]
 
 
-class BadRequest(ValueError):
+class BadRequest(SeawallError):
     """A request that is not of the shape its type needs."""
 
 

@@ -12,6 +12,8 @@ import msgspec
 from coincurve import PublicKey
 from Crypto.Hash import keccak
 
+from seawall.domain.errors import SeawallError
+
 SOURCES = ("a", "b")
 """The two networks a client may believe it is on; both are accepted."""
 L1_CHAIN_ID = 1337
@@ -78,7 +80,7 @@ USER_SIGNED = frozenset(_MESSAGES)
 """Action types that a wallet signs as a readable message; agents cannot."""
 
 
-class SignatureError(ValueError):
+class SignatureError(SeawallError):
     """No address can be recovered: the signature or the signed fields are unusable."""
 
 

@@ -9,6 +9,7 @@ import re
 
 from seawall.domain.commands import join_client_id, split_client_id
 from seawall.domain.enums import Side
+from seawall.domain.errors import InputError
 from seawall.domain.units import MAX_MONEY, MONEY_DECIMALS, UnitError, from_units, to_units
 from seawall.venues.hyperliquid.numbers import venue_number
 from seawall.venues.hyperliquid.signing import keccak256
@@ -21,7 +22,7 @@ _CLOID = re.compile(r"0x[0-9a-fA-F]{32}")
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
-class WireError(ValueError):
+class WireError(InputError):
     """Text that is not what the field must be."""
 
 
