@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seawall.cli.lab_options import AccountWishes
+from seawall.cli.params import AccountWishes
 from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
 from seawall.lab.paths.setup import PathSetup
 

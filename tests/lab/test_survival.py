@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from seawall.cli.lab_options import AccountWishes
+from seawall.cli.params import AccountWishes
 from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathTask

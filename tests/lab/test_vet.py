@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seawall.cli.lab_options import Outputs
+from seawall.cli.params import Outputs
 from seawall.cli.vet import vet
 from seawall.cli.vet_options import VetOptions, VetSource
 from seawall.lab.vet.book import CROSSED, EMPTY, Sampler

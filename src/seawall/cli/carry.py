@@ -3,8 +3,8 @@
 from seawall.accounts.load import REFUSALS, Refused
 from seawall.cli.book_input import BOOK_REFUSALS
 from seawall.cli.carry_inputs import CarryOptions, read_account_carry, read_carry
-from seawall.cli.lab_options import Outputs
-from seawall.cli.refusal import refuse
+from seawall.cli.params import Outputs
+from seawall.cli.run import refuse
 from seawall.cli.size_options import MarketSource
 from seawall.lab.simulation.valuation import ValuationError
 from seawall.lab.size.defaults import default_funding

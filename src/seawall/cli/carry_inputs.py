@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from seawall.accounts.load import Given, Refused, read_given
 from seawall.cli import size_values as values
-from seawall.cli.lab_options import SignedTexts
+from seawall.cli.params import SignedTexts
 from seawall.cli.size_inputs import (
     MOST_FUNDING,
     SIDES,

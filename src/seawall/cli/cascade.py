@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from seawall.accounts.load import REFUSALS
 from seawall.cli.cascade_inputs import read_setup
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
-from seawall.cli.lab_options import AccountWishes, Outputs
-from seawall.cli.refusal import refuse
+from seawall.cli.params import AccountWishes, Outputs
+from seawall.cli.run import refuse
 from seawall.report.deliver import OutputError, check_outputs, deliver
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seawall.accounts.load import Given, Refused, read_given
 from seawall.accounts.source import AccountOptions
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
-from seawall.cli.lab_options import AccountWishes
+from seawall.cli.params import AccountWishes
 from seawall.cli.stress_inputs import stress_depths
 
 if TYPE_CHECKING:

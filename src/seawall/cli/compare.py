@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from seawall.accounts.load import REFUSALS, Refused
-from seawall.cli.lab_options import AccountWishes, Outputs
+from seawall.cli.params import AccountWishes, Outputs
 from seawall.cli.paths_inputs import (
     ModelWishes,
     Request,
@@ -15,7 +15,7 @@ from seawall.cli.paths_inputs import (
     share_of,
 )
 from seawall.cli.paths_progress import running
-from seawall.cli.refusal import refuse
+from seawall.cli.run import refuse
 from seawall.cli.stress_inputs import chosen_scenarios
 from seawall.report.deliver import OutputError, check_outputs, deliver
 

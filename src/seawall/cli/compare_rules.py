@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from seawall.accounts.markets import MarketError, markets_under, shipped_markets
-from seawall.cli.refusal import refuse
+from seawall.cli.run import refuse
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.engine.journal import JournalError, JournalReader

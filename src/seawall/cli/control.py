@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from seawall.cli.refusal import refuse
+from seawall.cli.run import refuse
 
 DEFAULT_URL = "http://127.0.0.1:3001"
 TIMEOUT_S = 600.0

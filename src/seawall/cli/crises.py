@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from seawall.accounts.load import REFUSALS
 from seawall.cli.crises_inputs import Request, read_request
 from seawall.cli.crises_options import CrisesOptions, CrisesSource
-from seawall.cli.lab_options import Outputs
-from seawall.cli.refusal import refuse
+from seawall.cli.params import Outputs
+from seawall.cli.run import refuse
 from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:

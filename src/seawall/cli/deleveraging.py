@@ -8,8 +8,8 @@ from seawall.cli.deleveraging_options import (
     OwnWinner,
     Refused,
 )
-from seawall.cli.lab_options import Outputs
-from seawall.cli.refusal import refuse
+from seawall.cli.params import Outputs
+from seawall.cli.run import refuse
 from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:

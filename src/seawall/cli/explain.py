@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, TypeVar
 
 from cyclopts import Parameter
 
-from seawall.cli.refusal import refuse
+from seawall.cli.run import refuse
 from seawall.domain.rulebook import BlockRulebook, Rulebook
 from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
 from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module

@@ -1,9 +1,18 @@
 """The ``seawall`` command. Commands are named by import path and loaded when called, so that
 starting one does not import what the others need."""
 
-from cyclopts import App
+import sys
 
-app = App(name="seawall", help="Trade leveraged perpetual futures without blowing up.")
+from cyclopts import App, CycloptsError
+
+from seawall.domain.errors import SeawallError
+
+app = App(
+    name="seawall",
+    help="Trade leveraged perpetual futures without blowing up.",
+    exit_on_error=False,
+    print_error=False,
+)
 
 app.command(
     "seawall.cli.up:up",
@@ -78,5 +87,17 @@ app.command(
 
 
 def main() -> None:
-    """Run the command line of the process."""
-    app()
+    """Run the command line of the process; exit status 2 for input that cannot be used."""
+    try:
+        app()
+    except CycloptsError as error:
+        # An option that cannot be used ends as every other bad input does: in one line.
+        cause = error.__cause__
+        message = str(cause) if isinstance(cause, SeawallError) else str(error)
+        print(
+            ": ".join(
+                [" ".join(["seawall", *(error.command_chain or ())]), " ".join(message.split())]
+            ),
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from seawall.accounts.load import REFUSALS, Refused
-from seawall.cli.lab_options import AccountWishes, Outputs
+from seawall.cli.params import AccountWishes, Outputs
 from seawall.cli.paths_inputs import (
     ModelWishes,
     Request,
@@ -13,7 +13,7 @@ from seawall.cli.paths_inputs import (
     share_of,
 )
 from seawall.cli.paths_progress import running
-from seawall.cli.refusal import refuse
+from seawall.cli.run import refuse
 from seawall.report.deliver import OutputError, check_outputs, deliver
 
 if TYPE_CHECKING:

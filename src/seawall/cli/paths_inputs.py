@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from cyclopts import Parameter
 
 from seawall.accounts.load import Given, Refused, read_given
-from seawall.cli.lab_options import AccountWishes, SignedTexts
+from seawall.cli.params import AccountWishes, SignedTexts
 from seawall.cli.stress_inputs import stress_depths
 
 if TYPE_CHECKING:

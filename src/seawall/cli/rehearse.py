@@ -9,10 +9,10 @@ from cyclopts import Parameter
 
 from seawall.accounts.file import AccountError
 from seawall.accounts.markets import MarketError
-from seawall.cli.lab_options import AccountWishes
-from seawall.cli.refusal import refuse
+from seawall.cli.params import AccountWishes
 from seawall.cli.rehearse_inputs import Files, Inputs, Refused, read_inputs, scenario_of
 from seawall.cli.rehearse_market import WholeMarket
+from seawall.cli.run import refuse
 from seawall.domain.rulebook import AnyRulebook
 from seawall.lab.market.candle_file import PathError
 from seawall.venues.rulebook_file import RulebookError

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from seawall.accounts.source import Refused
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes
-from seawall.cli.lab_options import AccountWishes, Outputs
+from seawall.cli.params import AccountWishes, Outputs
 
 
 @Parameter(name="*")

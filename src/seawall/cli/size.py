@@ -2,8 +2,8 @@
 
 from seawall.accounts.load import REFUSALS
 from seawall.cli.book_input import BOOK_REFUSALS
-from seawall.cli.lab_options import Outputs
-from seawall.cli.refusal import refuse
+from seawall.cli.params import Outputs
+from seawall.cli.run import refuse
 from seawall.cli.size_inputs import SizeOptions, read_size
 from seawall.cli.size_options import MarketSource
 from seawall.report.deliver import OutputError, check_outputs, deliver

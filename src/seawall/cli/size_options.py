@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from seawall.accounts.load import AccountOptions
-from seawall.cli.lab_options import Texts
+from seawall.cli.params import Texts
 
 Signed = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A text that may begin with a minus, also where it is no plain number (-10%)."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seawall.accounts.load import REFUSALS, Given, read_given
-from seawall.cli.lab_options import AccountWishes, Outputs
-from seawall.cli.refusal import refuse
+from seawall.cli.params import AccountWishes, Outputs
+from seawall.cli.run import refuse
 from seawall.cli.stress_inputs import (
     chosen_scenarios,
     given_betas,

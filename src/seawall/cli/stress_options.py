@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from seawall.cli.lab_options import SignedTexts, Texts
+from seawall.cli.params import SignedTexts, Texts
 
 
 @Parameter(name="*")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from seawall.cli.refusal import refuse
+from seawall.cli.run import refuse
 from seawall.domain.units import from_units
 from seawall.venues.known import DEFAULT_VENUE, venue_module
 from seawall.venues.rulebook_file import RulebookError

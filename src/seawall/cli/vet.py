@@ -1,7 +1,7 @@
 """``seawall vet``: how good a venue is in calm and in storm."""
 
-from seawall.cli.lab_options import Outputs
-from seawall.cli.refusal import refuse
+from seawall.cli.params import Outputs
+from seawall.cli.run import refuse
 from seawall.cli.vet_inputs import VET_REFUSALS, read_tape
 from seawall.cli.vet_options import VetOptions, VetSource
 from seawall.report.deliver import OutputError, check_outputs, deliver

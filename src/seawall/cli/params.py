@@ -1,13 +1,28 @@
 """Options that the commands of the lab share, and their description."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from seawall.accounts.load import AccountOptions
 from seawall.report.deliver import OutputOptions
+
+
+def read_by(read: Callable[[str, str], Any], *, signed: bool = True) -> Parameter:
+    """A parameter whose text ``read(field, text)`` turns into a value, or raises InputError.
+
+    For what is given once. What may be given several times stays a list of texts that the command
+    converts, once, by the same functions of ``domain.quantities``.
+    """
+
+    def convert(_: Any, tokens: Any) -> Any:
+        return read(tokens[0].keyword or "", tokens[0].value)
+
+    return Parameter(converter=convert, n_tokens=1, allow_leading_hyphen=signed, negative="")
+
 
 Texts = Annotated[list[str] | None, Parameter(negative="")]
 SignedTexts = Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)]

@@ -1,0 +1,37 @@
+"""How every command of the lab runs: outputs checked first, progress shown, one way to end.
+
+Exit status 0 with the findings delivered, 2 for input that cannot be used.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from seawall.cli.params import Outputs
+from seawall.domain.errors import SeawallError
+from seawall.report.findings import Answer
+from seawall.report.progress import Progress
+
+BAD_INPUT = 2
+_LONGEST = 600
+
+
+def run(command: str, outputs: Outputs, compute: Callable[[Progress], Answer]) -> None:
+    """Compute and deliver. ``compute`` is given where to show progress."""
+    from seawall.report.deliver import check_outputs, deliver
+    from seawall.report.progress import on_terminal
+
+    try:
+        check_outputs(outputs.options())
+        with on_terminal(quiet=outputs.json_) as progress:
+            findings = compute(progress).findings()
+        deliver(findings, outputs.options())
+    except SeawallError as error:
+        refuse(command, str(error))
+
+
+def refuse(command: str, message: str) -> NoReturn:
+    """One line on standard error, exit status 2."""
+    line = " ".join(message.split())
+    print(f"seawall {command}: {line[:_LONGEST]}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)
