@@ -4,8 +4,8 @@
     python tools/compare_answers.py compare OLD NEW
 
 A run's object is read as ordered lists of values by key path (``shocks[].equity``), so that a
-nested list may have become a table of its own. ``tools/answer_keys.toml`` says which old path is
-which new one; a path that is in neither the map nor the new object is reported.
+nested list may have become a table of its own. ``tools/answer_keys.d/COMMAND.toml`` says which old
+path is which new one (``gone: why`` for none); a path that is in neither is reported.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-KEYS = Path(__file__).with_name("answer_keys.toml")
+KEYS = Path(__file__).with_name("answer_keys.d")
 SHORT = "--paths 400 --days 1 --workers 1"
 TRADE = "examples/rehearse_account.toml"
 HYBRID = "examples/account_hybrid.json"
@@ -183,7 +183,7 @@ def _comparable(value: Any) -> Any:
 
 def compare(old: Path, new: Path) -> int:
     """Print a line a run; the number of runs that differ."""
-    maps = tomllib.loads(KEYS.read_text()) if KEYS.is_file() else {}
+    maps = {each.stem: tomllib.loads(each.read_text()) for each in KEYS.glob("*.toml")}
     failed = values = runs = 0
     for name in RUNS:
         if not (old / f"{name}.json").is_file():
