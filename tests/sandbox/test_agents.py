@@ -24,7 +24,7 @@ from seawall.sandbox.agents.base import Outlook, Sight, Trading
 from seawall.sandbox.agents.crowds import Crowd
 from seawall.sandbox.agents.makers import MakerDesk, Quote, unmatched
 from seawall.sandbox.agents.profiles import profiles
-from seawall.sandbox.agents.society import BACKSTOP, Society
+from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.agents.view import MachineView, OwnOrder
 from seawall.sandbox.feeds import ManualSource, PriceSource, SyntheticSource
 from seawall.sandbox.markets import OpenMarket
@@ -45,18 +45,18 @@ class Town:
         self.engine = Engine.create(book, [m.instrument for m in self.markets], LIMITS)
         self.view = MachineView(self.engine)
         self.world = World(self.markets, source or SyntheticSource(self.markets, seed))
-        self.society = Society(self.markets, book.order.maximum_significant_figures, seed)
+        self.agents = AgentGroup(self.markets, book.order.maximum_significant_figures, seed)
         self.events: list[Any] = []
         self.now = START
         self.apply(Deposit(START, BACKSTOP, 10**7 * MICRO))
         rows = {}
-        for name, usd in self.society.wants():
+        for name, usd in self.agents.needed_accounts():
             rows[name] = FIRST_USER + len(rows)
             self.apply(CreateAccount(START), Deposit(START, rows[name], int(usd * MICRO)))
-        self.society.settle_in(rows)
+        self.agents.use_accounts(rows)
         self.rows = rows
         self.publish()
-        for desk in self.society.desks:
+        for desk in self.agents.desks:
             self.apply(*desk.act(self.sight()))
 
     def apply(self, *commands: Command) -> None:
@@ -78,7 +78,7 @@ class Town:
         for _ in range(0, seconds, step):
             self.now += step * SECOND
             sight = self.sight()
-            for agent in self.society.due(self.now):
+            for agent in self.agents.due(self.now):
                 self.apply(*agent.act(sight))
             self.publish()
             self.apply(AdvanceTime(self.now))
@@ -222,7 +222,7 @@ def test_work_per_turn_is_bounded() -> None:
     town = Town(1)
     town.now += 24 * 3_600 * SECOND
     sight = town.sight()
-    for agent in town.society.due(town.now):
+    for agent in town.agents.due(town.now):
         assert len(agent.act(sight)) <= 120
 
 

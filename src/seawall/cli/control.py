@@ -1,16 +1,14 @@
 """``seawall control``: steer a venue that ``seawall up`` started, over its control API."""
 
 import json
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from seawall.cli.run import refuse
-
-DEFAULT_URL = "http://127.0.0.1:3001"
-TIMEOUT_S = 600.0
+from seawall.domain.errors import SeawallError
+from seawall.sandbox.client import DEFAULT_URL, ControlClient
 
 app = App(name="control", help="Steer a running venue: prices, oracle, liquidity, time, accounts.")
 
@@ -23,7 +21,7 @@ Option = Annotated[str, Parameter(allow_leading_hyphen=True)]
 @app.command
 def status(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Show how the venue stands."""
-    found = _call(url, "status", None)
+    found = _ask(url, ControlClient.status)
     if json_:
         print(json.dumps(found))
         return
@@ -52,7 +50,7 @@ def status(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
 @app.command
 def accounts(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Show the funded test accounts and their keys."""
-    found = _call(url, "accounts", None)
+    found = _ask(url, ControlClient.accounts)
     if json_:
         print(json.dumps(found))
         return
@@ -63,7 +61,7 @@ def accounts(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
 @app.command
 def price(market: str, price: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Set the price of a market, USD; the feed goes on from there."""
-    _tell(url, "price", {"market": market, "price": price}, json_)
+    _tell(url, lambda venue: venue.price(market, price), json_)
 
 
 @app.command
@@ -96,15 +94,14 @@ def shock(
     rebound_seconds
         Seconds that it takes to come back.
     """
-    body = {
-        "market": market,
-        "move": move,
-        "seconds": seconds,
-        "holdSeconds": hold,
-        "rebound": rebound,
-        "reboundSeconds": rebound_seconds,
-    }
-    _tell(url, "shock", body, json_)
+    _tell(
+        url,
+        lambda venue: venue.shock(
+            market, move, seconds=seconds, hold=hold, rebound=rebound,
+            rebound_seconds=rebound_seconds,
+        ),
+        json_,
+    )  # fmt: skip
 
 
 @app.command
@@ -128,7 +125,7 @@ def oracle(
     seconds
         How late a lagging oracle is.
     """
-    _tell(url, "oracle", {"market": market, "mode": mode, "seconds": seconds}, json_)
+    _tell(url, lambda venue: venue.oracle(market, mode, seconds=seconds), json_)
 
 
 @app.command
@@ -136,7 +133,7 @@ def liquidity(
     market: str, withdraw: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False
 ) -> None:
     """Makers of a market (or of `all`) withdraw a share of their depth, like 90%; 0 restores."""
-    _tell(url, "liquidity", {"market": market, "withdraw": withdraw}, json_)
+    _tell(url, lambda venue: venue.liquidity(market, withdraw), json_)
 
 
 @app.command
@@ -150,7 +147,7 @@ def funding(
     json_: Json = False,
 ) -> None:
     """Spike funding: makers of a market (or of `all`) quote at a premium like 1%."""
-    _tell(url, "funding", {"market": market, "premium": premium, "seconds": seconds}, json_)
+    _tell(url, lambda venue: venue.funding(market, premium, seconds=seconds), json_)
 
 
 @app.command
@@ -166,53 +163,53 @@ def advance(
     step
         Seconds between two prices on the way; chosen by the length if not given.
     """
-    _tell(url, "time/advance", {"seconds": seconds, "stepSeconds": step}, json_)
+    _tell(url, lambda venue: venue.advance(seconds, step=step), json_)
 
 
 @app.command
 def pause(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Stop the clock; orders are still taken."""
-    _tell(url, "time/pause", {}, json_)
+    _tell(url, ControlClient.pause, json_)
 
 
 @app.command
 def resume(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Let the clock go on."""
-    _tell(url, "time/resume", {}, json_)
+    _tell(url, ControlClient.resume, json_)
 
 
 @app.command
 def speed(factor: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Venue seconds per second, like 20; 0 stops the clock."""
-    _tell(url, "time/speed", {"speed": factor.removeprefix("x")}, json_)
+    _tell(url, lambda venue: venue.speed(factor.removeprefix("x")), json_)
 
 
 @app.command
 def save(name: str, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Save this moment under a name."""
-    _tell(url, "save", {"name": name}, json_)
+    _tell(url, lambda venue: venue.save(name), json_)
 
 
 @app.command
 def revert(name: str, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Go back to a save point; what came after has not happened."""
-    _tell(url, "revert", {"name": name}, json_)
+    _tell(url, lambda venue: venue.revert(name), json_)
 
 
 @app.command
 def reset(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Go back to the first start."""
-    _tell(url, "reset", {}, json_)
+    _tell(url, ControlClient.reset, json_)
 
 
 @app.command
 def fund(address: str, amount: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
     """Give an address USD; its account is opened if there is none."""
-    _tell(url, "fund", {"address": address, "amount": amount}, json_)
+    _tell(url, lambda venue: venue.fund(address, amount), json_)
 
 
-def _tell(url: str, path: str, body: dict[str, Any], as_json: bool) -> None:
-    found = _call(url, path, body)
+def _tell(url: str, request: Callable[[ControlClient], dict[str, Any]], as_json: bool) -> None:
+    found = _ask(url, request)
     if as_json:
         print(json.dumps(found))
         return
@@ -220,32 +217,9 @@ def _tell(url: str, path: str, body: dict[str, Any], as_json: bool) -> None:
     print(f"done at {found['timeMs']}, {found['sequence']} commands so far{more}")
 
 
-def _call(url: str, path: str, body: dict[str, Any] | None) -> Any:
-    """The answer; without a body the request is a GET. Ends the process when it is refused."""
-    if not url.startswith(("http://", "https://")):
-        refuse("control", f"--url: {url!r} is not like {DEFAULT_URL}")
-    raw = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        f"{url.rstrip('/')}/control/{path}", raw, {"Content-Type": "application/json"}
-    )
-    # A proxy of the environment does not lead to this computer.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def _ask(url: str, request: Callable[[ControlClient], dict[str, Any]]) -> dict[str, Any]:
+    """The venue's answer. Ends the process with status 2 when it is refused."""
     try:
-        with opener.open(request, timeout=TIMEOUT_S) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        refuse("control", _explained(error))
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        refuse(
-            "control",
-            f"no venue answers at {url} ({reason}); start one with seawall up, or give --url",
-        )
-
-
-def _explained(error: urllib.error.HTTPError) -> str:
-    try:
-        told = json.load(error)["error"]
-        return f"{told['field']}: {told['value']!r} is not right; expected {told['expected']}"
-    except (ValueError, KeyError, TypeError):
-        return f"{error.code} {error.reason}: this is no venue of seawall up"
+        return request(ControlClient(url))
+    except SeawallError as error:
+        refuse("control", str(error))

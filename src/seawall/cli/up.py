@@ -152,14 +152,18 @@ def _say_compiling() -> None:
 
 
 def _run(options: Any, announce: Callable[["Venue"], None]) -> None:
-    from seawall.sandbox.venue import run_venue
+    from seawall.sandbox.venue import collect_rarely, run_venue
+
+    def ready(venue: "Venue") -> None:
+        collect_rarely()
+        announce(venue)
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await run_venue(options, announce, stop)
+        await run_venue(options, ready, stop)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())

@@ -1,7 +1,7 @@
-"""The control API: god mode for whoever sits at this computer.
+"""The control API: full control of prices, time and accounts, for operators on this computer.
 
-Only callers from loopback are heard, and none that a web page of elsewhere sent. Whatever changes
-the venue becomes commands in its journal.
+Only requests from loopback are answered, and none sent by a page of another origin. Every change
+of the venue becomes commands in its journal.
 """
 
 import ipaddress
@@ -49,14 +49,14 @@ def _is_loopback(text: str | None) -> bool:
 async def only_loopback(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Refuse other computers, names that were bent to loopback, and pages of other origins."""
+    """Refuse other computers, host names that resolve to loopback, and pages of other origins."""
     origin = request.headers.get("Origin")
     hosts = [request.remote, urlsplit(f"//{request.host}").hostname]
     if origin is not None:
         hosts.append(urlsplit(origin).hostname)
     if all(_is_loopback(host) for host in hosts):
         return await handler(request)
-    return _refused(403, BadInput("address", hosts[-1], "control is heard on loopback only"))
+    return _refused(403, BadInput("address", hosts[-1], "a request from loopback"))
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
@@ -94,14 +94,14 @@ class Control:
 
     async def status(self, request: schema.Nothing) -> schema.Status:
         host, clock = self.host, self.host.clock
-        society = self.market.society
+        agents = self.market.agents
         return schema.Status(
             host.now_ms(),
             host.engine.sequence,
             clock.speed,
             clock.paused,
             self.world.source.name,
-            len(society.agents) if society else 0,
+            len(agents.agents) if agents else 0,
             int(host.engine.tables["control"]["accounts_used"][0]),
             host.waiting,
             host.save_points(),
@@ -181,7 +181,7 @@ class Control:
         return self._answer()
 
     def _needs_agents(self, field: str, value: Any) -> None:
-        if self.market.society is None:
+        if self.market.agents is None:
             raise BadInput(field, value, "a venue with agents; this one was started without")
 
     async def liquidity(self, request: schema.SetLiquidity) -> Answer:

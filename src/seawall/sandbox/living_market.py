@@ -12,7 +12,7 @@ from typing import Any
 
 from seawall.domain.commands import Command, SetOraclePrice
 from seawall.sandbox.agents.base import Agent, Sight
-from seawall.sandbox.agents.society import Society
+from seawall.sandbox.agents.group import AgentGroup
 from seawall.sandbox.agents.view import MachineView
 from seawall.sandbox.host import Host, HostStopped
 from seawall.sandbox.world import World
@@ -28,12 +28,12 @@ MOST_PASSES = 900
 
 
 class LivingMarket:
-    """Drives world and agents against one host. ``society`` is None where nobody lives."""
+    """Drives world and agents against one host. ``agents``: None for empty books."""
 
-    def __init__(self, host: Host, world: World, society: Society | None) -> None:
+    def __init__(self, host: Host, world: World, agents: AgentGroup | None) -> None:
         self.host = host
         self.world = world
-        self.society = society
+        self.agents = agents
         self.view = MachineView(host.engine)
         self._published_ms = 0
         self._lock = asyncio.Lock()
@@ -76,8 +76,8 @@ class LivingMarket:
     async def _pass(self) -> None:
         now = self.host.now_ms()
         self.world.look(now)
-        if self.society is not None:
-            await self._act(self.society.due(now))
+        if self.agents is not None:
+            await self._act(self.agents.due(now))
         if now // PUBLISH_MS != self._published_ms // PUBLISH_MS:
             await self._publish()
 
@@ -105,8 +105,8 @@ class LivingMarket:
         return plan
 
     async def _all_makers(self) -> None:
-        if self.society is not None:
-            await self._act(list(self.society.desks))
+        if self.agents is not None:
+            await self._act(list(self.agents.desks))
 
     # -- what control does -----------------------------------------------------------------------
 
@@ -152,8 +152,8 @@ class LivingMarket:
     def resume(self) -> None:
         """Go on from the machine's own prices, as after a restart or a revert."""
         self.view = MachineView(self.host.engine)
-        if self.society is not None:
-            self.society.forget()
+        if self.agents is not None:
+            self.agents.forget()
         markets = self.world.markets
         oracles = [self.view.oracle(market.row) for market in markets]
         if all(oracles):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from seawall.domain.errors import SeawallError
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MAX_PRICE, UnitError, to_units
 from seawall.sandbox.agents.profiles import Profile, profiles
@@ -39,7 +40,7 @@ PROFILE_OF = {
 """Other markets are thin."""
 
 
-class MarketChoiceError(ValueError):
+class MarketChoiceError(SeawallError):
     """A market that the sandbox cannot open; the message says which are known."""
 
 

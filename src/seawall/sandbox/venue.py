@@ -19,6 +19,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from seawall.domain.commands import Deposit
+from seawall.domain.errors import SeawallError
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
@@ -31,7 +32,7 @@ from seawall.sandbox.accounts import (
     seed_phrase,
     user_keys,
 )
-from seawall.sandbox.agents.society import BACKSTOP, Society
+from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.control import control_app
 from seawall.sandbox.feeds import (
@@ -60,12 +61,12 @@ COLLECT_AFTER = (50_000, 20, 50)
 """Allocations, and young collections, before the next generation is looked through."""
 
 
-class VenueError(ValueError):
+class VenueError(SeawallError):
     """A venue that cannot be run as asked; the message says what would be right."""
 
 
 class VenueStopped(RuntimeError):
-    """The host could go on no more, as when a disk is full; nothing after it was acknowledged."""
+    """The host cannot continue, as when a disk is full; nothing after it was acknowledged."""
 
 
 class VenueOptions(Struct, frozen=True, kw_only=True):
@@ -143,18 +144,18 @@ class Venue:
 
     async def settle(self) -> None:
         """Accounts of users and agents, first prices, first quotes; what is there stays."""
-        host, society = self.host, self.market.society
+        host, agents = self.host, self.market.agents
         if not host.engine.tables["control"]["money_outside"][0]:
             await host.submit(lambda now: Plan([Deposit(now, BACKSTOP, BACKSTOP_USD * MICRO)]))
         phrase = self.seed_phrase
         users = [(key.address, USER_USD, f"user {n}") for n, key in enumerate(self.users)]
-        wants = society.wants() if society is not None else []
-        agents = [(agent_address(phrase, name), usd, name) for name, usd in wants]
-        rows = [await open_account(host, *each) for each in (*users, *agents)]
-        if society is not None:
-            names = [name for name, _ in wants]
-            society.settle_in(dict(zip(names, rows[USERS:], strict=True)))
-        # Compiles or loads what reads margins, before somebody waits for it.
+        needed = agents.needed_accounts() if agents is not None else []
+        owners = [(agent_address(phrase, name), usd, name) for name, usd in needed]
+        rows = [await open_account(host, *each) for each in (*users, *owners)]
+        if agents is not None:
+            names = [name for name, _ in needed]
+            agents.use_accounts(dict(zip(names, rows[USERS:], strict=True)))
+        # Compiles or loads what reads margins, before the first request waits for it.
         self.market.view.margins(rows[0])
         await self.market.open()
         if START_POINT not in host.save_points():
@@ -300,8 +301,8 @@ def _assemble(options: VenueOptions, folder: Path) -> tuple[Host, LivingMarket, 
     source = _source(options, markets, about)
     world = World(markets, source, swing=0.0) if exact else World(markets, source)
     figures = book.order.maximum_significant_figures
-    society = Society(markets, figures, about.seed) if options.agents else None
-    market = LivingMarket(host, world, society)
+    agents = AgentGroup(markets, figures, about.seed) if options.agents else None
+    market = LivingMarket(host, world, agents)
     market.resume()
     return host, market, about
 
@@ -318,8 +319,9 @@ async def running_venue(
         await venue.close()
 
 
-def _collect_rarely() -> None:
-    """What exists now stays: looking through it for garbage again and again cost a quarter."""
+def collect_rarely() -> None:
+    """For a process that only runs a venue: what exists now stays, and looking through it for
+    garbage again and again cost a quarter of the throughput."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
@@ -331,7 +333,6 @@ async def run_venue(
     """Run until ``stop`` is set. Raises VenueStopped when the host stops by itself, and what
     ``open_venue`` raises."""
     venue = await open_venue(options)
-    _collect_rarely()
     writer = venue.host.writer
     try:
         announce(venue)

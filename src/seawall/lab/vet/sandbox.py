@@ -21,7 +21,7 @@ from seawall.engine.market_view import market_view
 from seawall.lab.vet.book import Floats, Sampler
 from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, Tape, Trades, walked_sizes
 from seawall.sandbox.accounts import agent_address, open_account, seed_phrase
-from seawall.sandbox.agents.society import BACKSTOP, Society
+from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.feeds import SyntheticSource
 from seawall.sandbox.host import Host, HostOptions
@@ -84,9 +84,9 @@ class _Run:
             Clock(0, START_MS),
             HostOptions(tick_ms=0),
         )
-        self.society = Society([market], figures, options.seed)
+        self.agents = AgentGroup([market], figures, options.seed)
         self.world = World([market], SyntheticSource([market], options.seed))
-        self.market = LivingMarket(self.host, self.world, self.society)
+        self.market = LivingMarket(self.host, self.world, self.agents)
         self.sampler = Sampler(walked_sizes(options.sizes))
         self.trades: list[tuple[int, float, float, int]] = []
         self.funding: dict[str, list[float]] = {}
@@ -139,12 +139,12 @@ class _Run:
         backstop = Deposit(self.host.now_ms(), BACKSTOP, BACKSTOP_USD * MICRO)
         await self.host.submit(lambda now: Plan([backstop]))
         phrase = seed_phrase(self.options.seed)
-        wants = self.society.wants()
+        needed = self.agents.needed_accounts()
         rows = [
             await open_account(self.host, agent_address(phrase, name), usd, name)
-            for name, usd in wants
+            for name, usd in needed
         ]
-        self.society.settle_in(dict(zip([name for name, _ in wants], rows, strict=True)))
+        self.agents.use_accounts(dict(zip([name for name, _ in needed], rows, strict=True)))
         await self.market.open()
 
     def _shock(self) -> None:

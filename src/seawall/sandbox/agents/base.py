@@ -81,7 +81,7 @@ class Trading(NamedTuple):
 
 
 class Agent(Protocol):
-    """A trader. ``wants`` says by name which accounts it needs, with their stake in USD."""
+    """A trading agent. ``needed_accounts``: the accounts it needs, by name, with USD for each."""
 
     @property
     def name(self) -> str: ...
@@ -91,10 +91,10 @@ class Agent(Protocol):
         """How often it looks, in venue time."""
         ...
 
-    def wants(self) -> Sequence[tuple[str, float]]: ...
+    def needed_accounts(self) -> Sequence[tuple[str, float]]: ...
 
-    def settle_in(self, accounts: Sequence[int]) -> None:
-        """The account rows of ``wants``, in its order."""
+    def use_accounts(self, accounts: Sequence[int]) -> None:
+        """The account rows of ``needed_accounts``, in its order."""
         ...
 
     def forget(self) -> None:

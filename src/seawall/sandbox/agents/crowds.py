@@ -45,10 +45,10 @@ class Crowd:
         self._enters_ms = 0.0
         self._leaves_ms = 0.0
 
-    def wants(self) -> Sequence[tuple[str, float]]:
+    def needed_accounts(self) -> Sequence[tuple[str, float]]:
         return [(self.name, self.stake_usd)]
 
-    def settle_in(self, accounts: Sequence[int]) -> None:
+    def use_accounts(self, accounts: Sequence[int]) -> None:
         (self._account,) = accounts
 
     def forget(self) -> None:

@@ -177,10 +177,10 @@ class MakerDesk:
             for number in range(makers)
         ]
 
-    def wants(self) -> Sequence[tuple[str, float]]:
+    def needed_accounts(self) -> Sequence[tuple[str, float]]:
         return [(f"{self.name} {n}", maker.stake_usd) for n, maker in enumerate(self.makers)]
 
-    def settle_in(self, accounts: Sequence[int]) -> None:
+    def use_accounts(self, accounts: Sequence[int]) -> None:
         for maker, account in zip(self.makers, accounts, strict=True):
             maker.account = account
 

@@ -46,10 +46,10 @@ class NoiseTaker:
         self._limit_usd = 5 * profile.order_usd[-1][1]
         self.stake_usd = 2 * self._limit_usd
 
-    def wants(self) -> Sequence[tuple[str, float]]:
+    def needed_accounts(self) -> Sequence[tuple[str, float]]:
         return [(self.name, self.stake_usd)]
 
-    def settle_in(self, accounts: Sequence[int]) -> None:
+    def use_accounts(self, accounts: Sequence[int]) -> None:
         (self._account,) = accounts
 
     def forget(self) -> None:
@@ -115,10 +115,10 @@ class TrendFollower:
         self._most_usd = 0.1 * trading.market.profile.depth_usd(25)
         self.stake_usd = self._most_usd
 
-    def wants(self) -> Sequence[tuple[str, float]]:
+    def needed_accounts(self) -> Sequence[tuple[str, float]]:
         return [(self.name, self.stake_usd)]
 
-    def settle_in(self, accounts: Sequence[int]) -> None:
+    def use_accounts(self, accounts: Sequence[int]) -> None:
         (self._account,) = accounts
 
     def forget(self) -> None:
@@ -166,10 +166,10 @@ class Unwinder:
         self.trading = trading
         self._account = backstop
 
-    def wants(self) -> Sequence[tuple[str, float]]:
+    def needed_accounts(self) -> Sequence[tuple[str, float]]:
         return []
 
-    def settle_in(self, accounts: Sequence[int]) -> None:
+    def use_accounts(self, accounts: Sequence[int]) -> None:
         pass
 
     def forget(self) -> None:

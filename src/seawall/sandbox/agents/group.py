@@ -1,4 +1,4 @@
-"""Who lives in a sandbox, and whose turn it is."""
+"""The agents that trade in a sandbox, and which of them act when."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ MAKERS = 2
 CROWDS = 2
 """Of each margin mode."""
 BACKSTOP = 2
-"""The machine's account that takes over what the book does not."""
+"""The machine's account that takes what the book does not."""
 
 
-class Society:
+class AgentGroup:
     """All agents. Each acts when its interval has passed, at most once per look."""
 
     def __init__(self, markets: Sequence[OpenMarket], figures: int, seed: int) -> None:
@@ -40,17 +40,17 @@ class Society:
             ]
         self._due_ms = [0] * len(self.agents)
 
-    def wants(self) -> list[tuple[str, float]]:
+    def needed_accounts(self) -> list[tuple[str, float]]:
         """Every account that is needed, by name, with its stake in USD."""
-        return [want for agent in self.agents for want in agent.wants()]
+        return [each for agent in self.agents for each in agent.needed_accounts()]
 
-    def settle_in(self, accounts: dict[str, int]) -> None:
-        """``accounts``: rows by the names of ``wants``."""
+    def use_accounts(self, accounts: dict[str, int]) -> None:
+        """``accounts``: rows by the names of ``needed_accounts``."""
         for agent in self.agents:
-            agent.settle_in([accounts[name] for name, _ in agent.wants()])
+            agent.use_accounts([accounts[name] for name, _ in agent.needed_accounts()])
 
     def due(self, now_ms: int) -> list[Agent]:
-        """Agents whose turn has come, makers of each market first."""
+        """Agents that are due, makers of each market first."""
         found = []
         for index, agent in enumerate(self.agents):
             if now_ms >= self._due_ms[index]:
@@ -62,7 +62,7 @@ class Society:
         return found
 
     def forget(self) -> None:
-        """Time may have gone back: everyone begins anew and is due."""
+        """Time may have gone back: every agent starts again and is due."""
         for agent in self.agents:
             agent.forget()
         self._due_ms = [0] * len(self.agents)
