@@ -22,9 +22,9 @@ from seawall.engine.engine import FIRST_USER, Engine
 from seawall.engine.layout import Limits
 from seawall.sandbox.agents.base import Outlook, Sight, Trading
 from seawall.sandbox.agents.crowds import Crowd
+from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.agents.makers import MakerDesk, Quote, unmatched
 from seawall.sandbox.agents.profiles import profiles
-from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.agents.view import MachineView, OwnOrder
 from seawall.sandbox.feeds import ManualSource, PriceSource, SyntheticSource
 from seawall.sandbox.markets import OpenMarket
