@@ -2,13 +2,13 @@
 
     python -m benchmarks.replay RECORDING.parquet [--quick] [--peer PYTHON]
 
-The recording is one of full-depth changes and trades (``docs/vet.md``). Each recorded row is one
-event. Ours: the plan of the commands and the engine that applies them (three accounts with margin,
-positions, fees and events), reading of the file left out. The peer's: hftbacktest's replay with its
-market maker, the strategy of its README example with a decision every 100 ms, in an environment of
-its own (``--peer`` is its Python, with hftbacktest and pyarrow), because its pins are not ours. It
-keeps no margin. Both run in processes of their own and tell processor time, after one run that
-compiles; rounds are interleaved.
+The recording is one of full-depth changes and trades (``docs/commands/vet.md``). Each recorded row
+is one event. Ours: the plan of the commands and the engine that applies them (three accounts with
+margin, positions, fees and events), reading of the file left out. The peer's: hftbacktest's replay
+with its market maker, the strategy of its README example with a decision every 100 ms, in an
+environment of its own (``--peer`` is its Python, with hftbacktest and pyarrow), because its pins
+are not ours. It keeps no margin. Both run in processes of their own and tell processor time, after
+one run that compiles; rounds are interleaved.
 """
 
 import argparse

@@ -74,7 +74,7 @@ def test_without_arguments_the_built_in_wave(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_page_shows_the_built_in_wave(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (ROOT / "docs" / "deleveraging.md").read_text()
+    page = (ROOT / "docs" / "commands" / "deleveraging.md").read_text()
     sums = made(capsys)["totals"]
     queue, fairest = sums["rank_queue"], sums["pro_rata_equity"]
     assert f"{queue['taken']:,.0f} USD to raise {queue['raised']:,.0f}" in page

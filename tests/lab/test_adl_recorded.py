@@ -366,7 +366,7 @@ def test_three_waves_lose_more_than_prices_moved() -> None:
 
 
 def test_the_page_shows_these_figures() -> None:
-    page = (ROOT / "docs" / "deleveraging.md").read_text()
+    page = (ROOT / "docs" / "commands" / "deleveraging.md").read_text()
     for each in totals(outcomes()):
         figures = [usd(each.taken), usd(each.overshoot), usd(each.largest_usd)]
         row = " | ".join([each.policy.name, *figures, share(each.largest_of_equity)])

@@ -26,7 +26,7 @@ from tests.shared_files import ROOT
 # The first run on a machine compiles the kernels.
 pytestmark = pytest.mark.timeout(660)
 
-PAGE = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "commands" / "scenarios.md").read_text(encoding="utf-8")
 PRICES = {"BTC": "50000", "ETH": "2000", "SOL": "100"}
 LONG = """
 collateral = 20000

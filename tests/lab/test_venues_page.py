@@ -1,4 +1,4 @@
-"""What docs/venues.md shows is what its commands print."""
+"""What docs/start/venues.md shows is what its commands print."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.shared_files import ROOT
 
 pytestmark = pytest.mark.timeout(3 * SECONDS)
 
-PAGE = (ROOT / "docs" / "venues.md").read_text()
+PAGE = (ROOT / "docs" / "start" / "venues.md").read_text()
 
 
 def runs() -> list[tuple[str, list[str]]]:

@@ -1,7 +1,7 @@
 """What the naive twin remembers: plain objects, plain integers, nothing clever.
 
-The twin follows ``docs/machine.md`` section by section and shares only the vocabularies, the
-rulebook and the instruments with the fast engine. It is slow on purpose.
+The twin follows ``docs/machine/machine.md`` section by section and shares only the vocabularies,
+the rulebook and the instruments with the fast engine. It is slow on purpose.
 """
 
 from dataclasses import dataclass, field

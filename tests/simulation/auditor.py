@@ -1,7 +1,7 @@
 """An independent auditor: it knows the commands and the events, and nothing of the machine.
 
 After each command its books must be what the machine's tables say, to the unit. The numbers of
-violations are those of ``docs/invariants.md``; 0 stands for the books themselves.
+violations are those of ``docs/machine/invariants.md``; 0 stands for the books themselves.
 """
 
 from typing import Any

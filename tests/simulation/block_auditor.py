@@ -1,7 +1,7 @@
 """An independent auditor of the machine under rules of blocks.
 
 Like ``auditor``: it knows the commands and the events, books them again in Python's integers, and
-must come to what the tables say. Numbers of violations are those of ``docs/invariants.md``.
+must come to what the tables say. Numbers of violations are those of ``docs/machine/invariants.md``.
 """
 
 from typing import Any

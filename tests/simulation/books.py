@@ -92,7 +92,7 @@ class Order:
 
 
 class Books:
-    """What every account owns, booked again after the sentences of ``docs/machine.md``."""
+    """What every account owns, booked again after the sentences of ``docs/machine/machine.md``."""
 
     def __init__(self, rulebook: Rulebook, instruments: list[Instrument], extra: list[Any]) -> None:
         self.rulebook, self.instruments = rulebook, instruments

@@ -3,7 +3,7 @@
     python -m tests.simulation.simulate --seeds 0-199 --commands 5000 [--rulebook dydx]
 
 The exit status is 1 at the first violation, which is printed with its seed, its command and the
-events: the seed alone repeats it. ``docs/testing.md`` tells the rest.
+events: the seed alone repeats it. ``docs/machine/testing.md`` tells the rest.
 """
 
 import argparse

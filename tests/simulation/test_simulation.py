@@ -1,4 +1,4 @@
-"""The simulator in short: seeds, canaries, killed journals. The long run: ``docs/testing.md``."""
+"""The simulator in short: seeds, canaries, killed journals. Longer: docs/machine/testing.md."""
 
 from collections import Counter
 from pathlib import Path

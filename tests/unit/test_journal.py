@@ -102,7 +102,7 @@ def test_leaving_with_an_error_drops_what_was_not_committed(tmp_path):
 
 
 def test_the_file_is_what_the_documentation_says(tmp_path):
-    """Written here a second time from docs/journal.md, so that a change needs a new version."""
+    """Written a second time from docs/machine/journal.md: a change needs a new version."""
 
     def blake(data):
         return hashlib.blake2b(data, digest_size=8).digest()

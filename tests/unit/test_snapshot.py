@@ -74,7 +74,7 @@ def test_a_snapshot_is_read_back(tmp_path_factory, compress, sequence, spare):
 
 
 def test_the_file_is_what_the_documentation_says(tmp_path):
-    """Written here a second time from docs/journal.md, so that a change needs a new version."""
+    """Written a second time from docs/machine/journal.md: a change needs a new version."""
     state = make_state(9)
     save_snapshot(tmp_path / "s", state, RULES)
     capacities = json.dumps(

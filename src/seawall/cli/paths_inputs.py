@@ -159,7 +159,7 @@ def _from_model(given: Given, names: Sequence[str], market: ModelWishes) -> _Mad
     assumptions = [
         f"Prices: {_model_words(model, market)}",
         f"Shipped figures as of {shipped.as_of}, by moments of hourly candles; source and method "
-        "are in docs/paths.md. --candles takes yours.",
+        "are in docs/commands/paths.md. --candles takes yours.",
     ]
     if all(origin != "shipped" for origin in model.origin):
         assumptions.pop()

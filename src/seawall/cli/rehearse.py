@@ -49,10 +49,11 @@ def rehearse(
     Parameters
     ----------
     account
-        An account file: TOML as in docs/rehearse.md, or the venue's own account state (.json).
+        An account file: TOML as in docs/start/accounts.md, or a venue's own account state (.json).
     path
-        A scenario (by name, docs/scenarios.md, or a .toml file), or a file of candles (parquet or
-        CSV), to which more files add mark candles or funding. Without it: 10 October 2025.
+        A scenario (by name, or a .toml file: docs/commands/scenarios.md), or a file of candles
+        (parquet or CSV), to which more files add mark candles or funding. Without it: the crash
+        of 10 October 2025.
     market
         Markets to run; those of the account if not given.
     from_

@@ -1,6 +1,6 @@
 """What a venue's folder holds, and how a venue comes back from it.
 
-    journal-0001.swj      every command, in order          (docs/journal.md)
+    journal-0001.swj      every command, in order          (docs/machine/journal.md)
     directory-0001.swd    every record of the directory    (directory_log.py)
     snapshot-0001-<sequence>.sws and .swp                  engine and directory at one sequence
     base-0002.sws and .swp                                 where generation 2 begins

@@ -7,7 +7,7 @@ With ``Terms.in_contracts`` the shares of the paying ones are taken in contracts
 do today.
 
 Sources: the rank is that of the venue whose rulebook ranks, the rotation that of the one whose
-rulebook rotates (docs/venues.md); capped pro-rata, risk-aware pro-rata and the projection are
+rulebook rotates (docs/start/venues.md); capped pro-rata, risk-aware pro-rata and the projection are
 defined in "Autodeleveraging: Impossibilities and Optimization" (arXiv 2512.01112).
 """
 

@@ -91,7 +91,7 @@ def read_recorded_day(folder: Path) -> RecordedDay:
     if not outputs.is_dir():
         raise WaveError(
             f"{folder}: a folder without {OUTPUTS}; give a file of waves, or the folder of the "
-            "recorded day as docs/deleveraging.md describes it"
+            "recorded day as docs/commands/deleveraging.md describes it"
         )
     published = {row["wave"]: row for row in _rows(outputs / PUBLISHED)}
     closed = _closed_notional(outputs / GAPS, folder / MARKETS)

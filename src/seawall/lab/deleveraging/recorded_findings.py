@@ -90,5 +90,5 @@ def _beside(day: RecordedDay, results: Sequence[WaveOutcome]) -> Table:
         title="Published budgets and largest haircuts of equity, beside ours with stand-ins",
         columns=["policy", "published, USD", "ours, USD", "published, of equity", "ours"],
         rows=rows,
-        note="Why they differ: docs/deleveraging.md.",
+        note="Why they differ: docs/commands/deleveraging.md.",
     )

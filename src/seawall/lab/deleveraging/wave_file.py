@@ -85,7 +85,9 @@ def _of_json(path: Path, raw: bytes) -> list[DeleveragingWave]:
     try:
         rows = msgspec.json.decode(raw, type=_WaveRows).waves
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WaveError(f"{path}: {error}; see docs/deleveraging.md for the format") from None
+        raise WaveError(
+            f"{path}: {error}; see docs/commands/deleveraging.md for the format"
+        ) from None
     return [_of_row(row, row.name or str(number)) for number, row in enumerate(rows, start=1)]
 
 

@@ -2,9 +2,9 @@
 
 Volume and volatility follow the market's maximum leverage, because venues grant leverage by
 liquidity. Their source: recorded hourly candles of 14 coins, 2024-09 to 2025-07 (40x: BTC; 25x:
-ETH; 20x: SOL and XRP; 10x: eight coins from AVAX to kPEPE; less: WIF and PURR; docs/size.md names
-the venue). Volume is the median day of the least traded coin of each group, volatility the median
-of the group, from hourly returns.
+ETH; 20x: SOL and XRP; 10x: eight coins from AVAX to kPEPE; less: WIF and PURR; see
+docs/commands/size.md for the venue). Volume is the median day of the least traded coin of each
+group, volatility the median of the group, from hourly returns.
 """
 
 from fractions import Fraction

@@ -194,5 +194,5 @@ def _about_agents(options: SandboxOptions) -> tuple[str, ...]:
     return (
         f"The agents' book and flow are those of the profile {options.market.profile_name!r}: "
         f"{options.market.profile.source}. How makers step back in a storm is assumed (see "
-        "docs/sandbox.md): these figures are of the sandbox, not of a real venue.",
+        "docs/venue/sandbox.md): these figures are of the sandbox, not of a real venue.",
     )

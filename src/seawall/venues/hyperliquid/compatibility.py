@@ -98,7 +98,7 @@ def _table(title: str, entries: list[Entry]) -> list[str]:
 
 
 def page() -> str:
-    """``docs/compatibility.md``."""
+    """``docs/venue/compatibility.md``."""
     lines = [
         "# What the sandbox venue answers",
         "",

@@ -1,6 +1,6 @@
 """Liquidation by blocks in one lane: every block a part of one position at its fillable price.
 
-The rules are those of ``engine/formulas/fillable`` and ``docs/blocks.md``. Blocks end every
+The rules are those of ``engine/formulas/fillable`` and ``docs/machine/blocks.md``. Blocks end every
 ``block_ms`` from the start of the path on; a step's price holds in all blocks that end in it, the
 one that ends as it comes included. Each bucket is an account of its own.
 
