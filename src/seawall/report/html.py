@@ -114,7 +114,7 @@ def _sheet(sheet: Sheet) -> dict[str, Any]:
         cells = [(each.heading, each.text(sheet.rows[0])) for each in columns]
         return {
             "title": sheet.title,
-            "heads": [("", False), ("value", True)],
+            "heads": [("", False), ("value", all(each.kind.is_number for each in columns))],
             "rows": [("", cell) for cell in cells if cell[1]],
             "note": sheet.note,
         }

@@ -23,7 +23,7 @@ MINUS = "-"
 def usd(amount: Number) -> str:
     """``12,345``, or ``345.67`` below a thousand, of an amount in USD."""
     value = float(amount)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:z,.2f}"
 
 
 def money(micro: int) -> str:
@@ -33,7 +33,7 @@ def money(micro: int) -> str:
 
 def cents(micro: int) -> str:
     """``12,345.67`` of micro-USD, for what must be read exactly."""
-    return f"{Decimal(int(micro)).scaleb(-6):,.2f}"
+    return f"{Decimal(int(micro)).scaleb(-6):z,.2f}"
 
 
 def short_usd(amount: Number) -> str:
@@ -60,7 +60,7 @@ def percent(share: Number, decimals: int = 2, *, signed: bool = False) -> str:
     """``7.69 %`` of a fraction; ten times and more in whole percent."""
     sign = "+" if signed else ""
     figure = float(100 * share)
-    return f"{figure:{sign},.{0 if abs(figure) >= 1000 else decimals}f} %"
+    return f"{figure:{sign}z,.{0 if abs(figure) >= 1000 else decimals}f} %"
 
 
 def short_percent(share: Number, *, signed: bool = False) -> str:

@@ -69,7 +69,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
     ``on``: ``everywhere``; ``page`` for what is too long for a terminal; ``screen`` for people
     only; ``data`` for programs only. ``single``: one row that is a record, not a table. ``style``:
-    of a row, ``bad``, ``good``, ``quiet`` or nothing.
+    of a row, ``bad``, ``good``, ``quiet`` or nothing. ``split``: where a terminal is too narrow the
+    columns are printed in parts, each behind the first column.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     on: str = "everywhere"
     single: bool = False
     style: Callable[[Row], str] | None = None
+    split: bool = False
 
     @property
     def shown(self) -> tuple[Column, ...]:
@@ -188,7 +190,9 @@ def pivot(
             return mark(cells[at]) if mark is not None and at in cells else ""
 
         text = head.kind.text(at)
-        return Column(name=text, kind=cell.kind, get=get, none=cell.none, mark=marked)
+        return Column(
+            name=text, title=text, kind=cell.kind, get=get, none=cell.none, mark=marked
+        )  # fmt: skip
 
     def first(cells: Mapping[Hashable, Row]) -> Any:
         return rows_by.value(next(iter(cells.values())))
@@ -204,6 +208,7 @@ def pivot(
         ],
         note=note,
         on="screen",
+        split=True,
         style=None if by_style is None else lambda cells: by_style(list(cells.values())),
     )
 

@@ -43,8 +43,18 @@ def svg_text(chart: Any) -> str:
     import vl_convert
 
     specification = chart if isinstance(chart, Mapping) else chart.to_dict()
-    text: str = vl_convert.vegalite_to_svg(plain_value(specification), allowed_base_urls=[])
+    # The drawing library ends the process at a character that XML does not allow.
+    safe = _readable(plain_value(specification))
+    text: str = vl_convert.vegalite_to_svg(safe, allowed_base_urls=[])
     return text
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_readable(key): _readable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_readable(each) for each in value]
+    return readable(value) if isinstance(value, str) else value
 
 
 def _ids(root: ElementTree.Element) -> list[str]:

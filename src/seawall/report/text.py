@@ -1,11 +1,13 @@
 """Findings on a terminal: no number is ever cut.
 
 Where a sheet is too wide, columns are left out by their ``drop``, the highest first, and named
-below; a sheet that is still too wide is printed row by row, a line a value.
+below. A sheet that is still too wide is printed row by row, a line a value, or in parts of its
+columns (``Sheet.split``).
 """
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -31,11 +33,15 @@ MARGIN = " "
 _STYLES = {"bad": "red", "good": "green", "quiet": "dim", "": ""}
 
 
-def print_findings(findings: Findings) -> None:
-    """Print everything that belongs on a terminal."""
+def print_findings(findings: Findings, width: int | None = None) -> None:
+    """Print everything that belongs on a terminal.
+
+    ``width``: columns; without it those of the terminal, or ``PLAIN_WIDTH`` where there is none.
+    """
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    if width is None and not sys.stdout.isatty():
+        width = PLAIN_WIDTH
     console = Console(width=width, markup=False, highlight=False, emoji=False)
     _print_words(console, findings.title, "bold")
     if findings.subtitle:
@@ -85,7 +91,7 @@ def _print_end(console: "Console", findings: Findings) -> None:
         console.print(f"Seed {findings.seed}: the same seed gives the same figures.", style="dim")
 
 
-class _Laid(Struct):
+class _Laid(Struct, eq=False, dict=True):
     """A column on its way to a width."""
 
     column: Column
@@ -97,12 +103,12 @@ class _Laid(Struct):
     def is_number(self) -> bool:
         return self.column.kind.is_number
 
-    @property
+    @cached_property
     def natural(self) -> int:
         """The width at which nothing is folded."""
         return max(map(_wide, [self.heading, *self.cells]))
 
-    @property
+    @cached_property
     def least(self) -> int:
         """The width under which a number would be cut."""
         heading = max(map(_wide, self.heading.split() or [""]))
@@ -128,16 +134,41 @@ def sheet_lines(
     if sheet.single:
         yield from _record_lines(laid, room)
         return
-    while _total(laid, least=True) > room:
-        last = max(laid, key=lambda each: each.column.drop)
+    kept = _without_dropped(laid, room)
+    parts = _parts(kept, room) if sheet.split else [kept]
+    if any(_total(part, least=True) > room for part in parts):
+        # Below each other all columns have room again.
+        yield from _stacked_lines(sheet, rows, laid, room)
+        return
+    if left_out is not None:
+        left_out += [each.column for each in laid if each not in kept]
+    for number, part in enumerate(parts):
+        if number:
+            yield "", ""
+        _spread(part, room)
+        yield from _table_lines(sheet, rows, part)
+
+
+def _without_dropped(laid: Sequence[_Laid], room: int) -> list[_Laid]:
+    """The columns that fit, or those that are always shown."""
+    kept = list(laid)
+    while _total(kept, least=True) > room:
+        last = max(kept, key=lambda each: each.column.drop)
         if not last.column.drop:
-            yield from _stacked_lines(sheet, rows, laid, room)
-            return
-        laid.remove(last)
-        if left_out is not None:
-            left_out.append(last.column)
-    _spread(laid, room)
-    yield from _table_lines(sheet, rows, laid)
+            break
+        kept.remove(last)
+    return kept
+
+
+def _parts(laid: Sequence[_Laid], room: int) -> list[list[_Laid]]:
+    """The columns in as few parts as fit, about equally many in each, behind the first column."""
+    head, *others = laid
+    for count in range(1, len(others) + 1):
+        size = -(-len(others) // count)
+        parts = [[head, *others[at : at + size]] for at in range(0, len(others), size)]
+        if all(_total(part, least=True) <= room for part in parts):
+            return parts
+    return [list(laid)]
 
 
 def _total(laid: Sequence[_Laid], *, least: bool) -> int:

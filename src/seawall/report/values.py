@@ -13,7 +13,10 @@ import numpy as np
 
 from seawall.report.findings import Findings
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Steering characters, turns of the reading direction, and what no UTF-8 or XML document may hold.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
