@@ -5,12 +5,14 @@
 
 A run's object is read as ordered lists of values by key path (``shocks[].equity``), so that a
 nested list may have become a table of its own. ``tools/answer_keys.d/COMMAND.toml`` says which old
-path is which new one (``gone: why`` for none); a path that is in neither is reported.
+path is which new one (``gone: why`` for none); ``*`` in an old path stands for any key, such as a
+market's name. A path that is in neither is reported.
 """
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -161,11 +163,11 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def by_path(value: Any) -> dict[str, list[Any]]:
-    """Values by key path."""
+def by_path(value: Any, keys: dict[str, str]) -> dict[str, list[Any]]:
+    """Values by key path, each path by its new name."""
     found: dict[str, list[Any]] = {}
     for path, each in leaves(value):
-        found.setdefault(path, []).append(_comparable(each))
+        found.setdefault(_target(path, keys), []).append(_comparable(each))
     return found
 
 
@@ -193,10 +195,10 @@ def compare(old: Path, new: Path) -> int:
             print(f"{name}: no new answer")
             failed += 1
             continue
-        before = by_path(json.loads((old / f"{name}.json").read_text()))
-        after = by_path(json.loads((new / f"{name}.json").read_text()))
         keys = maps.get("all", {}) | maps.get(name.split("_")[0], {})
-        equal, problems = _compared(before, after, keys)
+        before = by_path(json.loads((old / f"{name}.json").read_text()), keys)
+        after = by_path(json.loads((new / f"{name}.json").read_text()), {})
+        equal, problems = _compared(before, after)
         values += equal
         failed += bool(problems)
         print(f"{name}: {equal:,} values equal" + "".join(f"\n    {each}" for each in problems))
@@ -204,23 +206,20 @@ def compare(old: Path, new: Path) -> int:
     return failed
 
 
-def _compared(
-    before: dict[str, list[Any]], after: dict[str, list[Any]], keys: dict[str, str]
-) -> tuple[int, list[str]]:
+def _compared(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> tuple[int, list[str]]:
     equal, problems = 0, []
-    for path, values in before.items():
-        target = _target(path, keys)
+    for target, values in before.items():
         if target.startswith("gone:"):
             continue
         found = after.get(target)
         if found is None:
-            problems.append(f"{path}: nothing at {target}")
+            problems.append(f"{target}: nothing there")
         elif found != values:
             at = next(
                 (i for i, (a, b) in enumerate(zip(values, found, strict=False)) if a != b), -1
             )
             shown = (values[at], found[at]) if at >= 0 else (len(values), len(found))
-            problems.append(f"{path} -> {target}: {shown[0]!r} became {shown[1]!r} (place {at})")
+            problems.append(f"{target}: {shown[0]!r} became {shown[1]!r} (place {at})")
         else:
             equal += len(values)
     return equal, problems
@@ -230,12 +229,22 @@ def _target(path: str, keys: dict[str, str]) -> str:
     """The new path: the longest old path or beginning of one in the map is replaced."""
     parts = path
     while parts:
-        if parts in keys:
-            target = keys[parts]
+        old = parts if parts in keys else _with_any(parts, keys)
+        if old in keys:
+            target = keys[old]
             return target if target.startswith("gone:") else target + path[len(parts) :]
         cut = max(parts.rfind("."), parts.rfind("[]"))
         parts = parts[:cut] if cut > 0 else ""
     return path
+
+
+def _with_any(path: str, keys: dict[str, str]) -> str:
+    """The old path with ``*`` that this one is an instance of, or nothing."""
+    for old in keys:
+        pattern = re.escape(old).replace(r"\*", r"[^.]*?")
+        if "*" in old and re.fullmatch(pattern, path):
+            return old
+    return ""
 
 
 def main() -> int:
