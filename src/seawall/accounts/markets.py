@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
+from seawall.domain.errors import SeawallError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MONEY_DECIMALS
 from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
 
 
-class MarketError(ValueError):
+class MarketError(SeawallError):
     """A market that cannot be had under a rulebook; the message says why."""
 
 

@@ -169,6 +169,11 @@ SHORT_USD = _numeric("short usd", "USD", short_usd)
 """USD as a float, read as ``$1.25M``."""
 PRICE = Kind(name="price", unit="USD", text=price, exact=str, number=float, arrow="double")
 """A Decimal (or its text)."""
+AVERAGE_PRICE = Kind(
+    name="average price", unit="USD", text=lambda v: f"{float(v):,.6g}",
+    exact=lambda v: round(float(v), 6), number=float, arrow="double",
+)  # fmt: skip
+"""A price as a float, finer than the market's own prices."""
 SIZE = Kind(name="size", text=lambda v: f"{v}", exact=str, number=float, arrow="double")
 """A Decimal (or its text), in coins."""
 NUMBER = _numeric("number", "", lambda v: f"{float(v):g}")

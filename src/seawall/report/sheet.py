@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.report.kinds import TEXT, Kind
 
@@ -210,6 +210,31 @@ def pivot(
         on="screen",
         split=True,
         style=None if by_style is None else lambda cells: by_style(list(cells.values())),
+    )
+
+
+def transposed(sheet: Sheet, *, name: str, title: str, heads: str, note: str = "") -> Sheet:
+    """A sheet of few rows turned round for people: a row for each column, a column for each row.
+
+    ``heads``: the column whose values become the headings.
+    """
+    by_name = {each.name: each for each in sheet.columns}
+    numbers = structs.replace(TEXT, is_number=True)
+
+    def column(row: Row) -> Column:
+        heading = by_name[heads].text(row)
+        return Column(name=heading, title=heading, kind=numbers, get=lambda each: each.text(row))
+
+    return Sheet(
+        name=name,
+        title=title,
+        rows=[each for each in sheet.shown if each.name != heads],
+        columns=[
+            Column(name="figure", title=" ", get=lambda each: each.heading),
+            *map(column, sheet.rows),
+        ],
+        note=note,
+        on="screen",
     )
 
 

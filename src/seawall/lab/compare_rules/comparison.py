@@ -1,6 +1,6 @@
 """One list of commands under two rulebooks: where they part, and what each leaves behind.
 
-Two machines get the same commands. What a trader has is compared command by command: fills,
+Two machines get the same commands. What an account has is compared command by command: fills,
 payments, rejections, liquidations. How orders and prices are kept (queued or resting, sampled or
 indexed) is bookkeeping; its differences are only counted.
 """
@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, Reason
+from seawall.domain.errors import SeawallError
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.account_view import account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
@@ -39,7 +40,7 @@ SUBSTANCE = np.asarray(
     ],
     dtype=np.int32,
 )
-"""What changes somebody's money or positions, or keeps them from it. The rest is bookkeeping."""
+"""What changes an account's money or positions, or refuses to. The rest is bookkeeping."""
 
 
 class Totals(Struct):
@@ -101,7 +102,7 @@ class Comparison(Struct, kw_only=True):
     ends: dict[int, tuple[AccountEnd | None, AccountEnd | None]] = field(default_factory=dict)
 
 
-class UnknownAccountError(ValueError):
+class UnknownAccountError(SeawallError):
     """A chosen account that no command of the journal creates."""
 
 
@@ -136,7 +137,7 @@ def compare(
 
 
 def _of(events: NDArray[Any], chosen: NDArray[np.int32]) -> NDArray[Any]:
-    """The events of chosen accounts and of nobody."""
+    """The events of chosen accounts, and those of no account."""
     owners = events["account"]
     asked = np.isin(owners, chosen) if len(chosen) else owners >= FIRST_USER
     found: NDArray[Any] = events[asked | (owners < 0)]
@@ -230,7 +231,7 @@ def _finish(result: Comparison, accounts: Sequence[int]) -> None:
         if not FIRST_USER <= account < max(used):
             known = f"{FIRST_USER} to {max(used) - 1}" if max(used) > FIRST_USER else "none"
             raise UnknownAccountError(
-                f"{account}: the journal creates no such account; it creates {known}"
+                f"--account: {account}: the journal creates no such account; it creates {known}"
             )
     for account in accounts or range(FIRST_USER, max(used)):
         ends = [
