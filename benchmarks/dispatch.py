@@ -20,7 +20,8 @@ from benchmarks.flow import PRICE_UNITS_PER_TICK, SIZE_UNITS_PER_LOT, START_TICK
 from seawall.domain.commands import CancelOrder, Command, PlaceOrder
 from seawall.domain.enums import Side
 from seawall.domain.events import OrderAccepted
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.engine import Engine
 from seawall.engine.tables import event_dtype
 
 CALLS = 1_000

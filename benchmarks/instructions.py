@@ -99,7 +99,7 @@ def child(messages: int, folder: Path) -> None:
 
 def entry_library() -> tuple[Any, str]:
     """The compiled library of ``apply_rows`` and its symbol there."""
-    from seawall.engine.transitions import apply
+    from seawall.engine.transitions.continuous import apply
 
     (result,) = apply.apply_rows._dispatcher.overloads.values()
     return result.library, result.fndesc.llvm_func_name

@@ -34,7 +34,8 @@ from benchmarks.common import (
     wall_seconds,
 )
 from seawall.domain.enums import CommandKind, EventKind, MarkMethod
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.engine.tables import event_dtype
 from seawall.venues.rulebook_file import load_rulebook

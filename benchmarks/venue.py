@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from benchmarks.flow import CANCEL, MARKETABLE, PRICE_UNITS_PER_TICK, START_TICK, Flow
 from seawall.domain.enums import CommandKind, EventKind, FillFlag, TimeInForce
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.engine.tables import command_dtype, event_dtype
 from seawall.venues.rulebook_file import load_rulebook

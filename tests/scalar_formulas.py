@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from seawall.engine.compile import INTERPRETED
-from seawall.engine.formulas.fractions import (
+from seawall.engine.formulas.blocks.fractions import (
     clamp_bound_ppm,
     initial_requirement,
     maintenance_ppm,
     maintenance_requirement,
     scaled_initial_ppm,
 )
-from seawall.engine.formulas.scaling import (
+from seawall.engine.formulas.blocks.scaling import (
     average_price,
     divide_ceil,
     fill_quote,
@@ -37,14 +37,14 @@ from seawall.engine.formulas.scaling import (
     size_worth,
     subticks_to_oracle,
 )
-from seawall.engine.formulas.standing import (
+from seawall.engine.formulas.blocks.standing import (
     compare_standing,
     covers_initial,
     covers_maintenance,
     improvement_rejection,
     is_under_maintenance,
 )
-from seawall.engine.formulas.wide import compare_products, compare_sums
+from seawall.engine.formulas.shared.wide import compare_products, compare_sums
 
 NAMES = (
     "scaled_floor scaled_toward_zero mul_ppm notional_of size_worth fill_quote average_price "

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from seawall.domain.instrument import MarginTier
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     liquidation_price,
     maintenance_tiers,

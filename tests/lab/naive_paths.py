@@ -14,7 +14,10 @@ from seawall.domain.enums import DeleveragingPrice, LiquidationPriceLimit, Margi
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook
-from seawall.engine.formulas.liquidation_price import maintenance_tiers, truncated_maintenance
+from seawall.engine.formulas.continuous.liquidation_price import (
+    maintenance_tiers,
+    truncated_maintenance,
+)
 from seawall.lab.market.liquidity import Depth
 
 POOL = -1

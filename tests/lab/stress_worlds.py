@@ -15,7 +15,7 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import AnyRulebook
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     maintenance_tiers,
     truncated_maintenance,

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from seawall.domain.enums import Side
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.book_view import book_levels
-from seawall.engine.engine import FIRST_USER
 from seawall.engine.invariants import broken_invariant
 from seawall.lab.market.book import BookError
 from seawall.lab.market.book_replay import Reached, Replay, ReplayError

@@ -8,7 +8,7 @@ import pytest
 
 from seawall.accounts.file import AccountError
 from seawall.domain.units import MAX_PRICE
-from seawall.engine.formulas.liquidation_price import liquidation_price
+from seawall.engine.formulas.continuous.liquidation_price import liquidation_price
 from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.grid import against, alone, together, with_betas
 from seawall.lab.stress.reverse import (

@@ -17,8 +17,9 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import MarginMode, MarketMargin, Side
 from seawall.domain.events import LiquidationStarted, OrderFilled
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.sandbox.agents.base import Outlook, Sight, Trading
 from seawall.sandbox.agents.crowds import Crowd

@@ -90,78 +90,79 @@ def argument(place: int) -> Callable[[Kernel], Kernel]:
 FAULTS = (
     Fault(
         "fees are truncated",
-        ("transitions.block_matching.charged_fee",
-         "transitions.block_liquidation_matching.charged_fee"),
+        ("transitions.blocks.matching.charged_fee",
+         "transitions.blocks.liquidation_matching.charged_fee"),
         lambda right: lambda quote, ppm: trunc(quote * ppm, PPM), 0,
     ),
     Fault(
         "funding is rounded down for each position",
-        ("transitions.funding_index.position_funding",), without_rests, 1,
+        ("transitions.blocks.funding.position_funding",), without_rests, 1,
     ),
     Fault(
         "gates are ignored",
-        ("formulas.update_outcome.is_gated", "transitions.block_money.is_gated"),
+        ("formulas.blocks.updates.is_gated", "transitions.blocks.money.is_gated"),
         always(False), 0,
     ),
     Fault(
-        "pools do not follow positions", ("transitions.account_updates._move_pools",),
+        "pools do not follow positions", ("transitions.blocks.updates._move_pools",),
         always(None), 18,
     ),
     Fault(
         "open interest does not move",
-        ("transitions.account_updates.open_interest_move",), always((True, -1, 0)), 3,
+        ("transitions.blocks.updates.open_interest_move",), always((True, -1, 0)), 3,
     ),
     Fault(
-        "makers are not checked", ("transitions.block_matching.judge_trade",),
+        "makers are not checked", ("transitions.blocks.matching.judge_trade",),
         without_first_check, 6,
     ),
     Fault(
-        "liquidations take any price", ("transitions.block_liquidation_matching.crosses",),
+        "liquidations take any price", ("transitions.blocks.liquidation_matching.crosses",),
         always(True), 7,
     ),
-    Fault("good-til is ignored", ("transitions.blocks.expire_orders",), always(None), 0),
-    Fault("reduce-only is ignored", ("transitions.block_matching.taker_wants",), argument(3), 0),
+    Fault("good-til is ignored", ("transitions.blocks.clock.expire_orders",), always(None), 0),
+    Fault("reduce-only is ignored", ("transitions.blocks.matching.taker_wants",), argument(3), 0),
     Fault(
-        "filled sizes are forgotten", ("transitions.block_orders.filled_size_of",), always(0), 0
+        "filled sizes are forgotten", ("transitions.blocks.orders.filled_size_of",), always(0), 0
     ),
     Fault(
-        "stored cancels are forgotten", ("transitions.block_orders.cancelled_until",), always(0), 0
+        "stored cancels are forgotten", ("transitions.blocks.orders.cancelled_until",), always(0), 0
     ),
     Fault(
-        "cancels never act", ("transitions.blocks.run_pending_cancels",), always(None), 0
+        "cancels never act", ("transitions.blocks.clock.run_pending_cancels",), always(None), 0
     ),
     Fault(
         "margin does not grow with open interest",
-        ("formulas.collateral.scaled_initial_ppm",), argument(0), 6,
+        ("formulas.blocks.margin.scaled_initial_ppm",), argument(0), 6,
     ),
     Fault(
-        "personal fractions do not count", ("formulas.collateral.position_initial",),
+        "personal fractions do not count", ("formulas.blocks.margin.position_initial",),
         lambda right: lambda s, market, size, longs, own: right(s, market, size, longs, 0), 6,
     ),
     Fault(
         "equity tiers are ignored",
-        ("transitions.block_orders.count_rejection", "transitions.twap_orders.count_rejection"),
+        ("transitions.blocks.orders.count_rejection", "transitions.blocks.twap.count_rejection"),
         always(0), 0,
     ),
     Fault(
-        "insurance funds overdraw", ("formulas.fillable.insurance_can_pay",), always(True), 8
+        "insurance funds overdraw", ("formulas.blocks.liquidation.insurance_can_pay",),
+        always(True), 8,
     ),
     Fault(
-        "liquidations take everything at once", ("formulas.fillable.position_limits",),
+        "liquidations take everything at once", ("formulas.blocks.liquidation.position_limits",),
         always((10**17, 10**17)), 7,
     ),
-    Fault("nobody is liquidated", ("transitions.blocks.liquidate_block",), always(None), 15),
+    Fault("nobody is liquidated", ("transitions.blocks.clock.liquidate_block",), always(None), 15),
     Fault(
-        "deleveraging at the oracle price", ("transitions.offsetting.deleveraging_mode",),
+        "deleveraging at the oracle price", ("transitions.blocks.deleveraging.deleveraging_mode",),
         lambda right: lambda *arguments: 2 if right(*arguments) == 1 else right(*arguments), 0,
     ),
     Fault(
-        "funding pays half", ("transitions.funding_index.index_delta",),
+        "funding pays half", ("transitions.blocks.funding.index_delta",),
         lambda right: lambda *arguments: right(*arguments) // 2, 9,
     ),
-    Fault("prices stay away", ("transitions.blocks._take_pending_prices",), always(None), 0),
+    Fault("prices stay away", ("transitions.blocks.clock.take_pending_prices",), always(None), 0),
     Fault(
-        "the improvement rule is ignored", ("formulas.collateral.improvement_rejection",),
+        "the improvement rule is ignored", ("formulas.blocks.margin.improvement_rejection",),
         always(0), 6,
     ),
 )  # fmt: skip

@@ -51,7 +51,7 @@ def block_reasons() -> set[str]:
     """Every reason that the source of the machine under rules of blocks names."""
     found: set[str] = set()
     seen: set[str] = set()
-    waiting = ["seawall.engine.transitions.apply_blocks"]
+    waiting = ["seawall.engine.transitions.blocks.apply"]
     while waiting:
         name = waiting.pop()
         if name in seen:

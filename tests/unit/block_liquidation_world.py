@@ -10,15 +10,16 @@ import numpy as np
 
 from seawall.domain.enums import EventKind, FillFlag, OrderState, Side
 from seawall.domain.instrument import BlockTerms, Instrument, MarginFractions, MarginTier
-from seawall.engine.layout import SYSTEM_ACCOUNTS, Limits, build_state, tables_of
+from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.layout import Limits, build_state, tables_of
 from seawall.engine.rows import PlainRows, PlainState
 from seawall.engine.tables import event_dtype
-from seawall.engine.transitions.block_liquidation import liquidate_block
-from seawall.engine.transitions.order_book import enqueue
-from seawall.engine.transitions.order_rows import reserve_order_id, take_order
-from seawall.engine.transitions.outbox import open_outbox
-from seawall.engine.transitions.positions import position_of
-from seawall.engine.transitions.transfers import open_account
+from seawall.engine.transitions.blocks.liquidation import liquidate_block
+from seawall.engine.transitions.shared.accounts import open_account
+from seawall.engine.transitions.shared.book import enqueue
+from seawall.engine.transitions.shared.orders import reserve_order_id, take_order
+from seawall.engine.transitions.shared.outbox import open_outbox
+from seawall.engine.transitions.shared.positions import position_of
 from tests.conformance.dydx_vectors.rules import block_rules
 
 USD = 10**6
@@ -130,4 +131,4 @@ class World:
 
     def pools_hold_the_cash_of_users(self) -> bool:
         used = int(self.tables["control"]["accounts_used"][0])
-        return self.pools() == int(self.tables["accounts"]["cash"][SYSTEM_ACCOUNTS:used].sum())
+        return self.pools() == int(self.tables["accounts"]["cash"][FIRST_USER:used].sum())

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 
 from seawall.domain.enums import EventKind, Side
+from seawall.domain.system_accounts import ROUNDING_ACCOUNT
 from seawall.engine.compile import INTERPRETED
-from seawall.engine.formulas.impact import impact_terms, price_premium
-from seawall.engine.formulas.premium import (
+from seawall.engine.formulas.blocks.funding import (
     average_of_samples,
     index_delta,
     kept_sample,
@@ -26,8 +26,8 @@ from seawall.engine.formulas.premium import (
     settlement_terms,
     unsettled_funding,
 )
-from seawall.engine.transitions.funding_index import (
-    ROUNDING,
+from seawall.engine.formulas.blocks.impact import impact_terms, price_premium
+from seawall.engine.transitions.blocks.funding import (
     run_funding_epochs,
     settle_funding,
     take_sample,
@@ -72,7 +72,7 @@ def longs_shorts_and_rounding_add_up_to_nothing() -> None:
         for account in range(5, 8):
             settle_funding(chain.state, account)
         moved = [int(chain.tables["accounts"]["cash"][row]) - 10**15 for row in (5, 6, 7)]
-        kept = int(chain.tables["accounts"]["cash"][ROUNDING])
+        kept = int(chain.tables["accounts"]["cash"][ROUNDING_ACCOUNT])
         assert sum(moved) + kept == 0
         assert 0 <= kept <= 9
         assert chain.cash() == before

@@ -9,10 +9,10 @@ from seawall.domain.instrument import BlockTerms, Instrument, MarginFractions, M
 from seawall.engine.layout import Limits, build_state, tables_of
 from seawall.engine.rows import PlainRows, PlainState
 from seawall.engine.tables import event_dtype
-from seawall.engine.transitions.order_book import enqueue
-from seawall.engine.transitions.order_rows import reserve_order_id, take_order
-from seawall.engine.transitions.outbox import open_outbox
-from seawall.engine.transitions.positions import position_of
+from seawall.engine.transitions.shared.book import enqueue
+from seawall.engine.transitions.shared.orders import reserve_order_id, take_order
+from seawall.engine.transitions.shared.outbox import open_outbox
+from seawall.engine.transitions.shared.positions import position_of
 from tests.conformance.dydx_vectors.rules import block_rules
 
 USD = 1_000_000

@@ -25,8 +25,9 @@ from seawall.domain.enums import (
     Side,
     StartingOffset,
 )
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.compile import INTERPRETED
-from seawall.engine.formulas.fillable import (
+from seawall.engine.formulas.blocks.liquidation import (
     FILL_ALLOWED,
     FUND_TOO_SMALL,
     INSURANCE_SPENT,
@@ -41,10 +42,9 @@ from seawall.engine.formulas.fillable import (
     position_to_liquidate,
     severity,
 )
-from seawall.engine.layout import SYSTEM_ACCOUNTS
-from seawall.engine.transitions.block_liquidation import liquidate_block
-from seawall.engine.transitions.offsetting import offset_position
-from seawall.engine.transitions.positions import position_of
+from seawall.engine.transitions.blocks.deleveraging import offset_position
+from seawall.engine.transitions.blocks.liquidation import liquidate_block
+from seawall.engine.transitions.shared.positions import position_of
 from tests.shared_files import ROOT
 from tests.unit.block_liquidation_world import USD, VISITS, World
 
@@ -413,7 +413,7 @@ def a_part_is_whole_steps_and_at_least_one() -> None:
     row = position_of(world.state, world.account(-960 * USD, 1_000), 0)
     for step, part in ((1, 100), (30, 90), (100, 100), (300, 300), (1_000, 1_000)):
         world.tables["block_markets"]["size_step"][0] = step
-        assert liquidation_size(world.state, SYSTEM_ACCOUNTS, row) == -part
+        assert liquidation_size(world.state, FIRST_USER, row) == -part
 
 
 CASES: dict[str, Callable[[], None]] = {

@@ -24,8 +24,9 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import Side
 from seawall.domain.events import CROSS_POOL, CommandRejected, LiquidationStarted
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_margins
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.engine.engine import Engine
 from seawall.venues.dydx.explain import (
     PositionReport,
     SubaccountReport,

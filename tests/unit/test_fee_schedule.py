@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from seawall.domain.enums import EventKind, Reason
 from seawall.domain.rulebook import StakingLevel, VolumeTier
-from seawall.engine.formulas import fee_schedule
-from seawall.engine.transitions import fee_standing
+from seawall.engine.formulas.blocks import fees as fee_schedule
+from seawall.engine.transitions.blocks import fees as fee_standing
 from tests.unit.block_state import (
     DAY_MS,
     FIRST_USER,

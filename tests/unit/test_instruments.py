@@ -7,7 +7,10 @@ import pytest
 
 from seawall.domain.enums import MarketMargin
 from seawall.domain.instrument import MarginTier
-from seawall.engine.formulas.liquidation_price import maintenance_tiers, truncated_maintenance
+from seawall.engine.formulas.continuous.liquidation_price import (
+    maintenance_tiers,
+    truncated_maintenance,
+)
 from seawall.venues.hyperliquid.instruments import (
     built_in_instruments,
     built_in_tiers,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall.domain.instrument import MarginTier
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     LARGEST_PRICE,
     BucketPosition,
     backstop_price,

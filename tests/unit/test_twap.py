@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall.domain.enums import Reason, Side
-from seawall.engine.formulas import twap
+from seawall.engine.formulas.blocks import twap
 from tests.unit.block_state import (
     DAY_MS,
     FIRST_USER,

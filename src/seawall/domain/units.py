@@ -12,6 +12,7 @@ MICRO = 1_000_000
 MONEY_DECIMALS = 6
 RATE_ONE = 10**9
 FUNDING_ONE = 10**12
+PPM = 1_000_000
 
 MAX_PRICE = 2**30 - 1
 """The deepest price a ladder of five 64-way steps can hold."""
@@ -19,7 +20,15 @@ MAX_NOTIONAL = 10**16
 """10 billion USD: keeps notional x tier factor below 2^62."""
 MAX_MONEY = 10**17
 MAX_SIZE = 10**15
+"""Of an order or a position, in the market's size units."""
+MAX_BLOCK_RULES_SIZE = 10**17
+"""The same under block rules, whose size units may be finer."""
+MAX_ORACLE_PRICE = 10**17
+"""Under block rules, where oracle prices have units of their own."""
+MAX_STAKED = 10**17
 MAX_TIME_MS = 2**46
+NEVER = 2**62
+"""A time, or a height of the chain of blocks, beyond every other."""
 
 _DECIMAL = re.compile(r"-?(\d+)(\.\d*)?([eE][+-]?\d{1,3})?|-?\.\d+([eE][+-]?\d{1,3})?")
 

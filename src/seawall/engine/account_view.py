@@ -9,7 +9,11 @@ from seawall.domain.events import CROSS_POOL
 from seawall.domain.rulebook import BlockRulebook
 from seawall.engine.block_view import read_block_margins
 from seawall.engine.compile import INTERPRETED, entry
-from seawall.engine.formulas.margin import cross_risk, isolated_risk, withdrawable
+from seawall.engine.formulas.continuous.margin import (
+    cross_risk,
+    isolated_risk,
+    withdrawable,
+)
 from seawall.engine.margin_rows import margins_at, margins_dtype
 from seawall.engine.rows import PlainRows
 from seawall.engine.tables import account_at, position_at

@@ -1,12 +1,11 @@
 """The invariants of a state under rules of blocks: those of every state, and what blocks add."""
 
 from seawall.domain.codes import FREE, SLICING, WAITING_FOR_BLOCK
+from seawall.domain.system_accounts import FEE_ACCOUNT, FIRST_USER, INSURANCE_FUND
 from seawall.engine.compile import entry, kernel
-from seawall.engine.formulas.collateral import own_pool_market
-from seawall.engine.formulas.fillable import is_liquidatable
+from seawall.engine.formulas.blocks.liquidation import is_liquidatable
+from seawall.engine.formulas.blocks.margin import own_pool_market
 from seawall.engine.invariants import (
-    FIRST_USER,
-    INSURANCE_FUND,
     broken_account,
     broken_market,
     broken_position,
@@ -27,8 +26,6 @@ from seawall.engine.tables import (
     order_memory_at,
     position_at,
 )
-
-FEES = 1
 
 
 @kernel
@@ -56,7 +53,7 @@ def _pools_hold_the_rest(s):
     pools = block_rules(s).cross_pool_cash
     for market in range(control(s).markets_used):
         pools += block_market_at(s, market).pool_cash
-    funds = account_at(s, INSURANCE_FUND).cash + account_at(s, FEES).cash + _own_insurance(s)
+    funds = account_at(s, INSURANCE_FUND).cash + account_at(s, FEE_ACCOUNT).cash + _own_insurance(s)
     return pools == control(s).money_outside - funds
 
 

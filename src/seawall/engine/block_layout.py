@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.instrument import BlockTerms, Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.units import NEVER, PPM
 from seawall.engine.tables import BLOCK_TABLES
 
 UPDATE_ROWS = 32
@@ -14,8 +15,6 @@ MAX_EXPONENT = 18
 MAX_QUOTE_EXPONENT = 6
 MAX_SPREAD_PRODUCT = 2**62
 """Keep the exact comparison of a fillable price within its factors of 64 bits."""
-PPM = 1_000_000
-NEVER = 2**62
 MAX_PRICE_STEP = 10**9
 
 

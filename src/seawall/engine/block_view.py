@@ -1,13 +1,14 @@
 """The margins of one account under rules of blocks, in the rows of ``account_view``."""
 
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.compile import entry, kernel
-from seawall.engine.formulas.collateral import (
+from seawall.engine.formulas.blocks.margin import (
     account_standing,
     position_initial,
     position_maintenance,
 )
-from seawall.engine.formulas.standing import is_under_maintenance
+from seawall.engine.formulas.blocks.standing import is_under_maintenance
 from seawall.engine.margin_rows import margins_at
 from seawall.engine.rows import make_batch_accessor
 from seawall.engine.tables import (
@@ -19,7 +20,6 @@ from seawall.engine.tables import (
 )
 
 _found_at = make_batch_accessor(candidate_dtype)
-FIRST_USER = 5
 
 
 @kernel

@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.engine.compile import INTERPRETED, entry
-from seawall.engine.formulas.ladder import ASKS, BIDS, ladder_root, level_beyond
+from seawall.engine.formulas.shared.ladder import (
+    ASKS,
+    BIDS,
+    ladder_root,
+    level_beyond,
+)
 from seawall.engine.rows import PlainRows, make_batch_accessor
 from seawall.engine.tables import level_at, market_at
 

@@ -1,4 +1,4 @@
-"""The compiled half of ``formulas/fixed_point`` and ``formulas/wide``.
+"""The compiled half of ``formulas/shared/fixed_point`` and ``formulas/shared/wide``.
 
 Bit scans and products wider than 64 bits.
 """

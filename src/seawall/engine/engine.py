@@ -18,9 +18,9 @@ from seawall.engine.compile import INTERPRETED, loaded
 from seawall.engine.layout import Limits, Tiers, build_state, tables_of
 from seawall.engine.rows import PlainRows, PlainState
 from seawall.engine.tables import command_dtype, event_dtype
-from seawall.engine.transitions import apply, apply_blocks
+from seawall.engine.transitions.blocks import apply as block_machine
+from seawall.engine.transitions.continuous import apply as continuous_machine
 
-FIRST_USER = 5
 _EVENTS_AT_ONCE = 16384
 
 
@@ -29,10 +29,10 @@ class EngineError(SeawallError):
 
 
 def _entries(rulebook: AnyRulebook) -> tuple[Any, Any]:
-    """Rules of blocks have an entry of their own: nobody compiles mechanisms he does not use."""
+    """(apply, bound of events) of the rules' family: each is compiled only where it is used."""
     if isinstance(rulebook, BlockRulebook):
-        return loaded(apply_blocks.apply_block_rows), apply_blocks.block_events_bound
-    return loaded(apply.apply_rows), apply.events_bound
+        return loaded(block_machine.apply_block_rows), block_machine.block_events_bound
+    return loaded(continuous_machine.apply_rows), continuous_machine.events_bound
 
 
 class Engine:

@@ -17,8 +17,11 @@ from seawall.domain.codes import (
     WAITING_FOR_FILL,
     WAITING_FOR_TRIGGER,
 )
+from seawall.domain.system_accounts import FIRST_USER, INSURANCE_FUND
 from seawall.engine.compile import entry, kernel
-from seawall.engine.formulas.ladder import (
+from seawall.engine.formulas.continuous.liquidation import bucket_risk, is_liquidatable
+from seawall.engine.formulas.continuous.margin import has_cross_position
+from seawall.engine.formulas.shared.ladder import (
     ASKS,
     BIDS,
     STOPS_ABOVE,
@@ -28,8 +31,6 @@ from seawall.engine.formulas.ladder import (
     level_beyond,
     lowest_level,
 )
-from seawall.engine.formulas.liquidation import bucket_risk, is_liquidatable
-from seawall.engine.formulas.margin import has_cross_position
 from seawall.engine.tables import (
     account_at,
     client_id_at,
@@ -40,9 +41,6 @@ from seawall.engine.tables import (
     order_at,
     position_at,
 )
-
-FIRST_USER = 5
-INSURANCE_FUND = 0
 
 SENTENCES = {
     1: "the sum of all cash and isolated cash equals deposits minus withdrawals",

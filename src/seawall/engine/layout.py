@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine import block_layout
-from seawall.engine.formulas.ladder import LADDERS
+from seawall.engine.formulas.shared.ladder import LADDERS
 from seawall.engine.tables import DTYPES, HISTORY_DAYS, TABLE_NAMES, control_dtype
 
 LAYOUT_VERSION = 1
 ALIGNMENT = 64
-SYSTEM_ACCOUNTS = 5
 RANKING_SIZE = 64
 MAX_TIER_FACTOR = 460
 """Keeps notional x numerator below 2^62 for notionals up to 10^16 micro-USD."""
@@ -279,9 +279,9 @@ def build_state(
     row["markets_used"] = len(instruments)
     row["schedules_used"] = len(schedules)
     row["nodes_used"] = row["nodes_live"] = len(instruments) * LADDERS
-    row["accounts_used"] = SYSTEM_ACCOUNTS
+    row["accounts_used"] = FIRST_USER
     for name, value in (("first_position", -1), ("next_dirty", -1), ("parent", -1)):
-        tables["accounts"][name][:SYSTEM_ACCOUNTS] = value
-    tables["accounts"]["is_system"][:SYSTEM_ACCOUNTS] = 1
-    tables["account_histories"]["next_scheduled"][:SYSTEM_ACCOUNTS] = -1
+        tables["accounts"][name][:FIRST_USER] = value
+    tables["accounts"]["is_system"][:FIRST_USER] = 1
+    tables["account_histories"]["next_scheduled"][:FIRST_USER] = -1
     return buffer, schedules

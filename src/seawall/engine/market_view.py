@@ -6,9 +6,9 @@ import numpy as np
 
 from seawall.domain.codes import BUY, SELL
 from seawall.engine.compile import INTERPRETED, entry
-from seawall.engine.formulas.depth import impact_price
-from seawall.engine.formulas.funding import premium_sample, settlement_rate
-from seawall.engine.formulas.margin import free_margin
+from seawall.engine.formulas.continuous.funding import premium_sample, settlement_rate
+from seawall.engine.formulas.continuous.margin import free_margin
+from seawall.engine.formulas.shared.depth import impact_price
 from seawall.engine.rows import PlainRows, make_batch_accessor
 from seawall.engine.tables import market_at
 

@@ -1,4 +1,4 @@
-"""The interpreted half of ``formulas/fixed_point`` and ``formulas/wide``.
+"""The interpreted half of ``formulas/shared/fixed_point`` and ``formulas/shared/wide``.
 
 The numbers of a state are NumPy's: they raise or saturate where the compiled ones end. A state
 whose numbers are Python's own ``int`` has no such end (a wide run): nothing saturates then, so

@@ -7,9 +7,14 @@ from numpy.typing import NDArray
 
 from seawall.domain.codes import CROSS
 from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.block_view import sweep_block_range
 from seawall.engine.compile import INTERPRETED, entry, kernel
-from seawall.engine.formulas.liquidation import bucket_risk, is_liquidatable, severity
+from seawall.engine.formulas.continuous.liquidation import (
+    bucket_risk,
+    is_liquidatable,
+    severity,
+)
 from seawall.engine.rows import PlainRows, make_batch_accessor
 from seawall.engine.tables import account_at, candidate_dtype, market_at, position_at, rules
 
@@ -17,7 +22,6 @@ if TYPE_CHECKING:
     from seawall.engine.engine import Engine
 
 _found_at = make_batch_accessor(candidate_dtype)
-FIRST_USER = 5
 _ROWS = 16384
 MOST_BUCKETS = 4097
 """One for each market that a machine may have, and the pool."""

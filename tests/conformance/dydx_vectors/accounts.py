@@ -5,9 +5,17 @@ from typing import Any
 
 from seawall.domain.codes import NO_REASON
 from seawall.domain.enums import EventKind, Reason, UpdateKind
-from seawall.engine.formulas.collateral import account_standing, open_interest_move
-from seawall.engine.formulas.update_outcome import pool_move, pool_rejection, update_outcome
-from seawall.engine.transitions.account_updates import add_update, apply_updates, clear_updates
+from seawall.engine.formulas.blocks.margin import account_standing, open_interest_move
+from seawall.engine.formulas.blocks.updates import (
+    pool_move,
+    pool_rejection,
+    update_outcome,
+)
+from seawall.engine.transitions.blocks.updates import (
+    add_update,
+    apply_updates,
+    clear_updates,
+)
 from tests.conformance.dydx_vectors.rules import block_rules
 from tests.conformance.dydx_vectors.wide import NO_TIER, WideState, wide_markets
 

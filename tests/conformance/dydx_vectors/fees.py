@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from seawall.domain.rulebook import StakingLevel, VolumeTier
-from seawall.engine.formulas.fee_schedule import fee_ppm, lowest_maker_ppm, staking_discount_ppm
+from seawall.engine.formulas.blocks.fees import (
+    fee_ppm,
+    lowest_maker_ppm,
+    staking_discount_ppm,
+)
 from tests.conformance.dydx_vectors.rules import SECOND_MS, block_rules
 from tests.conformance.dydx_vectors.wide import NO_MARKET, WideState, wide_markets
 

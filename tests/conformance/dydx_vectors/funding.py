@@ -7,8 +7,8 @@ from typing import Any
 
 from seawall.domain.enums import EventKind, OrderFlag, OrderState, Side, TimeInForce
 from seawall.domain.rulebook import VolumeTier
-from seawall.engine.formulas.impact import impact_terms
-from seawall.engine.formulas.premium import (
+from seawall.domain.units import PPM
+from seawall.engine.formulas.blocks.funding import (
     average_of_samples,
     index_delta,
     kept_sample,
@@ -16,11 +16,12 @@ from seawall.engine.formulas.premium import (
     median_of_votes,
     settlement_terms,
 )
-from seawall.engine.formulas.scaling import PPM, average_price
-from seawall.engine.transitions.funding_index import run_funding_epochs, vote
-from seawall.engine.transitions.order_book import enqueue
-from seawall.engine.transitions.order_rows import reserve_order_id, take_order
-from seawall.engine.transitions.positions import position_of
+from seawall.engine.formulas.blocks.impact import impact_terms
+from seawall.engine.formulas.blocks.scaling import average_price
+from seawall.engine.transitions.blocks.funding import run_funding_epochs, vote
+from seawall.engine.transitions.shared.book import enqueue
+from seawall.engine.transitions.shared.orders import reserve_order_id, take_order
+from seawall.engine.transitions.shared.positions import position_of
 from tests.conformance.dydx_vectors.rules import RULES, block_rules
 from tests.conformance.dydx_vectors.wide import (
     NO_MARKET,

@@ -7,7 +7,7 @@ from typing import Any
 from seawall.domain.codes import NO_REASON
 from seawall.domain.enums import EventKind, FillFlag, Reason, StartingOffset
 from seawall.domain.rulebook import BlockRulebook
-from seawall.engine.formulas.fillable import (
+from seawall.engine.formulas.blocks.liquidation import (
     AT_BANKRUPTCY,
     AT_ORACLE,
     bankruptcy_quote,
@@ -24,8 +24,8 @@ from seawall.engine.formulas.fillable import (
     ticks_of_fraction,
     was_liquidated,
 )
-from seawall.engine.transitions.block_liquidation_matching import count_liquidation
-from seawall.engine.transitions.offsetting import offset_pair, offset_position
+from seawall.engine.transitions.blocks.deleveraging import offset_pair, offset_position
+from seawall.engine.transitions.blocks.liquidation_matching import count_liquidation
 from tests.conformance.dydx_vectors.rules import block_rules
 from tests.conformance.dydx_vectors.wide import NO_TIER, WideState, wide_markets
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from seawall.engine.formulas.collateral import position_initial, position_maintenance
+from seawall.engine.formulas.blocks.margin import position_initial, position_maintenance
 from tests.conformance.dydx_vectors.wide import wide_markets
 
 Case = Mapping[str, Any]

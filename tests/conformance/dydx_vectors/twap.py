@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seawall.domain.enums import Side
-from seawall.engine.formulas.twap import leg_good_til, next_leg
+from seawall.engine.formulas.blocks.twap import leg_good_til, next_leg
 from tests.conformance.dydx_vectors.rules import SECOND_MS
 from tests.conformance.dydx_vectors.wide import NO_MARKET, wide_markets
 

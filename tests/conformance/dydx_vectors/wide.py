@@ -14,14 +14,15 @@ import msgspec
 from seawall.domain.enums import MarketStatus
 from seawall.domain.instrument import BlockTerms, Instrument, MarginFractions, MarginTier
 from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.units import PPM
 from seawall.engine.block_layout import MAX_EXPONENT, MAX_QUOTE_EXPONENT
-from seawall.engine.formulas.scaling import PPM, notional_of
+from seawall.engine.formulas.blocks.scaling import notional_of
 from seawall.engine.layout import Limits, build_state, tables_of
 from seawall.engine.rows import PlainState
 from seawall.engine.tables import DTYPES, event_dtype
-from seawall.engine.transitions.outbox import open_outbox
-from seawall.engine.transitions.positions import position_of
-from seawall.engine.transitions.transfers import open_account
+from seawall.engine.transitions.shared.accounts import open_account
+from seawall.engine.transitions.shared.outbox import open_outbox
+from seawall.engine.transitions.shared.positions import position_of
 from tests.conformance.dydx_vectors.rules import block_rules
 
 Case = Mapping[str, Any]

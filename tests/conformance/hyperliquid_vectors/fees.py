@@ -7,7 +7,11 @@ from seawall.domain.commands import AdvanceTime, SetFeeDiscounts
 from seawall.domain.enums import Side
 from seawall.domain.events import FeeRatesSet
 from seawall.domain.units import MONEY_DECIMALS, RATE_ONE, from_units, to_units
-from seawall.engine.formulas.fees import fee_of, fee_tier_of, rebate_rate
+from seawall.engine.formulas.continuous.fees import (
+    fee_of,
+    fee_tier_of,
+    rebate_rate,
+)
 from seawall.venues.rulebook_file import load_rulebook
 from tests.conformance.hyperliquid_vectors.machine import (
     World,

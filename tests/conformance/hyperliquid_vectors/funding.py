@@ -9,7 +9,12 @@ from seawall.domain.enums import PremiumMethod, Side
 from seawall.domain.events import Event, FundingPaid, FundingSampled
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, MONEY_DECIMALS, from_units, to_units
-from seawall.engine.formulas.funding import clamp, funding_payment, premium_of, rate_of_premium
+from seawall.engine.formulas.continuous.funding import (
+    clamp,
+    funding_payment,
+    premium_of,
+    rate_of_premium,
+)
 from tests.conformance.hyperliquid_vectors.machine import (
     World,
     market,

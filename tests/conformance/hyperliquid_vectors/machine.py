@@ -19,7 +19,7 @@ from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO, MONEY_DECIMALS, UnitError, to_units
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     liquidation_price,
     maintenance_tiers,

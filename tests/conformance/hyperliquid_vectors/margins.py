@@ -10,8 +10,8 @@ from seawall.domain.enums import MarginMode, Side
 from seawall.domain.events import CROSS_POOL, LiquidationStarted
 from seawall.domain.instrument import MarginTier
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO, to_units
-from seawall.engine.formulas.liquidation_price import MaintenanceTier, maintenance_tiers
-from seawall.engine.formulas.margin import maintenance_margin as maintenance_formula
+from seawall.engine.formulas.continuous.liquidation_price import MaintenanceTier, maintenance_tiers
+from seawall.engine.formulas.continuous.margin import maintenance_margin as maintenance_formula
 from seawall.venues.hyperliquid.instruments import built_in_tiers, instruments_from_meta
 from seawall.venues.hyperliquid.raw_json import exact_money
 from tests.conformance.hyperliquid_vectors.machine import (

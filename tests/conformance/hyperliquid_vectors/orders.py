@@ -6,7 +6,7 @@ from seawall.domain.commands import PlaceOrder
 from seawall.domain.enums import Reason, Side, TimeInForce
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO, MONEY_DECIMALS, UnitError, to_units
-from seawall.engine.formulas.order_validity import on_tick
+from seawall.engine.formulas.continuous.orders import on_tick
 from tests.conformance.hyperliquid_vectors.machine import (
     World,
     market,

@@ -4,7 +4,7 @@ The position keeps its coins, so its notional follows the price. Each settlement
 
     q x p_k x rate_k, truncated to whole micro-USD
 
-as the machine does (``engine/formulas/funding.py``), with q the signed size and p_k the price then:
+as the machine does (``continuous/funding``), with q the signed size and p_k the price then:
 a long pays a positive rate, a short receives it. What is paid leaves the bucket's equity, so that
 the liquidation price moves towards the price (for the payer) with every settlement.
 

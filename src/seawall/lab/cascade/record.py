@@ -7,10 +7,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, OrderState
+from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, INSURANCE_FUND
 from seawall.domain.units import MICRO
 from seawall.lab.simulation.reader import StepTotals
-from seawall.lab.simulation.setting import BACKSTOP_ACCOUNT
-from seawall.lab.simulation.world import INSURANCE_FUND, Rows, World
+from seawall.lab.simulation.world import Rows, World
 
 Floats = NDArray[np.float64]
 

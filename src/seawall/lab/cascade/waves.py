@@ -13,8 +13,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
-from seawall.engine.engine import FIRST_USER
 from seawall.lab.simulation.reader import quote_of
 from seawall.lab.simulation.world import Rows
 

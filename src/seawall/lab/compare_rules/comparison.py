@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from seawall.domain.enums import EventKind, FillFlag, Reason
 from seawall.domain.errors import SeawallError
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.engine.engine import Engine
 from seawall.lab.simulation.block_observer import watch
 from seawall.lab.simulation.observer import Snapshot
 

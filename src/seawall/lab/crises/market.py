@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.holdings import Holdings
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
-from seawall.engine.engine import FIRST_USER
 from seawall.lab.cascade.setup import Grid
 from seawall.lab.crises.people import as_pools
 from seawall.lab.crises.setup import DepthLevel, Rules, Script, tick_of

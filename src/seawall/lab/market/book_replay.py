@@ -16,8 +16,9 @@ from seawall.domain.commands import Command, CreateAccount, Deposit, SetOraclePr
 from seawall.domain.enums import EventKind
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import Rulebook, ValueCap
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MAX_NOTIONAL, MICRO, RATE_ONE
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.engine.tables import command_dtype, event_dtype
 from seawall.lab.market import book_replay_plan as plan

@@ -6,7 +6,7 @@ another while an update is under way. A trade is an immediate order of the taker
 by the trade's price. It eats the machine's book at once, while the recording shows it with its next
 update; whatever such an update does not restate is restored to its recorded size.
 
-The plan foresees the id that the machine will give each order (``engine/transitions/order_rows``:
+The plan foresees the id that the machine will give each order (``transitions/shared/orders``:
 ids count placements and carry the slot, slots are reused last in, first out), so that a batch of
 any length needs no answer before the next. A machine that did otherwise would reject the next
 command of that level, and a replay accepts no rejection.
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from seawall.domain.enums import CommandKind, Side, TimeInForce
-from seawall.engine.transitions.order_rows import ORDER_SLOT_BITS
+from seawall.engine.transitions.shared.orders import ORDER_SLOT_BITS
 from seawall.lab.paths.kernels.compiled import borrowed, entry, inline
 
 PLACE = int(CommandKind.PLACE_ORDER)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.engine import Engine
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     liquidation_price,
     maintenance_tiers,

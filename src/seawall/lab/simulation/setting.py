@@ -33,6 +33,7 @@ from seawall.domain.events import AccountCreated, CommandRejected
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
 from seawall.domain.units import MAX_PRICE, MICRO
 from seawall.engine.codec import encode_commands
 from seawall.engine.engine import Engine
@@ -51,8 +52,6 @@ from seawall.lab.market.market_path import MarketPath
 from seawall.lab.market.scenario import Crowd, Neighbours
 from seawall.lab.simulation.incidents import Storyteller
 
-BACKSTOP_ACCOUNT = 2
-"""Under rules of blocks, which have no backstop, money for it goes to the insurance fund."""
 MAKER_CAPITAL = 10**15
 """Micro-USD: a billion, or twenty times its quotes if they are larger, so that the
 maker is never the story."""

@@ -11,12 +11,13 @@ from seawall.domain.enums import CommandKind, EventKind, MarginMode, OrderFlag, 
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, FIRST_USER, INSURANCE_FUND
 from seawall.domain.units import MAX_NOTIONAL, MICRO
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.engine.tables import command_dtype, event_dtype
 from seawall.lab.simulation.population import Population
-from seawall.lab.simulation.setting import BACKSTOP_ACCOUNT, RehearsalError
+from seawall.lab.simulation.setting import RehearsalError
 
 Rows = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -24,7 +25,6 @@ Integers = NDArray[np.int64]
 ORDERS = 16_384
 OUTBOX = 262_144
 """Rows of the first event batch; it grows to what a command may need."""
-INSURANCE_FUND = 0
 
 
 def rows_of(kind: CommandKind, count: int, time_ms: int) -> Rows:

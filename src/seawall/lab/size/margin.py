@@ -1,8 +1,8 @@
 """Margin of one position in a bucket of its own, under either kind of rules, as exact integers.
 
 With tiers of notional the formulas are the machine's own view of them
-(``engine/formulas/liquidation_price.py``). With fractions of notional (rules of blocks) each
-product is rounded up as in ``engine/formulas/fractions.py``, and the liquidation price is the first
+(``formulas/continuous/liquidation_price``). With fractions of notional (rules of blocks) each
+product is rounded up as in ``formulas/blocks/fractions``, and the liquidation price is the first
 price of the grid that liquidates. That initial margin grows with a market's open interest under
 those rules is left out: the open interest is not known here.
 
@@ -15,7 +15,7 @@ from typing import Protocol
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MONEY_DECIMALS
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     liquidation_price,
     maintenance_tiers,

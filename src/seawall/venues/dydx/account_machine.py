@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.compile import INTERPRETED, entry, kernel
-from seawall.engine.engine import FIRST_USER, Engine
-from seawall.engine.formulas.collateral import (
+from seawall.engine.engine import Engine
+from seawall.engine.formulas.blocks.liquidation import (
+    bankruptcy_quote,
+    fillable_ticks,
+    liquidation_size,
+)
+from seawall.engine.formulas.blocks.margin import (
     account_standing,
     initial_ppm_of,
     position_initial,
     position_maintenance,
 )
-from seawall.engine.formulas.fillable import bankruptcy_quote, fillable_ticks, liquidation_size
-from seawall.engine.formulas.standing import is_under_maintenance
-from seawall.engine.formulas.valuation import position_value
+from seawall.engine.formulas.blocks.standing import is_under_maintenance
+from seawall.engine.formulas.blocks.valuation import position_value
 from seawall.engine.layout import LayoutError, Limits
 from seawall.engine.rows import PlainRows, make_batch_accessor
 from seawall.engine.tables import account_at, block_position_at, market_at, position_at

@@ -13,9 +13,10 @@ from seawall.domain.enums import MarkMethod, Side
 from seawall.domain.events import CommandRejected
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import Rulebook
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MAX_MONEY
 from seawall.engine.account_view import Margins, account_margins
-from seawall.engine.engine import FIRST_USER, Engine
+from seawall.engine.engine import Engine
 from seawall.engine.layout import LayoutError, Limits
 from seawall.venues.hyperliquid.account_state import AccountState, PositionState
 from seawall.venues.hyperliquid.raw_json import StateError

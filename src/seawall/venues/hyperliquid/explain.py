@@ -20,7 +20,7 @@ from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import money_text
 from seawall.engine.account_view import Margins
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     Ratio,
     Step,

@@ -6,7 +6,7 @@ from seawall.domain.enums import MarginMode, MarketMargin
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.instrument import MarginTier
 from seawall.engine.account_view import Margins, account_margins
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     liquidation_price,
     maintenance_tiers,

@@ -22,7 +22,7 @@ from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
 from seawall.domain.units import MICRO, RATE_ONE
-from seawall.engine.formulas.liquidation_price import maintenance_tiers
+from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.paths.kernels.stages_blocks import BLOCK_NUMBERS
 from seawall.lab.paths.kernels.task import BelowZero, Floats, LiquidationRules, PathAccount

@@ -10,7 +10,7 @@ they are judged anew here, so a lane without any bucket under maintenance is lef
 ``from_ms`` and ``now_ms``: time since the start at which the last and this step's prices came;
 only rules of blocks ask for the former. ``step`` counts from 1.
 
-Rules of stages, in the order and with the conditions of ``engine/transitions/liquidation``: the
+Rules of stages, in the order and with the conditions of ``transitions/continuous/liquidation``: the
 worst bucket first; the largest position first, in part above a notional and once per cooldown,
 which the buckets of an account share; the bucket is judged after each order; a fill that would
 leave less than nothing does not happen; then the backstop, then others.

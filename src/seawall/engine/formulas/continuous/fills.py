@@ -1,0 +1,87 @@
+"""What a fill does to size, entry and cash, and whether the account can carry it."""
+
+from seawall.domain.codes import CROSS
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.continuous.margin import (
+    hold_after_credit,
+    initial_margin,
+    pool_without,
+)
+from seawall.engine.formulas.shared.fills import closing_part, released_cash
+from seawall.engine.tables import account_at, market_at, position_at, rules
+
+
+@inline
+def cross_fill_allowed(s, index, delta, price, fee, holds_count):
+    """Cross: an opening fill needs initial margin, a reducing one must not go below zero."""
+    position = position_at(s, index)
+    mark = market_at(s, position.market).mark_price
+    equity, initial, holds = pool_without(s, position.account, index)
+    size_after = position.signed_size + delta
+    equity += size_after * mark - delta * price
+    closing = closing_part(position.signed_size, delta)
+    if closing == abs(delta):
+        return equity - fee >= 0
+    margin = initial_margin(abs(size_after) * mark, position.leverage)
+    required = initial + margin
+    if holds_count:
+        required += holds + hold_after_credit(
+            size_after, CROSS, position.buy_hold, position.sell_hold, margin, 0
+        )
+    if rules(s).reserve_fee != 0:
+        required += max(0, fee)
+    return equity - fee >= 0 and equity >= required
+
+
+@kernel
+def isolated_fill_allowed(s, index, delta, price, fee, holds_count):
+    """Isolated: what a close releases must not be negative; an open must be paid by the pool."""
+    position = position_at(s, index)
+    mark = market_at(s, position.market).mark_price
+    size = position.signed_size
+    closing = closing_part(size, delta)
+    sign = 1 if delta > 0 else -1
+    opening = abs(delta) - closing
+    released = 0
+    bucket = position.isolated_cash
+    if closing > 0:
+        share = released_cash(position.isolated_cash, closing, abs(size))
+        released = share - sign * closing * price
+        bucket -= share
+        if released - (fee if opening == 0 else 0) < 0:
+            return False
+    if opening == 0:
+        return True
+    margin = initial_margin(opening * price, position.leverage)
+    size_after = size + delta
+    bucket += margin - sign * opening * price + size_after * mark
+    if bucket - fee < 0:
+        return False
+    equity, initial, holds = pool_without(s, position.account, index)
+    equity += released - margin
+    if holds_count:
+        margin_after = initial_margin(abs(size_after) * mark, position.leverage)
+        initial += holds + hold_after_credit(
+            size_after,
+            position.mode,
+            position.buy_hold,
+            position.sell_hold,
+            margin_after,
+            bucket,
+        )
+    return equity >= initial
+
+
+@inline
+def fill_allowed(s, index, delta, price, fee, holds_count):
+    """Whether the position's owner can carry a fill of signed size ``delta`` at ``price``.
+
+    ``holds_count``: whether margin held by other resting orders is out of reach (it is for a
+    taker). System accounts always can.
+    """
+    position = position_at(s, index)
+    if account_at(s, position.account).is_system != 0:
+        return True
+    if position.mode == CROSS:
+        return cross_fill_allowed(s, index, delta, price, fee, holds_count)
+    return isolated_fill_allowed(s, index, delta, price, fee, holds_count)

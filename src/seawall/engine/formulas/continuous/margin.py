@@ -1,0 +1,194 @@
+"""How much equity an account or bucket has, and how much it must have.
+
+Money in micro-USD. Truncations are per position, before summing.
+"""
+
+from seawall.domain.codes import CROSS
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.shared.fixed_point import divide, rate_of
+from seawall.engine.tables import (
+    account_at,
+    market_at,
+    position_at,
+    rules,
+    schedule_at,
+    tier_at,
+)
+
+
+@inline
+def tier_of(s, schedule, notional):
+    """The last tier whose lower bound the notional reaches."""
+    row = schedule_at(s, schedule)
+    tier = row.first_tier
+    last = tier + row.tier_count - 1
+    while tier < last and tier_at(s, tier + 1).lower_bound <= notional:
+        tier += 1
+    return tier
+
+
+@inline
+def maintenance_margin(s, schedule, notional):
+    """(notional x rate - deduction) of the notional's tier, truncated."""
+    tier = tier_at(s, tier_of(s, schedule, notional))
+    scaled = notional * tier.maintenance_numerator - tier.deduction_numerator
+    return divide(scaled, tier.maintenance_denominator)
+
+
+@inline
+def initial_margin(notional, leverage):
+    """Notional over the chosen leverage, truncated."""
+    return divide(notional, leverage)
+
+
+@inline
+def transfer_floor(s, notional):
+    """What must stay of a position's margin when margin leaves other than by trading."""
+    return rate_of(notional, rules(s).transfer_floor_rate)
+
+
+@inline
+def position_notional(s, position):
+    """|size| x mark of a position row."""
+    return abs(position.signed_size) * market_at(s, position.market).mark_price
+
+
+@inline
+def bucket_equity(s, position):
+    """Equity of an isolated bucket: its cash plus the position at mark."""
+    return position.isolated_cash + position.signed_size * market_at(s, position.market).mark_price
+
+
+@inline
+def hold_after_credit(signed_size, mode, buy_hold, sell_hold, initial, equity):
+    """The margin that resting orders of one market hold.
+
+    The closing side earns a credit: closing frees the position's margin, which then also
+    carries the position opened the other way. The larger side counts.
+    """
+    if signed_size != 0:
+        credit = 2 * initial if mode == CROSS else initial + max(0, equity)
+        if signed_size > 0:
+            sell_hold = max(0, sell_hold - credit)
+        else:
+            buy_hold = max(0, buy_hold - credit)
+    return max(buy_hold, sell_hold)
+
+
+@inline
+def pool_without(s, account, skipped):
+    """(equity, initial margin, holds) of the cross pool, leaving one position row out.
+
+    ``skipped`` is a position row or -1. Isolated positions add their holds only.
+    """
+    row = account_at(s, account)
+    equity = row.cash
+    initial = 0
+    holds = 0
+    index = row.first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if index != skipped:
+            size = position.signed_size
+            if size != 0 or position.buy_hold != 0 or position.sell_hold != 0:
+                value = size * market_at(s, position.market).mark_price
+                margin = initial_margin(abs(value), position.leverage) if size != 0 else 0
+                if position.mode == CROSS:
+                    equity += value
+                    initial += margin
+                holds += hold_after_credit(
+                    size,
+                    position.mode,
+                    position.buy_hold,
+                    position.sell_hold,
+                    margin,
+                    position.isolated_cash + value,
+                )
+        index = position.next_of_account
+    return equity, initial, holds
+
+
+@kernel
+def free_margin(s, account):
+    """Equity of the cross pool less initial margins and holds."""
+    equity, initial, holds = pool_without(s, account, -1)
+    return equity - initial - holds
+
+
+@kernel
+def cross_risk(s, account):
+    """(equity, initial margin, maintenance margin, transfer floor) of the cross pool."""
+    row = account_at(s, account)
+    equity = row.cash
+    initial = 0
+    maintenance = 0
+    floor = 0
+    index = row.first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if position.signed_size != 0 and position.mode == CROSS:
+            value = position.signed_size * market_at(s, position.market).mark_price
+            notional = abs(value)
+            equity += value
+            initial += initial_margin(notional, position.leverage)
+            maintenance += maintenance_margin(s, position.schedule, notional)
+            floor += transfer_floor(s, notional)
+        index = position.next_of_account
+    return equity, initial, maintenance, floor
+
+
+@kernel
+def pool_solvency(s, account):
+    """(equity, maintenance margin) of the cross pool: what a liquidation check needs."""
+    row = account_at(s, account)
+    equity = row.cash
+    maintenance = 0
+    index = row.first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if position.signed_size != 0 and position.mode == CROSS:
+            value = position.signed_size * market_at(s, position.market).mark_price
+            equity += value
+            maintenance += maintenance_margin(s, position.schedule, abs(value))
+        index = position.next_of_account
+    return equity, maintenance
+
+
+@inline
+def bucket_solvency(s, index):
+    """(equity, maintenance margin) of one isolated bucket."""
+    position = position_at(s, index)
+    value = position.signed_size * market_at(s, position.market).mark_price
+    return position.isolated_cash + value, maintenance_margin(s, position.schedule, abs(value))
+
+
+@kernel
+def isolated_risk(s, index):
+    """(equity, initial margin, maintenance margin, transfer floor) of one isolated bucket."""
+    position = position_at(s, index)
+    notional = position_notional(s, position)
+    return (
+        bucket_equity(s, position),
+        initial_margin(notional, position.leverage),
+        maintenance_margin(s, position.schedule, notional),
+        transfer_floor(s, notional),
+    )
+
+
+@kernel
+def withdrawable(s, account):
+    """What may leave the pool: equity less the larger of initial margin and floor, less holds."""
+    equity, initial, _, floor = cross_risk(s, account)
+    _, _, holds = pool_without(s, account, -1)
+    return max(0, equity - max(initial, floor) - holds)
+
+
+@kernel
+def has_cross_position(s, account):
+    index = account_at(s, account).first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if position.signed_size != 0 and position.mode == CROSS:
+            return True
+        index = position.next_of_account
+    return False

@@ -1,0 +1,197 @@
+"""One entry for every command under rules of blocks; the other rules have theirs in ``apply``.
+
+The two share the rows, the checks before a command and the way a rejection is reported, so a
+journal of one can be run by the other. Kept apart, neither compiles the other's mechanisms.
+"""
+
+from seawall.domain.codes import (
+    ADOPT_POSITION,
+    ADVANCE_TIME,
+    CANCEL_ALL,
+    CANCEL_BY_CLIENT_ID,
+    CANCEL_ORDER,
+    COMMAND_NOT_OFFERED,
+    COMMAND_REJECTED,
+    CREATE_ACCOUNT,
+    DEPOSIT,
+    NO_REASON,
+    PLACE_ORDER,
+    PLACE_TWAP_ORDER,
+    SET_FEE_STANDING,
+    SET_INITIAL_FRACTION,
+    SET_LEVERAGE,
+    SET_MARKET_DISCOUNT,
+    SET_MARKET_STATUS,
+    SET_ORACLE_PRICE,
+    SYSTEM_ACCOUNT_FORBIDDEN,
+    TRANSFER,
+    WITHDRAW,
+)
+from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
+from seawall.engine.compile import entry, kernel
+from seawall.engine.tables import block_rules, command_at, control, rules
+from seawall.engine.transitions.blocks.cancels import (
+    cancel_by_id,
+    cancel_by_order_id,
+    cancel_every_order,
+)
+from seawall.engine.transitions.blocks.clock import advance_blocks, blocks_due
+from seawall.engine.transitions.blocks.fees import set_fee_standing, set_market_discount
+from seawall.engine.transitions.blocks.margin import set_block_leverage, set_initial_fraction
+from seawall.engine.transitions.blocks.markets import set_block_market_status
+from seawall.engine.transitions.blocks.money import (
+    adopt_in_block,
+    create_block_account,
+    deposit_into_block,
+    transfer_in_block,
+    withdraw_from_block,
+)
+from seawall.engine.transitions.blocks.orders import place_block_order
+from seawall.engine.transitions.blocks.prices import set_block_oracle_price
+from seawall.engine.transitions.blocks.twap import place_twap_order
+from seawall.engine.transitions.shared.commands import needs_account, row_rejection
+from seawall.engine.transitions.shared.outbox import (
+    close_outbox,
+    emit,
+    open_outbox,
+)
+
+
+@kernel
+def _do_money(s, command):
+    kind = command.kind
+    if kind == DEPOSIT:
+        return deposit_into_block(s, command)
+    if kind == WITHDRAW:
+        return withdraw_from_block(s, command)
+    if kind == TRANSFER:
+        return transfer_in_block(s, command)
+    if kind == CREATE_ACCOUNT:
+        return create_block_account(s, command)
+    if kind == ADOPT_POSITION:
+        return adopt_in_block(s, command)
+    if kind == SET_LEVERAGE:
+        return set_block_leverage(s, command)
+    if kind == SET_INITIAL_FRACTION:
+        return set_initial_fraction(s, command)
+    return COMMAND_NOT_OFFERED
+
+
+@kernel
+def _do_venue(s, command):
+    kind = command.kind
+    if kind == SET_ORACLE_PRICE:
+        return set_block_oracle_price(s, command)
+    if kind == ADVANCE_TIME:
+        return advance_blocks(s)
+    if kind == SET_FEE_STANDING:
+        return set_fee_standing(s, command)
+    if kind == SET_MARKET_DISCOUNT:
+        return set_market_discount(s, command)
+    if kind == SET_MARKET_STATUS:
+        return set_block_market_status(s, command)
+    return _do_money(s, command)
+
+
+@kernel
+def _do(s, command):
+    kind = command.kind
+    if kind == PLACE_ORDER:
+        return place_block_order(s, command)
+    if kind == CANCEL_ORDER:
+        return cancel_by_order_id(s, command)
+    if kind == CANCEL_BY_CLIENT_ID:
+        return cancel_by_id(s, command)
+    if kind == CANCEL_ALL:
+        cancel_every_order(s, command.account, command.market)
+        return NO_REASON
+    if kind == PLACE_TWAP_ORDER:
+        return place_twap_order(s, command)
+    return _do_venue(s, command)
+
+
+@kernel
+def _apply_one(s, command):
+    row = control(s)
+    row.sequence += 1
+    reason = row_rejection(s, command)
+    if reason == NO_REASON and command.account == BACKSTOP_ACCOUNT and command.kind != DEPOSIT:
+        # No stage hands a position to it, so it has nothing to unwind.
+        if needs_account(command.kind):
+            reason = SYSTEM_ACCOUNT_FORBIDDEN
+    if reason == NO_REASON:
+        clock_before = row.clock_ms
+        row.clock_ms = command.time_ms
+        row.visits_left = rules(s).fills_per_command
+        reason = _do(s, command)
+        row.visits_left = 0
+        if reason != NO_REASON:
+            row.clock_ms = clock_before
+    if reason != NO_REASON:
+        emit(
+            s, COMMAND_REJECTED, reason, command.account, command.market, command.order_id,
+            command.price, command.order_size, command.money,
+        )  # fmt: skip
+
+
+@kernel
+def _periods(span_ms, period_ms):
+    return span_ms // max(1, period_ms) + 2
+
+
+@kernel
+def _block_events(s, command):
+    """An upper bound of what committing blocks can tell, beside fills and ends of orders."""
+    row = control(s)
+    chain = block_rules(s)
+    blocks = blocks_due(s, command.time_ms)
+    span = blocks * chain.block_ms
+    samples = _periods(span, chain.sample_ms)
+    ticks = _periods(span, chain.tick_ms)
+    evaluations = _periods(span, chain.fee_evaluation_ms)
+    bound = row.markets_used * (samples + ticks + 4) + blocks * (row.markets_used + 1)
+    bound += row.positions_used * (ticks + 1) + row.accounts_used * evaluations
+    return bound + 3 * row.orders_live
+
+
+@kernel
+def most_block_events(s, command):
+    """An upper bound of the events one command can cause.
+
+    Everything that can happen more than once in a command costs one of its visits.
+    """
+    row = control(s)
+    bound = 12 * rules(s).fills_per_command + 2 * row.orders_live + 2 * row.positions_used + 64
+    if command.kind == ADVANCE_TIME:
+        bound += _block_events(s, command)
+    return bound
+
+
+@entry(5)
+def apply_block_rows(s, commands, count, events, events_capacity):
+    """Apply commands in order until all are done or the outbox might overflow.
+
+    Returns done x 2^32 + the number of events written.
+    """
+    row = control(s)
+    open_outbox(s, events)
+    row.outbox_capacity = events_capacity
+    row.outbox_used = 0
+    done = 0
+    for place in range(count):
+        command = command_at(commands, place)
+        if row.outbox_used + most_block_events(s, command) > events_capacity:
+            break
+        _apply_one(s, command)
+        done += 1
+    used = row.outbox_used
+    close_outbox(s)
+    row.outbox_capacity = 0
+    row.outbox_used = 0
+    return (done << 32) | used
+
+
+@entry(2)
+def block_events_bound(s, commands):
+    """How much outbox the first command of a batch needs."""
+    return most_block_events(s, command_at(commands, 0))

@@ -1,0 +1,214 @@
+"""Funding under rules of blocks: votes, samples, ticks of the index, and settling accounts."""
+
+from seawall.domain.codes import (
+    FUNDING_INDEX_MOVED,
+    FUNDING_PAID,
+    FUNDING_SAMPLED,
+    NO_REASON,
+    OPEN,
+)
+from seawall.domain.system_accounts import ROUNDING_ACCOUNT
+from seawall.domain.units import PPM
+from seawall.engine.compile import kernel
+from seawall.engine.formulas.blocks.fractions import clamp_bound_ppm
+from seawall.engine.formulas.blocks.funding import (
+    average_of_samples,
+    funding_rate,
+    index_delta,
+    median_of_votes,
+    position_funding,
+)
+from seawall.engine.formulas.blocks.impact import price_premium
+from seawall.engine.formulas.blocks.scaling import divide_ceil
+from seawall.engine.tables import (
+    OPENED,
+    account_at,
+    block_market_at,
+    block_position_at,
+    block_rules,
+    control,
+    market_at,
+    position_at,
+    position_history_at,
+    sample_at,
+    vote_at,
+)
+from seawall.engine.transitions.shared.outbox import emit
+
+
+@kernel
+def _note_payment(s, index, payment):
+    """A position's totals; they count what was paid, so a payment received lowers them."""
+    position = position_at(s, index)
+    history = position_history_at(s, index)
+    if position.changes & OPENED != 0:
+        history.funding_since_open = 0
+    if position.changes != 0:
+        history.funding_since_change = 0
+        position.changes = 0
+    history.funding_all_time -= payment
+    history.funding_since_open -= payment
+    history.funding_since_change -= payment
+
+
+@kernel
+def settle_funding(s, account):
+    """Pay an account what the indices moved since each of its positions was last settled.
+
+    Cash moves by the sum of all positions rounded down; what a position's event says is rounded
+    down on its own, so the events may say up to a micro-USD less for each position. The other
+    side is the rounding account: what it keeps is rounding and what others have yet to settle.
+    """
+    money = 0
+    rests = 0
+    index = account_at(s, account).first_position
+    while index >= 0:
+        position = position_at(s, index)
+        market_index = block_market_at(s, position.market).funding_index
+        settled = block_position_at(s, index)
+        if position.signed_size != 0 and settled.funding_index != market_index:
+            whole, rest = position_funding(s, index)
+            money += whole
+            rests += rest
+            settled.funding_index = market_index
+            _note_payment(s, index, whole)
+            if whole != 0:
+                price = market_at(s, position.market).oracle_price
+                event = emit(
+                    s, FUNDING_PAID, NO_REASON, account, position.market, 0, price, 0, whole
+                )
+                event.position_size = position.signed_size
+                block_rules(s).must_look = 1
+        index = position.next_of_account
+    money += rests // PPM
+    if money != 0:
+        account_at(s, account).cash += money
+        account_at(s, ROUNDING_ACCOUNT).cash -= money
+        block_rules(s).must_look = 1
+
+
+@kernel
+def vote(s):
+    """Every open market's premium counts as the vote of this block; a vote of 0 only as a round.
+
+    A market keeps as many votes as the table gives it. Later ones before the next sample are
+    counted but left out of the median, so that they do not pass for zeros.
+    """
+    policy = block_rules(s)
+    policy.rounds_of_votes += 1
+    for market in range(control(s).markets_used):
+        row = market_at(s, market)
+        if row.status != OPEN or row.oracle_price <= 0:
+            continue
+        premium = price_premium(s, market)
+        row.last_premium = premium
+        if premium == 0:
+            continue
+        terms = block_market_at(s, market)
+        if terms.vote_count < policy.votes_capacity:
+            vote_at(s, market * policy.votes_capacity + terms.vote_count).value = premium
+        terms.vote_count += 1
+
+
+@kernel
+def _median_vote(s, market):
+    """The sample of a market: its votes, with zeros up to the rounds or the least number."""
+    policy = block_rules(s)
+    votes = block_market_at(s, market).vote_count
+    stored = min(votes, policy.votes_capacity)
+    zeros = max(policy.rounds_of_votes, policy.minimum_votes) - votes
+    return median_of_votes(s, market * policy.votes_capacity, stored, max(0, zeros))
+
+
+@kernel
+def take_sample(s):
+    """The median of each market's votes becomes a sample; a sample of 0 only counts as a round.
+
+    The event's premium is in 10^-12, as of every sampling of premiums.
+    """
+    policy = block_rules(s)
+    policy.rounds_of_samples += 1
+    for market in range(control(s).markets_used):
+        terms = block_market_at(s, market)
+        premium = _median_vote(s, market) if terms.vote_count > 0 else 0
+        terms.vote_count = 0
+        if premium != 0:
+            if terms.sample_count < policy.samples_capacity:
+                place = market * policy.samples_capacity + terms.sample_count
+                sample_at(s, place).value = premium
+            terms.sample_count += 1
+        price = market_at(s, market).oracle_price
+        if price > 0:
+            emit(s, FUNDING_SAMPLED, NO_REASON, -1, market, 0, price, 1, premium * PPM)
+    policy.rounds_of_votes = 0
+
+
+@kernel
+def _average_sample(s, market):
+    """The premium of a tick: the samples, with zeros up to the rounds or a tick's number."""
+    policy = block_rules(s)
+    samples = block_market_at(s, market).sample_count
+    stored = min(samples, policy.samples_capacity)
+    rounds = max(policy.rounds_of_samples, divide_ceil(policy.tick_ms, policy.sample_ms))
+    first = market * policy.samples_capacity
+    return average_of_samples(s, first, stored, max(0, rounds - samples), policy.tail_ppm)
+
+
+@kernel
+def _market_rate(s, market):
+    """Rate of the market's funding period, ppm: premium and default, bounded by its fractions."""
+    terms = block_market_at(s, market)
+    bound = clamp_bound_ppm(
+        block_rules(s).rate_clamp_ppm, terms.initial_ppm, terms.maintenance_fraction_ppm
+    )
+    return funding_rate(_average_sample(s, market), terms.default_funding_ppm, bound)
+
+
+@kernel
+def tick(s):
+    """The average of each market's samples moves its index; a market without a price waits."""
+    policy = block_rules(s)
+    for market in range(control(s).markets_used):
+        row = market_at(s, market)
+        terms = block_market_at(s, market)
+        rate = _market_rate(s, market)
+        terms.sample_count = 0
+        if row.oracle_price <= 0:
+            continue
+        delta = index_delta(
+            row.oracle_price, terms.value_exponent, rate, policy.tick_ms, policy.rate_period_ms
+        )
+        terms.funding_index += delta
+        row.funding_rate = rate
+        if delta != 0:
+            policy.must_look = 1
+        event = emit(s, FUNDING_INDEX_MOVED, NO_REASON, -1, market, 0, 0, 0, delta)
+        event.closed_profit = rate
+        event.position_size = terms.funding_index
+    policy.rounds_of_samples = 0
+
+
+@kernel
+def _following(time_ms, interval_ms, offset_ms):
+    """The first time after ``time_ms`` that lies ``offset_ms`` behind a whole interval."""
+    return ((time_ms - offset_ms) // interval_ms + 1) * interval_ms + offset_ms
+
+
+@kernel
+def run_funding_epochs(s):
+    """At the end of a block: the sample that is due, then the tick, each at most once.
+
+    The first call only makes the schedule. Blocks that come late catch up, one epoch each.
+    """
+    policy = block_rules(s)
+    clock = control(s).clock_ms
+    if policy.next_tick_ms == 0:
+        policy.next_sample_ms = _following(clock, policy.sample_ms, policy.sample_offset_ms)
+        policy.next_tick_ms = _following(clock, policy.tick_ms, 0)
+        return
+    if policy.next_sample_ms <= clock:
+        policy.next_sample_ms += policy.sample_ms
+        take_sample(s)
+    if policy.next_tick_ms <= clock:
+        policy.next_tick_ms += policy.tick_ms
+        tick(s)

@@ -1,0 +1,180 @@
+"""Liquidation after a block: who is under maintenance, the worst first, a little of each.
+
+Each account has one order a block, made from the state of its turn; what finds nobody in the book
+is marked for ``offsetting``.
+"""
+
+from seawall.domain.codes import LIQUIDATION_ENDED, LIQUIDATION_STARTED, NO_REASON, OPEN
+from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.compile import kernel
+from seawall.engine.formulas.blocks.liquidation import (
+    is_liquidatable,
+    severity,
+    starts_at,
+    trial_order,
+)
+from seawall.engine.formulas.blocks.margin import account_standing, own_pool_market
+from seawall.engine.formulas.blocks.valuation import fill_value
+from seawall.engine.tables import (
+    account_at,
+    block_rules,
+    candidate_at,
+    control,
+    market_at,
+    position_at,
+)
+from seawall.engine.transitions.blocks.deleveraging import (
+    UNFILLED,
+    settle_finally,
+    spend_visit,
+)
+from seawall.engine.transitions.blocks.liquidation_matching import liquidate_position
+from seawall.engine.transitions.shared.outbox import emit
+
+NO_UPDATE = -1
+NO_ORDER = -1
+DONE = 0
+
+
+@kernel
+def _find_candidates(s):
+    """List every account under maintenance, by number; returns how many there are."""
+    used = 0
+    for account in range(FIRST_USER, control(s).accounts_used):
+        if account_at(s, account).first_position < 0 or not is_liquidatable(s, account):
+            continue
+        row = candidate_at(s, used)
+        row.account = account
+        row.position = -1
+        row.severity = DONE
+        used += 1
+    return used
+
+
+@kernel
+def _swap(s, one, other):
+    first = candidate_at(s, one)
+    second = candidate_at(s, other)
+    severity_kept, account, position = first.severity, first.account, first.position
+    first.severity = second.severity
+    first.account = second.account
+    first.position = second.position
+    second.severity = severity_kept
+    second.account = account
+    second.position = position
+
+
+@kernel
+def _reverse(s, first, last):
+    while first < last:
+        _swap(s, first, last)
+        first += 1
+        last -= 1
+
+
+@kernel
+def _rotate(s, used, start):
+    """Turn the list so that it begins with what was at ``start``."""
+    if start > 0:
+        _reverse(s, 0, start - 1)
+        _reverse(s, start, used - 1)
+        _reverse(s, 0, used - 1)
+
+
+@kernel
+def _trial_notional(s, account):
+    """Micro-USD of the account's order at its limit, rounded down."""
+    index, delta, ticks = trial_order(s, account)
+    if index < 0:
+        return 0
+    return fill_value(s, position_at(s, index).market, abs(delta), ticks)
+
+
+@kernel
+def _comes_before(s, one, other):
+    """Whether one candidate is worse: farther from the oracle, then larger, then older."""
+    first = candidate_at(s, one)
+    second = candidate_at(s, other)
+    if first.severity != second.severity:
+        return first.severity > second.severity
+    notional = _trial_notional(s, first.account)
+    other_notional = _trial_notional(s, second.account)
+    if notional != other_notional:
+        return notional > other_notional
+    return first.account < second.account
+
+
+@kernel
+def _sort_candidates(s, chosen):
+    """Order the first ``chosen`` candidates by what their orders would be now."""
+    for place in range(chosen):
+        row = candidate_at(s, place)
+        index, _, ticks = trial_order(s, row.account)
+        row.severity = NO_ORDER
+        if index >= 0:
+            row.severity = severity(s, position_at(s, index).market, ticks)
+        while place > 0 and _comes_before(s, place, place - 1):
+            _swap(s, place, place - 1)
+            place -= 1
+
+
+@kernel
+def _report(s, kind, account, pool):
+    net, _, maintenance = account_standing(s, account, NO_UPDATE)
+    event = emit(s, kind, NO_REASON, account, pool, 0, 0, 0, net)
+    event.closed_profit = maintenance
+
+
+@kernel
+def _liquidate_account(s, place):
+    """The turn of one candidate: its order to the book; its row remembers what found nobody.
+
+    A command has met as many orders as it may: then the turn is lost, until the next block.
+    """
+    row = candidate_at(s, place)
+    account = row.account
+    had_order = row.severity != NO_ORDER
+    row.severity = DONE
+    if not had_order or not spend_visit(s):
+        return
+    index, delta, ticks = trial_order(s, account)
+    if index < 0:
+        return
+    filled = 0
+    if market_at(s, position_at(s, index).market).status == OPEN:
+        pool = own_pool_market(s, account)
+        _report(s, LIQUIDATION_STARTED, account, pool)
+        filled = liquidate_position(s, index, delta, ticks)
+        _report(s, LIQUIDATION_ENDED, account, pool)
+    if filled == 0 and control(s).visits_left > 0:
+        row.severity = UNFILLED
+        row.position = index
+
+
+@kernel
+def _liquidate_worst(s):
+    """Search, where something moved since nobody was found, and give the worst their turns.
+
+    The limits of a block leave the rest, and whoever is under maintenance still, to the next one.
+    A command that has met as many orders as it may finds them all the same: gates close for them.
+    """
+    policy = block_rules(s)
+    if policy.must_look == 0:
+        return
+    used = _find_candidates(s)
+    control(s).candidates_used = used
+    policy.must_look = 1 if used > 0 else 0
+    if used == 0 or control(s).visits_left <= 0:
+        return
+    chosen = min(used, policy.liquidations_per_block)
+    _rotate(s, used, starts_at(s, policy.account_offset, used))
+    _sort_candidates(s, chosen)
+    for place in range(chosen):
+        _liquidate_account(s, place)
+
+
+@kernel
+def liquidate_block(s):
+    """After a block: liquidate, deleverage, settle the markets that end, close gates."""
+    _liquidate_worst(s)
+    settle_finally(s)

@@ -1,0 +1,233 @@
+"""Money and margin settings under rules of blocks: every move is an update that is judged."""
+
+from seawall.domain.codes import (
+    AMOUNT_NOT_POSITIVE,
+    COMMAND_NOT_OFFERED,
+    CROSS,
+    DEPOSITED,
+    INVALID_FLAGS,
+    ISOLATED_MARKET_RULE,
+    MATCH_UPDATE,
+    NO_REASON,
+    NO_REFERENCE_PRICE,
+    POOL_TOO_SMALL,
+    POSITION_ADOPTED,
+    POSITION_ALREADY_OPEN,
+    POSITION_TABLE_FULL,
+    SELL,
+    TRANSFER_TO_SAME_ACCOUNT,
+    TRANSFER_UPDATE,
+    TRANSFERRED,
+    TRANSFERS_BLOCKED,
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_MARKET,
+    VALUE_OUT_OF_RANGE,
+    WITHDRAWAL_UPDATE,
+    WITHDRAWN,
+    ZERO_SIZE,
+)
+from seawall.domain.system_accounts import FIRST_USER, INSURANCE_FUND, OUTSIDE_ACCOUNT
+from seawall.domain.units import (
+    MAX_BLOCK_RULES_SIZE,
+    MAX_MONEY,
+    MAX_NOTIONAL,
+)
+from seawall.engine.compile import kernel
+from seawall.engine.formulas.blocks.fills import may_hold
+from seawall.engine.formulas.blocks.margin import (
+    held_size,
+    is_gated,
+    own_pool_market,
+)
+from seawall.engine.formulas.blocks.updates import pool_rejection, updates_rejection
+from seawall.engine.tables import (
+    account_at,
+    block_market_at,
+    block_rules,
+    control,
+    market_at,
+)
+from seawall.engine.transitions.blocks.fees import set_tier_rates
+from seawall.engine.transitions.blocks.funding import settle_funding
+from seawall.engine.transitions.blocks.updates import (
+    add_update,
+    apply_updates,
+    clear_updates,
+)
+from seawall.engine.transitions.shared.accounts import create_account
+from seawall.engine.transitions.shared.outbox import emit
+
+
+@kernel
+def create_block_account(s, command):
+    """CREATE_ACCOUNT, with the rates of the account's fee tier."""
+    account = control(s).accounts_used
+    reason = create_account(s, command)
+    if reason == NO_REASON:
+        set_tier_rates(s, account)
+    return reason
+
+
+@kernel
+def _amount_rejection(money):
+    if money <= 0:
+        return AMOUNT_NOT_POSITIVE
+    return VALUE_OUT_OF_RANGE if money > MAX_MONEY else NO_REASON
+
+
+@kernel
+def pool_gains(s, account, amount):
+    """Cash that enters the pool of an account from outside the pools, or leaves it (< 0)."""
+    market = own_pool_market(s, account)
+    if market >= 0:
+        block_market_at(s, market).pool_cash += amount
+    else:
+        block_rules(s).cross_pool_cash += amount
+
+
+@kernel
+def _pool_balance(s, account):
+    market = own_pool_market(s, account)
+    if market >= 0:
+        return block_market_at(s, market).pool_cash
+    return block_rules(s).cross_pool_cash
+
+
+@kernel
+def _fund_deposit(s, command):
+    """Money for an insurance fund: the common one, or that of a market with its own pool."""
+    market = command.market
+    if market < -1 or market >= control(s).markets_used:
+        return UNKNOWN_MARKET
+    if market >= 0 and block_market_at(s, market).own_pool != 0:
+        block_market_at(s, market).insurance_cash += command.money
+    else:
+        account_at(s, INSURANCE_FUND).cash += command.money
+    return NO_REASON
+
+
+@kernel
+def deposit_into_block(s, command):
+    """DEPOSIT: refused while the account's pool is gated; settles funding, like every transfer.
+
+    There is no backstop: money for it is the insurance fund's.
+    """
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    owner = account_at(s, command.account)
+    if owner.cash + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    if owner.is_system != 0:
+        reason = _fund_deposit(s, command)
+        if reason != NO_REASON:
+            return reason
+    else:
+        if is_gated(s, command.account):
+            return TRANSFERS_BLOCKED
+        settle_funding(s, command.account)
+        owner.cash += command.money
+        pool_gains(s, command.account, command.money)
+        block_rules(s).must_look = 1
+    control(s).money_outside += command.money
+    if owner.is_system != 0:
+        emit(s, DEPOSITED, NO_REASON, INSURANCE_FUND, command.market, 0, 0, 0, command.money)
+    else:
+        emit(s, DEPOSITED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    return NO_REASON
+
+
+@kernel
+def withdraw_from_block(s, command):
+    """WITHDRAW: what is left must cover initial margin, or the account must have improved."""
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    clear_updates(s)
+    add_update(s, 0, command.account, -1, 0, -command.money)
+    reason = updates_rejection(s, WITHDRAWAL_UPDATE, 1)
+    if reason == NO_REASON and _pool_balance(s, command.account) < command.money:
+        reason = POOL_TOO_SMALL
+    if reason == NO_REASON:
+        pool_gains(s, command.account, -command.money)
+        apply_updates(s, WITHDRAWAL_UPDATE, 1)
+        control(s).money_outside -= command.money
+        emit(s, WITHDRAWN, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    clear_updates(s)
+    return reason
+
+
+@kernel
+def transfer_in_block(s, command):
+    """TRANSFER between two user accounts, across pools where they differ."""
+    target = command.other_account
+    if target < FIRST_USER or target >= control(s).accounts_used:
+        return UNKNOWN_ACCOUNT
+    if target == command.account:
+        return TRANSFER_TO_SAME_ACCOUNT
+    reason = _amount_rejection(command.money)
+    if reason != NO_REASON:
+        return reason
+    if account_at(s, target).cash + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    clear_updates(s)
+    add_update(s, 0, command.account, -1, 0, -command.money)
+    add_update(s, 1, target, -1, 0, command.money)
+    reason = updates_rejection(s, TRANSFER_UPDATE, 2)
+    if reason == NO_REASON and own_pool_market(s, command.account) != own_pool_market(s, target):
+        if _pool_balance(s, command.account) < command.money:
+            reason = POOL_TOO_SMALL
+    if reason == NO_REASON:
+        pool_gains(s, command.account, -command.money)
+        pool_gains(s, target, command.money)
+        apply_updates(s, TRANSFER_UPDATE, 2)
+        event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+        event.counterparty = target
+    clear_updates(s)
+    return reason
+
+
+@kernel
+def _adoption_rejection(s, command):
+    if control(s).positions_used + 2 > control(s).positions_capacity:
+        return POSITION_TABLE_FULL
+    if held_size(s, command.account, command.market) != 0:
+        return POSITION_ALREADY_OPEN
+    if command.side < 0 or command.side > SELL:
+        return INVALID_FLAGS
+    if command.mode != CROSS or command.trigger_price != 0:
+        return COMMAND_NOT_OFFERED
+    if command.order_size <= 0:
+        return ZERO_SIZE
+    if command.order_size > MAX_BLOCK_RULES_SIZE:
+        return VALUE_OUT_OF_RANGE
+    if command.money <= 0 or command.money > MAX_NOTIONAL:
+        return VALUE_OUT_OF_RANGE
+    if market_at(s, command.market).oracle_price <= 0:
+        return NO_REFERENCE_PRICE
+    if not may_hold(s, command.account, command.market):
+        return ISOLATED_MARKET_RULE
+    return NO_REASON
+
+
+@kernel
+def adopt_in_block(s, command):
+    """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror."""
+    reason = _adoption_rejection(s, command)
+    if reason != NO_REASON:
+        return reason
+    sign = -1 if command.side == SELL else 1
+    size, entry = sign * command.order_size, sign * command.money
+    clear_updates(s)
+    add_update(s, 0, command.account, command.market, size, -entry)
+    add_update(s, 1, OUTSIDE_ACCOUNT, command.market, -size, entry)
+    reason = pool_rejection(s, command.account, 0)
+    if reason == NO_REASON:
+        apply_updates(s, MATCH_UPDATE, 2)
+        event = emit(
+            s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,
+            command.order_size, command.money,
+        )  # fmt: skip
+        event.position_size = size
+    clear_updates(s)
+    return reason

@@ -1,0 +1,253 @@
+"""One entry for every command: validate, do, report.
+
+Each command runs the same way: its row is checked, its transition validates completely before
+the first write and answers a reason; a rejection becomes one event and the clock stays.
+"""
+
+from seawall.domain.codes import (
+    ADJUST_ISOLATED_MARGIN,
+    ADOPT_POSITION,
+    ADVANCE_TIME,
+    CANCEL_ALL,
+    CANCEL_BY_CLIENT_ID,
+    CANCEL_ORDER,
+    CANCELLED_BY_USER,
+    COMMAND_NOT_OFFERED,
+    COMMAND_REJECTED,
+    CREATE_ACCOUNT,
+    DEPOSIT,
+    MODIFY_ORDER,
+    NO_REASON,
+    ORDER_NOT_FOUND,
+    PLACE_ORDER,
+    SCHEDULE_CANCEL,
+    SET_FEE_DISCOUNTS,
+    SET_LEVERAGE,
+    SET_MARGIN_SCHEDULE,
+    SET_MARKET_STATUS,
+    SET_ORACLE_PRICE,
+    SETTLE_MARKET,
+    TOP_UP_ISOLATED_MARGIN,
+    TRANSFER,
+    WITHDRAW,
+)
+from seawall.engine.compile import entry, inline, kernel
+from seawall.engine.tables import (
+    account_at,
+    command_at,
+    control,
+    order_at,
+    prefetch_account,
+    prefetch_order,
+    prefetch_position,
+    rules,
+)
+from seawall.engine.transitions.continuous.cancels import schedule_cancel
+from seawall.engine.transitions.continuous.clock import advance_time
+from seawall.engine.transitions.continuous.fees import set_fee_discounts
+from seawall.engine.transitions.continuous.margin import (
+    adjust_isolated_margin,
+    set_leverage,
+    set_margin_schedule,
+    top_up_isolated_margin,
+)
+from seawall.engine.transitions.continuous.markets import set_market_status, settle_market
+from seawall.engine.transitions.continuous.money import (
+    adopt_position,
+    create_continuous_account,
+    deposit,
+    transfer,
+    withdraw,
+)
+from seawall.engine.transitions.continuous.orders import modify_order, place_order
+from seawall.engine.transitions.continuous.prices import set_oracle_price
+from seawall.engine.transitions.shared.cancels import cancel_all_of, cancel_order
+from seawall.engine.transitions.shared.commands import row_rejection
+from seawall.engine.transitions.shared.orders import (
+    find_client_id,
+    find_order,
+    slot_of,
+)
+from seawall.engine.transitions.shared.outbox import (
+    close_outbox,
+    emit,
+    open_outbox,
+)
+
+LOOK_AHEAD = 8
+ACCOUNTS_NEAR = 1024
+"""Up to so many accounts, rows stay in the nearest cache without being asked for early."""
+
+
+@kernel
+def _cancel(s, command):
+    if command.kind == CANCEL_ORDER:
+        slot = find_order(s, command.order_id)
+        if slot >= 0 and order_at(s, slot).account != command.account:
+            slot = -1
+    elif command.client_id_high == 0 and command.client_id_low == 0:
+        slot = -1
+    else:
+        slot = find_client_id(s, command.account, command.client_id_high, command.client_id_low)
+    if slot < 0:
+        return ORDER_NOT_FOUND
+    cancel_order(s, slot, CANCELLED_BY_USER)
+    return NO_REASON
+
+
+@kernel
+def _do_rare(s, command):
+    """Everything but orders."""
+    kind = command.kind
+    if kind == SET_ORACLE_PRICE:
+        return set_oracle_price(s, command)
+    if kind == ADVANCE_TIME:
+        return advance_time(s)
+    if kind == DEPOSIT:
+        return deposit(s, command)
+    if kind == WITHDRAW:
+        return withdraw(s, command)
+    if kind == TRANSFER:
+        return transfer(s, command)
+    if kind == CREATE_ACCOUNT:
+        return create_continuous_account(s, command)
+    if kind == SET_LEVERAGE:
+        return set_leverage(s, command)
+    if kind == ADJUST_ISOLATED_MARGIN:
+        return adjust_isolated_margin(s, command)
+    if kind == TOP_UP_ISOLATED_MARGIN:
+        return top_up_isolated_margin(s, command)
+    if kind == SCHEDULE_CANCEL:
+        return schedule_cancel(s, command)
+    if kind == ADOPT_POSITION:
+        return adopt_position(s, command)
+    if kind == SET_FEE_DISCOUNTS:
+        return set_fee_discounts(s, command)
+    if kind == SET_MARKET_STATUS:
+        return set_market_status(s, command)
+    if kind == SET_MARGIN_SCHEDULE:
+        return set_margin_schedule(s, command)
+    if kind == SETTLE_MARKET:
+        return settle_market(s, command)
+    return COMMAND_NOT_OFFERED
+
+
+@kernel
+def _do(s, command):
+    kind = command.kind
+    if kind == PLACE_ORDER:
+        return place_order(s, command)
+    if kind == CANCEL_ORDER or kind == CANCEL_BY_CLIENT_ID:
+        return _cancel(s, command)
+    if kind == MODIFY_ORDER:
+        return modify_order(s, command)
+    if kind == CANCEL_ALL:
+        cancel_all_of(s, command.account, command.market, CANCELLED_BY_USER)
+        return NO_REASON
+    return _do_rare(s, command)
+
+
+@kernel
+def _apply_one(s, command):
+    row = control(s)
+    row.sequence += 1
+    reason = row_rejection(s, command)
+    if reason == NO_REASON:
+        clock_before = row.clock_ms
+        row.clock_ms = command.time_ms
+        row.visits_left = rules(s).fills_per_command
+        reason = _do(s, command)
+        row.visits_left = 0
+        if reason != NO_REASON:
+            row.clock_ms = clock_before
+    if reason != NO_REASON:
+        emit(
+            s, COMMAND_REJECTED, reason, command.account, command.market, command.order_id,
+            command.price, command.order_size, command.money,
+        )  # fmt: skip
+
+
+@kernel
+def _settlements_due(s, command):
+    row = control(s)
+    if row.next_settlement_ms == 0 or command.time_ms < row.next_settlement_ms:
+        return 0
+    due = (command.time_ms - row.next_settlement_ms) // rules(s).funding_settlement_ms + 1
+    return min(24, due)
+
+
+@inline
+def _most_order_events(s):
+    """An upper bound of the events of one order command, whoever sends it."""
+    return 8 * rules(s).fills_per_command + 2 * rules(s).open_orders_maximum + 64
+
+
+@kernel
+def most_events(s, command):
+    """An upper bound of the events one command can cause."""
+    row = control(s)
+    bound = _most_order_events(s)
+    kind = command.kind
+    if kind == ADVANCE_TIME:
+        settlements = _settlements_due(s, command)
+        bound += settlements * row.positions_used + (settlements + 1) * row.markets_used
+        bound += row.accounts_used
+    if kind in (ADVANCE_TIME, SET_ORACLE_PRICE, SETTLE_MARKET):
+        bound += 2 * row.orders_live + 3 * row.positions_used
+        bound += 4 * rules(s).liquidations_per_command
+    return bound
+
+
+@inline
+def _prefetch(s, commands, place, count):
+    """Touch the account, and nearer the position, of commands that come soon."""
+    if place + LOOK_AHEAD < count:
+        command = command_at(commands, place + LOOK_AHEAD)
+        account = command.account
+        if 0 <= account < control(s).accounts_used:
+            prefetch_account(s, account)
+        slot = slot_of(command.order_id)
+        if 0 < slot < control(s).orders_used:
+            prefetch_order(s, slot)
+    if place + LOOK_AHEAD // 2 < count:
+        account = command_at(commands, place + LOOK_AHEAD // 2).account
+        if 0 <= account < control(s).accounts_used:
+            index = account_at(s, account).first_position
+            if index >= 0:
+                prefetch_position(s, index)
+
+
+@entry(5)
+def apply_rows(s, commands, count, events, events_capacity):
+    """Apply commands in order until all are done or the outbox might overflow.
+
+    Returns done x 2^32 + the number of events written.
+    """
+    row = control(s)
+    open_outbox(s, events)
+    row.outbox_capacity = events_capacity
+    row.outbox_used = 0
+    done = 0
+    order_events = _most_order_events(s)
+    is_large = row.accounts_used > ACCOUNTS_NEAR
+    for place in range(count):
+        command = command_at(commands, place)
+        is_order = PLACE_ORDER <= command.kind <= CANCEL_ALL
+        needed = order_events if is_order else most_events(s, command)
+        if row.outbox_used + needed > events_capacity:
+            break
+        if is_large:
+            _prefetch(s, commands, place, count)
+        _apply_one(s, command)
+        done += 1
+    used = row.outbox_used
+    close_outbox(s)
+    row.outbox_capacity = 0
+    row.outbox_used = 0
+    return (done << 32) | used
+
+
+@entry(2)
+def events_bound(s, commands):
+    """How much outbox the first command of a batch needs."""
+    return most_events(s, command_at(commands, 0))

@@ -1,0 +1,111 @@
+"""Deleveraging by rank: the bankrupt position is closed against the most profitable leverage."""
+
+from seawall.domain.codes import CROSS, DELEVERAGING_STALLED, NO_REASON
+from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, OUTSIDE_ACCOUNT
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.continuous.deleveraging import (
+    bearable_size,
+    deleveraging_price,
+    rank_of,
+)
+from seawall.engine.tables import account_at, control, position_at, ranking_at
+from seawall.engine.transitions.continuous.backstop import backstop_bears
+from seawall.engine.transitions.continuous.fills import book_deleveraging
+from seawall.engine.transitions.shared.cancels import tidy_after_fill
+from seawall.engine.transitions.shared.outbox import emit
+
+
+@inline
+def _ranks_before(s, place, rank, account):
+    row = ranking_at(s, place)
+    if row.severity != rank:
+        return row.severity > rank
+    return row.account < account
+
+
+@kernel
+def _insert(s, used, rank, account, index):
+    """Insert into the descending list of at most its capacity; returns how many are in use."""
+    capacity = control(s).rankings_capacity
+    if used == capacity:
+        if _ranks_before(s, used - 1, rank, account):
+            return used
+        used -= 1
+    place = used
+    while place > 0 and not _ranks_before(s, place - 1, rank, account):
+        moved = ranking_at(s, place - 1)
+        target = ranking_at(s, place)
+        target.severity = moved.severity
+        target.account = moved.account
+        target.position = moved.position
+        place -= 1
+    row = ranking_at(s, place)
+    row.severity = rank
+    row.account = account
+    row.position = index
+    return used + 1
+
+
+@kernel
+def _rank_counterparties(s, taken, price):
+    """Fill the ranking with opposite holders who can bear a close at ``price``."""
+    position = position_at(s, taken)
+    used = 0
+    for index in range(control(s).positions_used):
+        other = position_at(s, index)
+        if other.market != position.market or other.account == position.account:
+            continue
+        if other.signed_size == 0 or (other.signed_size > 0) == (position.signed_size > 0):
+            continue
+        if account_at(s, other.account).is_system != 0:
+            if other.account != OUTSIDE_ACCOUNT and other.account != BACKSTOP_ACCOUNT:
+                continue
+        rank = rank_of(s, index)
+        if rank < 0 or bearable_size(s, index, price) <= 0:
+            continue
+        used = _insert(s, used, rank, other.account, index)
+    return used
+
+
+@kernel
+def _clear_ranking(s, used):
+    for place in range(used):
+        row = ranking_at(s, place)
+        row.severity = 0
+        row.account = 0
+        row.position = 0
+
+
+@kernel
+def deleverage_position(s, taken):
+    """Close a position against the ranking, as far as counterparties can bear it.
+
+    One ranking per command: what a full list leaves open waits for the next one.
+    """
+    position = position_at(s, taken)
+    price = deleveraging_price(s, taken)
+    if position.mode != CROSS:
+        short_of = -(position.isolated_cash + position.signed_size * price)
+        if short_of > 0:
+            position.isolated_cash += short_of
+            backstop_bears(s, position.account, position.market, short_of)
+    used = _rank_counterparties(s, taken, price)
+    for place in range(used):
+        index = ranking_at(s, place).position
+        size = min(abs(position.signed_size), bearable_size(s, index, price))
+        if size <= 0:
+            continue
+        before = position_at(s, index).signed_size
+        own_before = position.signed_size
+        book_deleveraging(s, taken, index, size, price)
+        tidy_after_fill(s, index, before)
+        tidy_after_fill(s, taken, own_before)
+        if position.signed_size == 0:
+            break
+    _clear_ranking(s, control(s).rankings_capacity)
+    if position.signed_size != 0:
+        event = emit(
+            s, DELEVERAGING_STALLED, NO_REASON, position.account, position.market, 0, price,
+            abs(position.signed_size), 0,
+        )  # fmt: skip
+        event.position_size = position.signed_size

@@ -1,0 +1,145 @@
+"""A fill books both sides: size, entry, cash or bucket, fee, volume, events."""
+
+from seawall.domain.codes import (
+    BUY,
+    BUYER,
+    CROSS,
+    DELEVERAGED,
+    ISOLATED_BUCKET,
+    LIQUIDATED,
+    NO_REASON,
+    ORDER_FILLED,
+    TAKER,
+)
+from seawall.domain.system_accounts import FEE_ACCOUNT
+from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.continuous.margin import initial_margin
+from seawall.engine.formulas.shared.fills import (
+    closed_entry,
+    closing_part,
+    released_cash,
+)
+from seawall.engine.tables import CHANGED, OPENED, account_at, market_at, position_at
+from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.positions import mark_dirty
+
+
+@inline
+def _close_part(s, index, closing, sign, price):
+    """Close ``closing`` lots at ``price``; returns the profit of the closed part."""
+    position = position_at(s, index)
+    owner = account_at(s, position.account)
+    size = abs(position.signed_size)
+    proceeds = -sign * closing * price
+    entry = closed_entry(position.entry_notional, closing, size)
+    if position.mode == CROSS:
+        owner.cash += proceeds
+    else:
+        released = released_cash(position.isolated_cash, closing, size)
+        position.isolated_cash -= released
+        owner.cash += released + proceeds
+    position.entry_notional -= entry
+    position.signed_size += sign * closing
+    return proceeds - entry
+
+
+@inline
+def _open_part(s, index, opening, sign, price):
+    position = position_at(s, index)
+    owner = account_at(s, position.account)
+    value = opening * price
+    if position.mode == CROSS:
+        owner.cash -= sign * value
+    else:
+        margin = initial_margin(value, position.leverage)
+        owner.cash -= margin
+        position.isolated_cash += margin - sign * value
+    position.entry_notional += sign * value
+    position.signed_size += sign * opening
+
+
+@kernel
+def apply_fill(s, index, delta, price, fee):
+    """Book a trade of signed size ``delta`` at ``price`` into its bucket; returns closed profit.
+
+    Open interest counts longs. The fee of an isolated fill comes out of the bucket when the fill
+    opens, out of the proceeds when it only closes; the caller credits it.
+    """
+    position = position_at(s, index)
+    market = market_at(s, position.market)
+    market.open_interest -= max(0, position.signed_size)
+    before = position.signed_size
+    sign = 1 if delta > 0 else -1
+    closing = closing_part(position.signed_size, delta)
+    opening = abs(delta) - closing
+    profit = 0
+    if closing > 0:
+        profit = _close_part(s, index, closing, sign, price)
+    if opening > 0:
+        _open_part(s, index, opening, sign, price)
+    if position.mode == CROSS or opening == 0:
+        account_at(s, position.account).cash -= fee
+    else:
+        position.isolated_cash -= fee
+    market.open_interest += max(0, position.signed_size)
+    opened = before == 0 or (before > 0) != (position.signed_size > 0)
+    position.changes |= CHANGED | OPENED if opened else CHANGED
+    mark_dirty(s, position.account)
+    return profit
+
+
+@inline
+def _fill_event(s, kind, index, order_id, delta, price, fee, profit, before, other, flags):
+    position = position_at(s, index)
+    event = emit(
+        s, kind, NO_REASON, position.account, position.market, order_id, price, abs(delta), fee
+    )
+    event.closed_profit = profit
+    event.position_size = before
+    event.counterparty = other
+    bucket = 0 if position.mode == CROSS else ISOLATED_BUCKET
+    event.flags = flags | bucket | (BUYER if delta > 0 else 0)
+
+
+@inline
+def book_trade(s, maker, maker_order, taker, taker_order, side, size, price, fees, flags):
+    """A trade of ``size`` at ``price`` between two position rows, maker first.
+
+    ``side``: the taker's. ``fees``: (maker fee, taker fee). ``flags``: of the taker's row.
+    """
+    delta = size if side == BUY else -size
+    maker_row = position_at(s, maker)
+    taker_row = position_at(s, taker)
+    account_at(s, FEE_ACCOUNT).cash += fees[0] + fees[1]
+    before = maker_row.signed_size
+    profit = apply_fill(s, maker, -delta, price, fees[0])
+    _fill_event(
+        s, ORDER_FILLED, maker, maker_order, -delta, price, fees[0], profit, before,
+        taker_row.account, 0,
+    )  # fmt: skip
+    before = taker_row.signed_size
+    profit = apply_fill(s, taker, delta, price, fees[1])
+    _fill_event(
+        s, ORDER_FILLED, taker, taker_order, delta, price, fees[1], profit, before,
+        maker_row.account, TAKER | flags,
+    )  # fmt: skip
+    market_at(s, maker_row.market).last_trade_price = price
+    value = size * price
+    account_at(s, maker_row.account).day_maker_volume += value
+    account_at(s, taker_row.account).day_taker_volume += value
+
+
+@kernel
+def book_deleveraging(s, taken, counterparty, size, price):
+    """Close ``size`` of two opposite positions against each other, without fees."""
+    row = position_at(s, taken)
+    other = position_at(s, counterparty)
+    delta = -size if row.signed_size > 0 else size
+    before = row.signed_size
+    profit = apply_fill(s, taken, delta, price, 0)
+    _fill_event(
+        s, DELEVERAGED, taken, 0, delta, price, 0, profit, before, other.account, LIQUIDATED
+    )
+    before = other.signed_size
+    profit = apply_fill(s, counterparty, -delta, price, 0)
+    _fill_event(s, DELEVERAGED, counterparty, 0, -delta, price, 0, profit, before, row.account, 0)

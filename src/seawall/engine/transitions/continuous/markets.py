@@ -1,0 +1,85 @@
+"""A market's life: its status, its open-interest cap, and its settlement when it is delisted."""
+
+from seawall.domain.codes import (
+    CROSS,
+    DELISTED,
+    DELISTED_CANCELLED,
+    INVALID_FLAGS,
+    INVALID_PRICE,
+    MARKET_HALTED,
+    MARKET_SETTLED,
+    MARKET_STATUS_SET,
+    NO_REASON,
+    POST_ONLY_ONLY,
+    VALUE_OUT_OF_RANGE,
+)
+from seawall.domain.units import MAX_MONEY, MAX_PRICE
+from seawall.engine.compile import kernel
+from seawall.engine.tables import account_at, control, market_at, position_at
+from seawall.engine.transitions.continuous.backstop import backstop_bears, bear_empty_pool
+from seawall.engine.transitions.continuous.watch import unwatch
+from seawall.engine.transitions.shared.cancels import cancel_orders_of
+from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.positions import mark_dirty
+
+
+@kernel
+def set_market_status(s, command):
+    """SET_MARKET_STATUS: open, halted or post-only; a delisted market stays so."""
+    row = market_at(s, command.market)
+    if command.status < 0 or command.status > POST_ONLY_ONLY:
+        return INVALID_FLAGS
+    if command.money < 0 or command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    if row.status == DELISTED:
+        return MARKET_HALTED
+    row.status = command.status
+    row.open_interest_cap = command.money
+    event = emit(s, MARKET_STATUS_SET, NO_REASON, -1, command.market, 0, 0, 0, command.money)
+    event.flags = command.status
+    return NO_REASON
+
+
+@kernel
+def _settle_position(s, index, price):
+    """Close a position at the settlement price; a bucket returns to the pool.
+
+    What a bucket or an emptied pool still owes is not the holder's: the backstop bears it.
+    """
+    position = position_at(s, index)
+    owner = account_at(s, position.account)
+    market_at(s, position.market).open_interest -= max(0, position.signed_size)
+    proceeds = position.signed_size * price
+    if position.mode == CROSS:
+        owner.cash += proceeds
+    else:
+        proceeds += position.isolated_cash
+        position.isolated_cash = 0
+        owner.cash += max(0, proceeds)
+        if proceeds < 0:
+            backstop_bears(s, position.account, position.market, -proceeds)
+    position.signed_size = 0
+    position.entry_notional = 0
+    bear_empty_pool(s, position.account)
+    unwatch(s, index)
+    mark_dirty(s, position.account)
+
+
+@kernel
+def settle_market(s, command):
+    """SETTLE_MARKET: cancel every order, close every position at one price, delist."""
+    price = command.price
+    if price <= 0 or price > MAX_PRICE:
+        return INVALID_PRICE
+    row = market_at(s, command.market)
+    if row.status == DELISTED:
+        return MARKET_HALTED
+    for index in range(control(s).positions_used):
+        position = position_at(s, index)
+        if position.market == command.market:
+            cancel_orders_of(s, index, DELISTED_CANCELLED)
+            if position.signed_size != 0:
+                _settle_position(s, index, price)
+    row.status = DELISTED
+    emit(s, MARKET_SETTLED, NO_REASON, -1, command.market, 0, price, 0, 0)
+    return NO_REASON

@@ -1,0 +1,54 @@
+"""Traded volume by UTC days: what an account traded today becomes its root's history."""
+
+from seawall.engine.compile import kernel
+from seawall.engine.formulas.shared.fees import day_of
+from seawall.engine.tables import HISTORY_DAYS, account_at, account_history_at, control
+
+
+@kernel
+def _shift_days(s, account, days):
+    """Move the window on; today's volumes were already credited to the account's root."""
+    history = account_history_at(s, account)
+    for day in range(HISTORY_DAYS - 1, -1, -1):
+        from_day = day - days
+        history.taker_days[day] = history.taker_days[from_day] if from_day >= 0 else 0
+        history.maker_days[day] = history.maker_days[from_day] if from_day >= 0 else 0
+    history.scheduled_cancels_today = 0
+
+
+@kernel
+def roll_days(s):
+    """Where a UTC day has ended, credit its volume to the roots. Whether one has."""
+    row = control(s)
+    today = day_of(s)
+    if row.current_day == 0 or today <= row.current_day:
+        row.current_day = today
+        return False
+    days = today - row.current_day
+    row.current_day = today
+    for account in range(row.accounts_used):
+        _shift_days(s, account, min(HISTORY_DAYS, days))
+    for account in range(row.accounts_used):
+        owner = account_at(s, account)
+        root = owner.parent if owner.parent >= 0 else account
+        history = account_history_at(s, root)
+        if days <= HISTORY_DAYS:
+            history.taker_days[days - 1] += owner.day_taker_volume
+            history.maker_days[days - 1] += owner.day_maker_volume
+        history.total_volume += owner.day_taker_volume + owner.day_maker_volume
+        owner.day_taker_volume = 0
+        owner.day_maker_volume = 0
+    return True
+
+
+@kernel
+def gather_day(s):
+    """Count what child accounts traded today as traded by their roots."""
+    for account in range(control(s).accounts_used):
+        child = account_at(s, account)
+        if child.parent >= 0:
+            root = account_at(s, child.parent)
+            root.day_taker_volume += child.day_taker_volume
+            root.day_maker_volume += child.day_maker_volume
+            child.day_taker_volume = 0
+            child.day_maker_volume = 0
