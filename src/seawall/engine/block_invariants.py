@@ -8,9 +8,8 @@ from seawall.engine.formulas.blocks.margin import own_pool_market
 from seawall.engine.invariants import (
     broken_account,
     broken_market,
-    broken_position,
-    client_ids_agree,
-    order_tables_agree,
+    broken_position_or_order,
+    money_is_conserved,
 )
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
@@ -35,17 +34,6 @@ def _own_insurance(s):
     for market in range(control(s).markets_used):
         total += block_market_at(s, market).insurance_cash
     return total
-
-
-@kernel
-def _money_is_conserved(s):
-    row = control(s)
-    total = _own_insurance(s)
-    for account in range(row.accounts_used):
-        total += account_at(s, account).cash
-    for index in range(row.positions_used):
-        total += position_at(s, index).isolated_cash
-    return total == row.money_outside
 
 
 @kernel
@@ -165,7 +153,7 @@ def _broken_block_account(s, account):
 @entry(1)
 def broken_block_invariant(s):
     """The number of the first invariant that the state breaks, 0 for none."""
-    if not _money_is_conserved(s):
+    if not money_is_conserved(s, _own_insurance(s)):
         return 1
     if not _pools_hold_the_rest(s):
         return 18
@@ -180,10 +168,7 @@ def broken_block_invariant(s):
         broken = _broken_block_account(s, account)
         if broken != 0:
             return broken
-    for index in range(row.positions_used):
-        broken = broken_position(s, index)
-        if broken != 0:
-            return broken
-    if not order_tables_agree(s) or not client_ids_agree(s):
-        return 13
+    broken = broken_position_or_order(s)
+    if broken != 0:
+        return broken
     return 0 if _lists_agree(s) else 20

@@ -61,9 +61,10 @@ SENTENCES = {
 
 
 @kernel
-def _money_is_conserved(s):
+def money_is_conserved(s, apart):
+    """Whether all money is what came in less what went out; ``apart``: what no account holds."""
     row = control(s)
-    total = 0
+    total = apart
     for account in range(row.accounts_used):
         total += account_at(s, account).cash
     for index in range(row.positions_used):
@@ -162,7 +163,7 @@ def _position_orders_agree(s, index):
 
 
 @kernel
-def order_tables_agree(s):
+def _order_tables_agree(s):
     """Live counts, free lists, and every live order reachable by its client id."""
     row = control(s)
     live = 0
@@ -202,7 +203,7 @@ def order_tables_agree(s):
 
 
 @kernel
-def client_ids_agree(s):
+def _client_ids_agree(s):
     row = control(s)
     named = 0
     for slot in range(row.orders_used):
@@ -263,7 +264,7 @@ def broken_account(s, account):
 
 
 @kernel
-def broken_position(s, index):
+def _broken_position(s, index):
     position = position_at(s, index)
     if position.signed_size == 0:
         if position.isolated_cash != 0 or position.entry_notional != 0:
@@ -294,10 +295,20 @@ def broken_market(s, market):
     return 0 if _best_is_right(s, market) else 13
 
 
+@kernel
+def broken_position_or_order(s):
+    """The first invariant that the rows of positions and orders break, 0 for none."""
+    for index in range(control(s).positions_used):
+        broken = _broken_position(s, index)
+        if broken != 0:
+            return broken
+    return 0 if _order_tables_agree(s) and _client_ids_agree(s) else 13
+
+
 @entry(1)
 def broken_invariant(s):
     """The number of the first invariant that the state breaks, 0 for none."""
-    if not _money_is_conserved(s):
+    if not money_is_conserved(s, 0):
         return 1
     row = control(s)
     for market in range(row.markets_used):
@@ -310,10 +321,7 @@ def broken_invariant(s):
         broken = broken_account(s, account)
         if broken != 0:
             return broken
-    for index in range(row.positions_used):
-        broken = broken_position(s, index)
-        if broken != 0:
-            return broken
-    if not order_tables_agree(s) or not client_ids_agree(s):
-        return 13
+    broken = broken_position_or_order(s)
+    if broken != 0:
+        return broken
     return 15 if _unwatched_loser(s) else 0

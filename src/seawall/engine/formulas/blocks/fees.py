@@ -7,11 +7,11 @@ its root: it shares the root's volume and the root's standing.
 from seawall.domain.units import PPM
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.scaling import mul_ppm
+from seawall.engine.formulas.shared.fees import root_of, volume_of_days
 from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
 from seawall.engine.formulas.shared.wide import compare_products
 from seawall.engine.tables import (
     account_at,
-    account_history_at,
     block_account_at,
     block_market_at,
     block_rules,
@@ -25,13 +25,6 @@ RATE_PER_PPM = 1_000
 
 
 @kernel
-def root_of(s, account):
-    """The parent of a child account, or the account itself."""
-    parent = account_at(s, account).parent
-    return parent if parent >= 0 else account
-
-
-@kernel
 def fee_volumes(s, account):
     """(taker, maker) micro-USD of the account's root: today and the days of the fee window.
 
@@ -39,12 +32,9 @@ def fee_volumes(s, account):
     """
     root = root_of(s, account)
     owner = account_at(s, root)
-    history = account_history_at(s, root)
-    taker = owner.day_taker_volume
-    maker = owner.day_maker_volume
-    for day in range(block_rules(s).fee_history_days):
-        taker += history.taker_days[day]
-        maker += history.maker_days[day]
+    taker, maker = volume_of_days(s, root, block_rules(s).fee_history_days)
+    taker += owner.day_taker_volume
+    maker += owner.day_maker_volume
     if root != account:
         child = account_at(s, account)
         taker += child.day_taker_volume

@@ -4,15 +4,10 @@ from seawall.domain.codes import BUY, ISOLATED_MARKET_RULE, NO_REASON
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.fees import charged_fee, fee_ppm
 from seawall.engine.formulas.blocks.funding import unsettled_funding
-from seawall.engine.formulas.blocks.margin import (
-    account_standing,
-    has_any_position,
-    has_position_row,
-    market_standing,
-    own_pool_market,
-)
+from seawall.engine.formulas.blocks.margin import account_standing, market_standing, own_pool_market
 from seawall.engine.formulas.blocks.standing import covers_initial, improvement_rejection
 from seawall.engine.formulas.blocks.valuation import fill_value
+from seawall.engine.formulas.shared.positions import find_position, has_any_position
 from seawall.engine.tables import (
     account_at,
     block_market_at,
@@ -42,7 +37,7 @@ def standing_with(s, account, market, size_delta, cash_delta):
             initial += needed
             maintenance += kept
         index = position.next_of_account
-    if not has_position_row(s, account, market):
+    if find_position(s, account, market) < 0:
         value, needed, kept = market_standing(s, market, size_delta, -1, 0, 0)
         net += value
         initial += needed

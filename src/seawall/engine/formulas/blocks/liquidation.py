@@ -7,7 +7,7 @@ net collateral and maintenance requirement. Everything is exact; each division n
 from seawall.domain.codes import BLOCK_HEIGHT, FINAL_SETTLEMENT
 from seawall.domain.units import MAX_PRICE, PPM
 from seawall.engine.compile import kernel
-from seawall.engine.formulas.blocks.margin import account_standing, position_maintenance
+from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing, position_maintenance
 from seawall.engine.formulas.blocks.scaling import (
     mul_ppm,
     multiple_of,
@@ -28,7 +28,6 @@ from seawall.engine.tables import (
     position_at,
 )
 
-NO_UPDATE = -1
 PPM_SQUARED = PPM * PPM
 SEVERITY_ONE = 10**18
 

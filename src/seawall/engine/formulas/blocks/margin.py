@@ -14,6 +14,7 @@ from seawall.engine.formulas.blocks.fractions import (
 from seawall.engine.formulas.blocks.funding import unsettled_funding
 from seawall.engine.formulas.blocks.standing import covers_initial, improvement_rejection
 from seawall.engine.formulas.blocks.valuation import position_value
+from seawall.engine.formulas.shared.positions import find_position, has_any_position, held_size
 from seawall.engine.tables import (
     account_at,
     block_market_at,
@@ -78,28 +79,6 @@ def cash_change(s, account, number):
 
 
 @kernel
-def held_size(s, account, market):
-    """Signed size an account holds in a market."""
-    index = account_at(s, account).first_position
-    while index >= 0:
-        position = position_at(s, index)
-        if position.market == market:
-            return position.signed_size
-        index = position.next_of_account
-    return 0
-
-
-@kernel
-def has_position_row(s, account, market):
-    index = account_at(s, account).first_position
-    while index >= 0:
-        if position_at(s, index).market == market:
-            return True
-        index = position_at(s, index).next_of_account
-    return False
-
-
-@kernel
 def _is_first_row(s, place):
     """Whether no earlier row of the same update speaks of the same market."""
     row = update_at(s, place)
@@ -160,7 +139,7 @@ def standing_after(s, account, number, moved_market, moved_by):
         row = update_at(s, place)
         if row.number != number or row.account != account or row.market < 0:
             continue
-        if has_position_row(s, account, row.market) or not _is_first_row(s, place):
+        if find_position(s, account, row.market) >= 0 or not _is_first_row(s, place):
             continue
         size = size_after(s, account, row.market, 0, number)
         value, needed, kept = market_standing(s, row.market, size, moved_market, moved_by, 0)
@@ -205,16 +184,6 @@ def own_pool_market(s, account):
             return position.market
         index = position.next_of_account
     return -1
-
-
-@kernel
-def has_any_position(s, account):
-    index = account_at(s, account).first_position
-    while index >= 0:
-        if position_at(s, index).signed_size != 0:
-            return True
-        index = position_at(s, index).next_of_account
-    return False
 
 
 @kernel

@@ -18,8 +18,6 @@ from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.funding import unsettled_funding
 from seawall.engine.formulas.blocks.margin import (
     cash_change,
-    has_any_position,
-    held_size,
     is_gated,
     keeps_pools_apart,
     open_interest_move,
@@ -27,6 +25,7 @@ from seawall.engine.formulas.blocks.margin import (
     size_after,
     update_standing_rejection,
 )
+from seawall.engine.formulas.shared.positions import has_any_position, held_size
 from seawall.engine.tables import (
     account_at,
     block_market_at,

@@ -2,6 +2,7 @@
 
 from seawall.domain.units import RATE_ONE
 from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.shared.fees import volume_of_days
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor, rate_of
 from seawall.engine.tables import account_history_at, fee_tier_at, rules
 
@@ -34,13 +35,8 @@ def fee_tier_of(s, volume):
 @kernel
 def window_volume(s, account, maker_only):
     """Volume of the days in the fee window."""
-    history = account_history_at(s, account)
-    total = 0
-    for day in range(rules(s).fee_history_days):
-        total += history.maker_days[day]
-        if not maker_only:
-            total += history.taker_days[day]
-    return total
+    taker, maker = volume_of_days(s, account, rules(s).fee_history_days)
+    return maker if maker_only else taker + maker
 
 
 @kernel

@@ -3,11 +3,9 @@
 from seawall.domain.codes import BUY, IMPACT_MID, SELL
 from seawall.domain.units import FUNDING_ONE
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.shared.depth import impact_price
+from seawall.engine.formulas.shared.depth import PRICE_SCALE, impact_price
 from seawall.engine.formulas.shared.fixed_point import divide_toward_zero, mul_div_toward_zero
 from seawall.engine.tables import market_at, rules
-
-PRICE_SCALE = 1_000_000
 
 
 @inline

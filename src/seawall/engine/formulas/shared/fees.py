@@ -1,10 +1,29 @@
 """The day to which traded volume counts."""
 
-from seawall.engine.compile import inline
-from seawall.engine.tables import control
+from seawall.engine.compile import inline, kernel
+from seawall.engine.tables import account_at, account_history_at, control
 
 
 @inline
 def day_of(s):
     """Whole UTC days since 1970."""
     return control(s).clock_ms // 86_400_000
+
+
+@kernel
+def root_of(s, account):
+    """The parent of a child account, or the account itself."""
+    parent = account_at(s, account).parent
+    return parent if parent >= 0 else account
+
+
+@kernel
+def volume_of_days(s, account, days):
+    """(taker, maker) micro-USD that an account has traded in the whole days of a fee window."""
+    history = account_history_at(s, account)
+    taker = 0
+    maker = 0
+    for day in range(days):
+        taker += history.taker_days[day]
+        maker += history.maker_days[day]
+    return taker, maker

@@ -11,7 +11,6 @@ from seawall.domain.codes import (
     CANCEL_BY_CLIENT_ID,
     CANCEL_ORDER,
     COMMAND_NOT_OFFERED,
-    COMMAND_REJECTED,
     CREATE_ACCOUNT,
     DEPOSIT,
     NO_REASON,
@@ -49,11 +48,16 @@ from seawall.engine.transitions.blocks.money import (
 from seawall.engine.transitions.blocks.orders import place_block_order
 from seawall.engine.transitions.blocks.prices import set_block_oracle_price
 from seawall.engine.transitions.blocks.twap import place_twap_order
-from seawall.engine.transitions.shared.commands import needs_account, row_rejection
+from seawall.engine.transitions.shared.commands import (
+    begin_command,
+    end_command,
+    needs_account,
+    report_rejection,
+    row_rejection,
+)
 from seawall.engine.transitions.shared.outbox import (
-    close_outbox,
-    emit,
-    open_outbox,
+    close_batch,
+    open_batch,
 )
 
 
@@ -112,26 +116,18 @@ def _do(s, command):
 
 @kernel
 def _apply_one(s, command):
-    row = control(s)
-    row.sequence += 1
+    control(s).sequence += 1
     reason = row_rejection(s, command)
     if reason == NO_REASON and command.account == BACKSTOP_ACCOUNT and command.kind != DEPOSIT:
         # No stage hands a position to it, so it has nothing to unwind.
         if needs_account(command.kind):
             reason = SYSTEM_ACCOUNT_FORBIDDEN
     if reason == NO_REASON:
-        clock_before = row.clock_ms
-        row.clock_ms = command.time_ms
-        row.visits_left = rules(s).fills_per_command
+        clock_before = begin_command(s, command)
         reason = _do(s, command)
-        row.visits_left = 0
-        if reason != NO_REASON:
-            row.clock_ms = clock_before
+        end_command(s, reason, clock_before)
     if reason != NO_REASON:
-        emit(
-            s, COMMAND_REJECTED, reason, command.account, command.market, command.order_id,
-            command.price, command.order_size, command.money,
-        )  # fmt: skip
+        report_rejection(s, command, reason)
 
 
 @kernel
@@ -174,9 +170,7 @@ def apply_block_rows(s, commands, count, events, events_capacity):
     Returns done x 2^32 + the number of events written.
     """
     row = control(s)
-    open_outbox(s, events)
-    row.outbox_capacity = events_capacity
-    row.outbox_used = 0
+    open_batch(s, events, events_capacity)
     done = 0
     for place in range(count):
         command = command_at(commands, place)
@@ -184,11 +178,7 @@ def apply_block_rows(s, commands, count, events, events_capacity):
             break
         _apply_one(s, command)
         done += 1
-    used = row.outbox_used
-    close_outbox(s)
-    row.outbox_capacity = 0
-    row.outbox_used = 0
-    return (done << 32) | used
+    return (done << 32) | close_batch(s)
 
 
 @entry(2)

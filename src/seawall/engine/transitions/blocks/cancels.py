@@ -34,7 +34,8 @@ from seawall.engine.transitions.blocks.order_memory import (
     remember_cancel,
 )
 from seawall.engine.transitions.shared.cancels import cancel_order
-from seawall.engine.transitions.shared.orders import find_client_id, find_order
+from seawall.engine.transitions.shared.commands import own_order
+from seawall.engine.transitions.shared.orders import find_client_id
 from seawall.engine.transitions.shared.outbox import emit
 
 LARGEST_HEIGHT = 2**32
@@ -61,10 +62,8 @@ def cancel_slot(s, slot):
 @kernel
 def cancel_by_order_id(s, command):
     """CANCEL_ORDER of the account's own order."""
-    slot = find_order(s, command.order_id)
-    if slot < 0 or order_at(s, slot).account != command.account:
-        return ORDER_NOT_FOUND
-    return cancel_slot(s, slot)
+    slot = own_order(s, command)
+    return ORDER_NOT_FOUND if slot < 0 else cancel_slot(s, slot)
 
 
 @kernel

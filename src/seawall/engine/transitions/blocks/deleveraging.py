@@ -21,19 +21,15 @@ from seawall.engine.formulas.blocks.liquidation import (
     deleveraging_quote,
     starts_at,
 )
-from seawall.engine.formulas.blocks.margin import account_standing
+from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing
+from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import block_rules, candidate_at, control, market_at, position_at
-from seawall.engine.transitions.blocks.fills import (
-    book_offset,
-    judge_trade,
-    stage_trade,
-)
+from seawall.engine.transitions.blocks.fills import book_offset, judge_trade, stage_trade
 from seawall.engine.transitions.blocks.gates import close_gate
 from seawall.engine.transitions.blocks.updates import clear_updates
+from seawall.engine.transitions.shared.candidates import set_candidate
 from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import find_position
 
-NO_UPDATE = -1
 UNFILLED = 1
 """A candidate's ``severity`` after its turn: its order, for ``position``, found nobody."""
 
@@ -202,9 +198,7 @@ def _gate_pools(s):
         net, _, _ = account_standing(s, row.account, NO_UPDATE)
         if net < 0:
             close_gate(s, row.account)
-        row.severity = 0
-        row.account = 0
-        row.position = 0
+        set_candidate(row, 0, 0, 0)
     control(s).candidates_used = 0
 
 

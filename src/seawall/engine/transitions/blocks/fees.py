@@ -1,7 +1,6 @@
 """What decides fee rates under rules of blocks, and the rates that views show."""
 
 from seawall.domain.codes import (
-    FEE_RATES_SET,
     FEE_STANDING_SET,
     MARKET_DISCOUNT_SET,
     NO_REASON,
@@ -9,12 +8,8 @@ from seawall.domain.codes import (
 )
 from seawall.domain.units import MAX_STAKED, MAX_TIME_MS, PPM
 from seawall.engine.compile import kernel
-from seawall.engine.formulas.blocks.fees import (
-    RATE_PER_PPM,
-    fee_tier_of_account,
-    fee_volumes,
-    root_of,
-)
+from seawall.engine.formulas.blocks.fees import RATE_PER_PPM, fee_tier_of_account, fee_volumes
+from seawall.engine.formulas.shared.fees import root_of
 from seawall.engine.tables import (
     account_at,
     block_account_at,
@@ -23,7 +18,7 @@ from seawall.engine.tables import (
     control,
     volume_tier_at,
 )
-from seawall.engine.transitions.shared.fees import gather_day, roll_days
+from seawall.engine.transitions.shared.fees import gather_day, put_in_force, roll_days
 from seawall.engine.transitions.shared.outbox import emit
 
 
@@ -31,13 +26,7 @@ from seawall.engine.transitions.shared.outbox import emit
 def set_tier_rates(s, account):
     """Show the rates (1e-9) of the account's fee tier, before discounts; tell when they changed."""
     tier = volume_tier_at(s, fee_tier_of_account(s, account))
-    taker_rate = tier.taker_ppm * RATE_PER_PPM
-    maker_rate = tier.maker_ppm * RATE_PER_PPM
-    owner = account_at(s, account)
-    if taker_rate != owner.taker_rate or maker_rate != owner.maker_rate:
-        owner.taker_rate = taker_rate
-        owner.maker_rate = maker_rate
-        emit(s, FEE_RATES_SET, NO_REASON, account, -1, 0, taker_rate, 0, maker_rate)
+    put_in_force(s, account, tier.taker_ppm * RATE_PER_PPM, tier.maker_ppm * RATE_PER_PPM)
 
 
 @kernel

@@ -1,7 +1,6 @@
 """A match under rules of blocks: staged as two updates, judged, and booked on both sides."""
 
 from seawall.domain.codes import (
-    BUYER,
     DELEVERAGED,
     LIQUIDATED,
     MATCH_UPDATE,
@@ -20,7 +19,7 @@ from seawall.engine.transitions.blocks.updates import (
     clear_updates,
     pool_pays,
 )
-from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.fills import fill_event
 
 MAKER_UPDATE = 0
 TAKER_UPDATE = 1
@@ -70,18 +69,6 @@ def profit_of(s, index, delta, quote):
 
 
 @kernel
-def _fill_event(s, kind, index, order_id, ticks, delta, money, profit, before, other, flags):
-    position = position_at(s, index)
-    event = emit(
-        s, kind, NO_REASON, position.account, position.market, order_id, ticks, abs(delta), money
-    )
-    event.closed_profit = profit
-    event.position_size = before
-    event.counterparty = other
-    event.flags = flags | (BUYER if delta > 0 else 0)
-
-
-@kernel
 def _note_trade(s, market, ticks):
     """The range of this block's trade prices, which conditional orders look at."""
     terms = block_market_at(s, market)
@@ -109,11 +96,11 @@ def book_trade(
     clear_updates(s)
     account_at(s, FEE_ACCOUNT).cash += maker_fee + taker_fee
     pool_pays(s, market, maker_fee + taker_fee)
-    _fill_event(
+    fill_event(
         s, ORDER_FILLED, maker, maker_order, ticks, -delta, maker_fee, maker_profit, maker_before,
         other.account, 0,
     )  # fmt: skip
-    _fill_event(
+    fill_event(
         s, ORDER_FILLED, taker, taker_order, ticks, delta, taker_fee, taker_profit, taker_before,
         one.account, TAKER | flags,
     )  # fmt: skip
@@ -135,11 +122,10 @@ def book_offset(s, counterparty, taken, delta, paid):
     one_before, other_before = one.signed_size, other.signed_size
     apply_updates(s, MATCH_UPDATE, 2)
     clear_updates(s)
-    _fill_event(
-        s, DELEVERAGED, taken, 0, 0, delta, -paid, other_profit, other_before,
-        one.account, LIQUIDATED,
+    fill_event(
+        s, DELEVERAGED, taken, 0, 0, delta, -paid, other_profit, other_before, one.account,
+        LIQUIDATED,
     )  # fmt: skip
-    _fill_event(
-        s, DELEVERAGED, counterparty, 0, 0, -delta, paid, one_profit, one_before,
-        other.account, 0,
-    )  # fmt: skip
+    fill_event(
+        s, DELEVERAGED, counterparty, 0, 0, -delta, paid, one_profit, one_before, other.account, 0
+    )

@@ -21,7 +21,6 @@ from seawall.engine.formulas.blocks.funding import (
 from seawall.engine.formulas.blocks.impact import price_premium
 from seawall.engine.formulas.blocks.scaling import divide_ceil
 from seawall.engine.tables import (
-    OPENED,
     account_at,
     block_market_at,
     block_position_at,
@@ -29,26 +28,11 @@ from seawall.engine.tables import (
     control,
     market_at,
     position_at,
-    position_history_at,
     sample_at,
     vote_at,
 )
+from seawall.engine.transitions.shared.funding import count_funding
 from seawall.engine.transitions.shared.outbox import emit
-
-
-@kernel
-def _note_payment(s, index, payment):
-    """A position's totals; they count what was paid, so a payment received lowers them."""
-    position = position_at(s, index)
-    history = position_history_at(s, index)
-    if position.changes & OPENED != 0:
-        history.funding_since_open = 0
-    if position.changes != 0:
-        history.funding_since_change = 0
-        position.changes = 0
-    history.funding_all_time -= payment
-    history.funding_since_open -= payment
-    history.funding_since_change -= payment
 
 
 @kernel
@@ -71,7 +55,7 @@ def settle_funding(s, account):
             money += whole
             rests += rest
             settled.funding_index = market_index
-            _note_payment(s, index, whole)
+            count_funding(s, index, whole)
             if whole != 0:
                 price = market_at(s, position.market).oracle_price
                 event = emit(

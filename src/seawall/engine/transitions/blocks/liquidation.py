@@ -13,7 +13,7 @@ from seawall.engine.formulas.blocks.liquidation import (
     starts_at,
     trial_order,
 )
-from seawall.engine.formulas.blocks.margin import account_standing, own_pool_market
+from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing, own_pool_market
 from seawall.engine.formulas.blocks.valuation import fill_value
 from seawall.engine.tables import (
     account_at,
@@ -29,9 +29,9 @@ from seawall.engine.transitions.blocks.deleveraging import (
     spend_visit,
 )
 from seawall.engine.transitions.blocks.liquidation_matching import liquidate_position
+from seawall.engine.transitions.shared.candidates import set_candidate, swap_candidates
 from seawall.engine.transitions.shared.outbox import emit
 
-NO_UPDATE = -1
 NO_ORDER = -1
 DONE = 0
 
@@ -43,31 +43,15 @@ def _find_candidates(s):
     for account in range(FIRST_USER, control(s).accounts_used):
         if account_at(s, account).first_position < 0 or not is_liquidatable(s, account):
             continue
-        row = candidate_at(s, used)
-        row.account = account
-        row.position = -1
-        row.severity = DONE
+        set_candidate(candidate_at(s, used), DONE, account, -1)
         used += 1
     return used
 
 
 @kernel
-def _swap(s, one, other):
-    first = candidate_at(s, one)
-    second = candidate_at(s, other)
-    severity_kept, account, position = first.severity, first.account, first.position
-    first.severity = second.severity
-    first.account = second.account
-    first.position = second.position
-    second.severity = severity_kept
-    second.account = account
-    second.position = position
-
-
-@kernel
 def _reverse(s, first, last):
     while first < last:
-        _swap(s, first, last)
+        swap_candidates(s, first, last)
         first += 1
         last -= 1
 
@@ -114,7 +98,7 @@ def _sort_candidates(s, chosen):
         if index >= 0:
             row.severity = severity(s, position_at(s, index).market, ticks)
         while place > 0 and _comes_before(s, place, place - 1):
-            _swap(s, place, place - 1)
+            swap_candidates(s, place, place - 1)
             place -= 1
 
 

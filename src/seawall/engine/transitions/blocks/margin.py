@@ -13,22 +13,17 @@ from seawall.domain.codes import (
 )
 from seawall.domain.units import PPM
 from seawall.engine.compile import kernel
-from seawall.engine.formulas.blocks.margin import (
-    net_and_own_initial,
-)
+from seawall.engine.formulas.blocks.margin import net_and_own_initial
 from seawall.engine.formulas.blocks.scaling import divide_ceil
 from seawall.engine.formulas.blocks.standing import covers_initial
+from seawall.engine.formulas.shared.positions import find_position, has_position_room
 from seawall.engine.tables import (
     block_market_at,
     block_position_at,
     position_at,
 )
 from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import (
-    find_position,
-    has_position_room,
-    position_of,
-)
+from seawall.engine.transitions.shared.positions import position_of
 
 
 @kernel

@@ -1,41 +1,30 @@
 """Money and margin settings under rules of blocks: every move is an update that is judged."""
 
 from seawall.domain.codes import (
-    AMOUNT_NOT_POSITIVE,
     COMMAND_NOT_OFFERED,
     CROSS,
     DEPOSITED,
-    INVALID_FLAGS,
     ISOLATED_MARKET_RULE,
     MATCH_UPDATE,
     NO_REASON,
     NO_REFERENCE_PRICE,
     POOL_TOO_SMALL,
-    POSITION_ADOPTED,
-    POSITION_ALREADY_OPEN,
-    POSITION_TABLE_FULL,
     SELL,
-    TRANSFER_TO_SAME_ACCOUNT,
     TRANSFER_UPDATE,
-    TRANSFERRED,
     TRANSFERS_BLOCKED,
-    UNKNOWN_ACCOUNT,
     UNKNOWN_MARKET,
     VALUE_OUT_OF_RANGE,
     WITHDRAWAL_UPDATE,
     WITHDRAWN,
-    ZERO_SIZE,
 )
-from seawall.domain.system_accounts import FIRST_USER, INSURANCE_FUND, OUTSIDE_ACCOUNT
+from seawall.domain.system_accounts import INSURANCE_FUND, OUTSIDE_ACCOUNT
 from seawall.domain.units import (
     MAX_BLOCK_RULES_SIZE,
     MAX_MONEY,
-    MAX_NOTIONAL,
 )
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.fills import may_hold
 from seawall.engine.formulas.blocks.margin import (
-    held_size,
     is_gated,
     own_pool_market,
 )
@@ -54,7 +43,15 @@ from seawall.engine.transitions.blocks.updates import (
     apply_updates,
     clear_updates,
 )
-from seawall.engine.transitions.shared.accounts import create_account
+from seawall.engine.transitions.shared.accounts import (
+    adopted_amounts_rejection,
+    adoption_rejection,
+    amount_rejection,
+    create_account,
+    report_adoption,
+    report_transfer,
+    transfer_rejection,
+)
 from seawall.engine.transitions.shared.outbox import emit
 
 
@@ -66,13 +63,6 @@ def create_block_account(s, command):
     if reason == NO_REASON:
         set_tier_rates(s, account)
     return reason
-
-
-@kernel
-def _amount_rejection(money):
-    if money <= 0:
-        return AMOUNT_NOT_POSITIVE
-    return VALUE_OUT_OF_RANGE if money > MAX_MONEY else NO_REASON
 
 
 @kernel
@@ -112,7 +102,7 @@ def deposit_into_block(s, command):
 
     There is no backstop: money for it is the insurance fund's.
     """
-    reason = _amount_rejection(command.money)
+    reason = amount_rejection(command.money)
     if reason != NO_REASON:
         return reason
     owner = account_at(s, command.account)
@@ -140,7 +130,7 @@ def deposit_into_block(s, command):
 @kernel
 def withdraw_from_block(s, command):
     """WITHDRAW: what is left must cover initial margin, or the account must have improved."""
-    reason = _amount_rejection(command.money)
+    reason = amount_rejection(command.money)
     if reason != NO_REASON:
         return reason
     clear_updates(s)
@@ -161,11 +151,7 @@ def withdraw_from_block(s, command):
 def transfer_in_block(s, command):
     """TRANSFER between two user accounts, across pools where they differ."""
     target = command.other_account
-    if target < FIRST_USER or target >= control(s).accounts_used:
-        return UNKNOWN_ACCOUNT
-    if target == command.account:
-        return TRANSFER_TO_SAME_ACCOUNT
-    reason = _amount_rejection(command.money)
+    reason = transfer_rejection(s, command)
     if reason != NO_REASON:
         return reason
     if account_at(s, target).cash + command.money > MAX_MONEY:
@@ -181,28 +167,21 @@ def transfer_in_block(s, command):
         pool_gains(s, command.account, -command.money)
         pool_gains(s, target, command.money)
         apply_updates(s, TRANSFER_UPDATE, 2)
-        event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
-        event.counterparty = target
+        report_transfer(s, command)
     clear_updates(s)
     return reason
 
 
 @kernel
 def _adoption_rejection(s, command):
-    if control(s).positions_used + 2 > control(s).positions_capacity:
-        return POSITION_TABLE_FULL
-    if held_size(s, command.account, command.market) != 0:
-        return POSITION_ALREADY_OPEN
-    if command.side < 0 or command.side > SELL:
-        return INVALID_FLAGS
+    reason = adoption_rejection(s, command)
+    if reason != NO_REASON:
+        return reason
     if command.mode != CROSS or command.trigger_price != 0:
         return COMMAND_NOT_OFFERED
-    if command.order_size <= 0:
-        return ZERO_SIZE
-    if command.order_size > MAX_BLOCK_RULES_SIZE:
-        return VALUE_OUT_OF_RANGE
-    if command.money <= 0 or command.money > MAX_NOTIONAL:
-        return VALUE_OUT_OF_RANGE
+    reason = adopted_amounts_rejection(command, MAX_BLOCK_RULES_SIZE)
+    if reason != NO_REASON:
+        return reason
     if market_at(s, command.market).oracle_price <= 0:
         return NO_REFERENCE_PRICE
     if not may_hold(s, command.account, command.market):
@@ -224,10 +203,6 @@ def adopt_in_block(s, command):
     reason = pool_rejection(s, command.account, 0)
     if reason == NO_REASON:
         apply_updates(s, MATCH_UPDATE, 2)
-        event = emit(
-            s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,
-            command.order_size, command.money,
-        )  # fmt: skip
-        event.position_size = size
+        report_adoption(s, command, size)
     clear_updates(s)
     return reason

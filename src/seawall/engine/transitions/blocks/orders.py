@@ -9,23 +9,18 @@ from seawall.domain.codes import (
     IMMEDIATE_ALREADY_FILLED,
     IMMEDIATE_REMAINDER,
     ISOLATED_MARKET_RULE,
-    LEVEL_TABLE_FULL,
     NO_REASON,
-    ORDER_ACCEPTED,
     ORDER_CANCELLED,
     ORDER_EXISTS,
     ORDER_FULLY_FILLED,
     ORDER_MEMORY_FULL,
     ORDER_QUEUED,
-    ORDER_TABLE_FULL,
-    POSITION_TABLE_FULL,
     POST_ONLY,
     POST_ONLY_WOULD_MATCH,
     REDUCE_ONLY,
     REDUCE_ONLY_WOULD_INCREASE,
     REPLACED,
     REPLACEMENT_REFUSED,
-    RESTING,
 )
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.fills import whole_fill_rejection
@@ -39,6 +34,7 @@ from seawall.engine.formulas.blocks.orders import (
     short_term_window,
 )
 from seawall.engine.formulas.shared.depth import reducible
+from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
     CONDITIONAL_ORDER,
     LONG_TERM_ORDER,
@@ -62,42 +58,31 @@ from seawall.engine.transitions.blocks.order_memory import (
 from seawall.engine.transitions.shared.book import (
     TRIGGER_LEVELS,
     WAITING_CHILD_LEVELS,
-    enqueue,
-    has_level_room,
+    rest_in_book,
 )
 from seawall.engine.transitions.shared.cancels import cancel_order, start_waiting
 from seawall.engine.transitions.shared.orders import (
-    ORDER_SLOT_BITS,
     find_client_id,
     release_order_id,
     reserve_order_id,
+    room_rejection,
     set_client_id,
     take_order,
     unreserve_order_id,
 )
-from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import (
-    discard_position,
-    find_position,
-    has_position_room,
-    position_of,
-)
+from seawall.engine.transitions.shared.outbox import emit, emit_order
+from seawall.engine.transitions.shared.positions import discard_position, position_of
 from seawall.engine.transitions.shared.queue import join_queue
 
-MAX_SLOTS = 1 << ORDER_SLOT_BITS
 SAME_ORDER_FLAGS = REDUCE_ONLY
 
 
 @kernel
-def room_rejection(s, index, levels):
-    """Space in the tables for one more order that may come to need so many levels."""
-    row = control(s)
-    if index < 0 and not has_position_room(s):
-        return POSITION_TABLE_FULL
-    if row.orders_live >= min(row.orders_capacity, MAX_SLOTS):
-        return ORDER_TABLE_FULL
-    if not has_level_room(s, levels):
-        return LEVEL_TABLE_FULL
+def block_room_rejection(s, index, levels):
+    """Why there is no room for one more order, or for the memory of its fills."""
+    reason = room_rejection(s, index, levels)
+    if reason != NO_REASON:
+        return reason
     return NO_REASON if has_memory_room(s) else ORDER_MEMORY_FULL
 
 
@@ -196,19 +181,6 @@ def _take(s, command, index, order_id, kind, good_til):
 
 
 @kernel
-def rest_in_book(s, slot):
-    """An order joins the end of its level; its level must have been reserved or found free."""
-    order = order_at(s, slot)
-    order.state = RESTING
-    enqueue(s, slot)
-    event = emit(
-        s, ORDER_ACCEPTED, NO_REASON, order.account, order.market, order.order_id, order.price,
-        order.remaining_size, 0,
-    )  # fmt: skip
-    event.flags = order.side
-
-
-@kernel
 def _not_rested(s, command, order_id, reason, remaining):
     release_order_id(s, order_id)
     emit(
@@ -266,10 +238,7 @@ def _place_state_order(s, command, index, kind):
     row.reserved_levels += 1
     join_queue(s, slot)
     order = order_at(s, slot)
-    event = emit(
-        s, ORDER_QUEUED, NO_REASON, order.account, order.market, order.order_id, order.price,
-        order.remaining_size, 0,
-    )  # fmt: skip
+    event = emit_order(s, ORDER_QUEUED, NO_REASON, order)
     event.flags = order.side
 
 
@@ -293,7 +262,7 @@ def _placing_rejection(s, command, index, kind, existing):
         )
         if reason != NO_REASON:
             return reason
-    return room_rejection(s, index, TRIGGER_LEVELS if kind == CONDITIONAL_ORDER else 1)
+    return block_room_rejection(s, index, TRIGGER_LEVELS if kind == CONDITIONAL_ORDER else 1)
 
 
 @kernel

@@ -18,7 +18,7 @@ from seawall.engine.tables import (
     order_at,
 )
 from seawall.engine.transitions.blocks.matching import fill_parent, meet_makers
-from seawall.engine.transitions.blocks.orders import rest_in_book
+from seawall.engine.transitions.shared.book import rest_in_book
 from seawall.engine.transitions.shared.cancels import cancel_order
 from seawall.engine.transitions.shared.orders import drop_order
 from seawall.engine.transitions.shared.queue import leave_queue

@@ -21,7 +21,7 @@ from seawall.engine.tables import (
     order_at,
 )
 from seawall.engine.transitions.shared.book import dequeue
-from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.outbox import emit_order
 from seawall.engine.transitions.shared.queue import join_queue
 
 
@@ -29,10 +29,8 @@ from seawall.engine.transitions.shared.queue import join_queue
 def _fire(s, slot, ticks):
     order = order_at(s, slot)
     dequeue(s, slot)
-    emit(
-        s, ORDER_TRIGGERED, NO_REASON, order.account, order.market, order.order_id, ticks,
-        order.remaining_size, 0,
-    )  # fmt: skip
+    event = emit_order(s, ORDER_TRIGGERED, NO_REASON, order)
+    event.price = ticks
     join_queue(s, slot)
 
 

@@ -20,12 +20,9 @@ from seawall.engine.formulas.blocks.orders import (
     count_rejection,
     status_rejection,
 )
-from seawall.engine.formulas.blocks.twap import (
-    next_leg,
-    parent_quote,
-    twap_rejection,
-)
+from seawall.engine.formulas.blocks.twap import next_leg, parent_quote, twap_rejection
 from seawall.engine.formulas.blocks.valuation import oracle_ticks
+from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_LEG,
@@ -36,18 +33,14 @@ from seawall.engine.tables import (
     order_at,
 )
 from seawall.engine.transitions.blocks.orders import (
-    room_rejection,
+    block_room_rejection,
     take_block_order,
     used_id_rejection,
 )
 from seawall.engine.transitions.shared.cancels import cancel_order
-from seawall.engine.transitions.shared.orders import (
-    find_client_id,
-    reserve_order_id,
-    set_client_id,
-)
-from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import find_position, position_of
+from seawall.engine.transitions.shared.orders import find_client_id, reserve_order_id, set_client_id
+from seawall.engine.transitions.shared.outbox import emit_order
+from seawall.engine.transitions.shared.positions import position_of
 from seawall.engine.transitions.shared.queue import join_queue, start_slicing
 
 
@@ -85,7 +78,7 @@ def _twap_order_rejection(s, command, index):
     )  # fmt: skip
     if reason != NO_REASON:
         return reason
-    return room_rejection(s, index, 1)
+    return block_room_rejection(s, index, 1)
 
 
 @kernel
@@ -110,10 +103,7 @@ def place_twap_order(s, command):
     own.legs_left = own.legs_total
     own.due_ms = control(s).clock_ms
     start_slicing(s, slot)
-    event = emit(
-        s, ORDER_WAITING, NO_REASON, order.account, order.market, order.order_id, order.price,
-        order.original_size, 0,
-    )  # fmt: skip
+    event = emit_order(s, ORDER_WAITING, NO_REASON, order)
     event.flags = order.side
     return NO_REASON
 
@@ -129,7 +119,7 @@ def _leg_rejection(s, slot, size, price):
     reason = whole_fill_rejection(s, order.account, order.market, order.side, size, price)
     if reason != NO_REASON:
         return reason
-    return room_rejection(s, order.position, 1)
+    return block_room_rejection(s, order.position, 1)
 
 
 @kernel

@@ -13,7 +13,6 @@ from seawall.domain.codes import (
     CANCEL_ORDER,
     CANCELLED_BY_USER,
     COMMAND_NOT_OFFERED,
-    COMMAND_REJECTED,
     CREATE_ACCOUNT,
     DEPOSIT,
     MODIFY_ORDER,
@@ -36,7 +35,6 @@ from seawall.engine.tables import (
     account_at,
     command_at,
     control,
-    order_at,
     prefetch_account,
     prefetch_order,
     prefetch_position,
@@ -62,16 +60,20 @@ from seawall.engine.transitions.continuous.money import (
 from seawall.engine.transitions.continuous.orders import modify_order, place_order
 from seawall.engine.transitions.continuous.prices import set_oracle_price
 from seawall.engine.transitions.shared.cancels import cancel_all_of, cancel_order
-from seawall.engine.transitions.shared.commands import row_rejection
+from seawall.engine.transitions.shared.commands import (
+    begin_command,
+    end_command,
+    own_order,
+    report_rejection,
+    row_rejection,
+)
 from seawall.engine.transitions.shared.orders import (
     find_client_id,
-    find_order,
     slot_of,
 )
 from seawall.engine.transitions.shared.outbox import (
-    close_outbox,
-    emit,
-    open_outbox,
+    close_batch,
+    open_batch,
 )
 
 LOOK_AHEAD = 8
@@ -82,9 +84,7 @@ ACCOUNTS_NEAR = 1024
 @kernel
 def _cancel(s, command):
     if command.kind == CANCEL_ORDER:
-        slot = find_order(s, command.order_id)
-        if slot >= 0 and order_at(s, slot).account != command.account:
-            slot = -1
+        slot = own_order(s, command)
     elif command.client_id_high == 0 and command.client_id_low == 0:
         slot = -1
     else:
@@ -149,22 +149,14 @@ def _do(s, command):
 
 @kernel
 def _apply_one(s, command):
-    row = control(s)
-    row.sequence += 1
+    control(s).sequence += 1
     reason = row_rejection(s, command)
     if reason == NO_REASON:
-        clock_before = row.clock_ms
-        row.clock_ms = command.time_ms
-        row.visits_left = rules(s).fills_per_command
+        clock_before = begin_command(s, command)
         reason = _do(s, command)
-        row.visits_left = 0
-        if reason != NO_REASON:
-            row.clock_ms = clock_before
+        end_command(s, reason, clock_before)
     if reason != NO_REASON:
-        emit(
-            s, COMMAND_REJECTED, reason, command.account, command.market, command.order_id,
-            command.price, command.order_size, command.money,
-        )  # fmt: skip
+        report_rejection(s, command, reason)
 
 
 @kernel
@@ -224,9 +216,7 @@ def apply_rows(s, commands, count, events, events_capacity):
     Returns done x 2^32 + the number of events written.
     """
     row = control(s)
-    open_outbox(s, events)
-    row.outbox_capacity = events_capacity
-    row.outbox_used = 0
+    open_batch(s, events, events_capacity)
     done = 0
     order_events = _most_order_events(s)
     is_large = row.accounts_used > ACCOUNTS_NEAR
@@ -240,11 +230,7 @@ def apply_rows(s, commands, count, events, events_capacity):
             _prefetch(s, commands, place, count)
         _apply_one(s, command)
         done += 1
-    used = row.outbox_used
-    close_outbox(s)
-    row.outbox_capacity = 0
-    row.outbox_used = 0
-    return (done << 32) | used
+    return (done << 32) | close_batch(s)
 
 
 @entry(2)

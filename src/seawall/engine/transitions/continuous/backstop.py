@@ -14,6 +14,7 @@ from seawall.engine.formulas.continuous.margin import (
     maintenance_margin,
 )
 from seawall.engine.formulas.shared.fills import closed_entry, closing_part
+from seawall.engine.formulas.shared.positions import find_position, has_position_room
 from seawall.engine.tables import (
     account_at,
     market_at,
@@ -21,12 +22,7 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.shared.cancels import tidy_after_fill
 from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import (
-    find_position,
-    has_position_room,
-    mark_dirty,
-    position_of,
-)
+from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
 
 @inline

@@ -12,6 +12,7 @@ from seawall.engine.tables import account_at, control, position_at, ranking_at
 from seawall.engine.transitions.continuous.backstop import backstop_bears
 from seawall.engine.transitions.continuous.fills import book_deleveraging
 from seawall.engine.transitions.shared.cancels import tidy_after_fill
+from seawall.engine.transitions.shared.candidates import copy_candidate, set_candidate
 from seawall.engine.transitions.shared.outbox import emit
 
 
@@ -33,16 +34,9 @@ def _insert(s, used, rank, account, index):
         used -= 1
     place = used
     while place > 0 and not _ranks_before(s, place - 1, rank, account):
-        moved = ranking_at(s, place - 1)
-        target = ranking_at(s, place)
-        target.severity = moved.severity
-        target.account = moved.account
-        target.position = moved.position
+        copy_candidate(ranking_at(s, place), ranking_at(s, place - 1))
         place -= 1
-    row = ranking_at(s, place)
-    row.severity = rank
-    row.account = account
-    row.position = index
+    set_candidate(ranking_at(s, place), rank, account, index)
     return used + 1
 
 
@@ -70,10 +64,7 @@ def _rank_counterparties(s, taken, price):
 @kernel
 def _clear_ranking(s, used):
     for place in range(used):
-        row = ranking_at(s, place)
-        row.severity = 0
-        row.account = 0
-        row.position = 0
+        set_candidate(ranking_at(s, place), 0, 0, 0)
 
 
 @kernel

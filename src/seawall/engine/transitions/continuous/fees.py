@@ -1,7 +1,6 @@
 """Fee rates: what an account pays, from its root's volume and its own discounts."""
 
 from seawall.domain.codes import (
-    FEE_RATES_SET,
     NO_REASON,
     VALUE_OUT_OF_RANGE,
 )
@@ -13,13 +12,14 @@ from seawall.engine.formulas.continuous.fees import (
     rebate_rate,
     window_volume,
 )
+from seawall.engine.formulas.shared.fees import root_of
 from seawall.engine.tables import (
     account_at,
     account_history_at,
     control,
     fee_tier_at,
 )
-from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.fees import put_in_force
 
 
 @kernel
@@ -35,8 +35,7 @@ def total_maker_volume(s):
 @kernel
 def set_rates(s, account):
     """Put the effective rates in force; an event tells when they changed."""
-    owner = account_at(s, account)
-    root = owner.parent if owner.parent >= 0 else account
+    root = root_of(s, account)
     tier = fee_tier_at(s, fee_tier_of(s, window_volume(s, root, False)))
     history = account_history_at(s, account)
     staking, referral = history.staking_discount_rate, history.referral_discount_rate
@@ -44,10 +43,7 @@ def set_rates(s, account):
     maker_rate = rebate_rate(s, window_volume(s, root, True), control(s).venue_maker_volume)
     if maker_rate == 0:
         maker_rate = discounted(tier.maker_rate, staking, referral)
-    if taker_rate != owner.taker_rate or maker_rate != owner.maker_rate:
-        owner.taker_rate = taker_rate
-        owner.maker_rate = maker_rate
-        emit(s, FEE_RATES_SET, NO_REASON, account, -1, 0, taker_rate, 0, maker_rate)
+    put_in_force(s, account, taker_rate, maker_rate)
 
 
 @kernel

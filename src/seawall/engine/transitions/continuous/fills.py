@@ -2,12 +2,10 @@
 
 from seawall.domain.codes import (
     BUY,
-    BUYER,
     CROSS,
     DELEVERAGED,
     ISOLATED_BUCKET,
     LIQUIDATED,
-    NO_REASON,
     ORDER_FILLED,
     TAKER,
 )
@@ -20,7 +18,7 @@ from seawall.engine.formulas.shared.fills import (
     released_cash,
 )
 from seawall.engine.tables import CHANGED, OPENED, account_at, market_at, position_at
-from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.fills import fill_event
 from seawall.engine.transitions.shared.positions import mark_dirty
 
 
@@ -90,15 +88,8 @@ def apply_fill(s, index, delta, price, fee):
 
 @inline
 def _fill_event(s, kind, index, order_id, delta, price, fee, profit, before, other, flags):
-    position = position_at(s, index)
-    event = emit(
-        s, kind, NO_REASON, position.account, position.market, order_id, price, abs(delta), fee
-    )
-    event.closed_profit = profit
-    event.position_size = before
-    event.counterparty = other
-    bucket = 0 if position.mode == CROSS else ISOLATED_BUCKET
-    event.flags = flags | bucket | (BUYER if delta > 0 else 0)
+    bucket = 0 if position_at(s, index).mode == CROSS else ISOLATED_BUCKET
+    fill_event(s, kind, index, order_id, price, delta, fee, profit, before, other, flags | bucket)
 
 
 @inline

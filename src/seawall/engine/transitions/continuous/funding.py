@@ -15,14 +15,13 @@ from seawall.engine.formulas.continuous.funding import (
     settlement_rate,
 )
 from seawall.engine.tables import (
-    OPENED,
     account_at,
     control,
     market_at,
     position_at,
-    position_history_at,
     rules,
 )
+from seawall.engine.transitions.shared.funding import count_funding
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty
 
@@ -53,15 +52,7 @@ def _settle_position(s, index, rate):
         account_at(s, position.account).cash += payment
     else:
         position.isolated_cash += payment
-    history = position_history_at(s, index)
-    if position.changes & OPENED != 0:
-        history.funding_since_open = 0
-    if position.changes != 0:
-        history.funding_since_change = 0
-        position.changes = 0
-    history.funding_all_time -= payment
-    history.funding_since_open -= payment
-    history.funding_since_change -= payment
+    count_funding(s, index, payment)
     mark_dirty(s, position.account)
     event = emit(
         s, FUNDING_PAID, NO_REASON, position.account, position.market, 0, oracle, 0, payment

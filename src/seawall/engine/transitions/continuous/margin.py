@@ -39,6 +39,7 @@ from seawall.engine.formulas.continuous.margin import (
     position_notional,
     withdrawable,
 )
+from seawall.engine.formulas.shared.positions import find_position, has_position_room
 from seawall.engine.tables import (
     account_at,
     control,
@@ -49,12 +50,7 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.shared.orders import set_hold
 from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import (
-    find_position,
-    has_position_room,
-    mark_dirty,
-    position_of,
-)
+from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
 
 @kernel

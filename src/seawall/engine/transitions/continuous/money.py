@@ -1,7 +1,6 @@
 """Money moves: accounts appear, deposits and withdrawals, transfers, adopted positions."""
 
 from seawall.domain.codes import (
-    AMOUNT_NOT_POSITIVE,
     ANY_MODE,
     CROSS,
     CROSS_MARGIN_NOT_ALLOWED,
@@ -13,23 +12,17 @@ from seawall.domain.codes import (
     INVALID_LEVERAGE,
     ISOLATED,
     NO_REASON,
-    POSITION_ADOPTED,
-    POSITION_ALREADY_OPEN,
-    POSITION_TABLE_FULL,
     SELL,
-    TRANSFER_TO_SAME_ACCOUNT,
-    TRANSFERRED,
-    UNKNOWN_ACCOUNT,
     VALUE_OUT_OF_RANGE,
     WITHDRAWN,
-    ZERO_SIZE,
 )
-from seawall.domain.system_accounts import FIRST_USER, OUTSIDE_ACCOUNT
-from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL, MAX_SIZE
+from seawall.domain.system_accounts import OUTSIDE_ACCOUNT
+from seawall.domain.units import MAX_MONEY, MAX_SIZE
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.continuous.margin import has_cross_position, withdrawable
 from seawall.engine.formulas.shared.fills import closed_entry, closing_part
 from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
+from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
     CHANGED,
     OPENED,
@@ -41,13 +34,17 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.continuous.fees import set_rates
 from seawall.engine.transitions.continuous.margin import refresh_holds
-from seawall.engine.transitions.shared.accounts import create_account
-from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import (
-    find_position,
-    mark_dirty,
-    position_of,
+from seawall.engine.transitions.shared.accounts import (
+    adopted_amounts_rejection,
+    adoption_rejection,
+    amount_rejection,
+    create_account,
+    report_adoption,
+    report_transfer,
+    transfer_rejection,
 )
+from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
 
 @kernel
@@ -61,18 +58,9 @@ def create_continuous_account(s, command):
 
 
 @kernel
-def _amount_rejection(money):
-    if money <= 0:
-        return AMOUNT_NOT_POSITIVE
-    if money > MAX_MONEY:
-        return VALUE_OUT_OF_RANGE
-    return NO_REASON
-
-
-@kernel
 def deposit(s, command):
     """DEPOSIT: money enters from outside."""
-    reason = _amount_rejection(command.money)
+    reason = amount_rejection(command.money)
     if reason != NO_REASON:
         return reason
     owner = account_at(s, command.account)
@@ -88,7 +76,7 @@ def deposit(s, command):
 @kernel
 def withdraw(s, command):
     """WITHDRAW: at most what is withdrawable."""
-    reason = _amount_rejection(command.money)
+    reason = amount_rejection(command.money)
     if reason != NO_REASON:
         return reason
     if command.money > withdrawable(s, command.account):
@@ -104,11 +92,7 @@ def withdraw(s, command):
 def transfer(s, command):
     """TRANSFER between two user accounts."""
     target = command.other_account
-    if target < FIRST_USER or target >= control(s).accounts_used:
-        return UNKNOWN_ACCOUNT
-    if target == command.account:
-        return TRANSFER_TO_SAME_ACCOUNT
-    reason = _amount_rejection(command.money)
+    reason = transfer_rejection(s, command)
     if reason != NO_REASON:
         return reason
     if command.money > withdrawable(s, command.account):
@@ -120,29 +104,22 @@ def transfer(s, command):
     receiver.cash += command.money
     mark_dirty(s, command.account)
     mark_dirty(s, target)
-    event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
-    event.counterparty = target
+    report_transfer(s, command)
     return NO_REASON
 
 
 @kernel
 def _adoption_rejection(s, command):
-    index = find_position(s, command.account, command.market)
-    row = control(s)
-    if row.positions_used + 2 > row.positions_capacity:
-        return POSITION_TABLE_FULL
-    if index >= 0 and position_at(s, index).signed_size != 0:
-        return POSITION_ALREADY_OPEN
-    if command.side < 0 or command.side > SELL:
-        return INVALID_FLAGS
-    if command.order_size <= 0:
-        return ZERO_SIZE
-    if command.order_size > MAX_SIZE or abs(command.trigger_price) > MAX_MONEY:
-        return VALUE_OUT_OF_RANGE
-    if command.money <= 0 or command.money > MAX_NOTIONAL:
+    reason = adoption_rejection(s, command)
+    if reason == NO_REASON:
+        reason = adopted_amounts_rejection(command, MAX_SIZE)
+    if reason != NO_REASON:
+        return reason
+    if abs(command.trigger_price) > MAX_MONEY:
         return VALUE_OUT_OF_RANGE
     if command.mode < CROSS or command.mode > ISOLATED:
         return INVALID_FLAGS
+    index = find_position(s, command.account, command.market)
     market = market_at(s, command.market)
     if command.mode == CROSS and market.margin_kind != ANY_MODE:
         return CROSS_MARGIN_NOT_ALLOWED
@@ -205,9 +182,5 @@ def adopt_position(s, command):
     _book_mirror(s, command.market, -size, entry)
     market_at(s, command.market).open_interest += max(0, size)
     mark_dirty(s, command.account)
-    event = emit(
-        s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,
-        command.order_size, command.money,
-    )  # fmt: skip
-    event.position_size = size
+    report_adoption(s, command, size)
     return NO_REASON

@@ -18,11 +18,9 @@ from seawall.domain.codes import (
     ORDER_ACCEPTED,
     ORDER_CANCELLED,
     ORDER_NOT_FOUND,
-    ORDER_TABLE_FULL,
     ORDER_WAITING,
     PARENT_IS_TRIGGER,
     PARENT_NOT_PLACED,
-    POSITION_TABLE_FULL,
     POST_ONLY,
     POST_ONLY_WOULD_MATCH,
     REDUCE_ONLY,
@@ -43,11 +41,8 @@ from seawall.engine.formulas.continuous.orders import (
     trigger_rejection,
     value_rejection,
 )
-from seawall.engine.formulas.shared.depth import (
-    fillable_for,
-    reducible,
-    would_match,
-)
+from seawall.engine.formulas.shared.depth import fillable_for, reducible, would_match
+from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import account_at, control, order_at, position_at, rules
 from seawall.engine.transitions.continuous.matching import match
 from seawall.engine.transitions.shared.book import (
@@ -58,30 +53,24 @@ from seawall.engine.transitions.shared.book import (
 )
 from seawall.engine.transitions.shared.cancels import cancel_order, start_waiting
 from seawall.engine.transitions.shared.orders import (
-    ORDER_SLOT_BITS,
     find_client_id,
     find_order,
     join_children,
     release_order_id,
     reserve_order_id,
+    room_rejection,
     set_client_id,
     set_hold,
     take_order,
     unreserve_order_id,
 )
 from seawall.engine.transitions.shared.outbox import emit
-from seawall.engine.transitions.shared.positions import (
-    discard_position,
-    find_position,
-    has_position_room,
-    position_of,
-)
+from seawall.engine.transitions.shared.positions import discard_position, position_of
 
 NOTHING_PLACED = 0
 PARENT_RESTS = 1
 PARENT_FILLED = 2
 PARENT_TRIGGERS = 3
-MAX_SLOTS = 1 << ORDER_SLOT_BITS
 
 
 @inline
@@ -90,21 +79,9 @@ def _can_rest(time_in_force):
 
 
 @inline
-def room_rejection(s, command, index):
-    """Space in the tables for one more order, wherever it ends up."""
-    row = control(s)
-    if index < 0 and not has_position_room(s):
-        return POSITION_TABLE_FULL
-    if row.orders_live >= min(row.orders_capacity, MAX_SLOTS):
-        return ORDER_TABLE_FULL
-    return _level_room_rejection(s, command)
-
-
-@inline
-def _level_room_rejection(s, command):
+def _levels_needed(command):
     """A level for the order now; a trigger also needs one when it fires, a child a third."""
-    needed = TRIGGER_LEVELS if command.flags & TRIGGER != 0 else 1
-    return NO_REASON if has_level_room(s, needed) else LEVEL_TABLE_FULL
+    return TRIGGER_LEVELS if command.flags & TRIGGER != 0 else 1
 
 
 @inline
@@ -204,7 +181,7 @@ def static_rejection(s, command, index, replaced):
     reason = exposure_rejection(s, index, market, price, flags, side, size)
     if reason != NO_REASON:
         return reason
-    return room_rejection(s, command, index) if replaced < 0 else NO_REASON
+    return NO_REASON if replaced >= 0 else room_rejection(s, index, _levels_needed(command))
 
 
 @inline
@@ -367,8 +344,8 @@ def modify_order(s, command):
     meets, hold = False, 0
     if reason == NO_REASON and command.flags & TRIGGER == 0:
         reason, meets, hold = _book_rejection(s, command, index, slot)
-    if reason == NO_REASON:
-        reason = _level_room_rejection(s, command)
+    if reason == NO_REASON and not has_level_room(s, _levels_needed(command)):
+        reason = LEVEL_TABLE_FULL
     if reason != NO_REASON:
         return reason
     cancel_order(s, slot, REPLACED)

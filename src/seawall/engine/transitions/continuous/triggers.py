@@ -9,18 +9,17 @@ from seawall.domain.codes import (
     NO_LIQUIDITY_FOR_MARKET_ORDER,
     NO_REASON,
     ONLY_POST_ONLY_ALLOWED,
-    ORDER_ACCEPTED,
-    ORDER_CANCELLED,
     ORDER_TRIGGERED,
     POST_ONLY_ONLY,
     PRICE_OUTSIDE_BAND,
     REDUCE_ONLY,
     REDUCE_ONLY_WOULD_INCREASE,
-    RESTING,
+    TAKE_PROFIT,
+    TRIGGER,
     TRIGGER_MARKET,
     WHOLE_POSITION,
 )
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import kernel
 from seawall.engine.formulas.continuous.orders import inside_band
 from seawall.engine.formulas.shared.depth import reducible, would_match
 from seawall.engine.formulas.shared.ladder import (
@@ -32,20 +31,12 @@ from seawall.engine.formulas.shared.ladder import (
 )
 from seawall.engine.tables import control, level_at, market_at, order_at
 from seawall.engine.transitions.continuous.matching import match
-from seawall.engine.transitions.shared.book import dequeue, enqueue
-from seawall.engine.transitions.shared.cancels import cancel_siblings
+from seawall.engine.transitions.shared.book import dequeue, rest_in_book
+from seawall.engine.transitions.shared.cancels import cancel_siblings, end_order
 from seawall.engine.transitions.shared.orders import drop_order
-from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.outbox import emit_order
 
-
-@inline
-def _end(s, slot, reason):
-    order = order_at(s, slot)
-    emit(
-        s, ORDER_CANCELLED, reason, order.account, order.market, order.order_id, order.price,
-        order.remaining_size, 0,
-    )  # fmt: skip
-    drop_order(s, slot)
+_TRIGGER_FLAGS = TRIGGER | TAKE_PROFIT | TRIGGER_MARKET | WHOLE_POSITION
 
 
 @kernel
@@ -73,17 +64,14 @@ def _fire(s, slot):
     dequeue(s, slot)
     order.state = FIRING
     control(s).reserved_levels -= 1
-    mark = market_at(s, order.market).mark_price
-    emit(
-        s, ORDER_TRIGGERED, NO_REASON, order.account, order.market, order.order_id, mark,
-        order.remaining_size, 0,
-    )  # fmt: skip
+    event = emit_order(s, ORDER_TRIGGERED, NO_REASON, order)
+    event.price = market_at(s, order.market).mark_price
     if order.flags & WHOLE_POSITION != 0:
         order.remaining_size = reducible(s, order.position, order.side)
         order.original_size = order.remaining_size
     reason = _firing_rejection(s, slot)
     if reason != NO_REASON:
-        _end(s, slot, reason)
+        end_order(s, slot, reason)
         return
     size = order.remaining_size
     remaining, why, _ = match(
@@ -96,24 +84,9 @@ def _fire(s, slot):
         drop_order(s, slot)
     elif why == NO_REASON and order.flags & TRIGGER_MARKET == 0:
         order.flags = REDUCE_ONLY | (order.flags & ~_TRIGGER_FLAGS)
-        _rest_fired(s, slot)
+        rest_in_book(s, slot)
     else:
-        _end(s, slot, why if why != NO_REASON else IMMEDIATE_REMAINDER)
-
-
-_TRIGGER_FLAGS = 2 | 4 | 8 | 128
-
-
-@inline
-def _rest_fired(s, slot):
-    order = order_at(s, slot)
-    order.state = RESTING
-    enqueue(s, slot)
-    event = emit(
-        s, ORDER_ACCEPTED, NO_REASON, order.account, order.market, order.order_id, order.price,
-        order.remaining_size, 0,
-    )  # fmt: skip
-    event.flags = order.side
+        end_order(s, slot, why if why != NO_REASON else IMMEDIATE_REMAINDER)
 
 
 @kernel

@@ -37,6 +37,7 @@ from seawall.engine.transitions.shared.book import (
     level_for,
     remove_level,
 )
+from seawall.engine.transitions.shared.candidates import set_candidate, swap_candidates
 from seawall.engine.transitions.shared.positions import mark_dirty
 
 
@@ -111,15 +112,12 @@ def add_candidate(s, account, index, equity, maintenance):
         mark_dirty(s, account)
         return
     row.candidates_used += 1
-    fresh = candidate_at(s, place)
-    fresh.severity = severity(equity, maintenance)
-    fresh.account = account
-    fresh.position = index
+    set_candidate(candidate_at(s, place), severity(equity, maintenance), account, index)
     while place > 0:
         parent = (place - 1) // 2
         if not _is_worse(s, place, parent):
             return
-        _swap(s, place, parent)
+        swap_candidates(s, place, parent)
         place = parent
 
 
@@ -134,15 +132,6 @@ def _is_worse(s, one, other):
     return left.position < right.position
 
 
-@inline
-def _swap(s, one, other):
-    left = candidate_at(s, one)
-    right = candidate_at(s, other)
-    kept_severity, kept_account, kept_position = left.severity, left.account, left.position
-    left.severity, left.account, left.position = right.severity, right.account, right.position
-    right.severity, right.account, right.position = kept_severity, kept_account, kept_position
-
-
 @kernel
 def drop_worst(s):
     """Take the first candidate off the work list."""
@@ -150,11 +139,8 @@ def drop_worst(s):
     row.candidates_used -= 1
     last = row.candidates_used
     if last > 0:
-        _swap(s, 0, last)
-    spent = candidate_at(s, last)
-    spent.severity = 0
-    spent.account = 0
-    spent.position = 0
+        swap_candidates(s, 0, last)
+    set_candidate(candidate_at(s, last), 0, 0, 0)
     place = 0
     while True:
         child = 2 * place + 1
@@ -164,7 +150,7 @@ def drop_worst(s):
             child += 1
         if not _is_worse(s, child, place):
             return
-        _swap(s, child, place)
+        swap_candidates(s, child, place)
         place = child
 
 

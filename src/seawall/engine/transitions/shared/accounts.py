@@ -3,11 +3,23 @@
 from seawall.domain.codes import (
     ACCOUNT_CREATED,
     ACCOUNT_TABLE_FULL,
+    AMOUNT_NOT_POSITIVE,
+    INVALID_FLAGS,
     NO_REASON,
+    POSITION_ADOPTED,
+    POSITION_ALREADY_OPEN,
+    POSITION_TABLE_FULL,
+    SELL,
+    TRANSFER_TO_SAME_ACCOUNT,
+    TRANSFERRED,
     UNKNOWN_ACCOUNT,
+    VALUE_OUT_OF_RANGE,
+    ZERO_SIZE,
 )
 from seawall.domain.system_accounts import FIRST_USER
+from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL
 from seawall.engine.compile import kernel
+from seawall.engine.formulas.shared.positions import held_size
 from seawall.engine.tables import (
     account_at,
     account_history_at,
@@ -49,3 +61,60 @@ def open_account(s, account, parent, is_system):
     owner.taker_rate = tier.taker_rate
     owner.maker_rate = tier.maker_rate
     account_history_at(s, account).next_scheduled = -1
+
+
+@kernel
+def amount_rejection(money):
+    """Why an amount cannot be moved."""
+    if money <= 0:
+        return AMOUNT_NOT_POSITIVE
+    return VALUE_OUT_OF_RANGE if money > MAX_MONEY else NO_REASON
+
+
+@kernel
+def transfer_rejection(s, command):
+    """Why a transfer's target or amount is wrong, whatever its sender owns."""
+    target = command.other_account
+    if target < FIRST_USER or target >= control(s).accounts_used:
+        return UNKNOWN_ACCOUNT
+    if target == command.account:
+        return TRANSFER_TO_SAME_ACCOUNT
+    return amount_rejection(command.money)
+
+
+@kernel
+def adoption_rejection(s, command):
+    """Why no position can be adopted in this market, or none of this side."""
+    row = control(s)
+    if row.positions_used + 2 > row.positions_capacity:
+        return POSITION_TABLE_FULL
+    if held_size(s, command.account, command.market) != 0:
+        return POSITION_ALREADY_OPEN
+    return INVALID_FLAGS if command.side < 0 or command.side > SELL else NO_REASON
+
+
+@kernel
+def adopted_amounts_rejection(command, largest_size):
+    """Why an adopted position's size or entry notional is wrong."""
+    if command.order_size <= 0:
+        return ZERO_SIZE
+    if command.order_size > largest_size or command.money <= 0 or command.money > MAX_NOTIONAL:
+        return VALUE_OUT_OF_RANGE
+    return NO_REASON
+
+
+@kernel
+def report_adoption(s, command, size):
+    """Emit that the account now holds a position of this signed size."""
+    event = emit(
+        s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,
+        command.order_size, command.money,
+    )  # fmt: skip
+    event.position_size = size
+
+
+@kernel
+def report_transfer(s, command):
+    """Emit that money went from one account to another."""
+    event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    event.counterparty = command.other_account

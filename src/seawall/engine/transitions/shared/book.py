@@ -2,6 +2,8 @@
 
 from seawall.domain.codes import (
     BUY,
+    NO_REASON,
+    ORDER_ACCEPTED,
     REDUCE_ONLY,
     RESTING,
     TAKE_PROFIT,
@@ -32,6 +34,7 @@ from seawall.engine.tables import (
     order_at,
     position_at,
 )
+from seawall.engine.transitions.shared.outbox import emit_order
 
 WAITING_CHILD_LEVELS = 2
 """A child may yet need a level for its trigger and one for what rests after it fired."""
@@ -208,3 +211,13 @@ def dequeue(s, slot):
         remove_level(s, ladder_root(order.market, ladder), index)
         if ladder <= ASKS and was_best:
             _refresh_best(s, order.market, ladder)
+
+
+@inline
+def rest_in_book(s, slot):
+    """An order of the state joins the end of its level; room for the level is reserved or found."""
+    order = order_at(s, slot)
+    order.state = RESTING
+    enqueue(s, slot)
+    event = emit_order(s, ORDER_ACCEPTED, NO_REASON, order)
+    event.flags = order.side

@@ -24,16 +24,12 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.shared.book import enqueue
 from seawall.engine.transitions.shared.orders import drop_order
-from seawall.engine.transitions.shared.outbox import emit
+from seawall.engine.transitions.shared.outbox import emit_order
 
 
 @inline
 def _cancelled(s, slot, reason):
-    order = order_at(s, slot)
-    emit(
-        s, ORDER_CANCELLED, reason, order.account, order.market, order.order_id, order.price,
-        order.remaining_size, 0,
-    )  # fmt: skip
+    emit_order(s, ORDER_CANCELLED, reason, order_at(s, slot))
 
 
 @kernel
@@ -43,10 +39,8 @@ def start_waiting(s, slot):
     order.state = WAITING_FOR_TRIGGER
     control(s).reserved_levels -= 1
     enqueue(s, slot)
-    event = emit(
-        s, ORDER_WAITING, NO_REASON, order.account, order.market, order.order_id, order.price,
-        order.remaining_size, order.trigger_price,
-    )  # fmt: skip
+    event = emit_order(s, ORDER_WAITING, NO_REASON, order)
+    event.money = order.trigger_price
     event.flags = order.side
 
 
@@ -151,3 +145,10 @@ def cancel_all_of(s, account, market, reason):
         if market < 0 or position.market == market:
             cancel_orders_of(s, index, reason)
         index = position.next_of_account
+
+
+@inline
+def end_order(s, slot, reason):
+    """End an order that has left its queue and has no children."""
+    _cancelled(s, slot, reason)
+    drop_order(s, slot)

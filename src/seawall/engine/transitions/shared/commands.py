@@ -5,6 +5,7 @@ from seawall.domain.codes import (
     ADOPT_POSITION,
     ADVANCE_TIME,
     CANCEL_ALL,
+    COMMAND_REJECTED,
     CREATE_ACCOUNT,
     DEPOSIT,
     MODIFY_ORDER,
@@ -29,7 +30,9 @@ from seawall.domain.codes import (
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, FIRST_USER, INSURANCE_FUND
 from seawall.domain.units import MAX_TIME_MS
 from seawall.engine.compile import inline
-from seawall.engine.tables import control
+from seawall.engine.tables import control, order_at, rules
+from seawall.engine.transitions.shared.orders import find_order
+from seawall.engine.transitions.shared.outbox import emit
 
 _WITHOUT_ACCOUNT = (
     (1 << CREATE_ACCOUNT)
@@ -103,3 +106,40 @@ def row_rejection(s, command):
         if reason != NO_REASON:
             return reason
     return _market_rejection(s, command)
+
+
+@inline
+def begin_command(s, command):
+    """The clock before the command; from now on it is the command's time, with work to spend."""
+    row = control(s)
+    clock_before = row.clock_ms
+    row.clock_ms = command.time_ms
+    row.visits_left = rules(s).fills_per_command
+    return clock_before
+
+
+@inline
+def end_command(s, reason, clock_before):
+    """After a command's transition: a rejected one leaves the clock where it was."""
+    row = control(s)
+    row.visits_left = 0
+    if reason != NO_REASON:
+        row.clock_ms = clock_before
+
+
+@inline
+def report_rejection(s, command, reason):
+    """Emit why a command was rejected, with what it asked for."""
+    emit(
+        s, COMMAND_REJECTED, reason, command.account, command.market, command.order_id,
+        command.price, command.order_size, command.money,
+    )  # fmt: skip
+
+
+@inline
+def own_order(s, command):
+    """The slot of the order that a command names by its id, -1 unless it is the account's own."""
+    slot = find_order(s, command.order_id)
+    if slot >= 0 and order_at(s, slot).account != command.account:
+        return -1
+    return slot

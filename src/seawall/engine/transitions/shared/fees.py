@@ -1,8 +1,10 @@
 """Traded volume by UTC days: what an account traded today becomes its root's history."""
 
+from seawall.domain.codes import FEE_RATES_SET, NO_REASON
 from seawall.engine.compile import kernel
-from seawall.engine.formulas.shared.fees import day_of
+from seawall.engine.formulas.shared.fees import day_of, root_of
 from seawall.engine.tables import HISTORY_DAYS, account_at, account_history_at, control
+from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
@@ -30,8 +32,7 @@ def roll_days(s):
         _shift_days(s, account, min(HISTORY_DAYS, days))
     for account in range(row.accounts_used):
         owner = account_at(s, account)
-        root = owner.parent if owner.parent >= 0 else account
-        history = account_history_at(s, root)
+        history = account_history_at(s, root_of(s, account))
         if days <= HISTORY_DAYS:
             history.taker_days[days - 1] += owner.day_taker_volume
             history.maker_days[days - 1] += owner.day_maker_volume
@@ -52,3 +53,13 @@ def gather_day(s):
             root.day_maker_volume += child.day_maker_volume
             child.day_taker_volume = 0
             child.day_maker_volume = 0
+
+
+@kernel
+def put_in_force(s, account, taker_rate, maker_rate):
+    """Set the fee rates of an account; an event reports a change."""
+    owner = account_at(s, account)
+    if taker_rate != owner.taker_rate or maker_rate != owner.maker_rate:
+        owner.taker_rate = taker_rate
+        owner.maker_rate = maker_rate
+        emit(s, FEE_RATES_SET, NO_REASON, account, -1, 0, taker_rate, 0, maker_rate)

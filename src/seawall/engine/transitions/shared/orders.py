@@ -3,7 +3,11 @@
 from seawall.domain.codes import (
     BUY,
     FREE,
+    LEVEL_TABLE_FULL,
+    NO_REASON,
+    ORDER_TABLE_FULL,
     POSITION_ATTACHED,
+    POSITION_TABLE_FULL,
     RESTING,
     SLICING,
     WAITING_FOR_BLOCK,
@@ -12,6 +16,7 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fixed_point import mixed_hash
+from seawall.engine.formulas.shared.positions import has_position_room
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_PARENT,
@@ -24,10 +29,11 @@ from seawall.engine.tables import (
     order_at,
     position_at,
 )
-from seawall.engine.transitions.shared.book import WAITING_CHILD_LEVELS, dequeue
+from seawall.engine.transitions.shared.book import WAITING_CHILD_LEVELS, dequeue, has_level_room
 from seawall.engine.transitions.shared.queue import leave_queue, stop_slicing
 
 ORDER_SLOT_BITS = 22
+MAX_SLOTS = 1 << ORDER_SLOT_BITS
 
 
 @inline
@@ -286,3 +292,17 @@ def drop_order(s, slot):
     order.next = row.orders_free
     row.orders_free = slot
     row.orders_live -= 1
+
+
+@inline
+def room_rejection(s, index, levels):
+    """Why the tables have no room for one more order that may come to need so many levels.
+
+    ``index``: the account's position row, -1 where the order creates it.
+    """
+    row = control(s)
+    if index < 0 and not has_position_room(s):
+        return POSITION_TABLE_FULL
+    if row.orders_live >= min(row.orders_capacity, MAX_SLOTS):
+        return ORDER_TABLE_FULL
+    return NO_REASON if has_level_room(s, levels) else LEVEL_TABLE_FULL

@@ -58,3 +58,32 @@ def emit(s, kind, reason, account, market, order_id, price, order_size, money):
     event.counterparty = -1
     event.flags = 0
     return event
+
+
+@inline
+def open_batch(s, events, capacity):
+    """Let events go to the caller's batch of ``capacity`` rows."""
+    row = control(s)
+    open_outbox(s, events)
+    row.outbox_capacity = capacity
+    row.outbox_used = 0
+
+
+@inline
+def close_batch(s):
+    """How many events the batch holds; no trace of it stays in the state."""
+    row = control(s)
+    used = row.outbox_used
+    close_outbox(s)
+    row.outbox_capacity = 0
+    row.outbox_used = 0
+    return used
+
+
+@inline
+def emit_order(s, kind, reason, order):
+    """Append an event of what is left of an order."""
+    return emit(
+        s, kind, reason, order.account, order.market, order.order_id, order.price,
+        order.remaining_size, 0,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from seawall.domain.codes import ANY_MODE, CROSS, ISOLATED
 from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
     account_at,
     control,
@@ -11,24 +12,6 @@ from seawall.engine.tables import (
     rules,
     schedule_at,
 )
-
-
-@inline
-def find_position(s, account, market):
-    """The row of (account, market), or -1."""
-    index = account_at(s, account).first_position
-    while index >= 0:
-        position = position_at(s, index)
-        if position.market == market:
-            return index
-        index = position.next_of_account
-    return -1
-
-
-@inline
-def has_position_room(s):
-    row = control(s)
-    return row.positions_used < row.positions_capacity
 
 
 @kernel

@@ -1,7 +1,7 @@
 """The queue of orders that go to the book when the block is committed, in order of arrival."""
 
 from seawall.domain.codes import WAITING_FOR_BLOCK
-from seawall.engine.compile import kernel
+from seawall.engine.compile import inline, kernel
 from seawall.engine.tables import block_order_at, block_rules, order_at
 
 
@@ -20,21 +20,27 @@ def join_queue(s, slot):
     order_at(s, slot).state = WAITING_FOR_BLOCK
 
 
+@inline
+def _unlink(s, own):
+    """Join the neighbours of an order in its list."""
+    if own.previous_queued >= 0:
+        block_order_at(s, own.previous_queued).next_queued = own.next_queued
+    if own.next_queued >= 0:
+        block_order_at(s, own.next_queued).previous_queued = own.previous_queued
+    own.next_queued = -1
+    own.previous_queued = -1
+
+
 @kernel
 def leave_queue(s, slot):
     """Take an order out, wherever it stands."""
     row = block_rules(s)
     own = block_order_at(s, slot)
-    if own.previous_queued >= 0:
-        block_order_at(s, own.previous_queued).next_queued = own.next_queued
-    else:
+    if own.previous_queued < 0:
         row.first_queued = own.next_queued
-    if own.next_queued >= 0:
-        block_order_at(s, own.next_queued).previous_queued = own.previous_queued
-    else:
+    if own.next_queued < 0:
         row.last_queued = own.previous_queued
-    own.next_queued = -1
-    own.previous_queued = -1
+    _unlink(s, own)
 
 
 @kernel
@@ -51,13 +57,8 @@ def start_slicing(s, slot):
 
 @kernel
 def stop_slicing(s, slot):
-    row = block_rules(s)
+    """Take a parent out of the list of those that send legs."""
     own = block_order_at(s, slot)
-    if own.previous_queued >= 0:
-        block_order_at(s, own.previous_queued).next_queued = own.next_queued
-    else:
-        row.first_slicing = own.next_queued
-    if own.next_queued >= 0:
-        block_order_at(s, own.next_queued).previous_queued = own.previous_queued
-    own.next_queued = -1
-    own.previous_queued = -1
+    if own.previous_queued < 0:
+        block_rules(s).first_slicing = own.next_queued
+    _unlink(s, own)

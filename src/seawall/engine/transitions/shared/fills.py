@@ -1,0 +1,22 @@
+"""What a fill reports, whichever rules booked it."""
+
+from seawall.domain.codes import BUYER, NO_REASON
+from seawall.engine.compile import inline
+from seawall.engine.tables import position_at
+from seawall.engine.transitions.shared.outbox import emit
+
+
+@inline
+def fill_event(s, kind, index, order_id, price, delta, money, profit, before, other, flags):
+    """Append the event of one side of a fill.
+
+    ``delta``: signed size; ``money``: the fee; ``before``: the signed size before the fill.
+    """
+    position = position_at(s, index)
+    event = emit(
+        s, kind, NO_REASON, position.account, position.market, order_id, price, abs(delta), money
+    )
+    event.closed_profit = profit
+    event.position_size = before
+    event.counterparty = other
+    event.flags = flags | (BUYER if delta > 0 else 0)
