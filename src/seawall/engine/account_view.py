@@ -16,7 +16,7 @@ from seawall.engine.formulas.continuous.margin import (
 )
 from seawall.engine.margin_rows import margins_at, margins_dtype
 from seawall.engine.rows import PlainRows
-from seawall.engine.tables import account_at, position_at
+from seawall.engine.tables import Batch, State, account_at, position_at
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
@@ -40,7 +40,7 @@ class Margins(NamedTuple):
 
 
 @entry(4)
-def read_margins(s, account, found, capacity):  # type: ignore[no-untyped-def]
+def read_margins(s: State, account: int, found: Batch, capacity: int) -> int:
     """Write the pool's row, then one row for each open position. Returns how many rows it takes.
 
     Rows beyond ``capacity`` are counted and not written.

@@ -14,6 +14,7 @@ from seawall.engine.invariants import (
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_PARENT,
+    State,
     account_at,
     block_account_at,
     block_market_at,
@@ -28,7 +29,7 @@ from seawall.engine.tables import (
 
 
 @kernel
-def _own_insurance(s):
+def _own_insurance(s: State) -> int:
     """Cash of the insurance funds that belong to one market."""
     total = 0
     for market in range(control(s).markets_used):
@@ -37,7 +38,7 @@ def _own_insurance(s):
 
 
 @kernel
-def _pools_hold_the_rest(s):
+def _pools_hold_the_rest(s: State) -> bool:
     pools = block_rules(s).cross_pool_cash
     for market in range(control(s).markets_used):
         pools += block_market_at(s, market).pool_cash
@@ -46,7 +47,7 @@ def _pools_hold_the_rest(s):
 
 
 @kernel
-def _insurance_is_whole(s):
+def _insurance_is_whole(s: State) -> bool:
     for market in range(control(s).markets_used):
         if block_market_at(s, market).insurance_cash < 0:
             return False
@@ -54,7 +55,7 @@ def _insurance_is_whole(s):
 
 
 @kernel
-def _stands_alone(s, account):
+def _stands_alone(s: State, account: int) -> bool:
     """Whether an account with an own-pool market holds only that."""
     if own_pool_market(s, account) < 0:
         return True
@@ -68,7 +69,7 @@ def _stands_alone(s, account):
 
 
 @kernel
-def _count_state_orders(s, account):
+def _count_state_orders(s: State, account: int) -> int:
     count = 0
     index = account_at(s, account).first_position
     while index >= 0:
@@ -82,7 +83,7 @@ def _count_state_orders(s, account):
 
 
 @kernel
-def _list_length(s, first, wanted):
+def _list_length(s: State, first: int, wanted: int) -> int:
     """How many orders of a state a list holds; -1 when one is of another or it does not end."""
     count = 0
     slot = first
@@ -95,7 +96,7 @@ def _list_length(s, first, wanted):
 
 
 @kernel
-def _memories_agree(s):
+def _memories_agree(s: State) -> bool:
     row = block_rules(s)
     chained = 0
     for bucket in range(control(s).memory_buckets_capacity):
@@ -112,7 +113,7 @@ def _memories_agree(s):
 
 
 @kernel
-def _lists_agree(s):
+def _lists_agree(s: State) -> bool:
     queued = 0
     slicing = 0
     pending = 0
@@ -135,7 +136,7 @@ def _lists_agree(s):
 
 
 @kernel
-def _broken_block_account(s, account):
+def _broken_block_account(s: State, account: int) -> int:
     broken = broken_account(s, account)
     if broken != 0:
         return broken
@@ -151,7 +152,7 @@ def _broken_block_account(s, account):
 
 
 @entry(1)
-def broken_block_invariant(s):
+def broken_block_invariant(s: State) -> int:
     """The number of the first invariant that the state breaks, 0 for none."""
     if not money_is_conserved(s, _own_insurance(s)):
         return 1

@@ -1,5 +1,7 @@
 """The margins of one account under rules of blocks, in the rows of ``account_view``."""
 
+from typing import Any
+
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.compile import entry, kernel
@@ -12,6 +14,8 @@ from seawall.engine.formulas.blocks.standing import is_under_maintenance
 from seawall.engine.margin_rows import margins_at
 from seawall.engine.rows import make_batch_accessor
 from seawall.engine.tables import (
+    Batch,
+    State,
     account_at,
     block_position_at,
     candidate_dtype,
@@ -23,7 +27,7 @@ _found_at = make_batch_accessor(candidate_dtype)
 
 
 @kernel
-def _write_position(s, index, row):  # type: ignore[no-untyped-def]
+def _write_position(s: State, index: int, row: Any) -> None:
     position = position_at(s, index)
     market, size = position.market, position.signed_size
     open_interest = market_at(s, market).open_interest
@@ -37,7 +41,7 @@ def _write_position(s, index, row):  # type: ignore[no-untyped-def]
 
 
 @entry(4)
-def read_block_margins(s, account, found, capacity):  # type: ignore[no-untyped-def]
+def read_block_margins(s: State, account: int, found: Batch, capacity: int) -> int:
     """Write the account's row, then one row for each open position. Returns how many rows it takes.
 
     ``free``: net collateral above the initial requirement. Rows beyond ``capacity`` are counted
@@ -64,7 +68,7 @@ def read_block_margins(s, account, found, capacity):  # type: ignore[no-untyped-
 
 
 @entry(5)
-def sweep_block_range(s, start, stop, found, capacity):  # type: ignore[no-untyped-def]
+def sweep_block_range(s: State, start: int, stop: int, found: Batch, capacity: int) -> int:
     """Write the accounts of [start, stop) that are under maintenance into ``found``.
 
     ``severity``: net collateral. Returns next account x 2^32 + written.

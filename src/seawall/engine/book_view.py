@@ -13,7 +13,7 @@ from seawall.engine.formulas.shared.ladder import (
     level_beyond,
 )
 from seawall.engine.rows import PlainRows, make_batch_accessor
-from seawall.engine.tables import level_at, market_at
+from seawall.engine.tables import Batch, State, level_at, market_at
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
@@ -26,7 +26,7 @@ Level = tuple[int, int, int]
 
 
 @entry(4)
-def read_levels(s, market, found, depth):  # type: ignore[no-untyped-def]
+def read_levels(s: State, market: int, found: Batch, depth: int) -> int:
     """Write up to ``depth`` bids, best first, then from row ``depth`` on as many asks.
 
     Returns number of bids x 2^32 + number of asks.

@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 INTERPRETED = "1" in (
     os.environ.get("NUMBA_DISABLE_JIT", "0"),
@@ -21,6 +21,8 @@ INTERPRETED = "1" in (
 )
 
 Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+"""A decorated kernel keeps its own signature."""
 
 
 def sources_digest() -> str:
@@ -43,16 +45,16 @@ def cache_folder() -> Path:
 
 if INTERPRETED:
 
-    def kernel(function: Function) -> Function:
+    def kernel(function: F) -> F:
         return function
 
-    def inline(function: Function) -> Function:
+    def inline(function: F) -> F:
         return function
 
-    def entry(arguments: int) -> Callable[[Function], Function]:
+    def entry(arguments: int) -> Callable[[F], F]:
         return lambda function: function
 
-    def loaded(function: Function) -> Function:
+    def loaded(function: F) -> F:
         return function
 
 else:
@@ -61,24 +63,24 @@ else:
     _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     _OPTIONS |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-    def kernel(function: Function) -> Function:
+    def kernel(function: F) -> F:
         """An ordinary helper: compiled once, called."""
         return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
 
-    def inline(function: Function) -> Function:
+    def inline(function: F) -> F:
         """A small helper on the hot path: always inlined."""
         return numba.njit(forceinline=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
 
-    def entry(arguments: int) -> Callable[[Function], Function]:
+    def entry(arguments: int) -> Callable[[F], F]:
         """A function called by the shell with ``arguments`` integers, compiled on first use."""
         signature = numba.int64(*[numba.int64] * arguments)
 
-        def wrap(function: Function) -> Function:
-            return _LazyEntry(function, signature)
+        def wrap(function: F) -> F:
+            return _LazyEntry(function, signature)  # type: ignore[return-value]
 
         return wrap
 
-    def loaded(function: Function) -> Function:
+    def loaded(function: F) -> F:
         """The compiled function behind an entry: calling it directly saves a Python call."""
         return function.load()  # type: ignore[attr-defined,no-any-return]
 

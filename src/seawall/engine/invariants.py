@@ -32,6 +32,7 @@ from seawall.engine.formulas.shared.ladder import (
     lowest_level,
 )
 from seawall.engine.tables import (
+    State,
     account_at,
     client_id_at,
     control,
@@ -61,7 +62,7 @@ SENTENCES = {
 
 
 @kernel
-def money_is_conserved(s, apart):
+def money_is_conserved(s: State, apart: int) -> bool:
     """Whether all money is what came in less what went out; ``apart``: what no account holds."""
     row = control(s)
     total = apart
@@ -73,7 +74,7 @@ def money_is_conserved(s, apart):
 
 
 @kernel
-def _market_sums(s, market):
+def _market_sums(s: State, market: int) -> tuple[int, int]:
     """(sum of sizes, sum of long sizes) of a market."""
     total = 0
     longs = 0
@@ -86,7 +87,7 @@ def _market_sums(s, market):
 
 
 @kernel
-def _ladder_is_sound(s, market, ladder):
+def _ladder_is_sound(s: State, market: int, ladder: int) -> bool:
     """Every level of an order ladder: ascending, not empty, sums right, members in order."""
     root = ladder_root(market, ladder)
     level_index = lowest_level(s, root)
@@ -117,7 +118,7 @@ def _ladder_is_sound(s, market, ladder):
 
 
 @kernel
-def _best_is_right(s, market):
+def _best_is_right(s: State, market: int) -> bool:
     row = market_at(s, market)
     if row.bid_level != highest_level(s, ladder_root(market, BIDS)):
         return False
@@ -125,7 +126,7 @@ def _best_is_right(s, market):
 
 
 @kernel
-def _is_crossed(s, market):
+def _is_crossed(s: State, market: int) -> bool:
     row = market_at(s, market)
     if row.bid_level < 0 or row.ask_level < 0:
         return False
@@ -133,7 +134,7 @@ def _is_crossed(s, market):
 
 
 @kernel
-def _position_orders_agree(s, index):
+def _position_orders_agree(s: State, index: int) -> tuple[bool, bool]:
     """(holds agree, counts agree) of the orders of a position row."""
     position = position_at(s, index)
     buy_hold = 0
@@ -163,7 +164,7 @@ def _position_orders_agree(s, index):
 
 
 @kernel
-def _order_tables_agree(s):
+def _order_tables_agree(s: State) -> bool:
     """Live counts, free lists, and every live order reachable by its client id."""
     row = control(s)
     live = 0
@@ -203,7 +204,7 @@ def _order_tables_agree(s):
 
 
 @kernel
-def _client_ids_agree(s):
+def _client_ids_agree(s: State) -> bool:
     row = control(s)
     named = 0
     for slot in range(row.orders_used):
@@ -222,7 +223,7 @@ def _client_ids_agree(s):
 
 
 @kernel
-def _open_orders_agree(s, account):
+def _open_orders_agree(s: State, account: int) -> bool:
     count = 0
     index = account_at(s, account).first_position
     while index >= 0:
@@ -235,7 +236,7 @@ def _open_orders_agree(s, account):
 
 
 @kernel
-def _unwatched_loser(s):
+def _unwatched_loser(s: State) -> bool:
     """Whether an account that is not on the dirty list is below maintenance."""
     for account in range(FIRST_USER, control(s).accounts_used):
         owner = account_at(s, account)
@@ -256,7 +257,7 @@ def _unwatched_loser(s):
 
 
 @kernel
-def broken_account(s, account):
+def broken_account(s: State, account: int) -> int:
     if account >= FIRST_USER and account_at(s, account).cash < 0:
         if not has_cross_position(s, account):
             return 10
@@ -264,7 +265,7 @@ def broken_account(s, account):
 
 
 @kernel
-def _broken_position(s, index):
+def _broken_position(s: State, index: int) -> int:
     position = position_at(s, index)
     if position.signed_size == 0:
         if position.isolated_cash != 0 or position.entry_notional != 0:
@@ -281,7 +282,7 @@ def _broken_position(s, index):
 
 
 @kernel
-def broken_market(s, market):
+def broken_market(s: State, market: int) -> int:
     total, longs = _market_sums(s, market)
     if total != 0:
         return 2
@@ -296,7 +297,7 @@ def broken_market(s, market):
 
 
 @kernel
-def broken_position_or_order(s):
+def broken_position_or_order(s: State) -> int:
     """The first invariant that the rows of positions and orders break, 0 for none."""
     for index in range(control(s).positions_used):
         broken = _broken_position(s, index)
@@ -306,7 +307,7 @@ def broken_position_or_order(s):
 
 
 @entry(1)
-def broken_invariant(s):
+def broken_invariant(s: State) -> int:
     """The number of the first invariant that the state breaks, 0 for none."""
     if not money_is_conserved(s, 0):
         return 1

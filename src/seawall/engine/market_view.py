@@ -10,7 +10,7 @@ from seawall.engine.formulas.continuous.funding import premium_sample, settlemen
 from seawall.engine.formulas.continuous.margin import free_margin
 from seawall.engine.formulas.shared.depth import impact_price
 from seawall.engine.rows import PlainRows, make_batch_accessor
-from seawall.engine.tables import market_at
+from seawall.engine.tables import Batch, State, market_at
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
@@ -34,7 +34,7 @@ class MarketView(NamedTuple):
 
 
 @entry(3)
-def read_market(s, market, found):  # type: ignore[no-untyped-def]
+def read_market(s: State, market: int, found: Batch) -> int:
     """Write the one row of a market's view."""
     row = _found_at(found, 0)
     notional = market_at(s, market).impact_notional
@@ -46,7 +46,7 @@ def read_market(s, market, found):  # type: ignore[no-untyped-def]
 
 
 @entry(2)
-def read_free_margin(s, account):  # type: ignore[no-untyped-def]
+def read_free_margin(s: State, account: int) -> int:
     """Equity of the cross pool less initial margins and holds, micro-USD; may be negative."""
     return free_margin(s, account)
 

@@ -16,7 +16,15 @@ from seawall.engine.formulas.continuous.liquidation import (
     severity,
 )
 from seawall.engine.rows import PlainRows, make_batch_accessor
-from seawall.engine.tables import account_at, candidate_dtype, market_at, position_at, rules
+from seawall.engine.tables import (
+    Batch,
+    State,
+    account_at,
+    candidate_dtype,
+    market_at,
+    position_at,
+    rules,
+)
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
@@ -28,7 +36,7 @@ MOST_BUCKETS = 4097
 
 
 @kernel
-def _check(s, found, used, account, index):  # type: ignore[no-untyped-def]
+def _check(s: State, found: Batch, used: int, account: int, index: int) -> int:
     """Write a bucket (``index`` -1: the pool) if it is liquidatable; returns how many are."""
     equity, maintenance = bucket_risk(s, account, index)
     if not is_liquidatable(equity, maintenance):
@@ -41,7 +49,7 @@ def _check(s, found, used, account, index):  # type: ignore[no-untyped-def]
 
 
 @entry(5)
-def sweep_range(s, start, stop, found, capacity):  # type: ignore[no-untyped-def]
+def sweep_range(s: State, start: int, stop: int, found: Batch, capacity: int) -> int:
     """Write the liquidatable buckets of accounts [start, stop) into ``found``.
 
     Stops before an account whose buckets might not fit. Returns next account x 2^32 + written.

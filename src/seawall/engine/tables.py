@@ -344,12 +344,23 @@ command_at = make_batch_accessor(command_dtype)
 
 
 @inline
-def rules(s):  # type: ignore[no-untyped-def]
+def rules(s: Any) -> Any:
     """The one row of policy numbers."""
     return _rules_at(s, 0)
 
 
 @inline
-def block_rules(s):  # type: ignore[no-untyped-def]
+def block_rules(s: Any) -> Any:
     """The one row of rules of blocks, and of the chain they are applied to."""
     return _block_rules_at(s, 0)
+
+
+def row_type(dtype_name: str) -> str:
+    """The name of a row's type: ``order_dtype`` gives ``OrderRow``."""
+    words = dtype_name.removesuffix("_dtype").split("_")
+    return "".join(word.capitalize() for word in words) + "Row"
+
+
+# What annotations name. ``tables.pyi`` says what each row holds; when running they are nothing.
+State = Batch = object
+globals().update({row_type(name): object for name in list(globals()) if name.endswith("_dtype")})

@@ -32,7 +32,14 @@ from seawall.engine.formulas.blocks.standing import is_under_maintenance
 from seawall.engine.formulas.blocks.valuation import position_value
 from seawall.engine.layout import LayoutError, Limits
 from seawall.engine.rows import PlainRows, make_batch_accessor
-from seawall.engine.tables import account_at, block_position_at, market_at, position_at
+from seawall.engine.tables import (
+    Batch,
+    State,
+    account_at,
+    block_position_at,
+    market_at,
+    position_at,
+)
 from seawall.venues.dydx.account_markets import MarketState
 from seawall.venues.dydx.account_state import AccountState, PositionState, all_positions
 from seawall.venues.raw_json import VenueDataError
@@ -76,7 +83,7 @@ class PositionReading(NamedTuple):
 
 
 @entry(4)
-def read_account(s, account, found, capacity):  # type: ignore[no-untyped-def]
+def read_account(s: State, account: int, found: Batch, capacity: int) -> int:
     """Write the account's standing, then one row for each position. Returns the rows it takes.
 
     Rows beyond ``capacity`` are counted and not written.
@@ -100,7 +107,7 @@ def read_account(s, account, found, capacity):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _read_position(s, account, index, total, row):  # type: ignore[no-untyped-def]
+def _read_position(s: State, account: int, index: int, total: int, row: Any) -> None:
     """Fill a row; ``total``: maintenance requirement of the account."""
     position = position_at(s, index)
     market = position.market

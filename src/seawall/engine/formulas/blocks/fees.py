@@ -11,6 +11,7 @@ from seawall.engine.formulas.shared.fees import root_of, volume_of_days
 from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
 from seawall.engine.formulas.shared.wide import compare_products
 from seawall.engine.tables import (
+    State,
     account_at,
     block_account_at,
     block_market_at,
@@ -25,7 +26,7 @@ RATE_PER_PPM = 1_000
 
 
 @kernel
-def fee_volumes(s, account):
+def fee_volumes(s: State, account: int) -> tuple[int, int]:
     """(taker, maker) micro-USD of the account's root: today and the days of the fee window.
 
     Of other children of the root only what was gathered at the last evaluation is in it.
@@ -43,13 +44,20 @@ def fee_volumes(s, account):
 
 
 @kernel
-def _has_share(volume, total, share_ppm):
+def _has_share(volume: int, total: int, share_ppm: int) -> bool:
     """Whether a volume reaches the share of the total, the share's amount rounded down."""
     return compare_products(volume + 1, PPM, total, share_ppm) > 0
 
 
 @kernel
-def volume_tier_of(s, taker_volume, maker_volume, total_volume, is_vault, is_referred):
+def volume_tier_of(
+    s: State,
+    taker_volume: int,
+    maker_volume: int,
+    total_volume: int,
+    is_vault: int,
+    is_referred: int,
+) -> int:
     """The fee tier (row) of volumes in the window, micro-USD; ``total_volume``: the venue's.
 
     Tiers are climbed until the first whose requirement is not met, the first tier is everybody's.
@@ -76,7 +84,7 @@ def volume_tier_of(s, taker_volume, maker_volume, total_volume, is_vault, is_ref
 
 
 @kernel
-def fee_tier_of_account(s, account):
+def fee_tier_of_account(s: State, account: int) -> int:
     """The fee tier (row) that the account's volume and standing give it now."""
     taker, maker = fee_volumes(s, account)
     standing = block_account_at(s, root_of(s, account))
@@ -85,7 +93,7 @@ def fee_tier_of_account(s, account):
 
 
 @kernel
-def staking_discount_ppm(s, tier, staked):
+def staking_discount_ppm(s: State, tier: int, staked: int) -> int:
     """Discount of the highest level of a fee tier that the stake reaches, ppm; 0 for none."""
     row = volume_tier_at(s, tier)
     discount = 0
@@ -98,7 +106,7 @@ def staking_discount_ppm(s, tier, staked):
 
 
 @kernel
-def charge_ppm_of(s, market):
+def charge_ppm_of(s: State, market: int) -> int:
     """Share of fees charged in a market at the clock, ppm: not all of them in [from, until)."""
     terms = block_market_at(s, market)
     clock = control(s).clock_ms
@@ -108,14 +116,14 @@ def charge_ppm_of(s, market):
 
 
 @kernel
-def tier_ppm(s, tier, is_taker):
+def tier_ppm(s: State, tier: int, is_taker: bool) -> int:
     """Rate of a fee tier, ppm."""
     row = volume_tier_at(s, tier)
     return row.taker_ppm if is_taker else row.maker_ppm
 
 
 @kernel
-def fee_ppm(s, account, market, is_taker):
+def fee_ppm(s: State, account: int, market: int, is_taker: bool) -> int:
     """The rate charged for a fill, ppm, each discount truncated toward zero.
 
     The market's discount makes rebates smaller too; the discount for staking is for fees only.
@@ -129,13 +137,13 @@ def fee_ppm(s, account, market, is_taker):
 
 
 @kernel
-def charged_fee(quote, ppm):
+def charged_fee(quote: int, ppm: int) -> int:
     """Fee of a fill of ``quote`` micro-USD, rounded up; a rebate is negative, and smaller by it."""
     return mul_ppm(quote, ppm, 1)
 
 
 @kernel
-def lowest_maker_ppm(s):
+def lowest_maker_ppm(s: State) -> int:
     """The lowest maker rate of all fee tiers, ppm: the largest rebate where there is one."""
     lowest = volume_tier_at(s, 0).maker_ppm
     for tier in range(1, block_rules(s).volume_tier_count):

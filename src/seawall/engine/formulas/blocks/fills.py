@@ -9,6 +9,7 @@ from seawall.engine.formulas.blocks.standing import covers_initial, improvement_
 from seawall.engine.formulas.blocks.valuation import fill_value
 from seawall.engine.formulas.shared.positions import find_position, has_any_position
 from seawall.engine.tables import (
+    State,
     account_at,
     block_market_at,
     block_position_at,
@@ -18,7 +19,9 @@ from seawall.engine.tables import (
 
 
 @kernel
-def standing_with(s, account, market, size_delta, cash_delta):
+def standing_with(
+    s: State, account: int, market: int, size_delta: int, cash_delta: int
+) -> tuple[int, int, int]:
     """(net collateral, initial, maintenance) if the account had traded this as well."""
     net = account_at(s, account).cash + unsettled_funding(s, account) + cash_delta
     initial = 0
@@ -46,7 +49,7 @@ def standing_with(s, account, market, size_delta, cash_delta):
 
 
 @kernel
-def may_hold(s, account, market):
+def may_hold(s: State, account: int, market: int) -> bool:
     """Whether the account may trade a market: one with its own pool stands alone."""
     held = own_pool_market(s, account)
     if held >= 0:
@@ -55,7 +58,7 @@ def may_hold(s, account, market):
 
 
 @kernel
-def fill_rejection(s, account, market, side, size, quote):
+def fill_rejection(s: State, account: int, market: int, side: int, size: int, quote: int) -> int:
     """Why a fill of ``size`` for ``quote`` with the maker fee would fail.
 
     Open interest does not move.
@@ -75,13 +78,15 @@ def fill_rejection(s, account, market, side, size, quote):
 
 
 @kernel
-def whole_fill_rejection(s, account, market, side, size, ticks):
+def whole_fill_rejection(
+    s: State, account: int, market: int, side: int, size: int, ticks: int
+) -> int:
     """Why a fill of the whole order at its price would fail."""
     return fill_rejection(s, account, market, side, size, fill_value(s, market, size, ticks))
 
 
 @kernel
-def covers_whole_order(s, slot):
+def covers_whole_order(s: State, slot: int) -> bool:
     """Whether the owner of a resting order could carry a fill of all that is left of it."""
     order = order_at(s, slot)
     reason = whole_fill_rejection(

@@ -15,6 +15,7 @@ from seawall.engine.formulas.shared.fixed_point import (
     product_fits,
 )
 from seawall.engine.tables import (
+    State,
     account_at,
     block_market_at,
     block_position_at,
@@ -28,7 +29,7 @@ SAMPLES = 1
 
 
 @kernel
-def premium_at(s, table, place):
+def premium_at(s: State, table: int, place: int) -> int:
     """The premium in a row of the votes or of the samples, ppm."""
     if table == VOTES:
         return vote_at(s, place).value
@@ -36,7 +37,7 @@ def premium_at(s, table, place):
 
 
 @kernel
-def _rank(s, table, first, count, zeros, place):
+def _rank(s: State, table: int, first: int, count: int, zeros: int, place: int) -> int:
     """How many premiums sort before that of row ``place``; of equal ones the earlier row."""
     value = premium_at(s, table, place)
     before = zeros if value > 0 else 0
@@ -48,7 +49,7 @@ def _rank(s, table, first, count, zeros, place):
 
 
 @kernel
-def premium_of_rank(s, table, first, count, zeros, rank):
+def premium_of_rank(s: State, table: int, first: int, count: int, zeros: int, rank: int) -> int:
     """The premium that ``rank`` others sort before: selected by counting, nothing is moved."""
     for place in range(first, first + count):
         if _rank(s, table, first, count, zeros, place) == rank:
@@ -57,7 +58,7 @@ def premium_of_rank(s, table, first, count, zeros, rank):
 
 
 @kernel
-def median_of_votes(s, first, count, zeros):
+def median_of_votes(s: State, first: int, count: int, zeros: int) -> int:
     """Median premium; of an even number the mean of the middle two, rounded away from zero."""
     total = count + zeros
     middle = premium_of_rank(s, VOTES, first, count, zeros, total // 2)
@@ -70,7 +71,7 @@ def median_of_votes(s, first, count, zeros):
 
 
 @kernel
-def kept_samples(total, tail_ppm):
+def kept_samples(total: int, tail_ppm: int) -> tuple[int, int]:
     """(lowest removed, kept) of so many premiums when ``tail_ppm`` is removed at each end.
 
     Both ends together are rounded down; an odd one is taken from the top. Nothing is removed
@@ -83,7 +84,7 @@ def kept_samples(total, tail_ppm):
 
 
 @kernel
-def kept_sample(s, first, count, zeros, tail_ppm, place):
+def kept_sample(s: State, first: int, count: int, zeros: int, tail_ppm: int, place: int) -> int:
     """One of the premiums kept by ``kept_samples``: ascending, or as stored if none is removed."""
     lowest, kept = kept_samples(count + zeros, tail_ppm)
     if kept < count + zeros:
@@ -94,7 +95,7 @@ def kept_sample(s, first, count, zeros, tail_ppm, place):
 
 
 @kernel
-def average_of_samples(s, first, count, zeros, tail_ppm):
+def average_of_samples(s: State, first: int, count: int, zeros: int, tail_ppm: int) -> int:
     """Mean premium without the tails, truncated toward zero; 0 of none."""
     _, kept = kept_samples(count + zeros, tail_ppm)
     if kept == 0:
@@ -106,13 +107,15 @@ def average_of_samples(s, first, count, zeros, tail_ppm):
 
 
 @kernel
-def funding_rate(premium, default_ppm, bound):
+def funding_rate(premium: int, default_ppm: int, bound: int) -> int:
     """Rate of a funding period: premium and default together, within +- ``bound``; all ppm."""
     return max(-bound, min(bound, premium + default_ppm))
 
 
 @kernel
-def index_delta(price, value_exponent, rate_ppm, time_ms, period_ms):
+def index_delta(
+    price: int, value_exponent: int, rate_ppm: int, time_ms: int, period_ms: int
+) -> int:
     """How far a rate moves the index in ``time_ms``, truncated toward zero.
 
     The rule values time x rate as if it were a size, then divides by the funding period, with
@@ -128,7 +131,7 @@ def index_delta(price, value_exponent, rate_ppm, time_ms, period_ms):
 
 
 @kernel
-def settlement_terms(index_now, index_then, size):
+def settlement_terms(index_now: int, index_then: int, size: int) -> tuple[int, int]:
     """(micro-USD rounded down, rest in 10^-6) that a signed size receives since ``index_then``.
 
     Apart, because their sum in 10^-6 micro-USD can pass 2^63. Longs pay when the index has grown.
@@ -139,7 +142,7 @@ def settlement_terms(index_now, index_then, size):
 
 
 @kernel
-def position_funding(s, index):
+def position_funding(s: State, index: int) -> tuple[int, int]:
     """What a position would receive now, as ``settlement_terms``."""
     position = position_at(s, index)
     return settlement_terms(
@@ -150,7 +153,7 @@ def position_funding(s, index):
 
 
 @kernel
-def unsettled_funding(s, account):
+def unsettled_funding(s: State, account: int) -> int:
     """Micro-USD that settling all positions of an account would bring: the sum rounded down."""
     money = 0
     rests = 0

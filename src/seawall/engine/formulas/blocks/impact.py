@@ -13,11 +13,11 @@ from seawall.engine.formulas.blocks.valuation import fill_value
 from seawall.engine.formulas.shared.depth import best_opposite, next_opposite
 from seawall.engine.formulas.shared.fixed_point import mul_div_ceil
 from seawall.engine.formulas.shared.wide import compare_sums
-from seawall.engine.tables import block_market_at, block_rules, level_at, market_at, order_at
+from seawall.engine.tables import State, block_market_at, block_rules, level_at, market_at, order_at
 
 
 @kernel
-def level_terms(s, market, level):
+def level_terms(s: State, market: int, level: int) -> tuple[int, int]:
     """(quote, size) whose quotient is the exact price of a level."""
     terms = block_market_at(s, market)
     subticks = level_at(s, level).price * terms.price_step
@@ -27,7 +27,7 @@ def level_terms(s, market, level):
 
 
 @kernel
-def impact_terms(s, market, side, notional):
+def impact_terms(s: State, market: int, side: int, notional: int) -> tuple[int, int, bool]:
     """(quote, size, enough): an order of ``side`` gets ``size`` for ``notional`` micro-USD.
 
     Orders are taken best first, each for its own quote rounded down; those whose owner could not
@@ -58,7 +58,7 @@ def impact_terms(s, market, side, notional):
 
 
 @kernel
-def compare_share(ppm, quote, size, price, exponent):
+def compare_share(ppm: int, quote: int, size: int, price: int, exponent: int) -> int:
     """-1, 0 or 1: ``ppm`` of the oracle price against quote / size; exact, all at least 0.
 
     One size unit is worth price x 10^exponent micro-USD.
@@ -69,7 +69,7 @@ def compare_share(ppm, quote, size, price, exponent):
 
 
 @kernel
-def premium_ppm(quote, size, price, exponent, bound):
+def premium_ppm(quote: int, size: int, price: int, exponent: int, bound: int) -> int:
     """Premium of quote / size over the oracle price, truncated toward zero, within +- ``bound``.
 
     Found by halving the range of answers, for the products pass 128 bits. Price as in
@@ -90,7 +90,7 @@ def premium_ppm(quote, size, price, exponent, bound):
 
 
 @kernel
-def compare_with_level(s, market, level):
+def compare_with_level(s: State, market: int, level: int) -> int:
     """-1, 0 or 1: the oracle price against the price of a level, exact."""
     quote, size = level_terms(s, market, level)
     price = market_at(s, market).oracle_price
@@ -98,7 +98,7 @@ def compare_with_level(s, market, level):
 
 
 @kernel
-def price_premium(s, market):
+def price_premium(s: State, market: int) -> int:
     """The market's vote, ppm: how far the impact price lies beyond the oracle price.
 
     Only the side counts whose best price is beyond the oracle, and only if its impact price is

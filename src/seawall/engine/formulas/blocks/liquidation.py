@@ -19,6 +19,7 @@ from seawall.engine.formulas.blocks.valuation import fill_value, position_value
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor
 from seawall.engine.formulas.shared.wide import compare_products, compare_sums
 from seawall.engine.tables import (
+    State,
     account_at,
     block_account_at,
     block_market_at,
@@ -44,7 +45,7 @@ INSURANCE_SPENT = 3
 
 
 @kernel
-def closes(size, delta):
+def closes(size: int, delta: int) -> bool:
     """Whether a signed delta, not 0, reduces a signed size without passing through 0."""
     if delta > 0:
         return size <= -delta
@@ -52,7 +53,9 @@ def closes(size, delta):
 
 
 @kernel
-def fillable_terms(s, account, index):
+def fillable_terms(
+    s: State, account: int, index: int
+) -> tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]:
     """The price at which a position is offered, quote per size unit, as an exact fraction.
 
     (N, M, D), three factors each: (N1*N2*N3 - M1*M2*M3) / (D1*D2*D3) for a long position, with a
@@ -81,7 +84,15 @@ def fillable_terms(s, account, index):
 
 
 @kernel
-def ticks_of_fraction(base, spread, divisor, is_long, exponent, step, bound):
+def ticks_of_fraction(
+    base: tuple[int, int, int],
+    spread: tuple[int, int, int],
+    divisor: tuple[int, int, int],
+    is_long: bool,
+    exponent: int,
+    step: int,
+    bound: int,
+) -> int:
     """A price in ticks of ``step`` x 10^``exponent``: up for a long position, down for a short.
 
     The price is the fraction of ``fillable_terms``: three factors each, none negative. The answer
@@ -120,7 +131,7 @@ def ticks_of_fraction(base, spread, divisor, is_long, exponent, step, bound):
 
 
 @kernel
-def fillable_ticks(s, account, index):
+def fillable_ticks(s: State, account: int, index: int) -> int:
     """The limit of a liquidation order: a long position sells at it or above, a short one buys at
     it or below. Ticks, rounded up for a long position and down for a short."""
     position = position_at(s, index)
@@ -133,7 +144,7 @@ def fillable_ticks(s, account, index):
 
 
 @kernel
-def bankruptcy_quote(s, account, index, delta):
+def bankruptcy_quote(s: State, account: int, index: int, delta: int) -> int:
     """Signed micro-USD the account must receive for closing ``delta`` to stand as it stood.
 
     Its net collateral shrinks in the proportion in which its maintenance requirement does; that
@@ -152,7 +163,7 @@ def bankruptcy_quote(s, account, index, delta):
 
 
 @kernel
-def insurance_delta(quote_delta, bankruptcy, maximum_fee_ppm):
+def insurance_delta(quote_delta: int, bankruptcy: int, maximum_fee_ppm: int) -> int:
     """What a fill brings to the insurance fund (> 0, a fee) or takes from it (< 0).
 
     ``quote_delta``: signed micro-USD the account receives from the fill. The fee is what the fill
@@ -165,13 +176,13 @@ def insurance_delta(quote_delta, bankruptcy, maximum_fee_ppm):
 
 
 @kernel
-def insurance_can_pay(balance, delta):
+def insurance_can_pay(balance: int, delta: int) -> bool:
     """Whether a fund of ``balance`` can bear the delta; only one that takes from it can fail."""
     return delta >= 0 or balance + delta >= 0
 
 
 @kernel
-def fund_balance(s, market):
+def fund_balance(s: State, market: int) -> int:
     """The insurance fund that stands behind a market: its own one or the common one."""
     terms = block_market_at(s, market)
     if terms.own_pool != 0:
@@ -180,19 +191,19 @@ def fund_balance(s, market):
 
 
 @kernel
-def current_block(s):
+def current_block(s: State) -> int:
     """The block that is being prepared: limits of one block count what happens in it."""
     return block_rules(s).height + 1
 
 
 @kernel
-def was_liquidated(s, index):
+def was_liquidated(s: State, index: int) -> bool:
     """Whether the position has had its liquidation order of this block."""
     return block_position_at(s, index).liquidated_height == current_block(s)
 
 
 @kernel
-def liquidation_limits(s, account):
+def liquidation_limits(s: State, account: int) -> tuple[int, int]:
     """(notional, insurance) that liquidations of the account may still use in this block.
 
     Negative where a limit is exceeded already.
@@ -208,7 +219,7 @@ def liquidation_limits(s, account):
 
 
 @kernel
-def position_limits(s, market, size):
+def position_limits(s: State, market: int, size: int) -> tuple[int, int]:
     """(least, most) notional of a position that one block may liquidate; the share rounded down."""
     policy = block_rules(s)
     notional = abs(position_value(s, market, size))
@@ -217,7 +228,7 @@ def position_limits(s, market, size):
 
 
 @kernel
-def liquidation_size(s, account, index):
+def liquidation_size(s: State, account: int, index: int) -> int:
     """The signed delta that one liquidation order closes, rounded down to the market's step.
 
     The whole position where the limits allow it or it is at most one step; never less than one
@@ -243,7 +254,7 @@ def liquidation_size(s, account, index):
 
 
 @kernel
-def liquidation_fill(s, account, index, delta, ticks):
+def liquidation_fill(s: State, account: int, index: int, delta: int, ticks: int) -> tuple[int, int]:
     """(what the fund gains, why not): one fill of a liquidation, judged without the account update.
 
     ``delta``: signed size that closes. The fund must be able to pay, then the account must have
@@ -265,7 +276,7 @@ def liquidation_fill(s, account, index, delta, ticks):
 
 
 @kernel
-def deleveraging_mode(s, account, market):
+def deleveraging_mode(s: State, account: int, market: int) -> int:
     """At what a position may be closed against others without its owner, or NOT_DELEVERAGED.
 
     A negative account at its bankruptcy price; any other only in a market that is being settled,
@@ -280,7 +291,7 @@ def deleveraging_mode(s, account, market):
 
 
 @kernel
-def deleveraging_quote(s, account, index, delta, mode):
+def deleveraging_quote(s: State, account: int, index: int, delta: int, mode: int) -> int:
     """Signed micro-USD the account receives for a delta that is closed against another account."""
     if mode == AT_BANKRUPTCY:
         return bankruptcy_quote(s, account, index, delta)
@@ -288,7 +299,7 @@ def deleveraging_quote(s, account, index, delta, mode):
 
 
 @kernel
-def starts_at(s, policy, count):
+def starts_at(s: State, policy: int, count: int) -> int:
     """Where a rotation over ``count`` > 0 candidates begins."""
     if policy == BLOCK_HEIGHT:
         return block_rules(s).height % count
@@ -296,7 +307,7 @@ def starts_at(s, policy, count):
 
 
 @kernel
-def _following_position(s, account, market):
+def _following_position(s: State, account: int, market: int) -> int:
     """The account's open position in the lowest market above ``market``, or -1."""
     best = -1
     index = account_at(s, account).first_position
@@ -310,7 +321,7 @@ def _following_position(s, account, market):
 
 
 @kernel
-def position_to_liquidate(s, account):
+def position_to_liquidate(s: State, account: int) -> int:
     """The position row whose turn it is, or -1: by market from the rotation's start on, the first
     that has not had a liquidation order in this block."""
     count = 0
@@ -334,14 +345,14 @@ def position_to_liquidate(s, account):
 
 
 @kernel
-def is_liquidatable(s, account):
+def is_liquidatable(s: State, account: int) -> bool:
     """Whether the account is under its maintenance requirement; equality is safe."""
     net, _, maintenance = account_standing(s, account, NO_UPDATE)
     return is_under_maintenance(net, maintenance)
 
 
 @kernel
-def severity(s, market, ticks):
+def severity(s: State, market: int, ticks: int) -> int:
     """How far a limit lies from the oracle price, as a share of it in 1e-18, rounded down."""
     terms = block_market_at(s, market)
     exponent = terms.quote_exponent - terms.value_exponent
@@ -353,7 +364,7 @@ def severity(s, market, ticks):
 
 
 @kernel
-def trial_order(s, account):
+def trial_order(s: State, account: int) -> tuple[int, int, int]:
     """(position row, signed delta, limit in ticks) of the order the account would send now.
 
     The row is -1 where it is not liquidatable, has no position left to try or no limit left.

@@ -16,6 +16,8 @@ from seawall.engine.formulas.blocks.standing import covers_initial, improvement_
 from seawall.engine.formulas.blocks.valuation import position_value
 from seawall.engine.formulas.shared.positions import find_position, has_any_position, held_size
 from seawall.engine.tables import (
+    State,
+    UpdateRow,
     account_at,
     block_market_at,
     block_position_at,
@@ -29,7 +31,7 @@ NO_UPDATE = -1
 
 
 @kernel
-def initial_ppm_of(s, market, open_interest):
+def initial_ppm_of(s: State, market: int, open_interest: int) -> int:
     """The market's initial margin fraction at this open interest (size units), ppm."""
     terms = block_market_at(s, market)
     if terms.open_interest_upper_cap == 0:
@@ -43,7 +45,7 @@ def initial_ppm_of(s, market, open_interest):
 
 
 @kernel
-def position_maintenance(s, market, size):
+def position_maintenance(s: State, market: int, size: int) -> int:
     """Maintenance requirement of a size: each of its two products rounded up."""
     terms = block_market_at(s, market)
     notional = abs(position_value(s, market, size))
@@ -51,14 +53,14 @@ def position_maintenance(s, market, size):
 
 
 @kernel
-def position_initial(s, market, size, open_interest, own_ppm):
+def position_initial(s: State, market: int, size: int, open_interest: int, own_ppm: int) -> int:
     """Initial requirement of a size; ``own_ppm``: the account's own fraction or 0."""
     ppm = max(own_ppm, initial_ppm_of(s, market, open_interest))
     return initial_requirement(abs(position_value(s, market, size)), ppm)
 
 
 @kernel
-def size_after(s, account, market, size, number):
+def size_after(s: State, account: int, market: int, size: int, number: int) -> int:
     """A signed size with the rows of an update added."""
     for place in range(block_rules(s).updates_used):
         row = update_at(s, place)
@@ -68,7 +70,7 @@ def size_after(s, account, market, size, number):
 
 
 @kernel
-def cash_change(s, account, number):
+def cash_change(s: State, account: int, number: int) -> int:
     """Cash that an update brings to an account."""
     cash = 0
     for place in range(block_rules(s).updates_used):
@@ -79,7 +81,7 @@ def cash_change(s, account, number):
 
 
 @kernel
-def _is_first_row(s, place):
+def _is_first_row(s: State, place: int) -> bool:
     """Whether no earlier row of the same update speaks of the same market."""
     row = update_at(s, place)
     for earlier in range(place):
@@ -94,7 +96,9 @@ def _is_first_row(s, place):
 
 
 @kernel
-def market_standing(s, market, size, moved_market, moved_by, own_ppm):
+def market_standing(
+    s: State, market: int, size: int, moved_market: int, moved_by: int, own_ppm: int
+) -> tuple[int, int, int]:
     """(value, initial, maintenance) of a size in a market whose open interest may have moved."""
     open_interest = market_at(s, market).open_interest
     if market == moved_market:
@@ -107,7 +111,9 @@ def market_standing(s, market, size, moved_market, moved_by, own_ppm):
 
 
 @kernel
-def standing_after(s, account, number, moved_market, moved_by):
+def standing_after(
+    s: State, account: int, number: int, moved_market: int, moved_by: int
+) -> tuple[int, int, int]:
     """(net collateral, initial, maintenance) after an update and a move of open interest.
 
     ``number`` -1: no update. ``moved_market`` -1: no move; the move counts for the present
@@ -150,13 +156,15 @@ def standing_after(s, account, number, moved_market, moved_by):
 
 
 @kernel
-def account_standing(s, account, number):
+def account_standing(s: State, account: int, number: int) -> tuple[int, int, int]:
     """(net collateral, initial, maintenance), with update ``number`` applied or -1 for none."""
     return standing_after(s, account, number, -1, 0)
 
 
 @kernel
-def update_standing_rejection(s, account, number, moved_market, moved_by):
+def update_standing_rejection(
+    s: State, account: int, number: int, moved_market: int, moved_by: int
+) -> int:
     """An account must cover initial margin after the update, or at least have improved.
 
     System accounts need no collateral.
@@ -175,7 +183,7 @@ def update_standing_rejection(s, account, number, moved_market, moved_by):
 
 
 @kernel
-def own_pool_market(s, account):
+def own_pool_market(s: State, account: int) -> int:
     """The market with its own pool that the account holds, or -1: its pool is the cross pool."""
     index = account_at(s, account).first_position
     while index >= 0:
@@ -187,7 +195,7 @@ def own_pool_market(s, account):
 
 
 @kernel
-def keeps_pools_apart(s, account, number):
+def keeps_pools_apart(s: State, account: int, number: int) -> bool:
     """Whether an update leaves a market with its own pool alone in its account.
 
     Such a market may be traded only by an account that holds nothing else, one row at a time.
@@ -211,7 +219,7 @@ def keeps_pools_apart(s, account, number):
 
 
 @kernel
-def open_interest_move(s):
+def open_interest_move(s: State) -> tuple[bool, int, int]:
     """(sound, market, change) of the open interest by a match: the first two updates.
 
     A match is two rows of cash and size in one market with opposite sizes; anything else is not
@@ -240,14 +248,14 @@ def open_interest_move(s):
 
 
 @kernel
-def _longs_change(s, row):
+def _longs_change(s: State, row: UpdateRow) -> int:
     """How much longer one account gets."""
     size = held_size(s, row.account, row.market)
     return max(size + row.size_delta, 0) - max(size, 0)
 
 
 @kernel
-def gated_height_of(s, account):
+def gated_height_of(s: State, account: int) -> int:
     """The last block in which a negative account of this account's pool was seen, 0 for never."""
     market = own_pool_market(s, account)
     if market >= 0:
@@ -256,7 +264,7 @@ def gated_height_of(s, account):
 
 
 @kernel
-def is_gated(s, account):
+def is_gated(s: State, account: int) -> bool:
     """Whether withdrawals and transfers of the account's pool are stopped."""
     seen = gated_height_of(s, account)
     policy = block_rules(s)
@@ -264,7 +272,7 @@ def is_gated(s, account):
 
 
 @kernel
-def net_and_own_initial(s, account, market, own_ppm):
+def net_and_own_initial(s: State, account: int, market: int, own_ppm: int) -> tuple[int, int]:
     """(net collateral, initial margin) with the account's own fraction in one market alone."""
     net = account_at(s, account).cash + unsettled_funding(s, account)
     initial = 0

@@ -52,6 +52,8 @@ from seawall.engine.tables import (
     CONDITIONAL_ORDER,
     LONG_TERM_ORDER,
     SHORT_TERM_ORDER,
+    BlockRulesRow,
+    State,
     block_account_at,
     block_market_at,
     block_rules,
@@ -64,12 +66,12 @@ _BRACKET_FLAGS = CHILD | POSITION_ATTACHED | WHOLE_POSITION
 
 
 @kernel
-def is_immediate(flags, time_in_force):
+def is_immediate(flags: int, time_in_force: int) -> bool:
     return time_in_force == IMMEDIATE_OR_CANCEL or flags & (MARKET | TRIGGER_MARKET) != 0
 
 
 @kernel
-def kind_of_order(flags, time_in_force):
+def kind_of_order(flags: int, time_in_force: int) -> int:
     """SHORT_TERM_ORDER, LONG_TERM_ORDER or CONDITIONAL_ORDER."""
     if flags & TRIGGER != 0:
         return CONDITIONAL_ORDER
@@ -81,7 +83,7 @@ def kind_of_order(flags, time_in_force):
 
 
 @kernel
-def _flag_rejection(flags, time_in_force, side, kind):
+def _flag_rejection(flags: int, time_in_force: int, side: int, kind: int) -> int:
     if flags < 0 or side < BUY or side > SELL or flags & _BRACKET_FLAGS != 0:
         return INVALID_FLAGS
     if flags & ~(_KNOWN_FLAGS | SHORT_TERM | LONG_TERM) != 0:
@@ -105,7 +107,9 @@ def _flag_rejection(flags, time_in_force, side, kind):
 
 
 @kernel
-def status_rejection(s, market, price, side, time_in_force, kind):
+def status_rejection(
+    s: State, market: int, price: int, side: int, time_in_force: int, kind: int
+) -> int:
     """What the market's status says: a market that is starting takes only quotes that wait."""
     status = market_at(s, market).status
     if status == OPEN:
@@ -124,7 +128,7 @@ def status_rejection(s, market, price, side, time_in_force, kind):
 
 
 @kernel
-def amounts_rejection(s, market, price, size):
+def amounts_rejection(s: State, market: int, price: int, size: int) -> int:
     """Ranges, the size step and the largest notional the machine can carry."""
     if size == 0:
         return ZERO_SIZE
@@ -144,7 +148,16 @@ def amounts_rejection(s, market, price, size):
 
 
 @kernel
-def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force, side):
+def shape_rejection(
+    s: State,
+    market: int,
+    price: int,
+    size: int,
+    trigger_price: int,
+    flags: int,
+    time_in_force: int,
+    side: int,
+) -> int:
     """Flags, amounts and market status: what does not depend on the account."""
     kind = kind_of_order(flags, time_in_force)
     reason = _flag_rejection(flags, time_in_force, side, kind)
@@ -159,7 +172,7 @@ def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force,
 
 
 @kernel
-def short_term_window(s, good_til):
+def short_term_window(s: State, good_til: int) -> int:
     """A height from the next block to ``short_term_blocks`` beyond it; 0 is the farthest."""
     policy = block_rules(s)
     if good_til == 0:
@@ -172,7 +185,7 @@ def short_term_window(s, good_til):
 
 
 @kernel
-def long_term_window(s, good_til):
+def long_term_window(s: State, good_til: int) -> int:
     """A time must lie after the last block and within ``long_term_ms`` of it; 0 is the farthest."""
     policy = block_rules(s)
     if good_til == 0:
@@ -185,7 +198,7 @@ def long_term_window(s, good_til):
 
 
 @kernel
-def expiry_of(s, kind, good_til):
+def expiry_of(s: State, kind: int, good_til: int) -> int:
     """The height or time in ms at which an order of this kind ends."""
     if good_til != 0:
         return good_til
@@ -196,7 +209,7 @@ def expiry_of(s, kind, good_til):
 
 
 @kernel
-def _tier_bound(policy, place):
+def _tier_bound(policy: BlockRulesRow, place: int) -> tuple[int, int]:
     """(equity, orders) of an equity tier; places count from 1."""
     if place == 1:
         return policy.tier_equity_1, policy.tier_orders_1
@@ -216,7 +229,7 @@ def _tier_bound(policy, place):
 
 
 @kernel
-def state_order_limit(s, account):
+def state_order_limit(s: State, account: int) -> int:
     """How many orders of the state an account may have open, from its net collateral."""
     net, _, _ = account_standing(s, account, -1)
     policy = block_rules(s)
@@ -229,7 +242,7 @@ def state_order_limit(s, account):
 
 
 @kernel
-def count_rejection(s, account):
+def count_rejection(s: State, account: int) -> int:
     """The equity tier's limit of orders of the state; without tiers there is none."""
     if block_rules(s).equity_tier_count == 0:
         return NO_REASON

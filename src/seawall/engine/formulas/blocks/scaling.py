@@ -16,11 +16,11 @@ from seawall.engine.formulas.shared.fixed_point import (
 )
 
 MOST = 18
-POWERS = tuple(10**exponent for exponent in range(MOST + 1))
+POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(MOST + 1))
 
 
 @kernel
-def times_power(value, exponent):
+def times_power(value: int, exponent: int) -> int:
     """value x 10^exponent, for exponent >= 0."""
     while exponent > MOST:
         value = mul_div_toward_zero(value, POWERS[MOST], 1)
@@ -29,7 +29,7 @@ def times_power(value, exponent):
 
 
 @kernel
-def scaled_toward_zero(a, b, exponent):
+def scaled_toward_zero(a: int, b: int, exponent: int) -> int:
     """a x b x 10^exponent, truncated toward zero."""
     if exponent >= 0:
         return times_power(mul_div_toward_zero(a, b, 1), exponent)
@@ -44,7 +44,7 @@ def scaled_toward_zero(a, b, exponent):
 
 
 @kernel
-def scaled_floor(a, b, exponent):
+def scaled_floor(a: int, b: int, exponent: int) -> int:
     """a x b x 10^exponent, rounded down."""
     if exponent >= 0:
         return times_power(mul_div_toward_zero(a, b, 1), exponent)
@@ -59,7 +59,7 @@ def scaled_floor(a, b, exponent):
 
 
 @kernel
-def mul_ppm(value, ppm, up):
+def mul_ppm(value: int, ppm: int, up: int) -> int:
     """value x ppm / 10^6, rounded toward +inf (``up`` not 0) or -inf; either may be negative."""
     if up != 0:
         return mul_div_ceil(value, ppm, PPM)
@@ -67,13 +67,13 @@ def mul_ppm(value, ppm, up):
 
 
 @kernel
-def notional_of(size, price, exponent):
+def notional_of(size: int, price: int, exponent: int) -> int:
     """Signed micro-USD of a signed size at an oracle price, truncated toward zero."""
     return scaled_toward_zero(size, price, exponent)
 
 
 @kernel
-def size_worth(quote, price, exponent):
+def size_worth(quote: int, price: int, exponent: int) -> int:
     """The signed size that is worth ``quote`` at an oracle price, truncated twice.
 
     First by the power of ten, then by the price; 0 where there is no price. ``exponent`` as in
@@ -89,13 +89,13 @@ def size_worth(quote, price, exponent):
 
 
 @kernel
-def fill_quote(size, subticks, exponent):
+def fill_quote(size: int, subticks: int, exponent: int) -> int:
     """Micro-USD that a fill of ``size`` costs, rounded down: 0 for dust."""
     return scaled_floor(size, subticks, exponent)
 
 
 @kernel
-def average_price(quote, size, exponent):
+def average_price(quote: int, size: int, exponent: int) -> tuple[int, int]:
     """(numerator, denominator) of the subticks at which ``size`` > 0 costs ``quote``, exact."""
     if exponent < 0:
         return times_power(quote, -exponent), size
@@ -103,7 +103,7 @@ def average_price(quote, size, exponent):
 
 
 @kernel
-def oracle_in_subticks(price, exponent):
+def oracle_in_subticks(price: int, exponent: int) -> tuple[int, int]:
     """(numerator, denominator) of an oracle price in subticks, exact.
 
     ``exponent``: the value exponent less the quote exponent of the market.
@@ -114,13 +114,13 @@ def oracle_in_subticks(price, exponent):
 
 
 @kernel
-def subticks_to_oracle(subticks, exponent):
+def subticks_to_oracle(subticks: int, exponent: int) -> int:
     """The oracle price of a price in subticks, rounded down; as ``oracle_in_subticks``."""
     return scaled_floor(subticks, 1, -exponent)
 
 
 @kernel
-def rounded_ratio(numerator, denominator, up):
+def rounded_ratio(numerator: int, denominator: int, up: int) -> int:
     """numerator / denominator rounded toward +inf (``up`` not 0) or -inf; any signs, not by 0."""
     if denominator < 0:
         numerator = -numerator
@@ -131,12 +131,12 @@ def rounded_ratio(numerator, denominator, up):
 
 
 @kernel
-def divide_ceil(a, b):
+def divide_ceil(a: int, b: int) -> int:
     """a / b rounded toward +inf; any signs, b not 0."""
     return rounded_ratio(a, b, 1)
 
 
 @kernel
-def multiple_of(value, step, up):
+def multiple_of(value: int, step: int, up: int) -> int:
     """The multiple of ``step`` > 0 next to ``value``, above (``up`` not 0) or below."""
     return rounded_ratio(value, step, up) * step

@@ -7,25 +7,25 @@ from seawall.engine.formulas.shared.wide import compare_products
 
 
 @kernel
-def covers_initial(net, initial):
+def covers_initial(net: int, initial: int) -> bool:
     """Whether net collateral reaches the initial requirement; equality does."""
     return net >= initial
 
 
 @kernel
-def covers_maintenance(net, maintenance):
+def covers_maintenance(net: int, maintenance: int) -> bool:
     """Whether net collateral reaches the maintenance requirement; equality does."""
     return net >= maintenance
 
 
 @kernel
-def is_under_maintenance(net, maintenance):
+def is_under_maintenance(net: int, maintenance: int) -> bool:
     """Whether the account is to be liquidated. Without a requirement it never is."""
     return maintenance > 0 and net < maintenance
 
 
 @kernel
-def compare_standing(net_a, maintenance_a, net_b, maintenance_b):
+def compare_standing(net_a: int, maintenance_a: int, net_b: int, maintenance_b: int) -> int:
     """1 where the first is riskier, -1 where the second is, 0 where they are equal.
 
     The smaller net / maintenance is riskier, cross-multiplied; then the larger requirement;
@@ -42,7 +42,9 @@ def compare_standing(net_a, maintenance_a, net_b, maintenance_b):
 
 
 @kernel
-def improvement_rejection(net, initial, maintenance, new_net, new_initial, new_maintenance):
+def improvement_rejection(
+    net: int, initial: int, maintenance: int, new_net: int, new_initial: int, new_maintenance: int
+) -> int:
     """Why a change is refused that leaves an account below its initial requirement, or NO_REASON.
 
     The caller has found ``new_net`` < ``new_initial``; only an improvement is let through: a

@@ -4,11 +4,11 @@ from seawall.domain.units import MAX_PRICE, PPM
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.scaling import scaled_floor
 from seawall.engine.formulas.blocks.valuation import oracle_ticks
-from seawall.engine.tables import block_market_at, block_rules, market_at
+from seawall.engine.tables import State, block_market_at, block_rules, market_at
 
 
 @kernel
-def _moved_oracle(s, market, ppm, up):
+def _moved_oracle(s: State, market: int, ppm: int, up: bool) -> int:
     """The oracle price x ppm / 10^6 in ticks."""
     terms = block_market_at(s, market)
     exponent = terms.value_exponent - terms.quote_exponent - 6
@@ -19,7 +19,7 @@ def _moved_oracle(s, market, ppm, up):
 
 
 @kernel
-def trigger_range(s, market):
+def trigger_range(s: State, market: int) -> tuple[int, int]:
     """(low, high) in ticks: a trigger from above fires at or above low, one from below at high.
 
     The oracle, and the block's lowest and highest trade within a clamp around it; what falls

@@ -15,6 +15,8 @@ from seawall.engine.formulas.blocks.scaling import (
 )
 from seawall.engine.formulas.blocks.valuation import fill_value
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     block_market_at,
     block_order_at,
     block_rules,
@@ -27,7 +29,14 @@ PPM_EXPONENT = 6
 
 
 @kernel
-def leg_size(total, remaining, legs_left, legs_total, size_step, catch_up_factor):
+def leg_size(
+    total: int,
+    remaining: int,
+    legs_left: int,
+    legs_total: int,
+    size_step: int,
+    catch_up_factor: int,
+) -> int:
     """Size of the next leg, 0 where it would be less than a step; ``legs_left`` > 0.
 
     What remains is spread over the legs left, rounded up, but a leg is at most
@@ -39,7 +48,9 @@ def leg_size(total, remaining, legs_left, legs_total, size_step, catch_up_factor
 
 
 @kernel
-def leg_price(price, oracle_price, exponent, tolerance_ppm, side, price_step):
+def leg_price(
+    price: int, oracle_price: int, exponent: int, tolerance_ppm: int, side: int, price_step: int
+) -> int:
     """Limit of a leg in ticks: ``price`` (ticks) where it is not 0, else from the oracle.
 
     The oracle price x 10^``exponent`` counts in units of 1 / ``price_step`` tick. It is moved by
@@ -54,7 +65,7 @@ def leg_price(price, oracle_price, exponent, tolerance_ppm, side, price_step):
 
 
 @kernel
-def parent_quote(s, market, size, ticks):
+def parent_quote(s: State, market: int, size: int, ticks: int) -> int:
     """Micro-USD that the whole order costs at its limit, rounded down.
 
     Without one (0) at the oracle price, rounded down to a unit of 1 / ``price_step`` tick.
@@ -68,7 +79,7 @@ def parent_quote(s, market, size, ticks):
 
 
 @kernel
-def next_leg(s, slot):
+def next_leg(s: State, slot: int) -> tuple[int, int]:
     """(size, price in ticks) of the next leg of the time-weighted order in row ``slot``.
 
     Its remaining size is what its legs have not filled. Without size or price (0) there is no
@@ -92,18 +103,18 @@ def next_leg(s, slot):
 
 
 @kernel
-def leg_good_til(s):
+def leg_good_til(s: State) -> int:
     """When a leg that is sent at the clock expires, ms."""
     return control(s).clock_ms + block_rules(s).twap_leg_lifetime_ms
 
 
 @kernel
-def _is_outside(value, least, most):
+def _is_outside(value: int, least: int, most: int) -> bool:
     return value < least or value > most
 
 
 @kernel
-def twap_rejection(s, command):
+def twap_rejection(s: State, command: CommandRow) -> int:
     """Why PLACE_TWAP_ORDER is refused for its legs: INVALID_TWAP or NO_REASON.
 
     The duration is a whole number of intervals, both within the rules' bounds; the tolerance is

@@ -27,6 +27,7 @@ from seawall.engine.formulas.blocks.margin import (
 )
 from seawall.engine.formulas.shared.positions import has_any_position, held_size
 from seawall.engine.tables import (
+    State,
     account_at,
     block_market_at,
     block_rules,
@@ -36,7 +37,7 @@ from seawall.engine.tables import (
 
 
 @kernel
-def account_of_update(s, number):
+def account_of_update(s: State, number: int) -> int:
     """The account an update speaks of, or -1 for a number without rows."""
     for place in range(block_rules(s).updates_used):
         if update_at(s, place).number == number:
@@ -45,7 +46,7 @@ def account_of_update(s, number):
 
 
 @kernel
-def _all_keep_pools_apart(s, count):
+def _all_keep_pools_apart(s: State, count: int) -> bool:
     for number in range(count):
         if not keeps_pools_apart(s, account_of_update(s, number), number):
             return False
@@ -53,7 +54,7 @@ def _all_keep_pools_apart(s, count):
 
 
 @kernel
-def _any_gated(s, count):
+def _any_gated(s: State, count: int) -> bool:
     for number in range(count):
         if is_gated(s, account_of_update(s, number)):
             return True
@@ -61,7 +62,7 @@ def _any_gated(s, count):
 
 
 @kernel
-def lacks_price(s):
+def lacks_price(s: State) -> bool:
     """Whether a row speaks of a market that has no oracle price."""
     for place in range(block_rules(s).updates_used):
         row = update_at(s, place)
@@ -71,7 +72,7 @@ def lacks_price(s):
 
 
 @kernel
-def update_outcome(s, kind, count, number):
+def update_outcome(s: State, kind: int, count: int, number: int) -> int:
     """The reason why update ``number`` of ``count`` fails, or NO_REASON.
 
     A breach of the pool rule or a closed gate speaks first, for all of them.
@@ -90,7 +91,7 @@ def update_outcome(s, kind, count, number):
 
 
 @kernel
-def updates_rejection(s, kind, count):
+def updates_rejection(s: State, kind: int, count: int) -> int:
     """The first reason why the updates may not happen together, or NO_REASON."""
     for number in range(count):
         reason = update_outcome(s, kind, count, number)
@@ -100,7 +101,7 @@ def updates_rejection(s, kind, count):
 
 
 @kernel
-def pool_move(s, account, number):
+def pool_move(s: State, account: int, number: int) -> tuple[int, int]:
     """(market, amount): the cash that an update moves into the market's own pool, or out (< 0).
 
     Opening the position moves the balance before the update, closing it the balance after.
@@ -126,7 +127,7 @@ def pool_move(s, account, number):
 
 
 @kernel
-def pool_rejection(s, account, number):
+def pool_rejection(s: State, account: int, number: int) -> int:
     """Whether the pools can follow an update: no negative balance moves, no pool is overdrawn."""
     market, amount = pool_move(s, account, number)
     if market < 0:

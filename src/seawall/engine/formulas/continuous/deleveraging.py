@@ -7,11 +7,11 @@ from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.continuous.margin import bucket_equity, cross_risk
 from seawall.engine.formulas.shared.fills import released_cash
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor
-from seawall.engine.tables import account_at, market_at, position_at, rules
+from seawall.engine.tables import State, account_at, market_at, position_at, rules
 
 
 @kernel
-def holder_equity(s, index):
+def holder_equity(s: State, index: int) -> int:
     """Equity of the bucket that owns a position."""
     position = position_at(s, index)
     if position.mode == CROSS:
@@ -21,7 +21,7 @@ def holder_equity(s, index):
 
 
 @kernel
-def rank_of(s, index):
+def rank_of(s: State, index: int) -> int:
     """Profit factor x leverage in 1e-9: (mark/entry or entry/mark) x notional / equity.
 
     -1 for a holder without equity; the account for the world outside ranks last with 0.
@@ -42,7 +42,7 @@ def rank_of(s, index):
 
 
 @inline
-def _valuation(s, market):
+def _valuation(s: State, market: int) -> int:
     """The price that deleveraging starts from: the previous mark, or the mark."""
     row = market_at(s, market)
     if rules(s).deleveraging_price == PREVIOUS_MARK and row.previous_mark_price > 0:
@@ -51,7 +51,7 @@ def _valuation(s, market):
 
 
 @kernel
-def value_before(s, index):
+def value_before(s: State, index: int) -> int:
     """What the bucket of a position would be worth if all of it closed at the valuation prices."""
     own = position_at(s, index)
     if own.mode != CROSS:
@@ -68,7 +68,7 @@ def value_before(s, index):
 
 
 @kernel
-def deleveraging_price(s, index):
+def deleveraging_price(s: State, index: int) -> int:
     """The previous mark, moved in the bucket's favour by what it would still owe at it.
 
     The debt is put on the position at hand: they are closed largest first, so a small one never
@@ -85,7 +85,7 @@ def deleveraging_price(s, index):
 
 
 @kernel
-def bearable_size(s, index, price):
+def bearable_size(s: State, index: int, price: int) -> int:
     """How much of a counterparty's position can be closed at ``price`` without owing anything."""
     position = position_at(s, index)
     size = abs(position.signed_size)

@@ -4,17 +4,17 @@ from seawall.domain.units import RATE_ONE
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fees import volume_of_days
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor, rate_of
-from seawall.engine.tables import account_history_at, fee_tier_at, rules
+from seawall.engine.tables import State, account_history_at, fee_tier_at, rules
 
 
 @inline
-def fee_of(notional, rate):
+def fee_of(notional: int, rate: int) -> int:
     """Fee of a fill, truncated; negative for a rebate."""
     return rate_of(notional, rate)
 
 
 @kernel
-def discounted(rate, staking_discount, referral_discount):
+def discounted(rate: int, staking_discount: int, referral_discount: int) -> int:
     """A positive rate after both discounts, truncated to 1e-9; rebates are not discounted."""
     if rate <= 0:
         return rate
@@ -23,7 +23,7 @@ def discounted(rate, staking_discount, referral_discount):
 
 
 @kernel
-def fee_tier_of(s, volume):
+def fee_tier_of(s: State, volume: int) -> int:
     """The last fee tier whose bound the volume is strictly above."""
     tier = 0
     count = rules(s).fee_tier_count
@@ -33,14 +33,14 @@ def fee_tier_of(s, volume):
 
 
 @kernel
-def window_volume(s, account, maker_only):
+def window_volume(s: State, account: int, maker_only: bool) -> int:
     """Volume of the days in the fee window."""
     taker, maker = volume_of_days(s, account, rules(s).fee_history_days)
     return maker if maker_only else taker + maker
 
 
 @kernel
-def rebate_rate(s, maker_volume, venue_maker_volume):
+def rebate_rate(s: State, maker_volume: int, venue_maker_volume: int) -> int:
     """The maker rate earned by the share of the venue's maker volume, 0 for none."""
     if venue_maker_volume <= 0:
         return 0
@@ -56,7 +56,7 @@ def rebate_rate(s, maker_volume, venue_maker_volume):
 
 
 @kernel
-def open_order_limit(s, account):
+def open_order_limit(s: State, account: int) -> int:
     """How many orders an account may have open, from its cumulative volume."""
     row = rules(s)
     limit = row.open_orders_base

@@ -8,11 +8,13 @@ from seawall.engine.formulas.continuous.margin import (
     pool_without,
 )
 from seawall.engine.formulas.shared.fills import closing_part, released_cash
-from seawall.engine.tables import account_at, market_at, position_at, rules
+from seawall.engine.tables import State, account_at, market_at, position_at, rules
 
 
 @inline
-def cross_fill_allowed(s, index, delta, price, fee, holds_count):
+def cross_fill_allowed(
+    s: State, index: int, delta: int, price: int, fee: int, holds_count: bool
+) -> bool:
     """Cross: an opening fill needs initial margin, a reducing one must not go below zero."""
     position = position_at(s, index)
     mark = market_at(s, position.market).mark_price
@@ -34,7 +36,9 @@ def cross_fill_allowed(s, index, delta, price, fee, holds_count):
 
 
 @kernel
-def isolated_fill_allowed(s, index, delta, price, fee, holds_count):
+def isolated_fill_allowed(
+    s: State, index: int, delta: int, price: int, fee: int, holds_count: bool
+) -> bool:
     """Isolated: what a close releases must not be negative; an open must be paid by the pool."""
     position = position_at(s, index)
     mark = market_at(s, position.market).mark_price
@@ -73,7 +77,7 @@ def isolated_fill_allowed(s, index, delta, price, fee, holds_count):
 
 
 @inline
-def fill_allowed(s, index, delta, price, fee, holds_count):
+def fill_allowed(s: State, index: int, delta: int, price: int, fee: int, holds_count: bool) -> bool:
     """Whether the position's owner can carry a fill of signed size ``delta`` at ``price``.
 
     ``holds_count``: whether margin held by other resting orders is out of reach (it is for a

@@ -5,16 +5,16 @@ from seawall.domain.units import FUNDING_ONE
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.depth import PRICE_SCALE, impact_price
 from seawall.engine.formulas.shared.fixed_point import divide_toward_zero, mul_div_toward_zero
-from seawall.engine.tables import market_at, rules
+from seawall.engine.tables import State, market_at, rules
 
 
 @inline
-def clamp(value, bound):
+def clamp(value: int, bound: int) -> int:
     return max(-bound, min(bound, value))
 
 
 @kernel
-def premium_of(method, impact_bid, impact_ask, oracle):
+def premium_of(method: int, impact_bid: int, impact_ask: int, oracle: int) -> int:
     """Premium of impact prices over the oracle, all in the same unit, truncated to 1e-12."""
     if method == IMPACT_MID:
         return mul_div_toward_zero(impact_bid + impact_ask - 2 * oracle, FUNDING_ONE, 2 * oracle)
@@ -24,7 +24,7 @@ def premium_of(method, impact_bid, impact_ask, oracle):
 
 
 @kernel
-def premium_sample(s, market):
+def premium_sample(s: State, market: int) -> int:
     """The premium of the book now; 0 where a side is too thin for the impact notional."""
     row = market_at(s, market)
     bid = impact_price(s, market, SELL, row.impact_notional)
@@ -35,14 +35,14 @@ def premium_sample(s, market):
 
 
 @kernel
-def rate_of_premium(premium, interest, bound, intervals, cap):
+def rate_of_premium(premium: int, interest: int, bound: int, intervals: int, cap: int) -> int:
     """Rate of one settlement: (P + clamp(interest - P)) / intervals, truncated, then capped."""
     period = premium + clamp(interest - premium, bound)
     return clamp(divide_toward_zero(period, intervals), cap)
 
 
 @kernel
-def settlement_rate(s, market):
+def settlement_rate(s: State, market: int) -> int:
     """The rate that the hour's samples give."""
     row = market_at(s, market)
     policy = rules(s)
@@ -59,6 +59,6 @@ def settlement_rate(s, market):
 
 
 @inline
-def funding_payment(signed_size, oracle_price, rate):
+def funding_payment(signed_size: int, oracle_price: int, rate: int) -> int:
     """What the holder receives: -size x oracle x rate, truncated. Longs pay a positive rate."""
     return -mul_div_toward_zero(signed_size * oracle_price, rate, FUNDING_ONE)

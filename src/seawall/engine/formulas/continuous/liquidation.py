@@ -6,6 +6,7 @@ from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.continuous.margin import bucket_solvency, pool_solvency
 from seawall.engine.formulas.shared.fixed_point import highest_bit, mul_div_floor, rate_of
 from seawall.engine.tables import (
+    State,
     account_at,
     market_at,
     position_at,
@@ -18,7 +19,7 @@ WATCH_BITS = 14
 
 
 @inline
-def bucket_risk(s, account, index):
+def bucket_risk(s: State, account: int, index: int) -> tuple[int, int]:
     """(equity, maintenance) of an isolated bucket (``index`` >= 0) or of the cross pool."""
     if index >= 0:
         return bucket_solvency(s, index)
@@ -26,25 +27,25 @@ def bucket_risk(s, account, index):
 
 
 @inline
-def is_liquidatable(equity, maintenance):
+def is_liquidatable(equity: int, maintenance: int) -> bool:
     return equity < maintenance
 
 
 @inline
-def is_below_backstop(s, equity, maintenance):
+def is_below_backstop(s: State, equity: int, maintenance: int) -> bool:
     """Below the backstop line, a fraction of maintenance margin."""
     policy = rules(s)
     return equity * policy.backstop_denominator < maintenance * policy.backstop_numerator
 
 
 @kernel
-def severity(equity, maintenance):
+def severity(equity: int, maintenance: int) -> int:
     """Equity over maintenance in 1e-9, floored: the smaller, the worse."""
     return mul_div_floor(equity, RATE_ONE, max(1, maintenance))
 
 
 @kernel
-def liquidation_size(s, index, in_cooldown):
+def liquidation_size(s: State, index: int, in_cooldown: bool) -> int:
     """How much of a position its next liquidation order sells."""
     position = position_at(s, index)
     size = abs(position.signed_size)
@@ -58,7 +59,7 @@ def liquidation_size(s, index, in_cooldown):
 
 
 @kernel
-def risk_weight(s, index):
+def risk_weight(s: State, index: int) -> int:
     """How fast an adverse move eats the slack: notional, and for shorts growing maintenance.
 
     The steepest tier bounds every tier the price may reach.
@@ -74,7 +75,7 @@ def risk_weight(s, index):
 
 
 @kernel
-def pool_weight(s, account):
+def pool_weight(s: State, account: int) -> tuple[int, int]:
     """(sum of risk weights, number) of the cross positions of an account."""
     total = 0
     count = 0
@@ -89,20 +90,20 @@ def pool_weight(s, account):
 
 
 @kernel
-def coarse_up(price):
+def coarse_up(price: int) -> int:
     """The price rounded up to its leading bits, so that few levels hold many watches."""
     shift = max(0, highest_bit(price) - WATCH_BITS)
     return min(MAX_PRICE, ((price + (1 << shift) - 1) >> shift) << shift)
 
 
 @kernel
-def coarse_down(price):
+def coarse_down(price: int) -> int:
     shift = max(0, highest_bit(price) - WATCH_BITS)
     return max(1, (price >> shift) << shift)
 
 
 @kernel
-def watch_price(mark, is_long, slack, weight):
+def watch_price(mark: int, is_long: bool, slack: int, weight: int) -> int:
     """The mark up to which a bucket with this slack is safe; 0 when no price can reach it.
 
     If every market of the bucket keeps within its own watch price, the loss stays below the

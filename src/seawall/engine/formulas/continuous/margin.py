@@ -7,6 +7,8 @@ from seawall.domain.codes import CROSS
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fixed_point import divide, rate_of
 from seawall.engine.tables import (
+    PositionRow,
+    State,
     account_at,
     market_at,
     position_at,
@@ -17,7 +19,7 @@ from seawall.engine.tables import (
 
 
 @inline
-def tier_of(s, schedule, notional):
+def tier_of(s: State, schedule: int, notional: int) -> int:
     """The last tier whose lower bound the notional reaches."""
     row = schedule_at(s, schedule)
     tier = row.first_tier
@@ -28,7 +30,7 @@ def tier_of(s, schedule, notional):
 
 
 @inline
-def maintenance_margin(s, schedule, notional):
+def maintenance_margin(s: State, schedule: int, notional: int) -> int:
     """(notional x rate - deduction) of the notional's tier, truncated."""
     tier = tier_at(s, tier_of(s, schedule, notional))
     scaled = notional * tier.maintenance_numerator - tier.deduction_numerator
@@ -36,31 +38,33 @@ def maintenance_margin(s, schedule, notional):
 
 
 @inline
-def initial_margin(notional, leverage):
+def initial_margin(notional: int, leverage: int) -> int:
     """Notional over the chosen leverage, truncated."""
     return divide(notional, leverage)
 
 
 @inline
-def transfer_floor(s, notional):
+def transfer_floor(s: State, notional: int) -> int:
     """What must stay of a position's margin when margin leaves other than by trading."""
     return rate_of(notional, rules(s).transfer_floor_rate)
 
 
 @inline
-def position_notional(s, position):
+def position_notional(s: State, position: PositionRow) -> int:
     """|size| x mark of a position row."""
     return abs(position.signed_size) * market_at(s, position.market).mark_price
 
 
 @inline
-def bucket_equity(s, position):
+def bucket_equity(s: State, position: PositionRow) -> int:
     """Equity of an isolated bucket: its cash plus the position at mark."""
     return position.isolated_cash + position.signed_size * market_at(s, position.market).mark_price
 
 
 @inline
-def hold_after_credit(signed_size, mode, buy_hold, sell_hold, initial, equity):
+def hold_after_credit(
+    signed_size: int, mode: int, buy_hold: int, sell_hold: int, initial: int, equity: int
+) -> int:
     """The margin that resting orders of one market hold.
 
     The closing side earns a credit: closing frees the position's margin, which then also
@@ -76,7 +80,7 @@ def hold_after_credit(signed_size, mode, buy_hold, sell_hold, initial, equity):
 
 
 @inline
-def pool_without(s, account, skipped):
+def pool_without(s: State, account: int, skipped: int) -> tuple[int, int, int]:
     """(equity, initial margin, holds) of the cross pool, leaving one position row out.
 
     ``skipped`` is a position row or -1. Isolated positions add their holds only.
@@ -109,14 +113,14 @@ def pool_without(s, account, skipped):
 
 
 @kernel
-def free_margin(s, account):
+def free_margin(s: State, account: int) -> int:
     """Equity of the cross pool less initial margins and holds."""
     equity, initial, holds = pool_without(s, account, -1)
     return equity - initial - holds
 
 
 @kernel
-def cross_risk(s, account):
+def cross_risk(s: State, account: int) -> tuple[int, int, int, int]:
     """(equity, initial margin, maintenance margin, transfer floor) of the cross pool."""
     row = account_at(s, account)
     equity = row.cash
@@ -138,7 +142,7 @@ def cross_risk(s, account):
 
 
 @kernel
-def pool_solvency(s, account):
+def pool_solvency(s: State, account: int) -> tuple[int, int]:
     """(equity, maintenance margin) of the cross pool: what a liquidation check needs."""
     row = account_at(s, account)
     equity = row.cash
@@ -155,7 +159,7 @@ def pool_solvency(s, account):
 
 
 @inline
-def bucket_solvency(s, index):
+def bucket_solvency(s: State, index: int) -> tuple[int, int]:
     """(equity, maintenance margin) of one isolated bucket."""
     position = position_at(s, index)
     value = position.signed_size * market_at(s, position.market).mark_price
@@ -163,7 +167,7 @@ def bucket_solvency(s, index):
 
 
 @kernel
-def isolated_risk(s, index):
+def isolated_risk(s: State, index: int) -> tuple[int, int, int, int]:
     """(equity, initial margin, maintenance margin, transfer floor) of one isolated bucket."""
     position = position_at(s, index)
     notional = position_notional(s, position)
@@ -176,7 +180,7 @@ def isolated_risk(s, index):
 
 
 @kernel
-def withdrawable(s, account):
+def withdrawable(s: State, account: int) -> int:
     """What may leave the pool: equity less the larger of initial margin and floor, less holds."""
     equity, initial, _, floor = cross_risk(s, account)
     _, _, holds = pool_without(s, account, -1)
@@ -184,7 +188,7 @@ def withdrawable(s, account):
 
 
 @kernel
-def has_cross_position(s, account):
+def has_cross_position(s: State, account: int) -> bool:
     index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)

@@ -53,6 +53,7 @@ from seawall.engine.formulas.continuous.margin import (
 from seawall.engine.formulas.shared.depth import reducible, value_of
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor, rate_of, remainder_of
 from seawall.engine.tables import (
+    State,
     account_at,
     market_at,
     position_at,
@@ -64,7 +65,7 @@ ALL_FLAGS = 255
 
 
 @kernel
-def on_tick(price, price_unit, figures_limit):
+def on_tick(price: int, price_unit: int, figures_limit: int) -> bool:
     """At most so many significant figures, or an integer of the quote unit.
 
     ``figures_limit``: 10 to the number of figures, 0 for no such rule.
@@ -78,7 +79,7 @@ def on_tick(price, price_unit, figures_limit):
 
 
 @kernel
-def price_band(reference, band_rate):
+def price_band(reference: int, band_rate: int) -> tuple[int, int]:
     """(low, high): a price p is inside when low < p <= high.
 
     p must be above (1-b) x reference, and the reference not below (1-b) x p.
@@ -91,13 +92,13 @@ def price_band(reference, band_rate):
 
 
 @inline
-def inside_band(s, market, price):
+def inside_band(s: State, market: int, price: int) -> bool:
     row = market_at(s, market)
     return row.band_low < price <= row.band_high
 
 
 @inline
-def reference_price(s, market):
+def reference_price(s: State, market: int) -> int:
     row = market_at(s, market)
     if rules(s).price_band_reference == MARK:
         return row.mark_price
@@ -105,7 +106,7 @@ def reference_price(s, market):
 
 
 @kernel
-def trigger_is_beyond(mark, trigger_price, side, take_profit):
+def trigger_is_beyond(mark: int, trigger_price: int, side: int, take_profit: bool) -> bool:
     """Whether a trigger fires at this mark: stop buy and take-profit sell above, others below."""
     if (side == BUY) != take_profit:
         return mark >= trigger_price
@@ -113,7 +114,7 @@ def trigger_is_beyond(mark, trigger_price, side, take_profit):
 
 
 @inline
-def flag_rejection(flags, time_in_force, side):
+def flag_rejection(flags: int, time_in_force: int, side: int) -> int:
     if flags < 0 or flags > ALL_FLAGS or side < BUY or side > SELL:
         return INVALID_FLAGS
     if time_in_force < 0 or time_in_force > POST_ONLY:
@@ -132,7 +133,16 @@ def flag_rejection(flags, time_in_force, side):
 
 
 @inline
-def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force, side):
+def shape_rejection(
+    s: State,
+    market: int,
+    price: int,
+    size: int,
+    trigger_price: int,
+    flags: int,
+    time_in_force: int,
+    side: int,
+) -> int:
     """Market status, flags, ranges and ticks: what does not depend on the account."""
     row = market_at(s, market)
     if row.status == HALTED or row.status == DELISTED:
@@ -162,7 +172,9 @@ def shape_rejection(s, market, price, size, trigger_price, flags, time_in_force,
 
 
 @inline
-def value_rejection(s, index, market, price, size, flags, side):
+def value_rejection(
+    s: State, index: int, market: int, price: int, size: int, flags: int, side: int
+) -> int:
     """Value limits and the price band. ``index``: the account's position row or -1."""
     row = rules(s)
     value = value_of(price, size)
@@ -187,7 +199,7 @@ def value_rejection(s, index, market, price, size, flags, side):
 
 
 @inline
-def trigger_rejection(s, market, trigger_price, flags, side):
+def trigger_rejection(s: State, market: int, trigger_price: int, flags: int, side: int) -> int:
     if flags & TRIGGER == 0:
         return NO_REASON
     if flags & REDUCE_ONLY == 0:
@@ -199,7 +211,7 @@ def trigger_rejection(s, market, trigger_price, flags, side):
 
 
 @inline
-def count_rejection(s, account, flags, replaced):
+def count_rejection(s: State, account: int, flags: int, replaced: int) -> int:
     """Open-order limits; ``replaced`` orders are about to go."""
     open_orders = account_at(s, account).open_orders - replaced
     if open_orders < rules(s).open_orders_base:
@@ -210,7 +222,9 @@ def count_rejection(s, account, flags, replaced):
 
 
 @inline
-def exposure_rejection(s, index, market, price, flags, side, size):
+def exposure_rejection(
+    s: State, index: int, market: int, price: int, flags: int, side: int, size: int
+) -> int:
     """Reduce-only and the open-interest cap."""
     if flags & TRIGGER != 0:
         return NO_REASON
@@ -229,7 +243,7 @@ def exposure_rejection(s, index, market, price, flags, side, size):
 
 
 @inline
-def tier_rejection(s, index, market, side, size):
+def tier_rejection(s: State, index: int, market: int, side: int, size: int) -> int:
     """The leverage must be allowed in the tier of the notional the position would reach."""
     position = position_at(s, index)
     delta = size if side == BUY else -size
@@ -246,7 +260,9 @@ def tier_rejection(s, index, market, side, size):
 
 
 @inline
-def margin_rejection(s, index, side, hold, released_side, released_hold):
+def margin_rejection(
+    s: State, index: int, side: int, hold: int, released_side: int, released_hold: int
+) -> int:
     """Free margin with one more hold on ``side`` (and one less of a replaced order)."""
     position = position_at(s, index)
     equity, initial, holds = pool_without(s, position.account, index)

@@ -3,7 +3,7 @@
 from seawall.domain.codes import ORACLE_ONLY
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
-from seawall.engine.tables import level_at, market_at, rules
+from seawall.engine.tables import State, level_at, market_at, rules
 
 AVERAGE_SCALE = 1000
 WEIGHT_SCALE = 1_000_000_000
@@ -11,12 +11,12 @@ WEIGHT_SCALE = 1_000_000_000
 
 
 @inline
-def median_of_three(a, b, c):
+def median_of_three(a: int, b: int, c: int) -> int:
     return max(min(a, b), min(max(a, b), c))
 
 
 @kernel
-def mid_price_doubled(s, market):
+def mid_price_doubled(s: State, market: int) -> int:
     """Best bid plus best ask (twice the mid), 0 unless both exist."""
     row = market_at(s, market)
     if row.bid_level < 0 or row.ask_level < 0:
@@ -25,7 +25,7 @@ def mid_price_doubled(s, market):
 
 
 @kernel
-def book_median(s, market):
+def book_median(s: State, market: int) -> int:
     """Median of best bid, best ask and last trade; of what exists; 0 for nothing."""
     row = market_at(s, market)
     bid = level_at(s, row.bid_level).price if row.bid_level >= 0 else 0
@@ -40,7 +40,7 @@ def book_median(s, market):
 
 
 @inline
-def decayed_average(numerator, denominator):
+def decayed_average(numerator: int, denominator: int) -> int:
     """The average in price units, truncated; 0 before the first sample."""
     if denominator <= 0:
         return 0
@@ -51,7 +51,7 @@ def decayed_average(numerator, denominator):
 
 
 @kernel
-def mark_of(s, market):
+def mark_of(s: State, market: int) -> int:
     """The mark price of the market's present inputs."""
     row = market_at(s, market)
     if rules(s).mark_method == ORACLE_ONLY:

@@ -9,33 +9,33 @@ from seawall.engine.formulas.shared.ladder import (
     ladder_root,
     level_beyond,
 )
-from seawall.engine.tables import level_at, market_at, order_at, position_at, rules
+from seawall.engine.tables import OrderRow, State, level_at, market_at, order_at, position_at, rules
 
 PRICE_SCALE = 1_000_000
 
 
 @inline
-def best_opposite(s, market, side):
+def best_opposite(s: State, market: int, side: int) -> int:
     """The best level an order of this side would meet, or -1."""
     row = market_at(s, market)
     return row.ask_level if side == BUY else row.bid_level
 
 
 @inline
-def crosses(side, limit_price, price):
+def crosses(side: int, limit_price: int, price: int) -> bool:
     """Whether an order with this limit trades at ``price``."""
     return price <= limit_price if side == BUY else price >= limit_price
 
 
 @kernel
-def next_opposite(s, market, side, price):
+def next_opposite(s: State, market: int, side: int, price: int) -> int:
     """The level behind ``price`` on the side an order of ``side`` meets, or -1."""
     ladder = ASKS if side == BUY else BIDS
     return level_beyond(s, ladder_root(market, ladder), price, side == BUY)
 
 
 @inline
-def would_match(s, market, side, limit_price, ignored):
+def would_match(s: State, market: int, side: int, limit_price: int, ignored: int) -> bool:
     """Whether an order would trade at once; ``ignored``: a slot that does not count, or -1."""
     level = best_opposite(s, market, side)
     if level >= 0 and ignored >= 0:
@@ -46,7 +46,7 @@ def would_match(s, market, side, limit_price, ignored):
 
 
 @kernel
-def impact_price(s, market, side, notional):
+def impact_price(s: State, market: int, side: int, notional: int) -> int:
     """Average price of taking ``notional`` micro-USD with an order of ``side``, 0 if too thin.
 
     In 1e-6 of a price unit: the average is rarely a whole one.
@@ -67,7 +67,9 @@ def impact_price(s, market, side, notional):
 
 
 @kernel
-def fillable_for(s, account, market, side, size, limit_price):
+def fillable_for(
+    s: State, account: int, market: int, side: int, size: int, limit_price: int
+) -> bool:
     """Whether the book shows ``size`` within the limit from other accounts.
 
     Each order is judged alone, and only as many as one command may visit.
@@ -95,14 +97,14 @@ def fillable_for(s, account, market, side, size, limit_price):
 
 
 @inline
-def _available(s, order):
+def _available(s: State, order: OrderRow) -> int:
     if order.flags & REDUCE_ONLY == 0:
         return order.remaining_size
     return min(order.remaining_size, reducible(s, order.position, order.side))
 
 
 @inline
-def reducible(s, index, side):
+def reducible(s: State, index: int, side: int) -> int:
     """How much an order of ``side`` can reduce the position, 0 when it would increase it."""
     if index < 0:
         return 0
@@ -113,7 +115,7 @@ def reducible(s, index, side):
 
 
 @inline
-def value_of(price, size):
+def value_of(price: int, size: int) -> int:
     """price x size, saturated at 2^62."""
     if product_fits(price, size):
         return min(price * size, 1 << 62)

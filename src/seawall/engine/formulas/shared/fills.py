@@ -5,7 +5,7 @@ from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
 
 
 @inline
-def closing_part(signed_size, delta):
+def closing_part(signed_size: int, delta: int) -> int:
     """How much of a trade of signed size ``delta`` reduces the position."""
     if signed_size == 0 or (signed_size > 0) == (delta > 0):
         return 0
@@ -13,7 +13,7 @@ def closing_part(signed_size, delta):
 
 
 @inline
-def released_cash(isolated_cash, closing, size):
+def released_cash(isolated_cash: int, closing: int, size: int) -> int:
     """The share of a bucket's cash that leaves with the closed part, truncated."""
     if closing == size:
         return isolated_cash
@@ -21,7 +21,7 @@ def released_cash(isolated_cash, closing, size):
 
 
 @inline
-def closed_entry(entry_notional, closing, size):
+def closed_entry(entry_notional: int, closing: int, size: int) -> int:
     """The share of the entry notional that is closed, truncated; carries the position's sign."""
     if closing == size:
         return entry_notional
@@ -29,7 +29,9 @@ def closed_entry(entry_notional, closing, size):
 
 
 @inline
-def split_quote(signed_size, entry_notional, delta, quote):
+def split_quote(
+    signed_size: int, entry_notional: int, delta: int, quote: int
+) -> tuple[int, int, int]:
     """(entry that leaves, quote that opens, profit) of a signed size bought for a signed quote.
 
     What closes takes its share of the quote, truncated; the rest opens.

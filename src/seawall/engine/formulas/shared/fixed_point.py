@@ -61,19 +61,19 @@ LN_2 = 693_147_180_560
 
 
 @inline
-def divide(a, b):
+def divide(a: int, b: int) -> int:
     """a / b rounded down, for a >= 0 and b > 0: one machine division."""
     return unsigned_divide(a, b)
 
 
 @inline
-def remainder_of(a, b):
+def remainder_of(a: int, b: int) -> int:
     """a modulo b, for a >= 0 and b > 0."""
     return a - unsigned_divide(a, b) * b
 
 
 @inline
-def divide_toward_zero(a, b):
+def divide_toward_zero(a: int, b: int) -> int:
     """a / b for positive b, truncated."""
     if a >= 0:
         return unsigned_divide(a, b)
@@ -81,7 +81,7 @@ def divide_toward_zero(a, b):
 
 
 @kernel
-def mul_div_toward_zero(a, b, c):
+def mul_div_toward_zero(a: int, b: int, c: int) -> int:
     """a * b / c for positive c, truncated toward zero."""
     if product_fits(a, b):
         return divide_toward_zero(a * b, c)
@@ -91,7 +91,7 @@ def mul_div_toward_zero(a, b, c):
 
 
 @kernel
-def mul_div_floor(a, b, c):
+def mul_div_floor(a: int, b: int, c: int) -> int:
     """a * b / c for positive c, rounded down."""
     if product_fits(a, b):
         return (a * b) // c
@@ -103,13 +103,13 @@ def mul_div_floor(a, b, c):
 
 
 @kernel
-def mul_div_ceil(a, b, c):
+def mul_div_ceil(a: int, b: int, c: int) -> int:
     """a * b / c for positive c, rounded up."""
     return -mul_div_floor(-a, b, c)
 
 
 @inline
-def rate_of(notional, rate):
+def rate_of(notional: int, rate: int) -> int:
     """notional x rate / 1e9 truncated, for notional >= 0; exact without 128 bits."""
     if rate >= 0:
         return (notional // RATE_ONE) * rate + ((notional % RATE_ONE) * rate) // RATE_ONE
@@ -117,7 +117,7 @@ def rate_of(notional, rate):
 
 
 @kernel
-def decay_factor(elapsed_ms, decay_ms):
+def decay_factor(elapsed_ms: int, decay_ms: int) -> int:
     """e^(-elapsed/decay) in units of 1e-12, from integers alone so that every machine agrees.
 
     Range reduction by ln 2, then the series; the error is below 1e-11.

@@ -13,7 +13,7 @@ from seawall.engine.formulas.shared.fixed_point import (
     highest_bit,
     lowest_bit,
 )
-from seawall.engine.tables import node_at
+from seawall.engine.tables import State, node_at
 
 BIDS = 0
 ASKS = 1
@@ -28,12 +28,12 @@ DIGIT = 63
 
 
 @inline
-def ladder_root(market, ladder):
+def ladder_root(market: int, ladder: int) -> int:
     return market * LADDERS + ladder
 
 
 @inline
-def lowest_level(s, root):
+def lowest_level(s: State, root: int) -> int:
     """The level of the lowest price, or -1."""
     if node_at(s, root).bitmap == 0:
         return -1
@@ -45,7 +45,7 @@ def lowest_level(s, root):
 
 
 @inline
-def highest_level(s, root):
+def highest_level(s: State, root: int) -> int:
     """The level of the highest price, or -1."""
     if node_at(s, root).bitmap == 0:
         return -1
@@ -57,7 +57,7 @@ def highest_level(s, root):
 
 
 @kernel
-def level_beyond(s, root, price, upward):
+def level_beyond(s: State, root: int, price: int, upward: bool) -> int:
     """The nearest level strictly above (or below) ``price``, or -1."""
     node = root
     shift = TOP_SHIFT

@@ -1,11 +1,11 @@
 """Finding position rows."""
 
 from seawall.engine.compile import inline, kernel
-from seawall.engine.tables import account_at, control, position_at
+from seawall.engine.tables import State, account_at, control, position_at
 
 
 @inline
-def find_position(s, account, market):
+def find_position(s: State, account: int, market: int) -> int:
     """The row of (account, market), or -1."""
     index = account_at(s, account).first_position
     while index >= 0:
@@ -17,21 +17,21 @@ def find_position(s, account, market):
 
 
 @inline
-def has_position_room(s):
+def has_position_room(s: State) -> bool:
     """Whether one more row may be created."""
     row = control(s)
     return row.positions_used < row.positions_capacity
 
 
 @kernel
-def held_size(s, account, market):
+def held_size(s: State, account: int, market: int) -> int:
     """Signed size an account holds in a market."""
     index = find_position(s, account, market)
     return position_at(s, index).signed_size if index >= 0 else 0
 
 
 @kernel
-def has_any_position(s, account):
+def has_any_position(s: State, account: int) -> bool:
     index = account_at(s, account).first_position
     while index >= 0:
         if position_at(s, index).signed_size != 0:

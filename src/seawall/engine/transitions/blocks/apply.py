@@ -28,7 +28,7 @@ from seawall.domain.codes import (
 )
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
 from seawall.engine.compile import entry, kernel
-from seawall.engine.tables import block_rules, command_at, control, rules
+from seawall.engine.tables import Batch, CommandRow, State, block_rules, command_at, control, rules
 from seawall.engine.transitions.blocks.cancels import (
     cancel_by_id,
     cancel_by_order_id,
@@ -62,7 +62,7 @@ from seawall.engine.transitions.shared.outbox import (
 
 
 @kernel
-def _do_money(s, command):
+def _do_money(s: State, command: CommandRow) -> int:
     kind = command.kind
     if kind == DEPOSIT:
         return deposit_into_block(s, command)
@@ -82,7 +82,7 @@ def _do_money(s, command):
 
 
 @kernel
-def _do_venue(s, command):
+def _do_venue(s: State, command: CommandRow) -> int:
     kind = command.kind
     if kind == SET_ORACLE_PRICE:
         return set_block_oracle_price(s, command)
@@ -98,7 +98,7 @@ def _do_venue(s, command):
 
 
 @kernel
-def _do(s, command):
+def _do(s: State, command: CommandRow) -> int:
     kind = command.kind
     if kind == PLACE_ORDER:
         return place_block_order(s, command)
@@ -115,7 +115,7 @@ def _do(s, command):
 
 
 @kernel
-def _apply_one(s, command):
+def _apply_one(s: State, command: CommandRow) -> None:
     control(s).sequence += 1
     reason = row_rejection(s, command)
     if reason == NO_REASON and command.account == BACKSTOP_ACCOUNT and command.kind != DEPOSIT:
@@ -131,12 +131,12 @@ def _apply_one(s, command):
 
 
 @kernel
-def _periods(span_ms, period_ms):
+def _periods(span_ms: int, period_ms: int) -> int:
     return span_ms // max(1, period_ms) + 2
 
 
 @kernel
-def _block_events(s, command):
+def _block_events(s: State, command: CommandRow) -> int:
     """An upper bound of what committing blocks can tell, beside fills and ends of orders."""
     row = control(s)
     chain = block_rules(s)
@@ -151,7 +151,7 @@ def _block_events(s, command):
 
 
 @kernel
-def most_block_events(s, command):
+def most_block_events(s: State, command: CommandRow) -> int:
     """An upper bound of the events one command can cause.
 
     Everything that can happen more than once in a command costs one of its visits.
@@ -164,7 +164,9 @@ def most_block_events(s, command):
 
 
 @entry(5)
-def apply_block_rows(s, commands, count, events, events_capacity):
+def apply_block_rows(
+    s: State, commands: Batch, count: int, events: Batch, events_capacity: int
+) -> int:
     """Apply commands in order until all are done or the outbox might overflow.
 
     Returns done x 2^32 + the number of events written.
@@ -182,6 +184,6 @@ def apply_block_rows(s, commands, count, events, events_capacity):
 
 
 @entry(2)
-def block_events_bound(s, commands):
+def block_events_bound(s: State, commands: Batch) -> int:
     """How much outbox the first command of a batch needs."""
     return most_block_events(s, command_at(commands, 0))

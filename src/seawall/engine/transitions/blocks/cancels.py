@@ -21,6 +21,8 @@ from seawall.engine.formulas.blocks.orders import short_term_window
 from seawall.engine.tables import (
     SHORT_TERM_ORDER,
     TWAP_PARENT,
+    CommandRow,
+    State,
     account_at,
     block_order_at,
     block_rules,
@@ -43,7 +45,7 @@ LARGEST_HEIGHT = 2**32
 
 
 @kernel
-def cancel_slot(s, slot):
+def cancel_slot(s: State, slot: int) -> int:
     """Cancel an open order: a short-term one now, one of the state with the next block.
 
     Returns a reason where the block has its cancel already.
@@ -60,14 +62,14 @@ def cancel_slot(s, slot):
 
 
 @kernel
-def cancel_by_order_id(s, command):
+def cancel_by_order_id(s: State, command: CommandRow) -> int:
     """CANCEL_ORDER of the account's own order."""
     slot = own_order(s, command)
     return ORDER_NOT_FOUND if slot < 0 else cancel_slot(s, slot)
 
 
 @kernel
-def _store_cancel(s, command, slot):
+def _store_cancel(s: State, command: CommandRow, slot: int) -> int:
     """A short-term cancel: removes what expires no later, and refuses the id from now on."""
     good_til = command.money
     reason = short_term_window(s, good_til)
@@ -86,7 +88,7 @@ def _store_cancel(s, command, slot):
 
 
 @kernel
-def cancel_by_id(s, command):
+def cancel_by_id(s: State, command: CommandRow) -> int:
     """CANCEL_BY_CLIENT_ID; ``money`` is the cancel's own good-til: a height, a time, or 0."""
     high, low = command.client_id_high, command.client_id_low
     if high == 0 and low == 0:
@@ -103,7 +105,7 @@ def cancel_by_id(s, command):
 
 
 @kernel
-def cancel_every_order(s, account, market):
+def cancel_every_order(s: State, account: int, market: int) -> None:
     """CANCEL_ALL of an account in one market, or (-1) in all."""
     index = account_at(s, account).first_position
     while index >= 0:
@@ -118,7 +120,7 @@ def cancel_every_order(s, account, market):
 
 
 @kernel
-def run_pending_cancels(s):
+def run_pending_cancels(s: State) -> None:
     """Orders of the state whose cancel came since the last block."""
     slot = 0
     while block_rules(s).pending_cancels > 0 and slot < control(s).orders_used:
@@ -128,7 +130,7 @@ def run_pending_cancels(s):
 
 
 @kernel
-def expire_orders(s):
+def expire_orders(s: State) -> None:
     """Orders whose height or time has come; a parent ends with its last leg instead.
 
     The block of its height is the last that may hold a fill of a short-term order.

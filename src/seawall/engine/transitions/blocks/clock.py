@@ -7,7 +7,7 @@ orders, and afterwards lets the queue, liquidations and deleveraging meet the bo
 
 from seawall.domain.codes import NO_REASON
 from seawall.engine.compile import kernel
-from seawall.engine.tables import block_rules, control
+from seawall.engine.tables import State, block_rules, control
 from seawall.engine.transitions.blocks.cancels import expire_orders, run_pending_cancels
 from seawall.engine.transitions.blocks.fees import evaluate_fees
 from seawall.engine.transitions.blocks.funding import run_funding_epochs, vote
@@ -21,7 +21,7 @@ from seawall.engine.transitions.blocks.twap import send_legs
 
 
 @kernel
-def commit_block(s):
+def commit_block(s: State) -> None:
     """Commit the block that ends at the clock."""
     chain = block_rules(s)
     now = control(s).clock_ms
@@ -43,7 +43,7 @@ def commit_block(s):
 
 
 @kernel
-def blocks_due(s, time_ms):
+def blocks_due(s: State, time_ms: int) -> int:
     """How many blocks end up to a time."""
     chain = block_rules(s)
     if chain.next_block_ms == 0 or time_ms < chain.next_block_ms:
@@ -52,7 +52,7 @@ def blocks_due(s, time_ms):
 
 
 @kernel
-def advance_blocks(s):
+def advance_blocks(s: State) -> int:
     """ADVANCE_TIME: commit every block that ends up to the clock; the first call sets the beat."""
     chain = block_rules(s)
     row = control(s)

@@ -23,7 +23,7 @@ from seawall.engine.formulas.blocks.liquidation import (
 )
 from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing
 from seawall.engine.formulas.shared.positions import find_position
-from seawall.engine.tables import block_rules, candidate_at, control, market_at, position_at
+from seawall.engine.tables import State, block_rules, candidate_at, control, market_at, position_at
 from seawall.engine.transitions.blocks.fills import book_offset, judge_trade, stage_trade
 from seawall.engine.transitions.blocks.gates import close_gate
 from seawall.engine.transitions.blocks.updates import clear_updates
@@ -35,7 +35,7 @@ UNFILLED = 1
 
 
 @kernel
-def spend_visit(s):
+def spend_visit(s: State) -> bool:
     """Whether the command may do one more piece of work, and count it."""
     row = control(s)
     if row.visits_left <= 0:
@@ -45,7 +45,7 @@ def spend_visit(s):
 
 
 @kernel
-def offset_pair(s, index, other, delta, quote):
+def offset_pair(s: State, index: int, other: int, delta: int, quote: int) -> int:
     """Close a signed ``delta`` of one position against an opposite one for ``quote`` micro-USD.
 
     ``quote``: signed, what the first account receives. Returns why nothing happened, or NO_REASON.
@@ -66,7 +66,7 @@ def offset_pair(s, index, other, delta, quote):
 
 
 @kernel
-def _opposite_position(s, account, market, delta):
+def _opposite_position(s: State, account: int, market: int, delta: int) -> int:
     """The account's position row that a signed delta of somebody else can be closed against."""
     index = find_position(s, account, market)
     if index < 0:
@@ -78,7 +78,7 @@ def _opposite_position(s, account, market, delta):
 
 
 @kernel
-def _first_counterparty(s, market, delta):
+def _first_counterparty(s: State, market: int, delta: int) -> int:
     """The account with which the rotation over opposite holders begins."""
     policy = block_rules(s).counterparty_offset
     if policy == FIRST:
@@ -100,7 +100,7 @@ def _first_counterparty(s, market, delta):
 
 
 @kernel
-def _offset_with(s, index, other, left, mode):
+def _offset_with(s: State, index: int, other: int, left: int, mode: int) -> int:
     """Close what one opposite holder can give of a signed delta; returns what is left of it."""
     size = position_at(s, other).signed_size
     part = min(left, size) if left > 0 else max(left, size)
@@ -111,7 +111,7 @@ def _offset_with(s, index, other, left, mode):
 
 
 @kernel
-def offset_position(s, index, delta, mode):
+def offset_position(s: State, index: int, delta: int, mode: int) -> int:
     """Close a signed delta of a position against opposite holders, in the order of accounts.
 
     Each gives at most its whole position; one whose account cannot bear it, or whose price does
@@ -143,7 +143,7 @@ def offset_position(s, index, delta, mode):
 
 
 @kernel
-def deleverage(s, account, index):
+def deleverage(s: State, account: int, index: int) -> bool:
     """Close a whole position without its owner where that is allowed; returns whether it was tried.
 
     What is left over is reported and stays.
@@ -164,7 +164,7 @@ def deleverage(s, account, index):
 
 
 @kernel
-def _deleverage_unfilled(s):
+def _deleverage_unfilled(s: State) -> int:
     """Close what found nobody in the book against others; returns the attempts that are left."""
     attempts = block_rules(s).deleveragings_per_block
     for place in range(control(s).candidates_used):
@@ -176,7 +176,7 @@ def _deleverage_unfilled(s):
 
 
 @kernel
-def _settle_markets(s, attempts):
+def _settle_markets(s: State, attempts: int) -> None:
     """Close positions of markets in final settlement, by market and account."""
     for market in range(control(s).markets_used):
         row = market_at(s, market)
@@ -191,7 +191,7 @@ def _settle_markets(s, attempts):
 
 
 @kernel
-def _gate_pools(s):
+def _gate_pools(s: State) -> None:
     """Whoever of the candidates is negative still closes the gate of its pool; the list ends."""
     for place in range(control(s).candidates_used):
         row = candidate_at(s, place)
@@ -203,7 +203,7 @@ def _gate_pools(s):
 
 
 @kernel
-def settle_finally(s):
+def settle_finally(s: State) -> None:
     """After a block's liquidations: deleverage, settle the markets that end, close gates.
 
     Deleveragings and settlements share the attempts of one block.

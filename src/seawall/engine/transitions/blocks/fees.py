@@ -11,6 +11,8 @@ from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.fees import RATE_PER_PPM, fee_tier_of_account, fee_volumes
 from seawall.engine.formulas.shared.fees import root_of
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     account_at,
     block_account_at,
     block_market_at,
@@ -23,14 +25,14 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def set_tier_rates(s, account):
+def set_tier_rates(s: State, account: int) -> None:
     """Show the rates (1e-9) of the account's fee tier, before discounts; tell when they changed."""
     tier = volume_tier_at(s, fee_tier_of_account(s, account))
     put_in_force(s, account, tier.taker_ppm * RATE_PER_PPM, tier.maker_ppm * RATE_PER_PPM)
 
 
 @kernel
-def set_fee_standing(s, command):
+def set_fee_standing(s: State, command: CommandRow) -> int:
     """SET_FEE_STANDING: what is staked (``money``), referred (``flags``), a vault (``status``).
 
     A child has its root's standing, so that of the root is set.
@@ -52,7 +54,7 @@ def set_fee_standing(s, command):
 
 
 @kernel
-def set_market_discount(s, command):
+def set_market_discount(s: State, command: CommandRow) -> int:
     """SET_MARKET_DISCOUNT: fees are ``leverage`` ppm in [``price``, ``trigger_price``), ms."""
     charge_ppm, from_ms, until_ms = command.leverage, command.price, command.trigger_price
     if charge_ppm < 0 or charge_ppm > PPM:
@@ -70,7 +72,7 @@ def set_market_discount(s, command):
 
 
 @kernel
-def _count_volumes(s):
+def _count_volumes(s: State) -> None:
     """Volumes of the whole venue in the fee window: those of all roots."""
     taker_total = 0
     maker_total = 0
@@ -85,7 +87,7 @@ def _count_volumes(s):
 
 
 @kernel
-def evaluate_fees(s):
+def evaluate_fees(s: State) -> None:
     """At the end of a block: where an evaluation is due, move the window on and show new rates.
 
     Evaluations are due at multiples of the rules' ``evaluation_ms``; the first call schedules.

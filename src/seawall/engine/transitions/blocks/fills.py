@@ -12,7 +12,7 @@ from seawall.domain.system_accounts import FEE_ACCOUNT
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.updates import pool_rejection, update_outcome
 from seawall.engine.formulas.shared.fills import split_quote
-from seawall.engine.tables import account_at, block_market_at, market_at, position_at
+from seawall.engine.tables import State, account_at, block_market_at, market_at, position_at
 from seawall.engine.transitions.blocks.updates import (
     add_update,
     apply_updates,
@@ -26,7 +26,9 @@ TAKER_UPDATE = 1
 
 
 @kernel
-def stage_trade(s, maker, taker, delta, paid, maker_fee, taker_fee):
+def stage_trade(
+    s: State, maker: int, taker: int, delta: int, paid: int, maker_fee: int, taker_fee: int
+) -> None:
     """Write down a trade between two position rows; ``delta`` signed, of the taker.
 
     ``paid``: signed micro-USD that the taker pays the maker. A fee is a row of its own, so that
@@ -44,7 +46,7 @@ def stage_trade(s, maker, taker, delta, paid, maker_fee, taker_fee):
 
 
 @kernel
-def _side_outcome(s, account, number):
+def _side_outcome(s: State, account: int, number: int) -> int:
     reason = update_outcome(s, MATCH_UPDATE, 2, number)
     if reason != NO_REASON:
         return reason
@@ -52,7 +54,7 @@ def _side_outcome(s, account, number):
 
 
 @kernel
-def judge_trade(s, maker, taker):
+def judge_trade(s: State, maker: int, taker: int) -> tuple[int, int]:
     """(why the maker cannot, why the taker cannot) carry the staged trade."""
     return (
         _side_outcome(s, position_at(s, maker).account, MAKER_UPDATE),
@@ -61,7 +63,7 @@ def judge_trade(s, maker, taker):
 
 
 @kernel
-def profit_of(s, index, delta, quote):
+def profit_of(s: State, index: int, delta: int, quote: int) -> int:
     """Closed profit that a signed size bought for a signed quote would bring."""
     position = position_at(s, index)
     _, _, profit = split_quote(position.signed_size, position.entry_notional, delta, quote)
@@ -69,7 +71,7 @@ def profit_of(s, index, delta, quote):
 
 
 @kernel
-def _note_trade(s, market, ticks):
+def _note_trade(s: State, market: int, ticks: int) -> None:
     """The range of this block's trade prices, which conditional orders look at."""
     terms = block_market_at(s, market)
     if terms.lowest_trade == 0 or ticks < terms.lowest_trade:
@@ -80,8 +82,18 @@ def _note_trade(s, market, ticks):
 
 @kernel
 def book_trade(
-    s, maker, maker_order, taker, taker_order, ticks, delta, paid, maker_fee, taker_fee, flags
-):
+    s: State,
+    maker: int,
+    maker_order: int,
+    taker: int,
+    taker_order: int,
+    ticks: int,
+    delta: int,
+    paid: int,
+    maker_fee: int,
+    taker_fee: int,
+    flags: int,
+) -> None:
     """Book the staged trade: both accounts, fees, pools, volumes and the two fill events.
 
     ``flags``: of the taker's row.
@@ -110,7 +122,7 @@ def book_trade(
 
 
 @kernel
-def book_offset(s, counterparty, taken, delta, paid):
+def book_offset(s: State, counterparty: int, taken: int, delta: int, paid: int) -> None:
     """Book the staged closing of two opposite positions against each other; no fees.
 
     ``delta``: signed size of the position that is taken; ``paid``: signed micro-USD that it pays.

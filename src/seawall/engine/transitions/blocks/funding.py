@@ -21,6 +21,7 @@ from seawall.engine.formulas.blocks.funding import (
 from seawall.engine.formulas.blocks.impact import price_premium
 from seawall.engine.formulas.blocks.scaling import divide_ceil
 from seawall.engine.tables import (
+    State,
     account_at,
     block_market_at,
     block_position_at,
@@ -36,7 +37,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def settle_funding(s, account):
+def settle_funding(s: State, account: int) -> None:
     """Pay an account what the indices moved since each of its positions was last settled.
 
     Cash moves by the sum of all positions rounded down; what a position's event says is rounded
@@ -72,7 +73,7 @@ def settle_funding(s, account):
 
 
 @kernel
-def vote(s):
+def vote(s: State) -> None:
     """Every open market's premium counts as the vote of this block; a vote of 0 only as a round.
 
     A market keeps as many votes as the table gives it. Later ones before the next sample are
@@ -95,7 +96,7 @@ def vote(s):
 
 
 @kernel
-def _median_vote(s, market):
+def _median_vote(s: State, market: int) -> int:
     """The sample of a market: its votes, with zeros up to the rounds or the least number."""
     policy = block_rules(s)
     votes = block_market_at(s, market).vote_count
@@ -105,7 +106,7 @@ def _median_vote(s, market):
 
 
 @kernel
-def take_sample(s):
+def take_sample(s: State) -> None:
     """The median of each market's votes becomes a sample; a sample of 0 only counts as a round.
 
     The event's premium is in 10^-12, as of every sampling of premiums.
@@ -128,7 +129,7 @@ def take_sample(s):
 
 
 @kernel
-def _average_sample(s, market):
+def _average_sample(s: State, market: int) -> int:
     """The premium of a tick: the samples, with zeros up to the rounds or a tick's number."""
     policy = block_rules(s)
     samples = block_market_at(s, market).sample_count
@@ -139,7 +140,7 @@ def _average_sample(s, market):
 
 
 @kernel
-def _market_rate(s, market):
+def _market_rate(s: State, market: int) -> int:
     """Rate of the market's funding period, ppm: premium and default, bounded by its fractions."""
     terms = block_market_at(s, market)
     bound = clamp_bound_ppm(
@@ -149,7 +150,7 @@ def _market_rate(s, market):
 
 
 @kernel
-def tick(s):
+def tick(s: State) -> None:
     """The average of each market's samples moves its index; a market without a price waits."""
     policy = block_rules(s)
     for market in range(control(s).markets_used):
@@ -173,13 +174,13 @@ def tick(s):
 
 
 @kernel
-def _following(time_ms, interval_ms, offset_ms):
+def _following(time_ms: int, interval_ms: int, offset_ms: int) -> int:
     """The first time after ``time_ms`` that lies ``offset_ms`` behind a whole interval."""
     return ((time_ms - offset_ms) // interval_ms + 1) * interval_ms + offset_ms
 
 
 @kernel
-def run_funding_epochs(s):
+def run_funding_epochs(s: State) -> None:
     """At the end of a block: the sample that is due, then the tick, each at most once.
 
     The first call only makes the schedule. Blocks that come late catch up, one epoch each.

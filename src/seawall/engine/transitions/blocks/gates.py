@@ -3,12 +3,12 @@
 from seawall.domain.codes import NO_REASON, TRANSFERS_GATED
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.margin import own_pool_market
-from seawall.engine.tables import block_market_at, block_rules, control
+from seawall.engine.tables import State, block_market_at, block_rules, control
 from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def _close(s, market, account):
+def _close(s: State, market: int, account: int) -> None:
     height = block_rules(s).height + 1
     if market >= 0:
         block_market_at(s, market).gated_height = height
@@ -18,7 +18,7 @@ def _close(s, market, account):
 
 
 @kernel
-def close_gate(s, account):
+def close_gate(s: State, account: int) -> None:
     """An account was seen with negative net collateral: its pool's gate closes."""
     market = own_pool_market(s, account)
     seen = block_rules(s).cross_gated_height
@@ -29,7 +29,7 @@ def close_gate(s, account):
 
 
 @kernel
-def close_all_gates(s):
+def close_all_gates(s: State) -> None:
     """Blocks stood still for too long: every pool's gate closes."""
     _close(s, -1, -1)
     for market in range(control(s).markets_used):

@@ -16,6 +16,7 @@ from seawall.engine.formulas.blocks.liquidation import (
 from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing, own_pool_market
 from seawall.engine.formulas.blocks.valuation import fill_value
 from seawall.engine.tables import (
+    State,
     account_at,
     block_rules,
     candidate_at,
@@ -37,7 +38,7 @@ DONE = 0
 
 
 @kernel
-def _find_candidates(s):
+def _find_candidates(s: State) -> int:
     """List every account under maintenance, by number; returns how many there are."""
     used = 0
     for account in range(FIRST_USER, control(s).accounts_used):
@@ -49,7 +50,7 @@ def _find_candidates(s):
 
 
 @kernel
-def _reverse(s, first, last):
+def _reverse(s: State, first: int, last: int) -> None:
     while first < last:
         swap_candidates(s, first, last)
         first += 1
@@ -57,7 +58,7 @@ def _reverse(s, first, last):
 
 
 @kernel
-def _rotate(s, used, start):
+def _rotate(s: State, used: int, start: int) -> None:
     """Turn the list so that it begins with what was at ``start``."""
     if start > 0:
         _reverse(s, 0, start - 1)
@@ -66,7 +67,7 @@ def _rotate(s, used, start):
 
 
 @kernel
-def _trial_notional(s, account):
+def _trial_notional(s: State, account: int) -> int:
     """Micro-USD of the account's order at its limit, rounded down."""
     index, delta, ticks = trial_order(s, account)
     if index < 0:
@@ -75,7 +76,7 @@ def _trial_notional(s, account):
 
 
 @kernel
-def _comes_before(s, one, other):
+def _comes_before(s: State, one: int, other: int) -> bool:
     """Whether one candidate is worse: farther from the oracle, then larger, then older."""
     first = candidate_at(s, one)
     second = candidate_at(s, other)
@@ -89,7 +90,7 @@ def _comes_before(s, one, other):
 
 
 @kernel
-def _sort_candidates(s, chosen):
+def _sort_candidates(s: State, chosen: int) -> None:
     """Order the first ``chosen`` candidates by what their orders would be now."""
     for place in range(chosen):
         row = candidate_at(s, place)
@@ -103,14 +104,14 @@ def _sort_candidates(s, chosen):
 
 
 @kernel
-def _report(s, kind, account, pool):
+def _report(s: State, kind: int, account: int, pool: int) -> None:
     net, _, maintenance = account_standing(s, account, NO_UPDATE)
     event = emit(s, kind, NO_REASON, account, pool, 0, 0, 0, net)
     event.closed_profit = maintenance
 
 
 @kernel
-def _liquidate_account(s, place):
+def _liquidate_account(s: State, place: int) -> None:
     """The turn of one candidate: its order to the book; its row remembers what found nobody.
 
     A command has met as many orders as it may: then the turn is lost, until the next block.
@@ -136,7 +137,7 @@ def _liquidate_account(s, place):
 
 
 @kernel
-def _liquidate_worst(s):
+def _liquidate_worst(s: State) -> None:
     """Search, where something moved since nobody was found, and give the worst their turns.
 
     The limits of a block leave the rest, and whoever is under maintenance still, to the next one.
@@ -158,7 +159,7 @@ def _liquidate_worst(s):
 
 
 @kernel
-def liquidate_block(s):
+def liquidate_block(s: State) -> None:
     """After a block: liquidate, deleverage, settle the markets that end, close gates."""
     _liquidate_worst(s)
     settle_finally(s)

@@ -28,6 +28,7 @@ from seawall.engine.formulas.shared.depth import (
     next_opposite,
 )
 from seawall.engine.tables import (
+    State,
     account_at,
     block_account_at,
     block_market_at,
@@ -50,7 +51,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def _start_counting(s, account):
+def _start_counting(s: State, account: int) -> None:
     """The account's counters of the block begin at 0 when they speak of an earlier one."""
     used = block_account_at(s, account)
     if used.liquidated_height != current_block(s):
@@ -60,7 +61,7 @@ def _start_counting(s, account):
 
 
 @kernel
-def count_liquidation(s, account, notional, gain):
+def count_liquidation(s: State, account: int, notional: int, gain: int) -> None:
     """What one fill uses of the account's limits of the block; a fee gives nothing back."""
     _start_counting(s, account)
     used = block_account_at(s, account)
@@ -70,7 +71,7 @@ def count_liquidation(s, account, notional, gain):
 
 
 @kernel
-def _move_insurance(s, account, market, gain):
+def _move_insurance(s: State, account: int, market: int, gain: int) -> None:
     """The fund of the market takes a fee (> 0) or pays (< 0).
 
     Cash of the pool and of the fund moves; the account's own was part of the trade.
@@ -89,7 +90,7 @@ def _move_insurance(s, account, market, gain):
 
 
 @kernel
-def _liquidate_with(s, slot, index, delta):
+def _liquidate_with(s: State, slot: int, index: int, delta: int) -> tuple[int, bool]:
     """Try one fill of a signed size with the resting order in ``slot``: (traded, must stop)."""
     maker = order_at(s, slot)
     account = position_at(s, index).account
@@ -121,14 +122,14 @@ def _liquidate_with(s, slot, index, delta):
 
 
 @kernel
-def _first_of(s, level):
+def _first_of(s: State, level: int) -> int:
     if level < 0:
         return -1
     return level_at(s, level).first
 
 
 @kernel
-def liquidate_position(s, index, delta, limit_ticks):
+def liquidate_position(s: State, index: int, delta: int, limit_ticks: int) -> int:
     """Send one liquidation order for a signed size to the book; returns the size it filled.
 
     Nobody pays a taker fee, and no maker is paid a rebate. Each position has one such order in a

@@ -18,6 +18,8 @@ from seawall.engine.formulas.blocks.scaling import divide_ceil
 from seawall.engine.formulas.blocks.standing import covers_initial
 from seawall.engine.formulas.shared.positions import find_position, has_position_room
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     block_market_at,
     block_position_at,
     position_at,
@@ -27,7 +29,7 @@ from seawall.engine.transitions.shared.positions import position_of
 
 
 @kernel
-def _own_fraction_rejection(s, command, ppm):
+def _own_fraction_rejection(s: State, command: CommandRow, ppm: int) -> int:
     """A personal fraction may only ask for more, and the account must cover it now.
 
     Only the fraction of this command counts in that check, not those set earlier.
@@ -42,7 +44,7 @@ def _own_fraction_rejection(s, command, ppm):
 
 
 @kernel
-def set_initial_fraction(s, command):
+def set_initial_fraction(s: State, command: CommandRow) -> int:
     """SET_INITIAL_FRACTION: ``leverage`` carries ppm; raises initial margin only."""
     reason = _own_fraction_rejection(s, command, command.leverage)
     if reason != NO_REASON:
@@ -57,7 +59,7 @@ def set_initial_fraction(s, command):
 
 
 @kernel
-def set_block_leverage(s, command):
+def set_block_leverage(s: State, command: CommandRow) -> int:
     """SET_LEVERAGE: a whole multiple stands for the fraction 1 / leverage, rounded up."""
     if command.mode != CROSS:
         return COMMAND_NOT_OFFERED

@@ -12,13 +12,13 @@ from seawall.domain.codes import (
     OPEN,
 )
 from seawall.engine.compile import kernel
-from seawall.engine.tables import block_rules, control, market_at, position_at
+from seawall.engine.tables import CommandRow, State, block_rules, control, market_at, position_at
 from seawall.engine.transitions.shared.cancels import cancel_orders_of
 from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def _may_become(now, wanted):
+def _may_become(now: int, wanted: int) -> bool:
     """A market that starts may open or end, an open one may only end, an ended one may restart."""
     if now == wanted:
         return True
@@ -30,7 +30,7 @@ def _may_become(now, wanted):
 
 
 @kernel
-def set_block_market_status(s, command):
+def set_block_market_status(s: State, command: CommandRow) -> int:
     """SET_MARKET_STATUS. Final settlement cancels every order; positions close with the blocks."""
     row = market_at(s, command.market)
     wanted = command.status

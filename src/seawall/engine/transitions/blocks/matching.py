@@ -20,6 +20,7 @@ from seawall.engine.formulas.shared.depth import (
 from seawall.engine.tables import (
     SHORT_TERM_ORDER,
     TWAP_LEG,
+    State,
     block_market_at,
     block_order_at,
     control,
@@ -39,7 +40,7 @@ from seawall.engine.transitions.shared.orders import drop_order, find_order
 
 
 @kernel
-def fill_parent(s, parent_order_id, size):
+def fill_parent(s: State, parent_order_id: int, size: int) -> None:
     """A leg filled: its parent, when it still lives, has so much less to do."""
     parent = find_order(s, parent_order_id)
     if parent >= 0:
@@ -47,7 +48,7 @@ def fill_parent(s, parent_order_id, size):
 
 
 @kernel
-def fill_maker(s, slot, size):
+def fill_maker(s: State, slot: int, size: int) -> None:
     """Take a fill off a resting order; less than one step left counts as filled completely."""
     order = order_at(s, slot)
     order.remaining_size -= size
@@ -64,7 +65,7 @@ def fill_maker(s, slot, size):
 
 
 @kernel
-def taker_wants(s, index, side, size, flags):
+def taker_wants(s: State, index: int, side: int, size: int, flags: int) -> int:
     """What a taker still asks for: a reduce-only one at most its position."""
     if flags & REDUCE_ONLY == 0:
         return size
@@ -72,7 +73,9 @@ def taker_wants(s, index, side, size, flags):
 
 
 @kernel
-def meet_maker(s, slot, index, order_id, side, size, post_only):
+def meet_maker(
+    s: State, slot: int, index: int, order_id: int, side: int, size: int, post_only: bool
+) -> tuple[int, int, bool]:
     """Try to trade ``size`` with the resting order in ``slot``.
 
     Returns (size traded, why the taker must stop, whether anything changed). A maker that cannot
@@ -108,7 +111,16 @@ def meet_maker(s, slot, index, order_id, side, size, post_only):
 
 
 @kernel
-def meet_makers(s, index, order_id, side, size, limit_ticks, flags, post_only):
+def meet_makers(
+    s: State,
+    index: int,
+    order_id: int,
+    side: int,
+    size: int,
+    limit_ticks: int,
+    flags: int,
+    post_only: bool,
+) -> tuple[int, int, bool]:
     """Match a taker of the position row ``index``; returns (unfilled, why it stopped, acted).
 
     Why: NO_REASON when filled, or nothing more is within the limit. Earlier fills stay when the

@@ -30,6 +30,8 @@ from seawall.engine.formulas.blocks.margin import (
 )
 from seawall.engine.formulas.blocks.updates import pool_rejection, updates_rejection
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     account_at,
     block_market_at,
     block_rules,
@@ -56,7 +58,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def create_block_account(s, command):
+def create_block_account(s: State, command: CommandRow) -> int:
     """CREATE_ACCOUNT, with the rates of the account's fee tier."""
     account = control(s).accounts_used
     reason = create_account(s, command)
@@ -66,7 +68,7 @@ def create_block_account(s, command):
 
 
 @kernel
-def pool_gains(s, account, amount):
+def pool_gains(s: State, account: int, amount: int) -> None:
     """Cash that enters the pool of an account from outside the pools, or leaves it (< 0)."""
     market = own_pool_market(s, account)
     if market >= 0:
@@ -76,7 +78,7 @@ def pool_gains(s, account, amount):
 
 
 @kernel
-def _pool_balance(s, account):
+def _pool_balance(s: State, account: int) -> int:
     market = own_pool_market(s, account)
     if market >= 0:
         return block_market_at(s, market).pool_cash
@@ -84,7 +86,7 @@ def _pool_balance(s, account):
 
 
 @kernel
-def _fund_deposit(s, command):
+def _fund_deposit(s: State, command: CommandRow) -> int:
     """Money for an insurance fund: the common one, or that of a market with its own pool."""
     market = command.market
     if market < -1 or market >= control(s).markets_used:
@@ -97,7 +99,7 @@ def _fund_deposit(s, command):
 
 
 @kernel
-def deposit_into_block(s, command):
+def deposit_into_block(s: State, command: CommandRow) -> int:
     """DEPOSIT: refused while the account's pool is gated; settles funding, like every transfer.
 
     There is no backstop: money for it is the insurance fund's.
@@ -128,7 +130,7 @@ def deposit_into_block(s, command):
 
 
 @kernel
-def withdraw_from_block(s, command):
+def withdraw_from_block(s: State, command: CommandRow) -> int:
     """WITHDRAW: what is left must cover initial margin, or the account must have improved."""
     reason = amount_rejection(command.money)
     if reason != NO_REASON:
@@ -148,7 +150,7 @@ def withdraw_from_block(s, command):
 
 
 @kernel
-def transfer_in_block(s, command):
+def transfer_in_block(s: State, command: CommandRow) -> int:
     """TRANSFER between two user accounts, across pools where they differ."""
     target = command.other_account
     reason = transfer_rejection(s, command)
@@ -173,7 +175,7 @@ def transfer_in_block(s, command):
 
 
 @kernel
-def _adoption_rejection(s, command):
+def _adoption_rejection(s: State, command: CommandRow) -> int:
     reason = adoption_rejection(s, command)
     if reason != NO_REASON:
         return reason
@@ -190,7 +192,7 @@ def _adoption_rejection(s, command):
 
 
 @kernel
-def adopt_in_block(s, command):
+def adopt_in_block(s: State, command: CommandRow) -> int:
     """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror."""
     reason = _adoption_rejection(s, command)
     if reason != NO_REASON:

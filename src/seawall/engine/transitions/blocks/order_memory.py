@@ -8,6 +8,7 @@ from seawall.domain.units import NEVER
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.shared.fixed_point import mixed_hash
 from seawall.engine.tables import (
+    State,
     block_rules,
     control,
     memory_bucket_at,
@@ -16,12 +17,12 @@ from seawall.engine.tables import (
 
 
 @kernel
-def _bucket(s, account, high, low):
+def _bucket(s: State, account: int, high: int, low: int) -> int:
     return mixed_hash(high, low, account) & (control(s).memory_buckets_capacity - 1)
 
 
 @kernel
-def find_memory(s, account, high, low):
+def find_memory(s: State, account: int, high: int, low: int) -> int:
     """The memory row of a client id, or -1; (0, 0) is no id."""
     if high == 0 and low == 0:
         return -1
@@ -35,13 +36,13 @@ def find_memory(s, account, high, low):
 
 
 @kernel
-def has_memory_room(s):
+def has_memory_room(s: State) -> bool:
     row = block_rules(s)
     return row.memories_free >= 0 or row.memories_used < control(s).order_memories_capacity
 
 
 @kernel
-def _memory_of(s, account, high, low):
+def _memory_of(s: State, account: int, high: int, low: int) -> int:
     place = find_memory(s, account, high, low)
     if place >= 0:
         return place
@@ -63,21 +64,21 @@ def _memory_of(s, account, high, low):
 
 
 @kernel
-def filled_size_of(s, account, high, low):
+def filled_size_of(s: State, account: int, high: int, low: int) -> int:
     """How much of a client id was already filled, 0 when nothing is remembered."""
     place = find_memory(s, account, high, low)
     return order_memory_at(s, place).filled_size if place >= 0 else 0
 
 
 @kernel
-def cancelled_until(s, account, high, low):
+def cancelled_until(s: State, account: int, high: int, low: int) -> int:
     """The height up to which a stored cancel refuses a client id, 0 for none."""
     place = find_memory(s, account, high, low)
     return order_memory_at(s, place).cancelled_until if place >= 0 else 0
 
 
 @kernel
-def remember_fill(s, account, high, low, size, good_til):
+def remember_fill(s: State, account: int, high: int, low: int, size: int, good_til: int) -> None:
     """Add a fill to a client id; it counts until ``good_til`` and the longest life after it."""
     if high == 0 and low == 0:
         return
@@ -89,7 +90,7 @@ def remember_fill(s, account, high, low, size, good_til):
 
 
 @kernel
-def remember_cancel(s, account, high, low, good_til):
+def remember_cancel(s: State, account: int, high: int, low: int, good_til: int) -> None:
     """Refuse a client id up to block ``good_til``."""
     row = block_rules(s)
     memory = order_memory_at(s, _memory_of(s, account, high, low))
@@ -98,7 +99,7 @@ def remember_cancel(s, account, high, low, good_til):
 
 
 @kernel
-def _forget(s, place):
+def _forget(s: State, place: int) -> None:
     memory = order_memory_at(s, place)
     bucket = memory_bucket_at(
         s, _bucket(s, memory.account, memory.client_id_high, memory.client_id_low)
@@ -122,7 +123,7 @@ def _forget(s, place):
 
 
 @kernel
-def prune_memories(s):
+def prune_memories(s: State) -> None:
     """Forget what counts up to the block that was committed: the next one lies behind it."""
     row = block_rules(s)
     if row.height < row.memories_expire:

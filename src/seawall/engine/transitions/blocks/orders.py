@@ -40,6 +40,8 @@ from seawall.engine.tables import (
     LONG_TERM_ORDER,
     SHORT_TERM_ORDER,
     TWAP_PARENT,
+    CommandRow,
+    State,
     account_at,
     block_account_at,
     block_market_at,
@@ -78,7 +80,7 @@ SAME_ORDER_FLAGS = REDUCE_ONLY
 
 
 @kernel
-def block_room_rejection(s, index, levels):
+def block_room_rejection(s: State, index: int, levels: int) -> int:
     """Why there is no room for one more order, or for the memory of its fills."""
     reason = room_rejection(s, index, levels)
     if reason != NO_REASON:
@@ -87,7 +89,7 @@ def block_room_rejection(s, index, levels):
 
 
 @kernel
-def _replacement_rejection(s, command, slot):
+def _replacement_rejection(s: State, command: CommandRow, slot: int) -> int:
     """A new order under the id of a resting one must outlive it and keep its kind."""
     old = order_at(s, slot)
     own = block_order_at(s, slot)
@@ -105,7 +107,7 @@ def _replacement_rejection(s, command, slot):
 
 
 @kernel
-def _short_term_rejection(s, command, index, replaced):
+def _short_term_rejection(s: State, command: CommandRow, index: int, replaced: int) -> int:
     """What only a short-term order must satisfy; ``replaced``: a resting slot or -1."""
     reason = short_term_window(s, command.money)
     if reason != NO_REASON:
@@ -130,7 +132,7 @@ def _short_term_rejection(s, command, index, replaced):
 
 
 @kernel
-def used_id_rejection(s, existing):
+def used_id_rejection(s: State, existing: int) -> int:
     """An order of the state keeps its id while it lives; ``existing``: a slot or -1."""
     if existing < 0:
         return NO_REASON
@@ -138,7 +140,7 @@ def used_id_rejection(s, existing):
 
 
 @kernel
-def _state_order_rejection(s, command, existing):
+def _state_order_rejection(s: State, command: CommandRow, existing: int) -> int:
     """What an order of the state must satisfy: its window, its id, the account's limit."""
     reason = long_term_window(s, command.money)
     if reason != NO_REASON:
@@ -151,8 +153,18 @@ def _state_order_rejection(s, command, existing):
 
 @kernel
 def take_block_order(
-    s, index, order_id, kind, side, flags, time_in_force, price, size, trigger_price, good_til
-):
+    s: State,
+    index: int,
+    order_id: int,
+    kind: int,
+    side: int,
+    flags: int,
+    time_in_force: int,
+    price: int,
+    size: int,
+    trigger_price: int,
+    good_til: int,
+) -> int:
     """Fill the rows of a new order that holds no margin; returns its slot."""
     slot = take_order(s, order_id, index, side, flags, time_in_force, price, size, trigger_price)
     own = block_order_at(s, slot)
@@ -171,7 +183,9 @@ def take_block_order(
 
 
 @kernel
-def _take(s, command, index, order_id, kind, good_til):
+def _take(
+    s: State, command: CommandRow, index: int, order_id: int, kind: int, good_til: int
+) -> int:
     slot = take_block_order(
         s, index, order_id, kind, command.side, command.flags, command.time_in_force,
         command.price, command.order_size, command.trigger_price, good_til,
@@ -181,7 +195,7 @@ def _take(s, command, index, order_id, kind, good_til):
 
 
 @kernel
-def _not_rested(s, command, order_id, reason, remaining):
+def _not_rested(s: State, command: CommandRow, order_id: int, reason: int, remaining: int) -> None:
     release_order_id(s, order_id)
     emit(
         s, ORDER_CANCELLED, reason, command.account, command.market, order_id, command.price,
@@ -190,7 +204,7 @@ def _not_rested(s, command, order_id, reason, remaining):
 
 
 @kernel
-def _place_short_term(s, command, index, replaced):
+def _place_short_term(s: State, command: CommandRow, index: int, replaced: int) -> int:
     """Match on arrival, then rest; a reason only when nothing at all happened."""
     row = control(s)
     high, low = command.client_id_high, command.client_id_low
@@ -226,7 +240,7 @@ def _place_short_term(s, command, index, replaced):
 
 
 @kernel
-def _place_state_order(s, command, index, kind):
+def _place_state_order(s: State, command: CommandRow, index: int, kind: int) -> None:
     """A long-term order waits for the block, a conditional one for its trigger."""
     good_til = expiry_of(s, kind, command.money)
     slot = _take(s, command, index, reserve_order_id(s), kind, good_til)
@@ -243,7 +257,7 @@ def _place_state_order(s, command, index, kind):
 
 
 @kernel
-def _placing_rejection(s, command, index, kind, existing):
+def _placing_rejection(s: State, command: CommandRow, index: int, kind: int, existing: int) -> int:
     reason = shape_rejection(
         s, command.market, command.price, command.order_size, command.trigger_price,
         command.flags, command.time_in_force, command.side,
@@ -266,7 +280,7 @@ def _placing_rejection(s, command, index, kind, existing):
 
 
 @kernel
-def place_block_order(s, command):
+def place_block_order(s: State, command: CommandRow) -> int:
     """PLACE_ORDER. Returns a reason, with nothing changed, or NO_REASON."""
     kind = kind_of_order(command.flags, command.time_in_force)
     index = find_position(s, command.account, command.market)

@@ -9,6 +9,8 @@ from seawall.domain.units import MAX_ORACLE_PRICE, PPM
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.shared.wide import compare_products
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     block_market_at,
     block_rules,
     control,
@@ -18,7 +20,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def set_block_oracle_price(s, command):
+def set_block_oracle_price(s: State, command: CommandRow) -> int:
     """SET_ORACLE_PRICE: counts from the next block on; a market's very first price at once."""
     if command.price <= 0 or command.price > MAX_ORACLE_PRICE:
         return INVALID_PRICE
@@ -30,7 +32,7 @@ def set_block_oracle_price(s, command):
 
 
 @kernel
-def take_price(s, market, price):
+def take_price(s: State, market: int, price: int) -> None:
     """An oracle price takes effect."""
     row = market_at(s, market)
     row.previous_mark_price = row.mark_price if row.mark_price > 0 else price
@@ -41,7 +43,7 @@ def take_price(s, market, price):
 
 
 @kernel
-def take_pending_prices(s):
+def take_pending_prices(s: State) -> None:
     """New oracle prices, except those that differ by less than the market's minimum change."""
     for market in range(control(s).markets_used):
         terms = block_market_at(s, market)

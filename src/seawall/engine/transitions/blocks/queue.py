@@ -11,6 +11,7 @@ from seawall.engine.formulas.blocks.orders import is_immediate, status_rejection
 from seawall.engine.tables import (
     CONDITIONAL_ORDER,
     TWAP_LEG,
+    State,
     block_market_at,
     block_order_at,
     block_rules,
@@ -29,7 +30,7 @@ CONDITIONAL_PASS = 2
 
 
 @kernel
-def _place_queued(s, slot):
+def _place_queued(s: State, slot: int) -> None:
     """One order of the queue meets the book and then rests, or ends."""
     order = order_at(s, slot)
     own = block_order_at(s, slot)
@@ -62,7 +63,7 @@ def _place_queued(s, slot):
 
 
 @kernel
-def _pass_of(s, slot):
+def _pass_of(s: State, slot: int) -> int:
     if order_at(s, slot).time_in_force == POST_ONLY:
         return POST_ONLY_PASS
     if block_order_at(s, slot).kind == CONDITIONAL_ORDER:
@@ -71,7 +72,7 @@ def _pass_of(s, slot):
 
 
 @kernel
-def place_queue(s):
+def place_queue(s: State) -> None:
     """Post-only orders first, then long-term ones, then what was triggered; each by arrival.
 
     What the command's bound of work does not reach waits for the next block.

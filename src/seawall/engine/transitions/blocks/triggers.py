@@ -14,6 +14,7 @@ from seawall.engine.formulas.shared.ladder import (
     lowest_level,
 )
 from seawall.engine.tables import (
+    State,
     block_market_at,
     control,
     level_at,
@@ -26,7 +27,7 @@ from seawall.engine.transitions.shared.queue import join_queue
 
 
 @kernel
-def _fire(s, slot, ticks):
+def _fire(s: State, slot: int, ticks: int) -> None:
     order = order_at(s, slot)
     dequeue(s, slot)
     event = emit_order(s, ORDER_TRIGGERED, NO_REASON, order)
@@ -35,7 +36,7 @@ def _fire(s, slot, ticks):
 
 
 @kernel
-def fire_conditionals(s):
+def fire_conditionals(s: State) -> None:
     """Queue every conditional order that the oracle or this block's trades have reached."""
     for market in range(control(s).markets_used):
         if market_at(s, market).oracle_price > 0:

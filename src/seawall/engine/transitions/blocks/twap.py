@@ -27,6 +27,8 @@ from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_LEG,
     TWAP_PARENT,
+    CommandRow,
+    State,
     block_order_at,
     block_rules,
     control,
@@ -45,7 +47,7 @@ from seawall.engine.transitions.shared.queue import join_queue, start_slicing
 
 
 @kernel
-def _twap_order_rejection(s, command, index):
+def _twap_order_rejection(s: State, command: CommandRow, index: int) -> int:
     if command.side < BUY or command.side > SELL or command.flags != 0:
         return INVALID_FLAGS
     if command.price < 0:
@@ -82,7 +84,7 @@ def _twap_order_rejection(s, command, index):
 
 
 @kernel
-def place_twap_order(s, command):
+def place_twap_order(s: State, command: CommandRow) -> int:
     """PLACE_TWAP_ORDER: the first leg goes out when the block is committed."""
     index = find_position(s, command.account, command.market)
     reason = _twap_order_rejection(s, command, index)
@@ -109,7 +111,7 @@ def place_twap_order(s, command):
 
 
 @kernel
-def _leg_rejection(s, slot, size, price):
+def _leg_rejection(s: State, slot: int, size: int, price: int) -> int:
     order = order_at(s, slot)
     if size <= 0:
         return INVALID_SIZE
@@ -123,7 +125,7 @@ def _leg_rejection(s, slot, size, price):
 
 
 @kernel
-def _send_leg(s, slot):
+def _send_leg(s: State, slot: int) -> None:
     """Send the parent's next leg; the parent ends with its legs, or when one cannot be placed."""
     own = block_order_at(s, slot)
     order = order_at(s, slot)
@@ -148,7 +150,7 @@ def _send_leg(s, slot):
 
 
 @kernel
-def send_legs(s):
+def send_legs(s: State) -> None:
     """Every leg that is due, one for a parent in a block."""
     row = control(s)
     slot = block_rules(s).first_slicing

@@ -12,6 +12,7 @@ from seawall.engine.formulas.shared.fills import split_quote
 from seawall.engine.tables import (
     CHANGED,
     OPENED,
+    State,
     account_at,
     block_market_at,
     block_position_at,
@@ -26,7 +27,7 @@ from seawall.engine.transitions.shared.positions import position_of
 
 
 @kernel
-def clear_updates(s):
+def clear_updates(s: State) -> None:
     """Forget the rows that were judged."""
     row = block_rules(s)
     for place in range(row.updates_used):
@@ -40,7 +41,9 @@ def clear_updates(s):
 
 
 @kernel
-def add_update(s, number, account, market, size_delta, cash_delta):
+def add_update(
+    s: State, number: int, account: int, market: int, size_delta: int, cash_delta: int
+) -> None:
     """One more row of update ``number``; ``market`` -1 for cash alone."""
     row = block_rules(s)
     update = update_at(s, row.updates_used)
@@ -53,7 +56,7 @@ def add_update(s, number, account, market, size_delta, cash_delta):
 
 
 @kernel
-def change_size(s, index, delta, quote):
+def change_size(s: State, index: int, delta: int, quote: int) -> None:
     """Book a signed size bought for a signed quote; a fresh position starts at today's funding."""
     position = position_at(s, index)
     size = position.signed_size
@@ -68,7 +71,7 @@ def change_size(s, index, delta, quote):
 
 
 @kernel
-def _move_pools(s, account, number):
+def _move_pools(s: State, account: int, number: int) -> None:
     market, amount = pool_move(s, account, number)
     if market < 0 or amount == 0:
         return
@@ -78,7 +81,7 @@ def _move_pools(s, account, number):
 
 
 @kernel
-def apply_update(s, number):
+def apply_update(s: State, number: int) -> None:
     """Apply one update: settle funding, move between pools, change cash and sizes."""
     account = account_of_update(s, number)
     settle_funding(s, account)
@@ -95,7 +98,7 @@ def apply_update(s, number):
 
 
 @kernel
-def apply_updates(s, kind, count):
+def apply_updates(s: State, kind: int, count: int) -> None:
     """Apply updates 0 to ``count`` - 1; a match moves its market's open interest first."""
     if kind == MATCH_UPDATE:
         _, market, change = open_interest_move(s)
@@ -106,7 +109,7 @@ def apply_updates(s, kind, count):
 
 
 @kernel
-def pool_pays(s, market, amount):
+def pool_pays(s: State, market: int, amount: int) -> None:
     """Cash that leaves the pool of a market's trades: a fee, or a rebate that comes in (< 0)."""
     terms = block_market_at(s, market)
     if terms.own_pool != 0:

@@ -32,6 +32,9 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import entry, inline, kernel
 from seawall.engine.tables import (
+    Batch,
+    CommandRow,
+    State,
     account_at,
     command_at,
     control,
@@ -82,7 +85,7 @@ ACCOUNTS_NEAR = 1024
 
 
 @kernel
-def _cancel(s, command):
+def _cancel(s: State, command: CommandRow) -> int:
     if command.kind == CANCEL_ORDER:
         slot = own_order(s, command)
     elif command.client_id_high == 0 and command.client_id_low == 0:
@@ -96,7 +99,7 @@ def _cancel(s, command):
 
 
 @kernel
-def _do_rare(s, command):
+def _do_rare(s: State, command: CommandRow) -> int:
     """Everything but orders."""
     kind = command.kind
     if kind == SET_ORACLE_PRICE:
@@ -133,7 +136,7 @@ def _do_rare(s, command):
 
 
 @kernel
-def _do(s, command):
+def _do(s: State, command: CommandRow) -> int:
     kind = command.kind
     if kind == PLACE_ORDER:
         return place_order(s, command)
@@ -148,7 +151,7 @@ def _do(s, command):
 
 
 @kernel
-def _apply_one(s, command):
+def _apply_one(s: State, command: CommandRow) -> None:
     control(s).sequence += 1
     reason = row_rejection(s, command)
     if reason == NO_REASON:
@@ -160,7 +163,7 @@ def _apply_one(s, command):
 
 
 @kernel
-def _settlements_due(s, command):
+def _settlements_due(s: State, command: CommandRow) -> int:
     row = control(s)
     if row.next_settlement_ms == 0 or command.time_ms < row.next_settlement_ms:
         return 0
@@ -169,13 +172,13 @@ def _settlements_due(s, command):
 
 
 @inline
-def _most_order_events(s):
+def _most_order_events(s: State) -> int:
     """An upper bound of the events of one order command, whoever sends it."""
     return 8 * rules(s).fills_per_command + 2 * rules(s).open_orders_maximum + 64
 
 
 @kernel
-def most_events(s, command):
+def most_events(s: State, command: CommandRow) -> int:
     """An upper bound of the events one command can cause."""
     row = control(s)
     bound = _most_order_events(s)
@@ -191,7 +194,7 @@ def most_events(s, command):
 
 
 @inline
-def _prefetch(s, commands, place, count):
+def _prefetch(s: State, commands: Batch, place: int, count: int) -> None:
     """Touch the account, and nearer the position, of commands that come soon."""
     if place + LOOK_AHEAD < count:
         command = command_at(commands, place + LOOK_AHEAD)
@@ -210,7 +213,7 @@ def _prefetch(s, commands, place, count):
 
 
 @entry(5)
-def apply_rows(s, commands, count, events, events_capacity):
+def apply_rows(s: State, commands: Batch, count: int, events: Batch, events_capacity: int) -> int:
     """Apply commands in order until all are done or the outbox might overflow.
 
     Returns done x 2^32 + the number of events written.
@@ -234,6 +237,6 @@ def apply_rows(s, commands, count, events, events_capacity):
 
 
 @entry(2)
-def events_bound(s, commands):
+def events_bound(s: State, commands: Batch) -> int:
     """How much outbox the first command of a batch needs."""
     return most_events(s, command_at(commands, 0))

@@ -16,6 +16,8 @@ from seawall.engine.formulas.continuous.margin import (
 from seawall.engine.formulas.shared.fills import closed_entry, closing_part
 from seawall.engine.formulas.shared.positions import find_position, has_position_room
 from seawall.engine.tables import (
+    PositionRow,
+    State,
     account_at,
     market_at,
     position_at,
@@ -26,7 +28,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
 
 @inline
-def in_bucket(position, index, own):
+def in_bucket(position: PositionRow, index: int, own: int) -> bool:
     """Whether a row (number ``own``) belongs to the bucket ``index``; -1 is the cross pool."""
     if index >= 0:
         return own == index
@@ -34,7 +36,7 @@ def in_bucket(position, index, own):
 
 
 @kernel
-def _absorb(s, index, delta, cash):
+def _absorb(s: State, index: int, delta: int, cash: int) -> None:
     """Add a signed size at mark, with its raw cash, to a cross position row."""
     position = position_at(s, index)
     market = market_at(s, position.market)
@@ -55,7 +57,7 @@ def _absorb(s, index, delta, cash):
 
 
 @kernel
-def _hand_over(s, own, cash):
+def _hand_over(s: State, own: int, cash: int) -> None:
     """Move one position with ``cash`` to the backstop account."""
     position = position_at(s, own)
     market = market_at(s, position.market)
@@ -75,7 +77,7 @@ def _hand_over(s, own, cash):
 
 
 @kernel
-def _can_absorb(s, account, index):
+def _can_absorb(s: State, account: int, index: int) -> bool:
     """Whether the backstop stays above its own maintenance after taking the bucket at mark."""
     equity, _, maintenance, _ = cross_risk(s, BACKSTOP_ACCOUNT)
     if index < 0:
@@ -102,7 +104,7 @@ def _can_absorb(s, account, index):
 
 
 @kernel
-def take_over(s, account, index, unconditionally):
+def take_over(s: State, account: int, index: int, unconditionally: bool) -> bool:
     """Hand a bucket to the backstop; False when the backstop cannot carry it.
 
     ``unconditionally``: the bucket has just been paid up to zero, so it brings no loss.
@@ -128,7 +130,7 @@ def take_over(s, account, index, unconditionally):
 
 
 @kernel
-def backstop_bears(s, account, market, loss):
+def backstop_bears(s: State, account: int, market: int, loss: int) -> None:
     """The backstop bears a loss (> 0) that nobody else can; its cash may go below zero."""
     account_at(s, BACKSTOP_ACCOUNT).cash -= loss
     mark_dirty(s, BACKSTOP_ACCOUNT)
@@ -137,7 +139,7 @@ def backstop_bears(s, account, market, loss):
 
 
 @kernel
-def bear_empty_pool(s, account):
+def bear_empty_pool(s: State, account: int) -> None:
     """A pool without positions owes nothing: the backstop bears what is missing."""
     owner = account_at(s, account)
     if owner.is_system == 0 and owner.cash < 0 and not has_cross_position(s, account):
@@ -146,7 +148,7 @@ def bear_empty_pool(s, account):
 
 
 @kernel
-def insurance_takes_over(s, account, index, deficit):
+def insurance_takes_over(s: State, account: int, index: int, deficit: int) -> None:
     """The insurance fund pays a deficit it can afford; the backstop gets a bucket worth zero."""
     fund = account_at(s, INSURANCE_FUND)
     if fund.cash < deficit or not has_position_room(s):

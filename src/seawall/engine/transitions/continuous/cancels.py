@@ -12,6 +12,8 @@ from seawall.domain.codes import (
 from seawall.domain.units import MAX_TIME_MS
 from seawall.engine.compile import kernel
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     account_at,
     account_history_at,
     control,
@@ -22,7 +24,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def _unlink_schedule(s, account):
+def _unlink_schedule(s: State, account: int) -> None:
     """Take an account out of the list of those with a scheduled cancel."""
     row = control(s)
     history = account_history_at(s, account)
@@ -38,7 +40,7 @@ def _unlink_schedule(s, account):
 
 
 @kernel
-def schedule_cancel(s, command):
+def schedule_cancel(s: State, command: CommandRow) -> int:
     """SCHEDULE_CANCEL: the dead man's switch; ``money`` is the time, 0 clears it."""
     due = command.money
     history = account_history_at(s, command.account)
@@ -67,7 +69,7 @@ def schedule_cancel(s, command):
 
 
 @kernel
-def run_scheduled_cancels(s):
+def run_scheduled_cancels(s: State) -> None:
     account = control(s).first_scheduled_account
     while account >= 0:
         history = account_history_at(s, account)

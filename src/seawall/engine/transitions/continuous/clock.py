@@ -5,6 +5,7 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import kernel
 from seawall.engine.tables import (
+    State,
     control,
 )
 from seawall.engine.transitions.continuous.cancels import run_scheduled_cancels
@@ -18,7 +19,7 @@ from seawall.engine.transitions.shared.fees import roll_days
 
 
 @kernel
-def advance_time(s):
+def advance_time(s: State) -> int:
     """ADVANCE_TIME: everything due at the clock, then the work left by earlier price updates."""
     run_scheduled_cancels(s)
     run_funding(s)

@@ -8,7 +8,7 @@ from seawall.engine.formulas.continuous.deleveraging import (
     deleveraging_price,
     rank_of,
 )
-from seawall.engine.tables import account_at, control, position_at, ranking_at
+from seawall.engine.tables import State, account_at, control, position_at, ranking_at
 from seawall.engine.transitions.continuous.backstop import backstop_bears
 from seawall.engine.transitions.continuous.fills import book_deleveraging
 from seawall.engine.transitions.shared.cancels import tidy_after_fill
@@ -17,7 +17,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @inline
-def _ranks_before(s, place, rank, account):
+def _ranks_before(s: State, place: int, rank: int, account: int) -> bool:
     row = ranking_at(s, place)
     if row.severity != rank:
         return row.severity > rank
@@ -25,7 +25,7 @@ def _ranks_before(s, place, rank, account):
 
 
 @kernel
-def _insert(s, used, rank, account, index):
+def _insert(s: State, used: int, rank: int, account: int, index: int) -> int:
     """Insert into the descending list of at most its capacity; returns how many are in use."""
     capacity = control(s).rankings_capacity
     if used == capacity:
@@ -41,7 +41,7 @@ def _insert(s, used, rank, account, index):
 
 
 @kernel
-def _rank_counterparties(s, taken, price):
+def _rank_counterparties(s: State, taken: int, price: int) -> int:
     """Fill the ranking with opposite holders who can bear a close at ``price``."""
     position = position_at(s, taken)
     used = 0
@@ -62,13 +62,13 @@ def _rank_counterparties(s, taken, price):
 
 
 @kernel
-def _clear_ranking(s, used):
+def _clear_ranking(s: State, used: int) -> None:
     for place in range(used):
         set_candidate(ranking_at(s, place), 0, 0, 0)
 
 
 @kernel
-def deleverage_position(s, taken):
+def deleverage_position(s: State, taken: int) -> None:
     """Close a position against the ranking, as far as counterparties can bear it.
 
     One ranking per command: what a full list leaves open waits for the next one.

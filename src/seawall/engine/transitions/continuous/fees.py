@@ -14,6 +14,8 @@ from seawall.engine.formulas.continuous.fees import (
 )
 from seawall.engine.formulas.shared.fees import root_of
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     account_at,
     account_history_at,
     control,
@@ -23,7 +25,7 @@ from seawall.engine.transitions.shared.fees import put_in_force
 
 
 @kernel
-def total_maker_volume(s):
+def total_maker_volume(s: State) -> int:
     """Maker volume of the venue in the fee window."""
     total = 0
     for account in range(control(s).accounts_used):
@@ -33,7 +35,7 @@ def total_maker_volume(s):
 
 
 @kernel
-def set_rates(s, account):
+def set_rates(s: State, account: int) -> None:
     """Put the effective rates in force; an event tells when they changed."""
     root = root_of(s, account)
     tier = fee_tier_at(s, fee_tier_of(s, window_volume(s, root, False)))
@@ -47,7 +49,7 @@ def set_rates(s, account):
 
 
 @kernel
-def set_fee_discounts(s, command):
+def set_fee_discounts(s: State, command: CommandRow) -> int:
     """SET_FEE_DISCOUNTS: staking and referral discounts, effective at once."""
     staking, referral = command.price, command.trigger_price
     if staking < 0 or staking > RATE_ONE or referral < 0 or referral > RATE_ONE:
@@ -60,7 +62,7 @@ def set_fee_discounts(s, command):
 
 
 @kernel
-def evaluate_fee_tiers(s):
+def evaluate_fee_tiers(s: State) -> None:
     """A UTC day ended and its volume went to the roots: fee tiers are evaluated."""
     row = control(s)
     row.venue_maker_volume = total_maker_volume(s)

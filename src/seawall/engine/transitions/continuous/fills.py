@@ -17,13 +17,13 @@ from seawall.engine.formulas.shared.fills import (
     closing_part,
     released_cash,
 )
-from seawall.engine.tables import CHANGED, OPENED, account_at, market_at, position_at
+from seawall.engine.tables import CHANGED, OPENED, State, account_at, market_at, position_at
 from seawall.engine.transitions.shared.fills import fill_event
 from seawall.engine.transitions.shared.positions import mark_dirty
 
 
 @inline
-def _close_part(s, index, closing, sign, price):
+def _close_part(s: State, index: int, closing: int, sign: int, price: int) -> int:
     """Close ``closing`` lots at ``price``; returns the profit of the closed part."""
     position = position_at(s, index)
     owner = account_at(s, position.account)
@@ -42,7 +42,7 @@ def _close_part(s, index, closing, sign, price):
 
 
 @inline
-def _open_part(s, index, opening, sign, price):
+def _open_part(s: State, index: int, opening: int, sign: int, price: int) -> None:
     position = position_at(s, index)
     owner = account_at(s, position.account)
     value = opening * price
@@ -57,7 +57,7 @@ def _open_part(s, index, opening, sign, price):
 
 
 @kernel
-def apply_fill(s, index, delta, price, fee):
+def apply_fill(s: State, index: int, delta: int, price: int, fee: int) -> int:
     """Book a trade of signed size ``delta`` at ``price`` into its bucket; returns closed profit.
 
     Open interest counts longs. The fee of an isolated fill comes out of the bucket when the fill
@@ -87,13 +87,36 @@ def apply_fill(s, index, delta, price, fee):
 
 
 @inline
-def _fill_event(s, kind, index, order_id, delta, price, fee, profit, before, other, flags):
+def _fill_event(
+    s: State,
+    kind: int,
+    index: int,
+    order_id: int,
+    delta: int,
+    price: int,
+    fee: int,
+    profit: int,
+    before: int,
+    other: int,
+    flags: int,
+) -> None:
     bucket = 0 if position_at(s, index).mode == CROSS else ISOLATED_BUCKET
     fill_event(s, kind, index, order_id, price, delta, fee, profit, before, other, flags | bucket)
 
 
 @inline
-def book_trade(s, maker, maker_order, taker, taker_order, side, size, price, fees, flags):
+def book_trade(
+    s: State,
+    maker: int,
+    maker_order: int,
+    taker: int,
+    taker_order: int,
+    side: int,
+    size: int,
+    price: int,
+    fees: tuple[int, int],
+    flags: int,
+) -> None:
     """A trade of ``size`` at ``price`` between two position rows, maker first.
 
     ``side``: the taker's. ``fees``: (maker fee, taker fee). ``flags``: of the taker's row.
@@ -121,7 +144,7 @@ def book_trade(s, maker, maker_order, taker, taker_order, side, size, price, fee
 
 
 @kernel
-def book_deleveraging(s, taken, counterparty, size, price):
+def book_deleveraging(s: State, taken: int, counterparty: int, size: int, price: int) -> None:
     """Close ``size`` of two opposite positions against each other, without fees."""
     row = position_at(s, taken)
     other = position_at(s, counterparty)

@@ -15,6 +15,7 @@ from seawall.engine.formulas.continuous.funding import (
     settlement_rate,
 )
 from seawall.engine.tables import (
+    State,
     account_at,
     control,
     market_at,
@@ -29,7 +30,7 @@ MAX_SETTLEMENTS = 24
 
 
 @kernel
-def _sample(s, count):
+def _sample(s: State, count: int) -> None:
     """Take ``count`` equal samples in every market: the book has not moved between them."""
     for market in range(control(s).markets_used):
         row = market_at(s, market)
@@ -43,7 +44,7 @@ def _sample(s, count):
 
 
 @kernel
-def _settle_position(s, index, rate):
+def _settle_position(s: State, index: int, rate: int) -> int:
     """Pay one position's funding; returns what was paid to the holder."""
     position = position_at(s, index)
     oracle = market_at(s, position.market).oracle_price
@@ -64,7 +65,7 @@ def _settle_position(s, index, rate):
 
 
 @kernel
-def _settle(s):
+def _settle(s: State) -> None:
     """One settlement of every market; truncation's remainder goes to the rounding account."""
     row = control(s)
     for market in range(row.markets_used):
@@ -82,7 +83,7 @@ def _settle(s):
 
 
 @kernel
-def run_funding(s):
+def run_funding(s: State) -> None:
     """Everything due up to the clock: samples, and at most 24 settlements."""
     row = control(s)
     policy = rules(s)
@@ -103,6 +104,6 @@ def run_funding(s):
 
 
 @kernel
-def _following(time_ms, interval_ms):
+def _following(time_ms: int, interval_ms: int) -> int:
     """The first multiple of the interval after a time."""
     return (time_ms // interval_ms + 1) * interval_ms

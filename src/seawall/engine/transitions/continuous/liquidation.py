@@ -28,6 +28,7 @@ from seawall.engine.formulas.continuous.liquidation import (
 )
 from seawall.engine.formulas.continuous.margin import position_notional
 from seawall.engine.tables import (
+    State,
     account_at,
     account_history_at,
     candidate_at,
@@ -52,7 +53,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 
 
 @kernel
-def largest_position(s, account, index, attempt):
+def largest_position(s: State, account: int, index: int, attempt: int) -> int:
     """The bucket's largest position not yet tried in this ``attempt``, or -1."""
     best = -1
     best_notional = -1
@@ -70,7 +71,7 @@ def largest_position(s, account, index, attempt):
 
 
 @kernel
-def _cancel_bucket_orders(s, account, index):
+def _cancel_bucket_orders(s: State, account: int, index: int) -> None:
     own = account_at(s, account).first_position
     while own >= 0:
         position = position_at(s, own)
@@ -80,14 +81,14 @@ def _cancel_bucket_orders(s, account, index):
 
 
 @inline
-def _edge_price(s, market, side):
+def _edge_price(s: State, market: int, side: int) -> int:
     """The farthest price inside the band on the side a liquidation order trades toward."""
     row = market_at(s, market)
     return row.band_low + 1 if side == SELL else row.band_high
 
 
 @kernel
-def _sell_into_book(s, account, index):
+def _sell_into_book(s: State, account: int, index: int) -> None:
     """The BOOK stage: market orders, largest position first, in part where the rule says so."""
     row = control(s)
     history = account_history_at(s, account)
@@ -114,7 +115,7 @@ def _sell_into_book(s, account, index):
 
 
 @kernel
-def _deleverage(s, account, index):
+def _deleverage(s: State, account: int, index: int) -> None:
     """The DELEVERAGE stage: every position of the bucket, largest first."""
     attempt = -control(s).sequence
     while True:
@@ -127,14 +128,16 @@ def _deleverage(s, account, index):
 
 
 @inline
-def _book_comes_first(s, equity, maintenance):
+def _book_comes_first(s: State, equity: int, maintenance: int) -> bool:
     if equity < 0:
         return False
     return rules(s).book_first_below_backstop != 0 or not is_below_backstop(s, equity, maintenance)
 
 
 @kernel
-def _run_stage(s, stage, account, index, equity, maintenance):
+def _run_stage(
+    s: State, stage: int, account: int, index: int, equity: int, maintenance: int
+) -> None:
     is_backstop = account == BACKSTOP_ACCOUNT
     if stage == BOOK:
         if not is_backstop and _book_comes_first(s, equity, maintenance):
@@ -151,7 +154,7 @@ def _run_stage(s, stage, account, index, equity, maintenance):
 
 
 @kernel
-def liquidate_bucket(s, account, index):
+def liquidate_bucket(s: State, account: int, index: int) -> None:
     """Run the rulebook's stages on one bucket until it is healthy or the stages end."""
     equity, maintenance = bucket_risk(s, account, index)
     if not is_liquidatable(equity, maintenance):
@@ -183,7 +186,7 @@ def liquidate_bucket(s, account, index):
 
 
 @kernel
-def liquidate(s, market):
+def liquidate(s: State, market: int) -> None:
     """Find who is under maintenance after a price moved in ``market`` and handle the worst.
 
     At most ``liquidations_per_command`` buckets; the others stay dirty for the next command.

@@ -41,6 +41,8 @@ from seawall.engine.formulas.continuous.margin import (
 )
 from seawall.engine.formulas.shared.positions import find_position, has_position_room
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     account_at,
     control,
     market_at,
@@ -54,7 +56,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
 
 @kernel
-def _holds_at(s, index, leverage):
+def _holds_at(s: State, index: int, leverage: int) -> tuple[int, int]:
     """(buy hold, sell hold) of a position's orders if the leverage were this."""
     buy_hold = 0
     sell_hold = 0
@@ -72,7 +74,7 @@ def _holds_at(s, index, leverage):
 
 
 @kernel
-def _lowering_rejection(s, index, leverage):
+def _lowering_rejection(s: State, index: int, leverage: int) -> int:
     """Lower leverage must be covered: by the pool, or by the bucket itself."""
     position = position_at(s, index)
     notional = position_notional(s, position)
@@ -97,7 +99,7 @@ def _lowering_rejection(s, index, leverage):
 
 
 @kernel
-def _leverage_rejection(s, command, index):
+def _leverage_rejection(s: State, command: CommandRow, index: int) -> int:
     market = market_at(s, command.market)
     if command.mode < CROSS or command.mode > ISOLATED:
         return INVALID_FLAGS
@@ -120,7 +122,7 @@ def _leverage_rejection(s, command, index):
 
 
 @kernel
-def set_leverage(s, command):
+def set_leverage(s: State, command: CommandRow) -> int:
     """SET_LEVERAGE of the account in one market; a bucket's cash is not changed."""
     index = find_position(s, command.account, command.market)
     reason = _leverage_rejection(s, command, index)
@@ -139,7 +141,7 @@ def set_leverage(s, command):
 
 
 @kernel
-def _move_margin(s, index, amount):
+def _move_margin(s: State, index: int, amount: int) -> None:
     """Move cash between the pool and a bucket; positive into the bucket."""
     position = position_at(s, index)
     account_at(s, position.account).cash -= amount
@@ -149,7 +151,7 @@ def _move_margin(s, index, amount):
 
 
 @kernel
-def _bucket_rejection(s, index):
+def _bucket_rejection(s: State, index: int) -> int:
     if index < 0 or position_at(s, index).signed_size == 0:
         return NO_POSITION
     if position_at(s, index).mode != ISOLATED:
@@ -158,7 +160,7 @@ def _bucket_rejection(s, index):
 
 
 @kernel
-def adjust_isolated_margin(s, command):
+def adjust_isolated_margin(s: State, command: CommandRow) -> int:
     """ADJUST_ISOLATED_MARGIN: add from what is withdrawable, remove down to the floor."""
     amount = command.money
     if amount == 0:
@@ -183,7 +185,7 @@ def adjust_isolated_margin(s, command):
 
 
 @kernel
-def top_up_isolated_margin(s, command):
+def top_up_isolated_margin(s: State, command: CommandRow) -> int:
     """TOP_UP_ISOLATED_MARGIN: add what a target leverage asks for, never remove."""
     index = find_position(s, command.account, command.market)
     reason = _bucket_rejection(s, index)
@@ -201,7 +203,7 @@ def top_up_isolated_margin(s, command):
 
 
 @kernel
-def set_margin_schedule(s, command):
+def set_margin_schedule(s: State, command: CommandRow) -> int:
     """SET_MARGIN_SCHEDULE: this account's own tiers in one market; only while flat and idle."""
     schedule = command.leverage
     if schedule < 0 or schedule >= control(s).schedules_used:
@@ -222,7 +224,7 @@ def set_margin_schedule(s, command):
 
 
 @kernel
-def refresh_holds(s, index):
+def refresh_holds(s: State, index: int) -> None:
     """Recompute what the orders of a position hold, after its leverage changed."""
     slot = position_at(s, index).first_order
     while slot >= 0:

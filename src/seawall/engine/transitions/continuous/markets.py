@@ -15,7 +15,7 @@ from seawall.domain.codes import (
 )
 from seawall.domain.units import MAX_MONEY, MAX_PRICE
 from seawall.engine.compile import kernel
-from seawall.engine.tables import account_at, control, market_at, position_at
+from seawall.engine.tables import CommandRow, State, account_at, control, market_at, position_at
 from seawall.engine.transitions.continuous.backstop import backstop_bears, bear_empty_pool
 from seawall.engine.transitions.continuous.watch import unwatch
 from seawall.engine.transitions.shared.cancels import cancel_orders_of
@@ -24,7 +24,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 
 
 @kernel
-def set_market_status(s, command):
+def set_market_status(s: State, command: CommandRow) -> int:
     """SET_MARKET_STATUS: open, halted or post-only; a delisted market stays so."""
     row = market_at(s, command.market)
     if command.status < 0 or command.status > POST_ONLY_ONLY:
@@ -41,7 +41,7 @@ def set_market_status(s, command):
 
 
 @kernel
-def _settle_position(s, index, price):
+def _settle_position(s: State, index: int, price: int) -> None:
     """Close a position at the settlement price; a bucket returns to the pool.
 
     What a bucket or an emptied pool still owes is not the holder's: the backstop bears it.
@@ -66,7 +66,7 @@ def _settle_position(s, index, price):
 
 
 @kernel
-def settle_market(s, command):
+def settle_market(s: State, command: CommandRow) -> int:
     """SETTLE_MARKET: cancel every order, close every position at one price, delist."""
     price = command.price
     if price <= 0 or price > MAX_PRICE:

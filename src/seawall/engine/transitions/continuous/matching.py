@@ -22,6 +22,8 @@ from seawall.engine.formulas.shared.depth import (
     reducible,
 )
 from seawall.engine.tables import (
+    OrderRow,
+    State,
     account_at,
     control,
     level_at,
@@ -43,7 +45,7 @@ from seawall.engine.transitions.shared.orders import set_hold
 
 
 @inline
-def _maker_size(s, maker, wanted):
+def _maker_size(s: State, maker: OrderRow, wanted: int) -> int:
     """What the resting order can give: a reduce-only one at most its position."""
     size = min(wanted, maker.remaining_size)
     if maker.flags & REDUCE_ONLY != 0:
@@ -52,14 +54,14 @@ def _maker_size(s, maker, wanted):
 
 
 @inline
-def _taker_allowed(s, index, delta, price, fee, flags):
+def _taker_allowed(s: State, index: int, delta: int, price: int, fee: int, flags: int) -> bool:
     if flags & LIQUIDATION != 0 and rules(s).liquidation_price_limit != BANKRUPTCY:
         return True
     return fill_allowed(s, index, delta, price, fee, flags & LIQUIDATION == 0)
 
 
 @inline
-def _reduce_maker(s, slot, size):
+def _reduce_maker(s: State, slot: int, size: int) -> None:
     """Take a fill off a resting order: its level, its hold, and the order when it is complete."""
     order = order_at(s, slot)
     order.remaining_size -= size
@@ -74,7 +76,16 @@ def _reduce_maker(s, slot, size):
 
 
 @inline
-def _trade(s, slot, index, order_id, side, size, fees, flags):
+def _trade(
+    s: State,
+    slot: int,
+    index: int,
+    order_id: int,
+    side: int,
+    size: int,
+    fees: tuple[int, int],
+    flags: int,
+) -> None:
     """Book one trade against the resting order in ``slot`` and everything that follows from it."""
     maker = order_at(s, slot)
     maker_index = maker.position
@@ -88,7 +99,7 @@ def _trade(s, slot, index, order_id, side, size, fees, flags):
 
 
 @inline
-def _prefetch_next(s, maker):
+def _prefetch_next(s: State, maker: OrderRow) -> None:
     """Touch what the next fill at this price will need."""
     following = maker.next
     if following >= 0:
@@ -100,7 +111,9 @@ def _prefetch_next(s, maker):
 
 
 @kernel
-def match(s, index, order_id, side, size, limit_price, flags):
+def match(
+    s: State, index: int, order_id: int, side: int, size: int, limit_price: int, flags: int
+) -> tuple[int, int, bool]:
     """Match a taker of the position row ``index``; returns (unfilled size, why it stopped, acted).
 
     Why: NO_REASON when filled or nothing more to meet within the limit. ``acted``: whether

@@ -26,6 +26,8 @@ from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
     CHANGED,
     OPENED,
+    CommandRow,
+    State,
     account_at,
     control,
     market_at,
@@ -48,7 +50,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
 
 @kernel
-def create_continuous_account(s, command):
+def create_continuous_account(s: State, command: CommandRow) -> int:
     """CREATE_ACCOUNT, with the fee rates of the parent's volume."""
     account = control(s).accounts_used
     reason = create_account(s, command)
@@ -58,7 +60,7 @@ def create_continuous_account(s, command):
 
 
 @kernel
-def deposit(s, command):
+def deposit(s: State, command: CommandRow) -> int:
     """DEPOSIT: money enters from outside."""
     reason = amount_rejection(command.money)
     if reason != NO_REASON:
@@ -74,7 +76,7 @@ def deposit(s, command):
 
 
 @kernel
-def withdraw(s, command):
+def withdraw(s: State, command: CommandRow) -> int:
     """WITHDRAW: at most what is withdrawable."""
     reason = amount_rejection(command.money)
     if reason != NO_REASON:
@@ -89,7 +91,7 @@ def withdraw(s, command):
 
 
 @kernel
-def transfer(s, command):
+def transfer(s: State, command: CommandRow) -> int:
     """TRANSFER between two user accounts."""
     target = command.other_account
     reason = transfer_rejection(s, command)
@@ -109,7 +111,7 @@ def transfer(s, command):
 
 
 @kernel
-def _adoption_rejection(s, command):
+def _adoption_rejection(s: State, command: CommandRow) -> int:
     reason = adoption_rejection(s, command)
     if reason == NO_REASON:
         reason = adopted_amounts_rejection(command, MAX_SIZE)
@@ -137,7 +139,7 @@ def _adoption_rejection(s, command):
 
 
 @kernel
-def _book_mirror(s, market, delta, entry):
+def _book_mirror(s: State, market: int, delta: int, entry: int) -> None:
     """Account 4 takes the other side of an adoption; ``entry``: signed, of the adopting side."""
     mirror = position_at(s, position_of(s, OUTSIDE_ACCOUNT, market))
     row = market_at(s, market)
@@ -154,7 +156,7 @@ def _book_mirror(s, market, delta, entry):
 
 
 @kernel
-def adopt_position(s, command):
+def adopt_position(s: State, command: CommandRow) -> int:
     """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror.
 
     ``trigger_price`` carries the micro-USD that move from cash into an isolated bucket.

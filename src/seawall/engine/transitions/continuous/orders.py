@@ -43,7 +43,15 @@ from seawall.engine.formulas.continuous.orders import (
 )
 from seawall.engine.formulas.shared.depth import fillable_for, reducible, would_match
 from seawall.engine.formulas.shared.positions import find_position
-from seawall.engine.tables import account_at, control, order_at, position_at, rules
+from seawall.engine.tables import (
+    CommandRow,
+    State,
+    account_at,
+    control,
+    order_at,
+    position_at,
+    rules,
+)
 from seawall.engine.transitions.continuous.matching import match
 from seawall.engine.transitions.shared.book import (
     TRIGGER_LEVELS,
@@ -74,18 +82,18 @@ PARENT_TRIGGERS = 3
 
 
 @inline
-def _can_rest(time_in_force):
+def _can_rest(time_in_force: int) -> bool:
     return time_in_force != IMMEDIATE_OR_CANCEL and time_in_force != FILL_OR_KILL
 
 
 @inline
-def _levels_needed(command):
+def _levels_needed(command: CommandRow) -> int:
     """A level for the order now; a trigger also needs one when it fires, a child a third."""
     return TRIGGER_LEVELS if command.flags & TRIGGER != 0 else 1
 
 
 @inline
-def _parent_rejection(s, command):
+def _parent_rejection(s: State, command: CommandRow) -> int:
     """A child must directly follow its parent, or another child of it, and be a trigger."""
     if command.flags & CHILD == 0:
         return NO_REASON
@@ -102,7 +110,7 @@ def _parent_rejection(s, command):
 
 
 @inline
-def _meeting_rejection(s, command, index, meets):
+def _meeting_rejection(s: State, command: CommandRow, index: int, meets: bool) -> int:
     """What the time in force says of an order that would trade at once, or would not."""
     side = command.side
     time_in_force = command.time_in_force
@@ -125,7 +133,9 @@ def _meeting_rejection(s, command, index, meets):
 
 
 @inline
-def _book_rejection(s, command, index, replaced):
+def _book_rejection(
+    s: State, command: CommandRow, index: int, replaced: int
+) -> tuple[int, bool, int]:
     """(reason, whether it would trade at once, hold): what the book and the margin say.
 
     ``replaced``: the slot of an order about to go, or -1.
@@ -153,7 +163,7 @@ def _book_rejection(s, command, index, replaced):
 
 
 @inline
-def static_rejection(s, command, index, replaced):
+def static_rejection(s: State, command: CommandRow, index: int, replaced: int) -> int:
     """Every check that comes before the book, in the documented order."""
     market, side, flags = command.market, command.side, command.flags
     price, size, trigger_price = command.price, command.order_size, command.trigger_price
@@ -185,7 +195,7 @@ def static_rejection(s, command, index, replaced):
 
 
 @inline
-def _remember_parent(s, command, order_id, outcome):
+def _remember_parent(s: State, command: CommandRow, order_id: int, outcome: int) -> None:
     if command.flags & CHILD == 0:
         row = control(s)
         row.parent_account = command.account
@@ -195,7 +205,9 @@ def _remember_parent(s, command, order_id, outcome):
 
 
 @inline
-def rest(s, command, index, order_id, remaining, hold):
+def rest(
+    s: State, command: CommandRow, index: int, order_id: int, remaining: int, hold: int
+) -> None:
     """Put what is left of a limit order into the book."""
     slot = take_order(
         s, order_id, index, command.side, command.flags, command.time_in_force, command.price,
@@ -218,7 +230,7 @@ def rest(s, command, index, order_id, remaining, hold):
 
 
 @kernel
-def _place_trigger(s, command, index):
+def _place_trigger(s: State, command: CommandRow, index: int) -> None:
     """A trigger order waits: for the mark, or first for its parent's fill."""
     order_id = reserve_order_id(s)
     slot = take_order(
@@ -256,7 +268,7 @@ def _place_trigger(s, command, index):
 
 
 @kernel
-def _can_hold_rest(s, command, index, remaining):
+def _can_hold_rest(s: State, command: CommandRow, index: int, remaining: int) -> bool:
     """Whether free margin still covers what rests after a fill and its fee."""
     if command.flags & REDUCE_ONLY != 0 or account_at(s, command.account).is_system != 0:
         return True
@@ -265,7 +277,7 @@ def _can_hold_rest(s, command, index, remaining):
 
 
 @kernel
-def _execute(s, command, index, meets, hold):
+def _execute(s: State, command: CommandRow, index: int, meets: bool, hold: int) -> int:
     """Match and rest a validated order; a reason only when nothing at all happened."""
     row = control(s)
     visits = row.visits_left
@@ -303,7 +315,7 @@ def _execute(s, command, index, meets, hold):
 
 
 @kernel
-def place_order(s, command):
+def place_order(s: State, command: CommandRow) -> int:
     """PLACE_ORDER. Returns a reason, with nothing changed, or NO_REASON."""
     index = find_position(s, command.account, command.market)
     reason = static_rejection(s, command, index, -1)
@@ -326,7 +338,7 @@ def place_order(s, command):
 
 
 @kernel
-def modify_order(s, command):
+def modify_order(s: State, command: CommandRow) -> int:
     """MODIFY_ORDER: the replacement is validated as if the old order were gone, then replaces it.
 
     Should its margin fail at the very first fill, the old order is gone and the new one ends.

@@ -16,14 +16,14 @@ from seawall.engine.formulas.shared.fixed_point import (
     decay_factor,
     mul_div_toward_zero,
 )
-from seawall.engine.tables import control, market_at, rules
+from seawall.engine.tables import CommandRow, State, control, market_at, rules
 from seawall.engine.transitions.continuous.liquidation import liquidate
 from seawall.engine.transitions.continuous.triggers import fire_triggers
 from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def _update_averages(s, market, oracle):
+def _update_averages(s: State, market: int, oracle: int) -> None:
     """Let the decayed averages forget the elapsed time and take the present samples."""
     row = market_at(s, market)
     now = control(s).clock_ms
@@ -58,7 +58,7 @@ def _update_averages(s, market, oracle):
 
 
 @kernel
-def set_oracle_price(s, command):
+def set_oracle_price(s: State, command: CommandRow) -> int:
     """SET_ORACLE_PRICE: averages, mark, triggers, liquidations."""
     price, outside = command.price, command.trigger_price
     if price <= 0 or price > MAX_PRICE or outside < 0 or outside > MAX_PRICE:

@@ -29,7 +29,7 @@ from seawall.engine.formulas.shared.ladder import (
     ladder_root,
     lowest_level,
 )
-from seawall.engine.tables import control, level_at, market_at, order_at
+from seawall.engine.tables import State, control, level_at, market_at, order_at
 from seawall.engine.transitions.continuous.matching import match
 from seawall.engine.transitions.shared.book import dequeue, rest_in_book
 from seawall.engine.transitions.shared.cancels import cancel_siblings, end_order
@@ -40,7 +40,7 @@ _TRIGGER_FLAGS = TRIGGER | TAKE_PROFIT | TRIGGER_MARKET | WHOLE_POSITION
 
 
 @kernel
-def _firing_rejection(s, slot):
+def _firing_rejection(s: State, slot: int) -> int:
     """Why a fired order cannot go to the book now."""
     order = order_at(s, slot)
     status = market_at(s, order.market).status
@@ -59,7 +59,7 @@ def _firing_rejection(s, slot):
 
 
 @kernel
-def _fire(s, slot):
+def _fire(s: State, slot: int) -> None:
     order = order_at(s, slot)
     dequeue(s, slot)
     order.state = FIRING
@@ -90,7 +90,7 @@ def _fire(s, slot):
 
 
 @kernel
-def fire_triggers(s, market):
+def fire_triggers(s: State, market: int) -> None:
     """Fire what the mark has reached: from above first, nearest price first, then by time."""
     mark = market_at(s, market).mark_price
     if mark <= 0:

@@ -24,6 +24,7 @@ from seawall.engine.formulas.shared.ladder import (
     lowest_level,
 )
 from seawall.engine.tables import (
+    State,
     account_at,
     candidate_at,
     control,
@@ -42,7 +43,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 
 
 @kernel
-def unwatch(s, index):
+def unwatch(s: State, index: int) -> None:
     history = position_history_at(s, index)
     level_index = history.watch_level
     if level_index < 0:
@@ -64,7 +65,7 @@ def unwatch(s, index):
 
 
 @kernel
-def _watch(s, index, price):
+def _watch(s: State, index: int, price: int) -> bool:
     """Stand a position on its market's watch ladder; False when the tables are full."""
     if not has_level_room(s, 1):
         return False
@@ -88,7 +89,7 @@ def _watch(s, index, price):
 
 
 @kernel
-def _set_watch(s, index, slack, weight):
+def _set_watch(s: State, index: int, slack: int, weight: int) -> bool:
     position = position_at(s, index)
     mark = market_at(s, position.market).mark_price
     price = watch_price(mark, position.signed_size > 0, slack, max(1, weight))
@@ -104,7 +105,7 @@ def _set_watch(s, index, slack, weight):
 
 
 @kernel
-def add_candidate(s, account, index, equity, maintenance):
+def add_candidate(s: State, account: int, index: int, equity: int, maintenance: int) -> None:
     """Push a bucket onto the work list, a heap with the worst first."""
     row = control(s)
     place = row.candidates_used
@@ -122,7 +123,7 @@ def add_candidate(s, account, index, equity, maintenance):
 
 
 @inline
-def _is_worse(s, one, other):
+def _is_worse(s: State, one: int, other: int) -> bool:
     left = candidate_at(s, one)
     right = candidate_at(s, other)
     if left.severity != right.severity:
@@ -133,7 +134,7 @@ def _is_worse(s, one, other):
 
 
 @kernel
-def drop_worst(s):
+def drop_worst(s: State) -> None:
     """Take the first candidate off the work list."""
     row = control(s)
     row.candidates_used -= 1
@@ -155,7 +156,7 @@ def drop_worst(s):
 
 
 @kernel
-def _examine_pool(s, account):
+def _examine_pool(s: State, account: int) -> bool:
     """Examine the cross pool; True when it is safely watched or on the work list."""
     total, count = pool_weight(s, account)
     if count == 0:
@@ -176,7 +177,7 @@ def _examine_pool(s, account):
 
 
 @kernel
-def examine(s, account):
+def examine(s: State, account: int) -> None:
     """Look at every bucket of an account: onto the work list, or back under watch."""
     owner = account_at(s, account)
     if owner.is_system != 0 and account != BACKSTOP_ACCOUNT:
@@ -200,7 +201,7 @@ def examine(s, account):
 
 
 @kernel
-def _take_passed(s, market):
+def _take_passed(s: State, market: int) -> None:
     """Move every account whose watch price was passed to the dirty list."""
     mark = market_at(s, market).mark_price
     while True:
@@ -220,7 +221,7 @@ def _take_passed(s, market):
 
 
 @kernel
-def find_candidates(s, market):
+def find_candidates(s: State, market: int) -> None:
     """Fill the work list after a price moved in ``market`` (-1: in any)."""
     row = control(s)
     if market >= 0:

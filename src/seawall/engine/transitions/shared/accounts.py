@@ -21,6 +21,8 @@ from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.shared.positions import held_size
 from seawall.engine.tables import (
+    CommandRow,
+    State,
     account_at,
     account_history_at,
     control,
@@ -30,7 +32,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def create_account(s, command):
+def create_account(s: State, command: CommandRow) -> int:
     """Take the next free account row; a parent must be a user account without a parent."""
     row = control(s)
     parent = command.other_account
@@ -50,7 +52,7 @@ def create_account(s, command):
 
 
 @kernel
-def open_account(s, account, parent, is_system):
+def open_account(s: State, account: int, parent: int, is_system: int) -> None:
     """Fill a fresh account row."""
     owner = account_at(s, account)
     owner.first_position = -1
@@ -64,7 +66,7 @@ def open_account(s, account, parent, is_system):
 
 
 @kernel
-def amount_rejection(money):
+def amount_rejection(money: int) -> int:
     """Why an amount cannot be moved."""
     if money <= 0:
         return AMOUNT_NOT_POSITIVE
@@ -72,7 +74,7 @@ def amount_rejection(money):
 
 
 @kernel
-def transfer_rejection(s, command):
+def transfer_rejection(s: State, command: CommandRow) -> int:
     """Why a transfer's target or amount is wrong, whatever its sender owns."""
     target = command.other_account
     if target < FIRST_USER or target >= control(s).accounts_used:
@@ -83,7 +85,7 @@ def transfer_rejection(s, command):
 
 
 @kernel
-def adoption_rejection(s, command):
+def adoption_rejection(s: State, command: CommandRow) -> int:
     """Why no position can be adopted in this market, or none of this side."""
     row = control(s)
     if row.positions_used + 2 > row.positions_capacity:
@@ -94,7 +96,7 @@ def adoption_rejection(s, command):
 
 
 @kernel
-def adopted_amounts_rejection(command, largest_size):
+def adopted_amounts_rejection(command: CommandRow, largest_size: int) -> int:
     """Why an adopted position's size or entry notional is wrong."""
     if command.order_size <= 0:
         return ZERO_SIZE
@@ -104,7 +106,7 @@ def adopted_amounts_rejection(command, largest_size):
 
 
 @kernel
-def report_adoption(s, command, size):
+def report_adoption(s: State, command: CommandRow, size: int) -> None:
     """Emit that the account now holds a position of this signed size."""
     event = emit(
         s, POSITION_ADOPTED, NO_REASON, command.account, command.market, 0, 0,
@@ -114,7 +116,7 @@ def report_adoption(s, command, size):
 
 
 @kernel
-def report_transfer(s, command):
+def report_transfer(s: State, command: CommandRow) -> None:
     """Emit that money went from one account to another."""
     event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
     event.counterparty = command.other_account

@@ -27,6 +27,8 @@ from seawall.engine.formulas.shared.ladder import (
     lowest_level,
 )
 from seawall.engine.tables import (
+    OrderRow,
+    State,
     control,
     level_at,
     market_at,
@@ -42,7 +44,7 @@ TRIGGER_LEVELS = 3
 
 
 @inline
-def has_level_room(s, needed):
+def has_level_room(s: State, needed: int) -> bool:
     """Room for ``needed`` levels beside those that waiting orders have reserved."""
     row = control(s)
     wanted = row.reserved_levels + needed
@@ -52,7 +54,7 @@ def has_level_room(s, needed):
 
 
 @kernel
-def _take_node(s):
+def _take_node(s: State) -> int:
     row = control(s)
     index = row.nodes_free
     if index >= 0:
@@ -66,7 +68,7 @@ def _take_node(s):
 
 
 @inline
-def _free_node(s, index):
+def _free_node(s: State, index: int) -> None:
     row = control(s)
     node_at(s, index).next_free = row.nodes_free
     row.nodes_free = index
@@ -74,7 +76,7 @@ def _free_node(s, index):
 
 
 @kernel
-def _take_level(s, price):
+def _take_level(s: State, price: int) -> int:
     row = control(s)
     index = row.levels_free
     if index >= 0:
@@ -93,7 +95,7 @@ def _take_level(s, price):
 
 
 @inline
-def level_for(s, root, price):
+def level_for(s: State, root: int, price: int) -> int:
     """The level of this price, created when missing. Room must have been checked."""
     node = root
     shift = TOP_SHIFT
@@ -112,7 +114,7 @@ def level_for(s, root, price):
 
 
 @kernel
-def remove_level(s, root, index):
+def remove_level(s: State, root: int, index: int) -> None:
     """Take an empty level out of its ladder, with every node that becomes empty."""
     price = level_at(s, index).price
     control_row = control(s)
@@ -133,7 +135,7 @@ def remove_level(s, root, index):
 
 
 @inline
-def order_ladder(side, flags, state):
+def order_ladder(side: int, flags: int, state: int) -> int:
     """Which ladder an order of this state lives on."""
     if state == RESTING:
         return BIDS if side == BUY else ASKS
@@ -142,7 +144,7 @@ def order_ladder(side, flags, state):
 
 
 @inline
-def _refresh_best(s, market, ladder):
+def _refresh_best(s: State, market: int, ladder: int) -> None:
     row = market_at(s, market)
     if ladder == BIDS:
         row.bid_level = highest_level(s, ladder_root(market, BIDS))
@@ -151,7 +153,7 @@ def _refresh_best(s, market, ladder):
 
 
 @inline
-def enqueue(s, slot):
+def enqueue(s: State, slot: int) -> None:
     """Put an order that rests or waits for its trigger at the end of its level's queue."""
     order = order_at(s, slot)
     ladder = order_ladder(order.side, order.flags, order.state)
@@ -180,13 +182,13 @@ def enqueue(s, slot):
 
 
 @inline
-def _count_reduce_only(s, order, change):
+def _count_reduce_only(s: State, order: OrderRow, change: int) -> None:
     if order.flags & REDUCE_ONLY != 0:
         position_at(s, order.position).special_orders += change
 
 
 @kernel
-def dequeue(s, slot):
+def dequeue(s: State, slot: int) -> None:
     """Take an order out of its level's queue, and the level away when it is empty."""
     order = order_at(s, slot)
     index = order.level
@@ -214,7 +216,7 @@ def dequeue(s, slot):
 
 
 @inline
-def rest_in_book(s, slot):
+def rest_in_book(s: State, slot: int) -> None:
     """An order of the state joins the end of its level; room for the level is reserved or found."""
     order = order_at(s, slot)
     order.state = RESTING

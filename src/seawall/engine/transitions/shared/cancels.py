@@ -17,6 +17,7 @@ from seawall.domain.codes import (
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.depth import reducible
 from seawall.engine.tables import (
+    State,
     account_at,
     control,
     order_at,
@@ -28,12 +29,12 @@ from seawall.engine.transitions.shared.outbox import emit_order
 
 
 @inline
-def _cancelled(s, slot, reason):
+def _cancelled(s: State, slot: int, reason: int) -> None:
     emit_order(s, ORDER_CANCELLED, reason, order_at(s, slot))
 
 
 @kernel
-def start_waiting(s, slot):
+def start_waiting(s: State, slot: int) -> None:
     """An order begins to wait for its trigger."""
     order = order_at(s, slot)
     order.state = WAITING_FOR_TRIGGER
@@ -45,7 +46,7 @@ def start_waiting(s, slot):
 
 
 @kernel
-def release_children(s, slot, start):
+def release_children(s: State, slot: int, start: bool) -> None:
     """A parent ends: its children start to wait for their triggers, or are cancelled."""
     parent = order_at(s, slot)
     if not start:
@@ -65,7 +66,7 @@ def release_children(s, slot, start):
 
 
 @kernel
-def cancel_order(s, slot, reason):
+def cancel_order(s: State, slot: int, reason: int) -> None:
     """End an order with a reason.
 
     A parent partly filled and then out of margin starts its children.
@@ -79,7 +80,7 @@ def cancel_order(s, slot, reason):
 
 
 @inline
-def finish_order(s, slot):
+def finish_order(s: State, slot: int) -> None:
     """An order is filled completely: its children start."""
     if order_at(s, slot).first_child >= 0:
         release_children(s, slot, True)
@@ -87,7 +88,7 @@ def finish_order(s, slot):
 
 
 @kernel
-def cancel_siblings(s, slot):
+def cancel_siblings(s: State, slot: int) -> None:
     """One child of a bracket filled: the others go."""
     following = order_at(s, slot).next_child
     while following >= 0 and following != slot:
@@ -96,7 +97,7 @@ def cancel_siblings(s, slot):
 
 
 @kernel
-def cancel_orders_of(s, index, reason):
+def cancel_orders_of(s: State, index: int, reason: int) -> None:
     """Every order of a position row."""
     slot = position_at(s, index).first_order
     while slot >= 0:
@@ -105,7 +106,7 @@ def cancel_orders_of(s, index, reason):
 
 
 @inline
-def tidy_after_fill(s, index, before):
+def tidy_after_fill(s: State, index: int, before: int) -> None:
     """When a position closed or flipped: attached orders go, and what no longer reduces.
 
     ``before``: the signed size before the fill.
@@ -115,7 +116,7 @@ def tidy_after_fill(s, index, before):
 
 
 @kernel
-def _tidy(s, index, before):
+def _tidy(s: State, index: int, before: int) -> None:
     after = position_at(s, index).signed_size
     if before == 0 or (after != 0 and (before > 0) == (after > 0)):
         return
@@ -137,7 +138,7 @@ def _tidy(s, index, before):
 
 
 @kernel
-def cancel_all_of(s, account, market, reason):
+def cancel_all_of(s: State, account: int, market: int, reason: int) -> None:
     """Cancel every open order of an account, in one market or (-1) in all."""
     index = account_at(s, account).first_position
     while index >= 0:
@@ -148,7 +149,7 @@ def cancel_all_of(s, account, market, reason):
 
 
 @inline
-def end_order(s, slot, reason):
+def end_order(s: State, slot: int, reason: int) -> None:
     """End an order that has left its queue and has no children."""
     _cancelled(s, slot, reason)
     drop_order(s, slot)

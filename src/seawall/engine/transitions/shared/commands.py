@@ -30,7 +30,7 @@ from seawall.domain.codes import (
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, FIRST_USER, INSURANCE_FUND
 from seawall.domain.units import MAX_TIME_MS
 from seawall.engine.compile import inline
-from seawall.engine.tables import control, order_at, rules
+from seawall.engine.tables import CommandRow, State, control, order_at, rules
 from seawall.engine.transitions.shared.orders import find_order
 from seawall.engine.transitions.shared.outbox import emit
 
@@ -62,12 +62,12 @@ _IN_MARKET = (
 
 
 @inline
-def needs_account(kind):
+def needs_account(kind: int) -> bool:
     return (_WITHOUT_ACCOUNT >> kind) & 1 == 0
 
 
 @inline
-def _account_rejection(s, command):
+def _account_rejection(s: State, command: CommandRow) -> int:
     account = command.account
     if account < 0 or account >= control(s).accounts_used:
         return UNKNOWN_ACCOUNT
@@ -82,7 +82,7 @@ def _account_rejection(s, command):
 
 
 @inline
-def _market_rejection(s, command):
+def _market_rejection(s: State, command: CommandRow) -> int:
     kind, market = command.kind, command.market
     if kind == CANCEL_ALL and market == -1:
         return NO_REASON
@@ -93,7 +93,7 @@ def _market_rejection(s, command):
 
 
 @inline
-def row_rejection(s, command):
+def row_rejection(s: State, command: CommandRow) -> int:
     """What every command must satisfy before its own checks."""
     if command.kind < CREATE_ACCOUNT or command.kind > SET_MARKET_DISCOUNT:
         return UNKNOWN_COMMAND
@@ -109,7 +109,7 @@ def row_rejection(s, command):
 
 
 @inline
-def begin_command(s, command):
+def begin_command(s: State, command: CommandRow) -> int:
     """The clock before the command; from now on it is the command's time, with work to spend."""
     row = control(s)
     clock_before = row.clock_ms
@@ -119,7 +119,7 @@ def begin_command(s, command):
 
 
 @inline
-def end_command(s, reason, clock_before):
+def end_command(s: State, reason: int, clock_before: int) -> None:
     """After a command's transition: a rejected one leaves the clock where it was."""
     row = control(s)
     row.visits_left = 0
@@ -128,7 +128,7 @@ def end_command(s, reason, clock_before):
 
 
 @inline
-def report_rejection(s, command, reason):
+def report_rejection(s: State, command: CommandRow, reason: int) -> None:
     """Emit why a command was rejected, with what it asked for."""
     emit(
         s, COMMAND_REJECTED, reason, command.account, command.market, command.order_id,
@@ -137,7 +137,7 @@ def report_rejection(s, command, reason):
 
 
 @inline
-def own_order(s, command):
+def own_order(s: State, command: CommandRow) -> int:
     """The slot of the order that a command names by its id, -1 unless it is the account's own."""
     slot = find_order(s, command.order_id)
     if slot >= 0 and order_at(s, slot).account != command.account:

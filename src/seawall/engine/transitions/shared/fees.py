@@ -3,12 +3,12 @@
 from seawall.domain.codes import FEE_RATES_SET, NO_REASON
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.shared.fees import day_of, root_of
-from seawall.engine.tables import HISTORY_DAYS, account_at, account_history_at, control
+from seawall.engine.tables import HISTORY_DAYS, State, account_at, account_history_at, control
 from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
-def _shift_days(s, account, days):
+def _shift_days(s: State, account: int, days: int) -> None:
     """Move the window on; today's volumes were already credited to the account's root."""
     history = account_history_at(s, account)
     for day in range(HISTORY_DAYS - 1, -1, -1):
@@ -19,7 +19,7 @@ def _shift_days(s, account, days):
 
 
 @kernel
-def roll_days(s):
+def roll_days(s: State) -> bool:
     """Where a UTC day has ended, credit its volume to the roots. Whether one has."""
     row = control(s)
     today = day_of(s)
@@ -43,7 +43,7 @@ def roll_days(s):
 
 
 @kernel
-def gather_day(s):
+def gather_day(s: State) -> None:
     """Count what child accounts traded today as traded by their roots."""
     for account in range(control(s).accounts_used):
         child = account_at(s, account)
@@ -56,7 +56,7 @@ def gather_day(s):
 
 
 @kernel
-def put_in_force(s, account, taker_rate, maker_rate):
+def put_in_force(s: State, account: int, taker_rate: int, maker_rate: int) -> None:
     """Set the fee rates of an account; an event reports a change."""
     owner = account_at(s, account)
     if taker_rate != owner.taker_rate or maker_rate != owner.maker_rate:

@@ -2,12 +2,24 @@
 
 from seawall.domain.codes import BUYER, NO_REASON
 from seawall.engine.compile import inline
-from seawall.engine.tables import position_at
+from seawall.engine.tables import State, position_at
 from seawall.engine.transitions.shared.outbox import emit
 
 
 @inline
-def fill_event(s, kind, index, order_id, price, delta, money, profit, before, other, flags):
+def fill_event(
+    s: State,
+    kind: int,
+    index: int,
+    order_id: int,
+    price: int,
+    delta: int,
+    money: int,
+    profit: int,
+    before: int,
+    other: int,
+    flags: int,
+) -> None:
     """Append the event of one side of a fill.
 
     ``delta``: signed size; ``money``: the fee; ``before``: the signed size before the fill.

@@ -1,11 +1,11 @@
 """How much funding a position has paid."""
 
 from seawall.engine.compile import kernel
-from seawall.engine.tables import OPENED, position_at, position_history_at
+from seawall.engine.tables import OPENED, State, position_at, position_history_at
 
 
 @kernel
-def count_funding(s, index, payment):
+def count_funding(s: State, index: int, payment: int) -> None:
     """Count a payment into a position's totals of what it has paid; receiving lowers them."""
     position = position_at(s, index)
     history = position_history_at(s, index)

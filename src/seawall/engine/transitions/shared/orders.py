@@ -20,6 +20,8 @@ from seawall.engine.formulas.shared.positions import has_position_room
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_PARENT,
+    OrderRow,
+    State,
     account_at,
     block_account_at,
     block_order_at,
@@ -37,12 +39,12 @@ MAX_SLOTS = 1 << ORDER_SLOT_BITS
 
 
 @inline
-def _client_bucket(s, account, high, low):
+def _client_bucket(s: State, account: int, high: int, low: int) -> int:
     return mixed_hash(high, low, account) & (control(s).client_ids_capacity - 1)
 
 
 @kernel
-def find_client_id(s, account, high, low):
+def find_client_id(s: State, account: int, high: int, low: int) -> int:
     """The open order with this client id, or -1. (0, 0) is no id."""
     slot = client_id_at(s, _client_bucket(s, account, high, low)).first_order - 1
     while slot >= 0:
@@ -54,12 +56,12 @@ def find_client_id(s, account, high, low):
 
 
 @inline
-def _has_client_id(order):
+def _has_client_id(order: OrderRow) -> bool:
     return order.client_id_high != 0 or order.client_id_low != 0
 
 
 @kernel
-def _register_client_id(s, slot):
+def _register_client_id(s: State, slot: int) -> None:
     order = order_at(s, slot)
     bucket = client_id_at(
         s, _client_bucket(s, order.account, order.client_id_high, order.client_id_low)
@@ -69,7 +71,7 @@ def _register_client_id(s, slot):
 
 
 @kernel
-def _forget_client_id(s, slot):
+def _forget_client_id(s: State, slot: int) -> None:
     order = order_at(s, slot)
     bucket = client_id_at(
         s, _client_bucket(s, order.account, order.client_id_high, order.client_id_low)
@@ -84,12 +86,12 @@ def _forget_client_id(s, slot):
 
 
 @inline
-def slot_of(order_id):
+def slot_of(order_id: int) -> int:
     return order_id & ((1 << ORDER_SLOT_BITS) - 1)
 
 
 @inline
-def find_order(s, order_id):
+def find_order(s: State, order_id: int) -> int:
     """The slot of a live order, or -1."""
     slot = slot_of(order_id)
     if order_id <= 0 or slot >= control(s).orders_used:
@@ -101,14 +103,14 @@ def find_order(s, order_id):
 
 
 @inline
-def next_slot(s):
+def next_slot(s: State) -> int:
     """The slot the next order will take."""
     row = control(s)
     return row.orders_free if row.orders_free >= 0 else row.orders_used
 
 
 @inline
-def reserve_order_id(s):
+def reserve_order_id(s: State) -> int:
     """The id of the next order, with the slot it will take.
 
     Ids grow by placement and carry the slot in their low bits, so that finding needs no map.
@@ -126,7 +128,7 @@ def reserve_order_id(s):
 
 
 @kernel
-def unreserve_order_id(s, order_id, used_before):
+def unreserve_order_id(s: State, order_id: int, used_before: int) -> None:
     """Undo a reservation as if it had never been made; ``used_before``: orders_used then."""
     row = control(s)
     slot = slot_of(order_id)
@@ -139,7 +141,7 @@ def unreserve_order_id(s, order_id, used_before):
 
 
 @inline
-def release_order_id(s, order_id):
+def release_order_id(s: State, order_id: int) -> None:
     """Free a reserved slot of an order that did not come to rest."""
     row = control(s)
     slot = slot_of(order_id)
@@ -149,7 +151,17 @@ def release_order_id(s, order_id):
 
 
 @inline
-def take_order(s, order_id, index, side, flags, time_in_force, price, size, trigger_price):
+def take_order(
+    s: State,
+    order_id: int,
+    index: int,
+    side: int,
+    flags: int,
+    time_in_force: int,
+    price: int,
+    size: int,
+    trigger_price: int,
+) -> int:
     """Fill the reserved order row for the position row ``index`` and link it to its owner."""
     row = control(s)
     slot = slot_of(order_id)
@@ -189,7 +201,7 @@ def take_order(s, order_id, index, side, flags, time_in_force, price, size, trig
 
 
 @inline
-def set_client_id(s, slot, high, low):
+def set_client_id(s: State, slot: int, high: int, low: int) -> None:
     order = order_at(s, slot)
     order.client_id_high = high
     order.client_id_low = low
@@ -198,7 +210,7 @@ def set_client_id(s, slot, high, low):
 
 
 @inline
-def set_hold(s, slot, hold):
+def set_hold(s: State, slot: int, hold: int) -> None:
     """Change what an order holds, and with it its side's total in the position row."""
     order = order_at(s, slot)
     position = position_at(s, order.position)
@@ -210,7 +222,7 @@ def set_hold(s, slot, hold):
 
 
 @kernel
-def join_children(s, slot, sibling):
+def join_children(s: State, slot: int, sibling: int) -> None:
     """Put a child into the ring of its siblings; ``sibling`` -1 starts a ring."""
     order = order_at(s, slot)
     if sibling < 0:
@@ -221,7 +233,7 @@ def join_children(s, slot, sibling):
 
 
 @kernel
-def _leave_children(s, slot):
+def _leave_children(s: State, slot: int) -> None:
     order = order_at(s, slot)
     before = slot
     while order_at(s, before).next_child != slot:
@@ -234,7 +246,7 @@ def _leave_children(s, slot):
 
 
 @kernel
-def _clear_block_order(s, slot):
+def _clear_block_order(s: State, slot: int) -> None:
     """Rules of blocks: the order is gone from the state's count and from its own row."""
     own = block_order_at(s, slot)
     if LONG_TERM_ORDER <= own.kind <= TWAP_PARENT:
@@ -253,7 +265,7 @@ def _clear_block_order(s, slot):
 
 
 @kernel
-def drop_order(s, slot):
+def drop_order(s: State, slot: int) -> None:
     """Free an order row: out of its queue, its owner's list and the client ids; nothing emitted."""
     order = order_at(s, slot)
     if order.state == RESTING:
@@ -295,7 +307,7 @@ def drop_order(s, slot):
 
 
 @inline
-def room_rejection(s, index, levels):
+def room_rejection(s: State, index: int, levels: int) -> int:
     """Why the tables have no room for one more order that may come to need so many levels.
 
     ``index``: the account's position row, -1 where the order creates it.

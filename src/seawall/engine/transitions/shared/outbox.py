@@ -1,47 +1,62 @@
 """The outbox: events written into the caller's batch while commands are applied."""
 
+from typing import Any
+
 from seawall.engine.compile import INTERPRETED, inline
 from seawall.engine.rows import make_batch_accessor
-from seawall.engine.tables import control, event_dtype
+from seawall.engine.tables import Batch, EventRow, OrderRow, State, control, event_dtype
 
 _event_at = make_batch_accessor(event_dtype)
 
 if INTERPRETED:
 
-    def _next_event(s):
+    def _next_event(s: State) -> EventRow:
+        state: Any = s
         row = control(s)
-        event = _event_at(s.outbox, row.outbox_used)
+        event: EventRow = _event_at(state.outbox, row.outbox_used)
         row.outbox_used += 1
         return event
 
-    def open_outbox(s, events):
-        s.outbox = events
+    def open_outbox(s: State, events: Batch) -> None:
+        state: Any = s
+        state.outbox = events
 
-    def close_outbox(s):
-        s.outbox = None
+    def close_outbox(s: State) -> None:
+        state: Any = s
+        state.outbox = None
 
 else:
 
     @inline
-    def _next_event(s):
+    def _next_event(s: State) -> EventRow:
         row = control(s)
         # The last row is sacrificed rather than written past: the shell sees the count and raises.
-        event = _event_at(row.outbox, min(row.outbox_used, row.outbox_capacity - 1))
+        event: EventRow = _event_at(row.outbox, min(row.outbox_used, row.outbox_capacity - 1))
         row.outbox_used += 1
         return event
 
     @inline
-    def open_outbox(s, events):
+    def open_outbox(s: State, events: Batch) -> None:
         control(s).outbox = events
 
     @inline
-    def close_outbox(s):
+    def close_outbox(s: State) -> None:
         # The address must not become part of the state hash.
         control(s).outbox = 0
 
 
 @inline
-def emit(s, kind, reason, account, market, order_id, price, order_size, money):
+def emit(
+    s: State,
+    kind: int,
+    reason: int,
+    account: int,
+    market: int,
+    order_id: int,
+    price: int,
+    order_size: int,
+    money: int,
+) -> EventRow:
     """Append an event; the rarer fields are zero."""
     event = _next_event(s)
     event.sequence = control(s).sequence
@@ -61,7 +76,7 @@ def emit(s, kind, reason, account, market, order_id, price, order_size, money):
 
 
 @inline
-def open_batch(s, events, capacity):
+def open_batch(s: State, events: Batch, capacity: int) -> None:
     """Let events go to the caller's batch of ``capacity`` rows."""
     row = control(s)
     open_outbox(s, events)
@@ -70,7 +85,7 @@ def open_batch(s, events, capacity):
 
 
 @inline
-def close_batch(s):
+def close_batch(s: State) -> int:
     """How many events the batch holds; no trace of it stays in the state."""
     row = control(s)
     used = row.outbox_used
@@ -81,7 +96,7 @@ def close_batch(s):
 
 
 @inline
-def emit_order(s, kind, reason, order):
+def emit_order(s: State, kind: int, reason: int, order: OrderRow) -> EventRow:
     """Append an event of what is left of an order."""
     return emit(
         s, kind, reason, order.account, order.market, order.order_id, order.price,

@@ -4,6 +4,7 @@ from seawall.domain.codes import ANY_MODE, CROSS, ISOLATED
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
+    State,
     account_at,
     control,
     market_at,
@@ -15,18 +16,18 @@ from seawall.engine.tables import (
 
 
 @kernel
-def default_leverage(s, market):
+def default_leverage(s: State, market: int) -> int:
     row = market_at(s, market)
     return min(rules(s).default_leverage, schedule_at(s, row.schedule).maximum_leverage)
 
 
 @inline
-def default_mode(s, market):
+def default_mode(s: State, market: int) -> int:
     return CROSS if market_at(s, market).margin_kind == ANY_MODE else ISOLATED
 
 
 @kernel
-def position_of(s, account, market):
+def position_of(s: State, account: int, market: int) -> int:
     """The row of (account, market), created flat with default settings when missing."""
     index = find_position(s, account, market)
     if index >= 0:
@@ -52,7 +53,7 @@ def position_of(s, account, market):
 
 
 @kernel
-def discard_position(s, account, before):
+def discard_position(s: State, account: int, before: int) -> None:
     """Undo the row that ``position_of`` just created; ``before`` was the owner's first row."""
     row = control(s)
     row.positions_used -= 1
@@ -73,7 +74,7 @@ def discard_position(s, account, before):
 
 
 @inline
-def mark_dirty(s, account):
+def mark_dirty(s: State, account: int) -> None:
     """The account's slack changed: examine it at the next price update."""
     owner = account_at(s, account)
     if owner.is_dirty == 0:

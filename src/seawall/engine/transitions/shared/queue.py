@@ -2,11 +2,11 @@
 
 from seawall.domain.codes import WAITING_FOR_BLOCK
 from seawall.engine.compile import inline, kernel
-from seawall.engine.tables import block_order_at, block_rules, order_at
+from seawall.engine.tables import BlockOrderRow, State, block_order_at, block_rules, order_at
 
 
 @kernel
-def join_queue(s, slot):
+def join_queue(s: State, slot: int) -> None:
     """Put an order at the end; its level is reserved already."""
     row = block_rules(s)
     own = block_order_at(s, slot)
@@ -21,7 +21,7 @@ def join_queue(s, slot):
 
 
 @inline
-def _unlink(s, own):
+def _unlink(s: State, own: BlockOrderRow) -> None:
     """Join the neighbours of an order in its list."""
     if own.previous_queued >= 0:
         block_order_at(s, own.previous_queued).next_queued = own.next_queued
@@ -32,7 +32,7 @@ def _unlink(s, own):
 
 
 @kernel
-def leave_queue(s, slot):
+def leave_queue(s: State, slot: int) -> None:
     """Take an order out, wherever it stands."""
     row = block_rules(s)
     own = block_order_at(s, slot)
@@ -44,7 +44,7 @@ def leave_queue(s, slot):
 
 
 @kernel
-def start_slicing(s, slot):
+def start_slicing(s: State, slot: int) -> None:
     """Put a time-weighted parent into the list of those that send legs."""
     row = block_rules(s)
     own = block_order_at(s, slot)
@@ -56,7 +56,7 @@ def start_slicing(s, slot):
 
 
 @kernel
-def stop_slicing(s, slot):
+def stop_slicing(s: State, slot: int) -> None:
     """Take a parent out of the list of those that send legs."""
     own = block_order_at(s, slot)
     if own.previous_queued < 0:

@@ -1,8 +1,8 @@
 """Liquidation by blocks in one lane: every block a part of one position at its fillable price.
 
 The rules are those of ``formulas/blocks/liquidation`` and ``docs/machine/blocks.md``. Blocks end
-every ``block_ms`` from the start of the path on; a step's price holds in all blocks that end in it, the
-one that ends as it comes included. Each bucket is an account of its own.
+every ``block_ms`` from the start of the path on; a step's price holds in all blocks that end in
+it, the one that ends as it comes included. Each bucket is an account of its own.
 
 Assumed, beyond ``stages``: the insurance fund can always pay; the limits that a node sets itself
 (liquidations and deleveragings of one block) are never reached; gates and pools do not matter.
