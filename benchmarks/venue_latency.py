@@ -27,7 +27,7 @@ import aiohttp
 import msgspec
 
 from benchmarks.common import Result, main_of, median
-from seawall.venues.hyperliquid.signing import action_hash, recover_connection
+from seawall.venues.hyperliquid.wire.signing import action_hash, recover_connection
 from tests.conformance.hyperliquid.signer import Signer, order_action
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from seawall.sandbox.venue import VenueOptions, running_venue
-from seawall.venues.known import DEFAULT_VENUE, venue_module
+from seawall.venues.registry import DEFAULT_VENUE, wire_of
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -36,7 +36,7 @@ async def echo_socket(request: web.Request) -> web.WebSocketResponse:
 
 def make_app(desk: Any) -> web.Application:
     """The venue's own application and the echo."""
-    app: web.Application = venue_module(DEFAULT_VENUE, "server").make_app(desk)
+    app = wire_of(DEFAULT_VENUE).make_app(desk)
     app.router.add_post("/echo", echo)
     app.router.add_get("/echo-ws", echo_socket)
     return app

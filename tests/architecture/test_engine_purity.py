@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seawall.venues.known import VENUES as SHIPPED_VENUES
+from seawall.venues.registry import VENUES as SHIPPED_VENUES
 from tests.architecture.sources import files, imported_modules, shown
 
 CLOCKS_AND_CHANCE = "asyncio time datetime zoneinfo random secrets uuid threading multiprocessing"
@@ -48,7 +48,7 @@ def test_domain_and_engine_are_pure(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files("sandbox", "lab", "cli"), ids=shown)
 def test_only_the_venues_floor_names_shipped_venues(path: Path) -> None:
-    """Elsewhere they come from ``venues.known``, and from data with its sources."""
+    """Elsewhere they come from ``venues.registry``, and from data with its sources."""
     assert not SHIPPED.search(path.read_text())
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.account_view import account_margins
-from seawall.venues.hyperliquid.account_margins import ACCOUNT, rebuilt
-from seawall.venues.hyperliquid.account_state import account_state
-from seawall.venues.hyperliquid.explain import account_report, position_tiers, report_object
+from seawall.venues.hyperliquid.account.explain import account_report, position_tiers, report_object
+from seawall.venues.hyperliquid.account.margins import ACCOUNT, rebuilt
+from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.raw_json import StateError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import ROOT, shared_file

@@ -12,7 +12,8 @@ from seawall.lab.crises.setup import CrisesTask, DepthLevel, Rules, Script
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.named_scenarios import starting_path
 from seawall.lab.market.scenario import parse_scenario
-from seawall.venues.known import VENUES, venue_module
+from seawall.venues.dydx.instruments import plain_instrument
+from seawall.venues.hyperliquid.instruments import built_in_instruments
 from seawall.venues.rulebook_file import load_rulebook
 
 ACCOUNT = """
@@ -63,13 +64,11 @@ FACTS = Facts(
 
 def both_rules() -> tuple[Rules, ...]:
     """Every shipped rulebook with the three markets."""
-    listed = venue_module(VENUES[0], "instruments").built_in_instruments()
-    plain = [next(each for each in listed if each.name == name) for name in PRICES]
-    translate = venue_module(VENUES[1], "instruments").plain_instrument
-    blocks = [translate(each) for each in plain]
+    plain = [next(each for each in built_in_instruments() if each.name == name) for name in PRICES]
+    blocks = [plain_instrument(each) for each in plain]
     return (
-        Rules(book=load_rulebook(VENUES[0]), instruments=tuple(plain)),
-        Rules(book=load_rulebook(VENUES[1]), instruments=tuple(blocks)),
+        Rules(book=load_rulebook("hyperliquid"), instruments=tuple(plain)),
+        Rules(book=load_rulebook("dydx"), instruments=tuple(blocks)),
     )
 
 

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from seawall.accounts.file import parse_account
 from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.accounts.plan import plan_account
-from seawall.accounts.state import sketch_of_state
-from seawall.accounts.subaccounts import read_subaccounts
+from seawall.accounts.source import sketch_of_answer
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
@@ -23,6 +22,8 @@ from seawall.engine.formulas.continuous.liquidation_price import (
 from seawall.lab.market.liquidity import depths
 from seawall.lab.simulation.valuation import Valuation, price_units
 from seawall.lab.stress.aftermath import StressMachine
+from seawall.venues.hyperliquid.account.reading import account_answer
+from seawall.venues.registry import VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
 PRICES = {"BTC": "116970", "ETH": "4014", "SOL": "207.06", "DOGE": "0.2337", "XRP": "2.6929"}
@@ -85,7 +86,7 @@ def random_world(seed: int, rulebook: str) -> World:
 
 def recorded_world(state: Any, tiers: Sequence[tuple[MarginTier, ...]]) -> World:
     """An account as its venue told it, in markets with the tiers that apply to it."""
-    sketch = sketch_of_state("recorded", "recorded", state)
+    sketch = sketch_of_answer("recorded", "recorded", account_answer(state, {}))
     instruments = [
         Instrument(name=each.coin, size_decimals=each.size_decimals, tiers=own)
         for each, own in zip(state.positions, tiers, strict=True)
@@ -98,8 +99,9 @@ def subaccount_world(document: dict[str, Any]) -> World:
     """An indexer's answer with its markets beside it, read as the command reads it."""
     book = load_rulebook("dydx")
     raw = json.dumps(document).encode()
-    sketch, own = read_subaccounts("dydx", "answer", raw, raw, shipped_markets())
-    listed = [own[name] for name in sketch.markets]
+    answer = VENUES["dydx"].read_account(raw, None, shipped_markets())
+    sketch = sketch_of_answer("answer", "answer", answer)
+    listed = [answer.own_markets[name] for name in sketch.markets]
     instruments = markets_under(book, listed, shipped_markets())
     plan = plan_account(sketch, instruments, sketch.prices)
     return World(plan, book, instruments, price_units(instruments, sketch.prices))

@@ -9,7 +9,7 @@ import pytest
 from seawall.accounts.load import REFUSALS, AccountOptions, Given, read_given
 from seawall.domain.enums import MarginMode
 from seawall.domain.units import to_units
-from seawall.venues.hyperliquid.account_state import account_state
+from seawall.venues.hyperliquid.account.state import account_state
 from tests.lab.commands import refused, seawall
 from tests.shared_files import ROOT
 from tests.unit.subaccount_answers import OWNER, answer, subaccount

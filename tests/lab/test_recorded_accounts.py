@@ -9,8 +9,8 @@ from seawall.accounts.load import AccountOptions, read_given
 from seawall.domain.events import CROSS_POOL
 from seawall.lab.simulation.valuation import Valuation, price_units
 from seawall.lab.stress.reverse import liquidation_line
-from seawall.venues.hyperliquid.account_state import account_state
-from seawall.venues.hyperliquid.explain import account_report
+from seawall.venues.hyperliquid.account.explain import account_report
+from seawall.venues.hyperliquid.account.state import account_state
 from tests.shared_files import shared_file
 
 UNTOLD = "S02"

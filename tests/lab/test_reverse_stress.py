@@ -17,13 +17,13 @@ from seawall.lab.stress.reverse import (
     liquidation_line,
     smallest_move,
 )
-from seawall.venues.dydx.account_machine import AccountMachine
-from seawall.venues.dydx.account_markets import market_states
-from seawall.venues.dydx.account_state import account_state as subaccount_state
-from seawall.venues.dydx.account_state import tickers
-from seawall.venues.dydx.explain import account_report as subaccount_report
-from seawall.venues.hyperliquid.account_state import account_state
-from seawall.venues.hyperliquid.explain import account_report, position_tiers
+from seawall.venues.dydx.account.explain import account_report as subaccount_report
+from seawall.venues.dydx.account.machine import AccountMachine
+from seawall.venues.dydx.account.markets import market_states
+from seawall.venues.dydx.account.state import account_state as subaccount_state
+from seawall.venues.dydx.account.state import tickers
+from seawall.venues.hyperliquid.account.explain import account_report, position_tiers
+from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.lab.stress_worlds import (

@@ -18,7 +18,7 @@ from seawall.lab.market.named_scenarios import DEFAULT, about, load, names, run_
 from seawall.lab.market.scenario import Scenario, parse_scenario, scenario_path
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import IncidentKind
-from seawall.venues.known import VENUES
+from seawall.venues.registry import VENUES
 from seawall.venues.rulebook_file import load_rulebook
 from tests.lab.commands import made, refused, seawall
 from tests.shared_files import ROOT
@@ -119,7 +119,7 @@ def test_each_runs_under_all_rules_and_conserves_money(name: str, rulebook: str)
     assert result.others.maker_rejections == 0
     assert len(result.series.times_ms) == len(result.path.times_ms)
     (row,) = re.findall(rf"^\| `{name}` \|([^|]*)\|([^|]*)\|$", PAGE, re.MULTILINE)
-    told = row[VENUES.index(rulebook)].strip()
+    told = row[list(VENUES).index(rulebook)].strip()
     assert told == f"{result.end.equity / 1e6:,.0f}"
 
 

@@ -29,7 +29,7 @@ from seawall.engine.engine import Engine
 from seawall.engine.journal import read_journal
 from seawall.sandbox.history import KEPT_FILLS
 from seawall.sandbox.host import HostOptions
-from seawall.venues.desk import Done, Record
+from seawall.venues.port import Done, Record
 from seawall.venues.rulebook_file import load_rulebook
 from tests.sandbox.venue import (
     BTC,

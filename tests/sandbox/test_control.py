@@ -15,7 +15,7 @@ from seawall.engine.layout import Limits
 from seawall.sandbox.accounts import USER_USD
 from seawall.sandbox.control_schema import ROUTES
 from seawall.sandbox.venue import Venue, VenueOptions, running_venue
-from seawall.venues.desk import Desk
+from seawall.venues.port import Desk
 
 LIMITS = Limits(accounts=128, positions=1024, orders=4096, levels=4096, nodes=4096)
 MANUAL = VenueOptions(

@@ -13,14 +13,14 @@ from seawall.sandbox.markets import (
     to_tick,
 )
 from seawall.sandbox.world import OracleMode, Shock, World
-from seawall.venues.known import DEFAULT_VENUE, venue_module
+from seawall.venues.registry import DEFAULT_VENUE, VENUES
 
 START = 1_800_000_000_000
 HOUR = 3_600_000
 
 
 def markets(*wishes: str) -> tuple[OpenMarket, ...]:
-    shipped = venue_module(DEFAULT_VENUE, "instruments").built_in_instruments()
+    shipped = VENUES[DEFAULT_VENUE].built_in_markets()
     return choose_markets(wishes, {instrument.name: instrument for instrument in shipped})
 
 

@@ -10,7 +10,7 @@ from seawall.domain.enums import Side
 from seawall.domain.events import CommandRejected, OrderAccepted, OrderFilled
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.host import HostOptions, HostStopped
-from seawall.venues.desk import Plan, Record, Refusal
+from seawall.venues.port import Plan, Record, Refusal
 from tests.sandbox.venue import BTC, PRICE, START_MS, USD, do, open_host, order, run, set_up
 
 

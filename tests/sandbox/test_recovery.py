@@ -12,7 +12,7 @@ from seawall.engine.snapshot import SnapshotError
 from seawall.sandbox import recovery
 from seawall.sandbox.directory_log import DirectoryLog, DirectoryLogError
 from seawall.sandbox.host import HostOptions, HostStopped
-from seawall.venues.desk import Record
+from seawall.venues.port import Record
 from tests.sandbox.replay import replayed_hash
 from tests.sandbox.venue import BTC, PRICE, USD, do, open_host, order, run, set_up
 

@@ -12,7 +12,7 @@ from seawall.domain.instrument import Instrument, MarginTier
 from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.host import Host, HostOptions
-from seawall.venues.desk import Done, Plan, Record
+from seawall.venues.port import Done, Plan, Record
 from seawall.venues.rulebook_file import load_rulebook
 
 MARKETS = [

@@ -23,9 +23,9 @@ from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
-from seawall.venues.desk import Applied, Done, Fill, Listener, Plan, Planner
-from seawall.venues.hyperliquid.directory import VenueDirectory
-from seawall.venues.hyperliquid.exchange import handle_exchange
+from seawall.venues.hyperliquid.directory.directory import VenueDirectory
+from seawall.venues.hyperliquid.exchange.handle import handle_exchange
+from seawall.venues.port import Applied, Done, Fill, Listener, Plan, Planner
 from seawall.venues.rulebook_file import load_rulebook
 
 NOW = 1_790_000_000_000

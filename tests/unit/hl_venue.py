@@ -20,13 +20,13 @@ from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.host import Host, HostOptions
-from seawall.venues.desk import Done, Plan, Record
-from seawall.venues.hyperliquid.directory import VenueDirectory
-from seawall.venues.hyperliquid.info import answer_info
-from seawall.venues.hyperliquid.info_base import Venue
+from seawall.venues.hyperliquid.directory.directory import VenueDirectory
+from seawall.venues.hyperliquid.info.answer import answer_info
+from seawall.venues.hyperliquid.info.base import Venue
 from seawall.venues.hyperliquid.instruments import built_in_instruments
 from seawall.venues.hyperliquid.server import make_app
-from seawall.venues.hyperliquid.streams import Pace
+from seawall.venues.hyperliquid.stream.hub import Pace
+from seawall.venues.port import Done, Plan, Record
 from seawall.venues.rulebook_file import load_rulebook
 
 ALICE = "0x" + "a1" * 20

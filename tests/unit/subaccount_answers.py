@@ -5,9 +5,9 @@ from fractions import Fraction
 from math import ceil, trunc
 from typing import Any
 
-from seawall.venues.dydx.account_markets import market_states
-from seawall.venues.dydx.account_state import account_state, tickers
-from seawall.venues.dydx.explain import AccountReport, account_report
+from seawall.venues.dydx.account.explain import AccountReport, account_report
+from seawall.venues.dydx.account.markets import market_states
+from seawall.venues.dydx.account.state import account_state, tickers
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import ROOT
 

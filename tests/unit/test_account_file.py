@@ -8,11 +8,12 @@ import pytest
 from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.file import AccountError, AccountSketch, parse_account, read_account
 from seawall.accounts.plan import plan_account
-from seawall.accounts.state import sketch_of_state
+from seawall.accounts.source import sketch_of_answer
 from seawall.domain.enums import MarginMode, MarketMargin, Side
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.venues.hyperliquid.account_state import account_state
+from seawall.venues.hyperliquid.account.reading import account_answer
+from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.raw_json import StateError
 from tests.shared_files import shared_file
 
@@ -184,7 +185,7 @@ def test_venue_states_keep_their_equity() -> None:
         equity += sum(p.bucket_equity for p in state.positions if not p.is_cross)
         if equity <= 0:
             continue
-        sketch = sketch_of_state("s.json", row["id"], state)
+        sketch = sketch_of_answer("s.json", row["id"], account_answer(state, {}))
         instruments = [
             Instrument(
                 name=p.coin,

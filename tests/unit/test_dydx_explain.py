@@ -27,14 +27,14 @@ from seawall.domain.events import CROSS_POOL, CommandRejected, LiquidationStarte
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
-from seawall.venues.dydx.explain import (
+from seawall.venues.dydx.account.explain import (
     PositionReport,
     SubaccountReport,
     decimal_text,
     report_object,
 )
-from seawall.venues.dydx.explain_sheets import grouped, steps
-from seawall.venues.dydx.liquidation_lines import last_that
+from seawall.venues.dydx.account.explain_sheets import grouped, steps
+from seawall.venues.dydx.account.liquidation_boundary import last_that
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import ROOT
 from tests.unit.subaccount_answers import (

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from seawall.venues.dydx.account_markets import market_states
-from seawall.venues.dydx.account_state import account_state, is_account, tickers
-from seawall.venues.dydx.explain import account_report
+from seawall.venues.dydx.account.explain import account_report
+from seawall.venues.dydx.account.markets import market_states
+from seawall.venues.dydx.account.state import account_state, is_account, tickers
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import ROOT

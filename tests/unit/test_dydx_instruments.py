@@ -11,7 +11,6 @@ from seawall.domain.enums import MarketMargin, MarketStatus
 from seawall.domain.instrument import BlockTerms, Instrument, MarginFractions, MarginTier
 from seawall.domain.units import MAX_PRICE
 from seawall.engine.engine import Engine
-from seawall.venues.dydx.decimals import decimals_shown, exact_units, units_text
 from seawall.venues.dydx.instruments import (
     ListedMarket,
     instruments_from_markets,
@@ -24,6 +23,7 @@ from seawall.venues.dydx.instruments import (
     ticks_of,
 )
 from seawall.venues.dydx.liquidity_tiers import LiquidityTier, shipped_tiers, tier_of_coin
+from seawall.venues.dydx.wire.decimals import decimals_shown, exact_units, units_text
 from seawall.venues.hyperliquid.instruments import built_in_instruments
 from seawall.venues.raw_json import VenueDataError
 from tests.rulebooks import shipped_blocks

@@ -6,15 +6,15 @@ import msgspec
 import pytest
 
 from seawall.domain.enums import CommandKind, Reason
-from seawall.venues.dydx.bech32 import Bech32Error, decode, encode, is_address
-from seawall.venues.dydx.errors import (
+from seawall.venues.dydx.wire.bech32 import Bech32Error, decode, encode, is_address
+from seawall.venues.dydx.wire.errors import (
     ERROR_OF_REASON,
     ERRORS,
     UPDATE_RESULTS,
     ErrorCode,
     error_of,
 )
-from seawall.venues.dydx.order_message import (
+from seawall.venues.dydx.wire.order_message import (
     CONDITIONAL,
     LONG_TERM,
     SHORT_TERM,

@@ -11,7 +11,6 @@ import pytest
 from seawall.domain.enums import StartingOffset
 from seawall.domain.rulebook import BlockRulebook, EquityTier, Rulebook, StakingLevel, VolumeTier
 from seawall.venues import rulebook_file
-from seawall.venues.known import venue_module
 from seawall.venues.rulebook_file import MARKS, RulebookError, load_rulebook, rulebook_sources
 from tests.rulebooks import shipped_blocks
 
@@ -265,17 +264,6 @@ def test_liquidity_tiers_have_sources() -> None:
     coins = [coin for entry in tables["markets"] for coin in entry["coins"]]
     assert {entry["tier"] for entry in tables["markets"]} <= names
     assert len(coins) == len(set(coins))
-
-
-def test_parts_of_venues() -> None:
-    assert hasattr(venue_module("dydx", "instruments"), "plain_instrument")
-    message = "dydx has no part 'account_margins'; venues that have it: hyperliquid"
-    with pytest.raises(ValueError, match=message):
-        venue_module("dydx", "account_margins")
-    with pytest.raises(ValueError, match=r"dydx has no part 'nothing'$"):
-        venue_module("dydx", "nothing")
-    with pytest.raises(ValueError, match="has no part 'no part'"):
-        venue_module("dydx", "no part")
 
 
 def test_the_book_is_one_value() -> None:

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from seawall.domain.instrument import MarginTier
-from seawall.venues.hyperliquid.account_state import account_state
-from seawall.venues.hyperliquid.explain import (
+from seawall.venues.hyperliquid.account.explain import (
     AccountReport,
     account_report,
     decimal_text,
     derivation,
     report_object,
 )
+from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import ROOT

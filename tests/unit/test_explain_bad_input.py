@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from seawall.venues.hyperliquid.account_state import account_state
-from seawall.venues.hyperliquid.explain import account_report
+from seawall.venues.hyperliquid.account.explain import account_report
+from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.hyperliquid.raw_json import StateError, exact_money
 from seawall.venues.rulebook_file import load_rulebook

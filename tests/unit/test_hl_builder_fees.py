@@ -19,14 +19,14 @@ from seawall.domain.events import CROSS_POOL
 from seawall.engine.account_view import account_margins
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.host import Host, HostOptions
-from seawall.venues.desk import Record, Refusal
-from seawall.venues.hyperliquid import builder_fees
-from seawall.venues.hyperliquid.actions_account import split_agent_name
-from seawall.venues.hyperliquid.builder_fees import FeeRunner
-from seawall.venues.hyperliquid.builder_state import KEPT_FEES, BuilderFees
-from seawall.venues.hyperliquid.directory import VenueDirectory
-from seawall.venues.hyperliquid.exchange import handle_exchange
-from seawall.venues.hyperliquid.info_ledger import net_deposits
+from seawall.venues.hyperliquid.directory.builders import KEPT_FEES, BuilderFees
+from seawall.venues.hyperliquid.directory.directory import VenueDirectory
+from seawall.venues.hyperliquid.exchange import builder_fees
+from seawall.venues.hyperliquid.exchange.account import split_agent_name
+from seawall.venues.hyperliquid.exchange.builder_fees import FeeRunner
+from seawall.venues.hyperliquid.exchange.handle import handle_exchange
+from seawall.venues.hyperliquid.info.ledger import net_deposits
+from seawall.venues.port import Record, Refusal
 from seawall.venues.rulebook_file import load_rulebook
 from tests.unit.hl_desk import ADDRESSES, KEYS, NOW, Client, FakeDesk, l1_body, wire
 from tests.unit.hl_venue import (

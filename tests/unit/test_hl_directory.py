@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("hyperliquid", reason="the official client is not installed")
 
-from seawall.venues.desk import Record, Refusal
-from seawall.venues.hyperliquid.directory import AGENT_LIFE_MS, VenueDirectory
-from seawall.venues.hyperliquid.nonces import DAY_MS, KEPT
+from seawall.venues.hyperliquid.directory.directory import AGENT_LIFE_MS, VenueDirectory
+from seawall.venues.hyperliquid.directory.nonces import DAY_MS, KEPT
+from seawall.venues.port import Record, Refusal
 from tests.unit.hl_desk import NOW, FakeDesk
 
 USER, OTHER, SUB, KEY = ("0x" + digit * 40 for digit in "1234")

@@ -8,7 +8,7 @@ pytest.importorskip("hyperliquid", reason="the official client is not installed"
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.units import MICRO
-from seawall.venues.hyperliquid.directory import AGENT_LIFE_MS
+from seawall.venues.hyperliquid.directory.directory import AGENT_LIFE_MS
 from tests.unit.hl_desk import (
     ADDRESSES,
     ALT,

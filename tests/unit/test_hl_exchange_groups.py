@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("hyperliquid", reason="the official client is not installed")
 
 from seawall.domain.units import MICRO
-from seawall.venues.desk import Done, Plan, Planner, Refusal
-from seawall.venues.hyperliquid.exchange import handle_exchange
+from seawall.venues.hyperliquid.exchange.handle import handle_exchange
+from seawall.venues.port import Done, Plan, Planner, Refusal
 from tests.unit.hl_desk import (
     ADDRESSES,
     BTC,

@@ -11,11 +11,11 @@ pytest.importorskip("hyperliquid", reason="the official client is not installed"
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seawall.venues.desk import Refusal
-from seawall.venues.hyperliquid.error_texts import UNPROCESSABLE
-from seawall.venues.hyperliquid.exchange import ACTIONS
-from seawall.venues.hyperliquid.nonces import DAY_MS
-from seawall.venues.hyperliquid.signing import USER_SIGNED
+from seawall.venues.hyperliquid.directory.nonces import DAY_MS
+from seawall.venues.hyperliquid.exchange.handle import ACTIONS
+from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
+from seawall.venues.hyperliquid.wire.signing import USER_SIGNED
+from seawall.venues.port import Refusal
 from tests.unit.hl_desk import (
     ADDRESSES,
     BTC,

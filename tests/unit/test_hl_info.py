@@ -25,15 +25,16 @@ from seawall.domain.commands import (
 from seawall.domain.enums import MarginMode, MarketStatus, OrderFlag, Side, TimeInForce
 from seawall.domain.units import MICRO
 from seawall.engine.book_view import book_level_dtype, book_levels
-from seawall.venues.desk import Plan, Record
-from seawall.venues.hyperliquid import compatibility, info_trades
-from seawall.venues.hyperliquid.account_state import account_state
-from seawall.venues.hyperliquid.explain import account_report
-from seawall.venues.hyperliquid.info import ANSWERS, EMPTY_ANSWERS, answer_info
-from seawall.venues.hyperliquid.info_base import BadRequest
-from seawall.venues.hyperliquid.info_market import _coarser
+from seawall.venues.hyperliquid import compatibility
+from seawall.venues.hyperliquid.account.explain import account_report
+from seawall.venues.hyperliquid.account.state import account_state
+from seawall.venues.hyperliquid.directory.twaps import slice_client_id
+from seawall.venues.hyperliquid.info import trades
+from seawall.venues.hyperliquid.info.answer import ANSWERS, EMPTY_ANSWERS, answer_info
+from seawall.venues.hyperliquid.info.base import BadRequest
+from seawall.venues.hyperliquid.info.market import _coarser
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
-from seawall.venues.hyperliquid.twap_state import slice_client_id
+from seawall.venues.port import Plan, Record
 from seawall.venues.rulebook_file import load_rulebook
 from tests.unit.hl_venue import (
     ALICE,
@@ -493,7 +494,7 @@ def test_candles_of_every_interval() -> None:
             await s.trade(ALICE, BOB, ETH, price, 1000)
             await s.advance(40_000)
         asked = {"coin": "ETH", "startTime": START_MS, "endTime": None}
-        for interval in info_trades.INTERVALS:
+        for interval in trades.INTERVALS:
             rows = s.ask("candleSnapshot", req={**asked, "interval": interval})
             assert sum(row["n"] for row in rows) == 3, interval
             assert rows[-1]["c"] == "2480.0"

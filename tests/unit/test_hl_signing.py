@@ -13,7 +13,7 @@ from hyperliquid.utils import signing as client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seawall.venues.hyperliquid.signing import (
+from seawall.venues.hyperliquid.wire.signing import (
     SOURCES,
     SignatureError,
     action_hash,

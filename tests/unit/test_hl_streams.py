@@ -10,11 +10,12 @@ import pytest
 
 from seawall.domain.commands import CancelAll, SetLeverage, SetOraclePrice
 from seawall.domain.enums import MarginMode, Side
-from seawall.venues.hyperliquid import outbox, ws
-from seawall.venues.hyperliquid.error_texts import UNPROCESSABLE
-from seawall.venues.hyperliquid.outbox import Outbox
-from seawall.venues.hyperliquid.stream_channels import CHANNELS, Topic
-from seawall.venues.hyperliquid.streams import Hub, Pace, Reader
+from seawall.venues.hyperliquid.stream import connection as ws
+from seawall.venues.hyperliquid.stream import outbox
+from seawall.venues.hyperliquid.stream.channels import CHANNELS, Topic
+from seawall.venues.hyperliquid.stream.hub import Hub, Pace, Reader
+from seawall.venues.hyperliquid.stream.outbox import Outbox
+from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
 from tests.unit.hl_venue import ALICE, BOB, ETH, NOBODY, Sandbox, with_sandbox, with_server
 
 FAST = Pace(book=0.05, state=0.05)

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("hyperliquid", reason="the official client is not installed")
 
 from seawall.domain.enums import Side
-from seawall.venues.hyperliquid.twap import TwapRunner, executed
+from seawall.venues.hyperliquid.exchange.twap import TwapRunner, executed
 from tests.unit.hl_desk import BTC, ETH, Client, FakeDesk, l1_body, post, ready_desk
 
 MINUTE = 60_000

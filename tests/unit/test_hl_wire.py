@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall.domain.enums import Reason, Side
-from seawall.venues.hyperliquid import wire
-from seawall.venues.hyperliquid.error_texts import STATUSES, TEXTS, order_status
+from seawall.venues.hyperliquid.wire import values as wire
+from seawall.venues.hyperliquid.wire.error_texts import STATUSES, TEXTS, order_status
 from tests.shared_files import shared_file
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from seawall.accounts.load import REFUSALS, AccountOptions, Given, Refused, read_given
 from seawall.cli.book_input import BOOK_REFUSALS, read_book
-from seawall.venues.dydx.bech32 import encode
-from seawall.venues.dydx.public import parse_address
+from seawall.venues.dydx.account.public import parse_address
+from seawall.venues.dydx.wire.bech32 import encode
 from seawall.venues.raw_json import VenueDataError
 from tests.shared_files import shared_file
 from tests.unit.public_server import Reply, serving

@@ -13,9 +13,10 @@ from seawall.accounts.load import REFUSALS, AccountOptions, Given, Refused, read
 from seawall.cli.book_input import BOOK_REFUSALS, read_book
 from seawall.domain.enums import Side
 from seawall.engine.book_view import book_levels
-from seawall.venues.hyperliquid.public import parse_address
+from seawall.venues.hyperliquid.account.public import parse_address
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
+from seawall.venues.registry import VENUES
 from tests.unit.hl_venue import ALICE, BOB, BTC, ETH, NOBODY, Sandbox, with_server
 from tests.unit.public_server import Reply, serving
 
@@ -273,6 +274,5 @@ def test_wrong_answers_about_a_book(answer: Any, message: str) -> None:
 
 def test_a_sandbox_says_what_the_default_api_says() -> None:
     """The address of the venue's own API is used unless another is given."""
-    from seawall.venues.hyperliquid import public, public_book
-
-    assert PublicApi(public.BASE).base == public_book.BASE == "https://api.hyperliquid.xyz"
+    base = VENUES["hyperliquid"].public_base
+    assert PublicApi(base).base == base == "https://api.hyperliquid.xyz"

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from seawall.domain.enums import LiquidationStage, MarkMethod, PremiumMethod
+from seawall.domain.errors import InputError
 from seawall.venues import rulebook_file
-from seawall.venues.known import VENUES, venue_module
+from seawall.venues.registry import DEFAULT_VENUE, VENUES, wire_of
 from seawall.venues.rulebook_file import (
     MARKS,
     RulebookError,
@@ -24,7 +25,7 @@ SHIPPED = Path(rulebook_file.__file__).parent
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
     """The default rulebook with one text replaced."""
-    text = (SHIPPED / VENUES[0] / "rulebook.toml").read_text()
+    text = (SHIPPED / DEFAULT_VENUE / "rulebook.toml").read_text()
     assert text.count(old) == 1, old
     path = tmp_path / "rulebook.toml"
     path.write_text(text.replace(old, new))
@@ -181,7 +182,7 @@ def test_bad_files(tmp_path: Path, old: str, new: str, message: str) -> None:
 
 @pytest.mark.parametrize("part", ["source", "as_of", "mark"])
 def test_every_entry_says_where_it_is_from(tmp_path: Path, part: str) -> None:
-    lines = (SHIPPED / VENUES[0] / "rulebook.toml").read_text().splitlines()
+    lines = (SHIPPED / DEFAULT_VENUE / "rulebook.toml").read_text().splitlines()
     place = next(i for i, line in enumerate(lines) if line.startswith("interest ="))
     lines[place] = re.sub(rf', {part} = "[^"]*"', "", lines[place])
     path = tmp_path / "my.toml"
@@ -196,7 +197,7 @@ def test_every_entry_says_where_it_is_from(tmp_path: Path, part: str) -> None:
      ("as_of", "2026-13-01", "a date as text")],
 )  # fmt: skip
 def test_bad_provenance(tmp_path: Path, part: str, value: str, message: str) -> None:
-    text = (SHIPPED / VENUES[0] / "rulebook.toml").read_text()
+    text = (SHIPPED / DEFAULT_VENUE / "rulebook.toml").read_text()
     head, tail = text.split("[deleveraging]")
     tail = re.sub(rf'{part} = "[^"]*"', f'{part} = "{value}"', tail)
     path = tmp_path / "rulebook.toml"
@@ -206,7 +207,7 @@ def test_bad_provenance(tmp_path: Path, part: str, value: str, message: str) -> 
 
 
 def test_missing_and_broken_files(tmp_path: Path) -> None:
-    with pytest.raises(RulebookError, match=f"cannot be read.*one of: {VENUES[0]}"):
+    with pytest.raises(RulebookError, match=f"cannot be read.*one of: {DEFAULT_VENUE}"):
         load_rulebook(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("[order\n")
@@ -218,13 +219,13 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
         load_rulebook(empty)
 
 
-def test_unknown_venue() -> None:
-    with pytest.raises(ValueError, match="unknown venue 'nowhere'; known: "):
-        venue_module("nowhere", "explain")
+def test_a_venue_without_a_wire_says_which_have_one() -> None:
+    with pytest.raises(InputError, match=r"venue: 'dydx' should be one .*: hyperliquid"):
+        wire_of("dydx")
 
 
 def test_margin_tables_have_sources() -> None:
-    tables = tomllib.loads((SHIPPED / VENUES[0] / "margin_tables.toml").read_text())
+    tables = tomllib.loads((SHIPPED / DEFAULT_VENUE / "margin_tables.toml").read_text())
     entries = [entry for rows in tables.values() for entry in rows]
     assert len(entries) > 15
     for entry in entries:

@@ -23,11 +23,11 @@ Our own format is TOML. Amounts are USD, numbers may be written with or without 
     take_profit = 130000            #   the same in the other direction
     reduce_only = true              # optional
 
-A venue's own account file (JSON) is read by that venue's reader, handed in by the caller.
+A venue's own answer (JSON) is read by that venue's reader (``Venue.read_account``).
 """
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -88,20 +88,15 @@ class AccountSketch(Struct, frozen=True, kw_only=True):
         return self.prices.get(market) or next((e for e in entries if e is not None), None)
 
 
-Reader = Callable[[Path], AccountSketch]
-
-
-def read_account(path: Path, readers: Mapping[str, Reader] | None = None) -> AccountSketch:
-    """The account of a file; ``readers`` by file suffix (``.json``) read what is not our TOML.
+def read_account(path: Path, other_suffixes: Sequence[str] = ()) -> AccountSketch:
+    """The account of a TOML file. ``other_suffixes``: of what the caller reads by other means.
 
     Raises AccountError.
     """
     if not path.is_file():
         raise AccountError(f"{path}: no such file")
-    if path.suffix in (readers or {}):
-        return (readers or {})[path.suffix](path)
     if path.suffix != ".toml":
-        known = ", ".join([".toml", *(readers or {})])
+        known = ", ".join([".toml", *other_suffixes])
         raise AccountError(f"{path}: the file's name should end in {known}")
     try:
         text = path.read_text(encoding="utf-8")

@@ -6,24 +6,16 @@ from seawall.domain.errors import SeawallError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MONEY_DECIMALS
-from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
+from seawall.venues.registry import DEFAULT_VENUE, VENUES
 
 
 class MarketError(SeawallError):
     """A market that cannot be had under a rulebook; the message says why."""
 
 
-def venue_of(raw: bytes) -> str:
-    """The venue whose account answer this is by its shape; the default where no other claims it."""
-    for venue in VENUES:
-        if venue != DEFAULT_VENUE and venue_module(venue, "account_state").is_account(raw):
-            return venue
-    return DEFAULT_VENUE
-
-
 def shipped_markets() -> dict[str, Instrument]:
     """The markets that ship, by name, as the default venue lists them."""
-    listed = venue_module(DEFAULT_VENUE, "instruments").built_in_instruments()
+    listed = VENUES[DEFAULT_VENUE].built_in_markets()
     return {instrument.name: instrument for instrument in listed if not instrument.delisted}
 
 
@@ -36,17 +28,10 @@ def markets_under(
     that is not known keeps its leverage as a single tier. Raises MarketError.
     """
     if isinstance(rulebook, BlockRulebook):
-        translate = venue_module(_venue_of_blocks(), "instruments").plain_instrument
+        translations = (venue.to_own_rules for venue in VENUES.values())
+        translate = next(each for each in translations if each is not None)
         return [translate(instrument) for instrument in listed]
     return [_without_blocks(instrument, known) for instrument in listed]
-
-
-def _venue_of_blocks() -> str:
-    """The venue whose markets have terms for rules of blocks."""
-    for venue in VENUES:
-        if hasattr(venue_module(venue, "instruments"), "plain_instrument"):
-            return venue
-    raise AssertionError("a venue with rules of blocks ships")
 
 
 def _without_blocks(instrument: Instrument, known: Mapping[str, Instrument]) -> Instrument:

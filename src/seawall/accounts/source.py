@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seawall.accounts.examples import ACCOUNT, example_text
-from seawall.accounts.file import AccountError, AccountSketch, parse_account, read_account
-from seawall.accounts.markets import shipped_markets, venue_of
-from seawall.accounts.state import sketch_of_state
-from seawall.accounts.subaccounts import read_subaccounts
+from seawall.accounts.file import AccountSketch, PositionSketch, parse_account, read_account
+from seawall.accounts.markets import shipped_markets
 from seawall.domain.instrument import Instrument
-from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
-from seawall.venues.public_api import PublicAnswers, PublicApi
+from seawall.domain.units import money_text
+from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
+from seawall.venues.registry import DEFAULT_VENUE, VENUES, venue_of_account
+from seawall.venues.venue import AccountAnswer, Venue
+
+_ANSWER = ".json"
+"""Suffix of a file with a venue's answer."""
 
 
 class Refused(ValueError):
@@ -84,11 +87,11 @@ def read_source(account: str | None, options: AccountOptions) -> AccountSource:
     return _of_file(Path(account), shipped, options)
 
 
-def _address(text: str) -> tuple[str, str] | None:
-    """(venue, address) where a venue knows the text as an address of its own. Raises Refused."""
-    for venue in VENUES:
+def _address(text: str) -> tuple[Venue, str] | None:
+    """The venue that knows the text as an address of its own, and the address. Raises Refused."""
+    for venue in VENUES.values():
         try:
-            address = venue_module(venue, "public").parse_address(text)
+            address = venue.parse_address(text)
         except VenueDataError as error:
             raise Refused(f"ACCOUNT: {error}") from None
         if address is not None:
@@ -96,93 +99,84 @@ def _address(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _by_address(venue: str, address: str, options: AccountOptions) -> AccountSource:
+def _by_address(venue: Venue, address: str, options: AccountOptions) -> AccountSource:
     for name, file in (("--meta", options.meta), ("--markets", options.markets)):
         if file is not None:
             raise Refused(f"{name}: {file}: belongs to a file; an address brings its own markets")
-    public = venue_module(venue, "public")
-    base = options.at or public.BASE
     try:
-        api = PublicApi(base)
+        api = PublicApi(options.at or venue.public_base)
     except VenueDataError as error:
         raise Refused(f"--at: {error}") from None
     words = f"{address} at {api.base}"
+    shipped = shipped_markets()
     try:
-        answers: PublicAnswers = public.account_answers(api, address)
-        shipped = shipped_markets()
-        own: dict[str, Instrument] = {}
-        if venue == DEFAULT_VENUE:
-            shipped = _open_markets(answers.markets)
-            sketch, own = _pools(words, address, answers.account, shipped, is_complete=True)
-        else:
-            sketch, own = read_subaccounts(
-                venue, words, answers.account, answers.markets, shipped, options.extra_markets
-            )
+        answers = venue.fetch_account(api, address)
+        found = venue.read_account(answers.account, answers.markets, shipped, options.extra_markets)
     except VenueDataError as error:
         # An API that does not answer names itself; an answer that cannot be read does not.
         raise Refused(f"{error}" if api.base in str(error) else f"{words}: {error}") from None
-    return AccountSource(sketch, own, shipped, venue, answers.prices, answers.funding, words)
+    return AccountSource(
+        sketch=sketch_of_answer(words, address, found),
+        own=found.own_markets,
+        shipped=shipped if found.listed_markets is None else found.listed_markets,
+        venue=venue.name,
+        prices=answers.prices,
+        funding=answers.funding,
+        words=words,
+    )
 
 
 def _of_file(path: Path, shipped: dict[str, Instrument], options: AccountOptions) -> AccountSource:
     """Our own TOML, or a venue's raw answer (.json)."""
-    venue = DEFAULT_VENUE
-    own: dict[str, Instrument] = {}
-    data: bytes | None = None
-
-    def read_state(file: Path) -> AccountSketch:
-        nonlocal venue, data
-        raw = _bytes(file)
-        venue = venue_of(raw)
-        if venue == DEFAULT_VENUE:
-            is_complete = options.meta is not None
-            sketch, found = _pools(str(file), file.stem, raw, shipped, is_complete=is_complete)
-            own.update(found)
-            return sketch
-        data = _bytes(options.markets) if options.markets else raw
-        sketch, found = read_subaccounts(
-            venue, str(file), raw, data, shipped, options.extra_markets
-        )
-        own.update(found)
-        return sketch
-
+    words = f"file {path}"
+    if path.suffix != _ANSWER or not path.is_file():
+        sketch = read_account(path, [_ANSWER])
+        return AccountSource(sketch, {}, shipped, DEFAULT_VENUE, {}, {}, words)
+    raw = _bytes(path)
+    venue = venue_of_account(raw)
+    market_list = options.meta if venue.market_list == "meta" else options.markets
     try:
-        sketch = read_account(path, {".json": read_state})
-        public = venue_module(venue, "public")
-        funding = {} if data is None else public.funding_rates(data)
+        found = venue.read_account(
+            raw,
+            None if market_list is None else _bytes(market_list),
+            shipped,
+            options.extra_markets,
+        )
     except VenueDataError as error:
         raise Refused(f"{path}: {error}") from None
-    return AccountSource(sketch, own, shipped, venue, {}, funding, f"file {path}")
+    sketch = sketch_of_answer(str(path), path.stem, found)
+    return AccountSource(sketch, found.own_markets, shipped, venue.name, {}, found.funding, words)
 
 
-def _pools(
-    source: str, name: str, raw: bytes, known: Mapping[str, Instrument], *, is_complete: bool
-) -> tuple[AccountSketch, dict[str, Instrument]]:
-    """An account with a cross pool and isolated buckets, and markets that only it tells.
-
-    ``is_complete``: ``known`` is the venue's list, so that a position elsewhere is an error.
-    Raises VenueDataError, AccountError.
-    """
-    decode = venue_module(DEFAULT_VENUE, "account_state").account_state
-    state = decode(raw, known if is_complete else None)
-    if not state.positions and not state.cross_equity():
-        raise AccountError(f"{source}: has no positions and no collateral")
-    own = venue_module(DEFAULT_VENUE, "explain").own_instruments(state, known)
-    return sketch_of_state(source, name, state), own
+def sketch_of_answer(source: str, name: str, answer: AccountAnswer) -> AccountSketch:
+    """The account of a venue's answer, as an account file would say it."""
+    return AccountSketch(
+        source=source,
+        name=answer.name or name,
+        collateral=money_text(answer.collateral),
+        positions=tuple(
+            PositionSketch(
+                market=each.market,
+                is_long=each.is_long,
+                size=each.size,
+                entry_notional=money_text(each.entry_notional),
+                is_isolated=each.is_isolated,
+                leverage=each.leverage,
+                margin=None if each.margin is None else money_text(each.margin),
+            )
+            for each in answer.positions
+        ),
+        prices=answer.prices,
+    )
 
 
 def _known(meta: Path | None) -> dict[str, Instrument]:
     if meta is None:
         return shipped_markets()
     try:
-        return _open_markets(_bytes(meta))
+        listed = VENUES[DEFAULT_VENUE].read_markets(_bytes(meta))
     except VenueDataError as error:
         raise Refused(f"{meta}: {error}") from None
-
-
-def _open_markets(meta: bytes) -> dict[str, Instrument]:
-    """The markets of the default venue's list that trade, by name. Raises VenueDataError."""
-    listed = venue_module(DEFAULT_VENUE, "instruments").instruments_from_meta(meta)
     return {instrument.name: instrument for instrument in listed if not instrument.delisted}
 
 

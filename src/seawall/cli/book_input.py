@@ -5,9 +5,9 @@ from pathlib import Path
 from seawall.lab.market.book import Book, BookError, checked_book
 from seawall.lab.market.book_file import known_market, read_book_file
 from seawall.lab.market.candle_file import PathError
-from seawall.venues.known import DEFAULT_VENUE, VENUES, venue_module
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
+from seawall.venues.registry import DEFAULT_VENUE, VENUES
 
 BOOK_REFUSALS: tuple[type[Exception], ...] = (BookError, PathError)
 """What ``read_book`` raises for input that cannot be used; each says what would be right."""
@@ -41,14 +41,13 @@ def read_book(
 def _live(source: str, market: str | None, venue: str) -> Book:
     if market is None:
         raise BookError(f"{source}: which market? a running venue has many; name one")
-    public = venue_module(venue, "public_book")
     try:
-        api = PublicApi(public.BASE if source == venue else source)
+        api = PublicApi(VENUES[venue].public_base if source == venue else source)
     except VenueDataError as error:
         raise BookError(f"{error}") from None
     where = f"{market} at {api.base}"
     try:
-        levels = public.live_levels(api, market)
+        levels = VENUES[venue].fetch_book(api, market)
     except VenueDataError as error:
         raise BookError(f"{error}" if api.base in str(error) else f"{where}: {error}") from None
     return checked_book(

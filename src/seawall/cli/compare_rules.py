@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from seawall.cli.params import Outputs
 from seawall.cli.run import run
 from seawall.domain.errors import InputError
-from seawall.venues.known import DEFAULT_VENUE, VENUES
+from seawall.venues.registry import DEFAULT_VENUE, VENUES
 
 _OTHER_VENUE = next(venue for venue in VENUES if venue != DEFAULT_VENUE)
 

@@ -8,7 +8,7 @@ from seawall.accounts.load import Given, Refused, read_given
 from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.cli.crises_options import CrisesOptions, CrisesSource
 from seawall.lab.market.candle_file import PathError
-from seawall.venues.known import VENUES
+from seawall.venues.registry import VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
 if TYPE_CHECKING:

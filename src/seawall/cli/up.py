@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +12,13 @@ from cyclopts import Parameter
 
 from seawall.cli.run import refuse
 from seawall.domain.units import from_units
-from seawall.venues.known import DEFAULT_VENUE, venue_module
+from seawall.venues.registry import DEFAULT_VENUE, wire_of
 from seawall.venues.rulebook_file import RulebookError
 
 if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
     from seawall.sandbox.venue import Venue
+    from seawall.venues.venue import Snippet
 
 SNIPPET_USD = 200.0
 _GREATEST_SPEED = 1000.0
@@ -178,16 +179,15 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _snippets(venue: "Venue") -> list[Any]:
+def _snippets(venue: "Venue") -> Sequence["Snippet"]:
     market = venue.markets[0]
     decimals = min(market.instrument.size_decimals, 3)
     price = market.to_usd(venue.market.view.mark(market.row))
     size = max(10**-decimals, round(SNIPPET_USD / price, decimals))
     user = venue.users[0]
-    found: list[Any] = venue_module(DEFAULT_VENUE, "snippets").client_snippets(
+    return wire_of(DEFAULT_VENUE).client_snippets(
         venue.url, user.address, user.private_key, market.name, f"{size:g}"
     )
-    return found
 
 
 def _prices(venue: "Venue") -> dict[str, str]:

@@ -15,8 +15,8 @@ from seawall.lab.market.book import BookError
 from seawall.lab.market.book_replay import ReplayError
 from seawall.lab.vet.book import SIZES_USD
 from seawall.lab.vet.tape import Charges, Tape, VetError
-from seawall.venues.known import DEFAULT_VENUE, VENUES
 from seawall.venues.raw_json import VenueDataError
+from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
 VET_REFUSALS: tuple[type[Exception], ...] = (
@@ -57,7 +57,7 @@ def _check_fits(given: str | None, source: VetSource, options: VetOptions) -> No
             if value is not None:
                 raise Refused(f"{name}: {value}: belongs to a recording; give its file")
     if source.venue is not None:
-        values.choice("--venue", source.venue, VENUES)
+        values.choice("--venue", source.venue, tuple(VENUES))
         if source.at is None or source.ccxt is not None:
             raise Refused(f"--venue: {source.venue}: says whose API --at is; give --at URL")
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from seawall.domain.commands import Deposit
 from seawall.domain.units import MICRO
-from seawall.venues.desk import Desk, Done, Plan, Refusal
+from seawall.venues.port import Desk, Done, Plan, Refusal
 
 USERS = 10
 USER_USD = 100_000

@@ -20,7 +20,7 @@ from seawall.sandbox.control_schema import Answer, BadInput, Route
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.markets import OpenMarket
 from seawall.sandbox.world import LONGEST_LAG_MS, OracleMode, Shock
-from seawall.venues.desk import Refusal
+from seawall.venues.port import Refusal
 
 MAX_BODY = 64 * 1024
 RESET_POINT = "start"

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from seawall.engine.journal import checksum, digest_of_rules, sync_folder, write_whole_file
-from seawall.venues.desk import Record
+from seawall.venues.port import Record
 
 _MAGIC = b"SEAWALLD"
 _VERSION = 1

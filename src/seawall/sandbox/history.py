@@ -20,7 +20,7 @@ from seawall.domain.events import Event, FundingSampled
 from seawall.engine.engine import Engine
 from seawall.sandbox import history_schema as schema
 from seawall.sandbox.history_rows import MINUTE_MS, Batch, Happened
-from seawall.venues.desk import (
+from seawall.venues.port import (
     Candle,
     Fill,
     FundingRate,
@@ -47,7 +47,7 @@ class HistoryError(RuntimeError):
 
 
 class SqlHistory:
-    """Implements ``seawall.venues.desk.History`` and the storage's ``Recorder``.
+    """Implements ``seawall.venues.port.History`` and the storage's ``Recorder``.
 
     ``path`` None keeps it in memory. ``engine``: the machine as it is at ``last_sequence``, for
     the funding hour under way; call ``reverted`` when it is another. A refused order is kept too:

@@ -41,8 +41,8 @@ from seawall.sandbox.history_schema import (
     client_text,
     fill_row,
 )
-from seawall.venues.desk import Applied, Fill
 from seawall.venues.fills import fills_of
+from seawall.venues.port import Applied, Fill
 
 MINUTE_MS = 60_000
 _FIRST_END_REASON = 500

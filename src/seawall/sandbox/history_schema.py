@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from seawall.venues.desk import Fill, FundingRate, FundingRecord, LedgerRecord, OrderRecord
+from seawall.venues.port import Fill, FundingRate, FundingRecord, LedgerRecord, OrderRecord
 
 VERSION = 1
 

@@ -20,7 +20,7 @@ from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.storage import FolderStorage, MemoryStorage, Storage, check_name
 from seawall.sandbox.writer import HostStopped, Writer, guarded, subscribe
-from seawall.venues.desk import Directory, Done, History, Listener, Plan, Planner, Refusal
+from seawall.venues.port import Directory, Done, History, Listener, Plan, Planner, Refusal
 
 __all__ = ["Host", "HostOptions", "HostStopped"]
 
@@ -35,7 +35,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
 
 
 class Host:
-    """A running venue; implements ``seawall.venues.desk.Desk``.
+    """A running venue; implements ``seawall.venues.port.Desk``.
 
     ``open``, ``await start()``, ``await stop()``, all on one event loop.
     """

@@ -16,7 +16,7 @@ from seawall.sandbox.agents.group import AgentGroup
 from seawall.sandbox.agents.view import MachineView
 from seawall.sandbox.host import Host, HostStopped
 from seawall.sandbox.world import World
-from seawall.venues.desk import Plan, Refusal
+from seawall.venues.port import Plan, Refusal
 
 log = logging.getLogger(__name__)
 

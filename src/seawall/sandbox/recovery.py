@@ -44,7 +44,7 @@ from seawall.engine.snapshot import (
     save_snapshot,
 )
 from seawall.sandbox.directory_log import DirectoryLog
-from seawall.venues.desk import Directory
+from seawall.venues.port import Directory
 
 log = logging.getLogger(__name__)
 

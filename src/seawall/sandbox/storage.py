@@ -20,7 +20,7 @@ from seawall.sandbox import recovery
 from seawall.sandbox.history import HistoryError, SqlHistory, open_copy
 from seawall.sandbox.recovery import Moment
 from seawall.sandbox.timeline import catch_up
-from seawall.venues.desk import Directory, History, Record
+from seawall.venues.port import Directory, History, Record
 
 log = logging.getLogger(__name__)
 

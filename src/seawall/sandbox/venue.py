@@ -1,7 +1,7 @@
 """A whole venue on this computer: host, directory, agents, prices, control, the dialect's server.
 
 ``running_venue`` is what tests and tools use; ``run_venue`` runs until it is told to stop. The
-dialect is found by name: this room knows no venue.
+dialect comes from the registry: this room knows no venue.
 """
 
 import asyncio
@@ -46,8 +46,8 @@ from seawall.sandbox.host import Host
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.markets import OpenMarket, choose_markets
 from seawall.sandbox.world import World
-from seawall.venues.desk import Desk, Plan
-from seawall.venues.known import DEFAULT_VENUE, venue_module
+from seawall.venues.port import Desk, Plan
+from seawall.venues.registry import DEFAULT_VENUE, VENUES, wire_of
 from seawall.venues.rulebook_file import load_rulebook
 
 START_POINT = "start"
@@ -242,7 +242,7 @@ def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _Abou
 
 
 def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
-    shipped = venue_module(options.venue, "instruments").built_in_instruments()
+    shipped = VENUES[options.venue].built_in_markets()
     wishes = about.markets
     if isinstance(options.feed, RecordedPath):
         first = {name: f"{name}={prices[0]:.6g}" for name, prices in options.feed.prices.items()}
@@ -259,7 +259,7 @@ async def open_venue(options: VenueOptions, make_app: MakeApp | None = None) -> 
 
     Raises VenueError, MarketChoiceError, RulebookError, JournalError and OSError.
     """
-    make_app = make_app or venue_module(options.venue, "server").make_app
+    make_app = make_app or wire_of(options.venue).make_app
     listening = _bind(options.host, options.port)
     lasts = options.data is not None
     folder = options.data or Path(tempfile.mkdtemp(prefix="seawall-"))
@@ -291,7 +291,7 @@ def _assemble(options: VenueOptions, folder: Path) -> tuple[Host, LivingMarket, 
         raise VenueError(f"--rulebook: {book.name} settles in blocks; no sandbox runs it yet")
     markets = _markets(options, about)
     clock = Clock(options.speed, options.start_ms)
-    directory = venue_module(options.venue, "directory").VenueDirectory()
+    directory = wire_of(options.venue).make_directory()
     instruments = [market.instrument for market in markets]
     host = Host.open(folder, book, instruments, options.limits, directory, clock)
     about.began_ms = about.began_ms or host.now_ms()

@@ -29,7 +29,7 @@ from seawall.domain.commands import AdvanceTime, Command
 from seawall.engine.codec import encode_commands
 from seawall.sandbox.recovery import Moment
 from seawall.sandbox.storage import Storage
-from seawall.venues.desk import Applied, Directory, Done, Listener, Plan, Planner, Record, Refusal
+from seawall.venues.port import Applied, Directory, Done, Listener, Plan, Planner, Record, Refusal
 
 log = logging.getLogger(__name__)
 

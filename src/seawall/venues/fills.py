@@ -10,7 +10,7 @@ from msgspec import structs
 
 from seawall.domain.enums import FillFlag, Side
 from seawall.domain.events import BackstopTakenOver, Deleveraged, LiquidationStarted, OrderFilled
-from seawall.venues.desk import Applied, Fill
+from seawall.venues.port import Applied, Fill
 
 TRADE_BITS = 16
 """A command has fewer than 65,536 trades; their ids stay below 2^53 for 2^37 commands."""

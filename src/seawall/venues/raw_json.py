@@ -19,6 +19,10 @@ class VenueDataError(InputError):
     """A venue message that cannot be used; names the field, the value and what would be right."""
 
 
+class MarketListError(VenueDataError):
+    """A venue's list of markets that cannot be used."""
+
+
 def decode(kind: type[T], raw: bytes, prefix: str = "") -> T:
     """The JSON text as a msgspec type. Raises VenueDataError with the path of the field.
 

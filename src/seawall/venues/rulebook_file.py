@@ -29,7 +29,7 @@ from typing import Any, NamedTuple, overload
 
 from seawall.domain.errors import InputError
 from seawall.domain.rulebook import AnyRulebook, Rulebook
-from seawall.venues.known import DEFAULT_VENUE, VENUES
+from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_keys import CLOCKS, TEXT_UNITS, Kind, Sections
 
 MARKS = ("documented", "observed", "assumed")
@@ -108,7 +108,7 @@ def rulebook_sources(name_or_path: str | Path = DEFAULT_VENUE) -> dict[str, Rule
 
 def _path_of(name_or_path: str | Path) -> Path:
     if str(name_or_path) in VENUES:
-        return Path(__file__).parent / str(name_or_path) / "rulebook.toml"
+        return VENUES[str(name_or_path)].rulebook
     return Path(name_or_path)
 
 

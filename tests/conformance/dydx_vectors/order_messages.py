@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from seawall.venues.dydx.bech32 import ADDRESS_PREFIX, encode
-from seawall.venues.dydx.order_message import OrderMessage, stateless_error
+from seawall.venues.dydx.wire.bech32 import ADDRESS_PREFIX, encode
+from seawall.venues.dydx.wire.order_message import OrderMessage, stateless_error
 
 VALID = encode(ADDRESS_PREFIX, bytes(range(20)))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from coincurve import PrivateKey
 
-from seawall.venues.hyperliquid.signing import SOURCES, action_hash, keccak256
+from seawall.venues.hyperliquid.wire.signing import SOURCES, action_hash, keccak256
 
 _DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _DOMAIN = keccak256(

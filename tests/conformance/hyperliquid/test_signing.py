@@ -17,7 +17,7 @@ import eth_account
 from hyperliquid.utils import signing
 from hyperliquid.utils.types import Cloid
 
-from seawall.venues.hyperliquid.signing import recover_l1, recover_user_signed
+from seawall.venues.hyperliquid.wire.signing import recover_l1, recover_user_signed
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.wire import post_exchange
 

@@ -12,8 +12,8 @@ from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO, MONEY_DECIMALS, from_units, to_units
 from seawall.engine.formulas.continuous.margin import pool_without
 from seawall.venues.hyperliquid.instruments import built_in_tiers
-from seawall.venues.hyperliquid.numbers import venue_number
 from seawall.venues.hyperliquid.raw_json import exact_money
+from seawall.venues.hyperliquid.wire.numbers import venue_number
 from tests.conformance.hyperliquid_vectors.machine import (
     World,
     market,

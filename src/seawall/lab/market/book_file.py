@@ -1,7 +1,7 @@
 """Book files, recognised by what is in them and not by their names.
 
 * **A venue's answer** about one book, as its API gives it, bare or under ``data``, ``result`` or
-  ``contents``; the venues that ship read their own (``public_book``).
+  ``contents``; the venues that ship read their own (``Venue.read_book``).
 * **JSON of pairs**: ``{"bids": [["price", "size"], ...], "asks": ...}``, ``b`` and ``a`` for short,
   best first, as most exchanges send a depth snapshot.
 * **JSON lines** (also gzip): such answers one per line, each with a time, or after a number of ns;
@@ -31,8 +31,8 @@ from seawall.lab.market.book import Book, BookError, checked_book, merged, sorte
 from seawall.lab.market.candle_file import time_text
 from seawall.lab.market.market_path import market_of_symbol
 from seawall.venues.book_levels import BookLevels
-from seawall.venues.known import VENUES, venue_module
 from seawall.venues.raw_json import VenueDataError, decode
+from seawall.venues.registry import VENUES
 
 _PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
 _WRAPPERS = ("data", "result", "contents")
@@ -143,8 +143,8 @@ _SHORT = {"b": "bids", "a": "asks", "T": "time_ms", "s": "symbol"}
 def levels_of(raw: bytes) -> BookLevels | None:
     """The book in a JSON text; None where none is seen. Raises VenueDataError for a mistake."""
     document = decode(dict[str, msgspec.Raw], raw)
-    for venue in VENUES:
-        found: BookLevels | None = venue_module(venue, "public_book").levels_of(document, raw)
+    for venue in VENUES.values():
+        found = venue.read_book(document, raw)
         if found is not None:
             return found
     named = {_SHORT.get(key, key): value for key, value in document.items()}

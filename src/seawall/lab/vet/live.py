@@ -26,6 +26,7 @@ from seawall.lab.vet.tape import (
 )
 from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.raw_json import VenueDataError
+from seawall.venues.registry import VENUES
 
 MOST_FAILURES = 5
 """So many looks in a row that fail are an error."""
@@ -76,11 +77,9 @@ class BookFeed:
 
     def __init__(self, base: str, market: str, venue: str, charges: Charges) -> None:
         """Raises PublicApiError for what is no URL."""
-        from seawall.venues.known import venue_module
-
         self._api = PublicApi(base)
         self._market = market
-        self._levels = venue_module(venue, "public_book").live_levels
+        self._levels = VENUES[venue].fetch_book
         self.source = f"{market} at {self._api.base}"
         self.charges = charges
 

@@ -29,7 +29,8 @@ from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.markets import OpenMarket
 from seawall.sandbox.venue import BACKSTOP_USD
 from seawall.sandbox.world import Shock, World
-from seawall.venues.desk import Applied, Plan
+from seawall.venues.port import Applied, Plan
+from seawall.venues.registry import wire_of
 
 START_MS = 1_760_054_400_000
 """2025-10-10, midnight UTC; the figures do not depend on it."""
@@ -68,13 +69,11 @@ def _silent(done: float) -> None:
 
 class _Run:
     def __init__(self, options: SandboxOptions, progress: Callable[[float], None]) -> None:
-        from seawall.venues.known import venue_module
-
         self.options = options
         self._progress = progress
         market = options.market
         figures = options.rulebook.order.maximum_significant_figures
-        directory = venue_module(options.venue, "directory").VenueDirectory()
+        directory = wire_of(options.venue).make_directory()
         self.host = Host.open(
             None,
             options.rulebook,

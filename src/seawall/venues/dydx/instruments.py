@@ -20,13 +20,13 @@ from msgspec import Struct
 from seawall.domain.enums import MarketMargin, MarketStatus
 from seawall.domain.instrument import BlockTerms, Instrument, MarginFractions, MarginTier
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MONEY_DECIMALS
-from seawall.venues.dydx.decimals import decimals_shown, exact_units, units_text
 from seawall.venues.dydx.liquidity_tiers import (
     LiquidityTier,
     matching_tier,
     shipped_tiers,
     tier_of_coin,
 )
+from seawall.venues.dydx.wire.decimals import decimals_shown, exact_units, units_text
 from seawall.venues.raw_json import VenueDataError, decode, whole_number
 
 T = TypeVar("T")

@@ -6,8 +6,9 @@ answer, so the page made from this cannot promise what is not there.
 
 from msgspec import Struct
 
-from seawall.venues.hyperliquid import info, stream_channels
-from seawall.venues.hyperliquid.exchange import ACTIONS
+from seawall.venues.hyperliquid.exchange.handle import ACTIONS
+from seawall.venues.hyperliquid.info import answer
+from seawall.venues.hyperliquid.stream import channels
 
 SUPPORTED = "supported"
 EMPTY = "answered empty"
@@ -74,8 +75,8 @@ def _entries(states: dict[str, str]) -> list[Entry]:
 
 def info_types() -> list[Entry]:
     states = dict.fromkeys(_OTHER_INFO, REFUSED)
-    states |= dict.fromkeys(info.EMPTY_ANSWERS, EMPTY)
-    return _entries(states | dict.fromkeys(info.ANSWERS, SUPPORTED))
+    states |= dict.fromkeys(answer.EMPTY_ANSWERS, EMPTY)
+    return _entries(states | dict.fromkeys(answer.ANSWERS, SUPPORTED))
 
 
 def actions() -> list[Entry]:
@@ -84,8 +85,8 @@ def actions() -> list[Entry]:
 
 
 def subscriptions() -> list[Entry]:
-    states = dict.fromkeys(stream_channels.CHANNELS, SUPPORTED)
-    return _entries(states | dict.fromkeys(stream_channels.SILENT, EMPTY))
+    states = dict.fromkeys(channels.CHANNELS, SUPPORTED)
+    return _entries(states | dict.fromkeys(channels.SILENT, EMPTY))
 
 
 def _table(title: str, entries: list[Entry]) -> list[str]:

@@ -12,15 +12,15 @@ from seawall.domain.commands import AdvanceTime
 from seawall.engine.account_view import account_margins
 from seawall.engine.book_view import book_levels
 from seawall.engine.market_view import account_free_margin, market_view
-from seawall.venues.desk import Applied, Desk
-from seawall.venues.hyperliquid.builder_fees import FeeRunner
-from seawall.venues.hyperliquid.error_texts import UNPROCESSABLE
-from seawall.venues.hyperliquid.exchange import handle_exchange
-from seawall.venues.hyperliquid.info import answer_info
-from seawall.venues.hyperliquid.info_base import BadRequest, Venue
-from seawall.venues.hyperliquid.streams import Hub, Pace
-from seawall.venues.hyperliquid.twap import TwapRunner
-from seawall.venues.hyperliquid.ws import MAX_MESSAGE, Connection
+from seawall.venues.hyperliquid.exchange.builder_fees import FeeRunner
+from seawall.venues.hyperliquid.exchange.handle import handle_exchange
+from seawall.venues.hyperliquid.exchange.twap import TwapRunner
+from seawall.venues.hyperliquid.info.answer import answer_info
+from seawall.venues.hyperliquid.info.base import BadRequest, Venue
+from seawall.venues.hyperliquid.stream.connection import MAX_MESSAGE, Connection
+from seawall.venues.hyperliquid.stream.hub import Hub, Pace
+from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
+from seawall.venues.port import Applied, Desk
 
 log = logging.getLogger(__name__)
 

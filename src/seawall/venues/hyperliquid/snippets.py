@@ -1,15 +1,6 @@
 """A few lines for well-known clients that trade on a venue of one's own; they run when pasted."""
 
-from typing import NamedTuple
-
-
-class Snippet(NamedTuple):
-    """``needs``: what ``pip install`` wants to hear."""
-
-    client: str
-    needs: str
-    code: str
-
+from seawall.venues.venue import Snippet
 
 _SDK = """\
 from eth_account import Account

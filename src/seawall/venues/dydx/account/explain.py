@@ -1,0 +1,302 @@
+"""What an indexer's account answer means: requirements and liquidation prices, computed here.
+
+Each subaccount is an account of its own; the sum over the children of a parent is a sum and no
+margin. The indexer's figures are read only to compare with. Two free amounts are shown, because
+they differ: the indexer's free collateral takes the base initial fractions, the chain lets go only
+of what is above the requirement grown with open interest.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from msgspec import Struct
+
+from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.units import MICRO
+from seawall.venues.dydx.account.liquidation_boundary import (
+    LiquidationLine,
+    bankruptcy_price,
+    fillable_price,
+    liquidation_line,
+)
+from seawall.venues.dydx.account.machine import AccountMachine, PositionReading, Standing
+from seawall.venues.dydx.account.state import AccountState, PositionState, SubaccountState
+
+PPM = 1_000_000
+
+
+class PositionReport(Struct, frozen=True, kw_only=True):
+    """One position with what it needs and where it ends. Prices in USD.
+
+    ``then``: once the oracle price has reached the liquidation price, None without one.
+    """
+
+    subaccount: int
+    state: PositionState
+    reading: PositionReading
+    standing: Standing
+    """Of its account, now."""
+    line: LiquidationLine
+    then: PositionReading | None
+    bankruptcy_price: Fraction | None
+    bankruptcy_price_then: Fraction | None
+    fillable_price: Fraction | None
+    """Only where the account is liquidatable now."""
+    fillable_price_then: Fraction | None
+
+    @property
+    def liquidation_price(self) -> Fraction | None:
+        return None if self.line.price is None else self.state.market.usd(self.line.price)
+
+    @property
+    def distance(self) -> Fraction | None:
+        """How far the oracle price may move against the position, as a share of it."""
+        if self.line.price is None:
+            return None
+        return self.state.side * (1 - Fraction(self.line.price, self.state.market.oracle_price))
+
+
+class SubaccountReport(Struct, frozen=True, kw_only=True):
+    """One subaccount. Money in micro-USD, the indexer's figures as exact USD."""
+
+    state: SubaccountState
+    standing: Standing
+    positions: tuple[PositionReport, ...]
+    exact_equity: Fraction
+    """As the indexer computes it: without rounding."""
+    free_collateral: Fraction
+    """Likewise: equity less the base initial fraction of every notional."""
+
+    @property
+    def free_on_chain(self) -> int:
+        """Net collateral above the initial requirement; what may leave, if positive."""
+        return self.standing.net_collateral - self.standing.initial
+
+
+class AccountReport(Struct, frozen=True, kw_only=True):
+    state: AccountState
+    subaccounts: tuple[SubaccountReport, ...]
+    book: BlockRulebook
+    warnings: tuple[str, ...]
+
+    @property
+    def positions(self) -> tuple[PositionReport, ...]:
+        return tuple(p for subaccount in self.subaccounts for p in subaccount.positions)
+
+
+def account_report(state: AccountState, book: BlockRulebook) -> AccountReport:
+    """Requirements and liquidation prices of every position. Raises VenueDataError."""
+    machine = AccountMachine(state, book)
+    subaccounts = tuple(
+        _subaccount_report(machine, place, subaccount)
+        for place, subaccount in enumerate(state.subaccounts)
+    )
+    warnings = tuple(_differences(state, subaccounts))
+    return AccountReport(state=state, subaccounts=subaccounts, book=book, warnings=warnings)
+
+
+def _subaccount_report(
+    machine: AccountMachine, place: int, state: SubaccountState
+) -> SubaccountReport:
+    standing = machine.standing(place)
+    readings = machine.positions(place)
+    values = [(p.exact_value, p.market.base_fraction) for p in state.positions]
+    equity = state.exact_cash + sum(value for value, _ in values)
+    return SubaccountReport(
+        state=state,
+        standing=standing,
+        positions=tuple(
+            _position_report(machine, place, state, index, reading)
+            for index, reading in enumerate(readings)
+        ),
+        exact_equity=equity,
+        free_collateral=equity - sum(abs(value) * fraction for value, fraction in values),
+    )
+
+
+def _position_report(
+    machine: AccountMachine,
+    place: int,
+    subaccount: SubaccountState,
+    index: int,
+    reading: PositionReading,
+) -> PositionReport:
+    state = subaccount.positions[index]
+    standing = machine.standing(place)
+    line = liquidation_line(machine, place, state, reading)
+    then, bankruptcy_then = None, None
+    if line.price is not None and line.there is not None:
+        with machine.at_price(state.market, line.price):
+            then = machine.positions(place)[index]
+        bankruptcy_then = bankruptcy_price(state, line.there, then)
+    return PositionReport(
+        subaccount=subaccount.number,
+        state=state,
+        reading=reading,
+        standing=standing,
+        line=line,
+        then=then,
+        bankruptcy_price=bankruptcy_price(state, standing, reading),
+        bankruptcy_price_then=bankruptcy_then,
+        fillable_price=fillable_price(state, reading) if standing.is_liquidatable else None,
+        fillable_price_then=None if then is None else fillable_price(state, then),
+    )
+
+
+def _differences(state: AccountState, subaccounts: Sequence[SubaccountReport]) -> list[str]:
+    """Where our figures and the indexer's part by more than rounding, in words."""
+    found = []
+    for report in subaccounts:
+        name = f"subaccount {report.state.number}: "
+        found += _figure_differences(name, report, len(report.positions))
+        if len(report.positions) > 1:
+            found += [
+                f"{name}{p.state.market.name} has collateral of its own; no account can hold "
+                "another position beside it"
+                for p in report.positions
+                if p.state.market.is_isolated
+            ]
+    if state.is_parent:
+        whole = SubaccountSum.of(subaccounts)
+        count = sum(len(report.positions) for report in subaccounts)
+        for name, ours, theirs in (
+            ("equity", whole.exact_equity, state.venue_equity),
+            ("free collateral", whole.free_collateral, state.venue_free_collateral),
+        ):
+            found += _difference(f"all subaccounts: {name}", ours, theirs, count)
+    return found
+
+
+def _figure_differences(name: str, report: SubaccountReport, count: int) -> list[str]:
+    state = report.state
+    found = _difference(f"{name}equity", report.exact_equity, state.venue_equity, count)
+    if found:
+        found[0] += (
+            ": the oracle prices are of another moment, or assetPositions is before the funding "
+            "that equity contains"
+        )
+    return found + _difference(
+        f"{name}free collateral", report.free_collateral, state.venue_free_collateral, count
+    )
+
+
+def _difference(name: str, ours: Fraction, theirs: Fraction | None, count: int) -> list[str]:
+    """``count``: positions, each of which may be rounded by a micro-USD, like cash."""
+    if theirs is None or abs(ours - theirs) <= Fraction(count + 1, MICRO):
+        return []
+    return [f"{name}: {decimal_text(ours)} here, {decimal_text(theirs)} at the venue"]
+
+
+class SubaccountSum(Struct, frozen=True, kw_only=True):
+    """Sums over subaccounts: no margin account, since nobody's loss is another's."""
+
+    standing: Standing
+    exact_equity: Fraction
+    free_collateral: Fraction
+    free_on_chain: int
+    withdrawable: int
+
+    @classmethod
+    def of(cls, subaccounts: Sequence[SubaccountReport]) -> "SubaccountSum":
+        return cls(
+            standing=Standing(
+                any(report.standing.is_liquidatable for report in subaccounts),
+                sum(report.standing.net_collateral for report in subaccounts),
+                sum(report.standing.initial for report in subaccounts),
+                sum(report.standing.maintenance for report in subaccounts),
+            ),
+            exact_equity=sum((r.exact_equity for r in subaccounts), Fraction(0)),
+            free_collateral=sum((r.free_collateral for r in subaccounts), Fraction(0)),
+            free_on_chain=sum(report.free_on_chain for report in subaccounts),
+            withdrawable=sum(max(0, report.free_on_chain) for report in subaccounts),
+        )
+
+
+def report_object(report: AccountReport) -> dict[str, Any]:
+    """The report as one JSON-ready object; money and prices as exact decimal text."""
+    state = report.state
+    kind = "parent_subaccount_number" if state.is_parent else "subaccount_number"
+    whole = SubaccountSum.of(report.subaccounts)
+    return {
+        "account": {
+            "address": state.address,
+            kind: state.number,
+            **_figures(whole, state),
+        },
+        "subaccounts": [
+            {
+                "subaccount_number": each.state.number,
+                "mode": each.state.mode,
+                **_figures(SubaccountSum.of([each]), each.state),
+            }
+            for each in report.subaccounts
+        ],
+        "positions": [
+            _position_object(each.state, position)
+            for each in report.subaccounts
+            for position in each.positions
+        ],
+    }
+
+
+def _figures(whole: SubaccountSum, state: AccountState | SubaccountState) -> dict[str, Any]:
+    return {
+        "equity": money(whole.standing.net_collateral),
+        "free_collateral": decimal_text(whole.free_collateral),
+        "free_collateral_on_chain": money(whole.free_on_chain),
+        "withdrawable": money(whole.withdrawable),
+        "initial_margin": money(whole.standing.initial),
+        "maintenance_margin": money(whole.standing.maintenance),
+        "liquidatable": whole.standing.is_liquidatable,
+        "venue_equity": _text(state.venue_equity),
+        "venue_free_collateral": _text(state.venue_free_collateral),
+    }
+
+
+def _position_object(subaccount: SubaccountState, position: PositionReport) -> dict[str, Any]:
+    state, reading, market = position.state, position.reading, position.state.market
+    distance = position.distance
+    return {
+        "subaccount_number": subaccount.number,
+        "market": market.name,
+        "mode": subaccount.mode,
+        "size": decimal_text(state.size),
+        "oracle_price": decimal_text(market.usd(market.oracle_price)),
+        "notional": money(abs(reading.value)),
+        "initial_margin_fraction": decimal_text(market.base_fraction),
+        "scaled_initial_margin_fraction": decimal_text(Fraction(reading.initial_ppm, PPM)),
+        "maintenance_margin_fraction": decimal_text(market.maintenance_fraction),
+        "initial_margin": money(reading.initial),
+        "maintenance_margin": money(reading.maintenance),
+        "liquidatable": position.standing.is_liquidatable,
+        "liquidation_price": _text(position.liquidation_price),
+        "distance_percent": None if distance is None else decimal_text(100 * distance),
+        "bankruptcy_price": _text(position.bankruptcy_price),
+        "bankruptcy_price_at_liquidation": _text(position.bankruptcy_price_then),
+        "fillable_price": _text(position.fillable_price),
+        "fillable_price_at_liquidation": _text(position.fillable_price_then),
+    }
+
+
+def _text(value: Fraction | None) -> str | None:
+    return None if value is None else decimal_text(value)
+
+
+def money(micro: int) -> str:
+    """Micro-USD as exact decimal text."""
+    return decimal_text(Fraction(micro, MICRO))
+
+
+def decimal_text(value: Fraction, most: int = 10) -> str:
+    """The exact decimal where there is one, else ``most`` decimals."""
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    decimals = max(twos, fives) if rest == 1 else most
+    units = round(value * 10**decimals)
+    whole, fraction = divmod(abs(units), 10**decimals)
+    digits = f"{fraction:0{decimals}d}".rstrip("0") if decimals else ""
+    return ("-" if units < 0 else "") + str(whole) + (f".{digits}" if digits else "")

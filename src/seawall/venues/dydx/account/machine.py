@@ -1,0 +1,226 @@
+"""The accounts of an answer rebuilt in a private machine, whose formulas give every figure.
+
+One row of the machine for each subaccount, at the oracle prices and the open interest of the
+markets. The rows are written directly: the message has no history that commands could replay, and
+an account may be one that no command would create (cash below zero, under water).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.domain.enums import MarginMode
+from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.compile import INTERPRETED, entry, kernel
+from seawall.engine.engine import Engine
+from seawall.engine.formulas.blocks.liquidation import (
+    bankruptcy_quote,
+    fillable_ticks,
+    liquidation_size,
+)
+from seawall.engine.formulas.blocks.margin import (
+    account_standing,
+    initial_ppm_of,
+    position_initial,
+    position_maintenance,
+)
+from seawall.engine.formulas.blocks.standing import is_under_maintenance
+from seawall.engine.formulas.blocks.valuation import position_value
+from seawall.engine.layout import LayoutError, Limits
+from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.tables import (
+    Batch,
+    State,
+    account_at,
+    block_position_at,
+    market_at,
+    position_at,
+)
+from seawall.venues.dydx.account.markets import MarketState
+from seawall.venues.dydx.account.state import AccountState, PositionState, all_positions
+from seawall.venues.raw_json import VenueDataError
+
+_reading_dtype = np.dtype(
+    [
+        (name, "<i8")
+        for name in """market is_liquidatable value open_interest_value initial_ppm
+        initial maintenance bankruptcy_quote fillable_ticks first_delta""".split()
+    ]
+)
+_reading_at = make_batch_accessor(_reading_dtype)
+NO_UPDATE = -1
+
+
+class Standing(NamedTuple):
+    """Of one account, micro-USD."""
+
+    is_liquidatable: bool
+    net_collateral: int
+    initial: int
+    maintenance: int
+
+
+class PositionReading(NamedTuple):
+    """Of one position. Micro-USD where nothing else is said."""
+
+    value: int
+    """Signed notional."""
+    open_interest_value: int
+    initial_ppm: int
+    """Initial fraction, grown with open interest."""
+    initial: int
+    maintenance: int
+    bankruptcy_quote: int
+    """Signed, for closing all of it; 0 where the account has no requirement."""
+    fillable_ticks: int
+    """Limit of a liquidation; 0 where the account has no requirement."""
+    first_delta: int
+    """Signed base quantums that the first order of a liquidation closes."""
+
+
+@entry(4)
+def read_account(s: State, account: int, found: Batch, capacity: int) -> int:
+    """Write the account's standing, then one row for each position. Returns the rows it takes.
+
+    Rows beyond ``capacity`` are counted and not written.
+    """
+    value, initial, maintenance = account_standing(s, account, NO_UPDATE)
+    if capacity > 0:
+        row = _reading_at(found, 0)
+        row.market = -1
+        row.is_liquidatable = 1 if is_under_maintenance(value, maintenance) else 0
+        row.value = value
+        row.initial = initial
+        row.maintenance = maintenance
+    used = 1
+    index = account_at(s, account).first_position
+    while index >= 0:
+        if used < capacity:
+            _read_position(s, account, index, maintenance, _reading_at(found, used))
+        used += 1
+        index = position_at(s, index).next_of_account
+    return used
+
+
+@kernel
+def _read_position(s: State, account: int, index: int, total: int, row: Any) -> None:
+    """Fill a row; ``total``: maintenance requirement of the account."""
+    position = position_at(s, index)
+    market = position.market
+    size = position.signed_size
+    open_interest = market_at(s, market).open_interest
+    own_ppm = block_position_at(s, index).initial_ppm
+    row.market = market
+    row.value = position_value(s, market, size)
+    row.open_interest_value = position_value(s, market, open_interest)
+    row.initial_ppm = initial_ppm_of(s, market, open_interest)
+    row.initial = position_initial(s, market, size, open_interest, own_ppm)
+    row.maintenance = position_maintenance(s, market, size)
+    row.bankruptcy_quote = 0
+    row.fillable_ticks = 0
+    if total > 0:
+        row.bankruptcy_quote = bankruptcy_quote(s, account, index, -size)
+        row.fillable_ticks = fillable_ticks(s, account, index)
+    row.first_delta = liquidation_size(s, account, index)
+
+
+class AccountMachine:
+    """A machine that holds the subaccounts of an answer, in their order."""
+
+    def __init__(self, state: AccountState, book: BlockRulebook) -> None:
+        """Raises VenueDataError for what no machine can hold."""
+        held = {p.market.name: p.market for p in all_positions(state)}
+        self.markets = list(held.values())
+        self._cash = [subaccount.cash for subaccount in state.subaccounts]
+        count = sum(len(subaccount.positions) for subaccount in state.subaccounts)
+        self._rows = np.zeros(count + 1, _reading_dtype)
+        if not self.markets:
+            return
+        limits = Limits(
+            accounts=max(8, FIRST_USER + len(state.subaccounts)),
+            positions=max(8, count),
+            orders=8,
+            levels=8,
+            nodes=8,
+        )
+        try:
+            self.engine = Engine.create(book, [m.instrument for m in self.markets], limits)
+        except LayoutError as error:
+            raise VenueDataError(f"the markets of the account: {error}") from None
+        self._write(state)
+
+    def _write(self, state: AccountState) -> None:
+        tables = self.engine.tables
+        for row, market in enumerate(self.markets):
+            self._set_price(row, market.oracle_price)
+            tables["markets"]["open_interest"][row] = market.open_interest
+        used = 0
+        for place, subaccount in enumerate(state.subaccounts):
+            account = tables["accounts"][FIRST_USER + place : FIRST_USER + place + 1]
+            account["cash"] = subaccount.cash
+            account["parent"] = account["next_dirty"] = account["first_position"] = -1
+            # From the last to the first, so that the rows are found in the order of the answer.
+            for position in reversed(subaccount.positions):
+                self._write_position(used, FIRST_USER + place, position, account)
+                used += 1
+        tables["control"]["accounts_used"] = FIRST_USER + len(state.subaccounts)
+        tables["control"]["positions_used"] = used
+
+    def _write_position(
+        self, row: int, number: int, position: PositionState, account: NDArray[Any]
+    ) -> None:
+        cells = self.engine.tables["positions"][row : row + 1]
+        cells["account"] = number
+        cells["market"] = self._row_of(position.market)
+        cells["signed_size"] = position.signed_size
+        cells["mode"] = int(MarginMode.CROSS)
+        cells["leverage"] = 1
+        cells["first_order"] = -1
+        cells["next_of_account"] = account["first_position"]
+        account["first_position"] = row
+
+    def _row_of(self, market: MarketState) -> int:
+        return next(row for row, held in enumerate(self.markets) if held.name == market.name)
+
+    def _set_price(self, row: int, price: int) -> None:
+        markets = self.engine.tables["markets"]
+        markets["oracle_price"][row] = markets["mark_price"][row] = price
+
+    @contextmanager
+    def at_price(self, market: MarketState, price: int) -> Iterator[None]:
+        """Everything as it is, but for one oracle price (in the market's price units)."""
+        row = self._row_of(market)
+        self._set_price(row, price)
+        try:
+            yield
+        finally:
+            self._set_price(row, market.oracle_price)
+
+    def standing(self, place: int) -> Standing:
+        """Net collateral and requirements of the subaccount at this place of the answer."""
+        if not self.markets:
+            return Standing(False, self._cash[place], 0, 0)
+        first = self._read(place, 1)[0]
+        return Standing(
+            bool(first["is_liquidatable"]),
+            int(first["value"]),
+            int(first["initial"]),
+            int(first["maintenance"]),
+        )
+
+    def positions(self, place: int) -> list[PositionReading]:
+        """The figures of each position of a subaccount, in order."""
+        if not self.markets:
+            return []
+        fields = PositionReading._fields
+        rows = self._read(place, len(self._rows))
+        return [PositionReading(*(int(row[name]) for name in fields)) for row in rows[1:]]
+
+    def _read(self, place: int, capacity: int) -> Any:
+        handle: Any = PlainRows(self._rows) if INTERPRETED else int(self._rows.ctypes.data)
+        used = read_account(self.engine.state, FIRST_USER + place, handle, capacity)
+        return self._rows[: min(int(used), capacity)]

@@ -1,0 +1,101 @@
+"""This venue's entry in the registry."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import AnyRulebook, Rulebook
+from seawall.venues.explanation import Explanation
+from seawall.venues.venue import AccountAnswer, Snippet, Venue, Wire
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from seawall.venues.book_levels import BookLevels
+    from seawall.venues.port import Desk, Directory
+    from seawall.venues.public_api import PublicAnswers, PublicApi
+
+
+class HyperliquidWire(Wire):
+    def make_app(self, desk: "Desk") -> "web.Application":
+        from seawall.venues.hyperliquid.server import make_app
+
+        return make_app(desk)
+
+    def make_directory(self) -> "Directory":
+        from seawall.venues.hyperliquid.directory.directory import VenueDirectory
+
+        return VenueDirectory()
+
+    def client_snippets(
+        self, url: str, address: str, key: str, market: str, size: str
+    ) -> Sequence[Snippet]:
+        from seawall.venues.hyperliquid.snippets import client_snippets
+
+        return client_snippets(url, address, key, market, size)
+
+
+class Hyperliquid(Venue):
+    name = "hyperliquid"
+    folder = Path(__file__).parent
+    public_base = "https://api.hyperliquid.xyz"
+    market_list = "meta"
+    rules = Rulebook
+    wire = HyperliquidWire()
+
+    def built_in_markets(self) -> Sequence[Instrument]:
+        from seawall.venues.hyperliquid.instruments import built_in_instruments
+
+        return built_in_instruments()
+
+    def read_markets(self, raw: bytes) -> Sequence[Instrument]:
+        from seawall.venues.hyperliquid.instruments import instruments_from_meta
+
+        return instruments_from_meta(raw)
+
+    def parse_address(self, text: str) -> str | None:
+        if text[:2].lower() != "0x":
+            return None
+        from seawall.venues.hyperliquid.account.public import parse_address
+
+        return parse_address(text)
+
+    def is_account(self, raw: bytes) -> bool:
+        from seawall.venues.hyperliquid.account.state import is_account
+
+        return is_account(raw)
+
+    def fetch_account(self, api: "PublicApi", address: str) -> "PublicAnswers":
+        from seawall.venues.hyperliquid.account.public import account_answers
+
+        return account_answers(api, address)
+
+    def read_account(
+        self,
+        raw: bytes,
+        market_list: bytes | None,
+        known: Mapping[str, Instrument],
+        extra_markets: Sequence[str] = (),
+    ) -> AccountAnswer:
+        from seawall.venues.hyperliquid.account.reading import read_account
+
+        return read_account(raw, market_list, known)
+
+    def explain(self, raw: bytes, market_list: bytes | None, book: AnyRulebook) -> Explanation:
+        from seawall.venues.hyperliquid.account.explain_sheets import explain
+
+        assert isinstance(book, Rulebook)
+        return explain(raw, market_list, book)
+
+    def read_book(self, document: Mapping[str, msgspec.Raw], raw: bytes) -> "BookLevels | None":
+        from seawall.venues.hyperliquid.account.public_book import levels_of
+
+        return levels_of(document, raw)
+
+    def fetch_book(self, api: "PublicApi", coin: str) -> "BookLevels":
+        from seawall.venues.hyperliquid.account.public_book import live_levels
+
+        return live_levels(api, coin)

@@ -1,0 +1,110 @@
+"""A request on its way: who signed it, when it counts, and the answers it can get."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from seawall.domain.commands import Command
+from seawall.venues.hyperliquid.directory.directory import Holder, VenueDirectory
+from seawall.venues.hyperliquid.wire.error_texts import AGENT_FORBIDDEN, EXPIRED_REQUEST
+from seawall.venues.port import Desk, Done, Plan, Record, Refusal
+
+Answer = dict[str, Any]
+
+
+class BatchRefusal(Refusal):
+    """A batch refused as a whole, told inside its statuses: one error for all of its parts."""
+
+
+class Turn(Struct, frozen=True):
+    """What a plan is made from, when its turn has come. ``account`` acts for ``master``."""
+
+    time_ms: int
+    engine: Any
+    directory: VenueDirectory
+    master: Holder
+    account: Holder
+
+
+class Request(Struct, frozen=True):
+    """``signers``: who may have signed, in order of likelihood; the first known one has.
+
+    ``vault``: the sub-account to act for. ``wall_ms``: the host's own clock on arrival.
+    """
+
+    desk: Desk
+    signers: tuple[str, ...]
+    nonce: int
+    vault: str | None
+    expires_after: int | None
+    wall_ms: int
+    by_wallet: bool
+    """Signed as a readable message, which only an account's own key can do."""
+
+    async def run(
+        self, make: Callable[[Turn], Plan], count: int = 1, owner_only: bool = False
+    ) -> Done:
+        """Ask the host for what ``make`` plans, once the request itself is in order.
+
+        ``count``: requests charged. ``owner_only``: agents may not. Raises Refusal.
+        """
+
+        def planner(time_ms: int) -> Plan:
+            directory: VenueDirectory = self.desk.directory
+            signer, master = self._identity(directory, time_ms)
+            if owner_only and signer != master:
+                raise Refusal(AGENT_FORBIDDEN)
+            account = directory.acting_account(master, self.vault)
+            self._check_time(directory, signer, time_ms)
+            turn = Turn(
+                time_ms, self.desk.engine, directory, directory.state.holders[master], account
+            )
+            plan = make(turn)
+            body = {"signer": signer, "nonce": self.nonce, "user": account.address, "count": count}
+            return Plan(plan.commands, (Record("nonce", body), *plan.records))
+
+        return await self.desk.submit(planner)
+
+    def _identity(self, directory: VenueDirectory, now_ms: int) -> tuple[str, str]:
+        """(signer, the account it acts for)."""
+        if self.by_wallet:
+            found = directory.holder(self.signers[0])
+            if found is None or found.master:
+                raise Refusal(f"Must deposit before performing actions. User: {self.signers[0]}")
+            return found.address, found.address
+        for signer in self.signers:
+            if directory.role(signer, now_ms)[0] in ("user", "agent"):
+                return signer, directory.who_may_act(signer, now_ms)
+        return "", directory.who_may_act(self.signers[0], now_ms)
+
+    def _check_time(self, directory: VenueDirectory, signer: str, now_ms: int) -> None:
+        """A sandbox's clock may be another than its clients': either clock can excuse."""
+        if self.expires_after is not None and self.expires_after < min(now_ms, self.wall_ms):
+            raise Refusal(EXPIRED_REQUEST)
+        directory.check_nonce(signer, self.nonce, (now_ms, self.wall_ms))
+
+
+def one(command: Command) -> Plan:
+    return Plan((command,))
+
+
+def records(*made: tuple[str, dict[str, Any]]) -> Plan:
+    """A plan of nothing but records."""
+    return Plan(records=tuple(Record(kind, body) for kind, body in made))
+
+
+def default() -> Answer:
+    return {"status": "ok", "response": {"type": "default"}}
+
+
+def answer(kind: str, data: Any) -> Answer:
+    return {"status": "ok", "response": {"type": kind, "data": data}}
+
+
+def statuses(kind: str, found: Iterable[Any]) -> Answer:
+    return answer(kind, {"statuses": list(found)})
+
+
+def failure(text: str) -> Answer:
+    return {"status": "err", "response": text}

@@ -1,0 +1,214 @@
+"""Money between perp and spot side, accounts and sub-accounts, and out of the venue.
+
+Every one is a single transfer or withdrawal of the machine, which has the last word; what the
+sender can spare is looked at beforehand only so that nobody gets an account for a refused one.
+"""
+
+from collections.abc import Callable
+
+from seawall.domain.commands import Command, Transfer
+from seawall.domain.commands import Withdraw as WithdrawCommand
+from seawall.domain.enums import Reason
+from seawall.domain.events import CROSS_POOL
+from seawall.domain.units import MICRO
+from seawall.engine.account_view import account_margins
+from seawall.venues.hyperliquid.directory.directory import Holder
+from seawall.venues.hyperliquid.exchange import action_types as shape
+from seawall.venues.hyperliquid.exchange.request import Answer, Request, Turn, default, failure, one
+from seawall.venues.hyperliquid.wire.error_texts import (
+    SELF_TRANSFER,
+    TEXTS,
+    TOKEN_BALANCE,
+    WITHDRAWAL_BALANCE,
+)
+from seawall.venues.hyperliquid.wire.reasons import rejection
+from seawall.venues.hyperliquid.wire.values import WireError, parse_money
+from seawall.venues.port import Plan, Record, Refusal
+
+WITHDRAWAL_FEE = MICRO
+SPOT = "spot"
+PERP = ""
+Maker = Callable[[Turn], Plan]
+
+
+class Side:
+    """One end of a transfer: an address, and which of its balances."""
+
+    def __init__(self, address: str, spot: bool) -> None:
+        self.address = address
+        self.spot = spot
+
+    def row(self, turn: Turn) -> int:
+        """The account row of the balance, or -1 where there is none yet."""
+        if self.spot:
+            return turn.directory.spot_row_of(self.address)
+        return turn.directory.row_of(self.address)
+
+
+def money(text: str) -> int:
+    """A positive amount in micro-USD. Raises Refusal."""
+    try:
+        amount = parse_money(text)
+    except WireError:
+        raise Refusal(TEXTS[Reason.VALUE_OUT_OF_RANGE]) from None
+    if amount <= 0:
+        raise Refusal(TEXTS[Reason.AMOUNT_NOT_POSITIVE])
+    return amount
+
+
+def check_token(token: str) -> None:
+    """USDC is the only token there is. Raises Refusal."""
+    if token.partition(":")[0] != "USDC":
+        raise Refusal(TOKEN_BALANCE)
+
+
+def check_balance(turn: Turn, row: int, amount: int, text: str) -> None:
+    """Raises Refusal with ``text`` if the row cannot pay out so much.
+
+    A row may be so new that the machine has yet to open it.
+    """
+    is_open = 0 <= row < int(turn.engine.tables["control"]["accounts_used"][0])
+    if not is_open or account_margins(turn.engine, row)[CROSS_POOL].free < amount:
+        raise Refusal(text)
+
+
+def moved(turn: Turn, source: Side, target: Side, amount: int, text: str) -> Plan:
+    """The plan of one transfer, with the rows that the receiver still lacks. Raises Refusal."""
+    if (source.address, source.spot) == (target.address, target.spot):
+        raise Refusal(SELF_TRANSFER)
+    row = source.row(turn)
+    check_balance(turn, row, amount, text)
+    made: list[Record] = []
+    commands: list[Command] = []
+    recipient = target.row(turn)
+    if turn.directory.holder(target.address) is None:
+        if turn.directory.agent(target.address, turn.time_ms):
+            raise Refusal("Cannot send to an agent wallet.")
+        record, command, recipient = turn.directory.new_account(
+            turn.engine, turn.time_ms, target.address
+        )
+        made.append(record)
+        commands.append(command)
+    if target.spot and target.row(turn) < 0:
+        record, command, recipient = turn.directory.new_spot_row(
+            turn.engine, turn.time_ms, target.address, len(made)
+        )
+        made.append(record)
+        commands.append(command)
+    commands.append(Transfer(turn.time_ms, row, recipient, amount))
+    return Plan(commands, made)
+
+
+async def _run(request: Request, make: Maker, text: str, owner_only: bool = False) -> Answer:
+    """Carry a transfer out; its last command decides."""
+    done = await request.run(make, owner_only=owner_only)
+    reason = rejection(done.applied[-1].events)
+    if reason is None:
+        return default()
+    return failure(text if reason == Reason.INSUFFICIENT_WITHDRAWABLE else TEXTS[reason])
+
+
+async def usd_send(request: Request, action: shape.UsdSend) -> Answer:
+    """``usdSend``: perp USDC to another address."""
+    amount, target = money(action.amount), shape.address_of(action.destination)
+
+    def make(turn: Turn) -> Plan:
+        source = Side(turn.master.address, False)
+        return moved(turn, source, Side(target, False), amount, WITHDRAWAL_BALANCE)
+
+    return await _run(request, make, WITHDRAWAL_BALANCE)
+
+
+async def spot_send(request: Request, action: shape.SpotSend) -> Answer:
+    """``spotSend``: spot USDC to another address."""
+    amount, target = money(action.amount), shape.address_of(action.destination)
+    check_token(action.token)
+
+    def make(turn: Turn) -> Plan:
+        source = Side(turn.master.address, True)
+        return moved(turn, source, Side(target, True), amount, TOKEN_BALANCE)
+
+    return await _run(request, make, TOKEN_BALANCE)
+
+
+async def withdraw(request: Request, action: shape.Withdraw) -> Answer:
+    """``withdraw3``: out of the venue; a dollar of the amount is the fee."""
+    amount = money(action.amount)
+
+    def make(turn: Turn) -> Plan:
+        if amount <= WITHDRAWAL_FEE:
+            raise Refusal("Withdrawal amount does not cover the fee of $1.")
+        check_balance(turn, turn.master.row, amount, WITHDRAWAL_BALANCE)
+        return one(WithdrawCommand(turn.time_ms, turn.master.row, amount))
+
+    return await _run(request, make, WITHDRAWAL_BALANCE)
+
+
+async def usd_class_transfer(request: Request, action: shape.UsdClassTransfer) -> Answer:
+    """``usdClassTransfer``: between the perp and the spot side of one account."""
+    figure, _, sub = action.amount.partition(" subaccount:")
+    amount = money(figure)
+    named = shape.address_of(sub) if sub else None
+
+    def make(turn: Turn) -> Plan:
+        owner = _own(turn, named)
+        source = Side(owner.address, action.to_perp)
+        target = Side(owner.address, not action.to_perp)
+        return moved(turn, source, target, amount, WITHDRAWAL_BALANCE)
+
+    return await _run(request, make, WITHDRAWAL_BALANCE)
+
+
+async def send_asset(request: Request, action: shape.SendAsset) -> Answer:
+    """``sendAsset``: USDC between the sides of one account or of two."""
+    amount, target = money(action.amount), shape.address_of(action.destination)
+    check_token(action.token)
+    for dex in (action.source_dex, action.destination_dex):
+        if dex not in (PERP, SPOT):
+            raise Refusal(f"Invalid dex: {dex[:16]}")
+    sub = shape.address_of(action.from_sub_account) if action.from_sub_account else None
+
+    def make(turn: Turn) -> Plan:
+        source = Side(_own(turn, sub).address, action.source_dex == SPOT)
+        return moved(
+            turn, source, Side(target, action.destination_dex == SPOT), amount, TOKEN_BALANCE
+        )
+
+    return await _run(request, make, TOKEN_BALANCE)
+
+
+async def sub_account_transfer(request: Request, action: shape.SubAccountTransfer) -> Answer:
+    """``subAccountTransfer``: perp USDC between master and sub-account."""
+    sub = shape.address_of(action.sub_account_user)
+
+    def make(turn: Turn) -> Plan:
+        if action.usd <= 0:
+            raise Refusal(TEXTS[Reason.AMOUNT_NOT_POSITIVE])
+        return _with_sub(turn, sub, False, action.is_deposit, action.usd, WITHDRAWAL_BALANCE)
+
+    return await _run(request, make, WITHDRAWAL_BALANCE, owner_only=True)
+
+
+async def sub_account_spot_transfer(
+    request: Request, action: shape.SubAccountSpotTransfer
+) -> Answer:
+    """``subAccountSpotTransfer``: spot USDC between master and sub-account."""
+    sub, amount = shape.address_of(action.sub_account_user), money(action.amount)
+    check_token(action.token)
+
+    def make(turn: Turn) -> Plan:
+        return _with_sub(turn, sub, True, action.is_deposit, amount, TOKEN_BALANCE)
+
+    return await _run(request, make, TOKEN_BALANCE, owner_only=True)
+
+
+def _with_sub(turn: Turn, sub: str, spot: bool, deposit: bool, amount: int, text: str) -> Plan:
+    owner = turn.directory.acting_account(turn.master.address, sub)
+    ends = Side(turn.master.address, spot), Side(owner.address, spot)
+    source, target = ends if deposit else ends[::-1]
+    return moved(turn, source, target, amount, text)
+
+
+def _own(turn: Turn, sub: str | None) -> Holder:
+    """The signer's own account, or the named sub-account of it. Raises Refusal."""
+    return turn.directory.acting_account(turn.master.address, sub)

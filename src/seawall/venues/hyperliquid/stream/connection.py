@@ -1,0 +1,147 @@
+"""One websocket connection: what it asks for, and the venue's answers."""
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from seawall.venues.hyperliquid.exchange.handle import handle_payload
+from seawall.venues.hyperliquid.info.answer import answer_info
+from seawall.venues.hyperliquid.info.base import BadRequest, Venue
+from seawall.venues.hyperliquid.stream.channels import message, topic_of
+from seawall.venues.hyperliquid.stream.hub import Hub, Reader, close_slow, decoded, send_all
+from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
+
+log = logging.getLogger(__name__)
+
+GREETING = "Websocket connection established."
+MAX_MESSAGE = 1024 * 1024
+MAX_SUBSCRIPTIONS = 1000
+MAX_POSTS = 100
+"""Posts of one connection that wait for their answers."""
+_UNREADABLE = "Error parsing JSON into valid websocket request"
+_ECHOED = 500
+"""Characters of a client's message that an error repeats."""
+
+Answer = dict[str, Any]
+
+
+class Connection:
+    """Reads what the client asks; what it gets goes through the reader's outbox."""
+
+    def __init__(self, venue: Venue, hub: Hub, socket: web.WebSocketResponse) -> None:
+        self._venue = venue
+        self._hub = hub
+        self._socket = socket
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._posts = 0
+        self._is_dropped = False
+        self._reader = Reader(self._drop)
+
+    def _start(self, work: Any) -> "asyncio.Task[Any]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _drop(self) -> None:
+        self._hub.leave(self._reader)
+        if not self._is_dropped:
+            self._is_dropped = True
+            self._start(close_slow(self._socket))
+
+    async def run(self) -> None:
+        """Until either side closes."""
+        await self._socket.send_str(GREETING)
+        self._start(send_all(self._socket, self._reader.outbox))
+        try:
+            async for received in self._socket:
+                if received.type == WSMsgType.TEXT:
+                    self._take(received.data)
+                elif received.type == WSMsgType.BINARY:
+                    self._error(f"{_UNREADABLE}: {{}}")
+        finally:
+            self._hub.leave(self._reader)
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _send(self, channel: str, data: Any) -> None:
+        self._reader.send(message(channel, data))
+
+    def _error(self, text: str) -> None:
+        self._send("error", text)
+
+    def _take(self, text: str) -> None:
+        body = decoded(text)
+        method = body.get("method") if isinstance(body, dict) else None
+        if method == "ping":
+            self._reader.send(b'{"channel":"pong"}')
+        elif method in ("subscribe", "unsubscribe") and isinstance(body.get("subscription"), dict):
+            self._change(method, body["subscription"])
+        elif method == "post" and _is_id(body.get("id")) and isinstance(body.get("request"), dict):
+            self._post(body["id"], body["request"])
+        else:
+            self._error(f"{_UNREADABLE}: {text[:_ECHOED]}")
+
+    def _change(self, method: str, subscription: Answer) -> None:
+        echo = msgspec.json.encode(subscription).decode()[:_ECHOED]
+        try:
+            topic = topic_of(self._venue, subscription)
+        except BadRequest:
+            self._error(f"Invalid subscription {echo}")
+            return
+        known = topic in self._reader.topics
+        if method == "unsubscribe":
+            if not known:
+                self._error(f"Already unsubscribed: {echo}")
+                return
+            self._hub.unsubscribe(self._reader, topic)
+        elif known:
+            self._error(f"Already subscribed: {echo}")
+            return
+        elif len(self._reader.topics) >= MAX_SUBSCRIPTIONS:
+            self._error(f"Cannot have more than {MAX_SUBSCRIPTIONS} subscriptions: {echo}")
+            return
+        self._send("subscriptionResponse", {"method": method, "subscription": subscription})
+        if method == "subscribe":
+            self._hub.subscribe(self._reader, topic)
+
+    # -- post -----------------------------------------------------------------------------------
+
+    def _post(self, number: int, request: Answer) -> None:
+        if self._posts >= MAX_POSTS:
+            self._error(f"too many pending post requests id={number}")
+            return
+        self._posts += 1
+        self._start(self._answer_post(number, request))
+
+    async def _answer_post(self, number: int, request: Answer) -> None:
+        try:
+            response = await self._response(request.get("type"), request.get("payload"))
+        except Exception:
+            log.exception("a post could not be answered")
+            response = {"type": "error", "payload": "503 Service Unavailable"}
+        finally:
+            self._posts -= 1
+        self._send("post", {"id": number, "response": response})
+
+    async def _response(self, kind: Any, payload: Any) -> Answer:
+        if kind == "info":
+            try:
+                data = answer_info(self._venue, payload)
+            except BadRequest:
+                return {"type": "error", "payload": UNPROCESSABLE}
+            return {"type": "info", "payload": {"type": payload["type"], "data": data}}
+        if kind == "action":
+            status, answer = await handle_payload(self._venue.desk, payload)
+            if status == 200:
+                return {"type": "action", "payload": answer}
+            return {"type": "error", "payload": answer or f"{status}"}
+        return {"type": "error", "payload": UNPROCESSABLE}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63

@@ -1,0 +1,303 @@
+"""``/ws``: connections, what they subscribed to, and the pump that tells them what happened.
+
+The machine's listener only puts aside what took effect and wakes the pump. The pump works out each
+topic once, whoever reads it, and puts the same bytes into the outbox of every reader; a task of
+each connection's own sends them. So a slow reader costs its own outbox and nothing else.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+from msgspec import Struct
+
+from seawall.domain.events import Deleveraged, OrderFilled
+from seawall.venues.hyperliquid.info.base import Venue
+from seawall.venues.hyperliquid.info.history import twap_entries
+from seawall.venues.hyperliquid.stream.channels import (
+    CHANNELS,
+    Topic,
+    candles_since,
+    message,
+    without_times,
+)
+from seawall.venues.hyperliquid.stream.news import News, trade_data, user_data
+from seawall.venues.hyperliquid.stream.outbox import Outbox
+from seawall.venues.port import Applied
+
+log = logging.getLogger(__name__)
+
+MAX_PENDING = 20_000
+"""Commands put aside for the pump; beyond it the oldest are told to nobody."""
+
+
+FEE_PATIENCE_S = 0.5
+"""How long a message waits for builder fees, at most."""
+
+
+class Pace(Struct, frozen=True):
+    """Seconds between two messages of a state topic, at least; real time, whatever the clock."""
+
+    book: float = 0.5
+    state: float = 1.0
+    now: float = 0.0
+
+
+class _Shown:
+    """A topic that somebody reads."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.channel = CHANNELS[topic.kind]
+        self.readers: set[Reader] = set()
+        self.is_dirty = False
+        self.sent_at = -1e9
+        self.last: Any = None
+        """What of the state was told last; of time-weighted orders, their entries."""
+
+
+class Reader:
+    """One connection's end of the pump. ``drop`` is called once it is hopelessly slow."""
+
+    def __init__(self, drop: Callable[[], None]) -> None:
+        self.outbox = Outbox()
+        self.topics: set[Topic] = set()
+        self._drop = drop
+
+    def send(self, body: bytes, topic: Topic | None = None) -> None:
+        """``topic``: of state, where an unsent older message is out of date."""
+        if not self.outbox.offer(body, topic):
+            self._drop()
+
+
+class Hub:
+    """All topics of one venue and who reads them. ``clock``: seconds, for the pace."""
+
+    def __init__(
+        self, venue: Venue, pace: Pace | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.venue = venue
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._shown: dict[Topic, _Shown] = {}
+        self._pending: list[Applied] = []
+        self._wake = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._stop_listening: Callable[[], None] | None = None
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._stop_listening = self.venue.desk.listen(self._listen)
+        self._pump = asyncio.create_task(self._run(), name="seawall-streams")
+
+    async def stop(self) -> None:
+        if self._stop_listening is not None:
+            self._stop_listening()
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that happened has been told or waits for its pace."""
+        return not self._pending and not self._wake.is_set()
+
+    def _listen(self, applied: Sequence[Applied]) -> None:
+        if self._shown:
+            if len(self._pending) > MAX_PENDING:
+                del self._pending[: MAX_PENDING // 2]
+            self._pending.extend(applied)
+            self._wake.set()
+
+    # -- readers --------------------------------------------------------------------------------
+
+    def subscribe(self, reader: Reader, topic: Topic) -> None:
+        """What is there now at once, from then on what happens."""
+        shown = self._shown.setdefault(topic, _Shown(topic))
+        shown.readers.add(reader)
+        reader.topics.add(topic)
+        channel = shown.channel
+        if channel.first is None:
+            return
+        data = channel.first(self.venue, topic)
+        if shown.last is None:
+            shown.last = self._memory(topic, data)
+            shown.sent_at = self._clock()
+        if data is not None:
+            reader.send(message(channel.name, data))
+
+    def _memory(self, topic: Topic, data: Any) -> Any:
+        if topic.kind == "userTwapHistory":
+            return data["history"]
+        return without_times(data)
+
+    def unsubscribe(self, reader: Reader, topic: Topic) -> None:
+        reader.topics.discard(topic)
+        shown = self._shown.get(topic)
+        if shown is not None:
+            shown.readers.discard(reader)
+            if not shown.readers:
+                del self._shown[topic]
+
+    def leave(self, reader: Reader) -> None:
+        for topic in list(reader.topics):
+            self.unsubscribe(reader, topic)
+
+    # -- the pump -------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._fees_decided()
+            pending, self._pending = self._pending, []
+            try:
+                self._tell(pending)
+                wait = self._show_due(self._clock())
+            except Exception:
+                log.exception("a stream could not be told what happened")
+                wait = None
+            if wait is not None:
+                loop.call_later(wait, self._wake.set)
+            await asyncio.sleep(0)
+
+    async def _fees_decided(self) -> None:
+        """Wait a little for builder fees on their way: a fill shows what was charged."""
+        directory = self.venue.directory
+        waiting = set(directory.unsettled)
+        until = asyncio.get_running_loop().time() + FEE_PATIENCE_S
+        while waiting & directory.unsettled and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0.002)
+
+    def _tell(self, pending: Sequence[Applied]) -> None:
+        """Event topics their news; state topics that they may be out of date."""
+        if not pending or not self._shown:
+            return
+        traded, touched = self._mark_dirty(pending)
+        wanted = [shown for shown in self._shown.values() if not shown.channel.state]
+        markets = {shown.topic.market for shown in wanted if shown.topic.kind == "trades"}
+        users = {shown.topic.user for shown in wanted if shown.topic.user}
+        if users or markets & traded:
+            news = News(self.venue, markets, users)
+            for applied in pending:
+                news.add(applied)
+            for shown in wanted:
+                self._tell_one(shown, news)
+        for shown in self._shown.values():
+            market, channel = shown.topic.market, shown.channel
+            if channel.state and (
+                market < 0 or market in (traded if channel.on_trades else touched)
+            ):
+                shown.is_dirty = True
+
+    def _mark_dirty(self, pending: Sequence[Applied]) -> tuple[set[int], set[int]]:
+        """(markets with trades, markets with anything)."""
+        traded: set[int] = set()
+        touched: set[int] = set()
+        for applied in pending:
+            for event in applied.events:
+                market = getattr(event, "market", -1)
+                if market >= 0:
+                    touched.add(market)
+                    if isinstance(event, OrderFilled | Deleveraged):
+                        traded.add(market)
+        return traded, touched
+
+    def _tell_one(self, shown: _Shown, news: News) -> None:
+        topic = shown.topic
+        found: list[Any] = []
+        if topic.kind == "trades":
+            fills = news.trades.get(topic.market)
+            found = [trade_data(self.venue, fills)] if fills else []
+        elif topic.user in news.users and topic.kind != "userTwapHistory":
+            found = user_data(self.venue, topic, news.users[topic.user])
+        if topic.kind == "userTwapHistory":
+            shown.is_dirty = True
+        for data in found:
+            body = message(shown.channel.name, data)
+            for reader in list(shown.readers):
+                reader.send(body)
+
+    def _show_due(self, now: float) -> float | None:
+        """Show the dirty topics whose time has come; seconds until the next one's, if any."""
+        soonest: float | None = None
+        for shown in list(self._shown.values()):
+            if not shown.is_dirty:
+                continue
+            due = shown.sent_at + getattr(self._pace, shown.channel.pace)
+            if due <= now:
+                self._show(shown, now)
+            elif soonest is None or due - now < soonest:
+                soonest = due - now
+        return soonest
+
+    def _show(self, shown: _Shown, now: float) -> None:
+        topic, channel = shown.topic, shown.channel
+        shown.is_dirty, shown.sent_at = False, now
+        if topic.kind == "userTwapHistory":
+            self._show_twaps(shown)
+            return
+        if topic.kind == "candle":
+            self._show_candles(shown)
+            return
+        assert channel.first is not None
+        data = channel.first(self.venue, topic)
+        memory = without_times(data)
+        if data is None or memory == shown.last:
+            return
+        shown.last = memory
+        body = message(channel.name, data)
+        for reader in list(shown.readers):
+            reader.send(body, topic)
+
+    def _show_candles(self, shown: _Shown) -> None:
+        """Every candle since the last one shown, which may have grown: an old one was not final."""
+        before = shown.last
+        rows = candles_since(self.venue, shown.topic, before["t"] if before else None)
+        for place, row in enumerate(rows):
+            if row == before:
+                continue
+            # Only the newest may be replaced by a newer message; the others are final.
+            key = shown.topic if place == len(rows) - 1 else None
+            body = message(shown.channel.name, row)
+            for reader in list(shown.readers):
+                reader.send(body, key)
+        shown.last = rows[-1] if rows else before
+
+    def _show_twaps(self, shown: _Shown) -> None:
+        """Entries that are new or have another status; running ones change silently."""
+        before = {entry["twapId"]: entry["status"] for entry in shown.last or ()}
+        entries = twap_entries(self.venue, shown.topic.user)
+        shown.last = entries
+        news = [entry for entry in entries if before.get(entry["twapId"]) != entry["status"]]
+        if news:
+            data = {"user": shown.topic.user, "history": news}
+            for reader in list(shown.readers):
+                reader.send(message(shown.channel.name, data))
+
+
+async def send_all(socket: web.WebSocketResponse, outbox: Outbox) -> None:
+    """Send what is in the outbox until the reader has gone; waits for it where it is slow."""
+    with suppress(ConnectionError):
+        while True:
+            body = await outbox.take()
+            await socket.send_frame(body, WSMsgType.TEXT)
+
+
+async def close_slow(socket: web.WebSocketResponse) -> None:
+    await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"too slow")
+
+
+def decoded(text: str) -> Any:
+    """A client's message; None where it is not JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None

@@ -1,0 +1,162 @@
+"""What a venue offers to the rest of Seawall, as one typed interface.
+
+Each venue implements it in its ``entry.py``. A method imports what it needs when it is called,
+so that a list of venues costs nothing before one of them is used.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+from msgspec import Raw, Struct
+
+from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import AnyRulebook
+from seawall.venues.explanation import Explanation
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from seawall.venues.book_levels import BookLevels
+    from seawall.venues.port import Desk, Directory
+    from seawall.venues.public_api import PublicAnswers, PublicApi
+
+
+class HeldPosition(Struct, frozen=True, kw_only=True):
+    """One position of an account answer. ``size``: coins as decimal text; money in micro-USD.
+
+    ``margin``: what the bucket of an isolated position was given; None for a cross position.
+    """
+
+    market: str
+    is_long: bool
+    size: str
+    entry_notional: int
+    is_isolated: bool
+    leverage: int
+    margin: int | None
+
+
+class AccountAnswer(Struct, frozen=True, kw_only=True):
+    """An account as its venue answers, in terms that every venue has.
+
+    ``collateral``: the deposit, in micro-USD, that gives the pool and every bucket the venue's own
+    equity. ``prices``: USD by coin. ``funding``: the fraction of notional that longs pay an hour,
+    by coin, where the answer says. ``own_markets``: by coin, those whose terms only this answer
+    gives; ``listed_markets``: all that trade, where the answer came with the venue's list.
+    """
+
+    name: str | None
+    collateral: int
+    positions: tuple[HeldPosition, ...]
+    prices: Mapping[str, str]
+    own_markets: Mapping[str, Instrument]
+    listed_markets: Mapping[str, Instrument] | None = None
+    funding: Mapping[str, float]
+
+
+class Snippet(NamedTuple):
+    """A few lines of code for a well-known client. ``needs``: the packages for ``pip install``."""
+
+    client: str
+    needs: str
+    code: str
+
+
+class Wire(ABC):
+    """A venue's wire language, for clients of a sandbox."""
+
+    @abstractmethod
+    def make_app(self, desk: "Desk") -> "web.Application":
+        """The venue's server on a running machine."""
+
+    @abstractmethod
+    def make_directory(self) -> "Directory":
+        """An empty directory of addresses, agents and nonces."""
+
+    @abstractmethod
+    def client_snippets(
+        self, url: str, address: str, key: str, market: str, size: str
+    ) -> Sequence[Snippet]:
+        """Lines that trade ``size`` (text) of a market at a sandbox, for each known client."""
+
+
+class Venue(ABC):
+    """A venue that ships. ``wire`` is None where no sandbox speaks its language yet."""
+
+    name: ClassVar[str]
+    folder: ClassVar[Path]
+    public_base: ClassVar[str]
+    """Base URL of its public API."""
+    market_list: ClassVar[Literal["meta", "markets"]]
+    """Its name for the answer that lists its markets."""
+    rules: ClassVar[type[AnyRulebook]]
+    """The kind of rulebook that its accounts follow."""
+    wire: ClassVar[Wire | None] = None
+
+    @property
+    def rulebook(self) -> Path:
+        """The rulebook file that ships."""
+        return self.folder / "rulebook.toml"
+
+    @property
+    def to_own_rules(self) -> Callable[[Instrument], Instrument] | None:
+        """Gives a market of other rules this venue's terms; None where it keeps its own."""
+        return None
+
+    @abstractmethod
+    def built_in_markets(self) -> Sequence[Instrument]:
+        """The markets that ship, for use without a connection; none if none do."""
+
+    @abstractmethod
+    def read_markets(self, raw: bytes) -> Sequence[Instrument]:
+        """The markets of the venue's own list. Raises VenueDataError."""
+
+    @abstractmethod
+    def parse_address(self, text: str) -> str | None:
+        """The text as an address of this venue in its usual form; None if it is none.
+
+        Raises VenueDataError for an address with a mistake.
+        """
+
+    @abstractmethod
+    def is_account(self, raw: bytes) -> bool:
+        """Whether a JSON text has the shape of this venue's answer about an account."""
+
+    @abstractmethod
+    def fetch_account(self, api: "PublicApi", address: str) -> "PublicAnswers":
+        """What the API answers about an address and all markets now. Raises VenueDataError."""
+
+    @abstractmethod
+    def read_account(
+        self,
+        raw: bytes,
+        market_list: bytes | None,
+        known: Mapping[str, Instrument],
+        extra_markets: Sequence[str] = (),
+    ) -> AccountAnswer:
+        """The account of an answer and its markets.
+
+        ``market_list``: the venue's list, if at hand. ``known``: markets by coin, for what the
+        answer leaves open. ``extra_markets``: coins wanted beside those with a position.
+        Raises VenueDataError.
+        """
+
+    @abstractmethod
+    def explain(self, raw: bytes, market_list: bytes | None, book: AnyRulebook) -> Explanation:
+        """Margin and liquidation prices of the account of an answer, under rules of this kind.
+
+        Raises VenueDataError; MarketListError where the list of markets is at fault.
+        """
+
+    @abstractmethod
+    def read_book(self, document: Mapping[str, Raw], raw: bytes) -> "BookLevels | None":
+        """The order book in an answer of this venue; None for an answer of another shape.
+
+        ``document``: ``raw`` by its keys. Raises VenueDataError for a book with a mistake.
+        """
+
+    @abstractmethod
+    def fetch_book(self, api: "PublicApi", coin: str) -> "BookLevels":
+        """The order book of a coin now. Raises VenueDataError."""
