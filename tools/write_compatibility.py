@@ -1,10 +1,129 @@
-"""Write docs/venue/compatibility.md from what the sandbox venue registers."""
+"""Write docs/venue/compatibility.md: which of the venue's requests are on offer, and how.
+
+The lists of names are those of the venue's clients; the states follow from the registries that
+answer, so the page made from this cannot promise what is not there.
+"""
 
 from pathlib import Path
 
-from seawall.venues.hyperliquid.compatibility import page
+from msgspec import Struct
+
+from seawall.venues.hyperliquid.exchange.handle import ACTIONS
+from seawall.venues.hyperliquid.info import answer
+from seawall.venues.hyperliquid.stream import channels
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "venue" / "compatibility.md"
+
+SUPPORTED = "supported"
+EMPTY = "answered empty"
+REFUSED = "refused"
+
+_OTHER_INFO = ("borrowLendReserveState",)
+"""Known types that nothing here answers."""
+_OTHER_ACTIONS = (
+    "CSignerAction",
+    "CValidatorAction",
+    "activateOutcomeDeployer",
+    "agentEnableDexAbstraction",
+    "agentSendAsset",
+    "authorizeAqav2Role",
+    "borrowLend",
+    "cDeposit",
+    "cWithdraw",
+    "convertToMultiSigUser",
+    "createVault",
+    "evmUserModify",
+    "finalizeEvmContract",
+    "gossipPriorityBid",
+    "hip3LiquidatorTransfer",
+    "linkStakingUser",
+    "multiSig",
+    "perpDeploy",
+    "sendToEvmWithData",
+    "setDisplayName",
+    "spotDeploy",
+    "spotUser",
+    "stakingLinkDisableTradingUser",
+    "tokenDelegate",
+    "userDexAbstraction",
+    "userOutcome",
+    "userPortfolioMargin",
+    "validatorL1Stream",
+    "vaultDistribute",
+    "vaultModify",
+    "vaultTransfer",
+)
+
+
+_BUILDER_FEES = (
+    "## Builder fees",
+    "",
+    "An order with `builder` pays `f` tenths of a basis point of every fill, on both sides, cut to",
+    "a millionth of a dollar. It moves to the builder's perp account right after the fill, from",
+    "what the payer could withdraw; a fee beyond that is not charged, and the fill then has no",
+    "`builderFee`. A builder need hold nothing, and gets an account with the first fee; its ledger",
+    "shows the fees as transfers. A modified order is a new one, without a builder. What each fill",
+    "paid is known for the newest 10,000 of an account.",
+    "",
+)
+
+
+class Entry(Struct, frozen=True):
+    name: str
+    state: str
+
+
+def _entries(states: dict[str, str]) -> list[Entry]:
+    return [Entry(name, states[name]) for name in sorted(states, key=str.lower)]
+
+
+def info_types() -> list[Entry]:
+    states = dict.fromkeys(_OTHER_INFO, REFUSED)
+    states |= dict.fromkeys(answer.EMPTY_ANSWERS, EMPTY)
+    return _entries(states | dict.fromkeys(answer.ANSWERS, SUPPORTED))
+
+
+def actions() -> list[Entry]:
+    states = dict.fromkeys(_OTHER_ACTIONS, REFUSED)
+    return _entries(states | dict.fromkeys(ACTIONS, SUPPORTED))
+
+
+def subscriptions() -> list[Entry]:
+    states = dict.fromkeys(channels.CHANNELS, SUPPORTED)
+    return _entries(states | dict.fromkeys(channels.SILENT, EMPTY))
+
+
+def _table(title: str, entries: list[Entry]) -> list[str]:
+    rows = [f"| `{entry.name}` | {entry.state} |" for entry in entries]
+    counts = [
+        f"{sum(entry.state == state for entry in entries)} {state}"
+        for state in (SUPPORTED, EMPTY, REFUSED)
+    ]
+    return [f"## {title}", "", ", ".join(counts) + ".", "", "| type | |", "|---|---|", *rows, ""]
+
+
+def page() -> str:
+    """``docs/venue/compatibility.md``."""
+    lines = [
+        "# What the sandbox venue answers",
+        "",
+        "Written by `tools/write_compatibility.py` from what the code registers; a test fails when",
+        "it is out of date.",
+        "",
+        "- **supported**: answered from the venue's own state.",
+        "- **answered empty**: taken, and answered as by a venue that has none of it: no vaults,",
+        "  no staking, no borrowing, no spot pairs, no other dexes.",
+        "- **refused**: answered like a type that the venue does not know (HTTP 422).",
+        "",
+        *_table("`POST /info`", info_types()),
+        *_table("`POST /exchange`", actions()),
+        *_table("`/ws` subscriptions", subscriptions()),
+        "The websocket also takes `ping` and `post`, with any of the above.",
+        "",
+        *_BUILDER_FEES,
+    ]
+    return "\n".join(lines)
+
 
 if __name__ == "__main__":
     TARGET.write_text(page(), encoding="utf-8")

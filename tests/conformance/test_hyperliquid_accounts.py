@@ -17,7 +17,7 @@ from seawall.engine.account_view import account_margins
 from seawall.venues.hyperliquid.account.explain import account_report, position_tiers, report_object
 from seawall.venues.hyperliquid.account.margins import ACCOUNT, rebuilt
 from seawall.venues.hyperliquid.account.state import account_state
-from seawall.venues.hyperliquid.raw_json import StateError
+from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import ROOT, shared_file
 
@@ -148,7 +148,9 @@ def test_how_many_prices_are_compared() -> None:
 
 
 def test_old_account_is_refused_by_field() -> None:
-    with pytest.raises(StateError, match=r"assetPositions\[0\]\.position\.maxLeverage: missing"):
+    with pytest.raises(
+        VenueDataError, match=r"assetPositions\[0\]\.position\.maxLeverage: missing"
+    ):
         in_process(accounts()["S02"])
 
 

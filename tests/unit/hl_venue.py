@@ -22,7 +22,7 @@ from seawall.sandbox.clock import Clock
 from seawall.sandbox.host import Host, HostOptions
 from seawall.venues.hyperliquid.directory.directory import VenueDirectory
 from seawall.venues.hyperliquid.info.answer import answer_info
-from seawall.venues.hyperliquid.info.base import Venue
+from seawall.venues.hyperliquid.info.base import DeskView
 from seawall.venues.hyperliquid.instruments import built_in_instruments
 from seawall.venues.hyperliquid.server import make_app
 from seawall.venues.hyperliquid.stream.hub import Pace
@@ -55,7 +55,7 @@ class Sandbox:
             None, load_rulebook("hyperliquid"), instruments(), LIMITS, VenueDirectory(),
             self.clock, HostOptions(tick_ms=0),
         )  # fmt: skip
-        self.venue = Venue(self.host)
+        self.venue = DeskView(self.host)
 
     async def start(self) -> None:
         await self.host.start()

@@ -14,7 +14,7 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.venues.hyperliquid.account.reading import account_answer
 from seawall.venues.hyperliquid.account.state import account_state
-from seawall.venues.hyperliquid.raw_json import StateError
+from seawall.venues.raw_json import VenueDataError
 from tests.shared_files import shared_file
 
 BTC = Instrument(name="BTC", size_decimals=5, tiers=(MarginTier(0, 40),))
@@ -177,7 +177,7 @@ def test_venue_states_keep_their_equity() -> None:
     for row in rows:
         try:
             state = account_state(json.dumps(row["state"]).encode())
-        except StateError:  # recorded before the venue told all that is needed
+        except VenueDataError:  # recorded before the venue told all that is needed
             continue
         equity = state.cross_equity()
         if equity is None or not state.positions:

@@ -91,7 +91,7 @@ def test_one_bitcoin_at_fifty_thousand() -> None:
     assert (position.reading.initial, position.reading.maintenance) == (1000 * MICRO, 600 * MICRO)
     assert position.standing.net_collateral == 5000 * MICRO
     # p' = (e - s p) / (|s| MMF - s) = -45,000 / -0.988
-    assert position.line.exact == Fraction(45_000 * 10**5 * 1000, 988)
+    assert position.boundary.exact == Fraction(45_000 * 10**5 * 1000, 988)
     assert position.liquidation_price == Fraction("45546.5587")
     assert position.bankruptcy_price == 45_000
     assert position.bankruptcy_price_then == 45_000
@@ -134,18 +134,18 @@ def _check_line(
     ticker, side = position.state.market.name, position.state.side
     unit = GRID[ticker]
     assert Fraction(1, 10**position.state.market.price_decimals) == unit
-    if position.line.price is None:
+    if position.boundary.price is None:
         for price in (unit, Fraction(markets[ticker]["oraclePrice"]), Fraction(10**9)):
             found = is_liquidated(cash, sizes, ticker, price, markets)
-            assert found == position.line.always, price
+            assert found == position.boundary.always, price
         return
     price = liquidation_price(position)
     assert is_liquidated(cash, sizes, ticker, price, markets)
     assert not is_liquidated(cash, sizes, ticker, price + side * unit, markets)
     further = max(unit, price + side * 1000 * unit)
     assert not is_liquidated(cash, sizes, ticker, further, markets)
-    if position.line.exact is not None and abs(Fraction(sizes[ticker])) > 1:
-        exact = position.line.exact * unit
+    if position.boundary.exact is not None and abs(Fraction(sizes[ticker])) > 1:
+        exact = position.boundary.exact * unit
         assert abs(price - exact) <= unit + Fraction(4, MICRO) / abs(Fraction(sizes[ticker]))
 
 
@@ -198,10 +198,10 @@ def test_the_machine_liquidates_at_the_price_and_not_beside(number: int) -> None
     for row, position in enumerate(report.positions):
         reading = position.reading
         assert margins[row][2:4] == (reading.initial, reading.maintenance)
-        assert position.line.price is not None
+        assert position.boundary.price is not None
         for price, liquidated in ((0, True), (position.state.side, False)):
             engine = rebuilt(report)
-            engine.apply(SetOraclePrice(1, row, position.line.price + price))
+            engine.apply(SetOraclePrice(1, row, position.boundary.price + price))
             events = engine.apply(AdvanceTime(60_000))
             started = [event for event in events if isinstance(event, LiquidationStarted)]
             assert bool(started) == liquidated
@@ -209,16 +209,16 @@ def test_the_machine_liquidates_at_the_price_and_not_beside(number: int) -> None
 
 def test_long_without_debt_has_no_liquidation_price() -> None:
     position = only("0", {"BTC-USD": "1"})
-    assert position.line.price is None
-    assert not position.line.always
+    assert position.boundary.price is None
+    assert not position.boundary.always
     assert position.bankruptcy_price is None
     assert position.distance is None
 
 
 def test_short_that_no_price_saves() -> None:
     position = only("-10", {"ETH-USD": "-1"})
-    assert position.line.price is None
-    assert position.line.always
+    assert position.boundary.price is None
+    assert position.boundary.always
     assert position.standing.is_liquidatable
     assert position.bankruptcy_price is None
     text = shown("-", raw=json.dumps(answer(subaccount("-10", {"ETH-USD": "-1"}))))
@@ -339,7 +339,7 @@ def test_parent_with_isolated_children() -> None:
 def test_cross_position_leaves_the_others_their_maintenance() -> None:
     long = next(p for p in report_of_one("-20000", {"BTC-USD": "1", "ETH-USD": "-10"}).positions)
     # p' = (e - O - s p) / (|s| MMF - s) = (5,000 - 300 - 50,000) / (0.012 - 1)
-    assert long.line.exact == Fraction(45_300 * 10**5 * 1000, 988)
+    assert long.boundary.exact == Fraction(45_300 * 10**5 * 1000, 988)
     assert long.liquidation_price == Fraction("45850.20242")
 
 

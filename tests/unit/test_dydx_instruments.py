@@ -23,8 +23,8 @@ from seawall.venues.dydx.instruments import (
     ticks_of,
 )
 from seawall.venues.dydx.liquidity_tiers import LiquidityTier, shipped_tiers, tier_of_coin
-from seawall.venues.dydx.wire.decimals import decimals_shown, exact_units, units_text
 from seawall.venues.hyperliquid.instruments import built_in_instruments
+from seawall.venues.numbers import decimals_shown, exact_units, units_text
 from seawall.venues.raw_json import VenueDataError
 from tests.rulebooks import shipped_blocks
 

@@ -13,7 +13,8 @@ import pytest
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
-from seawall.venues.hyperliquid.raw_json import StateError, exact_money
+from seawall.venues.numbers import exact_money
+from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import ROOT
 
@@ -184,7 +185,7 @@ def test_bad_field_is_named(path: str, value: Any, message: str) -> None:
     if not message:
         explained(raw)
         return
-    with pytest.raises(StateError) as caught:
+    with pytest.raises(VenueDataError) as caught:
         explained(raw)
     assert message in str(caught.value)
 
@@ -193,7 +194,7 @@ def test_isolated_position_needs_its_cash() -> None:
     raw = edited(STATE, f"{SECOND}.leverage.rawUsd", DELETE)
     assert explained(raw).positions[1].margin_used == 300_000_000
     both = edited(json.loads(raw), f"{SECOND}.marginUsed", DELETE)
-    with pytest.raises(StateError, match=r"position\.leverage\.rawUsd: missing; .* marginUsed"):
+    with pytest.raises(VenueDataError, match=r"position\.leverage\.rawUsd: missing; .* marginUsed"):
         explained(both)
 
 
@@ -202,7 +203,7 @@ def test_cross_position_needs_the_equity_of_its_pool() -> None:
     derived = explained(json.dumps(without).encode())
     assert derived.cross_equity == 2_000_000_000
     del without["marginSummary"]
-    with pytest.raises(StateError, match=r"crossMarginSummary\.accountValue: missing"):
+    with pytest.raises(VenueDataError, match=r"crossMarginSummary\.accountValue: missing"):
         explained(json.dumps(without).encode())
 
 
@@ -212,7 +213,7 @@ def test_partial_listing_needs_the_venues_maintenance() -> None:
     assert report.cross_maintenance_margin == 75_000_000
     assert any("not listed" in warning for warning in report.warnings)
     del partial["crossMaintenanceMarginUsed"]
-    with pytest.raises(StateError, match="crossMaintenanceMarginUsed: missing"):
+    with pytest.raises(VenueDataError, match="crossMaintenanceMarginUsed: missing"):
         explained(json.dumps(partial).encode())
 
 
@@ -240,7 +241,7 @@ BAD_META = [
 
 @pytest.mark.parametrize(("path", "value", "message"), BAD_META)
 def test_bad_meta_is_named(path: str, value: Any, message: str) -> None:
-    with pytest.raises(StateError) as caught:
+    with pytest.raises(VenueDataError) as caught:
         instruments_from_meta(edited(META, path, value))
     assert message in str(caught.value)
 
@@ -262,7 +263,7 @@ def test_money_is_recovered_from_printed_doubles(text: str, micro: int) -> None:
 
 @pytest.mark.parametrize("text", ["83.3076381", "0.0000005", "3155203.7660625"])
 def test_money_with_more_decimals_is_no_noise(text: str) -> None:
-    with pytest.raises(StateError, match=r"x: .* has more than 6 decimals of USD"):
+    with pytest.raises(VenueDataError, match=r"x: .* has more than 6 decimals of USD"):
         exact_money("x", text)
 
 

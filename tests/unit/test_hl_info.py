@@ -25,7 +25,6 @@ from seawall.domain.commands import (
 from seawall.domain.enums import MarginMode, MarketStatus, OrderFlag, Side, TimeInForce
 from seawall.domain.units import MICRO
 from seawall.engine.book_view import book_level_dtype, book_levels
-from seawall.venues.hyperliquid import compatibility
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.directory.twaps import slice_client_id
@@ -48,6 +47,7 @@ from tests.unit.hl_venue import (
     instruments,
     with_sandbox,
 )
+from tools.write_compatibility import page as compatibility_page
 
 ROOT = Path(__file__).resolve().parents[2]
 SUB = "0x" + "5b" * 20
@@ -621,4 +621,4 @@ def test_answers_change_nothing() -> None:
 
 def test_compatibility_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "venue" / "compatibility.md").read_text(encoding="utf-8")
-    assert page == compatibility.page(), "run tools/write_compatibility.py"
+    assert page == compatibility_page(), "run tools/write_compatibility.py"

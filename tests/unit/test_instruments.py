@@ -16,7 +16,7 @@ from seawall.venues.hyperliquid.instruments import (
     built_in_tiers,
     instruments_from_meta,
 )
-from seawall.venues.hyperliquid.raw_json import StateError
+from seawall.venues.raw_json import VenueDataError
 from tests.shared_files import shared_file
 
 USD = 10**6
@@ -49,7 +49,7 @@ def test_entry() -> None:
     assert market.delisted
     assert market.impact_notional == 6_000 * USD
     assert from_entry(name="ETH").impact_notional == 20_000 * USD
-    with pytest.raises(StateError, match="is not in marginTables"):
+    with pytest.raises(VenueDataError, match="is not in marginTables"):
         from_entry(marginTableId=50)
 
 

@@ -1,4 +1,4 @@
-"""What explaining an account yields: an object for programs, tables for people."""
+"""An account explained: one object for programs, tables to read."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -36,7 +36,7 @@ class Explanation(Protocol):
     def sheets(self) -> Sequence[Sheet]: ...
 
     def notes(self) -> Sequence[str]:
-        """What the figures take for granted."""
+        """What the figures assume."""
         ...
 
     def steps(self, market: str) -> Sequence[Sheet]:

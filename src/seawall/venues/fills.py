@@ -1,7 +1,7 @@
-"""Fills out of what happened: both sides of every trade, takeover and deleveraging.
+"""Fills from events: both sides of every trade, backstop liquidation and deleveraging.
 
-The one place that numbers trades and says where a fill came from, so that a history and a live
-stream tell the same.
+The one place that numbers trades and says where a fill came from, so that the history and the live
+streams agree.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def trade_id(sequence: int, index: int) -> int:
 
 
 def no_client_id(order_id: int) -> int:
-    """For whoever does not need client ids."""
+    """0: for callers that need no client ids."""
     return 0
 
 
@@ -33,8 +33,8 @@ def fills_of(
     """In the order of the events; the two sides of a trade follow each other.
 
     ``origin`` is the same on both sides; FillFlag.LIQUIDATED says which side was liquidated. A
-    takeover by the backstop is a fill at the mark; what its event does not carry is 0: the closed
-    profit of both sides and the backstop's position before (the history knows them).
+    backstop liquidation is a fill at the mark; what its event does not carry is 0: the closed
+    profit of both sides and the backstop's position before (the history has them).
     """
     fills: list[Fill] = []
     trades = 0

@@ -1,7 +1,7 @@
-"""What a dialect needs from whoever runs the machine: to look, to ask for work, to listen.
+"""What a dialect needs from its host: to read the machine, to submit work, to listen.
 
 The sandbox implements these protocols; a dialect is written against them and knows no host. A
-dialect never calls the engine itself: it asks for ``Work``, and the host makes it durable, applies
+dialect never calls the engine itself: it submits ``Work``, and the host makes it durable, applies
 it and answers with what happened.
 """
 
@@ -24,7 +24,7 @@ class Refusal(Exception):
 
 
 class Record(Struct, frozen=True):
-    """One line of the directory's log: what is durable beside the machine's commands.
+    """One entry of the directory's log: what is durable beside the machine's commands.
 
     ``kind`` and ``body`` belong to the dialect's directory; ``body`` is JSON-ready.
     """

@@ -1,6 +1,6 @@
-"""Questions to a venue's public API: JSON over HTTP that anybody may ask, without a key.
+"""Requests to a venue's public API: JSON over HTTP, without a key.
 
-Nothing secret is sent, because nothing secret is known here. An answer is read up to a limit of
+No secret is sent. An answer is read up to a limit of
 size and of time, redirects are not followed, and everything that goes wrong is one error that names
 the address and says what happened.
 """

@@ -61,10 +61,3 @@ def _malformed_message(text: str, raw: bytes) -> str:
     bare = re.search(rb"NaN|Infinity", raw[max(0, end - 3) : end + 10])
     hint = f"; {bare[0].decode()} is not a JSON number" if bare else ""
     return f"not JSON: {reason}{after}{hint}"
-
-
-def whole_number(path: str, value: int, least: int, most: int) -> int:
-    """The value itself. Raises VenueDataError outside the bounds."""
-    if not least <= value <= most:
-        raise VenueDataError(f"{path}: {value} must be a whole number from {least} to {most}")
-    return value

@@ -12,8 +12,8 @@ from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO, MONEY_DECIMALS, from_units, to_units
 from seawall.engine.formulas.continuous.margin import pool_without
 from seawall.venues.hyperliquid.instruments import built_in_tiers
-from seawall.venues.hyperliquid.raw_json import exact_money
-from seawall.venues.hyperliquid.wire.numbers import venue_number
+from seawall.venues.hyperliquid.wire.values import figure_text
+from seawall.venues.numbers import exact_money
 from tests.conformance.hyperliquid_vectors.machine import (
     World,
     market,
@@ -50,7 +50,7 @@ def account_state(group: Group, data: Any, vectors: Any) -> None:
         elif cases and all(isinstance(one, list) for one in cases):
             for exact, printed in cases:
                 with group.case(f"{name} {exact}") as check:
-                    check.equal("printed", venue_number(micro(exact)), printed)
+                    check.equal("printed", figure_text(micro(exact)), printed)
         else:
             with group.case(name) as check:
                 _compare(check, given, case.get("positions", given.get("positions", [])), expect)

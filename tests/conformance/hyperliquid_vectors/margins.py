@@ -13,7 +13,7 @@ from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO, to_units
 from seawall.engine.formulas.continuous.liquidation_price import MaintenanceTier, maintenance_tiers
 from seawall.engine.formulas.continuous.margin import maintenance_margin as maintenance_formula
 from seawall.venues.hyperliquid.instruments import built_in_tiers, instruments_from_meta
-from seawall.venues.hyperliquid.raw_json import exact_money
+from seawall.venues.numbers import exact_money
 from tests.conformance.hyperliquid_vectors.machine import (
     World,
     case_tiers,

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from seawall.domain.units import money_text
-from seawall.venues.hyperliquid.raw_json import exact_money
+from seawall.venues.numbers import exact_money
 
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _DOUBLE = Fraction(1, 2**50)

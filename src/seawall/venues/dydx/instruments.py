@@ -12,6 +12,7 @@ Sizes are counted in base quantums, 10^atomicResolution coins; prices in ticks o
 """
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import TypeVar
 
 import msgspec
@@ -26,8 +27,8 @@ from seawall.venues.dydx.liquidity_tiers import (
     shipped_tiers,
     tier_of_coin,
 )
-from seawall.venues.dydx.wire.decimals import decimals_shown, exact_units, units_text
-from seawall.venues.raw_json import VenueDataError, decode, whole_number
+from seawall.venues.numbers import decimals_shown, exact_units, units_text, whole_number
+from seawall.venues.raw_json import VenueDataError, decode
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ STATUSES = {
     "INITIALIZING": MarketStatus.INITIALIZING,
     "FINAL_SETTLEMENT": MarketStatus.FINAL_SETTLEMENT,
 }
-"""The venue itself supports ACTIVE, INITIALIZING and FINAL_SETTLEMENT; its indexer knows all."""
+"""The venue itself supports ACTIVE, INITIALIZING and FINAL_SETTLEMENT; its indexer lists all."""
 
 Number = str | int
 """Servers differ in whether they quote whole numbers."""
@@ -65,8 +66,42 @@ class ListedMarket(Struct, frozen=True, kw_only=True):
     """In the instrument's units, 0 where the answer has none yet."""
     open_interest: int
     """Base quantums: the chain's own figure, else the indexer's sum over positions, else 0."""
+    has_open_interest: bool
+    """Whether the answer gives either figure."""
     liquidity_tier: str
     """Whose impact notional was taken; empty if no tier has the market's margins."""
+
+    @property
+    def name(self) -> str:
+        return self.instrument.name
+
+    @property
+    def terms(self) -> BlockTerms:
+        return _terms(self.instrument)
+
+    @property
+    def size_decimals(self) -> int:
+        """Decimals of one base quantum."""
+        return self.instrument.size_decimals
+
+    @property
+    def price_decimals(self) -> int:
+        """Decimals of the oracle price."""
+        return self.terms.oracle_decimals
+
+    @property
+    def base_fraction(self) -> Fraction:
+        """IMF: initial fraction without open interest."""
+        return Fraction(self.terms.fractions.initial_ppm, PPM)
+
+    @property
+    def maintenance_fraction(self) -> Fraction:
+        """MMF, without rounding."""
+        return self.base_fraction * Fraction(self.terms.fractions.maintenance_fraction_ppm, PPM)
+
+    def usd(self, price: int) -> Fraction:
+        """USD of units of the oracle price."""
+        return Fraction(price) / Fraction(10) ** self.price_decimals
 
 
 class _Market(Struct, rename="camel"):
@@ -156,8 +191,8 @@ def oracle_price_units(instrument: Instrument, text: str) -> int:
 
     Raises VenueDataError for a price that is negative or finer than the instrument's oracle price.
     """
-    return _not_negative(
-        f"{instrument.name} oracle price", text, _terms(instrument).oracle_decimals
+    return exact_units(
+        f"{instrument.name} oracle price", text, _terms(instrument).oracle_decimals, signed=False
     )
 
 
@@ -241,18 +276,21 @@ def _listed(
         instrument=instrument,
         clob_pair_id=_whole(f"{path}.clobPairId", raw.clob_pair_id, 0, 2**32 - 1),
         status=status,
-        oracle_price=_not_negative(
-            f"{path}.oraclePrice", raw.oracle_price or "0", terms.oracle_decimals
+        oracle_price=exact_units(
+            f"{path}.oraclePrice", raw.oracle_price or "0", terms.oracle_decimals, signed=False
         ),
         open_interest=_open_interest(path, raw, instrument.size_decimals),
+        has_open_interest=(raw.base_open_interest, raw.open_interest) != (None, None),
         liquidity_tier=tier.name if tier else "",
     )
 
 
 def _open_interest(path: str, raw: _Market, decimals: int) -> int:
     if raw.base_open_interest is not None:
-        return _not_negative(f"{path}.baseOpenInterest", raw.base_open_interest, decimals)
-    return _not_negative(f"{path}.openInterest", raw.open_interest or "0", decimals)
+        return exact_units(
+            f"{path}.baseOpenInterest", raw.base_open_interest, decimals, signed=False
+        )
+    return exact_units(f"{path}.openInterest", raw.open_interest or "0", decimals, signed=False)
 
 
 def _block_terms(path: str, raw: _Market, fractions: MarginFractions, own_pool: bool) -> BlockTerms:
@@ -296,7 +334,7 @@ def _fractions(path: str, raw: _Market) -> MarginFractions:
             f"initialMarginFraction {raw.initial_margin_fraction!r}"
         )
     lower, upper = (
-        _not_negative(f"{path}.{name}", value or "0", MONEY_DECIMALS)
+        exact_units(f"{path}.{name}", value or "0", MONEY_DECIMALS, signed=False)
         for name, value in (
             ("openInterestLowerCap", raw.open_interest_lower_cap),
             ("openInterestUpperCap", raw.open_interest_upper_cap),
@@ -329,14 +367,14 @@ def _default_funding(path: str, rate: Number | None) -> int:
 
 def _check_grains(path: str, raw: _Market, instrument: Instrument) -> None:
     """Tick and step in coins and USD must be those of the exponents."""
-    told = {"tickSize": raw.tick_size, "stepSize": raw.step_size}
+    stated = {"tickSize": raw.tick_size, "stepSize": raw.step_size}
     size_step = _terms(instrument).size_step
     right = {"tickSize": price_text(instrument, 1), "stepSize": size_text(instrument, size_step)}
     made_of = {
         "tickSize": "subticksPerTick, quantumConversionExponent and atomicResolution",
         "stepSize": "stepBaseQuantums and atomicResolution",
     }
-    for name, value in told.items():
+    for name, value in stated.items():
         where, text = f"{path}.{name}", right[name]
         decimals = decimals_shown(text)
         if decimals_shown(str(value)) > decimals or exact_units(
@@ -347,13 +385,6 @@ def _check_grains(path: str, raw: _Market, instrument: Instrument) -> None:
 
 def _whole(path: str, value: Number, least: int = -_MAX_EXPONENT, most: int = _MAX_EXPONENT) -> int:
     return whole_number(path, exact_units(path, value, 0), least, most)
-
-
-def _not_negative(path: str, value: Number, decimals: int) -> int:
-    units = exact_units(path, value, decimals)
-    if units < 0:
-        raise VenueDataError(f"{path}: {value!r} must not be negative")
-    return units
 
 
 def _choice(path: str, value: str, known: Mapping[str, T]) -> T:

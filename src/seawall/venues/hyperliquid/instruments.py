@@ -14,8 +14,8 @@ from msgspec import Struct, convert
 from seawall.domain.enums import MarketMargin
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO, MONEY_DECIMALS
-from seawall.venues.hyperliquid.raw_json import StateError, exact_money
-from seawall.venues.raw_json import decode, whole_number
+from seawall.venues.numbers import exact_money, whole_number
+from seawall.venues.raw_json import VenueDataError, decode
 
 LARGE_IMPACT = {"BTC", "ETH"}
 """Markets whose impact price is that of 20,000 USD, not 6,000 [documented: trading/funding]."""
@@ -54,7 +54,7 @@ class _Meta(Struct, rename="camel"):
 def instruments_from_meta(raw: bytes) -> tuple[Instrument, ...]:
     """One instrument for each entry of the universe, in order (the index is the asset id).
 
-    Raises StateError naming the field.
+    Raises VenueDataError naming the field.
     """
     meta = decode(_Meta, raw)
     tables: dict[int, tuple[MarginTier, ...]] = {}
@@ -137,7 +137,7 @@ def _tiers_of(
         return tables[table_id]
     if 1 <= table_id < SINGLE_TIER_IDS:
         return (MarginTier(0, table_id),)
-    raise StateError(f"{path}.marginTableId: {table_id} is not in marginTables")
+    raise VenueDataError(f"{path}.marginTableId: {table_id} is not in marginTables")
 
 
 def _tiers(path: str, raw: list[_Tier]) -> tuple[MarginTier, ...]:
@@ -150,7 +150,7 @@ def _tiers(path: str, raw: list[_Tier]) -> tuple[MarginTier, ...]:
     )
     bounds = [tier.lower_bound for tier in tiers]
     if not tiers or bounds[0] != 0 or bounds != sorted(set(bounds)):
-        raise StateError(f"{path}: lower bounds must ascend from 0")
+        raise VenueDataError(f"{path}: lower bounds must ascend from 0")
     return tiers
 
 
@@ -161,6 +161,6 @@ def _margin_of(path: str, asset: _Asset) -> MarketMargin:
         return MarketMargin.ISOLATED_ONLY
     if asset.margin_mode is None:
         return MarketMargin.ANY_MODE
-    raise StateError(
+    raise VenueDataError(
         f"{path}.marginMode: {asset.margin_mode!r} is unknown; known are strictIsolated, noCross"
     )

@@ -16,7 +16,7 @@ from seawall.venues.hyperliquid.exchange.builder_fees import FeeRunner
 from seawall.venues.hyperliquid.exchange.handle import handle_exchange
 from seawall.venues.hyperliquid.exchange.twap import TwapRunner
 from seawall.venues.hyperliquid.info.answer import answer_info
-from seawall.venues.hyperliquid.info.base import BadRequest, Venue
+from seawall.venues.hyperliquid.info.base import BadRequest, DeskView
 from seawall.venues.hyperliquid.stream.connection import MAX_MESSAGE, Connection
 from seawall.venues.hyperliquid.stream.hub import Hub, Pace
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
@@ -51,7 +51,7 @@ def _text(text: str, status: int) -> web.Response:
 
 @web.middleware
 async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever goes wrong, the client gets a status and never a trace of the inside."""
+    """Every failure answers with a status and never with a stack trace."""
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -72,7 +72,7 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
 class _Server:
     def __init__(self, desk: Desk, pace: Pace | None) -> None:
         self._desk = desk
-        self._venue = Venue(desk)
+        self._venue = DeskView(desk)
         self._hub = Hub(self._venue, pace)
         self._open: set[web.WebSocketResponse] = set()
 
@@ -130,19 +130,19 @@ class _Server:
 
 
 async def _run_twaps(desk: Desk) -> None:
-    """Send the slices of time-weighted orders as the venue's clock goes."""
+    """Send the slices of time-weighted orders as the venue's clock advances."""
     runner = TwapRunner(desk)
-    clock_went = asyncio.Event()
+    clock_advanced = asyncio.Event()
 
     def heard(batch: Sequence[Applied]) -> None:
         if isinstance(batch[0].command, AdvanceTime):  # it is always alone in its work
-            clock_went.set()
+            clock_advanced.set()
 
     stop_listening = desk.listen(heard)
     try:
         while True:
-            await clock_went.wait()
-            clock_went.clear()
+            await clock_advanced.wait()
+            clock_advanced.clear()
             try:
                 await runner.run(desk.now_ms())
             except Exception:
@@ -152,8 +152,8 @@ async def _run_twaps(desk: Desk) -> None:
         runner.close()
 
 
-def _warm_up(venue: Venue) -> None:
-    """Compile or load what reads the machine, before somebody waits for it."""
+def _warm_up(venue: DeskView) -> None:
+    """Compile or load what reads the machine, before the first request needs it."""
     account_margins(venue.engine, FEES_ROW)
     account_free_margin(venue.engine, FEES_ROW)
     if venue.instruments:

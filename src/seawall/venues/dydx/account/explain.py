@@ -15,10 +15,10 @@ from msgspec import Struct
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import MICRO
 from seawall.venues.dydx.account.liquidation_boundary import (
-    LiquidationLine,
+    LiquidationBoundary,
     bankruptcy_price,
     fillable_price,
-    liquidation_line,
+    liquidation_boundary,
 )
 from seawall.venues.dydx.account.machine import AccountMachine, PositionReading, Standing
 from seawall.venues.dydx.account.state import AccountState, PositionState, SubaccountState
@@ -27,7 +27,7 @@ PPM = 1_000_000
 
 
 class PositionReport(Struct, frozen=True, kw_only=True):
-    """One position with what it needs and where it ends. Prices in USD.
+    """One position with its requirements and where it is liquidated. Prices in USD.
 
     ``then``: once the oracle price has reached the liquidation price, None without one.
     """
@@ -37,7 +37,7 @@ class PositionReport(Struct, frozen=True, kw_only=True):
     reading: PositionReading
     standing: Standing
     """Of its account, now."""
-    line: LiquidationLine
+    boundary: LiquidationBoundary
     then: PositionReading | None
     bankruptcy_price: Fraction | None
     bankruptcy_price_then: Fraction | None
@@ -47,14 +47,14 @@ class PositionReport(Struct, frozen=True, kw_only=True):
 
     @property
     def liquidation_price(self) -> Fraction | None:
-        return None if self.line.price is None else self.state.market.usd(self.line.price)
+        return None if self.boundary.price is None else self.state.market.usd(self.boundary.price)
 
     @property
     def distance(self) -> Fraction | None:
         """How far the oracle price may move against the position, as a share of it."""
-        if self.line.price is None:
+        if self.boundary.price is None:
             return None
-        return self.state.side * (1 - Fraction(self.line.price, self.state.market.oracle_price))
+        return self.state.side * (1 - Fraction(self.boundary.price, self.state.market.oracle_price))
 
 
 class SubaccountReport(Struct, frozen=True, kw_only=True):
@@ -124,18 +124,18 @@ def _position_report(
 ) -> PositionReport:
     state = subaccount.positions[index]
     standing = machine.standing(place)
-    line = liquidation_line(machine, place, state, reading)
+    boundary = liquidation_boundary(machine, place, state, reading)
     then, bankruptcy_then = None, None
-    if line.price is not None and line.there is not None:
-        with machine.at_price(state.market, line.price):
+    if boundary.price is not None and boundary.there is not None:
+        with machine.at_price(state.market, boundary.price):
             then = machine.positions(place)[index]
-        bankruptcy_then = bankruptcy_price(state, line.there, then)
+        bankruptcy_then = bankruptcy_price(state, boundary.there, then)
     return PositionReport(
         subaccount=subaccount.number,
         state=state,
         reading=reading,
         standing=standing,
-        line=line,
+        boundary=boundary,
         then=then,
         bankruptcy_price=bankruptcy_price(state, standing, reading),
         bankruptcy_price_then=bankruptcy_then,
@@ -145,7 +145,7 @@ def _position_report(
 
 
 def _differences(state: AccountState, subaccounts: Sequence[SubaccountReport]) -> list[str]:
-    """Where our figures and the indexer's part by more than rounding, in words."""
+    """The figures that differ from the indexer's by more than rounding, one sentence each."""
     found = []
     for report in subaccounts:
         name = f"subaccount {report.state.number}: "
@@ -155,7 +155,7 @@ def _differences(state: AccountState, subaccounts: Sequence[SubaccountReport]) -
                 f"{name}{p.state.market.name} has collateral of its own; no account can hold "
                 "another position beside it"
                 for p in report.positions
-                if p.state.market.is_isolated
+                if p.state.market.terms.own_pool
             ]
     if state.is_parent:
         whole = SubaccountSum.of(subaccounts)
@@ -189,7 +189,7 @@ def _difference(name: str, ours: Fraction, theirs: Fraction | None, count: int) 
 
 
 class SubaccountSum(Struct, frozen=True, kw_only=True):
-    """Sums over subaccounts: no margin account, since nobody's loss is another's."""
+    """Sums over subaccounts; each is liquidated by itself, so a sum is no margin account."""
 
     standing: Standing
     exact_equity: Fraction

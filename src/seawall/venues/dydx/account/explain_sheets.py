@@ -1,4 +1,4 @@
-"""An account report as tables for people, and a liquidation price step by step."""
+"""An account report as tables, and a liquidation price step by step."""
 
 from fractions import Fraction
 from typing import Any
@@ -90,7 +90,7 @@ def sheets(report: AccountReport) -> list[Sheet]:
 
 
 def notes(report: AccountReport) -> list[str]:
-    """What the figures take for granted."""
+    """What the figures assume."""
     found = [
         "Funding is taken as settled: the indexer's USDC balance and equity contain it.",
         "A leverage that the owner has set raises the initial requirement; no answer tells it.",
@@ -134,7 +134,7 @@ def _ending_row(position: PositionReport) -> Row:
 
 
 def _liquidation_text(position: PositionReport) -> str:
-    if position.line.always:
+    if position.boundary.always:
         return "any price"
     return _optional(position.liquidation_price) or "none"
 
@@ -223,7 +223,7 @@ def derivation(position: PositionReport, policy: BlockLiquidationPolicy) -> list
     return [
         *_requirement_steps(position),
         *_price_steps(position),
-        *_line_steps(position, policy),
+        *_stage_steps(position, policy),
     ]
 
 
@@ -262,7 +262,7 @@ def _requirement_steps(position: PositionReport) -> list[Row]:
 
 
 def _price_steps(position: PositionReport) -> list[Row]:
-    state, standing, line = position.state, position.standing, position.line
+    state, standing, boundary = position.state, position.standing, position.boundary
     market = state.market
     price, size = _number(market.usd(market.oracle_price)), _number(state.size)
     equity = _usd(standing.net_collateral)
@@ -275,19 +275,19 @@ def _price_steps(position: PositionReport) -> list[Row]:
         ("net collateral", "e", "", equity),
         ("maintenance of the others", "O", "", others),
     ]
-    if line.exact is not None:
-        exact = _number(line.exact / 10**market.price_decimals)
+    if boundary.exact is not None:
+        exact = _number(boundary.exact / 10**market.price_decimals)
         rows.append(("without rounding", "p' = (e - O - s p) / (|s| MMF - s)", numbers, exact))
-    if line.price is None or line.there is None or line.beside is None:
-        when = "every price liquidates" if line.always else "no price above zero liquidates"
+    if boundary.price is None or boundary.there is None or boundary.beside is None:
+        when = "every price liquidates" if boundary.always else "no price above zero liquidates"
         return [*rows, ("liquidation price", when, "", _liquidation_text(position))]
     most = "highest" if state.side > 0 else "lowest"
-    beside = _number(market.usd(line.price + state.side))
+    beside = _number(market.usd(boundary.price + state.side))
     return [
         *rows,
         ("liquidation price", f"{most} p with e < O + M", "", _liquidation_text(position)),
-        ("  e and O + M there", "e < O + M", _both(line.there, "<"), ""),
-        (f"  and at {beside}", "e >= O + M", _both(line.beside, ">="), ""),
+        ("  e and O + M there", "e < O + M", _both(boundary.there, "<"), ""),
+        (f"  and at {beside}", "e >= O + M", _both(boundary.beside, ">="), ""),
     ]
 
 
@@ -295,11 +295,11 @@ def _both(standing: Standing, sign: str) -> str:
     return f"{_usd(standing.net_collateral)} {sign} {_usd(standing.maintenance)}"
 
 
-def _line_steps(position: PositionReport, policy: BlockLiquidationPolicy) -> list[Row]:
+def _stage_steps(position: PositionReport, policy: BlockLiquidationPolicy) -> list[Row]:
     """What a liquidation does at the liquidation price, and now if the account is in one."""
     rows: list[Row] = []
-    if position.then is not None and position.line.there is not None:
-        there, then = position.line.there, position.then
+    if position.then is not None and position.boundary.there is not None:
+        there, then = position.boundary.there, position.then
         rows += _offer_steps(position, there, then, policy, position.fillable_price_then, "there")
         rows += _bankruptcy_step(position, there, then, position.bankruptcy_price_then, "there")
     standing, now = position.standing, position.reading

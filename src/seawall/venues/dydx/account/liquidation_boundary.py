@@ -1,6 +1,6 @@
 """The prices at which a position's account is liquidated, filled and bankrupt.
 
-A view for people, not a step of the machine: exact fractions and whole price units, without bound.
+For reports, not a step of the machine: exact fractions and whole price units, without bound.
 The machine (``AccountMachine``) gives net collateral and requirements at any oracle price; here is
 the algebra on them, and the search for the first price of the grid that liquidates.
 
@@ -24,8 +24,8 @@ from typing import NamedTuple
 from seawall.domain.rulebook import BlockLiquidationPolicy
 from seawall.domain.units import MAX_PRICE, MONEY_DECIMALS
 from seawall.venues.dydx.account.machine import AccountMachine, PositionReading, Standing
-from seawall.venues.dydx.account.markets import MarketState
 from seawall.venues.dydx.account.state import PositionState
+from seawall.venues.dydx.instruments import ListedMarket
 
 LARGEST_PRICE = 10**15
 """USD. Beyond it there is no price."""
@@ -34,8 +34,8 @@ _LARGEST_VALUE = 2**60
 PPM = 1_000_000
 
 
-class LiquidationLine(NamedTuple):
-    """Where an account goes under because of one market. Prices in the market's price units."""
+class LiquidationBoundary(NamedTuple):
+    """Where one market's price liquidates an account. Prices in the market's price units."""
 
     price: int | None
     """The first price that liquidates, coming from the safe side; None when none does, or all."""
@@ -67,10 +67,10 @@ def unrounded_price(
     return (available - side * value * position.market.oracle_price) / slope
 
 
-def liquidation_line(
+def liquidation_boundary(
     machine: AccountMachine, place: int, position: PositionState, reading: PositionReading
-) -> LiquidationLine:
-    """Where the subaccount at this place goes under, by the oracle price of one market."""
+) -> LiquidationBoundary:
+    """Where the oracle price of one market liquidates the subaccount at this place."""
     market, side = position.market, position.side
 
     def standing_at(price: int) -> Standing:
@@ -89,15 +89,15 @@ def liquidation_line(
     valued = _LARGEST_VALUE / value_per_unit(position)
     most = min(LARGEST_PRICE * 10**market.price_decimals, _LARGEST_VALUE, int(valued))
     # A long falls short at low prices, a short is safe at low prices.
-    edge = last_that(falls_short if side > 0 else is_safe, guess, most)
-    price = edge if side > 0 else edge + 1
-    if side < 0 and edge == 0:
-        return LiquidationLine(None, True, exact, None, None)
-    if side > 0 and edge == most:
-        return LiquidationLine(None, True, exact, None, None)
+    boundary = last_that(falls_short if side > 0 else is_safe, guess, most)
+    price = boundary if side > 0 else boundary + 1
+    if side < 0 and boundary == 0:
+        return LiquidationBoundary(None, True, exact, None, None)
+    if side > 0 and boundary == most:
+        return LiquidationBoundary(None, True, exact, None, None)
     if not 1 <= price <= most or is_safe(price):
-        return LiquidationLine(None, False, exact, None, None)
-    return LiquidationLine(price, False, exact, standing_at(price), standing_at(price + side))
+        return LiquidationBoundary(None, False, exact, None, None)
+    return LiquidationBoundary(price, False, exact, standing_at(price), standing_at(price + side))
 
 
 def last_that(holds: Callable[[int], bool], guess: int, most: int) -> int:
@@ -121,7 +121,7 @@ def last_that(holds: Callable[[int], bool], guess: int, most: int) -> int:
 
 
 def lost_share(standing: Standing, policy: BlockLiquidationPolicy) -> Fraction:
-    """ABR: how far the account is under, from 0 at its maintenance requirement to 1."""
+    """ABR: how far the account is below maintenance, from 0 at its maintenance requirement to 1."""
     lost = 1 - Fraction(standing.net_collateral, standing.maintenance)
     adjusted = lost * Fraction(policy.bankruptcy_adjustment_ppm, PPM)
     return min(max(adjusted, Fraction(0)), Fraction(1))
@@ -152,6 +152,6 @@ def bankruptcy_price(
     return _price(position.market, quote) if quote > 0 else None
 
 
-def _price(market: MarketState, quote: Fraction) -> Fraction:
+def _price(market: ListedMarket, quote: Fraction) -> Fraction:
     """USD per coin of micro-USD per base quantum."""
     return quote * Fraction(10) ** (market.size_decimals - MONEY_DECIMALS)

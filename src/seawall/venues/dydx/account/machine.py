@@ -40,8 +40,8 @@ from seawall.engine.tables import (
     market_at,
     position_at,
 )
-from seawall.venues.dydx.account.markets import MarketState
 from seawall.venues.dydx.account.state import AccountState, PositionState, all_positions
+from seawall.venues.dydx.instruments import ListedMarket
 from seawall.venues.raw_json import VenueDataError
 
 _reading_dtype = np.dtype(
@@ -183,7 +183,7 @@ class AccountMachine:
         cells["next_of_account"] = account["first_position"]
         account["first_position"] = row
 
-    def _row_of(self, market: MarketState) -> int:
+    def _row_of(self, market: ListedMarket) -> int:
         return next(row for row, held in enumerate(self.markets) if held.name == market.name)
 
     def _set_price(self, row: int, price: int) -> None:
@@ -191,7 +191,7 @@ class AccountMachine:
         markets["oracle_price"][row] = markets["mark_price"][row] = price
 
     @contextmanager
-    def at_price(self, market: MarketState, price: int) -> Iterator[None]:
+    def at_price(self, market: ListedMarket, price: int) -> Iterator[None]:
         """Everything as it is, but for one oracle price (in the market's price units)."""
         row = self._row_of(market)
         self._set_price(row, price)

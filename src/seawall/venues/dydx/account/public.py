@@ -1,4 +1,4 @@
-"""Reading any account of this venue through its indexer, which asks for no key.
+"""Reading any account of this venue through its indexer, which needs no key.
 
 ``GET {base}/v4/addresses/{address}/parentSubaccountNumber/{number}`` says what a parent and its
 children own, ``GET {base}/v4/perpetualMarkets`` the markets with margin fractions, oracle prices
@@ -14,13 +14,11 @@ from msgspec import Struct
 
 from seawall.venues.dydx.account.state import CHILDREN_OF_A_PARENT, LARGEST_NUMBER, coin_of
 from seawall.venues.dydx.wire import bech32
-from seawall.venues.dydx.wire.decimals import exact_units
+from seawall.venues.numbers import plain_number
 from seawall.venues.public_api import NotFound, PublicAnswers, PublicApi
 from seawall.venues.raw_json import VenueDataError, decode
 
 _PREFIX = f"{bech32.ADDRESS_PREFIX}1"
-_DECIMALS = 36
-_HIGHEST = 10**60
 
 
 class _Market(Struct, rename="camel"):
@@ -74,7 +72,7 @@ def oracle_prices(markets: bytes) -> dict[str, str]:
     found = {}
     for ticker, market in _listed(markets).items():
         text = market.oracle_price
-        if text is not None and _number(ticker, "oraclePrice", text) > 0:
+        if text is not None and plain_number(f"markets.{ticker}.oraclePrice", text) > 0:
             found[coin_of(ticker)] = text
     return found
 
@@ -84,7 +82,7 @@ def funding_rates(markets: bytes) -> dict[str, float]:
     found = {}
     for ticker, market in _listed(markets).items():
         if market.next_funding_rate is not None:
-            rate = _number(ticker, "nextFundingRate", market.next_funding_rate)
+            rate = plain_number(f"markets.{ticker}.nextFundingRate", market.next_funding_rate)
             found[coin_of(ticker)] = rate
     return found
 
@@ -92,8 +90,3 @@ def funding_rates(markets: bytes) -> dict[str, float]:
 def _listed(raw: bytes) -> Mapping[str, _Market]:
     document = decode(dict[str, msgspec.Raw], raw)
     return decode(_Markets, raw).markets if "markets" in document else {}
-
-
-def _number(ticker: str, name: str, text: str) -> float:
-    exact_units(f"markets.{ticker}.{name}", text, _DECIMALS, _HIGHEST)
-    return float(text)

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from seawall.venues.book_levels import BookLevels, number
+from seawall.venues.book_levels import BookLevels
+from seawall.venues.numbers import plain_number
 from seawall.venues.public_api import NotFound, PublicApi
 from seawall.venues.raw_json import VenueDataError, decode
 
@@ -49,7 +50,10 @@ def levels_of(document: Mapping[str, msgspec.Raw], raw: bytes) -> BookLevels | N
 
 def _side(path: str, levels: Sequence[_Level]) -> list[tuple[float, float]]:
     return [
-        (number(f"{path}[{row}].price", each.price), number(f"{path}[{row}].size", each.size))
+        (
+            plain_number(f"{path}[{row}].price", each.price, signed=False),
+            plain_number(f"{path}[{row}].size", each.size, signed=False),
+        )
         for row, each in enumerate(levels)
     ]
 

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from seawall.domain.instrument import BlockTerms, Instrument
 from seawall.domain.units import MAX_PRICE, MICRO, MONEY_DECIMALS, from_units, money_text
-from seawall.venues.dydx.account.markets import MarketState, market_states
+from seawall.venues.dydx.account.markets import market_states
 from seawall.venues.dydx.account.public import funding_rates
 from seawall.venues.dydx.account.state import (
     CHILDREN_OF_A_PARENT,
@@ -24,6 +24,7 @@ from seawall.venues.dydx.account.state import (
     coin_of,
     tickers,
 )
+from seawall.venues.dydx.instruments import ListedMarket
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.venue import AccountAnswer, HeldPosition
 
@@ -144,7 +145,7 @@ def _position(
     )
 
 
-def _plain(coin: str, market: MarketState, size: Fraction, usual: Instrument | None) -> Instrument:
+def _plain(coin: str, market: ListedMarket, size: Fraction, usual: Instrument | None) -> Instrument:
     """The market with its own margins in units whose product is micro-USD, and ``size`` whole."""
     price = market.usd(market.oracle_price)
     least = 0 if usual is None else usual.size_decimals

@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL, MICRO
-from seawall.venues.dydx.account.markets import MarketState
-from seawall.venues.dydx.wire.decimals import exact_units
-from seawall.venues.raw_json import VenueDataError, decode, whole_number
+from seawall.venues.dydx.instruments import ListedMarket
+from seawall.venues.numbers import exact_units, whole_number
+from seawall.venues.raw_json import VenueDataError, decode
 
 CHILDREN_OF_A_PARENT = 128
 """Numbers below are parents; a child's parent is its number modulo this."""
@@ -68,7 +68,7 @@ class PositionState(Struct, frozen=True, kw_only=True):
 
     path: str
     """Where it stands in the message, for errors."""
-    market: MarketState
+    market: ListedMarket
     signed_size: int
 
     @property
@@ -104,7 +104,7 @@ class SubaccountState(Struct, frozen=True, kw_only=True):
     @property
     def mode(self) -> str:
         """``isolated`` for what front ends show as an isolated position, else ``cross``."""
-        own_pool = any(p.market.is_isolated for p in self.positions)
+        own_pool = any(p.market.terms.own_pool for p in self.positions)
         return "isolated" if own_pool or self.number >= CHILDREN_OF_A_PARENT else "cross"
 
 
@@ -148,7 +148,7 @@ def tickers(raw: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def account_state(raw: bytes, markets: Mapping[str, MarketState]) -> AccountState:
+def account_state(raw: bytes, markets: Mapping[str, ListedMarket]) -> AccountState:
     """Decode an account answer; ``markets`` by ticker.
 
     Raises VenueDataError naming the field, its value and what would be right.
@@ -220,7 +220,9 @@ def _check_children(answer: _Answer, children: tuple[SubaccountState, ...]) -> N
             )
 
 
-def _subaccount(path: str, raw: _Subaccount, markets: Mapping[str, MarketState]) -> SubaccountState:
+def _subaccount(
+    path: str, raw: _Subaccount, markets: Mapping[str, ListedMarket]
+) -> SubaccountState:
     whole_number(_joined(path, "subaccountNumber"), raw.subaccount_number, 0, LARGEST_NUMBER)
     cash = _cash(_joined(path, "assetPositions"), raw.asset_positions)
     positions = tuple(
@@ -258,7 +260,7 @@ def _cash(path: str, assets: dict[str, msgspec.Raw]) -> Fraction:
 
 
 def _position(
-    path: str, ticker: str, text: msgspec.Raw, markets: Mapping[str, MarketState]
+    path: str, ticker: str, text: msgspec.Raw, markets: Mapping[str, ListedMarket]
 ) -> PositionState:
     raw = decode(_Position, bytes(text), path)
     if raw.market is not None and raw.market != ticker:
@@ -282,7 +284,7 @@ def _position(
     return position
 
 
-def _some(markets: Mapping[str, MarketState]) -> str:
+def _some(markets: Mapping[str, ListedMarket]) -> str:
     names = list(markets)
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") or "there are none"
 

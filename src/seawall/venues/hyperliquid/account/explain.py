@@ -33,7 +33,7 @@ from seawall.engine.formulas.continuous.liquidation_price import (
 from seawall.venues.hyperliquid.account.margins import position_margins
 from seawall.venues.hyperliquid.account.state import AccountState, PositionState
 from seawall.venues.hyperliquid.instruments import built_in_tiers
-from seawall.venues.hyperliquid.raw_json import StateError
+from seawall.venues.raw_json import VenueDataError
 
 PRICE_DECIMALS = 10
 """Decimals to which the venue prints a liquidation price."""
@@ -42,7 +42,7 @@ SAME = Fraction(1, 10**8)
 
 
 class PositionReport(Struct, frozen=True, kw_only=True):
-    """One position with what it needs and where it ends. Money in micro-USD."""
+    """One position with its requirements and where it is liquidated. Money in micro-USD."""
 
     state: PositionState
     tiers: tuple[MarginTier, ...]
@@ -75,7 +75,7 @@ def account_report(
 ) -> AccountReport:
     """Margin and liquidation price of every position, and the account's figures.
 
-    Raises StateError when a cross position has no equity to stand on.
+    Raises VenueDataError when a cross position has no equity to stand on.
     """
     tiers = [position_tiers(position, instruments) for position in state.positions]
     margins = position_margins(state, tiers, book)
@@ -135,19 +135,19 @@ def report_object(report: AccountReport) -> dict[str, Any]:
 
 
 def derivation(position: PositionReport, book: Rulebook) -> tuple[Step, ...]:
-    """The liquidation price step by step, then the lines below it."""
+    """The steps of the liquidation price, then the backstop and bankruptcy prices below it."""
     bucket = position.bucket
     steps = list(liquidation_price_steps(bucket))
     rule = book.liquidation
     if LiquidationStage.BACKSTOP in rule.stages:
-        line = backstop_price(bucket, rule.backstop_numerator, rule.backstop_denominator)
+        price = backstop_price(bucket, rule.backstop_numerator, rule.backstop_denominator)
         name = f"p where E = {rule.backstop_numerator}/{rule.backstop_denominator} (O + M)"
-        steps += _line("backstop price", name, line, bucket)
-    steps += _line("bankruptcy price", "p where E = 0", bankruptcy_price(bucket), bucket)
+        steps += _last_step("backstop price", name, price, bucket)
+    steps += _last_step("bankruptcy price", "p where E = 0", bankruptcy_price(bucket), bucket)
     return tuple(steps)
 
 
-def _line(name: str, formula: str, price: Ratio | None, bucket: BucketPosition) -> list[Step]:
+def _last_step(name: str, formula: str, price: Ratio | None, bucket: BucketPosition) -> list[Step]:
     return [] if price is None else [Step(name, formula, price, bucket.price_decimals)]
 
 
@@ -171,13 +171,13 @@ def _cross_pool(state: AccountState, margins: Sequence[Margins]) -> _Pool:
     equity = state.cross_equity()
     cross = [m for m, p in zip(margins, state.positions, strict=True) if p.is_cross]
     if cross and equity is None:
-        raise StateError(
+        raise VenueDataError(
             "crossMarginSummary.accountValue: missing; a cross position needs the equity of "
             "its pool"
         )
     if state.is_partial():
         if cross and state.cross_maintenance is None:
-            raise StateError(
+            raise VenueDataError(
                 "crossMaintenanceMarginUsed: missing; needed because assetPositions lists only "
                 "some of the positions that the totals count"
             )
@@ -246,7 +246,7 @@ def _account_figures(
 def _differences(
     state: AccountState, positions: Sequence[PositionReport], figures: dict[str, int | None]
 ) -> list[str]:
-    """Where our figures and the venue's part, in words."""
+    """The figures that differ from the venue's, one sentence each."""
     margins = _margin_differences(state, positions, figures)
     found = list(margins)
     if state.is_partial():

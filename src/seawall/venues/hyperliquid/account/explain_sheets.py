@@ -1,4 +1,4 @@
-"""An account report as tables for people, and a liquidation price step by step."""
+"""An account report as tables, and a liquidation price step by step."""
 
 from typing import Any
 

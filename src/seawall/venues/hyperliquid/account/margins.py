@@ -19,7 +19,7 @@ from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.layout import LayoutError, Limits
 from seawall.venues.hyperliquid.account.state import AccountState, PositionState
-from seawall.venues.hyperliquid.raw_json import StateError
+from seawall.venues.raw_json import VenueDataError
 
 ACCOUNT = FIRST_USER
 
@@ -27,7 +27,7 @@ ACCOUNT = FIRST_USER
 def position_margins(
     state: AccountState, tiers: Sequence[tuple[MarginTier, ...]], book: Rulebook
 ) -> tuple[Margins, ...]:
-    """The margins of every position, in the order of the state. Raises StateError."""
+    """The margins of every position, in the order of the state. Raises VenueDataError."""
     if not state.positions:
         return ()
     shown = account_margins(rebuilt(state, tiers, book), ACCOUNT)
@@ -42,8 +42,8 @@ def position_margins(
 def rebuilt(state: AccountState, tiers: Sequence[tuple[MarginTier, ...]], book: Rulebook) -> Engine:
     """A machine that holds the account as row ``ACCOUNT``; market i is position i.
 
-    The cash is the venue's if the message tells the equity and a deposit can give it, which takes
-    a positive sum; margins do not depend on it. Raises StateError for what no machine can hold.
+    The cash is the venue's if the message has the equity and a deposit can give it, which takes
+    a positive sum; margins do not depend on it. Raises VenueDataError for what no machine can hold.
     """
     instruments = [
         Instrument(name=position.coin, size_decimals=position.size_decimals, tiers=own)
@@ -56,7 +56,7 @@ def rebuilt(state: AccountState, tiers: Sequence[tuple[MarginTier, ...]], book: 
     try:
         engine = Engine.create(still, instruments, limits)
     except LayoutError as error:
-        raise StateError(f"the markets of the account: {error}") from None
+        raise VenueDataError(f"the markets of the account: {error}") from None
     # Prices first: an update after adoption would liquidate what is under water.
     for market, position in enumerate(state.positions):
         _apply(engine, position.path, SetOraclePrice(0, market, position.mark_price))
@@ -89,4 +89,4 @@ def _adoption(market: int, position: PositionState, maximum_leverage: int) -> Ad
 def _apply(engine: Engine, path: str, command: Command) -> None:
     for event in engine.apply(command):
         if isinstance(event, CommandRejected):
-            raise StateError(f"{path}: {event.reason.name.lower().replace('_', ' ')}")
+            raise VenueDataError(f"{path}: {event.reason.name.lower().replace('_', ' ')}")

@@ -1,4 +1,4 @@
-"""Reading any account of this venue through its public info API, which asks for no key.
+"""Reading any account of this venue through its public info API, which needs no key.
 
 ``POST {base}/info`` with ``clearinghouseState`` says what an address owns, ``metaAndAssetCtxs`` the
 markets with their margin tables, marks and the funding rate of the running hour [documented: API
@@ -16,15 +16,14 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from seawall.domain.units import UnitError, to_units
 from seawall.venues.hyperliquid.wire.signing import keccak256
+from seawall.venues.numbers import plain_number
 from seawall.venues.public_api import PublicAnswers, PublicApi
 from seawall.venues.raw_json import VenueDataError, decode
 
 _INFO = "/info"
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 _SEPARATE_BALANCES = ("default", "disabled")
-_DECIMALS = 18
 
 
 class _Context(Struct, rename="camel"):
@@ -106,7 +105,7 @@ def mark_prices(contexts: Mapping[str, _Context]) -> dict[str, str]:
     """USD by coin, of the markets that have a mark. Raises VenueDataError."""
     found = {}
     for coin, context in contexts.items():
-        if context.mark_px is not None and _number(f"{coin}.markPx", context.mark_px) > 0:
+        if context.mark_px is not None and plain_number(f"{coin}.markPx", context.mark_px) > 0:
             found[coin] = context.mark_px
     return found
 
@@ -114,15 +113,7 @@ def mark_prices(contexts: Mapping[str, _Context]) -> dict[str, str]:
 def _funding(contexts: Mapping[str, _Context]) -> dict[str, float]:
     """The rate of the running hour: longs pay shorts this fraction of notional if positive."""
     return {
-        coin: _number(f"{coin}.funding", context.funding)
+        coin: plain_number(f"{coin}.funding", context.funding)
         for coin, context in contexts.items()
         if context.funding is not None
     }
-
-
-def _number(path: str, text: str) -> float:
-    try:
-        to_units(text, _DECIMALS, 10**32)
-    except UnitError as error:
-        raise VenueDataError(f"{path}: {error}") from None
-    return float(text)

@@ -3,7 +3,7 @@
 One answer has 20 levels a side, which in a large market is a few basis points. ``nSigFigs`` asks
 for the same book in coarser levels that reach further [documented: API reference, l2Book]; bids are
 rounded down and asks up, so a coarse level says how much lies up to its price. Answers of five
-grains are put together by what they say in total up to a price.
+grains are put together by their total sizes up to a price.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from seawall.venues.book_levels import BookLevels, number
+from seawall.venues.book_levels import BookLevels
+from seawall.venues.numbers import plain_number
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError, decode
 
@@ -49,7 +50,10 @@ def levels_of(document: Mapping[str, msgspec.Raw], raw: bytes) -> BookLevels | N
 
 def _side(path: str, levels: Sequence[_Level]) -> list[tuple[float, float]]:
     return [
-        (number(f"{path}[{row}].px", each.px), number(f"{path}[{row}].sz", each.sz))
+        (
+            plain_number(f"{path}[{row}].px", each.px, signed=False),
+            plain_number(f"{path}[{row}].sz", each.sz, signed=False),
+        )
         for row, each in enumerate(levels)
     ]
 
@@ -84,17 +88,17 @@ def _joined(
 ) -> list[tuple[float, float]]:
     """The finest levels, then of each coarser side what lies beyond them.
 
-    Where a coarser answer, taken a moment later, says that less lies up to a price than was there
+    Where a coarser answer, taken a moment later, has less up to a price than was there
     already, nothing is added.
     """
     made: list[tuple[float, float]] = []
     held = 0.0
     for side in grains:
-        told = 0.0
+        total = 0.0
         for price, size in side:
-            told += size
+            total += size
             is_beyond = not made or (price < made[-1][0] if falling else price > made[-1][0])
-            if is_beyond and told > held * (1 + _NOISE):
-                made.append((price, told - held))
-                held = told
+            if is_beyond and total > held * (1 + _NOISE):
+                made.append((price, total - held))
+                held = total
     return made

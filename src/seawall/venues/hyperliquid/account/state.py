@@ -25,8 +25,8 @@ from seawall.domain.units import (
     to_units,
 )
 from seawall.venues.hyperliquid.instruments import MAXIMUM_LEVERAGE
-from seawall.venues.hyperliquid.raw_json import StateError, exact_money, optional_money
-from seawall.venues.raw_json import decode, whole_number
+from seawall.venues.numbers import exact_money, optional_money, whole_number
+from seawall.venues.raw_json import VenueDataError, decode
 
 
 class _Leverage(Struct, rename="camel"):
@@ -120,7 +120,7 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 class AccountState(Struct, frozen=True, kw_only=True):
-    """A whole account as the venue tells it."""
+    """A whole account as the venue's answer states it."""
 
     positions: tuple[PositionState, ...]
     everything: Summary | None
@@ -167,23 +167,23 @@ def is_account(raw: bytes) -> bool:
 def account_state(raw: bytes, instruments: Mapping[str, Instrument] | None = None) -> AccountState:
     """Decode a ``clearinghouseState``. ``instruments`` by coin, if the markets are known.
 
-    Raises StateError naming the field, its value and what would be right.
+    Raises VenueDataError naming the field, its value and what would be right.
     """
     message = decode(_State, raw)
     positions: list[PositionState] = []
     for index, row in enumerate(message.asset_positions):
         path = f"assetPositions[{index}].position"
         if any(p.coin == row.position.coin for p in positions):
-            raise StateError(f"{path}.coin: {row.position.coin!r} is listed twice")
+            raise VenueDataError(f"{path}.coin: {row.position.coin!r} is listed twice")
         positions.append(_position(path, row.position, instruments))
     return AccountState(
         positions=tuple(positions),
         everything=_summary("marginSummary", message.margin_summary),
         cross=_summary("crossMarginSummary", message.cross_margin_summary),
-        cross_maintenance=_optional_positive(
-            "crossMaintenanceMarginUsed", message.cross_maintenance_margin_used
+        cross_maintenance=optional_money(
+            "crossMaintenanceMarginUsed", message.cross_maintenance_margin_used, least=0
         ),
-        withdrawable=_optional_positive("withdrawable", message.withdrawable),
+        withdrawable=optional_money("withdrawable", message.withdrawable, least=0),
     )
 
 
@@ -192,33 +192,33 @@ def _summary(path: str, raw: _Summary | None) -> Summary | None:
         return None
     return Summary(
         account_value=exact_money(f"{path}.accountValue", raw.account_value),
-        notional=_optional_positive(f"{path}.totalNtlPos", raw.total_ntl_pos),
+        notional=optional_money(f"{path}.totalNtlPos", raw.total_ntl_pos, least=0),
         cash=optional_money(f"{path}.totalRawUsd", raw.total_raw_usd),
         margin_used=optional_money(f"{path}.totalMarginUsed", raw.total_margin_used),
     )
-
-
-def _optional_positive(path: str, text: str | None) -> int | None:
-    return None if text is None else exact_money(path, text, least=0)
 
 
 def _position(
     path: str, raw: _Position, instruments: Mapping[str, Instrument] | None
 ) -> PositionState:
     if not 0 < len(raw.coin) <= 64 or not raw.coin.isprintable():
-        raise StateError(f"{path}.coin: {raw.coin[:64]!r} is no market name")
+        raise VenueDataError(f"{path}.coin: {raw.coin[:64]!r} is no market name")
     instrument = None
     if instruments is not None:
         instrument = instruments.get(raw.coin)
         if instrument is None:
-            raise StateError(f"{path}.coin: {raw.coin!r} is not in the universe of the meta file")
+            raise VenueDataError(
+                f"{path}.coin: {raw.coin!r} is not in the universe of the meta file"
+            )
     notional = exact_money(f"{path}.positionValue", raw.position_value, least=1)
     if notional > MAX_NOTIONAL:
-        raise StateError(f"{path}.positionValue: {raw.position_value!r} is above 10 billion USD")
+        raise VenueDataError(
+            f"{path}.positionValue: {raw.position_value!r} is above 10 billion USD"
+        )
     size_decimals, size, mark = _mark(path, raw, notional, instrument)
     modes = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
     if raw.leverage.type not in modes:
-        raise StateError(
+        raise VenueDataError(
             f"{path}.leverage.type: {raw.leverage.type!r} must be 'cross' or 'isolated'"
         )
     mode = modes[raw.leverage.type]
@@ -246,7 +246,7 @@ def _isolated_cash(path: str, raw: _Position, margin_used: int | None, value: in
     if cash is not None:
         return cash
     if margin_used is None:
-        raise StateError(
+        raise VenueDataError(
             f"{path}.leverage.rawUsd: missing; an isolated position needs it or marginUsed"
         )
     return margin_used - value
@@ -256,7 +256,7 @@ def _maximum_leverage(path: str, raw: _Position, instrument: Instrument | None) 
     if raw.max_leverage is not None:
         return whole_number(f"{path}.maxLeverage", raw.max_leverage, 1, MAXIMUM_LEVERAGE)
     if instrument is None:
-        raise StateError(f"{path}.maxLeverage: missing; needed unless the meta file gives it")
+        raise VenueDataError(f"{path}.maxLeverage: missing; needed unless the meta file gives it")
     return instrument.maximum_leverage
 
 
@@ -267,9 +267,11 @@ def _mark(
     try:
         fine = to_units(raw.szi, MONEY_DECIMALS, MAX_SIZE * 10**MONEY_DECIMALS)
     except UnitError as error:
-        raise StateError(f"{path}.szi: {error}; must be a size as finite decimal text") from None
+        raise VenueDataError(
+            f"{path}.szi: {error}; must be a size as finite decimal text"
+        ) from None
     if fine == 0:
-        raise StateError(f"{path}.szi: {raw.szi!r} must not be zero")
+        raise VenueDataError(f"{path}.szi: {raw.szi!r} must not be zero")
     candidates = range(MONEY_DECIMALS, -1, -1)
     if instrument is not None:
         candidates = range(instrument.size_decimals, instrument.size_decimals - 1, -1)
@@ -281,7 +283,7 @@ def _mark(
         if mark <= MAX_PRICE and size <= MAX_SIZE:
             return size_decimals, size if fine > 0 else -size, mark
     decimals = f"{instrument.size_decimals}" if instrument is not None else "0 to 6"
-    raise StateError(
+    raise VenueDataError(
         f"{path}.positionValue: {raw.position_value!r} is no whole price times szi {raw.szi!r} "
         f"with {decimals} size decimals"
     )
@@ -294,5 +296,5 @@ def _printed_price(path: str, text: str | None) -> str | None:
     try:
         to_units(text, 18, 10**33)
     except UnitError as error:
-        raise StateError(f"{path}: {error}; must be a price as finite decimal text") from None
+        raise VenueDataError(f"{path}: {error}; must be a price as finite decimal text") from None
     return text

@@ -120,7 +120,7 @@ class VenueDirectory:
         return int(engine.tables["accounts"]["cash"][row]) if row >= 0 else 0
 
     def address_of(self, row: int) -> str:
-        """Whose account a row is; spot rows too. Rows of nobody have an address of their own."""
+        """The address of a row, spot rows too. Rows without an owner have one as well."""
         return self._by_row.get(row) or self._spot_rows.get(row) or system_address(row)
 
     def is_spot_row(self, row: int) -> bool:
@@ -146,7 +146,7 @@ class VenueDirectory:
         ]
 
     def is_known(self, address: str) -> bool:
-        """Whether an address is somebody's account or key, expired or not."""
+        """Whether an address is an account or an agent's key, expired or not."""
         return address in self.state.holders or address in self.state.agents
 
     def role(self, address: str, now_ms: int) -> tuple[str, str]:
@@ -168,7 +168,7 @@ class VenueDirectory:
     # -- checks ----------------------------------------------------------------------------------
 
     def who_may_act(self, signer: str, now_ms: int) -> str:
-        """The master account a signer acts for: itself, or whoever approved it as an agent.
+        """The account a signer acts for: its own, or the one that approved it as an agent.
 
         Raises Refusal with the venue's text.
         """

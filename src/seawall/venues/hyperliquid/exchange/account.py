@@ -31,7 +31,7 @@ from seawall.venues.hyperliquid.wire.signing import keccak256
 from seawall.venues.hyperliquid.wire.values import WireError, parse_number
 from seawall.venues.port import Plan, Refusal
 
-NOBODY = "0x" + "0" * 40
+ZERO_ADDRESS = "0x" + "0" * 40
 _UNTIL = re.compile(r"(.*?) ?valid_until ([0-9]{1,15})")
 _NAME_LENGTH = 16
 _MODES = {"default": "default", "disabled": "disabled", "i": "disabled"}
@@ -132,7 +132,7 @@ async def approve_agent(request: Request, action: shape.ApproveAgent) -> Answer:
 
     def make(turn: Turn) -> Plan:
         body = {"master": turn.master.address, "name": name}
-        if address == NOBODY:
+        if address == ZERO_ADDRESS:
             return records(("agent", {**body, "address": "", "valid_until": 0}))
         latest = turn.time_ms + AGENT_LIFE_MS
         valid_until = latest if until is None else until
@@ -146,7 +146,7 @@ async def approve_agent(request: Request, action: shape.ApproveAgent) -> Answer:
 
 
 def split_agent_name(text: str) -> tuple[str, int | None]:
-    """The name proper, and the ms that `` valid_until <ms>`` at its end tells.
+    """The name proper, and the ms that `` valid_until <ms>`` at its end gives.
 
     Raises Refusal for a name of more than 16 characters or with control characters.
     """
@@ -179,7 +179,7 @@ async def set_referrer(request: Request, action: shape.Code) -> Answer:
 
 
 async def register_referrer(request: Request, action: shape.Code) -> Answer:
-    """``registerReferrer``: a code belongs to whoever came first."""
+    """``registerReferrer``: a code belongs to the first who registers it."""
 
     def make(turn: Turn) -> Plan:
         for holder in turn.directory.state.holders.values():

@@ -25,7 +25,7 @@ MAXIMUM_BATCH = 1000
 
 
 class ShapeError(InputError):
-    """The action is of no shape that the venue knows."""
+    """The action has no shape that the venue accepts."""
 
 
 class _Action(Struct, rename="camel", kw_only=True):

@@ -1,4 +1,4 @@
-"""Builder fees: whoever routed an order is paid for its fills by a transfer of their own.
+"""Builder fees: the builder of an order is paid for its fills by a transfer.
 
 A fill owes trunc(price * size * f / 100000), micro-USD. A settlement reads the fills of an order
 from the history, pays them with one transfer, as far as the account can spare it, and records in
@@ -136,7 +136,7 @@ def unsettled(
 
 
 def _recipient(desk: Desk, charge: Charge, time_ms: int) -> tuple[list[Record], list[Command], int]:
-    """(records, commands, row) of the builder's account, which may be new; row -1 for nobody."""
+    """(records, commands, row) of the builder's account, which may be new; row -1: none."""
     directory: VenueDirectory = desk.directory
     row = directory.row_of(charge.builder)
     if row >= 0:

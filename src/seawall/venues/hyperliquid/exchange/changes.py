@@ -142,7 +142,7 @@ def _modified(request: Request, applied: Applied, always: bool) -> dict[str, Any
 def _replacement(turn: Turn, wire: shape.ModifyWire, always: bool) -> ModifyOrder | str:
     """The command of one replacement, or the error text it gets instead.
 
-    Unless anything goes, the replacement must rest: it is post-only, or is made so.
+    Unless any replacement is allowed, it must rest: it is post-only, or is made so.
     """
     placed = command_of(wire.order, turn.engine.instruments, turn.account.row, turn.time_ms)
     if isinstance(placed, str):

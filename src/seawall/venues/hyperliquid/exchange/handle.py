@@ -109,7 +109,7 @@ async def handle_payload(desk: Desk, payload: Any) -> tuple[int, Any]:
 
 
 def signed_request(desk: Desk, envelope: shape.Envelope, name: str, vault: str | None) -> Request:
-    """The request with whoever may have signed it. Raises SignatureError and Refusal.
+    """The request with its possible signers. Raises SignatureError and Refusal.
 
     A readable message carries its nonce inside as well; sub-account and expiry are not for it.
     """

@@ -14,7 +14,7 @@ Answer = dict[str, Any]
 
 
 class BatchRefusal(Refusal):
-    """A batch refused as a whole, told inside its statuses: one error for all of its parts."""
+    """A batch refused as a whole, answered inside its statuses: one error for all of its parts."""
 
 
 class Turn(Struct, frozen=True):

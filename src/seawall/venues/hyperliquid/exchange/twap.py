@@ -1,4 +1,4 @@
-"""Time-weighted orders: taken and ended here, run in slices by whoever hosts the machine.
+"""Time-weighted orders: accepted and ended here, run in slices by the host.
 
 A running order sends slice k (from 0) when k intervals have passed: immediate-or-cancel, within 3%
 of the middle of the book, of what is missing to (k + 1) / slices of the size, at most three even
@@ -116,7 +116,7 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
 def executed(history: History, twap: Twap) -> tuple[int, int]:
     """(size, notional in micro-USD) filled so far.
 
-    The directory knows all but what the latest slice of an order that has not ended filled.
+    The directory has everything but the fill of the latest slice of a running order.
     """
     size, notional = twap.executed_size, twap.executed_notional
     if twap.slices_sent and not twap.ended_ms:
@@ -139,7 +139,7 @@ class _Progress(Struct):
 
 
 class TwapRunner:
-    """Runs the slices. The host calls ``due`` as its clock goes and submits what it yields."""
+    """Runs the slices. The host calls ``due`` as its clock advances and submits what it yields."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -15,8 +15,8 @@ from seawall.engine.market_view import account_free_margin
 from seawall.venues.hyperliquid.account.explain import decimal_text as rounded_text
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
+    DeskView,
     Request,
-    Venue,
     check_dex,
     text_of,
     user_of,
@@ -57,7 +57,7 @@ class Holding(NamedTuple):
         return self.mode == MarginMode.CROSS
 
 
-def position_row(venue: Venue, account: int, market: int) -> int:
+def position_row(venue: DeskView, account: int, market: int) -> int:
     """The row of an account's position in a market, open or not; -1 where it never was."""
     positions = venue.tables["positions"]
     row = int(venue.tables["accounts"]["first_position"][account])
@@ -66,7 +66,7 @@ def position_row(venue: Venue, account: int, market: int) -> int:
     return row
 
 
-def holdings(venue: Venue, account: int, margins: dict[int, Margins]) -> list[Holding]:
+def holdings(venue: DeskView, account: int, margins: dict[int, Margins]) -> list[Holding]:
     """The open positions of an account, by market."""
     positions, marks = venue.tables["positions"], venue.tables["markets"]["mark_price"]
     found = []
@@ -94,11 +94,11 @@ def holdings(venue: Venue, account: int, margins: dict[int, Margins]) -> list[Ho
     return sorted(found, key=lambda holding: holding.market)
 
 
-def _tiers(venue: Venue, schedule: int) -> tuple[MarginTier, ...]:
+def _tiers(venue: DeskView, schedule: int) -> tuple[MarginTier, ...]:
     return tuple(venue.engine.schedules[schedule])
 
 
-def _liquidation_text(venue: Venue, held: Holding, pool: Margins) -> str | None:
+def _liquidation_text(venue: DeskView, held: Holding, pool: Margins) -> str | None:
     """As ``seawall explain`` computes it from the message."""
     own = held.margins
     decimals = venue.instruments[held.market].price_decimals
@@ -122,7 +122,7 @@ def _leverage(held: Holding) -> dict[str, Any]:
     return {"type": "isolated", "value": held.leverage, "rawUsd": figure_text(held.isolated_cash)}
 
 
-def _position(venue: Venue, held: Holding, pool: Margins) -> dict[str, Any]:
+def _position(venue: DeskView, held: Holding, pool: Margins) -> dict[str, Any]:
     decimals = venue.size_decimals(held.market)
     profit = held.value - held.entry_notional
     history = venue.tables["position_histories"][held.row]
@@ -160,7 +160,7 @@ def _summary(value: int, notional: int, cash: int, used: int) -> dict[str, str]:
     }
 
 
-def _empty_state(venue: Venue) -> dict[str, Any]:
+def _empty_state(venue: DeskView) -> dict[str, Any]:
     return {
         "marginSummary": _summary(0, 0, 0, 0),
         "crossMarginSummary": _summary(0, 0, 0, 0),
@@ -171,7 +171,7 @@ def _empty_state(venue: Venue) -> dict[str, Any]:
     }
 
 
-def account_state(venue: Venue, address: str) -> dict[str, Any]:
+def account_state(venue: DeskView, address: str) -> dict[str, Any]:
     """The ``clearinghouseState`` of an address; empty for an unknown one."""
     account = venue.row_of(address)
     if account < 0:
@@ -199,7 +199,7 @@ def account_state(venue: Venue, address: str) -> dict[str, Any]:
     }
 
 
-def account_value(venue: Venue, address: str) -> int:
+def account_value(venue: DeskView, address: str) -> int:
     """Equity of the pool and of every bucket, micro-USD; 0 for an unknown address."""
     account = venue.row_of(address)
     if account < 0:
@@ -208,7 +208,7 @@ def account_value(venue: Venue, address: str) -> int:
     return sum(row.equity for row in margins.values())
 
 
-def spot_state(venue: Venue, address: str) -> dict[str, Any]:
+def spot_state(venue: DeskView, address: str) -> dict[str, Any]:
     """The ``spotClearinghouseState`` of an address: its USDC, if it ever had any."""
     if venue.directory.spot_row_of(address) < 0:
         return {"balances": []}
@@ -223,7 +223,7 @@ def spot_state(venue: Venue, address: str) -> dict[str, Any]:
     return {"balances": [balance]}
 
 
-def _default_mode(venue: Venue, market: int) -> tuple[int, int]:
+def _default_mode(venue: DeskView, market: int) -> tuple[int, int]:
     """(mode, leverage) of a market that the account never touched."""
     instrument = venue.instruments[market]
     most = int(venue.tables["rules"]["default_leverage"][0])
@@ -232,7 +232,7 @@ def _default_mode(venue: Venue, market: int) -> tuple[int, int]:
     return int(mode), min(most, instrument.maximum_leverage)
 
 
-def active_asset(venue: Venue, address: str, market: int) -> dict[str, Any]:
+def active_asset(venue: DeskView, address: str, market: int) -> dict[str, Any]:
     """Leverage of an address in a market, and how much it could buy and sell there now."""
     account = venue.row_of(address)
     mode, leverage = _default_mode(venue, market)
@@ -269,16 +269,16 @@ def active_asset(venue: Venue, address: str, market: int) -> dict[str, Any]:
 # -- requests ------------------------------------------------------------------------------------
 
 
-def clearinghouse_state(venue: Venue, request: Request) -> dict[str, Any]:
+def clearinghouse_state(venue: DeskView, request: Request) -> dict[str, Any]:
     check_dex(request)
     return account_state(venue, user_of(request))
 
 
-def spot_clearinghouse_state(venue: Venue, request: Request) -> dict[str, Any]:
+def spot_clearinghouse_state(venue: DeskView, request: Request) -> dict[str, Any]:
     return spot_state(venue, user_of(request))
 
 
-def active_asset_data(venue: Venue, request: Request) -> dict[str, Any]:
+def active_asset_data(venue: DeskView, request: Request) -> dict[str, Any]:
     market = venue.market_of.get(text_of(request, "coin"))
     if market is None:
         raise BadRequest("coin is unknown")

@@ -13,9 +13,9 @@ from seawall.venues.hyperliquid.info import (
     orders,
     trades,
 )
-from seawall.venues.hyperliquid.info.base import BadRequest, Request, Venue
+from seawall.venues.hyperliquid.info.base import BadRequest, DeskView, Request
 
-Answerer = Callable[[Venue, Request], Any]
+Answerer = Callable[[DeskView, Request], Any]
 
 ANSWERS: dict[str, Answerer] = {
     "activeAssetData": account.active_asset_data,
@@ -77,7 +77,7 @@ EMPTY_ANSWERS: dict[str, Answerer] = {
 _ALL = {**EMPTY_ANSWERS, **ANSWERS}
 
 
-def answer_info(venue: Venue, request: Any) -> Any:
+def answer_info(venue: DeskView, request: Any) -> Any:
     """The JSON-ready answer to a decoded request. Raises BadRequest, also for an unknown type."""
     if not isinstance(request, dict):
         raise BadRequest("a request is an object")

@@ -24,7 +24,7 @@ class BadRequest(SeawallError):
     """A request that is not of the shape its type needs."""
 
 
-class Venue:
+class DeskView:
     """A desk as the answers see it. Reads only."""
 
     def __init__(self, desk: Desk) -> None:

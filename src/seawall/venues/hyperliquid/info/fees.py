@@ -6,7 +6,7 @@ from typing import Any
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import RATE_ONE
 from seawall.engine.tables import HISTORY_DAYS
-from seawall.venues.hyperliquid.info.base import ONE_DAY_MS, Request, Venue, user_of
+from seawall.venues.hyperliquid.info.base import ONE_DAY_MS, DeskView, Request, user_of
 from seawall.venues.hyperliquid.wire.values import money_text, rate_text
 
 RATE_DECIMALS = len(str(RATE_ONE)) - 1
@@ -64,7 +64,7 @@ def _fee_schedule(book: Rulebook) -> dict[str, Any]:
     }
 
 
-def total_volume(venue: Venue, account: int) -> int:
+def total_volume(venue: DeskView, account: int) -> int:
     """Everything an account ever traded, micro-USD; 0 for -1."""
     if account < 0:
         return 0
@@ -73,7 +73,7 @@ def total_volume(venue: Venue, account: int) -> int:
     return int(venue.tables["account_histories"]["total_volume"][account]) + today
 
 
-def volume_of_days(venue: Venue, account: int, days: int) -> int:
+def volume_of_days(venue: DeskView, account: int, days: int) -> int:
     """Traded today and on the full days before it, ``days`` altogether, micro-USD; 0 for -1."""
     if account < 0:
         return 0
@@ -88,7 +88,7 @@ def volume_of_days(venue: Venue, account: int, days: int) -> int:
     )
 
 
-def _daily_volumes(venue: Venue, account: int) -> list[dict[str, str]]:
+def _daily_volumes(venue: DeskView, account: int) -> list[dict[str, str]]:
     """The latest days, oldest first; the last is today."""
     used = int(venue.tables["control"]["accounts_used"][0])
     accounts = venue.tables["accounts"][:used]
@@ -116,7 +116,7 @@ def _daily_volumes(venue: Venue, account: int) -> list[dict[str, str]]:
     return found
 
 
-def user_fees(venue: Venue, request: Request) -> dict[str, Any]:
+def user_fees(venue: DeskView, request: Request) -> dict[str, Any]:
     account = venue.row_of(user_of(request))
     book = venue.engine.rulebook
     assert isinstance(book, Rulebook)
@@ -144,7 +144,7 @@ def user_fees(venue: Venue, request: Request) -> dict[str, Any]:
     }
 
 
-def user_rate_limit(venue: Venue, request: Request) -> dict[str, Any]:
+def user_rate_limit(venue: DeskView, request: Request) -> dict[str, Any]:
     address = user_of(request)
     volume = total_volume(venue, venue.row_of(address))
     holder = venue.directory.holder(address)

@@ -9,8 +9,8 @@ from seawall.domain.units import MONEY_DECIMALS
 from seawall.venues.hyperliquid.directory.twaps import Twap, slice_of
 from seawall.venues.hyperliquid.info.base import (
     FOREVER_MS,
+    DeskView,
     Request,
-    Venue,
     flag_of,
     span_of,
     user_of,
@@ -32,11 +32,11 @@ from seawall.venues.port import Fill, FundingRecord
 
 MOST_FILLS = 2000
 REMEMBERED_FILLS = 10_000
-"""Of older fills the venue tells nothing."""
+"""Older fills are not answered."""
 MOST_FUNDINGS = 500
 _METHODS = {"liquidation": "market", "backstop": "backstop", "deleveraging": "backstop"}
-"""Origins of fills that belong to a liquidation, and the venue's word for how. Whoever is
-deleveraged against somebody is not told about him."""
+"""Origins of fills that belong to a liquidation, and the venue's word for how. The
+counterparty of a deleveraging does not see whom it was matched with."""
 
 
 # -- fills ---------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def twap_of(fill: Fill) -> int | None:
     return found[0] if found else None
 
 
-def _liquidation(venue: Venue, fill: Fill) -> dict[str, Any]:
+def _liquidation(venue: DeskView, fill: Fill) -> dict[str, Any]:
     """The mark of the moment is not kept; the price of the fill stands for it."""
     own = bool(fill.flags & FillFlag.LIQUIDATED)
     user = fill.account if own else fill.counterparty
@@ -75,7 +75,7 @@ def _liquidation(venue: Venue, fill: Fill) -> dict[str, Any]:
     }
 
 
-def user_fill(venue: Venue, fill: Fill) -> dict[str, Any]:
+def user_fill(venue: DeskView, fill: Fill) -> dict[str, Any]:
     """One side of a fill as its user sees it."""
     decimals = venue.size_decimals(fill.market)
     twap = twap_of(fill)
@@ -108,7 +108,7 @@ def user_fill(venue: Venue, fill: Fill) -> dict[str, Any]:
     return shown
 
 
-def _joined(venue: Venue, group: list[Fill]) -> dict[str, Any]:
+def _joined(venue: DeskView, group: list[Fill]) -> dict[str, Any]:
     """Fills of one order at one time as one, the first in time first."""
     shown = user_fill(venue, group[0])
     if len(group) > 1:
@@ -126,7 +126,7 @@ def _joined(venue: Venue, group: list[Fill]) -> dict[str, Any]:
     return shown
 
 
-def shown_fills(venue: Venue, fills: Iterable[Fill], aggregate: bool) -> list[Any]:
+def shown_fills(venue: DeskView, fills: Iterable[Fill], aggregate: bool) -> list[Any]:
     """Fills (oldest first) as users see them; ``aggregate`` joins those of one order and time."""
     if not aggregate:
         return [user_fill(venue, fill) for fill in fills]
@@ -138,7 +138,7 @@ def shown_fills(venue: Venue, fills: Iterable[Fill], aggregate: bool) -> list[An
     return [_joined(venue, group) for group in groups.values()]
 
 
-def latest_fills(venue: Venue, address: str, aggregate: bool) -> list[Any]:
+def latest_fills(venue: DeskView, address: str, aggregate: bool) -> list[Any]:
     """The latest fills of an address, newest first; empty for an unknown one."""
     row = venue.row_of(address)
     if row < 0:
@@ -147,11 +147,11 @@ def latest_fills(venue: Venue, address: str, aggregate: bool) -> list[Any]:
     return shown_fills(venue, reversed(fills), aggregate)[::-1]
 
 
-def user_fills(venue: Venue, request: Request) -> list[Any]:
+def user_fills(venue: DeskView, request: Request) -> list[Any]:
     return latest_fills(venue, user_of(request), flag_of(request, "aggregateByTime"))
 
 
-def _fills_between(venue: Venue, request: Request) -> list[Fill]:
+def _fills_between(venue: DeskView, request: Request) -> list[Fill]:
     """The fills of the span, oldest first, as far back as the venue remembers."""
     start, end = span_of(request, required=True)
     row = venue.row_of(user_of(request))
@@ -160,7 +160,7 @@ def _fills_between(venue: Venue, request: Request) -> list[Fill]:
     return venue.history.fills(row, start, end, REMEMBERED_FILLS)[::-1]
 
 
-def user_fills_by_time(venue: Venue, request: Request) -> list[Any]:
+def user_fills_by_time(venue: DeskView, request: Request) -> list[Any]:
     """Oldest first, or newest first where ``reversed``."""
     fills = _fills_between(venue, request)
     backward = flag_of(request, "reversed")
@@ -172,7 +172,7 @@ def user_fills_by_time(venue: Venue, request: Request) -> list[Any]:
 # -- funding -------------------------------------------------------------------------------------
 
 
-def funding_event(venue: Venue, row: FundingRecord) -> dict[str, Any]:
+def funding_event(venue: DeskView, row: FundingRecord) -> dict[str, Any]:
     """A payment as the streams carry it; ``usdc`` is negative where it was paid."""
     return {
         "time": row.time_ms,
@@ -184,7 +184,7 @@ def funding_event(venue: Venue, row: FundingRecord) -> dict[str, Any]:
     }
 
 
-def user_funding(venue: Venue, request: Request) -> list[Any]:
+def user_funding(venue: DeskView, request: Request) -> list[Any]:
     """Oldest first; with a start the first of the span, without one the latest."""
     start, end = span_of(request)
     row = venue.row_of(user_of(request))
@@ -205,7 +205,7 @@ def user_funding(venue: Venue, request: Request) -> list[Any]:
 # -- time-weighted orders ------------------------------------------------------------------------
 
 
-def twap_state(venue: Venue, twap: Twap) -> dict[str, Any]:
+def twap_state(venue: DeskView, twap: Twap) -> dict[str, Any]:
     decimals = venue.size_decimals(twap.market)
     trigger = None
     if twap.trigger_price:
@@ -226,8 +226,8 @@ def twap_state(venue: Venue, twap: Twap) -> dict[str, Any]:
     }
 
 
-def twap_entry(venue: Venue, twap: Twap) -> dict[str, Any]:
-    """One line of the history of time-weighted orders; its time is in seconds."""
+def twap_entry(venue: DeskView, twap: Twap) -> dict[str, Any]:
+    """One entry of the history of time-weighted orders; its time is in seconds."""
     status: dict[str, Any] = {"status": twap.status}
     if twap.status == "error":
         status["description"] = "The order could not be continued."
@@ -239,7 +239,7 @@ def twap_entry(venue: Venue, twap: Twap) -> dict[str, Any]:
     }
 
 
-def running_twaps(venue: Venue, address: str) -> list[Any]:
+def running_twaps(venue: DeskView, address: str) -> list[Any]:
     return [
         [twap.twap_id, twap_state(venue, twap)]
         for twap in venue.directory.twaps_of(address)
@@ -247,20 +247,20 @@ def running_twaps(venue: Venue, address: str) -> list[Any]:
     ]
 
 
-def twap_entries(venue: Venue, address: str) -> list[Any]:
+def twap_entries(venue: DeskView, address: str) -> list[Any]:
     """Newest first."""
     return [twap_entry(venue, twap) for twap in reversed(venue.directory.twaps_of(address))]
 
 
-def twap_history(venue: Venue, request: Request) -> list[Any]:
+def twap_history(venue: DeskView, request: Request) -> list[Any]:
     return twap_entries(venue, user_of(request))
 
 
-def slice_fill(venue: Venue, fill: Fill) -> dict[str, Any]:
+def slice_fill(venue: DeskView, fill: Fill) -> dict[str, Any]:
     return {"fill": user_fill(venue, fill), "twapId": twap_of(fill)}
 
 
-def latest_slice_fills(venue: Venue, address: str) -> list[Any]:
+def latest_slice_fills(venue: DeskView, address: str) -> list[Any]:
     """Newest first; empty for an unknown address."""
     row = venue.row_of(address)
     if row < 0:
@@ -270,10 +270,10 @@ def latest_slice_fills(venue: Venue, address: str) -> list[Any]:
     return [slice_fill(venue, fill) for fill in slices[:MOST_FILLS]]
 
 
-def user_twap_slice_fills(venue: Venue, request: Request) -> list[Any]:
+def user_twap_slice_fills(venue: DeskView, request: Request) -> list[Any]:
     return latest_slice_fills(venue, user_of(request))
 
 
-def user_twap_slice_fills_by_time(venue: Venue, request: Request) -> list[Any]:
+def user_twap_slice_fills_by_time(venue: DeskView, request: Request) -> list[Any]:
     slices = [fill for fill in _fills_between(venue, request) if twap_of(fill) is not None]
     return [slice_fill(venue, fill) for fill in slices[:MOST_FILLS]]

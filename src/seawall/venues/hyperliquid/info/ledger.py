@@ -1,4 +1,4 @@
-"""Money that came and went without a trade, told in the venue's words.
+"""Money that came and went without a trade, under the venue's names.
 
 The machine knows one kind of transfer between rows; what it was follows from whose rows they are.
 """
@@ -8,8 +8,8 @@ from typing import Any
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.info.base import (
     FOREVER_MS,
+    DeskView,
     Request,
-    Venue,
     span_of,
     user_of,
 )
@@ -24,8 +24,8 @@ WITHDRAWAL_FEE = MICRO
 Delta = dict[str, Any]
 
 
-def _transfer(venue: Venue, record: LedgerRecord, address: str) -> Delta | None:
-    """A transfer between two rows, from the view of ``address``; None where it is told already."""
+def _transfer(venue: DeskView, record: LedgerRecord, address: str) -> Delta | None:
+    """A transfer between two rows, from the view of ``address``; None where it is shown already."""
     directory = venue.directory
     other = int(record.body["counterparty"])
     if _is_builder_fee(venue, record):
@@ -36,7 +36,7 @@ def _transfer(venue: Venue, record: LedgerRecord, address: str) -> Delta | None:
     usdc = money_text(abs(record.amount))
     leaves = record.kind == "transfer_out"
     if other_address == address:
-        # Both rows have a record of it; the perp side's is the one that is told.
+        # Both rows have a record of it; the perp side's is the one that is shown.
         return None if own_spot else _class_transfer(usdc, to_perp=not leaves)
     ends = (address, other_address) if leaves else (other_address, address)
     if own_spot and other_spot:
@@ -54,7 +54,7 @@ def _transfer(venue: Venue, record: LedgerRecord, address: str) -> Delta | None:
     }  # fmt: skip
 
 
-def _is_builder_fee(venue: Venue, record: LedgerRecord) -> bool:
+def _is_builder_fee(venue: DeskView, record: LedgerRecord) -> bool:
     """Whether a record is of what the account paid a builder."""
     if record.kind != "transfer_out":
         return False
@@ -63,7 +63,7 @@ def _is_builder_fee(venue: Venue, record: LedgerRecord) -> bool:
     return fees.is_fee(record.account, record.time_ms, recipient, abs(record.amount))
 
 
-def _are_family(venue: Venue, first: str, second: str) -> bool:
+def _are_family(venue: DeskView, first: str, second: str) -> bool:
     """Whether one is the other's sub-account, or both are of one master."""
     holders = [venue.directory.holder(address) for address in (first, second)]
     masters = {holder.master or holder.address for holder in holders if holder}
@@ -116,7 +116,7 @@ def _withdrawal(record: LedgerRecord) -> Delta:
     }
 
 
-def _liquidation(venue: Venue, record: LedgerRecord) -> Delta:
+def _liquidation(venue: DeskView, record: LedgerRecord) -> Delta:
     body = record.body
     positions = [
         {
@@ -134,8 +134,8 @@ def _liquidation(venue: Venue, record: LedgerRecord) -> Delta:
     }
 
 
-def update_of(venue: Venue, record: LedgerRecord, address: str) -> dict[str, Any] | None:
-    """One line of the ledger of ``address``; None for what the venue does not tell."""
+def update_of(venue: DeskView, record: LedgerRecord, address: str) -> dict[str, Any] | None:
+    """One entry of the ledger of ``address``; None for what the venue does not show."""
     delta: Delta | None = None
     if record.kind == "deposit":
         delta = {"type": "deposit", "usdc": money_text(record.amount)}
@@ -149,7 +149,7 @@ def update_of(venue: Venue, record: LedgerRecord, address: str) -> dict[str, Any
 
 
 def ledger_of(
-    venue: Venue, address: str, start: int = 0, end: int = FOREVER_MS, limit: int = _READ
+    venue: DeskView, address: str, start: int = 0, end: int = FOREVER_MS, limit: int = _READ
 ) -> list[dict[str, Any]]:
     """The ledger of an address, oldest first; of both its rows. Empty for an unknown one."""
     rows = [venue.row_of(address), venue.directory.spot_row_of(address)]
@@ -162,14 +162,14 @@ def ledger_of(
     return [update for update in updates if update]
 
 
-def user_ledger(venue: Venue, request: Request) -> list[Any]:
+def user_ledger(venue: DeskView, request: Request) -> list[Any]:
     """Oldest first; with a start the first of the span, without one the latest."""
     start, end = span_of(request)
     updates = ledger_of(venue, user_of(request), start, end)
     return updates[:MOST_UPDATES] if start else updates[-MOST_UPDATES:]
 
 
-def net_deposits(venue: Venue, address: str) -> int:
+def net_deposits(venue: DeskView, address: str) -> int:
     """Micro-USD that came to the perp side less what left it, as far as the ledger is read."""
     row = venue.row_of(address)
     if row < 0:

@@ -13,8 +13,8 @@ from seawall.engine.book_view import book_levels, book_rows
 from seawall.engine.market_view import market_view
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
+    DeskView,
     Request,
-    Venue,
     check_dex,
     text_of,
     whole_of,
@@ -75,7 +75,7 @@ def _table(tiers: Iterable[MarginTier]) -> dict[str, Any]:
     return {"description": description, "marginTiers": rows}
 
 
-def meta(venue: Venue, request: Request) -> dict[str, Any]:
+def meta(venue: DeskView, request: Request) -> dict[str, Any]:
     check_dex(request)
     ids = margin_tables(venue.instruments)
     universe = []
@@ -102,11 +102,11 @@ def meta(venue: Venue, request: Request) -> dict[str, Any]:
     }
 
 
-def all_perp_metas(venue: Venue, request: Request) -> list[Any]:
+def all_perp_metas(venue: DeskView, request: Request) -> list[Any]:
     return [meta(venue, {})]
 
 
-def margin_table(venue: Venue, request: Request) -> dict[str, Any]:
+def margin_table(venue: DeskView, request: Request) -> dict[str, Any]:
     check_dex(request)
     wanted = whole_of(request, "id")
     for tiers, number in margin_tables(venue.instruments).items():
@@ -120,7 +120,7 @@ def margin_table(venue: Venue, request: Request) -> dict[str, Any]:
 # -- prices and contexts -------------------------------------------------------------------------
 
 
-def mid_text(venue: Venue, market: int) -> str | None:
+def mid_text(venue: DeskView, market: int) -> str | None:
     """Half way between best bid and ask; None unless both exist."""
     bids, asks = book_levels(venue.engine, market, 1)
     if not bids or not asks:
@@ -129,7 +129,7 @@ def mid_text(venue: Venue, market: int) -> str | None:
     return decimal_text(5 * twice, MONEY_DECIMALS - venue.size_decimals(market) + 1)
 
 
-def all_mids(venue: Venue, request: Request) -> dict[str, str]:
+def all_mids(venue: DeskView, request: Request) -> dict[str, str]:
     """Without a mid the last trade stands for it, or the mark before the first trade."""
     check_dex(request)
     found = {}
@@ -150,7 +150,7 @@ def _impact_text(price: int, size_decimals: int) -> str:
     return decimal_text(price // 10**cut, decimals - cut)
 
 
-def asset_context(venue: Venue, market: int) -> dict[str, Any]:
+def asset_context(venue: DeskView, market: int) -> dict[str, Any]:
     row = venue.tables["markets"][market]
     decimals = venue.size_decimals(market)
     view = market_view(venue.engine, market)
@@ -173,11 +173,11 @@ def asset_context(venue: Venue, market: int) -> dict[str, Any]:
     }
 
 
-def asset_contexts(venue: Venue) -> list[dict[str, Any]]:
+def asset_contexts(venue: DeskView) -> list[dict[str, Any]]:
     return [asset_context(venue, market) for market in range(len(venue.instruments))]
 
 
-def meta_and_asset_contexts(venue: Venue, request: Request) -> list[Any]:
+def meta_and_asset_contexts(venue: DeskView, request: Request) -> list[Any]:
     return [meta(venue, request), asset_contexts(venue)]
 
 
@@ -225,7 +225,7 @@ def grouping_of(request: Request) -> tuple[int, int]:
 
 
 def book(
-    venue: Venue, market: int, figures: int = 0, mantissa: int = 1, depth: int = BOOK_LEVELS
+    venue: DeskView, market: int, figures: int = 0, mantissa: int = 1, depth: int = BOOK_LEVELS
 ) -> dict[str, Any]:
     decimals = venue.size_decimals(market)
     if figures:
@@ -241,14 +241,14 @@ def book(
     }
 
 
-def l2_book(venue: Venue, request: Request) -> dict[str, Any] | None:
+def l2_book(venue: DeskView, request: Request) -> dict[str, Any] | None:
     """null for a coin that does not exist."""
     figures, mantissa = grouping_of(request)
     market = venue.market_of.get(text_of(request, "coin"))
     return None if market is None else book(venue, market, figures, mantissa)
 
 
-def best_bid_and_ask(venue: Venue, market: int) -> dict[str, Any]:
+def best_bid_and_ask(venue: DeskView, market: int) -> dict[str, Any]:
     bids, asks = book_levels(venue.engine, market, 1)
     decimals = venue.size_decimals(market)
     sides = [_shown(bids, decimals), _shown(asks, decimals)]

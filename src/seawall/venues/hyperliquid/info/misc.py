@@ -11,8 +11,8 @@ from seawall.domain.rulebook import Rulebook
 from seawall.venues.hyperliquid.info.account import account_state, account_value, spot_state
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
+    DeskView,
     Request,
-    Venue,
     check_dex,
     text_of,
     user_of,
@@ -40,24 +40,24 @@ USDC_TOKEN = {
 # -- the venue -----------------------------------------------------------------------------------
 
 
-def spot_meta(venue: Venue, request: Request) -> dict[str, Any]:
+def spot_meta(venue: DeskView, request: Request) -> dict[str, Any]:
     """USDC is the only token; no pair is traded."""
     return {"universe": [], "tokens": [USDC_TOKEN]}
 
 
-def spot_meta_and_contexts(venue: Venue, request: Request) -> list[Any]:
+def spot_meta_and_contexts(venue: DeskView, request: Request) -> list[Any]:
     return [spot_meta(venue, request), []]
 
 
-def perp_dexs(venue: Venue, request: Request) -> list[Any]:
+def perp_dexs(venue: DeskView, request: Request) -> list[Any]:
     return [None]
 
 
-def exchange_status(venue: Venue, request: Request) -> dict[str, Any]:
+def exchange_status(venue: DeskView, request: Request) -> dict[str, Any]:
     return {"time": venue.now_ms(), "specialStatuses": None}
 
 
-def max_market_order_notionals(venue: Venue, request: Request) -> list[Any]:
+def max_market_order_notionals(venue: DeskView, request: Request) -> list[Any]:
     book = venue.engine.rulebook
     assert isinstance(book, Rulebook)
     return [
@@ -66,7 +66,7 @@ def max_market_order_notionals(venue: Venue, request: Request) -> list[Any]:
     ]
 
 
-def perps_at_cap(venue: Venue, request: Request) -> list[str]:
+def perps_at_cap(venue: DeskView, request: Request) -> list[str]:
     """Markets whose open interest at mark has reached its cap."""
     check_dex(request)
     found = []
@@ -78,7 +78,7 @@ def perps_at_cap(venue: Venue, request: Request) -> list[str]:
     return found
 
 
-def perp_dex_status(venue: Venue, request: Request) -> dict[str, Any]:
+def perp_dex_status(venue: DeskView, request: Request) -> dict[str, Any]:
     check_dex(request)
     outside = int(venue.tables["control"]["money_outside"][0])
     return {"totalNetDeposit": money_text(outside)}
@@ -87,7 +87,7 @@ def perp_dex_status(venue: Venue, request: Request) -> dict[str, Any]:
 # -- who is who ----------------------------------------------------------------------------------
 
 
-def user_role(venue: Venue, request: Request) -> dict[str, Any]:
+def user_role(venue: DeskView, request: Request) -> dict[str, Any]:
     role, master = venue.directory.role(user_of(request), venue.now_ms())
     if role == "agent":
         return {"role": role, "data": {"user": master}}
@@ -96,41 +96,37 @@ def user_role(venue: Venue, request: Request) -> dict[str, Any]:
     return {"role": role}
 
 
-def _subs(venue: Venue, request: Request) -> list[Any] | None:
-    return venue.directory.sub_accounts(user_of(request)) or None
-
-
-def sub_accounts(venue: Venue, request: Request) -> list[Any] | None:
+def sub_accounts(venue: DeskView, request: Request) -> list[Any] | None:
     """null for an address without any."""
-    subs = _subs(venue, request)
-    return subs and [
-        {
-            "name": sub.name,
-            "subAccountUser": sub.address,
-            "master": sub.master,
-            "clearinghouseState": account_state(venue, sub.address),
-            "spotState": spot_state(venue, sub.address),
-        }
-        for sub in subs
-    ]
+    return _sub_accounts(venue, request, by_dex=False)
 
 
-def sub_accounts_by_dex(venue: Venue, request: Request) -> list[Any] | None:
+def sub_accounts_by_dex(venue: DeskView, request: Request) -> list[Any] | None:
     """null for an address without any."""
-    subs = _subs(venue, request)
-    return subs and [
-        {
-            "name": sub.name,
-            "subAccountUser": sub.address,
-            "master": sub.master,
-            "dexToClearinghouseState": [["", account_state(venue, sub.address)]],
-            "spotState": spot_state(venue, sub.address),
-        }
-        for sub in subs
-    ]
+    return _sub_accounts(venue, request, by_dex=True)
 
 
-def extra_agents(venue: Venue, request: Request) -> list[Any]:
+def _sub_accounts(venue: DeskView, request: Request, *, by_dex: bool) -> list[Any] | None:
+    shown = []
+    for sub in venue.directory.sub_accounts(user_of(request)):
+        state = account_state(venue, sub.address)
+        shown.append(
+            {
+                "name": sub.name,
+                "subAccountUser": sub.address,
+                "master": sub.master,
+                **(
+                    {"dexToClearinghouseState": [["", state]]}
+                    if by_dex
+                    else {"clearinghouseState": state}
+                ),
+                "spotState": spot_state(venue, sub.address),
+            }
+        )
+    return shown or None
+
+
+def extra_agents(venue: DeskView, request: Request) -> list[Any]:
     """The named agents; the unnamed one is in ``webData2``."""
     agents = venue.directory.agents_of(user_of(request), venue.now_ms())
     return [
@@ -140,18 +136,18 @@ def extra_agents(venue: Venue, request: Request) -> list[Any]:
     ]
 
 
-def max_builder_fee(venue: Venue, request: Request) -> int:
+def max_builder_fee(venue: DeskView, request: Request) -> int:
     """Tenths of a basis point."""
     holder = venue.directory.holder(user_of(request))
     return holder.builders.get(user_of(request, "builder"), 0) if holder else 0
 
 
-def approved_builders(venue: Venue, request: Request) -> list[str]:
+def approved_builders(venue: DeskView, request: Request) -> list[str]:
     holder = venue.directory.holder(user_of(request))
     return [builder for builder, rate in holder.builders.items() if rate] if holder else []
 
 
-def referral(venue: Venue, request: Request) -> dict[str, Any]:
+def referral(venue: DeskView, request: Request) -> dict[str, Any]:
     address = user_of(request)
     holder = venue.directory.holder(address)
     referred = None
@@ -175,17 +171,17 @@ def referral(venue: Venue, request: Request) -> dict[str, Any]:
     }
 
 
-def user_abstraction(venue: Venue, request: Request) -> str:
+def user_abstraction(venue: DeskView, request: Request) -> str:
     holder = venue.directory.holder(user_of(request))
     return holder.abstraction if holder else "default"
 
 
-def user_dex_abstraction(venue: Venue, request: Request) -> bool | None:
+def user_dex_abstraction(venue: DeskView, request: Request) -> bool | None:
     holder = venue.directory.holder(user_of(request))
     return holder.abstraction == "dexAbstraction" if holder else None
 
 
-def pre_transfer_check(venue: Venue, request: Request) -> dict[str, Any]:
+def pre_transfer_check(venue: DeskView, request: Request) -> dict[str, Any]:
     user_of(request, "source")
     holder = venue.directory.holder(user_of(request))
     return {
@@ -196,7 +192,7 @@ def pre_transfer_check(venue: Venue, request: Request) -> dict[str, Any]:
     }
 
 
-def legal_check(venue: Venue, request: Request) -> dict[str, Any]:
+def legal_check(venue: DeskView, request: Request) -> dict[str, Any]:
     user_of(request)
     return {"acceptedTerms": True, "userAllowed": True, "restrictions": "n"}
 
@@ -204,7 +200,7 @@ def legal_check(venue: Venue, request: Request) -> dict[str, Any]:
 # -- totals --------------------------------------------------------------------------------------
 
 
-def portfolio(venue: Venue, request: Request) -> list[Any]:
+def portfolio(venue: DeskView, request: Request) -> list[Any]:
     """Values of this moment only: the venue keeps no past ones."""
     address = user_of(request)
     row, now = venue.row_of(address), venue.now_ms()
@@ -226,7 +222,7 @@ def portfolio(venue: Venue, request: Request) -> list[Any]:
     return found
 
 
-def web_data(venue: Venue, address: str) -> dict[str, Any]:
+def web_data(venue: DeskView, address: str) -> dict[str, Any]:
     """Everything about one address, as the venue's old front end asked for it."""
     agents = venue.directory.agents_of(address, venue.now_ms())
     unnamed = next((agent for agent in agents if not agent.name), None)
@@ -250,11 +246,11 @@ def web_data(venue: Venue, address: str) -> dict[str, Any]:
     }
 
 
-def web_data_2(venue: Venue, request: Request) -> dict[str, Any]:
+def web_data_2(venue: DeskView, request: Request) -> dict[str, Any]:
     return web_data(venue, user_of(request))
 
 
-def web_data_3(venue: Venue, address: str) -> dict[str, Any]:
+def web_data_3(venue: DeskView, address: str) -> dict[str, Any]:
     """The account's part of what the front end shows, without positions and orders."""
     old = web_data(venue, address)
     state = {
@@ -269,8 +265,8 @@ def web_data_3(venue: Venue, address: str) -> dict[str, Any]:
     return {"userState": state, "perpDexStates": [dex]}
 
 
-def liquidatable(venue: Venue, request: Request) -> list[Any]:
-    """The machine liquidates at once, so nobody waits for it."""
+def liquidatable(venue: DeskView, request: Request) -> list[Any]:
+    """The machine liquidates at once, so no account waits for it."""
     return []
 
 
@@ -326,20 +322,20 @@ EMPTY: dict[str, Any] = {
 }
 
 
-def empty_answer(kind: str) -> Callable[[Venue, Request], Any]:
+def empty_answer(kind: str) -> Callable[[DeskView, Request], Any]:
     """What a type of ``EMPTY_OF_USER`` or ``EMPTY`` is answered with."""
 
-    def of_user(venue: Venue, request: Request) -> Any:
+    def of_user(venue: DeskView, request: Request) -> Any:
         user_of(request)
         return EMPTY_OF_USER[kind]
 
-    def of_all(venue: Venue, request: Request) -> Any:
+    def of_all(venue: DeskView, request: Request) -> Any:
         return EMPTY[kind]
 
     return of_user if kind in EMPTY_OF_USER else of_all
 
 
-def token_details(venue: Venue, request: Request) -> Any:
+def token_details(venue: DeskView, request: Request) -> Any:
     """``tokenDetails`` of the one token. Raises BadRequest for any other."""
     if text_of(request, "tokenId") != USDC_TOKEN["tokenId"]:
         raise BadRequest("tokenId is unknown")

@@ -11,8 +11,8 @@ from seawall.engine.tables import order_dtype
 from seawall.venues.hyperliquid.directory.twaps import slice_of
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
+    DeskView,
     Request,
-    Venue,
     check_dex,
     user_of,
     whole_of,
@@ -77,7 +77,7 @@ def _record_of(row: Row, status: str) -> OrderRecord:
     )
 
 
-def _rows_of(venue: Venue, account: int) -> Iterator[Row]:
+def _rows_of(venue: DeskView, account: int) -> Iterator[Row]:
     """Every order of the account, the latest of each market first."""
     orders, positions = venue.tables["orders"], venue.tables["positions"]
     position = int(venue.tables["accounts"]["first_position"][account])
@@ -90,7 +90,7 @@ def _rows_of(venue: Venue, account: int) -> Iterator[Row]:
         position = int(positions["next_of_account"][position])
 
 
-def live_order(venue: Venue, account: int, order_id: int) -> OrderRecord | None:
+def live_order(venue: DeskView, account: int, order_id: int) -> OrderRecord | None:
     """An open order by its id, if it is the account's."""
     slot = order_id & _SLOT_MASK
     if order_id <= 0 or slot >= int(venue.tables["control"]["orders_used"][0]):
@@ -102,7 +102,7 @@ def live_order(venue: Venue, account: int, order_id: int) -> OrderRecord | None:
 
 
 def live_orders(
-    venue: Venue, account: int
+    venue: DeskView, account: int
 ) -> tuple[list[OrderRecord], dict[int, list[OrderRecord]]]:
     """(open orders, newest first; orders that wait for one of those to fill, by its id)."""
     ids = venue.tables["orders"]["order_id"]
@@ -149,7 +149,7 @@ def shown_cloid(client_id: int) -> str | None:
     return client_id_text(client_id)
 
 
-def plain_order(venue: Venue, order: OrderRecord) -> dict[str, Any]:
+def plain_order(venue: DeskView, order: OrderRecord) -> dict[str, Any]:
     """The short shape, in which what does not apply is absent."""
     decimals = venue.size_decimals(order.market)
     shown: dict[str, Any] = {
@@ -170,7 +170,7 @@ def plain_order(venue: Venue, order: OrderRecord) -> dict[str, Any]:
 
 
 def full_order(
-    venue: Venue, order: OrderRecord, children: list[OrderRecord] | None = None
+    venue: DeskView, order: OrderRecord, children: list[OrderRecord] | None = None
 ) -> dict[str, Any]:
     """The long shape, in which what does not apply is null or a word for it."""
     decimals = venue.size_decimals(order.market)
@@ -199,7 +199,7 @@ def full_order(
     }
 
 
-def order_with_status(venue: Venue, order: OrderRecord) -> dict[str, Any]:
+def order_with_status(venue: DeskView, order: OrderRecord) -> dict[str, Any]:
     return {
         "order": full_order(venue, order),
         "status": order_status(order.status, order.reason),
@@ -207,7 +207,7 @@ def order_with_status(venue: Venue, order: OrderRecord) -> dict[str, Any]:
     }
 
 
-def order_update(venue: Venue, order: OrderRecord) -> dict[str, Any]:
+def order_update(venue: DeskView, order: OrderRecord) -> dict[str, Any]:
     """What the order stream carries."""
     return {
         "order": plain_order(venue, order),
@@ -219,7 +219,7 @@ def order_update(venue: Venue, order: OrderRecord) -> dict[str, Any]:
 # -- requests ------------------------------------------------------------------------------------
 
 
-def open_orders(venue: Venue, request: Request) -> list[Any]:
+def open_orders(venue: DeskView, request: Request) -> list[Any]:
     check_dex(request)
     row = venue.row_of(user_of(request))
     if row < 0:
@@ -227,7 +227,7 @@ def open_orders(venue: Venue, request: Request) -> list[Any]:
     return [plain_order(venue, order) for order in live_orders(venue, row)[0]]
 
 
-def frontend_orders(venue: Venue, address: str) -> list[Any]:
+def frontend_orders(venue: DeskView, address: str) -> list[Any]:
     """Open orders of an address in the long shape; empty for an unknown one."""
     row = venue.row_of(address)
     if row < 0:
@@ -236,12 +236,12 @@ def frontend_orders(venue: Venue, address: str) -> list[Any]:
     return [full_order(venue, order, children.get(order.order_id)) for order in orders]
 
 
-def frontend_open_orders(venue: Venue, request: Request) -> list[Any]:
+def frontend_open_orders(venue: DeskView, request: Request) -> list[Any]:
     check_dex(request)
     return frontend_orders(venue, user_of(request))
 
 
-def _wanted_order(venue: Venue, request: Request, account: int) -> OrderRecord | None:
+def _wanted_order(venue: DeskView, request: Request, account: int) -> OrderRecord | None:
     oid = request.get("oid")
     if isinstance(oid, str):
         try:
@@ -261,14 +261,14 @@ def _wanted_order(venue: Venue, request: Request, account: int) -> OrderRecord |
     return live_order(venue, account, order_id) or venue.history.order(account, order_id=order_id)
 
 
-def order_by_id(venue: Venue, request: Request) -> dict[str, Any]:
+def order_by_id(venue: DeskView, request: Request) -> dict[str, Any]:
     order = _wanted_order(venue, request, venue.row_of(user_of(request)))
     if order is None:
         return {"status": "unknownOid"}
     return {"status": "order", "order": order_with_status(venue, order)}
 
 
-def order_history(venue: Venue, address: str) -> list[Any]:
+def order_history(venue: DeskView, address: str) -> list[Any]:
     """Orders of an address with their latest status, newest first; empty for an unknown one."""
     row = venue.row_of(address)
     if row < 0:
@@ -276,5 +276,5 @@ def order_history(venue: Venue, address: str) -> list[Any]:
     return [order_with_status(venue, order) for order in venue.history.orders(row, MOST_ORDERS)]
 
 
-def historical_orders(venue: Venue, request: Request) -> list[Any]:
+def historical_orders(venue: DeskView, request: Request) -> list[Any]:
     return order_history(venue, user_of(request))

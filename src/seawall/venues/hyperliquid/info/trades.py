@@ -12,8 +12,8 @@ from seawall.engine.market_view import market_view
 from seawall.venues.hyperliquid.info.base import (
     ONE_DAY_MS,
     BadRequest,
+    DeskView,
     Request,
-    Venue,
     span_of,
     text_of,
 )
@@ -51,7 +51,7 @@ INTERVALS = {
 """Length in ms; a month has none of its own and is put together from days."""
 
 
-def trade(venue: Venue, fill: Fill) -> dict[str, Any]:
+def trade(venue: DeskView, fill: Fill) -> dict[str, Any]:
     """The taker's side of a fill as a public trade."""
     decimals = venue.size_decimals(fill.market)
     taker = venue.directory.address_of(fill.account)
@@ -69,7 +69,7 @@ def trade(venue: Venue, fill: Fill) -> dict[str, Any]:
     }
 
 
-def recent_trades(venue: Venue, request: Request) -> list[Any]:
+def recent_trades(venue: DeskView, request: Request) -> list[Any]:
     market = venue.market_of.get(text_of(request, "coin"))
     if market is None:
         return []
@@ -107,7 +107,7 @@ def _months(days: Iterable[Candle]) -> list[Candle]:
     return found
 
 
-def candles(venue: Venue, market: int, interval: str, start: int, end: int) -> list[Candle]:
+def candles(venue: DeskView, market: int, interval: str, start: int, end: int) -> list[Candle]:
     """Oldest first, the latest ``MOST_CANDLES`` of them. Raises BadRequest."""
     if interval not in INTERVALS:
         raise BadRequest("interval is unknown")
@@ -121,7 +121,7 @@ def candles(venue: Venue, market: int, interval: str, start: int, end: int) -> l
     return _months(venue.history.candles(market, ONE_DAY_MS, start, end, 100 * MOST_CANDLES))
 
 
-def candle(venue: Venue, market: int, interval: str, row: Candle) -> dict[str, Any]:
+def candle(venue: DeskView, market: int, interval: str, row: Candle) -> dict[str, Any]:
     decimals = venue.size_decimals(market)
     return {
         "t": row.opened_ms,
@@ -137,7 +137,7 @@ def candle(venue: Venue, market: int, interval: str, row: Candle) -> dict[str, A
     }
 
 
-def candle_snapshot(venue: Venue, request: Request) -> list[Any]:
+def candle_snapshot(venue: DeskView, request: Request) -> list[Any]:
     body = request.get("req")
     if not isinstance(body, dict):
         raise BadRequest("req must be an object")
@@ -152,7 +152,7 @@ def candle_snapshot(venue: Venue, request: Request) -> list[Any]:
     return [candle(venue, market, interval, row) for row in rows]
 
 
-def funding_history(venue: Venue, request: Request) -> list[Any]:
+def funding_history(venue: DeskView, request: Request) -> list[Any]:
     start, end = span_of(request, required=True)
     coin = text_of(request, "coin")
     market = venue.market_of.get(coin)
@@ -169,7 +169,7 @@ def funding_history(venue: Venue, request: Request) -> list[Any]:
     ]
 
 
-def predicted_fundings(venue: Venue, request: Request) -> list[Any]:
+def predicted_fundings(venue: DeskView, request: Request) -> list[Any]:
     """What the hour's samples so far would give, due at the next full hour."""
     due = (venue.now_ms() // _HOUR_MS + 1) * _HOUR_MS
     found = []

@@ -17,8 +17,8 @@ from seawall.venues.hyperliquid.info import account, history, ledger, market, mi
 from seawall.venues.hyperliquid.info.base import (
     ONE_DAY_MS,
     BadRequest,
+    DeskView,
     Request,
-    Venue,
     check_dex,
     flag_of,
     text_of,
@@ -40,7 +40,7 @@ class Topic(NamedTuple):
     aggregate: bool = False
 
 
-Show = Callable[[Venue, Topic], Any]
+Show = Callable[[DeskView, Topic], Any]
 
 
 class Channel(Struct, frozen=True, kw_only=True):
@@ -58,30 +58,30 @@ class Channel(Struct, frozen=True, kw_only=True):
 
 FAST_LEVELS = 5
 MOST_CANDLES = 100
-"""Told at once, when the clock ran far."""
+"""Sent at once, when the clock advanced far."""
 _CANDLE_DAYS = 2
 
 
-def _mids(venue: Venue, topic: Topic) -> Any:
+def _mids(venue: DeskView, topic: Topic) -> Any:
     return {"mids": market.all_mids(venue, {})}
 
 
-def _book(venue: Venue, topic: Topic) -> Any:
+def _book(venue: DeskView, topic: Topic) -> Any:
     depth = FAST_LEVELS if topic.fast else market.BOOK_LEVELS
     shown = market.book(venue, topic.market, topic.figures, topic.mantissa, depth)
     return {**shown, "fast": True} if topic.fast else shown
 
 
-def _best(venue: Venue, topic: Topic) -> Any:
+def _best(venue: DeskView, topic: Topic) -> Any:
     return market.best_bid_and_ask(venue, topic.market)
 
 
-def _recent_trades(venue: Venue, topic: Topic) -> Any:
+def _recent_trades(venue: DeskView, topic: Topic) -> Any:
     request = {"coin": venue.coin(topic.market)}
     return trades.recent_trades(venue, request) or None
 
 
-def candles_since(venue: Venue, topic: Topic, since: int | None) -> list[dict[str, Any]]:
+def candles_since(venue: DeskView, topic: Topic, since: int | None) -> list[dict[str, Any]]:
     """The latest candles, from the one that opened at ``since`` on; without it the last one."""
     now = venue.now_ms()
     length = trades.INTERVALS[topic.interval] or 31 * ONE_DAY_MS
@@ -91,26 +91,26 @@ def candles_since(venue: Venue, topic: Topic, since: int | None) -> list[dict[st
     return [trades.candle(venue, topic.market, topic.interval, row) for row in rows]
 
 
-def _candle(venue: Venue, topic: Topic) -> Any:
+def _candle(venue: DeskView, topic: Topic) -> Any:
     """The latest candle; None where there was no trade for long."""
     rows = candles_since(venue, topic, None)
     return rows[0] if rows else None
 
 
-def _context(venue: Venue, topic: Topic) -> Any:
+def _context(venue: DeskView, topic: Topic) -> Any:
     context = market.asset_context(venue, topic.market)
     return {"coin": venue.coin(topic.market), "ctx": context}
 
 
-def _all_contexts(venue: Venue, topic: Topic) -> Any:
+def _all_contexts(venue: DeskView, topic: Topic) -> Any:
     return {"dex": "", "ctxs": market.asset_contexts(venue)}
 
 
-def _contexts_of_dexs(venue: Venue, topic: Topic) -> Any:
+def _contexts_of_dexs(venue: DeskView, topic: Topic) -> Any:
     return {"ctxs": [["", market.asset_contexts(venue)]]}
 
 
-def _fast_contexts(venue: Venue, topic: Topic) -> Any:
+def _fast_contexts(venue: DeskView, topic: Topic) -> Any:
     """Prices alone, as base64 of raw deflate."""
     prices = {}
     for row, instrument in enumerate(venue.instruments):
@@ -121,43 +121,43 @@ def _fast_contexts(venue: Venue, topic: Topic) -> Any:
     return base64.b64encode(packed).decode()
 
 
-def _spot_contexts(venue: Venue, topic: Topic) -> Any:
+def _spot_contexts(venue: DeskView, topic: Topic) -> Any:
     return []
 
 
-def _active_asset(venue: Venue, topic: Topic) -> Any:
+def _active_asset(venue: DeskView, topic: Topic) -> Any:
     return account.active_asset(venue, topic.user, topic.market)
 
 
-def _account(venue: Venue, topic: Topic) -> Any:
+def _account(venue: DeskView, topic: Topic) -> Any:
     state = account.account_state(venue, topic.user)
     return {"dex": "", "user": topic.user, "clearinghouseState": state}
 
 
-def _account_of_dexs(venue: Venue, topic: Topic) -> Any:
+def _account_of_dexs(venue: DeskView, topic: Topic) -> Any:
     state = account.account_state(venue, topic.user)
     return {"user": topic.user, "clearinghouseStates": [["", state]]}
 
 
-def _open_orders(venue: Venue, topic: Topic) -> Any:
+def _open_orders(venue: DeskView, topic: Topic) -> Any:
     shown = orders.frontend_orders(venue, topic.user)
     return {"dex": "", "user": topic.user, "orders": shown}
 
 
-def _twap_states(venue: Venue, topic: Topic) -> Any:
+def _twap_states(venue: DeskView, topic: Topic) -> Any:
     states = history.running_twaps(venue, topic.user)
     return {"dex": "", "user": topic.user, "states": states}
 
 
-def _spot_state(venue: Venue, topic: Topic) -> Any:
+def _spot_state(venue: DeskView, topic: Topic) -> Any:
     return {"user": topic.user, "spotState": account.spot_state(venue, topic.user)}
 
 
-def _web_data_2(venue: Venue, topic: Topic) -> Any:
+def _web_data_2(venue: DeskView, topic: Topic) -> Any:
     return misc.web_data(venue, topic.user)
 
 
-def _web_data_3(venue: Venue, topic: Topic) -> Any:
+def _web_data_3(venue: DeskView, topic: Topic) -> Any:
     return misc.web_data_3(venue, topic.user)
 
 
@@ -165,33 +165,33 @@ def _snapshot(topic: Topic, field: str, rows: list[Any]) -> dict[str, Any]:
     return {"user": topic.user, field: rows, "isSnapshot": True}
 
 
-def _fills(venue: Venue, topic: Topic) -> Any:
+def _fills(venue: DeskView, topic: Topic) -> Any:
     rows = history.latest_fills(venue, topic.user, topic.aggregate)
     return _snapshot(topic, "fills", rows)
 
 
-def _fundings(venue: Venue, topic: Topic) -> Any:
+def _fundings(venue: DeskView, topic: Topic) -> Any:
     row = venue.row_of(topic.user)
     paid = venue.history.funding(row)[::-1] if row >= 0 else []
     rows = [history.funding_event(venue, record) for record in paid]
     return _snapshot(topic, "fundings", rows)
 
 
-def _ledger(venue: Venue, topic: Topic) -> Any:
+def _ledger(venue: DeskView, topic: Topic) -> Any:
     rows = ledger.ledger_of(venue, topic.user)[-ledger.MOST_UPDATES :]
     return _snapshot(topic, "nonFundingLedgerUpdates", rows)
 
 
-def _slice_fills(venue: Venue, topic: Topic) -> Any:
+def _slice_fills(venue: DeskView, topic: Topic) -> Any:
     rows = history.latest_slice_fills(venue, topic.user)
     return _snapshot(topic, "twapSliceFills", rows)
 
 
-def _twap_history(venue: Venue, topic: Topic) -> Any:
+def _twap_history(venue: DeskView, topic: Topic) -> Any:
     return _snapshot(topic, "history", history.twap_entries(venue, topic.user))
 
 
-def _order_history(venue: Venue, topic: Topic) -> Any:
+def _order_history(venue: DeskView, topic: Topic) -> Any:
     rows = orders.order_history(venue, topic.user)
     return _snapshot(topic, "orderHistory", rows)
 
@@ -239,10 +239,10 @@ CHANNELS: dict[str, Channel] = {
 """Every subscription on offer."""
 
 SILENT = ("notification", "outcomeMetaUpdates", "spotAssetCtxs")
-"""Subscriptions that are taken and have nothing to tell in a sandbox."""
+"""Subscriptions that are accepted and never send anything in a sandbox."""
 
 
-def topic_of(venue: Venue, subscription: Request) -> Topic:
+def topic_of(venue: DeskView, subscription: Request) -> Topic:
     """What a subscription asks for. Raises BadRequest."""
     kind = text_of(subscription, "type")
     channel = CHANNELS.get(kind)

@@ -1,4 +1,4 @@
-"""One websocket connection: what it asks for, and the venue's answers."""
+"""One websocket connection: its requests and subscriptions, and the venue's answers."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from aiohttp import WSMsgType, web
 
 from seawall.venues.hyperliquid.exchange.handle import handle_payload
 from seawall.venues.hyperliquid.info.answer import answer_info
-from seawall.venues.hyperliquid.info.base import BadRequest, Venue
+from seawall.venues.hyperliquid.info.base import BadRequest, DeskView
 from seawall.venues.hyperliquid.stream.channels import message, topic_of
 from seawall.venues.hyperliquid.stream.hub import Hub, Reader, close_slow, decoded, send_all
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
@@ -29,9 +29,9 @@ Answer = dict[str, Any]
 
 
 class Connection:
-    """Reads what the client asks; what it gets goes through the reader's outbox."""
+    """Reads the client's messages; everything sent goes through the reader's outbox."""
 
-    def __init__(self, venue: Venue, hub: Hub, socket: web.WebSocketResponse) -> None:
+    def __init__(self, venue: DeskView, hub: Hub, socket: web.WebSocketResponse) -> None:
         self._venue = venue
         self._hub = hub
         self._socket = socket

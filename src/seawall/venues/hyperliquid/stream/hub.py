@@ -1,4 +1,4 @@
-"""``/ws``: connections, what they subscribed to, and the pump that tells them what happened.
+"""``/ws``: connections, what they subscribed to, and the pump that sends them what happened.
 
 The machine's listener only puts aside what took effect and wakes the pump. The pump works out each
 topic once, whoever reads it, and puts the same bytes into the outbox of every reader; a task of
@@ -17,7 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from msgspec import Struct
 
 from seawall.domain.events import Deleveraged, OrderFilled
-from seawall.venues.hyperliquid.info.base import Venue
+from seawall.venues.hyperliquid.info.base import DeskView
 from seawall.venues.hyperliquid.info.history import twap_entries
 from seawall.venues.hyperliquid.stream.channels import (
     CHANNELS,
@@ -33,7 +33,7 @@ from seawall.venues.port import Applied
 log = logging.getLogger(__name__)
 
 MAX_PENDING = 20_000
-"""Commands put aside for the pump; beyond it the oldest are told to nobody."""
+"""Commands put aside for the pump; beyond it the oldest are dropped."""
 
 
 FEE_PATIENCE_S = 0.5
@@ -49,7 +49,7 @@ class Pace(Struct, frozen=True):
 
 
 class _Shown:
-    """A topic that somebody reads."""
+    """A topic with readers."""
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
@@ -58,7 +58,7 @@ class _Shown:
         self.is_dirty = False
         self.sent_at = -1e9
         self.last: Any = None
-        """What of the state was told last; of time-weighted orders, their entries."""
+        """The state as it was sent last; of time-weighted orders, their entries."""
 
 
 class Reader:
@@ -79,7 +79,7 @@ class Hub:
     """All topics of one venue and who reads them. ``clock``: seconds, for the pace."""
 
     def __init__(
-        self, venue: Venue, pace: Pace | None = None, clock: Callable[[], float] = time.monotonic
+        self, venue: DeskView, pace: Pace | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.venue = venue
         self._clock = clock
@@ -105,7 +105,7 @@ class Hub:
 
     @property
     def is_idle(self) -> bool:
-        """Whether everything that happened has been told or waits for its pace."""
+        """Whether everything that happened has been sent or waits for its pace."""
         return not self._pending and not self._wake.is_set()
 
     def _listen(self, applied: Sequence[Applied]) -> None:
@@ -162,7 +162,7 @@ class Hub:
                 self._tell(pending)
                 wait = self._show_due(self._clock())
             except Exception:
-                log.exception("a stream could not be told what happened")
+                log.exception("a stream could not be sent what happened")
                 wait = None
             if wait is not None:
                 loop.call_later(wait, self._wake.set)

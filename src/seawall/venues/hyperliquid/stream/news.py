@@ -1,4 +1,4 @@
-"""What happened, sorted by who wants to know: trades by market, the rest by user.
+"""What happened, sorted by receiver: trades by market, the rest by user.
 
 Events of the machine become the messages of event topics. Only what somebody has subscribed to is
 worked out.
@@ -28,7 +28,7 @@ from seawall.domain.events import (
     Withdrawn,
 )
 from seawall.venues.fills import fills_of
-from seawall.venues.hyperliquid.info.base import Venue
+from seawall.venues.hyperliquid.info.base import DeskView
 from seawall.venues.hyperliquid.info.history import (
     funding_event,
     shown_fills,
@@ -68,7 +68,7 @@ class UserNews:
 class News:
     """Everything since the last look that ``markets`` and ``users`` asked for."""
 
-    def __init__(self, venue: Venue, markets: Collection[int], users: Collection[str]) -> None:
+    def __init__(self, venue: DeskView, markets: Collection[int], users: Collection[str]) -> None:
         self._venue = venue
         self._markets = markets
         self._users = users
@@ -76,7 +76,7 @@ class News:
         self.users: dict[str, UserNews] = {}
 
     def _of(self, row: int) -> UserNews | None:
-        """The news of a row's user, if anybody wants them."""
+        """The news of a row's user; None without a subscriber."""
         if not self._users:
             return None
         address = self._venue.directory.address_of(row)
@@ -160,7 +160,7 @@ class News:
             news.fills.append(self._completed(applied, fill))
 
     def _completed(self, applied: Applied, fill: Fill) -> Fill:
-        """With what the events do not carry: client ids, the profit of a takeover."""
+        """With what the events do not carry: client ids, the profit of a backstop liquidation."""
         if fill.origin == "backstop":
             kept = self._venue.history.fills(fill.account, fill.time_ms, fill.time_ms)
             return next((old for old in kept if old.trade_id == fill.trade_id), fill)
@@ -177,7 +177,7 @@ class News:
         return structs.replace(fill, client_id=client_id)
 
     def _add_liquidations(self, applied: Applied) -> None:
-        """A liquidation as its user's ledger and events tell it; the newest lines are these."""
+        """A liquidation for its user's events, from the newest entries of the ledger."""
         ends: dict[int, int] = {}
         for event in applied.events:
             if isinstance(event, LiquidationEnded):
@@ -207,11 +207,11 @@ class News:
 # -- messages ------------------------------------------------------------------------------------
 
 
-def trade_data(venue: Venue, fills: Sequence[Fill]) -> list[dict[str, Any]]:
+def trade_data(venue: DeskView, fills: Sequence[Fill]) -> list[dict[str, Any]]:
     return [trade(venue, fill) for fill in fills]
 
 
-def _events(venue: Venue, user: str, news: UserNews) -> Iterator[dict[str, Any]]:
+def _events(venue: DeskView, user: str, news: UserNews) -> Iterator[dict[str, Any]]:
     if news.fills:
         yield {"fills": shown_fills(venue, news.fills, False)}
     for paid in news.fundings:
@@ -225,13 +225,13 @@ def _events(venue: Venue, user: str, news: UserNews) -> Iterator[dict[str, Any]]
         yield {"twapSliceFills": slices}
 
 
-def _changed_orders(venue: Venue, user: str, news: UserNews) -> list[Any]:
+def _changed_orders(venue: DeskView, user: str, news: UserNews) -> list[Any]:
     row = venue.row_of(user)
     found = (venue.history.order(row, order_id=order_id) for order_id in news.orders)
     return [order for order in found if order is not None]
 
 
-def user_data(venue: Venue, topic: Topic, news: UserNews) -> list[Any]:
+def user_data(venue: DeskView, topic: Topic, news: UserNews) -> list[Any]:
     """The data of every message that a user's event topic gets out of the news."""
     user = topic.user
     if topic.kind == "userEvents":
@@ -245,8 +245,8 @@ def user_data(venue: Venue, topic: Topic, news: UserNews) -> list[Any]:
     elif topic.kind == "userFundings":
         field, rows = "fundings", [funding_event(venue, paid) for paid in news.fundings]
     elif topic.kind == "userNonFundingLedgerUpdates":
-        told = (update_of(venue, record, user) for record in news.ledger)
-        field, rows = "nonFundingLedgerUpdates", [update for update in told if update]
+        entries = (update_of(venue, record, user) for record in news.ledger)
+        field, rows = "nonFundingLedgerUpdates", [entry for entry in entries if entry]
     elif topic.kind == "userTwapSliceFills":
         slices = [slice_fill(venue, fill) for fill in news.fills if twap_of(fill) is not None]
         field, rows = "twapSliceFills", slices

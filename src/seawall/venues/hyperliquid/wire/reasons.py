@@ -3,7 +3,7 @@
 from typing import Any
 
 from seawall.domain.enums import OrderFlag, Reason
-from seawall.domain.events import CommandRejected, Event
+from seawall.domain.events import CommandRejected
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.wire.error_texts import TEXTS, WITHOUT_ASSET, with_asset
 from seawall.venues.hyperliquid.wire.values import price_text
@@ -58,8 +58,3 @@ def account_text(engine: Any, reason: Reason, account: int) -> str:
         required=order.schedule_minimum_volume // MICRO,
         traded=f"{traded / MICRO:.2f}",
     )
-
-
-def first_events(done: Any) -> list[Event]:
-    """The events of the only command of a piece of work."""
-    return list(done.applied[0].events)

@@ -10,12 +10,11 @@ import re
 from seawall.domain.commands import join_client_id, split_client_id
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
-from seawall.domain.units import MAX_MONEY, MONEY_DECIMALS, UnitError, from_units, to_units
-from seawall.venues.hyperliquid.wire.numbers import venue_number
+from seawall.domain.units import MAX_MONEY, MICRO, MONEY_DECIMALS, UnitError, from_units, to_units
 from seawall.venues.hyperliquid.wire.signing import keccak256
 
 NO_HASH = "0x" + "0" * 64
-"""Stands in fills of time-weighted orders, which no action caused."""
+"""The hash in fills of time-weighted orders, which no action caused."""
 
 _ADDRESS = re.compile(r"(?:0x)?([0-9a-fA-F]{40})")
 _CLOID = re.compile(r"0x[0-9a-fA-F]{32}")
@@ -52,8 +51,12 @@ def money_text(micro: int) -> str:
 
 
 def figure_text(micro: int) -> str:
-    """Micro-USD as the figures of an account are printed, float noise included."""
-    return venue_number(micro)
+    """Micro-USD as the figures of an account are printed: ``3155203.7660619998``, ``1000.0``.
+
+    The venue prints the double next to the exact value with ten decimals, cuts the zeros at the
+    end and keeps at least one decimal [observed].
+    """
+    return ratio_text(micro / MICRO)
 
 
 def ratio_text(value: float) -> str:
@@ -147,5 +150,5 @@ def hash_text(sequence: int) -> str:
 
 
 def system_address(row: int) -> str:
-    """An address for an account of the machine that belongs to nobody."""
+    """An address for an account of the machine without an owner."""
     return f"0x5ea3a11{row:033x}"
