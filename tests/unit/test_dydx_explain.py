@@ -10,6 +10,7 @@ from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,7 +138,8 @@ def _check_line(
     if position.boundary.price is None:
         for price in (unit, Fraction(markets[ticker]["oraclePrice"]), Fraction(10**9)):
             found = is_liquidated(cash, sizes, ticker, price, markets)
-            assert found == position.boundary.always, price
+            has_requirement = standing(cash, sizes, markets, {ticker: price})[2] > 0
+            assert found == (position.boundary.always and has_requirement), price
         return
     price = liquidation_price(position)
     assert is_liquidated(cash, sizes, ticker, price, markets)
@@ -155,6 +157,9 @@ def _check_line(
     btc=st.integers(-(10**12), 10**12),
     fish=st.integers(-(10**10), 10**10),
 )
+@hypothesis.example(
+    cash=-1_118_333_859, btc=0, fish=1
+)  # no requirement where a quantum is worth nothing
 def test_liquidation_prices_are_the_first_of_the_grid(cash: int, btc: int, fish: int) -> None:
     markets = {"BTC-USD": BTC, "FISH-USD": GROWN | {"marketType": "CROSS"}}
     sizes = {
@@ -229,10 +234,10 @@ def test_whole_notional_as_maintenance() -> None:
     """The safety of a market that keeps everything moves with nothing."""
     safe = market("BTC-USD", "50000", initialMarginFraction="1", maintenanceMarginFraction="1")
     held = only("0.000001", {"BTC-USD": "1"}, markets={"BTC-USD": safe})
-    assert held.line.exact is None
-    assert (held.line.price, held.line.always) == (None, False)
+    assert held.boundary.exact is None
+    assert (held.boundary.price, held.boundary.always) == (None, False)
     owing = only("-0.000001", {"BTC-USD": "1"}, markets={"BTC-USD": safe})
-    assert (owing.line.price, owing.line.always) == (None, True)
+    assert (owing.boundary.price, owing.boundary.always) == (None, True)
 
 
 def test_equality_is_safe() -> None:

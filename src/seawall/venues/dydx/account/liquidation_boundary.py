@@ -40,7 +40,7 @@ class LiquidationBoundary(NamedTuple):
     price: int | None
     """The first price that liquidates, coming from the safe side; None when none does, or all."""
     always: bool
-    """No price of this market alone keeps the account from being liquidated."""
+    """Net collateral is below the requirement at every price of this market that leaves one."""
     exact: Fraction | None
     """The solution without rounding, above zero or not; None where there is none."""
     there: Standing | None
