@@ -8,9 +8,8 @@ import msgspec
 import pytest
 
 from seawall.domain.enums import LiquidationStage, MarkMethod, PremiumMethod
-from seawall.domain.errors import InputError
 from seawall.venues import rulebook_file
-from seawall.venues.registry import DEFAULT_VENUE, VENUES, wire_of
+from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_file import (
     MARKS,
     RulebookError,
@@ -217,11 +216,6 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
     empty.write_text('name = "x"\nas_of = "2026-01-01"\n')
     with pytest.raises(RulebookError, match="missing section"):
         load_rulebook(empty)
-
-
-def test_a_venue_without_a_wire_says_which_have_one() -> None:
-    with pytest.raises(InputError, match=r"venue: 'dydx' should be one .*: hyperliquid"):
-        wire_of("dydx")
 
 
 def test_margin_tables_have_sources() -> None:

@@ -47,7 +47,7 @@ from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.markets import OpenMarket, choose_markets
 from seawall.sandbox.world import World
 from seawall.venues.port import Desk, Plan
-from seawall.venues.registry import DEFAULT_VENUE, VENUES, wire_of
+from seawall.venues.registry import DEFAULT_VENUE, venue_named, wire_of
 from seawall.venues.rulebook_file import load_rulebook
 
 START_POINT = "start"
@@ -242,7 +242,7 @@ def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _Abou
 
 
 def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
-    shipped = VENUES[options.venue].built_in_markets()
+    shipped = venue_named(options.venue).built_in_markets()
     wishes = about.markets
     if isinstance(options.feed, RecordedPath):
         first = {name: f"{name}={prices[0]:.6g}" for name, prices in options.feed.prices.items()}

@@ -18,10 +18,17 @@ def venue_of_account(raw: bytes) -> Venue:
     return VENUES[DEFAULT_VENUE]
 
 
+def venue_named(name: str) -> Venue:
+    """The venue of this name. Raises InputError for one that does not ship."""
+    if name not in VENUES:
+        raise InputError(f"unknown venue {name!r}; known: {', '.join(VENUES)}")
+    return VENUES[name]
+
+
 def wire_of(name: str) -> Wire:
     """The wire language of a venue. Raises InputError for one that has none."""
-    wire = VENUES[name].wire
+    wire = venue_named(name).wire
     if wire is None:
-        known = " or ".join(each.name for each in VENUES.values() if each.wire is not None)
+        known = ", ".join(each.name for each in VENUES.values() if each.wire is not None)
         raise InputError.of("", "venue", name, f"one whose wire language is spoken here: {known}")
     return wire
