@@ -112,7 +112,7 @@ FAULTS = (
         ("transitions.blocks.updates.open_interest_move",), always((True, -1, 0)), 3,
     ),
     Fault(
-        "makers are not checked", ("transitions.blocks.matching.judge_trade",),
+        "makers are not checked", ("transitions.blocks.matching.check_trade",),
         without_first_check, 6,
     ),
     Fault(
@@ -120,7 +120,7 @@ FAULTS = (
         always(True), 7,
     ),
     Fault("good-til is ignored", ("transitions.blocks.clock.expire_orders",), always(None), 0),
-    Fault("reduce-only is ignored", ("transitions.blocks.matching.taker_wants",), argument(3), 0),
+    Fault("reduce-only is ignored", ("transitions.blocks.matching.taker_size",), argument(3), 0),
     Fault(
         "filled sizes are forgotten", ("transitions.blocks.orders.filled_size_of",), always(0), 0
     ),

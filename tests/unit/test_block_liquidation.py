@@ -42,7 +42,7 @@ from seawall.engine.formulas.blocks.liquidation import (
     position_to_liquidate,
     severity,
 )
-from seawall.engine.transitions.blocks.deleveraging import offset_position
+from seawall.engine.transitions.blocks.deleveraging import deleverage_position
 from seawall.engine.transitions.blocks.liquidation import liquidate_block
 from seawall.engine.transitions.shared.positions import position_of
 from tests.shared_files import ROOT
@@ -351,7 +351,7 @@ def deleveraging_is_limited_and_rotates() -> None:
     row = position_of(world.state, negative, 0)
     world.rules["height"] = 5
     world.tables["control"]["visits_left"] = VISITS
-    assert offset_position(world.state, row, -1_000, 1) == -200
+    assert deleverage_position(world.state, row, -1_000, 1) == -200
     assert [world.size(short) for short in shorts] == [0, -400, 0]
     world = World(deleveragings_per_block=2)
     negatives = [world.account(-1_010 * USD, 1_000) for _ in range(3)]

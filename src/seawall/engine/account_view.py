@@ -1,6 +1,6 @@
 """The margins of one account, read by the machine's own formulas. Nothing is written."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.rulebook import BlockRulebook
 from seawall.engine.block_view import read_block_margins
-from seawall.engine.compile import INTERPRETED, entry
+from seawall.engine.compile import entry
 from seawall.engine.formulas.continuous.margin import (
     cross_risk,
     isolated_risk,
     withdrawable,
 )
 from seawall.engine.margin_rows import margins_at, margins_dtype
-from seawall.engine.rows import PlainRows
+from seawall.engine.rows import handle_of
 from seawall.engine.tables import Batch, State, account_at, position_at
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def account_margins(engine: "Engine", account: int) -> dict[int, Margins]:
     read = read_block_margins if in_blocks else read_margins
     while True:
         rows = np.zeros(capacity, margins_dtype)
-        handle: Any = PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
+        handle = handle_of(rows)
         used = int(read(engine.state, account, handle, capacity))
         if used <= capacity:
             return {int(row["market"]): Margins(*map(int, row)) for row in rows[:used]}

@@ -1,4 +1,4 @@
-"""The invariants of a state under rules of blocks: those of every state, and what blocks add."""
+"""The invariants of a state under block rules: those of every state, and more."""
 
 from seawall.domain.codes import FREE, SLICING, WAITING_FOR_BLOCK
 from seawall.domain.system_accounts import FEE_ACCOUNT, FIRST_USER, INSURANCE_FUND
@@ -39,6 +39,7 @@ def _own_insurance(s: State) -> int:
 
 @kernel
 def _pools_hold_the_rest(s: State) -> bool:
+    """Whether the pools hold all money but fees and insurance."""
     pools = block_rules(s).cross_pool_cash
     for market in range(control(s).markets_used):
         pools += block_market_at(s, market).pool_cash
@@ -48,6 +49,7 @@ def _pools_hold_the_rest(s: State) -> bool:
 
 @kernel
 def _insurance_is_whole(s: State) -> bool:
+    """Whether no insurance fund is negative."""
     for market in range(control(s).markets_used):
         if block_market_at(s, market).insurance_cash < 0:
             return False
@@ -55,8 +57,8 @@ def _insurance_is_whole(s: State) -> bool:
 
 
 @kernel
-def _stands_alone(s: State, account: int) -> bool:
-    """Whether an account with an own-pool market holds only that."""
+def _is_alone_in_its_pool(s: State, account: int) -> bool:
+    """Whether an account that holds a market with its own pool holds nothing else."""
     if own_pool_market(s, account) < 0:
         return True
     held = 0
@@ -69,7 +71,8 @@ def _stands_alone(s: State, account: int) -> bool:
 
 
 @kernel
-def _count_state_orders(s: State, account: int) -> int:
+def _count_stateful_orders(s: State, account: int) -> int:
+    """How many stateful orders an account has open."""
     count = 0
     index = account_at(s, account).first_position
     while index >= 0:
@@ -84,7 +87,7 @@ def _count_state_orders(s: State, account: int) -> int:
 
 @kernel
 def _list_length(s: State, first: int, wanted: int) -> int:
-    """How many orders of a state a list holds; -1 when one is of another or it does not end."""
+    """Length of a list of orders in one state; -1 when one is in another or it does not end."""
     count = 0
     slot = first
     while slot >= 0:
@@ -97,6 +100,7 @@ def _list_length(s: State, first: int, wanted: int) -> int:
 
 @kernel
 def _memories_agree(s: State) -> bool:
+    """Whether every used memory is in a bucket's chain or free."""
     row = block_rules(s)
     chained = 0
     for bucket in range(control(s).memory_buckets_capacity):
@@ -114,6 +118,7 @@ def _memories_agree(s: State) -> bool:
 
 @kernel
 def _lists_agree(s: State) -> bool:
+    """Whether lists and counts of queued, slicing and cancelled orders agree with the orders."""
     queued = 0
     slicing = 0
     pending = 0
@@ -142,9 +147,9 @@ def _broken_block_account(s: State, account: int) -> int:
         return broken
     if account < FIRST_USER:
         return 0
-    if not _stands_alone(s, account):
+    if not _is_alone_in_its_pool(s, account):
         return 19
-    if _count_state_orders(s, account) != block_account_at(s, account).stateful_orders:
+    if _count_stateful_orders(s, account) != block_account_at(s, account).stateful_orders:
         return 20
     if block_rules(s).must_look == 0 and is_liquidatable(s, account):
         return 15

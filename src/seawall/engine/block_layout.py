@@ -1,4 +1,4 @@
-"""Writing rules of blocks and what their markets add into a fresh state."""
+"""Writing block rules and what their markets add into a fresh state."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def _samples_per_market(rulebook: BlockRulebook) -> int:
 def capacities(
     rulebook: AnyRulebook, markets: int, accounts: int, positions: int, orders: int
 ) -> dict[str, int]:
-    """Rows of each table of rules of blocks; none where the rules know no blocks."""
+    """Rows of each table of block rules; none where the rules know no blocks."""
     if not isinstance(rulebook, BlockRulebook):
         return dict.fromkeys(BLOCK_TABLES, 0)
     return {
@@ -51,7 +51,7 @@ def capacities(
 
 def _check_terms(name: str, terms: BlockTerms | None) -> None:
     if terms is None:
-        raise ValueError(f"{name} has no block_terms, which rules of blocks need")
+        raise ValueError(f"{name} has no block_terms, which block rules need")
     fractions = terms.fractions
     if not 0 <= fractions.initial_ppm <= PPM or not 0 <= fractions.maintenance_fraction_ppm <= PPM:
         raise ValueError(f"{name}: margin fractions {fractions} must be from 0 to {PPM} ppm")

@@ -1,4 +1,4 @@
-"""The margins of one account under rules of blocks, in the rows of ``account_view``."""
+"""The margins of one account under block rules, in the rows of ``account_view``."""
 
 from typing import Any
 

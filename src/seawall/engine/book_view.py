@@ -1,18 +1,18 @@
 """The best levels of a book, read from its ladders. Nothing is written."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.engine.compile import INTERPRETED, entry
+from seawall.engine.compile import entry
 from seawall.engine.formulas.shared.ladder import (
     ASKS,
     BIDS,
     ladder_root,
     level_beyond,
 )
-from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.rows import handle_of, make_batch_accessor
 from seawall.engine.tables import Batch, State, level_at, market_at
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def book_rows(
 ) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """(bids, asks) as rows of ``book_level_dtype``, best first, at most ``depth`` on each side."""
     rows = np.zeros(2 * depth, book_level_dtype)
-    handle: Any = PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
+    handle = handle_of(rows)
     used = int(read_levels(engine.state, market, handle, depth))
     return rows[: used >> 32], rows[depth : depth + (used & 0xFFFFFFFF)]
 

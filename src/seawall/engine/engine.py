@@ -1,4 +1,4 @@
-"""The shell around the machine: create, apply, fork, snapshot, hash, view."""
+"""One machine: create, apply, fork, snapshot, hash, view."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.engine.codec import decode_events, encode_command
 from seawall.engine.compile import INTERPRETED, loaded
 from seawall.engine.layout import Limits, Tiers, build_state, tables_of
-from seawall.engine.rows import PlainRows, PlainState
+from seawall.engine.rows import PlainState, handle_of
 from seawall.engine.tables import command_dtype, event_dtype
 from seawall.engine.transitions.blocks import apply as block_machine
 from seawall.engine.transitions.continuous import apply as continuous_machine
@@ -57,7 +57,7 @@ class Engine:
         self._control = self.tables["control"]
         self._command = np.zeros(1, command_dtype)
         self._command_bytes = memoryview(self._command.view(np.uint8))  # type: ignore[arg-type]
-        self._command_handle = self._handle(self._command)
+        self._command_handle = handle_of(self._command)
         self._resize_outbox(_EVENTS_AT_ONCE)
         self._apply, self._events_bound = _entries(rulebook)
 
@@ -79,14 +79,11 @@ class Engine:
         )
         return cls(buffer, rulebook, list(instruments), schedules)
 
-    def _handle(self, rows: NDArray[Any]) -> Any:
-        return PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
-
     def _resize_outbox(self, rows: int) -> None:
         self._events = np.zeros(rows, event_dtype)
         self._events_rows = rows
         self._events_bytes = memoryview(self._events.view(np.uint8))  # type: ignore[arg-type]
-        self._events_handle = self._handle(self._events)
+        self._events_handle = handle_of(self._events)
 
     def apply(self, command: Command) -> list[Event]:
         """Apply one command; the events it caused. Raises CodecError for a malformed command."""
@@ -113,7 +110,7 @@ class Engine:
         if rows.dtype != command_dtype or rows.ndim != 1 or not rows.flags.c_contiguous:
             raise EngineError(f"rows must be one contiguous array of commands, not {rows.dtype}")
         if events is not None:
-            return self._apply_into(rows, events, self._handle(events))
+            return self._apply_into(rows, events, handle_of(events))
         done = 0
         parts: list[NDArray[Any]] = []
         while True:
@@ -122,7 +119,7 @@ class Engine:
             if done == len(rows):
                 return done, np.concatenate([*parts, view]) if parts else view
             parts.append(view.copy())
-            needed = int(self._events_bound(self.state, self._handle(rows[done:])))
+            needed = int(self._events_bound(self.state, handle_of(rows[done:])))
             if needed > len(self._events):
                 self._resize_outbox(needed + needed // 2)
 
@@ -131,7 +128,7 @@ class Engine:
     ) -> tuple[int, NDArray[Any]]:
         if not len(rows):
             return 0, events[:0]
-        result = self._apply(self.state, self._handle(rows), len(rows), handle, len(events))
+        result = self._apply(self.state, handle_of(rows), len(rows), handle, len(events))
         return result >> 32, events[: result & 0xFFFFFFFF]
 
     @property

@@ -1,7 +1,7 @@
 """The numbered invariants that a state must satisfy by itself (``docs/invariants.md``).
 
 Those that speak of events or of two states (6, 7, 9, 14, 16, 17) are checked by the simulator's
-auditor from outside, 18 to 20 belong to rules of blocks (``block_invariants``). Everything here
+auditor from outside, 18 to 20 belong to block rules (``block_invariants``). Everything here
 looks at all rows: for simulation and tests, not for trading.
 """
 
@@ -119,6 +119,7 @@ def _ladder_is_sound(s: State, market: int, ladder: int) -> bool:
 
 @kernel
 def _best_is_right(s: State, market: int) -> bool:
+    """Whether the best levels of a market are those of its ladders."""
     row = market_at(s, market)
     if row.bid_level != highest_level(s, ladder_root(market, BIDS)):
         return False
@@ -127,6 +128,7 @@ def _best_is_right(s: State, market: int) -> bool:
 
 @kernel
 def _is_crossed(s: State, market: int) -> bool:
+    """Whether the best bid reaches the best ask."""
     row = market_at(s, market)
     if row.bid_level < 0 or row.ask_level < 0:
         return False
@@ -165,7 +167,7 @@ def _position_orders_agree(s: State, index: int) -> tuple[bool, bool]:
 
 @kernel
 def _order_tables_agree(s: State) -> bool:
-    """Live counts, free lists, and every live order reachable by its client id."""
+    """Whether live counts and free lists agree with the rows."""
     row = control(s)
     live = 0
     reserved = 0
@@ -205,6 +207,7 @@ def _order_tables_agree(s: State) -> bool:
 
 @kernel
 def _client_ids_agree(s: State) -> bool:
+    """Whether the chains of client ids hold exactly the orders that have one."""
     row = control(s)
     named = 0
     for slot in range(row.orders_used):
@@ -224,6 +227,7 @@ def _client_ids_agree(s: State) -> bool:
 
 @kernel
 def _open_orders_agree(s: State, account: int) -> bool:
+    """Whether the account's count of open orders is right."""
     count = 0
     index = account_at(s, account).first_position
     while index >= 0:
@@ -258,6 +262,7 @@ def _unwatched_loser(s: State) -> bool:
 
 @kernel
 def broken_account(s: State, account: int) -> int:
+    """The invariant that an account breaks, 0 for none."""
     if account >= FIRST_USER and account_at(s, account).cash < 0:
         if not has_cross_position(s, account):
             return 10
@@ -266,6 +271,7 @@ def broken_account(s: State, account: int) -> int:
 
 @kernel
 def _broken_position(s: State, index: int) -> int:
+    """The invariant that a position breaks, 0 for none."""
     position = position_at(s, index)
     if position.signed_size == 0:
         if position.isolated_cash != 0 or position.entry_notional != 0:
@@ -283,6 +289,7 @@ def _broken_position(s: State, index: int) -> int:
 
 @kernel
 def broken_market(s: State, market: int) -> int:
+    """The invariant that a market breaks, 0 for none."""
     total, longs = _market_sums(s, market)
     if total != 0:
         return 2

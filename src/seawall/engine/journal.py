@@ -276,7 +276,7 @@ def sync_folder(folder: Path) -> None:
 def lock_file(path: Path) -> int:
     """An exclusive lock on ``path``, created if missing, until the descriptor is closed.
 
-    Raises JournalLocked when somebody else holds it.
+    Raises JournalLocked when another process holds it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:

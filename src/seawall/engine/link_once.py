@@ -48,7 +48,7 @@ def helpers_only_linked(entry_name: str) -> Iterator[None]:
         if is_entry(description.qualname):
             return executable(self, owner, description, environment)
         owner._ensure_finalized()
-        # A callable without code: helpers have no Python wrapper, so nobody can call it.
+        # A callable without code: helpers have no Python wrapper, so it cannot be called.
         return _dynfunc.make_function(
             description.lookup_module(), description.qualname, "", 0, environment, (owner,)
         )

@@ -1,15 +1,15 @@
 """What a market shows beside its book, and what an account may still trade. Nothing is written."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from seawall.domain.codes import BUY, SELL
-from seawall.engine.compile import INTERPRETED, entry
+from seawall.engine.compile import entry
 from seawall.engine.formulas.continuous.funding import premium_sample, settlement_rate
 from seawall.engine.formulas.continuous.margin import free_margin
 from seawall.engine.formulas.shared.depth import impact_price
-from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.rows import handle_of, make_batch_accessor
 from seawall.engine.tables import Batch, State, market_at
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def read_free_margin(s: State, account: int) -> int:
 def market_view(engine: "Engine", market: int) -> MarketView:
     """Impact prices, premium and the running funding estimate of a market."""
     rows = np.zeros(1, market_view_dtype)
-    handle: Any = PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
+    handle = handle_of(rows)
     read_market(engine.state, market, handle)
     return MarketView(*map(int, rows[0]))
 

@@ -62,6 +62,11 @@ class PlainRows:
         self.capacity = len(table)
 
 
+def handle_of(rows: NDArray[Any]) -> Any:
+    """What a kernel takes for rows outside the state: their address, or interpreted an object."""
+    return PlainRows(rows) if INTERPRETED else int(rows.ctypes.data)
+
+
 def make_row_accessors(name: str, dtype: np.dtype[Any], control: np.dtype[Any]) -> tuple[Any, Any]:
     """``(row_at, prefetch_row)`` of the table ``name`` that lives in the state buffer."""
     if INTERPRETED:

@@ -185,7 +185,7 @@ def _read_body(file: BinaryIO, stored: int, encoding: int, state: memoryview, di
         stored -= len(chunk)
         digest.update(chunk)
         try:
-            # One byte of room too many tells a body that is longer than the state.
+            # One byte of room too many shows a body that is longer than the state.
             room = len(state) - filled + 1
             part = chunk if unpacker is None else unpacker.decompress(chunk, room)
         except zlib.error:

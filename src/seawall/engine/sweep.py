@@ -9,13 +9,13 @@ from seawall.domain.codes import CROSS
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.block_view import sweep_block_range
-from seawall.engine.compile import INTERPRETED, entry, kernel
+from seawall.engine.compile import entry, kernel
 from seawall.engine.formulas.continuous.liquidation import (
     bucket_risk,
     is_liquidatable,
     severity,
 )
-from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.rows import handle_of, make_batch_accessor
 from seawall.engine.tables import (
     Batch,
     State,
@@ -73,7 +73,7 @@ def sweep_range(s: State, start: int, stop: int, found: Batch, capacity: int) ->
             elif position.isolated_cash + value <= abs(value) >> shift:
                 used = _check(s, found, used, account, index)
             index = position.next_of_account
-        # Most pools have more than maintenance could ever be; the others are judged exactly.
+        # Most pools have more than maintenance could ever be; the others are examined exactly.
         if equity <= notional >> shift:
             used = _check(s, found, used, account, -1)
         account += 1
@@ -87,7 +87,7 @@ def sweep_all(engine: "Engine", start: int, stop: int) -> NDArray[Any]:
     sweep = sweep_block_range if isinstance(engine.rulebook, BlockRulebook) else sweep_range
     while start < stop:
         found = np.zeros(capacity, candidate_dtype)
-        handle: Any = PlainRows(found) if INTERPRETED else int(found.ctypes.data)
+        handle = handle_of(found)
         result = sweep(engine.state, start, stop, handle, capacity)
         if result >> 32 == start:
             capacity *= 4

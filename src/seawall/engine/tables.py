@@ -1,4 +1,4 @@
-"""Everything the machine remembers, on one page.
+"""The tables of the machine's state, on one page.
 
 Units: money is micro-USD (1e-6); a price and a size are integers of the market's own decimals,
 chosen so that ``price x size`` is micro-USD; rates are 1e-9 (``RATE_ONE``), funding rates and
@@ -47,7 +47,7 @@ TABLE_NAMES = (
     "updates",
 )
 BLOCK_TABLES = TABLE_NAMES[TABLE_NAMES.index("block_rules") :]
-"""Tables of rules of blocks; other rules give them no rows."""
+"""Tables of block rules; other rules give them no rows."""
 
 
 def _dtype(wide: str, narrow: str = "") -> np.dtype[Any]:
@@ -269,13 +269,13 @@ TWAP_LEG = 4
 order_memory_dtype = _dtype(
     "client_id_high client_id_low filled_size filled_until cancelled_until", "account next"
 )
-"""What must be remembered of a short-term client id: how much of it was filled, up to which height
+"""What is kept of a short-term client id: how much of it was filled, up to which height
 that counts, and up to which height a stored cancel refuses it."""
 memory_bucket_dtype = _dtype("", "first_memory spare_1")
 
 premium_dtype = _dtype("value")
 update_dtype = _dtype("number size_delta cash_delta", "account market")
-"""A row of an account update that is being judged: rows of one ``number`` belong together.
+"""A row of an account update that is being checked: rows of one ``number`` belong together.
 ``market`` -1: only cash moves."""
 
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -351,7 +351,7 @@ def rules(s: Any) -> Any:
 
 @inline
 def block_rules(s: Any) -> Any:
-    """The one row of rules of blocks, and of the chain they are applied to."""
+    """The one row of block rules, and of the chain they are applied to."""
     return _block_rules_at(s, 0)
 
 

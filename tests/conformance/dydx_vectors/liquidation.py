@@ -24,7 +24,7 @@ from seawall.engine.formulas.blocks.liquidation import (
     ticks_of_fraction,
     was_liquidated,
 )
-from seawall.engine.transitions.blocks.deleveraging import offset_pair, offset_position
+from seawall.engine.transitions.blocks.deleveraging import deleverage_pair, deleverage_position
 from seawall.engine.transitions.blocks.liquidation_matching import count_liquidation
 from tests.conformance.dydx_vectors.rules import block_rules
 from tests.conformance.dydx_vectors.wide import NO_TIER, WideState, wide_markets
@@ -212,7 +212,7 @@ def _deleveraged_pair(inputs: Case, at_quote_0: bool) -> Result:
     if not at_quote_0:
         mode = PRICE_MODES[inputs["price_mode"]]
         quote = deleveraging_quote(state, accounts["liquidated"], rows["liquidated"], delta, mode)
-    reason = offset_pair(state, rows["liquidated"], rows["offsetting"], delta, quote)
+    reason = deleverage_pair(state, rows["liquidated"], rows["offsetting"], delta, quote)
     if reason != NO_REASON:
         return INVALID_DELTA if reason == Reason.INVALID_SIZE else REFUSED
     return {
@@ -250,7 +250,7 @@ def _offset(inputs: Case, start: int) -> Result:
     names = {account: name for name, account in accounts.items()}
     perpetual = inputs["perpetual_id"]
     row = _position(state, accounts[inputs["liquidated"]], perpetual)
-    left = offset_position(state, row, inputs["delta_quantums"], AT_BANKRUPTCY)
+    left = deleverage_position(state, row, inputs["delta_quantums"], AT_BANKRUPTCY)
     fills = [
         {"offsetting": names[event["account"]], "fill_amount": event["order_size"]}
         for event in state.events(EventKind.DELEVERAGED)

@@ -1,7 +1,7 @@
-"""Fee rates under rules of blocks: from trailing volume, the market's discount and what is staked.
+"""Fee rates under block rules: from trailing volume, the market's discount and what is staked.
 
-Rates are ppm of a fill's quote, rebates are negative. Volumes are micro-USD. A child account is
-its root: it shares the root's volume and the root's standing.
+Rates are ppm of a fill's quote, rebates are negative. Volumes are micro-USD. A child account has
+the volume and the fee standing of its root.
 """
 
 from seawall.domain.units import PPM
@@ -60,7 +60,7 @@ def volume_tier_of(
 ) -> int:
     """The fee tier (row) of volumes in the window, micro-USD; ``total_volume``: the venue's.
 
-    Tiers are climbed until the first whose requirement is not met, the first tier is everybody's.
+    The last tier before the first one whose requirement is not met; the first tier has none.
     A vault has the last; a referred account at least the rules' tier for those.
     """
     chain = block_rules(s)

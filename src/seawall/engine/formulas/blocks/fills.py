@@ -1,4 +1,4 @@
-"""The collateral check of an order that has not traded: as if filled whole, at its price."""
+"""The collateral check of an order that has not traded: as if filled completely, at its price."""
 
 from seawall.domain.codes import BUY, ISOLATED_MARKET_RULE, NO_REASON
 from seawall.engine.compile import kernel
@@ -50,7 +50,7 @@ def standing_with(
 
 @kernel
 def may_hold(s: State, account: int, market: int) -> bool:
-    """Whether the account may trade a market: one with its own pool stands alone."""
+    """Whether the account may trade a market: one with its own pool excludes every other."""
     held = own_pool_market(s, account)
     if held >= 0:
         return held == market
@@ -59,7 +59,7 @@ def may_hold(s: State, account: int, market: int) -> bool:
 
 @kernel
 def fill_rejection(s: State, account: int, market: int, side: int, size: int, quote: int) -> int:
-    """Why a fill of ``size`` for ``quote`` with the maker fee would fail.
+    """Why a fill of ``size`` for ``quote`` with the maker fee would fail, or NO_REASON.
 
     Open interest does not move.
     """
@@ -81,13 +81,13 @@ def fill_rejection(s: State, account: int, market: int, side: int, size: int, qu
 def whole_fill_rejection(
     s: State, account: int, market: int, side: int, size: int, ticks: int
 ) -> int:
-    """Why a fill of the whole order at its price would fail."""
+    """Why a fill of the whole order at its price would fail, or NO_REASON."""
     return fill_rejection(s, account, market, side, size, fill_value(s, market, size, ticks))
 
 
 @kernel
 def covers_whole_order(s: State, slot: int) -> bool:
-    """Whether the owner of a resting order could carry a fill of all that is left of it."""
+    """Whether the owner of a resting order could carry a fill of its whole remaining size."""
     order = order_at(s, slot)
     reason = whole_fill_rejection(
         s, order.account, order.market, order.side, order.remaining_size, order.price

@@ -1,4 +1,4 @@
-"""Funding as an index: premiums of votes and samples, the rate, what an index owes.
+"""Funding as an index: premiums of votes and samples, the rate, what is owed since an index.
 
 Premiums and rates are ppm, a rate of one funding period. The index is micro-USD x 10^6 for one
 size unit: what a long has paid since the beginning. Votes and samples lie in tables of their own;

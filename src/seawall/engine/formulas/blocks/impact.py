@@ -1,4 +1,4 @@
-"""The premium of a market's book over its oracle price, under rules of blocks.
+"""The premium of a market's book over its oracle price, under block rules.
 
 Prices are quotients here: micro-USD for a size, so that nothing is rounded before the premium.
 """
@@ -72,8 +72,7 @@ def compare_share(ppm: int, quote: int, size: int, price: int, exponent: int) ->
 def premium_ppm(quote: int, size: int, price: int, exponent: int, bound: int) -> int:
     """Premium of quote / size over the oracle price, truncated toward zero, within +- ``bound``.
 
-    Found by halving the range of answers, for the products pass 128 bits. Price as in
-    ``compare_share``.
+    Found by bisection, for the products pass 128 bits. Price as in ``compare_share``.
     """
     sign = -compare_share(PPM, quote, size, price, exponent)
     if sign == 0:

@@ -1,4 +1,4 @@
-"""Liquidation under rules of blocks: at what price, how much, and who bears the difference.
+"""Liquidation under block rules: at what price, how much, and which fund bears the difference.
 
 Money is micro-USD, sizes are size units. "The account" is its totals after unsettled funding:
 net collateral and maintenance requirement. Everything is exact; each division names its rounding.
@@ -145,7 +145,7 @@ def fillable_ticks(s: State, account: int, index: int) -> int:
 
 @kernel
 def bankruptcy_quote(s: State, account: int, index: int, delta: int) -> int:
-    """Signed micro-USD the account must receive for closing ``delta`` to stand as it stood.
+    """Signed micro-USD the account must receive for closing ``delta`` at its bankruptcy price.
 
     Its net collateral shrinks in the proportion in which its maintenance requirement does; that
     share is rounded down, so the quote is rounded up. ``delta`` must satisfy ``closes``.
@@ -183,7 +183,7 @@ def insurance_can_pay(balance: int, delta: int) -> bool:
 
 @kernel
 def fund_balance(s: State, market: int) -> int:
-    """The insurance fund that stands behind a market: its own one or the common one."""
+    """Balance of a market's insurance fund: its own one or the common one."""
     terms = block_market_at(s, market)
     if terms.own_pool != 0:
         return terms.insurance_cash
@@ -255,7 +255,7 @@ def liquidation_size(s: State, account: int, index: int) -> int:
 
 @kernel
 def liquidation_fill(s: State, account: int, index: int, delta: int, ticks: int) -> tuple[int, int]:
-    """(what the fund gains, why not): one fill of a liquidation, judged without the account update.
+    """(what the fund gains, verdict) of one liquidation fill, apart from the account update.
 
     ``delta``: signed size that closes. The fund must be able to pay, then the account must have
     notional and, where the fund pays, insurance left in this block.
@@ -277,7 +277,7 @@ def liquidation_fill(s: State, account: int, index: int, delta: int, ticks: int)
 
 @kernel
 def deleveraging_mode(s: State, account: int, market: int) -> int:
-    """At what a position may be closed against others without its owner, or NOT_DELEVERAGED.
+    """At which price a position may be deleveraged, or NOT_DELEVERAGED.
 
     A negative account at its bankruptcy price; any other only in a market that is being settled,
     at the oracle price.
@@ -322,8 +322,9 @@ def _following_position(s: State, account: int, market: int) -> int:
 
 @kernel
 def position_to_liquidate(s: State, account: int) -> int:
-    """The position row whose turn it is, or -1: by market from the rotation's start on, the first
-    that has not had a liquidation order in this block."""
+    """The position row to liquidate next, or -1: by market from the rotation's start on, the first
+    that has not had a liquidation order in this block.
+    """
     count = 0
     index = account_at(s, account).first_position
     while index >= 0:
@@ -346,7 +347,7 @@ def position_to_liquidate(s: State, account: int) -> int:
 
 @kernel
 def is_liquidatable(s: State, account: int) -> bool:
-    """Whether the account is under its maintenance requirement; equality is safe."""
+    """Whether the account is below its maintenance requirement; equality is safe."""
     net, _, maintenance = account_standing(s, account, NO_UPDATE)
     return is_under_maintenance(net, maintenance)
 
@@ -365,7 +366,7 @@ def severity(s: State, market: int, ticks: int) -> int:
 
 @kernel
 def trial_order(s: State, account: int) -> tuple[int, int, int]:
-    """(position row, signed delta, limit in ticks) of the order the account would send now.
+    """(position row, signed delta, limit in ticks) of the account's liquidation order now.
 
     The row is -1 where it is not liquidatable, has no position left to try or no limit left.
     """

@@ -82,7 +82,7 @@ def cash_change(s: State, account: int, number: int) -> int:
 
 @kernel
 def _is_first_row(s: State, place: int) -> bool:
-    """Whether no earlier row of the same update speaks of the same market."""
+    """Whether no earlier row of the same update is of the same market."""
     row = update_at(s, place)
     for earlier in range(place):
         other = update_at(s, earlier)
@@ -165,9 +165,9 @@ def account_standing(s: State, account: int, number: int) -> tuple[int, int, int
 def update_standing_rejection(
     s: State, account: int, number: int, moved_market: int, moved_by: int
 ) -> int:
-    """An account must cover initial margin after the update, or at least have improved.
+    """Why an account may not end like this after an update, or NO_REASON.
 
-    System accounts need no collateral.
+    It must cover initial margin, or at least have improved. System accounts need no collateral.
     """
     if account_at(s, account).is_system != 0:
         return NO_REASON
@@ -196,7 +196,7 @@ def own_pool_market(s: State, account: int) -> int:
 
 @kernel
 def keeps_pools_apart(s: State, account: int, number: int) -> bool:
-    """Whether an update leaves a market with its own pool alone in its account.
+    """Whether an account that holds a market with its own pool holds nothing else after an update.
 
     Such a market may be traded only by an account that holds nothing else, one row at a time.
     """
@@ -249,7 +249,7 @@ def open_interest_move(s: State) -> tuple[bool, int, int]:
 
 @kernel
 def _longs_change(s: State, row: UpdateRow) -> int:
-    """How much longer one account gets."""
+    """By how much the account's long size grows."""
     size = held_size(s, row.account, row.market)
     return max(size + row.size_delta, 0) - max(size, 0)
 
@@ -273,7 +273,7 @@ def is_gated(s: State, account: int) -> bool:
 
 @kernel
 def net_and_own_initial(s: State, account: int, market: int, own_ppm: int) -> tuple[int, int]:
-    """(net collateral, initial margin) with the account's own fraction in one market alone."""
+    """(net collateral, initial margin) with the account's own fraction in one market only."""
     net = account_at(s, account).cash + unsettled_funding(s, account)
     initial = 0
     index = account_at(s, account).first_position

@@ -1,6 +1,6 @@
-"""Whether an order may be placed under rules of blocks: answers a reason code, 0 for yes.
+"""Why an order may not be placed under block rules: a reason code, 0 where it may.
 
-The order of checks is the order of the page ``docs/machine.md``.
+The order of checks is that of ``docs/machine/machine.md``.
 """
 
 from seawall.domain.codes import (
@@ -67,6 +67,7 @@ _BRACKET_FLAGS = CHILD | POSITION_ATTACHED | WHOLE_POSITION
 
 @kernel
 def is_immediate(flags: int, time_in_force: int) -> bool:
+    """Whether an order must trade at once or end."""
     return time_in_force == IMMEDIATE_OR_CANCEL or flags & (MARKET | TRIGGER_MARKET) != 0
 
 
@@ -110,7 +111,7 @@ def _flag_rejection(flags: int, time_in_force: int, side: int, kind: int) -> int
 def status_rejection(
     s: State, market: int, price: int, side: int, time_in_force: int, kind: int
 ) -> int:
-    """What the market's status says: a market that is starting takes only quotes that wait."""
+    """Why the market's status refuses an order; a starting market takes only resting quotes."""
     status = market_at(s, market).status
     if status == OPEN:
         return NO_REASON
@@ -129,7 +130,7 @@ def status_rejection(
 
 @kernel
 def amounts_rejection(s: State, market: int, price: int, size: int) -> int:
-    """Ranges, the size step and the largest notional the machine can carry."""
+    """Why price or size is out of range, off the step, or of too large a notional."""
     if size == 0:
         return ZERO_SIZE
     if size < 0 or size > MAX_BLOCK_RULES_SIZE:
@@ -158,7 +159,7 @@ def shape_rejection(
     time_in_force: int,
     side: int,
 ) -> int:
-    """Flags, amounts and market status: what does not depend on the account."""
+    """Why flags, amounts or market status refuse an order, whatever the account is."""
     kind = kind_of_order(flags, time_in_force)
     reason = _flag_rejection(flags, time_in_force, side, kind)
     if reason != NO_REASON:
@@ -173,7 +174,7 @@ def shape_rejection(
 
 @kernel
 def short_term_window(s: State, good_til: int) -> int:
-    """A height from the next block to ``short_term_blocks`` beyond it; 0 is the farthest."""
+    """Why a height is not within ``short_term_blocks`` of the next block; 0 is the farthest."""
     policy = block_rules(s)
     if good_til == 0:
         return NO_REASON
@@ -186,7 +187,7 @@ def short_term_window(s: State, good_til: int) -> int:
 
 @kernel
 def long_term_window(s: State, good_til: int) -> int:
-    """A time must lie after the last block and within ``long_term_ms`` of it; 0 is the farthest."""
+    """Why a time is not within ``long_term_ms`` after the last block; 0 is the farthest."""
     policy = block_rules(s)
     if good_til == 0:
         return NO_REASON
@@ -229,8 +230,8 @@ def _tier_bound(policy: BlockRulesRow, place: int) -> tuple[int, int]:
 
 
 @kernel
-def state_order_limit(s: State, account: int) -> int:
-    """How many orders of the state an account may have open, from its net collateral."""
+def stateful_order_limit(s: State, account: int) -> int:
+    """How many stateful orders an account may have open, from its net collateral."""
     net, _, _ = account_standing(s, account, -1)
     policy = block_rules(s)
     limit = 0
@@ -243,9 +244,9 @@ def state_order_limit(s: State, account: int) -> int:
 
 @kernel
 def count_rejection(s: State, account: int) -> int:
-    """The equity tier's limit of orders of the state; without tiers there is none."""
+    """Why the equity tier allows no more stateful orders; without tiers there is no limit."""
     if block_rules(s).equity_tier_count == 0:
         return NO_REASON
-    if block_account_at(s, account).stateful_orders >= state_order_limit(s, account):
+    if block_account_at(s, account).stateful_orders >= stateful_order_limit(s, account):
         return EQUITY_TIER_LIMIT
     return NO_REASON

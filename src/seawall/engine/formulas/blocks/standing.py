@@ -1,5 +1,7 @@
-"""How an account stands: net collateral against its requirements, all micro-USD, and against
-itself before a change. Ratios are compared exactly."""
+"""How net collateral compares with the requirements, all micro-USD, and with what it was before.
+
+Ratios are compared exactly.
+"""
 
 from seawall.domain.codes import NEWLY_UNDERCOLLATERALIZED, NO_REASON, STILL_UNDERCOLLATERALIZED
 from seawall.engine.compile import kernel
@@ -8,13 +10,13 @@ from seawall.engine.formulas.shared.wide import compare_products
 
 @kernel
 def covers_initial(net: int, initial: int) -> bool:
-    """Whether net collateral reaches the initial requirement; equality does."""
+    """Whether net collateral is at least the initial requirement."""
     return net >= initial
 
 
 @kernel
 def covers_maintenance(net: int, maintenance: int) -> bool:
-    """Whether net collateral reaches the maintenance requirement; equality does."""
+    """Whether net collateral is at least the maintenance requirement."""
     return net >= maintenance
 
 
@@ -45,10 +47,10 @@ def compare_standing(net_a: int, maintenance_a: int, net_b: int, maintenance_b: 
 def improvement_rejection(
     net: int, initial: int, maintenance: int, new_net: int, new_initial: int, new_maintenance: int
 ) -> int:
-    """Why a change is refused that leaves an account below its initial requirement, or NO_REASON.
+    """Why a change may not leave an account below its initial requirement, or NO_REASON.
 
-    The caller has found ``new_net`` < ``new_initial``; only an improvement is let through: a
-    maintenance requirement that does not grow and a standing that does not get worse. Without
+    The caller has found ``new_net`` < ``new_initial``; only an improvement is allowed: a
+    maintenance requirement that does not grow and a ratio that does not get worse. Without
     requirements on both sides net collateral must grow.
     """
     refusal = STILL_UNDERCOLLATERALIZED

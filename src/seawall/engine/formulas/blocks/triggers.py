@@ -1,4 +1,4 @@
-"""Which prices conditional orders look at when a block is committed."""
+"""The prices that trigger conditional orders when a block is committed."""
 
 from seawall.domain.units import MAX_PRICE, PPM
 from seawall.engine.compile import kernel

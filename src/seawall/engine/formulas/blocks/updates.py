@@ -1,7 +1,7 @@
-"""Whether an update of accounts may happen: pools, gates, collateral, in this order.
+"""Why an update of accounts may not happen: pools, gates, collateral, in this order.
 
-Several updates are judged together; each is the rows of one number, 0 to ``count`` - 1, and
-speaks of one account.
+Several updates are checked together; each is the rows of one number, 0 to ``count`` - 1, and
+changes one account.
 """
 
 from seawall.domain.codes import (
@@ -38,7 +38,7 @@ from seawall.engine.tables import (
 
 @kernel
 def account_of_update(s: State, number: int) -> int:
-    """The account an update speaks of, or -1 for a number without rows."""
+    """The account that an update changes, or -1 for a number without rows."""
     for place in range(block_rules(s).updates_used):
         if update_at(s, place).number == number:
             return update_at(s, place).account
@@ -63,7 +63,7 @@ def _any_gated(s: State, count: int) -> bool:
 
 @kernel
 def lacks_price(s: State) -> bool:
-    """Whether a row speaks of a market that has no oracle price."""
+    """Whether a row is of a market that has no oracle price."""
     for place in range(block_rules(s).updates_used):
         row = update_at(s, place)
         if row.market >= 0 and market_at(s, row.market).oracle_price <= 0:
@@ -75,7 +75,7 @@ def lacks_price(s: State) -> bool:
 def update_outcome(s: State, kind: int, count: int, number: int) -> int:
     """The reason why update ``number`` of ``count`` fails, or NO_REASON.
 
-    A breach of the pool rule or a closed gate speaks first, for all of them.
+    A breach of the pool rule or a closed gate comes first, for all of them.
     """
     account = account_of_update(s, number)
     if not _all_keep_pools_apart(s, count):
@@ -128,7 +128,7 @@ def pool_move(s: State, account: int, number: int) -> tuple[int, int]:
 
 @kernel
 def pool_rejection(s: State, account: int, number: int) -> int:
-    """Whether the pools can follow an update: no negative balance moves, no pool is overdrawn."""
+    """Why the pools cannot follow an update: a negative balance would move, or a pool overdraw."""
     market, amount = pool_move(s, account, number)
     if market < 0:
         return NO_REASON

@@ -1,4 +1,4 @@
-"""What positions and fills of a market are worth, under rules of blocks.
+"""What positions and fills of a market are worth, under block rules.
 
 One oracle price values everything. It has units of its own; order prices are ticks.
 """

@@ -1,4 +1,4 @@
-"""Who is deleveraged first, and at which price."""
+"""The order in which counterparties are deleveraged, and the price."""
 
 from seawall.domain.codes import CROSS, PREVIOUS_MARK
 from seawall.domain.system_accounts import OUTSIDE_ACCOUNT
@@ -24,7 +24,7 @@ def holder_equity(s: State, index: int) -> int:
 def rank_of(s: State, index: int) -> int:
     """Profit factor x leverage in 1e-9: (mark/entry or entry/mark) x notional / equity.
 
-    -1 for a holder without equity; the account for the world outside ranks last with 0.
+    -1 for a holder without equity; 0, the last rank, for the account outside.
     """
     position = position_at(s, index)
     if position.account == OUTSIDE_ACCOUNT:

@@ -1,4 +1,4 @@
-"""What a fill does to size, entry and cash, and whether the account can carry it."""
+"""Whether an account can carry a fill."""
 
 from seawall.domain.codes import CROSS
 from seawall.engine.compile import inline, kernel
@@ -15,7 +15,7 @@ from seawall.engine.tables import State, account_at, market_at, position_at, rul
 def cross_fill_allowed(
     s: State, index: int, delta: int, price: int, fee: int, holds_count: bool
 ) -> bool:
-    """Cross: an opening fill needs initial margin, a reducing one must not go below zero."""
+    """Whether the pool has the initial margin of an opening fill, or stays above 0 in a closing."""
     position = position_at(s, index)
     mark = market_at(s, position.market).mark_price
     equity, initial, holds = pool_without(s, position.account, index)
@@ -39,7 +39,7 @@ def cross_fill_allowed(
 def isolated_fill_allowed(
     s: State, index: int, delta: int, price: int, fee: int, holds_count: bool
 ) -> bool:
-    """Isolated: what a close releases must not be negative; an open must be paid by the pool."""
+    """Whether a close releases no negative cash and the pool can pay the margin of what opens."""
     position = position_at(s, index)
     mark = market_at(s, position.market).mark_price
     size = position.signed_size

@@ -10,6 +10,7 @@ from seawall.engine.tables import State, market_at, rules
 
 @inline
 def clamp(value: int, bound: int) -> int:
+    """The value, bounded by +- ``bound``."""
     return max(-bound, min(bound, value))
 
 

@@ -1,4 +1,4 @@
-"""Who is under maintenance, how badly, and how far prices may move before someone is."""
+"""Which buckets are below maintenance, how far, and how far prices may move before one is."""
 
 from seawall.domain.codes import CROSS
 from seawall.domain.units import MAX_PRICE, RATE_ONE
@@ -28,12 +28,13 @@ def bucket_risk(s: State, account: int, index: int) -> tuple[int, int]:
 
 @inline
 def is_liquidatable(equity: int, maintenance: int) -> bool:
+    """Whether equity is below maintenance margin."""
     return equity < maintenance
 
 
 @inline
 def is_below_backstop(s: State, equity: int, maintenance: int) -> bool:
-    """Below the backstop line, a fraction of maintenance margin."""
+    """Whether equity is below the backstop level, a fraction of maintenance margin."""
     policy = rules(s)
     return equity * policy.backstop_denominator < maintenance * policy.backstop_numerator
 
@@ -60,7 +61,7 @@ def liquidation_size(s: State, index: int, in_cooldown: bool) -> int:
 
 @kernel
 def risk_weight(s: State, index: int) -> int:
-    """How fast an adverse move eats the slack: notional, and for shorts growing maintenance.
+    """The loss of slack per unit of adverse move: notional, for shorts also growing maintenance.
 
     The steepest tier bounds every tier the price may reach.
     """
@@ -98,6 +99,7 @@ def coarse_up(price: int) -> int:
 
 @kernel
 def coarse_down(price: int) -> int:
+    """The price rounded down to its leading bits."""
     shift = max(0, highest_bit(price) - WATCH_BITS)
     return max(1, (price >> shift) << shift)
 

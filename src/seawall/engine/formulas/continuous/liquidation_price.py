@@ -1,32 +1,32 @@
 """The mark price at which a position's bucket is liquidated, as an exact fraction.
 
-A view for people, not a step of the machine: plain Python integers without bound, never compiled.
-The machine itself compares equity with maintenance margin at each mark and needs no such price.
+For views only: plain Python integers without bound, never compiled. The machine itself compares
+equity with maintenance margin at each mark and needs no such price.
 
 Symbols: q signed size, s its sign, m mark, N = |q| m notional, E equity of the bucket (the cross
 pool or the isolated bucket), O maintenance margin of the other positions of the bucket, and for
 each tier t a rate r_t and a deduction D_t, so that maintenance is N r_t - D_t, continuous at the
-bounds. All other markets stand still. The published rule is
+bounds. The prices of all other markets are fixed. The published rule is
 
     p = m - s (E - O - M) / |q| / (1 - s r)
 
 with r the rate of the tier *at p* and M the position's maintenance margin. A ledger counts in
 whole micro-USD, so M is truncated, and printed prices agree to the last digit only with the
-truncated M. The tier lines say nothing about truncation, so an exact solve on them alone differs
-from the printed price in the last digits.
+truncated M. The untruncated tiers alone give a price that differs from the printed one in the last
+digits.
 
 Both hold in one formulation. Let e in [0, 1) micro-USD be what truncation drops at today's
-notional, and move all lines down by it: M_t(N) = N r_t - D_t - e. They stay continuous and pass
-through today's truncated margin exactly. Find the tier whose line gives a p with |q| p inside it:
+notional, and lower every tier by it: M_t(N) = N r_t - D_t - e. The tiers stay continuous and equal
+today's truncated margin exactly. Find the tier that gives a p with |q| p inside it:
 
     p = m - s (E - O - M_t(N)) / |q| / (1 - s r_t)
 
 When that is today's tier, M_t(N) is the truncated margin and this is the published rule. When it
-is another, M_t(N) is that tier's line continued to today's notional: the exact solve. Equity less
+is another, M_t(N) is that tier's formula at today's notional: the exact solve. Equity less
 maintenance is continuous and strictly monotonic in p (r_t <= 1/2), so exactly one price fits.
 
 With a share k of the maintenance margins (O and M_t) the same solve gives the price of another
-line: k = 2/3 where a backstop takes over, k = 0 where equity is zero.
+boundary: k = 2/3 for a backstop, k = 0 for equity of zero.
 """
 
 from math import gcd, lcm
@@ -68,7 +68,7 @@ class BucketPosition(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One line of a derivation: ``value`` in units of 10^-``decimals``."""
+    """One step of a derivation: ``value`` in units of 10^-``decimals``."""
 
     name: str
     formula: str
@@ -113,7 +113,7 @@ def liquidation_price(position: BucketPosition) -> Ratio | None:
 
 
 def backstop_price(position: BucketPosition, numerator: int, denominator: int) -> Ratio | None:
-    """Where equity meets that share of maintenance margin (the rulebook's backstop line)."""
+    """Where equity meets that share of maintenance margin (the rulebook's backstop boundary)."""
     return share_price(position, numerator, denominator)
 
 
@@ -194,7 +194,7 @@ def _solve(position: BucketPosition, share: int, whole: int) -> tuple[int, Ratio
 
 
 def _line_at(position: BucketPosition, index: int) -> Ratio:
-    """M_t(N): the maintenance of tier ``index`` at today's notional, on the lowered line."""
+    """M_t(N): the maintenance of tier ``index`` at today's notional, lowered by e."""
     now = position.tiers[tier_index(position.tiers, position.notional)]
     tier = position.tiers[index]
     scale = lcm(tier.denominator, now.denominator)

@@ -45,7 +45,7 @@ def initial_margin(notional: int, leverage: int) -> int:
 
 @inline
 def transfer_floor(s: State, notional: int) -> int:
-    """What must stay of a position's margin when margin leaves other than by trading."""
+    """Margin of a position that withdrawals and transfers must leave."""
     return rate_of(notional, rules(s).transfer_floor_rate)
 
 
@@ -189,6 +189,7 @@ def withdrawable(s: State, account: int) -> int:
 
 @kernel
 def has_cross_position(s: State, account: int) -> bool:
+    """Whether the account holds an open position in the cross pool."""
     index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)

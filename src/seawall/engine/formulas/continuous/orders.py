@@ -1,6 +1,6 @@
-"""Whether an order may be placed at all: answers a reason code, 0 for yes.
+"""Why an order may not be placed: a reason code, 0 where it may.
 
-The order of checks is the order of the page ``docs/machine.md``.
+The order of checks is that of ``docs/machine/machine.md``.
 """
 
 from seawall.domain.codes import (
@@ -66,7 +66,7 @@ ALL_FLAGS = 255
 
 @kernel
 def on_tick(price: int, price_unit: int, figures_limit: int) -> bool:
-    """At most so many significant figures, or an integer of the quote unit.
+    """Whether a price has few enough significant figures, or is an integer of the quote unit.
 
     ``figures_limit``: 10 to the number of figures, 0 for no such rule.
     """
@@ -93,12 +93,14 @@ def price_band(reference: int, band_rate: int) -> tuple[int, int]:
 
 @inline
 def inside_band(s: State, market: int, price: int) -> bool:
+    """Whether a price is inside the market's price band."""
     row = market_at(s, market)
     return row.band_low < price <= row.band_high
 
 
 @inline
 def reference_price(s: State, market: int) -> int:
+    """The price that the band is around: mark or oracle, as the rules say."""
     row = market_at(s, market)
     if rules(s).price_band_reference == MARK:
         return row.mark_price
@@ -115,6 +117,7 @@ def trigger_is_beyond(mark: int, trigger_price: int, side: int, take_profit: boo
 
 @inline
 def flag_rejection(flags: int, time_in_force: int, side: int) -> int:
+    """Why side, time in force and flags do not go together, or NO_REASON."""
     if flags < 0 or flags > ALL_FLAGS or side < BUY or side > SELL:
         return INVALID_FLAGS
     if time_in_force < 0 or time_in_force > POST_ONLY:
@@ -143,7 +146,7 @@ def shape_rejection(
     time_in_force: int,
     side: int,
 ) -> int:
-    """Market status, flags, ranges and ticks: what does not depend on the account."""
+    """Why market status, flags, ranges or ticks refuse an order, whatever the account is."""
     row = market_at(s, market)
     if row.status == HALTED or row.status == DELISTED:
         return MARKET_HALTED
@@ -175,7 +178,7 @@ def shape_rejection(
 def value_rejection(
     s: State, index: int, market: int, price: int, size: int, flags: int, side: int
 ) -> int:
-    """Value limits and the price band. ``index``: the account's position row or -1."""
+    """Why the order's value or price is outside its limits. ``index``: a position row or -1."""
     row = rules(s)
     value = value_of(price, size)
     if value < row.minimum_order_value and flags & WHOLE_POSITION == 0:
@@ -200,6 +203,7 @@ def value_rejection(
 
 @inline
 def trigger_rejection(s: State, market: int, trigger_price: int, flags: int, side: int) -> int:
+    """Why a trigger is refused: it must reduce, and the mark must not be beyond it already."""
     if flags & TRIGGER == 0:
         return NO_REASON
     if flags & REDUCE_ONLY == 0:
@@ -212,7 +216,7 @@ def trigger_rejection(s: State, market: int, trigger_price: int, flags: int, sid
 
 @inline
 def count_rejection(s: State, account: int, flags: int, replaced: int) -> int:
-    """Open-order limits; ``replaced`` orders are about to go."""
+    """Why no more orders may be open; ``replaced`` orders are about to end."""
     open_orders = account_at(s, account).open_orders - replaced
     if open_orders < rules(s).open_orders_base:
         return NO_REASON
@@ -225,7 +229,7 @@ def count_rejection(s: State, account: int, flags: int, replaced: int) -> int:
 def exposure_rejection(
     s: State, index: int, market: int, price: int, flags: int, side: int, size: int
 ) -> int:
-    """Reduce-only and the open-interest cap."""
+    """Why reduce-only or the cap on open interest refuses an order."""
     if flags & TRIGGER != 0:
         return NO_REASON
     row = market_at(s, market)
@@ -244,7 +248,7 @@ def exposure_rejection(
 
 @inline
 def tier_rejection(s: State, index: int, market: int, side: int, size: int) -> int:
-    """The leverage must be allowed in the tier of the notional the position would reach."""
+    """Why the leverage is too high for the tier that the position would reach."""
     position = position_at(s, index)
     delta = size if side == BUY else -size
     after = abs(position.signed_size + delta)
@@ -263,7 +267,7 @@ def tier_rejection(s: State, index: int, market: int, side: int, size: int) -> i
 def margin_rejection(
     s: State, index: int, side: int, hold: int, released_side: int, released_hold: int
 ) -> int:
-    """Free margin with one more hold on ``side`` (and one less of a replaced order)."""
+    """Why one more hold on ``side`` (and one less of a replaced order) exceeds free margin."""
     position = position_at(s, index)
     equity, initial, holds = pool_without(s, position.account, index)
     value = position.signed_size * market_at(s, position.market).mark_price

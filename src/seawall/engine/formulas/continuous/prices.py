@@ -1,4 +1,4 @@
-"""The mark price: a median of the oracle with its premium, the book, and the world outside."""
+"""The mark price: a median of the oracle with its premium, the book, and outside venues."""
 
 from seawall.domain.codes import ORACLE_ONLY
 from seawall.engine.compile import inline, kernel
@@ -12,6 +12,7 @@ WEIGHT_SCALE = 1_000_000_000
 
 @inline
 def median_of_three(a: int, b: int, c: int) -> int:
+    """The middle one of three values."""
     return max(min(a, b), min(max(a, b), c))
 
 
@@ -52,7 +53,7 @@ def decayed_average(numerator: int, denominator: int) -> int:
 
 @kernel
 def mark_of(s: State, market: int) -> int:
-    """The mark price of the market's present inputs."""
+    """The mark price from the market's present inputs."""
     row = market_at(s, market)
     if rules(s).mark_method == ORACLE_ONLY:
         return row.oracle_price

@@ -72,7 +72,7 @@ def fillable_for(
 ) -> bool:
     """Whether the book shows ``size`` within the limit from other accounts.
 
-    Each order is judged alone, and only as many as one command may visit.
+    Each order is checked by itself, and only as many as one command may visit.
     """
     level = best_opposite(s, market, side)
     left = size
@@ -98,6 +98,7 @@ def fillable_for(
 
 @inline
 def _available(s: State, order: OrderRow) -> int:
+    """Size that a resting order can give: a reduce-only one at most its position."""
     if order.flags & REDUCE_ONLY == 0:
         return order.remaining_size
     return min(order.remaining_size, reducible(s, order.position, order.side))

@@ -1,4 +1,4 @@
-"""The day to which traded volume counts."""
+"""Traded volume: the day it belongs to, the account it counts for, its sum over a window."""
 
 from seawall.engine.compile import inline, kernel
 from seawall.engine.tables import State, account_at, account_history_at, control

@@ -29,6 +29,7 @@ DIGIT = 63
 
 @inline
 def ladder_root(market: int, ladder: int) -> int:
+    """The root node of one of a market's six ladders."""
     return market * LADDERS + ladder
 
 

@@ -32,6 +32,7 @@ def held_size(s: State, account: int, market: int) -> int:
 
 @kernel
 def has_any_position(s: State, account: int) -> bool:
+    """Whether the account holds an open position."""
     index = account_at(s, account).first_position
     while index >= 0:
         if position_at(s, index).signed_size != 0:

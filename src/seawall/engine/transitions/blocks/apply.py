@@ -1,7 +1,7 @@
-"""One entry for every command under rules of blocks; the other rules have theirs in ``apply``.
+"""Applying commands under block rules; ``continuous/apply`` does it for the other rules.
 
-The two share the rows, the checks before a command and the way a rejection is reported, so a
-journal of one can be run by the other. Kept apart, neither compiles the other's mechanisms.
+The two share the rows, the checks before a command and the way a rejection is reported. Kept
+apart, a process compiles only the mechanisms of the rules it uses.
 """
 
 from seawall.domain.codes import (
@@ -119,7 +119,7 @@ def _apply_one(s: State, command: CommandRow) -> None:
     control(s).sequence += 1
     reason = row_rejection(s, command)
     if reason == NO_REASON and command.account == BACKSTOP_ACCOUNT and command.kind != DEPOSIT:
-        # No stage hands a position to it, so it has nothing to unwind.
+        # No stage moves a position to it, so it has nothing to close.
         if needs_account(command.kind):
             reason = SYSTEM_ACCOUNT_FORBIDDEN
     if reason == NO_REASON:
@@ -137,7 +137,7 @@ def _periods(span_ms: int, period_ms: int) -> int:
 
 @kernel
 def _block_events(s: State, command: CommandRow) -> int:
-    """An upper bound of what committing blocks can tell, beside fills and ends of orders."""
+    """An upper bound of the events of committing blocks, besides fills and ends of orders."""
     row = control(s)
     chain = block_rules(s)
     blocks = blocks_due(s, command.time_ms)

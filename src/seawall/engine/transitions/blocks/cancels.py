@@ -1,7 +1,7 @@
-"""Cancels and expiry under rules of blocks.
+"""Cancels and expiry under block rules.
 
-A short-term cancel acts on arrival and may be kept for an order that has not come yet; an order
-of the state goes when the next block is committed.
+A short-term cancel acts on arrival and may be stored for an order that arrives later; a stateful
+order ends when the next block is committed.
 """
 
 from seawall.domain.codes import (
@@ -46,9 +46,9 @@ LARGEST_HEIGHT = 2**32
 
 @kernel
 def cancel_slot(s: State, slot: int) -> int:
-    """Cancel an open order: a short-term one now, one of the state with the next block.
+    """Cancel a short-term order now, mark a stateful one to end with the next block.
 
-    Returns a reason where the block has its cancel already.
+    Returns CANCEL_ALREADY_STORED where it is marked already.
     """
     own = block_order_at(s, slot)
     if own.kind == SHORT_TERM_ORDER:
@@ -70,7 +70,7 @@ def cancel_by_order_id(s: State, command: CommandRow) -> int:
 
 @kernel
 def _store_cancel(s: State, command: CommandRow, slot: int) -> int:
-    """A short-term cancel: removes what expires no later, and refuses the id from now on."""
+    """Store a short-term cancel: it ends what expires no later and refuses the id from now on."""
     good_til = command.money
     reason = short_term_window(s, good_til)
     if reason != NO_REASON:
@@ -121,7 +121,7 @@ def cancel_every_order(s: State, account: int, market: int) -> None:
 
 @kernel
 def run_pending_cancels(s: State) -> None:
-    """Orders of the state whose cancel came since the last block."""
+    """End the stateful orders that were cancelled since the last block."""
     slot = 0
     while block_rules(s).pending_cancels > 0 and slot < control(s).orders_used:
         if order_at(s, slot).state != FREE and block_order_at(s, slot).cancel_pending != 0:
@@ -131,7 +131,7 @@ def run_pending_cancels(s: State) -> None:
 
 @kernel
 def expire_orders(s: State) -> None:
-    """Orders whose height or time has come; a parent ends with its last leg instead.
+    """End the orders whose height or time has come; a time-weighted parent ends with its last leg.
 
     The block of its height is the last that may hold a fill of a short-term order.
     """

@@ -1,8 +1,8 @@
-"""The life of a block: what happens when it is committed, step after step.
+"""Committing blocks, step by step.
 
 Commands between two blocks take effect on arrival against the last block's oracle price. The
-commit then votes on premiums, lets new oracle prices in, runs funding, expires and triggers
-orders, and afterwards lets the queue, liquidations and deleveraging meet the book.
+commit then votes on premiums, takes new oracle prices, runs funding, expires and triggers orders,
+and finally matches queued orders and runs liquidations and deleveraging.
 """
 
 from seawall.domain.codes import NO_REASON
@@ -53,7 +53,7 @@ def blocks_due(s: State, time_ms: int) -> int:
 
 @kernel
 def advance_blocks(s: State) -> int:
-    """ADVANCE_TIME: commit every block that ends up to the clock; the first call sets the beat."""
+    """ADVANCE_TIME: commit every block that ends up to the clock; the first call only schedules."""
     chain = block_rules(s)
     row = control(s)
     until = row.clock_ms

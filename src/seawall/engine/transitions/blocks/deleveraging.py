@@ -1,8 +1,7 @@
-"""Deleveraging by rotation: a position is closed against opposite ones, nobody ranked.
+"""Block deleveraging: a position is closed against opposite ones in rotation, without a ranking.
 
-Two accounts change together or not at all, without fees; what nobody can take stays open. It is
-the second half of what follows a block: ``block_liquidation`` leaves its list of candidates, those
-that found nobody in the book marked.
+Two accounts change together or not at all, without fees; what no account can take stays open. It
+runs after a block's liquidations, whose candidates are marked where the book gave no fill.
 """
 
 from seawall.domain.codes import (
@@ -24,19 +23,19 @@ from seawall.engine.formulas.blocks.liquidation import (
 from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing
 from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import State, block_rules, candidate_at, control, market_at, position_at
-from seawall.engine.transitions.blocks.fills import book_offset, judge_trade, stage_trade
+from seawall.engine.transitions.blocks.fills import book_deleveraging, check_trade, stage_trade
 from seawall.engine.transitions.blocks.gates import close_gate
 from seawall.engine.transitions.blocks.updates import clear_updates
 from seawall.engine.transitions.shared.candidates import set_candidate
 from seawall.engine.transitions.shared.outbox import emit
 
 UNFILLED = 1
-"""A candidate's ``severity`` after its turn: its order, for ``position``, found nobody."""
+"""A candidate's ``severity`` after its turn: its order, for ``position``, had no fill."""
 
 
 @kernel
-def spend_visit(s: State) -> bool:
-    """Whether the command may do one more piece of work, and count it."""
+def count_visit(s: State) -> bool:
+    """Whether the command may do one more piece of work; if so, it is counted."""
     row = control(s)
     if row.visits_left <= 0:
         return False
@@ -45,29 +44,29 @@ def spend_visit(s: State) -> bool:
 
 
 @kernel
-def offset_pair(s: State, index: int, other: int, delta: int, quote: int) -> int:
+def deleverage_pair(s: State, index: int, other: int, delta: int, quote: int) -> int:
     """Close a signed ``delta`` of one position against an opposite one for ``quote`` micro-USD.
 
     ``quote``: signed, what the first account receives. Returns why nothing happened, or NO_REASON.
-    The account outside, which stands for holders that are not simulated, is not judged.
+    The account outside, which holds the opposite of adopted positions, is not checked.
     """
     position = position_at(s, index)
     opposite = position_at(s, other)
     if not closes(position.signed_size, delta) or not closes(opposite.signed_size, -delta):
         return INVALID_SIZE
     stage_trade(s, other, index, delta, -quote, 0, 0)
-    other_reason, reason = judge_trade(s, other, index)
+    other_reason, reason = check_trade(s, other, index)
     if reason == NO_REASON and opposite.account != OUTSIDE_ACCOUNT:
         reason = other_reason
     if reason == NO_REASON:
-        book_offset(s, other, index, delta, -quote)
+        book_deleveraging(s, other, index, delta, -quote)
     clear_updates(s)
     return reason
 
 
 @kernel
 def _opposite_position(s: State, account: int, market: int, delta: int) -> int:
-    """The account's position row that a signed delta of somebody else can be closed against."""
+    """The account's position row against which a signed delta can be closed, or -1."""
     index = find_position(s, account, market)
     if index < 0:
         return -1
@@ -100,23 +99,22 @@ def _first_counterparty(s: State, market: int, delta: int) -> int:
 
 
 @kernel
-def _offset_with(s: State, index: int, other: int, left: int, mode: int) -> int:
-    """Close what one opposite holder can give of a signed delta; returns what is left of it."""
+def _deleverage_with(s: State, index: int, other: int, left: int, mode: int) -> int:
+    """What is left of a signed delta after closing against one opposite holder."""
     size = position_at(s, other).signed_size
     part = min(left, size) if left > 0 else max(left, size)
     quote = deleveraging_quote(s, position_at(s, index).account, index, part, mode)
-    if offset_pair(s, index, other, part, quote) == NO_REASON:
+    if deleverage_pair(s, index, other, part, quote) == NO_REASON:
         return left - part
     return left
 
 
 @kernel
-def offset_position(s: State, index: int, delta: int, mode: int) -> int:
-    """Close a signed delta of a position against opposite holders, in the order of accounts.
+def deleverage_position(s: State, index: int, delta: int, mode: int) -> int:
+    """What is left of a signed delta after closing against opposite holders in account order.
 
     Each gives at most its whole position; one whose account cannot bear it, or whose price does
     not overlap, is passed over. The account outside, which mirrors adopted positions, comes last.
-    Returns what is left of the delta.
     """
     market = position_at(s, index).market
     used = control(s).accounts_used
@@ -128,23 +126,23 @@ def offset_position(s: State, index: int, delta: int, mode: int) -> int:
             break
         other = _opposite_position(s, account, market, left)
         if other >= 0:
-            if not spend_visit(s):
+            if not count_visit(s):
                 break
             visited += 1
-            left = _offset_with(s, index, other, left, mode)
+            left = _deleverage_with(s, index, other, left, mode)
         account += 1
         if account >= used:
             account = FIRST_USER
     if left != 0:
         other = _opposite_position(s, OUTSIDE_ACCOUNT, market, left)
-        if other >= 0 and spend_visit(s):
-            left = _offset_with(s, index, other, left, mode)
+        if other >= 0 and count_visit(s):
+            left = _deleverage_with(s, index, other, left, mode)
     return left
 
 
 @kernel
 def deleverage(s: State, account: int, index: int) -> bool:
-    """Close a whole position without its owner where that is allowed; returns whether it was tried.
+    """Deleverage a whole position where that is allowed; returns whether it was tried.
 
     What is left over is reported and stays.
     """
@@ -152,9 +150,9 @@ def deleverage(s: State, account: int, index: int) -> bool:
     if position.signed_size == 0:
         return False
     mode = deleveraging_mode(s, account, position.market)
-    if mode == NOT_DELEVERAGED or not spend_visit(s):
+    if mode == NOT_DELEVERAGED or not count_visit(s):
         return False
-    if offset_position(s, index, -position.signed_size, mode) != 0:
+    if deleverage_position(s, index, -position.signed_size, mode) != 0:
         event = emit(
             s, DELEVERAGING_STALLED, NO_REASON, account, position.market, 0, 0,
             abs(position.signed_size), 0,
@@ -165,7 +163,7 @@ def deleverage(s: State, account: int, index: int) -> bool:
 
 @kernel
 def _deleverage_unfilled(s: State) -> int:
-    """Close what found nobody in the book against others; returns the attempts that are left."""
+    """Deleverage the candidates without a fill; returns the attempts that are left."""
     attempts = block_rules(s).deleveragings_per_block
     for place in range(control(s).candidates_used):
         row = candidate_at(s, place)
@@ -192,7 +190,7 @@ def _settle_markets(s: State, attempts: int) -> None:
 
 @kernel
 def _gate_pools(s: State) -> None:
-    """Whoever of the candidates is negative still closes the gate of its pool; the list ends."""
+    """Close the gates of candidates that are negative still, and empty the list."""
     for place in range(control(s).candidates_used):
         row = candidate_at(s, place)
         net, _, _ = account_standing(s, row.account, NO_UPDATE)
@@ -203,7 +201,7 @@ def _gate_pools(s: State) -> None:
 
 
 @kernel
-def settle_finally(s: State) -> None:
+def finish_liquidations(s: State) -> None:
     """After a block's liquidations: deleverage, settle the markets that end, close gates.
 
     Deleveragings and settlements share the attempts of one block.

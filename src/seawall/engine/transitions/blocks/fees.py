@@ -1,4 +1,4 @@
-"""What decides fee rates under rules of blocks, and the rates that views show."""
+"""Inputs of fee rates under block rules, and the rates that views show."""
 
 from seawall.domain.codes import (
     FEE_STANDING_SET,
@@ -20,22 +20,22 @@ from seawall.engine.tables import (
     control,
     volume_tier_at,
 )
-from seawall.engine.transitions.shared.fees import gather_day, put_in_force, roll_days
+from seawall.engine.transitions.shared.fees import apply_rates, gather_day, roll_days
 from seawall.engine.transitions.shared.outbox import emit
 
 
 @kernel
 def set_tier_rates(s: State, account: int) -> None:
-    """Show the rates (1e-9) of the account's fee tier, before discounts; tell when they changed."""
+    """Set the rates (1e-9) of the account's fee tier, before discounts; reports a change."""
     tier = volume_tier_at(s, fee_tier_of_account(s, account))
-    put_in_force(s, account, tier.taker_ppm * RATE_PER_PPM, tier.maker_ppm * RATE_PER_PPM)
+    apply_rates(s, account, tier.taker_ppm * RATE_PER_PPM, tier.maker_ppm * RATE_PER_PPM)
 
 
 @kernel
 def set_fee_standing(s: State, command: CommandRow) -> int:
     """SET_FEE_STANDING: what is staked (``money``), referred (``flags``), a vault (``status``).
 
-    A child has its root's standing, so that of the root is set.
+    A child account has its root's standing, so that of the root is set.
     """
     staked, referred, vault = command.money, command.flags, command.status
     if staked < 0 or staked > MAX_STAKED:
@@ -88,7 +88,7 @@ def _count_volumes(s: State) -> None:
 
 @kernel
 def evaluate_fees(s: State) -> None:
-    """At the end of a block: where an evaluation is due, move the window on and show new rates.
+    """Move the fee window on and set new rates, where an evaluation is due at the end of a block.
 
     Evaluations are due at multiples of the rules' ``evaluation_ms``; the first call schedules.
     """

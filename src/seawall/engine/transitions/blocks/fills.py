@@ -1,4 +1,4 @@
-"""A match under rules of blocks: staged as two updates, judged, and booked on both sides."""
+"""A match under block rules: staged as two updates, checked, and booked on both sides."""
 
 from seawall.domain.codes import (
     DELEVERAGED,
@@ -29,7 +29,7 @@ TAKER_UPDATE = 1
 def stage_trade(
     s: State, maker: int, taker: int, delta: int, paid: int, maker_fee: int, taker_fee: int
 ) -> None:
-    """Write down a trade between two position rows; ``delta`` signed, of the taker.
+    """Add a trade between two position rows as updates; ``delta`` signed, of the taker.
 
     ``paid``: signed micro-USD that the taker pays the maker. A fee is a row of its own, so that
     the first is the trade.
@@ -54,7 +54,7 @@ def _side_outcome(s: State, account: int, number: int) -> int:
 
 
 @kernel
-def judge_trade(s: State, maker: int, taker: int) -> tuple[int, int]:
+def check_trade(s: State, maker: int, taker: int) -> tuple[int, int]:
     """(why the maker cannot, why the taker cannot) carry the staged trade."""
     return (
         _side_outcome(s, position_at(s, maker).account, MAKER_UPDATE),
@@ -72,7 +72,7 @@ def profit_of(s: State, index: int, delta: int, quote: int) -> int:
 
 @kernel
 def _note_trade(s: State, market: int, ticks: int) -> None:
-    """The range of this block's trade prices, which conditional orders look at."""
+    """Widen the range of this block's trade prices, which triggers conditional orders."""
     terms = block_market_at(s, market)
     if terms.lowest_trade == 0 or ticks < terms.lowest_trade:
         terms.lowest_trade = ticks
@@ -122,10 +122,10 @@ def book_trade(
 
 
 @kernel
-def book_offset(s: State, counterparty: int, taken: int, delta: int, paid: int) -> None:
+def book_deleveraging(s: State, counterparty: int, taken: int, delta: int, paid: int) -> None:
     """Book the staged closing of two opposite positions against each other; no fees.
 
-    ``delta``: signed size of the position that is taken; ``paid``: signed micro-USD that it pays.
+    ``delta``: signed size of the position that is closed; ``paid``: signed micro-USD that it pays.
     """
     one = position_at(s, counterparty)
     other = position_at(s, taken)

@@ -1,4 +1,4 @@
-"""Funding under rules of blocks: votes, samples, ticks of the index, and settling accounts."""
+"""Funding under block rules: votes, samples, ticks of the index, and settling accounts."""
 
 from seawall.domain.codes import (
     FUNDING_INDEX_MOVED,
@@ -40,9 +40,9 @@ from seawall.engine.transitions.shared.outbox import emit
 def settle_funding(s: State, account: int) -> None:
     """Pay an account what the indices moved since each of its positions was last settled.
 
-    Cash moves by the sum of all positions rounded down; what a position's event says is rounded
-    down on its own, so the events may say up to a micro-USD less for each position. The other
-    side is the rounding account: what it keeps is rounding and what others have yet to settle.
+    Cash moves by the sum of all positions rounded down; a position's event is rounded down on its
+    own, so the events may add up to a micro-USD less for each position. The other side is the
+    rounding account: it keeps the rounding and what other accounts have yet to settle.
     """
     money = 0
     rests = 0
@@ -74,7 +74,7 @@ def settle_funding(s: State, account: int) -> None:
 
 @kernel
 def vote(s: State) -> None:
-    """Every open market's premium counts as the vote of this block; a vote of 0 only as a round.
+    """Add every open market's premium as a vote of this block; one of 0 counts as a round only.
 
     A market keeps as many votes as the table gives it. Later ones before the next sample are
     counted but left out of the median, so that they do not pass for zeros.
@@ -107,7 +107,7 @@ def _median_vote(s: State, market: int) -> int:
 
 @kernel
 def take_sample(s: State) -> None:
-    """The median of each market's votes becomes a sample; a sample of 0 only counts as a round.
+    """Add the median of each market's votes as a sample; a sample of 0 counts as a round only.
 
     The event's premium is in 10^-12, as of every sampling of premiums.
     """
@@ -151,7 +151,7 @@ def _market_rate(s: State, market: int) -> int:
 
 @kernel
 def tick(s: State) -> None:
-    """The average of each market's samples moves its index; a market without a price waits."""
+    """Move each market's index by the average of its samples; a market without a price waits."""
     policy = block_rules(s)
     for market in range(control(s).markets_used):
         row = market_at(s, market)

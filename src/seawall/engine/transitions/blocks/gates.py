@@ -19,7 +19,7 @@ def _close(s: State, market: int, account: int) -> None:
 
 @kernel
 def close_gate(s: State, account: int) -> None:
-    """An account was seen with negative net collateral: its pool's gate closes."""
+    """Close the gate of an account's pool: the account has negative net collateral."""
     market = own_pool_market(s, account)
     seen = block_rules(s).cross_gated_height
     if market >= 0:
@@ -30,7 +30,7 @@ def close_gate(s: State, account: int) -> None:
 
 @kernel
 def close_all_gates(s: State) -> None:
-    """Blocks stood still for too long: every pool's gate closes."""
+    """Close every pool's gate: no block was committed for too long."""
     _close(s, -1, -1)
     for market in range(control(s).markets_used):
         if block_market_at(s, market).own_pool != 0:

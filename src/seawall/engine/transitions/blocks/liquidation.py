@@ -1,7 +1,7 @@
-"""Liquidation after a block: who is under maintenance, the worst first, a little of each.
+"""Liquidation after a block: accounts below maintenance, the worst first, in parts.
 
-Each account has one order a block, made from the state of its turn; what finds nobody in the book
-is marked for ``offsetting``.
+Each account has one order a block, made from the state when it is sent; a candidate without a
+fill is marked for deleveraging.
 """
 
 from seawall.domain.codes import LIQUIDATION_ENDED, LIQUIDATION_STARTED, NO_REASON, OPEN
@@ -26,8 +26,8 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.blocks.deleveraging import (
     UNFILLED,
-    settle_finally,
-    spend_visit,
+    count_visit,
+    finish_liquidations,
 )
 from seawall.engine.transitions.blocks.liquidation_matching import liquidate_position
 from seawall.engine.transitions.shared.candidates import set_candidate, swap_candidates
@@ -39,7 +39,7 @@ DONE = 0
 
 @kernel
 def _find_candidates(s: State) -> int:
-    """List every account under maintenance, by number; returns how many there are."""
+    """List every account below maintenance, by number; returns how many there are."""
     used = 0
     for account in range(FIRST_USER, control(s).accounts_used):
         if account_at(s, account).first_position < 0 or not is_liquidatable(s, account):
@@ -59,7 +59,7 @@ def _reverse(s: State, first: int, last: int) -> None:
 
 @kernel
 def _rotate(s: State, used: int, start: int) -> None:
-    """Turn the list so that it begins with what was at ``start``."""
+    """Rotate the list so that it begins with what was at ``start``."""
     if start > 0:
         _reverse(s, 0, start - 1)
         _reverse(s, start, used - 1)
@@ -112,15 +112,15 @@ def _report(s: State, kind: int, account: int, pool: int) -> None:
 
 @kernel
 def _liquidate_account(s: State, place: int) -> None:
-    """The turn of one candidate: its order to the book; its row remembers what found nobody.
+    """Send one candidate's order to the book, and mark its row where it found no fill.
 
-    A command has met as many orders as it may: then the turn is lost, until the next block.
+    Where the command has met as many orders as it may, the candidate waits for the next block.
     """
     row = candidate_at(s, place)
     account = row.account
     had_order = row.severity != NO_ORDER
     row.severity = DONE
-    if not had_order or not spend_visit(s):
+    if not had_order or not count_visit(s):
         return
     index, delta, ticks = trial_order(s, account)
     if index < 0:
@@ -138,10 +138,10 @@ def _liquidate_account(s: State, place: int) -> None:
 
 @kernel
 def _liquidate_worst(s: State) -> None:
-    """Search, where something moved since nobody was found, and give the worst their turns.
+    """Search for candidates, where something moved since none was found, and liquidate the worst.
 
-    The limits of a block leave the rest, and whoever is under maintenance still, to the next one.
-    A command that has met as many orders as it may finds them all the same: gates close for them.
+    The limits of a block leave the rest, and accounts below maintenance still, to the next one.
+    A command that has met as many orders as it may finds them all the same, for gates to close.
     """
     policy = block_rules(s)
     if policy.must_look == 0:
@@ -162,4 +162,4 @@ def _liquidate_worst(s: State) -> None:
 def liquidate_block(s: State) -> None:
     """After a block: liquidate, deleverage, settle the markets that end, close gates."""
     _liquidate_worst(s)
-    settle_finally(s)
+    finish_liquidations(s)

@@ -1,7 +1,7 @@
-"""A liquidation order under rules of blocks meets the book: price-time, at most its limit.
+"""Matching of a liquidation order under block rules: price-time, at most its limit.
 
-The account itself cannot stop it; a fill that it cannot carry only passes that maker over. Limits
-of the block and an insurance fund that cannot pay do stop it.
+The account itself cannot stop it; a fill that it cannot carry skips that maker. Limits of the
+block and an insurance fund that cannot pay do stop it.
 """
 
 from seawall.domain.codes import (
@@ -40,7 +40,7 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.blocks.fills import (
     book_trade,
-    judge_trade,
+    check_trade,
     stage_trade,
 )
 from seawall.engine.transitions.blocks.matching import fill_maker
@@ -52,7 +52,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 @kernel
 def _start_counting(s: State, account: int) -> None:
-    """The account's counters of the block begin at 0 when they speak of an earlier one."""
+    """Set the account's counters of the block to 0 when they are of an earlier one."""
     used = block_account_at(s, account)
     if used.liquidated_height != current_block(s):
         used.liquidated_height = current_block(s)
@@ -62,7 +62,7 @@ def _start_counting(s: State, account: int) -> None:
 
 @kernel
 def count_liquidation(s: State, account: int, notional: int, gain: int) -> None:
-    """What one fill uses of the account's limits of the block; a fee gives nothing back."""
+    """Count one fill against the account's limits of the block; a fee gives nothing back."""
     _start_counting(s, account)
     used = block_account_at(s, account)
     used.liquidated_notional += notional
@@ -72,7 +72,7 @@ def count_liquidation(s: State, account: int, notional: int, gain: int) -> None:
 
 @kernel
 def _move_insurance(s: State, account: int, market: int, gain: int) -> None:
-    """The fund of the market takes a fee (> 0) or pays (< 0).
+    """Pay a fee (> 0) to the market's insurance fund, or its loss (< 0) from it.
 
     Cash of the pool and of the fund moves; the account's own was part of the trade.
     """
@@ -105,7 +105,7 @@ def _liquidate_with(s: State, slot: int, index: int, delta: int) -> tuple[int, b
     maker_fee = max(0, charged_fee(quote, fee_ppm(s, maker.account, market, False)))
     maker_index = maker.position
     stage_trade(s, maker_index, index, delta, paid, maker_fee, gain)
-    maker_reason, own_reason = judge_trade(s, maker_index, index)
+    maker_reason, own_reason = check_trade(s, maker_index, index)
     if maker_reason != NO_REASON or own_reason != NO_REASON:
         clear_updates(s)
         if maker_reason != NO_REASON:
@@ -132,8 +132,8 @@ def _first_of(s: State, level: int) -> int:
 def liquidate_position(s: State, index: int, delta: int, limit_ticks: int) -> int:
     """Send one liquidation order for a signed size to the book; returns the size it filled.
 
-    Nobody pays a taker fee, and no maker is paid a rebate. Each position has one such order in a
-    block, whether it fills or not.
+    There is no taker fee and no maker rebate. Each position has one such order in a block, whether
+    it fills or not.
     """
     row = control(s)
     account = position_at(s, index).account

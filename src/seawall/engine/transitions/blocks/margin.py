@@ -1,4 +1,4 @@
-"""Margin settings under rules of blocks: an account's own initial margin fraction of a market."""
+"""Margin settings under block rules: an account's own initial margin fraction of a market."""
 
 from seawall.domain.codes import (
     COMMAND_NOT_OFFERED,
@@ -30,7 +30,7 @@ from seawall.engine.transitions.shared.positions import position_of
 
 @kernel
 def _own_fraction_rejection(s: State, command: CommandRow, ppm: int) -> int:
-    """A personal fraction may only ask for more, and the account must cover it now.
+    """Why an account's own fraction is refused: it may only raise margin, and must be covered now.
 
     Only the fraction of this command counts in that check, not those set earlier.
     """

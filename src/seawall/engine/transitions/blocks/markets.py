@@ -1,4 +1,4 @@
-"""A market's status under rules of blocks, and its final settlement."""
+"""A market's status under block rules, and its final settlement."""
 
 from seawall.domain.codes import (
     DELISTED,
@@ -19,7 +19,10 @@ from seawall.engine.transitions.shared.outbox import emit
 
 @kernel
 def _may_become(now: int, wanted: int) -> bool:
-    """A market that starts may open or end, an open one may only end, an ended one may restart."""
+    """Whether a status may follow another.
+
+    A market that starts may open or end, an open one may only end, an ended one may restart.
+    """
     if now == wanted:
         return True
     if now == FINAL_SETTLEMENT:

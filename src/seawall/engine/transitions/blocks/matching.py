@@ -1,4 +1,4 @@
-"""Matching under rules of blocks: price-time, every fill checked on both sides as it happens."""
+"""Matching under block rules: price-time, every fill checked on both sides as it happens."""
 
 from seawall.domain.codes import (
     BUY,
@@ -30,7 +30,7 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.blocks.fills import (
     book_trade,
-    judge_trade,
+    check_trade,
     stage_trade,
 )
 from seawall.engine.transitions.blocks.order_memory import has_memory_room, remember_fill
@@ -41,7 +41,7 @@ from seawall.engine.transitions.shared.orders import drop_order, find_order
 
 @kernel
 def fill_parent(s: State, parent_order_id: int, size: int) -> None:
-    """A leg filled: its parent, when it still lives, has so much less to do."""
+    """Take a leg's fill off its parent's remaining size, where the parent is still open."""
     parent = find_order(s, parent_order_id)
     if parent >= 0:
         order_at(s, parent).remaining_size -= size
@@ -65,21 +65,21 @@ def fill_maker(s: State, slot: int, size: int) -> None:
 
 
 @kernel
-def taker_wants(s: State, index: int, side: int, size: int, flags: int) -> int:
-    """What a taker still asks for: a reduce-only one at most its position."""
+def taker_size(s: State, index: int, side: int, size: int, flags: int) -> int:
+    """How much a taker may still trade: a reduce-only one at most its position."""
     if flags & REDUCE_ONLY == 0:
         return size
     return min(size, reducible(s, index, side))
 
 
 @kernel
-def meet_maker(
+def trade_with_maker(
     s: State, slot: int, index: int, order_id: int, side: int, size: int, post_only: bool
 ) -> tuple[int, int, bool]:
     """Try to trade ``size`` with the resting order in ``slot``.
 
     Returns (size traded, why the taker must stop, whether anything changed). A maker that cannot
-    carry the trade is removed, and the taker goes on.
+    carry the trade is cancelled, and the taker continues.
     """
     maker = order_at(s, slot)
     market = maker.market
@@ -91,7 +91,7 @@ def meet_maker(
     taker_fee = charged_fee(quote, fee_ppm(s, position_at(s, index).account, market, True))
     maker_index = maker.position
     stage_trade(s, maker_index, index, delta, paid, maker_fee, taker_fee)
-    maker_reason, taker_reason = judge_trade(s, maker_index, index)
+    maker_reason, taker_reason = check_trade(s, maker_index, index)
     if maker_reason != NO_REASON or taker_reason != NO_REASON or post_only:
         clear_updates(s)
     if maker_reason != NO_REASON:
@@ -111,7 +111,7 @@ def meet_maker(
 
 
 @kernel
-def meet_makers(
+def match(
     s: State,
     index: int,
     order_id: int,
@@ -145,10 +145,10 @@ def meet_makers(
             cancel_order(s, slot, SELF_TRADE_CANCELLED)
             acted = True
             continue
-        wanted = taker_wants(s, index, side, remaining, flags)
+        wanted = taker_size(s, index, side, remaining, flags)
         if wanted <= 0:
             return remaining, REDUCE_ONLY_CANCELLED, acted
-        traded, why, changed = meet_maker(
+        traded, why, changed = trade_with_maker(
             s, slot, index, order_id, side, min(wanted, maker.remaining_size), post_only
         )
         acted = acted or changed

@@ -1,4 +1,4 @@
-"""Money and margin settings under rules of blocks: every move is an update that is judged."""
+"""Deposits, withdrawals, transfers and adoptions under block rules: each is a checked update."""
 
 from seawall.domain.codes import (
     COMMAND_NOT_OFFERED,
@@ -69,7 +69,7 @@ def create_block_account(s: State, command: CommandRow) -> int:
 
 @kernel
 def pool_gains(s: State, account: int, amount: int) -> None:
-    """Cash that enters the pool of an account from outside the pools, or leaves it (< 0)."""
+    """Add cash to the pool of an account from outside the pools, or take it out (< 0)."""
     market = own_pool_market(s, account)
     if market >= 0:
         block_market_at(s, market).pool_cash += amount
@@ -87,7 +87,7 @@ def _pool_balance(s: State, account: int) -> int:
 
 @kernel
 def _fund_deposit(s: State, command: CommandRow) -> int:
-    """Money for an insurance fund: the common one, or that of a market with its own pool."""
+    """Add money to an insurance fund: the common one, or that of a market with its own pool."""
     market = command.market
     if market < -1 or market >= control(s).markets_used:
         return UNKNOWN_MARKET
@@ -193,7 +193,7 @@ def _adoption_rejection(s: State, command: CommandRow) -> int:
 
 @kernel
 def adopt_in_block(s: State, command: CommandRow) -> int:
-    """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror."""
+    """ADOPT_POSITION: rebuild a real account's position; the account outside takes the opposite."""
     reason = _adoption_rejection(s, command)
     if reason != NO_REASON:
         return reason

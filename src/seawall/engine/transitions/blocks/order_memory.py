@@ -1,4 +1,4 @@
-"""What is remembered of the client ids of short-term orders, beyond the life of the order.
+"""Fills and cancels of short-term client ids, kept beyond the life of the order.
 
 How much of an id was filled counts for every order placed under it until some blocks after it
 expired; a stored cancel refuses the id until the cancel itself expires.
@@ -37,6 +37,7 @@ def find_memory(s: State, account: int, high: int, low: int) -> int:
 
 @kernel
 def has_memory_room(s: State) -> bool:
+    """Whether one more client id can be remembered."""
     row = block_rules(s)
     return row.memories_free >= 0 or row.memories_used < control(s).order_memories_capacity
 
@@ -124,7 +125,7 @@ def _forget(s: State, place: int) -> None:
 
 @kernel
 def prune_memories(s: State) -> None:
-    """Forget what counts up to the block that was committed: the next one lies behind it."""
+    """Free the memories that count no longer than up to the block that was committed."""
     row = block_rules(s)
     if row.height < row.memories_expire:
         return

@@ -1,7 +1,7 @@
-"""Placing orders under rules of blocks.
+"""Placing orders under block rules.
 
-A short-term order matches on arrival; an order of the state waits for the block, for its trigger
-or for its next leg. Validation is complete before the first write.
+A short-term order matches on arrival; a stateful order waits for the block, for its trigger or
+for its next leg. Validation is complete before the first write.
 """
 
 from seawall.domain.codes import (
@@ -50,7 +50,7 @@ from seawall.engine.tables import (
     control,
     order_at,
 )
-from seawall.engine.transitions.blocks.matching import meet_makers
+from seawall.engine.transitions.blocks.matching import match
 from seawall.engine.transitions.blocks.order_memory import (
     cancelled_until,
     filled_size_of,
@@ -90,7 +90,7 @@ def block_room_rejection(s: State, index: int, levels: int) -> int:
 
 @kernel
 def _replacement_rejection(s: State, command: CommandRow, slot: int) -> int:
-    """A new order under the id of a resting one must outlive it and keep its kind."""
+    """Why an order may not replace a resting one: it must outlive it and keep its kind."""
     old = order_at(s, slot)
     own = block_order_at(s, slot)
     if own.kind != SHORT_TERM_ORDER:
@@ -108,7 +108,7 @@ def _replacement_rejection(s: State, command: CommandRow, slot: int) -> int:
 
 @kernel
 def _short_term_rejection(s: State, command: CommandRow, index: int, replaced: int) -> int:
-    """What only a short-term order must satisfy; ``replaced``: a resting slot or -1."""
+    """Why a short-term order is refused; ``replaced``: a resting slot or -1."""
     reason = short_term_window(s, command.money)
     if reason != NO_REASON:
         return reason
@@ -133,15 +133,15 @@ def _short_term_rejection(s: State, command: CommandRow, index: int, replaced: i
 
 @kernel
 def used_id_rejection(s: State, existing: int) -> int:
-    """An order of the state keeps its id while it lives; ``existing``: a slot or -1."""
+    """Why a client id cannot be used: an open stateful order has it; ``existing``: a slot or -1."""
     if existing < 0:
         return NO_REASON
     return ALREADY_CANCELLED if block_order_at(s, existing).cancel_pending != 0 else ORDER_EXISTS
 
 
 @kernel
-def _state_order_rejection(s: State, command: CommandRow, existing: int) -> int:
-    """What an order of the state must satisfy: its window, its id, the account's limit."""
+def _stateful_order_rejection(s: State, command: CommandRow, existing: int) -> int:
+    """Why a stateful order is refused: its window, its id, the account's limit."""
     reason = long_term_window(s, command.money)
     if reason != NO_REASON:
         return reason
@@ -183,7 +183,7 @@ def take_block_order(
 
 
 @kernel
-def _take(
+def _take_for_command(
     s: State, command: CommandRow, index: int, order_id: int, kind: int, good_til: int
 ) -> int:
     slot = take_block_order(
@@ -205,7 +205,7 @@ def _not_rested(s: State, command: CommandRow, order_id: int, reason: int, remai
 
 @kernel
 def _place_short_term(s: State, command: CommandRow, index: int, replaced: int) -> int:
-    """Match on arrival, then rest; a reason only when nothing at all happened."""
+    """Match on arrival, then rest; returns a reason only when nothing at all happened."""
     row = control(s)
     high, low = command.client_id_high, command.client_id_low
     wanted = command.order_size - filled_size_of(s, command.account, high, low)
@@ -214,7 +214,7 @@ def _place_short_term(s: State, command: CommandRow, index: int, replaced: int) 
     if replaced >= 0:
         cancel_order(s, replaced, REPLACED)
     order_id = reserve_order_id(s)
-    remaining, why, acted = meet_makers(
+    remaining, why, acted = match(
         s, index, order_id, command.side, wanted, command.price, command.flags,
         command.time_in_force == POST_ONLY,
     )  # fmt: skip
@@ -233,17 +233,17 @@ def _place_short_term(s: State, command: CommandRow, index: int, replaced: int) 
     if why != NO_REASON:
         _not_rested(s, command, order_id, why, remaining)
         return NO_REASON
-    slot = _take(s, command, index, order_id, SHORT_TERM_ORDER, good_til)
+    slot = _take_for_command(s, command, index, order_id, SHORT_TERM_ORDER, good_til)
     order_at(s, slot).remaining_size = remaining
     rest_in_book(s, slot)
     return NO_REASON
 
 
 @kernel
-def _place_state_order(s: State, command: CommandRow, index: int, kind: int) -> None:
-    """A long-term order waits for the block, a conditional one for its trigger."""
+def _place_stateful_order(s: State, command: CommandRow, index: int, kind: int) -> None:
+    """Queue a long-term order for the block, or let a conditional one wait for its trigger."""
     good_til = expiry_of(s, kind, command.money)
-    slot = _take(s, command, index, reserve_order_id(s), kind, good_til)
+    slot = _take_for_command(s, command, index, reserve_order_id(s), kind, good_til)
     row = control(s)
     if kind == CONDITIONAL_ORDER:
         row.reserved_levels += WAITING_CHILD_LEVELS
@@ -267,7 +267,7 @@ def _placing_rejection(s: State, command: CommandRow, index: int, kind: int, exi
     if kind == SHORT_TERM_ORDER:
         reason = _short_term_rejection(s, command, index, existing)
     else:
-        reason = _state_order_rejection(s, command, existing)
+        reason = _stateful_order_rejection(s, command, existing)
     if reason != NO_REASON:
         return reason
     if kind == LONG_TERM_ORDER:
@@ -295,7 +295,7 @@ def place_block_order(s: State, command: CommandRow) -> int:
     if is_new:
         index = position_of(s, command.account, command.market)
     if kind != SHORT_TERM_ORDER:
-        _place_state_order(s, command, index, kind)
+        _place_stateful_order(s, command, index, kind)
         return NO_REASON
     reason = _place_short_term(s, command, index, existing)
     if reason != NO_REASON and is_new:

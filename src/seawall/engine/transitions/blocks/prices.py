@@ -1,4 +1,4 @@
-"""Oracle prices under rules of blocks: they take effect when the block is committed."""
+"""Oracle prices under block rules: they take effect when the block is committed."""
 
 from seawall.domain.codes import (
     INVALID_PRICE,
@@ -33,7 +33,7 @@ def set_block_oracle_price(s: State, command: CommandRow) -> int:
 
 @kernel
 def take_price(s: State, market: int, price: int) -> None:
-    """An oracle price takes effect."""
+    """Put an oracle price in force."""
     row = market_at(s, market)
     row.previous_mark_price = row.mark_price if row.mark_price > 0 else price
     row.oracle_price = price
@@ -44,7 +44,7 @@ def take_price(s: State, market: int, price: int) -> None:
 
 @kernel
 def take_pending_prices(s: State) -> None:
-    """New oracle prices, except those that differ by less than the market's minimum change."""
+    """Take new oracle prices that differ by at least the market's minimum change."""
     for market in range(control(s).markets_used):
         terms = block_market_at(s, market)
         price = terms.pending_oracle_price

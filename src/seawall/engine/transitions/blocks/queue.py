@@ -1,4 +1,4 @@
-"""Orders of the state go to the book: placed with the block, triggered, or sent as a leg."""
+"""Matching the queue of stateful orders: placed, triggered, or sent as a leg."""
 
 from seawall.domain.codes import (
     FIRING,
@@ -18,7 +18,7 @@ from seawall.engine.tables import (
     control,
     order_at,
 )
-from seawall.engine.transitions.blocks.matching import fill_parent, meet_makers
+from seawall.engine.transitions.blocks.matching import fill_parent, match
 from seawall.engine.transitions.shared.book import rest_in_book
 from seawall.engine.transitions.shared.cancels import cancel_order
 from seawall.engine.transitions.shared.orders import drop_order
@@ -31,7 +31,7 @@ CONDITIONAL_PASS = 2
 
 @kernel
 def _place_queued(s: State, slot: int) -> None:
-    """One order of the queue meets the book and then rests, or ends."""
+    """Match one order of the queue; what is left rests, or ends."""
     order = order_at(s, slot)
     own = block_order_at(s, slot)
     leave_queue(s, slot)
@@ -44,7 +44,7 @@ def _place_queued(s: State, slot: int) -> None:
         cancel_order(s, slot, reason)
         return
     size = order.remaining_size
-    remaining, why, _ = meet_makers(
+    remaining, why, _ = match(
         s, order.position, order.order_id, order.side, size, order.price, order.flags,
         order.time_in_force == POST_ONLY,
     )  # fmt: skip
@@ -73,7 +73,7 @@ def _pass_of(s: State, slot: int) -> int:
 
 @kernel
 def place_queue(s: State) -> None:
-    """Post-only orders first, then long-term ones, then what was triggered; each by arrival.
+    """Match post-only orders first, then long-term ones, then triggered ones; each by arrival.
 
     What the command's bound of work does not reach waits for the next block.
     """

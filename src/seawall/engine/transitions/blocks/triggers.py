@@ -1,4 +1,4 @@
-"""Conditional orders: those that a block's prices reached join the queue."""
+"""Conditional orders: those that a block's prices have reached join the queue."""
 
 from seawall.domain.codes import (
     NO_REASON,

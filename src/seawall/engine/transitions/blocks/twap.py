@@ -1,4 +1,4 @@
-"""Time-weighted orders: a parent in the state that sends a leg at every interval."""
+"""Time-weighted orders: a parent that sends a leg at every interval."""
 
 from seawall.domain.codes import (
     BUY,
@@ -85,7 +85,7 @@ def _twap_order_rejection(s: State, command: CommandRow, index: int) -> int:
 
 @kernel
 def place_twap_order(s: State, command: CommandRow) -> int:
-    """PLACE_TWAP_ORDER: the first leg goes out when the block is committed."""
+    """PLACE_TWAP_ORDER: the first leg is sent when the block is committed."""
     index = find_position(s, command.account, command.market)
     reason = _twap_order_rejection(s, command, index)
     if reason != NO_REASON:
@@ -151,7 +151,7 @@ def _send_leg(s: State, slot: int) -> None:
 
 @kernel
 def send_legs(s: State) -> None:
-    """Every leg that is due, one for a parent in a block."""
+    """Send every leg that is due, at most one for a parent in a block."""
     row = control(s)
     slot = block_rules(s).first_slicing
     while slot >= 0 and row.visits_left > 0:

@@ -1,7 +1,7 @@
 """Updates of accounts: several changes of cash and sizes that happen together or not at all.
 
-``formulas/blocks/updates`` judges them; here they are written down and applied. Whoever applies
-has asked for the outcome first.
+``formulas/blocks/updates`` checks them; here they are stored and applied. The caller has asked
+for the outcome before it applies them.
 """
 
 from seawall.domain.codes import MATCH_UPDATE, NO_REASON, POOL_MOVED
@@ -28,7 +28,7 @@ from seawall.engine.transitions.shared.positions import position_of
 
 @kernel
 def clear_updates(s: State) -> None:
-    """Forget the rows that were judged."""
+    """Empty the table of updates."""
     row = block_rules(s)
     for place in range(row.updates_used):
         update = update_at(s, place)
@@ -44,7 +44,7 @@ def clear_updates(s: State) -> None:
 def add_update(
     s: State, number: int, account: int, market: int, size_delta: int, cash_delta: int
 ) -> None:
-    """One more row of update ``number``; ``market`` -1 for cash alone."""
+    """Add a row to update ``number``; ``market`` -1 for cash alone."""
     row = block_rules(s)
     update = update_at(s, row.updates_used)
     row.updates_used += 1
@@ -110,7 +110,7 @@ def apply_updates(s: State, kind: int, count: int) -> None:
 
 @kernel
 def pool_pays(s: State, market: int, amount: int) -> None:
-    """Cash that leaves the pool of a market's trades: a fee, or a rebate that comes in (< 0)."""
+    """Take cash out of the pool of a market's trades: a fee; a rebate adds to it (< 0)."""
     terms = block_market_at(s, market)
     if terms.own_pool != 0:
         terms.pool_cash -= amount

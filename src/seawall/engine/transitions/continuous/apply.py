@@ -1,7 +1,7 @@
-"""One entry for every command: validate, do, report.
+"""Applying commands: validate, do, report.
 
 Each command runs the same way: its row is checked, its transition validates completely before
-the first write and answers a reason; a rejection becomes one event and the clock stays.
+the first write and returns a reason; a rejection becomes one event and leaves the clock.
 """
 
 from seawall.domain.codes import (
@@ -100,7 +100,7 @@ def _cancel(s: State, command: CommandRow) -> int:
 
 @kernel
 def _do_rare(s: State, command: CommandRow) -> int:
-    """Everything but orders."""
+    """Do any command but those of orders; returns its reason."""
     kind = command.kind
     if kind == SET_ORACLE_PRICE:
         return set_oracle_price(s, command)
@@ -173,7 +173,7 @@ def _settlements_due(s: State, command: CommandRow) -> int:
 
 @inline
 def _most_order_events(s: State) -> int:
-    """An upper bound of the events of one order command, whoever sends it."""
+    """An upper bound of the events of one order command of any account."""
     return 8 * rules(s).fills_per_command + 2 * rules(s).open_orders_maximum + 64
 
 
@@ -195,7 +195,7 @@ def most_events(s: State, command: CommandRow) -> int:
 
 @inline
 def _prefetch(s: State, commands: Batch, place: int, count: int) -> None:
-    """Touch the account, and nearer the position, of commands that come soon."""
+    """Prefetch the account, and nearer the position, of commands that come soon."""
     if place + LOOK_AHEAD < count:
         command = command_at(commands, place + LOOK_AHEAD)
         account = command.account
@@ -238,5 +238,5 @@ def apply_rows(s: State, commands: Batch, count: int, events: Batch, events_capa
 
 @entry(2)
 def events_bound(s: State, commands: Batch) -> int:
-    """How much outbox the first command of a batch needs."""
+    """How many outbox rows the first command of a batch may need."""
     return most_events(s, command_at(commands, 0))

@@ -1,4 +1,4 @@
-"""A bucket changes hands: its positions and its cash go to the backstop account at mark."""
+"""The backstop and the insurance fund: buckets move to the backstop account, deficits are paid."""
 
 from seawall.domain.codes import (
     BACKSTOP_TAKEN_OVER,
@@ -22,7 +22,7 @@ from seawall.engine.tables import (
     market_at,
     position_at,
 )
-from seawall.engine.transitions.shared.cancels import tidy_after_fill
+from seawall.engine.transitions.shared.cancels import cancel_obsolete_after_fill
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
@@ -36,7 +36,7 @@ def in_bucket(position: PositionRow, index: int, own: int) -> bool:
 
 
 @kernel
-def _absorb(s: State, index: int, delta: int, cash: int) -> None:
+def _add_at_mark(s: State, index: int, delta: int, cash: int) -> None:
     """Add a signed size at mark, with its raw cash, to a cross position row."""
     position = position_at(s, index)
     market = market_at(s, position.market)
@@ -53,11 +53,11 @@ def _absorb(s: State, index: int, delta: int, cash: int) -> None:
     market.open_interest += max(0, position.signed_size)
     account_at(s, position.account).cash += cash
     mark_dirty(s, position.account)
-    tidy_after_fill(s, index, before)
+    cancel_obsolete_after_fill(s, index, before)
 
 
 @kernel
-def _hand_over(s: State, own: int, cash: int) -> None:
+def _move_to_backstop(s: State, own: int, cash: int) -> None:
     """Move one position with ``cash`` to the backstop account."""
     position = position_at(s, own)
     market = market_at(s, position.market)
@@ -73,11 +73,11 @@ def _hand_over(s: State, own: int, cash: int) -> None:
     position.signed_size = 0
     position.entry_notional = 0
     mark_dirty(s, position.account)
-    _absorb(s, target, size, cash)
+    _add_at_mark(s, target, size, cash)
 
 
 @kernel
-def _can_absorb(s: State, account: int, index: int) -> bool:
+def _backstop_can_carry(s: State, account: int, index: int) -> bool:
     """Whether the backstop stays above its own maintenance after taking the bucket at mark."""
     equity, _, maintenance, _ = cross_risk(s, BACKSTOP_ACCOUNT)
     if index < 0:
@@ -104,12 +104,12 @@ def _can_absorb(s: State, account: int, index: int) -> bool:
 
 
 @kernel
-def take_over(s: State, account: int, index: int, unconditionally: bool) -> bool:
-    """Hand a bucket to the backstop; False when the backstop cannot carry it.
+def move_bucket_to_backstop(s: State, account: int, index: int, unconditionally: bool) -> bool:
+    """Move a bucket's positions and cash to the backstop; False when the backstop cannot carry it.
 
     ``unconditionally``: the bucket has just been paid up to zero, so it brings no loss.
     """
-    if not unconditionally and not _can_absorb(s, account, index):
+    if not unconditionally and not _backstop_can_carry(s, account, index):
         return False
     owner = account_at(s, account)
     cash = 0
@@ -123,7 +123,7 @@ def take_over(s: State, account: int, index: int, unconditionally: bool) -> bool
         if position.signed_size != 0 and in_bucket(position, index, own):
             cash += position.isolated_cash
             position.isolated_cash = 0
-            _hand_over(s, own, cash)
+            _move_to_backstop(s, own, cash)
             cash = 0
         own = following
     return True
@@ -131,7 +131,7 @@ def take_over(s: State, account: int, index: int, unconditionally: bool) -> bool
 
 @kernel
 def backstop_bears(s: State, account: int, market: int, loss: int) -> None:
-    """The backstop bears a loss (> 0) that nobody else can; its cash may go below zero."""
+    """Charge a loss (> 0) that no account covers to the backstop; its cash may go below zero."""
     account_at(s, BACKSTOP_ACCOUNT).cash -= loss
     mark_dirty(s, BACKSTOP_ACCOUNT)
     event = emit(s, INSURANCE_PAID, NO_REASON, account, market, 0, 0, 0, loss)
@@ -140,7 +140,7 @@ def backstop_bears(s: State, account: int, market: int, loss: int) -> None:
 
 @kernel
 def bear_empty_pool(s: State, account: int) -> None:
-    """A pool without positions owes nothing: the backstop bears what is missing."""
+    """Charge the negative cash of a pool without positions to the backstop."""
     owner = account_at(s, account)
     if owner.is_system == 0 and owner.cash < 0 and not has_cross_position(s, account):
         backstop_bears(s, account, -1, -owner.cash)
@@ -148,8 +148,8 @@ def bear_empty_pool(s: State, account: int) -> None:
 
 
 @kernel
-def insurance_takes_over(s: State, account: int, index: int, deficit: int) -> None:
-    """The insurance fund pays a deficit it can afford; the backstop gets a bucket worth zero."""
+def pay_from_insurance(s: State, account: int, index: int, deficit: int) -> None:
+    """Pay a deficit from the insurance fund if it can; the backstop then takes the bucket at 0."""
     fund = account_at(s, INSURANCE_FUND)
     if fund.cash < deficit or not has_position_room(s):
         return
@@ -161,4 +161,4 @@ def insurance_takes_over(s: State, account: int, index: int, deficit: int) -> No
     market = position_at(s, index).market if index >= 0 else -1
     event = emit(s, INSURANCE_PAID, NO_REASON, account, market, 0, 0, 0, deficit)
     event.counterparty = INSURANCE_FUND
-    take_over(s, account, index, True)
+    move_bucket_to_backstop(s, account, index, True)

@@ -41,7 +41,7 @@ def _unlink_schedule(s: State, account: int) -> None:
 
 @kernel
 def schedule_cancel(s: State, command: CommandRow) -> int:
-    """SCHEDULE_CANCEL: the dead man's switch; ``money`` is the time, 0 clears it."""
+    """SCHEDULE_CANCEL: cancel all orders at a time (``money``) unless it is moved; 0 clears it."""
     due = command.money
     history = account_history_at(s, command.account)
     if due != 0:
@@ -70,6 +70,7 @@ def schedule_cancel(s: State, command: CommandRow) -> int:
 
 @kernel
 def run_scheduled_cancels(s: State) -> None:
+    """Cancel every order of each account whose scheduled time has come."""
     account = control(s).first_scheduled_account
     while account >= 0:
         history = account_history_at(s, account)

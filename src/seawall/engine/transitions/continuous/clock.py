@@ -1,4 +1,4 @@
-"""What the passing of time does: scheduled cancels, funding, the day's volumes, left-over work."""
+"""What is due as time passes: scheduled cancels, funding, the day's volumes, postponed work."""
 
 from seawall.domain.codes import (
     NO_REASON,
@@ -20,7 +20,7 @@ from seawall.engine.transitions.shared.fees import roll_days
 
 @kernel
 def advance_time(s: State) -> int:
-    """ADVANCE_TIME: everything due at the clock, then the work left by earlier price updates."""
+    """ADVANCE_TIME: everything due at the clock, then the work that earlier price updates left."""
     run_scheduled_cancels(s)
     run_funding(s)
     if roll_days(s):

@@ -1,4 +1,4 @@
-"""Deleveraging by rank: the bankrupt position is closed against the most profitable leverage."""
+"""Deleveraging by rank: a bankrupt position is closed against the highest-ranked opposite ones."""
 
 from seawall.domain.codes import CROSS, DELEVERAGING_STALLED, NO_REASON
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, OUTSIDE_ACCOUNT
@@ -11,7 +11,7 @@ from seawall.engine.formulas.continuous.deleveraging import (
 from seawall.engine.tables import State, account_at, control, position_at, ranking_at
 from seawall.engine.transitions.continuous.backstop import backstop_bears
 from seawall.engine.transitions.continuous.fills import book_deleveraging
-from seawall.engine.transitions.shared.cancels import tidy_after_fill
+from seawall.engine.transitions.shared.cancels import cancel_obsolete_after_fill
 from seawall.engine.transitions.shared.candidates import copy_candidate, set_candidate
 from seawall.engine.transitions.shared.outbox import emit
 
@@ -42,7 +42,7 @@ def _insert(s: State, used: int, rank: int, account: int, index: int) -> int:
 
 @kernel
 def _rank_counterparties(s: State, taken: int, price: int) -> int:
-    """Fill the ranking with opposite holders who can bear a close at ``price``."""
+    """Fill the ranking with opposite holders that can bear a close at ``price``: how many."""
     position = position_at(s, taken)
     used = 0
     for index in range(control(s).positions_used):
@@ -71,7 +71,7 @@ def _clear_ranking(s: State, used: int) -> None:
 def deleverage_position(s: State, taken: int) -> None:
     """Close a position against the ranking, as far as counterparties can bear it.
 
-    One ranking per command: what a full list leaves open waits for the next one.
+    There is one ranking per command: what a full list leaves open waits for the next one.
     """
     position = position_at(s, taken)
     price = deleveraging_price(s, taken)
@@ -89,8 +89,8 @@ def deleverage_position(s: State, taken: int) -> None:
         before = position_at(s, index).signed_size
         own_before = position.signed_size
         book_deleveraging(s, taken, index, size, price)
-        tidy_after_fill(s, index, before)
-        tidy_after_fill(s, taken, own_before)
+        cancel_obsolete_after_fill(s, index, before)
+        cancel_obsolete_after_fill(s, taken, own_before)
         if position.signed_size == 0:
             break
     _clear_ranking(s, control(s).rankings_capacity)

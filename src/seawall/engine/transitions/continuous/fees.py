@@ -21,7 +21,7 @@ from seawall.engine.tables import (
     control,
     fee_tier_at,
 )
-from seawall.engine.transitions.shared.fees import put_in_force
+from seawall.engine.transitions.shared.fees import apply_rates
 
 
 @kernel
@@ -36,7 +36,7 @@ def total_maker_volume(s: State) -> int:
 
 @kernel
 def set_rates(s: State, account: int) -> None:
-    """Put the effective rates in force; an event tells when they changed."""
+    """Set the rates of the account's volume and discounts; an event reports a change."""
     root = root_of(s, account)
     tier = fee_tier_at(s, fee_tier_of(s, window_volume(s, root, False)))
     history = account_history_at(s, account)
@@ -45,7 +45,7 @@ def set_rates(s: State, account: int) -> None:
     maker_rate = rebate_rate(s, window_volume(s, root, True), control(s).venue_maker_volume)
     if maker_rate == 0:
         maker_rate = discounted(tier.maker_rate, staking, referral)
-    put_in_force(s, account, taker_rate, maker_rate)
+    apply_rates(s, account, taker_rate, maker_rate)
 
 
 @kernel
@@ -63,7 +63,7 @@ def set_fee_discounts(s: State, command: CommandRow) -> int:
 
 @kernel
 def evaluate_fee_tiers(s: State) -> None:
-    """A UTC day ended and its volume went to the roots: fee tiers are evaluated."""
+    """Set the fee rates of all accounts after a UTC day ended and its volume went to the roots."""
     row = control(s)
     row.venue_maker_volume = total_maker_volume(s)
     for account in range(row.accounts_used):

@@ -1,4 +1,4 @@
-"""A fill books both sides: size, entry, cash or bucket, fee, volume, events."""
+"""Booking a fill on both sides: size, entry, cash or bucket, fee, volume, events."""
 
 from seawall.domain.codes import (
     BUY,
@@ -117,7 +117,7 @@ def book_trade(
     fees: tuple[int, int],
     flags: int,
 ) -> None:
-    """A trade of ``size`` at ``price`` between two position rows, maker first.
+    """Book a trade of ``size`` at ``price`` between two position rows, maker first.
 
     ``side``: the taker's. ``fees``: (maker fee, taker fee). ``flags``: of the taker's row.
     """

@@ -66,7 +66,7 @@ def _settle_position(s: State, index: int, rate: int) -> int:
 
 @kernel
 def _settle(s: State) -> None:
-    """One settlement of every market; truncation's remainder goes to the rounding account."""
+    """Settle funding in every market once; truncation's remainder goes to the rounding account."""
     row = control(s)
     for market in range(row.markets_used):
         one = market_at(s, market)
@@ -84,7 +84,7 @@ def _settle(s: State) -> None:
 
 @kernel
 def run_funding(s: State) -> None:
-    """Everything due up to the clock: samples, and at most 24 settlements."""
+    """Take the samples due up to the clock, and at most 24 settlements."""
     row = control(s)
     policy = rules(s)
     if row.next_settlement_ms == 0:

@@ -41,8 +41,8 @@ from seawall.engine.tables import (
 from seawall.engine.transitions.continuous.backstop import (
     bear_empty_pool,
     in_bucket,
-    insurance_takes_over,
-    take_over,
+    move_bucket_to_backstop,
+    pay_from_insurance,
 )
 from seawall.engine.transitions.continuous.deleveraging import deleverage_position
 from seawall.engine.transitions.continuous.matching import match
@@ -72,6 +72,7 @@ def largest_position(s: State, account: int, index: int, attempt: int) -> int:
 
 @kernel
 def _cancel_bucket_orders(s: State, account: int, index: int) -> None:
+    """Cancel the orders of a bucket's markets."""
     own = account_at(s, account).first_position
     while own >= 0:
         position = position_at(s, own)
@@ -81,14 +82,14 @@ def _cancel_bucket_orders(s: State, account: int, index: int) -> None:
 
 
 @inline
-def _edge_price(s: State, market: int, side: int) -> int:
+def _band_price(s: State, market: int, side: int) -> int:
     """The farthest price inside the band on the side a liquidation order trades toward."""
     row = market_at(s, market)
     return row.band_low + 1 if side == SELL else row.band_high
 
 
 @kernel
-def _sell_into_book(s: State, account: int, index: int) -> None:
+def _send_to_book(s: State, account: int, index: int) -> None:
     """The BOOK stage: market orders, largest position first, in part where the rule says so."""
     row = control(s)
     history = account_history_at(s, account)
@@ -104,7 +105,7 @@ def _sell_into_book(s: State, account: int, index: int) -> None:
         size = liquidation_size(s, own, in_cooldown)
         is_part = size < abs(position.signed_size)
         side = SELL if position.signed_size > 0 else BUY
-        limit = _edge_price(s, position.market, side)
+        limit = _band_price(s, position.market, side)
         unfilled, _, _ = match(s, own, 0, side, size, limit, REDUCE_ONLY | LIQUIDATION)
         partial = partial or (is_part and unfilled < size)
         equity, maintenance = bucket_risk(s, account, index)
@@ -129,6 +130,7 @@ def _deleverage(s: State, account: int, index: int) -> None:
 
 @inline
 def _book_comes_first(s: State, equity: int, maintenance: int) -> bool:
+    """Whether the book is tried although the bucket is below the backstop level."""
     if equity < 0:
         return False
     return rules(s).book_first_below_backstop != 0 or not is_below_backstop(s, equity, maintenance)
@@ -138,16 +140,17 @@ def _book_comes_first(s: State, equity: int, maintenance: int) -> bool:
 def _run_stage(
     s: State, stage: int, account: int, index: int, equity: int, maintenance: int
 ) -> None:
+    """Run one stage of the rulebook's list on a bucket."""
     is_backstop = account == BACKSTOP_ACCOUNT
     if stage == BOOK:
         if not is_backstop and _book_comes_first(s, equity, maintenance):
-            _sell_into_book(s, account, index)
+            _send_to_book(s, account, index)
     elif stage == BACKSTOP:
         if not is_backstop and equity >= 0 and is_below_backstop(s, equity, maintenance):
-            take_over(s, account, index, False)
+            move_bucket_to_backstop(s, account, index, False)
     elif stage == INSURANCE:
         if not is_backstop and equity < 0:
-            insurance_takes_over(s, account, index, -equity)
+            pay_from_insurance(s, account, index, -equity)
     elif stage == DELEVERAGE:
         if equity < 0:
             _deleverage(s, account, index)
@@ -187,7 +190,7 @@ def liquidate_bucket(s: State, account: int, index: int) -> None:
 
 @kernel
 def liquidate(s: State, market: int) -> None:
-    """Find who is under maintenance after a price moved in ``market`` and handle the worst.
+    """Liquidate the worst buckets below maintenance after a price moved in ``market``.
 
     At most ``liquidations_per_command`` buckets; the others stay dirty for the next command.
     """

@@ -75,7 +75,7 @@ def _holds_at(s: State, index: int, leverage: int) -> tuple[int, int]:
 
 @kernel
 def _lowering_rejection(s: State, index: int, leverage: int) -> int:
-    """Lower leverage must be covered: by the pool, or by the bucket itself."""
+    """Why a lower leverage is not covered by the pool, or by the bucket itself."""
     position = position_at(s, index)
     notional = position_notional(s, position)
     margin = initial_margin(notional, leverage)
@@ -100,6 +100,7 @@ def _lowering_rejection(s: State, index: int, leverage: int) -> int:
 
 @kernel
 def _leverage_rejection(s: State, command: CommandRow, index: int) -> int:
+    """Why leverage and mode cannot be set, or NO_REASON."""
     market = market_at(s, command.market)
     if command.mode < CROSS or command.mode > ISOLATED:
         return INVALID_FLAGS
@@ -152,6 +153,7 @@ def _move_margin(s: State, index: int, amount: int) -> None:
 
 @kernel
 def _bucket_rejection(s: State, index: int) -> int:
+    """Why there is no isolated bucket whose margin could change, or NO_REASON."""
     if index < 0 or position_at(s, index).signed_size == 0:
         return NO_POSITION
     if position_at(s, index).mode != ISOLATED:
@@ -186,7 +188,7 @@ def adjust_isolated_margin(s: State, command: CommandRow) -> int:
 
 @kernel
 def top_up_isolated_margin(s: State, command: CommandRow) -> int:
-    """TOP_UP_ISOLATED_MARGIN: add what a target leverage asks for, never remove."""
+    """TOP_UP_ISOLATED_MARGIN: add what a target leverage needs, never remove."""
     index = find_position(s, command.account, command.market)
     reason = _bucket_rejection(s, index)
     if reason != NO_REASON:

@@ -1,4 +1,4 @@
-"""A market's life: its status, its open-interest cap, and its settlement when it is delisted."""
+"""A market's status, its open-interest cap, and its settlement when it is delisted."""
 
 from seawall.domain.codes import (
     CROSS,
@@ -42,7 +42,7 @@ def set_market_status(s: State, command: CommandRow) -> int:
 
 @kernel
 def _settle_position(s: State, index: int, price: int) -> None:
-    """Close a position at the settlement price; a bucket returns to the pool.
+    """Close a position at the settlement price; a bucket's cash returns to the pool.
 
     What a bucket or an emptied pool still owes is not the holder's: the backstop bears it.
     """

@@ -1,4 +1,4 @@
-"""Price-time matching. The taker meets one resting order after another until something ends it."""
+"""Price-time matching: a taker trades with one resting order after another until it must stop."""
 
 from seawall.domain.codes import (
     BANKRUPTCY,
@@ -36,10 +36,10 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.continuous.fills import book_trade
 from seawall.engine.transitions.shared.cancels import (
+    cancel_obsolete_after_fill,
     cancel_order,
     cancel_siblings,
     finish_order,
-    tidy_after_fill,
 )
 from seawall.engine.transitions.shared.orders import set_hold
 
@@ -55,6 +55,7 @@ def _maker_size(s: State, maker: OrderRow, wanted: int) -> int:
 
 @inline
 def _taker_allowed(s: State, index: int, delta: int, price: int, fee: int, flags: int) -> bool:
+    """Whether the taker can carry a fill; a liquidation always can."""
     if flags & LIQUIDATION != 0 and rules(s).liquidation_price_limit != BANKRUPTCY:
         return True
     return fill_allowed(s, index, delta, price, fee, flags & LIQUIDATION == 0)
@@ -94,13 +95,13 @@ def _trade(
     role = LIQUIDATED if flags & LIQUIDATION != 0 else 0
     book_trade(s, maker_index, maker.order_id, index, order_id, side, size, maker.price, fees, role)
     _reduce_maker(s, slot, size)
-    tidy_after_fill(s, maker_index, maker_before)
-    tidy_after_fill(s, index, taker_before)
+    cancel_obsolete_after_fill(s, maker_index, maker_before)
+    cancel_obsolete_after_fill(s, index, taker_before)
 
 
 @inline
 def _prefetch_next(s: State, maker: OrderRow) -> None:
-    """Touch what the next fill at this price will need."""
+    """Prefetch what the next fill at this price needs."""
     following = maker.next
     if following >= 0:
         other = order_at(s, following)
@@ -116,8 +117,8 @@ def match(
 ) -> tuple[int, int, bool]:
     """Match a taker of the position row ``index``; returns (unfilled size, why it stopped, acted).
 
-    Why: NO_REASON when filled or nothing more to meet within the limit. ``acted``: whether
-    anything changed, be it only a resting order that had to go.
+    Why: NO_REASON when filled or nothing more is within the limit. ``acted``: whether anything
+    changed, even if only a resting order was cancelled.
     """
     position = position_at(s, index)
     taker_rate = account_at(s, position.account).taker_rate

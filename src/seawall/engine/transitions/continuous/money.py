@@ -1,4 +1,4 @@
-"""Money moves: accounts appear, deposits and withdrawals, transfers, adopted positions."""
+"""New accounts, deposits and withdrawals, transfers, adopted positions."""
 
 from seawall.domain.codes import (
     ANY_MODE,
@@ -61,7 +61,7 @@ def create_continuous_account(s: State, command: CommandRow) -> int:
 
 @kernel
 def deposit(s: State, command: CommandRow) -> int:
-    """DEPOSIT: money enters from outside."""
+    """DEPOSIT: add money from outside."""
     reason = amount_rejection(command.money)
     if reason != NO_REASON:
         return reason
@@ -139,8 +139,8 @@ def _adoption_rejection(s: State, command: CommandRow) -> int:
 
 
 @kernel
-def _book_mirror(s: State, market: int, delta: int, entry: int) -> None:
-    """Account 4 takes the other side of an adoption; ``entry``: signed, of the adopting side."""
+def _book_opposite(s: State, market: int, delta: int, entry: int) -> None:
+    """Book the opposite of an adoption to the account outside; ``entry``: the adopter's, signed."""
     mirror = position_at(s, position_of(s, OUTSIDE_ACCOUNT, market))
     row = market_at(s, market)
     row.open_interest -= max(0, mirror.signed_size)
@@ -157,7 +157,7 @@ def _book_mirror(s: State, market: int, delta: int, entry: int) -> None:
 
 @kernel
 def adopt_position(s: State, command: CommandRow) -> int:
-    """ADOPT_POSITION: rebuild a position of a real account; account 4 takes the mirror.
+    """ADOPT_POSITION: rebuild a real account's position; the account outside takes the opposite.
 
     ``trigger_price`` carries the micro-USD that move from cash into an isolated bucket.
     """
@@ -181,7 +181,7 @@ def adopt_position(s: State, command: CommandRow) -> int:
         owner.cash -= command.trigger_price
         position.isolated_cash = command.trigger_price - entry
     refresh_holds(s, index)
-    _book_mirror(s, command.market, -size, entry)
+    _book_opposite(s, command.market, -size, entry)
     market_at(s, command.market).open_interest += max(0, size)
     mark_dirty(s, command.account)
     report_adoption(s, command, size)

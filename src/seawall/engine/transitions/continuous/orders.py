@@ -88,13 +88,13 @@ def _can_rest(time_in_force: int) -> bool:
 
 @inline
 def _levels_needed(command: CommandRow) -> int:
-    """A level for the order now; a trigger also needs one when it fires, a child a third."""
+    """Levels an order may need: one now; a trigger also one when it fires, a child a third."""
     return TRIGGER_LEVELS if command.flags & TRIGGER != 0 else 1
 
 
 @inline
 def _parent_rejection(s: State, command: CommandRow) -> int:
-    """A child must directly follow its parent, or another child of it, and be a trigger."""
+    """Why a child is refused: it must be a trigger and directly follow its parent or a sibling."""
     if command.flags & CHILD == 0:
         return NO_REASON
     row = control(s)
@@ -111,7 +111,7 @@ def _parent_rejection(s: State, command: CommandRow) -> int:
 
 @inline
 def _meeting_rejection(s: State, command: CommandRow, index: int, meets: bool) -> int:
-    """What the time in force says of an order that would trade at once, or would not."""
+    """Why the time in force refuses an order that would trade at once, or would not."""
     side = command.side
     time_in_force = command.time_in_force
     if time_in_force == POST_ONLY:
@@ -164,7 +164,7 @@ def _book_rejection(
 
 @inline
 def static_rejection(s: State, command: CommandRow, index: int, replaced: int) -> int:
-    """Every check that comes before the book, in the documented order."""
+    """The first reason of the checks that come before the book, in the documented order."""
     market, side, flags = command.market, command.side, command.flags
     price, size, trigger_price = command.price, command.order_size, command.trigger_price
     reason = shape_rejection(
@@ -231,7 +231,7 @@ def rest(
 
 @kernel
 def _place_trigger(s: State, command: CommandRow, index: int) -> None:
-    """A trigger order waits: for the mark, or first for its parent's fill."""
+    """Place a trigger order: it waits for the mark, or first for its parent's fill."""
     order_id = reserve_order_id(s)
     slot = take_order(
         s, order_id, index, command.side, command.flags, command.time_in_force, command.price,
@@ -278,7 +278,7 @@ def _can_hold_rest(s: State, command: CommandRow, index: int, remaining: int) ->
 
 @kernel
 def _execute(s: State, command: CommandRow, index: int, meets: bool, hold: int) -> int:
-    """Match and rest a validated order; a reason only when nothing at all happened."""
+    """Match and rest a validated order; returns a reason only when nothing at all happened."""
     row = control(s)
     visits = row.visits_left
     used = row.orders_used
@@ -339,7 +339,7 @@ def place_order(s: State, command: CommandRow) -> int:
 
 @kernel
 def modify_order(s: State, command: CommandRow) -> int:
-    """MODIFY_ORDER: the replacement is validated as if the old order were gone, then replaces it.
+    """MODIFY_ORDER: the new order is validated as if the old one were gone, then replaces it.
 
     Should its margin fail at the very first fill, the old order is gone and the new one ends.
     """

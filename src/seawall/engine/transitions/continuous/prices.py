@@ -1,4 +1,4 @@
-"""Oracle prices come in; marks, triggers and liquidations follow."""
+"""Oracle prices and what follows from them: marks, triggers, liquidations."""
 
 from seawall.domain.codes import INVALID_PRICE, NO_REASON, PRICE_UPDATED
 from seawall.domain.units import MAX_PRICE
@@ -24,7 +24,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 @kernel
 def _update_averages(s: State, market: int, oracle: int) -> None:
-    """Let the decayed averages forget the elapsed time and take the present samples."""
+    """Decay the averages by the elapsed time and add the present samples."""
     row = market_at(s, market)
     now = control(s).clock_ms
     if row.mark_updated_ms <= 0:
@@ -59,7 +59,7 @@ def _update_averages(s: State, market: int, oracle: int) -> None:
 
 @kernel
 def set_oracle_price(s: State, command: CommandRow) -> int:
-    """SET_ORACLE_PRICE: averages, mark, triggers, liquidations."""
+    """SET_ORACLE_PRICE: update averages and mark, fire triggers, liquidate."""
     price, outside = command.price, command.trigger_price
     if price <= 0 or price > MAX_PRICE or outside < 0 or outside > MAX_PRICE:
         return INVALID_PRICE

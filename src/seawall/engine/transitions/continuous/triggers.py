@@ -1,4 +1,4 @@
-"""Triggers fire when the mark reaches them, and become ordinary orders."""
+"""Triggers: when the mark reaches them they become ordinary orders."""
 
 from seawall.domain.codes import (
     DELISTED,
@@ -41,7 +41,7 @@ _TRIGGER_FLAGS = TRIGGER | TAKE_PROFIT | TRIGGER_MARKET | WHOLE_POSITION
 
 @kernel
 def _firing_rejection(s: State, slot: int) -> int:
-    """Why a fired order cannot go to the book now."""
+    """Why a fired order cannot be matched now, or NO_REASON."""
     order = order_at(s, slot)
     status = market_at(s, order.market).status
     if status == HALTED or status == DELISTED:

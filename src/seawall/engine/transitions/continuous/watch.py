@@ -1,8 +1,8 @@
-"""Keeping watch: which accounts must be examined after a price moved, and the work list.
+"""The accounts to examine after a price moved, and the work list of liquidatable buckets.
 
 Each position stores a watch price: while every market of its bucket stays within the watch
-prices, the bucket cannot be below maintenance. A tick examines only the buckets whose watch price
-was passed and the accounts whose state changed since; both exactly.
+prices, the bucket cannot be below maintenance. A price update examines only the buckets whose
+watch price was passed and the accounts whose state changed since; both exactly.
 """
 
 from seawall.domain.codes import CROSS
@@ -44,6 +44,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 
 @kernel
 def unwatch(s: State, index: int) -> None:
+    """Remove a position from its market's watch ladder."""
     history = position_history_at(s, index)
     level_index = history.watch_level
     if level_index < 0:
@@ -66,7 +67,7 @@ def unwatch(s: State, index: int) -> None:
 
 @kernel
 def _watch(s: State, index: int, price: int) -> bool:
-    """Stand a position on its market's watch ladder; False when the tables are full."""
+    """Put a position on its market's watch ladder; False when the tables are full."""
     if not has_level_room(s, 1):
         return False
     position = position_at(s, index)
@@ -90,6 +91,7 @@ def _watch(s: State, index: int, price: int) -> bool:
 
 @kernel
 def _set_watch(s: State, index: int, slack: int, weight: int) -> bool:
+    """Watch a position at the price that its slack allows; False when the tables are full."""
     position = position_at(s, index)
     mark = market_at(s, position.market).mark_price
     price = watch_price(mark, position.signed_size > 0, slack, max(1, weight))
@@ -135,7 +137,7 @@ def _is_worse(s: State, one: int, other: int) -> bool:
 
 @kernel
 def drop_worst(s: State) -> None:
-    """Take the first candidate off the work list."""
+    """Remove the first candidate from the work list."""
     row = control(s)
     row.candidates_used -= 1
     last = row.candidates_used
@@ -157,7 +159,7 @@ def drop_worst(s: State) -> None:
 
 @kernel
 def _examine_pool(s: State, account: int) -> bool:
-    """Examine the cross pool; True when it is safely watched or on the work list."""
+    """Examine the cross pool; returns whether it is watched or on the work list."""
     total, count = pool_weight(s, account)
     if count == 0:
         return True
@@ -178,7 +180,7 @@ def _examine_pool(s: State, account: int) -> bool:
 
 @kernel
 def examine(s: State, account: int) -> None:
-    """Look at every bucket of an account: onto the work list, or back under watch."""
+    """Examine every bucket of an account: each goes on the work list or is watched again."""
     owner = account_at(s, account)
     if owner.is_system != 0 and account != BACKSTOP_ACCOUNT:
         return

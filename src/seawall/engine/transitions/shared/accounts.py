@@ -33,7 +33,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 @kernel
 def create_account(s: State, command: CommandRow) -> int:
-    """Take the next free account row; a parent must be a user account without a parent."""
+    """Take the next free account row; a reason where there is none or the parent is wrong."""
     row = control(s)
     parent = command.other_account
     if row.accounts_used >= row.accounts_capacity:
@@ -53,7 +53,7 @@ def create_account(s: State, command: CommandRow) -> int:
 
 @kernel
 def open_account(s: State, account: int, parent: int, is_system: int) -> None:
-    """Fill a fresh account row."""
+    """Fill a new account row."""
     owner = account_at(s, account)
     owner.first_position = -1
     owner.next_dirty = -1
@@ -67,7 +67,7 @@ def open_account(s: State, account: int, parent: int, is_system: int) -> None:
 
 @kernel
 def amount_rejection(money: int) -> int:
-    """Why an amount cannot be moved."""
+    """Why an amount cannot be moved, or NO_REASON."""
     if money <= 0:
         return AMOUNT_NOT_POSITIVE
     return VALUE_OUT_OF_RANGE if money > MAX_MONEY else NO_REASON
@@ -75,7 +75,7 @@ def amount_rejection(money: int) -> int:
 
 @kernel
 def transfer_rejection(s: State, command: CommandRow) -> int:
-    """Why a transfer's target or amount is wrong, whatever its sender owns."""
+    """Why a transfer's target or amount is wrong, or NO_REASON."""
     target = command.other_account
     if target < FIRST_USER or target >= control(s).accounts_used:
         return UNKNOWN_ACCOUNT
@@ -97,7 +97,7 @@ def adoption_rejection(s: State, command: CommandRow) -> int:
 
 @kernel
 def adopted_amounts_rejection(command: CommandRow, largest_size: int) -> int:
-    """Why an adopted position's size or entry notional is wrong."""
+    """Why an adopted position's size or entry notional is wrong, or NO_REASON."""
     if command.order_size <= 0:
         return ZERO_SIZE
     if command.order_size > largest_size or command.money <= 0 or command.money > MAX_NOTIONAL:

@@ -1,4 +1,4 @@
-"""Ladders and queues: levels appear and vanish, orders join and leave them in time order."""
+"""Price levels and their queues of orders, in time order."""
 
 from seawall.domain.codes import (
     BUY,
@@ -45,7 +45,7 @@ TRIGGER_LEVELS = 3
 
 @inline
 def has_level_room(s: State, needed: int) -> bool:
-    """Room for ``needed`` levels beside those that waiting orders have reserved."""
+    """Whether there is room for ``needed`` levels beside those reserved by waiting orders."""
     row = control(s)
     wanted = row.reserved_levels + needed
     if row.levels_live + wanted > row.levels_capacity:
@@ -115,7 +115,7 @@ def level_for(s: State, root: int, price: int) -> int:
 
 @kernel
 def remove_level(s: State, root: int, index: int) -> None:
-    """Take an empty level out of its ladder, with every node that becomes empty."""
+    """Remove an empty level from its ladder, with every node that becomes empty."""
     price = level_at(s, index).price
     control_row = control(s)
     level_at(s, index).next_free = control_row.levels_free
@@ -136,7 +136,7 @@ def remove_level(s: State, root: int, index: int) -> None:
 
 @inline
 def order_ladder(side: int, flags: int, state: int) -> int:
-    """Which ladder an order of this state lives on."""
+    """The ladder that holds an order in this state."""
     if state == RESTING:
         return BIDS if side == BUY else ASKS
     take_profit = flags & TAKE_PROFIT != 0
@@ -189,7 +189,7 @@ def _count_reduce_only(s: State, order: OrderRow, change: int) -> None:
 
 @kernel
 def dequeue(s: State, slot: int) -> None:
-    """Take an order out of its level's queue, and the level away when it is empty."""
+    """Remove an order from its level's queue, and the level when it is empty."""
     order = order_at(s, slot)
     index = order.level
     level = level_at(s, index)
@@ -217,7 +217,7 @@ def dequeue(s: State, slot: int) -> None:
 
 @inline
 def rest_in_book(s: State, slot: int) -> None:
-    """An order of the state joins the end of its level; room for the level is reserved or found."""
+    """Rest an order that has its row; room for its level is reserved or found."""
     order = order_at(s, slot)
     order.state = RESTING
     enqueue(s, slot)

@@ -1,4 +1,4 @@
-"""Orders end: cancelled with a reason, with what follows for children, siblings and positions."""
+"""Ends of orders: cancelled with a reason, with what follows for children, siblings, positions."""
 
 from seawall.domain.codes import (
     MARGIN_CANCELLED,
@@ -35,7 +35,7 @@ def _cancelled(s: State, slot: int, reason: int) -> None:
 
 @kernel
 def start_waiting(s: State, slot: int) -> None:
-    """An order begins to wait for its trigger."""
+    """Let an order wait for its trigger."""
     order = order_at(s, slot)
     order.state = WAITING_FOR_TRIGGER
     control(s).reserved_levels -= 1
@@ -47,7 +47,7 @@ def start_waiting(s: State, slot: int) -> None:
 
 @kernel
 def release_children(s: State, slot: int, start: bool) -> None:
-    """A parent ends: its children start to wait for their triggers, or are cancelled."""
+    """End a parent's claim on its children: they wait for their triggers, or are cancelled."""
     parent = order_at(s, slot)
     if not start:
         while parent.first_child >= 0:
@@ -81,7 +81,7 @@ def cancel_order(s: State, slot: int, reason: int) -> None:
 
 @inline
 def finish_order(s: State, slot: int) -> None:
-    """An order is filled completely: its children start."""
+    """End an order that is filled completely; its children start."""
     if order_at(s, slot).first_child >= 0:
         release_children(s, slot, True)
     drop_order(s, slot)
@@ -89,7 +89,7 @@ def finish_order(s: State, slot: int) -> None:
 
 @kernel
 def cancel_siblings(s: State, slot: int) -> None:
-    """One child of a bracket filled: the others go."""
+    """Cancel the other children of a bracket when one fills."""
     following = order_at(s, slot).next_child
     while following >= 0 and following != slot:
         cancel_order(s, following, SIBLING_FILLED)
@@ -98,7 +98,7 @@ def cancel_siblings(s: State, slot: int) -> None:
 
 @kernel
 def cancel_orders_of(s: State, index: int, reason: int) -> None:
-    """Every order of a position row."""
+    """Cancel every order of a position row."""
     slot = position_at(s, index).first_order
     while slot >= 0:
         cancel_order(s, slot, reason)
@@ -106,17 +106,17 @@ def cancel_orders_of(s: State, index: int, reason: int) -> None:
 
 
 @inline
-def tidy_after_fill(s: State, index: int, before: int) -> None:
-    """When a position closed or flipped: attached orders go, and what no longer reduces.
+def cancel_obsolete_after_fill(s: State, index: int, before: int) -> None:
+    """Cancel attached orders and those that no longer reduce, when a position closed or flipped.
 
     ``before``: the signed size before the fill.
     """
     if position_at(s, index).special_orders != 0:
-        _tidy(s, index, before)
+        _cancel_obsolete(s, index, before)
 
 
 @kernel
-def _tidy(s: State, index: int, before: int) -> None:
+def _cancel_obsolete(s: State, index: int, before: int) -> None:
     after = position_at(s, index).signed_size
     if before == 0 or (after != 0 and (before > 0) == (after > 0)):
         return

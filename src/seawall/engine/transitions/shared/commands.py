@@ -1,4 +1,4 @@
-"""What every command must satisfy before its own checks: kind, time, account, market."""
+"""The frame around a command: checks of its row, its time, its rejection."""
 
 from seawall.domain.codes import (
     ADJUST_ISOLATED_MARGIN,
@@ -63,6 +63,7 @@ _IN_MARKET = (
 
 @inline
 def needs_account(kind: int) -> bool:
+    """Whether commands of this kind are given for an account."""
     return (_WITHOUT_ACCOUNT >> kind) & 1 == 0
 
 
@@ -94,7 +95,7 @@ def _market_rejection(s: State, command: CommandRow) -> int:
 
 @inline
 def row_rejection(s: State, command: CommandRow) -> int:
-    """What every command must satisfy before its own checks."""
+    """Why a command is refused before its own checks: kind, time, account, market."""
     if command.kind < CREATE_ACCOUNT or command.kind > SET_MARKET_DISCOUNT:
         return UNKNOWN_COMMAND
     if command.time_ms < control(s).clock_ms:
@@ -110,7 +111,7 @@ def row_rejection(s: State, command: CommandRow) -> int:
 
 @inline
 def begin_command(s: State, command: CommandRow) -> int:
-    """The clock before the command; from now on it is the command's time, with work to spend."""
+    """The clock before the command; sets the command's time and its bound of work."""
     row = control(s)
     clock_before = row.clock_ms
     row.clock_ms = command.time_ms
@@ -120,7 +121,7 @@ def begin_command(s: State, command: CommandRow) -> int:
 
 @inline
 def end_command(s: State, reason: int, clock_before: int) -> None:
-    """After a command's transition: a rejected one leaves the clock where it was."""
+    """End a command's work; a rejected one leaves the clock where it was."""
     row = control(s)
     row.visits_left = 0
     if reason != NO_REASON:

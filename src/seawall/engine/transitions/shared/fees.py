@@ -9,7 +9,7 @@ from seawall.engine.transitions.shared.outbox import emit
 
 @kernel
 def _shift_days(s: State, account: int, days: int) -> None:
-    """Move the window on; today's volumes were already credited to the account's root."""
+    """Move the window of daily volumes on; today's were already credited to the account's root."""
     history = account_history_at(s, account)
     for day in range(HISTORY_DAYS - 1, -1, -1):
         from_day = day - days
@@ -20,7 +20,7 @@ def _shift_days(s: State, account: int, days: int) -> None:
 
 @kernel
 def roll_days(s: State) -> bool:
-    """Where a UTC day has ended, credit its volume to the roots. Whether one has."""
+    """Whether a UTC day has ended; if so, its volume is credited to the roots."""
     row = control(s)
     today = day_of(s)
     if row.current_day == 0 or today <= row.current_day:
@@ -56,7 +56,7 @@ def gather_day(s: State) -> None:
 
 
 @kernel
-def put_in_force(s: State, account: int, taker_rate: int, maker_rate: int) -> None:
+def apply_rates(s: State, account: int, taker_rate: int, maker_rate: int) -> None:
     """Set the fee rates of an account; an event reports a change."""
     owner = account_at(s, account)
     if taker_rate != owner.taker_rate or maker_rate != owner.maker_rate:

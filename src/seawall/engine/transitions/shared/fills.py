@@ -1,4 +1,4 @@
-"""What a fill reports, whichever rules booked it."""
+"""The event of a fill."""
 
 from seawall.domain.codes import BUYER, NO_REASON
 from seawall.engine.compile import inline

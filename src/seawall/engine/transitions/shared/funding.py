@@ -1,4 +1,4 @@
-"""How much funding a position has paid."""
+"""Totals of the funding that a position has paid."""
 
 from seawall.engine.compile import kernel
 from seawall.engine.tables import OPENED, State, position_at, position_history_at

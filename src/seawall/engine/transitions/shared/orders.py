@@ -87,6 +87,7 @@ def _forget_client_id(s: State, slot: int) -> None:
 
 @inline
 def slot_of(order_id: int) -> int:
+    """The slot in an order id's low bits."""
     return order_id & ((1 << ORDER_SLOT_BITS) - 1)
 
 
@@ -202,6 +203,7 @@ def take_order(
 
 @inline
 def set_client_id(s: State, slot: int, high: int, low: int) -> None:
+    """Give an order its client id; (0, 0) is no id."""
     order = order_at(s, slot)
     order.client_id_high = high
     order.client_id_low = low
@@ -211,7 +213,7 @@ def set_client_id(s: State, slot: int, high: int, low: int) -> None:
 
 @inline
 def set_hold(s: State, slot: int, hold: int) -> None:
-    """Change what an order holds, and with it its side's total in the position row."""
+    """Change an order's hold, and with it its side's total in the position row."""
     order = order_at(s, slot)
     position = position_at(s, order.position)
     if order.side == BUY:
@@ -247,7 +249,7 @@ def _leave_children(s: State, slot: int) -> None:
 
 @kernel
 def _clear_block_order(s: State, slot: int) -> None:
-    """Rules of blocks: the order is gone from the state's count and from its own row."""
+    """Clear what block rules keep of an order, and take it out of its account's count."""
     own = block_order_at(s, slot)
     if LONG_TERM_ORDER <= own.kind <= TWAP_PARENT:
         block_account_at(s, order_at(s, slot).account).stateful_orders -= 1
@@ -266,7 +268,7 @@ def _clear_block_order(s: State, slot: int) -> None:
 
 @kernel
 def drop_order(s: State, slot: int) -> None:
-    """Free an order row: out of its queue, its owner's list and the client ids; nothing emitted."""
+    """Free an order row: out of its queue, its owner's list and the client ids; emits nothing."""
     order = order_at(s, slot)
     if order.state == RESTING:
         dequeue(s, slot)

@@ -1,4 +1,4 @@
-"""Position rows and the list of accounts whose safety must be looked at again."""
+"""Position rows, and the list of accounts to examine again."""
 
 from seawall.domain.codes import ANY_MODE, CROSS, ISOLATED
 from seawall.engine.compile import inline, kernel
@@ -17,12 +17,14 @@ from seawall.engine.tables import (
 
 @kernel
 def default_leverage(s: State, market: int) -> int:
+    """The leverage of a new position row."""
     row = market_at(s, market)
     return min(rules(s).default_leverage, schedule_at(s, row.schedule).maximum_leverage)
 
 
 @inline
 def default_mode(s: State, market: int) -> int:
+    """The margin mode of a new position row."""
     return CROSS if market_at(s, market).margin_kind == ANY_MODE else ISOLATED
 
 
@@ -75,7 +77,7 @@ def discard_position(s: State, account: int, before: int) -> None:
 
 @inline
 def mark_dirty(s: State, account: int) -> None:
-    """The account's slack changed: examine it at the next price update."""
+    """List an account whose slack changed, to be examined at the next price update."""
     owner = account_at(s, account)
     if owner.is_dirty == 0:
         owner.is_dirty = 1

@@ -1,4 +1,4 @@
-"""The queue of orders that go to the book when the block is committed, in order of arrival."""
+"""The lists of orders that wait for a block, in order of arrival, and of parents that send legs."""
 
 from seawall.domain.codes import WAITING_FOR_BLOCK
 from seawall.engine.compile import inline, kernel
@@ -33,7 +33,7 @@ def _unlink(s: State, own: BlockOrderRow) -> None:
 
 @kernel
 def leave_queue(s: State, slot: int) -> None:
-    """Take an order out, wherever it stands."""
+    """Remove an order from the queue, wherever it is."""
     row = block_rules(s)
     own = block_order_at(s, slot)
     if own.previous_queued < 0:
@@ -45,7 +45,7 @@ def leave_queue(s: State, slot: int) -> None:
 
 @kernel
 def start_slicing(s: State, slot: int) -> None:
-    """Put a time-weighted parent into the list of those that send legs."""
+    """Add a time-weighted parent to the list of those that send legs."""
     row = block_rules(s)
     own = block_order_at(s, slot)
     own.previous_queued = -1
@@ -57,7 +57,7 @@ def start_slicing(s: State, slot: int) -> None:
 
 @kernel
 def stop_slicing(s: State, slot: int) -> None:
-    """Take a parent out of the list of those that send legs."""
+    """Remove a parent from the list of those that send legs."""
     own = block_order_at(s, slot)
     if own.previous_queued < 0:
         block_rules(s).first_slicing = own.next_queued

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seawall.domain.enums import MarginMode
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.system_accounts import FIRST_USER
-from seawall.engine.compile import INTERPRETED, entry, kernel
+from seawall.engine.compile import entry, kernel
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.blocks.liquidation import (
     bankruptcy_quote,
@@ -31,7 +31,7 @@ from seawall.engine.formulas.blocks.margin import (
 from seawall.engine.formulas.blocks.standing import is_under_maintenance
 from seawall.engine.formulas.blocks.valuation import position_value
 from seawall.engine.layout import LayoutError, Limits
-from seawall.engine.rows import PlainRows, make_batch_accessor
+from seawall.engine.rows import handle_of, make_batch_accessor
 from seawall.engine.tables import (
     Batch,
     State,
@@ -221,6 +221,6 @@ class AccountMachine:
         return [PositionReading(*(int(row[name]) for name in fields)) for row in rows[1:]]
 
     def _read(self, place: int, capacity: int) -> Any:
-        handle: Any = PlainRows(self._rows) if INTERPRETED else int(self._rows.ctypes.data)
+        handle = handle_of(self._rows)
         used = read_account(self.engine.state, FIRST_USER + place, handle, capacity)
         return self._rows[: min(int(used), capacity)]
