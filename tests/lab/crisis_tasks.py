@@ -2,8 +2,7 @@
 
 from msgspec import structs
 
-from seawall.accounts.file import parse_account
-from seawall.accounts.plan import plan_account
+from seawall.accounts.load import AccountOptions, load_account
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
 from seawall.lab.crises.facts import Facts
@@ -74,8 +73,7 @@ def both_rules() -> tuple[Rules, ...]:
 
 def account() -> Holdings:
     """Three positions in the pool."""
-    sketch = parse_account(ACCOUNT, "account.toml", "three positions")
-    return plan_account(sketch, both_rules()[0].instruments, PRICES)
+    return load_account(ACCOUNT.encode(), AccountOptions(price=PRICES)).holdings
 
 
 def mixed_account() -> Holdings:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seawall.cli.params import AccountWishes
+from seawall.cli.params import SourceOptions
 from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
 from seawall.lab.paths.setup import PathSetup
 
@@ -31,5 +31,5 @@ def setup_of(
     file = folder / "account.toml"
     file.write_text(f"collateral = {collateral}\n" + "".join(positions))
     held = [price for price in PRICES if f'"{price.split("=")[0]}"' in "".join(positions)]
-    wishes = AccountWishes(price=held, rulebook=rulebook)
+    wishes = SourceOptions(price=held, rulebook=rulebook)
     return read_request(str(file), wishes, model, run).setup

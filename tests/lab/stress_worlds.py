@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from seawall.accounts.file import parse_account
+from seawall.accounts.account import Account
+from seawall.accounts.answer import text_of_answer
+from seawall.accounts.holdings import holdings_of
+from seawall.accounts.load import AccountOptions, load_account
 from seawall.accounts.markets import markets_under, shipped_markets
-from seawall.accounts.plan import plan_account
-from seawall.accounts.source import sketch_of_answer
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
@@ -23,7 +24,6 @@ from seawall.lab.market.liquidity import depths
 from seawall.lab.simulation.valuation import Valuation, price_units
 from seawall.lab.stress.aftermath import StressMachine
 from seawall.venues.hyperliquid.account.reading import account_answer
-from seawall.venues.registry import VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
 PRICES = {"BTC": "116970", "ETH": "4014", "SOL": "207.06", "DOGE": "0.2337", "XRP": "2.6929"}
@@ -35,8 +35,12 @@ class World(NamedTuple):
 
     plan: Holdings
     book: AnyRulebook
-    instruments: list[Instrument]
+    instruments: Sequence[Instrument]
     prices: tuple[int, ...]
+
+    @classmethod
+    def of(cls, account: Account) -> "World":
+        return cls(account.holdings, account.rulebook, account.instruments, account.prices)
 
     def valuation(self) -> Valuation:
         return Valuation(self.plan, self.book, self.instruments, self.prices)
@@ -86,25 +90,18 @@ def random_world(seed: int, rulebook: str) -> World:
 
 def recorded_world(state: Any, tiers: Sequence[tuple[MarginTier, ...]]) -> World:
     """An account as its venue told it, in markets with the tiers that apply to it."""
-    sketch = sketch_of_answer("recorded", "recorded", account_answer(state, {}))
+    written = text_of_answer("recorded", "recorded", account_answer(state, {}))
     instruments = [
         Instrument(name=each.coin, size_decimals=each.size_decimals, tiers=own)
         for each, own in zip(state.positions, tiers, strict=True)
     ]
-    plan = plan_account(sketch, instruments, sketch.prices)
-    return World(plan, load_rulebook(), instruments, price_units(instruments, sketch.prices))
+    plan = holdings_of(written, instruments, written.prices)
+    return World(plan, load_rulebook(), instruments, price_units(instruments, written.prices))
 
 
 def subaccount_world(document: dict[str, Any]) -> World:
     """An indexer's answer with its markets beside it, read as the command reads it."""
-    book = load_rulebook("dydx")
-    raw = json.dumps(document).encode()
-    answer = VENUES["dydx"].read_account(raw, None, shipped_markets())
-    sketch = sketch_of_answer("answer", "answer", answer)
-    listed = [answer.own_markets[name] for name in sketch.markets]
-    instruments = markets_under(book, listed, shipped_markets())
-    plan = plan_account(sketch, instruments, sketch.prices)
-    return World(plan, book, instruments, price_units(instruments, sketch.prices))
+    return World.of(load_account(json.dumps(document).encode()))
 
 
 def bucket_position(world: World, market: int) -> BucketPosition:
@@ -167,9 +164,4 @@ size = 1
 entry = 100000
 leverage = 10
 """
-    book = load_rulebook(rulebook)
-    instruments = markets_under(book, [shipped_markets()["BTC"]], shipped_markets())
-    sketch = parse_account(text, "test", "test")
-    prices = {"BTC": "100000"}
-    plan = plan_account(sketch, instruments, prices)
-    return World(plan, book, instruments, price_units(instruments, prices))
+    return World.of(load_account(text.encode(), AccountOptions(rulebook=rulebook)))

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seawall.cli.book_input import BOOK_REFUSALS, read_book
+from seawall.cli.book_input import read_book
+from seawall.domain.errors import InputError
 from seawall.lab.market.book import BookError, checked_book, ladder_book
 from seawall.lab.market.liquidity import Depth
 from seawall.venues.hyperliquid.instruments import built_in_instruments
@@ -267,7 +268,7 @@ def with_level(side: int, row: int, **change: Any) -> dict[str, Any]:
 )
 def test_a_file_that_is_no_book_is_named(tmp_path: Path, content: Any, message: str) -> None:
     path = written(tmp_path, content)
-    with pytest.raises(BOOK_REFUSALS, match=message) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         read_book(path, "BTC")
     assert str(caught.value).startswith(path)
 
@@ -287,7 +288,7 @@ def test_updates_that_make_no_book(
     tmp_path: Path, rows: Any, left_out: tuple[str, ...], message: str
 ) -> None:
     path = updates(tmp_path, rows, *left_out)
-    with pytest.raises(BOOK_REFUSALS, match=message) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         read_book(path, "BTC")
     assert str(caught.value).startswith(path)
 
@@ -299,7 +300,7 @@ def test_wishes_that_a_file_cannot_meet(tmp_path: Path) -> None:
         ("BTC", "2025-01-01", "has one book; --at-time belongs to a recorded file"),
         ("BTC", "noon", "--at-time: 'noon' is not a time"),
     ):
-        with pytest.raises(BOOK_REFUSALS, match=message):
+        with pytest.raises(InputError, match=message):
             read_book(path, market, at_time=at_time)
     first = updates(tmp_path, UPDATES)
     with pytest.raises(BookError, match=r"before the first book, at 1970-01-01 00:00:01.001 UTC"):

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seawall.accounts.file import AccountError
 from seawall.domain.enums import DeleveragingPrice, LiquidationPriceLimit, LiquidationStage
+from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.compile import INTERPRETED
@@ -191,7 +191,7 @@ def test_they_agree_on_the_variants_of_an_account() -> None:
                 hybrid(case.plan, INSTRUMENTS, prices, [first], "notional"),
                 at_leverage(case.plan, INSTRUMENTS, prices, 4),
             )
-        except AccountError:
+        except InputError:
             continue
         cases += [replace(case, plan=plan) for plan in plans]
     assert len(cases) > 150
@@ -238,7 +238,7 @@ def test_an_account_in_coins_and_dollars() -> None:
 
 def test_an_account_without_positions_is_refused() -> None:
     empty = Holdings(name="empty", collateral=USD, positions=(), orders=())
-    with pytest.raises(AccountError, match="empty: position: the account has none"):
+    with pytest.raises(InputError, match="empty: position: the account has none"):
         path_account(empty, STANDARD, INSTRUMENTS, {}, {})
 
 
@@ -248,5 +248,5 @@ def test_stages_in_another_order_are_refused() -> None:
         "odd",
         liquidation={"stages": (LiquidationStage.BACKSTOP, LiquidationStage.BOOK)},
     )
-    with pytest.raises(AccountError, match=r"odd: liquidation.stages: .* not backstop, book"):
+    with pytest.raises(InputError, match=r"odd: liquidation.stages: .* not backstop, book"):
         account_of(random_case(2), odd)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from seawall.accounts.load import AccountOptions, read_given
+from seawall.accounts.load import load_account
 from seawall.domain.events import CROSS_POOL
-from seawall.lab.simulation.valuation import Valuation, price_units
+from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.reverse import liquidation_line
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.state import account_state
@@ -27,12 +27,11 @@ def test_files_have_the_margins_that_explain_tells(tmp_path: Path) -> None:
         raw = json.dumps(case["state"]).encode()
         path = tmp_path / f"{case['id']}.json"
         path.write_bytes(raw)
-        given = read_given(str(path), AccountOptions())
-        prices = price_units(given.instruments, given.prices)
-        valuation = Valuation(given.plan, given.book, given.instruments, prices)
-        now = valuation.at(prices)
-        report = account_report(account_state(raw), given.book)
-        names = [each.name for each in given.instruments]
+        held = load_account(path)
+        valuation = Valuation(held.holdings, held.rulebook, held.instruments, held.prices)
+        now = valuation.at(held.prices)
+        report = account_report(account_state(raw), held.rulebook)
+        names = held.markets
         pool = report.cross_maintenance_margin or 0
         assert now[CROSS_POOL].maintenance_margin == pool, case["id"]
         for position in report.positions:
@@ -42,7 +41,7 @@ def test_files_have_the_margins_that_explain_tells(tmp_path: Path) -> None:
             line = liquidation_line(valuation, market)
             if position.liquidation_price is None:
                 continue
-            decimals = given.instruments[market].price_decimals
+            decimals = held.instruments[market].price_decimals
             unit = 1 / 10**decimals
             first = line.over
             if first is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seawall.accounts.file import AccountError
+from seawall.domain.errors import InputError
 from seawall.domain.units import MAX_PRICE
 from seawall.engine.formulas.continuous.liquidation_price import liquidation_price
 from seawall.lab.simulation.valuation import Valuation
@@ -24,7 +24,6 @@ from seawall.venues.dydx.account.state import account_state as subaccount_state
 from seawall.venues.dydx.account.state import tickers
 from seawall.venues.hyperliquid.account.explain import account_report, position_tiers
 from seawall.venues.hyperliquid.account.state import account_state
-from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.lab.stress_worlds import (
     RULEBOOKS,
@@ -225,7 +224,7 @@ def test_subaccounts_of_the_vectors_go_where_explain_says() -> None:
     for document in vector_documents():
         try:
             compared += check_subaccounts(document)
-        except (AccountError, VenueDataError) as error:
+        except InputError as error:
             # No equity, or sizes that plain units cannot hold: it cannot be stressed.
             refused.append(str(error))
     reasons = ("no equity", "does not fit", "must be at most", "must be from 0.000001")

@@ -9,9 +9,7 @@ import pytest
 from msgspec import structs
 
 from seawall.accounts.examples import ACCOUNT, example_text
-from seawall.accounts.file import parse_account
-from seawall.accounts.markets import markets_under, shipped_markets
-from seawall.accounts.plan import plan_account
+from seawall.accounts.load import AccountOptions, load_account
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import depths
 from seawall.lab.market.named_scenarios import DEFAULT, about, load, names, run_scenario
@@ -19,7 +17,6 @@ from seawall.lab.market.scenario import Scenario, parse_scenario, scenario_path
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.venues.registry import VENUES
-from seawall.venues.rulebook_file import load_rulebook
 from tests.lab.commands import made, refused, seawall
 from tests.shared_files import ROOT
 
@@ -58,13 +55,16 @@ def taken_through(
     depth: float | None = None,
     prices: Mapping[str, str] = PRICES,
 ) -> Rehearsal:
-    sketch = parse_account(account, "account", "a")
-    book, listed = load_rulebook(rulebook), [shipped_markets()[name] for name in sketch.markets]
-    instruments = markets_under(book, listed, shipped_markets())
-    prices = {name: prices[name] for name in sketch.markets}
-    plan = plan_account(sketch, instruments, prices)
-    liquidity = depths(listed, {}, depth)
-    return run_scenario(scenario, plan, book, instruments, prices, liquidity)
+    held = load_account(
+        account.encode(),
+        AccountOptions(
+            rulebook=rulebook, usual_prices=lambda names: {name: prices[name] for name in names}
+        ),
+    )
+    liquidity = depths(list(held.listed.values()), {}, depth)
+    return run_scenario(
+        scenario, held.holdings, held.rulebook, held.instruments, held.price_texts, liquidity
+    )
 
 
 def liquidations(result: Rehearsal) -> list[int]:

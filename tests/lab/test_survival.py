@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from seawall.cli.params import AccountWishes
+from seawall.cli.params import SourceOptions
 from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathTask
@@ -367,7 +367,7 @@ def test_a_bucket_that_is_over_already_is_named(tmp_path: Path) -> None:
                          (["BTC=98000", "ETH=4000"], ["cross"])):  # fmt: skip
         file = tmp_path / "account.toml"
         file.write_text("collateral = 4600\n" + "".join(held))
-        wishes = AccountWishes(price=prices)
+        wishes = SourceOptions(price=prices)
         request = read_request(str(file), wishes, STEADY, RunWishes(hours=1, paths=10))
         assert under_maintenance(request.setup.account(request.setup.plan)) == over
         assert len(request.notes) == len(over)

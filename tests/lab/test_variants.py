@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 from msgspec import structs
 
-from seawall.accounts.file import AccountError
 from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.lab.compare.variants import (
@@ -109,7 +109,7 @@ def test_hybrid_leaves_the_rest_to_the_pool() -> None:
 
 
 def test_hybrid_names_what_it_does_not_know() -> None:
-    with pytest.raises(AccountError, match=r"hedge: isolated market: 'SOL' has no position.*ETH"):
+    with pytest.raises(InputError, match=r"hedge: isolated market: 'SOL' has no position.*ETH"):
         hybrid(HEDGE, INSTRUMENTS, PRICES, ["SOL"])
 
 
@@ -134,9 +134,9 @@ def test_leverage_is_notional_over_equity(leverage: float | Fraction) -> None:
 
 def test_too_much_leverage_names_who_forbids_it_and_what_is_allowed() -> None:
     # The pool has 32/41 of the money and holds 100 000 at 40 at most: 2500 of the 3203 needed.
-    with pytest.raises(AccountError, match=r"hedge: leverage: 60 is more than the pool allows"):
+    with pytest.raises(InputError, match=r"hedge: leverage: 60 is more than the pool allows"):
         at_leverage(as_cross(HEDGE), INSTRUMENTS, PRICES, 60)
-    with pytest.raises(AccountError, match=r"leverage: 24 is more than ETH allows; at most 19.2"):
+    with pytest.raises(InputError, match=r"leverage: 24 is more than ETH allows; at most 19.2"):
         # 9/41 of the money for 40 000 USD at 25 at most.
         at_leverage(HEDGE, [BTC, structs.replace(ETH, tiers=ETH.tiers[:1])], PRICES, 24)
     highest = 140_000 / (41 / 9 * 40_000 / 25)
@@ -151,23 +151,21 @@ def test_a_large_position_is_allowed_less() -> None:
         orders=(),
     )
     at_leverage(large, INSTRUMENTS, PRICES, 10)
-    with pytest.raises(
-        AccountError, match=r"leverage: 11 is more than the pool allows; at most 10"
-    ):
+    with pytest.raises(InputError, match=r"leverage: 11 is more than the pool allows; at most 10"):
         at_leverage(large, INSTRUMENTS, PRICES, 11)
 
 
 @pytest.mark.parametrize("leverage", [0, -1])
 def test_leverage_must_be_above_zero(leverage: int) -> None:
-    with pytest.raises(AccountError, match="should be above 0"):
+    with pytest.raises(InputError, match="should be above 0"):
         at_leverage(HEDGE, INSTRUMENTS, PRICES, leverage)
 
 
 def test_an_account_without_equity_is_refused() -> None:
     poor = structs.replace(HEDGE, collateral=8_000 * USD)
-    with pytest.raises(AccountError, match=r"the pool has an equity of -10000 USD"):
+    with pytest.raises(InputError, match=r"the pool has an equity of -10000 USD"):
         entered_at(poor, INSTRUMENTS, {"BTC": "80000", "ETH": "4000"})
-    with pytest.raises(AccountError, match=r"the pool has an equity of"):
+    with pytest.raises(InputError, match=r"the pool has an equity of"):
         as_isolated(poor, INSTRUMENTS, {"BTC": "80000", "ETH": "4000"})
 
 

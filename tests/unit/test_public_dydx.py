@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from seawall.accounts.load import REFUSALS, AccountOptions, Given, Refused, read_given
-from seawall.cli.book_input import BOOK_REFUSALS, read_book
+from seawall.accounts.account import Account
+from seawall.accounts.load import AccountOptions, load_account
+from seawall.cli.book_input import read_book
+from seawall.domain.errors import InputError
 from seawall.venues.dydx.account.public import parse_address
 from seawall.venues.dydx.wire.bech32 import encode
 from seawall.venues.raw_json import VenueDataError
@@ -20,8 +22,8 @@ ACCOUNT = f"/v4/addresses/{OWNER}/parentSubaccountNumber/0"
 PERPETUALS = "/v4/perpetualMarkets"
 
 
-def given(account: str, **options: Any) -> Given:
-    return read_given(account, AccountOptions(**options))
+def loaded(account: str, **options: Any) -> Account:
+    return load_account(account, AccountOptions(**options))
 
 
 def parent(*children: dict[str, Any], number: int = 0) -> dict[str, Any]:
@@ -86,8 +88,8 @@ def test_addresses(text: str, address: str | None) -> None:
 def test_what_is_nearly_an_address(text: str, message: str) -> None:
     with pytest.raises(VenueDataError, match=message):
         parse_address(text)
-    with pytest.raises(Refused, match="ACCOUNT: .*" + message):
-        given(text)
+    with pytest.raises(InputError, match="ACCOUNT: .*" + message):
+        loaded(text)
 
 
 # -- accounts ------------------------------------------------------------------------------------
@@ -95,14 +97,14 @@ def test_what_is_nearly_an_address(text: str, message: str) -> None:
 
 def test_a_parent_with_its_children() -> None:
     with serving(ANSWERS) as server:
-        found = given(OWNER, at=server.url)
+        found = loaded(OWNER, at=server.url)
     assert server.asked == [ACCOUNT, PERPETUALS]
-    assert (found.venue, found.book.name) == ("dydx", "dydx")
-    assert found.prices == {"BTC": "50000", "ETH": "2500"}
+    assert (found.venue, found.rulebook.name) == ("dydx", "dydx")
+    assert found.price_texts == {"BTC": "50000", "ETH": "2500"}
     assert found.funding == {"BTC": 0.00000254545454545455, "ETH": -0.00000125}
     # 5,000 USDC and 0.5 BTC of 50,000; 4,000 USDC less 1 ETH of 2,500.
-    assert found.plan.collateral == (5_000 + 25_000 + 4_000 - 2_500) * 1_000_000
-    assert [each.isolated_margin for each in found.plan.positions] == [0, 1_500_000_000]
+    assert found.holdings.collateral == (5_000 + 25_000 + 4_000 - 2_500) * 1_000_000
+    assert [each.isolated_margin for each in found.holdings.positions] == [0, 1_500_000_000]
     assert found.source == f"{OWNER}/0 at {server.url}"
 
 
@@ -110,22 +112,22 @@ def test_a_child_by_its_number() -> None:
     path = f"/v4/addresses/{OWNER}/subaccountNumber/128"
     child = {"subaccount": subaccount("4000", {"ETH-USD": "-1"}, 128)}
     with serving(ANSWERS | {path: child}) as server:
-        found = given(f"{OWNER}/128", at=server.url)
+        found = loaded(f"{OWNER}/128", at=server.url)
     assert server.asked[0] == path
-    assert [each.isolated_margin for each in found.plan.positions] == [1_500_000_000]
+    assert [each.isolated_margin for each in found.holdings.positions] == [1_500_000_000]
 
 
 def test_the_same_answers_in_files_make_the_same_account(tmp_path: Path) -> None:
     account, markets = tmp_path / "account.json", tmp_path / "markets.json"
     account.write_text(json.dumps(ANSWERS[ACCOUNT]))
     markets.write_text(json.dumps(ANSWERS[PERPETUALS]))
-    saved = given(str(account), markets=markets, extra_markets=["FISH"])
+    saved = loaded(str(account), markets=markets, extra_markets=["FISH"])
     with serving(ANSWERS) as server:
-        found = given(OWNER, at=server.url, extra_markets=["FISH"])
+        found = loaded(OWNER, at=server.url, extra_markets=["FISH"])
     for field in ("instruments", "prices", "plan", "listed", "funding"):
         assert getattr(found, field) == getattr(saved, field)
     fish = found.instruments[-1]
-    assert (fish.name, found.prices["FISH"]) == ("FISH", "0.85")
+    assert (fish.name, found.price_texts["FISH"]) == ("FISH", "0.85")
     # The market's own margin fractions, not those of the tier that its coin is taken to be in.
     assert fish.block_terms is not None
     assert fish.block_terms.fractions.initial_ppm == 50_000
@@ -136,8 +138,8 @@ def test_the_real_list_of_markets_is_read() -> None:
     markets = json.loads(path.read_text())["result"]
     account = parent(subaccount("50000", {"BTC-USD": "0.5", "ETH-USD": "-1"}))
     with serving({ACCOUNT: account, PERPETUALS: markets}) as server:
-        found = given(OWNER, at=server.url)
-    assert found.prices == {"BTC": "89919.2", "ETH": "3103.01"}
+        found = loaded(OWNER, at=server.url)
+    assert found.price_texts == {"BTC": "89919.2", "ETH": "3103.01"}
     assert found.funding == {"BTC": 0.00000254545454545455, "ETH": 0.00000125}
 
 
@@ -145,9 +147,9 @@ def test_the_parent_that_ships_is_read_by_address() -> None:
     document = example("account_parent.json")
     account = {"subaccount": document["subaccount"]}
     with serving({ACCOUNT: account, PERPETUALS: {"markets": document["markets"]}}) as server:
-        found = given(OWNER, at=server.url)
-    saved = given("examples/account_parent.json")
-    assert (found.plan, found.prices) == (saved.plan, saved.prices)
+        found = loaded(OWNER, at=server.url)
+    saved = loaded("examples/account_parent.json")
+    assert (found.holdings, found.price_texts) == (saved.holdings, saved.price_texts)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +176,8 @@ def test_the_parent_that_ships_is_read_by_address() -> None:
 )
 def test_wrong_answers_name_the_source(changes: dict[str, Any], message: str) -> None:
     with serving(ANSWERS | changes) as server:
-        with pytest.raises(REFUSALS, match=message) as caught:
-            given(OWNER, at=server.url)
+        with pytest.raises(InputError, match=message) as caught:
+            loaded(OWNER, at=server.url)
         assert server.url in str(caught.value)
 
 
@@ -223,6 +225,6 @@ def test_orders_that_cross_for_a_moment_are_taken_to_meet() -> None:
 )
 def test_wrong_answers_about_a_book(answer: Any, message: str) -> None:
     with serving({BOOK: answer}) as server:
-        with pytest.raises(BOOK_REFUSALS, match=message) as caught:
+        with pytest.raises(InputError, match=message) as caught:
             read_book(server.url, "BTC", venue="dydx")
         assert server.url in str(caught.value)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seawall.accounts.load import REFUSALS, AccountOptions, Given, Refused, read_given
-from seawall.cli.book_input import BOOK_REFUSALS, read_book
+from seawall.accounts.account import Account
+from seawall.accounts.load import AccountOptions, load_account
+from seawall.cli.book_input import read_book
 from seawall.domain.enums import Side
+from seawall.domain.errors import InputError
 from seawall.engine.book_view import book_levels
 from seawall.venues.hyperliquid.account.public import parse_address
 from seawall.venues.public_api import PublicApi
@@ -24,8 +26,8 @@ from tests.unit.public_server import Reply, serving
 pytestmark = pytest.mark.timeout(600)
 
 
-def given(account: str, **options: Any) -> Given:
-    return read_given(account, AccountOptions(**options))
+def loaded(account: str, **options: Any) -> Account:
+    return load_account(account, AccountOptions(**options))
 
 
 # -- addresses -----------------------------------------------------------------------------------
@@ -60,8 +62,8 @@ def test_addresses_with_the_checksums_of_eip_55(text: str) -> None:
 def test_what_is_nearly_an_address(text: str, message: str) -> None:
     with pytest.raises(VenueDataError, match=message):
         parse_address(text)
-    with pytest.raises(Refused, match="ACCOUNT: .*" + message):
-        given(text)
+    with pytest.raises(InputError, match="ACCOUNT: .*" + message):
+        loaded(text)
 
 
 def test_what_does_not_begin_like_an_address_is_none() -> None:
@@ -81,19 +83,19 @@ async def traded(sandbox: Sandbox) -> None:
 def test_an_account_of_a_running_venue_is_the_one_of_its_saved_answers(tmp_path: Path) -> None:
     async def body(sandbox: Sandbox, url: str) -> None:
         await traded(sandbox)
-        found = await asyncio.to_thread(given, ALICE, at=url, extra_markets=["DOGE"])
+        found = await asyncio.to_thread(loaded, ALICE, at=url, extra_markets=["DOGE"])
         state, meta = tmp_path / "state.json", tmp_path / "meta.json"
         state.write_text(json.dumps(sandbox.ask("clearinghouseState", user=ALICE)))
         meta.write_text(json.dumps(sandbox.ask("meta")))
-        saved = given(str(state), meta=meta)
-        assert found.plan.positions == saved.plan.positions
-        assert found.plan.collateral == saved.plan.collateral
+        saved = loaded(str(state), meta=meta)
+        assert found.holdings.positions == saved.holdings.positions
+        assert found.holdings.collateral == saved.holdings.collateral
         assert found.instruments[:2] == saved.instruments
-        assert {name: found.prices[name] for name in saved.prices} == saved.prices
-        sizes = [position.signed_size for position in found.plan.positions]
+        assert {name: found.price_texts[name] for name in saved.price_texts} == saved.price_texts
+        sizes = [position.signed_size for position in found.holdings.positions]
         assert sizes == [50_000, -40_000]
         contexts = sandbox.ask("metaAndAssetCtxs")[1]
-        assert float(found.prices["DOGE"]) == float(contexts[2]["markPx"])
+        assert float(found.price_texts["DOGE"]) == float(contexts[2]["markPx"])
         assert found.funding == {
             name: float(row["funding"])
             for name, row in zip(("BTC", "ETH", "DOGE"), contexts, strict=True)
@@ -108,11 +110,11 @@ def test_an_account_of_a_running_venue_under_other_rules_and_prices() -> None:
     async def body(sandbox: Sandbox, url: str) -> None:
         await traded(sandbox)
         found = await asyncio.to_thread(
-            given, ALICE.upper().replace("0X", "0x"), at=url, rulebook="dydx", price=["BTC=90000"]
+            loaded, ALICE.upper().replace("0X", "0x"), at=url, rulebook="dydx", price=["BTC=90000"]
         )
-        assert found.prices["BTC"] == "90000"
+        assert found.price_texts["BTC"] == "90000"
         assert all(instrument.block_terms is not None for instrument in found.instruments)
-        assert found.book.name == "dydx"
+        assert found.rulebook.name == "dydx"
 
     with_server(body)
 
@@ -120,11 +122,11 @@ def test_an_account_of_a_running_venue_under_other_rules_and_prices() -> None:
 def test_an_address_that_owns_nothing_has_no_positions() -> None:
     async def body(sandbox: Sandbox, url: str) -> None:
         for address in (NOBODY, BOB):
-            with pytest.raises(REFUSALS, match=f"{address} at {url}: has no positions"):
-                await asyncio.to_thread(given, address, at=url)
-        idle = await asyncio.to_thread(given, BOB, at=url, extra_markets=["ETH"])
-        assert (idle.plan.collateral, idle.plan.positions) == (100_000_000_000, ())
-        assert idle.prices == {"ETH": "2500"}
+            with pytest.raises(InputError, match=f"{address} at {url}: has no positions"):
+                await asyncio.to_thread(loaded, address, at=url)
+        idle = await asyncio.to_thread(loaded, BOB, at=url, extra_markets=["ETH"])
+        assert (idle.holdings.collateral, idle.holdings.positions) == (100_000_000_000, ())
+        assert idle.price_texts == {"ETH": "2500"}
 
     with_server(body)
 
@@ -157,10 +159,10 @@ ANSWERS: dict[str, Any] = {
 
 def test_recorded_answers_make_an_account() -> None:
     with serving(ANSWERS) as server:
-        found = given(ALICE, at=server.url)
-    assert found.prices == {"BTC": "100000"}
+        found = loaded(ALICE, at=server.url)
+    assert found.price_texts == {"BTC": "100000"}
     assert found.funding == {"BTC": 0.0000125}
-    assert found.plan.collateral == 1_000_000_000
+    assert found.holdings.collateral == 1_000_000_000
     assert server.asked == [
         f'/info {{"type": "userAbstraction", "user": "{ALICE}"}}',
         f'/info {{"type": "clearinghouseState", "user": "{ALICE}"}}',
@@ -206,8 +208,8 @@ def without(*path: str | int) -> Any:
 )
 def test_wrong_answers_name_the_source_and_the_field(key: str, answer: Any, message: str) -> None:
     with serving(ANSWERS | {f"/info {key}": answer}) as server:
-        with pytest.raises(REFUSALS, match=message) as caught:
-            given(ALICE, at=server.url)
+        with pytest.raises(InputError, match=message) as caught:
+            loaded(ALICE, at=server.url)
         assert server.url in str(caught.value)
 
 
@@ -243,7 +245,7 @@ def test_books_that_a_running_venue_does_not_have() -> None:
             ("BTC", "bids: none; a book should have orders on both sides"),
             (None, "which market"),
         ):
-            with pytest.raises(BOOK_REFUSALS, match=message):
+            with pytest.raises(InputError, match=message):
                 await asyncio.to_thread(read_book, url, market)
 
     with_server(body)
@@ -267,7 +269,7 @@ def level(price: str, size: str = "1") -> dict[str, str]:
 def test_wrong_answers_about_a_book(answer: Any, message: str) -> None:
     kinds = ("l2Book", "l2Book 5", "l2Book 4", "l2Book 3", "l2Book 2")
     with serving({f"/info {kind}": answer for kind in kinds}) as server:
-        with pytest.raises(BOOK_REFUSALS, match=message) as caught:
+        with pytest.raises(InputError, match=message) as caught:
             read_book(server.url, "BTC")
         assert server.url in str(caught.value)
 

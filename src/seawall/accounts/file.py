@@ -1,4 +1,4 @@
-"""Account files: what a trader owns, as text with its numbers exactly as written.
+"""Account files: what an account holds, as text with its numbers exactly as written.
 
 Our own format is TOML. Amounts are USD, numbers may be written with or without quotes::
 
@@ -29,19 +29,15 @@ A venue's own answer (JSON) is read by that venue's reader (``Venue.read_account
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
 from seawall.domain.enums import Side
+from seawall.domain.errors import InputError
 
 
-class AccountError(ValueError):
-    """An account that cannot be used; the message names field and value and what would be right."""
-
-
-class PositionSketch(Struct, frozen=True, kw_only=True):
+class PositionText(Struct, frozen=True, kw_only=True):
     """One position as written: numbers are decimal text. ``entry_notional`` stands for an entry."""
 
     market: str
@@ -55,7 +51,7 @@ class PositionSketch(Struct, frozen=True, kw_only=True):
     margin: str | None = None
 
 
-class OrderSketch(Struct, frozen=True, kw_only=True):
+class OrderText(Struct, frozen=True, kw_only=True):
     market: str
     side: Side
     size: str | None = None
@@ -66,14 +62,16 @@ class OrderSketch(Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
 
 
-class AccountSketch(Struct, frozen=True, kw_only=True):
-    """An account as a file says it. ``prices``: current prices, where the file knows them."""
+class AccountText(Struct, frozen=True, kw_only=True):
+    """An account as its source says it. ``source``: file or address, as errors name it. ``prices``:
+    current prices in USD by market, where the source knows them.
+    """
 
     source: str
     name: str
     collateral: str
-    positions: tuple[PositionSketch, ...] = ()
-    orders: tuple[OrderSketch, ...] = ()
+    positions: tuple[PositionText, ...] = ()
+    orders: tuple[OrderText, ...] = ()
     prices: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -83,46 +81,33 @@ class AccountSketch(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(used))
 
     def start_price(self, market: str) -> str | None:
-        """The current price of the file, or else the entry of the position, if it says either."""
+        """The current price that the source says, else the entry of the position, else None."""
         entries = [each.entry for each in self.positions if each.market == market]
         return self.prices.get(market) or next((e for e in entries if e is not None), None)
 
 
-def read_account(path: Path, other_suffixes: Sequence[str] = ()) -> AccountSketch:
-    """The account of a TOML file. ``other_suffixes``: of what the caller reads by other means.
-
-    Raises AccountError.
-    """
-    if not path.is_file():
-        raise AccountError(f"{path}: no such file")
-    if path.suffix != ".toml":
-        known = ", ".join([".toml", *other_suffixes])
-        raise AccountError(f"{path}: the file's name should end in {known}")
+def parse_account(raw: bytes, source: str, name: str) -> AccountText:
+    """The account of a TOML text in our own format. Raises InputError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = raw.decode()
     except UnicodeDecodeError:
-        raise AccountError(f"{path}: not a text file") from None
-    return parse_account(text, source=str(path), name=path.stem)
-
-
-def parse_account(text: str, source: str, name: str) -> AccountSketch:
-    """Our own format. Raises AccountError."""
+        raise InputError(f"{source}: not a text file") from None
     try:
         # Decimal text stays text: 0.1 must not become a binary float on its way to integers.
         data = tomllib.loads(text, parse_float=str)
     except (ValueError, RecursionError) as error:
-        raise AccountError(f"{source}: not valid TOML: {error}") from None
+        raise InputError(f"{source}: not valid TOML: {error}") from None
     top = _Fields(data, source, ("name", "collateral", "position", "order"))
     positions = []
     for where, fields in top.tables("position", _POSITION_FIELDS):
         positions.append(_position(fields))
         if positions[-1].market in {each.market for each in positions[:-1]}:
-            raise AccountError(
+            raise InputError(
                 f"{where}: market: a second position in {positions[-1].market}; an account has one "
                 "position per market"
             )
     orders = [_order(fields) for _, fields in top.tables("order", _ORDER_FIELDS)]
-    return AccountSketch(
+    return AccountText(
         source=source,
         name=top.text("name", name),
         collateral=top.number("collateral"),
@@ -144,19 +129,19 @@ class _Fields:
 
     def __init__(self, data: Any, where: str, known: Sequence[str]) -> None:
         if not isinstance(data, dict):
-            raise AccountError(f"{where}: should be a table of fields")
+            raise InputError(f"{where}: should be a table of fields")
         self.data = data
         self.where = where
         unknown = [name for name in data if name not in known]
         if unknown:
-            raise AccountError(
+            raise InputError(
                 f"{where}: unknown field {unknown[0]!r}; known fields: {', '.join(known)}"
             )
 
     def tables(self, name: str, known: Sequence[str]) -> list[tuple[str, "_Fields"]]:
         rows = self.data.get(name, [])
         if not isinstance(rows, list):
-            raise AccountError(f"{self.where}: {name}: write it as [[{name}]] tables")
+            raise InputError(f"{self.where}: {name}: write it as [[{name}]] tables")
         result = []
         for number, row in enumerate(rows, start=1):
             market = row.get("market", "?") if isinstance(row, dict) else "?"
@@ -173,7 +158,7 @@ class _Fields:
     def number(self, name: str) -> str:
         value = self.optional_number(name)
         if value is None:
-            raise AccountError(f"{self.where}: {name} is missing")
+            raise InputError(f"{self.where}: {name} is missing")
         return value
 
     def optional_number(self, name: str) -> str | None:
@@ -209,21 +194,21 @@ class _Fields:
         given = [name for name in names if name in self.data]
         if len(given) != 1:
             said = " and ".join(given) if given else "neither"
-            raise AccountError(f"{self.where}: give one of {', '.join(names)} (found {said})")
+            raise InputError(f"{self.where}: give one of {', '.join(names)} (found {said})")
 
-    def wrong(self, name: str, value: Any, wish: str) -> AccountError:
+    def wrong(self, name: str, value: Any, wish: str) -> InputError:
         if value is None:
-            return AccountError(f"{self.where}: {name} is missing; it {wish}")
-        return AccountError(f"{self.where}: {name}: {str(value)[:60]!r} {wish}")
+            return InputError(f"{self.where}: {name} is missing; it {wish}")
+        return InputError(f"{self.where}: {name}: {str(value)[:60]!r} {wish}")
 
 
-def _position(fields: _Fields) -> PositionSketch:
+def _position(fields: _Fields) -> PositionText:
     fields.exactly_one("size", "notional")
     isolated = fields.choice("mode", ("cross", "isolated"), "cross") == "isolated"
     margin = fields.optional_number("margin")
     if margin is not None and not isolated:
         raise fields.wrong("margin", margin, 'belongs to mode = "isolated" only')
-    return PositionSketch(
+    return PositionText(
         market=fields.text("market"),
         is_long=fields.choice("side", ("long", "short")) == "long",
         size=fields.optional_number("size"),
@@ -235,13 +220,13 @@ def _position(fields: _Fields) -> PositionSketch:
     )
 
 
-def _order(fields: _Fields) -> OrderSketch:
+def _order(fields: _Fields) -> OrderText:
     fields.exactly_one("size", "notional")
     fields.exactly_one("price", "stop", "take_profit")
     reduce_only = fields.data.get("reduce_only", "price" not in fields.data)
     if not isinstance(reduce_only, bool):
         raise fields.wrong("reduce_only", reduce_only, "should be true or false")
-    return OrderSketch(
+    return OrderText(
         market=fields.text("market"),
         side=Side.BUY if fields.choice("side", ("buy", "sell")) == "buy" else Side.SELL,
         size=fields.optional_number("size"),

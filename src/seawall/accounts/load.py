@@ -1,147 +1,313 @@
-"""What a command of the lab is given: an account, its rules and markets, and the prices now."""
+"""Loading an account: from a file, a venue's own answer, an address, or the built-in example."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from seawall.accounts.file import AccountError, AccountSketch
-from seawall.accounts.markets import MarketError, markets_under
-from seawall.accounts.plan import plan_account
-from seawall.accounts.source import AccountOptions, AccountSource, Refused, read_source
-from seawall.domain.holdings import Holdings
+from seawall.accounts.account import Account
+from seawall.accounts.address import fetch_account, known_address
+from seawall.accounts.answer import Answer, text_of_answer
+from seawall.accounts.examples import ACCOUNT, example_text
+from seawall.accounts.file import AccountText, parse_account
+from seawall.accounts.holdings import holdings_of
+from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.prices import (
+    Price,
+    exact_prices,
+    nearest_price,
+    parsed_prices,
+    sample_prices,
+)
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
-from seawall.domain.units import MAX_PRICE, UnitError, from_units, to_units
-from seawall.lab.market.candle_file import PathError
-from seawall.venues.rulebook_file import RulebookError, load_rulebook
+from seawall.domain.units import from_units
+from seawall.venues.raw_json import VenueDataError
+from seawall.venues.registry import DEFAULT_VENUE, VENUES, venue_of_account
+from seawall.venues.rulebook_file import load_rulebook
+from seawall.venues.venue import Venue
 
-__all__ = ["REFUSALS", "AccountOptions", "Given", "Refused", "read_given"]
+__all__ = ["AccountOptions", "Source", "load_account", "load_answer"]
 
-REFUSALS: tuple[type[Exception], ...] = (
-    Refused,
-    AccountError,
-    PathError,
-    RulebookError,
-    MarketError,
-)
-"""What ``read_given`` raises for input that cannot be used; each says what would be right."""
-
-_FINE_DECIMALS = 18
-_HIGHEST_FINE = 10**33
+Source = str | Path | bytes | None
+"""A file's name, an address, or a text itself (our TOML or a venue's answer); None: the example."""
+_ANSWER, _OURS = ".json", ".toml"
+_GIVEN = "account"
+"""Name of an account that comes as bytes."""
 
 
-class Given(NamedTuple):
-    """An account ready to be computed with.
+class AccountOptions(NamedTuple):
+    """What may be said beside the account.
 
-    ``instruments``: its markets, then the wished ones, under the rulebook. ``prices``: exact
-    decimal text in USD of each of them, on the finest price that the machine can hold there.
-    ``plan``: the account at these prices. ``listed``: the same markets as their venue lists them,
-    whose leverage says how liquid they are. ``source``: where the account comes from, in words.
-    ``funding``: fraction of notional an hour that longs pay now; empty where nobody says.
+    ``rulebook``: one by name or file, or itself; its venue's own if None. ``price``: prices now,
+    such as ``BTC=117000``, or by market. ``venue``: whose answer it is; its shape says it if None.
+    ``meta``, ``markets``: files with a venue's list of markets. ``at``: base URL of another API
+    than the venue's own, for an address. ``extra_markets``: wanted beside those of the account;
+    ``only_markets``: exactly these, in this order. ``usual_prices``: prices in USD of markets of
+    which nothing else says one; those of the built-in example if None.
     """
 
-    sketch: AccountSketch
-    book: AnyRulebook
-    instruments: list[Instrument]
-    prices: dict[str, str]
-    plan: Holdings
-    venue: str
-    listed: dict[str, Instrument]
+    meta: Path | None = None
+    markets: Path | None = None
+    rulebook: str | AnyRulebook | None = None
+    at: str | None = None
+    price: Sequence[str] | Mapping[str, Price] = ()
+    extra_markets: Sequence[str] = ()
+    only_markets: Sequence[str] = ()
+    venue: str | None = None
+    usual_prices: Callable[[Sequence[str]], Mapping[str, str]] | None = None
+
+
+class _Found(NamedTuple):
+    """An account as it was found. ``own``: markets as its venue lists them for it, by name.
+
+    ``shipped``: all other markets that are known, by name. ``prices``, ``funding``: those that the
+    source says, of any market.
+    """
+
+    written: AccountText
+    shipped: Mapping[str, Instrument]
     source: str
-    funding: dict[str, float] = {}  # noqa: RUF012 - a default nobody writes to
+    venue: str = DEFAULT_VENUE
+    own: Mapping[str, Instrument] = {}
+    prices: Mapping[str, str] = {}
+    funding: Mapping[str, float] = {}
+    answer: Answer | None = None
+
+    def instrument(self, name: str) -> Instrument:
+        """A market of the account, else a known one. Raises InputError."""
+        found = self.own.get(name) or self.shipped.get(name)
+        if found is not None:
+            return found
+        some = ", ".join(list(self.shipped)[:12]) + (" ..." if len(self.shipped) > 12 else "")
+        raise InputError(
+            f"{self.written.source}: market: {name!r} is not known here; known: {some}; --meta "
+            "FILE with the venue's list of markets adds more"
+        )
 
 
-def read_given(account: str | None, options: AccountOptions) -> Given:
-    """The account of a file, of an address or (None) the built-in one.
+def load_account(source: Source = None, options: AccountOptions = AccountOptions()) -> Account:  # noqa: B008 (frozen)
+    """The account of a file, an address, a text, or (None) the built-in one.
 
-    A current price is the one wished for, else the source's, else the position's entry, else the
-    one at which the built-in crash begins. Raises what ``REFUSALS`` lists.
+    A price now is the one in the options, else the source's, else the entry of the position, else
+    the usual one of the market. Raises InputError.
     """
-    source = read_source(account, options)
-    sketch = source.sketch
-    markets = list(dict.fromkeys([*sketch.markets, *options.extra_markets]))
-    if not markets:
-        raise Refused(f"{sketch.source}: has no positions")
-    book = load_rulebook(options.rulebook or source.venue)
-    listed = [source.instrument(name) for name in markets]
-    instruments = markets_under(book, listed, source.shipped)
-    prices = _prices(source, instruments, options.price)
-    return Given(
-        sketch=sketch,
-        book=book,
+    found = _find(source, options)
+    markets = _markets(found.written, options)
+    rulebook = options.rulebook or found.venue
+    if isinstance(rulebook, str):
+        rulebook = load_rulebook(rulebook)
+    listed = [found.instrument(name) for name in markets]
+    instruments = tuple(markets_under(rulebook, listed, found.shipped))
+    prices, origins = _prices(found, instruments, options)
+    holdings = holdings_of(
+        found.written,
+        instruments,
+        {
+            each.name: from_units(price, each.price_decimals)
+            for each, price in zip(instruments, prices, strict=True)
+        },
+    )
+    origins |= {
+        f"market {name}": found.source if name in found.own else "the known markets"
+        for name in markets
+    }
+    return Account(
+        name=found.written.name,
+        source=found.source,
+        venue=found.venue,
+        rulebook=rulebook,
         instruments=instruments,
-        prices=prices,
-        plan=plan_account(sketch, instruments, prices),
-        venue=source.venue,
         # Liquidity is that of the market, whatever leverage the rules grant in it.
-        listed={each.name: source.shipped.get(each.name, each) for each in listed},
-        source=source.words,
-        funding={name: source.funding[name] for name in markets if name in source.funding},
+        listed={each.name: found.shipped.get(each.name, each) for each in listed},
+        prices=prices,
+        holdings=holdings,
+        funding={name: found.funding[name] for name in markets if name in found.funding},
+        reported=_still_reported(found, rulebook, options),
+        origins={"rulebook": f"{rulebook.name} as of {rulebook.as_of}", **origins},
+        written=found.written,
     )
 
 
+def load_answer(source: Source, options: AccountOptions = AccountOptions()) -> Answer:  # noqa: B008 (frozen)
+    """A venue's own answer: a file, an address, the text itself, or ``-`` for standard input.
+
+    It may be of an account that no engine can hold. Raises InputError.
+    """
+    if options.venue is not None and options.venue not in VENUES:
+        known = ", ".join(VENUES)
+        raise InputError(f"--venue: {options.venue!r} is unknown; known are {known}")
+    if source == "-":
+        answer = _answer(sys.stdin.buffer.read(), "standard input", options)
+    elif isinstance(source, bytes):
+        answer = _answer(source, _GIVEN, options)
+    else:
+        text = str(source)
+        address = None if Path(text).is_file() else known_address(text)
+        if address is not None:
+            return fetch_account(*address, options.at).answer
+        answer = _answer(_bytes(Path(text)), text, options)
+    needed = VENUES[answer.venue].market_list
+    unneeded = "markets" if needed == "meta" else "meta"
+    if getattr(options, unneeded) is not None:
+        raise InputError(
+            f"--{unneeded}: this venue's account needs none; its market data is read by --{needed}"
+        )
+    return answer
+
+
+def _find(source: Source, options: AccountOptions) -> _Found:
+    text = source if isinstance(source, bytes) else "" if source is None else str(source)
+    if isinstance(text, str) and not Path(text).is_file():
+        address = known_address(text)
+        if address is not None:
+            return _of_address(*address, options)
+    if options.at is not None:
+        raise InputError(f"--at: {options.at}: belongs to an account that is given by its address")
+    known = _known_markets(options.meta)
+    if source is None:
+        written = parse_account(example_text(ACCOUNT).encode(), ACCOUNT, "example")
+        return _Found(written, known, "the built-in example")
+    if isinstance(text, bytes):
+        if text.lstrip().startswith(b"{"):
+            return _of_answer(_answer(text, _GIVEN, options), _GIVEN, _GIVEN, known, options)
+        return _Found(parse_account(text, _GIVEN, _GIVEN), known, _GIVEN)
+    path = Path(text)
+    shown = f"file {path}"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if path.suffix == _ANSWER:
+        answer = _answer(_bytes(path), str(path), options)
+        return _of_answer(answer, path.stem, shown, known, options)
+    if path.suffix != _OURS:
+        raise InputError(f"{path}: the file's name should end in {_OURS}, {_ANSWER}")
+    return _Found(parse_account(_bytes(path), str(path), path.stem), known, shown)
+
+
+def _of_address(venue: Venue, address: str, options: AccountOptions) -> _Found:
+    for name in ("meta", "markets"):
+        file = getattr(options, name)
+        if file is not None:
+            raise InputError(
+                f"--{name}: {file}: belongs to a file; an address brings its own markets"
+            )
+    fetched = fetch_account(venue, address, options.at)
+    source = fetched.answer.source
+    found = _of_answer(fetched.answer, address, source, shipped_markets(), options)
+    return found._replace(prices=fetched.prices, funding=fetched.funding)
+
+
+def _of_answer(
+    answer: Answer,
+    name: str,
+    shown: str,
+    known: Mapping[str, Instrument],
+    options: AccountOptions,
+) -> _Found:
+    read = answer.read(known, options.extra_markets or options.only_markets)
+    return _Found(
+        written=text_of_answer(answer.source, name, read),
+        shipped=known if read.listed_markets is None else read.listed_markets,
+        source=shown,
+        venue=answer.venue,
+        own=read.own_markets,
+        funding=read.funding,
+        answer=answer,
+    )
+
+
+def _answer(raw: bytes, source: str, options: AccountOptions) -> Answer:
+    venue = venue_of_account(raw) if options.venue is None else VENUES[options.venue]
+    file: Path | None = getattr(options, venue.market_list)
+    return Answer(
+        venue=venue.name,
+        raw=raw,
+        source=source,
+        market_list=None if file is None else _bytes(file),
+        list_source=str(file or ""),
+    )
+
+
+def _markets(written: AccountText, options: AccountOptions) -> list[str]:
+    """The account's and those that the options name. Raises InputError for none."""
+    if options.only_markets:
+        for name in written.markets:
+            if name not in options.only_markets:
+                raise InputError(
+                    f"--market: leaves out {name}, in which the account has a position"
+                )
+        return list(dict.fromkeys(options.only_markets))
+    markets = list(dict.fromkeys([*written.markets, *options.extra_markets]))
+    if not markets:
+        raise InputError(f"{written.source}: has no positions; name a market to look at")
+    return markets
+
+
 def _prices(
-    source: AccountSource, instruments: Sequence[Instrument], wishes: Sequence[str]
-) -> dict[str, str]:
-    wished = _wished(wishes, instruments)
+    found: _Found, instruments: Sequence[Instrument], options: AccountOptions
+) -> tuple[tuple[int, ...], dict[str, str]]:
+    """Price units by market, and where each came from. Raises InputError."""
+    wanted = options.price
+    if not isinstance(wanted, Mapping):
+        wanted = parsed_prices(wanted, instruments)
+    chosen = exact_prices(wanted, instruments)
+    stated = {each.name: _stated_price(found, each.name) for each in instruments}
+    open_ones = [name for name, price in stated.items() if price is None and name not in chosen]
     usual: Mapping[str, str] = {}
-    if any(_told(source, each.name) is None for each in instruments):
-        usual = _crash_prices()
-    found = {}
+    usual_source = "the usual price"
+    if open_ones and options.usual_prices is not None:
+        usual = options.usual_prices(open_ones)
+    elif open_ones:
+        usual, usual_source = sample_prices(), sample_prices().source
+    prices, origins = [], {}
     for each in instruments:
-        text = wished.get(each.name) or _told(source, each.name) or usual.get(each.name)
-        if text is None:
-            raise Refused(
-                f"{source.sketch.source}: the price of {each.name} now is not known: give the "
+        where = f"{found.written.source}: price of {each.name}"
+        text, origin = stated[each.name] or (usual.get(each.name), usual_source)
+        if each.name in chosen:
+            price, origin = chosen[each.name], "--price"
+        elif text is not None:
+            price = nearest_price(where, text, each)
+        else:
+            raise InputError(
+                f"{found.written.source}: the price of {each.name} now is not known: give the "
                 f"position an entry, or --price {each.name}=USD"
             )
-        found[each.name] = _to_grid(f"{source.sketch.source}: price of {each.name}", text, each)
-    return found
+        prices.append(price)
+        origins[f"price {each.name}"] = origin
+    return tuple(prices), origins
 
 
-def _told(source: AccountSource, name: str) -> str | None:
-    """What the source says of the price now, or else the entry of the position."""
-    return source.prices.get(name) or source.sketch.start_price(name)
+def _stated_price(found: _Found, name: str) -> tuple[str | None, str] | None:
+    """What the source says of the price now, or else the entry of the position, and which."""
+    if name in found.prices:
+        return found.prices[name], found.source
+    text = found.written.start_price(name)
+    if text is None:
+        return None
+    return text, found.source if name in found.written.prices else "the entry of the position"
 
 
-def _crash_prices() -> Mapping[str, str]:
-    """Where the built-in crash begins, by market."""
-    from seawall.lab.market.named_scenarios import DEFAULT, load
-
-    markets = load(DEFAULT).market
-    return {each.name: repr(each.price) for each in markets if each.price is not None}
-
-
-def _wished(wishes: Sequence[str], instruments: Sequence[Instrument]) -> dict[str, str]:
-    """Prices by market, each exactly as the machine can hold it. Raises Refused."""
-    known = {each.name: each for each in instruments}
-    found = {}
-    for wish in wishes:
-        name, equals, text = wish.rpartition("=")
-        if not equals:
-            raise Refused(
-                f"--price: {wish!r} should be MARKET=USD, such as {next(iter(known))}=100"
-            )
-        if name not in known:
-            raise Refused(f"--price: {name!r} is not one of the markets: {', '.join(known)}")
-        try:
-            units = to_units(text, known[name].price_decimals, MAX_PRICE)
-        except UnitError as error:
-            raise Refused(f"--price: {wish!r}: {error}") from None
-        if units <= 0:
-            raise Refused(f"--price: {wish!r}: should be above 0")
-        found[name] = text.strip()
-    return found
+def _still_reported(found: _Found, rulebook: AnyRulebook, options: AccountOptions) -> Answer | None:
+    """The venue's answer, where rules and prices are those that it is about."""
+    answer = found.answer
+    if answer is None or options.price or not isinstance(rulebook, VENUES[answer.venue].rules):
+        return None
+    return answer
 
 
-def _to_grid(where: str, text: str, instrument: Instrument) -> str:
-    """The nearest price that the machine can hold: averages of fills and oracles are finer."""
+def _known_markets(meta: Path | None) -> dict[str, Instrument]:
+    if meta is None:
+        return shipped_markets()
     try:
-        fine = to_units(text, _FINE_DECIMALS, _HIGHEST_FINE)
-    except UnitError as error:
-        raise Refused(f"{where}: {error}") from None
-    grain = 10 ** (_FINE_DECIMALS - instrument.price_decimals)
-    units = (2 * fine + grain) // (2 * grain)
-    if not 1 <= units <= MAX_PRICE:
-        least, most = (from_units(each, instrument.price_decimals) for each in (1, MAX_PRICE))
-        raise Refused(f"{where}: {text} should be {least} to {most} USD")
-    return from_units(units, instrument.price_decimals)
+        listed = VENUES[DEFAULT_VENUE].read_markets(_bytes(meta))
+    except VenueDataError as error:
+        raise InputError(f"{meta}: {error}") from None
+    return {instrument.name: instrument for instrument in listed if not instrument.delisted}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None

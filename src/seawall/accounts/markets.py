@@ -2,15 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from seawall.domain.errors import SeawallError
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MONEY_DECIMALS
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
-
-
-class MarketError(SeawallError):
-    """A market that cannot be had under a rulebook; the message says why."""
 
 
 def shipped_markets() -> dict[str, Instrument]:
@@ -25,7 +21,7 @@ def markets_under(
     """The same markets, in the same units, with the terms of the rulebook's venue.
 
     ``known``: markets with terms for rules without blocks, for what comes from rules with them; one
-    that is not known keeps its leverage as a single tier. Raises MarketError.
+    that is not known keeps its leverage as a single tier. Raises InputError.
     """
     if isinstance(rulebook, BlockRulebook):
         translations = (venue.to_own_rules for venue in VENUES.values())
@@ -40,7 +36,7 @@ def _without_blocks(instrument: Instrument, known: Mapping[str, Instrument]) -> 
         return instrument
     plain = 0 <= instrument.size_decimals <= MONEY_DECIMALS
     if not plain or (terms.price_step, terms.quote_exponent, terms.value_exponent) != (1, 0, 0):
-        raise MarketError(
+        raise InputError(
             f"{instrument.name}: counts prices and sizes in units that only its own venue has"
         )
     other = known.get(instrument.name)

@@ -4,13 +4,9 @@ from pathlib import Path
 
 from seawall.lab.market.book import Book, BookError, checked_book
 from seawall.lab.market.book_file import known_market, read_book_file
-from seawall.lab.market.candle_file import PathError
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
-
-BOOK_REFUSALS: tuple[type[Exception], ...] = (BookError, PathError)
-"""What ``read_book`` raises for input that cannot be used; each says what would be right."""
 
 
 def read_book(
@@ -23,7 +19,7 @@ def read_book(
     """The book of ``market`` (a coin) from a file, a base URL, or the API of a venue by its name.
 
     ``at_time``: a moment of a recorded file (ISO, UTC); without it, its last. ``venue``: whose API
-    a URL is. None as ``market``: the one that a file is about. Raises what ``BOOK_REFUSALS`` lists.
+    a URL is. None as ``market``: the one that a file is about. Raises InputError.
     """
     is_file = Path(source).is_file()
     if not is_file and (source in VENUES or "://" in source):

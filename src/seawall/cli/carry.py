@@ -1,18 +1,16 @@
 """``seawall carry``: what holding a position costs, and the price that pays for it."""
 
-from seawall.accounts.load import REFUSALS, Refused
-from seawall.cli.book_input import BOOK_REFUSALS
 from seawall.cli.carry_inputs import CarryOptions, read_account_carry, read_carry
 from seawall.cli.params import Outputs
 from seawall.cli.run import refuse
 from seawall.cli.size_options import MarketSource
+from seawall.domain.errors import InputError, SeawallError
 from seawall.lab.simulation.valuation import ValuationError
 from seawall.lab.size.defaults import default_funding
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.report.deliver import check_outputs, deliver
 from seawall.report.findings import Findings
 
 DEFAULT_MARKET = "BTC"
-_REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *BOOK_REFUSALS, OutputError)
 
 
 def carry(
@@ -38,14 +36,16 @@ def carry(
         check_outputs(outputs.options())
         findings = _found(market, options, source)
         deliver(findings, outputs.options())
-    except _REFUSED as error:
+    except SeawallError as error:
         refuse("carry", str(error))
 
 
 def _found(market: str | None, options: CarryOptions, source: MarketSource) -> Findings:
     if source.account is not None:
         if market is not None:
-            raise Refused(f"MARKET: {market}: an --account shows all its positions; leave it out")
+            raise InputError(
+                f"MARKET: {market}: an --account shows all its positions; leave it out"
+            )
         return _of_account(options, source)
     from seawall.lab.carry.findings import carry_findings
     from seawall.lab.carry.outcome import carry as carried
@@ -58,21 +58,25 @@ def _of_account(options: CarryOptions, source: MarketSource) -> Findings:
     from seawall.lab.carry.account import account_carry
     from seawall.lab.carry.account_findings import account_findings
 
-    given, valuation, rates, hours = read_account_carry(source, options)
+    account, valuation, rates, hours = read_account_carry(source, options)
     try:
         found = account_carry(valuation, rates, hours)
     except ValuationError as error:
-        raise Refused(f"{given.sketch.source}: {error}") from None
-    is_told = given.funding and not options.funding
+        raise InputError(f"{account.source}: {error}") from None
+    is_told = account.funding and not options.funding
     told = "rates as told by the venue" if is_told else "constant rates"
-    about = f"{given.source}; {told}; rules of {given.book.name} as of {given.book.as_of}"
+    about = (
+        f"{account.source}; {told}; rules of {account.rulebook.name} as of {account.rulebook.as_of}"
+    )
     said = {text.rpartition("=")[0] for text in options.funding or ()}
-    silent = [each.name for each in given.instruments if each.name not in {*said, *given.funding}]
+    silent = [
+        each.name for each in account.instruments if each.name not in {*said, *account.funding}
+    ]
     assumed = []
     if silent and "" not in said:
-        usual = float(100 * default_funding(given.book))
+        usual = float(100 * default_funding(account.rulebook))
         assumed.append(
             f"Nobody says what funding is now in {', '.join(silent)}: longs pay the interest of "
             f"the rules, {usual:.3g} % an hour. --funding sets other rates."
         )
-    return account_findings(found, given.sketch.name, about, assumed)
+    return account_findings(found, account.name, about, assumed)

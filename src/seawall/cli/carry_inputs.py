@@ -8,7 +8,8 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
-from seawall.accounts.load import Given, Refused, read_given
+from seawall.accounts.account import Account
+from seawall.accounts.load import load_account
 from seawall.cli import size_values as values
 from seawall.cli.params import SignedTexts
 from seawall.cli.size_inputs import (
@@ -20,6 +21,7 @@ from seawall.cli.size_inputs import (
     read_trade,
 )
 from seawall.cli.size_options import MarketSource, Signed
+from seawall.domain.errors import InputError
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import (
     FUNDING_ONE,
@@ -37,7 +39,7 @@ from seawall.lab.carry.outcome import CarryTask
 from seawall.lab.market.book import ladder_book
 from seawall.lab.market.liquidity import default_depth
 from seawall.lab.market.market_path import parse_time
-from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
+from seawall.lab.simulation.valuation import Valuation, ValuationError
 from seawall.lab.size.defaults import default_funding
 from seawall.lab.size.exit import book_side
 from seawall.lab.size.margin import margin_rule
@@ -101,26 +103,26 @@ class CarryInputs(NamedTuple):
 class AccountInputs(NamedTuple):
     """All positions of an account; ``rates``: 1e-12 an hour by market."""
 
-    given: Given
+    account: Account
     valuation: Valuation
     rates: Mapping[str, int]
     hours: int
 
 
 def read_carry(market: str, source: MarketSource, options: CarryOptions) -> CarryInputs:
-    """Raises what ``REFUSALS`` and ``BOOK_REFUSALS`` list."""
+    """Raises InputError."""
     values.choice("--side", options.side, SIDES)
     trade = read_trade(market, source)
     path = _path(trade, options)
     position, slippage_words = _position(trade, options)
-    rule = margin_rule(trade.given.book, trade.instrument)
+    rule = margin_rule(trade.account.rulebook, trade.instrument)
     most = rule.most_leverage(position.notional)
     wish = f"should be a whole number from 1 to {most}, the most at this size"
     leverage = values.plain("--leverage", options.leverage, 1, most, wish)
     if leverage.denominator != 1:
-        raise Refused(f"--leverage: {options.leverage!r} {wish}")
+        raise InputError(f"--leverage: {options.leverage!r} {wish}")
     task = CarryTask(
-        rulebook=trade.given.book,
+        rulebook=trade.account.rulebook,
         instrument=trade.instrument,
         trade=position,
         leverage=int(leverage),
@@ -128,7 +130,7 @@ def read_carry(market: str, source: MarketSource, options: CarryOptions) -> Carr
         move=values.rate("--move", options.move, 0.99, "5%"),
     )
     price = from_units(trade.price, trade.instrument.price_decimals)
-    book = trade.given.book
+    book = trade.account.rulebook
     about = (
         f"{from_units(position.size, trade.instrument.size_decimals)} {market} at {price} USD; "
         f"funding {path.words}; rules of {book.name} as of {book.as_of}"
@@ -160,13 +162,13 @@ def _size(trade: Trade, options: CarryOptions) -> int:
     decimals = trade.instrument.size_decimals
     if options.size is not None:
         if options.notional is not None:
-            raise Refused("--notional: give this or --size, not both")
+            raise InputError("--notional: give this or --size, not both")
         try:
             size = to_units(options.size, decimals, MAX_SIZE)
         except UnitError as error:
-            raise Refused(f"--size: {error}") from None
+            raise InputError(f"--size: {error}") from None
         if size < 1 or size * trade.price > MAX_NOTIONAL:
-            raise Refused(
+            raise InputError(
                 f"--size: {options.size!r} should be above 0 and at most "
                 f"{MAX_NOTIONAL // MICRO:,} USD"
             )
@@ -175,7 +177,7 @@ def _size(trade: Trade, options: CarryOptions) -> int:
     size = values.usd("--notional", text) // trade.price
     if size < 1 or size * trade.price > MAX_NOTIONAL:
         smallest = from_units(trade.price, 6)
-        raise Refused(
+        raise InputError(
             f"--notional: {text!r} should be one lot ({smallest} USD) or more and at most "
             f"{MAX_NOTIONAL // MICRO:,} USD"
         )
@@ -191,8 +193,8 @@ def _fee(trade: Trade, options: CarryOptions, option: str, text: str) -> tuple[i
         return read_fees(trade, options.fee_volume, part).rate(text), text == "taker"
     try:
         rate = values.rate(option, text, MOST_FEE, "0.00045")
-    except Refused:
-        raise Refused(
+    except InputError:
+        raise InputError(
             f"{option}: {text[:40]!r} should be taker, maker or a rate from -{MOST_FEE:g} to "
             f"{MOST_FEE:g}, such as 0.00045"
         ) from None
@@ -235,16 +237,16 @@ def _path(trade: Trade, options: CarryOptions) -> FundingPath:
     days = _days(options)
     said = options.funding or []
     if len(said) > 1 or any("=" in text for text in said):
-        raise Refused(f"--funding: {' '.join(said)}: one rate; several belong to an --account")
+        raise InputError(f"--funding: {' '.join(said)}: one rate; several belong to an --account")
     if options.funding_file is not None:
         if said or options.revert_to is not None:
-            raise Refused("--funding-file: stands alone; leave out --funding and --revert-to")
+            raise InputError("--funding-file: stands alone; leave out --funding and --revert-to")
         from_ms = None if options.from_ is None else parse_time(options.from_, "--from")
         lasting = None if days is None else float(days)
         return recorded_path(options.funding_file, trade.market, from_ms, lasting)
     if options.from_ is not None:
-        raise Refused(f"--from: {options.from_}: belongs to a --funding-file")
-    each = _interval_hours(trade.given.book)
+        raise InputError(f"--from: {options.from_}: belongs to a --funding-file")
+    each = _interval_hours(trade.account.rulebook)
     count = max(1, -int(-(days or DEFAULT_DAYS) * HOURS_PER_DAY / each // 1))
     now = round(read_funding(trade, said[0] if said else None) * each)
     if options.revert_to is None:
@@ -256,28 +258,29 @@ def _path(trade: Trade, options: CarryOptions) -> FundingPath:
 
 
 def read_account_carry(source: MarketSource, options: CarryOptions) -> AccountInputs:
-    """Raises what ``REFUSALS`` lists."""
+    """Raises InputError."""
     for name, value in (("--size", options.size), ("--notional", options.notional)):
         if value is not None:
-            raise Refused(f"{name}: {value}: an --account brings its own positions")
+            raise InputError(f"{name}: {value}: an --account brings its own positions")
     if options.funding_file is not None or options.revert_to is not None:
-        raise Refused("--funding-file, --revert-to: an --account is carried at constant rates")
-    given = read_given(source.account, source.options(None))
-    if not given.plan.positions:
-        raise Refused(f"{given.sketch.source}: has no positions")
+        raise InputError("--funding-file, --revert-to: an --account is carried at constant rates")
+    account = load_account(source.account, source.options(None))
+    if not account.positions:
+        raise InputError(f"{account.source}: has no positions")
     try:
-        prices = price_units(given.instruments, given.prices)
-        valuation = Valuation(given.plan, given.book, given.instruments, prices)
+        valuation = Valuation(
+            account.holdings, account.rulebook, account.instruments, account.prices
+        )
     except ValuationError as error:
-        raise Refused(f"{given.sketch.source}: {error}") from None
+        raise InputError(f"{account.source}: {error}") from None
     days = _days(options) or DEFAULT_DAYS
     hours = max(1, int(days * HOURS_PER_DAY))
-    return AccountInputs(given, valuation, _rates(given, options), hours)
+    return AccountInputs(account, valuation, _rates(account, options), hours)
 
 
-def _rates(given: Given, options: CarryOptions) -> dict[str, int]:
+def _rates(account: Account, options: CarryOptions) -> dict[str, int]:
     """1e-12 an hour by market: said for it, said for all, told by the source, else the usual."""
-    names = [each.name for each in given.instruments]
+    names = [each.name for each in account.instruments]
     everywhere: Fraction | None = None
     own: dict[str, Fraction] = {}
     for text in options.funding or []:
@@ -288,9 +291,9 @@ def _rates(given: Given, options: CarryOptions) -> dict[str, int]:
         elif name in names:
             own[name] = found
         else:
-            raise Refused(f"--funding: {name!r} is not one of the markets: {', '.join(names)}")
-    usual = default_funding(given.book) if everywhere is None else everywhere
-    told = {} if everywhere is not None else given.funding
+            raise InputError(f"--funding: {name!r} is not one of the markets: {', '.join(names)}")
+    usual = default_funding(account.rulebook) if everywhere is None else everywhere
+    told = {} if everywhere is not None else account.funding
     return {
         name: round(
             own.get(name, Fraction(repr(told[name])) if name in told else usual) * FUNDING_ONE

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from seawall.accounts.load import REFUSALS
 from seawall.cli.cascade_inputs import read_setup
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
-from seawall.cli.params import AccountWishes, Outputs
+from seawall.cli.params import Outputs, SourceOptions
 from seawall.cli.run import refuse
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.domain.errors import SeawallError
+from seawall.report.deliver import check_outputs, deliver
 
 
 def cascade(
@@ -19,7 +19,7 @@ def cascade(
     people: PeopleWishes = PeopleWishes(),  # noqa: B008 (frozen)
     prices: PriceWishes = PriceWishes(),  # noqa: B008 (frozen)
     seeds: SeedWishes = SeedWishes(),  # noqa: B008 (frozen)
-    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Rehearse a crash in which liquidations move the price and liquidate others.
@@ -34,19 +34,9 @@ def cascade(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    from seawall.lab.simulation.population_file import PopulationError
-    from seawall.lab.simulation.trials import ClusterError, TrialError
-
-    refusals: tuple[type[Exception], ...] = (
-        *REFUSALS,
-        PopulationError,
-        OutputError,
-        ClusterError,
-        TrialError,
-    )
     try:
         check_outputs(outputs.options())
-        setup, given = read_setup(account, source, day, people, prices, seeds)
+        setup, found = read_setup(account, source, day, people, prices, seeds)
         with _progress(quiet=outputs.json_) as tell:
             from seawall.engine.layout import LayoutError
             from seawall.lab.cascade.findings import cascade_findings
@@ -60,8 +50,8 @@ def cascade(
                 )  # fmt: skip
             except (RehearsalError, LayoutError) as error:
                 refuse("cascade", str(error))
-        deliver(cascade_findings(made, given.source), outputs.options())
-    except refusals as error:
+        deliver(cascade_findings(made, found.source), outputs.options())
+    except SeawallError as error:
         refuse("cascade", str(error))
 
 

@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from seawall.accounts.load import Given, Refused, read_given
-from seawall.accounts.source import AccountOptions
+from seawall.accounts.account import Account
+from seawall.accounts.load import AccountOptions, load_account
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
-from seawall.cli.params import AccountWishes
+from seawall.cli.params import SourceOptions
 from seawall.cli.stress_inputs import stress_depths
+from seawall.domain.errors import InputError
 
 if TYPE_CHECKING:
     from seawall.lab.cascade.setup import MarketSetup
@@ -25,14 +26,14 @@ MOST_INTEREST = 1e12
 
 
 def read_setup(
-    account: str | None,
-    source: AccountWishes,
+    account_name: str | None,
+    source: SourceOptions,
     day: DayWishes,
     people: PeopleWishes,
     prices: PriceWishes,
     seeds: SeedWishes,
-) -> tuple["MarketSetup", Given]:
-    """Raises what ``account_input.REFUSALS`` lists, and PopulationError."""
+) -> tuple["MarketSetup", Account]:
+    """Raises SeawallError."""
     from seawall.lab.cascade.setup import MarketSetup, calm_depths, grid_of, scaled
     from seawall.lab.simulation.population import usual_open_interest
 
@@ -42,46 +43,46 @@ def read_setup(
     if day.minutes is not None:
         _between("--minutes", day.minutes, 0.1, 10_000.0)
     options = source.options()
-    given = read_given(account, _with_markets(options, day.market or ()))
-    path = _path(given, day)
-    names = [each.name for each in given.instruments]
+    account = load_account(account_name, _with_markets(options, day.market or ()))
+    path = _path(account, day)
+    names = [each.name for each in account.instruments]
     interest = usual_open_interest(names) | _amounts("--interest", people.interest or (), names)
     wished = prices.depth or ()
     everywhere = any("=" not in wish for wish in wished)
     named = names if everywhere else [wish.partition("=")[0] for wish in wished]
-    depths = calm_depths(stress_depths(given, wished), interest, named)
+    depths = calm_depths(stress_depths(account, wished), interest, named)
     setup = MarketSetup(
         name=path.name,
-        rulebook=given.book,
-        instruments=tuple(given.instruments),
+        rulebook=account.rulebook,
+        instruments=account.instruments,
         grid=scaled(
             grid_of(path, names, day.minutes),
-            [float(given.prices[name]) for name in names],
+            [float(account.price_texts[name]) for name in names],
             strength,
         ),
-        plan=given.plan,
+        plan=account.holdings,
         depths=tuple(depths[name] for name in names),
         open_interest=tuple(interest[name] for name in names),
         distribution=distribution,
         assumptions=assumptions,
     )
-    return setup, given
+    return setup, account
 
 
 def _with_markets(options: AccountOptions, markets: Sequence[str]) -> AccountOptions:
     return options._replace(extra_markets=tuple(markets))
 
 
-def _path(given: Given, day: DayWishes) -> "MarketPath":
+def _path(account: Account, day: DayWishes) -> "MarketPath":
     from seawall.lab.market.market_path import read_market_path
     from seawall.lab.market.named_scenarios import DEFAULT, load, starting_path
 
     if day.path:
         if day.scenario is not None:
-            raise Refused("--scenario: a path of candles is given already; one of the two")
-        return read_market_path(day.path, [each.name for each in given.instruments])
+            raise InputError("--scenario: a path of candles is given already; one of the two")
+        return read_market_path(day.path, [each.name for each in account.instruments])
     scenario = load(day.scenario or DEFAULT)
-    return starting_path(scenario, given.plan, given.instruments, given.prices)
+    return starting_path(scenario, account.holdings, account.instruments, account.price_texts)
 
 
 def _distribution(wishes: PeopleWishes) -> "Distribution":
@@ -90,7 +91,7 @@ def _distribution(wishes: PeopleWishes) -> "Distribution":
 
     _between("--accounts", wishes.accounts, 0, MOST_ACCOUNTS)
     if wishes.population is not None and wishes.leverage is not None:
-        raise Refused("--leverage: the leverages are those of --population; one of the two")
+        raise InputError("--leverage: the leverages are those of --population; one of the two")
     usual = Distribution()
     median = usual.leverage_median
     if wishes.leverage is not None:
@@ -111,7 +112,7 @@ def _assumptions(wishes: PriceWishes, seeds: SeedWishes) -> "Assumptions":
     _between("--seed", seeds.seed, 0, HIGHEST_SEED)
     _between("--seeds", seeds.seeds, 1, MOST_SEEDS)
     if seeds.workers is not None and seeds.workers < 1:
-        raise Refused(f"--workers: {seeds.workers} should be 1 or more")
+        raise InputError(f"--workers: {seeds.workers} should be 1 or more")
     for name in ("noise", "trend", "arbitrage"):
         _between(f"--{name}", getattr(wishes, name), 0.0, STRONGEST)
     return Assumptions(
@@ -129,24 +130,24 @@ def _assumptions(wishes: PriceWishes, seeds: SeedWishes) -> "Assumptions":
 
 
 def share(option: str, text: str, least: float, most: float) -> float:
-    """A share in percent. Raises Refused."""
+    """A share in percent. Raises InputError."""
     try:
         value = float(text.strip().removesuffix("%")) / 100
     except ValueError:
         value = math.nan
     if not least <= value <= most:
-        raise Refused(f"{option}: {text!r} should be {100 * least:g}% to {100 * most:g}%")
+        raise InputError(f"{option}: {text!r} should be {100 * least:g}% to {100 * most:g}%")
     return value
 
 
 def _between(option: str, value: float, least: float, most: float) -> float:
     if not least <= value <= most:
-        raise Refused(f"{option}: {value:g} should be {least:,.12g} to {most:,.12g}")
+        raise InputError(f"{option}: {value:g} should be {least:,.12g} to {most:,.12g}")
     return value
 
 
 def _amounts(option: str, wishes: Sequence[str], markets: Sequence[str]) -> dict[str, float]:
-    """USD by market. Raises Refused."""
+    """USD by market. Raises InputError."""
     found = {}
     for wish in wishes:
         name, equals, text = wish.rpartition("=")
@@ -155,11 +156,11 @@ def _amounts(option: str, wishes: Sequence[str], markets: Sequence[str]) -> dict
         except ValueError:
             usd = math.nan
         if not equals or not 1.0 <= usd <= MOST_INTEREST:
-            raise Refused(
+            raise InputError(
                 f"{option}: {wish!r} should be MARKET=USD of 1 to {MOST_INTEREST:,.0f}, such as "
                 f"{markets[0]}=2e9"
             )
         if name not in markets:
-            raise Refused(f"{option}: {name!r} is not one of the markets: {', '.join(markets)}")
+            raise InputError(f"{option}: {name!r} is not one of the markets: {', '.join(markets)}")
         found[name] = usd
     return found

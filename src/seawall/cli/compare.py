@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from seawall.accounts.load import REFUSALS, Refused
-from seawall.cli.params import AccountWishes, Outputs
+from seawall.cli.params import Outputs, SourceOptions
 from seawall.cli.paths_inputs import (
     ModelWishes,
     Request,
@@ -17,7 +16,8 @@ from seawall.cli.paths_inputs import (
 from seawall.cli.paths_progress import running
 from seawall.cli.run import refuse
 from seawall.cli.stress_inputs import chosen_scenarios
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.domain.errors import InputError, SeawallError
+from seawall.report.deliver import check_outputs, deliver
 
 if TYPE_CHECKING:
     from seawall.lab.compare.comparison import Comparison
@@ -38,7 +38,7 @@ def compare(
     scenario: Annotated[list[str] | None, Parameter(negative="")] = None,
     run: RunWishes = RunWishes(),  # noqa: B008 (frozen)
     model: ModelWishes = ModelWishes(),  # noqa: B008 (frozen)
-    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Hold the same positions cross, isolated and split, and see which survives on the same paths.
@@ -56,12 +56,6 @@ def compare(
     scenario
         A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
     """
-    from seawall.lab.simulation.setting import RehearsalError
-    from seawall.lab.simulation.trials import ClusterError, TrialError
-
-    refusals: tuple[type[Exception], ...] = (
-        *REFUSALS, OutputError, ClusterError, TrialError, RehearsalError,
-    )  # fmt: skip
     try:
         check_outputs(outputs.options())
         target = survival_target(survival)
@@ -82,16 +76,16 @@ def compare(
             notes=request.notes,
             assumptions=request.assumptions,
         )
-        deliver(compare_findings(result, request.given.source), outputs.options())
-    except refusals as error:
+        deliver(compare_findings(result, request.account.source), outputs.options())
+    except SeawallError as error:
         refuse("compare", str(error))
 
 
 def survival_target(text: str) -> float:
-    """A share of paths. Raises Refused."""
+    """A share of paths. Raises InputError."""
     value = share_of(text)
     if value is None or not 0 < value < 1:
-        raise Refused(f"--survival: {text!r} should be percent between 0% and 100%, such as 99%")
+        raise InputError(f"--survival: {text!r} should be percent between 0% and 100%, such as 99%")
     return value
 
 

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from seawall.accounts.load import REFUSALS
 from seawall.cli.crises_inputs import Request, read_request
 from seawall.cli.crises_options import CrisesOptions, CrisesSource
 from seawall.cli.params import Outputs
 from seawall.cli.run import refuse
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.domain.errors import SeawallError
+from seawall.report.deliver import check_outputs, deliver
 
 if TYPE_CHECKING:
     from seawall.lab.crises.result import CrisesResult
@@ -33,18 +33,15 @@ def crises(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    from seawall.lab.simulation.trials import ClusterError, TrialError
-
-    refusals: tuple[type[Exception], ...] = (*REFUSALS, OutputError, TrialError, ClusterError)
     try:
         check_outputs(outputs.options())
         request = read_request(account, options, source)
         result = _play(request, options, quiet=outputs.json_)
         from seawall.lab.crises.findings import crises_findings
 
-        findings = crises_findings(result, request.given.source, request.notes)
+        findings = crises_findings(result, request.account.source, request.notes)
         deliver(findings, outputs.options())
-    except refusals as error:
+    except SeawallError as error:
         refuse("crises", str(error))
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from seawall.cli.deleveraging_options import (
     DeleveragingOptions,
     OwnWinner,
-    Refused,
 )
 from seawall.cli.params import Outputs
 from seawall.cli.run import refuse
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.domain.errors import SeawallError
+from seawall.report.deliver import check_outputs, deliver
 
 if TYPE_CHECKING:
     from seawall.report.findings import Findings
@@ -35,17 +35,16 @@ def deleveraging(
     waves
         A file of waves (JSON or parquet), or the folder of the recorded day.
     """
-    from seawall.lab.deleveraging.wave import WaveError
 
     try:
         check_outputs(outputs.options())
         deliver(_findings(waves, options, own), outputs.options())
-    except (Refused, WaveError, OutputError) as error:
+    except SeawallError as error:
         refuse("deleveraging", str(error))
 
 
 def _findings(path: Path | None, options: DeleveragingOptions, own: OwnWinner) -> "Findings":
-    """Raises Refused, WaveError."""
+    """Raises InputError, WaveError."""
     from seawall.lab.deleveraging.comparison import compare_policies
     from seawall.lab.deleveraging.findings import deleveraging_findings
     from seawall.lab.deleveraging.recorded import (

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from seawall.domain.errors import InputError
+
 if TYPE_CHECKING:
     from seawall.lab.deleveraging.policies import Terms
     from seawall.lab.deleveraging.wave import DeleveragingWave
 
 _LARGEST_SEED = 2**32
-
-
-class Refused(ValueError):
-    """An option that cannot be used; the text names it and says what would be right."""
 
 
 @Parameter(name="*")
@@ -39,21 +37,21 @@ class DeleveragingOptions:
     """Draws the built-in wave, the stand-ins of the recorded day, and where rotations begin."""
 
     def terms(self) -> "Terms":
-        """Raises Refused."""
+        """Raises InputError."""
         import numpy as np
 
         from seawall.lab.deleveraging.policies import Terms
 
         if not 0 < self.largest_share <= 1:
-            raise Refused(f"--largest-share: {self.largest_share:g} is not above 0 and up to 1")
+            raise InputError(f"--largest-share: {self.largest_share:g} is not above 0 and up to 1")
         if not (math.isfinite(self.power) and 0 <= self.power <= 10):
-            raise Refused(f"--power: {self.power:g} is not from 0 to 10")
+            raise InputError(f"--power: {self.power:g} is not from 0 to 10")
         if self.step is not None and not (math.isfinite(self.step) and self.step >= 0):
-            raise Refused(f"--step: {self.step:g} is no number of at least 0")
+            raise InputError(f"--step: {self.step:g} is no number of at least 0")
         if self.visits is not None and self.visits < 1:
-            raise Refused(f"--visits: {self.visits} is not at least 1")
+            raise InputError(f"--visits: {self.visits} is not at least 1")
         if not 0 <= self.seed < _LARGEST_SEED:
-            raise Refused(f"--seed: {self.seed} is not from 0 to {_LARGEST_SEED - 1}")
+            raise InputError(f"--seed: {self.seed} is not from 0 to {_LARGEST_SEED - 1}")
         return Terms(
             start=int(np.random.default_rng(self.seed).integers(_LARGEST_SEED)),
             visits=self.visits,
@@ -63,14 +61,14 @@ class DeleveragingOptions:
         )
 
     def chosen(self, waves: Sequence["DeleveragingWave"]) -> list["DeleveragingWave"]:
-        """The wished waves with the wished step. Raises Refused."""
+        """The wished waves with the wished step. Raises InputError."""
         from msgspec.structs import replace
 
         names = [each.name for each in waves]
         for wished in self.wave or []:
             if wished not in names:
                 known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-                raise Refused(f"--wave: there is no wave {wished!r}; there are {known}")
+                raise InputError(f"--wave: there is no wave {wished!r}; there are {known}")
         kept = [each for each in waves if not self.wave or each.name in self.wave]
         if self.step is None:
             return kept
@@ -94,18 +92,20 @@ class OwnWinner:
         return self.equity is not None
 
     def check(self) -> None:
-        """Raises Refused."""
+        """Raises InputError."""
         given = {"equity": self.equity, "profit": self.profit, "notional": self.notional}
         missing = [f"--{name}" for name, value in given.items() if value is None]
         if 0 < len(missing) < len(given):
-            raise Refused(f"{missing[0]}: missing; give --equity, --profit and --notional together")
+            raise InputError(
+                f"{missing[0]}: missing; give --equity, --profit and --notional together"
+            )
         for name, value in given.items():
             if value is not None and not math.isfinite(value):
-                raise Refused(f"--{name}: {value} is no number")
+                raise InputError(f"--{name}: {value} is no number")
         for name in ("equity", "notional"):
             value = given[name]
             if value is not None and value <= 0:
-                raise Refused(f"--{name}: {value:g} is not above zero")
+                raise InputError(f"--{name}: {value:g} is not above zero")
 
     def placed(self, waves: Sequence["DeleveragingWave"]) -> list["DeleveragingWave"]:
         """The waves with the reader in each, where all three are given. Raises WaveError."""

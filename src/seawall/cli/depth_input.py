@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seawall.accounts.source import Refused
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.lab.market.liquidity import Depth, depths
 
@@ -10,7 +10,7 @@ GREATEST_DEPTH = 1e9
 
 
 def read_depths(listed: Sequence[Instrument], wishes: Sequence[str]) -> dict[str, Depth]:
-    """Calm depth of every market, by name. Raises Refused.
+    """Calm depth of every market, by name. Raises InputError.
 
     ``listed``: as their venue lists them; what is not said follows from the leverage granted there.
     """
@@ -24,11 +24,11 @@ def read_depths(listed: Sequence[Instrument], wishes: Sequence[str]) -> dict[str
         except ValueError:
             usd = -1.0
         if not 1 <= usd <= GREATEST_DEPTH:
-            raise Refused(f"--depth: {wish!r} should be 1 to {GREATEST_DEPTH:,.0f} USD")
+            raise InputError(f"--depth: {wish!r} should be 1 to {GREATEST_DEPTH:,.0f} USD")
         if not equals:
             everywhere = usd
         elif name in names:
             named[name] = usd
         else:
-            raise Refused(f"--depth: {name!r} is not one of the markets: {', '.join(names)}")
+            raise InputError(f"--depth: {name!r} is not one of the markets: {', '.join(names)}")
     return depths(listed, named, everywhere)

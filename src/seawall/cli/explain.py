@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from seawall.accounts.load import AccountOptions, load_answer
 from seawall.cli.run import refuse
-from seawall.domain.rulebook import AnyRulebook
+from seawall.domain.errors import SeawallError
 from seawall.venues.explanation import Explanation, Sheet
-from seawall.venues.raw_json import MarketListError, VenueDataError
-from seawall.venues.registry import VENUES, venue_of_account
-from seawall.venues.rulebook_file import RulebookError, load_rulebook
-from seawall.venues.venue import Venue
+from seawall.venues.rulebook_file import load_rulebook
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,8 +28,8 @@ def explain(
     /,
     *,
     venue: str | None = None,
-    meta: str | None = None,
-    markets: str | None = None,
+    meta: Path | None = None,
+    markets: Path | None = None,
     steps: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
     rulebook: str | None = None,
@@ -45,7 +43,7 @@ def explain(
     ----------
     state
         A file with the venue's raw answer about an account (`clearinghouseState`, or an indexer's
-        subaccount or parent subaccount); `-` reads standard input.
+        subaccount or parent subaccount), or an address; `-` reads standard input.
     venue
         Whose answer it is, by name. Without it, the shape of the answer tells.
     meta
@@ -67,27 +65,12 @@ def explain(
     if "seawall.engine.compile" not in sys.modules:
         # One account is a few additions: only importing the compiler would take longer.
         os.environ["SEAWALL_INTERPRETED"] = "1"
-    raw = _read(state)
-    if venue is not None and venue not in VENUES:
-        refuse("explain", f"--venue: {venue!r} is unknown; known are {', '.join(VENUES)}")
-    chosen = venue_of_account(raw) if venue is None else VENUES[venue]
-    market_list, unneeded = (meta, markets) if chosen.market_list == "meta" else (markets, meta)
-    if unneeded is not None:
-        other = "markets" if chosen.market_list == "meta" else "meta"
-        refuse(
-            "explain",
-            f"--{other}: this venue's account needs none; its market data is read by "
-            f"--{chosen.market_list}",
-        )
-    book = _rulebook(rulebook or chosen.name, chosen)
-    source = "standard input" if state == "-" else state
-    listed = None if market_list is None else _read(market_list)
+    options = AccountOptions(meta=meta, markets=markets, venue=venue)
     try:
-        found = chosen.explain(raw, listed, book)
-    except MarketListError as error:
-        refuse("explain", f"{market_list or source}: {error}")
-    except VenueDataError as error:
-        refuse("explain", f"{source}: {error}")
+        answer = load_answer(state, options)
+        found = answer.explain(load_rulebook(rulebook or answer.venue))
+    except SeawallError as error:
+        refuse("explain", str(error))
     if steps is not None and steps not in found.markets:
         names = ", ".join(dict.fromkeys(found.markets)) or "no position"
         refuse("explain", f"--steps: no position in {steps!r}; the account holds {names}")
@@ -95,19 +78,6 @@ def explain(
         _print_json(found.to_object(), found.warnings)
     else:
         _print(found, steps)
-
-
-def _rulebook(name: str, venue: Venue) -> AnyRulebook:
-    """The rulebook, which must be of the kind that the venue's accounts follow."""
-    try:
-        book = load_rulebook(name)
-    except RulebookError as error:
-        refuse("explain", str(error))
-    if not isinstance(book, venue.rules):
-        refuse(
-            "explain", f"--rulebook: {name} holds rules of another kind than this account follows"
-        )
-    return book
 
 
 def _print_json(report: dict[str, Any], warnings: Sequence[str]) -> None:
@@ -146,10 +116,3 @@ def _print_sheet(console: "Console", sheet: Sheet) -> None:
     console.print(table)
     if sheet.note:
         console.print(sheet.note)
-
-
-def _read(path: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        refuse("explain", f"{path}: {error.strerror}")

@@ -31,7 +31,7 @@ SignedTexts = Annotated[list[str] | None, Parameter(negative="", allow_leading_h
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class AccountWishes:
+class SourceOptions:
     """Where rules, markets and prices come from."""
 
     price: Texts = None

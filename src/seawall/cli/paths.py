@@ -3,8 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from seawall.accounts.load import REFUSALS, Refused
-from seawall.cli.params import AccountWishes, Outputs
+from seawall.cli.params import Outputs, SourceOptions
 from seawall.cli.paths_inputs import (
     ModelWishes,
     Request,
@@ -14,7 +13,8 @@ from seawall.cli.paths_inputs import (
 )
 from seawall.cli.paths_progress import running
 from seawall.cli.run import refuse
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.domain.errors import InputError, SeawallError
+from seawall.report.deliver import check_outputs, deliver
 
 if TYPE_CHECKING:
     from seawall.lab.paths.findings import PathsResult
@@ -33,7 +33,7 @@ def paths(
     ruin: str | None = None,
     run: RunWishes = RunWishes(),  # noqa: B008 (frozen)
     model: ModelWishes = ModelWishes(),  # noqa: B008 (frozen)
-    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Walk an account along many random price paths: how often it is liquidated, what it loses.
@@ -51,9 +51,6 @@ def paths(
     ruin
         A probability such as 1%: find the leverage that keeps liquidation under it.
     """
-    from seawall.lab.simulation.trials import ClusterError, TrialError
-
-    refusals: tuple[type[Exception], ...] = (*REFUSALS, OutputError, ClusterError, TrialError)
     try:
         check_outputs(outputs.options())
         axis = leverages(leverage)
@@ -63,16 +60,15 @@ def paths(
             result = _simulate(request, runner, axis, accepted)
         from seawall.lab.paths.findings import paths_findings
 
-        deliver(paths_findings(result, request.given.source), outputs.options())
-    except refusals as error:
+        deliver(paths_findings(result, request.account.source), outputs.options())
+    except SeawallError as error:
         refuse("paths", str(error))
 
 
 def _simulate(
     request: Request, runner: "Runner", axis: list[float], accepted: float | None
 ) -> "PathsResult":
-    """Raises AccountError, ClusterError, TrialError."""
-    from seawall.accounts.file import AccountError
+    """Raises InputError, ClusterError, TrialError."""
     from seawall.lab.paths.findings import PathsResult
     from seawall.lab.paths.kernels.simulate import margin_fan
     from seawall.lab.paths.leverage import (
@@ -92,7 +88,7 @@ def _simulate(
     found = now = None
     try:
         now = leverage_now(setup, setup.plan)
-    except AccountError as error:
+    except InputError as error:
         notes.append(f"no survival over leverage: {error}")
     if now is not None and axis:
         curve, missing = leverage_curve(setup, setup.plan, axis, runner)
@@ -116,7 +112,7 @@ def _simulate(
 
 
 def leverages(text: str) -> list[float]:
-    """The axis of the survival curve. Raises Refused."""
+    """The axis of the survival curve. Raises InputError."""
     if text.strip() == "none":
         return []
     found = []
@@ -126,19 +122,19 @@ def leverages(text: str) -> list[float]:
         except ValueError:
             value = math.nan
         if not 0 < value <= HIGHEST_LEVERAGE:
-            raise Refused(
+            raise InputError(
                 f"--leverage: {part.strip()!r} should be a number above 0 and up to "
                 f"{HIGHEST_LEVERAGE:g}, several with commas as in {DEFAULT_LEVERAGES}"
             )
         found.append(value)
     if len(found) > MOST_LEVERAGES:
-        raise Refused(f"--leverage: {len(found)} leverages; at most {MOST_LEVERAGES}")
+        raise InputError(f"--leverage: {len(found)} leverages; at most {MOST_LEVERAGES}")
     return found
 
 
 def accepted_ruin(text: str) -> float:
-    """A probability. Raises Refused."""
+    """A probability. Raises InputError."""
     value = share_of(text)
     if value is None or not 0 < value < 1:
-        raise Refused(f"--ruin: {text!r} should be percent between 0% and 100%, such as 1%")
+        raise InputError(f"--ruin: {text!r} should be percent between 0% and 100%, such as 1%")
     return value

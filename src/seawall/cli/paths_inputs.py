@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from seawall.accounts.load import Given, Refused, read_given
-from seawall.cli.params import AccountWishes, SignedTexts
+from seawall.accounts.account import Account
+from seawall.accounts.load import load_account
+from seawall.cli.params import SignedTexts, SourceOptions
 from seawall.cli.stress_inputs import stress_depths
+from seawall.domain.errors import InputError
 
 if TYPE_CHECKING:
     from seawall.lab.market.price_models import PriceModel, Wishes
@@ -69,7 +71,7 @@ class RunWishes:
     hours: float | None = None
     """Horizon in hours, instead of days."""
     step: float | None = None
-    """Seconds between two prices; by the horizon if not given, 60 for a week."""
+    """Seconds between two prices; by the horizon if not account, 60 for a week."""
     seed: int = 1
     """The same seed gives the same paths."""
     antithetic: Annotated[bool, Parameter(negative="")] = False
@@ -83,7 +85,7 @@ class RunWishes:
 class Request(NamedTuple):
     """A checked request. ``model``: None where blocks of recorded candles are drawn."""
 
-    given: Given
+    account: Account
     setup: "PathSetup"
     model: "PriceModel | None"
     notes: list[str]
@@ -91,41 +93,44 @@ class Request(NamedTuple):
 
 
 def read_request(
-    account: str | None, wishes: AccountWishes, market: ModelWishes, run: RunWishes
+    named: str | None, wishes: SourceOptions, market: ModelWishes, run: RunWishes
 ) -> Request:
-    """Raises what ``account_input.REFUSALS`` lists."""
+    """Raises InputError."""
     _check_run(run)
-    given = read_given(account, wishes.options())
+    account = load_account(named, wishes.options())
     from seawall.lab.paths.kernels.account import IMPACT, path_account
     from seawall.lab.paths.setup import PathSetup, steps_of, under_maintenance, usual_step
     from seawall.lab.paths.words import bucket_words
 
-    depths = stress_depths(given, market.depth or [])
+    depths = stress_depths(account, market.depth or [])
     impact = IMPACT if market.impact is None else _within("--impact", market.impact, 0.0, 1.0)
-    start = path_account(given.plan, given.book, given.instruments, given.prices, depths, impact)
+    start = path_account(
+        account.holdings, account.rulebook, account.instruments, account.price_texts, depths, impact
+    )
     names = list(start.markets)
     horizon = _horizon(run)
     step = float(usual_step(horizon)) if run.step is None else run.step
     made: _Made
     if market.bootstrap:
-        made = _from_blocks(given, names, market, run)
+        made = _from_blocks(account, names, market, run)
         step = made.step_seconds or step
     else:
-        made = _from_model(given, names, market)
+        made = _from_model(account, names, market)
     steps = steps_of(horizon, step)
     if steps > MOST_STEPS:
-        raise Refused(f"--step: {step:g} s makes {steps:,} steps; at most {MOST_STEPS:,}")
+        raise InputError(f"--step: {step:g} s makes {steps:,} steps; at most {MOST_STEPS:,}")
     setup = PathSetup(
-        plan=given.plan, rulebook=given.book, instruments=given.instruments, prices=given.prices,
-        depths=depths, impact=impact, model=made.moves, funding=made.funding, steps=steps,
-        step_seconds=step, paths=run.paths, seed=run.seed, antithetic=run.antithetic,
+        plan=account.holdings, rulebook=account.rulebook, instruments=account.instruments,
+        prices=account.price_texts, depths=depths, impact=impact, model=made.moves,
+        funding=made.funding, steps=steps, step_seconds=step, paths=run.paths, seed=run.seed,
+        antithetic=run.antithetic,
     )  # fmt: skip
     notes = [
-        f"{bucket_words(name, given.book)}: under maintenance margin as it stands, so every path "
-        "begins with its liquidation."
+        f"{bucket_words(name, account.rulebook)}: under maintenance margin as it stands, so every "
+        "path begins with its liquidation."
         for name in under_maintenance(start)
     ]
-    return Request(given, setup, made.model, [*notes, *made.notes], made.assumptions)
+    return Request(account, setup, made.model, [*notes, *made.notes], made.assumptions)
 
 
 class _Made(NamedTuple):
@@ -137,13 +142,13 @@ class _Made(NamedTuple):
     assumptions: list[str]
 
 
-def _from_model(given: Given, names: Sequence[str], market: ModelWishes) -> _Made:
+def _from_model(account: Account, names: Sequence[str], market: ModelWishes) -> _Made:
     from seawall.lab.market.price_candles import close_returns, read_joint
     from seawall.lab.market.price_fit import fit, fit_funding
     from seawall.lab.market.price_models import price_model, shipped_models
 
     if market.block is not None:
-        raise Refused("--block: belongs to --bootstrap")
+        raise InputError("--block: belongs to --bootstrap")
     fitted = rates = None
     notes: list[str] = []
     if market.candles:
@@ -154,7 +159,7 @@ def _from_model(given: Given, names: Sequence[str], market: ModelWishes) -> _Mad
         if left:
             notes.append(f"no candles of {', '.join(left)}: shipped figures")
     wished = _model_wishes(market, names)
-    model = price_model(_leverages(given, names), wished, fitted, rates, given.funding)
+    model = price_model(_leverages(account, names), wished, fitted, rates, account.funding)
     shipped = shipped_models()
     assumptions = [
         f"Prices: {_model_words(model, market)}",
@@ -166,7 +171,9 @@ def _from_model(given: Given, names: Sequence[str], market: ModelWishes) -> _Mad
     return _Made(model.diffusion, model.funding, model, None, [*notes, *model.notes], assumptions)
 
 
-def _from_blocks(given: Given, names: Sequence[str], market: ModelWishes, run: RunWishes) -> _Made:
+def _from_blocks(
+    account: Account, names: Sequence[str], market: ModelWishes, run: RunWishes
+) -> _Made:
     from seawall.lab.market.price_candles import POINTS_PER_CANDLE, read_joint, recorded_steps
     from seawall.lab.market.price_models import price_model
     from seawall.lab.paths.kernels.task import Bootstrap
@@ -178,12 +185,12 @@ def _from_blocks(given: Given, names: Sequence[str], market: ModelWishes, run: R
     whole = POINTS_PER_CANDLE * round(hours * 3600 / recorded.step_seconds / POINTS_PER_CANDLE)
     if not POINTS_PER_CANDLE <= whole <= len(recorded.returns):
         least = POINTS_PER_CANDLE * recorded.step_seconds / 3600
-        raise Refused(
+        raise InputError(
             f"--block: {hours:g} hours should be at least a candle ({least:g}) and at most what "
             f"was recorded ({len(recorded.returns) * recorded.step_seconds / 3600:g})"
         )
-    model = price_model(_leverages(given, names), _model_wishes(market, names), None, None,
-                        given.funding)  # fmt: skip
+    model = price_model(_leverages(account, names), _model_wishes(market, names), None, None,
+                        account.funding)  # fmt: skip
     moves = Bootstrap(
         returns=recorded.returns,
         block_steps=whole,
@@ -199,7 +206,7 @@ def _from_blocks(given: Given, names: Sequence[str], market: ModelWishes, run: R
 
 
 def _check_alone(market: ModelWishes, run: RunWishes) -> None:
-    """What only a model knows. Raises Refused."""
+    """What only a model knows. Raises InputError."""
     given = {
         "--volatility": market.volatility,
         "--drift": market.drift,
@@ -212,7 +219,9 @@ def _check_alone(market: ModelWishes, run: RunWishes) -> None:
     }
     for option, is_given in given.items():
         if is_given:
-            raise Refused(f"{option}: does not go with --bootstrap, which takes what was recorded")
+            raise InputError(
+                f"{option}: does not go with --bootstrap, which takes what was recorded"
+            )
 
 
 def _model_wishes(market: ModelWishes, names: Sequence[str]) -> "Wishes":
@@ -230,8 +239,8 @@ def _model_wishes(market: ModelWishes, names: Sequence[str]) -> "Wishes":
     )
 
 
-def _leverages(given: Given, names: Sequence[str]) -> dict[str, int]:
-    return {name: given.listed[name].maximum_leverage for name in names}
+def _leverages(account: Account, names: Sequence[str]) -> dict[str, int]:
+    return {name: account.listed[name].maximum_leverage for name in names}
 
 
 def _model_words(model: "PriceModel", market: ModelWishes) -> str:
@@ -255,7 +264,10 @@ def _model_words(model: "PriceModel", market: ModelWishes) -> str:
 def wished_shares(
     option: str, texts: Sequence[str] | None, names: Sequence[str], low: float, high: float
 ) -> dict[str, float]:
-    """Fractions by market from ``80%``, ``0.8`` or ``BTC=60%``, bounds included. Raises Refused."""
+    """Fractions by market from ``80%``, ``0.8`` or ``BTC=60%``, bounds included.
+
+    Raises InputError.
+    """
     everywhere: dict[str, float] = {}
     named: dict[str, float] = {}
     for text in texts or ():
@@ -263,12 +275,12 @@ def wished_shares(
         value = share_of(amount)
         if value is None or not low <= value <= high:
             such = f"{100 * high / 40:g}%"
-            raise Refused(
+            raise InputError(
                 f"{option}: {text!r} should be percent from {100 * low:g}% to {100 * high:g}%, "
                 f"such as {option}={such} or {option}={names[0]}={such}"
             )
         if equals and name not in names:
-            raise Refused(f"{option}: {name!r} is not one of the markets: {', '.join(names)}")
+            raise InputError(f"{option}: {name!r} is not one of the markets: {', '.join(names)}")
         if equals:
             named[name] = value
         else:
@@ -288,27 +300,27 @@ def share_of(text: str) -> float | None:
 
 
 def _check_run(run: RunWishes) -> None:
-    """Raises Refused."""
+    """Raises InputError."""
     if not 1 <= run.paths <= MOST_PATHS:
-        raise Refused(f"--paths: {run.paths} should be 1 to {MOST_PATHS:,}")
+        raise InputError(f"--paths: {run.paths} should be 1 to {MOST_PATHS:,}")
     if run.antithetic and run.paths % 2:
-        raise Refused(f"--paths: {run.paths} should be even with --antithetic")
+        raise InputError(f"--paths: {run.paths} should be even with --antithetic")
     if not 0 <= run.seed <= HIGHEST_SEED:
-        raise Refused(f"--seed: {run.seed} should be 0 to {HIGHEST_SEED}")
+        raise InputError(f"--seed: {run.seed} should be 0 to {HIGHEST_SEED}")
     if run.workers is not None and not 1 <= run.workers <= 1024:
-        raise Refused(f"--workers: {run.workers} should be 1 to 1024")
+        raise InputError(f"--workers: {run.workers} should be 1 to 1024")
     if run.workers is not None and run.cluster is not None:
-        raise Refused("--workers: a cluster has its own; give --workers or --cluster")
+        raise InputError("--workers: a cluster has its own; give --workers or --cluster")
     if run.step is not None:
         _within("--step", run.step, 0.1, LONGEST_STEP)
         if round(run.step * 1000) != run.step * 1000:
-            raise Refused(f"--step: {run.step:g} should be whole milliseconds")
+            raise InputError(f"--step: {run.step:g} should be whole milliseconds")
 
 
 def _horizon(run: RunWishes) -> float:
-    """Seconds. Raises Refused."""
+    """Seconds. Raises InputError."""
     if run.days is not None and run.hours is not None:
-        raise Refused("--hours: give --days or --hours")
+        raise InputError("--hours: give --days or --hours")
     if run.hours is not None:
         return 3600 * _within("--hours", run.hours, 1 / 60, 24 * LONGEST_DAYS)
     days = DEFAULT_DAYS if run.days is None else run.days
@@ -317,5 +329,5 @@ def _horizon(run: RunWishes) -> float:
 
 def _within(option: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
-        raise Refused(f"{option}: {value:g} should be {low:g} to {high:g}")
+        raise InputError(f"{option}: {value:g} should be {low:g} to {high:g}")
     return value

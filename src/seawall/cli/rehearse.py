@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from seawall.accounts.file import AccountError
-from seawall.accounts.markets import MarketError
-from seawall.cli.params import AccountWishes
-from seawall.cli.rehearse_inputs import Files, Inputs, Refused, read_inputs, scenario_of
+from seawall.cli.params import SourceOptions
+from seawall.cli.rehearse_inputs import Files, Inputs, read_inputs, scenario_of
 from seawall.cli.rehearse_market import WholeMarket
 from seawall.cli.run import refuse
+from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.rulebook import AnyRulebook
-from seawall.lab.market.candle_file import PathError
-from seawall.venues.rulebook_file import RulebookError
 
 if TYPE_CHECKING:
     from seawall.lab.rehearse.rehearsal import Rehearsal
@@ -79,7 +76,7 @@ def rehearse(
         Print one JSON object with exact decimal text instead of the report.
     """
     unused = {"--from": from_, "--to": to, "--step": step, "--png": png, "--journal": journal}
-    source = AccountWishes(meta=meta, markets=markets, rulebook=rulebook)
+    source = SourceOptions(meta=meta, markets=markets, rulebook=rulebook)
     picture = png or (None if json_ else DEFAULT_PICTURE)
     try:
         if whole.play(account, path, market, depth, source, unused, as_json=json_):
@@ -89,9 +86,9 @@ def rehearse(
         inputs = read_inputs(files, rulebook, market, (from_, to), step, depth or [])
         _clear(journal)
         result = _run(inputs, journal, quiet=json_)
-    except (AccountError, PathError, RulebookError, MarketError, Refused) as error:
+    except SeawallError as error:
         refuse("rehearse", str(error))
-    _show(result, inputs.book, path, picture, journal, as_json=json_)
+    _show(result, inputs.account.rulebook, path, picture, journal, as_json=json_)
     if not result.is_conserved:
         raise SystemExit(1)
 
@@ -123,12 +120,9 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from seawall.accounts.plan import plan_account
     from seawall.engine.compile import cache_folder
 
-    path = inputs.path
-    prices = {name: repr(float(each[0])) for name, each in path.oracle.items()}
-    plan = plan_account(inputs.sketch, inputs.instruments, prices)
+    path, account = inputs.path, inputs.account
     console = Console(stderr=True, quiet=quiet)
     is_first = not any(cache_folder().rglob("*.nbc")) if cache_folder().is_dir() else True
     loading = "compiling the machine, once (about a minute)" if is_first else "loading the machine"
@@ -138,7 +132,7 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
         from seawall.lab.rehearse.rehearsal import rehearse as run
         from seawall.lab.simulation.setting import RehearsalError, warm_up
 
-        warm_up(inputs.book, inputs.instruments)
+        warm_up(account.rulebook, account.instruments)
     is_plain = quiet or not console.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=is_plain) as progress:
@@ -146,18 +140,18 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
         try:
             return run(
                 path,
-                plan,
-                inputs.book,
-                inputs.instruments,
+                account.holdings,
+                account.rulebook,
+                account.instruments,
                 inputs.depths,
                 inputs.neighbours,
                 lambda done: progress.update(task, completed=done) if done % 20 == 0 else None,
                 journal,
             )
         except OSError as error:
-            raise Refused(f"--journal: {journal}: {error.strerror}") from None
+            raise InputError(f"--journal: {journal}: {error.strerror}") from None
         except RehearsalError as error:
-            raise Refused(f"{inputs.sketch.source}: {error}") from None
+            raise InputError(f"{account.source}: {error}") from None
 
 
 def _draw(result: "Rehearsal", target: Path, subtitle: str) -> None:
@@ -181,9 +175,9 @@ def _clear(journal: Path | None) -> None:
             JournalReader(journal)
             journal.unlink()
     except OSError as error:
-        raise Refused(f"--journal: {journal}: {error.strerror}") from None
+        raise InputError(f"--journal: {journal}: {error.strerror}") from None
     except JournalError:
-        raise Refused(
+        raise InputError(
             f"--journal: {journal}: is there already and is no journal; name a new file"
         ) from None
 
@@ -195,4 +189,4 @@ def _make_room(picture: Path | None) -> None:
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Refused(f"--png: {picture}: {error.strerror}") from None
+        raise InputError(f"--png: {picture}: {error.strerror}") from None

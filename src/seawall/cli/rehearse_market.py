@@ -6,9 +6,9 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from seawall.accounts.source import Refused
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes
-from seawall.cli.params import AccountWishes, Outputs
+from seawall.cli.params import Outputs, SourceOptions
+from seawall.domain.errors import InputError
 
 
 @Parameter(name="*")
@@ -23,16 +23,16 @@ class WholeMarket:
     """With --population: a self-contained HTML report to this file."""
 
     def _is_wanted(self, unused: Mapping[str, object]) -> bool:
-        """Raises Refused for what goes only with one of the two forms."""
+        """Raises InputError for what goes only with one of the two forms."""
         if self.population is None:
             if self.report is not None:
-                raise Refused(f"--report: {self.report} belongs to --population; else use --png")
+                raise InputError(f"--report: {self.report} belongs to --population; else use --png")
             return False
         if self.population < 0:
-            raise Refused(f"--population: {self.population} should be 0 or more accounts")
+            raise InputError(f"--population: {self.population} should be 0 or more accounts")
         for name, value in unused.items():
             if value is not None:
-                raise Refused(f"{name}: {value} does not go with --population")
+                raise InputError(f"{name}: {value} does not go with --population")
         return True
 
     def play(
@@ -41,12 +41,12 @@ class WholeMarket:
         path: list[Path] | None,
         market: list[str] | None,
         depth: list[str] | None,
-        source: AccountWishes,
+        source: SourceOptions,
         unused: Mapping[str, object],
         *,
         as_json: bool,
     ) -> bool:
-        """Run and show it if it is asked for; whether it was. Raises Refused."""
+        """Run and show it if it is asked for; whether it was. Raises InputError."""
         if not self._is_wanted(unused):
             return False
         from seawall.cli.cascade import cascade

@@ -1,14 +1,11 @@
 """``seawall size``: how large a position may be, and at which leverage."""
 
-from seawall.accounts.load import REFUSALS
-from seawall.cli.book_input import BOOK_REFUSALS
 from seawall.cli.params import Outputs
 from seawall.cli.run import refuse
 from seawall.cli.size_inputs import SizeOptions, read_size
 from seawall.cli.size_options import MarketSource
+from seawall.domain.errors import SeawallError
 from seawall.report.deliver import OutputError, check_outputs, deliver
-
-_REFUSED: tuple[type[Exception], ...] = (*REFUSALS, *BOOK_REFUSALS, OutputError)
 
 
 def size(
@@ -34,7 +31,7 @@ def size(
     try:
         check_outputs(outputs.options())
         inputs = read_size(market, source, options)
-    except _REFUSED as error:
+    except SeawallError as error:
         refuse("size", str(error))
     from seawall.lab.size.advice import advise
     from seawall.lab.size.findings import size_findings

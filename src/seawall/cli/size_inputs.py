@@ -8,11 +8,13 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
-from seawall.accounts.load import Given, Refused, read_given
+from seawall.accounts.account import Account
+from seawall.accounts.load import load_account
 from seawall.accounts.markets import shipped_markets
 from seawall.cli import size_values as values
 from seawall.cli.book_input import read_book
 from seawall.cli.size_options import MarketSource
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, from_units, to_units
 from seawall.lab.carry.fees import FeeRates, fee_rates
@@ -92,7 +94,7 @@ class Trade(NamedTuple):
     ``listed``: as its venue lists it.
     """
 
-    given: Given
+    account: Account
     instrument: Instrument
     listed: Instrument
     price: int
@@ -111,24 +113,23 @@ class SizeInputs(NamedTuple):
 
 
 def read_trade(market: str, source: MarketSource) -> Trade:
-    """The market under the rules, and its price now. Raises what ``REFUSALS`` lists."""
+    """The market under the rules, and its price now. Raises InputError."""
     if source.account is None and source.meta is None and market not in shipped_markets():
-        raise Refused(
+        raise InputError(
             f"MARKET: {market!r} is not known; known: {', '.join(shipped_markets())}; --meta FILE "
             "with the venue's list of markets adds more"
         )
     for text in source.price or ():
         name, equals, _ = text.rpartition("=")
         if source.account is None and equals and name != market:
-            raise Refused(f"--price: {text!r}: the market is {market}")
-    given = read_given(source.account, source.options(market))
-    instrument = next(each for each in given.instruments if each.name == market)
-    price = Fraction(given.prices[market]) * 10**instrument.price_decimals
-    return Trade(given, instrument, given.listed[market], int(price))
+            raise InputError(f"--price: {text!r}: the market is {market}")
+    account = load_account(source.account, source.options(market))
+    index = account.market(market)
+    return Trade(account, account.instruments[index], account.listed[market], account.prices[index])
 
 
 def read_size(market: str, source: MarketSource, options: SizeOptions) -> SizeInputs:
-    """Raises what ``REFUSALS`` and ``BOOK_REFUSALS`` list."""
+    """Raises InputError."""
     values.choice("--side", options.side, SIDES)
     values.choice("--entry-fee", options.entry_fee, FEES)
     trade = read_trade(market, source)
@@ -137,15 +138,15 @@ def read_size(market: str, source: MarketSource, options: SizeOptions) -> SizeIn
         middle = Fraction(repr(book.middle)) * 10**trade.instrument.price_decimals
         trade = trade._replace(price=round(middle))
     if not 1 <= trade.price <= MAX_PRICE:
-        raise Refused(f"--book: {options.book}: price {book.middle:g} does not fit {market}")
+        raise InputError(f"--book: {options.book}: price {book.middle:g} does not fit {market}")
     equity, equity_words = _equity(trade, source, options)
     trading = _trading(trade, options)
     task = _task(trade, book, options, equity, trading)
     price = from_units(trade.price, trade.instrument.price_decimals)
-    given = trade.given
+    rules = trade.account.rulebook
     about = (
-        f"{equity_words}; {market} at {price} USD; {book_words}; rules of {given.book.name} as of "
-        f"{given.book.as_of}"
+        f"{equity_words}; {market} at {price} USD; {book_words}; rules of {rules.name} as of "
+        f"{rules.as_of}"
     )
     return SizeInputs(task, about, (*trading.words, *_book_assumptions(options, trade)))
 
@@ -156,18 +157,19 @@ def _equity(trade: Trade, source: MarketSource, options: SizeOptions) -> tuple[i
         equity = values.usd("--equity", options.equity or DEFAULT_EQUITY)
         return equity, f"equity {equity / MICRO:,.0f} USD"
     from seawall.domain.events import CROSS_POOL
-    from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
+    from seawall.lab.simulation.valuation import Valuation, ValuationError
 
-    given = trade.given
+    account = trade.account
     try:
-        prices = price_units(given.instruments, given.prices)
-        valuation = Valuation(given.plan, given.book, given.instruments, prices)
-        equity = valuation.at(prices)[CROSS_POOL].equity
+        valuation = Valuation(
+            account.holdings, account.rulebook, account.instruments, account.prices
+        )
+        equity = valuation.at(account.prices)[CROSS_POOL].equity
     except ValuationError as error:
-        raise Refused(f"{given.sketch.source}: {error}") from None
+        raise InputError(f"{account.source}: {error}") from None
     if equity <= 0:
-        raise Refused(f"{given.sketch.source}: the cross pool has no equity; give --equity")
-    return equity, f"equity {equity / MICRO:,.0f} USD, the cross pool of {given.source}"
+        raise InputError(f"{account.source}: the cross pool has no equity; give --equity")
+    return equity, f"equity {equity / MICRO:,.0f} USD, the cross pool of {account.source}"
 
 
 class _Trading(NamedTuple):
@@ -214,14 +216,16 @@ def _trading(trade: Trade, options: SizeOptions) -> _Trading:
 def _book(trade: Trade, options: SizeOptions) -> tuple[Book, str]:
     if options.book is not None:
         if options.depth is not None:
-            raise Refused(f"--depth: {options.depth}: belongs to the assumed ladder, not to --book")
+            raise InputError(
+                f"--depth: {options.depth}: belongs to the assumed ladder, not to --book"
+            )
         book = read_book(
-            options.book, trade.market, at_time=options.at_time, venue=trade.given.venue
+            options.book, trade.market, at_time=options.at_time, venue=trade.account.venue
         )
         levels = f"{len(book.bids)} bids and {len(book.asks)} asks"
         return book, f"book of {options.book} ({levels})"
     if options.at_time is not None:
-        raise Refused(f"--at-time: {options.at_time}: belongs to a recorded --book")
+        raise InputError(f"--at-time: {options.at_time}: belongs to a recorded --book")
     depth = _depth(trade, options)
     price = trade.price / 10**trade.instrument.price_decimals
     words = f"an assumed book of {depth.usd_within_50bp:,.0f} USD within 50 bp per side"
@@ -268,7 +272,7 @@ def _task(
         edge = float(values.rate("--edge", options.edge, 100.0, "0.2 or 20%"))
     terms = trade.instrument.block_terms
     return SizeTask(
-        rulebook=trade.given.book,
+        rulebook=trade.account.rulebook,
         instrument=trade.instrument,
         wager=wager,
         calm_exit=calm,
@@ -312,22 +316,22 @@ def _wager(
 
 
 def read_fees(trade: Trade, volume: str | None, maker_share: Fraction = Fraction(0)) -> FeeRates:
-    """The rates of the tier that the volume in the fee window gives. Raises Refused."""
+    """The rates of the tier that the volume in the fee window gives. Raises InputError."""
     traded = 0
     if volume is not None:
         wish = "should be USD of 0 or more, such as 6000000"
         traded = int(values.plain("--fee-volume", volume, 0, 1e11, wish) * MICRO)
-    return fee_rates(trade.given.book, traded, int(maker_share * 10**6))
+    return fee_rates(trade.account.rulebook, traded, int(maker_share * 10**6))
 
 
 def read_funding(trade: Trade, text: str | None) -> int:
     """The rate of an hour that longs pay, 1e-12: said, else the venue's, else the usual."""
     if text is not None:
         found = values.rate("--funding", text, MOST_FUNDING, "0.0000125")
-    elif trade.market in trade.given.funding:
-        found = Fraction(repr(trade.given.funding[trade.market]))
+    elif trade.market in trade.account.funding:
+        found = Fraction(repr(trade.account.funding[trade.market]))
     else:
-        found = default_funding(trade.given.book)
+        found = default_funding(trade.account.rulebook)
     return round(found * FUNDING_ONE)
 
 
@@ -346,14 +350,16 @@ def _stop(
     exact = trade.price * (1 + side * distance)
     stop = floor(exact) if is_long else ceil(exact)
     if not 1 <= stop <= MAX_PRICE:
-        raise Refused(f"--stop: {options.stop}: is beyond the prices that {trade.market} can have")
+        raise InputError(
+            f"--stop: {options.stop}: is beyond the prices that {trade.market} can have"
+        )
     return stop
 
 
 def _stop_price(trade: Trade, text: str, is_long: bool) -> int:
     decimals = trade.instrument.price_decimals
     now = from_units(trade.price, decimals)
-    wrong = Refused(
+    wrong = InputError(
         f"--stop: {text!r} should be a price {'below' if is_long else 'above'} {now} USD, or a "
         "distance such as 3%"
     )

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from seawall.accounts.load import REFUSALS, Given, read_given
-from seawall.cli.params import AccountWishes, Outputs
+from seawall.accounts.account import Account
+from seawall.accounts.load import load_account
+from seawall.cli.params import Outputs, SourceOptions
 from seawall.cli.run import refuse
 from seawall.cli.stress_inputs import (
     chosen_scenarios,
@@ -14,7 +15,8 @@ from seawall.cli.stress_inputs import (
     survival_moves,
 )
 from seawall.cli.stress_options import StressOptions
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from seawall.domain.errors import SeawallError
+from seawall.report.deliver import check_outputs, deliver
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -30,7 +32,7 @@ def stress(
     /,
     *,
     options: StressOptions = StressOptions(),  # noqa: B008 (frozen)
-    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """See what price shocks do to an account, and the smallest move that liquidates it.
@@ -44,59 +46,57 @@ def stress(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    from seawall.lab.simulation.setting import RehearsalError
-    from seawall.lab.simulation.valuation import ValuationError
-
-    refusals: tuple[type[Exception], ...] = (*REFUSALS, ValuationError, RehearsalError, OutputError)
     try:
         check_outputs(outputs.options())
         scenarios = chosen_scenarios(options.scenario or [])
-        given = read_given(account, source.options())
-        findings = _Wishes(given, options).findings(scenarios, quiet=outputs.json_)
+        loaded = load_account(account, source.options())
+        findings = _Wishes(loaded, options).findings(scenarios, quiet=outputs.json_)
         deliver(findings, outputs.options())
-    except refusals as error:
+    except SeawallError as error:
         refuse("stress", str(error))
 
 
 class _Wishes:
     """What was asked about an account; everything is read before anything is computed."""
 
-    def __init__(self, given: Given, options: StressOptions) -> None:
-        """Raises Refused."""
+    def __init__(self, account: Account, options: StressOptions) -> None:
+        """Raises InputError."""
         from seawall.lab.stress.betas import betas_of
         from seawall.lab.stress.grid import DEFAULT_PERCENTS
 
-        self.given = given
+        self.account = account
         self.sizes = shock_sizes(options.shock or [], DEFAULT_PERCENTS)
-        wished = given_betas(options.betas, options.beta or [], given.instruments)
-        self.betas = betas_of([each.name for each in given.instruments], wished)
+        wished = given_betas(options.betas, options.beta or [], account.instruments)
+        self.betas = betas_of([each.name for each in account.instruments], wished)
         self.survive = options.survive or []
-        self.depths = stress_depths(given, options.depth or [])
+        self.depths = stress_depths(account, options.depth or [])
 
     def findings(self, scenarios: Sequence["Scenario"], *, quiet: bool) -> "Findings":
-        """Raises ValuationError, PathError, RehearsalError, Refused."""
+        """Raises ValuationError, PathError, RehearsalError, InputError."""
         from rich.console import Console
 
-        from seawall.lab.simulation.valuation import Valuation, price_units
+        from seawall.lab.simulation.valuation import Valuation
         from seawall.lab.stress.aftermath import StressMachine
         from seawall.lab.stress.findings import stress_findings
         from seawall.lab.stress.result import stress, with_scenarios
 
-        given = self.given
+        account = self.account
         console = Console(stderr=True, quiet=quiet)
         with console.status("loading the machine (the first time takes about a minute)") as status:
-            now = price_units(given.instruments, given.prices)
-            valuation = Valuation(given.plan, given.book, given.instruments, now)
+            now = account.prices
+            valuation = Valuation(account.holdings, account.rulebook, account.instruments, now)
             factors = {name: each.value for name, each in self.betas.items()}
             moves = survival_moves(self.survive, valuation, factors)
-            machine = StressMachine(given.plan, given.book, given.instruments, self.depths, now)
+            machine = StressMachine(
+                account.holdings, account.rulebook, account.instruments, self.depths, now
+            )
             result = stress(valuation, machine, self.betas, self.sizes, moves, status.update)
-            lines = _through(scenarios, given, self.depths, status)
-        return stress_findings(with_scenarios(result, lines), given.source)
+            lines = _through(scenarios, account, self.depths, status)
+        return stress_findings(with_scenarios(result, lines), account.source)
 
 
 def _through(
-    scenarios: Sequence["Scenario"], given: Given, depths: dict[str, "Depth"], status: "Status"
+    scenarios: Sequence["Scenario"], account: Account, depths: dict[str, "Depth"], status: "Status"
 ) -> list["ScenarioLine"]:
     """The account through each scenario. Raises PathError, RehearsalError."""
     from seawall.lab.market.named_scenarios import run_scenario
@@ -105,6 +105,13 @@ def _through(
     lines = []
     for number, each in enumerate(scenarios, start=1):
         status.update(f"scenario {number} of {len(scenarios)}: {each.name}")
-        found = run_scenario(each, given.plan, given.book, given.instruments, given.prices, depths)
+        found = run_scenario(
+            each,
+            account.holdings,
+            account.rulebook,
+            account.instruments,
+            account.price_texts,
+            depths,
+        )
         lines.append(scenario_line(each, found))
     return lines

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from seawall.cli.run import refuse
+from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.units import from_units
 from seawall.venues.registry import DEFAULT_VENUE, wire_of
-from seawall.venues.rulebook_file import RulebookError
 
 if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 SNIPPET_USD = 200.0
 _GREATEST_SPEED = 1000.0
-
-
-class _Refused(ValueError):
-    """Input that cannot be used."""
 
 
 def up(
@@ -71,9 +67,7 @@ def up(
     json_
         Print one JSON object instead of text when the venue is ready.
     """
-    from seawall.engine.journal import JournalError
-    from seawall.sandbox.markets import MarketChoiceError
-    from seawall.sandbox.venue import VenueError, VenueOptions, VenueStopped
+    from seawall.sandbox.venue import VenueOptions, VenueStopped
 
     names = tuple(name for each in markets or () for name in each.split(",") if name)
     try:
@@ -90,7 +84,7 @@ def up(
         )
         _say_compiling()
         _run(options, _announce_json if json_ else _announce)
-    except (VenueError, MarketChoiceError, RulebookError, JournalError, _Refused) as error:
+    except SeawallError as error:
         refuse("up", str(error))
     except OSError as error:
         refuse("up", f"{error.filename or ''} {error.strerror or error}")
@@ -109,7 +103,9 @@ def _speed(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0.001 <= value <= _GREATEST_SPEED:
-        raise _Refused(f"--speed: {text!r} is not real, manual, or a multiple like x20 (to x1000)")
+        raise InputError(
+            f"--speed: {text!r} is not real, manual, or a multiple like x20 (to x1000)"
+        )
     return value
 
 
@@ -123,14 +119,14 @@ def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
 
     file = Path(text)
     if not file.exists():
-        raise _Refused(f"--feed: {text!r} is not synthetic, manual or a file that exists")
+        raise InputError(f"--feed: {text!r} is not synthetic, manual or a file that exists")
     wanted = [name.partition("=")[0] for name in names]
     try:
         if not wanted:
             wanted = [name for name in DEFAULT_MARKETS if _has(file, name)] or ["BTC"]
         path = read_market_path([file], wanted)
     except PathError as error:
-        raise _Refused(f"--feed: {error}") from None
+        raise InputError(f"--feed: {error}") from None
     prices = {name: [float(price) for price in path.oracle[name]] for name in wanted}
     return RecordedPath(file.name, [int(time) for time in path.times_ms], prices)
 

@@ -2,11 +2,10 @@
 
 from seawall.cli.params import Outputs
 from seawall.cli.run import refuse
-from seawall.cli.vet_inputs import VET_REFUSALS, read_tape
+from seawall.cli.vet_inputs import read_tape
 from seawall.cli.vet_options import VetOptions, VetSource
-from seawall.report.deliver import OutputError, check_outputs, deliver
-
-_REFUSED: tuple[type[Exception], ...] = (*VET_REFUSALS, OutputError)
+from seawall.domain.errors import SeawallError
+from seawall.report.deliver import check_outputs, deliver
 
 
 def vet(
@@ -43,5 +42,5 @@ def vet(
         from seawall.lab.vet.findings import vet_findings
 
         deliver(vet_findings(tape), outputs.options())
-    except _REFUSED as error:
+    except SeawallError as error:
         refuse("vet", str(error))

@@ -4,24 +4,18 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from seawall.accounts.load import REFUSALS, Refused
 from seawall.accounts.markets import shipped_markets
 from seawall.cli import size_values as values
 from seawall.cli.vet_options import VetOptions, VetSource
+from seawall.domain.errors import InputError
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MICRO, RATE_ONE
 from seawall.lab.carry.fees import fee_rates
-from seawall.lab.market.book import BookError
-from seawall.lab.market.book_replay import ReplayError
 from seawall.lab.vet.book import SIZES_USD
-from seawall.lab.vet.tape import Charges, Tape, VetError
-from seawall.venues.raw_json import VenueDataError
+from seawall.lab.vet.tape import Charges, Tape
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
-VET_REFUSALS: tuple[type[Exception], ...] = (
-    *REFUSALS, BookError, ReplayError, VetError, VenueDataError,
-)  # fmt: skip
 DEFAULT_MARKET = "BTC"
 DEFAULT_MOVE = "-10%"
 SANDBOX_SECONDS, LIVE_SECONDS, SHOCK_SECONDS = 300, 20, 30
@@ -34,7 +28,7 @@ Progress = Callable[[float], None]
 def read_tape(
     given: str | None, source: VetSource, options: VetOptions, progress: Progress | None = None
 ) -> Tape:
-    """The market that was asked for, watched. Raises what ``VET_REFUSALS`` lists."""
+    """The market that was asked for, watched. Raises SeawallError."""
     sizes = _sizes(options)
     _check_fits(given, source, options)
     if given is not None:
@@ -51,15 +45,17 @@ def _check_fits(given: str | None, source: VetSource, options: VetOptions) -> No
         live |= {"shock": options.shock, "seconds": options.seconds}
         for name, value in live.items():
             if value is not None:
-                raise Refused(f"--{name}: {value}: belongs to a running venue, not to a recording")
+                raise InputError(
+                    f"--{name}: {value}: belongs to a running venue, not to a recording"
+                )
     else:
         for name, value in (("--storm", options.storm), ("--until", options.until)):
             if value is not None:
-                raise Refused(f"{name}: {value}: belongs to a recording; give its file")
+                raise InputError(f"{name}: {value}: belongs to a recording; give its file")
     if source.venue is not None:
         values.choice("--venue", source.venue, tuple(VENUES))
         if source.at is None or source.ccxt is not None:
-            raise Refused(f"--venue: {source.venue}: says whose API --at is; give --at URL")
+            raise InputError(f"--venue: {source.venue}: says whose API --at is; give --at URL")
 
 
 def _sizes(options: VetOptions) -> tuple[float, ...]:
@@ -68,7 +64,7 @@ def _sizes(options: VetOptions) -> tuple[float, ...]:
     wish = "should be USD from 100 to 1e9, such as 250000"
     found = {float(values.plain("--size", text, 100, 1e9, wish)) for text in options.size}
     if len(found) > MOST_SIZES:
-        raise Refused(f"--size: {len(found)} sizes; should be at most {MOST_SIZES}")
+        raise InputError(f"--size: {len(found)} sizes; should be at most {MOST_SIZES}")
     return tuple(sorted(found))
 
 
@@ -92,13 +88,13 @@ def _recorded(path: Path, source: VetSource, options: VetOptions, sizes: tuple[f
     if options.storm is not None:
         first, slash, last = options.storm.partition("/")
         if not slash:
-            raise Refused(
+            raise InputError(
                 f"--storm: {options.storm!r} should be two times, such as "
                 "2024-08-08T23:56/2024-08-08T23:57"
             )
         storm = (parse_time(first, "--storm"), parse_time(last, "--storm"))
         if storm[0] >= storm[1]:
-            raise Refused(f"--storm: {options.storm}: should end after it begins")
+            raise InputError(f"--storm: {options.storm}: should end after it begins")
     until = None if options.until is None else parse_time(options.until, "--until")
     charges = _charges(load_rulebook(source.rulebook or DEFAULT_VENUE), source, not source.rulebook)
     return recorded_tape(
@@ -119,7 +115,7 @@ def _seconds(options: VetOptions, usual: int) -> int:
     wish = f"should be whole seconds from {LEAST_SECONDS} to {MOST_SECONDS}"
     found = values.plain("--seconds", options.seconds, LEAST_SECONDS, MOST_SECONDS, wish)
     if found.denominator != 1:
-        raise Refused(f"--seconds: {options.seconds!r} {wish}")
+        raise InputError(f"--seconds: {options.seconds!r} {wish}")
     return int(found)
 
 
@@ -127,7 +123,7 @@ def _move(text: str) -> Fraction:
     wish = "should be a move from -95% to 1000%, such as -10%"
     found = values.number("--shock", text, -1, 10, wish)
     if found < Fraction(-95, 100) or not found:
-        raise Refused(f"--shock: {text!r} {wish}")
+        raise InputError(f"--shock: {text!r} {wish}")
     return found
 
 
@@ -154,7 +150,7 @@ def _live(
     move = None if options.shock is None else float(_move(options.shock))
     withdrawn = _withdrawn(options)
     if withdrawn and move is None:
-        raise Refused(f"--withdraw: {options.withdraw}: belongs to a --shock")
+        raise InputError(f"--withdraw: {options.withdraw}: belongs to a --shock")
     wished = LiveOptions(
         market=source.market or DEFAULT_MARKET,
         sizes=sizes,
@@ -168,7 +164,7 @@ def _live(
     charges = _charges(book, source, not source.rulebook)
     control = None if source.at is None else control_of(source.at)
     if move is not None and control is None:
-        raise Refused(
+        raise InputError(
             f"--shock: {options.shock}: only a sandbox can be shocked; --at should be its URL"
         )
     feed: Feed
@@ -179,7 +175,7 @@ def _live(
     from seawall.lab.vet.ccxt import CcxtFeed, coin_of
 
     if source.market is None:
-        raise Refused("--market: --ccxt needs a symbol, such as BTC/USDT:USDT")
+        raise InputError("--market: --ccxt needs a symbol, such as BTC/USDT:USDT")
     exchange = CcxtFeed(source.ccxt, source.market, source.at, charges)
     try:
         return live_tape(
@@ -197,13 +193,13 @@ def _sandbox(
 
     book = load_rulebook(source.rulebook or DEFAULT_VENUE)
     if not isinstance(book, Rulebook):
-        raise Refused(f"--rulebook: {book.name} settles in blocks; no sandbox runs it yet")
+        raise InputError(f"--rulebook: {book.name} settles in blocks; no sandbox runs it yet")
     try:
         (market,) = choose_markets((source.market or DEFAULT_MARKET,), shipped_markets())
     except MarketChoiceError as error:
-        raise Refused(f"--market: {error}") from None
+        raise InputError(f"--market: {error}") from None
     if not 0 <= options.seed <= HIGHEST_SEED:
-        raise Refused(f"--seed: {options.seed} should be 0 to {HIGHEST_SEED}")
+        raise InputError(f"--seed: {options.seed} should be 0 to {HIGHEST_SEED}")
     seconds = _seconds(options, SANDBOX_SECONDS)
     return sandbox_tape(
         SandboxOptions(

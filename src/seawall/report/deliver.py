@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from seawall.domain.errors import InputError
 from seawall.report.findings import Findings
 from seawall.report.text import print_findings
 from seawall.report.values import command_text, json_object, readable, write_tables
@@ -13,7 +14,7 @@ from seawall.report.values import command_text, json_object, readable, write_tab
 REPORT_ENDINGS = (".html", ".htm")
 
 
-class OutputError(ValueError):
+class OutputError(InputError):
     """A file or folder that cannot be written; the text names the option and the path."""
 
 

@@ -1,6 +1,7 @@
 """An account explained: one object for programs, tables to read."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -29,6 +30,10 @@ class Explanation(Protocol):
         """Where the computed figures and the venue's differ."""
         ...
 
+    def liquidation_price(self, market: str) -> Decimal | None:
+        """USD where the position of a market, or of a coin, is liquidated; None at no price."""
+        ...
+
     def to_object(self) -> dict[str, Any]:
         """One JSON-ready object; money and prices as exact decimal text."""
         ...
@@ -40,7 +45,7 @@ class Explanation(Protocol):
         ...
 
     def steps(self, market: str) -> Sequence[Sheet]:
-        """How the liquidation prices of a market come about."""
+        """How the liquidation prices of a market, or of a coin, come about."""
         ...
 
 

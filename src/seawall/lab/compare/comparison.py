@@ -119,7 +119,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 def compare(setup: PathSetup, target: float, run: Runner) -> Comparison:
-    """Every variant of the account of the setup. Raises AccountError, TrialError, ClusterError."""
+    """Every variant of the account of the setup. Raises InputError, TrialError, ClusterError."""
     task = setup.task(setup.account(setup.plan))
     markets = list(task.account.markets)
     forced = tuple(

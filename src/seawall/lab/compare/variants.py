@@ -14,8 +14,8 @@ from typing import Literal
 
 from msgspec import structs
 
-from seawall.accounts.file import AccountError
 from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO, MONEY_DECIMALS, money_text
@@ -56,7 +56,7 @@ def as_isolated(
 ) -> Holdings:
     """Every position in a bucket of its own, entered at the prices.
 
-    Raises AccountError where the account has no equity, or with ``own`` too little.
+    Raises InputError where the account has no equity, or with ``own`` too little.
     """
     return _divided(plan, instruments, prices, share, {each.market for each in plan.positions})
 
@@ -71,12 +71,12 @@ def hybrid(
     """The named positions in buckets of their own, the others in the pool, entered at the prices.
 
     A position that its market does not allow in a pool has a bucket in any case. Raises
-    AccountError for a name without a position, and as ``as_isolated`` does.
+    InputError for a name without a position, and as ``as_isolated`` does.
     """
     held = {instruments[each.market].name: each.market for each in plan.positions}
     for name in isolated_markets:
         if name not in held:
-            raise AccountError(
+            raise InputError(
                 f"{plan.name}: isolated market: {name!r} has no position; positions are in "
                 f"{', '.join(held)}"
             )
@@ -94,16 +94,16 @@ def at_leverage(
     """The same positions with so much money that notional over equity is ``leverage``.
 
     Entered at the prices; the pool and every bucket keep their share of the money, rounded down to
-    micro-USD. Raises AccountError where the pool or a bucket would have less than initial margin
+    micro-USD. Raises InputError where the pool or a bucket would have less than initial margin
     at the highest leverage that its markets allow for such a size.
     """
     wanted = Fraction(leverage).limit_denominator(MICRO)
     if wanted <= 0:
-        raise AccountError(f"{plan.name}: leverage: {float(leverage):g} should be above 0")
+        raise InputError(f"{plan.name}: leverage: {float(leverage):g} should be above 0")
     present = entered_at(plan, instruments, prices)
     total = sum(each.entry_notional for each in present.positions)
     if not total:
-        raise AccountError(f"{plan.name}: position: the account has none")
+        raise InputError(f"{plan.name}: position: the account has none")
     equity = int(total / wanted)
     scale = Fraction(equity, present.collateral)
     positions = tuple(
@@ -126,7 +126,7 @@ def entered_at(
 ) -> Holdings:
     """The same account as if entered at the prices: its collateral is its equity there.
 
-    Raises AccountError where the pool or a bucket has no equity, so that it could not be opened.
+    Raises InputError where the pool or a bucket has no equity, so that it could not be opened.
     """
     positions = []
     pool = plan.collateral - sum(each.isolated_margin for each in plan.positions)
@@ -172,7 +172,7 @@ def greatest_leverage(instrument: Instrument, notional: int) -> Fraction:
 
 def _check_equity(plan: Holdings, what: str, equity: int) -> None:
     if equity <= 0:
-        raise AccountError(
+        raise InputError(
             f"{plan.name}: collateral: {what} has an equity of {money_text(equity)} USD at these "
             "prices; it should be above 0"
         )
@@ -198,7 +198,7 @@ def _divided(
             m for m, p in zip(margins, present.positions, strict=True) if p.market in apart
         )
         if needed > present.collateral:
-            raise AccountError(
+            raise InputError(
                 f"{plan.name}: collateral: equity of {money_text(present.collateral)} USD is less "
                 f"than the initial margins of the buckets, {money_text(needed)}"
             )
@@ -231,7 +231,7 @@ def _check_initial(plan: Holdings, instruments: Sequence[Instrument], leverage: 
     worst = max(needed, key=lambda name: needed[name] / max(1, given[name]))
     if needed[worst] > given[worst] + ROUNDED_OFF:
         highest = leverage * (given[worst] + ROUNDED_OFF) / needed[worst]
-        raise AccountError(
+        raise InputError(
             f"{plan.name}: leverage: {float(leverage):g} is more than {worst} allows; at most "
             f"{int(highest * 100) / 100:g}"
         )

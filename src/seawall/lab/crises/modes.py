@@ -20,7 +20,7 @@ def possible_modes(plan: Holdings) -> tuple[str, ...]:
 
 
 def mode_of(name: str, plan: Holdings, rules: Sequence[Rules], prices: Mapping[str, str]) -> Mode:
-    """One of ``MODES`` under every rulebook. Raises AccountError where it has no equity for it."""
+    """One of ``MODES`` under every rulebook. Raises InputError where it has no equity for it."""
     plans = []
     for each in rules:
         if name == CROSS:

@@ -15,10 +15,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from seawall.domain.errors import InputError
+
 Floats = NDArray[np.float64]
 
 
-class WaveError(ValueError):
+class WaveError(InputError):
     """A wave that cannot be; the text names wave and field and says what would be right."""
 
 

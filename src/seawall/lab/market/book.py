@@ -6,6 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.lab.market.liquidity import LEAST_QUOTE, QUOTED_FIGURES, Depth, MarketMaker
 
@@ -16,7 +17,7 @@ GREATEST_SIZE = 1e15
 """No listed contract comes near; larger numbers are broken files."""
 
 
-class BookError(ValueError):
+class BookError(InputError):
     """A book that cannot be used; the message says where and what would be right."""
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.commands import Command, CreateAccount, Deposit, SetOraclePrice
 from seawall.domain.enums import EventKind
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import Rulebook, ValueCap
 from seawall.domain.system_accounts import FIRST_USER
@@ -37,7 +38,7 @@ TICK_ROOM = 1 << 24
 """Ticks between the lowest and the highest recorded price; 24 bytes each, most never touched."""
 
 
-class ReplayError(ValueError):
+class ReplayError(InputError):
     """A recording that the machine cannot replay; the message says what would be right."""
 
 

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.domain.errors import InputError
+
 TIME_COLUMNS = ("date", "timestamp", "time", "datetime", "open_time")
 SYMBOL_COLUMNS = ("symbol", "coin", "market", "ticker")
 PRICE_COLUMNS = ("open", "high", "low", "close")
@@ -42,7 +44,7 @@ Times = NDArray[np.int64]
 Prices = NDArray[np.float64]
 
 
-class PathError(ValueError):
+class PathError(InputError):
     """A market path that cannot be used; the message says where and what would be right."""
 
 

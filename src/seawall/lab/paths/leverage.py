@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from seawall.accounts.file import AccountError
+from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.lab.compare.variants import at_leverage, entered_at
 from seawall.lab.paths.setup import PathSetup, Runner
@@ -50,13 +50,13 @@ class Ruin(Struct, frozen=True, kw_only=True):
 
 
 def leverage_now(setup: PathSetup, plan: Holdings) -> float:
-    """Notional over equity at the prices of the setup. Raises AccountError without equity."""
+    """Notional over equity at the prices of the setup. Raises InputError without equity."""
     present = entered_at(plan, setup.instruments, setup.prices)
     return sum(each.entry_notional for each in present.positions) / present.collateral
 
 
 def at(setup: PathSetup, plan: Holdings, leverage: float, run: Runner) -> LeveragePoint:
-    """Raises AccountError where the venue does not allow so much."""
+    """Raises InputError where the venue does not allow so much."""
     scaled = at_leverage(plan, setup.instruments, setup.prices, leverage)
     task = setup.task(setup.account(scaled))
     return LeveragePoint(leverage, survival_of(task, run.outcomes(task, f"{leverage:.3g}x")))
@@ -70,7 +70,7 @@ def leverage_curve(
     for leverage in sorted(set(leverages)):
         try:
             scaled = at_leverage(plan, setup.instruments, setup.prices, leverage)
-        except AccountError as error:
+        except InputError as error:
             missing.append(f"{leverage:g}x is not allowed: {error}")
             continue
         allowed.append(leverage)
@@ -91,7 +91,7 @@ def highest_allowed(setup: PathSetup, plan: Holdings) -> float:
         try:
             at_leverage(plan, setup.instruments, setup.prices, middle)
             low = middle
-        except AccountError:
+        except InputError:
             high = middle
     return low
 
@@ -100,7 +100,7 @@ def ruin_leverage(setup: PathSetup, plan: Holdings, accepted: float, run: Runner
     """A bracket of leverages, made narrower on common random numbers.
 
     More money never hurts a path, so the probability rises with leverage path by path and the
-    search has one answer. Raises AccountError.
+    search has one answer. Raises InputError.
     """
     limit = highest_allowed(setup, plan)
     tried = at(setup, plan, min(_four_figures(leverage_now(setup, plan)), limit), run)

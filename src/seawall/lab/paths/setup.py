@@ -54,7 +54,7 @@ class PathSetup(Struct, frozen=True, kw_only=True):
     antithetic: bool
 
     def account(self, plan: Holdings) -> PathAccount:
-        """Raises AccountError.
+        """Raises InputError.
 
         The mark before is the one of the step before. Rules that close a bucket below zero at that
         price mean a mark of seconds ago; after a longer step it would hand the bucket back what it

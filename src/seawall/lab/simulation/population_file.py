@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from seawall.domain.errors import InputError
+
 COLUMNS = ("leverage", "leverage_realtime")
 LEAST, MOST = 1.0, 100.0
 FEWEST = 10
 
 
-class PopulationError(ValueError):
+class PopulationError(InputError):
     """A file that holds no leverages; the message says what it should hold."""
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.accounts.plan import adoption
+from seawall.accounts.holdings import adoption
 from seawall.domain.commands import (
     NO_ACCOUNT,
     AdvanceTime,
@@ -29,6 +29,7 @@ from seawall.domain.commands import (
     SetOraclePrice,
 )
 from seawall.domain.enums import CommandKind, MarginMode, OrderFlag, Side, TimeInForce
+from seawall.domain.errors import SeawallError
 from seawall.domain.events import AccountCreated, CommandRejected
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
@@ -61,7 +62,7 @@ STEPS_PER_FRAME = 64
 """A journal is written in pieces of so many steps."""
 
 
-class RehearsalError(ValueError):
+class RehearsalError(SeawallError):
     """The machine refused what the account asks for; the message says what and why."""
 
 

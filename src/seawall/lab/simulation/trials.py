@@ -22,6 +22,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+from seawall.domain.errors import InputError, SeawallError
+
 Trial = Callable[[Any, int], Any]
 Progress = Callable[[int], None]
 Submit = Callable[[int], "Future[Any]"]
@@ -32,11 +34,11 @@ CLUSTER_SECONDS = 10
 """How long a cluster may take to answer, and then to show one worker."""
 
 
-class TrialError(RuntimeError):
+class TrialError(SeawallError):
     """A trial that failed, or workers that were lost again and again; the message says which."""
 
 
-class ClusterError(ValueError):
+class ClusterError(InputError):
     """A cluster that cannot be used; the message says why and what would be right."""
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from seawall.accounts.plan import adoption
+from seawall.accounts.holdings import adoption
 from seawall.domain.commands import (
     NO_ACCOUNT,
     AdvanceTime,
@@ -22,6 +22,7 @@ from seawall.domain.commands import (
     SetOraclePrice,
 )
 from seawall.domain.enums import MarginMode, MarkMethod
+from seawall.domain.errors import InputError
 from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
@@ -35,7 +36,7 @@ from seawall.lab.simulation.incidents import ratio_of
 START_MS = 1
 
 
-class ValuationError(ValueError):
+class ValuationError(InputError):
     """An account or a price that no machine can hold; the message says what and why."""
 
 

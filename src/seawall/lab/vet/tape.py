@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from seawall.domain.errors import InputError
 from seawall.lab.vet.book import OPEN, Floats, Samples
 
 CALM, STORM, AFTER = "calm", "storm", "after"
@@ -21,7 +22,7 @@ STEP_MS = 1_000
 LEAST_SIZE, CURVE_POINTS = 1_000.0, 16
 
 
-class VetError(ValueError):
+class VetError(InputError):
     """A source that cannot be vetted; the message says what would be right."""
 
 

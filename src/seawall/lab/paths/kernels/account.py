@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from seawall.accounts.file import AccountError
 from seawall.domain.enums import (
     DeleveragingPrice,
     LiquidationPriceLimit,
@@ -18,6 +17,7 @@ from seawall.domain.enums import (
     MarginMode,
     StartingOffset,
 )
+from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
@@ -45,12 +45,12 @@ def path_account(
 
     Markets are those of the positions, in the order of ``instruments``. Bucket 0 is the cross pool,
     or under rules of blocks the account itself; each isolated position, or child account, follows
-    under its market's name. Raises AccountError for an account without positions and for stages
+    under its market's name. Raises InputError for an account without positions and for stages
     that the kernel does not know.
     """
     held = sorted(plan.positions, key=lambda each: each.market)
     if not held:
-        raise AccountError(f"{plan.name}: position: the account has none")
+        raise InputError(f"{plan.name}: position: the account has none")
     markets = [instruments[each.market] for each in held]
     names = [each.name for each in markets]
     apart = [number for number, each in enumerate(held) if each.mode == MarginMode.ISOLATED]
@@ -157,7 +157,7 @@ def _tier_lines(rulebook: AnyRulebook, market: Instrument) -> list[tuple[float, 
             for tier in maintenance_tiers(market.tiers)
         ]
     if market.block_terms is None:
-        raise AccountError(f"{market.name}: market: has no terms for rules of blocks")
+        raise InputError(f"{market.name}: market: has no terms for rules of blocks")
     fractions = market.block_terms.fractions
     rate = fractions.initial_ppm * fractions.maintenance_fraction_ppm / PPM**2
     return [(0.0, rate, 0.0)]
@@ -172,7 +172,7 @@ def _rules(rulebook: AnyRulebook) -> dict[str, Any]:
 def _stage_rules(rulebook: Rulebook) -> dict[str, Any]:
     policy = rulebook.liquidation
     if list(policy.stages) != sorted(set(policy.stages)):
-        raise AccountError(
+        raise InputError(
             f"{rulebook.name}: liquidation.stages: paths know them in the order "
             f"{', '.join(each.name.lower() for each in list(LiquidationStage)[1:])} only, "
             f"not {', '.join(each.name.lower() for each in policy.stages)}"

@@ -1,5 +1,6 @@
 """An account report as tables, and a liquidation price step by step."""
 
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +21,7 @@ from seawall.venues.dydx.account.explain import (
 from seawall.venues.dydx.account.liquidation_boundary import lost_share
 from seawall.venues.dydx.account.machine import PositionReading, Standing
 from seawall.venues.dydx.account.markets import market_states
-from seawall.venues.dydx.account.state import account_state, tickers
+from seawall.venues.dydx.account.state import account_state, coin_of, tickers
 from seawall.venues.explanation import Sheet, grouped
 from seawall.venues.raw_json import MarketListError, VenueDataError
 
@@ -46,6 +47,11 @@ class SubaccountExplanation(Struct, frozen=True):
     @property
     def warnings(self) -> tuple[str, ...]:
         return self.report.warnings
+
+    def liquidation_price(self, market: str) -> Decimal | None:
+        held = (p for p in self.report.positions if _is_of(market, p))
+        price = next((p.liquidation_price for p in held), None)
+        return None if price is None else Decimal(decimal_text(price))
 
     def to_object(self) -> dict[str, Any]:
         return report_object(self.report)
@@ -214,8 +220,14 @@ def steps(report: AccountReport, market: str) -> list[Sheet]:
             words=3,
         )
         for position in report.positions
-        if position.state.market.name == market
+        if _is_of(market, position)
     ]
+
+
+def _is_of(market: str, position: PositionReport) -> bool:
+    """Whether a position is in a market, given as a ticker or a coin."""
+    name = position.state.market.name
+    return market in (name, coin_of(name))
 
 
 def derivation(position: PositionReport, policy: BlockLiquidationPolicy) -> list[Row]:

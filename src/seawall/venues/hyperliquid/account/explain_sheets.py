@@ -1,5 +1,6 @@
 """An account report as tables, and a liquidation price step by step."""
 
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -47,6 +48,11 @@ class PoolExplanation(Struct, frozen=True):
     @property
     def warnings(self) -> tuple[str, ...]:
         return self.report.warnings
+
+    def liquidation_price(self, market: str) -> Decimal | None:
+        found = (p.liquidation_price for p in self.report.positions if p.state.coin == market)
+        text = next(found, None)
+        return None if text is None else Decimal(text)
 
     def to_object(self) -> dict[str, Any]:
         return report_object(self.report)

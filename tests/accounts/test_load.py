@@ -1,4 +1,4 @@
-"""Accounts as every command of the lab is given them: sources, prices now, and what is refused."""
+"""Loading accounts: sources, prices now, and what is refused."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from seawall.accounts.load import REFUSALS, AccountOptions, Given, read_given
+from seawall.accounts.account import Account
+from seawall.accounts.load import AccountOptions, load_account
 from seawall.domain.enums import MarginMode
+from seawall.domain.errors import InputError
 from seawall.domain.units import to_units
 from seawall.venues.hyperliquid.account.state import account_state
 from tests.lab.commands import refused, seawall
@@ -33,8 +35,8 @@ leverage = 10
 """
 
 
-def given(account: str | Path | None, **options: Any) -> Given:
-    return read_given(None if account is None else str(account), AccountOptions(**options))
+def loaded(account: str | Path | None, **options: Any) -> Account:
+    return load_account(account, AccountOptions(**options))
 
 
 def file(folder: Path, text: str | dict[str, Any], name: str = "mine.toml") -> Path:
@@ -47,12 +49,12 @@ def file(folder: Path, text: str | dict[str, Any], name: str = "mine.toml") -> P
 
 
 def test_without_an_account_there_is_the_built_in_one_at_the_prices_of_the_crash() -> None:
-    found = given(None)
+    found = loaded(None)
     assert found.source == "the built-in example"
-    assert found.prices == {"BTC": "116970", "ETH": "4014", "SOL": "207.06"}
+    assert found.price_texts == {"BTC": "116970", "ETH": "4014", "SOL": "207.06"}
     assert [each.name for each in found.instruments] == ["BTC", "ETH", "SOL"]
-    assert found.plan.collateral == 100_000_000_000
-    assert (found.venue, found.book.name, found.funding) == ("hyperliquid", "hyperliquid", {})
+    assert found.holdings.collateral == 100_000_000_000
+    assert (found.venue, found.rulebook.name, found.funding) == ("hyperliquid", "hyperliquid", {})
     assert {name: each.maximum_leverage for name, each in found.listed.items()} == {
         "BTC": 40, "ETH": 25, "SOL": 20,
     }  # fmt: skip
@@ -73,48 +75,50 @@ def test_without_an_account_there_is_the_built_in_one_at_the_prices_of_the_crash
 def test_the_price_now(
     tmp_path: Path, entry: str, wishes: list[str], price: str, entry_notional: float
 ) -> None:
-    found = given(file(tmp_path, ONE + entry), price=wishes)
-    assert found.prices == {"BTC": price}
-    (position,) = found.plan.positions
+    found = loaded(file(tmp_path, ONE + entry), price=wishes)
+    assert found.price_texts == {"BTC": price}
+    (position,) = found.holdings.positions
     assert position.entry_notional == pytest.approx(entry_notional * 1e6, abs=1)
     assert found.source == f"file {tmp_path / 'mine.toml'}"
 
 
 def test_a_state_of_the_venue_has_its_own_prices() -> None:
-    found = given(HYBRID)
-    assert found.prices == {"BTC": "63250", "ETH": "1925.5", "HYPE": "40.5"}
-    modes = [position.mode for position in found.plan.positions]
+    found = loaded(HYBRID)
+    assert found.price_texts == {"BTC": "63250", "ETH": "1925.5", "HYPE": "40.5"}
+    modes = [position.mode for position in found.holdings.positions]
     assert set(modes) == {MarginMode.CROSS, MarginMode.ISOLATED}
-    moved = given(HYBRID, price=["HYPE=30"])
-    assert moved.prices == found.prices | {"HYPE": "30"}
-    assert moved.plan == found.plan
+    moved = loaded(HYBRID, price=["HYPE=30"])
+    assert moved.price_texts == found.price_texts | {"HYPE": "30"}
+    assert moved.holdings == found.holdings
 
 
 def test_every_bucket_has_the_equity_that_the_venue_says() -> None:
-    found = given(HYBRID)
+    found = loaded(HYBRID)
     state = account_state(Path(HYBRID).read_bytes())
     profits = {}
-    for position in found.plan.positions:
+    for position in found.holdings.positions:
         instrument = found.instruments[position.market]
-        price = to_units(found.prices[instrument.name], instrument.price_decimals)
+        price = to_units(found.price_texts[instrument.name], instrument.price_decimals)
         side = 1 if position.signed_size > 0 else -1
         profits[instrument.name] = position.signed_size * price - side * position.entry_notional
     told = {each.coin: each for each in state.positions}
     assert set(profits) == set(told)
-    cash = found.plan.collateral - sum(each.isolated_margin for each in found.plan.positions)
+    cash = found.holdings.collateral - sum(
+        each.isolated_margin for each in found.holdings.positions
+    )
     assert cash + sum(profits[p.coin] for p in state.positions if p.is_cross) == (
         state.cross_equity()
     )
-    for position in found.plan.positions:
+    for position in found.holdings.positions:
         coin = found.instruments[position.market].name
         if position.mode == MarginMode.ISOLATED:
             assert position.isolated_margin + profits[coin] == told[coin].bucket_equity
 
 
 def test_an_indexers_answer_brings_markets_prices_and_rules() -> None:
-    found = given(PARENT)
-    assert (found.venue, found.book.name) == ("dydx", "dydx")
-    assert found.prices == {"BTC": "50000", "ETH": "2500", "FISH": "0.85", "SOL": "150"}
+    found = loaded(PARENT)
+    assert (found.venue, found.rulebook.name) == ("dydx", "dydx")
+    assert found.price_texts == {"BTC": "50000", "ETH": "2500", "FISH": "0.85", "SOL": "150"}
     assert all(each.block_terms is not None for each in found.instruments)
     # How liquid a market is does not follow from the leverage that these rules grant in it.
     assert found.listed["BTC"].maximum_leverage == 40
@@ -122,34 +126,34 @@ def test_an_indexers_answer_brings_markets_prices_and_rules() -> None:
 
 @pytest.mark.parametrize("account", [None, HYBRID])
 def test_either_kind_of_account_under_the_other_rules(account: str | None) -> None:
-    here, there = given(account), given(account, rulebook="dydx")
-    assert there.book.name == "dydx"
+    here, there = loaded(account), loaded(account, rulebook="dydx")
+    assert there.rulebook.name == "dydx"
     assert all(each.block_terms is not None for each in there.instruments)
-    assert there.prices == here.prices
+    assert there.price_texts == here.price_texts
     assert there.listed == here.listed
-    back = given(PARENT, rulebook="hyperliquid")
-    assert back.book.name == "hyperliquid"
-    assert back.prices == given(PARENT).prices
+    back = loaded(PARENT, rulebook="hyperliquid")
+    assert back.rulebook.name == "hyperliquid"
+    assert back.price_texts == loaded(PARENT).price_texts
 
 
 def test_wished_markets_come_after_the_accounts_own() -> None:
-    found = given(None, extra_markets=["XRP", "BTC", "HYPE"], price=["HYPE=45.5"])
+    found = loaded(None, extra_markets=["XRP", "BTC", "HYPE"], price=["HYPE=45.5"])
     assert [each.name for each in found.instruments] == ["BTC", "ETH", "SOL", "XRP", "HYPE"]
-    assert (found.prices["XRP"], found.prices["HYPE"]) == ("2.6929", "45.5")
-    assert list(found.listed) == list(found.prices)
+    assert (found.price_texts["XRP"], found.price_texts["HYPE"]) == ("2.6929", "45.5")
+    assert list(found.listed) == list(found.price_texts)
 
 
 def test_an_account_without_positions_can_wish_for_a_market(tmp_path: Path) -> None:
     path = file(tmp_path, "collateral = 500\n")
-    found = given(path, extra_markets=["BTC"])
-    assert (found.plan.collateral, found.plan.positions) == (500_000_000, ())
+    found = loaded(path, extra_markets=["BTC"])
+    assert (found.holdings.collateral, found.holdings.positions) == (500_000_000, ())
 
 
 def test_markets_of_the_venues_own_list(tmp_path: Path) -> None:
     meta = file(tmp_path, META, "meta.json")
     account = file(tmp_path, ONE.replace("BTC", "FISH").replace("= 10", "= 5") + "entry = 2")
-    found = given(account, meta=meta)
-    assert found.prices == {"FISH": "2"}
+    found = loaded(account, meta=meta)
+    assert found.price_texts == {"FISH": "2"}
     assert found.instruments[0].size_decimals == 1
 
 
@@ -189,8 +193,8 @@ def test_markets_of_the_venues_own_list(tmp_path: Path) -> None:
 def test_wishes_that_cannot_be_met(
     account: str | None, options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(REFUSALS, match=message):
-        given(account, **options)
+    with pytest.raises(InputError, match=message):
+        loaded(account, **options)
 
 
 BAD_ENTRY = "entry = 0.00000001"
@@ -222,20 +226,20 @@ def test_files_that_hold_no_account(
     tmp_path: Path, text: str | dict[str, Any], name: str, message: str
 ) -> None:
     path = file(tmp_path, text, name)
-    with pytest.raises(REFUSALS, match=message) as caught:
-        given(path)
+    with pytest.raises(InputError, match=message) as caught:
+        loaded(path)
     assert str(caught.value).startswith(str(path))
     assert OWNER not in str(caught.value)
 
 
 def test_a_wrong_list_of_markets_is_named(tmp_path: Path) -> None:
     meta = file(tmp_path, {"universe": [{"name": "BTC"}]}, "meta.json")
-    with pytest.raises(REFUSALS, match=r"meta.json: universe\[0\].szDecimals: missing"):
-        given(None, meta=meta)
+    with pytest.raises(InputError, match=r"meta.json: universe\[0\].szDecimals: missing"):
+        loaded(None, meta=meta)
     delisted = file(tmp_path, META, "meta.json")
     account = file(tmp_path, ONE.replace("BTC", "GONE"))
-    with pytest.raises(REFUSALS, match="'GONE' is not known here; known: FISH"):
-        given(account, meta=delisted)
+    with pytest.raises(InputError, match="'GONE' is not known here; known: FISH"):
+        loaded(account, meta=delisted)
 
 
 def test_a_command_says_it_in_one_line_with_status_2(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from seawall.accounts.answer import text_of_answer
 from seawall.accounts.examples import ACCOUNT, example_text
-from seawall.accounts.file import AccountError, AccountSketch, parse_account, read_account
-from seawall.accounts.plan import plan_account
-from seawall.accounts.source import sketch_of_answer
+from seawall.accounts.file import AccountText, parse_account
+from seawall.accounts.holdings import holdings_of
+from seawall.accounts.load import load_account
 from seawall.domain.enums import MarginMode, MarketMargin, Side
+from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.venues.hyperliquid.account.reading import account_answer
@@ -39,12 +41,12 @@ def text_of(**changes: str | None) -> str:
     return "\n".join(line for line in lines.values() if line is not None)
 
 
-def parsed(text: str) -> AccountSketch:
-    return parse_account(text, "a.toml", "a")
+def parsed(text: str) -> AccountText:
+    return parse_account(text.encode(), "a.toml", "a")
 
 
 def planned(text: str) -> Holdings:
-    return plan_account(parsed(text), [BTC, ETH, NEW], PRICES)
+    return holdings_of(parsed(text), [BTC, ETH, NEW], PRICES)
 
 
 def test_numbers_are_exact() -> None:
@@ -84,8 +86,8 @@ def test_orders() -> None:
 
 
 def test_the_example_is_a_hybrid_account() -> None:
-    sketch = parse_account(example_text(ACCOUNT), ACCOUNT, "example")
-    assert {position.is_isolated for position in sketch.positions} == {True, False}
+    written = parse_account(example_text(ACCOUNT).encode(), ACCOUNT, "example")
+    assert {position.is_isolated for position in written.positions} == {True, False}
 
 
 WRONG = [
@@ -131,7 +133,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("changes", "message"), WRONG, ids=[m for _, m in WRONG])
 def test_wrong_accounts(changes: dict[str, str | None], message: str) -> None:
-    with pytest.raises(AccountError, match=r"a\.toml") as caught:
+    with pytest.raises(InputError, match=r"a\.toml") as caught:
         planned(text_of(**changes))
     assert message in str(caught.value)
 
@@ -147,31 +149,31 @@ WRONG_ORDERS = [
 
 @pytest.mark.parametrize(("order", "message"), WRONG_ORDERS, ids=[m for _, m in WRONG_ORDERS])
 def test_wrong_orders(order: str, message: str) -> None:
-    with pytest.raises(AccountError, match=r"order 1 \(BTC\)") as caught:
+    with pytest.raises(InputError, match=r"order 1 \(BTC\)") as caught:
         planned(text_of(order=f'[[order]]\nmarket = "BTC"\n{order}'))
     assert message in str(caught.value)
 
 
 def test_wrong_files(tmp_path: Path) -> None:
-    with pytest.raises(AccountError, match="no such file"):
-        read_account(tmp_path / "absent.toml")
+    with pytest.raises(InputError, match="no such file"):
+        load_account(tmp_path / "absent.toml")
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(AccountError, match="not a text file"):
-        read_account(binary)
+    with pytest.raises(InputError, match="not a text file"):
+        load_account(binary)
     other = tmp_path / "account.yaml"
     other.write_text("collateral: 5")
-    with pytest.raises(AccountError, match=r"should end in \.toml"):
-        read_account(other)
+    with pytest.raises(InputError, match=r"should end in \.toml"):
+        load_account(other)
     huge = tmp_path / "huge.toml"
     huge.write_text("collateral = " + "9" * 5000)
-    with pytest.raises(AccountError, match="not valid TOML"):
-        read_account(huge)
+    with pytest.raises(InputError, match="not valid TOML"):
+        load_account(huge)
 
 
 @pytest.mark.shared
 def test_venue_states_keep_their_equity() -> None:
-    """The deposit and the buckets of the sketch give back the equity that the venue tells."""
+    """The deposit and the buckets of the written give back the equity that the venue tells."""
     rows = json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text())
     checked = 0
     for row in rows:
@@ -185,7 +187,7 @@ def test_venue_states_keep_their_equity() -> None:
         equity += sum(p.bucket_equity for p in state.positions if not p.is_cross)
         if equity <= 0:
             continue
-        sketch = sketch_of_answer("s.json", row["id"], account_answer(state, {}))
+        written = text_of_answer("s.json", row["id"], account_answer(state, {}))
         instruments = [
             Instrument(
                 name=p.coin,
@@ -194,7 +196,7 @@ def test_venue_states_keep_their_equity() -> None:
             )
             for p in state.positions
         ]
-        plan = plan_account(sketch, instruments, dict(sketch.prices))
+        plan = holdings_of(written, instruments, dict(written.prices))
         worth = plan.collateral
         for position, planned_position in zip(state.positions, plan.positions, strict=True):
             sign = 1 if planned_position.signed_size > 0 else -1

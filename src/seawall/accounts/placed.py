@@ -1,0 +1,246 @@
+"""An account alone in an engine, at its prices: where its positions are liquidated, and why.
+
+Nothing is liquidated while it is placed, whatever its margin. The mark is the account's price.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import structs
+
+from seawall.accounts.holdings import adoption
+from seawall.domain.commands import (
+    NO_ACCOUNT,
+    AdvanceTime,
+    Command,
+    CreateAccount,
+    Deposit,
+    SetOraclePrice,
+)
+from seawall.domain.enums import MarginMode, MarkMethod
+from seawall.domain.errors import SeawallError
+from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected
+from seawall.domain.holdings import Position
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.units import MAX_NOTIONAL, MONEY_DECIMALS, from_units, money_text
+from seawall.engine.account_view import Margins, account_margins
+from seawall.engine.engine import Engine
+from seawall.engine.formulas.liquidation_price import (
+    LARGEST_PRICE,
+    BucketPosition,
+    Ratio,
+    liquidation_price,
+    liquidation_price_steps,
+    maintenance_tiers,
+)
+from seawall.engine.layout import Limits
+from seawall.report.kinds import TEXT
+from seawall.report.sheet import Column, Sheet
+from seawall.venues.explanation import grouped
+
+if TYPE_CHECKING:
+    from seawall.accounts.account import Account
+
+_NOW_MS = 1
+_DECIMALS = 10
+"""Decimals of an exact liquidation price, as venues print it."""
+
+
+class Step(NamedTuple):
+    """One step of a derivation: its formula, that with its numbers where it is known, its value."""
+
+    name: str
+    formula: str
+    numbers: str
+    value: str
+
+
+class PlacedAccount:
+    """An account in an engine of its own, with a child account for each isolated position under
+    rules of blocks."""
+
+    def __init__(self, account: "Account") -> None:
+        """Raises SeawallError for what no engine can hold."""
+        self.account = account
+        self.in_blocks = isinstance(account.rulebook, BlockRulebook)
+        count = len(account.positions)
+        limits = Limits(
+            accounts=16 + count, positions=16 + 4 * count, orders=8, levels=64, nodes=64
+        )
+        self.engine = Engine.create(
+            _marked_at_oracle(account.rulebook), list(account.instruments), limits
+        )
+        self.owners: dict[int, int] = {}
+        """The engine's account that holds the position of each market."""
+        self._place()
+
+    def _place(self) -> None:
+        """Prices, then money, then positions: the account may be under water from the start."""
+        account = self.account
+        self._send(AdvanceTime(time_ms=_NOW_MS), "the clock")
+        for market, price in enumerate(account.prices):
+            what = f"price of {account.instruments[market].name}"
+            self._send(SetOraclePrice(_NOW_MS, market, price, price), what)
+        children = [p for p in account.positions if self.in_blocks and p.is_isolated]
+        apart = sum(each.isolated_margin for each in children)
+        own = self._open(account.holdings.collateral - apart, NO_ACCOUNT)
+        for position in account.positions:
+            owner = own
+            if position in children:
+                owner = self._open(position.isolated_margin, own)
+                position = structs.replace(position, mode=MarginMode.CROSS, isolated_margin=0)
+            name = account.instruments[position.market].name
+            self._send(adoption(_NOW_MS, owner, position), f"position in {name}")
+            self.owners[position.market] = owner
+
+    def _open(self, money: int, parent: int) -> int:
+        events = self._send(CreateAccount(time_ms=_NOW_MS, parent=parent), "account")
+        account = next(each.account for each in events if isinstance(each, AccountCreated))
+        if money:
+            self._send(Deposit(time_ms=_NOW_MS, account=account, amount=money), "collateral")
+        return account
+
+    def _send(self, command: Command, what: str) -> Sequence[object]:
+        events: Sequence[object] = self.engine.apply(command)
+        for event in events:
+            if isinstance(event, CommandRejected):
+                raise SeawallError(
+                    f"{self.account.source}: {what}: the engine rejects it: {event.reason.name}"
+                )
+        return events
+
+    def liquidation_price(self, market: int) -> Decimal | None:
+        """USD where the position's account is liquidated; None where no price does it."""
+        decimals = self.account.instruments[market].price_decimals
+        if self.in_blocks:
+            units = self._first_liquidating(market)
+            return None if units is None else Decimal(from_units(units, decimals))
+        price = liquidation_price(self._bucket(market))
+        return None if price is None else Decimal(_decimal_text(price, decimals))
+
+    def explain(self, market: int) -> Sheet:
+        """How the liquidation price comes about."""
+        name = self.account.instruments[market].name
+        position = self._position(market)
+        side = "long, s = 1" if position.signed_size > 0 else "short, s = -1"
+        title = f"Liquidation price of {name} ({side})"
+        steps = self._block_steps(market) if self.in_blocks else self._tier_steps(market)
+        none = "No price above zero liquidates it: there is no liquidation price."
+        return steps_sheet(title, steps, none if self.liquidation_price(market) is None else "")
+
+    def _position(self, market: int) -> Position:
+        return next(each for each in self.account.positions if each.market == market)
+
+    def _bucket(self, market: int) -> BucketPosition:
+        """The position with what its pool or its bucket holds."""
+        position = self._position(market)
+        instrument = self.account.instruments[market]
+        margins = account_margins(self.engine, self.owners[market])
+        pool, own = margins[CROSS_POOL], margins[market]
+        others = 0 if position.is_isolated else pool.maintenance_margin - own.maintenance_margin
+        return BucketPosition(
+            signed_size=position.signed_size,
+            notional=abs(position.signed_size) * self.account.prices[market],
+            equity=own.equity if position.is_isolated else pool.equity,
+            others_maintenance=others,
+            tiers=maintenance_tiers(instrument.tiers),
+            price_decimals=instrument.price_decimals,
+        )
+
+    def _tier_steps(self, market: int) -> list[Step]:
+        steps = []
+        for each in liquidation_price_steps(self._bucket(market)):
+            most = MONEY_DECIMALS if each.value[1] == 1 else _DECIMALS
+            value = _decimal_text(each.value, each.decimals, most)
+            steps.append(Step(each.name, each.formula, "", grouped(value)))
+        return steps
+
+    def _block_steps(self, market: int) -> list[Step]:
+        """The position's requirements now, and the first price that does not meet them."""
+        position = self._position(market)
+        instrument = self.account.instruments[market]
+        margins = account_margins(self.engine, self.owners[market])
+        whole, own = margins[CROSS_POOL], margins[market]
+        price = self.account.prices[market]
+        notional = abs(position.signed_size) * price
+        size = from_units(abs(position.signed_size), instrument.size_decimals)
+        others = whole.maintenance_margin - own.maintenance_margin
+        steps = [
+            Step("size", "|s|", "", grouped(size)),
+            Step("oracle price", "p", "", grouped(from_units(price, instrument.price_decimals))),
+            Step("notional", "N = |s| p", "", grouped(money_text(notional))),
+            Step("net collateral", "e", "", grouped(money_text(whole.equity))),
+            Step("maintenance of the others", "O", "", grouped(money_text(others))),
+            Step("own maintenance", "M", "", grouped(money_text(own.maintenance_margin))),
+        ]
+        found = self._first_liquidating(market)
+        if found is None:
+            return steps
+        most = "highest" if position.signed_size > 0 else "lowest"
+        shown = grouped(from_units(found, instrument.price_decimals))
+        steps.append(Step("liquidation price", f"{most} p with e < O + M", "", shown))
+        beside = found + (1 if position.signed_size > 0 else -1)
+        for units, sign in ((found, "<"), (beside, ">=")):
+            there = self._at(market, units)
+            at = grouped(from_units(units, instrument.price_decimals))
+            numbers = f"{money_text(there.equity)} {sign} {money_text(there.maintenance_margin)}"
+            steps.append(Step(f"at {at}", f"e {sign} O + M", numbers, ""))
+        return steps
+
+    def _first_liquidating(self, market: int) -> int | None:
+        """The first price, in price units and coming from the safe side, that liquidates.
+
+        None where no price does, or every price.
+        """
+        position = self._position(market)
+        decimals = self.account.instruments[market].price_decimals
+        most = min(LARGEST_PRICE * 10**decimals, MAX_NOTIONAL // abs(position.signed_size))
+        safe, over = (most, 1) if position.signed_size > 0 else (1, most)
+
+        def is_over(price: int) -> bool:
+            there = self._at(market, price)
+            return 0 < there.maintenance_margin > there.equity
+
+        return None if is_over(safe) or not is_over(over) else _boundary(is_over, safe, over)
+
+    def _at(self, market: int, price: int) -> Margins:
+        """The account that holds the position, if the market's price were another."""
+        prices = self.engine.tables["markets"]["oracle_price"]
+        present = int(prices[market])
+        prices[market] = price
+        try:
+            return account_margins(self.engine, self.owners[market])[CROSS_POOL]
+        finally:
+            prices[market] = present
+
+
+def steps_sheet(title: str, rows: Sequence[Sequence[str]], note: str = "") -> Sheet:
+    """Steps as a sheet; rows of three have no formula with numbers."""
+    steps = [Step(row[0], row[1], row[2] if len(row) > 3 else "", row[-1]) for row in rows]
+    has_numbers = any(each.numbers for each in steps)
+    names = [each for each in Step._fields if each != "numbers" or has_numbers]
+    columns = [Column(name=name, kind=TEXT) for name in names]
+    return Sheet(name="steps", title=title, rows=steps, columns=columns, note=note)
+
+
+def _boundary(is_over: Callable[[int], bool], safe: int, over: int) -> int:
+    """The number next to the last safe one; one of the two given is safe, the other is not."""
+    while abs(over - safe) > 1:
+        middle = (safe + over) // 2
+        safe, over = (safe, middle) if is_over(middle) else (middle, over)
+    return over
+
+
+def _marked_at_oracle(rulebook: AnyRulebook) -> AnyRulebook:
+    if isinstance(rulebook, BlockRulebook):
+        return rulebook
+    mark = structs.replace(rulebook.mark, method=MarkMethod.ORACLE_ONLY)
+    return structs.replace(rulebook, mark=mark)
+
+
+def _decimal_text(value: Ratio, decimals: int, most: int = _DECIMALS) -> str:
+    """A ratio in units of 10^-``decimals``, rounded to ``most`` decimals."""
+    scaled = round(Fraction(*value) * Fraction(10**most, 10**decimals))
+    return from_units(scaled, most)
