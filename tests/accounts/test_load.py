@@ -211,7 +211,7 @@ BAD_ENTRY = "entry = 0.00000001"
         (ONE.replace("= 10\n", "= 50\n"), "a.toml", "leverage: 50 is more than BTC allows"),
         (ONE.replace("BTC", "NONE"), "a.toml", "market: 'NONE' is not known here"),
         (ONE.replace("BTC", "HYPE"), "a.toml", "the price of HYPE now is not known: give the"),
-        (ONE + BAD_ENTRY, "a.toml", "price of BTC: 0.00000001 should be 0.1 to 107374182.3 USD"),
+        (ONE + BAD_ENTRY, "a.toml", "BTC: entry: 0.00000001 should be 0.1 to 107374182.3 USD"),
         (ONE, "a.txt", "the file's name should end in .toml, .json"),
         ("x", "a.json", "not JSON"),
         ({"assetPositions": []}, "a.json", "has no positions and no collateral"),

@@ -35,6 +35,7 @@ Source = str | Path | bytes | None
 _ANSWER, _OURS = ".json", ".toml"
 _GIVEN = "account"
 """Name of an account that comes as bytes."""
+_ENTRY = "the entry of the position"
 
 
 class AccountOptions(NamedTuple):
@@ -262,12 +263,12 @@ def _prices(
         usual, usual_source = sample_prices(), sample_prices().source
     prices, origins = [], {}
     for each in instruments:
-        where = f"{found.written.source}: price of {each.name}"
         text, origin = stated[each.name] or (usual.get(each.name), usual_source)
         if each.name in chosen:
             price, origin = chosen[each.name], "--price"
         elif text is not None:
-            price = nearest_price(where, text, each)
+            field = f"{each.name}: entry" if origin == _ENTRY else f"price of {each.name}"
+            price = nearest_price(f"{found.written.source}: {field}", text, each)
         else:
             raise InputError(
                 f"{found.written.source}: the price of {each.name} now is not known: give the "
@@ -285,7 +286,7 @@ def _stated_price(found: _Found, name: str) -> tuple[str | None, str] | None:
     text = found.written.start_price(name)
     if text is None:
         return None
-    return text, found.source if name in found.written.prices else "the entry of the position"
+    return text, found.source if name in found.written.prices else _ENTRY
 
 
 def _still_reported(found: _Found, rulebook: AnyRulebook, options: AccountOptions) -> Answer | None:
