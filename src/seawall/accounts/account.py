@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from seawall.accounts.answer import Answer
+from seawall.accounts.answer import VenueAnswer
 from seawall.accounts.file import AccountText
 from seawall.accounts.holdings import check_allowed, holdings_of
 from seawall.accounts.markets import markets_under
@@ -48,7 +48,7 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
     prices: tuple[int, ...]
     holdings: Holdings
     funding: Mapping[str, float] = {}
-    reported: Answer | None = None
+    reported: VenueAnswer | None = None
     """The venue's own answer, as long as nothing of it has been changed."""
     origins: Mapping[str, str] = {}
     """Where the rulebook, each market and each price came from, such as ``price BTC``."""

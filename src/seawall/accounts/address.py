@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from seawall.accounts.answer import Answer
+from seawall.accounts.answer import VenueAnswer
 from seawall.domain.errors import InputError
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
@@ -15,7 +15,7 @@ class Fetched(NamedTuple):
     """What a venue answers about an address now. ``prices``: USD by market; ``funding``: the
     fraction of notional that longs pay an hour, by market."""
 
-    answer: Answer
+    answer: VenueAnswer
     address: str
     prices: Mapping[str, str]
     funding: Mapping[str, float]
@@ -51,7 +51,7 @@ def fetch_account(venue: Venue, address: str, at: str | None = None) -> Fetched:
     except VenueDataError as error:
         # An API that does not answer names itself; an answer that cannot be read does not.
         raise InputError(f"{error}" if api.base in str(error) else f"{source}: {error}") from None
-    answer = Answer(
+    answer = VenueAnswer(
         venue=venue.name,
         raw=found.account,
         source=source,

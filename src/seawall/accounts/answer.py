@@ -15,7 +15,7 @@ from seawall.venues.registry import VENUES
 from seawall.venues.venue import AccountAnswer
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class VenueAnswer(Struct, frozen=True, kw_only=True):
     """A venue's raw answer about an account. ``market_list``: its list of markets, if at hand.
 
     ``source``, ``list_source``: where the two come from, for errors.

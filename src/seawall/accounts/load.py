@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from seawall.accounts.account import Account
 from seawall.accounts.address import fetch_account, known_address
-from seawall.accounts.answer import Answer, text_of_answer
+from seawall.accounts.answer import VenueAnswer, text_of_answer
 from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.file import AccountText, parse_account
 from seawall.accounts.holdings import holdings_of
@@ -74,7 +74,7 @@ class _Found(NamedTuple):
     own: Mapping[str, Instrument] = {}
     prices: Mapping[str, str] = {}
     funding: Mapping[str, float] = {}
-    answer: Answer | None = None
+    answer: VenueAnswer | None = None
 
     def instrument(self, name: str) -> Instrument:
         """A market of the account, else a known one. Raises InputError."""
@@ -131,7 +131,7 @@ def load_account(source: Source = None, options: AccountOptions = AccountOptions
     )
 
 
-def load_answer(source: Source, options: AccountOptions = AccountOptions()) -> Answer:  # noqa: B008 (frozen)
+def load_answer(source: Source, options: AccountOptions = AccountOptions()) -> VenueAnswer:  # noqa: B008 (frozen)
     """A venue's own answer: a file, an address, the text itself, or ``-`` for standard input.
 
     It may be of an account that no engine can hold. Raises InputError.
@@ -200,7 +200,7 @@ def _of_address(venue: Venue, address: str, options: AccountOptions) -> _Found:
 
 
 def _of_answer(
-    answer: Answer,
+    answer: VenueAnswer,
     name: str,
     shown: str,
     known: Mapping[str, Instrument],
@@ -218,10 +218,10 @@ def _of_answer(
     )
 
 
-def _answer(raw: bytes, source: str, options: AccountOptions) -> Answer:
+def _answer(raw: bytes, source: str, options: AccountOptions) -> VenueAnswer:
     venue = venue_of_account(raw) if options.venue is None else VENUES[options.venue]
     file: Path | None = getattr(options, venue.market_list)
-    return Answer(
+    return VenueAnswer(
         venue=venue.name,
         raw=raw,
         source=source,
@@ -289,7 +289,9 @@ def _stated_price(found: _Found, name: str) -> tuple[str | None, str] | None:
     return text, found.source if name in found.written.prices else _ENTRY
 
 
-def _still_reported(found: _Found, rulebook: AnyRulebook, options: AccountOptions) -> Answer | None:
+def _still_reported(
+    found: _Found, rulebook: AnyRulebook, options: AccountOptions
+) -> VenueAnswer | None:
     """The venue's answer, where rules and prices are those that it is about."""
     answer = found.answer
     if answer is None or options.price or not isinstance(rulebook, VENUES[answer.venue].rules):
