@@ -124,7 +124,7 @@ def test_the_same_answers_in_files_make_the_same_account(tmp_path: Path) -> None
     saved = loaded(str(account), markets=markets, extra_markets=["FISH"])
     with serving(ANSWERS) as server:
         found = loaded(OWNER, at=server.url, extra_markets=["FISH"])
-    for field in ("instruments", "prices", "plan", "listed", "funding"):
+    for field in ("instruments", "prices", "holdings", "listed", "funding"):
         assert getattr(found, field) == getattr(saved, field)
     fish = found.instruments[-1]
     assert (fish.name, found.price_texts["FISH"]) == ("FISH", "0.85")

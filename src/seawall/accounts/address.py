@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from seawall.accounts.answer import VenueAnswer
 from seawall.domain.errors import InputError
-from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import VENUES
 from seawall.venues.venue import Venue
@@ -41,6 +40,9 @@ def fetch_account(venue: Venue, address: str, at: str | None = None) -> Fetched:
 
     Raises InputError.
     """
+    # HTTP takes longer to import than a file takes to read.
+    from seawall.venues.public_api import PublicApi
+
     try:
         api = PublicApi(at or venue.public_base)
     except VenueDataError as error:
