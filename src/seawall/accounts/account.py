@@ -21,7 +21,7 @@ from seawall.venues.registry import VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
 if TYPE_CHECKING:
-    from seawall.accounts.placed import PlacedAccount
+    from seawall.accounts.liquidation import LiquidationPrices
     from seawall.report.sheet import Sheet
     from seawall.venues.explanation import Explanation
 
@@ -156,18 +156,18 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
         index = self._held(market)
         if self._explained is not None:
             return self._explained.liquidation_price(market)
-        return self._placed.liquidation_price(index)
+        return self._computed.price(index)
 
     def explain(self, market: str) -> "Sheet":
         """How the liquidation price of a market comes about: name, formula and value of each step.
 
         Raises InputError without a position.
         """
-        from seawall.accounts.placed import steps_sheet
+        from seawall.accounts.liquidation import steps_sheet
 
         index = self._held(market)
         if self._explained is None:
-            return self._placed.explain(index)
+            return self._computed.explain(index)
         (shown, *_) = self._explained.steps(market)
         return steps_sheet(shown.title, shown.rows, shown.note)
 
@@ -184,7 +184,7 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
         return None if self.reported is None else self.reported.explain(self.rulebook)
 
     @cached_property
-    def _placed(self) -> "PlacedAccount":
-        from seawall.accounts.placed import PlacedAccount
+    def _computed(self) -> "LiquidationPrices":
+        from seawall.accounts.liquidation import LiquidationPrices
 
-        return PlacedAccount(self)
+        return LiquidationPrices(self)

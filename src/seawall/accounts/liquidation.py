@@ -1,6 +1,6 @@
-"""An account alone in an engine, at its prices: where its positions are liquidated, and why.
+"""Where the positions of an account are liquidated, and why: an engine that holds it alone says it.
 
-Nothing is liquidated while it is placed, whatever its margin. The mark is the account's price.
+The mark is the account's price. Nothing is liquidated while it is placed, whatever its margin.
 """
 
 from collections.abc import Callable, Sequence
@@ -57,9 +57,11 @@ class Step(NamedTuple):
     value: str
 
 
-class PlacedAccount:
-    """An account in an engine of its own, with a child account for each isolated position under
-    rules of blocks."""
+class LiquidationPrices:
+    """Liquidation prices of an account, from an engine that holds it alone.
+
+    Under rules of blocks each isolated position is a child account.
+    """
 
     def __init__(self, account: "Account") -> None:
         """Raises SeawallError for what no engine can hold."""
@@ -111,7 +113,7 @@ class PlacedAccount:
                 )
         return events
 
-    def liquidation_price(self, market: int) -> Decimal | None:
+    def price(self, market: int) -> Decimal | None:
         """USD where the position's account is liquidated; None where no price does it."""
         decimals = self.account.instruments[market].price_decimals
         if self.in_blocks:
@@ -128,7 +130,7 @@ class PlacedAccount:
         title = f"Liquidation price of {name} ({side})"
         steps = self._block_steps(market) if self.in_blocks else self._tier_steps(market)
         none = "No price above zero liquidates it: there is no liquidation price."
-        return steps_sheet(title, steps, none if self.liquidation_price(market) is None else "")
+        return steps_sheet(title, steps, none if self.price(market) is None else "")
 
     def _position(self, market: int) -> Position:
         return next(each for each in self.account.positions if each.market == market)
