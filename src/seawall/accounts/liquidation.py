@@ -27,7 +27,7 @@ from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MAX_NOTIONAL, MONEY_DECIMALS, from_units, money_text
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
-from seawall.engine.formulas.liquidation_price import (
+from seawall.engine.formulas.continuous.liquidation_price import (
     LARGEST_PRICE,
     BucketPosition,
     Ratio,
