@@ -15,8 +15,8 @@ from seawall.venues.hyperliquid.account.explain import (
     account_report,
     decimal_text,
     derivation,
-    report_object,
 )
+from seawall.venues.hyperliquid.account.sheets import PoolExplanation
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.rulebook_file import load_rulebook
@@ -138,10 +138,17 @@ def test_leverage_above_the_maximum() -> None:
 
 def test_no_position() -> None:
     summary = {"accountValue": "5.0", "totalNtlPos": "0.0", "totalRawUsd": "5.0"}
-    report = report_of(
-        {"marginSummary": summary, "crossMarginSummary": summary, "assetPositions": []}
+    empty = {"marginSummary": summary, "crossMarginSummary": summary, "assetPositions": []}
+    report = report_of(empty)
+    explained = PoolExplanation(
+        markets=(),
+        warnings=(),
+        report=report,
+        state=account_state(json.dumps(empty).encode()),
+        book=load_rulebook(),
     )
-    assert report_object(report) == {
+    found = explained.findings().plain_object()
+    assert {name: found[name] for name in ("account", "positions")} == {
         "account": {
             "account_value": "5",
             "cross_maintenance_margin": "0",

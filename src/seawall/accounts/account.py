@@ -163,13 +163,10 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
 
         Raises InputError without a position.
         """
-        from seawall.accounts.liquidation import steps_sheet
-
         index = self._held(market)
         if self._explained is None:
             return self._computed.explain(index)
-        (shown, *_) = self._explained.steps(market)
-        return steps_sheet(shown.title, shown.rows, shown.note)
+        return self._explained.steps(market)[0]
 
     def _held(self, market: str) -> int:
         index = self.market(market)

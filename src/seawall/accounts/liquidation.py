@@ -36,9 +36,9 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     maintenance_tiers,
 )
 from seawall.engine.layout import Limits
-from seawall.report.kinds import TEXT
-from seawall.report.sheet import Column, Sheet
-from seawall.venues.explanation import grouped
+from seawall.report import kinds
+from seawall.report.sheet import Sheet
+from seawall.venues.explanation import steps_sheet
 
 if TYPE_CHECKING:
     from seawall.accounts.account import Account
@@ -156,7 +156,7 @@ class LiquidationPrices:
         for each in liquidation_price_steps(self._bucket(market)):
             most = MONEY_DECIMALS if each.value[1] == 1 else _DECIMALS
             value = _decimal_text(each.value, each.decimals, most)
-            steps.append(Step(each.name, each.formula, "", grouped(value)))
+            steps.append(Step(each.name, each.formula, "", kinds.price(value)))
         return steps
 
     def _block_steps(self, market: int) -> list[Step]:
@@ -170,23 +170,25 @@ class LiquidationPrices:
         size = from_units(abs(position.signed_size), instrument.size_decimals)
         others = whole.maintenance_margin - own.maintenance_margin
         steps = [
-            Step("size", "|s|", "", grouped(size)),
-            Step("oracle price", "p", "", grouped(from_units(price, instrument.price_decimals))),
-            Step("notional", "N = |s| p", "", grouped(money_text(notional))),
-            Step("net collateral", "e", "", grouped(money_text(whole.equity))),
-            Step("maintenance of the others", "O", "", grouped(money_text(others))),
-            Step("own maintenance", "M", "", grouped(money_text(own.maintenance_margin))),
+            Step("size", "|s|", "", kinds.price(size)),
+            Step(
+                "oracle price", "p", "", kinds.price(from_units(price, instrument.price_decimals))
+            ),
+            Step("notional", "N = |s| p", "", kinds.price(money_text(notional))),
+            Step("net collateral", "e", "", kinds.price(money_text(whole.equity))),
+            Step("maintenance of the others", "O", "", kinds.price(money_text(others))),
+            Step("own maintenance", "M", "", kinds.price(money_text(own.maintenance_margin))),
         ]
         found = self._first_liquidating(market)
         if found is None:
             return steps
         most = "highest" if position.signed_size > 0 else "lowest"
-        shown = grouped(from_units(found, instrument.price_decimals))
+        shown = kinds.price(from_units(found, instrument.price_decimals))
         steps.append(Step("liquidation price", f"{most} p with e < O + M", "", shown))
         beside = found + (1 if position.signed_size > 0 else -1)
         for units, sign in ((found, "<"), (beside, ">=")):
             there = self._at(market, units)
-            at = grouped(from_units(units, instrument.price_decimals))
+            at = kinds.price(from_units(units, instrument.price_decimals))
             numbers = f"{money_text(there.equity)} {sign} {money_text(there.maintenance_margin)}"
             steps.append(Step(f"at {at}", f"e {sign} O + M", numbers, ""))
         return steps
@@ -216,15 +218,6 @@ class LiquidationPrices:
             return account_margins(self.engine, self.owners[market])[CROSS_POOL]
         finally:
             prices[market] = present
-
-
-def steps_sheet(title: str, rows: Sequence[Sequence[str]], note: str = "") -> Sheet:
-    """Steps as a sheet; rows of three have no formula with numbers."""
-    steps = [Step(row[0], row[1], row[2] if len(row) > 3 else "", row[-1]) for row in rows]
-    has_numbers = any(each.numbers for each in steps)
-    names = [each for each in Step._fields if each != "numbers" or has_numbers]
-    columns = [Column(name=name, kind=TEXT) for name in names]
-    return Sheet(name="steps", title=title, rows=steps, columns=columns, note=note)
 
 
 def _boundary(is_over: Callable[[int], bool], safe: int, over: int) -> int:

@@ -1,6 +1,8 @@
 """The ``seawall`` command. Commands are named by import path and loaded when called, so that
 starting one does not import what the others need."""
 
+import errno
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -90,6 +92,15 @@ def main() -> None:
     """Run the command line of the process; exit status 2 for input that cannot be used."""
     try:
         app()
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC) or error.filename is not None:
+            raise
+        # A reader such as head that has all it wanted, or a full device: nothing can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            print(f"seawall: standard output: {error.strerror}", file=sys.stderr)
+        raise SystemExit(1) from None
     except CycloptsError as error:
         # An option that cannot be used ends as every other bad input does: in one line.
         cause = error.__cause__

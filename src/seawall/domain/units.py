@@ -5,6 +5,7 @@ Money is an integer count of micro-USD. A price has ``price_decimals`` and a siz
 """
 
 import re
+from fractions import Fraction
 
 from seawall.domain.errors import InputError
 
@@ -75,3 +76,14 @@ def from_units(units: int, decimals: int) -> str:
 def money_text(micro: int) -> str:
     """Micro-USD as decimal text."""
     return from_units(micro, MONEY_DECIMALS)
+
+
+def fraction_text(value: Fraction, most: int = 10) -> str:
+    """Decimal text: exact where a fraction has a finite decimal, else rounded to ``most``."""
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    decimals = max(twos, fives) if rest == 1 else most
+    return from_units(round(value * 10**decimals), decimals)

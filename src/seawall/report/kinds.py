@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from seawall.domain.units import MICRO, money_text
+from seawall.domain.units import MICRO, fraction_text, money_text
 
 Number = int | float | Fraction | Decimal
 MINUS = "-"
@@ -144,6 +144,8 @@ def _numeric(name: str, unit: str, text: Callable[[Any], str], times: float = 1.
 
 
 TEXT = Kind(name="text", text=str, exact=str, number=str, is_number=False, arrow="string")
+VALUE = Kind(name="value", text=str, exact=str, number=str, arrow="string")
+"""Text that stands below other numbers."""
 NAMES = Kind(
     name="names", text=", ".join, exact=list, number=list, is_number=False, arrow="list<string>"
 )
@@ -158,6 +160,26 @@ MONEY = Kind(
     arrow="double",
 )  # fmt: skip
 """Integer micro-USD."""
+EXACT_MONEY = Kind(
+    name="exact money", unit="USD", text=lambda v: price(money_text(v)), exact=money_text,
+    number=lambda v: int(v) / MICRO, arrow="double",
+)  # fmt: skip
+"""Integer micro-USD, read to the last digit."""
+DECIMAL = Kind(
+    name="decimal", text=lambda v: price(fraction_text(v)), exact=fraction_text, number=float,
+    arrow="double",
+)  # fmt: skip
+"""A Fraction, read to the last digit."""
+EXACT_SHARE = Kind(
+    name="exact share", text=lambda v: f"{fraction_text(100 * v)} %", exact=fraction_text,
+    number=float, arrow="double",
+)  # fmt: skip
+"""A Fraction that is a share; the number is the fraction."""
+EXACT_PERCENT = Kind(
+    name="exact percent", unit="%", text=percent, exact=lambda v: fraction_text(100 * v),
+    number=lambda v: float(100 * v), arrow="double",
+)  # fmt: skip
+"""A Fraction that is a share; the number is in percent."""
 CENTS = Kind(
     name="cents", unit="USD", text=cents, exact=money_text, number=lambda v: int(v) / MICRO,
     arrow="double",

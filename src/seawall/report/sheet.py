@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from seawall.report.kinds import TEXT, Kind
+from seawall.report.kinds import TEXT, VALUE, Kind
 
 if TYPE_CHECKING:
     import pandas
@@ -219,11 +219,10 @@ def transposed(sheet: Sheet, *, name: str, title: str, heads: str, note: str = "
     ``heads``: the column whose values become the headings.
     """
     by_name = {each.name: each for each in sheet.columns}
-    numbers = structs.replace(TEXT, is_number=True)
 
     def column(row: Row) -> Column:
         heading = by_name[heads].text(row)
-        return Column(name=heading, title=heading, kind=numbers, get=lambda each: each.text(row))
+        return Column(name=heading, title=heading, kind=VALUE, get=lambda each: each.text(row))
 
     return Sheet(
         name=name,

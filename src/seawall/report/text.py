@@ -69,7 +69,7 @@ def _print_words(console: "Console", text: str, style: str = "") -> None:
 
 def _print_sheet(console: "Console", sheet: Sheet) -> None:
     if sheet.title:
-        _print_words(console, MARGIN + sheet.title, "italic")
+        console.print(MARGIN + readable(sheet.title), style="italic")
     left_out: list[Column] = []
     for line, style in sheet_lines(sheet, console.width, left_out):
         console.print(MARGIN + line, style=style, no_wrap=True, overflow="ignore", crop=False)

@@ -9,8 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seawall.report.findings import Findings
 
 # Steering characters, turns of the reading direction, and what no UTF-8 or XML document may hold.
@@ -53,10 +51,8 @@ def json_object(findings: Findings, command: str) -> dict[str, Any]:
 
 def plain_value(value: Any) -> Any:
     """Lists, dicts, text and numbers alone. Raises TypeError for what has no such form."""
-    if isinstance(value, np.ndarray | np.generic):
-        return plain_value(value.tolist())
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, Mapping):
@@ -65,6 +61,8 @@ def plain_value(value: Any) -> Any:
         return [plain_value(each) for each in value]
     if isinstance(value, Decimal | Path):
         return str(value)
+    if hasattr(value, "tolist"):  # an array of numpy, which is not imported for its sake
+        return plain_value(value.tolist())
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 

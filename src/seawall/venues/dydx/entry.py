@@ -64,7 +64,7 @@ class Dydx(Venue):
         return read_account(raw, market_list or raw, known, extra_markets)
 
     def explain(self, raw: bytes, market_list: bytes | None, book: AnyRulebook) -> Explanation:
-        from seawall.venues.dydx.account.explain_sheets import explain
+        from seawall.venues.dydx.account.sheets import explain
 
         assert isinstance(book, BlockRulebook)
         return explain(raw, market_list, book)

@@ -85,7 +85,7 @@ class Hyperliquid(Venue):
         return read_account(raw, market_list, known)
 
     def explain(self, raw: bytes, market_list: bytes | None, book: AnyRulebook) -> Explanation:
-        from seawall.venues.hyperliquid.account.explain_sheets import explain
+        from seawall.venues.hyperliquid.account.sheets import explain
 
         assert isinstance(book, Rulebook)
         return explain(raw, market_list, book)

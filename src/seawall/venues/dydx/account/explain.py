@@ -8,12 +8,11 @@ of what is above the requirement grown with open interest.
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 from msgspec import Struct
 
 from seawall.domain.rulebook import BlockRulebook
-from seawall.domain.units import MICRO
+from seawall.domain.units import MICRO, fraction_text
 from seawall.venues.dydx.account.liquidation_boundary import (
     LiquidationBoundary,
     bankruptcy_price,
@@ -185,7 +184,7 @@ def _difference(name: str, ours: Fraction, theirs: Fraction | None, count: int) 
     """``count``: positions, each of which may be rounded by a micro-USD, like cash."""
     if theirs is None or abs(ours - theirs) <= Fraction(count + 1, MICRO):
         return []
-    return [f"{name}: {decimal_text(ours)} here, {decimal_text(theirs)} at the venue"]
+    return [f"{name}: {fraction_text(ours)} here, {fraction_text(theirs)} at the venue"]
 
 
 class SubaccountSum(Struct, frozen=True, kw_only=True):
@@ -211,92 +210,3 @@ class SubaccountSum(Struct, frozen=True, kw_only=True):
             free_on_chain=sum(report.free_on_chain for report in subaccounts),
             withdrawable=sum(max(0, report.free_on_chain) for report in subaccounts),
         )
-
-
-def report_object(report: AccountReport) -> dict[str, Any]:
-    """The report as one JSON-ready object; money and prices as exact decimal text."""
-    state = report.state
-    kind = "parent_subaccount_number" if state.is_parent else "subaccount_number"
-    whole = SubaccountSum.of(report.subaccounts)
-    return {
-        "account": {
-            "address": state.address,
-            kind: state.number,
-            **_figures(whole, state),
-        },
-        "subaccounts": [
-            {
-                "subaccount_number": each.state.number,
-                "mode": each.state.mode,
-                **_figures(SubaccountSum.of([each]), each.state),
-            }
-            for each in report.subaccounts
-        ],
-        "positions": [
-            _position_object(each.state, position)
-            for each in report.subaccounts
-            for position in each.positions
-        ],
-    }
-
-
-def _figures(whole: SubaccountSum, state: AccountState | SubaccountState) -> dict[str, Any]:
-    return {
-        "equity": money(whole.standing.net_collateral),
-        "free_collateral": decimal_text(whole.free_collateral),
-        "free_collateral_on_chain": money(whole.free_on_chain),
-        "withdrawable": money(whole.withdrawable),
-        "initial_margin": money(whole.standing.initial),
-        "maintenance_margin": money(whole.standing.maintenance),
-        "liquidatable": whole.standing.is_liquidatable,
-        "venue_equity": _text(state.venue_equity),
-        "venue_free_collateral": _text(state.venue_free_collateral),
-    }
-
-
-def _position_object(subaccount: SubaccountState, position: PositionReport) -> dict[str, Any]:
-    state, reading, market = position.state, position.reading, position.state.market
-    distance = position.distance
-    return {
-        "subaccount_number": subaccount.number,
-        "market": market.name,
-        "mode": subaccount.mode,
-        "size": decimal_text(state.size),
-        "oracle_price": decimal_text(market.usd(market.oracle_price)),
-        "notional": money(abs(reading.value)),
-        "initial_margin_fraction": decimal_text(market.base_fraction),
-        "scaled_initial_margin_fraction": decimal_text(Fraction(reading.initial_ppm, PPM)),
-        "maintenance_margin_fraction": decimal_text(market.maintenance_fraction),
-        "initial_margin": money(reading.initial),
-        "maintenance_margin": money(reading.maintenance),
-        "liquidatable": position.standing.is_liquidatable,
-        "liquidation_price": _text(position.liquidation_price),
-        "distance_percent": None if distance is None else decimal_text(100 * distance),
-        "bankruptcy_price": _text(position.bankruptcy_price),
-        "bankruptcy_price_at_liquidation": _text(position.bankruptcy_price_then),
-        "fillable_price": _text(position.fillable_price),
-        "fillable_price_at_liquidation": _text(position.fillable_price_then),
-    }
-
-
-def _text(value: Fraction | None) -> str | None:
-    return None if value is None else decimal_text(value)
-
-
-def money(micro: int) -> str:
-    """Micro-USD as exact decimal text."""
-    return decimal_text(Fraction(micro, MICRO))
-
-
-def decimal_text(value: Fraction, most: int = 10) -> str:
-    """The exact decimal where there is one, else ``most`` decimals."""
-    rest, twos, fives = value.denominator, 0, 0
-    while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    decimals = max(twos, fives) if rest == 1 else most
-    units = round(value * 10**decimals)
-    whole, fraction = divmod(abs(units), 10**decimals)
-    digits = f"{fraction:0{decimals}d}".rstrip("0") if decimals else ""
-    return ("-" if units < 0 else "") + str(whole) + (f".{digits}" if digits else "")

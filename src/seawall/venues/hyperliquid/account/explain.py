@@ -11,7 +11,6 @@ the venue's own, which is the only source of it.
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
 
 from msgspec import Struct
 
@@ -106,32 +105,6 @@ def position_tiers(
     if tiers and tiers[0].maximum_leverage == position.maximum_leverage:
         return tiers
     return (MarginTier(0, position.maximum_leverage),)
-
-
-def report_object(report: AccountReport) -> dict[str, Any]:
-    """The report as one JSON-ready object; money and prices as exact decimal text."""
-    withdrawable = report.withdrawable
-    if withdrawable is None:
-        withdrawable = report.venue_withdrawable
-    return {
-        "account": {
-            "account_value": _text(report.account_value),
-            "cross_maintenance_margin": _text(report.cross_maintenance_margin),
-            "total_margin_used": _text(report.total_margin_used),
-            "withdrawable": _text(withdrawable),
-        },
-        "positions": [
-            {
-                "coin": position.state.coin,
-                "mode": position.state.mode.name.lower(),
-                "liquidation_price": position.liquidation_price,
-                "venue_liquidation_price": position.state.venue_liquidation_price,
-                "maintenance_margin": money_text(position.maintenance_margin),
-                "margin_used": money_text(position.margin_used),
-            }
-            for position in report.positions
-        ],
-    }
 
 
 def derivation(position: PositionReport, book: Rulebook) -> tuple[Step, ...]:
@@ -306,7 +279,3 @@ def _same_price(ours: str | None, theirs: str | None) -> bool:
         return ours is theirs
     venue = Fraction(theirs)
     return abs(Fraction(ours) - venue) <= SAME * abs(venue) + Fraction(1, 10**PRICE_DECIMALS)
-
-
-def _text(micro: int | None) -> str | None:
-    return None if micro is None else money_text(micro)
