@@ -37,6 +37,9 @@ def test_an_upward_import_is_found(tmp_path: Path) -> None:
     assert lint_imports(tmp_path).returncode == 0
     (tmp_path / "seawall/domain/bad.py").write_text("def late():\n    import seawall.cli\n")
     (tmp_path / "seawall/engine/formulas/bad.py").write_text("import seawall.engine.transitions\n")
+    (tmp_path / "seawall/engine/transitions/continuous/bad.py").write_text(
+        "import seawall.engine.formulas.blocks\n"
+    )
     result = lint_imports(tmp_path)
     assert result.returncode == 1
     assert "seawall.domain is not allowed to import seawall.cli" in result.stdout
@@ -44,3 +47,4 @@ def test_an_upward_import_is_found(tmp_path: Path) -> None:
         "seawall.engine.formulas is not allowed to import seawall.engine.transitions"
         in result.stdout
     )
+    assert "seawall.engine.transitions.continuous.bad -> seawall.engine.formulas" in result.stdout
