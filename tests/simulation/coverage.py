@@ -9,11 +9,7 @@ from typing import Any
 
 from seawall.domain.enums import CommandKind, Reason
 
-OF_OTHER_RULES = {
-    "CROSS_MARGIN_NOT_ALLOWED", "INSUFFICIENT_MARGIN_FOR_INCREASE",
-    "INSUFFICIENT_MARGIN_FOR_REDUCTION", "INSUFFICIENT_WITHDRAWABLE", "MARGIN_CANCELLED",
-    "PARENT_CANCELLED", "POSITION_CLOSED", "SIBLING_FILLED",
-}  # fmt: skip
+OF_OTHER_RULES = {"MARGIN_CANCELLED", "PARENT_CANCELLED", "POSITION_CLOSED", "SIBLING_FILLED"}
 """Named in files that both kinds of rules use, but only for the others."""
 
 

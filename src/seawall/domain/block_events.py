@@ -1,4 +1,4 @@
-"""What can happen under rules of blocks only. Units as in ``events``."""
+"""What can happen under block rules only. Units as in ``events``."""
 
 from typing import ClassVar
 

@@ -51,7 +51,7 @@ class CreateAccount(_Command, frozen=True, gc=False, tag="create_account"):
 class Deposit(_Command, frozen=True, gc=False, tag="deposit"):
     """Add ``amount`` micro-USD of cross cash from outside.
 
-    Under rules of blocks account 0 with a ``market`` is the insurance fund of that market's pool.
+    Under block rules account 0 with a ``market`` is the insurance fund of that market's pool.
     """
 
     kind: ClassVar[CommandKind] = CommandKind.DEPOSIT
@@ -111,7 +111,7 @@ class PlaceOrder(_Command, frozen=True, gc=False, tag="place_order"):
     ``trigger_price``: price units, with ``OrderFlag.TRIGGER``. The two client id halves are those
     of ``split_client_id``; both 0 means none.
 
-    Under rules of blocks the client id is the order's identity: placing it again replaces.
+    Under block rules the client id is the order's identity: placing it again replaces.
     ``good_til`` is a block height with SHORT_TERM and a time in ms with LONG_TERM; without
     either flag, immediate orders are short-term and others long-term, for as long as possible.
     """
@@ -142,7 +142,7 @@ class CancelOrder(_Command, frozen=True, gc=False, tag="cancel_order"):
 class CancelByClientId(_Command, frozen=True, gc=False, tag="cancel_by_client_id"):
     """Cancel the account's open order with this client id (halves of ``split_client_id``).
 
-    Under rules of blocks ``good_til`` is the cancel's own: it removes an order that expires no
+    Under block rules ``good_til`` is the cancel's own: it removes an order that expires no
     later. A height means a short-term cancel, which is kept when it finds nothing to remove; 0
     cancels what is there.
     """

@@ -49,7 +49,7 @@ class OrderFlag(IntFlag):
     LIQUIDATION = 256
     """Sent by the liquidation stages, never by a user."""
     SHORT_TERM = 512
-    """Blocks only: matches on arrival and lives until a block height."""
+    """Blocks only: matches on arrival and expires at a block height."""
     LONG_TERM = 1024
     """Blocks only: part of the state, rests from the next block on until a time."""
 
@@ -244,7 +244,7 @@ class Reason(IntEnum):
     EXPIRED = 513
     SLICES_DONE = 514
     MATCHES_DISCARDED = 515
-    # rules of blocks
+    # block rules
     COMMAND_NOT_OFFERED = 600
     GOOD_TIL_PASSED = 601
     GOOD_TIL_TOO_FAR = 602

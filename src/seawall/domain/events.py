@@ -252,7 +252,7 @@ class BackstopTakenOver(BaseEvent, frozen=True, gc=False, tag="backstop_taken_ov
 
 
 class InsurancePaid(BaseEvent, frozen=True, gc=False, tag="insurance_paid"):
-    """Somebody else bore ``amount`` micro-USD that the account's pool or bucket owed.
+    """Another account bore ``amount`` micro-USD that the account's pool or bucket owed.
 
     ``payer``: the account that paid: 0 the insurance fund, 2 the backstop.
     """
@@ -284,7 +284,7 @@ class Deleveraged(BaseEvent, frozen=True, gc=False, tag="deleveraged"):
 
 
 class DeleveragingStalled(BaseEvent, frozen=True, gc=False, tag="deleveraging_stalled"):
-    """Nobody could take ``position_size`` (signed); the next command tries again."""
+    """No account could take ``position_size`` (signed); the next command tries again."""
 
     kind: ClassVar[EventKind] = EventKind.DELEVERAGING_STALLED
     account: int

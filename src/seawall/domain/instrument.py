@@ -28,7 +28,7 @@ class MarginFractions(Struct, frozen=True, kw_only=True):
 
 
 class BlockTerms(Struct, frozen=True, kw_only=True):
-    """What a market needs under rules of blocks, on top of what every market has.
+    """What a market needs under block rules, on top of what every market has.
 
     The machine counts order prices in ticks of ``price_step``: the quote of a fill is
     size x ticks x price_step x 10^quote_exponent micro-USD. The value of a position is
@@ -64,7 +64,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     impact_notional: int = 6_000_000_000
     delisted: bool = False
     block_terms: BlockTerms | None = None
-    """Required by rules of blocks, ignored by others."""
+    """Required by block rules, ignored by others."""
 
     @property
     def price_decimals(self) -> int:

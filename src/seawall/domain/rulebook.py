@@ -129,9 +129,9 @@ class BlockPolicy(Struct, frozen=True, kw_only=True):
 
     block_ms: int
     short_term_blocks: int
-    """A short-term order lives at most so many blocks beyond the next one."""
+    """A short-term order expires at most so many blocks beyond the next one."""
     long_term_ms: int
-    """An order of the state lives at most so long."""
+    """A stateful order expires after at most so long."""
     gate_blocks: int
     """Withdrawals and transfers of a pool stop for so many blocks after a negative account."""
     outage_ms: int
