@@ -34,7 +34,7 @@ class Record(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What a piece of work turns out to be: records first, then commands, all or nothing.
+    """The content of a piece of work: records first, then commands, all or nothing.
 
     Commands carry the time that ``Work.plan`` was given. They are applied one after the other
     without anything in between.
@@ -234,5 +234,5 @@ class Desk(Protocol):
         ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Returns how to stop listening."""
+        """Register a listener; the function returned removes it."""
         ...

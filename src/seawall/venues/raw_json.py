@@ -52,7 +52,7 @@ def _field_message(text: str, prefix: str) -> str:
 
 
 def _malformed_message(text: str, raw: bytes) -> str:
-    """Where it stopped, by the last key before the place."""
+    """The error with the last key before the place where decoding stopped."""
     found = re.search(r"byte (\d+)", text)
     end = int(found[1]) if found else len(raw)
     keys = _KEY.findall(raw[:end])

@@ -34,7 +34,7 @@ class Kind(NamedTuple):
 
 
 class Sections(NamedTuple):
-    """One kind of rulebook: its keys, its policies by section, and what no single value shows."""
+    """One kind of rulebook: its keys, its policies by section, and checks across values."""
 
     book: type[Any]
     kinds: dict[str, dict[str, Kind]]
@@ -286,7 +286,7 @@ _BLOCK: dict[str, dict[str, Kind]] = {
 
 
 def _levels_are_sorted(fee: rules.BlockFeePolicy) -> bool:
-    """In the order of the tiers, ascending stake in each; a level of no tier is found before."""
+    """Whether levels follow the tiers, ascending in stake; unknown tiers are refused before."""
     places = {tier.name: place for place, tier in enumerate(fee.tiers)}
     keys = [(places.get(level.tier, 0), level.staked) for level in fee.staking_levels]
     return keys == sorted(set(keys))

@@ -1,4 +1,4 @@
-"""The venue's server: ``POST /info``, ``POST /exchange``, ``GET /ws``, on a desk."""
+"""The venue's server: ``POST /info``, ``POST /exchange``, ``GET /ws``, on a running machine."""
 
 import asyncio
 import logging

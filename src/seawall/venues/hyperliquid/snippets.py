@@ -1,4 +1,4 @@
-"""A few lines for well-known clients that trade on a venue of one's own; they run when pasted."""
+"""A few lines for well-known clients that trade at a local venue; they run when pasted."""
 
 from seawall.venues.venue import Snippet
 
@@ -20,7 +20,7 @@ print(exchange.create_order("{coin}/USDC:USDC", "market", "buy", {size}, price)[
 
 
 def client_snippets(url: str, address: str, key: str, coin: str, size: str) -> list[Snippet]:
-    """For an account and an order of ``size`` (text) of a market."""
+    """Code that places an order of ``size`` (text) of a market, for each client."""
     fill = {"url": url, "address": address, "key": key, "coin": coin, "size": size}
     return [
         Snippet("hyperliquid-python-sdk", "hyperliquid-python-sdk", _SDK.format(**fill)),

@@ -121,7 +121,7 @@ def last_that(holds: Callable[[int], bool], guess: int, most: int) -> int:
 
 
 def lost_share(standing: Standing, policy: BlockLiquidationPolicy) -> Fraction:
-    """ABR: how far the account is below maintenance, from 0 at its maintenance requirement to 1."""
+    """ABR: the share of the maintenance requirement that is lost, adjusted, from 0 to 1."""
     lost = 1 - Fraction(standing.net_collateral, standing.maintenance)
     adjusted = lost * Fraction(policy.bankruptcy_adjustment_ppm, PPM)
     return min(max(adjusted, Fraction(0)), Fraction(1))

@@ -1,4 +1,4 @@
-"""Books of this venue: its indexer's answer to ``orderbooks``, from a file or asked for.
+"""Books of this venue: its indexer's answer to ``orderbooks``, from a file or from the API.
 
 The indexer's book is put together from messages of a node and may be crossed for a moment. Orders
 that cross are taken to meet: the smaller of the two best levels leaves the other [assumed].

@@ -176,7 +176,7 @@ ERROR_OF_REASON: dict[Reason, str] = {
 }
 """What the machine's reasons are called here; bounds of the machine itself have no such name.
 
-For an order that is short-term where the venue tells the two kinds apart.
+For an order that is short-term where the venue distinguishes the two kinds.
 """
 
 _STATEFUL: dict[Reason, str] = {

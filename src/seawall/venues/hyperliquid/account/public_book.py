@@ -1,4 +1,4 @@
-"""Books of this venue: its answer to ``l2Book``, from a file or asked for.
+"""Books of this venue: its answer to ``l2Book``, from a file or from the API.
 
 One answer has 20 levels a side, which in a large market is a few basis points. ``nSigFigs`` asks
 for the same book in coarser levels that reach further [documented: API reference, l2Book]; bids are

@@ -1,8 +1,7 @@
 """An account of this venue in the terms that every venue has.
 
-Whoever rebuilds the account begins with a deposit. It is chosen so that the equity of the pool and
-of every bucket is the venue's own: cross cash plus what the cross positions cost, and the buckets'
-margins.
+An account is rebuilt from one deposit, chosen so that the equity of the pool and of every bucket is
+the venue's own: cross cash plus what the cross positions cost, and the buckets' margins.
 """
 
 from collections.abc import Mapping
@@ -35,7 +34,7 @@ def account_answer(
     known: Mapping[str, Instrument],
     listed: Mapping[str, Instrument] | None = None,
 ) -> AccountAnswer:
-    """Raises VenueDataError for a state without cross equity or whose deposit would be nothing."""
+    """The account of a state. Raises VenueDataError without cross equity or without a deposit."""
     cross_equity = state.cross_equity()
     if not state.positions and not cross_equity:
         raise VenueDataError("has no positions and no collateral")

@@ -70,7 +70,7 @@ async def update_leverage(request: Request, action: shape.UpdateLeverage) -> Ans
 
 
 async def update_isolated_margin(request: Request, action: shape.UpdateIsolatedMargin) -> Answer:
-    """``updateIsolatedMargin``: ``isBuy`` means nothing."""
+    """``updateIsolatedMargin``: ``isBuy`` is ignored."""
 
     def make(turn: Turn) -> Command:
         check_asset(action.asset, turn.engine.instruments)
@@ -223,13 +223,13 @@ async def modify_sub_account(request: Request, action: shape.SubAccountModify) -
 
 
 async def noop(request: Request, action: shape.Nothing) -> Answer:
-    """``noop``: spends its nonce and nothing else."""
+    """``noop``: uses up its nonce."""
     await request.run(lambda turn: Plan())
     return default()
 
 
 async def reserve_weight(request: Request, action: shape.ReserveRequestWeight) -> Answer:
-    """``reserveRequestWeight``: free of charge here, since no request is ever held back."""
+    """``reserveRequestWeight``: free of charge here, since requests are not limited."""
     await request.run(
         lambda turn: records(
             ("reserve", {"address": turn.account.address, "weight": action.weight})

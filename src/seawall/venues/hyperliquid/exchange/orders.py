@@ -1,6 +1,6 @@
 """Placing orders: an action of n orders is one piece of work of n commands at most.
 
-What cannot even be told to the machine (a price with too many decimals) is answered in its place;
+What the machine cannot hold (a price with too many decimals) is answered in its place;
 the rest is answered from the events of its command.
 """
 

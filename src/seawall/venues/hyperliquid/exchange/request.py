@@ -1,4 +1,4 @@
-"""A request on its way: who signed it, when it counts, and the answers it can get."""
+"""A signed request: its signer, its validity, and the shapes of its answers."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

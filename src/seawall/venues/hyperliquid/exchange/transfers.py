@@ -1,7 +1,7 @@
 """Money between perp and spot side, accounts and sub-accounts, and out of the venue.
 
-Every one is a single transfer or withdrawal of the machine, which has the last word; what the
-sender can spare is looked at beforehand only so that nobody gets an account for a refused one.
+Every one is a single transfer or withdrawal of the machine, which decides; what the sender
+can spare is looked at beforehand only so that a refused one opens no account for the receiver.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""``POST /info``: every type of question and who answers it."""
+"""``POST /info``: every type of request and the function that answers it."""
 
 from collections.abc import Callable
 from typing import Any

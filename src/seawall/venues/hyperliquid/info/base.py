@@ -1,4 +1,4 @@
-"""What every answer needs: the desk with what never changes worked out, and the request's fields.
+"""What every answer needs: the desk with what never changes computed, and the request's fields.
 
 A request is the decoded JSON object; a field that is null counts as absent. What cannot be read
 raises ``BadRequest``, which the venue answers as it answers JSON of the wrong shape.

@@ -65,7 +65,7 @@ def twap_of(fill: Fill) -> int | None:
 
 
 def _liquidation(venue: DeskView, fill: Fill) -> dict[str, Any]:
-    """The mark of the moment is not kept; the price of the fill stands for it."""
+    """The liquidation of a fill; the mark was not kept, so the price of the fill stands for it."""
     own = bool(fill.flags & FillFlag.LIQUIDATED)
     user = fill.account if own else fill.counterparty
     return {

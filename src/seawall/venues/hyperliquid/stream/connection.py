@@ -53,7 +53,7 @@ class Connection:
             self._start(close_slow(self._socket))
 
     async def run(self) -> None:
-        """Until either side closes."""
+        """Serve until either side closes."""
         await self._socket.send_str(GREETING)
         self._start(send_all(self._socket, self._reader.outbox))
         try:

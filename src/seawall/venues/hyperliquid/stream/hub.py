@@ -1,7 +1,7 @@
 """``/ws``: connections, what they subscribed to, and the pump that sends them what happened.
 
-The machine's listener only puts aside what took effect and wakes the pump. The pump works out each
-topic once, whoever reads it, and puts the same bytes into the outbox of every reader; a task of
+The machine's listener only puts aside what took effect and wakes the pump. The pump computes each
+topic once for all its readers and puts the same bytes into the outbox of every reader; a task of
 each connection's own sends them. So a slow reader costs its own outbox and nothing else.
 """
 
@@ -62,7 +62,7 @@ class _Shown:
 
 
 class Reader:
-    """One connection's end of the pump. ``drop`` is called once it is hopelessly slow."""
+    """One connection's end of the pump. ``drop`` is called once it is too slow."""
 
     def __init__(self, drop: Callable[[], None]) -> None:
         self.outbox = Outbox()
@@ -118,7 +118,7 @@ class Hub:
     # -- readers --------------------------------------------------------------------------------
 
     def subscribe(self, reader: Reader, topic: Topic) -> None:
-        """What is there now at once, from then on what happens."""
+        """Send the present state at once, and from then on what happens."""
         shown = self._shown.setdefault(topic, _Shown(topic))
         shown.readers.add(reader)
         reader.topics.add(topic)
@@ -177,7 +177,7 @@ class Hub:
             await asyncio.sleep(0.002)
 
     def _tell(self, pending: Sequence[Applied]) -> None:
-        """Event topics their news; state topics that they may be out of date."""
+        """Send event topics their news; mark state topics as out of date."""
         if not pending or not self._shown:
             return
         traded, touched = self._mark_dirty(pending)

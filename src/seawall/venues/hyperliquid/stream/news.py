@@ -1,7 +1,7 @@
 """What happened, sorted by receiver: trades by market, the rest by user.
 
-Events of the machine become the messages of event topics. Only what somebody has subscribed to is
-worked out.
+Events of the machine become the messages of event topics. Only topics with subscribers are
+computed.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -160,7 +160,7 @@ class News:
             news.fills.append(self._completed(applied, fill))
 
     def _completed(self, applied: Applied, fill: Fill) -> Fill:
-        """With what the events do not carry: client ids, the profit of a backstop liquidation."""
+        """The fills with what events do not carry: client ids, the profit of the backstop."""
         if fill.origin == "backstop":
             kept = self._venue.history.fills(fill.account, fill.time_ms, fill.time_ms)
             return next((old for old in kept if old.trade_id == fill.trade_id), fill)

@@ -1,8 +1,8 @@
-"""What the venue says for each of the machine's reasons: error texts and order statuses.
+"""The venue's error texts and order statuses for each of the machine's reasons.
 
 Which texts are recorded from the venue and which are likely wordings is listed in the reference
 that the compatibility table cites. ``{max}``, ``{band}``, ``{bid}``, ``{ask}``, ``{required}``,
-``{traded}`` and ``{limit}`` are filled in by whoever answers.
+``{traded}`` and ``{limit}`` are filled in where the answer is made.
 """
 
 from seawall.domain.enums import Reason
@@ -190,5 +190,5 @@ def order_status(status: str, reason: int) -> str:
 
 
 def with_asset(text: str, asset: int) -> str:
-    """As error texts of orders and cancels end on the venue."""
+    """The text with the ending that errors of orders and cancels have on the venue."""
     return f"{text} asset={asset}"
