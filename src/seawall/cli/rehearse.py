@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from seawall.cli.params import SourceOptions
-from seawall.cli.rehearse_inputs import Files, Inputs, read_inputs, scenario_of
+from seawall.cli.rehearse_inputs import Inputs, read_inputs, scenario_of
 from seawall.cli.rehearse_market import WholeMarket
 from seawall.cli.run import refuse
 from seawall.domain.errors import InputError, SeawallError
@@ -82,8 +82,7 @@ def rehearse(
         if whole.play(account, path, market, depth, source, unused, as_json=json_):
             return
         _make_room(picture)
-        files = Files(account, path, meta, markets)
-        inputs = read_inputs(files, rulebook, market, (from_, to), step, depth or [])
+        inputs = read_inputs(account, source.options(), market, path, (from_, to), step, depth)
         _clear(journal)
         result = _run(inputs, journal, quiet=json_)
     except SeawallError as error:

@@ -13,16 +13,7 @@ if TYPE_CHECKING:
     from seawall.lab.market.market_path import MarketPath, Window
     from seawall.lab.market.scenario import Neighbours, Scenario
 
-__all__ = ["Files", "Inputs", "read_inputs", "scenario_of"]
-
-
-class Files(NamedTuple):
-    """The files that were named."""
-
-    account: Path | None
-    path: list[Path] | None
-    meta: Path | None
-    markets: Path | None
+__all__ = ["Inputs", "read_inputs", "scenario_of"]
 
 
 class Inputs(NamedTuple):
@@ -35,18 +26,19 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(
-    files: Files,
-    rulebook: str | None,
-    wished: Sequence[str] | None,
+    account_file: Path | None,
+    options: AccountOptions,
+    only_markets: Sequence[str] | None,
+    files: Sequence[Path] | None,
     window: tuple[str | None, str | None],
     step: float | None,
-    depth: Sequence[str],
+    depth: Sequence[str] | None,
 ) -> Inputs:
     """Raises InputError."""
     from seawall.lab.market.market_path import read_market_path
     from seawall.lab.market.scenario import Neighbours
 
-    scenario = scenario_of(files.path)
+    scenario = scenario_of(files)
     if scenario is None:
         chosen, step_ms = _window(window), None if step is None else _step_ms(step)
     elif any(window) or step is not None:
@@ -55,7 +47,7 @@ def read_inputs(
         )
 
     def path_of(names: Sequence[str]) -> "MarketPath":
-        return read_market_path(files.path or [], list(names), chosen, step_ms)
+        return read_market_path(files or [], list(names), chosen, step_ms)
 
     def usual_prices(names: Sequence[str]) -> Mapping[str, str]:
         if scenario is None:
@@ -64,23 +56,15 @@ def read_inputs(
         found = {name: _usual_price(scenario, name) for name in names}
         return {name: repr(price) for name, price in found.items() if price is not None}
 
-    account = load_account(
-        files.account,
-        AccountOptions(
-            meta=files.meta,
-            markets=files.markets,
-            rulebook=rulebook,
-            only_markets=tuple(wished or ()),
-            usual_prices=usual_prices,
-        ),
-    )
+    options = options._replace(only_markets=only_markets or (), usual_prices=usual_prices)
+    account = load_account(account_file, options)
     names = account.markets
     if scenario is None:
         path, neighbours = path_of(names), Neighbours()
     else:
         path, neighbours = _scenario_path(scenario, account), scenario.neighbours
     account = account.opened_at({name: _first_price(path, name) for name in names})
-    depths = read_depths([account.listed[name] for name in names], depth)
+    depths = read_depths([account.listed[name] for name in names], depth or [])
     return Inputs(account, path, depths, neighbours)
 
 
