@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seawall.lab.carry.break_even_chart import break_even_lines
+from seawall.lab.carry.figures import break_even_lines
 from seawall.lab.compare.charts import ModeOutcome, mode_bars
 from seawall.lab.paths.charts import (
     loss_histogram,

@@ -34,14 +34,14 @@ from seawall.lab.carry.carry import (
     exit_cost,
     funding_paid,
     funding_payment,
-    line_prices,
     liquidation_price,
     profit_at,
     settlements_of_constant,
     settlements_until_liquidation,
+    straight_prices,
 )
 from seawall.lab.carry.funding import constant_path, recorded_path, reverting_path
-from seawall.lab.carry.outcome import CarryTask, carry
+from seawall.lab.carry.outcome import CarryTask, outcome_of
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.size.margin import margin_rule
@@ -179,7 +179,7 @@ def test_break_even_is_flat(is_long: bool, size: int, price: int, rate: int, pai
 
 def test_notional_follows_the_price() -> None:
     trade = trade_of()
-    prices = line_prices(trade.price, Fraction(1, 10), 4)
+    prices = straight_prices(trade.price, Fraction(1, 10), 4)
     assert prices == [1_025_000, 1_050_000, 1_075_000, 1_100_000]
     each = [Decimal("1.28125"), Decimal("1.3125"), Decimal("1.34375"), Decimal("1.375")]
     assert funding_paid(trade, [USUAL] * 4, prices) == [
@@ -300,7 +300,7 @@ def test_an_outcome_is_consistent() -> None:
         rulebook=load_rulebook(), instrument=BTC, trade=trade, leverage=40,
         path=constant_path(USUAL, 60 * 24, Fraction(1)),
     )  # fmt: skip
-    found = carry(task)
+    found = outcome_of(task)
     assert found.paid == dollars("1800")
     assert found.cost == dollars("1860")
     assert found.moments[-1].break_even == found.periods[-1].break_even
@@ -349,14 +349,17 @@ def test_an_account_is_carried_bucket_by_bucket() -> None:
     assert bucket.hours_left == 3_001
     assert erosion(bucket) == Fraction(30, 3_750)
     long, short = found.positions
-    assert long.line_now is not None
-    assert long.line_then is not None
+    assert long.liquidation_price_now is not None
+    assert long.liquidation_price_then is not None
     # 900 of funding move the line by 900 / (79 / 80), to the grid.
-    assert abs((long.line_then - long.line_now) - Fraction(9_000 * 80, 79)) <= 1
-    assert short.line_now is not None
-    assert short.line_then is not None
-    # What the pool receives moves the short's line away.
-    assert short.line_then > short.line_now
+    assert (
+        abs((long.liquidation_price_then - long.liquidation_price_now) - Fraction(9_000 * 80, 79))
+        <= 1
+    )
+    assert short.liquidation_price_now is not None
+    assert short.liquidation_price_then is not None
+    # What the pool receives moves the short's liquidation price away.
+    assert short.liquidation_price_then > short.liquidation_price_now
 
 
 def test_carry_stops_where_a_bucket_does() -> None:
@@ -374,8 +377,8 @@ def test_carry_stops_where_a_bucket_does() -> None:
     assert found.buckets[1].hours_left == 41
     assert found.hours == 40
     (position,) = found.positions
-    # One payment before the end the line is still on the safe side of the price.
-    assert position.line_then is not None
-    assert position.line_now is not None
-    assert position.line_now < position.line_then < position.price
-    assert np.isclose(position.line_then, position.price, rtol=2e-5)
+    # One payment before the end the liquidation price is still on the safe side of the price.
+    assert position.liquidation_price_then is not None
+    assert position.liquidation_price_now is not None
+    assert position.liquidation_price_now < position.liquidation_price_then < position.price
+    assert np.isclose(position.liquidation_price_then, position.price, rtol=2e-5)

@@ -58,11 +58,12 @@ def test_the_month_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         capsys, "BTC", "--size", "1", "--price", "100000", "--entry-fee", "taker", "--exit-fee",
         "maker", "--slippage", "0", "--days", "30", "--funding", "0.0000125", "--leverage", "10",
     )  # fmt: skip
-    assert (found["notional"], found["margin"], found["funding"]) == ("100000", "10000", "900")
-    assert (found["entry_cost"], found["exit_cost"], found["cost"]) == (45.0, 15.0, 960.0)
-    assert found["settlements"] == 720
-    assert found["break_even"] == pytest.approx((100_045 + 900) / 0.99985, rel=1e-12)
-    assert [row["funding"] for row in found["periods"]] == ["210", "420", "630", "840", "900"]
+    position = found["position"]
+    assert (position["notional"], position["margin"]) == ("100000", "10000")
+    assert found["costs"] == {"entry": 45.0, "exit": 15.0, "funding": 900.0, "total": 960.0}
+    assert found["position"]["settlements"] == 720
+    assert found["position"]["break_even"] == pytest.approx((100_045 + 900) / 0.99985, rel=1e-12)
+    assert [row["funding"] for row in found["periods"]] == ["0", "210", "420", "630", "840", "900"]
     assert [row["bucket_equity"] for row in found["periods"]][-1] == "9055"
     ten = next(row for row in found["leverages"] if row["leverage"] == 10)
     assert ten["cost_of_margin"] == pytest.approx(0.096, rel=1e-12)
@@ -80,10 +81,10 @@ def test_markets_and_rules(
     folder: Path, capsys: pytest.CaptureFixture[str], market: str, rulebook: str, side: str
 ) -> None:
     found = made(capsys, market, "--rulebook", rulebook, "--side", side, "--days", "3")
-    price, flat = float(found["price"]), found["break_even_at_once"]
+    price, flat = float(found["position"]["price"]), found["position"]["break_even_at_once"]
     assert (flat > price) == (side == "long")
-    assert found["settlements"] == 72
-    assert (Decimal(found["funding"]) > 0) == (side == "long")
+    assert found["position"]["settlements"] == 72
+    assert (found["costs"]["funding"] > 0) == (side == "long")
 
 
 def test_fees_and_rebates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,25 +92,31 @@ def test_fees_and_rebates(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         capsys, "--entry-fee", "maker", "--exit-fee", "-0.00002", "--maker-share", "4%",
         "--fee-volume", "600000000",
     )  # fmt: skip
-    assert (found["entry_fee_rate"], found["exit_fee_rate"]) == (-0.00003, -0.00002)
-    assert (found["entry_slippage"], found["exit_slippage"]) == (0.0, 0.0)
+    assert (found["position"]["entry_fee_rate"], found["position"]["exit_fee_rate"]) == (
+        -0.00003,
+        -0.00002,
+    )
+    assert (found["position"]["entry_slippage"], found["position"]["exit_slippage"]) == (0.0, 0.0)
     tier = made(capsys, "--fee-volume", "600000000")
-    assert (tier["entry_fee_rate"], tier["exit_fee_rate"]) == (0.00028, 0.00028)
-    assert tier["entry_slippage"] > 0
+    assert (tier["position"]["entry_fee_rate"], tier["position"]["exit_fee_rate"]) == (
+        0.00028,
+        0.00028,
+    )
+    assert tier["position"]["entry_slippage"] > 0
 
 
 def test_recorded_funding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = made(
         capsys, "BTC", "--size", "1", "--price", "100000", "--funding-file", "funding.csv",
     )  # fmt: skip
-    assert found["settlements"] == 48
-    assert found["days"] == 2.0
+    assert found["position"]["settlements"] == 48
+    assert found["position"]["days"] == 2.0
     total = sum(Decimal(f"0.0000{hour % 10}") for hour in range(48))
-    assert Decimal(found["funding"]) == 100_000 * total
+    assert Decimal(str(found["costs"]["funding"])) == 100_000 * total
     part = made(
         capsys, "BTC", "--funding-file", "funding.csv", "--from", "2026-01-01T12:00", "--days", "1"
     )
-    assert part["settlements"] == 24
+    assert part["position"]["settlements"] == 24
 
 
 def test_funding_goes_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,14 +124,16 @@ def test_funding_goes_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         capsys, "--funding", "0.0001", "--revert-to", "0.00002", "--half-life", "6", "--days", "2",
         "--move", "-10%",
     )  # fmt: skip
-    assert found["first_funding_rate"] == pytest.approx(2e-5 + 8e-5 * 0.5 ** (1 / 6), abs=1e-12)
-    assert 0.00002 < found["mean_funding_rate_an_hour"] < 0.0001
+    assert found["position"]["first_funding_rate"] == pytest.approx(
+        2e-5 + 8e-5 * 0.5 ** (1 / 6), abs=1e-12
+    )
+    assert 0.00002 < found["position"]["mean_funding_rate_an_hour"] < 0.0001
 
 
 def test_a_bucket_that_funding_kills(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("--funding", "0.001", "--leverage", "25", "--days", "10")
     printed = capsys.readouterr().out
-    assert "funding alone liquidates the bucket after 28.0 h" in " ".join(printed.split())
+    assert "funding alone liquidates the position after 28.0 h" in " ".join(printed.split())
     assert "liquidated" in printed
 
 
@@ -134,7 +143,10 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = (folder / "out/carry.html").read_text()
     assert page.count("<svg") == 2
     names = sorted(path.name for path in (folder / "out/tables").iterdir())
-    assert names == ["leverages.parquet", "over_time.parquet", "sensitivity.parquet"]
+    assert names == [
+        f"{name}.parquet"
+        for name in ("costs", "leverages", "over_time", "periods", "position", "sensitivity")
+    ]
     table = pq.read_table(folder / "out/tables/over_time.parquet").to_pydict()
     assert table["funding"] == sorted(table["funding"])
     assert table["hours"][-1] == 720.0
@@ -155,19 +167,22 @@ def test_an_account(folder: Path, capsys: pytest.CaptureFixture[str], name: str)
     assert page.count("<svg") == 1
     # The parent account comes with its markets, and they tell their rates.
     is_silent = name == "account_hybrid.json"
-    assert ("Nobody says what funding is now in BTC, ETH, HYPE: longs pay" in page) == is_silent
-    assert not any("Nobody says" in each for each in found["assumptions"])
+    assert ("The funding rate now is not known for BTC, ETH, HYPE: longs pay" in page) == is_silent
+    assert not any("The funding rate now" in each for each in found["assumptions"])
     capsys.readouterr()
     only = made(capsys, "--account", account, "--funding", "BTC=0.0001")["assumptions"]
-    assert any("now in ETH, HYPE:" in each for each in only) == is_silent
+    assert any("not known for ETH, HYPE:" in each for each in only) == is_silent
 
 
 BAD = (
-    (("NOPE",), "MARKET: 'NOPE'"),
+    (("NOPE",), "market: 'NOPE' is not known here"),
     (("--side", "flat"), "--side: 'flat' should be long or short"),
     (("--size", "0"), "--size: '0'"),
-    (("--size", "0.0000001"), "--size: 0.0000001 has more than 5 decimals"),
-    (("--size", "1", "--notional", "1"), "--notional: give this or --size"),
+    (
+        ("--size", "0.0000001"),
+        "should be coins above 0 with at most 5 decimals",
+    ),
+    (("--size", "1", "--notional", "1"), "--notional: '1' should be left out beside a size"),
     (("--notional", "0.01"), "--notional: '0.01' should be one lot"),
     (("--notional", "1e12"), "--notional"),
     (("--leverage", "41"), "--leverage: '41' should be a whole number from 1 to 40"),
@@ -186,7 +201,7 @@ BAD = (
     (("--funding-file", "none.csv"), "none.csv: no such file"),
     (("--funding-file", "candles.csv"), "no column funding_rate"),
     (("ETH", "--funding-file", "funding.csv"), "no rows of ETH"),
-    (("--funding-file", "funding.csv", "--funding", "0"), "--funding-file: stands alone"),
+    (("--funding-file", "funding.csv", "--funding", "0"), "--funding-file: 'funding.csv' should be given without"),
     (("--funding-file", "funding.csv", "--from", "soon"), "--from: 'soon' is not a time"),
     (("--funding-file", "funding.csv", "--from", "2030-01-01"), "nothing is paid from 2030"),
     (("--from", "2026-01-01"), "--from: 2026-01-01: belongs to a --funding-file"),
@@ -200,7 +215,7 @@ BAD = (
     (("BTC", "--account", "empty.toml"), "MARKET: BTC: an --account shows all"),
     (("--account", "empty.toml", "--size", "1"), "--size: 1: an --account brings its own"),
     (("--account", str(ROOT / "examples/account_hybrid.json"), "--funding", "DOGE=0"), "'DOGE'"),
-    (("--account", "empty.toml", "--revert-to", "0"), "constant rates"),
+    (("--account", "empty.toml", "--revert-to", "0"), "--revert-to: 0: an --account brings"),
     (("--report", "page.txt"), "--report: page.txt"),
 )
 
@@ -222,5 +237,5 @@ def test_bad_input(
 def test_a_recorded_month(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = "data/hyperliquid_funding_candles/hl_hourly_funding_14coins_2023-05_2025-07.parquet"
     found = made(capsys, "SOL", "--funding-file", str(shared_file(file)), "--days", "30")
-    assert found["settlements"] == 720
-    assert Decimal(found["funding"]) != 0
+    assert found["position"]["settlements"] == 720
+    assert found["costs"]["funding"] != 0

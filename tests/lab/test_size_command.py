@@ -64,15 +64,16 @@ def test_without_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_object_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = made(capsys, "BTC", "--equity", "50000", "--loss-budget", "1%", "--stop", "4%")
-    assert found["loss_budget"] == "500"
+    advice = found["advice"]
+    assert advice["loss_budget"] == "500"
     assert Decimal(found["loss"]["total"]) <= 500
     parts = [Decimal(text) for name, text in found["loss"].items() if name != "total"]
     assert sum(parts) == Decimal(found["loss"]["total"])
-    assert Decimal(found["size"]) * Decimal(found["price"]) == Decimal(found["notional"])
-    assert found["decided_by"] == "loss budget"
+    assert Decimal(advice["size"]) * Decimal(advice["price"]) == Decimal(advice["notional"])
+    assert advice["decided_by"] == "loss budget"
     decides = [each["limit"] for each in found["limits"] if each["decides"]]
     assert decides == ["loss budget"]
-    assert Decimal(found["stop"]) == Decimal("112291.2")
+    assert Decimal(advice["stop"]) == Decimal("112291.2")
     assert found["seed"] is None
 
 
@@ -83,13 +84,14 @@ def test_markets_and_rules(
     folder: Path, capsys: pytest.CaptureFixture[str], market: str, rulebook: str, side: str
 ) -> None:
     found = made(capsys, market, "--rulebook", rulebook, "--side", side)
-    assert found["rulebook"] == rulebook
-    assert Decimal(found["size"]) > 0
-    assert Decimal(found["loss"]["total"]) <= Decimal(found["loss_budget"])
-    below = Decimal(found["stop"]) < Decimal(found["price"])
+    advice = found["advice"]
+    assert advice["rulebook"] == rulebook
+    assert Decimal(advice["size"]) > 0
+    assert Decimal(found["loss"]["total"]) <= Decimal(advice["loss_budget"])
+    below = Decimal(advice["stop"]) < Decimal(advice["price"])
     assert below == (side == "long")
-    setting = next(e for e in found["settings"] if e["leverage"] == found["leverage_setting"])
-    assert setting["distance"] >= 1.5 * found["stop_distance"]
+    setting = next(e for e in found["settings"] if e["leverage"] == advice["leverage_setting"])
+    assert setting["distance"] >= 1.5 * advice["stop_distance"]
 
 
 def test_a_book_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +99,7 @@ def test_a_book_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         capsys, "BTC", "--book", "book.json", "--equity", "1000000", "--loss-budget", "100000",
         "--stop", "95000", "--stress", "50%", "--entry-fee", "maker", "--funding", "0",
     )  # fmt: skip
-    assert found["price"] == "100000"
+    assert found["advice"]["price"] == "100000"
     row = next(each for each in found["sizes"] if each["size"] == "10")
     # 1 at 99,990, 2 at 99,900, 7 at 99,000.
     assert Decimal(row["calm_slippage"]) == 10 + 2 * 100 + 7 * 1000
@@ -106,30 +108,32 @@ def test_a_book_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert found["loss"]["entry_slippage"] == "0"
     assert found["loss"]["funding"] == "0"
     priced = made(capsys, "BTC", "--book", "book.json", "--price", "50000", "--stop", "3%")
-    assert priced["price"] == "50000"
+    assert priced["advice"]["price"] == "50000"
 
 
 def test_equity_of_an_account(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     account = str(ROOT / "examples" / "account_hybrid.json")
     found = made(capsys, "ETH", "--account", account)
-    assert Decimal(found["equity"]) == Decimal("6857.18")
+    assert Decimal(found["advice"]["equity"]) == Decimal("6857.18")
     own = made(capsys, "ETH", "--account", account, "--equity", "1000")
-    assert own["equity"] == "1000"
+    assert own["advice"]["equity"] == "1000"
 
 
 def test_kelly_of_what_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = made(
         capsys, "--edge", "30%", "--volatility", "50%", "--funding", "0.00001", "--win-rate", "55%",
         "--payoff", "1", "--kelly", "0.25", "--ruin", "0.5",
-    )["kelly"]  # fmt: skip
+    )  # fmt: skip
+    (trade,) = found["kelly_trades"]
+    found = found["kelly"]
     assert found["kelly_leverage"] == pytest.approx((0.3 - 0.0876) / 0.25, rel=1e-12)
     assert found["chosen_leverage"] == pytest.approx(found["kelly_leverage"] / 4, rel=1e-12)
     assert found["chosen_fall_probability"] == pytest.approx(0.5**7, rel=1e-12)
-    assert found["kelly_share"] == pytest.approx(0.10, rel=1e-12)
-    assert found["risked_of_kelly"] == pytest.approx(found["risked_share"] / 0.1, rel=1e-12)
-    assert 0 < found["fall_bound"] < 0.1
+    assert trade["kelly_share"] == pytest.approx(0.10, rel=1e-12)
+    assert trade["risked_of_kelly"] == pytest.approx(found["risked_share"] / 0.1, rel=1e-12)
+    assert 0 < trade["fall_bound"] < 0.1
     units = 0.5 / found["risked_share"]
-    assert found["ruin_at_constant_stake"] == pytest.approx((9 / 11) ** units, rel=1e-12)
+    assert trade["ruin_at_constant_stake"] == pytest.approx((9 / 11) ** units, rel=1e-12)
 
 
 def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,7 +143,13 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert page.count("<svg") == 1
     assert "square-root law" in page
     names = sorted(path.name for path in (folder / "out/tables").iterdir())
-    assert names == ["limits.parquet", "settings.parquet", "sizes.parquet", "slippage.parquet"]
+    assert names == [
+        f"{name}.parquet"
+        for name in (
+            *("advice", "kelly", "kelly_drifts", "kelly_trades", "limits", "loss", "settings"),
+            *("sizes", "slippage"),
+        )
+    ]
     curve = pq.read_table(folder / "out/tables/slippage.parquet").to_pydict()
     assert curve["notional"] == sorted(curve["notional"])
     pairs = zip(curve["calm_bp"], curve["stressed_bp"], strict=True)
@@ -148,7 +158,8 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_fits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = made(capsys, "--loss-budget", "0.00001")
-    assert (found["size"], found["loss"], found["leverage_setting"]) == ("0", None, None)
+    advice = found["advice"]
+    assert (advice["size"], found["loss"], advice["leverage_setting"]) == ("0", [], None)
     run("--loss-budget", "0.00001", "--report", "none.html")
     assert "Do not trade this" in capsys.readouterr().out
 
@@ -161,7 +172,7 @@ def test_what_must_not_be_missed(folder: Path, capsys: pytest.CaptureFixture[str
 
 
 BAD = (
-    (("NOPE",), "MARKET: 'NOPE'"),
+    (("NOPE",), "market: 'NOPE' is not known here"),
     (("--side", "up"), "--side: 'up' should be long or short"),
     (("--equity", "-5"), "--equity: '-5' should be USD above 0"),
     (("--equity", "1e400"), "--equity: '1e400'"),
@@ -191,7 +202,7 @@ BAD = (
     (("--kelly", "11"), "--kelly: '11'"),
     (("--ruin", "100%"), "--ruin: '100%'"),
     (("--depth", "1"), "--depth: '1'"),
-    (("--depth", "5000000", "--book", "book.json"), "--depth: 5000000: belongs"),
+    (("--depth", "5000000", "--book", "book.json"), "--depth: '5000000' should be left out"),
     (("--at-time", "2025-01-01"), "--at-time: 2025-01-01: belongs"),
     (("--book", "none.json"), "none.json"),
     (("--book", "empty.json"), "bids: none"),
@@ -224,5 +235,5 @@ def test_bad_input(
 def test_a_recorded_book(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recorded = shared_file("data/l2_small_samples/hyperliquid_l2book_btcusd_20250126.jsonl.gz")
     found = made(capsys, "BTC", "--book", str(recorded))
-    assert found["price"] == "105050.5"
+    assert found["advice"]["price"] == "105050.5"
     assert Decimal(found["loss"]["total"]) <= 2000

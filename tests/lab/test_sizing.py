@@ -16,19 +16,19 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
-from seawall.lab.carry.fees import fee_rates
 from seawall.lab.market.book import BookError, ladder_book
 from seawall.lab.market.book_file import read_book_file
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth, default_depth
 from seawall.lab.simulation.valuation import Valuation
-from seawall.lab.size.advice import SizeTask, advise
+from seawall.lab.size.advice import Odds, SizeTask, advise
 from seawall.lab.size.candles import read_trading
 from seawall.lab.size.defaults import default_funding, default_volatility, default_volume
 from seawall.lab.size.exit import BookSide, book_side, exit_hours
+from seawall.lab.size.fees import fee_rates
 from seawall.lab.size.margin import FractionRule, TierRule, margin_rule
 from seawall.lab.size.sizing import (
-    Wager,
+    Trade,
     best_setting,
     exit_cost_share,
     is_beyond_stop,
@@ -220,15 +220,15 @@ def test_a_deep_recorded_book() -> None:
     assert float(found.average) / 10 == pytest.approx(average, rel=1e-9)
 
 
-def wager_of(
+def trade_of(
     *, is_long: bool = True, depth: Fraction = Fraction(1, 50), stop: int | None = None, **more: int
-) -> Wager:
+) -> Trade:
     """BTC at 100,000 USD, a book of 20 million within 50 bp, and a stop 3 % away."""
     book = ladder_book(BTC, Depth(20e6, 1.0), PRICE / 10)
     way_out = book_side(book, BTC, bids=is_long)
     costs = {"entry_rate": 450_000, "exit_rate": 450_000, "funding_rate": 12_500_000,
              "settlements": 24} | more  # fmt: skip
-    return Wager(
+    return Trade(
         is_long=is_long,
         entry_price=PRICE,
         stop_price=stop or (970_000 if is_long else 1_030_000),
@@ -242,11 +242,11 @@ def test_the_loss_adds_up_by_hand() -> None:
     # 1 BTC at 100,000, all of it at one price 10 USD under the middle, stop at 97,000.
     side = side_of((999_900, 10**6), middle=PRICE)
     asks = side_of((1_000_200, 10**6), middle=PRICE, bids=False)
-    wager = Wager(
+    trade = Trade(
         is_long=True, entry_price=PRICE, stop_price=970_000, entry_book=asks, exit_book=side,
         entry_rate=450_000, exit_rate=450_000, funding_rate=12_500_000, settlements=24,
     )  # fmt: skip
-    loss = loss_at_stop(wager, 10**5)
+    loss = loss_at_stop(trade, 10**5)
     assert loss.stop == 3_000 * USD
     assert loss.entry_slippage == 20 * USD
     assert loss.exit_slippage == 9_700_000  # 10 USD x 0.97
@@ -259,22 +259,22 @@ def test_the_loss_adds_up_by_hand() -> None:
 @pytest.mark.parametrize("is_long", [True, False])
 @pytest.mark.parametrize("budget", [1, 100, 2_000, 250_000])
 def test_the_size_is_the_largest_lot_within_the_budget(is_long: bool, budget: int) -> None:
-    wager = wager_of(is_long=is_long)
-    size = size_by_budget(wager, budget * USD)
-    assert loss_at_stop(wager, size).total <= budget * USD < loss_at_stop(wager, size + 1).total
-    coarse = size_by_budget(wager, budget * USD, 100)
+    trade = trade_of(is_long=is_long)
+    size = size_by_budget(trade, budget * USD)
+    assert loss_at_stop(trade, size).total <= budget * USD < loss_at_stop(trade, size + 1).total
+    coarse = size_by_budget(trade, budget * USD, 100)
     assert coarse == size // 100 * 100
 
 
 def test_no_lot_fits_a_tiny_budget() -> None:
-    assert size_by_budget(wager_of(), 10) == 0
+    assert size_by_budget(trade_of(), 10) == 0
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 10**8), st.integers(1, 10**6), st.booleans())
 def test_no_part_of_a_loss_falls_with_size(size: int, more: int, is_long: bool) -> None:
-    wager = wager_of(is_long=is_long)
-    small, large = loss_at_stop(wager, size), loss_at_stop(wager, size + more)
+    trade = trade_of(is_long=is_long)
+    small, large = loss_at_stop(trade, size), loss_at_stop(trade, size + more)
     assert large.total > small.total
     assert large.exit_slippage >= small.exit_slippage
     assert large.exit_fee >= small.exit_fee
@@ -282,7 +282,7 @@ def test_no_part_of_a_loss_falls_with_size(size: int, more: int, is_long: bool) 
 
 def test_stress_makes_the_size_smaller() -> None:
     budget = 20_000 * USD
-    sizes = [size_by_budget(wager_of(depth=Fraction(1, each)), budget) for each in (1, 10, 50, 500)]
+    sizes = [size_by_budget(trade_of(depth=Fraction(1, each)), budget) for each in (1, 10, 50, 500)]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == 4
 
@@ -292,30 +292,30 @@ def test_stress_makes_the_size_smaller() -> None:
 def test_every_limit_is_the_last_that_holds(rulebook: str, is_long: bool) -> None:
     book = load_rulebook(rulebook)
     instrument = markets_under(book, [BTC], SHIPPED)[0]
-    rule, wager, equity = margin_rule(book, instrument), wager_of(is_long=is_long), 10**5 * USD
+    rule, trade, equity = margin_rule(book, instrument), trade_of(is_long=is_long), 10**5 * USD
     half = Fraction(1, 2)
 
-    size = size_by_liquidation(rule, wager, equity, half)
-    assert is_beyond_stop(rule, wager, size, equity, half)
-    assert not is_beyond_stop(rule, wager, size + 1, equity, half)
-    price = liquidation_price(rule, wager, size, equity)
+    size = size_by_liquidation(rule, trade, equity, half)
+    assert is_beyond_stop(rule, trade, size, equity, half)
+    assert not is_beyond_stop(rule, trade, size + 1, equity, half)
+    price = liquidation_price(rule, trade, size, equity)
     assert price is not None
     distance = abs(PRICE - price) / PRICE
     assert distance == pytest.approx(0.045, rel=1e-3)
     # There the machine's own rounding makes equity meet maintenance margin.
     signed = size if is_long else -size
-    left = margin_left(wager, equity, size) + signed * (price - PRICE)
+    left = margin_left(trade, equity, size) + signed * (price - PRICE)
     # With fractions it is the first price of the grid that liquidates.
     grain = 2 if rulebook == "hyperliquid" else size
     assert float(left) == pytest.approx(rule.maintenance(int(size * price)), abs=1.03 * grain)
 
-    size = size_by_liquidity(rule, wager, equity)
-    assert size * PRICE <= equity * liquidity_leverage(rule, wager, size)
-    assert (size + 1) * PRICE > equity * liquidity_leverage(rule, wager, size + 1)
-    cost = exit_cost_share(wager, size) * size * PRICE
+    size = size_by_liquidity(rule, trade, equity)
+    assert size * PRICE <= equity * liquidity_leverage(rule, trade, size)
+    assert (size + 1) * PRICE > equity * liquidity_leverage(rule, trade, size + 1)
+    cost = exit_cost_share(trade, size) * size * PRICE
     assert float(cost) == pytest.approx(float(equity * rule.maintenance_share), rel=1e-4)
 
-    size = size_by_initial_margin(rule, wager, equity)
+    size = size_by_initial_margin(rule, trade, equity)
     assert rule.initial(size * PRICE, rule.most_leverage(size * PRICE)) <= equity
     assert rule.initial((size + 1) * PRICE, rule.most_leverage((size + 1) * PRICE)) > equity
 
@@ -327,7 +327,7 @@ def test_tiers_bound_the_leverage() -> None:
     # 160 million: 1.25 % of the first 150, 2.5 % of the rest.
     assert rule.maintenance(160_000_000 * USD) == (1_875_000 + 250_000) * USD
     # The leverage that tiers allow halves at the bound; the equity then opens no more than that.
-    assert size_by_initial_margin(rule, wager_of(), 7_000_000 * USD) * PRICE < 150_000_000 * USD
+    assert size_by_initial_margin(rule, trade_of(), 7_000_000 * USD) * PRICE < 150_000_000 * USD
 
 
 @pytest.mark.parametrize("rulebook", ["hyperliquid", "dydx"])
@@ -363,25 +363,25 @@ def test_plain_units_are_needed() -> None:
 
 
 def test_the_setting_keeps_clear_of_the_stop() -> None:
-    rule, wager, size = TierRule(BTC), wager_of(), 60_000
+    rule, trade, size = TierRule(BTC), trade_of(), 60_000
     half = Fraction(1, 2)
-    setting = best_setting(rule, wager, size, 10**5 * USD, half)
+    setting = best_setting(rule, trade, size, 10**5 * USD, half)
     assert setting is not None
     notional = size * PRICE
-    assert is_beyond_stop(rule, wager, size, notional // setting, half)
-    assert not is_beyond_stop(rule, wager, size, notional // (setting + 1), half)
+    assert is_beyond_stop(rule, trade, size, notional // setting, half)
+    assert not is_beyond_stop(rule, trade, size, notional // (setting + 1), half)
     # Equity that cannot pay for the margin of a safe setting has none.
-    assert best_setting(rule, wager, size, 1_000 * USD, half) is None
+    assert best_setting(rule, trade, size, 1_000 * USD, half) is None
 
 
-def task_of(wager: Wager, **more: object) -> SizeTask:
+def task_of(trade: Trade, **more: object) -> SizeTask:
     fields = {
-        "rulebook": load_rulebook(), "instrument": BTC, "wager": wager,
-        "calm_exit": book_side(ladder_book(BTC, Depth(20e6, 1.0), 1e5), BTC, bids=wager.is_long),
+        "rulebook": load_rulebook(), "instrument": BTC, "trade": trade,
+        "calm_exit": book_side(ladder_book(BTC, Depth(20e6, 1.0), 1e5), BTC, bids=trade.is_long),
         "equity": 10**5 * USD, "budget": 2_000 * USD, "clearance": Fraction(1, 2),
         "volume": Fraction(10**9 * USD), "participation": Fraction(1, 10),
-        "horizon_hours": Fraction(24), "volatility": 0.5, "edge": None, "win_rate": None,
-        "payoff": 2.0, "kelly_share": 0.5, "remaining": 0.5,
+        "horizon_hours": Fraction(24), "odds": Odds(volatility=0.5, edge=None, win_rate=None,
+                                                    payoff=2.0, kelly_share=0.5, remaining=0.5),
     } | more  # fmt: skip
     return SizeTask(**fields)  # type: ignore[arg-type]
 
@@ -401,7 +401,7 @@ def task_of(wager: Wager, **more: object) -> SizeTask:
     ],
 )  # fmt: skip
 def test_the_smallest_limit_decides(more: dict[str, object], stop: int, decided: str) -> None:
-    task = task_of(wager_of(stop=stop), **more)
+    task = task_of(trade_of(stop=stop), **more)
     advice = advise(task)
     assert advice.deciding.name == decided
     assert advice.size == min(limit.size for limit in advice.limits) > 0
@@ -416,13 +416,13 @@ def test_the_smallest_limit_decides(more: dict[str, object], stop: int, decided:
     assert advice.setting == max(allowed, default=None)
 
 
-def test_rungs_ascend_and_hold_the_advised_size() -> None:
-    advice = advise(task_of(wager_of()))
-    sizes = [rung.calm.size for rung in advice.rungs]
+def test_sizes_ascend_and_hold_the_advised_size() -> None:
+    advice = advise(task_of(trade_of()))
+    sizes = [row.calm.size for row in advice.sizes]
     assert sizes == sorted(sizes)
     assert advice.size in sizes
-    for rung in advice.rungs:
-        assert rung.stressed.shortfall > rung.calm.shortfall
+    for row in advice.sizes:
+        assert row.stressed.shortfall > row.calm.shortfall
 
 
 def test_defaults_follow_the_leverage() -> None:

@@ -1,82 +1,122 @@
 """``seawall carry``: what holding a position costs, and the price that pays for it."""
 
-from seawall.cli.carry_inputs import CarryOptions, read_account_carry, read_carry
-from seawall.cli.params import Outputs
-from seawall.cli.run import refuse
-from seawall.cli.size_options import MarketSource
-from seawall.domain.errors import InputError, SeawallError
-from seawall.lab.simulation.valuation import ValuationError
-from seawall.lab.size.defaults import default_funding
-from seawall.report.deliver import check_outputs, deliver
-from seawall.report.findings import Findings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
-DEFAULT_MARKET = "BTC"
+from cyclopts import Parameter
+
+from seawall.cli.params import AccountWishes, Outputs, SignedTexts
+from seawall.cli.run import run
+from seawall.cli.size import Signed, account_with
+from seawall.domain.errors import InputError
+from seawall.report.findings import Answer
+from seawall.report.progress import Progress
+
+OF_ACCOUNTS = ("days", "funding")
+"""Options that an account may be given."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CarryOptions:
+    """The position, its costs and the way of funding."""
+
+    side: str | None = None
+    """long (if not given) or short."""
+    size: str | None = None
+    """Coins; or say how large with --notional."""
+    notional: str | None = None
+    """USD at the price now, cut to whole lots; 100000 if neither is given."""
+    leverage: str | None = None
+    """Of the isolated position; 10."""
+    days: str | None = None
+    """How long it is held; 30, or as long as the recorded funding."""
+    entry_fee: Signed = None
+    """taker (if not given), maker, or a rate such as 0.00035; negative for a rebate."""
+    exit_fee: Signed = None
+    """taker (if not given), maker, or a rate."""
+    fee_volume: str | None = None
+    """USD traded by you in the venue's fee window, for the fee tier."""
+    maker_share: str | None = None
+    """Your part of all maker volume of the venue, for a rebate."""
+    slippage: str | None = None
+    """bp each way that takes; without it, what an assumed book costs at this size."""
+    funding: SignedTexts = None
+    """Funding rate an hour that longs pay; with an account also as BTC=0.00002."""
+    funding_file: Path | None = None
+    """Recorded funding rates, parquet or CSV."""
+    from_: Annotated[str | None, Parameter(name="--from")] = None
+    """Start in the recorded rates, UTC; without it their last days."""
+    revert_to: Signed = None
+    """The rate an hour to which funding goes back."""
+    half_life: str | None = None
+    """Hours in which half of the way back is gone; 24."""
+    move: Signed = None
+    """How far the price goes until the end, on a straight line, as 5%; 0."""
 
 
 def carry(
     market: str | None = None,
     /,
     *,
-    options: CarryOptions = CarryOptions(),  # noqa: B008 (frozen)
-    source: MarketSource = MarketSource(),  # noqa: B008 (frozen)
+    account: str | None = None,
+    options: CarryOptions = CarryOptions(),
+    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """What it costs to hold a position, and the price at which leaving it is flat.
 
-    Fees, slippage and funding over the holding time; how funding eats an isolated bucket and moves
-    its liquidation price. Without arguments: 100,000 USD of BTC, long at 10x for 30 days. With
-    --account: every bucket of the account. Exit status 2 for input that cannot be used.
+    Fees, slippage and funding over the holding time; how funding eats an isolated position and
+    moves its liquidation price. Without arguments: 100,000 USD of BTC, long at 10x for 30 days.
+    With --account: every bucket of the account. Exit status 2 for input that cannot be used.
 
     Parameters
     ----------
     market
         The market, BTC if not given.
+    account
+        An account file or an address, for all its positions.
     """
-    try:
-        check_outputs(outputs.options())
-        findings = _found(market, options, source)
-        deliver(findings, outputs.options())
-    except SeawallError as error:
-        refuse("carry", str(error))
+    given = {name: value for name, value in vars(options).items() if value is not None}
 
+    def compute(_: Progress) -> Answer:
+        from seawall.lab.carry import carry, carry_account
+        from seawall.lab.carry.question import DEFAULT_MARKET
 
-def _found(market: str | None, options: CarryOptions, source: MarketSource) -> Findings:
-    if source.account is not None:
+        if account is None:
+            name = market or DEFAULT_MARKET
+            return carry(account_with(name, None, source), name, **_of_position(given))
         if market is not None:
             raise InputError(
                 f"MARKET: {market}: an --account shows all its positions; leave it out"
             )
-        return _of_account(options, source)
-    from seawall.lab.carry.findings import carry_findings
-    from seawall.lab.carry.outcome import carry as carried
+        for name, value in given.items():
+            if name not in OF_ACCOUNTS:
+                raise InputError(
+                    f"--{name.strip('_').replace('_', '-')}: {value}: an --account brings its own "
+                    "positions and is carried at constant rates; leave it out"
+                )
+        return carry_account(account_with(None, account, source), **given)
 
-    inputs = read_carry(market or DEFAULT_MARKET, source, options)
-    return carry_findings(inputs.task, carried(inputs.task), inputs.about, inputs.assumptions)
+    run("carry", outputs, compute)
 
 
-def _of_account(options: CarryOptions, source: MarketSource) -> Findings:
-    from seawall.lab.carry.account import account_carry
-    from seawall.lab.carry.account_findings import account_findings
+def _of_position(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of one position: one rate, and the time at which recorded ones begin."""
+    asked = dict(given)
+    if "funding" in asked:
+        rates = asked["funding"]
+        if len(rates) > 1 or "=" in rates[0]:
+            raise InputError(
+                f"--funding: {' '.join(rates)}: one rate; several belong to an --account"
+            )
+        asked["funding"] = rates[0]
+    if "from_" in asked:
+        from seawall.lab.market.market_path import parse_time
 
-    account, valuation, rates, hours = read_account_carry(source, options)
-    try:
-        found = account_carry(valuation, rates, hours)
-    except ValuationError as error:
-        raise InputError(f"{account.source}: {error}") from None
-    is_told = account.funding and not options.funding
-    told = "rates as told by the venue" if is_told else "constant rates"
-    about = (
-        f"{account.source}; {told}; rules of {account.rulebook.name} as of {account.rulebook.as_of}"
-    )
-    said = {text.rpartition("=")[0] for text in options.funding or ()}
-    silent = [
-        each.name for each in account.instruments if each.name not in {*said, *account.funding}
-    ]
-    assumed = []
-    if silent and "" not in said:
-        usual = float(100 * default_funding(account.rulebook))
-        assumed.append(
-            f"Nobody says what funding is now in {', '.join(silent)}: longs pay the interest of "
-            f"the rules, {usual:.3g} % an hour. --funding sets other rates."
-        )
-    return account_findings(found, account.name, about, assumed)
+        start = asked.pop("from_")
+        if "funding_file" not in asked:
+            raise InputError(f"--from: {start}: belongs to a --funding-file")
+        asked["start_ms"] = parse_time(start, "--from")
+    return asked

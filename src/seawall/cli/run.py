@@ -27,7 +27,15 @@ def run(command: str, outputs: Outputs, compute: Callable[[Progress], Answer]) -
             findings = compute(progress).findings()
         deliver(findings, outputs.options())
     except SeawallError as error:
-        refuse(command, str(error))
+        refuse(command, as_option(error))
+
+
+def as_option(error: SeawallError) -> str:
+    """The message; a field that the library names is called as the option that sets it."""
+    field, message = getattr(error, "field", ""), str(error)
+    if field.isidentifier() and message.startswith(f"{field}: "):
+        return "--" + field.replace("_", "-") + message[len(field) :]
+    return message
 
 
 def refuse(command: str, message: str) -> NoReturn:

@@ -1,19 +1,78 @@
 """``seawall size``: how large a position may be, and at which leverage."""
 
-from seawall.cli.params import Outputs
-from seawall.cli.run import refuse
-from seawall.cli.size_inputs import SizeOptions, read_size
-from seawall.cli.size_options import MarketSource
-from seawall.domain.errors import SeawallError
-from seawall.report.deliver import OutputError, check_outputs, deliver
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from seawall.cli.params import AccountWishes, Outputs
+from seawall.cli.run import run
+from seawall.domain.errors import InputError
+from seawall.lab.size.market import Account
+from seawall.report.findings import Answer
+from seawall.report.progress import Progress
+
+Signed = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+"""A text that may begin with a minus, also where it is no plain number (-10%)."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SizeOptions:
+    """What the trade is and what is known of the market."""
+
+    side: str | None = None
+    """long (if not given) or short."""
+    equity: str | None = None
+    """USD behind the trade; 100000 if neither this nor an account is given."""
+    loss_budget: str | None = None
+    """What being wrong may cost: USD, or a share of the equity; 2% if not given."""
+    stop: str | None = None
+    """Distance (3%) or price (113000); without it, the standard deviation of these hours."""
+    clearance: str | None = None
+    """How far beyond the stop liquidation must lie, as a share of the stop's distance; 50%."""
+    depth: str | None = None
+    """USD within 50 bp per side of the assumed ladder."""
+    stress: str | None = None
+    """Share of the book that is left when you have to leave; 2%."""
+    participation: str | None = None
+    """Share of the traded volume that your exit may be; 10%."""
+    volume: str | None = None
+    """USD traded in the market in a day."""
+    volatility: str | None = None
+    """Standard deviation of a year's return, as 49%."""
+    candles: Path | None = None
+    """A file of candles, for volume and volatility."""
+    hours: str | None = None
+    """Hours that the trade is held; 24."""
+    funding: Signed = None
+    """Funding rate an hour, as 0.0000125; paid whatever its sign."""
+    entry_fee: str | None = None
+    """taker (if not given) or maker: how the trade is opened; the stop always takes."""
+    fee_volume: str | None = None
+    """USD traded by you in the venue's fee window, for the fee tier."""
+    edge: Signed = None
+    """Expected return a year without leverage, for Kelly."""
+    win_rate: str | None = None
+    """Share of trades that win, for Kelly."""
+    payoff: str | None = None
+    """What a winner brings, in losses at the stop; 2."""
+    kelly: str | None = None
+    """The share of Kelly to show as chosen; 0.5."""
+    ruin: str | None = None
+    """The share of the equity that counts as ruin when nothing more is left; 50%."""
 
 
 def size(
     market: str = "BTC",
     /,
     *,
-    options: SizeOptions = SizeOptions(),  # noqa: B008 (frozen)
-    source: MarketSource = MarketSource(),  # noqa: B008 (frozen)
+    account: str | None = None,
+    book: str | None = None,
+    at_time: str | None = None,
+    options: SizeOptions = SizeOptions(),
+    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """How large a position may be when you are wrong, and at which leverage to hold it.
@@ -27,18 +86,48 @@ def size(
     ----------
     market
         The market, BTC if not given.
+    account
+        An account file or an address, for its equity.
+    book
+        A book: a file, a running venue's URL or a venue by name; without it, an assumed ladder.
+    at_time
+        A moment of a recorded book, UTC; its last one if not given.
     """
-    try:
-        check_outputs(outputs.options())
-        inputs = read_size(market, source, options)
-    except SeawallError as error:
-        refuse("size", str(error))
-    from seawall.lab.size.advice import advise
-    from seawall.lab.size.findings import size_findings
 
-    advice = advise(inputs.task)
-    findings = size_findings(inputs.task, advice, inputs.about, inputs.assumptions)
-    try:
-        deliver(findings, outputs.options())
-    except OutputError as error:
-        refuse("size", str(error))
+    def compute(_: Progress) -> Answer:
+        from seawall.cli.book_input import read_book
+        from seawall.lab.size import size
+        from seawall.lab.size.question import DEFAULT_EQUITY
+
+        given = {name: value for name, value in vars(options).items() if value is not None}
+        if account is None:
+            given.setdefault("equity", DEFAULT_EQUITY)
+        held = account_with(market, account, source)
+        if source.price:
+            given["price"] = held.prices[market]
+        if book is not None:
+            given["book"] = read_book(book, market, at_time=at_time, venue=held.venue)
+        elif at_time is not None:
+            raise InputError(f"--at-time: {at_time}: belongs to a recorded --book")
+        return size(held, market, **given)
+
+    run("size", outputs, compute)
+
+
+def account_with(market: str | None, account: str | None, source: AccountWishes) -> Account:
+    """The account with this market beside its own, at prices such as ``117000``, which is that of
+    the market, or ``BTC=117000``."""
+    from seawall.accounts.load import read_given
+
+    prices = source.price or []
+    if market is not None:
+        prices = [text if "=" in text else f"{market}={text}" for text in prices]
+        other = [text for text in prices if text.rpartition("=")[0] != market]
+        if other and account is None:
+            raise InputError(f"--price: {other[0]!r}: the market is {market}")
+    wanted = () if market is None else (market,)
+    found = read_given(account, source.options()._replace(price=prices, extra_markets=wanted))
+    return Account(
+        found.sketch.name, found.source, found.venue, found.book, found.instruments, found.listed,
+        found.prices, found.plan, found.funding,
+    )  # fmt: skip

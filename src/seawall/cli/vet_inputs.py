@@ -10,7 +10,7 @@ from seawall.cli.vet_options import VetOptions, VetSource
 from seawall.domain.errors import InputError
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MICRO, RATE_ONE
-from seawall.lab.carry.fees import fee_rates
+from seawall.lab.size.fees import fee_rates
 from seawall.lab.vet.book import SIZES_USD
 from seawall.lab.vet.tape import Charges, Tape
 from seawall.venues.registry import DEFAULT_VENUE, VENUES

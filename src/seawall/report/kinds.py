@@ -80,6 +80,12 @@ def three_figures(value: float) -> str:
     return f"{value:#.3g}" if abs(value) >= 1e-4 else f"{value:.6f}"
 
 
+def times(value: Number) -> str:
+    """``0.53x``, ``12.5x``, ``1,111x``: a leverage."""
+    figure = float(value)
+    return f"{figure:,.0f}x" if abs(figure) >= 1000 else f"{figure:.3g}x"
+
+
 def duration(seconds: Number) -> str:
     """``45 s``, ``12 min``, ``3.5 h``, ``2.1 d``: in the unit that suits it."""
     value = float(seconds)
@@ -201,12 +207,14 @@ SIZE = Kind(name="size", text=lambda v: f"{v}", exact=str, number=float, arrow="
 NUMBER = _numeric("number", "", lambda v: f"{float(v):g}")
 FIGURE = _numeric("figure", "", lambda v: three_figures(float(v)))
 """A number of three figures."""
-TIMES = _numeric("times", "x", lambda v: f"{float(v):.3g}x")
+TIMES = _numeric("times", "x", times)
 """Leverage."""
 RATIO = _numeric("ratio", "", ratio)
 """Maintenance margin over equity; liquidation begins above 1."""
 PROBABILITY = _numeric("probability", "", probability)
 """A fraction from 0 to 1, as an estimate gives it."""
+RATE = _numeric("rate", "", lambda v: f"{three_figures(float(100 * v))} %")
+"""A signed fraction, often small, such as of funding or fees."""
 SHARE = _numeric("share", "", percent)
 """A fraction; the number is the fraction."""
 PERCENT = _numeric("percent", "%", percent, times=100)
@@ -225,6 +233,11 @@ DATA = Kind(
     name="data", text=str, exact=lambda v: v, number=str, is_number=False, arrow="string"
 )  # fmt: skip
 """A plain object that only programs read."""
+
+
+def price_of(decimals: int) -> Kind:
+    """A price in USD as a fraction or float, read to the decimals of its market."""
+    return _numeric("price", "USD", lambda v: f"{float(v):,.{max(0, decimals)}f}")
 
 
 def interval(kind: Kind) -> Kind:

@@ -20,8 +20,8 @@ from seawall.lab.stress.reverse import liquidation_line
 class PositionCarry(Struct, frozen=True, kw_only=True):
     """One position. ``payment``: micro-USD an hour, negative when received; ``rate`` 1e-12.
 
-    ``line_now``, ``line_then``: liquidation prices (price units) now and when the funding of
-    ``hours`` has been paid, None for none.
+    Liquidation prices (price units, None for none): now, and when the funding of
+    ``AccountCarry.hours`` has been paid.
     """
 
     market: str
@@ -32,8 +32,8 @@ class PositionCarry(Struct, frozen=True, kw_only=True):
     payment: int
     price: int
     price_decimals: int
-    line_now: int | None
-    line_then: int | None
+    liquidation_price_now: int | None
+    liquidation_price_then: int | None
 
 
 class BucketCarry(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class BucketCarry(Struct, frozen=True, kw_only=True):
 
 
 class AccountCarry(Struct, frozen=True, kw_only=True):
-    """``hours``: after which ``line_then`` is asked; less where a bucket does not last so long."""
+    """``hours``: those that were asked for, less where a bucket does not last so long."""
 
     positions: Sequence[PositionCarry]
     buckets: Sequence[BucketCarry]
@@ -154,8 +154,8 @@ def _position(
         payment=payments[market],
         price=valuation.prices[market],
         price_decimals=instrument.price_decimals,
-        line_now=now.over,
-        line_then=None if then is None else then.over,
+        liquidation_price_now=now.over,
+        liquidation_price_then=None if then is None else then.over,
     )
 
 

@@ -166,6 +166,6 @@ def equity_at_constant_leverage(
     return np.asarray(equity * np.cumprod(np.maximum(factors, 0.0)), dtype=np.float64)
 
 
-def line_prices(price: int, move: Fraction, count: int) -> list[int]:
+def straight_prices(price: int, move: Fraction, count: int) -> list[int]:
     """n prices (price units) on a straight line that ends ``move`` away, at least one unit each."""
     return [max(1, round(price * (1 + move * Fraction(k, count)))) for k in range(1, count + 1)]

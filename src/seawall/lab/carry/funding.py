@@ -16,7 +16,7 @@ HOURS_PER_DAY = 24
 LATE_SHARE = 60
 """A payment may be one part in so many of an interval late."""
 LARGEST_GAP = 3.0
-"""A hole in a recorded series of more than so many usual intervals is told."""
+"""A hole in a recorded series of more than so many usual intervals is noted."""
 
 
 class FundingPath(Struct, frozen=True, kw_only=True):

@@ -18,10 +18,10 @@ from seawall.lab.carry.carry import (
     equity_at_constant_leverage,
     exit_cost,
     funding_paid,
-    line_prices,
     liquidation_price,
     settlements_of_constant,
     settlements_until_liquidation,
+    straight_prices,
 )
 from seawall.lab.carry.funding import FundingPath
 from seawall.lab.size.advice import SETTINGS
@@ -52,7 +52,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     """After one settlement. Money in micro-USD, prices in price units.
 
     ``equity``: of the bucket, at the entry price. ``compounded``: equity where the position is cut
-    back to its leverage each time. ``line``: liquidation price, None for none.
+    back to its leverage each time. ``liquidation_price``: None for none.
     """
 
     hours: float
@@ -60,7 +60,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     break_even: Fraction
     equity: int
     compounded: float
-    line: Fraction | None
+    liquidation_price: Fraction | None
 
 
 class LeverageCarry(Struct, frozen=True, kw_only=True):
@@ -70,8 +70,8 @@ class LeverageCarry(Struct, frozen=True, kw_only=True):
     leverage: int
     margin: int
     cost: Fraction
-    line_first: Fraction | None
-    line_last: Fraction | None
+    liquidation_price_first: Fraction | None
+    liquidation_price_last: Fraction | None
     hours_left: float | None
     is_beyond: bool
 
@@ -82,7 +82,7 @@ class Sensitivity(Struct, frozen=True, kw_only=True):
     name: str
     paid: int
     break_even: Fraction
-    line: Fraction | None
+    liquidation_price: Fraction | None
     hours_left: float | None
     is_beyond: bool
     moments: Sequence[tuple[float, Fraction]]
@@ -103,7 +103,7 @@ class CarryOutcome(Struct, frozen=True, kw_only=True):
     moments: Sequence[Moment]
     leverages: Sequence[LeverageCarry]
     sensitivities: Sequence[Sensitivity]
-    lines: dict[int, Sequence[Fraction | None]]
+    liquidation_prices: dict[int, Sequence[Fraction | None]]
     """By leverage: the liquidation price at each of ``moments``."""
 
     @property
@@ -112,12 +112,12 @@ class CarryOutcome(Struct, frozen=True, kw_only=True):
         return self.entry + self.exit + self.paid
 
 
-def carry(task: CarryTask) -> CarryOutcome:
+def outcome_of(task: CarryTask) -> CarryOutcome:
     """Everything that is shown of one position."""
     trade, path = task.trade, task.path
     rule = margin_rule(task.rulebook, task.instrument)
     margin = _margin(rule, trade, task.leverage)
-    prices = line_prices(trade.price, task.move, len(path.rates))
+    prices = straight_prices(trade.price, task.move, len(path.rates))
     paid = funding_paid(trade, path.rates, prices)
     compounded = equity_at_constant_leverage(
         float(bucket_equity(trade, margin, 0)), task.leverage, path.rates, is_long=trade.is_long
@@ -133,7 +133,7 @@ def carry(task: CarryTask) -> CarryOutcome:
             compounded=float(compounded[index])
             if index >= 0
             else float(bucket_equity(trade, margin, 0)),
-            line=liquidation_price(rule, trade, margin, so_far),
+            liquidation_price=liquidation_price(rule, trade, margin, so_far),
         )
 
     chosen = _chosen(len(paid))
@@ -152,7 +152,7 @@ def carry(task: CarryTask) -> CarryOutcome:
         sensitivities=[
             _sensitivity(rule, task, margin, each, prices, chosen) for each in _others(path)
         ],
-        lines={
+        liquidation_prices={
             each: [
                 liquidation_price(rule, trade, _margin(rule, trade, each), paid[index])
                 for index in chosen
@@ -195,8 +195,8 @@ def _at_leverage(
         leverage=leverage,
         margin=margin,
         cost=entry_cost(trade) + exit_cost(trade, Fraction(trade.price)) + paid[-1],
-        line_first=liquidation_price(rule, trade, margin, 0),
-        line_last=liquidation_price(rule, trade, margin, paid[-1]),
+        liquidation_price_first=liquidation_price(rule, trade, margin, 0),
+        liquidation_price_last=liquidation_price(rule, trade, margin, paid[-1]),
         hours_left=left,
         is_beyond=is_beyond,
     )
@@ -244,7 +244,7 @@ def _sensitivity(
         name=name,
         paid=paid[-1],
         break_even=break_even_price(trade, paid[-1]),
-        line=liquidation_price(rule, trade, margin, paid[-1]),
+        liquidation_price=liquidation_price(rule, trade, margin, paid[-1]),
         hours_left=left,
         is_beyond=is_beyond,
         moments=[(path.hours[index], break_even_price(trade, paid[index])) for index in chosen],

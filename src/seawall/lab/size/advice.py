@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+import numpy as np
 from msgspec import Struct
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
+from seawall.domain.units import MICRO
 from seawall.lab.size.exit import BookSide, Exit, exit_hours
 from seawall.lab.size.margin import MarginRule, margin_rule
 from seawall.lab.size.sizing import (
     Loss,
-    Wager,
+    Trade,
     best_setting,
     is_beyond_stop,
     liquidation_price,
@@ -26,20 +28,37 @@ from seawall.lab.size.sizing import (
 SETTINGS = (1, 2, 3, 5, 10, 20, 25, 40, 50)
 """Leverages that are shown; those that a market does not have are left out."""
 HOURS_PER_YEAR = 8760
+POINTS = 160
+LEAST_USD = 1_000
+"""Of the curve of slippage."""
+
+
+class Odds(Struct, frozen=True, kw_only=True):
+    """What is believed of trades like this one, for Kelly. Rates a year, shares as fractions.
+
+    ``edge``: expected return without leverage, None where it is not known; ``win_rate`` likewise.
+    ``payoff``: what a winning trade brings, in losses at the stop. ``remaining``: the share of
+    equity that counts as ruin.
+    """
+
+    volatility: float
+    edge: float | None
+    win_rate: float | None
+    payoff: float
+    kelly_share: float
+    remaining: float
 
 
 class SizeTask(Struct, frozen=True, kw_only=True):
     """What is asked. Money in micro-USD, shares and rates as fractions.
 
     ``volume``: traded in the market in a day. ``clearance``: how far beyond the stop liquidation
-    has to lie, as a share of the stop's distance. ``edge``: expected return a year, None if not
-    said; ``win_rate`` likewise. ``payoff``: what a winning trade brings, in losses at the stop.
-    ``remaining``: the share of equity whose loss counts as ruin. ``step``: size units of a lot.
+    has to lie, as a share of the stop's distance. ``step``: size units of a lot.
     """
 
     rulebook: AnyRulebook
     instrument: Instrument
-    wager: Wager
+    trade: Trade
     calm_exit: BookSide
     equity: int
     budget: int
@@ -47,12 +66,7 @@ class SizeTask(Struct, frozen=True, kw_only=True):
     volume: Fraction
     participation: Fraction
     horizon_hours: Fraction
-    volatility: float
-    edge: float | None
-    win_rate: float | None
-    payoff: float
-    kelly_share: float
-    remaining: float
+    odds: Odds
     step: int = 1
 
 
@@ -64,16 +78,21 @@ class Limit(Struct, frozen=True):
     size: int
 
 
-class Rung(Struct, frozen=True, kw_only=True):
-    """Leaving one size. ``of_equity``: notional over equity; ``hours``: by participation.
+class Leaving(Struct, frozen=True, kw_only=True):
+    """What leaving one size at once costs, in the calm and in the stressed book."""
+
+    notional: int
+    calm: Exit
+    stressed: Exit
+
+
+class SizeRow(Leaving, frozen=True, kw_only=True):
+    """One size. ``of_equity``: notional over equity; ``hours``: of an exit by participation.
 
     ``funding``: micro-USD over the horizon, paid. Leverages: what tiers and what liquidity allow.
     """
 
     of_equity: Fraction
-    notional: int
-    calm: Exit
-    stressed: Exit
     hours: Fraction
     funding: int
     by_tiers: int
@@ -95,7 +114,10 @@ class SettingRow(Struct, frozen=True, kw_only=True):
 
 
 class Advice(Struct, frozen=True, kw_only=True):
-    """What follows. ``size`` 0: nothing should be traded. ``setting``: None where there is none."""
+    """What follows. ``size`` 0: nothing should be traded. ``setting``: None where there is none.
+
+    ``curve``: leaving sizes from a small order to twice the largest of ``sizes``, ascending.
+    """
 
     limits: Sequence[Limit]
     size: int
@@ -105,12 +127,13 @@ class Advice(Struct, frozen=True, kw_only=True):
     by_tiers: int
     by_liquidity: Fraction | None
     hours: Fraction
-    rungs: Sequence[Rung]
+    sizes: Sequence[SizeRow]
     settings: Sequence[SettingRow]
+    curve: Sequence[Leaving]
 
     def notional(self, task: SizeTask) -> int:
         """Micro-USD at the entry price."""
-        return self.size * task.wager.entry_price
+        return self.size * task.trade.entry_price
 
 
 def advise(task: SizeTask) -> Advice:
@@ -119,93 +142,108 @@ def advise(task: SizeTask) -> Advice:
     limits = _limits(task, rule)
     deciding = min(limits, key=lambda limit: limit.size)
     size = deciding.size
-    notional = size * task.wager.entry_price
+    notional = size * task.trade.entry_price
+    setting = best_setting(rule, task.trade, size, task.equity, task.clearance) if size else None
+    sizes = _sizes(task, rule, size)
     return Advice(
         limits=limits,
         size=size,
         deciding=deciding,
-        loss=loss_at_stop(task.wager, size) if size else None,
-        setting=best_setting(rule, task.wager, size, task.equity, task.clearance) if size else None,
+        loss=loss_at_stop(task.trade, size) if size else None,
+        setting=setting,
         by_tiers=rule.most_leverage(notional),
-        by_liquidity=liquidity_leverage(rule, task.wager, size) if size else None,
+        by_liquidity=liquidity_leverage(rule, task.trade, size) if size else None,
         hours=exit_hours(Fraction(notional), task.volume, task.participation),
-        rungs=_rungs(task, rule, size),
-        settings=_settings(task, rule, size) if size else (),
+        sizes=sizes,
+        settings=_settings(task, rule, size, setting) if size else (),
+        curve=_curve(task, max([each.notional for each in sizes], default=task.equity)),
     )
 
 
 def _limits(task: SizeTask, rule: MarginRule) -> tuple[Limit, ...]:
-    wager, equity, step = task.wager, task.equity, task.step
+    trade, equity, step = task.trade, task.equity, task.step
     return (
         Limit(
             "loss budget",
             "being wrong costs no more than the budget",
-            size_by_budget(wager, task.budget, step),
+            size_by_budget(trade, task.budget, step),
         ),
         Limit(
             "liquidation",
             "all the equity keeps liquidation beyond the stop",
-            size_by_liquidation(rule, wager, equity, task.clearance, step),
+            size_by_liquidation(rule, trade, equity, task.clearance, step),
         ),
         Limit(
             "liquidity",
             "leverage no higher than a stressed exit allows",
-            size_by_liquidity(rule, wager, equity, step),
+            size_by_liquidity(rule, trade, equity, step),
         ),
         Limit(
             "initial margin",
             "what the venue's tiers let this equity open",
-            size_by_initial_margin(rule, wager, equity, step),
+            size_by_initial_margin(rule, trade, equity, step),
         ),
     )
 
 
-def _rungs(task: SizeTask, rule: MarginRule, advised: int) -> tuple[Rung, ...]:
+def _sizes(task: SizeTask, rule: MarginRule, advised: int) -> tuple[SizeRow, ...]:
     """Sizes of whole multiples of the equity, and the advised size, ascending."""
-    wager = task.wager
+    trade = task.trade
     most = task.instrument.maximum_leverage
     sizes = {
-        task.equity * multiple // wager.entry_price // task.step * task.step
+        task.equity * multiple // trade.entry_price // task.step * task.step
         for multiple in (*(each for each in SETTINGS if each < most), most)
     }
-    return tuple(_rung(task, rule, size) for size in sorted(sizes | {advised}) if size)
+    return tuple(_size_row(task, rule, size) for size in sorted(sizes | {advised}) if size)
 
 
-def _rung(task: SizeTask, rule: MarginRule, size: int) -> Rung:
-    wager = task.wager
-    notional = size * wager.entry_price
-    return Rung(
+def _size_row(task: SizeTask, rule: MarginRule, size: int) -> SizeRow:
+    trade = task.trade
+    notional = size * trade.entry_price
+    return SizeRow(
         of_equity=Fraction(notional, task.equity),
         notional=notional,
         calm=task.calm_exit.exit(size),
-        stressed=wager.exit_book.exit(size),
+        stressed=trade.exit_book.exit(size),
         hours=exit_hours(Fraction(notional), task.volume, task.participation),
-        funding=loss_at_stop(wager, size).funding,
+        funding=loss_at_stop(trade, size).funding,
         by_tiers=rule.most_leverage(notional),
-        by_liquidity=liquidity_leverage(rule, wager, size),
+        by_liquidity=liquidity_leverage(rule, trade, size),
     )
 
 
-def _settings(task: SizeTask, rule: MarginRule, size: int) -> tuple[SettingRow, ...]:
-    wager = task.wager
-    notional = size * wager.entry_price
-    rows = []
+def _curve(task: SizeTask, largest: int) -> tuple[Leaving, ...]:
+    price = task.trade.entry_price
+    usd = np.geomspace(LEAST_USD, max(2 * largest / MICRO, 100 * LEAST_USD), POINTS)
+    return tuple(
+        Leaving(
+            notional=size * price,
+            calm=task.calm_exit.exit(size),
+            stressed=task.trade.exit_book.exit(size),
+        )
+        for size in sorted({max(1, int(each * MICRO) // price) for each in usd.tolist()})
+    )
+
+
+def _settings(
+    task: SizeTask, rule: MarginRule, size: int, setting: int | None
+) -> tuple[SettingRow, ...]:
+    trade = task.trade
+    notional = size * trade.entry_price
     most = rule.most_leverage(notional)
-    setting = best_setting(rule, wager, size, task.equity, task.clearance)
-    shown = {each for each in (*SETTINGS, most, setting) if each is not None and each <= most}
-    for leverage in sorted(shown):
+    side = 1 if trade.is_long else -1
+    rows = []
+    for leverage in sorted({each for each in (*SETTINGS, most, setting or 1) if each <= most}):
         margin = rule.initial(notional, leverage)
-        price = liquidation_price(rule, wager, size, margin)
-        side = 1 if wager.is_long else -1
+        price = liquidation_price(rule, trade, size, margin)
+        away = None if price is None else side * (trade.entry_price - price) / trade.entry_price
         rows.append(
             SettingRow(
                 leverage=leverage,
                 margin=margin,
                 price=price,
-                distance=None
-                if price is None
-                else side * (wager.entry_price - price) / wager.entry_price,
-                clear_of_stop=is_beyond_stop(rule, wager, size, margin, task.clearance),
+                distance=away,
+                clear_of_stop=is_beyond_stop(rule, trade, size, margin, task.clearance),
                 can_open=margin <= task.equity,
             )
         )

@@ -20,11 +20,9 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from seawall.domain.units import MAX_NOTIONAL, MAX_SIZE, RATE_ONE
+from seawall.domain.units import FUNDING_ONE, MAX_NOTIONAL, MAX_SIZE, RATE_ONE
 from seawall.lab.size.exit import BookSide
 from seawall.lab.size.margin import MarginRule
-
-FUNDING_ONE = 10**12
 
 
 class Loss(Struct, frozen=True, kw_only=True):
@@ -45,7 +43,7 @@ class Loss(Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-class Wager(Struct, frozen=True, kw_only=True):
+class Trade(Struct, frozen=True, kw_only=True):
     """A trade before its size is known. Prices in price units.
 
     ``entry_book``: the calm side that is traded with on the way in, None for orders that rest and
@@ -69,25 +67,25 @@ class Wager(Struct, frozen=True, kw_only=True):
         return abs(Fraction(self.stop_price - self.entry_price, self.entry_price))
 
 
-def loss_at_stop(wager: Wager, size: int) -> Loss:
+def loss_at_stop(trade: Trade, size: int) -> Loss:
     """The cost of being wrong with ``size`` >= 1 units."""
-    notional = size * wager.entry_price
-    at_stop = size * wager.stop_price
+    notional = size * trade.entry_price
+    at_stop = size * trade.stop_price
     entry_slippage = 0
-    if wager.entry_book is not None:
-        bought = wager.entry_book.exit(size)
-        entry_slippage = _ceil(bought.shortfall * wager.entry_price / bought.middle)
-    left = wager.exit_book.exit(size)
-    exit_slippage = _ceil(left.shortfall * wager.stop_price / left.middle)
-    paid = notional + entry_slippage * (1 if wager.is_long else -1)
-    received = at_stop - exit_slippage * (1 if wager.is_long else -1)
+    if trade.entry_book is not None:
+        bought = trade.entry_book.exit(size)
+        entry_slippage = _ceil(bought.shortfall * trade.entry_price / bought.middle)
+    left = trade.exit_book.exit(size)
+    exit_slippage = _ceil(left.shortfall * trade.stop_price / left.middle)
+    paid = notional + entry_slippage * (1 if trade.is_long else -1)
+    received = at_stop - exit_slippage * (1 if trade.is_long else -1)
     return Loss(
         stop=abs(at_stop - notional),
         entry_slippage=entry_slippage,
         exit_slippage=exit_slippage,
-        entry_fee=_ceil(Fraction(paid * wager.entry_rate, RATE_ONE)),
-        exit_fee=_ceil(Fraction(received * wager.exit_rate, RATE_ONE)),
-        funding=_ceil(Fraction(notional * wager.funding_rate * wager.settlements, FUNDING_ONE)),
+        entry_fee=_ceil(Fraction(paid * trade.entry_rate, RATE_ONE)),
+        exit_fee=_ceil(Fraction(received * trade.exit_rate, RATE_ONE)),
+        funding=_ceil(Fraction(notional * trade.funding_rate * trade.settlements, FUNDING_ONE)),
     )
 
 
@@ -107,96 +105,96 @@ def largest_that(holds: Callable[[int], bool], price: int, step: int = 1) -> int
     return low * step
 
 
-def size_by_budget(wager: Wager, budget: int, step: int = 1) -> int:
+def size_by_budget(trade: Trade, budget: int, step: int = 1) -> int:
     """The largest size whose loss at the stop is at most ``budget`` micro-USD; 0 for none."""
     return largest_that(
-        lambda size: loss_at_stop(wager, size).total <= budget, wager.entry_price, step
+        lambda size: loss_at_stop(trade, size).total <= budget, trade.entry_price, step
     )
 
 
-def size_by_initial_margin(rule: MarginRule, wager: Wager, equity: int, step: int = 1) -> int:
+def size_by_initial_margin(rule: MarginRule, trade: Trade, equity: int, step: int = 1) -> int:
     """The largest size that the equity (micro-USD) can open at the most leverage of its tier."""
 
     def fits(size: int) -> bool:
-        notional = size * wager.entry_price
+        notional = size * trade.entry_price
         return rule.initial(notional, rule.most_leverage(notional)) <= equity
 
-    return largest_that(fits, wager.entry_price, step)
+    return largest_that(fits, trade.entry_price, step)
 
 
-def margin_left(wager: Wager, margin: int, size: int) -> int:
+def margin_left(trade: Trade, margin: int, size: int) -> int:
     """What of a margin is left before the price moves: less entry fee, slippage and funding."""
-    loss = loss_at_stop(wager, size)
+    loss = loss_at_stop(trade, size)
     return margin - loss.entry_fee - loss.entry_slippage - loss.funding
 
 
-def liquidation_price(rule: MarginRule, wager: Wager, size: int, margin: int) -> Fraction | None:
+def liquidation_price(rule: MarginRule, trade: Trade, size: int, margin: int) -> Fraction | None:
     """Price units where a bucket with this margin is liquidated once all costs are paid."""
-    signed = size if wager.is_long else -size
-    return rule.liquidation_price(signed, wager.entry_price, margin_left(wager, margin, size))
+    signed = size if trade.is_long else -size
+    return rule.liquidation_price(signed, trade.entry_price, margin_left(trade, margin, size))
 
 
 def is_beyond_stop(
-    rule: MarginRule, wager: Wager, size: int, margin: int, clearance: Fraction
+    rule: MarginRule, trade: Trade, size: int, margin: int, clearance: Fraction
 ) -> bool:
     """Whether liquidation is at least (1 + clearance) x the stop's distance away.
 
     No price liquidates a bucket that owns enough.
     """
-    left = margin_left(wager, margin, size)
-    if left < rule.maintenance(size * wager.entry_price):
+    left = margin_left(trade, margin, size)
+    if left < rule.maintenance(size * trade.entry_price):
         return False
-    price = liquidation_price(rule, wager, size, margin)
+    price = liquidation_price(rule, trade, size, margin)
     if price is None:
         return True
-    side = 1 if wager.is_long else -1
-    distance = side * (wager.entry_price - price)
-    return distance >= (1 + clearance) * abs(wager.stop_price - wager.entry_price)
+    side = 1 if trade.is_long else -1
+    distance = side * (trade.entry_price - price)
+    return distance >= (1 + clearance) * abs(trade.stop_price - trade.entry_price)
 
 
 def size_by_liquidation(
-    rule: MarginRule, wager: Wager, equity: int, clearance: Fraction, step: int = 1
+    rule: MarginRule, trade: Trade, equity: int, clearance: Fraction, step: int = 1
 ) -> int:
     """The largest size that all the equity keeps from liquidation until well beyond the stop."""
     return largest_that(
-        lambda size: is_beyond_stop(rule, wager, size, equity, clearance),
-        wager.entry_price,
+        lambda size: is_beyond_stop(rule, trade, size, equity, clearance),
+        trade.entry_price,
         step,
     )
 
 
-def exit_cost_share(wager: Wager, size: int) -> Fraction:
+def exit_cost_share(trade: Trade, size: int) -> Fraction:
     """c: closing through the exit book and its fee, as a share of the value at the middle."""
-    share = wager.exit_book.exit(size).share
-    left = 1 - share if wager.is_long else 1 + share
-    return share + left * Fraction(wager.exit_rate, RATE_ONE)
+    share = trade.exit_book.exit(size).share
+    left = 1 - share if trade.is_long else 1 + share
+    return share + left * Fraction(trade.exit_rate, RATE_ONE)
 
 
-def liquidity_leverage(rule: MarginRule, wager: Wager, size: int) -> Fraction:
+def liquidity_leverage(rule: MarginRule, trade: Trade, size: int) -> Fraction:
     """The leverage at which maintenance margin would just pay for closing: share / c."""
-    return rule.maintenance_share / exit_cost_share(wager, size)
+    return rule.maintenance_share / exit_cost_share(trade, size)
 
 
-def size_by_liquidity(rule: MarginRule, wager: Wager, equity: int, step: int = 1) -> int:
+def size_by_liquidity(rule: MarginRule, trade: Trade, equity: int, step: int = 1) -> int:
     """The largest size whose notional / equity is at most what liquidity allows."""
 
     def fits(size: int) -> bool:
-        return size * wager.entry_price <= equity * liquidity_leverage(rule, wager, size)
+        return size * trade.entry_price <= equity * liquidity_leverage(rule, trade, size)
 
-    return largest_that(fits, wager.entry_price, step)
+    return largest_that(fits, trade.entry_price, step)
 
 
 def best_setting(
-    rule: MarginRule, wager: Wager, size: int, equity: int, clearance: Fraction
+    rule: MarginRule, trade: Trade, size: int, equity: int, clearance: Fraction
 ) -> int | None:
     """The highest whole leverage of an isolated bucket that keeps clear of the stop and that tiers
     and liquidity allow; None where the equity cannot pay for its margin."""
-    notional = size * wager.entry_price
-    most = min(rule.most_leverage(notional), int(liquidity_leverage(rule, wager, size)))
+    notional = size * trade.entry_price
+    most = min(rule.most_leverage(notional), int(liquidity_leverage(rule, trade, size)))
     for leverage in range(most, 0, -1):
         margin = rule.initial(notional, leverage)
         if margin > equity:
             return None
-        if is_beyond_stop(rule, wager, size, margin, clearance):
+        if is_beyond_stop(rule, trade, size, margin, clearance):
             return leverage
     return None

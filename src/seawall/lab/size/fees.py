@@ -40,14 +40,10 @@ def fee_rates(rulebook: AnyRulebook, volume: int, maker_share_ppm: int = 0) -> F
             tier = place
         found = rulebook.fee.tiers[tier]
         return FeeRates(found.taker_ppm * RATE_PER_PPM, found.maker_ppm * RATE_PER_PPM, tier)
-    tier = max(
-        place
-        for place, each in enumerate(rulebook.fee.tiers)
-        if place == 0 or volume > each.volume_above
-    )
-    maker = rulebook.fee.tiers[tier].maker_rate
-    share = maker_share_ppm * RATE_PER_PPM
+    tiers = rulebook.fee.tiers
+    tier = max(at for at, each in enumerate(tiers) if at == 0 or volume > each.volume_above)
+    maker = tiers[tier].maker_rate
     for rebate in rulebook.fee.maker_rebates:
-        if share > rebate.share_above:
+        if maker_share_ppm * RATE_PER_PPM > rebate.share_above:
             maker = rebate.maker_rate
-    return FeeRates(rulebook.fee.tiers[tier].taker_rate, maker, tier)
+    return FeeRates(tiers[tier].taker_rate, maker, tier)

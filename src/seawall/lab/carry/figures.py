@@ -1,0 +1,138 @@
+"""Pictures of ``seawall carry``: how funding moves break-even and liquidation prices, and what each
+position of an account pays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from seawall.lab.carry.outcome import HOURS_PER_DAY, CarryOutcome, CarryTask
+from seawall.report.charts import (
+    LIQUIDATION,
+    MARKET_COLOURS,
+    MONEY_LABEL,
+    QUIET,
+    Chart,
+    Row,
+    axis,
+    columns,
+    finished,
+    level,
+    line,
+    named,
+    palette,
+    quantity,
+    values,
+)
+
+HEIGHT = 320
+BAR_HEIGHT = 34
+LONG_PATH_HOURS = 96
+"""Above it the axis of time is in days."""
+MOST_LINES = 5
+PRICE_LABEL = "format(datum.value, ',.7~g')"
+ENTRY = "entry price"
+
+
+def break_even_lines(
+    times: ArrayLike,
+    series: Mapping[str, ArrayLike],
+    entry: float | None = None,
+    unit: str = "hours",
+) -> Chart:
+    """The price (USD) at which leaving is flat, over the holding time, one line for each name.
+
+    ``entry``: the price at which the trade was opened.
+    """
+    rows: list[Row] = []
+    for name, each in series.items():
+        rows += [row | {"name": name} for row in columns(time=times, price=each)]
+    names = list(series)
+    if entry is not None:
+        names.append(ENTRY)
+        ends = np.asarray(times, dtype=np.float64)[[0, -1]]
+        rows += [row | {"name": ENTRY} for row in columns(time=ends, price=[entry, entry])]
+    x, y = _axes("break-even price, USD", unit)
+    return finished(named(rows, x, y, names, dashed=ENTRY), height=300)
+
+
+def break_even_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
+    """The break-even price (USD) over time, for each direction of funding."""
+    scale, unit = _time(outcome)
+    price = 10**task.instrument.price_decimals
+    times = [0.0, *(each.hours / scale for each in outcome.moments)]
+    first = float(outcome.first.break_even / price)
+    series = {
+        f"funding {each.name}": [first, *(float(at / price) for _, at in each.moments)]
+        for each in outcome.sensitivities
+    }
+    return break_even_lines(times, series, task.trade.price / price, unit)
+
+
+def drift_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
+    """The liquidation price (USD) over time, for each leverage, while the price stands still."""
+    scale, unit = _time(outcome)
+    price = 10**task.instrument.price_decimals
+    times = [0.0, *(each.hours / scale for each in outcome.moments)]
+    rows: list[Row] = []
+    names = []
+    shown = [
+        each
+        for each in outcome.leverages
+        if each.liquidation_price_last is not None and each.leverage > 1
+    ]
+    for each in shown[-MOST_LINES:]:
+        prices = [each.liquidation_price_first, *outcome.liquidation_prices[each.leverage]]
+        points = [
+            (t, float(p / price)) for t, p in zip(times, prices, strict=True) if p is not None
+        ]
+        names.append(f"{each.leverage}x")
+        made = columns(time=[t for t, _ in points], price=[p for _, p in points])
+        rows += [row | {"name": names[-1]} for row in made]
+    lines = line(rows, *_axes("liquidation price, USD", unit))
+    lines["encoding"]["color"] = {
+        "field": "name",
+        "type": "nominal",
+        "title": "leverage",
+        "scale": {"domain": names, "range": palette(len(names))},
+    }
+    return finished(
+        {"layer": [level(task.trade.price / price, "price", QUIET), lines]}, height=HEIGHT
+    )
+
+
+def funding_chart(positions: Sequence[Mapping[str, Any]]) -> Chart:
+    """Funding a day (USD) of each position. ``positions``: rows of the sheet of that name."""
+    rows = [
+        {"name": f"{row['side']} {row['market']} ({row['bucket']})", "usd": row["funding_a_day"]}
+        for row in positions
+    ]
+    names = [row["name"] for row in rows]
+    bars: Chart = {
+        "data": values(rows),
+        "mark": {"type": "bar", "height": {"band": 0.6}},
+        "encoding": {
+            "y": {
+                "field": "name", "type": "nominal", "sort": names,
+                "axis": {"title": None, "labelLimit": 260},
+            },
+            "x": quantity("usd", axis("funding paid a day, USD", label=MONEY_LABEL)),
+            "color": {
+                "condition": {"test": "datum.usd > 0", "value": LIQUIDATION},
+                "value": MARKET_COLOURS[1],
+            },
+        },
+    }  # fmt: skip
+    return finished(bars, height=60 + BAR_HEIGHT * len(rows))
+
+
+def _time(outcome: CarryOutcome) -> tuple[float, str]:
+    """Hours of a unit of the axis of time, and its name."""
+    is_long = outcome.moments[-1].hours > LONG_PATH_HOURS
+    return (float(HOURS_PER_DAY), "days") if is_long else (1.0, "hours")
+
+
+def _axes(title: str, unit: str) -> tuple[Row, Row]:
+    x = quantity("time", axis(f"held for, {unit}", ticks=8, grid=False), scale={"nice": False})
+    return x, quantity("price", axis(title, label=PRICE_LABEL), scale={"zero": False})

@@ -1,0 +1,265 @@
+"""The questions of ``seawall carry``: one position along a funding path, or all of an account.
+
+Quantities are numbers, or texts as people write them (``domain/quantities.py``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from math import ceil
+from pathlib import Path
+
+from seawall.domain import quantities
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import Amount
+from seawall.domain.rulebook import Rulebook
+from seawall.domain.units import FUNDING_ONE, MAX_NOTIONAL, MICRO, RATE_ONE, from_units
+from seawall.lab.carry.account import AccountCarry, account_carry
+from seawall.lab.carry.carry import CarryTrade
+from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
+from seawall.lab.carry.outcome import HOURS_PER_DAY, CarryOutcome, CarryTask, outcome_of
+from seawall.lab.size.defaults import default_funding
+from seawall.lab.size.exit import book_side
+from seawall.lab.size.margin import margin_rule
+from seawall.lab.size.market import SIDES, Account, TradedMarket, funding_of, traded_market
+from seawall.report import kinds
+from seawall.report.findings import Answer, Findings
+
+DEFAULT_MARKET = "BTC"
+DEFAULT_NOTIONAL = 100_000
+DEFAULT_DAYS = 30
+MOST_DAYS = 1_825
+MOST_FEE = 0.05
+HOUR_MS = 3_600_000
+BP = 10_000
+_plain = partial(quantities.number, percent=False)
+
+
+class CarryResult(Answer, frozen=True, kw_only=True):
+    """One position, carried. ``source``: where price, rules and funding come from; ``notes``: what
+    is assumed of them."""
+
+    task: CarryTask
+    outcome: CarryOutcome
+    source: str
+    notes: Sequence[str]
+
+    def findings(self) -> Findings:
+        from seawall.lab.carry.sheets import findings
+
+        return findings(self)
+
+
+class AccountCarryResult(Answer, frozen=True, kw_only=True):
+    """All positions of an account, carried at constant prices and rates."""
+
+    account: str
+    carried: AccountCarry
+    source: str
+    notes: Sequence[str]
+
+    def findings(self) -> Findings:
+        from seawall.lab.carry.account_sheets import findings
+
+        return findings(self)
+
+
+def carry(
+    account: Account,
+    market: str = DEFAULT_MARKET,
+    *,
+    side: str = "long",
+    size: Amount | None = None,
+    notional: Amount | None = None,
+    leverage: Amount = 10,
+    days: Amount | None = None,
+    entry_fee: Amount = "taker",
+    exit_fee: Amount = "taker",
+    fee_volume: Amount = 0,
+    maker_share: Amount | None = None,
+    slippage: Amount | None = None,
+    funding: Amount | None = None,
+    funding_file: Path | None = None,
+    start_ms: int | None = None,
+    revert_to: Amount | None = None,
+    half_life: Amount = 24,
+    move: Amount = 0,
+) -> CarryResult:
+    """What it costs to hold a position in a market of the account, and the price that is flat.
+
+    ``size``: coins; else ``notional``: USD, cut to whole lots. ``leverage``: of the isolated
+    position. ``days``: 30, or as long as the recorded funding. Fees: ``taker``, ``maker`` or a
+    rate. ``slippage``: bp each way that takes, that of an assumed book if None. ``funding``: an
+    hour, longs pay. ``start_ms``: in the recorded rates, UTC; their last days if None. The rest as
+    in docs/carry.md. Raises SeawallError for input that cannot be used.
+    """
+    is_long = quantities.choice("side", side, SIDES) == "long"
+    traded = traded_market(account, market)
+    part = Fraction(0)
+    if maker_share is not None:
+        part = quantities.share("maker_share", maker_share, example="1%")
+    fees = traded.fees(fee_volume, part)
+    rates = {"taker": fees.taker, "maker": fees.maker}
+    entry, entry_takes = _fee("entry_fee", entry_fee, rates)
+    exit_, exit_takes = _fee("exit_fee", exit_fee, rates)
+    units = _size(traded, size, notional)
+    trade = CarryTrade(
+        is_long=is_long,
+        size=units,
+        price=traded.price,
+        entry_rate=entry,
+        exit_rate=exit_,
+        entry_slippage=_slippage(traded, slippage, units, bids=not is_long) if entry_takes else 0,
+        exit_slippage=_slippage(traded, slippage, units, bids=is_long) if exit_takes else 0,
+    )
+    lasting = None if days is None else _days(days)
+    if funding_file is None:
+        path = _path(traded, lasting or Fraction(DEFAULT_DAYS), funding, revert_to, half_life)
+    elif funding is not None or revert_to is not None:
+        expected = "given without a rate and without one to which it goes back"
+        raise InputError.of("", "funding_file", str(funding_file), expected)
+    else:
+        whole = None if lasting is None else float(lasting)
+        path = recorded_path(funding_file, market, start_ms, whole)
+    most = margin_rule(account.rulebook, traded.instrument).most_leverage(trade.notional)
+    task = CarryTask(
+        rulebook=account.rulebook,
+        instrument=traded.instrument,
+        trade=trade,
+        leverage=_leverage(leverage, most),
+        path=path,
+        move=quantities.rate("move", move, most=0.99, example="5%"),
+    )
+    coins = from_units(units, traded.instrument.size_decimals)
+    source = f"{coins} {market} at {traded.price_text} USD; funding {path.words}; {_rules(account)}"
+    assumed = slippage is None and (entry_takes or exit_takes)
+    notes = (*([_slippage_note(traded)] if assumed else []), *path.notes)
+    return CarryResult(task=task, outcome=outcome_of(task), source=source, notes=notes)
+
+
+def carry_account(
+    account: Account,
+    *,
+    days: Amount = DEFAULT_DAYS,
+    funding: Iterable[str] | Mapping[str, Amount] = (),
+) -> AccountCarryResult:
+    """What each bucket of the account pays or receives, and when funding alone liquidates it.
+
+    ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``, a bare one for
+    all; else the venue's, else the usual. Raises SeawallError for input that cannot be used.
+    """
+    from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
+
+    names = [each.name for each in account.instruments]
+    hours = max(1, int(_days(days) * HOURS_PER_DAY))
+    given = quantities.assignments("funding", funding, lambda field, rate: funding_of(rate, field))
+    given = quantities.for_markets("funding", given, names)
+    if not account.holdings.positions:
+        raise InputError(f"{account.source}: has no positions")
+    venues = {name: Fraction(repr(rate)) for name, rate in account.funding.items()}
+    usual = default_funding(account.rulebook)
+    rates = {name: given.get(name, venues.get(name, usual)) for name in names}
+    try:
+        prices = price_units(account.instruments, account.prices)
+        valuation = Valuation(account.holdings, account.rulebook, account.instruments, prices)
+        counted = {name: round(rate * FUNDING_ONE) for name, rate in rates.items()}
+        carried = account_carry(valuation, counted, hours)
+    except ValuationError as error:
+        raise InputError(f"{account.source}: {error}") from None
+    unknown = [name for name in names if name not in given and name not in venues]
+    notes = []
+    if unknown:
+        notes.append(
+            f"The funding rate now is not known for {', '.join(unknown)}: longs pay the interest "
+            f"of the rules, {kinds.RATE.text(usual)} an hour. --funding sets other rates."
+        )
+    known = "the venue's rates now" if venues and not given else "constant rates"
+    source = f"{account.source}; {known}; {_rules(account)}"
+    return AccountCarryResult(account=account.name, carried=carried, source=source, notes=notes)
+
+
+def _rules(account: Account) -> str:
+    return f"rules of {account.rulebook.name} as of {account.rulebook.as_of}"
+
+
+def _days(days: Amount) -> Fraction:
+    expected = f"days above 0 and at most {MOST_DAYS:,}, such as 30"
+    return _plain("days", days, least=0, most=MOST_DAYS, expected=expected, above=True)
+
+
+def _size(traded: TradedMarket, size: Amount | None, notional: Amount | None) -> int:
+    """Size units: coins, or USD cut to whole lots."""
+    most = f"at most {MAX_NOTIONAL // MICRO:,} USD"
+    if size is None:
+        field, value = "notional", DEFAULT_NOTIONAL if notional is None else notional
+        expected = f"one lot ({from_units(traded.price, 6)} USD) or more and {most}"
+        exact = Fraction(quantities.usd(field, value) // traded.price)
+    elif notional is not None:
+        raise InputError.of("", "notional", notional, "left out beside a size")
+    else:
+        field, value, decimals = "size", size, traded.instrument.size_decimals
+        expected = f"coins above 0 with at most {decimals} decimals, and {most}"
+        exact = 10**decimals * _plain(
+            field, value, least=0, most=MAX_NOTIONAL, expected=expected, above=True
+        )
+    if exact.denominator != 1 or not 1 <= exact <= MAX_NOTIONAL // traded.price:
+        raise InputError.of("", field, value, expected)
+    return int(exact)
+
+
+def _leverage(value: Amount, most: int) -> int:
+    expected = f"a whole number from 1 to {most}, the most at this size"
+    found = _plain("leverage", value, least=1, most=most, expected=expected)
+    if found.denominator != 1:
+        raise InputError.of("", "leverage", value, expected)
+    return int(found)
+
+
+def _fee(field: str, value: Amount, rates: Mapping[str, int]) -> tuple[int, bool]:
+    """(rate in 1e-9, whether the order takes): by a word, or a rate, which takes if it is paid."""
+    if isinstance(value, str) and value in rates:
+        return rates[value], value == "taker"
+    example = f"taker, maker or a rate from -{MOST_FEE:g} to {MOST_FEE:g}, such as 0.00045"
+    found = quantities.number(field, value, least=-MOST_FEE, most=MOST_FEE, expected=example)
+    return round(found * RATE_ONE), found > 0
+
+
+def _slippage(traded: TradedMarket, slippage: Amount | None, size: int, *, bids: bool) -> int:
+    """1e-9 of the value, rounded up."""
+    if slippage is not None:
+        expected = "bp from 0 to 5000, such as 2"
+        return ceil(
+            _plain("slippage", slippage, least=0, most=5000, expected=expected) * RATE_ONE / BP
+        )
+    book, _ = traded.ladder()
+    return ceil(book_side(book, traded.instrument, bids=bids).exit(size).share * RATE_ONE)
+
+
+def _slippage_note(traded: TradedMarket) -> str:
+    _, depth = traded.ladder()
+    return (
+        f"Slippage is that of an assumed book with {kinds.usd(depth.usd_within_50bp)} USD within "
+        "50 bp per side, in calm. --slippage sets another; seawall size reads real books."
+    )
+
+
+def _path(
+    traded: TradedMarket,
+    days: Fraction,
+    funding: Amount | None,
+    revert_to: Amount | None,
+    half_life: Amount,
+) -> FundingPath:
+    """Settlements of the rules, at a constant rate or at one that goes back to a mean."""
+    rules = traded.account.rulebook
+    # A rate of an hour is paid in parts where the rules settle more often.
+    settled = rules.funding.settlement_ms if isinstance(rules, Rulebook) else rules.funding.tick_ms
+    each = Fraction(settled, HOUR_MS)
+    count = max(1, ceil(days * HOURS_PER_DAY / each))
+    now = round(traded.funding_rate(funding) * each)
+    if revert_to is None:
+        return constant_path(now, count, each)
+    mean = round(funding_of(revert_to, "revert_to") * FUNDING_ONE * each)
+    expected = "hours above 0 and at most 100,000, such as 24"
+    half = _plain("half_life", half_life, least=0, most=10**5, expected=expected, above=True)
+    return reverting_path(now, mean, float(half), count, each)

@@ -1,0 +1,100 @@
+"""One market of an account as sizing and carry use it: rules, price, fees, funding, a book."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from seawall.domain import quantities
+from seawall.domain.errors import InputError
+from seawall.domain.holdings import Holdings
+from seawall.domain.instrument import Instrument
+from seawall.domain.quantities import Amount
+from seawall.domain.rulebook import AnyRulebook
+from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, from_units
+from seawall.lab.market.book import Book, ladder_book
+from seawall.lab.market.liquidity import Depth, default_depth
+from seawall.lab.size.defaults import default_funding
+from seawall.lab.size.fees import FeeRates, fee_rates
+
+SIDES = ("long", "short")
+MOST_FUNDING = 0.04
+
+
+class Account(NamedTuple):
+    """Until the accounts room has its own."""
+
+    name: str
+    source: str
+    venue: str
+    rulebook: AnyRulebook
+    instruments: Sequence[Instrument]
+    listed: Mapping[str, Instrument]
+    prices: Mapping[str, str]
+    holdings: Holdings
+    funding: Mapping[str, float]
+
+
+class TradedMarket(NamedTuple):
+    """A market under the rules, in plain units. ``listed``: as its venue lists it, whose leverage
+    says how liquid it is. ``price``: now, price units."""
+
+    account: Account
+    instrument: Instrument
+    listed: Instrument
+    price: int
+
+    @property
+    def name(self) -> str:
+        return self.instrument.name
+
+    @property
+    def price_text(self) -> str:
+        """The price now, USD."""
+        return from_units(self.price, self.instrument.price_decimals)
+
+    def fees(self, volume: Amount, maker_share: Fraction = Fraction(0)) -> FeeRates:
+        """The rates of the tier of a volume (USD in the fee window of the rules)."""
+        expected = "USD of 0 or more, such as 6000000"
+        traded = quantities.number(
+            "fee_volume", volume, least=0, most=10**11, expected=expected, percent=False
+        )
+        return fee_rates(self.account.rulebook, int(traded * MICRO), int(maker_share * 10**6))
+
+    def funding_rate(self, rate: Amount | None) -> int:
+        """The rate of an hour that longs pay, 1e-12: as given, else the venue's, else the usual."""
+        if rate is not None:
+            found = funding_of(rate)
+        elif self.name in self.account.funding:
+            found = Fraction(repr(self.account.funding[self.name]))
+        else:
+            found = default_funding(self.account.rulebook)
+        return round(found * FUNDING_ONE)
+
+    def ladder(self, usd_within_50bp: float | None = None) -> tuple[Book, Depth]:
+        """An assumed book around the price, and its depth."""
+        depth = default_depth(self.listed)
+        if usd_within_50bp is not None:
+            depth = Depth(usd_within_50bp, depth.spread_bp)
+        price = self.price / 10**self.instrument.price_decimals
+        return ladder_book(self.instrument, depth, price), depth
+
+
+def traded_market(account: Account, name: str, price: Amount | None = None) -> TradedMarket:
+    """A market of the account. ``price``: USD, the account's if None. Raises InputError."""
+    instrument = next((each for each in account.instruments if each.name == name), None)
+    if instrument is None:
+        known = ", ".join(each.name for each in account.instruments)
+        raise InputError.of("", "market", name, f"one of the account's: {known}")
+    exact = quantities.number(
+        "price", account.prices[name] if price is None else price, least=0, most=MAX_PRICE,
+        expected="USD above 0, such as 117000", above=True, percent=False,
+    )  # fmt: skip
+    units = round(exact * 10**instrument.price_decimals)
+    if not 1 <= units <= MAX_PRICE:
+        raise InputError.of("", "price", price, f"a price that {name} can have")
+    return TradedMarket(account, instrument, account.listed[name], units)
+
+
+def funding_of(rate: Amount, field: str = "funding") -> Fraction:
+    """A funding rate of an hour as a fraction. Raises InputError."""
+    return quantities.rate(field, rate, most=MOST_FUNDING, example="0.0000125")

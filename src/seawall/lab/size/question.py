@@ -1,0 +1,297 @@
+"""The question of ``seawall size``: what a trade is and what is known of its market, then advice.
+
+Quantities are numbers, or texts as people write them (``domain/quantities.py``): ``2%``, ``25000``.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+from math import ceil, floor, sqrt
+from pathlib import Path
+from typing import NamedTuple
+
+from seawall.domain import quantities
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import Amount
+from seawall.domain.units import MAX_PRICE, MICRO
+from seawall.lab.market.book import Book
+from seawall.lab.size.advice import HOURS_PER_YEAR, Advice, Odds, SizeTask, advise
+from seawall.lab.size.candles import read_trading
+from seawall.lab.size.defaults import default_volatility, default_volume
+from seawall.lab.size.exit import BookSide, book_side
+from seawall.lab.size.kelly_sizes import Kelly, kelly_of
+from seawall.lab.size.market import SIDES, Account, TradedMarket, traded_market
+from seawall.lab.size.sizing import Trade
+from seawall.report import kinds
+from seawall.report.findings import Answer, Findings
+
+DEFAULT_MARKET = "BTC"
+DEFAULT_EQUITY = 100_000
+LEAST_DEPTH = 0.0001
+FARTHEST_STOP = 10
+"""Times the price: beyond it (or below one over it) a number is more likely a forgotten %."""
+ENTRY_FEES = ("maker", "taker")
+_plain = partial(quantities.number, percent=False)
+
+
+class SizeResult(Answer, frozen=True, kw_only=True):
+    """The advice. ``source``: where equity, price and book come from; ``notes``: what is assumed
+    of the market."""
+
+    task: SizeTask
+    advice: Advice
+    kelly: Kelly
+    source: str
+    notes: Sequence[str]
+
+    def findings(self) -> Findings:
+        from seawall.lab.size.sheets import findings
+
+        return findings(self)
+
+
+def size(
+    account: Account,
+    market: str = DEFAULT_MARKET,
+    *,
+    side: str = "long",
+    equity: Amount | None = None,
+    price: Amount | None = None,
+    loss_budget: Amount = "2%",
+    stop: Amount | None = None,
+    clearance: Amount = "50%",
+    book: Book | None = None,
+    depth: Amount | None = None,
+    stress: Amount = "2%",
+    participation: Amount = "10%",
+    volume: Amount | None = None,
+    volatility: Amount | None = None,
+    candles: Path | None = None,
+    hours: Amount = 24,
+    funding: Amount | None = None,
+    entry_fee: str = "taker",
+    fee_volume: Amount = 0,
+    edge: Amount | None = None,
+    win_rate: Amount | None = None,
+    payoff: Amount = 2,
+    kelly: Amount = 0.5,
+    ruin: Amount = "50%",
+) -> SizeResult:
+    """The largest size whose loss at the stop fits a budget, and the leverage to hold it at.
+
+    ``equity``: USD, that of the account's cross pool if None. ``price``: USD, else the middle of
+    ``book``, else the account's. ``loss_budget``: USD or a share of the equity (``2%``). ``stop``:
+    a price, or a distance (``3%``); else the standard deviation of these hours. ``clearance``: how
+    far beyond the stop liquidation must lie, in distances of the stop. ``depth``: USD within 50 bp
+    of an assumed book, where none is given. ``stress``: the share of the book that is left.
+    ``volume``: USD a day. ``ruin``: the equity's share that counts as ruin. The rest as in
+    docs/size.md. Raises SeawallError for input that cannot be used.
+    """
+    traded = traded_market(account, market, _middle(book) if price is None else price)
+    used, words, notes = _book(traded, book, depth)
+    pledged, whose = _equity(account, equity)
+    trading = _trading(traded, volume, volatility, candles)
+    expected = "hours above 0 and at most 87,600, such as 24"
+    held = _plain("hours", hours, least=0, most=87_600, expected=expected, above=True)
+    is_long = quantities.choice("side", side, SIDES) == "long"
+    usual = _usual_stop(trading.volatility, held)
+    stop_price = _stop_price(traded, stop, is_long=is_long, usual=usual)
+    share = partial(quantities.share, most=1.0)
+    calm = book_side(used, traded.instrument, bids=is_long)
+    left = calm.stressed(share("stress", stress, least=LEAST_DEPTH, example="0.02"))
+    entered = book_side(used, traded.instrument, bids=not is_long)
+    trade = _trade(traded, (entered, left), stop_price, held, funding, entry_fee, fee_volume)
+    terms = traded.instrument.block_terms
+    task = SizeTask(
+        rulebook=account.rulebook,
+        instrument=traded.instrument,
+        trade=trade,
+        calm_exit=calm,
+        equity=pledged,
+        budget=quantities.usd_or_share("loss_budget", loss_budget, pledged),
+        clearance=share("clearance", clearance, most=100.0, example="50%"),
+        volume=trading.volume * MICRO,
+        participation=share("participation", participation, example="10%"),
+        horizon_hours=held,
+        odds=_odds(trading.volatility, edge, win_rate, payoff, kelly, ruin),
+        step=1 if terms is None else terms.size_step,
+    )
+    rules = f"rules of {account.rulebook.name} as of {account.rulebook.as_of}"
+    source = f"{whose}; {market} at {traded.price_text} USD; {words}; {rules}"
+    advice = advise(task)
+    notes = (*trading.notes, *notes)
+    return SizeResult(
+        task=task, advice=advice, kelly=kelly_of(task, advice), source=source, notes=notes
+    )
+
+
+def _middle(book: Book | None) -> float | None:
+    return None if book is None else book.middle
+
+
+def _equity(account: Account, equity: Amount | None) -> tuple[int, str]:
+    """Micro-USD, and where it comes from."""
+    if equity is not None:
+        pledged = quantities.usd("equity", equity)
+        return pledged, f"equity {kinds.money(pledged)} USD"
+    from seawall.domain.events import CROSS_POOL
+    from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
+
+    try:
+        prices = price_units(account.instruments, account.prices)
+        valuation = Valuation(account.holdings, account.rulebook, account.instruments, prices)
+        pledged = valuation.at(prices)[CROSS_POOL].equity
+    except ValuationError as error:
+        raise InputError(f"{account.source}: {error}") from None
+    if pledged <= 0:
+        raise InputError(f"{account.source}: the cross pool has no equity; say the equity")
+    return pledged, f"equity {kinds.money(pledged)} USD, the cross pool of {account.source}"
+
+
+class _Trading(NamedTuple):
+    volume: Fraction
+    volatility: float
+    notes: tuple[str, ...]
+
+
+def _trading(
+    traded: TradedMarket, volume: Amount | None, volatility: Amount | None, candles: Path | None
+) -> _Trading:
+    """Volume (USD a day) and volatility: as given, else from candles, else assumed."""
+    usd: Fraction | None = None
+    deviation: float | None = None
+    notes = []
+    if candles is not None:
+        usd, deviation, _ = read_trading(candles, traded.name)
+        a_day = "" if usd is None else f", {kinds.usd(usd)} USD on the median day"
+        notes.append(f"From {candles}: {kinds.percent(deviation, 0)} volatility a year{a_day}.")
+    if volume is not None:
+        expected = "USD a day above 0, such as 500000000"
+        usd = _plain("volume", volume, least=0, most=10**15, expected=expected, above=True)
+    if volatility is not None:
+        deviation = float(quantities.share("volatility", volatility, most=20.0, example="49%"))
+    source = "recorded hourly candles of 14 coins, 2024-09 to 2025-07"
+    if usd is None:
+        usd = default_volume(traded.listed)
+        notes.append(
+            f"{kinds.usd(usd)} USD trade in {traded.name} a day: the median day of the least "
+            f"traded coin with as high a maximum leverage ({source}). --volume and --candles know "
+            "better."
+        )
+    if deviation is None:
+        deviation = default_volatility(traded.listed)
+        notes.append(
+            f"{kinds.percent(deviation, 0)} volatility a year: the median of coins with as high a "
+            f"maximum leverage ({source}). --volatility and --candles know better."
+        )
+    return _Trading(usd, deviation, tuple(notes))
+
+
+def _book(
+    traded: TradedMarket, book: Book | None, depth: Amount | None
+) -> tuple[Book, str, tuple[str, ...]]:
+    """The book, what it is, and what is assumed about it."""
+    if book is not None:
+        if depth is not None:
+            expected = "left out beside a book: it is that of the assumed ladder"
+            raise InputError.of("", "depth", depth, expected)
+        moment = "" if book.time_ms is None else f" of {kinds.clock(book.time_ms)} UTC"
+        return book, f"a book{moment} ({len(book.bids)} bids and {len(book.asks)} asks)", ()
+    usd = None
+    if depth is not None:
+        expected = "1000 to 1e9 USD within 50 bp, such as 5000000"
+        usd = float(_plain("depth", depth, least=1000, most=10**9, expected=expected))
+    ladder, found = traded.ladder(usd)
+    words = f"an assumed book of {kinds.usd(found.usd_within_50bp)} USD within 50 bp per side"
+    note = (
+        "The book is assumed: 20 % of its depth within 10 bp, half within 25 bp, as much again to "
+        "100 bp and to 400 bp; how deep follows the market's maximum leverage. --book reads a real "
+        "one, --depth sets another."
+    )
+    return ladder, words, (note,)
+
+
+def _trade(
+    traded: TradedMarket,
+    books: tuple[BookSide, BookSide],
+    stop_price: int,
+    hours: Fraction,
+    funding: Amount | None,
+    entry_fee: str,
+    fee_volume: Amount,
+) -> Trade:
+    takes = quantities.choice("entry_fee", entry_fee, ENTRY_FEES) == "taker"
+    fees = traded.fees(fee_volume)
+    return Trade(
+        is_long=stop_price < traded.price,
+        entry_price=traded.price,
+        stop_price=stop_price,
+        entry_book=books[0] if takes else None,
+        exit_book=books[1],
+        # A rebate is no part of being wrong.
+        entry_rate=fees.taker if takes else max(0, fees.maker),
+        exit_rate=fees.taker,
+        funding_rate=abs(traded.funding_rate(funding)),
+        settlements=ceil(hours),
+    )
+
+
+def _odds(
+    volatility: float,
+    edge: Amount | None,
+    win_rate: Amount | None,
+    payoff: Amount,
+    kelly: Amount,
+    ruin: Amount,
+) -> Odds:
+    share = quantities.share
+
+    def positive(field: str, value: Amount, most: int, example: str) -> float:
+        expected = f"above 0 and at most {most}, such as {example}"
+        return float(_plain(field, value, least=0, most=most, expected=expected, above=True))
+
+    return Odds(
+        volatility=volatility,
+        edge=None
+        if edge is None
+        else float(quantities.rate("edge", edge, most=100.0, example="0.2 or 20%")),
+        win_rate=None if win_rate is None else float(share("win_rate", win_rate, example="55%")),
+        payoff=positive("payoff", payoff, 1000, "2"),
+        kelly_share=positive("kelly", kelly, 10, "0.5"),
+        remaining=float(share("ruin", ruin, most=0.99, example="50%")),
+    )
+
+
+def _usual_stop(volatility: float, hours: Fraction) -> Fraction:
+    """One standard deviation of the holding time, as a share of the price."""
+    deviation = Fraction(volatility * sqrt(float(hours) / HOURS_PER_YEAR))
+    return min(max(deviation, Fraction(1, 1000)), Fraction(9, 10))
+
+
+def _stop_price(
+    traded: TradedMarket, stop: Amount | None, *, is_long: bool, usual: Fraction
+) -> int:
+    """The stop in price units, on the losing side."""
+    if stop is None:
+        distance = usual
+    elif isinstance(stop, str) and stop.strip().endswith("%"):
+        distance = quantities.share("stop", stop, most=0.99, example="3%")
+    else:
+        return _stop_at(traded, stop, is_long=is_long)
+    exact = traded.price * (1 + (-distance if is_long else distance))
+    units = floor(exact) if is_long else ceil(exact)
+    if not 1 <= units <= MAX_PRICE:
+        raise InputError.of("", "stop", stop, f"within the prices that {traded.name} can have")
+    return units
+
+
+def _stop_at(traded: TradedMarket, stop: Amount, *, is_long: bool) -> int:
+    side = "below" if is_long else "above"
+    expected = f"a price {side} {traded.price_text} USD, or a distance such as 3%"
+    scale = 10**traded.instrument.price_decimals
+    exact = scale * _plain("stop", stop, least=0, most=MAX_PRICE, expected=expected)
+    near, far = (exact, traded.price) if is_long else (traded.price, exact)
+    # Long: the stop is below the price, but not below a tenth of it.
+    if exact.denominator > 1 or not near < far < FARTHEST_STOP * near or exact > MAX_PRICE:
+        raise InputError.of("", "stop", stop, expected)
+    return int(exact)
