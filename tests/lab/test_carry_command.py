@@ -201,7 +201,7 @@ BAD = (
     (("--funding-file", "none.csv"), "none.csv: no such file"),
     (("--funding-file", "candles.csv"), "no column funding_rate"),
     (("ETH", "--funding-file", "funding.csv"), "no rows of ETH"),
-    (("--funding-file", "funding.csv", "--funding", "0"), "--funding-file: 'funding.csv' should be given without"),
+    (("--funding-file", "funding.csv", "--funding", "0"), "should be given without a rate"),
     (("--funding-file", "funding.csv", "--from", "soon"), "--from: 'soon' is not a time"),
     (("--funding-file", "funding.csv", "--from", "2030-01-01"), "nothing is paid from 2030"),
     (("--from", "2026-01-01"), "--from: 2026-01-01: belongs to a --funding-file"),
