@@ -1,4 +1,4 @@
-"""``seawall deleveraging`` as a user calls it: built-in wave, files, the reader, bad input."""
+"""``seawall deleveraging`` as a user calls it: built-in wave, files, your account, bad input."""
 
 import json
 from pathlib import Path
@@ -63,6 +63,12 @@ def refused(capsys: pytest.CaptureFixture[str], message: str, *arguments: str) -
     assert message in line
 
 
+def by_policy(found: dict[str, Any], sheet: str = "totals", **where: str) -> dict[str, Any]:
+    """Rows of a sheet by policy, of those with the values of ``where``."""
+    rows = [row for row in found[sheet] if all(row[key] == each for key, each in where.items())]
+    return {row["policy"]: row for row in rows}
+
+
 def test_without_arguments_the_built_in_wave(capsys: pytest.CaptureFixture[str]) -> None:
     run()
     text = capsys.readouterr().out
@@ -75,7 +81,7 @@ def test_without_arguments_the_built_in_wave(capsys: pytest.CaptureFixture[str])
 
 def test_the_page_shows_the_built_in_wave(capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "commands" / "deleveraging.md").read_text()
-    sums = made(capsys)["totals"]
+    sums = by_policy(made(capsys))
     queue, fairest = sums["rank_queue"], sums["pro_rata_equity"]
     assert f"{queue['taken']:,.0f} USD to raise {queue['raised']:,.0f}" in page
     assert f"misses {100 * queue['largest_of_equity']:.0f} % of the equity" in page
@@ -85,12 +91,13 @@ def test_the_page_shows_the_built_in_wave(capsys: pytest.CaptureFixture[str]) ->
 def test_a_file_of_waves(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = made(capsys, "waves.json")
     one, two = found["waves"]
+    policies = by_policy(found, "policies", wave="one")
     assert (one["name"], one["needed"], two["needed"]) == ("one", 25, 1.5)
     # Ben first (1.2 x 10), six at 12.5 USD each of what the price did later.
-    assert one["policies"]["rank_queue"]["taken"] == pytest.approx(125)
-    assert one["policies"]["rank_queue"]["largest_usd"] == pytest.approx(75)
-    assert one["policies"]["pro_rata_equity"]["taken"] == pytest.approx(25)
-    assert found["totals"]["pro_rata_profit"]["taken"] == pytest.approx(26.5)
+    assert policies["rank_queue"]["taken"] == pytest.approx(125)
+    assert policies["rank_queue"]["largest"] == pytest.approx(75)
+    assert policies["pro_rata_equity"]["taken"] == pytest.approx(25)
+    assert by_policy(found)["pro_rata_profit"]["taken"] == pytest.approx(26.5)
     only = made(capsys, "waves.json", "--wave", "two")
     assert [each["name"] for each in only["waves"]] == ["two"]
 
@@ -109,16 +116,17 @@ def test_parquet_says_the_same_as_json(folder: Path, capsys: pytest.CaptureFixtu
         for each in wave["winners"]
     ]  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows), folder / "waves.parquet")
-    told = made(capsys, "waves.json")
-    assert made(capsys, "waves.parquet")["waves"] == told["waves"]
+    of_json, of_parquet = made(capsys, "waves.json"), made(capsys, "waves.parquet")
+    for sheet in ("waves", "policies", "totals"):
+        assert of_parquet[sheet] == of_json[sheet]
 
 
-def test_the_reader_is_told_what_would_be_taken(
+def test_what_would_be_taken_from_your_account(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = ("--equity", "500", "--profit", "100", "--notional", "400")
     found = made(capsys, "waves.json", "--wave", "one", *own)
-    you = found["waves"][0]["you"]
+    you = by_policy(found, "you")
     assert you["pro_rata_profit"]["haircut"] == pytest.approx(25 * 100 / (300 + 60 + 100))
     assert you["rank_queue"]["place"] == 3
     assert you["rank_queue"]["haircut"] == 0
@@ -128,15 +136,15 @@ def test_the_reader_is_told_what_would_be_taken(
 
 def test_terms_reach_the_policies(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = ("waves.json", "--wave", "one")
-    whole = made(capsys, *one, "--contracts", "--step", "4")["waves"][0]["policies"]
-    assert whole["pro_rata_profit"]["closed_usd"] == 800
-    capped = made(capsys, *one, "--largest-share", "0.05")["waves"][0]["policies"]
+    whole = by_policy(made(capsys, *one, "--contracts", "--step", "4"))
+    assert whole["pro_rata_profit"]["closed"] == 800
+    capped = by_policy(made(capsys, *one, "--largest-share", "0.05"))
     assert capped["pro_rata_profit"]["unmet"] == pytest.approx(25 - 0.05 * 360)
-    mild = made(capsys, *one, "--power", "0")["waves"][0]["policies"]["risk_aware"]
-    harsh = made(capsys, *one, "--power", "3")["waves"][0]["policies"]["risk_aware"]
+    mild = by_policy(made(capsys, *one, "--power", "0"))["risk_aware"]
+    harsh = by_policy(made(capsys, *one, "--power", "3"))["risk_aware"]
     assert mild["largest_of_equity"] < harsh["largest_of_equity"]
-    few = made(capsys, *one, "--visits", "1")["waves"][0]["policies"]["rotating_offset"]
-    assert few["closed_usd"] == 600
+    few = by_policy(made(capsys, *one, "--visits", "1"))["rotating_offset"]
+    assert few["closed"] == 600
 
 
 def test_report_and_tables_are_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,9 +157,7 @@ def test_report_and_tables_are_written(folder: Path, capsys: pytest.CaptureFixtu
     winners = pq.read_table(folder / "out/winners.parquet").to_pylist()
     assert len(winners) == 9 * 3
     taken = sum(
-        row["haircut_usd"]
-        for row in winners
-        if (row["wave"], row["policy"]) == ("one", "rank_queue")
+        row["haircut"] for row in winners if (row["wave"], row["policy"]) == ("one", "rank_queue")
     )
     assert taken == pytest.approx(125)
 
@@ -162,16 +168,16 @@ def test_report_and_tables_are_written(folder: Path, capsys: pytest.CaptureFixtu
         ("nowhere.json: cannot be read", ["nowhere.json"]),
         ("text.json: JSON is malformed", ["text.json"]),
         ("empty.json: waves: there are none", ["empty.json"]),
-        ("--wave: there is no wave 'x'; there are one, two", ["waves.json", "--wave", "x"]),
-        ("--largest-share: 0 is not above 0", ["--largest-share", "0"]),
-        ("--largest-share: nan is not above 0", ["--largest-share", "nan"]),
-        ("--power: 11 is not from 0 to 10", ["--power", "11"]),
-        ("--step: -1 is no number of at least 0", ["--step", "-1"]),
-        ("--visits: 0 is not at least 1", ["--visits", "0"]),
-        ("--seed: -1 is not from 0", ["--seed", "-1"]),
-        ("--profit: missing; give --equity, --profit and --notional", ["--equity", "5",
-                                                                      "--notional", "5"]),
-        ("--equity: 0 is not above zero", ["--equity", "0", "--profit", "1", "--notional", "1"]),
+        ("--wave: 'x' should be one of the waves: one, two", ["waves.json", "--wave", "x"]),
+        ("--largest-share: 0.0 should be above 0%", ["--largest-share", "0"]),
+        ("--largest-share: nan should be above 0%", ["--largest-share", "nan"]),
+        ("--power: 11.0 should be from 0 to 10", ["--power", "11"]),
+        ("--step: -1.0 should be a number of at least 0", ["--step", "-1"]),
+        ("--visits: 0 should be at least 1", ["--visits", "0"]),
+        ("--seed: -1 should be from 0", ["--seed", "-1"]),
+        ("--profit: None should be given, as equity, profit", ["--equity", "5", "--notional", "5"]),
+        ("--equity: 0.0 should be USD above 0", ["--equity", "0", "--profit", "1",
+                                                 "--notional", "1"]),
         ("a report is HTML", ["--report", "x.txt"]),
         ("h0_two_pass_wave_coin_gap_per_contract.csv: cannot be read: No such file", ["partial"]),
         (".: a folder without paper_outputs", ["."]),

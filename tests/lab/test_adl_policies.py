@@ -49,6 +49,7 @@ from seawall.lab.deleveraging.wave import (
     with_winner,
 )
 from seawall.report.findings import Table
+from seawall.report.sheet import Sheet
 
 TERMS = Terms()
 
@@ -415,12 +416,12 @@ def test_a_wave_of_the_cascade_keeps_its_people(is_long: bool) -> None:
     assert profit_queue(wave, TERMS).paid.sum() == pytest.approx(6)
     judged = judge_waves([told], ["BTC"], [100 + sign * 5], accounts=[8])
     table, mine, *figures = cascade_sections(judged, "rank_queue")
-    assert isinstance(table, Table)
-    assert table.rows[0][:3] == ["rank queue", "closes", "21.00"]
+    assert isinstance(table, Sheet)
+    assert table.texts(table.rows[0])[:3] == ["rank queue", "closes", "21.00"]
     assert len(figures) == 3
-    assert table.rows[-1][:3] == ["as it happened", "closes", "21.00"]
+    assert table.texts(table.rows[-1])[:3] == ["as it happened", "closes", "21.00"]
     assert isinstance(mine, Table)
-    assert list(mine.rows[-1]) == ["as it happened", "7.00", "100", "1"]
+    assert list(mine.rows[-1]) == ["as it happened", "7.00", "100.00", "1"]
     happened = judged.results[0].outcomes[-1]
     assert happened.haircut.tolist() == pytest.approx((7 * closed).tolist())
     assert cascade_sections(judge_waves([], ["BTC"], []), "rank_queue") == []

@@ -17,12 +17,12 @@ import pytest
 from cyclopts import App
 
 from seawall.cli.deleveraging import deleveraging
-from seawall.cli.deleveraging_options import DeleveragingOptions
 from seawall.lab.deleveraging.comparison import WaveOutcome, compare_policies, totals
-from seawall.lab.deleveraging.findings import share, usd
 from seawall.lab.deleveraging.measures import profit_to_deficit, profit_to_worst, share_kept
 from seawall.lab.deleveraging.policies import POLICIES
+from seawall.lab.deleveraging.question import terms_of
 from seawall.lab.deleveraging.recorded import RecordedDay, read_recorded_day, stand_in_waves
+from seawall.report.kinds import probability, usd
 from tests.shared_files import ROOT, shared_file
 
 pytestmark = pytest.mark.shared
@@ -69,7 +69,7 @@ def day() -> RecordedDay:
 
 @cache
 def outcomes(seed: int = 1) -> list[WaveOutcome]:
-    return compare_policies(stand_in_waves(day(), seed), DeleveragingOptions(seed=seed).terms())
+    return compare_policies(stand_in_waves(day(), seed), terms_of(seed=seed))
 
 
 def published(name: str) -> list[float]:
@@ -369,7 +369,7 @@ def test_the_page_shows_these_figures() -> None:
     page = (ROOT / "docs" / "commands" / "deleveraging.md").read_text()
     for each in totals(outcomes()):
         figures = [usd(each.taken), usd(each.overshoot), usd(each.largest_usd)]
-        row = " | ".join([each.policy.name, *figures, share(each.largest_of_equity)])
+        row = " | ".join([each.policy.name, *figures, probability(each.largest_of_equity)])
         assert f"| {row} |" in page
     for name, place in (("prod", 0), ("pr", 4), ("contract_pr", 2), ("vector", 8)):
         budgets = [each.outcomes[place].measures for each in outcomes()]
@@ -395,4 +395,5 @@ def test_the_command_reads_the_folder(
     found = json.loads(capsys.readouterr().out)
     (wave,) = found["waves"]
     assert wave["needed"] == pytest.approx(5_584_123.65, abs=CENT)
-    assert found["totals"]["rank_queue"]["overshoot"] == pytest.approx(32_864_910, abs=1)
+    queue = next(row for row in found["totals"] if row["policy"] == "rank_queue")
+    assert queue["overshoot"] == pytest.approx(32_864_910, abs=1)

@@ -1,27 +1,47 @@
 """``seawall deleveraging``: who pays when the insurance is empty, under every policy."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from seawall.cli.deleveraging_options import (
-    DeleveragingOptions,
-    OwnWinner,
-)
-from seawall.cli.params import Outputs
-from seawall.cli.run import refuse
-from seawall.domain.errors import SeawallError
-from seawall.report.deliver import check_outputs, deliver
+from cyclopts import Parameter
 
-if TYPE_CHECKING:
-    from seawall.report.findings import Findings
+from seawall.cli.params import Outputs, Texts
+from seawall.cli.run import run
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DeleveragingOptions:
+    """Which waves, what policies keep to, and your own position."""
+
+    wave: Texts = None
+    """Only the wave of this name; may be given several times."""
+    largest_share: float = 1.0
+    """Policies that pay take at most this share of a winner's profit, above 0 and up to 1."""
+    power: float = 1.0
+    """Of the risk model of risk-aware pro-rata: 1 weighs leverage squared, 2 cubed."""
+    contracts: Annotated[bool, Parameter(negative="")] = False
+    """Pro-rata policies close contracts in their proportions instead of taking money."""
+    step: float | None = None
+    """Whole contracts of this size, instead of the step of each wave; 0 for any part."""
+    visits: int | None = None
+    """How many winners the rotation asks at most."""
+    seed: int = 1
+    """Draws the built-in wave, the stand-ins of the recorded day, and where rotations begin."""
+    equity: float | None = None
+    """Your account value in USD, to see what would have been taken from you."""
+    profit: float | None = None
+    """Your unrealised profit in USD."""
+    notional: float | None = None
+    """Your position in USD, on the winners' side."""
 
 
 def deleveraging(
     waves: Path | None = None,
     /,
     *,
-    options: DeleveragingOptions = DeleveragingOptions(),  # noqa: B008 (frozen)
-    own: OwnWinner = OwnWinner(),  # noqa: B008 (frozen)
+    options: DeleveragingOptions = DeleveragingOptions(),
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Deleveraging policies side by side: what each takes from winners, and from whom.
@@ -35,40 +55,7 @@ def deleveraging(
     waves
         A file of waves (JSON or parquet), or the folder of the recorded day.
     """
+    from seawall.lab.deleveraging import deleveraging as compared
 
-    try:
-        check_outputs(outputs.options())
-        deliver(_findings(waves, options, own), outputs.options())
-    except SeawallError as error:
-        refuse("deleveraging", str(error))
-
-
-def _findings(path: Path | None, options: DeleveragingOptions, own: OwnWinner) -> "Findings":
-    """Raises InputError, WaveError."""
-    from seawall.lab.deleveraging.comparison import compare_policies
-    from seawall.lab.deleveraging.findings import deleveraging_findings
-    from seawall.lab.deleveraging.recorded import (
-        is_recorded_day,
-        read_recorded_day,
-        stand_in_waves,
-    )
-    from seawall.lab.deleveraging.recorded_findings import STAND_INS, recorded_sections
-    from seawall.lab.deleveraging.synthetic import synthetic_wave
-    from seawall.lab.deleveraging.wave_file import read_waves
-
-    terms = options.terms()
-    own.check()
-    if path is None:
-        found, source = [synthetic_wave(options.seed)], "the built-in wave"
-    elif is_recorded_day(path):
-        day = read_recorded_day(path)
-        judged = own.placed(options.chosen(stand_in_waves(day, options.seed)))
-        results = compare_policies(judged, terms)
-        sections = [] if options.wave or own.is_given else recorded_sections(day, results)
-        return deleveraging_findings(
-            results, terms, f"the recorded day, {path}", options.seed, sections, STAND_INS
-        )
-    else:
-        found, source = read_waves(path), str(path)
-    results = compare_policies(own.placed(options.chosen(found)), terms)
-    return deleveraging_findings(results, terms, source, options.seed)
+    given = vars(options) | {"wave": options.wave or ()}
+    run("deleveraging", outputs, lambda _: compared(waves, **given))

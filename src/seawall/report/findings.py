@@ -101,7 +101,8 @@ class Findings(Struct, frozen=True, kw_only=True):
         if self.plain is not None:
             return dict(self.plain)
         made = dict(self.facts)
-        made |= {each.name: each.plain() for each in self.sheets if each.on != "screen"}
+        sheets = [each for each in self.sheets if each.on not in ("screen", "tables")]
+        made |= {each.name: each.plain() for each in sheets}
         if not self.alone:
             made["verdict"] = [each.text for each in self.words if not each.is_warning]
             made["warnings"] = [each.text for each in self.words if each.is_warning]

@@ -104,7 +104,7 @@ def _prepared(findings: Findings) -> Iterator[tuple[str, Any]]:
             yield "figure", each
         elif isinstance(each, Table):
             yield "table", _table(each)
-        elif each.on != "data" and each.rows:
+        elif each.on not in ("data", "tables") and each.rows:
             yield "table", _sheet(each)
 
 

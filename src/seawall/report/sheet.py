@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 Row = Any
-PLACES = ("everywhere", "page", "screen", "data")
+PLACES = ("everywhere", "page", "screen", "data", "tables")
 
 
 class Column(Struct, frozen=True, kw_only=True):
@@ -68,9 +68,10 @@ class Sheet(Struct, frozen=True, kw_only=True):
     """A table of one kind of thing. ``name``: its key in JSON and its file in parquet.
 
     ``on``: ``everywhere``; ``page`` for what is too long for a terminal; ``screen`` for people
-    only; ``data`` for programs only. ``single``: one row that is a record, not a table. ``style``:
-    of a row, ``bad``, ``good``, ``quiet`` or nothing. ``split``: where a terminal is too narrow the
-    columns are printed in parts, each behind the first column.
+    only; ``data`` for programs only; ``tables`` for parquet and notebooks only, where JSON would be
+    too long. ``single``: one row that is a record, not a table. ``style``: of a row, ``bad``,
+    ``good``, ``quiet`` or nothing. ``split``: where a terminal is too narrow the columns are
+    printed in parts, each behind the first column.
     """
 
     name: str

@@ -91,14 +91,11 @@ def carry(
     position. ``days``: 30, or as long as the recorded funding. Fees: ``taker``, ``maker`` or a
     rate. ``slippage``: bp each way that takes, that of an assumed book if None. ``funding``: an
     hour, longs pay. ``start_ms``: in the recorded rates, UTC; their last days if None. The rest as
-    in docs/carry.md. Raises SeawallError for input that cannot be used.
+    in docs/commands/carry.md. Raises SeawallError for input that cannot be used.
     """
     is_long = quantities.choice("side", side, SIDES) == "long"
     traded = traded_market(account, market)
-    part = Fraction(0)
-    if maker_share is not None:
-        part = quantities.share("maker_share", maker_share, example="1%")
-    fees = traded.fees(fee_volume, part)
+    fees = traded.fees(fee_volume, maker_share)
     rates = {"taker": fees.taker, "maker": fees.maker}
     entry, entry_takes = _fee("entry_fee", entry_fee, rates)
     exit_, exit_takes = _fee("exit_fee", exit_fee, rates)
@@ -174,12 +171,9 @@ def carry_account(
             f"of the rules, {kinds.RATE.text(usual)} an hour. --funding sets other rates."
         )
     known = "the venue's rates now" if venues and not given else "constant rates"
-    source = f"{account.source}; {known}; {_rules(account)}"
+    rules = f"rules of {account.rulebook.name} as of {account.rulebook.as_of}"
+    source = f"{account.source}; {known}; {rules}"
     return AccountCarryResult(account=account.name, carried=carried, source=source, notes=notes)
-
-
-def _rules(account: Account) -> str:
-    return f"rules of {account.rulebook.name} as of {account.rulebook.as_of}"
 
 
 def _days(days: Amount) -> Fraction:

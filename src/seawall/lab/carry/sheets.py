@@ -179,7 +179,7 @@ def _costs(task: CarryTask, outcome: CarryOutcome) -> Iterator[Sheet]:
 def _moments(
     task: CarryTask, outcome: CarryOutcome, name: str, moments: Sequence[Moment], title: str = ""
 ) -> Sheet:
-    """Moments from the entry on; without a title for programs only."""
+    """Moments from the entry on; without a title for tables of numbers."""
     end = _chosen(task, outcome).hours_left
 
     def is_liquidated(moment: Moment) -> bool:
@@ -205,7 +205,7 @@ def _moments(
             Column(name="equity_at_constant_leverage", title="at constant leverage",
                    kind=kinds.USD, get=lambda row: row.compounded / MICRO, drop=1),
         ],
-        on="everywhere" if title else "data",
+        on="everywhere" if title else "tables",
         style=lambda row: "bad" if is_liquidated(row) else "",
         note="The position keeps its coins; funding is paid out of its isolated equity (and goes "
         "on, were margin added, once it is liquidated). At constant leverage: equity if the "

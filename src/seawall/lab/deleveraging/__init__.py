@@ -1,1 +1,5 @@
-"""Who pays when the insurance is empty: policies of deleveraging side by side."""
+"""Deleveraging policies side by side: what each takes from winners, and from which."""
+
+from seawall.lab.deleveraging.question import DeleveragingResult, deleveraging
+
+__all__ = ["DeleveragingResult", "deleveraging"]

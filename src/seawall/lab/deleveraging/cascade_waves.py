@@ -7,17 +7,12 @@ import numpy as np
 from msgspec import Struct, structs
 
 from seawall.lab.deleveraging.comparison import WaveOutcome, compare_policies, totals
-from seawall.lab.deleveraging.findings import (
-    policy_figures,
-    policy_table,
-    share,
-    unmet_words,
-    usd,
-)
 from seawall.lab.deleveraging.policies import POLICIES, Policy, Taking, Terms
+from seawall.lab.deleveraging.sheets import policy_figures, totals_sheet, unmet_words
 from seawall.lab.deleveraging.wave import DeleveragingWave, WaveError, Winners, checked_wave
 from seawall.lab.simulation.event_words import clock
 from seawall.report.findings import Section, Table
+from seawall.report.kinds import probability, usd
 
 if TYPE_CHECKING:
     from seawall.lab.cascade.waves import DeleveragingWave as CascadeWave
@@ -97,14 +92,14 @@ def cascade_sections(judged: JudgedWaves, venue_policy: str) -> list[Section]:
     if not judged.results:
         return []
     sums = totals(judged.results)
-    table = policy_table(sums, judged.results)
+    table = totals_sheet(sums, judged.results)
     name = next(each.policy.name for each in sums if each.policy.key == venue_policy)
     same = agreement(judged, venue_policy)
     note = (
         f"{_HOW} The rules of this run have a {name}; chosen once a wave it closes "
-        f"{share(same)} of the same positions. {_left_out(judged)}{table.note}"
+        f"{probability(same)} of the same positions. {_left_out(judged)}{table.note}"
     )
-    table = structs.replace(table, title=TITLE, note=note)
+    table = structs.replace(table, title=TITLE, note=note, on="screen")
     return [
         *unmet_words(sums[:-1]),
         table,

@@ -22,7 +22,7 @@ _STRIDE = 7919
 
 
 class Own(Struct, frozen=True, kw_only=True):
-    """What a policy takes from the reader. USD at the later price; shares of 1.
+    """What a policy takes from your account. USD at the later price; shares of 1.
 
     ``closed``: of the position. ``chance``: of being asked at all, over all starts of a rotation; 1
     or 0 for the others. ``expected``: USD over all those starts. ``place``: in the queue, from 1.
@@ -151,7 +151,8 @@ def _own(
 def closed_over_starts(wave: DeleveragingWave, own: int, terms: Terms) -> Floats:
     """Contracts of the winner ``own`` that a rotation closes, by the winner it begins with; (n,).
 
-    Who could not bear to be closed wholly counts as passed over, also where a last part would do.
+    A winner that could not bear to be closed wholly counts as passed over, also where a last part
+    would do.
     """
     count = len(wave.winners)
     gives = rounded_down(wave.winners.size, wave.step)

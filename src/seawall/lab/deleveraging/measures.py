@@ -13,7 +13,7 @@ Definitions, over the winners i of a wave, all in USD:
   would have been at the later price.
 * **gini** of h: 0 where all lose the same, towards 1 where one pays all. **top share**: of what is
   taken, by the hundredth of winners who pay most.
-* **best left** u: the largest profit that is left to anybody, max (capacity_i - h_i). With D what
+* **best left** u: the largest profit that is left to a winner, max (capacity_i - h_i). With D what
   the bankrupt are below zero together and d the worst of them, the paper's tables compute
   **ptsr** = u / (D - H), **share kept** (rd_nse) = u / (u + D - H) and
   **pmr** = u / (clip((D - H) / D, 0, 1) x d) from the budget H, here what is taken. Where D - H is
@@ -29,7 +29,7 @@ from seawall.lab.deleveraging.policies import Taking
 from seawall.lab.deleveraging.wave import DeleveragingWave, Floats
 
 TOP = 0.01
-"""Share of the winners whose part of the bill is told."""
+"""Share of the winners whose part of the bill is shown."""
 _TOUCHED_USD = 1e-9
 
 
@@ -101,7 +101,7 @@ def measures(wave: DeleveragingWave, taking: Taking) -> Measures:
 def share_lost(wave: DeleveragingWave, taking: Taking, whole: Floats) -> Floats:
     """What each lost of ``whole``, the profit or the equity at the mark; (n,), 0 without any.
 
-    Who is closed misses what there would have been at the later price, if that is more.
+    A closed winner misses what there would have been at the later price, if that is more.
     """
     later = whole + wave.winners.size * max(0.0, wave.later_gain)
     missed = taking.closed * max(0.0, wave.missed)
@@ -156,5 +156,5 @@ def top_share(amounts: Floats, top: float = TOP) -> float:
 def concentration(amounts: Floats) -> tuple[Floats, Floats]:
     """Share of winners, who pays most first, and share of the total that they pay; from (0, 0)."""
     paid = np.concatenate(([0.0], np.cumsum(np.sort(amounts)[::-1])))
-    people = np.arange(len(paid)) / max(1, len(amounts))
-    return people, paid / paid[-1] if paid[-1] > 0 else paid
+    winners = np.arange(len(paid)) / max(1, len(amounts))
+    return winners, paid / paid[-1] if paid[-1] > 0 else paid

@@ -1,10 +1,10 @@
 """The policies: from a wave to what each winner loses of the position, or pays in money.
 
 Two kinds. Policies that **close** take contracts: the winner gets the close price and is out of the
-market. Policies that **pay** take profit in money and leave positions open; nobody pays more than
-the unrealised profit, nor more than the equity. Venues close; paying is what is proposed instead.
-With ``Terms.in_contracts`` the shares of the paying ones are taken in contracts, as a venue could
-do today.
+market. Policies that **pay** take profit in money and leave positions open; no winner pays more
+than the unrealised profit, nor more than the equity. Venues close; paying is what is proposed
+instead. With ``Terms.in_contracts`` the shares of the paying ones are taken in contracts, as a
+venue could do today.
 
 Sources: the rank is that of the venue whose rulebook ranks, the rotation that of the one whose
 rulebook rotates (docs/start/venues.md); capped pro-rata, risk-aware pro-rata and the projection are
@@ -31,7 +31,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     """What policies may be asked to keep to.
 
     ``start``: with which winner the rotation begins, modulo their number; ``visits``: how many it
-    asks at most. ``largest_share``: of anybody's profit that paying may take. ``power``: of the
+    asks at most. ``largest_share``: of a winner's profit that paying may take. ``power``: of the
     risk model g(leverage) = leverage ** power. ``in_contracts``: pro-rata policies close contracts.
     """
 
@@ -64,7 +64,7 @@ class Policy(NamedTuple):
 def rank(wave: DeleveragingWave) -> Floats:
     """Profit factor x leverage, (mark / entry) x (notional / equity); entry / mark for shorts.
 
-    The larger, the sooner. -1 without equity: such a holder is not asked.
+    The larger, the sooner. -1 without equity: such a winner is not asked.
     """
     ratio = wave.mark_price / wave.winners.entry_price
     factor = 1 / ratio if wave.closes_longs else ratio
@@ -72,15 +72,15 @@ def rank(wave: DeleveragingWave) -> Floats:
 
 
 def queue_order(wave: DeleveragingWave) -> np.ndarray:
-    """Who is asked when, by falling rank; the older account of equals first. Shape (n,)."""
+    """The order of the queue, by falling rank; the older account of equals first. Shape (n,)."""
     return np.argsort(-rank(wave), kind="stable")
 
 
 def bearable_size(wave: DeleveragingWave) -> Floats:
-    """Contracts of each winner that can be closed without anybody owing anything.
+    """Contracts of each winner that can be closed without leaving a debt.
 
-    Nobody without equity is closed; where the close price is worse than the mark, the loss may not
-    be more than the equity.
+    Without equity it is none; where the close price is worse than the mark, the loss may not be
+    more than the equity.
     """
     equity = np.maximum(0.0, wave.winners.equity)
     size = np.where(equity > 0, wave.winners.size, 0.0)
@@ -96,7 +96,7 @@ def rank_queue(wave: DeleveragingWave, _: Terms) -> Taking:
 
 
 def rotating_offset(wave: DeleveragingWave, terms: Terms) -> Taking:
-    """Close in the order of accounts from ``terms.start`` on, nobody ranked.
+    """Close in the order of accounts from ``terms.start`` on, without ranks.
 
     Each gives at most its whole position; who cannot bear what it would give is passed over.
     """
@@ -127,12 +127,12 @@ def profit_queue(wave: DeleveragingWave, terms: Terms) -> Taking:
 
 
 def pro_rata_profit(wave: DeleveragingWave, terms: Terms) -> Taking:
-    """The same share of everybody's profit (as far as the equity covers it)."""
+    """The same share of every profit (as far as the equity covers it)."""
     return _shared(wave, terms, wave.capacity)
 
 
 def pro_rata_equity(wave: DeleveragingWave, terms: Terms) -> Taking:
-    """The same share of everybody's equity, at most the profit: the least largest haircut."""
+    """The same share of every equity, at most the profit: the least largest haircut."""
     return _shared(wave, terms, np.maximum(0.0, wave.winners.equity))
 
 
@@ -142,7 +142,7 @@ def pro_rata_notional(wave: DeleveragingWave, terms: Terms) -> Taking:
 
 
 def risk_aware(wave: DeleveragingWave, terms: Terms) -> Taking:
-    """More from who is more leveraged: shares of profit in proportion to leverage x g(leverage).
+    """More from the more leveraged: shares of profit in proportion to leverage x g(leverage).
 
     Share of profit min(largest share, level x leverage x g(leverage)) with g(x) = x ** power.
     """
@@ -153,7 +153,7 @@ def risk_aware(wave: DeleveragingWave, terms: Terms) -> Taking:
 def projection(wave: DeleveragingWave, terms: Terms) -> Taking:
     """Shares of profit with the least sum of squares: each in proportion to the profit.
 
-    The Euclidean projection of "nobody pays" onto all ways to raise what is needed, which is where
+    The Euclidean projection of zero payments onto all ways to raise what is needed, which is where
     one step of mirror descent from there ends ("vector" in the paper). Money taken goes with the
     square of the profit: the large pay.
     """

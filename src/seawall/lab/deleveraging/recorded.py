@@ -80,11 +80,6 @@ class RecordedDay(Struct, frozen=True, kw_only=True, eq=False):
     equity: Floats
 
 
-def is_recorded_day(path: Path) -> bool:
-    """Whether the path is a folder of that kind."""
-    return path.is_dir()
-
-
 def read_recorded_day(folder: Path) -> RecordedDay:
     """Raises WaveError, where a file or a column is missing."""
     outputs = folder / OUTPUTS

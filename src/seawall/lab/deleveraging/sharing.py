@@ -11,8 +11,8 @@ _ALMOST = 1e-9
 def water_filling(amount: float, weights: Floats, caps: Floats) -> Floats:
     """Shares (n,) of min(cap, level x weight) that add up to ``amount``, or all that there is.
 
-    The level is found exactly, by going up from one cap that binds to the next. Who has no weight
-    pays nothing. Of all ways to raise the amount within the caps this has the smallest largest
+    The level is found exactly, by going up from one cap that binds to the next. Without weight
+    nothing is paid. Of all ways to raise the amount within the caps this has the smallest largest
     share / weight.
     """
     shares = np.zeros(len(caps))
@@ -50,7 +50,7 @@ def queue_filling(amount: float, order: np.ndarray, caps: Floats) -> Floats:
 def whole_steps(ideal: Floats, most: Floats, step: float) -> Floats:
     """``ideal`` in whole steps, at most ``most``, the sum rounded up to a step.
 
-    Everybody's share is rounded down; what is left goes one step each to the largest remainders,
+    Every share is rounded down; what is left goes one step each to the largest remainders,
     the first of equals. ``step`` 0: ``ideal`` as it is.
     """
     if step <= 0:

@@ -48,7 +48,7 @@ class DeleveragingWave(Struct, frozen=True, kw_only=True, eq=False):
     for the mark. ``step``: the smallest part of a contract that can be closed, 0 for any.
     ``needed_usd``: None for what the prices say. ``deficit_usd`` and ``largest_deficit_usd``: what
     all the bankrupt together and the worst of them are below zero, where that is known.
-    ``own``: which of the winners is the reader.
+    ``own``: which of the winners is your account.
     """
 
     name: str
@@ -99,7 +99,7 @@ class DeleveragingWave(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def profit(self) -> Floats:
-        """Unrealised USD of each winner at the mark; below zero for who is losing."""
+        """Unrealised USD of each winner at the mark; below zero where it is losing."""
         moved = self.direction * (self.winners.entry_price - self.mark_price)
         return self.winners.size * moved
 
@@ -145,7 +145,7 @@ def checked_wave(wave: DeleveragingWave) -> DeleveragingWave:
 def with_winner(
     wave: DeleveragingWave, notional: float, profit: float, equity: float
 ) -> DeleveragingWave:
-    """The wave with one more winner, the reader. USD at the mark.
+    """The wave with one more winner, your account. USD at the mark.
 
     Raises WaveError, if such a position cannot be.
     """

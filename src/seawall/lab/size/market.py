@@ -52,13 +52,24 @@ class TradedMarket(NamedTuple):
         """The price now, USD."""
         return from_units(self.price, self.instrument.price_decimals)
 
-    def fees(self, volume: Amount, maker_share: Fraction = Fraction(0)) -> FeeRates:
-        """The rates of the tier of a volume (USD in the fee window of the rules)."""
+    @property
+    def rules(self) -> str:
+        """By which rules, for a report."""
+        return f"rules of {self.account.rulebook.name} as of {self.account.rulebook.as_of}"
+
+    def fees(self, volume: Amount, maker_share: Amount | None = None) -> FeeRates:
+        """The rates of the tier of a volume (USD in the fee window of the rules).
+
+        ``maker_share``: its part of all maker volume of the venue.
+        """
         expected = "USD of 0 or more, such as 6000000"
         traded = quantities.number(
             "fee_volume", volume, least=0, most=10**11, expected=expected, percent=False
         )
-        return fee_rates(self.account.rulebook, int(traded * MICRO), int(maker_share * 10**6))
+        part = Fraction(0)
+        if maker_share is not None:
+            part = quantities.share("maker_share", maker_share, example="1%")
+        return fee_rates(self.account.rulebook, int(traded * MICRO), int(part * 10**6))
 
     def funding_rate(self, rate: Amount | None) -> int:
         """The rate of an hour that longs pay, 1e-12: as given, else the venue's, else the usual."""

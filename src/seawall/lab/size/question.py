@@ -85,7 +85,7 @@ def size(
     far beyond the stop liquidation must lie, in distances of the stop. ``depth``: USD within 50 bp
     of an assumed book, where none is given. ``stress``: the share of the book that is left.
     ``volume``: USD a day. ``ruin``: the equity's share that counts as ruin. The rest as in
-    docs/size.md. Raises SeawallError for input that cannot be used.
+    docs/commands/size.md. Raises SeawallError for input that cannot be used.
     """
     traded = traded_market(account, market, _middle(book) if price is None else price)
     used, words, notes = _book(traded, book, depth)
@@ -99,8 +99,7 @@ def size(
     share = partial(quantities.share, most=1.0)
     calm = book_side(used, traded.instrument, bids=is_long)
     left = calm.stressed(share("stress", stress, least=LEAST_DEPTH, example="0.02"))
-    entered = book_side(used, traded.instrument, bids=not is_long)
-    trade = _trade(traded, (entered, left), stop_price, held, funding, entry_fee, fee_volume)
+    trade = _trade(traded, used, left, stop_price, held, funding, entry_fee, fee_volume)
     terms = traded.instrument.block_terms
     task = SizeTask(
         rulebook=account.rulebook,
@@ -116,13 +115,11 @@ def size(
         odds=_odds(trading.volatility, edge, win_rate, payoff, kelly, ruin),
         step=1 if terms is None else terms.size_step,
     )
-    rules = f"rules of {account.rulebook.name} as of {account.rulebook.as_of}"
-    source = f"{whose}; {market} at {traded.price_text} USD; {words}; {rules}"
+    source = f"{whose}; {market} at {traded.price_text} USD; {words}; {traded.rules}"
     advice = advise(task)
+    kelly_ = kelly_of(task, advice)
     notes = (*trading.notes, *notes)
-    return SizeResult(
-        task=task, advice=advice, kelly=kelly_of(task, advice), source=source, notes=notes
-    )
+    return SizeResult(task=task, advice=advice, kelly=kelly_, source=source, notes=notes)
 
 
 def _middle(book: Book | None) -> float | None:
@@ -213,7 +210,8 @@ def _book(
 
 def _trade(
     traded: TradedMarket,
-    books: tuple[BookSide, BookSide],
+    book: Book,
+    exit_book: BookSide,
     stop_price: int,
     hours: Fraction,
     funding: Amount | None,
@@ -222,12 +220,13 @@ def _trade(
 ) -> Trade:
     takes = quantities.choice("entry_fee", entry_fee, ENTRY_FEES) == "taker"
     fees = traded.fees(fee_volume)
+    is_long = stop_price < traded.price
     return Trade(
-        is_long=stop_price < traded.price,
+        is_long=is_long,
         entry_price=traded.price,
         stop_price=stop_price,
-        entry_book=books[0] if takes else None,
-        exit_book=books[1],
+        entry_book=book_side(book, traded.instrument, bids=not is_long) if takes else None,
+        exit_book=exit_book,
         # A rebate is no part of being wrong.
         entry_rate=fees.taker if takes else max(0, fees.maker),
         exit_rate=fees.taker,

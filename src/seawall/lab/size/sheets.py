@@ -42,7 +42,7 @@ def _sections(task: SizeTask, advice: Advice, kelly: Kelly) -> Iterator[Section]
         title="Slippage of leaving at once",
         rows=advice.curve,
         columns=[Column(name="notional", kind=kinds.MONEY), *_bp("calm"), *_bp("stressed")],
-        on="data",
+        on="tables",
     )
     yield slippage
     yield Figure(

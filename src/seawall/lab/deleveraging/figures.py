@@ -1,11 +1,13 @@
-"""Three pictures of policies: what they take beyond the need, the worst haircut, and who pays."""
+"""Pictures of policies: what they take beyond the need, the worst haircut, and who pays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from seawall.lab.deleveraging.comparison import Total, WaveOutcome
+from seawall.lab.deleveraging.comparison import WaveOutcome
 from seawall.lab.deleveraging.measures import concentration
+from seawall.report import kinds
 from seawall.report.charts import (
     CROSS_COLOUR,
     LIQUIDATION,
@@ -17,31 +19,32 @@ from seawall.report.charts import (
     axis,
     columns,
     finished,
-    money,
     named,
     number,
-    percent,
     quantity,
     values,
 )
 
 _ROW_HEIGHT = 30
 _ROOM = 0.15
-"""Of the longest bar, for the words beside it."""
+"""Of the longest bar, for the text beside it."""
 _LEFT_OUT = ("pro_rata_notional",)
 """Of who pays: it lies on the line of pro-rata of contracts, and colours are few."""
 
+Totals = Sequence[Mapping[str, Any]]
+"""Rows of the sheet ``totals``."""
 
-def overshoot_bars(totals: Sequence[Total]) -> Chart:
+
+def overshoot_bars(totals: Totals) -> Chart:
     """USD taken beyond what was needed, one bar for each policy."""
     axis_ = axis("taken beyond the need, USD", label=MONEY_LABEL)
-    return _bars(totals, lambda each: each.overshoot, money, axis_, LIQUIDATION)
+    return _bars(totals, "overshoot", kinds.short_usd, axis_, LIQUIDATION)
 
 
-def haircut_bars(totals: Sequence[Total]) -> Chart:
+def haircut_bars(totals: Totals) -> Chart:
     """The largest haircut as a share of the winner's equity, one bar for each policy."""
     axis_ = axis("largest haircut, % of a winner's equity", label=PERCENT_LABEL)
-    return _bars(totals, lambda each: each.largest_of_equity, percent, axis_, CROSS_COLOUR, 100.0)
+    return _bars(totals, "largest_of_equity", kinds.probability, axis_, CROSS_COLOUR, 100.0)
 
 
 def concentration_curve(result: WaveOutcome, dashed: str = "") -> Chart:
@@ -54,14 +57,14 @@ def concentration_curve(result: WaveOutcome, dashed: str = "") -> Chart:
     for each in result.outcomes:
         if each.haircut.sum() <= 0 or each.policy.key in _LEFT_OUT:
             continue
-        people, paid = concentration(each.haircut)
+        winners, paid = concentration(each.haircut)
         # Evenly on the logarithmic axis, which begins with one winner.
-        kept = np.unique(np.geomspace(1, len(people) - 1, MOST_POINTS).round().astype(int))
+        kept = np.unique(np.geomspace(1, len(winners) - 1, MOST_POINTS).round().astype(int))
         names.append(each.policy.name)
-        points = columns(people=100 * people[kept], paid=100 * paid[kept])
+        points = columns(winners=100 * winners[kept], paid=100 * paid[kept])
         rows += [row | {"name": names[-1]} for row in points]
     x = quantity(
-        "people",
+        "winners",
         axis("winners, those who pay most first", label=PERCENT_LABEL),
         scale={"type": "log", "nice": False},
     )
@@ -70,39 +73,39 @@ def concentration_curve(result: WaveOutcome, dashed: str = "") -> Chart:
 
 
 def _bars(
-    totals: Sequence[Total],
-    value: Callable[[Total], float],
-    words: Callable[[float], str],
+    totals: Totals,
+    field: str,
+    text: Callable[[float], str],
     axis_: Row,
     colour: str,
     factor: float = 1.0,
 ) -> Chart:
+    lengths = [factor * row[field] for row in totals]
     rows = [
         {
-            "policy": each.policy.name,
-            "value": number(factor * value(each)),
-            # Words stand beside the bar, also where it goes to the left of zero.
-            "end": number(max(0.0, factor * value(each))),
-            "words": words(value(each)),
+            "policy": row["name"],
+            "value": number(length),
+            # The text stands beside the bar, also where it goes to the left of zero.
+            "end": number(max(0.0, length)),
+            "text": text(row[field]),
         }
-        for each in totals
+        for row, length in zip(totals, lengths, strict=True)
     ]
     y: Row = {
         "field": "policy", "type": "nominal", "sort": None,
         "axis": {"title": None, "labelLimit": 200},
     }  # fmt: skip
-    lengths = [factor * value(each) for each in totals]
     low, high = min(0.0, *lengths), max(0.0, *lengths)
     most = high + _ROOM * (high - low)
     scale = {"domain": [number(low), number(most)]} if most > low else {}
     x = quantity("value", axis_, scale=scale)
     end = quantity("end", axis_, scale=scale)
-    text = {"type": "text", "align": "left", "dx": 5}
+    beside = {"type": "text", "align": "left", "dx": 5}
     content: Chart = {
         "data": values(rows),
         "layer": [
             {"mark": {"type": "bar", "color": colour, "height": 16}, "encoding": {"x": x, "y": y}},
-            {"mark": text, "encoding": {"x": end, "y": y, "text": {"field": "words"}}},
+            {"mark": beside, "encoding": {"x": end, "y": y, "text": {"field": "text"}}},
         ],
     }
     return finished(content, height=_ROW_HEIGHT * len(rows) + 40)
