@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from seawall.cli.params import AccountWishes, Outputs, SignedTexts
+from seawall.cli.params import Outputs, SignedTexts, SourceOptions
 from seawall.cli.run import run
 from seawall.cli.size import Signed, account_with
 from seawall.domain.errors import InputError
@@ -62,7 +62,7 @@ def carry(
     *,
     account: str | None = None,
     options: CarryOptions = CarryOptions(),
-    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """What it costs to hold a position, and the price at which leaving it is flat.

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.params import AccountWishes, Outputs
+from seawall.accounts.account import Account
+from seawall.cli.params import Outputs, SourceOptions
 from seawall.cli.run import run
 from seawall.domain.errors import InputError
-from seawall.lab.size.market import Account
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
 
@@ -72,7 +72,7 @@ def size(
     book: str | None = None,
     at_time: str | None = None,
     options: SizeOptions = SizeOptions(),
-    source: AccountWishes = AccountWishes(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """How large a position may be when you are wrong, and at which leverage to hold it.
@@ -104,7 +104,7 @@ def size(
             given.setdefault("equity", DEFAULT_EQUITY)
         held = account_with(market, account, source)
         if source.price:
-            given["price"] = held.prices[market]
+            given["price"] = held.price_texts[market]
         if book is not None:
             given["book"] = read_book(book, market, at_time=at_time, venue=held.venue)
         elif at_time is not None:
@@ -114,10 +114,10 @@ def size(
     run("size", outputs, compute)
 
 
-def account_with(market: str | None, account: str | None, source: AccountWishes) -> Account:
+def account_with(market: str | None, account: str | None, source: SourceOptions) -> Account:
     """The account with this market beside its own, at prices such as ``117000``, which is that of
     the market, or ``BTC=117000``."""
-    from seawall.accounts.load import read_given
+    from seawall.accounts.load import load_account
 
     prices = source.price or []
     if market is not None:
@@ -126,8 +126,4 @@ def account_with(market: str | None, account: str | None, source: AccountWishes)
         if other and account is None:
             raise InputError(f"--price: {other[0]!r}: the market is {market}")
     wanted = () if market is None else (market,)
-    found = read_given(account, source.options()._replace(price=prices, extra_markets=wanted))
-    return Account(
-        found.sketch.name, found.source, found.venue, found.book, found.instruments, found.listed,
-        found.prices, found.plan, found.funding,
-    )  # fmt: skip
+    return load_account(account, source.options()._replace(price=prices, extra_markets=wanted))

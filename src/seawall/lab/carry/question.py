@@ -9,6 +9,7 @@ from functools import partial
 from math import ceil
 from pathlib import Path
 
+from seawall.accounts.account import Account
 from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
@@ -21,7 +22,7 @@ from seawall.lab.carry.outcome import HOURS_PER_DAY, CarryOutcome, CarryTask, ou
 from seawall.lab.size.defaults import default_funding
 from seawall.lab.size.exit import book_side
 from seawall.lab.size.margin import margin_rule
-from seawall.lab.size.market import SIDES, Account, TradedMarket, funding_of, traded_market
+from seawall.lab.size.market import SIDES, TradedMarket, funding_of, traded_market
 from seawall.report import kinds
 from seawall.report.findings import Answer, Findings
 
@@ -128,7 +129,7 @@ def carry(
         move=quantities.rate("move", move, most=0.99, example="5%"),
     )
     coins = from_units(units, traded.instrument.size_decimals)
-    source = f"{coins} {market} at {traded.price_text} USD; funding {path.words}; {_rules(account)}"
+    source = f"{coins} {market} at {traded.price_text} USD; funding {path.words}; {traded.rules}"
     assumed = slippage is None and (entry_takes or exit_takes)
     notes = (*([_slippage_note(traded)] if assumed else []), *path.notes)
     return CarryResult(task=task, outcome=outcome_of(task), source=source, notes=notes)
@@ -145,7 +146,7 @@ def carry_account(
     ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``, a bare one for
     all; else the venue's, else the usual. Raises SeawallError for input that cannot be used.
     """
-    from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
+    from seawall.lab.simulation.valuation import Valuation, ValuationError
 
     names = [each.name for each in account.instruments]
     hours = max(1, int(_days(days) * HOURS_PER_DAY))
@@ -157,8 +158,9 @@ def carry_account(
     usual = default_funding(account.rulebook)
     rates = {name: given.get(name, venues.get(name, usual)) for name in names}
     try:
-        prices = price_units(account.instruments, account.prices)
-        valuation = Valuation(account.holdings, account.rulebook, account.instruments, prices)
+        valuation = Valuation(
+            account.holdings, account.rulebook, account.instruments, account.prices
+        )
         counted = {name: round(rate * FUNDING_ONE) for name, rate in rates.items()}
         carried = account_carry(valuation, counted, hours)
     except ValuationError as error:

@@ -1,15 +1,13 @@
 """One market of an account as sizing and carry use it: rules, price, fees, funding, a book."""
 
-from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from seawall.accounts.account import Account
 from seawall.domain import quantities
 from seawall.domain.errors import InputError
-from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.quantities import Amount
-from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, from_units
 from seawall.lab.market.book import Book, ladder_book
 from seawall.lab.market.liquidity import Depth, default_depth
@@ -18,20 +16,6 @@ from seawall.lab.size.fees import FeeRates, fee_rates
 
 SIDES = ("long", "short")
 MOST_FUNDING = 0.04
-
-
-class Account(NamedTuple):
-    """Until the accounts room has its own."""
-
-    name: str
-    source: str
-    venue: str
-    rulebook: AnyRulebook
-    instruments: Sequence[Instrument]
-    listed: Mapping[str, Instrument]
-    prices: Mapping[str, str]
-    holdings: Holdings
-    funding: Mapping[str, float]
 
 
 class TradedMarket(NamedTuple):
@@ -92,17 +76,16 @@ class TradedMarket(NamedTuple):
 
 def traded_market(account: Account, name: str, price: Amount | None = None) -> TradedMarket:
     """A market of the account. ``price``: USD, the account's if None. Raises InputError."""
-    instrument = next((each for each in account.instruments if each.name == name), None)
-    if instrument is None:
-        known = ", ".join(each.name for each in account.instruments)
-        raise InputError.of("", "market", name, f"one of the account's: {known}")
-    exact = quantities.number(
-        "price", account.prices[name] if price is None else price, least=0, most=MAX_PRICE,
-        expected="USD above 0, such as 117000", above=True, percent=False,
-    )  # fmt: skip
-    units = round(exact * 10**instrument.price_decimals)
-    if not 1 <= units <= MAX_PRICE:
-        raise InputError.of("", "price", price, f"a price that {name} can have")
+    index = account.market(name)
+    instrument, units = account.instruments[index], account.prices[index]
+    if price is not None:
+        expected = f"a price that {name} can have, such as {account.price_texts[name]}"
+        exact = quantities.number(
+            "price", price, least=0, most=MAX_PRICE, expected=expected, percent=False
+        )
+        units = round(exact * 10**instrument.price_decimals)
+        if not 1 <= units <= MAX_PRICE:
+            raise InputError.of("", "price", price, expected)
     return TradedMarket(account, instrument, account.listed[name], units)
 
 

@@ -10,6 +10,7 @@ from math import ceil, floor, sqrt
 from pathlib import Path
 from typing import NamedTuple
 
+from seawall.accounts.account import Account
 from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
@@ -20,7 +21,7 @@ from seawall.lab.size.candles import read_trading
 from seawall.lab.size.defaults import default_volatility, default_volume
 from seawall.lab.size.exit import BookSide, book_side
 from seawall.lab.size.kelly_sizes import Kelly, kelly_of
-from seawall.lab.size.market import SIDES, Account, TradedMarket, traded_market
+from seawall.lab.size.market import SIDES, TradedMarket, traded_market
 from seawall.lab.size.sizing import Trade
 from seawall.report import kinds
 from seawall.report.findings import Answer, Findings
@@ -132,12 +133,13 @@ def _equity(account: Account, equity: Amount | None) -> tuple[int, str]:
         pledged = quantities.usd("equity", equity)
         return pledged, f"equity {kinds.money(pledged)} USD"
     from seawall.domain.events import CROSS_POOL
-    from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
+    from seawall.lab.simulation.valuation import Valuation, ValuationError
 
     try:
-        prices = price_units(account.instruments, account.prices)
-        valuation = Valuation(account.holdings, account.rulebook, account.instruments, prices)
-        pledged = valuation.at(prices)[CROSS_POOL].equity
+        valuation = Valuation(
+            account.holdings, account.rulebook, account.instruments, account.prices
+        )
+        pledged = valuation.at(account.prices)[CROSS_POOL].equity
     except ValuationError as error:
         raise InputError(f"{account.source}: {error}") from None
     if pledged <= 0:
