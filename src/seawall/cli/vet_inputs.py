@@ -5,8 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from seawall.accounts.markets import shipped_markets
-from seawall.cli import size_values as values
 from seawall.cli.vet_options import VetOptions, VetSource
+from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MICRO, RATE_ONE
@@ -53,7 +53,7 @@ def _check_fits(given: str | None, source: VetSource, options: VetOptions) -> No
             if value is not None:
                 raise InputError(f"{name}: {value}: belongs to a recording; give its file")
     if source.venue is not None:
-        values.choice("--venue", source.venue, tuple(VENUES))
+        quantities.choice("--venue", source.venue, tuple(VENUES))
         if source.at is None or source.ccxt is not None:
             raise InputError(f"--venue: {source.venue}: says whose API --at is; give --at URL")
 
@@ -61,8 +61,8 @@ def _check_fits(given: str | None, source: VetSource, options: VetOptions) -> No
 def _sizes(options: VetOptions) -> tuple[float, ...]:
     if not options.size:
         return SIZES_USD
-    wish = "should be USD from 100 to 1e9, such as 250000"
-    found = {float(values.plain("--size", text, 100, 1e9, wish)) for text in options.size}
+    expected = "USD from 100 to 1e9, such as 250000"
+    found = {float(_plain("--size", text, 100, 1e9, expected)) for text in options.size}
     if len(found) > MOST_SIZES:
         raise InputError(f"--size: {len(found)} sizes; should be at most {MOST_SIZES}")
     return tuple(sorted(found))
@@ -71,8 +71,8 @@ def _sizes(options: VetOptions) -> tuple[float, ...]:
 def _charges(book: AnyRulebook, source: VetSource, is_assumed: bool) -> Charges:
     volume = 0
     if source.fee_volume is not None:
-        wish = "should be USD from 0, such as 5000000"
-        volume = int(values.plain("--fee-volume", source.fee_volume, 0, 1e12, wish) * MICRO)
+        expected = "USD from 0, such as 5000000"
+        volume = int(_plain("--fee-volume", source.fee_volume, 0, 1e12, expected) * MICRO)
     rates = fee_rates(book, volume)
     words = f"tier {rates.tier} of the rulebook {book.name}"
     if is_assumed:
@@ -112,31 +112,37 @@ def _recorded(path: Path, source: VetSource, options: VetOptions, sizes: tuple[f
 def _seconds(options: VetOptions, usual: int) -> int:
     if options.seconds is None:
         return usual
-    wish = f"should be whole seconds from {LEAST_SECONDS} to {MOST_SECONDS}"
-    found = values.plain("--seconds", options.seconds, LEAST_SECONDS, MOST_SECONDS, wish)
+    expected = f"whole seconds from {LEAST_SECONDS} to {MOST_SECONDS}"
+    found = _plain("--seconds", options.seconds, LEAST_SECONDS, MOST_SECONDS, expected)
     if found.denominator != 1:
-        raise InputError(f"--seconds: {options.seconds!r} {wish}")
+        raise InputError.of("", "--seconds", options.seconds, expected)
     return int(found)
 
 
 def _move(text: str) -> Fraction:
-    wish = "should be a move from -95% to 1000%, such as -10%"
-    found = values.number("--shock", text, -1, 10, wish)
-    if found < Fraction(-95, 100) or not found:
-        raise InputError(f"--shock: {text!r} {wish}")
+    expected = "a move from -95% to 1000%, such as -10%"
+    found = quantities.number("--shock", text, least=Fraction(-95, 100), most=10, expected=expected)
+    if not found:
+        raise InputError.of("", "--shock", text, expected)
     return found
 
 
 def _ramp(options: VetOptions, seconds: int) -> Fraction:
     if options.shock_seconds is None:
         return min(Fraction(SHOCK_SECONDS), Fraction(seconds, 2))
-    wish = f"should be seconds from 0 to the {seconds} of the storm"
-    return values.plain("--shock-seconds", options.shock_seconds, 0, seconds, wish)
+    expected = f"seconds from 0 to the {seconds} of the storm"
+    return _plain("--shock-seconds", options.shock_seconds, 0, seconds, expected)
 
 
 def _withdrawn(options: VetOptions) -> float:
-    wish = "should be a share from 0% to 100%, such as 90%"
-    return float(values.number("--withdraw", options.withdraw, 0, 1, wish))
+    expected = "a share from 0% to 100%, such as 90%"
+    return float(
+        quantities.number("--withdraw", options.withdraw, least=0, most=1, expected=expected)
+    )
+
+
+def _plain(option: str, text: str, least: float, most: float, expected: str) -> Fraction:
+    return quantities.number(option, text, least=least, most=most, expected=expected, percent=False)
 
 
 def _live(
@@ -145,8 +151,7 @@ def _live(
     from seawall.lab.vet.live import BookFeed, Feed, LiveOptions, control_of, live_tape
 
     seconds = _seconds(options, LIVE_SECONDS)
-    wish = "should be seconds from 0.1 to 60"
-    every = values.plain("--every", options.every, 0.1, 60, wish)
+    every = _plain("--every", options.every, 0.1, 60, "seconds from 0.1 to 60")
     move = None if options.shock is None else float(_move(options.shock))
     withdrawn = _withdrawn(options)
     if withdrawn and move is None:
