@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -18,11 +19,12 @@ Row = Any
 PLACES = ("everywhere", "page", "screen", "data", "tables")
 
 
-class Column(Struct, frozen=True, kw_only=True):
+class Column(Struct, frozen=True):
     """One column. ``name``: its key in JSON, parquet and notebooks, and its heading unless
     ``title`` says better.
 
-    ``get``: the value of a row; without it the row's attribute (or key) of that name. ``drop``: 0
+    ``get``: the value of a row, or its attributes as ``cell.move.name``; without it the row's
+    attribute (or key) of that name. ``drop``: 0
     for a column that is always shown; of the others the highest goes first where a terminal is too
     narrow. ``on``: ``everywhere``, ``screen`` (people only) or ``data`` (programs only). ``none``:
     the text for None. ``mark``: text that is put behind a value for people, such as a star.
@@ -30,7 +32,7 @@ class Column(Struct, frozen=True, kw_only=True):
 
     name: str
     kind: Kind = TEXT
-    get: Callable[[Row], Any] | None = None
+    get: Callable[[Row], Any] | str = ""
     title: str = ""
     drop: int = 0
     on: str = "everywhere"
@@ -43,9 +45,10 @@ class Column(Struct, frozen=True, kw_only=True):
 
     def value(self, row: Row) -> Any:
         """The value of a row as the computation left it."""
-        if self.get is not None:
+        if callable(self.get):
             return self.get(row)
-        return row[self.name] if isinstance(row, Mapping) else getattr(row, self.name)
+        name = self.get or self.name
+        return row[name] if isinstance(row, Mapping) else attrgetter(name)(row)
 
     def text(self, row: Row) -> str:
         """The value as people read it."""

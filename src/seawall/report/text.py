@@ -181,7 +181,8 @@ def _spread(laid: Sequence[_Laid], room: int) -> None:
     for each in laid:
         each.width = each.least
     spare = room - _total(laid, least=True)
-    for each in sorted(laid, key=lambda each: each.natural - each.least):
+    # Folded words cost a line in every row, the folded heading of a number only one.
+    for each in sorted(laid, key=lambda each: (each.is_number, each.natural - each.least)):
         more = min(spare, each.natural - each.least)
         each.width += more
         spare -= more

@@ -19,6 +19,20 @@ from seawall.lab.carry.question import CarryResult
 from seawall.lab.size.sheets import facts, parts
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
+from seawall.report.kinds import (
+    BASIS_POINTS,
+    COUNT,
+    FLAG,
+    HOURS,
+    MONEY,
+    NUMBER,
+    PRICE,
+    RATE,
+    SHARE,
+    SIZE,
+    TEXT,
+    USD,
+)
 from seawall.report.sheet import Column, Sheet, record
 
 BP = 10_000
@@ -78,10 +92,10 @@ def _usd(task: CarryTask, units: Fraction | int | None) -> Fraction | None:
 def _price(task: CarryTask, name: str, title: str, attribute: str = "", drop: int = 0) -> Column:
     """A column of a price of the market, which a row holds in price units."""
     return Column(
-        name=name,
+        name,
+        kinds.price_of(task.instrument.price_decimals),
+        lambda row: _usd(task, getattr(row, attribute or name)),
         title=title,
-        kind=kinds.price_of(task.instrument.price_decimals),
-        get=lambda row: _usd(task, getattr(row, attribute or name)),
         drop=drop,
         none="none",
     )
@@ -91,24 +105,19 @@ def _bp(task: CarryTask, drop: int) -> Column:
     """How far the break-even price is in the trade's favour."""
     trade = task.trade
     return Column(
-        name="break_even_bp",
+        "break_even_bp",
+        BASIS_POINTS,
+        lambda row: trade.side * (row.break_even / trade.price - 1) * BP,
         title="bp",
-        kind=kinds.BASIS_POINTS,
-        get=lambda row: trade.side * (row.break_even / trade.price - 1) * BP,
         drop=drop,
     )
 
 
 def _lasts(drop: int = 0) -> tuple[Column, Column]:
     return (
-        Column(
-            name="hours_until_liquidation", title="lasts", kind=kinds.HOURS, none="never",
-            get=lambda row: row.hours_left, mark=lambda row: " ~" if row.is_beyond else "",
-            drop=drop,
-        ),
-        Column(
-            name="is_beyond_the_path", kind=kinds.FLAG, get=lambda row: row.is_beyond, on="data"
-        ),
+        Column("hours_until_liquidation", HOURS, "hours_left", title="lasts", drop=drop,
+               none="never", mark=lambda row: " ~" if row.is_beyond else ""),
+        Column("is_beyond_the_path", FLAG, "is_beyond", on="data"),
     )  # fmt: skip
 
 
@@ -120,25 +129,25 @@ def _position(task: CarryTask, outcome: CarryOutcome) -> Sheet:
     return facts(
         "position",
         {
-            "market": (kinds.TEXT, instrument.name),
-            "rulebook": (kinds.TEXT, task.rulebook.name),
-            "side": (kinds.TEXT, _side(task)),
-            "size": (kinds.SIZE, from_units(trade.size, instrument.size_decimals)),
-            "price": (kinds.PRICE, from_units(trade.price, instrument.price_decimals)),
-            "notional": (kinds.MONEY, trade.notional),
-            "leverage": (kinds.COUNT, task.leverage),
-            "margin": (kinds.MONEY, outcome.margin),
-            "entry_fee_rate": (kinds.RATE, entry_fee),
-            "exit_fee_rate": (kinds.RATE, exit_fee),
-            "entry_slippage": (kinds.RATE, entry),
-            "exit_slippage": (kinds.RATE, exit_),
-            "settlements": (kinds.COUNT, len(task.path.rates)),
-            "days": (kinds.NUMBER, task.path.hours[-1] / HOURS_PER_DAY),
-            "mean_funding_rate_an_hour": (kinds.RATE, task.path.mean_hourly),
-            "first_funding_rate": (kinds.RATE, Fraction(task.path.rates[0], FUNDING_ONE)),
+            "market": (TEXT, instrument.name),
+            "rulebook": (TEXT, task.rulebook.name),
+            "side": (TEXT, _side(task)),
+            "size": (SIZE, from_units(trade.size, instrument.size_decimals)),
+            "price": (PRICE, from_units(trade.price, instrument.price_decimals)),
+            "notional": (MONEY, trade.notional),
+            "leverage": (COUNT, task.leverage),
+            "margin": (MONEY, outcome.margin),
+            "entry_fee_rate": (RATE, entry_fee),
+            "exit_fee_rate": (RATE, exit_fee),
+            "entry_slippage": (RATE, entry),
+            "exit_slippage": (RATE, exit_),
+            "settlements": (COUNT, len(task.path.rates)),
+            "days": (NUMBER, task.path.hours[-1] / HOURS_PER_DAY),
+            "mean_funding_rate_an_hour": (RATE, task.path.mean_hourly),
+            "first_funding_rate": (RATE, Fraction(task.path.rates[0], FUNDING_ONE)),
             "break_even_at_once": (price, _usd(task, outcome.first.break_even)),
             "break_even": (price, _usd(task, outcome.moments[-1].break_even)),
-            "break_even_move": (kinds.RATE, break_even_move(trade, outcome.paid)),
+            "break_even_move": (RATE, break_even_move(trade, outcome.paid)),
         },
     )
 
@@ -161,7 +170,7 @@ def _costs(task: CarryTask, outcome: CarryOutcome) -> Iterator[Sheet]:
         "costs",
         "",
         {name: Fraction(amount) / MICRO for name, (amount, _) in amounts.items()},
-        [Column(name=n, title=title, kind=kinds.USD) for n, (_, title) in amounts.items()],
+        [Column(n, USD, title=title) for n, (_, title) in amounts.items()],
         on="data",
     )
     yield costs
@@ -170,8 +179,8 @@ def _costs(task: CarryTask, outcome: CarryOutcome) -> Iterator[Sheet]:
         "Costs",
         costs,
         {
-            "bp of notional": (kinds.BASIS_POINTS, Fraction(MICRO * BP, trade.notional)),
-            f"of margin at {task.leverage}x": (kinds.SHARE, Fraction(MICRO, outcome.margin)),
+            "bp of notional": (BASIS_POINTS, Fraction(MICRO * BP, trade.notional)),
+            f"of margin at {task.leverage}x": (SHARE, Fraction(MICRO, outcome.margin)),
         },
     )
 
@@ -191,19 +200,18 @@ def _moments(
         title=title,
         rows=moments,
         columns=[
-            Column(name="hours", title="held for", kind=kinds.HOURS),
-            Column(name="funding_in_period", title=f"in the {outcome.period}", kind=kinds.MONEY,
-                   get=lambda row: row.paid - before.get(id(row), row.paid), drop=3),
-            Column(name="funding", title="funding so far", kind=kinds.MONEY,
-                   get=lambda row: row.paid),
+            Column("hours", HOURS, title="held for"),
+            Column("funding_in_period", MONEY,
+                   lambda row: row.paid - before.get(id(row), row.paid),
+                   title=f"in the {outcome.period}", drop=3),
+            Column("funding", MONEY, "paid", title="funding so far"),
             _price(task, "break_even", "flat at"),
             _bp(task, drop=2),
-            Column(name="bucket_equity", title="isolated equity", kind=kinds.MONEY,
-                   get=lambda row: row.equity),
+            Column("bucket_equity", MONEY, "equity", title="isolated equity"),
             _price(task, "liquidation_price", "liquidated at"),
-            Column(name="is_liquidated", title="liquidated", kind=kinds.FLAG, get=is_liquidated),
-            Column(name="equity_at_constant_leverage", title="at constant leverage",
-                   kind=kinds.USD, get=lambda row: row.compounded / MICRO, drop=1),
+            Column("is_liquidated", FLAG, is_liquidated, title="liquidated"),
+            Column("equity_at_constant_leverage", USD, lambda row: row.compounded / MICRO,
+                   title="at constant leverage", drop=1),
         ],
         on="everywhere" if title else "tables",
         style=lambda row: "bad" if is_liquidated(row) else "",
@@ -230,14 +238,15 @@ def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
         title="At each leverage, as a share of the margin",
         rows=outcome.leverages,
         columns=[
-            Column(name="leverage", kind=kinds.COUNT, mark=lambda _: "x"),
-            Column(name="margin", kind=kinds.MONEY),
-            Column(name="fees_and_slippage_of_margin", title="fees, slippage", kind=kinds.SHARE,
-                   get=lambda row: (outcome.entry + outcome.exit) / row.margin, drop=2),
-            Column(name="funding_a_day_of_margin", title="funding a day", kind=kinds.RATE,
-                   get=lambda row: Fraction(outcome.paid, row.margin) / hours * 24, drop=1),
-            Column(name="cost_of_margin", title="all costs", kind=kinds.SHARE,
-                   get=lambda row: row.cost / row.margin),
+            Column("leverage", COUNT, mark=lambda _: "x"),
+            Column("margin", MONEY),
+            Column("fees_and_slippage_of_margin", SHARE,
+                   lambda row: (outcome.entry + outcome.exit) / row.margin, title="fees, slippage",
+                   drop=2),
+            Column("funding_a_day_of_margin", RATE,
+                   lambda row: Fraction(outcome.paid, row.margin) / hours * 24,
+                   title="funding a day", drop=1),
+            Column("cost_of_margin", SHARE, lambda row: row.cost / row.margin, title="all costs"),
             _price(task, "liquidation_price_at_first", "liquidated at, now",
                    "liquidation_price_first"),
             _price(task, "liquidation_price_at_the_end", "at the end", "liquidation_price_last"),
@@ -258,10 +267,9 @@ def _sensitivity(task: CarryTask, outcome: CarryOutcome) -> Sheet:
         title=f"If funding goes another way, at {task.leverage}x",
         rows=outcome.sensitivities,
         columns=[
-            Column(name="funding_path", title="funding", get=lambda row: row.name),
-            Column(name="funding", title="paid", kind=kinds.MONEY, get=lambda row: row.paid),
-            Column(name="funding_of_margin", title="of margin", kind=kinds.SHARE, get=of_margin,
-                   drop=2),
+            Column("funding_path", get="name", title="funding"),
+            Column("funding", MONEY, "paid", title="paid"),
+            Column("funding_of_margin", SHARE, of_margin, title="of margin", drop=2),
             _price(task, "break_even", "flat at"),
             _bp(task, drop=1),
             _price(task, "liquidation_price", "liquidated at, at the end"),

@@ -14,7 +14,7 @@ from seawall.lab.deleveraging.recorded import COUNTERPARTS, PublishedLine, Recor
 from seawall.lab.deleveraging.wave import DeleveragingWave
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
-from seawall.report.kinds import COUNT, FLAG, NUMBER, RATE, USD, Kind
+from seawall.report.kinds import COUNT, FIGURE, FLAG, NUMBER, RATE, TEXT, USD, Kind
 from seawall.report.sheet import Column, Row, Sheet, record
 
 SHOWN_WAVES = 30
@@ -78,7 +78,7 @@ def _sections(result: DeleveragingResult, sums: Sequence[Total]) -> Iterator[Sec
         "start": COUNT, "visits": COUNT, "largest_share": NUMBER, "power": NUMBER,
         "in_contracts": FLAG,
     }  # fmt: skip
-    fields = [Column(name=name, kind=kind) for name, kind in terms.items()]
+    fields = [Column(name, kind) for name, kind in terms.items()]
     yield record("terms", "", result.terms, fields, on="data")
     yield totals_sheet(sums, results)
     yield from _your_sheet(lines, single=len(results) == 1)
@@ -143,23 +143,24 @@ def totals_sheet(sums: Sequence[Total], results: Sequence[WaveOutcome]) -> Sheet
         title="Policies side by side, USD" + (", all waves together" if len(results) > 1 else ""),
         rows=sums,
         columns=[
-            Column(name="policy", get=lambda row: row.policy.key, on="data"),
-            Column(name="name", title="policy", get=lambda row: row.policy.name),
-            Column(name="how", on="screen", drop=7, get=lambda row: "closes"
-                   if row.policy.closes or row.closed_usd > 0 else "pays"),
-            Column(name="closes", kind=FLAG, on="data", get=lambda row: row.policy.closes),
-            Column(name="needed", kind=USD, on="data"),
-            Column(name="raised", kind=USD, on="data"),
-            Column(name="taken", kind=USD),
-            Column(name="overshoot", title="beyond need", kind=USD),
-            Column(name="unmet", kind=USD, on="data"),
-            Column(name="closed", kind=USD, on="data", get=lambda row: row.closed_usd),
-            Column(name="largest", kind=USD, get=lambda row: row.largest_usd, drop=3),
-            Column(name="largest_of_profit", title="of profit", kind=RATE, drop=5),
-            Column(name="largest_of_equity", title="of equity", kind=RATE),
-            Column(name="touched", title="payers", kind=COUNT, drop=2),
-            Column(name="gini", title="Gini", kind=kinds.FIGURE, drop=6),
-            Column(name="top_share", title="top 1 %", kind=RATE, drop=1),
+            Column("policy", get="policy.key", on="data"),
+            Column("name", get="policy.name", title="policy"),
+            Column("how",
+                   get=lambda row: "closes" if row.policy.closes or row.closed_usd > 0 else "pays",
+                   drop=7, on="screen"),
+            Column("closes", FLAG, "policy.closes", on="data"),
+            Column("needed", USD, on="data"),
+            Column("raised", USD, on="data"),
+            Column("taken", USD),
+            Column("overshoot", USD, title="beyond need"),
+            Column("unmet", USD, on="data"),
+            Column("closed", USD, "closed_usd", on="data"),
+            Column("largest", USD, "largest_usd", drop=3),
+            Column("largest_of_profit", RATE, title="of profit", drop=5),
+            Column("largest_of_equity", RATE, title="of equity"),
+            Column("touched", COUNT, title="payers", drop=2),
+            Column("gini", FIGURE, title="Gini", drop=6),
+            Column("top_share", RATE, title="top 1 %", drop=1),
         ],
         note=note,
     )  # fmt: skip
@@ -181,10 +182,9 @@ def _your_sheet(lines: Sequence[_Line], *, single: bool) -> Iterator[Sheet]:
         title="What would have been taken from you, USD",
         rows=owned,
         columns=[
-            Column(name="wave", get=lambda row: row.line.wave.name,
-                   on="data" if single else "everywhere"),
-            Column(name="policy", get=lambda row: row.line.outcome.policy.key, on="data"),
-            Column(name="name", title="policy", get=lambda row: row.line.outcome.policy.name),
+            Column("wave", get="line.wave.name", on="data" if single else "everywhere"),
+            Column("policy", get="line.outcome.policy.key", on="data"),
+            Column("name", get="line.outcome.policy.name", title="policy"),
             _of_own("haircut", "taken", USD),
             _of_own("of_profit", "of your profit", RATE, drop=2),
             _of_own("of_equity", "of your equity", RATE),
@@ -202,7 +202,7 @@ def _of_own(name: str, title: str, kind: Kind, drop: int = 0, on: str = "everywh
     def get(row: Row) -> float:
         return float(getattr(row.own, name))
 
-    return Column(name=name, title=title, kind=kind, get=get, drop=drop, on=on)
+    return Column(name, kind, get, title=title, drop=drop, on=on)
 
 
 def _waves(results: Sequence[WaveOutcome]) -> Sheet:
@@ -211,10 +211,10 @@ def _waves(results: Sequence[WaveOutcome]) -> Sheet:
             line = next(each for each in row.outcomes if each.policy.key == policy)
             return float(getattr(line.measures, name))
 
-        return Column(name=column, title=title, kind=kind, get=get, drop=drop)
+        return Column(column, kind, get, title=title, drop=drop)
 
     def of_wave(name: str, kind: Kind = NUMBER, on: str = "data") -> Column:
-        return Column(name=name, kind=kind, get=lambda row: getattr(row.wave, name), on=on)
+        return Column(name, kind, lambda row: getattr(row.wave, name), on=on)
 
     on = "page" if len(results) > SHOWN_WAVES else "everywhere"
     return Sheet(
@@ -222,16 +222,15 @@ def _waves(results: Sequence[WaveOutcome]) -> Sheet:
         title="Waves, USD: what the rank queue takes, and the largest haircut beside pro-rata",
         rows=results,
         columns=[
-            of_wave("name", kinds.TEXT, "everywhere"),
-            Column(name="winners", kind=COUNT, get=lambda row: len(row.wave.winners), drop=2),
-            Column(name="closes", on="data",
-                   get=lambda row: "long" if row.wave.closes_longs else "short"),
+            of_wave("name", TEXT, "everywhere"),
+            Column("winners", COUNT, lambda row: len(row.wave.winners), drop=2),
+            Column("closes", get=lambda row: "long" if row.wave.closes_longs else "short",
+                   on="data"),
             of_wave("size"),
             of_wave("mark_price"),
             of_wave("close_price"),
             of_wave("later_price"),
-            Column(name="to_be_closed", kind=USD,
-                   get=lambda row: row.wave.size * row.wave.mark_price, drop=1),
+            Column("to_be_closed", USD, lambda row: row.wave.size * row.wave.mark_price, drop=1),
             of_wave("needed", USD, "everywhere"),
             measured(QUEUE, "taken", "queue_taken", "queue takes", USD, 0),
             measured(QUEUE, "overshoot", "queue_overshoot", "beyond the need", USD, 3),
@@ -246,8 +245,8 @@ def _waves(results: Sequence[WaveOutcome]) -> Sheet:
 
 def _line_columns() -> tuple[Column, ...]:
     return (
-        Column(name="wave", get=lambda row: row.wave.name),
-        Column(name="policy", get=lambda row: row.outcome.policy.key),
+        Column("wave", get="wave.name"),
+        Column("policy", get="outcome.policy.key"),
     )
 
 
@@ -255,9 +254,7 @@ def _policies(lines: Sequence[_Line]) -> Sheet:
     """Every policy in every wave, for programs."""
 
     def measure(name: str, attribute: str, kind: Kind = NUMBER) -> Column:
-        return Column(
-            name=name, kind=kind, get=lambda row: getattr(row.outcome.measures, attribute)
-        )
+        return Column(name, kind, lambda row: getattr(row.outcome.measures, attribute))
 
     names = {"closed_usd": "closed", "largest_usd": "largest"}
     money = ("needed", "raised", "taken", "overshoot", "unmet", "closed_usd", "largest_usd")
@@ -283,7 +280,7 @@ def _policies(lines: Sequence[_Line]) -> Sheet:
 def _winners(lines: Sequence[_Line]) -> Sheet:
     """Every winner under every policy, for tables of numbers."""
     kinds_of = {
-        "wave": kinds.TEXT, "policy": kinds.TEXT, "winner": COUNT, "name": kinds.TEXT,
+        "wave": TEXT, "policy": TEXT, "winner": COUNT, "name": TEXT,
         "haircut": USD, "paid": USD, "closed_size": NUMBER, "profit": USD, "equity": USD,
     }  # fmt: skip
     return Sheet(
@@ -291,7 +288,7 @@ def _winners(lines: Sequence[_Line]) -> Sheet:
         title="Every winner under every policy",
         rows=[row for each in lines for row in _winner_rows(each)],
         columns=[
-            Column(name=name, kind=kind, get=itemgetter(place))
+            Column(name, kind, itemgetter(place))
             for place, (name, kind) in enumerate(kinds_of.items())
         ],
         on="tables",
@@ -350,19 +347,19 @@ def _measured(day: RecordedDay) -> Sheet:
         def get(row: Sequence[RecordedWave]) -> float:
             return sum(float(getattr(each, name)) for each in row)
 
-        return Column(name=name, title=title, kind=kind, get=get)
+        return Column(name, kind, get, title=title)
 
     return Sheet(
         name="measured",
         title="As measured on the day, USD",
         rows=[*([each] for each in day.waves), day.waves],
         columns=[
-            Column(name="wave", get=lambda row: "all" if row is day.waves else str(row[0].number)),
+            Column("wave", get=lambda row: "all" if row is day.waves else str(row[0].number)),
             total("deficit"),
             total("needed"),
             total("production"),
-            Column(name="overshoot", kind=USD,
-                   get=lambda row: sum(each.production - each.needed for each in row)),
+            Column("overshoot", USD,
+                   lambda row: sum(each.production - each.needed for each in row)),
             total("closed", title="closed, about"),
         ],
         note="Production: what winners had less at the end of a wave than without deleveraging.",
@@ -402,14 +399,14 @@ def _beside(day: RecordedDay, results: Sequence[WaveOutcome]) -> Sheet:
         title="Published budgets and largest haircuts of equity, beside ours with stand-ins",
         rows=rows,
         columns=[
-            Column(name="policy"),
-            Column(name="published_budget", kind=USD,
-                   get=lambda row: sum(each.budget for each in row.published)),
-            Column(name="our_budget", kind=USD, get=lambda row: row.budget),
-            Column(name="published_largest", title="published, of equity", kind=RATE,
-                   get=lambda row: max(each.max_pct for each in row.published)),
-            Column(name="our_largest", title="ours, of equity", kind=RATE,
-                   get=lambda row: row.largest),
+            Column("policy"),
+            Column("published_budget", USD,
+                   lambda row: sum(each.budget for each in row.published)),
+            Column("our_budget", USD, "budget"),
+            Column("published_largest", RATE,
+                   lambda row: max(each.max_pct for each in row.published),
+                   title="published, of equity"),
+            Column("our_largest", RATE, "largest", title="ours, of equity"),
         ],
         note="Why they differ: docs/commands/deleveraging.md.",
     )  # fmt: skip

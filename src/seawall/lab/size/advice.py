@@ -162,28 +162,16 @@ def advise(task: SizeTask) -> Advice:
 
 def _limits(task: SizeTask, rule: MarginRule) -> tuple[Limit, ...]:
     trade, equity, step = task.trade, task.equity, task.step
+    by_liquidation = size_by_liquidation(rule, trade, equity, task.clearance, step)
+    by_margin = size_by_initial_margin(rule, trade, equity, step)
     return (
-        Limit(
-            "loss budget",
-            "being wrong costs no more than the budget",
-            size_by_budget(trade, task.budget, step),
-        ),
-        Limit(
-            "liquidation",
-            "all the equity keeps liquidation beyond the stop",
-            size_by_liquidation(rule, trade, equity, task.clearance, step),
-        ),
-        Limit(
-            "liquidity",
-            "leverage no higher than a stressed exit allows",
-            size_by_liquidity(rule, trade, equity, step),
-        ),
-        Limit(
-            "initial margin",
-            "what the venue's tiers let this equity open",
-            size_by_initial_margin(rule, trade, equity, step),
-        ),
-    )
+        Limit("loss budget", "being wrong costs no more than the budget",
+              size_by_budget(trade, task.budget, step)),
+        Limit("liquidation", "all the equity keeps liquidation beyond the stop", by_liquidation),
+        Limit("liquidity", "leverage no higher than a stressed exit allows",
+              size_by_liquidity(rule, trade, equity, step)),
+        Limit("initial margin", "what the venue's tiers let this equity open", by_margin),
+    )  # fmt: skip
 
 
 def _sizes(task: SizeTask, rule: MarginRule, advised: int) -> tuple[SizeRow, ...]:

@@ -1,17 +1,33 @@
 """The advice of ``seawall size`` as sentences, sheets and a picture."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from seawall.domain.units import from_units
+from seawall.domain.units import MICRO, from_units
 from seawall.lab.size.advice import Advice, SettingRow, SizeRow, SizeTask
 from seawall.lab.size.figures import exit_chart
 from seawall.lab.size.kelly_sizes import Kelly
 from seawall.lab.size.question import SizeResult
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
-from seawall.report.kinds import Kind
+from seawall.report.kinds import (
+    BASIS_POINTS,
+    CENTS,
+    COUNT,
+    FIGURE,
+    FLAG,
+    HOURS,
+    MONEY,
+    NUMBER,
+    PRICE,
+    PROBABILITY,
+    SHARE,
+    SIZE,
+    TEXT,
+    TIMES,
+    Kind,
+)
 from seawall.report.sheet import Column, Row, Sheet, record
 
 BP = 10_000
@@ -37,34 +53,30 @@ def _sections(task: SizeTask, advice: Advice, kelly: Kelly) -> Iterator[Section]
     yield _limits(task, advice)
     yield from _loss(task, advice)
     yield _sizes(task, advice)
+    columns = [Column("notional", MONEY), *_slippage("calm"), *_slippage("stressed")]
     slippage = Sheet(
-        name="slippage",
-        title="Slippage of leaving at once",
-        rows=advice.curve,
-        columns=[Column(name="notional", kind=kinds.MONEY), *_bp("calm"), *_bp("stressed")],
+        name="slippage", title="Slippage of leaving at once", rows=advice.curve, columns=columns,
         on="tables",
-    )
+    )  # fmt: skip
     yield slippage
+    depth = float(task.trade.exit_book.depth)
+    advised = advice.notional(task) / MICRO if advice.size else None
     yield Figure(
         title=slippage.title,
-        chart=exit_chart(
-            slippage.numbers(),
-            float(task.trade.exit_book.depth),
-            advice.notional(task) / 1e6 if advice.size else None,
-        ),
+        chart=exit_chart(slippage.numbers(), depth, advised),
         alt="Slippage in bp against the size in USD, both on logarithmic scales, in a calm and in "
         "a stressed book; the part beyond the book's end is drawn broken.",
         note="Broken lines: beyond the end of the book, by the square-root law.",
     )
     if advice.settings:
         yield _settings(task, advice)
-    yield Words(_kelly_text(task, kelly))
+    yield Words(_kelly_text(kelly))
     yield from _kelly(task, kelly)
 
 
 def facts(name: str, values: Mapping[str, tuple[Kind, Any]]) -> Sheet:
     """A record, for programs, of values with the kind of each."""
-    columns = [Column(name=each, kind=kind) for each, (kind, _) in values.items()]
+    columns = [Column(each, kind) for each, (kind, _) in values.items()]
     row = {each: value for each, (_, value) in values.items()}
     return record(name, "", row, columns, on="data")
 
@@ -82,11 +94,11 @@ def parts(
     kind = whole.columns[0].kind
 
     def share(heading: str, kind: Kind, times: Fraction) -> Column:
-        return Column(name=heading, kind=kind, get=lambda column: column.value(row) * times)
+        return Column(heading, kind, lambda column: column.value(row) * times)
 
     columns = [
-        Column(name="part", get=lambda column: column.heading),
-        Column(name="USD", title="USD", kind=kind, get=lambda column: column.value(row)),
+        Column("part", get="heading"),
+        Column("USD", kind, lambda column: column.value(row), title="USD"),
         *(share(heading, *each) for heading, each in shares.items()),
     ]
     rows = whole.columns
@@ -100,23 +112,23 @@ def _advice(task: SizeTask, advice: Advice) -> Sheet:
     return facts(
         "advice",
         {
-            "market": (kinds.TEXT, instrument.name),
-            "rulebook": (kinds.TEXT, task.rulebook.name),
-            "side": (kinds.TEXT, "long" if trade.is_long else "short"),
-            "equity": (kinds.MONEY, task.equity),
-            "loss_budget": (kinds.MONEY, task.budget),
-            "price": (kinds.PRICE, from_units(trade.entry_price, decimals)),
-            "stop": (kinds.PRICE, from_units(trade.stop_price, decimals)),
-            "stop_distance": (kinds.SHARE, trade.stop_share),
-            "depth_under_stress": (kinds.SHARE, trade.exit_book.depth),
-            "size": (kinds.SIZE, from_units(advice.size, instrument.size_decimals)),
-            "notional": (kinds.MONEY, notional),
-            "of_equity": (kinds.TIMES, Fraction(notional, task.equity)),
-            "decided_by": (kinds.TEXT, advice.deciding.name),
-            "leverage_setting": (kinds.COUNT, advice.setting),
-            "leverage_by_tiers": (kinds.COUNT, advice.by_tiers),
-            "leverage_by_liquidity": (kinds.TIMES, advice.by_liquidity),
-            "exit_hours": (kinds.HOURS, advice.hours),
+            "market": (TEXT, instrument.name),
+            "rulebook": (TEXT, task.rulebook.name),
+            "side": (TEXT, "long" if trade.is_long else "short"),
+            "equity": (MONEY, task.equity),
+            "loss_budget": (MONEY, task.budget),
+            "price": (PRICE, from_units(trade.entry_price, decimals)),
+            "stop": (PRICE, from_units(trade.stop_price, decimals)),
+            "stop_distance": (SHARE, trade.stop_share),
+            "depth_under_stress": (SHARE, trade.exit_book.depth),
+            "size": (SIZE, from_units(advice.size, instrument.size_decimals)),
+            "notional": (MONEY, notional),
+            "of_equity": (TIMES, Fraction(notional, task.equity)),
+            "decided_by": (TEXT, advice.deciding.name),
+            "leverage_setting": (COUNT, advice.setting),
+            "leverage_by_tiers": (COUNT, advice.by_tiers),
+            "leverage_by_liquidity": (TIMES, advice.by_liquidity),
+            "exit_hours": (HOURS, advice.hours),
         },
     )
 
@@ -132,15 +144,13 @@ def _limits(task: SizeTask, advice: Advice) -> Sheet:
         title="What limits the size",
         rows=advice.limits,
         columns=[
-            Column(name="limit", get=lambda row: row.name),
-            Column(name="reason", title="because", drop=2),
-            Column(name="size", title=task.instrument.name, kind=kinds.SIZE, drop=1,
-                   get=lambda row: from_units(row.size, decimals)),
-            Column(name="notional", title="USD", kind=kinds.MONEY,
-                   get=lambda row: row.size * price),
-            Column(name="of_equity", kind=kinds.TIMES,
-                   get=lambda row: Fraction(row.size * price, task.equity)),
-            Column(name="decides", kind=kinds.FLAG, get=decides),
+            Column("limit", get="name"),
+            Column("reason", title="because", drop=2),
+            Column("size", SIZE, lambda row: from_units(row.size, decimals),
+                   title=task.instrument.name, drop=1),
+            Column("notional", MONEY, lambda row: row.size * price, title="USD"),
+            Column("of_equity", TIMES, lambda row: Fraction(row.size * price, task.equity)),
+            Column("decides", FLAG, decides),
         ],
         style=lambda row: "bad" if decides(row) else "",
     )  # fmt: skip
@@ -148,71 +158,49 @@ def _limits(task: SizeTask, advice: Advice) -> Sheet:
 
 def _loss(task: SizeTask, advice: Advice) -> Iterator[Sheet]:
     names = {
-        "stop": "price to the stop",
-        "entry_slippage": "slippage in, calm book",
-        "exit_slippage": "slippage out, stressed book",
-        "entry_fee": "fee in",
-        "exit_fee": "fee out",
-        "funding": f"funding, {_hours(task.horizon_hours)}, always paid",
+        "stop": "price to the stop", "entry_slippage": "slippage in, calm book",
+        "exit_slippage": "slippage out, stressed book", "entry_fee": "fee in",
+        "exit_fee": "fee out", "funding": f"funding, {_hours(task.horizon_hours)}, always paid",
         "total": "all of it",
-    }
-    loss = Sheet(
-        name="loss",
-        title="",
-        rows=[] if advice.loss is None else [advice.loss],
-        columns=[Column(name=n, title=title, kind=kinds.CENTS) for n, title in names.items()],
-        on="data",
-        single=True,
-    )
+    }  # fmt: skip
+    rows = [] if advice.loss is None else [advice.loss]
+    columns = [Column(name, CENTS, title=title) for name, title in names.items()]
+    loss = Sheet(name="loss", title="", rows=rows, columns=columns, on="data", single=True)
     yield loss
-    if advice.loss is not None:
-        notional = advice.notional(task)
-        yield parts(
-            "loss_parts",
-            f"What being wrong costs: {kinds.money(notional)} USD, stop "
-            f"{kinds.percent(task.trade.stop_share)} away",
-            loss,
-            {
-                "of equity": (kinds.SHARE, Fraction(1, task.equity)),
-                "bp of notional": (kinds.BASIS_POINTS, Fraction(BP, notional)),
-            },
-            note=f"The loss budget is {kinds.money(task.budget)} USD.",
-        )
+    if not rows:
+        return
+    notional = advice.notional(task)
+    stop = kinds.percent(task.trade.stop_share)
+    title = f"What being wrong costs: {kinds.money(notional)} USD, stop {stop} away"
+    shares = {
+        "of equity": (SHARE, Fraction(1, task.equity)),
+        "bp of notional": (BASIS_POINTS, Fraction(BP, notional)),
+    }
+    note = f"The loss budget is {kinds.money(task.budget)} USD."
+    yield parts("loss_parts", title, loss, shares, note)
 
 
-def _star(is_beyond: bool) -> str:
-    return " *" if is_beyond else ""
-
-
-def _bp(book: str) -> tuple[Column, Column]:
-    """Slippage in the calm or the stressed book, and whether it is extrapolated."""
+def _book(task: SizeTask, book: str, drop: int) -> tuple[Column, ...]:
+    """Leaving through the calm or the stressed book: average price, loss, slippage."""
+    decimals = task.instrument.price_decimals
     return (
-        Column(
-            name=f"{book}_bp", kind=kinds.BASIS_POINTS,
-            get=lambda row: float(getattr(row, book).share) * BP,
-            mark=lambda row: _star(getattr(row, book).is_beyond),
-        ),
-        Column(
-            name=f"{book}_is_extrapolated", kind=kinds.FLAG, on="data",
-            get=lambda row: getattr(row, book).is_beyond,
-        ),
+        Column(f"{book}_average_price", kinds.price_of(decimals),
+               lambda row: getattr(row, book).average / 10**decimals, drop=drop, mark=_star(book)),
+        Column(f"{book}_slippage", MONEY, f"{book}.shortfall", drop=drop + 1),
+        *_slippage(book),
     )  # fmt: skip
 
 
-def _exit(task: SizeTask, book: str, drop: int) -> tuple[Column, ...]:
-    scale = 10**task.instrument.price_decimals
+def _slippage(book: str) -> tuple[Column, Column]:
     return (
-        Column(
-            name=f"{book}_average_price", kind=kinds.price_of(task.instrument.price_decimals),
-            get=lambda row: getattr(row, book).average / scale, drop=drop,
-            mark=lambda row: _star(getattr(row, book).is_beyond),
-        ),
-        Column(
-            name=f"{book}_slippage", kind=kinds.MONEY, drop=drop + 1,
-            get=lambda row: getattr(row, book).shortfall,
-        ),
-        *_bp(book),
+        Column(f"{book}_bp", BASIS_POINTS, lambda row: float(getattr(row, book).share) * BP,
+               mark=_star(book)),
+        Column(f"{book}_is_extrapolated", FLAG, f"{book}.is_beyond", on="data"),
     )  # fmt: skip
+
+
+def _star(book: str) -> Callable[[Row], str]:
+    return lambda row: " *" if getattr(row, book).is_beyond else ""
 
 
 def _sizes(task: SizeTask, advice: Advice) -> Sheet:
@@ -231,23 +219,20 @@ def _sizes(task: SizeTask, advice: Advice) -> Sheet:
         "tiers and liquidity allow",
         rows=advice.sizes,
         columns=[
-            Column(name="size", title=task.instrument.name, kind=kinds.SIZE, drop=3,
-                   get=lambda row: from_units(row.calm.size, decimals)),
-            Column(name="notional", title="USD", kind=kinds.MONEY),
-            Column(name="of_equity", kind=kinds.TIMES),
-            *_exit(task, "calm", 6),
-            *_exit(task, "stressed", 4),
-            Column(name="stressed_of_equity", kind=kinds.SHARE, drop=2,
-                   get=lambda row: Fraction(row.stressed.shortfall, task.equity)),
-            Column(name="exit_hours", title=f"time at {participation} of volume", kind=kinds.HOURS,
-                   get=lambda row: row.hours, drop=1),
-            Column(name="funding", title=f"funding, {_hours(task.horizon_hours)}",
-                   kind=kinds.MONEY, drop=3),
-            Column(name="leverage_by_tiers", title="tiers allow", kind=kinds.COUNT,
-                   get=lambda row: row.by_tiers,
+            Column("size", SIZE, lambda row: from_units(row.calm.size, decimals),
+                   title=task.instrument.name, drop=3),
+            Column("notional", MONEY, title="USD"),
+            Column("of_equity", TIMES),
+            *_book(task, "calm", 6),
+            *_book(task, "stressed", 4),
+            Column("stressed_of_equity", SHARE,
+                   lambda row: Fraction(row.stressed.shortfall, task.equity), drop=2),
+            Column("exit_hours", HOURS, "hours", title=f"time at {participation} of volume",
+                   drop=1),
+            Column("funding", MONEY, title=f"funding, {_hours(task.horizon_hours)}", drop=3),
+            Column("leverage_by_tiers", COUNT, "by_tiers", title="tiers allow",
                    mark=lambda row: "x !" if row.of_equity > row.by_tiers else "x"),
-            Column(name="leverage_by_liquidity", title="liquidity allows", kind=kinds.TIMES,
-                   get=lambda row: row.by_liquidity,
+            Column("leverage_by_liquidity", TIMES, "by_liquidity", title="liquidity allows",
                    mark=lambda row: " !" if row.of_equity > row.by_liquidity else ""),
         ],
         style=style,
@@ -286,16 +271,17 @@ def _settings(task: SizeTask, advice: Advice) -> Sheet:
         title=f"An isolated position of {kinds.money(advice.notional(task))} USD at each leverage",
         rows=advice.settings,
         columns=[
-            Column(name="leverage", kind=kinds.COUNT, mark=lambda _: "x"),
-            Column(name="verdict", get=verdict),
-            Column(name="margin", kind=kinds.MONEY),
-            Column(name="liquidation_price", kind=kinds.price_of(decimals), none="none",
-                   get=lambda row: None if row.price is None else row.price / 10**decimals),
-            Column(name="distance", kind=kinds.SHARE),
-            Column(name="in_stops", kind=kinds.FIGURE, drop=1,
-                   get=lambda row: None if row.distance is None else row.distance / stop),
-            Column(name="clear_of_stop", kind=kinds.FLAG, on="data"),
-            Column(name="can_open", kind=kinds.FLAG, on="data"),
+            Column("leverage", COUNT, mark=lambda _: "x"),
+            Column("verdict", get=verdict),
+            Column("margin", MONEY),
+            Column("liquidation_price", kinds.price_of(decimals),
+                   lambda row: None if row.price is None else row.price / 10**decimals,
+                   none="none"),
+            Column("distance", SHARE),
+            Column("in_stops", FIGURE,
+                   lambda row: None if row.distance is None else row.distance / stop, drop=1),
+            Column("clear_of_stop", FLAG, on="data"),
+            Column("can_open", FLAG, on="data"),
         ],
         style=style,
         note=f"Entry costs and {_hours(task.horizon_hours)} of funding are paid out of the margin "
@@ -306,7 +292,7 @@ def _settings(task: SizeTask, advice: Advice) -> Sheet:
 def _kelly(task: SizeTask, kelly: Kelly) -> Iterator[Sheet]:
     """Kelly of a drift, then Kelly of single trades."""
     fields = [each for each in kelly.__struct_fields__ if each not in ("drifts", "trades")]
-    yield facts("kelly", {each: (kinds.NUMBER, getattr(kelly, each)) for each in fields})
+    yield facts("kelly", {each: (NUMBER, getattr(kelly, each)) for each in fields})
     remaining = kinds.short_percent(kelly.remaining)
     edge = "edge it takes, a year" if kelly.edge is None else "edge a year"
     share = task.odds.kelly_share
@@ -315,13 +301,12 @@ def _kelly(task: SizeTask, kelly: Kelly) -> Iterator[Sheet]:
         title="Kelly of a drift: f* = mu / sigma²",
         rows=kelly.drifts,
         columns=[
-            Column(name="share", title="share of Kelly", kind=kinds.NUMBER),
-            Column(name="leverage", kind=kinds.TIMES),
-            Column(name="edge", title=edge, kind=kinds.SHARE),
-            Column(name="growth", title="growth a year", kind=kinds.SHARE),
-            Column(name="fall_probability", title=f"ever down to {remaining}",
-                   kind=kinds.PROBABILITY),
-            Column(name="doubled_before_halved", kind=kinds.PROBABILITY, drop=1),
+            Column("share", NUMBER, title="share of Kelly"),
+            Column("leverage", TIMES),
+            Column("edge", SHARE, title=edge),
+            Column("growth", SHARE, title="growth a year"),
+            Column("fall_probability", PROBABILITY, title=f"ever down to {remaining}"),
+            Column("doubled_before_halved", PROBABILITY, drop=1),
         ],
         style=lambda row: "good" if row.share == share else "",
         note="Constant odds and continuous trading, which do not exist: errors in the edge are "
@@ -333,15 +318,14 @@ def _kelly(task: SizeTask, kelly: Kelly) -> Iterator[Sheet]:
         f"{kelly.payoff:g} losses",
         rows=kelly.trades,
         columns=[
-            Column(name="win_rate", kind=kinds.SHARE),
-            Column(name="kelly_share", title="Kelly", kind=kinds.SHARE),
-            Column(name="chosen_share", title=f"{share:g} of it", kind=kinds.SHARE, drop=2),
-            Column(name="risked_share", title="risked here", kind=kinds.SHARE),
-            Column(name="risked_of_kelly", title="of Kelly", kind=kinds.FIGURE, none="above any"),
-            Column(name="growth_a_trade", title="growth a trade", kind=kinds.SHARE),
-            Column(name="fall_bound", title=f"ever down to {remaining}", kind=kinds.PROBABILITY),
-            Column(name="ruin_at_constant_stake", title="at a constant stake",
-                   kind=kinds.PROBABILITY, drop=1,
+            Column("win_rate", SHARE),
+            Column("kelly_share", SHARE, title="Kelly"),
+            Column("chosen_share", SHARE, title=f"{share:g} of it", drop=2),
+            Column("risked_share", SHARE, title="risked here"),
+            Column("risked_of_kelly", FIGURE, title="of Kelly", none="above any"),
+            Column("growth_a_trade", SHARE, title="growth a trade"),
+            Column("fall_bound", PROBABILITY, title=f"ever down to {remaining}"),
+            Column("ruin_at_constant_stake", PROBABILITY, title="at a constant stake", drop=1,
                    on="everywhere" if kelly.payoff == 1.0 else "data"),
         ],
         note=f"{kelly.losses_in_a_row:,.0f} losses in a row leave {remaining} of the equity. The "
@@ -439,29 +423,17 @@ def _leverage_text(task: SizeTask, advice: Advice) -> str:
     )
 
 
-def _kelly_text(task: SizeTask, kelly: Kelly) -> str:
-    percent, times = kinds.percent, kinds.times
-    volatility, cost = percent(kelly.volatility, 0), percent(kelly.funding_a_year, 1)
-    if kelly.edge is None or kelly.kelly_leverage is None or kelly.chosen_leverage is None:
-        # Twice what the edge brings beyond funding.
-        half = 2 * kelly.edge_for_all_of_kelly - kelly.funding_a_year
-        drift = (
-            f"At {volatility} volatility a year, {times(kelly.leverage)} is all of Kelly only if "
-            f"the trade earns {percent(kelly.edge_for_all_of_kelly, 1)} a year without leverage ("
-            f"{cost} of it go to funding); half of Kelly asks for {percent(half, 1)}."
-        )
-    else:
-        drift = (
-            f"With an edge of {percent(kelly.edge, 1)} a year, less {cost} of funding, and "
-            f"{volatility} volatility, Kelly is {times(kelly.kelly_leverage)} and "
-            f"{task.odds.kelly_share:g} of it {times(kelly.chosen_leverage)}; the advised size is "
-            f"{times(kelly.leverage)}."
-        )
-        drift += "" if kelly.kelly_leverage > 0.0 else " By Kelly this is no trade."
+def _kelly_text(kelly: Kelly) -> str:
+    percent = kinds.percent
+    refused = kelly.kelly_leverage is not None and kelly.kelly_leverage <= 0.0
     return (
-        f"For reference: {drift} As a fixed fraction it risks {percent(kelly.risked_share)} of "
-        f"equity a trade; when a winner brings {kelly.payoff:g} times a loss, it breaks even at a "
-        f"win rate of {percent(kelly.break_even_win_rate, 1)}."
+        f"For reference: at {percent(kelly.volatility, 0)} volatility and "
+        f"{percent(kelly.funding_a_year, 1)} of funding a year, {kinds.times(kelly.leverage)} is "
+        f"all of Kelly where the trade earns {percent(kelly.edge_for_all_of_kelly, 1)} a year "
+        f"without leverage. {'At the edge given, Kelly is not to trade. ' if refused else ''}As a "
+        f"fixed fraction it risks {percent(kelly.risked_share)} of equity a trade; when a winner "
+        f"brings {kelly.payoff:g} times a loss, it breaks even at a win rate of "
+        f"{percent(kelly.break_even_win_rate, 1)}."
     )
 
 
