@@ -8,7 +8,8 @@ A file holds rows of one or more symbols. Column names are matched without regar
 * ``symbol``, ``coin``, ``market`` or ``ticker``: optional;
 * ``open high low close``: USD, and optionally ``mark_open mark_high mark_low mark_close``;
 * ``funding_rate``: fraction of notional for that settlement; optional beside candles (empty
-  where nothing is paid), or alone.
+  where nothing is paid), or alone;
+* ``volume``: coins traded in a candle; optional.
 
 Other columns are ignored. Everything wrong is a PathError that names file, column and row.
 """
@@ -29,6 +30,7 @@ SYMBOL_COLUMNS = ("symbol", "coin", "market", "ticker")
 PRICE_COLUMNS = ("open", "high", "low", "close")
 MARK_COLUMNS = tuple(f"mark_{name}" for name in PRICE_COLUMNS)
 FUNDING_COLUMN = "funding_rate"
+VOLUME_COLUMN = "volume"
 
 MAXIMUM_PRICE = 1e9
 """USD. No listed contract comes near; larger numbers are broken files."""
@@ -53,7 +55,7 @@ class SymbolRows:
     """The rows of one symbol of one file, in the file's order, times strictly ascending.
 
     ``times_ms`` has n rows, ``prices`` and ``marks`` are n x 4 (open, high, low, close, USD) or
-    None, ``funding`` n rates with NaN where the file has none, or None.
+    None, ``funding`` n rates with NaN where the file has none, or None; ``volumes`` likewise.
     """
 
     source: str
@@ -62,6 +64,7 @@ class SymbolRows:
     prices: Prices | None
     marks: Prices | None
     funding: Prices | None
+    volumes: Prices | None = None
 
 
 def time_text(time_ms: int) -> str:
@@ -85,6 +88,9 @@ def read_candle_file(path: Path) -> list[SymbolRows]:
     funding = None
     if FUNDING_COLUMN in columns:
         funding = _funding(path, columns[FUNDING_COLUMN], required=prices is None)
+    volumes = None
+    if VOLUME_COLUMN in columns:
+        volumes = _numbers(path, VOLUME_COLUMN, columns[VOLUME_COLUMN], empty_allowed=True)
     if symbol_name is None:
         groups: list[tuple[str | None, Any]] = [(None, slice(None))]
     else:
@@ -102,6 +108,7 @@ def read_candle_file(path: Path) -> list[SymbolRows]:
                 prices=None if prices is None else prices[rows],
                 marks=None if marks is None else marks[rows],
                 funding=None if funding is None else funding[rows],
+                volumes=None if volumes is None else volumes[rows],
             )
         )
     return result
@@ -144,7 +151,14 @@ def _parquet_columns(path: Path) -> dict[str, Any]:
             f"{path}: not a complete parquet file ({reason}); parquet and .csv files are read"
         ) from None
     columns: dict[str, Any] = {}
-    wanted = {*TIME_COLUMNS, *SYMBOL_COLUMNS, *PRICE_COLUMNS, *MARK_COLUMNS, FUNDING_COLUMN}
+    wanted = {
+        *TIME_COLUMNS,
+        *SYMBOL_COLUMNS,
+        *PRICE_COLUMNS,
+        *MARK_COLUMNS,
+        FUNDING_COLUMN,
+        VOLUME_COLUMN,
+    }
     for name, column in zip(table.column_names, table.columns, strict=True):
         key = name.lower()
         if key in wanted and pa.types.is_timestamp(column.type):

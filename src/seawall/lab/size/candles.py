@@ -1,19 +1,17 @@
 """Traded volume and volatility of a market from a file of candles."""
 
-import csv
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.lab.market.candle_file import PathError, SymbolRows, read_candle_file
+from seawall.lab.market.candle_file import VOLUME_COLUMN, PathError, SymbolRows, read_candle_file
 from seawall.lab.market.market_path import market_of_symbol
 
 YEAR_MS = 365 * 86_400_000
 DAY_MS = 86_400_000
-VOLUME_COLUMN = "volume"
 LEAST_CANDLES = 24
 LEAST_SHARE_OF_DAY = 0.9
 """A day with fewer of its candles does not count for the median."""
@@ -56,10 +54,11 @@ def read_trading(path: Path, market: str) -> Trading:
     volatility = float(np.std(returns, ddof=1)) * float(np.sqrt(YEAR_MS / step))
     if not volatility > 0.0:
         raise PathError(f"{path}: {market}: the price never moves")
-    volumes = _volumes(path, rows.symbol)
-    if volumes is None:
+    if rows.volumes is None:
         return Trading(None, volatility, 0)
-    median, days = _median_day(path, rows.times_ms, volumes * closes, step)
+    if not (rows.volumes >= 0).all():
+        raise PathError(f"{path}: column {VOLUME_COLUMN}: should hold numbers of 0 or more")
+    median, days = _median_day(path, rows.times_ms, rows.volumes * closes, step)
     return Trading(median, volatility, days)
 
 
@@ -75,40 +74,3 @@ def _median_day(
     if not median > 0.0:
         raise PathError(f"{path}: column {VOLUME_COLUMN}: nothing is traded on the median day")
     return Fraction(round(median)), int(whole.sum())
-
-
-def _volumes(path: Path, symbol: str | None) -> NDArray[np.float64] | None:
-    """The volume column of one symbol, or None. The file has been read once without complaint."""
-    columns = _csv_columns(path) if path.suffix == ".csv" else _parquet_columns(path)
-    if VOLUME_COLUMN not in columns:
-        return None
-    try:
-        volumes = np.asarray(columns[VOLUME_COLUMN], dtype=np.float64)
-    except (TypeError, ValueError):
-        raise PathError(f"{path}: column {VOLUME_COLUMN}: should hold numbers") from None
-    if symbol is not None:
-        names = ("symbol", "coin", "market", "ticker")
-        name = next(each for each in names if each in columns)
-        volumes = volumes[np.asarray([str(each) == symbol for each in columns[name]])]
-    if not np.isfinite(volumes).all() or (volumes < 0).any():
-        raise PathError(f"{path}: column {VOLUME_COLUMN}: should hold numbers of 0 or more")
-    return volumes
-
-
-def _parquet_columns(path: Path) -> dict[str, Any]:
-    import pyarrow.parquet as pq
-
-    table = pq.ParquetFile(path).read()
-    wanted = (VOLUME_COLUMN, "symbol", "coin", "market", "ticker")
-    return {
-        name.lower(): column.to_pylist()
-        for name, column in zip(table.column_names, table.columns, strict=True)
-        if name.lower() in wanted
-    }
-
-
-def _csv_columns(path: Path) -> dict[str, Any]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
-    names = [name.strip().lower() for name in rows[0]]
-    return {name: [row[i].strip() for row in rows[1:]] for i, name in enumerate(names)}
