@@ -1,4 +1,4 @@
-"""The policies against the machine: the same people are closed, in the same order, by as much."""
+"""The policies against the machine: the same accounts are closed, in the same order, by as much."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -141,7 +141,7 @@ def test_rank_queue_closes_whom_the_machine_closes(seed: int, side: Side) -> Non
     assert len(order) >= 4
     expected = [(index, round(float(closed[index]) * unit)) for index in order]
     assert closed_of(events, accounts) == expected
-    # Ranks matter here: in the order of accounts somebody else would be closed.
+    # Ranks matter here: in the order of accounts another account would be closed.
     assert order != sorted(order)
 
 

@@ -57,8 +57,8 @@ TERMS = Terms()
 def wave_of(
     sizes: list[float], entry: list[float], equity: list[float], **fields: Any
 ) -> DeleveragingWave:
-    """Shorts at a mark of 100; a long of 10 contracts closed at 102 unless told otherwise."""
-    told = {
+    """Shorts at a mark of 100; a long of 10 contracts closed at 102, unless in ``fields``."""
+    usual = {
         "name": "test", "closes_longs": True, "size": 10.0, "mark_price": 100.0,
         "close_price": 102.0,
     }  # fmt: skip
@@ -66,7 +66,7 @@ def wave_of(
         size=np.array(sizes, float), entry_price=np.array(entry, float),
         equity=np.array(equity, float),
     )  # fmt: skip
-    return checked_wave(DeleveragingWave(winners=winners, **(told | fields)))
+    return checked_wave(DeleveragingWave(winners=winners, **(usual | fields)))
 
 
 def profits(
@@ -79,7 +79,7 @@ def profits(
 
 
 def naive_water_level(amount: Fraction, weights: list[int], caps: list[int]) -> list[Fraction]:
-    """Raise everybody's level together; who is full drops out."""
+    """Raise all levels together; what is full drops out."""
     shares = [Fraction(0)] * len(caps)
     while amount > 0:
         going = [i for i, w in enumerate(weights) if w and shares[i] < caps[i]]
@@ -97,8 +97,8 @@ def naive_water_level(amount: Fraction, weights: list[int], caps: list[int]) -> 
     st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12),
     st.integers(0, 300),
 )
-def test_water_filling_is_the_slow_one(people: list[tuple[int, int]], amount: int) -> None:
-    weights, caps = [each[0] for each in people], [each[1] for each in people]
+def test_water_filling_is_the_slow_one(winners: list[tuple[int, int]], amount: int) -> None:
+    weights, caps = [each[0] for each in winners], [each[1] for each in winners]
     found = water_filling(float(amount), np.array(weights, float), np.array(caps, float))
     slow = naive_water_level(Fraction(amount), weights, caps)
     assert found == pytest.approx([float(each) for each in slow], abs=1e-9)
@@ -123,8 +123,8 @@ def test_whole_steps_are_whole_and_enough(most: list[float], step: float, part: 
     assert steps == pytest.approx(np.round(steps))
     assert (found <= caps + 1e-6 * step).all()
     room = math.floor(sum(math.floor(cap / step + 1e-9) for cap in most))
-    wished = math.ceil(ideal.sum() / step - 1e-9)
-    assert steps.sum() == pytest.approx(min(wished, room))
+    needed = math.ceil(ideal.sum() / step - 1e-9)
+    assert steps.sum() == pytest.approx(min(needed, room))
 
 
 def test_whole_steps_go_to_the_largest_remainders() -> None:
@@ -159,7 +159,7 @@ def test_the_queue_closes_whole_positions_until_the_size_is_met() -> None:
     assert measures(wave, taking).raised == wave.needed == 20
 
 
-def test_nobody_is_closed_beyond_what_the_equity_bears() -> None:
+def test_no_winner_is_closed_beyond_what_the_equity_bears() -> None:
     # Two USD a contract: the second can bear three contracts, the third none.
     wave = wave_of([6, 6, 6, 6], [150, 101, 101, 101], [300, 6, -1, 50])
     assert bearable_size(wave).tolist() == [6, 3, 0, 6]
@@ -322,8 +322,8 @@ def test_inequality_by_hand() -> None:
     assert gini(np.ones(7)) == pytest.approx(0)
     assert gini(np.array([0.0, 0, 0, 9])) == pytest.approx(0.75)
     assert top_share(np.arange(1.0, 101)) == pytest.approx(100 / 5050)
-    people, paid = concentration(np.array([1.0, 3, 0, 4]))
-    assert people.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    winners, paid = concentration(np.array([1.0, 3, 0, 4]))
+    assert winners.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert paid == pytest.approx([0, 0.5, 0.875, 1, 1])
 
 
@@ -392,7 +392,7 @@ def test_winners_that_cannot_be_are_refused() -> None:
 
 
 @pytest.mark.parametrize("is_long", [True, False])
-def test_a_wave_of_the_cascade_keeps_its_people(is_long: bool) -> None:
+def test_a_wave_of_the_cascade_keeps_its_winners(is_long: bool) -> None:
     sign = 1 if is_long else -1
     entry = np.array([90.0, 95.0, 99.0]) if is_long else np.array([120.0, 110.0, 101.0])
     coins, mark = np.array([2.0, 4.0, 1.0]), 100.0
@@ -400,13 +400,13 @@ def test_a_wave_of_the_cascade_keeps_its_people(is_long: bool) -> None:
     factor = mark / entry if is_long else entry / mark
     # 3 coins were closed at two USD worse than the mark.
     closed = np.array([2.0, 1.0, 0.0])
-    told = CascadeWave(
+    recorded = CascadeWave(
         market=0, start_ms=0, end_ms=1, is_long=is_long, mark=mark, deficit=6.0, bankrupt=1,
         account=np.array([7, 8, 9]), size=sign * coins.astype(int), notional=notional,
         equity=equity, profit=sign * coins * (mark - entry), score=factor * notional / equity,
         closed=closed, taken=closed * (mark - sign * 2), haircut=2 * closed,
     )  # fmt: skip
-    wave = wave_of_cascade(told, "BTC 1")
+    wave = wave_of_cascade(recorded, "BTC 1")
     assert wave.size == pytest.approx(3)
     assert wave.close_price == pytest.approx(100 - sign * 2)
     assert wave.needed == pytest.approx(6)
@@ -414,7 +414,7 @@ def test_a_wave_of_the_cascade_keeps_its_people(is_long: bool) -> None:
     assert rank(wave) == pytest.approx(factor * notional / equity)
     assert rank_queue(wave, TERMS).closed.sum() == pytest.approx(3)
     assert profit_queue(wave, TERMS).paid.sum() == pytest.approx(6)
-    judged = judge_waves([told], ["BTC"], [100 + sign * 5], accounts=[8])
+    judged = judge_waves([recorded], ["BTC"], [100 + sign * 5], accounts=[8])
     table, mine, *figures = cascade_sections(judged, "rank_queue")
     assert isinstance(table, Sheet)
     assert table.texts(table.rows[0])[:3] == ["rank queue", "closes", "21.00"]

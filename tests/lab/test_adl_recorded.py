@@ -86,8 +86,8 @@ def test_the_totals_of_the_day_are_those_of_the_paper() -> None:
     assert sum(each.production for each in waves) == pytest.approx(PRODUCTION, abs=CENT)
     overshoot = [each.production - each.needed for each in waves]
     assert sum(overshoot) == pytest.approx(OVERSHOOT, abs=CENT)
-    told = column(by_wave(0), "overshoot_prod_minus_needed_usd")
-    assert overshoot == pytest.approx(told, abs=1e-6)
+    stated = column(by_wave(0), "overshoot_prod_minus_needed_usd")
+    assert overshoot == pytest.approx(stated, abs=1e-6)
     headline = said(outputs() / "headlines.json")["headline"]
     assert headline["prod_overshoot_vs_needed_usd"] == pytest.approx(sum(overshoot))
 
@@ -139,22 +139,22 @@ def test_every_horizon_of_the_sweep_adds_up() -> None:
         production = sum(column(by_wave(horizon), "budget_prod_usd"))
         assert needed == pytest.approx(NEEDED, abs=CENT)
         assert production == pytest.approx(float(row["total_H_prod_usd"]))
-        told = float(row["total_overshoot_prod_minus_needed_usd"])
-        assert production - needed == pytest.approx(told)
+        stated = float(row["total_overshoot_prod_minus_needed_usd"])
+        assert production - needed == pytest.approx(stated)
         summary = said(outputs() / f"h{horizon}_two_pass_equity_delta_summary.json")
         assert summary["total_H_prod_usd"] == pytest.approx(production)
 
 
 def test_the_robustness_figures_follow_from_the_sweep() -> None:
-    told = said(outputs() / "overshoot_robustness.json")
+    stated = said(outputs() / "overshoot_robustness.json")
     horizon = np.array(HORIZONS, float)
     overshoot = np.array([
         sum(column(by_wave(each), "overshoot_prod_minus_needed_usd")) for each in HORIZONS
     ])  # fmt: skip
-    assert told["O0"] == pytest.approx(overshoot[0])
-    assert told["O_min_band"] == pytest.approx(overshoot.min())
-    assert told["O_max_band"] == pytest.approx(overshoot.max())
-    for half_life, each in told["discounted"].items():
+    assert stated["O0"] == pytest.approx(overshoot[0])
+    assert stated["O_min_band"] == pytest.approx(overshoot.min())
+    assert stated["O_max_band"] == pytest.approx(overshoot.max())
+    for half_life, each in stated["discounted"].items():
         weight = 0.5 ** (horizon / float(half_life))
         found = np.trapezoid(overshoot * weight, horizon) / np.trapezoid(weight, horizon)
         assert each["O_disc"] == pytest.approx(found)
@@ -272,7 +272,7 @@ def test_policies_differ_in_the_largest_haircut_whoever_stands_in() -> None:
 
 
 def test_the_published_largest_haircut_of_pro_rata_is_the_need_over_capacity() -> None:
-    """Wherever somebody's profit is all of the equity; else it is less."""
+    """Wherever a winner's profit is all of the equity; else it is less."""
     exact = 0
     for each, found in zip(day().waves, published("max_pct_pr"), strict=True):
         level = each.needed / each.capacity
@@ -374,8 +374,8 @@ def test_the_page_shows_these_figures() -> None:
     for name, place in (("prod", 0), ("pr", 4), ("contract_pr", 2), ("vector", 8)):
         budgets = [each.outcomes[place].measures for each in outcomes()]
         ours = sum(each.taken if name == "prod" else each.raised for each in budgets)
-        told = sum(published(f"budget_{name}"))
-        assert f"| {usd(told)} | {usd(ours)} |" in page
+        stated = sum(published(f"budget_{name}"))
+        assert f"| {usd(stated)} | {usd(ours)} |" in page
     assert f"| {usd(sum(published('budget_fixed_point_ilp_integer')))} | none |" in page
 
 

@@ -130,7 +130,7 @@ def test_funding_goes_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert 0.00002 < found["position"]["mean_funding_rate_an_hour"] < 0.0001
 
 
-def test_a_bucket_that_funding_kills(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_funding_alone_liquidates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("--funding", "0.001", "--leverage", "25", "--days", "10")
     printed = capsys.readouterr().out
     assert "funding alone liquidates the position after 28.0 h" in " ".join(printed.split())

@@ -164,9 +164,9 @@ def test_slippage_equals_a_naive_walk(
         assert 0 <= found.shortfall - cost < 1
         return
     held = size - left
-    wished = last * 2 / 3 * held * Fraction(float(size / held) ** 1.5 - 1)
+    beyond = last * 2 / 3 * held * Fraction(float(size / held) ** 1.5 - 1)
     if not bids or last * Fraction(float(size / held) ** 0.5) < side.middle:
-        assert isclose(found.shortfall, cost + wished, rel_tol=1e-9, abs_tol=1.0)
+        assert isclose(found.shortfall, cost + beyond, rel_tol=1e-9, abs_tol=1.0)
 
 
 @pytest.mark.parametrize("levels", [[], [(1000, 5)], [(990, 0)], [(990, 1), (995, 1)], [(1010, 1)]])
@@ -346,15 +346,15 @@ def test_margin_and_liquidation_price_are_the_machines(rulebook: str, signed_siz
     machine = Valuation(plan, book, [instrument], (UNEVEN,))
     value = machine.at((UNEVEN,))[0]
     assert (value.equity, value.maintenance_margin) == (margin, rule.maintenance(notional))
-    line = liquidation_line(machine, 0)
+    boundary = liquidation_line(machine, 0)
     price = rule.liquidation_price(signed_size, UNEVEN, margin)
     assert price is not None
-    assert line.over is not None
-    assert line.safe is not None
-    low, high = sorted((line.over, line.safe))
+    assert boundary.over is not None
+    assert boundary.safe is not None
+    low, high = sorted((boundary.over, boundary.safe))
     assert low <= price <= high
     if rulebook == "dydx":
-        assert price == line.over
+        assert price == boundary.over
 
 
 def test_plain_units_are_needed() -> None:

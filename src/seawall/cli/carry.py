@@ -67,8 +67,8 @@ def carry(
 ) -> None:
     """What it costs to hold a position, and the price at which leaving it is flat.
 
-    Fees, slippage and funding over the holding time; how funding eats an isolated position and
-    moves its liquidation price. Without arguments: 100,000 USD of BTC, long at 10x for 30 days.
+    Fees, slippage and funding over the holding time; how funding takes from an isolated position
+    and moves its liquidation price. Without arguments: 100,000 USD of BTC, long at 10x for 30 days.
     With --account: every bucket of the account. Exit status 2 for input that cannot be used.
 
     Parameters

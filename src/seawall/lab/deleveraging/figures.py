@@ -50,7 +50,7 @@ def haircut_bars(totals: Totals) -> Chart:
 def concentration_curve(result: WaveOutcome, dashed: str = "") -> Chart:
     """Share of the bill (%) over the share of winners (%), those who pay most first.
 
-    ``dashed``: the name of a policy to be told apart from the others.
+    ``dashed``: the name of a policy that stands out from the others.
     """
     rows: list[Row] = []
     names = []

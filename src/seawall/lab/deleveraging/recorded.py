@@ -131,11 +131,11 @@ def _stand_in(day: RecordedDay, wave: RecordedWave, order: np.ndarray) -> Deleve
     )
 
 
-def _chosen(capacity: Floats, order: np.ndarray, wished: float) -> np.ndarray:
+def _chosen(capacity: Floats, order: np.ndarray, most: float) -> np.ndarray:
     """Accounts in order as long as they fit; at least one."""
     chosen, total = [], 0.0
     for index in order:
-        if total + capacity[index] <= wished:
+        if total + capacity[index] <= most:
             chosen.append(index)
             total += capacity[index]
     return np.array(chosen or [order[np.argmin(capacity[order])]])

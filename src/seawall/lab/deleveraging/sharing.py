@@ -55,15 +55,15 @@ def whole_steps(ideal: Floats, most: Floats, step: float) -> Floats:
     """
     if step <= 0:
         return ideal
-    wished = ideal / step
+    ideal_steps = ideal / step
     limit = np.floor(most / step + _ALMOST)
-    steps = np.minimum(np.floor(wished + _ALMOST), limit)
-    left = int(np.ceil(wished.sum() - _ALMOST) - steps.sum())
+    steps = np.minimum(np.floor(ideal_steps + _ALMOST), limit)
+    left = int(np.ceil(ideal_steps.sum() - _ALMOST) - steps.sum())
     while left > 0:
         open_places = np.flatnonzero(steps < limit)
         if not len(open_places):
             break
-        remainder = wished[open_places] - steps[open_places]
+        remainder = ideal_steps[open_places] - steps[open_places]
         chosen = open_places[np.argsort(-remainder, kind="stable")[:left]]
         steps[chosen] += 1
         left -= len(chosen)

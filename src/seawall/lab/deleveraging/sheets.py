@@ -315,7 +315,7 @@ def policy_figures(
 ) -> list[Figure]:
     """What is taken beyond the need, the largest haircut, and who pays.
 
-    ``dashed``: the name of a policy to be told apart from the others.
+    ``dashed``: the name of a policy that stands out from the others.
     """
     largest = max(results, key=lambda each: each.wave.needed)
     rows = totals_sheet(sums, results).numbers()
