@@ -247,7 +247,7 @@ def _first_order(position: PositionReport) -> Fraction | None:
 
 def _decimal(
     name: str,
-    get: Callable[[PositionReport], Fraction | None] | None = None,
+    get: Callable[[PositionReport], Fraction | None] | str = "",
     title: str = "",
     drop: int = 0,
     none: str = "",
