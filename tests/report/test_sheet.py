@@ -60,6 +60,14 @@ def test_arrow_columns_have_types_and_units() -> None:
     assert table.column("left").to_pylist() == [12345.67, -0.5, None]
 
 
+def test_where_a_value_comes_from() -> None:
+    row = SimpleNamespace(size=2, cell=SimpleNamespace(move=SimpleNamespace(name="all")))
+    assert Column("size", COUNT).value(row) == 2
+    assert Column("move", get="cell.move.name").value(row) == "all"
+    assert Column("double", COUNT, lambda row: 2 * row.size).value(row) == 4
+    assert Column("equity", get="a.b").value({"a.b": 3}) == 3, "a key of a mapping"
+
+
 def test_an_empty_sheet_keeps_its_types() -> None:
     columns = [Column(name="at", kind=TIME), Column(name="count", kind=COUNT)]
     empty = Sheet(name="empty", title="", rows=[], columns=columns)
