@@ -8,7 +8,7 @@ import pytest
 from seawall.accounts.load import load_account
 from seawall.domain.events import CROSS_POOL
 from seawall.lab.simulation.valuation import Valuation
-from seawall.lab.stress.reverse import liquidation_line
+from seawall.lab.stress.reverse import liquidation_boundary
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.state import account_state
 from tests.shared_files import shared_file
@@ -38,7 +38,7 @@ def test_files_have_the_margins_that_explain_tells(tmp_path: Path) -> None:
             market = names.index(position.state.coin)
             if not position.state.is_cross:
                 assert now[market].maintenance_margin == position.maintenance_margin, case["id"]
-            line = liquidation_line(valuation, market)
+            line = liquidation_boundary(valuation, market)
             if position.liquidation_price is None:
                 continue
             decimals = held.instruments[market].price_decimals

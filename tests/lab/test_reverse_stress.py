@@ -12,9 +12,9 @@ from seawall.engine.formulas.continuous.liquidation_price import liquidation_pri
 from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.grid import against, alone, together, with_betas
 from seawall.lab.stress.reverse import (
-    Line,
+    PriceBoundary,
     directions_of,
-    liquidation_line,
+    liquidation_boundary,
     smallest_move,
 )
 from seawall.venues.dydx.account.explain import account_report as subaccount_report
@@ -58,7 +58,7 @@ def recorded(case: str) -> Any:
 
 
 def check_against_explain(
-    valuation: Valuation, line: Line, exact: tuple[int, int] | None, signed_size: int
+    valuation: Valuation, line: PriceBoundary, exact: tuple[int, int] | None, signed_size: int
 ) -> None:
     """The first liquidating price unit is the one just beyond the exact price.
 
@@ -79,7 +79,7 @@ def check_against_explain(
     assert value.equity == value.maintenance_margin
 
 
-def check_in_the_machine(world: World, line: Line) -> None:
+def check_in_the_machine(world: World, line: PriceBoundary) -> None:
     """A unit above liquidates, one below does not: the events of a whole machine say so."""
     assert line.safe is not None
     assert line.over is not None
@@ -92,7 +92,7 @@ def check_in_the_machine(world: World, line: Line) -> None:
     assert line.bucket in machine.after(shocked(world, line.market, line.over)).started
 
 
-def check_no_price_liquidates(world: World, line: Line, signed_size: int) -> None:
+def check_no_price_liquidates(world: World, line: PriceBoundary, signed_size: int) -> None:
     """Neither almost nothing nor as much as the machine can hold."""
     worst = 1 if signed_size > 0 else MAX_PRICE
     after = world.machine().after(shocked(world, line.market, worst))
@@ -107,7 +107,7 @@ def test_recorded_accounts_go_where_explain_says(case: str) -> None:
     report = account_report(state, load_rulebook())  # type: ignore[arg-type]
     valuation = world.valuation()
     for market_index, position in enumerate(report.positions):
-        line = liquidation_line(valuation, market_index)
+        line = liquidation_boundary(valuation, market_index)
         size = position.state.signed_size
         check_against_explain(valuation, line, liquidation_price(position.bucket), size)
         if line.over is not None:
@@ -137,7 +137,7 @@ def check_subaccounts(document: dict[str, Any]) -> int:
     for position in report.positions:
         own = position.state.market
         index = names.index(own.name.partition("-")[0])
-        line = liquidation_line(valuation, index)
+        line = liquidation_boundary(valuation, index)
         assert (line.over is None) == (position.liquidation_price is None)
         if line.over is None or line.safe is None:
             continue
@@ -239,7 +239,7 @@ def test_random_hybrids_stand_and_go_at_neighbouring_prices(seed: int, rulebook:
     valuation = world.valuation()
     assert not any(each.is_liquidatable for each in valuation.at(world.prices).values())
     for position in world.plan.positions:
-        line = liquidation_line(valuation, position.market)
+        line = liquidation_boundary(valuation, position.market)
         size = position.signed_size
         if rulebook == "hyperliquid":
             exact = liquidation_price(bucket_position(world, position.market))
@@ -259,7 +259,7 @@ def test_the_random_hybrids_are_what_they_should_be() -> None:
         for world in worlds
     )
     found = [
-        liquidation_line(world.valuation(), each.market).over is not None
+        liquidation_boundary(world.valuation(), each.market).over is not None
         for world in worlds
         for each in world.plan.positions
     ]
@@ -299,7 +299,7 @@ def test_a_joint_move_of_one_market_is_its_line() -> None:
     world = random_world(3, "hyperliquid")
     valuation = world.valuation()
     for position in world.plan.positions:
-        line = liquidation_line(valuation, position.market)
+        line = liquidation_boundary(valuation, position.market)
         direction = -1 if position.signed_size > 0 else 1
         edge = smallest_move(valuation, alone(valuation, position.market), direction)
         if line.over is not None and abs(line.size or 0) < 1:
@@ -313,19 +313,19 @@ def test_by_hand() -> None:
     10,000 + (p - 100,000) < 0.0125 p  <=>  p < 90,000 / 0.9875 = 91,139.240...
     """
     world = one_position("long", "10000")
-    line = liquidation_line(world.valuation(), 0)
+    line = liquidation_boundary(world.valuation(), 0)
     assert (line.safe, line.over) == (911_393, 911_392)
     edge = smallest_move(world.valuation(), against(world.valuation()), 1)
     assert (edge.safe_prices, edge.over_prices) == ((911_393,), (911_392,))
     # The short: 10,000 - (p - 100,000) < 0.0125 p  <=>  p > 110,000 / 1.0125 = 108,641.975...
-    line = liquidation_line(one_position("short", "10000").valuation(), 0)
+    line = liquidation_boundary(one_position("short", "10000").valuation(), 0)
     assert (line.safe, line.over) == (1_086_419, 1_086_420)
 
 
 def test_too_much_equity_has_no_price() -> None:
     world = one_position("long", "100000")
     valuation = world.valuation()
-    line = liquidation_line(valuation, 0)
+    line = liquidation_boundary(valuation, 0)
     assert (line.safe, line.over, line.always) == (None, None, False)
     assert smallest_move(valuation, together(valuation), -1).over is None
 
@@ -334,8 +334,8 @@ def test_an_account_under_water_says_so() -> None:
     """Ten USD under: every joint move of nothing liquidates, and the line lies above."""
     world = one_position("long", "1240")
     valuation = world.valuation()
-    line = liquidation_line(valuation, 0)
-    assert line.is_over_now
+    line = liquidation_boundary(valuation, 0)
+    assert line.is_liquidatable
     assert line.safe is not None
     assert line.safe > world.prices[0]
     edge = smallest_move(valuation, together(valuation), 1)

@@ -41,7 +41,7 @@ from seawall.lab.size.sizing import (
     size_by_liquidation,
     size_by_liquidity,
 )
-from seawall.lab.stress.reverse import liquidation_line
+from seawall.lab.stress.reverse import liquidation_boundary
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import shared_file
 
@@ -346,7 +346,7 @@ def test_margin_and_liquidation_price_are_the_machines(rulebook: str, signed_siz
     machine = Valuation(plan, book, [instrument], (UNEVEN,))
     value = machine.at((UNEVEN,))[0]
     assert (value.equity, value.maintenance_margin) == (margin, rule.maintenance(notional))
-    boundary = liquidation_line(machine, 0)
+    boundary = liquidation_boundary(machine, 0)
     price = rule.liquidation_price(signed_size, UNEVEN, margin)
     assert price is not None
     assert boundary.over is not None

@@ -9,7 +9,6 @@ from seawall.domain.units import MICRO
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.stress.betas import GIVEN, ITSELF, UNKNOWN, betas_of
 from seawall.lab.stress.grid import (
-    DEFAULT_PERCENTS,
     Cell,
     MoveKind,
     against,
@@ -20,13 +19,14 @@ from seawall.lab.stress.grid import (
     usual_moves,
     with_betas,
 )
+from seawall.lab.stress.result import DEFAULT_SHOCKS, shock_sizes
 from tests.lab.stress_worlds import PRICES, RULEBOOKS, World, one_position, random_world
 
 # The first account in this process compiles the machine.
 pytestmark = pytest.mark.timeout(600)
 
 SEEDS = range(12)
-SIZES = [Fraction(sign * each, 100) for each in DEFAULT_PERCENTS for sign in (-1, 1)]
+SIZES = shock_sizes(DEFAULT_SHOCKS)
 BETAS = {name: each.value for name, each in betas_of(PRICES, {}).items()}
 
 

@@ -8,8 +8,8 @@ from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes, SeedWishes
 from seawall.cli.params import SourceOptions
-from seawall.cli.stress_inputs import stress_depths
 from seawall.domain.errors import InputError
+from seawall.lab.market.liquidity import chosen_depths
 
 if TYPE_CHECKING:
     from seawall.lab.cascade.setup import MarketSetup
@@ -50,7 +50,7 @@ def read_setup(
     wished = prices.depth or ()
     everywhere = any("=" not in wish for wish in wished)
     named = names if everywhere else [wish.partition("=")[0] for wish in wished]
-    depths = calm_depths(stress_depths(account, wished), interest, named)
+    depths = calm_depths(chosen_depths(account.listed.values(), wished), interest, named)
     setup = MarketSetup(
         name=path.name,
         rulebook=account.rulebook,

@@ -15,7 +15,6 @@ from seawall.cli.paths_inputs import (
 )
 from seawall.cli.paths_progress import running
 from seawall.cli.run import refuse
-from seawall.cli.stress_inputs import chosen_scenarios
 from seawall.domain.errors import InputError, SeawallError
 from seawall.report.deliver import check_outputs, deliver
 
@@ -92,6 +91,8 @@ def survival_target(text: str) -> float:
 def _scenarios(wished: Sequence[str] | None) -> "list[Scenario]":
     if wished == [NONE]:
         return []
+    from seawall.lab.market.named_scenarios import chosen_scenarios
+
     return chosen_scenarios(wished or [DEFAULT_SCENARIO])
 
 

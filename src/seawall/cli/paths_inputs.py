@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from seawall.accounts.account import Account
 from seawall.accounts.load import load_account
 from seawall.cli.params import SignedTexts, SourceOptions
-from seawall.cli.stress_inputs import stress_depths
 from seawall.domain.errors import InputError
+from seawall.lab.market.liquidity import chosen_depths
 
 if TYPE_CHECKING:
     from seawall.lab.market.price_models import PriceModel, Wishes
@@ -102,7 +102,7 @@ def read_request(
     from seawall.lab.paths.setup import PathSetup, steps_of, under_maintenance, usual_step
     from seawall.lab.paths.words import bucket_words
 
-    depths = stress_depths(account, market.depth or [])
+    depths = chosen_depths(account.listed.values(), market.depth or [])
     impact = IMPACT if market.impact is None else _within("--impact", market.impact, 0.0, 1.0)
     start = path_account(
         account.holdings, account.rulebook, account.instruments, account.price_texts, depths, impact

@@ -1,117 +1,62 @@
-"""``seawall stress``: what a move does to an account, and the first move that it cannot bear."""
+"""``seawall stress``: what a move does to an account, and the smallest move that liquidates it."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
-from seawall.accounts.account import Account
-from seawall.accounts.load import load_account
-from seawall.cli.params import Outputs, SourceOptions
-from seawall.cli.run import refuse
-from seawall.cli.stress_inputs import (
-    chosen_scenarios,
-    given_betas,
-    shock_sizes,
-    stress_depths,
-    survival_moves,
-)
-from seawall.cli.stress_options import StressOptions
-from seawall.domain.errors import SeawallError
-from seawall.report.deliver import check_outputs, deliver
+from cyclopts import Parameter
 
-if TYPE_CHECKING:
-    from rich.status import Status
+from seawall.cli.params import Outputs, SignedTexts, SourceOptions, Texts
+from seawall.cli.run import run
+from seawall.report.findings import Answer
+from seawall.report.progress import Progress
 
-    from seawall.lab.market.liquidity import Depth
-    from seawall.lab.market.scenario import Scenario
-    from seawall.lab.stress.scenarios import ScenarioLine
-    from seawall.report.findings import Findings
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class StressOptions:
+    """What to do to the account."""
+
+    shock: SignedTexts = None
+    """Sizes in percent: 20 is both ways, -20 down, +20 up; a list with commas or several times.
+    Without it 5,10,15,20,30."""
+    beta: Texts = None
+    """How far a market moves when BTC moves 1 %, such as ETH=1.2; may be given several times."""
+    betas: Path | None = None
+    """A TOML file of betas, one line a market: ETH = 1.2."""
+    survive: SignedTexts = None
+    """A move that should be survived: 20% against every position, -20% or +20% of all markets,
+    BTC=-20% of one, beta=-20% of BTC and all others by their betas. Says what to add or close."""
+    scenario: Texts = None
+    """A named scenario, a scenario file, or all; may be given several times."""
+    depth: Texts = None
+    """USD within 50 bp per side of the book, for all markets (5000000) or one (BTC=5000000)."""
 
 
 def stress(
     account: str | None = None,
     /,
     *,
-    options: StressOptions = StressOptions(),  # noqa: B008 (frozen)
+    options: StressOptions = StressOptions(),
     source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """See what price shocks do to an account, and the smallest move that liquidates it.
 
     Shocks of every market alone, of all together, and of all by their betas; the exact price at
-    which each position goes; what to add or close to survive a move; named scenarios. Without
-    arguments: a built-in account. Exit status 2 for input that cannot be used.
+    which each position is liquidated; what to add or close to survive a move; named scenarios.
+    Without arguments: a built-in account. Exit status 2 for input that cannot be used.
 
     Parameters
     ----------
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    try:
-        check_outputs(outputs.options())
-        scenarios = chosen_scenarios(options.scenario or [])
-        loaded = load_account(account, source.options())
-        findings = _Wishes(loaded, options).findings(scenarios, quiet=outputs.json_)
-        deliver(findings, outputs.options())
-    except SeawallError as error:
-        refuse("stress", str(error))
 
+    def compute(progress: Progress) -> Answer:
+        from seawall.accounts.load import load_account
+        from seawall.lab.stress import stress
 
-class _Wishes:
-    """What was asked about an account; everything is read before anything is computed."""
+        given = {name: value for name, value in vars(options).items() if value is not None}
+        return stress(load_account(account, source.options()), **given, progress=progress)
 
-    def __init__(self, account: Account, options: StressOptions) -> None:
-        """Raises InputError."""
-        from seawall.lab.stress.betas import betas_of
-        from seawall.lab.stress.grid import DEFAULT_PERCENTS
-
-        self.account = account
-        self.sizes = shock_sizes(options.shock or [], DEFAULT_PERCENTS)
-        wished = given_betas(options.betas, options.beta or [], account.instruments)
-        self.betas = betas_of([each.name for each in account.instruments], wished)
-        self.survive = options.survive or []
-        self.depths = stress_depths(account, options.depth or [])
-
-    def findings(self, scenarios: Sequence["Scenario"], *, quiet: bool) -> "Findings":
-        """Raises ValuationError, PathError, RehearsalError, InputError."""
-        from rich.console import Console
-
-        from seawall.lab.simulation.valuation import Valuation
-        from seawall.lab.stress.aftermath import StressMachine
-        from seawall.lab.stress.findings import stress_findings
-        from seawall.lab.stress.result import stress, with_scenarios
-
-        account = self.account
-        console = Console(stderr=True, quiet=quiet)
-        with console.status("loading the machine (the first time takes about a minute)") as status:
-            now = account.prices
-            valuation = Valuation(account.holdings, account.rulebook, account.instruments, now)
-            factors = {name: each.value for name, each in self.betas.items()}
-            moves = survival_moves(self.survive, valuation, factors)
-            machine = StressMachine(
-                account.holdings, account.rulebook, account.instruments, self.depths, now
-            )
-            result = stress(valuation, machine, self.betas, self.sizes, moves, status.update)
-            lines = _through(scenarios, account, self.depths, status)
-        return stress_findings(with_scenarios(result, lines), account.source)
-
-
-def _through(
-    scenarios: Sequence["Scenario"], account: Account, depths: dict[str, "Depth"], status: "Status"
-) -> list["ScenarioLine"]:
-    """The account through each scenario. Raises PathError, RehearsalError."""
-    from seawall.lab.market.named_scenarios import run_scenario
-    from seawall.lab.stress.scenarios import scenario_line
-
-    lines = []
-    for number, each in enumerate(scenarios, start=1):
-        status.update(f"scenario {number} of {len(scenarios)}: {each.name}")
-        found = run_scenario(
-            each,
-            account.holdings,
-            account.rulebook,
-            account.instruments,
-            account.price_texts,
-            depths,
-        )
-        lines.append(scenario_line(each, found))
-    return lines
+    run("stress", outputs, compute)

@@ -14,7 +14,7 @@ from seawall.domain.holdings import Holdings
 from seawall.lab.carry.carry import CarryTrade, funding_payment, settlements_of_constant
 from seawall.lab.simulation.valuation import Valuation, ValuationError
 from seawall.lab.stress.grid import bucket_name
-from seawall.lab.stress.reverse import liquidation_line
+from seawall.lab.stress.reverse import liquidation_boundary
 
 
 class PositionCarry(Struct, frozen=True, kw_only=True):
@@ -143,8 +143,8 @@ def _position(
     payments: Mapping[int, int],
 ) -> PositionCarry:
     instrument = valuation.instruments[market]
-    now = liquidation_line(valuation, market)
-    then = None if later is None else liquidation_line(later, market)
+    now = liquidation_boundary(valuation, market)
+    then = None if later is None else liquidation_boundary(later, market)
     return PositionCarry(
         market=instrument.name,
         bucket=bucket_name(valuation, valuation.bucket_of(market)),

@@ -15,7 +15,7 @@ All of this is assumed, and stated here; nothing of it is in the engine.
   within 5 %. So liquidations move the price, and the mark follows by the venue's own formula.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import CommandKind, Side, TimeInForce
 from seawall.domain.instrument import Instrument
+from seawall.domain.quantities import Amount, assignments, for_markets, number
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO
 from seawall.engine.tables import command_dtype
@@ -44,6 +45,9 @@ QUOTED_FIGURES = 5
 LEAST_QUOTE = 10 * MICRO
 """Where the rules ask for neither, so that a journal of quotes can be run under rules that do."""
 CUMULATIVE = ((0, 0.0), (10, 0.2), (25, 0.5), (50, 1.0), (100, 2.0), (400, 3.0))
+
+GREATEST_DEPTH = 10**9
+"""USD within 50 bp per side: no market has more."""
 
 RETURN_WINDOW_MS = 60_000
 HALF_DEPTH_RETURN = 0.005
@@ -180,3 +184,23 @@ def depths(
         usd = wishes.get(instrument.name, everywhere)
         result[instrument.name] = usual if usd is None else Depth(usd, usual.spread_bp)
     return result
+
+
+def chosen_depths(
+    listed: Iterable[Instrument], depth: Iterable[str] | Mapping[str, Amount]
+) -> dict[str, Depth]:
+    """Depth of each market as it was asked for: ``5000000`` of all, ``BTC=5000000`` of one.
+
+    ``listed``: as their venue lists them; what is not said follows from the leverage granted there.
+    Raises InputError.
+    """
+
+    def usd(field: str, value: Amount) -> float:
+        expected = f"1 to {GREATEST_DEPTH:,.0f} USD"
+        return float(
+            number(field, value, least=1, most=GREATEST_DEPTH, expected=expected, percent=False)
+        )
+
+    markets = list(listed)
+    names = [each.name for each in markets]
+    return depths(markets, for_markets("depth", assignments("depth", depth, usd), names), None)

@@ -4,7 +4,7 @@ A scenario is shapes, not prices: it starts at the account's prices of now, so i
 left if that day came now.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seawall.lab.rehearse.rehearsal import Rehearsal
 
 DEFAULT = "crash_2025_10_10"
+ALL = "all"
 
 
 def names() -> tuple[str, ...]:
@@ -60,6 +61,12 @@ def load(name_or_path: str | Path) -> Scenario:
     except UnicodeDecodeError:
         raise PathError(f"{path}: not a text file") from None
     return parse_scenario(text, str(path))
+
+
+def chosen_scenarios(wanted: Iterable[str | Path]) -> list[Scenario]:
+    """Those named or of files, each once; ``all`` for every one that ships. Raises PathError."""
+    every = [each for name in wanted for each in (names() if str(name) == ALL else (name,))]
+    return [load(name) for name in dict.fromkeys(every)]
 
 
 def _name_of(path: Path) -> str:

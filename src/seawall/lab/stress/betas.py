@@ -1,15 +1,18 @@
 """How far a market moves when the leading one does: default betas, each with its source.
 
-The measured ones, and how they were measured, are in ``stress_betas.toml``. A beta says what is
-usual, not what a market will do alone.
+The measured ones, and how they were measured, are in ``betas.toml``. A beta says what is usual, not
+what a market will do alone.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import ALL, Amount, assignments, for_markets, number
 
 LEAD = "BTC"
 HIGHEST_BETA = 20
@@ -19,7 +22,7 @@ ITSELF = "itself"
 
 
 class Beta(NamedTuple):
-    """``source``: where it was measured, or one of the three words above."""
+    """``source``: where it was measured, or one of the three texts above."""
 
     value: Fraction
     source: str
@@ -28,6 +31,47 @@ class Beta(NamedTuple):
 def betas_of(markets: Iterable[str], given: Mapping[str, Fraction]) -> dict[str, Beta]:
     """The beta of each market to ``LEAD``: the given one, else a measured, else ``UNKNOWN``."""
     return {name: _beta_of(name, given) for name in markets}
+
+
+def chosen_betas(
+    beta: Iterable[str] | Mapping[str, Amount],
+    betas: Path | Mapping[str, Amount] | None,
+    markets: Sequence[str],
+) -> dict[str, Fraction]:
+    """Betas by market: ``betas`` of a file or a table, then those of ``beta``.
+
+    Raises InputError.
+    """
+    table = _file_betas(betas) if isinstance(betas, Path) else betas or {}
+    where = f"betas: {betas}" if isinstance(betas, Path) else "betas"
+    found = {name: _read(f"{where}: {name}", value) for name, value in table.items()}
+    own = assignments("beta", beta, _read)
+    if ALL in own:
+        expected = "MARKET=BETA, such as ETH=1.2"
+        raise InputError.of("", "beta", f"{float(own[ALL]):g}", expected)
+    found |= for_markets("beta", own, markets)
+    if found.get(LEAD, 1) != 1:
+        raise InputError.of("", "beta", f"{LEAD}={float(found[LEAD]):g}", "1: all follow it")
+    return found
+
+
+def _read(field: str, value: Amount) -> Fraction:
+    expected = f"a number from -{HIGHEST_BETA} to {HIGHEST_BETA}"
+    return number(
+        field, value, least=-HIGHEST_BETA, most=HIGHEST_BETA, expected=expected, percent=False
+    )
+
+
+def _file_betas(file: Path) -> dict[str, Amount]:
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=str)
+    except OSError as error:
+        raise InputError(f"betas: {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"betas: {file}: not a text file") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"betas: {file}: not valid TOML: {error}") from None
+    return {name: str(value) for name, value in data.items()}
 
 
 def _beta_of(name: str, given: Mapping[str, Fraction]) -> Beta:

@@ -1,11 +1,9 @@
 """Two pictures of a stress test: where buckets are liquidated, and what every shock leaves."""
 
-from fractions import Fraction
+from collections.abc import Iterator
 
-from seawall.lab.stress.grid import MoveKind, bucket_name
-from seawall.lab.stress.result import StressResult
-from seawall.lab.stress.words import direction_text, shock_text
-from seawall.lab.stress.words import percent as exact_percent
+from seawall.domain.units import MICRO
+from seawall.lab.stress.grid import MoveKind
 from seawall.report.charts import (
     GAINS_AND_LOSSES,
     PERCENT_LABEL,
@@ -19,100 +17,110 @@ from seawall.report.charts import (
     upright,
     values,
 )
+from seawall.report.findings import Figure
+from seawall.report.kinds import percent, short_percent
+from seawall.report.sheet import Sheet
 
-FARTHEST = Fraction(1)
-"""A move beyond this is left out of the ladder: everything else would be squeezed together."""
+FARTHEST = 100
+"""Percent. A move beyond is left out of the ladder: all else would be squeezed together."""
 ROW_HEIGHT = 40
 
 
-def ladder_chart(result: StressResult) -> Chart | None:
-    """One row for every move, one mark for every bucket that it liquidates; None without any."""
-    rows = _rungs(result)
-    if not rows:
-        return None
+def ladder_figure(boundaries: Sheet, bucket_moves: Sheet) -> Iterator[Figure]:
+    """One row for every move, one mark for every bucket that it liquidates; none without any."""
+    rows = [
+        {"move": each["market"], "bucket": each["bucket"], "percent": each["price_change"]}
+        for each in boundaries.numbers()
+    ]
+    for each in bucket_moves.numbers():
+        change, move = each["price_change"], f"{each['move']}, {each['direction']}"
+        if each["kind"] == MoveKind.AGAINST:
+            move, change = each["move"], change and -change
+        rows.append({"move": move, "bucket": each["bucket"], "percent": change})
+    shown = [
+        each | {"words": percent(each["percent"] / 100, 1, signed=True)}
+        for each in rows
+        if each["percent"] is not None and abs(each["percent"]) <= FARTHEST
+    ]
+    if shown:
+        yield Figure(
+            title="Liquidation ladder",
+            chart=_ladder(shown),
+            alt="For every move, how far prices go until each bucket is liquidated.",
+            note="Each mark is the smallest move that liquidates that bucket; moves beyond "
+            f"{FARTHEST} % are left out. A move against every position is drawn to the left.",
+        )
+
+
+def _ladder(rows: list[Row]) -> Chart:
     order = list(dict.fromkeys(row["move"] for row in rows))
     names = list(dict.fromkeys(row["bucket"] for row in rows))
-    colours = {"domain": names, "range": palette(len(names))}
     x = quantity("percent", axis("move until liquidation, %", label=PERCENT_LABEL))
     y: Row = {
         "field": "move", "type": "nominal", "sort": order,
         "axis": {"title": None, "labelLimit": 260, "grid": True},
     }  # fmt: skip
     colour: Row = {
-        "field": "bucket", "type": "nominal", "scale": colours, "legend": {"title": "bucket"},
+        "field": "bucket", "type": "nominal", "legend": {"title": "bucket"},
+        "scale": {"domain": names, "range": palette(len(names))},
     }  # fmt: skip
     marks: Row = {"type": "point", "filled": True, "size": 130, "opacity": 1}
-    above = [row for row in rows if names.index(row["bucket"]) % 2 == 0]
-    below = [row for row in rows if names.index(row["bucket"]) % 2]
+
+    def labels(remainder: int, shift: int) -> Chart:
+        """Numbers beside every second bucket's marks: those that lie close stay apart."""
+        return {
+            "data": values([r for r in rows if names.index(r["bucket"]) % 2 == remainder]),
+            "mark": {"type": "text", "dy": shift, "fontSize": 11},
+            "encoding": {"x": x, "y": y, "text": {"field": "words"}},
+        }
+
     content: Chart = {
         "layer": [
             {"data": values(rows), "mark": marks, "encoding": {"x": x, "y": y, "color": colour}},
-            # Marks that lie close keep their numbers apart.
-            _labels(above, -12, x, y),
-            _labels(below, 14, x, y),
+            labels(0, -12),
+            labels(1, 14),
             upright(0, "now", QUIET),
         ]
     }
     return finished(content, height=ROW_HEIGHT * max(3, len(order)) + 20)
 
 
-def _labels(rows: list[Row], shift: int, x: Row, y: Row) -> Chart:
-    """Numbers beside the marks, ``shift`` pixels down."""
-    return {
-        "data": values(rows),
-        "mark": {"type": "text", "dy": shift, "fontSize": 11},
-        "encoding": {"x": x, "y": y, "text": {"field": "words"}},
-    }
-
-
-def _rungs(result: StressResult) -> list[Row]:
-    valuation = result.valuation
-    rows: list[Row] = []
-    for line in result.lines:
-        if line.size is not None:
-            _add(rows, valuation.instruments[line.market].name,
-                 bucket_name(valuation, line.bucket), line.size)  # fmt: skip
-    for each in result.joint:
-        is_against = each.edge.move.kind == MoveKind.AGAINST
-        name = each.edge.move.name
-        if not is_against:
-            name += f", {direction_text(each.edge)}"
-        for bucket, edge in each.by_bucket.items():
-            if edge.over is not None:
-                size = -edge.over if is_against else edge.over
-                _add(rows, name, bucket_name(valuation, bucket), size)
-    return rows
-
-
-def _add(rows: list[Row], move: str, bucket: str, size: Fraction) -> None:
-    if abs(size) <= FARTHEST:
-        share = float(100 * size)
-        rows.append(
-            {"move": move, "bucket": bucket, "percent": share, "words": exact_percent(size, 1)}
-        )
-
-
-def shock_chart(result: StressResult) -> Chart:
+def shock_figure(shocks: Sheet, equity: int) -> Figure:
     """Moves by sizes, coloured by the change of equity; crosses where something is liquidated."""
     rows = []
-    for cell in result.cells:
-        change = -cell.lost / cell.before if cell.before > 0 else 0.0
+    sizes = sorted({each["price_change"] for each in shocks.numbers()})
+    for each in shocks.numbers():
+        change = -each["lost"] / (equity / MICRO) if equity > 0 else 0.0
         rows.append(
             {
-                "move": cell.move.name,
-                "shock": shock_text(cell.size),
+                "move": each["move"],
+                "shock": _shock(each["price_change"]),
                 "change": max(-1.0, min(1.0, change)),
-                "words": ("✕ " if cell.liquidated else "") + f"{100 * change:+.0f} %",
+                "words": ("✕ " if each["liquidated"] else "") + percent(change, 0, signed=True),
                 "is_dark": abs(change) > 0.75,
             }
         )
+    return Figure(
+        title="What every shock leaves",
+        chart=_heat(rows, [_shock(each) for each in sizes]),
+        alt="Change of equity for every move and size; crosses mark liquidation.",
+        note="Change of the account's equity, after liquidation where there is one (a cross); "
+        "the darkest blue is a doubling and more.",
+    )
+
+
+def _shock(percents: float) -> str:
+    return short_percent(percents / 100, signed=True)
+
+
+def _heat(rows: list[Row], sizes: list[str]) -> Chart:
+    moves = list(dict.fromkeys(row["move"] for row in rows))
     x: Row = {
-        "field": "shock", "type": "nominal",
-        "sort": [shock_text(size) for size in sorted(result.sizes)],
+        "field": "shock", "type": "nominal", "sort": sizes,
         "axis": {"title": "move of the price", "labelAngle": 0, "grid": False},
     }  # fmt: skip
     y: Row = {
-        "field": "move", "type": "nominal", "sort": [move.name for move in result.moves],
+        "field": "move", "type": "nominal", "sort": moves,
         "axis": {"title": None, "labelLimit": 260, "grid": False},
     }  # fmt: skip
     colour: Row = {
@@ -124,18 +132,13 @@ def shock_chart(result: StressResult) -> Chart:
         },
     }  # fmt: skip
     text: Row = {"condition": {"test": "datum.is_dark", "value": "white"}, "value": "#1f2933"}
+    cells: Row = {"type": "rect", "stroke": "white", "strokeWidth": 2}
+    words: Row = {"x": x, "y": y, "text": {"field": "words"}, "color": text}
     content: Chart = {
+        "data": values(rows),
         "layer": [
-            {
-                "data": values(rows),
-                "mark": {"type": "rect", "stroke": "white", "strokeWidth": 2},
-                "encoding": {"x": x, "y": y, "color": colour},
-            },
-            {
-                "data": values(rows),
-                "mark": {"type": "text", "fontSize": 11},
-                "encoding": {"x": x, "y": y, "text": {"field": "words"}, "color": text},
-            },
-        ]
+            {"mark": cells, "encoding": {"x": x, "y": y, "color": colour}},
+            {"mark": {"type": "text", "fontSize": 11}, "encoding": words},
+        ],
     }
-    return finished(content, height=ROW_HEIGHT * max(2, len(result.moves)) + 20)
+    return finished(content, height=ROW_HEIGHT * max(2, len(moves)) + 20)

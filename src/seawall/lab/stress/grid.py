@@ -17,9 +17,6 @@ from seawall.domain.units import MAX_PRICE, from_units
 from seawall.lab.simulation.valuation import BucketValue, Valuation, ValuationError
 from seawall.lab.stress.aftermath import Aftermath, StressMachine
 
-DEFAULT_PERCENTS = (5, 10, 15, 20, 30)
-"""Each down and up."""
-
 
 class MoveKind(StrEnum):
     ALONE = "alone"
@@ -50,7 +47,7 @@ class Move(Struct, frozen=True, kw_only=True):
 class Cell(Struct, frozen=True, kw_only=True):
     """One shock. ``buckets``: at the shocked prices, before anything is liquidated.
 
-    ``aftermath``: what a minute in the machine makes of it; None where nothing is liquidated.
+    ``aftermath``: the account a minute later; None where nothing is liquidated.
     """
 
     move: Move
@@ -134,7 +131,7 @@ def shocked_prices(valuation: Valuation, move: Move, size: Fraction) -> tuple[in
         if price > MAX_PRICE:
             most, found = (from_units(n, each.price_decimals) for n in (MAX_PRICE, price))
             raise ValuationError(
-                f"{move.name} {float(100 * size):+g} %: {each.name} at {found} USD; the machine "
+                f"{move.name} {float(100 * size):+g} %: {each.name} at {found} USD; the engine "
                 f"holds at most {most}"
             )
     return prices
@@ -143,7 +140,7 @@ def shocked_prices(valuation: Valuation, move: Move, size: Fraction) -> tuple[in
 def stress_cell(
     valuation: Valuation, machine: StressMachine, move: Move, size: Fraction, before: int
 ) -> Cell:
-    """One shock: the exact valuation, and the machine's minute where something is liquidated.
+    """One shock: the exact valuation, and a simulated minute where something is liquidated.
 
     Raises ValuationError for prices that no market can hold.
     """
@@ -174,7 +171,7 @@ def equity_of(buckets: Mapping[int, BucketValue]) -> int:
 
 
 def bucket_name(valuation: Valuation, bucket: int) -> str:
-    """The bucket in words, as its rules call it."""
+    """The name of a bucket, as its rules call it."""
     if bucket == CROSS_POOL:
         has_children = valuation.in_blocks and len(valuation.buckets) > 1
         return "main account" if has_children else "cross pool"

@@ -1,14 +1,20 @@
 """A whole stress test: shocks, smallest moves, what would survive a move, scenarios."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from seawall.accounts.account import Account
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import Amount, percent_move
 from seawall.domain.units import MAX_PRICE
+from seawall.lab.market.liquidity import chosen_depths
+from seawall.lab.market.named_scenarios import chosen_scenarios, run_scenario
 from seawall.lab.simulation.valuation import BucketValue, Valuation
 from seawall.lab.stress.aftermath import StressMachine
-from seawall.lab.stress.betas import LEAD, Beta
+from seawall.lab.stress.betas import LEAD, Beta, betas_of, chosen_betas
 from seawall.lab.stress.grid import (
     Cell,
     Move,
@@ -16,33 +22,42 @@ from seawall.lab.stress.grid import (
     alone,
     shocked_prices,
     stress_grid,
+    together,
     usual_moves,
+    with_betas,
 )
 from seawall.lab.stress.reverse import (
-    Edge,
-    Line,
+    MoveBoundary,
+    PriceBoundary,
     directions_of,
-    liquidation_line,
+    liquidation_boundary,
     smallest_move,
 )
-from seawall.lab.stress.scenarios import ScenarioLine
+from seawall.lab.stress.scenarios import ScenarioLine, scenario_line
 from seawall.lab.stress.survive import Remedy, remedies
+from seawall.report.findings import Answer, Findings
+from seawall.report.progress import Progress, silent
+
+DEFAULT_SHOCKS = ("5", "10", "15", "20", "30")
+"""Percent, each down and up."""
+MOST_SHOCKS = 40
+BETA = "beta"
 
 
 class Reverse(Struct, frozen=True, kw_only=True):
-    """Where a move first liquidates anything, and each bucket for itself.
+    """Where a move first liquidates anything, and where it liquidates each bucket alone.
 
-    ``first``: the market whose position the machine touches first there; None where nothing is
-    closed within the minute, or no machine can hold the prices.
+    ``first``: the market whose position is closed first there; None where nothing is closed within
+    the minute, or the engine cannot hold the prices.
     """
 
-    edge: Edge
+    boundary: MoveBoundary
     first: int | None
-    by_bucket: Mapping[int, Edge]
+    by_bucket: Mapping[int, MoveBoundary]
 
 
 class Survival(Struct, frozen=True, kw_only=True):
-    """What each bucket lacks for a move that should be survived; nothing where it is."""
+    """What each bucket lacks for a move that should be survived; empty where none lacks any."""
 
     move: Move
     size: Fraction
@@ -50,20 +65,20 @@ class Survival(Struct, frozen=True, kw_only=True):
     remedies: tuple[Remedy, ...]
 
 
-class StressResult(Struct, frozen=True, kw_only=True):
-    """Everything that ``seawall stress`` found about an account."""
+class StressResult(Answer, frozen=True, kw_only=True):
+    """What ``stress`` found. ``buckets``: at the present prices; ``boundaries``: of each position
+    by its own market, ``joint``: of several markets moving at once."""
 
+    source: str
     valuation: Valuation
     machine: StressMachine
     buckets: Mapping[int, BucketValue]
-    """At the present prices."""
     betas: Mapping[str, Beta]
-    sizes: tuple[Fraction, ...]
-    lines: tuple[Line, ...]
+    boundaries: tuple[PriceBoundary, ...]
     joint: tuple[Reverse, ...]
     cells: tuple[Cell, ...]
     survivals: tuple[Survival, ...]
-    scenarios: tuple[ScenarioLine, ...] = ()
+    scenarios: tuple[ScenarioLine, ...]
 
     @property
     def equity(self) -> int:
@@ -74,69 +89,139 @@ class StressResult(Struct, frozen=True, kw_only=True):
         """Of the grid, in order."""
         return tuple({cell.move.name: cell.move for cell in self.cells}.values())
 
+    def findings(self) -> Findings:
+        from seawall.lab.stress.sheets import stress_findings
 
-Progress = Callable[[str], None]
+        return stress_findings(self)
 
 
 def stress(
-    valuation: Valuation,
-    machine: StressMachine,
-    betas: Mapping[str, Beta],
-    sizes: Sequence[Fraction],
-    survive: Sequence[tuple[Move, Fraction]],
-    progress: Progress | None = None,
+    account: Account,
+    *,
+    shock: Iterable[Amount] = DEFAULT_SHOCKS,
+    beta: Iterable[str] | Mapping[str, Amount] = (),
+    betas: Path | Mapping[str, Amount] | None = None,
+    survive: Iterable[str] = (),
+    scenario: Iterable[str | Path] = (),
+    depth: Iterable[str] | Mapping[str, Amount] = (),
+    progress: Progress = silent,
 ) -> StressResult:
-    """The grid, the smallest moves and what would survive; scenarios are added by the caller.
+    """Shock an account: what each move costs, and the smallest one that liquidates it.
 
-    ``progress`` is called with what is being done. Raises ValuationError.
+    ``shock``: sizes such as ``20`` (percent, both ways), ``-20`` or ``+7.5``; a fraction that is
+    no text is -0.2. ``beta``: how far a market moves when BTC moves 1 %, such as ``ETH=1.2`` or by
+    market; ``betas``: the same from a TOML file or of more markets than the account has.
+    ``survive``: moves that should be survived, such as ``20%`` against every position, ``-20%`` of
+    all markets, ``BTC=-20%`` of one, ``beta=-20%`` by betas. ``scenario``: shipped ones by name or
+    files, or ``all``. ``depth``: USD within 50 bp per side of the book, of all markets or one.
+
+    Raises InputError for what cannot be used.
     """
-    say = progress or (lambda _: None)
-    factors = {name: beta.value for name, beta in betas.items()}
+    names = [each.name for each in account.instruments]
+    scenarios = chosen_scenarios(scenario)
+    sizes = shock_sizes(shock)
+    found = betas_of(names, chosen_betas(beta, betas, names))
+    factors = {name: each.value for name, each in found.items()}
+    depths = chosen_depths(account.listed.values(), depth)
+    valuation = Valuation(account.holdings, account.rulebook, account.instruments, account.prices)
+    wanted = [_move_to_survive(text, valuation, factors) for text in survive]
+    machine = StressMachine(
+        account.holdings, account.rulebook, account.instruments, depths, account.prices
+    )
     moves = usual_moves(valuation, LEAD, factors)
-    held = sorted(each.market for each in valuation.plan.positions)
-    say("smallest moves")
-    joint = [*moves[len(held) :], *([against(valuation)] if len(held) > 1 else [])]
-    found = [
-        _reverse(valuation, machine, move, direction)
-        for move in joint
-        for direction in directions_of(move)
-    ]
-    say("shocks")
+    progress("smallest moves")
+    joint = _joint(valuation, machine, moves)
+    progress("shocks")
     cells = stress_grid(valuation, machine, moves, sizes)
-    say("what would survive")
+    progress("what would survive")
+    survivals = tuple(_survival(valuation, move, size) for move, size in wanted)
+    lines = []
+    for number, each in enumerate(scenarios):
+        progress(f"scenario {each.name}", number, len(scenarios))
+        rehearsal = run_scenario(
+            each, account.holdings, account.rulebook, account.instruments, account.price_texts,
+            depths,
+        )  # fmt: skip
+        lines.append(scenario_line(each, rehearsal))
     return StressResult(
+        source=account.source,
         valuation=valuation,
         machine=machine,
         buckets=valuation.at(valuation.prices),
-        betas=betas,
-        sizes=tuple(sizes),
-        lines=tuple(liquidation_line(valuation, market) for market in held),
-        joint=tuple(found),
+        betas=found,
+        boundaries=tuple(liquidation_boundary(valuation, market) for market in _held(valuation)),
+        joint=joint,
         cells=tuple(cells),
-        survivals=tuple(_survival(valuation, move, size) for move, size in survive),
+        survivals=survivals,
+        scenarios=tuple(lines),
     )
 
 
-def with_scenarios(result: StressResult, lines: Sequence[ScenarioLine]) -> StressResult:
-    return structs.replace(result, scenarios=tuple(lines))
+def shock_sizes(shock: Iterable[Amount]) -> tuple[Fraction, ...]:
+    """Signed fractions, each once; without a sign a size stands for both. Raises InputError."""
+    found: list[Fraction] = []
+    for given in shock:
+        for each in given.split(",") if isinstance(given, str) else [given]:
+            sign, size = percent_move("shock", each)
+            if not sign and size >= 1:
+                expected = "less than 100 % down, which leaves no price"
+                raise InputError.of("", "shock", each, expected)
+            found += [sign * size] if sign else [-size, size]
+    sizes = tuple(dict.fromkeys(found))
+    if len(sizes) > MOST_SHOCKS:
+        raise InputError.of("", "shock", f"{len(sizes)} sizes", f"at most {MOST_SHOCKS}")
+    return sizes
 
 
-def move_of_market(valuation: Valuation, name: str) -> Move | None:
-    """One market alone, by name; None where the account has no such market."""
-    for market, each in enumerate(valuation.instruments):
-        if each.name == name:
-            return alone(valuation, market)
-    return None
+def _move_to_survive(
+    text: str, valuation: Valuation, betas: Mapping[str, Fraction]
+) -> tuple[Move, Fraction]:
+    name, _, number = text.rpartition("=")
+    sign, size = percent_move("survive", number, example="20%, BTC=-20% or beta=-20%")
+    names = [each.name for each in valuation.instruments]
+    if not name:
+        return (together(valuation), sign * size) if sign else (against(valuation), size)
+    if name in names:
+        market = names.index(name)
+        return alone(valuation, market), (sign or _losing_side(valuation, market)) * size
+    if name != BETA:
+        expected = f"one of the markets: {', '.join(names)}; or {BETA}, for {LEAD} and all others"
+        raise InputError.of("", "survive", name, expected)
+    if not sign:
+        raise InputError.of("", "survive", text, f"{BETA}=-{number} or {BETA}=+{number}")
+    return with_betas(valuation, LEAD, betas), sign * size
+
+
+def _losing_side(valuation: Valuation, market: int) -> int:
+    held = {each.market: each.signed_size for each in valuation.plan.positions}
+    return -1 if held.get(market, 1) > 0 else 1
+
+
+def _held(valuation: Valuation) -> list[int]:
+    return sorted(each.market for each in valuation.plan.positions)
+
+
+def _joint(
+    valuation: Valuation, machine: StressMachine, moves: Sequence[Move]
+) -> tuple[Reverse, ...]:
+    """Every move of several markets, down and up."""
+    held = _held(valuation)
+    joint = [*moves[len(held) :], *([against(valuation)] if len(held) > 1 else [])]
+    return tuple(
+        _reverse(valuation, machine, move, direction)
+        for move in joint
+        for direction in directions_of(move)
+    )
 
 
 def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction: int) -> Reverse:
-    edge = smallest_move(valuation, move, direction)
+    boundary = smallest_move(valuation, move, direction)
     first = None
-    if edge.over is not None and max(edge.over_prices) <= MAX_PRICE:
-        first = machine.after(edge.over_prices).first
+    if boundary.over is not None and max(boundary.over_prices) <= MAX_PRICE:
+        first = machine.after(boundary.over_prices).first
     held = [bucket for bucket, markets in valuation.buckets.items() if markets]
     return Reverse(
-        edge=edge,
+        boundary=boundary,
         first=first,
         by_bucket={each: smallest_move(valuation, move, direction, each) for each in held},
     )

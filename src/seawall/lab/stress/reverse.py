@@ -1,16 +1,16 @@
-"""The smallest move that liquidates, found exactly on the machine's own prices.
+"""The smallest move that liquidates, found exactly on the engine's own prices.
 
 **One market.** All other prices stand still. Equity less maintenance margin of a bucket never
 falls as the price of a long rises (nor as that of a short falls): a price unit changes the value
 by the size and the margin by at most half of it. So bisection on whole price units finds the
-boundary: the last price at which the bucket stands and, one unit further, the first at which the
-machine liquidates it.
+boundary: the last price at which the bucket stands and, one unit further, the first that
+liquidates it.
 
 **Several markets.** Prices move along a line, each rounded to its nearest unit. Along it equity is
 straight and maintenance margin bends upwards only (rates rise with notional), so the moves that a
 bucket survives are one interval around none at all, and bisection over sizes of 10^-12 finds its
 end: at ``safe`` every bucket stands, at ``over``, where one price is a unit further, one does
-not. Where positions hedge each other rounding to units makes the end ragged by a unit.
+not. Where positions hedge each other, rounding to units makes the end ragged by a unit.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,11 +30,11 @@ LARGEST_PRICE = 10**15
 """USD: beyond it there is no price, as in ``liquidation_price``."""
 
 
-class Line(Struct, frozen=True, kw_only=True):
-    """Where the bucket of one market's position is liquidated. Price units; None: at no price.
+class PriceBoundary(Struct, frozen=True, kw_only=True):
+    """The liquidation boundary of one market's position. Price units; None: at no price.
 
     ``over``: the first price that liquidates, coming from the good side; ``safe``: one unit
-    before. ``always``: it is liquidated at every price of this market. ``is_over_now``: at the
+    before. ``always``: it is liquidated at every price of this market. ``is_liquidatable``: at the
     present price.
     """
 
@@ -44,7 +44,7 @@ class Line(Struct, frozen=True, kw_only=True):
     safe: int | None
     over: int | None
     always: bool
-    is_over_now: bool
+    is_liquidatable: bool
 
     @property
     def size(self) -> Fraction | None:
@@ -52,8 +52,8 @@ class Line(Struct, frozen=True, kw_only=True):
         return None if self.over is None else Fraction(self.over, self.now) - 1
 
 
-class Edge(Struct, frozen=True, kw_only=True):
-    """Where a move first liquidates. ``buckets``: those that go at ``over``.
+class MoveBoundary(Struct, frozen=True, kw_only=True):
+    """Where a move first liquidates. ``buckets``: those liquidated at ``over``.
 
     ``over`` None: no such move does (within ``LARGEST_RISE`` times, or until a price is nothing).
     Size 0 for both: the account is liquidatable as it stands.
@@ -68,7 +68,7 @@ class Edge(Struct, frozen=True, kw_only=True):
     buckets: tuple[int, ...] = ()
 
 
-def liquidation_line(valuation: Valuation, market: int) -> Line:
+def liquidation_boundary(valuation: Valuation, market: int) -> PriceBoundary:
     """The last safe and the first liquidating price of the position in a market."""
     position = next(each for each in valuation.plan.positions if each.market == market)
     bucket = valuation.bucket_of(market)
@@ -84,19 +84,19 @@ def liquidation_line(valuation: Valuation, market: int) -> Line:
     good, bad = (most, 1) if position.signed_size > 0 else (1, most)
     safe, over, always = None, None, is_over(good)
     if not always and is_over(bad):
-        safe, over = _boundary(is_over, good, bad)
-    return Line(
+        safe, over = _bisected(is_over, good, bad)
+    return PriceBoundary(
         market=market,
         bucket=bucket,
         now=now,
         safe=safe,
         over=over,
         always=always,
-        is_over_now=is_over(now),
+        is_liquidatable=is_over(now),
     )
 
 
-def _boundary(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:
+def _bisected(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:
     """Neighbouring numbers between these two: the last that is safe, the first that is not."""
     while abs(over - safe) > 1:
         middle = (safe + over) // 2
@@ -109,7 +109,7 @@ def _boundary(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int
 
 def smallest_move(
     valuation: Valuation, move: Move, direction: int, bucket: int | None = None
-) -> Edge:
+) -> MoveBoundary:
     """The smallest size of a move, up (1) or down (-1), at which any bucket is liquidated.
 
     ``bucket``: look at this one alone, whatever happens to the others.
@@ -124,8 +124,8 @@ def smallest_move(
         watched = found if bucket is None else (bucket,)
         return tuple(each for each in watched if found[each].is_liquidatable)
 
-    def edge(safe: int, over: int) -> Edge:
-        return Edge(
+    def boundary(safe: int, over: int) -> MoveBoundary:
+        return MoveBoundary(
             move=move,
             direction=direction,
             safe=Fraction(direction * safe, GRAIN),
@@ -136,15 +136,15 @@ def smallest_move(
         )
 
     if liquidated_at(now):
-        return edge(0, 0)
+        return boundary(0, 0)
     most = _most_steps(valuation, move, direction)
     if not liquidated_at(prices_at(most)):
-        return Edge(move=move, direction=direction, safe=None, over=None)
-    return edge(*_boundary(lambda steps: bool(liquidated_at(prices_at(steps))), 0, most))
+        return MoveBoundary(move=move, direction=direction, safe=None, over=None)
+    return boundary(*_bisected(lambda steps: bool(liquidated_at(prices_at(steps))), 0, most))
 
 
 def _most_steps(valuation: Valuation, move: Move, direction: int) -> int:
-    """As far as ``LARGEST_RISE``, what a machine can value, and no price below one unit."""
+    """As far as ``LARGEST_RISE``, what an engine can value, and no price below one unit."""
     most = Fraction(LARGEST_RISE)
     sizes = {each.market: abs(each.signed_size) for each in valuation.plan.positions}
     for market, factor in enumerate(move.factors):

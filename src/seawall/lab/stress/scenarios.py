@@ -1,4 +1,4 @@
-"""An account through named scenarios, one line each: how low, when, what went, what is left."""
+"""An account through named scenarios, one line each: how low, when, what is liquidated or left."""
 
 from msgspec import Struct
 
@@ -21,8 +21,8 @@ class ScenarioLine(Struct, frozen=True, kw_only=True):
 
     ``first``: the market whose position was touched first, None where nothing was. ``funding``:
     received, negative when paid. ``deleveraged``: notional closed against other traders, winning
-    positions included. ``untouched``: what the positions would be worth in the end had nobody
-    closed them, without funding.
+    positions included. ``untouched``: what the positions would be worth in the end if none had
+    been closed, without funding.
     """
 
     name: str

@@ -1,335 +1,551 @@
-"""A stress test as findings: tables to read, pictures for the report."""
+"""A stress test as sheets and sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from operator import attrgetter
+from typing import Any, NamedTuple
 
+from seawall.domain.units import from_units, money_text
 from seawall.lab.rehearse.wording import liquidation_words
-from seawall.lab.stress.aftermath import Aftermath
+from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.betas import LEAD
-from seawall.lab.stress.charts import ladder_chart, shock_chart
-from seawall.lab.stress.grid import Cell, bucket_name
-from seawall.lab.stress.plain import frames, plain_object
-from seawall.lab.stress.result import Reverse, StressResult
-from seawall.lab.stress.reverse import LARGEST_RISE, Line
-from seawall.lab.stress.tables import scenario_notes, scenario_table, survival_section
-from seawall.lab.stress.words import (
-    NONE,
-    direction_text,
-    edge_text,
-    market_name,
-    percent,
-    price_text,
-    ratio_text,
-    shock_text,
-    size_text,
-    usd,
+from seawall.lab.stress.figures import ladder_figure, shock_figure
+from seawall.lab.stress.grid import Cell, Move, MoveKind, bucket_name
+from seawall.lab.stress.result import StressResult
+from seawall.lab.stress.reverse import LARGEST_RISE, MoveBoundary, PriceBoundary
+from seawall.lab.stress.survive import SHARES, Remedy, deposit_words
+from seawall.report import kinds
+from seawall.report.findings import Findings, Section, Words
+from seawall.report.kinds import (
+    CENTS,
+    COUNT,
+    FLAG,
+    MINUTES,
+    MONEY,
+    MOVE,
+    NAMES,
+    NUMBER,
+    PERCENT,
+    PRICE,
+    RATIO,
+    SHOCK,
+    SIZE,
 )
-from seawall.report.findings import Figure, Findings, Section, Table, Words
+from seawall.report.sheet import Column, Sheet, pivot
 
 
-def stress_findings(result: StressResult, source: str, prices_of: str = "") -> Findings:
-    """``source``: where the account comes from; ``prices_of``: and its prices, in words."""
-    valuation = result.valuation
-    book = valuation.rulebook
-    sections: list[Section] = [Words(_verdict(result)), *_warnings(result)]
-    sections += [_standing(result), _lines(result)]
-    if result.joint:
-        sections.append(_joint(result))
-    sections += [*_ladder(result), _matrix(result), _heat(result), _costs(result)]
-    sections += [survival_section(result, each) for each in result.survivals]
-    if result.scenarios:
-        sections += [scenario_table(result), scenario_notes(result)]
-    sections += [_grid(result), _betas(result)]
+def stress_findings(result: StressResult) -> Findings:
+    """Everything that was found, the most important first."""
+    book = result.valuation.rulebook
+    sheets = _Sheets(result.valuation)
+    shocks, boundaries = sheets.shocks(result.cells), sheets.liquidation_prices(result.boundaries)
+    bucket_moves = sheets.bucket_moves(result)
     return Findings(
         command="stress",
-        title=f"Stress test: {valuation.plan.name}",
-        subtitle=f"{source}{prices_of}; rules of {book.name} as of {book.as_of}",
-        sections=sections,
-        plain=plain_object(result, source),
-        frames=frames(result),
+        title=f"Stress test: {result.valuation.plan.name}",
+        subtitle=f"{result.source}; rules of {book.name} as of {book.as_of}",
+        verdict=[Words(_verdict(result)), *_warnings(result)],
+        sections=[
+            sheets.buckets(result), boundaries, sheets.smallest_moves(result),
+            *ladder_figure(boundaries, bucket_moves), _matrix(result, shocks),
+            shock_figure(shocks, result.equity), *sheets.liquidations(result.cells),
+            *sheets.survival(result), *sheets.scenarios(result), shocks, sheets.markets(result),
+            bucket_moves, *sheets.details(result),
+        ],
+        facts={
+            "account": result.valuation.plan.name,
+            "source": result.source,
+            "rulebook": {"name": book.name, "as_of": str(book.as_of)},
+            "equity": money_text(result.equity),
+        },
         assumptions=_assumptions(result),
-    )
+    )  # fmt: skip
 
 
 def _verdict(result: StressResult) -> str:
-    """The two numbers that matter, in a sentence each."""
+    """The smallest move of one market that liquidates, and of several at once."""
     valuation = result.valuation
     if any(each.is_liquidatable for each in result.buckets.values()):
         return "The account is liquidatable at the present prices."
-    single = [(abs(line.size), line.size, line) for line in result.lines if line.size is not None]
-    parts = ["No move of a single market liquidates the account."]
-    if single:
-        _, size, line = min(single, key=lambda each: each[0])
-        parts = [
-            f"The nearest liquidation by one market: {market_name(valuation, line.market)} "
-            f"{percent(size)} ({bucket_name(valuation, line.bucket)})."
-        ]
-    edges = [(abs(each.edge.over), each.edge.over, each.edge) for each in result.joint
-             if each.edge.over is not None]  # fmt: skip
-    if edges:
-        _, size, edge = min(edges, key=lambda each: each[0])
-        goes = ", ".join(bucket_name(valuation, each) for each in edge.buckets)
-        parts.append(f"By several at once: {edge_text(edge, size)} ({goes}).")
-    return " ".join(parts)
+    text = "No move of a single market liquidates the account."
+    alone = [(abs(each.size), each) for each in result.boundaries if each.size is not None]
+    if alone:
+        _, nearest = min(alone, key=lambda each: each[0])
+        move = move_text(valuation.instruments[nearest.market].name, kinds.MOVE.text(nearest.size))
+        bucket = bucket_name(valuation, nearest.bucket)
+        text = f"The nearest liquidation by one market: {move} ({bucket})."
+    joint = [each.boundary for each in result.joint if each.boundary.over is not None]
+    if joint:
+        first = min(joint, key=lambda each: abs(each.over or Fraction()))
+        move = move_text(first.move, kinds.MOVE.text(first.over))
+        names = ", ".join(bucket_name(valuation, each) for each in first.buckets)
+        text += f" By several at once: {move} ({names})."
+    return text
 
 
-def _warnings(result: StressResult) -> list[Section]:
-    found: list[Section] = []
+def _warnings(result: StressResult) -> Iterator[Words]:
     for bucket, value in result.buckets.items():
         if value.is_liquidatable:
             name = bucket_name(result.valuation, bucket)
             text = f"{name}: under maintenance margin as it stands, before any shock."
-            found.append(Words(text, is_warning=True))
-    orders = len(result.valuation.plan.orders)
-    if orders:
+            yield Words(text, is_warning=True)
+    if orders := len(result.valuation.plan.orders):
         text = (
             f"{orders} open order{'s' if orders > 1 else ''} left out of the shocks, which jump "
             "over them; scenarios run with them."
         )
-        found.append(Words(text, is_warning=True))
-    return found
+        yield Words(text, is_warning=True)
 
 
-def _standing(result: StressResult) -> Table:
-    valuation = result.valuation
-    rows, styles = [], {}
-    for bucket, value in result.buckets.items():
-        markets = valuation.buckets[bucket]
-        held = ", ".join(_holding(result, market) for market in markets) or "no position"
-        ratio = ratio_text(value) if markets else ""
-        rows.append(
-            [
-                bucket_name(valuation, bucket), held, usd(value.equity),
-                usd(value.maintenance_margin), ratio,
-            ]
-        )  # fmt: skip
-        if value.is_liquidatable:
-            styles[len(rows) - 1] = "bad"
-    return Table(
-        title="As it stands, USD",
-        columns=["bucket", "holds", "equity", "maintenance", "margin ratio"],
-        rows=rows,
-        words=2,
-        styles=styles,
-        note="Margin ratio: maintenance margin over equity; liquidation begins above 100 %.",
-    )
+def move_text(move: Move | str, size: str) -> str:
+    """A move of a size as a phrase: ``all together -20 %``."""
+    if isinstance(move, str):
+        return f"{move} {size}"
+    if move.kind == MoveKind.AGAINST:
+        return f"{size.lstrip('+-')} against every position"
+    return f"{move.name} {size}"
 
 
-def _holding(result: StressResult, market: int) -> str:
-    size = next(p.signed_size for p in result.valuation.plan.positions if p.market == market)
-    side = "long" if size > 0 else "short"
-    return f"{side} {size_text(result.valuation, market, abs(size))}"
-
-
-def _lines(result: StressResult) -> Table:
-    valuation = result.valuation
-    rows = [
-        [
-            market_name(valuation, line.market),
-            bucket_name(valuation, line.bucket),
-            price_text(valuation, line.market, line.now),
-            "" if line.safe is None else price_text(valuation, line.market, line.safe),
-            _over_text(result, line),
-            _line_move(line),
-        ]
-        for line in result.lines
-    ]
-    return Table(
-        title="Reverse stress: the smallest move of one market that liquidates",
-        columns=["market", "bucket", "price now", "last safe", "first liquidating", "move"],
-        rows=rows,
-        words=2,
-        styles={place: "bad" for place, line in enumerate(result.lines) if line.is_over_now},
-        note="Other prices stand still. Prices are whole price units: one unit further liquidates.",
-    )
-
-
-def _line_move(line: Line) -> str:
-    if line.is_over_now:
-        return "is over now"
-    return "" if line.size is None else percent(line.size)
-
-
-def _over_text(result: StressResult, line: Line) -> str:
-    return "every price" if line.always else price_text(result.valuation, line.market, line.over)
-
-
-def _joint(result: StressResult) -> Table:
-    valuation = result.valuation
-    held = [bucket for bucket, markets in valuation.buckets.items() if markets]
-    rows = []
-    for each in result.joint:
-        edge = each.edge
-        goes = ", ".join(bucket_name(valuation, bucket) for bucket in edge.buckets)
-        rows.append(
-            [
-                edge.move.name,
-                direction_text(edge),
-                goes or NONE,
-                market_name(valuation, each.first),
-                NONE if edge.over is None else percent(edge.over),
-                *(_bucket_edge(each, bucket) for bucket in held),
-            ]
-        )
-    lead = f" The size is that of {LEAD}." if any("betas" in row[0] for row in rows) else ""
-    return Table(
-        title="Reverse stress: the smallest move of several markets that liquidates",
-        columns=["move", "", "goes first", "position", "at",
-                 *(bucket_name(valuation, bucket) for bucket in held)],
-        rows=rows,
-        words=4,
-        note=(
-            f"The last columns: where each bucket goes for itself.{lead} Position: what the "
-            f"machine closes first. None: not up to {LARGEST_RISE} times the price, nor down to "
-            "nothing."
-        ),
-    )  # fmt: skip
-
-
-def _bucket_edge(reverse: Reverse, bucket: int) -> str:
-    size = reverse.by_bucket[bucket].over
-    return NONE if size is None else percent(size)
-
-
-def _matrix(result: StressResult) -> Table:
+def _matrix(result: StressResult, shocks: Sheet) -> Sheet:
     """Rows of moves, columns of sizes."""
-    sizes = sorted(result.sizes)
-    cells = {(cell.move.name, cell.size): cell for cell in result.cells}
-    rows = []
-    for move in result.moves:
-        found = [cells[move.name, size] for size in sizes]
-        rows.append([move.name, *(f"{usd(c.left)}{'*' if c.liquidated else ''}" for c in found)])
-    return Table(
-        title="Equity left after a shock, USD (* liquidated)",
-        columns=["moves", *(shock_text(size) for size in sizes)],
-        rows=rows,
-        note=f"Equity now {usd(result.equity)}. Liquidated: a minute in the machine afterwards.",
-    )
-
-
-def _costs(result: StressResult) -> Section:
-    """The cells in which something is liquidated."""
-    rows = [
-        _costs_row(result, cell, cell.aftermath)
-        for cell in result.cells
-        if cell.aftermath is not None
-    ]
-    if not rows:
-        return Words("No shock of the grid liquidates anything.")
-    return Table(
-        title="Where shocks liquidate: a minute in the machine, USD",
-        columns=["moves", "shock", "liquidated", "lost", "in the book", "costs", "to backstop",
-                 "deleveraged", "left"],
-        rows=rows,
-        words=3,
-        note=(
-            "Lost: equity now less what is left. In the book and deleveraged: what was closed "
-            "there. Costs: what liquidation takes beyond the move itself, fees, slippage and the "
-            "equity that goes to the backstop; what a bucket owes below zero is borne by others."
-        ),
+    return pivot(
+        shocks, name="matrix", title="Equity left after a shock, USD (* liquidated)",
+        index="move", across="price_change", value="left",
+        mark=lambda cell: "*" if cell.liquidated else "", sort=lambda size: size,
+        note=f"Equity now {kinds.money(result.equity)}. A minute after liquidation where there is "
+        "any.",
     )  # fmt: skip
 
 
-def _costs_row(result: StressResult, cell: Cell, after: Aftermath) -> list[str]:
-    valuation = result.valuation
-    gone = [
-        bucket_name(valuation, each) + (" (not done yet)" if each in after.unfinished else "")
-        for each in cell.liquidated
-    ]
+class _Part(NamedTuple):
+    """One part of a row, such as a bucket of a shock: a row of a sheet of its own."""
+
+    row: Any
+    part: Any = None
+
+
+def _shock(path: str = "row.", *, on: str = "everywhere") -> list[Column]:
+    """Which move, and of which size: of every sheet of parts."""
     return [
-        cell.move.name,
-        shock_text(cell.size),
-        ", ".join(gone),
-        usd(cell.lost),
-        usd(after.sold),
-        usd(max(0, after.cost)),
-        usd(after.taken),
-        usd(after.deleveraged),
-        usd(after.equity),
+        Column("move", get=f"{path}move.name", on=on),
+        Column("price_change", SHOCK, f"{path}size", on=on),
     ]
 
 
-def _grid(result: StressResult) -> Table:
-    rows, styles = [], {}
-    for cell in result.cells:
-        rows.append(_grid_row(result, cell))
-        if cell.liquidated:
-            styles[len(rows) - 1] = "bad"
-    return Table(
-        title="Every shock, before anything is liquidated, USD",
-        columns=["moves", "shock", "worst bucket", "liquidated", "equity", "change",
-                 "margin ratio", "left"],
-        rows=rows,
-        words=4,
-        styles=styles,
-        on_paper_only=True,
-        note="Margin ratio: of the worst bucket.",
-    )  # fmt: skip
+class _Sheets:
+    """The sheets of one account; markets and buckets are named as its rules call them."""
 
+    def __init__(self, valuation: Valuation) -> None:
+        self.valuation = valuation
+        self.markets_held = [each for each in valuation.buckets if valuation.buckets[each]]
 
-def _grid_row(result: StressResult, cell: Cell) -> list[str]:
-    valuation = result.valuation
-    return [
-        cell.move.name,
-        shock_text(cell.size),
-        bucket_name(valuation, cell.worst.bucket),
-        ", ".join(bucket_name(valuation, each) for each in cell.liquidated) or "no",
-        usd(cell.equity),
-        usd(cell.equity - cell.before),
-        ratio_text(cell.worst),
-        usd(cell.left),
-    ]
+    def market(self, market: int | None) -> str | None:
+        return None if market is None else self.valuation.instruments[market].name
 
+    def names(self, buckets: Sequence[int]) -> list[str]:
+        return [bucket_name(self.valuation, each) for each in buckets]
 
-def _betas(result: StressResult) -> Table:
-    return Table(
-        title=f"Betas: how far a market moves when {LEAD} moves 1 %",
-        columns=["market", "source", "beta"],
-        rows=[
-            [name, str(beta.source), f"{float(beta.value):g}"]
-            for name, beta in result.betas.items()
-        ],
-        words=2,
-        on_paper_only=True,
-    )
+    def price(self, market: int, units: int | None) -> str | None:
+        decimals = self.valuation.instruments[market].price_decimals
+        return None if units is None else from_units(units, decimals)
 
+    def size(self, market: int, units: int) -> str:
+        return from_units(units, self.valuation.instruments[market].size_decimals)
 
-def _ladder(result: StressResult) -> list[Section]:
-    chart = ladder_chart(result)
-    if chart is None:
-        return []
-    return [
-        Figure(
-            title="Liquidation ladder",
-            chart=chart,
-            alt="For every move, how far prices go until each bucket is liquidated.",
-            note="Each mark is the smallest move at which that bucket goes; moves beyond 100 % "
-            "are left out. A move against every position is drawn to the left.",
+    def in_market(self, get: str = "market", **more: Any) -> Column:
+        name = more.pop("name", "market")
+        return Column(name, get=lambda row: self.market(attrgetter(get)(row)), **more)
+
+    def in_bucket(self, get: str = "bucket", **more: Any) -> Column:
+        name = more.pop("name", "bucket")
+        return Column(name, get=lambda row: self.names([attrgetter(get)(row)])[0], **more)
+
+    def in_buckets(self, name: str, get: str, **more: Any) -> Column:
+        return Column(name, NAMES, lambda row: self.names(attrgetter(get)(row)), **more)
+
+    def holds(self, bucket: int) -> str:
+        sizes = {each.market: each.signed_size for each in self.valuation.plan.positions}
+        return ", ".join(
+            f"{'long' if sizes[market] > 0 else 'short'} {self.size(market, abs(sizes[market]))} "
+            f"{self.market(market)}"
+            for market in self.valuation.buckets[bucket]
         )
-    ]
+
+    def value_columns(self, path: str = "") -> list[Column]:
+        """What a bucket is worth."""
+        return [
+            self.in_bucket(f"{path}bucket"),
+            Column("equity", MONEY, f"{path}equity"),
+            Column("maintenance_margin", MONEY, f"{path}maintenance_margin"),
+            Column("margin_ratio", RATIO, f"{path}ratio"),
+            Column("liquidatable", FLAG, f"{path}is_liquidatable"),
+        ]
+
+    def buckets(self, result: StressResult) -> Sheet:
+        holds = Column("holds", get=lambda row: self.holds(row.bucket) or "no position",
+                       on="screen", drop=1)  # fmt: skip
+        name, *values = self.value_columns()
+        return Sheet(
+            name="buckets",
+            title="As it stands, USD",
+            rows=list(result.buckets.values()),
+            columns=[name, holds, *values],
+            style=lambda row: "bad" if row.is_liquidatable else "",
+            note="Margin ratio: maintenance margin over equity; liquidation begins above 100 %.",
+        )
+
+    def liquidation_prices(self, boundaries: Sequence[PriceBoundary]) -> Sheet:
+        def price(get: str) -> Any:
+            return lambda row: self.price(row.market, getattr(row, get))
+
+        def no_price(row: PriceBoundary) -> str:
+            return "every price" if row.always else "none" if row.over is None else ""
+
+        return Sheet(
+            name="liquidation_prices",
+            title="Reverse stress: the smallest move of one market that liquidates",
+            rows=boundaries,
+            columns=[
+                self.in_market(),
+                self.in_bucket(drop=2),
+                Column("price", PRICE, price("now"), title="price now"),
+                Column("last_safe", PRICE, price("safe"), drop=1),
+                Column("first_liquidating", PRICE, price("over"), mark=no_price),
+                Column("price_change", MOVE, "size",
+                       mark=lambda row: "*" if row.is_liquidatable else ""),
+                Column("liquidatable_now", FLAG, "is_liquidatable", on="data"),
+                Column("liquidatable_at_every_price", FLAG, "always", on="data"),
+            ],
+            style=lambda row: "bad" if row.is_liquidatable else "",
+            note="Other prices stand still. Prices are whole price units: one unit further "
+            "liquidates. A star: liquidatable now.",
+        )  # fmt: skip
+
+    def smallest_moves(self, result: StressResult) -> Sheet:
+        def alone(bucket: int, drop: int) -> Column:
+            (name,) = self.names([bucket])
+            return Column(name, MOVE, lambda row: row.by_bucket[bucket].over, none="none",
+                          on="screen", drop=drop)  # fmt: skip
+
+        def way(row: Any) -> str:
+            is_against = row.boundary.move.kind == MoveKind.AGAINST
+            return "against" if is_against else _direction(row.boundary)
+
+        return Sheet(
+            name="smallest_moves",
+            title="Reverse stress: the smallest move of several markets that liquidates",
+            rows=result.joint,
+            columns=[
+                Column("move", get="boundary.move.name"),
+                Column("kind", get="boundary.move.kind", on="data"),
+                Column("way", get=way, on="screen", title=" "),
+                Column("direction", get=lambda row: _direction(row.boundary), on="data"),
+                Column("price_change", MOVE, "boundary.over", none="none"),
+                self.in_buckets("liquidated", "boundary.buckets", drop=1),
+                self.in_market("first", name="first_position", drop=99),
+                *(alone(bucket, 2 + n) for n, bucket in enumerate(self.markets_held)),
+            ],
+            note="The columns of buckets: where each is liquidated, whatever the others do. By "
+            f"betas, the change is that of {LEAD}. First position: what is closed first. None: not "
+            f"up to {LARGEST_RISE} times the price, nor down to nothing.",
+        )
+
+    def bucket_moves(self, result: StressResult) -> Sheet:
+        return Sheet(
+            name="bucket_moves",
+            title="Where each bucket is liquidated, whatever the others do",
+            rows=[_Part(*each) for one in result.joint for each in one.by_bucket.items()],
+            columns=[
+                Column("move", get="part.move.name"),
+                Column("kind", get="part.move.kind"),
+                Column("direction", get=lambda row: _direction(row.part)),
+                self.in_bucket("row"),
+                Column("price_change", MOVE, "part.over"),
+            ],
+            on="data",
+        )
+
+    def shocks(self, cells: Sequence[Cell]) -> Sheet:
+        move, change = _shock("")
+        return Sheet(
+            name="shocks",
+            title="Every shock, before anything is liquidated, USD",
+            rows=cells,
+            columns=[
+                move,
+                Column("kind", get="move.kind", on="data"),
+                change,
+                self.in_bucket("worst.bucket", name="worst_bucket"),
+                self.in_buckets("liquidated", "liquidated"),
+                Column("equity", MONEY),
+                Column("equity_change", MONEY, lambda cell: cell.equity - cell.before),
+                Column("margin_ratio", RATIO, "worst.ratio"),
+                Column("left", MONEY),
+                Column("lost", MONEY),
+            ],
+            style=lambda cell: "bad" if cell.liquidated else "",
+            on="page",
+            note="Margin ratio: of the worst bucket. Left: after liquidation where there is any. "
+            "Lost: equity now less what is left.",
+        )
+
+    def liquidations(self, cells: Sequence[Cell]) -> Iterator[Section]:
+        """The shocks that liquidate, and what became of the account within a minute."""
+        rows = [_Part(cell, cell.aftermath) for cell in cells if cell.aftermath is not None]
+        if not rows:
+            yield Words("No shock of the grid liquidates anything.")
+
+        def liquidated(row: _Part) -> str:
+            return ", ".join(
+                name + (" (not done yet)" if bucket in row.part.unfinished else "")
+                for bucket, name in zip(
+                    row.row.liquidated, self.names(row.row.liquidated), strict=True
+                )
+            )
+
+        yield Sheet(
+            name="liquidations",
+            title="Where shocks liquidate: a minute later, USD",
+            rows=rows,
+            columns=[
+                *_shock(),
+                Column("liquidated", get=liquidated, on="screen"),
+                self.in_buckets("liquidated_at_once", "part.started", on="data"),
+                self.in_buckets("liquidated_later", "part.later", on="data"),
+                self.in_buckets("still_under_maintenance", "part.unfinished", on="data"),
+                self.in_market("part.first", name="first_position", on="data"),
+                Column("lost", MONEY, "row.lost", drop=2),
+                Column("closed_in_book", MONEY, "part.sold", drop=4),
+                Column("cost", MONEY, "part.cost"),
+                Column("equity_to_backstop", MONEY, "part.taken", drop=3),
+                Column("deleveraged", MONEY, "part.deleveraged", drop=1),
+                Column("left", MONEY, "part.equity"),
+                Column("stages", NAMES, lambda row: list(map(str, row.part.stages)), on="data"),
+            ],
+            note="Lost: equity now less what is left. Closed in book and deleveraged: notional. "
+            "Cost: what liquidation takes beyond the move itself, fees, slippage and the equity "
+            "that goes to the backstop; what a bucket owes below zero is borne by others.",
+        )
+
+    def survival(self, result: StressResult) -> Iterator[Section]:
+        """The moves that should be survived, and what each bucket lacks for them."""
+
+        def to_survive(row: Any) -> str:
+            return move_text(row.move, SHOCK.text(row.size))
+
+        for each in result.survivals:
+            if not each.remedies:
+                yield Words(f"To survive {to_survive(each)}: nothing is needed.")
+        yield Sheet(
+            name="survive",
+            title="Moves to survive",
+            rows=result.survivals,
+            columns=[
+                *_shock(""),
+                Column("kind", get="move.kind"),
+                Column("survives", FLAG, lambda row: not row.remedies),
+            ],
+            on="data",
+        )
+        rows = [_Part(each, remedy) for each in result.survivals for remedy in each.remedies]
+        move = [
+            *_shock(on="data"),
+            Column("to_survive", get=lambda row: to_survive(row.row), on="screen"),
+        ]
+        yield self.remedies(rows, move)
+        yield self.closes(rows, move)
+
+    def remedies(self, rows: Sequence[_Part], move: Sequence[Column]) -> Sheet:
+        def share(row: _Part) -> Fraction | None:
+            return None if row.part.share is None else Fraction(row.part.share, SHARES)
+
+        return Sheet(
+            name="remedies",
+            title="To survive: add money, or close the same share of every position, USD",
+            rows=rows,
+            columns=[
+                *move,
+                self.in_bucket("part.bucket"),
+                Column("shortfall", CENTS, "part.shortfall", drop=2),
+                Column("how", get=lambda row: deposit_words(self.valuation, row.part.bucket),
+                       on="screen", drop=1),
+                Column("deposit", CENTS, "part.deposit"),
+                Column("close_share", PERCENT, share, none="not enough", title="or close"),
+            ],
+            note="Each is enough alone. Amounts are the least whole cents.",
+        )  # fmt: skip
+
+    def closes(self, rows: Sequence[_Part], move: Sequence[Column]) -> Sheet:
+        def parts(remedy: Remedy) -> list[_Part]:
+            return [_Part(remedy, closing) for closing in remedy.closings]
+
+        return Sheet(
+            name="closes",
+            title="Or close a part of one position now",
+            rows=[_Part(each.row, part) for each in rows for part in parts(each.part)],
+            columns=[
+                *move,
+                self.in_bucket("part.row.bucket"),
+                self.in_market("part.part.market"),
+                Column("size", SIZE,
+                       lambda row: self.size(row.part.part.market, row.part.part.size)),
+                Column("share", PERCENT, "part.part.share"),
+            ],
+            note="Each is enough alone: at the present price with the taker fee, without slippage.",
+        )  # fmt: skip
+
+    def scenarios(self, result: StressResult) -> Iterator[Sheet]:
+        """The account through named scenarios, and what each scenario is."""
+
+        def liquidated(row: Any) -> str:
+            return ", ".join(
+                f"{bucket_name(self.valuation, each.bucket)} ({MINUTES.text(each.minutes)})"
+                for each in row.liquidated
+            )
+
+        yield Sheet(
+            name="scenarios",
+            title="Named scenarios, starting now, USD",
+            rows=result.scenarios,
+            columns=[
+                Column("scenario", get="name"),
+                Column("minutes", MINUTES, on="data"),
+                Column("liquidated", get=lambda row: liquidated(row) or "no", on="screen",
+                       title="liquidated (after)"),
+                self.in_market("first", name="first_position", drop=6),
+                Column("equity_start", MONEY, "start", on="data"),
+                Column("equity_lowest", MONEY, "lowest", drop=1),
+                Column("equity_lowest_minutes", MINUTES, "lowest_minutes", title="after", drop=4),
+                Column("funding", MONEY, drop=5),
+                Column("equity_end", MONEY, "end"),
+                Column("lost", MONEY, drop=2),
+                Column("equity_unclosed", MONEY, "untouched", drop=3),
+                Column("deleveraged", MONEY, on="data"),
+                Column("positions_left", COUNT, on="data"),
+                Column("notes", NAMES, on="data"),
+            ],
+            style=lambda row: "bad" if row.liquidated else "",
+            note="The whole engine along the path: quotes, funding, stages of liquidation. "
+            "Unclosed: what the positions would be worth in the end if none had been closed, "
+            "without funding.",
+        )  # fmt: skip
+        yield Sheet(
+            name="scenario_liquidations",
+            title="When scenarios liquidate",
+            rows=[_Part(line.name, each) for line in result.scenarios for each in line.liquidated],
+            columns=[
+                Column("scenario", get="row"),
+                self.in_bucket("part.bucket"),
+                Column("minutes", MINUTES, "part.minutes"),
+            ],
+            on="data",
+        )
+        yield Sheet(
+            name="scenario_sources",
+            title="Where the scenarios come from",
+            rows=result.scenarios,
+            columns=[Column("scenario", get="name"), Column("about"), Column("source")],
+            on="page",
+        )
+
+    def markets(self, result: StressResult) -> Sheet:
+        return Sheet(
+            name="markets",
+            title=f"Prices now, and how far a market moves when {LEAD} moves 1 %",
+            rows=[_Part(*each) for each in enumerate(result.betas.values())],
+            columns=[
+                self.in_market("row"),
+                Column("price", PRICE,
+                       lambda row: self.price(row.row, self.valuation.prices[row.row])),
+                Column("beta", NUMBER, "part.value"),
+                Column("beta_source", get="part.source"),
+            ],
+            on="page",
+        )  # fmt: skip
+
+    def details(self, result: StressResult) -> Iterator[Sheet]:
+        """What only programs read: every price, bucket and position of every shock."""
+        cells = result.cells
+        boundaries: list[_Part] = []
+        for each in result.joint:
+            boundaries += [_Part(None, each.boundary), *(_Part(*b) for b in each.by_bucket.items())]
+        found = [each for each in boundaries if each.part.over is not None]
+        moves = [
+            Column("move", get="row.part.move.name"),
+            Column("direction", get=lambda row: _direction(row.row.part)),
+            Column("bucket", get=lambda row: self.market_bucket(row.row.row)),
+        ]
+        sides = {"last_safe": "part.safe_prices", "first_liquidating": "part.over_prices"}
+        yield self.prices("move_prices", found, moves, sides)
+        yield self.prices("shock_prices", cells, _shock(), {"price": "prices"})
+        yield self.prices("survive_prices", result.survivals, _shock(), {"price": "prices"})
+        yield Sheet(
+            name="shock_buckets",
+            title="Every bucket at every shock",
+            rows=[_Part(cell, value) for cell in cells for value in cell.buckets.values()],
+            columns=[*_shock(), *self.value_columns("part.")],
+            on="data",
+        )
+        yield Sheet(
+            name="positions_left",
+            title="Positions left where shocks liquidate",
+            rows=[
+                _Part(cell, _Part(*each))
+                for cell in cells
+                if cell.aftermath is not None
+                for each in cell.aftermath.positions.items()
+            ],
+            columns=[
+                *_shock(),
+                self.in_market("part.row"),
+                Column("size", SIZE, lambda row: self.size(*row.part)),
+            ],
+            on="data",
+        )
+
+    def market_bucket(self, bucket: int | None) -> str | None:
+        """The bucket's name; None for whichever is liquidated first."""
+        return None if bucket is None else bucket_name(self.valuation, bucket)
+
+    def prices(
+        self, name: str, rows: Sequence[Any], columns: Sequence[Column], sides: dict[str, str]
+    ) -> Sheet:
+        """The prices of every market in each row. ``sides``: columns by where their prices are."""
+
+        def price(get: str) -> Any:
+            prices = attrgetter(get)
+            return lambda row: self.price(row.part, prices(row.row)[row.part])
+
+        markets = range(len(self.valuation.instruments))
+        return Sheet(
+            name=name,
+            title="Prices",
+            rows=[_Part(row, market) for row in rows for market in markets],
+            columns=[
+                *columns,
+                self.in_market("part"),
+                *(Column(side, PRICE, price(get)) for side, get in sides.items()),
+            ],
+            on="data",
+        )
 
 
-def _heat(result: StressResult) -> Figure:
-    return Figure(
-        title="What every shock leaves",
-        chart=shock_chart(result),
-        alt="Change of equity for every move and size; crosses mark liquidation.",
-        note="Change of the account's equity, after liquidation where there is one (a cross); "
-        "the darkest blue is a doubling and more.",
-    )
+def _direction(boundary: MoveBoundary) -> str:
+    return "up" if boundary.direction > 0 else "down"
 
 
 def _assumptions(result: StressResult) -> Sequence[str]:
-    book = result.valuation.rulebook
     depths = ", ".join(
-        f"{name} {each.usd_within_50bp / 1e6:g} M" for name, each in result.machine.depths.items()
+        f"{name} {kinds.short_usd(each.usd_within_50bp)}"
+        for name, each in result.machine.depths.items()
     )
-    capital = usd(result.machine.neighbours.backstop)
+    capital = kinds.money(result.machine.neighbours.backstop)
     return [
         "A shock is a jump: prices leave now and arrive at once, all of them before the first "
         "liquidation, and the mark is the shocked price. A slower fall through a book that others "
         "sell into can end worse; the scenarios run that.",
-        f"Liquidation: {liquidation_words(book)}.",
-        f"The book within 50 bp per side before the shock: {depths} USD; after it what the "
+        f"Liquidation: {liquidation_words(result.valuation.rulebook)}.",
+        f"The book within 50 bp per side before the shock: {depths}; after it what the "
         "stress rule leaves (2 % after moves of 3.5 % or more), prices then stand still for a "
         "minute. --depth changes it.",
         f"The backstop or insurance fund owns {capital} USD, and others stand ready to be "

@@ -148,7 +148,7 @@ def _parts(valuation: Valuation, bucket: int, share: int) -> dict[int, int]:
 
 
 def _closed(plan: Holdings, valuation: Valuation, parts: dict[int, int]) -> Holdings:
-    """The plan whose cash and positions are those after the fills, as the machine books them."""
+    """The account whose cash and positions are those after the fills, as the engine books them."""
     collateral = plan.collateral
     positions = []
     for each in plan.positions:
@@ -195,8 +195,8 @@ def _share_toward_zero(amount: int, part: int, whole: int) -> int:
     return share if amount >= 0 else -share
 
 
-def bucket_words(valuation: Valuation, bucket: int) -> str:
-    """Where a deposit goes, in words."""
+def deposit_words(valuation: Valuation, bucket: int) -> str:
+    """What is done with a deposit, such as ``deposit to the account``."""
     if bucket == CROSS_POOL:
         return "deposit to the account"
     name = valuation.instruments[bucket].name
