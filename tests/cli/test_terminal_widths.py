@@ -34,6 +34,7 @@ WIDTHS = (80, 100, 120)
 COMMANDS: dict[str, tuple[str, ...]] = {
     "stress": ("stress", "--survive", "20%", "--scenario", "flash_crash"),
     "compare-rules": ("compare-rules", "JOURNAL"),
+    "vet": ("vet", "--seconds", "60"),
 }
 """A line for each command whose findings are sheets, with what makes it quick. JOURNAL: of a
 rehearsal."""
@@ -43,10 +44,10 @@ REHEARSAL = (
 )  # fmt: skip
 WITHOUT_SHEETS = {
     "carry", "cascade", "compare", "control", "crises", "deleveraging", "explain",
-    "paths", "rehearse", "size", "up", "vet",
+    "paths", "rehearse", "size", "up",
 }  # fmt: skip
 """Commands that print no findings, or tables of ready text; a test says when one may go up."""
-MARKS = ("*", "liquidat", "closed", "delever", "backstop", "yes")
+MARKS = ("*", "liquidat", "closed", "delever", "backstop", "yes", "poor")
 """Where a row is drawn in red one of these stands in it: colour is never the only sign."""
 
 Run = Callable[[str], Findings]

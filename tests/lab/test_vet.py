@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from seawall.cli.params import Outputs
-from seawall.cli.vet import vet
-from seawall.cli.vet_options import VetOptions, VetSource
+from seawall.cli.vet import VetOptions as Options
+from seawall.cli.vet import vet as command
+from seawall.lab.vet import VetOptions, vet
 from seawall.lab.vet.book import CROSSED, EMPTY, Sampler
-from seawall.lab.vet.figures import phase_figures
-from seawall.lab.vet.findings import vet_findings
+from seawall.lab.vet.measures import phase_figures
+from seawall.lab.vet.question import result_of
 from seawall.lab.vet.recorded import RecordedOptions, recorded_tape
 from seawall.lab.vet.resilience import recovery_of, resilience_of
 from seawall.lab.vet.tape import (
@@ -439,40 +440,38 @@ def test_vet_agrees_with_a_plain_calculation_on_a_recorded_book() -> None:
 # -- the command ---------------------------------------------------------------------------------
 
 
-def printed(capsys: pytest.CaptureFixture[str], *arguments: Any, **more: Any) -> dict[str, Any]:
-    capsys.readouterr()
-    vet(*arguments, outputs=Outputs(json_=True), **more)
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
+def of_phase(found: dict[str, Any], sheet: str, phase: str, place: int = 0) -> dict[str, Any]:
+    """A row of a sheet of the object."""
+    rows: list[dict[str, Any]] = [each for each in found[sheet] if each["phase"] == phase]
+    return rows[place]
 
 
 SHORT = VetOptions(seconds="60", shock="-10%", shock_seconds="10")
 
 
-def test_without_arguments_a_sandbox_goes_through_a_storm(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    found = printed(capsys, options=SHORT)
+def test_without_a_source_a_sandbox_goes_through_a_storm() -> None:
+    found = vet(options=SHORT).to_dict()
     assert found["looks"] > 180
     assert found["trades"] > 20
-    assert found["verdict"]["calm"] == GOOD
-    assert found["verdict"]["storm"] == POOR
-    calm, storm = found["phases"][CALM], found["phases"][STORM]
-    assert storm["spread_bp"]["mean"] > 3 * calm["spread_bp"]["mean"]
-    assert storm["depth"][0]["bids"] < 0.5 * calm["depth"][0]["bids"]
+    assert (found["calm"], found["storm"]) == (GOOD, POOR)
+    calm, storm = (of_phase(found, "phases", phase) for phase in (CALM, STORM))
+    assert storm["spread_mean_bp"] > 3 * calm["spread_mean_bp"]
+    assert storm["times_calm"] == storm["spread_mean_bp"] / calm["spread_mean_bp"]
+    depth = [of_phase(found, "depth", phase)["bids"] for phase in (CALM, STORM)]
+    assert depth[1] < 0.5 * depth[0]
     assert storm["range_bp"] > 900 > 10 * calm["range_bp"]
-    assert calm["funding_per_hour"] != 0
-    again = printed(capsys, options=SHORT)
-    assert again["phases"] == found["phases"]
-    other = printed(capsys, options=VetOptions(seconds="60", shock_seconds="10", seed=2))
+    assert of_phase(found, "downtime", CALM)["funding_per_hour"] != 0
+    assert len(found["sizes"]) == 3 * len(walked_sizes((10_000.0, 100_000.0, 1_000_000.0)))
+    assert vet(options=SHORT).to_dict() == found
+    other = vet(options=VetOptions(seconds=60, shock_seconds=10, seed=2)).to_dict()
     assert other["phases"] != found["phases"]
 
 
-def test_makers_who_withdraw_leave_less(capsys: pytest.CaptureFixture[str]) -> None:
-    options = VetOptions(seconds="30", shock="-1%", shock_seconds="0", withdraw="90%", seed=3)
-    found = printed(capsys, options=options)
-    calm, storm = found["phases"][CALM], found["phases"][STORM]
-    assert storm["depth"][2]["asks"] < 0.2 * calm["depth"][2]["asks"]
+def test_makers_who_withdraw_leave_less() -> None:
+    options = VetOptions(seconds=30, shock="-1%", shock_seconds=0, withdraw="90%", seed=3)
+    found = vet(options=options).to_dict()
+    calm, storm = (of_phase(found, "depth", phase, 2) for phase in (CALM, STORM))
+    assert storm["asks"] < 0.2 * calm["asks"]
     assert found["shock"]["what"] == "-1.0% over 0 s, makers without 90% of their depth"
 
 
@@ -481,7 +480,7 @@ def test_the_report_and_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture
 
     report, folder = tmp_path / "vet.html", tmp_path / "tables"
     recording = written(tmp_path, crash_rows())
-    vet(str(recording), outputs=Outputs(report=report, parquet=folder))
+    command(str(recording), outputs=Outputs(report=report, parquet=folder))
     shown = capsys.readouterr().out
     assert "In calm it is" in shown
     assert report.read_text().count("<svg") == 3
@@ -519,48 +518,52 @@ def crash_rows() -> list[Row]:
 
 def test_findings_of_a_recording_name_the_storm(tmp_path: Path) -> None:
     tape = recorded_tape(written(tmp_path, crash_rows()), options())
-    findings = vet_findings(tape)
+    found = result_of(tape).to_dict()
     ((start, stop),) = tape.phases[STORM]
     assert start - tape.begin_ms <= 120_000
     assert stop - tape.begin_ms >= 140_000
-    assert findings.plain["phases"][STORM]["range_bp"] == pytest.approx(200, rel=0.02)
-    assert any("Nothing says what was a storm" in each for each in findings.assumptions)
+    assert of_phase(found, "phases", STORM)["range_bp"] == pytest.approx(200, rel=0.02)
+    assert of_phase(found, "spans", STORM) == {"phase": STORM, "begin_ms": start, "end_ms": stop}
+    assert any("Nothing says what was a storm" in each for each in found["assumptions"])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "source", "wishes", "message"),
+    ("arguments", "options", "message"),
     [
-        (("nowhere.parquet",), {}, {}, "nowhere.parquet: no such file"),
-        ((), {"market": "XYZ"}, {}, "--market: unknown market 'XYZ'"),
-        ((), {"rulebook": "dydx"}, {}, "settles in blocks"),
-        ((), {"rulebook": "nobody"}, {}, "nobody"),
-        ((), {}, {"size": ["ten"]}, "--size: 'ten' should be USD"),
-        ((), {}, {"seconds": "5"}, "--seconds: '5' should be whole seconds from 10"),
-        ((), {}, {"seconds": "10.5"}, "--seconds: '10.5' should be whole seconds"),
-        ((), {}, {"shock": "-99%"}, "--shock: '-99%' should be a move from -95%"),
-        ((), {}, {"shock": "0"}, "--shock: '0' should be a move"),
-        ((), {}, {"shock_seconds": "301"}, "--shock-seconds: '301' should be seconds from 0"),
-        ((), {}, {"withdraw": "200%"}, "--withdraw: '200%' should be a share"),
-        ((), {}, {"storm": "2024-01-01/2024-01-02"}, "--storm: 2024-01-01/2024-01-02: belongs"),
-        ((), {"venue": "dydx"}, {}, "--venue: dydx: says whose API --at is"),
-        (("x",), {"at": "http://127.0.0.1:1"}, {}, "belongs to a running venue"),
-        ((), {"at": "nonsense"}, {}, "should be a URL"),
-        ((), {"at": "http://127.0.0.1:9"}, {}, "cannot be reached"),
-        ((), {"at": "http://127.0.0.1:9"}, {"shock": "-5%"}, "only a sandbox can be shocked"),
-        ((), {"at": "http://127.0.0.1:9"}, {"withdraw": "50%"}, "belongs to a --shock"),
-        ((), {"at": "http://127.0.0.1:9"}, {"every": "0"}, "--every: '0' should be seconds"),
-        ((), {"ccxt": "binance"}, {}, "--market: --ccxt needs a symbol"),
+        (("nowhere.parquet",), {}, "nowhere.parquet: no such file"),
+        ((), {"market": "XYZ"}, "--market: unknown market 'XYZ'"),
+        ((), {"rulebook": "dydx"}, "'dydx' should be a rulebook that does not settle"),
+        ((), {"rulebook": "nobody"}, "nobody"),
+        ((), {"size": ["ten"]}, "--size: 'ten' should be USD"),
+        ((), {"seconds": "5"}, "--seconds: '5' should be whole seconds from 10"),
+        ((), {"seconds": "10.5"}, "--seconds: '10.5' should be whole seconds"),
+        ((), {"shock": "-99%"}, "--shock: '-99%' should be a move from -95%"),
+        ((), {"shock": "0"}, "--shock: '0' should be a move"),
+        ((), {"shock_seconds": "301"}, "--shock-seconds: '301' should be seconds from 0"),
+        ((), {"withdraw": "200%"}, "--withdraw: '200%' should be a share"),
+        ((), {"storm": "2024-01-01/2024-01-02"}, "--storm: '2024-01-01/2024-01-02' belongs"),
+        ((), {"venue": "dydx"}, "--venue: 'dydx' belongs to a venue's API"),
+        (("x",), {"at": "http://127.0.0.1:1"}, "--at: 'http://127.0.0.1:1' belongs to a running"),
+        ((), {"at": "nonsense"}, "should be a URL"),
+        ((), {"at": "http://127.0.0.1:9"}, "cannot be reached"),
+        ((), {"at": "http://127.0.0.1:9", "shock": "-5%"}, "--shock: '-5%' belongs to a sandbox"),
+        (
+            (),
+            {"at": "http://127.0.0.1:9", "withdraw": "50%"},
+            "--withdraw: '50%' belongs to",
+        ),
+        ((), {"at": "http://127.0.0.1:9", "every": "0"}, "--every: '0' should be seconds"),
+        ((), {"ccxt": "binance"}, "--market: None should be a symbol"),
     ],
 )
 def test_bad_input_is_one_line(
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
-    source: dict[str, Any],
-    wishes: dict[str, Any],
+    options: dict[str, Any],
     message: str,
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        vet(*arguments, source=VetSource(**source), options=VetOptions(**wishes))
+        command(*arguments, options=Options(**options))
     assert stopped.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("seawall vet: ")
@@ -573,11 +576,11 @@ def test_a_storm_outside_the_recording_is_refused(
     recording = written(tmp_path, crash_rows())
     for storm, message in (
         ("2024-01-01/2024-01-02", "lies outside recording.parquet, which is from 2023-11-14"),
-        ("2024-01-02/2024-01-01", "should end after it begins"),
+        ("2024-01-02/2024-01-01", "should be two times, the later one last"),
         ("2024-01-02", "should be two times"),
     ):
         with pytest.raises(SystemExit):
-            vet(str(recording), options=VetOptions(storm=storm))
+            command(str(recording), options=Options(storm=storm))
         assert message in capsys.readouterr().err
 
 
@@ -585,7 +588,7 @@ def test_a_report_that_cannot_be_written_is_refused_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        vet("nowhere", outputs=Outputs(report=tmp_path / "report.txt"))
+        command("nowhere", outputs=Outputs(report=tmp_path / "report.txt"))
     assert "a report is HTML" in capsys.readouterr().err
 
 
@@ -593,7 +596,7 @@ def test_a_file_that_is_no_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = tmp_path / "notes.txt"
     path.write_text("hello")
     with pytest.raises(SystemExit):
-        vet(str(path))
+        command(str(path))
     assert "neither parquet nor lines of JSON" in capsys.readouterr().err
 
 
@@ -604,5 +607,5 @@ def test_missing_ccxt_is_said(
 
     monkeypatch.setitem(sys.modules, "ccxt", None)
     with pytest.raises(SystemExit):
-        vet(source=VetSource(ccxt="binance", market="BTC/USDT:USDT"))
+        command(options=Options(ccxt="binance", market="BTC/USDT:USDT"))
     assert "ccxt is not installed" in capsys.readouterr().err

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
-from seawall.cli.vet_inputs import read_tape
-from seawall.cli.vet_options import VetOptions, VetSource
+from seawall.lab.vet import VetOptions, vet
 from seawall.lab.vet.book import UNKNOWN
-from seawall.lab.vet.figures import phase_figures
 from seawall.lab.vet.live import Control, LiveBook, LiveOptions, live_tape
+from seawall.lab.vet.measures import phase_figures
 from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, VetError
 from seawall.venues.raw_json import VenueDataError
 from tests.conformance.hyperliquid.running import NEEDS_CLIENTS, Venue, started
@@ -28,7 +28,7 @@ def venue() -> Iterator[Venue]:
 
 def test_a_sandbox_under_a_shock(venue: Venue) -> None:
     venue.control.call("/reset")
-    tape = read_tape(None, VetSource(at=venue.url, market="BTC"), SHOCKED)
+    tape = vet(options=structs.replace(SHOCKED, at=venue.url, market="BTC")).tape
     assert tape.source == f"BTC at {venue.url}"
     assert list(tape.phases) == [CALM, STORM, AFTER]
     assert len(tape.samples.times_ms) == 61
@@ -45,7 +45,7 @@ def test_a_sandbox_under_a_shock(venue: Venue) -> None:
 
 def test_a_running_venue_without_a_shock_is_only_watched(venue: Venue) -> None:
     before = venue.control.status()["timeMs"]
-    tape = read_tape(None, VetSource(at=venue.url), VetOptions(seconds="10", every="2"))
+    tape = vet(options=VetOptions(at=venue.url, seconds="10", every="2")).tape
     assert list(tape.phases) == [CALM]
     assert venue.control.status()["timeMs"] == before + 10_000
     assert phase_figures(tape, CALM).costs[0].held > 0.99
@@ -54,8 +54,8 @@ def test_a_running_venue_without_a_shock_is_only_watched(venue: Venue) -> None:
 @pytest.mark.conformance
 def test_through_ccxt(venue: Venue) -> None:
     pytest.importorskip("ccxt", reason=NEEDS_CLIENTS)
-    source = VetSource(ccxt="hyperliquid", at=venue.url, market="ETH/USDC:USDC")
-    tape = read_tape(None, source, SHOCKED)
+    shocked = structs.replace(SHOCKED, ccxt="hyperliquid", at=venue.url, market="ETH/USDC:USDC")
+    tape = vet(options=shocked).tape
     calm, storm = (phase_figures(tape, name) for name in (CALM, STORM))
     assert storm.range_bp > 500
     assert storm.spread.mean > calm.spread.mean
@@ -64,7 +64,7 @@ def test_through_ccxt(venue: Venue) -> None:
     assert (tape.charges.taker, tape.charges.maker) == (0.00045, 0.00015)
     assert abs(calm.funding) < 0.001
     with pytest.raises(VetError, match="'DOGE/XYZ' is none of hyperliquid"):
-        read_tape(None, VetSource(ccxt="hyperliquid", at=venue.url, market="DOGE/XYZ"), SHOCKED)
+        vet(options=structs.replace(shocked, market="DOGE/XYZ"))
 
 
 # -- a feed of one's own -------------------------------------------------------------------------

@@ -39,6 +39,7 @@ FORMS: list[tuple[str, Any, str, Any, Any]] = [
     ("SHORT_USD", -340_000.0, "-$340k", -340_000.0, -340_000.0),
     ("PRICE", Decimal("104999.50"), "104,999.50", "104999.50", 104999.5),
     ("PRICE", "0.000012", "0.000012", "0.000012", 0.000012),
+    ("AVERAGE_PRICE", 104_999.56, "105,000", 104_999.56, 104_999.56),
     ("SIZE", Decimal("1.5"), "1.5", "1.5", 1.5),
     ("NUMBER", Fraction(67, 50), "1.34", 1.34, 1.34),
     ("FIGURE", 0.038412, "0.0384", 0.038412, 0.038412),
@@ -51,6 +52,8 @@ FORMS: list[tuple[str, Any, str, Any, Any]] = [
     ("MOVE", 12, "+1,200 %", 1200.0, 1200.0),
     ("SHOCK", Fraction(3, 40), "+7.5 %", 7.5, 7.5),
     ("BASIS_POINTS", 1234.5, "1,234.50", 1234.5, 1234.5),
+    ("FINE_BASIS_POINTS", 0.1291, "0.129", 0.1291, 0.1291),
+    ("RATE", 0.0000125, "0.00125 %", 0.0000125, 0.0000125),
     ("SECONDS", 90, "90 s", 90.0, 90.0),
     ("MINUTES", 21.8, "22 min", 21.8, 21.8),
     ("HOURS", 72, "3.0 d", 72.0, 72.0),
@@ -59,6 +62,7 @@ FORMS: list[tuple[str, Any, str, Any, Any]] = [
 ]  # fmt: skip
 FLOATS = (
     "USD SHORT_USD NUMBER FIGURE TIMES RATIO PROBABILITY SHARE PERCENT MOVE SHOCK BASIS_POINTS "
+    "FINE_BASIS_POINTS RATE "
     "SECONDS MINUTES HOURS"
 ).split()
 

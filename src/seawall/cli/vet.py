@@ -1,24 +1,63 @@
 """``seawall vet``: how good a venue is in calm and in storm."""
 
-from seawall.cli.params import Outputs
-from seawall.cli.run import refuse
-from seawall.cli.vet_inputs import read_tape
-from seawall.cli.vet_options import VetOptions, VetSource
-from seawall.domain.errors import SeawallError
-from seawall.report.deliver import check_outputs, deliver
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from seawall.cli.params import Outputs, Texts
+from seawall.cli.run import run
+from seawall.report.findings import Answer
+from seawall.report.progress import Progress
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class VetOptions:
+    """Which market is watched, for how long and through what."""
+
+    market: str | None = None
+    """The market; BTC if not given, with --ccxt its symbol, like BTC/USDT:USDT."""
+    at: str | None = None
+    """Base URL of a running sandbox, or of another API of --venue or --ccxt."""
+    venue: str | None = None
+    """Whose API the URL is."""
+    ccxt: str | None = None
+    """An exchange by its ccxt name, asked live."""
+    rulebook: str | None = None
+    """Whose fees are paid; a shipped rulebook by name, or a rulebook file."""
+    fee_volume: str | None = None
+    """USD traded by you in the venue's fee window, for the fee tier."""
+    size: Texts = None
+    """USD of a market order; 10000, 100000 and 1000000 if not given. May be repeated."""
+    shock: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """The move of the storm, like -10%; a running venue gets none if not given."""
+    shock_seconds: str | None = None
+    """How long the move takes; 30, or half of the storm if that is shorter."""
+    withdraw: str | None = None
+    """Share of their depth that makers take away during the storm, like 90%."""
+    seconds: str | None = None
+    """Of venue time, of each of calm, storm and after; 300 in the built-in sandbox, 20 live."""
+    every: str | None = None
+    """Seconds between two looks at a running venue; 1 if not given."""
+    storm: str | None = None
+    """When the storm of a recording was, FROM/TO (UTC); found if not given."""
+    until: str | None = None
+    """Where to stop reading a recording (UTC)."""
+    seed: int = 1
+    """Decides the built-in sandbox's prices and agents."""
 
 
 def vet(
     recording: str | None = None,
     /,
     *,
-    source: VetSource = VetSource(),  # noqa: B008 (frozen)
-    options: VetOptions = VetOptions(),  # noqa: B008 (frozen)
+    options: VetOptions = VetOptions(),
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """How good a venue is: spread, depth, slippage, resilience and costs, in calm and in storm.
 
-    Reads a recorded book, watches a running sandbox (under a shock if wished) or a real venue
+    Reads a recorded book, watches a running sandbox (under a shock if asked for) or a real venue
     through ccxt. Without arguments: a sandbox with its agents runs here, through a shock of -10 %.
     Exit status 2 for input that cannot be used.
 
@@ -27,20 +66,11 @@ def vet(
     recording
         A recorded book with trades: parquet of changes, or lines of JSON (also gzip).
     """
-    from rich.console import Console
 
-    console = Console(stderr=True, quiet=outputs.json_)
-    try:
-        check_outputs(outputs.options())
-        with console.status("watching the market") as status:
-            tape = read_tape(
-                recording,
-                source,
-                options,
-                lambda done: status.update(f"watching the market: {done:.0%}"),
-            )
-        from seawall.lab.vet.findings import vet_findings
+    def compute(progress: Progress) -> Answer:
+        from seawall.lab import vet as room
 
-        deliver(vet_findings(tape), outputs.options())
-    except SeawallError as error:
-        refuse("vet", str(error))
+        given = {name: value for name, value in vars(options).items() if value is not None}
+        return room.vet(recording, room.VetOptions(**given), progress=progress)
+
+    run("vet", outputs, compute)

@@ -204,6 +204,8 @@ AVERAGE_PRICE = Kind(
 """A price as a float, finer than the market's own prices."""
 SIZE = Kind(name="size", text=lambda v: f"{v}", exact=str, number=float, arrow="double")
 """A Decimal (or its text), in coins."""
+RATE = _numeric("rate", "", lambda v: f"{three_figures(float(100 * v))} %")
+"""A signed fraction, often small, such as of funding or fees."""
 NUMBER = _numeric("number", "", lambda v: f"{float(v):g}")
 FIGURE = _numeric("figure", "", lambda v: three_figures(float(v)))
 """A number of three figures."""
@@ -224,6 +226,10 @@ MOVE = _numeric("move", "%", lambda v: percent(v, signed=True), times=100)
 SHOCK = _numeric("shock", "%", lambda v: short_percent(v, signed=True), times=100)
 """A change as it was asked for."""
 BASIS_POINTS = _numeric("basis points", "bp", lambda v: f"{float(v):,.2f}")
+FINE_BASIS_POINTS = _numeric(
+    "fine basis points", "bp", lambda v: f"{float(v):,.{3 if abs(v) < 1 else 2}f}"
+)
+"""The best spreads are hundredths of a basis point."""
 SECONDS = _numeric("seconds", "s", duration)
 MINUTES = _numeric("minutes", "min", lambda v: duration(60 * v))
 HOURS = _numeric("hours", "h", lambda v: duration(3600 * v))

@@ -1,222 +1,132 @@
-"""The figures of a venue in one phase: how its book was, what trading cost, who traded.
+"""Pictures of a vetted venue: depth and spread over time, and what sizes cost."""
 
-Whatever describes the book is weighted by time: a book counts for as long as it stood.
-"""
-
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from numpy.typing import NDArray
 
-from seawall.lab.vet.book import BANDS_BP, BP, CROSSED, EMPTY, OPEN, UNKNOWN, Floats
-from seawall.lab.vet.resilience import Resilience, resilience_of
-from seawall.lab.vet.tape import Tape, weighted_mean, weighted_quantile
+from seawall.lab.vet.book import BANDS_BP, OPEN, Floats
+from seawall.lab.vet.measures import PhaseFigures
+from seawall.lab.vet.tape import AFTER, CALM, STORM, Tape
+from seawall.report.charts import (
+    CHOSEN,
+    CROSS_COLOUR,
+    LIQUIDATION,
+    MARKET_COLOURS,
+    MONEY_LABEL,
+    Chart,
+    axis,
+    columns,
+    finished,
+    line,
+    named,
+    quantity,
+    upright,
+)
 
-IMPACT_MS = 1_000
-"""Length of the intervals over which price moves are held against signed volume."""
-LEAST_INTERVALS = 10
-"""Intervals with trades that a slope needs."""
-NAN = float("nan")
-
-
-class Spread(NamedTuple):
-    """Bp of the middle."""
-
-    mean: float
-    median: float
-    high: float
-
-
-class BandDepth(NamedTuple):
-    """USD within a band, means over time; ``low``: 5 % of the time both sides together are less
-    than twice it. ``is_whole``: the source shows all of it all the time."""
-
-    band_bp: int
-    bids: float
-    asks: float
-    low: float
-    is_whole: bool
-
-    @property
-    def mean(self) -> float:
-        return (self.bids + self.asks) / 2
+POINTS = 400
+HEIGHT = 280
+LOWEST_BP = 0.001
+COLOURS = {CALM: CROSS_COLOUR, STORM: LIQUIDATION, AFTER: MARKET_COLOURS[1]}
+LONG_MS = 600_000
 
 
-class SizeCost(NamedTuple):
-    """One size. ``buy``, ``sell``: mean slippage in bp over the time in which the book held it.
-
-    ``high``: 95 % of that time the worse side is at most this. ``held``: share of the time in
-    which both sides held it. ``round_trip``: in and out at once as taker, slippage and fees, bp.
-    """
-
-    usd: float
-    buy: float
-    sell: float
-    high: float
-    held: float
-    round_trip: float
+def _grid(tape: Tape) -> tuple[Floats, NDArray[np.int64]]:
+    """Evenly spaced times (minutes or seconds since the begin) and the look that stood then."""
+    times = np.linspace(tape.begin_ms, tape.end_ms, POINTS)
+    rows = np.searchsorted(tape.samples.times_ms, times, side="right") - 1
+    return (times - tape.begin_ms) / _unit_ms(tape), rows
 
 
-class Flow(NamedTuple):
-    """Trades. Sizes in USD; ``impact``: bp that the middle moves with a million USD bought,
-    ``explained``: share of the moves' variance that this explains."""
-
-    trades: int
-    usd: float
-    per_minute: float
-    bought: float
-    mean: float
-    median: float
-    high: float
-    largest: float
-    impact: float
-    explained: float
+def _unit_ms(tape: Tape) -> float:
+    return 60_000.0 if tape.end_ms - tape.begin_ms > LONG_MS else 1_000.0
 
 
-class Downtime(NamedTuple):
-    """Shares of the time, and the longest wait for news of the book in seconds."""
-
-    empty: float
-    crossed: float
-    unknown: float
-    longest_wait: float
+def _time_axis(tape: Tape) -> Any:
+    unit = "minutes" if _unit_ms(tape) > 1_000 else "seconds"
+    return quantity("time", axis(f"{unit} since the begin", ticks=8, grid=False), scale={"nice": 0})
 
 
-class PhaseFigures(Struct, frozen=True, kw_only=True):
-    """``imbalance``: mean of it and of its size. ``flow`` and ``resilience``: None without trades.
-
-    ``funding``: fraction an hour that longs pay, nan where it is not known. ``range_bp``: highest
-    less lowest middle.
-    """
-
-    phase: str
-    seconds: float
-    looks: int
-    spread: Spread
-    bands: tuple[BandDepth, ...]
-    costs: tuple[SizeCost, ...]
-    imbalance: float
-    absolute_imbalance: float
-    range_bp: float
-    downtime: Downtime
-    flow: Flow | None
-    resilience: Resilience | None
-    funding: float
+def _marks(tape: Tape) -> list[Chart]:
+    """Where the storm begins and ends."""
+    made = []
+    for row, (phase, words) in enumerate(((STORM, "storm"), (AFTER, "after"))):
+        for first, _ in tape.phases.get(phase, ())[:1]:
+            place = (first - tape.begin_ms) / _unit_ms(tape)
+            made.append(upright(place, words, CHOSEN, row=row))
+    return made
 
 
-def phase_figures(tape: Tape, phase: str) -> PhaseFigures:
-    """What a phase of the tape shows."""
-    weights = tape.weights(phase)
-    samples = tape.samples
-    spread, imbalance = samples.spread_bp, samples.imbalance
-    seen = samples.middle[(weights > 0) & (samples.state == OPEN)]
-    has_trades = tape.has_trades
-    return PhaseFigures(
-        phase=phase,
-        seconds=tape.seconds(phase),
-        looks=int((weights > 0).sum()),
-        spread=Spread(
-            weighted_mean(spread, weights),
-            weighted_quantile(spread, weights, 0.5),
-            weighted_quantile(spread, weights, 0.95),
-        ),
-        bands=tuple(_band(tape, weights, number) for number in range(len(BANDS_BP))),
-        costs=tuple(_cost(tape, weights, number) for number in range(len(tape.sizes))),
-        imbalance=weighted_mean(imbalance, weights),
-        absolute_imbalance=weighted_mean(np.abs(imbalance), weights),
-        range_bp=float((seen.max() - seen.min()) / seen.mean() / BP) if len(seen) else NAN,
-        downtime=_downtime(tape, weights),
-        flow=_flow(tape, phase) if has_trades else None,
-        resilience=resilience_of(tape, phase) if has_trades else None,
-        funding=tape.funding.get(phase, NAN),
+def depth_chart(tape: Tape) -> Chart:
+    """USD within the nearest band over time, bids and asks."""
+    times, rows = _grid(tape)
+    depth = tape.samples.depth[rows, :, 0]
+    data = []
+    for side, name in enumerate(("bids", "asks")):
+        data += [row | {"name": name} for row in columns(time=times, usd=depth[:, side])]
+    y = quantity(
+        "usd", axis(f"USD within {BANDS_BP[0]} bp of the middle", label=MONEY_LABEL),
+        scale={"zero": True},
+    )  # fmt: skip
+    lines = named(data, _time_axis(tape), y, ["bids", "asks"])
+    lines["mark"] |= {"interpolate": "step-after", "strokeWidth": 1.3}
+    return finished({"layer": [lines, *_marks(tape)]}, height=HEIGHT)
+
+
+def spread_chart(tape: Tape) -> Chart:
+    """Spread in bp over time, logarithmic; a gap where there was no usable book."""
+    times, rows = _grid(tape)
+    spread = np.where(tape.samples.state == OPEN, tape.samples.spread_bp, np.nan)[rows]
+    data = columns(time=times, bp=np.maximum(spread, LOWEST_BP))
+    known = spread[np.isfinite(spread)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.1, 1.0)
+    y = quantity(
+        "bp",
+        axis("spread, bp", format=",~g", ticks=5),
+        scale={"type": "log", "nice": True, "domain": [max(LOWEST_BP, low) * 0.8, high * 1.25]},
     )
+    layers = [line(data, _time_axis(tape), y, interpolate="step-after", strokeWidth=1.3)]
+    return finished({"layer": [*layers, *_marks(tape)]}, height=HEIGHT)
 
 
-def _band(tape: Tape, weights: Floats, number: int) -> BandDepth:
-    depth = tape.samples.depth[:, :, number]
-    whole = np.asarray(tape.samples.whole[:, :, number].all(axis=1))
-    counted = (weights > 0) & (tape.samples.state == OPEN)
-    return BandDepth(
-        BANDS_BP[number],
-        weighted_mean(depth[:, 0], weights),
-        weighted_mean(depth[:, 1], weights),
-        weighted_quantile(depth.mean(axis=1), weights, 0.05),
-        bool(whole[counted].all()),
-    )
-
-
-def _cost(tape: Tape, weights: Floats, number: int) -> SizeCost:
-    slippage = tape.samples.slippage[:, :, number]
-    is_open = tape.samples.state == OPEN
-    held = np.asarray(np.isfinite(slippage).all(axis=1))
-    total = float(weights[is_open].sum())
-    buy, sell = (weighted_mean(slippage[:, side], weights) for side in (0, 1))
-    worse = np.where(held, slippage.max(axis=1, initial=-np.inf), np.nan)
-    return SizeCost(
-        tape.sizes[number],
-        buy,
-        sell,
-        weighted_quantile(worse, weights, 0.95),
-        float(weights[held].sum()) / total if total else 0.0,
-        buy + sell + 2 * tape.charges.taker / BP,
-    )
-
-
-def _downtime(tape: Tape, weights: Floats) -> Downtime:
-    total = float(weights.sum()) or 1.0
-    state = tape.samples.state
-    empty, crossed, unknown = (
-        float(weights[state == each].sum()) / total for each in (EMPTY, CROSSED, UNKNOWN)
-    )
-    lengths = np.minimum(tape.lengths_ms(), weights)
-    return Downtime(empty, crossed, unknown, float(lengths.max(initial=0)) / 1000)
-
-
-def _flow(tape: Tape, phase: str) -> Flow:
-    inside = tape.within(phase, tape.trades.times_ms)
-    usd, signs = tape.trades.usd[inside], tape.trades.signs[inside]
-    if not len(usd):
-        return Flow(0, 0.0, 0.0, *([NAN] * 7))
-    impact, explained = _impact(tape, phase)
-    total = float(usd.sum())
-    return Flow(
-        len(usd),
-        total,
-        len(usd) / tape.seconds(phase) * 60,
-        float(usd[signs > 0].sum()) / total,
-        float(usd.mean()),
-        float(np.median(usd)),
-        float(np.quantile(usd, 0.95)),
-        float(usd.max()),
-        impact,
-        explained,
-    )
-
-
-def _impact(tape: Tape, phase: str) -> tuple[float, float]:
-    """Slope (bp per million USD) and R^2 of moves of the middle over signed taker volume.
-
-    Least squares over intervals that lie in the phase and have trades.
-    """
-    is_open = tape.samples.state == OPEN
-    times, middle = tape.samples.times_ms[is_open], tape.samples.middle[is_open]
-    moves, flows = [], []
-    for first, last in tape.phases.get(phase, ()):
-        edges = np.arange(first, last + 1, IMPACT_MS)
-        if len(edges) < 2:
+def slippage_chart(phases: Sequence[PhaseFigures]) -> Chart:
+    """Mean slippage of a market order over its size, one line for each phase."""
+    data = []
+    shown: list[float] = []
+    names = []
+    for phase in phases:
+        held = [each for each in phase.costs if each.held > 0]
+        cost = np.asarray([max(LOWEST_BP, (each.buy + each.sell) / 2) for each in held])
+        if not len(held):
             continue
-        at = np.searchsorted(times, edges, side="right") - 1
-        cut = np.searchsorted(tape.trades.times_ms, edges, side="right")
-        signed = np.append(0.0, np.cumsum(tape.trades.usd * tape.trades.signs))
-        counts = np.diff(cut)
-        good = np.flatnonzero((counts > 0) & (at[:-1] >= 0))
-        begin, end = middle[np.maximum(at[:-1], 0)], middle[np.maximum(at[1:], 0)]
-        moves.append(((end / begin - 1) / BP)[good])
-        flows.append(np.diff(signed[cut])[good] / 1e6)
-    move = np.concatenate([*moves, np.empty(0)])
-    flow = np.concatenate([*flows, np.empty(0)])
-    if len(flow) < LEAST_INTERVALS or not flow.std():
-        return NAN, NAN
-    slope = float(np.cov(flow, move, bias=True)[0, 1] / flow.var())
-    correlation = float(np.corrcoef(flow, move)[0, 1]) if move.std() else 0.0
-    return slope, correlation**2
+        names.append(phase.phase)
+        shown += cost.tolist()
+        sizes = np.asarray([each.usd for each in held])
+        data += [row | {"name": phase.phase} for row in columns(usd=sizes, bp=cost)]
+    low, high = (min(shown), max(shown)) if shown else (0.1, 1.0)
+    ends = [each.usd for phase in phases for each in phase.costs]
+    x = quantity(
+        "usd",
+        axis("size, USD", label=MONEY_LABEL, values=_ticks(min(ends), max(ends), (1, 3))),
+        scale={"type": "log", "nice": False},
+    )
+    y = quantity(
+        "bp",
+        axis(
+            "slippage, mean of buying and selling, bp",
+            values=_ticks(low * 0.8, high * 1.25, (1, 2, 5)),
+            format=",~g",
+        ),
+        scale={"type": "log", "nice": False, "domain": [low * 0.8, high * 1.25]},
+    )
+    lines = named(data, x, y, names)
+    lines["encoding"]["color"]["scale"]["range"] = [COLOURS[name] for name in names]
+    return finished({"layer": [lines]}, height=HEIGHT)
+
+
+def _ticks(low: float, high: float, steps: Sequence[int]) -> list[float]:
+    """Round numbers of a logarithmic axis."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    wanted = [step * 10.0**power for power in decades for step in steps]
+    return [each for each in wanted if low <= each <= high]

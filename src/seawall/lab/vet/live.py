@@ -1,4 +1,4 @@
-"""Vetting a venue that runs: its book is asked for again and again, around a shock if wished.
+"""Vetting a venue that runs: its book is asked for again and again, around a shock if asked for.
 
 A sandbox whose clock stands still is moved on instead of waited for. Times are the venue's own
 where it tells them. A look that fails is a moment without a known book, not the end.
@@ -52,7 +52,7 @@ class Feed(Protocol):
     def book(self) -> LiveBook: ...
 
     def trades(self) -> list[tuple[int, float, float, int]] | None:
-        """New ones since the last call: time, price, size, sign; None where it tells of none."""
+        """New ones since the last call: time, price, size, sign; None where it has none."""
         ...
 
     def funding(self) -> float | None:
@@ -136,7 +136,7 @@ def live_tape(
 
 
 def _silent(done: float) -> None:
-    """Nobody asked for progress."""
+    """Shows no progress."""
 
 
 class _Watch:

@@ -1,4 +1,4 @@
-"""Vetting a recorded book: parquet of changes through the machine, or lines of whole books."""
+"""Vetting a recorded book: parquet of changes through the engine, or lines of whole books."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +73,7 @@ def _of_changes(path: Path, options: RecordedOptions) -> Tape:
 
 
 class _Reader:
-    """The machine's book as float levels, as deep as the figures need."""
+    """The engine's book as float levels, as deep as the figures need."""
 
     def __init__(self, replay: Replay, recording: Recording) -> None:
         self._engine = replay.engine
@@ -113,11 +113,11 @@ def _known_at(known: Sequence[Known], time_ms: int) -> tuple[float, float]:
 def _replay_words(replay: Replay) -> tuple[str, ...]:
     reached: Reached = replay.reached()
     return (
-        f"Replayed through the machine: {replay.commands:,} commands made the recorded book, level "
+        f"Replayed through the engine: {replay.commands:,} commands made the recorded book, level "
         f"by level, after {replay.recording.updates:,} updates; it was never crossed. Of "
         f"{reached.trades:,} recorded trades {reached.share:.1%} met a resting order at their "
         f"price or better at once, {reached.share_near:.1%} in the book of the update before or "
-        "after: trades are told one by one, the book only every few dozen ms.",
+        "after: trades are published one by one, the book only every few dozen ms.",
     )
 
 
@@ -147,7 +147,7 @@ def _finished(
     if options.storm is None:
         phases = found_phases(samples, end)
     else:
-        phases = _told_phases(path, begin, end, options.storm)
+        phases = _given_phases(path, begin, end, options.storm)
     return Tape(
         market=options.market,
         source=f"the recording {path.name}",
@@ -164,7 +164,7 @@ def _finished(
     )
 
 
-def _told_phases(path: Path, begin: int, end: int, storm: tuple[int, int]) -> dict[str, Spans]:
+def _given_phases(path: Path, begin: int, end: int, storm: tuple[int, int]) -> dict[str, Spans]:
     start, stop = max(begin, storm[0]), min(end, storm[1])
     if stop <= start:
         from seawall.lab.market.candle_file import time_text

@@ -67,7 +67,7 @@ def resilience_of(tape: Tape, phase: str) -> Resilience:
     eaten, backs, half_depths, half_spreads = [], [], [], []
     unmoved = 0
     for event in _largest(tape, phase):
-        # Whoever buys takes from the asks.
+        # A buyer takes from the asks.
         side = depth[:, 1 if event.sign > 0 else 0]
         first = int(np.searchsorted(times, event.time_ms))
         if first == 0 or first >= len(times):

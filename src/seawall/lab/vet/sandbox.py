@@ -59,12 +59,12 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
 
 
 def sandbox_tape(options: SandboxOptions, progress: Callable[[float], None] | None = None) -> Tape:
-    """Runs the venue. ``progress`` is told the finished share."""
+    """Runs the venue. ``progress`` is called with the finished share."""
     return asyncio.run(_Run(options, progress or _silent).tape())
 
 
 def _silent(done: float) -> None:
-    """Nobody asked for progress."""
+    """Shows no progress."""
 
 
 class _Run:
@@ -94,7 +94,7 @@ class _Run:
         options, length = self.options, self.options.seconds * 1000
         await self.host.start()
         try:
-            await self._settle()
+            await self._open()
             await self._pass_time(WARM_UP_MS, "")
             stop = self.host.listen(self._heard)
             begin = self.host.now_ms()
@@ -133,7 +133,7 @@ class _Run:
             seed=options.seed,
         )
 
-    async def _settle(self) -> None:
+    async def _open(self) -> None:
         """Accounts of the agents, first prices, first quotes."""
         backstop = Deposit(self.host.now_ms(), BACKSTOP, BACKSTOP_USD * MICRO)
         await self.host.submit(lambda now: Plan([backstop]))
@@ -153,7 +153,7 @@ class _Run:
             self.world.withdraw(0, options.withdrawn)
 
     async def _pass_time(self, length_ms: int, phase: str) -> None:
-        """``phase``: empty while nobody looks."""
+        """``phase``: empty while nothing is recorded."""
         for _ in range(length_ms // STEP_MS):
             await self.market.advance(STEP_MS, STEP_MS)
             if phase:

@@ -27,7 +27,7 @@ class VetError(InputError):
 
 
 class Trades(NamedTuple):
-    """n trades in time: USD, coins, and 1 where the taker bought, -1 where he sold."""
+    """n trades in time: USD, coins, and 1 where the taker bought, -1 where it sold."""
 
     times_ms: NDArray[np.int64]
     prices: Floats
@@ -70,8 +70,8 @@ class Tape(Struct, frozen=True, kw_only=True):
     """A market from the first look to ``end_ms``.
 
     ``phases``: spans of time in ms by name. ``shock``: when it began and how it is called.
-    ``funding``: fraction an hour that longs pay, by phase. ``has_trades``: whether the source tells
-    of trades at all. ``breaks``: how often the source lost track of the book. ``sizes``: all that
+    ``funding``: fraction an hour that longs pay, by phase. ``has_trades``: whether the source has
+    trades at all. ``breaks``: how often the source lost track of the book. ``sizes``: all that
     were walked, ascending; ``shown``: those that were asked for.
     """
 

@@ -1,9 +1,9 @@
-"""A verdict in words: every measure against two thresholds, and the worst of them decides.
+"""A verdict: every measure against two thresholds, and the worst of them decides.
 
 The storm is held against the calm by the worst twentieth of the time of each, because that is when
 one has to trade. The thresholds are choices, not laws; they are shown beside every grade. ``good``:
-someone who trades the middle one of the sizes hardly notices the book. ``fair``: he should plan
-around it. ``poor``: it is the risk itself.
+a trader of the middle one of the sizes hardly notices the book. ``fair``: it needs planning.
+``poor``: it is the risk itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from seawall.lab.vet.figures import PhaseFigures
+from seawall.lab.vet.measures import PhaseFigures
 from seawall.lab.vet.resilience import Recovery
 from seawall.lab.vet.tape import CALM, STORM
 
@@ -36,10 +36,10 @@ QUIET_STORM_BP = 100.0
 
 
 class Grade(NamedTuple):
-    """One measure. ``words``: what it is, ``figure`` as text, ``bounds`` as text."""
+    """One measure, with its figure and its bounds as text."""
 
     state: str
-    words: str
+    measure: str
     figure: str
     bounds: str
     grade: str
@@ -161,7 +161,7 @@ def _sentence(grades: Sequence[Grade], state: str, worst: str) -> str:
     place = f"In {state}" if state == CALM else "In the storm"
     if worst == GOOD:
         return f"{place} it is good: every measure is."
-    named = [f"{each.words} is {each.figure}" for each in own if each.grade == worst]
+    named = [f"{each.measure} is {each.figure}" for each in own if each.grade == worst]
     return f"{place} it is {worst}: {'; '.join(named)}."
 
 
