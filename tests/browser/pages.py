@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, PHONE = 1280, 390
@@ -62,12 +63,11 @@ OVERLAPPING_WORDS = """() => [...document.querySelectorAll("svg")].flatMap(svg =
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """Headless Chromium, or the test is skipped."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    """Headless Chromium; skips the test where its program is absent."""
     program = os.environ.get("SEAWALL_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
     if not program:
         pytest.skip("needs Chromium on the PATH, or its path in SEAWALL_CHROMIUM")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         # Chromium has no sandbox for root, and containers run as root.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         opened = driver.chromium.launch(executable_path=program, args=arguments)

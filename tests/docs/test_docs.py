@@ -2,17 +2,20 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
 
 import pytest
+from cyclopts import App
 
-ROOT = Path(__file__).resolve().parents[2]
+from seawall.cli.main import app as seawall
+from tests.shared_files import ROOT, SHARED
+
 PAGES = [
     path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()
 ]
@@ -57,16 +60,29 @@ def name_of(block: Block) -> str:
     return f"{block.page}:{block.line}"
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with what the checkout has, ``../shared`` beside it; what is written stays in it."""
+    folder = tmp_path / "seawall"
+    folder.mkdir()
+    for entry in ROOT.iterdir():
+        if entry.name != "out" and not entry.name.startswith("."):
+            (folder / entry.name).symlink_to(entry)
+    if SHARED.exists():
+        (tmp_path / "shared").symlink_to(SHARED)
+    return folder
+
+
 def skip_without_shared(text: str) -> None:
-    if "../shared" in text and not (ROOT.parent / "shared").exists():
+    if "../shared" in text and not SHARED.exists():
         pytest.skip("reads ../shared, which is not part of the project and is absent here")
 
 
-def execute(arguments: list[str | Path]) -> subprocess.CompletedProcess[str]:
+def execute(folder: Path, arguments: list[str | Path]) -> subprocess.CompletedProcess[str]:
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     return subprocess.run(
         arguments,
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, "PATH": os.pathsep.join(paths), "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -76,30 +92,30 @@ def execute(arguments: list[str | Path]) -> subprocess.CompletedProcess[str]:
 
 
 def runnable(command: str) -> str:
-    """``./run`` as it is where the tests run in its environment, else what it stands for."""
-    if Path(sys.prefix) == ROOT / ".venv" or not command.startswith("./run"):
+    """``./run`` is the checkout's where the tests run in its environment, else what it does."""
+    if not command.startswith("./run"):
         return command
     arguments = command.removeprefix("./run").strip()
+    if Path(sys.prefix) == ROOT / ".venv":
+        return f"{shlex.quote(str(ROOT / 'run'))} {arguments}"
     return f"seawall {arguments or 'rehearse'}"
 
 
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.parametrize("block", CONSOLE, ids=name_of)
-def test_console_block(block: Block) -> None:
+def test_console_block(block: Block, checkout: Path) -> None:
     skip_without_shared(block.text)
-    if not Path(sys.executable).with_name("seawall").exists():
-        pytest.skip("the seawall command is not installed beside this Python")
     for command in commands(block):
-        result = execute(["bash", "-c", runnable(command)])
+        result = execute(checkout, ["bash", "-c", runnable(command)])
         shown = f"$ {command}\n{result.stdout}{result.stderr}"
         assert result.returncode == expected_exit(block), shown
 
 
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.parametrize("block", PYTHON, ids=name_of)
-def test_python_block(block: Block) -> None:
+def test_python_block(block: Block, checkout: Path) -> None:
     skip_without_shared(block.text)
-    result = execute([sys.executable, "-c", block.text])
+    result = execute(checkout, [sys.executable, "-c", block.text])
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -134,17 +150,11 @@ def undocumented(app: Any, pages: list[str]) -> list[str]:
 
 
 def test_every_command_and_option_is_documented() -> None:
-    if find_spec("seawall.cli.main") is None:
-        pytest.skip("there is no command line yet")
-    from seawall.cli.main import app
-
-    assert list(subcommands(app))
-    assert undocumented(app, [path.read_text() for path in PAGES]) == []
+    assert list(subcommands(seawall))
+    assert undocumented(seawall, [path.read_text() for path in PAGES]) == []
 
 
 def test_gaps_are_found() -> None:
-    from cyclopts import App
-
     app, lab = App(name="seawall"), App(name="lab")
     app.command(lab)
 
@@ -163,11 +173,11 @@ def test_gaps_are_found() -> None:
     )
 
 
-def test_blocks_are_read() -> None:
+def test_blocks_are_read(tmp_path: Path) -> None:
     shell = "$ seawall a \\\n    --b\nout\n$ ls\n$ ./run\n"
     text = f"Text\n```console exit=2\n{shell}```\n- item\n\n  ```python run\n  x\n  ```\n"
     console, python = blocks("page", text)
     assert (console.line, expected_exit(console)) == (2, 2)
     assert commands(console) == ["seawall a --b", "./run"]
     assert (python.info, python.text, expected_exit(python)) == ("python run", "x\n", 0)
-    assert execute(["bash", "-c", "exit 2"]).returncode == 2
+    assert execute(tmp_path, ["bash", "-c", "exit 2"]).returncode == 2

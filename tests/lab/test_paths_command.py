@@ -231,7 +231,6 @@ def test_words_where_others_are_meant(
 def test_no_cluster_there(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("distributed")
     monkeypatch.setattr("seawall.lab.simulation.trials.CLUSTER_SECONDS", 1)
     with pytest.raises(SystemExit) as stopped:
         run("--cluster", "tcp://127.0.0.1:9")

@@ -10,6 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 from msgspec import structs
 
 from seawall.cli.params import SourceOptions
@@ -201,11 +202,10 @@ def test_a_worker_killed_in_mid_run_changes_nothing(
 
 
 def test_a_cluster_walks_the_same_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
     monkeypatch.chdir(tmp_path)
     task = busy_task(tmp_path)
-    with distributed.LocalCluster(
+    with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
         dashboard_address=None, silence_logs=40,
     ) as cluster:  # fmt: skip

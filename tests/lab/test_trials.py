@@ -5,19 +5,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from seawall.lab.simulation.trials import ClusterError, TrialError, run_trials, usable_cores
 from tests.lab import trial_functions
 from tests.shared_files import ROOT
+from tests.waiting import PATIENCE_S, wait_until
 
-PATIENCE = 60.0
 COUNT = 9
 
 
@@ -35,13 +35,6 @@ def same(left: list[Any], right: list[Any]) -> bool:
 
 def expected() -> list[Any]:
     return [trial_functions.draw(7, number) for number in range(COUNT)]
-
-
-def wait_for(condition: Any) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:
@@ -73,7 +66,7 @@ def test_one_worker_is_this_process(tmp_path: Path) -> None:
 def test_a_killed_worker_loses_no_trial(tmp_path: Path) -> None:
     def kill() -> None:
         waiting = tmp_path / "trial_3"
-        wait_for(lambda: waiting.exists() and waiting.read_text())
+        wait_until(lambda: waiting.exists() and waiting.read_text())
         os.kill(int(waiting.read_text().split()[0]), signal.SIGKILL)
         (tmp_path / "go").touch()
 
@@ -118,28 +111,25 @@ def test_no_worker_outlives_the_run(tmp_path: Path, how: signal.Signals) -> None
     files = [tmp_path / "worker_0", tmp_path / "worker_1"]
     with run_in_a_process(tmp_path) as parent:
         try:
-            wait_for(lambda: all(f.exists() and f.read_text() for f in files))
+            wait_until(lambda: all(f.exists() and f.read_text() for f in files))
             workers = [int(f.read_text()) for f in files]
             assert all(is_alive(pid) for pid in workers)
         finally:
             parent.send_signal(how)
             try:
-                status = parent.wait(PATIENCE)
+                status = parent.wait(PATIENCE_S)
             finally:
                 parent.kill()
         assert status != 0
-    wait_for(lambda: not any(is_alive(pid) for pid in workers))
+    wait_until(lambda: not any(is_alive(pid) for pid in workers))
 
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Dask scheduler and two workers on loopback, as a user would have started them."""
-    pytest.importorskip("distributed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
         patch.chdir(tmp_path_factory.mktemp("cluster"))
-        from distributed import LocalCluster
-
         with LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
             dashboard_address=None, silence_logs=40,
@@ -157,7 +147,7 @@ def test_a_cluster_gives_the_same(scheduler: str) -> None:
 def test_a_killed_worker_of_a_cluster_loses_no_trial(scheduler: str, tmp_path: Path) -> None:
     def kill() -> None:
         waiting = tmp_path / "trial_3"
-        wait_for(lambda: waiting.exists() and waiting.read_text())
+        wait_until(lambda: waiting.exists() and waiting.read_text())
         os.kill(int(waiting.read_text().split()[0]), signal.SIGKILL)
         (tmp_path / "go").touch()
 
@@ -176,7 +166,6 @@ def test_an_error_on_a_cluster_is_reported_once(scheduler: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "udp://127.0.0.1:9", ""])
 def test_no_cluster_there(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed")
     monkeypatch.setattr("seawall.lab.simulation.trials.CLUSTER_SECONDS", 1)
     with pytest.raises(ClusterError, match="no scheduler answers there"):
         run_trials(trial_functions.draw, 7, 2, cluster=address)

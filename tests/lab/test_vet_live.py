@@ -13,7 +13,7 @@ from seawall.lab.vet.live import Control, LiveBook, LiveOptions, live_tape
 from seawall.lab.vet.measures import phase_figures
 from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, VetError
 from seawall.venues.raw_json import VenueDataError
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS, Venue, started
+from tests.conformance.hyperliquid.running import Venue, started
 
 FEES = Charges(0.0005, 0.0002, "of the test")
 SHOCKED = VetOptions(seconds="20", shock="-8%", shock_seconds="5", withdraw="80%")
@@ -53,7 +53,6 @@ def test_a_running_venue_without_a_shock_is_only_watched(venue: Venue) -> None:
 
 @pytest.mark.conformance
 def test_through_ccxt(venue: Venue) -> None:
-    pytest.importorskip("ccxt", reason=NEEDS_CLIENTS)
     shocked = structs.replace(SHOCKED, ccxt="hyperliquid", at=venue.url, market="ETH/USDC:USDC")
     tape = vet(options=shocked).tape
     calm, storm = (phase_figures(tape, name) for name in (CALM, STORM))

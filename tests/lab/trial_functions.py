@@ -2,13 +2,12 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-PATIENCE = 60.0
+from tests.waiting import wait_until
 
 
 def draw(task: int, number: int) -> NDArray[np.float64]:
@@ -21,9 +20,8 @@ def record_and_wait(folder: str, number: int) -> tuple[int, NDArray[np.float64]]
     place = Path(folder)
     with (place / f"trial_{number}").open("a") as file:
         file.write(f"{os.getpid()}\n")
-    end = time.monotonic() + PATIENCE
-    while number == 3 and not (place / "go").exists() and time.monotonic() < end:
-        time.sleep(0.01)
+    if number == 3:
+        wait_until((place / "go").exists)
     return number, draw(7, number)
 
 
@@ -46,4 +44,5 @@ def die_at_one(task: None, number: int) -> int:
 def wait_for_ever(folder: str, number: int) -> None:
     """Until killed; leaves a file with the process id."""
     (Path(folder) / f"worker_{number}").write_text(str(os.getpid()))
-    time.sleep(10 * PATIENCE)
+    while True:
+        signal.pause()

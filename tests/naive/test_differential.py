@@ -2,11 +2,9 @@
 
 import pytest
 
+from tests.naive.comparison import Comparison, run
 from tests.rulebooks import BTC, DOGE, ETH, RULEBOOKS, XYZ
-from tests.scenarios import engine_adapter
 from tests.simulation.generator import Generator
-
-pytestmark = pytest.mark.skipif(bool(engine_adapter.MISSING), reason=engine_adapter.MISSING)
 
 MARKETS = {
     "one": [BTC],
@@ -24,8 +22,6 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "markets", "seed"), CASES)
 def test_machines_agree(name: str, markets: str, seed: int) -> None:
-    from tests.naive.comparison import Comparison, run
-
     instruments = MARKETS[markets]
     comparison = Comparison(RULEBOOKS[name], instruments)
     run(comparison, Generator(seed, instruments, comparison.naive), COMMANDS)

@@ -20,12 +20,11 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import EventKind, MarginMode, OrderFlag, Side, TimeInForce
 from seawall.engine.codec import encode_commands
+from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalWriter, describe_rules, read_journal
+from seawall.engine.layout import Limits
 from seawall.engine.snapshot import load_snapshot, recover, save_snapshot
-
-engine_module = pytest.importorskip("seawall.engine.engine")
-from seawall.engine.layout import Limits  # noqa: E402
-from tests.rulebooks import BTC, DOGE, HOUR_MS, LIVELY, USD  # noqa: E402
+from tests.rulebooks import BTC, DOGE, HOUR_MS, LIVELY, USD
 
 MARKETS = [BTC, DOGE]
 LIMITS = Limits(accounts=16, positions=64, orders=1024, levels=1024, nodes=2048)
@@ -37,7 +36,7 @@ START_PRICES = (1_000_000, 200_000)
 
 def make(found=None):
     """A fresh machine, or one restored from a snapshot."""
-    engine = engine_module.Engine.create(LIVELY, MARKETS, LIMITS)
+    engine = Engine.create(LIVELY, MARKETS, LIMITS)
     if found is not None:
         engine.restore(found.state.tobytes())
     return engine

@@ -3,8 +3,8 @@
     python -m tests.sandbox.crash_load --count 30
 
 A child process runs a host under load from two tasks that place, cancel and trade, and prints one
-line for each acknowledged answer. The parent kills it with SIGKILL at a random moment, opens the
-folder, and compares what it finds with every line it ever read.
+line for each acknowledged answer. The parent kills it with SIGKILL after a random number of
+answers with fills, opens the folder, and compares what it finds with every line it ever read.
 """
 
 import argparse
@@ -41,8 +41,11 @@ from tests.sandbox.venue import (
     order,
     set_up,
 )
+from tests.waiting import PATIENCE_S
 
 OPTIONS = HostOptions(tick_ms=0, snapshot_every=150)
+LEAST_FILLS, MOST_FILLS = 20, 200
+"""Answers with fills before a kill."""
 
 
 # -- the child ----------------------------------------------------------------------------------
@@ -118,8 +121,8 @@ class Ledger:
             self.fills.extend(tuple(fill) for fill in line["fills"])
 
 
-def run_and_kill(folder: Path, dice: random.Random, ledger: Ledger, busy_s: float) -> None:
-    """One life of the child: let it work a moment, kill it; sometimes while it still starts."""
+def run_and_kill(folder: Path, dice: random.Random, ledger: Ledger) -> None:
+    """One life of the child: kill it after some answers with fills, or while it still starts."""
     command = [sys.executable, "-m", "tests.sandbox.crash_load", "--child", str(folder)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert child.stdout is not None
@@ -128,22 +131,21 @@ def run_and_kill(folder: Path, dice: random.Random, ledger: Ledger, busy_s: floa
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
         early = bool(ledger.numbers) and dice.random() < 0.2
-        end = time.monotonic() + (dice.random() * 2 if early else 240)
-        ready = False
-        while time.monotonic() < end and child.poll() is None:
+        wanted = dice.randint(LEAST_FILLS, MOST_FILLS)
+        end = time.monotonic() + (dice.random() * 2 if early else PATIENCE_S)
+        trades = 0
+        while trades < wanted and time.monotonic() < end and child.poll() is None:
             if selector.select(0.01):
                 text += child.stdout.read() or b""
-            if not ready and b"ready" in text:
-                ready = True
-                end = time.monotonic() + dice.random() * busy_s
+                trades = text.count(b'"fills": [[')
     alive = child.poll() is None
     child.send_signal(signal.SIGKILL)
     child.wait()
     os.set_blocking(child.stdout.fileno(), True)
     text += child.stdout.read() or b""
     child.stdout.close()
-    if not alive or not (ready or early):
-        raise AssertionError(f"the venue ended by itself: {text[-500:]!r}")
+    if not alive or not (early or trades >= wanted):
+        raise AssertionError(f"the venue ended, or did not trade: {text[-500:]!r}")
     # A line that the kill cut short was not acknowledged.
     for line in text[: text.rfind(b"\n") + 1].splitlines():
         ledger.add(json.loads(line))
@@ -212,13 +214,13 @@ def _open_orders(engine: Engine) -> Any:
     return orders["order_id"][orders["state"] == 1]
 
 
-def crash_repeatedly(folder: Path, count: int, seed: int, busy_s: float = 1.0) -> dict[str, int]:
+def crash_repeatedly(folder: Path, count: int, seed: int) -> dict[str, int]:
     """``count`` lives and deaths on one folder, checked after each."""
     dice = random.Random(seed)
     ledger = Ledger()
     counts: dict[str, int] = {}
     for _ in range(count):
-        run_and_kill(folder, dice, ledger, busy_s)
+        run_and_kill(folder, dice, ledger)
         counts = check(folder, ledger)
     assert counts["acknowledged"] > 0
     return counts

@@ -13,9 +13,11 @@ from seawall.domain.commands import AdvanceTime, Deposit, SetOraclePrice
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.layout import Limits
 from seawall.sandbox.accounts import USER_USD
+from seawall.sandbox.clock import Clock
 from seawall.sandbox.control_schema import ROUTES
 from seawall.sandbox.venue import Venue, VenueOptions, running_venue
 from seawall.venues.port import Desk
+from tests.waiting import Elapsed, until
 
 LIMITS = Limits(accounts=128, positions=1024, orders=4096, levels=4096, nodes=4096)
 MANUAL = VenueOptions(
@@ -23,6 +25,7 @@ MANUAL = VenueOptions(
 )
 QUIET = VenueOptions(markets=("BTC=50000",), speed=0, feed="manual", limits=LIMITS, agents=False)
 HOUR = 3_600_000
+START_MS = 1_754_467_200_000
 
 
 def no_dialect(desk: Desk) -> web.Application:
@@ -58,9 +61,11 @@ class Caller:
         return float((await self.market(name))["mark"])
 
 
-def with_venue(options: VenueOptions, play: Callable[[Caller], Awaitable[None]]) -> None:
+def with_venue(
+    options: VenueOptions, play: Callable[[Caller], Awaitable[None]], clock: Clock | None = None
+) -> None:
     async def run() -> None:
-        async with running_venue(options, no_dialect) as venue, ClientSession() as session:
+        async with running_venue(options, no_dialect, clock) as venue, ClientSession() as session:
             await play(Caller(venue, session))
 
     asyncio.run(run())
@@ -92,10 +97,9 @@ def test_prices_are_shocked_while_the_clock_runs() -> None:
         assert oracle == pytest.approx(50000 * 0.99**10, rel=1e-4)
         await call.done("shock", market="LINK", move="10%", seconds=1)
         await call.done("funding", premium="0.5%", seconds=5)
-        oracle = 0.0
-        while oracle != pytest.approx(11, rel=1e-3):
-            await asyncio.sleep(0.05)
-            oracle = float((await call.market("LINK"))["oracle"])
+        link, market = call.venue.markets[1], call.venue.market
+        eleven = pytest.approx(11, rel=1e-3)
+        await until(lambda: link.to_usd(market.view.oracle(link.row)) == eleven)
 
     with_venue(msgspec.structs.replace(MANUAL, speed=20.0), play)
 
@@ -171,24 +175,31 @@ def test_a_premium_becomes_funding() -> None:
 
 
 def test_time_stops_runs_and_jumps() -> None:
-    async def play(call: Caller) -> None:
-        start = (await call.get("status"))[1]["timeMs"]
-        await asyncio.sleep(0.1)
-        assert (await call.get("status"))[1]["timeMs"] == start, "a manual clock stands"
-        assert (await call.done("time/advance", seconds=90))["timeMs"] == start + 90_000
-        await call.done("time/speed", speed=100)
-        await asyncio.sleep(0.3)
-        await call.done("time/pause")
-        paused = (await call.get("status"))[1]
-        assert paused["paused"]
-        assert start + 90_000 + 10_000 < paused["timeMs"]
-        await asyncio.sleep(0.1)
-        assert (await call.get("status"))[1]["timeMs"] == paused["timeMs"]
-        await call.done("time/resume")
-        while (await call.get("status"))[1]["timeMs"] <= paused["timeMs"]:
-            await asyncio.sleep(0.02)
+    real = Elapsed()
 
-    with_venue(MANUAL, play)
+    async def play(call: Caller) -> None:
+        async def passed_ms() -> int:
+            return int((await call.get("status"))[1]["timeMs"]) - START_MS
+
+        assert await passed_ms() == 0
+        real.pass_seconds(100)
+        assert await passed_ms() == 0, "a manual clock stands"
+        assert (await call.done("time/advance", seconds=90))["timeMs"] == START_MS + 90_000
+        await call.done("time/speed", speed=100)
+        real.pass_seconds(0.3)
+        assert await passed_ms() == 120_000
+        engine = call.venue.host.engine
+        await until(lambda: engine.clock_ms == START_MS + 120_000)
+        await call.done("time/pause")
+        assert (await call.get("status"))[1]["paused"]
+        real.pass_seconds(100)
+        assert await passed_ms() == 120_000
+        await call.done("time/resume")
+        real.pass_seconds(0.1)
+        assert await passed_ms() == 130_000
+        await until(lambda: engine.clock_ms == START_MS + 130_000)
+
+    with_venue(MANUAL, play, Clock(0, START_MS, real))
 
 
 def test_save_revert_and_reset_bring_back_the_very_state() -> None:

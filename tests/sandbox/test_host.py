@@ -12,6 +12,7 @@ from seawall.sandbox.clock import Clock
 from seawall.sandbox.host import HostOptions, HostStopped
 from seawall.venues.port import Plan, Record, Refusal
 from tests.sandbox.venue import BTC, PRICE, START_MS, USD, do, open_host, order, run, set_up
+from tests.waiting import Elapsed, until
 
 
 def test_work_is_planned_applied_and_answered():
@@ -156,20 +157,18 @@ def test_nothing_is_taken_before_the_start_and_after_the_stop():
 
 
 def test_time_passes_by_itself_and_by_hand():
-    async def by_itself(host):
-        before = host.engine.sequence
-        for _ in range(200):
-            if host.engine.sequence > before + 2:
-                break
-            await asyncio.sleep(0.01)
-        assert host.engine.clock_ms > START_MS
-        host.clock.pause()
-        await asyncio.sleep(0.05)
-        stopped = host.now_ms()
-        await asyncio.sleep(0.05)
-        assert host.now_ms() == stopped
+    real = Elapsed()
 
-    run(by_itself, clock=Clock(50, START_MS), options=HostOptions(tick_ms=250))
+    async def by_itself(host):
+        for tick in (1, 2, 3):
+            real.pass_seconds(0.01)
+            await until(lambda now=START_MS + 500 * tick: host.engine.clock_ms == now)
+        assert host.engine.sequence >= 3
+        host.clock.pause()
+        real.pass_seconds(100)
+        assert host.now_ms() == START_MS + 1500
+
+    run(by_itself, clock=Clock(50, START_MS, real), options=HostOptions(tick_ms=250))
 
     async def by_hand(host):
         await set_up(host)

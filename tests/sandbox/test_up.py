@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from seawall.sandbox.accounts import agent_address, seed_phrase, user_key, user_keys
 from seawall.sandbox.venue import VenueError, VenueOptions, open_venue
@@ -177,7 +178,7 @@ def test_keys_follow_from_the_phrase_alone() -> None:
     assert key == user_key(phrase, 0)
     assert len({each.address for each in user_keys(phrase)}) == 10
     assert agent_address(phrase, "noise BTC") != agent_address(phrase, "noise ETH")
-    account = pytest.importorskip("eth_account").Account.from_key(key.private_key)
+    account = Account.from_key(key.private_key)
     assert account.address.lower() == key.address
 
 

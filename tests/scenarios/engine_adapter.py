@@ -15,17 +15,10 @@ from seawall.domain.enums import (
 )
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook
+from seawall.engine.engine import Engine
 from seawall.engine.tables import command_dtype
 from tests.naive.machine import PositionNumbers
 from tests.naive.state import Event
-
-try:
-    from seawall.engine.engine import Engine
-except ImportError as problem:  # the formulas can be worked on without a machine
-    Engine = None  # type: ignore[assignment,misc]
-    MISSING = f"seawall.engine.engine cannot be imported: {problem}"
-else:
-    MISSING = ""
 
 
 def to_row(fields: Mapping[str, Any]) -> np.ndarray:

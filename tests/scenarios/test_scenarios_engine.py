@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scenarios import engine_adapter
+from tests.scenarios.engine_adapter import EngineMachine
 from tests.scenarios.runner import Scenario, blocks, scenario_files
 
 CASES = [
@@ -12,7 +12,6 @@ CASES = [
 ]
 
 
-@pytest.mark.skipif(bool(engine_adapter.MISSING), reason=engine_adapter.MISSING)
 @pytest.mark.parametrize("body", CASES)
 def test_scenario(body: str) -> None:
-    Scenario(engine_adapter.EngineMachine).run(body)
+    Scenario(EngineMachine).run(body)

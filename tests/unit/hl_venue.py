@@ -28,6 +28,7 @@ from seawall.venues.hyperliquid.server import make_app
 from seawall.venues.hyperliquid.stream.hub import Pace
 from seawall.venues.port import Done, Plan, Record
 from seawall.venues.rulebook_file import load_rulebook
+from tests.waiting import PATIENCE_S
 
 ALICE = "0x" + "a1" * 20
 BOB = "0x" + "b0" * 20
@@ -138,7 +139,7 @@ def with_sandbox(test: Callable[[Sandbox], Awaitable[None]]) -> None:
         finally:
             await sandbox.host.stop()
 
-    asyncio.run(asyncio.wait_for(body(), 60))
+    asyncio.run(asyncio.wait_for(body(), PATIENCE_S))
 
 
 def with_server(test: Callable[[Sandbox, str], Awaitable[None]], pace: Pace | None = None) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from seawall.domain.commands import CancelAll, Withdraw
 from seawall.domain.enums import Side
 from seawall.domain.events import CROSS_POOL
@@ -26,6 +24,7 @@ from seawall.venues.hyperliquid.exchange.account import split_agent_name
 from seawall.venues.hyperliquid.exchange.builder_fees import FeeRunner
 from seawall.venues.hyperliquid.exchange.handle import handle_exchange
 from seawall.venues.hyperliquid.info.ledger import net_deposits
+from seawall.venues.hyperliquid.stream import hub
 from seawall.venues.port import Record, Refusal
 from seawall.venues.rulebook_file import load_rulebook
 from tests.unit.hl_desk import ADDRESSES, KEYS, NOW, Client, FakeDesk, l1_body, wire
@@ -39,6 +38,7 @@ from tests.unit.hl_venue import (
     with_sandbox,
     with_server,
 )
+from tests.waiting import PATIENCE_S
 
 BUILDER = "0x" + "bd" * 20
 USER = ADDRESSES["alice"]
@@ -278,7 +278,7 @@ def test_a_fill_that_nobody_settled_is_settled_after_a_restart(tmp_path: Path) -
         sandbox.clock = Clock(0, NOW)
         sandbox.host = opened(sandbox.clock)
         sandbox.venue = type(sandbox.venue)(sandbox.host)
-        asyncio.run(asyncio.wait_for(step(sandbox), 60))
+        asyncio.run(asyncio.wait_for(step(sandbox), PATIENCE_S))
 
 
 def test_a_payment_that_the_machine_refuses_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +327,9 @@ def test_a_busy_host_only_postpones_it(monkeypatch: pytest.MonkeyPatch) -> None:
     trading(body)
 
 
-def test_streams_and_the_server_settle_it() -> None:
+def test_streams_and_the_server_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "FEE_PATIENCE_S", PATIENCE_S)
+
     async def body(s: Sandbox, url: str) -> None:
         s.clock.reset(max(NOW, s.host.now_ms()))
         t = Trading(s)
@@ -337,14 +339,14 @@ def test_streams_and_the_server_settle_it() -> None:
 
             async def told() -> Any:
                 while True:
-                    message = json.loads(await socket.receive_str(timeout=10))
+                    message = json.loads(await socket.receive_str(timeout=PATIENCE_S))
                     if message.get("channel") == "userFills" and message["data"]["fills"]:
                         return message["data"]["fills"]
 
             subscription = {"type": "userFills", "user": USER}
-            await socket.receive_str(timeout=5)
+            await socket.receive_str(timeout=PATIENCE_S)
             await socket.send_json({"method": "subscribe", "subscription": subscription})
-            await socket.receive_str(timeout=5)
+            await socket.receive_str(timeout=PATIENCE_S)
             await s.place(BOB, BTC, Side.SELL, 1_000_000, TENTH // 2)
             await t.order(wire(BTC, True, "100000", "0.1"))
             assert [fill["builderFee"] for fill in await told()] == ["0.5"]

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from seawall.venues.hyperliquid.directory.directory import AGENT_LIFE_MS, VenueDirectory
 from seawall.venues.hyperliquid.directory.nonces import DAY_MS, KEPT
 from seawall.venues.port import Record, Refusal

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from seawall.domain.commands import CreateAccount, SetMarketStatus
 from seawall.domain.enums import MarketStatus, Side
 from seawall.domain.units import MICRO

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from seawall.domain.enums import MarginMode
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.directory.directory import AGENT_LIFE_MS

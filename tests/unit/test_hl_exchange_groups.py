@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.exchange.handle import handle_exchange
 from seawall.venues.port import Done, Plan, Planner, Refusal

@@ -5,9 +5,6 @@ import time
 from typing import Any
 
 import pytest
-
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,9 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from eth_account import Account
 from hyperliquid.utils import signing as client
 from hypothesis import given, settings

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hyperliquid.info import Info
 
 from seawall.domain.commands import CancelAll, SetLeverage, SetOraclePrice
 from seawall.domain.enums import MarginMode, Side
@@ -17,6 +18,7 @@ from seawall.venues.hyperliquid.stream.hub import Hub, Pace, Reader
 from seawall.venues.hyperliquid.stream.outbox import Outbox
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
 from tests.unit.hl_venue import ALICE, BOB, ETH, NOBODY, Sandbox, with_sandbox, with_server
+from tests.waiting import PATIENCE_S, until
 
 FAST = Pace(book=0.05, state=0.05)
 Body = Callable[[Sandbox, "Client"], Awaitable[None]]
@@ -34,7 +36,7 @@ class Client:
 
     async def read(self) -> tuple[str, Any]:
         """The next message: its channel and data."""
-        message = json.loads(await self.socket.receive_str(timeout=10))
+        message = json.loads(await self.socket.receive_str(timeout=PATIENCE_S))
         self.got.setdefault(message["channel"], []).append(message.get("data"))
         return message["channel"], message.get("data")
 
@@ -55,7 +57,7 @@ class Client:
 def with_client(test: Body, pace: Pace | None = FAST) -> None:
     async def body(s: Sandbox, url: str) -> None:
         async with aiohttp.ClientSession() as session, session.ws_connect(url + "/ws") as socket:
-            assert await socket.receive_str(timeout=5) == ws.GREETING
+            assert await socket.receive_str(timeout=PATIENCE_S) == ws.GREETING
             await test(s, Client(socket))
 
     with_server(body, pace)
@@ -184,10 +186,8 @@ def test_every_subscription_is_taken() -> None:
                     continue
                 await c.subscribe(kind, **wanted)
         silent = {"notification", "outcomeMetaUpdates", "userEvents", "orderUpdates"}
-        await asyncio.sleep(0.05)
-        await c.send({"method": "ping"})
-        await c.until("pong")
-        assert set(CHANNELS) - silent <= set(c.got) | {"userEvents"}
+        while not set(CHANNELS) - silent <= set(c.got):
+            await c.read()
         await s.trade(BOB, ALICE, ETH, 250_100, 1000)
         assert (await c.until("trades"))[0]["px"] == "2501.0"
 
@@ -381,17 +381,15 @@ def test_a_slow_reader_costs_a_bounded_outbox_and_then_its_connection(
             for kind in ("userFills", "openOrders", "clearinghouseState"):
                 subscription = {"type": kind, "user": ALICE}
                 await slow.send_json({"method": "subscribe", "subscription": subscription})
-            while not stuck or len(stuck[0]) < 6:
-                await asyncio.sleep(0.01)
+            await until(lambda: stuck and len(stuck[0]) >= 6)
             quick = await session.ws_connect(url + "/ws")
             await quick.receive_str()
             for _ in range(100):
                 await s.trade(ALICE, BOB, ETH, 250_000, 1000)
                 assert len(stuck[0]) <= 50
-            await asyncio.sleep(0.1)
             await quick.send_str('{"method":"ping"}')
-            assert json.loads(await quick.receive_str(timeout=5)) == {"channel": "pong"}
-            closed = await slow.receive(timeout=5)
+            assert json.loads(await quick.receive_str(timeout=PATIENCE_S)) == {"channel": "pong"}
+            closed = await slow.receive(timeout=PATIENCE_S)
             assert closed.type == aiohttp.WSMsgType.CLOSE
             assert closed.data == aiohttp.WSCloseCode.TRY_AGAIN_LATER
             await quick.close()
@@ -425,7 +423,6 @@ def test_candles_that_passed_quickly_are_all_told() -> None:
 
 
 def test_the_official_client_reads_and_subscribes() -> None:
-    info_module = pytest.importorskip("hyperliquid.info")
     user_kinds = (
         "userEvents userFills orderUpdates userFundings userNonFundingLedgerUpdates webData2"
     )
@@ -437,7 +434,7 @@ def test_the_official_client_reads_and_subscribes() -> None:
             got.setdefault(message["channel"], []).append(message["data"])
 
         def begin() -> Any:
-            info = info_module.Info(url)
+            info = Info(url)
             for kind in user_kinds.split():
                 info.subscribe({"type": kind, "user": ALICE}, keep)
             for kind in ("l2Book", "trades", "bbo", "activeAssetCtx"):
@@ -451,19 +448,12 @@ def test_the_official_client_reads_and_subscribes() -> None:
 
         info = await asyncio.to_thread(begin)
         try:
-            for _ in range(100):
-                if "allMids" in got and "webData2" in got:
-                    break
-                await asyncio.sleep(0.05)
+            await until(lambda: "allMids" in got and "webData2" in got)
             await s.trade(ALICE, BOB, ETH, 250_000, 10_000)
             await s.advance(3_700_000)
             wanted = set(user_kinds.split()) - {"userEvents"} | {"user", "l2Book", "trades", "bbo"}
             wanted |= {"activeAssetCtx", "candle", "allMids"}
-            for _ in range(100):
-                if wanted <= set(got) and len(got["userFundings"]) > 1:
-                    break
-                await asyncio.sleep(0.05)
-            assert wanted <= set(got)
+            await until(lambda: wanted <= set(got) and len(got["userFundings"]) > 1)
             assert got["userFundings"][-1]["fundings"][0]["usdc"] == "-0.03125"
         finally:
             await asyncio.to_thread(info.disconnect_websocket)

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("hyperliquid", reason="the official client is not installed")
-
 from seawall.domain.enums import Side
 from seawall.venues.hyperliquid.exchange.twap import TwapRunner, executed
 from tests.unit.hl_desk import BTC, ETH, Client, FakeDesk, l1_body, post, ready_desk

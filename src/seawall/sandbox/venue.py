@@ -254,8 +254,11 @@ def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
     return choose_markets(wishes, {instrument.name: instrument for instrument in shipped})
 
 
-async def open_venue(options: VenueOptions, make_app: MakeApp | None = None) -> Venue:
-    """A venue that answers on its port. ``make_app`` in place of the dialect's own server.
+async def open_venue(
+    options: VenueOptions, make_app: MakeApp | None = None, clock: Clock | None = None
+) -> Venue:
+    """A venue that answers on its port. ``make_app`` in place of the dialect's own server;
+    ``clock`` in place of one with the options' speed and start.
 
     Raises VenueError, MarketChoiceError, RulebookError, JournalError and OSError.
     """
@@ -266,7 +269,7 @@ async def open_venue(options: VenueOptions, make_app: MakeApp | None = None) -> 
     host: Host | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        host, market, about = _assemble(options, folder)
+        host, market, about = _assemble(options, folder, clock)
         await host.start()
         venue = Venue(host, market, about.seed, options.agents, folder, lasts)
         await venue.settle()
@@ -284,13 +287,15 @@ async def open_venue(options: VenueOptions, make_app: MakeApp | None = None) -> 
     return venue
 
 
-def _assemble(options: VenueOptions, folder: Path) -> tuple[Host, LivingMarket, _About]:
+def _assemble(
+    options: VenueOptions, folder: Path, clock: Clock | None
+) -> tuple[Host, LivingMarket, _About]:
     about = _about(options, folder)
     book = load_rulebook(about.rulebook)
     if not isinstance(book, Rulebook):
         raise VenueError(f"--rulebook: {book.name} settles in blocks; no sandbox runs it yet")
     markets = _markets(options, about)
-    clock = Clock(options.speed, options.start_ms)
+    clock = clock or Clock(options.speed, options.start_ms)
     directory = wire_of(options.venue).make_directory()
     instruments = [market.instrument for market in markets]
     host = Host.open(folder, book, instruments, options.limits, directory, clock)
@@ -309,10 +314,12 @@ def _assemble(options: VenueOptions, folder: Path) -> tuple[Host, LivingMarket, 
 
 @asynccontextmanager
 async def running_venue(
-    options: VenueOptions | None = None, make_app: MakeApp | None = None
+    options: VenueOptions | None = None,
+    make_app: MakeApp | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Venue]:
     """A venue for the length of a block."""
-    venue = await open_venue(options or VenueOptions(), make_app)
+    venue = await open_venue(options or VenueOptions(), make_app, clock)
     try:
         yield venue
     finally:

@@ -2,12 +2,6 @@
 
 from typing import Any
 
-import pytest
-
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("ccxt", reason=NEEDS_CLIENTS)
-
 import ccxt
 
 SYMBOLS = {coin: f"{coin}/USDC:USDC" for coin in ("BTC", "ETH", "SOL", "HYPE", "DOGE", "LINK")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS, Venue, started
+from tests.conformance.hyperliquid.running import Venue, started
 
 if TYPE_CHECKING:
     from tests.conformance.hyperliquid.trader import Maker, Trader
@@ -28,7 +28,6 @@ def venue() -> Iterator[Venue]:
 @pytest.fixture(scope="session")
 def maker(venue: Venue) -> "Maker":
     """The only one who quotes."""
-    pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
     from tests.conformance.hyperliquid.trader import Maker
 
     found = Maker(venue.url, venue.users[9][1])

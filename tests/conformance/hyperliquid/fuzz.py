@@ -25,6 +25,8 @@ from tests.conformance.hyperliquid.wire import info
 
 GROWTH_BYTES = 192_000_000
 """What the process may hold more after the run than after the first tenth of it."""
+PONG = '{"channel":"pong"}'
+PONG_S = 30.0
 LOUD = ("Traceback", "Internal Server Error", "Exception")
 
 
@@ -95,6 +97,7 @@ async def over_websocket(
                     await socket.send_bytes(frame)
                 else:
                     await socket.send_str(frame)
+            await socket.send_str('{"method": "ping"}')
             await listen(socket, report)
             if nonsense.random.random() < 0.3:
                 transport = socket.get_extra_info("socket")
@@ -106,11 +109,12 @@ async def over_websocket(
 
 
 async def listen(socket: aiohttp.ClientWebSocketResponse, report: Report) -> None:
-    """Read what comes within a moment."""
+    """Read until the answer to a ping, or the end."""
     while True:
         try:
-            message = await socket.receive(timeout=0.02)
+            message = await socket.receive(timeout=PONG_S)
         except TimeoutError:
+            report.answers["websocket silent"] += 1
             return
         if message.type is not aiohttp.WSMsgType.TEXT:
             report.answers[f"websocket closed {message.data}"] += 1
@@ -118,6 +122,8 @@ async def listen(socket: aiohttp.ClientWebSocketResponse, report: Report) -> Non
         report.answers["websocket message"] += 1
         if any(word in message.data for word in LOUD):
             report.fault(f"websocket: {message.data[:300]!r}")
+        if message.data == PONG:
+            return
 
 
 async def client(

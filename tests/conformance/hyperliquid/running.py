@@ -25,7 +25,6 @@ ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 240.0
 """The first start on a machine compiles the kernels."""
 DAY_MS = 86_400_000
-NEEDS_CLIENTS = "needs the venue's clients, which the development set-up brings: ./setup dev"
 
 
 class ControlError(RuntimeError):

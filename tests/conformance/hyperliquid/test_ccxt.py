@@ -4,14 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("ccxt", reason=NEEDS_CLIENTS)
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
 import ccxt
+import pytest
 
 from tests.conformance.hyperliquid.ccxt_client import SYMBOLS, client
 from tests.conformance.hyperliquid.running import Venue

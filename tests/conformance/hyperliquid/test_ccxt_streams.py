@@ -6,21 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("ccxt", reason=NEEDS_CLIENTS)
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
 from tests.conformance.hyperliquid.ccxt_client import SYMBOLS, streaming_client
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import Maker, Trader, filled
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.conformance
 
 COIN = "DOGE"
 SYMBOL = SYMBOLS[COIN]
 PRICE = 0.1
-PATIENCE = 20.0
 Step = Callable[[Any], Awaitable[None]]
 
 
@@ -34,19 +29,33 @@ def run(venue: Venue, trader: Trader, step: Step) -> None:
 
     async def whole() -> None:
         exchange = streaming_client(venue.url, trader.address, trader.key)
+        count_answers(exchange)
         try:
             await exchange.load_markets()
-            await asyncio.wait_for(step(exchange), PATIENCE)
+            await asyncio.wait_for(step(exchange), PATIENCE_S)
         finally:
             await exchange.close()
 
     asyncio.run(whole())
 
 
-async def meanwhile(watching: Awaitable[Any], work: Callable[[], Any]) -> Any:
-    """Start watching, let something happen, and return what was seen."""
+def count_answers(exchange: Any) -> None:
+    """Count in ``exchange.answers`` the subscriptions that the venue has answered."""
+    handle = exchange.handle_subscription_response
+    exchange.answers = 0
+
+    def count(socket: Any, message: Any) -> None:
+        exchange.answers += 1
+        handle(socket, message)
+
+    exchange.handle_subscription_response = count
+
+
+async def meanwhile(exchange: Any, watching: Awaitable[Any], work: Callable[[], Any]) -> Any:
+    """Start watching, do the work once the venue has answered, and return what was seen."""
+    before = exchange.answers
     task = asyncio.ensure_future(watching)
-    await asyncio.sleep(0.3)
+    await until(lambda: exchange.answers > before)
     await asyncio.to_thread(work)
     return await task
 
@@ -78,7 +87,7 @@ def test_trades_and_candles(venue: Venue, trader: Trader, other: Trader) -> None
         await asyncio.to_thread(buy)  # the first message is the recent trades
         trades = await exchange.watch_trades(SYMBOL)
         assert 777.0 in [trade["amount"] for trade in trades]
-        candles = await meanwhile(exchange.watch_ohlcv(SYMBOL, "1m"), buy)
+        candles = await meanwhile(exchange, exchange.watch_ohlcv(SYMBOL, "1m"), buy)
         assert candles[-1][5] >= 777.0
 
     run(venue, trader, step)
@@ -86,13 +95,14 @@ def test_trades_and_candles(venue: Venue, trader: Trader, other: Trader) -> None
 
 def test_orders_and_own_trades(venue: Venue, trader: Trader) -> None:
     async def step(exchange: Any) -> None:
-        watching = exchange.watch_orders(SYMBOL)
         orders = await meanwhile(
-            watching,
+            exchange,
+            exchange.watch_orders(SYMBOL),
             lambda: trader.exchange.order(COIN, True, 500, 0.05, {"limit": {"tif": "Gtc"}}),
         )
         assert (orders[-1]["price"], orders[-1]["status"]) == (0.05, "open")
         mine = await meanwhile(
+            exchange,
             exchange.watch_my_trades(SYMBOL),
             lambda: filled(trader.exchange.market_open(COIN, True, 888.0)),
         )

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("coincurve")
-
 from tests.conformance.hyperliquid.fuzz import check
 from tests.conformance.hyperliquid.running import started
 

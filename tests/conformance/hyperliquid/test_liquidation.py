@@ -4,19 +4,13 @@ One account holds a cross position at 20x and an isolated one. A shock of the cr
 the cross side and leave the isolated bucket as it is; a shock of the isolated coin the reverse.
 """
 
-import queue
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
-from hyperliquid.info import Info
-
+from tests.conformance.hyperliquid.listener import Heard, Listener
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, done, filled, resting
 
@@ -47,20 +41,15 @@ def victim(venue: Venue, poor: Trader) -> Trader:
 
 
 @pytest.fixture
-def events(venue: Venue, victim: Trader) -> Iterator["queue.Queue[Any]"]:
-    info = Info(venue.url, skip_ws=False, timeout=30)
-    heard: queue.Queue[Any] = queue.Queue()
-    info.subscribe({"type": "userEvents", "user": victim.address}, heard.put)
-    yield heard
-    info.disconnect_websocket()
+def events(venue: Venue, victim: Trader) -> Iterator[Heard]:
+    listener = Listener(venue.url)
+    yield listener.subscribe(type="userEvents", user=victim.address)
+    listener.close()
 
 
-def liquidation_event(heard: "queue.Queue[Any]") -> dict[str, Any]:
-    while True:
-        data = heard.get(timeout=15)["data"]
-        if "liquidation" in data:
-            found: dict[str, Any] = data["liquidation"]
-            return found
+def liquidation_event(heard: Heard) -> dict[str, Any]:
+    found: dict[str, Any] = heard.next(lambda data: "liquidation" in data)["liquidation"]
+    return found
 
 
 def ledger(trader: Trader) -> list[dict[str, Any]]:
@@ -82,7 +71,7 @@ def shock(venue: Venue, coin: str, price: float, maker: Maker) -> None:
 
 
 def test_cross_side_is_liquidated_and_the_isolated_bucket_survives(
-    venue: Venue, victim: Trader, maker: Maker, events: "queue.Queue[Any]"
+    venue: Venue, victim: Trader, maker: Maker, events: Heard
 ) -> None:
     order = resting(victim.exchange.order(CROSS, True, 0.01, 1800, GTC))
     before = victim.held(ISOLATED)
@@ -120,7 +109,7 @@ def test_cross_side_is_liquidated_and_the_isolated_bucket_survives(
 
 
 def test_isolated_bucket_is_liquidated_and_the_cross_side_survives(
-    venue: Venue, victim: Trader, maker: Maker, events: "queue.Queue[Any]"
+    venue: Venue, victim: Trader, maker: Maker, events: Heard
 ) -> None:
     order = resting(victim.exchange.order(CROSS, True, 0.01, 1800, GTC))
     before = victim.held(CROSS)

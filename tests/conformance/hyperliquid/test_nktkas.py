@@ -16,13 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
 import eth_account
+import pytest
 
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import Maker, Trader

@@ -5,11 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
 from hyperliquid.utils.types import Cloid
 
 from tests.conformance.hyperliquid.running import Venue

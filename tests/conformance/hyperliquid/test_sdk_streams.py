@@ -1,27 +1,19 @@
 """All subscriptions of the official Python client, each fed by something that really happened."""
 
-import queue
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
-from hyperliquid.info import Info
-
+from tests.conformance.hyperliquid.listener import Listener
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.conformance
 
 COIN = "LINK"
 PRICE = 10.0
-PATIENCE = 15.0
 
 
 @pytest.fixture(autouse=True)
@@ -29,59 +21,45 @@ def _book(venue: Venue, maker: Maker) -> None:
     venue.settle(COIN, PRICE, maker, notional=400_000.0)
 
 
-class Heard:
-    """What a subscription delivered, in order."""
-
-    def __init__(self) -> None:
-        self.messages: queue.Queue[dict[str, Any]] = queue.Queue()
-
-    def next(self, fits: Callable[[Any], bool] = lambda data: True) -> Any:
-        """The data of the next message that fits. Fails when none comes in time."""
-        deadline = time.monotonic() + PATIENCE
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                data = self.messages.get(timeout=left)["data"]
-            except queue.Empty:
-                break
-            if fits(data):
-                return data
-        pytest.fail("the subscription delivered nothing that fits")
-
-
 @pytest.fixture(scope="module")
-def closing() -> Iterator[list[Any]]:
+def closing() -> Iterator[list[Listener]]:
     """The client's threads: its own select may sleep ten seconds more, so all end together."""
-    threads: list[Any] = []
-    yield threads
-    for thread in threads:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+    opened: list[Listener] = []
+    yield opened
+    for each in opened:
+        each.threads.join(PATIENCE_S)
+        assert not each.threads.is_alive()
 
 
 @pytest.fixture
-def listener(venue: Venue, closing: list[Any]) -> Iterator[Info]:
-    info = Info(venue.url, skip_ws=False, timeout=PATIENCE)
-    closing.append(info.ws_manager)
-    yield info
-    info.disconnect_websocket()
+def new_listener(venue: Venue, closing: list[Listener]) -> Iterator[Callable[[], Listener]]:
+    opened: list[Listener] = []
+
+    def make() -> Listener:
+        opened.append(Listener(venue.url))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+    closing += opened
 
 
-def subscribe(listener: Info, **subscription: Any) -> Heard:
-    heard = Heard()
-    listener.subscribe(subscription, heard.messages.put)
-    return heard
+@pytest.fixture
+def listener(new_listener: Callable[[], Listener]) -> Listener:
+    return new_listener()
 
 
-def test_all_mids(listener: Info, trader: Trader, venue: Venue, maker: Maker) -> None:
-    heard = subscribe(listener, type="allMids")
+def test_all_mids(listener: Listener, trader: Trader, venue: Venue, maker: Maker) -> None:
+    heard = listener.subscribe(type="allMids")
     first = heard.next()["mids"]
     assert set(first) >= set(trader.info.all_mids())
     venue.settle(COIN, PRICE * 1.01, maker, notional=400_000.0)
     assert float(heard.next(lambda d: d["mids"][COIN] != first[COIN])["mids"][COIN]) > PRICE
 
 
-def test_book(listener: Info, trader: Trader) -> None:
-    heard = subscribe(listener, type="l2Book", coin=COIN)
+def test_book(listener: Listener, trader: Trader) -> None:
+    heard = listener.subscribe(type="l2Book", coin=COIN)
     assert [len(side) > 0 for side in heard.next()["levels"]] == [True, True]
     resting(trader.exchange.order(COIN, True, 77.7, 9.0, GTC))
     bids = heard.next(lambda d: any(level["px"] == "9.0" for level in d["levels"][0]))["levels"][0]
@@ -89,8 +67,8 @@ def test_book(listener: Info, trader: Trader) -> None:
     assert bids == trader.info.l2_snapshot(COIN)["levels"][0]
 
 
-def test_best_bid_and_offer(listener: Info, trader: Trader) -> None:
-    heard = subscribe(listener, type="bbo", coin=COIN)
+def test_best_bid_and_offer(listener: Listener, trader: Trader) -> None:
+    heard = listener.subscribe(type="bbo", coin=COIN)
     best = float(heard.next()["bbo"][0]["px"])
     higher = round(best + 0.0001, 4)
     resting(trader.exchange.order(COIN, True, 50.0, higher, {"limit": {"tif": "Alo"}}))
@@ -99,9 +77,9 @@ def test_best_bid_and_offer(listener: Info, trader: Trader) -> None:
     assert seen["bbo"][0] == {"px": str(higher), "sz": "50.0", "n": 1}
 
 
-def test_trades_and_candles(listener: Info, trader: Trader) -> None:
-    trades = subscribe(listener, type="trades", coin=COIN)
-    candles = subscribe(listener, type="candle", coin=COIN, interval="1m")
+def test_trades_and_candles(listener: Listener, trader: Trader) -> None:
+    trades = listener.subscribe(type="trades", coin=COIN)
+    candles = listener.subscribe(type="candle", coin=COIN, interval="1m")
     part = filled(trader.exchange.market_open(COIN, True, 12.3))
     (mine,) = trader.fills()
     seen = trades.next(lambda d: any(trade["tid"] == mine["tid"] for trade in d))
@@ -116,10 +94,10 @@ def test_trades_and_candles(listener: Info, trader: Trader) -> None:
     assert known[-1]["n"] >= candle["n"]
 
 
-def test_fills_orders_and_events_of_a_user(listener: Info, trader: Trader) -> None:
-    fills = subscribe(listener, type="userFills", user=trader.address)
-    updates = subscribe(listener, type="orderUpdates", user=trader.address)
-    events = subscribe(listener, type="userEvents", user=trader.address)
+def test_fills_orders_and_events_of_a_user(listener: Listener, trader: Trader) -> None:
+    fills = listener.subscribe(type="userFills", user=trader.address)
+    updates = listener.subscribe(type="orderUpdates", user=trader.address)
+    events = listener.subscribe(type="userEvents", user=trader.address)
     snapshot = fills.next()
     assert snapshot["isSnapshot"] is True
     assert snapshot["fills"] == []
@@ -140,8 +118,8 @@ def test_fills_orders_and_events_of_a_user(listener: Info, trader: Trader) -> No
     assert update[-1]["order"]["oid"] == oid
 
 
-def test_ledger_of_a_user(listener: Info, trader: Trader) -> None:
-    heard = subscribe(listener, type="userNonFundingLedgerUpdates", user=trader.address)
+def test_ledger_of_a_user(listener: Listener, trader: Trader) -> None:
+    heard = listener.subscribe(type="userNonFundingLedgerUpdates", user=trader.address)
     assert heard.next()["isSnapshot"] is True
     trader.exchange.usd_class_transfer(12.5, False)
     later = heard.next(lambda d: not d.get("isSnapshot"))
@@ -149,9 +127,9 @@ def test_ledger_of_a_user(listener: Info, trader: Trader) -> None:
     assert {"type": "accountClassTransfer", "usdc": "12.5", "toPerp": False} in deltas
 
 
-def test_funding_of_a_user(listener: Info, trader: Trader, venue: Venue) -> None:
-    heard = subscribe(listener, type="userFundings", user=trader.address)
-    events = subscribe(listener, type="userEvents", user=trader.address)
+def test_funding_of_a_user(listener: Listener, trader: Trader, venue: Venue) -> None:
+    heard = listener.subscribe(type="userFundings", user=trader.address)
+    events = listener.subscribe(type="userEvents", user=trader.address)
     assert heard.next()["isSnapshot"] is True
     filled(trader.exchange.market_open(COIN, True, 1000.0))
     venue.control.advance(3_600_000, step_ms=60_000)
@@ -171,8 +149,8 @@ def test_funding_of_a_user(listener: Info, trader: Trader, venue: Venue) -> None
     assert trader.held(COIN)["cumFunding"]["sinceOpen"] == str(-Decimal(entry["usdc"]))
 
 
-def test_context_of_a_coin(listener: Info, trader: Trader, venue: Venue, maker: Maker) -> None:
-    heard = subscribe(listener, type="activeAssetCtx", coin=COIN)
+def test_context_of_a_coin(listener: Listener, trader: Trader, venue: Venue, maker: Maker) -> None:
+    heard = listener.subscribe(type="activeAssetCtx", coin=COIN)
     first = heard.next()
     assert first["coin"] == COIN
     fields = "funding openInterest prevDayPx dayNtlVlm premium oraclePx markPx midPx impactPxs"
@@ -184,8 +162,8 @@ def test_context_of_a_coin(listener: Info, trader: Trader, venue: Venue, maker: 
     assert contexts[place]["oraclePx"] == later["ctx"]["oraclePx"]
 
 
-def test_data_of_a_user_and_a_coin(listener: Info, trader: Trader) -> None:
-    heard = subscribe(listener, type="activeAssetData", user=trader.address, coin=COIN)
+def test_data_of_a_user_and_a_coin(listener: Listener, trader: Trader) -> None:
+    heard = listener.subscribe(type="activeAssetData", user=trader.address, coin=COIN)
     assert heard.next()["leverage"]["type"] == "cross"
     trader.exchange.update_leverage(3, COIN, is_cross=False)
     later = heard.next(lambda d: d["leverage"]["type"] == "isolated")
@@ -193,8 +171,8 @@ def test_data_of_a_user_and_a_coin(listener: Info, trader: Trader) -> None:
     assert later["user"] == trader.address.lower()
 
 
-def test_everything_of_a_user(listener: Info, trader: Trader) -> None:
-    heard = subscribe(listener, type="webData2", user=trader.address)
+def test_everything_of_a_user(listener: Listener, trader: Trader) -> None:
+    heard = listener.subscribe(type="webData2", user=trader.address)
     first = heard.next()
     assert first["user"] == trader.address.lower()
     assert len(first["assetCtxs"]) == len(first["meta"]["universe"])
@@ -203,15 +181,13 @@ def test_everything_of_a_user(listener: Info, trader: Trader) -> None:
     assert later["clearinghouseState"]["assetPositions"][0]["position"]["coin"] == COIN
 
 
-def test_unsubscribed_is_silent(listener: Info, trader: Trader) -> None:
-    heard = Heard()
-    subscription = {"type": "bbo", "coin": COIN}
-    number = listener.subscribe(subscription, heard.messages.put)
+def test_unsubscribed_is_silent(new_listener: Callable[[], Listener], trader: Trader) -> None:
+    left, stayed = new_listener(), new_listener()
+    heard, still = (each.subscribe(type="bbo", coin=COIN) for each in (left, stayed))
     heard.next()
-    assert listener.unsubscribe(subscription, number)
-    time.sleep(0.3)
-    while not heard.messages.empty():
-        heard.messages.get()
-    resting(trader.exchange.order(COIN, True, 50.0, 9.0, GTC))
-    time.sleep(0.3)
-    assert heard.messages.empty()
+    left.unsubscribe(heard)
+    before = heard.messages.qsize()
+    resting(trader.exchange.order(COIN, True, 50.0, PRICE, GTC))
+    still.next(lambda data: float(data["bbo"][0]["px"]) == PRICE)
+    left.subscribe(type="allMids").next()  # What was sent before this has arrived too.
+    assert heard.messages.qsize() == before

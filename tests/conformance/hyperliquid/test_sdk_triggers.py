@@ -4,11 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
 from hyperliquid.utils.signing import get_timestamp_ms, sign_l1_action
 
 from tests.conformance.hyperliquid.running import DAY_MS, Venue

@@ -7,13 +7,8 @@ only do by packing and hashing the action exactly as the client did.
 
 from typing import Any
 
-import pytest
-
-from tests.conformance.hyperliquid.running import NEEDS_CLIENTS
-
-pytest.importorskip("hyperliquid", reason=NEEDS_CLIENTS)
-
 import eth_account
+import pytest
 from hyperliquid.utils import signing
 from hyperliquid.utils.types import Cloid
 

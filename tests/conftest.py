@@ -1,0 +1,31 @@
+"""The run fails when a test wrote into the checkout instead of its temporary folder."""
+
+from typing import Any
+
+import pytest
+
+from tests.written_files import Picture, changes, picture
+
+BEFORE = pytest.StashKey[Picture]()
+CHANGED = pytest.StashKey[list[str]]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):  # one look for all workers of xdist
+        session.config.stash[BEFORE] = picture()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if BEFORE in session.config.stash:
+        changed = changes(session.config.stash[BEFORE], picture())
+        session.config.stash[CHANGED] = changed
+        if changed:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    changed = config.stash.get(CHANGED, [])
+    if changed:
+        terminalreporter.section("FAILED: tests write below their temporary folder only", red=True)
+        for line in changed:
+            terminalreporter.write_line(line)
