@@ -1,6 +1,6 @@
 """Compiled formulas on the venue's cases, and against plain Python on drawn numbers.
 
-The vectors prove the formulas as plain Python; this proves the compiled ones, wherever the
+The facts prove the formulas as plain Python; this proves the compiled ones, wherever the
 numbers fit 64 bits. What a compiled formula saturates at is part of the comparison.
 """
 
@@ -16,7 +16,8 @@ import pytest
 from seawall.engine.compile import INTERPRETED
 from tests.conformance.dydx_vectors import arithmetic, fractions
 from tests.conformance.dydx_vectors.run import same
-from tests.conformance.test_dydx_vectors import leaves, vectors_path
+from tests.conformance.test_dydx_vectors import leaves
+from tests.facts.dydx import read
 from tests.scalar_formulas import NAMES, ask
 from tests.shared_files import ROOT
 
@@ -34,17 +35,13 @@ def fits(value: Any) -> bool:
     return all(not isinstance(leaf, int) or abs(leaf) < BOUND for _, leaf in leaves(value))
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("name", sorted(GROUPS))
-def test_compiled_dydx_formulas_match_the_vectors(name: str) -> None:
-    vectors = json.loads(vectors_path().read_text())["groups"]
-    if name not in vectors:
-        pytest.skip(f"the file has no group {name}")
-    cases = [case for case in vectors[name]["cases"] if fits([case["inputs"], case["expected"]])]
+def test_compiled_dydx_formulas_match_the_facts(name: str) -> None:
+    cases = [case for case in read()[name] if fits([case["given"], case["expected"]])]
     wrong = [
         (case["name"], got, case["expected"])
         for case in cases
-        if not same(got := GROUPS[name](case["inputs"]), case["expected"])
+        if not same(got := GROUPS[name](case["given"]), case["expected"])
     ]
     assert cases
     assert not wrong

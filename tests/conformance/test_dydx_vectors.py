@@ -17,30 +17,24 @@ from typing import Any
 
 import pytest
 
-from tests.shared_files import ROOT, SHARED, shared_file
+from tests.conformance.dydx_vectors.run import canonical, same
+from tests.facts.dydx import FILE, Groups, read, write
+from tests.facts.dydx_words import translated
+from tests.shared_files import ROOT, shared_file
 
-pytestmark = [pytest.mark.shared, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 VARIABLE = "SEAWALL_DYDX_VECTORS"
-FILE = "vectors/dydx.json"
 PROPERTY = "dydx_vectors"
 RUNNER = "tests.conformance.dydx_vectors.run"
 
 Place = tuple[Any, ...]
 
 
-def vectors_path() -> Path:
-    """Skips where the shared file is absent; a file that was asked for must be there."""
+def groups() -> Groups:
+    """The project's facts, or the cases of the file that was asked for."""
     asked = os.environ.get(VARIABLE)
-    return Path(asked) if asked else shared_file(FILE)
-
-
-def group_names() -> list[str]:
-    path = Path(os.environ.get(VARIABLE) or SHARED / FILE)
-    try:
-        return list(json.loads(path.read_text())["groups"])
-    except (OSError, ValueError, KeyError):
-        return []
+    return translated(json.loads(Path(asked).read_text())) if asked else read()
 
 
 @cache
@@ -65,9 +59,20 @@ def described(failure: dict[str, Any]) -> str:
     return f"{failure['name']}: got {failure['got']}, expected {failure['expected']}"
 
 
-@pytest.mark.parametrize("name", group_names() or ["(no file)"])
-def test_dydx_group_equals_the_venue(name: str, record_property: Any) -> None:
-    group = findings(vectors_path())[name]
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if not os.environ.get(VARIABLE):
+        return findings(FILE)
+    path = tmp_path_factory.mktemp("dydx") / "asked.json"
+    write(path, groups(), {})
+    return findings(path)
+
+
+@pytest.mark.parametrize("name", groups())
+def test_dydx_group_equals_the_venue(
+    name: str, found: dict[str, Any], record_property: Any
+) -> None:
+    group = found[name]
     record_property(PROPERTY, f"{name}: {group['matched']}/{group['total']}")
     assert not group["unclaimed"], f"the group {name} is unknown: none of its cases was looked at"
     assert not group["failures"], "\n".join(map(described, group["failures"]))
@@ -126,19 +131,18 @@ def matched_cases(cases: list[Any], group: dict[str, Any]) -> set[int]:
 def test_a_wrong_dydx_number_is_found_in_every_group(tmp_path: Path) -> None:
     """One digit changed in each group: exactly that case fails, and a new group is named.
 
-    It judges the runner, so it takes the shared file whatever other file was asked for.
+    It judges the runner, so it takes the project's facts whatever other file was asked for.
     """
-    vectors = json.loads(shared_file(FILE).read_text())
-    right = findings(shared_file(FILE))
-    wrong = copy.deepcopy(vectors)
+    right = findings(FILE)
+    wrong = copy.deepcopy(read())
     spoiled: dict[str, str] = {}
-    for name, group in wrong["groups"].items():
-        number = spoil(group["cases"], matched_cases(group["cases"], right[name]))
+    for name, cases in wrong.items():
+        number = spoil(cases, matched_cases(cases, right[name]))
         assert number is not None, f"{name} has no case that could be changed"
-        spoiled[name] = group["cases"][number]["name"]
-    wrong["groups"]["made_up"] = {"cases": [{"name": "a", "inputs": {}, "expected": {}}]}
-    path = tmp_path / "vectors.json"
-    path.write_text(json.dumps(wrong))
+        spoiled[name] = cases[number]["name"]
+    wrong["made_up"] = [{"name": "a", "source": "", "given": {}, "expected": {}}]
+    path = tmp_path / "facts.json"
+    write(path, wrong, {})
     found = findings(path)
     assert found.pop("made_up")["unclaimed"]
     for name, group in found.items():
@@ -148,16 +152,18 @@ def test_a_wrong_dydx_number_is_found_in_every_group(tmp_path: Path) -> None:
         assert spoiled[name] in {failure["name"] for failure in group["failures"]}, name
 
 
-def test_without_the_shared_file_dydx_vectors_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr("tests.shared_files.SHARED", Path("nowhere"))
-    with pytest.raises(pytest.skip.Exception, match=FILE):
-        vectors_path()
+@pytest.mark.shared
+def test_the_facts_are_the_numbers_of_the_recorded_file() -> None:
+    path = shared_file("vectors/dydx.json")
+    assert canonical(read()) == canonical(translated(json.loads(path.read_text())))
+
+
+def test_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    write(tmp_path / "facts.json", read(), {"source": "a test"})
+    assert canonical(read(tmp_path / "facts.json")) == canonical(read())
 
 
 def test_dydx_results_are_compared_type_for_type() -> None:
-    from tests.conformance.dydx_vectors.run import same
-
     assert same({"a": 10**30, "b": [1, None]}, {"b": [1, None], "a": 10**30})
     for got, expected in ((1, True), ([1, 2], [2, 1]), ({}, {"a": None}), ("1", 1), (0, None)):
         assert not same(got, expected)

@@ -36,6 +36,7 @@ from tests.lab.stress_worlds import (
     shocked,
     subaccount_world,
 )
+from tests.facts import dydx
 from tests.shared_files import shared_file
 from tests.unit.subaccount_answers import answer, example, market, subaccount
 
@@ -162,13 +163,13 @@ def test_example_subaccounts_go_where_explain_says(name: str, count: int) -> Non
 
 def vector_documents() -> list[dict[str, Any]]:
     """Every subaccount of the chain's own test tables that holds collateral and positions."""
-    groups = json.loads(shared_file("vectors/dydx.json").read_text())["groups"]
+    groups = dydx.read()
     found: dict[str, dict[str, Any]] = {}
-    for group in groups.values():
-        for case in group["cases"]:
-            inputs = case["inputs"]
-            for each in inputs.get("subaccounts", [inputs]):
-                made = as_answer(each, inputs.get("perpetuals", []))
+    for cases in groups.values():
+        for case in cases:
+            given = case["given"]
+            for each in given.get("accounts", [given]):
+                made = as_answer(each, given.get("markets", []))
                 if made is not None:
                     found[json.dumps(made, sort_keys=True)] = made
     return list(found.values())
@@ -177,22 +178,22 @@ def vector_documents() -> list[dict[str, Any]]:
 def as_answer(holder: dict[str, Any], perpetuals: list[dict[str, Any]]) -> dict[str, Any] | None:
     """A subaccount of a vector as an indexer would tell it; None without positions."""
     known = {each["id"]: each for each in perpetuals}
-    positions = holder.get("perpetual_positions") or []
-    if not positions or any(each["perpetual_id"] not in known for each in positions):
+    positions = holder.get("positions") or []
+    if not positions or any(each["market"] not in known for each in positions):
         return None
-    assets = {each["asset_id"]: each["quantums"] for each in holder.get("asset_positions") or []}
+    assets = {each["asset"]: each["amount"] for each in holder.get("cash") or []}
     if set(assets) - {0}:
         return None
     sizes, markets = {}, {}
     for each in positions:
-        perpetual = known[each["perpetual_id"]]
-        resolution = perpetual["atomic_resolution"]
-        size = Fraction(each["quantums"]) * Fraction(10) ** resolution
+        perpetual = known[each["market"]]
+        resolution = perpetual["size_exponent"]
+        size = Fraction(each["amount"]) * Fraction(10) ** resolution
         price = Fraction(perpetual["price"]) * Fraction(10) ** perpetual["price_exponent"]
-        tier = perpetual["liquidity_tier"]
+        tier = perpetual["tier"]
         initial = Fraction(tier["initial_margin_ppm"], 10**6)
         kept = initial * Fraction(tier["maintenance_fraction_ppm"], 10**6)
-        ticker = f"P{each['perpetual_id']}-USD"
+        ticker = f"P{each['market']}-USD"
         sizes[ticker] = decimal(size)
         step = Fraction(10**6) * Fraction(10) ** resolution
         markets[ticker] = market(

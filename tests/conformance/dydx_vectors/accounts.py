@@ -22,23 +22,9 @@ from tests.conformance.dydx_vectors.wide import NO_TIER, WideState, wide_markets
 Case = Mapping[str, Any]
 Result = dict[str, Any]
 
-SUBJECT = "test/0"
+SUBJECT = "subject"
 COLLATERAL = 0
-CROSS_POOL = "subaccounts"
-KINDS = {
-    "Match": UpdateKind.MATCH_UPDATE,
-    "CollatCheck": UpdateKind.COLLATERAL_CHECK_UPDATE,
-    "Deposit": UpdateKind.DEPOSIT_UPDATE,
-    "Withdrawal": UpdateKind.WITHDRAWAL_UPDATE,
-    "Transfer": UpdateKind.TRANSFER_UPDATE,
-}
-RESULTS = {
-    Reason.NO_REASON: "Success",
-    Reason.NEWLY_UNDERCOLLATERALIZED: "NewlyUndercollateralized",
-    Reason.STILL_UNDERCOLLATERALIZED: "StillUndercollateralized",
-    Reason.TRANSFERS_BLOCKED: "WithdrawalsAndTransfersBlocked",
-    Reason.ISOLATED_MARKET_RULE: "ViolatesIsolatedSubaccountConstraints",
-}
+CROSS_POOL = "cross"
 UNKNOWN_MARKET = {"error": "ErrPerpetualDoesNotExist"}
 NOT_UPDATABLE = {"error": "ErrProductPositionNotUpdatable"}
 REFUSED = {"error": "ErrFailedToUpdateSubaccounts"}
@@ -56,7 +42,7 @@ class Refused(Exception):
 
 def _markets_named(value: Any) -> set[int]:
     if isinstance(value, Mapping):
-        found = {value["perpetual_id"]} if "perpetual_id" in value else set()
+        found = {value["market"]} if "market" in value else set()
         return found.union(*(_markets_named(part) for part in value.values()))
     if isinstance(value, list):
         return set().union(*(_markets_named(part) for part in value))
@@ -66,8 +52,8 @@ def _markets_named(value: Any) -> set[int]:
 def _check_assets(assets: list[Case]) -> None:
     """The machine has one collateral; the venue refuses others with a name for each sign."""
     for asset in assets:
-        if asset["asset_id"] != COLLATERAL:
-            amount = asset.get("quantums", asset.get("delta", 0))
+        if asset["asset"] != COLLATERAL:
+            amount = asset.get("amount", asset.get("delta", 0))
             name = "ErrNotImplementedMargin" if amount < 0 else "ErrNotImplementedMulticollateral"
             raise Refused({"error": name})
 
@@ -75,15 +61,15 @@ def _check_assets(assets: list[Case]) -> None:
 class Machine:
     """A state with the case's markets and accounts; accounts are made when first named."""
 
-    def __init__(self, inputs: Case) -> None:
-        self.state: WideState = wide_markets(inputs.get("perpetuals", []), (), block_rules())
-        unknown = _markets_named(inputs) - set(self.state.market_of)
+    def __init__(self, given: Case) -> None:
+        self.state: WideState = wide_markets(given.get("markets", []), (), block_rules())
+        unknown = _markets_named(given) - set(self.state.market_of)
         if unknown:
             raise Refused(UNKNOWN_MARKET)
         self.account_of: dict[str, int] = {}
 
     def add_account(self, name: str, subaccount: Case) -> int:
-        _check_assets(subaccount.get("asset_positions", []))
+        _check_assets(subaccount.get("cash", []))
         self.account_of[name] = self.state.create_subaccount(subaccount)
         return self.account_of[name]
 
@@ -95,13 +81,13 @@ class Machine:
     def stage(self, updates: list[Case]) -> None:
         clear_updates(self.state)
         for number, update in enumerate(updates):
-            _check_assets(update["asset_updates"])
-            account = self.account(update.get("subaccount", f"account {number}"))
+            _check_assets(update["cash_changes"])
+            account = self.account(update.get("account", f"account {number}"))
             add_update(self.state, number, account, -1, 0, 0)
-            for asset in update["asset_updates"]:
+            for asset in update["cash_changes"]:
                 add_update(self.state, number, account, -1, 0, asset["delta"])
-            for one in update["perpetual_updates"]:
-                market = self.state.market_of[one["perpetual_id"]]
+            for one in update["size_changes"]:
+                market = self.state.market_of[one["market"]]
                 add_update(
                     self.state, number, account, market, one["delta"], one.get("quote_delta", 0)
                 )
@@ -111,9 +97,9 @@ class Machine:
 
 
 def _guarded(answer: Callable[[Case], Any]) -> Callable[[Case], Any]:
-    def ask(inputs: Case) -> Any:
+    def ask(given: Case) -> Any:
         try:
-            return answer(inputs)
+            return answer(given)
         except Refused as refused:
             return refused.answer
 
@@ -121,30 +107,30 @@ def _guarded(answer: Callable[[Case], Any]) -> Callable[[Case], Any]:
 
 
 @_guarded
-def subaccount_risk(inputs: Case) -> Result:
-    machine = Machine(inputs)
-    name = inputs["update"].get("subaccount", SUBJECT)
-    account = machine.add_account(name, inputs)
-    machine.stage([inputs["update"]])
+def subaccount_risk(given: Case) -> Result:
+    machine = Machine(given)
+    name = given["change"].get("account", SUBJECT)
+    account = machine.add_account(name, given)
+    machine.stage([given["change"]])
     net, initial, maintenance = account_standing(machine.state, account, 0)
-    return {"nc": net, "imr": initial, "mmr": maintenance}
+    return {"net": net, "initial": initial, "maintenance": maintenance}
 
 
-def _judged(inputs: Case) -> tuple[Machine, int, list[int]]:
-    machine = Machine(inputs)
-    for subaccount in inputs["subaccounts"]:
+def _judged(given: Case) -> tuple[Machine, int, list[int]]:
+    machine = Machine(given)
+    for subaccount in given["accounts"]:
         machine.add_account(subaccount["id"], subaccount)
-    _close_gates(machine.state, inputs)
-    machine.stage(inputs["updates"])
-    kind = int(KINDS[inputs["update_type"]])
-    return machine, kind, machine.outcomes(kind, len(inputs["updates"]))
+    _close_gates(machine.state, given)
+    machine.stage(given["changes"])
+    kind = int(UpdateKind[given["kind_of_change"]])
+    return machine, kind, machine.outcomes(kind, len(given["changes"]))
 
 
-def _close_gates(state: WideState, inputs: Case) -> None:
-    if "current_block" not in inputs:
+def _close_gates(state: WideState, given: Case) -> None:
+    if "current_block" not in given:
         return
-    state.set("block_rules", 0, height=inputs["current_block"] - 1)
-    for perpetual, height in inputs["negative_tnc_seen_at_block"].items():
+    state.set("block_rules", 0, height=given["current_block"] - 1)
+    for perpetual, height in given["negative_at_block"].items():
         market = state.market_of.get(int(perpetual), -1)
         if market >= 0 and state.get("block_markets", market, "own_pool"):
             state.set("block_markets", market, gated_height=height)
@@ -158,13 +144,13 @@ def _verdict(outcomes: list[int]) -> Result:
         return NOT_UPDATABLE
     return {
         "success": all(outcome == NO_REASON for outcome in outcomes),
-        "results": [RESULTS[Reason(outcome)] for outcome in outcomes],
+        "results": [Reason(outcome).name for outcome in outcomes],
     }
 
 
 @_guarded
-def can_update_subaccounts(inputs: Case) -> Result:
-    _, _, outcomes = _judged(inputs)
+def can_update_subaccounts(given: Case) -> Result:
+    _, _, outcomes = _judged(given)
     return _verdict(outcomes)
 
 
@@ -196,14 +182,14 @@ def _payments(state: WideState) -> dict[str, int]:
 
 
 @_guarded
-def update_subaccounts(inputs: Case) -> Result:
-    machine, kind, outcomes = _judged(inputs)
-    state, count = machine.state, len(inputs["updates"])
-    pools = inputs.get("pools", {})
+def update_subaccounts(given: Case) -> Result:
+    machine, kind, outcomes = _judged(given)
+    state, count = machine.state, len(given["changes"])
+    pools = given.get("pools", {})
     _write_pools(state, pools)
     answer = _verdict(outcomes)
     if answer.get("success"):
-        accounts = [machine.account(update["subaccount"]) for update in inputs["updates"]]
+        accounts = [machine.account(update["account"]) for update in given["changes"]]
         if any(pool_rejection(state, account, n) for n, account in enumerate(accounts)):
             answer = dict(NO_FUNDS)
         else:
@@ -219,59 +205,55 @@ def update_subaccounts(inputs: Case) -> Result:
 
 
 @_guarded
-def oi_delta(inputs: Case) -> Result:
-    if inputs["update_type"] != "Match":
+def oi_delta(given: Case) -> Result:
+    if given["kind_of_change"] != UpdateKind.MATCH_UPDATE.name:
         return {"delta": None}
     perpetuals = [
         {
             "id": number,
-            "atomic_resolution": -6,
+            "size_exponent": -6,
             "price_exponent": 0,
             "price": 1,
             "open_interest": 0,
             "funding_index": 0,
-            "liquidity_tier": NO_TIER,
+            "tier": NO_TIER,
         }
-        for number in sorted(_markets_named(dict(inputs)))
+        for number in sorted(_markets_named(dict(given)))
     ]
-    machine = Machine({"perpetuals": perpetuals})
-    updates = inputs["settled_updates"]
+    machine = Machine({"markets": perpetuals})
+    updates = given["changes"]
     for number, update in enumerate(updates):
         machine.add_account(f"account {number}", update)
-    machine.stage([{"asset_updates": [], **update} for update in updates])
+    machine.stage([{"cash_changes": [], **update} for update in updates])
     is_sound, market, change = open_interest_move(machine.state)
     if not is_sound:
         return PANIC
     if market < 0:
         return {"delta": None}
     names = {row: perpetual for perpetual, row in machine.state.market_of.items()}
-    return {"delta": {"perpetual_id": names[market], "base_quantums": change}}
+    return {"delta": {"market": names[market], "size": change}}
 
 
 def _before(subaccount: Case, assets: list[Case], sizes: list[Case]) -> Case:
     """The account as it was before an update that has been applied to it."""
-    cash = sum(asset["quantums"] for asset in subaccount["asset_positions"])
-    held = {one["perpetual_id"]: one["quantums"] for one in subaccount["perpetual_positions"]}
+    cash = sum(asset["amount"] for asset in subaccount["cash"])
+    held = {one["market"]: one["amount"] for one in subaccount["positions"]}
     for one in sizes:
-        held[one["perpetual_id"]] = held.get(one["perpetual_id"], 0) - one["delta"]
+        held[one["market"]] = held.get(one["market"], 0) - one["delta"]
     return {
-        "asset_positions": [
-            {"asset_id": COLLATERAL, "quantums": cash - sum(asset["delta"] for asset in assets)}
-        ],
-        "perpetual_positions": [
-            {"perpetual_id": perpetual, "quantums": size} for perpetual, size in held.items()
-        ],
+        "cash": [{"asset": COLLATERAL, "amount": cash - sum(asset["delta"] for asset in assets)}],
+        "positions": [{"market": perpetual, "amount": size} for perpetual, size in held.items()],
     }
 
 
 @_guarded
-def isolated_transition(inputs: Case) -> Result:
-    machine = Machine(inputs)
-    assets, sizes = inputs["asset_updates"], inputs["perpetual_updates"]
-    is_single = [asset["asset_id"] for asset in assets] == [COLLATERAL]
-    before = _before(inputs["updated_subaccount"], assets if is_single else [], sizes)
+def isolated_transition(given: Case) -> Result:
+    machine = Machine(given)
+    assets, sizes = given["cash_changes"], given["size_changes"]
+    is_single = [asset["asset"] for asset in assets] == [COLLATERAL]
+    before = _before(given["changed_account"], assets if is_single else [], sizes)
     account = machine.add_account("account 0", before)
-    update = {"asset_updates": assets if is_single else [], "perpetual_updates": sizes}
+    update = {"cash_changes": assets if is_single else [], "size_changes": sizes}
     machine.stage([update])
     if len(sizes) != 1:
         return {"transition": None}
@@ -280,12 +262,12 @@ def isolated_transition(inputs: Case) -> Result:
         return {"transition": None}
     if not is_single:
         return REFUSED
-    was_flat = all(one["quantums"] == 0 for one in before["perpetual_positions"])
+    was_flat = all(one["amount"] == 0 for one in before["positions"])
     names = {row: perpetual for perpetual, row in machine.state.market_of.items()}
     return {
         "transition": {
-            "perpetual_id": names[market],
-            "quote_quantums": amount if was_flat else -amount,
+            "market": names[market],
+            "quote": amount if was_flat else -amount,
             "kind": "Opened" if was_flat else "Closed",
         }
     }
@@ -303,15 +285,15 @@ def _same_or_part(got: Any, expected: Any) -> bool:
 
 
 COMPARE = {
-    "subaccount_risk": _covers,
-    "update_subaccounts": _covers,
+    "account_risk": _covers,
+    "change_accounts": _covers,
 }
 
 GROUPS = {
-    "subaccount_risk": subaccount_risk,
-    "can_update_subaccounts": can_update_subaccounts,
+    "account_risk": subaccount_risk,
+    "can_change_accounts": can_update_subaccounts,
     "withdrawals_blocked": can_update_subaccounts,
-    "update_subaccounts": update_subaccounts,
-    "oi_delta": oi_delta,
+    "change_accounts": update_subaccounts,
+    "open_interest_change": oi_delta,
     "isolated_transition": isolated_transition,
 }

@@ -49,36 +49,36 @@ def tier_of(case: Case) -> VolumeTier:
     )
 
 
-def charged_rates(inputs: Case) -> Any:
+def charged_rates(given: Case) -> Any:
     """Stakes count only for owners that have an address of the chain."""
-    discount, pair = inputs["market_discount"], inputs["clob_pair_id"]
-    ids = {pair, discount["clob_pair_id"]} if discount else {pair}
+    discount, pair = given["market_discount"], given["book_id"]
+    ids = {pair, discount["book_id"]} if discount else {pair}
     state = fee_state(
-        map(tier_of, inputs["fee_tiers"]),
-        inputs["staking_tiers"] or (),
+        map(tier_of, given["fee_tiers"]),
+        given["staking_tiers"] or (),
         ids,
-        inputs["fee_tier_override_idx"],
+        given["referred_tier"],
     )
     account = state.create_account()
-    state.set("control", 0, clock_ms=inputs["block_time"] * SECOND_MS)
-    state.set("block_rules", 0, total_taker_volume=inputs["global_notional"])
+    state.set("control", 0, clock_ms=given["block_time"] * SECOND_MS)
+    state.set("block_rules", 0, total_taker_volume=given["global_notional"])
     state.set(
         "accounts",
         account,
-        day_taker_volume=inputs["taker_notional"],
-        day_maker_volume=inputs["maker_notional"],
+        day_taker_volume=given["taker_notional"],
+        day_maker_volume=given["maker_notional"],
     )
     state.set(
         "block_accounts",
         account,
-        staked=inputs["staked_base_tokens"] if inputs["user_is_bech32"] else 0,
-        referred=inputs["referred"],
-        vault=inputs["is_vault"],
+        staked=given["staked_base_tokens"] if given["has_address"] else 0,
+        referred=given["referred"],
+        vault=given["is_vault"],
     )
     if discount:
         state.set(
             "block_markets",
-            state.market_of[discount["clob_pair_id"]],
+            state.market_of[discount["book_id"]],
             charge_ppm=discount["charge_ppm"],
             charge_from_ms=discount["start"] * SECOND_MS,
             charge_until_ms=discount["end"] * SECOND_MS,
@@ -94,19 +94,18 @@ def _named(names: Iterable[str]) -> list[VolumeTier]:
     return [VolumeTier(name, 0, 0, 0, 0, 0) for name in dict.fromkeys(names)]
 
 
-def lowest_maker_fee(inputs: Case) -> Any:
+def lowest_maker_fee(given: Case) -> Any:
     tiers = [
-        VolumeTier(str(place), 0, 0, 0, 0, ppm)
-        for place, ppm in enumerate(inputs["maker_fees_ppm"])
+        VolumeTier(str(place), 0, 0, 0, 0, ppm) for place, ppm in enumerate(given["maker_fees_ppm"])
     ]
     return {"result": lowest_maker_ppm(fee_state(tiers, ()))}
 
 
-def staking_discount(inputs: Case) -> Any:
-    wanted, staking_tiers = inputs["fee_tier_name"], inputs["staking_tiers"] or ()
+def staking_discount(given: Case) -> Any:
+    wanted, staking_tiers = given["fee_tier_name"], given["staking_tiers"] or ()
     names = [wanted, *(tier["fee_tier_name"] for tier in staking_tiers)]
     state = fee_state(_named(names), staking_tiers)
-    return {"discount_ppm": staking_discount_ppm(state, 0, inputs["staked_base_tokens"])}
+    return {"discount_ppm": staking_discount_ppm(state, 0, given["staked_base_tokens"])}
 
 
 GROUPS: dict[str, Callable[[Case], Any]] = {

@@ -8,66 +8,66 @@ from tests.scalar_formulas import ask
 
 Case = Mapping[str, Any]
 
-OUTCOMES = {
-    Reason.NO_REASON: "Success",
-    Reason.NEWLY_UNDERCOLLATERALIZED: "NewlyUndercollateralized",
-    Reason.STILL_UNDERCOLLATERALIZED: "StillUndercollateralized",
-}
 
-
-def _scaled_ppm(inputs: Case) -> int:
+def _scaled_ppm(given: Case) -> int:
     ppm: int = ask(
         "scaled_initial_ppm",
-        inputs["initial_margin_ppm"],
-        inputs["open_interest_notional"],
-        inputs["open_interest_lower_cap"],
-        inputs["open_interest_upper_cap"],
+        given["initial_margin_ppm"],
+        given["open_interest_notional"],
+        given["open_interest_lower_cap"],
+        given["open_interest_upper_cap"],
     )
     return ppm
 
 
-def oi_scaled_imf_ppm(inputs: Case) -> Any:
-    return {"imf_ppm": _scaled_ppm(inputs)}
+def oi_scaled_imf_ppm(given: Case) -> Any:
+    return {"initial_ppm": _scaled_ppm(given)}
 
 
-def initial_margin_quote(inputs: Case) -> Any:
-    return {"imr": ask("initial_requirement", inputs["quote_quantums"], _scaled_ppm(inputs))}
+def initial_margin_quote(given: Case) -> Any:
+    return {"initial": ask("initial_requirement", given["quote"], _scaled_ppm(given))}
 
 
-def maintenance_margin_ppm(inputs: Case) -> Any:
-    own, fraction = inputs["initial_margin_ppm"], inputs["maintenance_fraction_ppm"]
-    return {"mmf_ppm": ask("maintenance_ppm", own, fraction)}
+def maintenance_margin_ppm(given: Case) -> Any:
+    own, fraction = given["initial_margin_ppm"], given["maintenance_fraction_ppm"]
+    return {"maintenance_ppm": ask("maintenance_ppm", own, fraction)}
 
 
-def funding_clamp_ppm(inputs: Case) -> Any:
-    own, fraction = inputs["initial_margin_ppm"], inputs["maintenance_fraction_ppm"]
-    return {"bound_ppm": ask("clamp_bound_ppm", inputs["clamp_factor_ppm"], own, fraction)}
+def funding_clamp_ppm(given: Case) -> Any:
+    own, fraction = given["initial_margin_ppm"], given["maintenance_fraction_ppm"]
+    return {"bound_ppm": ask("clamp_bound_ppm", given["clamp_factor_ppm"], own, fraction)}
 
 
 CHECKS = {
-    "initial_collateralized": ("covers_initial", "imr"),
-    "maintenance_collateralized": ("covers_maintenance", "mmr"),
-    "liquidatable": ("is_under_maintenance", "mmr"),
+    "initial_collateralized": ("covers_initial", "initial"),
+    "maintenance_collateralized": ("covers_maintenance", "maintenance"),
+    "liquidatable": ("is_under_maintenance", "maintenance"),
 }
 
 
-def risk_checks(inputs: Case) -> Any:
-    name, requirement = CHECKS[inputs["check"]]
-    return {"result": ask(name, inputs["nc"], inputs[requirement])}
+def risk_checks(given: Case) -> Any:
+    name, requirement = CHECKS[given["check"]]
+    return {"result": ask(name, given["net"], given[requirement])}
 
 
-def risk_compare(inputs: Case) -> Any:
-    a, b = inputs["a"], inputs["b"]
-    return {"result": ask("compare_standing", a["nc"], a["mmr"], b["nc"], b["mmr"])}
+def risk_compare(given: Case) -> Any:
+    a, b = given["a"], given["b"]
+    return {
+        "result": ask("compare_standing", a["net"], a["maintenance"], b["net"], b["maintenance"])
+    }
 
 
-def state_transition(inputs: Case) -> Any:
-    numbers = [inputs[state][part] for state in ("cur", "new") for part in ("nc", "imr", "mmr")]
-    return {"result": OUTCOMES[Reason(ask("improvement_rejection", *numbers))]}
+def state_transition(given: Case) -> Any:
+    numbers = [
+        given[state][part]
+        for state in ("before", "after")
+        for part in ("net", "initial", "maintenance")
+    ]
+    return {"result": Reason(ask("improvement_rejection", *numbers)).name}
 
 
 GROUPS: dict[str, Callable[[Case], Any]] = {
-    "oi_scaled_imf_ppm": oi_scaled_imf_ppm,
+    "scaled_initial_margin_ppm": oi_scaled_imf_ppm,
     "initial_margin_quote": initial_margin_quote,
     "maintenance_margin_ppm": maintenance_margin_ppm,
     "funding_clamp_ppm": funding_clamp_ppm,

@@ -48,38 +48,38 @@ def _with_premiums(table: str, values: list[int]) -> WideState:
     return state
 
 
-def median(inputs: Case) -> Any:
-    values = inputs["values"]
+def median(given: Case) -> Any:
+    values = given["values"]
     state = _with_premiums("votes", values)
     return {"result": int(median_of_votes(state, 0, len(values), 0))}
 
 
-def average(inputs: Case) -> Any:
-    values = inputs["values"]
+def average(given: Case) -> Any:
+    values = given["values"]
     state = _with_premiums("samples", values)
     return {"result": int(average_of_samples(state, 0, len(values), 0, 0))}
 
 
-def remove_sample_tails(inputs: Case) -> Any:
-    values, tail_ppm = inputs["values"], inputs["removal_rate_ppm"]
+def remove_sample_tails(given: Case) -> Any:
+    values, tail_ppm = given["values"], given["removal_rate_ppm"]
     state = _with_premiums("samples", values)
     count = len(values)
     _, kept = kept_samples(count, tail_ppm)
     return {"values": [kept_sample(state, 0, count, 0, tail_ppm, place) for place in range(kept)]}
 
 
-def settlement_ppm(inputs: Case) -> Any:
+def settlement_ppm(given: Case) -> Any:
     whole, rest = settlement_terms(
-        inputs["funding_index"], inputs["position_funding_index"], inputs["quantums"]
+        given["funding_index"], given["position_funding_index"], given["amount"]
     )
     return {"settlement_ppm": whole * PPM + rest}
 
 
-def funding_index_delta(inputs: Case) -> Any:
-    exponent = inputs["price_exponent"] + inputs["atomic_resolution"] + 6
-    time_ms = inputs["seconds"] * SECOND_MS
-    rate = inputs["rate_8h_ppm"]
-    return {"delta": index_delta(inputs["price"], exponent, rate, time_ms, RATE_PERIOD_MS)}
+def funding_index_delta(given: Case) -> Any:
+    exponent = given["price_exponent"] + given["size_exponent"] + 6
+    time_ms = given["seconds"] * SECOND_MS
+    rate = given["rate_8h_ppm"]
+    return {"delta": index_delta(given["price"], exponent, rate, time_ms, RATE_PERIOD_MS)}
 
 
 def _run_epoch(state: WideState, *, sample: bool, tick: bool) -> None:
@@ -94,24 +94,24 @@ def _run_epoch(state: WideState, *, sample: bool, tick: bool) -> None:
     run_funding_epochs(state)
 
 
-def funding_tick(inputs: Case) -> Any:
+def funding_tick(given: Case) -> Any:
     state = wide_markets(
-        inputs["perpetuals"],
+        given["markets"],
         rulebook=block_rules(
             funding={
-                "sample_ms": inputs["sample_duration"] * SECOND_MS,
-                "tick_ms": inputs["tick_duration"] * SECOND_MS,
-                "rate_clamp_ppm": inputs["funding_rate_clamp_factor_ppm"],
+                "sample_ms": given["sample_duration"] * SECOND_MS,
+                "tick_ms": given["tick_duration"] * SECOND_MS,
+                "rate_clamp_ppm": given["funding_rate_clamp_factor_ppm"],
             }
         ),
     )
-    samples = inputs["samples"]
+    samples = given["samples"]
     state.set("block_rules", 0, rounds_of_samples=len(samples))
     for market in state.market_of.values():
         _put_premiums(state, "samples", market, samples)
     _run_epoch(state, sample=False, tick=True)
     moved = {event["market"]: event for event in state.events(EventKind.FUNDING_INDEX_MOVED)}
-    markets = [state.market_of[perpetual["id"]] for perpetual in inputs["perpetuals"]]
+    markets = [state.market_of[perpetual["id"]] for perpetual in given["markets"]]
     return {
         "index_deltas": [moved[market]["money"] for market in markets],
         "rates_ppm": [moved[market]["closed_profit"] for market in markets],
@@ -140,38 +140,38 @@ def _stored(state: WideState, table: str) -> dict[str, Any]:
             markets[str(perpetual)] = [
                 state.get(table, row, "value") for row in range(first, first + used)
             ]
-    return {"num_premiums": state.get("block_rules", 0, f"rounds_of_{table}"), "markets": markets}
+    return {"rounds": state.get("block_rules", 0, f"rounds_of_{table}"), "markets": markets}
 
 
-def funding_sample(inputs: Case) -> Any:
+def funding_sample(given: Case) -> Any:
     """A store with more votes than rounds cannot come to be here: every vote is in a round."""
-    stores = {table: inputs[table] for table in ("votes", "samples")}
+    stores = {table: given[table] for table in ("votes", "samples")}
     most = max(map(len, stores["votes"]["markets"].values()), default=0)
-    if inputs["new_epoch"] and most > stores["votes"]["num_premiums"]:
+    if given["new_epoch"] and most > stores["votes"]["rounds"]:
         return {"error": "panic"}
     perpetuals = sorted({int(name) for store in stores.values() for name in store["markets"]})
     state = wide_markets(
         [{**NO_MARKET, "id": perpetual, "price": 1} for perpetual in perpetuals or [0]],
-        rulebook=block_rules(funding={"minimum_votes": inputs["min_num_votes_per_sample"]}),
+        rulebook=block_rules(funding={"minimum_votes": given["minimum_votes"]}),
     )
     for table, store in stores.items():
-        state.set("block_rules", 0, **{f"rounds_of_{table}": store["num_premiums"]})
+        state.set("block_rules", 0, **{f"rounds_of_{table}": store["rounds"]})
         for name, values in store["markets"].items():
             _put_premiums(state, table, state.market_of[int(name)], values)
-    _run_epoch(state, sample=inputs["new_epoch"], tick=False)
+    _run_epoch(state, sample=given["new_epoch"], tick=False)
     return {table: _stored(state, table) for table in ("samples", "votes")}
 
 
 def _rest(state: WideState, account: int, market: int, order: Case) -> None:
     """Puts an order of a case into the book; its subticks must be on a tick."""
     step = state.get("block_markets", market, "price_step")
-    ticks, beside = divmod(order["subticks"], step)
+    ticks, beside = divmod(order["order_price"], step)
     assert beside == 0, f"{order['subticks']} is not on a tick of {step}"
     side = Side.BUY if order["side"] == "BUY" else Side.SELL
     row = position_of(state, account, market)
     slot = take_order(
         state, reserve_order_id(state), row, int(side), int(OrderFlag.NO_FLAG),
-        int(TimeInForce.GOOD_TIL_CANCEL), ticks, order["quantums"], 0,
+        int(TimeInForce.GOOD_TIL_CANCEL), ticks, order["amount"], 0,
     )  # fmt: skip
     state.set("orders", slot, state=OrderState.RESTING)
     enqueue(state, slot)
@@ -179,36 +179,36 @@ def _rest(state: WideState, account: int, market: int, order: Case) -> None:
 
 def _common_step(orders: Iterable[Case]) -> int:
     """The largest tick that all the orders are on."""
-    return gcd(*(order["subticks"] for order in orders)) or 1
+    return gcd(*(order["order_price"] for order in orders)) or 1
 
 
-def price_premium(inputs: Case) -> Any:
+def price_premium(given: Case) -> Any:
     """The vote of a market whose margin fractions give the case's bound; all owners are rich."""
-    bound = inputs["max_abs_premium_vote_ppm"]
+    bound = given["max_abs_premium_vote_ppm"]
     if bound > LARGEST_VOTE_PPM:
         return {"error": "panic"}
-    if not inputs["is_perpetual_clob"]:
+    if not given["is_perpetual"]:
         return {"error": "ErrPremiumWithNonPerpetualClobPair"}
-    exponents = inputs["base_atomic_resolution"], -inputs["quote_atomic_resolution"] - 6
+    exponents = given["base_exponent"], -given["cash_exponent"] - 6
     perpetual = {
         "id": 0,
-        "atomic_resolution": sum(exponents),
-        "price": inputs["index_price"],
-        "price_exponent": inputs["index_price_exponent"],
-        "liquidity_tier": {
+        "size_exponent": sum(exponents),
+        "price": given["index_price"],
+        "price_exponent": given["index_price_exponent"],
+        "tier": {
             **NO_TIER,
             "maintenance_fraction_ppm": 0,
-            "impact_notional": inputs["impact_notional"],
+            "impact_notional": given["impact_notional"],
         },
     }
     pair = {
         "id": 0,
-        "quantum_conversion_exponent": inputs["quantum_conversion_exponent"],
-        "subticks_per_tick": _common_step(inputs["orders"]),
+        "order_price_exponent": given["order_price_exponent"],
+        "order_price_step": _common_step(given["orders"]),
     }
     rulebook = block_rules(funding={"vote_clamp_ppm": bound})
     state = wide_markets([perpetual], [pair], rulebook)
-    for order in inputs["orders"]:
+    for order in given["orders"]:
         _rest(state, state.create_account(RICH), 0, order)
     unset = LARGEST_VOTE_PPM + 1
     state.set("markets", 0, last_premium=unset)
@@ -219,25 +219,24 @@ def price_premium(inputs: Case) -> Any:
     return {"premium_ppm": premium}
 
 
-def impact_price(inputs: Case) -> Any:
-    free = VolumeTier("1", 0, 0, 0, 0, inputs["maker_fee_ppm"])
+def impact_price(given: Case) -> Any:
+    free = VolumeTier("1", 0, 0, 0, 0, given["maker_fee_ppm"])
     rulebook = block_rules(fee={"tiers": (free,), "staking_levels": ()})
-    pair = inputs["clob_pair"]
-    state = wide_markets(inputs["perpetuals"], [pair], rulebook)
+    pair = given["book"]
+    state = wide_markets(given["markets"], [pair], rulebook)
     market = state.market_of[pair["id"]]
     accounts = {
-        subaccount["id"]: state.create_subaccount(subaccount)
-        for subaccount in inputs["subaccounts"]
+        subaccount["id"]: state.create_subaccount(subaccount) for subaccount in given["accounts"]
     }
-    for order in inputs["orders"]:
-        _rest(state, accounts[order["subaccount"]], market, order)
-    side = Side.SELL if inputs["is_bid"] else Side.BUY
-    quote, size, enough = impact_terms(state, market, int(side), inputs["impact_notional"])
+    for order in given["orders"]:
+        _rest(state, accounts[order["account"]], market, order)
+    side = Side.SELL if given["is_bid"] else Side.BUY
+    quote, size, enough = impact_terms(state, market, int(side), given["impact_notional"])
     if not enough:
-        return {"subticks": None, "has_enough_liquidity": False}
-    price = Fraction(*average_price(quote, size, pair["quantum_conversion_exponent"]))
+        return {"order_price": None, "has_enough_liquidity": False}
+    price = Fraction(*average_price(quote, size, pair["order_price_exponent"]))
     return {
-        "subticks": {"num": price.numerator, "den": price.denominator},
+        "order_price": {"numerator": price.numerator, "denominator": price.denominator},
         "has_enough_liquidity": True,
     }
 
@@ -246,9 +245,12 @@ def close_price(got: Any, expected: Any) -> bool:
     """The venue's own test compares impact prices to within one subtick."""
     if got["has_enough_liquidity"] != expected["has_enough_liquidity"]:
         return False
-    if expected["subticks"] is None or got["subticks"] is None:
-        return expected["subticks"] is got["subticks"]
-    prices = [Fraction(of["subticks"]["num"], of["subticks"]["den"]) for of in (got, expected)]
+    if expected["order_price"] is None or got["order_price"] is None:
+        return expected["order_price"] is got["order_price"]
+    prices = [
+        Fraction(of["order_price"]["numerator"], of["order_price"]["denominator"])
+        for of in (got, expected)
+    ]
     return abs(prices[0] - prices[1]) <= 1
 
 

@@ -35,15 +35,6 @@ Result = dict[str, Any]
 LARGEST_UNSIGNED = 2**64 - 1
 POOL = 2**80
 VISITS = 1_000
-CONFIG = {
-    "max_liquidation_fee_ppm": "maximum_fee_ppm",
-    "bankruptcy_adjustment_ppm": "bankruptcy_adjustment_ppm",
-    "spread_to_maintenance_margin_ratio_ppm": "spread_to_maintenance_ppm",
-    "min_position_notional_liquidated": "position_minimum",
-    "max_position_portion_liquidated_ppm": "position_portion_ppm",
-    "max_notional_liquidated": "account_notional",
-    "max_quantums_insurance_lost": "account_insurance",
-}
 PRICE_MODES = {"bankruptcy": AT_BANKRUPTCY, "oracle": AT_ORACLE}
 
 
@@ -55,15 +46,14 @@ INVALID_DELTA = _error("ErrInvalidPerpetualPositionSizeDelta")
 REFUSED = _error("ErrFailedToUpdateSubaccounts")
 
 
-def _rules(inputs: Case) -> BlockRulebook:
-    config = inputs.get("liquidations_config", {})
-    return block_rules(liquidation={CONFIG[name]: value for name, value in config.items()})
+def _rules(given: Case) -> BlockRulebook:
+    return block_rules(liquidation=given.get("liquidation_rules", {}))
 
 
-def _markets(inputs: Case, rulebook: BlockRulebook | None = None) -> WideState:
+def _markets(given: Case, rulebook: BlockRulebook | None = None) -> WideState:
     """The case's markets; prices of fills are given in the unit of order prices, not in steps."""
-    pairs = [inputs["clob_pair"] | {"subticks_per_tick": 1}] if "clob_pair" in inputs else []
-    state = wide_markets(inputs["perpetuals"], pairs, rulebook or _rules(inputs))
+    pairs = [given["book"] | {"order_price_step": 1}] if "book" in given else []
+    state = wide_markets(given["markets"], pairs, rulebook or _rules(given))
     state.set("block_rules", 0, cross_pool_cash=POOL)
     state.set("control", 0, visits_left=VISITS)
     for market in state.market_of.values():
@@ -80,82 +70,82 @@ def _size(state: WideState, row: int) -> int:
     return state.get("positions", row, "signed_size") if row >= 0 else 0
 
 
-def bankruptcy_price(inputs: Case) -> Result:
-    state = _markets(inputs)
-    account = state.create_subaccount(inputs)
-    row = _position(state, account, inputs["perpetual_id"])
-    delta = inputs["delta_quantums"]
+def bankruptcy_price(given: Case) -> Result:
+    state = _markets(given)
+    account = state.create_subaccount(given)
+    row = _position(state, account, given["market"])
+    delta = given["size_change"]
     if not closes(_size(state, row), delta):
         return INVALID_DELTA
-    return {"quote_quantums": bankruptcy_quote(state, account, row, delta)}
+    return {"quote": bankruptcy_quote(state, account, row, delta)}
 
 
-def fillable_price(inputs: Case) -> Result:
-    state = _markets(inputs)
-    account = state.create_subaccount(inputs)
-    row = _position(state, account, inputs["perpetual_id"])
+def fillable_price(given: Case) -> Result:
+    state = _markets(given)
+    account = state.create_subaccount(given)
+    row = _position(state, account, given["market"])
     size = _size(state, row)
-    if not closes(size, inputs["delta_quantums"]):
+    if not closes(size, given["size_change"]):
         return INVALID_DELTA
     base, spread, divisor = fillable_terms(state, account, row)
     numerator = prod(base) - prod(spread) if size > 0 else prod(base) + prod(spread)
     common = gcd(numerator, prod(divisor))
-    return {"price": {"num": numerator // common, "den": prod(divisor) // common}}
+    return {"price": {"numerator": numerator // common, "denominator": prod(divisor) // common}}
 
 
-def fillable_price_to_subticks(inputs: Case) -> Result:
-    price, pair = inputs["fillable_price"], inputs["clob_pair"]
-    step = pair["subticks_per_tick"]
+def fillable_price_to_subticks(given: Case) -> Result:
+    price, pair = given["fillable_price"], given["book"]
+    step = pair["order_price_step"]
     ticks = ticks_of_fraction(
-        (max(0, price["num"]), 1, 1),
-        (max(0, -price["num"]), 1, 1),
-        (price["den"], 1, 1),
-        inputs["is_liquidating_long"],
-        pair["quantum_conversion_exponent"],
+        (max(0, price["numerator"]), 1, 1),
+        (max(0, -price["numerator"]), 1, 1),
+        (price["denominator"], 1, 1),
+        given["is_liquidating_long"],
+        pair["order_price_exponent"],
         step,
         LARGEST_UNSIGNED // step,
     )
-    return {"subticks": ticks * step}
+    return {"order_price": ticks * step}
 
 
-def insurance_fund_delta(inputs: Case) -> Result:
-    if inputs["fill_amount"] == 0:
+def insurance_fund_delta(given: Case) -> Result:
+    if given["fill_amount"] == 0:
         return _error("ErrInvalidQuantumsForInsuranceFundDeltaCalculation")
-    state = _markets(inputs)
-    account = state.create_subaccount(inputs)
-    row = _position(state, account, inputs["perpetual_id"])
-    delta = inputs["fill_amount"] if inputs["is_buy"] else -inputs["fill_amount"]
+    state = _markets(given)
+    account = state.create_subaccount(given)
+    row = _position(state, account, given["market"])
+    delta = given["fill_amount"] if given["is_buy"] else -given["fill_amount"]
     if not closes(_size(state, row), delta):
         return INVALID_DELTA
-    gain, _ = liquidation_fill(state, account, row, delta, inputs["subticks"])
+    gain, _ = liquidation_fill(state, account, row, delta, given["order_price"])
     return {"delta": gain}
 
 
-def insurance_fund_valid(inputs: Case) -> Result:
-    return {"valid": insurance_can_pay(inputs["balance"], inputs["delta"])}
+def insurance_fund_valid(given: Case) -> Result:
+    return {"valid": insurance_can_pay(given["balance"], given["delta"])}
 
 
 def _plain_perpetual(perpetual: int, terms: Case) -> Result:
     return {
         "id": perpetual,
-        "atomic_resolution": terms.get("atomic_resolution", 0),
+        "size_exponent": terms.get("size_exponent", 0),
         "price": terms.get("price", 1),
         "price_exponent": terms.get("price_exponent", 0),
-        "liquidity_tier": NO_TIER,
+        "tier": NO_TIER,
     }
 
 
-def subaccount_liquidation_limits(inputs: Case) -> Result:
-    before = inputs["previously_liquidated_perpetual_ids"] or []
-    perpetual = inputs["perpetual_id"]
+def subaccount_liquidation_limits(given: Case) -> Result:
+    before = given["liquidated_before"] or []
+    perpetual = given["market"]
     listed = sorted({perpetual, *before})
-    state = wide_markets([_plain_perpetual(one, {}) for one in listed], (), _rules(inputs))
+    state = wide_markets([_plain_perpetual(one, {}) for one in listed], (), _rules(given))
     account = state.create_account()
     rows = {one: state.create_position(account, state.market_of[one], 1) for one in listed}
     for one in before:
         state.set("block_positions", rows[one], liquidated_height=1)
-    notional = inputs["previous_notional_liquidated"]
-    count_liquidation(state, account, notional, inputs["previous_insurance_fund_delta"])
+    notional = given["previous_notional_liquidated"]
+    count_liquidation(state, account, notional, given["previous_insurance_fund_delta"])
     if was_liquidated(state, rows[perpetual]):
         refusal = _error("ErrSubaccountHasLiquidatedPerpetual")
         return {"max_notional": refusal, "max_insurance_lost": refusal}
@@ -170,47 +160,47 @@ def subaccount_liquidation_limits(inputs: Case) -> Result:
     }
 
 
-def position_liquidation_limits(inputs: Case) -> Result:
-    state = wide_markets([_plain_perpetual(0, inputs)], (), _rules(inputs))
-    market = state.market_of.get(inputs["position"]["perpetual_id"])
+def position_liquidation_limits(given: Case) -> Result:
+    state = wide_markets([_plain_perpetual(0, given)], (), _rules(given))
+    market = state.market_of.get(given["position"]["market"])
     if market is None:
         return _error("ErrPerpetualDoesNotExist")
-    least, most = position_limits(state, market, inputs["position"]["quantums"])
+    least, most = position_limits(state, market, given["position"]["amount"])
     return {"min_notional": least, "max_notional": most}
 
 
-def position_size_to_liquidate(inputs: Case) -> Result:
-    state = _markets(inputs)
-    account = state.create_subaccount(inputs)
-    row = _position(state, account, inputs["perpetual_id"])
+def position_size_to_liquidate(given: Case) -> Result:
+    state = _markets(given)
+    account = state.create_subaccount(given)
+    row = _position(state, account, given["market"])
     if _size(state, row) == 0:
         return _error("ErrNoPerpetualPositionsToLiquidate")
-    return {"delta_quantums": liquidation_size(state, account, row)}
+    return {"size_change": liquidation_size(state, account, row)}
 
 
-def is_subaccount_liquidatable(inputs: Case) -> Result:
-    state = _markets(inputs)
-    return {"liquidatable": is_liquidatable(state, state.create_subaccount(inputs))}
+def is_subaccount_liquidatable(given: Case) -> Result:
+    state = _markets(given)
+    return {"liquidatable": is_liquidatable(state, state.create_subaccount(given))}
 
 
-def can_deleverage(inputs: Case) -> Result:
-    state = _markets(inputs)
-    account = state.create_subaccount(inputs["subaccount"])
-    mode = deleveraging_mode(state, account, state.market_of[inputs["perpetual_id"]])
+def can_deleverage(given: Case) -> Result:
+    state = _markets(given)
+    account = state.create_subaccount(given["account"])
+    mode = deleveraging_mode(state, account, state.market_of[given["market"]])
     return {"at_bankruptcy_price": mode == AT_BANKRUPTCY, "at_oracle_price": mode == AT_ORACLE}
 
 
-def _deleveraged_pair(inputs: Case, at_quote_0: bool) -> Result:
-    state = _markets(inputs)
-    parties = {name: inputs[name] for name in ("liquidated", "offsetting")}
+def _deleveraged_pair(given: Case, at_quote_0: bool) -> Result:
+    state = _markets(given)
+    parties = {name: given[name] for name in ("liquidated", "offsetting")}
     accounts = {name: state.create_subaccount(party) for name, party in parties.items()}
-    perpetual, delta = inputs["perpetual_id"], inputs["delta_quantums"]
+    perpetual, delta = given["market"], given["size_change"]
     rows = {name: _position(state, account, perpetual) for name, account in accounts.items()}
     if min(rows.values()) < 0 or not closes(_size(state, rows["liquidated"]), delta):
         return INVALID_DELTA
     quote = 0
     if not at_quote_0:
-        mode = PRICE_MODES[inputs["price_mode"]]
+        mode = PRICE_MODES[given["price_mode"]]
         quote = deleveraging_quote(state, accounts["liquidated"], rows["liquidated"], delta, mode)
     reason = deleverage_pair(state, rows["liquidated"], rows["offsetting"], delta, quote)
     if reason != NO_REASON:
@@ -221,15 +211,15 @@ def _deleveraged_pair(inputs: Case, at_quote_0: bool) -> Result:
     }
 
 
-def process_deleveraging(inputs: Case) -> dict[str, Result]:
+def process_deleveraging(given: Case) -> dict[str, Result]:
     """The outcome at the quote of the price mode, and as cases were recorded that fail.
 
     Those of the bankruptcy price were called with quote 0, those of the oracle price were not.
     """
-    at_quote_0 = inputs["price_mode"] == "bankruptcy"
+    at_quote_0 = given["price_mode"] == "bankruptcy"
     return {
-        "priced": _deleveraged_pair(inputs, at_quote_0=False),
-        "where it fails": _deleveraged_pair(inputs, at_quote_0),
+        "priced": _deleveraged_pair(given, at_quote_0=False),
+        "where it fails": _deleveraged_pair(given, at_quote_0),
     }
 
 
@@ -241,23 +231,23 @@ def same_deleveraging(got: dict[str, Result], expected: Result) -> bool:
     return got["priced"] == expected
 
 
-def _offset(inputs: Case, start: int) -> Result:
+def _offset(given: Case, start: int) -> Result:
     """The rotation begun with opposite holder ``start``."""
     rules = block_rules(liquidation={"counterparty_offset": StartingOffset.BLOCK_HEIGHT})
-    state = _markets(inputs, rules)
+    state = _markets(given, rules)
     state.set("block_rules", 0, height=start)
-    accounts = {one["id"]: state.create_subaccount(one) for one in inputs["subaccounts"]}
+    accounts = {one["id"]: state.create_subaccount(one) for one in given["accounts"]}
     names = {account: name for name, account in accounts.items()}
-    perpetual = inputs["perpetual_id"]
-    row = _position(state, accounts[inputs["liquidated"]], perpetual)
-    left = deleverage_position(state, row, inputs["delta_quantums"], AT_BANKRUPTCY)
+    perpetual = given["market"]
+    row = _position(state, accounts[given["liquidated"]], perpetual)
+    left = deleverage_position(state, row, given["size_change"], AT_BANKRUPTCY)
     fills = [
         {"offsetting": names[event["account"]], "fill_amount": event["order_size"]}
         for event in state.events(EventKind.DELEVERAGED)
         if not event["flags"] & FillFlag.LIQUIDATED
     ]
     return {
-        "subaccounts": [
+        "accounts": [
             {"id": name, **state.subaccount(account)} for name, account in accounts.items()
         ],
         "fills": fills,
@@ -266,17 +256,17 @@ def _offset(inputs: Case, start: int) -> Result:
     }
 
 
-def offset_subaccount_position(inputs: Case) -> list[Result]:
+def offset_subaccount_position(given: Case) -> list[Result]:
     """One outcome for each start of the rotation."""
-    return [_offset(inputs, start) for start in range(len(inputs["subaccounts"]))]
+    return [_offset(given, start) for start in range(len(given["accounts"]))]
 
 
 def same_offset(got: list[Result], expected: Result) -> bool:
     """Any start may have been recorded, and of the accounts only those that were looked at."""
-    others = {name: value for name, value in expected.items() if name != "subaccounts"}
+    others = {name: value for name, value in expected.items() if name != "accounts"}
     return any(
         {name: outcome[name] for name in others} == others
-        and all(account in outcome["subaccounts"] for account in expected["subaccounts"])
+        and all(account in outcome["accounts"] for account in expected["accounts"])
         for outcome in got
     )
 
@@ -284,10 +274,10 @@ def same_offset(got: list[Result], expected: Result) -> bool:
 GROUPS: dict[str, Callable[[Case], Any]] = {
     "bankruptcy_price": bankruptcy_price,
     "fillable_price": fillable_price,
-    "fillable_price_to_subticks": fillable_price_to_subticks,
+    "fillable_order_price": fillable_price_to_subticks,
     "insurance_fund_delta": insurance_fund_delta,
     "insurance_fund_valid": insurance_fund_valid,
-    "subaccount_liquidation_limits": subaccount_liquidation_limits,
+    "account_liquidation_limits": subaccount_liquidation_limits,
     "position_liquidation_limits": position_liquidation_limits,
     "position_size_to_liquidate": position_size_to_liquidate,
     "is_liquidatable": is_subaccount_liquidatable,

@@ -9,14 +9,14 @@ from tests.conformance.dydx_vectors.wide import wide_markets
 Case = Mapping[str, Any]
 
 
-def margin_requirement(inputs: Case) -> Any:
-    perpetual = {"id": 0, **inputs}
+def margin_requirement(given: Case) -> Any:
+    perpetual = {"id": 0, **given}
     state = wide_markets([perpetual])
-    size, open_interest = inputs["base_quantums"], inputs["open_interest"]
-    own_ppm = inputs.get("custom_imf_ppm", 0)
+    size, open_interest = given["size"], given["open_interest"]
+    own_ppm = given.get("own_initial_ppm", 0)
     return {
-        "imr": position_initial(state, 0, size, open_interest, own_ppm),
-        "mmr": position_maintenance(state, 0, size),
+        "initial": position_initial(state, 0, size, open_interest, own_ppm),
+        "maintenance": position_maintenance(state, 0, size),
     }
 
 

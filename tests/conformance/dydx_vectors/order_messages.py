@@ -12,14 +12,14 @@ VALID = encode(ADDRESS_PREFIX, bytes(range(20)))
 
 
 def _addressed(value: Any) -> Any:
-    """The vectors write VALID for any valid address."""
+    """The facts write VALID for any valid address."""
     if isinstance(value, dict):
         return {key: _addressed(item) for key, item in value.items()}
     return VALID if value == "VALID" else value
 
 
-def place_order_stateless(inputs: Any) -> Any:
-    return {"error": stateless_error(msgspec.convert(_addressed(inputs), OrderMessage))}
+def place_order_stateless(given: Any) -> Any:
+    return {"error": stateless_error(msgspec.convert(_addressed(given), OrderMessage))}
 
 
 GROUPS: dict[str, Callable[[Any], Any]] = {"place_order_stateless": place_order_stateless}

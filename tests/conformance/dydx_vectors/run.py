@@ -1,9 +1,9 @@
-"""All groups of a file of vectors, in one process; prints the findings as JSON.
+"""All groups of a file of facts, in one process; prints the findings as JSON.
 
     SEAWALL_INTERPRETED=1 python -m tests.conformance.dydx_vectors.run FILE
 
 Kernels run as plain Python here, on states whose numbers have no end: ``wide.py`` says why.
-A family of groups is a module with ``GROUPS``: for each group the function from a case's inputs
+A family of groups is a module with ``GROUPS``: for each group the function from a case's given
 to what the file expects. Results are compared exactly, type for type, unless the module's
 ``COMPARE`` has a function of (got, expected) for the group.
 """
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from seawall.engine.compile import INTERPRETED
+from tests.facts.dydx import Groups, read
 
 FAMILIES = (
     "arithmetic fractions margins funding fees order_messages twap liquidation accounts".split()
@@ -54,7 +55,7 @@ def known_groups(families: Iterable[str] = FAMILIES) -> dict[str, tuple[Answer, 
 def run_case(case: Any, answer: Answer, compare: Compare) -> dict[str, Any] | None:
     """What differs, or None."""
     try:
-        got = answer(case["inputs"])
+        got = answer(case["given"])
         if compare(got, case["expected"]):
             return None
     except Exception as error:
@@ -73,15 +74,15 @@ def run_group(cases: list[Any], answer: Answer, compare: Compare) -> dict[str, A
     }
 
 
-def run(vectors: dict[str, Any]) -> dict[str, Any]:
+def run(groups: Groups) -> dict[str, Any]:
     """Findings for every group of the file, those that no family knows included."""
     known = known_groups()
     found = {}
-    for name, group in vectors["groups"].items():
+    for name, cases in groups.items():
         if name in known:
-            found[name] = run_group(group["cases"], *known[name])
+            found[name] = run_group(cases, *known[name])
         else:
-            total = len(group["cases"])
+            total = len(cases)
             found[name] = {"matched": 0, "total": total, "failures": [], "unclaimed": True}
     return found
 
@@ -89,7 +90,7 @@ def run(vectors: dict[str, Any]) -> dict[str, Any]:
 def main(path: str) -> None:
     assert INTERPRETED, "set SEAWALL_INTERPRETED=1"
     np.seterr(all="raise")
-    print(json.dumps(run(json.loads(Path(path).read_text())), default=int))
+    print(json.dumps(run(read(Path(path))), default=int))
 
 
 if __name__ == "__main__":

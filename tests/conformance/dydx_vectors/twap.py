@@ -15,41 +15,41 @@ LEG_FLAGS = 256
 SLOT = 0
 
 
-def twap_suborder(inputs: Case) -> Any:
+def twap_suborder(given: Case) -> Any:
     """The oracle's price is given in subticks, so both exponents of the market are the same."""
-    pair = inputs["clob_pair"]
-    exponent, step = pair["quantum_conversion_exponent"], pair["subticks_per_tick"]
+    pair = given["book"]
+    exponent, step = pair["order_price_exponent"], pair["order_price_step"]
     perpetual = {
         **NO_MARKET,
         "id": pair["id"],
-        "price": inputs["oracle_price_subticks"],
+        "price": given["oracle_order_price"],
         "price_exponent": exponent - 6,
     }
     state = wide_markets([perpetual], [pair])
-    state.set("control", 0, clock_ms=inputs["block_time"] * SECOND_MS)
+    state.set("control", 0, clock_ms=given["block_time"] * SECOND_MS)
     state.set(
         "orders",
         SLOT,
         market=state.market_of[pair["id"]],
-        side=Side[inputs["side"]],
-        price=inputs["subticks"] // step,
-        original_size=inputs["quantums"],
-        remaining_size=inputs["remaining_quantums"],
+        side=Side[given["side"]],
+        price=given["order_price"] // step,
+        original_size=given["amount"],
+        remaining_size=given["remaining_amount"],
     )
     state.set(
         "block_orders",
         SLOT,
-        legs_left=inputs["remaining_legs"],
-        legs_total=inputs["duration"] // inputs["interval"],
-        tolerance_ppm=inputs["price_tolerance_ppm"],
+        legs_left=given["remaining_legs"],
+        legs_total=given["duration"] // given["interval"],
+        tolerance_ppm=given["price_tolerance_ppm"],
     )
     size, ticks = next_leg(state, SLOT)
     return {
-        "quantums": size,
-        "subticks": ticks * step,
+        "amount": size,
+        "order_price": ticks * step,
         "good_til_block_time": leg_good_til(state) // SECOND_MS,
         "order_flags": LEG_FLAGS,
     }
 
 
-GROUPS: dict[str, Callable[[Case], Any]] = {"twap_suborder": twap_suborder}
+GROUPS: dict[str, Callable[[Case], Any]] = {"twap_leg": twap_suborder}

@@ -123,17 +123,17 @@ class WideState(PlainState):
         state lacks and for an asset other than the one that is collateral.
         """
         cash = 0
-        for asset in subaccount.get("asset_positions") or ():
-            if asset["asset_id"] != 0:
+        for asset in subaccount.get("cash") or ():
+            if asset["asset"] != 0:
                 raise KeyError(f"asset {asset['asset_id']}")
-            cash += asset["quantums"]
+            cash += asset["amount"]
         account = self.create_account(cash)
-        positions = subaccount.get("perpetual_positions") or ()
-        for position in sorted(positions, key=lambda p: p["perpetual_id"], reverse=True):
+        positions = subaccount.get("positions") or ()
+        for position in sorted(positions, key=lambda p: p["market"], reverse=True):
             self.create_position(
                 account,
-                self.market_of[position["perpetual_id"]],
-                position["quantums"],
+                self.market_of[position["market"]],
+                position["amount"],
                 position.get("funding_index", 0),
                 position.get("quote_balance", 0),
             )
@@ -148,15 +148,15 @@ class WideState(PlainState):
             if row >= 0 and self.get("positions", row, "signed_size"):
                 positions.append(
                     {
-                        "perpetual_id": perpetual,
-                        "quantums": self.get("positions", row, "signed_size"),
+                        "market": perpetual,
+                        "amount": self.get("positions", row, "signed_size"),
                         "funding_index": self.get("block_positions", row, "funding_index"),
                         "quote_balance": self.get("positions", row, "isolated_cash"),
                     }
                 )
         return {
-            "asset_positions": [{"asset_id": 0, "quantums": cash}] if cash else [],
-            "perpetual_positions": positions,
+            "cash": [{"asset": 0, "amount": cash}] if cash else [],
+            "positions": positions,
         }
 
 
@@ -234,8 +234,8 @@ def wide_state(
 
 def instrument_of(perpetual: Case, pair: Case | None = None) -> Instrument:
     """A market from a case's perpetual and, where there is one, its pair of the order book."""
-    tier, pair = perpetual["liquidity_tier"], pair or {}
-    atomic, exponent = perpetual["atomic_resolution"], perpetual["price_exponent"]
+    tier, pair = perpetual["tier"], pair or {}
+    atomic, exponent = perpetual["size_exponent"], perpetual["price_exponent"]
     return Instrument(
         name=f"market {perpetual['id']}",
         size_decimals=-atomic,
@@ -248,11 +248,11 @@ def instrument_of(perpetual: Case, pair: Case | None = None) -> Instrument:
                 open_interest_lower_cap=tier["open_interest_lower_cap"],
                 open_interest_upper_cap=tier["open_interest_upper_cap"],
             ),
-            price_step=pair.get("subticks_per_tick", 1),
-            size_step=pair.get("step_base_quantums", 1),
-            quote_exponent=pair.get("quantum_conversion_exponent", 0),
+            price_step=pair.get("order_price_step", 1),
+            size_step=pair.get("size_step", 1),
+            quote_exponent=pair.get("order_price_exponent", 0),
             value_exponent=exponent + atomic + 6,
-            own_pool=perpetual.get("market_type") == "ISOLATED",
+            own_pool=perpetual.get("pool") == "ISOLATED",
             default_funding_ppm=perpetual.get("default_funding_ppm", 0),
             oracle_decimals=-exponent,
         ),
@@ -266,7 +266,7 @@ NO_TIER = {
     "open_interest_lower_cap": 0,
     "open_interest_upper_cap": 0,
 }
-NO_MARKET = {"id": 0, "atomic_resolution": 0, "price_exponent": 0, "liquidity_tier": NO_TIER}
+NO_MARKET = {"id": 0, "size_exponent": 0, "price_exponent": 0, "tier": NO_TIER}
 
 
 def set_oracle_price(state: WideState, market: int, price: int) -> None:
