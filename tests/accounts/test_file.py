@@ -17,7 +17,7 @@ from seawall.domain.instrument import Instrument, MarginTier
 from seawall.venues.hyperliquid.account.reading import account_answer
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.raw_json import VenueDataError
-from tests.shared_files import shared_file
+from tests.facts.hyperliquid import recorded_accounts
 
 BTC = Instrument(name="BTC", size_decimals=5, tiers=(MarginTier(0, 40),))
 ETH = Instrument(name="ETH", size_decimals=4, tiers=(MarginTier(0, 25),))
@@ -171,12 +171,10 @@ def test_wrong_files(tmp_path: Path) -> None:
         load_account(huge)
 
 
-@pytest.mark.shared
 def test_venue_states_keep_their_equity() -> None:
     """The deposit and the buckets of the written give back the equity that the venue tells."""
-    rows = json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text())
     checked = 0
-    for row in rows:
+    for row in recorded_accounts():
         try:
             state = account_state(json.dumps(row["state"]).encode())
         except VenueDataError:  # recorded before the venue told all that is needed

@@ -19,10 +19,11 @@ from seawall.venues.hyperliquid.account.margins import ACCOUNT, rebuilt
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
-from tests.shared_files import ROOT, shared_file
+from tests.facts import hyperliquid
+from tests.shared_files import ROOT
 
 # The first account in this process compiles the machine.
-pytestmark = [pytest.mark.shared, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 MET = ("S00", "S01", "S03", "S04", "S08", "S09", "S14", "S15", "S20")
 UNMET = {
@@ -37,8 +38,7 @@ COMMAND = "from seawall.cli.main import main; main()"
 
 
 def accounts() -> dict[str, Any]:
-    cases = json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text())
-    return {case["id"]: case["state"] for case in cases}
+    return {account["id"]: account["state"] for account in hyperliquid.recorded_accounts()}
 
 
 def by_command(state: Any) -> subprocess.CompletedProcess[str]:
@@ -168,30 +168,29 @@ def test_unified_account_differs_and_says_so() -> None:
 
 def test_vault_with_its_own_maximum_leverage() -> None:
     """A recorded vault: 50x on every coin, so one tier of 1 %, also where the coin allows 5x."""
-    cases = json.loads(shared_file("vectors/hyperliquid.json").read_text())["account_state"]
-    case = next(c for c in cases if "maxLeverage 50" in c["name"])
+    case = next(c for c in hyperliquid.read()["account_state"] if "positions" in c)
     given = case["given"]
     rows = [
         {
             "position": {
                 "coin": row["coin"],
-                "szi": row["szi"],
+                "szi": row["signed_size"],
                 "leverage": {"type": "cross", "value": given["leverage"]},
-                "positionValue": row["positionValue"],
-                "marginUsed": row["marginUsed"],
-                "maxLeverage": given["maxLeverage"],
-                "liquidationPx": case["expect"][f"{row['coin']}.liquidationPx"],
+                "positionValue": row["value"],
+                "marginUsed": row["margin_used"],
+                "maxLeverage": given["maximum_leverage"],
+                "liquidationPx": case["expect"][f"{row['coin']}.liquidation_price"],
             }
         }
         for row in case["positions"]
     ]
     state = {
         "crossMarginSummary": {
-            "accountValue": given["accountValue"],
-            "totalNtlPos": given["totalNtlPos"],
-            "totalMarginUsed": given["totalMarginUsed"],
+            "accountValue": given["account_value"],
+            "totalNtlPos": given["total_notional"],
+            "totalMarginUsed": given["total_margin_used"],
         },
-        "crossMaintenanceMarginUsed": given["crossMaintenanceMarginUsed"],
+        "crossMaintenanceMarginUsed": given["cross_maintenance"],
         "assetPositions": rows,
     }
     check_prices(state, in_process(state))

@@ -6,6 +6,7 @@ it may lack groups, and what it has beyond the known ones is reported. How many 
 printed at the end of the run.
 """
 
+import copy
 import json
 import os
 import subprocess
@@ -16,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from tests.shared_files import ROOT, SHARED, shared_file
+from tests.facts import hyperliquid, tables
+from tests.facts.hyperliquid_words import CLIENT, GROUPS, accounts, translated
+from tests.shared_files import ROOT, shared_file
 
-pytestmark = [pytest.mark.shared, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 VARIABLE = "SEAWALL_HYPERLIQUID_VECTORS"
-FILE = "vectors/hyperliquid.json"
 PROPERTY = "hyperliquid_vectors"
 
 NOT_THE_MACHINES = {
-    "_meta": "remarks about the file",
     "signing": "signatures belong to the client and to the server's wire",
     "float_to_wire": "how a client writes numbers on the wire",
     "float_to_int": "how a client writes numbers on the wire",
@@ -38,18 +39,12 @@ NOT_THE_MACHINES = {
 }
 
 
-def vectors_path() -> Path:
-    """Skips where the shared file is absent; a file that was asked for must be there."""
+def facts() -> dict[str, Any]:
+    """The project's, or the figures of the file that was asked for."""
     asked = os.environ.get(VARIABLE)
-    return Path(asked) if asked else shared_file(FILE)
-
-
-def group_names() -> list[str]:
-    path = Path(os.environ.get(VARIABLE) or SHARED / FILE)
-    try:
-        return list(json.loads(path.read_text()))
-    except (OSError, ValueError):
-        return []
+    if not asked:
+        return hyperliquid.read()
+    return translated(json.loads(Path(asked).read_text(), parse_float=str))
 
 
 @cache
@@ -70,9 +65,17 @@ def findings(path: Path) -> dict[str, Any]:
     return json.loads(result.stdout)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("name", group_names() or ["(no file)"])
-def test_group_equals_the_venue(name: str, record_property: Any) -> None:
-    found = findings(vectors_path())
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if not os.environ.get(VARIABLE):
+        return findings(hyperliquid.FILE)
+    path = tmp_path_factory.mktemp("hyperliquid") / "asked.json"
+    tables.write(path, facts())
+    return findings(path)
+
+
+@pytest.mark.parametrize("name", facts())
+def test_group_equals_the_venue(name: str, found: dict[str, Any], record_property: Any) -> None:
     if name in NOT_THE_MACHINES:
         record_property(PROPERTY, f"{name}: not the machine's: {NOT_THE_MACHINES[name]}")
         pytest.skip(f"not the machine's: {NOT_THE_MACHINES[name]}")
@@ -92,35 +95,54 @@ def test_group_equals_the_venue(name: str, record_property: Any) -> None:
 
 WRONG = {
     "margin_tiers": (("mainnet", "ETH", 1, "maintenance_deduction"), "1333333.333333333334"),
-    "maintenance_margin": (("cases", 4, "mm"), "3666666.666667"),
-    "liquidation_price": (("observed", 0, "liquidationPx"), "22.37166538"),
-    "isolated_open_margin": (("cases", 0, "marginUsed"), "36.864592"),
+    "maintenance_margin": (("cases", 4, "maintenance"), "3666666.666667"),
+    "liquidation_price": (("isolated", 0, "liquidation_price"), "22.37166538"),
+    "isolated_open_margin": (("cases", 0, "margin_used"), "36.864592"),
     "account_state": ((0, "expect", "withdrawable"), "13104.514501"),
     "price_validity": ((0, "valid"), False),
     "size_validity": ((1, "valid"), True),
-    "funding": (("rate", "cases", 3, "hourly"), "0.0000250001"),
-    "fees": (("observed_fills", 1, "fee"), "0.012897"),
+    "funding": (("rate", "cases", 3, "hourly_rate"), "0.0000250001"),
+    "fees": (("fills", 1, "fee"), "0.012897"),
 }
 
 
 def test_a_wrong_number_is_found_in_every_group(tmp_path: Path) -> None:
     """One digit changed in each group: exactly that many cases fail, and what is new is named."""
-    vectors = json.loads(shared_file(FILE).read_text())
-    right = findings(shared_file(FILE))
+    changed = copy.deepcopy(hyperliquid.read())
+    right = findings(hyperliquid.FILE)
     for group, (place, value) in WRONG.items():
-        target = vectors[group]
+        target = changed[group]
         for key in place[:-1]:
             target = target[key]
         assert target[place[-1]] != value
         target[place[-1]] = value
-    vectors["made_up"] = []
-    vectors["funding"]["made_up"] = [1]
-    vectors["fees"].pop("perp_tiers")
-    changed = tmp_path / "vectors.json"
-    changed.write_text(json.dumps(vectors))
-    found = findings(changed)
+    changed["made_up"] = []
+    changed["funding"]["made_up"] = [1]
+    changed["fees"].pop("tiers")
+    path = tmp_path / "facts.json"
+    tables.write(path, changed)
+    found = findings(path)
     assert set(found) == set(right) == set(WRONG)
     missed = {name: group["total"] - group["matched"] for name, group in found.items()}
     assert missed == dict.fromkeys(WRONG, 1)
     assert found["funding"]["unknown"] == ["made_up"]
     assert found["fees"]["total"] < right["fees"]["total"]
+
+
+@pytest.mark.shared
+def test_the_facts_are_the_figures_of_the_recorded_files() -> None:
+    text = shared_file("vectors/hyperliquid.json").read_text()
+    recorded = translated(json.loads(text, parse_float=str))
+    assert hyperliquid.read() == {name: recorded[name] for name in recorded if name in GROUPS}
+    client = {name: json.loads(text)[name] for name in CLIENT}
+    for case in client["signing"]:
+        case.pop("private_key", None)
+    assert hyperliquid.read_client() == client
+
+
+@pytest.mark.shared
+def test_the_accounts_are_the_recorded_ones() -> None:
+    recorded = json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text())
+    assert tables.read(hyperliquid.ACCOUNTS_FILE)["accounts"] == accounts(recorded)
+    states = [account["state"] for account in hyperliquid.recorded_accounts()]
+    assert states == [account["state"] for account in recorded]

@@ -3,26 +3,23 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from seawall.accounts.load import load_account
 from seawall.domain.events import CROSS_POOL
 from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.reverse import liquidation_boundary
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.state import account_state
-from tests.shared_files import shared_file
+from tests.facts.hyperliquid import recorded_accounts
 
 UNTOLD = "S02"
 """It has no maximum leverage, so ``explain`` refuses it as well. Partial ones list one position
 of many, and the pool's figures are of all."""
 
 
-@pytest.mark.shared
 def test_files_have_the_margins_that_explain_tells(tmp_path: Path) -> None:
     judged = 0
-    for case in json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text()):
-        if case["id"] == UNTOLD or case.get("partial"):
+    for case in recorded_accounts():
+        if case["id"] == UNTOLD or case["partial"]:
             continue
         raw = json.dumps(case["state"]).encode()
         path = tmp_path / f"{case['id']}.json"

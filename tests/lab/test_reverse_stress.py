@@ -25,6 +25,8 @@ from seawall.venues.dydx.account.state import tickers
 from seawall.venues.hyperliquid.account.explain import account_report, position_tiers
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.rulebook_file import load_rulebook
+from tests.facts import dydx
+from tests.facts.hyperliquid import recorded_accounts
 from tests.lab.stress_worlds import (
     RULEBOOKS,
     World,
@@ -36,8 +38,6 @@ from tests.lab.stress_worlds import (
     shocked,
     subaccount_world,
 )
-from tests.facts import dydx
-from tests.shared_files import shared_file
 from tests.unit.subaccount_answers import answer, example, market, subaccount
 
 # The first account in this process compiles the machine.
@@ -51,8 +51,7 @@ SEEDS = range(20)
 
 def recorded(case: str) -> Any:
     """A recorded account; S02 says no maximum leverage, so the one it uses stands for it."""
-    cases = json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text())
-    state = next(each["state"] for each in cases if each["id"] == case)
+    state = next(each["state"] for each in recorded_accounts() if each["id"] == case)
     for row in state["assetPositions"]:
         row["position"].setdefault("maxLeverage", row["position"]["leverage"]["value"])
     return account_state(json.dumps(state).encode())
@@ -100,7 +99,6 @@ def check_no_price_liquidates(world: World, line: PriceBoundary, signed_size: in
     assert line.bucket not in after.started
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("case", RECORDED)
 def test_recorded_accounts_go_where_explain_says(case: str) -> None:
     state = recorded(case)
@@ -117,10 +115,8 @@ def test_recorded_accounts_go_where_explain_says(case: str) -> None:
             check_no_price_liquidates(world, line, size)
 
 
-@pytest.mark.shared
 def test_every_recorded_account_is_named() -> None:
-    cases = json.loads(shared_file("vectors/hyperliquid_accounts.json").read_text())
-    assert [case["id"] for case in cases] == list(RECORDED)
+    assert [account["id"] for account in recorded_accounts()] == list(RECORDED)
 
 
 def check_subaccounts(document: dict[str, Any]) -> int:
@@ -219,7 +215,6 @@ def decimal(value: Fraction) -> str:
     return f"{sign}{whole}" + (f".{rest:018d}".rstrip("0") if rest else "")
 
 
-@pytest.mark.shared
 def test_subaccounts_of_the_vectors_go_where_explain_says() -> None:
     compared, refused = 0, []
     for document in vector_documents():

@@ -18,7 +18,7 @@ from seawall.venues.hyperliquid.wire.signing import (
     recover_l1,
     recover_user_signed,
 )
-from tests.shared_files import SHARED, shared_file
+from tests.facts.hyperliquid import read_client
 
 KEY = "0x0123456789012345678901234567890123456789012345678901234567890123"
 ADDRESS = "0x14791697260e4c9a71f18484c9f997b308e59325"
@@ -41,11 +41,7 @@ CHAINS = {"mainnet": ("Mainnet", "a"), "testnet": ("Testnet", "b")}
 
 
 def cases(scheme: str) -> list[dict[str, Any]]:
-    path = SHARED / "vectors/hyperliquid.json"
-    if not path.exists():
-        return []
-    found = json.loads(path.read_text(encoding="utf-8"))["signing"]
-    return [case for case in found if case["scheme"] == scheme]
+    return [case for case in read_client()["signing"] if case["scheme"] == scheme]
 
 
 L1 = cases("l1_phantom_agent")
@@ -57,7 +53,6 @@ def named(case: dict[str, Any]) -> str:
     return str(case["name"])[:40]
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("case", HASHES, ids=named)
 def test_hash_of_an_action(case):
     made = action_hash(case["action"], case["nonce"], case["vaultAddress"], case["expiresAfter"])
@@ -66,7 +61,6 @@ def test_hash_of_an_action(case):
         assert msgspec.msgpack.encode(case["action"]).hex() == case["msgpack_hex"]
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("network", CHAINS)
 @pytest.mark.parametrize("case", L1, ids=named)
 def test_signer_of_an_l1_action(case, network):
@@ -78,7 +72,6 @@ def test_signer_of_an_l1_action(case, network):
     assert len(set(found.values())) == 2
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("network", CHAINS)
 @pytest.mark.parametrize("case", MESSAGES, ids=named)
 def test_signer_of_a_message(case, network):
@@ -94,9 +87,7 @@ def test_signer_of_a_message(case, network):
         assert recover_user_signed(action, case[network]) == case["address"].lower()
 
 
-@pytest.mark.shared
 def test_every_recorded_case_is_used():
-    shared_file("vectors/hyperliquid.json")
     assert len(L1) == 16
     assert len(HASHES) == 20
     assert len(MESSAGES) == 6

@@ -1,6 +1,5 @@
 """Numbers, ids and addresses of the Hyperliquid wire, both ways."""
 
-import json
 from fractions import Fraction
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from seawall.domain.enums import Reason, Side
 from seawall.venues.hyperliquid.wire import values as wire
 from seawall.venues.hyperliquid.wire.error_texts import STATUSES, TEXTS, order_status
-from tests.shared_files import shared_file
+from tests.facts import hyperliquid
 
 
 @pytest.mark.parametrize(
@@ -105,10 +104,8 @@ def test_decimal_text_is_read_back(units, decimals):
     assert wire.parse_number(wire.decimal_text(units, decimals), decimals) == units
 
 
-@pytest.mark.shared
 def test_what_the_client_writes_is_read():
-    path = shared_file("vectors/hyperliquid.json")
-    for case in json.loads(path.read_text(encoding="utf-8"))["float_to_wire"]["cases"]:
+    for case in hyperliquid.read_client()["float_to_wire"]["cases"]:
         assert wire.parse_number(case["out"], 8, 10**30) == round(Fraction(case["in"]) * 10**8)
 
 

@@ -17,7 +17,7 @@ from seawall.venues.hyperliquid.instruments import (
     instruments_from_meta,
 )
 from seawall.venues.raw_json import VenueDataError
-from tests.shared_files import shared_file
+from tests.facts import hyperliquid
 
 USD = 10**6
 
@@ -67,24 +67,22 @@ def test_built_in_markets() -> None:
     assert built_in_tiers("FISH") is None
 
 
-@pytest.mark.shared
 def test_built_in_tables_equal_the_recorded_ones() -> None:
-    vectors = json.loads(shared_file("vectors/hyperliquid.json").read_text())
+    facts = hyperliquid.read()
     for network in ("mainnet", "testnet"):
-        for names, rows in vectors["margin_tiers"][network].items():
+        for names, rows in facts["margin_tiers"][network].items():
             expected = tuple(
-                MarginTier(int(row["lowerBound"]) * USD, row["maxLeverage"]) for row in rows
+                MarginTier(int(row["lower_bound"]) * USD, row["maximum_leverage"]) for row in rows
             )
             for coin in names.split():
                 assert built_in_tiers(coin, network) == expected, coin
 
 
-@pytest.mark.shared
 def test_maintenance_of_recorded_tables() -> None:
-    vectors = json.loads(shared_file("vectors/hyperliquid.json").read_text())
-    for case in vectors["maintenance_margin"]["cases"]:
+    facts = hyperliquid.read()
+    for case in facts["maintenance_margin"]["cases"]:
         tiers = built_in_tiers(case["table"])
         assert tiers is not None
         margin = truncated_maintenance(maintenance_tiers(tiers), int(case["notional"]) * USD)
-        whole, fraction = case["mm"].split(".")
+        whole, fraction = case["maintenance"].split(".")
         assert margin == int(whole + fraction), case

@@ -1,6 +1,5 @@
 """The liquidation price formula against its naive twin, the published rule, and the ledger."""
 
-import json
 from fractions import Fraction
 from math import ceil, floor
 
@@ -21,8 +20,8 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     tier_index,
     truncated_maintenance,
 )
+from tests.facts import hyperliquid
 from tests.naive import liquidation_price as naive
-from tests.shared_files import shared_file
 
 USD = 10**6
 
@@ -180,44 +179,44 @@ def test_absurdly_large_is_no_price() -> None:
     assert liquidation_price(position_of(short._replace(equity=10**17 * 10**5), 6)) is None
 
 
-@pytest.mark.shared
 def test_recorded_isolated_positions() -> None:
     """Every recorded liquidation price, to the last of its eight decimals.
 
     With the margin not truncated only part of them is met: that is how truncation is known.
     """
-    vectors = json.loads(shared_file("vectors/hyperliquid.json").read_text())["liquidation_price"]
+    facts = hyperliquid.read()["liquidation_price"]
     met_without_truncation = 0
-    for case in vectors["observed"]:
+    for case in facts["isolated"]:
         # Six size decimals, so that a price unit is one USD.
-        size = int(Fraction(case["sz"]) * 10**6) * (1 if case["side"] == "long" else -1)
-        notional = int(Fraction(case["mark_px"]) * abs(size))
-        equity = int(Fraction(case["isolated_margin(marginUsed)"]) * USD)
-        tiers = maintenance_tiers((MarginTier(0, case["maxLeverage"]),))
+        size = int(Fraction(case["size"]) * 10**6) * (1 if case["side"] == "long" else -1)
+        notional = int(Fraction(case["mark"]) * abs(size))
+        equity = int(Fraction(case["margin_used"]) * USD)
+        tiers = maintenance_tiers((MarginTier(0, case["maximum_leverage"]),))
         position = BucketPosition(size, notional, equity, 0, tiers, 0)
         price = liquidation_price(position)
         assert price is not None
-        printed = Fraction(case["liquidationPx"])
+        printed = Fraction(case["liquidation_price"])
         assert round(Fraction(*price), 8) == printed, case
         side = 1 if size > 0 else -1
-        rate = Fraction(1, 2 * case["maxLeverage"])
+        rate = Fraction(1, 2 * case["maximum_leverage"])
         available = equity - notional * rate
         exact = Fraction(notional, abs(size)) - side * available / abs(size) / (1 - side * rate)
         met_without_truncation += round(exact, 8) == printed
-    assert (len(vectors["observed"]), met_without_truncation) == (21, 10)
+    assert (len(facts["isolated"]), met_without_truncation) == (21, 10)
 
 
-@pytest.mark.shared
 def test_recorded_cross_position() -> None:
-    vectors = json.loads(shared_file("vectors/hyperliquid.json").read_text())["liquidation_price"]
-    case = vectors["cross_observed"]
-    notional = round(Fraction(case["positionValue"]) * USD)
-    tiers = maintenance_tiers((MarginTier(0, case["maxLeverage"]),))
-    others = round(Fraction(case["crossMaintenanceMarginUsed"]) * USD) - truncated_maintenance(
+    facts = hyperliquid.read()["liquidation_price"]
+    case = facts["cross"]
+    notional = round(Fraction(case["value"]) * USD)
+    tiers = maintenance_tiers((MarginTier(0, case["maximum_leverage"]),))
+    others = round(Fraction(case["cross_maintenance"]) * USD) - truncated_maintenance(
         tiers, notional
     )
     equity = round(Fraction(case["account_value"]) * USD)
-    position = BucketPosition(int(Fraction(case["szi"]) * 10), notional, equity, others, tiers, 5)
+    position = BucketPosition(
+        int(Fraction(case["signed_size"]) * 10), notional, equity, others, tiers, 5
+    )
     price = liquidation_price(position)
     assert price is not None
-    assert round(Fraction(*price) / 10**5, 10) == Fraction(case["liquidationPx"])
+    assert round(Fraction(*price) / 10**5, 10) == Fraction(case["liquidation_price"])

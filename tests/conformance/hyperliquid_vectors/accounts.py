@@ -57,11 +57,11 @@ def account_state(group: Group, data: Any, vectors: Any) -> None:
 
 
 def _compare(check: Check, given: Any, positions: Any, expect: Any) -> None:
-    if "rawUsd" in given:
+    if "raw_usd" in given:
         world, account = _one_bucket(given)
-    elif "open_order" in given or "open_orders" in given:
+    elif "open_orders" in given:
         world, account = _with_orders(given, positions)
-    elif "totalNtlPos" in given:
+    elif "total_notional" in given:
         world, account = _whole_pool(check, given, positions, expect)
     else:
         raise ValueError(f"no way to put {sorted(given)} into a machine")
@@ -72,7 +72,7 @@ def _compare(check: Check, given: Any, positions: Any, expect: Any) -> None:
         elif isinstance(actual[key], int):
             check.money(key, actual[key], value)
         else:
-            ratio = key.endswith("returnOnEquity")
+            ratio = key.endswith("return_on_margin")
             check.near(key, actual[key], value, RATIO_DECIMALS if ratio else PRICE_DECIMALS)
 
 
@@ -91,14 +91,14 @@ def _figures(world: World, account: int) -> dict[str, Any]:
     margins = world.margins(account)
     pool = margins.pop(CROSS_POOL)
     cross = {
-        "accountValue": pool.equity,
-        "totalNtlPos": 0,
-        "totalRawUsd": world.cash(account),
-        "totalMarginUsed": pool.initial_margin,
+        "account_value": pool.equity,
+        "total_notional": 0,
+        "total_raw_usd": world.cash(account),
+        "total_margin_used": pool.initial_margin,
     }
     total = dict(cross)
     found: dict[str, Any] = {
-        "crossMaintenanceMarginUsed": pool.maintenance_margin,
+        "cross_maintenance": pool.maintenance_margin,
         "withdrawable": pool.free,
         "hold": int(pool_without(world.engine.state, account, -1)[2]),
     }
@@ -106,43 +106,43 @@ def _figures(world: World, account: int) -> dict[str, Any]:
         row = world.position(account, number_)
         value = int(row["signed_size"]) * world.mark(number_)
         isolated = row["mode"] == MarginMode.ISOLATED
-        total["totalNtlPos"] += abs(value)
+        total["total_notional"] += abs(value)
         if isolated:
-            total["accountValue"] += own.equity
-            total["totalRawUsd"] += int(row["isolated_cash"])
-            total["totalMarginUsed"] += own.equity
+            total["account_value"] += own.equity
+            total["total_raw_usd"] += int(row["isolated_cash"])
+            total["total_margin_used"] += own.equity
         else:
-            cross["totalNtlPos"] += abs(value)
+            cross["total_notional"] += abs(value)
         figures = _position_figures(world, account, number_, value)
-        figures["marginUsed"] = own.equity if isolated else own.initial_margin
+        figures["margin_used"] = own.equity if isolated else own.initial_margin
         name = world.engine.instruments[number_].name
         found |= {f"{name}.{key}": figure for key, figure in figures.items()}
         if len(margins) == 1:
             found |= figures
-    found |= {f"marginSummary.{key}": figure for key, figure in total.items()} | total
-    return found | {f"crossMarginSummary.{key}": figure for key, figure in cross.items()}
+    found |= {f"total.{key}": figure for key, figure in total.items()} | total
+    return found | {f"cross.{key}": figure for key, figure in cross.items()}
 
 
 def _position_figures(world: World, account: int, number_: int, value: int) -> dict[str, Any]:
     row = world.position(account, number_)
     entry = int(row["entry_notional"])
     return {
-        "positionValue": abs(value),
-        "unrealizedPnl": value - entry,
-        "returnOnEquity": Fraction((value - entry) * int(row["leverage"]), abs(entry)),
-        "liquidationPx": world.liquidation_price(account, number_),
+        "value": abs(value),
+        "profit": value - entry,
+        "return_on_margin": Fraction((value - entry) * int(row["leverage"]), abs(entry)),
+        "liquidation_price": world.liquidation_price(account, number_),
     }
 
 
 def _one_bucket(given: Any) -> tuple[World, int]:
     """One isolated position with its raw USD, beside cross cash."""
-    mark = first_of(given, "mark", "markPx")
-    decimals = given.get("szDecimals", size_decimals_for([given["szi"]], [mark]))
-    world = World([market("X", decimals, single_tier(given["maxLeverage"]))])
+    mark = given["mark"]
+    decimals = given.get("size_decimals", size_decimals_for([given["signed_size"]], [mark]))
+    world = World([market("X", decimals, single_tier(given["maximum_leverage"]))])
     world.price(0, to_units(str(mark), MONEY_DECIMALS - decimals))
-    size = to_units(str(given["szi"]), decimals)
-    entry = int(Fraction(str(given["szi"])) * Fraction(str(given["entryPx"])) * MICRO)
-    moved = exact_money("rawUsd", given["rawUsd"]) + entry
+    size = to_units(str(given["signed_size"]), decimals)
+    entry = int(Fraction(str(given["signed_size"])) * Fraction(str(given["entry"])) * MICRO)
+    moved = exact_money("raw_usd", given["raw_usd"]) + entry
     account = world.account(moved + exact_money("cross", given.get("cross_raw_usd", "0")))
     world.adopt(account, 0, size, abs(entry), int(given["leverage"]), moved)
     return world, account
@@ -150,23 +150,23 @@ def _one_bucket(given: Any) -> tuple[World, int]:
 
 def _with_orders(given: Any, positions: Any) -> tuple[World, int]:
     """A pool with resting orders; a market without a position has its mark at the first limit."""
-    orders = listed(given.get("open_orders", given.get("open_order")))
+    orders = listed(given["open_orders"])
     leverage = int(given["leverage"])
     rows = [_listed_position(position) for position in positions]
     profit = sum(_profit(row) for row in rows)
     for coin in dict.fromkeys(order["coin"] for order in orders):
         if all(coin != row[0] for row in rows):
             own = [order for order in orders if order["coin"] == coin]
-            decimals = size_decimals_for([o["sz"] for o in own], [o["limitPx"] for o in own])
-            mark = to_units(str(own[0]["limitPx"]), MONEY_DECIMALS - decimals)
+            decimals = size_decimals_for([o["size"] for o in own], [o["limit"] for o in own])
+            mark = to_units(str(own[0]["limit"]), MONEY_DECIMALS - decimals)
             rows.append((coin, decimals, 0, mark, 0))
-    money = exact_money("accountValue", given["accountValue"]) - profit
+    money = exact_money("account_value", given["account_value"]) - profit
     world, account = _pool_world(rows, leverage, max(50, leverage), money)
     for order in orders:
         place = world.engine.market_index(order["coin"])
         instrument = world.engine.instruments[place]
-        price = to_units(str(order["limitPx"]), instrument.price_decimals)
-        size = to_units(str(order["sz"]), instrument.size_decimals)
+        price = to_units(str(order["limit"]), instrument.price_decimals)
+        size = to_units(str(order["size"]), instrument.size_decimals)
         side = Side.BUY if order["side"] in ("B", "buy") else Side.SELL
         world.rest(account, place, side, price, size)
     return world, account
@@ -175,26 +175,29 @@ def _with_orders(given: Any, positions: Any) -> tuple[World, int]:
 def _whole_pool(check: Check, given: Any, positions: Any, expect: Any) -> tuple[World, int]:
     """A cross pool by its totals: the positions listed, and others that make up the rest."""
     totals = {key: exact_money(key, str(given[key])) for key in _TOTALS if key in given}
-    leverage = int(given.get("leverage", round(totals["totalNtlPos"] / totals["totalMarginUsed"])))
-    most = int(given.get("maxLeverage", max(50, leverage)))
+    usual = round(totals["total_notional"] / totals["total_margin_used"])
+    leverage = int(given.get("leverage", usual))
+    most = int(given.get("maximum_leverage", max(50, leverage)))
     rows = [_listed_position(position) for position in positions]
-    notional = totals["totalNtlPos"] - sum(abs(size) * mark for _, _, size, mark, _ in rows)
+    notional = totals["total_notional"] - sum(abs(size) * mark for _, _, size, mark, _ in rows)
     value = notional
-    if "totalRawUsd" in totals:
-        value = totals["accountValue"] - totals["totalRawUsd"]
+    if "total_raw_usd" in totals:
+        value = totals["account_value"] - totals["total_raw_usd"]
         value -= sum(size * mark for _, _, size, mark, _ in rows)
-    share = 2 * most if "crossMaintenanceMarginUsed" in totals else 10
+    share = 2 * most if "cross_maintenance" in totals else 10
     if share == 10:
-        whole = totals["accountValue"] - exact_money("withdrawable", number(expect["withdrawable"]))
+        whole = totals["account_value"] - exact_money(
+            "withdrawable", number(expect["withdrawable"])
+        )
     else:
-        whole = totals["crossMaintenanceMarginUsed"]
+        whole = totals["cross_maintenance"]
     whole -= sum(abs(size) * mark // share for _, _, size, mark, _ in rows)
-    used = totals["totalMarginUsed"]
+    used = totals["total_margin_used"]
     used -= sum(abs(size) * mark // leverage for _, _, size, mark, _ in rows)
     others = unlisted(notional, value, (share, whole), (leverage, used)) if notional else []
     check.note(f"{len(others)} positions that the case does not list were found from its totals")
     rows += [(f"other {n}", 6, size, 1, abs(size)) for n, size in enumerate(others)]
-    money = totals["accountValue"] - sum(_profit(row) for row in rows)
+    money = totals["account_value"] - sum(_profit(row) for row in rows)
     world, account = _pool_world(rows, leverage, most, money)
     for key, total in totals.items():
         check.equal(key, _figures(world, account)[key], total)
@@ -203,18 +206,18 @@ def _whole_pool(check: Check, given: Any, positions: Any, expect: Any) -> tuple[
     return world, account
 
 
-_TOTALS = "accountValue totalNtlPos totalRawUsd totalMarginUsed crossMaintenanceMarginUsed".split()
+_TOTALS = "account_value total_notional total_raw_usd total_margin_used cross_maintenance".split()
 Row = tuple[str, int, int, int, int]
 """Coin, size decimals, signed size, mark, entry notional."""
 
 
 def _listed_position(position: Any) -> Row:
     """The entry from the profit: what is displayed as entry price is cut."""
-    mark = position["markPx"]
-    decimals = position.get("szDecimals", size_decimals_for([position["szi"]], [mark]))
-    size = to_units(str(position["szi"]), decimals)
+    mark = position["mark"]
+    decimals = position.get("size_decimals", size_decimals_for([position["signed_size"]], [mark]))
+    size = to_units(str(position["signed_size"]), decimals)
     price = to_units(str(mark), MONEY_DECIMALS - decimals)
-    entry = size * price - exact_money("unrealizedPnl", position.get("unrealizedPnl", "0"))
+    entry = size * price - exact_money("profit", position.get("profit", "0"))
     return position["coin"], decimals, size, price, abs(entry)
 
 
@@ -248,24 +251,24 @@ def _compare_position(check: Check, world: World, account: int, position: Any) -
     coin = position["coin"]
     place = world.engine.market_index(coin)
     shown = _figures(world, account)
-    for key in ("positionValue", "unrealizedPnl", "marginUsed"):
+    for key in ("value", "profit", "margin_used"):
         if key in position:
             check.money(f"{coin} {key}", shown[f"{coin}.{key}"], position[key])
-    if "returnOnEquity" in position:
-        ratio = shown[f"{coin}.returnOnEquity"]
-        check.near(f"{coin} returnOnEquity", ratio, position["returnOnEquity"], 10)
-    if "entryPx" in position:
+    if "return_on_margin" in position:
+        ratio = shown[f"{coin}.return_on_margin"]
+        check.near(f"{coin} return on margin", ratio, position["return_on_margin"], 10)
+    if "entry" in position:
         row = world.position(account, place)
-        digits = decimals_of(position["entryPx"])
+        digits = decimals_of(position["entry"])
         size = abs(int(row["signed_size"]))
         decimals = world.engine.instruments[place].price_decimals
         cut = abs(int(row["entry_notional"])) * 10**digits // (size * 10**decimals)
-        expected = from_units(to_units(position["entryPx"], digits), digits)
-        check.equal(f"{coin} entryPx, cut", from_units(cut, digits), expected)
+        expected = from_units(to_units(position["entry"], digits), digits)
+        check.equal(f"{coin} entry, cut", from_units(cut, digits), expected)
 
 
 def _sizes_of(case: Any) -> Any:
-    return isinstance(case, dict) and (case.get("maxTradeSzs") or case.get("maxTradeSz"))
+    return isinstance(case, dict) and case.get("largest_sizes")
 
 
 def _trade_sizes(check: Check, case: dict[str, Any]) -> None:
@@ -274,13 +277,13 @@ def _trade_sizes(check: Check, case: dict[str, Any]) -> None:
     Margins are truncated to the micro-USD, so a case whose free margin is used up to less than
     that by its size could pass with one lot more; a lot is worth far more than that in any market.
     """
-    price_text = first_of(case, "px", "markPx", "mark")
-    decimals = int(case["szDecimals"])
+    price_text = first_of(case, "price", "mark")
+    decimals = int(case["size_decimals"])
     leverage = int(case["leverage"])
     world = World([market("X", decimals, single_tier(max(50, leverage)))])
     price = to_units(str(price_text), MONEY_DECIMALS - decimals)
     world.price(0, price)
-    size = to_units(str(case.get("szi", "0")), decimals)
+    size = to_units(str(case.get("signed_size", "0")), decimals)
     available = exact_money("available", _available(case))
     account = world.account(available + abs(size) * price // leverage)
     world.send(SetLeverage(world.now, account, 0, leverage, MarginMode.CROSS))

@@ -33,9 +33,9 @@ DOLLAR = 10**6
 
 def fees(group: Group, data: Any, vectors: Any) -> None:
     known: dict[str, Any] = {
-        "observed_fills": _fills,
-        "closedPnl": _profits,
-        "perp_tiers": _tiers,
+        "fills": _fills,
+        "closed_profit": _profits,
+        "tiers": _tiers,
         "maker_rebate_tiers": _rebates,
         "staking_discount": _staking,
         "referral_discount": _referral,
@@ -52,15 +52,15 @@ def fees(group: Group, data: Any, vectors: Any) -> None:
 
 def _fills(group: Group, value: Any) -> None:
     for case in value:
-        with group.case(str(case.get("name", f"{case['sz']} @ {case['px']}"))[:60]) as check:
-            notional = _whole(Fraction(str(case["px"])) * Fraction(str(case["sz"])) * DOLLAR)
+        with group.case(f"{case['size']} @ {case['price']}") as check:
+            notional = _whole(Fraction(str(case["price"])) * Fraction(str(case["size"])) * DOLLAR)
             rates = [int(Fraction(str(rate)) * RATE_ONE) for rate in case["rates"]]
             if any(Fraction(str(rate)) * RATE_ONE % 1 for rate in case["rates"]):
                 check.note("a rate finer than the machine's 1e-9 was cut to it")
             parts = [int(fee_of(notional, rate)) for rate in rates]
             check.money("fee, each part truncated", sum(parts), case["fee"])
-            if case.get("builderFee") is not None:
-                check.money("builder fee", sum(parts[1:]), case["builderFee"])
+            if case.get("builder_fee") is not None:
+                check.money("builder fee", sum(parts[1:]), case["builder_fee"])
                 check.note("the machine has no builders: their part by the fee formula alone")
             check.equal("fee of a real fill", _taken_fee(case, rates[0]), parts[0])
 
@@ -75,31 +75,31 @@ def _whole(value: Fraction) -> int:
 def _taken_fee(case: Any, rate: int) -> int:
     """Only the exchange's own part."""
     rules = wide_rules(**flat_fee(from_units(rate, RATE_DECIMALS)))
-    world, price, size = _fill_world(case, [case["px"]], rules)
+    world, price, size = _fill_world(case, [case["price"]], rules)
     return world.trade(world.account(), 0, Side.BUY, price[0], size).fee
 
 
 def _fill_world(case: Any, prices: list[Any], rules: Any) -> tuple[World, list[int], int]:
-    decimals = size_decimals_for([case["sz"]], prices)
+    decimals = size_decimals_for([case["size"]], prices)
     world = World([market("X", decimals, single_tier(50))], rules)
     units = [to_units(str(price), MONEY_DECIMALS - decimals) for price in prices]
     world.price(0, units[0])
-    return world, units, to_units(str(case["sz"]), decimals)
+    return world, units, to_units(str(case["size"]), decimals)
 
 
 def _profits(group: Group, value: Any) -> None:
     for case in value["cases"]:
-        with group.case(f"closedPnl {case['side']} {case['sz']} @ {case['px']}") as check:
+        with group.case(f"closed profit {case['side']} {case['size']} @ {case['price']}") as check:
             _compare_profit(check, case)
 
 
 def _compare_profit(check: Check, case: Any) -> None:
     """Opened by a real fill at the entry, then closed, while the mark stays at the entry."""
     rules = load_rulebook().fee
-    world, prices, size = _fill_world(case, [case["entry"], case["px"]], wide_rules())
+    world, prices, size = _fill_world(case, [case["entry"], case["price"]], wide_rules())
     held = size
-    if "startPosition" in case:
-        held = abs(to_units(str(case["startPosition"]), world.engine.instruments[0].size_decimals))
+    if "start_size" in case:
+        held = abs(to_units(str(case["start_size"]), world.engine.instruments[0].size_decimals))
     long = "Long" in case["side"].split(">")[0]
     opening, closing = (Side.BUY, Side.SELL) if long else (Side.SELL, Side.BUY)
     account = world.account()
@@ -107,7 +107,7 @@ def _compare_profit(check: Check, case: Any) -> None:
     check.equal("profit of the opening fill", opened.closed_profit, 0)
     before = world.cash(account)
     closed = world.trade(account, 0, closing, prices[1], size)
-    check.money("closed profit", closed.closed_profit, case["closedPnl"])
+    check.money("closed profit", closed.closed_profit, case["closed_profit"])
     proceeds = (size if long else -size) * prices[1]
     check.equal("cash", world.cash(account) - before, proceeds - closed.fee)
     fee = fee_of(size * prices[1], rules.tiers[0].taker_rate)

@@ -46,11 +46,11 @@ METHODS = {
 
 def funding(group: Group, data: Any, vectors: Any) -> None:
     known = {
-        "doc_example": _doc_examples,
-        "premium_observed": _premiums,
+        "documented": _doc_examples,
+        "premiums": _premiums,
         "rate": _rates,
         "payment": _payments,
-        "history_observed": _history,
+        "history": _history,
     }
     for part, value in group.parts(data, known):
         known[part](group, value)
@@ -58,7 +58,7 @@ def funding(group: Group, data: Any, vectors: Any) -> None:
 
 def _doc_examples(group: Group, value: Any) -> None:
     for case in listed(value):
-        with group.case("doc_example") as check:
+        with group.case("documented") as check:
             prices = [case["oracle"], case["impact_bid"]]
             prices.append(case.get("impact_ask", max(int(p) for p in map(Fraction, prices)) + 1))
             rules = wide_rules(funding__interest=str(case["interest_8h"]))
@@ -67,7 +67,7 @@ def _doc_examples(group: Group, value: Any) -> None:
             policy = rules.funding
             held = int(clamp(policy.interest - premium, policy.clamp))
             check.near("clamped", Fraction(held, FUNDING_ONE), case["clamped"])
-            check.near("rate of 8 h", Fraction(premium + held, FUNDING_ONE), case["F_8h"])
+            check.near("rate of 8 h", Fraction(premium + held, FUNDING_ONE), case["rate_8h"])
             rate = Fraction(_rate_of(rules, premium), FUNDING_ONE)
             check.near("hourly rate", rate, case["hourly_rate"], PRINTED)
             _compare_hour(check, prices, rules, case["premium"], case["hourly_rate"])
@@ -78,10 +78,10 @@ def _premiums(group: Group, value: Any) -> None:
         formula = case.get("formula", "hip3" if case.get("dex") else "main")
         name = f"premium {case.get('dex', '')}:{case.get('asset_index', place)}"
         with group.case(name) as check:
-            if case.get("impactPxs") is None:
+            if case.get("impact_prices") is None:
                 _compare_thin_book(check, case, formula)
                 continue
-            prices = [case["oraclePx"], *case["impactPxs"]]
+            prices = [case["oracle"], *case["impact_prices"]]
             premium = Fraction(_formula_premium(prices, formula), FUNDING_ONE)
             check.near("formula", premium, case["premium"], PRINTED)
             rules = wide_rules(funding__premium_method=METHODS[formula][0])
@@ -90,8 +90,8 @@ def _premiums(group: Group, value: Any) -> None:
 
 def _compare_thin_book(check: Check, case: Any, formula: str) -> None:
     """Without impact prices the venue prints no premium; the machine counts a sample of 0."""
-    world = World([market("X", size_decimals_for([], [case["oraclePx"]]), single_tier(50))])
-    world.price(0, to_units(case["oraclePx"], world.engine.instruments[0].price_decimals))
+    world = World([market("X", size_decimals_for([], [case["oracle"]]), single_tier(50))])
+    world.price(0, to_units(case["oracle"], world.engine.instruments[0].price_decimals))
     sample = _one(_hour(world), FundingSampled)
     check.equal("sample", from_units(sample.premium, FUNDING_DECIMALS), case["premium"] or "0")
 
@@ -170,15 +170,15 @@ def _rate_of(rules: Rulebook, premium: int) -> int:
 
 def _rates(group: Group, value: Any) -> None:
     for case in value["cases"]:
-        with group.case(f"rate of premium {case['P']}") as check:
-            _compare_rate(check, number(case["P"]), case["hourly"])
+        with group.case(f"rate of premium {case['premium']}") as check:
+            _compare_rate(check, number(case["premium"]), case["hourly_rate"])
 
 
 def _history(group: Group, value: Any) -> None:
     for part in listed(value):
         for place, row in enumerate(part["rows"]):
             with group.case(f"history {part.get('coin', '')} {place + 1}") as check:
-                _compare_rate(check, number(row["premium"]), row["fundingRate"])
+                _compare_rate(check, number(row["premium"]), row["rate"])
 
 
 def _compare_rate(check: Check, premium: str, rate: Any) -> None:
@@ -201,7 +201,7 @@ def _compare_rate(check: Check, premium: str, rate: Any) -> None:
 
 def _payments(group: Group, value: Any) -> None:
     for case in value["cases"]:
-        with group.case(f"payment of {case['szi']} at {case['fundingRate']}") as check:
+        with group.case(f"payment of {case['signed_size']} at {case['rate']}") as check:
             _compare_payment(check, case)
 
 
@@ -212,20 +212,20 @@ def _compare_payment(check: Check, case: Any) -> None:
     (so its last digit is uncertain), and the rate is printed to ten decimals. An oracle price
     and a rate within these bounds must pay the amount exactly, by the formula and in the machine.
     """
-    szi, amount = str(case["szi"]), micro(case["usdc"])
-    rate = to_units(str(case["fundingRate"]), FUNDING_DECIMALS)
-    told = str(first_of(case, "oraclePx", "implied_oracle"))
+    szi, amount = str(case["signed_size"]), micro(case["paid"])
+    rate = to_units(str(case["rate"]), FUNDING_DECIMALS)
+    told = str(first_of(case, "oracle", "implied_oracle"))
     size_decimals = size_decimals_for([szi], [told])
     price_decimals = MONEY_DECIMALS - size_decimals
     size, oracle = to_units(szi, size_decimals), to_units(told, price_decimals)
     reach = 0
-    if "implied_oracle" in case and "oraclePx" not in case:
+    if "implied_oracle" in case and "oracle" not in case:
         reach = 10 ** max(0, price_decimals - decimals_of(told))
     found = _paying(size, oracle, reach, rate, amount)
     check.equal("a price and a rate that pay it", found is not None, True)
     if found is None:
         paid = int(funding_payment(size, oracle, rate))
-        check.equal("payment", from_units(paid, 6), case["usdc"])
+        check.equal("payment", from_units(paid, 6), case["paid"])
         return
     price, exact = found
     check.note(

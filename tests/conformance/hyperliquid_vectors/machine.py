@@ -220,7 +220,9 @@ def tier_table(vectors: dict[str, Any], name: str) -> Tiers:
     for network in ("mainnet", "testnet"):
         for coins, rows in networks.get(network, {}).items():
             if name == coins or name in coins.split():
-                return tuple(MarginTier(micro(r["lowerBound"]), r["maxLeverage"]) for r in rows)
+                return tuple(
+                    MarginTier(micro(row["lower_bound"]), row["maximum_leverage"]) for row in rows
+                )
     tiers = built_in_tiers(name)
     if tiers is None:
         raise KeyError(f"no margin tiers of {name!r} in the file or among those that ship")
@@ -229,6 +231,6 @@ def tier_table(vectors: dict[str, Any], name: str) -> Tiers:
 
 def case_tiers(case: dict[str, Any], vectors: dict[str, Any]) -> Tiers:
     """Of a case: its own maximum leverage, else its coin's table."""
-    if "maxLeverage" in case:
-        return single_tier(case["maxLeverage"])
+    if "maximum_leverage" in case:
+        return single_tier(case["maximum_leverage"])
     return tier_table(vectors, str(case.get("table") or case["coin"]))

@@ -1,7 +1,6 @@
 """Tiers, maintenance margin, liquidation prices, the margin of an isolated open."""
 
 import json
-import re
 from fractions import Fraction
 from typing import Any
 
@@ -27,9 +26,6 @@ from tests.conformance.hyperliquid_vectors.machine import (
 )
 from tests.conformance.hyperliquid_vectors.report import Check, Group, first_of, listed
 
-MARGIN_USED = ("isolated_margin(marginUsed)", "marginUsed", "isolated_margin", "margin")
-_SECOND_MARK = re.compile(r"mark ([\d.]+) -> marginUsed ([\d.]+)")
-
 
 def margin_tiers(group: Group, data: Any, vectors: Any) -> None:
     """The file's tables as the venue's ``meta`` would send them, compiled into a machine."""
@@ -53,9 +49,12 @@ def _world_of_tables(tables: dict[str, Any]) -> tuple[World, dict[str, int]]:
     """One market for each table, and its number."""
     universe, sent = [], []
     for place, (coins, rows) in enumerate(tables.items()):
-        entry = {"name": coins, "szDecimals": 2, "maxLeverage": rows[0]["maxLeverage"]}
+        entry = {"name": coins, "szDecimals": 2, "maxLeverage": rows[0]["maximum_leverage"]}
         universe.append(entry | {"marginTableId": 51 + place})
-        tiers = [{"lowerBound": r["lowerBound"], "maxLeverage": r["maxLeverage"]} for r in rows]
+        tiers = [
+            {"lowerBound": row["lower_bound"], "maxLeverage": row["maximum_leverage"]}
+            for row in rows
+        ]
         sent.append([51 + place, {"description": coins, "marginTiers": tiers}])
     raw = json.dumps({"universe": universe, "marginTables": sent}).encode()
     return World(instruments_from_meta(raw)), {coins: n for n, coins in enumerate(tables)}
@@ -70,13 +69,13 @@ def _compare_tier(check: Check, world: World, number: int, place: int, row: Any)
     compiled = MaintenanceTier(*(int(held[name]) for name in names))
     plain = maintenance_tiers(world.engine.instruments[number].tiers)[place]
     for name, tier in (("compiled", compiled), ("exact", plain)):
-        check.equal(f"{name} lower bound", tier.lower_bound, micro(row["lowerBound"]))
+        check.equal(f"{name} lower bound", tier.lower_bound, micro(row["lower_bound"]))
         rate = Fraction(tier.numerator, tier.denominator)
         check.decimal(f"{name} rate", rate, row["maintenance_rate"])
         deduction = Fraction(tier.deduction, tier.denominator * MICRO)
         check.decimal(f"{name} deduction", deduction, row["maintenance_deduction"])
     most = int(held["maximum_leverage"])
-    check.equal("maximum leverage", most, row["maxLeverage"])
+    check.equal("maximum leverage", most, row["maximum_leverage"])
     if "initial_rate_at_max" in row:
         check.decimal("initial rate", Fraction(1, most), row["initial_rate_at_max"])
 
@@ -87,7 +86,7 @@ def maintenance_margin(group: Group, data: Any, vectors: Any) -> None:
         table = first_of(case, "table", "coin")
         with group.case(f"{table} {case['notional']}") as check:
             world = World([market("X", 6, case_tiers({"table": table} | case, vectors))])
-            _compare_maintenance(check, world, micro(case["notional"]), case["mm"])
+            _compare_maintenance(check, world, micro(case["notional"]), case["maintenance"])
 
 
 def _compare_maintenance(check: Check, world: World, notional: int, expected: Any) -> None:
@@ -106,9 +105,9 @@ def _compare_maintenance(check: Check, world: World, notional: int, expected: An
 
 def liquidation_price(group: Group, data: Any, vectors: Any) -> None:
     known = {
-        "observed": _isolated_price,
-        "cross_observed": _cross_price,
-        "hip3_freqtrade": _untruncated_price,
+        "isolated": _isolated_price,
+        "cross": _cross_price,
+        "untruncated": _untruncated_price,
     }
     for part, cases in group.parts(data, known):
         for place, case in enumerate(listed(cases)):
@@ -119,25 +118,25 @@ def liquidation_price(group: Group, data: Any, vectors: Any) -> None:
 
 def _isolated(case: Any, vectors: Any, mark: Any) -> tuple[World, int]:
     """A machine holding the bucket, and its owner."""
-    decimals = case.get("szDecimals", size_decimals_for([case["sz"]], [mark]))
+    decimals = case.get("size_decimals", size_decimals_for([case["size"]], [mark]))
     tiers = case_tiers(case, vectors)
     world = World([market("X", decimals, tiers)])
     price = to_units(str(mark), 6 - decimals)
-    size = to_units(str(case["sz"]), decimals)
+    size = to_units(str(case["size"]), decimals)
     world.price(0, price)
     account = world.account()
     signed = size if case["side"] in ("long", "buy", "B") else -size
     most = tiers[0].maximum_leverage
     leverage = min(most, int(case.get("leverage", most)))
-    bucket = exact_money("margin", str(first_of(case, *MARGIN_USED)))
+    bucket = exact_money("margin_used", str(case["margin_used"]))
     world.adopt(account, 0, signed, size * price, leverage, bucket)
     return world, account
 
 
 def _isolated_price(check: Check, case: Any, vectors: Any) -> None:
-    world, account = _isolated(case, vectors, first_of(case, "mark_px", "markPx", "mark"))
-    check.money("margin used", world.margins(account)[0].equity, first_of(case, *MARGIN_USED))
-    check.near("price", world.liquidation_price(account, 0), case["liquidationPx"], 8)
+    world, account = _isolated(case, vectors, case["mark"])
+    check.money("margin used", world.margins(account)[0].equity, case["margin_used"])
+    check.near("price", world.liquidation_price(account, 0), case["liquidation_price"], 8)
     _compare_with_the_machine(check, world, account)
 
 
@@ -162,8 +161,8 @@ def _compare_with_the_machine(check: Check, world: World, account: int) -> None:
 
 def _cross_price(check: Check, case: Any, vectors: Any) -> None:
     """The other positions of the pool as one that needs exactly their maintenance."""
-    size_text = str(case["szi"])
-    notional = exact_money("positionValue", case["positionValue"])
+    size_text = str(case["signed_size"])
+    notional = exact_money("value", case["value"])
     decimals = _decimals_of_value(size_text, notional)
     size = to_units(size_text, decimals)
     tiers = case_tiers(case, vectors)
@@ -173,13 +172,13 @@ def _cross_price(check: Check, case: Any, vectors: Any) -> None:
     account = world.account(exact_money("account_value", case["account_value"]))
     world.adopt(account, 0, size, notional, min(20, tiers[0].maximum_leverage))
     own = world.margins(account)[0].maintenance_margin
-    total = exact_money("maintenance", case["crossMaintenanceMarginUsed"])
+    total = exact_money("maintenance", case["cross_maintenance"])
     if total > own:
         world.adopt(account, 1, 2 * (total - own), 2 * (total - own), 1)
     pool = world.margins(account)[CROSS_POOL]
     check.money("equity", pool.equity, case["account_value"])
-    check.money("maintenance", pool.maintenance_margin, case["crossMaintenanceMarginUsed"])
-    check.near("price", world.liquidation_price(account, 0), case["liquidationPx"], 8)
+    check.money("maintenance", pool.maintenance_margin, case["cross_maintenance"])
+    check.near("price", world.liquidation_price(account, 0), case["liquidation_price"], 8)
 
 
 def _decimals_of_value(size_text: str, notional: int) -> int:
@@ -196,46 +195,46 @@ def _untruncated_price(check: Check, case: Any, vectors: Any) -> None:
 
     Where truncation drops something the two prices part by what that is worth.
     """
-    world, account = _isolated(case, vectors, first_of(case, "entry", "mark_px", "mark"))
+    world, account = _isolated(case, vectors, first_of(case, "entry", "mark"))
     price = world.liquidation_price(account, 0)
     row = world.position(account, 0)
     tiers = maintenance_tiers(world.engine.instruments[0].tiers)
     scaled = abs(int(row["signed_size"])) * world.mark(0) * tiers[0].numerator
     dropped = Fraction(scaled % tiers[0].denominator, tiers[0].denominator * MICRO)
     if price is not None and dropped:
-        size = Fraction(str(case["sz"]))
+        size = Fraction(str(case["size"]))
         side = 1 if row["signed_size"] > 0 else -1
         rate = Fraction(tiers[0].numerator, tiers[0].denominator)
         price += side * dropped / size / (1 - side * rate)
         check.note("the truncated part of the maintenance margin was put back")
-    check.near("price", price, first_of(case, "liq", "liquidationPx"))
+    check.near("price", price, case["liquidation_price"])
 
 
 def isolated_open_margin(group: Group, data: Any, vectors: Any) -> None:
     """A taker opens against a resting order; the bucket at the fill price, and at a second mark."""
     for case in data["cases"]:
-        name = f"{case.get('coin', '')} {case['sz']} @ {case['px']}, {case['lev']}x"
+        name = f"{case.get('coin', '')} {case['size']} @ {case['price']}, {case['leverage']}x"
         with group.case(name.strip()) as check:
             _open_isolated(check, case)
 
 
 def _open_isolated(check: Check, case: Any) -> None:
-    later = _SECOND_MARK.search(case.get("note", ""))
-    marks = [case["px"], later[1]] if later else [case["px"]]
-    decimals = size_decimals_for([case["sz"]], marks)
-    leverage = int(case["lev"])
-    most = (MarginTier(0, max(leverage, int(case.get("maxLeverage", 50)))),)
+    marks = [case["price"], case.get("later_mark", case["price"])]
+    decimals = size_decimals_for([case["size"]], marks)
+    leverage = int(case["leverage"])
+    most = (MarginTier(0, max(leverage, int(case.get("maximum_leverage", 50)))),)
     world = World([market("X", decimals, most)], wide_rules(**flat_fee(case["taker"])))
-    price = to_units(str(case["px"]), 6 - decimals)
+    price = to_units(str(case["price"]), 6 - decimals)
     world.price(0, price)
     account = world.account()
     world.send(SetLeverage(world.now, account, 0, leverage, MarginMode.ISOLATED))
     side = Side.SELL if case.get("side") in ("short", "sell", "A") else Side.BUY
-    world.trade(account, 0, side, price, to_units(str(case["sz"]), decimals))
-    check.money("margin used", world.margins(account)[0].equity, case["marginUsed"])
-    if "rawUsd" in case:
+    world.trade(account, 0, side, price, to_units(str(case["size"]), decimals))
+    check.money("margin used", world.margins(account)[0].equity, case["margin_used"])
+    if "raw_usd" in case:
         raw = int(world.position(account, 0)["isolated_cash"])
-        check.money("raw USD", raw, case["rawUsd"])
-    if later:
-        world.price(0, to_units(later[1], 6 - decimals))
-        check.money("margin used at the later mark", world.margins(account)[0].equity, later[2])
+        check.money("raw USD", raw, case["raw_usd"])
+    if "later_mark" in case:
+        world.price(0, to_units(case["later_mark"], 6 - decimals))
+        later = world.margins(account)[0].equity
+        check.money("margin used at the later mark", later, case["later_margin_used"])

@@ -25,11 +25,13 @@ VALUE = 1_000 * MICRO
 def price_validity(group: Group, data: Any, vectors: Any) -> None:
     for case in data:
         market_kind = case.get("market", "perp")
-        with group.case(f"{market_kind} {case['px']} szDecimals {case['szDecimals']}") as check:
+        with group.case(
+            f"{market_kind} {case['price']} size decimals {case['size_decimals']}"
+        ) as check:
             decimals = SPOT_DECIMALS if market_kind == "spot" else MONEY_DECIMALS
-            decimals -= int(case["szDecimals"])
+            decimals -= int(case["size_decimals"])
             try:
-                price = to_units(str(case["px"]), decimals)
+                price = to_units(str(case["price"]), decimals)
             except UnitError:
                 check.equal("valid by its decimals", False, case["valid"])
                 continue
@@ -44,7 +46,7 @@ def _compare_price(check: Check, case: Any, kind: str, price: int, decimals: int
         check.note("spot is not traded here: the decimals and the tick rule alone")
         return
     size = max(1, VALUE // max(1, price))
-    reason = _placed(int(case["szDecimals"]), price, size, venue_rules())
+    reason = _placed(int(case["size_decimals"]), price, size, venue_rules())
     if price > MAX_PRICE:
         check.note("above the largest price of the machine: the tick rule alone")
         check.equal("the machine's answer", reason.name, Reason.INVALID_PRICE.name)
@@ -57,10 +59,10 @@ def _compare_price(check: Check, case: Any, kind: str, price: int, decimals: int
 
 def size_validity(group: Group, data: Any, vectors: Any) -> None:
     for case in data:
-        with group.case(f"{case['sz']} szDecimals {case['szDecimals']}") as check:
-            decimals = int(case["szDecimals"])
+        with group.case(f"{case['size']} size decimals {case['size_decimals']}") as check:
+            decimals = int(case["size_decimals"])
             try:
-                size = to_units(str(case["sz"]), decimals)
+                size = to_units(str(case["size"]), decimals)
             except UnitError:
                 check.equal("valid by its decimals", False, case["valid"])
                 continue

@@ -1,4 +1,4 @@
-"""All groups of a file of vectors, in one process; prints the findings as JSON.
+"""All groups of a file of facts, in one process; prints the findings as JSON.
 
     SEAWALL_INTERPRETED=1 python -m tests.conformance.hyperliquid_vectors.run FILE
 
@@ -20,6 +20,7 @@ import numpy as np
 from seawall.engine.compile import INTERPRETED
 from tests.conformance.hyperliquid_vectors import accounts, fees, funding, margins, orders
 from tests.conformance.hyperliquid_vectors.report import Group
+from tests.facts import tables
 
 GROUPS: dict[str, Callable[[Group, Any, Any], None]] = {
     "margin_tiers": margins.margin_tiers,
@@ -34,11 +35,11 @@ GROUPS: dict[str, Callable[[Group, Any, Any], None]] = {
 }
 
 
-def run_group(name: str, vectors: dict[str, Any]) -> dict[str, Any]:
+def run_group(name: str, facts: dict[str, Any]) -> dict[str, Any]:
     """One group's findings; what goes wrong outside any case is a failure of the group."""
     group = Group()
     try:
-        GROUPS[name](group, vectors[name], vectors)
+        GROUPS[name](group, facts[name], facts)
     except Exception as error:
         with group.case(f"the group {name} itself"):
             raise ValueError(f"{type(error).__name__}: {error}") from error
@@ -48,8 +49,8 @@ def run_group(name: str, vectors: dict[str, Any]) -> dict[str, Any]:
 def main(path: str) -> None:
     assert INTERPRETED, "set SEAWALL_INTERPRETED=1"
     np.seterr(over="raise")
-    vectors = json.loads(Path(path).read_text(), parse_float=str)
-    found = {name: run_group(name, vectors) for name in vectors if name in GROUPS}
+    facts = tables.read(Path(path))
+    found = {name: run_group(name, facts) for name in facts if name in GROUPS}
     print(json.dumps(found))
 
 
