@@ -1,10 +1,17 @@
-"""The run fails when a test wrote into the checkout instead of its temporary folder."""
+"""Every run: no deadline of examples, and nothing written outside of temporary folders."""
 
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.written_files import Picture, changes, picture
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 BEFORE = pytest.StashKey[Picture]()
 CHANGED = pytest.StashKey[list[str]]()

@@ -1,13 +1,11 @@
 """Recorded accounts of the venue: our liquidation prices and margins equal its own.
 
-Every account goes through the command as a user would call it, and once more in this process.
+Every account goes through the command as a user would call it, and once more past it.
 """
 
 import json
-import os
-import subprocess
-import sys
 from fractions import Fraction
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -19,8 +17,8 @@ from seawall.venues.hyperliquid.account.margins import ACCOUNT, rebuilt
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
+from tests.command_line import seawall
 from tests.facts import hyperliquid
-from tests.shared_files import ROOT
 
 # The first account in this process compiles the machine.
 pytestmark = pytest.mark.timeout(600)
@@ -34,21 +32,14 @@ HELD_BY_ORDERS = ("S03", "S04")
 """Open orders, which the message does not list, hold margin: withdrawable is the venue's own."""
 
 SAME = Fraction(1, 10**8)
-COMMAND = "from seawall.cli.main import main; main()"
 
 
 def accounts() -> dict[str, Any]:
     return {account["id"]: account["state"] for account in hyperliquid.recorded_accounts()}
 
 
-def by_command(state: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, "explain", "-", "--json"],
-        input=json.dumps(state),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-    )
+def by_command(state: Any) -> "CompletedProcess[str]":
+    return seawall("explain", "-", "--json", stdin=json.dumps(state).encode())
 
 
 def in_process(state: Any) -> dict[str, Any]:

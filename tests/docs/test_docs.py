@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 import pytest
 from cyclopts import App
 
-from seawall.cli.main import app as seawall
+from seawall.cli.main import app as command_line
+from tests.command_line import seawall
 from tests.shared_files import ROOT, SHARED
 
 PAGES = [
     path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()
 ]
 SECONDS = 280
+SHELL = re.compile(r"[|<>&;$`]")
 COMMAND = re.compile(r"\$ ((?:seawall|\./run)(?: .*)?)$")
 
 
@@ -52,7 +54,10 @@ def expected_exit(block: Block) -> int:
 BLOCKS = [
     block for path in PAGES for block in blocks(path.relative_to(ROOT).as_posix(), path.read_text())
 ]
-CONSOLE = [block for block in BLOCKS if block.info.split()[0] == "console" and commands(block)]
+CONSOLE: dict[str, list[Block]] = {}
+for _block in BLOCKS:
+    if _block.info.split()[0] == "console" and commands(_block):
+        CONSOLE.setdefault(_block.page, []).append(_block)
 PYTHON = [block for block in BLOCKS if block.info.split()[:2] == ["python", "run"]]
 
 
@@ -78,9 +83,10 @@ def skip_without_shared(text: str) -> None:
         pytest.skip("reads ../shared, which is not part of the project and is absent here")
 
 
-def execute(folder: Path, arguments: list[str | Path]) -> subprocess.CompletedProcess[str]:
+def execute(folder: Path, arguments: list[str | Path]) -> int:
+    """The exit status of a process; what it prints is captured as the test's own."""
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    return subprocess.run(
+    result = subprocess.run(
         arguments,
         cwd=folder,
         env={**os.environ, "PATH": os.pathsep.join(paths), "NO_COLOR": "1"},
@@ -89,34 +95,47 @@ def execute(folder: Path, arguments: list[str | Path]) -> subprocess.CompletedPr
         text=True,
         timeout=SECONDS,
     )
+    print(result.stdout, result.stderr)
+    return result.returncode
 
 
 def runnable(command: str) -> str:
     """``./run`` is the checkout's where the tests run in its environment, else what it does."""
+    if command == "./run" and Path(sys.prefix) == ROOT / ".venv":
+        return shlex.quote(str(ROOT / "run"))
     if not command.startswith("./run"):
         return command
-    arguments = command.removeprefix("./run").strip()
-    if Path(sys.prefix) == ROOT / ".venv":
-        return f"{shlex.quote(str(ROOT / 'run'))} {arguments}"
-    return f"seawall {arguments or 'rehearse'}"
+    return f"seawall {command.removeprefix('./run').strip() or 'rehearse'}"
 
 
-@pytest.mark.timeout(2 * SECONDS)
-@pytest.mark.parametrize("block", CONSOLE, ids=name_of)
-def test_console_block(block: Block, checkout: Path) -> None:
-    skip_without_shared(block.text)
-    for command in commands(block):
-        result = execute(checkout, ["bash", "-c", runnable(command)])
-        shown = f"$ {command}\n{result.stdout}{result.stderr}"
-        assert result.returncode == expected_exit(block), shown
+def status_of(command: str, folder: Path) -> int:
+    """The exit status of a command: of ``seawall`` in this process, of any other in a shell."""
+    words = shlex.split(command)
+    if words[0] != "seawall" or SHELL.search(command):
+        return execute(folder, ["bash", "-c", command])
+    result = seawall(*words[1:], folder=folder)
+    print(result.stdout, result.stderr)
+    return result.returncode
+
+
+@pytest.mark.timeout(4 * SECONDS)
+@pytest.mark.parametrize("page", CONSOLE)
+def test_console_blocks(page: str, checkout: Path) -> None:
+    """A page is followed from its top: a block may read what an earlier one has written."""
+    for block in CONSOLE[page]:
+        if "../shared" in block.text and not SHARED.exists():
+            continue
+        for command in map(runnable, commands(block)):
+            print(f"{name_of(block)} $ {command}")
+            assert status_of(command, checkout) == expected_exit(block), command
+    skip_without_shared("".join(block.text for block in CONSOLE[page]))
 
 
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.parametrize("block", PYTHON, ids=name_of)
 def test_python_block(block: Block, checkout: Path) -> None:
     skip_without_shared(block.text)
-    result = execute(checkout, [sys.executable, "-c", block.text])
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert execute(checkout, [sys.executable, "-c", block.text]) == 0
 
 
 def subcommands(app: Any, path: tuple[str, ...] = ("seawall",)) -> Iterator[tuple[str, Any]]:
@@ -150,8 +169,8 @@ def undocumented(app: Any, pages: list[str]) -> list[str]:
 
 
 def test_every_command_and_option_is_documented() -> None:
-    assert list(subcommands(seawall))
-    assert undocumented(seawall, [path.read_text() for path in PAGES]) == []
+    assert list(subcommands(command_line))
+    assert undocumented(command_line, [path.read_text() for path in PAGES]) == []
 
 
 def test_gaps_are_found() -> None:
@@ -180,4 +199,4 @@ def test_blocks_are_read(tmp_path: Path) -> None:
     assert (console.line, expected_exit(console)) == (2, 2)
     assert commands(console) == ["seawall a --b", "./run"]
     assert (python.info, python.text, expected_exit(python)) == ("python run", "x\n", 0)
-    assert execute(tmp_path, ["bash", "-c", "exit 2"]).returncode == 2
+    assert execute(tmp_path, ["bash", "-c", "exit 2"]) == 2

@@ -1,31 +1,20 @@
 """Running ``seawall`` as a user does, for the tests of the lab."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
-from tests.shared_files import ROOT
+from tests import command_line
 
 # The first run on a machine compiles the kernels.
 SECONDS = 600
-COMMAND = "from seawall.cli.main import main; main()"
 
 
 def seawall(
     folder: Path, command: str, *arguments: str | Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, command, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+) -> "CompletedProcess[str]":
+    return command_line.seawall(command, *arguments, folder=folder, environment=environment)
 
 
 def made(folder: Path, command: str, *arguments: str | Path, **environment: str) -> dict[str, Any]:
@@ -36,7 +25,7 @@ def made(folder: Path, command: str, *arguments: str | Path, **environment: str)
     return found
 
 
-def refused(result: subprocess.CompletedProcess[str], command: str, message: str) -> None:
+def refused(result: "CompletedProcess[str]", command: str, message: str) -> None:
     assert result.returncode == 2, result.stdout + result.stderr
     last = result.stderr.splitlines()[-1]
     assert last.startswith(f"seawall {command}: ")

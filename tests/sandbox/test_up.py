@@ -18,16 +18,12 @@ from eth_account import Account
 from seawall.sandbox.accounts import agent_address, seed_phrase, user_key, user_keys
 from seawall.sandbox.venue import VenueError, VenueOptions, open_venue
 from tests.architecture.sources import ROOT
+from tests.command_line import seawall
+from tests.waiting import PATIENCE_S
 
 COMMAND = [sys.executable, "-c", "from seawall.cli.main import main; main()"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
 QUIET = ["--no-agents", "--feed", "manual", "--speed", "manual", "--markets", "BTC=50000"]
-
-
-def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *arguments], env=ENVIRONMENT, capture_output=True, text=True, timeout=120
-    )
 
 
 @contextmanager
@@ -43,10 +39,10 @@ def up(*arguments: str) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, process.communicate(timeout=30)
+        assert line, process.communicate(timeout=PATIENCE_S)
         yield json.loads(line), process
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, errors
         assert "Traceback" not in errors
     finally:
@@ -59,7 +55,7 @@ def ask(venue: dict[str, Any], kind: str, **body: Any) -> Any:
     request = urllib.request.Request(
         venue["url"] + "/info", raw, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         return json.load(answer)
 
 
@@ -80,15 +76,15 @@ def test_a_venue_with_a_living_book_is_up_steered_and_stopped() -> None:
         state = ask(venue, "clearinghouseState", user=venue["accounts"][0]["address"])
         assert float(state["withdrawable"]) == 100_000
         url = ["--url", venue["url"]]
-        assert call("control", "shock", "BTC", "-10%", *url).returncode == 0
-        status = json.loads(call("control", "status", "--json", *url).stdout)
+        assert seawall("control", "shock", "BTC", "-10%", *url).returncode == 0
+        status = json.loads(seawall("control", "status", "--json", *url).stdout)
         bitcoin = next(market for market in status["markets"] if market["name"] == "BTC")
         assert float(bitcoin["mark"]) < 0.93 * float(venue["markets"]["BTC"])
-        listed = json.loads(call("control", "accounts", "--json", *url).stdout)
+        listed = json.loads(seawall("control", "accounts", "--json", *url).stdout)
         assert listed["accounts"] == venue["accounts"]
-        shown = call("control", "status", *url).stdout
+        shown = seawall("control", "status", *url).stdout
         assert "BTC" in shown
-        wrong = call("control", "shock", "BTC", "a lot", *url)
+        wrong = seawall("control", "shock", "BTC", "a lot", *url)
         assert wrong.returncode == 2
         assert "move: 'a lot' is not right" in wrong.stderr
 
@@ -98,15 +94,15 @@ def test_a_data_folder_goes_on_where_it_was(tmp_path: Path) -> None:
     address = "0x" + "5" * 40
     with up("--data", folder, *QUIET) as (venue, _):
         url = ["--url", venue["url"]]
-        assert call("control", "fund", address, "123.45", *url).returncode == 0
-        assert call("control", "price", "BTC", "41234", *url).returncode == 0
-        assert call("control", "save", "here", *url).returncode == 0
-        assert call("control", "advance", "60", *url).returncode == 0
-        before = json.loads(call("control", "status", "--json", *url).stdout)
+        assert seawall("control", "fund", address, "123.45", *url).returncode == 0
+        assert seawall("control", "price", "BTC", "41234", *url).returncode == 0
+        assert seawall("control", "save", "here", *url).returncode == 0
+        assert seawall("control", "advance", "60", *url).returncode == 0
+        before = json.loads(seawall("control", "status", "--json", *url).stdout)
     with up("--data", folder, "--no-agents", "--feed", "manual", "--speed", "manual") as (venue, _):
         assert venue["data"] == folder
         url = ["--url", venue["url"]]
-        after = json.loads(call("control", "status", "--json", *url).stdout)
+        after = json.loads(seawall("control", "status", "--json", *url).stdout)
         assert after["timeMs"] == before["timeMs"]
         assert after["savePoints"] == ["here", "start"]
         assert after["accounts"] == before["accounts"]
@@ -114,7 +110,7 @@ def test_a_data_folder_goes_on_where_it_was(tmp_path: Path) -> None:
         state = ask(venue, "clearinghouseState", user=address)
         assert float(state["withdrawable"]) == 123.45
     for wrong in (["--seed", "99"], ["--markets", "ETH"]):
-        refused = call("up", "--port", "0", "--data", folder, *wrong)
+        refused = seawall("up", "--port", "0", "--data", folder, *wrong)
         assert refused.returncode == 2
         assert "was made with" in refused.stderr
 
@@ -130,8 +126,8 @@ def test_prices_follow_a_file_of_candles(tmp_path: Path) -> None:
     with up("--feed", str(path), "--markets", "BTC", *quiet) as (venue, _):
         assert float(venue["markets"]["BTC"]) == 101
         url = ["--url", venue["url"]]
-        assert call("control", "advance", "570", *url).returncode == 0
-        status = json.loads(call("control", "status", "--json", *url).stdout)
+        assert seawall("control", "advance", "570", *url).returncode == 0
+        status = json.loads(seawall("control", "status", "--json", *url).stdout)
         assert float(status["markets"][0]["oracle"]) == pytest.approx(91.5, abs=0.6)
 
 
@@ -149,14 +145,14 @@ def test_prices_follow_a_file_of_candles(tmp_path: Path) -> None:
     ],
 )
 def test_bad_options_are_refused_in_one_line(arguments: list[str], hint: str) -> None:
-    found = call("up", "--port", "0", *arguments)
+    found = seawall("up", "--port", "0", *arguments)
     assert found.returncode == 2
     assert found.stderr.count("\n") <= 2
     assert hint in found.stderr
 
 
 def test_control_without_a_venue_says_how_to_start_one() -> None:
-    found = call("control", "status", "--url", "http://127.0.0.1:9")
+    found = seawall("control", "status", "--url", "http://127.0.0.1:9")
     assert found.returncode == 2
     assert "seawall up" in found.stderr
 

@@ -2,9 +2,6 @@
 computation from the published rules (``subaccount_answers``)."""
 
 import json
-import os
-import subprocess
-import sys
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
@@ -33,6 +30,7 @@ from seawall.venues.dydx.account.explain import AccountReport, PositionReport, S
 from seawall.venues.dydx.account.liquidation_boundary import last_that
 from seawall.venues.dydx.account.sheets import SubaccountExplanation, steps
 from seawall.venues.rulebook_file import load_rulebook
+from tests.command_line import seawall
 from tests.shared_files import ROOT
 from tests.unit.subaccount_answers import (
     BTC,
@@ -53,7 +51,6 @@ from tests.unit.subaccount_answers import (
 # The first account in this process compiles the machine.
 pytestmark = pytest.mark.timeout(600)
 
-COMMAND = "from seawall.cli.main import main; main()"
 GRID = {ticker: Fraction(1, 10**n) for ticker, n in (("BTC-USD", 5), ("ETH-USD", 6))}
 GRID["FISH-USD"] = Fraction(1, 10**9)
 """One unit of the oracle price: exponent + atomic resolution is -15."""
@@ -76,14 +73,7 @@ def liquidation_price(position: PositionReport) -> Fraction:
 
 
 def shown(*arguments: str | Path, raw: str = "") -> str:
-    result = subprocess.run(
-        [sys.executable, "-c", COMMAND, "explain", *arguments],
-        input=raw,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"},
-    )
+    result = seawall("explain", *arguments, folder=ROOT, stdin=raw.encode())
     assert result.returncode == 0, result.stderr
     return result.stdout
 

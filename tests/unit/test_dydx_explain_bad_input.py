@@ -2,9 +2,6 @@
 
 import copy
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +12,12 @@ from seawall.venues.dydx.account.markets import market_states
 from seawall.venues.dydx.account.state import account_state, is_account, tickers
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
-from tests.shared_files import ROOT
+from tests.command_line import seawall
 from tests.unit.subaccount_answers import MARKETS, answer, example, report_of, subaccount
 
 # The first account in this process compiles the machine.
 pytestmark = pytest.mark.timeout(600)
 
-COMMAND = "from seawall.cli.main import main; main()"
 ONE: dict[str, Any] = answer(
     subaccount(
         "-20000", {"BTC-USD": "1", "ETH-USD": "-10"}, equity="5000.0", freeCollateral="3500.0"
@@ -56,15 +52,10 @@ def explained(raw: bytes) -> Any:
 
 def refused(*arguments: str | Path, raw: bytes = b"") -> str:
     """The one line of a refusal."""
-    result = subprocess.run(
-        [sys.executable, "-c", COMMAND, "explain", *arguments],
-        input=raw,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-    )
-    error = result.stderr.decode()
+    result = seawall("explain", *arguments, stdin=raw)
+    error = result.stderr
     assert result.returncode == 2, error
-    assert result.stdout == b""
+    assert result.stdout == ""
     assert error.count("\n") == 1, error
     assert "Traceback" not in error
     return error

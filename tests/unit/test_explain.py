@@ -1,9 +1,6 @@
 """What ``seawall explain`` shows: tables, steps, and accounts at the edges."""
 
 import json
-import os
-import subprocess
-import sys
 from fractions import Fraction
 from typing import Any
 
@@ -20,13 +17,13 @@ from seawall.venues.hyperliquid.account.sheets import PoolExplanation
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.rulebook_file import load_rulebook
+from tests.command_line import seawall
 from tests.shared_files import ROOT
 
 # The first account in this process compiles the machine.
 pytestmark = pytest.mark.timeout(600)
 
 USD = 10**6
-COMMAND = "from seawall.cli.main import main; main()"
 
 
 def example(name: str) -> dict[str, Any]:
@@ -56,13 +53,7 @@ def position(coin: str, size: str, value: str, leverage: int, maximum: int) -> d
 
 
 def shown(*arguments: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "-c", COMMAND, "explain", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"},
-    )
+    result = seawall("explain", *arguments, folder=ROOT)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -16,12 +16,12 @@ from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.numbers import exact_money
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
+from tests.command_line import seawall
 from tests.shared_files import ROOT
 
 # The first account in this process compiles the machine.
 pytestmark = pytest.mark.timeout(600)
 
-COMMAND = "from seawall.cli.main import main; main()"
 STATE: dict[str, Any] = {
     "marginSummary": {
         "accountValue": "2300.0",
@@ -110,21 +110,12 @@ def explained(raw: bytes, meta: bytes | None = None) -> Any:
     return account_report(account_state(raw, instruments), load_rulebook(), instruments)
 
 
-def command(*arguments: str | Path, raw: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, "explain", *arguments],
-        input=raw,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-    )
-
-
 def refused(*arguments: str | Path, raw: bytes = b"") -> str:
     """The one line of a refusal."""
-    result = command(*arguments, raw=raw)
-    error = result.stderr.decode()
+    result = seawall("explain", *arguments, stdin=raw)
+    error = result.stderr
     assert result.returncode == 2, error
-    assert result.stdout == b""
+    assert result.stdout == ""
     assert error.count("\n") == 1, error
     assert "Traceback" not in error
     return error
