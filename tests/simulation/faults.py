@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from seawall.engine.snapshot import Snapshot, load_snapshot, recover, save_snaps
 from tests.simulation.worlds import EXTRA_TIERS, World, engine_of, stream, world_of
 
 LONGEST_GROUP = 40
+AHEAD = 4
+"""Groups that a child writes beyond those whose acknowledgement was read."""
 
 
 class Recording:
@@ -168,18 +172,24 @@ def kill_children(recording: Recording, folder: Path, rounds: int = 3) -> list[i
     for number in range(rounds):
         process = subprocess.Popen(
             [*arguments, str(recording.seed), str(number)],
-            env=environment, stdout=subprocess.PIPE, text=True,
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        assert process.stdin is not None
         assert process.stdout is not None
         lines = []
         for line in process.stdout:
             lines.append(line)
+            with suppress(BrokenPipeError):
+                process.stdin.write(".")
+                process.stdin.flush()
             if len(lines) > random.integers(3, 12):
                 break
         os.kill(process.pid, signal.SIGKILL)
         lines += process.stdout.readlines()
         process.wait()
         process.stdout.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
         told = [line.split() for line in lines if line.endswith("\n")]
         if not told and (not survived or survived[-1] < len(recording.rows)):
             raise AssertionError("the child acknowledged nothing")
@@ -195,7 +205,10 @@ def kill_children(recording: Recording, folder: Path, rounds: int = 3) -> list[i
 
 
 def write_until_killed(path: Path, rows_path: Path, seed: int, number: int) -> None:
-    """The child: recover, then commit, apply and acknowledge group after group."""
+    """The child: recover, then commit, apply and acknowledge group after group.
+
+    It waits for the reader, so that it never has the end of its rows behind it before the kill.
+    """
     from seawall.engine.tables import command_dtype
 
     rows = np.frombuffer(bytearray(rows_path.read_bytes()), command_dtype)
@@ -204,7 +217,11 @@ def write_until_killed(path: Path, rows_path: Path, seed: int, number: int) -> N
     engine = engine_of(world)
     with JournalWriter(path, rules_of(world)) as writer:
         recover(None, read_journal(path, rules_of(world)), lambda _: engine)
-        while writer.sequence < len(rows):
+        for done in count():
+            if writer.sequence == len(rows):
+                return
+            if done >= AHEAD:
+                sys.stdin.read(1)
             size = int(random.integers(1, 8))
             group = rows[writer.sequence : writer.sequence + size]
             writer.append(group)

@@ -14,7 +14,7 @@ def configured(make: Any, url: str, address: str, key: str, *, builder: bool = F
             "walletAddress": address,
             "privateKey": key,
             "enableRateLimit": False,
-            "timeout": 30_000,
+            "timeout": 120_000,
             "options": {} if builder else {"approvedBuilderFee": True, "builderFee": False},
         }
     )

@@ -47,7 +47,7 @@ class Control:
     def _ask(self, path: str, body: bytes | None) -> Any:
         request = urllib.request.Request(f"{self.url}/control{path}", body)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as refusal:
             raise ControlError(f"{path}: {refusal.code} {refusal.read().decode()}") from None
@@ -167,7 +167,7 @@ def started(*arguments: str) -> Iterator[Venue]:
         finally:
             process.stdin.close()
             try:
-                process.wait(20)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

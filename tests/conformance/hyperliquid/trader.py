@@ -12,7 +12,7 @@ IOC = {"limit": {"tif": "Ioc"}}
 ALO = {"limit": {"tif": "Alo"}}
 TAKER = Decimal("0.00045")
 MAKER = Decimal("0.00015")
-TIMEOUT = 30.0
+TIMEOUT = 120.0
 
 
 def truncated(value: Decimal, places: int = 6) -> Decimal:

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-TIMEOUT = 30.0
+TIMEOUT = 120.0
 
 
 def post(url: str, path: str, body: bytes | Any, kind: str = "application/json") -> tuple[int, str]:
