@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from seawall.accounts.load import load_account as load_account
     from seawall.domain.errors import SeawallError as SeawallError
     from seawall.lab.carry import carry as carry
-    from seawall.lab.cascade import cascade as cascade
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.size import size as size
@@ -32,7 +31,6 @@ _HOME = {
     "load_account": "seawall.accounts.load",
     "SeawallError": "seawall.domain.errors",
     "carry": "seawall.lab.carry",
-    "cascade": "seawall.lab.cascade",
     "compare_rules": "seawall.lab.compare_rules",
     "deleveraging": "seawall.lab.deleveraging",
     "size": "seawall.lab.size",
