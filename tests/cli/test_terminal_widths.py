@@ -24,17 +24,29 @@ from seawall.report import deliver
 from seawall.report.findings import Findings
 from seawall.report.sheet import Column, Row, Sheet
 from seawall.report.text import print_findings, sheet_lines
-from tests.lab.commands import COMMAND
 from tests.shared_files import ROOT
 
 # The first command in this process compiles the kernels.
 pytestmark = pytest.mark.timeout(600)
 
+COMMAND = "from seawall.cli.main import main; main()"
 WIDTHS = (80, 100, 120)
 COMMANDS: dict[str, tuple[str, ...]] = {
     "stress": ("stress", "--survive", "20%", "--scenario", "flash_crash"),
     "compare-rules": ("compare-rules", "JOURNAL"),
     "vet": ("vet", "--seconds", "60"),
+    "size": ("size", "DOGE", "--equity", "5000000", "--stop", "2%", "--edge", "20%"),
+    "carry": ("carry", "--funding", "0.001", "--leverage", "25", "--days", "10"),
+    "deleveraging": (
+        "deleveraging",
+        "examples/deleveraging_waves.json",
+        "--equity",
+        "50000",
+        "--profit",
+        "9000",
+        "--notional",
+        "200000",
+    ),
 }
 """A line for each command whose findings are sheets, with what makes it quick. JOURNAL: of a
 rehearsal."""
@@ -43,11 +55,10 @@ REHEARSAL = (
     "--journal",
 )  # fmt: skip
 WITHOUT_SHEETS = {
-    "carry", "cascade", "compare", "control", "crises", "deleveraging", "explain",
-    "paths", "rehearse", "size", "up",
+    "cascade", "compare", "control", "crises", "explain", "paths", "rehearse", "up",
 }  # fmt: skip
 """Commands that print no findings, or tables of ready text; a test says when one may go up."""
-MARKS = ("*", "liquidat", "closed", "delever", "backstop", "yes", "poor")
+MARKS = ("*", "liquidat", "closed", "delever", "backstop", "yes", "poor", "!")
 """Where a row is drawn in red one of these stands in it: colour is never the only sign."""
 
 Run = Callable[[str], Findings]

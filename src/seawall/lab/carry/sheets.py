@@ -115,7 +115,7 @@ def _bp(task: CarryTask, drop: int) -> Column:
 
 def _lasts(drop: int = 0) -> tuple[Column, Column]:
     return (
-        Column("hours_until_liquidation", HOURS, "hours_left", title="lasts", drop=drop,
+        Column("hours_until_liquidation", HOURS, "hours_left", title="liquidated after", drop=drop,
                none="never", mark=lambda row: " ~" if row.is_beyond else ""),
         Column("is_beyond_the_path", FLAG, "is_beyond", on="data"),
     )  # fmt: skip
@@ -253,8 +253,8 @@ def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
             *_lasts(),
         ],
         style=style,
-        note="Lasts: until funding alone liquidates the position, at an unchanged price; ~ beyond "
-        "the funding path, at its mean rate.",
+        note="Liquidated after: by funding alone, at an unchanged price; ~ beyond the funding "
+        "path, at its mean rate.",
     )  # fmt: skip
 
 

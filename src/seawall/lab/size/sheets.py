@@ -259,12 +259,14 @@ def _settings(task: SizeTask, advice: Advice) -> Sheet:
             return "more margin than the equity"
         if row.distance is not None and row.distance < stop:
             return "liquidated before the stop"
-        return "clear of the stop" if row.clear_of_stop else "too near the stop"
+        return "clear of the stop" if row.clear_of_stop else "liquidated too near the stop"
 
     def style(row: SettingRow) -> str:
         if row.leverage == advice.setting:
             return "good"
-        return "" if row.clear_of_stop and row.can_open else "bad"
+        if not row.can_open:
+            return "quiet"
+        return "" if row.clear_of_stop else "bad"
 
     return Sheet(
         name="settings",
