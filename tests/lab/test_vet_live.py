@@ -59,7 +59,7 @@ def test_through_ccxt(venue: Venue) -> None:
     assert storm.range_bp > 500
     assert storm.spread.mean > calm.spread.mean
     assert calm.costs[0].held > 0.99
-    assert tape.charges.source.startswith("as ccxt tells them of hyperliquid")
+    assert tape.charges.source.startswith("as ccxt gives them for hyperliquid")
     assert (tape.charges.taker, tape.charges.maker) == (0.00045, 0.00015)
     assert abs(calm.funding) < 0.001
     with pytest.raises(VetError, match="'DOGE/XYZ' is none of hyperliquid"):

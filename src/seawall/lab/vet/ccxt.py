@@ -26,7 +26,7 @@ class CcxtFeed:
 
     def __init__(self, exchange_id: str, symbol: str, base: str | None, charges: Charges) -> None:
         """``base``: asked instead of the exchange's own address. ``charges``: where the exchange
-        tells no fees. Raises VetError."""
+        gives no fees. Raises VetError."""
         self._exchange = _exchange(exchange_id, base)
         self._symbol = symbol
         try:
@@ -43,10 +43,10 @@ class CcxtFeed:
         self.source = f"{symbol} of {exchange_id} through ccxt"
         self.charges = charges
         if market.get("taker") is not None and market.get("maker") is not None:
-            told = f"as ccxt tells them of {exchange_id}, without discounts"
-            self.charges = Charges(float(market["taker"]), float(market["maker"]), told)
+            given = f"as ccxt gives them for {exchange_id}, without discounts"
+            self.charges = Charges(float(market["taker"]), float(market["maker"]), given)
         self._seen: set[Any] = set()
-        self._tells_trades = bool(self._exchange.has.get("fetchTrades"))
+        self._has_trades = bool(self._exchange.has.get("fetchTrades"))
         self._looks = 0
         self._funding: float | None = None
 
@@ -61,12 +61,12 @@ class CcxtFeed:
 
     def trades(self) -> list[tuple[int, float, float, int]] | None:
         """What is missed in one call comes with the next; None if not even the first succeeds."""
-        if not self._tells_trades:
+        if not self._has_trades:
             return None
         try:
             found = self._asked("fetch_trades", self._symbol)
         except VenueDataError:
-            self._tells_trades = bool(self._seen)
+            self._has_trades = bool(self._seen)
             return [] if self._seen else None
         made = []
         for each in found:

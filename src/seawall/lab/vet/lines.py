@@ -105,7 +105,7 @@ def _read(where: str, text: bytes, market: str, books: list[LineBook], trades: l
 
 
 def _trades(document: Mapping[str, Any], market: str) -> list[Row] | None:
-    """The trades that a line tells of; None where it has none."""
+    """The trades of a line; None where it has none."""
     rows = document.get("data")
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
         return None

@@ -1,7 +1,7 @@
 """Vetting a venue that runs: its book is asked for again and again, around a shock if asked for.
 
 A sandbox whose clock stands still is moved on instead of waited for. Times are the venue's own
-where it tells them. A look that fails is a moment without a known book, not the end.
+where it gives them. A look that fails is a moment without a known book, not the end.
 """
 
 import time
