@@ -71,6 +71,7 @@ class SubaccountExplanation(Explanation, frozen=True, kw_only=True):
                 *_positions(report),
                 _requirements(shown),
                 _free(shown),
+                *self.step_sheets(),
             ],
             assumptions=notes(report),
         )
