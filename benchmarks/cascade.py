@@ -25,7 +25,7 @@ from msgspec import structs
 
 from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.instrument import Instrument
-from seawall.lab.cascade.setup import NOBODY, Grid, MarketSetup, calm_depths
+from seawall.lab.cascade.setup import NO_HOLDINGS, Grid, MarketSetup, calm_depths
 from seawall.lab.cascade.simulate import CascadeRun, simulate
 from seawall.lab.market.liquidity import depths
 from seawall.lab.simulation.assumptions import Assumptions
@@ -81,7 +81,7 @@ def market(accounts: int, markets: int, seconds: int, rulebook: str, *, calm: bo
             times_ms=START_MS + 1000 * np.arange(seconds, dtype=np.int64),
             oracle=prices, outside=prices, middle=prices, depth=np.ones_like(prices),
         ),
-        plan=NOBODY,
+        plan=NO_HOLDINGS,
         depths=tuple(calm_book[name] for name in names),
         open_interest=tuple(interest[name] for name in names),
         distribution=Distribution(accounts=accounts),

@@ -6,10 +6,11 @@ import numpy as np
 
 from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.holdings import Holdings
-from seawall.lab.cascade.setup import NOBODY, Grid, MarketSetup
+from seawall.lab.cascade.setup import NO_HOLDINGS, MarketSetup
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.simulation.assumptions import Assumptions
 from seawall.lab.simulation.population import Distribution
+from seawall.lab.simulation.setup import Grid
 from seawall.venues.rulebook_file import load_rulebook
 
 START_MS = 1_700_000_000_000
@@ -37,7 +38,7 @@ def market(
     depth: float = 1.0,
     rulebook: str = "hyperliquid",
     seconds: int = 600,
-    plan: Holdings = NOBODY,
+    plan: Holdings = NO_HOLDINGS,
     seed: int = 1,
     **assumptions: Any,
 ) -> MarketSetup:

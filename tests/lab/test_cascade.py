@@ -6,11 +6,18 @@ import pytest
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.engine.tables import position_dtype
-from seawall.lab.cascade.rehearse_market import drops_of, further_seed, outcome_of, rehearse_market
-from seawall.lab.cascade.simulate import CascadeRun, Simulation, simulate
+from seawall.lab.cascade.setup import pace_of, simulation_of
+from seawall.lab.cascade.simulate import (
+    CascadeRun,
+    further_seed,
+    outcome_of,
+    rehearse_market,
+    simulate,
+)
 from seawall.lab.cascade.waves import bucket_cash
 from seawall.lab.deleveraging.cascade_waves import agreement, judge_waves, wave_of_cascade
 from seawall.lab.deleveraging.policies import Terms, rank_queue
+from seawall.lab.simulation.simulation import steps
 from tests.lab.cascade_setups import market
 
 pytestmark = pytest.mark.timeout(600)
@@ -38,7 +45,7 @@ LONG_BTC = Holdings(
 @pytest.fixture(scope="module", params=RULEBOOKS)
 def pair(request: pytest.FixtureRequest) -> tuple[CascadeRun, CascadeRun]:
     setup = market(rulebook=request.param, plan=LONG_BTC)
-    return simulate(setup), simulate(setup, with_crowd=False)
+    return simulate(setup), simulate(setup, with_population=False)
 
 
 def test_the_endogenous_fall_exceeds_the_exogenous_one(
@@ -46,7 +53,7 @@ def test_the_endogenous_fall_exceeds_the_exogenous_one(
 ) -> None:
     run, without = pair
     assert run.is_liquidated.sum() > 20
-    for fall, plain in zip(drops_of(run), drops_of(without), strict=True):
+    for fall, plain in zip(run.drops, without.drops, strict=True):
         assert 0.099 < plain < 0.103
         assert fall > plain + 0.005
 
@@ -76,7 +83,7 @@ def test_the_same_seed_is_bit_identical_and_another_is_not(rulebook: str) -> Non
 @pytest.mark.parametrize("rulebook", RULEBOOKS)
 def test_a_deeper_book_shrinks_the_fall_and_a_thinner_one_grows_it(rulebook: str) -> None:
     thin, usual, deep = (
-        np.asarray(drops_of(simulate(market(rulebook=rulebook, depth=depth))))
+        np.asarray(simulate(market(rulebook=rulebook, depth=depth)).drops)
         for depth in (0.5, 1.0, 2.0)
     )
     assert (thin > usual).all()
@@ -86,9 +93,9 @@ def test_a_deeper_book_shrinks_the_fall_and_a_thinner_one_grows_it(rulebook: str
 @pytest.mark.parametrize("rulebook", RULEBOOKS)
 def test_without_a_population_the_fall_is_the_exogenous_one(rulebook: str) -> None:
     setup = market(rulebook=rulebook, accounts=0)
-    run, without = simulate(setup), simulate(setup, with_crowd=False)
+    run, without = simulate(setup), simulate(setup, with_population=False)
     assert run.state_hash == without.state_hash
-    np.testing.assert_allclose(drops_of(run), [0.1, 0.1], atol=0.003)
+    np.testing.assert_allclose(run.drops, [0.1, 0.1], atol=0.003)
 
 
 @pytest.mark.parametrize("rulebook", RULEBOOKS)
@@ -173,12 +180,13 @@ def test_a_snapshot_shows_the_winners_as_they_stood_before_the_wave() -> None:
     setup = market(fall=0.25, depth=0.1, backstop_share=0.0, fast_forward=False)
     wave = simulate(setup).waves[0]
     number = int(np.flatnonzero(setup.grid.times_ms == wave.start_ms)[0])
-    before = Simulation(setup, with_crowd=True)
-    for one in range(number):
-        before.decide(one)
-    rows = before.world.engine.fork().tables
-    before.decide(number)
-    marks = before.world.engine.tables["markets"]["mark_price"]
+    before = simulation_of(setup, with_population=True)
+    run = steps([before], pace_of(setup))
+    while next(run)[0].last < number - 1:
+        pass
+    rows = before.engine.fork().tables
+    next(run)
+    marks = before.engine.tables["markets"]["mark_price"]
     positions = rows["positions"][: int(rows["control"]["positions_used"][0])]
     value = positions["signed_size"] * marks[positions["market"]]
     known = 0
@@ -261,7 +269,7 @@ def test_the_oracle_feels_the_selling_late_and_in_part() -> None:
     run = simulate(market())
     alone = simulate(market(coupling=0.0))
     drop = 1.0 - run.series.oracle[:, 0].min() / run.series.oracle[0, 0]
-    assert 0.101 < drop < drops_of(run)[0]
+    assert 0.101 < drop < run.drops[0]
     np.testing.assert_allclose(alone.series.oracle, alone.series.fundamental)
 
 

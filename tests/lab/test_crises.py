@@ -11,16 +11,20 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import MarginTier
 from seawall.lab.crises.facts import crisis_names, facts_of
 from seawall.lab.crises.findings import crises_findings
-from seawall.lab.crises.market import CrisisMarket
+from seawall.lab.crises.ledger import Ledger
 from seawall.lab.crises.modes import core_of, mode_of, possible_modes, settled
-from seawall.lab.crises.people import common_terms, draw_people, one_bucket_each
 from seawall.lab.crises.play import Cell, Playing, TrialResult, play
+from seawall.lab.crises.population import (
+    common_terms,
+    draw_crisis_population,
+    one_bucket_each,
+)
 from seawall.lab.crises.result import best_and_worst, play_all
-from seawall.lab.crises.setup import CrisesTask, even_grid
+from seawall.lab.crises.setup import CrisesTask, even_grid, pace_of, simulation_of
 from seawall.lab.market.named_scenarios import names
-from seawall.lab.simulation.block_observer import watch
+from seawall.lab.simulation.observer import watch
 from seawall.lab.simulation.population import Population, usual_open_interest
-from seawall.lab.simulation.setting import RehearsalError
+from seawall.lab.simulation.simulation import steps
 from seawall.report.findings import Table
 from tests.lab.crisis_tasks import PRICES, account, both_rules, crash, mixed_account, task
 
@@ -38,24 +42,28 @@ def trials(drawn: CrisesTask) -> list[TrialResult]:
     return [play(drawn, number) for number in range(drawn.trials)]
 
 
-def markets_of(drawn: CrisesTask) -> tuple[list[CrisisMarket], Any]:
+def ledgers_of(drawn: CrisesTask) -> tuple[list[Ledger], Population]:
     script, mode, depth = drawn.trial(0)
-    people = draw_people(script, drawn.rules, mode.plans[0], drawn.accounts, drawn.seed)
+    population = draw_crisis_population(
+        script, drawn.rules, mode.plans[0], drawn.accounts, drawn.seed
+    )
     grid = even_grid(script.path, drawn.rules[0].instruments)
     made = [
-        CrisisMarket(rules, script, grid, plan, people, depth)
+        Ledger(rules.name, simulation_of(rules, script, grid, plan, population, depth))
         for rules, plan in zip(drawn.rules, mode.plans, strict=True)
     ]
-    return made, people
+    return made, population
 
 
 class TestPeople:
     def test_everybody_starts_with_the_same_under_both_rulebooks(self, drawn: CrisesTask) -> None:
-        made, people = markets_of(drawn)
+        made, people = ledgers_of(drawn)
         starts = []
-        for market in made:
-            engine = market.world.engine
-            snapshots = [watch(engine, int(each)).snapshot(0) for each in market.accounts]
+        for ledger in made:
+            simulation = ledger.simulation
+            snapshots = [
+                watch(simulation.engine, int(each)).snapshot(0) for each in simulation.population
+            ]
             starts.append(
                 [
                     (each.equity, {m: h.signed_size for m, h in each.holdings.items()})
@@ -68,7 +76,7 @@ class TestPeople:
         assert people.is_isolated.any()
 
     def test_longs_equal_shorts_with_the_account(self, drawn: CrisesTask) -> None:
-        _, people = markets_of(drawn)
+        _, people = ledgers_of(drawn)
         for each in account().positions:
             here = people.market == each.market
             assert int(people.signed_size[here].sum()) + each.signed_size == 0
@@ -89,7 +97,7 @@ class TestPeople:
     def test_nobody_else_can_be_there(self) -> None:
         alone = play(task(accounts=0), 0)
         assert [each.fallen for each in alone.cells] == [0, 0]
-        assert alone.cells[0].people == alone.cells[1].people > 0
+        assert alone.cells[0].population == alone.cells[1].population > 0
 
     def test_a_bucket_takes_its_margin_along(self) -> None:
         """Two owners: one with a pool and a bucket, one with a bucket alone."""
@@ -155,6 +163,7 @@ class TestCells:
                 assert cell.start == 20_000_000_000
                 assert cell.lowest <= min(cell.start, cell.end)
                 assert cell.lost == cell.start - cell.end
+                assert cell.is_conserved
                 assert cell.fallen > 10
                 assert cell.survives is (not cell.takers)
                 assert cell.line[0] == (0.0, 20_000.0)
@@ -175,10 +184,12 @@ class TestCells:
                 assert book_share(right) < book_share(left)
 
     def test_money_that_is_missing_is_found(self) -> None:
-        made, people = markets_of(task(accounts=20))
-        made[1].world.deposits += 1
-        with pytest.raises(RehearsalError, match="money is not conserved"):
-            Playing(made, people, 10_000).go()
+        made, _ = ledgers_of(task(accounts=20))
+        assert [each.simulation.placement.is_conserved() for each in made] == [True, True]
+        made[1].simulation.placement.deposits += 1
+        assert made[1].simulation.placement.withdrawals == 1
+        made[1].simulation.engine.tables["accounts"]["cash"][0] += 1
+        assert [each.simulation.placement.is_conserved() for each in made] == [True, False]
 
     def test_best_and_worst_are_by_what_is_left(self, trials: list[TrialResult]) -> None:
         cells = [cell for trial in trials for cell in trial.cells]
@@ -196,19 +207,13 @@ class TestCells:
 @pytest.fixture(scope="module")
 def again() -> dict[str, Any]:
     drawn = task()
-    made, people = markets_of(drawn)
+    made, people = ledgers_of(drawn)
     heard: list[list[tuple[int, list[Any]]]] = [[], []]
-    for number, market in enumerate(made):
-        act = market.act
-
-        def told(tick: int, act: Any = act, number: int = number) -> Any:
-            rows = act(tick)
-            heard[number].append((int(made[0].grid.times_ms[tick]), decode_all(rows)))
-            return rows
-
-        market.act = told  # type: ignore[method-assign]
-    run = Playing(made, people, 10_000)
-    run.go()
+    run = Playing(made, people)
+    for batches in steps([each.simulation for each in made], pace_of(drawn.scripts[0])):
+        for number, batch in enumerate(batches):
+            heard[number].append((batch.time_ms, decode_all(batch.events)))
+        run.record(batches)
     return {"heard": heard, "run": run, "people": people, "made": made}
 
 
@@ -220,8 +225,7 @@ class TestRulebooksSideBySide:
         contrast = run.contrasts()[0]
         fell: list[dict[int, int]] = [{}, {}]
         for side in (0, 1):
-            number_of = {int(each): k + 1 for k, each in enumerate(made[side].accounts)}
-            number_of |= dict.fromkeys(made[side].person.accounts, 0)
+            number_of = numbers_of(made[side])
             for time_ms, events in again["heard"][side]:
                 for event in events:
                     if type(event).__name__ == "LiquidationStarted" and event.account in number_of:
@@ -231,7 +235,7 @@ class TestRulebooksSideBySide:
             len(crowd[0] & crowd[1]), len(crowd[0] - crowd[1]), len(crowd[1] - crowd[0]),
         )  # fmt: skip
         assert len(crowd[0] ^ crowd[1]) > 0
-        told = {each.somebody: each for each in contrast.different}
+        told = {each.trader: each for each in contrast.different}
         assert crowd[0] ^ crowd[1] <= set(told)
         for number, each in told.items():
             assert each.fell_ms == (fell[0].get(number, 0), fell[1].get(number, 0))
@@ -249,9 +253,9 @@ class TestRulebooksSideBySide:
         time_ms, sides = next(each for each in parted if each[1][0] != each[1][1])
         assert first.time_ms == time_ms
         owners = {owner for _, owner, _ in set(sides[0]) ^ set(sides[1])}
-        assert first.somebody in owners
+        assert first.trader in owners
         assert first.counts[0] + first.counts[1] > 0
-        assert any(f"account {first.somebody}" in text for side in first.events for text in side)
+        assert any(f"account {first.trader}" in text for side in first.events for text in side)
 
     def test_the_first_that_is_no_funding(self, again: dict[str, Any]) -> None:
         made = again["made"]
@@ -274,20 +278,20 @@ class TestRulebooksSideBySide:
         made, people = again["made"], again["people"]
         contrast = again["run"].contrasts()[0]
         assert contrast.first_fall is not None
-        somebody, side, told = contrast.first_fall
-        own = people.owner == somebody - 1
+        trader, side, told = contrast.first_fall
+        own = people.owner == trader - 1
         assert int(own.sum()) == 1
         market, size = int(people.market[own][0]), int(people.signed_size[own][0])
         entry = int(people.entry_notional[own][0]) * (1 if size > 0 else -1)
-        cash = int(people.deposit[somebody - 1])
+        cash = int(people.deposit[trader - 1])
         for place, index in enumerate((side, 1 - side)):
             worth = cash - entry + size * told.marks[place]
             assert told.equity[place] == worth
-            rules = made[index].rules
-            terms = rules.instruments[market].block_terms
+            instruments = made[index].simulation.instruments
+            terms = instruments[market].block_terms
             value = Fraction(abs(size) * told.marks[place])
             if terms is None:
-                rate = Fraction(1, 2 * rules.instruments[market].tiers[0].maximum_leverage)
+                rate = Fraction(1, 2 * instruments[market].tiers[0].maximum_leverage)
             else:
                 rate = Fraction(
                     terms.fractions.initial_ppm * terms.fractions.maintenance_fraction_ppm, 10**12
@@ -319,7 +323,7 @@ class TestRulebooksSideBySide:
         assert contrast.first is not None
         words = " ".join(e.text for e in findings.sections if not hasattr(e, "title"))
         assert "First differing event: 2025-10-10 20:5" in words
-        assert f"account {contrast.first.somebody}" in words
+        assert f"account {contrast.first.trader}" in words
         tables = [each for each in findings.sections if isinstance(each, Table)]
         apart = next(each for each in tables if each.title.startswith("Who ends differently"))
         whys = [row[apart.columns.index("why")] for row in apart.rows]
@@ -357,10 +361,15 @@ def decode_all(rows: Any) -> list[Any]:
     return list(decode_event_rows(rows))
 
 
-def plain_events(market: CrisisMarket, events: list[Any]) -> list[Any]:
-    """(kind, who, figures) of what changes the money or positions of somebody, sorted."""
-    number_of = {int(each): k + 1 for k, each in enumerate(market.accounts)}
-    number_of |= dict.fromkeys(market.person.accounts, 0)
+def numbers_of(ledger: Ledger) -> dict[int, int]:
+    """Trader by account: 0 the account under study, then the population."""
+    numbers = {int(each): k + 1 for k, each in enumerate(ledger.simulation.population)}
+    return numbers | dict.fromkeys(ledger.account.accounts, 0)
+
+
+def plain_events(ledger: Ledger, events: list[Any]) -> list[Any]:
+    """(kind, who, figures) of what changes the money or positions of a trader, sorted."""
+    number_of = numbers_of(ledger)
     return sorted(
         (type(event).__name__, number_of[event.account], figures(event))
         for event in events

@@ -215,7 +215,7 @@ def test_a_resting_order_that_only_reduces_is_refused(files: Path) -> None:
     refused(
         seawall(files, "rehearse", "order.toml", "--path", "BTC.csv", *BLOCKS),
         "rehearse",
-        "order 1 (BTC): the machine rejects it: REDUCE_ONLY_NEEDS_IMMEDIATE",
+        "order 1 (BTC): the engine rejects it: REDUCE_ONLY_NEEDS_IMMEDIATE",
     )
 
 

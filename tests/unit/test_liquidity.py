@@ -1,34 +1,40 @@
 """The assumed book: depth where it is said to be, prices on valid ticks, stress and pressure."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
 from seawall.lab.market.liquidity import (
-    LARGEST_PRESSURE,
     LEAST_MULTIPLIER,
     Depth,
-    MarketMaker,
+    Ladder,
+    Ticks,
     default_depth,
     depth_multipliers,
     depths,
-    round_to_tick,
 )
+from seawall.lab.simulation.price_formation import LARGEST_PRESSURE, QuotePressure
 
 BTC = Instrument(name="BTC", size_decimals=5, tiers=(MarginTier(0, 40),))
 DOGE = Instrument(name="DOGE", size_decimals=0, tiers=(MarginTier(0, 10),))
 
 
-def maker(instrument: Instrument, usd: float = 10e6, spread: float = 1.0) -> MarketMaker:
-    return MarketMaker(0, instrument, 5, Depth(usd, spread), 5, 10 * MICRO)
+def quoted(instrument: Instrument, price: float, usd: float = 10e6) -> Any:
+    """The rows of one market: a cancel, then the quotes at the calm depth."""
+    market = np.zeros(1, np.int64)
+    ladder = Ladder(market + 5, [Depth(usd, 1.0)], Ticks([instrument], 5, 10 * MICRO))
+    rows, usable = ladder.quotes(7, np.asarray([price]), np.ones(1), market)
+    return rows[usable]
 
 
 @pytest.mark.parametrize(
     ("instrument", "price"), [(BTC, 99_990.0), (BTC, 112_345.6), (DOGE, 0.234567), (DOGE, 9.5)]
 )
 def test_depth_and_ticks(instrument: Instrument, price: float) -> None:
-    rows = maker(instrument).quotes(7, price, 1.0)[1:]
+    rows = quoted(instrument, price)[1:]
     scale = 10**instrument.price_decimals
     middle = price * scale
     tick = min(scale, 10 ** max(0, len(str(int(middle))) - 5))
@@ -49,27 +55,28 @@ def test_depth_and_ticks(instrument: Instrument, price: float) -> None:
 
 
 def test_orders_below_the_minimum_are_left_out() -> None:
-    rows = maker(BTC, usd=150.0).quotes(0, 100_000.0, 1.0)
+    rows = quoted(BTC, 100_000.0, usd=150.0)
     assert len(rows) > 1
     assert (rows["price"][1:] * rows["order_size"][1:] >= 10 * MICRO).all()
-    assert len(maker(BTC, usd=5.0).quotes(0, 100_000.0, 1.0)) == 1
+    assert len(quoted(BTC, 100_000.0, usd=5.0)) == 1
 
 
 def test_rounding_to_ticks() -> None:
     units = np.asarray([1_123_456.0, 99_999.0, 999_999.0, 1_000_000.0])
-    assert round_to_tick(units, BTC, 5, up=False).tolist() == [
+    ticks, decimals = Ticks([BTC], 5, 0), BTC.price_decimals
+    assert ticks.round(units, decimals, up=False).tolist() == [
         1_123_450,
         99_999,
         999_990,
         1_000_000,
     ]
-    assert round_to_tick(units, BTC, 5, up=True).tolist() == [
+    assert ticks.round(units, decimals, up=True).tolist() == [
         1_123_460,
         99_999,
         1_000_000,
         1_000_000,
     ]
-    assert round_to_tick(units, BTC, 0, up=True).tolist() == units.tolist()
+    assert Ticks([BTC], 0, 0).round(units, decimals, up=True).tolist() == units.tolist()
 
 
 def test_depth_leaves_when_prices_move_and_comes_back() -> None:
@@ -83,17 +90,21 @@ def test_depth_leaves_when_prices_move_and_comes_back() -> None:
 
 
 def test_pressure_is_linear_decays_and_is_bounded() -> None:
-    one = maker(BTC)
-    one.feel(5e6, 1.0, 3_000)
-    assert one.pressure == pytest.approx(-25e-4)
-    one.feel(0.0, 1.0, 120_000)
-    assert one.pressure == pytest.approx(-12.5e-4)
-    one.feel(-1e12, 1.0, 0)
-    assert one.pressure == LARGEST_PRESSURE
-    assert one.quotes(0, 100_000.0, 1.0)["price"][1:].min() > 1_000_000
+    price, calm = np.asarray([100_000.0]), np.ones(1)
+    one = QuotePressure([Depth(10e6, 1.0)], price)
+    one.move(1_000, price, calm)
+    one.record_fills(np.asarray([-5e6]))
+    assert one.pressure[0] == pytest.approx(-25e-4)
+    one.move(121_000, price, calm)
+    one.record_fills(np.zeros(1))
+    assert one.pressure[0] == pytest.approx(-12.5e-4)
+    one.record_fills(np.asarray([1e12]))
+    assert one.pressure[0] == LARGEST_PRESSURE
+    one.move(121_000, price, calm)
+    assert one.fair[0] == pytest.approx(100_000.0 * (1 + LARGEST_PRESSURE))
 
 
-def test_depth_wishes() -> None:
+def test_chosen_depths() -> None:
     assert default_depth(BTC).usd_within_50bp > default_depth(DOGE).usd_within_50bp
     chosen = depths([BTC, DOGE], {"BTC": 5.0}, 7.0)
     assert (chosen["BTC"].usd_within_50bp, chosen["DOGE"].usd_within_50bp) == (5.0, 7.0)

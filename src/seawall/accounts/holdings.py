@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from seawall.accounts.file import AccountText, OrderText, PositionText
-from seawall.domain.commands import AdoptPosition
-from seawall.domain.enums import MarginMode, MarketMargin, Side
+from seawall.domain.enums import MarginMode, MarketMargin
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
@@ -19,21 +18,6 @@ from seawall.domain.units import (
     money_text,
     to_units,
 )
-
-
-def adoption(time_ms: int, account: int, position: Position) -> AdoptPosition:
-    """The command that gives the position to an account."""
-    return AdoptPosition(
-        time_ms=time_ms,
-        account=account,
-        market=position.market,
-        side=Side.BUY if position.signed_size > 0 else Side.SELL,
-        size=abs(position.signed_size),
-        entry_notional=position.entry_notional,
-        leverage=position.leverage,
-        mode=position.mode,
-        isolated_cash=position.isolated_margin,
-    )
 
 
 def holdings_of(

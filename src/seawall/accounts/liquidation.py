@@ -3,27 +3,17 @@
 The mark is the account's price. Nothing is liquidated while it is placed, whatever its margin.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import structs
+import numpy as np
 
-from seawall.accounts.holdings import adoption
-from seawall.domain.commands import (
-    NO_ACCOUNT,
-    AdvanceTime,
-    Command,
-    CreateAccount,
-    Deposit,
-    SetOraclePrice,
-)
-from seawall.domain.enums import MarginMode, MarkMethod
 from seawall.domain.errors import SeawallError
-from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected
+from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Position
-from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import MAX_NOTIONAL, MONEY_DECIMALS, from_units, money_text
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
@@ -36,6 +26,7 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     maintenance_tiers,
 )
 from seawall.engine.layout import Limits
+from seawall.engine.placement import Placement, PlacementError, marked_at_oracle
 from seawall.report import kinds
 from seawall.report.sheet import Sheet
 from seawall.venues.explanation import steps_sheet
@@ -72,46 +63,18 @@ class LiquidationPrices:
             accounts=16 + count, positions=16 + 4 * count, orders=8, levels=64, nodes=64
         )
         self.engine = Engine.create(
-            _marked_at_oracle(account.rulebook), list(account.instruments), limits
+            marked_at_oracle(account.rulebook), list(account.instruments), limits
         )
-        self.owners: dict[int, int] = {}
+        placement = Placement(self.engine)
+        prices = np.asarray(account.prices, dtype=np.int64)
+        try:
+            # Prices, then money, then positions: it may be under maintenance from the start.
+            placement.prices(_NOW_MS, prices, prices)
+            placed = placement.account(_NOW_MS, account.holdings)
+        except PlacementError as error:
+            raise SeawallError(f"{account.source}: {error}") from None
+        self.owners = {each.market: placed.owner_of(each.market) for each in account.positions}
         """The engine's account that holds the position of each market."""
-        self._place()
-
-    def _place(self) -> None:
-        """Prices, then money, then positions: the account may be under water from the start."""
-        account = self.account
-        self._send(AdvanceTime(time_ms=_NOW_MS), "the clock")
-        for market, price in enumerate(account.prices):
-            what = f"price of {account.instruments[market].name}"
-            self._send(SetOraclePrice(_NOW_MS, market, price, price), what)
-        children = [p for p in account.positions if self.in_blocks and p.is_isolated]
-        apart = sum(each.isolated_margin for each in children)
-        own = self._open(account.holdings.collateral - apart, NO_ACCOUNT)
-        for position in account.positions:
-            owner = own
-            if position in children:
-                owner = self._open(position.isolated_margin, own)
-                position = structs.replace(position, mode=MarginMode.CROSS, isolated_margin=0)
-            name = account.instruments[position.market].name
-            self._send(adoption(_NOW_MS, owner, position), f"position in {name}")
-            self.owners[position.market] = owner
-
-    def _open(self, money: int, parent: int) -> int:
-        events = self._send(CreateAccount(time_ms=_NOW_MS, parent=parent), "account")
-        account = next(each.account for each in events if isinstance(each, AccountCreated))
-        if money:
-            self._send(Deposit(time_ms=_NOW_MS, account=account, amount=money), "collateral")
-        return account
-
-    def _send(self, command: Command, what: str) -> Sequence[object]:
-        events: Sequence[object] = self.engine.apply(command)
-        for event in events:
-            if isinstance(event, CommandRejected):
-                raise SeawallError(
-                    f"{self.account.source}: {what}: the engine rejects it: {event.reason.name}"
-                )
-        return events
 
     def price(self, market: int) -> Decimal | None:
         """USD where the position's account is liquidated; None where no price does it."""
@@ -226,13 +189,6 @@ def _boundary(is_over: Callable[[int], bool], safe: int, over: int) -> int:
         middle = (safe + over) // 2
         safe, over = (safe, middle) if is_over(middle) else (middle, over)
     return over
-
-
-def _marked_at_oracle(rulebook: AnyRulebook) -> AnyRulebook:
-    if isinstance(rulebook, BlockRulebook):
-        return rulebook
-    mark = structs.replace(rulebook.mark, method=MarkMethod.ORACLE_ONLY)
-    return structs.replace(rulebook, mark=mark)
 
 
 def _decimal_text(value: Ratio, decimals: int, most: int = _DECIMALS) -> str:

@@ -39,16 +39,16 @@ def cascade(
         setup, found = read_setup(account, source, day, people, prices, seeds)
         with _progress(quiet=outputs.json_) as tell:
             from seawall.engine.layout import LayoutError
+            from seawall.engine.placement import PlacementError
             from seawall.lab.cascade.findings import cascade_findings
-            from seawall.lab.cascade.rehearse_market import rehearse_market
-            from seawall.lab.simulation.setting import RehearsalError
+            from seawall.lab.cascade.simulate import rehearse_market
 
             try:
                 made = rehearse_market(
                     setup, seeds=seeds.seeds, workers=seeds.workers, cluster=seeds.cluster,
-                    tell=tell,
+                    progress=tell,
                 )  # fmt: skip
-            except (RehearsalError, LayoutError) as error:
+            except (PlacementError, LayoutError) as error:
                 refuse("cascade", str(error))
         deliver(cascade_findings(made, found.source), outputs.options())
     except SeawallError as error:

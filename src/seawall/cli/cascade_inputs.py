@@ -34,7 +34,7 @@ def read_setup(
     seeds: SeedWishes,
 ) -> tuple["MarketSetup", Account]:
     """Raises SeawallError."""
-    from seawall.lab.cascade.setup import MarketSetup, calm_depths, grid_of, scaled
+    from seawall.lab.cascade.setup import MarketSetup, calm_depths, grid_by_second, scaled
     from seawall.lab.simulation.population import usual_open_interest
 
     distribution = _distribution(people)
@@ -56,7 +56,7 @@ def read_setup(
         rulebook=account.rulebook,
         instruments=account.instruments,
         grid=scaled(
-            grid_of(path, names, day.minutes),
+            grid_by_second(path, account.instruments, day.minutes),
             [float(account.price_texts[name]) for name in names],
             strength,
         ),

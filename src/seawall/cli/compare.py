@@ -108,7 +108,7 @@ def _check_scenarios(scenarios: "Sequence[Scenario]", request: Request) -> None:
 def _shocks(
     found: "Comparison", request: Request, scenarios: "Sequence[Scenario]", runner: "Runner"
 ) -> "dict[str, list[ScenarioLine]]":
-    """Every variant through every scenario. Raises PathError, RehearsalError."""
+    """Every variant through every scenario. Raises PathError, PlacementError."""
     from seawall.lab.market.named_scenarios import run_scenario
     from seawall.lab.stress.scenarios import scenario_line
 

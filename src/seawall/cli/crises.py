@@ -53,7 +53,7 @@ def _play(request: Request, options: CrisesOptions, *, quiet: bool) -> "CrisesRe
     console = Console(stderr=True, quiet=quiet)
     with console.status("loading the machine (the first time takes about a minute)"):
         from seawall.lab.crises.result import play_all
-        from seawall.lab.simulation.setting import warm_up
+        from seawall.lab.simulation.simulation import warm_up
 
         for each in request.task.rules:
             warm_up(each.book, each.instruments)

@@ -128,8 +128,9 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
     if is_first and not console.is_terminal:
         console.print(loading)
     with console.status(loading):
+        from seawall.engine.placement import PlacementError
         from seawall.lab.rehearse.rehearsal import rehearse as run
-        from seawall.lab.simulation.setting import RehearsalError, warm_up
+        from seawall.lab.simulation.simulation import warm_up
 
         warm_up(account.rulebook, account.instruments)
     is_plain = quiet or not console.is_terminal
@@ -149,7 +150,7 @@ def _run(inputs: Inputs, journal: Path | None, *, quiet: bool) -> "Rehearsal":
             )
         except OSError as error:
             raise InputError(f"--journal: {journal}: {error.strerror}") from None
-        except RehearsalError as error:
+        except PlacementError as error:
             raise InputError(f"{account.source}: {error}") from None
 
 

@@ -44,7 +44,7 @@ def result_object(result: Rehearsal) -> dict[str, Any]:
             "cash": money_text(result.cash),
             "isolated_cash": money_text(result.isolated_cash),
             "deposits": money_text(result.deposits),
-            "withdrawals": "0",
+            "withdrawals": money_text(result.withdrawals),
             "equal": result.is_conserved,
         },
         "state_hash": result.state_hash,

@@ -314,7 +314,8 @@ def _print_end(console: "Console", result: Rehearsal, picture: Path | None) -> N
     sign = "=" if result.is_conserved else "IS NOT"
     console.print(
         f"Money conserved, everybody's, exactly: cash {_exact(result.cash)} + isolated cash "
-        f"{_exact(result.isolated_cash)} {sign} deposits {_exact(result.deposits)} - withdrawals 0",
+        f"{_exact(result.isolated_cash)} {sign} deposits {_exact(result.deposits)} - withdrawals "
+        f"{_exact(result.withdrawals)}",
         style="green" if result.is_conserved else "bold red",
     )
     console.print(f"State {result.state_hash} after {result.commands:,} commands", style="dim")

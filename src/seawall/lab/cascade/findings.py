@@ -10,14 +10,11 @@ from seawall.domain.units import money_text
 from seawall.lab.cascade import charts
 from seawall.lab.cascade.findings_people import seed_sections, wave_sections
 from seawall.lab.cascade.frames import frames_of
-from seawall.lab.cascade.rehearse_market import (
+from seawall.lab.cascade.incident_rows import incident_rows
+from seawall.lab.cascade.simulate import (
+    CascadeRun,
     MarketRehearsal,
-    drops_of,
-    own_loss,
-    rises_of,
 )
-from seawall.lab.cascade.simulate import CascadeRun
-from seawall.lab.cascade.story import story_rows
 from seawall.lab.cascade.words import assumptions_of, minutes_of, stage_name, usd
 from seawall.lab.deleveraging.cascade_waves import judge_waves
 from seawall.lab.deleveraging.plain import plain_totals
@@ -64,7 +61,7 @@ def _headline(made: MarketRehearsal) -> Words:
     sold += run.series.deleveraged.sum()
     worst = _deepest(made)
     name = run.setup.markets[worst]
-    with_, without = drops_of(run)[worst], drops_of(made.without)[worst]
+    with_, without = run.drops[worst], made.without.drops[worst]
     return Words(
         f"{int(run.is_liquidated.sum()):,} of {len(run.accounts):,} accounts are liquidated, "
         f"{usd(sold)} of positions. {name} falls {percent(with_)} with the cascade and "
@@ -74,7 +71,7 @@ def _headline(made: MarketRehearsal) -> Words:
 
 def _deepest(made: MarketRehearsal) -> int:
     """The market in which the cascade added most to the fall."""
-    added = np.subtract(drops_of(made.run), drops_of(made.without))
+    added = np.subtract(made.run.drops, made.without.drops)
     return int(np.argmax(added))
 
 
@@ -83,8 +80,8 @@ def _price_table(made: MarketRehearsal) -> Table:
     flows = [run.series.sold_to_book, run.series.taken_over, run.series.deleveraged]
     sums = [each.sum(axis=0) for each in flows]
     rows = []
-    with_, plain = drops_of(run), drops_of(without)
-    up, plain_up = rises_of(run), rises_of(without)
+    with_, plain = run.drops, without.drops
+    up, plain_up = run.rises, without.rises
     for number, name in enumerate(run.setup.markets):
         rows.append(
             (
@@ -148,10 +145,10 @@ def _ends(balance: NDArray[np.float64], *, least: bool = False) -> str:
 def _own_sections(run: CascadeRun) -> list[Section]:
     if run.own_start is None or run.own_end is None:
         return []
-    loss = own_loss(run)
+    loss = run.own_loss
     words = f"The account goes from {usd(run.own_start.equity / 1e6)} to "
     words += f"{usd(run.own_end.equity / 1e6)}: it {'loses' if loss > 0 else 'gains'} "
-    rows = story_rows(run) or [("", "nothing: no liquidation, no deleveraging, no funding", "")]
+    rows = incident_rows(run) or [("", "nothing: no liquidation, no deleveraging, no funding", "")]
     table = Table(
         title="What happened to the account",
         columns=("UTC", "what", "equity after, USD"),
@@ -256,7 +253,7 @@ def _marks_after(run: CascadeRun) -> list[float]:
 
 def _plain(made: MarketRehearsal) -> dict[str, Any]:
     run, setup = made.run, made.run.setup
-    with_, without = drops_of(run), drops_of(made.without)
+    with_, without = run.drops, made.without.drops
     sums = {
         name: getattr(run.series, name).sum(axis=0)
         for name in ("sold_to_book", "taken_over", "deleveraged")
@@ -266,7 +263,7 @@ def _plain(made: MarketRehearsal) -> dict[str, Any]:
         own = {
             "equity_start": money_text(run.own_start.equity),
             "equity_end": money_text(run.own_end.equity),
-            "incidents": [list(row) for row in story_rows(run)],
+            "incidents": [list(row) for row in incident_rows(run)],
         }
     return {
         "scenario": setup.name,

@@ -7,8 +7,7 @@ import numpy as np
 
 from seawall.domain.rulebook import BlockRulebook
 from seawall.lab.cascade import charts
-from seawall.lab.cascade.rehearse_market import MarketRehearsal
-from seawall.lab.cascade.simulate import CascadeRun
+from seawall.lab.cascade.simulate import CascadeRun, MarketRehearsal
 from seawall.lab.cascade.words import usd
 from seawall.lab.deleveraging.cascade_waves import JudgedWaves, cascade_sections, wave_name
 from seawall.report.charts import percent

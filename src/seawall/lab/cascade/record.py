@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from seawall.domain.enums import EventKind, OrderState
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, INSURANCE_FUND
 from seawall.domain.units import MICRO
-from seawall.lab.simulation.reader import StepTotals
-from seawall.lab.simulation.world import Rows, World
+from seawall.engine.placement import Rows
+from seawall.lab.simulation.simulation import Batch, Simulation
 
 Floats = NDArray[np.float64]
 
@@ -46,36 +46,39 @@ class Series(Struct, kw_only=True):
 class Recorder:
     """Writes the series; what did not change since the last batch is carried forward."""
 
-    def __init__(self, world: World, times_ms: NDArray[np.int64], fundamental: Floats) -> None:
-        self._world = world
-        self._scale = 10.0 ** np.asarray([each.price_decimals for each in world.instruments])
-        count, markets = fundamental.shape
+    def __init__(self, simulation: Simulation) -> None:
+        self._engine = engine = simulation.engine
+        grid = simulation.grid
+        self._scale = np.asarray([10.0**each.price_decimals for each in engine.instruments])
+        count, markets = grid.middle.shape
 
         def empty() -> Floats:
             return np.zeros((count, markets))
 
         self.series = Series(
-            times_ms=times_ms, fundamental=fundamental, oracle=empty(), mark=empty(), bid=empty(),
-            ask=empty(), depth=empty(), sold_to_book=empty(), taken_over=empty(),
+            times_ms=grid.times_ms, fundamental=grid.middle, oracle=simulation.oracle,
+            mark=empty(), bid=empty(), ask=empty(), depth=empty(),
+            sold_to_book=empty(), taken_over=empty(),
             deleveraged=empty(), liquidated=np.zeros(count, np.int64), insurance=np.zeros(count),
             backstop=np.zeros(count), own_equity=np.zeros(count),
         )  # fmt: skip
-        self._was_liquidated = np.zeros(len(world.engine.tables["accounts"]), np.bool_)
+        self._was_liquidated = np.zeros(len(engine.tables["accounts"]), np.bool_)
 
     @property
     def liquidated_accounts(self) -> NDArray[np.bool_]:
         """(accounts,): whether a liquidation ever began."""
         return self._was_liquidated
 
-    def write(self, first: int, last: int, events: Rows, sent: int, totals: StepTotals) -> None:
-        """Decisions ``first`` to ``last`` (included), sent as one batch of ``sent`` rows."""
-        series, tables = self.series, self._world.engine.tables
+    def write(self, batch: Batch) -> None:
+        """The decisions of a batch."""
+        series, tables, totals = self.series, self._engine.tables, batch.totals
+        first, last = batch.first, batch.last
         here = slice(first, last + 1)
         if first == last:
             marks = tables["markets"]["mark_price"] / self._scale
             series.mark[first] = marks
         else:
-            series.mark[here] = self._marks_between(first, last, events, sent)
+            series.mark[here] = self._marks_between(batch)
         bid, ask, depth = book_of(tables, len(self._scale))
         series.bid[here] = bid / self._scale
         series.ask[here] = ask / self._scale
@@ -90,14 +93,16 @@ class Recorder:
         cash = tables["accounts"]["cash"]
         series.insurance[here] = int(cash[INSURANCE_FUND]) / MICRO
         series.backstop[here] = backstop_equity(tables) / MICRO
+        if batch.account is not None:
+            series.own_equity[here] = batch.account.equity / MICRO
 
-    def _marks_between(self, first: int, last: int, events: Rows, sent: int) -> Floats:
+    def _marks_between(self, batch: Batch) -> Floats:
         """Marks of quiet decisions, from the prices' own events."""
-        found = np.repeat(self.series.mark[first - 1][None, :], last - first + 1, axis=0)
-        rows = events[events["kind"] == EventKind.PRICE_UPDATED]
-        base = self._world.engine.sequence - sent
-        place = (rows["sequence"] - base - 1) // (sent // (last - first + 1))
-        found[:] = np.nan
+        first, count = batch.first, batch.last - batch.first + 1
+        rows = batch.events[batch.events["kind"] == EventKind.PRICE_UPDATED]
+        base = self._engine.sequence - batch.sent
+        place = (rows["sequence"] - base - 1) // (batch.sent // count)
+        found = np.full((count, len(self._scale)), np.nan)
         found[place, rows["market"]] = rows["price"] / self._scale[rows["market"]]
         found[0] = np.where(np.isnan(found[0]), self.series.mark[first - 1], found[0])
         known = np.where(np.isnan(found), 0, np.arange(len(found))[:, None])
@@ -138,14 +143,3 @@ def backstop_equity(tables: dict[str, Any]) -> int:
         total += int(position["signed_size"]) * mark + int(position["isolated_cash"])
         index = int(position["next_of_account"])
     return total
-
-
-def backstop_holding(tables: dict[str, Any], markets: int) -> NDArray[np.int64]:
-    """Signed size of the backstop in each market."""
-    found = np.zeros(markets, np.int64)
-    index = int(tables["accounts"]["first_position"][BACKSTOP_ACCOUNT])
-    while index >= 0:
-        position = tables["positions"][index]
-        found[position["market"]] = position["signed_size"]
-        index = int(position["next_of_account"])
-    return found

@@ -1,4 +1,4 @@
-"""What a cascade run is given: rules, markets, the fundamental path, people, and assumptions."""
+"""What a cascade run is given: rules, markets, the path, the population, and assumptions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,33 +9,35 @@ from numpy.typing import NDArray
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
-from seawall.domain.units import MAX_PRICE
+from seawall.domain.units import MICRO
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import MarketPath
+from seawall.lab.simulation.agents import makers_and_takers
 from seawall.lab.simulation.assumptions import Assumptions
-from seawall.lab.simulation.population import DEPTH_OF_INTEREST, Distribution
+from seawall.lab.simulation.population import (
+    DEPTH_OF_INTEREST,
+    Distribution,
+    Population,
+    draw_population,
+)
+from seawall.lab.simulation.setup import (
+    Grid,
+    SimulationSetup,
+    grid_of,
+    market_limits,
+    price_units,
+)
+from seawall.lab.simulation.simulation import Pace, Simulation
 
 Floats = NDArray[np.float64]
 
 STEP_MS = 1_000
 """Agents decide once a second."""
 MOST_DECISIONS = 200_000
-NOBODY = Holdings(name="nobody", collateral=0, positions=(), orders=())
-
-
-class Grid(Struct, frozen=True, kw_only=True):
-    """The path at n evenly spaced decisions. USD, (n, m); ``depth``: share of the calm depth.
-
-    ``oracle`` and ``outside``: what other venues would show without the cascade; ``middle``: what
-    the venue's own makers would quote around.
-    """
-
-    times_ms: NDArray[np.int64]
-    oracle: Floats
-    outside: Floats
-    middle: Floats
-    depth: Floats
+LONGEST_WAIT = 60
+"""Seconds that are kept while no agent has anything to send."""
+NO_HOLDINGS = Holdings(name="no account", collateral=0, positions=(), orders=())
 
 
 class MarketSetup(Struct, frozen=True, kw_only=True):
@@ -56,7 +58,9 @@ class MarketSetup(Struct, frozen=True, kw_only=True):
         return tuple(each.name for each in self.instruments)
 
 
-def grid_of(path: MarketPath, markets: Sequence[str], minutes: float | None = None) -> Grid:
+def grid_by_second(
+    path: MarketPath, instruments: Sequence[Instrument], minutes: float | None = None
+) -> Grid:
     """The path once a second, on straight lines between its own times. Raises PathError."""
     start, end = int(path.times_ms[0]), int(path.times_ms[-1])
     if minutes is not None:
@@ -66,26 +70,7 @@ def grid_of(path: MarketPath, markets: Sequence[str], minutes: float | None = No
         raise PathError(
             f"{path.name}: {count} decisions of a second; 2 to {MOST_DECISIONS} are possible"
         )
-    times = start + STEP_MS * np.arange(count, dtype=np.int64)
-
-    def at(prices: Mapping[str, Floats], other: Mapping[str, Floats] | None) -> Floats:
-        columns = []
-        for name in markets:
-            source = prices.get(name)
-            if source is None and other is None:
-                columns.append(np.ones(count))
-                continue
-            known = source if source is not None else (other or {})[name]
-            columns.append(np.interp(times, path.times_ms, known))
-        return np.stack(columns, axis=1)
-
-    return Grid(
-        times_ms=times,
-        oracle=at(path.oracle, None),
-        outside=at(path.outside, path.oracle),
-        middle=at(path.middle, path.oracle),
-        depth=at(path.depth, None),
-    )
+    return grid_of(path, instruments, start + STEP_MS * np.arange(count, dtype=np.int64))
 
 
 def scaled(grid: Grid, start: Sequence[float], strength: float) -> Grid:
@@ -106,33 +91,58 @@ def scaled(grid: Grid, start: Sequence[float], strength: float) -> Grid:
 
 
 def calm_depths(
-    depths: Mapping[str, Depth], open_interest: Mapping[str, float], given: Sequence[str] = ()
+    depths: Mapping[str, Depth], open_interest: Mapping[str, float], chosen: Sequence[str] = ()
 ) -> dict[str, Depth]:
-    """Depths of markets, at least the usual share of their open interest, but not where ``given``.
+    """Depths of markets, at least the usual share of their open interest, but not where ``chosen``.
 
     A market of a billion is not quoted like one of a million, whatever leverage it is granted.
     """
     found = {}
     for name, each in depths.items():
-        least = 0.0 if name in given else DEPTH_OF_INTEREST * open_interest[name]
+        least = 0.0 if name in chosen else DEPTH_OF_INTEREST * open_interest[name]
         found[name] = Depth(max(each.usd_within_50bp, least), each.spread_bp)
     return found
 
 
-def price_units(setup: MarketSetup, usd: Floats) -> NDArray[np.int64]:
-    """USD (..., m) in each market's units; what lies outside what can be held is cut."""
-    scale = 10.0 ** np.asarray([each.price_decimals for each in setup.instruments])
-    units: NDArray[np.int64] = np.clip(np.rint(usd * scale), 1, MAX_PRICE).astype(np.int64)
-    return units
+def simulation_of(setup: MarketSetup, *, with_population: bool) -> Simulation:
+    """The market in place. Without the population there is no account under study either.
+
+    Raises PathError, PlacementError, LayoutError.
+    """
+    population = _population(setup) if with_population else None
+    plan = setup.plan if with_population and setup.plan != NO_HOLDINGS else None
+    given = SimulationSetup(
+        rulebook=setup.rulebook,
+        instruments=setup.instruments,
+        grid=setup.grid,
+        depths=setup.depths,
+        holdings=plan,
+        population=population,
+        backstop=round(setup.assumptions.backstop_share * sum(setup.open_interest) * MICRO),
+        limits=market_limits(len(setup.instruments), population),
+    )
+    return Simulation(given, makers_and_takers(setup.assumptions))
 
 
-def check_prices(setup: MarketSetup) -> None:
-    """Raises PathError where the path leaves what a market's prices can hold."""
-    for number, instrument in enumerate(setup.instruments):
-        scale = 10.0**instrument.price_decimals
-        low, high = (float(f(setup.grid.oracle[:, number])) for f in (np.min, np.max))
-        if not (low * scale >= 1 and high * scale <= MAX_PRICE):
-            raise PathError(
-                f"{instrument.name}: prices from {low:g} to {high:g} USD of the path; this market "
-                f"can hold {1 / scale:g} to {MAX_PRICE / scale:,.2f}"
-            )
+def pace_of(setup: MarketSetup) -> Pace:
+    """Seconds without commands of agents are sent together, or each by itself if so assumed."""
+    return Pace(kept=LONGEST_WAIT if setup.assumptions.fast_forward else 1)
+
+
+def _population(setup: MarketSetup) -> Population | None:
+    if not setup.distribution.accounts:
+        return None
+    prices = price_units(setup.instruments, setup.grid.oracle[0])
+    return draw_population(
+        setup.distribution, setup.instruments, prices, np.asarray(setup.open_interest),
+        sizes_held(setup.plan, len(prices)), setup.assumptions.seed,
+        in_blocks=all(each.block_terms for each in setup.instruments),
+    )  # fmt: skip
+
+
+def sizes_held(plan: Holdings, markets: int) -> NDArray[np.int64]:
+    """Signed size that an account holds in each market."""
+    found = np.zeros(markets, np.int64)
+    for each in plan.positions:
+        found[each.market] += each.signed_size
+    return found

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
+from seawall.engine.engine import Engine
+from seawall.engine.placement import Rows
 from seawall.lab.simulation.reader import quote_of
-from seawall.lab.simulation.world import Rows
+from seawall.lab.simulation.simulation import Batch
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -61,17 +63,21 @@ class DeleveragingWave(Struct, kw_only=True):
 class WaveRecorder:
     """Turns batches with deleveraging into waves."""
 
-    def __init__(self, decimals: Integers, tables: Mapping[str, Rows]) -> None:
-        """``tables``: of the machine when everybody is in place."""
+    def __init__(self, engine: Engine) -> None:
+        """``engine``: with all accounts in place."""
+        self._tables = tables = engine.tables
         self._start = tables["positions"][: _used(tables)].copy()
         self.waves: list[DeleveragingWave] = []
         self.stalled = 0
-        self._scale = 10.0**decimals
+        self._scale = np.asarray([10.0**each.price_decimals for each in engine.instruments])
         self._open: dict[tuple[int, bool], DeleveragingWave] = {}
 
-    def read(self, time_ms: int, events: Rows, tables: Mapping[str, Rows]) -> None:
-        """One batch that has deleveraging, with the machine as it is after it."""
-        self.stalled += int((events["kind"] == EventKind.DELEVERAGING_STALLED).sum())
+    def read(self, batch: Batch) -> None:
+        """One batch, with the engine as it is after it."""
+        events, counts = batch.events, batch.totals.counts
+        self.stalled += int(counts[EventKind.DELEVERAGING_STALLED])
+        if not counts[EventKind.DELEVERAGED]:
+            return
         rows = events[events["kind"] == EventKind.DELEVERAGED]
         owed = _deficits(events)
         for market in np.unique(rows["market"]).tolist():
@@ -84,7 +90,7 @@ class WaveRecorder:
                 lost = losers["position_size"] < 0 if is_long else losers["position_size"] > 0
                 if side.any():
                     missing = _owed_by(losers[lost], owed)
-                    self._take(time_ms, market, is_long, winners[side], missing, tables)
+                    self._take(batch.time_ms, market, is_long, winners[side], missing)
 
     def _take(
         self,
@@ -93,17 +99,16 @@ class WaveRecorder:
         is_long: bool,
         taken: Rows,
         missing: tuple[float, int],
-        tables: Mapping[str, Rows],
     ) -> None:
         wave = self._open.get((market, is_long))
         if wave is None or time_ms - wave.end_ms > PAUSE_MS:
-            wave = self._snapshot(time_ms, market, is_long, taken, tables)
+            wave = self._snapshot(time_ms, market, is_long, taken)
             self._open[market, is_long] = wave
             self.waves.append(wave)
         wave.end_ms = time_ms
         wave.deficit += missing[0]
         wave.bankrupt += missing[1]
-        mark = int(tables["markets"]["mark_price"][market])
+        mark = int(self._tables["markets"]["mark_price"][market])
         place = _places(wave, taken["account"])
         value = taken["order_size"] * float(mark)
         quote = quote_of(taken).astype(np.float64)
@@ -113,9 +118,8 @@ class WaveRecorder:
         np.add.at(wave.taken, place, quote / MICRO)
         np.add.at(wave.haircut, place, sign * (value - quote) / MICRO)
 
-    def _snapshot(
-        self, time_ms: int, market: int, is_long: bool, taken: Rows, tables: Mapping[str, Rows]
-    ) -> DeleveragingWave:
+    def _snapshot(self, time_ms: int, market: int, is_long: bool, taken: Rows) -> DeleveragingWave:
+        tables = self._tables
         held = _holders(market, is_long, taken, tables, self._start)
         mark = float(tables["markets"]["mark_price"][market])
         size, equity = held["size"], held["equity"] / MICRO

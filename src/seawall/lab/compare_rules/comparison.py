@@ -19,8 +19,7 @@ from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
 from seawall.engine.engine import Engine
-from seawall.lab.simulation.block_observer import watch
-from seawall.lab.simulation.observer import Snapshot
+from seawall.lab.simulation.observer import Snapshot, watch
 
 SUBSTANCE = np.asarray(
     [

@@ -178,7 +178,7 @@ def who_falls(contrasts: Sequence[tuple[str, Contrast]]) -> Chart:
     for label, each in contrasts:
         start = 0.0
         for name, count in zip(names, each.fell, strict=True):
-            share = 100 * count / max(1, each.people)
+            share = 100 * count / max(1, each.population)
             rows.append(
                 {
                     "crisis": label,

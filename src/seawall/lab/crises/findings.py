@@ -13,7 +13,7 @@ from seawall.lab.crises.tables import (
     people_table,
     sources_table,
 )
-from seawall.lab.crises.words import headroom_text, somebody_text, usd, way_text
+from seawall.lab.crises.words import headroom_text, trader_text, usd, way_text
 from seawall.lab.rehearse.wording import liquidation_words
 from seawall.lab.simulation.event_words import clock
 from seawall.report.findings import Figure, Findings, Section, Words
@@ -139,11 +139,11 @@ def _parting(result: CrisesResult, script: Script, label: str, contrast: Contras
     if beyond is not None and beyond != contrast.first:
         parts.append(f"First that is no funding: {_event_text(contrast, beyond)}")
     if contrast.first_fall is not None:
-        somebody, side, headroom = contrast.first_fall
+        trader, side, headroom = contrast.first_fall
         fell, stood = contrast.rulebooks[side], contrast.rulebooks[1 - side]
         parts.append(
             f"First liquidation under one alone at that moment: {clock(headroom.time_ms)} UTC, "
-            f"{somebody_text(somebody)} under {fell}: "
+            f"{trader_text(trader)} under {fell}: "
             f"{headroom_text(headroom, fell, stood, instruments)}."
         )
     if contrast.different:
@@ -157,7 +157,7 @@ def _event_text(contrast: Contrast, first: FirstDifference) -> str:
         f"{name}: {several[0] if several else 'nothing of the kind'}"
         for name, several in zip(contrast.rulebooks, first.events, strict=True)
     ]
-    return f"{clock(first.time_ms)} UTC, {somebody_text(first.somebody)}. {'. '.join(told)}."
+    return f"{clock(first.time_ms)} UTC, {trader_text(first.trader)}. {'. '.join(told)}."
 
 
 def _assumptions(result: CrisesResult) -> list[str]:

@@ -1,4 +1,4 @@
-"""What happened to everybody in one market: when they fell, who took it, what funding they got."""
+"""What happened to each trader in one simulation: liquidation, who took what, funding."""
 
 from enum import IntFlag
 from typing import Any
@@ -8,13 +8,19 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag
+from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
 from seawall.lab.simulation.reader import quote_of
-from seawall.lab.simulation.world import Rows
+from seawall.lab.simulation.simulation import Batch, Simulation
 
 Integers = NDArray[np.int64]
 
 _LIQUIDATED = np.int32(int(FillFlag.LIQUIDATED))
+
+
+OWN = 0
+"""The account under study, as the number of a trader; the population is 1, 2 ..."""
+NO_TRADER = -1
 
 
 class Taker(IntFlag):
@@ -45,9 +51,9 @@ def taker_words(takers: int) -> str:
 
 
 class Fall(Struct, frozen=True):
-    """A bucket found under maintenance: somebody, market or CROSS_POOL of the event; micro-USD."""
+    """A bucket found under maintenance: trader, market or CROSS_POOL of the event; micro-USD."""
 
-    somebody: int
+    trader: int
     account: int
     market: int
     equity: int
@@ -55,23 +61,34 @@ class Fall(Struct, frozen=True):
 
 
 class Ledger:
-    """Reads events of one market. Arrays are by somebody: 0 the account under study, then people.
+    """Reads one simulation. Arrays are by trader, whose numbers are the same under all rules.
 
-    ``fell_ms``: when first found under maintenance, 0 for never; ``takers``: flags of ``Taker``;
-    ``funding``: received, micro-USD.
+    ``trader_of``: by account of the engine, NO_TRADER for the venue and makers. ``fell_ms``: when
+    first found under maintenance, 0 for never; ``takers``: flags of ``Taker``; ``funding``:
+    received, micro-USD.
     """
 
-    def __init__(self, somebody: Integers) -> None:
-        self._somebody = somebody
-        count = int(somebody.max()) + 1
+    def __init__(self, name: str, simulation: Simulation) -> None:
+        """``name``: of the rulebook."""
+        assert simulation.account is not None
+        self.name = name
+        self.simulation = simulation
+        self.account = simulation.account
+        count = 1 + len(simulation.population)
+        accounts = len(simulation.engine.tables["accounts"])
+        self.trader_of = np.full(accounts, NO_TRADER, np.int64)
+        self.trader_of[simulation.population] = np.arange(1, count)
+        self.trader_of[self.account.accounts] = OWN
+        self.trader_of[:FIRST_USER] = NO_TRADER
         self.fell_ms = np.zeros(count, np.int64)
         self.takers = np.zeros(count, np.int64)
         self.funding = np.zeros(count, np.int64)
         self.sold_to_book = self.taken_over = self.deleveraged = self.insurance = 0.0
 
-    def read(self, time_ms: int, events: Rows) -> list[Fall]:
+    def read(self, batch: Batch) -> list[Fall]:
         """One batch; who fell in it for the first time."""
-        who = np.where(events["account"] >= 0, self._somebody[events["account"]], -1)
+        events = batch.events
+        who = np.where(events["account"] >= 0, self.trader_of[events["account"]], NO_TRADER)
         known = who >= 0
         if not known.any():
             return []
@@ -105,20 +122,20 @@ class Ledger:
             self.deleveraged += float(quote_of(events[lost]).sum()) / MICRO
         won = of(EventKind.DELEVERAGED, forced_only=False)
         self._mark(who[won], Taker.WON)
-        return self._falls(time_ms, events, who, of(EventKind.LIQUIDATION_STARTED))
+        return self._falls(batch.time_ms, events, who, of(EventKind.LIQUIDATION_STARTED))
 
     def _mark(self, who: Integers, taker: Taker) -> None:
         np.bitwise_or.at(self.takers, who, int(taker))
 
-    def _falls(self, time_ms: int, events: Rows, who: Integers, started: Any) -> list[Fall]:
+    def _falls(self, time_ms: int, events: Any, who: Integers, started: Any) -> list[Fall]:
         found = []
-        for row, somebody in zip(events[started], who[started].tolist(), strict=True):
-            if self.fell_ms[somebody]:
+        for row, trader in zip(events[started], who[started].tolist(), strict=True):
+            if self.fell_ms[trader]:
                 continue
-            self.fell_ms[somebody] = time_ms
+            self.fell_ms[trader] = time_ms
             found.append(
                 Fall(
-                    somebody, int(row["account"]), int(row["market"]), int(row["money"]),
+                    trader, int(row["account"]), int(row["market"]), int(row["money"]),
                     int(row["closed_profit"]),
                 )
             )  # fmt: skip
@@ -126,5 +143,5 @@ class Ledger:
 
     @property
     def fallen(self) -> int:
-        """How many of the people, the account under study left out."""
+        """How many of the population."""
         return int((self.fell_ms[1:] > 0).sum())

@@ -73,7 +73,7 @@ def _cell(result: CrisesResult, cell: Cell) -> dict[str, Any]:
         ],
         "taken_by": _takers(cell.takers),
         "people": {
-            "accounts": cell.people,
+            "accounts": cell.population,
             "liquidated": cell.fallen,
             "sold_to_book_usd": cell.sold_to_book,
             "taken_by_backstop_usd": cell.taken_over,
@@ -85,7 +85,7 @@ def _cell(result: CrisesResult, cell: Cell) -> dict[str, Any]:
         "maker_rejections": cell.maker_rejections,
         "commands": cell.commands,
         "state_hash": cell.state_hash,
-        "money_conserved": True,
+        "money_conserved": cell.is_conserved,
     }
 
 
@@ -105,7 +105,7 @@ def _contrast(result: CrisesResult, mode: str, depth: str, each: Contrast) -> di
         "mode": mode,
         "depth": depth,
         "rulebooks": list(each.rulebooks),
-        "accounts": each.people,
+        "accounts": each.population,
         "liquidated": {"both": both, "first_only": first_only, "second_only": second_only},
         "end_differently": len(each.different),
         "why": why_words(each),
@@ -127,7 +127,7 @@ def _first(told: FirstDifference | None) -> dict[str, Any] | None:
         return None
     return {
         "time_ms": told.time_ms,
-        "account": told.somebody,
+        "account": told.trader,
         "events": [list(several) for several in told.events],
         "counts": list(told.counts),
     }
@@ -148,7 +148,7 @@ def _headroom(told: Headroom) -> dict[str, Any]:
 def _different(result: CrisesResult, contrast: Contrast, one: Different) -> dict[str, Any]:
     instruments = result.task.rules[0].instruments
     return {
-        "account": one.somebody,
+        "account": one.trader,
         "kind": one.kind,
         "positions": positions_text(one, instruments),
         "leverage": one.leverage,
@@ -176,7 +176,7 @@ def frames(result: CrisesResult) -> dict[str, Mapping[str, Any]]:
             "untouched_usd": [each.untouched / MICRO for each in cells],
             "liquidated_buckets": [len(each.liquidated) for each in cells],
             "taken_by": [taker_words(each.takers) for each in cells],
-            "people": [each.people for each in cells],
+            "people": [each.population for each in cells],
             "people_liquidated": [each.fallen for each in cells],
             "sold_to_book_usd": [each.sold_to_book for each in cells],
             "taken_by_backstop_usd": [each.taken_over for each in cells],
@@ -218,7 +218,7 @@ def _people(result: CrisesResult) -> dict[str, list[Any]]:
         "depth": [row[2] for row in rows],
         "first_rulebook": [row[3].rulebooks[0] for row in rows],
         "second_rulebook": [row[3].rulebooks[1] for row in rows],
-        "account": [row[4].somebody for row in rows],
+        "account": [row[4].trader for row in rows],
         "kind": [row[4].kind for row in rows],
         "positions": [positions_text(row[4], instruments) for row in rows],
         "leverage": [row[4].leverage for row in rows],

@@ -1,4 +1,4 @@
-"""Plays a script under every rulebook at once: one trial of ``seawall crises``."""
+"""A script under every rulebook at once: one trial of ``seawall crises``."""
 
 from collections.abc import Sequence
 
@@ -8,27 +8,25 @@ from numpy.typing import NDArray
 
 from seawall.domain.units import MICRO
 from seawall.lab.crises.contrast import Contrast, Watch
-from seawall.lab.crises.ledger import Ledger
-from seawall.lab.crises.market import OWN, CrisisMarket
-from seawall.lab.crises.people import draw_people
-from seawall.lab.crises.setup import CrisesTask, even_grid, is_due
+from seawall.lab.crises.ledger import OWN, Ledger
+from seawall.lab.crises.population import draw_crisis_population
+from seawall.lab.crises.setup import CrisesTask, even_grid, pace_of, simulation_of
 from seawall.lab.simulation.incidents import IncidentKind
+from seawall.lab.simulation.observer import Snapshot, valuation_prices
 from seawall.lab.simulation.population import Population
-from seawall.lab.simulation.world import Rows
+from seawall.lab.simulation.simulation import Batch, Pace, Simulation, steps
 
 MOST_POINTS = 400
 """Of an equity line."""
-LONGEST_QUIET_MS = 10_000
-"""The machines are told of prices at least so often, or as often as the script says."""
 
 
 class Cell(Struct, frozen=True, kw_only=True):
     """One crisis, rulebook, mode and depth. Money of the account in micro-USD; minutes after start.
 
     ``liquidated``: (bucket: market or CROSS_POOL, minutes) of each that was under maintenance.
-    ``takers``: flags of ``ledger.Taker``. ``untouched``: equity at the end had nobody closed
-    anything. ``line``: (minutes, USD) of equity. Of the people: ``fallen``, and USD that went to
-    the book, the backstop, winners' accounts, and what the insurance fund paid. ``lowest_marks``
+    ``takers``: flags of ``ledger.Taker``. ``untouched``: equity at the end with all positions
+    still open. ``line``: (minutes, USD) of equity. Of the population: ``fallen``, and USD that went
+    to the book, the backstop, winners' accounts, and what the insurance fund paid. ``lowest_marks``
     and ``highest_marks``: of the first, by market.
     """
 
@@ -44,7 +42,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     takers: int
     untouched: int
     line: tuple[tuple[float, float], ...]
-    people: int
+    population: int
     fallen: int
     sold_to_book: float
     taken_over: float
@@ -55,6 +53,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     maker_rejections: int
     commands: int
     state_hash: str
+    is_conserved: bool
 
     @property
     def lost(self) -> int:
@@ -75,81 +74,62 @@ class TrialResult(Struct, frozen=True, kw_only=True):
 
 
 def play(task: CrisesTask, number: int) -> TrialResult:
-    """Trial ``number`` of ``task``; depends on nothing else. Raises PathError, RehearsalError."""
+    """Trial ``number`` of ``task``; depends on nothing else. Raises PathError, PlacementError."""
     script, mode, depth = task.trial(number)
     # One population for all modes and depths, or they could not be compared.
-    people = draw_people(script, task.rules, task.modes[0].plans[0], task.accounts, task.seed)
+    population = draw_crisis_population(
+        script, task.rules, task.modes[0].plans[0], task.accounts, task.seed
+    )
     grid = even_grid(script.path, task.rules[0].instruments)
-    markets = [
-        CrisisMarket(rules, script, grid, plan, people, depth)
+    ledgers = [
+        Ledger(rules.name, simulation_of(rules, script, grid, plan, population, depth))
         for rules, plan in zip(task.rules, mode.plans, strict=True)
     ]
-    run = Playing(markets, people, max(script.path.step_ms, LONGEST_QUIET_MS))
-    run.go()
+    run = Playing(ledgers, population)
+    run.go(pace_of(script))
     cells = [
-        _cell(run, side, (script.name, market.rules.name, mode.name, depth.name))
-        for side, market in enumerate(markets)
+        _cell(run, side, (script.name, ledger.name, mode.name, depth.name))
+        for side, ledger in enumerate(ledgers)
     ]
     return TrialResult(cells=tuple(cells), contrasts=tuple(run.contrasts()))
 
 
 class Playing:
-    """Several markets through the same grid, told of prices at the same times."""
+    """Several simulations through the same grid, told of prices at the same times."""
 
-    def __init__(
-        self, markets: Sequence[CrisisMarket], people: Population, longest_ms: int
-    ) -> None:
-        """``longest_ms``: the machines are told of prices at least as often as this."""
-        self.markets = list(markets)
-        self.ledgers = [Ledger(each.somebody) for each in markets]
+    def __init__(self, ledgers: Sequence[Ledger], population: Population) -> None:
+        self.ledgers = list(ledgers)
         self.times: list[int] = []
         self.equities: list[list[int]] = []
-        self._longest_ms = longest_ms
-        self._marks: list[list[NDArray[np.int64]]] = [[] for _ in markets]
-        self._watches = [
-            Watch(((markets[0], self.ledgers[0]), (other, ledger)), people)
-            for other, ledger in zip(markets[1:], self.ledgers[1:], strict=True)
-        ]
+        self._marks: list[list[NDArray[np.int64]]] = [[] for _ in ledgers]
+        self._watches = [Watch((ledgers[0], other), population) for other in ledgers[1:]]
 
-    def go(self) -> None:
-        """The whole grid. Raises RehearsalError where money is not conserved."""
-        times = self.markets[0].grid.times_ms
-        told = 0
-        for tick in range(len(times)):
-            for market in self.markets:
-                market.look(tick)
-            waited = int(times[tick] - times[told])
-            if 0 < tick < len(times) - 1:
-                moved = max(market.moved(tick, told) for market in self.markets)
-                if not is_due(moved, waited, self._longest_ms):
-                    continue
-            told = tick
-            self._act(tick, int(times[tick]))
-        for market in self.markets:
-            market.check_money()
+    def go(self, pace: Pace) -> None:
+        """The whole grid."""
+        for batches in steps([each.simulation for each in self.ledgers], pace):
+            self.record(batches)
 
-    def _act(self, tick: int, time_ms: int) -> None:
-        events: list[Rows] = []
-        falls = []
-        equities = []
-        for market, ledger, marks in zip(self.markets, self.ledgers, self._marks, strict=True):
-            rows = market.act(tick)
-            events.append(rows)
-            falls.append(ledger.read(time_ms, rows))
-            equities.append(market.observer.snapshot(time_ms).equity)
-            marks.append(market.marks())
+    def record(self, batches: Sequence[Batch]) -> None:
+        """One moment, a batch of each simulation."""
+        time_ms = batches[0].time_ms
+        events = [batch.events for batch in batches]
+        falls = [ledger.read(batch) for ledger, batch in zip(self.ledgers, batches, strict=True)]
         for number, watching in enumerate(self._watches, start=1):
             watching.compare(time_ms, (events[0], events[number]))
             watching.note(time_ms, (falls[0], falls[number]))
+        for ledger, marks in zip(self.ledgers, self._marks, strict=True):
+            marks.append(valuation_prices(ledger.simulation.engine).copy())
         self.times.append(time_ms)
-        self.equities.append(equities)
+        self.equities.append(
+            [0 if each.account is None else each.account.equity for each in batches]
+        )
 
     def contrasts(self) -> list[Contrast]:
-        """Each market against the first, after the end."""
+        """Each simulation against the first, after the end."""
         return [each.result(self.times[-1]) for each in self._watches]
 
     def equity_of(self, side: int) -> NDArray[np.int64]:
-        """Micro-USD of the account under study at each time that the machine was told of."""
+        """Micro-USD of the account under study at each time that was sent."""
         return np.asarray([each[side] for each in self.equities], dtype=np.int64)
 
     def minutes(self) -> NDArray[np.float64]:
@@ -163,12 +143,14 @@ class Playing:
 
 
 def _cell(run: Playing, side: int, names: tuple[str, str, str, str]) -> Cell:
-    market, ledger = run.markets[side], run.ledgers[side]
+    ledger = run.ledgers[side]
+    simulation = ledger.simulation
+    placement = simulation.placement
     equity, minutes = run.equity_of(side), run.minutes()
     lowest = int(equity.argmin())
     marks = run.marks_of(side)
     liquidated: dict[int, float] = {}
-    for each in market.story.incidents:
+    for each in simulation.incidents:
         if each.kind == IncidentKind.LIQUIDATION_STARTED:
             when = (each.time_ms - run.times[0]) / 60_000
             liquidated.setdefault(each.market, when)
@@ -179,15 +161,15 @@ def _cell(run: Playing, side: int, names: tuple[str, str, str, str]) -> Cell:
         rulebook=names[1],
         mode=names[2],
         depth=names[3],
-        start=market.start.equity,
+        start=_start(simulation).equity,
         lowest=int(equity[lowest]),
         lowest_minutes=float(minutes[lowest]),
         end=int(equity[-1]),
         liquidated=tuple(liquidated.items()),
         takers=int(ledger.takers[OWN]),
-        untouched=_untouched(market),
+        untouched=_untouched(simulation),
         line=tuple((float(minutes[i]), float(equity[i]) / MICRO) for i in chosen),
-        people=len(market.accounts),
+        population=len(simulation.population),
         fallen=ledger.fallen,
         sold_to_book=ledger.sold_to_book,
         taken_over=ledger.taken_over,
@@ -195,17 +177,24 @@ def _cell(run: Playing, side: int, names: tuple[str, str, str, str]) -> Cell:
         insurance=ledger.insurance,
         lowest_marks=tuple(marks.min(axis=0).tolist()),
         highest_marks=tuple(marks.max(axis=0).tolist()),
-        maker_rejections=market.maker_rejections,
-        commands=market.world.commands,
-        state_hash=market.world.engine.state_hash(),
+        maker_rejections=sum(simulation.agents.reader.rejected.values()),
+        commands=placement.commands,
+        state_hash=simulation.engine.state_hash(),
+        is_conserved=placement.is_conserved(),
     )
 
 
-def _untouched(market: CrisisMarket) -> int:
-    """Equity at the last marks had nobody closed the positions, without funding."""
-    marks = market.marks()
+def _start(simulation: Simulation) -> Snapshot:
+    assert simulation.start is not None
+    return simulation.start
+
+
+def _untouched(simulation: Simulation) -> int:
+    """Equity at the last marks with all positions still open, without funding."""
+    marks = valuation_prices(simulation.engine)
+    start = _start(simulation)
     moved = sum(
         holding.signed_size * (int(marks[number]) - holding.mark_price)
-        for number, holding in market.start.holdings.items()
+        for number, holding in start.holdings.items()
     )
-    return market.start.equity + moved
+    return start.equity + moved

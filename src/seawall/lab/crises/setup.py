@@ -1,19 +1,22 @@
 """What the crises are played with: scripts, rulebooks, modes of the account, depths of the book."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
-from seawall.domain.units import MAX_PRICE
-from seawall.lab.cascade.setup import Grid
 from seawall.lab.crises.facts import Facts
-from seawall.lab.market.candle_file import PathError, Prices
+from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import FINEST_STEP_MS, LARGEST_MOVE, MarketPath
+from seawall.lab.simulation.agents import whole_ladders
+from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.population import Population
+from seawall.lab.simulation.setup import Grid, SimulationSetup, check_prices, grid_of, market_limits
+from seawall.lab.simulation.simulation import Pace, Simulation
 
 CALM = "calm"
 DROUGHT = "drought"
@@ -22,6 +25,14 @@ DROUGHT_SHARE = 0.02
 TICKS_MS = (FINEST_STEP_MS, 5_000, 6_000, 10_000, 12_000, 15_000, 20_000, 30_000, 60_000)
 """Possible steps of the clock; each divides a minute."""
 MOST_TICKS = 30_000
+LONGEST_QUIET_MS = 10_000
+"""The engines are told of prices at least so often, or as often as the script says."""
+IMPACT = Assumptions(coupling=0.0, permanent_share=0.0, maker_ruin=float("inf"))
+"""Other venues follow the script alone, the gap to them closes, and makers quote on after losses.
+
+A script's prices hold what that day's liquidations did everywhere already. What this market's own
+accounts are sold for moves its own book further, and half of that is gone after two minutes.
+"""
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -73,7 +84,7 @@ class DepthLevel(Struct, frozen=True, kw_only=True):
 class CrisesTask(Struct, frozen=True, kw_only=True):
     """Everything that decides the cells: each script in each mode and depth, under all rulebooks.
 
-    ``accounts``: of the crowd; ``seed``: of who they are.
+    ``accounts``: of the crowd; ``seed``: what they are drawn with.
     """
 
     scripts: tuple[Script, ...]
@@ -107,41 +118,37 @@ def even_grid(path: MarketPath, instruments: Sequence[Instrument]) -> Grid:
         raise PathError(f"{path.name}: lasts {hours:,.0f} hours; at most 500 can be played")
     times = np.append(np.arange(start, end, tick, dtype=np.int64), end)
 
-    def at(columns: Mapping[str, Prices], usual: Mapping[str, Prices]) -> Prices:
-        rows = [
-            np.interp(times, path.times_ms, columns.get(each.name, usual[each.name]))
-            for each in instruments
-        ]
-        return np.stack(rows, axis=1)
-
-    ones = {each.name: np.ones(len(path.times_ms)) for each in instruments}
-    grid = Grid(
-        times_ms=times,
-        oracle=at(path.oracle, path.oracle),
-        outside=at(path.outside, path.oracle),
-        middle=at(path.middle, path.oracle),
-        depth=at(path.depth, ones),
-    )
-    _check_prices(grid, instruments)
+    grid = grid_of(path, instruments, times)
+    check_prices(grid, instruments)
     return grid
 
 
-def tick_of(grid: Grid) -> int:
-    """Ms between two times of an even grid, the last step left out."""
-    return int(grid.times_ms[1] - grid.times_ms[0])
+def pace_of(script: Script) -> Pace:
+    """Coarser than a cascade's, so that many scripts can be played."""
+    longest_ms = max(script.path.step_ms, LONGEST_QUIET_MS)
+    return Pace(least_move=LARGEST_MOVE, longest_ms=longest_ms)
 
 
-def _check_prices(grid: Grid, instruments: Sequence[Instrument]) -> None:
-    for number, each in enumerate(instruments):
-        scale = 10.0**each.price_decimals
-        low, high = float(grid.oracle[:, number].min()), float(grid.oracle[:, number].max())
-        if low * scale < 1 or high * scale > MAX_PRICE:
-            raise PathError(
-                f"{each.name}: prices from {low:g} to {high:g} USD; this market can hold "
-                f"{1 / scale:g} to {MAX_PRICE / scale:,.2f}"
-            )
+def simulation_of(
+    rules: Rules,
+    script: Script,
+    grid: Grid,
+    plan: Holdings,
+    population: Population,
+    level: DepthLevel,
+) -> Simulation:
+    """A script under one rulebook. There are no takers but those who are liquidated.
 
-
-def is_due(moved: float, waited_ms: int, longest_ms: int) -> bool:
-    """Whether the machine is told now: a price moved as far as one step may, or time has passed."""
-    return moved >= LARGEST_MOVE or waited_ms >= longest_ms
+    Raises PathError, PlacementError.
+    """
+    setup = SimulationSetup(
+        rulebook=rules.book,
+        instruments=rules.instruments,
+        grid=structs.replace(grid, depth=level.share * grid.depth),
+        depths=script.depths,
+        holdings=plan,
+        population=population,
+        backstop=script.backstop,
+        limits=market_limits(len(rules.instruments), population),
+    )
+    return Simulation(setup, whole_ladders(IMPACT))

@@ -16,7 +16,7 @@ from seawall.lab.crises.words import (
     minutes_text,
     positions_text,
     reason_text,
-    somebody_text,
+    trader_text,
     usd,
 )
 from seawall.lab.simulation.event_words import clock
@@ -71,7 +71,7 @@ def people_table(result: CrisesResult) -> Table:
             each.crisis,
             each.rulebook,
             each.depth,
-            f"{each.people:,}",
+            f"{each.population:,}",
             f"{each.fallen:,}",
             f"{each.sold_to_book / 1e6:,.1f}",
             f"{each.taken_over / 1e6:,.1f}",
@@ -158,7 +158,7 @@ def different_table(
     one, other = contrast.rulebooks
     rows = [
         (
-            somebody_text(each.somebody),
+            trader_text(each.trader),
             f"{positions_text(each, instruments)}: {each.leverage:.1f} times {usd(each.start)}",
             end_text(each, 0),
             end_text(each, 1),

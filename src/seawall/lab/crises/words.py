@@ -6,8 +6,7 @@ from seawall.domain.events import CROSS_POOL
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO, from_units
 from seawall.lab.crises.contrast import Contrast, Different, Headroom
-from seawall.lab.crises.ledger import Taker, taker_words
-from seawall.lab.crises.market import OWN
+from seawall.lab.crises.ledger import OWN, Taker, taker_words
 from seawall.lab.crises.play import Cell
 
 REASONS = {
@@ -36,7 +35,7 @@ def span_text(milliseconds: int) -> str:
     )  # fmt: skip
 
 
-def somebody_text(number: int) -> str:
+def trader_text(number: int) -> str:
     """Who it is, as the tables call him."""
     return "your account" if number == OWN else f"account {number}"
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
-from seawall.lab.market.liquidity import LEAST_QUOTE, QUOTED_FIGURES, Depth, MarketMaker
+from seawall.lab.market.liquidity import LEAST_QUOTE, QUOTED_FIGURES, Depth, Ladder, Ticks
 
 Floats = NDArray[np.float64]
 
@@ -118,8 +118,10 @@ def ladder_book(
     ``multiplier``: the depth that is left, 1 for a calm book; the spread widens with it. Raises
     BookError where nothing of it is large enough to quote.
     """
-    maker = MarketMaker(0, instrument, 0, depth, QUOTED_FIGURES, LEAST_QUOTE)
-    rows = maker.quotes(0, price, multiplier)[1:]
+    market = np.zeros(1, np.int64)
+    ladder = Ladder(market, [depth], Ticks([instrument], QUOTED_FIGURES, LEAST_QUOTE))
+    rows, usable = ladder.quotes(0, np.asarray([price]), np.asarray([multiplier]), market)
+    rows = rows[usable][1:]
     levels = np.column_stack(
         [
             rows["price"] / 10**instrument.price_decimals,

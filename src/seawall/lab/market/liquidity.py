@@ -1,4 +1,4 @@
-"""The book around a path: one market maker who quotes a ladder and is replaced every step.
+"""The book around a path: a market maker in each market who quotes a ladder of orders.
 
 All of this is assumed, and stated here; nothing of it is in the engine.
 
@@ -10,9 +10,8 @@ All of this is assumed, and stated here; nothing of it is in the engine.
 * **Stress.** Makers leave when prices move. With r the absolute return of the path over the last
   minute, depth is multiplied by 1 / (1 + (r / 0.5 %)^2), not below 2 %, and the spread is divided
   by it, up to 20 times. The floor is the fall of depth reported for 2025-10-10 (98 %).
-* **Pressure.** What others sell to the maker moves the next quotes: selling one side's 50 bp of
-  depth moves their middle 50 bp down, buying up; the move halves every two minutes and stays
-  within 5 %. So liquidations move the price, and the mark follows by the venue's own formula.
+
+What is traded with the maker moves its next quotes: ``lab/simulation/price_formation``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from seawall.domain.enums import CommandKind, Side, TimeInForce
+from seawall.domain.enums import CommandKind, Side
 from seawall.domain.instrument import Instrument
 from seawall.domain.quantities import Amount, assignments, for_markets, number
 from seawall.domain.rulebook import AnyRulebook, Rulebook
@@ -40,7 +39,7 @@ DEFAULT_DEPTHS = (
 
 LADDER_BP = (2.0, 5.0, 10.0, 17.0, 25.0, 37.0, 50.0, 75.0, 100.0, 200.0, 400.0)
 """Distance of each order from the middle; the first is half the spread instead."""
-ORDERS_PER_MAKER = 2 * len(LADDER_BP)
+ORDERS_PER_MARKET = 2 * len(LADDER_BP)
 QUOTED_FIGURES = 5
 LEAST_QUOTE = 10 * MICRO
 """Where the rules ask for neither, so that a journal of quotes can be run under rules that do."""
@@ -53,12 +52,12 @@ RETURN_WINDOW_MS = 60_000
 HALF_DEPTH_RETURN = 0.005
 LEAST_MULTIPLIER = 0.02
 WIDEST_SPREAD = 20.0
-PRESSURE_HALF_LIFE_MS = 120_000
-LARGEST_PRESSURE = 0.05
 
 BP = 1e-4
 _POWERS_OF_TEN = 10 ** np.arange(19, dtype=np.int64)
 FloatArray = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Rows = NDArray[Any]
 
 
 class Depth(Struct, frozen=True):
@@ -90,68 +89,92 @@ def ladder_shares() -> FloatArray:
     return np.asarray(np.diff(np.interp(edges, bounds, shares)), dtype=np.float64)
 
 
-class MarketMaker:
-    """Commands of one account that quotes one market; integers out, floats only inside.
+class Ticks:
+    """Prices of m markets in their units, on the tick of the rules.
 
-    ``significant_figures`` and ``minimum_value`` (micro-USD) are the venue's order rules.
+    ``figures``: significant figures of a price (0: all), whole USD always; ``least_value``:
+    micro-USD of an order.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument], figures: int, least_value: int) -> None:
+        self.figures, self.least_value = figures, least_value
+        self.decimals = np.asarray([each.price_decimals for each in instruments])
+        self.scale = np.asarray([10.0**each.price_decimals for each in instruments])
+
+    def round(self, units: FloatArray, decimals: Any, *, up: bool) -> Integers:
+        """Units to the tick; ``decimals`` broadcasts to ``units``."""
+        whole = (np.ceil if up else np.floor)(units).astype(np.int64)
+        if not self.figures:
+            return whole
+        digits = np.searchsorted(_POWERS_OF_TEN, whole, side="right")
+        tick = 10 ** np.clip(digits - self.figures, 0, decimals)
+        rounded: Integers = (whole + (tick - 1 if up else 0)) // tick * tick
+        return rounded
+
+    def one(self, market: int, units: int) -> int:
+        """One price, rounded down."""
+        found = self.round(np.asarray([float(units)]), self.decimals[market], up=False)
+        return int(found[0])
+
+
+class Ladder:
+    """Quotes in m markets, one account each; integers out, floats only inside.
+
+    ``orders``: which of ``LADDER_BP``; ``largest`` (m,): micro-USD of one order.
     """
 
     def __init__(
         self,
-        market: int,
-        instrument: Instrument,
-        account: int,
-        depth: Depth,
-        significant_figures: int,
-        minimum_value: int,
+        accounts: Integers,
+        depths: Sequence[Depth],
+        ticks: Ticks,
+        orders: slice = slice(None),
+        largest: FloatArray | None = None,
     ) -> None:
-        self.market = market
-        self.account = account
-        self.instrument = instrument
-        self.depth = depth
-        self.pressure = 0.0
-        self._figures = significant_figures
-        self._minimum_value = minimum_value
-        self._shares = ladder_shares()
-        self._offsets = np.asarray(LADDER_BP) * BP
-        self._rows = np.zeros(1 + ORDERS_PER_MAKER, command_dtype)
-        self._rows["account"] = account
-        self._rows["market"] = market
+        self.depth = np.asarray([each.usd_within_50bp for each in depths])
+        self.half_spread = np.asarray([each.spread_bp for each in depths]) / 2 * BP
+        self._ticks = ticks
+        self._offsets = np.asarray(LADDER_BP)[orders] * BP
+        self._shares = np.tile(ladder_shares()[orders], 2)
+        self._is_inner = orders.start in (0, None)
+        self._largest = np.full(len(depths), np.inf) if largest is None else largest
+        count = len(self._offsets)
+        self._rows = np.zeros((len(depths), 1 + 2 * count), command_dtype)
         self._rows["kind"] = int(CommandKind.PLACE_ORDER)
-        self._rows["kind"][0] = int(CommandKind.CANCEL_ALL)
-        self._rows["time_in_force"] = int(TimeInForce.GOOD_TIL_CANCEL)
-        self._rows["side"][1 : 1 + len(LADDER_BP)] = int(Side.BUY)
-        self._rows["side"][1 + len(LADDER_BP) :] = int(Side.SELL)
+        self._rows["kind"][:, 0] = int(CommandKind.CANCEL_ALL)
+        self._rows["account"] = accounts[:, None]
+        self._rows["market"] = np.arange(len(depths))[:, None]
+        self._rows["side"][:, 1:] = np.repeat([int(Side.BUY), int(Side.SELL)], count)
 
-    def feel(self, bought_usd: float, multiplier: float, elapsed_ms: int) -> None:
-        """Let the pressure decay, then add what the maker bought (sold, if negative)."""
-        self.pressure *= 0.5 ** (elapsed_ms / PRESSURE_HALF_LIFE_MS)
-        self.pressure -= bought_usd / (self.depth.usd_within_50bp * multiplier) * 50 * BP
-        self.pressure = min(LARGEST_PRESSURE, max(-LARGEST_PRESSURE, self.pressure))
+    def quotes(
+        self, time_ms: int, price: FloatArray, left: FloatArray, where: Integers
+    ) -> tuple[Rows, NDArray[np.bool_]]:
+        """Rows (k, 1 + orders) of the markets ``where``, and which of them to send.
 
-    def to_tick(self, units: int) -> int:
-        """A price (units) of this market, rounded down to a valid one."""
-        one = np.asarray([float(units)])
-        return int(round_to_tick(one, self.instrument, self._figures, up=False)[0])
-
-    def quotes(self, time_ms: int, price: float, multiplier: float) -> NDArray[Any]:
-        """Cancel everything and quote anew around ``price`` (USD): rows of ``command_dtype``."""
-        middle = price * (1.0 + self.pressure) * 10**self.instrument.price_decimals
-        offsets = self._offsets.copy()
-        widened = min(WIDEST_SPREAD, 1.0 / multiplier)
-        offsets[0] = self.depth.spread_bp / 2 * BP
-        offsets = np.maximum(offsets, self.depth.spread_bp / 2 * BP * widened)
-        bids = round_to_tick(middle * (1.0 - offsets), self.instrument, self._figures, up=False)
-        asks = round_to_tick(middle * (1.0 + offsets), self.instrument, self._figures, up=True)
-        prices = np.concatenate([bids, asks])
-        usd = self.depth.usd_within_50bp * multiplier * np.concatenate([self._shares] * 2)
-        sizes = np.minimum(np.floor(usd * MICRO / np.maximum(prices, 1)), MAX_SIZE).astype(np.int64)
-        self._rows["time_ms"] = time_ms
-        self._rows["price"][1:] = prices
-        self._rows["order_size"][1:] = sizes
-        usable = (prices > 0) & (prices <= MAX_PRICE) & (prices * sizes >= self._minimum_value)
-        rows: NDArray[Any] = self._rows[np.concatenate([[True], usable])]
-        return rows
+        Of each market first the cancel of what was quoted. ``price`` (USD) and ``left`` (share of
+        the calm depth) of all markets.
+        """
+        ticks, left = self._ticks, left[where]
+        decimals = ticks.decimals[where][:, None]
+        offsets = np.repeat(self._offsets[None, :], len(where), axis=0)
+        if self._is_inner:
+            offsets[:, 0] = self.half_spread[where]
+        widened = self.half_spread[where] * np.minimum(WIDEST_SPREAD, 1.0 / left)
+        offsets = np.maximum(offsets, widened[:, None])
+        middle = (price[where] * ticks.scale[where])[:, None]
+        bids = ticks.round(middle * (1.0 - offsets), decimals, up=False)
+        asks = ticks.round(middle * (1.0 + offsets), decimals, up=True)
+        units = np.concatenate([bids, asks], axis=1)
+        usd = (self.depth[where] * left)[:, None] * self._shares
+        micro = np.minimum(usd * MICRO, self._largest[where][:, None])
+        sizes = np.minimum(np.floor(micro / np.maximum(units, 1)), MAX_SIZE).astype(np.int64)
+        rows = self._rows[where]
+        rows["time_ms"] = time_ms
+        rows["price"][:, 1:] = units
+        rows["order_size"][:, 1:] = sizes
+        usable = np.ones(rows.shape, np.bool_)
+        usable[:, 1:] = (units > 0) & (units <= MAX_PRICE) & (units * sizes >= ticks.least_value)
+        return rows, usable
 
 
 def tick_rules(rulebook: AnyRulebook) -> tuple[int, int]:
@@ -161,27 +184,14 @@ def tick_rules(rulebook: AnyRulebook) -> tuple[int, int]:
     return QUOTED_FIGURES, LEAST_QUOTE
 
 
-def round_to_tick(
-    units: FloatArray, instrument: Instrument, figures: int, *, up: bool
-) -> NDArray[np.int64]:
-    """Price units to the tick: so many significant figures (0: all), whole USD always."""
-    whole = (np.ceil if up else np.floor)(units).astype(np.int64)
-    if not figures:
-        return whole
-    digits = np.searchsorted(_POWERS_OF_TEN, whole, side="right")
-    tick = 10 ** np.clip(digits - figures, 0, instrument.price_decimals)
-    rounded: NDArray[np.int64] = (whole + (tick - 1 if up else 0)) // tick * tick
-    return rounded
-
-
 def depths(
-    markets: Sequence[Instrument], wishes: Mapping[str, float], everywhere: float | None
+    markets: Sequence[Instrument], chosen: Mapping[str, float], everywhere: float | None
 ) -> dict[str, Depth]:
-    """Depth of each market: its own wish, else the wish for all, else the default."""
+    """Depth of each market: chosen for it, else chosen for all, else the default."""
     result = {}
     for instrument in markets:
         usual = default_depth(instrument)
-        usd = wishes.get(instrument.name, everywhere)
+        usd = chosen.get(instrument.name, everywhere)
         result[instrument.name] = usual if usd is None else Depth(usd, usual.spread_bp)
     return result
 

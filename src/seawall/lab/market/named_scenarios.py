@@ -107,7 +107,7 @@ def run_scenario(
 
     ``prices``: exact decimal text in USD of every instrument, those that the plan was made at.
     ``depths``: calm liquidity of every instrument. ``progress`` is called with the number of steps
-    done, of ``starting_path``'s. Raises PathError, RehearsalError.
+    done, of ``starting_path``'s. Raises PathError, PlacementError.
     """
     # The machine takes most of a second to load; names and texts should not.
     from seawall.lab.rehearse.rehearsal import rehearse

@@ -1,14 +1,14 @@
-"""A rehearsal: one account taken through a market path inside the machine.
+"""A rehearsal: one account taken through a market path by the engine.
 
-The sum of all cash equals what was deposited at the end, exactly, and the same input gives the
-same state hash.
+The sum of all cash at the end equals what was deposited less what was withdrawn, exactly, and the
+same input gives the same state hash.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from numpy.typing import NDArray
 
 from seawall.domain.events import CROSS_POOL
@@ -16,18 +16,21 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO
-from seawall.lab.market.liquidity import Depth
+from seawall.engine.layout import Limits
+from seawall.lab.market.liquidity import Depth, depth_multipliers
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.market.scenario import Neighbours
-from seawall.lab.simulation.block_observer import watch
-from seawall.lab.simulation.incidents import Incident, IncidentKind, Surroundings
+from seawall.lab.simulation.agents import path_makers
+from seawall.lab.simulation.incidents import Incident, IncidentKind, IncidentLog, Surroundings
 from seawall.lab.simulation.observer import Bucket, Snapshot
-from seawall.lab.simulation.setting import Setting
+from seawall.lab.simulation.population import population_of
+from seawall.lab.simulation.setup import SimulationSetup, grid_of, price_units
+from seawall.lab.simulation.simulation import Simulation, steps
 
 WARNINGS = (0.5, 0.8)
-"""Margin ratios that are told when passed; at 1 the machine itself starts a liquidation."""
+"""Margin ratios that give a warning when passed; at 1 the engine starts a liquidation."""
 REARM = 0.9
-"""A warning is told again after the ratio has been below this share of it."""
+"""A warning is given again after the ratio has been below this share of it."""
 Progress = Callable[[int], None]
 
 
@@ -54,7 +57,7 @@ class Rehearsal(Struct, kw_only=True):
     rulebook: AnyRulebook
     instruments: tuple[Instrument, ...]
     account: int
-    children: dict[int, int]
+    children: Mapping[int, int]
     """Under rules of blocks: account numbers of what is called isolated, with their markets."""
     path: MarketPath
     start: Snapshot
@@ -65,8 +68,11 @@ class Rehearsal(Struct, kw_only=True):
     incidents: list[Incident]
     others: Surroundings
     deposits: int
+    withdrawals: int
     cash: int
     isolated_cash: int
+    is_conserved: bool
+    """Whether all cash adds up to deposits less withdrawals."""
     state_hash: str
     commands: int
     recorded_funding: int | None
@@ -74,12 +80,8 @@ class Rehearsal(Struct, kw_only=True):
     notes: list[str] = field(default_factory=list)
 
     @property
-    def is_conserved(self) -> bool:
-        return self.cash + self.isolated_cash == self.deposits
-
-    @property
     def untouched_equity(self) -> NDArray[np.float64]:
-        """What the account would be worth at each step, USD, had nobody closed its positions.
+        """What the account would be worth at each step, USD, if its positions had stayed open.
 
         Without funding. An isolated bucket that reaches zero stays there; the cross pool is held
         on whatever happens.
@@ -123,102 +125,138 @@ def rehearse(
     """Run the whole path. ``instruments``: exactly the path's markets, in the plan's order.
 
     ``progress`` is called with the number of steps done; ``journal``: a new file for every command.
-    Raises PathError, RehearsalError, JournalError.
+    Raises PathError, PlacementError, JournalError.
     """
-    setting = Setting(path, plan, rulebook, instruments, depths, neighbours, journal)
-    recorder = _Recorder(setting)
-    start = recorder.observer.snapshot(int(path.times_ms[0]))
-    prices = recorder.observer.liquidation_prices(start)
-    for number in range(len(path.times_ms)):
-        setting.step(number)
-        if number == 0:
-            setting.place_orders()
-        recorder.record(number)
+    setup = _setup(path, plan, rulebook, instruments, depths, neighbours)
+    simulation = Simulation(setup, path_makers, surroundings=True, journal=journal)
+    start, log, account = simulation.start, simulation.log, simulation.account
+    assert start is not None and log is not None and account is not None
+    prices = simulation.observer.liquidation_prices(start)
+    recorder = _Recorder(simulation, log, plan)
+    end = start
+    for (batch,) in steps([simulation]):
+        assert batch.account is not None
+        end = batch.account
+        recorder.record(batch.last, end)
         if progress is not None:
-            progress(number + 1)
-    setting.close_journal()
-    end = recorder.observer.snapshot(int(path.times_ms[-1]))
-    tables = setting.engine.tables
-    notes = list(path.notes)
-    others = setting.story.others
-    if others.maker_rejections:
-        notes.append(
-            f"{others.maker_rejections} of the maker's orders were rejected "
-            f"({others.maker_reason}): the book was thinner than asked for"
-        )
+            progress(batch.last + 1)
+    placement = simulation.placement
+    cash, isolated_cash = placement.cash()
     return Rehearsal(
         name=plan.name,
         rulebook=rulebook,
-        instruments=setting.instruments,
-        account=setting.account,
-        children=setting.children,
+        instruments=setup.instruments,
+        account=account.account,
+        children=account.children,
         path=path,
         start=start,
         liquidation_prices=prices,
         end=end,
-        end_liquidation_prices=recorder.observer.liquidation_prices(end),
+        end_liquidation_prices=simulation.observer.liquidation_prices(end),
         series=recorder.series,
-        incidents=setting.story.incidents,
-        others=others,
-        deposits=setting.deposits,
-        cash=_sum(tables["accounts"]["cash"]),
-        isolated_cash=_sum(tables["positions"]["isolated_cash"]),
-        state_hash=setting.engine.state_hash(),
-        commands=setting.commands,
-        recorded_funding=recorder.recorded_funding(),
+        incidents=log.incidents,
+        others=log.others,
+        deposits=placement.deposits,
+        withdrawals=placement.withdrawals,
+        cash=cash,
+        isolated_cash=isolated_cash,
+        is_conserved=placement.is_conserved(),
+        state_hash=simulation.engine.state_hash(),
+        commands=placement.commands,
+        recorded_funding=_recorded_funding(path, setup, recorder.series),
         depths=depths,
-        notes=notes,
+        notes=[*path.notes, *_rejections(log.others)],
     )
 
 
-def _sum(column: NDArray[np.int64]) -> int:
-    """Exact: Python integers, because a sum of many int64 may pass 2^63."""
-    return sum(int(value) for value in column[column != 0])
+def _setup(
+    path: MarketPath,
+    plan: Holdings,
+    rulebook: AnyRulebook,
+    instruments: Sequence[Instrument],
+    depths: Mapping[str, Depth],
+    neighbours: Neighbours,
+) -> SimulationSetup:
+    grid = grid_of(path, instruments)
+    # A thin book that is part of the path and one that prices explain are the same book.
+    moved = [depth_multipliers(middle, path.times_ms) for middle in grid.middle.T]
+    grid = structs.replace(grid, depth=np.minimum(np.stack(moved, axis=1), grid.depth))
+    first = price_units(instruments, grid.oracle[0])
+    # Tables just large enough: copying and hashing them costs time.
+    traders = sum(crowd.accounts for crowd in neighbours.crowds)
+    return SimulationSetup(
+        rulebook=rulebook,
+        instruments=tuple(instruments),
+        grid=grid,
+        depths=tuple(depths[each.name] for each in instruments),
+        holdings=plan,
+        population=population_of(neighbours.crowds, instruments, first),
+        backstop=neighbours.backstop,
+        limits=Limits(accounts=64 + traders, positions=256 + 2 * traders),
+    )
+
+
+def _rejections(others: Surroundings) -> list[str]:
+    if not others.maker_rejections:
+        return []
+    return [
+        f"{others.maker_rejections} of the maker's orders were rejected "
+        f"({others.maker_reason}): the book was thinner than asked for"
+    ]
+
+
+def _recorded_funding(path: MarketPath, setup: SimulationSetup, series: Series) -> int | None:
+    """What the path's recorded rates would have paid on the positions held, micro-USD."""
+    if not path.funding:
+        return None
+    total = 0.0
+    oracle = price_units(setup.instruments, setup.grid.oracle)
+    for market, instrument in enumerate(setup.instruments):
+        recorded = path.funding.get(instrument.name)
+        if recorded is None:
+            continue
+        at = np.searchsorted(path.times_ms, recorded.times_ms, side="left")
+        at = np.clip(at - 1, 0, len(path.times_ms) - 1)
+        value = series.signed_size[market, at] * oracle[at, market]
+        total -= float((value * recorded.rates).sum())
+    return round(total)
 
 
 class _Recorder:
     """What the account looked like after each step, and the warnings that follow from it."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.observer = watch(setting.engine, setting.account, setting.children)
-        steps, markets = len(setting.path.times_ms), len(setting.instruments)
-        isolated = [each.market for each in setting.plan.positions if each.isolated_margin]
-        self._buckets = [CROSS_POOL, *isolated]
+    def __init__(self, simulation: Simulation, log: IncidentLog, plan: Holdings) -> None:
+        self._log = log
+        count, markets = simulation.grid.oracle.shape
+        self._marks = simulation.engine.tables["markets"]["mark_price"][:markets]
+        self._buckets = [
+            CROSS_POOL, *(each.market for each in plan.positions if each.isolated_margin)
+        ]  # fmt: skip
         self.series = Series(
-            times_ms=setting.path.times_ms,
-            equity={bucket: np.zeros(steps, np.int64) for bucket in self._buckets},
-            ratio={bucket: np.full(steps, np.nan) for bucket in self._buckets},
-            mark=np.zeros((markets, steps), np.int64),
-            signed_size=np.zeros((markets, steps), np.int64),
+            times_ms=simulation.grid.times_ms,
+            equity={bucket: np.zeros(count, np.int64) for bucket in self._buckets},
+            ratio={bucket: np.full(count, np.nan) for bucket in self._buckets},
+            mark=np.zeros((markets, count), np.int64),
+            signed_size=np.zeros((markets, count), np.int64),
         )
         self._armed = {(b, w): True for b in self._buckets for w in WARNINGS}
-        self._told = 0
 
-    def record(self, number: int) -> None:
-        time_ms = int(self.series.times_ms[number])
-        now = self.observer.snapshot(time_ms)
-        story = self.setting.story
-        self.series.mark[:, number] = self.setting.engine.tables["markets"]["mark_price"][
-            : len(self.setting.instruments)
-        ]
+    def record(self, number: int, now: Snapshot) -> None:
+        """The account after step ``number``."""
+        started = self._log.started
+        self.series.mark[:, number] = self._marks
         for market, holding in now.holdings.items():
             self.series.signed_size[market, number] = holding.signed_size
         for market, bucket in now.buckets.items():
             self.series.equity[market][number] = bucket.equity
-            # What the machine saw when it began a liquidation is worse than what it left.
-            ratio = max(bucket.ratio, story.started.get(market, 0.0))
-            self.series.ratio[market][number] = ratio if bucket.maintenance_margin else np.nan
-            if market in story.started:
+            # What the engine saw when it began a liquidation is worse than what it left.
+            ratio = max(bucket.ratio, started.get(market, 0.0))
+            if bucket.maintenance_margin or market in started:
                 self.series.ratio[market][number] = ratio
-            self._warn(time_ms, bucket)
-        for incident in story.incidents[self._told :]:
-            incident.equity = now.equity
-        self._told = len(story.incidents)
+            self._warn(now, bucket)
 
-    def _warn(self, time_ms: int, bucket: Bucket) -> None:
+    def _warn(self, now: Snapshot, bucket: Bucket) -> None:
         """The highest newly passed threshold, once until the ratio has come back."""
-        story = self.setting.story
         passed = 0.0
         for threshold in WARNINGS:
             key = (bucket.market, threshold)
@@ -227,10 +265,10 @@ class _Recorder:
                 passed = threshold
             elif bucket.ratio < threshold * REARM:
                 self._armed[key] = True
-        if passed and bucket.market not in story.started:
-            story.incidents.append(
+        if passed and bucket.market not in self._log.started:
+            self._log.incidents.append(
                 Incident(
-                    time_ms=time_ms,
+                    time_ms=now.time_ms,
                     kind=IncidentKind.MARGIN_WARNING,
                     market=bucket.market,
                     isolated=bucket.market != CROSS_POOL,
@@ -238,21 +276,6 @@ class _Recorder:
                     maintenance_margin=bucket.maintenance_margin,
                     margin_ratio=bucket.ratio,
                     threshold=passed,
+                    equity=now.equity,
                 )
             )
-
-    def recorded_funding(self) -> int | None:
-        """What the path's recorded rates would have paid on the positions held, micro-USD."""
-        path = self.setting.path
-        if not path.funding:
-            return None
-        total = 0.0
-        for market, instrument in enumerate(self.setting.instruments):
-            recorded = path.funding.get(instrument.name)
-            if recorded is None:
-                continue
-            steps = np.searchsorted(path.times_ms, recorded.times_ms, side="left")
-            steps = np.clip(steps - 1, 0, len(path.times_ms) - 1)
-            value = self.series.signed_size[market, steps] * self.setting.oracle[market][steps]
-            total -= float((value * recorded.rates).sum())
-        return round(total)

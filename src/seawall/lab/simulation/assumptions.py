@@ -1,4 +1,4 @@
-"""Every number that a cascade assumes about people and prices, in one place.
+"""Every number that a cascade assumes about traders and prices, in one place.
 
 The venue's rules are not here: margin, mark price, liquidation, backstop, insurance, deleveraging
 and funding are the machine's own. What moves the prices between them is assumed:

@@ -1,9 +1,9 @@
-"""From the machine's event rows to what a trader would tell: the incidents of one account.
+"""The incidents of one account, from event rows: what a trader is told happened to it.
 
-A child account is told like an isolated bucket of its market: both cage a loss.
+A child account is shown like an isolated bucket of its market: neither loses more than it holds.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, Reason
 from seawall.domain.events import CROSS_POOL
+from seawall.engine.placement import PlacedAccount
+from seawall.lab.simulation.observer import ratio_of
+from seawall.lab.simulation.reader import quote_of
 
 
 class IncidentKind(StrEnum):
@@ -34,7 +37,7 @@ class IncidentKind(StrEnum):
     LIQUIDATION_FEE = "liquidation_fee"
     """Of the fills of one step, to the insurance fund."""
     TRANSFERS_GATED = "transfers_gated"
-    """Nobody's money can leave for a while, because somebody was below zero."""
+    """No account can withdraw for a while, because one was below zero."""
 
 
 STAGES = (
@@ -48,7 +51,7 @@ STAGES = (
 
 
 class Incident(Struct, kw_only=True):
-    """One line of the story. Unused numbers are 0.
+    """One thing that happened to the account. Unused numbers are 0.
 
     ``market``: index in the instruments, or CROSS_POOL. ``size`` unsigned and ``before`` signed,
     size units; ``price`` (average) price units; ``money`` micro-USD: a closed profit after fees, a
@@ -68,12 +71,12 @@ class Incident(Struct, kw_only=True):
     margin_ratio: float = 0.0
     threshold: float = 0.0
     equity: int = 0
-    """Of the whole account after the step, filled in by the driver."""
+    """Of the whole account after the step."""
     note: str = ""
 
 
 class Surroundings(Struct, kw_only=True):
-    """What happened to everybody else. Money in micro-USD."""
+    """What happened to all other accounts. Money in micro-USD."""
 
     accounts: int = 0
     liquidated_accounts: int = 0
@@ -88,7 +91,7 @@ class Surroundings(Struct, kw_only=True):
 
 QUIET_MS = 30_000
 
-_OF_ALL = np.asarray(
+_OF_OTHERS = np.asarray(
     [
         EventKind.LIQUIDATION_STARTED,
         EventKind.BACKSTOP_TAKEN_OVER,
@@ -98,52 +101,55 @@ _OF_ALL = np.asarray(
     ],
     dtype=np.int32,
 )
+_SHOWN = {
+    int(EventKind.ORDER_FILLED): IncidentKind.ORDER_FILLED,
+    int(EventKind.DELEVERAGED): IncidentKind.DELEVERAGED_LOSER,
+    int(EventKind.LIQUIDATION_STARTED): IncidentKind.LIQUIDATION_STARTED,
+    int(EventKind.BACKSTOP_TAKEN_OVER): IncidentKind.BACKSTOP,
+    int(EventKind.INSURANCE_PAID): IncidentKind.INSURANCE_PAID,
+    int(EventKind.DELEVERAGING_STALLED): IncidentKind.DELEVERAGING_STALLED,
+    int(EventKind.ORDER_TRIGGERED): IncidentKind.ORDER_TRIGGERED,
+    int(EventKind.ORDER_CANCELLED): IncidentKind.ORDER_ENDED,
+    int(EventKind.COMMAND_REJECTED): IncidentKind.ORDER_ENDED,
+}
 _OF_POOLS = (EventKind.LIQUIDATION_STARTED, EventKind.LIQUIDATION_ENDED)
 _OF_BUCKETS = (EventKind.ORDER_FILLED, EventKind.DELEVERAGED)
 
 
-class Storyteller:
-    """Reads every step's events once; ``incidents`` and ``others`` grow.
-
-    ``makers``: accounts that quote. ``children``: the trader's child accounts, by market of each.
-    """
+class IncidentLog:
+    """Reads every batch's events once; ``incidents`` and, if wanted, ``others`` grow."""
 
     def __init__(
-        self, account: int, makers: Collection[int], children: Mapping[int, int] | None = None
+        self, placed: PlacedAccount, makers: Collection[int] = (), *, surroundings: bool
     ) -> None:
+        """``makers``: accounts that quote. ``surroundings``: whether to read ``others``."""
         self.incidents: list[Incident] = []
         self.others = Surroundings()
         self.started: dict[int, float] = {}
         """Pool or market of liquidations begun in the last step, with the margin ratio then."""
-        self._children = dict(children or {})
-        self._own = np.asarray([account, *self._children], dtype=np.int32)
+        self._children = placed.children
+        self._own = np.asarray(placed.accounts, dtype=np.int32)
         self._makers = np.asarray(sorted(makers), dtype=np.int32)
+        self._surroundings = surroundings
         self._liquidated: set[int] = set()
-        self._last_told: dict[tuple[int, int], int] = {}
+        self._last_seen: dict[tuple[int, int], int] = {}
 
-    def read(self, time_ms: int, events: NDArray[Any]) -> None:
-        """One step's rows of ``event_dtype``."""
+    def read(self, time_ms: int, events: NDArray[Any]) -> NDArray[Any]:
+        """One step's rows of ``event_dtype``; a copy of those that name the account."""
         self.started = {}
-        kinds = events["kind"]
-        is_mine = np.isin(events["account"], self._own)
-        if is_mine.any():
-            self._mine(time_ms, self._as_buckets(events[is_mine]))
-        self._count_maker(events)
-        liquidated_fills = (
-            (kinds == EventKind.ORDER_FILLED)
-            & ((events["flags"] & FillFlag.LIQUIDATED) != 0)
-            & ~is_mine
-        )
-        sold = events[liquidated_fills]
-        self.others.sold_to_book += int((sold["price"] * sold["order_size"]).sum())
-        for row in events[np.isin(kinds, _OF_ALL) & ~is_mine]:
-            self._around(row)
-        for row in events[kinds == EventKind.TRANSFERS_GATED]:
-            if self._is_news(time_ms, (int(row["kind"]), int(row["market"]))):
+        is_own = np.isin(events["account"], self._own)
+        own = events[is_own]
+        if len(own):
+            self._read_own(time_ms, self._as_buckets(own.copy()))
+        if self._surroundings:
+            self._read_others(events[~is_own])
+        for row in events[events["kind"] == EventKind.TRANSFERS_GATED]:
+            if self._is_new(time_ms, (int(row["kind"]), int(row["market"]))):
                 self.incidents.append(Incident(time_ms=time_ms, kind=IncidentKind.TRANSFERS_GATED))
+        return own
 
     def _as_buckets(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """A copy in which a child account's events read like those of an isolated bucket."""
+        """The rows, with a child account's events as those of an isolated bucket."""
         for child, market in self._children.items():
             of_child = rows["account"] == child
             rows["market"][of_child & np.isin(rows["kind"], _OF_POOLS)] = market
@@ -152,26 +158,20 @@ class Storyteller:
             )
         return rows
 
-    def maker_bought(self, events: NDArray[Any], maker: int, market: int) -> int:
-        """Micro-USD that a maker bought in a market in this step, less what it sold."""
-        fills = events[
-            (events["kind"] == EventKind.ORDER_FILLED)
-            & (events["account"] == maker)
-            & (events["market"] == market)
-        ]
-        signs = np.where(fills["flags"] & FillFlag.BUYER, 1, -1)
-        return int((fills["price"] * fills["order_size"] * signs).sum())
-
-    def _count_maker(self, events: NDArray[Any]) -> None:
+    def _read_others(self, events: NDArray[Any]) -> None:
+        kinds = events["kind"]
         rejected = events[
-            (events["kind"] == EventKind.COMMAND_REJECTED)
-            & np.isin(events["account"], self._makers)
+            (kinds == EventKind.COMMAND_REJECTED) & np.isin(events["account"], self._makers)
         ]
         if len(rejected):
             self.others.maker_rejections += len(rejected)
             self.others.maker_reason = Reason(int(rejected["reason"][0])).name
+        is_sold = (kinds == EventKind.ORDER_FILLED) & (events["flags"] & FillFlag.LIQUIDATED != 0)
+        self.others.sold_to_book += int(quote_of(events[is_sold]).sum())
+        for row in events[np.isin(kinds, _OF_OTHERS)]:
+            self._read_other(row)
 
-    def _around(self, row: Any) -> None:
+    def _read_other(self, row: Any) -> None:
         kind = int(row["kind"])
         if kind == EventKind.LIQUIDATION_STARTED:
             self._liquidated.add(int(row["account"]))
@@ -183,14 +183,13 @@ class Storyteller:
         elif kind == EventKind.LIQUIDATION_FEE_PAID:
             self.others.liquidation_fees += int(row["money"])
         elif int(row["flags"]) & FillFlag.LIQUIDATED:
-            self.others.deleveraged += _notional(np.asarray([row]))
+            self.others.deleveraged += int(quote_of(row))
 
-    def _mine(self, time_ms: int, rows: NDArray[Any]) -> None:
+    def _read_own(self, time_ms: int, rows: NDArray[Any]) -> None:
         funding = 0
         is_fee = rows["kind"] == EventKind.LIQUIDATION_FEE_PAID
         for group in _runs(rows[~is_fee]):
-            row = group[0]
-            kind = int(row["kind"])
+            kind = int(group["kind"][0])
             if kind == EventKind.FUNDING_PAID:
                 funding += int(group["money"].sum())
                 continue
@@ -198,9 +197,8 @@ class Storyteller:
             if incident is not None:
                 self.incidents.append(incident)
         if funding:
-            self.incidents.append(
-                Incident(time_ms=time_ms, kind=IncidentKind.FUNDING, money=funding)
-            )
+            paid = Incident(time_ms=time_ms, kind=IncidentKind.FUNDING, money=funding)
+            self.incidents.append(paid)
         fees = rows[is_fee]
         for market in dict.fromkeys(int(each) for each in fees["market"]):
             self.incidents.append(
@@ -211,74 +209,43 @@ class Storyteller:
                 )
             )  # fmt: skip
 
-    def _started(self, time_ms: int, row: Any) -> Incident | None:
-        """A bucket that stays below maintenance starts anew with every command; told once."""
-        market, equity, maintenance = (
-            int(row[name]) for name in ("market", "money", "closed_profit")
-        )
-        ratio = ratio_of(maintenance, equity)
-        self.started[market] = ratio
-        if not self._is_news(time_ms, (int(row["kind"]), market)):
-            return None
-        return Incident(
-            time_ms=time_ms,
-            kind=IncidentKind.LIQUIDATION_STARTED,
-            market=market,
-            isolated=market != CROSS_POOL,
-            money=equity,
-            maintenance_margin=maintenance,
-            margin_ratio=ratio,
-        )
+    def _started(self, made: Incident, row: Any) -> Incident | None:
+        """A bucket that stays below maintenance starts anew with every command; shown once."""
+        made.money, made.maintenance_margin = int(row["money"]), int(row["closed_profit"])
+        made.isolated = made.market != CROSS_POOL
+        made.margin_ratio = ratio_of(made.maintenance_margin, made.money)
+        self.started[made.market] = made.margin_ratio
+        return made if self._is_new(made.time_ms, (int(row["kind"]), made.market)) else None
 
-    def _is_news(self, time_ms: int, what: tuple[int, int]) -> bool:
+    def _is_new(self, time_ms: int, what: tuple[int, int]) -> bool:
         """Whether this has not happened within the last ``QUIET_MS``."""
-        last = self._last_told.get(what)
-        self._last_told[what] = time_ms
+        last = self._last_seen.get(what)
+        self._last_seen[what] = time_ms
         return last is None or time_ms - last > QUIET_MS
 
     def _incident(self, time_ms: int, kind: int, group: NDArray[Any]) -> Incident | None:
+        if kind not in _SHOWN:
+            return None
         row = group[0]
-        market = int(row["market"])
+        made = Incident(time_ms=time_ms, kind=_SHOWN[kind], market=int(row["market"]))
         if kind in (EventKind.ORDER_FILLED, EventKind.DELEVERAGED):
-            return _fills(time_ms, kind, group)
+            return _with_fills(made, kind, group)
         if kind == EventKind.LIQUIDATION_STARTED:
-            return self._started(time_ms, row)
+            return self._started(made, row)
         if kind == EventKind.BACKSTOP_TAKEN_OVER:
-            size = int(row["position_size"])
-            return Incident(
-                time_ms=time_ms, kind=IncidentKind.BACKSTOP, market=market, size=abs(size),
-                before=size, price=int(row["price"]), money=int(row["money"]),
-                notional=abs(size) * int(row["price"]),
-            )  # fmt: skip
-        if kind == EventKind.INSURANCE_PAID:
-            return Incident(
-                time_ms=time_ms, kind=IncidentKind.INSURANCE_PAID, market=market,
-                money=int(row["money"]),
-            )  # fmt: skip
-        if kind == EventKind.DELEVERAGING_STALLED:
-            if not self._is_news(time_ms, (kind, market)):
-                return None
-            return Incident(
-                time_ms=time_ms, kind=IncidentKind.DELEVERAGING_STALLED, market=market,
-                before=int(row["position_size"]),
-            )  # fmt: skip
-        if kind == EventKind.ORDER_TRIGGERED:
-            return Incident(
-                time_ms=time_ms, kind=IncidentKind.ORDER_TRIGGERED, market=market,
-                price=int(row["price"]),
-            )  # fmt: skip
-        if kind in (EventKind.ORDER_CANCELLED, EventKind.COMMAND_REJECTED):
-            return Incident(
-                time_ms=time_ms, kind=IncidentKind.ORDER_ENDED, market=market,
-                size=int(row["order_size"]), note=Reason(int(row["reason"])).name,
-            )  # fmt: skip
-        return None
-
-
-def _notional(rows: NDArray[Any]) -> int:
-    """Micro-USD of fills; a deleveraging whose total is no whole price tells the total itself."""
-    quotes = np.where(rows["price"] == 0, np.abs(rows["money"]), rows["price"] * rows["order_size"])
-    return int(quotes.sum())
+            made.before, made.price = int(row["position_size"]), int(row["price"])
+            made.size, made.money = abs(made.before), int(row["money"])
+            made.notional = made.size * made.price
+        elif kind == EventKind.INSURANCE_PAID:
+            made.money = int(row["money"])
+        elif kind == EventKind.DELEVERAGING_STALLED:
+            made.before = int(row["position_size"])
+            return made if self._is_new(time_ms, (kind, made.market)) else None
+        elif kind == EventKind.ORDER_TRIGGERED:
+            made.price = int(row["price"])
+        else:
+            made.size, made.note = int(row["order_size"]), Reason(int(row["reason"])).name
+        return made
 
 
 def _runs(rows: NDArray[Any]) -> Sequence[NDArray[Any]]:
@@ -291,37 +258,22 @@ def _runs(rows: NDArray[Any]) -> Sequence[NDArray[Any]]:
     return np.split(rows, cuts)
 
 
-def _fills(time_ms: int, kind: int, group: NDArray[Any]) -> Incident:
-    """All fills of one order, or all deleveraging of one position, in one line."""
-    row = group[0]
-    size = int(group["order_size"].sum())
-    notional = _notional(group)
-    before = int(row["position_size"])
-    flags = int(row["flags"])
-    liquidated = bool(flags & FillFlag.LIQUIDATED)
-    fee = 0 if kind == EventKind.DELEVERAGED else int(group["money"].sum())
-    if kind == EventKind.DELEVERAGED:
-        told = IncidentKind.DELEVERAGED_LOSER if liquidated else IncidentKind.DELEVERAGED_WINNER
-    elif liquidated:
-        told = IncidentKind.LIQUIDATED if size == abs(before) else IncidentKind.PARTLY_LIQUIDATED
-    else:
-        told = IncidentKind.ORDER_FILLED
-    return Incident(
-        time_ms=time_ms,
-        kind=told,
-        market=int(row["market"]),
-        isolated=bool(flags & FillFlag.ISOLATED_BUCKET),
-        size=size,
-        before=before,
-        notional=notional,
-        price=notional // size if size else 0,
-        money=int(group["closed_profit"].sum()) - fee,
-        note="bought" if flags & FillFlag.BUYER else "sold",
-    )
-
-
-def ratio_of(maintenance: int, equity: int) -> float:
-    """Maintenance margin over equity: at 1 liquidation begins. Infinite without equity."""
-    if maintenance <= 0:
-        return 0.0
-    return maintenance / equity if equity > 0 else float("inf")
+def _with_fills(made: Incident, kind: int, group: NDArray[Any]) -> Incident:
+    """All fills of one order, or all deleveraging of one position, in one incident."""
+    flags = int(group["flags"][0])
+    is_liquidated = bool(flags & FillFlag.LIQUIDATED)
+    made.isolated = bool(flags & FillFlag.ISOLATED_BUCKET)
+    made.size = int(group["order_size"].sum())
+    made.before = int(group["position_size"][0])
+    made.notional = int(quote_of(group).sum())
+    made.price = made.notional // made.size if made.size else 0
+    made.money = int(group["closed_profit"].sum())
+    made.note = "bought" if flags & FillFlag.BUYER else "sold"
+    if kind == EventKind.ORDER_FILLED:
+        made.money -= int(group["money"].sum())
+        if is_liquidated:
+            is_all = made.size == abs(made.before)
+            made.kind = IncidentKind.LIQUIDATED if is_all else IncidentKind.PARTLY_LIQUIDATED
+    elif not is_liquidated:
+        made.kind = IncidentKind.DELEVERAGED_WINNER
+    return made

@@ -1,11 +1,19 @@
-"""What one account looks like in the machine: its margin buckets and positions, exactly."""
+"""What one account looks like in an engine: its margin buckets and positions, exactly.
 
-from typing import Any, Protocol
+The engine's own formulas give equity and requirements. A bucket is the cross pool, an isolated
+position, or under rules of blocks a child account. Liquidation prices come from the formula where
+the rules have one; under rules of blocks they are searched for in a copy of the engine.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.rulebook import BlockRulebook
+from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
@@ -13,7 +21,16 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     maintenance_tiers,
     truncated_maintenance,
 )
-from seawall.lab.simulation.incidents import ratio_of
+
+LARGEST_FACTOR = 1000
+"""Under rules of blocks a liquidation price beyond so many times the present one is none."""
+
+
+def ratio_of(maintenance: int, equity: int) -> float:
+    """Maintenance margin over equity: at 1 liquidation begins. Infinite without equity."""
+    if maintenance <= 0:
+        return 0.0
+    return maintenance / equity if equity > 0 else float("inf")
 
 
 class Bucket(Struct, frozen=True, kw_only=True):
@@ -26,6 +43,11 @@ class Bucket(Struct, frozen=True, kw_only=True):
     @property
     def ratio(self) -> float:
         return ratio_of(self.maintenance_margin, self.equity)
+
+    @property
+    def is_under(self) -> bool:
+        """Whether equity is below what is required; without a requirement it is not."""
+        return 0 < self.maintenance_margin > self.equity
 
 
 class Holding(Struct, frozen=True, kw_only=True):
@@ -65,84 +87,140 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return sum(bucket.equity for bucket in self.buckets.values())
 
 
-class Watching(Protocol):
-    """What a rehearsal asks about its account."""
+def watch(engine: Engine, account: int, children: Mapping[int, int] | None = None) -> "Observer":
+    """The observer of an account. ``children``: market by child account."""
+    return Observer(engine, account, children or {})
 
-    def snapshot(self, time_ms: int) -> Snapshot:
-        """The account now, without liquidation prices."""
-        ...
 
-    def liquidation_prices(self, now: Snapshot) -> dict[int, float | None]:
-        """USD, by market: where its bucket is liquidated if all other markets stand still."""
-        ...
+def valuation_prices(engine: Engine) -> Any:
+    """Price units by market that equity counts with: the mark, or the oracle price in blocks."""
+    in_blocks = isinstance(engine.rulebook, BlockRulebook)
+    column = "oracle_price" if in_blocks else "mark_price"
+    return engine.tables["markets"][column][: len(engine.instruments)]
 
 
 class Observer:
-    """Reads one account from the tables of a machine."""
+    """Reads one account, and its children under rules of blocks, from an engine."""
 
-    def __init__(self, engine: Engine, account: int) -> None:
-        self._accounts = engine.tables["accounts"]
-        self._positions = engine.tables["positions"]
-        self._markets = engine.tables["markets"]
-        self._account = account
-        self._instruments = engine.instruments
+    def __init__(self, engine: Engine, account: int, children: Mapping[int, int]) -> None:
+        self._engine = engine
+        self._in_blocks = isinstance(engine.rulebook, BlockRulebook)
+        self._prices = valuation_prices(engine)
+        self._accounts = {CROSS_POOL: account} | {held: child for child, held in children.items()}
         self._tiers = [maintenance_tiers(each.tiers) for each in engine.instruments]
 
     def snapshot(self, time_ms: int) -> Snapshot:
         """The account now, without liquidation prices."""
-        row = self._accounts[self._account]
-        equity = {CROSS_POOL: int(row["cash"])}
-        maintenance = {CROSS_POOL: 0}
+        buckets: dict[int, Bucket] = {}
         holdings: dict[int, Holding] = {}
-        index = int(row["first_position"])
-        while index >= 0:
-            position = self._positions[index]
-            index = int(position["next_of_account"])
-            market = int(position["market"])
-            bucket = market if position["mode"] == MarginMode.ISOLATED else CROSS_POOL
-            equity.setdefault(bucket, 0)
-            maintenance.setdefault(bucket, 0)
-            size = int(position["signed_size"])
-            mark = int(self._markets["mark_price"][market])
-            equity[bucket] += size * mark + int(position["isolated_cash"])
-            if not size:
-                continue
-            maintenance[bucket] += truncated_maintenance(self._tiers[market], abs(size) * mark)
-            holdings[market] = self._holding(position, market, size, mark)
-        buckets = {
-            market: Bucket(
-                market=market, equity=equity[market], maintenance_margin=maintenance[market]
+        unsettled = 0
+        for number, account in self._accounts.items():
+            margins = account_margins(self._engine, account)
+            pool = margins[CROSS_POOL]
+            buckets[number] = Bucket(
+                market=number, equity=pool.equity, maintenance_margin=pool.maintenance_margin
             )
-            for market in equity
-        }
-        return Snapshot(time_ms=time_ms, buckets=buckets, holdings=dict(sorted(holdings.items())))
+            cash = int(self._engine.tables["accounts"]["cash"][account])
+            value = 0
+            for position in self._positions(account):
+                market, size = int(position["market"]), int(position["signed_size"])
+                is_isolated = bool(position["mode"] == MarginMode.ISOLATED)
+                if is_isolated:
+                    own = margins.get(market)
+                    buckets[market] = Bucket(
+                        market=market,
+                        equity=own.equity if own else int(position["isolated_cash"]),
+                        maintenance_margin=own.maintenance_margin if own else 0,
+                    )
+                if size:
+                    isolated = is_isolated or number != CROSS_POOL
+                    holdings[market] = self._holding(position, market, isolated=isolated)
+                    value += holdings[market].value
+            if self._in_blocks:
+                unsettled += pool.equity - cash - value
+        return Snapshot(
+            time_ms=time_ms,
+            buckets=buckets,
+            holdings=dict(sorted(holdings.items())),
+            unsettled_funding=unsettled,
+        )
 
-    def _holding(self, position: Any, market: int, size: int, mark: int) -> Holding:
+    def _positions(self, account: int) -> list[Any]:
+        tables = self._engine.tables
+        found = []
+        index = int(tables["accounts"]["first_position"][account])
+        while index >= 0:
+            found.append(tables["positions"][index])
+            index = int(found[-1]["next_of_account"])
+        return found
+
+    def _holding(self, position: Any, market: int, *, isolated: bool) -> Holding:
         return Holding(
             market=market,
-            signed_size=size,
+            signed_size=int(position["signed_size"]),
             entry_notional=int(position["entry_notional"]),
-            isolated=bool(position["mode"] == MarginMode.ISOLATED),
-            leverage=int(position["leverage"]),
-            mark_price=mark,
+            isolated=isolated,
+            leverage=0 if self._in_blocks else int(position["leverage"]),
+            mark_price=int(self._prices[market]),
         )
 
     def liquidation_prices(self, now: Snapshot) -> dict[int, float | None]:
         """USD, by market: where its bucket is liquidated if all other markets stand still."""
+        copy = self._engine.fork() if self._in_blocks and now.holdings else self._engine
         result: dict[int, float | None] = {}
         for market, holding in now.holdings.items():
-            bucket = now.buckets[market if holding.isolated else CROSS_POOL]
-            decimals = self._instruments[market].price_decimals
-            own = truncated_maintenance(self._tiers[market], abs(holding.value))
-            price = liquidation_price(
-                BucketPosition(
-                    signed_size=holding.signed_size,
-                    notional=abs(holding.value),
-                    equity=bucket.equity,
-                    others_maintenance=bucket.maintenance_margin - own,
-                    tiers=self._tiers[market],
-                    price_decimals=decimals,
-                )
-            )
+            decimals = self._engine.instruments[market].price_decimals
+            bucket = market if holding.isolated else CROSS_POOL
+            if self._in_blocks:
+                units = _first_under(copy, self._accounts[bucket], market, holding)
+                result[market] = None if units is None else units / 10**decimals
+                continue
+            price = self._formula_price(now.buckets[bucket], holding, decimals)
             result[market] = None if price is None else price[0] / price[1] / 10**decimals
         return result
+
+    def _formula_price(
+        self, bucket: Bucket, holding: Holding, decimals: int
+    ) -> tuple[int, int] | None:
+        tiers = self._tiers[holding.market]
+        own = truncated_maintenance(tiers, abs(holding.value))
+        return liquidation_price(
+            BucketPosition(
+                signed_size=holding.signed_size,
+                notional=abs(holding.value),
+                equity=bucket.equity,
+                others_maintenance=bucket.maintenance_margin - own,
+                tiers=tiers,
+                price_decimals=decimals,
+            )
+        )
+
+
+def _first_under(copy: Engine, account: int, market: int, holding: Holding) -> int | None:
+    """Price units: the first price on the way to a loss at which the account is under maintenance.
+
+    Where it is so already: the last price at which it still would be. None where no price is.
+    """
+    prices = copy.tables["markets"]["oracle_price"]
+    present = int(prices[market])
+
+    def is_under(price: int) -> bool:
+        prices[market] = price
+        whole = account_margins(copy, account)[CROSS_POOL]
+        return 0 < whole.maintenance_margin > whole.equity
+
+    # Worse prices are those below for a long position and those above for a short one.
+    best, worst = (LARGEST_FACTOR * present, 1) if holding.signed_size > 0 else (1, 0)
+    worst = worst or LARGEST_FACTOR * present
+    try:
+        if not is_under(worst) or is_under(best):
+            return None
+        while abs(best - worst) > 1:
+            middle = (best + worst) // 2
+            if is_under(middle):
+                worst = middle
+            else:
+                best = middle
+        return worst
+    finally:
+        prices[market] = present

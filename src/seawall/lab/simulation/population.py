@@ -16,11 +16,12 @@ from importlib.resources import files
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MAX_SIZE, MICRO
+from seawall.lab.market.scenario import Crowd
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,12 +36,12 @@ TYPICAL_USD = 10_000.0
 SIZE_EXPONENT = -0.08
 """Leverage falls with the notional to this power: a hundred times the notional, 0.69 of it."""
 ROOM = 0.9
-"""Share of the largest allowed leverage that is used at most: nobody starts at the edge."""
+"""Share of the largest allowed leverage that is used at most, so that no account starts at it."""
 HEDGERS = 3
 """On each side of each market."""
 HEDGER_LEVERAGE = 1.5
 LEAST_DEPOSIT = 0.02
-"""Of the equity; who has won more than the rest of it entered at the first price instead."""
+"""Of the equity; an account that has won more than the rest entered at the first price instead."""
 DEPTH_OF_INTEREST = 0.005
 """A market whose open interest is large has at least this share of it within 50 bp."""
 
@@ -90,25 +91,62 @@ class Population(Struct, frozen=True, kw_only=True):
         return len(self.deposit)
 
 
+def pooled(population: Population) -> Population:
+    """The same accounts for rules without isolated mode: each has its money in its pool."""
+    none = np.zeros(len(population.owner), np.int64)
+    return structs.replace(population, is_isolated=none.astype(np.bool_), bucket=none)
+
+
+def population_of(
+    crowds: Sequence[Crowd], instruments: Sequence[Instrument], prices: Integers
+) -> Population | None:
+    """The accounts of a scenario's crowds, who entered at the first price with just their margin.
+
+    ``prices`` in units. None where no crowd is in any of the markets.
+    """
+    names = [each.name for each in instruments]
+    rows = []
+    for crowd in crowds:
+        if crowd.market not in names:
+            continue
+        market = names.index(crowd.market)
+        size = int(crowd.notional * MICRO) // int(prices[market])
+        for number in range(crowd.accounts):
+            leverage = min(crowd.leverage_of(number), instruments[market].maximum_leverage)
+            value = size * int(prices[market])
+            signed = size if crowd.is_long else -size
+            rows.append((market, signed, value, leverage, value // leverage, crowd.is_isolated))
+    if not rows:
+        return None
+    table = np.asarray(rows, dtype=np.int64)
+    market, signed_size, value, leverage, margin, isolated = (each.copy() for each in table.T)
+    return Population(
+        owner=np.arange(len(rows)), market=market, signed_size=signed_size, entry_notional=value,
+        setting=leverage, is_isolated=isolated.astype(np.bool_), bucket=margin * isolated,
+        deposit=margin, leverage=leverage.astype(np.float64), notional=value / MICRO,
+        is_hedger=np.zeros(len(rows), np.bool_),
+    )  # fmt: skip
+
+
 def usual_open_interest(markets: Sequence[str]) -> dict[str, float]:
     """USD of one side, by market."""
-    told = _told()
-    return {name: told.usd.get(name, told.other) for name in markets}
+    known = _shipped_interest()
+    return {name: known.usd.get(name, known.other) for name in markets}
 
 
 def open_interest_source() -> str:
-    return _told().source
+    return _shipped_interest().source
 
 
-class _Told(Struct, frozen=True):
+class _Interest(Struct, frozen=True):
     source: str
     other: float
     usd: dict[str, float]
 
 
-def _told() -> _Told:
+def _shipped_interest() -> _Interest:
     text = (files("seawall.lab.simulation") / "open_interest.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), _Told)
+    return msgspec.convert(tomllib.loads(text), _Interest)
 
 
 def largest_leverage(instrument: Instrument, notional: Floats) -> Floats:
@@ -140,7 +178,7 @@ class _Crowd(Struct):
 
 
 def draw_population(
-    wishes: Distribution,
+    distribution: Distribution,
     instruments: Sequence[Instrument],
     prices: Integers,
     open_interest: Floats,
@@ -151,15 +189,15 @@ def draw_population(
 ) -> Population:
     """``prices`` (units) and ``open_interest`` (USD of one side) of each market.
 
-    ``own_size``: signed, what the account under study holds. ``in_blocks``: nobody is isolated.
+    ``own_size``: signed, what the account under study holds. ``in_blocks``: none is isolated.
     """
     random = np.random.Generator(np.random.Philox(key=[seed, 1]))
-    owner, market, is_long, raw = _who_holds(wishes, open_interest, random)
-    usd = _scaled(wishes, raw, market, is_long, open_interest)
+    owner, market, is_long, raw = _who_holds(distribution, open_interest, random)
+    usd = _scaled(distribution, raw, market, is_long, open_interest)
     size = np.minimum(np.floor(usd * MICRO / prices[market]), MAX_SIZE).astype(np.int64)
     held = size > 0
     crowd = _Crowd(
-        accounts=wishes.accounts,
+        accounts=distribution.accounts,
         owner=owner[held],
         market=market[held],
         sign=np.where(is_long[held], 1, -1),
@@ -167,33 +205,33 @@ def draw_population(
         value=size[held] * prices[market[held]],
         leverage=np.zeros(0),
     )
-    crowd.leverage = _leverages(wishes, crowd, instruments, random)
-    moved = random.normal(0.0, wishes.entry_spread, len(crowd.size))
+    crowd.leverage = _leverages(distribution, crowd, instruments, random)
+    moved = random.normal(0.0, distribution.entry_spread, len(crowd.size))
     entry, margin = _funded(crowd, moved)
-    chance = 0.0 if in_blocks else wishes.isolated_share
-    is_isolated = (random.random(wishes.accounts) < chance)[crowd.owner]
+    chance = 0.0 if in_blocks else distribution.isolated_share
+    is_isolated = (random.random(distribution.accounts) < chance)[crowd.owner]
     most = np.asarray([each.maximum_leverage for each in instruments], dtype=np.int64)
     market, hedge = _hedges(crowd, prices, open_interest, own_size)
     return _joined(crowd, entry, margin, is_isolated, most, market, hedge, prices)
 
 
 def _who_holds(
-    wishes: Distribution, open_interest: Floats, random: np.random.Generator
+    distribution: Distribution, open_interest: Floats, random: np.random.Generator
 ) -> tuple[Integers, Integers, NDArray[np.bool_], Floats]:
     """Owner, market, side and unscaled USD of every position of the crowd."""
     markets = len(open_interest)
-    counts = 1 + random.choice(len(POSITIONS_CHANCES), wishes.accounts, p=POSITIONS_CHANCES)
+    counts = 1 + random.choice(len(POSITIONS_CHANCES), distribution.accounts, p=POSITIONS_CHANCES)
     counts = np.minimum(counts, markets)
     # Largest of weights plus Gumbel noise: a draw without replacement, for all accounts at once.
-    keys = 0.5 * np.log(open_interest) + random.gumbel(size=(wishes.accounts, markets))
+    keys = 0.5 * np.log(open_interest) + random.gumbel(size=(distribution.accounts, markets))
     most = min(len(POSITIONS_CHANCES), markets)
     chosen = np.argsort(-keys, axis=1, kind="stable")[:, :most]
     taken = np.arange(most) < counts[:, None]
-    owner = np.repeat(np.arange(wishes.accounts), counts)
+    owner = np.repeat(np.arange(distribution.accounts), counts)
     market = chosen[taken].astype(np.int64)
-    bias = random.random(wishes.accounts) < _bias(wishes.long_share)
+    bias = random.random(distribution.accounts) < _bias(distribution.long_share)
     is_long = bias[owner] ^ (random.random(len(owner)) < AGAINST)
-    wealth = random.lognormal(0.0, wishes.size_sigma, wishes.accounts)
+    wealth = random.lognormal(0.0, distribution.size_sigma, distribution.accounts)
     raw = wealth[owner] / counts[owner] * random.uniform(0.5, 1.5, len(owner))
     return owner, market, is_long, raw
 
@@ -204,15 +242,15 @@ def _bias(long_share: float) -> float:
 
 
 def _scaled(
-    wishes: Distribution,
+    distribution: Distribution,
     raw: Floats,
     market: Integers,
     is_long: NDArray[np.bool_],
     open_interest: Floats,
 ) -> Floats:
-    """USD of each position: the crowd's share of each market and side, nobody above his."""
-    side_share = np.asarray([1.0 - wishes.long_share, wishes.long_share])
-    target = 2.0 * wishes.crowd_share * open_interest[:, None] * side_share
+    """USD of each position: the crowd's share of each market and side, none above the largest."""
+    side_share = np.asarray([1.0 - distribution.long_share, distribution.long_share])
+    target = 2.0 * distribution.crowd_share * open_interest[:, None] * side_share
     target = np.minimum(target, open_interest[:, None]).ravel()
     group = 2 * market + is_long
     total = np.bincount(group, raw, len(target))
@@ -230,18 +268,18 @@ def _count(group: Integers, target: Floats) -> Floats:
 
 
 def _leverages(
-    wishes: Distribution,
+    distribution: Distribution,
     crowd: _Crowd,
     instruments: Sequence[Instrument],
     random: np.random.Generator,
 ) -> Floats:
     """Of each position: its owner's, at most what the market allows at this size."""
     usd = crowd.value / MICRO
-    if wishes.leverages:
-        drawn = random.choice(np.asarray(wishes.leverages), wishes.accounts)
+    if distribution.leverages:
+        drawn = random.choice(np.asarray(distribution.leverages), distribution.accounts)
     else:
-        drawn = wishes.leverage_median * random.lognormal(
-            0.0, wishes.leverage_sigma, wishes.accounts
+        drawn = distribution.leverage_median * random.lognormal(
+            0.0, distribution.leverage_sigma, distribution.accounts
         )
         drawn *= (np.maximum(crowd.by_owner(usd), 1.0) / TYPICAL_USD) ** SIZE_EXPONENT
     allowed = np.empty(len(usd))

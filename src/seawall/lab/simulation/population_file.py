@@ -1,7 +1,7 @@
 """Leverages of real accounts from a file, for a population drawn from them.
 
 A parquet or CSV file with one row an account and a column ``leverage`` or ``leverage_realtime``
-(notional over equity). Values outside 1 to 100 are left out: below 1 nobody can be liquidated by a
+(notional over equity). Values outside 1 to 100 are left out: below 1 no account is liquidated by a
 crash that matters, and above 100 equity was about to be nothing when it was read.
 """
 

@@ -1,9 +1,24 @@
-"""How selling moves prices: displacement, other venues, and the depth that is left."""
+"""How trades move the prices that makers quote around.
+
+``PriceFormation``: displacement, other venues, and the depth that is left; see ``assumptions``.
+``QuotePressure``: a path whose depth is given. What others sell to a maker moves its next quotes:
+selling one side's 50 bp of depth moves their middle 50 bp down, buying up; the move halves every
+two minutes and stays within 5 %. So liquidations move the price, and the mark follows by the
+venue's own formula.
+"""
+
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.lab.market.liquidity import HALF_DEPTH_RETURN, LEAST_MULTIPLIER, RETURN_WINDOW_MS
+from seawall.lab.market.liquidity import (
+    BP,
+    HALF_DEPTH_RETURN,
+    LEAST_MULTIPLIER,
+    RETURN_WINDOW_MS,
+    Depth,
+)
 from seawall.lab.simulation.assumptions import (
     DEPTH_MOVE,
     LARGEST_DISPLACEMENT,
@@ -15,13 +30,33 @@ Floats = NDArray[np.float64]
 
 REST = 1e-4
 """Temporary flow below this many depths (half a hundredth of a bp) is over."""
+PRESSURE_HALF_LIFE_MS = 120_000
+LARGEST_PRESSURE = 0.05
+
+
+class Prices(Protocol):
+    """Prices of m markets between steps; all arrays (m,). USD and logarithms, not units.
+
+    ``fair``: what the makers quote around. ``left``: share of the calm depth that is quoted.
+    ``elsewhere``: what the prices of other venues, and so the oracle, are multiplied by.
+    ``maker_loss``: USD that the makers have lost.
+    """
+
+    fair: Floats
+    left: Floats
+    elsewhere: Floats
+    displacement: Floats
+    maker_loss: Floats
+
+    def move(self, time_ms: int, fundamental: Floats, scripted_depth: Floats) -> None:
+        """The next step's prices. ``scripted_depth``: the path's own share of the depth."""
+
+    def record_fills(self, bought: Floats) -> None:
+        """What takers bought from the makers, signed USD, since the last step."""
 
 
 class PriceFormation:
-    """Prices of m markets between decisions; all arrays (m,). USD and logarithms, not units.
-
-    ``fair``: what the makers quote around. ``left``: share of the calm depth that is quoted.
-    """
+    """Prices that move with what is traded. The same attributes as ``Prices``."""
 
     def __init__(
         self, assumptions: Assumptions, depth: Floats, start: Floats, step_ms: int
@@ -46,15 +81,15 @@ class PriceFormation:
         """Whether nothing but the fundamental price can move prices now."""
         return not self._temporary.any()
 
-    def feel(self, bought: Floats) -> None:
-        """What takers bought from the makers, signed USD, since the last decision."""
+    def record_fills(self, bought: Floats) -> None:
+        """What takers bought from the makers, signed USD, since the last step."""
         flow = bought / (self._depth * np.sqrt(self.left))
         share = self._assumptions.permanent_share
         self._permanent += share * flow
         self._temporary += (1.0 - share) * flow
 
-    def move(self, fundamental: Floats, scripted_depth: Floats) -> None:
-        """The next decision's prices. ``scripted_depth``: the path's own share of the depth."""
+    def move(self, time_ms: int, fundamental: Floats, scripted_depth: Floats) -> None:
+        """The next step's prices. ``scripted_depth``: the path's own share of the depth."""
         self._temporary *= self._decay
         self._temporary[np.abs(self._temporary) < REST] = 0.0
         total = self._temporary + self._permanent
@@ -74,3 +109,28 @@ class PriceFormation:
         ruin = self._assumptions.maker_ruin * self._depth
         makers = np.clip(1.0 - self.maker_loss / ruin, LEAST_MAKER, 1.0)
         self.left = np.maximum(LEAST_MULTIPLIER, np.minimum(calm, scripted_depth) * makers)
+
+
+class QuotePressure:
+    """Quotes around a path that give way to what is traded; other venues do not follow."""
+
+    def __init__(self, depths: list[Depth], start: Floats) -> None:
+        self._depth = np.asarray([each.usd_within_50bp for each in depths])
+        self.pressure = np.zeros(len(depths))
+        self.fair = start.copy()
+        self.left = self.elsewhere = np.ones(len(depths))
+        self.displacement = self.maker_loss = np.zeros(len(depths))
+        self._time_ms = self._elapsed_ms = 0
+
+    def move(self, time_ms: int, fundamental: Floats, scripted_depth: Floats) -> None:
+        """The next step's prices; ``scripted_depth`` is the depth that is left."""
+        self._elapsed_ms = time_ms - (self._time_ms or time_ms)
+        self._time_ms = time_ms
+        self.left = scripted_depth
+        self.fair = fundamental * (1.0 + self.pressure)
+
+    def record_fills(self, bought: Floats) -> None:
+        """The pressure decays by the time since the last step, then what was bought adds to it."""
+        self.pressure *= 0.5 ** (self._elapsed_ms / PRESSURE_HALF_LIFE_MS)
+        self.pressure += bought / (self._depth * self.left) * 50 * BP
+        self.pressure = np.clip(self.pressure, -LARGEST_PRESSURE, LARGEST_PRESSURE)

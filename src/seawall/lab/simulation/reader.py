@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, Reason
 from seawall.domain.units import MICRO
-from seawall.lab.simulation.world import Rows
+from seawall.engine.placement import Rows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -22,7 +22,8 @@ _TAKER = np.int32(int(FillFlag.TAKER))
 class StepTotals(Struct, kw_only=True):
     """What happened in one batch; USD by market (m,).
 
-    ``bought``: by takers from makers, signed. ``taken``: from makers, by either side.
+    ``bought``: by takers from makers, signed. ``taken``: from makers, by either side. ``started``:
+    accounts whose liquidation began. ``counts``: events by kind.
     """
 
     bought: Floats
@@ -37,77 +38,96 @@ class StepTotals(Struct, kw_only=True):
 
 
 class EventReader:
-    """Reads batches of ``event_dtype``. ``role`` (accounts,): 1 for makers, 2 + k for taker k."""
+    """Reads batches of ``event_dtype``. ``makers``, ``takers``: account numbers.
 
-    def __init__(self, markets: int, accounts: int) -> None:
+    ``exact``: ``bought`` is summed in whole micro-USD over every fill of a maker, also where its
+    new quote takes an order; otherwise over orders that were resting, without those of makers.
+    ``holding`` (takers, m): USD that each taker account bought so far.
+    """
+
+    def __init__(
+        self,
+        markets: int,
+        accounts: int,
+        makers: Integers,
+        takers: Any = (),
+        *,
+        exact: bool = False,
+    ) -> None:
         self._markets = markets
-        self.role = np.zeros(accounts, np.int8)
+        self._exact = exact
+        self._role = np.zeros(accounts, np.int8)
+        self._role[makers] = 1
+        self._role[np.asarray(takers, np.int64)] = 2 + np.arange(len(takers))
+        self.holding = np.zeros((len(takers), markets))
         self.rejected: dict[str, int] = {}
-        self.totals = np.zeros(_KINDS, np.int64)
 
-    def read(self, events: Rows, holding: Floats) -> StepTotals:
-        """One batch; ``holding`` (takers, m), USD, grows by what the taker accounts bought."""
+    def read(self, events: Rows) -> StepTotals:
+        """The totals of one batch."""
         kinds = np.ascontiguousarray(events["kind"])
         counts = np.bincount(kinds, minlength=_KINDS)
-        self.totals += counts
         zeros = np.zeros(self._markets)
         found = StepTotals(
             bought=zeros, taken=zeros, sold_to_book=zeros, taken_over=zeros, deleveraged=zeros,
             counts=counts,
         )  # fmt: skip
+
+        def of(kind: EventKind) -> Rows:
+            rows: Rows = events[kinds == kind]
+            return rows
+
         if counts[EventKind.ORDER_FILLED]:
-            self._fills(events[kinds == EventKind.ORDER_FILLED], found, holding)
+            self._fills(of(EventKind.ORDER_FILLED), found)
         if counts[EventKind.LIQUIDATION_STARTED]:
-            rows = events["account"][kinds == EventKind.LIQUIDATION_STARTED]
-            found.started = np.unique(rows).astype(np.int64)
+            accounts = of(EventKind.LIQUIDATION_STARTED)["account"]
+            found.started = np.unique(accounts).astype(np.int64)
         if counts[EventKind.BACKSTOP_TAKEN_OVER]:
-            rows = events[kinds == EventKind.BACKSTOP_TAKEN_OVER]
+            rows = of(EventKind.BACKSTOP_TAKEN_OVER)
             usd = np.abs(rows["position_size"]) * rows["price"] / MICRO
             found.taken_over = self._by_market(rows, usd)
         if counts[EventKind.DELEVERAGED]:
-            rows = events[kinds == EventKind.DELEVERAGED]
+            rows = of(EventKind.DELEVERAGED)
             rows = rows[rows["flags"] & _LIQUIDATED != 0]
             found.deleveraged = self._by_market(rows, quote_of(rows) / MICRO)
-        if counts[EventKind.INSURANCE_PAID]:
-            found.insurance = (
-                float(events["money"][kinds == EventKind.INSURANCE_PAID].sum()) / MICRO
-            )
-        if counts[EventKind.LIQUIDATION_FEE_PAID]:
-            paid = events["money"][kinds == EventKind.LIQUIDATION_FEE_PAID]
-            found.fees = float(paid.sum()) / MICRO
+        found.insurance = float(of(EventKind.INSURANCE_PAID)["money"].sum()) / MICRO
+        found.fees = float(of(EventKind.LIQUIDATION_FEE_PAID)["money"].sum()) / MICRO
         if counts[EventKind.COMMAND_REJECTED]:
-            self._rejections(events[kinds == EventKind.COMMAND_REJECTED])
+            reasons = of(EventKind.COMMAND_REJECTED)["reason"]
+            for reason, count in zip(*np.unique(reasons, return_counts=True), strict=True):
+                name = Reason(int(reason)).name
+                self.rejected[name] = self.rejected.get(name, 0) + int(count)
         return found
 
-    def _fills(self, fills: Rows, found: StepTotals, holding: Floats) -> None:
-        usd = fills["price"] * fills["order_size"] / MICRO
+    def _fills(self, fills: Rows, found: StepTotals) -> None:
+        quote = fills["price"] * fills["order_size"]
+        usd = quote / MICRO
         flags = fills["flags"]
-        signed = np.where(flags & _BUYER != 0, usd, -usd)
-        role = self.role[fills["account"]]
-        with_maker = (role == 1) & (flags & _TAKER == 0) & (self.role[fills["counterparty"]] != 1)
+        is_buyer = flags & _BUYER != 0
+        signed = np.where(is_buyer, usd, -usd)
+        role = self._role[fills["account"]]
+        with_maker = (role == 1) & (flags & _TAKER == 0) & (self._role[fills["counterparty"]] != 1)
         makers = fills[with_maker]
         found.bought = -self._by_market(makers, signed[with_maker])
         found.taken = self._by_market(makers, usd[with_maker])
+        if self._exact:
+            whole = np.zeros(self._markets, np.int64)
+            own = role == 1
+            np.add.at(whole, fills["market"][own], np.where(is_buyer, -quote, quote)[own])
+            found.bought = whole / MICRO
         forced = flags & _LIQUIDATED != 0
         if forced.any():
             found.sold_to_book = self._by_market(fills[forced], usd[forced])
-        own = role > 1
-        if own.any():
-            np.add.at(holding, (role[own] - 2, fills["market"][own]), signed[own])
+        taking = role > 1
+        if taking.any():
+            np.add.at(self.holding, (role[taking] - 2, fills["market"][taking]), signed[taking])
 
     def _by_market(self, rows: Rows, usd: Any) -> Floats:
         found: Floats = np.asarray(np.bincount(rows["market"], usd, self._markets), np.float64)
         return found
 
-    def _rejections(self, rows: Rows) -> None:
-        reasons, counts = np.unique(rows["reason"], return_counts=True)
-        for reason, count in zip(reasons.tolist(), counts.tolist(), strict=True):
-            name = Reason(reason).name
-            self.rejected[name] = self.rejected.get(name, 0) + count
-
 
 def quote_of(rows: Rows) -> Integers:
-    """Unsigned micro-USD of fills; a total that is no whole price is told itself."""
+    """Unsigned micro-USD of fills; a total that is no whole price is given itself."""
     found: Integers = np.where(
         rows["price"] == 0, np.abs(rows["money"]), rows["price"] * rows["order_size"]
     )

@@ -61,17 +61,17 @@ def run_trials(
     """
     if workers is not None and workers < 1:
         raise ValueError(f"workers: {workers} should be 1 or more")
-    tell = progress or _silent
+    report = progress or _silent
     workers = min(workers or usable_cores(), count)
     if cluster is None and workers <= 1:
-        return _run_here(function, task, count, tell)
+        return _run_here(function, task, count, report)
     results: dict[int, Any] = {}
     fruitless = 0
     while len(results) < count:
         missing = [number for number in range(count) if number not in results]
         before = len(results)
         with _engine(function, task, workers, cluster) as (submit, lost):
-            _collect(submit, missing, results, lost, tell)
+            _collect(submit, missing, results, lost, report)
         fruitless = fruitless + 1 if len(results) == before else 0
         if fruitless == FRUITLESS_ATTEMPTS:
             raise TrialError(
@@ -89,17 +89,17 @@ def usable_cores() -> int:
 
 
 def _silent(done: int) -> None:
-    """Nobody asked for progress."""
+    """Progress is not reported."""
 
 
-def _run_here(function: Trial, task: Any, count: int, tell: Progress) -> list[Any]:
+def _run_here(function: Trial, task: Any, count: int, report: Progress) -> list[Any]:
     results = []
     for number in range(count):
         try:
             results.append(function(task, number))
         except Exception as error:
             raise _failure(number, error) from error
-        tell(number + 1)
+        report(number + 1)
     return results
 
 
@@ -112,7 +112,7 @@ def _collect(
     missing: Sequence[int],
     results: dict[int, Any],
     lost: tuple[type[BaseException], ...],
-    tell: Progress,
+    report: Progress,
 ) -> None:
     """Run the missing trials; what a lost worker leaves undone stays missing.
 
@@ -131,7 +131,7 @@ def _collect(
             continue
         except Exception as error:
             raise _failure(number, error) from error
-        tell(len(results))
+        report(len(results))
 
 
 def _engine(
@@ -155,7 +155,7 @@ def _processes(
     try:
         yield lambda number: pool.submit(_run_trial, number), (BrokenExecutor,)
     finally:
-        # Nobody wants anything more, and a worker may wait for a lock that a killed one held:
+        # No result is wanted any more, and a worker may wait for a lock that a killed one held:
         # the leash ends all of them, whatever they wait for.
         leash.close()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,7 +1,7 @@
-"""An account at prices of your choice, valued by the machine's own formulas.
+"""An account at prices of your choice, valued by the engine's own formulas.
 
-The account is put into a machine of its own, without makers and without neighbours. A valuation
-writes the prices into the machine's tables and asks for equity and maintenance margin of every
+The account is placed in an engine of its own, without makers and other accounts. A valuation
+writes the prices into the engine's tables and asks for equity and maintenance margin of every
 bucket; nothing is applied, so nothing is liquidated on the way, and prices may jump anywhere and
 back. The mark is the price that is asked about (and under rules of blocks the oracle price, the
 only one there is). Open orders do not count: equity and maintenance margin know positions only.
@@ -10,20 +10,10 @@ only one there is). Open orders do not count: equity and maintenance margin know
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec import structs
+import numpy as np
 
-from seawall.accounts.holdings import adoption
-from seawall.domain.commands import (
-    NO_ACCOUNT,
-    AdvanceTime,
-    Command,
-    CreateAccount,
-    Deposit,
-    SetOraclePrice,
-)
-from seawall.domain.enums import MarginMode, MarkMethod
 from seawall.domain.errors import InputError
-from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected
+from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
@@ -31,13 +21,14 @@ from seawall.domain.units import MAX_PRICE, UnitError, to_units
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.layout import LayoutError, Limits
-from seawall.lab.simulation.incidents import ratio_of
+from seawall.engine.placement import Placement, PlacementError, marked_at_oracle, write_prices
+from seawall.lab.simulation.observer import ratio_of
 
 START_MS = 1
 
 
 class ValuationError(InputError):
-    """An account or a price that no machine can hold; the message says what and why."""
+    """An account or a price that no engine can hold; the message says what and why."""
 
 
 class BucketValue(NamedTuple):
@@ -55,7 +46,7 @@ class BucketValue(NamedTuple):
 
 
 class Valuation:
-    """One account in a private machine. ``prices``: price units, in the order of the markets."""
+    """One account in a private engine. ``prices``: price units, in the order of the markets."""
 
     def __init__(
         self,
@@ -64,7 +55,7 @@ class Valuation:
         instruments: Sequence[Instrument],
         prices: Sequence[int],
     ) -> None:
-        """Raises ValuationError for what no machine can hold."""
+        """Raises ValuationError for what no engine can hold."""
         self.plan = plan
         self.rulebook = rulebook
         self.instruments = tuple(instruments)
@@ -82,45 +73,27 @@ class Valuation:
         except LayoutError as error:
             raise ValuationError(f"the markets of the account: {error}") from None
         self.engine = engine
-        self._accounts: dict[int, int] = {}
-        self._members: dict[int, tuple[int, ...]] = {}
-        self._settle_in()
-
-    def _settle_in(self) -> None:
-        """Prices, then money, then positions: an account may be under water from the start."""
-        self._send(AdvanceTime(time_ms=START_MS), "the clock")
-        for market, price in enumerate(self.prices):
-            what = f"the price of {self.instruments[market].name}"
-            self._send(SetOraclePrice(START_MS, market, price, price), what)
-        plan = self.plan
-        apart = sum(each.isolated_margin for each in plan.positions) if self.in_blocks else 0
-        own = self._open_account(plan.collateral - apart, NO_ACCOUNT)
-        self._accounts[CROSS_POOL] = own
-        for position in plan.positions:
-            name = f"the position in {self.instruments[position.market].name}"
-            if not self.in_blocks or position.mode != MarginMode.ISOLATED:
-                self._send(adoption(START_MS, own, position), name)
-                continue
-            child = self._open_account(position.isolated_margin, own)
-            bare = structs.replace(position, mode=MarginMode.CROSS, isolated_margin=0)
-            self._send(adoption(START_MS, child, bare), name)
-            self._accounts[position.market] = child
-        isolated = [each.market for each in plan.positions if each.mode == MarginMode.ISOLATED]
-        pooled = tuple(each.market for each in plan.positions if each.market not in isolated)
-        self._members = {CROSS_POOL: pooled} | {market: (market,) for market in isolated}
+        placement = Placement(engine)
+        units = np.asarray(self.prices, dtype=np.int64)
+        try:
+            # Prices, then money, then positions: it may be under maintenance from the start.
+            placement.prices(START_MS, units, units)
+            self.placed = placement.account(START_MS, plan)
+        except PlacementError as error:
+            raise ValuationError(str(error)) from None
 
     @property
     def buckets(self) -> Mapping[int, tuple[int, ...]]:
         """Markets with a position in each bucket; the cross pool comes first and may hold none."""
-        return self._members
+        return self.placed.buckets
 
     def bucket_of(self, market: int) -> int:
         """The bucket that holds the position in a market."""
-        return market if market in self._members else CROSS_POOL
+        return self.placed.bucket_of(market)
 
     def owner_of(self, bucket: int) -> int:
-        """The account of the machine that holds a bucket: a child's, or the trader's own."""
-        return self._accounts.get(bucket, self._accounts[CROSS_POOL])
+        """The account of the engine that holds a bucket: a child's, or the account's own."""
+        return self.placed.owner_of(bucket)
 
     def at(self, prices: Sequence[int]) -> dict[int, BucketValue]:
         """Every bucket at these prices, the cross pool first.
@@ -128,49 +101,21 @@ class Valuation:
         A price may be beyond what a command may set, as long as no notional passes
         ``MAX_NOTIONAL``: formulas are exact up to there.
         """
-        markets = self.engine.tables["markets"]
-        for market, price in enumerate(prices):
-            markets["oracle_price"][market] = price
-            markets["mark_price"][market] = price
-        if self.in_blocks:
-            return {bucket: self._account_value(bucket) for bucket in self._members}
-        shown = account_margins(self.engine, self._accounts[CROSS_POOL])
-        return {
-            bucket: self._value(bucket, shown[bucket].equity, shown[bucket].maintenance_margin)
-            for bucket in self._members
-        }
-
-    def _account_value(self, bucket: int) -> BucketValue:
-        whole = account_margins(self.engine, self._accounts[bucket])[CROSS_POOL]
-        return self._value(bucket, whole.equity, whole.maintenance_margin)
-
-    def _value(self, bucket: int, equity: int, maintenance: int) -> BucketValue:
-        """Whether the machine liquidates: strictly under, and under rules of blocks only where
-        there is a requirement."""
-        holds = bool(self._members[bucket]) and (maintenance > 0 or not self.in_blocks)
-        return BucketValue(bucket, equity, maintenance, holds and equity < maintenance)
-
-    def _open_account(self, money: int, parent: int) -> int:
-        events = self._send(CreateAccount(time_ms=START_MS, parent=parent), "a new account")
-        account = next(e.account for e in events if isinstance(e, AccountCreated))
-        if money:
-            self._send(Deposit(time_ms=START_MS, account=account, amount=money), "the collateral")
-        return account
-
-    def _send(self, command: Command, what: str) -> list[object]:
-        events: list[object] = list(self.engine.apply(command))
-        for event in events:
-            if isinstance(event, CommandRejected):
-                raise ValuationError(f"{what}: the machine rejects it: {event.reason.name}")
-        return events
-
-
-def marked_at_oracle(rulebook: AnyRulebook) -> AnyRulebook:
-    """The rulebook with the oracle price as mark, so that a price asked about is the mark."""
-    if isinstance(rulebook, BlockRulebook):
-        return rulebook
-    mark = structs.replace(rulebook.mark, method=MarkMethod.ORACLE_ONLY)
-    return structs.replace(rulebook, mark=mark)
+        write_prices(self.engine, prices)
+        found = {}
+        shown = account_margins(self.engine, self.placed.account)
+        for bucket in self.buckets:
+            owner = self.owner_of(bucket)
+            if owner == self.placed.account:
+                risk = shown[bucket]
+            else:
+                risk = account_margins(self.engine, owner)[CROSS_POOL]
+            needs = risk.maintenance_margin
+            # Under rules of blocks an account without a requirement is never liquidated.
+            holds = bool(self.buckets[bucket]) and (needs > 0 or not self.in_blocks)
+            is_under = holds and risk.equity < needs
+            found[bucket] = BucketValue(bucket, risk.equity, needs, is_under)
+        return found
 
 
 def price_units(instruments: Sequence[Instrument], prices: Mapping[str, str]) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
-"""What a liquidation costs: an account dropped into the machine at shocked prices.
+"""What a liquidation costs: an account in the engine at shocked prices.
 
-Everybody is in place as in a rehearsal: makers with their ladders, the backstop with its capital.
+Makers with their ladders and the backstop with its capital are there as in a rehearsal.
 All prices are at their shocked level before the first liquidation, so that a hedge counts, and
 stand still for a minute: parts are closed, cooldowns pass. The makers' depth and spread are those
-of the stress rule of ``liquidity`` after such a move, and their pressure is felt by later fills.
+of the stress rule of ``liquidity`` after such a move, and what they buy moves their next quotes.
 The mark stands still too: it is the shocked price that is asked about. Open orders are left out: a
 shock jumps over them.
 """
@@ -18,14 +18,15 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
+from seawall.engine.layout import Limits
+from seawall.engine.placement import marked_at_oracle
 from seawall.lab.market.liquidity import Depth, depth_multipliers
-from seawall.lab.market.market_path import MarketPath
 from seawall.lab.market.scenario import Neighbours
-from seawall.lab.simulation.block_observer import watch
+from seawall.lab.simulation.agents import path_makers
 from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
-from seawall.lab.simulation.observer import Bucket, Snapshot
-from seawall.lab.simulation.setting import Setting
-from seawall.lab.simulation.valuation import marked_at_oracle
+from seawall.lab.simulation.observer import Snapshot
+from seawall.lab.simulation.setup import Grid, SimulationSetup
+from seawall.lab.simulation.simulation import Simulation, steps
 
 BACKSTOP_CAPITAL = 10_000_000 * MICRO
 """Assumed, micro-USD: of the backstop, or of the insurance fund under rules of blocks."""
@@ -64,7 +65,7 @@ class Aftermath(Struct, frozen=True, kw_only=True):
 
 
 class StressMachine:
-    """Builds a fresh machine for every set of shocked prices; the same input, the same result."""
+    """Builds a fresh simulation for every set of shocked prices, which gives the same again."""
 
     def __init__(
         self,
@@ -76,47 +77,49 @@ class StressMachine:
         backstop: int = BACKSTOP_CAPITAL,
     ) -> None:
         """``now``: price units before the shock; ``depths``: of calm markets, by name."""
-        self.plan = structs.replace(plan, orders=())
-        self.rulebook = marked_at_oracle(rulebook)
-        self.instruments = tuple(instruments)
         self.depths = depths
-        self.now = tuple(now)
         self.neighbours = Neighbours(backstop=backstop)
+        self._now = tuple(now)
+        self._setup = SimulationSetup(
+            rulebook=marked_at_oracle(rulebook),
+            instruments=tuple(instruments),
+            grid=self._still(instruments, now),
+            depths=tuple(depths[each.name] for each in instruments),
+            holdings=structs.replace(plan, orders=()),
+            population=None,
+            backstop=backstop,
+            limits=Limits(accounts=64, positions=256),
+        )
 
     def after(self, prices: Sequence[int]) -> Aftermath:
-        """The account a minute after prices (units) jumped there. Raises PathError."""
-        setting = Setting(
-            self._still_path(prices),
-            self.plan,
-            self.rulebook,
-            self.instruments,
-            self.depths,
-            self.neighbours,
-        )
-        observer = watch(setting.engine, setting.account, setting.children)
-        shocked = observer.snapshot(START_MS)
-        for number in range(len(setting.path.times_ms)):
-            setting.step(number)
-        end = observer.snapshot(int(setting.path.times_ms[-1]))
-        return _aftermath(shocked, end, setting.story.incidents, in_blocks=setting.in_blocks)
+        """The account a minute after prices (units) jumped there. Raises PlacementError."""
+        grid = self._still(self._setup.instruments, prices)
+        simulation = Simulation(structs.replace(self._setup, grid=grid), path_makers)
+        end = simulation.start
+        for (batch,) in steps([simulation]):
+            end = batch.account
+        assert simulation.start is not None
+        assert end is not None
+        in_blocks = simulation.placement.in_blocks
+        return _aftermath(simulation.start, end, simulation.incidents, in_blocks=in_blocks)
 
-    def _still_path(self, prices: Sequence[int]) -> MarketPath:
+    def _still(self, instruments: Sequence[Instrument], prices: Sequence[int]) -> Grid:
+        """A minute at these prices, with the depth that a jump there leaves."""
         times = np.arange(START_MS, START_MS + MINUTE_MS + 1, STEP_MS, dtype=np.int64)
-        levels = {
-            each.name: np.full(len(times), price / 10**each.price_decimals)
-            for each, price in zip(self.instruments, prices, strict=True)
-        }
-        jumps = zip(self.instruments, self.now, prices, strict=True)
-        depth = {each.name: _after_jump(before, after, times) for each, before, after in jumps}
-        return MarketPath(
-            name="a minute at shocked prices",
-            step_ms=STEP_MS,
-            times_ms=times,
-            oracle=levels,
-            outside=levels,
-            funding={},
-            depth=depth,
-        )
+        levels = [
+            np.full(len(times), price / 10**each.price_decimals)
+            for each, price in zip(instruments, prices, strict=True)
+        ]
+        still = np.stack(levels, axis=1)
+        jumps = zip(self._now, prices, levels, strict=True)
+        depth = [
+            np.minimum(depth_multipliers(level, times), _after_jump(before, after, times))
+            for before, after, level in jumps
+        ]
+        return Grid(
+            times_ms=times, oracle=still, outside=still, middle=still,
+            depth=np.stack(depth, axis=1),
+        )  # fmt: skip
 
 
 def _after_jump(before: int, after: int, times_ms: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -149,9 +152,7 @@ def _aftermath(
             each.notional for each in closing if each.kind == IncidentKind.DELEVERAGED_LOSER
         ),
         cost=_above_zero(shocked) - _above_zero(end),
-        unfinished=tuple(
-            bucket for bucket, each in end.buckets.items() if _is_under(each, in_blocks=in_blocks)
-        ),
+        unfinished=tuple(bucket for bucket, each in end.buckets.items() if each.is_under),
         positions={market: each.signed_size for market, each in end.holdings.items()},
         stages=tuple(dict.fromkeys(each.kind for each in closing)),
     )
@@ -160,10 +161,3 @@ def _aftermath(
 def _above_zero(account: Snapshot) -> int:
     """Micro-USD of all buckets that are worth something."""
     return sum(max(0, each.equity) for each in account.buckets.values())
-
-
-def _is_under(bucket: Bucket, *, in_blocks: bool) -> bool:
-    """As ``Valuation`` says it; a bucket without positions needs nothing."""
-    if in_blocks and bucket.maintenance_margin <= 0:
-        return False
-    return bucket.maintenance_margin > 0 and bucket.equity < bucket.maintenance_margin

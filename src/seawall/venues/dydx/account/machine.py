@@ -1,8 +1,8 @@
-"""The accounts of an answer rebuilt in a private machine, whose formulas give every figure.
+"""The accounts of an answer rebuilt in a private engine, whose formulas give every figure.
 
-One row of the machine for each subaccount, at the oracle prices and the open interest of the
-markets. The rows are written directly: the message has no history that commands could replay, and
-an account may be one that no command would create (cash below zero, under water).
+One row of the engine for each subaccount, at the oracle prices and the open interest of the
+markets. The rows are written past the commands: the message has no history that commands could
+replay, and an account may be one that no command would create (cash below zero).
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seawall.domain.enums import MarginMode
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.compile import entry, kernel
@@ -31,6 +29,7 @@ from seawall.engine.formulas.blocks.margin import (
 from seawall.engine.formulas.blocks.standing import is_under_maintenance
 from seawall.engine.formulas.blocks.valuation import position_value
 from seawall.engine.layout import LayoutError, Limits
+from seawall.engine.placement import write_account, write_prices
 from seawall.engine.rows import handle_of, make_batch_accessor
 from seawall.engine.tables import (
     Batch,
@@ -40,7 +39,7 @@ from seawall.engine.tables import (
     market_at,
     position_at,
 )
-from seawall.venues.dydx.account.state import AccountState, PositionState, all_positions
+from seawall.venues.dydx.account.state import AccountState, all_positions
 from seawall.venues.dydx.instruments import ListedMarket
 from seawall.venues.raw_json import VenueDataError
 
@@ -154,51 +153,33 @@ class AccountMachine:
         self._write(state)
 
     def _write(self, state: AccountState) -> None:
-        tables = self.engine.tables
+        markets = self.engine.tables["markets"]
         for row, market in enumerate(self.markets):
-            self._set_price(row, market.oracle_price)
-            tables["markets"]["open_interest"][row] = market.open_interest
-        used = 0
-        for place, subaccount in enumerate(state.subaccounts):
-            account = tables["accounts"][FIRST_USER + place : FIRST_USER + place + 1]
-            account["cash"] = subaccount.cash
-            account["parent"] = account["next_dirty"] = account["first_position"] = -1
-            # From the last to the first, so that the rows are found in the order of the answer.
-            for position in reversed(subaccount.positions):
-                self._write_position(used, FIRST_USER + place, position, account)
-                used += 1
-        tables["control"]["accounts_used"] = FIRST_USER + len(state.subaccounts)
-        tables["control"]["positions_used"] = used
-
-    def _write_position(
-        self, row: int, number: int, position: PositionState, account: NDArray[Any]
-    ) -> None:
-        cells = self.engine.tables["positions"][row : row + 1]
-        cells["account"] = number
-        cells["market"] = self._row_of(position.market)
-        cells["signed_size"] = position.signed_size
-        cells["mode"] = int(MarginMode.CROSS)
-        cells["leverage"] = 1
-        cells["first_order"] = -1
-        cells["next_of_account"] = account["first_position"]
-        account["first_position"] = row
+            markets["open_interest"][row] = market.open_interest
+        write_prices(self.engine, [market.oracle_price for market in self.markets])
+        self._numbers = [
+            write_account(
+                self.engine,
+                subaccount.cash,
+                [(self._row_of(each.market), each.signed_size) for each in subaccount.positions],
+            )
+            for subaccount in state.subaccounts
+        ]
 
     def _row_of(self, market: ListedMarket) -> int:
         return next(row for row, held in enumerate(self.markets) if held.name == market.name)
 
-    def _set_price(self, row: int, price: int) -> None:
-        markets = self.engine.tables["markets"]
-        markets["oracle_price"][row] = markets["mark_price"][row] = price
-
     @contextmanager
     def at_price(self, market: ListedMarket, price: int) -> Iterator[None]:
         """Everything as it is, but for one oracle price (in the market's price units)."""
-        row = self._row_of(market)
-        self._set_price(row, price)
+        prices = [each.oracle_price for each in self.markets]
+        asked = [*prices]
+        asked[self._row_of(market)] = price
+        write_prices(self.engine, asked)
         try:
             yield
         finally:
-            self._set_price(row, market.oracle_price)
+            write_prices(self.engine, prices)
 
     def standing(self, place: int) -> Standing:
         """Net collateral and requirements of the subaccount at this place of the answer."""
@@ -222,5 +203,5 @@ class AccountMachine:
 
     def _read(self, place: int, capacity: int) -> Any:
         handle = handle_of(self._rows)
-        used = read_account(self.engine.state, FIRST_USER + place, handle, capacity)
+        used = read_account(self.engine.state, self._numbers[place], handle, capacity)
         return self._rows[: min(int(used), capacity)]

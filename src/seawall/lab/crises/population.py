@@ -1,8 +1,8 @@
-"""The same people under every rulebook: one account a bucket, at leverage that all rules allow.
+"""The same population under every rulebook: one account a bucket, at leverage all rules allow.
 
 An isolated position of a trader is an account of its own here, because that is what it is where
-rules know no isolated mode; where they do, the account holds it isolated. So who falls and who does
-not can be compared one by one.
+rules know no isolated mode; where they do, the account holds it isolated. So who is liquidated and
+who is not can be compared one by one.
 """
 
 from collections.abc import Sequence
@@ -13,35 +13,36 @@ from numpy.typing import NDArray
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
+from seawall.lab.cascade.setup import sizes_held
 from seawall.lab.crises.setup import Rules, Script
 from seawall.lab.simulation.population import Distribution, Population, draw_population
+from seawall.lab.simulation.setup import price_units
 
 PPM = 1_000_000
 Integers = NDArray[np.int64]
 
 
-def draw_people(
+def draw_crisis_population(
     script: Script, rules: Sequence[Rules], plan: Holdings, accounts: int, seed: int
 ) -> Population:
-    """Who else is there when the script begins; ``accounts`` of them are drawn, 0 for nobody.
+    """The other accounts when the script begins; ``accounts`` of the crowd are drawn, 0 for none.
 
     Longs equal shorts in every market, the account under study included.
     """
     instruments = common_terms([each.instruments for each in rules])
-    scale = 10.0 ** np.asarray([each.price_decimals for each in instruments])
     first = np.asarray([script.path.oracle[each.name][0] for each in instruments])
-    prices = np.rint(first * scale).astype(np.int64)
-    own = np.zeros(len(prices), np.int64)
-    for each in plan.positions:
-        own[each.market] += each.signed_size
+    prices = price_units(instruments, first)
     facts = script.facts
-    wishes = Distribution(
+    distribution = Distribution(
         accounts=accounts,
         long_share=facts.long_share,
         leverage_median=facts.leverage,
         leverage_sigma=facts.spread,
     )
-    drawn = draw_population(wishes, instruments, prices, np.asarray(script.interest), own, seed)
+    drawn = draw_population(
+        distribution, instruments, prices, np.asarray(script.interest),
+        sizes_held(plan, len(prices)), seed,
+    )  # fmt: skip
     return one_bucket_each(drawn, prices)
 
 
@@ -70,27 +71,21 @@ def _largest_at(instrument: Instrument, bound: int) -> int:
     return [t.maximum_leverage for t in instrument.tiers if t.lower_bound <= bound][-1]
 
 
-def one_bucket_each(people: Population, prices: Integers) -> Population:
+def one_bucket_each(population: Population, prices: Integers) -> Population:
     """Every isolated position as an account of its own, with its margin as all it has."""
-    apart = people.is_isolated
-    owner = people.owner.copy()
-    owner[apart] = people.accounts + np.arange(int(apart.sum()))
+    apart = population.is_isolated
+    owner = population.owner.copy()
+    owner[apart] = population.accounts + np.arange(int(apart.sum()))
     kept, owner = np.unique(owner, return_inverse=True)
-    deposit = people.deposit.copy()
-    np.subtract.at(deposit, people.owner[apart], people.bucket[apart])
-    of_bucket = people.owner[apart]
-    value = np.abs(people.signed_size) * prices[people.market] / PPM
+    deposit = population.deposit.copy()
+    np.subtract.at(deposit, population.owner[apart], population.bucket[apart])
+    of_bucket = population.owner[apart]
+    value = np.abs(population.signed_size) * prices[population.market] / PPM
     return structs.replace(
-        people,
+        population,
         owner=owner.astype(np.int64),
-        deposit=np.concatenate([deposit, people.bucket[apart]])[kept],
-        leverage=np.concatenate([people.leverage, people.leverage[of_bucket]])[kept],
+        deposit=np.concatenate([deposit, population.bucket[apart]])[kept],
+        leverage=np.concatenate([population.leverage, population.leverage[of_bucket]])[kept],
         notional=np.bincount(owner, value, len(kept)),
-        is_hedger=np.concatenate([people.is_hedger, np.zeros(len(of_bucket), np.bool_)])[kept],
+        is_hedger=np.concatenate([population.is_hedger, np.zeros(len(of_bucket), np.bool_)])[kept],
     )
-
-
-def as_pools(people: Population) -> Population:
-    """The same accounts for rules that know no isolated mode: each has its money in its pool."""
-    nobody = np.zeros(len(people.owner), np.bool_)
-    return structs.replace(people, is_isolated=nobody, bucket=np.zeros(len(people.owner), np.int64))

@@ -19,7 +19,7 @@ _TRADES = {
 }
 
 
-def story_rows(run: CascadeRun) -> list[tuple[str, str, str]]:
+def incident_rows(run: CascadeRun) -> list[tuple[str, str, str]]:
     """(UTC, what, equity after) of every incident, equal ones of a minute together."""
     rows = []
     for group in _merged(run.incidents):
@@ -64,6 +64,6 @@ def _sentence(run: CascadeRun, group: Sequence[Incident]) -> str:
     if one.kind == IncidentKind.BACKSTOP:
         return f"{name}: the backstop takes the position, {one.notional / MICRO:,.0f} USD"
     if one.kind == IncidentKind.TRANSFERS_GATED:
-        return "withdrawals stop for a while: somebody was below zero"
+        return "withdrawals stop for a while: an account was below zero"
     words = one.kind.value.replace("_", " ")
     return f"{name}: {words}{f', {money:,.2f} USD' if money else ''}"
