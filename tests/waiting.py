@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 _PAUSE_S = 0.01
 
 

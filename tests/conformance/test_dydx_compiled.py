@@ -22,7 +22,6 @@ from tests.scalar_formulas import NAMES, ask
 from tests.shared_files import ROOT
 
 pytestmark = [
-    pytest.mark.timeout(300),
     pytest.mark.skipif(INTERPRETED, reason="kernels are plain Python here; nothing is compiled"),
 ]
 

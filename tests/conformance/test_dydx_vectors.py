@@ -22,8 +22,6 @@ from tests.facts.dydx import FILE, Groups, read, write
 from tests.facts.dydx_words import translated
 from tests.shared_files import ROOT, shared_file
 
-pytestmark = pytest.mark.timeout(600)
-
 VARIABLE = "SEAWALL_DYDX_VECTORS"
 PROPERTY = "dydx_vectors"
 RUNNER = "tests.conformance.dydx_vectors.run"

@@ -12,16 +12,14 @@ import pytest
 
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.account_view import account_margins
-from seawall.venues.hyperliquid.account.explain import account_report, position_tiers, report_object
+from seawall.venues.hyperliquid.account.explain import account_report, position_tiers
 from seawall.venues.hyperliquid.account.margins import ACCOUNT, rebuilt
+from seawall.venues.hyperliquid.account.sheets import PoolExplanation
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.command_line import seawall
 from tests.facts import hyperliquid
-
-# The first account in this process compiles the machine.
-pytestmark = pytest.mark.timeout(600)
 
 MET = ("S00", "S01", "S03", "S04", "S08", "S09", "S14", "S15", "S20")
 UNMET = {
@@ -43,8 +41,12 @@ def by_command(state: Any) -> "CompletedProcess[str]":
 
 
 def in_process(state: Any) -> dict[str, Any]:
-    raw = json.dumps(state).encode()
-    return report_object(account_report(account_state(raw), load_rulebook()))
+    read, book = account_state(json.dumps(state).encode()), load_rulebook()
+    report = account_report(read, book)
+    explained = PoolExplanation(
+        markets=(), warnings=report.warnings, report=report, state=read, book=book
+    )
+    return explained.findings().plain_object()
 
 
 def check_prices(state: Any, shown: dict[str, Any]) -> None:

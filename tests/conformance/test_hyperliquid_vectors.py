@@ -21,8 +21,6 @@ from tests.facts import hyperliquid, tables
 from tests.facts.hyperliquid_words import CLIENT, GROUPS, accounts, translated
 from tests.shared_files import ROOT, shared_file
 
-pytestmark = pytest.mark.timeout(600)
-
 VARIABLE = "SEAWALL_HYPERLIQUID_VECTORS"
 PROPERTY = "hyperliquid_vectors"
 

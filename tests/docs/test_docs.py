@@ -20,7 +20,7 @@ from tests.shared_files import ROOT, SHARED
 PAGES = [
     path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()
 ]
-SECONDS = 280
+SECONDS = 900
 SHELL = re.compile(r"[|<>&;$`]")
 COMMAND = re.compile(r"\$ ((?:seawall|\./run)(?: .*)?)$")
 

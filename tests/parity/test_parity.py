@@ -15,7 +15,6 @@ from tests.simulation.faults import Recording
 from tests.simulation.simulate import interpreted_hashes, run_seed
 from tests.simulation.worlds import engine_of
 
-pytestmark = pytest.mark.timeout(600)
 COMMANDS = 400
 
 

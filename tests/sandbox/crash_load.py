@@ -132,7 +132,7 @@ def run_and_kill(folder: Path, dice: random.Random, ledger: Ledger) -> None:
         selector.register(child.stdout, selectors.EVENT_READ)
         early = bool(ledger.numbers) and dice.random() < 0.2
         wanted = dice.randint(LEAST_FILLS, MOST_FILLS)
-        end = time.monotonic() + (dice.random() * 2 if early else PATIENCE_S)
+        end = time.monotonic() + (dice.random() * 2 if early else 3 * PATIENCE_S)
         trades = 0
         while trades < wanted and time.monotonic() < end and child.poll() is None:
             if selector.select(0.01):

@@ -13,7 +13,6 @@ from tests.simulation.canaries import CANARIES, run_canary
 from tests.simulation.faults import KilledJournal, Recording, kill_children
 from tests.simulation.simulate import Result, interpreted_hashes, parse_seeds, run_seed
 
-pytestmark = pytest.mark.timeout(600)
 SEEDS = (3, 10, 17, 26, 28, 38)
 """Among them: full tables, delistings, adoptions, every stage of liquidation."""
 RARE = {EventKind.DELEVERAGING_STALLED} | {kind for kind in EventKind if kind >= 28}

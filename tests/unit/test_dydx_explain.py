@@ -48,9 +48,6 @@ from tests.unit.subaccount_answers import (
     subaccount,
 )
 
-# The first account in this process compiles the machine.
-pytestmark = pytest.mark.timeout(600)
-
 GRID = {ticker: Fraction(1, 10**n) for ticker, n in (("BTC-USD", 5), ("ETH-USD", 6))}
 GRID["FISH-USD"] = Fraction(1, 10**9)
 """One unit of the oracle price: exponent + atomic resolution is -15."""

@@ -15,9 +15,6 @@ from seawall.venues.rulebook_file import load_rulebook
 from tests.command_line import seawall
 from tests.unit.subaccount_answers import MARKETS, answer, example, report_of, subaccount
 
-# The first account in this process compiles the machine.
-pytestmark = pytest.mark.timeout(600)
-
 ONE: dict[str, Any] = answer(
     subaccount(
         "-20000", {"BTC-USD": "1", "ETH-USD": "-10"}, equity="5000.0", freeCollateral="3500.0"

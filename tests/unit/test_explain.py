@@ -20,9 +20,6 @@ from seawall.venues.rulebook_file import load_rulebook
 from tests.command_line import seawall
 from tests.shared_files import ROOT
 
-# The first account in this process compiles the machine.
-pytestmark = pytest.mark.timeout(600)
-
 USD = 10**6
 
 

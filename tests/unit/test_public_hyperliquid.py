@@ -23,7 +23,6 @@ from tests.unit.hl_venue import ALICE, BOB, BTC, ETH, NOBODY, Sandbox, with_serv
 from tests.unit.public_server import Reply, serving
 
 # The first venue in this process compiles the machine.
-pytestmark = pytest.mark.timeout(600)
 
 
 def loaded(account: str, **options: Any) -> Account:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.conformance.hyperliquid.trader import Maker
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 240.0
+PATIENCE_S = 900.0
 """The first start on a machine compiles the kernels."""
 DAY_MS = 86_400_000
 

@@ -22,7 +22,7 @@ import pytest
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import Maker, Trader
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.conformance
 
 HERE = Path(__file__).parent / "nktkas"
 SCRIPTS = ("package.json", "package-lock.json", "schemas.mjs", "client.mjs", "check.mjs")
