@@ -6,7 +6,9 @@ import pytest
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO
+from seawall.lab.market.liquidity import Depth
 from seawall.lab.simulation.incidents import IncidentKind
+from seawall.lab.stress.aftermath import StressMachine
 from seawall.lab.stress.betas import GIVEN, ITSELF, UNKNOWN, betas_of
 from seawall.lab.stress.grid import (
     Cell,
@@ -103,12 +105,12 @@ def test_a_liquidation_in_the_book_by_hand() -> None:
 def test_a_thin_book_costs_more() -> None:
     world = one_position("long", "10000")
     valuation = world.valuation()
-    thin = world.machine()
     usual = world.machine()
-    thin.depths = {
-        name: type(each)(each.usd_within_50bp / 10, each.spread_bp)
+    depths = {
+        name: Depth(each.usd_within_50bp / 10, each.spread_bp)
         for name, each in usual.depths.items()
     }
+    thin = StressMachine(world.plan, world.book, world.instruments, depths, world.prices)
     prices = alone(valuation, 0).prices(world.prices, Fraction("-0.0895"))
     assert thin.after(prices).cost > usual.after(prices).cost
 
