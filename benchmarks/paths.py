@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.common import Result, all_threads_seconds, interleave, main_of, median, median_ratio
 from seawall.lab.paths.kernels.compiled import entry
 from seawall.lab.paths.kernels.draws import LANES, fill_normals
+from seawall.lab.paths.kernels.process import aligned
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import (
     PATHS_PER_CHUNK,
@@ -33,7 +34,6 @@ from seawall.lab.paths.kernels.task import (
     PathAccount,
     PathTask,
 )
-from seawall.lab.paths.kernels.walk import aligned
 
 MARKETS = 8
 LEVERAGE = 6.0

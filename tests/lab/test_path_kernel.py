@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from seawall.lab.paths.kernels import draws
 from seawall.lab.paths.kernels.compiled import INTERPRETED, entry
 from seawall.lab.paths.kernels.draws import LANES
-from seawall.lab.paths.kernels.kernel import Run
+from seawall.lab.paths.kernels.process import square_root
 from seawall.lab.paths.kernels.simulate import join, margin_fan, simulate_chunk
+from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import (
     PATHS_PER_CHUNK,
     SECONDS_PER_YEAR,
@@ -23,7 +24,6 @@ from seawall.lab.paths.kernels.task import (
     Outcomes,
     PathTask,
 )
-from seawall.lab.paths.kernels.walk import square_root
 from seawall.lab.simulation.trials import run_trials
 from tests.lab.path_accounts import diffusion, path_account, path_task
 from tests.shared_files import ROOT

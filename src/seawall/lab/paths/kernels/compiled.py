@@ -40,6 +40,13 @@ def cache_folder() -> Path:
     return base / "seawall" / "paths" / sources_digest()
 
 
+def is_cached() -> bool:
+    """Whether a simulation finds compiled code, or needs none."""
+    return INTERPRETED or (
+        cache_folder().is_dir() and any(cache_folder().rglob("step.advance*.nbc"))
+    )
+
+
 if INTERPRETED:
 
     def entry(function: Function) -> Function:
@@ -77,7 +84,7 @@ else:
         return array(array), generate
 
     borrowed = intrinsic(_borrow)
-    """The array without its owner, whom the caller keeps alive: its slices are not counted."""
+    """The array without its owner, which the caller keeps alive: its slices are not counted."""
 
     def entry(function: Function) -> Function:
         """A function that Python calls with arrays and tuples of them, compiled on first use."""

@@ -1,7 +1,7 @@
-"""Random numbers by counter: number ``slot`` of ``path`` is the same whoever asks, in any order.
+"""Random numbers by counter: number ``slot`` of ``path`` depends on the seed and them alone.
 
 A 64-bit hash (the output function of splitmix64, with a second key in its middle so that two seeds
-never walk along the same sequence) of ``slot * 2**32 + path`` gives 40 bits for a radius and 24 for
+never follow the same sequence) of ``slot * 2**32 + path`` gives 40 bits for a radius and 24 for
 an angle: two normals by Box and Muller. The counters of one purpose never meet, and each purpose
 has keys of its own. Two 64-bit multiplications a hash: one instruction each with AVX-512, some
 eight with AVX2, where hashes of 32-bit products would cost more all the same.
@@ -16,7 +16,7 @@ import numpy as np
 from seawall.lab.paths.kernels.compiled import fused, inline, kernel
 
 LANES = 256
-"""Paths that walk together, next to each other in memory."""
+"""Paths that are computed together, next to each other in memory."""
 HALF = LANES // 2
 
 _WORD = np.uint64

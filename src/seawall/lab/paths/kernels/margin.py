@@ -10,8 +10,8 @@ import numpy as np
 
 from seawall.lab.paths.kernels.compiled import fused, inline
 from seawall.lab.paths.kernels.draws import LANES, short_exponential
+from seawall.lab.paths.kernels.process import LOWEST, PAID, RIGHT, SHOCKS, TILE, TOTAL
 from seawall.lab.paths.kernels.task import Floats, Ints, PathAccount
-from seawall.lab.paths.kernels.walk import LOWEST, PAID, RIGHT, SHOCKS, TILE, TOTAL
 
 LOWER, UPPER, RATE, DEDUCTION, SIDE = range(5)
 SUMS = 3
@@ -207,7 +207,7 @@ def finish_bucket(rows, sums, is_first):
 
 
 @inline
-def remember_lowest(rows):
+def record_lowest(rows):
     for lane in range(LANES):
         total = rows[TOTAL + lane]
         lowest = rows[LOWEST + lane]

@@ -1,6 +1,6 @@
 """One account along one given path: the simulation itself, with recorded prices.
 
-For checks against the machine, and for anybody who has prices already. The prices become recorded
+For checks against the machine, and where the prices are given. They become recorded
 returns, turned so that the first path of the simulation begins at the first of them.
 """
 

@@ -1,7 +1,7 @@
 """One step of a block of paths: prices, jumps, volatility, funding rates.
 
 Every function is written for the compiler: a loop over LANES neighbours, no branch inside, no call
-that is not inlined. ``walk`` and ``moves`` are the tuples of ``walk``.
+that is not inlined. ``process`` and ``moves`` are the tuples of ``process.py``.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from seawall.lab.paths.kernels.draws import (
     normal_of,
     uniform_of,
 )
-from seawall.lab.paths.kernels.walk import (
+from seawall.lab.paths.kernels.process import (
     FACTOR,
     FUNDING,
     JUMP_MEAN,
@@ -50,26 +50,26 @@ NEVER = 1 << 40
 
 
 @inline
-def _fill(rows, count, walk, purpose, slot, path):
-    if walk.mirrored:
-        fill_mirrored(rows, count, walk.keys[purpose], slot, path)
+def _fill(rows, count, process, purpose, slot, path):
+    if process.mirrored:
+        fill_mirrored(rows, count, process.keys[purpose], slot, path)
     else:
-        fill_normals(rows, count, walk.keys[purpose], slot, path)
+        fill_normals(rows, count, process.keys[purpose], slot, path)
 
 
 @inline
-def draw_step(walk, moves, step, path):
+def draw_step(process, moves, step, path):
     """The normals of a step, which counts from 1: a row a market, then one for the volatility.
 
     They come in pairs; what an odd number leaves is shared by two steps.
     """
-    pairs = walk.normals // 2
-    _fill(moves.normals, pairs, walk, STEPS, (step - 1) * pairs, path)
-    if walk.normals % 2 == 1:
+    pairs = process.normals // 2
+    _fill(moves.normals, pairs, process, STEPS, (step - 1) * pairs, path)
+    if process.normals % 2 == 1:
         begin = 2 * pairs * LANES
         rest = moves.normals[begin : begin + 2 * LANES]
         if step % 2 == 1:
-            _fill(rest, 1, walk, SHARED, step // 2, path)
+            _fill(rest, 1, process, SHARED, step // 2, path)
         else:
             for lane in range(LANES):
                 rest[lane] = rest[LANES + lane]
@@ -144,11 +144,11 @@ def _move_state(rows, normals, decay, shock, variance):
 
 
 @inline
-def move_volatility(walk, moves):
+def move_volatility(process, moves):
     """The volatility of the next step."""
-    markets = len(walk.rate)
-    numbers = walk.numbers
-    if walk.normals > markets:
+    markets = len(process.rate)
+    numbers = process.numbers
+    if process.normals > markets:
         begin = markets * LANES
         _move_state(
             moves.rows, moves.normals[begin : begin + LANES], numbers[VOLATILITY_DECAY],
@@ -157,28 +157,28 @@ def move_volatility(walk, moves):
 
 
 @inline
-def _source(walk, path, lane):
+def _source(process, path, lane):
     """The path whose draws a lane takes, and the sign that its normals take."""
-    if walk.mirrored and lane >= HALF:
+    if process.mirrored and lane >= HALF:
         return path + lane - HALF, -1.0
     return path + lane, 1.0
 
 
 @inline
-def _plan_jump(walk, moves, path, lane):
+def _plan_jump(process, moves, path, lane):
     """When the lane's next jump comes."""
-    source, _ = _source(walk, path, lane)
-    waited = minus_logarithm(uniform_of(walk.keys[JUMPS], 2 * moves.jumps[lane], source))
-    moves.jump_time[lane] += waited / walk.numbers[JUMPS_PER_STEP]
+    source, _ = _source(process, path, lane)
+    waited = minus_logarithm(uniform_of(process.keys[JUMPS], 2 * moves.jumps[lane], source))
+    moves.jump_time[lane] += waited / process.numbers[JUMPS_PER_STEP]
     step = np.int64(min(np.ceil(moves.jump_time[lane]), float(NEVER)))
     moves.next_jump[lane] = step * LANES + lane
 
 
 @inline
-def first_jumps(walk, moves, path):
+def first_jumps(process, moves, path):
     for lane in range(LANES):
-        if walk.numbers[JUMPS_PER_STEP] > 0.0:
-            _plan_jump(walk, moves, path, lane)
+        if process.numbers[JUMPS_PER_STEP] > 0.0:
+            _plan_jump(process, moves, path, lane)
         else:
             moves.next_jump[lane] = NEVER * LANES
 
@@ -193,33 +193,33 @@ def soonest(jumps):
 
 
 @inline
-def leap(walk, moves, step, path):
-    """The jumps of this step into ``leapers`` and ``leaps``; returns in how many lanes."""
+def draw_jumps(process, moves, step, path):
+    """The jumps of this step into ``jump_lanes`` and ``jump_sizes``; returns in how many lanes."""
     jumped = 0
     next_step, lane = soonest(moves.next_jump)
     while next_step <= step:
         total = 0.0
-        source, sign = _source(walk, path, lane)
+        source, sign = _source(process, path, lane)
         while moves.next_jump[lane] // LANES <= step:
-            normal = sign * normal_of(walk.keys[JUMPS], 2 * moves.jumps[lane] + 1, source)
-            total += fused(walk.numbers[JUMP_STD], normal, walk.numbers[JUMP_MEAN])
+            normal = sign * normal_of(process.keys[JUMPS], 2 * moves.jumps[lane] + 1, source)
+            total += fused(process.numbers[JUMP_STD], normal, process.numbers[JUMP_MEAN])
             moves.jumps[lane] += 1
-            _plan_jump(walk, moves, path, lane)
-        moves.leapers[jumped] = lane
-        moves.leaps[jumped] = total
+            _plan_jump(process, moves, path, lane)
+        moves.jump_lanes[jumped] = lane
+        moves.jump_sizes[jumped] = total
         jumped += 1
         next_step, lane = soonest(moves.next_jump)
     return jumped, next_step
 
 
 @inline
-def _add_jumps(walk, moves, market, jumped):
+def _add_jumps(process, moves, market, jumped):
     """Into the log returns of a tile; whether they all stay short."""
     is_short = True
     for number in range(jumped):
-        lane = moves.leapers[number]
-        for place in range(min(TILE, len(walk.jump_beta) - market)):
-            jump = walk.jump_beta[market + place] * moves.leaps[number]
+        lane = moves.jump_lanes[number]
+        for place in range(min(TILE, len(process.jump_beta) - market)):
+            jump = process.jump_beta[market + place] * moves.jump_sizes[number]
             change = moves.changes[place * LANES + lane] + jump
             moves.changes[place * LANES + lane] = change
             is_short = is_short and abs(change) < LONGEST
@@ -227,10 +227,10 @@ def _add_jumps(walk, moves, market, jumped):
 
 
 @inline
-def draw_changes(walk, moves, market, jumped):
+def draw_changes(process, moves, market, jumped):
     """Log returns of TILE markets; whether the short exponential does for them."""
     rows = moves.rows
-    mine = walk.mix[market : market + TILE]
+    mine = process.mix[market : market + TILE]
     for first in range(0, market, TILE):
         begin = first * LANES
         z = moves.normals[begin : begin + TILE * LANES]
@@ -242,24 +242,24 @@ def draw_changes(walk, moves, market, jumped):
     begin = market * LANES
     z = moves.normals[begin : begin + TILE * LANES]
     mix = mine[:, market : market + TILE]
-    drift = walk.drift[market : market + TILE]
-    half_variance = walk.half_variance[market : market + TILE]
+    drift = process.drift[market : market + TILE]
+    half_variance = process.half_variance[market : market + TILE]
     if market == 0:
         most = _finish_changes(rows, moves.changes, z, mix, drift, half_variance, True)
     else:
         most = _finish_changes(rows, moves.changes, z, mix, drift, half_variance, False)
-    stays_short = _add_jumps(walk, moves, market, jumped)
+    stays_short = _add_jumps(process, moves, market, jumped)
     return most < SHORT and stays_short
 
 
 @inline
-def choose_rows(walk, moves, step, path):
+def choose_rows(process, moves, step, path):
     """The recorded row of each lane: the next one, or the start of another block."""
-    count = len(walk.gross)
-    if (step - 1) % walk.block_steps == 0:
-        number = (step - 1) // walk.block_steps
+    count = len(process.gross)
+    if (step - 1) % process.block_steps == 0:
+        number = (step - 1) // process.block_steps
         for lane in range(LANES):
-            uniform = 1.0 - uniform_of(walk.keys[STARTS], number, path + lane)
+            uniform = 1.0 - uniform_of(process.keys[STARTS], number, path + lane)
             moves.row[lane] = np.int64(uniform * count)
     else:
         for lane in range(LANES):
@@ -268,10 +268,10 @@ def choose_rows(walk, moves, step, path):
 
 
 @inline
-def replay(walk, moves, before, price, market):
+def replay(process, moves, before, price, market):
     """A market's prices by its recorded rows."""
     for lane in range(LANES):
-        price[lane] = before[lane] * walk.gross[moves.row[lane], market]
+        price[lane] = before[lane] * process.gross[moves.row[lane], market]
 
 
 @inline
@@ -291,21 +291,21 @@ def is_any(values):
 
 
 @inline
-def move_rates(walk, moves, hour, hours, path):
+def move_rates(process, moves, hour, hours, path):
     """The funding rates of ``hours`` hours after ``hour``, summed: ``due`` and ``SHOCKS``."""
     for market in range(len(moves.due)):
         total = 0.0
         for _ in range(hours):
-            moves.above[market] *= walk.numbers[RATE_DECAY]
-            total += walk.rate_mean[market] + moves.above[market]
+            moves.above[market] *= process.numbers[RATE_DECAY]
+            total += process.rate_mean[market] + moves.above[market]
         moves.due[market] = total
-    if not is_any(walk.rate_std):
+    if not is_any(process.rate_std):
         return
     rows = moves.rows
     rows[SHOCKS : SHOCKS + LANES] = 0.0
     normals = moves.normals[len(moves.normals) - 2 * LANES :]
     for number in range(hour, hour + hours):
         if number % 2 == 0:
-            _fill(normals, 1, walk, FUNDING, number // 2, path)
+            _fill(normals, 1, process, FUNDING, number // 2, path)
         half = normals[number % 2 * LANES : (number % 2 + 1) * LANES]
-        _move_shock(rows, half, walk.numbers[RATE_DECAY], walk.numbers[RATE_SHOCK])
+        _move_shock(rows, half, process.numbers[RATE_DECAY], process.numbers[RATE_SHOCK])

@@ -1,8 +1,8 @@
-"""Simulations of many price paths, chunk by chunk: what trials run, and what they are joined to.
+"""Simulations of many price paths, chunk by chunk: what a trial runs, and how chunks are joined.
 
 A chunk depends on the task and its own number alone: random numbers are drawn by counter, and lanes
-never mix. Whoever computes it, beside whatever else, on one kind of processor the numbers are the
-same to the last bit.
+never mix. On one kind of processor the numbers are the same to the last bit, wherever a chunk is
+computed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from seawall.lab.paths.kernels.compiled import INTERPRETED
 from seawall.lab.paths.kernels.draws import HALF, LANES
-from seawall.lab.paths.kernels.kernel import Run
+from seawall.lab.paths.kernels.process import LOWEST, PAID
 from seawall.lab.paths.kernels.stages_state import COST, TAKEN
+from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Floats, Ints, Outcomes, PathTask
-from seawall.lab.paths.kernels.walk import LOWEST, PAID
 
 
 class MarginFan(Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ def margin_fan(task: PathTask, paths: int = 512, points: int = 120) -> MarginFan
 def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Ints) -> Iterator[Run]:
     """Block after block, stopped at each of ``steps``."""
     run = Run(task, first)
-    # The hash wraps around, which NumPy's numbers mind and compiled ones do not.
+    # The hash wraps around: NumPy warns of it, compiled code does not.
     wrapping = np.errstate(over="ignore") if INTERPRETED else nullcontext()
     for path in range(first, first + paths, LANES):
         run.restart(path)

@@ -155,7 +155,7 @@ def _take_turn(rules, state, lane, bucket, height, step):
 def run_blocks(rules, state, lane, from_ms, now_ms, step):
     """All blocks that end after ``from_ms`` and up to ``now_ms``, at the prices of now."""
     block_ms = int(rules[5][BLOCK_MS])
-    # A turn that found nobody finds nobody at the same prices, except by rotation in another one.
+    # A turn without a candidate has none at the same prices, except by rotation in another one.
     patience = len(rules[1]) if rules[5][ROTATES] != 0.0 else 1
     for bucket in range(len(state[CASH])):
         idle = 0

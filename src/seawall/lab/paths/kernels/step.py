@@ -1,4 +1,4 @@
-"""The path kernel: LANES paths walk together, step by step, and are watched for liquidation.
+"""One block of LANES paths, advanced step by step: prices, funding, margin, liquidation.
 
 Per step: prices move; at the hours, funding is paid out of the position's bucket; equity and
 maintenance margin of every bucket are summed over all lanes at once; the few lanes in which some
@@ -30,17 +30,28 @@ from seawall.lab.paths.kernels.margin import (
     owe,
     owe_recorded,
     pay,
-    remember_lowest,
+    record_lowest,
     start_bucket,
+)
+from seawall.lab.paths.kernels.process import (
+    HOUR_MS,
+    LOWEST,
+    TILE,
+    TOTAL,
+    Moves,
+    PriceProcess,
+    aligned,
+    price_process,
+    start_moves,
 )
 from seawall.lab.paths.kernels.returns import (
     choose_rows,
     draw_changes,
+    draw_jumps,
     draw_step,
     first_jumps,
     grow,
     is_any,
-    leap,
     move_rates,
     move_volatility,
     replay,
@@ -48,17 +59,6 @@ from seawall.lab.paths.kernels.returns import (
 )
 from seawall.lab.paths.kernels.stages import liquidate_lane
 from seawall.lab.paths.kernels.task import Floats, Ints, PathAccount, PathTask
-from seawall.lab.paths.kernels.walk import (
-    HOUR_MS,
-    LOWEST,
-    TILE,
-    TOTAL,
-    Moves,
-    Walk,
-    aligned,
-    start_moves,
-    walk_of,
-)
 
 
 class Block(NamedTuple):
@@ -143,7 +143,7 @@ def _move_tile(holdings, block, moves, before, price, market, bucket):
 
 
 @inline
-def _move_market(walk, holdings, block, moves, before, price, market, is_short):
+def _move_market(process, holdings, block, moves, before, price, market, is_short):
     """One market's price, and what its position adds to its bucket."""
     bucket = holdings.bucket[market]
     is_alive = block.alive[bucket] > 0
@@ -154,11 +154,11 @@ def _move_market(walk, holdings, block, moves, before, price, market, is_short):
         changes = moves.changes[place : place + LANES]
         signs = grow_and_add(sums, changes, before[market], price[market], size, usual)
     else:
-        if walk.normals > 0:
+        if process.normals > 0:
             changes = moves.changes[place : place + LANES]
             grow(changes, before[market], price[market])
         else:
-            replay(walk, moves, before[market], price[market], market)
+            replay(process, moves, before[market], price[market], market)
         if is_alive:
             signs = add_position(sums, price[market], size, usual)
     if signs < 0:
@@ -166,42 +166,44 @@ def _move_market(walk, holdings, block, moves, before, price, market, is_short):
 
 
 @inline
-def _move_markets(walk, holdings, block, moves, before, price, step, path, jumped):
+def _move_markets(process, holdings, block, moves, before, price, step, path, jumped):
     """Prices of a step, and what the positions are worth."""
-    if walk.normals > 0:
-        draw_step(walk, moves, step, path)
+    if process.normals > 0:
+        draw_step(process, moves, step, path)
     else:
-        choose_rows(walk, moves, step, path)
+        choose_rows(process, moves, step, path)
     markets = len(price)
     for first in range(0, markets, TILE):
-        is_short = walk.normals > 0 and draw_changes(walk, moves, first, jumped)
+        is_short = process.normals > 0 and draw_changes(process, moves, first, jumped)
         bucket = holdings.tile_bucket[first // TILE]
         if is_short and bucket >= 0 and block.alive[bucket] > 0:
             _move_tile(holdings, block, moves, before, price, first, bucket)
         else:
             for market in range(first, min(first + TILE, markets)):
-                _move_market(walk, holdings, block, moves, before, price, market, is_short)
-    if walk.normals > 0:
-        move_volatility(walk, moves)
+                _move_market(process, holdings, block, moves, before, price, market, is_short)
+    if process.normals > 0:
+        move_volatility(process, moves)
 
 
 @inline
-def _pay_funding(walk, holdings, block, moves, price):
+def _pay_funding(process, holdings, block, moves, price):
     """What this step's hours cost, or the recorded step did, out of the buckets."""
     for bucket in range(len(block.alive)):
         clear_owed(_sums_of(block, bucket))
     for market in range(len(price)):
         size, sums = block.size[market], _sums_of(block, holdings.bucket[market])
-        if len(walk.recorded) > 0:
-            owe_recorded(sums, price[market], size, walk.recorded, moves.row, market)
-        elif moves.due[market] != 0.0 or walk.rate_std[market] != 0.0:
-            owe(moves.rows, sums, price[market], size, moves.due[market], walk.rate_std[market])
+        if len(process.recorded) > 0:
+            owe_recorded(sums, price[market], size, process.recorded, moves.row, market)
+        elif moves.due[market] != 0.0 or process.rate_std[market] != 0.0:
+            owe(moves.rows, sums, price[market], size, moves.due[market], process.rate_std[market])
     for bucket in range(len(block.alive)):
         pay(moves.rows, _sums_of(block, bucket), block.cash[bucket])
 
 
 @inline
-def _move_block(walk, holdings, block, moves, before, price, is_under, step, path, jumped, is_due):
+def _move_block(
+    process, holdings, block, moves, before, price, is_under, step, path, jumped, is_due
+):
     """One step of all lanes; marks those in which some bucket is under, and returns how many."""
     rows = moves.rows
     buckets = len(block.alive)
@@ -210,9 +212,9 @@ def _move_block(walk, holdings, block, moves, before, price, is_under, step, pat
             _sums_of(block, bucket), block.cash[bucket], block.floor[bucket],
             holdings.deduction[bucket],
         )  # fmt: skip
-    _move_markets(walk, holdings, block, moves, before, price, step, path, jumped)
+    _move_markets(process, holdings, block, moves, before, price, step, path, jumped)
     if is_due:
-        _pay_funding(walk, holdings, block, moves, price)
+        _pay_funding(process, holdings, block, moves, price)
     found = 0
     for bucket in range(buckets):
         sums = _sums_of(block, bucket)
@@ -225,7 +227,7 @@ def _move_block(walk, holdings, block, moves, before, price, is_under, step, pat
 
 
 @inline
-def _look_again(block, rows, holdings, price, lane):
+def _reassess(block, rows, holdings, price, lane):
     """After a liquidation: the lane's equity, and what is left to liquidate."""
     total = 0.0
     for bucket in range(len(block.alive)):
@@ -255,17 +257,18 @@ def _liquidate(rules, block, rows, holdings, before, price, is_under, from_ms, n
         if is_under[lane]:
             is_under[lane] = False
             liquidate_lane(rules, state, lane, from_ms, now_ms, step)
-            _look_again(block, rows, holdings, price, lane)
+            _reassess(block, rows, holdings, price, lane)
 
 
 @inline
-def _borrowed(walk, holdings, block, moves):
+def _borrowed(process, holdings, block, moves):
     """The same without owners: slices cost nothing."""
-    walk = Walk(
-        walk.normals, walk.mirrored, walk.block_steps, walk.step_ms, borrowed(walk.mix),
-        borrowed(walk.drift), borrowed(walk.half_variance), borrowed(walk.jump_beta),
-        borrowed(walk.rate), borrowed(walk.rate_mean), borrowed(walk.rate_std),
-        borrowed(walk.numbers), borrowed(walk.gross), borrowed(walk.recorded), borrowed(walk.keys),
+    process = PriceProcess(
+        process.normals, process.mirrored, process.block_steps, process.step_ms,
+        borrowed(process.mix), borrowed(process.drift), borrowed(process.half_variance),
+        borrowed(process.jump_beta), borrowed(process.rate), borrowed(process.rate_mean),
+        borrowed(process.rate_std), borrowed(process.numbers), borrowed(process.gross),
+        borrowed(process.recorded), borrowed(process.keys),
     )  # fmt: skip
     holdings = Holdings(
         borrowed(holdings.bucket), borrowed(holdings.tile_bucket), borrowed(holdings.size),
@@ -280,25 +283,25 @@ def _borrowed(walk, holdings, block, moves):
     moves = Moves(
         borrowed(moves.rows), borrowed(moves.normals), borrowed(moves.changes),
         borrowed(moves.jump_time), borrowed(moves.next_jump), borrowed(moves.jumps),
-        borrowed(moves.leapers), borrowed(moves.leaps), borrowed(moves.row),
+        borrowed(moves.jump_lanes), borrowed(moves.jump_sizes), borrowed(moves.row),
         borrowed(moves.above), borrowed(moves.due),
     )  # fmt: skip
-    return walk, holdings, block, moves
+    return process, holdings, block, moves
 
 
 @entry
-def advance(rules, walk, holdings, block, moves, path, from_step, to_step):
-    """Walks a block from the end of ``from_step`` to the end of ``to_step``."""
-    walk, holdings, block, moves = _borrowed(walk, holdings, block, moves)
+def advance(rules, process, holdings, block, moves, path, from_step, to_step):
+    """Advances a block from the end of ``from_step`` to the end of ``to_step``."""
+    process, holdings, block, moves = _borrowed(process, holdings, block, moves)
     if from_step == 0:
-        first_jumps(walk, moves, path)
+        first_jumps(process, moves, path)
     next_jump, _ = soonest(moves.next_jump)
-    is_recorded = len(walk.recorded) > 0
+    is_recorded = len(process.recorded) > 0
     is_hourly = not is_recorded and (
-        is_any(walk.rate) or is_any(walk.rate_mean) or is_any(walk.rate_std)
+        is_any(process.rate) or is_any(process.rate_mean) or is_any(process.rate_std)
     )
     is_under = np.zeros(LANES, np.bool_)
-    step_ms = walk.step_ms
+    step_ms = process.step_ms
     for step in range(from_step + 1, to_step + 1):
         before = block.prices[(step - 1) % 2]
         price = block.prices[step % 2]
@@ -307,24 +310,24 @@ def advance(rules, walk, holdings, block, moves, path, from_step, to_step):
         hours = (from_ms + step_ms) // HOUR_MS - hour
         is_due = is_recorded
         if is_hourly and hours > 0:
-            move_rates(walk, moves, hour, hours, path)
+            move_rates(process, moves, hour, hours, path)
             is_due = True
         jumped = 0
         if next_jump <= step:
-            jumped, next_jump = leap(walk, moves, step, path)
+            jumped, next_jump = draw_jumps(process, moves, step, path)
         found = _move_block(
-            walk, holdings, block, moves, before, price, is_under, step, path, jumped, is_due
+            process, holdings, block, moves, before, price, is_under, step, path, jumped, is_due
         )
         if found > 0:
             _liquidate(
                 rules, block, moves.rows, holdings, before, price, is_under, from_ms,
                 from_ms + step_ms, step,
             )  # fmt: skip
-        remember_lowest(moves.rows)
+        record_lowest(moves.rows)
 
 
 class Run:
-    """One block of a task, which can be stopped on its way and looked at.
+    """One block of a task, which can be advanced to any step and read there.
 
     Its arrays are written again by ``restart``; only compiled functions see them in between.
     """
@@ -335,10 +338,10 @@ class Run:
             each.copy() if isinstance(each, np.ndarray) else each
             for each in kernel_rules(task.account)
         )
-        self.walk: Walk = walk_of(task)
+        self.process: PriceProcess = price_process(task)
         self.holdings = holdings_of(task.account)
         self.block = start_block(task.account)
-        self.moves: Moves = start_moves(self.walk)
+        self.moves: Moves = start_moves(self.process)
         self.moves.rows[LOWEST : LOWEST + LANES] = task.account.equity.sum()
         self._fresh = [array.copy() for array in (*self.block, *self.moves)]
         self.path = path
@@ -356,7 +359,14 @@ class Run:
         if step == self.step:
             return
         advance(
-            self.rules, self.walk, self.holdings, self.block, self.moves, self.path, self.step, step
+            self.rules,
+            self.process,
+            self.holdings,
+            self.block,
+            self.moves,
+            self.path,
+            self.step,
+            step,
         )
         self.step = step
 

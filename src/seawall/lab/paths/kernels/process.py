@@ -1,7 +1,7 @@
-"""A task's model of prices and funding rates in arrays, and where a block of paths is in it.
+"""The price process of a task as arrays, and the state of a block of paths in it.
 
-``Walk`` is what ``Diffusion``, ``Bootstrap`` and ``FundingRate`` come down to, per step;
-``returns`` takes the steps.
+``PriceProcess`` is what ``Diffusion``, ``Bootstrap`` and ``FundingRate`` come down to, per step;
+``returns`` advances it.
 """
 
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ differ; ``total``: equity of the account; ``shock``: the state of the funding ra
 sum over the hours of this step; ``paid``: funding so far."""
 
 
-class Walk(NamedTuple):
+class PriceProcess(NamedTuple):
     """The model of a task, per step. m markets, r recorded rows.
 
     Markets are padded to whole tiles in ``mix``: (w, w) what each normal adds to a market's log
@@ -78,7 +78,7 @@ NUMBERS = (
 ) = range(len(NUMBERS))  # fmt: skip
 
 
-def walk_of(task: PathTask) -> Walk:
+def price_process(task: PathTask) -> PriceProcess:
     """The arrays of a task's model.
 
     Raises ValueError for a correlation that cannot be and for steps shorter than a millisecond.
@@ -92,7 +92,7 @@ def walk_of(task: PathTask) -> Walk:
     numbers = np.zeros(len(NUMBERS))
     numbers[[RATE_DECAY, RATE_SHOCK]] = decay, np.sqrt(1.0 - decay**2)
     width = -(-markets // TILE) * TILE
-    walk = Walk(
+    process = PriceProcess(
         normals=0,
         mirrored=task.antithetic,
         block_steps=0,
@@ -110,12 +110,12 @@ def walk_of(task: PathTask) -> Walk:
         keys=_keys(task.seed),
     )
     if isinstance(model, Bootstrap):
-        return _recorded_walk(walk, model)
-    return _diffusion_walk(walk, model, task.step_seconds)
+        return _recorded_process(process, model)
+    return _diffusion_process(process, model, task.step_seconds)
 
 
 def _row(values: Floats) -> Floats:
-    """A copy that may be written: what another process sent may not, which is another type."""
+    """A copy that may be written; an array from another process may not, which is another type."""
     return np.array(values, np.float64, order="C")
 
 
@@ -128,36 +128,38 @@ def _keys(seed: int) -> NDArray[np.uint64]:
     return words.reshape(len(PURPOSES), 2)
 
 
-def _recorded_walk(walk: Walk, model: Bootstrap) -> Walk:
-    empty = np.zeros((0, len(walk.rate)))
-    return walk._replace(
+def _recorded_process(process: PriceProcess, model: Bootstrap) -> PriceProcess:
+    empty = np.zeros((0, len(process.rate)))
+    return process._replace(
         block_steps=model.block_steps,
         gross=np.exp(_row(model.returns)),
         recorded=empty if model.funding is None else _row(model.funding),
     )
 
 
-def _diffusion_walk(walk: Walk, model: Diffusion, step_seconds: float) -> Walk:
-    markets = len(walk.rate)
+def _diffusion_process(
+    process: PriceProcess, model: Diffusion, step_seconds: float
+) -> PriceProcess:
+    markets = len(process.rate)
     years = step_seconds / SECONDS_PER_YEAR
     moves = model.volatility_of_volatility > 0.0
     decay = 0.5 ** (step_seconds / 86_400 / model.volatility_half_life_days)
     volatility = _row(model.volatility)
-    mix = np.zeros_like(walk.mix)
+    mix = np.zeros_like(process.mix)
     root = square_root(np.asarray(model.correlation, np.float64))
     mix[:markets, :markets] = (volatility * np.sqrt(years))[:, None] * root
-    numbers = walk.numbers.copy()
+    numbers = process.numbers.copy()
     numbers[VOLATILITY_DECAY] = decay
     numbers[VOLATILITY_SHOCK] = model.volatility_of_volatility * np.sqrt(1.0 - decay**2)
     numbers[VOLATILITY_VARIANCE] = model.volatility_of_volatility**2
     numbers[JUMPS_PER_STEP] = model.jump_rate * years
     numbers[[JUMP_MEAN, JUMP_STD]] = model.jump_mean, model.jump_std
-    return walk._replace(
+    return process._replace(
         normals=markets + moves,
         mix=mix,
         drift=_padded(_row(model.drift) * years, len(mix)),
         half_variance=_padded(volatility**2 * years / 2.0, len(mix)),
-        jump_beta=walk.jump_beta if model.jump_beta is None else _row(model.jump_beta),
+        jump_beta=process.jump_beta if model.jump_beta is None else _row(model.jump_beta),
         numbers=numbers,
     )
 
@@ -192,8 +194,8 @@ class Moves(NamedTuple):
 
     ``normals``: of a step, flat, and two rows of the funding rate's behind them. ``changes``:
     log returns of TILE markets, flat. ``next_jump``:
-    (LANES,) the step in which ``jump_time`` lies, times LANES, and the lane; ``leapers``: the lanes
-    that jump in this step, ``leaps``: how far, in the log of a market with beta 1. ``row``:
+    (LANES,) the step in which ``jump_time`` lies, times LANES, plus the lane; ``jump_lanes``: those
+    that jump in this step, ``jump_sizes``: how far, in the log of a market with beta 1. ``row``:
     (LANES,) the recorded row of this step. ``above``: (m,) the funding rate without its shock,
     above its mean, now; ``due``: (m,) that rate summed over the hours of this step.
     """
@@ -204,31 +206,31 @@ class Moves(NamedTuple):
     jump_time: Floats
     next_jump: Ints
     jumps: Ints
-    leapers: Ints
-    leaps: Floats
+    jump_lanes: Ints
+    jump_sizes: Floats
     row: Ints
     above: Floats
     due: Floats
 
 
-def start_moves(walk: Walk) -> Moves:
-    """Every lane at its beginning; ``first_jumps`` must follow."""
-    markets = len(walk.rate)
+def start_moves(process: PriceProcess) -> Moves:
+    """The state of every lane at the start; ``first_jumps`` must follow."""
+    markets = len(process.rate)
     rows = np.zeros(len(ROW_NAMES) * LANES)
-    factor = np.exp(-walk.numbers[VOLATILITY_VARIANCE])
+    factor = np.exp(-process.numbers[VOLATILITY_VARIANCE])
     rows[FACTOR : FACTOR + LANES] = factor
     rows[SQUARE : SQUARE + LANES] = factor**2
     moves = Moves(
         rows=rows,
-        normals=np.zeros((walk.normals + TILE + 3) * LANES),
+        normals=np.zeros((process.normals + TILE + 3) * LANES),
         changes=np.zeros(TILE * LANES),
         jump_time=np.zeros(LANES),
         next_jump=np.zeros(LANES, np.int64),
         jumps=np.zeros(LANES, np.int64),
-        leapers=np.zeros(LANES, np.int64),
-        leaps=np.zeros(LANES),
+        jump_lanes=np.zeros(LANES, np.int64),
+        jump_sizes=np.zeros(LANES),
         row=np.zeros(LANES, np.int64),
-        above=walk.rate - walk.rate_mean,
+        above=process.rate - process.rate_mean,
         due=np.zeros(markets),
     )
     return Moves(*map(aligned, moves))
