@@ -6,7 +6,8 @@
 A run's object is read as ordered lists of values by key path (``shocks[].equity``), so that a
 nested list may have become a table of its own. ``tools/answer_keys.d/COMMAND.toml`` says which old
 path is which new one (``gone: why`` for none); ``*`` in an old path stands for any key, such as a
-market's name. A path that is in neither is reported.
+market's name; several new paths take turns, as for a list [value, low, high] that became
+three columns. A path that is in neither is reported.
 """
 
 import argparse
@@ -16,10 +17,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+Keys = dict[str, str | list[str]]
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = Path(__file__).with_name("answer_keys.d")
@@ -163,11 +167,15 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def by_path(value: Any, keys: dict[str, str]) -> dict[str, list[Any]]:
+def by_path(value: Any, keys: Keys) -> dict[str, list[Any]]:
     """Values by key path, each path by its new name."""
     found: dict[str, list[Any]] = {}
+    turns: Counter[str] = Counter()
     for path, each in leaves(value):
-        found.setdefault(_target(path, keys), []).append(_comparable(each))
+        targets = _targets(path, keys)
+        target = targets[turns[path] % len(targets)]
+        turns[path] += 1
+        found.setdefault(target, []).append(_comparable(each))
     return found
 
 
@@ -196,14 +204,19 @@ def compare(old: Path, new: Path) -> int:
             failed += 1
             continue
         keys = maps.get("all", {}) | maps.get(name.split("_")[0], {})
-        before = by_path(json.loads((old / f"{name}.json").read_text()), keys)
-        after = by_path(json.loads((new / f"{name}.json").read_text()), {})
+        before = by_path(_answer(old, name), keys)
+        after = by_path(_answer(new, name), {})
         equal, problems = _compared(before, after)
         values += equal
         failed += bool(problems)
         print(f"{name}: {equal:,} values equal" + "".join(f"\n    {each}" for each in problems))
     print(f"{runs} runs, {values:,} values equal, {failed} runs differ")
     return failed
+
+
+def _answer(folder: Path, name: str) -> Any:
+    """The object of a run, without the place where it was recorded."""
+    return json.loads((folder / f"{name}.json").read_text().replace(str(folder), "FOLDER"))
 
 
 def _compared(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> tuple[int, list[str]]:
@@ -225,20 +238,21 @@ def _compared(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> tupl
     return equal, problems
 
 
-def _target(path: str, keys: dict[str, str]) -> str:
-    """The new path: the longest old path or beginning of one in the map is replaced."""
+def _targets(path: str, keys: Keys) -> list[str]:
+    """The new paths: the longest old path or beginning of one in the map is replaced."""
     parts = path
     while parts:
         old = parts if parts in keys else _with_any(parts, keys)
         if old in keys:
-            target = keys[old]
-            return target if target.startswith("gone:") else target + path[len(parts) :]
+            targets = [keys[old]] if isinstance(keys[old], str) else keys[old]
+            rest = path[len(parts) :]
+            return [each if each.startswith("gone:") else each + rest for each in targets]
         cut = max(parts.rfind("."), parts.rfind("[]"))
         parts = parts[:cut] if cut > 0 else ""
-    return path
+    return [path]
 
 
-def _with_any(path: str, keys: dict[str, str]) -> str:
+def _with_any(path: str, keys: Keys) -> str:
     """The old path with ``*`` that this one is an instance of, or nothing."""
     for old in keys:
         pattern = re.escape(old).replace(r"\*", r"[^.]*?")

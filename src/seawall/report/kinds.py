@@ -96,12 +96,25 @@ def duration(seconds: Number) -> str:
     return f"{value / 3_600:.1f} h" if value < 172_800 else f"{value / 86_400:.1f} d"
 
 
+def long_duration(seconds: Number) -> str:
+    """``7 days``, ``12 hours``, ``45 minutes``: for sentences."""
+    value = float(seconds)
+    if value >= 172_800:
+        return f"{value / 86_400:.3g} days"
+    return f"{value / 3_600:.3g} hours" if value >= 3_600 else f"{value / 60:.3g} minutes"
+
+
 def clock(time_ms: int) -> str:
     """``2025-10-10 21:14:05`` (UTC) of milliseconds since 1970."""
     import datetime
 
     moment = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def leverage(value: Number) -> str:
+    """``17.92x``: four figures, so that it can be asked for again."""
+    return f"{float(value):.4g}x"
 
 
 def ratio(value: float) -> str:
@@ -219,6 +232,8 @@ RATE = _numeric("rate", "", lambda v: f"{three_figures(float(100 * v))} %")
 """A signed fraction, often small, such as of funding or fees."""
 SHARE = _numeric("share", "", percent)
 """A fraction; the number is the fraction."""
+RATE = _numeric("rate", "", lambda v: percent(v, 4))
+"""A small fraction, such as funding an hour; the number is the fraction."""
 PERCENT = _numeric("percent", "%", percent, times=100)
 """A fraction; the number is in percent."""
 MOVE = _numeric("move", "%", lambda v: percent(v, signed=True), times=100)
