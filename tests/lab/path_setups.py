@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
-from seawall.cli.params import SourceOptions
-from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
-from seawall.lab.paths.setup import PathSetup
+from seawall.accounts.account import Account
+from seawall.accounts.load import AccountOptions, load_account
+from seawall.lab.market.price_models import ModelOptions
+from seawall.lab.paths.setup import PathOptions, PathSetup, path_setup
 
-STEADY = ModelWishes(jumps="off", volatility_moves="off", funding=["0%"])
+STEADY = ModelOptions(jumps=False, volatility_moves=False, funding="0%")
 """Nothing but diffusion: what has a closed form."""
 PRICES = ("BTC=100000", "ETH=4000", "SOL=200", "DOGE=0.2")
 
@@ -19,17 +21,28 @@ def position(market: str, side: str, notional: int, leverage: int, mode: str = "
     )
 
 
+def account_of(
+    folder: Path,
+    collateral: int,
+    positions: Sequence[str],
+    prices: Sequence[str] = PRICES,
+    rulebook: str | None = None,
+) -> Account:
+    """The account that a command reads from a file of these positions."""
+    file = folder / "account.toml"
+    file.write_text(f"collateral = {collateral}\n" + "".join(positions))
+    held = [price for price in prices if f'"{price.split("=")[0]}"' in "".join(positions)]
+    return load_account(file, AccountOptions(price=held, rulebook=rulebook))
+
+
 def setup_of(
     folder: Path,
     collateral: int,
     positions: Sequence[str],
-    model: ModelWishes = STEADY,
-    run: RunWishes = RunWishes(),  # noqa: B008 (frozen)
+    model: ModelOptions = STEADY,
     rulebook: str | None = None,
+    **options: Unpack[PathOptions],
 ) -> PathSetup:
-    """The simulation that the command would run for this account."""
-    file = folder / "account.toml"
-    file.write_text(f"collateral = {collateral}\n" + "".join(positions))
-    held = [price for price in PRICES if f'"{price.split("=")[0]}"' in "".join(positions)]
-    wishes = SourceOptions(price=held, rulebook=rulebook)
-    return read_request(str(file), wishes, model, run).setup
+    """The simulation that the command runs for this account."""
+    account = account_of(folder, collateral, positions, rulebook=rulebook)
+    return path_setup(account, model=model, **options)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from seawall.lab.carry.figures import break_even_lines
-from seawall.lab.compare.charts import ModeOutcome, mode_bars
-from seawall.lab.paths.charts import (
+from seawall.lab.compare.figures import ModeOutcome, mode_bars
+from seawall.lab.paths.figures import (
+    leverage_curve,
     loss_histogram,
     ratio_fan,
-    survival_curve,
     time_to_liquidation,
 )
 from seawall.report.charts import Chart
@@ -41,7 +41,7 @@ def charts() -> dict[str, Chart]:
     by_time = 0.12 * (1 - np.exp(-_TIMES / 60))
     price = 100_000 * (1.0009 + 0.0008 * _TIMES / 24)
     return {
-        "survival": survival_curve(
+        "survival": leverage_curve(
             leverages, share, share - error, share + error, chosen=3, accepted=0.05, now=10
         ),
         "fan": ratio_fan(_TIMES, fan),

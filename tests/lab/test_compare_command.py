@@ -1,14 +1,14 @@
 """``seawall compare`` as a user calls it: built-in account, files, named days, what is refused."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from cyclopts import App
 
-from seawall.cli.compare import compare
+from seawall.cli.main import main
 from tests.shared_files import ROOT
 
 # The first run on a machine compiles the kernels and the machine.
@@ -47,9 +47,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> None:
-    app = App(name="seawall", result_action="return_value")
-    app.command(compare, name="compare")
-    app(["compare", *arguments])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["seawall", "compare", *arguments])
+        try:
+            main()
+        except SystemExit as ended:
+            if ended.code:
+                raise
 
 
 def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def test_positions_without_effect_share_a_sentence(
         for name in ("BTC", "ETH", "SOL")
     )
     (folder / "calm.toml").write_text("collateral = 10000\n" + held)
-    because = made(capsys, "calm.toml", *QUICK, "--scenario", "none")["recommendation"]["because"]
+    because = made(capsys, "calm.toml", *QUICK, "--scenario", "none")["verdict"]
     found = [each for each in because if "no difference" in each]
     assert len(found) == 1
     assert found[0].startswith("BTC, ETH and SOL make no difference to the others")
@@ -88,19 +92,22 @@ def test_without_arguments(capsys: pytest.CaptureFixture[str], folder: Path) -> 
 def test_the_object_holds_every_figure(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     options = (*QUICK, "--survival", "95%", "--scenario", "fall.toml")
     found = made(capsys, *options)
-    assert {"cross", "isolated", "as given"} <= set(found["modes"])
+    modes = {each["mode"]: each for each in found["modes"]}
+    assert {"cross", "isolated", "as given"} <= set(modes)
     assert found["survival_target"] == 0.95
     assert found["recommendation"]["mode"] in ("cross", "isolated", "hybrid")
     both = found["recommendation"]["cross"] + found["recommendation"]["isolated"]
     assert sorted(both) == ["BTC", "ETH", "SOL"]
-    for mode in found["modes"].values():
-        assert mode["start_equity"] == pytest.approx(found["modes"]["cross"]["start_equity"])
+    for mode in modes.values():
         assert mode["capital_needed"] > 0
-        assert set(mode["touched"]) == {"BTC", "ETH", "SOL"}
-    day = found["shocks"]["ten minutes down"]
-    assert set(day) == set(found["modes"])
-    assert day["isolated"]["start"] == pytest.approx(100_000, abs=1)
-    assert day["cross"]["lowest"] < day["cross"]["start"]
+        assert mode["survival"] == pytest.approx(1 - mode["liquidated"])
+    positions = [each for each in found["mode_positions"] if each["mode"] == "cross"]
+    assert {each["position"] for each in positions} == {"BTC", "ETH", "SOL"}
+    day = {each["mode"]: each for each in found["scenarios"]}
+    assert {each["scenario"] for each in found["scenarios"]} == {"ten minutes down"}
+    assert set(day) == set(modes)
+    assert float(day["isolated"]["start"]) == pytest.approx(100_000, abs=1)
+    assert float(day["cross"]["lowest"]) < float(day["cross"]["start"])
     assert found == made(capsys, *options)
 
 
@@ -110,7 +117,7 @@ def test_the_files_that_are_left(capsys: pytest.CaptureFixture[str], folder: Pat
     assert "Margin modes on the same paths" in (folder / "r.html").read_text()
     modes = pq.read_table(folder / "tables/modes.parquet").to_pydict()
     assert modes["mode"][:2] == ["cross", "isolated"]
-    assert pq.read_table(folder / "tables/contagion.parquet").num_rows == 3
+    assert pq.read_table(folder / "tables/contagion.parquet").num_rows == 4
 
 
 def test_child_accounts_are_compared_as_well(
@@ -118,17 +125,17 @@ def test_child_accounts_are_compared_as_well(
 ) -> None:
     file = str(ROOT / "examples/account_parent.json")
     found = made(capsys, file, *QUICK, "--scenario", "none")
-    assert {"cross", "isolated"} <= set(found["modes"])
+    assert {"cross", "isolated"} <= {each["mode"] for each in found["modes"]}
 
 
 REFUSED = [
-    (["--survival", "99"], "--survival: '99' should be percent"),
-    (["--survival", "100%"], "--survival: '100%' should be percent"),
+    (["--survival", "99"], "--survival: '99' should be above 0% and below 100%, such as 99%"),
+    (["--survival", "100%"], "--survival: '100%' should be above 0% and below 100%"),
     (["--scenario", "nowhere.toml"], "nowhere.toml: "),
     (["--scenario", "no_such_day"], "no_such_day"),
     (["--scenario", "btc.toml"], "no prices of ETH"),
     (["--paths", "0"], "--paths: 0 should be 1 to"),
-    (["--correlation", "2"], "--correlation: 2 should be -1 to 1"),
+    (["--correlation", "2"], "--correlation: '2' should be -1 to 1"),
     (["nothing.json"], "nothing.json: no such file"),
     (["--parquet", "fall.toml"], "--parquet: fall.toml: is a file, name a folder"),
 ]

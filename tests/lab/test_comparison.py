@@ -1,32 +1,31 @@
 """Cross, isolated and split: the recommendation where the answer is known, and its figures."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seawall.cli.paths_inputs import ModelWishes, RunWishes
 from seawall.lab.compare.comparison import (
     Comparison,
-    Weighed,
-    compare,
+    PoolEffect,
+    compare_modes,
     contagion_of,
+    pool_effects,
     variants_of,
-    weigh,
-    worst_influence,
 )
-from seawall.lab.compare.words import kind, recommendation
-from seawall.lab.paths.leverage import at
-from seawall.lab.paths.setup import PathSetup, Runner
-from seawall.lab.paths.survival import Estimate
+from seawall.lab.compare.recommendation import recommendation, recommended_mode
+from seawall.lab.market.price_models import ModelOptions
+from seawall.lab.paths.estimates import Estimate, shortfall_influence
+from seawall.lab.paths.leverage import point_at
+from seawall.lab.paths.runner import Runner
+from seawall.lab.paths.setup import PathOptions, PathSetup
 from tests.lab.path_setups import position, setup_of
 
 # The first run on a machine compiles the kernels.
 pytestmark = pytest.mark.timeout(660)
 
 HERE = Runner(workers=1)
-RUN = RunWishes(days=7, step=600, paths=4_096)
+RUN: PathOptions = {"days": 7, "step_seconds": 600, "paths": 4_096}
 TARGET = 0.99
 
 
@@ -36,9 +35,9 @@ def hedge(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     setup = setup_of(
         tmp_path_factory.mktemp("hedge"), 20_000,
         [position("BTC", "long", 100_000, 10), position("ETH", "short", 80_000, 10)],
-        ModelWishes(), RUN,
+        ModelOptions(), **RUN,
     )  # fmt: skip
-    return compare(setup, TARGET, HERE)
+    return compare_modes(setup, TARGET, HERE)
 
 
 def wild_setup(folder: Path, extra: tuple[str, ...] = ()) -> PathSetup:
@@ -46,23 +45,23 @@ def wild_setup(folder: Path, extra: tuple[str, ...] = ()) -> PathSetup:
     return setup_of(
         folder, 42_000,
         [position("BTC", "long", 120_000, 4), position("DOGE", "long", 60_000, 10), *extra],
-        ModelWishes(volatility=["DOGE=250%"]), RUN,
+        ModelOptions(volatility=["DOGE=250%"]), **RUN,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def wild(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    return compare(wild_setup(tmp_path_factory.mktemp("wild")), TARGET, HERE)
+    return compare_modes(wild_setup(tmp_path_factory.mktemp("wild")), TARGET, HERE)
 
 
 def test_hedges_belong_in_one_pool(hedge: Comparison) -> None:
-    assert kind(hedge) == "cross"
+    assert recommended_mode(hedge) == "cross"
     assert hedge.core == ("BTC", "ETH")
-    assert all(each.protects for each in hedge.weighed)
+    assert all(each.protects for each in hedge.effects)
     cross, isolated = hedge.result("cross"), hedge.result("isolated")
     assert cross is not None
     assert isolated is not None
-    assert cross.survival.liquidated.high < isolated.survival.liquidated.low
+    assert cross.statistics.liquidated.high < isolated.statistics.liquidated.low
     assert cross.capital is not None
     assert isolated.capital is not None
     assert cross.capital < isolated.capital / 2
@@ -72,19 +71,21 @@ def test_hedges_belong_in_one_pool(hedge: Comparison) -> None:
 
 
 def test_a_wild_bet_belongs_in_a_bucket(wild: Comparison) -> None:
-    assert kind(wild) == "isolated"
+    assert recommended_mode(wild) == "isolated"
     assert (wild.bets, wild.core) == (("DOGE",), ("BTC",))
     cross, isolated = wild.result("cross"), wild.result("isolated")
     assert cross is not None
     assert isolated is not None
     btc = wild.markets.index("BTC")
     assert cross.touched[btc].low > isolated.touched[btc].high
-    assert cross.survival.loss.shortfalls[-1][1].low > isolated.survival.loss.shortfalls[-1][1].high
+    assert (
+        cross.statistics.loss.shortfalls[0.99].low > isolated.statistics.loss.shortfalls[0.99].high
+    )
     words = " ".join(recommendation(wild))
     assert "Recommended: isolated. A bucket of its own for DOGE" in words
     assert "DOGE is a single bet" in words
     # Most of the money is no bet, even though the bet beside it is better off without it, too.
-    (core,) = [each for each in wild.weighed if each.market == "BTC"]
+    (core,) = [each for each in wild.effects if each.market == "BTC"]
     assert core.money > 0.5
     assert not core.is_bet
 
@@ -103,13 +104,15 @@ def test_contagion_is_counted_on_the_same_paths(wild: Comparison) -> None:
 
 
 def test_the_core_stays_together_beside_the_bet(tmp_path: Path) -> None:
-    found = compare(wild_setup(tmp_path, (position("ETH", "short", 40_000, 4),)), TARGET, HERE)
-    assert kind(found) == "hybrid"
+    found = compare_modes(
+        wild_setup(tmp_path, (position("ETH", "short", 40_000, 4),)), TARGET, HERE
+    )
+    assert recommended_mode(found) == "hybrid"
     assert found.bets == ("DOGE",)
     assert found.core == ("BTC", "ETH")
     suggested = found.result("suggested")
     assert suggested is not None
-    assert suggested.variant.apart == ("DOGE",)
+    assert suggested.variant.isolated == ("DOGE",)
     words = " ".join(recommendation(found))
     assert (
         "Recommended: hybrid. BTC and ETH in the cross pool, DOGE in a bucket of its own" in words
@@ -118,7 +121,7 @@ def test_the_core_stays_together_beside_the_bet(tmp_path: Path) -> None:
 
 def test_every_variant_has_the_same_money(wild: Comparison, hedge: Comparison) -> None:
     for found in (wild, hedge):
-        equities = [each.survival.start_equity for each in found.variants]
+        equities = [each.statistics.start_equity for each in found.variants]
         assert equities == pytest.approx([equities[0]] * len(equities), abs=1e-4)
 
 
@@ -126,39 +129,39 @@ def test_an_account_that_is_split_is_shown_as_given(tmp_path: Path) -> None:
     setup = setup_of(
         tmp_path, 30_000,
         [position("BTC", "long", 60_000, 10), position("SOL", "long", 30_000, 10, "isolated")],
-        ModelWishes(), RUN,
+        ModelOptions(), **RUN,
     )  # fmt: skip
-    names = [(each.name, each.apart) for each in variants_of(setup, ["BTC", "SOL"], (), ())]
+    names = [(each.name, each.isolated) for each in variants_of(setup, ["BTC", "SOL"], (), ())]
     assert names == [("cross", ()), ("isolated", ("BTC", "SOL")), ("as given", ("SOL",))]
 
 
 def test_capital_needed_is_enough_on_other_paths(hedge: Comparison) -> None:
     for result in hedge.variants:
         assert result.capital is not None
-        assert result.needed.leverage is not None
-        assert result.capital * result.needed.leverage == pytest.approx(hedge.notional, rel=1e-3)
-        again = at(hedge.setup, result.variant.plan, result.needed.leverage, HERE)
-        assert again.survival.start_equity == pytest.approx(result.capital, rel=1e-3)
-        interval = again.survival.liquidated
+        assert result.search.leverage is not None
+        assert result.capital * result.search.leverage == pytest.approx(hedge.notional, rel=1e-3)
+        again = point_at(hedge.setup, result.variant.holdings, result.search.leverage, HERE)
+        assert again.statistics.start_equity == pytest.approx(result.capital, rel=1e-3)
+        interval = again.statistics.liquidated
         assert abs(interval.value - (1 - TARGET)) < interval.high - interval.low
 
 
 def test_weighing_takes_a_position_out_with_its_money(tmp_path: Path) -> None:
     setup = wild_setup(tmp_path).with_paths(2_048)
-    btc, doge = weigh(setup, ["BTC", "DOGE"], [], 1, HERE)
+    btc, doge = pool_effects(setup, ["BTC", "DOGE"], [], 1, HERE)
     assert (btc.market, doge.market) == ("BTC", "DOGE")
     # Initial margins of 30,000 and 6,000.
     assert (btc.money, doge.money) == pytest.approx((5 / 6, 1 / 6), rel=1e-3)
     assert btc.pool_with == doge.pool_with
     assert doge.pool.value == pytest.approx(doge.pool_with - doge.pool_without)
     values = np.arange(1.0, 101.0)
-    assert worst_influence(values).mean() == pytest.approx(98, abs=0.1)
+    assert shortfall_influence(values, 0.95).mean() == pytest.approx(98, abs=0.1)
 
 
 def test_what_holds_most_of_the_money_is_no_bet() -> None:
     up, none = Estimate(0.05, 0.01, 0.09), Estimate(0.0, -0.1, 0.1)
     judged = [
-        Weighed(market="X", round=1, money=money, pool_with=0.1, pool_without=0.05, pool=pool,
+        PoolEffect(market="X", round=1, money=money, pool_with=0.1, pool_without=0.05, pool=pool,
                 worst=worst)
         for money, pool, worst in (
             (0.4, up, up), (0.6, up, up), (0.4, none, up), (0.4, up, none),
@@ -170,16 +173,18 @@ def test_what_holds_most_of_the_money_is_no_bet() -> None:
 
 def test_one_position_has_nothing_to_compare(tmp_path: Path) -> None:
     setup = setup_of(tmp_path, 20_000, [position("BTC", "long", 100_000, 10)],
-                     ModelWishes(), replace(RUN, paths=512))  # fmt: skip
-    found = compare(setup, TARGET, HERE)
-    assert found.weighed == []
-    assert kind(found) == "cross"
+                     ModelOptions(), **{**RUN, "paths": 512})  # fmt: skip
+    found = compare_modes(setup, TARGET, HERE)
+    assert found.effects == []
+    assert recommended_mode(found) == "cross"
     assert recommendation(found)[0].startswith("One position: ")
     cross, isolated = found.variants
-    assert cross.survival.liquidated == isolated.survival.liquidated
+    assert cross.statistics.liquidated == isolated.statistics.liquidated
 
 
 def test_the_same_comparison_twice(hedge: Comparison) -> None:
-    again = compare(hedge.setup, TARGET, HERE)
-    assert again.weighed == hedge.weighed
-    assert [each.survival for each in again.variants] == [each.survival for each in hedge.variants]
+    again = compare_modes(hedge.setup, TARGET, HERE)
+    assert again.effects == hedge.effects
+    assert [each.statistics for each in again.variants] == [
+        each.statistics for each in hedge.variants
+    ]

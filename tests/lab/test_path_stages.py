@@ -16,7 +16,6 @@ from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.compile import INTERPRETED
-from seawall.lab.compare.variants import as_cross, as_isolated, at_leverage, hybrid
 from seawall.lab.paths.kernels.account import path_account
 from seawall.lab.paths.kernels.replay import replay
 from seawall.lab.paths.kernels.task import (
@@ -26,6 +25,7 @@ from seawall.lab.paths.kernels.task import (
     Outcomes,
     PathAccount,
 )
+from seawall.lab.paths.variants import as_cross, as_isolated, at_leverage, hybrid
 from tests.lab.naive_paths import POOL, NaiveAccount
 from tests.lab.path_cases import INSTRUMENTS, KINDS, USD, Case, random_case
 from tests.lab.path_machine import PathMachine, path_rulebook

@@ -1,4 +1,4 @@
-"""The price model: fitted to candles whose truth is known, shipped, and as wished."""
+"""The price model: fitted to candles whose truth is known, shipped, and as given by options."""
 
 import csv
 import math
@@ -18,7 +18,7 @@ from seawall.lab.market.price_fit import (
     positive_definite,
     volatility_changes,
 )
-from seawall.lab.market.price_models import Wishes, price_model, shipped_models
+from seawall.lab.market.price_models import ModelOptions, price_model, shipped_models
 from tests.lab import price_data
 from tests.shared_files import ROOT
 
@@ -131,24 +131,24 @@ def test_the_shipped_figures_come_from_the_recorded_candles() -> None:
     assert shipped["market"] == again["market"]
 
 
-def test_wishes_win() -> None:
+def test_options_override_the_shipped_figures() -> None:
     leverages = {"BTC": 40, "ETH": 25, "NEW": 5}
     usual = price_model(leverages)
-    wished = price_model(
+    given = price_model(
         leverages,
-        Wishes(volatility={"ETH": 0.3}, correlation=0.9, jumps=False, drift={"BTC": 0.1},
-               funding={"BTC": 0.0}, steady_volatility=True),
+        ModelOptions(volatility={"ETH": 0.3}, correlation=0.9, jumps=False, drift={"BTC": 0.1},
+               funding={"BTC": 0.0}, volatility_moves=False),
     )  # fmt: skip
-    assert wished.diffusion.volatility[1] == 0.3
-    assert wished.diffusion.volatility[0] == usual.diffusion.volatility[0]
-    assert wished.origin[1] == "as asked"
+    assert given.diffusion.volatility[1] == 0.3
+    assert given.diffusion.volatility[0] == usual.diffusion.volatility[0]
+    assert given.origin[1] == "as given"
     assert usual.origin[2] == "assumed: markets of 1x and more"
-    assert wished.diffusion.correlation[0, 2] == pytest.approx(0.9)
-    assert wished.diffusion.jump_rate == 0
-    assert wished.diffusion.volatility_of_volatility == 0
-    assert wished.diffusion.drift == pytest.approx([0.1, 0.0, 0.0])
-    assert (wished.funding.rate[0], wished.funding.std[0]) == (0.0, 0.0)
-    impossible = price_model(leverages, Wishes(correlation=-0.9))
+    assert given.diffusion.correlation[0, 2] == pytest.approx(0.9)
+    assert given.diffusion.jump_rate == 0
+    assert given.diffusion.volatility_of_volatility == 0
+    assert given.diffusion.drift == pytest.approx([0.1, 0.0, 0.0])
+    assert (given.funding.rate[0], given.funding.std[0]) == (0.0, 0.0)
+    impossible = price_model(leverages, ModelOptions(correlation=-0.9))
     assert "contradicted" in impossible.notes[0]
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seawall.lab.paths.charts import loss_histogram, survival_curve
+from seawall.lab.paths.figures import leverage_curve, loss_histogram
 from seawall.report.charts import Chart, columns, money, percent
 from seawall.report.findings import Findings
 from seawall.report.html import report_page
@@ -216,7 +216,7 @@ def test_a_histogram_counts_every_path() -> None:
 
 def test_leverages_of_a_wide_range_are_logarithmic() -> None:
     def x_of(leverages: list[float]) -> dict[str, object]:
-        found: dict[str, object] = survival_curve(
+        found: dict[str, object] = leverage_curve(
             leverages, [0.1] * len(leverages), [0.0] * len(leverages), [0.2] * len(leverages)
         )["layer"][0]["encoding"]["x"]
         return found

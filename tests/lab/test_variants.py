@@ -10,7 +10,7 @@ from seawall.domain.enums import MarginMode, MarketMargin
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.lab.compare.variants import (
+from seawall.lab.paths.variants import (
     as_cross,
     as_isolated,
     at_leverage,

@@ -1,42 +1,109 @@
-"""``seawall paths``: what many random futures do to an account, and at which leverage it lives."""
+"""``seawall paths``: how likely a liquidation is, what is lost, and at which leverage."""
 
-import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from seawall.cli.params import Outputs, SourceOptions
-from seawall.cli.paths_inputs import (
-    ModelWishes,
-    Request,
-    RunWishes,
-    read_request,
-    share_of,
-)
-from seawall.cli.paths_progress import running
-from seawall.cli.run import refuse
-from seawall.domain.errors import InputError, SeawallError
-from seawall.report.deliver import check_outputs, deliver
+from cyclopts import Parameter
+
+from seawall.accounts.load import load_account
+from seawall.cli.params import Outputs, SignedTexts, SourceOptions
+from seawall.cli.run import run
 
 if TYPE_CHECKING:
-    from seawall.lab.paths.findings import PathsResult
-    from seawall.lab.paths.setup import Runner
+    from seawall.lab.market.price_models import ModelOptions
+    from seawall.lab.paths.setup import PathOptions
 
-DEFAULT_LEVERAGES = "2,3,5,7,10,15,20"
-MOST_LEVERAGES = 40
-HIGHEST_LEVERAGE = 1000.0
+Files = Annotated[list[Path] | None, Parameter(negative="")]
+SignedText = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class MarketOptions:
+    """How prices and funding move, and how deep the books are."""
+
+    volatility: SignedTexts = None
+    """Volatility a year, of all markets (80%) or of one (BTC=60%); may be given several times."""
+    drift: SignedTexts = None
+    """Expected change of price a year, of all markets (-20%) or one (BTC=10%); 0 if not given."""
+    correlation: SignedText = None
+    """Correlation of every pair of markets, from -1 to 1."""
+    jumps: Literal["on", "off"] = "on"
+    """Whether prices jump."""
+    volatility_moves: Literal["on", "off"] = "on"
+    """Whether volatility itself moves, so that wild days come together."""
+    funding: SignedTexts = None
+    """Funding rate that longs pay an hour, steady: 0.001%, BTC=0.00001, or 0 for none."""
+    candles: Files = None
+    """A file of candles and funding to compute the model from; may be given several times."""
+    bootstrap: Files = None
+    """A file of candles to draw blocks from, instead of a model; may be given several times."""
+    block: SignedText = None
+    """Length of a drawn block in hours, 24 if not given."""
+    depth: SignedTexts = None
+    """USD within 50 bp per side of the book, for all markets (5000000) or one (BTC=5000000)."""
+    impact: SignedText = None
+    """Slippage of an order as large as that depth, as a fraction: 0.005 if not given."""
+
+    def model(self) -> "ModelOptions":
+        """The options of the price model."""
+        from seawall.lab.market.price_models import ModelOptions
+
+        return ModelOptions(
+            volatility=self.volatility or (), drift=self.drift or (), funding=self.funding or (),
+            correlation=self.correlation, jumps=self.jumps == "on",
+            volatility_moves=self.volatility_moves == "on", candles=self.candles or (),
+            bootstrap=self.bootstrap or (), block_hours=self.block,
+        )  # fmt: skip
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SimulationOptions:
+    """How many paths, how long, how fine, and on which computers."""
+
+    paths: int = 10_000
+    """Number of paths."""
+    days: SignedText = None
+    """Horizon in days, 7 if not given."""
+    hours: SignedText = None
+    """Horizon in hours, instead of days."""
+    step: SignedText = None
+    """Seconds between two prices; by the horizon if not given, 60 for a week."""
+    seed: int = 1
+    """The same seed gives the same paths."""
+    antithetic: Annotated[bool, Parameter(negative="")] = False
+    """Mirror every second path: fewer paths are needed for the same precision."""
+    workers: int | None = None
+    """Processes; up to one per core if not given. The results are the same."""
+    cluster: str | None = None
+    """Address of a Dask scheduler to run on, such as tcp://127.0.0.1:8786, instead of processes."""
+
+    def options(self, market: MarketOptions) -> "PathOptions":
+        """The options of the simulation."""
+        made: PathOptions = {
+            "paths": self.paths, "days": self.days, "hours": self.hours,
+            "step_seconds": self.step, "seed": self.seed, "antithetic": self.antithetic,
+            "model": market.model(), "depth": market.depth or (),
+        }  # fmt: skip
+        if market.impact is not None:
+            made["impact"] = market.impact
+        return made
 
 
 def paths(
     account: str | None = None,
     /,
     *,
-    leverage: str = DEFAULT_LEVERAGES,
-    ruin: str | None = None,
-    run: RunWishes = RunWishes(),  # noqa: B008 (frozen)
-    model: ModelWishes = ModelWishes(),  # noqa: B008 (frozen)
+    leverage: Annotated[str, Parameter(allow_leading_hyphen=True)] = "2,3,5,7,10,15,20",
+    ruin: SignedText = None,
+    simulation: SimulationOptions = SimulationOptions(),
+    market: MarketOptions = MarketOptions(),
     source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
-    """Walk an account along many random price paths: how often it is liquidated, what it loses.
+    """Simulate an account on many random price paths: how often it is liquidated, what it loses.
 
     Prices diffuse together, jump together and have calm and wild days; liquidation happens inside
     the path by the venue's rules, in part where they say so. Without arguments: a built-in account
@@ -47,94 +114,24 @@ def paths(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     leverage
-        Leverages of the survival curve, notional over equity of the whole account; none for none.
+        Leverages of the curve of liquidation over leverage, notional over equity of the whole
+        account; none for none.
     ruin
         A probability such as 1%: find the leverage that keeps liquidation under it.
     """
-    try:
-        check_outputs(outputs.options())
-        axis = leverages(leverage)
-        accepted = None if ruin is None else accepted_ruin(ruin)
-        request = read_request(account, source, model, run)
-        with running(run, quiet=outputs.json_) as runner:
-            result = _simulate(request, runner, axis, accepted)
-        from seawall.lab.paths.findings import paths_findings
+    from seawall.lab.paths import paths as question
 
-        deliver(paths_findings(result, request.account.source), outputs.options())
-    except SeawallError as error:
-        refuse("paths", str(error))
-
-
-def _simulate(
-    request: Request, runner: "Runner", axis: list[float], accepted: float | None
-) -> "PathsResult":
-    """Raises InputError, ClusterError, TrialError."""
-    from seawall.lab.paths.findings import PathsResult
-    from seawall.lab.paths.kernels.simulate import margin_fan
-    from seawall.lab.paths.leverage import (
-        LeveragePoint,
-        leverage_curve,
-        leverage_now,
-        ruin_leverage,
+    leverages = [] if leverage.strip() == "none" else leverage.split(",")
+    run(
+        "paths",
+        outputs,
+        lambda progress: question(
+            load_account(account, source.options()),
+            leverages=leverages,
+            ruin=ruin,
+            workers=simulation.workers,
+            cluster=simulation.cluster,
+            progress=progress,
+            **simulation.options(market),
+        ),
     )
-    from seawall.lab.paths.survival import coarseness, first_liquidation, losses, survival_of
-
-    setup = request.setup
-    task = setup.task(setup.account(setup.plan))
-    outcomes = runner.outcomes(task, "the account as it is")
-    notes = list(request.notes)
-    curve: list[LeveragePoint] = []
-    missing: list[str] = []
-    found = now = None
-    try:
-        now = leverage_now(setup, setup.plan)
-    except InputError as error:
-        notes.append(f"no survival over leverage: {error}")
-    if now is not None and axis:
-        curve, missing = leverage_curve(setup, setup.plan, axis, runner)
-    if now is not None and accepted is not None:
-        found = ruin_leverage(setup, setup.plan, accepted, runner)
-    return PathsResult(
-        setup=setup,
-        survival=survival_of(task, outcomes),
-        losses=losses(task, outcomes),
-        first=first_liquidation(outcomes),
-        leverage=now,
-        coarse=coarseness(task),
-        fan=margin_fan(task),
-        curve=curve,
-        missing=missing,
-        ruin=found,
-        model=request.model,
-        notes=notes,
-        assumptions=request.assumptions,
-    )
-
-
-def leverages(text: str) -> list[float]:
-    """The axis of the survival curve. Raises InputError."""
-    if text.strip() == "none":
-        return []
-    found = []
-    for part in text.split(","):
-        try:
-            value = float(part.strip().removesuffix("x"))
-        except ValueError:
-            value = math.nan
-        if not 0 < value <= HIGHEST_LEVERAGE:
-            raise InputError(
-                f"--leverage: {part.strip()!r} should be a number above 0 and up to "
-                f"{HIGHEST_LEVERAGE:g}, several with commas as in {DEFAULT_LEVERAGES}"
-            )
-        found.append(value)
-    if len(found) > MOST_LEVERAGES:
-        raise InputError(f"--leverage: {len(found)} leverages; at most {MOST_LEVERAGES}")
-    return found
-
-
-def accepted_ruin(text: str) -> float:
-    """A probability. Raises InputError."""
-    value = share_of(text)
-    if value is None or not 0 < value < 1:
-        raise InputError(f"--ruin: {text!r} should be percent between 0% and 100%, such as 1%")
-    return value

@@ -6,7 +6,7 @@ so they differ by the mode alone.
 The split is decided position by position. A position is a **single bet** if all of this holds:
 
 * it has less than half of the money of the pool, in proportion to initial margin: what holds most
-  of the money is no bet beside the rest, the rest is one beside it;
+  of the money is the core, not a bet beside it;
 * the rest of the pool is liquidated less often when the position is taken out with its share of the
   money;
 * the account loses less in the worst 5 % of paths when it is.
@@ -25,11 +25,13 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
-from seawall.lab.compare.variants import as_cross, as_isolated, entered_at, hybrid, stands_alone
-from seawall.lab.paths.kernels.task import Floats, Outcomes, PathTask
-from seawall.lab.paths.leverage import Ruin, capital, ruin_leverage
-from seawall.lab.paths.setup import PathSetup, Runner
-from seawall.lab.paths.survival import Estimate, Survival, losses, mean, share, survival_of
+from seawall.lab.paths.estimates import Estimate, mean, share, shortfall_influence
+from seawall.lab.paths.kernels.task import Outcomes, PathTask
+from seawall.lab.paths.leverage import LeverageSearch, capital, search_leverage
+from seawall.lab.paths.runner import Runner
+from seawall.lab.paths.setup import PathSetup
+from seawall.lab.paths.statistics import PathStatistics, losses, path_statistics
+from seawall.lab.paths.variants import as_cross, as_isolated, entered_at, hybrid, stands_alone
 
 POOL = 0
 """The pool's bucket in outcomes."""
@@ -40,15 +42,15 @@ MOST_ROUNDS = 8
 
 
 class Variant(Struct, frozen=True):
-    """``apart``: the markets in buckets of their own."""
+    """The account in a mode. ``isolated``: the markets in buckets of their own."""
 
     name: str
-    plan: Holdings
-    apart: tuple[str, ...]
+    holdings: Holdings
+    isolated: tuple[str, ...]
 
 
-class Weighed(Struct, frozen=True, kw_only=True):
-    """A position in the pool. Differences: with it in the pool less with it taken out.
+class PoolEffect(Struct, frozen=True, kw_only=True):
+    """What a position does to the pool: with it in the pool less with it taken out.
 
     ``money``: its part of the pool's initial margin. ``pool``: how often the (rest of the) pool is
     liquidated; ``worst``: mean loss of the account in the worst 5 % of paths, USD. Above zero: the
@@ -86,20 +88,22 @@ class Contagion(Struct, frozen=True, kw_only=True):
 class VariantResult(Struct, frozen=True, kw_only=True):
     """``touched``: how often each position loses something to a liquidation, in market order.
 
-    ``needed``: the search for the money that survives; ``capital``: USD, None where none does.
+    ``search``: for the leverage that keeps the target; ``capital``: the USD that it needs, None
+    where no capital is enough.
     """
 
     variant: Variant
-    survival: Survival
+    statistics: PathStatistics
     touched: Sequence[Estimate]
-    needed: Ruin
+    search: LeverageSearch
     capital: float | None
-    efficiency: float | None
-    """Notional over the capital needed."""
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """``markets``: in the order of the outcomes. ``target``: the survival that capital is for."""
+    """``markets``: in the order of the outcomes. ``target``: the survival that capital is for.
+
+    ``effects``: of every round. ``isolated_only``: positions whose market allows no pool.
+    """
 
     setup: PathSetup
     markets: Sequence[str]
@@ -108,31 +112,31 @@ class Comparison(Struct, frozen=True, kw_only=True):
     variants: Sequence[VariantResult]
     contagion: Sequence[Contagion]
     contagion_any: Estimate
-    weighed: Sequence[Weighed]
+    effects: Sequence[PoolEffect]
     bets: tuple[str, ...]
     core: tuple[str, ...]
-    forced: tuple[str, ...]
-    """Positions whose market allows no pool."""
+    isolated_only: tuple[str, ...]
 
     def result(self, name: str) -> VariantResult | None:
+        """The variant of a name, where there is one."""
         return next((each for each in self.variants if each.variant.name == name), None)
 
 
-def compare(setup: PathSetup, target: float, run: Runner) -> Comparison:
-    """Every variant of the account of the setup. Raises InputError, TrialError, ClusterError."""
-    task = setup.task(setup.account(setup.plan))
+def compare_modes(setup: PathSetup, target: float, runner: Runner) -> Comparison:
+    """Every variant of the account of the setup. Raises SeawallError."""
+    account, task = setup.account, setup.task()
     markets = list(task.account.markets)
-    forced = tuple(
-        setup.instruments[each.market].name
-        for each in setup.plan.positions
-        if stands_alone(setup.instruments[each.market])
+    isolated_only = tuple(
+        account.instruments[each.market].name
+        for each in account.holdings.positions
+        if stands_alone(account.instruments[each.market])
     )
-    weighed, bets = _split(setup, [name for name in markets if name not in forced], run)
-    variants = variants_of(setup, markets, forced, bets)
-    tasks = [setup.task(setup.account(each.plan)) for each in variants]
-    outcomes = run.all_outcomes(tasks, "the variants")
+    effects, bets = _split(setup, [name for name in markets if name not in isolated_only], runner)
+    variants = variants_of(setup, markets, isolated_only, bets)
+    tasks = [setup.task(each.holdings) for each in variants]
+    outcomes = runner.all_outcomes(tasks, "the variants")
     results = [
-        _result(setup, variant, made, found, target, run)
+        _result(setup, variant, made, found, target, runner)
         for variant, made, found in zip(variants, tasks, outcomes, strict=True)
     ]
     names = [each.name for each in variants]
@@ -150,30 +154,33 @@ def compare(setup: PathSetup, target: float, run: Runner) -> Comparison:
         contagion_any=share(
             ((pooled.touched > 0) & (alone.touched == 0)).any(axis=1), paired=setup.antithetic
         ),
-        weighed=weighed,
+        effects=effects,
         bets=bets,
-        core=tuple(name for name in markets if name not in bets and name not in forced),
-        forced=forced,
+        core=tuple(name for name in markets if name not in bets and name not in isolated_only),
+        isolated_only=isolated_only,
     )
 
 
 def variants_of(
-    setup: PathSetup, markets: Sequence[str], forced: Sequence[str], bets: Sequence[str]
+    setup: PathSetup, markets: Sequence[str], isolated_only: Sequence[str], bets: Sequence[str]
 ) -> list[Variant]:
     """Cross, isolated, the account as given where it is neither, and the suggested split."""
-    plan, instruments, prices = setup.plan, setup.instruments, setup.prices
+    account = setup.account
+    holdings, instruments, prices = account.holdings, account.instruments, account.price_texts
     given = tuple(
-        instruments[each.market].name for each in plan.positions if each.mode == MarginMode.ISOLATED
+        instruments[each.market].name
+        for each in holdings.positions
+        if each.mode == MarginMode.ISOLATED
     )
     found = [
-        Variant("cross", as_cross(plan, instruments), tuple(forced)),
-        Variant("isolated", as_isolated(plan, instruments, prices), tuple(markets)),
+        Variant("cross", as_cross(holdings, instruments), tuple(isolated_only)),
+        Variant("isolated", as_isolated(holdings, instruments, prices), tuple(markets)),
     ]
-    if len(given) not in (0, len(markets)) and set(given) != set(forced):
-        found.append(Variant("as given", plan, given))
-    apart = {*bets, *forced}
+    if len(given) not in (0, len(markets)) and set(given) != set(isolated_only):
+        found.append(Variant("as given", holdings, given))
+    apart = {*bets, *isolated_only}
     if bets and len(markets) - len(apart) >= 2:
-        split = hybrid(plan, instruments, prices, apart)
+        split = hybrid(holdings, instruments, prices, apart)
         found.append(Variant("suggested", split, tuple(n for n in markets if n in apart)))
     return found
 
@@ -198,61 +205,62 @@ def _result(
     task: PathTask,
     outcomes: Outcomes,
     target: float,
-    run: Runner,
+    runner: Runner,
 ) -> VariantResult:
     few = setup.with_paths(SEARCH_PATHS)
-    needed = ruin_leverage(few, variant.plan, 1 - target, run)
-    money = None if needed.leverage is None else capital(few, variant.plan, needed.leverage)
+    search = search_leverage(few, variant.holdings, 1 - target, runner)
     return VariantResult(
         variant=variant,
-        survival=survival_of(task, outcomes),
+        statistics=path_statistics(task, outcomes),
         touched=[share(each > 0, paired=setup.antithetic) for each in outcomes.touched.T],
-        needed=needed,
-        capital=money,
-        efficiency=needed.leverage,
+        search=search,
+        capital=None
+        if search.leverage is None
+        else capital(few, variant.holdings, search.leverage),
     )
 
 
 def _split(
-    setup: PathSetup, markets: Sequence[str], run: Runner
-) -> tuple[list[Weighed], tuple[str, ...]]:
+    setup: PathSetup, markets: Sequence[str], runner: Runner
+) -> tuple[list[PoolEffect], tuple[str, ...]]:
     """What every position does to the pool, and which are taken out of it."""
     few = setup.with_paths(WEIGHING_PATHS)
-    told: list[Weighed] = []
+    effects: list[PoolEffect] = []
     bets: list[str] = []
     for number in range(1, MOST_ROUNDS + 1):
         pool = [name for name in markets if name not in bets]
         if len(pool) < 2:
             break
-        found = weigh(few, pool, bets, number, run)
-        told += found
-        worth = [each for each in found if each.is_bet]
-        if not worth:
+        found = pool_effects(few, pool, bets, number, runner)
+        effects += found
+        candidates = [each for each in found if each.is_bet]
+        if not candidates:
             break
-        bets.append(max(worth, key=lambda each: each.worst.value).market)
-    return told, tuple(bets)
+        bets.append(max(candidates, key=lambda each: each.worst.value).market)
+    return effects, tuple(bets)
 
 
-def weigh(
-    setup: PathSetup, pool: Sequence[str], apart: Sequence[str], number: int, run: Runner
-) -> list[Weighed]:
-    """Each position of the pool, in it and out of it, with all others as they are."""
+def pool_effects(
+    setup: PathSetup, pool: Sequence[str], apart: Sequence[str], number: int, runner: Runner
+) -> list[PoolEffect]:
+    """The effect of each position of the pool, with all others as they are."""
+    account = setup.account
     choices = [list(apart), *([*apart, name] for name in pool)]
     tasks = [
-        setup.task(setup.account(hybrid(setup.plan, setup.instruments, setup.prices, chosen)))
+        setup.task(hybrid(account.holdings, account.instruments, account.price_texts, chosen))
         for chosen in choices
     ]
-    with_all, *without = run.all_outcomes(tasks, f"weighing positions, round {number}")
+    with_all, *without = runner.all_outcomes(tasks, f"weighing positions, round {number}")
     paired = setup.antithetic
     margins = initial_margins(setup, pool)
     pooled = with_all.first[:, POOL] > 0
-    worst = worst_influence(losses(tasks[0], with_all))
+    worst = shortfall_influence(losses(tasks[0], with_all), WORST)
     result = []
     for name, task, outcomes in zip(pool, tasks[1:], without, strict=True):
         rest = outcomes.first[:, POOL] > 0
-        influence = worst_influence(losses(task, outcomes))
+        influence = shortfall_influence(losses(task, outcomes), WORST)
         result.append(
-            Weighed(
+            PoolEffect(
                 market=name,
                 round=number,
                 money=margins[name] / sum(margins.values()),
@@ -266,17 +274,11 @@ def weigh(
 
 
 def initial_margins(setup: PathSetup, markets: Sequence[str]) -> dict[str, float]:
-    """Notional over leverage, micro-USD at the prices of the setup."""
-    present = entered_at(as_cross(setup.plan), setup.instruments, setup.prices)
-    return {
-        setup.instruments[each.market].name: each.entry_notional / each.leverage
+    """Notional over leverage of each market, micro-USD at the prices of now."""
+    account = setup.account
+    present = entered_at(as_cross(account.holdings), account.instruments, account.price_texts)
+    margins = {
+        account.instruments[each.market].name: each.entry_notional / each.leverage
         for each in present.positions
-        if setup.instruments[each.market].name in markets
     }
-
-
-def worst_influence(values: Floats) -> Floats:
-    """(n,) whose mean is the mean of the worst 5 % of the n losses."""
-    edge = float(np.quantile(values, WORST))
-    result: Floats = edge + np.maximum(values - edge, 0.0) / (1 - WORST)
-    return result
+    return {name: each for name, each in margins.items() if name in markets}

@@ -7,8 +7,8 @@ from msgspec import structs
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
-from seawall.lab.compare.variants import as_cross, as_isolated, hybrid, notional_at
 from seawall.lab.crises.setup import Mode, Rules
+from seawall.lab.paths.variants import as_cross, as_isolated, hybrid, notional_at
 
 CROSS, ISOLATED, HYBRID = "cross", "isolated", "hybrid"
 MODES = (CROSS, ISOLATED, HYBRID)

@@ -1,23 +1,29 @@
-"""The price model of an account's markets: shipped figures, figures from candles, and wishes.
+"""The price model of an account's markets: shipped figures, figures from candles, and options.
 
 The shipped figures are in ``price_models.toml`` with their source; how they are computed is in
 ``price_fit``. A market that is not listed takes the figures of its group, by the greatest leverage
-that its venue grants. A wish (``--volatility``, ``--correlation``, ``--jumps``, ``--drift``) comes
-last and wins.
+that its venue grants. What the options give (volatility, drift, correlation ...) comes last and
+overrides the rest.
 """
 
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 import numpy as np
-from msgspec import Struct, field
+from msgspec import Struct
 
+from seawall.domain.quantities import ALL, Amount, assignments, for_markets, number
 from seawall.lab.market.price_fit import FundingFit, PriceFit, positive_definite
 from seawall.lab.paths.kernels.task import Diffusion, Floats, FundingRate
 
 SHIPPED = "price_models.toml"
+SHIPPED_ORIGIN = "shipped"
+
+PerMarket = Amount | Mapping[str, Amount] | Sequence[str]
+"""One value for all markets, values by market, or texts such as ``80%`` and ``BTC=60%``."""
 
 
 class Common(Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,22 +71,29 @@ class ShippedModels(Struct, frozen=True, forbid_unknown_fields=True):
         return next(each for each in self.group if leverage >= each.least_leverage)
 
 
-class Wishes(Struct, frozen=True, kw_only=True):
-    """What somebody wants instead. Volatility and drift: a fraction a year, by market.
+class ModelOptions(Struct, frozen=True, kw_only=True):
+    """How prices and funding move, where the shipped figures are not wanted.
 
-    ``funding``: a fraction of notional an hour that longs pay, by market, now and on average.
+    ``volatility``, ``drift``: fractions a year. ``funding``: a fraction of notional an hour that
+    longs pay, now and on average. ``correlation``: of every pair of markets. ``jumps``: whether
+    prices jump. ``volatility_moves``: whether volatility itself moves. ``candles``: files to
+    compute the model from. ``bootstrap``: files to draw blocks of ``block_hours`` from, instead of
+    a model.
     """
 
-    volatility: Mapping[str, float] = field(default_factory=dict)
-    drift: Mapping[str, float] = field(default_factory=dict)
-    funding: Mapping[str, float] = field(default_factory=dict)
-    correlation: float | None = None
+    volatility: PerMarket = ()
+    drift: PerMarket = ()
+    funding: PerMarket = ()
+    correlation: Amount | None = None
     jumps: bool = True
-    steady_volatility: bool = False
+    volatility_moves: bool = True
+    candles: Sequence[Path] = ()
+    bootstrap: Sequence[Path] = ()
+    block_hours: Amount | None = None
 
 
 class PriceModel(Struct, frozen=True, kw_only=True):
-    """``origin``: by market, in words, where its volatility comes from. ``drift``: as wished."""
+    """``origin``: by market, where its volatility comes from. ``drift``: by market, a year."""
 
     markets: Sequence[str]
     diffusion: Diffusion
@@ -96,9 +109,26 @@ def shipped_models() -> ShippedModels:
     return msgspec.convert(tomllib.loads(text), ShippedModels)
 
 
+def _shares(
+    field: str, values: PerMarket, markets: Sequence[str], least: float, most: float
+) -> dict[str, float]:
+    """The fraction of each market that is given one, bounds included. Raises InputError."""
+    such = f"{100 * most / 40:g}%"
+    expected = f"{100 * least:g}% to {100 * most:g}%, such as {such} or {markets[0]}={such}"
+
+    def read(name: str, value: Amount) -> float:
+        return float(number(name, value, least=least, most=most, expected=expected))
+
+    if isinstance(values, str):
+        values = [values]
+    elif not isinstance(values, Mapping | Sequence):
+        values = {ALL: values}
+    return for_markets(field, assignments(field, values, read), markets)
+
+
 def price_model(
     leverages: Mapping[str, int],
-    wishes: Wishes | None = None,
+    options: ModelOptions = ModelOptions(),  # noqa: B008 (frozen)
     fitted: PriceFit | None = None,
     funding: FundingFit | None = None,
     rates_now: Mapping[str, float] | None = None,
@@ -106,29 +136,27 @@ def price_model(
     """The model of markets, given with the greatest leverage that their venue grants, in order.
 
     ``fitted`` and ``funding``: from candles, instead of the shipped figures of their markets.
-    ``rates_now``: funding rates of this hour, where they are known.
+    ``rates_now``: funding rates of this hour, where they are known. Raises InputError.
     """
-    wishes = wishes or Wishes()
     shipped = shipped_models()
     names = list(leverages)
     volatility, beta, origin = _markets(shipped, leverages, fitted)
-    for position, name in enumerate(names):
-        if name in wishes.volatility:
-            volatility[position] = wishes.volatility[name]
-            origin[position] = "as asked"
-    correlation, notes = _correlations(shipped, leverages, fitted, wishes.correlation)
+    for name, value in _shares("volatility", options.volatility, names, 0.0, 20.0).items():
+        volatility[names.index(name)], origin[names.index(name)] = value, "as given"
+    correlation, notes = _correlations(shipped, leverages, fitted, options.correlation)
     common = _common(shipped.common, fitted, names)
-    jumps = common.jump_rate if wishes.jumps else 0.0
-    drift = np.array([wishes.drift.get(name, 0.0) for name in names])
+    jumps = common.jump_rate if options.jumps else 0.0
+    trends = _shares("drift", options.drift, names, -20.0, 20.0)
+    drift = np.array([trends.get(name, 0.0) for name in names])
     diffusion = Diffusion(
-        # Jumps fall more than they rise: without this, --drift 0 would be a falling market.
+        # Jumps fall more than they rise: without this, no drift would be a falling market.
         drift=drift
         - jumps * (np.exp(beta * common.jump_mean + (beta * common.jump_std) ** 2 / 2) - 1),
         volatility=volatility,
         correlation=correlation,
-        volatility_of_volatility=0.0
-        if wishes.steady_volatility
-        else common.volatility_of_volatility,
+        volatility_of_volatility=common.volatility_of_volatility
+        if options.volatility_moves
+        else 0.0,
         volatility_half_life_days=common.volatility_half_life_days,
         jump_rate=jumps,
         jump_mean=common.jump_mean if jumps else 0.0,
@@ -138,7 +166,7 @@ def price_model(
     return PriceModel(
         markets=tuple(names),
         diffusion=diffusion,
-        funding=_funding(shipped, leverages, wishes, funding, rates_now or {}),
+        funding=_funding(shipped, leverages, options.funding, funding, rates_now or {}),
         origin=tuple(origin),
         drift=drift,
         notes=[*(fitted.notes if fitted else ()), *notes],
@@ -160,7 +188,7 @@ def _markets(
         elif name in listed:
             volatility.append(listed[name].volatility)
             beta.append(listed[name].jump_beta)
-            origin.append("shipped")
+            origin.append(SHIPPED_ORIGIN)
         else:
             group = shipped.group_of(leverage)
             volatility.append(group.volatility)
@@ -173,13 +201,16 @@ def _correlations(
     shipped: ShippedModels,
     leverages: Mapping[str, int],
     fitted: PriceFit | None,
-    wished: float | None,
+    given: Amount | None,
 ) -> tuple[Floats, list[str]]:
     names = list(leverages)
+    shared = None
+    if given is not None:
+        shared = float(number("correlation", given, least=-1, most=1, expected="-1 to 1"))
     result = np.eye(len(names))
     for row, name in enumerate(names):
         for column, other in enumerate(names[:row]):
-            value = _pair(shipped, leverages, fitted, name, other) if wished is None else wished
+            value = _pair(shipped, leverages, fitted, name, other) if shared is None else shared
             result[row, column] = result[column, row] = value
     return positive_definite(result)
 
@@ -227,11 +258,12 @@ def _common(common: Common, fitted: PriceFit | None, names: Sequence[str]) -> Co
 def _funding(
     shipped: ShippedModels,
     leverages: Mapping[str, int],
-    wishes: Wishes,
+    options: PerMarket,
     fitted: FundingFit | None,
     rates_now: Mapping[str, float],
 ) -> FundingRate:
     listed = {each.name: each for each in shipped.market}
+    steady = _shares("funding", options, list(leverages), -0.04, 0.04)
     now, mean, std = [], [], []
     for name, leverage in leverages.items():
         figures = listed.get(name) or shipped.group_of(leverage)
@@ -239,8 +271,8 @@ def _funding(
         if fitted and name in fitted.mean:
             usual, spread = fitted.mean[name], fitted.std[name]
         first = rates_now.get(name, usual)
-        if name in wishes.funding:
-            first, usual, spread = wishes.funding[name], wishes.funding[name], 0.0
+        if name in steady:
+            first, usual, spread = steady[name], steady[name], 0.0
         now.append(first)
         mean.append(usual)
         std.append(spread)

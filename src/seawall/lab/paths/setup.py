@@ -1,77 +1,98 @@
-"""What all simulations of one command share, so that only what is compared differs between them.
+"""What all simulations of one question share, so that only what is compared differs between them.
 
-Every task of a setup has the same paths: the same model, steps and seed, and the account's markets
-in the same order. What an account does then differs by the account alone (common random numbers).
+Every task of a setup has the same paths: the same prices, steps and seed, and the account's markets
+in the same order. Results then differ by the account alone (common random numbers).
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TypedDict
 
 import numpy as np
 from msgspec import Struct, structs
 
+from seawall.accounts.account import Account
+from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
-from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import AnyRulebook
-from seawall.lab.market.liquidity import Depth
-from seawall.lab.paths.kernels.account import path_account
-from seawall.lab.paths.kernels.simulate import join, simulate_chunk
-from seawall.lab.paths.kernels.task import (
-    BelowZero,
-    Bootstrap,
-    Diffusion,
-    FundingRate,
-    Outcomes,
-    PathAccount,
-    PathTask,
-)
-from seawall.lab.simulation.trials import run_trials, usable_cores
+from seawall.domain.quantities import Amount, number
+from seawall.lab.market.liquidity import Depth, chosen_depths
+from seawall.lab.market.price_models import ModelOptions
+from seawall.lab.paths.kernels.account import IMPACT, path_account
+from seawall.lab.paths.kernels.task import BelowZero, PathAccount, PathTask
+from seawall.lab.paths.prices import PriceSource, price_source
 
+DEFAULT_PATHS = 10_000
+DEFAULT_DAYS = 7
+LONGEST_DAYS = 3660
+MOST_PATHS = 50_000_000
+MOST_STEPS = 10_000_000
+LONGEST_STEP = 86_400
+HIGHEST_SEED = 2**63 - 1
 STEPS_OF_A_HORIZON = 10_080
 """A week of minutes."""
-WORTH_WORKERS = 6_000_000_000
-"""Markets times steps times paths; about eight seconds of one core."""
+STEP_SECONDS = (3, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 LONGEST_MARK_SECONDS = 5.0
 """Venues mark every few seconds: a step up to this long is as good as theirs."""
-STEP_SECONDS = (3, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+
+
+class PathOptions(TypedDict, total=False):
+    """How many paths, how long and how fine, and how prices move.
+
+    ``days`` or ``hours``: the horizon, a week if neither is given. ``step_seconds``: between two
+    prices; by the horizon if not given, 60 for a week. ``antithetic``: mirror every second path.
+    ``depth``: USD within 50 bp per side of the book, by market, or texts (``BTC=5000000``, or
+    ``5000000`` for all). ``impact``: slippage
+    of an order as large as that depth, a fraction.
+    """
+
+    paths: int
+    days: Amount | None
+    hours: Amount | None
+    step_seconds: Amount | None
+    seed: int
+    antithetic: bool
+    model: ModelOptions
+    depth: Mapping[str, Amount] | Sequence[str]
+    impact: Amount
 
 
 class PathSetup(Struct, frozen=True, kw_only=True):
-    """One account's markets and how they move. ``plan``: the account as it is given."""
+    """An account's markets and how they move."""
 
-    plan: Holdings
-    rulebook: AnyRulebook
-    instruments: Sequence[Instrument]
-    prices: Mapping[str, str]
+    account: Account
     depths: Mapping[str, Depth]
     impact: float
-    model: Diffusion | Bootstrap
-    funding: FundingRate
+    source: PriceSource
     steps: int
     step_seconds: float
     paths: int
     seed: int
     antithetic: bool
 
-    def account(self, plan: Holdings) -> PathAccount:
-        """Raises InputError.
+    def path_account(self, holdings: Holdings | None = None) -> PathAccount:
+        """The account, or other holdings in its markets, for the kernel. Raises InputError.
 
         The mark before is the one of the step before. Rules that close a bucket below zero at that
         price mean a mark of seconds ago; after a longer step it would hand the bucket back what it
         lost in between, so it ends with nothing instead.
         """
+        account = self.account
         made = path_account(
-            plan, self.rulebook, self.instruments, self.prices, self.depths, self.impact
-        )
-        if self.ends_with_nothing and made.below_zero == BelowZero.CLOSED_AT_PREVIOUS:
+            account.holdings if holdings is None else holdings, account.rulebook,
+            account.instruments, account.price_texts, self.depths, self.impact,
+        )  # fmt: skip
+        is_long = self.step_seconds > LONGEST_MARK_SECONDS
+        if is_long and made.below_zero == BelowZero.CLOSED_AT_PREVIOUS:
             made = structs.replace(made, below_zero=BelowZero.CLOSED_AT_ZERO)
         return made
 
-    def task(self, account: PathAccount) -> PathTask:
+    def task(self, holdings: Holdings | None = None) -> PathTask:
+        """The simulation of the account, or of other holdings in its markets. Raises InputError."""
         return PathTask(
-            account=account,
-            model=self.model,
-            funding=self.funding,
+            account=self.path_account(holdings),
+            model=self.source.moves,
+            funding=self.source.funding,
             steps=self.steps,
             step_seconds=self.step_seconds,
             paths=self.paths,
@@ -84,13 +105,77 @@ class PathSetup(Struct, frozen=True, kw_only=True):
         return structs.replace(self, paths=min(paths, self.paths))
 
     @property
-    def ends_with_nothing(self) -> bool:
-        """Whether steps are too long for the mark before to mean what the rules mean by it."""
-        return self.step_seconds > LONGEST_MARK_SECONDS
-
-    @property
     def hours(self) -> float:
+        """The horizon."""
         return self.steps * self.step_seconds / 3600.0
+
+
+def path_setup(
+    account: Account,
+    *,
+    paths: int = DEFAULT_PATHS,
+    days: Amount | None = None,
+    hours: Amount | None = None,
+    step_seconds: Amount | None = None,
+    seed: int = 1,
+    antithetic: bool = False,
+    model: ModelOptions = ModelOptions(),  # noqa: B008 (frozen)
+    depth: Mapping[str, Amount] | Sequence[str] = (),
+    impact: Amount = IMPACT,
+) -> PathSetup:
+    """The setup of ``PathOptions``. Raises InputError."""
+    number("paths", paths, least=1, most=MOST_PATHS, expected=f"1 to {MOST_PATHS:,}")
+    if antithetic and paths % 2:
+        raise InputError.of("", "paths", paths, "even where they are antithetic")
+    number("seed", seed, least=0, most=HIGHEST_SEED, expected=f"0 to {HIGHEST_SEED}")
+    horizon = _horizon(days, hours)
+    slippage = float(number("impact", impact, least=0, most=1, expected="0 to 1, such as 0.005"))
+    listed = [account.listed[each.name] for each in account.instruments]
+    held = {each.market for each in account.holdings.positions}
+    if not held:
+        raise InputError(f"{account.source}: has no positions")
+    names = [each.name for place, each in enumerate(account.instruments) if place in held]
+    source = price_source(account, names, model)
+    if source.step_seconds is not None:
+        if antithetic or step_seconds is not None:
+            field, value = ("antithetic", True) if antithetic else ("step", step_seconds)
+            raise InputError.of("", field, value, "left out with bootstrap: steps are recorded")
+        step = source.step_seconds
+    else:
+        step = _step(step_seconds, horizon)
+    steps = steps_of(horizon, step)
+    if steps > MOST_STEPS:
+        expected = f"longer: it makes {steps:,} steps; at most {MOST_STEPS:,}"
+        raise InputError.of("", "step", step, expected)
+    return PathSetup(
+        account=account, depths=chosen_depths(listed, depth), impact=slippage, source=source,
+        steps=steps, step_seconds=step, paths=paths, seed=seed, antithetic=antithetic,
+    )  # fmt: skip
+
+
+def _horizon(days: Amount | None, hours: Amount | None) -> float:
+    """Seconds."""
+    if hours is None:
+        expected = f"days from a minute to {LONGEST_DAYS:,}, such as 7"
+        given = DEFAULT_DAYS if days is None else days
+        found = number("days", given, least=Fraction(1, 1440), most=LONGEST_DAYS, expected=expected)
+        return float(86_400 * found)
+    if days is not None:
+        raise InputError.of("", "hours", hours, "left out where days are given")
+    expected = f"hours from a minute to {24 * LONGEST_DAYS:,}, such as 12"
+    least, most = Fraction(1, 60), 24 * LONGEST_DAYS
+    return float(3600 * number("hours", hours, least=least, most=most, expected=expected))
+
+
+def _step(given: Amount | None, horizon: float) -> float:
+    if given is None:
+        return float(usual_step(horizon))
+    expected = f"seconds from 0.1 to {LONGEST_STEP:,}, in whole milliseconds"
+    least = Fraction(1, 10)
+    found = number("step", given, least=least, most=LONGEST_STEP, expected=expected)
+    if (1000 * found).denominator != 1:
+        raise InputError.of("", "step", given, expected)
+    return float(found)
 
 
 def under_maintenance(account: PathAccount) -> list[str]:
@@ -105,63 +190,6 @@ def under_maintenance(account: PathAccount) -> list[str]:
         for name, has, needs in zip(account.buckets, account.equity, margin, strict=True)
         if needs > 0 and has < needs
     ]
-
-
-class Runner(Struct, frozen=True, kw_only=True):
-    """Who walks the paths. ``started`` is told what comes and its parts, ``done`` those finished.
-
-    ``workers``: None for as many as the work is worth.
-    """
-
-    workers: int | None = None
-    cluster: str | None = None
-    started: Callable[[str, int], None] = lambda what, parts: None
-    done: Callable[[int], None] = lambda parts: None
-
-    def outcomes(self, task: PathTask, what: str) -> Outcomes:
-        """All paths of the task, in order. Raises TrialError, ClusterError."""
-        return self.all_outcomes([task], what)[0]
-
-    def all_outcomes(self, tasks: Sequence[PathTask], what: str) -> list[Outcomes]:
-        """Of each task, in order; chunks of all tasks are shared out at once."""
-        chunks = [(number, chunk) for number, t in enumerate(tasks) for chunk in range(t.chunks)]
-        self.started(what, len(chunks))
-        workers = self.workers or _useful_workers(tasks)
-        if workers > 1 and self.cluster is None:
-            _warm_up(tasks[0])
-        parts = run_trials(
-            _simulate_one,
-            (tuple(tasks), tuple(chunks)),
-            len(chunks),
-            workers=workers,
-            cluster=self.cluster,
-            progress=self.done,
-        )
-        found: list[list[Outcomes]] = [[] for _ in tasks]
-        for (number, _), part in zip(chunks, parts, strict=True):
-            found[number].append(part)
-        return [join(each, task.paths) for each, task in zip(found, tasks, strict=True)]
-
-
-def _simulate_one(
-    work: tuple[tuple[PathTask, ...], tuple[tuple[int, int], ...]], trial: int
-) -> Outcomes:
-    """A trial: a chunk of one of the tasks."""
-    tasks, chunks = work
-    number, chunk = chunks[trial]
-    made: Outcomes = simulate_chunk(tasks[number], chunk)
-    return made
-
-
-def _warm_up(task: PathTask) -> None:
-    """Compile the kernels here, where that is due, so that not every worker has to."""
-    simulate_chunk(structs.replace(task, paths=1, steps=1), 0)
-
-
-def _useful_workers(tasks: Sequence[PathTask]) -> int:
-    """One where starting processes would take longer than they save."""
-    work = sum(task.paths * task.steps * len(task.account.price) for task in tasks)
-    return usable_cores() if work > WORTH_WORKERS else 1
 
 
 def usual_step(horizon_seconds: float) -> int:

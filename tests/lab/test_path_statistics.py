@@ -1,39 +1,48 @@
-"""What paths say: intervals that cover the truth, the same whoever walks, leverage that holds."""
+"""Path statistics: intervals that cover the truth, the same on any workers, leverage that holds."""
 
 import math
 import multiprocessing
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
+from typing import Unpack
 
 import numpy as np
 import pytest
 from distributed import LocalCluster
 from msgspec import structs
 
-from seawall.cli.params import SourceOptions
-from seawall.cli.paths_inputs import ModelWishes, RunWishes, read_request
-from seawall.lab.paths.kernels.simulate import simulate_chunk
-from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathTask
-from seawall.lab.paths.leverage import at, highest_allowed, leverage_curve, ruin_leverage
-from seawall.lab.paths.setup import Runner, steps_of, under_maintenance, usual_step
-from seawall.lab.paths.survival import (
+from seawall.lab.market.price_models import ModelOptions
+from seawall.lab.paths.estimates import (
     Estimate,
-    coarseness,
     expected_shortfall,
-    first_liquidation,
-    losses,
     mean,
     quantile,
     share,
     standard_error,
-    survival_of,
     wilson,
 )
-from seawall.lab.paths.words import share_text
-from tests.lab.path_setups import STEADY, position, setup_of
+from seawall.lab.paths.kernels.simulate import simulate_chunk
+from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathTask
+from seawall.lab.paths.leverage import (
+    highest_allowed,
+    leverage_curve,
+    point_at,
+    search_leverage,
+)
+from seawall.lab.paths.monitoring import monitoring_bias
+from seawall.lab.paths.runner import Runner
+from seawall.lab.paths.setup import (
+    PathOptions,
+    path_setup,
+    steps_of,
+    under_maintenance,
+    usual_step,
+)
+from seawall.lab.paths.sheets import notes_of
+from seawall.lab.paths.statistics import first_liquidation, losses, path_statistics
+from tests.lab.path_setups import STEADY, account_of, position, setup_of
 from tests.shared_files import ROOT
 
 # The first run on a machine compiles the kernels.
@@ -84,13 +93,13 @@ def test_figures_of_a_known_sample() -> None:
     assert worst.value == pytest.approx(values[950:].mean(), rel=1e-4)
 
 
-def bet(folder: Path, leverage: float, run: RunWishes) -> PathTask:
+def one_long(folder: Path, leverage: float, **options: Unpack[PathOptions]) -> PathTask:
     """One long position, one step: what it ends with has a closed form."""
-    collateral = round(100_000 / leverage)
-    setup = setup_of(folder, collateral, [position("BTC", "long", 100_000, 40)],
-                     replace(STEADY, volatility=[f"{100 * VOLATILITY}%"], drift=["30%"]),
-                     run)  # fmt: skip
-    return setup.task(setup.account(setup.plan))
+    model = structs.replace(STEADY, volatility=VOLATILITY, drift="30%")
+    held = [position("BTC", "long", 100_000, 40)]
+    return setup_of(
+        folder, round(100_000 / leverage), held, model, days=1, step_seconds=86_400, **options
+    ).task()
 
 
 def truths() -> dict[str, float]:
@@ -114,8 +123,9 @@ def truths() -> dict[str, float]:
 
 @pytest.mark.parametrize("antithetic", [False, True])
 def test_intervals_cover_the_closed_form(tmp_path: Path, antithetic: bool) -> None:
-    run = RunWishes(days=1, step=86_400, paths=SMALL, antithetic=antithetic)
-    calm, bold = bet(tmp_path, 1.0, run), bet(tmp_path, 20.0, run)
+    calm, bold = (
+        one_long(tmp_path, leverage, paths=SMALL, antithetic=antithetic) for leverage in (1.0, 20.0)
+    )
     true = truths()
     covered = dict.fromkeys(true, 0)
     for seed in range(RUNS):
@@ -137,10 +147,9 @@ def test_intervals_cover_the_closed_form(tmp_path: Path, antithetic: bool) -> No
 
 
 def test_mirrored_paths_tell_more(tmp_path: Path) -> None:
-    run = RunWishes(days=1, step=86_400, paths=4_096)
     widths = []
     for antithetic in (False, True):
-        task = bet(tmp_path, 1.0, replace(run, antithetic=antithetic))
+        task = one_long(tmp_path, 1.0, paths=4_096, antithetic=antithetic)
         found = mean(losses(task, simulate_chunk(task, 0)), paired=antithetic)
         widths.append(found.high - found.low)
     assert widths[1] < widths[0] / 5
@@ -154,16 +163,16 @@ def same(left: Outcomes, right: Outcomes) -> bool:
 
 
 @pytest.mark.parametrize(("antithetic", "workers"), [(False, 3), (True, 2)])
-def test_the_same_whoever_walks(
+def test_the_same_on_any_number_of_workers(
     tmp_path: Path, antithetic: bool, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
     setup = setup_of(
         tmp_path, 20_000,
         [position("BTC", "long", 150_000, 10), position("SOL", "short", 60_000, 10, "isolated")],
-        ModelWishes(), RunWishes(hours=4, step=120, paths=20_000, antithetic=antithetic),
+        ModelOptions(), hours=4, step_seconds=120, paths=20_000, antithetic=antithetic,
     )  # fmt: skip
-    task = setup.task(setup.account(setup.plan))
+    task = setup.task()
     assert task.chunks == 3
     one, others = (Runner(workers=each).outcomes(task, "paths") for each in (1, workers))
     assert same(one, others)
@@ -177,9 +186,9 @@ def test_the_same_whoever_walks(
 
 def busy_task(folder: Path) -> PathTask:
     """Six chunks."""
-    setup = setup_of(folder, 15_000, [position("BTC", "long", 150_000, 10)], ModelWishes(),
-                     RunWishes(hours=2, step=60, paths=48_000))  # fmt: skip
-    return setup.task(setup.account(setup.plan))
+    held = [position("BTC", "long", 150_000, 10)]
+    options: PathOptions = {"hours": 2, "step_seconds": 60, "paths": 48_000}
+    return setup_of(folder, 15_000, held, ModelOptions(), **options).task()
 
 
 def test_a_worker_killed_in_mid_run_changes_nothing(
@@ -189,19 +198,21 @@ def test_a_worker_killed_in_mid_run_changes_nothing(
     task = busy_task(tmp_path)
     killed: list[int] = []
 
-    def done(parts: int) -> None:
-        if not killed:
+    def progress(what: str, done: int = 0, whole: int = 0, /) -> None:
+        if done and not killed:
             worker = multiprocessing.active_children()[0]
             assert worker.pid is not None
             os.kill(worker.pid, signal.SIGKILL)
-            killed.append(parts)
+            killed.append(done)
 
-    made = Runner(workers=2, done=done).outcomes(task, "")
+    made = Runner(workers=2, progress=progress).outcomes(task, "")
     assert killed == [1]
     assert same(made, HERE.outcomes(task, ""))
 
 
-def test_a_cluster_walks_the_same_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_simulates_the_same_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
     monkeypatch.chdir(tmp_path)
     task = busy_task(tmp_path)
@@ -214,25 +225,24 @@ def test_a_cluster_walks_the_same_paths(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_several_tasks_are_shared_out_and_kept_apart(tmp_path: Path) -> None:
-    setup = setup_of(tmp_path, 20_000, [position("BTC", "long", 150_000, 10)], STEADY,
-                     RunWishes(hours=2, paths=9_000))  # fmt: skip
-    task = setup.task(setup.account(setup.plan))
+    setup = setup_of(tmp_path, 20_000, [position("BTC", "long", 150_000, 10)], hours=2, paths=9_000)
+    task = setup.task()
     tasks = [task, structs.replace(task, seed=5), structs.replace(task, paths=10)]
-    told: list[tuple[str, int]] = []
-    runner = Runner(workers=1, started=lambda what, parts: told.append((what, parts)))
+    shown: list[tuple[str, int, int]] = []
+    runner = Runner(workers=1, progress=lambda *each: shown.append(each))
     together = runner.all_outcomes(tasks, "three")
-    assert told == [("three", 5)]
+    assert [each for each in shown if each[2]] == [("three", done, 5) for done in range(6)]
     for each, found in zip(tasks, together, strict=True):
         assert same(found, HERE.outcomes(each, ""))
 
 
-def test_survival_reads_outcomes(tmp_path: Path) -> None:
+def test_statistics_of_outcomes(tmp_path: Path) -> None:
     setup = setup_of(
         tmp_path, 30_000,
         [position("BTC", "long", 100_000, 10), position("ETH", "long", 50_000, 10, "isolated")],
-        STEADY, RunWishes(hours=1, step=900, paths=4),
+        hours=1, step_seconds=900, paths=4,
     )  # fmt: skip
-    task = setup.task(setup.account(setup.plan))
+    task = setup.task()
     made = Outcomes(
         equity=np.array([[25_000.0, 5_000.0], [0.0, 6_000.0], [20_000.0, 0.0], [0.0, 0.0]]),
         lowest=np.zeros(4),
@@ -243,27 +253,25 @@ def test_survival_reads_outcomes(tmp_path: Path) -> None:
         taken=np.array([0.0, 0.0, 0.0, 7.0]),
         final_price=np.ones((4, 2)),
     )
-    found = survival_of(task, made)
+    found = path_statistics(task, made)
     assert first_liquidation(made).tolist() == [0, 4, 2, 1]
     assert found.liquidated.value == 0.75
     assert [each.value for each in found.by_bucket] == [0.5, 0.5]
-    assert found.hours == (0.25, 0.5, 0.75, 1.0)
+    assert found.curve_hours == (0.25, 0.5, 0.75, 1.0)
     assert [each.value for each in found.curve] == [0.25, 0.5, 0.5, 0.75]
     assert found.median_hours == 0.5
     assert found.loss.mean.value == pytest.approx((0 + 24_000 + 10_000 + 30_000) / 4)
     assert found.loss.worst == pytest.approx(30_000)
-    assert found.cost_if_liquidated == 20.0
-    assert (found.funding.value, found.taken_ever.value) == (2.5, 0.25)
+    assert found.costs_if_liquidated == 20.0
+    assert (found.funding.value, found.closed_out.value) == (2.5, 0.25)
 
 
 def test_coarse_steps_miss_what_the_correction_says(tmp_path: Path) -> None:
-    run = RunWishes(days=2, paths=40_000)
     shares, expected = [], []
     for step in (30, 3_600):
-        setup = setup_of(tmp_path, 5_000, [position("BTC", "long", 100_000, 20)], STEADY,
-                         replace(run, step=step))  # fmt: skip
-        task = setup.task(setup.account(setup.plan))
-        found = coarseness(task)
+        held = [position("BTC", "long", 100_000, 20)]
+        task = setup_of(tmp_path, 5_000, held, days=2, paths=40_000, step_seconds=step).task()
+        found = monitoring_bias(task)
         assert found is not None
         assert found.bucket == "cross"
         expected.append(found)
@@ -280,56 +288,57 @@ def test_more_leverage_more_liquidation(tmp_path: Path) -> None:
     setup = setup_of(
         tmp_path, 30_000,
         [position("BTC", "long", 100_000, 10), position("ETH", "long", 30_000, 10)],
-        ModelWishes(), RunWishes(days=7, step=300, paths=4_096),
+        ModelOptions(), days=7, step_seconds=300, paths=4_096,
     )  # fmt: skip
-    points, missing = leverage_curve(setup, setup.plan, [20, 3, 5, 8, 12, 900], HERE)
+    points, missing = leverage_curve(setup, setup.account.holdings, [20, 3, 5, 8, 12, 900], HERE)
     assert [point.leverage for point in points] == [3, 5, 8, 12, 20]
     assert len(missing) == 1
     assert missing[0].startswith("900x is not allowed: ")
-    shares = [point.survival.liquidated.value for point in points]
+    shares = [point.statistics.liquidated.value for point in points]
     # On the same paths: more money never hurts.
     assert shares == sorted(shares)
     assert shares[0] < 0.01 < 0.2 < shares[-1]
-    assert points[1].survival.start_equity == pytest.approx(130_000 / 5, rel=1e-4)
+    assert points[1].statistics.start_equity == pytest.approx(130_000 / 5, rel=1e-4)
 
 
 def test_the_leverage_of_a_ruin_holds_on_other_paths(tmp_path: Path) -> None:
     accepted = 0.05
-    setup = setup_of(tmp_path, 30_000, [position("BTC", "long", 100_000, 10)], ModelWishes(),
-                     RunWishes(days=2, step=300, paths=16_384))  # fmt: skip
-    found = ruin_leverage(setup, setup.plan, accepted, HERE)
+    setup = setup_of(tmp_path, 30_000, [position("BTC", "long", 100_000, 10)], ModelOptions(),
+                     days=2, step_seconds=300, paths=16_384)  # fmt: skip
+    holdings = setup.account.holdings
+    found = search_leverage(setup, holdings, accepted, HERE)
     assert found.leverage is not None
     assert found.point is not None
     assert found.above is not None
-    assert found.point.survival.liquidated.value <= accepted
+    assert found.point.statistics.liquidated.value <= accepted
     assert found.leverage < found.above
-    again = at(structs.replace(setup, seed=99), setup.plan, found.leverage, HERE)
-    interval = again.survival.liquidated
+    again = point_at(structs.replace(setup, seed=99), holdings, found.leverage, HERE)
+    interval = again.statistics.liquidated
     # The found one is a sample too: two intervals' worth of room.
     assert abs(interval.value - accepted) < interval.high - interval.low
-    twice = at(structs.replace(setup, seed=99), setup.plan, 1.3 * found.leverage, HERE)
-    assert twice.survival.liquidated.low > accepted
+    twice = point_at(structs.replace(setup, seed=99), holdings, 1.3 * found.leverage, HERE)
+    assert twice.statistics.liquidated.low > accepted
 
 
 def test_ruin_at_the_ends(tmp_path: Path) -> None:
-    calm = replace(STEADY, volatility=["1%"])
+    calm = structs.replace(STEADY, volatility="1%")
     setup = setup_of(tmp_path, 50_000, [position("BTC", "long", 100_000, 10)], calm,
-                     RunWishes(hours=1, paths=512))  # fmt: skip
-    found = ruin_leverage(setup, setup.plan, 0.01, HERE)
+                     hours=1, paths=512)  # fmt: skip
+    found = search_leverage(setup, setup.account.holdings, 0.01, HERE)
     assert found.is_limit
     assert found.leverage == pytest.approx(40, rel=0.01)
-    assert highest_allowed(setup, setup.plan) == found.leverage
-    wild = replace(STEADY, volatility=["2000%"])
+    assert highest_allowed(setup, setup.account.holdings) == found.leverage
+    wild = structs.replace(STEADY, volatility="2000%")
     setup = setup_of(tmp_path, 50_000, [position("BTC", "short", 100_000, 10)], wild,
-                     RunWishes(days=30, step=3600, paths=512))  # fmt: skip
-    assert ruin_leverage(setup, setup.plan, 0.01, HERE).point is None
+                     days=30, step_seconds=3600, paths=512)  # fmt: skip
+    assert search_leverage(setup, setup.account.holdings, 0.01, HERE).point is None
 
 
-def test_rules_of_blocks_walk_as_well(tmp_path: Path) -> None:
-    setup = setup_of(tmp_path, 12_000, [position("BTC", "long", 100_000, 10)], ModelWishes(),
-                     RunWishes(hours=12, step=300, paths=2_048), rulebook="dydx")  # fmt: skip
-    task = setup.task(setup.account(setup.plan))
-    found = survival_of(task, HERE.outcomes(task, ""))
+def test_rules_of_blocks_are_simulated_as_well(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, 12_000, [position("BTC", "long", 100_000, 10)], ModelOptions(),
+                     hours=12, step_seconds=300, paths=2_048, rulebook="dydx")  # fmt: skip
+    task = setup.task()
+    found = path_statistics(task, HERE.outcomes(task, ""))
     assert found.liquidated.value > 0
     assert isinstance(task.model, Diffusion)
 
@@ -340,19 +349,19 @@ def test_steps_suit_the_horizon() -> None:
     assert usual_step(365 * 86_400) == 3600
     assert steps_of(7 * 86_400, 60) == 10_080
     assert steps_of(100, 60) == 2
-    assert Estimate(1, 0, 2)._fields == ("value", "low", "high")
+    assert Estimate(1, 0, 2).interval == (0, 2)
 
 
 @pytest.mark.parametrize(("step", "kept"), [(3.0, True), (5.0, True), (10.0, False), (60.0, False)])
 def test_a_long_step_gives_nothing_back(tmp_path: Path, step: float, kept: bool) -> None:
     """The mark before a bucket jumped below zero is that of seconds ago, not of a minute ago."""
-    market = replace(STEADY, volatility=["600%"])
-    setup = setup_of(tmp_path, 5_000, [position("BTC", "long", 200_000, 40)], market,
-                     RunWishes(hours=2 * step / 60, step=step, paths=8_000))  # fmt: skip
-    account = setup.account(setup.plan)
+    model = structs.replace(STEADY, volatility="600%")
+    setup = setup_of(tmp_path, 5_000, [position("BTC", "long", 200_000, 40)], model,
+                     hours=2 * step / 60, step_seconds=step, paths=8_000)  # fmt: skip
+    account = setup.path_account()
     expected = BelowZero.CLOSED_AT_PREVIOUS if kept else BelowZero.CLOSED_AT_ZERO
     assert account.below_zero == expected
-    outcomes = HERE.outcomes(setup.task(account), "")
+    outcomes = HERE.outcomes(setup.task(), "")
     owed = outcomes.taken < 0
     if not kept:
         assert owed.any()
@@ -365,20 +374,6 @@ def test_a_bucket_that_is_over_already_is_named(tmp_path: Path) -> None:
             position("ETH", "short", 40_000, 25, "isolated") + "entry = 4000\n"]  # fmt: skip
     for prices, over in ((["BTC=100000", "ETH=4000"], []), (["BTC=100000", "ETH=4300"], ["ETH"]),
                          (["BTC=98000", "ETH=4000"], ["cross"])):  # fmt: skip
-        file = tmp_path / "account.toml"
-        file.write_text("collateral = 4600\n" + "".join(held))
-        wishes = SourceOptions(price=prices)
-        request = read_request(str(file), wishes, STEADY, RunWishes(hours=1, paths=10))
-        assert under_maintenance(request.setup.account(request.setup.plan)) == over
-        assert len(request.notes) == len(over)
-
-
-@pytest.mark.parametrize(
-    ("part", "words"),
-    [
-        (0.0, "0 %"), (0.26, "26.0 %"), (0.5123, "51.2 %"), (1.0, "100 %"), (0.9999, "100 %"),
-        (0.000384, "0.0384 %"), (0.0000001, "0.000010 %"),
-    ],
-)  # fmt: skip
-def test_shares_have_three_figures(part: float, words: str) -> None:
-    assert share_text(part) == words
+        setup = path_setup(account_of(tmp_path, 4_600, held, prices), model=STEADY, paths=10)
+        assert under_maintenance(setup.path_account()) == over
+        assert len(notes_of(setup)) == len(over)

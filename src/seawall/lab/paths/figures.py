@@ -1,10 +1,13 @@
 """Pictures of many simulated paths: survival, margin, losses and times. Shares are fractions."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from seawall.lab.paths.estimates import Estimate
+from seawall.report import kinds
 from seawall.report.charts import (
     CHOSEN,
     CROSS_COLOUR,
@@ -21,22 +24,93 @@ from seawall.report.charts import (
     finished,
     level,
     line,
-    money,
     quantity,
     upright,
     values,
 )
+from seawall.report.findings import Figure
+
+if TYPE_CHECKING:
+    from seawall.lab.paths.question import PathsResult
 
 MOST_BARS = 40
 MOST_LEVERAGE_TICKS = 12
 RATIO_TOP = 150.0
 """Percent; beyond it only the fact matters."""
 _ROUND_LEVERAGES = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
+FAN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FAN_COLOURS = ("#c9d8ea", "#93b1d6", "#6189bd")
 """From the widest band to the narrowest."""
 
 
-def survival_curve(
+def figures(result: "PathsResult") -> dict[str, list[Figure]]:
+    """The figures of a result: ``margin``, ``losses``, ``times``, ``leverages``."""
+    statistics = result.statistics
+    return {
+        "margin": [_margin_figure(result)],
+        "losses": [
+            Figure(
+                title="How often which loss",
+                chart=loss_histogram(result.losses),
+                alt="How many paths end with which loss.",
+                note="The outermost bars hold all that lies beyond them.",
+            )
+        ],
+        "times": [
+            Figure(
+                title="Time to liquidation",
+                chart=time_to_liquidation(statistics.curve_hours, *_parts(statistics.curve)),
+                alt="Share of paths with a liquidation by a time, with its 95 % confidence band.",
+            )
+        ],
+        "leverages": _leverage_figure(result) if len(result.curve) > 1 else [],
+    }
+
+
+def _margin_figure(result: "PathsResult") -> Figure:
+    fan = result.fan
+    hours = fan.steps * result.setup.step_seconds / 3600
+    quantiles = {q: np.quantile(fan.ratio, q, axis=0) for q in FAN_QUANTILES}
+    return Figure(
+        title="How near: margin ratio of the worst bucket",
+        chart=ratio_fan(hours, quantiles),
+        alt="Quantiles of maintenance margin over equity of the worst bucket over time.",
+        note=f"Of the first {len(fan.ratio)} paths; a closed bucket stays at 100 %.",
+    )
+
+
+def _leverage_figure(result: "PathsResult") -> list[Figure]:
+    search = result.search
+    # The chosen leverage lies on the curve, not beside it.
+    found = None if search is None else search.point
+    points = sorted(
+        [*result.curve, *([] if found is None else [found])], key=lambda point: point.leverage
+    )
+    return [
+        Figure(
+            title="Probability of liquidation over leverage",
+            chart=leverage_curve(
+                [point.leverage for point in points],
+                *_parts([point.statistics.liquidated for point in points]),
+                chosen=None if search is None else search.leverage,
+                accepted=None if search is None else search.accepted,
+                now=result.leverage,
+            ),
+            alt="Probability of liquidation over leverage with its 95 % confidence band.",
+        )
+    ]
+
+
+def _parts(estimates: Sequence[Estimate]) -> tuple[list[float], list[float], list[float]]:
+    """Values, low and high ends."""
+    return (
+        [each.value for each in estimates],
+        [each.low for each in estimates],
+        [each.high for each in estimates],
+    )
+
+
+def leverage_curve(
     leverages: Sequence[float],
     probability: ArrayLike,
     low: ArrayLike,
@@ -72,14 +146,16 @@ def survival_curve(
         line(rows, x, y, CROSS_COLOUR, clip=False, point={"size": 40, "color": CROSS_COLOUR}),
     ]
     if accepted is not None:
-        layers.append(level(100 * accepted, f"accepted: {100 * accepted:.3g} %", LIQUIDATION))
+        layers.append(
+            level(100 * accepted, f"accepted: {kinds.short_percent(accepted)}", LIQUIDATION)
+        )
     if now is not None and min(leverages) < now < max(leverages):
         align = "right" if now > np.median(leverages) else "left"
-        layers.append(upright(now, f"now: {now:.3g}x", QUIET, align=align, row=1))
+        layers.append(upright(now, f"now: {kinds.TIMES.text(now)}", QUIET, align=align, row=1))
     if chosen is not None:
         # Words turn back before the right edge.
         align = "right" if chosen > np.median(leverages) else "left"
-        layers.append(upright(chosen, f"chosen: {chosen:.3g}x", CHOSEN, align=align))
+        layers.append(upright(chosen, f"chosen: {kinds.TIMES.text(chosen)}", CHOSEN, align=align))
     return finished({"layer": layers}, height=300)
 
 
@@ -94,7 +170,9 @@ def ratio_fan(times: ArrayLike, quantiles: Mapping[float, ArrayLike], unit: str 
         for q, ratio in quantiles.items()
     }
     pairs = [(q, r) for q in sorted(lines) for r in lines if q < 0.5 and abs(q + r - 1) < 1e-9]
-    names = [f"{100 * low:.3g} % to {100 * high:.3g} % of paths" for low, high in pairs]
+    names = [
+        f"{kinds.short_percent(low)} to {kinds.short_percent(high)} of paths" for low, high in pairs
+    ]
     top = max([110.0, *(float(np.nanmax(ratio)) for ratio in lines.values())])
     x = quantity("time", axis(f"time, {unit}", ticks=8, grid=False), scale={"nice": False})
     y = quantity(
@@ -176,7 +254,7 @@ def loss_histogram(losses: ArrayLike, marks: Mapping[str, float] | None = None) 
     colours = (INK, LIQUIDATION, "#862e9c", QUIET)
     for place, (name, value) in enumerate(ordered):
         align = "right" if value > (low + high) / 2 else "left"
-        words = f"{name}: {money(value)}"
+        words = f"{name}: {kinds.short_usd(value)}"
         colour = colours[place % len(colours)]
         layers.append(upright(value, words, colour, align=align, row=place))
     return finished({"layer": layers}, height=280)

@@ -1,44 +1,45 @@
-"""Which mode for which position, and why, in plain words."""
+"""Which mode for which position, and why, in sentences."""
 
-from seawall.lab.compare.comparison import Comparison, VariantResult, Weighed
-from seawall.lab.paths.words import share_text
-from seawall.report.charts import money
+from collections.abc import Sequence
+
+from seawall.lab.compare.comparison import WORST, Comparison, PoolEffect, VariantResult
+from seawall.report import kinds
 
 
 def recommendation(found: Comparison) -> list[str]:
     """The split, its reasons, and what it changes: a sentence or two each."""
     alone = {each.market: each.alone.value for each in found.contagion}
-    judgements = judged(found)
-    telling = [each for each in judgements if _tells(each)]
-    words = [_split(found), *(_reason(each, alone[each.market]) for each in telling)]
-    quiet = tuple(each.market for each in judgements if not _tells(each))
-    if quiet:
-        words.append(_no_difference(quiet))
-    if found.forced:
-        words.append(f"{listed(found.forced)}: the market allows a bucket of its own only.")
+    effects = final_effects(found)
+    significant = [each for each in effects if _is_significant(each)]
+    words = [_split(found), *(_reason(each, alone[each.market]) for each in significant)]
+    others = tuple(each.market for each in effects if not _is_significant(each))
+    if others:
+        words.append(_no_difference(others))
+    if found.isolated_only:
+        words.append(f"{listed(found.isolated_only)}: the market allows a bucket of its own only.")
     change = _change(found)
     return [*words, change] if change else words
 
 
-def kind(found: Comparison) -> str:
-    """``cross``, ``isolated`` or ``hybrid``: what is recommended."""
-    if len(found.markets) == 1 and not found.forced:
+def recommended_mode(found: Comparison) -> str:
+    """The recommended mode: ``cross``, ``isolated`` or ``hybrid``."""
+    if len(found.markets) == 1 and not found.isolated_only:
         return "cross"
-    if not found.bets and not found.forced:
+    if not found.bets and not found.isolated_only:
         return "cross"
     return "isolated" if len(found.core) < 2 else "hybrid"
 
 
-def judged(found: Comparison) -> list[Weighed]:
-    """The judgement of every position: of a bet when it was taken out, of the others the last."""
-    last: dict[str, Weighed] = {}
-    for each in found.weighed:
+def final_effects(found: Comparison) -> list[PoolEffect]:
+    """The effect of every position: of a bet when it was taken out, of the others the last."""
+    last: dict[str, PoolEffect] = {}
+    for each in found.effects:
         if each.market not in found.bets or each.is_bet:
             last[each.market] = each
     return [last[name] for name in found.markets if name in last]
 
 
-def listed(names: tuple[str, ...]) -> str:
+def listed(names: Sequence[str]) -> str:
     """``BTC, ETH and SOL``."""
     if len(names) < 2:
         return "".join(names)
@@ -52,10 +53,10 @@ def _split(found: Comparison) -> str:
             "these paths. In the pool, new money protects it at once; in a bucket, what is added "
             "to the account later stays safe."
         )
-    chosen = kind(found)
+    chosen = recommended_mode(found)
     if chosen == "cross":
         return f"Recommended: cross. Keep {listed(found.core)} in one pool."
-    apart = listed(tuple(name for name in found.markets if name not in found.core))
+    apart = listed([name for name in found.markets if name not in found.core])
     if chosen == "isolated":
         rest = f"; {found.core[0]} may stay in the pool, alone there" if found.core else ""
         return f"Recommended: isolated. A bucket of its own for {apart}{rest}."
@@ -66,13 +67,15 @@ def _split(found: Comparison) -> str:
     )
 
 
-def _reason(each: Weighed, alone: float) -> str:
-    without = f"{share_text(each.pool_without)} of paths without it, {share_text(each.pool_with)}"
+def _reason(each: PoolEffect, alone: float) -> str:
+    shares = [kinds.probability(part) for part in (each.pool_without, each.pool_with)]
+    without = f"{shares[0]} of paths without it, {shares[1]}"
     if each.is_bet:
         return (
             f"{each.market} is a single bet: the rest of the pool is liquidated on {without} with "
-            f"it, and the worst 5 % of paths lose {money(each.worst.value)} more with it there. "
-            f"Its own bucket goes on {share_text(alone)} of paths and takes nothing else along."
+            f"it, and the worst 5 % of paths lose {kinds.short_usd(each.worst.value)} more with it "
+            f"there. Its own bucket goes on {kinds.probability(alone)} of paths and takes nothing "
+            "else along."
         )
     if each.protects:
         return (
@@ -82,8 +85,8 @@ def _reason(each: Weighed, alone: float) -> str:
     if each.money >= 0.5:
         return (
             f"{each.market} strains the pool ({without} with it), but it holds "
-            f"{100 * each.money:.0f} % of the money: it is the core, and in a bucket it would go "
-            "sooner."
+            f"{kinds.percent(each.money, 0)} of the money: it is the core, and in a bucket it "
+            "would go sooner."
         )
     return (
         f"{each.market} strains the pool ({without} with it), but apart it would spare the "
@@ -91,12 +94,12 @@ def _reason(each: Weighed, alone: float) -> str:
     )
 
 
-def _tells(each: Weighed) -> bool:
-    """Whether there is a difference to the others that can be told from noise."""
+def _is_significant(each: PoolEffect) -> bool:
+    """Whether its effect on the others is larger than its confidence interval."""
     return each.is_bet or each.protects or each.pool.low > 0
 
 
-def _no_difference(names: tuple[str, ...]) -> str:
+def _no_difference(names: Sequence[str]) -> str:
     one = len(names) == 1
     return (
         f"{listed(names)} {'makes' if one else 'make'} no difference to the others that can be "
@@ -107,7 +110,7 @@ def _no_difference(names: tuple[str, ...]) -> str:
 
 def _change(found: Comparison) -> str:
     """The recommended variant beside plain cross or, if that is it, beside isolated."""
-    chosen = kind(found)
+    chosen = recommended_mode(found)
     names = {"cross": ("cross", "isolated"), "isolated": ("isolated", "cross")}
     best, other = (found.result(name) for name in names.get(chosen, ("suggested", "cross")))
     if best is None or other is None or len(found.markets) == 1:
@@ -119,8 +122,8 @@ def _change(found: Comparison) -> str:
 
 
 def _liquidated(result: VariantResult) -> str:
-    return share_text(result.survival.liquidated.value)
+    return kinds.probability(result.statistics.liquidated.value)
 
 
 def _worst(result: VariantResult) -> str:
-    return money(result.survival.loss.shortfalls[0][1].value)
+    return kinds.short_usd(result.statistics.loss.shortfalls[WORST].value)

@@ -1,25 +1,24 @@
-"""Margin modes of one account beside each other."""
+"""The figure of the margin modes of one account side by side."""
 
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from seawall.report import kinds
 from seawall.report.charts import (
     WIDTH,
     Chart,
     Row,
     finished,
-    money,
     number,
     palette,
-    percent,
     quantity,
     values,
 )
 
 
 class ModeOutcome(Struct, frozen=True, kw_only=True):
-    """How one margin mode came through the same paths. USD; losses above zero.
+    """The outcome of one margin mode. USD; losses above zero.
 
     ``survival``: the share of paths without any liquidation. ``worst_loss``: the mean of the worst
     5 % of paths; the very worst one is all the money in most modes.
@@ -49,7 +48,7 @@ def _mode_panel(title: str, outcomes: Sequence[ModeOutcome], field: str) -> Char
     rows: list[Row] = []
     for each in outcomes:
         found = getattr(each, field)
-        words = percent(found) if is_share else money(found)
+        words = kinds.percent(found, 1) if is_share else kinds.short_usd(found)
         rows.append({"mode": each.mode, "value": number(found), "label": words})
     ends = [0.0, *(row["value"] for row in rows if row["value"] is not None)]
     least, most = min(ends), 1.0 if is_share else max(ends)

@@ -1,6 +1,6 @@
 """The same positions held another way: in one pool, each in its own bucket, at another leverage.
 
-Every variant is an ``Holdings`` in the machine's integers, with the same equity at the same
+Every variant is ``Holdings`` in the machine's integers, with the same equity at the same
 prices unless its purpose is to change it. Those that divide money anew are *entered at the prices*:
 entries become the present prices and the collateral the present equity, which changes neither
 equity nor maintenance margin at any price, but makes every share of the money positive.
@@ -28,7 +28,7 @@ Share = Literal["margin", "notional", "own"]
 
 ``margin``: in proportion to initial margin, notional over the position's leverage. ``notional``:
 in proportion to notional, so that all have the same leverage. ``own``: each just its initial
-margin, and what is left stays free in the pool, where it protects nobody.
+margin, and what is left stays free in the pool and protects no bucket.
 """
 
 
@@ -186,7 +186,7 @@ def _divided(
     apart: Collection[int],
 ) -> Holdings:
     """The positions in the markets ``apart`` get buckets, each with its share of the equity."""
-    # As one pool first: whoever divides the money anew does not ask where it was.
+    # As one pool first: the money is divided anew, wherever it was.
     present = entered_at(as_cross(plan), instruments, prices)
     margins = [each.entry_notional // each.leverage for each in present.positions]
     weights = margins

@@ -1,0 +1,106 @@
+"""What many paths say about an account: probabilities, losses, times and costs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from seawall.lab.paths.estimates import Estimate, expected_shortfall, mean, quantile, share
+from seawall.lab.paths.kernels.task import Floats, Outcomes, PathTask
+
+QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
+SHORTFALLS = (0.95, 0.99)
+CURVE_POINTS = 120
+
+
+class LossStatistics(Struct, frozen=True, kw_only=True):
+    """USD lost of the equity at the start; a gain is below zero.
+
+    ``quantiles``, ``shortfalls``: by probability; a shortfall is the mean of what is beyond it.
+    ``probability``: of any loss.
+    """
+
+    mean: Estimate
+    quantiles: Mapping[float, Estimate]
+    shortfalls: Mapping[float, Estimate]
+    worst: float
+    probability: Estimate
+
+
+class PathStatistics(Struct, frozen=True, kw_only=True):
+    """Of all paths of a task.
+
+    ``liquidated``: any bucket under maintenance margin at least once; ``by_bucket``: each of
+    ``buckets``. ``curve``: (c,) the share liquidated within ``curve_hours``. ``median_hours``: to
+    the liquidation, of the paths that have one; None without any. ``funding``,
+    ``liquidation_costs``, ``forfeited``: mean USD a path; the last is equity that left with a
+    bucket that the backstop took or that was deleveraged, below zero where others bore a loss;
+    ``closed_out``: how often that happens.
+    """
+
+    paths: int
+    hours: float
+    start_equity: float
+    buckets: Sequence[str]
+    liquidated: Estimate
+    by_bucket: Sequence[Estimate]
+    loss: LossStatistics
+    curve_hours: Sequence[float]
+    curve: Sequence[Estimate]
+    median_hours: float | None
+    funding: Estimate
+    liquidation_costs: Estimate
+    costs_if_liquidated: float | None
+    forfeited: Estimate
+    closed_out: Estimate
+
+
+def path_statistics(task: PathTask, outcomes: Outcomes) -> PathStatistics:
+    """The statistics of a task's outcomes."""
+    paired = task.antithetic
+    first = first_liquidation(outcomes)
+    hit = first > 0
+    step_hours = task.step_seconds / 3600.0
+    grid = np.unique(np.linspace(1, task.steps, min(CURVE_POINTS, task.steps)).round().astype(int))
+    return PathStatistics(
+        paths=len(first),
+        hours=task.steps * step_hours,
+        start_equity=float(task.account.equity.sum()),
+        buckets=tuple(task.account.buckets),
+        liquidated=share(hit, paired=paired),
+        by_bucket=tuple(share(each > 0, paired=paired) for each in outcomes.first.T),
+        loss=loss_statistics(losses(task, outcomes), paired=paired),
+        curve_hours=tuple((grid * step_hours).tolist()),
+        curve=tuple(share(hit & (first <= step), paired=paired) for step in grid.tolist()),
+        median_hours=float(np.median(first[hit])) * step_hours if hit.any() else None,
+        funding=mean(outcomes.funding, paired=paired),
+        liquidation_costs=mean(outcomes.cost, paired=paired),
+        costs_if_liquidated=float(outcomes.cost[hit].mean()) if hit.any() else None,
+        forfeited=mean(outcomes.taken, paired=paired),
+        closed_out=share(outcomes.taken != 0, paired=paired),
+    )
+
+
+def first_liquidation(outcomes: Outcomes) -> NDArray[np.int64]:
+    """(n,) the step at which the first bucket was found under maintenance margin; 0 never."""
+    never = np.iinfo(np.int32).max
+    soonest = np.where(outcomes.first > 0, outcomes.first, never).min(axis=1).astype(np.int64)
+    return np.where(soonest == never, 0, soonest)
+
+
+def losses(task: PathTask, outcomes: Outcomes) -> Floats:
+    """(n,) USD."""
+    result: Floats = float(task.account.equity.sum()) - outcomes.equity.sum(axis=1)
+    return result
+
+
+def loss_statistics(values: Floats, *, paired: bool) -> LossStatistics:
+    """The statistics of (n,) losses in USD."""
+    return LossStatistics(
+        mean=mean(values, paired=paired),
+        quantiles={each: quantile(values, each, paired=paired) for each in QUANTILES},
+        shortfalls={each: expected_shortfall(values, each, paired=paired) for each in SHORTFALLS},
+        worst=float(values.max()),
+        probability=share(values > 0, paired=paired),
+    )
