@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seawall.accounts.load import load_account as load_account
     from seawall.domain.errors import SeawallError as SeawallError
     from seawall.lab.carry import carry as carry
+    from seawall.lab.carry import carry_account as carry_account
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.size import size as size
@@ -31,6 +32,7 @@ _HOME = {
     "load_account": "seawall.accounts.load",
     "SeawallError": "seawall.domain.errors",
     "carry": "seawall.lab.carry",
+    "carry_account": "seawall.lab.carry",
     "compare_rules": "seawall.lab.compare_rules",
     "deleveraging": "seawall.lab.deleveraging",
     "size": "seawall.lab.size",

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seawall.cli.book_input import read_book
 from seawall.domain.errors import InputError
 from seawall.lab.market.book import BookError, checked_book, ladder_book
+from seawall.lab.market.book_source import read_book
 from seawall.lab.market.liquidity import Depth
 from seawall.venues.hyperliquid.instruments import built_in_instruments
 from tests.shared_files import shared_file

@@ -122,7 +122,7 @@ def test_the_parts_of_a_joint_move_belong_to_it(default: dict[str, Any]) -> None
 
 
 def test_the_matrix_is_the_shocks(folder: Path) -> None:
-    found = result_of("account.toml", shock=["-20", "+5"])
+    found = result_of("account.toml", shocks=["-20", "+5"])
     matrix = found.sheet("matrix")
     assert [each.heading for each in matrix.columns] == ["move", "-20 %", "+5 %"]
     (row,) = matrix.rows
@@ -143,13 +143,13 @@ def test_the_terminal_says_what_matters(folder: Path, capsys: pytest.CaptureFixt
 
 
 def test_shocks_that_were_asked_for(folder: Path) -> None:
-    found = result_of("account.toml", shock=["7.5,-40%", "+3", -0.25]).to_dict()
+    found = result_of("account.toml", shocks=["7.5,-40%", "+3", -0.25]).to_dict()
     assert [each["price_change"] for each in found["shocks"]] == [-7.5, 7.5, -40, 3, -25]
     assert found["smallest_moves"] == []
 
 
 def test_betas_that_were_asked_for(folder: Path) -> None:
-    found = result_of(betas=Path("betas.toml"), beta={"SOL": -0.5}, shock=["-10"]).to_dict()
+    found = result_of(betas=[Path("betas.toml"), "SOL=-0.5"], shocks=["-10"]).to_dict()
     markets = {each["market"]: each for each in found["markets"]}
     assert {name: each["beta"] for name, each in markets.items()} == {
         "BTC": 1, "ETH": 1.2, "SOL": -0.5,
@@ -178,7 +178,7 @@ def test_moves_to_survive() -> None:
 
 
 def test_scenarios(folder: Path) -> None:
-    found = result_of("account.toml", scenario=["fall.toml", "fall.toml"]).to_dict()
+    found = result_of("account.toml", scenarios=["fall.toml", "fall.toml"]).to_dict()
     (line,) = found["scenarios"]
     assert line["scenario"] == "ten minutes down"
     assert line["minutes"] == 10
@@ -199,13 +199,13 @@ def test_a_shipped_scenario_by_name(folder: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("name", ["account_hybrid.json", "account_parent.json"])
 def test_accounts_of_venues(name: str) -> None:
-    found = result_of(str(ROOT / "examples" / name), shock=["10"]).to_dict()
+    found = result_of(str(ROOT / "examples" / name), shocks=["10"]).to_dict()
     assert found["rulebook"]["name"] == ("dydx" if "parent" in name else "hyperliquid")
     assert len(found["buckets"]) >= 2
 
 
 def test_other_rules() -> None:
-    found = result_of(rulebook="dydx", shock=["-20"]).to_dict()
+    found = result_of(rulebook="dydx", shocks=["-20"]).to_dict()
     assert [each["bucket"] for each in found["buckets"]] == ["main account", "SOL child account"]
 
 
@@ -224,13 +224,13 @@ def test_files_are_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_an_account_already_under_maintenance_is_a_warning() -> None:
-    found = result_of(str(ROOT / "examples" / "account_parent.json"), shock=["5"]).to_dict()
+    found = result_of(str(ROOT / "examples" / "account_parent.json"), shocks=["5"]).to_dict()
     assert found["verdict"] == ["The account is liquidatable at the present prices."]
     assert "SOL child account: under maintenance margin as it stands" in found["warnings"][0]
 
 
 def test_open_orders_are_left_out_and_it_says_so() -> None:
-    found = result_of(str(ROOT / "examples" / "rehearse_account.toml"), shock=["20"]).to_dict()
+    found = result_of(str(ROOT / "examples" / "rehearse_account.toml"), shocks=["20"]).to_dict()
     assert found["warnings"][-1].startswith("1 open order left out of the shocks")
 
 

@@ -13,7 +13,7 @@ import pytest
 from seawall.cli.params import Outputs
 from seawall.cli.vet import VetOptions as Options
 from seawall.cli.vet import vet as command
-from seawall.lab.vet import VetOptions, vet
+from seawall.lab.vet import vet
 from seawall.lab.vet.book import CROSSED, EMPTY, Sampler
 from seawall.lab.vet.measures import phase_figures
 from seawall.lab.vet.question import result_of
@@ -446,11 +446,11 @@ def of_phase(found: dict[str, Any], sheet: str, phase: str, place: int = 0) -> d
     return rows[place]
 
 
-SHORT = VetOptions(seconds="60", shock="-10%", shock_seconds="10")
+SHORT: dict[str, Any] = {"seconds": "60", "shock": "-10%", "shock_seconds": "10"}
 
 
 def test_without_a_source_a_sandbox_goes_through_a_storm() -> None:
-    found = vet(options=SHORT).to_dict()
+    found = vet(**SHORT).to_dict()
     assert found["looks"] > 180
     assert found["trades"] > 20
     assert (found["calm"], found["storm"]) == (GOOD, POOR)
@@ -462,14 +462,13 @@ def test_without_a_source_a_sandbox_goes_through_a_storm() -> None:
     assert storm["range_bp"] > 900 > 10 * calm["range_bp"]
     assert of_phase(found, "downtime", CALM)["funding_per_hour"] != 0
     assert len(found["sizes"]) == 3 * len(walked_sizes((10_000.0, 100_000.0, 1_000_000.0)))
-    assert vet(options=SHORT).to_dict() == found
-    other = vet(options=VetOptions(seconds=60, shock_seconds=10, seed=2)).to_dict()
+    assert vet(**SHORT).to_dict() == found
+    other = vet(seconds=60, shock_seconds=10, seed=2).to_dict()
     assert other["phases"] != found["phases"]
 
 
 def test_makers_who_withdraw_leave_less() -> None:
-    options = VetOptions(seconds=30, shock="-1%", shock_seconds=0, withdraw="90%", seed=3)
-    found = vet(options=options).to_dict()
+    found = vet(seconds=30, shock="-1%", shock_seconds=0, withdraw="90%", seed=3).to_dict()
     calm, storm = (of_phase(found, "depth", phase, 2) for phase in (CALM, STORM))
     assert storm["asks"] < 0.2 * calm["asks"]
     assert found["shock"]["what"] == "-1.0% over 0 s, makers without 90% of their depth"

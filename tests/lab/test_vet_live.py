@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec import structs
 
-from seawall.lab.vet import VetOptions, vet
+from seawall.lab.vet import vet
 from seawall.lab.vet.book import UNKNOWN
 from seawall.lab.vet.live import Control, LiveBook, LiveOptions, live_tape
 from seawall.lab.vet.measures import phase_figures
@@ -16,7 +15,7 @@ from seawall.venues.raw_json import VenueDataError
 from tests.conformance.hyperliquid.running import Venue, started
 
 FEES = Charges(0.0005, 0.0002, "of the test")
-SHOCKED = VetOptions(seconds="20", shock="-8%", shock_seconds="5", withdraw="80%")
+SHOCKED: dict[str, Any] = {"seconds": "20", "shock": "-8%", "shock_seconds": "5", "withdraw": "80%"}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def venue() -> Iterator[Venue]:
 
 def test_a_sandbox_under_a_shock(venue: Venue) -> None:
     venue.control.call("/reset")
-    tape = vet(options=structs.replace(SHOCKED, at=venue.url, market="BTC")).tape
+    tape = vet(**SHOCKED, at=venue.url, market="BTC").tape
     assert tape.source == f"BTC at {venue.url}"
     assert list(tape.phases) == [CALM, STORM, AFTER]
     assert len(tape.samples.times_ms) == 61
@@ -45,7 +44,7 @@ def test_a_sandbox_under_a_shock(venue: Venue) -> None:
 
 def test_a_running_venue_without_a_shock_is_only_watched(venue: Venue) -> None:
     before = venue.control.status()["timeMs"]
-    tape = vet(options=VetOptions(at=venue.url, seconds="10", every="2")).tape
+    tape = vet(at=venue.url, seconds="10", every="2").tape
     assert list(tape.phases) == [CALM]
     assert venue.control.status()["timeMs"] == before + 10_000
     assert phase_figures(tape, CALM).costs[0].held > 0.99
@@ -53,8 +52,8 @@ def test_a_running_venue_without_a_shock_is_only_watched(venue: Venue) -> None:
 
 @pytest.mark.conformance
 def test_through_ccxt(venue: Venue) -> None:
-    shocked = structs.replace(SHOCKED, ccxt="hyperliquid", at=venue.url, market="ETH/USDC:USDC")
-    tape = vet(options=shocked).tape
+    shocked = {**SHOCKED, "ccxt": "hyperliquid", "at": venue.url}
+    tape = vet(**shocked, market="ETH/USDC:USDC").tape
     calm, storm = (phase_figures(tape, name) for name in (CALM, STORM))
     assert storm.range_bp > 500
     assert storm.spread.mean > calm.spread.mean
@@ -63,7 +62,7 @@ def test_through_ccxt(venue: Venue) -> None:
     assert (tape.charges.taker, tape.charges.maker) == (0.00045, 0.00015)
     assert abs(calm.funding) < 0.001
     with pytest.raises(VetError, match="'DOGE/XYZ' is none of hyperliquid"):
-        vet(options=structs.replace(shocked, market="DOGE/XYZ"))
+        vet(**shocked, market="DOGE/XYZ")
 
 
 # -- a feed of one's own -------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import pytest
 
 from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account
-from seawall.cli.book_input import read_book
 from seawall.domain.errors import InputError
+from seawall.lab.market.book_source import read_book
 from seawall.venues.dydx.account.public import parse_address
 from seawall.venues.dydx.wire.bech32 import encode
 from seawall.venues.raw_json import VenueDataError

@@ -11,10 +11,10 @@ import pytest
 
 from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account
-from seawall.cli.book_input import read_book
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.engine.book_view import book_levels
+from seawall.lab.market.book_source import read_book
 from seawall.venues.hyperliquid.account.public import parse_address
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError

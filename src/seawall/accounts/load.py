@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seawall.accounts.account import Account
 from seawall.accounts.address import fetch_account, known_address
@@ -88,12 +88,40 @@ class _Found(NamedTuple):
         )
 
 
-def load_account(source: Source = None, options: AccountOptions = AccountOptions()) -> Account:  # noqa: B008 (frozen)
-    """The account of a file, an address, a text, or (None) the built-in one.
+def load_account(
+    source: Source = None,
+    options: AccountOptions = AccountOptions(),  # noqa: B008 (frozen)
+    *,
+    prices: Sequence[str] | Mapping[str, Price] | None = None,
+    rulebook: str | AnyRulebook | None = None,
+    extra_markets: Sequence[str] | None = None,
+    at: str | None = None,
+    venue: str | None = None,
+    meta: str | Path | None = None,
+    markets: str | Path | None = None,
+) -> Account:
+    """The account of a file, an address, a venue's own answer, or (None) the built-in one.
 
-    A price now is the one in the options, else the source's, else the entry of the position, else
-    the usual one of the market. Raises InputError.
+    The keywords are those of ``AccountOptions`` and go before them: ``prices``: now, USD, such as
+    ``{"BTC": 117_000}``; ``rulebook``: other rules than its venue's; ``extra_markets``: beside its
+    own; ``at``: another API for an address, such as a running sandbox's URL. A price now is one of
+    these, else the source's, else the entry of the position, else the usual one of the market.
+    Raises SeawallError naming what cannot be used.
     """
+    given: dict[str, Any] = {
+        "price": prices,
+        "rulebook": rulebook,
+        "extra_markets": extra_markets,
+        "at": at,
+        "venue": venue,
+        "meta": None if meta is None else Path(meta),
+        "markets": None if markets is None else Path(markets),
+    }
+    asked = {name: value for name, value in given.items() if value is not None}
+    return _loaded(source, options._replace(**asked))
+
+
+def _loaded(source: Source, options: AccountOptions) -> Account:
     found = _find(source, options)
     markets = _markets(found.written, options)
     rulebook = options.rulebook or found.venue

@@ -57,5 +57,6 @@ def deleveraging(
     """
     from seawall.lab.deleveraging import deleveraging as compared
 
-    given = vars(options) | {"wave": options.wave or ()}
-    run("deleveraging", outputs, lambda _: compared(waves, **given))
+    given = dict(vars(options))
+    only = given.pop("wave") or ()
+    run("deleveraging", outputs, lambda _: compared(waves, only=only, **given))

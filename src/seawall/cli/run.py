@@ -14,6 +14,16 @@ from seawall.report.progress import Progress
 
 BAD_INPUT = 2
 _LONGEST = 600
+OPTIONS = {
+    "betas": "beta",
+    "leverages": "leverage",
+    "only": "wave",
+    "prices": "price",
+    "scenarios": "scenario",
+    "shocks": "shock",
+    "sizes": "size",
+}
+"""What the library takes several of, by name, and the option that is given once for each."""
 
 
 def run(command: str, outputs: Outputs, compute: Callable[[Progress], Answer]) -> None:
@@ -34,7 +44,7 @@ def as_option(error: SeawallError) -> str:
     """The message; a field that the library names is called as the option that sets it."""
     field, message = getattr(error, "field", ""), str(error)
     if field.isidentifier() and message.startswith(f"{field}: "):
-        return "--" + field.replace("_", "-") + message[len(field) :]
+        return "--" + OPTIONS.get(field, field).replace("_", "-") + message[len(field) :]
     return message
 
 

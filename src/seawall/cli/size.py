@@ -95,7 +95,7 @@ def size(
     """
 
     def compute(_: Progress) -> Answer:
-        from seawall.cli.book_input import read_book
+        from seawall.lab.market.book_source import read_book
         from seawall.lab.size import size
         from seawall.lab.size.question import DEFAULT_EQUITY
 

@@ -55,8 +55,17 @@ def stress(
     def compute(progress: Progress) -> Answer:
         from seawall.accounts.load import load_account
         from seawall.lab.stress import stress
+        from seawall.lab.stress.result import DEFAULT_SHOCKS
 
-        given = {name: value for name, value in vars(options).items() if value is not None}
-        return stress(load_account(account, source.options()), **given, progress=progress)
+        files = [] if options.betas is None else [options.betas]
+        return stress(
+            load_account(account, source.options()),
+            shocks=options.shock or DEFAULT_SHOCKS,
+            betas=[*files, *(options.beta or ())],
+            survive=options.survive or (),
+            scenarios=options.scenario or (),
+            depth=options.depth or (),
+            progress=progress,
+        )
 
     run("stress", outputs, compute)

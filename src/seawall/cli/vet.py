@@ -68,9 +68,11 @@ def vet(
     """
 
     def compute(progress: Progress) -> Answer:
-        from seawall.lab import vet as room
+        from seawall.lab.vet import vet
 
         given = {name: value for name, value in vars(options).items() if value is not None}
-        return room.vet(recording, room.VetOptions(**given), progress=progress)
+        if "size" in given:
+            given["sizes"] = given.pop("size")
+        return vet(recording, **given, progress=progress)
 
     run("vet", outputs, compute)

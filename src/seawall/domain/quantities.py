@@ -8,12 +8,15 @@ InputError naming the field, the value and what would be right. Exact: decimals 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import TypeVar
+from pathlib import PurePath
+from typing import Any, TypeVar
 
 from seawall.domain.errors import InputError
 from seawall.domain.units import MAX_MONEY, MICRO
 
 Amount = str | int | float | Fraction | Decimal
+PerMarket = Amount | Iterable[str] | Mapping[str, Amount]
+"""One value for every market, or texts such as ``BTC=5``, or values by market."""
 Value = TypeVar("Value")
 _LONGEST = 40
 ALL = ""
@@ -139,15 +142,19 @@ def choice(field: str, value: str, choices: Sequence[str]) -> str:
 
 def assignments(
     field: str,
-    values: Iterable[str] | Mapping[str, Amount],
+    values: PerMarket,
     read: Callable[[str, Amount], Value],
 ) -> dict[str, Value]:
-    """Values by market of ``BTC=5``; under ``ALL`` the one of a bare ``5``, for every market.
-
-    ``values``: texts, or a mapping from market to value.
-    """
-    pairs = values.items() if isinstance(values, Mapping) else map(_assignment, values)
+    """Values by market of ``BTC=5``; under ``ALL`` the one of a bare ``5``, for every market."""
+    pairs = values.items() if isinstance(values, Mapping) else map(_assignment, several(values))
     return {name: read(field, value) for name, value in pairs}
+
+
+def several(values: Any) -> tuple[Any, ...]:
+    """The values, or the only one."""
+    if isinstance(values, str | PurePath) or not isinstance(values, Iterable):
+        return (values,)
+    return tuple(values)
 
 
 def for_markets(
@@ -161,7 +168,9 @@ def for_markets(
     return shared | {name: values[name] for name in markets if name in values}
 
 
-def _assignment(text: str) -> tuple[str, Amount]:
+def _assignment(text: Amount) -> tuple[str, Amount]:
+    if not isinstance(text, str):
+        return ALL, text
     name, equals, value = text.rpartition("=")
     return (name.strip(), value) if equals else (ALL, value)
 

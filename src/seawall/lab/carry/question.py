@@ -80,13 +80,13 @@ def carry(
     maker_share: Amount | None = None,
     slippage: Amount | None = None,
     funding: Amount | None = None,
-    funding_file: Path | None = None,
+    funding_file: str | Path | None = None,
     start_ms: int | None = None,
     revert_to: Amount | None = None,
     half_life: Amount = 24,
     move: Amount = 0,
 ) -> CarryResult:
-    """What it costs to hold a position in a market of the account, and the price that is flat.
+    """Count what it costs to hold a position in a market of the account, and the flat price.
 
     ``size``: coins; else ``notional``: USD, cut to whole lots. ``leverage``: of the isolated
     position. ``days``: 30, or as long as the recorded funding. Fees: ``taker``, ``maker`` or a
@@ -118,7 +118,7 @@ def carry(
         raise InputError.of("", "funding_file", str(funding_file), expected)
     else:
         whole = None if lasting is None else float(lasting)
-        path = recorded_path(funding_file, market, start_ms, whole)
+        path = recorded_path(Path(funding_file), market, start_ms, whole)
     most = margin_rule(account.rulebook, traded.instrument).most_leverage(trade.notional)
     task = CarryTask(
         rulebook=account.rulebook,
@@ -141,7 +141,7 @@ def carry_account(
     days: Amount = DEFAULT_DAYS,
     funding: Iterable[str] | Mapping[str, Amount] = (),
 ) -> AccountCarryResult:
-    """What each bucket of the account pays or receives, and when funding alone liquidates it.
+    """Count what each bucket of the account pays or receives, and when funding alone liquidates it.
 
     ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``, a bare one for
     all; else the venue's, else the usual. Raises SeawallError for input that cannot be used.

@@ -32,7 +32,7 @@ class RulesComparison(Answer, frozen=True, kw_only=True):
 
 
 def compare_rules(
-    journal: Path,
+    journal: str | Path,
     left: str,
     right: str,
     *,
@@ -44,7 +44,7 @@ def compare_rules(
     ``accounts``: the numbers of accounts to compare, all without any. Raises SeawallError.
     """
     books = (_book("--left", left), _book("--right", right))
-    recorded = read_journal(journal)
+    recorded = read_journal(Path(journal))
     result = _run(recorded, books, sorted(set(accounts)), progress)
     return RulesComparison(
         journal=str(journal),

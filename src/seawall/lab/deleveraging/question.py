@@ -42,9 +42,9 @@ class DeleveragingResult(Answer, frozen=True, kw_only=True, eq=False):
 
 
 def deleveraging(
-    waves: Path | None = None,
+    waves: str | Path | None = None,
     *,
-    wave: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     largest_share: Amount = 1,
     power: Amount = 1,
     contracts: bool = False,
@@ -55,10 +55,10 @@ def deleveraging(
     profit: Amount | None = None,
     notional: Amount | None = None,
 ) -> DeleveragingResult:
-    """What every deleveraging policy takes in every wave, from which winners.
+    """Compare what every deleveraging policy takes in every wave, from which winners.
 
-    ``waves``: a file, or the folder of the recorded day; the built-in wave if None. ``wave``: only
-    those of these names. ``step``: whole contracts of this size, instead of the wave's. ``equity``,
+    ``waves``: a file, or the folder of the recorded day; the built-in wave if None. ``only``: the
+    waves of these names. ``step``: whole contracts of this size, instead of the wave's. ``equity``,
     ``profit``, ``notional``: of one more winner, USD; all three or none. The rest as ``Terms``.
     Raises SeawallError for input that cannot be used.
     """
@@ -67,12 +67,12 @@ def deleveraging(
     day = None
     if waves is None:
         found, source = [synthetic_wave(seed)], "the built-in wave"
-    elif waves.is_dir():
-        day = read_recorded_day(waves)
+    elif Path(waves).is_dir():
+        day = read_recorded_day(Path(waves))
         found, source = stand_in_waves(day, seed), f"the recorded day, {waves}"
     else:
-        found, source = read_waves(waves), str(waves)
-    chosen = _chosen(found, wave)
+        found, source = read_waves(Path(waves)), str(waves)
+    chosen = _chosen(found, quantities.several(only))
     if step is not None:
         expected = "a number of at least 0"
         size = float(_number("step", step, least=0, most=LARGEST, expected=expected))
@@ -85,7 +85,7 @@ def deleveraging(
         source=source,
         seed=seed,
         has_stand_ins=day is not None,
-        day=None if wave or own is not None else day,
+        day=None if only or own is not None else day,
     )
 
 
@@ -136,5 +136,5 @@ def _chosen(waves: Sequence[DeleveragingWave], names: Sequence[str]) -> list[Del
     for name in names:
         if name not in known:
             some = ", ".join(known[:MOST_NAMES]) + (", ..." if len(known) > MOST_NAMES else "")
-            raise InputError.of("", "wave", name, f"one of the waves: {some}")
+            raise InputError.of("", "only", name, f"one of the waves: {some}")
     return [each for each in waves if not names or each.name in names]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import CommandKind, Side
 from seawall.domain.instrument import Instrument
-from seawall.domain.quantities import Amount, assignments, for_markets, number
+from seawall.domain.quantities import Amount, PerMarket, assignments, for_markets, number
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO
 from seawall.engine.tables import command_dtype
@@ -196,9 +196,7 @@ def depths(
     return result
 
 
-def chosen_depths(
-    listed: Iterable[Instrument], depth: Iterable[str] | Mapping[str, Amount]
-) -> dict[str, Depth]:
+def chosen_depths(listed: Iterable[Instrument], depth: PerMarket) -> dict[str, Depth]:
     """Depth of each market as it was asked for: ``5000000`` of all, ``BTC=5000000`` of one.
 
     ``listed``: as their venue lists them; what is not said follows from the leverage granted there.

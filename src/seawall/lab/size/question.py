@@ -16,6 +16,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.domain.units import MAX_PRICE, MICRO
 from seawall.lab.market.book import Book
+from seawall.lab.market.book_source import read_book
 from seawall.lab.size.advice import HOURS_PER_YEAR, Advice, Odds, SizeTask, advise
 from seawall.lab.size.candles import read_trading
 from seawall.lab.size.defaults import default_volatility, default_volume
@@ -61,13 +62,13 @@ def size(
     loss_budget: Amount = "2%",
     stop: Amount | None = None,
     clearance: Amount = "50%",
-    book: Book | None = None,
+    book: Book | str | Path | None = None,
     depth: Amount | None = None,
     stress: Amount = "2%",
     participation: Amount = "10%",
     volume: Amount | None = None,
     volatility: Amount | None = None,
-    candles: Path | None = None,
+    candles: str | Path | None = None,
     hours: Amount = 24,
     funding: Amount | None = None,
     entry_fee: str = "taker",
@@ -78,16 +79,18 @@ def size(
     kelly: Amount = 0.5,
     ruin: Amount = "50%",
 ) -> SizeResult:
-    """The largest size whose loss at the stop fits a budget, and the leverage to hold it at.
+    """Find the largest size whose loss at the stop fits a budget, and the leverage to hold it at.
 
     ``equity``: USD, that of the account's cross pool if None. ``price``: USD, else the middle of
     ``book``, else the account's. ``loss_budget``: USD or a share of the equity (``2%``). ``stop``:
     a price, or a distance (``3%``); else the standard deviation of these hours. ``clearance``: how
-    far beyond the stop liquidation must lie, in distances of the stop. ``depth``: USD within 50 bp
-    of an assumed book, where none is given. ``stress``: the share of the book that is left.
-    ``volume``: USD a day. ``ruin``: the equity's share that counts as ruin. The rest as in
-    docs/commands/size.md. Raises SeawallError for input that cannot be used.
+    far beyond the stop liquidation must lie, in distances of the stop. ``book``: a file, a URL of a
+    running venue or a venue by name; else an assumed one with ``depth`` USD within 50 bp, of which
+    the share ``stress`` is left. ``volume``: USD a day. ``ruin``: the equity's share that counts as
+    ruin. The rest as in docs/commands/size.md. Raises SeawallError for input that cannot be used.
     """
+    if isinstance(book, str | Path):
+        book = read_book(str(book), market, venue=account.venue)
     traded = traded_market(account, market, _middle(book) if price is None else price)
     used, words, notes = _book(traded, book, depth)
     pledged, whose = _equity(account, equity)
@@ -154,14 +157,17 @@ class _Trading(NamedTuple):
 
 
 def _trading(
-    traded: TradedMarket, volume: Amount | None, volatility: Amount | None, candles: Path | None
+    traded: TradedMarket,
+    volume: Amount | None,
+    volatility: Amount | None,
+    candles: str | Path | None,
 ) -> _Trading:
     """Volume (USD a day) and volatility: as given, else from candles, else assumed."""
     usd: Fraction | None = None
     deviation: float | None = None
     notes = []
     if candles is not None:
-        usd, deviation, _ = read_trading(candles, traded.name)
+        usd, deviation, _ = read_trading(Path(candles), traded.name)
         a_day = "" if usd is None else f", {kinds.usd(usd)} USD on the median day"
         notes.append(f"From {candles}: {kinds.percent(deviation, 0)} volatility a year{a_day}.")
     if volume is not None:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seawall.domain.errors import InputError
-from seawall.domain.quantities import ALL, Amount, assignments, for_markets, number
+from seawall.domain.quantities import ALL, Amount, assignments, for_markets, number, several
 
 LEAD = "BTC"
 HIGHEST_BETA = 20
 UNKNOWN = "assumed: nothing measured, the middle of the measured altcoins"
 GIVEN = "--beta"
 ITSELF = "itself"
+Betas = str | Path | Iterable[str | Path] | Mapping[str, Amount]
+"""``ETH=1.2``, a TOML file, several of both, or numbers by market."""
 
 
 class Beta(NamedTuple):
@@ -33,25 +35,27 @@ def betas_of(markets: Iterable[str], given: Mapping[str, Fraction]) -> dict[str,
     return {name: _beta_of(name, given) for name in markets}
 
 
-def chosen_betas(
-    beta: Iterable[str] | Mapping[str, Amount],
-    betas: Path | Mapping[str, Amount] | None,
-    markets: Sequence[str],
-) -> dict[str, Fraction]:
-    """Betas by market: ``betas`` of a file or a table, then those of ``beta``.
+def chosen_betas(betas: Betas, markets: Sequence[str]) -> dict[str, Fraction]:
+    """Betas by market: of a mapping or TOML files, then those of texts. Raises InputError.
 
-    Raises InputError.
+    A mapping and a file may be of more markets than these.
     """
-    table = _file_betas(betas) if isinstance(betas, Path) else betas or {}
-    where = f"betas: {betas}" if isinstance(betas, Path) else "betas"
-    found = {name: _read(f"{where}: {name}", value) for name, value in table.items()}
-    own = assignments("beta", beta, _read)
+    found: dict[str, Fraction] = {}
+    texts: list[str] = []
+    for each in [betas] if isinstance(betas, Mapping) else several(betas):
+        if isinstance(each, str):
+            texts.append(each)
+            continue
+        table = _file_betas(each) if isinstance(each, Path) else each
+        where = f"betas: {each}" if isinstance(each, Path) else "betas"
+        found |= {name: _read(f"{where}: {name}", value) for name, value in table.items()}
+    own = assignments("betas", texts, _read)
     if ALL in own:
         expected = "MARKET=BETA, such as ETH=1.2"
-        raise InputError.of("", "beta", f"{float(own[ALL]):g}", expected)
-    found |= for_markets("beta", own, markets)
+        raise InputError.of("", "betas", f"{float(own[ALL]):g}", expected)
+    found |= for_markets("betas", own, markets)
     if found.get(LEAD, 1) != 1:
-        raise InputError.of("", "beta", f"{LEAD}={float(found[LEAD]):g}", "1: all follow it")
+        raise InputError.of("", "betas", f"{LEAD}={float(found[LEAD]):g}", "1: all follow it")
     return found
 
 

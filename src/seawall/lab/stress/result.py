@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
-from seawall.domain.quantities import Amount, percent_move
+from seawall.domain.quantities import Amount, PerMarket, percent_move, several
 from seawall.domain.units import MAX_PRICE
 from seawall.lab.market.liquidity import chosen_depths
 from seawall.lab.market.named_scenarios import chosen_scenarios, run_scenario
 from seawall.lab.simulation.valuation import BucketValue, Valuation
 from seawall.lab.stress.aftermath import StressMachine
-from seawall.lab.stress.betas import LEAD, Beta, betas_of, chosen_betas
+from seawall.lab.stress.betas import LEAD, Beta, Betas, betas_of, chosen_betas
 from seawall.lab.stress.grid import (
     Cell,
     Move,
@@ -98,33 +98,32 @@ class StressResult(Answer, frozen=True, kw_only=True):
 def stress(
     account: Account,
     *,
-    shock: Iterable[Amount] = DEFAULT_SHOCKS,
-    beta: Iterable[str] | Mapping[str, Amount] = (),
-    betas: Path | Mapping[str, Amount] | None = None,
-    survive: Iterable[str] = (),
-    scenario: Iterable[str | Path] = (),
-    depth: Iterable[str] | Mapping[str, Amount] = (),
+    shocks: Amount | Iterable[Amount] = DEFAULT_SHOCKS,
+    betas: Betas = (),
+    survive: Amount | Iterable[Amount] = (),
+    scenarios: str | Path | Iterable[str | Path] = (),
+    depth: PerMarket = (),
     progress: Progress = silent,
 ) -> StressResult:
     """Shock an account: what each move costs, and the smallest one that liquidates it.
 
-    ``shock``: sizes such as ``20`` (percent, both ways), ``-20`` or ``+7.5``; a fraction that is
-    no text is -0.2. ``beta``: how far a market moves when BTC moves 1 %, such as ``ETH=1.2`` or by
-    market; ``betas``: the same from a TOML file or of more markets than the account has.
-    ``survive``: moves that should be survived, such as ``20%`` against every position, ``-20%`` of
-    all markets, ``BTC=-20%`` of one, ``beta=-20%`` by betas. ``scenario``: shipped ones by name or
-    files, or ``all``. ``depth``: USD within 50 bp per side of the book, of all markets or one.
+    ``shocks``: texts in percent such as ``"-20%"``, ``"+7.5"`` or, both ways, ``"20"``; numbers
+    are signed fractions such as -0.2. ``betas``: how far markets move when BTC moves 1 %, such as
+    ``{"ETH": 1.2}``, ``["ETH=1.2"]`` or the ``Path`` of a TOML file. ``survive``: moves that should
+    be survived, such as ``"20%"`` against every position, ``"-20%"`` or -0.2 of all markets,
+    ``"BTC=-20%"`` of one, ``"beta=-20%"`` by betas. ``scenarios``: shipped ones by name, files, or
+    ``"all"``. ``depth``: USD within 50 bp per side of the book, one for all or by market.
 
-    Raises InputError for what cannot be used.
+    Raises SeawallError naming what cannot be used.
     """
     names = [each.name for each in account.instruments]
-    scenarios = chosen_scenarios(scenario)
-    sizes = shock_sizes(shock)
-    found = betas_of(names, chosen_betas(beta, betas, names))
+    chosen = chosen_scenarios(several(scenarios))
+    sizes = shock_sizes(several(shocks))
+    found = betas_of(names, chosen_betas(betas, names))
     factors = {name: each.value for name, each in found.items()}
     depths = chosen_depths(account.listed.values(), depth)
     valuation = Valuation(account.holdings, account.rulebook, account.instruments, account.prices)
-    wanted = [_move_to_survive(text, valuation, factors) for text in survive]
+    wanted = [_move_to_survive(text, valuation, factors) for text in several(survive)]
     machine = StressMachine(
         account.holdings, account.rulebook, account.instruments, depths, account.prices
     )
@@ -136,8 +135,8 @@ def stress(
     progress("what would survive")
     survivals = tuple(_survival(valuation, move, size) for move, size in wanted)
     lines = []
-    for number, each in enumerate(scenarios):
-        progress(f"scenario {each.name}", number, len(scenarios))
+    for number, each in enumerate(chosen):
+        progress(f"scenario {each.name}", number, len(chosen))
         rehearsal = run_scenario(
             each, account.holdings, account.rulebook, account.instruments, account.price_texts,
             depths,
@@ -157,26 +156,26 @@ def stress(
     )
 
 
-def shock_sizes(shock: Iterable[Amount]) -> tuple[Fraction, ...]:
+def shock_sizes(shocks: Iterable[Amount]) -> tuple[Fraction, ...]:
     """Signed fractions, each once; without a sign a size stands for both. Raises InputError."""
     found: list[Fraction] = []
-    for given in shock:
+    for given in shocks:
         for each in given.split(",") if isinstance(given, str) else [given]:
-            sign, size = percent_move("shock", each)
+            sign, size = percent_move("shocks", each)
             if not sign and size >= 1:
                 expected = "less than 100 % down, which leaves no price"
-                raise InputError.of("", "shock", each, expected)
+                raise InputError.of("", "shocks", each, expected)
             found += [sign * size] if sign else [-size, size]
     sizes = tuple(dict.fromkeys(found))
     if len(sizes) > MOST_SHOCKS:
-        raise InputError.of("", "shock", f"{len(sizes)} sizes", f"at most {MOST_SHOCKS}")
+        raise InputError.of("", "shocks", f"{len(sizes)} sizes", f"at most {MOST_SHOCKS}")
     return sizes
 
 
 def _move_to_survive(
-    text: str, valuation: Valuation, betas: Mapping[str, Fraction]
+    move: Amount, valuation: Valuation, betas: Mapping[str, Fraction]
 ) -> tuple[Move, Fraction]:
-    name, _, number = text.rpartition("=")
+    name, _, number = move.rpartition("=") if isinstance(move, str) else ("", "", move)
     sign, size = percent_move("survive", number, example="20%, BTC=-20% or beta=-20%")
     names = [each.name for each in valuation.instruments]
     if not name:
@@ -188,7 +187,7 @@ def _move_to_survive(
         expected = f"one of the markets: {', '.join(names)}; or {BETA}, for {LEAD} and all others"
         raise InputError.of("", "survive", name, expected)
     if not sign:
-        raise InputError.of("", "survive", text, f"{BETA}=-{number} or {BETA}=+{number}")
+        raise InputError.of("", "survive", move, f"{BETA}=-{number} or {BETA}=+{number}")
     return with_betas(valuation, LEAD, betas), sign * size
 
 

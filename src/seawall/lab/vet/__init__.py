@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seawall.lab.vet.question import VetOptions, VetResult, vet
+    from seawall.lab.vet.question import VetResult, vet
 
-__all__ = ["VetOptions", "VetResult", "vet"]
+__all__ = ["VetResult", "vet"]
 
 
 def __getattr__(name: str) -> object:

@@ -33,30 +33,23 @@ WATCHING = "watching the market"
 
 
 class VetOptions(Struct, frozen=True, kw_only=True):
-    """Which market is watched, for how long and through what.
+    """The keywords of ``vet``."""
 
-    ``at``: base URL of a running sandbox, or of another API of ``venue`` or ``ccxt``. ``ccxt``: an
-    exchange by its ccxt name. ``rulebook``: whose fees are paid. ``size``: USD of market orders.
-    ``shock``: the move of the storm. ``withdraw``: the share of their depth that makers take away.
-    ``seconds``: of each of calm, storm and after. ``every``: seconds between two looks. ``storm``
-    (FROM/TO) and ``until``: times of a recording.
-    """
-
-    market: str | None = None
-    at: str | None = None
-    venue: str | None = None
-    ccxt: str | None = None
-    rulebook: str | None = None
-    fee_volume: Amount = 0
-    size: Iterable[Amount] = SIZES_USD
-    shock: Amount | None = None
-    shock_seconds: Amount | None = None
-    withdraw: Amount = 0
-    seconds: Amount | None = None
-    every: Amount = 1
-    storm: str | None = None
-    until: str | None = None
-    seed: int = 1
+    market: str | None
+    at: str | None
+    venue: str | None
+    ccxt: str | None
+    rulebook: str | None
+    fee_volume: Amount
+    sizes: Iterable[Amount]
+    shock: Amount | None
+    shock_seconds: Amount | None
+    withdraw: Amount
+    seconds: Amount | None
+    every: Amount
+    storm: str | None
+    until: str | None
+    seed: int
 
 
 class VetResult(Answer, frozen=True, kw_only=True):
@@ -75,15 +68,39 @@ class VetResult(Answer, frozen=True, kw_only=True):
 
 def vet(
     recording: str | Path | None = None,
-    options: VetOptions = VetOptions(),  # noqa: B008 (frozen)
     *,
+    market: str | None = None,
+    at: str | None = None,
+    venue: str | None = None,
+    ccxt: str | None = None,
+    rulebook: str | None = None,
+    fee_volume: Amount = 0,
+    sizes: Amount | Iterable[Amount] = SIZES_USD,
+    shock: Amount | None = None,
+    shock_seconds: Amount | None = None,
+    withdraw: Amount = 0,
+    seconds: Amount | None = None,
+    every: Amount = 1,
+    storm: str | None = None,
+    until: str | None = None,
+    seed: int = 1,
     progress: Progress = silent,
 ) -> VetResult:
-    """How good a venue is, in calm and in a storm.
+    """Measure how good a venue is, in calm and in a storm.
 
-    Of a recorded book, a running sandbox or venue (``at``), an exchange (``ccxt``), or without any
-    of them a sandbox that runs here. Raises SeawallError.
+    Of a recorded book, a running sandbox or venue (``at``: its base URL; ``venue``: whose API that
+    is), an exchange (``ccxt``: by its ccxt name), or without any of them a sandbox that runs here.
+    ``rulebook``: whose fees are paid, at a ``fee_volume`` in USD. ``sizes``: USD of market orders.
+    ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, which takes ``shock_seconds``.
+    ``withdraw``: the share of their depth that makers take away. ``seconds``: of each of calm,
+    storm and after. ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC
+    times of a recording. Raises SeawallError naming what cannot be used.
     """
+    options = VetOptions(
+        market=market, at=at, venue=venue, ccxt=ccxt, rulebook=rulebook, fee_volume=fee_volume,
+        sizes=quantities.several(sizes), shock=shock, shock_seconds=shock_seconds,
+        withdraw=withdraw, seconds=seconds, every=every, storm=storm, until=until, seed=seed,
+    )  # fmt: skip
     asked = _Asked(options, progress)
     asked.check_fits(recording)
     if recording is not None:
@@ -110,9 +127,9 @@ class _Asked:
         self.progress = progress
         self.market = options.market or DEFAULT_MARKET
         expected = "USD from 100 to 1e9, such as 250000"
-        found = {_plain("size", each, 100, 1e9, expected) for each in options.size}
+        found = {_plain("sizes", each, 100, 1e9, expected) for each in options.sizes}
         if len(found) > MOST_SIZES:
-            raise InputError.of("", "size", f"{len(found)} sizes", f"at most {MOST_SIZES}")
+            raise InputError.of("", "sizes", f"{len(found)} sizes", f"at most {MOST_SIZES}")
         self.sizes = tuple(sorted(map(float, found))) or SIZES_USD
         expected = "a share from 0% to 100%, such as 90%"
         self.withdrawn = float(

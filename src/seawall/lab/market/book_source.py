@@ -1,4 +1,4 @@
-"""The order book that a command of the lab is given: a file, a running venue, a public API."""
+"""An order book from where it is: a file, a running venue, a public API."""
 
 from pathlib import Path
 
