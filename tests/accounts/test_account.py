@@ -13,7 +13,7 @@ from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.units import from_units
 from seawall.lab.market.named_scenarios import DEFAULT, load
 from seawall.lab.simulation.valuation import Valuation
-from seawall.lab.stress.reverse import liquidation_line
+from seawall.lab.stress.reverse import liquidation_boundary
 from tests.lab.commands import seawall
 from tests.shared_files import ROOT
 
@@ -177,7 +177,7 @@ def test_an_engine_liquidates_there_and_not_a_unit_before(
     valuation = Valuation(account.holdings, account.rulebook, account.instruments, account.prices)
     for position in account.positions:
         name = account.markets[position.market]
-        line = liquidation_line(valuation, position.market)
+        line = liquidation_boundary(valuation, position.market)
         found = account.liquidation_price(name)
         assert (found is None) == (line.over is None)
         if found is None or line.over is None or line.safe is None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import files, shown
+from tests.architecture.sources import ROOT, files, shown
 
 BY_NAME = {"import_module", "find_spec", "__import__", "getattr", "hasattr"}
+FACE = "src/seawall/__init__.py"
+ITS_IMPORT = "import_module(_HOME[name])"
+"""The one import of a computed name: the face's, whose names are those of the literal ``_HOME``."""
 
 
 def untyped_imports(source: str) -> list[str]:
@@ -32,7 +35,27 @@ def untyped_imports(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", files("."), ids=shown)
 def test_no_venue_is_imported_by_a_string(path: Path) -> None:
-    assert untyped_imports(path.read_text()) == []
+    found = untyped_imports(path.read_text())
+    if path == ROOT / FACE:
+        assert [each.partition(": ")[2] for each in found] == [ITS_IMPORT]
+    else:
+        assert found == []
+
+
+def face_homes(source: str) -> list[str]:
+    """The modules that the face imports from, by its literal table."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
+            table: dict[str, str] = ast.literal_eval(node.value)
+            return list(table.values())
+    return []
+
+
+def test_the_face_names_no_venue() -> None:
+    homes = face_homes((ROOT / FACE).read_text())
+    assert homes
+    assert not [each for each in homes if each.startswith("seawall.venues")]
+    assert face_homes("_HOME = {'x': 'seawall.venues.somewhere'}") == ["seawall.venues.somewhere"]
 
 
 @pytest.mark.parametrize(
