@@ -1,4 +1,4 @@
-"""Seawall: exact margin, liquidation and stress of leveraged perpetual futures.
+"""Exact margin, liquidation and stress of leveraged perpetual futures.
 
     import seawall as sw
 
@@ -41,7 +41,19 @@ _HOME = {
 }
 """Where each name is defined; ``sandbox`` is the package of that name, which can be called."""
 
-__all__ = [*_HOME, "sandbox"]
+__all__ = [
+    "Account",
+    "SeawallError",
+    "carry",
+    "carry_account",
+    "compare_rules",
+    "deleveraging",
+    "load_account",
+    "sandbox",
+    "size",
+    "stress",
+    "vet",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -75,7 +75,9 @@ class SamplePrices(dict[str, str]):
 @cache
 def sample_prices() -> SamplePrices:
     """Prices for markets of which nothing else says one."""
-    data = tomllib.loads(files(__package__).joinpath("prices.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads(
+        files("seawall.accounts").joinpath("prices.toml").read_text(encoding="utf-8")
+    )
     found = SamplePrices(data["usd"])
     found.source = data["source"]
     return found
