@@ -6,12 +6,14 @@ A worker that dies loses nothing: its trials run again. An error inside a trial 
 because it would come again.
 
 Processes are spawned, never forked: a fork copies the locks of the compiler's threads. They need no
-socket. A cluster is an engine that runs already (Dask's scheduler by its address), whose workers
-have the same packages installed; whoever can reach a scheduler can run code on it, so use one that
-you trust.
+socket. Their results travel in files: a worker killed while it writes a long message into a pipe
+leaves a piece of it there, and the reader of the pipe waits for the rest without end. A cluster is
+an engine that runs already (Dask's scheduler by its address), whose workers have the same packages
+installed. Anyone who can reach a scheduler can run code on it: use one that you trust.
 """
 
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +22,23 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
 from seawall.domain.errors import InputError, SeawallError
 
 Trial = Callable[[Any, int], Any]
 Progress = Callable[[int], None]
-Submit = Callable[[int], "Future[Any]"]
+
+
+class Pending(Protocol):
+    """A trial on its way."""
+
+    def result(self) -> Any: ...
+
+
+Submit = Callable[[int], Pending]
 
 FRUITLESS_ATTEMPTS = 3
 """Engines lost in a row without one trial finished in between: then a trial kills its worker."""
@@ -118,7 +130,7 @@ def _collect(
 
     Of several failing trials the one with the lowest number is reported, whoever ran it.
     """
-    waiting: dict[int, Future[Any]] = {}
+    waiting: dict[int, Pending] = {}
     try:
         for number in missing:
             waiting[number] = submit(number)
@@ -148,43 +160,59 @@ def _processes(
     function: Trial, task: Any, workers: int
 ) -> Iterator[tuple[Submit, tuple[type[BaseException], ...]]]:
     context = get_context("spawn")
-    watched, leash = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start_worker, initargs=(function, task, watched)
-    )
-    try:
-        yield lambda number: pool.submit(_run_trial, number), (BrokenExecutor,)
-    finally:
-        # No result is wanted any more, and a worker may wait for a lock that a killed one held:
-        # the leash ends all of them, whatever they wait for.
-        leash.close()
-        pool.shutdown(wait=True, cancel_futures=True)
-        watched.close()
+    watched, lifeline = context.Pipe(duplex=False)
+    with TemporaryDirectory(prefix="seawall-trials-", ignore_cleanup_errors=True) as folder:
+        pool = ProcessPoolExecutor(
+            workers,
+            mp_context=context,
+            initializer=_start_worker,
+            initargs=(function, task, folder, watched),
+        )
+        try:
+            yield lambda number: _InFile(pool.submit(_run_trial, number)), (BrokenExecutor,)
+        finally:
+            # No result is needed any more, and a worker may wait for a lock that a killed one
+            # held: closing this pipe ends all of them, whatever they wait for.
+            lifeline.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+            watched.close()
 
 
-_work: tuple[Trial, Any]
+class _InFile:
+    """A trial whose result is in the file that its worker names."""
+
+    def __init__(self, future: "Future[str]") -> None:
+        self._future = future
+
+    def result(self) -> Any:
+        return pickle.loads(Path(self._future.result()).read_bytes())
 
 
-def _start_worker(function: Trial, task: Any, watched: Connection) -> None:
+_work: tuple[Trial, Any, Path]
+
+
+def _start_worker(function: Trial, task: Any, folder: str, watched: Connection) -> None:
     """Keep the task, so that it travels once per worker and not once per trial."""
     global _work
-    _work = function, task
+    _work = function, task, Path(folder)
     # Ctrl-C reaches the whole group of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, args=(watched,), daemon=True).start()
 
 
 def _die_with_parent(watched: Connection) -> None:
-    """The other end closes when the parent lets go of it or is killed."""
+    """The other end closes when the parent closes it or is killed."""
     try:
         watched.recv_bytes()
     except EOFError:
         os._exit(1)
 
 
-def _run_trial(number: int) -> Any:
-    function, task = _work
-    return function(task, number)
+def _run_trial(number: int) -> str:
+    function, task, folder = _work
+    target = folder / f"{number}-{os.getpid()}"
+    target.write_bytes(pickle.dumps(function(task, number), pickle.HIGHEST_PROTOCOL))
+    return str(target)
 
 
 @contextmanager
