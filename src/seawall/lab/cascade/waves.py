@@ -2,7 +2,7 @@
 
 A wave is deleveraging in one market with no pause of more than ``PAUSE_MS``. Its snapshot shows the
 holders of the other side (without the venue's own accounts) as they stood before the wave took from
-them, so that other ways of choosing them can be tried on the same people and the same deficit.
+them, so that other ways of choosing them can be tried on the same accounts and the same deficit.
 """
 
 from collections.abc import Mapping
@@ -197,7 +197,7 @@ def bucket_cash(found: Rows, size: Integers, index: Integers, start: Rows) -> Fl
 
 
 def _places(wave: DeleveragingWave, accounts: Integers) -> Integers:
-    """Where accounts stand in a wave; who joins later is added at the end."""
+    """Where accounts stand in a wave; one that joins later is added at the end."""
     missing = np.setdiff1d(accounts, wave.account)
     if len(missing):
         zeros = np.zeros(len(missing))

@@ -174,10 +174,10 @@ class Watch:
     def _of_traders(self, side: int, rows: Rows) -> Rows:
         """A copy of the rows about a trader's money or positions, by numbers that both know."""
         owners = rows["account"]
-        who = np.where(owners >= 0, self._sides[side].trader_of[owners], -1)
-        kept = (who >= 0) & np.isin(rows["kind"], SUBSTANCE)
+        traders = np.where(owners >= 0, self._sides[side].trader_of[owners], -1)
+        kept = (traders >= 0) & np.isin(rows["kind"], SUBSTANCE)
         found: Rows = rows[kept].copy()
-        found["account"] = who[kept]
+        found["account"] = traders[kept]
         found["counterparty"] = -1
         return found
 

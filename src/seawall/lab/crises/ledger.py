@@ -88,11 +88,11 @@ class Ledger:
     def read(self, batch: Batch) -> list[Fall]:
         """One batch; who fell in it for the first time."""
         events = batch.events
-        who = np.where(events["account"] >= 0, self.trader_of[events["account"]], NO_TRADER)
-        known = who >= 0
+        traders = np.where(events["account"] >= 0, self.trader_of[events["account"]], NO_TRADER)
+        known = traders >= 0
         if not known.any():
             return []
-        events, who = events[known], who[known]
+        events, traders = events[known], traders[known]
         kinds = np.ascontiguousarray(events["kind"])
         forced = events["flags"] & _LIQUIDATED != 0
 
@@ -102,34 +102,34 @@ class Ledger:
 
         paid = of(EventKind.FUNDING_PAID)
         if paid.any():
-            np.add.at(self.funding, who[paid], events["money"][paid])
+            np.add.at(self.funding, traders[paid], events["money"][paid])
         sold = of(EventKind.ORDER_FILLED, forced_only=True)
         if sold.any():
-            self._mark(who[sold], Taker.BOOK)
+            self._mark(traders[sold], Taker.BOOK)
             self.sold_to_book += float(quote_of(events[sold]).sum()) / MICRO
         taken = of(EventKind.BACKSTOP_TAKEN_OVER)
         if taken.any():
-            self._mark(who[taken], Taker.BACKSTOP)
+            self._mark(traders[taken], Taker.BACKSTOP)
             rows = events[taken]
             self.taken_over += float((np.abs(rows["position_size"]) * rows["price"]).sum()) / MICRO
         covered = of(EventKind.INSURANCE_PAID)
         if covered.any():
-            self._mark(who[covered], Taker.INSURANCE)
+            self._mark(traders[covered], Taker.INSURANCE)
             self.insurance += float(events["money"][covered].sum()) / MICRO
         lost = of(EventKind.DELEVERAGED, forced_only=True)
         if lost.any():
-            self._mark(who[lost], Taker.DELEVERAGED)
+            self._mark(traders[lost], Taker.DELEVERAGED)
             self.deleveraged += float(quote_of(events[lost]).sum()) / MICRO
         won = of(EventKind.DELEVERAGED, forced_only=False)
-        self._mark(who[won], Taker.WON)
-        return self._falls(batch.time_ms, events, who, of(EventKind.LIQUIDATION_STARTED))
+        self._mark(traders[won], Taker.WON)
+        return self._falls(batch.time_ms, events, traders, of(EventKind.LIQUIDATION_STARTED))
 
-    def _mark(self, who: Integers, taker: Taker) -> None:
-        np.bitwise_or.at(self.takers, who, int(taker))
+    def _mark(self, traders: Integers, taker: Taker) -> None:
+        np.bitwise_or.at(self.takers, traders, int(taker))
 
-    def _falls(self, time_ms: int, events: Any, who: Integers, started: Any) -> list[Fall]:
+    def _falls(self, time_ms: int, events: Any, traders: Integers, started: Any) -> list[Fall]:
         found = []
-        for row, trader in zip(events[started], who[started].tolist(), strict=True):
+        for row, trader in zip(events[started], traders[started].tolist(), strict=True):
             if self.fell_ms[trader]:
                 continue
             self.fell_ms[trader] = time_ms

@@ -95,7 +95,7 @@ def play(task: CrisesTask, number: int) -> TrialResult:
 
 
 class Playing:
-    """Several simulations through the same grid, told of prices at the same times."""
+    """Several simulations through the same grid, sent prices at the same times."""
 
     def __init__(self, ledgers: Sequence[Ledger], population: Population) -> None:
         self.ledgers = list(ledgers)

@@ -1,4 +1,4 @@
-"""A crisis made ready for an account: its path from the account's prices, its people, its books."""
+"""A crisis made ready for an account: path from its prices, population, books."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

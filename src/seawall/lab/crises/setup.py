@@ -26,7 +26,7 @@ TICKS_MS = (FINEST_STEP_MS, 5_000, 6_000, 10_000, 12_000, 15_000, 20_000, 30_000
 """Possible steps of the clock; each divides a minute."""
 MOST_TICKS = 30_000
 LONGEST_QUIET_MS = 10_000
-"""The engines are told of prices at least so often, or as often as the script says."""
+"""Prices are sent to the engines at least so often, or as often as the script says."""
 IMPACT = Assumptions(coupling=0.0, permanent_share=0.0, maker_ruin=float("inf"))
 """Other venues follow the script alone, the gap to them closes, and makers quote on after losses.
 

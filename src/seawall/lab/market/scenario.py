@@ -12,7 +12,7 @@ Three more lists of waypoints change the conditions, at the top for all markets 
 ``[[market]]`` for those of its shape; before the first and after the last minute the value stands:
 
 * ``depth_percent``: percent of the normal depth of the book, 0.1 to 100. Makers leave as well when
-  prices move (``lab/liquidity``); the lesser depth of the two holds.
+  prices move (``lab/market/liquidity``); the lesser depth of the two holds.
 * ``premium_bp``: how far the book, and the perpetual traded elsewhere, lie above the spot market
   that the oracle reads. Funding follows by the venue's own formula.
 * ``oracle_lag_seconds``: by how much the prices that the venue publishes (its oracle, and the

@@ -1,4 +1,4 @@
-"""Agents who trade with the population, all markets at once: arrays in, command rows out.
+"""Agents that trade with the population, all markets at once: arrays in, command rows out.
 
 * **Makers.** Two accounts a market: one quotes the ladder of ``liquidity`` up to 50 bp, one the
   rest up to 400 bp. They quote anew only when it matters: when the price moved (by half the
@@ -202,7 +202,7 @@ class Takers:
 
 
 class Agents:
-    """All who quote and take in a simulation, and how prices form between them."""
+    """All that quote and take in a simulation, and how prices form between them."""
 
     def __init__(
         self, prices: Prices, ticks: Ticks, makers: list[Makers], reader: EventReader,

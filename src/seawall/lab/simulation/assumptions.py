@@ -12,8 +12,8 @@ and funding are the machine's own. What moves the prices between them is assumed
   ``half_life_seconds``.
 * **Other venues.** Their price, which the oracle and the outside price follow, is displaced by
   ``coupling`` of the same, ``lag_seconds`` late: the same positions are held and liquidated there.
-* **Depth.** The stress rule of ``lab/liquidity``, on the makers' own price; and makers who lose
-  quote less: their share of the depth falls in proportion to the loss, at ``maker_ruin`` calm
+* **Depth.** The stress rule of ``lab/market/liquidity``, on the makers' own price; and makers that
+  lose quote less: their share of the depth falls in proportion to the loss, at ``maker_ruin`` calm
   depths of loss to nothing but ``LEAST_MAKER``.
 """
 
@@ -31,7 +31,7 @@ class Assumptions(Struct, frozen=True, kw_only=True):
 
     ``coupling``, ``permanent_share``: chosen without a source, between a market that stands alone
     and one that all others follow, and between an impact that passes and one that stays; vary them.
-    ``half_life_seconds``: that of ``lab/liquidity``. ``backstop_share``: its
+    ``half_life_seconds``: that of ``lab/market/liquidity``. ``backstop_share``: its
     capital (or that of the insurance fund, where there is no backstop), of the open interest.
     """
 

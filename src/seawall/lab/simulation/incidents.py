@@ -1,4 +1,4 @@
-"""The incidents of one account, from event rows: what a trader is told happened to it.
+"""The incidents of one account, from event rows: what happened to its positions and its money.
 
 A child account is shown like an isolated bucket of its market: neither loses more than it holds.
 """
@@ -78,7 +78,6 @@ class Incident(Struct, kw_only=True):
 class Surroundings(Struct, kw_only=True):
     """What happened to all other accounts. Money in micro-USD."""
 
-    accounts: int = 0
     liquidated_accounts: int = 0
     sold_to_book: int = 0
     taken_by_backstop: int = 0

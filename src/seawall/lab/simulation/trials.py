@@ -68,8 +68,8 @@ def run_trials(
     ``function`` is importable by name; it, the task and the results can be pickled. ``workers``:
     processes, by default one per core that this process may use; with one, the trials run in this
     process. ``cluster``: the address of a Dask scheduler, instead of processes. ``progress`` is
-    told the number of finished trials. Raises TrialError, ClusterError, and ValueError for fewer
-    than one worker.
+    called with the number of finished trials. Raises TrialError, ClusterError, and ValueError for
+    fewer than one worker.
     """
     if workers is not None and workers < 1:
         raise ValueError(f"workers: {workers} should be 1 or more")
