@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
@@ -75,9 +75,7 @@ class SamplePrices(dict[str, str]):
 @cache
 def sample_prices() -> SamplePrices:
     """Prices for markets of which nothing else says one."""
-    data = tomllib.loads(
-        files("seawall.accounts").joinpath("prices.toml").read_text(encoding="utf-8")
-    )
+    data = tomllib.loads(Path(__file__).with_name("prices.toml").read_text(encoding="utf-8"))
     found = SamplePrices(data["usd"])
     found.source = data["source"]
     return found

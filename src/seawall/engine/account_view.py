@@ -7,7 +7,6 @@ import numpy as np
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.rulebook import BlockRulebook
-from seawall.engine.block_view import read_block_margins
 from seawall.engine.compile import entry
 from seawall.engine.formulas.continuous.margin import (
     cross_risk,
@@ -76,8 +75,9 @@ def read_margins(s: State, account: int, found: Batch, capacity: int) -> int:
 def account_margins(engine: "Engine", account: int) -> dict[int, Margins]:
     """The cross pool (``CROSS_POOL``) and every open position of an account, by market."""
     capacity = 16
-    in_blocks = isinstance(engine.rulebook, BlockRulebook)
-    read = read_block_margins if in_blocks else read_margins
+    read = read_margins
+    if isinstance(engine.rulebook, BlockRulebook):
+        from seawall.engine.block_view import read_block_margins as read
     while True:
         rows = np.zeros(capacity, margins_dtype)
         handle = handle_of(rows)

@@ -1,7 +1,6 @@
 """One machine: create, apply, fork, snapshot, hash, view."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import msgspec
@@ -18,8 +17,6 @@ from seawall.engine.compile import INTERPRETED, loaded
 from seawall.engine.layout import Limits, Tiers, build_state, tables_of
 from seawall.engine.rows import PlainState, handle_of
 from seawall.engine.tables import command_dtype, event_dtype
-from seawall.engine.transitions.blocks import apply as block_machine
-from seawall.engine.transitions.continuous import apply as continuous_machine
 
 _EVENTS_AT_ONCE = 16384
 
@@ -29,10 +26,14 @@ class EngineError(SeawallError):
 
 
 def _entries(rulebook: AnyRulebook) -> tuple[Any, Any]:
-    """(apply, bound of events) of the rules' family: each is compiled only where it is used."""
+    """(apply, bound of events) of the rules' family: each is imported only where it is used."""
     if isinstance(rulebook, BlockRulebook):
-        return loaded(block_machine.apply_block_rows), block_machine.block_events_bound
-    return loaded(continuous_machine.apply_rows), continuous_machine.events_bound
+        from seawall.engine.transitions.blocks.apply import apply_block_rows, block_events_bound
+
+        return loaded(apply_block_rows), block_events_bound
+    from seawall.engine.transitions.continuous.apply import apply_rows, events_bound
+
+    return loaded(apply_rows), events_bound
 
 
 class Engine:
@@ -194,6 +195,8 @@ class Engine:
         Rows of ``candidate_dtype``. The per-market watch prices make this unnecessary for the
         machine itself; it is the check on them, and the fast way after a gap.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         from seawall.engine.sweep import sweep_all
 
         used = int(self._control["accounts_used"][0])

@@ -5,7 +5,6 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ _FILE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 def seawall_version() -> str:
     """The installed version, or ``unknown`` where the sources run without being installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("seawall")
     except PackageNotFoundError:
