@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from seawall.domain.errors import SeawallError as SeawallError
     from seawall.lab.carry import carry as carry
     from seawall.lab.carry import carry_account as carry_account
+    from seawall.lab.compare import compare as compare
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.deleveraging import deleveraging as deleveraging
+    from seawall.lab.paths import paths as paths
     from seawall.lab.size import size as size
     from seawall.lab.stress import stress as stress
     from seawall.lab.vet import vet as vet
@@ -33,8 +35,10 @@ _HOME = {
     "SeawallError": "seawall.domain.errors",
     "carry": "seawall.lab.carry",
     "carry_account": "seawall.lab.carry",
+    "compare": "seawall.lab.compare",
     "compare_rules": "seawall.lab.compare_rules",
     "deleveraging": "seawall.lab.deleveraging",
+    "paths": "seawall.lab.paths",
     "size": "seawall.lab.size",
     "stress": "seawall.lab.stress",
     "vet": "seawall.lab.vet",
@@ -46,9 +50,11 @@ __all__ = [
     "SeawallError",
     "carry",
     "carry_account",
+    "compare",
     "compare_rules",
     "deleveraging",
     "load_account",
+    "paths",
     "sandbox",
     "size",
     "stress",

@@ -49,6 +49,8 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     "deleveraging": lambda: sw.deleveraging(seed=3),
     "vet": lambda: sw.vet(seconds=10, shock_seconds=2),
     "compare_rules": compared,
+    "paths": lambda: sw.paths(account(), paths=400, hours=6, seed=1, leverages=[5], workers=1),
+    "compare": lambda: sw.compare(account(), paths=200, hours=6, scenarios=[], workers=1),
 }
 OTHERS = {"Account", "SeawallError", "load_account", "sandbox"}
 answer = cache(lambda name: QUESTIONS[name]())
@@ -117,6 +119,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "only": (lambda: sw.deleveraging(only="x"), "only: 'x' should be one of the waves"),
     "seconds": (lambda: sw.vet(seconds=1), "seconds: 1 should be whole seconds"),
     "sizes": (lambda: sw.vet(sizes=[1]), "sizes: 1 should be USD from 100"),
+    "leverages": (lambda: sw.paths(account(), leverages="no"), "leverages: 'no' should be"),
+    "paths": (lambda: sw.paths(account(), paths=0), "paths: 0 should be 1 to"),
+    "survival": (lambda: sw.compare(account(), survival="2"), "survival: '2' should be"),
     "left": (lambda: sw.compare_rules("x", "none", "dydx"), "left: none: cannot be read"),
     "market": (lambda: account().liquidation_price("X"), "market: 'X' should be one of"),
     "source": (lambda: sw.load_account("none.toml"), "none.toml: no such file"),
@@ -129,6 +134,12 @@ def test_bad_input_names_the_field(name: str) -> None:
     with pytest.raises(sw.SeawallError) as caught:
         ask()
     assert message in str(caught.value)
+
+
+def test_a_probability_has_its_interval() -> None:
+    found = sw.paths(account(), paths=400, days="0.25", seed=1, leverages=(), workers=1)
+    low, high = found.liquidated.interval
+    assert 0 <= low <= found.liquidated.value <= high <= 1
 
 
 def test_an_account() -> None:

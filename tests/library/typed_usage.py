@@ -14,8 +14,10 @@ import pyarrow
 
 import seawall as sw
 from seawall.lab.carry import AccountCarryResult, CarryResult
+from seawall.lab.compare import CompareResult
 from seawall.lab.compare_rules import RulesComparison
 from seawall.lab.deleveraging import DeleveragingResult
+from seawall.lab.paths import PathsResult
 from seawall.lab.size import SizeResult
 from seawall.lab.stress import StressResult
 from seawall.lab.vet import VetResult
@@ -50,6 +52,14 @@ def questions(account: sw.Account) -> list[Answer]:
     whole = sw.carry_account(account, funding={"BTC": 0.00002})
     waves = sw.deleveraging("waves.json", only="one", equity=1, profit=1, notional=1)
     venue = sw.vet(seconds=20, shock="-5%", sizes=[10_000, "50000"])
+    simulated = sw.paths(
+        account, paths=10_000, days=7, seed=1, leverages=["5x", 10], depth="5000000"
+    )
+    assert_type(simulated, PathsResult)
+    assert_type(simulated.liquidated.value, float)
+    assert_type(simulated.liquidated.interval, tuple[float, float])
+    modes = sw.compare(account, survival=0.99, scenarios="flash_crash", hours="6")
+    assert_type(modes, CompareResult)
     rules = sw.compare_rules("a.journal", "hyperliquid", "dydx", accounts=[6])
     assert_type(sized, SizeResult)
     assert_type(carried, CarryResult)
@@ -57,7 +67,7 @@ def questions(account: sw.Account) -> list[Answer]:
     assert_type(waves, DeleveragingResult)
     assert_type(venue, VetResult)
     assert_type(rules, RulesComparison)
-    return [stressed, sized, carried, whole, waves, venue, rules]
+    return [stressed, sized, carried, whole, waves, venue, rules, simulated, modes]
 
 
 def outputs(answer: Answer) -> None:

@@ -3,12 +3,12 @@
 Quantities are numbers, or texts as people write them (``domain/quantities.py``): ``99%``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
 from seawall.accounts.account import Account
-from seawall.domain.quantities import Amount
+from seawall.domain.quantities import Amount, several
 from seawall.lab.compare.comparison import Comparison, compare_modes
 from seawall.lab.market.named_scenarios import (
     DEFAULT,
@@ -42,7 +42,7 @@ def compare(
     account: Account,
     *,
     survival: Amount = "99%",
-    scenarios: Sequence[str | Path] = (DEFAULT,),
+    scenarios: str | Path | Iterable[str | Path] = (DEFAULT,),
     workers: int | None = None,
     cluster: str | None = None,
     progress: Progress = silent,
@@ -57,7 +57,7 @@ def compare(
     """
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
     target = read_probability("survival", survival, "99%")
-    loaded = chosen_scenarios(scenarios)
+    loaded = chosen_scenarios(several(scenarios))
     setup = path_setup(account, **options)
     for each in loaded:
         # Before long work: whether there are prices of every market.

@@ -15,15 +15,12 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from seawall.domain.quantities import ALL, Amount, assignments, for_markets, number
+from seawall.domain.quantities import Amount, PerMarket, assignments, for_markets, number
 from seawall.lab.market.price_fit import FundingFit, PriceFit, positive_definite
 from seawall.lab.paths.kernels.task import Diffusion, Floats, FundingRate
 
 SHIPPED = "price_models.toml"
 SHIPPED_ORIGIN = "shipped"
-
-PerMarket = Amount | Mapping[str, Amount] | Sequence[str]
-"""One value for all markets, values by market, or texts such as ``80%`` and ``BTC=60%``."""
 
 
 class Common(Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,10 +116,6 @@ def _shares(
     def read(name: str, value: Amount) -> float:
         return float(number(name, value, least=least, most=most, expected=expected))
 
-    if isinstance(values, str):
-        values = [values]
-    elif not isinstance(values, Mapping | Sequence):
-        values = {ALL: values}
     return for_markets(field, assignments(field, values, read), markets)
 
 

@@ -3,12 +3,12 @@
 Quantities are numbers, or texts as people write them (``domain/quantities.py``): ``1%``, ``20x``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Unpack
 
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
-from seawall.domain.quantities import Amount, number
+from seawall.domain.quantities import Amount, number, several
 from seawall.domain.quantities import leverage as read_leverage
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.kernels.simulate import MarginFan, margin_fan
@@ -72,7 +72,7 @@ class PathsResult(Answer, frozen=True, kw_only=True):
 def paths(
     account: Account,
     *,
-    leverages: Sequence[Amount] = DEFAULT_LEVERAGES,
+    leverages: Amount | Iterable[Amount] = DEFAULT_LEVERAGES,
     ruin: Amount | None = None,
     workers: int | None = None,
     cluster: str | None = None,
@@ -86,7 +86,7 @@ def paths(
     ``workers``, ``cluster``: as ``Runner``; ``options``: as ``PathOptions``. Raises SeawallError.
     """
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
-    axis = read_leverages(leverages)
+    axis = read_leverages(several(leverages))
     accepted = None if ruin is None else read_probability("ruin", ruin, "1%")
     setup = path_setup(account, **options)
     task = setup.task()
@@ -121,8 +121,8 @@ def paths(
 def read_leverages(values: Sequence[Amount]) -> list[float]:
     """The leverages of a curve. Raises InputError."""
     if len(values) > MOST_LEVERAGES:
-        raise InputError.of("", "leverage", len(values), f"at most {MOST_LEVERAGES} of them")
-    return [float(read_leverage("leverage", each, highest=HIGHEST)) for each in values]
+        raise InputError.of("", "leverages", len(values), f"at most {MOST_LEVERAGES} of them")
+    return [float(read_leverage("leverages", each, highest=HIGHEST)) for each in values]
 
 
 def read_probability(field: str, value: Amount, example: str) -> float:
