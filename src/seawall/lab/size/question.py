@@ -89,10 +89,9 @@ def size(
     the share ``stress`` is left. ``volume``: USD a day. ``ruin``: the equity's share that counts as
     ruin. The rest as in docs/commands/size.md. Raises SeawallError for input that cannot be used.
     """
-    if isinstance(book, str | Path):
-        book = read_book(str(book), market, venue=account.venue)
-    traded = traded_market(account, market, _middle(book) if price is None else price)
-    used, words, notes = _book(traded, book, depth)
+    found = _found_book(book, account, market)
+    traded = traded_market(account, market, _middle(found) if price is None else price)
+    used, words, notes = _book(traded, found, depth)
     pledged, whose = _equity(account, equity)
     trading = _trading(traded, volume, volatility, candles)
     expected = "hours above 0 and at most 87,600, such as 24"
@@ -100,9 +99,8 @@ def size(
     is_long = quantities.choice("side", side, SIDES) == "long"
     usual = _usual_stop(trading.volatility, held)
     stop_price = _stop_price(traded, stop, is_long=is_long, usual=usual)
-    share = partial(quantities.share, most=1.0)
     calm = book_side(used, traded.instrument, bids=is_long)
-    left = calm.stressed(share("stress", stress, least=LEAST_DEPTH, example="0.02"))
+    left = calm.stressed(quantities.share("stress", stress, least=LEAST_DEPTH, example="0.02"))
     trade = _trade(traded, used, left, stop_price, held, funding, entry_fee, fee_volume)
     terms = traded.instrument.block_terms
     task = SizeTask(
@@ -112,18 +110,24 @@ def size(
         calm_exit=calm,
         equity=pledged,
         budget=quantities.usd_or_share("loss_budget", loss_budget, pledged),
-        clearance=share("clearance", clearance, most=100.0, example="50%"),
+        clearance=quantities.share("clearance", clearance, most=100.0, example="50%"),
         volume=trading.volume * MICRO,
-        participation=share("participation", participation, example="10%"),
+        participation=quantities.share("participation", participation, example="10%"),
         horizon_hours=held,
         odds=_odds(trading.volatility, edge, win_rate, payoff, kelly, ruin),
         step=1 if terms is None else terms.size_step,
     )
     source = f"{whose}; {market} at {traded.price_text} USD; {words}; {traded.rules}"
     advice = advise(task)
-    kelly_ = kelly_of(task, advice)
     notes = (*trading.notes, *notes)
+    kelly_ = kelly_of(task, advice)
     return SizeResult(task=task, advice=advice, kelly=kelly_, source=source, notes=notes)
+
+
+def _found_book(book: Book | str | Path | None, account: Account, market: str) -> Book | None:
+    return (
+        read_book(str(book), market, venue=account.venue) if isinstance(book, str | Path) else book
+    )
 
 
 def _middle(book: Book | None) -> float | None:
