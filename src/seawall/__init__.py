@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.paths import paths as paths
+    from seawall.lab.rehearse import rehearse as rehearse
     from seawall.lab.size import size as size
     from seawall.lab.stress import stress as stress
     from seawall.lab.vet import vet as vet
@@ -39,6 +40,7 @@ _HOME = {
     "compare_rules": "seawall.lab.compare_rules",
     "deleveraging": "seawall.lab.deleveraging",
     "paths": "seawall.lab.paths",
+    "rehearse": "seawall.lab.rehearse",
     "size": "seawall.lab.size",
     "stress": "seawall.lab.stress",
     "vet": "seawall.lab.vet",
@@ -55,6 +57,7 @@ __all__ = [
     "deleveraging",
     "load_account",
     "paths",
+    "rehearse",
     "sandbox",
     "size",
     "stress",

@@ -18,6 +18,7 @@ COMMAND = "seawall stress 'my account.toml' --report out/stress.html"
 
 COMMANDS: list[tuple[str, tuple[str, ...]]] = [
     ("stress", ()),
+    ("rehearse", ("--png", "out/rehearsal.png")),
     ("compare", ("--paths", "200")),
     ("paths", ("--paths", "200")),
     ("size", ()),

@@ -31,6 +31,11 @@ pytestmark = pytest.mark.timeout(600)
 
 COMMAND = "from seawall.cli.main import main; main()"
 WIDTHS = (80, 100, 120)
+EXAMPLES = ROOT / "examples"
+REHEARSAL = (
+    "rehearse", str(EXAMPLES / "rehearse_account.toml"), "--path",
+    str(EXAMPLES / "rehearse_candles.csv"), "--journal",
+)  # fmt: skip
 COMMANDS: dict[str, tuple[str, ...]] = {
     "stress": ("stress", "--survive", "20%", "--scenario", "flash_crash"),
     "compare-rules": ("compare-rules", "JOURNAL"),
@@ -38,17 +43,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "size": ("size",),
     "carry": ("carry",),
     "deleveraging": ("deleveraging",),
+    "rehearse": ("rehearse", "--png", "/dev/null"),
 }
 """A line for each command whose findings are sheets, with what makes it quick. JOURNAL: of a
 rehearsal."""
-EXAMPLES = ROOT / "examples"
-REHEARSAL = (
-    "rehearse", str(EXAMPLES / "rehearse_account.toml"), "--path",
-    str(EXAMPLES / "rehearse_candles.csv"), "--journal",
-)  # fmt: skip
 PROGRAM = "from seawall.cli.main import main; main()"
 WITHOUT_SHEETS = {
-    "cascade", "compare", "control", "crises", "explain", "paths", "rehearse", "up",
+    "cascade", "compare", "control", "crises", "explain", "paths", "up",
 }  # fmt: skip
 """Commands that print no findings, or tables of ready text; a test says when one may go up."""
 MARKS = ("*", "liquidat", "closed", "delever", "backstop", "yes", "poor", "too near", "!")

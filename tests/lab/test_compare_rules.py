@@ -119,7 +119,7 @@ def test_a_rehearsal_replaces_its_journal_and_nothing_else(recorded: Path) -> No
     refused(
         seawall(recorded, "rehearse", "account.toml", "--journal", "precious.txt"),
         "rehearse",
-        "--journal: precious.txt: is there already and is no journal; name a new file",
+        "--journal: 'precious.txt' should be a new file: it is there already and is no journal",
     )
     assert precious.read_text() == "mine"
 

@@ -24,7 +24,6 @@ def test_it_is_the_cascade_of_the_same_account(tmp_path: Path) -> None:
         ((*FEW, "--png", "a.png"), "--png: a.png does not go with --population"),
         ((*FEW, "--from", "2025-10-10"), "--from: 2025-10-10 does not go with --population"),
         (("--population", "-1"), "--population: -1 should be 0 or more"),
-        (("--report", "a.html"), "--report: a.html belongs to --population"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -306,7 +306,7 @@ def test_the_command_takes_a_name_and_its_dashes(tmp_path: Path) -> None:
     result = taken_through(load("correlated_tail"), account, "hyperliquid", prices=prices)
     assert told["path"] == load("correlated_tail").name
     assert told["state_hash"] == result.state_hash
-    assert "ETH takes the shape of shorts" in told["notes"]
+    assert "ETH takes the shape of shorts" in told["warnings"]
 
 
 def test_the_command_refuses_what_is_no_scenario(tmp_path: Path) -> None:
@@ -317,7 +317,11 @@ def test_the_command_refuses_what_is_no_scenario(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('name = "x"\n')
     refused(seawall(tmp_path, "rehearse", "--path", "mine.toml"), "rehearse", "mine.toml: Object")
     options = ("--path", "flash_crash", "--step", "3")
-    refused(seawall(tmp_path, "rehearse", *options), "rehearse", "--from, --to, --step: belong")
+    refused(
+        seawall(tmp_path, "rehearse", *options),
+        "rehearse",
+        "--step: '3' should be left out",
+    )
 
 
 def moves(scenario: Scenario) -> str:

@@ -5,7 +5,7 @@ Exit status 0 with the findings delivered, 2 for input that cannot be used.
 
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from seawall.cli.params import Outputs
 from seawall.domain.errors import SeawallError
@@ -24,20 +24,23 @@ OPTIONS = {
     "sizes": "size",
 }
 """What the library takes several of, by name, and the option that is given once for each."""
+Found = TypeVar("Found", bound=Answer)
 
 
-def run(command: str, outputs: Outputs, compute: Callable[[Progress], Answer]) -> None:
-    """Compute and deliver. ``compute`` is given where to show progress."""
+def run(command: str, outputs: Outputs, compute: Callable[[Progress], Found]) -> Found:
+    """The answer, computed and delivered. ``compute`` is given where to show progress."""
     from seawall.report.deliver import check_outputs, deliver
     from seawall.report.progress import on_terminal
 
     try:
         check_outputs(outputs.options())
         with on_terminal(quiet=outputs.json_) as progress:
-            findings = compute(progress).findings()
+            answer = compute(progress)
+            findings = answer.findings()
         deliver(findings, outputs.options())
     except SeawallError as error:
         refuse(command, as_option(error))
+    return answer
 
 
 def as_option(error: SeawallError) -> str:

@@ -182,17 +182,27 @@ def level(y: float, words: str, colour: str) -> Chart:
     return _marked(place, place | {"x": {"value": 0}}, words, colour, text)
 
 
-def named(rows: Sequence[Row], x: Row, y: Row, names: Sequence[str], dashed: str = "") -> Chart:
-    """Lines told apart by the rows' ``name``; the one called ``dashed`` is a quiet mark."""
-    found = zip(names, palette(len(names)), strict=True)
-    colours = [INK if name == dashed else colour for name, colour in found]
+def named(
+    rows: Sequence[Row],
+    x: Row,
+    y: Row,
+    names: Sequence[str],
+    dashed: str = "",
+    colours: Sequence[str] = (),
+) -> Chart:
+    """Lines told apart by the rows' ``name``; the one called ``dashed`` is a quiet mark.
+
+    ``colours``: of the names, those of ``palette`` without.
+    """
+    found = zip(names, colours or palette(len(names)), strict=True)
+    used = [INK if name == dashed else colour for name, colour in found]
     strokes = [[5, 4] if name == dashed else [1, 0] for name in names]
     chart = line(rows, x, y)
     name: Row = {
         "field": "name", "type": "nominal", "title": None, "legend": {"columns": 4}, "sort": None,
     }  # fmt: skip
     chart["encoding"] |= {
-        "color": name | {"scale": {"domain": list(names), "range": colours}},
+        "color": name | {"scale": {"domain": list(names), "range": used}},
         "strokeDash": name | {"scale": {"domain": list(names), "range": strokes}},
     }
     return chart

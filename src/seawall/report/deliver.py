@@ -24,6 +24,8 @@ class OutputOptions(NamedTuple):
     json: bool = False
     report: Path | None = None
     parquet: Path | None = None
+    png: Path | None = None
+    """A picture of the first figure."""
 
 
 def check_outputs(options: OutputOptions) -> None:
@@ -41,10 +43,12 @@ def check_outputs(options: OutputOptions) -> None:
         if options.parquet.exists() and not options.parquet.is_dir():
             raise OutputError(f"--parquet: {options.parquet}: is a file, name a folder")
         _make_folder("--parquet", options.parquet, options.parquet)
+    if options.png is not None:
+        _make_folder("--png", options.png, options.png.parent)
 
 
 def deliver(findings: Findings, options: OutputOptions) -> None:
-    """Print the tables or the JSON object, then write the report and the parquet tables.
+    """Print the tables or the JSON object, then write the report, the tables and the picture.
 
     With ``--json`` standard output holds exactly one object; warnings and the names of written
     files go to standard error. Raises OutputError if a file cannot be written.
@@ -59,6 +63,7 @@ def deliver(findings: Findings, options: OutputOptions) -> None:
         print_findings(findings)
     written = [*_written_report(findings, options, command)]
     written += _written_frames(findings, options, command)
+    written += _written_picture(findings, options)
     for line in written:
         print(line, file=sys.stderr if options.json else sys.stdout)
 
@@ -94,3 +99,16 @@ def _written_frames(findings: Findings, options: OutputOptions, command: str) ->
     except OSError as error:
         raise OutputError(f"--parquet: {options.parquet}: {error.strerror or error}") from None
     return [f"Table: {file}" for file in files]
+
+
+def _written_picture(findings: Findings, options: OutputOptions) -> list[str]:
+    if options.png is None or not findings.figures:
+        return []
+    from seawall.report.svg import png_bytes
+
+    figure = findings.figures[0]
+    try:
+        options.png.write_bytes(png_bytes(figure.chart, figure.title, figure.note))
+    except OSError as error:
+        raise OutputError(f"--png: {options.png}: {error.strerror}") from None
+    return [f"Picture: {options.png}"]

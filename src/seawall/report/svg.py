@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
+from seawall.report.charts import QUIET
 from seawall.report.values import plain_value, readable
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -42,11 +43,27 @@ def svg_text(chart: Any) -> str:
     """The picture as an SVG document. Data must be in the chart: nothing is fetched."""
     import vl_convert
 
+    text: str = vl_convert.vegalite_to_svg(_safe(chart), allowed_base_urls=[])
+    return text
+
+
+def png_bytes(chart: Any, title: str, subtitle: str) -> bytes:
+    """The picture as a PNG file with its title above it."""
+    import vl_convert
+
+    style = {"anchor": "start", "fontSize": 17, "fontWeight": "bold", "offset": 14}
+    quiet = {"subtitleColor": QUIET, "subtitleFontSize": 12, "subtitlePadding": 6}
+    head = {"text": title, "subtitle": subtitle, **style, **quiet}
+    titled = _safe(chart) | _readable({"title": head})
+    content: bytes = vl_convert.vegalite_to_png(titled, scale=2.5, allowed_base_urls=[])
+    return content
+
+
+def _safe(chart: Any) -> dict[str, Any]:
     specification = chart if isinstance(chart, Mapping) else chart.to_dict()
     # The drawing library ends the process at a character that XML does not allow.
-    safe = _readable(plain_value(specification))
-    text: str = vl_convert.vegalite_to_svg(safe, allowed_base_urls=[])
-    return text
+    safe: dict[str, Any] = _readable(plain_value(specification))
+    return safe
 
 
 def _readable(value: Any) -> Any:

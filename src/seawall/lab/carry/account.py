@@ -12,8 +12,8 @@ from msgspec import Struct, structs
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
 from seawall.lab.carry.carry import CarryTrade, funding_payment, settlements_of_constant
+from seawall.lab.simulation.names import bucket_name
 from seawall.lab.simulation.valuation import Valuation, ValuationError
-from seawall.lab.stress.grid import bucket_name
 from seawall.lab.stress.reverse import liquidation_boundary
 
 

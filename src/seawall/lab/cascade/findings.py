@@ -18,8 +18,8 @@ from seawall.lab.cascade.simulate import (
 from seawall.lab.cascade.words import assumptions_of, minutes_of, stage_name, usd
 from seawall.lab.deleveraging.cascade_waves import judge_waves
 from seawall.lab.deleveraging.plain import plain_totals
-from seawall.lab.rehearse.wording import liquidation_words
 from seawall.lab.simulation.event_words import clock
+from seawall.lab.simulation.names import liquidation_words
 from seawall.report.charts import percent
 from seawall.report.findings import Figure, Findings, Section, Table, Words
 

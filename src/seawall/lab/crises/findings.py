@@ -14,8 +14,8 @@ from seawall.lab.crises.tables import (
     sources_table,
 )
 from seawall.lab.crises.words import headroom_text, trader_text, usd, way_text
-from seawall.lab.rehearse.wording import liquidation_words
 from seawall.lab.simulation.event_words import clock
+from seawall.lab.simulation.names import liquidation_words
 from seawall.report.findings import Figure, Findings, Section, Words
 
 

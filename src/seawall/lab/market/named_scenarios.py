@@ -4,7 +4,7 @@ A scenario is shapes, not prices: it starts at the account's prices of now, so i
 left if that day came now.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,16 +101,14 @@ def run_scenario(
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
     depths: Mapping[str, Depth],
-    progress: Callable[[int], None] | None = None,
 ) -> "Rehearsal":
     """Take the account through the scenario, starting now.
 
     ``prices``: exact decimal text in USD of every instrument, those that the plan was made at.
-    ``depths``: calm liquidity of every instrument. ``progress`` is called with the number of steps
-    done, of ``starting_path``'s. Raises PathError, PlacementError.
+    ``depths``: calm liquidity of every instrument. Raises PathError, PlacementError.
     """
-    # The machine takes most of a second to load; names and texts should not.
-    from seawall.lab.rehearse.rehearsal import rehearse
+    # The engine takes most of a second to load; names and texts should not.
+    from seawall.lab.rehearse.rehearsal import run_path
 
     path = starting_path(scenario, plan, instruments, prices)
-    return rehearse(path, plan, book, instruments, depths, scenario.neighbours, progress)
+    return run_path(path, plan, book, instruments, depths, scenario.neighbours)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.domain.rulebook import AnyRulebook
 from seawall.lab.market.price_models import SHIPPED_ORIGIN, PriceModel, shipped_models
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.figures import figures
@@ -16,7 +16,7 @@ from seawall.lab.paths.leverage import LeverageSearch
 from seawall.lab.paths.question import PathsResult
 from seawall.lab.paths.setup import PathSetup, under_maintenance
 from seawall.lab.paths.statistics import QUANTILES, SHORTFALLS, PathStatistics
-from seawall.lab.rehearse.wording import liquidation_words
+from seawall.lab.simulation.names import bucket_of_market, liquidation_words
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import Kind
@@ -197,12 +197,8 @@ def subtitle(setup: PathSetup) -> str:
     return f"{account.source}; {rules}"
 
 
-def bucket_name(name: str, rulebook: AnyRulebook) -> str:
-    """A bucket as its rules call it, in an account that has several."""
-    in_blocks = isinstance(rulebook, BlockRulebook)
-    if name == POOL_NAME:
-        return "main account" if in_blocks else "cross pool"
-    return f"{name} child account" if in_blocks else f"{name} isolated"
+def _bucket_name(name: str, rulebook: AnyRulebook) -> str:
+    return bucket_of_market(None if name == POOL_NAME else name, rulebook)
 
 
 def probability_words(each: Estimate) -> str:
@@ -250,7 +246,7 @@ def notes_of(setup: PathSetup) -> list[str]:
     """What a trader must know of the account and the prices before any figure."""
     rulebook = setup.account.rulebook
     return [
-        f"{bucket_name(name, rulebook)}: under maintenance margin as it stands, so every path "
+        f"{_bucket_name(name, rulebook)}: under maintenance margin as it stands, so every path "
         "begins with its liquidation."
         for name in under_maintenance(setup.path_account())
     ]
@@ -266,7 +262,7 @@ def _warnings(result: PathsResult) -> list[Words]:
             "Broadie, Glasserman and Kou that is as good as a liquidation price "
             f"{kinds.probability(bias.shift)} further away, and about "
             f"{kinds.percent(bias.missed, 0)} of the liquidations "
-            f"({bucket_name(bias.bucket, setup.account.rulebook)}). A shorter --step misses fewer."
+            f"({_bucket_name(bias.bucket, setup.account.rulebook)}). A shorter --step misses fewer."
         )
     orders = len(setup.account.holdings.orders)
     if orders:
@@ -334,7 +330,7 @@ def _price_assumptions(setup: PathSetup) -> list[str]:
 def _probabilities(result: PathsResult) -> Sheet:
     statistics = result.statistics
     buckets = [
-        Line(name, f"liquidation of {bucket_name(name, result.setup.account.rulebook)}", *each)
+        Line(name, f"liquidation of {_bucket_name(name, result.setup.account.rulebook)}", *each)
         for name, each in zip(statistics.buckets, statistics.by_bucket, strict=True)
     ]
     ends = [_line(each, statistics) for each in (LOSING, CLOSED_OUT)]

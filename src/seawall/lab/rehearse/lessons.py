@@ -1,136 +1,114 @@
 """What a rehearsal teaches, as sentences with numbers computed from its result."""
 
+from collections.abc import Iterator
+
+import numpy as np
+
 from seawall.domain.events import CROSS_POOL
-from seawall.domain.units import MICRO
+from seawall.domain.units import MICRO, from_units
 from seawall.lab.rehearse.rehearsal import Rehearsal
-from seawall.lab.simulation.incidents import IncidentKind
-
-_CLOSED_BY_OTHERS = (
-    IncidentKind.PARTLY_LIQUIDATED,
-    IncidentKind.LIQUIDATED,
-    IncidentKind.BACKSTOP,
-    IncidentKind.DELEVERAGED_LOSER,
-    IncidentKind.DELEVERAGED_WINNER,
-)
+from seawall.lab.simulation.incidents import STAGES, IncidentKind
+from seawall.lab.simulation.names import bucket_name
+from seawall.report.kinds import AVERAGE_PRICE, money, percent, price, ratio, usd
 
 
-def lessons(result: Rehearsal) -> list[str]:
-    """At most a handful, the most expensive first."""
-    found = [_price_of_liquidation(result), _hedge(result), _containment(result), _distance(result)]
-    return [sentence for sentence in found if sentence]
+def lessons(result: Rehearsal) -> Iterator[str]:
+    """At most a handful of sentences, the most expensive first."""
+    before, after = result.start.equity, result.end.equity
+    change = f" ({percent(after / before - 1, 1, signed=True)})" if before > 0 else ""
+    yield f"Equity goes from {money(before)} to {money(after)} USD{change}."
+    yield _cost_of_liquidation(result)
+    yield from _hedge(result)
+    yield from _isolated(result)
+    yield from _distance(result)
 
 
-def _price_of_liquidation(result: Rehearsal) -> str:
-    """What the same positions would be worth had nobody closed them."""
-    closed = [each for each in result.incidents if each.kind in _CLOSED_BY_OTHERS]
-    if not closed:
+def _cost_of_liquidation(result: Rehearsal) -> str:
+    """What the same positions would be worth if none had been closed."""
+    if not any(each.kind in STAGES for each in result.incidents):
         low = int(result.series.total_equity.min())
+        highest = max(float(np.nan_to_num(each).max()) for each in result.series.ratio.values())
         return (
-            f"Nothing was taken from this account. Its lowest equity was {_usd(low)} USD and its "
-            f"highest margin ratio {_highest_ratio(result):.0%}."
+            f"Nothing was taken from this account. Its lowest equity was {money(low)} USD and its "
+            f"highest margin ratio {ratio(highest)}."
         )
     untouched = result.untouched_equity
     held, lowest = float(untouched[-1]), float(untouched.min())
-    difference = held - result.end.equity / MICRO
-    if difference <= 0:
-        return f"Being closed saved money: held on, the positions would stand at {held:,.0f} USD."
+    lost = held - result.end.equity / MICRO
+    if lost <= 0:
+        return f"Liquidation saved money: kept, the positions would stand at {usd(held)} USD."
     if lowest <= 0:
         return (
-            f"Nothing could have carried these positions: held on, they would have been "
-            f"{-lowest:,.0f} USD below zero before ending at {held:,.0f}."
+            f"No account of this size could have kept these positions: they would have been "
+            f"{usd(-lowest)} USD below zero before ending at {usd(held)}."
         )
     return (
-        f"The market came back, the positions did not: untouched they would have ended at "
-        f"{held:,.0f} USD (never below {lowest:,.0f}); being closed at the bottom cost "
-        f"{difference:,.0f} USD."
+        f"Kept, the same positions would have ended at {usd(held)} USD and never been below "
+        f"{usd(lowest)}: their liquidation cost {usd(lost)} USD."
     )
 
 
-def _hedge(result: Rehearsal) -> str:
-    """What a deleveraged winner would still have earned at the worst time of its account."""
+def _hedge(result: Rehearsal) -> Iterator[str]:
+    """What a deleveraged profitable position would still have earned."""
     taken = [e for e in result.incidents if e.kind == IncidentKind.DELEVERAGED_WINNER]
     if not taken:
-        return ""
+        return
     first = taken[0]
-    marks = result.series.mark[first.market]
-    start = int((result.series.times_ms <= first.time_ms).sum())
-    later = marks[start:]
+    later = result.series.mark[first.market, result.series.times_ms > first.time_ms]
     if not len(later):
-        return ""
-    sold_short = first.before < 0
-    best = int(later.min() if sold_short else later.max())
+        return
+    was_short = first.before < 0
+    best = int(later.min() if was_short else later.max())
     missed = sum(each.size * abs(each.price - best) for each in taken)
-    name = result.instruments[first.market].name
-    if (best >= first.price) == sold_short:
-        return ""
-    return (
-        f"A hedge can be taken away when it works: after {name} was deleveraged its price went "
-        f"{'down' if sold_short else 'up'} another {abs(best / first.price - 1):.1%}, which would "
-        f"have brought {_usd(missed)} USD more just when the rest needed it."
+    if (best >= first.price) == was_short:
+        return
+    yield (
+        f"A hedge can be deleveraged when it is needed: afterwards "
+        f"{result.instruments[first.market].name} went {'down' if was_short else 'up'} another "
+        f"{percent(abs(best / first.price - 1), 1)}, worth {money(missed)} USD more."
     )
 
 
-def _containment(result: Rehearsal) -> str:
-    sentences = []
+def _isolated(result: Rehearsal) -> Iterator[str]:
+    """What a closed isolated position cost: never more than its own margin."""
     for bucket, before in result.start.buckets.items():
+        taken = [e for e in result.incidents if e.market == bucket and e.kind in STAGES]
         if bucket == CROSS_POOL or not before.maintenance_margin:
             continue
-        taken = [e for e in result.incidents if e.market == bucket and e.kind in _CLOSED_BY_OTHERS]
         if not taken or bucket in result.end.holdings:
             continue
-        name = result.instruments[bucket].name
+        whole, name = money(before.equity), result.instruments[bucket].name
         if result.in_blocks:
             lost = before.equity - result.end.buckets[bucket].equity
-            sentences.append(
-                f"The {name} bet in a child account lost {_usd(lost)} of its {_usd(before.equity)} "
-                "USD and nothing else: no other account pays for it."
+            yield (
+                f"The {name} position in a child account lost {money(lost)} of its {whole} USD and "
+                "nothing else: no other account pays for it."
             )
             continue
-        margin = f"its margin of {_usd(before.equity)} USD"
+        margin = f"its margin of {whole} USD"
         if taken[-1].kind != IncidentKind.BACKSTOP:
             lost = result.start.holdings[bucket].profit - sum(each.money for each in taken)
-            margin = f"{_usd(lost)} of {margin}"
+            margin = f"{money(lost)} of {margin}"
         elif len(taken) > 1:
             margin = f"what was left of {margin}"
-        sentences.append(
-            f"The isolated {name} bet lost {margin} and nothing else: the cross pool paid nothing "
-            "for it."
+        yield (
+            f"The isolated {name} position lost {margin} and nothing else: the cross pool paid "
+            "nothing for it."
         )
-    return " ".join(sentences)
 
 
-def _distance(result: Rehearsal) -> str:
+def _distance(result: Rehearsal) -> Iterator[str]:
     """How the first liquidation of the pool compares with the price shown at the start."""
-    word = "oracle price" if result.in_blocks else "mark"
-    first = next(
-        (
-            e
-            for e in result.incidents
-            if e.kind in (IncidentKind.PARTLY_LIQUIDATED, IncidentKind.LIQUIDATED)
-            and not e.isolated
-        ),
-        None,
+    sold = (IncidentKind.PARTLY_LIQUIDATED, IncidentKind.LIQUIDATED)
+    first = next((e for e in result.incidents if e.kind in sold and not e.isolated), None)
+    shown = None if first is None else result.liquidation_prices.get(first.market)
+    if first is None or not shown:
+        return
+    instrument = result.instruments[first.market]
+    step = int((result.series.times_ms < first.time_ms).sum())
+    mark = from_units(int(result.series.mark[first.market, step]), instrument.price_decimals)
+    yield (
+        f"The {instrument.name} liquidation price of {AVERAGE_PRICE.text(shown)} at the start "
+        f"assumes that no other price moves: the {bucket_name(result, CROSS_POOL)} was liquidated "
+        f"with the {result.price_word} at {price(mark)}."
     )
-    if first is None or first.market not in result.liquidation_prices:
-        return ""
-    shown = result.liquidation_prices[first.market]
-    if not shown:
-        return ""
-    decimals = result.instruments[first.market].price_decimals
-    name = result.instruments[first.market].name
-    number = int((result.series.times_ms < first.time_ms).sum())
-    mark = int(result.series.mark[first.market, number]) / 10**decimals
-    return (
-        f"A liquidation price holds while nothing else moves: at the start it was {shown:,.6g} for "
-        f"{name}, in the event the {word} was {mark:,.6g}."
-    )
-
-
-def _highest_ratio(result: Rehearsal) -> float:
-    import numpy as np
-
-    return max(float(np.nan_to_num(ratio).max()) for ratio in result.series.ratio.values())
-
-
-def _usd(micro: int) -> str:
-    return f"{micro / MICRO:,.0f}"

@@ -1,14 +1,14 @@
-"""A rehearsal: one account taken through a market path by the engine.
+"""A rehearsal: one account in the engine along a market path.
 
 The sum of all cash at the end equals what was deposited less what was withdrawn, exactly, and the
 same input gives the same state hash.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from msgspec import Struct, field, structs
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from seawall.domain.events import CROSS_POOL
@@ -19,19 +19,22 @@ from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
 from seawall.lab.market.liquidity import Depth, depth_multipliers
 from seawall.lab.market.market_path import MarketPath
-from seawall.lab.market.scenario import Neighbours
+from seawall.lab.market.scenario import Neighbours, Scenario
 from seawall.lab.simulation.agents import path_makers
 from seawall.lab.simulation.incidents import Incident, IncidentKind, IncidentLog, Surroundings
 from seawall.lab.simulation.observer import Bucket, Snapshot
 from seawall.lab.simulation.population import population_of
 from seawall.lab.simulation.setup import SimulationSetup, grid_of, price_units
 from seawall.lab.simulation.simulation import Simulation, steps
+from seawall.report.findings import Answer, Findings
+from seawall.report.progress import Progress, silent
 
 WARNINGS = (0.5, 0.8)
 """Margin ratios that give a warning when passed; at 1 the engine starts a liquidation."""
 REARM = 0.9
 """A warning is given again after the ratio has been below this share of it."""
-Progress = Callable[[int], None]
+STEPS_SHOWN = 20
+"""Progress is shown after every so many steps."""
 
 
 class Series(Struct):
@@ -50,10 +53,15 @@ class Series(Struct):
         return total
 
 
-class Rehearsal(Struct, kw_only=True):
-    """The whole result. Money in micro-USD."""
+class Rehearsal(Answer, frozen=True, kw_only=True):
+    """What a rehearsal came to. Money in micro-USD."""
 
     name: str
+    source: str = ""
+    """Where the account comes from."""
+    scenario: Scenario | None = None
+    """What the path was made of; None for candles."""
+    journal: Path | None = None
     rulebook: AnyRulebook
     instruments: tuple[Instrument, ...]
     account: int
@@ -77,7 +85,7 @@ class Rehearsal(Struct, kw_only=True):
     commands: int
     recorded_funding: int | None
     depths: Mapping[str, Depth]
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def untouched_equity(self) -> NDArray[np.float64]:
@@ -111,21 +119,35 @@ class Rehearsal(Struct, kw_only=True):
         """Whether the rules settle in blocks."""
         return isinstance(self.rulebook, BlockRulebook)
 
+    @property
+    def has_children(self) -> bool:
+        """Whether isolated positions are in child accounts."""
+        return bool(self.children)
 
-def rehearse(
+    @property
+    def price_word(self) -> str:
+        """What positions are valued at: the mark, or the oracle price."""
+        return "oracle" if self.in_blocks else "mark"
+
+    def findings(self) -> Findings:
+        from seawall.lab.rehearse.sheets import rehearsal_findings
+
+        return rehearsal_findings(self)
+
+
+def run_path(
     path: MarketPath,
     plan: Holdings,
     rulebook: AnyRulebook,
     instruments: Sequence[Instrument],
     depths: Mapping[str, Depth],
     neighbours: Neighbours = Neighbours(),  # noqa: B008 (frozen)
-    progress: Progress | None = None,
+    progress: Progress = silent,
     journal: Path | None = None,
 ) -> Rehearsal:
-    """Run the whole path. ``instruments``: exactly the path's markets, in the plan's order.
+    """Simulate the whole path. ``instruments``: exactly the path's markets, in the plan's order.
 
-    ``progress`` is called with the number of steps done; ``journal``: a new file for every command.
-    Raises PathError, PlacementError, JournalError.
+    ``journal``: a new file for every command. Raises PathError, PlacementError, JournalError.
     """
     setup = _setup(path, plan, rulebook, instruments, depths, neighbours)
     simulation = Simulation(setup, path_makers, surroundings=True, journal=journal)
@@ -138,8 +160,8 @@ def rehearse(
         assert batch.account is not None
         end = batch.account
         recorder.record(batch.last, end)
-        if progress is not None:
-            progress(batch.last + 1)
+        if batch.last % STEPS_SHOWN == 0:
+            progress("steps", batch.last, len(path.times_ms))
     placement = simulation.placement
     cash, isolated_cash = placement.cash()
     return Rehearsal(
@@ -165,7 +187,8 @@ def rehearse(
         commands=placement.commands,
         recorded_funding=_recorded_funding(path, setup, recorder.series),
         depths=depths,
-        notes=[*path.notes, *_rejections(log.others)],
+        journal=journal,
+        notes=(*path.notes, *_rejections(log.others)),
     )
 
 

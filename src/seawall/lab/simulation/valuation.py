@@ -87,6 +87,11 @@ class Valuation:
         """Markets with a position in each bucket; the cross pool comes first and may hold none."""
         return self.placed.buckets
 
+    @property
+    def has_children(self) -> bool:
+        """Whether isolated positions are in child accounts."""
+        return self.in_blocks and len(self.buckets) > 1
+
     def bucket_of(self, market: int) -> int:
         """The bucket that holds the position in a market."""
         return self.placed.bucket_of(market)

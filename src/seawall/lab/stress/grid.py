@@ -12,7 +12,6 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MAX_PRICE, from_units
 from seawall.lab.simulation.valuation import BucketValue, Valuation, ValuationError
 from seawall.lab.stress.aftermath import Aftermath, StressMachine
@@ -168,12 +167,3 @@ def stress_grid(
 def equity_of(buckets: Mapping[int, BucketValue]) -> int:
     """Of the whole account, micro-USD."""
     return sum(each.equity for each in buckets.values())
-
-
-def bucket_name(valuation: Valuation, bucket: int) -> str:
-    """The name of a bucket, as its rules call it."""
-    if bucket == CROSS_POOL:
-        has_children = valuation.in_blocks and len(valuation.buckets) > 1
-        return "main account" if has_children else "cross pool"
-    name = valuation.instruments[bucket].name
-    return f"{name} child account" if valuation.in_blocks else f"{name} isolated"

@@ -6,11 +6,11 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from seawall.domain.units import from_units, money_text
-from seawall.lab.rehearse.wording import liquidation_words
+from seawall.lab.simulation.names import bucket_name, liquidation_words
 from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.betas import LEAD
 from seawall.lab.stress.figures import ladder_figure, shock_figure
-from seawall.lab.stress.grid import Cell, Move, MoveKind, bucket_name
+from seawall.lab.stress.grid import Cell, Move, MoveKind
 from seawall.lab.stress.result import StressResult
 from seawall.lab.stress.reverse import LARGEST_RISE, MoveBoundary, PriceBoundary
 from seawall.lab.stress.survive import SHARES, Remedy, deposit_words

@@ -1,0 +1,121 @@
+"""What happened to an account as sentences: repetitions that are close in time are one."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from seawall.domain.events import CROSS_POOL
+from seawall.domain.units import from_units
+from seawall.lab.rehearse.rehearsal import Rehearsal
+from seawall.lab.simulation.incidents import Incident, IncidentKind
+from seawall.lab.simulation.names import bucket_name, gate_words
+from seawall.report.kinds import money, percent, price, short_percent
+
+MERGE_MS = 60_000
+"""Repetitions within this time are one sentence; those of funding within ten hours."""
+FUNDING_MS = 600 * MERGE_MS
+
+
+class Happened(Struct, frozen=True, kw_only=True):
+    """One or more incidents of one kind as a sentence. ``equity``: of the account afterwards."""
+
+    time_ms: int
+    kind: IncidentKind
+    what: str
+    equity: int | None
+
+
+def what_happened(result: Rehearsal) -> list[Happened]:
+    """The incidents in order of time, repetitions merged."""
+    return [
+        Happened(
+            time_ms=group[0].time_ms,
+            kind=group[0].kind,
+            what=_sentence(result, group),
+            equity=None if group[0].kind == IncidentKind.FUNDING else group[-1].equity,
+        )
+        for group in _merged(result.incidents)
+    ]
+
+
+def _merged(incidents: Sequence[Incident]) -> list[list[Incident]]:
+    groups: list[list[Incident]] = []
+    latest: dict[tuple[IncidentKind, int, float], list[Incident]] = {}
+    for each in incidents:
+        key = (each.kind, each.market, each.threshold)
+        apart = FUNDING_MS if each.kind == IncidentKind.FUNDING else MERGE_MS
+        if key in latest and each.time_ms - latest[key][-1].time_ms <= apart:
+            latest[key].append(each)
+            continue
+        latest[key] = [each]
+        groups.append(latest[key])
+    return groups
+
+
+def _sentence(result: Rehearsal, group: Sequence[Incident]) -> str:
+    first, kind = group[0], group[0].kind
+    name = "" if first.market == CROSS_POOL else result.instruments[first.market].name
+    bucket = bucket_name(result, first.market if first.isolated else CROSS_POOL)
+    total = sum(each.money for each in group)
+    if kind == IncidentKind.MARGIN_WARNING:
+        return (
+            f"{bucket}: maintenance margin passes {short_percent(first.threshold)} of equity "
+            f"({money(first.maintenance_margin)} of {money(first.money)})"
+        )
+    if kind == IncidentKind.LIQUIDATION_STARTED:
+        return (
+            f"{bucket}: below maintenance margin, liquidation begins: equity {money(first.money)}, "
+            f"needed {money(first.maintenance_margin)}"
+        )
+    if kind == IncidentKind.FUNDING:
+        times = f" in {len(group)} settlements" if len(group) > 1 else ""
+        return f"funding {'received' if total >= 0 else 'paid'}: {money(abs(total))}{times}"
+    if kind == IncidentKind.INSURANCE_PAID:
+        return f"the insurance fund pays {money(total)} into the account"
+    if kind == IncidentKind.DELEVERAGING_STALLED:
+        return f"{name}: no account can take the position, deleveraging waits"
+    if kind == IncidentKind.ORDER_TRIGGERED:
+        at = _price(result, first.market, first.price)
+        return f"{name}: an order is triggered at {result.price_word} {at}"
+    if kind == IncidentKind.LIQUIDATION_FEE:
+        return f"{name}: liquidation fee {money(-total)} to the insurance fund"
+    if kind == IncidentKind.TRANSFERS_GATED:
+        return (
+            "an account is below zero: no withdrawal and no transfer for "
+            f"{gate_words(result.rulebook)}"
+        )
+    if kind == IncidentKind.ORDER_ENDED:
+        times = f" ({len(group)} times)" if len(group) > 1 else ""
+        return f"{name}: an order ends: {first.note.lower().replace('_', ' ')}{times}"
+    return _trade(result, group, name, total)
+
+
+def _trade(result: Rehearsal, group: Sequence[Incident], name: str, total: int) -> str:
+    """What was closed, how much of the position, at which price, and the profit or loss."""
+    first, kind = group[0], group[0].kind
+    size = sum(each.size for each in group)
+    notional = sum(each.notional for each in group)
+    at = _price(result, first.market, notional // size if size else first.price)
+    amount = f"{from_units(size, result.instruments[first.market].size_decimals)} {name}"
+    share = percent(size / abs(first.before), 1) if first.before else ""
+    profit = f"result {'+' if total >= 0 else ''}{money(total)}"
+    verb = "buys" if first.note == "bought" else "sells"
+    if kind == IncidentKind.PARTLY_LIQUIDATED:
+        orders = f", {len(group)} orders" if len(group) > 1 else ""
+        return f"liquidation {verb} {amount} ({share}{orders}) at {at} into the book, {profit}"
+    if kind == IncidentKind.LIQUIDATED:
+        return f"liquidation {verb} the rest, {amount}, at {at} into the book, {profit}"
+    if kind == IncidentKind.BACKSTOP:
+        return f"the backstop takes the whole bucket: {amount} at mark {at}, with all margin left"
+    if kind == IncidentKind.DELEVERAGED_LOSER:
+        return f"deleveraging closes {amount} at {at} against other accounts, {profit}"
+    if kind == IncidentKind.DELEVERAGED_WINNER:
+        return (
+            f"deleveraged: {amount} ({share}) of the profitable position closed at {at} to cover "
+            f"another account's loss, {profit}"
+        )
+    return f"order filled: {verb} {amount} at {at}, {profit}"
+
+
+def _price(result: Rehearsal, market: int, units: int) -> str:
+    return price(from_units(units, result.instruments[market].price_decimals))

@@ -1,0 +1,311 @@
+"""A rehearsal as sheets and sentences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seawall.domain.events import CROSS_POOL
+from seawall.domain.units import from_units, money_text
+from seawall.lab.rehearse.figures import rehearsal_figure
+from seawall.lab.rehearse.lessons import lessons
+from seawall.lab.rehearse.rehearsal import Rehearsal
+from seawall.lab.rehearse.sentences import Happened, what_happened
+from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
+from seawall.lab.simulation.names import bucket_name, liquidation_words, mode_name
+from seawall.lab.simulation.observer import Holding, Snapshot
+from seawall.report import kinds
+from seawall.report.findings import Findings, Words
+from seawall.report.kinds import (
+    AVERAGE_PRICE,
+    COUNT,
+    EXACT_MONEY,
+    FLAG,
+    MONEY,
+    MOVE,
+    NUMBER,
+    PRICE,
+    RATIO,
+    SIZE,
+    TIME,
+    TIMES,
+    USD,
+)
+from seawall.report.sheet import Column, Sheet, record
+
+DAY_MS = 86_400_000
+_BAD = (*STAGES, IncidentKind.LIQUIDATION_STARTED, IncidentKind.LIQUIDATION_FEE)
+_QUIET = (IncidentKind.FUNDING, IncidentKind.TRANSFERS_GATED)
+
+
+def rehearsal_findings(result: Rehearsal) -> Findings:
+    """Everything that happened, what it cost first."""
+    path, book = result.path, result.rulebook
+    first, last = (kinds.clock(int(path.times_ms[at])) for at in (0, -1))
+    return Findings(
+        command="rehearse",
+        title=f"{result.name} through {path.name}",
+        subtitle=f"{result.source}; {first} to {last} UTC; rules of {book.name} as of {book.as_of}",
+        verdict=[*map(Words, lessons(result)), *_warnings(result)],
+        sections=[
+            _positions(result, result.start, result.liquidation_prices, "start"),
+            _happened(result), _incidents(result), _buckets(result), *_funding(result),
+            _positions(result, result.end, result.end_liquidation_prices, "end"),
+            rehearsal_figure(result), _others(result), _conservation(result), *_steps(result),
+        ],
+        facts={
+            "account": result.name,
+            "source": result.source,
+            "account_number": result.account,
+            "child_accounts": {
+                result.instruments[market].name: child for child, market in result.children.items()
+            },
+            "rulebook": {"name": book.name, "as_of": str(book.as_of)},
+            "path": path.name,
+            "steps": len(path.times_ms),
+            "step_ms": path.step_ms,
+            "markets": [each.name for each in result.instruments],
+            "equity_at_start": money_text(result.start.equity),
+            "equity_at_end": money_text(result.end.equity),
+            "funding": money_text(result.funding),
+            "unsettled_funding": money_text(result.end.unsettled_funding),
+            "recorded_funding": None if result.recorded_funding is None
+            else money_text(result.recorded_funding),
+            "state_hash": result.state_hash,
+            "commands": result.commands,
+        },
+        assumptions=_assumptions(result),
+    )  # fmt: skip
+
+
+def _warnings(result: Rehearsal) -> Iterator[Words]:
+    if not result.is_conserved:
+        yield Words("Money is not conserved: this is a defect of Seawall.", is_warning=True)
+    yield from (Words(note, is_warning=True) for note in result.notes)
+
+
+def _assumptions(result: Rehearsal) -> list[str]:
+    depth = ", ".join(
+        f"{name} {kinds.short_usd(each.usd_within_50bp)}" for name, each in result.depths.items()
+    )
+    scenario = result.scenario
+    return [
+        *([] if scenario is None else filter(None, (scenario.about, scenario.source))),
+        f"{len(result.path.times_ms):,} steps of at most {result.path.step_ms / 1000:g} s.",
+        f"Resting within 50 bp per side of the book: {depth}; less when prices move fast.",
+        f"Liquidation: {liquidation_words(result.rulebook)}.",
+        "The mark, funding, liquidations and deleveraging are the engine's own.",
+    ]
+
+
+class _Held(NamedTuple):
+    """A position, its liquidation price, and the worst price of the path."""
+
+    market: Any
+    holding: Holding
+    liquidation_price: float | None
+    mark: str
+    worst: float
+
+    @property
+    def distance(self) -> float | None:
+        price = self.liquidation_price
+        return None if price is None else price / float(self.mark) - 1
+
+
+def _positions(
+    result: Rehearsal, now: Snapshot, prices: Mapping[int, float | None], when: str
+) -> Sheet:
+    rows = []
+    for market, holding in now.holdings.items():
+        each, marks = result.instruments[market], result.series.mark[market]
+        worst = int(marks.min() if holding.signed_size > 0 else marks.max())
+        mark = from_units(holding.mark_price, each.price_decimals)
+        rows.append(_Held(each, holding, prices[market], mark, worst / holding.mark_price - 1))
+
+    def size(row: _Held) -> str:
+        return from_units(row.holding.signed_size, row.market.size_decimals)
+
+    word = result.price_word
+    return Sheet(
+        name=f"positions_at_{when}",
+        title=f"Positions at the {when}, USD",
+        rows=rows,
+        columns=[
+            Column("position", get=lambda r: f"{_side(r.holding)} {r.market.name}", on="screen"),
+            Column("market", get="market.name", on="data"),
+            Column("mode", get=lambda r: mode_name(result.rulebook, isolated=r.holding.isolated)),
+            Column("size", SIZE, size, on="data"),
+            Column("amount", SIZE, lambda r: size(r).lstrip("-"), "size", 1, "screen"),
+            Column("notional", MONEY, lambda r: abs(r.holding.value), drop=3),
+            Column("leverage", TIMES, lambda r: r.holding.leverage or None, drop=5, none="-"),
+            Column("maximum_leverage", TIMES, "market.maximum_leverage", "at most", 6),
+            Column("mark_price", PRICE, "mark", word),
+            Column("liquidation_price", AVERAGE_PRICE, none="none"),
+            Column("distance", MOVE, drop=2),
+            Column("unrealized_profit", MONEY, "holding.profit", drop=4),
+            *([Column("worst_move", MOVE, "worst", f"worst {word}")] if when == "start" else []),
+        ],
+    )
+
+
+def _side(holding: Holding) -> str:
+    return "long" if holding.signed_size > 0 else "short"
+
+
+def _happened(result: Rehearsal) -> Sheet:
+    times = result.path.times_ms
+    shown = slice(5 if int(times[-1] - times[0]) > DAY_MS else 11, None)
+
+    def style(row: Happened) -> str:
+        return "bad" if row.kind in _BAD else "quiet" if row.kind in _QUIET else ""
+
+    return Sheet(
+        name="what_happened",
+        title="What happened",
+        rows=what_happened(result),
+        columns=[
+            Column("utc", get=lambda r: kinds.clock(r.time_ms)[shown], title="UTC"),
+            Column("what"),
+            Column("equity", MONEY, title="equity after", drop=1),
+        ],
+        on="screen",
+        style=style,
+    )
+
+
+def _incidents(result: Rehearsal) -> Sheet:
+    def of_market(row: Incident, value: int, decimals: str) -> str | None:
+        if row.market == CROSS_POOL or not value:
+            return None
+        return from_units(value, getattr(result.instruments[row.market], decimals))
+
+    def market(row: Incident) -> str | None:
+        return None if row.market == CROSS_POOL else result.instruments[row.market].name
+
+    def mode(row: Incident) -> str:
+        isolated = row.isolated and row.market != CROSS_POOL
+        return mode_name(result.rulebook, isolated=isolated)
+
+    return Sheet(
+        name="incidents",
+        title="Every incident",
+        rows=result.incidents,
+        columns=[
+            Column("time_ms", TIME),
+            Column("what", get="kind"),
+            Column("bucket", get=mode),
+            Column("market", get=market),
+            Column("size", SIZE, lambda r: of_market(r, r.size, "size_decimals")),
+            Column("price", PRICE, lambda r: of_market(r, r.price, "price_decimals")),
+            Column("threshold", NUMBER, lambda r: r.threshold or None),
+            Column("maintenance_margin", MONEY, lambda r: r.maintenance_margin or None),
+            Column("money", MONEY),
+            Column("equity", MONEY),
+            Column("note", get=lambda r: r.note.lower() or None),
+        ],
+        on="data",
+    )
+
+
+def _buckets(result: Rehearsal) -> Sheet:
+    def end(bucket: int) -> int:
+        return result.end.buckets[bucket].equity if bucket in result.end.buckets else 0
+
+    def start(bucket: int) -> int:
+        return result.start.buckets[bucket].equity
+
+    return Sheet(
+        name="buckets",
+        title="Equity, USD",
+        rows=list(result.start.buckets),
+        columns=[
+            Column("bucket", get=lambda b: bucket_name(result, b)),
+            Column("at_start", MONEY, start),
+            Column("at_end", MONEY, end),
+            Column("change", MONEY, lambda b: end(b) - start(b)),
+        ],
+    )
+
+
+def _funding(result: Rehearsal) -> Iterator[Words]:
+    if result.recorded_funding is not None:
+        yield Words(
+            f"Funding received: {kinds.money(result.funding)} USD from the premium of the engine's "
+            f"own book; the recorded rates would have paid {kinds.money(result.recorded_funding)} "
+            "USD on the same positions."
+        )
+
+
+def _others(result: Rehearsal) -> Sheet:
+    return record(
+        "others", "All other accounts, USD", result.others,
+        [
+            Column("liquidated_accounts", COUNT),
+            Column("sold_to_book", MONEY, title="liquidated into the book"),
+            Column("taken_by_backstop", MONEY),
+            Column("deleveraged", MONEY),
+            Column("insurance_paid", MONEY, title="paid by the insurance fund"),
+            Column("liquidation_fees", MONEY),
+        ],
+        on="everywhere" if result.others.liquidated_accounts else "data",
+    )  # fmt: skip
+
+
+def _conservation(result: Rehearsal) -> Sheet:
+    return record(
+        "conservation", "Money of all accounts, USD", result,
+        [
+            Column("cash", EXACT_MONEY),
+            Column("isolated_cash", EXACT_MONEY),
+            Column("deposits", EXACT_MONEY),
+            Column("withdrawals", EXACT_MONEY),
+            Column("equal", FLAG, "is_conserved", "cash = deposits - withdrawals"),
+        ],
+        note=f"State {result.state_hash} after {result.commands:,} commands.",
+    )  # fmt: skip
+
+
+def _steps(result: Rehearsal) -> Sequence[Sheet]:
+    """Every step, for parquet and notebooks: the account, its buckets, the markets."""
+    series, held = result.series, result.untouched_equity
+    total, count = series.total_equity, range(len(series.times_ms))
+    time = Column("time_ms", TIME, lambda at: series.times_ms[at[0]])
+
+    def ratio(at: tuple[int, int]) -> float | None:
+        found = float(series.ratio[at[1]][at[0]])
+        return None if np.isnan(found) else found
+
+    return [
+        Sheet(
+            name="equity_steps", title="The account at every step", on="tables",
+            rows=[(step, 0) for step in count],
+            columns=[
+                time,
+                Column("equity", MONEY, lambda at: total[at[0]]),
+                Column("kept_equity", USD, lambda at: held[at[0]]),
+            ],
+        ),
+        Sheet(
+            name="bucket_steps", title="Each bucket at every step", on="tables",
+            rows=[(step, bucket) for bucket in series.equity for step in count],
+            columns=[
+                time,
+                Column("bucket", get=lambda at: bucket_name(result, at[1])),
+                Column("equity", MONEY, lambda at: series.equity[at[1]][at[0]]),
+                Column("margin_ratio", RATIO, ratio),
+            ],
+        ),
+        Sheet(
+            name="market_steps", title="Each market at every step", on="tables",
+            rows=[(step, each) for each in range(len(result.instruments)) for step in count],
+            columns=[
+                time,
+                Column("market", get=lambda at: result.instruments[at[1]].name),
+                Column("mark_price", USD, lambda at: series.mark[at[1], at[0]]
+                       / 10 ** result.instruments[at[1]].price_decimals),
+                Column("size", NUMBER, lambda at: series.signed_size[at[1], at[0]]
+                       / 10 ** result.instruments[at[1]].size_decimals),
+            ],
+        ),
+    ]  # fmt: skip
