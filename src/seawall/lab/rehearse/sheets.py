@@ -51,7 +51,8 @@ def rehearsal_findings(result: Rehearsal) -> Findings:
             _positions(result, result.start, result.liquidation_prices, "start"),
             _happened(result), _incidents(result), _buckets(result), *_funding(result),
             _positions(result, result.end, result.end_liquidation_prices, "end"),
-            rehearsal_figure(result), _others(result), _conservation(result), *_steps(result),
+            rehearsal_figure(result), _others(result), _conservation(result), *_journal(result),
+            *_steps(result),
         ],
         facts={
             "account": result.name,
@@ -264,6 +265,12 @@ def _conservation(result: Rehearsal) -> Sheet:
         ],
         note=f"State {result.state_hash} after {result.commands:,} commands.",
     )  # fmt: skip
+
+
+def _journal(result: Rehearsal) -> Iterator[Words]:
+    if result.journal is not None:
+        accounts = "".join(f" --account {each}" for each in (result.account, *result.children))
+        yield Words(f"Journal: {result.journal}; seawall compare-rules {result.journal}{accounts}")
 
 
 def _steps(result: Rehearsal) -> Sequence[Sheet]:
