@@ -250,7 +250,7 @@ BAD_OPTIONS = [
     (["account.toml", "--path", "BTC.csv", "--from", "2026-01-01"], "0 candles of BTC"),
     (
         ["account.toml", "--path", "BTC.csv", "--from", "2025-10-11", "--to", "2025-10-10"],
-        "--to: 2025-10-10 is not after",
+        "--to: '2025-10-10' should be after '2025-10-11'",
     ),
     (["account.toml", "--from", "2025-10-10"], "--from: '2025-10-10' should be left out"),
     (["account.toml", "--path", "BTC.csv", "--step", "nan"], "--step: 'nan'"),

@@ -43,6 +43,7 @@ def compared() -> Answer:
 
 QUESTIONS: dict[str, Callable[[], Answer]] = {
     "stress": lambda: sw.stress(account(), shocks=["-10%", "-20%"]),
+    "rehearse": lambda: sw.rehearse(account(), path="flash_crash"),
     "size": lambda: sw.size(account(), "BTC", stop="3%"),
     "carry": lambda: sw.carry(account(), "BTC", notional=10_000, days=3),
     "carry_account": lambda: sw.carry_account(account(), days=3),
@@ -115,6 +116,11 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "stop": (lambda: sw.size(account(), stop="no"), "stop: 'no' should be"),
     "side": (lambda: sw.size(account(), side="up"), "side: 'up' should be long or short"),
     "leverage": (lambda: sw.carry(account(), leverage="x"), "leverage: 'x' should be a whole"),
+    "step": (lambda: sw.rehearse(account(), step=3), "step: 3 should be left out: a scenario"),
+    "to": (
+        lambda: sw.rehearse(account(), path="x.csv", from_="2026-02-01", to="2026-01-01"),
+        "to: '2026-01-01' should be after '2026-02-01'",
+    ),
     "days": (lambda: sw.carry_account(account(), days=0), "days: 0 should be days above 0"),
     "only": (lambda: sw.deleveraging(only="x"), "only: 'x' should be one of the waves"),
     "seconds": (lambda: sw.vet(seconds=1), "seconds: 1 should be whole seconds"),

@@ -18,6 +18,7 @@ from seawall.lab.compare import CompareResult
 from seawall.lab.compare_rules import RulesComparison
 from seawall.lab.deleveraging import DeleveragingResult
 from seawall.lab.paths import PathsResult
+from seawall.lab.rehearse import Rehearsal
 from seawall.lab.size import SizeResult
 from seawall.lab.stress import StressResult
 from seawall.lab.vet import VetResult
@@ -47,6 +48,8 @@ def questions(account: sw.Account) -> list[Answer]:
     assert_type(stressed.sheet("shocks").to_polars(), polars.DataFrame)
     assert_type(stressed.sheet("shocks").to_pandas(), pandas.DataFrame)
     assert_type(stressed.sheet("shocks").to_arrow(), pyarrow.Table)
+    rehearsed = sw.rehearse(account, path=["BTC.csv"], step=3, depth={"BTC": 5_000_000})
+    assert_type(rehearsed, Rehearsal)
     sized = sw.size(account, "BTC", stop="3%", book=Path("book.csv"), candles="candles.csv")
     carried = sw.carry(account, "BTC", size=1, leverage=20, days=14)
     whole = sw.carry_account(account, funding={"BTC": 0.00002})
@@ -67,7 +70,7 @@ def questions(account: sw.Account) -> list[Answer]:
     assert_type(waves, DeleveragingResult)
     assert_type(venue, VetResult)
     assert_type(rules, RulesComparison)
-    return [stressed, sized, carried, whole, waves, venue, rules, simulated, modes]
+    return [stressed, rehearsed, sized, carried, whole, waves, venue, rules, simulated, modes]
 
 
 def outputs(answer: Answer) -> None:

@@ -1,13 +1,13 @@
 """The question: what becomes of an account on a market path, from which prices on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
-from seawall.domain.quantities import Amount, number
+from seawall.domain.quantities import Amount, PerMarket, number
 from seawall.engine.journal import JournalError, JournalReader
 from seawall.engine.placement import PlacementError
 from seawall.lab.market.liquidity import chosen_depths
@@ -84,7 +84,7 @@ def choose_path(
     files = [Path(each) for each in ([path] if isinstance(path, str | Path) else path)]
     if not files or is_scenario(files[0]):
         if len(files) > 1:
-            raise InputError("--path: a scenario stands alone; give one file")
+            raise InputError.of("", "path", str(files[1]), "left out: a scenario stands alone")
         for field, value in (("from", from_), ("to", to), ("step", step)):
             if value is not None:
                 raise InputError.of("", field, value, "left out: a scenario has its own window")
@@ -94,7 +94,7 @@ def choose_path(
         parse_time(to, "--to") if to else Window.to_ms,
     )
     if window.from_ms >= window.to_ms:
-        raise InputError(f"--to: {to} is not after --from {from_}")
+        raise InputError.of("", "to", to, f"after {from_!r}")
     step_ms = None
     if step is not None:
         expected = "0.001 to 86400 seconds"
@@ -110,7 +110,7 @@ def rehearse(
     from_: str | None = None,
     to: str | None = None,
     step: Amount | None = None,
-    depth: Iterable[str] | Mapping[str, Amount] = (),
+    depth: PerMarket = (),
     journal: str | Path | None = None,
     progress: Progress = silent,
 ) -> Rehearsal:
@@ -119,8 +119,8 @@ def rehearse(
     ``path``: a scenario by name or file, or files of candles, of which ``from_``, ``to`` and
     ``step`` choose a part (``choose_path``). A scenario starts at the prices and entries that the
     account states, else at its own; an entry that is left open is the first price. ``depth``: USD
-    within 50 bp per side of the book, of all markets or one. ``journal``: a file for every command;
-    an older journal there is replaced.
+    within 50 bp per side of the book, one for all or by market. ``journal``: a file for every
+    command; an older journal there is replaced.
 
     Raises InputError for what cannot be used.
     """
