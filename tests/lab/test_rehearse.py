@@ -259,6 +259,10 @@ BAD_OPTIONS = [
     (["account.toml", "--path", "BTC.csv", "--depth", "nan"], "--depth: 'nan'"),
     (["account.toml", "--path", "BTC.csv", "--depth", "BTC=1e300"], "--depth: '1e300'"),
     (["account.toml", "--path", "BTC.csv", "--depth", "ETH=5000"], "--depth: 'ETH'"),
+    (
+        ["account.toml", "--path", "BTC.csv", "--price", "BTC=9"],
+        "--price: 'BTC' should be left out",
+    ),
     (["account.toml", "--rulebook", "nowhere"], "nowhere"),
     (["account.toml", "--meta", "absent.json"], "absent.json: No such file"),
     (["broken.json"], "broken.json"),

@@ -126,6 +126,9 @@ def rehearse(
     """
     if not isinstance(path, PathChoice):
         path = choose_path(path, from_=from_, to=to, step=step)
+    for name in account.markets if path.scenario is None else ():
+        if account.origins.get(f"price {name}") in _CHOSEN:
+            raise InputError.of("", "price", name, "left out: candles have prices of their own")
     prices = path.path(account)
     account = account.opened_at(_first_prices(prices))
     depths = chosen_depths(account.listed.values(), depth)

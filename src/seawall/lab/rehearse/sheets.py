@@ -275,44 +275,40 @@ def _journal(result: Rehearsal) -> Iterator[Words]:
 
 def _steps(result: Rehearsal) -> Sequence[Sheet]:
     """Every step, for parquet and notebooks: the account, its buckets, the markets."""
-    series, held = result.series, result.untouched_equity
-    total, count = series.total_equity, range(len(series.times_ms))
-    time = Column("time_ms", TIME, lambda at: series.times_ms[at[0]])
+    series, kept, markets = result.series, result.untouched_equity, result.instruments
+    total = series.total_equity
+
+    def sheet(name: str, title: str, keys: Sequence[int], *columns: Column) -> Sheet:
+        time = Column("time_ms", TIME, lambda at: series.times_ms[at[1]])
+        rows = [(key, step) for key in keys for step in range(len(series.times_ms))]
+        return Sheet(name=name, title=title, rows=rows, columns=[time, *columns], on="tables")
 
     def ratio(at: tuple[int, int]) -> float | None:
-        found = float(series.ratio[at[1]][at[0]])
+        found = float(series.ratio[at[0]][at[1]])
         return None if np.isnan(found) else found
 
+    def price(at: tuple[int, int]) -> float:
+        return float(series.mark[at]) / 10.0 ** markets[at[0]].price_decimals
+
+    def size(at: tuple[int, int]) -> float:
+        return float(series.signed_size[at]) / 10.0 ** markets[at[0]].size_decimals
+
     return [
-        Sheet(
-            name="equity_steps", title="The account at every step", on="tables",
-            rows=[(step, 0) for step in count],
-            columns=[
-                time,
-                Column("equity", MONEY, lambda at: total[at[0]]),
-                Column("kept_equity", USD, lambda at: held[at[0]]),
-            ],
+        sheet(
+            "equity_steps", "The account at every step", [CROSS_POOL],
+            Column("equity", MONEY, lambda at: total[at[1]]),
+            Column("kept_equity", USD, lambda at: kept[at[1]]),
         ),
-        Sheet(
-            name="bucket_steps", title="Each bucket at every step", on="tables",
-            rows=[(step, bucket) for bucket in series.equity for step in count],
-            columns=[
-                time,
-                Column("bucket", get=lambda at: bucket_name(result, at[1])),
-                Column("equity", MONEY, lambda at: series.equity[at[1]][at[0]]),
-                Column("margin_ratio", RATIO, ratio),
-            ],
+        sheet(
+            "bucket_steps", "Each bucket at every step", list(series.equity),
+            Column("bucket", get=lambda at: bucket_name(result, at[0])),
+            Column("equity", MONEY, lambda at: series.equity[at[0]][at[1]]),
+            Column("margin_ratio", RATIO, ratio),
         ),
-        Sheet(
-            name="market_steps", title="Each market at every step", on="tables",
-            rows=[(step, each) for each in range(len(result.instruments)) for step in count],
-            columns=[
-                time,
-                Column("market", get=lambda at: result.instruments[at[1]].name),
-                Column("mark_price", USD, lambda at: series.mark[at[1], at[0]]
-                       / 10 ** result.instruments[at[1]].price_decimals),
-                Column("size", NUMBER, lambda at: series.signed_size[at[1], at[0]]
-                       / 10 ** result.instruments[at[1]].size_decimals),
-            ],
+        sheet(
+            "market_steps", "Each market at every step", range(len(markets)),
+            Column("market", get=lambda at: markets[at[0]].name),
+            Column("mark_price", USD, price),
+            Column("size", NUMBER, size),
         ),
     ]  # fmt: skip
