@@ -228,12 +228,8 @@ RATIO = _numeric("ratio", "", ratio)
 """Maintenance margin over equity; liquidation begins above 1."""
 PROBABILITY = _numeric("probability", "", probability)
 """A fraction from 0 to 1, as an estimate gives it."""
-RATE = _numeric("rate", "", lambda v: f"{three_figures(float(100 * v))} %")
-"""A signed fraction, often small, such as of funding or fees."""
 SHARE = _numeric("share", "", percent)
 """A fraction; the number is the fraction."""
-RATE = _numeric("rate", "", lambda v: percent(v, 4))
-"""A small fraction, such as funding an hour; the number is the fraction."""
 PERCENT = _numeric("percent", "%", percent, times=100)
 """A fraction; the number is in percent."""
 MOVE = _numeric("move", "%", lambda v: percent(v, signed=True), times=100)
