@@ -119,7 +119,7 @@ def table(figures: Figures) -> str:
         ("accounts liquidated", f"{int(run.is_liquidated.sum()):,}"),
         ("to the book, backstop, deleveraged, USD", ", ".join(
             f"{getattr(run.series, name).sum() / 1e6:,.0f}M"
-            for name in ("sold_to_book", "taken_over", "deleveraged"))),
+            for name in ("sold_to_book", "to_backstop", "deleveraged"))),
         ("money conserved", str(run.is_conserved)),
         ("state hash", run.state_hash),
     ]  # fmt: skip

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seawall.lab.carry import carry as carry
     from seawall.lab.carry import carry_account as carry_account
     from seawall.lab.compare import compare as compare
+    from seawall.lab.cascade import cascade as cascade
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.paths import paths as paths
@@ -37,6 +38,7 @@ _HOME = {
     "carry": "seawall.lab.carry",
     "carry_account": "seawall.lab.carry",
     "compare": "seawall.lab.compare",
+    "cascade": "seawall.lab.cascade",
     "compare_rules": "seawall.lab.compare_rules",
     "deleveraging": "seawall.lab.deleveraging",
     "paths": "seawall.lab.paths",

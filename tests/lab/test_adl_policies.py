@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from seawall.lab.cascade.policies import judge_waves, wave_of_cascade
+from seawall.lab.cascade.sheets import policy_sections
 from seawall.lab.cascade.waves import DeleveragingWave as CascadeWave
-from seawall.lab.deleveraging.cascade_waves import cascade_sections, judge_waves, wave_of_cascade
 from seawall.lab.deleveraging.comparison import closed_over_starts, compare_policies, totals
 from seawall.lab.deleveraging.measures import (
     concentration,
@@ -48,7 +49,6 @@ from seawall.lab.deleveraging.wave import (
     checked_wave,
     with_winner,
 )
-from seawall.report.findings import Table
 from seawall.report.sheet import Sheet
 
 TERMS = Terms()
@@ -415,13 +415,15 @@ def test_a_wave_of_the_cascade_keeps_its_winners(is_long: bool) -> None:
     assert rank_queue(wave, TERMS).closed.sum() == pytest.approx(3)
     assert profit_queue(wave, TERMS).paid.sum() == pytest.approx(6)
     judged = judge_waves([recorded], ["BTC"], [100 + sign * 5], accounts=[8])
-    table, mine, *figures = cascade_sections(judged, "rank_queue")
+    table, mine, every, *figures = policy_sections(judged, "rank_queue")
     assert isinstance(table, Sheet)
     assert table.texts(table.rows[0])[:3] == ["rank queue", "closes", "21.00"]
     assert len(figures) == 3
     assert table.texts(table.rows[-1])[:3] == ["as it happened", "closes", "21.00"]
-    assert isinstance(mine, Table)
-    assert list(mine.rows[-1]) == ["as it happened", "7.00", "100.00", "1"]
+    assert isinstance(mine, Sheet)
+    assert mine.texts(mine.rows[-1]) == ["as it happened", "7.00", "100.00", "1"]
+    assert isinstance(every, Sheet)
+    assert [each["policy"] for each in every.numbers()][-1] == "as_happened"
     happened = judged.results[0].outcomes[-1]
     assert happened.haircut.tolist() == pytest.approx((7 * closed).tolist())
-    assert cascade_sections(judge_waves([], ["BTC"], []), "rank_queue") == []
+    assert policy_sections(judge_waves([], ["BTC"], []), "rank_queue") == []

@@ -6,6 +6,7 @@ import pytest
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.engine.tables import position_dtype
+from seawall.lab.cascade.policies import agreement, judge_waves, wave_of_cascade
 from seawall.lab.cascade.setup import pace_of, simulation_of
 from seawall.lab.cascade.simulate import (
     CascadeRun,
@@ -15,7 +16,6 @@ from seawall.lab.cascade.simulate import (
     simulate,
 )
 from seawall.lab.cascade.waves import bucket_cash
-from seawall.lab.deleveraging.cascade_waves import agreement, judge_waves, wave_of_cascade
 from seawall.lab.deleveraging.policies import Terms, rank_queue
 from seawall.lab.simulation.simulation import steps
 from tests.lab.cascade_setups import market

@@ -1,4 +1,4 @@
-"""``seawall cascade`` as a user runs it: what it tells, writes and refuses."""
+"""``seawall cascade`` as a user runs it: what it shows, writes and refuses."""
 
 import json
 from pathlib import Path
@@ -36,13 +36,13 @@ def run(*arguments: str | Path) -> None:
     app(["cascade", *map(str, arguments)])
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, Any]:
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, Any]:
     run(*arguments, "--json")
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
 
-def test_it_tells_prices_people_and_the_account(
+def test_it_shows_prices_the_population_and_the_account(
     scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, tables = tmp_path / "made.html", tmp_path / "tables"
@@ -52,35 +52,35 @@ def test_it_tells_prices_people_and_the_account(
     )  # fmt: skip
     text = capsys.readouterr().out
     for words in (
-        "with the cascade", "Prices with and without", "Who was liquidated", "exactly",
+        "with their liquidations", "Prices with liquidations and without", "Liquidated accounts",
         "What happened to the account", "What was taken from winners under each policy", "Assumed",
         "Seed 1",
     ):  # fmt: skip
         assert words in text
     page = report.read_text()
-    for words in ("price with and without the cascade", "Depth of the book", "The cascade over"):
+    for words in ("price with liquidations and without", "Depth of the book", "Liquidations over"):
         assert words in page
     names = {file.stem for file in tables.glob("*.parquet")}
-    assert names == {"seconds", "funds", "people", "winners", "policies"}
+    assert {"seconds", "funds", "population", "winners", "policies", "markets"} <= names
 
 
 @pytest.mark.parametrize("rulebook", ["hyperliquid", "dydx"])
 def test_json_repeats_under_both_kinds_of_rules(
     scenario: Path, rulebook: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wishes = ("--scenario", scenario, "--accounts", "300", "--rulebook", rulebook)
-    first, again = told(capsys, *wishes), told(capsys, *wishes)
+    options = ("--scenario", scenario, "--accounts", "300", "--rulebook", rulebook)
+    first, again = answer(capsys, *options), answer(capsys, *options)
     assert first == again
-    assert first["money_conserved"] is True
-    for each in first["markets"].values():
+    assert first["market"]["money_conserved"] is True
+    for each in first["markets"]:
         assert each["largest_fall"] > each["largest_fall_without"] > 0.11
 
 
 def test_strength_and_seeds(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wishes = ("--scenario", scenario, "--accounts", "200", "--workers", "1")
-    found = told(capsys, *wishes, "--strength", "50%", "--seeds", "2", "--seed", "7")
+    options = ("--scenario", scenario, "--accounts", "200", "--workers", "1")
+    found = answer(capsys, *options, "--strength", "50%", "--seeds", "2", "--seed", "7")
     assert [each["seed"] for each in found["seeds"]] == [7, 8]
-    for each in found["markets"].values():
+    for each in found["markets"]:
         assert 0.05 < each["largest_fall_without"] < 0.07
 
 
@@ -90,7 +90,7 @@ def test_without_accounts_there_is_only_the_account(
     run("--scenario", scenario, "--accounts", "0", "--report", tmp_path / "made.html")
     text = capsys.readouterr().out
     assert "in a market of 0 accounts" in text
-    assert "Who was liquidated" not in text
+    assert "Liquidated accounts" not in text
 
 
 def test_leverages_from_a_file(
@@ -98,8 +98,8 @@ def test_leverages_from_a_file(
 ) -> None:
     file = tmp_path / "people.csv"
     file.write_text("leverage\n" + "1.5\n" * 40)
-    found = told(capsys, "--scenario", scenario, "--accounts", "200", "--population", file)
-    assert found["liquidated_accounts"] == 0
+    found = answer(capsys, "--scenario", scenario, "--accounts", "200", "--population", file)
+    assert found["market"]["liquidated_accounts"] == 0
 
 
 def test_candles_begin_at_the_account_s_price(
@@ -117,26 +117,26 @@ def test_candles_begin_at_the_account_s_price(
         "2025-10-10T00:01:00Z,50000,50000,44000,45000\n"
         "2025-10-10T00:02:00Z,45000,46000,45000,46000\n"
     )
-    found = told(capsys, account, "--path", candles, "--accounts", "100")
-    assert found["markets"]["BTC"]["largest_fall_without"] == pytest.approx(0.12, abs=0.005)
-    assert float(found["account"]["equity_start"]) == pytest.approx(20_000, rel=1e-3)
+    found = answer(capsys, account, "--path", candles, "--accounts", "100")
+    assert found["markets"][0]["largest_fall_without"] == pytest.approx(0.12, abs=0.005)
+    assert float(found["balances"][0]["account"]) == pytest.approx(20_000, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"),
+    ("options", "words"),
     [
         (("--accounts", "-1"), "--accounts: -1 should be 0 to 2,000,000"),
         (("--longs", "120%"), "--longs: '120%' should be 0% to 100%"),
         (("--coupling", "half"), "--coupling: 'half' should be 0% to 100%"),
-        (("--interest", "BTC"), "--interest: 'BTC' should be MARKET=USD"),
+        (("--interest", "BTC"), "--interest: 'BTC' should be USD from 1 to"),
         (("--interest", "BTC=1e12"), "give less open interest, or more accounts"),
-        (("--interest", "ABC=1e6"), "--interest: 'ABC' is not one of the markets"),
-        (("--half-life", "0"), "--half-life: 0 should be 1 to 86,400"),
-        (("--minutes", "0"), "--minutes: 0 should be 0.1 to 10,000"),
+        (("--interest", "ABC=1e6"), "--interest: 'ABC' should be one of the markets: BTC"),
+        (("--half-life", "0"), "--half-life: '0' should be 1 to 86,400"),
+        (("--minutes", "0"), "--minutes: '0' should be 0.1 to 10,000"),
         (("--seed", "-1"), "--seed: -1 should be 0 to 4,294,967,295"),
         (("--seeds", "0"), "--seeds: 0 should be 1 to 10,000"),
         (("--workers", "0"), "--workers: 0 should be 1 or more"),
-        (("--noise", "nan"), "--noise: nan should be 0 to 100"),
+        (("--noise", "nan"), "--noise: 'nan' should be 0 to 100"),
         (("--strength", "x"), "--strength: 'x' should be 0% to 500%"),
         (("--scenario", "nonsense"), "nonsense"),
         (("--population", "missing.csv"), "missing.csv: No such file"),
@@ -146,10 +146,10 @@ def test_candles_begin_at_the_account_s_price(
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(
-    wishes: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+    options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        run(*wishes)
+        run(*options)
     assert ended.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("seawall cascade: ")

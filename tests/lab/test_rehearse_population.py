@@ -15,7 +15,7 @@ def test_it_is_the_cascade_of_the_same_account(tmp_path: Path) -> None:
     for found in (ours, theirs):
         del found["command"]
     assert ours == theirs
-    assert ours["accounts"] > 200
+    assert ours["market"]["accounts"] > 200
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pyarrow
 import seawall as sw
 from seawall.lab.carry import AccountCarryResult, CarryResult
 from seawall.lab.compare import CompareResult
+from seawall.lab.cascade import CascadeAnswer
 from seawall.lab.compare_rules import RulesComparison
 from seawall.lab.deleveraging import DeleveragingResult
 from seawall.lab.paths import PathsResult
@@ -53,6 +54,10 @@ def questions(account: sw.Account) -> list[Answer]:
     sized = sw.size(account, "BTC", stop="3%", book=Path("book.csv"), candles="candles.csv")
     carried = sw.carry(account, "BTC", size=1, leverage=20, days=14)
     whole = sw.carry_account(account, funding={"BTC": 0.00002})
+    market = sw.cascade(
+        account, path=["BTC.csv", Path("ETH.csv")], strength="60%", population="leverages.csv",
+        interest={"BTC": 2e9}, depth=5_000_000, longs=Fraction(7, 10), seeds=2,
+    )  # fmt: skip
     waves = sw.deleveraging("waves.json", only="one", equity=1, profit=1, notional=1)
     venue = sw.vet(seconds=20, shock="-5%", sizes=[10_000, "50000"])
     simulated = sw.paths(
@@ -67,10 +72,12 @@ def questions(account: sw.Account) -> list[Answer]:
     assert_type(sized, SizeResult)
     assert_type(carried, CarryResult)
     assert_type(whole, AccountCarryResult)
+    assert_type(market, CascadeAnswer)
     assert_type(waves, DeleveragingResult)
     assert_type(venue, VetResult)
     assert_type(rules, RulesComparison)
     return [stressed, rehearsed, sized, carried, whole, waves, venue, rules, simulated, modes]
+    return [stressed, rehearsed, sized, carried, whole, market, waves, venue, rules]
 
 
 def outputs(answer: Answer) -> None:

@@ -107,8 +107,7 @@ def _in_whole_market(
     source: SourceOptions,
     outputs: PictureOutputs,
 ) -> None:
-    from seawall.cli.cascade import cascade
-    from seawall.cli.cascade_options import DayWishes, PeopleWishes, PriceWishes
+    from seawall.cli.cascade import ImpactOptions, PathOptions, PopulationOptions, cascade
 
     if population < 0:
         refuse("rehearse", f"--population: {population} should be 0 or more accounts")
@@ -117,14 +116,14 @@ def _in_whole_market(
         if value is not None:
             refuse("rehearse", f"--{name}: {value} does not go with --population")
     path = options.path
-    day = DayWishes(path=path, market=market)
+    chosen = PathOptions(path=path, market=market)
     if path and len(path) == 1 and path[0].suffix in ("", ".toml"):
-        day = DayWishes(scenario=str(path[0]), market=market)
+        chosen = PathOptions(scenario=str(path[0]), market=market)
     cascade(
         account,
-        day=day,
-        people=PeopleWishes(accounts=population),
-        prices=PriceWishes(depth=options.depth),
+        path=chosen,
+        population=PopulationOptions(accounts=population),
+        impact=ImpactOptions(depth=options.depth),
         source=source,
         outputs=Outputs(json_=outputs.json_, report=outputs.report, parquet=outputs.parquet),
     )

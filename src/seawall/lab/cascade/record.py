@@ -21,10 +21,9 @@ NEAR = 0.005
 class Series(Struct, kw_only=True):
     """n decisions, m markets; USD. ``depth``: of both sides within 50 bp, by what really rests.
 
-    Flows are those of one decision: ``sold_to_book`` by liquidated accounts, ``taken_over`` by the
-    backstop, ``deleveraged`` closed against winners. ``liquidated``: accounts whose first
-    liquidation began. ``insurance`` and ``backstop``: balance of the fund and equity of the
-    backstop.
+    Flows of liquidated positions in one decision: ``sold_to_book``, ``to_backstop``,
+    ``deleveraged`` (closed against winners). ``liquidated``: accounts whose first liquidation
+    began. ``insurance`` and ``backstop``: balance of the fund and equity of the backstop.
     """
 
     times_ms: NDArray[np.int64]
@@ -35,7 +34,7 @@ class Series(Struct, kw_only=True):
     ask: Floats
     depth: Floats
     sold_to_book: Floats
-    taken_over: Floats
+    to_backstop: Floats
     deleveraged: Floats
     liquidated: NDArray[np.int64]
     insurance: Floats
@@ -58,7 +57,7 @@ class Recorder:
         self.series = Series(
             times_ms=grid.times_ms, fundamental=grid.middle, oracle=simulation.oracle,
             mark=empty(), bid=empty(), ask=empty(), depth=empty(),
-            sold_to_book=empty(), taken_over=empty(),
+            sold_to_book=empty(), to_backstop=empty(),
             deleveraged=empty(), liquidated=np.zeros(count, np.int64), insurance=np.zeros(count),
             backstop=np.zeros(count), own_equity=np.zeros(count),
         )  # fmt: skip
@@ -84,7 +83,7 @@ class Recorder:
         series.ask[here] = ask / self._scale
         series.depth[here] = depth
         series.sold_to_book[last] = totals.sold_to_book
-        series.taken_over[last] = totals.taken_over
+        series.to_backstop[last] = totals.taken_over
         series.deleveraged[last] = totals.deleveraged
         if len(totals.started):
             new = totals.started[~self._was_liquidated[totals.started]]

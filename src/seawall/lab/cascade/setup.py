@@ -1,4 +1,4 @@
-"""What a cascade run is given: rules, markets, the path, the population, and assumptions."""
+"""What decides a run: rules, markets, the path, the population, and assumptions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -74,7 +74,7 @@ def grid_by_second(
 
 
 def scaled(grid: Grid, start: Sequence[float], strength: float) -> Grid:
-    """The same day from other first prices (USD), every move to the power ``strength``.
+    """The same path from other first prices (USD), every move to the power ``strength``.
 
     At strength 1 moves are the path's own in percent; at 0.5 a fall by a quarter is one by 13.4 %.
     """

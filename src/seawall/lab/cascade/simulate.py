@@ -1,4 +1,4 @@
-"""A market rehearsed: with the cascade, without it, and under many seeds."""
+"""A market rehearsed: with liquidations, without them, and under many seeds."""
 
 from collections.abc import Callable, Mapping
 
@@ -79,7 +79,7 @@ class CascadeRun(Struct, kw_only=True):
 def simulate(
     setup: MarketSetup, progress: Progress | None = None, *, with_population: bool = True
 ) -> CascadeRun:
-    """Run the market. ``with_population``: False for the same day without any account to liquidate.
+    """Run the market. ``with_population``: False for the same path with no account to liquidate.
 
     Then there is no account under study either; path, makers, takers and all that is drawn at
     random are the same. Raises PathError, PlacementError, LayoutError.
@@ -130,13 +130,13 @@ def simulate(
 
 class SeedOutcome(Struct, frozen=True, kw_only=True):
     """One seed in numbers. USD; ``drops`` and ``exogenous``: largest fall of the mark in each
-    market, with and without the cascade, fractions; ``own_loss``: what the account lost."""
+    market, with liquidations and without, fractions; ``own_loss``: what the account lost."""
 
     seed: int
     drops: tuple[float, ...]
     exogenous: tuple[float, ...]
     sold_to_book: float
-    taken_over: float
+    to_backstop: float
     deleveraged: float
     liquidated: int
     own_loss: float
@@ -171,7 +171,7 @@ def rehearse_market(
     run = simulate(setup, lambda done: report("the market", done, decisions))
     without = simulate(
         setup,
-        lambda done: report("the same day without a cascade", done, decisions),
+        lambda done: report("without liquidations", done, decisions),
         with_population=False,
     )
     outcomes: list[SeedOutcome] = []
@@ -201,7 +201,7 @@ def outcome_of(run: CascadeRun, without: CascadeRun) -> SeedOutcome:
         drops=tuple(run.drops),
         exogenous=tuple(without.drops),
         sold_to_book=float(series.sold_to_book.sum()),
-        taken_over=float(series.taken_over.sum()),
+        to_backstop=float(series.to_backstop.sum()),
         deleveraged=float(series.deleveraged.sum()),
         liquidated=int(run.is_liquidated.sum()),
         own_loss=run.own_loss,

@@ -73,7 +73,7 @@ def findings(result: DeleveragingResult) -> Findings:
 
 def _sections(result: DeleveragingResult, sums: Sequence[Total]) -> Iterator[Section]:
     results = result.results
-    lines = [_Line(each.wave, outcome) for each in results for outcome in each.outcomes]
+    lines = _lines(results)
     terms = {
         "start": COUNT, "visits": COUNT, "largest_share": NUMBER, "power": NUMBER,
         "in_contracts": FLAG,
@@ -83,7 +83,7 @@ def _sections(result: DeleveragingResult, sums: Sequence[Total]) -> Iterator[Sec
     yield totals_sheet(sums, results)
     yield from _your_sheet(lines, single=len(results) == 1)
     yield _waves(results)
-    yield _policies(lines)
+    yield policies_sheet(results)
     yield _winners(lines)
     if result.day is not None:
         yield _measured(result.day)
@@ -250,7 +250,11 @@ def _line_columns() -> tuple[Column, ...]:
     )
 
 
-def _policies(lines: Sequence[_Line]) -> Sheet:
+def _lines(results: Sequence[WaveOutcome]) -> list[_Line]:
+    return [_Line(each.wave, outcome) for each in results for outcome in each.outcomes]
+
+
+def policies_sheet(results: Sequence[WaveOutcome], on: str = "data") -> Sheet:
     """Every policy in every wave, for programs."""
 
     def measure(name: str, attribute: str, kind: Kind = NUMBER) -> Column:
@@ -265,7 +269,7 @@ def _policies(lines: Sequence[_Line]) -> Sheet:
     return Sheet(
         name="policies",
         title="Every policy in every wave",
-        rows=lines,
+        rows=_lines(results),
         columns=[
             *_line_columns(),
             measure("winners", "winners", COUNT),
@@ -273,7 +277,7 @@ def _policies(lines: Sequence[_Line]) -> Sheet:
             *(measure(names.get(each, each), each, USD) for each in money),
             *(measure(each, each) for each in others),
         ],
-        on="data",
+        on=on,
     )
 
 

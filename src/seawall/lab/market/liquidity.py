@@ -196,10 +196,9 @@ def depths(
     return result
 
 
-def chosen_depths(listed: Iterable[Instrument], depth: PerMarket) -> dict[str, Depth]:
-    """Depth of each market as it was asked for: ``5000000`` of all, ``BTC=5000000`` of one.
+def stated_depths(names: Sequence[str], depth: PerMarket) -> dict[str, float]:
+    """USD within 50 bp of the markets that were given one: ``5000000`` of all, ``BTC=5000000``.
 
-    ``listed``: as their venue lists them; what is not said follows from the leverage granted there.
     Raises InputError.
     """
 
@@ -209,6 +208,13 @@ def chosen_depths(listed: Iterable[Instrument], depth: PerMarket) -> dict[str, D
             number(field, value, least=1, most=GREATEST_DEPTH, expected=expected, percent=False)
         )
 
+    return for_markets("depth", assignments("depth", depth, usd), names)
+
+
+def chosen_depths(listed: Iterable[Instrument], depth: PerMarket) -> dict[str, Depth]:
+    """Depth of each market: as stated, or what follows from the leverage granted there.
+
+    ``listed``: as their venue lists them. Raises InputError.
+    """
     markets = list(listed)
-    names = [each.name for each in markets]
-    return depths(markets, for_markets("depth", assignments("depth", depth, usd), names), None)
+    return depths(markets, stated_depths([each.name for each in markets], depth), None)

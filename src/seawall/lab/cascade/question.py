@@ -1,0 +1,233 @@
+"""The question of ``seawall cascade``: which path, which population, how selling moves prices."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from seawall.accounts.account import Account
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import Amount, PerMarket, assignments, for_markets, number, several
+from seawall.lab.cascade.policies import JudgedWaves, judge_waves
+from seawall.lab.cascade.setup import MarketSetup, calm_depths, grid_by_second, scaled
+from seawall.lab.cascade.simulate import CascadeRun, MarketRehearsal, SeedOutcome, rehearse_market
+from seawall.lab.market.liquidity import depths, stated_depths
+from seawall.lab.market.market_path import MarketPath, read_market_path
+from seawall.lab.market.named_scenarios import DEFAULT, load, starting_path
+from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.population import Distribution, usual_open_interest
+from seawall.lab.simulation.population_file import read_leverages
+from seawall.report.findings import Answer, Findings
+from seawall.report.progress import Progress, silent
+
+MOST_ACCOUNTS = 2_000_000
+MOST_SEEDS = 10_000
+HIGHEST_SEED = 2**32 - 1
+MOST_INTEREST = 10**12
+"""USD."""
+
+
+class CascadeAnswer(Answer, frozen=True, kw_only=True, eq=False):
+    """A market with liquidations and without. ``seeds``: one outcome each, empty for a single one.
+
+    ``policies``: each deleveraging policy on the waves of the run. ``source``: of the account.
+    """
+
+    source: str
+    run: CascadeRun
+    without: CascadeRun
+    seeds: tuple[SeedOutcome, ...]
+    policies: JudgedWaves
+
+    @property
+    def deepest(self) -> int:
+        """The market in which liquidations added most to the fall."""
+        return int(np.argmax(np.subtract(self.run.drops, self.without.drops)))
+
+    def findings(self) -> Findings:
+        from seawall.lab.cascade.sheets import findings
+
+        return findings(self)
+
+
+def cascade(
+    account: Account,
+    *,
+    scenario: str | Path | None = None,
+    path: str | Path | Iterable[str | Path] = (),
+    minutes: Amount | None = None,
+    strength: Amount = 1,
+    accounts: int = 5_000,
+    population: str | Path | None = None,
+    leverage: Amount | None = None,
+    longs: Amount = 0.7,
+    crowd: Amount = 0.5,
+    isolated: Amount = 0.3,
+    interest: PerMarket = (),
+    depth: PerMarket = (),
+    coupling: Amount = 0.5,
+    lag: Amount = 3,
+    permanent: Amount = 0.3,
+    half_life: Amount = 120,
+    noise: Amount = 1,
+    trend: Amount = 1,
+    arbitrage: Amount = 1,
+    backstop: Amount = 0.01,
+    fast_forward: bool = True,
+    seed: int = 1,
+    seeds: int = 1,
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = silent,
+) -> CascadeAnswer:
+    """Rehearse a crash in which liquidations move the price and liquidate others.
+
+    ``scenario``: shipped, by name, or a file; the crash of 2025-10-10 if neither it nor ``path``,
+    files of candles, is given. ``minutes``: only the first ones; ``strength``: share of every move
+    of the path that is news. ``accounts`` with ``leverage``, the median at 10,000 USD, or with
+    those of the file ``population``; ``crowd``: their share of all positions, ``longs`` of that.
+    ``interest``: open interest in USD, ``depth``: USD within 50 bp per side of the book, such as
+    ``BTC=2e9`` or by market. ``lag``, ``half_life``: seconds. ``noise``, ``trend``, ``arbitrage``:
+    multiples of the usual strength. ``backstop``: capital as a share of the open interest. Shares
+    are fractions, or as text percent. ``workers``: processes, and ``cluster``: the address of a
+    Dask scheduler, for ``seeds`` seeds from ``seed`` on.
+
+    Raises SeawallError for input that cannot be used.
+    """
+    _whole("seeds", seeds, 1, MOST_SEEDS)
+    assumptions = Assumptions(
+        seed=_whole("seed", seed, 0, HIGHEST_SEED),
+        coupling=_share("coupling", coupling),
+        lag_seconds=_number("lag", lag, 0, 3_600),
+        permanent_share=_share("permanent", permanent),
+        half_life_seconds=_number("half_life", half_life, 1, 86_400),
+        noise=_number("noise", noise, 0, 100),
+        trend=_number("trend", trend, 0, 100),
+        arbitrage=_number("arbitrage", arbitrage, 0, 100),
+        backstop_share=_share("backstop", backstop, most=10),
+        fast_forward=fast_forward,
+    )
+    drawn = _distribution(accounts, population, leverage, longs, crowd, isolated)
+    setup = _setup(
+        account, _path(account, scenario, path), minutes, _share("strength", strength, most=5),
+        interest, depth, drawn, assumptions,
+    )  # fmt: skip
+    if workers is not None and workers < 1:
+        raise InputError.of("", "workers", workers, "1 or more")
+    rehearsal = rehearse_market(
+        setup, seeds=seeds, workers=workers, cluster=cluster, progress=progress
+    )  # fmt: skip
+    return _answer(account, rehearsal)
+
+
+def _answer(account: Account, found: MarketRehearsal) -> CascadeAnswer:
+    return CascadeAnswer(
+        source=account.source,
+        run=found.run,
+        without=found.without,
+        seeds=found.seeds,
+        policies=_policies(found.run),
+    )
+
+
+def _policies(run: CascadeRun) -> JudgedWaves:
+    """Haircuts by the mark when each wave was over."""
+    series = run.series
+    ends = np.searchsorted(series.times_ms, [wave.end_ms for wave in run.waves])
+    marks = [float(series.mark[at, wave.market]) for at, wave in zip(ends, run.waves, strict=True)]
+    return judge_waves(run.waves, run.setup.markets, marks, (run.account, *run.children))
+
+
+def _path(
+    account: Account, scenario: str | Path | None, path: str | Path | Iterable[str | Path]
+) -> MarketPath:
+    candles = [Path(each) for each in several(path)]
+    if not candles:
+        chosen = load(DEFAULT if scenario is None else scenario)
+        return starting_path(chosen, account.holdings, account.instruments, account.price_texts)
+    if scenario is not None:
+        expected = "absent where a path of candles is given; one of the two"
+        raise InputError.of("", "scenario", str(scenario), expected)
+    return read_market_path(candles, account.markets)
+
+
+def _setup(
+    account: Account,
+    path: MarketPath,
+    minutes: Amount | None,
+    strength: float,
+    interest: PerMarket,
+    depth: PerMarket,
+    distribution: Distribution,
+    assumptions: Assumptions,
+) -> MarketSetup:
+    """The market that the run begins with, at the account's own prices."""
+    names = account.markets
+    given = for_markets("interest", assignments("interest", interest, _open_interest), names)
+    open_interest = usual_open_interest(names) | given
+    stated = stated_depths(names, depth)
+    usual = depths(list(account.listed.values()), stated, None)
+    calm = calm_depths(usual, open_interest, list(stated))
+    length = None if minutes is None else _number("minutes", minutes, 0.1, 10_000)
+    grid = grid_by_second(path, account.instruments, length)
+    return MarketSetup(
+        name=path.name,
+        rulebook=account.rulebook,
+        instruments=account.instruments,
+        grid=scaled(grid, [float(account.price_texts[name]) for name in names], strength),
+        plan=account.holdings,
+        depths=tuple(calm[name] for name in names),
+        open_interest=tuple(open_interest[name] for name in names),
+        distribution=distribution,
+        assumptions=assumptions,
+    )
+
+
+def _distribution(
+    accounts: int,
+    population: str | Path | None,
+    leverage: Amount | None,
+    longs: Amount,
+    crowd: Amount,
+    isolated: Amount,
+) -> Distribution:
+    usual = Distribution().leverage_median
+    if leverage is not None and population is not None:
+        expected = "absent where the leverages are those of a population; one of the two"
+        raise InputError.of("", "leverage", leverage, expected)
+    return Distribution(
+        accounts=_whole("accounts", accounts, 0, MOST_ACCOUNTS),
+        long_share=_share("longs", longs),
+        crowd_share=_share("crowd", crowd),
+        isolated_share=_share("isolated", isolated),
+        leverage_median=usual if leverage is None else _number("leverage", leverage, 1, 100),
+        leverages=() if population is None else read_leverages(Path(population)),
+    )
+
+
+def _share(field: str, value: Amount, *, most: float = 1) -> float:
+    """The fraction; a text is in percent, with or without ``%``, and a number is the fraction."""
+    bare = value.strip().removesuffix("%") + "%" if isinstance(value, str) else value
+    expected = f"0% to {100 * most:g}%"
+    try:
+        return float(number(field, bare, least=0, most=most, expected=expected))
+    except InputError:
+        raise InputError.of("", field, value, expected) from None
+
+
+def _number(field: str, value: Amount, least: float, most: float) -> float:
+    expected = f"{least:,g} to {most:,}"
+    return float(number(field, value, least=least, most=most, expected=expected, percent=False))
+
+
+def _whole(field: str, value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise InputError.of("", field, value, f"{least:,} to {most:,}")
+    return value
+
+
+def _open_interest(field: str, value: Amount) -> float:
+    expected = f"USD from 1 to {MOST_INTEREST:,}, such as BTC=2e9"
+    return float(
+        number(field, value, least=1, most=MOST_INTEREST, expected=expected, percent=False)
+    )
