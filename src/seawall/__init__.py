@@ -55,6 +55,7 @@ __all__ = [
     "carry",
     "carry_account",
     "compare",
+    "cascade",
     "compare_rules",
     "deleveraging",
     "load_account",

@@ -76,8 +76,10 @@ def questions(account: sw.Account) -> list[Answer]:
     assert_type(waves, DeleveragingResult)
     assert_type(venue, VetResult)
     assert_type(rules, RulesComparison)
-    return [stressed, rehearsed, sized, carried, whole, waves, venue, rules, simulated, modes]
-    return [stressed, rehearsed, sized, carried, whole, market, waves, venue, rules]
+    return [
+        *(stressed, rehearsed, sized, carried, whole, market, waves, venue, rules, simulated),
+        modes,
+    ]
 
 
 def outputs(answer: Answer) -> None:
