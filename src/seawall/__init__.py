@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from seawall.domain.errors import SeawallError as SeawallError
     from seawall.lab.carry import carry as carry
     from seawall.lab.carry import carry_account as carry_account
-    from seawall.lab.compare import compare as compare
     from seawall.lab.cascade import cascade as cascade
+    from seawall.lab.compare import compare as compare
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.paths import paths as paths
@@ -54,8 +54,8 @@ __all__ = [
     "SeawallError",
     "carry",
     "carry_account",
-    "compare",
     "cascade",
+    "compare",
     "compare_rules",
     "deleveraging",
     "load_account",

@@ -14,8 +14,8 @@ import pyarrow
 
 import seawall as sw
 from seawall.lab.carry import AccountCarryResult, CarryResult
-from seawall.lab.compare import CompareResult
 from seawall.lab.cascade import CascadeAnswer
+from seawall.lab.compare import CompareResult
 from seawall.lab.compare_rules import RulesComparison
 from seawall.lab.deleveraging import DeleveragingResult
 from seawall.lab.paths import PathsResult
