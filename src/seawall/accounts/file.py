@@ -196,10 +196,10 @@ class _Fields:
             said = " and ".join(given) if given else "neither"
             raise InputError(f"{self.where}: give one of {', '.join(names)} (found {said})")
 
-    def wrong(self, name: str, value: Any, wish: str) -> InputError:
+    def wrong(self, name: str, value: Any, expected: str) -> InputError:
         if value is None:
-            return InputError(f"{self.where}: {name} is missing; it {wish}")
-        return InputError(f"{self.where}: {name}: {str(value)[:60]!r} {wish}")
+            return InputError(f"{self.where}: {name} is missing; it {expected}")
+        return InputError(f"{self.where}: {name}: {str(value)[:60]!r} {expected}")
 
 
 def _position(fields: _Fields) -> PositionText:

@@ -93,7 +93,7 @@ def _position(
 
 def check_allowed(where: str, position: Position, instrument: Instrument) -> None:
     """Whether the market allows the position's leverage and mode. Raises InputError."""
-    # Under rules of blocks leverage is no setting: only the margin of a child account follows it.
+    # Under block rules leverage is no setting: only the margin of a child account follows it.
     is_setting = position.is_isolated or instrument.block_terms is None
     if is_setting and position.leverage > instrument.maximum_leverage:
         raise InputError(

@@ -51,7 +51,7 @@ class Step(NamedTuple):
 class LiquidationPrices:
     """Liquidation prices of an account, from an engine that holds it alone.
 
-    Under rules of blocks each isolated position is a child account.
+    Under block rules each isolated position is a child account.
     """
 
     def __init__(self, account: "Account") -> None:

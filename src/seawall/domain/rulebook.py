@@ -100,10 +100,10 @@ class LiquidationPolicy(Struct, frozen=True, kw_only=True):
     cooldown_ms: int
     price_limit: LiquidationPriceLimit
     book_first_below_backstop: bool
-    """When equity has already jumped below the backstop line, still try the book once."""
+    """When equity has already jumped below the backstop threshold, still try the book once."""
     backstop_numerator: int
     backstop_denominator: int
-    """The backstop line: this fraction of maintenance margin."""
+    """The backstop threshold: this fraction of maintenance margin."""
     liquidations_per_command: int
     fills_per_command: int
 

@@ -1,6 +1,6 @@
 """Prices, money, accounts, positions and open orders placed in an engine, as rows of commands.
 
-Under rules of blocks there is no isolated mode: an isolated position becomes a child account with
+Under block rules there is no isolated mode: an isolated position becomes a child account with
 its margin as its cash. Whatever the engine rejects raises ``PlacementError`` with the reason.
 
 ``write_prices`` and ``write_account`` go past the commands, for a private engine that only answers
@@ -49,7 +49,7 @@ class PlacementError(InputError):
 
 
 class PlacedAccount(Struct, frozen=True, kw_only=True):
-    """An account in an engine. ``children``: market by child account, under rules of blocks.
+    """An account in an engine. ``children``: market by child account, under block rules.
 
     ``buckets``: the markets with a position in each margin bucket, the cross pool first.
     """
@@ -163,7 +163,7 @@ class Placement:
     def set_leverage(self, time_ms: int, accounts: Integers, markets: Integers) -> None:
         """The leverage of the largest margin tier, so that a position may have any size.
 
-        Nothing under rules of blocks, where leverage is not set.
+        Nothing under block rules, where leverage is not set.
         """
         if self.in_blocks:
             return
@@ -191,7 +191,7 @@ class Placement:
         self.require(rows, what)
 
     def account(self, time_ms: int, holdings: Holdings) -> PlacedAccount:
-        """The account with its collateral and positions, and its children under rules of blocks."""
+        """The account with its collateral and positions, and its children under block rules."""
         isolated = [each for each in holdings.positions if each.is_isolated]
         apart = sum(each.isolated_margin for each in isolated) if self.in_blocks else 0
         own = self.open_account(time_ms, holdings.collateral - apart, "the account")

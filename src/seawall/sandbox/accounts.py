@@ -1,11 +1,11 @@
 """Accounts of a sandbox: keys for its users, addresses for its agents. TEST ONLY.
 
-Everything follows from one seed phrase, so whoever reads the phrase owns the accounts:
+Everything follows from one seed phrase, so the phrase is the key to the accounts:
 
     private key of account n  =  keccak256(utf-8 of "<phrase>/<n>")        n = 0, 1, ...
     address of an agent       =  last 20 bytes of keccak256(utf-8 of "<phrase>/agent/<name>")
 
-Nobody knows an agent's private key, not even the sandbox.
+An agent's private key is known to no one, not even to the sandbox.
 """
 
 from coincurve import PrivateKey

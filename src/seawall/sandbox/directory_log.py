@@ -2,7 +2,7 @@
 
 One group is one frame, one write and one ``fdatasync``, written before the group's commands go
 to the journal. A frame names the journal's sequence before and after its group, so after a crash
-a frame whose commands never reached the journal is known, and dropped: nobody was told of it.
+a frame whose commands never reached the journal is known, and dropped: it was never acknowledged.
 Checksums chain the frames as in the journal, with the same argument: only the last frame can be
 torn by a crash, so a bad frame with a good one after it is damage.
 
@@ -64,7 +64,7 @@ class DirectoryLog:
 
     ``first_number``: number of the last frame before this file, used when it is created.
     ``durable_sequence``: what the journal holds; a last frame beyond it is cut off, as a torn tail
-    is. ``dropped_bytes`` says how much that was. Whoever holds the journal's lock may open it.
+    is. ``dropped_bytes`` says how much that was. Only the holder of the journal's lock may open it.
     Raises DirectoryLogError, OSError.
     """
 

@@ -1,4 +1,4 @@
-"""Where prices come from: a synthetic path with jumps, a recorded path, or whoever sets them.
+"""Where prices come from: a synthetic path with jumps, a recorded path, or the control.
 
 A source knows the spot price of each market in USD and nothing of the venue. What the venue makes
 of it (shocks, a late oracle, a premium of perpetuals) is in ``world.py``.
@@ -50,7 +50,7 @@ class PriceSource(Protocol):
 
 
 class ManualSource:
-    """Prices stay where somebody put them."""
+    """Prices stay where they were set."""
 
     name = "manual"
 

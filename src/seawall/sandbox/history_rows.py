@@ -204,7 +204,7 @@ class Batch:
         return self._entries[key]
 
     def _with_entry(self, fill: Fill) -> Fill:
-        """Keep what a position cost; a takeover's profit follows from it and is filled in.
+        """Keep what a position cost; the profit of a backstop follows from it and is filled in.
 
         An event's closed profit tells exactly which part of the cost the machine took off.
         """

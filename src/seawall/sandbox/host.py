@@ -126,7 +126,7 @@ class Host:
         """Call ``listener`` after each piece of work; returns how to stop that."""
         return subscribe(self._work.listeners, listener)
 
-    # -- what whoever runs the venue sees -------------------------------------------------------
+    # -- what the process that runs the venue sees ----------------------------------------------
 
     @property
     def clock(self) -> Clock:

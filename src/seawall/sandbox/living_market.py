@@ -40,7 +40,7 @@ class LivingMarket:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """First prices and first quotes, so that there is a book before anybody comes."""
+        """First prices and first quotes, so that there is a book before the first client."""
         async with self._lock:
             await self._publish()
             await self._all_makers()
@@ -111,7 +111,7 @@ class LivingMarket:
     # -- what control does -----------------------------------------------------------------------
 
     async def change(self, make: Callable[[], Any]) -> None:
-        """Change the world and let it be felt at once: makers, then the oracle, then makers.
+        """Change the world and show it at once: to makers, to the oracle, to makers again.
 
         Makers see other venues before the oracle reports; after a leap beyond the price band only
         their second try is accepted.

@@ -68,15 +68,15 @@ class OpenMarket(Struct, frozen=True):
 
 
 def choose_markets(
-    wishes: Sequence[str], shipped: Mapping[str, Instrument]
+    wanted: Sequence[str], shipped: Mapping[str, Instrument]
 ) -> tuple[OpenMarket, ...]:
-    """Markets for wishes like ``BTC`` or ``BTC=60000``; the default ones for none.
+    """Markets for texts like ``BTC`` or ``BTC=60000``; the default ones for none.
 
     Raises MarketChoiceError.
     """
     chosen: dict[str, OpenMarket] = {}
-    for wish in wishes or [name for name in DEFAULT_MARKETS if name in shipped]:
-        name, _, price = wish.partition("=")
+    for text in wanted or [name for name in DEFAULT_MARKETS if name in shipped]:
+        name, _, price = text.partition("=")
         if name not in shipped:
             raise MarketChoiceError(f"unknown market {name!r}; known are {', '.join(shipped)}")
         if name in chosen:

@@ -1,6 +1,6 @@
 """A whole venue on this computer: host, directory, agents, prices, control, the dialect's server.
 
-``running_venue`` is what tests and tools use; ``run_venue`` runs until it is told to stop. The
+``running_venue`` is what tests and tools use; ``run_venue`` runs until it is stopped. The
 dialect comes from the registry: this room knows no venue.
 """
 
@@ -197,11 +197,11 @@ def _bind(host: str, port: int) -> socket.socket:
 def _about(options: VenueOptions, folder: Path) -> _About:
     """How the venue of a folder is made, agreed between the folder and the options."""
     path = folder / _ABOUT
-    wished = options.markets
+    wanted = options.markets
     if not path.exists():
         seed = DEFAULT_SEED if options.seed is None else options.seed
         book = options.rulebook or options.venue
-        return _About(venue=options.venue, rulebook=book, seed=seed, markets=wished)
+        return _About(venue=options.venue, rulebook=book, seed=seed, markets=wanted)
     try:
         about = msgspec.json.decode(path.read_bytes(), type=_About)
     except (OSError, msgspec.MsgspecError) as error:
@@ -209,7 +209,7 @@ def _about(options: VenueOptions, folder: Path) -> _About:
     for name, asked, found in (
         ("--seed", options.seed, about.seed),
         ("--rulebook", options.rulebook, about.rulebook),
-        ("--markets", wished or None, about.markets),
+        ("--markets", wanted or None, about.markets),
         ("the venue", options.venue, about.venue),
     ):
         if asked is not None and asked != found:
@@ -243,15 +243,15 @@ def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _Abou
 
 def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
     shipped = venue_named(options.venue).built_in_markets()
-    wishes = about.markets
+    wanted = about.markets
     if isinstance(options.feed, RecordedPath):
         first = {name: f"{name}={prices[0]:.6g}" for name, prices in options.feed.prices.items()}
-        named = [wish.partition("=")[0] for wish in wishes] or list(first)
+        named = [text.partition("=")[0] for text in wanted] or list(first)
         missing = [name for name in named if name not in first]
         if missing:
             raise VenueError(f"--feed: {options.feed.name} has no prices of {', '.join(missing)}")
-        wishes = tuple(first[name] for name in named)
-    return choose_markets(wishes, {instrument.name: instrument for instrument in shipped})
+        wanted = tuple(first[name] for name in named)
+    return choose_markets(wanted, {instrument.name: instrument for instrument in shipped})
 
 
 async def open_venue(

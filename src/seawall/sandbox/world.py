@@ -123,7 +123,7 @@ class World:
 
     @property
     def now_ms(self) -> int:
-        """When it was looked at last: what is told to it begins then."""
+        """The time of the last ``look``: what is set now begins then."""
         return self._now
 
     @property
@@ -196,7 +196,7 @@ class World:
             "premium": forced,
         }
 
-    # -- what it is told ---------------------------------------------------------------------------
+    # -- what control sets -------------------------------------------------------------------------
 
     def set_price(self, row: int, usd: float) -> None:
         """The spot price is this now; shocks of the market are over."""

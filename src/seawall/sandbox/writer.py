@@ -10,7 +10,7 @@ not see yet. Work that must see them is submitted with ``alone``.
 A funding settlement that is due gets a command and a group of its own, at exactly its time,
 before anything later: so a settlement's rate is in the tables when its command has taken effect.
 
-A write that fails stops everything: nobody knows then what the disk has.
+A write that fails stops everything: what the disk has is then unknown.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class _Job(Struct, eq=False):
 class _Planned(Struct, eq=False):
     plan: Plan
     answer: "asyncio.Future[Done] | None"
-    """None: nobody asked, the writer itself did."""
+    """None: the writer itself asked."""
 
 
 class _Group:
@@ -172,7 +172,7 @@ class Writer:
         self.snapshot_sequence = moment.sequence
 
     async def run(self) -> None:
-        """Until ``stop``, or until something fails: then everybody who waits hears of it."""
+        """Until ``stop``, or until something fails: then all that wait are refused."""
         try:
             while self._waiting or not self.stopping:
                 if not self._waiting:
@@ -237,7 +237,7 @@ class Writer:
             if isinstance(work, _Job) or (work.alone and group.planned):
                 break
             self._waiting.popleft()
-            if not work.answer.done():  # otherwise whoever asked has gone
+            if not work.answer.done():  # otherwise the caller has gone
                 self._plan_one(group, work)
         return group
 

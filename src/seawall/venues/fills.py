@@ -53,7 +53,7 @@ def fills_of(
         elif isinstance(event, LiquidationStarted):
             in_bucket = event.market >= 0
         elif isinstance(event, BackstopTakenOver):
-            fills.extend(_takeover_fills(applied, event, trades, in_bucket))
+            fills.extend(_backstop_fills(applied, event, trades, in_bucket))
             trades += 1
     return fills
 
@@ -109,7 +109,7 @@ def _deleveraging_fill(applied: Applied, event: Deleveraged, trades: int) -> Fil
     )
 
 
-def _takeover_fills(
+def _backstop_fills(
     applied: Applied, event: BackstopTakenOver, trades: int, in_bucket: bool
 ) -> list[Fill]:
     is_long = event.position_size > 0

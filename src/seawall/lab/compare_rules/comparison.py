@@ -124,10 +124,10 @@ def compare(
     for rows in frames:
         if not len(rows):
             continue
-        told = [_of(engine.apply_rows(rows)[1].copy(), chosen) for engine in (left, right)]
-        for side, events in enumerate(told):
+        both = [_of(engine.apply_rows(rows)[1].copy(), chosen) for engine in (left, right)]
+        for side, events in enumerate(both):
             _add(result.totals[side], events, liquidated[side], rows, result.commands)
-        _match(result, rows, told[0], told[1])
+        _match(result, rows, both[0], both[1])
         result.commands += len(rows)
         result.last_ms = int(rows["time_ms"][-1])
         if progress is not None:
@@ -164,11 +164,11 @@ def _add(
     totals.insurance_paid += int(of(EventKind.INSURANCE_PAID)["money"].sum())
     taken = of(EventKind.BACKSTOP_TAKEN_OVER)
     totals.taken_by_backstop += int((np.abs(taken["position_size"]) * taken["price"]).sum())
-    offset = of(EventKind.DELEVERAGED)
-    told = np.where(
-        offset["price"] == 0, np.abs(offset["money"]), offset["price"] * offset["order_size"]
+    closed = of(EventKind.DELEVERAGED)
+    amounts = np.where(
+        closed["price"] == 0, np.abs(closed["money"]), closed["price"] * closed["order_size"]
     )
-    totals.deleveraged += int(told.sum())
+    totals.deleveraged += int(amounts.sum())
     started = of(EventKind.LIQUIDATION_STARTED)
     if len(started) and not liquidated:
         totals.first_liquidation_ms = int(rows["time_ms"][started["sequence"][0] - before - 1])
@@ -197,7 +197,7 @@ def _match(result: Comparison, rows: NDArray[Any], left: NDArray[Any], right: ND
         command: Any = decode_command(row.tobytes())
     except CodecError:
         command = None
-    told = [
+    decoded = [
         decode_event_rows(events[chosen & (events["sequence"] == first)])
         for events, chosen in ((left, is_substance[0]), (right, is_substance[1]))
     ]
@@ -205,8 +205,8 @@ def _match(result: Comparison, rows: NDArray[Any], left: NDArray[Any], right: ND
         number=first,
         time_ms=int(row["time_ms"][0]),
         command=command,
-        left=told[0],
-        right=told[1],
+        left=decoded[0],
+        right=decoded[1],
     )
 
 

@@ -419,7 +419,7 @@ def _beside(day: RecordedDay, results: Sequence[WaveOutcome]) -> Sheet:
 def _assumptions(result: DeleveragingResult) -> Iterator[str]:
     terms = result.terms
     yield "Each wave is judged by itself: what it takes from a winner is not missing in the next."
-    yield "The price path is the same under every policy, whoever is closed."
+    yield "The price path is the same under every policy, whichever positions are closed."
     if terms.in_contracts:
         yield "Pro-rata policies close contracts too, in the proportions of what each would pay."
     else:

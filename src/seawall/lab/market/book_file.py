@@ -109,20 +109,20 @@ def _judged(where: str, market: str | None, found: BookLevels) -> Book:
     return checked_book(where, name, found.time_ms, found.bids, found.asks)
 
 
-def known_market(where: str, wished: str | None, told: str | None) -> str:
-    """The coin that is wished for, which what the book says of itself must be. Raises BookError."""
-    if told is None or wished is None:
-        name = wished or told
+def known_market(where: str, wanted: str | None, stated: str | None) -> str:
+    """The coin that is wanted, which must be the one that the book states. Raises BookError."""
+    if stated is None or wanted is None:
+        name = wanted or stated
         if name is None:
             raise BookError(f"{where}: does not say which market it is of; name one")
         return name
-    if not _is_of(told, wished):
-        raise BookError(f"{where}: is a book of {told}, not of {wished}")
-    return wished
+    if not _is_of(stated, wanted):
+        raise BookError(f"{where}: is a book of {stated}, not of {wanted}")
+    return wanted
 
 
-def _is_of(told: str, wished: str) -> bool:
-    return market_of_symbol(told, [wished]) is not None
+def _is_of(stated: str, wanted: str) -> bool:
+    return market_of_symbol(stated, [wanted]) is not None
 
 
 # -- JSON ----------------------------------------------------------------------------------------

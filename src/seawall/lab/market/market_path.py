@@ -222,7 +222,7 @@ def refine(
 def choose_step(candles: Mapping[str, Candles], wanted_ms: int | None) -> int:
     """The step that divides every candle into at least four and meets all candle opens.
 
-    Without a wish: the finest, not below ``FINEST_STEP_MS``, that keeps the run within
+    Without it: the finest, not below ``FINEST_STEP_MS``, that keeps the run within
     ``AUTOMATIC_STEPS``, or else the coarsest possible.
     """
     origin = next(iter(candles.values())).start_ms

@@ -246,5 +246,5 @@ def _late(times: Any, lag: Waypoints | None, prices: Prices) -> Prices:
     """What was true so many seconds ago."""
     if lag is None:
         return prices
-    told = times - _values(times, lag) * 1000
-    return np.asarray(np.interp(told, times, prices), dtype=np.float64)
+    reported = times - _values(times, lag) * 1000
+    return np.asarray(np.interp(reported, times, prices), dtype=np.float64)

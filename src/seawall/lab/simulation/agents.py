@@ -269,7 +269,7 @@ AgentsFactory = Callable[[Placement, SimulationSetup], Agents]
 def path_makers(placement: Placement, setup: SimulationSetup) -> Agents:
     """Makers that quote the whole ladder anew at every step of a path whose depth is given.
 
-    One account, or under rules of blocks as many as their limits of open orders ask for.
+    One account, or under block rules as many as their limits of open orders ask for.
     """
     per_account = len(setup.instruments)
     book = setup.rulebook

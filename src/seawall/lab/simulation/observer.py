@@ -1,8 +1,8 @@
 """What one account looks like in an engine: its margin buckets and positions, exactly.
 
 The engine's own formulas give equity and requirements. A bucket is the cross pool, an isolated
-position, or under rules of blocks a child account. Liquidation prices come from the formula where
-the rules have one; under rules of blocks they are searched for in a copy of the engine.
+position, or under block rules a child account. Liquidation prices come from the formula where
+the rules have one; under block rules they are searched for in a copy of the engine.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from seawall.engine.formulas.continuous.liquidation_price import (
 )
 
 LARGEST_FACTOR = 1000
-"""Under rules of blocks a liquidation price beyond so many times the present one is none."""
+"""Under block rules a liquidation price beyond so many times the present one is none."""
 
 
 def ratio_of(maintenance: int, equity: int) -> float:
@@ -100,7 +100,7 @@ def valuation_prices(engine: Engine) -> Any:
 
 
 class Observer:
-    """Reads one account, and its children under rules of blocks, from an engine."""
+    """Reads one account, and its children under block rules, from an engine."""
 
     def __init__(self, engine: Engine, account: int, children: Mapping[int, int]) -> None:
         self._engine = engine

@@ -86,7 +86,7 @@ class SimulationSetup(Struct, frozen=True, kw_only=True):
     """Everything that decides a simulation beside its agents.
 
     ``holdings``: of the account under study, None for none. ``depths``: calm. ``backstop``:
-    micro-USD for the backstop; under rules of blocks, which have none, the engine gives
+    micro-USD for the backstop; under block rules, which have none, the engine gives
     it to the insurance fund.
     """
 

@@ -1,7 +1,7 @@
 """Trials: the same function for the numbers 0, 1, 2 ..., on this computer's cores or on a cluster.
 
 A trial is ``function(task, number)``. Its result depends on the task and the number alone, and
-results come back in the order of the numbers, so a run gives the same whoever did which trial.
+results come back in the order of the numbers, so a run gives the same wherever each trial ran.
 A worker that dies loses nothing: its trials run again. An error inside a trial is not tried again,
 because it would come again.
 
@@ -128,7 +128,7 @@ def _collect(
 ) -> None:
     """Run the missing trials; what a lost worker leaves undone stays missing.
 
-    Of several failing trials the one with the lowest number is reported, whoever ran it.
+    Of several failing trials the one with the lowest number is reported, wherever it ran.
     """
     waiting: dict[int, Pending] = {}
     try:

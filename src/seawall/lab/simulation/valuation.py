@@ -3,7 +3,7 @@
 The account is placed in an engine of its own, without makers and other accounts. A valuation
 writes the prices into the engine's tables and asks for equity and maintenance margin of every
 bucket; nothing is applied, so nothing is liquidated on the way, and prices may jump anywhere and
-back. The mark is the price that is asked about (and under rules of blocks the oracle price, the
+back. The mark is the price that is asked about (and under block rules the oracle price, the
 only one there is). Open orders do not count: equity and maintenance margin know positions only.
 """
 
@@ -116,7 +116,7 @@ class Valuation:
             else:
                 risk = account_margins(self.engine, owner)[CROSS_POOL]
             needs = risk.maintenance_margin
-            # Under rules of blocks an account without a requirement is never liquidated.
+            # Under block rules an account without a requirement is never liquidated.
             holds = bool(self.buckets[bucket]) and (needs > 0 or not self.in_blocks)
             is_under = holds and risk.equity < needs
             found[bucket] = BucketValue(bucket, risk.equity, needs, is_under)

@@ -1,7 +1,7 @@
 """Margin of one position in a bucket of its own, under either kind of rules, as exact integers.
 
 With tiers of notional the formulas are the machine's own view of them
-(``formulas/continuous/liquidation_price``). With fractions of notional (rules of blocks) each
+(``formulas/continuous/liquidation_price``). With fractions of notional (block rules) each
 product is rounded up as in ``formulas/blocks/fractions``, and the liquidation price is the first
 price of the grid that liquidates. That initial margin grows with a market's open interest under
 those rules is left out: the open interest is not known here.

@@ -29,7 +29,7 @@ from seawall.lab.simulation.setup import Grid, SimulationSetup
 from seawall.lab.simulation.simulation import Simulation, steps
 
 BACKSTOP_CAPITAL = 10_000_000 * MICRO
-"""Assumed, micro-USD: of the backstop, or of the insurance fund under rules of blocks."""
+"""Assumed, micro-USD: of the backstop, or of the insurance fund under block rules."""
 START_MS = 600_000
 """Ten minutes past an hour: no funding is due within the minute."""
 STEP_MS = 3_000
@@ -133,13 +133,13 @@ def _aftermath(
     shocked: Snapshot, end: Snapshot, incidents: Sequence[Incident], *, in_blocks: bool
 ) -> Aftermath:
     started = [each for each in incidents if each.kind == IncidentKind.LIQUIDATION_STARTED]
-    # Under rules of blocks the first block after the quotes comes with the second step.
+    # Under block rules the first block after the quotes comes with the second step.
     first_ms = START_MS + (STEP_MS if in_blocks else 0)
     at_once = dict.fromkeys(each.market for each in started if each.time_ms == first_ms)
     later = dict.fromkeys(each.market for each in started if each.market not in at_once)
     closing = [each for each in incidents if each.kind in STAGES]
     in_book = (IncidentKind.PARTLY_LIQUIDATED, IncidentKind.LIQUIDATED)
-    takeovers = [each for each in closing if each.kind == IncidentKind.BACKSTOP]
+    taken = [each for each in closing if each.kind == IncidentKind.BACKSTOP]
     return Aftermath(
         equity=end.equity,
         buckets={bucket: each.equity for bucket, each in end.buckets.items()},
@@ -147,7 +147,7 @@ def _aftermath(
         later=tuple(later),
         first=closing[0].market if closing else None,
         sold=sum(each.notional for each in closing if each.kind in in_book),
-        taken=sum(each.money + each.before * each.price for each in takeovers),
+        taken=sum(each.money + each.before * each.price for each in taken),
         deleveraged=sum(
             each.notional for each in closing if each.kind == IncidentKind.DELEVERAGED_LOSER
         ),

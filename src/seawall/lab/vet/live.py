@@ -252,5 +252,5 @@ def control_of(base: str) -> Control | None:
 
 
 def plain_error(error: Exception) -> str:
-    """One line of what went wrong in somebody else's library."""
+    """One line of what went wrong in another library."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""What all agents share: what they are told, how they ask, how they count."""
+"""What all agents share: what they see, the rules they heed, how they count."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol

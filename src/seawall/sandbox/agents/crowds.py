@@ -74,7 +74,7 @@ class Crowd:
             flags = OrderFlag.REDUCE_ONLY
             return [self.trading.take(now, self._account, size, middle, SLIPPAGE, flags)]
         self._leaves_ms = 0.0
-        # The first one comes soon after the start, so that there is somebody to liquidate.
+        # The first one comes soon after the start, so that there is an account to liquidate.
         self._enters_ms = self._enters_ms or self._after(now, COMES_BACK_MS)
         return [] if now < self._enters_ms else self._enter(sight, middle)
 

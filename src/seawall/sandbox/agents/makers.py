@@ -7,7 +7,7 @@
   twentieth of the move for as long as it holds it. It quotes no more on a side that is full.
 * **Fear.** The outlook's ``depth_left`` shrinks the sizes, ``spread_factor`` widens the spread.
 * **Economy.** An order that is near enough to where it should be stays. What must move is
-  modified; orders that go away from the middle go first, so that nobody trades with the stale
+  modified; orders that go away from the middle go first, so that none trades with the stale
   quotes of the next maker.
 """
 

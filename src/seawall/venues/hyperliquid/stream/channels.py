@@ -1,6 +1,6 @@
 """What can be subscribed to, and what each subscription shows of the venue's state.
 
-A **topic** is one subscription as it means the same to everybody: its type, coin, user and so on.
+A **topic** is one subscription as it means the same to all clients: its type, coin, user and so on.
 A state topic is shown again when it may have changed, not too often; an event topic carries what
 happened, from ``stream.news``. Data is JSON-ready.
 """

@@ -142,7 +142,7 @@ TEXTS: dict[Reason, str] = {
     Reason.MATCHES_DISCARDED: _NEVER,
     **{reason: _NEVER for reason in Reason if reason >= Reason.COMMAND_NOT_OFFERED},
 }
-"""Every reason of the machine; the last range belongs to rules of blocks and never occurs here."""
+"""Every reason of the machine; the last range belongs to block rules and never occurs here."""
 
 WITHOUT_ASSET = frozenset({Reason.ABOVE_MAXIMUM_VALUE, Reason.PRICE_OUTSIDE_BAND})
 """Texts that were recorded without `` asset=N`` at their end."""
