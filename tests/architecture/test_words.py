@@ -24,29 +24,21 @@ _GAP = r"\s+(?:#\s*)?"
 WORDS = re.compile(
     "|".join(rf"\b(?:{each})\b" for each in FORBIDDEN).replace(" ", _GAP), re.IGNORECASE
 )
-OTHER_WORDS = "docs/start/glossary.md"
-"""The page that says what others call a thing."""
+OTHER_WORDS = ("docs/start/glossary.md", "CHANGELOG.md")
+"""Pages that say what others, or earlier versions, call a thing."""
 SUFFIXES = {".py", ".pyi", ".toml", ".j2", ".css", ".md"}
 
 ROOMS_IN_WORK = (
-    "src/seawall/lab/paths/",
-    "src/seawall/lab/compare/",
     "src/seawall/lab/rehearse/",
     "src/seawall/lab/cascade/",
     "src/seawall/lab/crises/",
     "src/seawall/lab/deleveraging/cascade_waves.py",
-    "src/seawall/lab/market/price_models.py",
-    "src/seawall/cli/paths",
-    "src/seawall/cli/compare.py",
     "src/seawall/cli/rehearse",
     "src/seawall/cli/cascade",
     "src/seawall/cli/crises",
-    "docs/commands/paths.md",
-    "docs/commands/compare.md",
     "docs/commands/rehearse.md",
     "docs/commands/cascade.md",
     "docs/commands/crises.md",
-    "docs/commands/scale.md",
 )
 """Not rewritten yet; nothing is added here."""
 
@@ -61,7 +53,7 @@ def texts() -> list[Path]:
     return sorted(
         path
         for path in found
-        if not shown(path).startswith(ROOMS_IN_WORK) and shown(path) != OTHER_WORDS
+        if not shown(path).startswith(ROOMS_IN_WORK) and shown(path) not in OTHER_WORDS
     )
 
 

@@ -90,7 +90,7 @@ def _reason(each: PoolEffect, alone: float) -> str:
         )
     return (
         f"{each.market} strains the pool ({without} with it), but apart it would spare the "
-        "account nothing in its worst 5 % of paths that can be told from noise."
+        "account nothing in its worst 5 % of paths that stands out from noise."
     )
 
 
@@ -102,9 +102,9 @@ def _is_significant(each: PoolEffect) -> bool:
 def _no_difference(names: Sequence[str]) -> str:
     one = len(names) == 1
     return (
-        f"{listed(names)} {'makes' if one else 'make'} no difference to the others that can be "
-        f"told from noise: {'it stays' if one else 'they stay'} in the pool, where free money "
-        f"protects {'it' if one else 'them'}."
+        f"{listed(names)} {'makes' if one else 'make'} no difference to the others that "
+        f"stands out from noise: {'it stays' if one else 'they stay'} in the pool, where free "
+        f"money protects {'it' if one else 'them'}."
     )
 
 

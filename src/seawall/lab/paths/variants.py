@@ -5,7 +5,7 @@ prices unless its purpose is to change it. Those that divide money anew are *ent
 entries become the present prices and the collateral the present equity, which changes neither
 equity nor maintenance margin at any price, but makes every share of the money positive.
 
-Under rules of blocks a bucket is a child account. Orders are kept as they are.
+Under block rules a bucket is a child account. Orders are kept as they are.
 """
 
 from collections.abc import Collection, Mapping, Sequence

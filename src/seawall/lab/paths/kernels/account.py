@@ -44,7 +44,7 @@ def path_account(
     """The account at ``prices`` (USD as decimal text, by market).
 
     Markets are those of the positions, in the order of ``instruments``. Bucket 0 is the cross pool,
-    or under rules of blocks the account itself; each isolated position, or child account, follows
+    or under block rules the account itself; each isolated position, or child account, follows
     under its market's name. Raises InputError for an account without positions and for stages
     that the kernel does not know.
     """
@@ -157,7 +157,7 @@ def _tier_lines(rulebook: AnyRulebook, market: Instrument) -> list[tuple[float, 
             for tier in maintenance_tiers(market.tiers)
         ]
     if market.block_terms is None:
-        raise InputError(f"{market.name}: market: has no terms for rules of blocks")
+        raise InputError(f"{market.name}: market: has no terms for block rules")
     fractions = market.block_terms.fractions
     rate = fractions.initial_ppm * fractions.maintenance_fraction_ppm / PPM**2
     return [(0.0, rate, 0.0)]

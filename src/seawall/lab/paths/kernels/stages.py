@@ -8,7 +8,7 @@ The kernel finds the lanes in which a bucket is under maintenance margin and cal
 ``rules`` and ``state`` are the tuples of ``stages_state``. All buckets of the lane are handled:
 they are judged anew here, so a lane without any bucket under maintenance is left as it is.
 ``from_ms`` and ``now_ms``: time since the start at which the last and this step's prices came;
-only rules of blocks ask for the former. ``step`` counts from 1.
+only block rules ask for the former. ``step`` counts from 1.
 
 Rules of stages, in the order and with the conditions of ``transitions/continuous/liquidation``: the
 worst bucket first; the largest position first, in part above a notional and once per cooldown,

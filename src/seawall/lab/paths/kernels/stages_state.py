@@ -9,7 +9,7 @@ What the three ``stages`` files pass around:
     2  markets, (5, m): ``LOT``, ``TICK``, ``FEE``, ``DEPTH``, ``SPREAD``
     3  tiers, (3, m, t): lower bound, rate, deduction
     4  numbers of rules of stages, as ``STAGE_NUMBERS`` names them
-    5  numbers of rules of blocks, as ``BLOCK_NUMBERS`` names them
+    5  numbers of block rules, as ``BLOCK_NUMBERS`` names them
 
 ``state``: a tuple of arrays whose last axis is the lane
 
