@@ -233,7 +233,7 @@ def test_a_machine_that_counts_differently_is_noticed(tmp_path):
     with JournalWriter(tmp_path / "j", RULES) as writer:
         writer.append(rows_of([1, 2]))
     reader = read_journal(tmp_path / "j")
-    with pytest.raises(RecoveryError, match="after command 2 the machine counts 1"):
+    with pytest.raises(RecoveryError, match="after command 2 the engine counts 1"):
         recover(None, reader, Forgetful)
     with pytest.raises(RecoveryError, match="restored at command 0, not at 1"):
         recover(snapshot_at(tmp_path, 1), reader, Stale)

@@ -144,7 +144,7 @@ def _say_compiling() -> None:
     from seawall.engine.compile import INTERPRETED, cache_folder
 
     if not INTERPRETED and not cache_folder().exists():
-        text = "compiling the machine, once for this version: about half a minute ..."
+        text = "compiling the engine, once for this version: about half a minute ..."
         print(text, file=sys.stderr, flush=True)
 
 

@@ -172,7 +172,7 @@ class Engine:
         for name in self._control.dtype.names or ():
             fixed = name.endswith(("_offset", "_capacity", "_version"))
             if fixed and layout[name][0] != self._control[name][0]:
-                raise EngineError(f"the snapshot's {name} differs from this machine's")
+                raise EngineError(f"the snapshot's {name} differs from this engine's")
         self.buffer[:] = np.frombuffer(state, np.uint8)
 
     def state_hash(self) -> str:

@@ -242,7 +242,7 @@ def recover(
         machine.apply_rows(rows[-behind:] if behind < len(rows) else rows)
         if machine.sequence != journal.last_sequence:
             raise RecoveryError(
-                f"after command {journal.last_sequence} the machine counts {machine.sequence}"
+                f"after command {journal.last_sequence} the engine counts {machine.sequence}"
             )
     if journal.last_sequence < start:
         raise RecoveryError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ABOUT = (
     "Seawall computes margin and liquidations by the rules of perpetual futures venues, with the "
-    "same machine in its local venue and in its lab. It never sees a key and never sends an order. "
+    "same engine in its local venue and in its lab. It never sees a key and never sends an order. "
     "A report shows what follows from its assumptions; it is not a forecast and no advice."
 )
 

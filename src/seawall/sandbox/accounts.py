@@ -93,4 +93,4 @@ def _refuse_rejected(done: Done) -> None:
         for event in applied.events:
             reason = getattr(event, "reason", None)
             if reason is not None:
-                raise Refusal(f"the machine refused: {reason.name.lower()}")
+                raise Refusal(f"the engine refused: {reason.name.lower()}")

@@ -113,7 +113,7 @@ class LivingMarket:
     async def change(self, make: Callable[[], Any]) -> None:
         """Change the world and show it at once: to makers, to the oracle, to makers again.
 
-        Makers see other venues before the oracle reports; after a leap beyond the price band only
+        Makers see other venues before the oracle reports; after a jump beyond the price band only
         their second try is accepted.
         """
         async with self._lock:

@@ -84,7 +84,7 @@ def check_name(name: str) -> str:
 
 
 class MemoryStorage:
-    """Nothing lasts. Save points live as long as the host."""
+    """Nothing is stored. Save points last as long as the host."""
 
     is_durable = False
 

@@ -175,11 +175,11 @@ class World:
         state = self._states[row]
         before = state.spot_at(self._now - RETURN_WINDOW_MS)
         moved = abs(state.spot / before - 1.0)
-        brave = max(LEAST_DEPTH, 1.0 / (1.0 + (moved / HALF_DEPTH_RETURN) ** 2))
+        depth_left = max(LEAST_DEPTH, 1.0 / (1.0 + (moved / HALF_DEPTH_RETURN) ** 2))
         return Outlook(
             state.market.to_units(state.perpetual),
-            brave * (1.0 - state.withdrawn),
-            min(WIDEST_SPREAD, 1.0 / brave),
+            depth_left * (1.0 - state.withdrawn),
+            min(WIDEST_SPREAD, 1.0 / depth_left),
         )
 
     def outlooks(self) -> tuple[Outlook, ...]:

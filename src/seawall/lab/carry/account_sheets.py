@@ -42,7 +42,7 @@ def findings(result: AccountCarryResult) -> Findings:
             "hours": carried.hours,
         },
         assumptions=(
-            "Prices and funding rates stand still; each hour pays as the machine does, position by "
+            "Prices and funding rates stand still; each hour pays as the engine does, position by "
             "position.",
             *result.notes,
         ),

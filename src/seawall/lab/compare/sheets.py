@@ -272,7 +272,7 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
     return [
         Sheet(
             name="scenarios",
-            title="Through named scenarios, on the exact machine; USD",
+            title="Through named scenarios, on the engine; USD",
             rows=rows,
             columns=[
                 Column("scenario"),

@@ -67,7 +67,7 @@ def _run(
 ) -> Comparison:
     from seawall.engine.engine import Engine
 
-    progress("loading both machines (compiling takes a minute each)")
+    progress("loading both engines (compiling takes a minute each)")
     engines = []
     for book in books:
         try:

@@ -214,4 +214,4 @@ def _refused(rows: Rows, events: Any) -> str:
     if not len(events):
         return f"the outbox is too small for a command of kind {int(rows[0]['kind'])}"
     event = events[0]
-    return f"the machine refuses a level at {int(event['price'])}, reason {int(event['reason'])}"
+    return f"the engine refuses a level at {int(event['price'])}, reason {int(event['reason'])}"

@@ -5,7 +5,7 @@
 * **Inventory.** What a maker has bought lately moves its middle down: one side's 50 bp of depth
   moves it by 50 bp. It gets used to what it holds (half of it every two minutes), and keeps a
   twentieth of the move for as long as it holds it. It quotes no more on a side that is full.
-* **Fear.** The outlook's ``depth_left`` shrinks the sizes, ``spread_factor`` widens the spread.
+* **Withdrawal.** ``depth_left`` of the outlook shrinks sizes, ``spread_factor`` widens the spread.
 * **Economy.** An order that is near enough to where it should be stays. What must move is
   modified; orders that go away from the middle go first, so that none trades with the stale
   quotes of the next maker.
