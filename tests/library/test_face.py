@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT
 
 ABSENT_COMMANDS = {"up": "sandbox", "control": "sandbox", "explain": "Account"}
 """Commands whose question is asked of another name."""
-WITHOUT_A_QUESTION = {"cascade", "crises", "rehearse"}
+WITHOUT_A_QUESTION = {"crises"}
 """Commands that still compute by themselves; a name leaves this list when the face has it."""
 TOO_HEAVY = ("aiohttp", "altair", "cyclopts", "msgspec", "numba", "numpy", "pyarrow", "rich")
 FACE = (ROOT / "src" / "seawall" / "__init__.py").read_text()
