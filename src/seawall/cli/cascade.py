@@ -105,7 +105,7 @@ def cascade(
 ) -> None:
     """Rehearse a crash in which liquidations move the price and liquidate others.
 
-    Thousands of accounts, makers and takers trade on the venue's own machine, the account among
+    Thousands of accounts, makers and takers trade on the venue's own engine, the account among
     them. Shows prices with and without liquidations, which accounts were liquidated at which
     leverage, what the backstop and the insurance fund bore, and what was taken from winners.
     Without arguments: a built-in account in the crash of 2025-10-10. Exit status 2 for input that

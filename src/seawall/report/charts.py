@@ -190,7 +190,7 @@ def named(
     dashed: str = "",
     colours: Sequence[str] = (),
 ) -> Chart:
-    """Lines told apart by the rows' ``name``; the one called ``dashed`` is a quiet mark.
+    """Lines distinguished by the rows' ``name``; the one called ``dashed`` is a quiet mark.
 
     ``colours``: of the names, those of ``palette`` without.
     """

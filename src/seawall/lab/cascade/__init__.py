@@ -1,4 +1,4 @@
-"""A whole market: a population on the machine whose liquidations move the price of all."""
+"""A whole market: a population in one engine whose liquidations move the price of all."""
 
 from typing import TYPE_CHECKING
 

@@ -139,7 +139,7 @@ def _warnings(run: CascadeRun) -> Iterator[Words]:
     odd = {name: count for name, count in run.rejected.items() if name not in EXPECTED}
     if odd:
         words = ", ".join(f"{count:,} {name}" for name, count in odd.items())
-        text = f"The machine rejected orders of the agents: {words}. The book was thinner."
+        text = f"The engine rejected orders of the agents: {words}. The book was thinner."
         yield Words(text, is_warning=True)
 
 

@@ -66,7 +66,7 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...]
     account: int
     children: Mapping[int, int]
-    """Under rules of blocks: account numbers of what is called isolated, with their markets."""
+    """Under block rules: account numbers of what is called isolated, with their markets."""
     path: MarketPath
     start: Snapshot
     liquidation_prices: dict[int, float | None]
