@@ -213,9 +213,9 @@ def test_bad_waves_are_refused_in_one_line(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"equity": ["x"]}, "equity: not all are numbers"),
-        ({"closes": ["x"]}, "'x' is neither long nor short"),
-        ({"close_size": [None]}, "wave 1: "),
+        ({"equity": ["x"]}, "winners[0].equity"),
+        ({"closes": ["x"]}, "'x' - at `$.waves[0].closes`"),
+        ({"close_size": [None]}, "missing required field `size` - at `$.waves[0]`"),
         ({"size": None}, "column size is missing"),
     ],
 )

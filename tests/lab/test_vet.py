@@ -17,7 +17,7 @@ from seawall.lab.vet import vet
 from seawall.lab.vet.book import CROSSED, EMPTY, Sampler
 from seawall.lab.vet.measures import phase_figures
 from seawall.lab.vet.question import result_of
-from seawall.lab.vet.recorded import RecordedOptions, recorded_tape
+from seawall.lab.vet.recorded import recorded_tape
 from seawall.lab.vet.resilience import recovery_of, resilience_of
 from seawall.lab.vet.tape import (
     AFTER,
@@ -26,6 +26,7 @@ from seawall.lab.vet.tape import (
     Charges,
     Tape,
     Trades,
+    Watch,
     found_phases,
     split_phases,
     walked_sizes,
@@ -290,8 +291,8 @@ def test_a_venue_that_was_only_seen_in_calm_is_not_judged_for_storms() -> None:
 # -- recordings ----------------------------------------------------------------------------------
 
 
-def options(**more: Any) -> RecordedOptions:
-    return RecordedOptions(market="BTC", sizes=SIZES, charges=FEES, **more)
+def options(**more: Any) -> Watch:
+    return Watch(market="BTC", sizes=SIZES, charges=FEES, **more)
 
 
 def test_a_recording_without_a_known_book_for_a_while(tmp_path: Path) -> None:
@@ -413,7 +414,7 @@ def test_vet_agrees_with_a_plain_calculation_on_a_recorded_book() -> None:
     plain = PlainFigures(rows, until)
     tape = recorded_tape(
         path,
-        RecordedOptions(market="BTC", sizes=SIZES_OF_TEST, charges=FEES, until_ms=until),
+        Watch(market="BTC", sizes=SIZES_OF_TEST, charges=FEES, until_ms=until),
     )
     whole = {CALM: ((tape.begin_ms, tape.end_ms),)}
     fields = {name: getattr(tape, name) for name in tape.__struct_fields__}
@@ -545,7 +546,7 @@ def test_findings_of_a_recording_name_the_storm(tmp_path: Path) -> None:
         (("x",), {"at": "http://127.0.0.1:1"}, "--at: 'http://127.0.0.1:1' belongs to a running"),
         ((), {"at": "nonsense"}, "should be a URL"),
         ((), {"at": "http://127.0.0.1:9"}, "cannot be reached"),
-        ((), {"at": "http://127.0.0.1:9", "shock": "-5%"}, "--shock: '-5%' belongs to a sandbox"),
+        ((), {"at": "http://127.0.0.1:9", "shock": "-5%"}, "--shock: -5 % belongs to a sandbox"),
         (
             (),
             {"at": "http://127.0.0.1:9", "withdraw": "50%"},

@@ -8,9 +8,9 @@ import pytest
 
 from seawall.lab.vet import vet
 from seawall.lab.vet.book import UNKNOWN
-from seawall.lab.vet.live import Control, LiveBook, LiveOptions, live_tape
+from seawall.lab.vet.live import Control, LiveBook, live_tape
 from seawall.lab.vet.measures import phase_figures
-from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, VetError
+from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, VetError, Watch
 from seawall.venues.raw_json import VenueDataError
 from tests.conformance.hyperliquid.running import Venue, started
 
@@ -97,7 +97,7 @@ class Script:
 
 
 def watched(middles: list[float | None], seconds: float = 10.0) -> Any:
-    options = LiveOptions(market="BTC", sizes=(100.0,), seconds=seconds)
+    options = Watch(market="BTC", sizes=(100.0,), charges=FEES, seconds=seconds)
     return live_tape(Script(middles), options, sleep=lambda _: None)
 
 
@@ -121,8 +121,8 @@ def test_a_venue_that_answers_no_more_is_an_error() -> None:
 
 
 def test_a_shock_needs_control() -> None:
-    options = LiveOptions(market="BTC", sizes=(100.0,), seconds=10, move=-0.1)
-    with pytest.raises(VetError, match="needs --at with the URL of a sandbox"):
+    options = Watch(market="BTC", sizes=(100.0,), charges=FEES, seconds=10, move=-0.1)
+    with pytest.raises(VetError, match="-10 % belongs to a sandbox; --at should be the URL"):
         live_tape(Script([100.0]), options)
 
 

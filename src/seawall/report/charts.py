@@ -143,6 +143,32 @@ def quantity(field: str, axis_: Row | None = None, **more: Any) -> Row:
     return made | ({} if axis_ is None else {"axis": axis_}) | more
 
 
+def logarithmic(field: str, low: float, high: float, title: str, **more: Any) -> Row:
+    """A channel on a logarithmic axis of round numbers, a little wider than from low to high."""
+    domain = [low * 0.8, high * 1.25]
+    ticks = round_numbers(domain[0], domain[1])
+    frame = {"type": "log", "nice": False, "domain": domain}
+    return quantity(field, axis(title, values=ticks, **more), scale=frame)
+
+
+def round_numbers(low: float, high: float, steps: Sequence[int] = (1, 2, 5)) -> list[float]:
+    """The steps times the powers of ten from ``low`` to ``high``."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    wanted = [step * 10.0**power for power in decades for step in steps]
+    return [each for each in wanted if low <= each <= high]
+
+
+def series(name: str, **arrays: ArrayLike) -> list[Row]:
+    """The rows of one line that is told apart by its ``name``."""
+    return [row | {"name": name} for row in columns(**arrays)]
+
+
+def names_down(field: str, order: Sequence[str] | None = None, *, width: int = 260) -> Row:
+    """A channel of names, one below the other."""
+    axis_ = {"title": None, "labelLimit": width}
+    return {"field": field, "type": "nominal", "sort": order, "axis": axis_}
+
+
 def values(rows: Sequence[Mapping[str, Any]]) -> Row:
     """Data inside the picture."""
     return {"values": [dict(row) for row in rows]}

@@ -67,7 +67,7 @@ class Column(Struct, frozen=True):
         return None if value is None else self.kind.number(value)
 
 
-class Sheet(Struct, frozen=True, kw_only=True):
+class Sheet(Struct, frozen=True):
     """A table of one kind of thing. ``name``: its key in JSON and its file in parquet.
 
     ``on``: ``everywhere``; ``page`` for what is too long for a terminal; ``screen`` for people

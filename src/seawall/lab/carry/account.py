@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
+from seawall.domain.instrument import Instrument
 from seawall.lab.carry.carry import CarryTrade, funding_payment, settlements_of_constant
 from seawall.lab.simulation.names import bucket_name
 from seawall.lab.simulation.valuation import Valuation, ValuationError
@@ -24,14 +25,11 @@ class PositionCarry(Struct, frozen=True, kw_only=True):
     ``AccountCarry.hours`` has been paid.
     """
 
-    market: str
+    instrument: Instrument
     bucket: str
-    is_long: bool
-    notional: int
+    trade: CarryTrade
     rate: int
     payment: int
-    price: int
-    price_decimals: int
     liquidation_price_now: int | None
     liquidation_price_then: int | None
 
@@ -64,50 +62,49 @@ class AccountCarry(Struct, frozen=True, kw_only=True):
 
 def account_carry(valuation: Valuation, rates: Mapping[str, int], hours: int) -> AccountCarry:
     """``rates``: 1e-12 an hour by market. Raises ValuationError."""
-    payments = {
-        each.market: _payment(valuation, each.market, each.signed_size, rates)
+    instruments, prices = valuation.instruments, valuation.prices
+    trades = {
+        each.market: CarryTrade(
+            is_long=each.signed_size > 0, size=abs(each.signed_size), price=prices[each.market]
+        )
         for each in valuation.plan.positions
     }
-    values = valuation.at(valuation.prices)
+    payments = {
+        market: funding_payment(trade, trade.price, rates[instruments[market].name])
+        for market, trade in trades.items()
+    }
     buckets = []
-    for bucket, members in valuation.buckets.items():
-        value = values[bucket]
+    for bucket, value in valuation.at(prices).items():
+        members = valuation.buckets[bucket]
         paid = sum(payments[market] for market in members)
+        left = settlements_of_constant(value.equity, value.maintenance_margin, paid)
         buckets.append(
             BucketCarry(
                 name=bucket_name(valuation, bucket),
-                markets=[valuation.instruments[market].name for market in members],
+                markets=[instruments[market].name for market in members],
                 equity=value.equity,
                 maintenance=value.maintenance_margin,
                 payment=paid,
-                hours_left=settlements_of_constant(value.equity, value.maintenance_margin, paid)
-                if members
-                else None,
+                hours_left=left if members else None,
             )
         )
     lasting = min([hours, *(each.hours_left - 1 for each in buckets if each.hours_left)])
     later = _after(valuation, payments, lasting)
-    return AccountCarry(
-        positions=[
-            _position(valuation, later, each.market, each.signed_size, rates, payments)
-            for each in valuation.plan.positions
-        ],
-        buckets=buckets,
-        hours=lasting,
-    )
-
-
-def _payment(valuation: Valuation, market: int, signed_size: int, rates: Mapping[str, int]) -> int:
-    trade = CarryTrade(
-        is_long=signed_size > 0,
-        size=abs(signed_size),
-        price=valuation.prices[market],
-        entry_rate=0,
-        exit_rate=0,
-        entry_slippage=0,
-        exit_slippage=0,
-    )
-    return funding_payment(trade, trade.price, rates[valuation.instruments[market].name])
+    positions = [
+        PositionCarry(
+            instrument=instruments[market],
+            bucket=bucket_name(valuation, valuation.bucket_of(market)),
+            trade=trade,
+            rate=rates[instruments[market].name],
+            payment=payments[market],
+            liquidation_price_now=liquidation_boundary(valuation, market).over,
+            liquidation_price_then=None
+            if later is None
+            else liquidation_boundary(later, market).over,
+        )
+        for market, trade in trades.items()
+    ]
+    return AccountCarry(positions=positions, buckets=buckets, hours=lasting)
 
 
 def _after(valuation: Valuation, payments: Mapping[int, int], hours: int) -> Valuation | None:
@@ -132,31 +129,6 @@ def _after(valuation: Valuation, payments: Mapping[int, int], hours: int) -> Val
         return Valuation(plan, valuation.rulebook, valuation.instruments, valuation.prices)
     except ValuationError:
         return None
-
-
-def _position(
-    valuation: Valuation,
-    later: Valuation | None,
-    market: int,
-    signed_size: int,
-    rates: Mapping[str, int],
-    payments: Mapping[int, int],
-) -> PositionCarry:
-    instrument = valuation.instruments[market]
-    now = liquidation_boundary(valuation, market)
-    then = None if later is None else liquidation_boundary(later, market)
-    return PositionCarry(
-        market=instrument.name,
-        bucket=bucket_name(valuation, valuation.bucket_of(market)),
-        is_long=signed_size > 0,
-        notional=abs(signed_size) * valuation.prices[market],
-        rate=rates[instrument.name],
-        payment=payments[market],
-        price=valuation.prices[market],
-        price_decimals=instrument.price_decimals,
-        liquidation_price_now=now.over,
-        liquidation_price_then=None if then is None else then.over,
-    )
 
 
 def erosion(bucket: BucketCarry) -> Fraction | None:

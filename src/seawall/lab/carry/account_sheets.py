@@ -105,7 +105,7 @@ def _buckets(carried: AccountCarry) -> Sheet:
 
 def _positions(carried: AccountCarry) -> Sheet:
     def price(row: PositionCarry, units: int | None) -> str | None:
-        return None if units is None else from_units(units, row.price_decimals)
+        return None if units is None else from_units(units, row.instrument.price_decimals)
 
     def a_day(row: PositionCarry) -> int:
         return HOURS_PER_DAY * row.payment
@@ -115,23 +115,23 @@ def _positions(carried: AccountCarry) -> Sheet:
         title="Positions",
         rows=carried.positions,
         columns=[
-            Column("market"),
-            Column("side", get=lambda row: "long" if row.is_long else "short"),
+            Column("market", get="instrument.name"),
+            Column("side", get="trade.side_name"),
             Column("bucket", drop=4),
-            Column("notional", MONEY),
+            Column("notional", MONEY, "trade.notional"),
             Column("rate_an_hour", RATE, lambda row: row.rate / FUNDING_ONE, drop=3),
             Column("rate_a_year", SHARE, lambda row: row.rate / FUNDING_ONE * HOURS_PER_YEAR,
                    drop=5),
             Column("funding_an_hour", MONEY, "payment", drop=6),
             Column("funding_a_day", MONEY, a_day),
-            Column("bp_a_day", BASIS_POINTS, lambda row: BP * a_day(row) / row.notional,
+            Column("bp_a_day", BASIS_POINTS, lambda row: BP * a_day(row) / row.trade.notional,
                    title="bp a day", drop=2),
             Column("liquidation_price_now", PRICE,
-                   lambda row: price(row, row.liquidation_price_now), title="liquidated at, now",
+                   lambda row: price(row, row.liquidation_price_now), "liquidated at, now",
                    none="none"),
             Column("liquidation_price_then", PRICE,
                    lambda row: price(row, row.liquidation_price_then),
-                   title=f"after {_hours(carried.hours)}", none="none"),
+                   f"after {_hours(carried.hours)}", none="none"),
         ],
         note="Longs pay a positive rate. bp a day: what the price must earn to pay for it. A "
         "liquidation price is that of one market alone, all others standing still.",

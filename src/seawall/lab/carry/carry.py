@@ -41,14 +41,18 @@ class CarryTrade(Struct, frozen=True, kw_only=True):
     is_long: bool
     size: int
     price: int
-    entry_rate: int
-    exit_rate: int
-    entry_slippage: int
-    exit_slippage: int
+    entry_rate: int = 0
+    exit_rate: int = 0
+    entry_slippage: int = 0
+    exit_slippage: int = 0
 
     @property
     def side(self) -> int:
         return 1 if self.is_long else -1
+
+    @property
+    def side_name(self) -> str:
+        return "long" if self.is_long else "short"
 
     @property
     def signed_size(self) -> int:

@@ -16,13 +16,14 @@ from seawall.report.charts import (
     Chart,
     Row,
     axis,
-    columns,
     finished,
     level,
     line,
     named,
+    names_down,
     palette,
     quantity,
+    series,
     values,
 )
 
@@ -37,7 +38,7 @@ ENTRY = "entry price"
 
 def break_even_lines(
     times: ArrayLike,
-    series: Mapping[str, ArrayLike],
+    prices: Mapping[str, ArrayLike],
     entry: float | None = None,
     unit: str = "hours",
 ) -> Chart:
@@ -45,61 +46,50 @@ def break_even_lines(
 
     ``entry``: the price at which the trade was opened.
     """
-    rows: list[Row] = []
-    for name, each in series.items():
-        rows += [row | {"name": name} for row in columns(time=times, price=each)]
-    names = list(series)
+    rows = [row for name, each in prices.items() for row in series(name, time=times, price=each)]
+    names = list(prices)
     if entry is not None:
         names.append(ENTRY)
         ends = np.asarray(times, dtype=np.float64)[[0, -1]]
-        rows += [row | {"name": ENTRY} for row in columns(time=ends, price=[entry, entry])]
+        rows += series(ENTRY, time=ends, price=[entry, entry])
     x, y = _axes("break-even price, USD", unit)
     return finished(named(rows, x, y, names, dashed=ENTRY), height=300)
 
 
 def break_even_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
     """The break-even price (USD) over time, for each direction of funding."""
-    scale, unit = _time(outcome)
+    times, unit = _times(outcome)
     price = 10**task.instrument.price_decimals
-    times = [0.0, *(each.hours / scale for each in outcome.moments)]
     first = float(outcome.first.break_even / price)
-    series = {
+    prices = {
         f"funding {each.name}": [first, *(float(at / price) for _, at in each.moments)]
         for each in outcome.sensitivities
     }
-    return break_even_lines(times, series, task.trade.price / price, unit)
+    return break_even_lines(times, prices, task.trade.price / price, unit)
 
 
 def drift_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
     """The liquidation price (USD) over time, for each leverage, while the price stands still."""
-    scale, unit = _time(outcome)
+    times, unit = _times(outcome)
     price = 10**task.instrument.price_decimals
-    times = [0.0, *(each.hours / scale for each in outcome.moments)]
     rows: list[Row] = []
-    names = []
     shown = [
         each
         for each in outcome.leverages
         if each.liquidation_price_last is not None and each.leverage > 1
-    ]
-    for each in shown[-MOST_LINES:]:
+    ][-MOST_LINES:]
+    for each in shown:
         prices = [each.liquidation_price_first, *outcome.liquidation_prices[each.leverage]]
-        points = [
-            (t, float(p / price)) for t, p in zip(times, prices, strict=True) if p is not None
-        ]
-        names.append(f"{each.leverage}x")
-        made = columns(time=[t for t, _ in points], price=[p for _, p in points])
-        rows += [row | {"name": names[-1]} for row in made]
+        known = [(t, float(p / price)) for t, p in zip(times, prices, strict=True) if p is not None]
+        rows += series(f"{each.leverage}x", time=[t for t, _ in known], price=[p for _, p in known])
     lines = line(rows, *_axes("liquidation price, USD", unit))
+    names = [f"{each.leverage}x" for each in shown]
     lines["encoding"]["color"] = {
-        "field": "name",
-        "type": "nominal",
-        "title": "leverage",
+        "field": "name", "type": "nominal", "title": "leverage",
         "scale": {"domain": names, "range": palette(len(names))},
-    }
-    return finished(
-        {"layer": [level(task.trade.price / price, "price", QUIET), lines]}, height=HEIGHT
-    )
+    }  # fmt: skip
+    now = level(task.trade.price / price, "price", QUIET)
+    return finished({"layer": [now, lines]}, height=HEIGHT)
 
 
 def funding_chart(positions: Sequence[Mapping[str, Any]]) -> Chart:
@@ -108,15 +98,11 @@ def funding_chart(positions: Sequence[Mapping[str, Any]]) -> Chart:
         {"name": f"{row['side']} {row['market']} ({row['bucket']})", "usd": row["funding_a_day"]}
         for row in positions
     ]
-    names = [row["name"] for row in rows]
     bars: Chart = {
         "data": values(rows),
         "mark": {"type": "bar", "height": {"band": 0.6}},
         "encoding": {
-            "y": {
-                "field": "name", "type": "nominal", "sort": names,
-                "axis": {"title": None, "labelLimit": 260},
-            },
+            "y": names_down("name", [row["name"] for row in rows]),
             "x": quantity("usd", axis("funding paid a day, USD", label=MONEY_LABEL)),
             "color": {
                 "condition": {"test": "datum.usd > 0", "value": LIQUIDATION},
@@ -127,10 +113,11 @@ def funding_chart(positions: Sequence[Mapping[str, Any]]) -> Chart:
     return finished(bars, height=60 + BAR_HEIGHT * len(rows))
 
 
-def _time(outcome: CarryOutcome) -> tuple[float, str]:
-    """Hours of a unit of the axis of time, and its name."""
+def _times(outcome: CarryOutcome) -> tuple[list[float], str]:
+    """The entry and every moment, in hours or days, and the name of that unit."""
     is_long = outcome.moments[-1].hours > LONG_PATH_HOURS
-    return (float(HOURS_PER_DAY), "days") if is_long else (1.0, "hours")
+    scale, unit = (HOURS_PER_DAY, "days") if is_long else (1, "hours")
+    return [0.0, *(each.hours / scale for each in outcome.moments)], unit
 
 
 def _axes(title: str, unit: str) -> tuple[Row, Row]:

@@ -123,22 +123,27 @@ def outcome_of(task: CarryTask) -> CarryOutcome:
         float(bucket_equity(trade, margin, 0)), task.leverage, path.rates, is_long=trade.is_long
     )
 
+    paid_by, hours = [0, *paid], [0.0, *path.hours]
+
     def moment(index: int) -> Moment:
-        so_far = paid[index] if index >= 0 else 0
+        """After settlement ``index``; -1 for the entry."""
+        so_far = paid_by[index + 1]
+        equity = bucket_equity(trade, margin, so_far)
         return Moment(
-            hours=path.hours[index] if index >= 0 else 0.0,
+            hours=hours[index + 1],
             paid=so_far,
             break_even=break_even_price(trade, so_far),
-            equity=bucket_equity(trade, margin, so_far),
-            compounded=float(compounded[index])
-            if index >= 0
-            else float(bucket_equity(trade, margin, 0)),
+            equity=equity,
+            compounded=float(compounded[index]) if index >= 0 else float(equity),
             liquidation_price=liquidation_price(rule, trade, margin, so_far),
         )
 
     chosen = _chosen(len(paid))
     name, ends = _period_ends(path.hours)
     shown = _leverages(rule, trade, task.leverage)
+    margins = {each: _margin(rule, trade, each) for each in shown}
+    others = [(f"{each} x" if each else "none", path.scaled(Fraction(each))) for each in FACTORS]
+    others.append(("turns half way", path.flipped(Fraction(1, 2))))
     return CarryOutcome(
         margin=margin,
         paid=paid[-1],
@@ -150,14 +155,11 @@ def outcome_of(task: CarryTask) -> CarryOutcome:
         moments=[moment(index) for index in chosen],
         leverages=[_at_leverage(rule, trade, each, path, paid) for each in shown],
         sensitivities=[
-            _sensitivity(rule, task, margin, each, prices, chosen) for each in _others(path)
+            _sensitivity(rule, task, margin, each, other, prices, chosen) for each, other in others
         ],
         liquidation_prices={
-            each: [
-                liquidation_price(rule, trade, _margin(rule, trade, each), paid[index])
-                for index in chosen
-            ]
-            for each in shown
+            leverage: [liquidation_price(rule, trade, each, paid[index]) for index in chosen]
+            for leverage, each in margins.items()
         },
     )
 
@@ -220,23 +222,15 @@ def _hours_left(
     return (None, False) if more is None else (path.hours[-1] + more * interval, not is_same)
 
 
-def _others(path: FundingPath) -> list[tuple[str, FundingPath]]:
-    """Other directions and sizes of the same funding."""
-    found = [
-        (f"{factor} x" if factor else "none", path.scaled(Fraction(factor))) for factor in FACTORS
-    ]
-    return [*found, ("turns half way", path.flipped(Fraction(1, 2)))]
-
-
 def _sensitivity(
     rule: MarginRule,
     task: CarryTask,
     margin: int,
-    other: tuple[str, FundingPath],
+    name: str,
+    path: FundingPath,
     prices: Sequence[int],
     chosen: Sequence[int],
 ) -> Sensitivity:
-    name, path = other
     trade = task.trade
     paid = funding_paid(trade, path.rates, prices)
     left, is_beyond = _hours_left(rule, trade, margin, path, paid)

@@ -19,10 +19,9 @@ from seawall.lab.carry.account import AccountCarry, account_carry
 from seawall.lab.carry.carry import CarryTrade
 from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
 from seawall.lab.carry.outcome import HOURS_PER_DAY, CarryOutcome, CarryTask, outcome_of
-from seawall.lab.size.defaults import default_funding
 from seawall.lab.size.exit import book_side
 from seawall.lab.size.margin import margin_rule
-from seawall.lab.size.market import SIDES, TradedMarket, funding_of, traded_market
+from seawall.lab.size.market import SIDES, TradedMarket, default_funding, funding_of, traded_market
 from seawall.report import kinds
 from seawall.report.findings import Answer, Findings
 

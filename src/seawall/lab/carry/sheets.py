@@ -44,7 +44,7 @@ def findings(result: CarryResult) -> Findings:
     return Findings(
         command="carry",
         title=f"What it costs to hold {kinds.money(task.trade.notional)} USD of "
-        f"{task.instrument.name} {_side(task)} for {_hours(outcome.moments[-1].hours)}",
+        f"{task.instrument.name} {task.trade.side_name} for {_hours(outcome.moments[-1].hours)}",
         subtitle=result.source,
         verdict=tuple(_verdict(task, outcome)),
         sections=tuple(_sections(task, outcome)),
@@ -76,10 +76,6 @@ def _sections(task: CarryTask, outcome: CarryOutcome) -> Iterator[Section]:
     yield _sensitivity(task, outcome)
 
 
-def _side(task: CarryTask) -> str:
-    return "long" if task.trade.is_long else "short"
-
-
 def _hours(hours: float) -> str:
     return kinds.duration(3600 * hours)
 
@@ -91,34 +87,25 @@ def _usd(task: CarryTask, units: Fraction | int | None) -> Fraction | None:
 
 def _price(task: CarryTask, name: str, title: str, attribute: str = "", drop: int = 0) -> Column:
     """A column of a price of the market, which a row holds in price units."""
-    return Column(
-        name,
-        kinds.price_of(task.instrument.price_decimals),
-        lambda row: _usd(task, getattr(row, attribute or name)),
-        title=title,
-        drop=drop,
-        none="none",
-    )
+    kind, get = kinds.price_of(task.instrument.price_decimals), attribute or name
+    return Column(name, kind, lambda row: _usd(task, getattr(row, get)), title, drop, none="none")
 
 
 def _bp(task: CarryTask, drop: int) -> Column:
     """How far the break-even price is in the trade's favour."""
     trade = task.trade
-    return Column(
-        "break_even_bp",
-        BASIS_POINTS,
-        lambda row: trade.side * (row.break_even / trade.price - 1) * BP,
-        title="bp",
-        drop=drop,
-    )
+
+    def bp(row: Moment | Sensitivity) -> Fraction:
+        return trade.side * (row.break_even / trade.price - 1) * BP
+
+    return Column("break_even_bp", BASIS_POINTS, bp, "bp", drop)
 
 
-def _lasts(drop: int = 0) -> tuple[Column, Column]:
-    return (
-        Column("hours_until_liquidation", HOURS, "hours_left", title="liquidated after", drop=drop,
-               none="never", mark=lambda row: " ~" if row.is_beyond else ""),
-        Column("is_beyond_the_path", FLAG, "is_beyond", on="data"),
-    )  # fmt: skip
+LASTS = (
+    Column("hours_until_liquidation", HOURS, "hours_left", "liquidated after", none="never",
+           mark=lambda row: " ~" if row.is_beyond else ""),
+    Column("is_beyond_the_path", FLAG, "is_beyond", on="data"),
+)  # fmt: skip
 
 
 def _position(task: CarryTask, outcome: CarryOutcome) -> Sheet:
@@ -131,7 +118,7 @@ def _position(task: CarryTask, outcome: CarryOutcome) -> Sheet:
         {
             "market": (TEXT, instrument.name),
             "rulebook": (TEXT, task.rulebook.name),
-            "side": (TEXT, _side(task)),
+            "side": (TEXT, task.trade.side_name),
             "size": (SIZE, from_units(trade.size, instrument.size_decimals)),
             "price": (PRICE, from_units(trade.price, instrument.price_decimals)),
             "notional": (MONEY, trade.notional),
@@ -158,21 +145,16 @@ def _costs(task: CarryTask, outcome: CarryOutcome) -> Iterator[Sheet]:
     def rate(each: int) -> str:
         return kinds.RATE.text(Fraction(each, RATE_ONE))
 
-    amounts: dict[str, tuple[Fraction | int, str]] = {
-        "entry": (outcome.entry, f"way in: fee {rate(trade.entry_rate)}, slippage "
-                  f"{rate(trade.entry_slippage)}"),
-        "exit": (outcome.exit, f"way out: fee {rate(trade.exit_rate)}, slippage "
-                 f"{rate(trade.exit_slippage)}"),
-        "funding": (outcome.paid, f"funding, {len(task.path.rates):,} settlements"),
-        "total": (outcome.cost, f"all of it, {_leaving(task)}"),
-    }  # fmt: skip
-    costs = record(
-        "costs",
-        "",
-        {name: Fraction(amount) / MICRO for name, (amount, _) in amounts.items()},
-        [Column(n, USD, title=title) for n, (_, title) in amounts.items()],
-        on="data",
-    )
+    titles = {
+        "entry": f"way in: fee {rate(trade.entry_rate)}, slippage {rate(trade.entry_slippage)}",
+        "exit": f"way out: fee {rate(trade.exit_rate)}, slippage {rate(trade.exit_slippage)}",
+        "paid": f"funding, {len(task.path.rates):,} settlements",
+        "cost": f"all of it, {_leaving(task)}",
+    }
+    names = {"paid": "funding", "cost": "total"}
+    row = {each: Fraction(getattr(outcome, each)) / MICRO for each in titles}
+    columns = [Column(names.get(each, each), USD, each, title) for each, title in titles.items()]
+    costs = record("costs", "", row, columns, on="data")
     yield costs
     yield parts(
         "cost_parts",
@@ -227,6 +209,7 @@ def _chosen(task: CarryTask, outcome: CarryOutcome) -> LeverageCarry:
 
 def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
     hours = Fraction(outcome.moments[-1].hours)
+    fees, a_day = outcome.entry + outcome.exit, outcome.paid / hours * HOURS_PER_DAY
 
     def style(row: LeverageCarry) -> str:
         if row.hours_left is not None and row.hours_left <= hours:
@@ -240,17 +223,15 @@ def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
         columns=[
             Column("leverage", COUNT, mark=lambda _: "x"),
             Column("margin", MONEY),
-            Column("fees_and_slippage_of_margin", SHARE,
-                   lambda row: (outcome.entry + outcome.exit) / row.margin, title="fees, slippage",
-                   drop=2),
-            Column("funding_a_day_of_margin", RATE,
-                   lambda row: Fraction(outcome.paid, row.margin) / hours * 24,
-                   title="funding a day", drop=1),
+            Column("fees_and_slippage_of_margin", SHARE, lambda row: fees / row.margin,
+                   "fees, slippage", 2),
+            Column("funding_a_day_of_margin", RATE, lambda row: a_day / row.margin,
+                   "funding a day", 1),
             Column("cost_of_margin", SHARE, lambda row: row.cost / row.margin, title="all costs"),
             _price(task, "liquidation_price_at_first", "liquidated at, now",
                    "liquidation_price_first"),
             _price(task, "liquidation_price_at_the_end", "at the end", "liquidation_price_last"),
-            *_lasts(),
+            *LASTS,
         ],
         style=style,
         note="Liquidated after: by funding alone, at an unchanged price; ~ beyond the funding "
@@ -259,9 +240,6 @@ def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
 
 
 def _sensitivity(task: CarryTask, outcome: CarryOutcome) -> Sheet:
-    def of_margin(row: Sensitivity) -> Fraction:
-        return Fraction(row.paid, outcome.margin)
-
     return Sheet(
         name="sensitivity",
         title=f"If funding goes another way, at {task.leverage}x",
@@ -269,11 +247,12 @@ def _sensitivity(task: CarryTask, outcome: CarryOutcome) -> Sheet:
         columns=[
             Column("funding_path", get="name", title="funding"),
             Column("funding", MONEY, "paid", title="paid"),
-            Column("funding_of_margin", SHARE, of_margin, title="of margin", drop=2),
+            Column("funding_of_margin", SHARE, lambda row: Fraction(row.paid, outcome.margin),
+                   "of margin", 2),
             _price(task, "break_even", "flat at"),
             _bp(task, drop=1),
             _price(task, "liquidation_price", "liquidated at, at the end"),
-            *_lasts(),
+            *LASTS,
         ],
     )  # fmt: skip
 

@@ -19,6 +19,8 @@ from seawall.lab.deleveraging.wave import DeleveragingWave, Floats
 
 # A prime, so that the rotations of waves with equally many winners do not begin alike.
 _STRIDE = 7919
+SUMMED = ("needed", "raised", "taken", "unmet", "touched", "closed_usd")
+LARGEST = ("largest_usd", "largest_of_profit", "largest_of_equity")
 
 
 class Own(Struct, frozen=True, kw_only=True):
@@ -98,24 +100,12 @@ def totals(results: Sequence[WaveOutcome]) -> list[Total]:
     """One for each policy."""
     largest = max(range(len(results)), key=lambda index: results[index].wave.needed)
     made = []
-    for index, first in enumerate(results[0].outcomes):
-        lines = [each.outcomes[index].measures for each in results]
-        made.append(
-            Total(
-                policy=first.policy,
-                needed=sum(line.needed for line in lines),
-                raised=sum(line.raised for line in lines),
-                taken=sum(line.taken for line in lines),
-                unmet=sum(line.unmet for line in lines),
-                touched=sum(line.touched for line in lines),
-                closed_usd=sum(line.closed_usd for line in lines),
-                largest_usd=max(line.largest_usd for line in lines),
-                largest_of_profit=max(line.largest_of_profit for line in lines),
-                largest_of_equity=max(line.largest_of_equity for line in lines),
-                gini=lines[largest].gini,
-                top_share=lines[largest].top_share,
-            )
-        )
+    for lines in zip(*(each.outcomes for each in results), strict=True):
+        found = [each.measures for each in lines]
+        sums = {name: sum(getattr(each, name) for each in found) for name in SUMMED}
+        most = {name: max(getattr(each, name) for each in found) for name in LARGEST}
+        of_largest = {name: getattr(found[largest], name) for name in ("gini", "top_share")}
+        made.append(Total(policy=lines[0].policy, **sums, **most, **of_largest))
     return made
 
 

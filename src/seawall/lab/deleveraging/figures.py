@@ -17,11 +17,12 @@ from seawall.report.charts import (
     Chart,
     Row,
     axis,
-    columns,
     finished,
     named,
+    names_down,
     number,
     quantity,
+    series,
     values,
 )
 
@@ -61,8 +62,7 @@ def concentration_curve(result: WaveOutcome, dashed: str = "") -> Chart:
         # Evenly on the logarithmic axis, which begins with one winner.
         kept = np.unique(np.geomspace(1, len(winners) - 1, MOST_POINTS).round().astype(int))
         names.append(each.policy.name)
-        points = columns(winners=100 * winners[kept], paid=100 * paid[kept])
-        rows += [row | {"name": names[-1]} for row in points]
+        rows += series(names[-1], winners=100 * winners[kept], paid=100 * paid[kept])
     x = quantity(
         "winners",
         axis("winners, those who pay most first", label=PERCENT_LABEL),
@@ -91,10 +91,7 @@ def _bars(
         }
         for row, length in zip(totals, lengths, strict=True)
     ]
-    y: Row = {
-        "field": "policy", "type": "nominal", "sort": None,
-        "axis": {"title": None, "labelLimit": 200},
-    }  # fmt: skip
+    y = names_down("policy", width=200)
     low, high = min(0.0, *lengths), max(0.0, *lengths)
     most = high + _ROOM * (high - low)
     scale = {"domain": [number(low), number(most)]} if most > low else {}

@@ -73,7 +73,9 @@ def measures(wave: DeleveragingWave, taking: Taking) -> Measures:
     taken = float(lost.sum())
     capacity = wave.capacity
     best_left = float(np.maximum(0.0, capacity - lost).max())
-    deficit, worst = wave.deficit_usd, wave.largest_deficit_usd
+    # Not a number where it is not known: so is then what follows from it.
+    deficit = math.nan if wave.deficit_usd is None else wave.deficit_usd
+    worst = math.nan if wave.largest_deficit_usd is None else wave.largest_deficit_usd
     return Measures(
         needed=wave.needed,
         raised=float(taking.paid.sum() + taking.closed.sum() * max(0.0, wave.gap)),
@@ -88,13 +90,9 @@ def measures(wave: DeleveragingWave, taking: Taking) -> Measures:
         gini=gini(lost),
         top_share=top_share(lost),
         best_left=best_left,
-        ptsr=math.nan if deficit is None else profit_to_deficit(best_left, deficit, taken),
-        share_kept=math.nan if deficit is None else share_kept(best_left, deficit, taken),
-        pmr=(
-            math.nan
-            if deficit is None or worst is None
-            else profit_to_worst(best_left, deficit, taken, worst)
-        ),
+        ptsr=profit_to_deficit(best_left, deficit, taken),
+        share_kept=share_kept(best_left, deficit, taken),
+        pmr=profit_to_worst(best_left, deficit, taken, worst),
     )
 
 

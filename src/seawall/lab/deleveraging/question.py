@@ -114,21 +114,20 @@ def _own(
     equity: Amount | None, profit: Amount | None, notional: Amount | None
 ) -> tuple[float, float, float] | None:
     """(notional, profit, equity) of one more winner, or None."""
-    if equity is None and profit is None and notional is None:
+    given = {"notional": notional, "profit": profit, "equity": equity}
+    if all(value is None for value in given.values()):
         return None
-    for field, value in (("equity", equity), ("profit", profit), ("notional", notional)):
+    found = []
+    for field, value in given.items():
         if value is None:
             expected = "given, as equity, profit and notional belong together"
             raise InputError.of("", field, value, expected)
-
-    def usd(field: str, value: Amount | None, least: float) -> float:
-        expected = "USD above 0" if least == 0 else "USD"
-        assert value is not None
-        return float(
+        least, expected = (-LARGEST, "USD") if field == "profit" else (0.0, "USD above 0")
+        found.append(
             _number(field, value, least=least, most=LARGEST, expected=expected, above=True)
         )
-
-    return usd("notional", notional, 0), usd("profit", profit, -LARGEST), usd("equity", equity, 0)
+    notional_, profit_, equity_ = map(float, found)
+    return notional_, profit_, equity_
 
 
 def _chosen(waves: Sequence[DeleveragingWave], names: Sequence[str]) -> list[DeleveragingWave]:

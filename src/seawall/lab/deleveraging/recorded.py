@@ -1,13 +1,6 @@
 """The recorded day: what was measured of the deleveraging of 10 October 2025, wave by wave.
 
-A folder with two public sets of files:
-
-* in ``paper_outputs``, the tables that the authors of "Autodeleveraging: Impossibilities and
-  Optimization" (arXiv 2512.01112) publish with their code (repository
-  pluriholonomic/autodeleveraging-analysis, folder out): ``h0_two_pass_equity_delta_by_wave.csv``,
-  ``h0_two_pass_wave_coin_gap_per_contract.csv``, ``policy_per_wave_metrics.csv``;
-* ``adl_by_user_REALTIME.parquet`` and ``adl_net_volume_full_12min.csv``: what each account and each
-  market was deleveraged in all (repository ConejoCapital/HyperMultiAssetedADL).
+Two public sets of files; docs/commands/deleveraging.md says which, and where they are published.
 
 The winners of each wave with their positions are in neither. **Stand-ins** take their place:
 accounts of the second set in random order, until they could pay what the paper's winners could
@@ -32,6 +25,12 @@ GAPS = "h0_two_pass_wave_coin_gap_per_contract.csv"
 PUBLISHED = "policy_per_wave_metrics.csv"
 USERS = "adl_by_user_REALTIME.parquet"
 MARKETS = "adl_net_volume_full_12min.csv"
+
+MEASURED = {
+    "deficit": "deficit_usd", "worst": "max_loss_usd", "needed": "budget_needed_usd",
+    "production": "budget_prod_usd",
+}  # fmt: skip
+"""Fields of a wave, and their columns."""
 
 COUNTERPARTS = {
     "rank_queue": "prod",
@@ -65,10 +64,13 @@ class RecordedWave(Struct, frozen=True, kw_only=True):
     worst: float
     needed: float
     production: float
-    largest_production: float
     capacity: float
     closed: float
     published: Mapping[str, PublishedLine]
+
+    @property
+    def overshoot(self) -> float:
+        return self.production - self.needed
 
 
 class RecordedDay(Struct, frozen=True, kw_only=True, eq=False):
@@ -144,28 +146,23 @@ def _chosen(capacity: Floats, order: np.ndarray, most: float) -> np.ndarray:
 def _wave(
     outputs: Path, row: Mapping[str, str], line: Mapping[str, str], closed: float
 ) -> RecordedWave:
-    measured = outputs / WAVES
-    names = [name.removeprefix("budget_") for name in line if name.startswith("budget_")]
+    if closed <= 0:
+        raise WaveError(f"{outputs / GAPS}: wave {row['wave']}: no market with a price")
+    policies = [name.removeprefix("budget_") for name in line if name.startswith("budget_")]
     published = {
         name: PublishedLine(
             budget=_number(outputs / PUBLISHED, line, f"budget_{name}"),
             max_pct=_number(outputs / PUBLISHED, line, f"max_pct_{name}"),
         )
-        for name in names
+        for name in policies
         if f"max_pct_{name}" in line
     }
-    if closed <= 0:
-        raise WaveError(f"{outputs / GAPS}: wave {row['wave']}: no market with a price")
     return RecordedWave(
         number=int(row["wave"]),
-        deficit=_number(measured, row, "deficit_usd"),
-        worst=_number(measured, row, "max_loss_usd"),
-        needed=_number(measured, row, "budget_needed_usd"),
-        production=_number(measured, row, "budget_prod_usd"),
-        largest_production=_number(measured, row, "max_prod_haircut_usd"),
         capacity=_number(outputs / PUBLISHED, line, "total_cap"),
         closed=closed,
         published=published,
+        **{field: _number(outputs / WAVES, row, column) for field, column in MEASURED.items()},
     )
 
 

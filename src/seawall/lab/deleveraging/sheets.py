@@ -1,21 +1,21 @@
 """The comparison of policies as sentences, sheets and pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
 
-from seawall.lab.deleveraging.comparison import Outcome, Own, Total, WaveOutcome, totals
+from seawall.lab.deleveraging.comparison import Outcome, Total, WaveOutcome, totals
 from seawall.lab.deleveraging.figures import concentration_curve, haircut_bars, overshoot_bars
 from seawall.lab.deleveraging.question import DeleveragingResult
-from seawall.lab.deleveraging.recorded import COUNTERPARTS, PublishedLine, RecordedDay, RecordedWave
+from seawall.lab.deleveraging.recorded import COUNTERPARTS, PublishedLine, RecordedDay
 from seawall.lab.deleveraging.wave import DeleveragingWave
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
-from seawall.report.kinds import COUNT, FIGURE, FLAG, NUMBER, RATE, TEXT, USD, Kind
-from seawall.report.sheet import Column, Row, Sheet, record
+from seawall.report.kinds import COUNT, FIGURE, FLAG, NUMBER, RATE, TEXT, USD
+from seawall.report.sheet import Column, Sheet, record
 
 SHOWN_WAVES = 30
 """More waves are too long for a terminal."""
@@ -36,13 +36,6 @@ class _Line(Struct, frozen=True, eq=False):
 
     wave: DeleveragingWave
     outcome: Outcome
-
-
-class _Own(Struct, frozen=True, eq=False):
-    """What one policy takes from your account in one wave."""
-
-    line: _Line
-    own: Own
 
 
 class _Published(Struct, frozen=True):
@@ -73,18 +66,15 @@ def findings(result: DeleveragingResult) -> Findings:
 
 def _sections(result: DeleveragingResult, sums: Sequence[Total]) -> Iterator[Section]:
     results = result.results
-    lines = _lines(results)
-    terms = {
-        "start": COUNT, "visits": COUNT, "largest_share": NUMBER, "power": NUMBER,
-        "in_contracts": FLAG,
-    }  # fmt: skip
+    terms = {"start": COUNT, "visits": COUNT, "largest_share": NUMBER, "power": NUMBER,
+             "in_contracts": FLAG}  # fmt: skip
     fields = [Column(name, kind) for name, kind in terms.items()]
     yield record("terms", "", result.terms, fields, on="data")
     yield totals_sheet(sums, results)
-    yield from _your_sheet(lines, single=len(results) == 1)
+    yield from _your_sheet(_lines(results), single=len(results) == 1)
     yield _waves(results)
     yield policies_sheet(results)
-    yield _winners(lines)
+    yield _winners(_lines(results))
     if result.day is not None:
         yield _measured(result.day)
         yield from _repeated(result.day)
@@ -168,86 +158,67 @@ def totals_sheet(sums: Sequence[Total], results: Sequence[WaveOutcome]) -> Sheet
 
 def _your_sheet(lines: Sequence[_Line], *, single: bool) -> Iterator[Sheet]:
     """What would have been taken from your account, where it is one of the winners."""
-    owned = [_Own(each, each.outcome.own) for each in lines if each.outcome.own is not None]
+    owned = [each for each in lines if each.outcome.own is not None]
     if not owned:
         return
     places = [
-        f"{each.own.place:,} of {len(each.line.wave.winners):,}"
+        f"{each.outcome.own.place:,} of {len(each.wave.winners):,}"
         for each in owned
-        if each.line.outcome.policy.key == QUEUE
+        if each.outcome.own is not None and each.outcome.policy.key == QUEUE
     ]
     where = ", ".join(places[:4]) + (" and so on" if len(places) > 4 else "")
+    own = "outcome.own."
     yield Sheet(
         name="you",
         title="What would have been taken from you, USD",
         rows=owned,
         columns=[
-            Column("wave", get="line.wave.name", on="data" if single else "everywhere"),
-            Column("policy", get="line.outcome.policy.key", on="data"),
-            Column("name", get="line.outcome.policy.name", title="policy"),
-            _of_own("haircut", "taken", USD),
-            _of_own("of_profit", "of your profit", RATE, drop=2),
-            _of_own("of_equity", "of your equity", RATE),
-            _of_own("closed", "closed", RATE, drop=3),
-            _of_own("chance", "chance", RATE, drop=1),
-            _of_own("expected", "on average", USD),
-            _of_own("place", "place", COUNT, on="data"),
+            Column("wave", get="wave.name", on="data" if single else "everywhere"),
+            Column("policy", get="outcome.policy.key", on="data"),
+            Column("name", get="outcome.policy.name", title="policy"),
+            Column("haircut", USD, f"{own}haircut", "taken"),
+            Column("of_profit", RATE, f"{own}of_profit", "of your profit", 2),
+            Column("of_equity", RATE, f"{own}of_equity", "of your equity"),
+            Column("closed", RATE, f"{own}closed", drop=3),
+            Column("chance", RATE, f"{own}chance", drop=1),
+            Column("expected", USD, f"{own}expected", "on average"),
+            Column("place", COUNT, f"{own}place", on="data"),
         ],
         note=f"Your place in the queue: {where}. Chance and average of the rotation: over all "
         "winners with whom it may begin.",
-    )  # fmt: skip
-
-
-def _of_own(name: str, title: str, kind: Kind, drop: int = 0, on: str = "everywhere") -> Column:
-    def get(row: Row) -> float:
-        return float(getattr(row.own, name))
-
-    return Column(name, kind, get, title=title, drop=drop, on=on)
+    )
 
 
 def _waves(results: Sequence[WaveOutcome]) -> Sheet:
-    def measured(policy: str, name: str, column: str, title: str, kind: Kind, drop: int) -> Column:
+    def measured(policy: str, name: str) -> Callable[[WaveOutcome], float]:
         def get(row: WaveOutcome) -> float:
             line = next(each for each in row.outcomes if each.policy.key == policy)
             return float(getattr(line.measures, name))
 
-        return Column(column, kind, get, title=title, drop=drop)
+        return get
 
-    def of_wave(name: str, kind: Kind = NUMBER, on: str = "data") -> Column:
-        return Column(name, kind, lambda row: getattr(row.wave, name), on=on)
-
-    on = "page" if len(results) > SHOWN_WAVES else "everywhere"
+    prices = ("size", "mark_price", "close_price", "later_price")
     return Sheet(
         name="waves",
         title="Waves, USD: what the rank queue takes, and the largest haircut beside pro-rata",
         rows=results,
         columns=[
-            of_wave("name", TEXT, "everywhere"),
+            Column("name", get="wave.name"),
             Column("winners", COUNT, lambda row: len(row.wave.winners), drop=2),
             Column("closes", get=lambda row: "long" if row.wave.closes_longs else "short",
                    on="data"),
-            of_wave("size"),
-            of_wave("mark_price"),
-            of_wave("close_price"),
-            of_wave("later_price"),
+            *(Column(each, NUMBER, f"wave.{each}", on="data") for each in prices),
             Column("to_be_closed", USD, lambda row: row.wave.size * row.wave.mark_price, drop=1),
-            of_wave("needed", USD, "everywhere"),
-            measured(QUEUE, "taken", "queue_taken", "queue takes", USD, 0),
-            measured(QUEUE, "overshoot", "queue_overshoot", "beyond the need", USD, 3),
-            measured(QUEUE, "largest_of_equity", "queue_largest_of_equity", "queue, of equity",
-                     RATE, 0),
-            measured(FAIREST, "largest_of_equity", "pro_rata_largest_of_equity",
-                     "pro-rata, of equity", RATE, 0),
+            Column("needed", USD, "wave.needed"),
+            Column("queue_taken", USD, measured(QUEUE, "taken"), "queue takes"),
+            Column("queue_overshoot", USD, measured(QUEUE, "overshoot"), "beyond the need", 3),
+            Column("queue_largest_of_equity", RATE, measured(QUEUE, "largest_of_equity"),
+                   "queue, of equity"),
+            Column("pro_rata_largest_of_equity", RATE, measured(FAIREST, "largest_of_equity"),
+                   "pro-rata, of equity"),
         ],
-        on="data" if len(results) == 1 else on,
+        on="data" if len(results) == 1 else "page" if len(results) > SHOWN_WAVES else "everywhere",
     )  # fmt: skip
-
-
-def _line_columns() -> tuple[Column, ...]:
-    return (
-        Column("wave", get="wave.name"),
-        Column("policy", get="outcome.policy.key"),
-    )
 
 
 def _lines(results: Sequence[WaveOutcome]) -> list[_Line]:
@@ -256,29 +227,22 @@ def _lines(results: Sequence[WaveOutcome]) -> list[_Line]:
 
 def policies_sheet(results: Sequence[WaveOutcome], on: str = "data") -> Sheet:
     """Every policy in every wave, for programs."""
-
-    def measure(name: str, attribute: str, kind: Kind = NUMBER) -> Column:
-        return Column(name, kind, lambda row: getattr(row.outcome.measures, attribute))
-
-    names = {"closed_usd": "closed", "largest_usd": "largest"}
     money = ("needed", "raised", "taken", "overshoot", "unmet", "closed_usd", "largest_usd")
     others = (
         "largest_of_profit", "largest_of_equity", "largest_closed", "gini", "top_share",
         "best_left", "ptsr", "share_kept", "pmr",
     )  # fmt: skip
-    return Sheet(
-        name="policies",
-        title="Every policy in every wave",
-        rows=_lines(results),
-        columns=[
-            *_line_columns(),
-            measure("winners", "winners", COUNT),
-            measure("touched", "touched", COUNT),
-            *(measure(names.get(each, each), each, USD) for each in money),
-            *(measure(each, each) for each in others),
-        ],
-        on=on,
-    )
+    families = (("winners", "touched"), COUNT), (money, USD), (others, NUMBER)
+    columns = [
+        Column("wave", get="wave.name"),
+        Column("policy", get="outcome.policy.key"),
+        *(
+            Column(name.removesuffix("_usd"), kind, f"outcome.measures.{name}")
+            for names, kind in families
+            for name in names
+        ),
+    ]
+    return Sheet("policies", "Every policy in every wave", _lines(results), columns, on=on)
 
 
 def _winners(lines: Sequence[_Line]) -> Sheet:
@@ -300,11 +264,8 @@ def _winners(lines: Sequence[_Line]) -> Sheet:
 
 
 def _winner_rows(line: _Line) -> Iterator[tuple[Any, ...]]:
-    winners, outcome = line.wave.winners, line.outcome
-    arrays = (
-        outcome.haircut, outcome.taking.paid, outcome.taking.closed, line.wave.profit,
-        winners.equity,
-    )  # fmt: skip
+    winners, outcome, taking = line.wave.winners, line.outcome, line.outcome.taking
+    arrays = (outcome.haircut, taking.paid, taking.closed, line.wave.profit, winners.equity)
     return zip(
         repeat(line.wave.name),
         repeat(outcome.policy.key),
@@ -347,11 +308,8 @@ def policy_figures(
 def _measured(day: RecordedDay) -> Sheet:
     """What was measured wave by wave; the sums are the last row."""
 
-    def total(name: str, kind: Kind = USD, title: str = "") -> Column:
-        def get(row: Sequence[RecordedWave]) -> float:
-            return sum(float(getattr(each, name)) for each in row)
-
-        return Column(name, kind, get, title=title)
+    def total(name: str, title: str = "") -> Column:
+        return Column(name, USD, lambda row: sum(getattr(each, name) for each in row), title)
 
     return Sheet(
         name="measured",
@@ -359,15 +317,11 @@ def _measured(day: RecordedDay) -> Sheet:
         rows=[*([each] for each in day.waves), day.waves],
         columns=[
             Column("wave", get=lambda row: "all" if row is day.waves else str(row[0].number)),
-            total("deficit"),
-            total("needed"),
-            total("production"),
-            Column("overshoot", USD,
-                   lambda row: sum(each.production - each.needed for each in row)),
-            total("closed", title="closed, about"),
+            *map(total, ("deficit", "needed", "production", "overshoot")),
+            total("closed", "closed, about"),
         ],
         note="Production: what winners had less at the end of a wave than without deleveraging.",
-    )  # fmt: skip
+    )
 
 
 def _repeated(day: RecordedDay) -> Iterator[Words]:

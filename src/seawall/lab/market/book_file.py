@@ -54,22 +54,30 @@ def read_book_file(path: Path, market: str | None, time_ms: int | None = None) -
         with path.open("rb") as file:
             if file.read(len(_PARQUET)) == _PARQUET:
                 return _replayed(path, market, time_ms)
-            file.seek(0)
-            raw = file.read(_LARGEST + 1)
-        if raw.startswith(_GZIP):
-            with gzip.open(io.BytesIO(raw)) as unpacked:
-                raw = unpacked.read(_LARGEST + 1)
     except FileNotFoundError:
         raise BookError(
             f"{path}: no such file; a book comes from a file, a URL, or a venue: "
             f"{', '.join(VENUES)}"
         ) from None
+    except OSError as error:
+        raise BookError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return _of_text(path, unpacked(path), market, time_ms)
+
+
+def unpacked(path: Path) -> bytes:
+    """The bytes of a file, of what is in it if it is gzip. Raises BookError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if raw.startswith(_GZIP):
+            with gzip.open(io.BytesIO(raw)) as content:
+                raw = content.read(_LARGEST + 1)
     except (OSError, EOFError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise BookError(f"{path}: cannot be read: {words}") from None
     if len(raw) > _LARGEST:
         raise BookError(f"{path}: more than {_LARGEST:,} bytes; give one book or fewer lines")
-    return _of_text(path, raw, market, time_ms)
+    return raw
 
 
 def _of_text(path: Path, raw: bytes, market: str | None, time_ms: int | None) -> Book:

@@ -182,22 +182,22 @@ def _sizes(task: SizeTask, rule: MarginRule, advised: int) -> tuple[SizeRow, ...
         task.equity * multiple // trade.entry_price // task.step * task.step
         for multiple in (*(each for each in SETTINGS if each < most), most)
     }
-    return tuple(_size_row(task, rule, size) for size in sorted(sizes | {advised}) if size)
-
-
-def _size_row(task: SizeTask, rule: MarginRule, size: int) -> SizeRow:
-    trade = task.trade
-    notional = size * trade.entry_price
-    return SizeRow(
-        of_equity=Fraction(notional, task.equity),
-        notional=notional,
-        calm=task.calm_exit.exit(size),
-        stressed=trade.exit_book.exit(size),
-        hours=exit_hours(Fraction(notional), task.volume, task.participation),
-        funding=loss_at_stop(trade, size).funding,
-        by_tiers=rule.most_leverage(notional),
-        by_liquidity=liquidity_leverage(rule, trade, size),
-    )
+    rows = []
+    for size in sorted({*sizes, advised} - {0}):
+        notional = size * trade.entry_price
+        rows.append(
+            SizeRow(
+                of_equity=Fraction(notional, task.equity),
+                notional=notional,
+                calm=task.calm_exit.exit(size),
+                stressed=trade.exit_book.exit(size),
+                hours=exit_hours(Fraction(notional), task.volume, task.participation),
+                funding=loss_at_stop(trade, size).funding,
+                by_tiers=rule.most_leverage(notional),
+                by_liquidity=liquidity_leverage(rule, trade, size),
+            )
+        )
+    return tuple(rows)
 
 
 def _curve(task: SizeTask, largest: int) -> tuple[Leaving, ...]:

@@ -61,6 +61,11 @@ class Exit(Struct, frozen=True, kw_only=True):
         """Shortfall as a share of the value at the middle."""
         return Fraction(self.shortfall) / (self.size * self.middle)
 
+    @property
+    def bp(self) -> float:
+        """The same in bp."""
+        return float(self.share) * 10_000
+
 
 class BookSide:
     """The orders that a position is sold to (bids) or bought back from (asks).

@@ -1,10 +1,7 @@
 """The picture of ``seawall size``: what leaving a size costs, calm and stressed."""
 
 from collections.abc import Mapping, Sequence
-from itertools import dropwhile
 from typing import Any
-
-import numpy as np
 
 from seawall.report import kinds
 from seawall.report.charts import (
@@ -16,11 +13,11 @@ from seawall.report.charts import (
     axis,
     finished,
     line,
+    logarithmic,
     quantity,
+    round_numbers,
     upright,
 )
-
-HEIGHT = 320
 
 
 def exit_chart(
@@ -32,8 +29,7 @@ def exit_chart(
     left. ``advised``: USD.
     """
     shown = [row[name] for row in curve for name in ("calm_bp", "stressed_bp")]
-    low, high = min(shown), max(shown)
-    usd = _ticks(curve[0]["notional"], curve[-1]["notional"])
+    usd = round_numbers(curve[0]["notional"], curve[-1]["notional"])
     x = quantity(
         "notional",
         axis("size, USD at the price now", label=MONEY_LABEL, values=usd),
@@ -44,15 +40,11 @@ def exit_chart(
         ("calm", "calm", CROSS_COLOUR),
         ("stressed", f"stressed, {kinds.short_percent(depth)} of the depth", LIQUIDATION),
     ):
-        y = quantity(
-            f"{name}_bp",
-            axis("slippage of leaving at once, bp", values=_ticks(low, high), format=",~g"),
-            scale={"type": "log", "nice": False, "domain": [low * 0.8, high * 1.25]},
-        )
-        beyond = list(dropwhile(lambda row: not row[f"{name}_is_extrapolated"], curve))  # noqa: B023
-        end = len(curve) - len(beyond)
+        words = "slippage of leaving at once, bp"
+        y = logarithmic(f"{name}_bp", min(shown), max(shown), words, format=",~g")
+        end = sum(not row[f"{name}_is_extrapolated"] for row in curve)
         # The broken line starts where the whole one ends.
-        broken = curve[max(0, end - 1) :] if beyond else ()
+        broken = curve[max(0, end - 1) :] if end < len(curve) else ()
         if end > 1:
             layers.append(line(curve[:end], x, y, colour))
         if len(broken) > 1:
@@ -60,14 +52,7 @@ def exit_chart(
         layers.append(_title(curve[len(curve) // 3], f"{name}_bp", title, colour))
     if advised is not None:
         layers.append(upright(advised, "advised", CHOSEN))
-    return finished({"layer": layers}, height=HEIGHT)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten from ``low`` to ``high``."""
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    wanted = [step * 10.0**power for power in decades for step in (1, 2, 5)]
-    return [each for each in wanted if low <= each <= high]
+    return finished({"layer": layers}, height=320)
 
 
 def _title(row: Mapping[str, Any], field: str, text: str, colour: str) -> Chart:

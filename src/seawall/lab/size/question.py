@@ -3,12 +3,11 @@
 Quantities are numbers, or texts as people write them (``domain/quantities.py``): ``2%``, ``25000``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 from math import ceil, floor, sqrt
 from pathlib import Path
-from typing import NamedTuple
 
 from seawall.accounts.account import Account
 from seawall.domain import quantities
@@ -19,10 +18,15 @@ from seawall.lab.market.book import Book
 from seawall.lab.market.book_source import read_book
 from seawall.lab.size.advice import HOURS_PER_YEAR, Advice, Odds, SizeTask, advise
 from seawall.lab.size.candles import read_trading
-from seawall.lab.size.defaults import default_volatility, default_volume
 from seawall.lab.size.exit import BookSide, book_side
-from seawall.lab.size.kelly_sizes import Kelly, kelly_of
-from seawall.lab.size.market import SIDES, TradedMarket, traded_market
+from seawall.lab.size.kelly import Kelly, kelly_of
+from seawall.lab.size.market import (
+    SIDES,
+    TradedMarket,
+    default_volatility,
+    default_volume,
+    traded_market,
+)
 from seawall.lab.size.sizing import Trade
 from seawall.report import kinds
 from seawall.report.findings import Answer, Findings
@@ -42,9 +46,13 @@ class SizeResult(Answer, frozen=True, kw_only=True):
 
     task: SizeTask
     advice: Advice
-    kelly: Kelly
     source: str
     notes: Sequence[str]
+
+    @property
+    def kelly(self) -> Kelly:
+        """The advised size beside Kelly."""
+        return kelly_of(self.task, self.advice)
 
     def findings(self) -> Findings:
         from seawall.lab.size.sheets import findings
@@ -81,57 +89,41 @@ def size(
 ) -> SizeResult:
     """Find the largest size whose loss at the stop fits a budget, and the leverage to hold it at.
 
-    ``equity``: USD, that of the account's cross pool if None. ``price``: USD, else the middle of
-    ``book``, else the account's. ``loss_budget``: USD or a share of the equity (``2%``). ``stop``:
-    a price, or a distance (``3%``); else the standard deviation of these hours. ``clearance``: how
-    far beyond the stop liquidation must lie, in distances of the stop. ``book``: a file, a URL of a
-    running venue or a venue by name; else an assumed one with ``depth`` USD within 50 bp, of which
-    the share ``stress`` is left. ``volume``: USD a day. ``ruin``: the equity's share that counts as
-    ruin. The rest as in docs/commands/size.md. Raises SeawallError for input that cannot be used.
+    ``equity``: USD, that of the cross pool if None. ``price``: USD, else the middle of ``book``,
+    else the account's. ``loss_budget``: USD or a share of the equity. ``stop``: a price or a
+    distance (``3%``); else the standard deviation of these hours. ``clearance``: how far beyond the
+    stop liquidation must lie, in its distances. ``book``: a file, URL or venue; else an assumed one
+    of ``depth`` USD within 50 bp, of which the share ``stress`` is left. ``volume``: USD a day. The
+    rest as in docs/commands/size.md. Raises SeawallError for input that cannot be used.
     """
-    found = _found_book(book, account, market)
-    traded = traded_market(account, market, _middle(found) if price is None else price)
-    used, words, notes = _book(traded, found, depth)
+    if isinstance(book, str | Path):
+        book = read_book(str(book), market, venue=account.venue)
+    middle = None if book is None else book.middle
+    traded = traded_market(account, market, middle if price is None else price)
+    used, words, about_book = _book(traded, book, depth)
     pledged, whose = _equity(account, equity)
-    trading = _trading(traded, volume, volatility, candles)
-    expected = "hours above 0 and at most 87,600, such as 24"
-    held = _plain("hours", hours, least=0, most=87_600, expected=expected, above=True)
+    per_day, deviation, notes = _trading(traded, volume, volatility, candles)
+    held = _above_zero("hours", hours, 87_600, "hours above 0 and at most 87,600, such as 24")
     is_long = quantities.choice("side", side, SIDES) == "long"
-    usual = _usual_stop(trading.volatility, held)
-    stop_price = _stop_price(traded, stop, is_long=is_long, usual=usual)
+    stop_price = _stop_price(traded, stop, is_long=is_long, usual=_usual_stop(deviation, held))
     calm = book_side(used, traded.instrument, bids=is_long)
     left = calm.stressed(quantities.share("stress", stress, least=LEAST_DEPTH, example="0.02"))
-    trade = _trade(traded, used, left, stop_price, held, funding, entry_fee, fee_volume)
-    terms = traded.instrument.block_terms
     task = SizeTask(
         rulebook=account.rulebook,
         instrument=traded.instrument,
-        trade=trade,
+        trade=_trade(traded, used, left, stop_price, held, funding, entry_fee, fee_volume),
         calm_exit=calm,
         equity=pledged,
         budget=quantities.usd_or_share("loss_budget", loss_budget, pledged),
         clearance=quantities.share("clearance", clearance, most=100.0, example="50%"),
-        volume=trading.volume * MICRO,
+        volume=per_day * MICRO,
         participation=quantities.share("participation", participation, example="10%"),
         horizon_hours=held,
-        odds=_odds(trading.volatility, edge, win_rate, payoff, kelly, ruin),
-        step=1 if terms is None else terms.size_step,
+        odds=_odds(deviation, edge, win_rate, payoff, kelly, ruin),
+        step=traded.lot,
     )
     source = f"{whose}; {market} at {traded.price_text} USD; {words}; {traded.rules}"
-    advice = advise(task)
-    notes = (*trading.notes, *notes)
-    kelly_ = kelly_of(task, advice)
-    return SizeResult(task=task, advice=advice, kelly=kelly_, source=source, notes=notes)
-
-
-def _found_book(book: Book | str | Path | None, account: Account, market: str) -> Book | None:
-    return (
-        read_book(str(book), market, venue=account.venue) if isinstance(book, str | Path) else book
-    )
-
-
-def _middle(book: Book | None) -> float | None:
-    return None if book is None else book.middle
+    return SizeResult(task=task, advice=advise(task), source=source, notes=(*notes, *about_book))
 
 
 def _equity(account: Account, equity: Amount | None) -> tuple[int, str]:
@@ -154,19 +146,13 @@ def _equity(account: Account, equity: Amount | None) -> tuple[int, str]:
     return pledged, f"equity {kinds.money(pledged)} USD, the cross pool of {account.source}"
 
 
-class _Trading(NamedTuple):
-    volume: Fraction
-    volatility: float
-    notes: tuple[str, ...]
-
-
 def _trading(
     traded: TradedMarket,
     volume: Amount | None,
     volatility: Amount | None,
     candles: str | Path | None,
-) -> _Trading:
-    """Volume (USD a day) and volatility: as given, else from candles, else assumed."""
+) -> tuple[Fraction, float, list[str]]:
+    """Volume (USD a day) and volatility: as given, else from candles, else assumed; and notes."""
     usd: Fraction | None = None
     deviation: float | None = None
     notes = []
@@ -175,8 +161,7 @@ def _trading(
         a_day = "" if usd is None else f", {kinds.usd(usd)} USD on the median day"
         notes.append(f"From {candles}: {kinds.percent(deviation, 0)} volatility a year{a_day}.")
     if volume is not None:
-        expected = "USD a day above 0, such as 500000000"
-        usd = _plain("volume", volume, least=0, most=10**15, expected=expected, above=True)
+        usd = _above_zero("volume", volume, 10**15, "USD a day above 0, such as 500000000")
     if volatility is not None:
         deviation = float(quantities.share("volatility", volatility, most=20.0, example="49%"))
     source = "recorded hourly candles of 14 coins, 2024-09 to 2025-07"
@@ -193,7 +178,7 @@ def _trading(
             f"{kinds.percent(deviation, 0)} volatility a year: the median of coins with as high a "
             f"maximum leverage ({source}). --volatility and --candles know better."
         )
-    return _Trading(usd, deviation, tuple(notes))
+    return usd, deviation, notes
 
 
 def _book(
@@ -255,22 +240,26 @@ def _odds(
     kelly: Amount,
     ruin: Amount,
 ) -> Odds:
-    share = quantities.share
-
-    def positive(field: str, value: Amount, most: int, example: str) -> float:
+    def multiple(field: str, value: Amount, most: int, example: str) -> float:
         expected = f"above 0 and at most {most}, such as {example}"
-        return float(_plain(field, value, least=0, most=most, expected=expected, above=True))
+        return float(_above_zero(field, value, most, expected))
 
     return Odds(
         volatility=volatility,
-        edge=None
-        if edge is None
-        else float(quantities.rate("edge", edge, most=100.0, example="0.2 or 20%")),
-        win_rate=None if win_rate is None else float(share("win_rate", win_rate, example="55%")),
-        payoff=positive("payoff", payoff, 1000, "2"),
-        kelly_share=positive("kelly", kelly, 10, "0.5"),
-        remaining=float(share("ruin", ruin, most=0.99, example="50%")),
+        edge=_float(edge, partial(quantities.rate, "edge", most=100.0, example="0.2 or 20%")),
+        win_rate=_float(win_rate, partial(quantities.share, "win_rate", example="55%")),
+        payoff=multiple("payoff", payoff, 1000, "2"),
+        kelly_share=multiple("kelly", kelly, 10, "0.5"),
+        remaining=float(quantities.share("ruin", ruin, most=0.99, example="50%")),
     )
+
+
+def _float(value: Amount | None, read: Callable[[Amount], Fraction]) -> float | None:
+    return None if value is None else float(read(value))
+
+
+def _above_zero(field: str, value: Amount, most: int, expected: str) -> Fraction:
+    return _plain(field, value, least=0, most=most, expected=expected, above=True)
 
 
 def _usual_stop(volatility: float, hours: Fraction) -> Fraction:

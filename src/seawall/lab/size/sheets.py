@@ -5,9 +5,10 @@ from fractions import Fraction
 from typing import Any
 
 from seawall.domain.units import MICRO, from_units
-from seawall.lab.size.advice import Advice, SettingRow, SizeRow, SizeTask
+from seawall.lab.size.advice import Advice, Leaving, SettingRow, SizeRow, SizeTask
+from seawall.lab.size.exit import BookSide, Exit
 from seawall.lab.size.figures import exit_chart
-from seawall.lab.size.kelly_sizes import Kelly
+from seawall.lab.size.kelly import Kelly
 from seawall.lab.size.question import SizeResult
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
@@ -54,10 +55,7 @@ def _sections(task: SizeTask, advice: Advice, kelly: Kelly) -> Iterator[Section]
     yield from _loss(task, advice)
     yield _sizes(task, advice)
     columns = [Column("notional", MONEY), *_slippage("calm"), *_slippage("stressed")]
-    slippage = Sheet(
-        name="slippage", title="Slippage of leaving at once", rows=advice.curve, columns=columns,
-        on="tables",
-    )  # fmt: skip
+    slippage = Sheet("slippage", "Slippage of leaving at once", advice.curve, columns, on="tables")
     yield slippage
     depth = float(task.trade.exit_book.depth)
     advised = advice.notional(task) / MICRO if advice.size else None
@@ -136,9 +134,6 @@ def _advice(task: SizeTask, advice: Advice) -> Sheet:
 def _limits(task: SizeTask, advice: Advice) -> Sheet:
     price, decimals = task.trade.entry_price, task.instrument.size_decimals
 
-    def decides(row: Row) -> bool:
-        return row is advice.deciding
-
     return Sheet(
         name="limits",
         title="What limits the size",
@@ -150,9 +145,9 @@ def _limits(task: SizeTask, advice: Advice) -> Sheet:
                    title=task.instrument.name, drop=1),
             Column("notional", MONEY, lambda row: row.size * price, title="USD"),
             Column("of_equity", TIMES, lambda row: Fraction(row.size * price, task.equity)),
-            Column("decides", FLAG, decides),
+            Column("decides", FLAG, lambda row: row is advice.deciding),
         ],
-        style=lambda row: "bad" if decides(row) else "",
+        style=lambda row: "bad" if row is advice.deciding else "",
     )  # fmt: skip
 
 
@@ -167,25 +162,28 @@ def _loss(task: SizeTask, advice: Advice) -> Iterator[Sheet]:
     columns = [Column(name, CENTS, title=title) for name, title in names.items()]
     loss = Sheet(name="loss", title="", rows=rows, columns=columns, on="data", single=True)
     yield loss
-    if not rows:
-        return
-    notional = advice.notional(task)
-    stop = kinds.percent(task.trade.stop_share)
-    title = f"What being wrong costs: {kinds.money(notional)} USD, stop {stop} away"
-    shares = {
-        "of equity": (SHARE, Fraction(1, task.equity)),
-        "bp of notional": (BASIS_POINTS, Fraction(BP, notional)),
-    }
-    note = f"The loss budget is {kinds.money(task.budget)} USD."
-    yield parts("loss_parts", title, loss, shares, note)
+    if rows:
+        notional, stop = advice.notional(task), kinds.percent(task.trade.stop_share)
+        title = f"What being wrong costs: {kinds.money(notional)} USD, stop {stop} away"
+        shares = {
+            "of equity": (SHARE, Fraction(1, task.equity)),
+            "bp of notional": (BASIS_POINTS, Fraction(BP, notional)),
+        }
+        note = f"The loss budget is {kinds.money(task.budget)} USD."
+        yield parts("loss_parts", title, loss, shares, note)
 
 
 def _book(task: SizeTask, book: str, drop: int) -> tuple[Column, ...]:
     """Leaving through the calm or the stressed book: average price, loss, slippage."""
     decimals = task.instrument.price_decimals
+
+    def average(row: Leaving) -> Fraction:
+        left: Exit = getattr(row, book)
+        return Fraction(left.average, 10**decimals)
+
     return (
-        Column(f"{book}_average_price", kinds.price_of(decimals),
-               lambda row: getattr(row, book).average / 10**decimals, drop=drop, mark=_star(book)),
+        Column(f"{book}_average_price", kinds.price_of(decimals), average, drop=drop,
+               mark=_star(book)),
         Column(f"{book}_slippage", MONEY, f"{book}.shortfall", drop=drop + 1),
         *_slippage(book),
     )  # fmt: skip
@@ -193,10 +191,9 @@ def _book(task: SizeTask, book: str, drop: int) -> tuple[Column, ...]:
 
 def _slippage(book: str) -> tuple[Column, Column]:
     return (
-        Column(f"{book}_bp", BASIS_POINTS, lambda row: float(getattr(row, book).share) * BP,
-               mark=_star(book)),
+        Column(f"{book}_bp", BASIS_POINTS, f"{book}.bp", mark=_star(book)),
         Column(f"{book}_is_extrapolated", FLAG, f"{book}.is_beyond", on="data"),
-    )  # fmt: skip
+    )
 
 
 def _star(book: str) -> Callable[[Row], str]:
@@ -237,16 +234,15 @@ def _sizes(task: SizeTask, advice: Advice) -> Sheet:
         ],
         style=style,
         note="* part of it lies beyond the end of the book and is extrapolated by the square-root "
-        f"law. The calm book holds {kinds.money(_held(task, stressed=False))} USD on this side, up "
+        f"law. The calm book holds {kinds.money(_held(task, task.calm_exit))} USD on this side, up "
         f"to {kinds.percent(task.calm_exit.last_distance)} from the middle. ! the size needs more "
         "leverage than is allowed; liquidity allows the one whose maintenance margin pays for a "
         "stressed exit and its fee.",
     )  # fmt: skip
 
 
-def _held(task: SizeTask, *, stressed: bool) -> int:
-    """Micro-USD in the book at the price now."""
-    side = task.trade.exit_book if stressed else task.calm_exit
+def _held(task: SizeTask, side: BookSide) -> int:
+    """Micro-USD in a side of the book at the price now."""
     return side.held * task.trade.entry_price
 
 
@@ -277,11 +273,9 @@ def _settings(task: SizeTask, advice: Advice) -> Sheet:
             Column("verdict", get=verdict),
             Column("margin", MONEY),
             Column("liquidation_price", kinds.price_of(decimals),
-                   lambda row: None if row.price is None else row.price / 10**decimals,
-                   none="none"),
+                   lambda row: row.price and row.price / 10**decimals, none="none"),
             Column("distance", SHARE),
-            Column("in_stops", FIGURE,
-                   lambda row: None if row.distance is None else row.distance / stop, drop=1),
+            Column("in_stops", FIGURE, lambda row: row.distance and row.distance / stop, drop=1),
             Column("clear_of_stop", FLAG, on="data"),
             Column("can_open", FLAG, on="data"),
         ],
@@ -354,12 +348,15 @@ def _verdict(task: SizeTask, advice: Advice) -> Iterator[Words]:
         yield Words(text, is_warning=True)
         return
     yield Words(_size_text(task, advice))
-    yield Words(_cost_text(task, advice))
+    yield Words(
+        f"If you are wrong it costs {kinds.money(advice.loss.total)} USD, "
+        f"{kinds.percent(Fraction(advice.loss.total, task.equity))} of your equity."
+    )
     yield Words(_leverage_text(task, advice))
     if task.trade.exit_book.exit(advice.size).is_beyond:
         yield Words(
-            f"The stressed book holds {kinds.money(_held(task, stressed=True))} USD on this side: "
-            "what is beyond it is extrapolated by the square-root law, not read.",
+            f"The stressed book holds {kinds.money(_held(task, task.trade.exit_book))} USD on this "
+            "side: what is beyond it is extrapolated by the square-root law, not read.",
             is_warning=True,
         )
     if advice.hours > task.horizon_hours:
@@ -380,24 +377,6 @@ def _size_text(task: SizeTask, advice: Advice) -> str:
         f"{kinds.money(notional)} USD, {kinds.times(Fraction(notional, task.equity))} your equity. "
         f"The {advice.deciding.name} decides ({advice.deciding.reason}); the next limit is "
         f"{next_one.name}, at {kinds.money(next_one.size * task.trade.entry_price)} USD."
-    )
-
-
-def _cost_text(task: SizeTask, advice: Advice) -> str:
-    loss = advice.loss
-    assert loss is not None
-    parts = [
-        f"{kinds.money(loss.stop)} for the way to the stop at "
-        f"{_price(task, task.trade.stop_price)}",
-        f"{kinds.money(loss.exit_slippage)} slippage out of a stressed book",
-        f"{kinds.money(loss.entry_fee + loss.exit_fee)} fees",
-        f"{kinds.money(loss.funding)} funding over {_hours(task.horizon_hours)}",
-    ]
-    if loss.entry_slippage:
-        parts.insert(1, f"{kinds.money(loss.entry_slippage)} slippage on the way in")
-    return (
-        f"If you are wrong it costs {kinds.money(loss.total)} USD, "
-        f"{kinds.percent(Fraction(loss.total, task.equity))} of your equity: {', '.join(parts)}."
     )
 
 

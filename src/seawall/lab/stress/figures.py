@@ -12,6 +12,7 @@ from seawall.report.charts import (
     Row,
     axis,
     finished,
+    names_down,
     palette,
     quantity,
     upright,
@@ -56,10 +57,8 @@ def _ladder(rows: list[Row]) -> Chart:
     order = list(dict.fromkeys(row["move"] for row in rows))
     names = list(dict.fromkeys(row["bucket"] for row in rows))
     x = quantity("percent", axis("move until liquidation, %", label=PERCENT_LABEL))
-    y: Row = {
-        "field": "move", "type": "nominal", "sort": order,
-        "axis": {"title": None, "labelLimit": 260, "grid": True},
-    }  # fmt: skip
+    y = names_down("move", order)
+    y["axis"]["grid"] = True
     colour: Row = {
         "field": "bucket", "type": "nominal", "legend": {"title": "bucket"},
         "scale": {"domain": names, "range": palette(len(names))},
@@ -88,8 +87,9 @@ def _ladder(rows: list[Row]) -> Chart:
 def shock_figure(shocks: Sheet, equity: int) -> Figure:
     """Moves by sizes, coloured by the change of equity; crosses where something is liquidated."""
     rows = []
-    sizes = sorted({each["price_change"] for each in shocks.numbers()})
-    for each in shocks.numbers():
+    found = shocks.numbers()
+    sizes = [_shock(each) for each in sorted({each["price_change"] for each in found})]
+    for each in found:
         change = -each["lost"] / (equity / MICRO) if equity > 0 else 0.0
         rows.append(
             {
@@ -102,7 +102,7 @@ def shock_figure(shocks: Sheet, equity: int) -> Figure:
         )
     return Figure(
         title="What every shock leaves",
-        chart=_heat(rows, [_shock(each) for each in sizes]),
+        chart=_heat(rows, sizes),
         alt="Change of equity for every move and size; crosses mark liquidation.",
         note="Change of the account's equity, after liquidation where there is one (a cross); "
         "the darkest blue is a doubling and more.",
@@ -119,10 +119,7 @@ def _heat(rows: list[Row], sizes: list[str]) -> Chart:
         "field": "shock", "type": "nominal", "sort": sizes,
         "axis": {"title": "move of the price", "labelAngle": 0, "grid": False},
     }  # fmt: skip
-    y: Row = {
-        "field": "move", "type": "nominal", "sort": moves,
-        "axis": {"title": None, "labelLimit": 260, "grid": False},
-    }  # fmt: skip
+    y = names_down("move", moves)
     colour: Row = {
         "field": "change", "type": "quantitative",
         "scale": {"domain": [-1, 1], "range": GAINS_AND_LOSSES, "interpolate": "rgb"},

@@ -1,6 +1,6 @@
 """A whole stress test: shocks, smallest moves, what would survive a move, scenarios."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,11 +129,21 @@ def stress(
     )
     moves = usual_moves(valuation, LEAD, factors)
     progress("smallest moves")
-    joint = _joint(valuation, machine, moves)
+    held = sorted(each.market for each in valuation.plan.positions)
+    several_at_once = [*moves[len(held) :], *([against(valuation)] if len(held) > 1 else [])]
+    joint = tuple(
+        _reverse(valuation, machine, move, direction)
+        for move in several_at_once
+        for direction in directions_of(move)
+    )
     progress("shocks")
     cells = stress_grid(valuation, machine, moves, sizes)
     progress("what would survive")
-    survivals = tuple(_survival(valuation, move, size) for move, size in wanted)
+    survivals = []
+    for move, size in wanted:
+        prices = shocked_prices(valuation, move, size)
+        found_remedies = tuple(remedies(valuation, prices))
+        survivals.append(Survival(move=move, size=size, prices=prices, remedies=found_remedies))
     lines = []
     for number, each in enumerate(chosen):
         progress(f"scenario {each.name}", number, len(chosen))
@@ -148,10 +158,10 @@ def stress(
         machine=machine,
         buckets=valuation.at(valuation.prices),
         betas=found,
-        boundaries=tuple(liquidation_boundary(valuation, market) for market in _held(valuation)),
+        boundaries=tuple(liquidation_boundary(valuation, market) for market in held),
         joint=joint,
         cells=tuple(cells),
-        survivals=survivals,
+        survivals=tuple(survivals),
         scenarios=tuple(lines),
     )
 
@@ -182,35 +192,15 @@ def _move_to_survive(
         return (together(valuation), sign * size) if sign else (against(valuation), size)
     if name in names:
         market = names.index(name)
-        return alone(valuation, market), (sign or _losing_side(valuation, market)) * size
+        sizes = {each.market: each.signed_size for each in valuation.plan.positions}
+        losing = -1 if sizes.get(market, 1) > 0 else 1
+        return alone(valuation, market), (sign or losing) * size
     if name != BETA:
         expected = f"one of the markets: {', '.join(names)}; or {BETA}, for {LEAD} and all others"
         raise InputError.of("", "survive", name, expected)
     if not sign:
         raise InputError.of("", "survive", move, f"{BETA}=-{number} or {BETA}=+{number}")
     return with_betas(valuation, LEAD, betas), sign * size
-
-
-def _losing_side(valuation: Valuation, market: int) -> int:
-    held = {each.market: each.signed_size for each in valuation.plan.positions}
-    return -1 if held.get(market, 1) > 0 else 1
-
-
-def _held(valuation: Valuation) -> list[int]:
-    return sorted(each.market for each in valuation.plan.positions)
-
-
-def _joint(
-    valuation: Valuation, machine: StressMachine, moves: Sequence[Move]
-) -> tuple[Reverse, ...]:
-    """Every move of several markets, down and up."""
-    held = _held(valuation)
-    joint = [*moves[len(held) :], *([against(valuation)] if len(held) > 1 else [])]
-    return tuple(
-        _reverse(valuation, machine, move, direction)
-        for move in joint
-        for direction in directions_of(move)
-    )
 
 
 def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction: int) -> Reverse:
@@ -223,11 +213,4 @@ def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction
         boundary=boundary,
         first=first,
         by_bucket={each: smallest_move(valuation, move, direction, each) for each in held},
-    )
-
-
-def _survival(valuation: Valuation, move: Move, size: Fraction) -> Survival:
-    prices = shocked_prices(valuation, move, size)
-    return Survival(
-        move=move, size=size, prices=prices, remedies=tuple(remedies(valuation, prices))
     )

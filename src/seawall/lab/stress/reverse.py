@@ -67,6 +67,11 @@ class MoveBoundary(Struct, frozen=True, kw_only=True):
     over_prices: tuple[int, ...] = ()
     buckets: tuple[int, ...] = ()
 
+    @property
+    def way(self) -> str:
+        """``up`` or ``down``."""
+        return "up" if self.direction > 0 else "down"
+
 
 def liquidation_boundary(valuation: Valuation, market: int) -> PriceBoundary:
     """The last safe and the first liquidating price of the position in a market."""
@@ -84,7 +89,7 @@ def liquidation_boundary(valuation: Valuation, market: int) -> PriceBoundary:
     good, bad = (most, 1) if position.signed_size > 0 else (1, most)
     safe, over, always = None, None, is_over(good)
     if not always and is_over(bad):
-        safe, over = _bisected(is_over, good, bad)
+        safe, over = bisected(is_over, good, bad)
     return PriceBoundary(
         market=market,
         bucket=bucket,
@@ -96,14 +101,11 @@ def liquidation_boundary(valuation: Valuation, market: int) -> PriceBoundary:
     )
 
 
-def _bisected(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:
+def bisected(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:
     """Neighbouring numbers between these two: the last that is safe, the first that is not."""
     while abs(over - safe) > 1:
         middle = (safe + over) // 2
-        if is_over(middle):
-            over = middle
-        else:
-            safe = middle
+        safe, over = (safe, middle) if is_over(middle) else (middle, over)
     return safe, over
 
 
@@ -140,7 +142,7 @@ def smallest_move(
     most = _most_steps(valuation, move, direction)
     if not liquidated_at(prices_at(most)):
         return MoveBoundary(move=move, direction=direction, safe=None, over=None)
-    return boundary(*_bisected(lambda steps: bool(liquidated_at(prices_at(steps))), 0, most))
+    return boundary(*bisected(lambda steps: bool(liquidated_at(prices_at(steps))), 0, most))
 
 
 def _most_steps(valuation: Valuation, move: Move, direction: int) -> int:

@@ -12,8 +12,8 @@ from seawall.lab.stress.betas import LEAD
 from seawall.lab.stress.figures import ladder_figure, shock_figure
 from seawall.lab.stress.grid import Cell, Move, MoveKind
 from seawall.lab.stress.result import StressResult
-from seawall.lab.stress.reverse import LARGEST_RISE, MoveBoundary, PriceBoundary
-from seawall.lab.stress.survive import SHARES, Remedy, deposit_words
+from seawall.lab.stress.reverse import LARGEST_RISE, PriceBoundary
+from seawall.lab.stress.survive import deposit_words
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import (
@@ -142,8 +142,9 @@ class _Sheets:
     def market(self, market: int | None) -> str | None:
         return None if market is None else self.valuation.instruments[market].name
 
-    def names(self, buckets: Sequence[int]) -> list[str]:
-        return [bucket_name(self.valuation, each) for each in buckets]
+    def bucket(self, bucket: int | None) -> str | None:
+        """The bucket's name; None for whichever is liquidated first."""
+        return None if bucket is None else bucket_name(self.valuation, bucket)
 
     def price(self, market: int, units: int | None) -> str | None:
         decimals = self.valuation.instruments[market].price_decimals
@@ -152,16 +153,14 @@ class _Sheets:
     def size(self, market: int, units: int) -> str:
         return from_units(units, self.valuation.instruments[market].size_decimals)
 
-    def in_market(self, get: str = "market", **more: Any) -> Column:
-        name = more.pop("name", "market")
+    def in_market(self, get: str = "market", name: str = "market", **more: Any) -> Column:
         return Column(name, get=lambda row: self.market(attrgetter(get)(row)), **more)
 
-    def in_bucket(self, get: str = "bucket", **more: Any) -> Column:
-        name = more.pop("name", "bucket")
-        return Column(name, get=lambda row: self.names([attrgetter(get)(row)])[0], **more)
+    def in_bucket(self, get: str = "bucket", name: str = "bucket", **more: Any) -> Column:
+        return Column(name, get=lambda row: self.bucket(attrgetter(get)(row)), **more)
 
     def in_buckets(self, name: str, get: str, **more: Any) -> Column:
-        return Column(name, NAMES, lambda row: self.names(attrgetter(get)(row)), **more)
+        return Column(name, NAMES, lambda row: [*map(self.bucket, attrgetter(get)(row))], **more)
 
     def holds(self, bucket: int) -> str:
         sizes = {each.market: each.signed_size for each in self.valuation.plan.positions}
@@ -223,13 +222,12 @@ class _Sheets:
 
     def smallest_moves(self, result: StressResult) -> Sheet:
         def alone(bucket: int, drop: int) -> Column:
-            (name,) = self.names([bucket])
-            return Column(name, MOVE, lambda row: row.by_bucket[bucket].over, none="none",
-                          on="screen", drop=drop)  # fmt: skip
+            return Column(str(self.bucket(bucket)), MOVE, lambda row: row.by_bucket[bucket].over,
+                          drop=drop, on="screen", none="none")  # fmt: skip
 
         def way(row: Any) -> str:
             is_against = row.boundary.move.kind == MoveKind.AGAINST
-            return "against" if is_against else _direction(row.boundary)
+            return "against" if is_against else str(row.boundary.way)
 
         return Sheet(
             name="smallest_moves",
@@ -239,7 +237,7 @@ class _Sheets:
                 Column("move", get="boundary.move.name"),
                 Column("kind", get="boundary.move.kind", on="data"),
                 Column("way", get=way, on="screen", title=" "),
-                Column("direction", get=lambda row: _direction(row.boundary), on="data"),
+                Column("direction", get="boundary.way", on="data"),
                 Column("price_change", MOVE, "boundary.over", none="none"),
                 self.in_buckets("liquidated", "boundary.buckets", drop=1),
                 self.in_market("first", name="first_position", drop=99),
@@ -258,7 +256,7 @@ class _Sheets:
             columns=[
                 Column("move", get="part.move.name"),
                 Column("kind", get="part.move.kind"),
-                Column("direction", get=lambda row: _direction(row.part)),
+                Column("direction", get="part.way"),
                 self.in_bucket("row"),
                 Column("price_change", MOVE, "part.over"),
             ],
@@ -296,11 +294,9 @@ class _Sheets:
             yield Words("No shock of the grid liquidates anything.")
 
         def liquidated(row: _Part) -> str:
+            unfinished = dict.fromkeys(row.part.unfinished, " (not done yet)")
             return ", ".join(
-                name + (" (not done yet)" if bucket in row.part.unfinished else "")
-                for bucket, name in zip(
-                    row.row.liquidated, self.names(row.row.liquidated), strict=True
-                )
+                f"{self.bucket(each)}{unfinished.get(each, '')}" for each in row.row.liquidated
             )
 
         yield Sheet(
@@ -336,30 +332,18 @@ class _Sheets:
         for each in result.survivals:
             if not each.remedies:
                 yield Words(f"To survive {to_survive(each)}: nothing is needed.")
-        yield Sheet(
-            name="survive",
-            title="Moves to survive",
-            rows=result.survivals,
-            columns=[
-                *_shock(""),
-                Column("kind", get="move.kind"),
-                Column("survives", FLAG, lambda row: not row.remedies),
-            ],
-            on="data",
-        )
+        columns = [
+            *_shock(""),
+            Column("kind", get="move.kind"),
+            Column("survives", FLAG, lambda row: not row.remedies),
+        ]
+        yield Sheet("survive", "Moves to survive", result.survivals, columns, on="data")
         rows = [_Part(each, remedy) for each in result.survivals for remedy in each.remedies]
         move = [
             *_shock(on="data"),
             Column("to_survive", get=lambda row: to_survive(row.row), on="screen"),
         ]
-        yield self.remedies(rows, move)
-        yield self.closes(rows, move)
-
-    def remedies(self, rows: Sequence[_Part], move: Sequence[Column]) -> Sheet:
-        def share(row: _Part) -> Fraction | None:
-            return None if row.part.share is None else Fraction(row.part.share, SHARES)
-
-        return Sheet(
+        yield Sheet(
             name="remedies",
             title="To survive: add money, or close the same share of every position, USD",
             rows=rows,
@@ -370,36 +354,30 @@ class _Sheets:
                 Column("how", get=lambda row: deposit_words(self.valuation, row.part.bucket),
                        on="screen", drop=1),
                 Column("deposit", CENTS, "part.deposit"),
-                Column("close_share", PERCENT, share, none="not enough", title="or close"),
+                Column("close_share", PERCENT, "part.close_share", "or close", none="not enough"),
             ],
             note="Each is enough alone. Amounts are the least whole cents.",
         )  # fmt: skip
-
-    def closes(self, rows: Sequence[_Part], move: Sequence[Column]) -> Sheet:
-        def parts(remedy: Remedy) -> list[_Part]:
-            return [_Part(remedy, closing) for closing in remedy.closings]
-
-        return Sheet(
+        yield Sheet(
             name="closes",
             title="Or close a part of one position now",
-            rows=[_Part(each.row, part) for each in rows for part in parts(each.part)],
+            rows=[_Part(each.row, closing) for each in rows for closing in each.part.closings],
             columns=[
                 *move,
-                self.in_bucket("part.row.bucket"),
-                self.in_market("part.part.market"),
-                Column("size", SIZE,
-                       lambda row: self.size(row.part.part.market, row.part.part.size)),
-                Column("share", PERCENT, "part.part.share"),
+                self.in_bucket("part.bucket"),
+                self.in_market("part.market"),
+                Column("size", SIZE, lambda row: self.size(row.part.market, row.part.size)),
+                Column("share", PERCENT, "part.share"),
             ],
             note="Each is enough alone: at the present price with the taker fee, without slippage.",
-        )  # fmt: skip
+        )
 
     def scenarios(self, result: StressResult) -> Iterator[Sheet]:
         """The account through named scenarios, and what each scenario is."""
 
         def liquidated(row: Any) -> str:
             return ", ".join(
-                f"{bucket_name(self.valuation, each.bucket)} ({MINUTES.text(each.minutes)})"
+                f"{self.bucket(each.bucket)} ({MINUTES.text(each.minutes)})"
                 for each in row.liquidated
             )
 
@@ -472,8 +450,8 @@ class _Sheets:
         found = [each for each in boundaries if each.part.over is not None]
         moves = [
             Column("move", get="row.part.move.name"),
-            Column("direction", get=lambda row: _direction(row.row.part)),
-            Column("bucket", get=lambda row: self.market_bucket(row.row.row)),
+            Column("direction", get="row.part.way"),
+            self.in_bucket("row.row"),
         ]
         sides = {"last_safe": "part.safe_prices", "first_liquidating": "part.over_prices"}
         yield self.prices("move_prices", found, moves, sides)
@@ -503,10 +481,6 @@ class _Sheets:
             on="data",
         )
 
-    def market_bucket(self, bucket: int | None) -> str | None:
-        """The bucket's name; None for whichever is liquidated first."""
-        return None if bucket is None else bucket_name(self.valuation, bucket)
-
     def prices(
         self, name: str, rows: Sequence[Any], columns: Sequence[Column], sides: dict[str, str]
     ) -> Sheet:
@@ -528,10 +502,6 @@ class _Sheets:
             ],
             on="data",
         )
-
-
-def _direction(boundary: MoveBoundary) -> str:
-    return "up" if boundary.direction > 0 else "down"
 
 
 def _assumptions(result: StressResult) -> Sequence[str]:

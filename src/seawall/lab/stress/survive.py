@@ -21,6 +21,7 @@ from seawall.domain.holdings import Holdings, Position
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO, RATE_ONE
 from seawall.lab.simulation.valuation import Valuation
+from seawall.lab.stress.reverse import bisected
 
 CENT = MICRO // 100
 SHARES = 10_000
@@ -33,6 +34,7 @@ PPM = 1_000_000
 class Closing(Struct, frozen=True, kw_only=True):
     """The least size of one position to close. ``size``: size units; ``of``: all of it."""
 
+    bucket: int
     market: int
     size: int
     of: int
@@ -55,6 +57,10 @@ class Remedy(Struct, frozen=True, kw_only=True):
     deposit: int
     closings: tuple[Closing, ...]
     share: int | None
+
+    @property
+    def close_share(self) -> Fraction | None:
+        return None if self.share is None else Fraction(self.share, SHARES)
 
 
 def remedies(valuation: Valuation, prices: Sequence[int]) -> list[Remedy]:
@@ -109,7 +115,7 @@ def _remedy(valuation: Valuation, prices: Sequence[int], bucket: int, shortfall:
 
         size = _least(helps, of)
         if size is not None:
-            closings.append(Closing(market=market, size=size, of=of))
+            closings.append(Closing(bucket=bucket, market=market, size=size, of=of))
     return Remedy(
         bucket=bucket,
         shortfall=shortfall,
@@ -126,13 +132,7 @@ def _least(helps: Callable[[int], bool], most: int) -> int | None:
     if over is None:
         return None
     safe = 0 if over == trials[0] else trials[trials.index(over) - 1]
-    while over - safe > 1:
-        middle = (safe + over) // 2
-        if helps(middle):
-            over = middle
-        else:
-            safe = middle
-    return over
+    return bisected(helps, safe, over)[1]
 
 
 def _position(plan: Holdings, market: int) -> Position:
@@ -152,12 +152,10 @@ def _closed(plan: Holdings, valuation: Valuation, parts: dict[int, int]) -> Hold
     collateral = plan.collateral
     positions = []
     for each in plan.positions:
-        size = parts.get(each.market, 0)
-        if not size:
-            positions.append(each)
-            continue
-        left, change = _after_close(each, size, valuation)
-        collateral += change
+        left: Position | None = each
+        if size := parts.get(each.market, 0):
+            left, change = _after_close(each, size, valuation)
+            collateral += change
         if left is not None:
             positions.append(left)
     return structs.replace(plan, collateral=collateral, positions=tuple(positions))
@@ -177,8 +175,8 @@ def _after_close(
         margin += change if position.mode == MarginMode.ISOLATED else 0
     else:
         cash = position.isolated_margin - side * position.entry_notional
-        kept = cash - _share_toward_zero(cash, size, of)
-        margin = kept + side * (position.entry_notional - entry)
+        taken = abs(cash) * size // of
+        margin = cash - (taken if cash >= 0 else -taken) + side * (position.entry_notional - entry)
     if size == of:
         return None, change
     left = structs.replace(
@@ -188,11 +186,6 @@ def _after_close(
         isolated_margin=margin,
     )
     return left, change
-
-
-def _share_toward_zero(amount: int, part: int, whole: int) -> int:
-    share = abs(amount) * part // whole
-    return share if amount >= 0 else -share
 
 
 def deposit_words(valuation: Valuation, bucket: int) -> str:

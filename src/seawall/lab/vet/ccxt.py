@@ -104,11 +104,6 @@ class CcxtFeed:
             raise VenueDataError(f"{self.source}: {plain_error(error)}") from None
 
 
-def coin_of(symbol: str) -> str:
-    """What is traded in a symbol like BTC/USDT:USDT."""
-    return symbol.partition("/")[0]
-
-
 def _exchange(exchange_id: str, base: str | None) -> Any:
     try:
         ccxt: Any = import_module("ccxt")

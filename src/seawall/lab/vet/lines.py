@@ -6,7 +6,6 @@ size (``sz``, ``size``, ``qty`` or ``amount``), a ``side`` of the taker (B, A, b
 ``time`` (or ``timestamp``) in ms. Also gzip.
 """
 
-import gzip
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,14 +14,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from seawall.lab.market.book import BookError, checked_book
-from seawall.lab.market.book_file import known_market, levels_of
+from seawall.lab.market.book_file import known_market, levels_of, unpacked
 from seawall.lab.market.market_path import market_of_symbol
 from seawall.lab.vet.book import Floats
 from seawall.venues.raw_json import VenueDataError
 
-_GZIP = b"\x1f\x8b"
 _STAMP = re.compile(rb"\s*\d{1,20}\s+(?=\{)")
-_LARGEST = 2**30
 _PRICE, _SIZE = ("px", "price"), ("sz", "size", "qty", "amount")
 _TIME, _COIN = ("time", "timestamp"), ("coin", "symbol", "s")
 _SIGNS = {"b": 1, "buy": 1, "a": -1, "sell": -1, "s": -1}
@@ -48,7 +45,7 @@ def read_lines(path: Path, market: str, until_ms: int | None = None) -> Lines:
     """The books and trades of a market. Raises BookError."""
     books: list[LineBook] = []
     trades: list[Row] = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(unpacked(path).splitlines(), start=1):
         stamp = _STAMP.match(line)
         text = line[stamp.end() :] if stamp else line
         if text.strip():
@@ -60,20 +57,6 @@ def read_lines(path: Path, market: str, until_ms: int | None = None) -> Lines:
     if not books:
         raise BookError(f"{path}: no book of {market} before the end")
     return Lines(books, [each for each in trades if books[0].time_ms <= each[0] <= last])
-
-
-def _text(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-        if raw.startswith(_GZIP):
-            with gzip.open(path) as file:
-                raw = file.read(_LARGEST + 1)
-    except (OSError, EOFError) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        raise BookError(f"{path}: cannot be read: {words}") from None
-    if len(raw) > _LARGEST:
-        raise BookError(f"{path}: more than {_LARGEST:,} bytes; give fewer lines")
-    return raw
 
 
 def _read(where: str, text: bytes, market: str, books: list[LineBook], trades: list[Row]) -> None:

@@ -10,9 +10,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 
-from seawall.lab.vet.book import OPEN, Floats, Sampler
+from seawall.domain.errors import InputError
+from seawall.lab.vet.book import OPEN, Floats
 from seawall.lab.vet.tape import (
     AFTER,
     CALM,
@@ -22,8 +22,10 @@ from seawall.lab.vet.tape import (
     Tape,
     Trades,
     VetError,
-    walked_sizes,
+    Watch,
+    mean_rates,
 )
+from seawall.report.kinds import short_percent
 from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import VENUES
@@ -58,18 +60,6 @@ class Feed(Protocol):
     def funding(self) -> float | None:
         """Fraction an hour that longs pay."""
         ...
-
-
-class LiveOptions(Struct, frozen=True, kw_only=True):
-    """``seconds``: of each phase, of venue time. ``move``: of the shock; None for calm alone."""
-
-    market: str
-    sizes: tuple[float, ...]
-    seconds: float
-    every_s: float = 1.0
-    move: float | None = None
-    ramp_s: float = 0.0
-    withdrawn: float = 0.0
 
 
 class BookFeed:
@@ -119,40 +109,62 @@ class Control:
         self._api.post("/control/liquidity", {"market": market, "withdraw": round(share, 9)})
 
 
+def running_tape(
+    watch: Watch, at: str | None, venue: str, ccxt: str | None, progress: Callable[[float], None]
+) -> Tape:
+    """A market over a shipped venue's API (``at``: its base URL), or of an exchange through ccxt.
+
+    Raises InputError and VenueDataError.
+    """
+    control = None if at is None else control_of(at)
+    if ccxt is None:
+        assert at is not None
+        feed = BookFeed(at, watch.market, venue, watch.charges)
+        return live_tape(feed, watch, control, progress=progress)
+    from seawall.lab.vet.ccxt import CcxtFeed
+
+    if not watch.market:
+        expected = "a symbol of the exchange, such as BTC/USDT:USDT"
+        raise InputError.of("", "market", None, expected)
+    exchange = CcxtFeed(ccxt, watch.market, at, watch.charges)
+    try:
+        # Control calls BTC/USDT:USDT by what is traded in it.
+        coin = watch.market.partition("/")[0]
+        return live_tape(exchange, watch, control, progress=progress, shocked=coin)
+    finally:
+        exchange.close()
+
+
 def live_tape(
     feed: Feed,
-    options: LiveOptions,
+    watch: Watch,
     control: Control | None = None,
     sleep: Callable[[float], None] = time.sleep,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] = lambda _: None,
     shocked: str | None = None,
 ) -> Tape:
     """``control``: needed for a shock, and for a clock that stands still. ``shocked``: what control
     calls the market, where that is another name. Raises VetError and VenueDataError."""
-    if options.move is not None and control is None:
-        raise VetError("--shock: needs --at with the URL of a sandbox, which can be shocked")
-    name = shocked or options.market
-    return _Watch(feed, options, control, sleep, progress or _silent, name).tape()
+    if watch.move is not None and control is None:
+        move = short_percent(watch.move, signed=True)
+        raise VetError(f"--shock: {move} belongs to a sandbox; --at should be the URL of one")
+    return _Watched(feed, watch, control, sleep, progress, shocked or watch.market).tape()
 
 
-def _silent(done: float) -> None:
-    """Shows no progress."""
-
-
-class _Watch:
+class _Watched:
     def __init__(
         self,
         feed: Feed,
-        options: LiveOptions,
+        watch: Watch,
         control: Control | None,
         sleep: Callable[[float], None],
         progress: Callable[[float], None],
         shocked: str,
     ) -> None:
-        self.feed, self.options, self.control = feed, options, control
+        self.feed, self.watch, self.control = feed, watch, control
         self._sleep, self._progress = sleep, progress
         self._shocked = shocked
-        self._sampler = Sampler(walked_sizes(options.sizes))
+        self._sampler = watch.sampler()
         self._trades: list[tuple[int, float, float, int]] = []
         self._has_trades = True
         self._failures = self._gaps = 0
@@ -161,37 +173,30 @@ class _Watch:
         self._funding: dict[str, list[float]] = {}
 
     def tape(self) -> Tape:
-        options = self.options
+        watch = self.watch
         self._look(CALM)
         begin = self._now
         shock = self._watch(CALM)
         phases: dict[str, Spans] = {CALM: ((begin, shock),)}
-        if options.move is not None and self.control is not None:
-            self.control.shock(self._shocked, options.move, options.ramp_s, options.withdrawn)
+        if watch.move is not None and self.control is not None:
+            self.control.shock(self._shocked, watch.move, watch.ramp_s, watch.withdrawn)
             calmed = self._watch(STORM)
-            if options.withdrawn:
+            if watch.withdrawn:
                 self.control.withdraw(self._shocked, 0.0)
             end = self._watch(AFTER)
             phases |= {STORM: ((shock, calmed),), AFTER: ((calmed, end),)}
         end = self._now
-        samples = self._sampler.samples()
-        if not (samples.state == OPEN).any():
+        if not (self._sampler.samples().state == OPEN).any():
             raise VetError(f"{self.feed.source}: no usable book was seen")
-        move = options.move or 0.0
-        return Tape(
-            market=options.market,
-            source=self.feed.source,
-            sizes=walked_sizes(options.sizes),
-            shown=options.sizes,
-            samples=samples,
-            trades=Trades.of([each for each in self._trades if begin <= each[0] < end]),
-            end_ms=end,
+        return watch.tape(
+            self.feed.source,
+            self._sampler,
+            Trades.of([each for each in self._trades if begin <= each[0] < end]),
+            end,
             phases=phases,
             charges=self.feed.charges,
-            shock=None
-            if options.move is None
-            else (shock, f"{move:+.1%} over {options.ramp_s:g} s"),
-            funding={name: float(np.mean(each)) for name, each in self._funding.items() if each},
+            shock=watch.shock(shock),
+            funding=mean_rates(self._funding),
             has_trades=self._has_trades,
             breaks=self._gaps,
         )
@@ -199,13 +204,13 @@ class _Watch:
     def _watch(self, phase: str) -> int:
         """Look until the phase is over; when that was."""
         began = self._now
-        length = self.options.seconds * 1000
+        length = self.watch.seconds * 1000
         while self._now < began + length:
             if self._waits:
-                self._sleep(self.options.every_s)
+                self._sleep(self.watch.every_s)
             else:
                 assert self.control is not None
-                self.control.advance(self.options.every_s)
+                self.control.advance(self.watch.every_s)
             self._look(phase)
             self._progress(min(1.0, (self._now - began) / length))
         return self._now
@@ -221,7 +226,7 @@ class _Watch:
             if self._failures == 1:
                 self._gaps += 1
                 self._sampler.lose(self._now + 1)
-            self._now += max(1, round(self.options.every_s * 1000))
+            self._now += max(1, round(self.watch.every_s * 1000))
             return
         at = time.time_ns() // 1_000_000 if book.time_ms is None else book.time_ms
         if at > self._now:

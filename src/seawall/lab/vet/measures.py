@@ -81,6 +81,11 @@ class Downtime(NamedTuple):
     unknown: float
     longest_wait: float
 
+    @property
+    def share(self) -> float:
+        """Of the time, without a usable book."""
+        return self.empty + self.crossed + self.unknown
+
 
 class PhaseFigures(Struct, frozen=True, kw_only=True):
     """``imbalance``: mean of it and of its size. ``flow`` and ``resilience``: None without trades.

@@ -5,52 +5,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
 
 from seawall.engine.book_view import book_rows
 from seawall.lab.market.book import BookError
 from seawall.lab.market.book_replay import Reached, Replay
 from seawall.lab.market.book_replay_file import Known, Recording, is_recording, read_recording
 from seawall.lab.market.book_replay_plan import TRADE
+from seawall.lab.market.candle_file import time_text
 from seawall.lab.vet.book import ALL_PRICES, BANDS_BP, BP, Floats, Sampler
 from seawall.lab.vet.lines import read_lines
-from seawall.lab.vet.tape import (
-    Charges,
-    Spans,
-    Tape,
-    Trades,
-    VetError,
-    found_phases,
-    split_phases,
-    walked_sizes,
-)
+from seawall.lab.vet.tape import Tape, Trades, VetError, Watch, found_phases, split_phases
 
 LEVELS_AT_FIRST = 2_048
 
 
-class RecordedOptions(Struct, frozen=True, kw_only=True):
-    """``storm``: from and to, ms; None finds it. ``until_ms``: where to stop reading."""
-
-    market: str
-    sizes: tuple[float, ...]
-    charges: Charges
-    storm: tuple[int, int] | None = None
-    until_ms: int | None = None
-
-
-def recorded_tape(path: Path, options: RecordedOptions) -> Tape:
+def recorded_tape(path: Path, watch: Watch) -> Tape:
     """Raises BookError, ReplayError, VetError."""
     if not path.is_file():
         raise BookError(f"{path}: no such file; a recording is parquet or lines of JSON")
     if is_recording(path):
-        return _of_changes(path, options)
-    return _of_lines(path, options)
+        return _of_changes(path, watch)
+    return _of_lines(path, watch)
 
 
-def _of_changes(path: Path, options: RecordedOptions) -> Tape:
-    recording = read_recording(path, options.market, options.until_ms)
+def _of_changes(path: Path, watch: Watch) -> Tape:
+    recording = read_recording(path, watch.market, watch.until_ms)
     replay = Replay(recording)
-    sampler = Sampler(walked_sizes(options.sizes))
+    sampler = watch.sampler()
     reader = _Reader(replay, recording)
     lost = [start for start, _ in recording.breaks]
     for time_ms in replay.updates():
@@ -67,9 +48,8 @@ def _of_changes(path: Path, options: RecordedOptions) -> Tape:
         1 - 2 * recording.sides[is_trade],
     )
     end = int(recording.times_ms[-1])
-    return _finished(
-        path, options, sampler, trades, end, len(recording.breaks), _replay_words(replay)
-    )
+    more = {"breaks": len(recording.breaks), "notes": _replay_words(replay)}
+    return _finished(path, watch, sampler, trades, end, **more)
 
 
 class _Reader:
@@ -78,7 +58,6 @@ class _Reader:
     def __init__(self, replay: Replay, recording: Recording) -> None:
         self._engine = replay.engine
         self._depth = LEVELS_AT_FIRST
-        self._scale = (10.0**-recording.price_decimals, 10.0**-recording.size_decimals)
         self._decimals = (10**recording.price_decimals, 10**recording.size_decimals)
 
     def sides(self) -> tuple[Floats, Floats]:
@@ -121,56 +100,33 @@ def _replay_words(replay: Replay) -> tuple[str, ...]:
     )
 
 
-def _of_lines(path: Path, options: RecordedOptions) -> Tape:
-    found = read_lines(path, options.market, options.until_ms)
-    sampler = Sampler(walked_sizes(options.sizes))
+def _of_lines(path: Path, watch: Watch) -> Tape:
+    found = read_lines(path, watch.market, watch.until_ms)
+    sampler = watch.sampler()
     for book in found.books:
         sampler.look(book.time_ms, book.bids, book.asks, (book.bids[-1, 0], book.asks[-1, 0]))
     trades = Trades.of(found.trades)
     end = max(found.books[-1].time_ms, int(trades.times_ms[-1]) if found.trades else 0)
-    return _finished(path, options, sampler, trades, end, 0, ())
+    return _finished(path, watch, sampler, trades, end)
 
 
 def _finished(
-    path: Path,
-    options: RecordedOptions,
-    sampler: Sampler,
-    trades: Trades,
-    end: int,
-    breaks: int,
-    notes: tuple[str, ...],
+    path: Path, watch: Watch, sampler: Sampler, trades: Trades, end: int, **more: Any
 ) -> Tape:
     samples = sampler.samples()
     begin = int(samples.times_ms[0])
     if end <= begin:
         raise VetError(f"{path}: one book is no recording; vetting needs some time to pass")
-    if options.storm is None:
+    if watch.storm is None:
         phases = found_phases(samples, end)
     else:
-        phases = _given_phases(path, begin, end, options.storm)
-    return Tape(
-        market=options.market,
-        source=f"the recording {path.name}",
-        sizes=walked_sizes(options.sizes),
-        shown=options.sizes,
-        samples=samples,
-        trades=trades,
-        end_ms=end,
-        phases=phases,
-        charges=options.charges,
-        has_trades=bool(len(trades.times_ms)),
-        breaks=breaks,
-        notes=notes,
-    )
-
-
-def _given_phases(path: Path, begin: int, end: int, storm: tuple[int, int]) -> dict[str, Spans]:
-    start, stop = max(begin, storm[0]), min(end, storm[1])
-    if stop <= start:
-        from seawall.lab.market.candle_file import time_text
-
-        raise VetError(
-            f"--storm: lies outside {path.name}, which is from {time_text(begin)} to "
-            f"{time_text(end)} UTC"
-        )
-    return split_phases(begin, end, start, stop)
+        start, stop = max(begin, watch.storm[0]), min(end, watch.storm[1])
+        if stop <= start:
+            raise VetError(
+                f"--storm: lies outside {path.name}, which is from {time_text(begin)} to "
+                f"{time_text(end)} UTC"
+            )
+        phases = split_phases(begin, end, start, stop)
+    has_trades = bool(len(trades.times_ms))
+    source = f"the recording {path.name}"
+    return watch.tape(source, sampler, trades, end, phases=phases, has_trades=has_trades, **more)

@@ -8,29 +8,30 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from msgspec import Struct
 
+from seawall.accounts.markets import shipped_markets
 from seawall.domain.commands import Deposit
 from seawall.domain.enums import FillFlag
+from seawall.domain.errors import InputError
 from seawall.domain.events import OrderFilled
-from seawall.domain.rulebook import Rulebook
+from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import FUNDING_ONE, MICRO
 from seawall.engine.book_view import book_rows
 from seawall.engine.layout import Limits
 from seawall.engine.market_view import market_view
-from seawall.lab.vet.book import Floats, Sampler
-from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, Tape, Trades, walked_sizes
+from seawall.lab.vet.book import Floats
+from seawall.lab.vet.tape import AFTER, CALM, PHASES, STORM, Tape, Trades, Watch, mean_rates
 from seawall.sandbox.accounts import agent_address, open_account, seed_phrase
 from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.feeds import SyntheticSource
 from seawall.sandbox.host import Host, HostOptions
 from seawall.sandbox.living_market import LivingMarket
-from seawall.sandbox.markets import OpenMarket
+from seawall.sandbox.markets import MarketChoiceError, OpenMarket, choose_markets
 from seawall.sandbox.venue import BACKSTOP_USD
 from seawall.sandbox.world import Shock, World
 from seawall.venues.port import Applied, Plan
-from seawall.venues.registry import wire_of
+from seawall.venues.registry import DEFAULT_VENUE, wire_of
 
 START_MS = 1_760_054_400_000
 """2025-10-10, midnight UTC; the figures do not depend on it."""
@@ -40,58 +41,46 @@ WARM_UP_MS = 60_000
 LEVELS = 512
 LIMITS = Limits(accounts=256, positions=1024, orders=8192, levels=8192, nodes=16384)
 HOUR_MS = 3_600_000
+HIGHEST_SEED = 2**32 - 1
 
 
-class SandboxOptions(Struct, frozen=True, kw_only=True):
-    """``seconds``: of venue time, of each phase. ``move``: of the shock, a fraction, over
-    ``ramp_ms``. ``withdrawn``: the share of depth that makers take away during the storm."""
-
-    market: OpenMarket
-    rulebook: Rulebook
-    venue: str
-    sizes: tuple[float, ...]
-    charges: Charges
-    seconds: int = 300
-    move: float = -0.1
-    ramp_ms: int = 30_000
-    withdrawn: float = 0.0
-    seed: int = 1
-
-
-def sandbox_tape(options: SandboxOptions, progress: Callable[[float], None] | None = None) -> Tape:
-    """Runs the venue. ``progress`` is called with the finished share."""
-    return asyncio.run(_Run(options, progress or _silent).tape())
-
-
-def _silent(done: float) -> None:
-    """Shows no progress."""
+def sandbox_tape(watch: Watch, rules: AnyRulebook, progress: Callable[[float], None]) -> Tape:
+    """Runs the venue. ``progress`` is called with the finished share. Raises InputError."""
+    if not isinstance(rules, Rulebook):
+        expected = "a rulebook that does not settle in blocks: no sandbox runs those yet"
+        raise InputError.of("", "rulebook", rules.name, expected)
+    if not 0 <= watch.seed <= HIGHEST_SEED:
+        raise InputError.of("", "seed", watch.seed, f"0 to {HIGHEST_SEED}")
+    try:
+        (market,) = choose_markets((watch.market,), shipped_markets())
+    except MarketChoiceError as error:
+        raise InputError(f"--market: {error}") from None
+    return asyncio.run(_Run(watch, rules, market, progress).tape())
 
 
 class _Run:
-    def __init__(self, options: SandboxOptions, progress: Callable[[float], None]) -> None:
-        self.options = options
+    def __init__(
+        self,
+        watch: Watch,
+        rules: Rulebook,
+        market: OpenMarket,
+        progress: Callable[[float], None],
+    ) -> None:
+        self.watch, self.opened = watch, market
         self._progress = progress
-        market = options.market
-        figures = options.rulebook.order.maximum_significant_figures
-        directory = wire_of(options.venue).make_directory()
-        self.host = Host.open(
-            None,
-            options.rulebook,
-            [market.instrument],
-            LIMITS,
-            directory,
-            Clock(0, START_MS),
-            HostOptions(tick_ms=0),
-        )
-        self.agents = AgentGroup([market], figures, options.seed)
-        self.world = World([market], SyntheticSource([market], options.seed))
+        directory = wire_of(DEFAULT_VENUE).make_directory()
+        clock, options = Clock(0, START_MS), HostOptions(tick_ms=0)
+        self.host = Host.open(None, rules, [market.instrument], LIMITS, directory, clock, options)
+        self.agents = AgentGroup([market], rules.order.maximum_significant_figures, watch.seed)
+        self.world = World([market], SyntheticSource([market], watch.seed))
         self.market = LivingMarket(self.host, self.world, self.agents)
-        self.sampler = Sampler(walked_sizes(options.sizes))
+        self.sampler = watch.sampler()
         self.trades: list[tuple[int, float, float, int]] = []
         self.funding: dict[str, list[float]] = {}
+        self._settlements_an_hour = HOUR_MS / rules.funding.settlement_ms
 
     async def tape(self) -> Tape:
-        options, length = self.options, self.options.seconds * 1000
+        watch, length = self.watch, int(self.watch.seconds * 1000)
         await self.host.start()
         try:
             await self._open()
@@ -112,32 +101,28 @@ class _Run:
         finally:
             await self.host.stop()
         end = self.host.now_ms()
-        withdrawal = f", makers without {options.withdrawn:.0%} of their depth"
-        return Tape(
-            market=options.market.name,
-            source="a sandbox with its agents, run here",
-            sizes=walked_sizes(options.sizes),
-            shown=options.sizes,
-            samples=self.sampler.samples(),
-            trades=Trades.of(self.trades),
-            end_ms=end,
+        return watch.tape(
+            "a sandbox with its agents, run here",
+            self.sampler,
+            Trades.of(self.trades),
+            end,
             phases={CALM: ((begin, shock),), STORM: ((shock, calmed),), AFTER: ((calmed, end),)},
-            charges=options.charges,
-            shock=(
-                shock,
-                f"{options.move:+.1%} over {options.ramp_ms / 1000:g} s"
-                + (withdrawal if options.withdrawn else ""),
-            ),
-            funding={name: float(np.mean(rates)) for name, rates in self.funding.items() if rates},
-            notes=_about_agents(options),
-            seed=options.seed,
+            shock=watch.shock(shock),
+            funding=mean_rates(self.funding),
+            notes=[
+                "The agents' book and flow are those of the profile "
+                f"{self.opened.profile_name!r}: {self.opened.profile.source}. How makers step back "
+                "in a storm is assumed (see docs/venue/sandbox.md): these figures are of the "
+                "sandbox, not of a real venue.",
+            ],
+            seed=watch.seed,
         )
 
     async def _open(self) -> None:
         """Accounts of the agents, first prices, first quotes."""
         backstop = Deposit(self.host.now_ms(), BACKSTOP, BACKSTOP_USD * MICRO)
         await self.host.submit(lambda now: Plan([backstop]))
-        phrase = seed_phrase(self.options.seed)
+        phrase = seed_phrase(self.watch.seed)
         needed = self.agents.needed_accounts()
         rows = [
             await open_account(self.host, agent_address(phrase, name), usd, name)
@@ -147,10 +132,11 @@ class _Run:
         await self.market.open()
 
     def _shock(self) -> None:
-        options = self.options
-        self.world.add_shock(Shock(0, self.world.now_ms, 1.0 + options.move, options.ramp_ms))
-        if options.withdrawn:
-            self.world.withdraw(0, options.withdrawn)
+        watch = self.watch
+        ramp_ms = round(watch.ramp_s * 1000)
+        self.world.add_shock(Shock(0, self.world.now_ms, 1.0 + (watch.move or 0.0), ramp_ms))
+        if watch.withdrawn:
+            self.world.withdraw(0, watch.withdrawn)
 
     async def _pass_time(self, length_ms: int, phase: str) -> None:
         """``phase``: empty while nothing is recorded."""
@@ -159,23 +145,21 @@ class _Run:
             if phase:
                 self._look()
                 rate = market_view(self.host.engine, 0).funding_rate / FUNDING_ONE
-                per_hour = rate * HOUR_MS / self.options.rulebook.funding.settlement_ms
-                self.funding.setdefault(phase, []).append(per_hour)
-        phases = (CALM, STORM, AFTER)
+                self.funding.setdefault(phase, []).append(rate * self._settlements_an_hour)
         if phase:
-            self._progress((phases.index(phase) + 1) / len(phases))
+            self._progress((PHASES.index(phase) + 1) / len(PHASES))
 
     def _look(self) -> None:
         bids, asks = book_rows(self.host.engine, 0, LEVELS)
         self.sampler.look(self.host.now_ms(), self._floats(bids), self._floats(asks))
 
     def _floats(self, side: np.ndarray) -> Floats:
-        instrument = self.options.market.instrument
+        instrument = self.opened.instrument
         scale = 10.0**instrument.price_decimals, 10.0**instrument.size_decimals
         return np.column_stack([side["price"] / scale[0], side["total_size"] / scale[1]])
 
     def _heard(self, applied: Sequence[Applied]) -> None:
-        instrument = self.options.market.instrument
+        instrument = self.opened.instrument
         for each in applied:
             for event in each.events:
                 if isinstance(event, OrderFilled) and event.flags & FillFlag.TAKER:
@@ -187,11 +171,3 @@ class _Run:
                             1 if event.flags & FillFlag.BUYER else -1,
                         )
                     )
-
-
-def _about_agents(options: SandboxOptions) -> tuple[str, ...]:
-    return (
-        f"The agents' book and flow are those of the profile {options.market.profile_name!r}: "
-        f"{options.market.profile.source}. How makers step back in a storm is assumed (see "
-        "docs/venue/sandbox.md): these figures are of the sandbox, not of a real venue.",
-    )

@@ -1,7 +1,7 @@
 """A vetted venue as sheets and sentences."""
 
-from collections.abc import Iterator, Sequence
-from math import isfinite, isnan
+from collections.abc import Callable, Iterator, Sequence
+from math import isfinite, isinf, isnan
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from seawall.report.kinds import (
     PROBABILITY,
     RATE,
     SECONDS,
+    TEXT,
     TIME,
     TIMES,
     USD,
@@ -79,19 +80,18 @@ class _Of(NamedTuple):
     calm: Any = None
 
 
-def _known(name: str, kind: Kind, get: str, **more: Any) -> Column:
+def _known(name: str, kind: Kind, get: str, title: str = "", drop: int = 0) -> Column:
     """A figure that may be unknown (nan), or not have been seen to happen (inf)."""
     value = attrgetter(get)
 
     def mark(row: Any) -> str:
         found = value(row)
-        return "" if isfinite(found) else "–" if isnan(found) else "not seen"
+        return "–" if isnan(found) else "not seen" if isinf(found) else ""
 
     def known(row: Any) -> Any:
-        found = value(row)
-        return found if isfinite(found) else None
+        return value(row) if isfinite(value(row)) else None
 
-    return Column(name, kind, known, mark=mark, **more)
+    return Column(name, kind, known, title, drop, mark=mark)
 
 
 def _grades(grades: Sequence[Grade]) -> Sheet:
@@ -145,14 +145,13 @@ def _book(phases: Sequence[PhaseFigures]) -> Sheet:
             PHASE,
             Column("seconds", NUMBER, "part.seconds"),
             Column("looks", COUNT, "part.looks", on="data"),
-            _known("spread_mean_bp", BP, "part.spread.mean", title="spread, mean, bp"),
-            _known("spread_median_bp", BP, "part.spread.median", title="median"),
-            _known("spread_high_bp", BP, "part.spread.high", title="95 % at most"),
+            _known("spread_mean_bp", BP, "part.spread.mean", "spread, mean, bp"),
+            _known("spread_median_bp", BP, "part.spread.median", "median"),
+            _known("spread_high_bp", BP, "part.spread.high", "95 % at most"),
             _times_calm("part.spread.mean"),
             _known("imbalance", PROBABILITY, "part.imbalance", drop=2),
-            _known("absolute_imbalance", PROBABILITY, "part.absolute_imbalance",
-                   title="its size", drop=3),
-            _known("range_bp", BP, "part.range_bp", title="range of the middle, bp", drop=1),
+            _known("absolute_imbalance", PROBABILITY, "part.absolute_imbalance", "its size", 3),
+            _known("range_bp", BP, "part.range_bp", "range of the middle, bp", 1),
         ],
         note="Imbalance: bids less asks over both, in the nearest band. Times calm: of the mean.",
     )  # fmt: skip
@@ -187,11 +186,11 @@ def _sizes(tape: Tape, phases: Sequence[PhaseFigures]) -> Iterator[Sheet]:
     columns = [
         Column("usd", USD, "part.usd", title="size, USD"),
         PHASE,
-        _known("buy", BP, "part.buy", title="buying, bp"),
-        _known("sell", BP, "part.sell", title="selling, bp"),
-        _known("high", BP, "part.high", title="95 %, worse side", drop=2),
+        _known("buy", BP, "part.buy", "buying, bp"),
+        _known("sell", BP, "part.sell", "selling, bp"),
+        _known("high", BP, "part.high", "95 %, worse side", 2),
         Column("held", PROBABILITY, "part.held", title="book holds it", drop=1),
-        _known("round_trip", BP, "part.round_trip", title="round trip, bp"),
+        _known("round_trip", BP, "part.round_trip", "round trip, bp"),
     ]
     cost = Column("cost", USD, lambda row: row.part.usd * row.part.round_trip * 1e-4, title="USD")
     shown = [row for usd in tape.shown for row in rows if row.part.usd == usd]
@@ -208,13 +207,8 @@ def _sizes(tape: Tape, phases: Sequence[PhaseFigures]) -> Iterator[Sheet]:
 
 
 def _resilience(phases: Sequence[PhaseFigures]) -> Sheet:
-    def back(place: int, wait: int) -> Column:
-        def share(row: _Of) -> float | None:
-            found: float = row.part.back[place]
-            return found if isfinite(found) else None
-
-        name = f"back_after_{wait // 1000}_s"
-        return Column(name, PROBABILITY, share, none="–", drop=2)
+    def back(place: int) -> Callable[[_Of], float | None]:
+        return lambda row: row.part.back[place] if isfinite(row.part.back[place]) else None
 
     return Sheet(
         name="resilience",
@@ -224,10 +218,13 @@ def _resilience(phases: Sequence[PhaseFigures]) -> Sheet:
             PHASE,
             Column("trades", COUNT, "part.trades"),
             Column("unmoved", COUNT, "part.unmoved", title="hardly seen", drop=3),
-            _known("eaten", USD, "part.eaten", title="eaten, USD"),
-            *(back(place, wait) for place, wait in enumerate(BACK_AFTER_MS)),
-            _known("half_depth", SECONDS, "part.half_depth", title="half of the depth after"),
-            _known("half_spread", SECONDS, "part.half_spread", title="half of the spread", drop=1),
+            _known("eaten", USD, "part.eaten", "eaten, USD"),
+            *(
+                Column(f"back_after_{wait // 1000}_s", PROBABILITY, back(place), drop=2, none="–")
+                for place, wait in enumerate(BACK_AFTER_MS)
+            ),
+            _known("half_depth", SECONDS, "part.half_depth", "half of the depth after"),
+            _known("half_spread", SECONDS, "part.half_spread", "half of the spread", 1),
         ],
         note=f"Of what rests within {BANDS_BP[0]} bp of the middle of that time, on the side that "
         "was taken from: the share over these trades together, else medians. Hardly seen: less "
@@ -238,19 +235,17 @@ def _resilience(phases: Sequence[PhaseFigures]) -> Sheet:
 def _recovery(result: VetResult) -> Iterator[Sheet]:
     if result.recovery is None:
         return
-    yield record(
-        "recovery",
-        "From the begin of the storm: the worst moment, and the way back",
-        result.recovery,
-        [
-            _known("calm_depth", USD, "calm_depth", title="depth of a side, USD: in calm, median"),
-            _known("worst_depth", USD, "worst_depth", title="depth at the worst moment"),
-            _known("half_depth", SECONDS, "half_depth", title="depth half of the way back"),
-            _known("calm_spread", BP, "calm_spread", title="spread, bp: in calm, median"),
-            _known("worst_spread", BP, "worst_spread", title="spread at the worst moment"),
-            _known("half_spread", SECONDS, "half_spread", title="spread half of the way back"),
-        ],
-    )
+    titles: dict[str, tuple[Kind, str]] = {
+        "calm_depth": (USD, "depth of a side, USD: in calm, median"),
+        "worst_depth": (USD, "depth at the worst moment"),
+        "half_depth": (SECONDS, "depth half of the way back"),
+        "calm_spread": (BP, "spread, bp: in calm, median"),
+        "worst_spread": (BP, "spread at the worst moment"),
+        "half_spread": (SECONDS, "spread half of the way back"),
+    }
+    columns = [_known(name, kind, name, title) for name, (kind, title) in titles.items()]
+    title = "From the begin of the storm: the worst moment, and the way back"
+    yield record("recovery", title, result.recovery, columns)
 
 
 def _flow(phases: Sequence[PhaseFigures]) -> Sheet:
@@ -266,10 +261,10 @@ def _flow(phases: Sequence[PhaseFigures]) -> Sheet:
             _known("bought", PROBABILITY, "part.bought", drop=2),
             _known("mean", USD, "part.mean", drop=4),
             _known("median", USD, "part.median", drop=3),
-            _known("high", USD, "part.high", title="95 % at most", drop=3),
+            _known("high", USD, "part.high", "95 % at most", 3),
             _known("largest", USD, "part.largest"),
-            _known("impact", BP, "part.impact", title="impact, bp a million"),
-            _known("explained", PROBABILITY, "part.explained", title="explains", drop=1),
+            _known("impact", BP, "part.impact", "impact, bp a million"),
+            _known("explained", PROBABILITY, "part.explained", "explains", 1),
         ],
         note="Impact: how far the middle moves with a million USD of net buying, least squares "
         f"over intervals of {IMPACT_MS / 1000:g} s.",
@@ -284,7 +279,7 @@ def _time(tape: Tape, phases: Sequence[PhaseFigures]) -> Sheet:
         rows=[_Of(each, each.downtime) for each in phases],
         columns=[
             PHASE,
-            _known("funding_per_hour", RATE, "phase.funding", title="funding an hour"),
+            _known("funding_per_hour", RATE, "phase.funding", "funding an hour"),
             Column("empty", PROBABILITY, "part.empty", title="a side empty"),
             Column("crossed", PROBABILITY, "part.crossed"),
             Column("unknown", PROBABILITY, "part.unknown", title="not known"),
@@ -319,23 +314,18 @@ def _figures(tape: Tape, phases: Sequence[PhaseFigures]) -> list[Figure]:
 def _recorded(tape: Tape) -> Iterator[Sheet]:
     """Every look at the book, every trade, and when each phase was: for computing."""
     spans = [(name, span) for name, found in tape.phases.items() for span in found]
-    yield Sheet(
-        name="spans",
-        title="When each phase was",
-        rows=spans,
-        columns=[
-            Column("phase", get=lambda row: row[0]),
-            Column("begin_ms", TIME, lambda row: row[1][0]),
-            Column("end_ms", TIME, lambda row: row[1][1]),
-        ],
-        on="data",
-    )
+    columns = [
+        Column("phase", get=lambda row: row[0]),
+        Column("begin_ms", TIME, lambda row: row[1][0]),
+        Column("end_ms", TIME, lambda row: row[1][1]),
+    ]
+    yield Sheet("spans", "When each phase was", spans, columns, on="data")
     samples, trades = tape.samples, tape.trades
     names = np.full(len(samples.times_ms), "", dtype=object)
     for name in PHASES:
         names[tape.within(name, samples.times_ms)] = name
-    looks: dict[str, tuple[Kind | None, Any]] = {
-        "time": (TIME, samples.times_ms), "state": (COUNT, samples.state), "phase": (None, names),
+    looks: dict[str, tuple[Kind, Any]] = {
+        "time": (TIME, samples.times_ms), "state": (COUNT, samples.state), "phase": (TEXT, names),
         "bid": (USD, samples.bid), "ask": (USD, samples.ask),
         "spread_bp": (BP, samples.spread_bp), "imbalance": (NUMBER, samples.imbalance),
     }  # fmt: skip
@@ -346,25 +336,19 @@ def _recorded(tape: Tape) -> Iterator[Sheet]:
         for side, name in enumerate(("buy", "sell")):
             looks[f"{name}_{usd:.0f}_bp"] = (BP, samples.slippage[:, side, place])
     yield _arrays("looks", "Every look at the book", looks)
-    yield _arrays(
-        "trades", "Every trade",
-        {
-            "time": (TIME, trades.times_ms), "price": (USD, trades.prices),
-            "size": (NUMBER, trades.sizes), "sign": (COUNT, trades.signs),
-        },
-    )  # fmt: skip
+    made: dict[str, tuple[Kind, Any]] = {
+        "time": (TIME, trades.times_ms), "price": (USD, trades.prices),
+        "size": (NUMBER, trades.sizes), "sign": (COUNT, trades.signs),
+    }  # fmt: skip
+    yield _arrays("trades", "Every trade", made)
 
 
-def _arrays(name: str, title: str, arrays: dict[str, tuple[Kind | None, Any]]) -> Sheet:
+def _arrays(name: str, title: str, arrays: dict[str, tuple[Kind, Any]]) -> Sheet:
     """A sheet of arrays of one length, in columns."""
-
-    def column(key: str, kind: Kind | None, array: Any) -> Column:
-        values = array.tolist()
-        get = values.__getitem__
-        return Column(key, get=get) if kind is None else Column(key, kind, get)
-
-    columns = [column(key, *each) for key, each in arrays.items()]
-    rows = range(len(next(iter(arrays.values()))[1]))
+    columns = [
+        Column(key, kind, array.tolist().__getitem__) for key, (kind, array) in arrays.items()
+    ]
+    rows = range(len(arrays["time"][1]))
     return Sheet(name=name, title=title, rows=rows, columns=columns, on="tables")
 
 

@@ -1,14 +1,14 @@
 """What was seen of a market: looks at its book, its trades, and which times were calm or storm."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
-from seawall.lab.vet.book import OPEN, Floats, Samples
+from seawall.lab.vet.book import OPEN, Floats, Sampler, Samples
 
 CALM, STORM, AFTER = "calm", "storm", "after"
 PHASES = (CALM, STORM, AFTER)
@@ -40,22 +40,11 @@ class Trades(NamedTuple):
         return value
 
     @classmethod
-    def none(cls) -> "Trades":
-        empty = np.empty(0)
-        return cls(np.empty(0, np.int64), empty, empty, np.empty(0, np.int64))
-
-    @classmethod
     def of(cls, rows: Sequence[tuple[int, float, float, int]]) -> "Trades":
         """From rows of time, price, size and sign, in any order; equal times stay as they are."""
-        if not rows:
-            return cls.none()
-        times, prices, sizes, signs = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
-        return cls(
-            np.asarray(times, np.int64),
-            np.asarray(prices, np.float64),
-            np.asarray(sizes, np.float64),
-            np.asarray(signs, np.int64),
-        )
+        found = np.asarray(sorted(rows, key=lambda row: row[0]), np.float64).reshape(-1, 4)
+        times, prices, sizes, signs = found.T
+        return cls(times.astype(np.int64), prices, sizes, signs.astype(np.int64))
 
 
 class Charges(NamedTuple):
@@ -117,6 +106,59 @@ class Tape(Struct, frozen=True, kw_only=True):
 
     def seconds(self, phase: str) -> float:
         return sum(last - first for first, last in self.phases.get(phase, ())) / 1000
+
+
+class Watch(Struct, frozen=True, kw_only=True):
+    """What is looked at, and through what.
+
+    ``sizes``: USD of market orders. ``seconds``: of venue time, of each phase; ``every_s``: between
+    two looks. ``move``: of the shock, a fraction, over ``ramp_s``; None for calm alone.
+    ``withdrawn``: the share of depth that makers take away during the storm. Of a recording
+    ``storm``: from and to, ms, None finds it; ``until_ms``: where to stop reading.
+    """
+
+    market: str
+    sizes: tuple[float, ...]
+    charges: Charges
+    seconds: float = 0.0
+    every_s: float = 1.0
+    move: float | None = None
+    ramp_s: float = 0.0
+    withdrawn: float = 0.0
+    storm: tuple[int, int] | None = None
+    until_ms: int | None = None
+    seed: int = 1
+
+    def sampler(self) -> Sampler:
+        """What collects the looks."""
+        return Sampler(walked_sizes(self.sizes))
+
+    def shock(self, at_ms: int) -> tuple[int, str] | None:
+        """When the shock began and how it is called."""
+        if self.move is None:
+            return None
+        text = f"{self.move:+.1%} over {self.ramp_s:g} s"
+        if self.withdrawn:
+            text += f", makers without {self.withdrawn:.0%} of their depth"
+        return at_ms, text
+
+    def tape(self, source: str, sampler: Sampler, trades: Trades, end_ms: int, **more: Any) -> Tape:
+        """What was seen of it."""
+        return Tape(
+            market=self.market,
+            source=source,
+            sizes=walked_sizes(self.sizes),
+            shown=self.sizes,
+            samples=sampler.samples(),
+            trades=trades,
+            end_ms=end_ms,
+            **{"charges": self.charges, **more},
+        )
+
+
+def mean_rates(rates: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The mean funding of each phase that has any."""
+    return {phase: float(np.mean(each)) for phase, each in rates.items() if each}
 
 
 def walked_sizes(shown: Sequence[float]) -> tuple[float, ...]:

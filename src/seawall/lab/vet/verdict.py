@@ -7,6 +7,7 @@ a trader of the middle one of the sizes hardly notices the book. ``fair``: it ne
 """
 
 from collections.abc import Iterator, Sequence
+from math import inf, isnan, nan
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -20,9 +21,9 @@ _ORDER = (UNGRADED, GOOD, FAIR, POOR)
 
 SPREAD_BP = (1.0, 5.0)
 SLIPPAGE_BP = (2.0, 10.0)
-DOWN_SHARE = (0.001, 0.01)
+DOWN_PERCENT = (0.1, 1.0)
 HALF_BACK_S = (5.0, 30.0)
-DEPTH_LEFT = (0.5, 0.1)
+DEPTH_LEFT_PERCENT = (50.0, 10.0)
 SPREAD_WIDER = (2.0, 10.0)
 SLIPPAGE_HIGHER = (2.0, 10.0)
 RECOVERED_S = (60.0, 300.0)
@@ -76,75 +77,57 @@ def verdict_of(
 
 
 def _calm_grades(calm: PhaseFigures, size: float) -> Iterator[Grade]:
-    yield _most(CALM, "median spread", calm.spread.median, SPREAD_BP, "bp")
+    yield _grade(CALM, "median spread", calm.spread.median, SPREAD_BP, "bp")
     cost = next(each for each in calm.costs if each.usd == size)
-    slippage = max(cost.buy, cost.sell) if cost.held > 0 else float("inf")
-    words = f"slippage of {size:,.0f} USD, the worse side"
-    yield _most(CALM, words, slippage, SLIPPAGE_BP, "bp")
-    down = calm.downtime.empty + calm.downtime.crossed + calm.downtime.unknown
-    yield _most(CALM, "time without a usable book", down * 100, _percents(DOWN_SHARE), "%")
+    slippage = max(cost.buy, cost.sell) if cost.held > 0 else inf
+    yield _grade(CALM, f"slippage of {size:,.0f} USD, the worse side", slippage, SLIPPAGE_BP, "bp")
+    yield _grade(CALM, "time without a usable book", 100 * calm.downtime.share, DOWN_PERCENT, "%")
     back = calm.resilience
     if back is not None and (back.trades or back.unmoved):
         # A book that was back with the next look never was away.
         half = back.half_depth if back.trades else 0.0
-        words = "time until half of what a large trade ate is back"
-        yield _most(CALM, words, half, HALF_BACK_S, "s")
+        measure = "time until half of what a large trade ate is back"
+        yield _grade(CALM, measure, half, HALF_BACK_S, "s")
 
 
 def _storm_grades(
     calm: PhaseFigures, storm: PhaseFigures, recovery: Recovery | None, size: float
 ) -> Iterator[Grade]:
-    band = calm.bands[0].band_bp
-    left = _ratio(storm.bands[0].low, calm.bands[0].low)
-    words = f"depth within {band} bp that is left"
-    yield _least(STORM, words, left * 100, _percents(DEPTH_LEFT), "%")
-    wider = _ratio(storm.spread.high, calm.spread.high)
-    yield _most(STORM, "spread, times the calm one", wider, SPREAD_WIDER, "x")
-    before, now = (
-        next(each for each in phase.costs if each.usd == size) for phase in (calm, storm)
+    before, now = calm.bands[0], storm.bands[0]
+    left = 100 * _ratio(now.low, before.low)
+    yield _grade(
+        STORM, f"depth within {before.band_bp} bp that is left", left, DEPTH_LEFT_PERCENT, "%"
     )
-    higher = _ratio(now.high, before.high)
-    if now.held < before.held * HELD_LEAST:
-        higher = float("inf")
-    words = f"slippage of {size:,.0f} USD, times the calm one"
-    yield _most(STORM, words, higher, SLIPPAGE_HIGHER, "x")
-    down = storm.downtime.empty + storm.downtime.crossed + storm.downtime.unknown
-    yield _most(STORM, "time without a usable book", down * 100, _percents(DOWN_SHARE), "%")
+    wider = _ratio(storm.spread.high, calm.spread.high)
+    yield _grade(STORM, "spread, times the calm one", wider, SPREAD_WIDER, "x")
+    was, cost = (next(each for each in phase.costs if each.usd == size) for phase in (calm, storm))
+    higher = inf if cost.held < was.held * HELD_LEAST else _ratio(cost.high, was.high)
+    measure = f"slippage of {size:,.0f} USD, times the calm one"
+    yield _grade(STORM, measure, higher, SLIPPAGE_HIGHER, "x")
+    down = 100 * storm.downtime.share
+    yield _grade(STORM, "time without a usable book", down, DOWN_PERCENT, "%")
     if recovery is not None and recovery.worst_depth < recovery.calm_depth / 2:
-        words = "time until half of the lost depth is back"
-        yield _most(STORM, words, recovery.half_depth, RECOVERED_S, "s")
-
-
-def _percents(bounds: tuple[float, float]) -> tuple[float, float]:
-    return (bounds[0] * 100, bounds[1] * 100)
+        measure = "time until half of the lost depth is back"
+        yield _grade(STORM, measure, recovery.half_depth, RECOVERED_S, "s")
 
 
 def _ratio(over: float, under: float) -> float:
-    return over / under if under else float("nan")
+    return over / under if under else nan
 
 
-def _most(state: str, words: str, value: float, bounds: tuple[float, float], unit: str) -> Grade:
+def _grade(state: str, measure: str, value: float, bounds: tuple[float, float], unit: str) -> Grade:
+    """At most the bounds of good and of fair; at least, where that of good is the larger one."""
     good, fair = bounds
-    grade = GOOD if value <= good else FAIR if value <= fair else POOR
-    limits = f"at most {good:g} {unit}, {fair:g} {unit}"
-    return Grade(state, words, _figure(value, unit), limits, _known(value, grade))
-
-
-def _least(state: str, words: str, value: float, bounds: tuple[float, float], unit: str) -> Grade:
-    good, fair = bounds
-    grade = GOOD if value >= good else FAIR if value >= fair else POOR
-    limits = f"at least {good:g} {unit}, {fair:g} {unit}"
-    return Grade(state, words, _figure(value, unit), limits, _known(value, grade))
-
-
-def _known(value: float, grade: str) -> str:
-    return grade if value == value else UNGRADED
+    limit, sign = ("at least", -1) if good > fair else ("at most", 1)
+    grade = GOOD if sign * value <= sign * good else FAIR if sign * value <= sign * fair else POOR
+    limits = f"{limit} {good:g} {unit}, {fair:g} {unit}"
+    return Grade(state, measure, _figure(value, unit), limits, UNGRADED if isnan(value) else grade)
 
 
 def _figure(value: float, unit: str) -> str:
-    if value != value:
-        return "not known"
-    if value == float("inf"):
+    if isnan(value):
+        return UNGRADED
+    if value == inf:
         return "not back" if unit == "s" else "more than the book holds"
     return f"{value:,.3g} {unit}" if abs(value) < 1000 else f"{value:,.0f} {unit}"
 
