@@ -10,7 +10,7 @@ from seawall.lab.crises.modes import mode_of
 from seawall.lab.crises.setup import CrisesTask, DepthLevel, Rules, Script
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.named_scenarios import starting_path
-from seawall.lab.market.scenario import parse_scenario
+from seawall.lab.market.scenario_file import parse_scenario
 from seawall.venues.dydx.instruments import plain_instrument
 from seawall.venues.hyperliquid.instruments import built_in_instruments
 from seawall.venues.rulebook_file import load_rulebook

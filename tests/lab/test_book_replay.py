@@ -223,7 +223,10 @@ def test_a_crossed_recording_is_refused(tmp_path: Path, price: float) -> None:
     ("rows", "message"),
     [
         ([Row("depth", "b", 1.0, 1.0, 0, 2, 1)], "no snapshot"),
-        ([*SNAPSHOT, Row("depth", "b", -1.0, 1.0, 0, 11, 10)], "px: -1.0 is not right"),
+        (
+            [*SNAPSHOT, Row("depth", "b", -1.0, 1.0, 0, 11, 10)],
+            "column px, row 5: -1 should be above 0",
+        ),
         ([*SNAPSHOT, Row("quote", "b", 1.0, 1.0, 0, 11, 10)], "'quote' should be one of"),
         ([*SNAPSHOT, Row("depth", "b", 1.23456, 1.234, 0, 11, 10)], "more than 6 decimals"),
     ],
@@ -236,7 +239,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, rows: list[Row], messag
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "recording.parquet"
     pq.write_table(pa.table({"type": ["depth"], "px": [1.0]}), path)
-    with pytest.raises(BookError, match="column side: missing; has type, px"):
+    with pytest.raises(BookError, match="no column side; it has type, px"):
         read_recording(path, "BTC")
 
 

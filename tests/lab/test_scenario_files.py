@@ -3,7 +3,8 @@
 import pytest
 
 from seawall.lab.market.candle_file import PathError
-from seawall.lab.market.scenario import parse_scenario, scenario_path
+from seawall.lab.market.scenario import scenario_path
+from seawall.lab.market.scenario_file import parse_scenario
 
 GOOD = {
     "name": 'name = "x"', "start": 'start = "2026-01-01"', "step_seconds": "step_seconds = 3.0",

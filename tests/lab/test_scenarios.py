@@ -13,7 +13,8 @@ from seawall.accounts.load import AccountOptions, load_account
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import depths
 from seawall.lab.market.named_scenarios import DEFAULT, about, load, names, run_scenario
-from seawall.lab.market.scenario import Scenario, parse_scenario, scenario_path
+from seawall.lab.market.scenario import Scenario, scenario_path
+from seawall.lab.market.scenario_file import parse_scenario
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.venues.registry import VENUES

@@ -20,7 +20,8 @@ from seawall.lab.market.market_path import (
     refine,
 )
 from seawall.lab.market.named_scenarios import DEFAULT, load
-from seawall.lab.market.scenario import parse_scenario, scenario_path
+from seawall.lab.market.scenario import scenario_path
+from seawall.lab.market.scenario_file import parse_scenario
 from tests.shared_files import shared_file
 
 MINUTE = 60_000

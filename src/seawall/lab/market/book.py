@@ -1,7 +1,5 @@
 """An order book at one moment, as a lab reads it: prices in USD, sizes in coins, best first."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
@@ -87,22 +85,8 @@ def _side(where: str, name: str, levels: ArrayLike, *, falling: bool) -> Floats:
     return side
 
 
-def sorted_book(
-    where: str,
-    market: str,
-    time_ms: int | None,
-    bids: Iterable[tuple[float, float]],
-    asks: Iterable[tuple[float, float]],
-) -> Book:
-    """``checked_book`` of levels in any order, equal prices put together. Raises BookError."""
-    return checked_book(
-        where, market, time_ms, merged(bids, falling=True), merged(asks, falling=False)
-    )
-
-
-def merged(levels: Iterable[tuple[float, float]] | Floats, *, falling: bool) -> Floats:
+def merged(side: Floats, *, falling: bool) -> Floats:
     """(n, 2) levels in order, equal prices put together."""
-    side = np.asarray(levels if isinstance(levels, np.ndarray) else list(levels), dtype=np.float64)
     if side.size == 0:
         return side
     prices, places = np.unique(side[:, 0], return_inverse=True)

@@ -15,7 +15,6 @@
 Prices are USD and sizes are coins. Everything wrong is a BookError that names file and place.
 """
 
-import csv
 import gzip
 import io
 import re
@@ -27,21 +26,22 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from seawall.lab.market.book import Book, BookError, checked_book, merged, sorted_book
+from seawall.lab.market.book import Book, BookError, checked_book, merged
 from seawall.lab.market.candle_file import time_text
 from seawall.lab.market.market_path import market_of_symbol
+from seawall.lab.market.table_file import MAGIC, Table
 from seawall.venues.book_levels import BookLevels
 from seawall.venues.raw_json import VenueDataError, decode
 from seawall.venues.registry import VENUES
 
-_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+_GZIP = b"\x1f\x8b"
 _WRAPPERS = ("data", "result", "contents")
 _LARGEST = 2**30
 _STAMP = re.compile(rb"\d{1,20}\s+(?=\{)")
 _NS_PER_MS = 1_000_000
 
 _SIDE_WORDS = {"bid": 0, "bids": 0, "buy": 0, "b": 0, "ask": 1, "asks": 1, "sell": 1, "a": 1}
-_CSV_COLUMNS = {"side": ("side",), "price": ("price", "px"), "size": ("size", "sz", "qty")}
+_CSV_COLUMNS = (("side",), ("price", "px"), ("size", "sz", "qty"))
 _UPDATE_COLUMNS = ("type", "side", "px", "qty", "ts_event_ms", "id", "prev_id")
 
 
@@ -52,7 +52,7 @@ def read_book_file(path: Path, market: str | None, time_ms: int | None = None) -
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(_PARQUET)) == _PARQUET:
+            if file.read(len(MAGIC)) == MAGIC:
                 return _replayed(path, market, time_ms)
     except FileNotFoundError:
         raise BookError(
@@ -231,37 +231,19 @@ def _moment(time_ms: int) -> str:
 
 
 def _of_csv(path: Path, raw: bytes, market: str | None) -> Book:
-    try:
-        rows = list(csv.reader(raw.decode("utf-8-sig").splitlines()))
-    except (UnicodeDecodeError, csv.Error):
-        raise BookError(f"{path}: neither JSON nor CSV nor parquet") from None
-    header = [cell.strip().lower() for cell in rows[0]]
-    places = {
-        column: next((header.index(name) for name in names if name in header), -1)
-        for column, names in _CSV_COLUMNS.items()
-    }
-    for column, place in places.items():
-        if place < 0:
-            raise BookError(f"{path}: column {column}: missing; has {', '.join(header)[:80]}")
-    sides: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
-    for number, row in enumerate(rows[1:], start=2):
-        where = f"{path}: line {number}"
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(header):
-            raise BookError(f"{where}: {len(row)} columns, should be {len(header)}")
-        word = row[places["side"]].strip().lower()
-        if word not in _SIDE_WORDS:
-            raise BookError(f"{where}: side: {word!r} should be bid or ask")
-        try:
-            price, size = (_number(name, row[places[name]]) for name in ("price", "size"))
-        except VenueDataError as error:
-            raise BookError(f"{where}: {error}") from None
-        for name, value in (("price", price), ("size", size)):
-            if not 0 < value < np.inf:
-                raise BookError(f"{where}: {name}: {value:g} should be above 0")
-        sides[_SIDE_WORDS[word]].append((price, size))
-    return sorted_book(str(path), known_market(str(path), market, None), None, *sides)
+    table = Table.csv(path, BookError, raw)
+    side, price, size = (table.first_of(*names) for names in _CSV_COLUMNS)
+    is_ask = table.codes(side, _SIDE_WORDS) == 1
+    columns = []
+    for name in (price, size):
+        found = table.numbers(name, empty_allowed=True)
+        is_wrong = ~((found > 0) & (found < np.inf))
+        table.check(name, is_wrong, lambda row, found=found: f"{found[row]:g} should be above 0")
+        columns.append(found)
+    levels = np.column_stack(columns)
+    name = known_market(str(path), market, None)
+    sides = merged(levels[~is_ask], falling=True), merged(levels[is_ask], falling=False)
+    return checked_book(str(path), name, None, *sides)
 
 
 # -- recorded updates ----------------------------------------------------------------------------
@@ -269,7 +251,12 @@ def _of_csv(path: Path, raw: bytes, market: str | None) -> Book:
 
 def _replayed(path: Path, market: str | None, time_ms: int | None) -> Book:
     """The book after the last update up to the time, from the last snapshot before it."""
-    kind, side, price, size, times, ids, before = (_columns(path)[name] for name in _UPDATE_COLUMNS)
+    table = Table.parquet(path, BookError, _UPDATE_COLUMNS)
+    for name in _UPDATE_COLUMNS:
+        table.first_of(name)
+    kind, side = (np.asarray(table.columns[name], object) for name in _UPDATE_COLUMNS[:2])
+    price, size = (table.numbers(name) for name in _UPDATE_COLUMNS[2:4])
+    times, ids, before = (table.integers(name) for name in _UPDATE_COLUMNS[4:])
     in_time = np.ones(len(times), bool) if time_ms is None else times <= time_ms
     snapshots = np.flatnonzero((kind == "snapshot") & in_time)
     if not len(snapshots):
@@ -306,29 +293,3 @@ def _check_chain(path: Path, start: int, ids: Any, before: Any, times: Any) -> N
             f"{path}: updates are missing before {_moment(int(times[gaps[0]]))} UTC: prev_id "
             f"{before[gaps[0]]} should be {expected[gaps[0]]}; give an earlier --at-time"
         )
-
-
-def _columns(path: Path) -> Mapping[str, Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        names = pq.read_schema(path).names
-        missing = [name for name in _UPDATE_COLUMNS if name not in names]
-        if missing:
-            raise BookError(f"{path}: column {missing[0]}: missing; has {', '.join(names)[:200]}")
-        table = pq.read_table(path, columns=list(_UPDATE_COLUMNS))
-    except (OSError, pa.ArrowException) as error:
-        raise BookError(f"{path}: cannot be read as parquet: {str(error)[:120]}") from None
-    found = {}
-    for name in _UPDATE_COLUMNS:
-        kind = pa.string() if name in ("type", "side") else pa.float64()
-        kind = kind if name in ("type", "side", "px", "qty") else pa.int64()
-        try:
-            column = table[name].cast(kind)
-        except pa.ArrowException as error:
-            raise BookError(f"{path}: column {name}: {str(error)[:120]}") from None
-        if column.null_count:
-            raise BookError(f"{path}: column {name}: has empty cells")
-        found[name] = column.to_numpy()
-    return found

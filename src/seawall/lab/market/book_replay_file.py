@@ -9,7 +9,6 @@ Changes and trades come by two streams. They are put in the order of the venue's
 first where these are equal: an update shows what trades up to its time have left.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from seawall.domain.enums import Side
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MONEY_DECIMALS
 from seawall.lab.market.book import BookError
 from seawall.lab.market.book_replay_plan import TRADE, UPDATE
+from seawall.lab.market.table_file import MAGIC, Table
 
 Integers = NDArray[np.int64]
 
@@ -78,7 +78,7 @@ def is_recording(path: Path) -> bool:
     """Whether a file is parquet with the columns of a recording, trades or not."""
     try:
         with path.open("rb") as file:
-            return file.read(4) == b"PAR1"
+            return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
 
@@ -279,44 +279,14 @@ def _decimals(values: Any) -> int:
 
 def _table(path: Path) -> dict[str, Any]:
     """The columns as arrays: type and side as numbers. Raises BookError."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        names = pq.read_schema(path).names
-        missing = [name for name in COLUMNS if name not in names]
-        if missing:
-            raise BookError(f"{path}: column {missing[0]}: missing; has {', '.join(names)[:200]}")
-        table = pq.read_table(path, columns=list(COLUMNS))
-        found = {name: column.to_numpy() for name, column in _cast(table)}
-    except (OSError, pa.ArrowException) as error:
-        raise BookError(f"{path}: cannot be read as parquet: {str(error)[:120]}") from None
-    for name, allowed in (("type", TYPES), ("side", ("b", "a"))):
-        codes = _codes(found[name], allowed)
-        if (codes < 0).any():
-            wrong = found[name][np.flatnonzero(codes < 0)[0]]
-            raise BookError(f"{path}: {name}: {wrong!r} should be one of {', '.join(allowed)}")
-        found[name] = codes
-    for name, least in (("px", 0.0), ("qty", -1.0)):
-        wrong = np.flatnonzero(~((found[name] > least) & np.isfinite(found[name])))
-        if len(wrong):
-            raise BookError(f"{path}: row {wrong[0]}: {name}: {found[name][wrong[0]]} is not right")
-    return found
-
-
-def _cast(table: Any) -> Iterator[tuple[str, Any]]:
-    import pyarrow as pa
-
+    table = Table.parquet(path, BookError, COLUMNS)
     for name in COLUMNS:
-        kind = pa.string() if name in ("type", "side") else pa.int64()
-        column = table[name].cast(pa.float64() if name in ("px", "qty") else kind)
-        if column.null_count:
-            raise pa.ArrowInvalid(f"column {name} has empty cells")
-        yield name, column
-
-
-def _codes(values: Any, allowed: tuple[str, ...]) -> Integers:
-    codes = np.full(len(values), -1, np.int64)
-    for code, name in enumerate(allowed):
-        codes[values == name] = code
-    return codes
+        table.first_of(name)
+    found: dict[str, Any] = {}
+    for name, allowed in (("type", TYPES), ("side", ("b", "a"))):
+        found[name] = table.codes(name, {word: code for code, word in enumerate(allowed)})
+    for name, least, words in (("px", 0.0, "above 0"), ("qty", -1.0, "0 or more")):
+        values = found[name] = table.numbers(name)
+        is_wrong = ~((values > least) & np.isfinite(values))
+        table.check(name, is_wrong, lambda row, v=values, w=words: f"{v[row]:g} should be {w}")
+    return found | {name: table.integers(name) for name in COLUMNS[4:]}

@@ -18,7 +18,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from seawall.lab.market.candle_file import (
     Prices,
     SymbolRows,
     Times,
+    iso_ms,
     read_candle_file,
     time_text,
 )
@@ -104,14 +104,11 @@ class Window:
 def parse_time(text: str, name: str) -> int:
     """ISO text, UTC unless it says otherwise, to ms. Raises PathError naming ``name``."""
     try:
-        moment = datetime.fromisoformat(text.strip())
+        return iso_ms(text)
     except ValueError:
         raise PathError(
             f"{name}: {text!r} is not a time; write it like 2025-10-10 or 2025-10-10T21:00"
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
 
 
 def market_of_symbol(symbol: str, markets: Sequence[str]) -> str | None:

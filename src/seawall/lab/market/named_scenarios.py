@@ -14,7 +14,8 @@ from seawall.domain.rulebook import AnyRulebook
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import MarketPath
-from seawall.lab.market.scenario import Scenario, parse_scenario, scenario_path
+from seawall.lab.market.scenario import Scenario, scenario_path
+from seawall.lab.market.scenario_file import parse_scenario
 from seawall.lab.market.scenarios import SUFFIX, scenario_names, scenario_text
 
 if TYPE_CHECKING:

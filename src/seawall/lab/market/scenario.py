@@ -29,20 +29,19 @@ reason that ``market_path`` gives.
 """
 
 import random
-import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import numpy as np
 from msgspec import Struct
 
 from seawall.domain.units import MICRO
-from seawall.lab.market.candle_file import PathError, Prices
+from seawall.lab.market.candle_file import PathError, Prices, iso_ms
 from seawall.lab.market.market_path import MarketPath, refine
-from seawall.lab.market.scenario_checks import LONGS, MAXIMUM_SCENARIO_STEPS, SHORTS, check_scenario
 
+MAXIMUM_SCENARIO_STEPS = 200_000
+LONGS, SHORTS = "longs", "shorts"
+"""Names of the groups that the account decides: the markets in which it is long, and short."""
 BP = 1e-4
 Waypoints = list[tuple[float, float]]
 
@@ -118,9 +117,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def start_ms(self) -> int:
-        moment = datetime.fromisoformat(self.start)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1000)
+        return iso_ms(self.start)
 
     @property
     def neighbours(self) -> Neighbours:
@@ -138,20 +135,6 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     def price_of(self, market: str) -> float | None:
         """USD at the start, if the scenario knows it."""
         return next((each.price for each in self.market if each.name == market), None)
-
-
-def parse_scenario(text: str, where: str) -> Scenario:
-    """Raises PathError that names the field."""
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise PathError(f"{where}: not valid TOML: {error}") from None
-    try:
-        scenario = msgspec.convert(data, Scenario)
-    except msgspec.ValidationError as error:
-        raise PathError(f"{where}: {error}") from None
-    check_scenario(where, scenario)
-    return scenario
 
 
 def scenario_path(
@@ -182,10 +165,12 @@ def scenario_path(
     for market, shape in shapes.items():
         premium = shape.premium_bp or scenario.premium_bp
         lag = shape.oracle_lag_seconds or scenario.oracle_lag_seconds
-        oracle[market] = _late(times, lag, prices[market])
-        above = prices[market] if premium is None else prices[market] * _above(times, premium)
-        outside[market] = _late(times, lag, above)
-        middle[market] = above
+        factor = 1.0 if premium is None else 1.0 + _values(times, premium) * BP
+        middle[market] = prices[market] * factor
+        # What is published is what was true so many seconds ago.
+        known = times if lag is None else times - _values(times, lag) * 1000
+        oracle[market] = np.interp(known, times, prices[market])
+        outside[market] = np.interp(known, times, middle[market])
         thinned = shape.depth_percent or scenario.depth_percent
         if thinned is not None:
             depth[market] = _values(times, thinned) / 100
@@ -235,16 +220,3 @@ def _values(times: Any, points: Waypoints) -> Prices:
     """Waypoints at times (ms after the start), the ends held."""
     minutes, values = zip(*points, strict=True)
     return np.asarray(np.interp(times, np.asarray(minutes) * 60_000, values), dtype=np.float64)
-
-
-def _above(times: Any, premium: Waypoints) -> Prices:
-    """The factor that a premium in bp is."""
-    return np.asarray(1.0 + _values(times, premium) * BP, dtype=np.float64)
-
-
-def _late(times: Any, lag: Waypoints | None, prices: Prices) -> Prices:
-    """What was true so many seconds ago."""
-    if lag is None:
-        return prices
-    reported = times - _values(times, lag) * 1000
-    return np.asarray(np.interp(reported, times, prices), dtype=np.float64)

@@ -1,24 +1,42 @@
-"""What a scenario file may say: each check names the field, the value and what would be right."""
+"""Scenario files: what they may say. Each check names the field, the value and what would be right.
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+What the fields mean is in ``scenario``.
+"""
+
+import tomllib
+from itertools import pairwise
+
+import msgspec
 
 from seawall.lab.market.candle_file import MAXIMUM_PRICE, PathError
+from seawall.lab.market.scenario import (
+    LONGS,
+    MAXIMUM_SCENARIO_STEPS,
+    SHORTS,
+    Crowd,
+    Scenario,
+    ScenarioMarket,
+    Waypoints,
+)
 
-if TYPE_CHECKING:
-    from seawall.lab.market.scenario import Crowd, Scenario, ScenarioMarket, Waypoints
-
-MAXIMUM_SCENARIO_STEPS = 200_000
 LARGEST_PERCENT = 100_000
-LEAST_DEPTH = 0.1
-LARGEST_PREMIUM_BP = 5_000
-LONGEST_LAG_SECONDS = 86_400
-LONGS, SHORTS = "longs", "shorts"
-"""Names of the groups that the account decides: the markets in which it is long, and short."""
+LARGEST_CAPITAL = 1e10
+_CONDITIONS = (
+    ("depth_percent", 0.1, 100.0),
+    ("premium_bp", -5_000, 5_000),
+    ("oracle_lag_seconds", 0.0, 86_400),
+)
+"""Waypoints of what is not a price, with the least and the largest value."""
 
 
-def check_scenario(where: str, scenario: "Scenario") -> None:
-    """Raises PathError."""
+def parse_scenario(text: str, where: str) -> Scenario:
+    """The scenario of a file's text. Raises PathError that names the field."""
+    try:
+        scenario = msgspec.convert(tomllib.loads(text), Scenario)
+    except msgspec.ValidationError as error:
+        raise PathError(f"{where}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise PathError(f"{where}: not valid TOML: {error}") from None
     _check_head(where, scenario)
     _check_groups(where, scenario)
     names = [market.name for market in scenario.market]
@@ -32,26 +50,28 @@ def check_scenario(where: str, scenario: "Scenario") -> None:
         raise PathError(f"{where}: other: like: {scenario.other.like!r} is not one of the markets")
     for number, crowd in enumerate(scenario.crowd, start=1):
         _check_crowd(f"{where}: crowd {number} ({crowd.market})", crowd)
-    if not 0 <= scenario.backstop.capital <= 1e10:
-        raise PathError(
-            f"{where}: backstop: capital: {scenario.backstop.capital:g} is not an amount"
-        )
+    _check_range(f"{where}: backstop: capital", scenario.backstop.capital, 0, LARGEST_CAPITAL)
+    return scenario
 
 
-def _check_head(where: str, scenario: "Scenario") -> None:
+def _check_range(where: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise PathError(f"{where}: {value:g} should be {least:g} to {most:g}")
+
+
+def _check_head(where: str, scenario: Scenario) -> None:
     try:
         start_ms = scenario.start_ms
     except ValueError:
         raise PathError(f"{where}: start: {scenario.start!r} is not a time") from None
     if not 0 < start_ms < 2**45:
         raise PathError(f"{where}: start: {scenario.start!r} is not a time after 1970")
-    if not 0.001 <= scenario.step_seconds <= 3600:
-        raise PathError(f"{where}: step_seconds: {scenario.step_seconds:g} should be 0.001 to 3600")
+    _check_range(f"{where}: step_seconds", scenario.step_seconds, 0.001, 3600)
     if not scenario.market:
         raise PathError(f"{where}: market: no [[market]] given")
 
 
-def _check_groups(where: str, scenario: "Scenario") -> None:
+def _check_groups(where: str, scenario: Scenario) -> None:
     shapes = {market.name for market in scenario.market}
     for name, members in scenario.group.items():
         place = f"{where}: group: {name}"
@@ -67,15 +87,13 @@ def _check_groups(where: str, scenario: "Scenario") -> None:
                 raise PathError(f"{place}: {common[0]} is in {other} as well")
 
 
-def _check_market(where: str, market: "ScenarioMarket", scenario: "Scenario") -> None:
-    is_group = market.name in scenario.group or market.name in (LONGS, SHORTS)
+def _check_market(where: str, market: ScenarioMarket, scenario: Scenario) -> None:
     if market.price is not None:
-        if is_group:
+        if market.name in (*scenario.group, LONGS, SHORTS):
             raise PathError(f"{where}: price: {market.price:g} cannot be that of a whole group")
         if not 0 < market.price <= MAXIMUM_PRICE:
             raise PathError(f"{where}: price: {market.price:g} should be above 0")
-    if not 0 <= market.wobble_bp <= 1000:
-        raise PathError(f"{where}: wobble_bp: {market.wobble_bp:g} should be 0 to 1000")
+    _check_range(f"{where}: wobble_bp", market.wobble_bp, 0, 1000)
     points = market.waypoints
     if len(points) < 2 or not _rises_from_zero(points):
         raise PathError(f"{where}: waypoints: need two or more, minutes rising from 0")
@@ -88,59 +106,47 @@ def _check_market(where: str, market: "ScenarioMarket", scenario: "Scenario") ->
     _check_conditions(where, market, scenario.step_seconds)
 
 
-def _rises_from_zero(points: "Waypoints") -> bool:
+def _rises_from_zero(points: Waypoints) -> bool:
     minutes = [minute for minute, _ in points]
     return minutes[0] == 0 and minutes == sorted(set(minutes))
 
 
-def _check_length(where: str, points: "Waypoints", step_seconds: float) -> None:
+def _check_length(where: str, points: Waypoints, step_seconds: float) -> None:
     last = points[-1][0]
     if not last * 60 / step_seconds <= MAXIMUM_SCENARIO_STEPS:
         raise PathError(f"{where}: {last:g} minutes are more than {MAXIMUM_SCENARIO_STEPS:,} steps")
 
 
-def _check_conditions(where: str, given: "Scenario | ScenarioMarket", step_seconds: float) -> None:
+def _check_conditions(where: str, given: Scenario | ScenarioMarket, step_seconds: float) -> None:
     """The waypoints of what is not a price, of the whole scenario or of one market."""
-    limits = (
-        ("depth_percent", given.depth_percent, LEAST_DEPTH, 100.0),
-        ("premium_bp", given.premium_bp, -LARGEST_PREMIUM_BP, LARGEST_PREMIUM_BP),
-        ("oracle_lag_seconds", given.oracle_lag_seconds, 0.0, LONGEST_LAG_SECONDS),
-    )
-    for name, points, lowest, highest in limits:
+    for name, least, most in _CONDITIONS:
+        points: Waypoints | None = getattr(given, name)
         if points is None:
             continue
+        place = f"{where}: {name}"
         if not points or not _rises_from_zero(points):
-            raise PathError(f"{where}: {name}: need one or more [minute, value], rising from 0")
-        _check_length(f"{where}: {name}", points, step_seconds)
+            raise PathError(f"{place}: need one or more [minute, value], rising from 0")
+        _check_length(place, points, step_seconds)
         for minute, value in points:
-            if not lowest <= value <= highest:
+            if not least <= value <= most:
                 raise PathError(
-                    f"{where}: {name}: {value:g} at minute {minute:g} should be {lowest:g} to "
-                    f"{highest:g}"
+                    f"{place}: {value:g} at minute {minute:g} should be {least:g} to {most:g}"
                 )
-    for left, right in _pairs(given.oracle_lag_seconds or ()):
-        if right[1] - left[1] > (right[0] - left[0]) * 60 + 1e-9:
+    for (before, lag), (minute, later) in pairwise(given.oracle_lag_seconds or ()):
+        longest = lag + (minute - before) * 60
+        if later > longest + 1e-9:
             raise PathError(
-                f"{where}: oracle_lag_seconds: {right[1]:g} at minute {right[0]:g} should be at "
-                f"most {left[1] + (right[0] - left[0]) * 60:g}: a price that stands still falls "
-                "behind by 60 seconds a minute"
+                f"{where}: oracle_lag_seconds: {later:g} at minute {minute:g} should be at "
+                f"most {longest:g}: a price that stands still falls behind by 60 seconds a minute"
             )
 
 
-def _pairs(
-    points: Sequence[tuple[float, float]],
-) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:
-    return zip(points[:-1], points[1:], strict=True)
-
-
-def _check_crowd(where: str, crowd: "Crowd") -> None:
+def _check_crowd(where: str, crowd: Crowd) -> None:
     if crowd.side not in ("long", "short"):
         raise PathError(f'{where}: side: {crowd.side!r} should be "long" or "short"')
     if crowd.mode not in ("cross", "isolated"):
         raise PathError(f'{where}: mode: {crowd.mode!r} should be "cross" or "isolated"')
-    if not 1 <= crowd.accounts <= 1000:
-        raise PathError(f"{where}: accounts: {crowd.accounts} should be 1 to 1000")
-    if not 10 <= crowd.notional <= 1e9:
-        raise PathError(f"{where}: notional: {crowd.notional:g} should be 10 to 1e9 USD")
+    _check_range(f"{where}: accounts", crowd.accounts, 1, 1000)
+    _check_range(f"{where}: notional", crowd.notional, 10, 1e9)
     if not 1 <= crowd.leverage[0] <= crowd.leverage[1] <= 1000:
         raise PathError(f"{where}: leverage: {list(crowd.leverage)} should rise from 1 or more")
