@@ -9,10 +9,10 @@ import pytest
 from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account, load_answer
 from seawall.accounts.prices import sample_prices
+from seawall.accounts.valuation import Valuation
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.units import from_units
 from seawall.lab.market.named_scenarios import DEFAULT, load
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.reverse import liquidation_boundary
 from tests.lab.commands import seawall
 from tests.shared_files import ROOT

@@ -3,14 +3,14 @@
 import numpy as np
 
 from seawall.lab.carry.figures import break_even_lines
-from seawall.lab.compare.figures import ModeOutcome, mode_bars
+from seawall.lab.compare.figures import mode_bars
 from seawall.lab.paths.figures import (
     leverage_curve,
     loss_histogram,
     ratio_fan,
     time_to_liquidation,
 )
-from seawall.report.charts import Chart
+from seawall.report.charts import Chart, Row
 from seawall.report.findings import Figure, Findings, Section, Table, Words
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31mred\x00"
@@ -57,18 +57,14 @@ def charts() -> dict[str, Chart]:
     }
 
 
-def modes() -> list[ModeOutcome]:
+def modes() -> list[Row]:
+    names = ("mode", "capital_needed", "survival", "loss_median", "shortfall_95")
     figures = (
         ("as it is", 250_000.0, 0.93, -4_200.0, 250_000.0),
         ("cross", 250_000.0, 0.955, -5_100.0, 250_000.0),
         ("isolated", 412_000.0, 0.71, 38_000.0, 190_000.0),
     )
-    return [
-        ModeOutcome(
-            mode=name, capital=capital, survival=survival, median_loss=median, worst_loss=worst
-        )
-        for name, capital, survival, median, worst in figures
-    ]
+    return [dict(zip(names, each, strict=True)) for each in figures]
 
 
 def sample_findings() -> Findings:

@@ -11,6 +11,8 @@ from seawall.accounts.answer import text_of_answer
 from seawall.accounts.holdings import holdings_of
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.prices import exact_prices
+from seawall.accounts.valuation import Valuation
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
@@ -21,7 +23,6 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     truncated_maintenance,
 )
 from seawall.lab.market.liquidity import depths
-from seawall.lab.simulation.valuation import Valuation, price_units
 from seawall.lab.stress.aftermath import StressMachine
 from seawall.venues.hyperliquid.account.reading import account_answer
 from seawall.venues.rulebook_file import load_rulebook
@@ -57,7 +58,8 @@ def random_world(seed: int, rulebook: str) -> World:
     chance = random.Random(f"hybrid {seed}")
     names = chance.sample(sorted(PRICES), chance.randint(2, 5))
     instruments = markets_under(book, [shipped[name] for name in names], shipped)
-    prices = price_units(instruments, PRICES)
+    held = {each.name: PRICES[each.name] for each in instruments}
+    prices = tuple(exact_prices(held, instruments).values())
     positions = []
     needed = 0
     for market, each in enumerate(instruments):
@@ -96,7 +98,9 @@ def recorded_world(state: Any, tiers: Sequence[tuple[MarginTier, ...]]) -> World
         for each, own in zip(state.positions, tiers, strict=True)
     ]
     plan = holdings_of(written, instruments, written.prices)
-    return World(plan, load_rulebook(), instruments, price_units(instruments, written.prices))
+    prices = {each.name: written.prices[each.name] for each in instruments}
+    units = tuple(exact_prices(prices, instruments).values())
+    return World(plan, load_rulebook(), instruments, units)
 
 
 def subaccount_world(document: dict[str, Any]) -> World:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.valuation import Valuation
 from seawall.domain.commands import (
     AdoptPosition,
     AdvanceTime,
@@ -43,7 +44,6 @@ from seawall.lab.carry.carry import (
 from seawall.lab.carry.funding import constant_path, recorded_path, reverting_path
 from seawall.lab.carry.outcome import CarryTask, outcome_of
 from seawall.lab.market.candle_file import PathError
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.size.margin import margin_rule
 from seawall.venues.rulebook_file import load_rulebook
 from tests.shared_files import shared_file

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from seawall.accounts.load import load_account
+from seawall.accounts.valuation import Valuation
 from seawall.domain.events import CROSS_POOL
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.reverse import liquidation_boundary
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.state import account_state

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from seawall.accounts.valuation import Valuation
 from seawall.domain.errors import InputError
 from seawall.domain.units import MAX_PRICE
 from seawall.engine.formulas.continuous.liquidation_price import liquidation_price
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.grid import against, alone, together, with_betas
 from seawall.lab.stress.reverse import (
     PriceBoundary,

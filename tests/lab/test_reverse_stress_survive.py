@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from msgspec import structs
 
+from seawall.accounts.valuation import Valuation
 from seawall.domain.commands import (
     AdvanceTime,
     CreateAccount,
@@ -16,7 +17,6 @@ from seawall.domain.events import CROSS_POOL, AccountCreated, CommandRejected, O
 from seawall.domain.holdings import Holdings
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.grid import Move, against, alone, together
 from seawall.lab.stress.survive import (
     CENT,

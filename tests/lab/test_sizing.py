@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.valuation import Valuation
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
@@ -20,7 +21,6 @@ from seawall.lab.market.book import BookError, ladder_book
 from seawall.lab.market.book_file import read_book_file
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth, default_depth
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.size.advice import Odds, SizeTask, advise
 from seawall.lab.size.candles import read_trading
 from seawall.lab.size.exit import BookSide, book_side, exit_hours

@@ -5,9 +5,11 @@ import random
 import pytest
 from msgspec import structs
 
+from seawall.accounts.prices import exact_prices
+from seawall.accounts.valuation import Valuation, ValuationError
+from seawall.domain.errors import InputError
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MAX_PRICE
-from seawall.lab.simulation.valuation import Valuation, ValuationError, price_units
 from tests.lab.stress_worlds import (
     RULEBOOKS,
     bucket_position,
@@ -87,8 +89,8 @@ def test_what_no_machine_can_hold_is_named() -> None:
     world = one_position("long", "10000")
     with pytest.raises(ValuationError, match=r"the price of BTC: .*INVALID_PRICE"):
         Valuation(world.plan, world.book, world.instruments, (MAX_PRICE + 1,))
-    with pytest.raises(ValuationError, match=r"price of BTC: 0\.01 has more than 1 decimals"):
-        price_units(world.instruments, {"BTC": "0.01"})
+    with pytest.raises(InputError, match=r"--price: 'BTC=0.01': 0\.01 has more than 1 decimals"):
+        exact_prices({"BTC": "0.01"}, world.instruments)
     position = structs.replace(world.plan.positions[0], leverage=100)
     plan = structs.replace(world.plan, positions=(position,))
     with pytest.raises(ValuationError, match=r"the position in BTC: .*INVALID_LEVERAGE"):

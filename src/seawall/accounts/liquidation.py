@@ -3,30 +3,24 @@
 The mark is the account's price. Nothing is liquidated while it is placed, whatever its margin.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
+from seawall.accounts.valuation import Valuation, ValuationError
 from seawall.domain.errors import SeawallError
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Position
-from seawall.domain.rulebook import BlockRulebook
-from seawall.domain.units import MAX_NOTIONAL, MONEY_DECIMALS, from_units, money_text
+from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
 from seawall.engine.account_view import Margins, account_margins
-from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.liquidation_price import (
-    LARGEST_PRICE,
     BucketPosition,
     Ratio,
     liquidation_price,
     liquidation_price_steps,
     maintenance_tiers,
 )
-from seawall.engine.layout import Limits
-from seawall.engine.placement import Placement, PlacementError, marked_at_oracle
+from seawall.engine.placement import write_prices
 from seawall.report import kinds
 from seawall.report.sheet import Sheet
 from seawall.venues.explanation import steps_sheet
@@ -34,7 +28,6 @@ from seawall.venues.explanation import steps_sheet
 if TYPE_CHECKING:
     from seawall.accounts.account import Account
 
-_NOW_MS = 1
 _DECIMALS = 10
 """Decimals of an exact liquidation price, as venues print it."""
 
@@ -57,31 +50,20 @@ class LiquidationPrices:
     def __init__(self, account: "Account") -> None:
         """Raises SeawallError for what no engine can hold."""
         self.account = account
-        self.in_blocks = isinstance(account.rulebook, BlockRulebook)
-        count = len(account.positions)
-        limits = Limits(
-            accounts=16 + count, positions=16 + 4 * count, orders=8, levels=64, nodes=64
-        )
-        self.engine = Engine.create(
-            marked_at_oracle(account.rulebook), list(account.instruments), limits
-        )
-        placement = Placement(self.engine)
-        prices = np.asarray(account.prices, dtype=np.int64)
         try:
-            # Prices, then money, then positions: it may be under maintenance from the start.
-            placement.prices(_NOW_MS, prices, prices)
-            placed = placement.account(_NOW_MS, account.holdings)
-        except PlacementError as error:
+            self.valuation = Valuation(
+                account.holdings, account.rulebook, account.instruments, account.prices
+            )
+        except ValuationError as error:
             raise SeawallError(f"{account.source}: {error}") from None
-        self.owners = {each.market: placed.owner_of(each.market) for each in account.positions}
-        """The engine's account that holds the position of each market."""
+        self.in_blocks = self.valuation.in_blocks
 
     def price(self, market: int) -> Decimal | None:
         """USD where the position's account is liquidated; None where no price does it."""
         decimals = self.account.instruments[market].price_decimals
         if self.in_blocks:
-            units = self._first_liquidating(market)
-            return None if units is None else Decimal(from_units(units, decimals))
+            found = self.valuation.boundary(market)
+            return None if found is None else Decimal(from_units(found[1], decimals))
         price = liquidation_price(self._bucket(market))
         return None if price is None else Decimal(_decimal_text(price, decimals))
 
@@ -98,11 +80,17 @@ class LiquidationPrices:
     def _position(self, market: int) -> Position:
         return next(each for each in self.account.positions if each.market == market)
 
+    def _margins(self, market: int) -> dict[int, Margins]:
+        """Of the engine's account that holds the position, at the account's prices."""
+        valuation = self.valuation
+        write_prices(valuation.engine, self.account.prices)
+        return account_margins(valuation.engine, valuation.owner_of(valuation.bucket_of(market)))
+
     def _bucket(self, market: int) -> BucketPosition:
         """The position with what its pool or its bucket holds."""
         position = self._position(market)
         instrument = self.account.instruments[market]
-        margins = account_margins(self.engine, self.owners[market])
+        margins = self._margins(market)
         pool, own = margins[CROSS_POOL], margins[market]
         others = 0 if position.is_isolated else pool.maintenance_margin - own.maintenance_margin
         return BucketPosition(
@@ -126,7 +114,7 @@ class LiquidationPrices:
         """The position's requirements now, and the first price that does not meet them."""
         position = self._position(market)
         instrument = self.account.instruments[market]
-        margins = account_margins(self.engine, self.owners[market])
+        margins = self._margins(market)
         whole, own = margins[CROSS_POOL], margins[market]
         price = self.account.prices[market]
         notional = abs(position.signed_size) * price
@@ -142,53 +130,19 @@ class LiquidationPrices:
             Step("maintenance of the others", "O", "", kinds.price(money_text(others))),
             Step("own maintenance", "M", "", kinds.price(money_text(own.maintenance_margin))),
         ]
-        found = self._first_liquidating(market)
+        found = self.valuation.boundary(market)
         if found is None:
             return steps
+        safe, over = (kinds.price(from_units(each, instrument.price_decimals)) for each in found)
         most = "highest" if position.signed_size > 0 else "lowest"
-        shown = kinds.price(from_units(found, instrument.price_decimals))
-        steps.append(Step("liquidation price", f"{most} p with e < O + M", "", shown))
-        beside = found + (1 if position.signed_size > 0 else -1)
-        for units, sign in ((found, "<"), (beside, ">=")):
-            there = self._at(market, units)
-            at = kinds.price(from_units(units, instrument.price_decimals))
+        steps.append(Step("liquidation price", f"{most} p with e < O + M", "", over))
+        bucket, prices = self.valuation.bucket_of(market), list(self.account.prices)
+        for units, at, sign in ((found[1], over, "<"), (found[0], safe, ">=")):
+            prices[market] = units
+            there = self.valuation.at(prices)[bucket]
             numbers = f"{money_text(there.equity)} {sign} {money_text(there.maintenance_margin)}"
             steps.append(Step(f"at {at}", f"e {sign} O + M", numbers, ""))
         return steps
-
-    def _first_liquidating(self, market: int) -> int | None:
-        """The first price, in price units and coming from the safe side, that liquidates.
-
-        None where no price does, or every price.
-        """
-        position = self._position(market)
-        decimals = self.account.instruments[market].price_decimals
-        most = min(LARGEST_PRICE * 10**decimals, MAX_NOTIONAL // abs(position.signed_size))
-        safe, over = (most, 1) if position.signed_size > 0 else (1, most)
-
-        def is_over(price: int) -> bool:
-            there = self._at(market, price)
-            return 0 < there.maintenance_margin > there.equity
-
-        return None if is_over(safe) or not is_over(over) else _boundary(is_over, safe, over)
-
-    def _at(self, market: int, price: int) -> Margins:
-        """The account that holds the position, if the market's price were another."""
-        prices = self.engine.tables["markets"]["oracle_price"]
-        present = int(prices[market])
-        prices[market] = price
-        try:
-            return account_margins(self.engine, self.owners[market])[CROSS_POOL]
-        finally:
-            prices[market] = present
-
-
-def _boundary(is_over: Callable[[int], bool], safe: int, over: int) -> int:
-    """The number next to the last safe one; one of the two given is safe, the other is not."""
-    while abs(over - safe) > 1:
-        middle = (safe + over) // 2
-        safe, over = (safe, middle) if is_over(middle) else (middle, over)
-    return over
 
 
 def _decimal_text(value: Ratio, decimals: int, most: int = _DECIMALS) -> str:

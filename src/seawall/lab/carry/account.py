@@ -9,12 +9,12 @@ from fractions import Fraction
 
 from msgspec import Struct, structs
 
+from seawall.accounts.valuation import Valuation, ValuationError
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.lab.carry.carry import CarryTrade, funding_payment, settlements_of_constant
 from seawall.lab.simulation.names import bucket_name
-from seawall.lab.simulation.valuation import Valuation, ValuationError
 from seawall.lab.stress.reverse import liquidation_boundary
 
 

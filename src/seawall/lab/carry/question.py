@@ -145,7 +145,7 @@ def carry_account(
     ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``, a bare one for
     all; else the venue's, else the usual. Raises SeawallError for input that cannot be used.
     """
-    from seawall.lab.simulation.valuation import Valuation, ValuationError
+    from seawall.accounts.valuation import Valuation, ValuationError
 
     names = [each.name for each in account.instruments]
     hours = max(1, int(_days(days) * HOURS_PER_DAY))

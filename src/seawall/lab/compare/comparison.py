@@ -74,6 +74,13 @@ class PoolEffect(Struct, frozen=True, kw_only=True):
         """The others are liquidated more often without it."""
         return self.pool.high < 0
 
+    @property
+    def role(self) -> str:
+        """What the position is to the pool."""
+        if self.is_bet:
+            return "bet"
+        return "protects" if self.protects else "core"
+
 
 class Contagion(Struct, frozen=True, kw_only=True):
     """How often a position is liquidated in the pool and not in its own bucket, and vice versa."""
@@ -117,6 +124,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
     core: tuple[str, ...]
     isolated_only: tuple[str, ...]
 
+    @property
+    def apart(self) -> list[str]:
+        """The markets that do not belong into one pool."""
+        return [name for name in self.markets if name not in self.core]
+
     def result(self, name: str) -> VariantResult | None:
         """The variant of a name, where there is one."""
         return next((each for each in self.variants if each.variant.name == name), None)
@@ -140,7 +152,7 @@ def compare_modes(setup: PathSetup, target: float, runner: Runner) -> Comparison
         for variant, made, found in zip(variants, tasks, outcomes, strict=True)
     ]
     names = [each.name for each in variants]
-    pooled, alone = outcomes[names.index("cross")], outcomes[names.index("isolated")]
+    pooled, alone = (outcomes[names.index(name)].touched > 0 for name in ("cross", "isolated"))
     return Comparison(
         setup=setup,
         markets=markets,
@@ -148,12 +160,9 @@ def compare_modes(setup: PathSetup, target: float, runner: Runner) -> Comparison
         target=target,
         variants=results,
         contagion=[
-            contagion_of(name, pooled.touched[:, n] > 0, alone.touched[:, n] > 0, setup)
-            for n, name in enumerate(markets)
+            contagion_of(name, pooled[:, n], alone[:, n], setup) for n, name in enumerate(markets)
         ],
-        contagion_any=share(
-            ((pooled.touched > 0) & (alone.touched == 0)).any(axis=1), paired=setup.antithetic
-        ),
+        contagion_any=share(np.any(pooled & ~alone, axis=1), paired=setup.antithetic),
         effects=effects,
         bets=bets,
         core=tuple(name for name in markets if name not in bets and name not in isolated_only),

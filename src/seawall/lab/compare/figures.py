@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from seawall.report import kinds
 from seawall.report.charts import (
     WIDTH,
@@ -17,39 +15,29 @@ from seawall.report.charts import (
 )
 
 
-class ModeOutcome(Struct, frozen=True, kw_only=True):
-    """The outcome of one margin mode. USD; losses above zero.
+def mode_bars(modes: Sequence[Row]) -> Chart:
+    """Margin modes side by side on the same paths: capital, survival, losses.
 
-    ``survival``: the share of paths without any liquidation. ``worst_loss``: the mean of the worst
-    5 % of paths; the very worst one is all the money in most modes.
+    ``modes``: rows with ``mode``, ``capital_needed``, ``survival``, ``loss_median`` and
+    ``shortfall_95``, as the sheet of the modes gives them.
     """
-
-    mode: str
-    capital: float
-    survival: float
-    median_loss: float
-    worst_loss: float
-
-
-def mode_bars(outcomes: Sequence[ModeOutcome]) -> Chart:
-    """Margin modes side by side on the same paths: capital, survival, losses."""
     panels = [
-        _mode_panel("capital needed, USD", outcomes, "capital"),
-        _mode_panel("paths without a liquidation, %", outcomes, "survival"),
-        _mode_panel("median loss, USD", outcomes, "median_loss"),
-        _mode_panel("mean loss of the worst 5 %, USD", outcomes, "worst_loss"),
+        _mode_panel("capital needed, USD", modes, "capital_needed"),
+        _mode_panel("paths without a liquidation, %", modes, "survival"),
+        _mode_panel("median loss, USD", modes, "loss_median"),
+        _mode_panel("mean loss of the worst 5 %, USD", modes, "shortfall_95"),
     ]
     return finished({"concat": panels, "columns": 2, "spacing": {"row": 26, "column": 34}})
 
 
-def _mode_panel(title: str, outcomes: Sequence[ModeOutcome], field: str) -> Chart:
-    names = [each.mode for each in outcomes]
+def _mode_panel(title: str, modes: Sequence[Row], field: str) -> Chart:
+    names = [each["mode"] for each in modes]
     is_share = field == "survival"
     rows: list[Row] = []
-    for each in outcomes:
-        found = getattr(each, field)
+    for each in modes:
+        found = float("nan") if each[field] is None else each[field]
         words = kinds.percent(found, 1) if is_share else kinds.short_usd(found)
-        rows.append({"mode": each.mode, "value": number(found), "label": words})
+        rows.append({"mode": each["mode"], "value": number(found), "label": words})
     ends = [0.0, *(row["value"] for row in rows if row["value"] is not None)]
     least, most = min(ends), 1.0 if is_share else max(ends)
     span = (most - least) or 1.0

@@ -56,14 +56,13 @@ def _split(found: Comparison) -> str:
     chosen = recommended_mode(found)
     if chosen == "cross":
         return f"Recommended: cross. Keep {listed(found.core)} in one pool."
-    apart = listed([name for name in found.markets if name not in found.core])
+    apart = listed(found.apart)
     if chosen == "isolated":
         rest = f"; {found.core[0]} may stay in the pool, alone there" if found.core else ""
         return f"Recommended: isolated. A bucket of its own for {apart}{rest}."
     return (
         f"Recommended: hybrid. {listed(found.core)} in the cross pool, {apart} in "
-        f"{'buckets' if len(found.markets) - len(found.core) > 1 else 'a bucket'} of "
-        f"{'their' if len(found.markets) - len(found.core) > 1 else 'its'} own."
+        f"{'buckets of their own' if len(found.apart) > 1 else 'a bucket of its own'}."
     )
 
 

@@ -1,10 +1,11 @@
 """A comparison of margin modes as sheets and sentences."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from seawall.lab.compare.comparison import WORST, Comparison, PoolEffect, VariantResult
-from seawall.lab.compare.figures import ModeOutcome, mode_bars
+from seawall.lab.compare.comparison import Comparison, VariantResult
+from seawall.lab.compare.figures import mode_bars
 from seawall.lab.compare.question import CompareResult
 from seawall.lab.compare.recommendation import (
     final_effects,
@@ -23,27 +24,29 @@ from seawall.lab.paths.sheets import (
     run_sheet,
     subtitle,
 )
-from seawall.lab.paths.statistics import LossStatistics
 from seawall.lab.stress.scenarios import ScenarioLine
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
 from seawall.report.sheet import Column, Row, Sheet, record
 
 USD, PROBABILITY = kinds.USD, kinds.PROBABILITY
-Columns = list[Column]
-MEDIAN = 0.5
 
 
 def findings(result: CompareResult) -> Findings:
     """The result as sheets, figures and sentences."""
     found = result.comparison
     setup = found.setup
+    modes = _modes(found)
     notes = [*notes_of(setup), *setup.source.notes]
     sections: list[Section] = [
         *(Words(each, is_warning=True) for each in notes),
         _recommendation(found),
-        _modes(found),
-        _figure(found),
+        modes,
+        Figure(
+            title="Margin modes on the same paths",
+            chart=mode_bars(modes.numbers()),
+            alt="Capital needed, survival, median loss and mean of the worst 5 % of each mode.",
+        ),
         *_parts(found),
         _effects(found),
         *_contagion(found),
@@ -76,45 +79,43 @@ def findings(result: CompareResult) -> Findings:
 def _recommendation(found: Comparison) -> Sheet:
     columns = [
         Column("mode", get=recommended_mode),
-        Column("cross", kinds.NAMES, get="core"),
-        Column("isolated", kinds.NAMES,
-            get=lambda each: [name for name in each.markets if name not in each.core],
-        ),
-    ]  # fmt: skip
+        Column("cross", kinds.NAMES, "core"),
+        Column("isolated", kinds.NAMES, "apart"),
+    ]
     return record("recommendation", "The recommendation", found, columns, on="data")
 
 
 def _modes(found: Comparison) -> Sheet:
-    def loss(name: str, title: str, of: Callable[[LossStatistics], Estimate], drop: int) -> Columns:
-        return estimate_columns(
-            name, USD, lambda row: of(row.statistics.loss), title=title, drop=drop, interval=None
-        )
+    def quantile(row: VariantResult) -> Estimate:
+        return row.statistics.loss.quantiles[0.5]
+
+    def worst(probability: float) -> Callable[[VariantResult], Estimate]:
+        return lambda row: row.statistics.loss.shortfalls[probability]
+
+    def survival(row: VariantResult) -> float:
+        return 1 - row.statistics.liquidated.value
+
+    def limit(row: VariantResult) -> str:
+        return " (venue limit)" if row.search.is_limit else ""
 
     columns = [
         Column("mode", get="variant.name"),
-        Column("isolated", title="in buckets", kind=kinds.NAMES, drop=2, none="none",
-               get=lambda row: row.variant.isolated or None),
-        Column("survival", title="without liquidation", kind=PROBABILITY,
-               get=lambda row: 1 - row.statistics.liquidated.value),
-        *loss("loss_median", "median loss", lambda each: each.quantiles[MEDIAN], 4),
-        *loss("shortfall_95", "worst 5 % lose", lambda each: each.shortfalls[0.95], 1),
-        *loss("shortfall_99", "worst 1 % lose", lambda each: each.shortfalls[0.99], 3),
-        Column("loss_worst", title="worst path", kind=USD, drop=6,
-               get="statistics.loss.worst"),
-        Column("capital_needed", title="capital needed", kind=USD, none="none is enough",
-               get="capital",
-               mark=lambda row: " (venue limit)" if row.search.is_limit else ""),
-        Column("notional_per_capital", title="notional / capital", kind=kinds.FIGURE, drop=5,
-               get="search.leverage"),
+        Column("isolated", kinds.NAMES, lambda row: row.variant.isolated or None, "in buckets", 2,
+               none="none"),
+        Column("survival", PROBABILITY, survival, "without liquidation"),
+        *estimate_columns("loss_median", USD, quantile, "median loss", 4, None),
+        *estimate_columns("shortfall_95", USD, worst(0.95), "worst 5 % lose", 1, None),
+        *estimate_columns("shortfall_99", USD, worst(0.99), "worst 1 % lose", 3, None),
+        Column("loss_worst", USD, "statistics.loss.worst", "worst path", 6),
+        Column("capital_needed", USD, "capital", none="none is enough", mark=limit),
+        Column("notional_per_capital", kinds.FIGURE, "search.leverage", "notional / capital", 5),
     ]  # fmt: skip
-    shown = [each.name for each in columns]
-    columns += data_columns(lambda row: row.statistics, shown=shown)
+    columns += data_columns([each.name for each in columns])
     columns += [
-        Column("capital_is_limit", kinds.FLAG, on="data",
-               get="search.is_limit"),
-        Column("capital_above", kinds.TIMES, on="data",
-               get="search.above"),
-        *estimate_columns("capital_liquidated", PROBABILITY, _searched, interval=None, on="data"),
+        Column("capital_is_limit", kinds.FLAG, "search.is_limit", on="data"),
+        Column("capital_above", kinds.TIMES, "search.above", on="data"),
+        *estimate_columns("capital_liquidated", PROBABILITY, "search.liquidated", interval=None,
+                          on="data"),
     ]  # fmt: skip
     target, notional = kinds.probability(found.target), kinds.usd(found.notional)
     return Sheet(
@@ -130,31 +131,9 @@ def _modes(found: Comparison) -> Sheet:
     )
 
 
-def _searched(row: VariantResult) -> Estimate | None:
-    return None if row.search.point is None else row.search.point.statistics.liquidated
-
-
-def _figure(found: Comparison) -> Figure:
-    outcomes = [
-        ModeOutcome(
-            mode=each.variant.name,
-            capital=float("nan") if each.capital is None else each.capital,
-            survival=1 - each.statistics.liquidated.value,
-            median_loss=each.statistics.loss.quantiles[MEDIAN].value,
-            worst_loss=each.statistics.loss.shortfalls[WORST].value,
-        )
-        for each in found.variants
-    ]
-    return Figure(
-        title="Margin modes on the same paths",
-        chart=mode_bars(outcomes),
-        alt="Capital needed, survival, median loss and mean of the worst 5 % of each mode.",
-    )
-
-
 def _parts(found: Comparison) -> list[Sheet]:
     """How often each bucket, and each position, of each mode is liquidated."""
-    mode = [Column("mode", get=lambda row: row[0])]
+    mode = Column("mode", get=itemgetter(0))
     buckets = [
         (each.variant.name, *part)
         for each in found.variants
@@ -175,28 +154,19 @@ def _parts(found: Comparison) -> list[Sheet]:
     ]
 
 
-def role(each: PoolEffect) -> str:
-    """What a position is to the pool."""
-    if each.is_bet:
-        return "bet"
-    return "protects" if each.protects else "core"
-
-
 def _effects(found: Comparison) -> Sheet:
     """The effects of all rounds; quiet where the position was judged again."""
     last = {id(each) for each in final_effects(found)}
     columns = [
         Column("market", title="position"),
         Column("round", kinds.COUNT, on="data"),
-        Column("role", get=role),
-        Column("money", title="of the money", kind=kinds.SHARE, drop=1),
-        Column("liquidated_with", title="with it", kind=PROBABILITY,
-               get="pool_with"),
-        Column("liquidated_without", title="without it", kind=PROBABILITY,
-               get="pool_without"),
+        Column("role"),
+        Column("money", kinds.SHARE, title="of the money", drop=1),
+        Column("liquidated_with", PROBABILITY, "pool_with", "with it"),
+        Column("liquidated_without", PROBABILITY, "pool_without", "without it"),
         *estimate_columns("difference", PROBABILITY, "pool", drop=4, interval=3),
-        *estimate_columns("shortfall_difference", USD, "worst",
-                          title="worst 5 % lose more, USD", interval=2),
+        *estimate_columns("shortfall_difference", USD, "worst", "worst 5 % lose more, USD",
+                          interval=2),
     ]  # fmt: skip
     return Sheet(
         name="positions",
@@ -212,52 +182,37 @@ def _effects(found: Comparison) -> Sheet:
     )
 
 
-class _Contagion(NamedTuple):
+class _Any(NamedTuple):
+    """How often any position is taken along."""
+
     market: str
-    in_pool: Estimate | None
-    in_bucket: Estimate | None
     taken_along: Estimate
-    carried: Estimate | None
 
 
 def _contagion(found: Comparison) -> list[Sheet]:
     if len(found.markets) < 2:
         return []
-    rows = [
-        _Contagion(each.market, each.in_pool, each.alone, each.taken_along, each.carried)
-        for each in found.contagion
+
+    def of(name: str) -> Callable[[Row], Estimate | None]:
+        return lambda row: getattr(row, name, None)
+
+    columns = [
+        Column("market", title="position"),
+        *estimate_columns("in_pool", PROBABILITY, of("in_pool"), "in the pool", interval=None),
+        *estimate_columns("in_bucket", PROBABILITY, of("alone"), "in its bucket", interval=None),
+        *estimate_columns("taken_along", PROBABILITY, title="taken along", interval=1),
+        *estimate_columns("carried", PROBABILITY, of("carried"), "carried", interval=2),
     ]
-    rows.append(_Contagion("any position", None, None, found.contagion_any, None))
     return [
         Sheet(
             name="contagion",
             title="Contagion: a position that loses to a liquidation, % of paths",
-            rows=rows,
-            columns=[
-                Column("market", title="position"),
-                *_estimate("in_pool", "in the pool", interval=None),
-                *_estimate("in_bucket", "in its bucket", interval=None),
-                *_estimate("taken_along", "taken along", interval=1),
-                *_estimate("carried", "carried", interval=2),
-            ],
+            rows=[*found.contagion, _Any("any position", found.contagion_any)],
+            columns=columns,
             note="Taken along: in the pool, not in its bucket. Carried: in its bucket, not in the "
             "pool.",
         )
     ]
-
-
-def _estimate(name: str, title: str, interval: int | None) -> list[Column]:
-    def of(row: Row) -> Estimate | None:
-        found: Estimate | None = getattr(row, name)
-        return found
-
-    return estimate_columns(name, PROBABILITY, of, title=title, interval=interval)
-
-
-class _Outcome(NamedTuple):
-    scenario: str
-    mode: str
-    line: ScenarioLine
 
 
 def _scenarios(result: CompareResult) -> list[Sheet]:
@@ -265,40 +220,42 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
         return []
     names = [each.variant.name for each in result.comparison.variants]
     rows = [
-        _Outcome(scenario, name, line)
+        (scenario, *outcome)
         for scenario, lines in result.scenarios.items()
-        for name, line in zip(names, lines, strict=True)
+        for outcome in zip(names, lines, strict=True)
     ]
+
+    def of(get: Callable[[ScenarioLine], Any]) -> Callable[[Row], Any]:
+        return lambda row: get(row[2])
+
+    columns = [
+        Column("scenario", get=itemgetter(0)),
+        Column("mode", get=itemgetter(1)),
+        Column("liquidated", get=of(lambda line: listed(_liquidated(line)) or "nothing")),
+        Column("liquidations", kinds.COUNT, of(lambda line: len(line.liquidated)), on="data"),
+        Column("start", kinds.MONEY, of(lambda line: line.start), on="data"),
+        Column("end", kinds.MONEY, of(lambda line: line.end), on="data"),
+        Column("lowest", kinds.MONEY, of(lambda line: line.lowest), on="data"),
+        Column("lost", kinds.MONEY, of(lambda line: line.lost)),
+        Column("of_equity", kinds.SHARE,
+               of(lambda line: line.lost / line.start if line.start else None), "of the money", 2),
+        Column("lost_at_lowest", kinds.MONEY, of(lambda line: line.start - line.lowest),
+               "lost at the lowest", 1),
+    ]  # fmt: skip
     return [
         Sheet(
             name="scenarios",
             title="Through named scenarios, on the engine; USD",
             rows=rows,
-            columns=[
-                Column("scenario"),
-                Column("mode"),
-                Column("liquidated", get=lambda row: listed(_liquidated(row)) or "nothing"),
-                Column("liquidations", kinds.COUNT, on="data",
-                       get=lambda row: len(row.line.liquidated)),
-                Column("start", kinds.MONEY, on="data", get="line.start"),
-                Column("end", kinds.MONEY, on="data", get="line.end"),
-                Column("lowest", kinds.MONEY, on="data",
-                       get="line.lowest"),
-                Column("lost", kinds.MONEY, get="line.lost"),
-                Column("of_equity", title="of the money", kind=kinds.SHARE, drop=2,
-                       get=lambda row: row.line.lost / row.line.start if row.line.start else None),
-                Column("lost_at_lowest", title="lost at the lowest", kind=kinds.MONEY, drop=1,
-                       get=lambda row: row.line.start - row.line.lowest),
-            ],
+            columns=columns,
             note="Starting at the prices of now; losses below zero are gains.",
-            style=lambda row: "bad" if row.line.liquidated else "",
+            style=lambda row: "bad" if row[2].liquidated else "",
         )
-    ]  # fmt: skip
+    ]
 
 
-def _liquidated(row: _Outcome) -> Sequence[str]:
-    instruments = row.line.instruments
+def _liquidated(line: ScenarioLine) -> list[str]:
     return [
-        "the pool" if each.bucket < 0 else instruments[each.bucket].name
-        for each in row.line.liquidated
+        "the pool" if each.bucket < 0 else line.instruments[each.bucket].name
+        for each in line.liquidated
     ]

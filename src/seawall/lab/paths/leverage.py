@@ -13,6 +13,7 @@ from msgspec import Struct
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.units import MICRO
+from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.statistics import PathStatistics, path_statistics
@@ -52,6 +53,11 @@ class LeverageSearch(Struct, frozen=True, kw_only=True):
     def leverage(self) -> float | None:
         """The leverage of the point."""
         return None if self.point is None else self.point.leverage
+
+    @property
+    def liquidated(self) -> Estimate | None:
+        """The probability of a liquidation at the point."""
+        return None if self.point is None else self.point.statistics.liquidated
 
 
 def notional_now(setup: PathSetup, holdings: Holdings) -> tuple[int, int]:

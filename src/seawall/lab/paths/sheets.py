@@ -1,7 +1,7 @@
 """What many paths say, as sheets and sentences."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,51 +30,49 @@ MOST_ROWS = 1_000_000
 """Paths of which the table for programs holds the losses."""
 TIMES_SHOWN = 8
 
-Of = Callable[[PathStatistics], Estimate]
-
 
 class Measure(NamedTuple):
-    """One estimate of the statistics of paths: its key for programs and its name for people."""
+    """One estimate of the statistics of paths: its key for programs and its name for people.
+
+    ``of``: where it is in the statistics, and at which probability.
+    """
 
     name: str
     title: str
-    of: Of
+    of: str
+    probability: float | None = None
+
+    def estimate(self, statistics: PathStatistics) -> Estimate:
+        """Its value and interval."""
+        found: Any = attrgetter(self.of)(statistics)
+        estimate: Estimate = found if self.probability is None else found[self.probability]
+        return estimate
 
 
-def _quantile(probability: float) -> Measure:
-    name, title = f"loss_{100 * probability:g}", f"{kinds.percent(probability, 0)} lose less"
-    if probability == 0.5:
-        name, title = "loss_median", "median"
-    return Measure(name, title, lambda each: each.loss.quantiles[probability])
-
-
-def _shortfall(probability: float) -> Measure:
-    title = f"mean of the worst {kinds.percent(1 - probability, 0)}"
-    name = f"shortfall_{100 * probability:g}"
-    return Measure(name, title, lambda each: each.loss.shortfalls[probability])
-
-
-LIQUIDATED = Measure("liquidated", "liquidation of any bucket", lambda each: each.liquidated)
-LOSING = Measure("losing", "a loss at the end", lambda each: each.loss.probability)
-CLOSED_OUT = Measure(
-    "closed_out", "taken by the backstop, or deleveraged", lambda each: each.closed_out
+LIQUIDATED = Measure("liquidated", "liquidation of any bucket", "liquidated")
+ENDS = (
+    Measure("losing", "a loss at the end", "loss.probability"),
+    Measure("closed_out", "taken by the backstop, or deleveraged", "closed_out"),
 )
 LOSSES = (
-    Measure("loss_mean", "mean", lambda each: each.loss.mean),
-    *map(_quantile, QUANTILES),
-    *map(_shortfall, SHORTFALLS),
-)
-COSTS = (
-    Measure("funding", "funding paid", lambda each: each.funding),
-    Measure(
-        "liquidation_costs", "fees and slippage of liquidations",
-        lambda each: each.liquidation_costs,
+    Measure("loss_mean", "mean", "loss.mean"),
+    Measure("loss_median", "median", "loss.quantiles", 0.5),
+    *(
+        Measure(f"loss_{100 * each:g}", f"{kinds.percent(each, 0)} lose less",
+                "loss.quantiles", each)
+        for each in QUANTILES if each != 0.5
     ),
-    Measure(
-        "forfeited", "equity left to the backstop (below zero: others paid)",
-        lambda each: each.forfeited,
+    *(
+        Measure(f"shortfall_{100 * each:g}", f"mean of the worst {kinds.percent(1 - each, 0)}",
+                "loss.shortfalls", each)
+        for each in SHORTFALLS
     ),
 )  # fmt: skip
+COSTS = (
+    Measure("funding", "funding paid", "funding"),
+    Measure("liquidation_costs", "fees and slippage of liquidations", "liquidation_costs"),
+    Measure("forfeited", "equity left to the backstop (below zero: others paid)", "forfeited"),
+)
 
 
 class Line(NamedTuple):
@@ -83,24 +81,18 @@ class Line(NamedTuple):
     name: str
     title: str
     value: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
 
 
-def _line(measure: Measure, statistics: PathStatistics) -> Line:
-    return Line(measure.name, measure.title, *measure.of(statistics))
-
-
-def stored(name: str, kind: Kind, get: Callable[[Row], Any] | str = "") -> Column:
-    """A column for programs."""
-    return Column(name, kind, get, on="data")
+def _lines(measures: Iterable[Measure], statistics: PathStatistics) -> list[Line]:
+    return [Line(each.name, each.title, *each.estimate(statistics)) for each in measures]
 
 
 def estimate_columns(
     name: str,
     kind: Kind,
-    of: Callable[[Row], Estimate | None] | str,
-    *,
+    of: Callable[[Row], Estimate | None] | str = "",
     title: str = "",
     drop: int = 0,
     interval: int | None = 0,
@@ -108,54 +100,49 @@ def estimate_columns(
 ) -> list[Column]:
     """Columns of an estimate: the value, both ends for programs, the interval for people.
 
-    ``of``: the estimate of a row, or its attribute. ``drop``: of the value; ``interval``: of the
-    interval, None where people do not see it.
+    ``of``: the estimate of a row, or its attribute, that of the name without it. ``drop``: of the
+    value; ``interval``: of the interval, None where people do not see it.
     """
-    estimate = attrgetter(of) if isinstance(of, str) else of
+    estimate = of if callable(of) else attrgetter(of or name)
 
-    def part(place: int) -> Callable[[Row], float | None]:
-        def get(row: Row) -> float | None:
+    def part(place: int | slice) -> Callable[[Row], Any]:
+        def get(row: Row) -> Any:
             found = estimate(row)
             return None if found is None else found[place]
 
         return get
 
-    def ends(row: Row) -> tuple[float, float] | None:
-        found = estimate(row)
-        return None if found is None else found.interval
-
     made = [
-        Column(name, title=title, kind=kind, get=part(0), drop=drop, on=on),
-        stored(f"{name}_low", kind, part(1)),
-        stored(f"{name}_high", kind, part(2)),
+        Column(name, kind, part(0), title, drop, on),
+        Column(f"{name}_low", kind, part(1), on="data"),
+        Column(f"{name}_high", kind, part(2), on="data"),
     ]
-    if interval is None:
-        return made
-    shown = Column(f"{name}_interval", title="95 % interval", kind=kinds.interval(kind),
-                   get=ends, drop=interval, on="screen")  # fmt: skip
-    return [*made, shown]
+    if interval is not None:
+        words, ends = "95 % interval", part(slice(1, 3))
+        pair = kinds.interval(kind)
+        made.append(Column(f"{name}_interval", pair, ends, words, interval, "screen"))
+    return made
 
 
-def data_columns(of: Callable[[Row], PathStatistics], shown: Iterable[str] = ()) -> list[Column]:
-    """Columns for programs of everything that the statistics of a row hold.
+def data_columns(shown: Iterable[str] = ()) -> list[Column]:
+    """Columns for programs of everything in the ``statistics`` of a row.
 
     ``shown``: the names of those that the sheet has already.
     """
-
-    def getter(measure: Measure) -> Callable[[Row], Estimate]:
-        return lambda row: measure.of(of(row))
-
     columns = [
-        stored("paths", kinds.COUNT, lambda row: of(row).paths),
-        stored("hours", kinds.NUMBER, lambda row: of(row).hours),
-        stored("start_equity", kinds.USD, lambda row: of(row).start_equity),
-        stored("median_hours", kinds.HOURS, lambda row: of(row).median_hours),
-        stored("loss_worst", kinds.USD, lambda row: of(row).loss.worst),
+        Column("paths", kinds.COUNT, "statistics.paths", on="data"),
+        Column("hours", kinds.NUMBER, "statistics.hours", on="data"),
+        Column("start_equity", kinds.USD, "statistics.start_equity", on="data"),
+        Column("median_hours", kinds.HOURS, "statistics.median_hours", on="data"),
+        Column("loss_worst", kinds.USD, "statistics.loss.worst", on="data"),
     ]
-    measures = [(each, kinds.PROBABILITY) for each in (LIQUIDATED, LOSING, CLOSED_OUT)]
-    measures += [(each, kinds.USD) for each in (*LOSSES, *COSTS)]
-    for each, kind in measures:
-        columns += estimate_columns(each.name, kind, getter(each), interval=None, on="data")
+    for each in (LIQUIDATED, *ENDS, *LOSSES, *COSTS):
+        kind = kinds.USD if each in (*LOSSES, *COSTS) else kinds.PROBABILITY
+
+        def of(row: Row, each: Measure = each) -> Estimate:
+            return each.estimate(row.statistics)
+
+        columns += estimate_columns(each.name, kind, of, interval=None, on="data")
     return [each for each in columns if each.name not in shown]
 
 
@@ -168,10 +155,10 @@ def findings(result: PathsResult) -> Findings:
         _probabilities(result), *drawn["margin"],
         _losses(statistics), *drawn["losses"],
         _costs(statistics),
-        _times(statistics), time_sheet(statistics), *drawn["times"],
+        *_times(statistics), *drawn["times"],
         _leverages(result), *drawn["leverages"], _leverage_buckets(result),
-        *search_sheet(result.search),
-        markets_sheet(setup), run_sheet(setup, result), _every_path(result),
+        *_search(result.search),
+        markets_sheet(setup), run_sheet(setup, *_run_columns(result)), _every_path(result),
     ]  # fmt: skip
     span = kinds.long_duration(3600 * statistics.hours)
     return Findings(
@@ -333,40 +320,41 @@ def _probabilities(result: PathsResult) -> Sheet:
         Line(name, f"liquidation of {_bucket_name(name, result.setup.account.rulebook)}", *each)
         for name, each in zip(statistics.buckets, statistics.by_bucket, strict=True)
     ]
-    ends = [_line(each, statistics) for each in (LOSING, CLOSED_OUT)]
     return Sheet(
         name="probabilities",
         title="Probability, % of paths",
-        rows=[_line(LIQUIDATED, statistics), *buckets, *ends],
+        rows=[*_lines([LIQUIDATED], statistics), *buckets, *_lines(ENDS, statistics)],
         columns=_line_columns("probability", kinds.PROBABILITY),
         note="Liquidated: found under maintenance margin at least once on the way.",
     )
 
 
 def _line_columns(name: str, kind: Kind) -> list[Column]:
+    def ends(row: Line) -> tuple[float | None, float | None] | None:
+        return None if row.low is None else (row.low, row.high)
+
     return [
         Column("measure", get="name", on="data"),
         Column("title", title=" ", on="screen"),
-        Column(name, kind, get="value"),
+        Column(name, kind, "value"),
         Column("low", kind, on="data"),
         Column("high", kind, on="data"),
-        Column("interval", title="95 % interval", kind=kinds.interval(kind), on="screen",
-            get=lambda row: None if row.low is None else (row.low, row.high),
-        ),
-    ]  # fmt: skip
+        Column("interval", kinds.interval(kind), ends, "95 % interval", on="screen"),
+    ]
 
 
 def _losses(statistics: PathStatistics) -> Sheet:
-    lines = [_line(each, statistics) for each in LOSSES]
+    def of_equity(row: Line) -> float:
+        return row.value / statistics.start_equity
+
     columns = _line_columns("loss", kinds.USD)
-    of_equity = Column("of_equity", title="of equity now", kind=kinds.SHARE,
-        get=lambda row: row.value / statistics.start_equity,
-    )  # fmt: skip
+    columns.insert(3, Column("of_equity", kinds.SHARE, of_equity, "of equity now"))
+    worst = Line("loss_worst", "worst path", statistics.loss.worst)
     return Sheet(
         name="losses",
         title="Loss at the end, USD (gains below zero)",
-        rows=[*lines, Line("loss_worst", "worst path", statistics.loss.worst, None, None)],
-        columns=[*columns[:3], of_equity, *columns[3:]],
+        rows=[*_lines(LOSSES, statistics), worst],
+        columns=columns,
     )
 
 
@@ -378,52 +366,30 @@ def _costs(statistics: PathStatistics) -> Sheet:
     return Sheet(
         name="costs",
         title="On the way, mean USD a path",
-        rows=[_line(each, statistics) for each in COSTS],
+        rows=_lines(COSTS, statistics),
         columns=_line_columns("cost", kinds.USD),
         note=note,
     )
 
 
-class _Time(NamedTuple):
-    hours: float
-    liquidated: Estimate
-
-
-def _moments(statistics: PathStatistics) -> list[_Time]:
-    moments = zip(statistics.curve_hours, statistics.curve, strict=True)
-    return [_Time(hours, each) for hours, each in moments]
-
-
-def time_sheet(statistics: PathStatistics) -> Sheet:
-    """The probability of a liquidation by each of many times."""
-    return Sheet(
-        name="time_to_liquidation",
-        title="Liquidated by then, % of paths",
-        rows=_moments(statistics),
-        columns=[
-            Column("hours", title="after", kind=kinds.HOURS),
-            *estimate_columns("liquidated", kinds.PROBABILITY, "liquidated"),
-        ],
-        on="data",
-    )
-
-
-def _times(statistics: PathStatistics) -> Sheet:
-    """Some of them for people."""
-    whole = time_sheet(statistics)
-    places = np.linspace(0, len(whole.rows) - 1, TIMES_SHOWN).round().astype(int)
+def _times(statistics: PathStatistics) -> list[Sheet]:
+    """The probability of a liquidation by each of many times; some of them for people."""
+    rows = list(zip(statistics.curve_hours, statistics.curve, strict=True))
+    places = np.unique(np.linspace(0, len(rows) - 1, TIMES_SHOWN).round().astype(int))
+    title = "Liquidated by then, % of paths"
+    columns = [
+        Column("hours", kinds.HOURS, itemgetter(0), "after"),
+        *estimate_columns("liquidated", kinds.PROBABILITY, itemgetter(1)),
+    ]
     note = ""
     if statistics.median_hours is not None:
         within = kinds.long_duration(3600 * statistics.median_hours)
         note = f"Half of the liquidations come within {within}."
-    return Sheet(
-        name="times",
-        title=whole.title,
-        rows=[whole.rows[place] for place in np.unique(places)[1:].tolist() or [0]],
-        columns=whole.columns,
-        note=note,
-        on="screen",
-    )
+    few = [rows[place] for place in places[1:].tolist() or [0]]
+    return [
+        Sheet(name="times", title=title, rows=few, columns=columns, note=note, on="screen"),
+        Sheet(name="time_to_liquidation", title=title, rows=rows, columns=columns, on="data"),
+    ]
 
 
 def _leverages(result: PathsResult) -> Sheet:
@@ -440,26 +406,21 @@ def _leverages(result: PathsResult) -> Sheet:
         statistics: PathStatistics = row.statistics
         return statistics.loss.shortfalls[SHORTFALLS[-1]].value / statistics.start_equity
 
+    mark = Column("mark", get=lambda row: "*" if exceeds(row) else "", title=" ", on="screen")
+    worst = "worst 1 % lose, of equity"
     columns = [
         Column("leverage", kinds.TIMES),
-        Column("mark", title=" ", get=lambda row: "*" if exceeds(row) else "", on="screen"),
-        Column("start_equity", title="equity", kind=kinds.USD, drop=1,
-               get="statistics.start_equity"),
-        *estimate_columns("liquidated", kinds.PROBABILITY, "statistics.liquidated",
-                          interval=2),
-        Column("worst", title="worst 1 % lose, of equity", kind=kinds.SHARE, drop=3,
-               get=shortfall, on="screen"),
-        Column("median_hours", title="half by", kind=kinds.HOURS, drop=4,
-               get="statistics.median_hours"),
-    ]  # fmt: skip
-    if search is None:
-        columns = [each for each in columns if each.name != "mark"]
-    columns += data_columns(lambda row: row.statistics, [each.name for each in columns])
+        *([] if search is None else [mark]),
+        Column("start_equity", kinds.USD, "statistics.start_equity", "equity", 1),
+        *estimate_columns("liquidated", kinds.PROBABILITY, "statistics.liquidated", interval=2),
+        Column("worst", kinds.SHARE, shortfall, worst, 3, "screen"),
+        Column("median_hours", kinds.HOURS, "statistics.median_hours", "half by", 4),
+    ]
     return Sheet(
         name="leverages",
         title="Liquidation over leverage",
         rows=result.curve,
-        columns=columns,
+        columns=[*columns, *data_columns([each.name for each in columns])],
         note=" ".join([note, *result.missing]),
         style=lambda row: "bad" if exceeds(row) else "",
     )
@@ -467,46 +428,38 @@ def _leverages(result: PathsResult) -> Sheet:
 
 def _leverage_buckets(result: PathsResult) -> Sheet:
     parts = [
-        (point.leverage, name, point.statistics.by_bucket[place])
+        (point.leverage, *part)
         for point in result.curve
-        for place, name in enumerate(result.statistics.buckets)
+        for part in zip(result.statistics.buckets, point.statistics.by_bucket, strict=True)
     ]
     title = "How often each bucket is found under maintenance margin, by leverage"
-    columns = [Column("leverage", kinds.TIMES, get=lambda row: row[0])]
-    return parts_sheet("leverage_buckets", title, columns, "bucket", parts)
+    leverage = Column("leverage", kinds.TIMES, itemgetter(0))
+    return parts_sheet("leverage_buckets", title, leverage, "bucket", parts)
 
 
-def parts_sheet(
-    name: str, title: str, columns: Sequence[Column], key: str, rows: Sequence[Row]
-) -> Sheet:
+def parts_sheet(name: str, title: str, of: Column, key: str, rows: Sequence[Row]) -> Sheet:
     """How often each part of several accounts is liquidated, for programs.
 
-    ``rows``: (what ``columns`` show, the part's name, its estimate).
+    ``rows``: (what the column ``of`` shows, the part's name, its estimate).
     """
-    part = Column(key, get=lambda row: row[1])
-    estimates = estimate_columns("liquidated", kinds.PROBABILITY, lambda row: row[2])
-    return Sheet(
-        name=name, title=title, rows=rows, columns=[*columns, part, *estimates], on="data"
-    )  # fmt: skip
+    estimates = estimate_columns("liquidated", kinds.PROBABILITY, itemgetter(2))
+    columns = [of, Column(key, get=itemgetter(1)), *estimates]
+    return Sheet(name=name, title=title, rows=rows, columns=columns, on="data")
 
 
-def search_sheet(search: LeverageSearch | None) -> list[Sheet]:
+def _search(search: LeverageSearch | None) -> list[Sheet]:
     """The search for a leverage, for programs."""
     if search is None:
         return []
-
-    def found(row: Row) -> Estimate | None:
-        return None if row.point is None else row.point.statistics.liquidated
-
     columns = [
         Column("accepted", kinds.PROBABILITY),
         Column("leverage", kinds.TIMES),
-        *estimate_columns("liquidated", kinds.PROBABILITY, found),
+        *estimate_columns("liquidated", kinds.PROBABILITY),
         Column("is_limit", kinds.FLAG),
         Column("above", kinds.TIMES),
     ]
-    return [record("ruin", "The leverage that keeps liquidation under it", search, columns,
-                   on="data")]  # fmt: skip
+    title = "The leverage that keeps liquidation under it"
+    return [record("ruin", title, search, columns, on="data")]
 
 
 def markets_sheet(setup: PathSetup) -> Sheet:
@@ -514,13 +467,11 @@ def markets_sheet(setup: PathSetup) -> Sheet:
     model, prices = setup.source.model, setup.account.price_texts
     columns = [
         Column("market", get="name"),
-        Column("price", kinds.PRICE, get=lambda row: prices[row.name]),
+        Column("price", kinds.PRICE, lambda row: prices[row.name]),
+        *([] if model is None else _model_columns(model)),
     ]
-    if model is not None:
-        columns += _model_columns(model)
-    return Sheet(
-        name="markets", title="The markets", rows=setup.account.instruments, columns=columns
-    )  # fmt: skip
+    rows = setup.account.instruments
+    return Sheet(name="markets", title="The markets", rows=rows, columns=columns)
 
 
 def _model_columns(model: PriceModel) -> list[Column]:
@@ -533,21 +484,18 @@ def _model_columns(model: PriceModel) -> list[Column]:
     base = f"correlation with {names[0]}"
     betas = [1.0] * len(names) if moves.jump_beta is None else moves.jump_beta
     shares = betas if moves.jump_rate else [None] * len(names)
-    share, figure, rate = kinds.SHARE, kinds.FIGURE, kinds.RATE
+    rate = kinds.RATE
     return [
-        Column("figures", title="figures from", get=of(model.origin), drop=1),
-        Column("volatility", title="volatility a year", kind=share, get=of(moves.volatility),
-               drop=2),
-        Column("correlation", title=base, kind=figure, get=of(moves.correlation[0]), drop=5),
-        Column("jump_beta", title="share of jumps", kind=figure, get=of(shares), drop=6),
-        Column("funding", title="funding now, an hour", kind=rate, get=of(funding.rate),
-               drop=3),
-        Column("funding_mean", title="funding on average", kind=rate, get=of(funding.mean),
-               drop=4),
-    ]  # fmt: skip
+        Column("figures", kinds.TEXT, of(model.origin), "figures from", 1),
+        Column("volatility", kinds.SHARE, of(moves.volatility), "volatility a year", 2),
+        Column("correlation", kinds.FIGURE, of(moves.correlation[0]), base, 5),
+        Column("jump_beta", kinds.FIGURE, of(shares), "share of jumps", 6),
+        Column("funding", rate, of(funding.rate), "funding now, an hour", 3),
+        Column("funding_mean", rate, of(funding.mean), "funding on average", 4),
+    ]
 
 
-def run_sheet(setup: PathSetup, result: PathsResult | None = None) -> Sheet:
+def run_sheet(setup: PathSetup, *more: Column) -> Sheet:
     """What was simulated, for programs."""
     columns = [
         Column("paths", kinds.COUNT),
@@ -555,32 +503,31 @@ def run_sheet(setup: PathSetup, result: PathsResult | None = None) -> Sheet:
         Column("steps", kinds.COUNT),
         Column("step_seconds", kinds.NUMBER),
         Column("antithetic", kinds.FLAG),
+        *more,
     ]
-    if result is not None:
-        bias, statistics = result.bias, result.statistics
-        columns += [
-            stored("start_equity", kinds.USD, lambda _: statistics.start_equity),
-            stored("leverage", kinds.TIMES, lambda _: result.leverage),
-            stored("median_hours", kinds.HOURS, lambda _: statistics.median_hours),
-            stored("missed_liquidations", kinds.PROBABILITY, lambda _: bias and bias.missed),
-        ]
     return record("simulation", "The simulation", setup, columns, on="data")
 
 
+def _run_columns(result: PathsResult) -> list[Column]:
+    bias, statistics = result.bias, result.statistics
+    return [
+        Column("start_equity", kinds.USD, lambda _: statistics.start_equity),
+        Column("leverage", kinds.TIMES, lambda _: result.leverage),
+        Column("median_hours", kinds.HOURS, lambda _: statistics.median_hours),
+        Column("missed_liquidations", kinds.PROBABILITY, lambda _: bias and bias.missed),
+    ]
+
+
 def _every_path(result: PathsResult) -> Sheet:
-    hours = result.setup.step_seconds / 3600
-    losses, first = result.losses, result.first
-    count = min(len(losses), MOST_ROWS)
-    return Sheet(
-        name="paths",
-        title="Every path",
-        rows=range(count),
-        columns=[
-            Column("path", kinds.COUNT, get=lambda row: row),
-            Column("loss", kinds.USD, get=lambda row: losses[row]),
-            Column("liquidated_after_hours", kinds.HOURS,
-                get=lambda row: first[row] * hours if first[row] else None,
-            ),
-        ],
-        on="tables",
-    )  # fmt: skip
+    hours, losses, first = result.setup.step_seconds / 3600, result.losses, result.first
+
+    def after(row: int) -> float | None:
+        return first[row] * hours if first[row] else None
+
+    columns = [
+        Column("path", kinds.COUNT, lambda row: row),
+        Column("loss", kinds.USD, lambda row: losses[row]),
+        Column("liquidated_after_hours", kinds.HOURS, after),
+    ]
+    rows = range(min(len(losses), MOST_ROWS))
+    return Sheet(name="paths", title="Every path", rows=rows, columns=columns, on="tables")

@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from seawall.accounts.valuation import ratio_of
 from seawall.domain.enums import EventKind, FillFlag, Reason
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.placement import PlacedAccount
-from seawall.lab.simulation.observer import ratio_of
 from seawall.lab.simulation.reader import quote_of
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from seawall.accounts.valuation import bisected, ratio_of
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.rulebook import BlockRulebook
@@ -24,13 +25,6 @@ from seawall.engine.formulas.continuous.liquidation_price import (
 
 LARGEST_FACTOR = 1000
 """Under block rules a liquidation price beyond so many times the present one is none."""
-
-
-def ratio_of(maintenance: int, equity: int) -> float:
-    """Maintenance margin over equity: at 1 liquidation begins. Infinite without equity."""
-    if maintenance <= 0:
-        return 0.0
-    return maintenance / equity if equity > 0 else float("inf")
 
 
 class Bucket(Struct, frozen=True, kw_only=True):
@@ -210,17 +204,11 @@ def _first_under(copy: Engine, account: int, market: int, holding: Holding) -> i
         return 0 < whole.maintenance_margin > whole.equity
 
     # Worse prices are those below for a long position and those above for a short one.
-    best, worst = (LARGEST_FACTOR * present, 1) if holding.signed_size > 0 else (1, 0)
-    worst = worst or LARGEST_FACTOR * present
+    most = LARGEST_FACTOR * present
+    best, worst = (most, 1) if holding.signed_size > 0 else (1, most)
     try:
         if not is_under(worst) or is_under(best):
             return None
-        while abs(best - worst) > 1:
-            middle = (best + worst) // 2
-            if is_under(middle):
-                worst = middle
-            else:
-                best = middle
-        return worst
+        return bisected(is_under, best, worst)[1]
     finally:
         prices[market] = present

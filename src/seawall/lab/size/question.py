@@ -131,8 +131,8 @@ def _equity(account: Account, equity: Amount | None) -> tuple[int, str]:
     if equity is not None:
         pledged = quantities.usd("equity", equity)
         return pledged, f"equity {kinds.money(pledged)} USD"
+    from seawall.accounts.valuation import Valuation, ValuationError
     from seawall.domain.events import CROSS_POOL
-    from seawall.lab.simulation.valuation import Valuation, ValuationError
 
     try:
         valuation = Valuation(

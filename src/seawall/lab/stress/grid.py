@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from msgspec import Struct
 
+from seawall.accounts.valuation import BucketValue, Valuation, ValuationError
 from seawall.domain.units import MAX_PRICE, from_units
-from seawall.lab.simulation.valuation import BucketValue, Valuation, ValuationError
 from seawall.lab.stress.aftermath import Aftermath, StressMachine
 
 

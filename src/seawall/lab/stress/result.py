@@ -7,12 +7,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from seawall.accounts.account import Account
+from seawall.accounts.valuation import BucketValue, Valuation
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, PerMarket, percent_move, several
 from seawall.domain.units import MAX_PRICE
 from seawall.lab.market.liquidity import chosen_depths
 from seawall.lab.market.named_scenarios import chosen_scenarios, run_scenario
-from seawall.lab.simulation.valuation import BucketValue, Valuation
 from seawall.lab.stress.aftermath import StressMachine
 from seawall.lab.stress.betas import LEAD, Beta, Betas, betas_of, chosen_betas
 from seawall.lab.stress.grid import (

@@ -13,21 +13,19 @@ end: at ``safe`` every bucket stands, at ``over``, where one price is a unit fur
 not. Where positions hedge each other, rounding to units makes the end ragged by a unit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from msgspec import Struct
 
+from seawall.accounts.valuation import Valuation, bisected
 from seawall.domain.units import MAX_NOTIONAL
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.grid import Move, MoveKind
 
 GRAIN = 10**12
 """Sizes of a joint move are multiples of one over it: finer than any price unit."""
 LARGEST_RISE = 10
 """A joint rise of ten times the price: beyond it nothing is looked for."""
-LARGEST_PRICE = 10**15
-"""USD: beyond it there is no price, as in ``liquidation_price``."""
 
 
 class PriceBoundary(Struct, frozen=True, kw_only=True):
@@ -75,38 +73,20 @@ class MoveBoundary(Struct, frozen=True, kw_only=True):
 
 def liquidation_boundary(valuation: Valuation, market: int) -> PriceBoundary:
     """The last safe and the first liquidating price of the position in a market."""
-    position = next(each for each in valuation.plan.positions if each.market == market)
     bucket = valuation.bucket_of(market)
-    prices = list(valuation.prices)
-
-    def is_over(price: int) -> bool:
-        prices[market] = price
-        return valuation.at(prices)[bucket].is_liquidatable
-
-    now = valuation.prices[market]
-    decimals = valuation.instruments[market].price_decimals
-    most = min(LARGEST_PRICE * 10**decimals, MAX_NOTIONAL // abs(position.signed_size))
-    good, bad = (most, 1) if position.signed_size > 0 else (1, most)
-    safe, over, always = None, None, is_over(good)
-    if not always and is_over(bad):
-        safe, over = bisected(is_over, good, bad)
+    is_liquidatable = valuation.at(valuation.prices)[bucket].is_liquidatable
+    found = valuation.boundary(market)
+    safe, over = (None, None) if found is None else found
     return PriceBoundary(
         market=market,
         bucket=bucket,
-        now=now,
+        now=valuation.prices[market],
         safe=safe,
         over=over,
-        always=always,
-        is_liquidatable=is_over(now),
+        # Without a boundary it is liquidated at every price or at none.
+        always=found is None and is_liquidatable,
+        is_liquidatable=is_liquidatable,
     )
-
-
-def bisected(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:
-    """Neighbouring numbers between these two: the last that is safe, the first that is not."""
-    while abs(over - safe) > 1:
-        middle = (safe + over) // 2
-        safe, over = (safe, middle) if is_over(middle) else (middle, over)
-    return safe, over
 
 
 def smallest_move(

@@ -5,9 +5,9 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from seawall.accounts.valuation import Valuation
 from seawall.domain.units import from_units, money_text
 from seawall.lab.simulation.names import bucket_name, liquidation_words
-from seawall.lab.simulation.valuation import Valuation
 from seawall.lab.stress.betas import LEAD
 from seawall.lab.stress.figures import ladder_figure, shock_figure
 from seawall.lab.stress.grid import Cell, Move, MoveKind

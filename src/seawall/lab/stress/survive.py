@@ -15,13 +15,12 @@ from fractions import Fraction
 
 from msgspec import Struct, structs
 
+from seawall.accounts.valuation import Valuation, bisected
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO, RATE_ONE
-from seawall.lab.simulation.valuation import Valuation
-from seawall.lab.stress.reverse import bisected
 
 CENT = MICRO // 100
 SHARES = 10_000

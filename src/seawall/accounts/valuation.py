@@ -7,7 +7,7 @@ back. The mark is the price that is asked about (and under block rules the oracl
 only one there is). Open orders do not count: equity and maintenance margin know positions only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +17,21 @@ from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
-from seawall.domain.units import MAX_PRICE, UnitError, to_units
+from seawall.domain.units import MAX_NOTIONAL
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
+from seawall.engine.formulas.continuous.liquidation_price import LARGEST_PRICE
 from seawall.engine.layout import LayoutError, Limits
 from seawall.engine.placement import Placement, PlacementError, marked_at_oracle, write_prices
-from seawall.lab.simulation.observer import ratio_of
 
 START_MS = 1
+
+
+def ratio_of(maintenance: int, equity: int) -> float:
+    """Maintenance margin over equity: at 1 liquidation begins. Infinite without equity."""
+    if maintenance <= 0:
+        return 0.0
+    return maintenance / equity if equity > 0 else float("inf")
 
 
 class ValuationError(InputError):
@@ -122,13 +129,29 @@ class Valuation:
             found[bucket] = BucketValue(bucket, risk.equity, needs, is_under)
         return found
 
+    def boundary(self, market: int) -> tuple[int, int] | None:
+        """The last price at which a market's position stands and the first that liquidates it.
 
-def price_units(instruments: Sequence[Instrument], prices: Mapping[str, str]) -> tuple[int, ...]:
-    """Decimal text of every market's price, USD, in price units. Raises ValuationError."""
-    found = []
-    for each in instruments:
-        try:
-            found.append(to_units(prices[each.name], each.price_decimals, MAX_PRICE))
-        except UnitError as error:
-            raise ValuationError(f"price of {each.name}: {error}") from None
-    return tuple(found)
+        Price units, coming from the safe side. None where no price does, or every price.
+        """
+        size = next(each.signed_size for each in self.plan.positions if each.market == market)
+        most = min(
+            LARGEST_PRICE * 10 ** self.instruments[market].price_decimals,
+            MAX_NOTIONAL // abs(size),
+        )
+        safe, over = (most, 1) if size > 0 else (1, most)
+        bucket, prices = self.bucket_of(market), list(self.prices)
+
+        def is_over(price: int) -> bool:
+            prices[market] = price
+            return self.at(prices)[bucket].is_liquidatable
+
+        return None if is_over(safe) or not is_over(over) else bisected(is_over, safe, over)
+
+
+def bisected(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:
+    """Neighbouring numbers between these two: the last that is safe, the first that is not."""
+    while abs(over - safe) > 1:
+        middle = (safe + over) // 2
+        safe, over = (safe, middle) if is_over(middle) else (middle, over)
+    return safe, over
