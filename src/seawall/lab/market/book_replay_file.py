@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from seawall.domain.enums import Side
@@ -26,6 +26,8 @@ Integers = NDArray[np.int64]
 
 COLUMNS = ("type", "side", "px", "qty", "ts_txn_ms", "id", "prev_id")
 TYPES = ("snapshot", "depth", "trade")
+_ROWS = ("kinds", "sides", "ticks", "sizes", "times_ms")
+"""Columns of a recording that have an entry for each row."""
 _NEAR_INTEGER = 1e-4
 """Floats of decimal prices are this near to whole ticks."""
 
@@ -92,8 +94,7 @@ def read_recording(path: Path, market: str, until_ms: int | None = None) -> Reco
     kept, breaks = _chained(updates)
     if not kept:
         raise BookError(f"{path}: no snapshot, which the updates need to begin with")
-    scale = _Scale.of(path, table["px"], table["qty"])
-    table["tick"], table["size"] = scale.ticks(table["px"]), scale.sizes(table["qty"])
+    price_decimals, size_decimals = _scale(path, table["px"], table["qty"])
     pieces, groups = [], []
     begin = updates[kept[0]].time_ms
     end = int(table["ts_txn_ms"].max()) if until_ms is None else until_ms
@@ -117,12 +118,12 @@ def read_recording(path: Path, market: str, until_ms: int | None = None) -> Reco
     found = Recording(
         name=path.name,
         market=market,
-        price_decimals=scale.price_decimals,
-        size_decimals=scale.size_decimals,
+        price_decimals=price_decimals,
+        size_decimals=size_decimals,
         kinds=np.where(is_trade[rows], TRADE, UPDATE),
         sides=table["side"][rows],
-        ticks=table["tick"][rows],
-        sizes=table["size"][rows],
+        ticks=_units(table["px"][rows], price_decimals),
+        sizes=_units(table["qty"][rows], size_decimals),
         times_ms=np.maximum.accumulate(np.repeat(group_times, all_lengths[order])),
         starts=starts,
         breaks=tuple((start, end if stop is None else stop) for start, stop in breaks),
@@ -202,13 +203,7 @@ def _with_removals(recording: Recording, updates: list[_Update], kept: list[int]
     parts: list[list[Integers]] = []
     starts, seen = [0], set[tuple[int, int]]()
     for start, stop in zip(recording.starts[:-1], recording.starts[1:], strict=True):
-        columns = [
-            each[start:stop]
-            for each in (
-                recording.kinds, recording.sides, recording.ticks, recording.sizes,
-                recording.times_ms,
-            )
-        ]  # fmt: skip
+        columns = [getattr(recording, name)[start:stop] for name in _ROWS]
         if columns[0][0] == UPDATE:
             shown = set(zip(columns[1].tolist(), columns[2].tolist(), strict=True))
             if int(columns[4][0]) in times and len(starts) > 1:
@@ -226,46 +221,34 @@ def _with_removals(recording: Recording, updates: list[_Update], kept: list[int]
                 seen |= shown
         parts.append(columns)
         starts.append(starts[-1] + len(columns[0]))
-    made = [np.concatenate(each).astype(np.int64) for each in zip(*parts, strict=True)]
-    return Recording(
-        name=recording.name, market=recording.market, price_decimals=recording.price_decimals,
-        size_decimals=recording.size_decimals, kinds=made[0], sides=made[1], ticks=made[2],
-        sizes=made[3], times_ms=made[4], starts=np.asarray(starts, np.int64),
-        breaks=recording.breaks, known=recording.known,
-    )  # fmt: skip
+    made = (np.concatenate(each).astype(np.int64) for each in zip(*parts, strict=True))
+    changed = dict(zip(_ROWS, made, strict=True), starts=np.asarray(starts, np.int64))
+    return structs.replace(recording, **changed)
 
 
-class _Scale(NamedTuple):
-    """Decimals of a recording's prices and of its sizes; together six, as the machine counts."""
+def _scale(path: Path, prices: Any, sizes: Any) -> tuple[int, int]:
+    """Decimals of a recording's prices and of its sizes; together six, as the engine counts.
 
-    name: str
-    price_decimals: int
-    size_decimals: int
+    Raises BookError for decimals that the engine cannot hold.
+    """
+    price_decimals, needed = _decimals(prices), _decimals(sizes)
+    if price_decimals < 0 or needed < 0 or price_decimals + needed > MONEY_DECIMALS:
+        raise BookError(
+            f"{path}: px and qty have more than {MONEY_DECIMALS} decimals together; prices "
+            "should be USD and sizes coins"
+        )
+    size_decimals = MONEY_DECIMALS - price_decimals
+    for column, values, decimals, most in (
+        ("px", prices, price_decimals, MAX_PRICE), ("qty", sizes, size_decimals, MAX_SIZE)
+    ):  # fmt: skip
+        if float(values.max()) * 10**decimals > most:
+            raise BookError(f"{path}: {column}: {float(values.max()):g} is too large")
+    return price_decimals, size_decimals
 
-    @classmethod
-    def of(cls, path: Path, prices: Any, sizes: Any) -> "_Scale":
-        """Raises BookError for decimals that the machine cannot hold."""
-        price_decimals = _decimals(prices)
-        needed = _decimals(sizes)
-        if price_decimals < 0 or needed < 0 or price_decimals + needed > MONEY_DECIMALS:
-            raise BookError(
-                f"{path}: px and qty have more than {MONEY_DECIMALS} decimals together; prices "
-                "should be USD and sizes coins"
-            )
-        scale = cls(str(path), price_decimals, MONEY_DECIMALS - price_decimals)
-        for column, values, most in (("px", prices, MAX_PRICE), ("qty", sizes, MAX_SIZE)):
-            decimals = price_decimals if column == "px" else scale.size_decimals
-            if float(values.max()) * 10**decimals > most:
-                raise BookError(f"{path}: {column}: {float(values.max()):g} is too large")
-        return scale
 
-    def ticks(self, prices: Any) -> Integers:
-        found: Integers = np.rint(prices * 10**self.price_decimals).astype(np.int64)
-        return found
-
-    def sizes(self, sizes: Any) -> Integers:
-        found: Integers = np.rint(sizes * 10**self.size_decimals).astype(np.int64)
-        return found
+def _units(values: Any, decimals: int) -> Integers:
+    found: Integers = np.rint(values * 10**decimals).astype(np.int64)
+    return found
 
 
 def _decimals(values: Any) -> int:

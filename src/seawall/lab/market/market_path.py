@@ -127,14 +127,14 @@ def read_market_path(
     window: Window | None = None,
     step_ms: int | None = None,
 ) -> MarketPath:
-    """The path of ``markets`` from one or more files (candles, mark candles, funding).
-
-    A file without a symbol column is about the market its name begins with (``BTCUSDT_1h.csv``),
-    or about the only market asked for. Raises PathError.
-    """
+    """The path of ``markets`` from files of candles, mark candles, funding. Raises PathError."""
     if not markets:
         raise PathError("no market asked for: the account has no position and no order")
-    rows = _rows_by_market(files, markets)
+    rows, known = rows_by_market(files, markets)
+    missing = [m for m in markets if not any(r.prices is not None for _, r in rows[m])]
+    if missing:
+        names = ", ".join(path.name for path in files)
+        raise PathError(f"{names}: no candles of {', '.join(missing)}; found {known}")
     window = window or Window()
     notes: list[str] = []
     candles = {market: _candles(market, rows[market], window, notes) for market in markets}
@@ -248,28 +248,26 @@ def _divisors(number: int) -> list[int]:
     return sorted({*small, *(number // d for d in small)})
 
 
-def _rows_by_market(
+def rows_by_market(
     files: Sequence[Path], markets: Sequence[str]
-) -> dict[str, list[tuple[Path, SymbolRows]]]:
+) -> tuple[dict[str, list[tuple[Path, SymbolRows]]], str]:
+    """What the files have of each market, and the names of all their symbols.
+
+    A file without a symbol column is about the market its name begins with (``BTCUSDT_1h.csv``),
+    or about the only market asked for. Raises PathError.
+    """
     found: dict[str, list[tuple[Path, SymbolRows]]] = {market: [] for market in markets}
-    symbols: list[str] = []
+    symbols: dict[str, None] = {}
     for path in files:
         for rows in read_candle_file(path):
             symbol = rows.symbol or path.name.split("_")[0].split(".")[0]
-            symbols.append(symbol)
+            symbols[symbol] = None
             market = market_of_symbol(symbol, markets)
             if market is None and rows.symbol is None and len(markets) == 1:
                 market = markets[0]
             if market is not None:
                 found[market].append((path, rows))
-    missing = [m for m in markets if not any(r.prices is not None for _, r in found[m])]
-    if missing:
-        known = ", ".join(dict.fromkeys(symbols))
-        raise PathError(
-            f"{', '.join(path.name for path in files)}: no candles of {', '.join(missing)}; "
-            f"found {known}"
-        )
-    return found
+    return found, ", ".join(symbols)
 
 
 def _candles(

@@ -7,8 +7,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from seawall.lab.market.candle_file import PathError, SymbolRows, Times, read_candle_file
-from seawall.lab.market.market_path import market_of_symbol
+from seawall.lab.market.candle_file import PathError, SymbolRows, Times
+from seawall.lab.market.market_path import rows_by_market
 from seawall.lab.market.price_fit import LEAST_RETURNS, Returns
 from seawall.lab.paths.kernels.task import Floats
 
@@ -42,23 +42,12 @@ class Joint(Struct, frozen=True, kw_only=True):
 
 
 def read_joint(files: Sequence[Path], markets: Sequence[str]) -> Joint:
-    """The candles of those ``markets`` that the files have. Raises PathError.
-
-    A file without a symbol column is about the market its name begins with, or about the only
-    market asked for.
-    """
+    """The candles of those ``markets`` that the files have. Raises PathError."""
     candles: dict[str, SymbolRows] = {}
     payments: dict[str, tuple[Times, Floats]] = {}
-    symbols: list[str] = []
-    for path in files:
-        for rows in read_candle_file(path):
-            symbol = rows.symbol or path.name.split("_")[0].split(".")[0]
-            symbols.append(symbol)
-            market = market_of_symbol(symbol, markets)
-            if market is None and rows.symbol is None and len(markets) == 1:
-                market = markets[0]
-            if market is None:
-                continue
+    found, known = rows_by_market(files, markets)
+    for market, each in found.items():
+        for path, rows in each:
             if rows.prices is not None:
                 if market in candles:
                     raise PathError(f"{path.name}: a second file of candles of {market}")
@@ -69,10 +58,7 @@ def read_joint(files: Sequence[Path], markets: Sequence[str]) -> Joint:
                     payments[market] = rows.times_ms[paid], rows.funding[paid]
     names = ", ".join(path.name for path in files)
     if not candles:
-        raise PathError(
-            f"{names}: no candles of {', '.join(markets)}; found "
-            f"{', '.join(dict.fromkeys(symbols))}"
-        )
+        raise PathError(f"{names}: no candles of {', '.join(markets)}; found {known}")
     held = [market for market in markets if market in candles]
     start, interval, prices = _grid([candles[market] for market in held])
     return Joint(

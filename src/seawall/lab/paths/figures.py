@@ -1,6 +1,6 @@
 """Pictures of many simulated paths: survival, margin, losses and times. Shares are fractions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,13 +101,9 @@ def _leverage_figure(result: "PathsResult") -> list[Figure]:
     ]
 
 
-def _parts(estimates: Sequence[Estimate]) -> tuple[list[float], list[float], list[float]]:
+def _parts(estimates: Sequence[Estimate]) -> Iterator[list[float]]:
     """Values, low and high ends."""
-    return (
-        [each.value for each in estimates],
-        [each.low for each in estimates],
-        [each.high for each in estimates],
-    )
+    return (list(each) for each in zip(*estimates, strict=True))
 
 
 def leverage_curve(
@@ -159,7 +155,7 @@ def leverage_curve(
     return finished({"layer": layers}, height=300)
 
 
-def ratio_fan(times: ArrayLike, quantiles: Mapping[float, ArrayLike], unit: str = "hours") -> Chart:
+def ratio_fan(hours: ArrayLike, quantiles: Mapping[float, ArrayLike]) -> Chart:
     """Maintenance margin over equity as it spreads over time; at 100 % a bucket is liquidated.
 
     ``quantiles``: by probability, like 0.05, 0.25, 0.5, 0.75 and 0.95, ratios as fractions; pairs
@@ -174,7 +170,7 @@ def ratio_fan(times: ArrayLike, quantiles: Mapping[float, ArrayLike], unit: str 
         f"{kinds.short_percent(low)} to {kinds.short_percent(high)} of paths" for low, high in pairs
     ]
     top = max([110.0, *(float(np.nanmax(ratio)) for ratio in lines.values())])
-    x = quantity("time", axis(f"time, {unit}", ticks=8, grid=False), scale={"nice": False})
+    x = quantity("time", axis("time, hours", ticks=8, grid=False), scale={"nice": False})
     y = quantity(
         "high",
         axis(
@@ -186,7 +182,7 @@ def ratio_fan(times: ArrayLike, quantiles: Mapping[float, ArrayLike], unit: str 
     )
     layers: list[Chart] = []
     for (low, high), name in zip(pairs, names, strict=True):
-        rows = columns(time=times, low=lines[low], high=lines[high])
+        rows = columns(time=hours, low=lines[low], high=lines[high])
         layer = band(rows, x, "low", y, CROSS_COLOUR, 1.0)
         layer["encoding"]["color"] = {
             "datum": name,
@@ -198,7 +194,7 @@ def ratio_fan(times: ArrayLike, quantiles: Mapping[float, ArrayLike], unit: str 
         }
         layers.append(layer)
     if 0.5 in lines:
-        rows = columns(time=times, high=lines[0.5])
+        rows = columns(time=hours, high=lines[0.5])
         middle = line(rows, x, y)
         middle["encoding"]["color"] = {"datum": "median", "type": "nominal"}
         layers.append(middle)
@@ -206,18 +202,13 @@ def ratio_fan(times: ArrayLike, quantiles: Mapping[float, ArrayLike], unit: str 
     return finished({"layer": layers}, height=300)
 
 
-def loss_histogram(losses: ArrayLike, marks: Mapping[str, float] | None = None) -> Chart:
+def loss_histogram(losses: ArrayLike) -> Chart:
     """How often which loss: (n,) USD, one of each path; a gain is a loss below zero.
 
-    ``marks``: losses in USD to point out, by name. Without it, the median and the 95 % quantile.
     What lies outside the central 99.8 % is counted in the outermost bars.
     """
     found = np.asarray(losses, dtype=np.float64)
-    if marks is None:
-        marks = {
-            "median": float(np.median(found)),
-            "95 % lose less": float(np.quantile(found, 0.95)),
-        }
+    marks = {"median": float(np.median(found)), "95 % lose less": float(np.quantile(found, 0.95))}
     low, high = (float(each) for each in np.quantile(found, [0.001, 0.999]))
     low, high = min([low, *marks.values()]), max([high, *marks.values()])
     if low == high:
@@ -250,29 +241,21 @@ def loss_histogram(losses: ArrayLike, marks: Mapping[str, float] | None = None) 
         },
     }
     layers: list[Chart] = [bars]
-    ordered = sorted(marks.items(), key=lambda mark: mark[1])
-    colours = (INK, LIQUIDATION, "#862e9c", QUIET)
-    for place, (name, value) in enumerate(ordered):
+    for place, (name, value) in enumerate(marks.items()):
         align = "right" if value > (low + high) / 2 else "left"
+        colour = LIQUIDATION if place else INK
         words = f"{name}: {kinds.short_usd(value)}"
-        colour = colours[place % len(colours)]
         layers.append(upright(value, words, colour, align=align, row=place))
     return finished({"layer": layers}, height=280)
 
 
 def time_to_liquidation(
-    times: ArrayLike,
-    share: ArrayLike,
-    low: ArrayLike | None = None,
-    high: ArrayLike | None = None,
-    unit: str = "hours",
+    hours: ArrayLike, share: ArrayLike, low: ArrayLike, high: ArrayLike
 ) -> Chart:
-    """Share of paths with a liquidation by a time, with a confidence band where one is given."""
-    found = 100 * np.asarray(share, dtype=np.float64)
-    ends = [found if each is None else 100 * np.asarray(each, dtype=np.float64)
-            for each in (low, high)]  # fmt: skip
-    rows = columns(time=times, share=found, low=ends[0], high=ends[1])
-    x = quantity("time", axis(f"time, {unit}", ticks=8, grid=False), scale={"nice": False})
+    """Share of paths with a liquidation by a time, with its confidence band."""
+    found, least, most = (100 * np.asarray(each, np.float64) for each in (share, low, high))
+    rows = columns(time=hours, share=found, low=least, high=most)
+    x = quantity("time", axis("time, hours", ticks=8, grid=False), scale={"nice": False})
     y = _percent_of_paths("share", "paths with a liquidation so far, %")
     layers = [
         band(rows, x, "low", y | {"field": "high"}, LIQUIDATION, 0.18),
