@@ -12,7 +12,7 @@ from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import depths
-from seawall.lab.market.named_scenarios import DEFAULT, about, load, names, run_scenario
+from seawall.lab.market.named_scenarios import DEFAULT, load, names, run_scenario
 from seawall.lab.market.scenario import Scenario, scenario_path
 from seawall.lab.market.scenario_file import parse_scenario
 from seawall.lab.rehearse.rehearsal import Rehearsal
@@ -86,7 +86,6 @@ def test_those_that_should_be_there_are_there() -> None:
 @pytest.mark.parametrize("name", names())
 def test_each_says_what_it_is_and_where_its_figures_come_from(name: str) -> None:
     scenario = load(name)
-    assert about(name) == scenario.about
     assert 40 <= len(scenario.about) <= 120
     lines = scenario.source.splitlines()
     kinds = [line.split(":")[0] for line in lines]

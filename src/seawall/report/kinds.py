@@ -246,10 +246,6 @@ MINUTES = _numeric("minutes", "min", lambda v: duration(60 * v))
 HOURS = _numeric("hours", "h", lambda v: duration(3600 * v))
 TIME = Kind(name="time", unit="ms", text=clock, exact=int, number=int, arrow="timestamp[ms, UTC]")
 """Milliseconds since 1970, UTC."""
-DATA = Kind(
-    name="data", text=str, exact=lambda v: v, number=str, is_number=False, arrow="string"
-)  # fmt: skip
-"""A plain object that only programs read."""
 
 
 def price_of(decimals: int) -> Kind:

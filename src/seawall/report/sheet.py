@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pyarrow
 
 Row = Any
-PLACES = ("everywhere", "page", "screen", "data", "tables")
 
 
 class Column(Struct, frozen=True):

@@ -170,14 +170,6 @@ class Replay:
         counts = np.bincount(found, minlength=3)
         return Reached(len(found), int(counts[plan.AT_ONCE]), int(counts[plan.NEAR]))
 
-    def recorded_levels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(bids, asks) that the recording shows now, (n, 2) ticks and sizes, best first."""
-        recorded = self._book["recorded"]
-        found = np.flatnonzero(recorded)
-        made = np.column_stack([found + self._base, recorded[found]])
-        bids, asks = made[made[:, 1] > 0][::-1], made[made[:, 1] < 0]
-        return bids, np.column_stack([asks[:, 0], -asks[:, 1]])
-
     def _pieces(self) -> Iterator[tuple[int, int]]:
         """Plan some groups at a time: (first of them, rows)."""
         recording = self.recording

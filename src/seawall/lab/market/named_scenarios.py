@@ -5,6 +5,7 @@ left if that day came now.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,23 +17,22 @@ from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.market.scenario import Scenario, scenario_path
 from seawall.lab.market.scenario_file import parse_scenario
-from seawall.lab.market.scenarios import SUFFIX, scenario_names, scenario_text
 
 if TYPE_CHECKING:
     from seawall.lab.rehearse.rehearsal import Rehearsal
 
 DEFAULT = "crash_2025_10_10"
 ALL = "all"
+SUFFIX = ".toml"
+
+
+_FOLDER = files("seawall.lab.market.scenarios")
 
 
 def names() -> tuple[str, ...]:
     """The names of the scenarios that come with Seawall, sorted."""
-    return scenario_names()
-
-
-def about(name: str) -> str:
-    """What happens in a shipped scenario, in a sentence. Raises PathError."""
-    return load(name).about
+    found = [each.name for each in _FOLDER.iterdir() if each.name.endswith(SUFFIX)]
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in found))
 
 
 def is_scenario(name_or_path: str | Path) -> bool:
@@ -49,7 +49,7 @@ def load(name_or_path: str | Path) -> Scenario:
     path = Path(name_or_path)
     name = _name_of(path)
     if name in names():
-        return parse_scenario(scenario_text(name), name + SUFFIX)
+        return parse_scenario(_FOLDER.joinpath(name + SUFFIX).read_text("utf-8"), name + SUFFIX)
     if path.suffix != SUFFIX:
         known = ", ".join(names())
         raise PathError(

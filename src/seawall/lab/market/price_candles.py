@@ -8,11 +8,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.lab.market.candle_file import PathError, SymbolRows, Times
-from seawall.lab.market.market_path import rows_by_market
+from seawall.lab.market.market_path import POINTS_PER_CANDLE, points_of, rows_by_market
 from seawall.lab.market.price_fit import LEAST_RETURNS, Returns
 from seawall.lab.paths.kernels.task import Floats
 
-POINTS_PER_CANDLE = 4
 LONGEST_GRID = 5_000_000
 """Rows from the first candle to the last; more is a file with a wrong date in it."""
 _HOUR_MS = 3_600_000
@@ -117,9 +116,9 @@ class Recorded(Struct, frozen=True, kw_only=True):
 def recorded_steps(joint: Joint, markets: Sequence[str]) -> Recorded:
     """Four steps for every candle, through its four prices.
 
-    A candle that closed below its open goes open, high, low, close; every other one open, low,
-    high, close. Candles that a market lacks, and those after them, are left out for all markets.
-    Funding is there if all markets have it. Raises PathError for a market without candles.
+    Their order is that of ``market_path``. Candles that a market lacks, and those after them, are
+    left out for all markets. Funding is there if all markets have it. Raises PathError for a market
+    without candles.
     """
     missing = [market for market in markets if market not in joint.markets]
     if missing:
@@ -129,10 +128,7 @@ def recorded_steps(joint: Joint, markets: Sequence[str]) -> Recorded:
         )
     order = [joint.markets.index(market) for market in markets]
     prices = np.log(joint.prices[:, order])
-    down = prices[:, :, 3] < prices[:, :, 0]
-    first = np.where(down, prices[:, :, 1], prices[:, :, 2])
-    second = np.where(down, prices[:, :, 2], prices[:, :, 1])
-    points = np.stack([prices[:, :, 0], first, second, prices[:, :, 3]], axis=1)
+    points = np.moveaxis(points_of(prices), -1, 1)
     steps = np.diff(points.reshape(-1, len(markets)), axis=0, prepend=np.nan)
     by_candle = steps.reshape(len(points), POINTS_PER_CANDLE, len(markets))
     whole: NDArray[np.bool_] = np.asarray(np.isfinite(by_candle).all(axis=(1, 2)))

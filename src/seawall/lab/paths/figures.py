@@ -1,6 +1,6 @@
 """Pictures of many simulated paths: survival, margin, losses and times. Shares are fractions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,9 +101,10 @@ def _leverage_figure(result: "PathsResult") -> list[Figure]:
     ]
 
 
-def _parts(estimates: Sequence[Estimate]) -> Iterator[list[float]]:
+def _parts(estimates: Sequence[Estimate]) -> tuple[list[float], list[float], list[float]]:
     """Values, low and high ends."""
-    return (list(each) for each in zip(*estimates, strict=True))
+    value, low, high = zip(*estimates, strict=True)
+    return list(value), list(low), list(high)
 
 
 def leverage_curve(

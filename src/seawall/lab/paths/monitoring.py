@@ -4,9 +4,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, Diffusion, PathTask
+from seawall.lab.paths.setup import maintenance_of
 
 SHIFT = 0.5826
 """-zeta(1/2) / sqrt(2 pi): Broadie, Glasserman and Kou, Mathematical Finance 7 (1997)."""
@@ -36,6 +36,7 @@ def monitoring_bias(task: PathTask) -> MonitoringBias | None:
     if not isinstance(task.model, Diffusion):
         return None
     account, model = task.account, task.model
+    needed = maintenance_of(account)
     found = []
     for number, name in enumerate(account.buckets):
         held = account.bucket == number
@@ -45,7 +46,7 @@ def monitoring_bias(task: PathTask) -> MonitoringBias | None:
         spread = value * model.volatility[held]
         variance = float(spread @ model.correlation[np.ix_(held, held)] @ spread)
         sigma = math.sqrt(max(0.0, variance))
-        gap = float(account.equity[number]) - _maintenance(task, held)
+        gap = float(account.equity[number]) - float(needed[held].sum())
         if gap <= 0 or sigma <= 0:
             continue
         step, venue = (
@@ -62,13 +63,3 @@ def monitoring_bias(task: PathTask) -> MonitoringBias | None:
 
 def _tail(sigmas: float) -> float:
     return math.erfc(sigmas / math.sqrt(2))
-
-
-def _maintenance(task: PathTask, held: NDArray[np.bool_]) -> float:
-    """USD at the starting prices, of the chosen positions."""
-    account = task.account
-    notional = np.abs(account.size * account.price)[held]
-    tier = (account.tier_from[held] <= notional[:, None]).sum(axis=1) - 1
-    rows = np.arange(len(notional))
-    rate, less = account.tier_rate[held][rows, tier], account.tier_deduction[held][rows, tier]
-    return float((notional * rate - less).sum())

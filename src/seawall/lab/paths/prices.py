@@ -7,8 +7,8 @@ from msgspec import Struct
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import number
+from seawall.lab.market.market_path import POINTS_PER_CANDLE
 from seawall.lab.market.price_candles import (
-    POINTS_PER_CANDLE,
     close_returns,
     read_joint,
     recorded_steps,

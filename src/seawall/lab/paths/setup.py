@@ -19,7 +19,7 @@ from seawall.domain.quantities import Amount, number
 from seawall.lab.market.liquidity import Depth, chosen_depths
 from seawall.lab.market.price_models import ModelOptions
 from seawall.lab.paths.kernels.account import IMPACT, path_account
-from seawall.lab.paths.kernels.task import BelowZero, PathAccount, PathTask
+from seawall.lab.paths.kernels.task import BelowZero, Floats, PathAccount, PathTask
 from seawall.lab.paths.prices import PriceSource, price_source
 
 DEFAULT_PATHS = 10_000
@@ -155,16 +155,16 @@ def path_setup(
 
 def _horizon(days: Amount | None, hours: Amount | None) -> float:
     """Seconds."""
-    if hours is None:
-        expected = f"days from a minute to {LONGEST_DAYS:,}, such as 7"
-        given = DEFAULT_DAYS if days is None else days
-        found = number("days", given, least=Fraction(1, 1440), most=LONGEST_DAYS, expected=expected)
-        return float(86_400 * found)
-    if days is not None:
+    if days is not None and hours is not None:
         raise InputError.of("", "hours", hours, "left out where days are given")
-    expected = f"hours from a minute to {24 * LONGEST_DAYS:,}, such as 12"
-    least, most = Fraction(1, 60), 24 * LONGEST_DAYS
-    return float(3600 * number("hours", hours, least=least, most=most, expected=expected))
+    unit, of_day, such, given = "hours", 24, 12, hours
+    if given is None:
+        unit, of_day, such, given = "days", 1, 7, DEFAULT_DAYS if days is None else days
+    most = of_day * LONGEST_DAYS
+    expected = f"{unit} from a minute to {most:,}, such as {such}"
+    least = Fraction(of_day, 1440)
+    found = number(unit, given, least=least, most=most, expected=expected)
+    return float(86_400 * found / of_day)
 
 
 def _step(given: Amount | None, horizon: float) -> float:
@@ -178,16 +178,22 @@ def _step(given: Amount | None, horizon: float) -> float:
     return float(found)
 
 
-def under_maintenance(account: PathAccount) -> list[str]:
-    """The buckets that are under maintenance margin before any step, by name."""
+def maintenance_of(account: PathAccount) -> Floats:
+    """USD of each position at the prices before any step."""
     notional = np.abs(account.size) * account.price
     tier = (account.tier_from <= notional[:, None]).sum(axis=1) - 1
     market = np.arange(len(notional))
-    needed = notional * account.tier_rate[market, tier] - account.tier_deduction[market, tier]
-    margin = np.bincount(account.bucket, needed, minlength=len(account.cash))
+    rate, less = account.tier_rate[market, tier], account.tier_deduction[market, tier]
+    needed: Floats = notional * rate - less
+    return needed
+
+
+def under_maintenance(account: PathAccount) -> list[str]:
+    """The buckets that are under maintenance margin before any step, by name."""
+    needed = np.bincount(account.bucket, maintenance_of(account), minlength=len(account.cash))
     return [
         name
-        for name, has, needs in zip(account.buckets, account.equity, margin, strict=True)
+        for name, has, needs in zip(account.buckets, account.equity, needed, strict=True)
         if needs > 0 and has < needs
     ]
 
