@@ -53,7 +53,7 @@ def test_it_shows_prices_the_population_and_the_account(
     text = capsys.readouterr().out
     for words in (
         "with their liquidations", "Prices with liquidations and without", "Liquidated accounts",
-        "What happened to the account", "What was taken from winners under each policy", "Assumed",
+        "What happened", "What was taken from winners under each policy", "Assumed",
         "Seed 1",
     ):  # fmt: skip
         assert words in text

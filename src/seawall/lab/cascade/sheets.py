@@ -8,9 +8,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.domain.events import CROSS_POOL
 from seawall.domain.rulebook import BlockRulebook
-from seawall.domain.units import from_units
 from seawall.lab.cascade import figures
 from seawall.lab.cascade.policies import AS_HAPPENED_NAME, JudgedWaves, agreement, wave_name
 from seawall.lab.cascade.question import CascadeAnswer
@@ -25,7 +23,7 @@ from seawall.lab.deleveraging.sheets import (
     totals_sheet,
     unmet_words,
 )
-from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
+from seawall.lab.simulation.incident_sheets import incident_sheets
 from seawall.lab.simulation.names import liquidation_words
 from seawall.lab.simulation.population import AGAINST, open_interest_source
 from seawall.report import kinds
@@ -34,7 +32,6 @@ from seawall.report.kinds import (
     CENTS,
     COUNT,
     FLAG,
-    MONEY,
     NUMBER,
     SHARE,
     SHORT_USD,
@@ -47,20 +44,11 @@ from seawall.report.sheet import Column, Sheet, record, transposed
 
 MOST_WAVES, MOST_WINNERS = 20, 15
 """Shown on a terminal."""
-MERGED_MS = 60_000
-"""Equal incidents of one market closer than this are one line."""
 BANDS = (1.5, 2, 3, 5, 7, 10, 15, 20, 30)
 """Edges of the bands of leverage."""
 EXPECTED = ("NOTHING_TO_MATCH", "REDUCE_ONLY_WOULD_INCREASE", "IMMEDIATE_REMAINDER")
 """Reasons for which orders of agents are rejected in the ordinary course."""
 QUANTILES = {"least": 0.0, "quarter": 0.25, "middle": 0.5, "three quarters": 0.75, "most": 1.0}
-_TRADES = {
-    IncidentKind.PARTLY_LIQUIDATED: "liquidated in part",
-    IncidentKind.LIQUIDATED: "liquidated",
-    IncidentKind.DELEVERAGED_LOSER: "its loss closed against winners",
-    IncidentKind.DELEVERAGED_WINNER: "deleveraged as a winner",
-    IncidentKind.ORDER_FILLED: "its order filled",
-}
 _HOW = (
     "As it happened: this run's own closings, which asked anew for each bankrupt position, each at "
     "its own price. The policies choose once a wave, among the holders of the other side when it "
@@ -90,13 +78,13 @@ def findings(answer: CascadeAnswer) -> Findings:
 
 def _sections(answer: CascadeAnswer) -> Iterator[Section]:
     run, without = answer.run, answer.without
-    market = _market(run)
+    market, times = _market(run), run.series.times_ms
     yield _markets(run, without)
     yield market
     yield transposed(market, name="summary", title="The run", heads="scenario")
     yield _balances(run)
     if run.own_start is not None:
-        yield _incidents(run)
+        yield from incident_sheets(run, span_ms=int(times[-1] - times[0]))
     yield from figures.market_figures(run, without)
     yield from _population(run)
     yield from _waves(run)
@@ -214,68 +202,6 @@ def _balances(run: CascadeRun) -> Sheet:
             Column("account", CENTS, own.__getitem__, "the account"),
         ],
     )
-
-
-def _incidents(run: CascadeRun) -> Sheet:
-    begins = (IncidentKind.LIQUIDATION_STARTED, *STAGES)
-    return Sheet(
-        name="incidents",
-        title="What happened to the account",
-        rows=merged(run.incidents),
-        columns=[
-            Column("time", TIME, lambda row: row[0].time_ms, "UTC"),
-            Column("kind", get=lambda row: row[0].kind.value, on="data"),
-            Column("market", get=lambda row: _bucket(run, row[0]), on="data"),
-            Column("what", get=lambda row: _sentence(run, row)),
-            Column("money", MONEY, lambda row: sum(each.money for each in row), on="data"),
-            Column("equity", CENTS, lambda row: row[-1].equity, "equity after, USD"),
-        ],
-        style=lambda row: "bad" if row[0].kind in begins else "",
-    )
-
-
-def merged(incidents: Sequence[Incident]) -> list[list[Incident]]:
-    """Equal incidents of one market within a minute together."""
-    groups: list[list[Incident]] = []
-    for each in incidents:
-        last = groups[-1][-1] if groups else each
-        same = (last.kind, last.market, last.note) == (each.kind, each.market, each.note)
-        if groups and same and each.time_ms - last.time_ms <= MERGED_MS:
-            groups[-1].append(each)
-        else:
-            groups.append([each])
-    return groups
-
-
-def _bucket(run: CascadeRun, incident: Incident) -> str:
-    at = incident.market
-    return "cross pool" if at == CROSS_POOL else run.setup.markets[at]
-
-
-def _sentence(run: CascadeRun, group: Sequence[Incident]) -> str:
-    one, name = group[0], _bucket(run, group[0])
-    money = sum(each.money for each in group)
-    if one.kind in _TRADES:
-        instrument = run.setup.instruments[one.market]
-        size = sum(each.size for each in group)
-        units = sum(each.notional for each in group) / size if size else 0.0
-        price = kinds.AVERAGE_PRICE.text(units / 10**instrument.price_decimals)
-        coins = from_units(size, instrument.size_decimals)
-        return (
-            f"{name} {_TRADES[one.kind]}: {one.note} {coins} at {price}, profit "
-            f"{kinds.cents(money)} USD"
-        )
-    if one.kind == IncidentKind.LIQUIDATION_STARTED:
-        return (
-            f"{name}: liquidation begins, equity {kinds.cents(one.money)} against maintenance "
-            f"{kinds.cents(one.maintenance_margin)} USD"
-        )
-    if one.kind == IncidentKind.BACKSTOP:
-        return f"{name}: the backstop takes the position, {kinds.money(one.notional)} USD"
-    if one.kind == IncidentKind.TRANSFERS_GATED:
-        return "withdrawals stop for a while: an account was below zero"
-    words = one.kind.value.replace("_", " ")
-    return f"{name}: {words}{f', {kinds.cents(money)} USD' if money else ''}"
 
 
 def _population(run: CascadeRun) -> Iterator[Section]:

@@ -6,6 +6,8 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
+from seawall.domain.instrument import Instrument
+from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
 from seawall.engine.placement import Rows
 from seawall.lab.cascade.record import Recorder, Series
@@ -50,6 +52,19 @@ class CascadeRun(Struct, kw_only=True):
     events: int
     batches: int
     state_bytes: int
+
+    @property
+    def rulebook(self) -> AnyRulebook:
+        return self.setup.rulebook
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self.setup.instruments
+
+    @property
+    def has_children(self) -> bool:
+        """Whether isolated positions of the account under study are in child accounts."""
+        return bool(self.children)
 
     @property
     def drops(self) -> list[float]:

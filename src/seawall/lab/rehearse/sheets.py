@@ -10,8 +10,7 @@ from seawall.domain.units import from_units, money_text
 from seawall.lab.rehearse.figures import rehearsal_figure
 from seawall.lab.rehearse.lessons import lessons
 from seawall.lab.rehearse.rehearsal import Rehearsal
-from seawall.lab.rehearse.sentences import Happened, what_happened
-from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
+from seawall.lab.simulation.incident_sheets import incident_sheets
 from seawall.lab.simulation.names import bucket_name, liquidation_words, mode_name
 from seawall.lab.simulation.observer import Holding, Snapshot
 from seawall.report import kinds
@@ -33,10 +32,6 @@ from seawall.report.kinds import (
 )
 from seawall.report.sheet import Column, Sheet, record
 
-DAY_MS = 86_400_000
-_BAD = (*STAGES, IncidentKind.LIQUIDATION_STARTED, IncidentKind.LIQUIDATION_FEE)
-_QUIET = (IncidentKind.FUNDING, IncidentKind.TRANSFERS_GATED)
-
 
 def rehearsal_findings(result: Rehearsal) -> Findings:
     """Everything that happened, what it cost first."""
@@ -49,7 +44,8 @@ def rehearsal_findings(result: Rehearsal) -> Findings:
         verdict=[*map(Words, lessons(result)), *_warnings(result)],
         sections=[
             _positions(result, result.start, result.liquidation_prices, "start"),
-            _happened(result), _incidents(result), _buckets(result), *_funding(result),
+            *incident_sheets(result, span_ms=int(path.times_ms[-1] - path.times_ms[0])),
+            _buckets(result), *_funding(result),
             _positions(result, result.end, result.end_liquidation_prices, "end"),
             rehearsal_figure(result), _others(result), _conservation(result), *_journal(result),
             *_steps(result),
@@ -152,61 +148,6 @@ def _positions(
 
 def _side(holding: Holding) -> str:
     return "long" if holding.signed_size > 0 else "short"
-
-
-def _happened(result: Rehearsal) -> Sheet:
-    times = result.path.times_ms
-    shown = slice(5 if int(times[-1] - times[0]) > DAY_MS else 11, None)
-
-    def style(row: Happened) -> str:
-        return "bad" if row.kind in _BAD else "quiet" if row.kind in _QUIET else ""
-
-    return Sheet(
-        name="what_happened",
-        title="What happened",
-        rows=what_happened(result),
-        columns=[
-            Column("utc", get=lambda r: kinds.clock(r.time_ms)[shown], title="UTC"),
-            Column("what"),
-            Column("equity", MONEY, title="equity after", drop=1),
-        ],
-        on="screen",
-        style=style,
-    )
-
-
-def _incidents(result: Rehearsal) -> Sheet:
-    def of_market(row: Incident, value: int, decimals: str) -> str | None:
-        if row.market == CROSS_POOL or not value:
-            return None
-        return from_units(value, getattr(result.instruments[row.market], decimals))
-
-    def market(row: Incident) -> str | None:
-        return None if row.market == CROSS_POOL else result.instruments[row.market].name
-
-    def mode(row: Incident) -> str:
-        isolated = row.isolated and row.market != CROSS_POOL
-        return mode_name(result.rulebook, isolated=isolated)
-
-    return Sheet(
-        name="incidents",
-        title="Every incident",
-        rows=result.incidents,
-        columns=[
-            Column("time_ms", TIME),
-            Column("what", get="kind"),
-            Column("bucket", get=mode),
-            Column("market", get=market),
-            Column("size", SIZE, lambda r: of_market(r, r.size, "size_decimals")),
-            Column("price", PRICE, lambda r: of_market(r, r.price, "price_decimals")),
-            Column("threshold", NUMBER, lambda r: r.threshold or None),
-            Column("maintenance_margin", MONEY, lambda r: r.maintenance_margin or None),
-            Column("money", MONEY),
-            Column("equity", MONEY),
-            Column("note", get=lambda r: r.note.lower() or None),
-        ],
-        on="data",
-    )
 
 
 def _buckets(result: Rehearsal) -> Sheet:

@@ -1,19 +1,42 @@
-"""What happened to an account as sentences: repetitions that are close in time are one."""
+"""What happened to an account: sentences that merge close repetitions, and every incident."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import from_units
-from seawall.lab.rehearse.rehearsal import Rehearsal
-from seawall.lab.simulation.incidents import Incident, IncidentKind
-from seawall.lab.simulation.names import bucket_name, gate_words
-from seawall.report.kinds import money, percent, price, short_percent
+from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
+from seawall.lab.simulation.names import Buckets, bucket_name, gate_words, mode_name
+from seawall.report.kinds import (
+    MONEY,
+    NUMBER,
+    PRICE,
+    SIZE,
+    TIME,
+    clock,
+    money,
+    percent,
+    price,
+    short_percent,
+)
+from seawall.report.sheet import Column, Sheet
 
 MERGE_MS = 60_000
 """Repetitions within this time are one sentence; those of funding within ten hours."""
 FUNDING_MS = 600 * MERGE_MS
+DAY_MS = 86_400_000
+_BAD = (*STAGES, IncidentKind.LIQUIDATION_STARTED, IncidentKind.LIQUIDATION_FEE)
+_QUIET = (IncidentKind.FUNDING, IncidentKind.TRANSFERS_GATED)
+
+
+class Simulated(Buckets, Protocol):
+    """An account to which things happened."""
+
+    @property
+    def incidents(self) -> Sequence[Incident]: ...
 
 
 class Happened(Struct, frozen=True, kw_only=True):
@@ -25,7 +48,63 @@ class Happened(Struct, frozen=True, kw_only=True):
     equity: int | None
 
 
-def what_happened(result: Rehearsal) -> list[Happened]:
+def incident_sheets(result: Simulated, span_ms: int) -> tuple[Sheet, Sheet]:
+    """Sentences for people and every incident for programs. ``span_ms``: of the whole run."""
+    shown = slice(5 if span_ms > DAY_MS else 11, None)
+
+    def style(row: Happened) -> str:
+        return "bad" if row.kind in _BAD else "quiet" if row.kind in _QUIET else ""
+
+    happened = Sheet(
+        name="what_happened",
+        title="What happened",
+        rows=what_happened(result),
+        columns=[
+            Column("utc", get=lambda r: clock(r.time_ms)[shown], title="UTC"),
+            Column("what"),
+            Column("equity", MONEY, title="equity after", drop=1),
+        ],
+        on="screen",
+        style=style,
+    )
+    return happened, _incidents(result)
+
+
+def _incidents(result: Simulated) -> Sheet:
+    def of_market(row: Incident, value: int, decimals: str) -> str | None:
+        if row.market == CROSS_POOL or not value:
+            return None
+        return from_units(value, getattr(result.instruments[row.market], decimals))
+
+    def market(row: Incident) -> str | None:
+        return None if row.market == CROSS_POOL else result.instruments[row.market].name
+
+    def mode(row: Incident) -> str:
+        isolated = row.isolated and row.market != CROSS_POOL
+        return mode_name(result.rulebook, isolated=isolated)
+
+    return Sheet(
+        name="incidents",
+        title="Every incident",
+        rows=result.incidents,
+        columns=[
+            Column("time_ms", TIME),
+            Column("what", get="kind"),
+            Column("bucket", get=mode),
+            Column("market", get=market),
+            Column("size", SIZE, lambda r: of_market(r, r.size, "size_decimals")),
+            Column("price", PRICE, lambda r: of_market(r, r.price, "price_decimals")),
+            Column("threshold", NUMBER, lambda r: r.threshold or None),
+            Column("maintenance_margin", MONEY, lambda r: r.maintenance_margin or None),
+            Column("money", MONEY),
+            Column("equity", MONEY),
+            Column("note", get=lambda r: r.note.lower() or None),
+        ],
+        on="data",
+    )
+
+
+def what_happened(result: Simulated) -> list[Happened]:
     """The incidents in order of time, repetitions merged."""
     return [
         Happened(
@@ -52,7 +131,7 @@ def _merged(incidents: Sequence[Incident]) -> list[list[Incident]]:
     return groups
 
 
-def _sentence(result: Rehearsal, group: Sequence[Incident]) -> str:
+def _sentence(result: Simulated, group: Sequence[Incident]) -> str:
     first, kind = group[0], group[0].kind
     name = "" if first.market == CROSS_POOL else result.instruments[first.market].name
     bucket = bucket_name(result, first.market if first.isolated else CROSS_POOL)
@@ -75,8 +154,9 @@ def _sentence(result: Rehearsal, group: Sequence[Incident]) -> str:
     if kind == IncidentKind.DELEVERAGING_STALLED:
         return f"{name}: no account can take the position, deleveraging waits"
     if kind == IncidentKind.ORDER_TRIGGERED:
+        word = "oracle" if isinstance(result.rulebook, BlockRulebook) else "mark"
         at = _price(result, first.market, first.price)
-        return f"{name}: an order is triggered at {result.price_word} {at}"
+        return f"{name}: an order is triggered at {word} {at}"
     if kind == IncidentKind.LIQUIDATION_FEE:
         return f"{name}: liquidation fee {money(-total)} to the insurance fund"
     if kind == IncidentKind.TRANSFERS_GATED:
@@ -90,7 +170,7 @@ def _sentence(result: Rehearsal, group: Sequence[Incident]) -> str:
     return _trade(result, group, name, total)
 
 
-def _trade(result: Rehearsal, group: Sequence[Incident], name: str, total: int) -> str:
+def _trade(result: Simulated, group: Sequence[Incident], name: str, total: int) -> str:
     """What was closed, how much of the position, at which price, and the profit or loss."""
     first, kind = group[0], group[0].kind
     size = sum(each.size for each in group)
@@ -117,5 +197,5 @@ def _trade(result: Rehearsal, group: Sequence[Incident], name: str, total: int) 
     return f"order filled: {verb} {amount} at {at}, {profit}"
 
 
-def _price(result: Rehearsal, market: int, units: int) -> str:
+def _price(result: Simulated, market: int, units: int) -> str:
     return price(from_units(units, result.instruments[market].price_decimals))
