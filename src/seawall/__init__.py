@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seawall.lab.cascade import cascade as cascade
     from seawall.lab.compare import compare as compare
     from seawall.lab.compare_rules import compare_rules as compare_rules
+    from seawall.lab.crises import crises as crises
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.paths import paths as paths
     from seawall.lab.rehearse import rehearse as rehearse
@@ -40,6 +41,7 @@ _HOME = {
     "cascade": "seawall.lab.cascade",
     "compare": "seawall.lab.compare",
     "compare_rules": "seawall.lab.compare_rules",
+    "crises": "seawall.lab.crises",
     "deleveraging": "seawall.lab.deleveraging",
     "paths": "seawall.lab.paths",
     "rehearse": "seawall.lab.rehearse",
@@ -57,6 +59,7 @@ __all__ = [
     "cascade",
     "compare",
     "compare_rules",
+    "crises",
     "deleveraging",
     "load_account",
     "paths",

@@ -1,13 +1,14 @@
-"""A small crash, an account and a few people, for the tests of the crises."""
+"""A small crash, an account and a small population, for the tests of crises."""
 
 from msgspec import structs
 
+from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
-from seawall.lab.crises.facts import Facts
-from seawall.lab.crises.modes import mode_of
-from seawall.lab.crises.setup import CrisesTask, DepthLevel, Rules, Script
+from seawall.lab.crises.crisis import Crisis, Facts
+from seawall.lab.crises.modes import in_mode
+from seawall.lab.crises.trial import CrisesTask, Rules
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.named_scenarios import starting_path
 from seawall.lab.market.scenario_file import parse_scenario
@@ -71,13 +72,18 @@ def both_rules() -> tuple[Rules, ...]:
     )
 
 
-def account() -> Holdings:
+def loaded() -> Account:
     """Three positions in the pool."""
-    return load_account(ACCOUNT.encode(), AccountOptions(price=PRICES)).holdings
+    return load_account(ACCOUNT.encode(), AccountOptions(price=PRICES))
+
+
+def account() -> Holdings:
+    """What it holds."""
+    return loaded().holdings
 
 
 def mixed_account() -> Holdings:
-    """The same with SOL in a bucket of its own."""
+    """The same with SOL isolated."""
     plan = account()
     positions = list(plan.positions)
     positions[2] = structs.replace(
@@ -86,10 +92,10 @@ def mixed_account() -> Holdings:
     return structs.replace(plan, positions=tuple(positions))
 
 
-def crash() -> Script:
+def crash() -> Crisis:
     rules = both_rules()
     scenario = parse_scenario(CRASH, "crash.toml")
-    return Script(
+    return Crisis(
         name="crash",
         title=scenario.name,
         about=scenario.about,
@@ -110,10 +116,13 @@ def task(
 ) -> CrisesTask:
     rules = both_rules()[:rulebooks]
     return CrisesTask(
-        scripts=(crash(),),
+        crises=(crash(),),
         rules=rules,
-        modes=tuple(mode_of(name, account(), rules, PRICES) for name in modes),
-        depths=tuple(DepthLevel(name=f"{share:g}", share=share) for share in shares),
+        modes={
+            name: tuple(in_mode(name, account(), each.instruments, PRICES) for each in rules)
+            for name in modes
+        },
+        depths={f"{share:g}": share for share in shares},
         accounts=accounts,
         seed=1,
     )

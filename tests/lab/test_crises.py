@@ -1,4 +1,4 @@
-"""The crises: the same people under two rulebooks, cells that repeat, money that is conserved."""
+"""Crises: one population under two rulebooks, outcomes that repeat, money that is conserved."""
 
 from fractions import Fraction
 from typing import Any
@@ -9,26 +9,19 @@ from msgspec import structs
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import MarginTier
-from seawall.lab.crises.facts import crisis_names, facts_of
-from seawall.lab.crises.findings import crises_findings
-from seawall.lab.crises.ledger import Ledger
-from seawall.lab.crises.modes import core_of, mode_of, possible_modes, settled
-from seawall.lab.crises.play import Cell, Playing, TrialResult, play
-from seawall.lab.crises.population import (
-    common_terms,
-    draw_crisis_population,
-    one_bucket_each,
-)
-from seawall.lab.crises.result import best_and_worst, play_all
-from seawall.lab.crises.setup import CrisesTask, even_grid, pace_of, simulation_of
+from seawall.lab.crises.crisis import crisis_names, even_grid, facts_of
+from seawall.lab.crises.modes import core_of, in_mode, with_allowed_leverage
+from seawall.lab.crises.population import common_terms, one_bucket_each
+from seawall.lab.crises.question import run_task
+from seawall.lab.crises.record import Record
+from seawall.lab.crises.sheets import best_and_worst
+from seawall.lab.crises.trial import CrisesTask, Outcome, Trial, TrialResult, run_trial
 from seawall.lab.market.named_scenarios import names
-from seawall.lab.simulation.observer import watch
 from seawall.lab.simulation.population import Population, usual_open_interest
 from seawall.lab.simulation.simulation import steps
-from seawall.report.findings import Table
 from tests.lab.crisis_tasks import PRICES, account, both_rules, crash, mixed_account, task
 
-# The first machine of this process loads its kernels.
+# The first engine of this process loads its kernels.
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -39,31 +32,16 @@ def drawn() -> CrisesTask:
 
 @pytest.fixture(scope="module")
 def trials(drawn: CrisesTask) -> list[TrialResult]:
-    return [play(drawn, number) for number in range(drawn.trials)]
+    return [run_trial(drawn, number) for number in range(len(drawn.trials))]
 
 
-def ledgers_of(drawn: CrisesTask) -> tuple[list[Ledger], Population]:
-    script, mode, depth = drawn.trial(0)
-    population = draw_crisis_population(
-        script, drawn.rules, mode.plans[0], drawn.accounts, drawn.seed
-    )
-    grid = even_grid(script.path, drawn.rules[0].instruments)
-    made = [
-        Ledger(rules.name, simulation_of(rules, script, grid, plan, population, depth))
-        for rules, plan in zip(drawn.rules, mode.plans, strict=True)
-    ]
-    return made, population
-
-
-class TestPeople:
-    def test_everybody_starts_with_the_same_under_both_rulebooks(self, drawn: CrisesTask) -> None:
-        made, people = ledgers_of(drawn)
+class TestPopulation:
+    def test_all_start_with_the_same_under_both_rulebooks(self, drawn: CrisesTask) -> None:
+        trial = Trial(drawn, 0)
+        population = trial.population
         starts = []
-        for ledger in made:
-            simulation = ledger.simulation
-            snapshots = [
-                watch(simulation.engine, int(each)).snapshot(0) for each in simulation.population
-            ]
+        for record in trial.records:
+            snapshots = [record.snapshot(each, 0) for each in range(1, population.accounts + 1)]
             starts.append(
                 [
                     (each.equity, {m: h.signed_size for m, h in each.holdings.items()})
@@ -71,15 +49,15 @@ class TestPeople:
                 ]
             )
         assert starts[0] == starts[1]
-        assert len(starts[0]) == people.accounts > drawn.accounts
-        assert len(np.unique(people.owner[people.is_isolated])) == int(people.is_isolated.sum())
-        assert people.is_isolated.any()
+        assert len(starts[0]) == population.accounts > drawn.accounts
+        owners = population.owner[population.is_isolated]
+        assert len(np.unique(owners)) == len(owners) > 0
 
     def test_longs_equal_shorts_with_the_account(self, drawn: CrisesTask) -> None:
-        _, people = ledgers_of(drawn)
+        population = Trial(drawn, 0).population
         for each in account().positions:
-            here = people.market == each.market
-            assert int(people.signed_size[here].sum()) + each.signed_size == 0
+            here = population.market == each.market
+            assert int(population.signed_size[here].sum()) + each.signed_size == 0
 
     def test_leverage_is_one_that_all_rules_allow(self) -> None:
         lists = [each.instruments for each in both_rules()]
@@ -94,10 +72,10 @@ class TestPeople:
                 assert told == min(plain, 10**6 // terms.fractions.initial_ppm)
             assert each.tiers[0] == MarginTier(0, each.maximum_leverage)
 
-    def test_nobody_else_can_be_there(self) -> None:
-        alone = play(task(accounts=0), 0)
-        assert [each.fallen for each in alone.cells] == [0, 0]
-        assert alone.cells[0].population == alone.cells[1].population > 0
+    def test_there_may_be_no_crowd(self) -> None:
+        alone = run_trial(task(accounts=0), 0).outcomes
+        assert [each.liquidations for each in alone] == [0, 0]
+        assert alone[0].population == alone[1].population > 0
 
     def test_a_bucket_takes_its_margin_along(self) -> None:
         """Two owners: one with a pool and a bucket, one with a bucket alone."""
@@ -125,53 +103,47 @@ class TestPeople:
 class TestModes:
     def test_a_mixed_account_is_its_own_hybrid(self) -> None:
         rules = both_rules()
-        plan = settled(mixed_account(), rules)
-        assert mode_of("hybrid", plan, rules, PRICES).plans[0] == plan
-        assert {e.mode for e in mode_of("cross", plan, rules, PRICES).plans[0].positions} == {
-            MarginMode.CROSS
-        }
+        mixed = with_allowed_leverage(mixed_account(), [each.instruments for each in rules])
+        assert in_mode("hybrid", mixed, rules[0].instruments, PRICES) == mixed
+        cross = in_mode("cross", mixed, rules[0].instruments, PRICES)
+        assert {each.mode for each in cross.positions} == {MarginMode.CROSS}
 
     def test_of_a_pool_the_core_stays_together(self) -> None:
-        rules = both_rules()
-        plan = mode_of("hybrid", account(), rules, PRICES).plans[0]
-        assert [each.mode for each in plan.positions] == [
+        instruments = both_rules()[0].instruments
+        hybrid = in_mode("hybrid", account(), instruments, PRICES)
+        assert [each.mode for each in hybrid.positions] == [
             MarginMode.CROSS, MarginMode.CROSS, MarginMode.ISOLATED,
         ]  # fmt: skip
-        assert plan.collateral == account().collateral
+        assert hybrid.collateral == account().collateral
         two = structs.replace(account(), positions=account().positions[:2])
-        assert core_of(two, rules[0].instruments, PRICES) == {0}
-
-    def test_one_position_has_no_hybrid(self) -> None:
-        one = structs.replace(account(), positions=account().positions[:1])
-        assert possible_modes(one) == ("cross", "isolated")
+        assert core_of(two, instruments, PRICES) == {0}
 
     def test_leverage_is_set_as_all_rules_allow(self) -> None:
-        rules = both_rules()
+        lists = [each.instruments for each in both_rules()]
         wild = structs.replace(
             account(),
             positions=tuple(structs.replace(e, leverage=99) for e in account().positions),
         )
-        most = [min(e.maximum_leverage for e in pair) for pair in zip(
-            rules[0].instruments, rules[1].instruments, strict=True)]  # fmt: skip
-        assert [each.leverage for each in settled(wild, rules).positions] == most
+        most = [min(e.maximum_leverage for e in pair) for pair in zip(*lists, strict=True)]
+        assert [each.leverage for each in with_allowed_leverage(wild, lists).positions] == most
 
 
-class TestCells:
+class TestOutcomes:
     def test_money_and_outcomes(self, trials: list[TrialResult]) -> None:
         for trial in trials:
-            for cell in trial.cells:
-                assert cell.start == 20_000_000_000
-                assert cell.lowest <= min(cell.start, cell.end)
-                assert cell.lost == cell.start - cell.end
-                assert cell.is_conserved
-                assert cell.fallen > 10
-                assert cell.survives is (not cell.takers)
-                assert cell.line[0] == (0.0, 20_000.0)
-                assert cell.line[-1] == (12.0, cell.end / 1e6)
-                assert min(usd for _, usd in cell.line) == cell.lowest / 1e6
+            for outcome in trial.outcomes:
+                assert outcome.start == 20_000_000_000
+                assert outcome.lowest <= min(outcome.start, outcome.end)
+                assert outcome.lost == outcome.start - outcome.end
+                assert outcome.is_conserved
+                assert outcome.liquidations > 10
+                assert bool(outcome.liquidated) is bool(outcome.closed)
+                assert outcome.line[0] == (0.0, 20_000.0)
+                assert outcome.line[-1] == (12.0, outcome.end / 1e6)
+                assert min(usd for _, usd in outcome.line) == outcome.lowest / 1e6
 
     def test_isolated_keeps_the_hedge_and_cross_does_not(self, trials: list[TrialResult]) -> None:
-        cross, isolated = trials[0].cells[0], trials[2].cells[0]
+        cross, isolated = trials[0].outcomes[0], trials[2].outcomes[0]
         assert (cross.mode, isolated.mode) == ("cross", "isolated")
         assert [bucket for bucket, _ in cross.liquidated] == [-1]
         assert {bucket for bucket, _ in isolated.liquidated} == {0, 2}
@@ -179,12 +151,12 @@ class TestCells:
 
     def test_a_drought_sells_less_to_the_book(self, trials: list[TrialResult]) -> None:
         for calm, dry in ((trials[0], trials[1]), (trials[2], trials[3])):
-            for left, right in zip(calm.cells, dry.cells, strict=True):
+            for left, right in zip(calm.outcomes, dry.outcomes, strict=True):
                 assert right.sold_to_book < left.sold_to_book
                 assert book_share(right) < book_share(left)
 
     def test_money_that_is_missing_is_found(self) -> None:
-        made, _ = ledgers_of(task(accounts=20))
+        made = Trial(task(accounts=20), 0).records
         assert [each.simulation.placement.is_conserved() for each in made] == [True, True]
         made[1].simulation.placement.deposits += 1
         assert made[1].simulation.placement.withdrawals == 1
@@ -192,37 +164,37 @@ class TestCells:
         assert [each.simulation.placement.is_conserved() for each in made] == [True, False]
 
     def test_best_and_worst_are_by_what_is_left(self, trials: list[TrialResult]) -> None:
-        cells = [cell for trial in trials for cell in trial.cells]
-        best, worst = best_and_worst(cells)
-        assert all(worst.end <= each.end <= best.end for each in cells)
+        outcomes = [outcome for trial in trials for outcome in trial.outcomes]
+        best, worst = best_and_worst(outcomes)
+        assert all(worst.end <= each.end <= best.end for each in outcomes)
         assert best.end > worst.end
 
     def test_any_number_of_workers_gives_the_same(self) -> None:
         few = task(accounts=40, shares=(1.0, 0.02, 0.5))
-        here = [play(few, number) for number in range(few.trials)]
-        assert play_all(few, workers=2).trials == tuple(here)
+        here = [run_trial(few, number) for number in range(len(few.trials))]
+        assert run_task(few, "a test", workers=2).trials == tuple(here)
         assert here[0] != here[1]
 
 
 @pytest.fixture(scope="module")
 def again() -> dict[str, Any]:
-    drawn = task()
-    made, people = ledgers_of(drawn)
+    trial = Trial(task(), 0)
     heard: list[list[tuple[int, list[Any]]]] = [[], []]
-    run = Playing(made, people)
-    for batches in steps([each.simulation for each in made], pace_of(drawn.scripts[0])):
+    for batches in steps([each.simulation for each in trial.records], trial.pace):
         for number, batch in enumerate(batches):
             heard[number].append((batch.time_ms, decode_all(batch.events)))
-        run.record(batches)
-    return {"heard": heard, "run": run, "people": people, "made": made}
+        trial.read(batches)
+    (found,) = trial.result().differences
+    return {
+        "heard": heard, "found": found, "population": trial.population, "made": trial.records,
+    }  # fmt: skip
 
 
 class TestRulebooksSideBySide:
     """The findings are made again from the commands alone, event by event, in plain Python."""
 
-    def test_who_falls_where_and_when(self, again: dict[str, Any]) -> None:
-        run, made = again["run"], again["made"]
-        contrast = run.contrasts()[0]
+    def test_who_is_liquidated_where_and_when(self, again: dict[str, Any]) -> None:
+        made, found = again["made"], again["found"]
         fell: list[dict[int, int]] = [{}, {}]
         for side in (0, 1):
             number_of = numbers_of(made[side])
@@ -231,19 +203,19 @@ class TestRulebooksSideBySide:
                     if type(event).__name__ == "LiquidationStarted" and event.account in number_of:
                         fell[side].setdefault(number_of[event.account], time_ms)
         crowd = [set(each) - {0} for each in fell]
-        assert contrast.fell == (
+        assert found.liquidated == (
             len(crowd[0] & crowd[1]), len(crowd[0] - crowd[1]), len(crowd[1] - crowd[0]),
         )  # fmt: skip
         assert len(crowd[0] ^ crowd[1]) > 0
-        told = {each.trader: each for each in contrast.different}
+        told = {each.trader: each for each in found.accounts}
         assert crowd[0] ^ crowd[1] <= set(told)
         for number, each in told.items():
-            assert each.fell_ms == (fell[0].get(number, 0), fell[1].get(number, 0))
+            assert each.liquidated_ms == (fell[0].get(number, 0), fell[1].get(number, 0))
 
     def test_the_first_differing_event_is_the_first(self, again: dict[str, Any]) -> None:
         made = again["made"]
-        contrast = again["run"].contrasts()[0]
-        first = contrast.first
+        found = again["found"]
+        first = found.first
         assert first is not None
         heard = zip(*again["heard"], strict=True)
         parted = (
@@ -259,7 +231,7 @@ class TestRulebooksSideBySide:
 
     def test_the_first_that_is_no_funding(self, again: dict[str, Any]) -> None:
         made = again["made"]
-        beyond = again["run"].contrasts()[0].beyond_funding
+        beyond = again["found"].first_beyond_funding
         assert beyond is not None
         for number, moment in enumerate(zip(*again["heard"], strict=True)):
             sides = [
@@ -273,17 +245,18 @@ class TestRulebooksSideBySide:
             assert beyond.time_ms != moment[0][0]
         raise AssertionError("no difference is found")
 
-    def test_why_the_first_one_falls_under_one_alone(self, again: dict[str, Any]) -> None:
+    def test_why_the_first_is_liquidated_under_one_alone(self, again: dict[str, Any]) -> None:
         """Equity and requirement at that moment, from entry, size, price and the rules' rates."""
-        made, people = again["made"], again["people"]
-        contrast = again["run"].contrasts()[0]
-        assert contrast.first_fall is not None
-        trader, side, told = contrast.first_fall
-        own = people.owner == trader - 1
+        made, population = again["made"], again["population"]
+        found = again["found"]
+        assert found.first_liquidation is not None
+        told = found.first_liquidation
+        trader, side = told.trader, told.side
+        own = population.owner == trader - 1
         assert int(own.sum()) == 1
-        market, size = int(people.market[own][0]), int(people.signed_size[own][0])
-        entry = int(people.entry_notional[own][0]) * (1 if size > 0 else -1)
-        cash = int(people.deposit[trader - 1])
+        market, size = int(population.market[own][0]), int(population.signed_size[own][0])
+        entry = int(population.entry_notional[own][0]) * (1 if size > 0 else -1)
+        cash = int(population.deposit[trader - 1])
         for place, index in enumerate((side, 1 - side)):
             worth = cash - entry + size * told.marks[place]
             assert told.equity[place] == worth
@@ -302,13 +275,13 @@ class TestRulebooksSideBySide:
         assert told.market == market
         assert told.reason == "maintenance"
 
-    def test_reasons_add_up_for_everybody(self, again: dict[str, Any]) -> None:
-        contrast = again["run"].contrasts()[0]
-        looked = [each for each in contrast.different if each.headroom is not None]
+    def test_reasons_add_up_for_all(self, again: dict[str, Any]) -> None:
+        found = again["found"]
+        looked = [each for each in found.accounts if each.margin is not None]
         assert len(looked) > 3
-        assert {each.headroom.reason for each in looked} & {"prices", "maintenance"}
+        assert {each.margin.reason for each in looked} & {"prices", "maintenance"}
         for each in looked:
-            told = each.headroom
+            told = each.margin
             here, there = (e - m for e, m in zip(told.equity, told.maintenance, strict=True))
             assert here < 0
             assert told.by_prices + told.by_maintenance + told.by_money == there - here
@@ -316,27 +289,28 @@ class TestRulebooksSideBySide:
                 size = each.positions[0][1]
                 assert told.by_prices in (0, size * (told.marks[1] - told.marks[0]))
 
-    def test_the_report_names_them(self, drawn: CrisesTask) -> None:
-        result = play_all(task(), workers=1)
-        findings = crises_findings(result, "a test")
-        contrast = result.trials[0].contrasts[0]
-        assert contrast.first is not None
-        words = " ".join(e.text for e in findings.sections if not hasattr(e, "title"))
+    def test_the_findings_name_them(self) -> None:
+        answer = run_task(task(), "a test", workers=1)
+        findings, (found,) = answer.findings(), answer.differences
+        assert found.first is not None
+        words = " ".join(each.text for each in findings.words)
         assert "First differing event: 2025-10-10 20:5" in words
-        assert f"account {contrast.first.trader}" in words
-        tables = [each for each in findings.sections if isinstance(each, Table)]
-        apart = next(each for each in tables if each.title.startswith("Who ends differently"))
-        whys = [row[apart.columns.index("why")] for row in apart.rows]
+        assert f"account {found.first.trader}" in words
+        whys = [row.why for row in findings.sheet("accounts").rows]
         assert all(whys)
         assert any("maintenance margin" in why or " of equity" in why for why in whys)
-        people = findings.frames["people"]
-        assert len(people["account"]) == len(contrast.different) == len(people["why"])
+        everyone = findings.sheet("different_accounts")
+        assert len(everyone.rows) == len(found.accounts) > len(whys)
+        for each in findings.sheets:
+            each.plain()
+            assert each.to_arrow().num_rows == len(each.rows)
 
     def test_one_rulebook_alone_is_compared_with_nothing(self) -> None:
-        alone = task(accounts=20, rulebooks=1)
-        result = play_all(alone, workers=1)
-        assert result.trials[0].contrasts == ()
-        assert "people" not in crises_findings(result, "a test").frames
+        answer = run_task(task(accounts=20, rulebooks=1), "a test", workers=1)
+        assert answer.differences == []
+        sheets = [each.name for each in answer.findings().sheets]
+        assert "outcomes" in sheets
+        assert "rulebook_differences" not in sheets
 
 
 PLAIN_SUBSTANCE = {
@@ -350,9 +324,11 @@ UNEQUAL_BY_NATURE = {
 }  # fmt: skip
 
 
-def book_share(cell: Cell) -> float:
+def book_share(outcome: Outcome) -> float:
     """Of what was liquidated: what the book took."""
-    return cell.sold_to_book / (cell.sold_to_book + cell.taken_over + cell.deleveraged)
+    return outcome.sold_to_book / (
+        outcome.sold_to_book + outcome.taken_by_backstop + outcome.deleveraged
+    )
 
 
 def decode_all(rows: Any) -> list[Any]:
@@ -361,15 +337,15 @@ def decode_all(rows: Any) -> list[Any]:
     return list(decode_event_rows(rows))
 
 
-def numbers_of(ledger: Ledger) -> dict[int, int]:
+def numbers_of(record: Record) -> dict[int, int]:
     """Trader by account: 0 the account under study, then the population."""
-    numbers = {int(each): k + 1 for k, each in enumerate(ledger.simulation.population)}
-    return numbers | dict.fromkeys(ledger.account.accounts, 0)
+    numbers = {int(each): k + 1 for k, each in enumerate(record.simulation.population)}
+    return numbers | dict.fromkeys(record.account.accounts, 0)
 
 
-def plain_events(ledger: Ledger, events: list[Any]) -> list[Any]:
+def plain_events(record: Record, events: list[Any]) -> list[Any]:
     """(kind, who, figures) of what changes the money or positions of a trader, sorted."""
-    number_of = numbers_of(ledger)
+    number_of = numbers_of(record)
     return sorted(
         (type(event).__name__, number_of[event.account], figures(event))
         for event in events
@@ -403,13 +379,13 @@ class TestFacts:
             assert 1 < facts.leverage < 50
             assert 0 < facts.long_share < 1
 
-    def test_markets_that_are_not_told_follow_bitcoin(self) -> None:
+    def test_markets_that_are_not_stated_follow_bitcoin(self) -> None:
         told = facts_of("crash_2020_03_12").interest_of(["ETH", "BTC"])
         usual = usual_open_interest(["BTC", "ETH"])
         assert told["BTC"] == 1.2e9
         assert told["ETH"] == pytest.approx(usual["ETH"] * 1.2e9 / usual["BTC"])
 
-    def test_any_other_scenario_has_the_usual_people(self) -> None:
+    def test_any_other_scenario_has_the_usual_population(self) -> None:
         assert facts_of("flash_crash").interest_of(["BTC"]) == usual_open_interest(["BTC"])
         assert facts_of("yfi_2023_11").backstop_of({"YFI": 67e6}) == 22.5e6
         assert facts_of("flash_crash").backstop_of({"BTC": 1e9}) == pytest.approx(1e7)

@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from cyclopts import App
 
+import seawall as sw
 from seawall.cli.crises import crises
-from seawall.lab.crises.scripts import make_script, with_recorded
-from seawall.lab.crises.setup import Rules
+from seawall.lab.crises.crisis import crisis_of, with_recorded
 from seawall.lab.market.named_scenarios import load, starting_path
-from tests.lab.crisis_tasks import CRASH, PRICES, account, both_rules
+from tests.lab.crisis_tasks import CRASH, PRICES, loaded
 from tests.shared_files import shared_file
 
-# The first account in this process compiles the machine.
+# The first account in this process compiles the engine.
 pytestmark = pytest.mark.timeout(600)
 
 ACCOUNT = """
@@ -67,23 +67,24 @@ def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_every_cell_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_outcome_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = made(capsys, "--crisis", "crash.toml", *SMALL)
     assert [each["name"] for each in found["rulebooks"]] == ["hyperliquid", "dydx"]
-    (crisis,) = found["crises"]
-    cells = crisis["cells"]
-    assert len(cells) == 2 * 3 * 2
-    assert len({(e["rulebook"], e["mode"], e["depth"]) for e in cells}) == 12
-    for cell in cells:
-        assert cell["start"] == "100000"
-        assert cell["money_conserved"] is True
-        assert float(cell["lost"]) == pytest.approx(100_000 - float(cell["end"]))
-        assert bool(cell["liquidated"]) == bool(set(cell["taken_by"]) - {"deleveraged as a winner"})
-    ends = [float(each["end"]) for each in cells]
-    assert float(crisis["best"]["end"]) == max(ends)
-    assert float(crisis["worst"]["end"]) == min(ends)
-    assert len(crisis["rulebooks_compared"]) == 6
-    assert all(each["first_difference"] for each in crisis["rulebooks_compared"])
+    outcomes = found["outcomes"]
+    assert len(outcomes) == 2 * 3 * 2
+    assert len({(e["rulebook"], e["mode"], e["depth"]) for e in outcomes}) == 12
+    liquidated = {(e["rulebook"], e["mode"], e["depth"]) for e in found["liquidations"]}
+    for each in outcomes:
+        assert each["start"] == "100000"
+        assert each["money_conserved"] is True
+        assert float(each["lost"]) == pytest.approx(100_000 - float(each["end"]))
+        closed = bool(set(each["closed_by"]) - {"deleveraged as a winner"})
+        assert ((each["rulebook"], each["mode"], each["depth"]) in liquidated) == closed
+    ends = [float(each["end"]) for each in outcomes]
+    ranked = {each["rank"]: float(each["end"]) for each in outcomes}
+    assert (ranked["best"], ranked["worst"]) == (max(ends), min(ends))
+    assert len(found["rulebook_differences"]) == 6
+    assert all(each["first_difference"] for each in found["rulebook_differences"])
     assert found["seed"] == 1
 
 
@@ -96,15 +97,15 @@ def test_tables_report_and_parquet(folder: Path, capsys: pytest.CaptureFixture[s
     assert "best " in printed
     assert "worst " in printed
     assert "First differing event: " in printed
-    assert "Who ends differently under hyperliquid and dydx" in printed
+    assert "Accounts that end differently under hyperliquid and dydx" in printed
     assert "hybrid" not in printed
-    cells = pq.read_table(folder / "out" / "cells.parquet")
-    assert sorted(set(cells["depth"].to_pylist())) == ["10%", "calm"]
-    assert cells.num_rows == 2 * 2 * 2
+    outcomes = pq.read_table(folder / "out" / "outcomes.parquet")
+    assert sorted(set(outcomes["depth"].to_pylist())) == ["10%", "calm"]
+    assert outcomes.num_rows == 2 * 2 * 2
     lines = pq.read_table(folder / "out" / "equity.parquet")
     assert set(lines["mode"].to_pylist()) == {"cross", "isolated"}
-    people = pq.read_table(folder / "out" / "people.parquet")
-    assert all(people["why"].to_pylist())
+    accounts = pq.read_table(folder / "out" / "different_accounts.parquet")
+    assert all(accounts["why"].to_pylist())
     assert "out/crises.html" in printed
     assert (folder / "out" / "crises.html").stat().st_size > 10_000
 
@@ -114,29 +115,29 @@ def test_one_mode_one_rulebook(folder: Path, capsys: pytest.CaptureFixture[str])
         capsys, "account.toml", "--crisis", "crash.toml", "--mode", "isolated", "--depth",
         "drought", "--rulebook", "dydx", *SMALL,
     )  # fmt: skip
-    (crisis,) = found["crises"]
-    (cell,) = crisis["cells"]
-    assert (cell["rulebook"], cell["mode"], cell["depth"]) == ("dydx", "isolated", "drought")
-    assert cell["liquidated"][0]["bucket"] == "BTC"
-    assert crisis["rulebooks_compared"] == []
+    (each,) = found["outcomes"]
+    assert (each["rulebook"], each["mode"], each["depth"]) == ("dydx", "isolated", "drought")
+    assert found["liquidations"][0]["bucket"] == "BTC"
+    assert "rulebook_differences" not in found
 
 
 def test_candles_take_the_place_of_the_shape(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wish = ("account.toml", "--crisis", "crash.toml", "--mode", "cross", "--depth", "calm", *SMALL)
-    shape = made(capsys, *wish)["crises"][0]
-    real = made(capsys, *wish, "--candles", "crash.toml=btc.csv")["crises"][0]
-    assert shape["cells"][1]["lowest_mark"]["BTC"] == pytest.approx(0.8, abs=0.01)
+    line = ("account.toml", "--crisis", "crash.toml", "--mode", "cross", "--depth", "calm", *SMALL)
+    shape = made(capsys, *line)
+    real = made(capsys, *line, "--candles", "crash.toml=btc.csv")
+    assert shape["marks"][1]["lowest"] == pytest.approx(0.8, abs=0.01)
     # Fifty thousand to forty, from the account's own hundred thousand: the mark of blocks is it.
-    assert real["cells"][1]["lowest_mark"]["BTC"] == pytest.approx(0.8, abs=0.002)
-    assert real["minutes"] != shape["minutes"]
-    assert "BTC from btc.csv" in real["sources"]["prices"]
+    assert real["marks"][1]["lowest"] == pytest.approx(0.8, abs=0.002)
+    assert real["crises"][0]["minutes"] != shape["crises"][0]["minutes"]
+    assert "BTC from btc.csv" in real["crises"][0]["price_source"]
 
 
 def test_other_markets_keep_their_shape(folder: Path) -> None:
-    rules = both_rules()[0]
-    path = starting_path(load(folder / "crash.toml"), account(), rules.instruments, PRICES)
+    path = starting_path(
+        load(folder / "crash.toml"), loaded().holdings, loaded().instruments, PRICES
+    )
     mixed = with_recorded(path, [folder / "btc.csv"])
     assert mixed.oracle["BTC"][0] == pytest.approx(100_000)
     assert mixed.oracle["BTC"].min() == pytest.approx(80_000)
@@ -147,15 +148,26 @@ def test_other_markets_keep_their_shape(folder: Path) -> None:
 def test_recorded_days_of_real_candles() -> None:
     """2024-08-05: the lowest of five minutes was 17.3 % below the start of the crisis."""
     file = shared_file("data/ohlcv_funding/stress_2024-08-05_binance_5m.parquet")
-    rules: Rules = both_rules()[0]
-    name = "crash_2024_08_05"
-    script = make_script(
-        name, load(name), account(), rules.instruments,
-        {each.name: each for each in rules.instruments}, PRICES, [file],
-    )  # fmt: skip
-    assert script.path.oracle["BTC"].min() / 100_000 == pytest.approx(0.827, abs=0.002)
-    assert script.path.oracle["BTC"][0] == pytest.approx(100_000)
-    assert script.source.startswith("recorded: BTC from stress_2024-08-05")
+    crisis = crisis_of("crash_2024_08_05", loaded(), [file])
+    assert crisis.path.oracle["BTC"].min() / 100_000 == pytest.approx(0.827, abs=0.002)
+    assert crisis.path.oracle["BTC"][0] == pytest.approx(100_000)
+    assert crisis.source.startswith("recorded: BTC from stress_2024-08-05")
+
+
+def test_the_library_takes_values_and_mappings(folder: Path) -> None:
+    answer = sw.crises(
+        sw.load_account(folder / "account.toml"),
+        crises=folder / "crash.toml",
+        rulebooks="hyperliquid",
+        modes="cross",
+        depths=[0.25, "calm"],
+        population=0,
+        candles={str(folder / "crash.toml"): [folder / "btc.csv"]},
+        workers=1,
+    )
+    assert [each.depth for each in answer.outcomes] == ["25 %", "calm"]
+    assert answer.task.depths == {"25 %": 0.25, "calm": 1.0}
+    assert answer.sheet("outcomes").to_arrow().num_rows == 2
 
 
 @pytest.mark.parametrize(
@@ -166,8 +178,11 @@ def test_recorded_days_of_real_candles() -> None:
         (["--depth", "shallow"], "--depth: 'shallow' should be calm, drought, or 2 to 100 percent"),
         (["--depth", "1%"], "--depth: '1%' should be"),
         (["--depth", "calm,"], "--depth: 'calm,' should be a list with commas"),
-        (["--mode", "portfolio"], "--mode: 'portfolio' should be one of cross, isolated, hybrid"),
-        (["account.toml", "--mode", "hybrid"], "--mode: hybrid: one position cannot"),
+        (["--mode", "portfolio"], "--mode: 'portfolio' should be cross or isolated or hybrid"),
+        (
+            ["account.toml", "--mode", "hybrid"],
+            "--mode: 'hybrid' should be cross or isolated: one position cannot",
+        ),
         (["--population", "-1"], "--population: -1 should be 0 to 50,000"),
         (["--population", "60000"], "--population: 60000 should be 0 to 50,000"),
         (["--workers", "0"], "--workers: 0 should be 1 or more"),
@@ -177,7 +192,7 @@ def test_recorded_days_of_real_candles() -> None:
         (["--candles", "btc.csv"], "--candles: 'btc.csv' should be CRISIS=FILE"),
         (
             ["--candles", "ftx_2022_11=btc.csv"],
-            "--candles: 'ftx_2022_11' is not one of the crises played: crash_2025_10_10",
+            "--candles: 'ftx_2022_11' should be one of the crises: crash_2025_10_10",
         ),
         (
             ["account.toml", "--candles", "crash_2025_10_10=doge.csv"],

@@ -14,8 +14,6 @@ from tests.architecture.sources import ROOT
 
 ABSENT_COMMANDS = {"up": "sandbox", "control": "sandbox", "explain": "Account"}
 """Commands whose question is asked of another name."""
-WITHOUT_A_QUESTION = {"crises"}
-"""Commands that still compute by themselves; a name leaves this list when the face has it."""
 TOO_HEAVY = ("aiohttp", "altair", "cyclopts", "msgspec", "numba", "numpy", "pyarrow", "rich")
 FACE = (ROOT / "src" / "seawall" / "__init__.py").read_text()
 
@@ -40,7 +38,7 @@ def test_type_checkers_and_programs_see_the_same_names() -> None:
 def test_every_command_has_its_name() -> None:
     commands = {name.replace("-", "_") for name in app if not name.startswith("-")}
     wanted = {ABSENT_COMMANDS.get(name, name) for name in commands}
-    assert wanted - set(seawall.__all__) == WITHOUT_A_QUESTION
+    assert wanted - set(seawall.__all__) == set()
 
 
 @pytest.mark.parametrize("name", seawall.__all__)

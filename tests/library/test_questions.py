@@ -52,6 +52,9 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     "vet": lambda: sw.vet(seconds=10, shock_seconds=2),
     "compare_rules": compared,
     "paths": lambda: sw.paths(account(), paths=400, hours=6, seed=1, leverages=[5], workers=1),
+    "crises": lambda: sw.crises(
+        account(), modes="cross", depths=0.25, rulebooks="dydx", population=0, workers=1
+    ),
     "compare": lambda: sw.compare(account(), paths=200, hours=6, scenarios=[], workers=1),
 }
 OTHERS = {"Account", "SeawallError", "load_account", "sandbox"}
@@ -131,6 +134,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "survival": (lambda: sw.compare(account(), survival="2"), "survival: '2' should be"),
     "interest": (lambda: sw.cascade(account(), interest={"X": 1e6}), "interest: 'X' should be one"),
     "coupling": (lambda: sw.cascade(account(), coupling=2), "coupling: 2 should be 0% to 100%"),
+    "modes": (lambda: sw.crises(account(), modes="both"), "modes: 'both' should be cross or"),
     "left": (lambda: sw.compare_rules("x", "none", "dydx"), "left: none: cannot be read"),
     "market": (lambda: account().liquidation_price("X"), "market: 'X' should be one of"),
     "source": (lambda: sw.load_account("none.toml"), "none.toml: no such file"),

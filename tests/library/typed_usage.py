@@ -17,6 +17,7 @@ from seawall.lab.carry import AccountCarryResult, CarryResult
 from seawall.lab.cascade import CascadeAnswer
 from seawall.lab.compare import CompareResult
 from seawall.lab.compare_rules import RulesComparison
+from seawall.lab.crises import CrisesAnswer
 from seawall.lab.deleveraging import DeleveragingResult
 from seawall.lab.paths import PathsResult
 from seawall.lab.rehearse import Rehearsal
@@ -68,6 +69,8 @@ def questions(account: sw.Account) -> list[Answer]:
     assert_type(simulated.liquidated.interval, tuple[float, float])
     modes = sw.compare(account, survival=0.99, scenarios="flash_crash", hours="6")
     assert_type(modes, CompareResult)
+    past = sw.crises(account, crises="all", modes=["cross"], depths=0.25, rulebooks="dydx")
+    assert_type(past, CrisesAnswer)
     rules = sw.compare_rules("a.journal", "hyperliquid", "dydx", accounts=[6])
     assert_type(sized, SizeResult)
     assert_type(carried, CarryResult)
@@ -78,7 +81,7 @@ def questions(account: sw.Account) -> list[Answer]:
     assert_type(rules, RulesComparison)
     return [
         *(stressed, rehearsed, sized, carried, whole, market, waves, venue, rules, simulated),
-        modes,
+        *(modes, past),
     ]
 
 

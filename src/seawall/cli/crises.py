@@ -1,30 +1,77 @@
-"""``seawall crises``: an account in the crises of the past, in every mode, by every rulebook."""
+"""``seawall crises``: an account in crises of the past, in every mode, under every rulebook."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
-from seawall.cli.crises_inputs import Request, read_request
-from seawall.cli.crises_options import CrisesOptions, CrisesSource
-from seawall.cli.params import Outputs
-from seawall.cli.run import refuse
-from seawall.domain.errors import SeawallError
-from seawall.report.deliver import check_outputs, deliver
+from cyclopts import Parameter
 
-if TYPE_CHECKING:
-    from seawall.lab.crises.result import CrisesResult
+from seawall.accounts.load import AccountOptions
+from seawall.cli.params import Outputs, Texts
+from seawall.cli.run import run
+from seawall.report.findings import Answer
+from seawall.report.progress import Progress
+
+SEVERAL = {"crisis": "crises", "depth": "depths", "mode": "modes", "rulebook": "rulebooks"}
+"""What the library takes several of."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CrisesOptions:
+    """Which crises, and how."""
+
+    crisis: Texts = None
+    """A crisis or any named scenario, a scenario file, or all; may be given several times. Without
+    it the crash of 10 October 2025."""
+    depth: str | None = None
+    """How deep the books are when it begins: calm, drought (2 %), or percent such as 25 %; a list
+    with commas. Without it calm,drought."""
+    rulebook: Texts = None
+    """A shipped rulebook by name, or a rulebook file; may be given several times. Without it all
+    that ship, the account's own first."""
+    mode: str | None = None
+    """How the account is held; a list with commas. Without it cross,isolated,hybrid."""
+    population: int | None = None
+    """Accounts drawn around yours, 0 for none. Without it 1000."""
+    candles: Texts = None
+    """Recorded candles of a crisis, such as crash_2024_08_05=FILE; may be given several times."""
+    seed: int | None = None
+    """The same seed draws the same accounts. Without it 1."""
+    workers: int | None = None
+    """Processes; one per core if not given. The results are the same."""
+    cluster: str | None = None
+    """Address of a Dask scheduler to run on, such as tcp://127.0.0.1:8786, instead of processes."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CrisesSource:
+    """Where the account, its markets and prices come from."""
+
+    price: Texts = None
+    """The price now, such as BTC=117000; may be given several times."""
+    market: Texts = None
+    """A further market with its own population, such as DOGE; may be given several times."""
+    meta: Path | None = None
+    """A file with the venue's answer to `meta`, for markets that do not ship."""
+    markets: Path | None = None
+    """A file with an indexer's answer to `perpetualMarkets`, for the account of one."""
+    at: str | None = None
+    """Base URL of another API than the venue's own, such as a running sandbox, for an address."""
 
 
 def crises(
     account: str | None = None,
     /,
     *,
-    options: CrisesOptions = CrisesOptions(),  # noqa: B008 (frozen)
-    source: CrisesSource = CrisesSource(),  # noqa: B008 (frozen)
+    options: CrisesOptions = CrisesOptions(),
+    source: CrisesSource = CrisesSource(),
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
-    """Play the crises of the past with an account and a population like that of the day.
+    """See what crises of the past would do to an account among a population like that of the day.
 
     Side by side under every rulebook, cross, isolated and hybrid, in a calm and in a dry book: what
-    is liquidated when, who takes it, what is left; and which accounts end differently under two
+    is liquidated when, who closes it, what is left; and which accounts end differently under two
     rulebooks, and why. Without arguments: a built-in account on 10 October 2025. Exit status 2 for
     input that cannot be used.
 
@@ -33,42 +80,24 @@ def crises(
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
     """
-    try:
-        check_outputs(outputs.options())
-        request = read_request(account, options, source)
-        result = _play(request, options, quiet=outputs.json_)
-        from seawall.lab.crises.findings import crises_findings
 
-        findings = crises_findings(result, request.account.source, request.notes)
-        deliver(findings, outputs.options())
-    except SeawallError as error:
-        refuse("crises", str(error))
+    def compute(progress: Progress) -> Answer:
+        from seawall.accounts.load import load_account
+        from seawall.lab.crises import crises as question
 
-
-def _play(request: Request, options: CrisesOptions, *, quiet: bool) -> "CrisesResult":
-    """With a progress bar on standard error where that is a terminal. Raises TrialError."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True, quiet=quiet)
-    with console.status("loading the machine (the first time takes about a minute)"):
-        from seawall.lab.crises.result import play_all
-        from seawall.lab.simulation.simulation import warm_up
-
-        for each in request.task.rules:
-            warm_up(each.book, each.instruments)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    is_plain = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=is_plain) as progress:
-        bar = progress.add_task("crises", total=request.task.trials)
-        return play_all(
-            request.task,
-            workers=options.workers,
-            cluster=options.cluster,
-            progress=lambda done: progress.update(bar, completed=done),
+        given = {
+            SEVERAL.get(name, name): value
+            for name, value in vars(options).items()
+            if value is not None
+        }
+        where = AccountOptions(
+            rulebook=next(iter(options.rulebook or ()), None),
+            price=source.price or (),
+            extra_markets=source.market or (),
+            meta=source.meta,
+            markets=source.markets,
+            at=source.at,
         )
+        return question(load_account(account, where), **given, progress=progress)
+
+    run("crises", outputs, compute)

@@ -16,9 +16,13 @@ BAD_INPUT = 2
 _LONGEST = 600
 OPTIONS = {
     "betas": "beta",
+    "crises": "crisis",
+    "depths": "depth",
     "leverages": "leverage",
+    "modes": "mode",
     "only": "wave",
     "prices": "price",
+    "rulebooks": "rulebook",
     "scenarios": "scenario",
     "shocks": "shock",
     "sizes": "size",

@@ -1,4 +1,4 @@
-"""The account in the modes that the crises try: cross, isolated and hybrid, with the same money."""
+"""The account in the modes that are compared: cross, isolated and hybrid, with the same money."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,76 +7,57 @@ from msgspec import structs
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
-from seawall.lab.crises.setup import Mode, Rules
 from seawall.lab.paths.variants import as_cross, as_isolated, hybrid, notional_at
 
 CROSS, ISOLATED, HYBRID = "cross", "isolated", "hybrid"
 MODES = (CROSS, ISOLATED, HYBRID)
+Instruments = Sequence[Instrument]
 
 
-def possible_modes(plan: Holdings) -> tuple[str, ...]:
-    """One position cannot be divided."""
-    return MODES if len(plan.positions) > 1 else (CROSS, ISOLATED)
+def in_mode(
+    mode: str, holdings: Holdings, instruments: Instruments, prices: Mapping[str, str]
+) -> Holdings:
+    """The account in one of ``MODES``. Raises InputError where it has no equity for it.
+
+    Hybrid is a mixed account as it stands, any other with its core cross and the rest isolated.
+    """
+    if mode == CROSS:
+        return as_cross(holdings, instruments)
+    if mode == ISOLATED:
+        return as_isolated(holdings, instruments, prices)
+    if is_mixed(holdings):
+        return holdings
+    core = core_of(holdings, instruments, prices)
+    apart = [
+        instruments[each.market].name for each in holdings.positions if each.market not in core
+    ]
+    return hybrid(holdings, instruments, prices, apart)
 
 
-def mode_of(name: str, plan: Holdings, rules: Sequence[Rules], prices: Mapping[str, str]) -> Mode:
-    """One of ``MODES`` under every rulebook. Raises InputError where it has no equity for it."""
-    plans = []
-    for each in rules:
-        if name == CROSS:
-            plans.append(as_cross(plan, each.instruments))
-        elif name == ISOLATED:
-            plans.append(as_isolated(plan, each.instruments, prices))
-        else:
-            plans.append(_hybrid(plan, each.instruments, prices))
-    return Mode(name=name, plans=tuple(plans))
+def is_mixed(holdings: Holdings) -> bool:
+    """Whether it has cross and isolated positions."""
+    return {each.mode for each in holdings.positions} == {MarginMode.CROSS, MarginMode.ISOLATED}
 
 
-def settled(plan: Holdings, rules: Sequence[Rules]) -> Holdings:
+def core_of(holdings: Holdings, instruments: Instruments, prices: Mapping[str, str]) -> set[int]:
+    """The market of the largest position and, where a third is left, of its largest hedge."""
+    first, *others = sorted(
+        holdings.positions,
+        key=lambda each: (-notional_at(each, instruments[each.market], prices), each.market),
+    )
+    hedges = [each.market for each in others if each.signed_size * first.signed_size < 0]
+    return {first.market, *(hedges[:1] if len(others) > 1 else ())}
+
+
+def with_allowed_leverage(holdings: Holdings, markets: Sequence[Instruments]) -> Holdings:
     """The account with leverage set no higher than each rulebook allows in its markets.
 
     Where leverage is a setting it bounds what may be opened, not when a position is liquidated.
+    ``markets``: the instruments of each rulebook.
     """
-    most = [
-        min(each.maximum_leverage for each in several)
-        for several in zip(*(each.instruments for each in rules), strict=True)
-    ]
-    return structs.replace(
-        plan,
-        positions=tuple(
-            structs.replace(each, leverage=max(1, min(each.leverage, most[each.market])))
-            for each in plan.positions
-        ),
+    most = [min(each.maximum_leverage for each in same) for same in zip(*markets, strict=True)]
+    positions = (
+        structs.replace(each, leverage=max(1, min(each.leverage, most[each.market])))
+        for each in holdings.positions
     )
-
-
-def _hybrid(
-    plan: Holdings, instruments: Sequence[Instrument], prices: Mapping[str, str]
-) -> Holdings:
-    """As it stands where it is mixed; else all but its core in buckets of their own."""
-    if is_mixed(plan):
-        return plan
-    core = core_of(plan, instruments, prices)
-    apart = [instruments[each.market].name for each in plan.positions if each.market not in core]
-    return hybrid(plan, instruments, prices, apart)
-
-
-def core_of(
-    plan: Holdings, instruments: Sequence[Instrument], prices: Mapping[str, str]
-) -> set[int]:
-    """The largest position and, where a third is left to stand apart, its largest hedge."""
-    sized = sorted(
-        plan.positions,
-        key=lambda each: (-notional_at(each, instruments[each.market], prices), each.market),
-    )
-    first = sized[0]
-    hedges = [each for each in sized[1:] if (each.signed_size > 0) != (first.signed_size > 0)]
-    core = {first.market}
-    if hedges and len(sized) > 2:
-        core.add(hedges[0].market)
-    return core
-
-
-def is_mixed(plan: Holdings) -> bool:
-    """Whether it has positions of both kinds, so that hybrid is how it stands."""
-    return {each.mode for each in plan.positions} == {MarginMode.CROSS, MarginMode.ISOLATED}
+    return structs.replace(holdings, positions=tuple(positions))

@@ -1,74 +1,65 @@
 """The same population under every rulebook: one account a bucket, at leverage all rules allow.
 
 An isolated position of a trader is an account of its own here, because that is what it is where
-rules know no isolated mode; where they do, the account holds it isolated. So who is liquidated and
-who is not can be compared one by one.
+rules have no isolated mode. So liquidations can be compared account by account.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from msgspec import structs
-from numpy.typing import NDArray
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.lab.cascade.setup import sizes_held
-from seawall.lab.crises.setup import Rules, Script
+from seawall.lab.crises.crisis import Crisis
+from seawall.lab.crises.record import Integers
+from seawall.lab.paths.variants import greatest_leverage
 from seawall.lab.simulation.population import Distribution, Population, draw_population
 from seawall.lab.simulation.setup import price_units
 
 PPM = 1_000_000
-Integers = NDArray[np.int64]
 
 
 def draw_crisis_population(
-    script: Script, rules: Sequence[Rules], plan: Holdings, accounts: int, seed: int
+    crisis: Crisis,
+    markets: Sequence[Sequence[Instrument]],
+    holdings: Holdings,
+    accounts: int,
+    seed: int,
 ) -> Population:
-    """The other accounts when the script begins; ``accounts`` of the crowd are drawn, 0 for none.
+    """The other accounts when the crisis begins; ``accounts`` of the crowd are drawn, 0 for none.
 
-    Longs equal shorts in every market, the account under study included.
+    Longs equal shorts in every market, the account under study included. ``markets``: the
+    instruments of each rulebook.
     """
-    instruments = common_terms([each.instruments for each in rules])
-    first = np.asarray([script.path.oracle[each.name][0] for each in instruments])
+    instruments = common_terms(markets)
+    first = np.asarray([crisis.path.oracle[each.name][0] for each in instruments])
     prices = price_units(instruments, first)
-    facts = script.facts
     distribution = Distribution(
         accounts=accounts,
-        long_share=facts.long_share,
-        leverage_median=facts.leverage,
-        leverage_sigma=facts.spread,
+        long_share=crisis.facts.long_share,
+        leverage_median=crisis.facts.leverage,
+        leverage_sigma=crisis.facts.spread,
     )
     drawn = draw_population(
-        distribution, instruments, prices, np.asarray(script.interest),
-        sizes_held(plan, len(prices)), seed,
+        distribution, instruments, prices, np.asarray(crisis.interest),
+        sizes_held(holdings, len(prices)), seed,
     )  # fmt: skip
     return one_bucket_each(drawn, prices)
 
 
-def common_terms(lists: Sequence[Sequence[Instrument]]) -> list[Instrument]:
-    """The markets with the least leverage that any of the lists allows at each size."""
+def common_terms(markets: Sequence[Sequence[Instrument]]) -> list[Instrument]:
+    """The markets with the least leverage that any rulebook allows at each size."""
     found = []
-    for several in zip(*lists, strict=True):
-        bounds = sorted({tier.lower_bound for each in several for tier in each.tiers})
-        tiers = [
-            MarginTier(bound, min(_largest_at(each, bound) for each in several)) for bound in bounds
-        ]
-        kept = [
-            tier
-            for number, tier in enumerate(tiers)
-            if not number or tier.maximum_leverage < tiers[number - 1].maximum_leverage
-        ]
-        found.append(structs.replace(several[0], tiers=tuple(kept), block_terms=None))
+    for same in zip(*markets, strict=True):
+        tiers: list[MarginTier] = []
+        for bound in sorted({tier.lower_bound for each in same for tier in each.tiers}):
+            most = min(int(greatest_leverage(each, bound)) for each in same)
+            if not tiers or most < tiers[-1].maximum_leverage:
+                tiers.append(MarginTier(bound, most))
+        found.append(structs.replace(same[0], tiers=tuple(tiers), block_terms=None))
     return found
-
-
-def _largest_at(instrument: Instrument, bound: int) -> int:
-    """Whole leverage that a market allows a position of so many micro-USD."""
-    terms = instrument.block_terms
-    if terms is not None:
-        return PPM // terms.fractions.initial_ppm
-    return [t.maximum_leverage for t in instrument.tiers if t.lower_bound <= bound][-1]
 
 
 def one_bucket_each(population: Population, prices: Integers) -> Population:

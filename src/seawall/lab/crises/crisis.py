@@ -1,0 +1,201 @@
+"""A crisis made ready for an account: prices from the account's own on, open interest, books."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from seawall.accounts.account import Account
+from seawall.domain.instrument import Instrument
+from seawall.domain.units import MICRO
+from seawall.lab.cascade.setup import calm_depths
+from seawall.lab.market.candle_file import PathError, Prices, read_candle_file
+from seawall.lab.market.liquidity import Depth, depths
+from seawall.lab.market.market_path import (
+    FINEST_STEP_MS,
+    MarketPath,
+    Window,
+    market_of_symbol,
+    read_market_path,
+    refine,
+)
+from seawall.lab.market.named_scenarios import load, starting_path
+from seawall.lab.simulation.population import open_interest_source, usual_open_interest
+from seawall.lab.simulation.setup import Grid, check_prices, grid_of
+
+LEAD = "BTC"
+BACKSTOP_SHARE = 0.01
+"""Of the open interest, where nothing is known of the backstop or the insurance fund."""
+TICKS_MS = (FINEST_STEP_MS, 5_000, 6_000, 10_000, 12_000, 15_000, 20_000, 30_000, 60_000)
+"""Possible steps of the clock; each divides a minute."""
+MOST_TICKS = 30_000
+
+
+class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The population of one crisis. ``open_interest``: USD of one side, by market.
+
+    ``leverage``: the median of an account of 10,000 USD; ``spread``: standard deviation of its
+    logarithm; ``long_share``: of the crowd's notional; ``backstop``: USD, None where not known.
+    ``source``: a line each for what is documented, computed and assumed.
+    """
+
+    leverage: float = 6.0
+    spread: float = 0.7
+    long_share: float = 0.7
+    backstop: float | None = None
+    open_interest: Mapping[str, float] = {}
+    source: str = (
+        f"computed: usual open interest ({open_interest_source()})\n"
+        "assumed: leverage and sides of the crowd"
+    )
+
+    def interest_of(self, markets: Sequence[str]) -> dict[str, float]:
+        """USD of one side in each market: as stated, else the usual in proportion to BTC."""
+        usual = usual_open_interest([*markets, LEAD])
+        scale = self.open_interest.get(LEAD, usual[LEAD]) / usual[LEAD]
+        return {name: self.open_interest.get(name, usual[name] * scale) for name in markets}
+
+    def backstop_of(self, interest: Mapping[str, float]) -> float:
+        """USD of the backstop or the insurance fund."""
+        return BACKSTOP_SHARE * sum(interest.values()) if self.backstop is None else self.backstop
+
+
+@cache
+def _shipped() -> dict[str, Facts]:
+    text = (files("seawall.lab.crises") / "facts.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, Facts])
+
+
+def crisis_names() -> tuple[str, ...]:
+    """The scenarios that are crises of the past, in the order of their days."""
+    return tuple(_shipped())
+
+
+def facts_of(name: str) -> Facts:
+    """Those of a crisis; the usual ones for any other scenario."""
+    return _shipped().get(name, Facts())
+
+
+class Crisis(Struct, frozen=True, kw_only=True):
+    """One crisis from the account's prices on. ``depths``: calm, of each market.
+
+    ``interest``: USD of one side of each market; ``backstop``: micro-USD.
+    """
+
+    name: str
+    title: str
+    about: str
+    source: str
+    path: MarketPath
+    facts: Facts
+    depths: tuple[Depth, ...]
+    interest: tuple[float, ...]
+    backstop: int
+
+    @property
+    def minutes(self) -> float:
+        return float(self.path.times_ms[-1] - self.path.times_ms[0]) / 60_000
+
+
+def crisis_of(name: str, account: Account, candles: Sequence[Path] = ()) -> Crisis:
+    """A scenario, shipped or a file, for an account.
+
+    ``candles``: recorded ones of these days, instead of the scenario's prices of their markets.
+    Raises PathError.
+    """
+    scenario = load(name)
+    path = starting_path(scenario, account.holdings, account.instruments, account.price_texts)
+    source = scenario.source
+    if candles:
+        path = with_recorded(path, candles)
+        source = f"recorded: {', '.join(path.notes)}\n{source}"
+    facts = facts_of(name)
+    interest = facts.interest_of(account.markets)
+    listed = [account.listed[each] for each in account.markets]
+    calm = calm_depths(depths(listed, {}, None), interest)
+    even_grid(path, account.instruments)
+    return Crisis(
+        name=name,
+        title=scenario.name,
+        about=scenario.about,
+        source=source,
+        path=path,
+        facts=facts,
+        depths=tuple(calm[each] for each in account.markets),
+        interest=tuple(interest.values()),
+        backstop=round(facts.backstop_of(interest) * MICRO),
+    )
+
+
+def even_grid(path: MarketPath, instruments: Sequence[Instrument]) -> Grid:
+    """The path on an even clock, at least as fine as it needs and at most ``MOST_TICKS`` long.
+
+    Straight lines between the path's own times. Raises PathError.
+    """
+    start, end = int(path.times_ms[0]), int(path.times_ms[-1])
+    tick = next((each for each in TICKS_MS if (end - start) // each < MOST_TICKS), None)
+    if tick is None:
+        hours = (end - start) / 3.6e6
+        raise PathError(f"{path.name}: lasts {hours:,.0f} hours; at most 500 can be simulated")
+    times = np.append(np.arange(start, end, tick, dtype=np.int64), end)
+    grid = grid_of(path, instruments, times)
+    check_prices(grid, instruments)
+    return grid
+
+
+def with_recorded(path: MarketPath, files: Sequence[Path]) -> MarketPath:
+    """Recorded candles of the path's days, moved to its first prices, for the markets they have.
+
+    Other markets keep the path's prices. Raises PathError.
+    """
+    known = _recorded_markets(files, path.markets)
+    try:
+        window = Window(int(path.times_ms[0]), int(path.times_ms[-1]))
+        found = read_market_path(files, known, window)
+    except PathError as error:
+        raise PathError(f"{path.name}: {error}") from None
+    times = found.times_ms
+    oracle: dict[str, Prices] = {}
+    outside: dict[str, Prices] = {}
+    for market in path.markets:
+        if market in known:
+            factor = float(path.oracle[market][0]) / float(found.oracle[market][0])
+            oracle[market] = found.oracle[market] * factor
+            outside[market] = found.outside[market] * factor
+        else:
+            oracle[market] = np.interp(times, path.times_ms, path.oracle[market])
+            outside[market] = np.interp(times, path.times_ms, path.outside[market])
+    times, (oracle, outside) = refine(times, [oracle, outside])
+    return MarketPath(
+        name=path.name,
+        step_ms=found.step_ms,
+        times_ms=times,
+        oracle=oracle,
+        outside=outside,
+        funding={},
+        notes=tuple(f"{market} from {', '.join(each.name for each in files)}" for market in known),
+    )
+
+
+def _recorded_markets(files: Sequence[Path], markets: Sequence[str]) -> list[str]:
+    """Those of ``markets`` that the files have candles of. Raises PathError."""
+    symbols = [
+        rows.symbol or path.name.split("_")[0].split(".")[0]
+        for path in files
+        for rows in read_candle_file(path)
+        if rows.prices is not None
+    ]
+    found = [market_of_symbol(each, markets) for each in symbols]
+    known = [market for market in markets if market in found]
+    if not known:
+        names = ", ".join(path.name for path in files)
+        raise PathError(
+            f"{names}: candles of {', '.join(symbols) or 'nothing'}; the account's markets are "
+            f"{', '.join(markets)}"
+        )
+    return known

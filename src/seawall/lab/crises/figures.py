@@ -1,0 +1,227 @@
+"""Pictures of crises: equity by mode, what each crisis leaves, liquidations under two rulebooks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from seawall.lab.crises.crisis import Crisis
+from seawall.lab.crises.difference import RulebookDifference
+from seawall.lab.crises.trial import Outcome
+from seawall.report.charts import (
+    BACKSTOP,
+    CROSS_COLOUR,
+    GAINS_AND_LOSSES,
+    INK,
+    LIQUIDATION,
+    MARKET_COLOURS,
+    MONEY_LABEL,
+    QUIET,
+    WIDTH,
+    Chart,
+    Row,
+    axis,
+    finished,
+    number,
+    palette,
+    quantity,
+    values,
+)
+from seawall.report.findings import Figure
+from seawall.report.kinds import percent
+
+_DASHES = [[1, 0], [5, 4], [2, 3], [8, 3]]
+_ROW = 34
+_HOURS_FROM = 240
+"""Minutes."""
+_FRAMED = "a bucket is liquidated"
+
+
+def account_figures(crises: Sequence[Crisis], outcomes: Sequence[Outcome]) -> Iterator[Figure]:
+    """Equity through each crisis, then what each leaves."""
+    for crisis in crises:
+        yield Figure(
+            title=f"Equity through {crisis.title}",
+            chart=_equity([each for each in outcomes if each.crisis == crisis.name]),
+            alt="lines of the account's equity over time, one colour a margin mode, dashed by "
+            "depth",
+            note=crisis.about,
+        )
+    yield Figure(
+        title="What each crisis leaves, by mode",
+        chart=_changes(outcomes),
+        alt="cells of the change of equity by crisis, mode and depth; liquidations are framed",
+    )
+
+
+def population_figure(outcomes: Sequence[Outcome]) -> Figure:
+    """Where positions of the population went."""
+    parts = ("sold to the book", "taken by the backstop", "closed against winners")
+    bars = {
+        f"{each.crisis}, {each.rulebook}, {each.depth}": (
+            each.sold_to_book, each.taken_by_backstop, each.deleveraged,
+        )
+        for each in outcomes
+    }  # fmt: skip
+    return Figure(
+        title="Where positions of the population went",
+        chart=_bars(
+            bars, parts, [CROSS_COLOUR, BACKSTOP, LIQUIDATION],
+            axis("notional, USD", label=MONEY_LABEL),
+        ),
+        alt="bars of notional sold to the book, taken by the backstop and closed against winners",
+    )  # fmt: skip
+
+
+def liquidation_figure(differences: Sequence[RulebookDifference]) -> Figure:
+    """How many accounts are liquidated under both rulebooks, and under one alone."""
+    several = len({each.rulebooks for each in differences}) > 1
+    one, other = ("the first", "the second") if several else differences[0].rulebooks
+    parts = ("under both", f"under {one} only", f"under {other} only")
+    bars = {
+        ", ".join((each.crisis, each.depth, *(each.rulebooks if several else ()))): [
+            100 * count / max(1, each.population) for count in each.liquidated
+        ]
+        for each in differences
+    }
+    return Figure(
+        title="Accounts liquidated under two rulebooks",
+        chart=_bars(
+            bars, parts, [QUIET, CROSS_COLOUR, MARKET_COLOURS[0]],
+            axis("accounts of the population, %"),
+        ),
+        alt="bars of accounts liquidated under both rulebooks, and under one alone",
+    )  # fmt: skip
+
+
+def _equity(outcomes: Sequence[Outcome]) -> Chart:
+    """A panel a rulebook, a colour a mode, a dash a depth."""
+    modes = list(dict.fromkeys(each.mode for each in outcomes))
+    depths = list(dict.fromkeys(each.depth for each in outcomes))
+    books = list(dict.fromkeys(each.rulebook for each in outcomes))
+    in_hours = max(each.line[-1][0] for each in outcomes) >= _HOURS_FROM
+    levels = [usd for each in outcomes for _, usd in each.line]
+    dashes = [_DASHES[place % len(_DASHES)] for place in range(len(depths))]
+    x = quantity("time", axis(f"{'hours' if in_hours else 'minutes'} after the start"))
+    scale = {"domain": [min(0.0, *levels), 1.02 * max(levels)]}
+    panels: list[Chart] = []
+    for book in books:
+        rows: list[Row] = [
+            {
+                "time": number(minutes / (60 if in_hours else 1)), "equity": number(usd),
+                "mode": each.mode, "depth": each.depth,
+            }
+            for each in outcomes
+            if each.rulebook == book
+            for minutes, usd in each.line
+        ]  # fmt: skip
+        y_axis = axis(None if panels else "equity, USD", label=MONEY_LABEL)
+        panels.append(
+            {
+                "title": book,
+                "width": WIDTH - 60 if len(books) == 1 else (WIDTH - 130) // 2,
+                "height": 260,
+                "data": values(rows),
+                "mark": {"type": "line", "strokeWidth": 2, "clip": True},
+                "encoding": {
+                    "x": x,
+                    "y": quantity("equity", y_axis, scale=scale),
+                    "color": _named("mode", modes, palette(len(modes))),
+                    "strokeDash": _named("depth", depths, dashes),
+                },
+            }
+        )
+    return finished({"concat": panels, "columns": 2, "spacing": 30})
+
+
+def _changes(outcomes: Sequence[Outcome]) -> Chart:
+    """The change of equity by crisis and mode: a panel a rulebook, liquidations framed."""
+    rows: list[Row] = [
+        {
+            "rulebook": each.rulebook,
+            "crisis": each.crisis,
+            "mode": f"{each.mode}, {each.depth}",
+            "value": number(max(-1.0, min(1.0, -each.lost / each.start))),
+            "label": percent(-each.lost / each.start, 1, signed=True),
+            "liquidated": bool(each.liquidated),
+        }
+        for each in outcomes
+    ]
+    place: Row = {
+        "x": _names("mode", list(dict.fromkeys(row["mode"] for row in rows)), labelAngle=0),
+        "y": _names("crisis", list(dict.fromkeys(row["crisis"] for row in rows)), labelLimit=170),
+    }
+    colour = quantity(
+        "value",
+        title="change of equity",
+        scale={"domain": [-1, 1], "range": GAINS_AND_LOSSES, "interpolate": "rgb"},
+        legend={"format": "+.0%", "gradientLength": 240, "tickCount": 5},
+    )
+    is_dark = {"test": "abs(datum.value) > 0.75", "value": "white"}
+    frame = _named("datum", [_FRAMED], [INK]) | {"datum": _FRAMED}
+    del frame["field"]
+    layers = [
+        {
+            "mark": {"type": "rect", "stroke": "white", "strokeWidth": 3},
+            "encoding": place | {"color": colour},
+        },
+        {
+            "transform": [{"filter": "datum.liquidated"}],
+            "mark": {"type": "rect", "filled": False, "strokeWidth": 2},
+            "encoding": place | {"stroke": frame},
+        },
+        {
+            "mark": {"type": "text", "baseline": "middle"},
+            "encoding": place
+            | {"text": {"field": "label"}, "color": {"condition": is_dark, "value": INK}},
+        },
+    ]
+    panels = [
+        {
+            "title": book,
+            "width": WIDTH - 190,
+            "height": _ROW * len({each.crisis for each in outcomes}),
+            "data": values([row for row in rows if row["rulebook"] == book]),
+            "layer": layers,
+        }
+        for book in dict.fromkeys(each.rulebook for each in outcomes)
+    ]
+    # All modes and depths beside each other are wider than a page: one panel below the other.
+    return finished({"concat": panels, "columns": 1, "spacing": 26})
+
+
+def _bars(
+    bars: Mapping[str, Sequence[float]], parts: Sequence[str], colours: Sequence[str], x_axis: Row
+) -> Chart:
+    """A bar by name, its parts behind each other."""
+    rows: list[Row] = []
+    for name, amounts in bars.items():
+        edges = list(accumulate(amounts, initial=0.0))
+        rows += [
+            {"name": name, "part": part, "from": number(start), "to": number(end)}
+            for part, start, end in zip(parts, edges, edges[1:], strict=False)
+        ]
+    encoding = {
+        "x": quantity("from", x_axis, scale={"domainMin": 0}),
+        "x2": {"field": "to"},
+        "y": _names("name", list(bars), labelLimit=300),
+        "color": _named("part", parts, colours),
+    }
+    content = {"data": values(rows), "mark": {"type": "bar", "height": 18}, "encoding": encoding}
+    return finished(content, height=_ROW * len(bars))
+
+
+def _names(field: str, names: Sequence[str], **more: Any) -> Row:
+    """A channel of names along an axis, in order."""
+    look = {"title": None, "ticks": False, "domain": False} | more
+    return {"field": field, "type": "nominal", "sort": list(names), "axis": look}
+
+
+def _named(field: str, names: Sequence[str], looks: Sequence[Any]) -> Row:
+    """A channel of names told apart by their look."""
+    return {
+        "field": field,
+        "type": "nominal",
+        "title": None,
+        "sort": None,
+        "scale": {"domain": list(names), "range": list(looks)},
+    }
