@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import TextIO
 
 import pytest
 
@@ -23,12 +24,24 @@ def seawall(
     folder: Path | None = None,
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
+    stdout: TextIO | None = None,
 ) -> "CompletedProcess[str]":
-    """What ``seawall ARGUMENTS`` gives, called in ``folder``."""
+    """What ``seawall ARGUMENTS`` gives, called in ``folder``.
+
+    ``stdout``: where it prints to, instead of the result.
+    """
     words = ["seawall", *map(str, arguments)]
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(stdout or out),
+        redirect_stderr(err),
+    ):
         patch.chdir(folder or os.getcwd())
+        # ``explain`` sets it for its own process.
+        patch.setenv("SEAWALL_INTERPRETED", kept := os.environ.get("SEAWALL_INTERPRETED", ""))
+        if not kept:
+            del os.environ["SEAWALL_INTERPRETED"]
         for name, value in {"NO_COLOR": "1", **(environment or {})}.items():
             patch.setenv(name, value)
         patch.setattr(sys, "argv", words)

@@ -24,36 +24,15 @@ from seawall.report import deliver
 from seawall.report.findings import Findings
 from seawall.report.sheet import Column, Row, Sheet
 from seawall.report.text import print_findings, sheet_lines
+from tests.cli.commands import CALLS, NO_FINDINGS, WITHOUT_SHEETS, prepare, words
 from tests.shared_files import ROOT
 
 # The first command in this process compiles the kernels.
 pytestmark = pytest.mark.timeout(600)
 
-COMMAND = "from seawall.cli.main import main; main()"
-WIDTHS = (80, 100, 120)
-EXAMPLES = ROOT / "examples"
-REHEARSAL = (
-    "rehearse", str(EXAMPLES / "rehearse_account.toml"), "--path",
-    str(EXAMPLES / "rehearse_candles.csv"), "--journal",
-)  # fmt: skip
-COMMANDS: dict[str, tuple[str, ...]] = {
-    "stress": ("stress", "--survive", "20%", "--scenario", "flash_crash"),
-    "compare-rules": ("compare-rules", "JOURNAL"),
-    "vet": ("vet", "--seconds", "60"),
-    "size": ("size",),
-    "carry": ("carry",),
-    "deleveraging": ("deleveraging",),
-    "crises": ("crises", "--population", "60", "--mode", "cross,isolated", "--workers", "1"),
-    "rehearse": ("rehearse", "--png", "/dev/null"),
-    "cascade": ("cascade", "--minutes", "34", "--accounts", "400", "--backstop", "0%"),
-}
-"""A line for each command whose findings are sheets, with what makes it quick. JOURNAL: of a
-rehearsal."""
 PROGRAM = "from seawall.cli.main import main; main()"
-WITHOUT_SHEETS = {
-    "compare", "control", "explain", "paths", "up",
-}  # fmt: skip
-"""Commands that print no findings, or tables of ready text; a test says when one may go up."""
+WIDTHS = (80, 100, 120)
+COMMANDS = sorted(set(CALLS) - NO_FINDINGS - WITHOUT_SHEETS)
 MARKS = ("*", "liquidat", "closed", "delever", "backstop", "yes", "poor", "too near", "!")
 """Where a row is drawn in red one of these stands in it: colour is never the only sign."""
 
@@ -64,7 +43,7 @@ Run = Callable[[str], Findings]
 def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """The findings of a command line, each computed once."""
     kept: dict[str, Findings] = {}
-    journal = tmp_path_factory.mktemp("journal") / "rehearsal.journal"
+    files = prepare(tmp_path_factory.mktemp("files"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
 
@@ -72,13 +51,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             if name not in kept:
                 shown: list[Findings] = []
                 patch.setattr(deliver, "print_findings", shown.append)
-                if "JOURNAL" in COMMANDS[name]:
-                    patch.chdir(journal.parent)
-                    app([*REHEARSAL, str(journal)], result_action="return_value")
-                    patch.chdir(ROOT)
-                    shown.clear()
-                words = [each.replace("JOURNAL", str(journal)) for each in COMMANDS[name]]
-                app(words, result_action="return_value")
+                app(words(name, files), result_action="return_value")
                 (kept[name],) = shown
             return kept[name]
 
@@ -152,12 +125,6 @@ def test_the_stars_of_a_stress_test_are_there(found: Run) -> None:
         assert all(whole(star, text) for star in stars)
 
 
-def test_every_command_is_in_one_list() -> None:
-    known = {name for name in app if not name.startswith("-")}
-    assert known == set(COMMANDS) | WITHOUT_SHEETS
-    assert not set(COMMANDS) & WITHOUT_SHEETS
-
-
 def test_a_cut_number_would_be_found(found: Run) -> None:
     findings = found("stress")
     text = printed(findings, 100)
@@ -170,7 +137,7 @@ def test_a_cut_number_would_be_found(found: Run) -> None:
 
 @pytest.mark.parametrize("width", [80])
 def test_on_a_real_terminal(width: int, found: Run) -> None:
-    text = on_pseudo_terminal(width, *COMMANDS["stress"])
+    text = on_pseudo_terminal(width, *words("stress", {}))
     for sheet in on_terminal(found("stress")):
         left_out: list[Column] = []
         list(sheet_lines(sheet, width, left_out))

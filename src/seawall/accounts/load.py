@@ -123,6 +123,10 @@ def load_account(
 
 def _loaded(source: Source, options: AccountOptions) -> Account:
     found = _find(source, options)
+    if options.markets is not None and (
+        found.answer is None or VENUES[found.venue].market_list != "markets"
+    ):
+        raise InputError(f"--markets: {options.markets}: belongs to an indexer's account")
     markets = _markets(found.written, options)
     rulebook = options.rulebook or found.venue
     if isinstance(rulebook, str):

@@ -2,80 +2,80 @@
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from seawall.cli.run import refuse
 from seawall.domain.errors import SeawallError
-from seawall.sandbox.client import DEFAULT_URL, ControlClient
+from seawall.report.kinds import percent
+from seawall.sandbox.client import DEFAULT_URL, ControlClient, Reply
 
-app = App(name="control", help="Steer a running venue: prices, oracle, liquidity, time, accounts.")
+control = App(
+    name="control", help="Steer a running venue: prices, oracle, liquidity, time, accounts."
+)
 
-Url = Annotated[str, Parameter(name="--url")]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-Word = Annotated[str, Parameter(allow_leading_hyphen=True)]
-Option = Annotated[str, Parameter(allow_leading_hyphen=True)]
+Text = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""The venue reads it, and says what would be right: -10%, x20, 3600."""
 
 
-@app.command
-def status(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Target:
+    """Which venue, and how its answer is shown."""
+
+    url: str = DEFAULT_URL
+    """The venue's base URL."""
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False
+    """Print the venue's answer as one JSON object."""
+
+    def ask(
+        self,
+        command: str,
+        request: Callable[[ControlClient], Reply],
+        shown: Callable[[Reply], str] | None = None,
+    ) -> None:
+        """Print the venue's answer; exit status 2 where it refuses."""
+        try:
+            found = request(ControlClient(self.url))
+        except SeawallError as error:
+            refuse(f"control {command}", str(error))
+        print(json.dumps(found) if self.json_ else (shown or _done)(found))
+
+
+HERE = Target()
+
+
+@control.command
+def status(*, target: Target = HERE) -> None:
     """Show how the venue stands."""
-    found = _ask(url, ControlClient.status)
-    if json_:
-        print(json.dumps(found))
-        return
-    clock = "paused" if found["paused"] else f"x{found['speed']:g}"
-    print(
-        f"time {found['timeMs']} ({clock})   commands {found['sequence']}   "
-        f"prices {found['feed']}   agents {found['agents']}   accounts {found['accounts']}"
-    )
-    print(f"save points: {', '.join(found['savePoints']) or 'none'}")
-    for market in found["markets"]:
-        notes = []
-        if market["oracleMode"] != "live":
-            notes.append(f"oracle {market['oracleMode']}")
-        if market["withdrawn"]:
-            notes.append(f"depth withdrawn {market['withdrawn']:.0%}")
-        if market["premium"]:
-            notes.append(f"premium {market['premium']:.2%}")
-        if market["shocked"]:
-            notes.append("in a shock")
-        print(
-            f"{market['name']:>8}  oracle {market['oracle']}  mark {market['mark']}  "
-            f"book {market['bid'] or '-'} / {market['ask'] or '-'}  {', '.join(notes)}".rstrip()
-        )
+    target.ask("status", ControlClient.status, _standing)
 
 
-@app.command
-def accounts(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
+@control.command
+def accounts(*, target: Target = HERE) -> None:
     """Show the funded test accounts and their keys."""
-    found = _ask(url, ControlClient.accounts)
-    if json_:
-        print(json.dumps(found))
-        return
-    for number, account in enumerate(found["accounts"]):
-        print(f"{number}  {account['address']}  key {account['privateKey']}")
+    target.ask("accounts", ControlClient.accounts, _keys)
 
 
-@app.command
-def price(market: str, price: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
-    """Set the price of a market, USD; the feed goes on from there."""
-    _tell(url, lambda venue: venue.price(market, price), json_)
+@control.command
+def price(market: str, price: Text, /, *, target: Target = HERE) -> None:
+    """Set the price of a market, USD; the feed continues from there."""
+    target.ask("price", lambda venue: venue.price(market, price))
 
 
-@app.command
+@control.command
 def shock(
     market: str,
-    move: Word,
+    move: Text,
     /,
     *,
-    seconds: Option = "0",
-    hold: Option = "0",
-    rebound: Option = "0",
-    rebound_seconds: Option = "0",
-    url: Url = DEFAULT_URL,
-    json_: Json = False,
+    seconds: Text = "0",
+    hold: Text = "0",
+    rebound: Text = "0",
+    rebound_seconds: Text = "0",
+    target: Target = HERE,
 ) -> None:
     """Move the price of a market (or of `all`) by a share.
 
@@ -86,7 +86,7 @@ def shock(
     move
         The share, like -10% or 0.05.
     seconds
-        Over so many seconds of venue time; at once if not given.
+        Seconds of venue time that the move takes; 0 is at once.
     hold
         Seconds that the price stays there before it comes back.
     rebound
@@ -94,27 +94,15 @@ def shock(
     rebound_seconds
         Seconds that it takes to come back.
     """
-    _tell(
-        url,
-        lambda venue: venue.shock(
-            market, move, seconds=seconds, hold=hold, rebound=rebound,
-            rebound_seconds=rebound_seconds,
-        ),
-        json_,
-    )  # fmt: skip
+    more = {"seconds": seconds, "hold": hold, "rebound": rebound}
+    target.ask(
+        "shock", lambda venue: venue.shock(market, move, **more, rebound_seconds=rebound_seconds)
+    )
 
 
-@app.command
-def oracle(
-    market: str,
-    mode: str,
-    /,
-    *,
-    seconds: Option = "0",
-    url: Url = DEFAULT_URL,
-    json_: Json = False,
-) -> None:
-    """Trouble with the oracle of a market (or of `all`): freeze, lag, silent; resume ends it.
+@control.command
+def oracle(market: str, mode: str, /, *, seconds: Text = "0", target: Target = HERE) -> None:
+    """Disturb the oracle of a market (or of `all`): freeze, lag, silent; resume ends it.
 
     Parameters
     ----------
@@ -125,35 +113,35 @@ def oracle(
     seconds
         How late a lagging oracle is.
     """
-    _tell(url, lambda venue: venue.oracle(market, mode, seconds=seconds), json_)
+    target.ask("oracle", lambda venue: venue.oracle(market, mode, seconds=seconds))
 
 
-@app.command
-def liquidity(
-    market: str, withdraw: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False
-) -> None:
+@control.command
+def liquidity(market: str, withdraw: Text, /, *, target: Target = HERE) -> None:
     """Makers of a market (or of `all`) withdraw a share of their depth, like 90%; 0 restores."""
-    _tell(url, lambda venue: venue.liquidity(market, withdraw), json_)
+    target.ask("liquidity", lambda venue: venue.liquidity(market, withdraw))
 
 
-@app.command
+@control.command
 def funding(
-    market: str,
-    premium: Word,
-    /,
-    *,
-    seconds: Option = "3600",
-    url: Url = DEFAULT_URL,
-    json_: Json = False,
+    market: str, premium: Text, /, *, seconds: Text = "3600", target: Target = HERE
 ) -> None:
-    """Spike funding: makers of a market (or of `all`) quote at a premium like 1%."""
-    _tell(url, lambda venue: venue.funding(market, premium, seconds=seconds), json_)
+    """Move the funding rate: makers of a market (or of `all`) quote at a premium like 1%.
+
+    Parameters
+    ----------
+    market
+        A market, or `all`.
+    premium
+        The share above the oracle price, like 1% or -0.5%.
+    seconds
+        Seconds of venue time that it lasts.
+    """
+    target.ask("funding", lambda venue: venue.funding(market, premium, seconds=seconds))
 
 
-@app.command
-def advance(
-    seconds: Word, /, *, step: Option = "0", url: Url = DEFAULT_URL, json_: Json = False
-) -> None:
+@control.command
+def advance(seconds: Text, /, *, step: Text = "0", target: Target = HERE) -> None:
     """Let venue time pass, with prices, agents and funding.
 
     Parameters
@@ -161,65 +149,83 @@ def advance(
     seconds
         How much time.
     step
-        Seconds between two prices on the way; chosen by the length if not given.
+        Seconds between two prices on the way; 0 chooses by the length.
     """
-    _tell(url, lambda venue: venue.advance(seconds, step=step), json_)
+    target.ask("advance", lambda venue: venue.advance(seconds, step=step))
 
 
-@app.command
-def pause(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
-    """Stop the clock; orders are still taken."""
-    _tell(url, ControlClient.pause, json_)
+@control.command
+def pause(*, target: Target = HERE) -> None:
+    """Stop the clock; orders are still accepted."""
+    target.ask("pause", ControlClient.pause)
 
 
-@app.command
-def resume(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
-    """Let the clock go on."""
-    _tell(url, ControlClient.resume, json_)
+@control.command
+def resume(*, target: Target = HERE) -> None:
+    """Start the clock again."""
+    target.ask("resume", ControlClient.resume)
 
 
-@app.command
-def speed(factor: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
+@control.command
+def speed(factor: Text, /, *, target: Target = HERE) -> None:
     """Venue seconds per second, like 20; 0 stops the clock."""
-    _tell(url, lambda venue: venue.speed(factor.removeprefix("x")), json_)
+    target.ask("speed", lambda venue: venue.speed(factor.removeprefix("x")))
 
 
-@app.command
-def save(name: str, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
+@control.command
+def save(name: str, /, *, target: Target = HERE) -> None:
     """Save this moment under a name."""
-    _tell(url, lambda venue: venue.save(name), json_)
+    target.ask("save", lambda venue: venue.save(name))
 
 
-@app.command
-def revert(name: str, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
+@control.command
+def revert(name: str, /, *, target: Target = HERE) -> None:
     """Go back to a save point; what came after has not happened."""
-    _tell(url, lambda venue: venue.revert(name), json_)
+    target.ask("revert", lambda venue: venue.revert(name))
 
 
-@app.command
-def reset(*, url: Url = DEFAULT_URL, json_: Json = False) -> None:
+@control.command
+def reset(*, target: Target = HERE) -> None:
     """Go back to the first start."""
-    _tell(url, ControlClient.reset, json_)
+    target.ask("reset", ControlClient.reset)
 
 
-@app.command
-def fund(address: str, amount: Word, /, *, url: Url = DEFAULT_URL, json_: Json = False) -> None:
-    """Give an address USD; its account is opened if there is none."""
-    _tell(url, lambda venue: venue.fund(address, amount), json_)
+@control.command
+def fund(address: str, amount: Text, /, *, target: Target = HERE) -> None:
+    """Credit USD to an address; its account is opened if there is none."""
+    target.ask("fund", lambda venue: venue.fund(address, amount))
 
 
-def _tell(url: str, request: Callable[[ControlClient], dict[str, Any]], as_json: bool) -> None:
-    found = _ask(url, request)
-    if as_json:
-        print(json.dumps(found))
-        return
+def _done(found: Reply) -> str:
     more = f", account {found['account']}" if "account" in found else ""
-    print(f"done at {found['timeMs']}, {found['sequence']} commands so far{more}")
+    return f"done at {found['timeMs']}, {found['sequence']} commands so far{more}"
 
 
-def _ask(url: str, request: Callable[[ControlClient], dict[str, Any]]) -> dict[str, Any]:
-    """The venue's answer. Ends the process with status 2 when it is refused."""
-    try:
-        return request(ControlClient(url))
-    except SeawallError as error:
-        refuse("control", str(error))
+def _keys(found: Reply) -> str:
+    return "\n".join(
+        f"{number}  {each['address']}  key {each['privateKey']}"
+        for number, each in enumerate(found["accounts"])
+    )
+
+
+def _standing(found: Reply) -> str:
+    clock = "paused" if found["paused"] else f"x{found['speed']:g}"
+    return "\n".join([
+        f"time {found['timeMs']} ({clock})   commands {found['sequence']}   "
+        f"prices {found['feed']}   agents {found['agents']}   accounts {found['accounts']}",
+        f"save points: {', '.join(found['savePoints']) or 'none'}",
+        *map(_market, found["markets"]),
+    ])  # fmt: skip
+
+
+def _market(found: Reply) -> str:
+    notes = [
+        f"oracle {found['oracleMode']}" if found["oracleMode"] != "live" else "",
+        f"depth withdrawn {percent(found['withdrawn'], 0)}" if found["withdrawn"] else "",
+        f"premium {percent(found['premium'])}" if found["premium"] else "",
+        "in a shock" if found["shocked"] else "",
+    ]
+    return (
+        f"{found['name']:>8}  oracle {found['oracle']}  mark {found['mark']}  "
+        f"book {found['bid'] or '-'} / {found['ask'] or '-'}  {', '.join(filter(None, notes))}"
+    ).rstrip()

@@ -16,83 +16,42 @@ app = App(
     print_error=False,
 )
 
-app.command(
-    "seawall.cli.up:up",
-    name="up",
-    help="Start a venue on this computer: living books, funded accounts, full control.",
-)
-app.command(
-    "seawall.cli.control:app",
-    name="control",
-    help="Steer a running venue: prices, oracle, liquidity, time, accounts.",
-)
-app.command(
-    "seawall.cli.explain:explain",
-    name="explain",
-    help="Show the margin and the liquidation prices of a real account, derived step by step.",
-)
-app.command(
-    "seawall.cli.rehearse:rehearse",
-    name="rehearse",
-    help="Take an account through a crash: what is liquidated, when, and what is left.",
-)
-app.command(
-    "seawall.cli.stress:stress",
-    name="stress",
-    help="Shock an account: what each move costs, and the smallest one that liquidates it.",
-)
-app.command(
-    "seawall.cli.compare:compare",
-    name="compare",
-    help="The same positions as cross, isolated and hybrid on the same paths: which, and why.",
-)
-app.command(
-    "seawall.cli.paths:paths",
-    name="paths",
-    help="Thousands of price paths: how likely a liquidation is, when, and at which leverage.",
-)
-app.command(
-    "seawall.cli.size:size",
-    name="size",
-    help="Leverage and size from liquidity: what it costs to get out, calm and under stress.",
-)
-app.command(
-    "seawall.cli.carry:carry",
-    name="carry",
-    help="Fees, funding and slippage over time: the price at which a trade is really flat.",
-)
-app.command(
-    "seawall.cli.cascade:cascade",
-    name="cascade",
-    help="A crash in a whole market, where liquidations move the price and liquidate others.",
-)
-app.command(
-    "seawall.cli.crises:crises",
-    name="crises",
-    help="The crises of the past with your account in them, in every mode, under every rulebook.",
-)
-app.command(
-    "seawall.cli.vet:vet",
-    name="vet",
-    help="How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",
-)
-app.command(
-    "seawall.cli.deleveraging:deleveraging",
-    name="deleveraging",
-    help="Deleveraging policies side by side: what each takes from winners, and from whom.",
-)
-app.command(
-    "seawall.cli.compare_rules:compare_rules",
-    name="compare-rules",
-    help="Run one journal under two rulebooks: where they part, and what each leaves.",
-)
+INTERRUPTED = 130
+"""The exit status that shells give to Ctrl-C."""
+
+COMMANDS = {
+    "up": "Start a venue on this computer: living books, funded accounts, full control.",
+    "control": "Steer a running venue: prices, oracle, liquidity, time, accounts.",
+    "explain": "Show the margin and the liquidation prices of a real account, step by step.",
+    "rehearse": "Take an account through a crash: what is liquidated, when, and what is left.",
+    "stress": "Shock an account: what each move costs, and the smallest one that liquidates it.",
+    "compare": "The same positions cross, isolated and hybrid on the same paths: which, and why.",
+    "paths": "Thousands of price paths: how likely a liquidation is, when, and at which leverage.",
+    "size": "Leverage and size from liquidity: what it costs to get out, calm and under stress.",
+    "carry": "Fees, funding and slippage over time: the price at which a trade is really flat.",
+    "cascade": "A crash in a whole market, where liquidations move the price and liquidate others.",
+    "crises": "The crises of the past with your account in them: every mode, every rulebook.",
+    "vet": "How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",
+    "deleveraging": "Deleveraging policies side by side: what each takes from winners, from whom.",
+    "compare-rules": "Run one journal under two rulebooks: where they part, and what each leaves.",
+}
+"""What each is for; its function has its name, in a file of that name."""
+
+for _name, _help in COMMANDS.items():
+    _file = _name.replace("-", "_")
+    app.command(f"seawall.cli.{_file}:{_file}", name=_name, help=_help)
 
 
 def main() -> None:
     """Run the command line of the process; exit status 2 for input that cannot be used."""
     try:
-        app()
-        sys.stdout.flush()
+        try:
+            app()
+        finally:
+            # Here and not at the end of the interpreter, where a failure cannot be handled.
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC) or error.filename is not None:
             raise

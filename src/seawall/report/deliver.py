@@ -29,22 +29,22 @@ class OutputOptions(NamedTuple):
 
 
 def check_outputs(options: OutputOptions) -> None:
-    """Make the folders and see that they can be written, before long work and not after it.
+    """See that files and folders can be written, before long work and not after it.
 
-    Raises OutputError.
+    Nothing is made: a run that is refused or interrupted leaves nothing. Raises OutputError.
     """
     if options.report is not None:
         if options.report.suffix.lower() not in REPORT_ENDINGS:
             raise OutputError(f"--report: {options.report}: a report is HTML, name it FILE.html")
         if options.report.is_dir():
             raise OutputError(f"--report: {options.report}: is a folder, name a file in it")
-        _make_folder("--report", options.report, options.report.parent)
+        _check_folder("--report", options.report, options.report.parent)
     if options.parquet is not None:
         if options.parquet.exists() and not options.parquet.is_dir():
             raise OutputError(f"--parquet: {options.parquet}: is a file, name a folder")
-        _make_folder("--parquet", options.parquet, options.parquet)
+        _check_folder("--parquet", options.parquet, options.parquet)
     if options.png is not None:
-        _make_folder("--png", options.png, options.png.parent)
+        _check_folder("--png", options.png, options.png.parent)
 
 
 def deliver(findings: Findings, options: OutputOptions) -> None:
@@ -68,12 +68,16 @@ def deliver(findings: Findings, options: OutputOptions) -> None:
         print(line, file=sys.stderr if options.json else sys.stdout)
 
 
-def _make_folder(option: str, target: Path, folder: Path) -> None:
+def _check_folder(option: str, target: Path, folder: Path) -> None:
+    """Whether the folder is there, or can be made in the nearest one that is."""
+    place = target if target.exists() else folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        while not place.exists():
+            place = place.parent
     except OSError as error:
         raise OutputError(f"{option}: {target}: {error.strerror}") from None
-    place = target if target.exists() else folder
+    if place != target and not place.is_dir():
+        raise OutputError(f"{option}: {target}: {place} is no folder")
     if not os.access(place, os.W_OK):
         raise OutputError(f"{option}: {target}: cannot be written")
 
@@ -85,6 +89,7 @@ def _written_report(findings: Findings, options: OutputOptions, command: str) ->
 
     page = report_page(findings, command)
     try:
+        options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(page, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"--report: {options.report}: {error.strerror}") from None
@@ -95,6 +100,7 @@ def _written_frames(findings: Findings, options: OutputOptions, command: str) ->
     if options.parquet is None:
         return []
     try:
+        options.parquet.mkdir(parents=True, exist_ok=True)
         files = write_tables(findings, options.parquet, command)
     except OSError as error:
         raise OutputError(f"--parquet: {options.parquet}: {error.strerror or error}") from None
@@ -108,6 +114,7 @@ def _written_picture(findings: Findings, options: OutputOptions) -> list[str]:
 
     figure = findings.figures[0]
     try:
+        options.png.parent.mkdir(parents=True, exist_ok=True)
         options.png.write_bytes(png_bytes(figure.chart, figure.title, figure.note))
     except OSError as error:
         raise OutputError(f"--png: {options.png}: {error.strerror}") from None

@@ -36,6 +36,16 @@ def cents(micro: int) -> str:
     return f"{Decimal(int(micro)).scaleb(-6):z,.2f}"
 
 
+def whole(value: Number) -> str:
+    """``12,345``: rounded to the whole."""
+    return f"{float(value):,.0f}"
+
+
+def short_figure(value: float) -> str:
+    """``7.14``, ``5``, ``12,345``: three figures at most, thousands whole."""
+    return f"{value:,.3g}" if abs(value) < 1000 else whole(value)
+
+
 def short_usd(amount: Number) -> str:
     """Three figures and a letter: ``$1.25M``, ``-$340k``, ``$95.5``."""
     value = float(amount)
@@ -110,6 +120,11 @@ def clock(time_ms: int) -> str:
 
     moment = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def exact_clock(time_ms: int) -> str:
+    """The same with milliseconds where there are any."""
+    return clock(time_ms - time_ms % 1000) + (f".{time_ms % 1000:03d}" if time_ms % 1000 else "")
 
 
 def leverage(value: Number) -> str:

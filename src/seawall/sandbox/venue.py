@@ -7,6 +7,7 @@ dialect comes from the registry: this room knows no venue.
 import asyncio
 import gc
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -354,3 +355,34 @@ async def run_venue(
         raise
     await asyncio.gather(venue.close(), return_exceptions=True)
     raise VenueStopped(repr(writer.exception())) from writer.exception()
+
+
+def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
+    """Run a venue in this process until SIGINT or SIGTERM. Raises as ``run_venue``."""
+
+    def ready(venue: Venue) -> None:
+        collect_rarely()
+        announce(venue)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run_venue(options, ready, stop)
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main())
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise VenueError(f"{error.filename}: {error.strerror}") from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

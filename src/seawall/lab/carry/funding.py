@@ -10,6 +10,7 @@ from msgspec import Struct
 from seawall.domain.units import FUNDING_ONE
 from seawall.lab.market.candle_file import PathError, time_text
 from seawall.lab.size.candles import rows_of_market
+from seawall.report import kinds
 
 HOUR_MS = 3_600_000
 HOURS_PER_DAY = 24
@@ -52,7 +53,7 @@ def constant_path(rate: int, settlements: int, hours_each: Fraction) -> FundingP
     return FundingPath(
         hours=hours,
         rates=[rate] * settlements,
-        words=f"constant, {a_year:+.2%} a year",
+        words=f"constant, {kinds.percent(a_year, signed=True)} a year",
     )
 
 
@@ -65,8 +66,9 @@ def reverting_path(
     return FundingPath(
         hours=hours.tolist(),
         rates=rates.tolist(),
-        words=f"from {rate / FUNDING_ONE:.6%} back to {mean / FUNDING_ONE:.6%} a settlement, half "
-        f"of the way every {half_life_hours:g} h",
+        words=f"from {kinds.percent(rate / FUNDING_ONE, 6)} back to "
+        f"{kinds.percent(mean / FUNDING_ONE, 6)} a settlement, half of the way every "
+        f"{half_life_hours:g} h",
     )
 
 
@@ -101,12 +103,12 @@ def recorded_path(
     largest = int(np.diff(times).max()) if len(times) > 1 else interval
     if largest > LARGEST_GAP * interval:
         notes.append(
-            f"{path}: {market}: {largest / HOUR_MS:.1f} hours between two settlements that are "
-            f"usually {interval / HOUR_MS:.1f} apart: nothing is paid in between."
+            f"{path}: {market}: {kinds.duration(largest / 1000)} between two settlements that "
+            f"are usually {kinds.duration(interval / 1000)} apart: nothing is paid in between."
         )
     if days is not None and (times[-1] - start) < (lasting - interval):
-        covered = (times[-1] - start) / HOUR_MS / HOURS_PER_DAY
-        notes.append(f"{path}: {market}: has {covered:.1f} of the {days:g} days asked for.")
+        covered = kinds.duration((times[-1] - start) / 1000)
+        notes.append(f"{path}: {market}: has {covered} of the {days:g} days asked for.")
     hours = ((times - start) / HOUR_MS).tolist()
     return FundingPath(
         hours=hours,

@@ -268,7 +268,7 @@ def _verdict(task: CarryTask, outcome: CarryOutcome) -> Iterator[Words]:
         usd = _usd(task, units)
         return "none" if usd is None else kind.text(usd)
 
-    def money(amount: Fraction) -> str:
+    def unsigned(amount: Fraction) -> str:
         return kinds.usd(abs(amount) / MICRO)
 
     move = break_even_move(task.trade, outcome.paid)
@@ -276,13 +276,13 @@ def _verdict(task: CarryTask, outcome: CarryOutcome) -> Iterator[Words]:
     needed = f"it earns: flat even {kinds.percent(-move)} on the wrong side"
     if move > 0:
         needed = f"the price has to {way} {kinds.percent(move)}"
-    cost = f"{'costs' if outcome.cost >= 0 else 'brings'} {money(outcome.cost)}"
+    cost = f"{'costs' if outcome.cost >= 0 else 'brings'} {unsigned(outcome.cost)}"
     funding = f"USD of funding {'paid' if outcome.paid >= 0 else 'received'}"
     yield Words(
         f"Flat at {price(outcome.moments[-1].break_even)}: {needed}. Held to the end it {cost} USD "
         f"{_leaving(task)}, {kinds.percent(abs(outcome.cost) / outcome.margin)} of the margin at "
-        f"{task.leverage}x: {money(outcome.entry + outcome.exit)} in fees and slippage, "
-        f"{money(Fraction(outcome.paid))} {funding}."
+        f"{task.leverage}x: {unsigned(outcome.entry + outcome.exit)} in fees and slippage, "
+        f"{unsigned(Fraction(outcome.paid))} {funding}."
     )
     row = _chosen(task, outcome)
     if row.hours_left is not None and row.hours_left <= outcome.moments[-1].hours:

@@ -88,14 +88,11 @@ def _summary(sums: Sequence[Total]) -> str:
     return (
         f"The bankrupt lack {kinds.usd(queue.needed)} USD. Closing positions by rank costs winners "
         f"{kinds.usd(queue.taken)} USD by the later price, {_beyond(queue)}; the worst haircut is "
-        f"{_share(queue.largest_of_equity)} of a winner's equity. In proportion to equity the same "
+        f"{kinds.probability(queue.largest_of_equity)} of a winner's equity. In proportion to "
+        "equity the same "
         f"need costs {kinds.usd(fairest.taken)} USD, {_beyond(fairest)}, and no winner more than "
-        f"{_share(fairest.largest_of_equity)} of the equity."
+        f"{kinds.probability(fairest.largest_of_equity)} of the equity."
     )
-
-
-def _share(value: float) -> str:
-    return kinds.probability(value)
 
 
 def _beyond(total: Total) -> str:
@@ -334,7 +331,8 @@ def _repeated(day: RecordedDay) -> Iterator[Words]:
     total = sum(each.deficit for each in day.waves)
     text = (
         f"The largest single deficit is {kinds.usd(most)} USD in {times} of {len(worst)} waves: "
-        f"one account, counted again in each. It makes up {_share(times * most / total)} of the "
+        f"one account, counted again in each. It makes up "
+        f"{kinds.probability(times * most / total)} of the "
         "sum of deficits."
     )
     yield Words(text, is_warning=True)
@@ -380,7 +378,8 @@ def _assumptions(result: DeleveragingResult) -> Iterator[str]:
         yield "Policies that pay take money out of unrealised profits and leave positions open."
     yield f"Risk-aware pro-rata weighs leverage with power {1 + terms.power:g}."
     if terms.largest_share < 1:
-        yield f"Paying takes at most {_share(terms.largest_share)} of any winner's profit."
+        yield f"Paying takes at most {kinds.probability(terms.largest_share)} of any winner's "
+        "profit."
     if any(each.wave.own is not None for each in result.results):
         yield "You are one more winner; what is needed and closed stays the same."
     if result.has_stand_ins:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
 from seawall.lab.market.table_file import Table
+from seawall.report.kinds import whole
 
 TIME_COLUMNS = ("date", "timestamp", "time", "datetime", "open_time")
 SYMBOL_COLUMNS = ("symbol", "coin", "market", "ticker")
@@ -137,7 +138,7 @@ def _price_block(table: Table, names: tuple[str, ...]) -> Prices | None:
         return None
     block = np.stack([table.numbers(name) for name in names], axis=1)
     for name, own in zip(names, block.T, strict=True):
-        said = f"is not between 0 and {MAXIMUM_PRICE:,.0f} USD"
+        said = f"is not between 0 and {whole(MAXIMUM_PRICE)} USD"
         is_wrong = ~((own > 0) & (own <= MAXIMUM_PRICE))
         table.check(name, is_wrong, lambda row, own=own, said=said: f"price {own[row]:g} {said}")
     opened, high, low, close = block.T

@@ -27,6 +27,7 @@ from seawall.domain.quantities import Amount, PerMarket, assignments, for_market
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO
 from seawall.engine.tables import command_dtype
+from seawall.report.kinds import whole
 
 DEFAULT_DEPTHS = (
     (40, 20e6, 1.0),
@@ -203,7 +204,7 @@ def stated_depths(names: Sequence[str], depth: PerMarket) -> dict[str, float]:
     """
 
     def usd(field: str, value: Amount) -> float:
-        expected = f"1 to {GREATEST_DEPTH:,.0f} USD"
+        expected = f"1 to {whole(GREATEST_DEPTH)} USD"
         return float(
             number(field, value, least=1, most=GREATEST_DEPTH, expected=expected, percent=False)
         )

@@ -34,6 +34,7 @@ from seawall.lab.market.candle_file import (
     read_candle_file,
     time_text,
 )
+from seawall.report.kinds import short_percent
 
 POINTS_PER_CANDLE = 4
 FINEST_STEP_MS = 3_000
@@ -203,7 +204,7 @@ def refine(
     parts = np.clip(parts, 1, np.maximum(1, gaps // FINEST_STEP_MS))
     if most is not None and parts.sum() > most:
         raise PathError(
-            f"{parts.sum():,} steps of at most {LARGEST_MOVE:.2%} are more than {most:,}"
+            f"{parts.sum():,} steps of at most {short_percent(LARGEST_MOVE)} are more than {most:,}"
         )
     left = np.repeat(np.arange(len(gaps)), parts)
     firsts = np.cumsum(parts) - parts

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, Floats
+from seawall.report.kinds import three_figures
 
 JUMP_SIGMAS = 5.0
 LEAST_RETURNS = 200
@@ -152,8 +153,9 @@ def positive_definite(correlation: Floats) -> tuple[Floats, list[str]]:
     nearest = lifted / np.outer(scale, scale)
     moved = float(np.abs(nearest - correlation).max())
     return nearest, [
-        f"the correlations contradicted one another (smallest eigenvalue {values[0]:.3g}); the "
-        f"nearest possible ones are used, up to {moved:.2g} away"
+        f"the correlations contradicted one another (smallest eigenvalue "
+        f"{three_figures(float(values[0]))}); the "
+        f"nearest possible ones are used, up to {three_figures(moved)} away"
     ]
 
 

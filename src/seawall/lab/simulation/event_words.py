@@ -1,13 +1,13 @@
 """Commands and events as a reader's text: names of markets, prices, sizes and USD with decimals."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import IntEnum, IntFlag
 from typing import Any
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import from_units, money_text
+from seawall.report.kinds import exact_clock
 
 _PRICES = {
     "price", "oracle_price", "outside_price", "mark_price", "trigger_price", "settlement_price"
@@ -44,11 +44,7 @@ def words(item: Any, instruments: Sequence[Instrument]) -> str:
     return f"{head}: {', '.join(parts)}" if parts else head
 
 
-def clock(time_ms: int) -> str:
-    """UTC with milliseconds where there are any."""
-    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-    text = moment.strftime("%Y-%m-%d %H:%M:%S")
-    return text if time_ms % 1000 == 0 else f"{text}.{time_ms % 1000:03d}"
+clock = exact_clock
 
 
 def _tag(item: Any) -> str:

@@ -16,6 +16,7 @@ from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.simulation.population import Population
+from seawall.report.kinds import usd
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +72,7 @@ def check_prices(grid: Grid, instruments: Sequence[Instrument]) -> None:
             if is_high or np.rint(low * scale) < 1:
                 raise PathError(
                     f"{each.name}: price {high if is_high else low:g} of the path is outside what "
-                    f"this market can hold ({1 / scale:g} to {MAX_PRICE / scale:,.2f} USD)"
+                    f"this market can hold ({1 / scale:g} to {usd(MAX_PRICE / scale)} USD)"
                 )
 
 

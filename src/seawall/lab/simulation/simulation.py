@@ -32,6 +32,7 @@ from seawall.lab.simulation.setup import (
     check_prices,
     price_units,
 )
+from seawall.report.kinds import whole
 
 STEPS_PER_FRAME = 64
 """A journal is written in pieces of so many steps."""
@@ -242,8 +243,8 @@ def place_population(
     largest = int(np.abs(population.entry_notional).max(initial=0))
     if largest > MAX_NOTIONAL:
         raise PlacementError(
-            f"the population: an account holds {largest / MICRO:,.0f} USD; a position can have "
-            f"{MAX_NOTIONAL / MICRO:,.0f}: give less open interest, or more accounts"
+            f"the population: an account holds {whole(largest / MICRO)} USD; a position can have "
+            f"{whole(MAX_NOTIONAL / MICRO)}: give less open interest, or more accounts"
         )
     if placement.in_blocks:
         population = pooled(population)

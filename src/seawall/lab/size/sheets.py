@@ -324,7 +324,8 @@ def _kelly(task: SizeTask, kelly: Kelly) -> Iterator[Sheet]:
             Column("ruin_at_constant_stake", PROBABILITY, title="at a constant stake", drop=1,
                    on="everywhere" if kelly.payoff == 1.0 else "data"),
         ],
-        note=f"{kelly.losses_in_a_row:,.0f} losses in a row leave {remaining} of the equity. The "
+        note=f"{kinds.whole(kelly.losses_in_a_row)} losses in a row leave {remaining} of the "
+        "equity. The "
         "chance of a fall is an upper bound (Lundberg) for the fraction risked here.",
     )  # fmt: skip
 

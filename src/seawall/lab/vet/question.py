@@ -21,6 +21,7 @@ from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
 DEFAULT_MARKET = "BTC"
+DEFAULT_EVERY = 1
 DEFAULT_MOVE = "-10%"
 SANDBOX_SECONDS, LIVE_SECONDS, SHOCK_SECONDS = 300, 20, 30
 LEAST_SECONDS, MOST_SECONDS = 10, 3_600
@@ -56,7 +57,7 @@ def vet(
     shock_seconds: Amount | None = None,
     withdraw: Amount = 0,
     seconds: Amount | None = None,
-    every: Amount = 1,
+    every: Amount | None = None,
     storm: str | None = None,
     until: str | None = None,
     seed: int = 1,
@@ -81,6 +82,9 @@ def vet(
     elif venue is not None:
         quantities.choice("venue", venue, tuple(VENUES))
     is_here = recording is None and at is None and ccxt is None
+    if is_here or recording is not None:
+        _only("a running venue; give --at URL", every=every)
+    looks = DEFAULT_EVERY if every is None else every
     if shock is None and is_here:
         shock = DEFAULT_MOVE
     withdrawn = _number("withdraw", withdraw, 0, 1, "a share from 0% to 100%, such as 90%")
@@ -93,7 +97,7 @@ def vet(
         sizes=_sizes(sizes),
         charges=_charges(rules, fee_volume, is_assumed=rulebook is None and not is_here),
         seconds=length,
-        every_s=_number("every", every, 0.1, 60, "seconds from 0.1 to 60", percent=False),
+        every_s=_number("every", looks, 0.1, 60, "seconds from 0.1 to 60", percent=False),
         move=None if shock is None else _move(shock),
         ramp_s=_ramp(shock_seconds, length),
         withdrawn=withdrawn,

@@ -15,6 +15,7 @@ from seawall.lab.market.candle_file import time_text
 from seawall.lab.vet.book import ALL_PRICES, BANDS_BP, BP, Floats, Sampler
 from seawall.lab.vet.lines import read_lines
 from seawall.lab.vet.tape import Tape, Trades, VetError, Watch, found_phases, split_phases
+from seawall.report import kinds
 
 LEVELS_AT_FIRST = 2_048
 
@@ -94,8 +95,10 @@ def _replay_words(replay: Replay) -> tuple[str, ...]:
     return (
         f"Replayed through the engine: {replay.commands:,} commands made the recorded book, level "
         f"by level, after {replay.recording.updates:,} updates; it was never crossed. Of "
-        f"{reached.trades:,} recorded trades {reached.share:.1%} met a resting order at their "
-        f"price or better at once, {reached.share_near:.1%} in the book of the update before or "
+        f"{reached.trades:,} recorded trades {kinds.percent(reached.share, 1)} met a resting "
+        "order at their "
+        f"price or better at once, {kinds.percent(reached.share_near, 1)} in the book of the "
+        "update before or "
         "after: trades are published one by one, the book only every few dozen ms.",
     )
 

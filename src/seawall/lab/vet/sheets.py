@@ -14,6 +14,7 @@ from seawall.lab.vet.question import VetResult
 from seawall.lab.vet.resilience import BACK_AFTER_MS, LEAST_EATEN
 from seawall.lab.vet.tape import CALM, PHASES, STORM, Tape
 from seawall.lab.vet.verdict import GOOD, POOR, UNGRADED, Grade
+from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Words
 from seawall.report.kinds import (
     COUNT,
@@ -44,7 +45,8 @@ def vet_findings(result: VetResult) -> Findings:
     return Findings(
         command="vet",
         title=f"How good is this venue: {tape.market}",
-        subtitle=f"{tape.source}; {seconds:,.0f} s, {looks:,} looks at the book, {trades:,} trades",
+        subtitle=f"{tape.source}; {kinds.whole(seconds)} s, {looks:,} looks at the book, "
+        f"{trades:,} trades",
         verdict=[
             *map(Words, verdict.sentences),
             *(Words(each, is_warning=True) for each in verdict.warnings),
@@ -228,7 +230,7 @@ def _resilience(phases: Sequence[PhaseFigures]) -> Sheet:
         ],
         note=f"Of what rests within {BANDS_BP[0]} bp of the middle of that time, on the side that "
         "was taken from: the share over these trades together, else medians. Hardly seen: less "
-        f"than {LEAST_EATEN:.0%} was missing at the next look.",
+        f"than {kinds.percent(LEAST_EATEN, 0)} was missing at the next look.",
     )
 
 
@@ -334,7 +336,7 @@ def _recorded(tape: Tape) -> Iterator[Sheet]:
             looks[f"{name}_{band}bp_usd"] = (USD, samples.depth[:, side, place])
     for place, usd in enumerate(tape.sizes):
         for side, name in enumerate(("buy", "sell")):
-            looks[f"{name}_{usd:.0f}_bp"] = (BP, samples.slippage[:, side, place])
+            looks[f"{name}_{round(usd)}_bp"] = (BP, samples.slippage[:, side, place])
     yield _arrays("looks", "Every look at the book", looks)
     made: dict[str, tuple[Kind, Any]] = {
         "time": (TIME, trades.times_ms), "price": (USD, trades.prices),

@@ -15,6 +15,7 @@ from msgspec import Struct
 from seawall.lab.vet.measures import PhaseFigures
 from seawall.lab.vet.resilience import Recovery
 from seawall.lab.vet.tape import CALM, STORM
+from seawall.report import kinds
 
 GOOD, FAIR, POOR, UNGRADED = "good", "fair", "poor", "not known"
 _ORDER = (UNGRADED, GOOD, FAIR, POOR)
@@ -80,7 +81,9 @@ def _calm_grades(calm: PhaseFigures, size: float) -> Iterator[Grade]:
     yield _grade(CALM, "median spread", calm.spread.median, SPREAD_BP, "bp")
     cost = next(each for each in calm.costs if each.usd == size)
     slippage = max(cost.buy, cost.sell) if cost.held > 0 else inf
-    yield _grade(CALM, f"slippage of {size:,.0f} USD, the worse side", slippage, SLIPPAGE_BP, "bp")
+    yield _grade(
+        CALM, f"slippage of {kinds.whole(size)} USD, the worse side", slippage, SLIPPAGE_BP, "bp"
+    )
     yield _grade(CALM, "time without a usable book", 100 * calm.downtime.share, DOWN_PERCENT, "%")
     back = calm.resilience
     if back is not None and (back.trades or back.unmoved):
@@ -102,7 +105,7 @@ def _storm_grades(
     yield _grade(STORM, "spread, times the calm one", wider, SPREAD_WIDER, "x")
     was, cost = (next(each for each in phase.costs if each.usd == size) for phase in (calm, storm))
     higher = inf if cost.held < was.held * HELD_LEAST else _ratio(cost.high, was.high)
-    measure = f"slippage of {size:,.0f} USD, times the calm one"
+    measure = f"slippage of {kinds.whole(size)} USD, times the calm one"
     yield _grade(STORM, measure, higher, SLIPPAGE_HIGHER, "x")
     down = 100 * storm.downtime.share
     yield _grade(STORM, "time without a usable book", down, DOWN_PERCENT, "%")
@@ -129,7 +132,7 @@ def _figure(value: float, unit: str) -> str:
         return UNGRADED
     if value == inf:
         return "not back" if unit == "s" else "more than the book holds"
-    return f"{value:,.3g} {unit}" if abs(value) < 1000 else f"{value:,.0f} {unit}"
+    return f"{kinds.short_figure(value)} {unit}"
 
 
 def _worst(grades: Sequence[Grade], state: str) -> str:
@@ -153,7 +156,8 @@ def _warnings(
 ) -> Iterator[str]:
     if storm is not None and not has_shock and storm.range_bp < QUIET_STORM_BP:
         yield (
-            f"The storm of this recording moved the price by {storm.range_bp:,.0f} bp only: what "
+            f"The storm of this recording moved the price by {kinds.whole(storm.range_bp)} bp "
+            "only: what "
             "the venue does in a crash was not seen."
         )
     if calm is None:

@@ -1,0 +1,25 @@
+"""A file of candles as the prices of a running venue."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seawall.lab.market.candle_file import read_candle_file
+from seawall.lab.market.market_path import market_of_symbol, read_market_path
+from seawall.sandbox.feeds import RecordedPath
+from seawall.sandbox.markets import DEFAULT_MARKETS
+
+
+def recorded_feed(file: Path, markets: Sequence[str] = ()) -> RecordedPath:
+    """The prices of the markets; without names, of the usual markets that the file has.
+
+    Raises PathError.
+    """
+    wanted = list(markets) or [name for name in DEFAULT_MARKETS if _has(file, name)] or ["BTC"]
+    path = read_market_path([file], wanted)
+    prices = {name: [float(price) for price in path.oracle[name]] for name in wanted}
+    return RecordedPath(file.name, [int(time) for time in path.times_ms], prices)
+
+
+def _has(file: Path, name: str) -> bool:
+    symbols = (rows.symbol or file.name.split("_")[0] for rows in read_candle_file(file))
+    return any(market_of_symbol(symbol, [name]) for symbol in symbols)

@@ -1,0 +1,77 @@
+"""What a venue that is ready says about itself: where it is, its accounts, and how to trade."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from seawall.domain.units import from_units
+from seawall.sandbox.venue import Venue
+from seawall.venues.registry import DEFAULT_VENUE, wire_of
+from seawall.venues.venue import Snippet
+
+SNIPPET_USD = 200.0
+"""The size of the order in a snippet, about."""
+
+
+def announcement_object(venue: Venue) -> dict[str, Any]:
+    """The plain object for programs."""
+    return {
+        "url": venue.url,
+        "websocket": venue.websocket_url,
+        "seedPhrase": venue.seed_phrase,
+        "accounts": [
+            {"address": user.address, "privateKey": user.private_key} for user in venue.users
+        ],
+        "markets": _prices(venue),
+        "data": str(venue.folder) if venue.lasts else None,
+    }
+
+
+def announcement(venue: Venue) -> str:
+    """The text for people."""
+    clock = venue.host.clock
+    pace = "moved by control only" if clock.manual else f"x{clock.speed:g}"
+    kept = str(venue.folder) if venue.lasts else "nothing stays (--data FOLDER keeps it)"
+    lines = [
+        "",
+        f"  base URL   {venue.url}",
+        f"  websocket  {venue.websocket_url}",
+        f"  clock      {'real time' if clock.speed == 1 else pace}",
+        f"  prices     {venue.market.world.source.name}",
+        f"  data       {kept}",
+        "",
+        "  markets    " + "   ".join(f"{name} {price}" for name, price in _prices(venue).items()),
+        "",
+        f'  Accounts, TEST ONLY: anyone can derive these keys from "{venue.seed_phrase}".',
+    ]
+    lines += [
+        f"  {number}  {user.address}  key {user.private_key}"
+        for number, user in enumerate(venue.users)
+    ]
+    for snippet in _snippets(venue):
+        lines += [
+            "",
+            f"  # {snippet.client} (pip install {snippet.needs})",
+            "",
+            snippet.code.rstrip(),
+        ]
+    lines += ["", f"  Steer it: seawall control --help (API: {venue.url}/control/openapi.json)"]
+    return "\n".join([*lines, "  Ctrl-C stops it.", ""])
+
+
+def _snippets(venue: Venue) -> Sequence[Snippet]:
+    market = venue.markets[0]
+    decimals = min(market.instrument.size_decimals, 3)
+    price = market.to_usd(venue.market.view.mark(market.row))
+    size = max(10**-decimals, round(SNIPPET_USD / price, decimals))
+    user = venue.users[0]
+    return wire_of(DEFAULT_VENUE).client_snippets(
+        venue.url, user.address, user.private_key, market.name, f"{size:g}"
+    )
+
+
+def _prices(venue: Venue) -> dict[str, str]:
+    view = venue.market.view
+    return {
+        market.name: from_units(view.mark(market.row), market.instrument.price_decimals)
+        for market in venue.markets
+    }
