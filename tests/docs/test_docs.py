@@ -1,4 +1,4 @@
-"""What the documentation shows works: its commands, its Python, and its list of options."""
+"""What the documentation shows works: its commands and its Python."""
 
 import os
 import re
@@ -8,12 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from cyclopts import App
 
-from seawall.cli.main import app as command_line
 from tests.command_line import seawall
 from tests.shared_files import ROOT, SHARED
 
@@ -136,60 +134,6 @@ def test_console_blocks(page: str, checkout: Path) -> None:
 def test_python_block(block: Block, checkout: Path) -> None:
     skip_without_shared(block.text)
     assert execute(checkout, [sys.executable, "-c", block.text]) == 0
-
-
-def subcommands(app: Any, path: tuple[str, ...] = ("seawall",)) -> Iterator[tuple[str, Any]]:
-    """Every shown command with its full name."""
-    for name in app:
-        command = app[name]
-        if not name.startswith("-") and command.show and name == command.name[0]:
-            yield " ".join([*path, name]), command
-            yield from subcommands(command, (*path, name))
-
-
-def mentioned(word: str, page: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", page) is not None
-
-
-def undocumented(app: Any, pages: list[str]) -> list[str]:
-    """Commands on no page, and options on no page that names their command."""
-    missing = []
-    for name, command in subcommands(app):
-        about = [page for page in pages if mentioned(name, page)]
-        if not about:
-            missing.append(name)
-        elif command.default_command is not None:
-            for argument in command.assemble_argument_collection():
-                option = argument.index is None and argument.show
-                if option and not any(
-                    mentioned(word, page) for word in argument.names for page in about
-                ):
-                    missing.append(f"{name} {argument.names[0]}")
-    return missing
-
-
-def test_every_command_and_option_is_documented() -> None:
-    assert list(subcommands(command_line))
-    assert undocumented(command_line, [path.read_text() for path in PAGES]) == []
-
-
-def test_gaps_are_found() -> None:
-    app, lab = App(name="seawall"), App(name="lab")
-    app.command(lab)
-
-    @app.command
-    def explain(account: str, *, fast: bool = False, as_of: int = 0) -> None:
-        return None
-
-    @lab.command
-    def compare(*, seed: int = 1) -> None:
-        return None
-
-    pages = ["`seawall explain ACCOUNT --as-of 3`", "`seawall lab ...` and --fast, --seed"]
-    assert undocumented(app, pages) == ["seawall lab compare", "seawall explain --fast"]
-    assert (
-        undocumented(app, [*pages, "seawall explain --no-fast; seawall lab compare --seed 1"]) == []
-    )
 
 
 def test_blocks_are_read(tmp_path: Path) -> None:

@@ -165,7 +165,6 @@ def test_report_and_tables_are_written(folder: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
-        ("nowhere.json: cannot be read", ["nowhere.json"]),
         ("text.json: JSON is malformed", ["text.json"]),
         ("empty.json: waves: there are none", ["empty.json"]),
         ("--wave: 'x' should be one of the waves: one, two", ["waves.json", "--wave", "x"]),
@@ -178,7 +177,6 @@ def test_report_and_tables_are_written(folder: Path, capsys: pytest.CaptureFixtu
         ("--profit: None should be given, as equity, profit", ["--equity", "5", "--notional", "5"]),
         ("--equity: 0.0 should be USD above 0", ["--equity", "0", "--profit", "1",
                                                  "--notional", "1"]),
-        ("a report is HTML", ["--report", "x.txt"]),
         ("h0_two_pass_wave_coin_gap_per_contract.csv: cannot be read: No such file", ["partial"]),
         (".: a folder without paper_outputs", ["."]),
     ],

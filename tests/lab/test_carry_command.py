@@ -198,7 +198,6 @@ BAD = (
     (("--funding", "x"), "--funding: 'x'"),
     (("--funding", "0.05"), "--funding: '0.05'"),
     (("--funding", "0.0001", "--funding", "0.0002"), "several belong to an --account"),
-    (("--funding-file", "none.csv"), "none.csv: no such file"),
     (("--funding-file", "candles.csv"), "no column funding_rate"),
     (("ETH", "--funding-file", "funding.csv"), "no rows of ETH"),
     (("--funding-file", "funding.csv", "--funding", "0"), "should be given without a rate"),
@@ -209,14 +208,11 @@ BAD = (
     (("--revert-to", "0", "--half-life", "0"), "--half-life: '0'"),
     (("--move", "-100%"), "--move: '-100%'"),
     (("--price", "-1"), "--price"),
-    (("--rulebook", "none.toml"), "none.toml"),
-    (("--account", "none.toml"), "none.toml"),
     (("--account", "empty.toml"), "empty.toml"),
     (("BTC", "--account", "empty.toml"), "MARKET: BTC: an --account shows all"),
     (("--account", "empty.toml", "--size", "1"), "--size: 1: an --account brings its own"),
     (("--account", str(ROOT / "examples/account_hybrid.json"), "--funding", "DOGE=0"), "'DOGE'"),
     (("--account", "empty.toml", "--revert-to", "0"), "--revert-to: 0: an --account brings"),
-    (("--report", "page.txt"), "--report: page.txt"),
 )
 
 

@@ -229,11 +229,8 @@ def write(path: Path, **parts: Any) -> None:
 
 
 BAD = [
-    (["absent.journal"], "absent.journal: no such file"),
     (["text.journal"], "text.journal does not begin as a journal does"),
     (["bare.journal"], "bare.journal: the header should hold rulebook, instruments and limits"),
-    (["good.journal", "--left", "nowhere"], "--left: nowhere: cannot be read"),
-    (["good.journal", "--right", "nowhere"], "--right: nowhere: cannot be read"),
     (["good.journal", "--account", "six"], "--account: 'six' should be the number of an account"),
     (["good.journal", "--account", "-6"], "--account: '-6' should be the number"),
     (["good.journal", "--account", "77"], "--account: 77: the journal creates no such account"),

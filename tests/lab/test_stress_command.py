@@ -235,7 +235,6 @@ def test_open_orders_are_left_out_and_it_says_so() -> None:
 
 
 REFUSED = {
-    "no file": (["nothing.toml"], "nothing.toml: no such file"),
     "shock zero": (["--shock", "0"], "--shock: '0' should be percent above 0"),
     "shock words": (["--shock", "five"], "--shock: 'five' should be percent above 0"),
     "shock in a list": (["--shock", "5,,7"], "--shock: '' should be percent above 0"),
@@ -251,7 +250,6 @@ REFUSED = {
     "beta words": (["--beta", "ETH=much"], "--beta: 'much' should be a number"),
     "beta too high": (["--beta", "ETH=21"], "--beta: '21' should be a number from -20 to 20"),
     "beta of the lead": (["--beta", "BTC=2"], "--beta: 'BTC=2' should be 1"),
-    "betas nowhere": (["--betas", "none.toml"], "betas: none.toml: No such file"),
     "betas no TOML": (["--betas", "text.toml"], "betas: text.toml: not valid TOML"),
     "betas no numbers": (["--betas", "fall.toml"], "betas: fall.toml: name: 'ten minutes down'"),
     "survive words": (["--survive", "crash"], "--survive: 'crash' should be percent above 0"),
@@ -268,10 +266,7 @@ REFUSED = {
         ["--price", "BTC=107374182.3", "--shock", "+20"],
         "BTC +20 %: BTC at 128849018.8 USD; the engine holds at most 107374182.3",
     ),
-    "rulebook": (["--rulebook", "none"], "none"),
     "at without address": (["--at", "http://127.0.0.1:1"], "--at: "),
-    "report": (["--report", "report.txt"], "--report: report.txt: a report is HTML"),
-    "parquet": (["--parquet", "account.toml"], "--parquet: account.toml: is a file"),
 }  # fmt: skip
 
 

@@ -530,7 +530,6 @@ def test_findings_of_a_recording_name_the_storm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (("nowhere.parquet",), {}, "nowhere.parquet: no such file"),
         ((), {"market": "XYZ"}, "--market: unknown market 'XYZ'"),
         ((), {"rulebook": "dydx"}, "'dydx' should be a rulebook that does not settle"),
         ((), {"rulebook": "nobody"}, "nobody"),

@@ -273,15 +273,12 @@ def test_command_refuses_what_is_no_message(tmp_path: Path) -> None:
     bare = whole.replace(b'"accountValue": "2300.0"', b'"accountValue": NaN')
     assert "after 'accountValue'; NaN is not a JSON number" in refused("-", raw=bare)
     assert "not JSON" in refused("-", raw=b"\xff\xfe" + whole)
-    assert "No such file" in refused(tmp_path / "none.json")
     assert "Is a directory" in refused(tmp_path)
 
 
 def test_command_refuses_bad_options(tmp_path: Path) -> None:
     raw = json.dumps(STATE).encode()
     assert "holds BTC, FISH" in refused("--steps", "ETH", raw=raw)
-    assert "unknown option --jason" in refused("--jason", raw=raw)
-    assert "no-such.toml: cannot be read" in refused("--rulebook", "no-such.toml", raw=raw)
     meta = tmp_path / "meta.json"
     assert "meta.json: No such file" in refused("--meta", meta, raw=raw)
     meta.write_bytes(edited(META, "universe[1].name", "FOWL"))

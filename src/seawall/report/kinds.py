@@ -78,6 +78,11 @@ def short_percent(share: Number, *, signed: bool = False) -> str:
     return f"{float(100 * share):{'+' if signed else ''}g} %"
 
 
+def typed_percent(share: Number) -> str:
+    """``500%``: as an option takes it."""
+    return f"{float(100 * share):g}%"
+
+
 def probability(share: Number) -> str:
     """``26.0 %``, ``7.14 %``, ``0.0384 %``: three figures, whatever the size."""
     return f"{three_figures(float(100 * share))} %"

@@ -18,6 +18,7 @@ from seawall.lab.simulation.assumptions import Assumptions
 from seawall.lab.simulation.population import Distribution, usual_open_interest
 from seawall.lab.simulation.population_file import read_leverages
 from seawall.report.findings import Answer, Findings
+from seawall.report.kinds import typed_percent
 from seawall.report.progress import Progress, silent
 
 MOST_ACCOUNTS = 2_000_000
@@ -208,7 +209,7 @@ def _distribution(
 def _share(field: str, value: Amount, *, most: float = 1) -> float:
     """The fraction; a text is in percent, with or without ``%``, and a number is the fraction."""
     bare = value.strip().removesuffix("%") + "%" if isinstance(value, str) else value
-    expected = f"0% to {100 * most:g}%"
+    expected = f"0% to {typed_percent(most)}"
     try:
         return float(number(field, bare, least=0, most=most, expected=expected))
     except InputError:

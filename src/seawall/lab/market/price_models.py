@@ -18,6 +18,7 @@ from msgspec import Struct
 from seawall.domain.quantities import Amount, PerMarket, assignments, for_markets, number
 from seawall.lab.market.price_fit import FundingFit, PriceFit, positive_definite
 from seawall.lab.paths.kernels.task import Diffusion, Floats, FundingRate
+from seawall.report.kinds import typed_percent
 
 SHIPPED = "price_models.toml"
 SHIPPED_ORIGIN = "shipped"
@@ -110,8 +111,10 @@ def _shares(
     field: str, values: PerMarket, markets: Sequence[str], least: float, most: float
 ) -> dict[str, float]:
     """The fraction of each market that is given one, bounds included. Raises InputError."""
-    such = f"{100 * most / 40:g}%"
-    expected = f"{100 * least:g}% to {100 * most:g}%, such as {such} or {markets[0]}={such}"
+    such = typed_percent(most / 40)
+    expected = (
+        f"{typed_percent(least)} to {typed_percent(most)}, such as {such} or {markets[0]}={such}"
+    )
 
     def read(name: str, value: Amount) -> float:
         return float(number(name, value, least=least, most=most, expected=expected))

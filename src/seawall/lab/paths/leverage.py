@@ -18,6 +18,7 @@ from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.statistics import PathStatistics, path_statistics
 from seawall.lab.paths.variants import at_leverage, entered_at
+from seawall.report.kinds import times
 
 LOWEST = 0.1
 HIGHEST = 1000.0
@@ -82,7 +83,7 @@ def point_at(
 ) -> LeveragePoint:
     """The statistics at a leverage. Raises InputError where the venue does not allow so much."""
     task = setup.task(_at(setup, holdings, leverage))
-    outcomes = runner.outcomes(task, f"searching the leverage, {leverage:.3g}x")
+    outcomes = runner.outcomes(task, f"searching the leverage, {times(leverage)}")
     return LeveragePoint(leverage, path_statistics(task, outcomes))
 
 
