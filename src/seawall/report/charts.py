@@ -159,7 +159,7 @@ def round_numbers(low: float, high: float, steps: Sequence[int] = (1, 2, 5)) -> 
 
 
 def series(name: str, **arrays: ArrayLike) -> list[Row]:
-    """The rows of one line that is told apart by its ``name``."""
+    """The rows of one line that is distinguished by its ``name``."""
     return [row | {"name": name} for row in columns(**arrays)]
 
 

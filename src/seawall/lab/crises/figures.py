@@ -217,7 +217,7 @@ def _names(field: str, names: Sequence[str], **more: Any) -> Row:
 
 
 def _named(field: str, names: Sequence[str], looks: Sequence[Any]) -> Row:
-    """A channel of names told apart by their look."""
+    """A channel of names distinguished by their look."""
     return {
         "field": field,
         "type": "nominal",
