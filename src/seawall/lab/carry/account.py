@@ -1,6 +1,6 @@
 """Carry of a whole account, bucket by bucket, and how funding alone would liquidate it.
 
-Equity, maintenance margin and liquidation prices are the machine's (``lab/valuation.py``); prices
+Equity, maintenance margin and liquidation prices are the machine's (``accounts/valuation.py``); prices
 and rates stand still.
 """
 
