@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 import pytest
 
 from seawall.lab.paths.figures import leverage_curve, loss_histogram
-from seawall.report.charts import Chart, columns, money, percent
+from seawall.report.charts import Chart, columns, percent
 from seawall.report.findings import Findings
 from seawall.report.html import report_page
+from seawall.report.kinds import short_usd
 from seawall.report.svg import inline_svg, svg_text
 from tests.lab.sample_findings import ASSUMPTION, HOSTILE, SEED, charts, sample_findings
 
@@ -190,7 +191,7 @@ def test_axes_are_labelled_with_units(name: str) -> None:
     ],
 )  # fmt: skip
 def test_money_in_pictures(usd: float, words: str) -> None:
-    assert money(usd) == words
+    assert short_usd(usd) == words
 
 
 def test_percent_in_pictures() -> None:

@@ -84,27 +84,9 @@ def finished(content: Chart, *, height: int | None = None) -> Chart:
     return frame | content
 
 
-def money(usd: float) -> str:
-    """Three figures and a letter: ``$1.25M``, ``-$340k``, ``$95.5``."""
-    size = abs(usd)
-    sign = "-" if usd < 0 else ""
-    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        # What rounds up to the unit is written in it: $1M, not $1000k.
-        if size >= 0.9995 * unit:
-            return f"{sign}${_three_figures(size / unit)}{letter}"
-    return f"{sign}${_three_figures(size)}" if _three_figures(size) != "0" else "$0"
-
-
 def percent(fraction: float, *, signed: bool = False) -> str:
     """``12.3 %`` of 0.123; a sign for changes."""
     return f"{100 * fraction:{'+' if signed else ''}.1f} %"
-
-
-def _three_figures(value: float) -> str:
-    if value >= 99.95:
-        return f"{value:.0f}"
-    text = f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
-    return text.rstrip("0").rstrip(".")
 
 
 def number(value: float) -> float | None:

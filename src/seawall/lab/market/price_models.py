@@ -181,15 +181,15 @@ def _markets(
             volatility.append(float(fitted.volatility[place]))
             beta.append(float(fitted.jump_beta[place]))
             origin.append("your candles")
-        elif name in listed:
-            volatility.append(listed[name].volatility)
-            beta.append(listed[name].jump_beta)
-            origin.append(SHIPPED_ORIGIN)
-        else:
-            group = shipped.group_of(leverage)
-            volatility.append(group.volatility)
-            beta.append(group.jump_beta)
-            origin.append(f"assumed: markets of {group.least_leverage}x and more")
+            continue
+        figures = listed.get(name) or shipped.group_of(leverage)
+        volatility.append(figures.volatility)
+        beta.append(figures.jump_beta)
+        origin.append(
+            f"assumed: markets of {figures.least_leverage}x and more"
+            if isinstance(figures, Group)
+            else SHIPPED_ORIGIN
+        )
     return np.array(volatility), np.array(beta), origin
 
 
