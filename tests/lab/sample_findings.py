@@ -1,5 +1,7 @@
 """Findings with every kind of section and picture, and names that would break a careless page."""
 
+from operator import itemgetter
+
 import numpy as np
 
 from seawall.lab.carry.figures import break_even_lines
@@ -11,7 +13,9 @@ from seawall.lab.paths.figures import (
     time_to_liquidation,
 )
 from seawall.report.charts import Chart, Row
-from seawall.report.findings import Figure, Findings, Section, Table, Words
+from seawall.report.findings import Figure, Findings, Section, Words
+from seawall.report.kinds import COUNT, FLAG, NUMBER, TEXT, USD, VALUE
+from seawall.report.sheet import Column, Sheet
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31mred\x00"
 SEED = 20251010
@@ -68,24 +72,49 @@ def modes() -> list[Row]:
 
 
 def sample_findings() -> Findings:
-    table = Table(
+    heads = ["market", "position", "move", "equity, USD", "margin ratio", "after"]
+    styles = ("good", "bad", "quiet")
+    rows = [
+        ("BTC", "long 4.2", "-10 %", "182,340", "41.2 %", "safe", styles[0]),
+        ("BTC", "long 4.2", "-30 %", "0", "", "liquidated", styles[1]),
+        (HOSTILE, "short 1,000", "+5 %", "247,010", "36.0 %", "safe", styles[2]),
+    ]
+    table = Sheet(
+        name="shocked",
         title="The account, shocked",
-        columns=["market", "position", "move", "equity, USD", "margin ratio", "after"],
-        rows=[
-            ["BTC", "long 4.2", "-10 %", "182,340", "41.2 %", "safe"],
-            ["BTC", "long 4.2", "-30 %", "0", "", "liquidated"],
-            [HOSTILE, "short 1,000", "+5 %", "247,010", "36.0 %", "safe"],
+        rows=rows,
+        columns=[
+            Column(head, TEXT if place < 2 else VALUE, itemgetter(place), head)
+            for place, head in enumerate(heads)
         ],
-        words=2,
-        styles={1: "bad", 0: "good", 2: "quiet"},
+        style=itemgetter(6),
         note="Equity after the liquidation's costs.",
     )
-    long_table = Table(
+    long_table = Sheet(
+        name="every_shock",
         title="Every shock",
-        columns=["market", *(f"move {number}" for number in range(1, 25))],
-        rows=[[f"M{row}", *(f"{row * 1000 + n:,}" for n in range(1, 25))] for row in range(1, 31)],
-        on_paper_only=True,
+        rows=range(1, 31),
+        columns=[
+            Column("market", get="M{}".format),
+            *(Column(f"move {n}", COUNT, lambda row, n=n: row * 1000 + n) for n in range(1, 25)),
+        ],
+        on="page",
     )
+    shocks = Sheet(
+        name="shocks",
+        title="Shocks",
+        rows=_SHOCKS,
+        columns=[
+            Column("market", get=lambda _: "BTC"),
+            Column("shock", NUMBER, lambda row: row),
+            Column("liquidated", FLAG, lambda row: row < -0.1),
+        ],
+        on="tables",
+    )
+    loss = Column("loss", USD, lambda row: row)
+    paths = Sheet(
+        name="paths", title="Paths", rows=(1.5, np.nan, 3.0), columns=[loss], on="tables"
+    )  # fmt: skip
     sections: list[Section] = [
         Words("The account survives a fall of 12.3 % in all markets together. " * 3),
         Words(f"Closing ETH first makes it worse: {HOSTILE}.", is_warning=True),
@@ -98,27 +127,21 @@ def sample_findings() -> Findings:
             for name, chart in charts().items()
         ),
         long_table,
+        shocks,
+        paths,
     ]  # fmt: skip
     return Findings(
         command="stress",
         title=f"What a move does to {HOSTILE}",
         subtitle="equity 250,000 USD in 3 markets",
         sections=sections,
-        plain={
+        facts={
             "equity": np.float64(250_000),
             "ratio": float("nan"),
             "worst": np.inf,
             "shocks": np.asarray(_SHOCKS),
             "liquidated": np.asarray([True, False]),
             "nested": {"seeds": [np.int64(3)], "none": None},
-        },
-        frames={
-            "shocks": {
-                "market": ["BTC"] * len(_SHOCKS),
-                "shock": np.asarray(_SHOCKS),
-                "liquidated": [shock < -0.1 for shock in _SHOCKS],
-            },
-            "paths": {"loss": np.asarray([1.5, np.nan, 3.0])},
         },
         assumptions=[ASSUMPTION, f"Names are as the venue gives them: {HOSTILE}."],
         seed=SEED,

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from seawall.report.deliver import OutputError, OutputOptions, check_outputs, deliver
-from seawall.report.findings import Findings, Table, Words
+from seawall.report.findings import Findings, Words
+from seawall.report.kinds import COUNT
+from seawall.report.sheet import Column, Sheet
 from seawall.report.values import plain_value, readable, write_tables
 from tests.lab.sample_findings import ASSUMPTION, SEED, sample_findings
 
@@ -26,9 +28,15 @@ def command_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def small(**more: Any) -> Findings:
     fields: dict[str, Any] = {
-        "command": "stress", "title": "A title", "subtitle": "", "sections": [], "plain": {},
+        "command": "stress", "title": "A title", "subtitle": "", "sections": [],
     }  # fmt: skip
     return Findings(**(fields | more))
+
+
+def sheet(name: str, title: str, columns: list[str]) -> Sheet:
+    """One row of ones."""
+    shown = [Column(each, COUNT, lambda row: row, each) for each in columns]
+    return Sheet(name=name, title=title, rows=[1], columns=shown)
 
 
 def test_tables_and_words(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,10 +68,8 @@ def test_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_wide_table_is_not_folded_and_prose_is(capsys: pytest.CaptureFixture[str]) -> None:
     columns = [f"a column {number:02}" for number in range(14)]
-    table = Table(
-        title="A title longer than its narrow table would be", columns=["a"], rows=[["1"]]
-    )
-    wide = Table(title="Wide", columns=columns, rows=[[str(n) for n in range(14)]])
+    table = sheet("narrow", "A title longer than its narrow table would be", ["a"])
+    wide = sheet("wide", "Wide", columns)
     deliver(small(sections=[table, wide, Words("word " * 60)]), OutputOptions())
     lines = capsys.readouterr().out.splitlines()
     assert " A title longer than its narrow table would be" in lines
@@ -91,7 +97,7 @@ def test_json_is_one_object(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
 def test_the_command_and_the_seed_are_the_ones_that_ran(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    deliver(small(plain={"command": "x", "seed": 3}, seed=None), OutputOptions(json=True))
+    deliver(small(facts={"command": "x", "seed": 3}, seed=None), OutputOptions(json=True))
     found = json.loads(capsys.readouterr().out)
     assert (found["command"], found["seed"]) == (COMMAND, None)
 
@@ -136,7 +142,7 @@ def test_the_report_says_what_was_typed(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_frames_keep_to_their_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no name of a file"):
-        write_tables(small(frames={"../x": {"a": [1]}}), tmp_path, COMMAND)
+        write_tables(small(sections=[sheet("../x", "X", ["a"])]), tmp_path, COMMAND)
 
 
 def test_folders_are_made_before_long_work(tmp_path: Path) -> None:
@@ -170,5 +176,5 @@ def test_a_file_that_cannot_be_written_is_named(
     with pytest.raises(OutputError, match=r"--report: .*x\.html: No such file"):
         deliver(small(), OutputOptions(report=gone / "x.html"))
     with pytest.raises(OutputError, match=r"--parquet: .*gone: "):
-        deliver(small(frames={"a": {"b": [1]}}), OutputOptions(parquet=gone))
+        deliver(small(sections=[sheet("a", "A", ["b"])]), OutputOptions(parquet=gone))
     assert "A title" in capsys.readouterr().out, "what was computed is printed all the same"

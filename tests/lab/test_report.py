@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 import pytest
 
 from seawall.lab.paths.figures import leverage_curve, loss_histogram
-from seawall.report.charts import Chart, columns, percent
+from seawall.report.charts import Chart, columns
 from seawall.report.findings import Findings
 from seawall.report.html import report_page
-from seawall.report.kinds import short_usd
+from seawall.report.kinds import percent, short_usd
 from seawall.report.svg import inline_svg, svg_text
 from tests.lab.sample_findings import ASSUMPTION, HOSTILE, SEED, charts, sample_findings
 
@@ -109,7 +109,7 @@ def test_it_says_how_to_make_it_again(text: str) -> None:
 
 
 def test_no_seed_is_said_too() -> None:
-    page = report_page(Findings(command="x", title="t", subtitle="", sections=[], plain={}), "x")
+    page = report_page(Findings(command="x", title="t", subtitle="", sections=[]), "x")
     assert "<dd>none: nothing in it is random</dd>" in page
 
 
@@ -195,8 +195,8 @@ def test_money_in_pictures(usd: float, words: str) -> None:
 
 
 def test_percent_in_pictures() -> None:
-    assert percent(-0.1234) == "-12.3 %"
-    assert percent(0.05, signed=True) == "+5.0 %"
+    assert percent(-0.1234, 1) == "-12.3 %"
+    assert percent(0.05, 1, signed=True) == "+5.0 %"
 
 
 def test_long_lines_are_thinned_with_both_ends() -> None:

@@ -58,7 +58,6 @@ FORMS: list[tuple[str, Any, str, Any, Any]] = [
     ("MINUTES", 21.8, "22 min", 21.8, 21.8),
     ("HOURS", 72, "3.0 d", 72.0, 72.0),
     ("TIME", 1_760_130_845_000, "2025-10-10 21:14:05", 1_760_130_845_000, 1_760_130_845_000),
-    ("DATA", {"a": 1}, "{'a': 1}", {"a": 1}, "{'a': 1}"),
 ]  # fmt: skip
 FLOATS = (
     "USD SHORT_USD NUMBER FIGURE TIMES RATIO PROBABILITY SHARE PERCENT MOVE SHOCK BASIS_POINTS "

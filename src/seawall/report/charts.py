@@ -84,11 +84,6 @@ def finished(content: Chart, *, height: int | None = None) -> Chart:
     return frame | content
 
 
-def percent(fraction: float, *, signed: bool = False) -> str:
-    """``12.3 %`` of 0.123; a sign for changes."""
-    return f"{100 * fraction:{'+' if signed else ''}.1f} %"
-
-
 def number(value: float) -> float | None:
     """A number as it stands in a specification: not finite is absent; seven figures are enough."""
     return float(f"{value:.7g}") if math.isfinite(value) else None

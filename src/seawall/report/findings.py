@@ -38,19 +38,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Table(Struct, frozen=True, kw_only=True):
-    """A table of ready text. Use a ``Sheet``; this form goes once every command has sheets."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: int = 1
-    styles: Mapping[int, str] = {}
-    note: str = ""
-    on_paper_only: bool = False
-
-
-Section = Words | Sheet | Figure | Table
+Section = Words | Sheet | Figure
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -71,8 +59,6 @@ class Findings(Struct, frozen=True, kw_only=True):
     assumptions: Sequence[str] = ()
     seed: int | None = None
     alone: bool = False
-    plain: Mapping[str, Any] | None = None
-    frames: Mapping[str, Mapping[str, Any]] = NO_VALUES
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
@@ -98,8 +84,6 @@ class Findings(Struct, frozen=True, kw_only=True):
 
     def plain_object(self) -> dict[str, Any]:
         """The JSON object without what ``deliver`` adds: facts, then each sheet by name."""
-        if self.plain is not None:
-            return dict(self.plain)
         made = dict(self.facts)
         sheets = [each for each in self.sheets if each.on not in ("screen", "tables")]
         made |= {each.name: each.plain() for each in sheets}

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from seawall.report.findings import Figure, Findings, Section, Table, Words
+from seawall.report.findings import Figure, Findings, Section, Words
 from seawall.report.sheet import Sheet
 from seawall.report.values import readable, seawall_version
 
@@ -102,8 +102,6 @@ def _prepared(findings: Findings) -> Iterator[tuple[str, Any]]:
             yield "words", each
         elif isinstance(each, Figure):
             yield "figure", each
-        elif isinstance(each, Table):
-            yield "table", _table(each)
         elif each.on not in ("data", "tables") and each.rows:
             yield "table", _sheet(each)
 
@@ -123,13 +121,4 @@ def _sheet(sheet: Sheet) -> dict[str, Any]:
         "heads": [(each.heading, each.kind.is_number) for each in columns],
         "rows": [(sheet.style_of(row), sheet.texts(row)) for row in sheet.rows],
         "note": sheet.note,
-    }
-
-
-def _table(table: Table) -> dict[str, Any]:
-    return {
-        "title": table.title,
-        "heads": [(head, place >= table.words) for place, head in enumerate(table.columns)],
-        "rows": [(table.styles.get(place, ""), row) for place, row in enumerate(table.rows)],
-        "note": table.note,
     }

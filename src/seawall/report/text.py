@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from seawall.report.findings import Findings, Section, Table, Words
-from seawall.report.kinds import TEXT
+from seawall.report.findings import Findings, Section, Words
 from seawall.report.sheet import Column, Row, Sheet
 from seawall.report.values import readable
 
@@ -59,8 +58,6 @@ def _print_section(console: "Console", section: Section) -> None:
         console.print()
     elif isinstance(section, Sheet) and section.on in ("everywhere", "screen") and section.rows:
         _print_sheet(console, section)
-    elif isinstance(section, Table) and not section.on_paper_only:
-        _print_sheet(console, _as_sheet(section))
 
 
 def _print_words(console: "Console", text: str, style: str = "") -> None:
@@ -264,18 +261,3 @@ def _wide(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
-
-
-def _as_sheet(table: Table) -> Sheet:
-    def column(place: int, heading: str) -> Column:
-        kind = structs.replace(TEXT, is_number=place >= table.words)
-        return Column(name=heading, kind=kind, get=lambda row: row[1][place], title=heading or " ")
-
-    return Sheet(
-        name="table",
-        title=table.title,
-        rows=list(enumerate(table.rows)),
-        columns=[column(place, heading) for place, heading in enumerate(table.columns)],
-        note=table.note,
-        style=lambda row: table.styles.get(row[0], ""),
-    )

@@ -72,7 +72,6 @@ def write_tables(findings: Findings, folder: Path, command: str) -> list[Path]:
 
     Raises OSError if a file cannot be written.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     about = {
@@ -82,8 +81,6 @@ def write_tables(findings: Findings, folder: Path, command: str) -> list[Path]:
         "seawall_assumptions": "\n".join(findings.assumptions),
     }
     tables = {each.name: each.to_arrow() for each in findings.sheets if each.on != "screen"}
-    for name, columns in findings.frames.items():
-        tables[name] = pa.table({key: pa.array(values) for key, values in columns.items()})
     written = []
     for name, table in tables.items():
         if not _FILE_NAME.fullmatch(name):
