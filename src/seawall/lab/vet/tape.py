@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
 from seawall.lab.vet.book import OPEN, Floats, Sampler, Samples
+from seawall.report import kinds
 
 CALM, STORM, AFTER = "calm", "storm", "after"
 PHASES = (CALM, STORM, AFTER)
@@ -137,9 +138,9 @@ class Watch(Struct, frozen=True, kw_only=True):
         """When the shock began and how it is called."""
         if self.move is None:
             return None
-        text = f"{self.move:+.1%} over {self.ramp_s:g} s"
+        text = f"{kinds.percent(self.move, 1, signed=True)} over {self.ramp_s:g} s"
         if self.withdrawn:
-            text += f", makers without {self.withdrawn:.0%} of their depth"
+            text += f", makers without {kinds.percent(self.withdrawn, 0)} of their depth"
         return at_ms, text
 
     def tape(self, source: str, sampler: Sampler, trades: Trades, end_ms: int, **more: Any) -> Tape:
