@@ -24,9 +24,8 @@ from seawall.lab.market.liquidity import Depth, default_depth
 from seawall.lab.size.advice import Odds, SizeTask, advise
 from seawall.lab.size.candles import read_trading
 from seawall.lab.size.exit import BookSide, book_side, exit_hours
-from seawall.lab.size.fees import fee_rates
 from seawall.lab.size.margin import FractionRule, TierRule, margin_rule
-from seawall.lab.size.market import default_funding, default_volatility, default_volume
+from seawall.lab.size.market import default_funding, default_volatility, default_volume, fee_rates
 from seawall.lab.size.sizing import (
     Trade,
     best_setting,

@@ -8,14 +8,15 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.quantities import Amount
-from seawall.domain.rulebook import AnyRulebook, Rulebook
-from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, from_units
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
+from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, RATE_ONE, from_units
 from seawall.lab.market.book import Book, ladder_book
 from seawall.lab.market.liquidity import Depth, default_depth
-from seawall.lab.size.fees import FeeRates, fee_rates
 
 SIDES = ("long", "short")
 MOST_FUNDING = 0.04
+PPM = 1_000_000
+RATE_PER_PPM = RATE_ONE // PPM
 DEFAULT_TRADING = (
     (40, 1_770_000_000, 0.49),
     (25, 1_070_000_000, 0.73),
@@ -34,6 +35,46 @@ group, volatility the median of the group, from hourly returns.
 
 USUAL_FUNDING = Fraction(1, 80_000)
 """0.01 % per 8 hours, in an hour: the interest that most perpetuals pay when nothing pulls."""
+
+
+class FeeRates(NamedTuple):
+    """1e-9 of the value traded; a negative maker rate is a rebate. ``tier`` counts from 0."""
+
+    taker: int
+    maker: int
+    tier: int
+
+    def rate(self, kind: str) -> int:
+        """``taker`` or ``maker``."""
+        return self.taker if kind == "taker" else self.maker
+
+
+def fee_rates(rulebook: AnyRulebook, volume: int, maker_share_ppm: int = 0) -> FeeRates:
+    """The rates of an account with ``volume`` (micro-USD) in the fee window of the rules.
+
+    ``maker_share_ppm``: its part of all maker volume of the venue, which may earn a rebate.
+    Discounts for staking and referral are left out.
+    """
+    if isinstance(rulebook, BlockRulebook):
+        tier = 0
+        for place, asked in enumerate(rulebook.fee.tiers):
+            # The share of total volume is not known here; tiers that ask for one end the climb.
+            if (
+                volume < asked.volume
+                or asked.total_share_ppm > 0
+                or maker_share_ppm < asked.maker_share_ppm
+            ):
+                break
+            tier = place
+        found = rulebook.fee.tiers[tier]
+        return FeeRates(found.taker_ppm * RATE_PER_PPM, found.maker_ppm * RATE_PER_PPM, tier)
+    tiers = rulebook.fee.tiers
+    tier = max(at for at, each in enumerate(tiers) if at == 0 or volume > each.volume_above)
+    maker = tiers[tier].maker_rate
+    for rebate in rulebook.fee.maker_rebates:
+        if maker_share_ppm * RATE_PER_PPM > rebate.share_above:
+            maker = rebate.maker_rate
+    return FeeRates(tiers[tier].taker_rate, maker, tier)
 
 
 class TradedMarket(NamedTuple):
@@ -77,7 +118,7 @@ class TradedMarket(NamedTuple):
         part = Fraction(0)
         if maker_share is not None:
             part = quantities.share("maker_share", maker_share, example="1%")
-        return fee_rates(self.account.rulebook, int(traded * MICRO), int(part * 10**6))
+        return fee_rates(self.account.rulebook, int(traded * MICRO), int(part * PPM))
 
     def funding_rate(self, rate: Amount | None) -> int:
         """The rate of an hour that longs pay, 1e-12: as given, else the venue's, else the usual."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seawall.lab.vet.live import LiveBook, plain_error
-from seawall.lab.vet.tape import Charges, VetError
+from seawall.lab.vet.tape import Charges, TradeRow, VetError
 from seawall.venues.raw_json import VenueDataError
 
 TIMEOUT_MS = 20_000
@@ -59,7 +59,7 @@ class CcxtFeed:
             sides.append(levels * (1.0, self._contract))
         return LiveBook(found.get("timestamp"), sides[0], sides[1])
 
-    def trades(self) -> list[tuple[int, float, float, int]] | None:
+    def trades(self) -> list[TradeRow] | None:
         """What is missed in one call comes with the next; None if not even the first succeeds."""
         if not self._has_trades:
             return None

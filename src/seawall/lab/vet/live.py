@@ -20,6 +20,7 @@ from seawall.lab.vet.tape import (
     Charges,
     Spans,
     Tape,
+    TradeRow,
     Trades,
     VetError,
     Watch,
@@ -53,7 +54,7 @@ class Feed(Protocol):
 
     def book(self) -> LiveBook: ...
 
-    def trades(self) -> list[tuple[int, float, float, int]] | None:
+    def trades(self) -> list[TradeRow] | None:
         """New ones since the last call: time, price, size, sign; None where it has none."""
         ...
 
@@ -165,7 +166,7 @@ class _Watched:
         self._sleep, self._progress = sleep, progress
         self._shocked = shocked
         self._sampler = watch.sampler()
-        self._trades: list[tuple[int, float, float, int]] = []
+        self._trades: list[TradeRow] = []
         self._has_trades = True
         self._failures = self._gaps = 0
         self._now = 0

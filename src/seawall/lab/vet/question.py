@@ -9,7 +9,7 @@ from seawall.domain.quantities import Amount
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO, RATE_ONE
 from seawall.lab.market.market_path import parse_time
-from seawall.lab.size.fees import fee_rates
+from seawall.lab.size.market import fee_rates
 from seawall.lab.vet.book import SIZES_USD
 from seawall.lab.vet.measures import PhaseFigures, phase_figures
 from seawall.lab.vet.resilience import Recovery, recovery_of

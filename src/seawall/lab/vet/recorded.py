@@ -1,23 +1,34 @@
 """Vetting a recorded book: parquet of changes through the engine, or lines of whole books."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from seawall.engine.book_view import book_rows
-from seawall.lab.market.book import BookError
+from seawall.lab.market.book import BookError, checked_book
+from seawall.lab.market.book_file import known_market, levels_of, unpacked
 from seawall.lab.market.book_replay import Reached, Replay
 from seawall.lab.market.book_replay_file import Known, Recording, is_recording, read_recording
 from seawall.lab.market.book_replay_plan import TRADE
 from seawall.lab.market.candle_file import time_text
+from seawall.lab.market.market_path import market_of_symbol
 from seawall.lab.vet.book import ALL_PRICES, BANDS_BP, BP, Floats, Sampler
-from seawall.lab.vet.lines import read_lines
-from seawall.lab.vet.tape import Tape, Trades, VetError, Watch, found_phases, split_phases
+from seawall.lab.vet.tape import Tape, TradeRow, Trades, VetError, Watch, found_phases, split_phases
 from seawall.report import kinds
+from seawall.venues.raw_json import VenueDataError
 
 LEVELS_AT_FIRST = 2_048
+_STAMP = re.compile(rb"\s*\d{1,20}\s+(?=\{)")
+_PRICE, _SIZE = ("px", "price"), ("sz", "size", "qty", "amount")
+_TIME, _COIN = ("time", "timestamp"), ("coin", "symbol", "s")
+_SIGNS = {"b": 1, "buy": 1, "a": -1, "sell": -1, "s": -1}
+LineBook = tuple[int, Floats, Floats]
+"""Time in ms, levels of price and size, best first."""
 
 
 def recorded_tape(path: Path, watch: Watch) -> Tape:
@@ -104,13 +115,32 @@ def _replay_words(replay: Replay) -> tuple[str, ...]:
 
 
 def _of_lines(path: Path, watch: Watch) -> Tape:
-    found = read_lines(path, watch.market, watch.until_ms)
+    """One JSON text each, a whole book or some trades, as a websocket sent them.
+
+    A line may begin with a number of ns (the receiver's clock) and may be of any channel; what is
+    neither a book nor a list of trades is passed over. A trade has a price (``px``, ``price``), a
+    size (``sz``, ``size``, ``qty``, ``amount``), a ``side`` of the taker (B, A, buy, sell) and a
+    ``time`` (or ``timestamp``) in ms. Also gzip.
+    """
+    books: list[LineBook] = []
+    trades: list[TradeRow] = []
+    for number, line in enumerate(unpacked(path).splitlines(), start=1):
+        stamp = _STAMP.match(line)
+        text = line[stamp.end() :] if stamp else line
+        if text.strip():
+            _read(f"{path}: line {number}", text, watch.market, books, trades)
+    if not books:
+        raise BookError(f"{path}: no line is a book of {watch.market}")
+    last = 2**62 if watch.until_ms is None else watch.until_ms
+    books = sorted((each for each in books if each[0] <= last), key=itemgetter(0))
+    if not books:
+        raise BookError(f"{path}: no book of {watch.market} before the end")
     sampler = watch.sampler()
-    for book in found.books:
-        sampler.look(book.time_ms, book.bids, book.asks, (book.bids[-1, 0], book.asks[-1, 0]))
-    trades = Trades.of(found.trades)
-    end = max(found.books[-1].time_ms, int(trades.times_ms[-1]) if found.trades else 0)
-    return _finished(path, watch, sampler, trades, end)
+    for time_ms, bids, asks in books:
+        # A frame shows nothing beyond its last level.
+        sampler.look(time_ms, bids, asks, (bids[-1, 0], asks[-1, 0]))
+    inside = Trades.of([each for each in trades if books[0][0] <= each[0] <= last])
+    return _finished(path, watch, sampler, inside, max([books[-1][0], *inside.times_ms.tolist()]))
 
 
 def _finished(
@@ -133,3 +163,56 @@ def _finished(
     has_trades = bool(len(trades.times_ms))
     source = f"the recording {path.name}"
     return watch.tape(source, sampler, trades, end, phases=phases, has_trades=has_trades, **more)
+
+
+def _read(
+    where: str, text: bytes, market: str, books: list[LineBook], trades: list[TradeRow]
+) -> None:
+    try:
+        document: Any = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        raise BookError(
+            f"{where}: neither parquet nor lines of JSON: a recording is one of them"
+        ) from None
+    if not isinstance(document, dict):
+        return
+    found = _trades(document, market)
+    if found is not None:
+        trades += found
+        return
+    try:
+        levels = levels_of(text)
+        if levels is None:
+            return
+        if levels.market is not None and market_of_symbol(levels.market, [market]) is None:
+            return
+        if levels.time_ms is None:
+            raise BookError(f"{where}: the book has no time")
+        name = known_market(where, market, levels.market)
+        book = checked_book(where, name, levels.time_ms, levels.bids, levels.asks)
+    except VenueDataError as error:
+        raise BookError(f"{where}: {error}") from None
+    books.append((levels.time_ms, book.bids, book.asks))
+
+
+def _trades(document: Mapping[str, Any], market: str) -> list[TradeRow] | None:
+    """The trades of a line; None where it has none."""
+    rows = document.get("data")
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        return None
+    found = []
+    for row in rows:
+        try:
+            coin = _first(row, _COIN)
+            sign = _SIGNS[str(row["side"]).lower()]
+            price, size = float(_first(row, _PRICE)), float(_first(row, _SIZE))
+            time_ms = int(_first(row, _TIME))
+        except (KeyError, TypeError, ValueError):
+            return None
+        if coin is None or market_of_symbol(str(coin), [market]) is not None:
+            found.append((time_ms, price, size, sign))
+    return found
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((row[name] for name in names if name in row), None)

@@ -20,7 +20,17 @@ from seawall.engine.book_view import book_rows
 from seawall.engine.layout import Limits
 from seawall.engine.market_view import market_view
 from seawall.lab.vet.book import Floats
-from seawall.lab.vet.tape import AFTER, CALM, PHASES, STORM, Tape, Trades, Watch, mean_rates
+from seawall.lab.vet.tape import (
+    AFTER,
+    CALM,
+    PHASES,
+    STORM,
+    Tape,
+    TradeRow,
+    Trades,
+    Watch,
+    mean_rates,
+)
 from seawall.sandbox.accounts import agent_address, open_account, seed_phrase
 from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
@@ -75,7 +85,7 @@ class _Run:
         self.world = World([market], SyntheticSource([market], watch.seed))
         self.market = LivingMarket(self.host, self.world, self.agents)
         self.sampler = watch.sampler()
-        self.trades: list[tuple[int, float, float, int]] = []
+        self.trades: list[TradeRow] = []
         self.funding: dict[str, list[float]] = {}
         self._settlements_an_hour = HOUR_MS / rules.funding.settlement_ms
 

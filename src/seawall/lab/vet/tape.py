@@ -14,6 +14,8 @@ from seawall.report import kinds
 CALM, STORM, AFTER = "calm", "storm", "after"
 PHASES = (CALM, STORM, AFTER)
 Spans = tuple[tuple[int, int], ...]
+TradeRow = tuple[int, float, float, int]
+"""Time, price, size, and 1 where the taker bought, -1 where it sold."""
 
 STORM_MS = 60_000
 """Of a recording: its minute with the widest range of the middle counts as its storm."""
@@ -41,7 +43,7 @@ class Trades(NamedTuple):
         return value
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[int, float, float, int]]) -> "Trades":
+    def of(cls, rows: Sequence[TradeRow]) -> "Trades":
         """From rows of time, price, size and sign, in any order; equal times stay as they are."""
         found = np.asarray(sorted(rows, key=lambda row: row[0]), np.float64).reshape(-1, 4)
         times, prices, sizes, signs = found.T
