@@ -1,7 +1,7 @@
 """Carry of a whole account, bucket by bucket, and how funding alone would liquidate it.
 
-Equity, maintenance margin and liquidation prices are the machine's (``accounts/valuation.py``); prices
-and rates stand still.
+Equity, maintenance margin and liquidation prices are the engine's (``accounts/valuation.py``);
+prices and rates stand still.
 """
 
 from collections.abc import Mapping, Sequence
