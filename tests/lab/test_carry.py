@@ -380,5 +380,5 @@ def test_carry_stops_where_a_bucket_does() -> None:
     # One payment before the end the liquidation price is still on the safe side of the price.
     assert position.liquidation_price_then is not None
     assert position.liquidation_price_now is not None
-    assert position.liquidation_price_now < position.liquidation_price_then < position.price
-    assert np.isclose(position.liquidation_price_then, position.price, rtol=2e-5)
+    assert position.liquidation_price_now < position.liquidation_price_then < position.trade.price
+    assert np.isclose(position.liquidation_price_then, position.trade.price, rtol=2e-5)
