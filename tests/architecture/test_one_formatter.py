@@ -18,9 +18,6 @@ ROOMS = [
 ]  # fmt: skip
 WIRE = ("/wire/",)
 """What a venue itself writes: its texts are those of the venue."""
-NOT_CONVERTED = ("lab/crises/",)
-"""Commands whose findings are not yet sheets; a test says when an entry may go."""
-
 ROUNDED = re.compile(r"\.(\d|\{.*\})?[fgeE]$|%$")
 """A format that rounds to a few figures: money, rates, percent."""
 WORDS = {
@@ -85,27 +82,20 @@ def tables(source: str) -> list[str]:
     return sorted(found)
 
 
-def faults(*, pending: bool) -> dict[str, list[str]]:
-    """What was found, by file: in the rooms that are still being converted, or in all others."""
+def faults() -> dict[str, list[str]]:
+    """What was found, by file."""
     found = {}
     for path in files(*ROOMS):
         name = path.relative_to(PACKAGE).as_posix()
         source = path.read_text()
-        if name.startswith(NOT_CONVERTED) is pending:
-            lines = [] if any(part in f"/{name}" for part in WIRE) else formats(source)
-            if lines := [*lines, *tables(source)]:
-                found[shown(path)] = lines
+        lines = [] if any(part in f"/{name}" for part in WIRE) else formats(source)
+        if lines := [*lines, *tables(source)]:
+            found[shown(path)] = lines
     return found
 
 
 def test_figures_and_tables_are_the_report_s_alone() -> None:
-    assert faults(pending=False) == {}
-
-
-def test_a_room_that_is_converted_leaves_the_list() -> None:
-    open_ones = [name.removeprefix("src/seawall/") for name in faults(pending=True)]
-    done = [each for each in NOT_CONVERTED if not any(n.startswith(each) for n in open_ones)]
-    assert done == [], "take these out of NOT_CONVERTED"
+    assert faults() == {}
 
 
 @pytest.mark.parametrize(

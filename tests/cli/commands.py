@@ -73,8 +73,6 @@ CALLS: dict[str, Call] = {
     "compare-rules": Call(("JOURNAL",)),
 }
 """Every command that does something; a test compares them with the app's."""
-WITHOUT_SHEETS = {"crises"}
-"""Commands whose tables are not yet sheets; a test says which may go."""
 NO_FINDINGS = {name for name in CALLS if name.split()[0] in ("up", "control")}
 
 

@@ -32,7 +32,6 @@ from tests.cli.commands import (
     EXAMPLES,
     LEAVES,
     NO_FINDINGS,
-    WITHOUT_SHEETS,
     Leaf,
     prepare,
     subcommands,
@@ -261,7 +260,7 @@ def test_a_request_is_found(text: str) -> None:
     assert page.requests
 
 
-@pytest.mark.parametrize("name", sorted(set(REPORTING) - WITHOUT_SHEETS))
+@pytest.mark.parametrize("name", REPORTING)
 def test_parquet_says_the_same_with_units(name: str, outcome: Callable[[str], Outcome]) -> None:
     findings = outcome(name).findings
     assert findings is not None
@@ -281,14 +280,6 @@ def test_parquet_says_the_same_with_units(name: str, outcome: Callable[[str], Ou
                 if first is not None and isinstance(column.value(first), int):
                     place = list(sheet.rows).index(first)
                     assert table[column.name][place].as_py() == column.value(first) / MICRO
-
-
-@pytest.mark.parametrize("name", sorted(WITHOUT_SHEETS))
-def test_a_command_whose_findings_are_sheets_leaves_the_list(
-    name: str, outcome: Callable[[str], Outcome]
-) -> None:
-    findings = outcome(name).findings
-    assert findings is None or findings.sheets == (), f"take {name} out of WITHOUT_SHEETS"
 
 
 # Input that cannot be used

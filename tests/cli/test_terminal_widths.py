@@ -24,7 +24,7 @@ from seawall.report import deliver
 from seawall.report.findings import Findings
 from seawall.report.sheet import Column, Row, Sheet
 from seawall.report.text import print_findings, sheet_lines
-from tests.cli.commands import CALLS, NO_FINDINGS, WITHOUT_SHEETS, prepare, words
+from tests.cli.commands import CALLS, NO_FINDINGS, prepare, words
 from tests.shared_files import ROOT
 
 # The first command in this process compiles the kernels.
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(600)
 
 PROGRAM = "from seawall.cli.main import main; main()"
 WIDTHS = (80, 100, 120)
-COMMANDS = sorted(set(CALLS) - NO_FINDINGS - WITHOUT_SHEETS)
+COMMANDS = sorted(set(CALLS) - NO_FINDINGS)
 MARKS = ("*", "liquidat", "closed", "delever", "backstop", "yes", "poor", "too near", "!")
 """Where a row is drawn in red one of these stands in it: colour is never the only sign."""
 

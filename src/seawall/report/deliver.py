@@ -62,7 +62,7 @@ def deliver(findings: Findings, options: OutputOptions) -> None:
     else:
         print_findings(findings)
     written = [*_written_report(findings, options, command)]
-    written += _written_frames(findings, options, command)
+    written += _written_tables(findings, options, command)
     written += _written_picture(findings, options)
     for line in written:
         print(line, file=sys.stderr if options.json else sys.stdout)
@@ -96,7 +96,7 @@ def _written_report(findings: Findings, options: OutputOptions, command: str) ->
     return [f"Report: {options.report}"]
 
 
-def _written_frames(findings: Findings, options: OutputOptions, command: str) -> list[str]:
+def _written_tables(findings: Findings, options: OutputOptions, command: str) -> list[str]:
     if options.parquet is None:
         return []
     try:

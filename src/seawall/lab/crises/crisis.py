@@ -27,6 +27,7 @@ from seawall.lab.market.market_path import (
 from seawall.lab.market.named_scenarios import load, starting_path
 from seawall.lab.simulation.population import open_interest_source, usual_open_interest
 from seawall.lab.simulation.setup import Grid, check_prices, grid_of
+from seawall.report.kinds import whole
 
 LEAD = "BTC"
 BACKSTOP_SHARE = 0.01
@@ -141,7 +142,7 @@ def even_grid(path: MarketPath, instruments: Sequence[Instrument]) -> Grid:
     tick = next((each for each in TICKS_MS if (end - start) // each < MOST_TICKS), None)
     if tick is None:
         hours = (end - start) / 3.6e6
-        raise PathError(f"{path.name}: lasts {hours:,.0f} hours; at most 500 can be simulated")
+        raise PathError(f"{path.name}: lasts {whole(hours)} hours; at most 500 can be simulated")
     times = np.append(np.arange(start, end, tick, dtype=np.int64), end)
     grid = grid_of(path, instruments, times)
     check_prices(grid, instruments)

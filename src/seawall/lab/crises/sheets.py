@@ -467,7 +467,7 @@ class _Findings:
 
     def _assumptions(self) -> list[str]:
         depths = self.task.depths.items()
-        books = ", ".join(f"{100 * share:g} % ({name})" for name, share in depths)
+        books = ", ".join(f"{kinds.short_percent(share)} ({name})" for name, share in depths)
         rejected = sum(each.maker_rejections for each in self.outcomes)
         refused = f"{rejected:,} orders of makers were refused: books were thinner than asked for"
         return [
