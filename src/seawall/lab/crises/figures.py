@@ -154,7 +154,7 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
         "value",
         title="change of equity",
         scale={"domain": [-1, 1], "range": GAINS_AND_LOSSES, "interpolate": "rgb"},
-        legend={"format": "+.0%", "gradientLength": 240, "tickCount": 5},
+        legend={"format": "+.0%", "gradientLength": 240, "values": [-1, 0, 1]},
     )
     is_dark = {"test": "abs(datum.value) > 0.75", "value": "white"}
     frame = _named("datum", [_FRAMED], [INK]) | {"datum": _FRAMED}
