@@ -472,7 +472,7 @@ def test_makers_who_withdraw_leave_less() -> None:
     found = vet(seconds=30, shock="-1%", shock_seconds=0, withdraw="90%", seed=3).to_dict()
     calm, storm = (of_phase(found, "depth", phase, 2) for phase in (CALM, STORM))
     assert storm["asks"] < 0.2 * calm["asks"]
-    assert found["shock"]["what"] == "-1.0% over 0 s, makers without 90% of their depth"
+    assert found["shock"]["what"] == "-1.0 % over 0 s, makers without 90 % of their depth"
 
 
 def test_the_report_and_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
