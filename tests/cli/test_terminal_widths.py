@@ -45,7 +45,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     kept: dict[str, Findings] = {}
     files = prepare(tmp_path_factory.mktemp("files"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
+        patch.chdir(tmp_path_factory.mktemp("run"))
 
         def run(name: str) -> Findings:
             if name not in kept:
