@@ -1,6 +1,7 @@
 """Reports open in a browser without a request and without a complaint, and can be read."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,10 @@ def test_reports_of_commands_open(
     opened: Any, tmp_path: Path, command: str, arguments: tuple[str, ...]
 ) -> None:
     """On built-in input."""
-    result = seawall(tmp_path, command, *arguments, "--report", "report.html")
+    # In a thread of its own: the browser's driver runs an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        call = thread.submit(seawall, tmp_path, command, *arguments, "--report", "report.html")
+        result = call.result()
     assert result.returncode == 0, result.stderr
     text = open_report(opened, tmp_path / "report.html")
     assert f"seawall {command}" in text

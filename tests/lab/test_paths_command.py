@@ -204,7 +204,10 @@ REFUSED = [
     (["--days", "3000", "--step", "1"], "steps; at most"),
     (["--seed", "-1"], "--seed: -1 should be 0 to"),
     (["--workers", "0"], "--workers: 0 should be 1 to 1024"),
-    (["--workers", "2", "--cluster", "tcp://127.0.0.1:9"], "--workers: 2 should be left out with"),
+    (
+        ["--workers", "2", "--cluster", "tcp://127.0.0.1:9"],
+        "--cluster: .tcp://127.0.0.1:9. should be given without workers",
+    ),
     (["--leverage", "5,zero"], "--leverage: 'zero' should be a number above 0"),
     (["--leverage", "-3"], "--leverage: '-3' should be"),
     (["--leverage", ",".join(["2"] * 41)], "--leverage: 41 should be at most 40"),

@@ -91,5 +91,5 @@ def test_a_path_of_too_many_steps_is_refused_before_it_is_made() -> None:
     lines["shape"] = "waypoints = [[0, 100.0], [6000000, 100.0]]\nwobble_bp = 1000.0"
     del lines["longs"], lines["own"], lines["other"]
     scenario = parse_scenario("\n".join(lines.values()), "s.toml")
-    with pytest.raises(PathError, match=r"steps of at most 0\.25% are more than 200,000"):
+    with pytest.raises(PathError, match=r"steps of at most 0\.25 % are more than 200,000"):
         scenario_path(scenario, ["BTC"], {"BTC": 100.0})

@@ -31,8 +31,8 @@ class Runner(Struct, frozen=True, kw_only=True):
             expected = f"1 to {MOST_WORKERS}"
             number("workers", self.workers, least=1, most=MOST_WORKERS, expected=expected)
             if self.cluster is not None:
-                expected = "left out with a cluster, which has its own"
-                raise InputError.of("", "workers", self.workers, expected)
+                expected = "given without workers: a cluster has its own"
+                raise InputError.of("", "cluster", self.cluster, expected)
 
     def outcomes(self, task: PathTask, what: str) -> Outcomes:
         """The outcomes of all paths of the task, in order. Raises TrialError, ClusterError."""

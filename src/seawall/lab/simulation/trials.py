@@ -169,13 +169,47 @@ def _processes(
             initargs=(function, task, folder, watched),
         )
         try:
-            yield lambda number: _InFile(pool.submit(_run_trial, number)), (BrokenExecutor,)
+            yield lambda number: _InFile(_submitted(pool, number)), (BrokenExecutor,)
         finally:
             # No result is needed any more, and a worker may wait for a lock that a killed one
             # held: closing this pipe ends all of them, whatever they wait for.
             lifeline.close()
             pool.shutdown(wait=True, cancel_futures=True)
             watched.close()
+
+
+def _submitted(pool: ProcessPoolExecutor, number: int) -> "Future[str]":
+    """A trial handed to the pool, which starts a process for it where it has room."""
+    with _interrupts_later():
+        return pool.submit(_run_trial, number)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block.
+
+    A process inherits what is blocked, and one that Ctrl-C reaches before its work begins, or whose
+    start it cuts short in the parent, ends with a traceback.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = False
+
+    def remember(*_: Any) -> None:
+        nonlocal pressed
+        pressed = True
+
+    # The mask is inherited; the handler is for a signal that another thread receives.
+    handler = signal.signal(signal.SIGINT, remember)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 class _InFile:
