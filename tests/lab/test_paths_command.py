@@ -206,7 +206,7 @@ REFUSED = [
     (["--workers", "0"], "--workers: 0 should be 1 to 1024"),
     (
         ["--workers", "2", "--cluster", "tcp://127.0.0.1:9"],
-        "--cluster: .tcp://127.0.0.1:9. should be given without workers",
+        "should be given without workers",
     ),
     (["--leverage", "5,zero"], "--leverage: 'zero' should be a number above 0"),
     (["--leverage", "-3"], "--leverage: '-3' should be"),
