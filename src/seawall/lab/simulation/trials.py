@@ -12,6 +12,7 @@ an engine that runs already (Dask's scheduler by its address), whose workers hav
 installed. Anyone who can reach a scheduler can run code on it: use one that you trust.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -250,6 +251,23 @@ def _run_trial(number: int) -> str:
 
 
 @contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage is collected in the block.
+
+    A client that found no scheduler is closed when it is collected. Where that happens while
+    another one starts, both want the lock that starting holds, and neither goes on.
+    """
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
 def _cluster(
     function: Trial, task: Any, address: str
 ) -> Iterator[tuple[Submit, tuple[type[BaseException], ...]]]:
@@ -262,7 +280,8 @@ def _cluster(
             "`pip install seawall[cluster]` brings it"
         ) from None
     try:
-        client = dask.Client(address, timeout=CLUSTER_SECONDS, set_as_default=False)
+        with _without_collection():
+            client = dask.Client(address, timeout=CLUSTER_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError, ImportError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(
@@ -284,4 +303,5 @@ def _cluster(
             (dask.KilledWorker, CancelledError),
         )
     finally:
-        client.close()
+        with _without_collection():
+            client.close()
