@@ -3,7 +3,6 @@
 import hashlib
 from typing import Any, Self
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -178,16 +177,6 @@ class Engine:
     def state_hash(self) -> str:
         """Digest of every byte of the state."""
         return hashlib.blake2b(memoryview(self.buffer), digest_size=16).hexdigest()  # type: ignore[arg-type]
-
-    def rules_digest(self) -> str:
-        """Digest of rulebook, instruments and limits: what a journal is bound to."""
-        capacities = {
-            name: int(self._control[name][0])
-            for name in self._control.dtype.names or ()
-            if name.endswith("_capacity")
-        }
-        body = msgspec.json.encode([self.rulebook, self.instruments, self.schedules, capacities])
-        return hashlib.blake2b(body, digest_size=16).hexdigest()
 
     def full_sweep(self, threads: int = 1) -> NDArray[Any]:
         """Every liquidatable bucket, worst first, found by looking at all accounts.

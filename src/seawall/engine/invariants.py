@@ -1,4 +1,4 @@
-"""The numbered invariants that a state must satisfy by itself (``docs/invariants.md``).
+"""The numbered invariants that a state must satisfy by itself (``docs/machine/invariants.md``).
 
 Those that speak of events or of two states (6, 7, 9, 14, 16, 17) are checked by the simulator's
 auditor from outside, 18 to 20 belong to block rules (``block_invariants``). Everything here

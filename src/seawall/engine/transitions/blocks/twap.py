@@ -20,7 +20,12 @@ from seawall.engine.formulas.blocks.orders import (
     count_rejection,
     status_rejection,
 )
-from seawall.engine.formulas.blocks.twap import next_leg, parent_quote, twap_rejection
+from seawall.engine.formulas.blocks.twap import (
+    leg_good_til,
+    next_leg,
+    parent_quote,
+    twap_rejection,
+)
 from seawall.engine.formulas.blocks.valuation import oracle_ticks
 from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
@@ -139,10 +144,9 @@ def _send_leg(s: State, slot: int) -> None:
         return
     own.legs_left -= 1
     own.due_ms = control(s).clock_ms + own.interval_ms
-    good_til = control(s).clock_ms + block_rules(s).twap_leg_lifetime_ms
     leg = take_block_order(
         s, order.position, reserve_order_id(s), TWAP_LEG, order.side, order.flags,
-        GOOD_TIL_CANCEL, price, size, 0, good_til,
+        GOOD_TIL_CANCEL, price, size, 0, leg_good_til(s),
     )  # fmt: skip
     block_order_at(s, leg).parent_order_id = order.order_id
     control(s).reserved_levels += 1
