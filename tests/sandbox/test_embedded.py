@@ -1,10 +1,11 @@
 """A venue inside a Python program: ``seawall.sandbox``."""
 
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from seawall.domain.errors import SeawallError
+from seawall.domain.errors import InputError, SeawallError
 from seawall.sandbox.client import ControlClient, ControlError
 from seawall.sandbox.embedded import sandbox
 
@@ -25,10 +26,22 @@ def test_a_venue_lasts_as_long_as_its_block() -> None:
             assert b"accountValue" in answer.read()
         with pytest.raises(ControlError, match=r"market: 'DOGE' .* BTC"):
             venue.price("DOGE", 1)
-        with pytest.raises(KeyError, match="BTC"):
+        with pytest.raises(InputError, match=r"market: 'DOGE' .* BTC"):
             venue.mark("DOGE")
     with pytest.raises(ControlError, match="no venue answers"):
         venue.status()
+
+
+def test_a_folder_is_continued_without_its_options(tmp_path: Path) -> None:
+    with sandbox("BTC=60000", seed=7, speed=0, agents=False, data=tmp_path) as venue:
+        users = venue.users
+        venue.advance(60)
+        left = venue.status()["timeMs"]
+    with sandbox(speed=0, agents=False, data=tmp_path) as venue:
+        assert (venue.users, venue.markets) == (users, ("BTC",))
+        assert venue.status()["timeMs"] == left
+    with pytest.raises(SeawallError, match="--seed 1"), sandbox(seed=1, data=tmp_path):
+        raise AssertionError("it started")
 
 
 def test_options_that_cannot_be_used_are_named() -> None:

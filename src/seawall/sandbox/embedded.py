@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seawall.domain.errors import InputError
 from seawall.sandbox.client import ControlClient
 
 if TYPE_CHECKING:
@@ -31,17 +32,17 @@ class Sandbox(ControlClient):
         self.markets = tuple(market.name for market in venue.markets)
 
     def mark(self, market: str) -> str:
-        """The mark price of a market as exact decimal text. Raises KeyError."""
+        """The mark price of a market as exact decimal text. Raises InputError."""
         for each in self.status()["markets"]:
             if each["name"] == market:
                 return str(each["mark"])
-        raise KeyError(f"no market {market!r}; there are: {', '.join(self.markets)}")
+        raise InputError.of("", "market", market, f"one of {', '.join(self.markets)}")
 
 
 @contextmanager
 def sandbox(
     *markets: str,
-    seed: int = 1,
+    seed: int | None = None,
     speed: float = 1.0,
     rulebook: str | None = None,
     data: str | Path | None = None,
@@ -52,7 +53,8 @@ def sandbox(
     """A venue on a free port of 127.0.0.1 that stops with the block.
 
     ``markets``: names, each with a price to begin at if wanted: ``"BTC=60000"``. ``speed``: venue
-    seconds per second, 0 for a clock that only ``advance`` moves. ``data``: a folder that keeps it.
+    seconds per second, 0 for a clock that only ``advance`` moves. ``data``: a folder that keeps it,
+    and that says seed, markets and rulebook from then on.
     Raises SeawallError for options that cannot be used.
     """
     from seawall.sandbox.venue import VenueOptions
