@@ -18,7 +18,6 @@ from seawall.venues.port import Desk, Done, Plan, Refusal
 
 USERS = 10
 USER_USD = 100_000
-SYSTEM_ROWS = 5
 _PHRASE = "seawall test only {seed}"
 
 

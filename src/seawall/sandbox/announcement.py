@@ -5,7 +5,7 @@ from typing import Any
 
 from seawall.domain.units import from_units
 from seawall.sandbox.venue import Venue
-from seawall.venues.registry import DEFAULT_VENUE, wire_of
+from seawall.venues.registry import wire_of
 from seawall.venues.venue import Snippet
 
 SNIPPET_USD = 200.0
@@ -64,7 +64,7 @@ def _snippets(venue: Venue) -> Sequence[Snippet]:
     price = market.to_usd(venue.market.view.mark(market.row))
     size = max(10**-decimals, round(SNIPPET_USD / price, decimals))
     user = venue.users[0]
-    return wire_of(DEFAULT_VENUE).client_snippets(
+    return wire_of(venue.name).client_snippets(
         venue.url, user.address, user.private_key, market.name, f"{size:g}"
     )
 

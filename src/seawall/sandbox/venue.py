@@ -35,7 +35,7 @@ from seawall.sandbox.accounts import (
 )
 from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
-from seawall.sandbox.control import control_app
+from seawall.sandbox.control import RESET_POINT, control_app
 from seawall.sandbox.feeds import (
     ManualSource,
     PriceSource,
@@ -51,7 +51,6 @@ from seawall.venues.port import Desk, Plan
 from seawall.venues.registry import DEFAULT_VENUE, venue_named, wire_of
 from seawall.venues.rulebook_file import load_rulebook
 
-START_POINT = "start"
 BACKSTOP_USD = 20_000_000
 DEFAULT_SEED = 1
 DEFAULT_LIMITS = Limits(accounts=4096, positions=32768, orders=131072, levels=65536, nodes=65536)
@@ -104,22 +103,16 @@ class _About(Struct, kw_only=True):
 
 
 class Venue:
-    """A running venue. ``users``: the funded accounts with their keys, test only."""
+    """A running venue. ``name``: whose wire language it speaks. ``users``: the funded accounts with
+    their keys, test only."""
 
     def __init__(
-        self,
-        host: Host,
-        market: LivingMarket,
-        seed: int,
-        has_agents: bool,
-        folder: Path,
-        lasts: bool,
+        self, host: Host, market: LivingMarket, about: _About, folder: Path, lasts: bool
     ) -> None:
         self.host = host
         self.market = market
-        self.seed = seed
-        self.seed_phrase = seed_phrase(seed)
-        self.has_agents = has_agents
+        self.name = about.venue
+        self.seed_phrase = seed_phrase(about.seed)
         self.folder = folder
         self.lasts = lasts
         self.address = ""
@@ -159,8 +152,8 @@ class Venue:
         # Compiles or loads what reads margins, before the first request waits for it.
         self.market.view.margins(rows[0])
         await self.market.open()
-        if START_POINT not in host.save_points():
-            await host.save_point(START_POINT)
+        if RESET_POINT not in host.save_points():
+            await host.save_point(RESET_POINT)
 
     async def serve(self, app: web.Application, listening: socket.socket) -> None:
         """Answer on a socket that is bound already."""
@@ -272,7 +265,7 @@ async def open_venue(
         folder.mkdir(parents=True, exist_ok=True)
         host, market, about = _assemble(options, folder, clock)
         await host.start()
-        venue = Venue(host, market, about.seed, options.agents, folder, lasts)
+        venue = Venue(host, market, about, folder, lasts)
         await venue.settle()
         app = make_app(host)
         app.add_subapp("/control/", control_app(venue.market, venue.users))
