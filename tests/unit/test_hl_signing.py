@@ -15,7 +15,7 @@ from seawall.venues.hyperliquid.wire.signing import (
     SignatureError,
     action_hash,
     keccak256,
-    recover_l1,
+    recover_connection,
     recover_user_signed,
 )
 from tests.facts.hyperliquid import read_client
@@ -47,6 +47,14 @@ def cases(scheme: str) -> list[dict[str, Any]]:
 L1 = cases("l1_phantom_agent")
 HASHES = [case for case in (*L1, *cases("action_hash")) if "action_hash" in case]
 MESSAGES = cases("user_signed_eip712")
+
+
+def recover_l1(
+    action: Any, nonce: int, vault: str | None, expires_after: int | None, signature: Any
+) -> dict[str, str]:
+    """The signer for each of ``SOURCES``, at most one of which is meant."""
+    connection = action_hash(action, nonce, vault, expires_after)
+    return {source: recover_connection(source, connection, signature) for source in SOURCES}
 
 
 def named(case: dict[str, Any]) -> str:

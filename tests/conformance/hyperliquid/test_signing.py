@@ -12,7 +12,11 @@ import pytest
 from hyperliquid.utils import signing
 from hyperliquid.utils.types import Cloid
 
-from seawall.venues.hyperliquid.wire.signing import recover_l1, recover_user_signed
+from seawall.venues.hyperliquid.wire.signing import (
+    action_hash,
+    recover_connection,
+    recover_user_signed,
+)
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.wire import post_exchange
 
@@ -76,9 +80,10 @@ def test_l1_signer_is_recovered(name: str, is_mainnet: bool) -> None:
     action, vault, nonce = L1_ACTIONS[name]
     wallet = eth_account.Account.from_key(KEY)
     signature = signing.sign_l1_action(wallet, action, vault, nonce, None, is_mainnet)
-    found = recover_l1(action, nonce, vault, None, signature)
-    assert found["a" if is_mainnet else "b"] == SIGNER
-    assert found["b" if is_mainnet else "a"] != SIGNER
+    digest = action_hash(action, nonce, vault, None)
+    own, other = ("a", "b") if is_mainnet else ("b", "a")
+    assert recover_connection(own, digest, signature) == SIGNER
+    assert recover_connection(other, digest, signature) != SIGNER
 
 
 @pytest.mark.parametrize("is_mainnet", [True, False], ids=["mainnet", "testnet"])

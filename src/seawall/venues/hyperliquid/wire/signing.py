@@ -104,17 +104,6 @@ def action_hash(action: Any, nonce: int, vault: str | None, expires_after: int |
     return keccak256(b"".join(parts))
 
 
-def recover_l1(
-    action: Any, nonce: int, vault: str | None, expires_after: int | None, signature: Any
-) -> dict[str, str]:
-    """The lower-case address of the signer for each of ``SOURCES``; at most one is meant.
-
-    ``action``: the decoded JSON object in received key order. Raises SignatureError.
-    """
-    connection = action_hash(action, nonce, vault, expires_after)
-    return {source: recover_connection(source, connection, signature) for source in SOURCES}
-
-
 def recover_connection(source: str, connection: bytes, signature: Any) -> str:
     """The signer of an ``action_hash`` on one of ``SOURCES``. Raises SignatureError."""
     return _recover(_typed_digest(_L1_DOMAIN, _agent_hash(source, connection)), signature)
