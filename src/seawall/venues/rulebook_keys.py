@@ -18,9 +18,16 @@ from seawall.domain.enums import (
     PriceReference,
     StartingOffset,
 )
-from seawall.domain.units import FUNDING_ONE, MAX_MONEY, MAX_TIME_MS, RATE_ONE, UnitError, to_units
+from seawall.domain.units import (
+    FUNDING_ONE,
+    MAX_MONEY,
+    MAX_TIME_MS,
+    PPM,
+    RATE_ONE,
+    UnitError,
+    to_units,
+)
 
-PPM = 10**6
 TEXT_UNITS = ("fraction", "USD")
 """Units whose values are decimals, which a file writes as text."""
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from seawall.domain.enums import MarketMargin, MarketStatus
 from seawall.domain.instrument import BlockTerms, Instrument, MarginFractions, MarginTier
-from seawall.domain.units import MAX_PRICE, MAX_SIZE, MONEY_DECIMALS
+from seawall.domain.units import MAX_PRICE, MAX_SIZE, MONEY_DECIMALS, PPM
 from seawall.venues.dydx.liquidity_tiers import (
     LiquidityTier,
     matching_tier,
@@ -32,7 +32,6 @@ from seawall.venues.raw_json import VenueDataError, decode
 
 T = TypeVar("T")
 
-PPM = 10**6
 VALUE_EXPONENT = -9
 """Exponent + atomic resolution + 6 where the oracle price has the venue's usual scale."""
 RATE_HOURS = 8

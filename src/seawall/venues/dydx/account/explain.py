@@ -22,8 +22,6 @@ from seawall.venues.dydx.account.liquidation_boundary import (
 from seawall.venues.dydx.account.machine import AccountMachine, PositionReading, Standing
 from seawall.venues.dydx.account.state import AccountState, PositionState, SubaccountState
 
-PPM = 1_000_000
-
 
 class PositionReport(Struct, frozen=True, kw_only=True):
     """One position with its requirements and where it is liquidated. Prices in USD.

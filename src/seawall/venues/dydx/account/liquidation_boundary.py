@@ -22,7 +22,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from seawall.domain.rulebook import BlockLiquidationPolicy
-from seawall.domain.units import MAX_PRICE, MONEY_DECIMALS
+from seawall.domain.units import MAX_PRICE, MONEY_DECIMALS, PPM
 from seawall.venues.dydx.account.machine import AccountMachine, PositionReading, Standing
 from seawall.venues.dydx.account.state import PositionState
 from seawall.venues.dydx.instruments import ListedMarket
@@ -31,7 +31,6 @@ LARGEST_PRICE = 10**15
 """USD. Beyond it there is no price."""
 _LARGEST_VALUE = 2**60
 """Micro-USD up to which the machine values a position without saturation."""
-PPM = 1_000_000
 
 
 class LiquidationBoundary(NamedTuple):

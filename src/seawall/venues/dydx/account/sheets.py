@@ -8,12 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from seawall.domain.rulebook import BlockLiquidationPolicy, BlockRulebook
-from seawall.domain.units import fraction_text
+from seawall.domain.units import PPM, fraction_text
 from seawall.report import kinds
 from seawall.report.findings import Findings, Words
 from seawall.report.sheet import Column, Sheet, record
 from seawall.venues.dydx.account.explain import (
-    PPM,
     AccountReport,
     PositionReport,
     SubaccountSum,
@@ -104,7 +103,7 @@ class _Sum(Struct, frozen=True):
         return self.whole.standing
 
 
-def _money(name: str, get: Callable[[_Sum], int], title: str = "", drop: int = 0) -> Column:
+def _money(name: str, get: Callable[[Any], int], title: str = "", drop: int = 0) -> Column:
     return Column(name=name, kind=kinds.EXACT_MONEY, get=get, title=title, drop=drop)
 
 
@@ -256,12 +255,6 @@ def _decimal(
     return Column(name=name, kind=kinds.DECIMAL, get=get, title=title, drop=drop, none=none)
 
 
-def _micro(
-    name: str, get: Callable[[PositionReport], int], title: str = "", drop: int = 0
-) -> Column:
-    return Column(name=name, kind=kinds.EXACT_MONEY, get=get, title=title, drop=drop)
-
-
 def _fraction(
     name: str, title: str, get: Callable[[PositionReport], Fraction], drop: int
 ) -> Column:
@@ -273,15 +266,15 @@ FIRST_ORDER = _decimal("first_order_size", _first_order, "first order closes", 4
 REQUIREMENTS = [
     _decimal("size", lambda p: p.state.size),
     _decimal("oracle_price", lambda p: p.state.market.usd(p.state.market.oracle_price)),
-    _micro("notional", lambda p: abs(p.reading.value), drop=3),
+    _money("notional", lambda p: abs(p.reading.value), drop=3),
     _fraction("initial_margin_fraction", "initial fraction",
               lambda p: p.state.market.base_fraction, 5),
     _fraction("scaled_initial_margin_fraction", "with open interest",
               lambda p: Fraction(p.reading.initial_ppm, PPM), 4),
     Column(name="maintenance_margin_fraction", kind=kinds.EXACT_SHARE, on="data",
            get=lambda p: p.state.market.maintenance_fraction),
-    _micro("initial_margin", lambda p: p.reading.initial, "initial", 2),
-    _micro("maintenance_margin", lambda p: p.reading.maintenance, "maintenance", 1),
+    _money("initial_margin", lambda p: p.reading.initial, "initial", 2),
+    _money("maintenance_margin", lambda p: p.reading.maintenance, "maintenance", 1),
     Column(name="liquidatable", kind=kinds.FLAG, on="data",
            get=lambda p: p.standing.is_liquidatable),
     SHOWN_PRICE,
