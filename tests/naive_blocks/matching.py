@@ -15,7 +15,7 @@ from seawall.domain.enums import (
 from .arithmetic import fill_quote
 from .fees import count_volume, fee_of, fee_ppm
 from .state import FEES, SHORT_TERM, TWAP_LEG, Account, Order, State
-from .updates import Update, apply_updates, closed_profit, judge, judge_pool
+from .updates import Update, apply_updates, closed_profit, judge, judge_pools
 
 MATCH = UpdateKind.MATCH_UPDATE
 
@@ -44,7 +44,7 @@ def judge_match(s: State, match: Match) -> tuple[Reason, Reason]:
     updates = match.updates()
     found = judge(s, MATCH, updates)
     maker, taker = (
-        reason or judge_pool(s, update) for reason, update in zip(found, updates, strict=True)
+        reason or pools for reason, pools in zip(found, judge_pools(s, updates), strict=True)
     )
     return maker, taker
 

@@ -23,7 +23,7 @@ from .updates import (
     breaks_isolation,
     is_gated,
     judge,
-    judge_pool,
+    judge_pools,
     risk_of,
     settle,
 )
@@ -134,7 +134,7 @@ def adopt_position(s: State, c: "Command") -> None:
         Update(outside, {c.market: -size}, entry, entry),
     ]
     refuse_if(breaks_isolation(s, updates[0]), Reason.ISOLATED_MARKET_RULE)
-    reason = judge_pool(s, updates[0])
+    reason = judge_pools(s, updates)[0]
     refuse_if(bool(reason), reason)
     apply_updates(s, updates)
     s.emit(

@@ -186,15 +186,28 @@ def pool_move(s: State, update: Update) -> tuple[int, int]:
     return CROSS_POOL, 0
 
 
-def judge_pool(s: State, update: Update) -> Reason:
-    """Nobody moves a negative balance, and no pool is overdrawn."""
-    market, amount = pool_move(s, update)
-    if market == CROSS_POOL:
-        return Reason.NO_REASON
-    opens = s.own_market(update.account) == CROSS_POOL
-    moved, source = (amount, s.cross_pool) if opens else (-amount, s.markets[market].pool)
-    fits = 0 <= moved <= source
-    return Reason.NO_REASON if fits else Reason.POOL_TOO_SMALL
+def judge_pools(s: State, updates: list[Update]) -> list[Reason]:
+    """No negative balance moves, and no pool is overdrawn by the moves up to each update."""
+    left = {CROSS_POOL: s.cross_pool} | {n: m.pool for n, m in enumerate(s.markets)}
+    found = []
+    for update in updates:
+        market, amount = pool_move(s, update)
+        if market == CROSS_POOL:
+            found.append(Reason.NO_REASON)
+            continue
+        opens = s.own_market(update.account) == CROSS_POOL
+        source, goal, moved = (
+            (CROSS_POOL, market, amount) if opens else (market, CROSS_POOL, -amount)
+        )
+        reason = Reason.NO_REASON
+        if moved < 0:
+            reason = Reason.NEGATIVE_POOL_MOVE
+        elif moved > left[source]:
+            reason = Reason.POOL_TOO_SMALL
+        left[source] -= moved
+        left[goal] += moved
+        found.append(reason)
+    return found
 
 
 def settle(s: State, account: Account) -> None:
@@ -243,7 +256,7 @@ def change_size(s: State, account: Account, market: int, delta: int, quote: int)
 
 
 def apply_updates(s: State, updates: list[Update]) -> None:
-    """What ``judge`` and ``judge_pool`` have allowed."""
+    """What ``judge`` and ``judge_pools`` have allowed."""
     for update in updates:
         account = update.account
         settle(s, account)

@@ -286,9 +286,9 @@ class BlockBooks:
             one = self.markets[market]
             mine = held - one.settled + one.outsiders
             require(one.pool == mine, 18, "pool", market, "has", one.pool, "its members", mine)
-        own = [(one.pool, one.fund) for one in self.markets]
+        own = [(one.pool, one.outsiders - one.settled, one.fund) for one in self.markets]
         rows = tables["block_markets"]
-        names = ("pool_cash", "insurance_cash")
+        names = ("pool_cash", "pool_other_cash", "insurance_cash")
         found = list(zip(*[rows[name].tolist() for name in names], strict=True))
         require(found == own, 18, "pools are", found, "in the tables,", own, "here")
         cross = int(tables["block_rules"]["cross_pool_cash"][0])

@@ -108,6 +108,14 @@ FAULTS = (
         always(None), 18,
     ),
     Fault(
+        "funding leaves the pool of its account", ("transitions.blocks.funding.own_pool_market",),
+        always(-1), 18,
+    ),
+    Fault(
+        "what accounts outside bring into a pool is not counted",
+        ("transitions.blocks.updates._pool_traded_into",), always(-1), 18,
+    ),
+    Fault(
         "open interest does not move",
         ("transitions.blocks.updates.open_interest_move",), always((True, -1, 0)), 3,
     ),

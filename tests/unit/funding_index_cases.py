@@ -175,10 +175,10 @@ def a_median_of_two_is_rounded_away_from_zero() -> None:
         ((1, 2), 3, 0),
         ((1, 1, 2), 3, 1),
         ((), 4, 0),
-        ((), 0, 0),
     ):
         chain.votes(*values)
-        assert median_of_votes(chain.state, 0, len(values), zeros) == median, values
+        assert median_of_votes(chain.state, 0, len(values), zeros) == (True, median), values
+    assert not median_of_votes(chain.state, 0, 0, 0)[0]
 
 
 def tails_are_taken_from_a_sorted_list() -> None:

@@ -48,6 +48,32 @@ def _pools_hold_the_rest(s: State) -> bool:
 
 
 @kernel
+def _cash_of_holders(s: State, market: int) -> int:
+    """Cash of the users that hold a market with its own pool."""
+    cash = 0
+    for account in range(FIRST_USER, control(s).accounts_used):
+        if own_pool_market(s, account) == market:
+            cash += account_at(s, account).cash
+    return cash
+
+
+@kernel
+def _own_pools_are_their_holders(s: State) -> bool:
+    """Whether each market's own pool is its holders' cash and what no holder owns, no more or less.
+
+    With the sum of all pools this is the cross pool's equality too.
+    """
+    for market in range(control(s).markets_used):
+        row = block_market_at(s, market)
+        if row.own_pool == 0:
+            if row.pool_cash != 0 or row.pool_other_cash != 0:
+                return False
+        elif row.pool_cash != _cash_of_holders(s, market) + row.pool_other_cash:
+            return False
+    return True
+
+
+@kernel
 def _insurance_is_whole(s: State) -> bool:
     """Whether no insurance fund is negative."""
     for market in range(control(s).markets_used):
@@ -161,7 +187,7 @@ def broken_block_invariant(s: State) -> int:
     """The number of the first invariant that the state breaks, 0 for none."""
     if not money_is_conserved(s, _own_insurance(s)):
         return 1
-    if not _pools_hold_the_rest(s):
+    if not _pools_hold_the_rest(s) or not _own_pools_are_their_holders(s):
         return 18
     if not _insurance_is_whole(s):
         return 8

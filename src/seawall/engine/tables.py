@@ -235,7 +235,7 @@ staking_level_dtype = _dtype("staked discount_ppm")
 block_market_dtype = _dtype(
     """initial_ppm maintenance_fraction_ppm open_interest_lower_cap open_interest_upper_cap
     price_step size_step default_funding_ppm minimum_price_change_ppm
-    pending_oracle_price funding_index pool_cash insurance_cash gated_height
+    pending_oracle_price funding_index pool_cash pool_other_cash insurance_cash gated_height
     lowest_trade highest_trade charge_ppm charge_from_ms charge_until_ms
     vote_count sample_count""",
     "value_exponent quote_exponent own_pool spare_1",
@@ -243,7 +243,9 @@ block_market_dtype = _dtype(
 """``value_exponent``: position value = size x oracle price x 10^it; ``quote_exponent``: quote of a
 fill = size x ticks x ``price_step`` x 10^it. ``pending_oracle_price``: takes effect when the block
 is committed, 0 for none. ``lowest_trade``/``highest_trade``: ticks traded in this block, 0 for
-none. ``pool_cash``, ``insurance_cash``: of a market with its own pool."""
+none. ``pool_cash``, ``insurance_cash``: of a market with its own pool. ``pool_other_cash``: what of
+that pool no holder of the market owns: funding that holders have paid, less what they were paid,
+and what system accounts brought into their trades of the market."""
 
 block_account_dtype = _dtype(
     """staked referred vault stateful_orders

@@ -481,6 +481,7 @@ class BlockMarketRow:
     pending_oracle_price: int
     funding_index: int
     pool_cash: int
+    pool_other_cash: int
     insurance_cash: int
     gated_height: int
     lowest_trade: int

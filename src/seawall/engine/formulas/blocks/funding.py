@@ -58,16 +58,21 @@ def premium_of_rank(s: State, table: int, first: int, count: int, zeros: int, ra
 
 
 @kernel
-def median_of_votes(s: State, first: int, count: int, zeros: int) -> int:
-    """Median premium; of an even number the mean of the middle two, rounded away from zero."""
+def median_of_votes(s: State, first: int, count: int, zeros: int) -> tuple[bool, int]:
+    """(there is one, median premium): nothing has no median, which is not a median of 0.
+
+    Of an even number it is the mean of the middle two, rounded away from zero.
+    """
     total = count + zeros
+    if total == 0:
+        return False, 0
     middle = premium_of_rank(s, VOTES, first, count, zeros, total // 2)
     if total % 2 == 1:
-        return middle
+        return True, middle
     both = middle + premium_of_rank(s, VOTES, first, count, zeros, total // 2 - 1)
     if both < 0:
-        return -((1 - both) // 2)
-    return (both + 1) // 2
+        return True, -((1 - both) // 2)
+    return True, (both + 1) // 2
 
 
 @kernel

@@ -222,12 +222,14 @@ def keeps_pools_apart(s: State, account: int, number: int) -> bool:
 def open_interest_move(s: State) -> tuple[bool, int, int]:
     """(sound, market, change) of the open interest by a match: the first two updates.
 
-    A match is two rows of cash and size in one market with opposite sizes; anything else is not
-    sound. ``market`` is -1 when nothing changes.
+    A match is two updates, each with one row of size, in one market, of opposite sizes; anything
+    else is not sound. ``market`` is -1 when nothing changes.
     """
     first = -1
     second = -1
     for place in range(block_rules(s).updates_used):
+        if update_at(s, place).number > 1:
+            return False, -1, 0
         if update_at(s, place).market >= 0:
             if first < 0:
                 first = place

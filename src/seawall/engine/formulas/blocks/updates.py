@@ -1,12 +1,15 @@
 """Why an update of accounts may not happen: pools, gates, collateral, in this order.
 
 Several updates are checked together; each is the rows of one number, 0 to ``count`` - 1, and
-changes one account.
+changes one account. ``update_outcome`` asks about each by itself, as if it were alone in changing
+its account; updates that are to be applied must name different accounts.
 """
 
 from seawall.domain.codes import (
+    ACCOUNT_UPDATED_TWICE,
     ISOLATED_MARKET_RULE,
     MATCH_UPDATE,
+    NEGATIVE_POOL_MOVE,
     NO_REASON,
     NO_REFERENCE_PRICE,
     POOL_TOO_SMALL,
@@ -91,8 +94,20 @@ def update_outcome(s: State, kind: int, count: int, number: int) -> int:
 
 
 @kernel
+def names_account_twice(s: State, count: int) -> bool:
+    """Whether two of the updates are of one account: each is judged without the other."""
+    for number in range(1, count):
+        for earlier in range(number):
+            if account_of_update(s, earlier) == account_of_update(s, number):
+                return True
+    return False
+
+
+@kernel
 def updates_rejection(s: State, kind: int, count: int) -> int:
     """The first reason why the updates may not happen together, or NO_REASON."""
+    if names_account_twice(s, count):
+        return ACCOUNT_UPDATED_TWICE
     for number in range(count):
         reason = update_outcome(s, kind, count, number)
         if reason != NO_REASON:
@@ -127,14 +142,31 @@ def pool_move(s: State, account: int, number: int) -> tuple[int, int]:
 
 
 @kernel
+def _moved_before(s: State, number: int, market: int) -> int:
+    """Cash that earlier updates move from the cross pool into a market's own, -1: into any."""
+    moved = 0
+    for earlier in range(number):
+        goal, amount = pool_move(s, account_of_update(s, earlier), earlier)
+        if goal >= 0 and (market < 0 or goal == market):
+            moved += amount
+    return moved
+
+
+@kernel
 def pool_rejection(s: State, account: int, number: int) -> int:
-    """Why the pools cannot follow an update: a negative balance would move, or a pool overdraw."""
+    """Why the pools cannot follow an update: a negative balance would move, or a pool overdraw.
+
+    The pools are as the updates before it leave them.
+    """
     market, amount = pool_move(s, account, number)
     if market < 0:
         return NO_REASON
     if own_pool_market(s, account) >= 0:
-        if amount > 0 or block_market_at(s, market).pool_cash + amount < 0:
-            return POOL_TOO_SMALL
-    elif amount < 0 or block_rules(s).cross_pool_cash - amount < 0:
-        return POOL_TOO_SMALL
-    return NO_REASON
+        if amount > 0:
+            return NEGATIVE_POOL_MOVE
+        left = block_market_at(s, market).pool_cash + _moved_before(s, number, market)
+        return POOL_TOO_SMALL if left + amount < 0 else NO_REASON
+    if amount < 0:
+        return NEGATIVE_POOL_MOVE
+    left = block_rules(s).cross_pool_cash - _moved_before(s, number, -1)
+    return POOL_TOO_SMALL if left - amount < 0 else NO_REASON

@@ -19,6 +19,7 @@ from seawall.engine.formulas.blocks.funding import (
     position_funding,
 )
 from seawall.engine.formulas.blocks.impact import price_premium
+from seawall.engine.formulas.blocks.margin import own_pool_market
 from seawall.engine.formulas.blocks.scaling import divide_ceil
 from seawall.engine.tables import (
     State,
@@ -42,7 +43,8 @@ def settle_funding(s: State, account: int) -> None:
 
     Cash moves by the sum of all positions rounded down; a position's event is rounded down on its
     own, so the events may add up to a micro-USD less for each position. The other side is the
-    rounding account: it keeps the rounding and what other accounts have yet to settle.
+    rounding account: it keeps the rounding and what other accounts have yet to settle. The money
+    stays in the pool of the account.
     """
     money = 0
     rests = 0
@@ -69,6 +71,9 @@ def settle_funding(s: State, account: int) -> None:
     if money != 0:
         account_at(s, account).cash += money
         account_at(s, ROUNDING_ACCOUNT).cash -= money
+        pool = own_pool_market(s, account)
+        if pool >= 0 and account_at(s, account).is_system == 0:
+            block_market_at(s, pool).pool_other_cash -= money
         block_rules(s).must_look = 1
 
 
@@ -96,8 +101,8 @@ def vote(s: State) -> None:
 
 
 @kernel
-def _median_vote(s: State, market: int) -> int:
-    """The sample of a market: its votes, with zeros up to the rounds or the least number."""
+def _median_vote(s: State, market: int) -> tuple[bool, int]:
+    """(there is one, sample) of a market: its votes, with zeros up to the rounds or the least."""
     policy = block_rules(s)
     votes = block_market_at(s, market).vote_count
     stored = min(votes, policy.votes_capacity)
@@ -115,9 +120,9 @@ def take_sample(s: State) -> None:
     policy.rounds_of_samples += 1
     for market in range(control(s).markets_used):
         terms = block_market_at(s, market)
-        premium = _median_vote(s, market) if terms.vote_count > 0 else 0
+        has_median, premium = _median_vote(s, market)
         terms.vote_count = 0
-        if premium != 0:
+        if has_median and premium != 0:
             if terms.sample_count < policy.samples_capacity:
                 place = market * policy.samples_capacity + terms.sample_count
                 sample_at(s, place).value = premium

@@ -81,16 +81,30 @@ def _move_pools(s: State, account: int, number: int) -> None:
 
 
 @kernel
+def _pool_traded_into(s: State, number: int) -> int:
+    """The market with its own pool that an update trades, or -1."""
+    for place in range(block_rules(s).updates_used):
+        row = update_at(s, place)
+        if row.number == number and row.market >= 0:
+            if block_market_at(s, row.market).own_pool != 0:
+                return row.market
+    return -1
+
+
+@kernel
 def apply_update(s: State, number: int) -> None:
     """Apply one update: settle funding, move between pools, change cash and sizes."""
     account = account_of_update(s, number)
     settle_funding(s, account)
     _move_pools(s, account, number)
     owner = account_at(s, account)
+    pool = _pool_traded_into(s, number) if owner.is_system != 0 else -1
     for place in range(block_rules(s).updates_used):
         row = update_at(s, place)
         if row.number == number and row.account == account:
             owner.cash += row.cash_delta
+            if pool >= 0:
+                block_market_at(s, pool).pool_other_cash += row.cash_delta
             if row.market >= 0 and row.size_delta != 0:
                 index = position_of(s, account, row.market)
                 change_size(s, index, row.size_delta, -row.cash_delta)

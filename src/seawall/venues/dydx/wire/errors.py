@@ -85,6 +85,7 @@ _CLOB = {
     "ErrInitialMarginPpmIsZero": 11004,
 }
 _SUBACCOUNTS = {
+    "ErrNonUniqueUpdatesSubaccount": 101,
     "ErrFailedToUpdateSubaccounts": 102,
     "ErrProductPositionNotUpdatable": 103,
     "ErrInvalidSubaccountIdNumber": 200,
@@ -96,6 +97,8 @@ _SUBACCOUNTS = {
     "subaccounts.ErrInitialMarginPpmIsZero": 702,
     "ErrLeverageViolatesMarginRequirements": 703,
 }
+_ASSETS = {"ErrNotImplementedMulticollateral": 401, "ErrNotImplementedMargin": 402}
+_PERPETUALS = {"ErrPerpetualDoesNotExist": 1}
 _SENDING = {
     "ErrSenderSameAsRecipient": 1,
     "ErrInvalidTransferAmount": 2,
@@ -119,6 +122,8 @@ ERRORS: dict[str, ErrorCode] = {
     for codespace, codes in (
         ("clob", _CLOB),
         ("subaccounts", _SUBACCOUNTS),
+        ("assets", _ASSETS),
+        ("perpetuals", _PERPETUALS),
         ("sending", _SENDING),
         ("revshare", _REVSHARE),
         ("sdk", _SDK),
@@ -173,6 +178,8 @@ ERROR_OF_REASON: dict[Reason, str] = {
     Reason.PRICE_BEYOND_ORACLE: "ErrOrderConflictsWithClobPairStatus",
     Reason.POOL_TOO_SMALL: "ErrInsufficientFunds",
     Reason.LEVERAGE_UNDERCOLLATERALIZED: "ErrLeverageViolatesMarginRequirements",
+    Reason.ACCOUNT_UPDATED_TWICE: "ErrNonUniqueUpdatesSubaccount",
+    Reason.NEGATIVE_POOL_MOVE: "ErrFailedToUpdateSubaccounts",
 }
 """What the machine's reasons are called here; bounds of the machine itself have no such name.
 
