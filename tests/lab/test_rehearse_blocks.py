@@ -225,7 +225,7 @@ def test_an_account_of_the_venue_itself(tmp_path: Path) -> None:
     result = made(tmp_path, "rehearse", parent)
     explained = made(tmp_path, "explain", parent)
     assert result["rulebook"]["name"] == "dydx"
-    assert result["equity_at_start"] == explained["account"]["equity"]
+    assert result["equity_at_start"] == explained["account"]["net_collateral"]
     told = {each["market"].partition("-")[0]: each for each in explained["positions"]}
     for position in result["positions_at_start"]:
         other = told[position["market"]]

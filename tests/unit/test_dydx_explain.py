@@ -29,6 +29,7 @@ from seawall.engine.engine import Engine
 from seawall.venues.dydx.account.explain import AccountReport, PositionReport, SubaccountReport
 from seawall.venues.dydx.account.liquidation_boundary import last_that
 from seawall.venues.dydx.account.sheets import SubaccountExplanation, steps
+from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.command_line import seawall
 from tests.shared_files import ROOT
@@ -311,7 +312,9 @@ def test_parent_with_isolated_children() -> None:
     found = report_object(report)
     account = found["account"]
     assert account["parent_subaccount_number"] == 0
-    for name in ("equity", "free_collateral", "initial_margin", "maintenance_margin"):
+    for name in (
+        *("equity", "free_collateral", "net_collateral", "initial_margin", "maintenance_margin"),
+    ):
         parts = [Fraction(each[name]) for each in found["subaccounts"]]
         assert Fraction(account[name]) == sum(parts)
     assert (account["equity"], account["free_collateral"]) == ("6700", "3975")
@@ -382,6 +385,66 @@ def test_differences_are_told() -> None:
     parent["subaccount"]["equity"] = "6701"
     [warning] = report_of(parent).warnings
     assert warning == "all subaccounts: equity: 6700 here, 6701 at the venue"
+
+
+@pytest.mark.parametrize(
+    ("cash", "sizes"),
+    [
+        *ACCOUNTS,
+        ("10.0000019", {}),
+        ("-10.0000011", {}),
+        ("-45000.0000004", {"BTC-USD": "1.0000000001"}),
+        ("7600.0000005", {"ETH-USD": "-3.000000001"}),
+    ],
+)
+def test_equity_and_free_collateral_are_of_one_source(cash: str, sizes: dict[str, str]) -> None:
+    """Both without rounding, as the indexer has them; what the chain rounds is named apart."""
+    report = report_of_one(cash, sizes)
+    found = report_object(report)["account"]
+    values = [
+        abs(Fraction(size) * Fraction(MARKETS[ticker]["oraclePrice"]))
+        * Fraction(MARKETS[ticker]["initialMarginFraction"])
+        for ticker, size in sizes.items()
+    ]
+    assert Fraction(found["equity"]) - Fraction(found["free_collateral"]) == sum(values)
+    net, initial = Fraction(found["net_collateral"]), Fraction(found["initial_margin"])
+    assert Fraction(found["free_collateral_on_chain"]) == net - initial
+    assert abs(Fraction(found["equity"]) - net) <= Fraction(len(sizes) + 1, MICRO)
+    # The account that other commands read has the chain's figure, not a third one.
+    [subaccount] = report.state.subaccounts
+    assert subaccount.net_collateral == report.subaccounts[0].standing.net_collateral
+
+
+def test_other_assets_are_named_and_not_counted() -> None:
+    account = subaccount("-45000", {"BTC-USD": "1"})
+    alone = report_object(report_of(answer(account)))
+    account["assetPositions"]["TUSD"] = {"symbol": "TUSD", "side": "LONG", "size": "150.5"}
+    account["assetPositions"]["DYDX"] = {"symbol": "DYDX", "side": "SHORT", "size": "2"}
+    account["assetPositions"]["NONE"] = {"symbol": "NONE", "side": "LONG", "size": "0"}
+    report = report_of(answer(account))
+    assert report_object(report)["account"] == alone["account"]
+    assert report.warnings == (
+        "subaccount 0: 150.5 TUSD is not counted: only USDC is collateral",
+        "subaccount 0: -2 DYDX is not counted: only USDC is collateral",
+    )
+
+
+def test_children_without_positions_or_collateral() -> None:
+    """What a tool leaves out of an empty child is not missed."""
+    parent = example("account_parent.json")
+    whole = report_object(report_of(parent))["account"]
+    children = parent["subaccount"]["childSubaccounts"]
+    children.append(subaccount("0", {}, 384))
+    children.append({"subaccountNumber": 512})
+    children.append({"subaccountNumber": 640, "openPerpetualPositions": None})
+    children.append({"subaccountNumber": 768, "openPerpetualPositions": {}})
+    report = report_of(parent)
+    assert report_object(report)["account"] == whole
+    assert [each.state.number for each in report.subaccounts[3:]] == [384, 512, 640, 768]
+    assert all(each.standing == (False, 0, 0, 0) for each in report.subaccounts[3:])
+    del children[1]["assetPositions"]
+    with pytest.raises(VenueDataError, match=r"childSubaccounts\[1\]\.assetPositions: missing"):
+        report_of(parent)
 
 
 def test_two_pools_in_one_account_are_told() -> None:

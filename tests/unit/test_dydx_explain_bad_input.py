@@ -84,7 +84,7 @@ BAD_FIELDS = [
     (f"{USDC}.size", str(10**12), f"{USDC}.size: '{10**12}' must be at most 100000000000"),
     (f"{USDC}.side", DELETE, f"{USDC}.side: missing"),
     (f"{USDC}.side", "long", f"{USDC}.side: 'long' must be 'LONG' or 'SHORT'"),
-    (f"{USDC}.symbol", "DYDX", f"{USDC}: 'DYDX' is no collateral; only USDC is"),
+    (f"{USDC}.symbol", "DYDX", f"{USDC}.symbol: 'DYDX' must be the key 'USDC'"),
     ("subaccount.openPerpetualPositions", DELETE, "subaccount.openPerpetualPositions: missing"),
     ("subaccount.openPerpetualPositions", [], "openPerpetualPositions: expected object"),
     (BTC, None, f"{BTC}: expected object, got null"),

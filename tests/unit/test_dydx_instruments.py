@@ -126,6 +126,21 @@ def test_an_isolated_market_of_coarse_quantums() -> None:
     assert market.liquidity_tier == "Isolated"
 
 
+@pytest.mark.parametrize("entry", [BTC, FISH], ids=["BTC", "FISH"])
+@pytest.mark.parametrize("missing", ["", "stepSize", "tickSize"])
+def test_the_step_or_the_tick_tells_the_atomic_resolution(
+    entry: dict[str, Any], missing: str
+) -> None:
+    left = {key: value for key, value in entry.items() if key not in ("atomicResolution", missing)}
+    assert listed_markets(answer(left)) == listed_markets(answer(entry))
+    assert listed(entry, atomicResolution=None) == listed(entry)
+
+
+def test_steps_and_ticks_are_only_checked_where_they_are_stated() -> None:
+    left = {key: value for key, value in BTC.items() if key not in ("stepSize", "tickSize")}
+    assert listed_markets(answer(left)) == listed_markets(answer(BTC))
+
+
 def test_markets_come_by_clob_pair() -> None:
     names = [each.name for each in instruments_from_markets(answer(FISH, BTC))]
     assert names == ["BTC-USD", "FISH-USD"]
@@ -263,7 +278,21 @@ def test_a_lower_cap_without_an_upper_one_does_nothing() -> None:
         ({"clobPairId": True}, "clobPairId: expected int or text (a number in quotes), got bool"),
         ({"atomicResolution": "-10.5"}, "atomicResolution: -10.5 has more than 0 decimals"),
         ({"atomicResolution": -19}, "atomicResolution: -19 must be a whole number from -18 to 18"),
-        ({"atomicResolution": None}, "atomicResolution: expected int or text"),
+        (
+            {"atomicResolution": None, "stepSize": None, "tickSize": None},
+            "atomicResolution: missing, and neither stepSize nor tickSize tells it",
+        ),
+        (
+            {"atomicResolution": None, "stepSize": "0.0003"},
+            "stepSize: '0.0003' must be stepBaseQuantums 1000000 times a power of ten",
+        ),
+        (
+            {"atomicResolution": None, "stepSize": None, "tickSize": "3"},
+            "tickSize: '3' must be subticksPerTick 100000 times a power of ten",
+        ),
+        ({"atomicResolution": None, "stepSize": "0"}, "stepSize: '0' must be stepBaseQuantums"),
+        ({"atomicResolution": None, "stepSize": "0.001"}, "tickSize: '1' must be '0.1'"),
+        ({"atomicResolution": None, "stepSize": "few"}, "stepSize: 'few' is not a decimal number"),
         ({"quantumConversionExponent": 19}, "from -18 to 18"),
         ({"stepBaseQuantums": 0}, "stepBaseQuantums: 0 must be a whole number from 1"),
         ({"subticksPerTick": "0"}, "subticksPerTick: 0 must be a whole number from 1"),
@@ -322,8 +351,8 @@ def test_bad_markets(fields: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize(
     "field",
-    "clobPairId ticker status atomicResolution quantumConversionExponent tickSize stepSize "
-    "stepBaseQuantums subticksPerTick initialMarginFraction maintenanceMarginFraction".split(),
+    "clobPairId ticker status quantumConversionExponent stepBaseQuantums subticksPerTick "
+    "initialMarginFraction maintenanceMarginFraction".split(),
 )
 def test_missing_fields(field: str) -> None:
     entry = {key: value for key, value in BTC.items() if key != field}

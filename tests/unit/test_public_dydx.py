@@ -52,6 +52,19 @@ ANSWERS: dict[str, Any] = {
 }
 
 
+def test_the_account_of_every_command_names_what_is_not_counted() -> None:
+    child = subaccount("0", {}, 128)
+    child["assetPositions"]["TUSD"] = {"symbol": "TUSD", "side": "LONG", "size": "150.5"}
+    document = parent(subaccount("5000", {"BTC-USD": "0.5"}), child) | {"markets": MARKETS}
+    account = load_account(json.dumps(document).encode())
+    assert account.collateral == 30_000
+    assert account.origins["collateral"].endswith(
+        "subaccount 128: 150.5 TUSD is not counted: only USDC is collateral"
+    )
+    del child["assetPositions"]["TUSD"]
+    assert "collateral" not in load_account(json.dumps(document).encode()).origins
+
+
 # -- addresses -----------------------------------------------------------------------------------
 
 

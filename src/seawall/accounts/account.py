@@ -51,7 +51,10 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
     reported: VenueAnswer | None = None
     """The venue's own answer, as long as nothing of it has been changed."""
     origins: Mapping[str, str] = {}
-    """Where the rulebook, each market and each price came from, such as ``price BTC``."""
+    """Where the rulebook, each market and each price came from, such as ``price BTC``.
+
+    ``collateral`` is there where the account has assets that are none, and names them.
+    """
     written: AccountText | None = None
     """As the source says it: an entry that it leaves open is the price now."""
 

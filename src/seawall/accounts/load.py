@@ -64,7 +64,7 @@ class _Found(NamedTuple):
     """An account as it was found. ``own``: markets as its venue lists them for it, by name.
 
     ``shipped``: all other markets that are known, by name. ``prices``, ``funding``: those that the
-    source says, of any market.
+    source says, of any market. ``uncounted``: what the account has that is no collateral.
     """
 
     written: AccountText
@@ -75,6 +75,7 @@ class _Found(NamedTuple):
     prices: Mapping[str, str] = {}
     funding: Mapping[str, float] = {}
     answer: VenueAnswer | None = None
+    uncounted: tuple[str, ...] = ()
 
     def instrument(self, name: str) -> Instrument:
         """A market of the account, else a known one. Raises InputError."""
@@ -146,6 +147,8 @@ def _loaded(source: Source, options: AccountOptions) -> Account:
         f"market {name}": found.source if name in found.own else "the known markets"
         for name in markets
     }
+    if found.uncounted:
+        origins["collateral"] = f"{found.source}; " + "; ".join(found.uncounted)
     return Account(
         name=found.written.name,
         source=found.source,
@@ -247,6 +250,7 @@ def _of_answer(
         own=read.own_markets,
         funding=read.funding,
         answer=answer,
+        uncounted=read.uncounted,
     )
 
 

@@ -9,6 +9,9 @@ Three things that the rules need are not in that answer and are assumed:
 * the smallest price change that counts for triggers is the 1000 ppm of large markets at genesis.
 
 Sizes are counted in base quantums, 10^atomicResolution coins; prices in ticks of subticksPerTick.
+An answer without ``atomicResolution`` is read where a step or a tick tells it: stepSize is
+stepBaseQuantums of them, tickSize is subticksPerTick x 10^(quantumConversionExponent - 6 -
+atomicResolution).
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +43,7 @@ _PPM_DECIMALS = 6
 _FINE_DECIMALS = 18
 _FINE_PER_PPM = 10**12
 _MAX_EXPONENT = 18
+_MOST_DIGITS = 60
 
 STATUSES = {
     "ACTIVE": MarketStatus.OPEN,
@@ -107,14 +111,14 @@ class _Market(Struct, rename="camel"):
     clob_pair_id: Number
     ticker: str
     status: str
-    atomic_resolution: Number
     quantum_conversion_exponent: Number
-    tick_size: Number
-    step_size: Number
     step_base_quantums: Number
     subticks_per_tick: Number
     initial_margin_fraction: Number
     maintenance_margin_fraction: Number
+    atomic_resolution: Number | None = None
+    tick_size: Number | None = None
+    step_size: Number | None = None
     market_type: str = "CROSS"
     oracle_price: Number | None = None
     open_interest: Number | None = None
@@ -260,10 +264,11 @@ def _listed(
     fractions = _fractions(path, raw)
     known = shipped_tiers() if tiers is None else tiers
     tier = matching_tier(fractions, own_pool, known)
-    terms = _block_terms(path, raw, fractions, own_pool)
+    atomic = _atomic_resolution(path, raw)
+    terms = _block_terms(path, raw, atomic, fractions, own_pool)
     instrument = Instrument(
         name=raw.ticker,
-        size_decimals=-_whole(f"{path}.atomicResolution", raw.atomic_resolution),
+        size_decimals=-atomic,
         tiers=_leverage(fractions.initial_ppm),
         impact_notional=tier.impact_notional
         if tier
@@ -292,8 +297,36 @@ def _open_interest(path: str, raw: _Market, decimals: int) -> int:
     return exact_units(f"{path}.openInterest", raw.open_interest or "0", decimals, signed=False)
 
 
-def _block_terms(path: str, raw: _Market, fractions: MarginFractions, own_pool: bool) -> BlockTerms:
-    atomic = _whole(f"{path}.atomicResolution", raw.atomic_resolution)
+def _atomic_resolution(path: str, raw: _Market) -> int:
+    """As it is stated, else what makes the step, or else the tick, a power of ten."""
+    where = f"{path}.atomicResolution"
+    if raw.atomic_resolution is not None:
+        return _whole(where, raw.atomic_resolution)
+    if raw.step_size is not None:
+        units = _whole(f"{path}.stepBaseQuantums", raw.step_base_quantums, 1, MAX_SIZE)
+        found = _exponent(f"{path}.stepSize", raw.step_size, units, "stepBaseQuantums")
+    elif raw.tick_size is not None:
+        units = _whole(f"{path}.subticksPerTick", raw.subticks_per_tick, 1, 10**15)
+        exponent = _exponent(f"{path}.tickSize", raw.tick_size, units, "subticksPerTick")
+        quote = _whole(f"{path}.quantumConversionExponent", raw.quantum_conversion_exponent)
+        found = quote - MONEY_DECIMALS - exponent
+    else:
+        raise VenueDataError(f"{where}: missing, and neither stepSize nor tickSize tells it")
+    return whole_number(where, found, -_MAX_EXPONENT, _MAX_EXPONENT)
+
+
+def _exponent(path: str, value: Number, units: int, name: str) -> int:
+    """The power of ten by which ``units`` make the value."""
+    fine = exact_units(path, value, _FINE_DECIMALS, 10**_MOST_DIGITS)
+    for exponent in range(-_FINE_DECIMALS, _FINE_DECIMALS + 1):
+        if fine == units * Fraction(10) ** (exponent + _FINE_DECIMALS):
+            return exponent
+    raise VenueDataError(f"{path}: {value!r} must be {name} {units} times a power of ten")
+
+
+def _block_terms(
+    path: str, raw: _Market, atomic: int, fractions: MarginFractions, own_pool: bool
+) -> BlockTerms:
     usual = atomic + MONEY_DECIMALS - VALUE_EXPONENT
     decimals = max(usual, decimals_shown(str(raw.oracle_price or "0")))
     exponent = atomic + MONEY_DECIMALS - decimals
@@ -374,6 +407,8 @@ def _check_grains(path: str, raw: _Market, instrument: Instrument) -> None:
         "stepSize": "stepBaseQuantums and atomicResolution",
     }
     for name, value in stated.items():
+        if value is None:
+            continue
         where, text = f"{path}.{name}", right[name]
         decimals = decimals_shown(text)
         if decimals_shown(str(value)) > decimals or exact_units(

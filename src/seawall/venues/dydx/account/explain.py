@@ -60,10 +60,18 @@ class SubaccountReport(Struct, frozen=True, kw_only=True):
     state: SubaccountState
     standing: Standing
     positions: tuple[PositionReport, ...]
-    exact_equity: Fraction
-    """As the indexer computes it: without rounding."""
-    free_collateral: Fraction
-    """Likewise: equity less the base initial fraction of every notional."""
+
+    @property
+    def exact_equity(self) -> Fraction:
+        """As the indexer computes it: without rounding."""
+        return self.state.exact_equity
+
+    @property
+    def free_collateral(self) -> Fraction:
+        """Likewise: equity less the base initial fraction of every notional."""
+        return self.exact_equity - sum(
+            abs(p.exact_value) * p.market.base_fraction for p in self.state.positions
+        )
 
     @property
     def free_on_chain(self) -> int:
@@ -98,8 +106,6 @@ def _subaccount_report(
 ) -> SubaccountReport:
     standing = machine.standing(place)
     readings = machine.positions(place)
-    values = [(p.exact_value, p.market.base_fraction) for p in state.positions]
-    equity = state.exact_cash + sum(value for value, _ in values)
     return SubaccountReport(
         state=state,
         standing=standing,
@@ -107,8 +113,6 @@ def _subaccount_report(
             _position_report(machine, place, state, index, reading)
             for index, reading in enumerate(readings)
         ),
-        exact_equity=equity,
-        free_collateral=equity - sum(abs(value) * fraction for value, fraction in values),
     )
 
 
@@ -147,6 +151,7 @@ def _differences(state: AccountState, subaccounts: Sequence[SubaccountReport]) -
     for report in subaccounts:
         name = f"subaccount {report.state.number}: "
         found += _figure_differences(name, report, len(report.positions))
+        found += report.state.not_counted
         if len(report.positions) > 1:
             found += [
                 f"{name}{p.state.market.name} has collateral of its own; no account can hold "

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from seawall.domain.instrument import BlockTerms, Instrument
-from seawall.domain.units import MAX_PRICE, MICRO, MONEY_DECIMALS, from_units, money_text
+from seawall.domain.units import MAX_PRICE, MONEY_DECIMALS, from_units, money_text
 from seawall.venues.dydx.account.markets import market_states
 from seawall.venues.dydx.account.public import funding_rates
 from seawall.venues.dydx.account.state import (
@@ -53,9 +53,8 @@ def read_account(
         if coin_of(each) in extra_markets and each not in held
     ]
     states = market_states(market_list, [*held, *extra])
-    subaccounts = [
-        each for each in account_state(raw, states).subaccounts if each.positions or each.cash
-    ]
+    listed = account_state(raw, states).subaccounts
+    subaccounts = [each for each in listed if each.positions or each.cash]
     main = _parent(subaccounts)
     positions: dict[str, HeldPosition] = {}
     prices: dict[str, str] = {}
@@ -93,6 +92,7 @@ def read_account(
         prices=prices,
         own_markets=markets,
         funding=funding_rates(market_list),
+        uncounted=tuple(sentence for each in listed for sentence in each.not_counted),
     )
 
 
@@ -120,9 +120,8 @@ def _tickers(market_list: bytes) -> Iterable[str]:
 
 
 def _equity(subaccount: SubaccountState) -> int:
-    """Micro-USD at the oracle prices, rounded down."""
-    value = sum((each.exact_value for each in subaccount.positions), Fraction(0))
-    equity = subaccount.cash + (value * MICRO).__floor__()
+    """Net collateral in micro-USD. Raises VenueDataError where there is none."""
+    equity = subaccount.net_collateral
     if equity <= 0:
         raise VenueDataError(
             f"subaccount {subaccount.number}: has no equity: {money_text(equity)} USD"
@@ -133,7 +132,7 @@ def _equity(subaccount: SubaccountState) -> int:
 def _position(
     market: Instrument, position: PositionState, equity: int, *, is_child: bool
 ) -> HeldPosition:
-    notional = (abs(position.exact_value) * MICRO).__floor__()
+    notional = abs(position.value)
     return HeldPosition(
         market=market.name,
         is_long=position.signed_size > 0,

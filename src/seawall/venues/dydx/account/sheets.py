@@ -107,7 +107,9 @@ def _money(name: str, get: Callable[[Any], int], title: str = "", drop: int = 0)
     return Column(name=name, kind=kinds.EXACT_MONEY, get=get, title=title, drop=drop)
 
 
-EQUITY = _money("equity", lambda row: row.standing.net_collateral)
+EQUITY = Column(name="equity", kind=kinds.DECIMAL, get=lambda row: row.whole.exact_equity)
+"""As the indexer counts, and so is ``free_collateral``; the other figures are the chain's."""
+NET_COLLATERAL = _money("net_collateral", lambda row: row.standing.net_collateral)
 INITIAL = _money("initial_margin", lambda row: row.standing.initial, "initial")
 MAINTENANCE = _money("maintenance_margin", lambda row: row.standing.maintenance, "maintenance")
 FREE_ON_CHAIN = _money(
@@ -127,8 +129,8 @@ VENUE_FREE = Column(
     get=lambda row: row.state.venue_free_collateral, drop=2,
 )  # fmt: skip
 FIGURES = [
-    EQUITY, FREE, FREE_ON_CHAIN, WITHDRAWABLE, INITIAL, MAINTENANCE, LIQUIDATABLE, VENUE_EQUITY,
-    VENUE_FREE,
+    EQUITY, FREE, NET_COLLATERAL, FREE_ON_CHAIN, WITHDRAWABLE, INITIAL, MAINTENANCE, LIQUIDATABLE,
+    VENUE_EQUITY, VENUE_FREE,
 ]  # fmt: skip
 
 
@@ -172,10 +174,10 @@ def _requirements(rows: list[_Sum]) -> Sheet:
         columns=[
             Column(name="subaccount", get=lambda row: row.name),
             Column(name="mode", drop=1),
-            EQUITY,
+            NET_COLLATERAL,
             INITIAL,
             MAINTENANCE,
-            _money("equity_above", above, "equity above it", drop=2),
+            _money("collateral_above", above, "above it", drop=2),
             Column(name="liquidatable", get=liquidatable),
         ],
     )
@@ -184,7 +186,7 @@ def _requirements(rows: list[_Sum]) -> Sheet:
 def _free(rows: list[_Sum]) -> Sheet:
     return Sheet(
         name="free",
-        title="Free collateral: as the indexer counts, and on the chain (equity less initial)",
+        title="Free collateral: as the indexer counts, and on the chain (net less initial)",
         rows=rows,
         on="screen",
         columns=[

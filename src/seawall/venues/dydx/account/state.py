@@ -5,7 +5,12 @@ The documents: ``{"subaccount": S}`` with S a subaccount or a parent with ``chil
 ``markets``, the answer to ``perpetualMarkets``; nothing here can be valued without it.
 
 A size is signed and its side must agree. The USDC balance is what the indexer shows after unsettled
-funding; what it shows below a micro-USD is rounded down, as funding is when it is settled.
+funding; what it shows below a micro-USD is rounded down, as funding is when it is settled. Other
+assets are no collateral: they are named and not counted.
+
+What an account is worth is computed twice, because the venue does: ``exact_equity`` as the indexer,
+without rounding, and ``net_collateral`` as the chain, in whole micro-USD. All other figures of each
+kind follow from that one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL, MICRO
+from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL, MICRO, fraction_text
 from seawall.venues.dydx.instruments import ListedMarket
 from seawall.venues.numbers import exact_units, whole_number
 from seawall.venues.raw_json import VenueDataError, decode
@@ -44,8 +49,10 @@ class _Asset(Struct):
 
 class _Subaccount(Struct, rename="camel"):
     subaccount_number: int
-    positions: dict[str, msgspec.Raw] = msgspec.field(name="openPerpetualPositions")
-    asset_positions: dict[str, msgspec.Raw]
+    positions: dict[str, msgspec.Raw] | None = msgspec.field(
+        name="openPerpetualPositions", default=None
+    )
+    asset_positions: dict[str, msgspec.Raw] | None = None
     address: str | None = None
     equity: str | None = None
     free_collateral: str | None = None
@@ -85,6 +92,11 @@ class PositionState(Struct, frozen=True, kw_only=True):
         """Signed USD at the oracle price, without rounding."""
         return self.size * self.market.usd(self.market.oracle_price)
 
+    @property
+    def value(self) -> int:
+        """Signed micro-USD at the oracle price, truncated toward zero as the chain does."""
+        return int(self.exact_value * MICRO)
+
     def coins(self, quantums: int) -> Fraction:
         return Fraction(quantums) / Fraction(10) ** self.market.size_decimals
 
@@ -98,8 +110,28 @@ class SubaccountState(Struct, frozen=True, kw_only=True):
     positions: tuple[PositionState, ...]
     exact_cash: Fraction
     """USD as the message has it."""
+    uncounted: tuple[str, ...] = ()
+    """Assets that are no collateral, each as ``1.5 NAME``, negative where owed."""
     venue_equity: Fraction | None
     venue_free_collateral: Fraction | None
+
+    @property
+    def not_counted(self) -> list[str]:
+        """A sentence for each asset that is no collateral."""
+        return [
+            f"subaccount {self.number}: {each} is not counted: only USDC is collateral"
+            for each in self.uncounted
+        ]
+
+    @property
+    def exact_equity(self) -> Fraction:
+        """USD, as the indexer computes it: without rounding."""
+        return self.exact_cash + sum(p.exact_value for p in self.positions)
+
+    @property
+    def net_collateral(self) -> int:
+        """Micro-USD, as the chain computes it: the value of each position truncated."""
+        return self.cash + sum(p.value for p in self.positions)
 
     @property
     def mode(self) -> str:
@@ -144,7 +176,7 @@ class _Answer(NamedTuple):
 
 def tickers(raw: bytes) -> tuple[str, ...]:
     """The markets that an account answer has positions in. Raises VenueDataError."""
-    found = [ticker for _, each in _read(raw).subaccounts for ticker in each.positions]
+    found = [ticker for _, each in _read(raw).subaccounts for ticker in each.positions or ()]
     return tuple(dict.fromkeys(found))
 
 
@@ -192,15 +224,27 @@ def _read(raw: bytes) -> _Answer:
             f"{prefix or 'the message'}: no account: expected a subaccount with "
             "openPerpetualPositions and assetPositions, or a parent with childSubaccounts"
         )
-    return _Answer(prefix, prefix, [(prefix, decode(_Subaccount, raw, prefix))], None, False)
+    alone = decode(_Subaccount, raw, prefix)
+    _require(prefix, "openPerpetualPositions", alone.positions)
+    _require(prefix, "assetPositions", alone.asset_positions)
+    return _Answer(prefix, prefix, [(prefix, alone)], None, False)
+
+
+def _require(path: str, name: str, value: object) -> None:
+    if value is None:
+        raise VenueDataError(f"{_joined(path, name)}: missing")
 
 
 def _children(path: str, listed: list[msgspec.Raw]) -> list[tuple[str, _Subaccount]]:
-    paths = [f"{path}[{index}]" for index in range(len(listed))]
-    return [
-        (where, decode(_Subaccount, bytes(text), where))
-        for where, text in zip(paths, listed, strict=True)
-    ]
+    """The subaccounts of a list; one without positions may leave out what it has none of."""
+    found = []
+    for index, text in enumerate(listed):
+        where = f"{path}[{index}]"
+        child = decode(_Subaccount, bytes(text), where)
+        if child.positions:
+            _require(where, "assetPositions", child.asset_positions)
+        found.append((where, child))
+    return found
 
 
 def _check_children(answer: _Answer, children: tuple[SubaccountState, ...]) -> None:
@@ -224,10 +268,10 @@ def _subaccount(
     path: str, raw: _Subaccount, markets: Mapping[str, ListedMarket]
 ) -> SubaccountState:
     whole_number(_joined(path, "subaccountNumber"), raw.subaccount_number, 0, LARGEST_NUMBER)
-    cash = _cash(_joined(path, "assetPositions"), raw.asset_positions)
+    cash, uncounted = _assets(_joined(path, "assetPositions"), raw.asset_positions or {})
     positions = tuple(
         _position(_joined(path, f"openPerpetualPositions.{ticker}"), ticker, text, markets)
-        for ticker, text in raw.positions.items()
+        for ticker, text in (raw.positions or {}).items()
     )
     return SubaccountState(
         path=path,
@@ -235,28 +279,32 @@ def _subaccount(
         cash=(cash * MICRO).__floor__(),
         exact_cash=cash,
         positions=positions,
+        uncounted=uncounted,
         venue_equity=_figure(path, "equity", raw),
         venue_free_collateral=_figure(path, "freeCollateral", raw),
     )
 
 
-def _cash(path: str, assets: dict[str, msgspec.Raw]) -> Fraction:
-    """The signed USDC balance in USD; nothing else is collateral."""
+def _assets(path: str, assets: dict[str, msgspec.Raw]) -> tuple[Fraction, tuple[str, ...]]:
+    """The signed USDC balance in USD, which alone is collateral, and the other assets by name."""
     cash = Fraction(0)
+    uncounted = []
     for symbol, raw in assets.items():
         where = f"{path}.{symbol}"
         asset = decode(_Asset, bytes(raw), where)
-        if symbol != COLLATERAL or (asset.symbol or symbol) != symbol:
-            raise VenueDataError(
-                f"{where}: {asset.symbol or symbol!r} is no collateral; only USDC is"
-            )
+        if (asset.symbol or symbol) != symbol:
+            raise VenueDataError(f"{where}.symbol: {asset.symbol!r} must be the key {symbol!r}")
         amount = _fraction(f"{where}.size", asset.size)
         if amount < 0:
             raise VenueDataError(
                 f"{where}.size: {asset.size!r} must not be negative; side SHORT says owed"
             )
-        cash += amount * _side(f"{where}.side", asset.side)
-    return cash
+        amount *= _side(f"{where}.side", asset.side)
+        if symbol == COLLATERAL:
+            cash += amount
+        elif amount:
+            uncounted.append(f"{fraction_text(amount)} {symbol}")
+    return cash, tuple(uncounted)
 
 
 def _position(
