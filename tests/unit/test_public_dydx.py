@@ -1,6 +1,7 @@
 """Accounts and books read by address from an indexer's answers, served on loopback."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,26 @@ def test_the_account_of_every_command_names_what_is_not_counted() -> None:
     )
     del child["assetPositions"]["TUSD"]
     assert "collateral" not in load_account(json.dumps(document).encode()).origins
+
+
+def test_cash_of_a_child_without_a_position_is_no_margin_of_the_others() -> None:
+    """Subaccounts are liquidated alone, so idle cash beside them moves no liquidation price."""
+    main, idle = subaccount("-45000", {"BTC-USD": "1"}), subaccount("4000.5", {}, 128)
+    found = [
+        load_account(json.dumps(parent(*children) | {"markets": MARKETS}).encode())
+        for children in ((main,), (main, idle))
+    ]
+    assert found[1].holdings == found[0].holdings
+    assert (
+        "subaccount 128: 4000.5 USDC without a position is not counted"
+        in (found[1].origins["collateral"])
+    )
+    moved = [each.with_prices({"BTC": "49000"}) for each in found]
+    assert moved[1].liquidation_price("BTC") == moved[0].liquidation_price("BTC")
+    # Asked about alone, a child is the account.
+    raw = json.dumps(parent(idle) | {"markets": MARKETS}).encode()
+    alone = load_account(raw, extra_markets=["BTC"])
+    assert alone.collateral == Decimal("4000.5")
 
 
 # -- addresses -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """An account of this venue in the terms that every venue has, with the markets it needs.
 
-A parent's own subaccount is the account; each child with one position is an isolated position.
+A parent's own subaccount is the account; each child with one position is an isolated position. A
+child without one is no margin of the others, and is left out beside them.
 Positions are entered at the oracle price, so that equity is the venue's own. The markets keep their
 own margins but get plain units, in which price x size is micro-USD, and share one pool of
 collateral and one insurance fund.
@@ -54,7 +55,7 @@ def read_account(
     ]
     states = market_states(market_list, [*held, *extra])
     listed = account_state(raw, states).subaccounts
-    subaccounts = [each for each in listed if each.positions or each.cash]
+    subaccounts, idle = _used([each for each in listed if each.positions or each.cash])
     main = _parent(subaccounts)
     positions: dict[str, HeldPosition] = {}
     prices: dict[str, str] = {}
@@ -92,8 +93,25 @@ def read_account(
         prices=prices,
         own_markets=markets,
         funding=funding_rates(market_list),
-        uncounted=tuple(sentence for each in listed for sentence in each.not_counted),
+        uncounted=(
+            *(
+                f"subaccount {each.number}: {money_text(each.cash)} USDC without a position is not "
+                "counted: it is no margin of the others"
+                for each in idle
+            ),
+            *(sentence for each in listed for sentence in each.not_counted),
+        ),
     )
+
+
+def _used(
+    subaccounts: Sequence[SubaccountState],
+) -> tuple[Sequence[SubaccountState], Sequence[SubaccountState]]:
+    """Those that are the account, and children beside them that hold cash alone."""
+    used = [each for each in subaccounts if each.positions or not _is_child(each)]
+    if not used:
+        return subaccounts, []
+    return used, [each for each in subaccounts if each not in used]
 
 
 def _parent(subaccounts: Sequence[SubaccountState]) -> SubaccountState | None:
