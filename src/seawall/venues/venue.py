@@ -45,17 +45,17 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     equity. ``prices``: USD by coin. ``funding``: the fraction of notional that longs pay an hour,
     by coin, where the answer says. ``own_markets``: by coin, those whose terms only this answer
     gives; ``listed_markets``: all that trade, where the answer came with the venue's list.
-    ``uncounted``: a sentence for each asset that is no collateral.
     """
 
     name: str | None
     collateral: int
+    uncounted: tuple[str, ...] = ()
+    """A sentence for each asset, or part of the account, that is not in the collateral."""
     positions: tuple[HeldPosition, ...]
     prices: Mapping[str, str]
     own_markets: Mapping[str, Instrument]
     listed_markets: Mapping[str, Instrument] | None = None
     funding: Mapping[str, float]
-    uncounted: tuple[str, ...] = ()
 
 
 class Snippet(NamedTuple):
