@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.dydx_vectors.run import canonical, same
-from tests.facts.dydx import FILE, UPDATES_FILE, Groups, read, write
+from tests.facts.dydx import FILE, MORE_FILE, Groups, read, write
 from tests.facts.dydx_words import translated
 from tests.shared_files import ROOT, shared_file
 
@@ -77,11 +77,11 @@ def test_dydx_group_equals_the_venue(
     assert group["matched"] == group["total"] > 0
 
 
-@pytest.mark.parametrize("name", read(UPDATES_FILE))
-def test_updates_of_accounts_equal_the_venue(name: str) -> None:
-    group = findings(UPDATES_FILE)[name]
+@pytest.mark.parametrize("name", read(MORE_FILE))
+def test_more_cases_equal_the_venue(name: str) -> None:
+    group = findings(MORE_FILE)[name]
     assert not group["failures"], "\n".join(map(described, group["failures"]))
-    assert group["matched"] == group["total"] == len(read(UPDATES_FILE)[name])
+    assert group["matched"] == group["total"] == len(read(MORE_FILE)[name])
 
 
 def leaves(value: Any, place: Place = ()) -> list[tuple[Place, Any]]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("dydx.json")
-UPDATES_FILE = FILE.with_name("dydx_updates.json")
-"""More cases: accounts updated together, refused together, and collateral that changes pools."""
+MORE_FILE = FILE.with_name("dydx_more.json")
+"""Cases that the first lacks: accounts updated and refused together, collateral that changes pools,
+liquidation and deleveraging."""
 Case = dict[str, Any]
 """``name``, ``source``, ``given`` and ``expected``."""
 Groups = dict[str, list[Case]]
