@@ -9,13 +9,14 @@ import pytest
 
 from seawall.domain.commands import AdvanceTime, CreateAccount, Deposit, PlaceOrder, SetOraclePrice
 from seawall.domain.enums import FillFlag, Reason, Side, TimeInForce
+from seawall.domain.errors import InputError
 from seawall.domain.events import CommandRejected, OrderFilled
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.engine.codec import encode_commands
 from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalWriter, describe_rules
 from seawall.engine.layout import Limits
-from seawall.lab.compare_rules.comparison import UnknownAccountError, compare
+from seawall.lab.compare_rules.comparison import compare
 from seawall.lab.simulation.event_words import words
 from seawall.venues.dydx.instruments import plain_instrument
 from seawall.venues.rulebook_file import load_rulebook
@@ -106,6 +107,7 @@ def test_the_report_names_what_differs_first(recorded: Path) -> None:
         assert part in text
     everybody = seawall(recorded, "compare-rules", "out/dydx.journal").stdout
     assert "At the end, USD" in everybody
+    assert "The equity of 2 of 2 accounts differs." in everybody
 
 
 def test_a_rehearsal_replaces_its_journal_and_nothing_else(recorded: Path) -> None:
@@ -203,7 +205,7 @@ def test_liquidation_prices_of_both_sides() -> None:
 
 def test_an_account_that_nobody_creates() -> None:
     with pytest.raises(
-        UnknownAccountError, match="9: the journal creates no such account; it creates 5 to 6"
+        InputError, match="account: 9 should be an account that the journal creates: 5 to 6"
     ):
         compare(*engines(), [encode_commands(trade())], [9])
 
@@ -233,7 +235,10 @@ BAD = [
     (["bare.journal"], "bare.journal: the header should hold rulebook, instruments and limits"),
     (["good.journal", "--account", "six"], "--account: 'six' should be the number of an account"),
     (["good.journal", "--account", "-6"], "--account: '-6' should be the number"),
-    (["good.journal", "--account", "77"], "--account: 77: the journal creates no such account"),
+    (
+        ["good.journal", "--account", "77"],
+        "--account: 77 should be an account that the journal creates",
+    ),
     (["late.journal"], "late.journal: begins with command 8; it should begin with command 1"),
 ]
 

@@ -45,7 +45,7 @@ def compare_rules(
     """
     books = (_book("--left", left), _book("--right", right))
     recorded = read_journal(Path(journal))
-    result = _run(recorded, books, sorted(set(accounts)), progress)
+    result = _run(recorded, books, accounts, progress)
     return RulesComparison(
         journal=str(journal),
         books=books,
@@ -75,8 +75,7 @@ def _run(
             engines.append(Engine.create(book, markets, recorded.limits))
         except SeawallError as error:
             raise InputError(f"{recorded.reader.path}: under {book.name}: {error}") from None
-    frames = recorded.frames()
-    return compare(engines[0], engines[1], frames, accounts, lambda n: progress(f"{n:,} commands"))
+    return compare(engines[0], engines[1], recorded.frames(), accounts, progress)
 
 
 def _notes(recorded: Recorded, books: Pair, result: Comparison) -> list[str]:

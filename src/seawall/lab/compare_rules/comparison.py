@@ -5,7 +5,7 @@ payments, rejections, liquidations. How orders and prices are kept (queued or re
 indexed) is bookkeeping; its differences are only counted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, Reason
-from seawall.domain.errors import SeawallError
+from seawall.domain.errors import InputError
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
 from seawall.engine.engine import Engine
 from seawall.lab.simulation.observer import Snapshot, watch
+from seawall.report.progress import Progress, silent
 
 SUBSTANCE = np.asarray(
     [
@@ -102,24 +103,20 @@ class Comparison(Struct, kw_only=True):
     ends: dict[int, tuple[AccountEnd | None, AccountEnd | None]] = field(default_factory=dict)
 
 
-class UnknownAccountError(SeawallError):
-    """A chosen account that no command of the journal creates."""
-
-
 def compare(
     left: Engine,
     right: Engine,
     frames: Iterable[NDArray[Any]],
     accounts: Sequence[int] = (),
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> Comparison:
     """Run ``frames`` (rows of ``command_dtype``) in both fresh machines.
 
-    ``accounts``: those to compare; none means all. ``progress`` is called with the number of
-    commands done. Raises UnknownAccountError.
+    ``accounts``: those to compare; none means all. Raises InputError for an account that no
+    command creates.
     """
     result = Comparison(left=left, right=right, totals=(Totals(), Totals()))
-    chosen = np.asarray(sorted(set(accounts)), dtype=np.int32)
+    chosen = np.asarray(accounts, dtype=np.int32)
     liquidated: tuple[set[int], set[int]] = (set(), set())
     for rows in frames:
         if not len(rows):
@@ -130,8 +127,7 @@ def compare(
         _match(result, rows, both[0], both[1])
         result.commands += len(rows)
         result.last_ms = int(rows["time_ms"][-1])
-        if progress is not None:
-            progress(result.commands)
+        progress(f"{result.commands:,} commands")
     _finish(result, accounts)
     return result
 
@@ -197,16 +193,13 @@ def _match(result: Comparison, rows: NDArray[Any], left: NDArray[Any], right: ND
         command: Any = decode_command(row.tobytes())
     except CodecError:
         command = None
-    decoded = [
+    did = [
         decode_event_rows(events[chosen & (events["sequence"] == first)])
-        for events, chosen in ((left, is_substance[0]), (right, is_substance[1]))
+        for events, chosen in zip((left, right), is_substance, strict=True)
     ]
+    time_ms = int(row["time_ms"][0])
     result.first = Difference(
-        number=first,
-        time_ms=int(row["time_ms"][0]),
-        command=command,
-        left=decoded[0],
-        right=decoded[1],
+        number=first, time_ms=time_ms, command=command, left=did[0], right=did[1]
     )
 
 
@@ -227,13 +220,13 @@ def _parting(left: NDArray[Any], right: NDArray[Any]) -> list[int]:
 
 def _finish(result: Comparison, accounts: Sequence[int]) -> None:
     used = [int(e.tables["control"]["accounts_used"][0]) for e in (result.left, result.right)]
+    created = range(FIRST_USER, max(used))
     for account in accounts:
-        if not FIRST_USER <= account < max(used):
-            known = f"{FIRST_USER} to {max(used) - 1}" if max(used) > FIRST_USER else "none"
-            raise UnknownAccountError(
-                f"--account: {account}: the journal creates no such account; it creates {known}"
-            )
-    for account in accounts or range(FIRST_USER, max(used)):
+        if account not in created:
+            known = f"{created[0]} to {created[-1]}" if created else "it creates none"
+            expected = f"an account that the journal creates: {known}"
+            raise InputError.of("", "account", account, expected)
+    for account in sorted(set(accounts)) or created:
         ends = [
             _end(engine, account, result.last_ms) if account < used[side] else None
             for side, engine in enumerate((result.left, result.right))

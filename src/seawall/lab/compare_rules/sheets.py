@@ -1,10 +1,7 @@
 """A comparison of rulebooks as sheets: first difference, totals, accounts side by side."""
 
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any
-
-from msgspec import Struct
+from typing import Any, NamedTuple
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import from_units
@@ -21,7 +18,7 @@ MOST_EVENTS = 12
 SIDES = ("left", "right")
 
 
-class _Side(Struct, frozen=True):
+class _Side(NamedTuple):
     """What one rulebook made of the journal."""
 
     side: str
@@ -30,23 +27,32 @@ class _Side(Struct, frozen=True):
     totals: Totals
 
 
-class _End(Struct, frozen=True):
+class _End(NamedTuple):
     """An account at the end of one side."""
 
-    account: int
     side: str
     rulebook: str
     end: AccountEnd
     instruments: list[Instrument]
 
 
-class _Held(Struct, frozen=True):
+class _Held(NamedTuple):
     """A position at the end of one side."""
 
     of: _End
-    instrument: Instrument
+    market: Instrument
     holding: Holding
     liquidation_price: float | None
+
+    @property
+    def size(self) -> str:
+        """Signed, in coins."""
+        return from_units(self.holding.signed_size, self.market.size_decimals)
+
+    @property
+    def mark_price(self) -> str:
+        """USD."""
+        return from_units(self.holding.mark_price, self.market.price_decimals)
 
 
 def findings(found: RulesComparison) -> Findings:
@@ -136,21 +142,14 @@ def _first_events(found: RulesComparison) -> Iterator[Section]:
         name="first_events",
         title="What the first command that differs did",
         rows=rows,
-        columns=[Column(name="rulebook"), Column(name="what_happened")],
+        columns=[Column("rulebook"), Column("what_happened")],
         on="screen",
     )
 
 
 def _totals(sides: list[_Side]) -> Sheet:
-    def money(name: str, title: str) -> Column:
-        return Column(
-            name=name, title=title, kind=kinds.CENTS, get=lambda row: getattr(row.totals, name)
-        )  # fmt: skip
-
-    def count(name: str, title: str, field: str) -> Column:
-        return Column(
-            name=name, title=title, kind=kinds.COUNT, get=lambda row: getattr(row.totals, field)
-        )  # fmt: skip
+    def money(name: str, title: str = "") -> Column:
+        return Column(name, kinds.CENTS, f"totals.{name}", title)
 
     return Sheet(
         name="totals",
@@ -158,29 +157,26 @@ def _totals(sides: list[_Side]) -> Sheet:
         rows=sides,
         on="data",
         columns=[
-            Column(name="side", on="data"),
-            Column(name="rulebook"),
-            Column(name="as_of", on="data"),
-            count("fills", "fills", "fills"),
-            money("traded", "traded"),
+            Column("side", on="data"),
+            Column("rulebook"),
+            Column("as_of", on="data"),
+            Column("fills", kinds.COUNT, "totals.fills"),
+            money("traded"),
             money("fees", "fees paid"),
             money("liquidation_fees", "liquidation fees paid"),
             money("funding", "funding received"),
-            money("sold_by_liquidation", "sold by liquidation"),
+            money("sold_by_liquidation"),
             money("taken_by_backstop", "taken by the backstop"),
-            money("deleveraged", "deleveraged"),
+            money("deleveraged"),
             money("insurance_paid", "paid by insurance"),
-            count("liquidated_accounts", "accounts liquidated", "liquidated_accounts"),
-            Column(
-                name="first_liquidation_ms",
-                title="first liquidation",
-                kind=kinds.TIME,
-                get=lambda row: row.totals.first_liquidation_ms or None,
-                none="none",
-            ),
-            count("rejected_commands", "rejected commands", "rejected"),
+            Column("liquidated_accounts", kinds.COUNT, "totals.liquidated_accounts",
+                   "accounts liquidated"),
+            Column("first_liquidation_ms", kinds.TIME,
+                   lambda row: row.totals.first_liquidation_ms or None, "first liquidation",
+                   none="none"),
+            Column("rejected_commands", kinds.COUNT, "totals.rejected"),
         ],
-    )
+    )  # fmt: skip
 
 
 def _rejections(sides: list[_Side]) -> Sheet:
@@ -194,109 +190,87 @@ def _rejections(sides: list[_Side]) -> Sheet:
         title="Rejected commands by reason",
         rows=rows,
         columns=[
-            Column(name="side", on="data"),
-            Column(name="rulebook"),
-            Column(name="reason"),
-            Column(name="commands", kind=kinds.COUNT),
+            Column("side", on="data"),
+            Column("rulebook"),
+            Column("reason"),
+            Column("commands", kinds.COUNT),
         ],
     )
 
 
 def _ends(found: RulesComparison) -> Iterator[_End]:
     engines = (found.result.left, found.result.right)
-    for account, ends in found.result.ends.items():
+    for ends in found.result.ends.values():
         for side, book, engine, end in zip(SIDES, found.books, engines, ends, strict=True):
             if end is not None:
-                yield _End(account, side, book.name, end, engine.instruments)
+                yield _End(side, book.name, end, engine.instruments)
 
 
 def _accounts(rows: list[_End]) -> Sheet:
-    def money(name: str) -> Column:
-        return Column(name=name, kind=kinds.CENTS, get=lambda row: getattr(row.end, name))
-
+    money = ("equity", "cash", "initial_margin", "maintenance_margin")
     return Sheet(
         name="accounts",
         title="At the end, USD",
         rows=rows,
         on="data",
         columns=[
-            Column(name="account", kind=kinds.COUNT),
-            Column(name="side", on="data"),
-            Column(name="rulebook"),
-            *map(money, ("equity", "cash", "initial_margin", "maintenance_margin")),
+            Column("account", kinds.COUNT, "end.account"),
+            Column("side", on="data"),
+            Column("rulebook"),
+            *(Column(name, kinds.CENTS, f"end.{name}") for name in money),
         ],
     )
-
-
-def _held(rows: list[_End]) -> Iterator[_Held]:
-    for row in rows:
-        for market, holding in row.end.now.holdings.items():
-            price = row.end.liquidation_prices.get(market)
-            yield _Held(row, row.instruments[market], holding, price)
 
 
 def _positions(rows: list[_End], *, on: str = "data") -> Sheet:
     return Sheet(
         name="positions",
         title="Positions at the end",
-        rows=list(_held(rows)),
+        rows=[
+            _Held(row, row.instruments[market], holding, row.end.liquidation_prices.get(market))
+            for row in rows
+            for market, holding in row.end.now.holdings.items()
+        ],
         on=on,
         columns=[
-            Column(name="account", kind=kinds.COUNT, get=lambda row: row.of.account),
-            Column(name="side", get=lambda row: row.of.side, on="data"),
-            Column(name="rulebook", get=lambda row: row.of.rulebook),
-            Column(name="market", get=lambda row: row.instrument.name),
-            Column(name="mode", get=lambda row: "isolated" if row.holding.isolated else "cross"),
-            Column(name="size", kind=kinds.SIZE, get=_size),
-            Column(name="mark_price", kind=kinds.PRICE, get=_mark, drop=2),
-            Column(
-                name="entry_notional",
-                kind=kinds.CENTS,
-                get=lambda row: abs(row.holding.entry_notional),
-                drop=1,
-            ),
-            Column(
-                name="liquidation_price",
-                kind=kinds.AVERAGE_PRICE,
-                get=lambda row: row.liquidation_price,
-                none="none",
-            ),
+            Column("account", kinds.COUNT, "of.end.account"),
+            Column("side", get="of.side", on="data"),
+            Column("rulebook", get="of.rulebook"),
+            Column("market", get="market.name"),
+            Column("mode", get=lambda row: "isolated" if row.holding.isolated else "cross"),
+            Column("size", kinds.SIZE),
+            Column("mark_price", kinds.PRICE, drop=2),
+            Column("entry_notional", kinds.CENTS, lambda row: abs(row.holding.entry_notional),
+                   drop=1),
+            Column("liquidation_price", kinds.AVERAGE_PRICE, none="none"),
         ],
-    )
-
-
-def _size(row: _Held) -> Decimal:
-    return Decimal(from_units(row.holding.signed_size, row.instrument.size_decimals))
-
-
-def _mark(row: _Held) -> Decimal:
-    return Decimal(from_units(row.holding.mark_price, row.instrument.price_decimals))
+    )  # fmt: skip
 
 
 def _shown_accounts(found: RulesComparison, ends: list[_End]) -> Iterator[Sheet]:
     """The chosen accounts in full, or those whose equity differs most."""
     if not found.is_whole:
         for account in found.result.ends:
-            rows = [each for each in ends if each.account == account]
+            rows = [each for each in ends if each.end.account == account]
             title = f"Account {account} at the end, USD"
             yield transposed(_accounts(rows), name="account", title=title, heads="rulebook")
             yield _positions(rows, on="screen")
         return
-    shown = _most_different(found.result)
-    rest = len(found.result.ends) - len(shown)
+    differing, accounts = _differing(found.result), len(found.result.ends)
     yield Sheet(
         name="most_different",
         title="At the end, USD: the accounts whose equity differs most",
-        rows=[(account, found.result.ends[account]) for account in shown],
+        rows=[(each, found.result.ends[each]) for each in sorted(differing[:MOST_ACCOUNTS])],
         columns=[
-            Column(name="account", kind=kinds.COUNT, get=lambda row: row[0]),
+            Column("account", kinds.COUNT, lambda row: row[0]),
             *(
                 column
                 for side, book in enumerate(found.books)
                 for column in _side_columns(side, book.name, found)
             ),
         ],
-        note=f"{rest} more differ less. One account in full: --account NUMBER.",
+        note=f"The equity of {len(differing):,} of {accounts:,} accounts differs. One account in "
+        "full: --account NUMBER.",
         on="screen",
     )
 
@@ -311,14 +285,15 @@ def _side_columns(side: int, name: str, found: RulesComparison) -> Iterator[Colu
         held = end.now.holdings if end is not None else {}
         return [found.result.left.instruments[market].name for market in held] or ["none"]
 
-    yield Column(name=f"equity, {name}", kind=kinds.CENTS, get=equity, none="no account")
-    yield Column(name=f"positions, {name}", kind=kinds.NAMES, get=positions)
+    yield Column(f"equity, {name}", kinds.CENTS, equity, none="no account")
+    yield Column(f"positions, {name}", kinds.NAMES, positions)
 
 
-def _most_different(result: Comparison) -> list[int]:
+def _differing(result: Comparison) -> list[int]:
+    """The accounts whose equity differs, the farthest apart first."""
+
     def distance(account: int) -> int:
         equities = [end.equity if end else 0 for end in result.ends[account]]
         return abs(equities[0] - equities[1])
 
-    far = sorted(result.ends, key=distance, reverse=True)[:MOST_ACCOUNTS]
-    return sorted(account for account in far if distance(account))
+    return sorted(filter(distance, result.ends), key=distance, reverse=True)
