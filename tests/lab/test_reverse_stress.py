@@ -273,7 +273,7 @@ BETAS = {name: Fraction(text) for name, text in (
 def test_joint_moves_stand_and_go_one_price_unit_apart(seed: int, rulebook: str) -> None:
     world = random_world(seed, rulebook)
     valuation, machine = world.valuation(), world.machine()
-    for move in (together(valuation), with_betas(valuation, "BTC", BETAS), against(valuation)):
+    for move in (together(valuation), with_betas(valuation, BETAS), against(valuation)):
         for direction in directions_of(move):
             edge = smallest_move(valuation, move, direction)
             if edge.over is None:

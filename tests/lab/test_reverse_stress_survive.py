@@ -25,7 +25,6 @@ from seawall.lab.stress.survive import (
     remedies,
     taker_fee,
     with_closed,
-    with_deposit,
     with_share_closed,
 )
 from tests.lab.stress_worlds import RULEBOOKS, World, one_position, random_world
@@ -35,6 +34,17 @@ pytestmark = pytest.mark.timeout(600)
 
 SEEDS = range(20)
 TWENTY = Fraction(1, 5)
+
+
+def with_deposit(plan: Holdings, bucket: int, money: int) -> Holdings:
+    """The account with this much more (micro-USD) in a bucket."""
+    positions = tuple(
+        structs.replace(each, isolated_margin=each.isolated_margin + money)
+        if each.market == bucket
+        else each
+        for each in plan.positions
+    )
+    return structs.replace(plan, collateral=plan.collateral + money, positions=positions)
 
 
 def goes(world: World, plan: Holdings, prices: tuple[int, ...], bucket: int) -> bool:

@@ -34,7 +34,7 @@ BETAS = {name: each.value for name, each in betas_of(PRICES, {}).items()}
 
 def grid(world: World) -> list[Cell]:
     valuation = world.valuation()
-    moves = usual_moves(valuation, "BTC", BETAS)
+    moves = usual_moves(valuation, BETAS)
     return stress_grid(valuation, world.machine(), moves, SIZES)
 
 
@@ -132,7 +132,7 @@ def test_moves() -> None:
     assert together(valuation).prices(world.prices, down) == tuple(
         round(price * Fraction(9, 10)) for price in world.prices
     )
-    betas = with_betas(valuation, "BTC", BETAS).prices(world.prices, down)
+    betas = with_betas(valuation, BETAS).prices(world.prices, down)
     for each, now, then in zip(world.instruments, world.prices, betas, strict=True):
         assert then == round(now * (1 - BETAS[each.name] / 10))
     for position in world.plan.positions:
@@ -143,13 +143,13 @@ def test_moves() -> None:
 def test_a_price_never_reaches_zero() -> None:
     world = random_world(0, "hyperliquid")
     betas = dict.fromkeys(PRICES, Fraction(2))
-    move = with_betas(world.valuation(), "BTC", betas)
+    move = with_betas(world.valuation(), betas)
     assert set(move.prices(world.prices, Fraction(-3, 5))) == {1}
 
 
 def test_one_market_alone_is_no_joint_move() -> None:
     valuation = one_position("long", "10000").valuation()
-    kinds = [each.kind for each in usual_moves(valuation, "BTC", BETAS)]
+    kinds = [each.kind for each in usual_moves(valuation, BETAS)]
     assert kinds == [MoveKind.ALONE]
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from seawall.accounts.valuation import BucketValue, Valuation, ValuationError
 from seawall.domain.units import MAX_PRICE, from_units
 from seawall.lab.stress.aftermath import Aftermath, StressMachine
+from seawall.lab.stress.betas import LEAD
 
 
 class MoveKind(StrEnum):
@@ -60,7 +61,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     @property
     def equity(self) -> int:
         """Micro-USD at the shocked prices, all buckets; one may be below zero."""
-        return sum(each.equity for each in self.buckets.values())
+        return equity_of(self.buckets)
 
     @property
     def worst(self) -> BucketValue:
@@ -96,10 +97,10 @@ def together(valuation: Valuation) -> Move:
     return Move(kind=MoveKind.TOGETHER, name="all together", factors=factors)
 
 
-def with_betas(valuation: Valuation, lead: str, betas: Mapping[str, Fraction]) -> Move:
-    """The leading market moves, each other one its beta times as far; ``betas`` has them all."""
+def with_betas(valuation: Valuation, betas: Mapping[str, Fraction]) -> Move:
+    """``LEAD`` moves, each other market its beta times as far; ``betas`` has them all."""
     factors = tuple(betas[each.name] for each in valuation.instruments)
-    return Move(kind=MoveKind.BETA, name=f"{lead} and betas", factors=factors)
+    return Move(kind=MoveKind.BETA, name=f"{LEAD} and betas", factors=factors)
 
 
 def against(valuation: Valuation) -> Move:
@@ -112,14 +113,14 @@ def against(valuation: Valuation) -> Move:
     return Move(kind=MoveKind.AGAINST, name="each against its position", factors=factors)
 
 
-def usual_moves(valuation: Valuation, lead: str, betas: Mapping[str, Fraction]) -> list[Move]:
+def usual_moves(valuation: Valuation, betas: Mapping[str, Fraction]) -> list[Move]:
     """Every market with a position alone; all together and with betas where those are others."""
     held = [each.market for each in valuation.plan.positions]
     moves = [alone(valuation, market) for market in sorted(held)]
     if len(valuation.instruments) > 1:
         moves.append(together(valuation))
-    if any(each.name != lead for each in valuation.instruments):
-        moves.append(with_betas(valuation, lead, betas))
+    if any(each.name != LEAD for each in valuation.instruments):
+        moves.append(with_betas(valuation, betas))
     return moves
 
 

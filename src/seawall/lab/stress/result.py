@@ -20,6 +20,7 @@ from seawall.lab.stress.grid import (
     Move,
     against,
     alone,
+    equity_of,
     shocked_prices,
     stress_grid,
     together,
@@ -82,7 +83,7 @@ class StressResult(Answer, frozen=True, kw_only=True):
 
     @property
     def equity(self) -> int:
-        return sum(each.equity for each in self.buckets.values())
+        return equity_of(self.buckets)
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -127,7 +128,7 @@ def stress(
     machine = StressMachine(
         account.holdings, account.rulebook, account.instruments, depths, account.prices
     )
-    moves = usual_moves(valuation, LEAD, factors)
+    moves = usual_moves(valuation, factors)
     progress("smallest moves")
     held = sorted(each.market for each in valuation.plan.positions)
     several_at_once = [*moves[len(held) :], *([against(valuation)] if len(held) > 1 else [])]
@@ -200,7 +201,7 @@ def _move_to_survive(
         raise InputError.of("", "survive", name, expected)
     if not sign:
         raise InputError.of("", "survive", move, f"{BETA}=-{number} or {BETA}=+{number}")
-    return with_betas(valuation, LEAD, betas), sign * size
+    return with_betas(valuation, betas), sign * size
 
 
 def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction: int) -> Reverse:

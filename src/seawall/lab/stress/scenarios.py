@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.instrument import Instrument
+from seawall.domain.units import MICRO
 from seawall.lab.market.scenario import Scenario
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import STAGES, IncidentKind
@@ -17,7 +18,7 @@ class BucketEnd(Struct, frozen=True):
 
 
 class ScenarioLine(Struct, frozen=True, kw_only=True):
-    """One scenario. Money in micro-USD; ``minutes`` after its start.
+    """An account through one scenario. Money in micro-USD; ``minutes`` after its start.
 
     ``first``: the market whose position was touched first, None where nothing was. ``funding``:
     received, negative when paid. ``deleveraged``: notional closed against other traders, winning
@@ -25,9 +26,7 @@ class ScenarioLine(Struct, frozen=True, kw_only=True):
     been closed, without funding.
     """
 
-    name: str
-    about: str
-    source: str
+    scenario: Scenario
     instruments: tuple[Instrument, ...]
     minutes: float
     start: int
@@ -60,16 +59,14 @@ def scenario_line(scenario: Scenario, result: Rehearsal) -> ScenarioLine:
     touched = [each.market for each in result.incidents if each.kind in STAGES]
     against_others = (IncidentKind.DELEVERAGED_LOSER, IncidentKind.DELEVERAGED_WINNER)
     return ScenarioLine(
-        name=scenario.name,
-        about=scenario.about,
-        source=scenario.source,
+        scenario=scenario,
         instruments=result.instruments,
         minutes=_minutes(int(result.path.times_ms[-1]), begin),
         start=result.start.equity,
         lowest=int(equity[worst]),
         lowest_minutes=_minutes(int(result.path.times_ms[worst]), begin),
         end=result.end.equity,
-        untouched=round(float(result.untouched_equity[-1]) * 1_000_000),
+        untouched=round(float(result.untouched_equity[-1]) * MICRO),
         liquidated=tuple(BucketEnd(bucket, minutes) for bucket, minutes in ended.items()),
         first=next((market for market in touched if market != CROSS_POOL), None),
         funding=result.funding,

@@ -386,7 +386,7 @@ class _Sheets:
             title="Named scenarios, starting now, USD",
             rows=result.scenarios,
             columns=[
-                Column("scenario", get="name"),
+                Column("scenario", get="scenario.name"),
                 Column("minutes", MINUTES, on="data"),
                 Column("liquidated", get=lambda row: liquidated(row) or "no", on="screen",
                        title="liquidated (after)"),
@@ -410,9 +410,9 @@ class _Sheets:
         yield Sheet(
             name="scenario_liquidations",
             title="When scenarios liquidate",
-            rows=[_Part(line.name, each) for line in result.scenarios for each in line.liquidated],
+            rows=[_Part(line, each) for line in result.scenarios for each in line.liquidated],
             columns=[
-                Column("scenario", get="row"),
+                Column("scenario", get="row.scenario.name"),
                 self.in_bucket("part.bucket"),
                 Column("minutes", MINUTES, "part.minutes"),
             ],
@@ -422,7 +422,11 @@ class _Sheets:
             name="scenario_sources",
             title="Where the scenarios come from",
             rows=result.scenarios,
-            columns=[Column("scenario", get="name"), Column("about"), Column("source")],
+            columns=[
+                Column("scenario", get="scenario.name"),
+                Column("about", get="scenario.about"),
+                Column("source", get="scenario.source"),
+            ],
             on="page",
         )
 

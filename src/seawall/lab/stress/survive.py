@@ -20,14 +20,13 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
-from seawall.domain.units import MICRO, RATE_ONE
+from seawall.domain.units import MICRO, PPM, RATE_ONE
 
 CENT = MICRO // 100
 SHARES = 10_000
 """A share of all positions is a whole number of hundredths of a percent."""
 TRIALS = 64
 """Sizes looked at before bisecting: closing a hedge may help at first and then harm."""
-PPM = 1_000_000
 
 
 class Closing(Struct, frozen=True, kw_only=True):
@@ -71,25 +70,16 @@ def remedies(valuation: Valuation, prices: Sequence[int]) -> list[Remedy]:
     ]
 
 
-def with_deposit(plan: Holdings, bucket: int, money: int) -> Holdings:
-    """The account with this much more (micro-USD) in a bucket."""
-    positions = tuple(
-        structs.replace(each, isolated_margin=each.isolated_margin + money)
-        if each.market == bucket
-        else each
-        for each in plan.positions
-    )
-    return structs.replace(plan, collateral=plan.collateral + money, positions=positions)
-
-
 def with_closed(valuation: Valuation, market: int, size: int) -> Holdings:
     """The account after closing ``size`` units of a position at the present price."""
-    return _closed(valuation.plan, valuation, {market: size})
+    return _closed(valuation, {market: size})
 
 
 def with_share_closed(valuation: Valuation, bucket: int, share: int) -> Holdings:
     """The account after closing this many of ``SHARES`` of every position of a bucket."""
-    return _closed(valuation.plan, valuation, _parts(valuation, bucket, share))
+    sizes, markets = _sizes(valuation), valuation.buckets[bucket]
+    # Each size is rounded up.
+    return _closed(valuation, {each: -(-sizes[each] * share // SHARES) for each in markets})
 
 
 def taker_fee(rulebook: AnyRulebook, notional: int) -> int:
@@ -107,7 +97,7 @@ def _remedy(valuation: Valuation, prices: Sequence[int], bucket: int, shortfall:
 
     closings = []
     for market in valuation.buckets[bucket]:
-        of = abs(_position(valuation.plan, market).signed_size)
+        of = _sizes(valuation)[market]
 
         def helps(size: int, market: int = market) -> bool:
             return survives(with_closed(valuation, market, size))
@@ -134,20 +124,17 @@ def _least(helps: Callable[[int], bool], most: int) -> int | None:
     return bisected(helps, safe, over)[1]
 
 
-def _position(plan: Holdings, market: int) -> Position:
-    return next(each for each in plan.positions if each.market == market)
+def _sizes(valuation: Valuation) -> dict[int, int]:
+    """Size units of each position, unsigned, by market."""
+    return {each.market: abs(each.signed_size) for each in valuation.plan.positions}
 
 
-def _parts(valuation: Valuation, bucket: int, share: int) -> dict[int, int]:
-    """Size units to close, each rounded up."""
-    return {
-        market: -(-abs(_position(valuation.plan, market).signed_size) * share // SHARES)
-        for market in valuation.buckets[bucket]
-    }
+def _closed(valuation: Valuation, parts: dict[int, int]) -> Holdings:
+    """The account whose cash and positions are those after the fills, as the engine books them.
 
-
-def _closed(plan: Holdings, valuation: Valuation, parts: dict[int, int]) -> Holdings:
-    """The account whose cash and positions are those after the fills, as the engine books them."""
+    ``parts``: size units to close by market.
+    """
+    plan = valuation.plan
     collateral = plan.collateral
     positions = []
     for each in plan.positions:
