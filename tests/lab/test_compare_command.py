@@ -71,9 +71,9 @@ def test_positions_without_effect_share_a_sentence(
     )
     (folder / "calm.toml").write_text("collateral = 10000\n" + held)
     because = made(capsys, "calm.toml", *QUICK, "--scenario", "none")["verdict"]
-    found = [each for each in because if "no difference" in each]
+    found = [each for each in because if "no significant effect" in each]
     assert len(found) == 1
-    assert found[0].startswith("BTC, ETH and SOL make no difference to the others")
+    assert found[0].startswith("BTC, ETH and SOL have no significant effect on the others")
 
 
 def test_without_arguments(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -109,6 +109,12 @@ def test_the_object_holds_every_figure(capsys: pytest.CaptureFixture[str], folde
     assert float(day["isolated"]["start"]) == pytest.approx(100_000, abs=1)
     assert float(day["cross"]["lowest"]) < float(day["cross"]["start"])
     assert found == made(capsys, *options)
+
+
+def test_two_scenarios_of_one_name(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "again.toml").write_text((folder / "fall.toml").read_text())
+    found = made(capsys, *QUICK, "--scenario", "fall.toml", "--scenario", "again.toml")
+    assert len(found["scenarios"]) == 2 * len(found["modes"])
 
 
 def test_the_files_that_are_left(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -13,6 +13,7 @@ from seawall.lab.compare.comparison import (
     pool_effects,
     variants_of,
 )
+from seawall.lab.compare.figures import mode_bars
 from seawall.lab.compare.recommendation import recommendation, recommended_mode
 from seawall.lab.market.price_models import ModelOptions
 from seawall.lab.paths.estimates import Estimate, shortfall_influence
@@ -180,6 +181,13 @@ def test_one_position_has_nothing_to_compare(tmp_path: Path) -> None:
     assert recommendation(found)[0].startswith("One position: ")
     cross, isolated = found.variants
     assert cross.statistics.liquidated == isolated.statistics.liquidated
+
+
+def test_a_mode_that_no_capital_saves_says_so_in_the_picture() -> None:
+    row = {"mode": "cross", "survival": 0.9, "loss_median": 10.0, "shortfall_95": 20.0}
+    picture = str(mode_bars([row | {"capital_needed": None}, row | {"capital_needed": 5e4}]))
+    assert "'label': 'none is enough'" in picture
+    assert "nan" not in picture
 
 
 def test_the_same_comparison_twice(hedge: Comparison) -> None:

@@ -75,6 +75,11 @@ class PoolEffect(Struct, frozen=True, kw_only=True):
         return self.pool.high < 0
 
     @property
+    def is_significant(self) -> bool:
+        """Whether its effect on the others is larger than its confidence interval."""
+        return self.protects or self.pool.low > 0
+
+    @property
     def role(self) -> str:
         """What the position is to the pool."""
         if self.is_bet:

@@ -8,6 +8,7 @@ from seawall.report.charts import (
     Chart,
     Row,
     finished,
+    names_down,
     number,
     palette,
     quantity,
@@ -35,19 +36,18 @@ def _mode_panel(title: str, modes: Sequence[Row], field: str) -> Chart:
     is_share = field == "survival"
     rows: list[Row] = []
     for each in modes:
-        found = float("nan") if each[field] is None else each[field]
-        words = kinds.percent(found, 1) if is_share else kinds.short_usd(found)
+        found = each[field]
+        if found is None:
+            words, found = "none is enough", 0.0
+        else:
+            words = kinds.percent(found, 1) if is_share else kinds.short_usd(found)
         rows.append({"mode": each["mode"], "value": number(found), "label": words})
-    ends = [0.0, *(row["value"] for row in rows if row["value"] is not None)]
+    ends = [0.0, *(row["value"] for row in rows)]
     least, most = min(ends), 1.0 if is_share else max(ends)
     span = (most - least) or 1.0
     bounds = [least - (0.34 * span if least < 0 else 0.0), most + (0.34 * span if most > 0 else 0)]
-    y = {
-        "field": "mode",
-        "type": "nominal",
-        "sort": names,
-        "axis": {"title": None, "ticks": False, "domain": False, "labelLimit": 130},
-    }
+    y = names_down("mode", names, width=130)
+    y["axis"] |= {"ticks": False, "domain": False}
     x = quantity("value", None, axis=None, scale={"domain": bounds, "nice": False})
     labels = [
         {

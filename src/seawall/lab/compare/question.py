@@ -3,9 +3,9 @@
 Quantities are numbers, or texts as people write them (``domain/quantities.py``): ``99%``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 from seawall.accounts.account import Account
 from seawall.domain.quantities import Amount, several
@@ -25,11 +25,18 @@ from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
 
+class ScenarioRun(NamedTuple):
+    """One variant of the account through one scenario."""
+
+    mode: str
+    line: ScenarioLine
+
+
 class CompareResult(Answer, frozen=True, kw_only=True):
-    """``scenarios``: by name, the outcome of each variant of the comparison in their order."""
+    """``scenarios``: every variant through each of them, scenarios first."""
 
     comparison: Comparison
-    scenarios: Mapping[str, Sequence[ScenarioLine]]
+    scenarios: Sequence[ScenarioRun]
 
     def findings(self) -> Findings:
         """The result as sheets, figures and sentences."""
@@ -63,21 +70,20 @@ def compare(
         # Before long work: whether there are prices of every market.
         starting_path(each, account.holdings, account.instruments, account.price_texts)
     found = compare_modes(setup, target, runner)
-    return CompareResult(comparison=found, scenarios=_scenario_lines(found, loaded, progress))
+    return CompareResult(comparison=found, scenarios=_through(found, loaded, progress))
 
 
-def _scenario_lines(
+def _through(
     found: Comparison, scenarios: Sequence[Scenario], progress: Progress
-) -> dict[str, list[ScenarioLine]]:
+) -> list[ScenarioRun]:
     """Every variant through every scenario."""
-    account, depths = found.setup.account, found.setup.depths
-    lines: dict[str, list[ScenarioLine]] = {}
-    runs = [(scenario, each) for scenario in scenarios for each in found.variants]
-    for number, (scenario, each) in enumerate(runs):
-        progress("named scenarios", number, len(runs))
+    account, runs = found.setup.account, []
+    pairs = [(scenario, each.variant) for scenario in scenarios for each in found.variants]
+    for number, (scenario, variant) in enumerate(pairs):
+        progress("named scenarios", number, len(pairs))
         made = run_scenario(
-            scenario, each.variant.holdings, account.rulebook, account.instruments,
-            account.price_texts, depths,
+            scenario, variant.holdings, account.rulebook, account.instruments,
+            account.price_texts, found.setup.depths,
         )  # fmt: skip
-        lines.setdefault(scenario.name, []).append(scenario_line(scenario, made))
-    return lines
+        runs.append(ScenarioRun(variant.name, scenario_line(scenario, made)))
+    return runs

@@ -2,30 +2,27 @@
 
 from collections.abc import Sequence
 
-from seawall.lab.compare.comparison import WORST, Comparison, PoolEffect, VariantResult
+from seawall.lab.compare.comparison import WORST, Comparison, Contagion, PoolEffect, VariantResult
 from seawall.report import kinds
 
 
 def recommendation(found: Comparison) -> list[str]:
     """The split, its reasons, and what it changes: a sentence or two each."""
-    alone = {each.market: each.alone.value for each in found.contagion}
     effects = final_effects(found)
-    significant = [each for each in effects if _is_significant(each)]
-    words = [_split(found), *(_reason(each, alone[each.market]) for each in significant)]
-    others = tuple(each.market for each in effects if not _is_significant(each))
+    by_market = {each.market: each for each in found.contagion}
+    words = [_split(found)]
+    words += [_reason(each, by_market[each.market]) for each in effects if each.is_significant]
+    others = [each.market for each in effects if not each.is_significant]
     if others:
-        words.append(_no_difference(others))
+        words.append(_no_effect(others))
     if found.isolated_only:
         words.append(f"{listed(found.isolated_only)}: the market allows a bucket of its own only.")
-    change = _change(found)
-    return [*words, change] if change else words
+    return [*words, *_change(found)]
 
 
 def recommended_mode(found: Comparison) -> str:
     """The recommended mode: ``cross``, ``isolated`` or ``hybrid``."""
-    if len(found.markets) == 1 and not found.isolated_only:
-        return "cross"
-    if not found.bets and not found.isolated_only:
+    if not found.apart:
         return "cross"
     return "isolated" if len(found.core) < 2 else "hybrid"
 
@@ -50,8 +47,8 @@ def _split(found: Comparison) -> str:
     if len(found.markets) == 1:
         return (
             "One position: pool and bucket hold the same money, so the mode changes nothing on "
-            "these paths. In the pool, new money protects it at once; in a bucket, what is added "
-            "to the account later stays safe."
+            "these paths. Money that is added to the account later protects the position in the "
+            "pool, and is not at risk if the position is in a bucket."
         )
     chosen = recommended_mode(found)
     if chosen == "cross":
@@ -66,58 +63,56 @@ def _split(found: Comparison) -> str:
     )
 
 
-def _reason(each: PoolEffect, alone: float) -> str:
-    shares = [kinds.probability(part) for part in (each.pool_without, each.pool_with)]
-    without = f"{shares[0]} of paths without it, {shares[1]}"
+def _reason(each: PoolEffect, alone: Contagion) -> str:
+    """Why a position is in the pool or apart, where its effect on the pool is significant."""
+    name = each.market
+    without, with_it = (kinds.probability(part) for part in (each.pool_without, each.pool_with))
+    bucket, pool = (kinds.probability(part.value) for part in (alone.alone, alone.in_pool))
+    liquidated = (
+        f"the pool is liquidated on {with_it} of paths with it, and on {without} without it and "
+        "its share of the money"
+    )
     if each.is_bet:
         return (
-            f"{each.market} is a single bet: the rest of the pool is liquidated on {without} with "
-            f"it, and the worst 5 % of paths lose {kinds.short_usd(each.worst.value)} more with it "
-            f"there. Its own bucket goes on {kinds.probability(alone)} of paths and takes nothing "
-            "else along."
+            f"{name} is a single bet: {liquidated}. The worst 5 % of paths lose "
+            f"{kinds.short_usd(each.worst.value)} more with it in the pool. In a bucket of its own "
+            f"{name} is liquidated on {bucket} of paths, and the loss stays there."
         )
     if each.protects:
-        return (
-            f"{each.market} protects the others: the rest of the pool, with its share of the "
-            f"money, is liquidated on {without} with it."
-        )
+        return f"{name} protects the others: {liquidated}."
     if each.money >= 0.5:
         return (
-            f"{each.market} strains the pool ({without} with it), but it holds "
-            f"{kinds.percent(each.money, 0)} of the money: it is the core, and in a bucket it "
-            "would go sooner."
+            f"{name} adds risk to the pool: {liquidated}. But it holds "
+            f"{kinds.percent(each.money, 0)} of the money, so it is the core. {name} is liquidated "
+            f"on {pool} of paths in the pool and on {bucket} in a bucket of its own."
         )
     return (
-        f"{each.market} strains the pool ({without} with it), but apart it would spare the "
-        "account nothing in its worst 5 % of paths that stands out from noise."
+        f"{name} adds risk to the pool: {liquidated}. But the worst 5 % of paths do not lose "
+        "significantly less with it in a bucket of its own, so it stays."
     )
 
 
-def _is_significant(each: PoolEffect) -> bool:
-    """Whether its effect on the others is larger than its confidence interval."""
-    return each.is_bet or each.protects or each.pool.low > 0
-
-
-def _no_difference(names: Sequence[str]) -> str:
+def _no_effect(names: Sequence[str]) -> str:
+    """Of positions whose effect on the others is within its confidence interval."""
     one = len(names) == 1
     return (
-        f"{listed(names)} {'makes' if one else 'make'} no difference to the others that "
-        f"stands out from noise: {'it stays' if one else 'they stay'} in the pool, where free "
-        f"money protects {'it' if one else 'them'}."
+        f"{listed(names)} {'has' if one else 'have'} no significant effect on the others and "
+        f"{'stays' if one else 'stay'} in the pool, where free money covers every position."
     )
 
 
-def _change(found: Comparison) -> str:
+def _change(found: Comparison) -> list[str]:
     """The recommended variant beside plain cross or, if that is it, beside isolated."""
     chosen = recommended_mode(found)
     names = {"cross": ("cross", "isolated"), "isolated": ("isolated", "cross")}
     best, other = (found.result(name) for name in names.get(chosen, ("suggested", "cross")))
     if best is None or other is None or len(found.markets) == 1:
-        return ""
-    return (
-        f"With it something is liquidated on {_liquidated(best)} of paths and the worst 5 % lose "
-        f"{_worst(best)}; {other.variant.name}: {_liquidated(other)} and {_worst(other)}."
-    )
+        return []
+    return [
+        f"{chosen.capitalize()}: something is liquidated on {_liquidated(best)} of paths, and the "
+        f"worst 5 % lose {_worst(best)} on average. {other.variant.name.capitalize()}: "
+        f"{_liquidated(other)} and {_worst(other)}."
+    ]
 
 
 def _liquidated(result: VariantResult) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seawall.lab.compare.comparison import Comparison, VariantResult
 from seawall.lab.compare.figures import mode_bars
-from seawall.lab.compare.question import CompareResult
+from seawall.lab.compare.question import CompareResult, ScenarioRun
 from seawall.lab.compare.recommendation import (
     final_effects,
     listed,
@@ -27,7 +27,7 @@ from seawall.lab.paths.sheets import (
 from seawall.lab.stress.scenarios import ScenarioLine
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
-from seawall.report.sheet import Column, Row, Sheet, record
+from seawall.report.sheet import Column, Sheet, record
 
 USD, PROBABILITY = kinds.USD, kinds.PROBABILITY
 
@@ -86,7 +86,7 @@ def _recommendation(found: Comparison) -> Sheet:
 
 
 def _modes(found: Comparison) -> Sheet:
-    def quantile(row: VariantResult) -> Estimate:
+    def median(row: VariantResult) -> Estimate:
         return row.statistics.loss.quantiles[0.5]
 
     def worst(probability: float) -> Callable[[VariantResult], Estimate]:
@@ -103,7 +103,7 @@ def _modes(found: Comparison) -> Sheet:
         Column("isolated", kinds.NAMES, lambda row: row.variant.isolated or None, "in buckets", 2,
                none="none"),
         Column("survival", PROBABILITY, survival, "without liquidation"),
-        *estimate_columns("loss_median", USD, quantile, "median loss", 4, None),
+        *estimate_columns("loss_median", USD, median, "median loss", 4, None),
         *estimate_columns("shortfall_95", USD, worst(0.95), "worst 5 % lose", 1, None),
         *estimate_columns("shortfall_99", USD, worst(0.99), "worst 1 % lose", 3, None),
         Column("loss_worst", USD, "statistics.loss.worst", "worst path", 6),
@@ -134,23 +134,17 @@ def _modes(found: Comparison) -> Sheet:
 def _parts(found: Comparison) -> list[Sheet]:
     """How often each bucket, and each position, of each mode is liquidated."""
     mode = Column("mode", get=itemgetter(0))
-    buckets = [
-        (each.variant.name, *part)
-        for each in found.variants
-        for part in zip(each.statistics.buckets, each.statistics.by_bucket, strict=True)
-    ]
-    positions = [
-        (each.variant.name, *part)
-        for each in found.variants
-        for part in zip(found.markets, each.touched, strict=True)
-    ]
-    titles = (
-        "How often each bucket is found under maintenance margin",
-        "How often each position loses something to a liquidation",
-    )
+    buckets, positions = [], []
+    for each in found.variants:
+        name, statistics = each.variant.name, each.statistics
+        by_bucket = zip(statistics.buckets, statistics.by_bucket, strict=True)
+        buckets += [(name, *part) for part in by_bucket]
+        positions += [(name, *part) for part in zip(found.markets, each.touched, strict=True)]
+    of_bucket = "How often each bucket is found under maintenance margin"
+    of_position = "How often each position loses something to a liquidation"
     return [
-        parts_sheet("mode_buckets", titles[0], mode, "bucket", buckets),
-        parts_sheet("mode_positions", titles[1], mode, "position", positions),
+        parts_sheet("mode_buckets", of_bucket, mode, "bucket", buckets),
+        parts_sheet("mode_positions", of_position, mode, "position", positions),
     ]
 
 
@@ -183,25 +177,24 @@ def _effects(found: Comparison) -> Sheet:
 
 
 class _Any(NamedTuple):
-    """How often any position is taken along."""
+    """How often any position is taken along; the other estimates are of single positions."""
 
     market: str
     taken_along: Estimate
+    in_pool: None = None
+    alone: None = None
+    carried: None = None
 
 
 def _contagion(found: Comparison) -> list[Sheet]:
     if len(found.markets) < 2:
         return []
-
-    def of(name: str) -> Callable[[Row], Estimate | None]:
-        return lambda row: getattr(row, name, None)
-
     columns = [
         Column("market", title="position"),
-        *estimate_columns("in_pool", PROBABILITY, of("in_pool"), "in the pool", interval=None),
-        *estimate_columns("in_bucket", PROBABILITY, of("alone"), "in its bucket", interval=None),
-        *estimate_columns("taken_along", PROBABILITY, title="taken along", interval=1),
-        *estimate_columns("carried", PROBABILITY, of("carried"), "carried", interval=2),
+        *estimate_columns("in_pool", PROBABILITY, title="in the pool", interval=None),
+        *estimate_columns("in_bucket", PROBABILITY, "alone", "in its bucket", interval=None),
+        *estimate_columns("taken_along", PROBABILITY, interval=1),
+        *estimate_columns("carried", PROBABILITY, interval=2),
     ]
     return [
         Sheet(
@@ -218,38 +211,31 @@ def _contagion(found: Comparison) -> list[Sheet]:
 def _scenarios(result: CompareResult) -> list[Sheet]:
     if not result.scenarios:
         return []
-    names = [each.variant.name for each in result.comparison.variants]
-    rows = [
-        (scenario, *outcome)
-        for scenario, lines in result.scenarios.items()
-        for outcome in zip(names, lines, strict=True)
-    ]
 
-    def of(get: Callable[[ScenarioLine], Any]) -> Callable[[Row], Any]:
-        return lambda row: get(row[2])
+    def of_equity(row: ScenarioRun) -> float | None:
+        return row.line.lost / row.line.start if row.line.start else None
 
     columns = [
-        Column("scenario", get=itemgetter(0)),
-        Column("mode", get=itemgetter(1)),
-        Column("liquidated", get=of(lambda line: listed(_liquidated(line)) or "nothing")),
-        Column("liquidations", kinds.COUNT, of(lambda line: len(line.liquidated)), on="data"),
-        Column("start", kinds.MONEY, of(lambda line: line.start), on="data"),
-        Column("end", kinds.MONEY, of(lambda line: line.end), on="data"),
-        Column("lowest", kinds.MONEY, of(lambda line: line.lowest), on="data"),
-        Column("lost", kinds.MONEY, of(lambda line: line.lost)),
-        Column("of_equity", kinds.SHARE,
-               of(lambda line: line.lost / line.start if line.start else None), "of the money", 2),
-        Column("lost_at_lowest", kinds.MONEY, of(lambda line: line.start - line.lowest),
+        Column("scenario", get="line.scenario.name"),
+        Column("mode"),
+        Column("liquidated", get=lambda row: listed(_liquidated(row.line)) or "nothing"),
+        Column("liquidations", kinds.COUNT, lambda row: len(row.line.liquidated), on="data"),
+        Column("start", kinds.MONEY, "line.start", on="data"),
+        Column("end", kinds.MONEY, "line.end", on="data"),
+        Column("lowest", kinds.MONEY, "line.lowest", on="data"),
+        Column("lost", kinds.MONEY, "line.lost"),
+        Column("of_equity", kinds.SHARE, of_equity, "of the money", 2),
+        Column("lost_at_lowest", kinds.MONEY, lambda row: row.line.start - row.line.lowest,
                "lost at the lowest", 1),
     ]  # fmt: skip
     return [
         Sheet(
             name="scenarios",
             title="Through named scenarios, on the engine; USD",
-            rows=rows,
+            rows=result.scenarios,
             columns=columns,
             note="Starting at the prices of now; losses below zero are gains.",
-            style=lambda row: "bad" if row[2].liquidated else "",
+            style=lambda row: "bad" if row.line.liquidated else "",
         )
     ]
 
