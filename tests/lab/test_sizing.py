@@ -456,7 +456,6 @@ def test_volume_and_volatility_of_a_file(tmp_path: Path) -> None:
     found = read_trading(path, "BTC")
     # Days trade 10, 20 and 30 coins an hour, half the hours at 100 and half at 101.
     assert found.volume == 20 * 12 * (100 + 101)
-    assert found.days == 3
     hourly = np.std(np.diff(np.log([100 + hour % 2 for hour in range(72)])), ddof=1)
     assert found.volatility == pytest.approx(float(hourly) * np.sqrt(8760), rel=1e-12)
     for broken, message in (

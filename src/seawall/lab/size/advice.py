@@ -219,12 +219,11 @@ def _settings(
     trade = task.trade
     notional = size * trade.entry_price
     most = rule.most_leverage(notional)
-    side = 1 if trade.is_long else -1
     rows = []
     for leverage in sorted({each for each in (*SETTINGS, most, setting or 1) if each <= most}):
         margin = rule.initial(notional, leverage)
         price = liquidation_price(rule, trade, size, margin)
-        away = None if price is None else side * (trade.entry_price - price) / trade.entry_price
+        away = None if price is None else trade.side * (1 - price / trade.entry_price)
         rows.append(
             SettingRow(
                 leverage=leverage,

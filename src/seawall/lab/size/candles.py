@@ -10,19 +10,18 @@ from numpy.typing import NDArray
 from seawall.lab.market.candle_file import VOLUME_COLUMN, PathError, SymbolRows, read_candle_file
 from seawall.lab.market.market_path import market_of_symbol
 
-YEAR_MS = 365 * 86_400_000
 DAY_MS = 86_400_000
+YEAR_MS = 365 * DAY_MS
 LEAST_CANDLES = 24
 LEAST_SHARE_OF_DAY = 0.9
 """A day with fewer of its candles does not count for the median."""
 
 
 class Trading(NamedTuple):
-    """``volume``: USD of the median day, None where the file has no volume. ``days``: how many."""
+    """``volume``: USD of the median day, None where the file has no volume."""
 
     volume: Fraction | None
     volatility: float
-    days: int
 
 
 def rows_of_market(path: Path, market: str) -> SymbolRows:
@@ -55,16 +54,15 @@ def read_trading(path: Path, market: str) -> Trading:
     if not volatility > 0.0:
         raise PathError(f"{path}: {market}: the price never moves")
     if rows.volumes is None:
-        return Trading(None, volatility, 0)
+        return Trading(None, volatility)
     if not (rows.volumes >= 0).all():
         raise PathError(f"{path}: column {VOLUME_COLUMN}: should hold numbers of 0 or more")
-    median, days = _median_day(path, rows.times_ms, rows.volumes * closes, step)
-    return Trading(median, volatility, days)
+    return Trading(_median_day(path, rows.times_ms, rows.volumes * closes, step), volatility)
 
 
 def _median_day(
     path: Path, times_ms: NDArray[np.int64], usd: NDArray[np.float64], step: float
-) -> tuple[Fraction, int]:
+) -> Fraction:
     days, places = np.unique(times_ms // DAY_MS, return_inverse=True)
     totals = np.bincount(places, usd, len(days))
     whole = np.bincount(places, minlength=len(days)) * step >= LEAST_SHARE_OF_DAY * DAY_MS
@@ -73,4 +71,4 @@ def _median_day(
     median = float(np.median(totals[whole]))
     if not median > 0.0:
         raise PathError(f"{path}: column {VOLUME_COLUMN}: nothing is traded on the median day")
-    return Fraction(round(median)), int(whole.sum())
+    return Fraction(round(median))

@@ -23,7 +23,7 @@ The price that counts as no cost is the middle of the best bid and the best ask.
 from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
-from math import isqrt
+from math import ceil, isqrt
 
 from msgspec import Struct
 
@@ -135,16 +135,14 @@ class BookSide:
         """Trade ``size`` >= 1 units through this side at once."""
         if size < 1:
             raise ValueError("a size of at least one unit is needed")
-        cost = self._shortfall(size)
-        shortfall = -int(-cost // 1)
-        side = -1 if self.bids else 1
-        average = self.middle + side * Fraction(shortfall, size)
+        shortfall = ceil(self._shortfall(size))
+        worse = Fraction(shortfall, size)
         return Exit(
             size=size,
             in_book=min(size, self.held),
             shortfall=shortfall,
             middle=self.middle,
-            average=average,
+            average=self.middle - worse if self.bids else self.middle + worse,
         )
 
     def _shortfall(self, size: int) -> Fraction:
@@ -160,8 +158,9 @@ class BookSide:
     def _beyond(self, size: int, held: Fraction) -> Fraction:
         """Micro-USD that the units after the book's last one cost, on the square-root law."""
         last = self._distances[-1]
-        free_from = held * (self.middle / last) ** 2 if self.bids else None
-        lawful = Fraction(size) if free_from is None else min(Fraction(size), free_from)
+        lawful = Fraction(size)
+        if self.bids:
+            lawful = min(lawful, held * (self.middle / last) ** 2)
         cubed = (lawful / held) ** 3
         scaled = cubed.numerator * _ROOT_SCALE**2 // cubed.denominator
         root = isqrt(scaled)

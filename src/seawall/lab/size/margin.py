@@ -14,7 +14,7 @@ from typing import Protocol
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
-from seawall.domain.units import MONEY_DECIMALS
+from seawall.domain.units import MONEY_DECIMALS, PPM
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     liquidation_price,
@@ -22,7 +22,6 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     truncated_maintenance,
 )
 
-PPM = 1_000_000
 LARGEST_FACTOR = 1000
 """A liquidation price beyond so many times the present one is none."""
 

@@ -9,13 +9,15 @@ from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.quantities import Amount
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
-from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, RATE_ONE, from_units
+from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, PPM, RATE_ONE, from_units
 from seawall.lab.market.book import Book, ladder_book
 from seawall.lab.market.liquidity import Depth, default_depth
 
 SIDES = ("long", "short")
 MOST_FUNDING = 0.04
-PPM = 1_000_000
+MOST_TRADED = 10**11
+"""USD in a fee window."""
+HOUR_MS = 3_600_000
 RATE_PER_PPM = RATE_ONE // PPM
 DEFAULT_TRADING = (
     (40, 1_770_000_000, 0.49),
@@ -43,10 +45,6 @@ class FeeRates(NamedTuple):
     taker: int
     maker: int
     tier: int
-
-    def rate(self, kind: str) -> int:
-        """``taker`` or ``maker``."""
-        return self.taker if kind == "taker" else self.maker
 
 
 def fee_rates(rulebook: AnyRulebook, volume: int, maker_share_ppm: int = 0) -> FeeRates:
@@ -111,9 +109,9 @@ class TradedMarket(NamedTuple):
 
         ``maker_share``: its part of all maker volume of the venue.
         """
-        expected = "USD of 0 or more, such as 6000000"
+        expected = f"USD from 0 to {MOST_TRADED:,}, such as 6000000"
         traded = quantities.number(
-            "fee_volume", volume, least=0, most=10**11, expected=expected, percent=False
+            "fee_volume", volume, least=0, most=MOST_TRADED, expected=expected, percent=False
         )
         part = Fraction(0)
         if maker_share is not None:
@@ -173,7 +171,7 @@ def default_funding(rulebook: AnyRulebook) -> Fraction:
     """Fraction of notional an hour that longs pay: the interest of the rules, else the usual."""
     if isinstance(rulebook, Rulebook):
         policy = rulebook.funding
-        hours = Fraction(policy.settlement_ms, 3_600_000)
+        hours = Fraction(policy.settlement_ms, HOUR_MS)
         return Fraction(policy.interest, FUNDING_ONE) / policy.intervals_per_period / hours
     return USUAL_FUNDING
 

@@ -13,7 +13,7 @@ from seawall.accounts.account import Account
 from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
-from seawall.domain.units import MAX_PRICE, MICRO
+from seawall.domain.units import MAX_PRICE, MICRO, fraction_text, from_units
 from seawall.lab.market.book import Book
 from seawall.lab.market.book_source import read_book
 from seawall.lab.size.advice import HOURS_PER_YEAR, Advice, Odds, SizeTask, advise
@@ -34,6 +34,8 @@ from seawall.report.findings import Answer, Findings
 DEFAULT_MARKET = "BTC"
 DEFAULT_EQUITY = 100_000
 LEAST_DEPTH = 0.0001
+MOST_VOLUME = 10**15
+"""USD a day."""
 FARTHEST_STOP = 10
 """Times the price: beyond it (or below one over it) a number is more likely a forgotten %."""
 ENTRY_FEES = ("maker", "taker")
@@ -157,11 +159,12 @@ def _trading(
     deviation: float | None = None
     notes = []
     if candles is not None:
-        usd, deviation, _ = read_trading(Path(candles), traded.name)
+        usd, deviation = read_trading(Path(candles), traded.name)
         a_day = "" if usd is None else f", {kinds.usd(usd)} USD on the median day"
         notes.append(f"From {candles}: {kinds.percent(deviation, 0)} volatility a year{a_day}.")
     if volume is not None:
-        usd = _above_zero("volume", volume, 10**15, "USD a day above 0, such as 500000000")
+        expected = f"USD a day above 0 and at most {MOST_VOLUME:,}, such as 500000000"
+        usd = _above_zero("volume", volume, MOST_VOLUME, expected)
     if volatility is not None:
         deviation = float(quantities.share("volatility", volatility, most=20.0, example="49%"))
     source = "recorded hourly candles of 14 coins, 2024-09 to 2025-07"
@@ -286,12 +289,14 @@ def _stop_price(
 
 
 def _stop_at(traded: TradedMarket, stop: Amount, *, is_long: bool) -> int:
-    side = "below" if is_long else "above"
-    expected = f"a price {side} {traded.price_text} USD, or a distance such as 3%"
-    scale = 10**traded.instrument.price_decimals
-    exact = scale * _plain("stop", stop, least=0, most=MAX_PRICE, expected=expected)
-    near, far = (exact, traded.price) if is_long else (traded.price, exact)
-    # Long: the stop is below the price, but not below a tenth of it.
-    if exact.denominator > 1 or not near < far < FARTHEST_STOP * near or exact > MAX_PRICE:
+    price, decimals = traded.price, traded.instrument.price_decimals
+    ends = Fraction(price, FARTHEST_STOP), Fraction(price)
+    if not is_long:
+        ends = Fraction(price), Fraction(min(FARTHEST_STOP * price, MAX_PRICE + 1))
+    low, high = (fraction_text(each / 10**decimals) for each in ends)
+    step = from_units(1, decimals)
+    expected = f"a price between {low} and {high} USD in steps of {step}, or a distance such as 3%"
+    exact = 10**decimals * _plain("stop", stop, least=0, most=MAX_PRICE, expected=expected)
+    if exact.denominator > 1 or not ends[0] < exact < ends[1]:
         raise InputError.of("", "stop", stop, expected)
     return int(exact)

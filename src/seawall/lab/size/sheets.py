@@ -37,11 +37,10 @@ BP = 10_000
 def findings(result: SizeResult) -> Findings:
     """The findings of an advice."""
     task = result.task
-    side = "long" if task.trade.is_long else "short"
     return Findings(
         command="size",
-        title=f"How large a {side} position in {task.instrument.name} may be, and at which "
-        "leverage",
+        title=f"How large a {task.trade.side_name} position in {task.instrument.name} may be, and "
+        "at which leverage",
         subtitle=result.source,
         verdict=tuple(_verdict(task, result.advice)),
         sections=tuple(_sections(task, result.advice, result.kelly)),
@@ -112,7 +111,7 @@ def _advice(task: SizeTask, advice: Advice) -> Sheet:
         {
             "market": (TEXT, instrument.name),
             "rulebook": (TEXT, task.rulebook.name),
-            "side": (TEXT, "long" if trade.is_long else "short"),
+            "side": (TEXT, trade.side_name),
             "equity": (MONEY, task.equity),
             "loss_budget": (MONEY, task.budget),
             "price": (PRICE, from_units(trade.entry_price, decimals)),
@@ -374,7 +373,7 @@ def _size_text(task: SizeTask, advice: Advice) -> str:
     others = [each for each in advice.limits if each is not advice.deciding]
     next_one = min(others, key=lambda each: each.size)
     return (
-        f"Hold at most {size} {task.instrument.name} {'long' if task.trade.is_long else 'short'}: "
+        f"Hold at most {size} {task.instrument.name} {task.trade.side_name}: "
         f"{kinds.money(notional)} USD, {kinds.times(Fraction(notional, task.equity))} your equity. "
         f"The {advice.deciding.name} decides ({advice.deciding.reason}); the next limit is "
         f"{next_one.name}, at {kinds.money(next_one.size * task.trade.entry_price)} USD."

@@ -17,6 +17,7 @@ venue's tiers allow.
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import ceil
 
 from msgspec import Struct
 
@@ -62,6 +63,14 @@ class Trade(Struct, frozen=True, kw_only=True):
     settlements: int
 
     @property
+    def side(self) -> int:
+        return 1 if self.is_long else -1
+
+    @property
+    def side_name(self) -> str:
+        return "long" if self.is_long else "short"
+
+    @property
     def stop_share(self) -> Fraction:
         """Distance of the stop as a share of the entry price."""
         return abs(Fraction(self.stop_price - self.entry_price, self.entry_price))
@@ -74,23 +83,19 @@ def loss_at_stop(trade: Trade, size: int) -> Loss:
     entry_slippage = 0
     if trade.entry_book is not None:
         bought = trade.entry_book.exit(size)
-        entry_slippage = _ceil(bought.shortfall * trade.entry_price / bought.middle)
+        entry_slippage = ceil(bought.shortfall * trade.entry_price / bought.middle)
     left = trade.exit_book.exit(size)
-    exit_slippage = _ceil(left.shortfall * trade.stop_price / left.middle)
-    paid = notional + entry_slippage * (1 if trade.is_long else -1)
-    received = at_stop - exit_slippage * (1 if trade.is_long else -1)
+    exit_slippage = ceil(left.shortfall * trade.stop_price / left.middle)
+    paid = notional + trade.side * entry_slippage
+    received = at_stop - trade.side * exit_slippage
     return Loss(
         stop=abs(at_stop - notional),
         entry_slippage=entry_slippage,
         exit_slippage=exit_slippage,
-        entry_fee=_ceil(Fraction(paid * trade.entry_rate, RATE_ONE)),
-        exit_fee=_ceil(Fraction(received * trade.exit_rate, RATE_ONE)),
-        funding=_ceil(Fraction(notional * trade.funding_rate * trade.settlements, FUNDING_ONE)),
+        entry_fee=ceil(Fraction(paid * trade.entry_rate, RATE_ONE)),
+        exit_fee=ceil(Fraction(received * trade.exit_rate, RATE_ONE)),
+        funding=ceil(Fraction(notional * trade.funding_rate * trade.settlements, FUNDING_ONE)),
     )
-
-
-def _ceil(value: Fraction) -> int:
-    return -int(-value // 1)
 
 
 def largest_that(holds: Callable[[int], bool], price: int, step: int = 1) -> int:
@@ -130,8 +135,8 @@ def margin_left(trade: Trade, margin: int, size: int) -> int:
 
 def liquidation_price(rule: MarginRule, trade: Trade, size: int, margin: int) -> Fraction | None:
     """Price units where a bucket with this margin is liquidated once all costs are paid."""
-    signed = size if trade.is_long else -size
-    return rule.liquidation_price(signed, trade.entry_price, margin_left(trade, margin, size))
+    left = margin_left(trade, margin, size)
+    return rule.liquidation_price(trade.side * size, trade.entry_price, left)
 
 
 def is_beyond_stop(
@@ -147,8 +152,7 @@ def is_beyond_stop(
     price = liquidation_price(rule, trade, size, margin)
     if price is None:
         return True
-    side = 1 if trade.is_long else -1
-    distance = side * (trade.entry_price - price)
+    distance = trade.side * (trade.entry_price - price)
     return distance >= (1 + clearance) * abs(trade.stop_price - trade.entry_price)
 
 
@@ -166,8 +170,7 @@ def size_by_liquidation(
 def exit_cost_share(trade: Trade, size: int) -> Fraction:
     """c: closing through the exit book and its fee, as a share of the value at the middle."""
     share = trade.exit_book.exit(size).share
-    left = 1 - share if trade.is_long else 1 + share
-    return share + left * Fraction(trade.exit_rate, RATE_ONE)
+    return share + (1 - trade.side * share) * Fraction(trade.exit_rate, RATE_ONE)
 
 
 def liquidity_leverage(rule: MarginRule, trade: Trade, size: int) -> Fraction:
