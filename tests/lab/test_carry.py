@@ -275,6 +275,19 @@ def test_a_recorded_path(tmp_path: Path) -> None:
         recorded_path(path, "BTC", 2 * 1_767_225_600_000)
 
 
+def test_a_hole_in_the_record_does_not_shorten_it(tmp_path: Path) -> None:
+    path = tmp_path / "funding.csv"
+    lines = FUNDING.splitlines(keepends=True)
+    path.write_text("".join([*lines[:31], *lines[41:]]))
+    whole = recorded_path(path, "BTC")
+    assert len(whole.rates) == 86
+    assert (whole.hours[0], whole.hours[29], whole.hours[30], whole.hours[-1]) == (1, 30, 41, 96)
+    assert "nothing is paid in between" in whole.notes[0]
+    # The payment at the start belongs to the hour before.
+    assert len(recorded_path(path, "BTC", 1_767_225_600_000 - 1).rates) == 85
+    assert len(recorded_path(path, "BTC", 0).rates) == 86
+
+
 def test_a_recorded_year_adds_up() -> None:
     path = shared_file(
         "data/hyperliquid_funding_candles/hl_hourly_funding_14coins_2023-05_2025-07.parquet"

@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from cyclopts import App
 
+from seawall.accounts.load import load_account
 from seawall.cli.carry import carry
+from seawall.domain.errors import InputError
+from seawall.lab.carry import carry as question
 from tests.shared_files import ROOT, shared_file
 
 # An account of a file is valued by the machine, which the first test of a process may compile.
@@ -200,12 +203,21 @@ BAD = (
     (("--funding", "0.0001", "--funding", "0.0002"), "several belong to an --account"),
     (("--funding-file", "candles.csv"), "no column funding_rate"),
     (("ETH", "--funding-file", "funding.csv"), "no rows of ETH"),
-    (("--funding-file", "funding.csv", "--funding", "0"), "should be given without a rate"),
+    (("--funding-file", "funding.csv", "--funding", "0"), "--funding: '0' should be left out"),
+    (
+        ("--funding-file", "funding.csv", "--half-life", "6"),
+        "--half-life: '6' should be left out beside a funding_file",
+    ),
     (("--funding-file", "funding.csv", "--from", "soon"), "--from: 'soon' is not a time"),
     (("--funding-file", "funding.csv", "--from", "2030-01-01"), "nothing is paid from 2030"),
     (("--from", "2026-01-01"), "--from: 2026-01-01: belongs to a --funding-file"),
     (("--revert-to", "x"), "--revert-to: 'x'"),
     (("--revert-to", "0", "--half-life", "0"), "--half-life: '0'"),
+    (("--half-life", "6"), "--half-life: '6' should be left out without a rate to which"),
+    (
+        ("--slippage", "1", "--entry-fee", "maker", "--exit-fee", "-0.00002"),
+        "--slippage: '1' should be left out where neither order takes",
+    ),
     (("--move", "-100%"), "--move: '-100%'"),
     (("--price", "-1"), "--price"),
     (("--account", "empty.toml"), "empty.toml"),
@@ -214,6 +226,11 @@ BAD = (
     (("--account", str(ROOT / "examples/account_hybrid.json"), "--funding", "DOGE=0"), "'DOGE'"),
     (("--account", "empty.toml", "--revert-to", "0"), "--revert-to: 0: an --account brings"),
 )
+
+
+def test_a_start_without_recorded_rates_is_refused() -> None:
+    with pytest.raises(InputError, match="start_ms: 1 should be left out without a funding_file"):
+        question(load_account(), start_ms=1)
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(each) for each, _ in BAD])

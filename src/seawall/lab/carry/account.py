@@ -15,6 +15,7 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.lab.carry.carry import CarryTrade, funding_payment, settlements_of_constant
 from seawall.lab.simulation.names import bucket_name
+from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.lab.stress.reverse import liquidation_boundary
 
 
@@ -134,4 +135,4 @@ def _after(valuation: Valuation, payments: Mapping[int, int], hours: int) -> Val
 def erosion(bucket: BucketCarry) -> Fraction | None:
     """Share of what is above maintenance margin that one day of funding takes."""
     above = bucket.equity - bucket.maintenance
-    return Fraction(24 * bucket.payment, above) if above > 0 else None
+    return Fraction(HOURS_PER_DAY * bucket.payment, above) if above > 0 else None

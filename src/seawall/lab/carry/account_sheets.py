@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from seawall.domain.units import FUNDING_ONE, from_units
 from seawall.lab.carry.account import AccountCarry, BucketCarry, PositionCarry, erosion
 from seawall.lab.carry.figures import funding_chart
-from seawall.lab.carry.outcome import HOURS_PER_DAY
 from seawall.lab.carry.question import AccountCarryResult
 from seawall.lab.size.advice import HOURS_PER_YEAR
+from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Words
 from seawall.report.kinds import BASIS_POINTS, HOURS, MONEY, PRICE, RATE, SHARE
@@ -104,8 +104,12 @@ def _buckets(carried: AccountCarry) -> Sheet:
 
 
 def _positions(carried: AccountCarry) -> Sheet:
-    def price(row: PositionCarry, units: int | None) -> str | None:
-        return None if units is None else from_units(units, row.instrument.price_decimals)
+    def price(name: str, title: str) -> Column:
+        def get(row: PositionCarry) -> str | None:
+            units = getattr(row, name)
+            return None if units is None else from_units(units, row.instrument.price_decimals)
+
+        return Column(name, PRICE, get, title, none="none")
 
     def a_day(row: PositionCarry) -> int:
         return HOURS_PER_DAY * row.payment
@@ -126,12 +130,8 @@ def _positions(carried: AccountCarry) -> Sheet:
             Column("funding_a_day", MONEY, a_day),
             Column("bp_a_day", BASIS_POINTS, lambda row: BP * a_day(row) / row.trade.notional,
                    title="bp a day", drop=2),
-            Column("liquidation_price_now", PRICE,
-                   lambda row: price(row, row.liquidation_price_now), "liquidated at, now",
-                   none="none"),
-            Column("liquidation_price_then", PRICE,
-                   lambda row: price(row, row.liquidation_price_then),
-                   f"after {_hours(carried.hours)}", none="none"),
+            price("liquidation_price_now", "liquidated at, now"),
+            price("liquidation_price_then", f"after {_hours(carried.hours)}"),
         ],
         note="Longs pay a positive rate. bp a day: what the price must earn to pay for it. A "
         "liquidation price is that of one market alone, all others standing still.",

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seawall.lab.carry.outcome import HOURS_PER_DAY, CarryOutcome, CarryTask
+from seawall.lab.carry.outcome import CarryOutcome, CarryTask
+from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.report.charts import (
     LIQUIDATION,
     MARKET_COLOURS,
@@ -62,7 +63,7 @@ def break_even_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
     price = 10**task.instrument.price_decimals
     first = float(outcome.first.break_even / price)
     prices = {
-        f"funding {each.name}": [first, *(float(at / price) for _, at in each.moments)]
+        f"funding {each.name}": [first, *(float(at / price) for at in each.break_evens)]
         for each in outcome.sensitivities
     }
     return break_even_lines(times, prices, task.trade.price / price, unit)
@@ -79,7 +80,7 @@ def drift_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
         if each.liquidation_price_last is not None and each.leverage > 1
     ][-MOST_LINES:]
     for each in shown:
-        prices = [each.liquidation_price_first, *outcome.liquidation_prices[each.leverage]]
+        prices = [each.liquidation_price_first, *each.liquidation_prices]
         known = [(t, float(p / price)) for t, p in zip(times, prices, strict=True) if p is not None]
         rows += series(f"{each.leverage}x", time=[t for t, _ in known], price=[p for _, p in known])
     lines = line(rows, *_axes("liquidation price, USD", unit))

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from seawall.domain.units import FUNDING_ONE
 from seawall.lab.market.candle_file import PathError, time_text
+from seawall.lab.size.advice import HOURS_PER_YEAR
 from seawall.lab.size.candles import rows_of_market
+from seawall.lab.size.exit import HOURS_PER_DAY
+from seawall.lab.size.market import HOUR_MS
 from seawall.report import kinds
 
-HOUR_MS = 3_600_000
-HOURS_PER_DAY = 24
 LATE_SHARE = 60
 """A payment may be one part in so many of an interval late."""
 LARGEST_GAP = 3.0
@@ -49,7 +50,7 @@ class FundingPath(Struct, frozen=True, kw_only=True):
 def constant_path(rate: int, settlements: int, hours_each: Fraction) -> FundingPath:
     """``rate``: 1e-12 for each settlement."""
     hours = [float(hours_each * k) for k in range(1, settlements + 1)]
-    a_year = rate / FUNDING_ONE / float(hours_each) * 8760
+    a_year = rate / FUNDING_ONE / float(hours_each) * HOURS_PER_YEAR
     return FundingPath(
         hours=hours,
         rates=[rate] * settlements,
@@ -77,7 +78,7 @@ def recorded_path(
 ) -> FundingPath:
     """The recorded settlements of a market: from a time on, or the last ones, for so many days.
 
-    Raises PathError.
+    Without a time and days all of them. Raises PathError.
     """
     rows = rows_of_market(path, market)
     if rows.funding is None:
@@ -89,9 +90,12 @@ def recorded_path(
     interval = int(np.median(np.diff(times)))
     # Payments are stamped a moment after the hour to which they belong.
     late = interval // LATE_SHARE
-    lasting = len(times) * interval if days is None else round(days * HOURS_PER_DAY * HOUR_MS)
-    first = int(times[-1]) - lasting if from_ms is None else from_ms
-    chosen = (times > first + late) & (times <= first + lasting + late)
+    first, last = int(times[0]) - interval if from_ms is None else from_ms, int(times[-1])
+    if days is not None:
+        lasting = round(days * HOURS_PER_DAY * HOUR_MS)
+        first = last - lasting if from_ms is None else from_ms
+        last = first + lasting
+    chosen = (times > first + late) & (times <= last + late)
     if not chosen.any():
         raise PathError(
             f"{path}: {market}: nothing is paid from {time_text(first)} on; it has "
@@ -106,7 +110,7 @@ def recorded_path(
             f"{path}: {market}: {kinds.duration(largest / 1000)} between two settlements that "
             f"are usually {kinds.duration(interval / 1000)} apart: nothing is paid in between."
         )
-    if days is not None and (times[-1] - start) < (lasting - interval):
+    if days is not None and times[-1] - start < lasting - interval:
         covered = kinds.duration((times[-1] - start) / 1000)
         notes.append(f"{path}: {market}: has {covered} of the {days:g} days asked for.")
     hours = ((times - start) / HOUR_MS).tolist()

@@ -25,9 +25,9 @@ from seawall.lab.carry.carry import (
 )
 from seawall.lab.carry.funding import FundingPath
 from seawall.lab.size.advice import SETTINGS
+from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.lab.size.margin import MarginRule, margin_rule
 
-HOURS_PER_DAY = 24
 MOST_MOMENTS = 240
 """Points of a picture, and rows of the parquet table."""
 FACTORS = (-2, -1, 0, 1, 2)
@@ -69,9 +69,10 @@ class LeverageCarry(Struct, frozen=True, kw_only=True):
 
     leverage: int
     margin: int
-    cost: Fraction
     liquidation_price_first: Fraction | None
     liquidation_price_last: Fraction | None
+    liquidation_prices: Sequence[Fraction | None]
+    """At each of ``CarryOutcome.moments``."""
     hours_left: float | None
     is_beyond: bool
 
@@ -85,13 +86,14 @@ class Sensitivity(Struct, frozen=True, kw_only=True):
     liquidation_price: Fraction | None
     hours_left: float | None
     is_beyond: bool
-    moments: Sequence[tuple[float, Fraction]]
-    """Hours and break-even price."""
+    break_evens: Sequence[Fraction]
+    """The break-even price at each of ``CarryOutcome.moments``."""
 
 
 class CarryOutcome(Struct, frozen=True, kw_only=True):
     """``periods``: one moment for each row of the table; ``moments``: evenly chosen, the last one
-    included. ``fees`` and ``slippage``: both ways, leaving at the entry price."""
+    included. ``entry`` and ``exit``: fee and slippage of the way in, and out at the entry price,
+    micro-USD."""
 
     margin: int
     paid: int
@@ -103,8 +105,6 @@ class CarryOutcome(Struct, frozen=True, kw_only=True):
     moments: Sequence[Moment]
     leverages: Sequence[LeverageCarry]
     sensitivities: Sequence[Sensitivity]
-    liquidation_prices: dict[int, Sequence[Fraction | None]]
-    """By leverage: the liquidation price at each of ``moments``."""
 
     @property
     def cost(self) -> Fraction:
@@ -140,8 +140,6 @@ def outcome_of(task: CarryTask) -> CarryOutcome:
 
     chosen = _chosen(len(paid))
     name, ends = _period_ends(path.hours)
-    shown = _leverages(rule, trade, task.leverage)
-    margins = {each: _margin(rule, trade, each) for each in shown}
     others = [(f"{each} x" if each else "none", path.scaled(Fraction(each))) for each in FACTORS]
     others.append(("turns half way", path.flipped(Fraction(1, 2))))
     return CarryOutcome(
@@ -153,14 +151,13 @@ def outcome_of(task: CarryTask) -> CarryOutcome:
         first=moment(-1),
         periods=[moment(index) for index in ends],
         moments=[moment(index) for index in chosen],
-        leverages=[_at_leverage(rule, trade, each, path, paid) for each in shown],
-        sensitivities=[
-            _sensitivity(rule, task, margin, each, other, prices, chosen) for each, other in others
+        leverages=[
+            _at_leverage(rule, trade, each, path, paid, chosen)
+            for each in _leverages(rule, trade, task.leverage)
         ],
-        liquidation_prices={
-            leverage: [liquidation_price(rule, trade, each, paid[index]) for index in chosen]
-            for leverage, each in margins.items()
-        },
+        sensitivities=[
+            _sensitivity(rule, trade, margin, each, other, prices, chosen) for each, other in others
+        ],
     )
 
 
@@ -189,16 +186,21 @@ def _leverages(rule: MarginRule, trade: CarryTrade, chosen: int) -> list[int]:
 
 
 def _at_leverage(
-    rule: MarginRule, trade: CarryTrade, leverage: int, path: FundingPath, paid: Sequence[int]
+    rule: MarginRule,
+    trade: CarryTrade,
+    leverage: int,
+    path: FundingPath,
+    paid: Sequence[int],
+    chosen: Sequence[int],
 ) -> LeverageCarry:
     margin = _margin(rule, trade, leverage)
     left, is_beyond = _hours_left(rule, trade, margin, path, paid)
     return LeverageCarry(
         leverage=leverage,
         margin=margin,
-        cost=entry_cost(trade) + exit_cost(trade, Fraction(trade.price)) + paid[-1],
         liquidation_price_first=liquidation_price(rule, trade, margin, 0),
         liquidation_price_last=liquidation_price(rule, trade, margin, paid[-1]),
+        liquidation_prices=[liquidation_price(rule, trade, margin, paid[at]) for at in chosen],
         hours_left=left,
         is_beyond=is_beyond,
     )
@@ -212,26 +214,25 @@ def _hours_left(
     first = settlements_until_liquidation(rule, trade, margin, paid)
     if first is not None:
         return (path.hours[first - 1] if first else 0.0), False
-    interval = path.hours[-1] / len(paid)
-    needed = rule.maintenance(trade.notional)
     # Scaled by the number of settlements, so that the mean is a whole number too.
     count = len(paid)
-    equity = bucket_equity(trade, margin, paid[-1])
+    equity, needed = bucket_equity(trade, margin, paid[-1]), rule.maintenance(trade.notional)
     more = settlements_of_constant(equity * count, needed * count, paid[-1])
-    is_same = len(set(path.rates)) == 1
-    return (None, False) if more is None else (path.hours[-1] + more * interval, not is_same)
+    if more is None:
+        return None, False
+    # At one and the same rate the path goes on as it is.
+    return path.hours[-1] + more * path.hours[-1] / count, len(set(path.rates)) > 1
 
 
 def _sensitivity(
     rule: MarginRule,
-    task: CarryTask,
+    trade: CarryTrade,
     margin: int,
     name: str,
     path: FundingPath,
     prices: Sequence[int],
     chosen: Sequence[int],
 ) -> Sensitivity:
-    trade = task.trade
     paid = funding_paid(trade, path.rates, prices)
     left, is_beyond = _hours_left(rule, trade, margin, path, paid)
     return Sensitivity(
@@ -241,5 +242,5 @@ def _sensitivity(
         liquidation_price=liquidation_price(rule, trade, margin, paid[-1]),
         hours_left=left,
         is_beyond=is_beyond,
-        moments=[(path.hours[index], break_even_price(trade, paid[index])) for index in chosen],
+        break_evens=[break_even_price(trade, paid[index]) for index in chosen],
     )

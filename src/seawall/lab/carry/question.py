@@ -18,10 +18,17 @@ from seawall.domain.units import FUNDING_ONE, MAX_NOTIONAL, MICRO, RATE_ONE, fro
 from seawall.lab.carry.account import AccountCarry, account_carry
 from seawall.lab.carry.carry import CarryTrade
 from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
-from seawall.lab.carry.outcome import HOURS_PER_DAY, CarryOutcome, CarryTask, outcome_of
-from seawall.lab.size.exit import book_side
+from seawall.lab.carry.outcome import CarryOutcome, CarryTask, outcome_of
+from seawall.lab.size.exit import HOURS_PER_DAY, book_side
 from seawall.lab.size.margin import margin_rule
-from seawall.lab.size.market import SIDES, TradedMarket, default_funding, funding_of, traded_market
+from seawall.lab.size.market import (
+    HOUR_MS,
+    SIDES,
+    TradedMarket,
+    default_funding,
+    funding_of,
+    traded_market,
+)
 from seawall.report import kinds
 from seawall.report.findings import Answer, Findings
 
@@ -30,7 +37,8 @@ DEFAULT_NOTIONAL = 100_000
 DEFAULT_DAYS = 30
 MOST_DAYS = 1_825
 MOST_FEE = 0.05
-HOUR_MS = 3_600_000
+DEFAULT_HALF_LIFE = 24
+"""Hours."""
 BP = 10_000
 _plain = partial(quantities.number, percent=False)
 
@@ -82,7 +90,7 @@ def carry(
     funding_file: str | Path | None = None,
     start_ms: int | None = None,
     revert_to: Amount | None = None,
-    half_life: Amount = 24,
+    half_life: Amount | None = None,
     move: Amount = 0,
 ) -> CarryResult:
     """Count what it costs to hold a position in a market of the account, and the flat price.
@@ -90,8 +98,9 @@ def carry(
     ``size``: coins; else ``notional``: USD, cut to whole lots. ``leverage``: of the isolated
     position. ``days``: 30, or as long as the recorded funding. Fees: ``taker``, ``maker`` or a
     rate. ``slippage``: bp each way that takes, that of an assumed book if None. ``funding``: an
-    hour, longs pay. ``start_ms``: in the recorded rates, UTC; their last days if None. The rest as
-    in docs/commands/carry.md. Raises SeawallError for input that cannot be used.
+    hour, longs pay. ``start_ms``: in the recorded rates, UTC; their last days if None.
+    ``half_life``: hours, 24 if None. The rest as in docs/commands/carry.md. Raises SeawallError for
+    input that cannot be used.
     """
     is_long = quantities.choice("side", side, SIDES) == "long"
     traded = traded_market(account, market)
@@ -99,6 +108,8 @@ def carry(
     rates = {"taker": fees.taker, "maker": fees.maker}
     entry, entry_takes = _fee("entry_fee", entry_fee, rates)
     exit_, exit_takes = _fee("exit_fee", exit_fee, rates)
+    if slippage is not None and not (entry_takes or exit_takes):
+        raise InputError.of("", "slippage", slippage, "left out where neither order takes")
     units = _size(traded, size, notional)
     trade = CarryTrade(
         is_long=is_long,
@@ -109,15 +120,7 @@ def carry(
         entry_slippage=_slippage(traded, slippage, units, bids=not is_long) if entry_takes else 0,
         exit_slippage=_slippage(traded, slippage, units, bids=is_long) if exit_takes else 0,
     )
-    lasting = None if days is None else _days(days)
-    if funding_file is None:
-        path = _path(traded, lasting or Fraction(DEFAULT_DAYS), funding, revert_to, half_life)
-    elif funding is not None or revert_to is not None:
-        expected = "given without a rate and without one to which it goes back"
-        raise InputError.of("", "funding_file", str(funding_file), expected)
-    else:
-        whole = None if lasting is None else float(lasting)
-        path = recorded_path(Path(funding_file), market, start_ms, whole)
+    path = _path(traded, days, funding, funding_file, start_ms, revert_to, half_life)
     most = margin_rule(account.rulebook, traded.instrument).most_leverage(trade.notional)
     task = CarryTask(
         rulebook=account.rulebook,
@@ -240,21 +243,39 @@ def _slippage_note(traded: TradedMarket) -> str:
 
 def _path(
     traded: TradedMarket,
-    days: Fraction,
+    days: Amount | None,
     funding: Amount | None,
+    file: str | Path | None,
+    start_ms: int | None,
     revert_to: Amount | None,
-    half_life: Amount,
+    half_life: Amount | None,
 ) -> FundingPath:
-    """Settlements of the rules, at a constant rate or at one that goes back to a mean."""
+    """Settlements of a file, or those of the rules: at a constant rate or back to a mean."""
+    held = None if days is None else _days(days)
+    if file is not None:
+        rates = {"funding": funding, "revert_to": revert_to, "half_life": half_life}
+        for field, value in rates.items():
+            if value is not None:
+                expected = "left out beside a funding_file, which has rates of its own"
+                raise InputError.of("", field, value, expected)
+        return recorded_path(
+            Path(file), traded.name, start_ms, None if held is None else float(held)
+        )
+    if start_ms is not None:
+        raise InputError.of("", "start_ms", start_ms, "left out without a funding_file")
+    if half_life is not None and revert_to is None:
+        expected = "left out without a rate to which funding goes back"
+        raise InputError.of("", "half_life", half_life, expected)
     rules = traded.account.rulebook
     # A rate of an hour is paid in parts where the rules settle more often.
     settled = rules.funding.settlement_ms if isinstance(rules, Rulebook) else rules.funding.tick_ms
     each = Fraction(settled, HOUR_MS)
-    count = max(1, ceil(days * HOURS_PER_DAY / each))
+    count = max(1, ceil((DEFAULT_DAYS if held is None else held) * HOURS_PER_DAY / each))
     now = round(traded.funding_rate(funding) * each)
     if revert_to is None:
         return constant_path(now, count, each)
     mean = round(funding_of(revert_to, "revert_to") * FUNDING_ONE * each)
     expected = "hours above 0 and at most 100,000, such as 24"
-    half = _plain("half_life", half_life, least=0, most=10**5, expected=expected, above=True)
+    given = DEFAULT_HALF_LIFE if half_life is None else half_life
+    half = _plain("half_life", given, least=0, most=10**5, expected=expected, above=True)
     return reverting_path(now, mean, float(half), count, each)

@@ -8,7 +8,6 @@ from seawall.domain.units import FUNDING_ONE, MICRO, RATE_ONE, from_units
 from seawall.lab.carry.carry import break_even_move
 from seawall.lab.carry.figures import break_even_chart, drift_chart
 from seawall.lab.carry.outcome import (
-    HOURS_PER_DAY,
     CarryOutcome,
     CarryTask,
     LeverageCarry,
@@ -16,6 +15,7 @@ from seawall.lab.carry.outcome import (
     Sensitivity,
 )
 from seawall.lab.carry.question import CarryResult
+from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.lab.size.sheets import facts, parts
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
@@ -227,7 +227,7 @@ def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
                    "fees, slippage", 2),
             Column("funding_a_day_of_margin", RATE, lambda row: a_day / row.margin,
                    "funding a day", 1),
-            Column("cost_of_margin", SHARE, lambda row: row.cost / row.margin, title="all costs"),
+            Column("cost_of_margin", SHARE, lambda row: outcome.cost / row.margin, "all costs"),
             _price(task, "liquidation_price_at_first", "liquidated at, now",
                    "liquidation_price_first"),
             _price(task, "liquidation_price_at_the_end", "at the end", "liquidation_price_last"),
