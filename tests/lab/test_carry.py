@@ -328,12 +328,11 @@ def test_an_outcome_is_consistent() -> None:
     assert by_leverage[10].hours_left == 6965.0
     assert not by_leverage[10].is_beyond
     names = {each.name: each for each in found.sensitivities}
-    assert names["none"].paid == 0
-    assert names["2 x"].paid == 2 * found.paid
-    assert names["-1 x"].paid == -found.paid
-    assert names["turns half way"].paid == 0
+    paid = {name: each.last.paid for name, each in names.items()}
+    assert (paid["none"], paid["turns half way"]) == (0, 0)
+    assert (paid["2 x"], paid["-1 x"]) == (2 * found.paid, -found.paid)
     assert names["2 x"].hours_left == 483.0
-    flats = [names[f"{k} x"].break_even for k in (-2, -1, 1, 2)]
+    flats = [names[f"{k} x"].last.break_even for k in (-2, -1, 1, 2)]
     assert flats == sorted(flats)
 
 

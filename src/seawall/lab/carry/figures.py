@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seawall.lab.carry.outcome import CarryOutcome, CarryTask
+from seawall.lab.carry.outcome import Carried, CarryOutcome, CarryTask, Moment
 from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.report.charts import (
     LIQUIDATION,
@@ -61,9 +61,8 @@ def break_even_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
     """The break-even price (USD) over time, for each direction of funding."""
     times, unit = _times(outcome)
     price = 10**task.instrument.price_decimals
-    first = float(outcome.first.break_even / price)
     prices = {
-        f"funding {each.name}": [first, *(float(at / price) for at in each.break_evens)]
+        f"funding {each.name}": [float(now.break_even / price) for now in _drawn(each, outcome)]
         for each in outcome.sensitivities
     }
     return break_even_lines(times, prices, task.trade.price / price, unit)
@@ -74,13 +73,10 @@ def drift_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
     times, unit = _times(outcome)
     price = 10**task.instrument.price_decimals
     rows: list[Row] = []
-    shown = [
-        each
-        for each in outcome.leverages
-        if each.liquidation_price_last is not None and each.leverage > 1
-    ][-MOST_LINES:]
+    ended = [each for each in outcome.leverages if each.last.liquidation_price is not None]
+    shown = [each for each in ended if each.leverage > 1][-MOST_LINES:]
     for each in shown:
-        prices = [each.liquidation_price_first, *each.liquidation_prices]
+        prices = [now.liquidation_price for now in _drawn(each, outcome)]
         known = [(t, float(p / price)) for t, p in zip(times, prices, strict=True) if p is not None]
         rows += series(f"{each.leverage}x", time=[t for t, _ in known], price=[p for _, p in known])
     lines = line(rows, *_axes("liquidation price, USD", unit))
@@ -112,6 +108,11 @@ def funding_chart(positions: Sequence[Mapping[str, Any]]) -> Chart:
         },
     }  # fmt: skip
     return finished(bars, height=60 + BAR_HEIGHT * len(rows))
+
+
+def _drawn(carried: Carried, outcome: CarryOutcome) -> list[Moment]:
+    """The entry and every moment that is drawn."""
+    return [carried.at(count) for count in (0, *outcome.chosen)]
 
 
 def _times(outcome: CarryOutcome) -> tuple[list[float], str]:

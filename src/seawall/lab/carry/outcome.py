@@ -3,6 +3,7 @@ funding goes the other way."""
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -48,8 +49,8 @@ class CarryTask(Struct, frozen=True, kw_only=True):
     move: Fraction = Fraction(0)
 
 
-class Moment(Struct, frozen=True, kw_only=True):
-    """After one settlement. Money in micro-USD, prices in price units.
+class Moment(NamedTuple):
+    """A position when some settlements are paid. Money in micro-USD, prices in price units.
 
     ``equity``: of the bucket, at the entry price. ``compounded``: equity where the position is cut
     back to its leverage each time. ``liquidation_price``: None for none.
@@ -63,48 +64,70 @@ class Moment(Struct, frozen=True, kw_only=True):
     liquidation_price: Fraction | None
 
 
-class LeverageCarry(Struct, frozen=True, kw_only=True):
-    """The same position in a bucket at one leverage. ``hours_left``: until funding alone has
-    liquidated it; beyond the path (``is_beyond``) at the path's mean rate; None for never."""
+class Carried(Struct, frozen=True, kw_only=True):
+    """The trade in an isolated bucket along a funding path. ``name``: of the path.
 
-    leverage: int
-    margin: int
-    liquidation_price_first: Fraction | None
-    liquidation_price_last: Fraction | None
-    liquidation_prices: Sequence[Fraction | None]
-    """At each of ``CarryOutcome.moments``."""
-    hours_left: float | None
-    is_beyond: bool
-
-
-class Sensitivity(Struct, frozen=True, kw_only=True):
-    """The same position on another funding path."""
+    ``hours``, ``paid`` (micro-USD so far) and ``compounded``: at the entry and after each
+    settlement. ``hours_left``: until funding alone has liquidated it; beyond the path
+    (``is_beyond``) at the path's mean rate; None for never.
+    """
 
     name: str
-    paid: int
-    break_even: Fraction
-    liquidation_price: Fraction | None
+    rule: MarginRule
+    trade: CarryTrade
+    leverage: int
+    margin: int
+    hours: Sequence[float]
+    paid: Sequence[int]
+    compounded: Sequence[float]
     hours_left: float | None
     is_beyond: bool
-    break_evens: Sequence[Fraction]
-    """The break-even price at each of ``CarryOutcome.moments``."""
+
+    def at(self, settlements: int) -> Moment:
+        """When so many settlements are paid."""
+        paid = self.paid[settlements]
+        return Moment(
+            hours=self.hours[settlements],
+            paid=paid,
+            break_even=break_even_price(self.trade, paid),
+            equity=bucket_equity(self.trade, self.margin, paid),
+            compounded=self.compounded[settlements],
+            liquidation_price=liquidation_price(self.rule, self.trade, self.margin, paid),
+        )
+
+    @property
+    def first(self) -> Moment:
+        """At the entry."""
+        return self.at(0)
+
+    @property
+    def last(self) -> Moment:
+        """At the end of the path."""
+        return self.at(-1)
 
 
 class CarryOutcome(Struct, frozen=True, kw_only=True):
-    """``periods``: one moment for each row of the table; ``moments``: evenly chosen, the last one
-    included. ``entry`` and ``exit``: fee and slippage of the way in, and out at the entry price,
-    micro-USD."""
+    """``held``: as asked; ``leverages``: at others too; ``sensitivities``: on other funding paths.
 
-    margin: int
-    paid: int
+    ``periods``: one moment for each row of the table; ``moments``: after the settlements of
+    ``chosen``, evenly, the last one included. ``entry`` and ``exit``: fee and slippage of the way
+    in, and out at the entry price, micro-USD.
+    """
+
+    held: Carried
     entry: Fraction
     exit: Fraction
     period: str
-    first: Moment
     periods: Sequence[Moment]
+    chosen: Sequence[int]
     moments: Sequence[Moment]
-    leverages: Sequence[LeverageCarry]
-    sensitivities: Sequence[Sensitivity]
+    leverages: Sequence[Carried]
+    sensitivities: Sequence[Carried]
+
+    @property
+    def paid(self) -> int:
+        """Micro-USD of funding until the end."""
+        return self.held.paid[-1]
 
     @property
     def cost(self) -> Fraction:
@@ -116,94 +139,60 @@ def outcome_of(task: CarryTask) -> CarryOutcome:
     """Everything that is shown of one position."""
     trade, path = task.trade, task.path
     rule = margin_rule(task.rulebook, task.instrument)
-    margin = _margin(rule, trade, task.leverage)
     prices = straight_prices(trade.price, task.move, len(path.rates))
-    paid = funding_paid(trade, path.rates, prices)
-    compounded = equity_at_constant_leverage(
-        float(bucket_equity(trade, margin, 0)), task.leverage, path.rates, is_long=trade.is_long
-    )
 
-    paid_by, hours = [0, *paid], [0.0, *path.hours]
-
-    def moment(index: int) -> Moment:
-        """After settlement ``index``; -1 for the entry."""
-        so_far = paid_by[index + 1]
-        equity = bucket_equity(trade, margin, so_far)
-        return Moment(
-            hours=hours[index + 1],
-            paid=so_far,
-            break_even=break_even_price(trade, so_far),
-            equity=equity,
-            compounded=float(compounded[index]) if index >= 0 else float(equity),
-            liquidation_price=liquidation_price(rule, trade, margin, so_far),
+    def carried(leverage: int, path: FundingPath, name: str = "") -> Carried:
+        margin = rule.initial(int(entry_value(trade)), leverage)
+        paid = [0, *funding_paid(trade, path.rates, prices)]
+        start = float(bucket_equity(trade, margin, 0))
+        compounded = equity_at_constant_leverage(start, leverage, path.rates, is_long=trade.is_long)
+        left, is_beyond = _hours_left(rule, trade, margin, path, paid[1:])
+        return Carried(
+            name=name,
+            rule=rule,
+            trade=trade,
+            leverage=leverage,
+            margin=margin,
+            hours=[0.0, *path.hours],
+            paid=paid,
+            compounded=[start, *compounded.tolist()],
+            hours_left=left,
+            is_beyond=is_beyond,
         )
 
-    chosen = _chosen(len(paid))
-    name, ends = _period_ends(path.hours)
+    held, chosen = carried(task.leverage, path), _chosen(len(path.rates))
+    period, ends = _period_ends(path.hours)
     others = [(f"{each} x" if each else "none", path.scaled(Fraction(each))) for each in FACTORS]
     others.append(("turns half way", path.flipped(Fraction(1, 2))))
+    most = rule.most_leverage(trade.notional)
+    leverages = sorted({each for each in (*SETTINGS, most, task.leverage) if each <= most})
     return CarryOutcome(
-        margin=margin,
-        paid=paid[-1],
+        held=held,
         entry=entry_cost(trade),
         exit=exit_cost(trade, Fraction(trade.price)),
-        period=name,
-        first=moment(-1),
-        periods=[moment(index) for index in ends],
-        moments=[moment(index) for index in chosen],
-        leverages=[
-            _at_leverage(rule, trade, each, path, paid, chosen)
-            for each in _leverages(rule, trade, task.leverage)
-        ],
-        sensitivities=[
-            _sensitivity(rule, trade, margin, each, other, prices, chosen) for each, other in others
-        ],
+        period=period,
+        periods=[held.at(count) for count in ends],
+        chosen=chosen,
+        moments=[held.at(count) for count in chosen],
+        leverages=[carried(each, path) for each in leverages],
+        sensitivities=[carried(task.leverage, other, name) for name, other in others],
     )
-
-
-def _margin(rule: MarginRule, trade: CarryTrade, leverage: int) -> int:
-    return rule.initial(int(entry_value(trade)), leverage)
 
 
 def _chosen(count: int) -> list[int]:
-    wanted = np.linspace(0, count - 1, min(count, MOST_MOMENTS)).round().astype(int)
+    """Numbers of settlements from 1 to ``count``, evenly, both included."""
+    wanted = np.linspace(0, count - 1, min(count, MOST_MOMENTS)).round().astype(int) + 1
     return [int(each) for each in np.unique(wanted)]
 
 
 def _period_ends(hours: Sequence[float]) -> tuple[str, list[int]]:
-    """The name of a period, and the last settlement of each."""
+    """The name of a period, and how many settlements are paid at the end of each."""
     days = hours[-1] / HOURS_PER_DAY
     step, name = next((step, name) for most, step, name in PERIODS if days <= most)
     bounds = np.arange(step, days + step, step) * HOURS_PER_DAY
     # A payment a moment after the hour still belongs to the day that ends with it.
-    ends = np.searchsorted(np.asarray(hours), bounds + 0.5, side="right") - 1
-    return name, [int(each) for each in np.unique(ends) if each >= 0]
-
-
-def _leverages(rule: MarginRule, trade: CarryTrade, chosen: int) -> list[int]:
-    most = rule.most_leverage(trade.notional)
-    return sorted({each for each in (*SETTINGS, most, chosen) if each <= most})
-
-
-def _at_leverage(
-    rule: MarginRule,
-    trade: CarryTrade,
-    leverage: int,
-    path: FundingPath,
-    paid: Sequence[int],
-    chosen: Sequence[int],
-) -> LeverageCarry:
-    margin = _margin(rule, trade, leverage)
-    left, is_beyond = _hours_left(rule, trade, margin, path, paid)
-    return LeverageCarry(
-        leverage=leverage,
-        margin=margin,
-        liquidation_price_first=liquidation_price(rule, trade, margin, 0),
-        liquidation_price_last=liquidation_price(rule, trade, margin, paid[-1]),
-        liquidation_prices=[liquidation_price(rule, trade, margin, paid[at]) for at in chosen],
-        hours_left=left,
-        is_beyond=is_beyond,
-    )
+    ends = np.unique(np.searchsorted(np.asarray(hours), bounds + 0.5, side="right"))
+    return name, [int(each) for each in ends if each]
 
 
 def _hours_left(
@@ -222,25 +211,3 @@ def _hours_left(
         return None, False
     # At one and the same rate the path goes on as it is.
     return path.hours[-1] + more * path.hours[-1] / count, len(set(path.rates)) > 1
-
-
-def _sensitivity(
-    rule: MarginRule,
-    trade: CarryTrade,
-    margin: int,
-    name: str,
-    path: FundingPath,
-    prices: Sequence[int],
-    chosen: Sequence[int],
-) -> Sensitivity:
-    paid = funding_paid(trade, path.rates, prices)
-    left, is_beyond = _hours_left(rule, trade, margin, path, paid)
-    return Sensitivity(
-        name=name,
-        paid=paid[-1],
-        break_even=break_even_price(trade, paid[-1]),
-        liquidation_price=liquidation_price(rule, trade, margin, paid[-1]),
-        hours_left=left,
-        is_beyond=is_beyond,
-        break_evens=[break_even_price(trade, paid[index]) for index in chosen],
-    )

@@ -3,17 +3,13 @@
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from operator import attrgetter
+from typing import Any
 
 from seawall.domain.units import FUNDING_ONE, MICRO, RATE_ONE, from_units
 from seawall.lab.carry.carry import break_even_move
 from seawall.lab.carry.figures import break_even_chart, drift_chart
-from seawall.lab.carry.outcome import (
-    CarryOutcome,
-    CarryTask,
-    LeverageCarry,
-    Moment,
-    Sensitivity,
-)
+from seawall.lab.carry.outcome import Carried, CarryOutcome, CarryTask, Moment
 from seawall.lab.carry.question import CarryResult
 from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.lab.size.sheets import facts, parts
@@ -44,7 +40,7 @@ def findings(result: CarryResult) -> Findings:
     return Findings(
         command="carry",
         title=f"What it costs to hold {kinds.money(task.trade.notional)} USD of "
-        f"{task.instrument.name} {task.trade.side_name} for {_hours(outcome.moments[-1].hours)}",
+        f"{task.instrument.name} {task.trade.side_name} for {_hours(outcome.held.hours[-1])}",
         subtitle=result.source,
         verdict=tuple(_verdict(task, outcome)),
         sections=tuple(_sections(task, outcome)),
@@ -56,10 +52,10 @@ def _sections(task: CarryTask, outcome: CarryOutcome) -> Iterator[Section]:
     yield _position(task, outcome)
     yield from _costs(task, outcome)
     yield _moments(
-        task, outcome, "periods", [outcome.first, *outcome.periods],
+        task, outcome, "periods", [outcome.held.first, *outcome.periods],
         f"Funding over time, each {outcome.period}, at {task.leverage}x",
     )  # fmt: skip
-    yield _moments(task, outcome, "over_time", [outcome.first, *outcome.moments])
+    yield _moments(task, outcome, "over_time", [outcome.held.first, *outcome.moments])
     yield Figure(
         title="The price at which leaving is flat",
         chart=break_even_chart(task, outcome),
@@ -87,16 +83,16 @@ def _usd(task: CarryTask, units: Fraction | int | None) -> Fraction | None:
 
 def _price(task: CarryTask, name: str, title: str, attribute: str = "", drop: int = 0) -> Column:
     """A column of a price of the market, which a row holds in price units."""
-    kind, get = kinds.price_of(task.instrument.price_decimals), attribute or name
-    return Column(name, kind, lambda row: _usd(task, getattr(row, get)), title, drop, none="none")
+    kind, get = kinds.price_of(task.instrument.price_decimals), attrgetter(attribute or name)
+    return Column(name, kind, lambda row: _usd(task, get(row)), title, drop, none="none")
 
 
-def _bp(task: CarryTask, drop: int) -> Column:
+def _bp(task: CarryTask, drop: int, attribute: str = "break_even") -> Column:
     """How far the break-even price is in the trade's favour."""
-    trade = task.trade
+    trade, get = task.trade, attrgetter(attribute)
 
-    def bp(row: Moment | Sensitivity) -> Fraction:
-        return trade.side * (row.break_even / trade.price - 1) * BP
+    def bp(row: Any) -> Fraction:
+        return trade.side * (Fraction(get(row)) / trade.price - 1) * BP
 
     return Column("break_even_bp", BASIS_POINTS, bp, "bp", drop)
 
@@ -123,7 +119,7 @@ def _position(task: CarryTask, outcome: CarryOutcome) -> Sheet:
             "price": (PRICE, from_units(trade.price, instrument.price_decimals)),
             "notional": (MONEY, trade.notional),
             "leverage": (COUNT, task.leverage),
-            "margin": (MONEY, outcome.margin),
+            "margin": (MONEY, outcome.held.margin),
             "entry_fee_rate": (RATE, entry_fee),
             "exit_fee_rate": (RATE, exit_fee),
             "entry_slippage": (RATE, entry),
@@ -132,8 +128,8 @@ def _position(task: CarryTask, outcome: CarryOutcome) -> Sheet:
             "days": (NUMBER, task.path.hours[-1] / HOURS_PER_DAY),
             "mean_funding_rate_an_hour": (RATE, task.path.mean_hourly),
             "first_funding_rate": (RATE, Fraction(task.path.rates[0], FUNDING_ONE)),
-            "break_even_at_once": (price, _usd(task, outcome.first.break_even)),
-            "break_even": (price, _usd(task, outcome.moments[-1].break_even)),
+            "break_even_at_once": (price, _usd(task, outcome.held.first.break_even)),
+            "break_even": (price, _usd(task, outcome.held.last.break_even)),
             "break_even_move": (RATE, break_even_move(trade, outcome.paid)),
         },
     )
@@ -162,7 +158,7 @@ def _costs(task: CarryTask, outcome: CarryOutcome) -> Iterator[Sheet]:
         costs,
         {
             "bp of notional": (BASIS_POINTS, Fraction(MICRO * BP, trade.notional)),
-            f"of margin at {task.leverage}x": (SHARE, Fraction(MICRO, outcome.margin)),
+            f"of margin at {task.leverage}x": (SHARE, Fraction(MICRO, outcome.held.margin)),
         },
     )
 
@@ -171,7 +167,7 @@ def _moments(
     task: CarryTask, outcome: CarryOutcome, name: str, moments: Sequence[Moment], title: str = ""
 ) -> Sheet:
     """Moments from the entry on; without a title for tables of numbers."""
-    end = _chosen(task, outcome).hours_left
+    end = outcome.held.hours_left
 
     def is_liquidated(moment: Moment) -> bool:
         return end is not None and moment.hours >= end
@@ -203,15 +199,11 @@ def _moments(
     )  # fmt: skip
 
 
-def _chosen(task: CarryTask, outcome: CarryOutcome) -> LeverageCarry:
-    return next(each for each in outcome.leverages if each.leverage == task.leverage)
-
-
 def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
-    hours = Fraction(outcome.moments[-1].hours)
+    hours = Fraction(outcome.held.hours[-1])
     fees, a_day = outcome.entry + outcome.exit, outcome.paid / hours * HOURS_PER_DAY
 
-    def style(row: LeverageCarry) -> str:
+    def style(row: Carried) -> str:
         if row.hours_left is not None and row.hours_left <= hours:
             return "bad"
         return "good" if row.leverage == task.leverage else ""
@@ -229,8 +221,8 @@ def _leverages(task: CarryTask, outcome: CarryOutcome) -> Sheet:
                    "funding a day", 1),
             Column("cost_of_margin", SHARE, lambda row: outcome.cost / row.margin, "all costs"),
             _price(task, "liquidation_price_at_first", "liquidated at, now",
-                   "liquidation_price_first"),
-            _price(task, "liquidation_price_at_the_end", "at the end", "liquidation_price_last"),
+                   "first.liquidation_price"),
+            _price(task, "liquidation_price_at_the_end", "at the end", "last.liquidation_price"),
             *LASTS,
         ],
         style=style,
@@ -246,12 +238,13 @@ def _sensitivity(task: CarryTask, outcome: CarryOutcome) -> Sheet:
         rows=outcome.sensitivities,
         columns=[
             Column("funding_path", get="name", title="funding"),
-            Column("funding", MONEY, "paid", title="paid"),
-            Column("funding_of_margin", SHARE, lambda row: Fraction(row.paid, outcome.margin),
+            Column("funding", MONEY, "last.paid", title="paid"),
+            Column("funding_of_margin", SHARE, lambda row: Fraction(row.paid[-1], row.margin),
                    "of margin", 2),
-            _price(task, "break_even", "flat at"),
-            _bp(task, drop=1),
-            _price(task, "liquidation_price", "liquidated at, at the end"),
+            _price(task, "break_even", "flat at", "last.break_even"),
+            _bp(task, 1, "last.break_even"),
+            _price(task, "liquidation_price", "liquidated at, at the end",
+                   "last.liquidation_price"),
             *LASTS,
         ],
     )  # fmt: skip
@@ -271,7 +264,7 @@ def _verdict(task: CarryTask, outcome: CarryOutcome) -> Iterator[Words]:
     def unsigned(amount: Fraction) -> str:
         return kinds.usd(abs(amount) / MICRO)
 
-    move = break_even_move(task.trade, outcome.paid)
+    held, move = outcome.held, break_even_move(task.trade, outcome.paid)
     way = "rise" if task.trade.is_long else "fall"
     needed = f"it earns: flat even {kinds.percent(-move)} on the wrong side"
     if move > 0:
@@ -279,27 +272,26 @@ def _verdict(task: CarryTask, outcome: CarryOutcome) -> Iterator[Words]:
     cost = f"{'costs' if outcome.cost >= 0 else 'brings'} {unsigned(outcome.cost)}"
     funding = f"USD of funding {'paid' if outcome.paid >= 0 else 'received'}"
     yield Words(
-        f"Flat at {price(outcome.moments[-1].break_even)}: {needed}. Held to the end it {cost} USD "
-        f"{_leaving(task)}, {kinds.percent(abs(outcome.cost) / outcome.margin)} of the margin at "
+        f"Flat at {price(held.last.break_even)}: {needed}. Held to the end it {cost} USD "
+        f"{_leaving(task)}, {kinds.percent(abs(outcome.cost) / held.margin)} of the margin at "
         f"{task.leverage}x: {unsigned(outcome.entry + outcome.exit)} in fees and slippage, "
         f"{unsigned(Fraction(outcome.paid))} {funding}."
     )
-    row = _chosen(task, outcome)
-    if row.hours_left is not None and row.hours_left <= outcome.moments[-1].hours:
+    if held.hours_left is not None and held.hours_left <= held.hours[-1]:
         yield Words(
             f"At {task.leverage}x, funding alone liquidates the position after "
-            f"{_hours(row.hours_left)}, at an unchanged price.",
+            f"{_hours(held.hours_left)}, at an unchanged price.",
             is_warning=True,
         )
         return
     left = "Funding never liquidates it"
-    if row.hours_left is not None:
-        mean = ", at the mean rate of the path" if row.is_beyond else ""
-        left = f"Funding alone would liquidate it after {_hours(row.hours_left)}{mean}"
+    if held.hours_left is not None:
+        mean = ", at the mean rate of the path" if held.is_beyond else ""
+        left = f"Funding alone would liquidate it after {_hours(held.hours_left)}{mean}"
     yield Words(
         f"Isolated at {task.leverage}x, the liquidation price goes from "
-        f"{price(row.liquidation_price_first)} to {price(row.liquidation_price_last)}. {left}, at "
-        "an unchanged price."
+        f"{price(held.first.liquidation_price)} to {price(held.last.liquidation_price)}. {left}, "
+        "at an unchanged price."
     )
 
 
