@@ -9,8 +9,11 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import seawall as sw
+from seawall.lab.rehearse.lessons import lessons
+from seawall.lab.simulation.incidents import Incident, IncidentKind
 from tests.lab.commands import SECONDS, made, refused, seawall
 from tests.shared_files import shared_file
 
@@ -123,6 +126,32 @@ def test_the_library_starts_at_prices_that_were_asked_for() -> None:
     account = sw.load_account().with_prices({"BTC": 90_000})
     answer = sw.rehearse(account, path="flash_crash")
     assert int(answer.series.mark[0, 0]) == pytest.approx(900_000, rel=0.01)
+
+
+def deleveraged(market: int, size: int, before: int, price: int, time_ms: int) -> Incident:
+    return Incident(
+        time_ms=time_ms, kind=IncidentKind.DELEVERAGED_WINNER, market=market, isolated=market > 0,
+        size=size, before=before, price=price, notional=size * price, money=10**9,
+    )  # fmt: skip
+
+
+def test_lessons_of_positions_that_were_deleveraged_for_their_profit() -> None:
+    account = sw.load_account()
+    answer = sw.rehearse(account, path="flash_crash")
+    btc, sol = account.markets.index("BTC"), account.markets.index("SOL")
+    assert sol in answer.start.buckets
+    begin = int(answer.series.times_ms[0])
+    lowest = int(answer.series.mark[btc, 1:].min())
+    taken = [
+        deleveraged(btc, 1_000, -1_000, lowest + 5_000, begin),
+        deleveraged(sol, 7_000, -7_000, lowest * 20, begin),
+    ]
+    end = structs.replace(answer.end, holdings={})
+    said = [*lessons(structs.replace(answer, incidents=taken, end=end))]
+    (hedge,) = [each for each in said if "A hedge can be deleveraged" in each]
+    # 1,000 units at 5,000 units of price above the lowest: 5 USD, whatever SOL's price is.
+    assert "worth 5.00 USD more" in hedge
+    assert not any("isolated SOL position lost" in each for each in said)
 
 
 def test_an_isolated_loss_stays_in_its_bucket(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The picture of a rehearsal: prices, equity and margin ratio over time, and what happened when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,7 +174,7 @@ def _line(
     return [{"x": int(times[at]), "y": number(float(heights[at])), "name": name} for at in steps]
 
 
-def _colours(buckets: Sequence[int] | range | dict[int, NDArray[np.float64]]) -> list[str]:
+def _colours(buckets: Iterable[int]) -> list[str]:
     return [
         CROSS_COLOUR if bucket == CROSS_POOL else MARKET_COLOURS[bucket % len(MARKET_COLOURS)]
         for bucket in buckets

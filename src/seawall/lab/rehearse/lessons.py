@@ -49,7 +49,7 @@ def _cost_of_liquidation(result: Rehearsal) -> str:
 
 
 def _hedge(result: Rehearsal) -> Iterator[str]:
-    """What a deleveraged profitable position would still have earned."""
+    """What the first deleveraged profitable position would still have earned."""
     taken = [e for e in result.incidents if e.kind == IncidentKind.DELEVERAGED_WINNER]
     if not taken:
         return
@@ -59,7 +59,8 @@ def _hedge(result: Rehearsal) -> Iterator[str]:
         return
     was_short = first.before < 0
     best = int(later.min() if was_short else later.max())
-    missed = sum(each.size * abs(each.price - best) for each in taken)
+    of_market = [each for each in taken if each.market == first.market]
+    missed = sum(each.size * abs(each.price - best) for each in of_market)
     if (best >= first.price) == was_short:
         return
     yield (
@@ -75,7 +76,9 @@ def _isolated(result: Rehearsal) -> Iterator[str]:
         taken = [e for e in result.incidents if e.market == bucket and e.kind in STAGES]
         if bucket == CROSS_POOL or not before.maintenance_margin:
             continue
-        if not taken or bucket in result.end.holdings:
+        # A position that was deleveraged for its profit lost nothing.
+        is_won = all(each.kind == IncidentKind.DELEVERAGED_WINNER for each in taken)
+        if is_won or bucket in result.end.holdings:
             continue
         whole, name = money(before.equity), result.instruments[bucket].name
         if result.in_blocks:
