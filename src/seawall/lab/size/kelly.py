@@ -127,7 +127,7 @@ def losses_in_a_row(remaining: float, share: float) -> float:
 
 def multiple_of_kelly(share: float, kelly: float) -> float:
     """How many times Kelly a share is; infinite where Kelly says not to bet."""
-    return share / kelly if kelly > 0.0 and not isinf(kelly) else inf
+    return share / kelly if kelly > 0.0 else inf
 
 
 class DriftRow(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ Markets have plain units here: price x size is micro-USD.
 """
 
 from fractions import Fraction
-from typing import Protocol
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
@@ -26,40 +25,14 @@ LARGEST_FACTOR = 1000
 """A liquidation price beyond so many times the present one is none."""
 
 
-class MarginRule(Protocol):
-    """Margin of one market. Money in micro-USD, prices in the market's price units."""
-
-    maintenance_share: Fraction
-    """Maintenance margin as a share of initial margin at the most leverage."""
-
-    def maintenance(self, notional: int) -> int:
-        """Maintenance margin of a notional, rounded as the machine does."""
-        ...
-
-    def most_leverage(self, notional: int) -> int:
-        """The highest whole leverage that a position of this notional may have."""
-        ...
-
-    def initial(self, notional: int, leverage: int) -> int:
-        """Margin that opening a position at this leverage sets aside."""
-        ...
-
-    def liquidation_price(self, signed_size: int, price: int, equity: int) -> Fraction | None:
-        """Where a bucket with this equity at ``price`` meets its maintenance margin, or None."""
-        ...
-
-
-def margin_rule(rulebook: AnyRulebook, instrument: Instrument) -> MarginRule:
-    """The rule of a market. Raises ValueError for units that are not plain."""
-    if isinstance(rulebook, BlockRulebook):
-        return FractionRule(instrument)
-    return TierRule(instrument)
-
-
 class TierRule:
-    """Rates by tier of notional: 1 / (2 x maximum leverage of the tier)."""
+    """Rates by tier of notional: 1 / (2 x maximum leverage of the tier).
+
+    Money in micro-USD, prices in the market's price units.
+    """
 
     maintenance_share = Fraction(1, 2)
+    """Maintenance margin as a share of initial margin at the most leverage."""
 
     def __init__(self, instrument: Instrument) -> None:
         self._tiers = instrument.tiers
@@ -67,18 +40,22 @@ class TierRule:
         self._price_decimals = instrument.price_decimals
 
     def maintenance(self, notional: int) -> int:
+        """Maintenance margin of a notional, rounded as the machine does."""
         return truncated_maintenance(self._lines, notional)
 
     def most_leverage(self, notional: int) -> int:
+        """The highest whole leverage that a position of this notional may have."""
         return max(
             (tier for tier in self._tiers if tier.lower_bound <= notional),
             key=lambda tier: tier.lower_bound,
         ).maximum_leverage
 
     def initial(self, notional: int, leverage: int) -> int:
+        """Margin that opening a position at this leverage sets aside."""
         return notional // leverage
 
     def liquidation_price(self, signed_size: int, price: int, equity: int) -> Fraction | None:
+        """Where a bucket with this equity at ``price`` meets its maintenance margin, or None."""
         found = liquidation_price(
             BucketPosition(
                 signed_size=signed_size,
@@ -93,7 +70,10 @@ class TierRule:
 
 
 class FractionRule:
-    """One initial fraction of the market, and maintenance as a fraction of it."""
+    """One initial fraction of the market, and maintenance as a fraction of it.
+
+    The functions are those of ``TierRule``. Raises ValueError for units that are not plain.
+    """
 
     def __init__(self, instrument: Instrument) -> None:
         terms = instrument.block_terms
@@ -130,3 +110,13 @@ class FractionRule:
             middle = (best + worst) // 2
             best, worst = (best, middle) if is_liquidatable(middle) else (middle, worst)
         return Fraction(worst)
+
+
+MarginRule = TierRule | FractionRule
+
+
+def margin_rule(rulebook: AnyRulebook, instrument: Instrument) -> MarginRule:
+    """The rule of a market. Raises ValueError for units that are not plain."""
+    if isinstance(rulebook, BlockRulebook):
+        return FractionRule(instrument)
+    return TierRule(instrument)
