@@ -224,6 +224,12 @@ def _marked(line_at: Row, words_at: Row, words: str, colour: str, text: Row) -> 
     }
 
 
+def coloured(field: str, names: Sequence[str], **more: Any) -> Row:
+    """A channel of names, each in its colour of the palette."""
+    scale = {"domain": list(names), "range": palette(len(names))}
+    return {"field": field, "type": "nominal", "scale": scale} | more
+
+
 def palette(count: int) -> list[str]:
     """Colours of series in order."""
     colours = (CROSS_COLOUR, *MARKET_COLOURS)
