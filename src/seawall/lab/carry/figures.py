@@ -17,12 +17,12 @@ from seawall.report.charts import (
     Chart,
     Row,
     axis,
+    coloured,
     finished,
     level,
     line,
     named,
     names_down,
-    palette,
     quantity,
     series,
     values,
@@ -40,21 +40,18 @@ ENTRY = "entry price"
 def break_even_lines(
     times: ArrayLike,
     prices: Mapping[str, ArrayLike],
-    entry: float | None = None,
-    unit: str = "hours",
+    entry: float,
+    unit: str,
 ) -> Chart:
     """The price (USD) at which leaving is flat, over the holding time, one line for each name.
 
-    ``entry``: the price at which the trade was opened.
+    ``entry``: the price at which the trade was opened. ``unit``: of the times.
     """
     rows = [row for name, each in prices.items() for row in series(name, time=times, price=each)]
-    names = list(prices)
-    if entry is not None:
-        names.append(ENTRY)
-        ends = np.asarray(times, dtype=np.float64)[[0, -1]]
-        rows += series(ENTRY, time=ends, price=[entry, entry])
+    ends = np.asarray(times, dtype=np.float64)[[0, -1]]
+    rows += series(ENTRY, time=ends, price=[entry, entry])
     x, y = _axes("break-even price, USD", unit)
-    return finished(named(rows, x, y, names, dashed=ENTRY), height=300)
+    return finished(named(rows, x, y, [*prices, ENTRY], dashed=ENTRY), height=300)
 
 
 def break_even_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
@@ -81,10 +78,7 @@ def drift_chart(task: CarryTask, outcome: CarryOutcome) -> Chart:
         rows += series(f"{each.leverage}x", time=[t for t, _ in known], price=[p for _, p in known])
     lines = line(rows, *_axes("liquidation price, USD", unit))
     names = [f"{each.leverage}x" for each in shown]
-    lines["encoding"]["color"] = {
-        "field": "name", "type": "nominal", "title": "leverage",
-        "scale": {"domain": names, "range": palette(len(names))},
-    }  # fmt: skip
+    lines["encoding"]["color"] = coloured("name", names, title="leverage")
     now = level(task.trade.price / price, "price", QUIET)
     return finished({"layer": [now, lines]}, height=HEIGHT)
 

@@ -7,10 +7,10 @@ from seawall.report.charts import (
     WIDTH,
     Chart,
     Row,
+    coloured,
     finished,
     names_down,
     number,
-    palette,
     quantity,
     values,
 )
@@ -60,12 +60,7 @@ def _mode_panel(title: str, modes: Sequence[Row], field: str) -> Chart:
         }
         for falls in (False, True)
     ]  # fmt: skip
-    colour = {
-        "field": "mode",
-        "type": "nominal",
-        "legend": None,
-        "scale": {"domain": names, "range": palette(len(names))},
-    }
+    colour = coloured("mode", names, legend=None)
     bars = {"mark": {"type": "bar", "height": 18}, "encoding": {"y": y, "x": x, "color": colour}}
     return {
         "title": title,

@@ -11,9 +11,9 @@ from seawall.report.charts import (
     Chart,
     Row,
     axis,
+    coloured,
     finished,
     names_down,
-    palette,
     quantity,
     upright,
     values,
@@ -59,10 +59,7 @@ def _ladder(rows: list[Row]) -> Chart:
     x = quantity("percent", axis("move until liquidation, %", label=PERCENT_LABEL))
     y = names_down("move", order)
     y["axis"]["grid"] = True
-    colour: Row = {
-        "field": "bucket", "type": "nominal", "legend": {"title": "bucket"},
-        "scale": {"domain": names, "range": palette(len(names))},
-    }  # fmt: skip
+    colour = coloured("bucket", names, legend={"title": "bucket"})
     marks: Row = {"type": "point", "filled": True, "size": 130, "opacity": 1}
 
     def labels(remainder: int, shift: int) -> Chart:
