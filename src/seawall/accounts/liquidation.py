@@ -7,8 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from seawall.accounts.valuation import Valuation, ValuationError
-from seawall.domain.errors import SeawallError
+from seawall.accounts.valuation import valuation_of
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Position
 from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
@@ -48,14 +47,9 @@ class LiquidationPrices:
     """
 
     def __init__(self, account: "Account") -> None:
-        """Raises SeawallError for what no engine can hold."""
+        """Raises ValuationError for what no engine can hold."""
         self.account = account
-        try:
-            self.valuation = Valuation(
-                account.holdings, account.rulebook, account.instruments, account.prices
-            )
-        except ValuationError as error:
-            raise SeawallError(f"{account.source}: {error}") from None
+        self.valuation = valuation_of(account)
         self.in_blocks = self.valuation.in_blocks
 
     def price(self, market: int) -> Decimal | None:

@@ -8,7 +8,7 @@ only one there is). Open orders do not count: equity and maintenance margin know
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.liquidation_price import LARGEST_PRICE
 from seawall.engine.layout import LayoutError, Limits
 from seawall.engine.placement import Placement, PlacementError, marked_at_oracle, write_prices
+
+if TYPE_CHECKING:
+    from seawall.accounts.account import Account
 
 START_MS = 1
 
@@ -147,6 +150,14 @@ class Valuation:
             return self.at(prices)[bucket].is_liquidatable
 
         return None if is_over(safe) or not is_over(over) else bisected(is_over, safe, over)
+
+
+def valuation_of(account: "Account") -> Valuation:
+    """The account at its own prices. Raises ValuationError naming its source."""
+    try:
+        return Valuation(account.holdings, account.rulebook, account.instruments, account.prices)
+    except ValuationError as error:
+        raise ValuationError(f"{account.source}: {error}") from None
 
 
 def bisected(is_over: Callable[[int], bool], safe: int, over: int) -> tuple[int, int]:

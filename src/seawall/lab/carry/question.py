@@ -148,7 +148,7 @@ def carry_account(
     ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``, a bare one for
     all; else the venue's, else the usual. Raises SeawallError for input that cannot be used.
     """
-    from seawall.accounts.valuation import Valuation, ValuationError
+    from seawall.accounts.valuation import valuation_of
 
     names = [each.name for each in account.instruments]
     hours = max(1, int(_days(days) * HOURS_PER_DAY))
@@ -159,14 +159,8 @@ def carry_account(
     venues = {name: Fraction(repr(rate)) for name, rate in account.funding.items()}
     usual = default_funding(account.rulebook)
     rates = {name: given.get(name, venues.get(name, usual)) for name in names}
-    try:
-        valuation = Valuation(
-            account.holdings, account.rulebook, account.instruments, account.prices
-        )
-        counted = {name: round(rate * FUNDING_ONE) for name, rate in rates.items()}
-        carried = account_carry(valuation, counted, hours)
-    except ValuationError as error:
-        raise InputError(f"{account.source}: {error}") from None
+    counted = {name: round(rate * FUNDING_ONE) for name, rate in rates.items()}
+    carried = account_carry(valuation_of(account), counted, hours)
     unknown = [name for name in names if name not in given and name not in venues]
     notes = []
     if unknown:

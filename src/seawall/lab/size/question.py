@@ -133,16 +133,10 @@ def _equity(account: Account, equity: Amount | None) -> tuple[int, str]:
     if equity is not None:
         pledged = quantities.usd("equity", equity)
         return pledged, f"equity {kinds.money(pledged)} USD"
-    from seawall.accounts.valuation import Valuation, ValuationError
+    from seawall.accounts.valuation import valuation_of
     from seawall.domain.events import CROSS_POOL
 
-    try:
-        valuation = Valuation(
-            account.holdings, account.rulebook, account.instruments, account.prices
-        )
-        pledged = valuation.at(account.prices)[CROSS_POOL].equity
-    except ValuationError as error:
-        raise InputError(f"{account.source}: {error}") from None
+    pledged = valuation_of(account).at(account.prices)[CROSS_POOL].equity
     if pledged <= 0:
         raise InputError(f"{account.source}: the cross pool has no equity; say the equity")
     return pledged, f"equity {kinds.money(pledged)} USD, the cross pool of {account.source}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from seawall.accounts.account import Account
-from seawall.accounts.valuation import BucketValue, Valuation
+from seawall.accounts.valuation import BucketValue, Valuation, valuation_of
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, PerMarket, percent_move, several
 from seawall.domain.units import MAX_PRICE
@@ -123,7 +123,7 @@ def stress(
     found = betas_of(names, chosen_betas(betas, names))
     factors = {name: each.value for name, each in found.items()}
     depths = chosen_depths(account.listed.values(), depth)
-    valuation = Valuation(account.holdings, account.rulebook, account.instruments, account.prices)
+    valuation = valuation_of(account)
     wanted = [_move_to_survive(text, valuation, factors) for text in several(survive)]
     machine = StressMachine(
         account.holdings, account.rulebook, account.instruments, depths, account.prices
