@@ -21,7 +21,6 @@ from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
 from seawall.engine.placement import marked_at_oracle
 from seawall.lab.market.liquidity import Depth, depth_multipliers
-from seawall.lab.market.scenario import Neighbours
 from seawall.lab.simulation.agents import path_makers
 from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
 from seawall.lab.simulation.observer import Snapshot
@@ -74,11 +73,9 @@ class StressMachine:
         instruments: Sequence[Instrument],
         depths: Mapping[str, Depth],
         now: Sequence[int],
-        backstop: int = BACKSTOP_CAPITAL,
     ) -> None:
         """``now``: price units before the shock; ``depths``: of calm markets, by name."""
         self.depths = depths
-        self.neighbours = Neighbours(backstop=backstop)
         self._now = tuple(now)
         self._setup = SimulationSetup(
             rulebook=marked_at_oracle(rulebook),
@@ -87,7 +84,7 @@ class StressMachine:
             depths=tuple(depths[each.name] for each in instruments),
             holdings=structs.replace(plan, orders=()),
             population=None,
-            backstop=backstop,
+            backstop=BACKSTOP_CAPITAL,
             limits=Limits(accounts=64, positions=256),
         )
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from seawall.accounts.valuation import Valuation
 from seawall.domain.units import from_units, money_text
 from seawall.lab.simulation.names import bucket_name, liquidation_words
+from seawall.lab.stress.aftermath import BACKSTOP_CAPITAL
 from seawall.lab.stress.betas import LEAD
 from seawall.lab.stress.figures import ladder_figure, shock_figure
 from seawall.lab.stress.grid import Cell, Move, MoveKind
@@ -513,7 +514,7 @@ def _assumptions(result: StressResult) -> Sequence[str]:
         f"{name} {kinds.short_usd(each.usd_within_50bp)}"
         for name, each in result.machine.depths.items()
     )
-    capital = kinds.money(result.machine.neighbours.backstop)
+    capital = kinds.money(BACKSTOP_CAPITAL)
     return [
         "A shock is a jump: prices leave now and arrive at once, all of them before the first "
         "liquidation, and the mark is the shocked price. A slower fall through a book that others "
