@@ -36,7 +36,6 @@ from seawall.lab.carry.carry import (
     funding_paid,
     funding_payment,
     liquidation_price,
-    profit_at,
     settlements_of_constant,
     settlements_until_liquidation,
     straight_prices,
@@ -66,6 +65,12 @@ def trade_of(
 
 def dollars(text: str) -> int:
     return int(Decimal(text) * MICRO)
+
+
+def profit_at(trade: CarryTrade, price: Fraction, paid: int) -> Fraction:
+    """Micro-USD left when leaving at a price (price units) after all costs; negative for a loss."""
+    moved = trade.side * (trade.size * price - trade.notional)
+    return moved - entry_cost(trade) - exit_cost(trade, price) - paid
 
 
 # Worked by hand: 1 BTC bought at 100,000 with 0.045 %, to be sold with 0.015 %, funding 0.00125 %
@@ -372,6 +377,48 @@ def test_an_account_is_carried_bucket_by_bucket() -> None:
     assert short.liquidation_price_then is not None
     # What the pool receives moves the short's liquidation price away.
     assert short.liquidation_price_then > short.liquidation_price_now
+
+
+def held(entry_usd: int, mode: MarginMode, margin_usd: int, market: int = 0) -> Position:
+    """1 BTC or 25 ETH, long: 100,000 USD at the prices of these tests."""
+    return Position(
+        market=market, signed_size=(10**5, 250_000)[market], entry_notional=entry_usd * MICRO,
+        mode=mode, leverage=20, isolated_margin=margin_usd * MICRO,
+    )  # fmt: skip
+
+
+def test_funding_may_take_more_than_was_deposited() -> None:
+    # 500 and a profit of 10,000 own the position; a month of funding takes 900.
+    plan = Holdings(
+        name="profit", collateral=500 * MICRO, positions=(held(90_000, MarginMode.CROSS, 0),),
+        orders=(),
+    )  # fmt: skip
+    machine = Valuation(plan, load_rulebook(), [BTC], (10**6,))
+    (position,) = account_carry(machine, {"BTC": USUAL}, MONTH).positions
+    now, then = position.liquidation_price_now, position.liquidation_price_then
+    assert now is not None
+    assert then is not None
+    assert abs((then - now) - Fraction(9_000 * 80, 79)) <= 1
+
+
+def test_a_bucket_that_is_liquidated_already_leaves_the_others_as_they_are() -> None:
+    plan = Holdings(
+        name="under",
+        collateral=6_000 * MICRO,
+        positions=(
+            held(100_000, MarginMode.CROSS, 0),
+            held(100_000, MarginMode.ISOLATED, 5_500, market=1),
+        ),
+        orders=(),
+    )
+    machine = Valuation(plan, load_rulebook(), [BTC, SHIPPED["ETH"]], (10**6, 400_000))
+    found = account_carry(machine, {"BTC": USUAL, "ETH": USUAL}, MONTH)
+    assert [each.hours_left == 0 for each in found.buckets] == [True, False]
+    gone, other = found.positions
+    assert gone.liquidation_price_then == gone.liquidation_price_now
+    assert other.liquidation_price_now is not None
+    assert other.liquidation_price_then is not None
+    assert other.liquidation_price_then > other.liquidation_price_now
 
 
 def test_carry_stops_where_a_bucket_does() -> None:

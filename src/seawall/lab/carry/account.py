@@ -10,8 +10,6 @@ from fractions import Fraction
 from msgspec import Struct, structs
 
 from seawall.accounts.valuation import Valuation, ValuationError
-from seawall.domain.enums import MarginMode
-from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.lab.carry.carry import CarryTrade, funding_payment, settlements_of_constant
 from seawall.lab.simulation.names import bucket_name
@@ -23,7 +21,7 @@ class PositionCarry(Struct, frozen=True, kw_only=True):
     """One position. ``payment``: micro-USD an hour, negative when received; ``rate`` 1e-12.
 
     Liquidation prices (price units, None for none): now, and when the funding of
-    ``AccountCarry.hours`` has been paid.
+    ``AccountCarry.hours`` has been paid, by buckets that are not under maintenance margin now.
     """
 
     instrument: Instrument
@@ -62,7 +60,7 @@ class AccountCarry(Struct, frozen=True, kw_only=True):
 
 
 def account_carry(valuation: Valuation, rates: Mapping[str, int], hours: int) -> AccountCarry:
-    """``rates``: 1e-12 an hour by market. Raises ValuationError."""
+    """``rates``: 1e-12 an hour by market; ``hours``: at most so many are paid."""
     instruments, prices = valuation.instruments, valuation.prices
     trades = {
         each.market: CarryTrade(
@@ -75,10 +73,13 @@ def account_carry(valuation: Valuation, rates: Mapping[str, int], hours: int) ->
         for market, trade in trades.items()
     }
     buckets = []
+    gone: set[int] = set()
     for bucket, value in valuation.at(prices).items():
         members = valuation.buckets[bucket]
         paid = sum(payments[market] for market in members)
         left = settlements_of_constant(value.equity, value.maintenance_margin, paid)
+        if left == 0:
+            gone.update(members)
         buckets.append(
             BucketCarry(
                 name=bucket_name(valuation, bucket),
@@ -90,7 +91,12 @@ def account_carry(valuation: Valuation, rates: Mapping[str, int], hours: int) ->
             )
         )
     lasting = min([hours, *(each.hours_left - 1 for each in buckets if each.hours_left)])
-    later = _after(valuation, payments, lasting)
+    taken = {
+        market: lasting * trade.side * payments[market]
+        for market, trade in trades.items()
+        if market not in gone
+    }
+    later = _after(valuation, taken)
     positions = [
         PositionCarry(
             instrument=instruments[market],
@@ -108,24 +114,16 @@ def account_carry(valuation: Valuation, rates: Mapping[str, int], hours: int) ->
     return AccountCarry(positions=positions, buckets=buckets, hours=lasting)
 
 
-def _after(valuation: Valuation, payments: Mapping[int, int], hours: int) -> Valuation | None:
-    """The same account when ``hours`` of funding have been paid; None where that cannot be."""
-    positions = []
-    taken = 0
-    for position in valuation.plan.positions:
-        paid = hours * payments[position.market]
-        taken += paid
-        if position.mode == MarginMode.ISOLATED:
-            margin = position.isolated_margin - paid
-            position = structs.replace(position, isolated_margin=margin)
-        positions.append(position)
-    plan: Holdings = structs.replace(
-        valuation.plan,
-        collateral=valuation.plan.collateral - taken,
-        positions=tuple(positions),
+def _after(valuation: Valuation, taken: Mapping[int, int]) -> Valuation | None:
+    """The same account, its entries higher by what funding has taken (micro-USD by market).
+
+    None where an entry would be below zero: a long position has received more than it cost.
+    """
+    positions = tuple(
+        structs.replace(each, entry_notional=each.entry_notional + taken.get(each.market, 0))
+        for each in valuation.plan.positions
     )
-    if plan.collateral < 0 or any(each.isolated_margin < 0 for each in positions):
-        return None
+    plan = structs.replace(valuation.plan, positions=positions)
     try:
         return Valuation(plan, valuation.rulebook, valuation.instruments, valuation.prices)
     except ValuationError:

@@ -102,12 +102,6 @@ def funding_paid(
     return found
 
 
-def profit_at(trade: CarryTrade, price: Fraction, paid: int) -> Fraction:
-    """Micro-USD left when leaving at a price (price units) after all costs; negative for a loss."""
-    moved = trade.side * (trade.size * price - trade.notional)
-    return moved - entry_cost(trade) - exit_cost(trade, price) - paid
-
-
 def break_even_price(trade: CarryTrade, paid: int) -> Fraction:
     """The price (price units) at which leaving is flat after ``paid`` micro-USD of funding.
 
