@@ -62,18 +62,17 @@ def findings(found: RulesComparison) -> Findings:
         _Side(side, book.name, str(book.as_of), totals)
         for side, book, totals in zip(SIDES, found.books, result.totals, strict=True)
     ]
-    totals = _totals(sides)
-    ends = list(_ends(found))
+    first, totals, ends = _first_difference(result), _totals(sides), list(_ends(found))
     names = " and ".join(f"{each.rulebook} as of {each.as_of}" for each in sides)
     return Findings(
         command="compare-rules",
         title=f"{found.journal}: {result.commands:,} commands under {names}",
         verdict=[
-            _first_words(result),
+            _first_words(result, first),
             *(Words(f"{each}.", is_warning=True) for each in found.notes),
         ],
         sections=[
-            *_first_events(found),
+            *_first_events(found, first),
             totals,
             transposed(totals, name="totals_side_by_side", title="In all, USD", heads="rulebook"),
             _rejections(sides),
@@ -84,7 +83,7 @@ def findings(found: RulesComparison) -> Findings:
         facts={
             "journal": found.journal,
             "commands": result.commands,
-            "first_difference": _first_object(result),
+            "first_difference": first,
             "bookkeeping_differences_before": result.bookkeeping,
             "differing_commands": result.differing,
             "notes": list(found.notes),
@@ -92,44 +91,36 @@ def findings(found: RulesComparison) -> Findings:
     )
 
 
-def _first_words(result: Comparison) -> Words:
-    first = result.first
+def _first_difference(result: Comparison) -> dict[str, Any] | None:
+    """The first difference as JSON has it, its command and events in words."""
+    first, left, right = result.first, result.left.instruments, result.right.instruments
+    if first is None:
+        return None
+    return {
+        "command_number": first.number,
+        "time_ms": first.time_ms,
+        "command": None if first.command is None else words(first.command, left),
+        "left": [words(event, left) for event in first.left],
+        "right": [words(event, right) for event in first.right],
+    }
+
+
+def _first_words(result: Comparison, first: dict[str, Any] | None) -> Words:
     if first is None:
         return Words(
             f"No fill, payment, rejection or liquidation differs; {result.bookkeeping:,} commands "
             "differ in bookkeeping alone (orders queued or resting, samples, indices)."
         )
     return Words(
-        f"First difference: command {first.number:,}, {kinds.clock(first.time_ms)} UTC, "
-        f"{_command(result) or 'an unknown command'}. Before it {result.bookkeeping:,} commands "
-        f"differ in bookkeeping alone; from it on {result.differing:,} differ in fills, payments, "
-        "rejections or liquidations."
+        f"First difference: command {first['command_number']:,}, "
+        f"{kinds.clock(first['time_ms'])} UTC, {first['command'] or 'an unknown command'}. Before "
+        f"it {result.bookkeeping:,} commands differ in bookkeeping alone; from it on "
+        f"{result.differing:,} differ in fills, payments, rejections or liquidations."
     )
 
 
-def _command(result: Comparison) -> str | None:
-    first = result.first
-    if first is None or first.command is None:
-        return None
-    return words(first.command, result.left.instruments)
-
-
-def _first_object(result: Comparison) -> dict[str, Any] | None:
-    first = result.first
-    if first is None:
-        return None
-    return {
-        "command_number": first.number,
-        "time_ms": first.time_ms,
-        "command": _command(result),
-        "left": [words(event, result.left.instruments) for event in first.left],
-        "right": [words(event, result.right.instruments) for event in first.right],
-    }
-
-
-def _first_events(found: RulesComparison) -> Iterator[Section]:
+def _first_events(found: RulesComparison, first: dict[str, Any] | None) -> Iterator[Section]:
     """What the first differing command did, for people."""
-    first = _first_object(found.result)
     if first is None:
         return
     rows = []
