@@ -89,6 +89,9 @@ def test_the_same_rules_do_the_same(recorded: Path) -> None:
     assert compared["accounts"]
     text = seawall(recorded, "compare-rules", "out/dydx.journal", *same).stdout
     assert "No fill, payment, rejection or liquidation differs" in text
+    # Under one name people need the side.
+    assert "dydx (left)" in text
+    assert "dydx (right)" in text
 
 
 def test_the_report_names_what_differs_first(recorded: Path) -> None:

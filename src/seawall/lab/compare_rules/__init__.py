@@ -24,6 +24,11 @@ class RulesComparison(Answer, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     is_whole: bool
 
+    @property
+    def is_alike(self) -> bool:
+        """Whether both rulebooks have the same name, as a shipped one and a changed copy."""
+        return self.books[0].name == self.books[1].name
+
     def findings(self) -> Findings:
         """First difference, totals and accounts, side by side."""
         from seawall.lab.compare_rules.sheets import findings

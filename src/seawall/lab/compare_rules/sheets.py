@@ -1,6 +1,7 @@
 """A comparison of rulebooks as sheets: first difference, totals, accounts side by side."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from seawall.domain.instrument import Instrument
@@ -25,6 +26,14 @@ class _Side(NamedTuple):
     rulebook: str
     as_of: str
     totals: Totals
+
+
+class _Rejected(NamedTuple):
+    """How many commands one rulebook rejected for a reason."""
+
+    of: _Side
+    reason: str
+    commands: int
 
 
 class _End(NamedTuple):
@@ -62,7 +71,7 @@ def findings(found: RulesComparison) -> Findings:
         _Side(side, book.name, str(book.as_of), totals)
         for side, book, totals in zip(SIDES, found.books, result.totals, strict=True)
     ]
-    first, totals, ends = _first_difference(result), _totals(sides), list(_ends(found))
+    first, totals, ends = _first_difference(result), _totals(found, sides), list(_ends(found))
     names = " and ".join(f"{each.rulebook} as of {each.as_of}" for each in sides)
     return Findings(
         command="compare-rules",
@@ -75,9 +84,9 @@ def findings(found: RulesComparison) -> Findings:
             *_first_events(found, first),
             totals,
             transposed(totals, name="totals_side_by_side", title="In all, USD", heads="rulebook"),
-            _rejections(sides),
-            _accounts(ends),
-            _positions(ends),
+            _rejections(found, sides),
+            _accounts(found, ends),
+            _positions(found, ends),
             *_shown_accounts(found, ends),
         ],
         facts={
@@ -119,16 +128,34 @@ def _first_words(result: Comparison, first: dict[str, Any] | None) -> Words:
     )
 
 
+def _titles(found: RulesComparison) -> list[str]:
+    """What people read of each rulebook: its name, and the side where both have the same."""
+    names = [book.name for book in found.books]
+    if not found.is_alike:
+        return names
+    return [f"{name} ({side})" for name, side in zip(names, SIDES, strict=True)]
+
+
+def _sides(found: RulesComparison, of: str = "") -> tuple[Column, Column]:
+    """Side and rulebook of a row, or of its attribute ``of``."""
+    side = attrgetter(f"{of}side")
+
+    def mark(row: Any) -> str:
+        return f" ({side(row)})" if found.is_alike else ""
+
+    return Column("side", get=side, on="data"), Column("rulebook", get=f"{of}rulebook", mark=mark)
+
+
 def _first_events(found: RulesComparison, first: dict[str, Any] | None) -> Iterator[Section]:
     """What the first differing command did, for people."""
     if first is None:
         return
     rows = []
-    for side, book in zip(SIDES, found.books, strict=True):
+    for side, title in zip(SIDES, _titles(found), strict=True):
         events = first[side][:MOST_EVENTS] or ["nothing of the kind"]
         if len(first[side]) > MOST_EVENTS:
             events.append(f"... and {len(first[side]) - MOST_EVENTS} more")
-        rows += [{"rulebook": book.name, "what_happened": event} for event in events]
+        rows += [{"rulebook": title, "what_happened": event} for event in events]
     yield Sheet(
         name="first_events",
         title="What the first command that differs did",
@@ -138,7 +165,7 @@ def _first_events(found: RulesComparison, first: dict[str, Any] | None) -> Itera
     )
 
 
-def _totals(sides: list[_Side]) -> Sheet:
+def _totals(found: RulesComparison, sides: list[_Side]) -> Sheet:
     def money(name: str, title: str = "") -> Column:
         return Column(name, kinds.CENTS, f"totals.{name}", title)
 
@@ -148,8 +175,7 @@ def _totals(sides: list[_Side]) -> Sheet:
         rows=sides,
         on="data",
         columns=[
-            Column("side", on="data"),
-            Column("rulebook"),
+            *_sides(found),
             Column("as_of", on="data"),
             Column("fills", kinds.COUNT, "totals.fills"),
             money("traded"),
@@ -170,9 +196,9 @@ def _totals(sides: list[_Side]) -> Sheet:
     )  # fmt: skip
 
 
-def _rejections(sides: list[_Side]) -> Sheet:
+def _rejections(found: RulesComparison, sides: list[_Side]) -> Sheet:
     rows = [
-        {"side": each.side, "rulebook": each.rulebook, "reason": name.lower(), "commands": count}
+        _Rejected(each, name.lower(), count)
         for each in sides
         for name, count in sorted(each.totals.reasons.items())
     ]
@@ -181,8 +207,7 @@ def _rejections(sides: list[_Side]) -> Sheet:
         title="Rejected commands by reason",
         rows=rows,
         columns=[
-            Column("side", on="data"),
-            Column("rulebook"),
+            *_sides(found, "of."),
             Column("reason"),
             Column("commands", kinds.COUNT),
         ],
@@ -197,7 +222,7 @@ def _ends(found: RulesComparison) -> Iterator[_End]:
                 yield _End(side, book.name, end, engine.instruments)
 
 
-def _accounts(rows: list[_End]) -> Sheet:
+def _accounts(found: RulesComparison, rows: list[_End]) -> Sheet:
     money = ("equity", "cash", "initial_margin", "maintenance_margin")
     return Sheet(
         name="accounts",
@@ -206,14 +231,13 @@ def _accounts(rows: list[_End]) -> Sheet:
         on="data",
         columns=[
             Column("account", kinds.COUNT, "end.account"),
-            Column("side", on="data"),
-            Column("rulebook"),
+            *_sides(found),
             *(Column(name, kinds.CENTS, f"end.{name}") for name in money),
         ],
     )
 
 
-def _positions(rows: list[_End], *, on: str = "data") -> Sheet:
+def _positions(found: RulesComparison, rows: list[_End], *, on: str = "data") -> Sheet:
     return Sheet(
         name="positions",
         title="Positions at the end",
@@ -225,8 +249,7 @@ def _positions(rows: list[_End], *, on: str = "data") -> Sheet:
         on=on,
         columns=[
             Column("account", kinds.COUNT, "of.end.account"),
-            Column("side", get="of.side", on="data"),
-            Column("rulebook", get="of.rulebook"),
+            *_sides(found, "of."),
             Column("market", get="market.name"),
             Column("mode", get=lambda row: "isolated" if row.holding.isolated else "cross"),
             Column("size", kinds.SIZE),
@@ -244,8 +267,8 @@ def _shown_accounts(found: RulesComparison, ends: list[_End]) -> Iterator[Sheet]
         for account in found.result.ends:
             rows = [each for each in ends if each.end.account == account]
             title = f"Account {account} at the end, USD"
-            yield transposed(_accounts(rows), name="account", title=title, heads="rulebook")
-            yield _positions(rows, on="screen")
+            yield transposed(_accounts(found, rows), name="account", title=title, heads="rulebook")
+            yield _positions(found, rows, on="screen")
         return
     differing, accounts = _differing(found.result), len(found.result.ends)
     yield Sheet(
@@ -256,8 +279,8 @@ def _shown_accounts(found: RulesComparison, ends: list[_End]) -> Iterator[Sheet]
             Column("account", kinds.COUNT, lambda row: row[0]),
             *(
                 column
-                for side, book in enumerate(found.books)
-                for column in _side_columns(side, book.name, found)
+                for side, title in enumerate(_titles(found))
+                for column in _side_columns(side, title, found)
             ),
         ],
         note=f"The equity of {len(differing):,} of {accounts:,} accounts differs. One account in "
