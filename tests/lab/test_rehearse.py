@@ -154,6 +154,13 @@ def test_lessons_of_positions_that_were_deleveraged_for_their_profit() -> None:
     assert not any("isolated SOL position lost" in each for each in said)
 
 
+def test_no_lesson_of_a_liquidation_price_that_was_passed_before_the_start(files: Path) -> None:
+    (files / "under.toml").write_text(ACCOUNT.replace("20000", "1000"))
+    verdict = rehearsed(files, "under.toml", "--path", "BTC.csv")["verdict"]
+    assert any(each.startswith("Equity goes from 1,000") for each in verdict)
+    assert not any("at the start assumes" in each for each in verdict)
+
+
 def test_an_isolated_loss_stays_in_its_bucket(tmp_path: Path) -> None:
     account = tmp_path / "a.toml"
     account.write_text(

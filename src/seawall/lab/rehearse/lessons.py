@@ -102,6 +102,8 @@ def _isolated(result: Rehearsal) -> Iterator[str]:
 
 def _distance(result: Rehearsal) -> Iterator[str]:
     """How the first liquidation of the pool compares with the price shown at the start."""
+    if result.start.buckets[CROSS_POOL].is_under:
+        return
     sold = (IncidentKind.PARTLY_LIQUIDATED, IncidentKind.LIQUIDATED)
     first = next((e for e in result.incidents if e.kind in sold and not e.isolated), None)
     shown = None if first is None else result.liquidation_prices.get(first.market)
