@@ -118,6 +118,8 @@ def test_the_core_stays_together_beside_the_bet(tmp_path: Path) -> None:
     assert (
         "Recommended: hybrid. BTC and ETH in the cross pool, DOGE in a bucket of its own" in words
     )
+    # Under the name that the table has.
+    assert "Suggested: something is liquidated on " in words
 
 
 def test_every_variant_has_the_same_money(wild: Comparison, hedge: Comparison) -> None:

@@ -103,14 +103,14 @@ def _no_effect(names: Sequence[str]) -> str:
 
 def _change(found: Comparison) -> list[str]:
     """The recommended variant beside plain cross or, if that is it, beside isolated."""
-    chosen = recommended_mode(found)
     names = {"cross": ("cross", "isolated"), "isolated": ("isolated", "cross")}
-    best, other = (found.result(name) for name in names.get(chosen, ("suggested", "cross")))
+    chosen = names.get(recommended_mode(found), ("suggested", "cross"))
+    best, other = (found.result(name) for name in chosen)
     if best is None or other is None or len(found.markets) == 1:
         return []
     return [
-        f"{chosen.capitalize()}: something is liquidated on {_liquidated(best)} of paths, and the "
-        f"worst 5 % lose {_worst(best)} on average. {other.variant.name.capitalize()}: "
+        f"{chosen[0].capitalize()}: something is liquidated on {_liquidated(best)} of paths, and "
+        f"the worst 5 % lose {_worst(best)} on average. {chosen[1].capitalize()}: "
         f"{_liquidated(other)} and {_worst(other)}."
     ]
 
