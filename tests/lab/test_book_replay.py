@@ -202,6 +202,25 @@ def test_a_missing_update_ends_the_book_until_the_next_snapshot(tmp_path: Path) 
     assert machine_book(replay) == {"b": {100.9: 6.0, 100.8: 2.0}, "a": {101.1: 1.5, 101.2: 3.0}}
 
 
+def test_a_part_has_the_breaks_that_begin_in_it(tmp_path: Path) -> None:
+    again = [row._replace(id=30, time=400, px=row.px + 1) for row in SNAPSHOT]
+    rows = [
+        *SNAPSHOT,
+        Row("depth", "b", 99.9, 8.0, 100, 13, 12),
+        *again,
+        Row("depth", "b", 100.9, 6.0, 450, 31, 30),
+        Row("depth", "b", 100.9, 6.0, 500, 34, 33),
+    ]
+    path = written(tmp_path, rows)
+    parts = {until: read_recording(path, "BTC", START + until) for until in (50, 200, 450, 600)}
+    breaks = {until: [(a - START, b - START) for a, b in p.breaks] for until, p in parts.items()}
+    assert breaks == {50: [], 200: [(100, 200)], 450: [(100, 400)], 600: [(100, 400), (500, 600)]}
+    assert [len(each.known) for each in parts.values()] == [1, 1, 2, 2]
+    assert [each.updates for each in parts.values()] == [1, 1, 3, 3]
+    with pytest.raises(BookError, match="is before the first snapshot, at 2"):
+        read_recording(path, "BTC", START - 1)
+
+
 def test_a_snapshot_that_was_written_late_counts_from_its_own_update(tmp_path: Path) -> None:
     early = [
         Row("depth", "b", 99.9, 5.0, -50, 9, 8),

@@ -1,9 +1,11 @@
 """Prices: synthetic paths repeat, recorded ones are followed, and control bends them as it says."""
 
 import math
+from pathlib import Path
 
 import pytest
 
+from seawall.lab.market.recorded_feed import recorded_feed
 from seawall.sandbox.feeds import ManualSource, RecordedPath, RecordedSource, SyntheticSource
 from seawall.sandbox.markets import (
     MarketChoiceError,
@@ -34,6 +36,18 @@ def test_a_synthetic_path_does_not_depend_on_how_often_one_asks() -> None:
     other = SyntheticSource(markets(), 8)
     other.prices(START)
     assert list(other.prices(START + 600_000)) != list(often.prices(START + 600_000))
+
+
+@pytest.mark.parametrize("name", ["ETH.csv", "ETHUSDT_1h.csv"])
+def test_a_file_of_candles_is_about_the_market_that_its_name_begins_with(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.write_text(
+        "date,open,high,low,close\n2025-10-10T00:00:00Z,4000,4000,4000,4000\n"
+        "2025-10-10T00:01:00Z,4000,4100,4000,4100\n"
+    )
+    assert list(recorded_feed(file).prices) == ["ETH"]
 
 
 def test_a_synthetic_path_moves_as_much_as_its_profile_and_with_the_first_market() -> None:

@@ -2,13 +2,12 @@
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
+from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import LEAST_QUOTE, QUOTED_FIGURES, Depth, Ladder, Ticks
-
-Floats = NDArray[np.float64]
 
 GREATEST_PRICE = 1e9
 GREATEST_SIZE = 1e15

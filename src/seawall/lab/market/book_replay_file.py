@@ -9,20 +9,20 @@ Changes and trades come by two streams. They are put in the order of the venue's
 first where these are equal: an update shows what trades up to its time have left.
 """
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct, structs
-from numpy.typing import NDArray
 
 from seawall.domain.enums import Side
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MONEY_DECIMALS
+from seawall.lab.arrays import Integers
 from seawall.lab.market.book import BookError
 from seawall.lab.market.book_replay_plan import TRADE, UPDATE
+from seawall.lab.market.candle_file import time_text
 from seawall.lab.market.table_file import MAGIC, Table
-
-Integers = NDArray[np.int64]
 
 COLUMNS = ("type", "side", "px", "qty", "ts_txn_ms", "id", "prev_id")
 TYPES = ("snapshot", "depth", "trade")
@@ -86,35 +86,34 @@ def is_recording(path: Path) -> bool:
 
 
 def read_recording(path: Path, market: str, until_ms: int | None = None) -> Recording:
-    """The recording in a parquet file, up to a time. Raises BookError."""
+    """The recording in a parquet file, up to a time. Raises BookError.
+
+    Of a part, breaks and snapshots are those that begin in it.
+    """
     table = _table(path)
-    kind = table["type"]
+    kind, times = table["type"], table["ts_txn_ms"]
     is_trade = kind == TYPES.index("trade")
-    updates = _updates(table["id"], table["prev_id"], kind, table["ts_txn_ms"])
-    kept, breaks = _chained(updates)
+    kept, breaks = _chained(_updates(table["id"], table["prev_id"], kind, times))
     if not kept:
         raise BookError(f"{path}: no snapshot, which the updates need to begin with")
     price_decimals, size_decimals = _scale(path, table["px"], table["qty"])
-    pieces, groups = [], []
-    begin = updates[kept[0]].time_ms
-    end = int(table["ts_txn_ms"].max()) if until_ms is None else until_ms
-    for number in kept:
-        update = updates[number]
-        if update.time_ms > end:
-            break
-        pieces.append(np.arange(update.start, update.stop))
-        groups.append(update.time_ms * 2 + 1)
-    lengths = [len(piece) for piece in pieces]
-    times = table["ts_txn_ms"]
+    begin = kept[0].time_ms
+    end = int(times.max()) if until_ms is None else until_ms
+    if begin > end:
+        raise BookError(
+            f"{path}: until: {time_text(end)} is before the first snapshot, at {time_text(begin)}"
+        )
+    kept = list(takewhile(lambda each: each.time_ms <= end, kept))
     trades = np.flatnonzero(is_trade & (times >= begin) & (times <= end))
-    order = np.argsort(np.concatenate([groups, times[trades] * 2]), kind="stable")
-    all_lengths = np.concatenate([lengths, np.ones(len(trades), np.int64)]).astype(np.int64)
-    rows = np.concatenate([*pieces, trades])
-    begins = np.concatenate([[0], np.cumsum(all_lengths)[:-1]])
-    starts = np.concatenate([[0], np.cumsum(all_lengths[order])])
-    places = np.repeat(begins[order] - starts[:-1], all_lengths[order]) + np.arange(len(rows))
-    rows = rows[places]
-    group_times = np.concatenate([np.asarray(groups) // 2, times[trades]])[order]
+    group_times = np.concatenate([[each.time_ms for each in kept], times[trades]]).astype(np.int64)
+    is_update = np.arange(len(group_times)) < len(kept)
+    order = np.argsort(2 * group_times + is_update, kind="stable")
+    rows = np.concatenate([*(np.arange(each.start, each.stop) for each in kept), trades])
+    lengths = np.ones(len(group_times), np.int64)
+    lengths[: len(kept)] = [each.stop - each.start for each in kept]
+    begins = np.cumsum(lengths) - lengths
+    starts = np.concatenate([[0], np.cumsum(lengths[order])])
+    rows = rows[np.repeat(begins[order] - starts[:-1], lengths[order]) + np.arange(len(rows))]
     found = Recording(
         name=path.name,
         market=market,
@@ -124,12 +123,16 @@ def read_recording(path: Path, market: str, until_ms: int | None = None) -> Reco
         sides=table["side"][rows],
         ticks=_units(table["px"][rows], price_decimals),
         sizes=_units(table["qty"][rows], size_decimals),
-        times_ms=np.maximum.accumulate(np.repeat(group_times, all_lengths[order])),
+        times_ms=np.maximum.accumulate(np.repeat(group_times[order], lengths[order])),
         starts=starts,
-        breaks=tuple((start, end if stop is None else stop) for start, stop in breaks),
-        known=tuple(_known(table["px"], updates[n]) for n in kept if updates[n].is_snapshot),
+        breaks=tuple(
+            (start, end if stop is None else min(stop, end))
+            for start, stop in breaks
+            if start <= end
+        ),
+        known=tuple(_known(table["px"], each) for each in kept if each.is_snapshot),
     )
-    return _with_removals(found, updates, kept)
+    return _with_removals(found, [each.time_ms for each in kept if each.is_snapshot])
 
 
 class _Update(NamedTuple):
@@ -162,16 +165,16 @@ def _updates(ids: Any, previous: Any, kind: Any, times: Any) -> list[_Update]:
     return sorted(found, key=lambda each: (each.update_id, not each.is_snapshot))
 
 
-def _chained(updates: list[_Update]) -> tuple[list[int], list[tuple[int, int | None]]]:
-    """Numbers of the updates that follow a snapshot without a gap, and the gaps in ms.
+def _chained(updates: list[_Update]) -> tuple[list[_Update], list[tuple[int, int | None]]]:
+    """The updates that follow a snapshot without a gap, and the gaps in ms.
 
     The first update after a snapshot may reach back over it; older ones are left out.
     """
-    kept: list[int] = []
+    kept: list[_Update] = []
     breaks: list[tuple[int, int | None]] = []
     last = -1
     is_fresh = False
-    for number, update in enumerate(updates):
+    for update in updates:
         if update.is_snapshot:
             if last >= 0:
                 continue
@@ -186,7 +189,7 @@ def _chained(updates: list[_Update]) -> tuple[list[int], list[tuple[int, int | N
             breaks.append((update.time_ms, None))
             last = -1
             continue
-        kept.append(number)
+        kept.append(update)
     return kept, breaks
 
 
@@ -195,11 +198,11 @@ def _known(prices: Any, update: _Update) -> Known:
     return Known(update.time_ms, float(own.min()), float(own.max()))
 
 
-def _with_removals(recording: Recording, updates: list[_Update], kept: list[int]) -> Recording:
-    """A later snapshot replaces the book: what it does not show is gone."""
-    if sum(updates[number].is_snapshot for number in kept) < 2:
+def _with_removals(recording: Recording, snapshots: list[int]) -> Recording:
+    """A later snapshot replaces the book: what it does not show is gone. ``snapshots``: in ms."""
+    times = set(snapshots[1:])
+    if not times:
         return recording
-    times = {updates[number].time_ms for number in kept[1:] if updates[number].is_snapshot}
     parts: list[list[Integers]] = []
     starts, seen = [0], set[tuple[int, int]]()
     for start, stop in zip(recording.starts[:-1], recording.starts[1:], strict=True):

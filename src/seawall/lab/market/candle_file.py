@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.market.table_file import Table
 from seawall.report.kinds import whole
 
@@ -45,8 +45,8 @@ MAXIMUM_TIME_MS = 2**46
 _EPOCH_UNITS = ((1e11, 1e-3), (1e14, 1.0), (1e17, 1e3))
 """Numbers below the first are s since 1970, then ms, then us; above, ns. Second: units per ms."""
 
-Times = NDArray[np.int64]
-Prices = NDArray[np.float64]
+Times = Integers
+Prices = Floats
 
 
 class PathError(InputError):
@@ -68,6 +68,11 @@ class SymbolRows:
     marks: Prices | None
     funding: Prices | None
     volumes: Prices | None = None
+
+    @property
+    def name(self) -> str:
+        """The symbol, or without one what the file's name begins with (``BTCUSDT_1h.csv``)."""
+        return self.symbol or self.source.split("_")[0].split(".")[0]
 
 
 def time_text(time_ms: int) -> str:

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seawall.lab.arrays import Floats
 from seawall.lab.market.candle_file import (
     MAXIMUM_TIME_MS,
     MINIMUM_TIME_MS,
@@ -266,9 +266,8 @@ def rows_by_market(
     symbols: dict[str, None] = {}
     for path in files:
         for rows in read_candle_file(path):
-            symbol = rows.symbol or path.name.split("_")[0].split(".")[0]
-            symbols[symbol] = None
-            market = market_of_symbol(symbol, markets)
+            symbols[rows.name] = None
+            market = market_of_symbol(rows.name, markets)
             if market is None and rows.symbol is None and len(markets) == 1:
                 market = markets[0]
             if market is not None:
@@ -350,9 +349,7 @@ def _interval(market: str, source: str, times: Times) -> int:
     return interval
 
 
-def _fill(
-    market: str, times: Times, prices: Prices, interval: int, notes: list[str]
-) -> NDArray[np.float64]:
+def _fill(market: str, times: Times, prices: Prices, interval: int, notes: list[str]) -> Floats:
     """Every candle from the first to the last; a missing one is flat at the close before it."""
     places = (times - times[0]) // interval
     count = int(places[-1]) + 1

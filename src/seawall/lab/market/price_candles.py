@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from seawall.lab.arrays import Floats, Mask
 from seawall.lab.market.candle_file import PathError, SymbolRows, Times
 from seawall.lab.market.market_path import POINTS_PER_CANDLE, points_of, rows_by_market
 from seawall.lab.market.price_fit import LEAST_RETURNS, Returns
-from seawall.lab.paths.kernels.task import Floats
 
 LONGEST_GRID = 5_000_000
 """Rows from the first candle to the last; more is a file with a wrong date in it."""
@@ -131,7 +130,7 @@ def recorded_steps(joint: Joint, markets: Sequence[str]) -> Recorded:
     points = np.moveaxis(points_of(prices), -1, 1)
     steps = np.diff(points.reshape(-1, len(markets)), axis=0, prepend=np.nan)
     by_candle = steps.reshape(len(points), POINTS_PER_CANDLE, len(markets))
-    whole: NDArray[np.bool_] = np.asarray(np.isfinite(by_candle).all(axis=(1, 2)))
+    whole: Mask = np.asarray(np.isfinite(by_candle).all(axis=(1, 2)))
     if whole.sum() < LEAST_RETURNS:
         raise PathError(
             f"{joint.source}: {int(whole.sum())} candles that all markets have; blocks need at "
@@ -144,9 +143,7 @@ def recorded_steps(joint: Joint, markets: Sequence[str]) -> Recorded:
     )
 
 
-def _recorded_funding(
-    joint: Joint, markets: Sequence[str], whole: NDArray[np.bool_]
-) -> Floats | None:
+def _recorded_funding(joint: Joint, markets: Sequence[str], whole: Mask) -> Floats | None:
     """Payments on the first step of the candle in which they fell."""
     if any(market not in joint.payments for market in markets):
         return None

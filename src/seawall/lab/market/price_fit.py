@@ -19,10 +19,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from seawall.lab.arrays import Floats, Mask
 from seawall.lab.market.candle_file import PathError
-from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, Floats
+from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR
 from seawall.report.kinds import three_figures
 
 JUMP_SIGMAS = 5.0
@@ -112,7 +112,7 @@ def fit(returns: Returns) -> PriceFit:
     )
 
 
-def jump_steps(values: Floats, window: int) -> NDArray[np.bool_]:
+def jump_steps(values: Floats, window: int) -> Mask:
     """Whether each of n returns is a jump, judged by the ``window`` returns before it."""
     sizes = np.abs(values)
     products = np.concatenate([[0.0, 0.0], math.pi / 2 * sizes[1:] * sizes[:-1]])
@@ -122,7 +122,7 @@ def jump_steps(values: Floats, window: int) -> NDArray[np.bool_]:
     known = last - first
     variance = (total[last] - total[first]) / np.maximum(known, 1)
     enough = known >= min(window, LEAST_RETURNS) // 2
-    found: NDArray[np.bool_] = enough & (variance > 0) & (sizes > JUMP_SIGMAS * np.sqrt(variance))
+    found: Mask = enough & (variance > 0) & (sizes > JUMP_SIGMAS * np.sqrt(variance))
     return found
 
 

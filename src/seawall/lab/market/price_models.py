@@ -16,8 +16,9 @@ import numpy as np
 from msgspec import Struct
 
 from seawall.domain.quantities import Amount, PerMarket, assignments, for_markets, number
+from seawall.lab.arrays import Floats
 from seawall.lab.market.price_fit import FundingFit, PriceFit, positive_definite
-from seawall.lab.paths.kernels.task import Diffusion, Floats, FundingRate
+from seawall.lab.paths.kernels.task import Diffusion, FundingRate
 from seawall.report.kinds import typed_percent
 
 SHIPPED = "price_models.toml"

@@ -14,12 +14,9 @@ def recorded_feed(file: Path, markets: Sequence[str] = ()) -> RecordedPath:
 
     Raises PathError.
     """
-    wanted = list(markets) or [name for name in DEFAULT_MARKETS if _has(file, name)] or ["BTC"]
+    symbols = [rows.name for rows in read_candle_file(file)]
+    found = [market_of_symbol(each, DEFAULT_MARKETS) for each in symbols]
+    wanted = list(markets) or [name for name in DEFAULT_MARKETS if name in found] or ["BTC"]
     path = read_market_path([file], wanted)
     prices = {name: [float(price) for price in path.oracle[name]] for name in wanted}
     return RecordedPath(file.name, [int(time) for time in path.times_ms], prices)
-
-
-def _has(file: Path, name: str) -> bool:
-    symbols = (rows.symbol or file.name.split("_")[0] for rows in read_candle_file(file))
-    return any(market_of_symbol(symbol, [name]) for symbol in symbols)

@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from seawall.lab.arrays import Floats, Integers
 
 MAGIC = b"PAR1"
 """How parquet begins."""
@@ -37,7 +34,7 @@ class Table:
         try:
             raw = b"" if path.suffix == ".parquet" else path.read_bytes()
         except OSError as wrong:
-            raise error(f"{path}: {wrong.strerror or wrong}") from None
+            raise error(f"{path}: cannot be read: {wrong.strerror or wrong}") from None
         if path.suffix == ".parquet" or raw.startswith(MAGIC):
             return cls.parquet(path, error, wanted)
         return cls.csv(path, error, raw)
