@@ -6,6 +6,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from seawall.lab.arrays import Floats
 from seawall.lab.deleveraging.measures import Measures, haircuts, measures, share_lost
 from seawall.lab.deleveraging.policies import (
     POLICIES,
@@ -15,7 +16,7 @@ from seawall.lab.deleveraging.policies import (
     queue_order,
 )
 from seawall.lab.deleveraging.sharing import rounded_down, rounded_up
-from seawall.lab.deleveraging.wave import DeleveragingWave, Floats
+from seawall.lab.deleveraging.wave import DeleveragingWave
 
 # A prime, so that the rotations of waves with equally many winners do not begin alike.
 _STRIDE = 7919

@@ -25,8 +25,9 @@ import math
 import numpy as np
 from msgspec import Struct
 
+from seawall.lab.arrays import Floats
 from seawall.lab.deleveraging.policies import Taking
-from seawall.lab.deleveraging.wave import DeleveragingWave, Floats
+from seawall.lab.deleveraging.wave import DeleveragingWave
 
 TOP = 0.01
 """Share of the winners whose part of the bill is shown."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
+from seawall.lab.arrays import Floats
 from seawall.lab.deleveraging.sharing import (
     queue_filling,
     rounded_down,
@@ -24,7 +25,7 @@ from seawall.lab.deleveraging.sharing import (
     water_filling,
     whole_steps,
 )
-from seawall.lab.deleveraging.wave import DeleveragingWave, Floats
+from seawall.lab.deleveraging.wave import DeleveragingWave
 
 
 class Terms(Struct, frozen=True, kw_only=True):

@@ -10,20 +10,22 @@ that evening made shorts win. Close price and later price are those at which the
 in full, needs and loses what was measured: the average of all its markets.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
 
-from seawall.lab.deleveraging.wave import DeleveragingWave, Floats, WaveError, Winners
+from seawall.lab.arrays import Floats
+from seawall.lab.deleveraging.wave import DeleveragingWave, WaveError, Winners
+from seawall.lab.market.table_file import Table
 
 OUTPUTS = "paper_outputs"
 WAVES = "h0_two_pass_equity_delta_by_wave.csv"
 GAPS = "h0_two_pass_wave_coin_gap_per_contract.csv"
 PUBLISHED = "policy_per_wave_metrics.csv"
 USERS = "adl_by_user_REALTIME.parquet"
+USER_COLUMNS = ("adl_notional", "closed_pnl", "account_value_realtime")
 MARKETS = "adl_net_volume_full_12min.csv"
 
 MEASURED = {
@@ -90,16 +92,38 @@ def read_recorded_day(folder: Path) -> RecordedDay:
             f"{folder}: a folder without {OUTPUTS}; give a file of waves, or the folder of the "
             "recorded day as docs/commands/deleveraging.md describes it"
         )
-    published = {row["wave"]: row for row in _rows(outputs / PUBLISHED)}
     closed = _closed_notional(outputs / GAPS, folder / MARKETS)
-    waves = []
-    for row in _rows(outputs / WAVES):
-        number = row["wave"]
+    waves, lines = (Table.read(outputs / name, WaveError, ()) for name in (WAVES, PUBLISHED))
+    numbers, published = (each.integers(each.first_of("wave")).tolist() for each in (waves, lines))
+    measured = {field: _column(waves, column) for field, column in MEASURED.items()}
+    capacity = _column(lines, "total_cap")
+    policies = {
+        name: (_column(lines, f"budget_{name}"), _column(lines, f"max_pct_{name}"))
+        for name in (each.removeprefix("budget_") for each in lines.columns)
+        if {f"budget_{name}", f"max_pct_{name}"} <= set(lines.columns)
+    }
+    found = []
+    for row, number in enumerate(numbers):
         if number not in published:
-            raise WaveError(f"{outputs / PUBLISHED}: wave {number} is missing")
-        waves.append(_wave(outputs, row, published[number], closed.get(number, 0.0)))
-    notional, profit, equity = _users(folder / USERS)
-    return RecordedDay(waves=waves, notional=notional, profit=profit, equity=equity)
+            raise lines.fail(f"wave {number} is missing")
+        if closed.get(number, 0.0) <= 0:
+            raise WaveError(f"{outputs / GAPS}: wave {number}: no market with a price")
+        at = published.index(number)
+        found.append(
+            RecordedWave(
+                number=number,
+                capacity=float(capacity[at]),
+                closed=closed[number],
+                published={
+                    policy: PublishedLine(budget=float(budget[at]), max_pct=float(most[at]))
+                    for policy, (budget, most) in policies.items()
+                },
+                **{field: float(values[row]) for field, values in measured.items()},
+            )
+        )
+    users = Table.parquet(folder / USERS, WaveError, USER_COLUMNS)
+    notional, profit, cash = (_column(users, name) for name in USER_COLUMNS)
+    return RecordedDay(waves=found, notional=notional, profit=profit, equity=cash + profit)
 
 
 def stand_in_waves(day: RecordedDay, seed: int) -> list[DeleveragingWave]:
@@ -143,63 +167,19 @@ def _chosen(capacity: Floats, order: np.ndarray, most: float) -> np.ndarray:
     return np.array(chosen or [order[np.argmin(capacity[order])]])
 
 
-def _wave(
-    outputs: Path, row: Mapping[str, str], line: Mapping[str, str], closed: float
-) -> RecordedWave:
-    if closed <= 0:
-        raise WaveError(f"{outputs / GAPS}: wave {row['wave']}: no market with a price")
-    policies = [name.removeprefix("budget_") for name in line if name.startswith("budget_")]
-    published = {
-        name: PublishedLine(
-            budget=_number(outputs / PUBLISHED, line, f"budget_{name}"),
-            max_pct=_number(outputs / PUBLISHED, line, f"max_pct_{name}"),
-        )
-        for name in policies
-        if f"max_pct_{name}" in line
-    }
-    return RecordedWave(
-        number=int(row["wave"]),
-        capacity=_number(outputs / PUBLISHED, line, "total_cap"),
-        closed=closed,
-        published=published,
-        **{field: _number(outputs / WAVES, row, column) for field, column in MEASURED.items()},
-    )
-
-
-def _closed_notional(gaps: Path, markets: Path) -> dict[str, float]:
+def _closed_notional(gaps: Path, markets: Path) -> dict[int, float]:
     """USD by wave: contracts that were deleveraged, at each market's average price."""
-    price = {row["ticker"]: _number(markets, row, "avg_price") for row in _rows(markets)}
-    closed: dict[str, float] = {}
-    for row in _rows(gaps):
-        usd = _number(gaps, row, "qty_contracts") * price.get(row["coin"], 0.0)
-        closed[row["wave"]] = closed.get(row["wave"], 0.0) + usd
+    prices, fills = (Table.read(path, WaveError, ()) for path in (markets, gaps))
+    names = prices.columns[prices.first_of("ticker")]
+    price = dict(zip(names, _column(prices, "avg_price").tolist(), strict=True))
+    closed: dict[int, float] = {}
+    waves = fills.integers(fills.first_of("wave")).tolist()
+    coins = fills.columns[fills.first_of("coin")]
+    contracts = _column(fills, "qty_contracts").tolist()
+    for wave, coin, size in zip(waves, coins, contracts, strict=True):
+        closed[wave] = closed.get(wave, 0.0) + size * price.get(coin, 0.0)
     return closed
 
 
-def _users(path: Path) -> tuple[Floats, Floats, Floats]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = ["adl_notional", "closed_pnl", "account_value_realtime"]
-    try:
-        table = pq.read_table(path, columns=names)
-    except (OSError, pa.ArrowException) as error:
-        raise WaveError(f"{path}: no table of the columns {', '.join(names)}: {error}") from None
-    notional, profit, cash = (table[name].to_numpy().astype(np.float64) for name in names)
-    return notional, profit, cash + profit
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        raise WaveError(f"{path}: cannot be read: {words}") from None
-
-
-def _number(path: Path, row: Mapping[str, str], column: str) -> float:
-    try:
-        return float(row[column])
-    except (KeyError, TypeError, ValueError):
-        raise WaveError(f"{path}: column {column}: missing or no number") from None
+def _column(table: Table, name: str) -> Floats:
+    return table.numbers(table.first_of(name))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seawall.lab.deleveraging.wave import Floats
+from seawall.lab.arrays import Floats
 
 _ALMOST = 1e-9
 """Of a step: what rounding of floats alone leaves is no step."""

@@ -13,11 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
-
-Floats = NDArray[np.float64]
+from seawall.lab.arrays import Floats
 
 
 class WaveError(InputError):

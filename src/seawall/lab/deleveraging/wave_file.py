@@ -10,13 +10,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from seawall.lab.deleveraging.wave import (
-    DeleveragingWave,
-    Floats,
-    WaveError,
-    Winners,
-    checked_wave,
-)
+from seawall.lab.arrays import Floats
+from seawall.lab.deleveraging.wave import DeleveragingWave, WaveError, Winners, checked_wave
 
 _PARQUET = b"PAR1"
 _LARGEST = 2**28
