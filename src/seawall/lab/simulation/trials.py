@@ -18,14 +18,15 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 from seawall.domain.errors import InputError, SeawallError
 
@@ -33,13 +34,10 @@ Trial = Callable[[Any, int], Any]
 Progress = Callable[[int], None]
 
 
-class Pending(Protocol):
-    """A trial on its way."""
-
-    def result(self) -> Any: ...
-
-
-Submit = Callable[[int], Pending]
+Submit = Callable[[int], Callable[[], Any]]
+"""Begins a trial; what it returns waits for the result."""
+Engine = AbstractContextManager[tuple[Submit, tuple[type[BaseException], ...]]]
+"""How to begin a trial, and the errors that mean that its worker is gone."""
 
 FRUITLESS_ATTEMPTS = 3
 """Engines lost in a row without one trial finished in between: then a trial kills its worker."""
@@ -74,7 +72,7 @@ def run_trials(
     """
     if workers is not None and workers < 1:
         raise ValueError(f"workers: {workers} should be 1 or more")
-    report = progress or _silent
+    report = progress or (lambda done: None)
     workers = min(workers or usable_cores(), count)
     if cluster is None and workers <= 1:
         return _run_here(function, task, count, report)
@@ -83,7 +81,12 @@ def run_trials(
     while len(results) < count:
         missing = [number for number in range(count) if number not in results]
         before = len(results)
-        with _engine(function, task, workers, cluster) as (submit, lost):
+        engine: Engine = (
+            _processes(function, task, workers)
+            if cluster is None
+            else _cluster(function, task, cluster)
+        )
+        with engine as (submit, lost):
             _collect(submit, missing, results, lost, report)
         fruitless = fruitless + 1 if len(results) == before else 0
         if fruitless == FRUITLESS_ATTEMPTS:
@@ -99,10 +102,6 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _silent(done: int) -> None:
-    """Progress is not reported."""
 
 
 def _run_here(function: Trial, task: Any, count: int, report: Progress) -> list[Any]:
@@ -131,29 +130,20 @@ def _collect(
 
     Of several failing trials the one with the lowest number is reported, wherever it ran.
     """
-    waiting: dict[int, Pending] = {}
+    waiting: dict[int, Callable[[], Any]] = {}
     try:
         for number in missing:
             waiting[number] = submit(number)
     except lost:
         pass  # The engine died while it was being fed: what it has finished still counts.
-    for number, future in waiting.items():
+    for number, result in waiting.items():
         try:
-            results[number] = future.result()
+            results[number] = result()
         except lost:
             continue
         except Exception as error:
             raise _failure(number, error) from error
         report(len(results))
-
-
-def _engine(
-    function: Trial, task: Any, workers: int, cluster: str | None
-) -> AbstractContextManager[tuple[Submit, tuple[type[BaseException], ...]]]:
-    """How to submit a trial, and the errors that mean that its worker is gone."""
-    if cluster is None:
-        return _processes(function, task, workers)
-    return _cluster(function, task, cluster)
 
 
 @contextmanager
@@ -170,7 +160,7 @@ def _processes(
             initargs=(function, task, folder, watched),
         )
         try:
-            yield lambda number: _InFile(_submitted(pool, number)), (BrokenExecutor,)
+            yield partial(_submitted, pool), (BrokenExecutor,)
         finally:
             # No result is needed any more, and a worker may wait for a lock that a killed one
             # held: closing this pipe ends all of them, whatever they wait for.
@@ -179,10 +169,11 @@ def _processes(
             watched.close()
 
 
-def _submitted(pool: ProcessPoolExecutor, number: int) -> "Future[str]":
+def _submitted(pool: ProcessPoolExecutor, number: int) -> Callable[[], Any]:
     """A trial handed to the pool, which starts a process for it where it has room."""
     with _interrupts_later():
-        return pool.submit(_run_trial, number)
+        future = pool.submit(_run_trial, number)
+    return lambda: pickle.loads(Path(future.result()).read_bytes())
 
 
 @contextmanager
@@ -211,16 +202,6 @@ def _interrupts_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
     if pressed:
         raise KeyboardInterrupt
-
-
-class _InFile:
-    """A trial whose result is in the file that its worker names."""
-
-    def __init__(self, future: "Future[str]") -> None:
-        self._future = future
-
-    def result(self) -> Any:
-        return pickle.loads(Path(self._future.result()).read_bytes())
 
 
 _work: tuple[Trial, Any, Path]
@@ -299,7 +280,7 @@ def _cluster(
         there = client.scatter(task, broadcast=True, hash=False)
         executor: Executor = client.get_executor(pure=False)
         yield (
-            lambda number: executor.submit(function, there, number),
+            lambda number: executor.submit(function, there, number).result,
             (dask.KilledWorker, CancelledError),
         )
     finally:
