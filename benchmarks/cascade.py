@@ -25,11 +25,12 @@ from msgspec import structs
 
 from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.instrument import Instrument
-from seawall.lab.cascade.setup import NO_HOLDINGS, Grid, MarketSetup, calm_depths
+from seawall.lab.cascade.setup import NO_HOLDINGS, MarketSetup
 from seawall.lab.cascade.simulate import CascadeRun, simulate
 from seawall.lab.market.liquidity import depths
 from seawall.lab.simulation.assumptions import Assumptions
-from seawall.lab.simulation.population import Distribution, usual_open_interest
+from seawall.lab.simulation.population import Distribution, calm_depths, usual_open_interest
+from seawall.lab.simulation.setup import Grid
 from seawall.venues.rulebook_file import load_rulebook
 
 ACCOUNTS = 100_000
@@ -72,7 +73,7 @@ def market(accounts: int, markets: int, seconds: int, rulebook: str, *, calm: bo
     )
     prices = first * (1.0 - way[:, None] * fall) * (1.0 if calm else np.exp(wobble))
     interest = usual_open_interest(names)
-    calm_book = calm_depths(depths(listed, {}, None), interest)
+    calm_book = calm_depths(depths(listed), interest)
     return MarketSetup(
         name="an hour",
         rulebook=book,

@@ -47,7 +47,7 @@ class World(NamedTuple):
         return Valuation(self.plan, self.book, self.instruments, self.prices)
 
     def machine(self, plan: Holdings | None = None) -> StressMachine:
-        known = depths(self.instruments, {}, None)
+        known = depths(self.instruments)
         return StressMachine(plan or self.plan, self.book, self.instruments, known, self.prices)
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from seawall.lab.cascade.policies import judge_waves, wave_of_cascade
 from seawall.lab.cascade.sheets import policy_sections
-from seawall.lab.cascade.waves import DeleveragingWave as CascadeWave
+from seawall.lab.cascade.waves import ObservedWave
 from seawall.lab.deleveraging.comparison import closed_over_starts, compare_policies, totals
 from seawall.lab.deleveraging.measures import (
     concentration,
@@ -400,7 +400,7 @@ def test_a_wave_of_the_cascade_keeps_its_winners(is_long: bool) -> None:
     factor = mark / entry if is_long else entry / mark
     # 3 coins were closed at two USD worse than the mark.
     closed = np.array([2.0, 1.0, 0.0])
-    recorded = CascadeWave(
+    recorded = ObservedWave(
         market=0, start_ms=0, end_ms=1, is_long=is_long, mark=mark, deficit=6.0, bankrupt=1,
         account=np.array([7, 8, 9]), size=sign * coins.astype(int), notional=notional,
         equity=equity, profit=sign * coins * (mark - entry), score=factor * notional / equity,
@@ -427,3 +427,22 @@ def test_a_wave_of_the_cascade_keeps_its_winners(is_long: bool) -> None:
     happened = judged.results[0].outcomes[-1]
     assert happened.haircut.tolist() == pytest.approx((7 * closed).tolist())
     assert policy_sections(judge_waves([], ["BTC"], []), "rank_queue") == []
+
+
+def test_waves_at_one_time_of_two_days_are_told_apart() -> None:
+    def wave(day: int, closed: list[float]) -> ObservedWave:
+        coins = np.array([2.0, 4.0])
+        return ObservedWave(
+            market=0, start_ms=day * 86_400_000, end_ms=day * 86_400_000 + 1, is_long=True,
+            mark=100.0, deficit=6.0, bankrupt=1, account=np.array([7, 8]), size=coins.astype(int),
+            notional=100 * coins, equity=100 * coins, profit=10 * coins, score=coins,
+            closed=np.array(closed), taken=98 * np.array(closed), haircut=2 * np.array(closed),
+        )  # fmt: skip
+
+    taken = [[2.0, 1.0], [0.0, 3.0]]
+    judged = judge_waves([wave(20_000, taken[0]), wave(20_001, taken[1])], ["BTC"], [105, 105])
+    assert [each.wave.name for each in judged.results] == [
+        "10-04 00:00:00 BTC longs", "10-05 00:00:00 BTC longs"
+    ]  # fmt: skip
+    closed = [each.outcomes[-1].taking.closed.tolist() for each in judged.results]
+    assert closed == taken

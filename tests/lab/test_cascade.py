@@ -1,13 +1,16 @@
 """A whole market: liquidations move the price, everything repeats, no money appears."""
 
+import weakref
+
 import numpy as np
 import pytest
 
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
 from seawall.domain.holdings import Holdings, Position
+from seawall.engine.placement import Placement, Rows
 from seawall.engine.tables import position_dtype
 from seawall.lab.cascade.policies import agreement, judge_waves, wave_of_cascade
-from seawall.lab.cascade.setup import pace_of, simulation_of
+from seawall.lab.cascade.setup import NO_HOLDINGS, pace_of, simulation_of
 from seawall.lab.cascade.simulate import (
     CascadeRun,
     further_seed,
@@ -127,11 +130,20 @@ def test_the_account_is_what_its_own_events_say(pair: tuple[CascadeRun, CascadeR
     run, _ = pair
     assert run.own_start is not None
     assert run.own_end is not None
+    assert run.population is not None
+    again = simulation_of(run.setup, with_population=True)
+    mine = [run.account, *run.children]
+    own = np.concatenate(
+        [
+            batch.events[np.isin(batch.events["account"], mine)]
+            for (batch,) in steps([again], pace_of(run.setup))
+        ]
+    )
+    assert again.engine.state_hash() == run.state_hash
     cash, sizes = LONG_BTC.collateral, [0, 0]
     for each in LONG_BTC.positions:
         sizes[each.market] = each.signed_size
         cash -= each.entry_notional if each.signed_size > 0 else -each.entry_notional
-    own = run.own_events[np.isin(run.own_events["account"], [run.account, *run.children])]
     for row in own:
         kind, market, money = int(row["kind"]), int(row["market"]), int(row["money"])
         if kind in (EventKind.ORDER_FILLED, EventKind.DELEVERAGED):
@@ -156,6 +168,24 @@ def test_the_account_is_what_its_own_events_say(pair: tuple[CascadeRun, CascadeR
     assert run.own_end.equity == cash + worth + run.own_end.unsettled_funding
     assert run.own_end.equity < run.own_start.equity
     assert run.incidents
+
+
+@pytest.mark.parametrize("plan", [NO_HOLDINGS, LONG_BTC])
+def test_events_are_kept_no_longer_than_they_are_read(
+    plan: Holdings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Rows]] = []
+    send = Placement.send
+
+    def counted(placement: Placement, rows: Rows) -> Rows:
+        events = send(placement, rows).copy()
+        made.append(weakref.ref(events))
+        assert sum(each() is not None for each in made) <= 5
+        return events
+
+    monkeypatch.setattr(Placement, "send", counted)
+    simulate(market(plan=plan, accounts=200, seconds=120))
+    assert len(made) > 50
 
 
 def test_a_population_that_nobody_backs_is_deleveraged_in_waves() -> None:
@@ -275,8 +305,8 @@ def test_the_oracle_feels_the_selling_late_and_in_part() -> None:
 
 def test_seeds_differ_and_do_not_depend_on_who_computes_them() -> None:
     setup = market(seconds=150, accounts=200)
-    made = rehearse_market(setup, seeds=3, workers=1)
-    assert [each.seed for each in made.seeds] == [1, 2, 3]
-    assert len({each.state_hash for each in made.seeds}) == 3
-    assert made.seeds[0] == outcome_of(made.run, made.without)
-    assert made.seeds[2] == further_seed(setup, 1)
+    run, without, seeds = rehearse_market(setup, seeds=3, workers=1)
+    assert [each.seed for each in seeds] == [1, 2, 3]
+    assert len({each.state_hash for each in seeds}) == 3
+    assert seeds[0] == outcome_of(run, without)
+    assert seeds[2] == further_seed(setup, 1)

@@ -8,6 +8,8 @@ import pytest
 from cyclopts import App
 
 from seawall.cli.cascade import cascade
+from seawall.engine.placement import Placement
+from seawall.report.findings import NOT_CONSERVED
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -93,6 +95,18 @@ def test_without_accounts_there_is_only_the_account(
     assert "Liquidated accounts" not in text
 
 
+def test_money_that_is_missing_ends_with_status_1(
+    scenario: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Placement, "is_conserved", lambda _: False)
+    with pytest.raises(SystemExit) as ended:
+        run("--scenario", scenario, "--accounts", "20", "--minutes", "1", "--json")
+    assert ended.value.code == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["market"]["money_conserved"] is False
+    assert NOT_CONSERVED in found["warnings"]
+
+
 def test_leverages_from_a_file(
     scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +150,7 @@ def test_candles_begin_at_the_account_s_price(
         (("--seed", "-1"), "--seed: -1 should be 0 to 4,294,967,295"),
         (("--seeds", "0"), "--seeds: 0 should be 1 to 10,000"),
         (("--workers", "0"), "--workers: 0 should be 1 or more"),
+        (("--cluster", "tcp://127.0.0.1:1"), "should be absent with one seed"),
         (("--noise", "nan"), "--noise: 'nan' should be 0 to 100"),
         (("--strength", "x"), "--strength: 'x' should be 0% to 500%"),
         (("--scenario", "nonsense"), "nonsense"),

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from seawall.accounts.markets import markets_under, shipped_markets
+from seawall.accounts.markets import shipped_markets
+from seawall.domain.enums import MarginMode
+from seawall.lab.cascade.setup import simulation_of
 from seawall.lab.simulation.population import (
     Distribution,
     Population,
+    PopulationError,
     draw_population,
     largest_leverage,
+    read_leverages,
     usual_open_interest,
 )
-from seawall.lab.simulation.population_file import PopulationError, read_leverages
-from seawall.venues.rulebook_file import load_rulebook
+from tests.lab.cascade_setups import market
 
 NAMES = ("BTC", "ETH", "SOL")
 SHIPPED = shipped_markets()
@@ -99,11 +102,15 @@ def test_isolated_positions_have_their_margin_in_the_bucket() -> None:
 
 
 def test_under_rules_of_blocks_nobody_is_isolated() -> None:
-    markets = markets_under(load_rulebook("dydx"), INSTRUMENTS, SHIPPED)
-    people = draw_population(
-        Distribution(accounts=500), markets, PRICES, INTEREST, OWN.copy(), 1, in_blocks=True
-    )
-    assert not people.is_isolated.any()
+    simulation = simulation_of(market(rulebook="dydx", accounts=200), with_population=True)
+    people = simulation.setup.population
+    assert people is not None
+    assert people.is_isolated.any()
+    tables = simulation.engine.tables
+    positions = tables["positions"][: int(tables["control"]["positions_used"][0])]
+    assert len(positions) >= len(people.owner)
+    assert (positions["mode"] == MarginMode.CROSS).all()
+    assert not positions["isolated_cash"].any()
 
 
 def test_unknown_markets_have_some_open_interest() -> None:

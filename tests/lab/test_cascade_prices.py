@@ -43,7 +43,8 @@ def test_a_share_stays_and_the_rest_halves() -> None:
     prices.record_fills(np.asarray([-0.8 * DEPTH]))
     assert moved(prices, 10) == pytest.approx(-0.005 * 0.8 * (0.25 + 0.75 / 2))
     assert moved(prices, 200) == pytest.approx(-0.005 * 0.8 * 0.25)
-    assert prices.is_at_rest
+    at_rest = moved(prices)
+    assert moved(prices, 100) == at_rest
 
 
 def test_a_thin_book_moves_by_the_root_of_what_is_left() -> None:

@@ -155,6 +155,15 @@ class TestOutcomes:
                 assert right.sold_to_book < left.sold_to_book
                 assert book_share(right) < book_share(left)
 
+    def test_the_account_under_study_is_none_of_the_population(self) -> None:
+        """Without other accounts it alone is liquidated, and the population has sold nothing."""
+        (outcome, *_) = run_trial(
+            structs.replace(task(accounts=0), depths={"calm": 1.0}), 0
+        ).outcomes
+        assert outcome.closed
+        sums = (outcome.sold_to_book, outcome.taken_by_backstop, outcome.deleveraged)
+        assert sums == (0.0, 0.0, 0.0)
+
     def test_money_that_is_missing_is_found(self) -> None:
         made = Trial(task(accounts=20), 0).records
         assert [each.simulation.placement.is_conserved() for each in made] == [True, True]

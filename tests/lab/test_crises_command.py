@@ -11,8 +11,10 @@ from cyclopts import App
 
 import seawall as sw
 from seawall.cli.crises import crises
+from seawall.engine.placement import Placement
 from seawall.lab.crises.crisis import crisis_of, with_recorded
 from seawall.lab.market.named_scenarios import load, starting_path
+from seawall.report.findings import NOT_CONSERVED
 from tests.lab.crisis_tasks import CRASH, PRICES, loaded
 from tests.shared_files import shared_file
 
@@ -86,6 +88,19 @@ def test_every_outcome_is_there(folder: Path, capsys: pytest.CaptureFixture[str]
     assert len(found["rulebook_differences"]) == 6
     assert all(each["first_difference"] for each in found["rulebook_differences"])
     assert found["seed"] == 1
+
+
+def test_money_that_is_missing_ends_with_status_1(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Placement, "is_conserved", lambda _: False)
+    only = ("--mode", "cross", "--depth", "calm", "--rulebook", "dydx")
+    with pytest.raises(SystemExit) as ended:
+        run("account.toml", "--crisis", "crash.toml", *only, *SMALL, "--json")
+    assert ended.value.code == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [each["money_conserved"] for each in found["outcomes"]] == [False]
+    assert any(each.startswith(NOT_CONSERVED) for each in found["warnings"])
 
 
 def test_tables_report_and_parquet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,8 @@ def taken_through(
             rulebook=rulebook, usual_prices=lambda names: {name: prices[name] for name in names}
         ),
     )
-    liquidity = depths(list(held.listed.values()), {}, depth)
+    given = {} if depth is None else dict.fromkeys(held.listed, depth)
+    liquidity = depths(held.listed.values(), given)
     return run_scenario(
         scenario, held.holdings, held.rulebook, held.instruments, held.price_texts, liquidity
     )

@@ -91,7 +91,7 @@ def test_depth_leaves_when_prices_move_and_comes_back() -> None:
 
 def test_pressure_is_linear_decays_and_is_bounded() -> None:
     price, calm = np.asarray([100_000.0]), np.ones(1)
-    one = QuotePressure([Depth(10e6, 1.0)], price)
+    one = QuotePressure(np.asarray([10e6]), price)
     one.move(1_000, price, calm)
     one.record_fills(np.asarray([-5e6]))
     assert one.pressure[0] == pytest.approx(-25e-4)
@@ -106,6 +106,6 @@ def test_pressure_is_linear_decays_and_is_bounded() -> None:
 
 def test_chosen_depths() -> None:
     assert default_depth(BTC).usd_within_50bp > default_depth(DOGE).usd_within_50bp
-    chosen = depths([BTC, DOGE], {"BTC": 5.0}, 7.0)
-    assert (chosen["BTC"].usd_within_50bp, chosen["DOGE"].usd_within_50bp) == (5.0, 7.0)
-    assert depths([BTC], {}, None) == {"BTC": default_depth(BTC)}
+    chosen = depths([BTC, DOGE], {"BTC": 5.0})
+    assert chosen["BTC"] == Depth(5.0, default_depth(BTC).spread_bp)
+    assert chosen["DOGE"] == default_depth(DOGE)

@@ -109,7 +109,7 @@ def cascade(
     them. Shows prices with and without liquidations, which accounts were liquidated at which
     leverage, what the backstop and the insurance fund bore, and what was taken from winners.
     Without arguments: a built-in account in the crash of 2025-10-10. Exit status 2 for input that
-    cannot be used.
+    cannot be used, 1 where money is not conserved.
 
     Parameters
     ----------

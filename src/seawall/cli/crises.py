@@ -73,7 +73,7 @@ def crises(
     Side by side under every rulebook, cross, isolated and hybrid, in a calm and in a dry book: what
     is liquidated when, who closes it, what is left; and which accounts end differently under two
     rulebooks, and why. Without arguments: a built-in account on 10 October 2025. Exit status 2 for
-    input that cannot be used.
+    input that cannot be used, 1 where money is not conserved.
 
     Parameters
     ----------

@@ -95,8 +95,7 @@ def rehearse(
         loaded = load_account(account, wanted)
         return question.rehearse(loaded, path=chosen, **rest, progress=progress)
 
-    if not run("rehearse", outputs, compute).is_conserved:
-        raise SystemExit(1)
+    run("rehearse", outputs, compute)
 
 
 def _in_whole_market(

@@ -1,17 +1,19 @@
 """How every command of the lab runs: outputs checked first, progress shown, one way to end.
 
-Exit status 0 with the findings delivered, 2 for input that cannot be used.
+Exit status 0 with the findings delivered, 1 where they are delivered but money was not conserved in
+a simulation, 2 for input that cannot be used.
 """
 
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from seawall.cli.params import Outputs
 from seawall.domain.errors import SeawallError
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
 
+NOT_CONSERVED = 1
 BAD_INPUT = 2
 _LONGEST = 600
 OPTIONS = {
@@ -28,11 +30,10 @@ OPTIONS = {
     "sizes": "size",
 }
 """What the library takes several of, by name, and the option that is given once for each."""
-Found = TypeVar("Found", bound=Answer)
 
 
-def run(command: str, outputs: Outputs, compute: Callable[[Progress], Found]) -> Found:
-    """The answer, computed and delivered. ``compute`` is given where to show progress."""
+def run(command: str, outputs: Outputs, compute: Callable[[Progress], Answer]) -> None:
+    """Compute the answer and deliver it. ``compute`` is given where to show progress."""
     from seawall.report.deliver import check_outputs, deliver
     from seawall.report.progress import on_terminal
 
@@ -44,7 +45,8 @@ def run(command: str, outputs: Outputs, compute: Callable[[Progress], Found]) ->
         deliver(findings, outputs.options())
     except SeawallError as error:
         refuse(command, as_option(error))
-    return answer
+    if not answer.is_conserved:
+        raise SystemExit(NOT_CONSERVED)
 
 
 def as_option(error: SeawallError) -> str:

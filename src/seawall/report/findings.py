@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NO_VALUES: Mapping[str, Any] = {}
+NOT_CONSERVED = "Money is not conserved: this is a defect of Seawall."
 
 
 class Words(Struct, frozen=True):
@@ -99,6 +100,11 @@ class Answer(Struct, frozen=True, kw_only=True):
     def findings(self) -> Findings:
         """The result as sheets, figures and sentences."""
         raise NotImplementedError
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether the money of every simulation adds up; a command exits with 1 where not."""
+        return True
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seawall.lab.cascade.record import Floats
+from seawall.lab.arrays import Floats
 from seawall.lab.cascade.simulate import CascadeRun
 from seawall.report.charts import (
     BACKSTOP,

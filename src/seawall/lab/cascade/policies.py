@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from msgspec import Struct
 
-from seawall.lab.cascade.waves import DeleveragingWave as CascadeWave
+from seawall.lab.cascade.waves import ObservedWave
 from seawall.lab.deleveraging.comparison import WaveOutcome, compare_policies
 from seawall.lab.deleveraging.policies import POLICIES, Policy, Taking, Terms
 from seawall.lab.deleveraging.wave import DeleveragingWave, WaveError, Winners, checked_wave
@@ -30,14 +30,21 @@ class JudgedWaves(Struct, frozen=True, kw_only=True, eq=False):
     unjudged: int = 0
 
 
-def wave_name(wave: CascadeWave, markets: Sequence[str]) -> str:
-    """``21:17:32 BTC shorts``: when, where, and which side was taken from."""
-    side = "longs" if wave.is_long else "shorts"
-    return f"{kinds.clock(wave.start_ms)[11:]} {markets[wave.market]} {side}"
+def wave_names(waves: Sequence[ObservedWave], markets: Sequence[str]) -> list[str]:
+    """``21:17:32 BTC shorts``: when, where, and which side was taken from; no two are the same.
+
+    The day stands before the time where they are of several.
+    """
+    clocks = [kinds.clock(each.start_ms) for each in waves]
+    shown = 5 if len({each[:10] for each in clocks}) > 1 else 11
+    return [
+        f"{clock[shown:]} {markets[each.market]} {'longs' if each.is_long else 'shorts'}"
+        for clock, each in zip(clocks, waves, strict=True)
+    ]
 
 
 def judge_waves(
-    waves: Sequence[CascadeWave],
+    waves: Sequence[ObservedWave],
     markets: Sequence[str],
     later: Sequence[float],
     accounts: Collection[int] = (),
@@ -50,9 +57,9 @@ def judge_waves(
     judged: list[DeleveragingWave] = []
     own: list[tuple[int, int]] = []
     happened, joined, others, unjudged = {}, 0.0, 0, 0
-    for wave, price in zip(waves, later, strict=True):
+    for wave, name, price in zip(waves, wave_names(waves, markets), later, strict=True):
         try:
-            made = wave_of_cascade(wave, wave_name(wave, markets), price)
+            made = wave_of_cascade(wave, name, price)
         except WaveError:
             unjudged += 1
             continue
@@ -84,7 +91,7 @@ def agreement(judged: JudgedWaves, key: str) -> float:
 
 
 def wave_of_cascade(
-    wave: CascadeWave, name: str, later_price: float | None = None
+    wave: ObservedWave, name: str, later_price: float | None = None
 ) -> DeleveragingWave:
     """The same holders and deficit, at the mean mark and the mean price of what was closed.
 
@@ -120,5 +127,5 @@ def wave_of_cascade(
     )
 
 
-def _holders(wave: CascadeWave) -> np.ndarray:
+def _holders(wave: ObservedWave) -> np.ndarray:
     return np.abs(wave.notional) > 0

@@ -9,14 +9,18 @@ from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, PerMarket, assignments, for_markets, number, several
 from seawall.lab.cascade.policies import JudgedWaves, judge_waves
-from seawall.lab.cascade.setup import MarketSetup, calm_depths, grid_by_second, scaled
-from seawall.lab.cascade.simulate import CascadeRun, MarketRehearsal, SeedOutcome, rehearse_market
+from seawall.lab.cascade.setup import MarketSetup, grid_by_second, scaled
+from seawall.lab.cascade.simulate import CascadeRun, SeedOutcome, rehearse_market
 from seawall.lab.market.liquidity import depths, stated_depths
 from seawall.lab.market.market_path import MarketPath, read_market_path
 from seawall.lab.market.named_scenarios import DEFAULT, load, starting_path
 from seawall.lab.simulation.assumptions import Assumptions
-from seawall.lab.simulation.population import Distribution, usual_open_interest
-from seawall.lab.simulation.population_file import read_leverages
+from seawall.lab.simulation.population import (
+    Distribution,
+    calm_depths,
+    read_leverages,
+    usual_open_interest,
+)
 from seawall.report.findings import Answer, Findings
 from seawall.report.kinds import typed_percent
 from seawall.report.progress import Progress, silent
@@ -44,6 +48,11 @@ class CascadeAnswer(Answer, frozen=True, kw_only=True, eq=False):
     def deepest(self) -> int:
         """The market in which liquidations added most to the fall."""
         return int(np.argmax(np.subtract(self.run.drops, self.without.drops)))
+
+    @property
+    def is_conserved(self) -> bool:
+        runs_are = self.run.is_conserved and self.without.is_conserved
+        return runs_are and all(each.is_conserved for each in self.seeds)
 
     def findings(self) -> Findings:
         from seawall.lab.cascade.sheets import findings
@@ -95,7 +104,7 @@ def cascade(
 
     Raises SeawallError for input that cannot be used.
     """
-    _whole("seeds", seeds, 1, MOST_SEEDS)
+    _check_seeds(seeds, workers, cluster)
     assumptions = Assumptions(
         seed=_whole("seed", seed, 0, HIGHEST_SEED),
         coupling=_share("coupling", coupling),
@@ -113,22 +122,21 @@ def cascade(
         account, _path(account, scenario, path), minutes, _share("strength", strength, most=5),
         interest, depth, drawn, assumptions,
     )  # fmt: skip
-    if workers is not None and workers < 1:
-        raise InputError.of("", "workers", workers, "1 or more")
-    rehearsal = rehearse_market(
+    run, without, outcomes = rehearse_market(
         setup, seeds=seeds, workers=workers, cluster=cluster, progress=progress
     )  # fmt: skip
-    return _answer(account, rehearsal)
-
-
-def _answer(account: Account, found: MarketRehearsal) -> CascadeAnswer:
     return CascadeAnswer(
-        source=account.source,
-        run=found.run,
-        without=found.without,
-        seeds=found.seeds,
-        policies=_policies(found.run),
+        source=account.source, run=run, without=without, seeds=outcomes, policies=_policies(run)
     )
+
+
+def _check_seeds(seeds: int, workers: int | None, cluster: str | None) -> None:
+    _whole("seeds", seeds, 1, MOST_SEEDS)
+    if workers is not None and workers < 1:
+        raise InputError.of("", "workers", workers, "1 or more")
+    if cluster is not None and seeds == 1:
+        expected = "absent with one seed; it computes further ones"
+        raise InputError.of("", "cluster", cluster, expected)
 
 
 def _policies(run: CascadeRun) -> JudgedWaves:
@@ -167,8 +175,7 @@ def _setup(
     given = for_markets("interest", assignments("interest", interest, _open_interest), names)
     open_interest = usual_open_interest(names) | given
     stated = stated_depths(names, depth)
-    usual = depths(list(account.listed.values()), stated, None)
-    calm = calm_depths(usual, open_interest, list(stated))
+    calm = calm_depths(depths(account.listed.values(), stated), open_interest, list(stated))
     length = None if minutes is None else _number("minutes", minutes, 0.1, 10_000)
     grid = grid_by_second(path, account.instruments, length)
     return MarketSetup(

@@ -4,15 +4,14 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, OrderState
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, INSURANCE_FUND
 from seawall.domain.units import MICRO
 from seawall.engine.placement import Rows
+from seawall.lab.arrays import Floats, Integers
+from seawall.lab.simulation.observer import positions_of
 from seawall.lab.simulation.simulation import Batch, Simulation
-
-Floats = NDArray[np.float64]
 
 NEAR = 0.005
 """Depth is counted within this share of the middle of the book."""
@@ -26,7 +25,7 @@ class Series(Struct, kw_only=True):
     began. ``insurance`` and ``backstop``: balance of the fund and equity of the backstop.
     """
 
-    times_ms: NDArray[np.int64]
+    times_ms: Integers
     fundamental: Floats
     oracle: Floats
     mark: Floats
@@ -36,7 +35,7 @@ class Series(Struct, kw_only=True):
     sold_to_book: Floats
     to_backstop: Floats
     deleveraged: Floats
-    liquidated: NDArray[np.int64]
+    liquidated: Integers
     insurance: Floats
     backstop: Floats
     own_equity: Floats
@@ -61,23 +60,16 @@ class Recorder:
             deleveraged=empty(), liquidated=np.zeros(count, np.int64), insurance=np.zeros(count),
             backstop=np.zeros(count), own_equity=np.zeros(count),
         )  # fmt: skip
-        self._was_liquidated = np.zeros(len(engine.tables["accounts"]), np.bool_)
-
-    @property
-    def liquidated_accounts(self) -> NDArray[np.bool_]:
+        self.was_liquidated = np.zeros(len(engine.tables["accounts"]), np.bool_)
         """(accounts,): whether a liquidation ever began."""
-        return self._was_liquidated
 
     def write(self, batch: Batch) -> None:
         """The decisions of a batch."""
         series, tables, totals = self.series, self._engine.tables, batch.totals
         first, last = batch.first, batch.last
         here = slice(first, last + 1)
-        if first == last:
-            marks = tables["markets"]["mark_price"] / self._scale
-            series.mark[first] = marks
-        else:
-            series.mark[here] = self._marks_between(batch)
+        marks = tables["markets"]["mark_price"] / self._scale
+        series.mark[here] = marks if first == last else self._marks_between(batch)
         bid, ask, depth = book_of(tables, len(self._scale))
         series.bid[here] = bid / self._scale
         series.ask[here] = ask / self._scale
@@ -86,8 +78,8 @@ class Recorder:
         series.to_backstop[last] = totals.taken_over
         series.deleveraged[last] = totals.deleveraged
         if len(totals.started):
-            new = totals.started[~self._was_liquidated[totals.started]]
-            self._was_liquidated[new] = True
+            new = totals.started[~self.was_liquidated[totals.started]]
+            self.was_liquidated[new] = True
             series.liquidated[last] = len(new)
         cash = tables["accounts"]["cash"]
         series.insurance[here] = int(cash[INSURANCE_FUND]) / MICRO
@@ -133,12 +125,8 @@ def book_of(tables: dict[str, Rows], markets: int) -> tuple[Floats, Floats, Floa
 
 def backstop_equity(tables: dict[str, Any]) -> int:
     """Micro-USD: cash and positions at mark of the backstop."""
-    row = tables["accounts"][BACKSTOP_ACCOUNT]
-    total = int(row["cash"])
-    index = int(row["first_position"])
-    while index >= 0:
-        position = tables["positions"][index]
-        mark = int(tables["markets"]["mark_price"][position["market"]])
-        total += int(position["signed_size"]) * mark + int(position["isolated_cash"])
-        index = int(position["next_of_account"])
-    return total
+    marks = tables["markets"]["mark_price"]
+    return int(tables["accounts"]["cash"][BACKSTOP_ACCOUNT]) + sum(
+        int(each["signed_size"]) * int(marks[each["market"]]) + int(each["isolated_cash"])
+        for each in positions_of(tables, BACKSTOP_ACCOUNT)
+    )

@@ -1,25 +1,25 @@
 """What decides a run: rules, markets, the path, the population, and assumptions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct, structs
-from numpy.typing import NDArray
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
+from seawall.lab.arrays import Floats
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.simulation.agents import makers_and_takers
 from seawall.lab.simulation.assumptions import Assumptions
 from seawall.lab.simulation.population import (
-    DEPTH_OF_INTEREST,
     Distribution,
     Population,
     draw_population,
+    sizes_held,
 )
 from seawall.lab.simulation.setup import (
     Grid,
@@ -29,8 +29,6 @@ from seawall.lab.simulation.setup import (
     price_units,
 )
 from seawall.lab.simulation.simulation import Pace, Simulation
-
-Floats = NDArray[np.float64]
 
 STEP_MS = 1_000
 """Agents decide once a second."""
@@ -90,20 +88,6 @@ def scaled(grid: Grid, start: Sequence[float], strength: float) -> Grid:
     )
 
 
-def calm_depths(
-    depths: Mapping[str, Depth], open_interest: Mapping[str, float], chosen: Sequence[str] = ()
-) -> dict[str, Depth]:
-    """Depths of markets, at least the usual share of their open interest, but not where ``chosen``.
-
-    A market of a billion is not quoted like one of a million, whatever leverage it is granted.
-    """
-    found = {}
-    for name, each in depths.items():
-        least = 0.0 if name in chosen else DEPTH_OF_INTEREST * open_interest[name]
-        found[name] = Depth(max(each.usd_within_50bp, least), each.spread_bp)
-    return found
-
-
 def simulation_of(setup: MarketSetup, *, with_population: bool) -> Simulation:
     """The market in place. Without the population there is no account under study either.
 
@@ -136,13 +120,4 @@ def _population(setup: MarketSetup) -> Population | None:
     return draw_population(
         setup.distribution, setup.instruments, prices, np.asarray(setup.open_interest),
         sizes_held(setup.plan, len(prices)), setup.assumptions.seed,
-        in_blocks=all(each.block_terms for each in setup.instruments),
     )  # fmt: skip
-
-
-def sizes_held(plan: Holdings, markets: int) -> NDArray[np.int64]:
-    """Signed size that an account holds in each market."""
-    found = np.zeros(markets, np.int64)
-    for each in plan.positions:
-        found[each.market] += each.signed_size
-    return found

@@ -9,13 +9,14 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from seawall.domain.rulebook import BlockRulebook
+from seawall.lab.arrays import Floats
 from seawall.lab.cascade import figures
-from seawall.lab.cascade.policies import AS_HAPPENED_NAME, JudgedWaves, agreement, wave_name
+from seawall.lab.cascade.policies import AS_HAPPENED_NAME, JudgedWaves, agreement, wave_names
 from seawall.lab.cascade.question import CascadeAnswer
-from seawall.lab.cascade.record import Floats, Series
+from seawall.lab.cascade.record import Series
 from seawall.lab.cascade.setup import MarketSetup
 from seawall.lab.cascade.simulate import CascadeRun, SeedOutcome
-from seawall.lab.cascade.waves import DeleveragingWave
+from seawall.lab.cascade.waves import ObservedWave
 from seawall.lab.deleveraging.comparison import totals
 from seawall.lab.deleveraging.sheets import (
     policies_sheet,
@@ -27,7 +28,7 @@ from seawall.lab.simulation.incident_sheets import incident_sheets
 from seawall.lab.simulation.names import liquidation_words
 from seawall.lab.simulation.population import AGAINST, open_interest_source
 from seawall.report import kinds
-from seawall.report.findings import Findings, Section, Words
+from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
 from seawall.report.kinds import (
     CENTS,
     COUNT,
@@ -68,7 +69,7 @@ def findings(answer: CascadeAnswer) -> Findings:
             f"{answer.source}; {minutes:g} minutes, one decision of every agent a second; rules "
             f"of {book.name} as of {book.as_of}: {liquidation_words(book)}"
         ),
-        verdict=[*_verdict(answer), *_warnings(run)],
+        verdict=[*_verdict(answer), *_warnings(answer)],
         sections=list(_sections(answer)),
         facts={"account": setup.plan.name, "source": answer.source, "rulebook": book.name},
         assumptions=_assumptions(setup),
@@ -117,7 +118,10 @@ def _verdict(answer: CascadeAnswer) -> Iterator[Words]:
         yield Words("These rules have no isolated mode, and an insurance fund for a backstop.")
 
 
-def _warnings(run: CascadeRun) -> Iterator[Words]:
+def _warnings(answer: CascadeAnswer) -> Iterator[Words]:
+    run = answer.run
+    if not answer.is_conserved:
+        yield Words(NOT_CONSERVED, is_warning=True)
     if run.stalled:
         yield Words(
             f"Deleveraging stalled {run.stalled:,} times: no account on the other side could take "
@@ -240,19 +244,20 @@ def _population(run: CascadeRun) -> Iterator[Section]:
 
 
 def _waves(run: CascadeRun) -> Iterator[Section]:
-    waves = sorted(run.waves, key=lambda wave: -float(wave.taken.sum()))
+    named = zip(wave_names(run.waves, run.setup.markets), run.waves, strict=True)
+    waves = sorted(named, key=lambda row: -float(row[1].taken.sum()))
     sheet = Sheet(
         name="waves",
         title="What was taken from winners, USD",
         rows=waves,
         columns=[
-            Column("wave", get=lambda wave: wave_name(wave, run.setup.markets)),
-            Column("winners", COUNT, lambda wave: (wave.taken > 0).sum(), drop=1),
-            Column("taken", SHORT_USD, lambda wave: wave.taken.sum(), "positions"),
-            Column("haircut", SHORT_USD, lambda wave: wave.haircut.sum(), "cost against the mark"),
-            Column("largest", SHORT_USD, lambda wave: wave.haircut.max(), drop=2),
-            Column("bankrupt", COUNT, drop=3),
-            Column("deficit", SHORT_USD),
+            Column("wave", get=itemgetter(0)),
+            Column("winners", COUNT, lambda row: (row[1].taken > 0).sum(), drop=1),
+            Column("taken", SHORT_USD, lambda row: row[1].taken.sum(), "positions"),
+            Column("haircut", SHORT_USD, lambda row: row[1].haircut.sum(), "cost against the mark"),
+            Column("largest", SHORT_USD, lambda row: row[1].haircut.max(), drop=2),
+            Column("bankrupt", COUNT, lambda row: row[1].bankrupt, drop=3),
+            Column("deficit", SHORT_USD, lambda row: row[1].deficit),
         ],
         on="data" if len(waves) > MOST_WAVES else "everywhere",
         note="Cost against the mark: what a close at the rules' price gave winners less than the "
@@ -312,7 +317,7 @@ def _winners(run: CascadeRun) -> Sheet:
     )
 
 
-def _joined(waves: Sequence[DeleveragingWave], name: str) -> NDArray[Any]:
+def _joined(waves: Sequence[ObservedWave], name: str) -> NDArray[Any]:
     return np.concatenate([np.zeros(0), *(getattr(wave, name) for wave in waves)])
 
 

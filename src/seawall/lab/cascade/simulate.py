@@ -4,15 +4,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from msgspec import Struct, structs
-from numpy.typing import NDArray
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
-from seawall.engine.placement import Rows
+from seawall.lab.arrays import Integers, Mask
 from seawall.lab.cascade.record import Recorder, Series
 from seawall.lab.cascade.setup import MarketSetup, pace_of, simulation_of
-from seawall.lab.cascade.waves import DeleveragingWave, WaveRecorder
+from seawall.lab.cascade.waves import ObservedWave, WaveRecorder
 from seawall.lab.simulation.incidents import Incident, IncidentKind
 from seawall.lab.simulation.observer import Snapshot
 from seawall.lab.simulation.population import Population
@@ -25,21 +24,19 @@ Progress = Callable[[int], None]
 class CascadeRun(Struct, kw_only=True):
     """The whole result. ``accounts``: numbers of the population in the engine, in its order.
 
-    ``is_liquidated``: by account of the population. ``own_events``: every row that names the
-    account under study. ``batches``: how often the engine was called.
+    ``is_liquidated``: by account of the population. ``batches``: how often the engine was called.
     """
 
     setup: MarketSetup
     series: Series
     population: Population | None
-    accounts: NDArray[np.int64]
-    is_liquidated: NDArray[np.bool_]
-    waves: list[DeleveragingWave]
+    accounts: Integers
+    is_liquidated: Mask
+    waves: list[ObservedWave]
     stalled: int
     account: int
     children: Mapping[int, int]
     incidents: list[Incident]
-    own_events: Rows
     own_start: Snapshot | None
     own_end: Snapshot | None
     rejected: dict[str, int]
@@ -102,14 +99,12 @@ def simulate(
     simulation = simulation_of(setup, with_population=with_population)
     engine, placement = simulation.engine, simulation.placement
     recorder, waves = Recorder(simulation), WaveRecorder(engine)
-    own: list[Rows] = []
     batches, end = 0, simulation.start
     insurance_paid = fees = 0.0
     for (batch,) in steps([simulation], pace_of(setup)):
         batches += 1
         insurance_paid += batch.totals.insurance
         fees += batch.totals.fees
-        own.append(batch.own_events)
         waves.read(batch)
         recorder.write(batch)
         end = batch.account
@@ -121,13 +116,12 @@ def simulate(
         series=recorder.series,
         population=simulation.setup.population,
         accounts=simulation.population,
-        is_liquidated=recorder.liquidated_accounts[simulation.population],
+        is_liquidated=recorder.was_liquidated[simulation.population],
         waves=waves.waves,
         stalled=waves.stalled,
         account=-1 if account is None else account.account,
         children={} if account is None else account.children,
         incidents=simulation.incidents,
-        own_events=np.concatenate(own),
         own_start=simulation.start,
         own_end=end,
         rejected=simulation.agents.reader.rejected,
@@ -157,14 +151,7 @@ class SeedOutcome(Struct, frozen=True, kw_only=True):
     own_loss: float
     is_own_liquidated: bool
     state_hash: str
-
-
-class MarketRehearsal(Struct, frozen=True, kw_only=True):
-    """``seeds``: outcomes of further seeds, this one's first; empty where none were asked for."""
-
-    run: CascadeRun
-    without: CascadeRun
-    seeds: tuple[SeedOutcome, ...] = ()
+    is_conserved: bool
 
 
 def rehearse_market(
@@ -174,12 +161,12 @@ def rehearse_market(
     workers: int | None = None,
     cluster: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
-) -> MarketRehearsal:
-    """Run ``setup`` with and without its population, then ``seeds`` seeds from its own on.
+) -> tuple[CascadeRun, CascadeRun, tuple[SeedOutcome, ...]]:
+    """``setup`` with its population, without it, and outcomes of ``seeds`` seeds, its own first.
 
-    ``progress(what, done, all)`` is called on the way. The same ``setup`` gives the same result,
-    wherever it is computed. Raises PathError, PlacementError, LayoutError, TrialError and
-    ClusterError.
+    Of a single seed there are no outcomes. ``progress(what, done, all)`` is called on the way. The
+    same ``setup`` gives the same result, wherever it is computed. Raises PathError, PlacementError,
+    LayoutError, TrialError and ClusterError.
     """
     report = progress or (lambda what, done, whole: None)
     decisions = len(setup.grid.times_ms)
@@ -189,15 +176,13 @@ def rehearse_market(
         lambda done: report("without liquidations", done, decisions),
         with_population=False,
     )
-    outcomes: list[SeedOutcome] = []
-    if seeds > 1:
-        first = outcome_of(run, without)
-        others = run_trials(
-            further_seed, setup, seeds - 1, workers=workers, cluster=cluster,
-            progress=lambda done: report("seeds", done, seeds - 1),
-        )  # fmt: skip
-        outcomes = [first, *others]
-    return MarketRehearsal(run=run, without=without, seeds=tuple(outcomes))
+    if seeds == 1:
+        return run, without, ()
+    others = run_trials(
+        further_seed, setup, seeds - 1, workers=workers, cluster=cluster,
+        progress=lambda done: report("seeds", done, seeds - 1),
+    )  # fmt: skip
+    return run, without, (outcome_of(run, without), *others)
 
 
 def further_seed(setup: MarketSetup, number: int) -> SeedOutcome:
@@ -222,4 +207,5 @@ def outcome_of(run: CascadeRun, without: CascadeRun) -> SeedOutcome:
         own_loss=run.own_loss,
         is_own_liquidated=run.is_own_liquidated,
         state_hash=run.state_hash,
+        is_conserved=run.is_conserved and without.is_conserved,
     )

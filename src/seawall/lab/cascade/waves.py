@@ -17,19 +17,16 @@ from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
 from seawall.engine.engine import Engine
 from seawall.engine.placement import Rows
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.simulation.reader import quote_of
 from seawall.lab.simulation.simulation import Batch
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 PAUSE_MS = 5_000
 MOST_KEPT = 2_000
 """Holders in a snapshot beside those who were taken from, the highest scores first."""
-_LIQUIDATED = np.int32(int(FillFlag.LIQUIDATED))
 
 
-class DeleveragingWave(Struct, kw_only=True):
+class ObservedWave(Struct, kw_only=True):
     """One wave. USD; k holders of the other side, highest score first.
 
     ``deficit``: what the bankrupt buckets owed when their liquidation began. ``is_long``: the side
@@ -67,10 +64,10 @@ class WaveRecorder:
         """``engine``: with all accounts in place."""
         self._tables = tables = engine.tables
         self._start = tables["positions"][: _used(tables)].copy()
-        self.waves: list[DeleveragingWave] = []
+        self.waves: list[ObservedWave] = []
         self.stalled = 0
         self._scale = np.asarray([10.0**each.price_decimals for each in engine.instruments])
-        self._open: dict[tuple[int, bool], DeleveragingWave] = {}
+        self._open: dict[tuple[int, bool], ObservedWave] = {}
 
     def read(self, batch: Batch) -> None:
         """One batch, with the engine as it is after it."""
@@ -82,9 +79,9 @@ class WaveRecorder:
         owed = _deficits(events)
         for market in np.unique(rows["market"]).tolist():
             here = rows[rows["market"] == market]
-            winners = here[here["flags"] & _LIQUIDATED == 0]
+            is_loser = here["flags"] & FillFlag.LIQUIDATED != 0
+            winners, losers = here[~is_loser], here[is_loser]
             winners = winners[winners["account"] >= FIRST_USER]
-            losers = here[here["flags"] & _LIQUIDATED != 0]
             for is_long in (True, False):
                 side = winners["position_size"] > 0 if is_long else winners["position_size"] < 0
                 lost = losers["position_size"] < 0 if is_long else losers["position_size"] > 0
@@ -118,7 +115,7 @@ class WaveRecorder:
         np.add.at(wave.taken, place, quote / MICRO)
         np.add.at(wave.haircut, place, sign * (value - quote) / MICRO)
 
-    def _snapshot(self, time_ms: int, market: int, is_long: bool, taken: Rows) -> DeleveragingWave:
+    def _snapshot(self, time_ms: int, market: int, is_long: bool, taken: Rows) -> ObservedWave:
         tables = self._tables
         held = _holders(market, is_long, taken, tables, self._start)
         mark = float(tables["markets"]["mark_price"][market])
@@ -133,7 +130,7 @@ class WaveRecorder:
         kept = kept[np.lexsort((held["account"][kept], -score[kept]))]
         left_out = np.setdiff1d(order, kept)
         profit = (notional - entry) if is_long else (entry - notional)
-        return DeleveragingWave(
+        return ObservedWave(
             market=market, start_ms=time_ms, end_ms=time_ms, is_long=is_long,
             mark=mark / self._scale[market], deficit=0.0, bankrupt=0,
             account=held["account"][kept], size=size[kept], notional=notional[kept],
@@ -196,7 +193,7 @@ def bucket_cash(found: Rows, size: Integers, index: Integers, start: Rows) -> Fl
     return cash * share
 
 
-def _places(wave: DeleveragingWave, accounts: Integers) -> Integers:
+def _places(wave: ObservedWave, accounts: Integers) -> Integers:
     """Where accounts stand in a wave; one that joins later is added at the end."""
     missing = np.setdiff1d(accounts, wave.account)
     if len(missing):

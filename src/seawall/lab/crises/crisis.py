@@ -13,19 +13,22 @@ from msgspec import Struct
 from seawall.accounts.account import Account
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO
-from seawall.lab.cascade.setup import calm_depths
-from seawall.lab.market.candle_file import PathError, Prices, read_candle_file
+from seawall.lab.market.candle_file import PathError, Prices
 from seawall.lab.market.liquidity import Depth, depths
 from seawall.lab.market.market_path import (
     FINEST_STEP_MS,
     MarketPath,
     Window,
-    market_of_symbol,
     read_market_path,
     refine,
+    rows_by_market,
 )
 from seawall.lab.market.named_scenarios import load, starting_path
-from seawall.lab.simulation.population import open_interest_source, usual_open_interest
+from seawall.lab.simulation.population import (
+    calm_depths,
+    open_interest_source,
+    usual_open_interest,
+)
 from seawall.lab.simulation.setup import Grid, check_prices, grid_of
 from seawall.report.kinds import whole
 
@@ -118,7 +121,7 @@ def crisis_of(name: str, account: Account, candles: Sequence[Path] = ()) -> Cris
     facts = facts_of(name)
     interest = facts.interest_of(account.markets)
     listed = [account.listed[each] for each in account.markets]
-    calm = calm_depths(depths(listed, {}, None), interest)
+    calm = calm_depths(depths(listed), interest)
     even_grid(path, account.instruments)
     return Crisis(
         name=name,
@@ -185,18 +188,12 @@ def with_recorded(path: MarketPath, files: Sequence[Path]) -> MarketPath:
 
 def _recorded_markets(files: Sequence[Path], markets: Sequence[str]) -> list[str]:
     """Those of ``markets`` that the files have candles of. Raises PathError."""
-    symbols = [
-        rows.symbol or path.name.split("_")[0].split(".")[0]
-        for path in files
-        for rows in read_candle_file(path)
-        if rows.prices is not None
-    ]
-    found = [market_of_symbol(each, markets) for each in symbols]
-    known = [market for market in markets if market in found]
+    found, symbols = rows_by_market(files, markets)
+    known = [name for name, rows in found.items() if any(e.prices is not None for _, e in rows)]
     if not known:
         names = ", ".join(path.name for path in files)
         raise PathError(
-            f"{names}: candles of {', '.join(symbols) or 'nothing'}; the account's markets are "
+            f"{names}: candles of {symbols or 'nothing'}; the account's markets are "
             f"{', '.join(markets)}"
         )
     return known

@@ -14,8 +14,9 @@ from seawall.domain.enums import EventKind
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.codec import decode_event_rows
 from seawall.engine.placement import Rows
+from seawall.lab.arrays import Integers
 from seawall.lab.compare_rules.comparison import SUBSTANCE
-from seawall.lab.crises.record import OWN, Integers, Liquidation, Record
+from seawall.lab.crises.record import OWN, Liquidation, Record
 from seawall.lab.simulation.event_words import words
 from seawall.lab.simulation.observer import valuation_prices
 from seawall.lab.simulation.population import Population

@@ -11,14 +11,17 @@ from msgspec import structs
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.lab.cascade.setup import sizes_held
+from seawall.domain.units import MICRO
+from seawall.lab.arrays import Integers
 from seawall.lab.crises.crisis import Crisis
-from seawall.lab.crises.record import Integers
 from seawall.lab.paths.variants import greatest_leverage
-from seawall.lab.simulation.population import Distribution, Population, draw_population
+from seawall.lab.simulation.population import (
+    Distribution,
+    Population,
+    draw_population,
+    sizes_held,
+)
 from seawall.lab.simulation.setup import price_units
-
-PPM = 1_000_000
 
 
 def draw_crisis_population(
@@ -71,7 +74,7 @@ def one_bucket_each(population: Population, prices: Integers) -> Population:
     deposit = population.deposit.copy()
     np.subtract.at(deposit, population.owner[apart], population.bucket[apart])
     of_bucket = population.owner[apart]
-    value = np.abs(population.signed_size) * prices[population.market] / PPM
+    value = np.abs(population.signed_size) * prices[population.market] / MICRO
     return structs.replace(
         population,
         owner=owner.astype(np.int64),

@@ -57,6 +57,10 @@ class CrisesAnswer(Answer, frozen=True, kw_only=True):
         """By crisis, mode, depth and pair of rulebooks."""
         return [each for trial in self.trials for each in trial.differences]
 
+    @property
+    def is_conserved(self) -> bool:
+        return all(each.is_conserved for trial in self.trials for each in trial.outcomes)
+
     def findings(self) -> Findings:
         from seawall.lab.crises.sheets import findings
 

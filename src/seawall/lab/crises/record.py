@@ -5,22 +5,18 @@ from enum import IntFlag
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag
-from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
 from seawall.engine.placement import Rows
-from seawall.lab.simulation.observer import Snapshot, watch
+from seawall.lab.arrays import Integers
+from seawall.lab.simulation.observer import Snapshot, valuation_prices, watch
 from seawall.lab.simulation.reader import quote_of
 from seawall.lab.simulation.simulation import Batch, Simulation
-
-Integers = NDArray[np.int64]
 
 OWN = 0
 """The account under study, as the number of a trader; the population is 1, 2 ..."""
 NO_TRADER = -1
-_LIQUIDATED = np.int32(int(FillFlag.LIQUIDATED))
 
 
 class Closed(IntFlag):
@@ -80,7 +76,8 @@ class Record:
 
     ``trader_of``: by account of the engine, NO_TRADER for the venue and makers. ``liquidated_ms``:
     when first found under maintenance, 0 for never; ``closed``: flags of ``Closed``; ``funding``:
-    received, micro-USD. ``totals``: USD by flag.
+    received, micro-USD. ``totals``: USD of the population by flag. ``equity``: micro-USD of the
+    account under study, and ``marks``: units by market that equity counts with, at each moment.
     """
 
     def __init__(self, rulebook: str, simulation: Simulation) -> None:
@@ -92,12 +89,16 @@ class Record:
         self.trader_of = np.full(len(simulation.engine.tables["accounts"]), NO_TRADER, np.int64)
         self.trader_of[simulation.population] = np.arange(1, count)
         self.trader_of[self.account.accounts] = OWN
-        self.trader_of[:FIRST_USER] = NO_TRADER
         self.liquidated_ms, self.closed, self.funding = np.zeros((3, count), np.int64)
         self.totals = dict.fromkeys(Closed, 0.0)
+        self.equity: list[int] = []
+        self.marks: list[Integers] = []
 
     def read(self, batch: Batch) -> list[Liquidation]:
         """The traders of one batch that are liquidated for the first time."""
+        assert batch.account is not None
+        self.equity.append(batch.account.equity)
+        self.marks.append(valuation_prices(self.simulation.engine).copy())
         owners = batch.events["account"]
         traders = np.where(owners >= 0, self.trader_of[owners], NO_TRADER)
         known = traders >= 0
@@ -105,7 +106,8 @@ class Record:
             return []
         events, traders = batch.events[known], traders[known]
         kinds = np.ascontiguousarray(events["kind"])
-        forced = events["flags"] & _LIQUIDATED != 0
+        others = traders != OWN
+        forced = events["flags"] & FillFlag.LIQUIDATED != 0
         paid = kinds == EventKind.FUNDING_PAID
         np.add.at(self.funding, traders[paid], events["money"][paid])
         for kind, of_liquidation, flag, amount in _CLOSING:
@@ -114,7 +116,7 @@ class Record:
                 found &= forced == of_liquidation
             if found.any():
                 np.bitwise_or.at(self.closed, traders[found], int(flag))
-                self.totals[flag] += float(amount(events[found]).sum()) / MICRO
+                self.totals[flag] += float(amount(events[found & others]).sum()) / MICRO
         return self._liquidations(batch.time_ms, events, traders)
 
     def _liquidations(self, time_ms: int, events: Rows, traders: Integers) -> list[Liquidation]:

@@ -20,7 +20,7 @@ from seawall.lab.crises.record import OWN, Closed, closed_by
 from seawall.lab.crises.trial import Outcome
 from seawall.lab.simulation.names import liquidation_words
 from seawall.report import kinds
-from seawall.report.findings import Findings, Section, Words
+from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
 from seawall.report.kinds import (
     COUNT,
     FLAG,
@@ -156,8 +156,8 @@ class _Findings:
     def _warnings(self) -> Iterator[Words]:
         for each in self.outcomes:
             if not each.is_conserved:
-                text = f"{each.crisis}, {_where(each)}: money is not conserved; a defect of Seawall"
-                yield Words(f"{text}.", is_warning=True)
+                text = f"{NOT_CONSERVED} It is so in {each.crisis}, {_where(each)}."
+                yield Words(text, is_warning=True)
 
     def _outcomes(self) -> Sheet:
         ranks = {worst: "worst" for _, worst in self.extremes.values()}

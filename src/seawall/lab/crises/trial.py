@@ -5,7 +5,6 @@ from itertools import product
 
 import numpy as np
 from msgspec import Struct, structs
-from numpy.typing import NDArray
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
@@ -19,7 +18,6 @@ from seawall.lab.market.market_path import LARGEST_MOVE
 from seawall.lab.simulation.agents import whole_ladders
 from seawall.lab.simulation.assumptions import Assumptions
 from seawall.lab.simulation.incidents import IncidentKind
-from seawall.lab.simulation.observer import valuation_prices
 from seawall.lab.simulation.population import Population
 from seawall.lab.simulation.setup import Grid, SimulationSetup, market_limits
 from seawall.lab.simulation.simulation import Batch, Pace, Simulation, steps
@@ -148,8 +146,6 @@ class Trial:
         first, *others = self.records
         self._comparers = [Comparer(first, other, self.population) for other in others]
         self._times: list[int] = []
-        self._equities: list[list[int]] = []
-        self._marks: list[list[NDArray[np.int64]]] = []
 
     def read(self, batches: Sequence[Batch]) -> None:
         """One moment, a batch of each simulation."""
@@ -159,26 +155,22 @@ class Trial:
             events = batches[0].events, batches[number].events
             comparer.compare(time_ms, events, (found[0], found[number]))
         self._times.append(time_ms)
-        self._equities.append([each.account.equity if each.account else 0 for each in batches])
-        engines = [each.simulation.engine for each in self.records]
-        self._marks.append([valuation_prices(each).copy() for each in engines])
 
     def result(self) -> TrialResult:
         """After the last moment."""
         names = self._crisis.name, self._mode, self._depth
         return TrialResult(
-            outcomes=tuple(map(self._outcome, range(len(self.records)))),
+            outcomes=tuple(map(self._outcome, self.records)),
             differences=tuple(each.result(self._times[-1], *names) for each in self._comparers),
         )
 
-    def _outcome(self, side: int) -> Outcome:
-        record = self.records[side]
+    def _outcome(self, record: Record) -> Outcome:
         simulation = record.simulation
         start = simulation.start
         assert start is not None
         minutes = (np.asarray(self._times) - self._times[0]) / 60_000
-        equity = np.asarray([each[side] for each in self._equities])
-        marks = np.asarray([each[side] for each in self._marks], dtype=np.float64)
+        equity = np.asarray(record.equity)
+        marks = np.asarray(record.marks, dtype=np.float64)
         levels = marks / marks[0]
         lowest = int(equity.argmin())
         chosen = np.linspace(0, len(equity) - 1, MOST_POINTS).round().astype(int)

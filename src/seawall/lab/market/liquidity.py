@@ -27,6 +27,7 @@ from seawall.domain.quantities import Amount, PerMarket, assignments, for_market
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO
 from seawall.engine.tables import command_dtype
+from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.report.kinds import whole
 
 DEFAULT_DEPTHS = (
@@ -46,6 +47,7 @@ LEAST_QUOTE = 10 * MICRO
 """Where the rules ask for neither, so that a journal of quotes can be run under rules that do."""
 CUMULATIVE = ((0, 0.0), (10, 0.2), (25, 0.5), (50, 1.0), (100, 2.0), (400, 3.0))
 
+NONE_CHOSEN: Mapping[str, float] = {}
 GREATEST_DEPTH = 10**9
 """USD within 50 bp per side: no market has more."""
 
@@ -56,8 +58,6 @@ WIDEST_SPREAD = 20.0
 
 BP = 1e-4
 _POWERS_OF_TEN = 10 ** np.arange(19, dtype=np.int64)
-FloatArray = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Rows = NDArray[Any]
 
 
@@ -69,21 +69,20 @@ class Depth(Struct, frozen=True):
 
 
 def default_depth(instrument: Instrument) -> Depth:
-    for leverage, usd, spread in DEFAULT_DEPTHS:
-        if instrument.maximum_leverage >= leverage:
-            return Depth(usd, spread)
-    raise AssertionError("the last row holds for every market")
+    """What follows from the leverage granted in a market."""
+    most = instrument.maximum_leverage
+    return next(Depth(usd, spread) for least, usd, spread in DEFAULT_DEPTHS if most >= least)
 
 
-def depth_multipliers(prices: FloatArray, times_ms: NDArray[np.int64]) -> FloatArray:
+def depth_multipliers(prices: Floats, times_ms: Integers) -> Floats:
     """For n prices, the n factors of the stress rule, each from prices up to its own time."""
     before = np.interp(times_ms - RETURN_WINDOW_MS, times_ms, prices)
     moved = np.abs(prices / before - 1.0)
-    left: FloatArray = 1.0 / (1.0 + (moved / HALF_DEPTH_RETURN) ** 2)
+    left: Floats = 1.0 / (1.0 + (moved / HALF_DEPTH_RETURN) ** 2)
     return np.maximum(LEAST_MULTIPLIER, left)
 
 
-def ladder_shares() -> FloatArray:
+def ladder_shares() -> Floats:
     """Share of the 50 bp depth that each order of ``LADDER_BP`` carries: what lies up to it."""
     bounds, shares = zip(*CUMULATIVE, strict=True)
     edges = [0.0, *LADDER_BP]
@@ -102,7 +101,7 @@ class Ticks:
         self.decimals = np.asarray([each.price_decimals for each in instruments])
         self.scale = np.asarray([10.0**each.price_decimals for each in instruments])
 
-    def round(self, units: FloatArray, decimals: Any, *, up: bool) -> Integers:
+    def round(self, units: Floats, decimals: Any, *, up: bool) -> Integers:
         """Units to the tick; ``decimals`` broadcasts to ``units``."""
         whole = (np.ceil if up else np.floor)(units).astype(np.int64)
         if not self.figures:
@@ -130,7 +129,7 @@ class Ladder:
         depths: Sequence[Depth],
         ticks: Ticks,
         orders: slice = slice(None),
-        largest: FloatArray | None = None,
+        largest: Floats | None = None,
     ) -> None:
         self.depth = np.asarray([each.usd_within_50bp for each in depths])
         self.half_spread = np.asarray([each.spread_bp for each in depths]) / 2 * BP
@@ -148,8 +147,8 @@ class Ladder:
         self._rows["side"][:, 1:] = np.repeat([int(Side.BUY), int(Side.SELL)], count)
 
     def quotes(
-        self, time_ms: int, price: FloatArray, left: FloatArray, where: Integers
-    ) -> tuple[Rows, NDArray[np.bool_]]:
+        self, time_ms: int, price: Floats, left: Floats, where: Integers
+    ) -> tuple[Rows, Mask]:
         """Rows (k, 1 + orders) of the markets ``where``, and which of them to send.
 
         Of each market first the cancel of what was quoted. ``price`` (USD) and ``left`` (share of
@@ -186,15 +185,14 @@ def tick_rules(rulebook: AnyRulebook) -> tuple[int, int]:
 
 
 def depths(
-    markets: Sequence[Instrument], chosen: Mapping[str, float], everywhere: float | None
+    markets: Iterable[Instrument], chosen: Mapping[str, float] = NONE_CHOSEN
 ) -> dict[str, Depth]:
-    """Depth of each market: chosen for it, else chosen for all, else the default."""
-    result = {}
-    for instrument in markets:
-        usual = default_depth(instrument)
-        usd = chosen.get(instrument.name, everywhere)
-        result[instrument.name] = usual if usd is None else Depth(usd, usual.spread_bp)
-    return result
+    """Depth of each market: ``chosen`` (USD within 50 bp), else the default."""
+    usual = {each.name: default_depth(each) for each in markets}
+    return {
+        name: Depth(chosen.get(name, each.usd_within_50bp), each.spread_bp)
+        for name, each in usual.items()
+    }
 
 
 def stated_depths(names: Sequence[str], depth: PerMarket) -> dict[str, float]:
@@ -218,4 +216,4 @@ def chosen_depths(listed: Iterable[Instrument], depth: PerMarket) -> dict[str, D
     ``listed``: as their venue lists them. Raises InputError.
     """
     markets = list(listed)
-    return depths(markets, stated_depths([each.name for each in markets], depth), None)
+    return depths(markets, stated_depths([each.name for each in markets], depth))

@@ -14,7 +14,7 @@ from seawall.lab.simulation.incident_sheets import incident_sheets
 from seawall.lab.simulation.names import bucket_name, liquidation_words, mode_name
 from seawall.lab.simulation.observer import Holding, Snapshot
 from seawall.report import kinds
-from seawall.report.findings import Findings, Words
+from seawall.report.findings import NOT_CONSERVED, Findings, Words
 from seawall.report.kinds import (
     AVERAGE_PRICE,
     COUNT,
@@ -77,7 +77,7 @@ def rehearsal_findings(result: Rehearsal) -> Findings:
 
 def _warnings(result: Rehearsal) -> Iterator[Words]:
     if not result.is_conserved:
-        yield Words("Money is not conserved: this is a defect of Seawall.", is_warning=True)
+        yield Words(NOT_CONSERVED, is_warning=True)
     yield from (Words(note, is_warning=True) for note in result.notes)
 
 

@@ -9,7 +9,7 @@
 * **Trend followers.** They hold up to a quarter of the calm depth in the direction of the last
   five minutes (fully at a move of 2 %), and trade a twentieth of it at least.
 * **Arbitrage.** Where the venue's price is more than 30 bp from that of other venues: up to 2 % of
-  the calm depth a second against the gap (fully at 1 %), until they hold one depth.
+  the calm depth a second against the gap (fully at 1.3 %), until they hold one depth.
 * **The backstop** sells what it took over: half of it in ten minutes, at most 1 % of the depth that
   is left a second.
 
@@ -20,7 +20,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seawall.domain.enums import CommandKind, EventKind, OrderFlag, Side, TimeInForce
 from seawall.domain.rulebook import BlockRulebook
@@ -28,15 +27,13 @@ from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
 from seawall.domain.units import MAX_PRICE, MICRO
 from seawall.engine.engine import Engine
 from seawall.engine.placement import Placement, Rows, rows_of
+from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.market.liquidity import ORDERS_PER_MARKET, Ladder, Ticks, tick_rules
 from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.observer import positions_of
 from seawall.lab.simulation.price_formation import PriceFormation, Prices, QuotePressure
 from seawall.lab.simulation.reader import EventReader, StepTotals
 from seawall.lab.simulation.setup import SimulationSetup
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 INNER = 7
 """Orders of the ladder up to 50 bp."""
@@ -287,7 +284,7 @@ def path_makers(placement: Placement, setup: SimulationSetup) -> Agents:
         market_by_market=True,
     )  # fmt: skip
     reader = EventReader(len(accounts), _table(placement), accounts, exact=True)
-    prices = QuotePressure(list(setup.depths), setup.grid.middle[0])
+    prices = QuotePressure(setup.depth_usd, setup.grid.middle[0])
     return Agents(prices, ticks, [makers], reader)
 
 
@@ -343,13 +340,9 @@ def _table(placement: Placement) -> int:
 
 def sizes_of(engine: Engine, account: int) -> Integers:
     """Signed size of an account in each market."""
-    tables = engine.tables
     found = np.zeros(len(engine.instruments), np.int64)
-    index = int(tables["accounts"]["first_position"][account])
-    while index >= 0:
-        position = tables["positions"][index]
+    for position in positions_of(engine.tables, account):
         found[position["market"]] = position["signed_size"]
-        index = int(position["next_of_account"])
     return found
 
 

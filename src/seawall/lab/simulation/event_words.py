@@ -44,9 +44,6 @@ def words(item: Any, instruments: Sequence[Instrument]) -> str:
     return f"{head}: {', '.join(parts)}" if parts else head
 
 
-clock = exact_clock
-
-
 def _tag(item: Any) -> str:
     return str(item.__struct_config__.tag)
 
@@ -64,7 +61,7 @@ def _part(name: str, value: int, instrument: Instrument | None) -> str:
     if not value:
         return ""
     if name.endswith("_ms") and value > 10**11:
-        return f"{label} {clock(value)}"
+        return f"{label} {exact_clock(value)}"
     if instrument is not None and name in _PRICES:
         return f"{label} {from_units(value, instrument.price_decimals)}"
     if instrument is not None and name in _SIZES:

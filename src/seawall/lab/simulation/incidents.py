@@ -90,16 +90,6 @@ class Surroundings(Struct, kw_only=True):
 
 QUIET_MS = 30_000
 
-_OF_OTHERS = np.asarray(
-    [
-        EventKind.LIQUIDATION_STARTED,
-        EventKind.BACKSTOP_TAKEN_OVER,
-        EventKind.INSURANCE_PAID,
-        EventKind.DELEVERAGED,
-        EventKind.LIQUIDATION_FEE_PAID,
-    ],
-    dtype=np.int32,
-)
 _SHOWN = {
     int(EventKind.ORDER_FILLED): IncidentKind.ORDER_FILLED,
     int(EventKind.DELEVERAGED): IncidentKind.DELEVERAGED_LOSER,
@@ -133,22 +123,21 @@ class IncidentLog:
         self._liquidated: set[int] = set()
         self._last_seen: dict[tuple[int, int], int] = {}
 
-    def read(self, time_ms: int, events: NDArray[Any]) -> NDArray[Any]:
-        """One step's rows of ``event_dtype``; a copy of those that name the account."""
+    def read(self, time_ms: int, events: NDArray[Any]) -> None:
+        """Read one step's rows of ``event_dtype``."""
         self.started = {}
         is_own = np.isin(events["account"], self._own)
         own = events[is_own]
         if len(own):
-            self._read_own(time_ms, self._as_buckets(own.copy()))
+            self._read_own(time_ms, self._as_buckets(own))
         if self._surroundings:
             self._read_others(events[~is_own])
         for row in events[events["kind"] == EventKind.TRANSFERS_GATED]:
             if self._is_new(time_ms, (int(row["kind"]), int(row["market"]))):
                 self.incidents.append(Incident(time_ms=time_ms, kind=IncidentKind.TRANSFERS_GATED))
-        return own
 
     def _as_buckets(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """The rows, with a child account's events as those of an isolated bucket."""
+        """The rows (changed), with a child account's events as those of an isolated bucket."""
         for child, market in self._children.items():
             of_child = rows["account"] == child
             rows["market"][of_child & np.isin(rows["kind"], _OF_POOLS)] = market
@@ -158,31 +147,26 @@ class IncidentLog:
         return rows
 
     def _read_others(self, events: NDArray[Any]) -> None:
-        kinds = events["kind"]
-        rejected = events[
-            (kinds == EventKind.COMMAND_REJECTED) & np.isin(events["account"], self._makers)
-        ]
-        if len(rejected):
-            self.others.maker_rejections += len(rejected)
-            self.others.maker_reason = Reason(int(rejected["reason"][0])).name
-        is_sold = (kinds == EventKind.ORDER_FILLED) & (events["flags"] & FillFlag.LIQUIDATED != 0)
-        self.others.sold_to_book += int(quote_of(events[is_sold]).sum())
-        for row in events[np.isin(kinds, _OF_OTHERS)]:
-            self._read_other(row)
+        others, kinds = self.others, events["kind"]
 
-    def _read_other(self, row: Any) -> None:
-        kind = int(row["kind"])
-        if kind == EventKind.LIQUIDATION_STARTED:
-            self._liquidated.add(int(row["account"]))
-            self.others.liquidated_accounts = len(self._liquidated)
-        elif kind == EventKind.BACKSTOP_TAKEN_OVER:
-            self.others.taken_by_backstop += abs(int(row["position_size"])) * int(row["price"])
-        elif kind == EventKind.INSURANCE_PAID:
-            self.others.insurance_paid += int(row["money"])
-        elif kind == EventKind.LIQUIDATION_FEE_PAID:
-            self.others.liquidation_fees += int(row["money"])
-        elif int(row["flags"]) & FillFlag.LIQUIDATED:
-            self.others.deleveraged += int(quote_of(row))
+        def of(kind: EventKind) -> Any:
+            return events[kinds == kind]
+
+        rejected = of(EventKind.COMMAND_REJECTED)
+        rejected = rejected[np.isin(rejected["account"], self._makers)]
+        if len(rejected):
+            others.maker_rejections += len(rejected)
+            others.maker_reason = Reason(int(rejected["reason"][0])).name
+        self._liquidated.update(of(EventKind.LIQUIDATION_STARTED)["account"].tolist())
+        others.liquidated_accounts = len(self._liquidated)
+        taken = of(EventKind.BACKSTOP_TAKEN_OVER)
+        others.taken_by_backstop += int((np.abs(taken["position_size"]) * taken["price"]).sum())
+        others.insurance_paid += int(of(EventKind.INSURANCE_PAID)["money"].sum())
+        others.liquidation_fees += int(of(EventKind.LIQUIDATION_FEE_PAID)["money"].sum())
+        forced = events[events["flags"] & FillFlag.LIQUIDATED != 0]
+        quote = quote_of(forced)
+        others.sold_to_book += int(quote[forced["kind"] == EventKind.ORDER_FILLED].sum())
+        others.deleveraged += int(quote[forced["kind"] == EventKind.DELEVERAGED].sum())
 
     def _read_own(self, time_ms: int, rows: NDArray[Any]) -> None:
         funding = 0

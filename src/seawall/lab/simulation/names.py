@@ -8,10 +8,8 @@ from seawall.domain.enums import LiquidationStage
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
-from seawall.domain.units import RATE_ONE
+from seawall.domain.units import PPM, RATE_ONE
 from seawall.report.kinds import money, short_percent
-
-PPM = 1_000_000
 
 
 class Buckets(Protocol):

@@ -93,6 +93,16 @@ def valuation_prices(engine: Engine) -> Any:
     return engine.tables["markets"][column][: len(engine.instruments)]
 
 
+def positions_of(tables: Mapping[str, Any], account: int) -> list[Any]:
+    """The rows of an account's positions, those of size zero included."""
+    found = []
+    index = int(tables["accounts"]["first_position"][account])
+    while index >= 0:
+        found.append(tables["positions"][index])
+        index = int(found[-1]["next_of_account"])
+    return found
+
+
 class Observer:
     """Reads one account, and its children under block rules, from an engine."""
 
@@ -116,7 +126,7 @@ class Observer:
             )
             cash = int(self._engine.tables["accounts"]["cash"][account])
             value = 0
-            for position in self._positions(account):
+            for position in positions_of(self._engine.tables, account):
                 market, size = int(position["market"]), int(position["signed_size"])
                 is_isolated = bool(position["mode"] == MarginMode.ISOLATED)
                 if is_isolated:
@@ -138,15 +148,6 @@ class Observer:
             holdings=dict(sorted(holdings.items())),
             unsettled_funding=unsettled,
         )
-
-    def _positions(self, account: int) -> list[Any]:
-        tables = self._engine.tables
-        found = []
-        index = int(tables["accounts"]["first_position"][account])
-        while index >= 0:
-            found.append(tables["positions"][index])
-            index = int(found[-1]["next_of_account"])
-        return found
 
     def _holding(self, position: Any, market: int, *, isolated: bool) -> Holding:
         return Holding(

@@ -11,20 +11,22 @@ that price, so some are winning and some are losing. All of it follows from the 
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 import numpy as np
 from msgspec import Struct, structs
-from numpy.typing import NDArray
 
+from seawall.domain.errors import InputError
+from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
-from seawall.domain.units import MAX_SIZE, MICRO
+from seawall.domain.units import MAX_SIZE, MICRO, PPM
+from seawall.lab.arrays import Floats, Integers, Mask
+from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.scenario import Crowd
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from seawall.lab.market.table_file import Table
 
 POSITIONS_CHANCES = (0.6, 0.25, 0.15)
 """Chances of one, two and three positions."""
@@ -44,6 +46,9 @@ LEAST_DEPOSIT = 0.02
 """Of the equity; an account that has won more than the rest entered at the first price instead."""
 DEPTH_OF_INTEREST = 0.005
 """A market whose open interest is large has at least this share of it within 50 bp."""
+LEVERAGE_COLUMNS = ("leverage", "leverage_realtime")
+USED_LEVERAGES = (1.0, 100.0)
+FEWEST_LEVERAGES = 10
 
 
 class Distribution(Struct, frozen=True, kw_only=True):
@@ -79,12 +84,12 @@ class Population(Struct, frozen=True, kw_only=True):
     signed_size: Integers
     entry_notional: Integers
     setting: Integers
-    is_isolated: NDArray[np.bool_]
+    is_isolated: Mask
     bucket: Integers
     deposit: Integers
     leverage: Floats
     notional: Floats
-    is_hedger: NDArray[np.bool_]
+    is_hedger: Mask
 
     @property
     def accounts(self) -> int:
@@ -128,6 +133,14 @@ def population_of(
     )  # fmt: skip
 
 
+def sizes_held(plan: Holdings, markets: int) -> Integers:
+    """Signed size that an account holds in each of so many markets."""
+    found = np.zeros(markets, np.int64)
+    for each in plan.positions:
+        found[each.market] += each.signed_size
+    return found
+
+
 def usual_open_interest(markets: Sequence[str]) -> dict[str, float]:
     """USD of one side, by market."""
     known = _shipped_interest()
@@ -149,11 +162,48 @@ def _shipped_interest() -> _Interest:
     return msgspec.convert(tomllib.loads(text), _Interest)
 
 
+def calm_depths(
+    depths: Mapping[str, Depth], open_interest: Mapping[str, float], chosen: Sequence[str] = ()
+) -> dict[str, Depth]:
+    """Depths of markets, at least the usual share of their open interest, but not where ``chosen``.
+
+    A market of a billion is not quoted like one of a million, whatever leverage it is granted.
+    """
+    found = {}
+    for name, each in depths.items():
+        least = 0.0 if name in chosen else DEPTH_OF_INTEREST * open_interest[name]
+        found[name] = Depth(max(each.usd_within_50bp, least), each.spread_bp)
+    return found
+
+
+class PopulationError(InputError):
+    """A file that holds no leverages; the message says what it should hold."""
+
+
+def read_leverages(file: Path) -> tuple[float, ...]:
+    """Leverages of real accounts from a file, sorted. Raises PopulationError.
+
+    A parquet or CSV file with one row an account and a column ``leverage`` or ``leverage_realtime``
+    (notional over equity). Values outside 1 to 100 are left out: below 1 no account is liquidated
+    by a crash that matters, and above 100 equity was about to be nothing when it was read.
+    """
+    table = Table.read(file, PopulationError, LEVERAGE_COLUMNS)
+    numbers = table.numbers(table.first_of(*LEVERAGE_COLUMNS), empty_allowed=True)
+    least, most = USED_LEVERAGES
+    usable = numbers[(numbers >= least) & (numbers <= most)]
+    if len(usable) < FEWEST_LEVERAGES:
+        raise table.fail(
+            f"{len(usable)} leverages from {least:g} to {most:g}; at least {FEWEST_LEVERAGES} are "
+            "needed"
+        )
+    return tuple(np.sort(usable).tolist())
+
+
 def largest_leverage(instrument: Instrument, notional: Floats) -> Floats:
     """What the market allows a position of so many USD."""
     terms = instrument.block_terms
     if terms is not None and terms.fractions.initial_ppm:
-        return np.full(len(notional), 1e6 / terms.fractions.initial_ppm)
+        return np.full(len(notional), PPM / terms.fractions.initial_ppm)
     bounds = np.asarray([tier.lower_bound / MICRO for tier in instrument.tiers])
     allowed = np.asarray([float(tier.maximum_leverage) for tier in instrument.tiers])
     found: Floats = allowed[np.searchsorted(bounds, notional, side="right") - 1]
@@ -184,12 +234,10 @@ def draw_population(
     open_interest: Floats,
     own_size: Integers,
     seed: int,
-    *,
-    in_blocks: bool = False,
 ) -> Population:
     """``prices`` (units) and ``open_interest`` (USD of one side) of each market.
 
-    ``own_size``: signed, what the account under study holds. ``in_blocks``: none is isolated.
+    ``own_size``: signed, what the account under study holds.
     """
     random = np.random.Generator(np.random.Philox(key=[seed, 1]))
     owner, market, is_long, raw = _who_holds(distribution, open_interest, random)
@@ -208,8 +256,8 @@ def draw_population(
     crowd.leverage = _leverages(distribution, crowd, instruments, random)
     moved = random.normal(0.0, distribution.entry_spread, len(crowd.size))
     entry, margin = _funded(crowd, moved)
-    chance = 0.0 if in_blocks else distribution.isolated_share
-    is_isolated = (random.random(distribution.accounts) < chance)[crowd.owner]
+    drawn = random.random(distribution.accounts)
+    is_isolated = (drawn < distribution.isolated_share)[crowd.owner]
     most = np.asarray([each.maximum_leverage for each in instruments], dtype=np.int64)
     market, hedge = _hedges(crowd, prices, open_interest, own_size)
     return _joined(crowd, entry, margin, is_isolated, most, market, hedge, prices)
@@ -217,7 +265,7 @@ def draw_population(
 
 def _who_holds(
     distribution: Distribution, open_interest: Floats, random: np.random.Generator
-) -> tuple[Integers, Integers, NDArray[np.bool_], Floats]:
+) -> tuple[Integers, Integers, Mask, Floats]:
     """Owner, market, side and unscaled USD of every position of the crowd."""
     markets = len(open_interest)
     counts = 1 + random.choice(len(POSITIONS_CHANCES), distribution.accounts, p=POSITIONS_CHANCES)
@@ -245,7 +293,7 @@ def _scaled(
     distribution: Distribution,
     raw: Floats,
     market: Integers,
-    is_long: NDArray[np.bool_],
+    is_long: Mask,
     open_interest: Floats,
 ) -> Floats:
     """USD of each position: the crowd's share of each market and side, none above the largest."""
@@ -254,17 +302,12 @@ def _scaled(
     target = np.minimum(target, open_interest[:, None]).ravel()
     group = 2 * market + is_long
     total = np.bincount(group, raw, len(target))
-    capped = np.minimum(
-        raw, np.maximum(LARGEST_SHARE * total, total / _count(group, target))[group]
-    )
+    positions = np.maximum(1, np.bincount(group, minlength=len(target)))
+    capped = np.minimum(raw, np.maximum(LARGEST_SHARE * total, total / positions)[group])
     total = np.bincount(group, capped, len(target))
     factor = np.divide(target, total, out=np.zeros_like(target), where=total > 0)
     found: Floats = capped * factor[group]
     return found
-
-
-def _count(group: Integers, target: Floats) -> Floats:
-    return np.maximum(1, np.bincount(group, minlength=len(target))).astype(np.float64)
 
 
 def _leverages(
@@ -322,7 +365,7 @@ def _joined(
     crowd: _Crowd,
     entry: Integers,
     margin: Integers,
-    is_isolated: NDArray[np.bool_],
+    is_isolated: Mask,
     most: Integers,
     hedged: Integers,
     hedge: Integers,

@@ -10,14 +10,13 @@ venue's own formula.
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import (
     BP,
     HALF_DEPTH_RETURN,
     LEAST_MULTIPLIER,
     RETURN_WINDOW_MS,
-    Depth,
 )
 from seawall.lab.simulation.assumptions import (
     DEPTH_MOVE,
@@ -25,8 +24,6 @@ from seawall.lab.simulation.assumptions import (
     LEAST_MAKER,
     Assumptions,
 )
-
-Floats = NDArray[np.float64]
 
 REST = 1e-4
 """Temporary flow below this many depths (half a hundredth of a bp) is over."""
@@ -76,11 +73,6 @@ class PriceFormation:
         self.left = np.ones(len(depth))
         self.elsewhere = np.ones(len(depth))
 
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether nothing but the fundamental price can move prices now."""
-        return not self._temporary.any()
-
     def record_fills(self, bought: Floats) -> None:
         """What takers bought from the makers, signed USD, since the last step."""
         flow = bought / (self._depth * np.sqrt(self.left))
@@ -114,12 +106,12 @@ class PriceFormation:
 class QuotePressure:
     """Quotes around a path that give way to what is traded; other venues do not follow."""
 
-    def __init__(self, depths: list[Depth], start: Floats) -> None:
-        self._depth = np.asarray([each.usd_within_50bp for each in depths])
-        self.pressure = np.zeros(len(depths))
+    def __init__(self, depth: Floats, start: Floats) -> None:
+        self._depth = depth
+        self.pressure = np.zeros(len(depth))
         self.fair = start.copy()
-        self.left = self.elsewhere = np.ones(len(depths))
-        self.displacement = self.maker_loss = np.zeros(len(depths))
+        self.left = self.elsewhere = np.ones(len(depth))
+        self.displacement = self.maker_loss = np.zeros(len(depth))
         self._time_ms = self._elapsed_ms = 0
 
     def move(self, time_ms: int, fundamental: Floats, scripted_depth: Floats) -> None:

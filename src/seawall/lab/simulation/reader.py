@@ -4,19 +4,13 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct, field
-from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, Reason
 from seawall.domain.units import MICRO
 from seawall.engine.placement import Rows
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from seawall.lab.arrays import Floats, Integers
 
 _KINDS = 64
-_LIQUIDATED = np.int32(int(FillFlag.LIQUIDATED))
-_BUYER = np.int32(int(FillFlag.BUYER))
-_TAKER = np.int32(int(FillFlag.TAKER))
 
 
 class StepTotals(Struct, kw_only=True):
@@ -87,7 +81,7 @@ class EventReader:
             found.taken_over = self._by_market(rows, usd)
         if counts[EventKind.DELEVERAGED]:
             rows = of(EventKind.DELEVERAGED)
-            rows = rows[rows["flags"] & _LIQUIDATED != 0]
+            rows = rows[rows["flags"] & FillFlag.LIQUIDATED != 0]
             found.deleveraged = self._by_market(rows, quote_of(rows) / MICRO)
         found.insurance = float(of(EventKind.INSURANCE_PAID)["money"].sum()) / MICRO
         found.fees = float(of(EventKind.LIQUIDATION_FEE_PAID)["money"].sum()) / MICRO
@@ -102,10 +96,12 @@ class EventReader:
         quote = fills["price"] * fills["order_size"]
         usd = quote / MICRO
         flags = fills["flags"]
-        is_buyer = flags & _BUYER != 0
+        is_buyer = flags & FillFlag.BUYER != 0
         signed = np.where(is_buyer, usd, -usd)
         role = self._role[fills["account"]]
-        with_maker = (role == 1) & (flags & _TAKER == 0) & (self._role[fills["counterparty"]] != 1)
+        with_maker = (
+            (role == 1) & (flags & FillFlag.TAKER == 0) & (self._role[fills["counterparty"]] != 1)
+        )
         makers = fills[with_maker]
         found.bought = -self._by_market(makers, signed[with_maker])
         found.taken = self._by_market(makers, usd[with_maker])
@@ -114,7 +110,7 @@ class EventReader:
             own = role == 1
             np.add.at(whole, fills["market"][own], np.where(is_buyer, -quote, quote)[own])
             found.bought = whole / MICRO
-        forced = flags & _LIQUIDATED != 0
+        forced = flags & FillFlag.LIQUIDATED != 0
         if forced.any():
             found.sold_to_book = self._by_market(fills[forced], usd[forced])
         taking = role > 1

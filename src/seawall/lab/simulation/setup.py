@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
@@ -12,13 +11,12 @@ from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MAX_PRICE
 from seawall.engine.layout import Limits
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.simulation.population import Population
 from seawall.report.kinds import usd
-
-Floats = NDArray[np.float64]
 
 ORDERS = 16_384
 
@@ -30,7 +28,7 @@ class Grid(Struct, frozen=True, kw_only=True):
     the venue's own makers would quote around.
     """
 
-    times_ms: NDArray[np.int64]
+    times_ms: Integers
     oracle: Floats
     outside: Floats
     middle: Floats
@@ -43,7 +41,7 @@ class Grid(Struct, frozen=True, kw_only=True):
 
 
 def grid_of(
-    path: MarketPath, instruments: Sequence[Instrument], times_ms: NDArray[np.int64] | None = None
+    path: MarketPath, instruments: Sequence[Instrument], times_ms: Integers | None = None
 ) -> Grid:
     """The path at its own times, or at these, on straight lines between its own."""
     times = path.times_ms if times_ms is None else times_ms
@@ -76,10 +74,10 @@ def check_prices(grid: Grid, instruments: Sequence[Instrument]) -> None:
                 )
 
 
-def price_units(instruments: Sequence[Instrument], usd: Floats) -> NDArray[np.int64]:
+def price_units(instruments: Sequence[Instrument], usd: Floats) -> Integers:
     """USD (..., m) in each market's units; what lies outside what can be held is cut."""
     scale = np.asarray([10.0**each.price_decimals for each in instruments])
-    units: NDArray[np.int64] = np.clip(np.rint(usd * scale), 1, MAX_PRICE).astype(np.int64)
+    units: Integers = np.clip(np.rint(usd * scale), 1, MAX_PRICE).astype(np.int64)
     return units
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from seawall.domain.commands import AdvanceTime
 from seawall.domain.enums import MarginMode
@@ -22,6 +21,7 @@ from seawall.domain.units import MAX_NOTIONAL, MICRO
 from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalWriter, describe_rules
 from seawall.engine.placement import Placement, PlacementError, Rows, price_rows
+from seawall.lab.arrays import Integers
 from seawall.lab.simulation.agents import AgentsFactory
 from seawall.lab.simulation.incidents import Incident, IncidentLog
 from seawall.lab.simulation.observer import Snapshot, watch
@@ -55,8 +55,8 @@ class Pace(Struct, frozen=True, kw_only=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """Steps ``first`` to ``last`` (included) that were sent together as ``sent`` rows.
 
-    ``events``: valid until the next batch of the same simulation; ``own_events``: a copy of those
-    that name the account under study. ``account``: that account afterwards.
+    ``events``: valid until the next batch of the same simulation. ``account``: the account under
+    study afterwards.
     """
 
     first: int
@@ -64,7 +64,6 @@ class Batch(Struct, frozen=True, kw_only=True):
     time_ms: int
     sent: int
     events: Rows
-    own_events: Rows
     totals: StepTotals
     account: Snapshot | None
 
@@ -181,16 +180,16 @@ class Simulation:
         if placement.journal is not None and last % STEPS_PER_FRAME == 0:
             placement.journal.commit()
         totals = self.agents.read(events, placement)
-        own, account = events[:0], None
+        account = None
         if self.log is not None:
             known = len(self.log.incidents)
-            own = self.log.read(time_ms, events)
+            self.log.read(time_ms, events)
             account = self.observer.snapshot(time_ms)
             for incident in self.log.incidents[known:]:
                 incident.equity = account.equity
         return Batch(
-            first=first, last=last, time_ms=time_ms, sent=len(rows), events=events,
-            own_events=own, totals=totals, account=account,
+            first=first, last=last, time_ms=time_ms, sent=len(rows), events=events, totals=totals,
+            account=account,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -233,9 +232,7 @@ def steps(simulations: Sequence[Simulation], pace: Pace = Pace()) -> Iterator[li
         each.close()
 
 
-def place_population(
-    placement: Placement, time_ms: int, population: Population
-) -> NDArray[np.int64]:
+def place_population(placement: Placement, time_ms: int, population: Population) -> Integers:
     """The account numbers of a population with its money and its positions.
 
     Raises PlacementError.
