@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from cyclopts import App
@@ -158,6 +159,21 @@ def test_other_markets_keep_their_shape(folder: Path) -> None:
     assert mixed.oracle["BTC"].min() == pytest.approx(80_000)
     assert mixed.oracle["ETH"][0] == pytest.approx(4_000, rel=0.01)
     assert mixed.oracle["ETH"].min() == pytest.approx(3_200, rel=0.01)
+
+
+def test_recorded_prices_leave_the_conditions_of_the_scenario(folder: Path) -> None:
+    text = CRASH.replace(
+        "[[market]]", "depth_percent = [[0, 50]]\npremium_bp = [[0, 30]]\n[[market]]"
+    )
+    (folder / "thin.toml").write_text(text)
+    path = starting_path(
+        load(folder / "thin.toml"), loaded().holdings, loaded().instruments, PRICES
+    )
+    mixed = with_recorded(path, [folder / "btc.csv"])
+    for market in mixed.markets:
+        assert mixed.depth[market] == pytest.approx(np.full(len(mixed.times_ms), 0.5))
+    assert mixed.middle["ETH"] == pytest.approx(1.003 * mixed.oracle["ETH"], rel=1e-4)
+    assert "BTC" not in mixed.middle
 
 
 def test_recorded_days_of_real_candles() -> None:

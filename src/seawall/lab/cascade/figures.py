@@ -48,8 +48,7 @@ def minutes_of(run: CascadeRun) -> Floats:
 def market_figures(run: CascadeRun, without: CascadeRun) -> Iterator[Figure]:
     """Prices, liquidations, depth and balances over time."""
     series, plain = run.series, without.series
-    flow = sum(getattr(series, stage).sum(axis=0) for stage in STAGES)
-    for market in np.argsort(-flow, kind="stable")[:MOST_MARKETS].tolist():
+    for market in np.argsort(-series.flow.sum(axis=0), kind="stable")[:MOST_MARKETS].tolist():
         name = run.setup.markets[market]
         lines = {
             WITH: series.mark[:, market],

@@ -40,6 +40,11 @@ class Series(Struct, kw_only=True):
     backstop: Floats
     own_equity: Floats
 
+    @property
+    def flow(self) -> Floats:
+        """(decisions, markets): USD of liquidated positions in all stages."""
+        return self.sold_to_book + self.to_backstop + self.deleveraged
+
 
 class Recorder:
     """Writes the series; what did not change since the last batch is carried forward."""
@@ -97,8 +102,7 @@ class Recorder:
         found[place, rows["market"]] = rows["price"] / self._scale[rows["market"]]
         found[0] = np.where(np.isnan(found[0]), self.series.mark[first - 1], found[0])
         known = np.where(np.isnan(found), 0, np.arange(len(found))[:, None])
-        filled: Floats = np.take_along_axis(found, np.maximum.accumulate(known, axis=0), axis=0)
-        return filled
+        return np.take_along_axis(found, np.maximum.accumulate(known, axis=0), axis=0)
 
 
 def book_of(tables: dict[str, Rows], markets: int) -> tuple[Floats, Floats, Floats]:

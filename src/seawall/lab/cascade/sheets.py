@@ -9,13 +9,12 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from seawall.domain.rulebook import BlockRulebook
-from seawall.lab.arrays import Floats
 from seawall.lab.cascade import figures
 from seawall.lab.cascade.policies import AS_HAPPENED_NAME, JudgedWaves, agreement, wave_names
 from seawall.lab.cascade.question import CascadeAnswer
 from seawall.lab.cascade.record import Series
 from seawall.lab.cascade.setup import MarketSetup
-from seawall.lab.cascade.simulate import CascadeRun, SeedOutcome
+from seawall.lab.cascade.simulate import CascadeRun
 from seawall.lab.cascade.waves import ObservedWave
 from seawall.lab.deleveraging.comparison import totals
 from seawall.lab.deleveraging.sheets import (
@@ -100,7 +99,7 @@ def _sections(answer: CascadeAnswer) -> Iterator[Section]:
 
 def _verdict(answer: CascadeAnswer) -> Iterator[Words]:
     run, market = answer.run, answer.deepest
-    value, name = kinds.short_usd(_flow(run.series).sum()), run.setup.markets[market]
+    value, name = kinds.short_usd(run.series.flow.sum()), run.setup.markets[market]
     yield Words(
         f"{int(run.is_liquidated.sum()):,} of {len(run.accounts):,} accounts are liquidated, "
         f"{value} of positions. {name} falls {kinds.percent(run.drops[market], 1)} with their "
@@ -135,11 +134,6 @@ def _warnings(answer: CascadeAnswer) -> Iterator[Words]:
         yield Words(text, is_warning=True)
 
 
-def _flow(series: Series) -> Floats:
-    """(decisions, markets), USD of liquidated positions in all stages."""
-    return series.sold_to_book + series.to_backstop + series.deleveraged
-
-
 def _markets(run: CascadeRun, without: CascadeRun) -> Sheet:
     setup, series = run.setup, run.series
 
@@ -170,7 +164,7 @@ def _markets(run: CascadeRun, without: CascadeRun) -> Sheet:
 
 def _market(run: CascadeRun) -> Sheet:
     series = run.series
-    times, began, flow = series.times_ms, series.liquidated > 0, _flow(series).sum(axis=1)
+    times, began, flow = series.times_ms, series.liquidated > 0, series.flow.sum(axis=1)
     first = times[began.argmax()] if began.any() else None
     busiest = times[flow.argmax()] if flow.any() else None
     columns = [
@@ -395,7 +389,7 @@ def _seeds(answer: CascadeAnswer) -> Iterator[Section]:
         columns=[
             Column("seed", COUNT),
             Column("liquidated_accounts", COUNT, "liquidated"),
-            Column("liquidated", USD, liquidated),
+            Column("liquidated", USD, "flow"),
             Column("deleveraged", USD),
             Column("account_loss", USD, "own_loss"),
             Column("account_liquidated", FLAG, "is_own_liquidated"),
@@ -422,7 +416,9 @@ def _seeds(answer: CascadeAnswer) -> Iterator[Section]:
     def column(name: str, kind: kinds.Kind, values: Sequence[float], title: str = "") -> Column:
         return Column(name, kind, lambda row: np.quantile(values, QUANTILES[row]), title)
 
-    falls, without = [each.drops[at] for each in seeds], [each.exogenous[at] for each in seeds]
+    falls, without, flows = zip(
+        *((each.drops[at], each.exogenous[at], each.flow) for each in seeds), strict=True
+    )
     yield Sheet(
         name="seed_quantiles",
         title=f"{len(seeds)} seeds: {markets[at]} and the account",
@@ -431,19 +427,14 @@ def _seeds(answer: CascadeAnswer) -> Iterator[Section]:
             Column("quantile", get=str),
             column("largest_fall", SHARE, falls, "fall"),
             column("largest_fall_without", SHARE, without, "without"),
-            column("liquidated", SHORT_USD, [liquidated(each) for each in seeds]),
+            column("liquidated", SHORT_USD, flows),
             column("deleveraged", SHORT_USD, [each.deleveraged for each in seeds]),
             column("account_loss", SHORT_USD, [each.own_loss for each in seeds], "account's loss"),
         ],
         note=f"Each column by itself. The account is liquidated under {hit} of {len(seeds)} seeds. "
         "A seed draws another population and other noise on the same path.",
     )
-    yield figures.seed_figure(markets[at], falls, without, [liquidated(each) for each in seeds])
-
-
-def liquidated(outcome: SeedOutcome) -> float:
-    """USD of liquidated positions in all stages."""
-    return outcome.sold_to_book + outcome.to_backstop + outcome.deleveraged
+    yield figures.seed_figure(markets[at], falls, without, flows)
 
 
 def _seconds(run: CascadeRun, without: Series) -> Sheet:

@@ -42,7 +42,6 @@ class CascadeRun(Struct, kw_only=True):
     rejected: dict[str, int]
     insurance_paid: float
     liquidation_fees: float
-    deposits: int
     is_conserved: bool
     state_hash: str
     commands: int
@@ -127,7 +126,6 @@ def simulate(
         rejected=simulation.agents.reader.rejected,
         insurance_paid=insurance_paid,
         liquidation_fees=fees,
-        deposits=placement.deposits,
         is_conserved=placement.is_conserved(),
         state_hash=engine.state_hash(),
         commands=placement.commands,
@@ -139,13 +137,13 @@ def simulate(
 
 class SeedOutcome(Struct, frozen=True, kw_only=True):
     """One seed in numbers. USD; ``drops`` and ``exogenous``: largest fall of the mark in each
-    market, with liquidations and without, fractions; ``own_loss``: what the account lost."""
+    market, with liquidations and without, fractions; ``flow``: of liquidated positions in all
+    stages; ``liquidated``: accounts; ``own_loss``: what the account lost."""
 
     seed: int
     drops: tuple[float, ...]
     exogenous: tuple[float, ...]
-    sold_to_book: float
-    to_backstop: float
+    flow: float
     deleveraged: float
     liquidated: int
     own_loss: float
@@ -195,14 +193,12 @@ def further_seed(setup: MarketSetup, number: int) -> SeedOutcome:
 
 def outcome_of(run: CascadeRun, without: CascadeRun) -> SeedOutcome:
     """What is kept of a run."""
-    series = run.series
     return SeedOutcome(
         seed=run.setup.assumptions.seed,
         drops=tuple(run.drops),
         exogenous=tuple(without.drops),
-        sold_to_book=float(series.sold_to_book.sum()),
-        to_backstop=float(series.to_backstop.sum()),
-        deleveraged=float(series.deleveraged.sum()),
+        flow=float(run.series.flow.sum()),
+        deleveraged=float(run.series.deleveraged.sum()),
         liquidated=int(run.is_liquidated.sum()),
         own_loss=run.own_loss,
         is_own_liquidated=run.is_own_liquidated,

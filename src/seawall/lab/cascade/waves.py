@@ -33,8 +33,7 @@ class ObservedWave(Struct, kw_only=True):
     of those who were taken from. ``mark``: USD, when it began. ``score``: profit factor x leverage,
     as ranking venues compute it. ``closed``: coins of their positions closed, ``taken``: USD that
     they got for them; ``haircut``: what closing at those prices cost them against the mark of each
-    moment (negative: they gained). ``others``: holders that were left out of the arrays, and their
-    equity.
+    moment (negative: they gained). ``others``: holders that were left out of the arrays.
     """
 
     market: int
@@ -54,7 +53,6 @@ class ObservedWave(Struct, kw_only=True):
     taken: Floats
     haircut: Floats
     others: int = 0
-    others_equity: float = 0.0
 
 
 class WaveRecorder:
@@ -128,7 +126,6 @@ class WaveRecorder:
         order = np.lexsort((held["account"], -score, ~was_taken))
         kept = order[: MOST_KEPT + int(was_taken.sum())]
         kept = kept[np.lexsort((held["account"][kept], -score[kept]))]
-        left_out = np.setdiff1d(order, kept)
         profit = (notional - entry) if is_long else (entry - notional)
         return ObservedWave(
             market=market, start_ms=time_ms, end_ms=time_ms, is_long=is_long,
@@ -136,7 +133,7 @@ class WaveRecorder:
             account=held["account"][kept], size=size[kept], notional=notional[kept],
             equity=equity[kept], profit=profit[kept], score=score[kept],
             closed=np.zeros(len(kept)), taken=np.zeros(len(kept)), haircut=np.zeros(len(kept)),
-            others=len(left_out), others_equity=float(equity[left_out].sum()),
+            others=len(order) - len(kept),
         )  # fmt: skip
 
 
@@ -203,8 +200,7 @@ def _places(wave: ObservedWave, accounts: Integers) -> Integers:
         for name in ("notional", "equity", "profit", "score", "closed", "taken", "haircut"):
             setattr(wave, name, np.concatenate([getattr(wave, name), zeros]))
     order = np.argsort(wave.account, kind="stable")
-    found: Integers = order[np.searchsorted(wave.account, accounts, sorter=order)]
-    return found
+    return order[np.searchsorted(wave.account, accounts, sorter=order)]
 
 
 def _deficits(events: Rows) -> tuple[Integers, Integers, Floats]:

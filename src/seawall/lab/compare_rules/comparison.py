@@ -19,7 +19,7 @@ from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
 from seawall.engine.engine import Engine
-from seawall.lab.simulation.observer import Snapshot, watch
+from seawall.lab.simulation.observer import Observer, Snapshot
 from seawall.report.progress import Progress, silent
 
 SUBSTANCE = np.asarray(
@@ -238,7 +238,7 @@ def _finish(result: Comparison, accounts: Sequence[int]) -> None:
 
 
 def _end(engine: Engine, account: int, time_ms: int) -> AccountEnd:
-    observer = watch(engine, account)
+    observer = Observer(engine, account)
     now = observer.snapshot(time_ms)
     margins = account_margins(engine, account)
     buckets = [margin for market, margin in margins.items() if _is_bucket(now, market)]

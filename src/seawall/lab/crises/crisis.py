@@ -13,7 +13,7 @@ from msgspec import Struct
 from seawall.accounts.account import Account
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO
-from seawall.lab.market.candle_file import PathError, Prices
+from seawall.lab.market.candle_file import PathError, Prices, Times
 from seawall.lab.market.liquidity import Depth, depths
 from seawall.lab.market.market_path import (
     FINEST_STEP_MS,
@@ -155,7 +155,7 @@ def even_grid(path: MarketPath, instruments: Sequence[Instrument]) -> Grid:
 def with_recorded(path: MarketPath, files: Sequence[Path]) -> MarketPath:
     """Recorded candles of the path's days, moved to its first prices, for the markets they have.
 
-    Other markets keep the path's prices. Raises PathError.
+    Other markets keep the path's prices, and all of them its depth. Raises PathError.
     """
     known = _recorded_markets(files, path.markets)
     try:
@@ -163,24 +163,25 @@ def with_recorded(path: MarketPath, files: Sequence[Path]) -> MarketPath:
         found = read_market_path(files, known, window)
     except PathError as error:
         raise PathError(f"{path.name}: {error}") from None
-    times = found.times_ms
-    oracle: dict[str, Prices] = {}
-    outside: dict[str, Prices] = {}
-    for market in path.markets:
-        if market in known:
-            factor = float(path.oracle[market][0]) / float(found.oracle[market][0])
-            oracle[market] = found.oracle[market] * factor
-            outside[market] = found.outside[market] * factor
-        else:
-            oracle[market] = np.interp(times, path.times_ms, path.oracle[market])
-            outside[market] = np.interp(times, path.times_ms, path.outside[market])
-    times, (oracle, outside) = refine(times, [oracle, outside])
+    factors = {each: float(path.oracle[each][0] / found.oracle[each][0]) for each in known}
+
+    def at(times: Times, prices: Mapping[str, Prices]) -> dict[str, Prices]:
+        return {name: np.interp(times, path.times_ms, each) for name, each in prices.items()}
+
+    groups = [
+        at(found.times_ms, shaped) | {name: recorded[name] * factors[name] for name in known}
+        for shaped, recorded in ((path.oracle, found.oracle), (path.outside, found.outside))
+    ]
+    times, (oracle, outside) = refine(found.times_ms, groups)
+    shaped = {name: each for name, each in path.middle.items() if name not in known}
     return MarketPath(
         name=path.name,
         step_ms=found.step_ms,
         times_ms=times,
         oracle=oracle,
         outside=outside,
+        middle=at(times, shaped),
+        depth=at(times, path.depth),
         funding={},
         notes=tuple(f"{market} from {', '.join(each.name for each in files)}" for market in known),
     )

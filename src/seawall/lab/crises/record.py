@@ -10,7 +10,7 @@ from seawall.domain.enums import EventKind, FillFlag
 from seawall.domain.units import MICRO
 from seawall.engine.placement import Rows
 from seawall.lab.arrays import Integers
-from seawall.lab.simulation.observer import Snapshot, valuation_prices, watch
+from seawall.lab.simulation.observer import Observer, Snapshot, valuation_prices
 from seawall.lab.simulation.reader import quote_of
 from seawall.lab.simulation.simulation import Batch, Simulation
 
@@ -134,7 +134,8 @@ class Record:
         simulation = self.simulation
         if trader == OWN:
             return simulation.observer.snapshot(time_ms)
-        return watch(simulation.engine, int(simulation.population[trader - 1])).snapshot(time_ms)
+        account = int(simulation.population[trader - 1])
+        return Observer(simulation.engine, account).snapshot(time_ms)
 
     def equities(self, time_ms: int) -> Integers:
         """Micro-USD of all traders now."""

@@ -108,8 +108,7 @@ class Ticks:
             return whole
         digits = np.searchsorted(_POWERS_OF_TEN, whole, side="right")
         tick = 10 ** np.clip(digits - self.figures, 0, decimals)
-        rounded: Integers = (whole + (tick - 1 if up else 0)) // tick * tick
-        return rounded
+        return (whole + (tick - 1 if up else 0)) // tick * tick
 
     def one(self, market: int, units: int) -> int:
         """One price, rounded down."""

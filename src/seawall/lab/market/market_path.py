@@ -296,7 +296,6 @@ def _candles(
     marks = traded.marks
     times, prices = _within(market, traded, traded.prices, window)
     interval = _interval(market, traded.source, times)
-    filled = _fill(market, times, prices, interval, notes)
     if marks is None and marked is not None:
         mark_times, mark_prices = _within(market, marked, marked.prices, window)
         kept = np.isin(mark_times, times)
@@ -305,11 +304,11 @@ def _candles(
                 f"{marked.source}: mark candles of {market} do not open at the same times as the "
                 f"candles of {traded.source}; choose a window with --from and --to"
             )
-        filled_marks = _fill(market, times, mark_prices[kept], interval, [])
+        marks = mark_prices[kept]
     elif marks is not None:
-        filled_marks = _fill(market, times, _within(market, traded, marks, window)[1], interval, [])
-    else:
-        filled_marks = filled
+        _, marks = _within(market, traded, marks, window)
+    filled = _fill(market, times, prices, interval, notes)
+    filled_marks = filled if marks is None else _fill(market, times, marks, interval, [])
     return Candles(int(times[0]), interval, filled, filled_marks)
 
 

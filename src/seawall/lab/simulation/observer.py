@@ -23,6 +23,7 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     truncated_maintenance,
 )
 
+NO_CHILDREN: Mapping[int, int] = {}
 LARGEST_FACTOR = 1000
 """Under block rules a liquidation price beyond so many times the present one is none."""
 
@@ -81,11 +82,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return sum(bucket.equity for bucket in self.buckets.values())
 
 
-def watch(engine: Engine, account: int, children: Mapping[int, int] | None = None) -> "Observer":
-    """The observer of an account. ``children``: market by child account."""
-    return Observer(engine, account, children or {})
-
-
 def valuation_prices(engine: Engine) -> Any:
     """Price units by market that equity counts with: the mark, or the oracle price in blocks."""
     in_blocks = isinstance(engine.rulebook, BlockRulebook)
@@ -106,7 +102,10 @@ def positions_of(tables: Mapping[str, Any], account: int) -> list[Any]:
 class Observer:
     """Reads one account, and its children under block rules, from an engine."""
 
-    def __init__(self, engine: Engine, account: int, children: Mapping[int, int]) -> None:
+    def __init__(
+        self, engine: Engine, account: int, children: Mapping[int, int] = NO_CHILDREN
+    ) -> None:
+        """``children``: market by child account."""
         self._engine = engine
         self._in_blocks = isinstance(engine.rulebook, BlockRulebook)
         self._prices = valuation_prices(engine)

@@ -24,7 +24,7 @@ from seawall.engine.placement import Placement, PlacementError, Rows, price_rows
 from seawall.lab.arrays import Integers
 from seawall.lab.simulation.agents import AgentsFactory
 from seawall.lab.simulation.incidents import Incident, IncidentLog
-from seawall.lab.simulation.observer import Snapshot, watch
+from seawall.lab.simulation.observer import Observer, Snapshot
 from seawall.lab.simulation.population import Population, pooled
 from seawall.lab.simulation.reader import StepTotals
 from seawall.lab.simulation.setup import (
@@ -113,7 +113,7 @@ class Simulation:
         self.log: IncidentLog | None = None
         self.start: Snapshot | None = None
         if self.account is not None:
-            self.observer = watch(self.engine, self.account.account, self.account.children)
+            self.observer = Observer(self.engine, self.account.account, self.account.children)
             self.log = IncidentLog(
                 self.account, self.agents.maker_accounts, surroundings=surroundings
             )
