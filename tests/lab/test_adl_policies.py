@@ -385,9 +385,9 @@ def test_winners_that_cannot_be_are_refused() -> None:
     with pytest.raises(WaveError, match="different lengths"):
         wave_of([1], [1, 2], [1])
     longs = wave_of([1], [80], [50], closes_longs=False, close_price=98)
-    with pytest.raises(WaveError, match="a long of 100 USD cannot have won 100"):
+    with pytest.raises(WaveError, match="profit: 100 should be below 100 for a long of 100 USD"):
         with_winner(longs, 100, 100, 50)
-    with pytest.raises(WaveError, match="a short of 100 USD cannot have lost 200"):
+    with pytest.raises(WaveError, match="profit: -200 should be above -100 for a short"):
         with_winner(wave_of([1], [120], [50]), 100, -200, 50)
 
 

@@ -100,7 +100,7 @@ def test_money_that_is_missing_ends_with_status_1(
 ) -> None:
     monkeypatch.setattr(Placement, "is_conserved", lambda _: False)
     with pytest.raises(SystemExit) as ended:
-        run("--scenario", scenario, "--accounts", "20", "--minutes", "1", "--json")
+        run("--scenario", scenario, "--accounts", "20", "--minutes", "0.1", "--json")
     assert ended.value.code == 1
     found = json.loads(capsys.readouterr().out)
     assert found["market"]["money_conserved"] is False
@@ -151,6 +151,10 @@ def test_candles_begin_at_the_account_s_price(
         (("--seeds", "0"), "--seeds: 0 should be 1 to 10,000"),
         (("--workers", "0"), "--workers: 0 should be 1 or more"),
         (("--cluster", "tcp://127.0.0.1:1"), "should be absent with one seed"),
+        (
+            ("--cluster", "tcp://127.0.0.1:1", "--workers", "2", "--seeds", "2"),
+            "--cluster: 'tcp://127.0.0.1:1' should be given without workers",
+        ),
         (("--noise", "nan"), "--noise: 'nan' should be 0 to 100"),
         (("--strength", "x"), "--strength: 'x' should be 0% to 500%"),
         (("--scenario", "nonsense"), "nonsense"),

@@ -95,7 +95,7 @@ def test_money_that_is_missing_ends_with_status_1(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Placement, "is_conserved", lambda _: False)
-    only = ("--mode", "cross", "--depth", "calm", "--rulebook", "dydx")
+    only = ("--mode", "cross", "--depth", "2%", "--rulebook", "dydx")
     with pytest.raises(SystemExit) as ended:
         run("account.toml", "--crisis", "crash.toml", *only, *SMALL, "--json")
     assert ended.value.code == 1
@@ -209,6 +209,7 @@ def test_the_library_takes_values_and_mappings(folder: Path) -> None:
         (["--depth", "shallow"], "--depth: 'shallow' should be calm, drought, or 2 to 100 percent"),
         (["--depth", "1%"], "--depth: '1%' should be"),
         (["--depth", "calm,"], "--depth: 'calm,' should be a list with commas"),
+        (["--cluster", "tcp://127.0.0.1:1", "--workers", "2"], "should be given without workers"),
         (["--mode", "portfolio"], "--mode: 'portfolio' should be cross or isolated or hybrid"),
         (
             ["account.toml", "--mode", "hybrid"],

@@ -1,6 +1,7 @@
 """The question of ``seawall cascade``: which path, which population, how selling moves prices."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from seawall.lab.simulation.population import (
     read_leverages,
     usual_open_interest,
 )
+from seawall.lab.simulation.trials import check_workers
 from seawall.report.findings import Answer, Findings
 from seawall.report.kinds import typed_percent
 from seawall.report.progress import Progress, silent
@@ -132,8 +134,7 @@ def cascade(
 
 def _check_seeds(seeds: int, workers: int | None, cluster: str | None) -> None:
     _whole("seeds", seeds, 1, MOST_SEEDS)
-    if workers is not None and workers < 1:
-        raise InputError.of("", "workers", workers, "1 or more")
+    check_workers(workers, cluster)
     if cluster is not None and seeds == 1:
         expected = "absent with one seed; it computes further ones"
         raise InputError.of("", "cluster", cluster, expected)
@@ -176,7 +177,7 @@ def _setup(
     open_interest = usual_open_interest(names) | given
     stated = stated_depths(names, depth)
     calm = calm_depths(depths(account.listed.values(), stated), open_interest, list(stated))
-    length = None if minutes is None else _number("minutes", minutes, 0.1, 10_000)
+    length = None if minutes is None else _number("minutes", minutes, Fraction(1, 10), 10_000)
     grid = grid_by_second(path, account.instruments, length)
     return MarketSetup(
         name=path.name,
@@ -223,8 +224,8 @@ def _share(field: str, value: Amount, *, most: float = 1) -> float:
         raise InputError.of("", field, value, expected) from None
 
 
-def _number(field: str, value: Amount, least: float, most: float) -> float:
-    expected = f"{least:,g} to {most:,}"
+def _number(field: str, value: Amount, least: Fraction | int, most: int) -> float:
+    expected = f"{float(least):,g} to {most:,}"
     return float(number(field, value, least=least, most=most, expected=expected, percent=False))
 
 

@@ -1,6 +1,7 @@
 """The question of ``seawall crises``: which crises, rulebooks, modes and depths of the book."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from seawall.lab.crises.trial import CrisesTask, Outcome, Rules, TrialResult, ru
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.named_scenarios import ALL, DEFAULT, load, names
 from seawall.lab.simulation.simulation import warm_up
-from seawall.lab.simulation.trials import run_trials
+from seawall.lab.simulation.trials import check_workers, run_trials
 from seawall.report.findings import Answer, Findings
 from seawall.report.kinds import short_percent
 from seawall.report.progress import Progress, silent
@@ -25,7 +26,7 @@ from seawall.venues.rulebook_file import load_rulebook
 
 DEPTHS = {"calm": 1.0, "drought": 0.02}
 """Share of the calm depth; the rest is the fall of depth reported for 2025-10-10."""
-LEAST_DEPTH = 0.02
+LEAST_DEPTH = Fraction(2, 100)
 MOST_ACCOUNTS = 50_000
 HIGHEST_SEED = 2**63 - 1
 
@@ -97,8 +98,7 @@ def crises(
         raise InputError.of("", "population", population, f"0 to {MOST_ACCOUNTS:,} accounts")
     if not 0 <= seed <= HIGHEST_SEED:
         raise InputError.of("", "seed", seed, f"0 to {HIGHEST_SEED}")
-    if workers is not None and workers < 1:
-        raise InputError.of("", "workers", workers, "1 or more")
+    check_workers(workers, cluster)
     shares = dict(_depth(each) for each in _listed("depths", several(depths)))
     wanted = [choice("modes", each, MODES) for each in _listed("modes", several(modes))]
     chosen = _chosen(map(str, several(crises)))
@@ -179,7 +179,7 @@ def _depth(value: Amount) -> tuple[str, float]:
     """Name and share of the calm depth."""
     if value in DEPTHS:
         return str(value), DEPTHS[str(value)]
-    expected = f"{', '.join(DEPTHS)}, or {100 * LEAST_DEPTH:g} to 100 percent"
+    expected = f"{', '.join(DEPTHS)}, or {float(100 * LEAST_DEPTH):g} to 100 percent"
     text = f"{value.strip().removesuffix('%')}%" if isinstance(value, str) else value
     try:
         share = number("depths", text, least=LEAST_DEPTH, most=1, expected=expected)

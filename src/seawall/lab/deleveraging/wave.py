@@ -152,11 +152,9 @@ def with_winner(
         size = max(1.0, np.round(size / wave.step)) * wave.step
     entry = wave.mark_price + wave.direction * profit / size if size > 0 else np.nan
     if size > 0 and not entry > 0:
-        side, made = ("short", "lost") if wave.closes_longs else ("long", "won")
-        raise WaveError(
-            f"profit: a {side} of {notional:g} USD cannot have {made} {abs(profit):g}; give less "
-            f"than {notional:g}"
-        )
+        bound = f"above {-notional:g}" if wave.closes_longs else f"below {notional:g}"
+        side = "short" if wave.closes_longs else "long"
+        raise WaveError.of("", "profit", profit, f"{bound} for a {side} of {notional:g} USD")
     old = wave.winners
     winners = Winners(
         size=np.append(old.size, size),

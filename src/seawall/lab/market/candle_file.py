@@ -86,6 +86,12 @@ def iso_ms(text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def usual_interval(times: Times) -> int:
+    """Ms: the most frequent distance of two times, of which there are two or more."""
+    values, counts = np.unique(np.diff(times), return_counts=True)
+    return int(values[np.argmax(counts)])
+
+
 def read_candle_file(path: Path) -> list[SymbolRows]:
     """All symbols of the file in order of first appearance. Raises PathError."""
     if not path.is_file():

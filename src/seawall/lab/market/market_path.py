@@ -33,6 +33,7 @@ from seawall.lab.market.candle_file import (
     iso_ms,
     read_candle_file,
     time_text,
+    usual_interval,
 )
 from seawall.report.kinds import short_percent
 
@@ -328,9 +329,7 @@ def _within(
 
 def _interval(market: str, source: str, times: Times) -> int:
     """The candle length: the most frequent distance of two opens, of which all are multiples."""
-    steps = np.diff(times)
-    values, counts = np.unique(steps, return_counts=True)
-    interval = int(values[np.argmax(counts)])
+    steps, interval = np.diff(times), usual_interval(times)
     odd = np.flatnonzero(steps % interval)
     if len(odd):
         row = int(odd[0])

@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from seawall.lab.arrays import Floats, Mask
-from seawall.lab.market.candle_file import PathError, SymbolRows, Times
+from seawall.lab.market.candle_file import PathError, SymbolRows, Times, usual_interval
 from seawall.lab.market.market_path import POINTS_PER_CANDLE, points_of, rows_by_market
 from seawall.lab.market.price_fit import LEAST_RETURNS, Returns
 
@@ -87,11 +87,9 @@ def _grid(held: Sequence[SymbolRows]) -> tuple[int, int, Floats]:
 
 
 def _interval(rows: SymbolRows) -> int:
-    """The most frequent distance of two opens."""
     if len(rows.times_ms) < 2:
         raise PathError(f"{rows.source}: one candle; a model needs at least {LEAST_RETURNS}")
-    values, counts = np.unique(np.diff(rows.times_ms), return_counts=True)
-    return int(values[np.argmax(counts)])
+    return usual_interval(rows.times_ms)
 
 
 def close_returns(joint: Joint) -> Returns:

@@ -110,7 +110,6 @@ class Observer:
         self._in_blocks = isinstance(engine.rulebook, BlockRulebook)
         self._prices = valuation_prices(engine)
         self._accounts = {CROSS_POOL: account} | {held: child for child, held in children.items()}
-        self._tiers = [maintenance_tiers(each.tiers) for each in engine.instruments]
 
     def snapshot(self, time_ms: int) -> Snapshot:
         """The account now, without liquidation prices."""
@@ -176,7 +175,7 @@ class Observer:
     def _formula_price(
         self, bucket: Bucket, holding: Holding, decimals: int
     ) -> tuple[int, int] | None:
-        tiers = self._tiers[holding.market]
+        tiers = maintenance_tiers(self._engine.instruments[holding.market].tiers)
         own = truncated_maintenance(tiers, abs(holding.value))
         return liquidation_price(
             BucketPosition(

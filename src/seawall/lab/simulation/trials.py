@@ -67,11 +67,10 @@ def run_trials(
     ``function`` is importable by name; it, the task and the results can be pickled. ``workers``:
     processes, by default one per core that this process may use; with one, the trials run in this
     process. ``cluster``: the address of a Dask scheduler, instead of processes. ``progress`` is
-    called with the number of finished trials. Raises TrialError, ClusterError, and ValueError for
+    called with the number of finished trials. Raises TrialError, ClusterError, and InputError for
     fewer than one worker.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers: {workers} should be 1 or more")
+    check_workers(workers)
     report = progress or (lambda done: None)
     workers = min(workers or usable_cores(), count)
     if cluster is None and workers <= 1:
@@ -95,6 +94,15 @@ def run_trials(
                 f"trials left (the first is {missing[0]}); out of memory? fewer workers need less"
             )
     return [results[number] for number in range(count)]
+
+
+def check_workers(workers: int | None, cluster: str | None = None) -> None:
+    """Raises InputError for fewer than one worker, and for any beside a cluster."""
+    if workers is not None and workers < 1:
+        raise InputError.of("", "workers", workers, "1 or more")
+    if workers is not None and cluster is not None:
+        expected = "given without workers: a cluster has its own"
+        raise InputError.of("", "cluster", cluster, expected)
 
 
 def usable_cores() -> int:
