@@ -93,3 +93,26 @@ def test_a_path_of_too_many_steps_is_refused_before_it_is_made() -> None:
     scenario = parse_scenario("\n".join(lines.values()), "s.toml")
     with pytest.raises(PathError, match=r"steps of at most 0\.25 % are more than 200,000"):
         scenario_path(scenario, ["BTC"], {"BTC": 100.0})
+
+
+@pytest.mark.parametrize(
+    ("shapes", "is_known"),
+    [
+        ('[[market]]\nname = "SOL"', True),
+        ('[group]\nalts = ["SOL"]\n[[market]]\nname = "alts"', True),
+        ('[[market]]\nname = "longs"', True),
+        ('[[market]]\nname = "BTC"', False),
+    ],
+)
+def test_a_crowd_is_in_a_market_that_has_prices(shapes: str, is_known: bool) -> None:
+    text = (
+        f'name = "x"\nstart = "2026-01-01"\nstep_seconds = 3.0\n{shapes}\n'
+        "waypoints = [[0, 100.0], [5, 90.0]]\n"
+        '[[crowd]]\nmarket = "SOL"\nside = "long"\naccounts = 3\nnotional = 100\n'
+        "leverage = [2, 5]\n"
+    )
+    if is_known:
+        assert parse_scenario(text, "x.toml").crowd[0].market == "SOL"
+        return
+    with pytest.raises(PathError, match=r"crowd 1 \(SOL\): market: 'SOL' should have prices here"):
+        parse_scenario(text, "x.toml")

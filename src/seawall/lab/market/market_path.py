@@ -212,14 +212,13 @@ def refine(
     numerator = np.arange(len(left)) - firsts[left]
     share = numerator / parts[left]
     finer = np.append(times[left] + gaps[left] * numerator // parts[left], times[-1])
-    result: list[dict[str, Prices]] = []
-    for prices in groups:
-        result.append(
-            {
-                market: np.append(each[left] + (each[left + 1] - each[left]) * share, each[-1])
-                for market, each in prices.items()
-            }
-        )
+    result = [
+        {
+            market: np.append(each[left] + (each[left + 1] - each[left]) * share, each[-1])
+            for market, each in prices.items()
+        }
+        for prices in groups
+    ]
     return finer, result
 
 

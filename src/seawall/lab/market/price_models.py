@@ -69,6 +69,11 @@ class ShippedModels(Struct, frozen=True, forbid_unknown_fields=True):
     def group_of(self, leverage: int) -> Group:
         return next(each for each in self.group if leverage >= each.least_leverage)
 
+    def figures_of(self, name: str, leverage: int) -> MarketFigures | Group:
+        """Those of a market, or of its group where it is not listed."""
+        listed = (each for each in self.market if each.name == name)
+        return next(listed, None) or self.group_of(leverage)
+
 
 class ModelOptions(Struct, frozen=True, kw_only=True):
     """How prices and funding move, where the shipped figures are not wanted.
@@ -174,7 +179,6 @@ def _markets(
     shipped: ShippedModels, leverages: Mapping[str, int], fitted: PriceFit | None
 ) -> tuple[Floats, Floats, list[str]]:
     """Volatility, share of jumps, and where they come from."""
-    listed = {each.name: each for each in shipped.market}
     volatility, beta, origin = [], [], []
     for name, leverage in leverages.items():
         if fitted and name in fitted.markets:
@@ -183,7 +187,7 @@ def _markets(
             beta.append(float(fitted.jump_beta[place]))
             origin.append("your candles")
             continue
-        figures = listed.get(name) or shipped.group_of(leverage)
+        figures = shipped.figures_of(name, leverage)
         volatility.append(figures.volatility)
         beta.append(figures.jump_beta)
         origin.append(
@@ -234,22 +238,12 @@ def _common(common: Common, fitted: PriceFit | None, names: Sequence[str]) -> Co
     """Jumps of the candles only if all shares of them are measured on the same base."""
     if fitted is None:
         return common
-    result = common
+    measured: list[str] = []
     if all(name in fitted.markets for name in names):
-        result = msgspec.structs.replace(
-            result,
-            jump_rate=fitted.jump_rate,
-            jump_mean=fitted.jump_mean,
-            jump_std=fitted.jump_std,
-        )
+        measured += ["jump_rate", "jump_mean", "jump_std"]
     if fitted.volatility_of_volatility is not None:
-        assert fitted.volatility_half_life_days is not None
-        result = msgspec.structs.replace(
-            result,
-            volatility_of_volatility=fitted.volatility_of_volatility,
-            volatility_half_life_days=fitted.volatility_half_life_days,
-        )
-    return result
+        measured += ["volatility_of_volatility", "volatility_half_life_days"]
+    return msgspec.structs.replace(common, **{name: getattr(fitted, name) for name in measured})
 
 
 def _funding(
@@ -259,11 +253,10 @@ def _funding(
     fitted: FundingFit | None,
     rates_now: Mapping[str, float],
 ) -> FundingRate:
-    listed = {each.name: each for each in shipped.market}
     steady = _shares("funding", options, list(leverages), -0.04, 0.04)
     now, mean, std = [], [], []
     for name, leverage in leverages.items():
-        figures = listed.get(name) or shipped.group_of(leverage)
+        figures = shipped.figures_of(name, leverage)
         usual, spread = figures.funding_mean, figures.funding_std
         if fitted and name in fitted.mean:
             usual, spread = fitted.mean[name], fitted.std[name]

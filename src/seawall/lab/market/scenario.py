@@ -1,6 +1,6 @@
 """A scenario: a market path made from waypoints, and the traders and funds around the account.
 
-The file is TOML; ``lab/scenarios`` holds those that come with Seawall. Top level: ``name``,
+The file is TOML; ``lab/market/scenarios`` holds those that come with Seawall. Top level: ``name``,
 ``about``, ``source``, ``start`` (UTC), ``step_seconds``, ``seed``. Each ``[[market]]`` has
 ``name``, ``price`` (USD at the start, where the account says none), ``waypoints`` (``[minute,
 percent of the starting price]``) and ``wobble_bp``. The name is a market's, or that of a group of

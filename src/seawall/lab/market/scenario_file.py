@@ -49,7 +49,12 @@ def parse_scenario(text: str, where: str) -> Scenario:
     if scenario.other and scenario.other.like not in names:
         raise PathError(f"{where}: other: like: {scenario.other.like!r} is not one of the markets")
     for number, crowd in enumerate(scenario.crowd, start=1):
-        _check_crowd(f"{where}: crowd {number} ({crowd.market})", crowd)
+        place = f"{where}: crowd {number} ({crowd.market})"
+        if all(scenario.shape_of(crowd.market, side) is None for side in (1, -1)):
+            raise PathError(
+                f"{place}: market: {crowd.market!r} should have prices here, by {', '.join(names)}"
+            )
+        _check_crowd(place, crowd)
     _check_range(f"{where}: backstop: capital", scenario.backstop.capital, 0, LARGEST_CAPITAL)
     return scenario
 
