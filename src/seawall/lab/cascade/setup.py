@@ -25,7 +25,6 @@ from seawall.lab.simulation.setup import (
     Grid,
     SimulationSetup,
     grid_of,
-    market_limits,
     price_units,
 )
 from seawall.lab.simulation.simulation import Pace, Simulation
@@ -93,7 +92,6 @@ def simulation_of(setup: MarketSetup, *, with_population: bool) -> Simulation:
 
     Raises PathError, PlacementError, LayoutError.
     """
-    population = _population(setup) if with_population else None
     plan = setup.plan if with_population and setup.plan != NO_HOLDINGS else None
     given = SimulationSetup(
         rulebook=setup.rulebook,
@@ -101,9 +99,8 @@ def simulation_of(setup: MarketSetup, *, with_population: bool) -> Simulation:
         grid=setup.grid,
         depths=setup.depths,
         holdings=plan,
-        population=population,
+        population=_population(setup) if with_population else None,
         backstop=round(setup.assumptions.backstop_share * sum(setup.open_interest) * MICRO),
-        limits=market_limits(len(setup.instruments), population),
     )
     return Simulation(given, makers_and_takers(setup.assumptions))
 

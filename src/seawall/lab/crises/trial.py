@@ -19,7 +19,7 @@ from seawall.lab.simulation.agents import whole_ladders
 from seawall.lab.simulation.assumptions import Assumptions
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.simulation.population import Population
-from seawall.lab.simulation.setup import Grid, SimulationSetup, market_limits
+from seawall.lab.simulation.setup import Grid, SimulationSetup
 from seawall.lab.simulation.simulation import Batch, Pace, Simulation, steps
 
 LONGEST_QUIET_MS = 10_000
@@ -226,6 +226,5 @@ def _simulation(
         holdings=holdings,
         population=population,
         backstop=crisis.backstop,
-        limits=market_limits(len(rules.instruments), population),
     )
     return Simulation(setup, whole_ladders(IMPACT))

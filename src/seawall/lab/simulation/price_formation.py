@@ -7,8 +7,6 @@ two minutes and stays within 5 %. So liquidations move the price, and the mark f
 venue's own formula.
 """
 
-from typing import Protocol
-
 import numpy as np
 
 from seawall.lab.arrays import Floats
@@ -31,7 +29,7 @@ PRESSURE_HALF_LIFE_MS = 120_000
 LARGEST_PRESSURE = 0.05
 
 
-class Prices(Protocol):
+class Prices:
     """Prices of m markets between steps; all arrays (m,). USD and logarithms, not units.
 
     ``fair``: what the makers quote around. ``left``: share of the calm depth that is quoted.
@@ -39,49 +37,44 @@ class Prices(Protocol):
     ``maker_loss``: USD that the makers have lost.
     """
 
-    fair: Floats
-    left: Floats
-    elsewhere: Floats
-    displacement: Floats
-    maker_loss: Floats
+    def __init__(self, depth: Floats, start: Floats) -> None:
+        """``depth``: calm, USD within 50 bp of one side; ``start``: first prices, USD."""
+        self._depth = depth
+        self.fair = start.copy()
+        self.left, self.elsewhere = np.ones((2, len(depth)))
+        self.displacement, self.maker_loss = np.zeros((2, len(depth)))
 
     def move(self, time_ms: int, fundamental: Floats, scripted_depth: Floats) -> None:
         """The next step's prices. ``scripted_depth``: the path's own share of the depth."""
+        raise NotImplementedError
 
     def record_fills(self, bought: Floats) -> None:
         """What takers bought from the makers, signed USD, since the last step."""
+        raise NotImplementedError
 
 
-class PriceFormation:
-    """Prices that move with what is traded. The same attributes as ``Prices``."""
+class PriceFormation(Prices):
+    """Prices that move with what is traded."""
 
     def __init__(
         self, assumptions: Assumptions, depth: Floats, start: Floats, step_ms: int
     ) -> None:
+        super().__init__(depth, start)
         self._assumptions = assumptions
-        self._depth = depth
         self._decay = 0.5 ** (step_ms / 1000 / assumptions.half_life_seconds)
-        self._temporary = np.zeros(len(depth))
-        self._permanent = np.zeros(len(depth))
-        self.displacement = np.zeros(len(depth))
+        self._temporary, self._permanent = np.zeros((2, len(depth)))
         lag = round(assumptions.lag_seconds * 1000 / step_ms)
         self._past = np.zeros((lag + 1, len(depth)))
         self._window = np.repeat(start[None, :], RETURN_WINDOW_MS // step_ms, axis=0)
         self._step = 0
-        self.maker_loss = np.zeros(len(depth))
-        self.fair = start.copy()
-        self.left = np.ones(len(depth))
-        self.elsewhere = np.ones(len(depth))
 
     def record_fills(self, bought: Floats) -> None:
-        """What takers bought from the makers, signed USD, since the last step."""
         flow = bought / (self._depth * np.sqrt(self.left))
         share = self._assumptions.permanent_share
         self._permanent += share * flow
         self._temporary += (1.0 - share) * flow
 
     def move(self, time_ms: int, fundamental: Floats, scripted_depth: Floats) -> None:
-        """The next step's prices. ``scripted_depth``: the path's own share of the depth."""
         self._temporary *= self._decay
         self._temporary[np.abs(self._temporary) < REST] = 0.0
         total = self._temporary + self._permanent
@@ -103,19 +96,15 @@ class PriceFormation:
         self.left = np.maximum(LEAST_MULTIPLIER, np.minimum(calm, scripted_depth) * makers)
 
 
-class QuotePressure:
+class QuotePressure(Prices):
     """Quotes around a path that give way to what is traded; other venues do not follow."""
 
     def __init__(self, depth: Floats, start: Floats) -> None:
-        self._depth = depth
+        super().__init__(depth, start)
         self.pressure = np.zeros(len(depth))
-        self.fair = start.copy()
-        self.left = self.elsewhere = np.ones(len(depth))
-        self.displacement = self.maker_loss = np.zeros(len(depth))
         self._time_ms = self._elapsed_ms = 0
 
     def move(self, time_ms: int, fundamental: Floats, scripted_depth: Floats) -> None:
-        """The next step's prices; ``scripted_depth`` is the depth that is left."""
         self._elapsed_ms = time_ms - (self._time_ms or time_ms)
         self._time_ms = time_ms
         self.left = scripted_depth

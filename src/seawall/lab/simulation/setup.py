@@ -86,7 +86,7 @@ class SimulationSetup(Struct, frozen=True, kw_only=True):
 
     ``holdings``: of the account under study, None for none. ``depths``: calm. ``backstop``:
     micro-USD for the backstop; under block rules, which have none, the engine gives
-    it to the insurance fund.
+    it to the insurance fund. ``limits``: those of a whole market without.
     """
 
     rulebook: AnyRulebook
@@ -96,7 +96,7 @@ class SimulationSetup(Struct, frozen=True, kw_only=True):
     holdings: Holdings | None
     population: Population | None
     backstop: int
-    limits: Limits
+    limits: Limits | None = None
 
     @property
     def start_ms(self) -> int:

@@ -30,6 +30,7 @@ from seawall.lab.simulation.reader import StepTotals
 from seawall.lab.simulation.setup import (
     SimulationSetup,
     check_prices,
+    market_limits,
     price_units,
 )
 from seawall.report.kinds import whole
@@ -89,12 +90,11 @@ class Simulation:
         self.grid = setup.grid
         self.instruments = setup.instruments
         instruments = list(setup.instruments)
-        self.engine = Engine.create(setup.rulebook, instruments, setup.limits)
+        limits = setup.limits or market_limits(len(instruments), setup.population)
+        self.engine = Engine.create(setup.rulebook, instruments, limits)
         writer = None
         if journal is not None:
-            rules = describe_rules(
-                rulebook=setup.rulebook, instruments=instruments, limits=setup.limits
-            )
+            rules = describe_rules(rulebook=setup.rulebook, instruments=instruments, limits=limits)
             writer = JournalWriter(journal, rules)
         self.placement = placement = Placement(self.engine, writer)
         start = setup.start_ms
