@@ -20,6 +20,7 @@ from seawall.lab.market.market_path import (
     refine,
 )
 from seawall.lab.market.named_scenarios import DEFAULT, load
+from seawall.lab.market.recorded_feed import recorded_feed
 from seawall.lab.market.scenario import scenario_path
 from seawall.lab.market.scenario_file import parse_scenario
 from tests.shared_files import shared_file
@@ -202,6 +203,23 @@ def test_missing_market_and_file(tmp_path: Path) -> None:
     path = csv(tmp_path, "symbol," + HEADER, *("ETHUSDT," + row for row in ROWS))
     with pytest.raises(PathError, match="no candles of BTC; found ETHUSDT"):
         read(path)
+
+
+@pytest.mark.parametrize(("name", "found"), [("ETHUSDT.csv", "ETHUSDT"), ("eth_1h.csv", "eth")])
+def test_a_file_named_after_another_market_is_not_taken(
+    tmp_path: Path, name: str, found: str
+) -> None:
+    path = csv(tmp_path, HEADER, *ROWS, name=name)
+    with pytest.raises(PathError, match=f"{name}: no candles of BTC; found {found}$"):
+        read(path)
+    with pytest.raises(PathError, match=f"{name}: no candles of BTC; found {found}$"):
+        recorded_feed(path, ["BTC"])
+    assert list(recorded_feed(path).prices) == ["ETH"]
+
+
+def test_a_file_whose_name_says_no_market_is_about_the_one_asked_for(tmp_path: Path) -> None:
+    path = csv(tmp_path, HEADER, *ROWS, name="candles.csv")
+    assert read(path).oracle.keys() == {"BTC"}
 
 
 def test_no_time_in_common(tmp_path: Path) -> None:

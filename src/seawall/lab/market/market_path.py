@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seawall.accounts.markets import shipped_markets
 from seawall.lab.arrays import Floats
 from seawall.lab.market.candle_file import (
     MAXIMUM_TIME_MS,
@@ -121,6 +122,12 @@ def market_of_symbol(symbol: str, markets: Sequence[str]) -> str | None:
         names.append("k" + bare[4:])
     by_upper = {market.upper(): market for market in markets}
     return next((by_upper[n.upper()] for n in names if n.upper() in by_upper), None)
+
+
+def names_market(word: str) -> bool:
+    """Whether a word of a file's name is a market, as BTCUSDT and ETH are and "candles" is not."""
+    is_pair = 0 < len(_QUOTES.sub("", word.upper())) < len(word)
+    return is_pair or market_of_symbol(word, tuple(shipped_markets())) is not None
 
 
 def read_market_path(
@@ -260,7 +267,7 @@ def rows_by_market(
     """What the files have of each market, and the names of all their symbols.
 
     A file without a symbol column is about the market its name begins with (``BTCUSDT_1h.csv``),
-    or about the only market asked for. Raises PathError.
+    or about the only market asked for where its name says none. Raises PathError.
     """
     found: dict[str, list[tuple[Path, SymbolRows]]] = {market: [] for market in markets}
     symbols: dict[str, None] = {}
@@ -269,7 +276,7 @@ def rows_by_market(
             symbols[rows.name] = None
             market = market_of_symbol(rows.name, markets)
             if market is None and rows.symbol is None and len(markets) == 1:
-                market = markets[0]
+                market = None if names_market(rows.name) else markets[0]
             if market is not None:
                 found[market].append((path, rows))
     return found, ", ".join(symbols)
