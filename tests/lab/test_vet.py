@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from seawall.cli.params import Outputs
 from seawall.cli.vet import VetOptions as Options
 from seawall.cli.vet import vet as command
+from seawall.lab.market.book import BookError
 from seawall.lab.vet import vet
 from seawall.lab.vet.book import CROSSED, EMPTY, Sampler
 from seawall.lab.vet.measures import phase_figures
@@ -311,6 +313,14 @@ def test_a_recording_without_a_known_book_for_a_while(tmp_path: Path) -> None:
     )
     assert figures.downtime.unknown == pytest.approx(0.6)
     assert figures.spread.mean == pytest.approx(20.0)
+
+
+def test_a_recording_named_after_another_market_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, crash_rows()).rename(tmp_path / "binance_usdm_ethusdt_2024.parquet")
+    message = "parquet: market: BTC should be ethusdt, which the file's name says"
+    with pytest.raises(BookError, match=message):
+        recorded_tape(path, options())
+    assert recorded_tape(path, structs.replace(options(), market="ETH")).market == "ETH"
 
 
 LINE_BOOK = {"channel": "l2Book", "data": {"coin": "BTC", "time": 0, "levels": []}}

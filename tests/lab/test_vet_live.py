@@ -1,17 +1,21 @@
 """Vetting a venue that runs: over its own API and control, and through an unmodified ccxt."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from seawall.lab.market.book import BookError
 from seawall.lab.vet import vet
 from seawall.lab.vet.book import UNKNOWN
-from seawall.lab.vet.live import Control, LiveBook, live_tape
+from seawall.lab.vet.live import BookFeed, Control, LiveBook, live_tape
 from seawall.lab.vet.measures import phase_figures
 from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, VetError, Watch
+from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
+from seawall.venues.registry import DEFAULT_VENUE
 from tests.conformance.hyperliquid.running import Venue, started
 
 FEES = Charges(0.0005, 0.0002, "of the test")
@@ -63,6 +67,15 @@ def test_through_ccxt(venue: Venue) -> None:
     assert abs(calm.funding) < 0.001
     with pytest.raises(VetError, match="'DOGE/XYZ' is none of hyperliquid"):
         vet(**shocked, market="DOGE/XYZ")
+
+
+def test_a_book_of_another_market_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API, or a proxy before one, that answers something else than it was asked."""
+    answer = {"coin": "ETH", "time": 5, "levels": [[{"px": "9", "sz": "1"}]] * 2}
+    monkeypatch.setattr(PublicApi, "post", lambda *_: json.dumps(answer).encode())
+    feed = BookFeed("http://127.0.0.1:9", "BTC", DEFAULT_VENUE, FEES)
+    with pytest.raises(BookError, match="is a book of ETH, not of BTC"):
+        feed.book()
 
 
 # -- a feed of one's own -------------------------------------------------------------------------

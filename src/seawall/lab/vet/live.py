@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from seawall.domain.errors import InputError
+from seawall.lab.market.book_file import known_market
 from seawall.lab.vet.book import OPEN, Floats
 from seawall.lab.vet.tape import (
     AFTER,
@@ -75,7 +76,9 @@ class BookFeed:
         self.charges = charges
 
     def book(self) -> LiveBook:
+        """Raises BookError for a book of another market."""
         found = self._levels(self._api, self._market)
+        known_market(self.source, self._market, found.market)
         sides = (np.asarray(each, np.float64).reshape(-1, 2) for each in (found.bids, found.asks))
         return LiveBook(found.time_ms, *sides)
 

@@ -16,7 +16,7 @@ from seawall.lab.market.book_replay import Reached, Replay
 from seawall.lab.market.book_replay_file import Known, Recording, is_recording, read_recording
 from seawall.lab.market.book_replay_plan import TRADE
 from seawall.lab.market.candle_file import time_text
-from seawall.lab.market.market_path import market_of_symbol
+from seawall.lab.market.market_path import market_of_symbol, names_market
 from seawall.lab.vet.book import ALL_PRICES, BANDS_BP, BP, Floats, Sampler
 from seawall.lab.vet.tape import Tape, TradeRow, Trades, VetError, Watch, found_phases, split_phases
 from seawall.report import kinds
@@ -41,6 +41,7 @@ def recorded_tape(path: Path, watch: Watch) -> Tape:
 
 
 def _of_changes(path: Path, watch: Watch) -> Tape:
+    _check_name(path, watch.market)
     recording = read_recording(path, watch.market, watch.until_ms)
     replay = Replay(recording)
     sampler = watch.sampler()
@@ -62,6 +63,16 @@ def _of_changes(path: Path, watch: Watch) -> Tape:
     end = int(recording.times_ms[-1])
     more = {"breaks": len(recording.breaks), "notes": _replay_words(replay)}
     return _finished(path, watch, sampler, trades, end, **more)
+
+
+def _check_name(path: Path, market: str) -> None:
+    """Parquet of changes does not say its market; the file's name may. Raises BookError."""
+    named = [word for word in re.split("[_.]", path.name) if names_market(word)]
+    if named and not any(market_of_symbol(word, [market]) for word in named):
+        raise BookError(
+            f"{path}: market: {market} should be {named[0]}, which the file's name says; --market "
+            "chooses it"
+        )
 
 
 class _Reader:
