@@ -30,9 +30,9 @@ from seawall.lab.paths.kernels.task import (
     SECONDS_PER_YEAR,
     Diffusion,
     FundingRate,
-    LiquidationRules,
     PathAccount,
     PathTask,
+    StageRules,
 )
 
 MARKETS = 8
@@ -54,8 +54,7 @@ def account() -> PathAccount:
         tier_from=np.zeros((MARKETS, 1)), tier_rate=np.full((MARKETS, 1), 0.0125),
         tier_deduction=np.zeros((MARKETS, 1)), depth=np.full(MARKETS, 1e6),
         spread=np.full(MARKETS, 1e-4), impact=0.005, fee=np.full(MARKETS, 4.5e-4),
-        rules=LiquidationRules.STAGES, partial_above=0.0, portion=1.0, cooldown_ms=0,
-        backstop_ratio=2 / 3,
+        rules=StageRules(backstop_ratio=2 / 3),
     )  # fmt: skip
 
 

@@ -8,9 +8,9 @@ from seawall.lab.paths.kernels.task import (
     Bootstrap,
     Diffusion,
     FundingRate,
-    LiquidationRules,
     PathAccount,
     PathTask,
+    StageRules,
 )
 
 
@@ -42,11 +42,7 @@ def path_account(
         "spread": np.zeros(markets),
         "impact": 0.0,
         "fee": np.zeros(markets),
-        "rules": LiquidationRules.STAGES,
-        "partial_above": 0.0,
-        "portion": 1.0,
-        "cooldown_ms": 0,
-        "backstop_ratio": 0.0,
+        "rules": StageRules(),
     }
     return PathAccount(**given | changes)
 

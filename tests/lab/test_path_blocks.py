@@ -14,11 +14,11 @@ from seawall.domain.units import from_units
 from seawall.engine.compile import INTERPRETED
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.paths.kernels.account import path_account
-from seawall.lab.paths.kernels.replay import replay
 from tests.block_rulebooks import USD, changed, market
 from tests.lab.naive_paths import POOL
 from tests.lab.path_block_machine import BlockPathMachine, part_of, terms_of, value_of
 from tests.lab.path_cases import Case, random_marks
+from tests.lab.path_replay import replay
 from tests.rulebooks import shipped_blocks
 
 pytestmark = pytest.mark.skipif(

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from seawall.engine.compile import INTERPRETED
 from seawall.lab.paths.kernels import draws
-from seawall.lab.paths.kernels.compiled import INTERPRETED, entry
+from seawall.lab.paths.kernels.compiled import entry
 from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.process import square_root
 from seawall.lab.paths.kernels.simulate import join, margin_fan, simulate_chunk

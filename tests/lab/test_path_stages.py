@@ -17,18 +17,18 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.compile import INTERPRETED
 from seawall.lab.paths.kernels.account import path_account
-from seawall.lab.paths.kernels.replay import replay
 from seawall.lab.paths.kernels.task import (
     BelowZero,
     Floats,
-    LiquidationRules,
     Outcomes,
     PathAccount,
+    StageRules,
 )
 from seawall.lab.paths.variants import as_cross, as_isolated, at_leverage, hybrid
 from tests.lab.naive_paths import POOL, NaiveAccount
 from tests.lab.path_cases import INSTRUMENTS, KINDS, USD, Case, random_case
 from tests.lab.path_machine import PathMachine, path_rulebook
+from tests.lab.path_replay import replay
 from tests.rulebooks import STANDARD, changed
 
 pytestmark = pytest.mark.skipif(
@@ -223,9 +223,10 @@ def test_what_an_account_loses_is_accounted_for() -> None:
 def test_an_account_in_coins_and_dollars() -> None:
     case = random_case(2)
     account = account_of(case, STANDARD)
-    assert account.rules == LiquidationRules.STAGES
-    assert account.below_zero == BelowZero.CLOSED_AT_PREVIOUS
-    assert (account.partial_above, account.portion, account.cooldown_ms) == (1e5, 0.2, 30_000)
+    rules = account.rules
+    assert isinstance(rules, StageRules)
+    assert rules.below_zero == BelowZero.CLOSED_AT_PREVIOUS
+    assert (rules.partial_above, rules.portion, rules.cooldown_ms) == (1e5, 0.2, 30_000)
     twin = NaiveAccount.of(case.plan, STANDARD, INSTRUMENTS, case.depths, IMPACT, case.marks[0])
     equity = [twin.equity(each) / USD for each in bucket_order(twin)]
     np.testing.assert_allclose(account.equity, equity, rtol=0, atol=1e-8)

@@ -24,7 +24,7 @@ from seawall.lab.paths.estimates import (
     wilson,
 )
 from seawall.lab.paths.kernels.simulate import simulate_chunk
-from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathTask
+from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathTask, StageRules
 from seawall.lab.paths.leverage import (
     highest_allowed,
     leverage_curve,
@@ -358,9 +358,10 @@ def test_a_long_step_gives_nothing_back(tmp_path: Path, step: float, kept: bool)
     model = structs.replace(STEADY, volatility="600%")
     setup = setup_of(tmp_path, 5_000, [position("BTC", "long", 200_000, 40)], model,
                      hours=2 * step / 60, step_seconds=step, paths=8_000)  # fmt: skip
-    account = setup.path_account()
+    rules = setup.path_account().rules
     expected = BelowZero.CLOSED_AT_PREVIOUS if kept else BelowZero.CLOSED_AT_ZERO
-    assert account.below_zero == expected
+    assert isinstance(rules, StageRules)
+    assert rules.below_zero == expected
     outcomes = HERE.outcomes(setup.task(), "")
     owed = outcomes.taken < 0
     if not kept:

@@ -1,12 +1,13 @@
 """How kernels are compiled, cached, or left as plain Python.
 
-A kernel is a module-level function on integers and rows. ``kernel`` and ``inline`` mark helpers,
-``entry`` marks the few functions that the shell calls with addresses. With
+A kernel is a module-level function on numbers, rows and arrays. ``kernel`` and ``inline`` mark
+helpers; ``entry`` marks the few functions that the shell calls with addresses, ``array_entry``
+those that it calls with arrays and tuples of them. With
 ``NUMBA_DISABLE_JIT=1`` (or ``SEAWALL_INTERPRETED=1``, which does not even import Numba) the same
 source runs as Python: the debugger, the coverage run and the overflow detector.
 
 Numba's disk cache looks only at the file of the entry, so a change in a callee would go unseen.
-Entries are therefore cached in a folder named by a digest of all kernel sources.
+Entries are therefore cached in a folder named by a digest of all sources that they may come from.
 """
 
 import hashlib
@@ -19,28 +20,33 @@ INTERPRETED = "1" in (
     os.environ.get("NUMBA_DISABLE_JIT", "0"),
     os.environ.get("SEAWALL_INTERPRETED", "0"),
 )
+PACKAGE = Path(__file__).resolve().parents[1]
+ENGINE_SOURCES = ("domain", "engine")
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
 """A decorated kernel keeps its own signature."""
 
 
-def sources_digest() -> str:
-    """Digest of every file whose text can change the compiled code."""
+def sources_digest(*sources: str) -> str:
+    """Digest of the files, and of those in the folders, whose text can change compiled code."""
     digest = hashlib.blake2b(digest_size=12)
-    package = Path(__file__).resolve().parents[1]
-    for folder in ("domain", "engine"):
-        for path in sorted((package / folder).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode())
+    for source in sources:
+        whole = PACKAGE / source
+        for path in sorted(whole.rglob("*.py")) if whole.is_dir() else [whole]:
+            digest.update(path.relative_to(PACKAGE).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where compiled entries are kept; ``SEAWALL_CACHE`` overrides the user's cache folder."""
+def cache_folder(*sources: str) -> Path:
+    """Where entries compiled from these sources are kept, without any those of the engine.
+
+    ``SEAWALL_CACHE`` overrides the user's cache folder.
+    """
     root = os.environ.get("SEAWALL_CACHE") or os.environ.get("XDG_CACHE_HOME")
     base = Path(root) if root else Path.home() / ".cache"
-    return base / "seawall" / "kernels" / sources_digest()
+    return base / "seawall" / "kernels" / sources_digest(*(sources or ENGINE_SOURCES))
 
 
 if INTERPRETED:
@@ -52,6 +58,9 @@ if INTERPRETED:
         return function
 
     def entry(arguments: int) -> Callable[[F], F]:
+        return lambda function: function
+
+    def array_entry(*sources: str) -> Callable[[F], F]:
         return lambda function: function
 
     def loaded(function: F) -> F:
@@ -76,7 +85,18 @@ else:
         signature = numba.int64(*[numba.int64] * arguments)
 
         def wrap(function: F) -> F:
-            return _LazyEntry(function, signature)  # type: ignore[return-value]
+            return _LazyEntry(function, ENGINE_SOURCES, signature)  # type: ignore[return-value]
+
+        return wrap
+
+    def array_entry(*sources: str) -> Callable[[F], F]:
+        """A function called with arrays and tuples of them, always of the same types.
+
+        ``sources``: files and folders of seawall whose text can change the compiled code.
+        """
+
+        def wrap(function: F) -> F:
+            return _LazyEntry(function, sources)  # type: ignore[return-value]
 
         return wrap
 
@@ -87,15 +107,18 @@ else:
     class _LazyEntry:
         """Compiles or loads on the first call, so importing costs nothing."""
 
-        def __init__(self, function: Function, signature: Any) -> None:
+        def __init__(
+            self, function: Function, sources: tuple[str, ...], signature: Any = None
+        ) -> None:
             self._function = function
+            self._sources = sources
             self._signature = signature
             self._dispatcher: Function | None = None
             self.__doc__ = function.__doc__
             self.__name__ = function.__name__
 
-        def load(self) -> Function:
-            """Compile, or load from the cache, once."""
+        def load(self, *arguments: Any) -> Function:
+            """Compile for its signature, or the types of the arguments, or load, once."""
             if self._dispatcher is not None:
                 return self._dispatcher
             from numba.core import config
@@ -104,16 +127,16 @@ else:
 
             dispatcher = numba.njit(nogil=True, error_model="numpy")(self._function)
             before = config.CACHE_DIR
-            config.CACHE_DIR = str(cache_folder())
+            config.CACHE_DIR = str(cache_folder(*self._sources))
             try:
                 dispatcher.enable_caching()
             finally:
                 config.CACHE_DIR = before
             with helpers_only_linked(self.__name__):
-                dispatcher.compile(self._signature)
+                dispatcher.compile(self._signature or tuple(map(numba.typeof, arguments)))
             dispatcher.disable_compile()
             self._dispatcher = dispatcher
             return dispatcher  # type: ignore[no-any-return]
 
-        def __call__(self, *arguments: int) -> int:
-            return self.load()(*arguments)  # type: ignore[no-any-return]
+        def __call__(self, *arguments: Any) -> Any:
+            return self.load(*arguments)(*arguments)

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from seawall.domain.enums import CommandKind, Side, TimeInForce
+from seawall.engine.compile import inline
 from seawall.engine.transitions.shared.orders import ORDER_SLOT_BITS
-from seawall.lab.paths.kernels.compiled import borrowed, entry, inline
+from seawall.lab.paths.kernels.compiled import borrowed, entry
 
 PLACE = int(CommandKind.PLACE_ORDER)
 MODIFY = int(CommandKind.MODIFY_ORDER)

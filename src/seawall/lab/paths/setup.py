@@ -19,7 +19,7 @@ from seawall.domain.quantities import Amount, number
 from seawall.lab.market.liquidity import Depth, chosen_depths
 from seawall.lab.market.price_models import ModelOptions
 from seawall.lab.paths.kernels.account import IMPACT, path_account
-from seawall.lab.paths.kernels.task import BelowZero, Floats, PathAccount, PathTask
+from seawall.lab.paths.kernels.task import BelowZero, Floats, PathAccount, PathTask, StageRules
 from seawall.lab.paths.prices import PriceSource, price_source
 
 DEFAULT_PATHS = 10_000
@@ -83,8 +83,14 @@ class PathSetup(Struct, frozen=True, kw_only=True):
             account.instruments, account.price_texts, self.depths, self.impact,
         )  # fmt: skip
         is_long = self.step_seconds > LONGEST_MARK_SECONDS
-        if is_long and made.below_zero == BelowZero.CLOSED_AT_PREVIOUS:
-            made = structs.replace(made, below_zero=BelowZero.CLOSED_AT_ZERO)
+        rules = made.rules
+        if (
+            is_long
+            and isinstance(rules, StageRules)
+            and rules.below_zero == BelowZero.CLOSED_AT_PREVIOUS
+        ):
+            rules = rules._replace(below_zero=int(BelowZero.CLOSED_AT_ZERO))
+            made = structs.replace(made, rules=rules)
         return made
 
     def task(self, holdings: Holdings | None = None) -> PathTask:
@@ -181,11 +187,7 @@ def _step(given: Amount | None, horizon: float) -> float:
 def maintenance_of(account: PathAccount) -> Floats:
     """USD of each position at the prices before any step."""
     notional = np.abs(account.size) * account.price
-    tier = (account.tier_from <= notional[:, None]).sum(axis=1) - 1
-    market = np.arange(len(notional))
-    rate, less = account.tier_rate[market, tier], account.tier_deduction[market, tier]
-    needed: Floats = notional * rate - less
-    return needed
+    return account.maintenance(notional[:, None])[:, 0]
 
 
 def under_maintenance(account: PathAccount) -> list[str]:

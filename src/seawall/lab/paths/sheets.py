@@ -11,7 +11,7 @@ from seawall.lab.market.price_models import SHIPPED_ORIGIN, PriceModel, shipped_
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.figures import figures
 from seawall.lab.paths.kernels.account import POOL_NAME
-from seawall.lab.paths.kernels.task import BelowZero, LiquidationRules
+from seawall.lab.paths.kernels.task import BelowZero, StageRules
 from seawall.lab.paths.leverage import LeverageSearch
 from seawall.lab.paths.question import PathsResult
 from seawall.lab.paths.setup import PathSetup, under_maintenance
@@ -260,7 +260,7 @@ def _warnings(result: PathsResult) -> list[Words]:
 
 def assumptions(setup: PathSetup) -> list[str]:
     """What every simulation rests on."""
-    account = setup.path_account()
+    rules = setup.path_account().rules
     below = {
         BelowZero.STAYS: "A bucket that jumps below zero in a step stays there.",
         BelowZero.INSURED: "A bucket that jumps below zero in a step ends with nothing; the fund "
@@ -274,7 +274,7 @@ def assumptions(setup: PathSetup) -> list[str]:
         *_price_assumptions(setup),
         f"Liquidation: {liquidation_words(setup.account.rulebook)}; checked every "
         f"{kinds.duration(setup.step_seconds)}, mark and oracle are the path's price.",
-        *([] if account.rules == LiquidationRules.BLOCKS else [below[account.below_zero]]),
+        *([below[BelowZero(rules.below_zero)]] if isinstance(rules, StageRules) else []),
         f"Slippage: half the spread and {kinds.short_percent(setup.impact)} times the square root "
         "of order over depth; depth is as on a calm day at all times and no other account is "
         "liquidated, so a crash costs more than this (seawall rehearse has both).",

@@ -6,7 +6,6 @@ knows no stops.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -21,13 +20,18 @@ from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
-from seawall.domain.units import MICRO, RATE_ONE
+from seawall.domain.units import MICRO, PPM, RATE_ONE
 from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers
 from seawall.lab.market.liquidity import Depth
-from seawall.lab.paths.kernels.stages_blocks import BLOCK_NUMBERS
-from seawall.lab.paths.kernels.task import BelowZero, Floats, LiquidationRules, PathAccount
+from seawall.lab.paths.kernels.stages_state import Rules
+from seawall.lab.paths.kernels.task import (
+    BelowZero,
+    BlockRules,
+    Floats,
+    PathAccount,
+    StageRules,
+)
 
-PPM = 10**6
 POOL_NAME = "cross"
 IMPACT = 0.005
 """An order of the whole depth within 50 bp fills 50 bp beyond half the spread."""
@@ -74,32 +78,31 @@ def path_account(
         spread=np.array([depths[name].spread_bp * 1e-4 for name in names]),
         impact=impact,
         fee=np.full(len(held), _taker_fee(rulebook)),
-        **_rules(rulebook),
+        rules=_block_rules(rulebook)
+        if isinstance(rulebook, BlockRulebook)
+        else _stage_rules(rulebook),
     )
 
 
-def kernel_rules(account: PathAccount) -> tuple[Any, ...]:
-    """What the kernel's functions are handed: the tuple that ``stages_state`` describes."""
-    markets = len(account.markets)
-    tick = np.zeros(markets) if account.tick is None else account.tick
-    columns = [account.lot, tick, account.fee, account.depth, account.spread]
-    lowest = 1.0 - account.band if account.band else 0.0
-    highest = 1.0 / lowest if account.band else np.inf
-    numbers = [
-        account.impact, account.partial_above, account.portion, account.cooldown_ms,
-        account.backstop_ratio, lowest, highest, account.uses_book, account.book_first,
-        account.stops_at_zero, int(account.below_zero),
-    ]  # fmt: skip
-    tiers = [account.tier_from, account.tier_rate, account.tier_deduction]
-    # One type for every account, so that the kernel is compiled once.
-    block = account.block if len(account.block) else [0.0] * len(BLOCK_NUMBERS)
-    return (
-        int(account.rules),
-        np.ascontiguousarray(account.bucket, np.int64),
-        np.array(columns, np.float64),
-        np.array(tiers, np.float64),
-        np.array(numbers, np.float64),
-        np.array(block, np.float64),
+def kernel_rules(account: PathAccount) -> Rules:
+    """What the kernel's functions are handed, in arrays of their own."""
+    rules, tick = account.rules, account.tick
+    columns = (account.lot, np.zeros(len(account.lot)) if tick is None else tick, account.fee)
+    lot, tick, fee, depth, spread = (
+        np.array(each, np.float64) for each in (*columns, account.depth, account.spread)
+    )
+    return Rules(
+        in_blocks=isinstance(rules, BlockRules),
+        bucket=np.array(account.bucket, np.int64),
+        lot=lot,
+        tick=tick,
+        fee=fee,
+        depth=depth,
+        spread=spread,
+        impact=float(account.impact),
+        tiers=np.array([account.tier_from, account.tier_rate, account.tier_deduction], np.float64),
+        stages=rules if isinstance(rules, StageRules) else StageRules(),
+        blocks=rules if isinstance(rules, BlockRules) else BlockRules(),
     )
 
 
@@ -163,13 +166,7 @@ def _tier_lines(rulebook: AnyRulebook, market: Instrument) -> list[tuple[float, 
     return [(0.0, rate, 0.0)]
 
 
-def _rules(rulebook: AnyRulebook) -> dict[str, Any]:
-    if isinstance(rulebook, BlockRulebook):
-        return _block_rules(rulebook)
-    return _stage_rules(rulebook)
-
-
-def _stage_rules(rulebook: Rulebook) -> dict[str, Any]:
+def _stage_rules(rulebook: Rulebook) -> StageRules:
     policy = rulebook.liquidation
     if list(policy.stages) != sorted(set(policy.stages)):
         raise InputError(
@@ -179,18 +176,19 @@ def _stage_rules(rulebook: Rulebook) -> dict[str, Any]:
         )
     has_backstop = LiquidationStage.BACKSTOP in policy.stages
     ratio = policy.backstop_numerator / policy.backstop_denominator
-    return {
-        "rules": LiquidationRules.STAGES,
-        "partial_above": policy.partial_above / MICRO,
-        "portion": policy.portion_rate / RATE_ONE,
-        "cooldown_ms": policy.cooldown_ms,
-        "backstop_ratio": ratio if has_backstop else 0.0,
-        "band": rulebook.order.price_band_rate / RATE_ONE,
-        "uses_book": LiquidationStage.BOOK in policy.stages,
-        "book_first": policy.book_first_below_backstop,
-        "stops_at_zero": policy.price_limit == LiquidationPriceLimit.BANKRUPTCY,
-        "below_zero": _below_zero(policy, rulebook.deleveraging.price),
-    }
+    band = rulebook.order.price_band_rate / RATE_ONE
+    return StageRules(
+        partial_above=policy.partial_above / MICRO,
+        portion=policy.portion_rate / RATE_ONE,
+        cooldown_ms=policy.cooldown_ms,
+        backstop_ratio=ratio if has_backstop else 0.0,
+        lowest=1.0 - band if band else 0.0,
+        highest=1.0 / (1.0 - band) if band else np.inf,
+        uses_book=LiquidationStage.BOOK in policy.stages,
+        book_first=policy.book_first_below_backstop,
+        stops_at_zero=policy.price_limit == LiquidationPriceLimit.BANKRUPTCY,
+        below_zero=int(_below_zero(policy, rulebook.deleveraging.price)),
+    )
 
 
 def _below_zero(policy: LiquidationPolicy, price: DeleveragingPrice) -> BelowZero:
@@ -203,23 +201,16 @@ def _below_zero(policy: LiquidationPolicy, price: DeleveragingPrice) -> BelowZer
     return BelowZero.CLOSED_AT_ZERO
 
 
-def _block_rules(rulebook: BlockRulebook) -> dict[str, Any]:
+def _block_rules(rulebook: BlockRulebook) -> BlockRules:
     policy = rulebook.liquidation
-    return {
-        "rules": LiquidationRules.BLOCKS,
-        "partial_above": 0.0,
-        "portion": policy.position_portion_ppm / PPM,
-        "cooldown_ms": 0,
-        "backstop_ratio": 0.0,
-        "block": (
-            float(rulebook.block.block_ms),
-            policy.maximum_fee_ppm / PPM,
-            policy.bankruptcy_adjustment_ppm / PPM,
-            policy.spread_to_maintenance_ppm / PPM,
-            policy.position_minimum / MICRO,
-            policy.position_portion_ppm / PPM,
-            policy.account_notional / MICRO,
-            policy.account_insurance / MICRO,
-            float(policy.position_offset == StartingOffset.BLOCK_HEIGHT),
-        ),
-    }
+    return BlockRules(
+        block_ms=rulebook.block.block_ms,
+        maximum_fee=policy.maximum_fee_ppm / PPM,
+        adjustment=policy.bankruptcy_adjustment_ppm / PPM,
+        spread_to_maintenance=policy.spread_to_maintenance_ppm / PPM,
+        position_minimum=policy.position_minimum / MICRO,
+        position_portion=policy.position_portion_ppm / PPM,
+        account_notional=policy.account_notional / MICRO,
+        account_insurance=policy.account_insurance / MICRO,
+        rotates=policy.position_offset == StartingOffset.BLOCK_HEIGHT,
+    )

@@ -12,21 +12,25 @@ short one. The largest normal is sqrt(80 log 2) = 7.4.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seawall.lab.paths.kernels.compiled import fused, inline, kernel
+from seawall.engine.compile import inline, kernel
+from seawall.lab.paths.kernels.compiled import fused
+from seawall.lab.paths.kernels.task import Floats
 
 LANES = 256
 """Paths that are computed together, next to each other in memory."""
 HALF = LANES // 2
 
-_WORD = np.uint64
-GOLDEN = _WORD(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = _WORD(0xBF58476D1CE4E5B9), _WORD(0x94D049BB133111EB)
-_S12, _S27, _S29, _S30, _S31, _S32, _S40 = (_WORD(bits) for bits in (12, 27, 29, 30, 31, 32, 40))
-_ONE = _WORD(0x3FF0000000000000)
-_SIGN = _WORD(1 << 63)
-_RADIUS = _WORD(((1 << 40) - 1) << 12)
-_ANGLE = _WORD(((1 << 23) - 1) << 29)
+Word = np.uint64
+Words = NDArray[np.uint64]
+GOLDEN = Word(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = Word(0xBF58476D1CE4E5B9), Word(0x94D049BB133111EB)
+_S12, _S27, _S29, _S30, _S31, _S32, _S40 = (Word(bits) for bits in (12, 27, 29, 30, 31, 32, 40))
+_ONE = Word(0x3FF0000000000000)
+_SIGN = Word(1 << 63)
+_RADIUS = Word(((1 << 40) - 1) << 12)
+_ANGLE = Word(((1 << 23) - 1) << 29)
 _MIDDLE = 1.5 - 2.0**-24
 _ROOT_HALF = np.int64(0x3FE6A09E667F3BCD)
 _EXPONENT = np.int64(-(1 << 52))
@@ -39,7 +43,7 @@ _PER_LOG_2 = float(1.0 / np.log(2.0))
 
 
 @inline
-def mixed(counter, key):
+def mixed(counter: Word, key: Word) -> Word:
     """64 random bits of a counter (already times ``GOLDEN`` and moved by the first key)."""
     word = (counter ^ (counter >> _S30)) * _FIRST
     word = (word ^ (word >> _S27) ^ key) * _SECOND
@@ -47,13 +51,13 @@ def mixed(counter, key):
 
 
 @inline
-def counter_of(keys, slot, path):
+def counter_of(keys: Words, slot: int, path: int) -> Word:
     """Where ``slot`` of ``path`` begins; the next path is ``GOLDEN`` further."""
-    return ((_WORD(slot) << _S32) + _WORD(path)) * GOLDEN + keys[0]
+    return ((Word(slot) << _S32) + Word(path)) * GOLDEN + keys[0]
 
 
 @inline
-def minus_logarithm(value):
+def minus_logarithm(value: float) -> float:
     """Of a positive number."""
     word = np.float64(value).view(np.int64)
     above = word - _ROOT_HALF
@@ -71,7 +75,7 @@ def minus_logarithm(value):
 
 
 @inline
-def exponential(value):
+def exponential(value: float) -> float:
     """Of a number between -700 and 700."""
     shifted = fused(value, _PER_LOG_2, _MAGIC)
     power = shifted - _MAGIC
@@ -96,7 +100,7 @@ SHORT = np.int64(np.float64(LONGEST**2).view(np.int64))
 
 
 @inline
-def short_exponential(value):
+def short_exponential(value: float) -> float:
     """Of a number between -1/8 and 1/8."""
     p = fused(value, 0.001389741417401192, 0.008338754244690102)
     p = fused(value, p, 0.041666657495465956)
@@ -107,26 +111,26 @@ def short_exponential(value):
 
 
 @inline
-def radius(word):
+def radius(word: Word) -> float:
     """sqrt(-log u) of the upper 40 bits, u above 0 and up to 1."""
     uniform = 2.0 - np.uint64(((word >> _S12) & _RADIUS) | _ONE).view(np.float64)
     return np.sqrt(minus_logarithm(uniform))
 
 
 @inline
-def half_turn(word):
+def half_turn(word: Word) -> float:
     """An angle from -1/2 to 1/2 of pi, of the lowest 23 bits."""
     return np.uint64(((word << _S29) & _ANGLE) | _ONE).view(np.float64) - _MIDDLE
 
 
 @inline
-def turned(value, word):
+def turned(value: float, word: Word) -> float:
     """The value with the sign that bit 23 of the word gives: the other half of the circle."""
     return np.uint64(np.float64(value).view(np.uint64) ^ ((word << _S40) & _SIGN)).view(np.float64)
 
 
 @inline
-def cosine(square):
+def cosine(square: float) -> float:
     """sqrt(2) cos(pi x), x up to a half, from the square of x."""
     p = fused(square, -0.03450216747613979, 0.3322518821690003)
     p = fused(square, p, -1.8882749991809402)
@@ -136,7 +140,7 @@ def cosine(square):
 
 
 @inline
-def sine(turn, square):
+def sine(turn: float, square: float) -> float:
     """sqrt(2) sin(pi x), x up to a half."""
     p = fused(square, -0.009939756123014372, 0.11603686399385321)
     p = fused(square, p, -0.847470601402147)
@@ -147,21 +151,21 @@ def sine(turn, square):
 
 
 @inline
-def uniform_of(keys, slot, path):
+def uniform_of(keys: Words, slot: int, path: int) -> float:
     """Above 0 and up to 1, 52 bits."""
     word = mixed(counter_of(keys, slot, path), keys[1])
     return 2.0 - np.uint64((word >> _S12) | _ONE).view(np.float64)
 
 
 @inline
-def normal_of(keys, slot, path):
+def normal_of(keys: Words, slot: int, path: int) -> float:
     word = mixed(counter_of(keys, slot, path), keys[1])
     turn = half_turn(word)
     return turned(radius(word) * cosine(turn * turn), word)
 
 
 @kernel
-def fill_normals(rows, count, keys, slot, path):
+def fill_normals(rows: Floats, count: int, keys: Words, slot: int, path: int) -> None:
     """``2 * count`` rows of LANES normals from ``slot`` on, the first lane being ``path``.
 
     Row q and row ``count + q`` are a pair: independent, from one word. ``rows`` is flat.
@@ -171,7 +175,7 @@ def fill_normals(rows, count, keys, slot, path):
         counter = counter_of(keys, slot + number, path)
         first = rows[number * LANES : (number + 1) * LANES]
         second = rows[(number + count) * LANES : (number + count + 1) * LANES]
-        other = counter + _WORD(HALF) * GOLDEN
+        other = counter + Word(HALF) * GOLDEN
         # Two at a time, so that what is the same for all is read half as often.
         for lane in range(HALF):
             word, word_2 = mixed(counter, key), mixed(other, key)
@@ -187,7 +191,7 @@ def fill_normals(rows, count, keys, slot, path):
 
 
 @kernel
-def fill_mirrored(rows, count, keys, slot, path):
+def fill_mirrored(rows: Floats, count: int, keys: Words, slot: int, path: int) -> None:
     """The same for half as many paths; the other half of the lanes take the opposite."""
     key = keys[1]
     for number in range(count):

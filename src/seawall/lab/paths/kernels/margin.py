@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seawall.lab.paths.kernels.compiled import fused, inline
+from seawall.engine.compile import inline
+from seawall.lab.paths.kernels.compiled import fused
 from seawall.lab.paths.kernels.draws import LANES, short_exponential
 from seawall.lab.paths.kernels.process import LOWEST, PAID, RIGHT, SHOCKS, TILE, TOTAL
 from seawall.lab.paths.kernels.task import Floats, Ints, PathAccount
@@ -54,7 +55,7 @@ def holdings_of(account: PathAccount) -> Holdings:
         tile_bucket=_tile_buckets(account.bucket),
         size=np.array(account.size, np.float64),
         usual=usual,
-        deduction=np.bincount(account.bucket, usual[:, DEDUCTION], minlength=buckets),
+        deduction=np.bincount(account.bucket, usual[:, DEDUCTION], buckets).astype(np.float64),
         tiers=tiers,
     )
 
@@ -66,14 +67,14 @@ def _tile_buckets(bucket: Ints) -> Ints:
 
 
 @inline
-def start_bucket(sums, cash, floor, deduction):
+def start_bucket(sums: Floats, cash: Floats, floor: Floats, deduction: float) -> None:
     for lane in range(LANES):
         sums[EQUITY + lane] = cash[lane]
         sums[MAINTENANCE + lane] = floor[lane] - deduction
 
 
 @inline
-def _strays(value, bounds):
+def _strays(value: float, bounds: tuple[float, float, float]) -> np.int64:
     """Below zero where a position of this value lies outside its usual tier."""
     lower, upper, side = bounds
     below = np.float64(value * side - lower).view(np.int64)
@@ -81,12 +82,12 @@ def _strays(value, bounds):
 
 
 @inline
-def _bounds(usual):
+def _bounds(usual: Floats) -> tuple[float, float, float]:
     return usual[LOWER], usual[UPPER], usual[SIDE]
 
 
 @inline
-def add_position(sums, price, size, usual):
+def add_position(sums: Floats, price: Floats, size: Floats, usual: Floats) -> np.int64:
     """Adds a position to the bucket; below zero where some lane is outside the usual tier."""
     bounds = _bounds(usual)
     rate = usual[SIDE] * usual[RATE]
@@ -100,7 +101,9 @@ def add_position(sums, price, size, usual):
 
 
 @inline
-def grow_and_add(sums, changes, before, price, size, usual):
+def grow_and_add(
+    sums: Floats, changes: Floats, before: Floats, price: Floats, size: Floats, usual: Floats
+) -> np.int64:
     """A short step of the price, and the same."""
     bounds = _bounds(usual)
     rate = usual[SIDE] * usual[RATE]
@@ -116,7 +119,10 @@ def grow_and_add(sums, changes, before, price, size, usual):
 
 
 @inline
-def grow_and_add_tile(sums, changes, before, price, size, start, usual, is_whole, has_tiers):
+def grow_and_add_tile(
+    sums: Floats, changes: Floats, before: Floats, price: Floats, size: Floats, start: Floats,
+    usual: Floats, is_whole: bool, has_tiers: bool,
+) -> np.int64:  # fmt: skip
     """The same for TILE markets of one bucket, flat.
 
     ``is_whole``: every lane still holds what it held at the ``start``; ``has_tiers``: some market
@@ -150,7 +156,10 @@ def grow_and_add_tile(sums, changes, before, price, size, start, usual, is_whole
 
 
 @inline
-def correct_tiers(rows, sums, price, size, usual, tiers, market):
+def correct_tiers(
+    rows: Floats, sums: Floats, price: Floats, size: Floats, usual: Floats, tiers: Floats,
+    market: int,
+) -> None:  # fmt: skip
     """The maintenance margin of each lane's own tier instead of the usual one's."""
     rate, deduction = tiers[1, market, 0], tiers[2, market, 0]
     for lane in range(LANES):
@@ -170,7 +179,7 @@ def correct_tiers(rows, sums, price, size, usual, tiers, market):
 
 
 @inline
-def owe(rows, sums, price, size, rate, std):
+def owe(rows: Floats, sums: Floats, price: Floats, size: Floats, rate: float, std: float) -> None:
     """Funding of one position."""
     for lane in range(LANES):
         value = size[lane] * price[lane]
@@ -179,14 +188,16 @@ def owe(rows, sums, price, size, rate, std):
 
 
 @inline
-def owe_recorded(sums, price, size, recorded, row, market):
+def owe_recorded(
+    sums: Floats, price: Floats, size: Floats, recorded: Floats, row: Ints, market: int
+) -> None:
     for lane in range(LANES):
         value = size[lane] * price[lane]
         sums[OWED + lane] = fused(value, recorded[row[lane], market], sums[OWED + lane])
 
 
 @inline
-def pay(rows, sums, cash):
+def pay(rows: Floats, sums: Floats, cash: Floats) -> None:
     """What the bucket owes, out of its cash."""
     for lane in range(LANES):
         owed = sums[OWED + lane]
@@ -196,7 +207,7 @@ def pay(rows, sums, cash):
 
 
 @inline
-def finish_bucket(rows, sums, is_first):
+def finish_bucket(rows: Floats, sums: Floats, is_first: bool) -> int:
     """Adds the bucket to the account; returns in how many lanes it is under maintenance margin."""
     under = 0
     for lane in range(LANES):
@@ -207,7 +218,7 @@ def finish_bucket(rows, sums, is_first):
 
 
 @inline
-def record_lowest(rows):
+def record_lowest(rows: Floats) -> None:
     for lane in range(LANES):
         total = rows[TOTAL + lane]
         lowest = rows[LOWEST + lane]
@@ -215,6 +226,6 @@ def record_lowest(rows):
 
 
 @inline
-def clear_owed(sums):
+def clear_owed(sums: Floats) -> None:
     for lane in range(LANES):
         sums[OWED + lane] = 0.0

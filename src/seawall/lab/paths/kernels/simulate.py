@@ -12,10 +12,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from seawall.lab.paths.kernels.compiled import INTERPRETED
+from seawall.engine.compile import INTERPRETED
 from seawall.lab.paths.kernels.draws import HALF, LANES
 from seawall.lab.paths.kernels.process import LOWEST, PAID
-from seawall.lab.paths.kernels.stages_state import COST, TAKEN
 from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Floats, Ints, Outcomes, PathTask
 
@@ -98,8 +97,8 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
         first=block.first[:, order].T.copy(),
         touched=block.touched[:, order].T.copy(),
         funding=rows[PAID : PAID + LANES][order].copy(),
-        cost=block.totals[COST][order].copy(),
-        taken=block.totals[TAKEN][order].copy(),
+        cost=block.cost[order].copy(),
+        taken=block.taken[order].copy(),
         final_price=run.price[:, order].T.copy(),
     )
 
@@ -108,13 +107,9 @@ def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats]:
     """(LANES,) the ratio of the worst bucket; equity of all."""
     account, order = task.account, _in_order(task)
     equity = run.equity
-    notional = np.abs(run.block.size * run.price)
+    needed = account.maintenance(np.abs(run.block.size * run.price))
     maintenance = np.zeros_like(equity)
-    for market, bucket in enumerate(account.bucket):
-        tier = np.searchsorted(account.tier_from[market], notional[market], side="right") - 1
-        tier = np.maximum(tier, 0)
-        rate = account.tier_rate[market, tier]
-        maintenance[bucket] += notional[market] * rate - account.tier_deduction[market, tier]
+    np.add.at(maintenance, account.bucket, needed)
     is_open = np.zeros(equity.shape, bool)
     np.logical_or.at(is_open, account.bucket, run.block.size != 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

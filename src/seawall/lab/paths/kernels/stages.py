@@ -5,7 +5,7 @@ The kernel finds the lanes in which a bucket is under maintenance margin and cal
 
     liquidate_lane(rules, state, lane, from_ms, now_ms, step)
 
-``rules`` and ``state`` are the tuples of ``stages_state``. All buckets of the lane are handled:
+All buckets of the lane are handled:
 they are judged anew here, so a lane without any bucket under maintenance is left as it is.
 ``from_ms`` and ``now_ms``: time since the start at which the last and this step's prices came;
 only block rules ask for the former. ``step`` counts from 1.
@@ -24,52 +24,31 @@ therefore be judged differently.
 
 import numpy as np
 
-from seawall.lab.paths.kernels.compiled import kernel
+from seawall.domain.units import RATE_ONE
+from seawall.engine.compile import kernel
 from seawall.lab.paths.kernels.stages_blocks import run_blocks
 from seawall.lab.paths.kernels.stages_state import (
-    BACKSTOP_RATIO,
-    BEFORE,
-    BELOW_ZERO,
-    BOOK_FIRST,
-    CASH,
-    COOLDOWN,
-    COOLDOWN_MS,
-    COST,
-    FEE,
-    HIGHEST,
-    LOT,
-    LOWEST,
-    PARTIAL_ABOVE,
     POOL,
-    PORTION,
-    PRICE,
-    SIZE,
-    STOPS_AT_ZERO,
-    TAKEN,
-    TICK,
-    TOTALS,
-    USES_BOOK,
+    Rules,
+    State,
     bucket_risk,
     fill_price,
     find_first,
     has_position,
     touch,
 )
-
-BLOCKS = 1
-STAYS, INSURED, CLOSED_AT_ZERO, CLOSED_AT_PREVIOUS = range(4)
-RATE = 10**9
+from seawall.lab.paths.kernels.task import BelowZero, Flags
 
 
 @kernel
-def _largest(rules, state, lane, bucket, tried):
+def _largest(rules: Rules, state: State, lane: int, bucket: int, tried: Flags) -> int:
     """The bucket's largest position not yet tried, or -1."""
     best = -1
     best_notional = -1.0
-    for market in range(len(rules[1])):
-        size = state[SIZE][market, lane]
-        if rules[1][market] == bucket and size != 0.0 and not tried[market]:
-            notional = abs(size) * state[PRICE][market, lane]
+    for market in range(len(rules.bucket)):
+        size = state.size[market, lane]
+        if rules.bucket[market] == bucket and size != 0.0 and not tried[market]:
+            notional = abs(size) * state.price[market, lane]
             if notional > best_notional:
                 best = market
                 best_notional = notional
@@ -77,32 +56,32 @@ def _largest(rules, state, lane, bucket, tried):
 
 
 @kernel
-def _order_lots(rules, lots, notional, in_cooldown):
+def _order_lots(rules: Rules, lots: int, notional: float, in_cooldown: bool) -> int:
     """How many of ``lots`` the next order closes: all, or a share rounded down, at least one."""
-    numbers = rules[4]
-    if in_cooldown or numbers[PARTIAL_ABOVE] <= 0.0 or notional <= numbers[PARTIAL_ABOVE]:
+    terms = rules.stages
+    if in_cooldown or terms.partial_above <= 0.0 or notional <= terms.partial_above:
         return lots
-    portion = np.int64(np.rint(numbers[PORTION] * RATE))
+    portion = int(np.rint(terms.portion * RATE_ONE))
     # In two parts, because lots times a rate of 1e-9 may not fit.
-    part = lots // RATE * portion + lots % RATE * portion // RATE
+    part = lots // RATE_ONE * portion + lots % RATE_ONE * portion // RATE_ONE
     return max(1, part)
 
 
 @kernel
-def _fill(rules, state, lane, market, lots, part):
+def _fill(rules: Rules, state: State, lane: int, market: int, lots: int, part: int) -> bool:
     """Try to close ``part`` of ``lots`` at the price of the book; whether it was filled."""
-    bucket = rules[1][market]
-    numbers = rules[4]
-    size = state[SIZE][market, lane]
-    mark = state[PRICE][market, lane]
-    cash = state[CASH]
+    bucket = rules.bucket[market]
+    terms = rules.stages
+    size = state.size[market, lane]
+    mark = state.price[market, lane]
+    cash = state.cash
     is_sale = size > 0.0
     sign = 1.0 if is_sale else -1.0
-    amount = part * rules[2][LOT, market]
+    amount = part * rules.lot[market]
     price = fill_price(rules, market, mark, amount, is_sale)
-    if price <= mark * numbers[LOWEST] or price > mark * numbers[HIGHEST]:
+    if price <= mark * terms.lowest or price > mark * terms.highest:
         return False
-    fee = amount * price * rules[2][FEE, market]
+    fee = amount * price * rules.fee[market]
     slippage = sign * amount * (mark - price)
     share = 0.0
     if bucket == POOL:
@@ -111,30 +90,32 @@ def _fill(rules, state, lane, market, lots, part):
     else:
         share = cash[bucket, lane] * (part / lots)
         left = share + sign * amount * price - fee
-    if numbers[STOPS_AT_ZERO] != 0.0 and left < 0.0:
+    if terms.stops_at_zero and left < 0.0:
         return False
     if bucket != POOL:
         cash[bucket, lane] = 0.0 if part == lots else cash[bucket, lane] - share
     cash[POOL, lane] += share + sign * amount * price - fee
-    state[SIZE][market, lane] = sign * (lots - part) * rules[2][LOT, market]
-    state[TOTALS][COST, lane] += slippage + fee
+    state.size[market, lane] = sign * (lots - part) * rules.lot[market]
+    state.cost[lane] += slippage + fee
     return True
 
 
 @kernel
-def _sell_into_book(rules, state, lane, bucket, now_ms, step):
+def _sell_into_book(
+    rules: Rules, state: State, lane: int, bucket: int, now_ms: int, step: int
+) -> None:
     """Market orders, largest position first, until the bucket is healthy or all were tried."""
-    in_cooldown = now_ms < state[COOLDOWN][POOL, lane]
-    tried = np.zeros(len(rules[1]), np.bool_)
+    in_cooldown = now_ms < state.cooldown[POOL, lane]
+    tried = np.zeros(len(rules.bucket), np.bool_)
     has_parted = False
     while True:
         market = _largest(rules, state, lane, bucket, tried)
         if market < 0:
             break
         tried[market] = True
-        size = abs(state[SIZE][market, lane])
-        lots = np.int64(np.rint(size / rules[2][LOT, market]))
-        part = _order_lots(rules, lots, size * state[PRICE][market, lane], in_cooldown)
+        size = abs(state.size[market, lane])
+        lots = int(np.rint(size / rules.lot[market]))
+        part = _order_lots(rules, lots, size * state.price[market, lane], in_cooldown)
         if _fill(rules, state, lane, market, lots, part):
             touch(state, lane, market, step)
             has_parted = has_parted or part < lots
@@ -142,51 +123,57 @@ def _sell_into_book(rules, state, lane, bucket, now_ms, step):
         if equity >= maintenance:
             break
     if has_parted:
-        state[COOLDOWN][POOL, lane] = now_ms + np.int64(rules[4][COOLDOWN_MS])
+        state.cooldown[POOL, lane] = now_ms + rules.stages.cooldown_ms
 
 
 @kernel
-def _lose_bucket(rules, state, lane, bucket, equity, step):
+def _lose_bucket(
+    rules: Rules, state: State, lane: int, bucket: int, equity: float, step: int
+) -> None:
     """Positions and cash of the bucket leave at mark."""
-    for market in range(len(rules[1])):
-        if rules[1][market] == bucket and state[SIZE][market, lane] != 0.0:
-            state[SIZE][market, lane] = 0.0
+    for market in range(len(rules.bucket)):
+        if rules.bucket[market] == bucket and state.size[market, lane] != 0.0:
+            state.size[market, lane] = 0.0
             touch(state, lane, market, step)
-    state[CASH][bucket, lane] = 0.0
-    state[TOTALS][TAKEN, lane] += equity
+    state.cash[bucket, lane] = 0.0
+    state.taken[lane] += equity
 
 
 @kernel
-def _others_price(state, lane, market, at_previous):
+def _others_price(state: State, lane: int, market: int, at_previous: bool) -> float:
     """The price that closing against others starts from."""
     if at_previous:
-        return state[BEFORE][market, lane]
-    return state[PRICE][market, lane]
+        return state.before[market, lane]
+    return state.price[market, lane]
 
 
 @kernel
-def _value_of_closing(rules, state, lane, bucket, at_previous):
+def _value_of_closing(
+    rules: Rules, state: State, lane: int, bucket: int, at_previous: bool
+) -> float:
     """What the bucket is worth at the prices that closing against others starts from."""
-    value = state[CASH][bucket, lane]
-    for market in range(len(rules[1])):
-        if rules[1][market] == bucket:
-            value += state[SIZE][market, lane] * _others_price(state, lane, market, at_previous)
+    value = state.cash[bucket, lane]
+    for market in range(len(rules.bucket)):
+        if rules.bucket[market] == bucket:
+            value += state.size[market, lane] * _others_price(state, lane, market, at_previous)
     return value
 
 
 @kernel
-def _close_against_others(rules, state, lane, bucket, equity, at_previous, step):
+def _close_against_others(
+    rules: Rules, state: State, lane: int, bucket: int, equity: float, at_previous: bool, step: int
+) -> None:
     """Every position of the bucket, largest first, at a price at which it owes nothing."""
-    cash = state[CASH]
-    tried = np.zeros(len(rules[1]), np.bool_)
+    cash = state.cash
+    tried = np.zeros(len(rules.bucket), np.bool_)
     kept = 0.0
     while True:
         market = _largest(rules, state, lane, bucket, tried)
         if market < 0:
             break
         tried[market] = True
-        size = state[SIZE][market, lane]
-        tick = rules[2][TICK, market]
+        size = state.size[market, lane]
+        tick = rules.tick[market]
         price = _others_price(state, lane, market, at_previous)
         debt = -_value_of_closing(rules, state, lane, bucket, at_previous)
         if debt > 0.0:
@@ -194,7 +181,7 @@ def _close_against_others(rules, state, lane, bucket, equity, at_previous, step)
             if tick > 0.0:
                 move = np.ceil(move / tick) * tick
             price = price + move if size > 0.0 else max(tick, price - move)
-        state[SIZE][market, lane] = 0.0
+        state.size[market, lane] = 0.0
         touch(state, lane, market, step)
         if bucket == POOL:
             cash[POOL, lane] += size * price
@@ -207,41 +194,43 @@ def _close_against_others(rules, state, lane, bucket, equity, at_previous, step)
         cash[POOL, lane] = max(0.0, cash[POOL, lane])
     if bucket == POOL:
         kept = cash[POOL, lane]
-    state[TOTALS][TAKEN, lane] += equity - kept
+    state.taken[lane] += equity - kept
 
 
 @kernel
-def _liquidate_bucket(rules, state, lane, bucket, now_ms, step):
+def _liquidate_bucket(
+    rules: Rules, state: State, lane: int, bucket: int, now_ms: int, step: int
+) -> None:
     """The stages, one after the other, while the bucket is under maintenance margin."""
-    numbers = rules[4]
+    terms = rules.stages
     equity, maintenance = bucket_risk(rules, state, lane, bucket)
     if equity >= maintenance:
         return
     find_first(state, lane, bucket, step)
-    is_below = equity < numbers[BACKSTOP_RATIO] * maintenance
-    meets_book = numbers[USES_BOOK] != 0.0 and (numbers[BOOK_FIRST] != 0.0 or not is_below)
+    is_below = equity < terms.backstop_ratio * maintenance
+    meets_book = terms.uses_book and (terms.book_first or not is_below)
     if meets_book and equity >= 0.0:
         _sell_into_book(rules, state, lane, bucket, now_ms, step)
         equity, maintenance = bucket_risk(rules, state, lane, bucket)
     if equity >= maintenance:
         return
-    if 0.0 <= equity < numbers[BACKSTOP_RATIO] * maintenance:
+    if 0.0 <= equity < terms.backstop_ratio * maintenance:
         _lose_bucket(rules, state, lane, bucket, equity, step)
         return
-    below_zero = numbers[BELOW_ZERO]
-    if equity >= 0.0 or below_zero == STAYS:
+    below_zero = terms.below_zero
+    if equity >= 0.0 or below_zero == BelowZero.STAYS:
         return
-    if below_zero == INSURED:
+    if below_zero == BelowZero.INSURED:
         _lose_bucket(rules, state, lane, bucket, equity, step)
     else:
-        at_previous = below_zero == CLOSED_AT_PREVIOUS
+        at_previous = below_zero == BelowZero.CLOSED_AT_PREVIOUS
         _close_against_others(rules, state, lane, bucket, equity, at_previous, step)
 
 
 @kernel
-def _run_stages(rules, state, lane, now_ms, step):
+def _run_stages(rules: Rules, state: State, lane: int, now_ms: int, step: int) -> None:
     """All buckets that are under maintenance margin now, worst first."""
-    buckets = len(state[CASH])
+    buckets = len(state.cash)
     ratios = np.full(buckets, np.inf)
     for bucket in range(buckets):
         if has_position(rules, state, lane, bucket):
@@ -249,7 +238,7 @@ def _run_stages(rules, state, lane, now_ms, step):
             if equity < maintenance:
                 ratios[bucket] = equity / max(1e-6, maintenance)
     for _ in range(buckets):
-        worst = np.argmin(ratios)
+        worst = int(np.argmin(ratios))
         if ratios[worst] == np.inf:
             return
         ratios[worst] = np.inf
@@ -257,9 +246,11 @@ def _run_stages(rules, state, lane, now_ms, step):
 
 
 @kernel
-def liquidate_lane(rules, state, lane, from_ms, now_ms, step):
+def liquidate_lane(
+    rules: Rules, state: State, lane: int, from_ms: int, now_ms: int, step: int
+) -> None:
     """One step's liquidations of one lane, as the head of this file says."""
-    if rules[0] == BLOCKS:
+    if rules.in_blocks:
         run_blocks(rules, state, lane, from_ms, now_ms, step)
     else:
         _run_stages(rules, state, lane, now_ms, step)

@@ -10,15 +10,11 @@ Assumed, beyond ``stages``: the insurance fund can always pay; the limits that a
 
 import numpy as np
 
-from seawall.lab.paths.kernels.compiled import kernel
+from seawall.domain.units import MICRO
+from seawall.engine.compile import kernel
 from seawall.lab.paths.kernels.stages_state import (
-    CASH,
-    COST,
-    LOT,
-    PRICE,
-    SIZE,
-    TAKEN,
-    TOTALS,
+    Rules,
+    State,
     bucket_risk,
     fill_price,
     find_first,
@@ -26,17 +22,6 @@ from seawall.lab.paths.kernels.stages_state import (
     touch,
 )
 
-BLOCK_NUMBERS = (
-    "block_ms", "maximum_fee", "adjustment", "spread_to_maintenance", "position_minimum",
-    "position_portion", "account_notional", "account_insurance", "rotates",
-)  # fmt: skip
-(
-    BLOCK_MS, MAXIMUM_FEE, ADJUSTMENT, SPREAD_TO_MAINTENANCE, POSITION_MINIMUM,
-    POSITION_PORTION, ACCOUNT_NOTIONAL, ACCOUNT_INSURANCE, ROTATES,
-) = range(len(BLOCK_NUMBERS))  # fmt: skip
-"""Fractions and USD; ``rotates``: whether a block begins with the position of its height."""
-
-MICRO = 1e6
 NEARLY = 1e-3
 """Micro-USD: a product of floats this close to the next whole one stands for it."""
 CLOSE = 1e-13
@@ -45,17 +30,17 @@ NOTHING, FILLED, UNFILLED = range(3)
 
 
 @kernel
-def _position_in_turn(rules, state, lane, bucket, height):
+def _position_in_turn(rules: Rules, state: State, lane: int, bucket: int, height: int) -> int:
     """The bucket's first position, or with rotation the one of this height; -1 for none."""
     count = 0
-    for market in range(len(rules[1])):
-        if rules[1][market] == bucket and state[SIZE][market, lane] != 0.0:
+    for market in range(len(rules.bucket)):
+        if rules.bucket[market] == bucket and state.size[market, lane] != 0.0:
             count += 1
     if count == 0:
         return -1
-    left = height % count if rules[5][ROTATES] != 0.0 else 0
-    for market in range(len(rules[1])):
-        if rules[1][market] == bucket and state[SIZE][market, lane] != 0.0:
+    left = height % count if rules.blocks.rotates else 0
+    for market in range(len(rules.bucket)):
+        if rules.bucket[market] == bucket and state.size[market, lane] != 0.0:
             if left == 0:
                 return market
             left -= 1
@@ -63,20 +48,20 @@ def _position_in_turn(rules, state, lane, bucket, height):
 
 
 @kernel
-def _whole_micros(usd):
+def _whole_micros(usd: float) -> float:
     """USD rounded down to micro-USD."""
     return np.floor(usd * MICRO + NEARLY) / MICRO
 
 
 @kernel
-def _part_of(rules, market, size, mark):
+def _part_of(rules: Rules, market: int, size: float, mark: float) -> float:
     """Coins that one order closes, in whole lots."""
-    numbers = rules[5]
-    lot = rules[2][LOT, market]
+    terms = rules.blocks
+    lot = rules.lot[market]
     notional = _whole_micros(size * mark)
-    portion = _whole_micros(notional * numbers[POSITION_PORTION])
-    most = max(min(numbers[POSITION_MINIMUM], notional), portion)
-    limit = min(most, numbers[ACCOUNT_NOTIONAL])
+    portion = _whole_micros(notional * terms.position_portion)
+    most = max(min(terms.position_minimum, notional), portion)
+    limit = min(most, terms.account_notional)
     if notional <= limit or size <= lot * (1.0 + CLOSE):
         return size
     lots = np.floor(limit / (mark * lot) * (1.0 + CLOSE))
@@ -84,7 +69,9 @@ def _part_of(rules, market, size, mark):
 
 
 @kernel
-def _is_within(mark, price, share, spread, own, size):
+def _is_within(
+    mark: float, price: float, share: float, spread: float, own: float, size: float
+) -> bool:
     """Whether a book's price is no worse than the fillable price of a signed size."""
     away = share * spread * own / abs(size)
     if size > 0.0:
@@ -93,50 +80,56 @@ def _is_within(mark, price, share, spread, own, size):
 
 
 @kernel
-def _try_book(rules, state, lane, bucket, market, net, total, step):
+def _try_book(
+    rules: Rules, state: State, lane: int, bucket: int, market: int, net: float, total: float,
+    step: int,
+) -> bool:  # fmt: skip
     """The bucket's order of this block; whether the book filled it."""
-    numbers = rules[5]
-    size = state[SIZE][market, lane]
-    mark = state[PRICE][market, lane]
+    terms = rules.blocks
+    size = state.size[market, lane]
+    mark = state.price[market, lane]
     is_sale = size > 0.0
     sign = 1.0 if is_sale else -1.0
     own = maintenance_of(rules, market, abs(size) * mark)
-    share = min(1.0, numbers[ADJUSTMENT] * max(0.0, 1.0 - net / total))
+    share = min(1.0, terms.adjustment * max(0.0, 1.0 - net / total))
     part = _part_of(rules, market, abs(size), mark)
     price = fill_price(rules, market, mark, part, is_sale)
     if price <= 0.0:
         return False
-    if not _is_within(mark, price, share, numbers[SPREAD_TO_MAINTENANCE], own, size):
+    if not _is_within(mark, price, share, terms.spread_to_maintenance, own, size):
         return False
     left = 0.0 if part == abs(size) else abs(size) - part
     freed = own - maintenance_of(rules, market, left * mark)
     received = sign * part * price
     surplus = received - (sign * part * mark - net * freed / total)
-    gain = min(numbers[MAXIMUM_FEE] * part * price, surplus)
-    if part * mark > numbers[ACCOUNT_NOTIONAL] or -gain > numbers[ACCOUNT_INSURANCE]:
+    gain = min(terms.maximum_fee * part * price, surplus)
+    if part * mark > terms.account_notional or -gain > terms.account_insurance:
         return False
-    state[CASH][bucket, lane] += received - gain
-    state[SIZE][market, lane] = sign * left
-    state[TOTALS][COST, lane] += sign * part * (mark - price) + max(0.0, gain)
-    state[TOTALS][TAKEN, lane] += min(0.0, gain)
+    state.cash[bucket, lane] += received - gain
+    state.size[market, lane] = sign * left
+    state.cost[lane] += sign * part * (mark - price) + max(0.0, gain)
+    state.taken[lane] += min(0.0, gain)
     touch(state, lane, market, step)
     return True
 
 
 @kernel
-def _close_against_others(rules, state, lane, bucket, market, net, total, step):
+def _close_against_others(
+    rules: Rules, state: State, lane: int, bucket: int, market: int, net: float, total: float,
+    step: int,
+) -> None:  # fmt: skip
     """The whole position at the price at which the account stands as it stood."""
-    size = state[SIZE][market, lane]
-    mark = state[PRICE][market, lane]
+    size = state.size[market, lane]
+    mark = state.price[market, lane]
     borne = net * maintenance_of(rules, market, abs(size) * mark) / total
-    state[CASH][bucket, lane] += size * mark - borne
-    state[SIZE][market, lane] = 0.0
-    state[TOTALS][TAKEN, lane] += borne
+    state.cash[bucket, lane] += size * mark - borne
+    state.size[market, lane] = 0.0
+    state.taken[lane] += borne
     touch(state, lane, market, step)
 
 
 @kernel
-def _take_turn(rules, state, lane, bucket, height, step):
+def _take_turn(rules: Rules, state: State, lane: int, bucket: int, height: int, step: int) -> int:
     """One bucket in one block: ``NOTHING`` to do, ``FILLED`` or ``UNFILLED``."""
     net, total = bucket_risk(rules, state, lane, bucket)
     if total <= 0.0 or net >= total:
@@ -152,12 +145,12 @@ def _take_turn(rules, state, lane, bucket, height, step):
 
 
 @kernel
-def run_blocks(rules, state, lane, from_ms, now_ms, step):
+def run_blocks(rules: Rules, state: State, lane: int, from_ms: int, now_ms: int, step: int) -> None:
     """All blocks that end after ``from_ms`` and up to ``now_ms``, at the prices of now."""
-    block_ms = int(rules[5][BLOCK_MS])
+    block_ms = rules.blocks.block_ms
     # A turn without a candidate has none at the same prices, except by rotation in another one.
-    patience = len(rules[1]) if rules[5][ROTATES] != 0.0 else 1
-    for bucket in range(len(state[CASH])):
+    patience = len(rules.bucket) if rules.blocks.rotates else 1
+    for bucket in range(len(state.cash)):
         idle = 0
         for height in range(from_ms // block_ms + 1, now_ms // block_ms + 1):
             result = _take_turn(rules, state, lane, bucket, height, step)

@@ -1,55 +1,63 @@
 """One lane of the path kernel as liquidation sees it: risk of a bucket, price and booking of fills.
 
-What the three ``stages`` files pass around:
-
-``rules``: ``account.kernel_rules``, a tuple of
-
-    0  kind, a ``LiquidationRules``
-    1  bucket of each position, (m,) int64
-    2  markets, (5, m): ``LOT``, ``TICK``, ``FEE``, ``DEPTH``, ``SPREAD``
-    3  tiers, (3, m, t): lower bound, rate, deduction
-    4  numbers of rules of stages, as ``STAGE_NUMBERS`` names them
-    5  numbers of block rules, as ``BLOCK_NUMBERS`` names them
-
-``state``: a tuple of arrays whose last axis is the lane
-
-    0  price now, (m, lanes) USD
-    1  price of the step before, (m, lanes)
-    2  signed size, (m, lanes) coins
-    3  cash, (b, lanes) USD
-    4  cooldown until, (b, lanes) int64 ms; row 0 is that of the whole account
-    5  first, (b, lanes) int32; 6  touched, (m, lanes) int32: as in ``Outcomes``
-    7  totals, (3, lanes): funding, cost, taken, as in ``Outcomes``
-
 Bucket 0 is the pool: what an isolated position releases goes there.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seawall.lab.paths.kernels.compiled import kernel
+from seawall.engine.compile import kernel
+from seawall.lab.paths.kernels.task import BlockRules, Floats, Ints, StageRules
 
-LOT, TICK, FEE, DEPTH, SPREAD = range(5)
-PRICE, BEFORE, SIZE, CASH, COOLDOWN, FIRST, TOUCHED, TOTALS = range(8)
-FUNDING, COST, TAKEN = range(3)
 POOL = 0
 
-STAGE_NUMBERS = (
-    "impact", "partial_above", "portion", "cooldown_ms", "backstop_ratio", "lowest", "highest",
-    "uses_book", "book_first", "stops_at_zero", "below_zero",
-)  # fmt: skip
-(
-    IMPACT, PARTIAL_ABOVE, PORTION, COOLDOWN_MS, BACKSTOP_RATIO, LOWEST, HIGHEST,
-    USES_BOOK, BOOK_FIRST, STOPS_AT_ZERO, BELOW_ZERO,
-) = range(len(STAGE_NUMBERS))  # fmt: skip
-"""``lowest`` and ``highest``: the band as factors of the mark."""
+
+class Rules(NamedTuple):
+    """An account's markets and rules, of one type for every account. m markets, t tiers.
+
+    ``bucket``, ``lot``, ``tick``, ``fee``, ``depth``, ``spread``: (m,). ``tiers``: (3, m, t) lower
+    bound, rate, deduction. Either ``blocks`` or ``stages`` hold, as ``in_blocks`` says.
+    """
+
+    in_blocks: bool
+    bucket: Ints
+    lot: Floats
+    tick: Floats
+    fee: Floats
+    depth: Floats
+    spread: Floats
+    impact: float
+    tiers: Floats
+    stages: StageRules
+    blocks: BlockRules
+
+
+class State(NamedTuple):
+    """Arrays whose last axis is the lane. m markets, b buckets.
+
+    ``price``: (m, lanes) USD now, ``before``: of the step before. ``size``: (m, lanes) coins,
+    signed. ``cash``: (b, lanes) USD. ``cooldown``: (b, lanes) ms until when; row 0 is that of the
+    whole account. ``first``, ``touched``, ``cost``, ``taken``: as in ``Outcomes``.
+    """
+
+    price: Floats
+    before: Floats
+    size: Floats
+    cash: Floats
+    cooldown: Ints
+    first: NDArray[np.int32]
+    touched: NDArray[np.int32]
+    cost: Floats
+    taken: Floats
 
 
 @kernel
-def maintenance_of(rules, market, notional):
+def maintenance_of(rules: Rules, market: int, notional: float) -> float:
     """Maintenance margin of a notional: rate and deduction of the last tier that it reaches."""
-    tiers = rules[3]
+    tiers = rules.tiers
     tier = 0
     while tier + 1 < tiers.shape[2] and tiers[0, market, tier + 1] <= notional:
         tier += 1
@@ -57,37 +65,36 @@ def maintenance_of(rules, market, notional):
 
 
 @kernel
-def bucket_risk(rules, state, lane, bucket):
+def bucket_risk(rules: Rules, state: State, lane: int, bucket: int) -> tuple[float, float]:
     """(equity, maintenance margin) of a bucket, USD."""
-    equity = state[CASH][bucket, lane]
+    equity = state.cash[bucket, lane]
     maintenance = 0.0
-    for market in range(len(rules[1])):
-        size = state[SIZE][market, lane]
-        if rules[1][market] == bucket and size != 0.0:
-            value = size * state[PRICE][market, lane]
+    for market in range(len(rules.bucket)):
+        size = state.size[market, lane]
+        if rules.bucket[market] == bucket and size != 0.0:
+            value = size * state.price[market, lane]
             equity += value
             maintenance += maintenance_of(rules, market, abs(value))
     return equity, maintenance
 
 
 @kernel
-def has_position(rules, state, lane, bucket):
-    for market in range(len(rules[1])):
-        if rules[1][market] == bucket and state[SIZE][market, lane] != 0.0:
+def has_position(rules: Rules, state: State, lane: int, bucket: int) -> bool:
+    for market in range(len(rules.bucket)):
+        if rules.bucket[market] == bucket and state.size[market, lane] != 0.0:
             return True
     return False
 
 
 @kernel
-def fill_price(rules, market, mark, amount, is_sale):
+def fill_price(rules: Rules, market: int, mark: float, amount: float, is_sale: bool) -> float:
     """USD at which an order of ``amount`` coins fills, rounded to the tick against the account.
 
     Half the spread and an impact that grows with the square root of the order, from the mark on.
     """
-    markets = rules[2]
-    away = markets[SPREAD, market] / 2.0
-    away += rules[4][IMPACT] * math.sqrt(amount * mark / markets[DEPTH, market])
-    tick = markets[TICK, market]
+    away = rules.spread[market] / 2.0
+    away += rules.impact * math.sqrt(amount * mark / rules.depth[market])
+    tick = rules.tick[market]
     price = mark * (1.0 - away) if is_sale else mark * (1.0 + away)
     if tick <= 0.0:
         return price
@@ -95,14 +102,14 @@ def fill_price(rules, market, mark, amount, is_sale):
 
 
 @kernel
-def touch(state, lane, market, step):
+def touch(state: State, lane: int, market: int, step: int) -> None:
     """Remember the first step at which a liquidation took from a position."""
-    if state[TOUCHED][market, lane] == 0:
-        state[TOUCHED][market, lane] = step
+    if state.touched[market, lane] == 0:
+        state.touched[market, lane] = step
 
 
 @kernel
-def find_first(state, lane, bucket, step):
+def find_first(state: State, lane: int, bucket: int, step: int) -> None:
     """Remember the first step at which a bucket was found under maintenance margin."""
-    if state[FIRST][bucket, lane] == 0:
-        state[FIRST][bucket, lane] = step
+    if state.first[bucket, lane] == 0:
+        state.first[bucket, lane] = step

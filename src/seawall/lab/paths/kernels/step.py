@@ -5,13 +5,15 @@ maintenance margin of every bucket are summed over all lanes at once; the few la
 bucket is under maintenance margin go one by one to ``stages.liquidate_lane``.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.domain.units import HOUR_MS
+from seawall.engine.compile import inline, kernel
 from seawall.lab.paths.kernels.account import kernel_rules
-from seawall.lab.paths.kernels.compiled import borrowed, entry, inline, kernel
+from seawall.lab.paths.kernels.compiled import borrowed, entry
 from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.margin import (
     EQUITY,
@@ -34,17 +36,12 @@ from seawall.lab.paths.kernels.margin import (
     start_bucket,
 )
 from seawall.lab.paths.kernels.process import (
-    HOUR_MS,
     LOWEST,
     TILE,
     TOTAL,
     Moves,
     PriceProcess,
     aligned,
-    price_process,
-    start_moves,
-)
-from seawall.lab.paths.kernels.returns import (
     choose_rows,
     draw_changes,
     draw_jumps,
@@ -54,11 +51,14 @@ from seawall.lab.paths.kernels.returns import (
     is_any,
     move_rates,
     move_volatility,
+    price_process,
     replay,
     soonest,
+    start_moves,
 )
 from seawall.lab.paths.kernels.stages import liquidate_lane
-from seawall.lab.paths.kernels.task import Floats, Ints, PathAccount, PathTask
+from seawall.lab.paths.kernels.stages_state import Rules, State
+from seawall.lab.paths.kernels.task import Flags, Floats, Ints, PathAccount, PathTask
 
 
 class Block(NamedTuple):
@@ -66,19 +66,20 @@ class Block(NamedTuple):
 
     ``floor``: (b, LANES) 0, or minus infinity where nothing is left to liquidate. ``alive``: (b,)
     lanes in which something is. ``is_whole``: (m,) whether no lane has lost any of a position.
-    ``sums``: of each bucket in this step, flat. The rest is as ``stages_state`` says.
+    ``sums``: of each bucket in this step, flat. The rest is as ``State`` says.
     """
 
     prices: Floats
     size: Floats
     cash: Floats
     cooldown: Ints
-    first: Any
-    touched: Any
-    totals: Floats
+    first: NDArray[np.int32]
+    touched: NDArray[np.int32]
+    cost: Floats
+    taken: Floats
     floor: Floats
     alive: Ints
-    is_whole: NDArray[np.bool_]
+    is_whole: Flags
     sums: Floats
 
 
@@ -98,7 +99,8 @@ def start_block(account: PathAccount) -> Block:
         cooldown=np.zeros((buckets, LANES), np.int64),
         first=np.zeros((buckets, LANES), np.int32),
         touched=np.zeros((markets, LANES), np.int32),
-        totals=np.zeros((3, LANES)),
+        cost=np.zeros(LANES),
+        taken=np.zeros(LANES),
         floor=lanes(np.where(holds, 0.0, -np.inf)),
         alive=np.where(holds, LANES, 0).astype(np.int64),
         is_whole=np.ones(markets, bool),
@@ -108,12 +110,15 @@ def start_block(account: PathAccount) -> Block:
 
 
 @inline
-def _sums_of(block, bucket):
+def _sums_of(block: Block, bucket: int) -> Floats:
     return block.sums[bucket * SUMS * LANES : (bucket + 1) * SUMS * LANES]
 
 
 @inline
-def _move_tile(holdings, block, moves, before, price, market, bucket):
+def _move_tile(
+    holdings: Holdings, block: Block, moves: Moves, before: Floats, price: Floats, market: int,
+    bucket: int,
+) -> None:  # fmt: skip
     """A short step of TILE markets of one bucket."""
     begin, end = market * LANES, (market + TILE) * LANES
     old, now = before.reshape(before.size)[begin:end], price.reshape(price.size)[begin:end]
@@ -143,7 +148,10 @@ def _move_tile(holdings, block, moves, before, price, market, bucket):
 
 
 @inline
-def _move_market(process, holdings, block, moves, before, price, market, is_short):
+def _move_market(
+    process: PriceProcess, holdings: Holdings, block: Block, moves: Moves, before: Floats,
+    price: Floats, market: int, is_short: bool,
+) -> None:  # fmt: skip
     """One market's price, and what its position adds to its bucket."""
     bucket = holdings.bucket[market]
     is_alive = block.alive[bucket] > 0
@@ -166,7 +174,10 @@ def _move_market(process, holdings, block, moves, before, price, market, is_shor
 
 
 @inline
-def _move_markets(process, holdings, block, moves, before, price, step, path, jumped):
+def _move_markets(
+    process: PriceProcess, holdings: Holdings, block: Block, moves: Moves, before: Floats,
+    price: Floats, step: int, path: int, jumped: int,
+) -> None:  # fmt: skip
     """Prices of a step, and what the positions are worth."""
     if process.normals > 0:
         draw_step(process, moves, step, path)
@@ -186,7 +197,9 @@ def _move_markets(process, holdings, block, moves, before, price, step, path, ju
 
 
 @inline
-def _pay_funding(process, holdings, block, moves, price):
+def _pay_funding(
+    process: PriceProcess, holdings: Holdings, block: Block, moves: Moves, price: Floats
+) -> None:
     """What this step's hours cost, or the recorded step did, out of the buckets."""
     for bucket in range(len(block.alive)):
         clear_owed(_sums_of(block, bucket))
@@ -202,8 +215,9 @@ def _pay_funding(process, holdings, block, moves, price):
 
 @inline
 def _move_block(
-    process, holdings, block, moves, before, price, is_under, step, path, jumped, is_due
-):
+    process: PriceProcess, holdings: Holdings, block: Block, moves: Moves, before: Floats,
+    price: Floats, is_under: Flags, step: int, path: int, jumped: int, is_due: bool,
+) -> int:  # fmt: skip
     """One step of all lanes; marks those in which some bucket is under, and returns how many."""
     rows = moves.rows
     buckets = len(block.alive)
@@ -227,7 +241,7 @@ def _move_block(
 
 
 @inline
-def _reassess(block, rows, holdings, price, lane):
+def _reassess(block: Block, rows: Floats, holdings: Holdings, price: Floats, lane: int) -> None:
     """After a liquidation: the lane's equity, and what is left to liquidate."""
     total = 0.0
     for bucket in range(len(block.alive)):
@@ -247,11 +261,14 @@ def _reassess(block, rows, holdings, price, lane):
 
 
 @kernel
-def _liquidate(rules, block, rows, holdings, before, price, is_under, from_ms, now_ms, step):
+def _liquidate(
+    rules: Rules, block: Block, rows: Floats, holdings: Holdings, before: Floats, price: Floats,
+    is_under: Flags, from_ms: int, now_ms: int, step: int,
+) -> None:  # fmt: skip
     """All marked lanes."""
-    state = (
+    state = State(
         price, before, block.size, block.cash, block.cooldown, block.first, block.touched,
-        block.totals,
+        block.cost, block.taken,
     )  # fmt: skip
     for lane in range(LANES):
         if is_under[lane]:
@@ -260,39 +277,13 @@ def _liquidate(rules, block, rows, holdings, before, price, is_under, from_ms, n
             _reassess(block, rows, holdings, price, lane)
 
 
-@inline
-def _borrowed(process, holdings, block, moves):
-    """The same without owners: slices cost nothing."""
-    process = PriceProcess(
-        process.normals, process.mirrored, process.block_steps, process.step_ms,
-        borrowed(process.mix), borrowed(process.drift), borrowed(process.half_variance),
-        borrowed(process.jump_beta), borrowed(process.rate), borrowed(process.rate_mean),
-        borrowed(process.rate_std), borrowed(process.numbers), borrowed(process.gross),
-        borrowed(process.recorded), borrowed(process.keys),
-    )  # fmt: skip
-    holdings = Holdings(
-        borrowed(holdings.bucket), borrowed(holdings.tile_bucket), borrowed(holdings.size),
-        borrowed(holdings.usual), borrowed(holdings.deduction), borrowed(holdings.tiers),
-    )  # fmt: skip
-    block = Block(
-        borrowed(block.prices), borrowed(block.size), borrowed(block.cash),
-        borrowed(block.cooldown), borrowed(block.first), borrowed(block.touched),
-        borrowed(block.totals), borrowed(block.floor), borrowed(block.alive),
-        borrowed(block.is_whole), borrowed(block.sums),
-    )  # fmt: skip
-    moves = Moves(
-        borrowed(moves.rows), borrowed(moves.normals), borrowed(moves.changes),
-        borrowed(moves.jump_time), borrowed(moves.next_jump), borrowed(moves.jumps),
-        borrowed(moves.jump_lanes), borrowed(moves.jump_sizes), borrowed(moves.row),
-        borrowed(moves.above), borrowed(moves.due),
-    )  # fmt: skip
-    return process, holdings, block, moves
-
-
 @entry
-def advance(rules, process, holdings, block, moves, path, from_step, to_step):
+def advance(
+    rules: Rules, process: PriceProcess, holdings: Holdings, block: Block, moves: Moves, path: int,
+    from_step: int, to_step: int,
+) -> None:  # fmt: skip
     """Advances a block from the end of ``from_step`` to the end of ``to_step``."""
-    process, holdings, block, moves = _borrowed(process, holdings, block, moves)
+    process, holdings, block, moves = borrowed((process, holdings, block, moves))
     if from_step == 0:
         first_jumps(process, moves, path)
     next_jump, _ = soonest(moves.next_jump)
@@ -333,15 +324,11 @@ class Run:
     """
 
     def __init__(self, task: PathTask, path: int) -> None:
-        # Copies: arrays that another process sent may be read-only, which is another type.
-        self.rules = tuple(
-            each.copy() if isinstance(each, np.ndarray) else each
-            for each in kernel_rules(task.account)
-        )
-        self.process: PriceProcess = price_process(task)
+        self.rules = kernel_rules(task.account)
+        self.process = price_process(task)
         self.holdings = holdings_of(task.account)
         self.block = start_block(task.account)
-        self.moves: Moves = start_moves(self.process)
+        self.moves = start_moves(self.process)
         self.moves.rows[LOWEST : LOWEST + LANES] = task.account.equity.sum()
         self._fresh = [array.copy() for array in (*self.block, *self.moves)]
         self.path = path
@@ -358,16 +345,8 @@ class Run:
         """To the end of ``step``."""
         if step == self.step:
             return
-        advance(
-            self.rules,
-            self.process,
-            self.holdings,
-            self.block,
-            self.moves,
-            self.path,
-            self.step,
-            step,
-        )
+        parts = self.rules, self.process, self.holdings, self.block, self.moves
+        advance(*parts, self.path, self.step, step)
         self.step = step
 
     @property
@@ -381,6 +360,6 @@ class Run:
         """(b, LANES) USD."""
         equity = self.block.cash.copy()
         value = self.block.size * self.price
-        for market, bucket in enumerate(self.rules[1]):
+        for market, bucket in enumerate(self.rules.bucket):
             equity[bucket] += value[market]
         return equity

@@ -6,8 +6,10 @@ the cross pool, an isolated position, a child account. The equity of a bucket is
 one bucket never pays for another.
 """
 
+import math
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -15,19 +17,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 SECONDS_PER_YEAR = 365 * 86_400
 PATHS_PER_CHUNK = 8192
 """Paths of one trial; a chunk's numbers depend on the seed and its number alone."""
-
-
-class LiquidationRules(IntEnum):
-    """How a bucket under maintenance margin is closed."""
-
-    STAGES = 0
-    """Orders to the book, in part where large, then a backstop that takes the bucket."""
-    BLOCKS = 1
-    """Every block a part of one position at its fillable price, with a fee."""
 
 
 class BelowZero(IntEnum):
@@ -40,6 +34,46 @@ class BelowZero(IntEnum):
     """Closed against others at the price at which it is worth nothing."""
     CLOSED_AT_PREVIOUS = 3
     """Closed against others at the prices of the step before: it keeps what it had there."""
+
+
+class StageRules(NamedTuple):
+    """Orders to the book, in part where large, then a backstop that takes the bucket, then others.
+
+    ``partial_above``: USD; positions up to it are closed whole, 0: always whole; ``portion`` of
+    larger ones, once per ``cooldown_ms``. ``backstop_ratio``: equity under this share of
+    maintenance margin, and the backstop takes the bucket; 0: none. ``lowest``, ``highest``: times
+    the mark, outside of which orders do not fill. ``book_first``: whether a bucket that is
+    already below the backstop's ratio still meets the book once. ``stops_at_zero``: whether a fill
+    that would leave less than zero equity does not happen. ``below_zero``: a ``BelowZero``.
+    """
+
+    partial_above: float = 0.0
+    portion: float = 1.0
+    cooldown_ms: int = 0
+    backstop_ratio: float = 0.0
+    lowest: float = 0.0
+    highest: float = math.inf
+    uses_book: bool = True
+    book_first: bool = True
+    stops_at_zero: bool = True
+    below_zero: int = int(BelowZero.CLOSED_AT_ZERO)
+
+
+class BlockRules(NamedTuple):
+    """Every block a part of one position at its fillable price, with a fee. Fractions and USD.
+
+    ``rotates``: whether a block begins with the position of its height.
+    """
+
+    block_ms: int = 1
+    maximum_fee: float = 0.0
+    adjustment: float = 0.0
+    spread_to_maintenance: float = 0.0
+    position_minimum: float = 0.0
+    position_portion: float = 0.0
+    account_notional: float = 0.0
+    account_insurance: float = 0.0
+    rotates: bool = False
 
 
 class PathAccount(Struct, frozen=True, kw_only=True):
@@ -66,26 +100,9 @@ class PathAccount(Struct, frozen=True, kw_only=True):
     impact: float
     fee: Floats
     """(m,) taker fee, a fraction."""
-    rules: LiquidationRules
-    partial_above: float
-    """USD; positions up to it are closed whole. 0: always whole."""
-    portion: float
-    cooldown_ms: int
-    backstop_ratio: float
-    """Equity under this share of maintenance margin: the backstop takes the bucket. 0: none."""
-    block: Sequence[float] = ()
-    """Parameters of ``BLOCKS``, in the order that ``stages`` documents."""
+    rules: StageRules | BlockRules
     tick: Floats | None = None
     """(m,) USD; fills of liquidations are rounded to it against the account. None: not rounded."""
-    band: float = 0.0
-    """Fraction; orders of ``STAGES`` do not fill outside ``1 - band`` to ``1 / (1 - band)`` times
-    the mark. 0: they fill anywhere."""
-    uses_book: bool = True
-    book_first: bool = True
-    """Whether a bucket that is already below the backstop line still meets the book once."""
-    stops_at_zero: bool = True
-    """Whether a fill of ``STAGES`` that would leave less than zero equity does not happen."""
-    below_zero: BelowZero = BelowZero.CLOSED_AT_ZERO
 
     @property
     def equity(self) -> Floats:
@@ -93,6 +110,14 @@ class PathAccount(Struct, frozen=True, kw_only=True):
         held = np.bincount(self.bucket, self.size * self.price, minlength=len(self.cash))
         result: Floats = self.cash + held
         return result
+
+    def maintenance(self, notional: Floats) -> Floats:
+        """USD of maintenance margin of each position, for its (m, n) USD of notional."""
+        reached = self.tier_from[:, :, None] <= notional[:, None, :]
+        tier = np.maximum(reached.sum(axis=1) - 1, 0)
+        rate, less = (np.take_along_axis(e, tier, 1) for e in (self.tier_rate, self.tier_deduction))
+        needed: Floats = notional * rate - less
+        return needed
 
 
 class Diffusion(Struct, frozen=True, kw_only=True):
