@@ -10,7 +10,7 @@ import pytest
 from seawall.lab.market.book import BookError
 from seawall.lab.vet import vet
 from seawall.lab.vet.book import UNKNOWN
-from seawall.lab.vet.live import BookFeed, Control, LiveBook, live_tape
+from seawall.lab.vet.live import BookFeed, ControlApi, LiveBook, live_tape
 from seawall.lab.vet.measures import phase_figures
 from seawall.lab.vet.tape import AFTER, CALM, STORM, Charges, VetError, Watch
 from seawall.venues.public_api import PublicApi
@@ -34,7 +34,8 @@ def test_a_sandbox_under_a_shock(venue: Venue) -> None:
     tape = vet(**SHOCKED, at=venue.url, market="BTC").tape
     assert tape.source == f"BTC at {venue.url}"
     assert list(tape.phases) == [CALM, STORM, AFTER]
-    assert len(tape.samples.times_ms) == 61
+    # One a second from the first on, and one more each right after the shock and its end.
+    assert len(tape.samples.times_ms) == 63
     assert [tape.seconds(phase) for phase in tape.phases] == [20.0, 20.0, 20.0]
     assert not tape.has_trades
     calm, storm = (phase_figures(tape, name) for name in (CALM, STORM))
@@ -93,10 +94,15 @@ class Script:
 
     def __init__(self, middles: list[float | None]) -> None:
         self._left = list(middles)
-        self._time = 1_000_000
+        self._time, self._step = 1_000_000, 1_000
+
+    def stop_clock(self) -> int:
+        """From now on every book has this time."""
+        self._step = 0
+        return self._time
 
     def book(self) -> LiveBook:
-        self._time += 1_000
+        self._time += self._step
         middle = self._left.pop(0)
         if middle is None:
             raise VenueDataError("a script: no answer")
@@ -126,6 +132,15 @@ def test_a_look_that_fails_is_a_time_without_a_known_book() -> None:
     assert figures.flow.trades == 8
 
 
+def test_a_book_without_news_stands_while_time_passes() -> None:
+    script = Script([100.0] * 11)
+    begin = script.stop_clock()
+    options = Watch(market="BTC", sizes=(100.0,), charges=FEES, seconds=10)
+    tape = live_tape(script, options, sleep=lambda _: None)
+    assert tape.samples.times_ms.tolist() == [begin]
+    assert tape.end_ms == begin + 10_000
+
+
 def test_a_venue_that_answers_no_more_is_an_error() -> None:
     with pytest.raises(VetError, match="no answer"):
         watched([100.0] * 3 + [None] * 5)
@@ -140,7 +155,7 @@ def test_a_shock_needs_control() -> None:
 
 
 def test_control_says_whether_the_clock_stands_still(venue: Venue) -> None:
-    control = Control(venue.url)
+    control = ControlApi(venue.url)
     assert control.stands_still()
     venue.control.call("/time/speed", speed=1)
     assert not control.stands_still()

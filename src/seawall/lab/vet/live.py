@@ -1,7 +1,8 @@
 """Vetting a venue that runs: its book is asked for again and again, around a shock if asked for.
 
-A sandbox whose clock stands still is moved on instead of waited for. Times are the venue's own
-where it gives them. A look that fails is a moment without a known book, not the end.
+The venue may be far away or in this process (``sandbox``). A sandbox whose clock stands still is
+moved on instead of waited for. Times are the venue's own where it gives them. A look that fails is
+a moment without a known book, not the end.
 """
 
 import time
@@ -13,10 +14,11 @@ import numpy as np
 
 from seawall.domain.errors import InputError
 from seawall.lab.market.book_file import known_market
-from seawall.lab.vet.book import OPEN, Floats
+from seawall.lab.vet.book import ALL_PRICES, OPEN, Floats
 from seawall.lab.vet.tape import (
     AFTER,
     CALM,
+    PHASES,
     STORM,
     Charges,
     Spans,
@@ -37,11 +39,21 @@ MOST_FAILURES = 5
 
 
 class LiveBook(NamedTuple):
-    """``time_ms``: None where the venue does not say. Levels best first."""
+    """``time_ms``: None where the venue does not say. Levels best first; ``is_whole``: all of them,
+    else nothing is known beyond the last."""
 
     time_ms: int | None
     bids: Floats
     asks: Floats
+    is_whole: bool = False
+
+    @property
+    def known(self) -> tuple[float, float]:
+        """The prices between which every order is shown."""
+        if self.is_whole:
+            return ALL_PRICES
+        lowest, highest = (float(e[-1, 0]) if len(e) else 0.0 for e in (self.bids, self.asks))
+        return lowest, highest
 
 
 class Feed(Protocol):
@@ -64,6 +76,24 @@ class Feed(Protocol):
         ...
 
 
+class Control(Protocol):
+    """The control of a sandbox."""
+
+    def stands_still(self) -> bool:
+        """Whether only control moves the clock."""
+        ...
+
+    def advance(self, seconds: float) -> None: ...
+
+    def shock(self, market: str, move: float, ramp_s: float, withdrawn: float) -> None:
+        """A move of the price, and makers without a share of their depth."""
+        ...
+
+    def give_back(self, market: str) -> None:
+        """The depth that the shock withdrew."""
+        ...
+
+
 class BookFeed:
     """The book of a market over a shipped venue's public API."""
 
@@ -79,8 +109,8 @@ class BookFeed:
         """Raises BookError for a book of another market."""
         found = self._levels(self._api, self._market)
         known_market(self.source, self._market, found.market)
-        sides = (np.asarray(each, np.float64).reshape(-1, 2) for each in (found.bids, found.asks))
-        return LiveBook(found.time_ms, *sides)
+        bids, asks = (np.asarray(e, np.float64).reshape(-1, 2) for e in (found.bids, found.asks))
+        return LiveBook(found.time_ms, bids, asks)
 
     def trades(self) -> None:
         return None
@@ -89,14 +119,14 @@ class BookFeed:
         return None
 
 
-class Control:
-    """The control API of a sandbox. Raises PublicApiError where there is none."""
+class ControlApi:
+    """The control of a sandbox at a URL. Raises PublicApiError where there is none."""
 
     def __init__(self, base: str) -> None:
         self._api = PublicApi(base)
+        self._withdrawn = 0.0
 
     def stands_still(self) -> bool:
-        """Whether only control moves the clock."""
         status = msgspec.json.decode(self._api.get("/control/status"))
         return not status["speed"] or bool(status["paused"])
 
@@ -104,12 +134,17 @@ class Control:
         self._api.post("/control/time/advance", {"seconds": round(seconds, 3)})
 
     def shock(self, market: str, move: float, ramp_s: float, withdrawn: float) -> None:
+        self._withdrawn = withdrawn
         if withdrawn:
-            self.withdraw(market, withdrawn)
+            self._withdraw(market, withdrawn)
         body = {"market": market, "move": round(move, 9), "seconds": round(ramp_s, 3)}
         self._api.post("/control/shock", body)
 
-    def withdraw(self, market: str, share: float) -> None:
+    def give_back(self, market: str) -> None:
+        if self._withdrawn:
+            self._withdraw(market, 0.0)
+
+    def _withdraw(self, market: str, share: float) -> None:
         self._api.post("/control/liquidity", {"market": market, "withdraw": round(share, 9)})
 
 
@@ -172,21 +207,22 @@ class _Watched:
         self._trades: list[TradeRow] = []
         self._has_trades = True
         self._failures = self._gaps = 0
-        self._now = 0
+        self._now, self._step_ms = 0, max(1, round(watch.every_s * 1000))
         self._waits = control is None or not control.stands_still()
         self._funding: dict[str, list[float]] = {}
 
     def tape(self) -> Tape:
         watch = self.watch
-        self._look(CALM)
+        self._look()
         begin = self._now
         shock = self._watch(CALM)
         phases: dict[str, Spans] = {CALM: ((begin, shock),)}
         if watch.move is not None and self.control is not None:
             self.control.shock(self._shocked, watch.move, watch.ramp_s, watch.withdrawn)
+            self._look(after_change=True)
             calmed = self._watch(STORM)
-            if watch.withdrawn:
-                self.control.withdraw(self._shocked, 0.0)
+            self.control.give_back(self._shocked)
+            self._look(after_change=True)
             end = self._watch(AFTER)
             phases |= {STORM: ((shock, calmed),), AFTER: ((calmed, end),)}
         end = self._now
@@ -195,7 +231,7 @@ class _Watched:
         return watch.tape(
             self.feed.source,
             self._sampler,
-            Trades.of([each for each in self._trades if begin <= each[0] < end]),
+            Trades.of([each for each in self._trades if begin <= each[0] <= end]),
             end,
             phases=phases,
             charges=self.feed.charges,
@@ -215,11 +251,16 @@ class _Watched:
             else:
                 assert self.control is not None
                 self.control.advance(self.watch.every_s)
-            self._look(phase)
-            self._progress(min(1.0, (self._now - began) / length))
+            self._look()
+            funding = self.feed.funding()
+            if funding is not None:
+                self._funding.setdefault(phase, []).append(funding)
+            done = PHASES.index(phase) + min(1.0, (self._now - began) / length)
+            self._progress(done / (1 if self.watch.move is None else len(PHASES)))
         return self._now
 
-    def _look(self, phase: str) -> None:
+    def _look(self, *, after_change: bool = False) -> None:
+        """The book and new trades. After a change there is another book at the same moment."""
         try:
             book = self.feed.book()
             self._failures = 0
@@ -230,29 +271,25 @@ class _Watched:
             if self._failures == 1:
                 self._gaps += 1
                 self._sampler.lose(self._now + 1)
-            self._now += max(1, round(self.watch.every_s * 1000))
+            self._now += self._step_ms
             return
         at = time.time_ns() // 1_000_000 if book.time_ms is None else book.time_ms
-        if at > self._now:
+        if at > self._now or (after_change and at == self._now):
             self._now = at
-            known = (
-                float(book.bids[-1, 0]) if len(book.bids) else 0.0,
-                float(book.asks[-1, 0]) if len(book.asks) else 0.0,
-            )
-            self._sampler.look(at, book.bids, book.asks, known)
+            self._sampler.look(at, book.bids, book.asks, book.known)
+        elif not after_change:
+            # No news: the book before stands on while time passes.
+            self._now += self._step_ms
         found = self.feed.trades()
         if found is None:
             self._has_trades = False
         else:
             self._trades += found
-        funding = self.feed.funding()
-        if funding is not None:
-            self._funding.setdefault(phase, []).append(funding)
 
 
 def control_of(base: str) -> Control | None:
     """The control of a sandbox at a URL; None where something else answers there."""
-    control = Control(base)
+    control = ControlApi(base)
     try:
         control.stands_still()
     except (PublicApiError, msgspec.DecodeError, KeyError, TypeError):
