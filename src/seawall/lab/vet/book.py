@@ -20,7 +20,6 @@ BP = 1e-4
 OPEN, EMPTY, CROSSED, UNKNOWN = 0, 1, 2, 3
 """State of a book: usable, without orders on a side, crossed, or not known."""
 
-NO_LEVELS: Floats = np.empty((0, 2))
 ALL_PRICES = (0.0, float("inf"))
 
 
@@ -62,10 +61,7 @@ class Sampler:
 
     def __init__(self, sizes: Sequence[float] = SIZES_USD) -> None:
         self.sizes = np.asarray(sizes, dtype=np.float64)
-        self._rows: list[tuple[int, int, float, float]] = []
-        self._depth: list[Floats] = []
-        self._whole: list[NDArray[np.bool_]] = []
-        self._slippage: list[Floats] = []
+        self._rows: list[tuple[int, int, float, float, Floats, NDArray[np.bool_], Floats]] = []
 
     def look(
         self,
@@ -96,27 +92,19 @@ class Sampler:
             whole[side] = sign * bounds <= sign * known[side]
             # Buying walks the asks.
             slippage[1 - side] = self._walk(np.cumsum(levels[:, 1]), value, coins, middle, sign)
-        self._rows.append((time_ms, OPEN, bid, ask))
-        self._depth.append(depth)
-        self._whole.append(whole)
-        self._slippage.append(slippage)
+        self._rows.append((time_ms, OPEN, bid, ask, depth, whole, slippage))
 
     def lose(self, time_ms: int) -> None:
         """From now on the book is not known."""
         self._add(time_ms, UNKNOWN)
 
     def samples(self) -> Samples:
-        rows = np.asarray(self._rows, dtype=np.float64).reshape(-1, 4)
-        count = len(rows)
+        times, states, bids, asks, depth, whole, slippage = zip(*self._rows, strict=True)
         return Samples(
-            np.asarray([row[0] for row in self._rows], dtype=np.int64),
-            rows[:, 1].astype(np.int64),
-            rows[:, 2].copy(),
-            rows[:, 3].copy(),
-            np.asarray(self._depth).reshape(count, 2, len(BANDS_BP)),
-            np.asarray(self._whole, dtype=bool).reshape(count, 2, len(BANDS_BP)),
-            np.asarray(self._slippage).reshape(count, 2, len(self.sizes)),
-        )
+            np.asarray(times, np.int64), np.asarray(states, np.int64),
+            np.asarray(bids, np.float64), np.asarray(asks, np.float64),
+            np.asarray(depth), np.asarray(whole), np.asarray(slippage),
+        )  # fmt: skip
 
     @staticmethod
     def _walk(held: Floats, value: Floats, coins: Floats, middle: float, sign: float) -> Any:
@@ -125,7 +113,10 @@ class Sampler:
         return np.where(coins <= held[-1], bp, np.nan)
 
     def _add(self, time_ms: int, state: int) -> None:
-        self._rows.append((time_ms, state, np.nan, np.nan))
-        self._depth.append(np.full((2, len(BANDS_BP)), np.nan))
-        self._whole.append(np.zeros((2, len(BANDS_BP)), bool))
-        self._slippage.append(np.full((2, len(self.sizes)), np.nan))
+        bands = len(BANDS_BP)
+        self._rows.append(
+            (
+                time_ms, state, np.nan, np.nan, np.full((2, bands), np.nan),
+                np.zeros((2, bands), bool), np.full((2, len(self.sizes)), np.nan),
+            )
+        )  # fmt: skip

@@ -88,8 +88,8 @@ def vet(
     if shock is None and is_here:
         shock = DEFAULT_MOVE
     withdrawn = _number("withdraw", withdraw, 0, 1, "a share from 0% to 100%, such as 90%")
-    if shock is None and withdrawn:
-        _only("a --shock", withdraw=withdraw)
+    if shock is None:
+        _only("a --shock", withdraw=withdraw if withdrawn else None, shock_seconds=shock_seconds)
     length = _seconds(seconds, SANDBOX_SECONDS if is_here else LIVE_SECONDS)
     rules = load_rulebook(rulebook or venue or DEFAULT_VENUE)
     watch = Watch(
