@@ -15,8 +15,6 @@ Drawing alone is the kernel's own generator filling the same number of normals i
 and nothing else.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,8 +49,8 @@ def account() -> PathAccount:
         markets=names, buckets=("cross",), price=price, size=size,
         lot=np.full(MARKETS, 1e-6), bucket=np.zeros(MARKETS, np.int64),
         cash=np.array([MARKETS * 1000.0 / LEVERAGE - (size * price).sum()]),
-        tier_from=np.zeros((MARKETS, 1)), tier_rate=np.full((MARKETS, 1), 0.0125),
-        tier_deduction=np.zeros((MARKETS, 1)), depth=np.full(MARKETS, 1e6),
+        tiers=np.array([[[each]] * MARKETS for each in (0.0, 0.0125, 0.0)]),
+        depth=np.full(MARKETS, 1e6),
         spread=np.full(MARKETS, 1e-4), impact=0.005, fee=np.full(MARKETS, 4.5e-4),
         rules=StageRules(backstop_ratio=2 / 3),
     )  # fmt: skip
@@ -75,13 +73,8 @@ def task(steps: int, paths: int, funding: float = 0.0, seed: int = 1) -> PathTas
     )  # fmt: skip
 
 
-class NumPyResult(NamedTuple):
-    liquidated: NDArray[np.bool_]
-    lowest: Floats
-
-
-def numpy_paths(given: PathTask, paths: int, seed: int) -> NumPyResult:
-    """The same model, all ``paths`` at once."""
+def numpy_paths(given: PathTask, paths: int, seed: int) -> NDArray[np.bool_]:
+    """Which paths were liquidated, in the same model, all ``paths`` at once."""
     random = np.random.Generator(np.random.SFC64(seed))
     model, held = given.model, given.account
     years = given.step_seconds / SECONDS_PER_YEAR
@@ -95,7 +88,6 @@ def numpy_paths(given: PathTask, paths: int, seed: int) -> NumPyResult:
     price = np.repeat(held.price[:, None], paths, axis=1)
     size = np.repeat(held.size[:, None], paths, axis=1)
     cash = np.full(paths, held.cash[0])
-    lowest = np.full(paths, held.equity.sum())
     volatility, rate = np.zeros(paths), np.zeros(paths)
     is_liquidated = np.zeros(paths, bool)
     for _ in range(given.steps):
@@ -117,7 +109,7 @@ def numpy_paths(given: PathTask, paths: int, seed: int) -> NumPyResult:
             )
         equity = cash + value.sum(axis=0)
         notional = np.abs(value)
-        maintenance = (notional * held.tier_rate).sum(axis=0)
+        maintenance = (notional * held.tiers[1]).sum(axis=0)
         under = np.flatnonzero(equity < maintenance)
         if len(under):
             is_liquidated[under] = True
@@ -126,9 +118,7 @@ def numpy_paths(given: PathTask, paths: int, seed: int) -> NumPyResult:
             cost = (notional[:, under] * (away + held.fee[:, None])).sum(axis=0)
             cash[under] = np.maximum(0.0, equity[under] - cost)
             size[:, under] = 0.0
-            equity[under] = cash[under]
-        np.minimum(lowest, equity, out=lowest)
-    return NumPyResult(is_liquidated, lowest)
+    return is_liquidated
 
 
 @entry
@@ -157,7 +147,7 @@ def measure(quick: bool = False) -> list[Result]:
         found["kernel"].append(simulate_chunk(own, 0).first[:, 0] > 0)
 
     def in_numpy() -> None:
-        found["numpy"].append(numpy_paths(kernel_task, batch, next(seeds)).liquidated)
+        found["numpy"].append(numpy_paths(kernel_task, batch, next(seeds)))
 
     def draw() -> None:
         for _ in range(PATHS_PER_CHUNK // LANES):

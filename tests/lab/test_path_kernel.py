@@ -290,9 +290,9 @@ def naive_sums(task: PathTask, price: Floats, bucket: int) -> tuple[Floats, Floa
         value = account.size[market] * price[market]
         equity += value
         for lane, notional in enumerate(np.abs(value)):
-            tier = np.flatnonzero(account.tier_from[market] <= notional)[-1]
-            rate = account.tier_rate[market, tier]
-            maintenance[lane] += notional * rate - account.tier_deduction[market, tier]
+            lower, rate, deduction = account.tiers[:, market]
+            tier = np.flatnonzero(lower <= notional)[-1]
+            maintenance[lane] += notional * rate[tier] - deduction[tier]
     return equity, maintenance
 
 
@@ -337,13 +337,6 @@ def test_every_bucket_has_the_sums_and_the_first_step_of_the_naive_way(
     assert np.all((right[held] == 0).mean(axis=1) > 0.1)
 
 
-def test_lowest_equity_is_the_lowest_of_the_way() -> None:
-    account = path_account([100.0], [1.0], [1000.0])
-    task = path_task(account, paths=LANES)
-    equity = 1000.0 + walked(task)[:, 0]
-    np.testing.assert_allclose(simulate(task).lowest, equity.min(axis=0), rtol=1e-12)
-
-
 def test_a_chunk_is_the_same_alone_and_in_any_longer_run() -> None:
     task = hedged(paths=3 * PATHS_PER_CHUNK)
     whole = simulate(task)
@@ -351,7 +344,7 @@ def test_a_chunk_is_the_same_alone_and_in_any_longer_run() -> None:
     assert same(alone, join([simulate_chunk(task, 1)], PATHS_PER_CHUNK))
     assert np.array_equal(whole.equity[PATHS_PER_CHUNK : 2 * PATHS_PER_CHUNK], alone.equity)
     fewer = simulate(msgspec.structs.replace(task, paths=PATHS_PER_CHUNK + 300))
-    assert len(fewer.lowest) == PATHS_PER_CHUNK + 300
+    assert len(fewer.equity) == PATHS_PER_CHUNK + 300
     assert np.array_equal(fewer.equity, whole.equity[: PATHS_PER_CHUNK + 300])
     assert abs(np.corrcoef(whole.equity[:PATHS_PER_CHUNK, 0], alone.equity[:, 0])[0, 1]) < 0.05
     other = simulate_chunk(msgspec.structs.replace(task, seed=6), 1)

@@ -176,7 +176,7 @@ def test_the_same_on_any_number_of_workers(
     assert task.chunks == 3
     one, others = (Runner(workers=each).outcomes(task, "paths") for each in (1, workers))
     assert same(one, others)
-    assert len(one.lowest) == 20_000
+    assert len(one.equity) == 20_000
     assert (one.first > 0).any()
     fewer = Runner(workers=1).outcomes(structs.replace(task, paths=100), "paths")
     assert np.array_equal(fewer.equity, one.equity[:100])
@@ -245,7 +245,6 @@ def test_statistics_of_outcomes(tmp_path: Path) -> None:
     task = setup.task()
     made = Outcomes(
         equity=np.array([[25_000.0, 5_000.0], [0.0, 6_000.0], [20_000.0, 0.0], [0.0, 0.0]]),
-        lowest=np.zeros(4),
         first=np.array([[0, 0], [4, 0], [0, 2], [3, 1]], np.int32),
         touched=np.zeros((4, 2), np.int32),
         funding=np.array([1.0, 2.0, 3.0, 4.0]),

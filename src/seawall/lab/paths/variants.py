@@ -18,9 +18,8 @@ from seawall.domain.enums import MarginMode, MarketMargin
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
-from seawall.domain.units import MICRO, MONEY_DECIMALS, money_text
+from seawall.domain.units import MICRO, MONEY_DECIMALS, PPM, money_text
 
-PPM = 10**6
 ROUNDED_OFF = 2
 """Micro-USD that a share of a rounded sum may lack."""
 Share = Literal["margin", "notional", "own"]

@@ -60,7 +60,6 @@ def path_account(
     apart = [number for number, each in enumerate(held) if each.mode == MarginMode.ISOLATED]
     bucket = np.zeros(len(held), np.int64)
     bucket[apart] = np.arange(1, len(apart) + 1)
-    tiers = _tiers(rulebook, markets)
     coins = [10.0**-each.size_decimals for each in markets]
     return PathAccount(
         markets=tuple(names),
@@ -71,9 +70,7 @@ def path_account(
         tick=np.array([_tick(rulebook, each) for each in markets]),
         bucket=bucket,
         cash=_cash(plan, held, apart),
-        tier_from=tiers[0],
-        tier_rate=tiers[1],
-        tier_deduction=tiers[2],
+        tiers=_tiers(rulebook, markets),
         depth=np.array([depths[name].usd_within_50bp for name in names]),
         spread=np.array([depths[name].spread_bp * 1e-4 for name in names]),
         impact=impact,
@@ -100,7 +97,7 @@ def kernel_rules(account: PathAccount) -> Rules:
         depth=depth,
         spread=spread,
         impact=float(account.impact),
-        tiers=np.array([account.tier_from, account.tier_rate, account.tier_deduction], np.float64),
+        tiers=np.array(account.tiers, np.float64, order="C"),
         stages=rules if isinstance(rules, StageRules) else StageRules(),
         blocks=rules if isinstance(rules, BlockRules) else BlockRules(),
     )
@@ -140,13 +137,12 @@ def _taker_fee(rulebook: AnyRulebook) -> float:
     return rulebook.fee.tiers[0].taker_rate / RATE_ONE
 
 
-def _tiers(rulebook: AnyRulebook, markets: Sequence[Instrument]) -> tuple[Floats, Floats, Floats]:
-    """Three times (m, t): lower bound in USD, rate, deduction in USD."""
+def _tiers(rulebook: AnyRulebook, markets: Sequence[Instrument]) -> Floats:
+    """(3, m, t): lower bound in USD, rate, deduction in USD."""
     lines = [_tier_lines(rulebook, each) for each in markets]
     most = max(len(each) for each in lines)
     padded = [each + [(np.inf, 0.0, 0.0)] * (most - len(each)) for each in lines]
-    bounds, rates, deductions = np.moveaxis(np.array(padded), -1, 0)
-    return bounds.copy(), rates.copy(), deductions.copy()
+    return np.moveaxis(np.array(padded), -1, 0)
 
 
 def _tier_lines(rulebook: AnyRulebook, market: Instrument) -> list[tuple[float, float, float]]:

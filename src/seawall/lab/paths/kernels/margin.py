@@ -11,7 +11,7 @@ import numpy as np
 from seawall.engine.compile import inline
 from seawall.lab.paths.kernels.compiled import fused
 from seawall.lab.paths.kernels.draws import LANES, short_exponential
-from seawall.lab.paths.kernels.process import LOWEST, PAID, RIGHT, SHOCKS, TILE, TOTAL
+from seawall.lab.paths.kernels.process import PAID, RIGHT, SHOCKS, TILE
 from seawall.lab.paths.kernels.task import Floats, Ints, PathAccount
 
 LOWER, UPPER, RATE, DEDUCTION, SIDE = range(5)
@@ -39,7 +39,7 @@ class Holdings(NamedTuple):
 
 
 def holdings_of(account: PathAccount) -> Holdings:
-    tiers = np.array([account.tier_from, account.tier_rate, account.tier_deduction], np.float64)
+    tiers = np.array(account.tiers, np.float64, order="C")
     markets = len(account.price)
     notional = np.abs(account.size * account.price)
     usual = np.zeros((markets, 5))
@@ -207,22 +207,12 @@ def pay(rows: Floats, sums: Floats, cash: Floats) -> None:
 
 
 @inline
-def finish_bucket(rows: Floats, sums: Floats, is_first: bool) -> int:
-    """Adds the bucket to the account; returns in how many lanes it is under maintenance margin."""
+def lanes_under(sums: Floats) -> int:
+    """In how many lanes the bucket is under maintenance margin."""
     under = 0
     for lane in range(LANES):
-        equity = sums[EQUITY + lane]
-        rows[TOTAL + lane] = equity if is_first else rows[TOTAL + lane] + equity
-        under += equity < sums[MAINTENANCE + lane]
+        under += sums[EQUITY + lane] < sums[MAINTENANCE + lane]
     return under
-
-
-@inline
-def record_lowest(rows: Floats) -> None:
-    for lane in range(LANES):
-        total = rows[TOTAL + lane]
-        lowest = rows[LOWEST + lane]
-        rows[LOWEST + lane] = total if total < lowest else lowest
 
 
 @inline

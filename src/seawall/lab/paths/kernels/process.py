@@ -41,15 +41,14 @@ PURPOSES = STEPS, SHARED, JUMPS, FUNDING, STARTS = 0, 1, 2, 3, 4
 NEVER = 1 << 40
 """A step that does not come."""
 
-ROWS = 13
+ROWS = 11
 (
-    FACTOR, SQUARE, SUM_0, SUM_1, SUM_2, SUM_3, RIGHT, TOTAL, LOWEST,
-    VOLATILITY, SHOCK, SHOCKS, PAID,
+    FACTOR, SQUARE, SUM_0, SUM_1, SUM_2, SUM_3, RIGHT, VOLATILITY, SHOCK, SHOCKS, PAID,
 ) = range(0, ROWS * LANES, LANES)  # fmt: skip
 """Where each working row of a block begins. ``factor``: volatility now over its mean, and its
 ``square``; ``sum``: of the normals of TILE markets; ``right``: maintenance margin where tiers
-differ; ``total``: equity of the account; ``shock``: the state of the funding rate, ``shocks``: its
-sum over the hours of this step; ``paid``: funding so far."""
+differ; ``shock``: the state of the funding rate, ``shocks``: its sum over the hours of this step;
+``paid``: funding so far."""
 
 
 class PriceProcess(NamedTuple):

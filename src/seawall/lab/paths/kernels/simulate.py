@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seawall.engine.compile import INTERPRETED
 from seawall.lab.paths.kernels.draws import HALF, LANES
-from seawall.lab.paths.kernels.process import LOWEST, PAID
+from seawall.lab.paths.kernels.process import PAID
 from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Floats, Ints, Outcomes, PathTask
 
@@ -93,7 +93,6 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
     block, rows = run.block, run.moves.rows
     return Outcomes(
         equity=run.equity[:, order].T.copy(),
-        lowest=rows[LOWEST : LOWEST + LANES][order].copy(),
         first=block.first[:, order].T.copy(),
         touched=block.touched[:, order].T.copy(),
         funding=rows[PAID : PAID + LANES][order].copy(),

@@ -25,20 +25,17 @@ from seawall.lab.paths.kernels.margin import (
     add_position,
     clear_owed,
     correct_tiers,
-    finish_bucket,
     grow_and_add,
     grow_and_add_tile,
     holdings_of,
+    lanes_under,
     owe,
     owe_recorded,
     pay,
-    record_lowest,
     start_bucket,
 )
 from seawall.lab.paths.kernels.process import (
-    LOWEST,
     TILE,
-    TOTAL,
     Moves,
     PriceProcess,
     aligned,
@@ -219,7 +216,6 @@ def _move_block(
     price: Floats, is_under: Flags, step: int, path: int, jumped: int, is_due: bool,
 ) -> int:  # fmt: skip
     """One step of all lanes; marks those in which some bucket is under, and returns how many."""
-    rows = moves.rows
     buckets = len(block.alive)
     for bucket in range(buckets):
         start_bucket(
@@ -232,7 +228,7 @@ def _move_block(
     found = 0
     for bucket in range(buckets):
         sums = _sums_of(block, bucket)
-        if finish_bucket(rows, sums, bucket == 0) > 0:
+        if lanes_under(sums) > 0:
             for lane in range(LANES):
                 if sums[EQUITY + lane] < sums[MAINTENANCE + lane]:
                     found += not is_under[lane]
@@ -241,28 +237,24 @@ def _move_block(
 
 
 @inline
-def _reassess(block: Block, rows: Floats, holdings: Holdings, price: Floats, lane: int) -> None:
-    """After a liquidation: the lane's equity, and what is left to liquidate."""
-    total = 0.0
+def _reassess(block: Block, holdings: Holdings, lane: int) -> None:
+    """What is left to liquidate in a lane after a liquidation."""
     for bucket in range(len(block.alive)):
-        total += block.cash[bucket, lane]
         holds = False
-        for market in range(len(price)):
+        for market in range(len(holdings.size)):
             size = block.size[market, lane]
             if size != holdings.size[market]:
                 block.is_whole[market] = False
             if holdings.bucket[market] == bucket:
-                total += size * price[market, lane]
                 holds = holds or size != 0.0
         if not holds and block.floor[bucket, lane] == 0.0:
             block.floor[bucket, lane] = -np.inf
             block.alive[bucket] -= 1
-    rows[TOTAL + lane] = total
 
 
 @kernel
 def _liquidate(
-    rules: Rules, block: Block, rows: Floats, holdings: Holdings, before: Floats, price: Floats,
+    rules: Rules, block: Block, holdings: Holdings, before: Floats, price: Floats,
     is_under: Flags, from_ms: int, now_ms: int, step: int,
 ) -> None:  # fmt: skip
     """All marked lanes."""
@@ -274,7 +266,7 @@ def _liquidate(
         if is_under[lane]:
             is_under[lane] = False
             liquidate_lane(rules, state, lane, from_ms, now_ms, step)
-            _reassess(block, rows, holdings, price, lane)
+            _reassess(block, holdings, lane)
 
 
 @entry
@@ -311,10 +303,8 @@ def advance(
         )
         if found > 0:
             _liquidate(
-                rules, block, moves.rows, holdings, before, price, is_under, from_ms,
-                from_ms + step_ms, step,
+                rules, block, holdings, before, price, is_under, from_ms, from_ms + step_ms, step
             )  # fmt: skip
-        record_lowest(moves.rows)
 
 
 class Run:
@@ -329,7 +319,6 @@ class Run:
         self.holdings = holdings_of(task.account)
         self.block = start_block(task.account)
         self.moves = start_moves(self.process)
-        self.moves.rows[LOWEST : LOWEST + LANES] = task.account.equity.sum()
         self._fresh = [array.copy() for array in (*self.block, *self.moves)]
         self.path = path
         self.step = 0

@@ -79,8 +79,8 @@ class BlockRules(NamedTuple):
 class PathAccount(Struct, frozen=True, kw_only=True):
     """An account for the path kernel. m markets, b buckets, t tiers at most.
 
-    ``tier_from``, ``tier_rate``, ``tier_deduction``: (m, t) lower notional bounds in USD, padded
-    with infinity; maintenance margin of a notional n is ``n * rate - deduction`` of its tier.
+    ``tiers``: (3, m, t) lower notional bounds in USD, padded with infinity, rates and deductions;
+    maintenance margin of a notional n is ``n * rate - deduction`` of its tier.
     ``depth``: (m,) USD within 50 bp per side; ``spread``: (m,) fraction of the price. An order of
     q USD fills ``spread / 2 + impact * sqrt(q / depth)`` away from the mark.
     """
@@ -92,9 +92,7 @@ class PathAccount(Struct, frozen=True, kw_only=True):
     lot: Floats
     bucket: Ints
     cash: Floats
-    tier_from: Floats
-    tier_rate: Floats
-    tier_deduction: Floats
+    tiers: Floats
     depth: Floats
     spread: Floats
     impact: float
@@ -113,9 +111,10 @@ class PathAccount(Struct, frozen=True, kw_only=True):
 
     def maintenance(self, notional: Floats) -> Floats:
         """USD of maintenance margin of each position, for its (m, n) USD of notional."""
-        reached = self.tier_from[:, :, None] <= notional[:, None, :]
+        lower, rates, deductions = self.tiers
+        reached = lower[:, :, None] <= notional[:, None, :]
         tier = np.maximum(reached.sum(axis=1) - 1, 0)
-        rate, less = (np.take_along_axis(e, tier, 1) for e in (self.tier_rate, self.tier_deduction))
+        rate, less = (np.take_along_axis(each, tier, 1) for each in (rates, deductions))
         needed: Floats = notional * rate - less
         return needed
 
@@ -198,17 +197,15 @@ class PathTask(Struct, frozen=True, kw_only=True):
 class Outcomes(Struct, frozen=True, kw_only=True):
     """n paths, m markets, b buckets; paths in order.
 
-    ``equity``: (n, b) USD at the end. ``lowest``: (n,) lowest total equity on the way.
-    ``first``: (n, b) the step, from 1, at which the bucket was first found under maintenance
-    margin; 0 never. ``touched``: (n, m) the step at which a liquidation first took from the
-    position; 0 never. ``funding``, ``cost``: (n,) USD paid as funding; fees and slippage paid by
-    liquidation orders. ``taken``: (n,) USD of equity at mark that left with a bucket that was taken
-    over or closed against others; below zero where they, or a fund, had to bear something.
-    ``final_price``: (n, m).
+    ``equity``: (n, b) USD at the end. ``first``: (n, b) the step, from 1, at which the bucket was
+    first found under maintenance margin; 0 never. ``touched``: (n, m) the step at which a
+    liquidation first took from the position; 0 never. ``funding``, ``cost``: (n,) USD paid as
+    funding; fees and slippage paid by liquidation orders. ``taken``: (n,) USD of equity at mark
+    that left with a bucket that was taken over or closed against others; below zero where they,
+    or a fund, had to bear something. ``final_price``: (n, m).
     """
 
     equity: Floats
-    lowest: Floats
     first: NDArray[np.int32]
     touched: NDArray[np.int32]
     funding: Floats
