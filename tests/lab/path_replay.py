@@ -6,15 +6,9 @@ returns, turned so that the first path of the simulation begins at the first of 
 
 import numpy as np
 
+from seawall.lab.arrays import Floats
 from seawall.lab.paths.kernels.simulate import simulate_chunk
-from seawall.lab.paths.kernels.task import (
-    Bootstrap,
-    Floats,
-    FundingRate,
-    Outcomes,
-    PathAccount,
-    PathTask,
-)
+from seawall.lab.paths.kernels.task import Bootstrap, FundingRate, Outcomes, PathAccount, PathTask
 
 SEED = 0
 MARK = 1e-6

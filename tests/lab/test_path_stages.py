@@ -16,14 +16,9 @@ from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.rulebook import Rulebook
 from seawall.engine.compile import INTERPRETED
+from seawall.lab.arrays import Floats
 from seawall.lab.paths.kernels.account import path_account
-from seawall.lab.paths.kernels.task import (
-    BelowZero,
-    Floats,
-    Outcomes,
-    PathAccount,
-    StageRules,
-)
+from seawall.lab.paths.kernels.task import BelowZero, Outcomes, PathAccount, StageRules
 from seawall.lab.paths.variants import as_cross, as_isolated, at_leverage, hybrid
 from tests.lab.naive_paths import POOL, NaiveAccount
 from tests.lab.path_cases import INSTRUMENTS, KINDS, USD, Case, random_case

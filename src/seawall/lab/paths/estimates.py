@@ -16,9 +16,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seawall.lab.paths.kernels.task import Floats
+from seawall.lab.arrays import Floats, Mask
 
 SIGMAS = 1.959963984540054
 """Of the normal distribution, for 95 %."""
@@ -59,7 +58,7 @@ def wilson(part: float, count: float) -> Estimate:
     return Estimate(part, low, high)
 
 
-def share(hits: NDArray[np.bool_], *, paired: bool) -> Estimate:
+def share(hits: Mask, *, paired: bool) -> Estimate:
     """The probability of a hit, from n paths."""
     part = float(hits.mean())
     count = float(len(hits))

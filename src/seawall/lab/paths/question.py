@@ -10,9 +10,9 @@ from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, number, several
 from seawall.domain.quantities import leverage as read_leverage
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.kernels.simulate import MarginFan, margin_fan
-from seawall.lab.paths.kernels.task import Floats, Ints
 from seawall.lab.paths.leverage import (
     HIGHEST,
     LeveragePoint,
@@ -48,7 +48,7 @@ class PathsResult(Answer, frozen=True, kw_only=True):
     setup: PathSetup
     statistics: PathStatistics
     losses: Floats
-    first: Ints
+    first: Integers
     leverage: float | None
     bias: MonitoringBias | None
     fan: MarginFan

@@ -16,10 +16,11 @@ from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.quantities import Amount, number
+from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import Depth, chosen_depths
 from seawall.lab.market.price_models import ModelOptions
 from seawall.lab.paths.kernels.account import IMPACT, path_account
-from seawall.lab.paths.kernels.task import BelowZero, Floats, PathAccount, PathTask, StageRules
+from seawall.lab.paths.kernels.task import BelowZero, PathAccount, PathTask, StageRules
 from seawall.lab.paths.prices import PriceSource, price_source
 
 DEFAULT_PATHS = 10_000

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.estimates import Estimate, expected_shortfall, mean, quantile, share
-from seawall.lab.paths.kernels.task import Floats, Outcomes, PathTask
+from seawall.lab.paths.kernels.task import Outcomes, PathTask
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 SHORTFALLS = (0.95, 0.99)
@@ -82,7 +82,7 @@ def path_statistics(task: PathTask, outcomes: Outcomes) -> PathStatistics:
     )
 
 
-def first_liquidation(outcomes: Outcomes) -> NDArray[np.int64]:
+def first_liquidation(outcomes: Outcomes) -> Integers:
     """(n,) the step at which the first bucket was found under maintenance margin; 0 never."""
     never = np.iinfo(np.int32).max
     soonest = np.where(outcomes.first > 0, outcomes.first, never).min(axis=1).astype(np.int64)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from seawall.lab.arrays import Floats, Integers, Mask
 
 BANDS_BP = (10, 25, 50)
 SIZES_USD = (10_000.0, 100_000.0, 1_000_000.0)
@@ -30,12 +29,12 @@ class Samples(NamedTuple):
     whether the source shows all of that. ``slippage``: (n, 2, s), bp of buying, then of selling.
     """
 
-    times_ms: NDArray[np.int64]
-    state: NDArray[np.int64]
+    times_ms: Integers
+    state: Integers
     bid: Floats
     ask: Floats
     depth: Floats
-    whole: NDArray[np.bool_]
+    whole: Mask
     slippage: Floats
 
     @property
@@ -61,7 +60,7 @@ class Sampler:
 
     def __init__(self, sizes: Sequence[float] = SIZES_USD) -> None:
         self.sizes = np.asarray(sizes, dtype=np.float64)
-        self._rows: list[tuple[int, int, float, float, Floats, NDArray[np.bool_], Floats]] = []
+        self._rows: list[tuple[int, int, float, float, Floats, Mask, Floats]] = []
 
     def look(
         self,

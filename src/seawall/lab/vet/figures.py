@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seawall.lab.vet.book import BANDS_BP, OPEN, Floats
+from seawall.lab.arrays import Floats, Integers
+from seawall.lab.vet.book import BANDS_BP, OPEN
 from seawall.lab.vet.measures import PhaseFigures
 from seawall.lab.vet.tape import AFTER, CALM, STORM, Tape
 from seawall.report.charts import (
@@ -35,7 +35,7 @@ COLOURS = {CALM: CROSS_COLOUR, STORM: LIQUIDATION, AFTER: MARKET_COLOURS[1]}
 LONG_MS = 600_000
 
 
-def _grid(tape: Tape) -> tuple[Floats, NDArray[np.int64]]:
+def _grid(tape: Tape) -> tuple[Floats, Integers]:
     """Evenly spaced times (minutes or seconds since the begin) and the look that stood then."""
     times = np.linspace(tape.begin_ms, tape.end_ms, MOST_POINTS)
     rows = np.searchsorted(tape.samples.times_ms, times, side="right") - 1

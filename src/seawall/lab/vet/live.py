@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 
 from seawall.domain.errors import InputError
+from seawall.lab.arrays import Floats
 from seawall.lab.market.book_file import known_market
-from seawall.lab.vet.book import ALL_PRICES, OPEN, Floats
+from seawall.lab.vet.book import ALL_PRICES, OPEN
 from seawall.lab.vet.tape import (
     AFTER,
     CALM,

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from seawall.lab.vet.book import BANDS_BP, BP, CROSSED, EMPTY, OPEN, UNKNOWN, Floats
+from seawall.lab.arrays import Floats
+from seawall.lab.vet.book import BANDS_BP, BP, CROSSED, EMPTY, OPEN, UNKNOWN
 from seawall.lab.vet.resilience import Resilience, resilience_of
 from seawall.lab.vet.tape import Tape, weighted_mean, weighted_quantile
 

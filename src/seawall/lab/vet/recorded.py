@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from seawall.engine.book_view import book_rows
+from seawall.lab.arrays import Floats
 from seawall.lab.market.book import BookError, checked_book
 from seawall.lab.market.book_file import known_market, levels_of, unpacked
 from seawall.lab.market.book_replay import Reached, Replay
@@ -17,7 +18,7 @@ from seawall.lab.market.book_replay_file import Known, Recording, is_recording, 
 from seawall.lab.market.book_replay_plan import TRADE
 from seawall.lab.market.candle_file import time_text
 from seawall.lab.market.market_path import market_of_symbol, names_market
-from seawall.lab.vet.book import ALL_PRICES, BANDS_BP, BP, Floats, Sampler
+from seawall.lab.vet.book import ALL_PRICES, BANDS_BP, BP, Sampler
 from seawall.lab.vet.tape import Tape, TradeRow, Trades, VetError, Watch, found_phases, split_phases
 from seawall.report import kinds
 from seawall.venues.raw_json import VenueDataError

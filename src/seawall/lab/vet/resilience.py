@@ -9,9 +9,9 @@ each it is from nothing, if the side went on falling, to all, if there is more t
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seawall.lab.vet.book import OPEN, Floats
+from seawall.lab.arrays import Floats, Integers, Mask
+from seawall.lab.vet.book import OPEN
 from seawall.lab.vet.tape import AFTER, CALM, STORM, Tape, weighted_quantile
 
 LARGEST = 20
@@ -21,7 +21,6 @@ LEAST_EATEN = 0.05
 BACK_AFTER_MS = (1_000, 5_000, 30_000)
 LONGEST_MS = 120_000
 NAN = float("nan")
-Times = NDArray[np.int64]
 
 
 class Resilience(NamedTuple):
@@ -111,7 +110,7 @@ def _largest(tape: Tape, phase: str) -> list[_Event]:
     return [_Event(int(key) // 2, 1 if key % 2 else -1) for key in events[chosen]]
 
 
-def _held(times: Times, side: Floats, at: int, end: int, between: tuple[float, float]) -> float:
+def _held(times: Integers, side: Floats, at: int, end: int, between: tuple[float, float]) -> float:
     """The depth that stood at a time, within bounds; nan after the end."""
     if at > end:
         return NAN
@@ -128,7 +127,7 @@ def _shares(backs: Floats, eaten: Floats) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _wait(times: Times, met: NDArray[np.bool_], first: int, begin: int, end: int) -> float:
+def _wait(times: Integers, met: Mask, first: int, begin: int, end: int) -> float:
     """Seconds from ``begin`` to the first look from ``first`` on at which it is met.
 
     inf where it took longer than ``LONGEST_MS``, nan where the source ends before that is known.
@@ -173,6 +172,6 @@ def recovery_of(tape: Tape) -> Recovery | None:
     )
 
 
-def _after_worst(times: Times, met: NDArray[np.bool_], worst: int, begin: int) -> float:
+def _after_worst(times: Integers, met: Mask, worst: int, begin: int) -> float:
     found = np.flatnonzero(met[worst:])
     return float(times[worst + found[0]] - begin) / 1000 if len(found) else float("inf")

@@ -21,7 +21,7 @@ from seawall.domain.units import FUNDING_ONE, HOUR_MS, MICRO
 from seawall.engine.book_view import book_rows
 from seawall.engine.layout import Limits
 from seawall.engine.market_view import market_view
-from seawall.lab.vet.book import Floats
+from seawall.lab.arrays import Floats
 from seawall.lab.vet.live import LiveBook, live_tape
 from seawall.lab.vet.tape import Charges, Tape, TradeRow, Watch
 from seawall.sandbox.accounts import agent_address, open_account, seed_phrase

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
-from seawall.lab.vet.book import OPEN, Floats, Sampler, Samples
+from seawall.lab.arrays import Floats, Integers, Mask
+from seawall.lab.vet.book import OPEN, Sampler, Samples
 from seawall.report import kinds
 
 CALM, STORM, AFTER = "calm", "storm", "after"
@@ -32,10 +32,10 @@ class VetError(InputError):
 class Trades(NamedTuple):
     """n trades in time: USD, coins, and 1 where the taker bought, -1 where it sold."""
 
-    times_ms: NDArray[np.int64]
+    times_ms: Integers
     prices: Floats
     sizes: Floats
-    signs: NDArray[np.int64]
+    signs: Integers
 
     @property
     def usd(self) -> Floats:
@@ -87,7 +87,7 @@ class Tape(Struct, frozen=True, kw_only=True):
     def begin_ms(self) -> int:
         return int(self.samples.times_ms[0])
 
-    def lengths_ms(self) -> NDArray[np.int64]:
+    def lengths_ms(self) -> Integers:
         """How long each look held: until the next one."""
         return np.diff(np.append(self.samples.times_ms, self.end_ms))
 
@@ -100,7 +100,7 @@ class Tape(Struct, frozen=True, kw_only=True):
             total += np.maximum(0, np.minimum(stops, last) - np.maximum(starts, first))
         return total
 
-    def within(self, phase: str, times_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def within(self, phase: str, times_ms: Integers) -> Mask:
         """Which times lie in a phase."""
         inside = np.zeros(len(times_ms), bool)
         for first, last in self.phases.get(phase, ()):

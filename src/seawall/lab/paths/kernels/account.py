@@ -22,15 +22,10 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
 from seawall.domain.units import MICRO, PPM, RATE_ONE
 from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers
+from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.paths.kernels.stages_state import Rules
-from seawall.lab.paths.kernels.task import (
-    BelowZero,
-    BlockRules,
-    Floats,
-    PathAccount,
-    StageRules,
-)
+from seawall.lab.paths.kernels.task import BelowZero, BlockRules, PathAccount, StageRules
 
 POOL_NAME = "cross"
 IMPACT = 0.005

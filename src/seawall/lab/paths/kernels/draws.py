@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.engine.compile import inline, kernel
+from seawall.lab.arrays import Floats
 from seawall.lab.paths.kernels.compiled import fused
-from seawall.lab.paths.kernels.task import Floats
 
 LANES = 256
 """Paths that are computed together, next to each other in memory."""

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seawall.engine.compile import inline
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.kernels.compiled import fused
 from seawall.lab.paths.kernels.draws import LANES, short_exponential
 from seawall.lab.paths.kernels.process import PAID, RIGHT, SHOCKS, TILE
-from seawall.lab.paths.kernels.task import Floats, Ints, PathAccount
+from seawall.lab.paths.kernels.task import PathAccount
 
 LOWER, UPPER, RATE, DEDUCTION, SIDE = range(5)
 SUMS = 3
@@ -30,8 +31,8 @@ class Holdings(NamedTuple):
     ``tiers``: (3, m, t) all of them, without the upper bound.
     """
 
-    bucket: Ints
-    tile_bucket: Ints
+    bucket: Integers
+    tile_bucket: Integers
     size: Floats
     usual: Floats
     deduction: Floats
@@ -60,7 +61,7 @@ def holdings_of(account: PathAccount) -> Holdings:
     )
 
 
-def _tile_buckets(bucket: Ints) -> Ints:
+def _tile_buckets(bucket: Integers) -> Integers:
     tiles = [bucket[first : first + TILE] for first in range(0, len(bucket), TILE)]
     is_whole = [len(tile) == TILE and len(set(tile.tolist())) == 1 for tile in tiles]
     return np.array([t[0] if whole else -1 for t, whole in zip(tiles, is_whole, strict=True)])
@@ -189,7 +190,7 @@ def owe(rows: Floats, sums: Floats, price: Floats, size: Floats, rate: float, st
 
 @inline
 def owe_recorded(
-    sums: Floats, price: Floats, size: Floats, recorded: Floats, row: Ints, market: int
+    sums: Floats, price: Floats, size: Floats, recorded: Floats, row: Integers, market: int
 ) -> None:
     for lane in range(LANES):
         value = size[lane] * price[lane]

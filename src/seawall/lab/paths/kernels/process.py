@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seawall.engine.compile import inline
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.kernels.compiled import fused
 from seawall.lab.paths.kernels.draws import (
     HALF,
@@ -25,14 +26,7 @@ from seawall.lab.paths.kernels.draws import (
     normal_of,
     uniform_of,
 )
-from seawall.lab.paths.kernels.task import (
-    SECONDS_PER_YEAR,
-    Bootstrap,
-    Diffusion,
-    Floats,
-    Ints,
-    PathTask,
-)
+from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, Bootstrap, Diffusion, PathTask
 
 CACHE_LINE = 64
 TILE = 4
@@ -212,11 +206,11 @@ class Moves(NamedTuple):
     normals: Floats
     changes: Floats
     jump_time: Floats
-    next_jump: Ints
-    jumps: Ints
-    jump_lanes: Ints
+    next_jump: Integers
+    jumps: Integers
+    jump_lanes: Integers
     jump_sizes: Floats
-    row: Ints
+    row: Integers
     above: Floats
     due: Floats
 
@@ -383,7 +377,7 @@ def first_jumps(process: PriceProcess, moves: Moves, path: int) -> None:
 
 
 @inline
-def soonest(jumps: Ints) -> tuple[int, int]:
+def soonest(jumps: Integers) -> tuple[int, int]:
     """The next jump of all: its step and its lane."""
     first = NEVER * LANES
     for lane in range(LANES):

@@ -13,10 +13,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.engine.compile import INTERPRETED
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.kernels.draws import HALF, LANES
 from seawall.lab.paths.kernels.process import PAID
 from seawall.lab.paths.kernels.step import Run
-from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Floats, Ints, Outcomes, PathTask
+from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Outcomes, PathTask
 
 
 class MarginFan(Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class MarginFan(Struct, frozen=True, kw_only=True):
     of all buckets.
     """
 
-    steps: Ints
+    steps: Integers
     ratio: Floats
     equity: Floats
 
@@ -68,7 +69,7 @@ def margin_fan(task: PathTask, paths: int = 512, points: int = 120) -> MarginFan
     )
 
 
-def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Ints) -> Iterator[Run]:
+def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Integers) -> Iterator[Run]:
     """Block after block, stopped at each of ``steps``."""
     run = Run(task, first)
     # The hash wraps around: NumPy warns of it, compiled code does not.

@@ -26,6 +26,7 @@ import numpy as np
 
 from seawall.domain.units import RATE_ONE
 from seawall.engine.compile import kernel
+from seawall.lab.arrays import Mask
 from seawall.lab.paths.kernels.stages_blocks import run_blocks
 from seawall.lab.paths.kernels.stages_state import (
     POOL,
@@ -37,11 +38,11 @@ from seawall.lab.paths.kernels.stages_state import (
     has_position,
     touch,
 )
-from seawall.lab.paths.kernels.task import BelowZero, Flags
+from seawall.lab.paths.kernels.task import BelowZero
 
 
 @kernel
-def _largest(rules: Rules, state: State, lane: int, bucket: int, tried: Flags) -> int:
+def _largest(rules: Rules, state: State, lane: int, bucket: int, tried: Mask) -> int:
     """The bucket's largest position not yet tried, or -1."""
     best = -1
     best_notional = -1.0

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.engine.compile import kernel
-from seawall.lab.paths.kernels.task import BlockRules, Floats, Ints, StageRules
+from seawall.lab.arrays import Floats, Integers
+from seawall.lab.paths.kernels.task import BlockRules, StageRules
 
 POOL = 0
 
@@ -23,7 +24,7 @@ class Rules(NamedTuple):
     """
 
     in_blocks: bool
-    bucket: Ints
+    bucket: Integers
     lot: Floats
     tick: Floats
     fee: Floats
@@ -47,7 +48,7 @@ class State(NamedTuple):
     before: Floats
     size: Floats
     cash: Floats
-    cooldown: Ints
+    cooldown: Integers
     first: NDArray[np.int32]
     touched: NDArray[np.int32]
     cost: Floats

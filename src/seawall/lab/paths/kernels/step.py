@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.units import HOUR_MS
 from seawall.engine.compile import inline, kernel
+from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.paths.kernels.account import kernel_rules
 from seawall.lab.paths.kernels.compiled import borrowed, entry
 from seawall.lab.paths.kernels.draws import LANES
@@ -55,7 +56,7 @@ from seawall.lab.paths.kernels.process import (
 )
 from seawall.lab.paths.kernels.stages import liquidate_lane
 from seawall.lab.paths.kernels.stages_state import Rules, State
-from seawall.lab.paths.kernels.task import Flags, Floats, Ints, PathAccount, PathTask
+from seawall.lab.paths.kernels.task import PathAccount, PathTask
 
 
 class Block(NamedTuple):
@@ -69,14 +70,14 @@ class Block(NamedTuple):
     prices: Floats
     size: Floats
     cash: Floats
-    cooldown: Ints
+    cooldown: Integers
     first: NDArray[np.int32]
     touched: NDArray[np.int32]
     cost: Floats
     taken: Floats
     floor: Floats
-    alive: Ints
-    is_whole: Flags
+    alive: Integers
+    is_whole: Mask
     sums: Floats
 
 
@@ -213,7 +214,7 @@ def _pay_funding(
 @inline
 def _move_block(
     process: PriceProcess, holdings: Holdings, block: Block, moves: Moves, before: Floats,
-    price: Floats, is_under: Flags, step: int, path: int, jumped: int, is_due: bool,
+    price: Floats, is_under: Mask, step: int, path: int, jumped: int, is_due: bool,
 ) -> int:  # fmt: skip
     """One step of all lanes; marks those in which some bucket is under, and returns how many."""
     buckets = len(block.alive)
@@ -255,7 +256,7 @@ def _reassess(block: Block, holdings: Holdings, lane: int) -> None:
 @kernel
 def _liquidate(
     rules: Rules, block: Block, holdings: Holdings, before: Floats, price: Floats,
-    is_under: Flags, from_ms: int, now_ms: int, step: int,
+    is_under: Mask, from_ms: int, now_ms: int, step: int,
 ) -> None:  # fmt: skip
     """All marked lanes."""
     state = State(

@@ -15,9 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from seawall.lab.arrays import Floats, Integers
 
 SECONDS_PER_YEAR = 365 * 86_400
 PATHS_PER_CHUNK = 8192
@@ -90,7 +88,7 @@ class PathAccount(Struct, frozen=True, kw_only=True):
     price: Floats
     size: Floats
     lot: Floats
-    bucket: Ints
+    bucket: Integers
     cash: Floats
     tiers: Floats
     depth: Floats
