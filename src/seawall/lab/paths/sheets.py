@@ -52,7 +52,9 @@ class Measure(NamedTuple):
 LIQUIDATED = Measure("liquidated", "liquidation of any bucket", "liquidated")
 ENDS = (
     Measure("losing", "a loss at the end", "loss.probability"),
-    Measure("closed_out", "taken by the backstop, or deleveraged", "closed_out"),
+    Measure(
+        "closed_out", "taken by the backstop, deleveraged, or paid for by a fund", "closed_out"
+    ),
 )
 LOSSES = (
     Measure("loss_mean", "mean", "loss.mean"),
@@ -71,7 +73,9 @@ LOSSES = (
 COSTS = (
     Measure("funding", "funding paid", "funding"),
     Measure("liquidation_costs", "fees and slippage of liquidations", "liquidation_costs"),
-    Measure("forfeited", "equity left to the backstop (below zero: others paid)", "forfeited"),
+    Measure(
+        "forfeited", "equity left to the backstop (below zero: a fund or others paid)", "forfeited"
+    ),
 )
 
 

@@ -35,8 +35,8 @@ class PathStatistics(Struct, frozen=True, kw_only=True):
     ``buckets``. ``curve``: (c,) the share liquidated within ``curve_hours``. ``median_hours``: to
     the liquidation, of the paths that have one; None without any. ``funding``,
     ``liquidation_costs``, ``forfeited``: mean USD a path; the last is equity that left with a
-    bucket that the backstop took or that was deleveraged, below zero where others bore a loss;
-    ``closed_out``: how often that happens.
+    bucket that the backstop took or that was deleveraged, below zero where a fund or others bore a
+    loss; ``closed_out``: how often any of these happens.
     """
 
     paths: int

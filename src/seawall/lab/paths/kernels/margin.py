@@ -27,8 +27,7 @@ class Holdings(NamedTuple):
     ``bucket``: (m,). ``tile_bucket``: that of whole tiles of markets, or -1. ``size``: (m,) at
     the start. ``usual``: (m, 5) the tier there: lower and upper bound, rate, deduction; the side,
     1 or -1, which a position keeps while it lasts. ``deduction``: (b,) that of all positions of a
-    bucket.
-    ``tiers``: (3, m, t) all of them, without the upper bound.
+    bucket. ``tiers``: (3, m, t) all of them, without the upper bound.
     """
 
     bucket: Integers
