@@ -566,6 +566,7 @@ def test_findings_of_a_recording_name_the_storm(tmp_path: Path) -> None:
             {"at": "http://127.0.0.1:9", "shock_seconds": "5"},
             "--shock-seconds: '5' belongs to a --shock",
         ),
+        (("x",), {"seed": 2}, "--seed: 2 belongs to the built-in sandbox"),
         (("x",), {"shock_seconds": "5"}, "--shock-seconds: '5' belongs to a --shock"),
         ((), {"at": "http://127.0.0.1:9", "every": "0"}, "--every: '0' should be seconds"),
         ((), {"ccxt": "binance"}, "--market: None should be a symbol"),

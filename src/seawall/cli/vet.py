@@ -44,8 +44,8 @@ class VetOptions:
     """When the storm of a recording was, FROM/TO (UTC); found if not given."""
     until: str | None = None
     """Where to stop reading a recording (UTC)."""
-    seed: int = 1
-    """Decides the built-in sandbox's prices and agents."""
+    seed: int | None = None
+    """Decides the built-in sandbox's prices and agents; 1 if not given."""
 
 
 def vet(

@@ -22,6 +22,7 @@ from seawall.venues.rulebook_file import load_rulebook
 
 DEFAULT_MARKET = "BTC"
 DEFAULT_EVERY = 1
+DEFAULT_SEED = 1
 DEFAULT_MOVE = "-10%"
 SANDBOX_SECONDS, LIVE_SECONDS, SHOCK_SECONDS = 300, 20, 30
 LEAST_SECONDS, MOST_SECONDS = 10, 3_600
@@ -60,7 +61,7 @@ def vet(
     every: Amount | None = None,
     storm: str | None = None,
     until: str | None = None,
-    seed: int = 1,
+    seed: int | None = None,
     progress: Progress = silent,
 ) -> VetResult:
     """Measure how good a venue is, in calm and in a storm.
@@ -71,7 +72,8 @@ def vet(
     ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, which takes ``shock_seconds``.
     ``withdraw``: the share of their depth that makers take away. ``seconds``: of each of calm,
     storm and after. ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC
-    times of a recording. Raises SeawallError naming what cannot be used.
+    times of a recording. ``seed``: of the sandbox that runs here, 1 if not given. Raises
+    SeawallError naming what cannot be used.
     """
     if recording is not None:
         _only("a running venue, not to a recording", at=at, ccxt=ccxt, shock=shock, seconds=seconds)
@@ -84,6 +86,8 @@ def vet(
     is_here = recording is None and at is None and ccxt is None
     if is_here or recording is not None:
         _only("a running venue; give --at URL", every=every)
+    if not is_here:
+        _only("the built-in sandbox", seed=seed)
     looks = DEFAULT_EVERY if every is None else every
     if shock is None and is_here:
         shock = DEFAULT_MOVE
@@ -103,7 +107,7 @@ def vet(
         withdrawn=withdrawn,
         storm=None if storm is None else _storm(storm),
         until_ms=None if until is None else parse_time(until, "--until"),
-        seed=seed,
+        seed=DEFAULT_SEED if seed is None else seed,
     )
     return result_of(_tape(watch, rules, recording, at, venue, ccxt, progress))
 
