@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, Diffusion, PathTask
-from seawall.lab.paths.setup import maintenance_of
 
 SHIFT = 0.5826
 """-zeta(1/2) / sqrt(2 pi): Broadie, Glasserman and Kou, Mathematical Finance 7 (1997)."""
@@ -36,7 +35,7 @@ def monitoring_bias(task: PathTask) -> MonitoringBias | None:
     if not isinstance(task.model, Diffusion):
         return None
     account, model = task.account, task.model
-    needed = maintenance_of(account)
+    needed = account.needed
     found = []
     for number, name in enumerate(account.buckets):
         held = account.bucket == number

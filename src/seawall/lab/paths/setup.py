@@ -1,7 +1,8 @@
 """What all simulations of one question share, so that only what is compared differs between them.
 
-Every task of a setup has the same paths: the same prices, steps and seed, and the account's markets
-in the same order. Results then differ by the account alone (common random numbers).
+Prices come from the price model, or from blocks of recorded candles. Every task of a setup has the
+same paths: the same prices, steps and seed, and the account's markets in the same order. Results
+then differ by the account alone (common random numbers).
 """
 
 import math
@@ -16,12 +17,21 @@ from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.quantities import Amount, number
-from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import Depth, chosen_depths
-from seawall.lab.market.price_models import ModelOptions
+from seawall.lab.market.market_path import POINTS_PER_CANDLE
+from seawall.lab.market.price_candles import close_returns, read_joint, recorded_steps
+from seawall.lab.market.price_fit import fit, fit_funding
+from seawall.lab.market.price_models import ModelOptions, PriceModel, price_model
 from seawall.lab.paths.kernels.account import IMPACT, path_account
-from seawall.lab.paths.kernels.task import BelowZero, PathAccount, PathTask, StageRules
-from seawall.lab.paths.prices import PriceSource, price_source
+from seawall.lab.paths.kernels.task import (
+    BelowZero,
+    Bootstrap,
+    Diffusion,
+    FundingRate,
+    PathAccount,
+    PathTask,
+    StageRules,
+)
 
 DEFAULT_PATHS = 10_000
 DEFAULT_DAYS = 7
@@ -35,6 +45,8 @@ STEPS_OF_A_HORIZON = 10_080
 STEP_SECONDS = (3, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 LONGEST_MARK_SECONDS = 5.0
 """Venues mark every few seconds: a step up to this long is as good as theirs."""
+DEFAULT_BLOCK_HOURS = 24
+LONGEST_BLOCK_HOURS = 10**6
 
 
 class PathOptions(TypedDict, total=False):
@@ -43,8 +55,7 @@ class PathOptions(TypedDict, total=False):
     ``days`` or ``hours``: the horizon, a week if neither is given. ``step_seconds``: between two
     prices; by the horizon if not given, 60 for a week. ``antithetic``: mirror every second path.
     ``depth``: USD within 50 bp per side of the book, by market, or texts (``BTC=5000000``, or
-    ``5000000`` for all). ``impact``: slippage
-    of an order as large as that depth, a fraction.
+    ``5000000`` for all). ``impact``: slippage of an order as large as that depth, a fraction.
     """
 
     paths: int
@@ -56,6 +67,22 @@ class PathOptions(TypedDict, total=False):
     model: ModelOptions
     depth: Mapping[str, Amount] | Sequence[str]
     impact: Amount
+
+
+class PriceSource(Struct, frozen=True, kw_only=True):
+    """How prices and funding move. ``model``: None where blocks of recorded candles are drawn.
+
+    ``step_seconds``: of recorded candles; None where any step is possible. ``block_hours`` and
+    ``candles``: of blocks. ``notes``: each a sentence.
+    """
+
+    moves: Diffusion | Bootstrap
+    funding: FundingRate
+    model: PriceModel | None = None
+    step_seconds: float | None = None
+    block_hours: float = 0.0
+    candles: int = 0
+    notes: Sequence[str] = ()
 
 
 class PathSetup(Struct, frozen=True, kw_only=True):
@@ -160,6 +187,62 @@ def path_setup(
     )  # fmt: skip
 
 
+def price_source(account: Account, markets: Sequence[str], options: ModelOptions) -> PriceSource:
+    """The source of the prices of ``markets``. Raises InputError."""
+    leverages = {name: account.listed[name].maximum_leverage for name in markets}
+    if options.bootstrap:
+        _check_recorded(options)
+        model = price_model(leverages, options, rates_now=account.funding)
+        return _blocks(markets, options, model.funding)
+    if options.block_hours is not None:
+        raise InputError.of("", "block", options.block_hours, "left out without bootstrap")
+    fitted = rates = None
+    notes: list[str] = []
+    if options.candles:
+        joint = read_joint(options.candles, markets)
+        fitted = fit(close_returns(joint))
+        rates = fit_funding(joint.rates) if joint.rates else None
+        left = [name for name in markets if name not in joint.markets]
+        if left:
+            notes.append(f"no candles of {', '.join(left)}: shipped figures")
+    model = price_model(leverages, options, fitted, rates, account.funding)
+    return PriceSource(
+        moves=model.diffusion, funding=model.funding, model=model, notes=[*notes, *model.notes]
+    )
+
+
+def _blocks(markets: Sequence[str], options: ModelOptions, funding: FundingRate) -> PriceSource:
+    recorded = recorded_steps(read_joint(options.bootstrap, markets), markets)
+    step, count = recorded.step_seconds, len(recorded.returns)
+    given = DEFAULT_BLOCK_HOURS if options.block_hours is None else options.block_hours
+    expected = (
+        f"hours, at least a candle ({POINTS_PER_CANDLE * step / 3600:g}) and at most what was "
+        f"recorded ({count * step / 3600:g})"
+    )
+    hours = float(number("block", given, least=0, most=LONGEST_BLOCK_HOURS, expected=expected))
+    whole = POINTS_PER_CANDLE * round(hours * 3600 / step / POINTS_PER_CANDLE)
+    if not POINTS_PER_CANDLE <= whole <= count:
+        raise InputError.of("", "block", given, expected)
+    blocks = Bootstrap(
+        returns=recorded.returns,
+        block_steps=whole,
+        funding=None if options.funding else recorded.funding,
+    )
+    return PriceSource(
+        moves=blocks, funding=funding, step_seconds=step, block_hours=hours,
+        candles=count // POINTS_PER_CANDLE,
+    )  # fmt: skip
+
+
+def _check_recorded(options: ModelOptions) -> None:
+    """Raises InputError for what only a model has."""
+    usual = ModelOptions()
+    for name in ("volatility", "drift", "correlation", "candles", "jumps", "volatility_moves"):
+        value = getattr(options, name)
+        if value != getattr(usual, name):
+            raise InputError.of("", name, value, "left out with bootstrap: prices are recorded")
+
+
 def _horizon(days: Amount | None, hours: Amount | None) -> float:
     """Seconds."""
     if days is not None and hours is not None:
@@ -185,15 +268,9 @@ def _step(given: Amount | None, horizon: float) -> float:
     return float(found)
 
 
-def maintenance_of(account: PathAccount) -> Floats:
-    """USD of each position at the prices before any step."""
-    notional = np.abs(account.size) * account.price
-    return account.maintenance(notional[:, None])[:, 0]
-
-
 def under_maintenance(account: PathAccount) -> list[str]:
     """The buckets that are under maintenance margin before any step, by name."""
-    needed = np.bincount(account.bucket, maintenance_of(account), minlength=len(account.cash))
+    needed = np.bincount(account.bucket, account.needed, minlength=len(account.cash))
     return [
         name
         for name, has, needs in zip(account.buckets, account.equity, needed, strict=True)

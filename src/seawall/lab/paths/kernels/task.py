@@ -107,6 +107,11 @@ class PathAccount(Struct, frozen=True, kw_only=True):
         result: Floats = self.cash + held
         return result
 
+    @property
+    def needed(self) -> Floats:
+        """(m,) USD of maintenance margin at the starting prices."""
+        return self.maintenance((np.abs(self.size) * self.price)[:, None])[:, 0]
+
     def maintenance(self, notional: Floats) -> Floats:
         """USD of maintenance margin of each position, for its (m, n) USD of notional."""
         lower, rates, deductions = self.tiers
