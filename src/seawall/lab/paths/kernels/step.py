@@ -5,7 +5,7 @@ maintenance margin of every bucket are summed over all lanes at once; the few la
 bucket is under maintenance margin go one by one to ``stages.liquidate_lane``.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -326,7 +326,8 @@ class Run:
 
     def restart(self, path: int) -> None:
         """At the start again, ``path`` being the first lane."""
-        for array, fresh in zip((*self.block, *self.moves), self._fresh, strict=True):
+        arrays: list[Any] = [*self.block, *self.moves]
+        for array, fresh in zip(arrays, self._fresh, strict=True):
             array[...] = fresh
         self.path = path
         self.step = 0
