@@ -7,6 +7,7 @@ import pytest
 
 from seawall.domain.commands import CreateAccount, Deposit
 from seawall.domain.enums import Side
+from seawall.domain.errors import InputError
 from seawall.domain.events import CommandRejected, OrderAccepted, OrderFilled
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.host import HostOptions, HostStopped
@@ -216,8 +217,9 @@ def test_the_clock():
     assert clock.now_ms() == 10
     with pytest.raises(ValueError, match="go back"):
         clock.advance(-1)
-    with pytest.raises(ValueError, match="speed"):
-        Clock(-1)
+    for wrong in (-1, 1001, float("nan")):
+        with pytest.raises(InputError, match=r"speed: .* from 0 to 1000"):
+            Clock(wrong)
 
 
 def test_save_points_and_reverts_in_memory():
@@ -239,9 +241,9 @@ def test_save_points_and_reverts_in_memory():
         await do(host, order(taker, Side.BUY))
         assert [fill.price for fill in host.history.trades(BTC)] == [PRICE]
         assert host.save_points() == ["before"]
-        with pytest.raises(KeyError):
+        with pytest.raises(InputError, match=r"name: 'unknown' should be .* before"):
             await host.revert("unknown")
-        with pytest.raises(ValueError, match="letters"):
+        with pytest.raises(InputError, match="letters"):
             await host.save_point("../x")
 
     run(main)

@@ -86,7 +86,9 @@ def test_a_venue_with_a_living_book_is_up_steered_and_stopped() -> None:
         assert "BTC" in shown
         wrong = seawall("control", "shock", "BTC", "a lot", *url)
         assert wrong.returncode == 2
-        assert "move: 'a lot' is not right" in wrong.stderr
+        assert "control shock: move: 'a lot' should be a share" in wrong.stderr
+        wrong = seawall("control", "shock", "BTC", "1%", "--rebound-seconds", "soon", *url)
+        assert "control shock: --rebound-seconds: 'soon' should be seconds" in wrong.stderr
 
 
 def test_a_data_folder_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -138,14 +140,16 @@ def test_prices_follow_a_file_of_candles(tmp_path: Path) -> None:
         (["--speed", "0"], "manual"),
         (["--markets", "NOPE"], "unknown market"),
         (["--markets", "BTC=cheap"], "a price is a number"),
-        (["--feed", "nowhere.csv"], "synthetic, manual or a file"),
+        (["--feed", "nowhere.csv"], "--feed: 'nowhere.csv' should be synthetic, manual or a file"),
         (["--rulebook", "nobody"], "nobody"),
-        (["--rulebook", "dydx"], "blocks"),
-        (["--host", "203.0.113.7"], "cannot listen"),
+        (["--rulebook", "dydx"], "--rulebook: 'dydx' should be a continuous one"),
+        (["--host", "203.0.113.7"], "--host: '203.0.113.7' should be this computer's"),
+        (["--port", "70000"], "--port: 70000 should be a port from 0 to 65535"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(arguments: list[str], hint: str) -> None:
-    found = seawall("up", "--port", "0", *arguments)
+    port = [] if "--port" in arguments else ["--port", "0"]
+    found = seawall("up", *port, *arguments)
     assert found.returncode == 2
     assert found.stderr.count("\n") <= 2
     assert hint in found.stderr
@@ -154,6 +158,7 @@ def test_bad_options_are_refused_in_one_line(arguments: list[str], hint: str) ->
 def test_control_without_a_venue_says_how_to_start_one() -> None:
     found = seawall("control", "status", "--url", "http://127.0.0.1:9")
     assert found.returncode == 2
+    assert "--url: 'http://127.0.0.1:9' should be" in found.stderr
     assert "seawall up" in found.stderr
 
 

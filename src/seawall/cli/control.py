@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from seawall.cli.run import refuse
+from seawall.cli.run import as_option, refuse
 from seawall.domain.errors import SeawallError
 from seawall.report.kinds import percent
 from seawall.sandbox.client import DEFAULT_URL, ControlClient, Reply
@@ -16,6 +16,8 @@ control = App(
     name="control", help="Steer a running venue: prices, oracle, liquidity, time, accounts."
 )
 
+OPTIONS = ("hold", "rebound", "rebound_seconds", "step")
+"""Arguments of ``ControlClient`` that are options here, of whatever command."""
 Text = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """The venue reads it, and says what would be right: -10%, x20, 3600."""
 
@@ -40,7 +42,8 @@ class Target:
         try:
             found = request(ControlClient(self.url))
         except SeawallError as error:
-            refuse(f"control {command}", str(error))
+            is_option = getattr(error, "field", "") in ("url", *OPTIONS)
+            refuse(f"control {command}", as_option(error) if is_option else str(error))
         print(json.dumps(found) if self.json_ else (shown or _done)(found))
 
 

@@ -2,48 +2,30 @@
 
 import json
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.params import Texts, read_by
-from seawall.cli.run import refuse
+from seawall.cli.params import Texts
+from seawall.cli.run import as_option, refuse
 from seawall.domain.errors import InputError, SeawallError
+from seawall.domain.quantities import number
 
 if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
 
-GREATEST_SPEED = 1000.0
-HIGHEST_PORT = 65535
 SPEEDS = {"real": 1.0, "manual": 0.0}
-
-
-def read_speed(field: str, text: str) -> float:
-    """Venue seconds per second; 0 for a clock that only control moves. Raises InputError."""
-    try:
-        value = SPEEDS[text] if text in SPEEDS else float(text.removeprefix("x"))
-    except ValueError:
-        value = -1.0
-    if text not in SPEEDS and not 0.001 <= value <= GREATEST_SPEED:
-        raise InputError.of("", field, text, "real, manual, or a multiple like x20 (to x1000)")
-    return value
-
-
-def read_port(field: str, text: str) -> int:
-    """A port of this computer; 0 for a free one. Raises InputError."""
-    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_PORT:
-        raise InputError.of("", field, text, f"a port from 0 to {HIGHEST_PORT}")
-    return int(text)
 
 
 def up(
     *,
     host: str = "127.0.0.1",
-    port: Annotated[int, read_by(read_port)] = 3001,
+    port: int = 3001,
     markets: Annotated[Texts, Parameter(name=["--markets", "--market"])] = None,
     seed: int | None = None,
-    speed: Annotated[float, read_by(read_speed), Parameter(show_default=lambda _: "real")] = 1.0,
+    speed: Annotated[str, Parameter(allow_leading_hyphen=True)] = "real",
     rulebook: str | None = None,
     data: Path | None = None,
     feed: str = "synthetic",
@@ -93,7 +75,7 @@ def up(
             rulebook=rulebook,
             markets=names,
             seed=seed,
-            speed=speed,
+            speed=_speed(speed),
             data=data,
             agents=agents,
             feed=_feed(feed, names),
@@ -101,10 +83,19 @@ def up(
         _say_compiling()
         serve(options, announce)
     except SeawallError as error:
-        refuse("up", str(error))
+        refuse("up", as_option(error))
     except VenueStopped as error:
         print(f"seawall up: the venue stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _speed(text: str) -> float:
+    """Venue seconds per second; 0 for a clock that only control moves. Raises InputError."""
+    if text in SPEEDS:
+        return SPEEDS[text]
+    expected = "real, manual, or a multiple like x20 (to x1000)"
+    bare, least = text.removeprefix("x"), Fraction(1, 1000)
+    return float(number("speed", bare, least=least, most=1000, expected=expected, percent=False))
 
 
 def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
@@ -113,7 +104,7 @@ def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
     from seawall.lab.market.recorded_feed import recorded_feed
 
     if not Path(text).exists():
-        raise InputError.of("", "--feed", text, "synthetic, manual or a file that exists")
+        raise InputError.of("", "feed", text, "synthetic, manual or a file that exists")
     try:
         return recorded_feed(Path(text), [name.partition("=")[0] for name in names])
     except SeawallError as error:

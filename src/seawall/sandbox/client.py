@@ -1,24 +1,34 @@
 """A client of a running venue's control API, for the command line and for programs.
 
 Every method sends one request and returns the venue's answer as a dictionary. Raises ControlError
-for what the venue refuses, naming field, value and what would be right, and where no venue answers.
+for what the venue refuses, naming the argument, its value and what would be right, and where no
+venue answers.
 """
 
 import json
 import urllib.error
 import urllib.request
+from fractions import Fraction
+from http.client import HTTPException
 from typing import Any
 
-from seawall.domain.errors import SeawallError
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import Amount
+from seawall.domain.units import fraction_text
 
 DEFAULT_URL = "http://127.0.0.1:3001"
 TIMEOUT_S = 600.0
-ALL = "all"
-Amount = str | float | int
 Reply = dict[str, Any]
+_ARGUMENTS = {
+    "holdSeconds": "hold",
+    "reboundSeconds": "rebound_seconds",
+    "speed": "factor",
+    "stepSeconds": "step",
+}
+"""Fields of a request that are called otherwise here."""
 
 
-class ControlError(SeawallError):
+class ControlError(InputError):
     """A request that the venue refuses, or a venue that does not answer."""
 
 
@@ -28,7 +38,7 @@ class ControlClient:
     def __init__(self, url: str = DEFAULT_URL, timeout_s: float = TIMEOUT_S) -> None:
         """Raises ControlError for what is no HTTP address."""
         if not url.startswith(("http://", "https://")):
-            raise ControlError(f"--url: {url!r} is not like {DEFAULT_URL}")
+            raise ControlError.of("", "url", url, f"an HTTP address, such as {DEFAULT_URL}")
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
         # A proxy of the environment does not lead to this computer.
@@ -110,7 +120,7 @@ class ControlClient:
 
     def _ask(self, path: str, **body: Any) -> Reply:
         is_question = path in ("status", "accounts")
-        raw = None if is_question else json.dumps(body).encode()
+        raw = None if is_question else json.dumps(body, default=_decimal).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.url}/control/{path}", raw, headers)
         try:
@@ -118,18 +128,23 @@ class ControlClient:
                 found: Reply = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:
-            raise ControlError(_refusal(error)) from None
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise ControlError(
-                f"no venue answers at {self.url} ({reason}); start one with seawall up, or give "
-                "--url"
-            ) from None
+            raise self._refused(error) from None
+        except (OSError, HTTPException, ValueError) as error:
+            raise self._no_venue(getattr(error, "reason", error)) from None
+
+    def _refused(self, error: urllib.error.HTTPError) -> ControlError:
+        try:
+            found = json.load(error)["error"]
+            field = _ARGUMENTS.get(found["field"], found["field"])
+            return ControlError.of("", field, found["value"], found["expected"])
+        except (ValueError, KeyError, TypeError):
+            return self._no_venue(f"{error.code} {error.reason}")
+
+    def _no_venue(self, reason: object) -> ControlError:
+        expected = f"the address of a running venue, but no venue answers there ({reason})"
+        return ControlError.of("", "url", self.url, f"{expected}; seawall up starts one")
 
 
-def _refusal(error: urllib.error.HTTPError) -> str:
-    try:
-        found = json.load(error)["error"]
-        return f"{found['field']}: {found['value']!r} is not right; expected {found['expected']}"
-    except (ValueError, KeyError, TypeError):
-        return f"{error.code} {error.reason}: this is no venue of seawall up"
+def _decimal(value: Any) -> str:
+    """A Fraction or a Decimal as the decimal text that a request holds."""
+    return fraction_text(Fraction(value))

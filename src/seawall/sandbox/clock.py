@@ -7,6 +7,9 @@ tells it the last time that its journal knows. Only ``reset`` (a revert) may mov
 import time
 from collections.abc import Callable
 
+from seawall.domain.errors import InputError
+
+GREATEST_SPEED = 1000.0
 _NS = 1_000_000
 
 
@@ -20,7 +23,8 @@ class Clock:
 
     At speed 1 the clock starts at the computer's time, so that a client's timestamps fit, even
     after a restart; at any other speed a restart goes on where the venue was. ``start_ms``: where
-    the very first start begins instead of the computer's time.
+    the very first start begins instead of the computer's time. Raises InputError for a
+    speed above 1000 or below 0.
     """
 
     def __init__(
@@ -29,15 +33,13 @@ class Clock:
         start_ms: int | None = None,
         elapsed_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        if not 0 <= speed <= 1_000_000:
-            raise ValueError(f"a clock's speed is from 0 to 1000000, not {speed}")
-        self._speed = speed
+        self._speed = _checked(speed)
         self._elapsed_ns = elapsed_ns
         self._start_ms = start_ms
         self._anchor_ms = wall_ms() if start_ms is None else start_ms
         self._anchor_ns = elapsed_ns()
         self._latest_ms = self._anchor_ms
-        self._paused = False
+        self.paused = False
 
     @property
     def speed(self) -> float:
@@ -47,14 +49,10 @@ class Clock:
     def manual(self) -> bool:
         return self._speed == 0
 
-    @property
-    def paused(self) -> bool:
-        return self._paused
-
     def now_ms(self) -> int:
         """Never less than it said before."""
         now = self._anchor_ms
-        if not self._paused and self._speed:
+        if not self.paused and self._speed:
             now += int((self._elapsed_ns() - self._anchor_ns) * self._speed) // _NS
         self._latest_ms = max(self._latest_ms, now)
         return self._latest_ms
@@ -82,20 +80,26 @@ class Clock:
     def pause(self) -> None:
         """Stop the time; ``advance`` still moves it."""
         self._anchor(self.now_ms())
-        self._paused = True
+        self.paused = True
 
     def resume(self) -> None:
         """Go on from where it was paused."""
         self._anchor(self.now_ms())
-        self._paused = False
+        self.paused = False
 
     def set_speed(self, speed: float) -> None:
-        """Another speed from now on. Raises ValueError outside 0 to 1000000."""
-        if not 0 <= speed <= 1_000_000:
-            raise ValueError(f"a clock's speed is from 0 to 1000000, not {speed}")
+        """Another speed from now on. Raises InputError."""
+        checked = _checked(speed)
         self._anchor(self.now_ms())
-        self._speed = speed
+        self._speed = checked
 
     def _anchor(self, at_ms: int) -> None:
         self._anchor_ms = self._latest_ms = at_ms
         self._anchor_ns = self._elapsed_ns()
+
+
+def _checked(speed: float) -> float:
+    if not 0 <= speed <= GREATEST_SPEED:
+        expected = f"venue seconds per second, from 0 to {GREATEST_SPEED:g}"
+        raise InputError.of("", "speed", speed, expected)
+    return speed

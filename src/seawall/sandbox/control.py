@@ -13,10 +13,12 @@ import msgspec
 from aiohttp import web
 
 from seawall.domain.enums import Side
+from seawall.domain.errors import InputError
 from seawall.domain.units import MAX_PRICE, from_units
 from seawall.sandbox import control_schema as schema
 from seawall.sandbox.accounts import UserKey, deposit
-from seawall.sandbox.control_schema import Answer, BadInput, Route
+from seawall.sandbox.clock import GREATEST_SPEED
+from seawall.sandbox.control_schema import Answer, Route
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.markets import OpenMarket
 from seawall.sandbox.world import LONGEST_LAG_MS, OracleMode, Shock
@@ -56,7 +58,7 @@ async def only_loopback(
         hosts.append(urlsplit(origin).hostname)
     if all(_is_loopback(host) for host in hosts):
         return await handler(request)
-    return _refused(403, BadInput("address", hosts[-1], "a request from loopback"))
+    return _refused(403, "address", hosts[-1], "a request from loopback")
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
@@ -65,9 +67,9 @@ def _json(body: Any, status: int = 200) -> web.Response:
     )
 
 
-def _refused(status: int, error: BadInput) -> web.Response:
-    value = error.value if isinstance(error.value, str | int | float | bool | None) else "..."
-    return _json(schema.Refused(schema.Error(error.field, value, error.expected)), status)
+def _refused(status: int, field: str, value: Any, expected: str) -> web.Response:
+    shown = value if isinstance(value, str | int | float | bool | None) else "..."
+    return _json(schema.Refused(schema.Error(field, shown, expected)), status)
 
 
 class Control:
@@ -87,7 +89,7 @@ class Control:
             if market.name == name:
                 return market
         known = ", ".join(market.name for market in self.world.markets)
-        raise BadInput("market", name, f"a market of this venue: {known}")
+        raise InputError.of("", "market", name, f"a market of this venue: {known}")
 
     def _chosen(self, name: str) -> Sequence[OpenMarket]:
         return self.world.markets if name == schema.ALL else [self._market(name)]
@@ -167,7 +169,7 @@ class Control:
     async def oracle(self, request: schema.SetOracle) -> Answer:
         markets = self._chosen(request.market)
         if request.mode not in _ORACLE_MODES:
-            raise BadInput("mode", request.mode, f"one of {', '.join(_ORACLE_MODES)}")
+            raise InputError.of("", "mode", request.mode, f"one of {', '.join(_ORACLE_MODES)}")
         late = request.mode == "lag"
         lag = schema.milliseconds(
             "seconds", request.seconds, LONGEST_LAG_MS // 1000, least=1 if late else 0
@@ -182,7 +184,8 @@ class Control:
 
     def _needs_agents(self, field: str, value: Any) -> None:
         if self.market.agents is None:
-            raise BadInput(field, value, "a venue with agents; this one was started without")
+            expected = "asked of a venue with agents; this one was started without"
+            raise InputError.of("", field, value, expected)
 
     async def liquidity(self, request: schema.SetLiquidity) -> Answer:
         self._needs_agents("withdraw", request.withdraw)
@@ -225,24 +228,17 @@ class Control:
         return self._answer()
 
     async def speed(self, request: schema.SetSpeed) -> Answer:
-        what = "venue seconds per second, from 0 to 1000"
-        thousandths = schema.units("speed", request.speed, 3, 0, 1_000_000, what)
-        self.host.clock.set_speed(thousandths / 1000)
+        what = f"venue seconds per second, from 0 to {GREATEST_SPEED:g}, at most 3 decimals"
+        most = int(GREATEST_SPEED) * 1000
+        self.host.clock.set_speed(schema.units("speed", request.speed, 3, 0, most, what) / 1000)
         return self._answer()
 
     async def save(self, request: schema.NamePoint) -> Answer:
-        try:
-            await self.market.save_point(request.name)
-        except ValueError as error:
-            raise BadInput("name", request.name, str(error)) from None
+        await self.market.save_point(request.name)
         return self._answer()
 
     async def revert(self, request: schema.NamePoint) -> Answer:
-        try:
-            await self.market.revert(request.name)
-        except (KeyError, ValueError):
-            known = ", ".join(self.host.save_points()) or "none"
-            raise BadInput("name", request.name, f"a save point; there are: {known}") from None
+        await self.market.revert(request.name)
         return self._answer()
 
     async def reset(self, request: schema.Nothing) -> Answer:
@@ -253,7 +249,7 @@ class Control:
         digits = address.removeprefix("0x")
         is_hex = len(digits) == 40 and all(digit in "0123456789abcdef" for digit in digits)
         if not (address.startswith("0x") and is_hex):
-            raise BadInput("address", request.address, "an address: 0x and 40 hex digits")
+            raise InputError.of("", "address", request.address, "an address: 0x and 40 hex digits")
         what = "USD above 0 and up to 1000000000 with at most 6 decimals"
         amount = schema.units("amount", request.amount, 6, _LEAST_FUNDING, _MOST_FUNDING, what)
         row, is_new = await deposit(self.host, address, amount)
@@ -267,10 +263,10 @@ def _handler(control: Control, route: Route) -> Callable[[web.Request], Awaitabl
         try:
             raw = await request.read() if route.method == "POST" else b""
             return _json(await answer(schema.read_request(raw, route.request)))
-        except BadInput as error:
-            return _refused(400, error)
+        except InputError as error:
+            return _refused(400, error.field, error.value, error.expected)
         except Refusal as refusal:
-            return _refused(409, BadInput("venue", refusal.reason, "try again, or see the status"))
+            return _refused(409, "venue", refusal.reason, "try again, or see the status")
 
     return handle
 

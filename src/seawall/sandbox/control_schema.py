@@ -1,30 +1,22 @@
 """What the control API can be asked: requests, checks, and the OpenAPI document made of them.
 
 Amounts may be JSON numbers or decimal text; shares and moves also text like ``-10%``. Every
-refusal names the field, what was given, and what would be right.
+refusal is an InputError: the field, what was given, and what would be right.
 """
 
 import re
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from seawall.domain.units import UnitError, to_units
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import number
 
 ALL = "all"
 LONGEST_ADVANCE_S = 30 * 86_400
 Number = str | float | int
-
-
-class BadInput(ValueError):
-    """A request that cannot be carried out."""
-
-    def __init__(self, field: str, value: Any, expected: str) -> None:
-        super().__init__(f"{field}: {value!r} is not right; {expected}")
-        self.field = field
-        self.value = value
-        self.expected = expected
 
 
 class _Request(Struct, forbid_unknown_fields=True, rename="camel"):
@@ -197,7 +189,7 @@ _NAMED = re.compile(r"field `([^`]*)`")
 
 
 def read_request(raw: bytes, kind: type[Struct]) -> Any:
-    """The request. Raises BadInput."""
+    """The request. Raises InputError."""
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except msgspec.ValidationError as error:
@@ -207,48 +199,32 @@ def read_request(raw: bytes, kind: type[Struct]) -> Any:
         given = msgspec.json.decode(raw or b"{}")
         value = given.get(field) if isinstance(given, dict) else given
         known = ", ".join(each.encode_name for each in msgspec.structs.fields(kind))
-        raise BadInput(field, value, f"{text}; fields: {known or 'none'}") from None
+        raise InputError.of("", field, value, f"{text}; fields: {known or 'none'}") from None
     except msgspec.DecodeError as error:
         shown = raw[:60].decode(errors="replace")
-        raise BadInput("body", shown, f"a JSON object ({error})") from None
+        raise InputError.of("", "body", shown, f"a JSON object ({error})") from None
 
 
-def _text(field: str, value: Number) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, float) and value != value:
-        raise BadInput(field, str(value), "a number")
-    # A JSON number is what it says in decimal, not the nearest binary fraction.
-    return format(value, "f") if isinstance(value, int) else repr(value)
-
-
-def units(field: str, value: Number, decimals: int, least: int, most: int, what: str) -> int:
-    """A decimal number as units within [least, most]. Raises BadInput."""
-    try:
-        found = to_units(_text(field, value), decimals)
-    except UnitError as error:
-        raise BadInput(field, value, f"{what} ({error})") from None
-    if not least <= found <= most:
-        raise BadInput(field, value, what)
-    return found
+def units(field: str, value: Number, decimals: int, least: int, most: int, expected: str) -> int:
+    """A decimal number as units within [least, most]; no digit is cut. Raises InputError."""
+    one = 10**decimals
+    lowest, highest = Fraction(least, one), Fraction(most, one)
+    found = one * number(field, value, least=lowest, most=highest, expected=expected, percent=False)
+    if found.denominator != 1:
+        raise InputError.of("", field, value, expected)
+    return int(found)
 
 
 def milliseconds(field: str, value: Number, most_s: int = LONGEST_ADVANCE_S, least: int = 0) -> int:
-    return units(
-        field, value, 3, least, most_s * 1000, f"seconds from {least / 1000:g} to {most_s}"
-    )
+    """Raises InputError."""
+    expected = f"seconds from {least / 1000:g} to {most_s}, with at most 3 decimals"
+    return units(field, value, 3, least, most_s * 1000, expected)
 
 
 def share(field: str, value: Number, least: float, most: float) -> float:
-    """``0.1`` or ``"10%"`` as a fraction within [least, most]. Raises BadInput."""
-    text = _text(field, value)
-    what = f"a share from {least:g} to {most:g}, like 0.05 or 5%"
-    percent = text.endswith("%")
-    found = units(field, text.removesuffix("%"), 12, -(2**62), 2**62, what)
-    result = found / 10 ** (14 if percent else 12)
-    if not least <= result <= most:
-        raise BadInput(field, value, what)
-    return result
+    """``0.1`` or ``"10%"`` as a fraction within [least, most]. Raises InputError."""
+    expected = f"a share from {least:g} to {most:g}, like 0.05 or 5%"
+    return float(number(field, value, least=least, most=most, expected=expected))
 
 
 def openapi_document(server: str) -> dict[str, Any]:

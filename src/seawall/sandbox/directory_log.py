@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from seawall.domain.errors import SeawallError
 from seawall.engine.journal import checksum, digest_of_rules, sync_folder, write_whole_file
 from seawall.venues.port import Record
 
@@ -33,7 +34,7 @@ _FRAME_BYTES = _FRAME.size + _SUM
 MAX_BODY = 1 << 28
 
 
-class DirectoryLogError(Exception):
+class DirectoryLogError(SeawallError):
     """The log cannot be used; the message names the file and why."""
 
 

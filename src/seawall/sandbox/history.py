@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 
 from seawall.domain.commands import AdvanceTime, Command
+from seawall.domain.errors import SeawallError
 from seawall.domain.events import Event, FundingSampled
 from seawall.engine.engine import Engine
 from seawall.sandbox import history_schema as schema
@@ -42,8 +43,8 @@ KEPT_ORDERS = 10_000
 """Of each account, the newest; open orders are always kept."""
 
 
-class HistoryError(RuntimeError):
-    """The history could not be written; the message says why."""
+class HistoryError(SeawallError):
+    """The history cannot be used or written; the message says why."""
 
 
 class SqlHistory:

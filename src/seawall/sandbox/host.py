@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from seawall.domain.commands import AdvanceTime
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
@@ -188,7 +189,7 @@ class Host:
     async def save_point(self, name: str) -> int:
         """Remember this moment under ``name``; its sequence. Lasts as long as the folder does.
 
-        Raises ValueError for a name that is not 1 to 64 letters, digits, dashes or underscores.
+        Raises InputError for a name that is not 1 to 64 letters, digits, dashes or underscores.
         """
 
         async def save() -> int:
@@ -205,8 +206,8 @@ class Host:
         """Go back to a save point; its sequence. Everything since then has not happened.
 
         A new generation of the journal begins (see ``recovery``), and the history becomes what it
-        was. A clock in real time stays where it is, any other goes back too. Raises KeyError for
-        an unknown name.
+        was. A clock in real time stays where it is, any other goes back too. Raises InputError
+        for an unknown name.
         """
 
         async def go_back() -> int:
@@ -222,8 +223,9 @@ class Host:
             return int(moment.sequence)
 
         self._check_started()
-        if name not in self.save_points():
-            raise KeyError(name)
+        if name not in (points := self.save_points()):
+            known = ", ".join(points) or "none"
+            raise InputError.of("", "name", name, f"a save point; there are: {known}")
         result: int = await self._work.between_groups(go_back)
         return result
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from seawall.domain.commands import Command
+from seawall.domain.errors import InputError
 from seawall.domain.events import Event
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
@@ -77,9 +78,9 @@ class Storage(Protocol):
 
 
 def check_name(name: str) -> str:
-    """Raises ValueError for what is no name of a save point."""
+    """Raises InputError for what is no name of a save point."""
     if not _NAME.fullmatch(name):
-        raise ValueError("a name is 1 to 64 letters, digits, dashes or underscores")
+        raise InputError.of("", "name", name, "1 to 64 letters, digits, dashes or underscores")
     return name
 
 

@@ -5,6 +5,7 @@ dialect comes from the registry: this room knows no venue.
 """
 
 import asyncio
+import errno
 import gc
 import shutil
 import signal
@@ -20,7 +21,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from seawall.domain.commands import Deposit
-from seawall.domain.errors import SeawallError
+from seawall.domain.errors import InputError
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
@@ -52,6 +53,7 @@ from seawall.venues.registry import DEFAULT_VENUE, venue_named, wire_of
 from seawall.venues.rulebook_file import load_rulebook
 
 BACKSTOP_USD = 20_000_000
+HIGHEST_PORT = 65535
 DEFAULT_SEED = 1
 DEFAULT_LIMITS = Limits(accounts=4096, positions=32768, orders=131072, levels=65536, nodes=65536)
 _ABOUT = "sandbox.json"
@@ -61,7 +63,7 @@ COLLECT_AFTER = (50_000, 20, 50)
 """Allocations, and young collections, before the next generation is looked through."""
 
 
-class VenueError(SeawallError):
+class VenueError(InputError):
     """A venue that cannot be run as asked; the message says what would be right."""
 
 
@@ -175,6 +177,8 @@ class Venue:
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= HIGHEST_PORT:
+        raise VenueError.of("", "port", port, f"a port from 0 to {HIGHEST_PORT}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -182,9 +186,10 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise VenueError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port"
-        ) from None
+        reason = f"cannot listen on {host}:{port}: {error.strerror or error}"
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise VenueError.of("", "host", host, f"this computer's ({reason})") from None
+        raise VenueError.of("", "port", port, f"another one ({reason})") from None
     return listening
 
 
@@ -201,21 +206,20 @@ def _about(options: VenueOptions, folder: Path) -> _About:
     except (OSError, msgspec.MsgspecError) as error:
         raise VenueError(f"{path} cannot be read: {error}") from None
     for name, asked, found in (
-        ("--seed", options.seed, about.seed),
-        ("--rulebook", options.rulebook, about.rulebook),
-        ("--markets", wanted or None, about.markets),
-        ("the venue", options.venue, about.venue),
+        ("seed", options.seed, about.seed),
+        ("rulebook", options.rulebook, about.rulebook),
+        ("markets", wanted or None, about.markets),
+        ("venue", options.venue, about.venue),
     ):
         if asked is not None and asked != found:
-            raise VenueError(
-                f"{name} {_shown(asked)}: the venue in {folder} was made with {_shown(found)}; "
-                "leave it out, or choose another --data folder"
-            )
+            made = f"{_shown(found)}, which the venue in {folder} was made with"
+            expected = f"{made}; leave it out, or choose another folder"
+            raise VenueError.of("", name, _shown(asked), expected)
     return about
 
 
-def _shown(value: Any) -> str:
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+def _shown(value: Any) -> Any:
+    return " ".join(value) if isinstance(value, tuple) else value
 
 
 def _remember(about: _About, folder: Path) -> None:
@@ -232,7 +236,7 @@ def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _Abou
         return ManualSource([market.to_usd(market.start_price) for market in markets])
     if options.feed == "synthetic":
         return SyntheticSource(markets, about.seed)
-    raise VenueError(f"--feed: {options.feed!r} is not synthetic, manual or a file")
+    raise VenueError.of("", "feed", options.feed, "synthetic, manual or a RecordedPath")
 
 
 def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
@@ -243,7 +247,8 @@ def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
         named = [text.partition("=")[0] for text in wanted] or list(first)
         missing = [name for name in named if name not in first]
         if missing:
-            raise VenueError(f"--feed: {options.feed.name} has no prices of {', '.join(missing)}")
+            expected = f"one with prices of {', '.join(missing)} too"
+            raise VenueError.of("", "feed", options.feed.name, expected)
         wanted = tuple(first[name] for name in named)
     return choose_markets(wanted, {instrument.name: instrument for instrument in shipped})
 
@@ -254,7 +259,7 @@ async def open_venue(
     """A venue that answers on its port. ``make_app`` in place of the dialect's own server;
     ``clock`` in place of one with the options' speed and start.
 
-    Raises VenueError, MarketChoiceError, RulebookError, JournalError and OSError.
+    Raises SeawallError for options and for a folder that cannot be used.
     """
     make_app = make_app or wire_of(options.venue).make_app
     listening = _bind(options.host, options.port)
@@ -262,7 +267,6 @@ async def open_venue(
     folder = options.data or Path(tempfile.mkdtemp(prefix="seawall-"))
     host: Host | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         host, market, about = _assemble(options, folder, clock)
         await host.start()
         venue = Venue(host, market, about, folder, lasts)
@@ -270,12 +274,15 @@ async def open_venue(
         app = make_app(host)
         app.add_subapp("/control/", control_app(venue.market, venue.users))
         await venue.serve(app, listening)
-    except BaseException:
+    except BaseException as error:
         listening.close()
         if host is not None:
             await asyncio.gather(host.stop(), return_exceptions=True)
         if not lasts:
             shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError) and error.filename is not None:
+            expected = f"a folder that can be used ({error.filename}: {error.strerror})"
+            raise VenueError.of("", "data", str(folder), expected) from None
         raise
     market.start()
     return venue
@@ -284,10 +291,12 @@ async def open_venue(
 def _assemble(
     options: VenueOptions, folder: Path, clock: Clock | None
 ) -> tuple[Host, LivingMarket, _About]:
+    folder.mkdir(parents=True, exist_ok=True)
     about = _about(options, folder)
     book = load_rulebook(about.rulebook)
     if not isinstance(book, Rulebook):
-        raise VenueError(f"--rulebook: {book.name} settles in blocks; no sandbox runs it yet")
+        expected = f"a continuous one, such as {options.venue}: no sandbox runs block rules yet"
+        raise VenueError.of("", "rulebook", book.name, expected)
     markets = _markets(options, about)
     clock = clock or Clock(options.speed, options.start_ms)
     directory = wire_of(options.venue).make_directory()
@@ -363,13 +372,8 @@ def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run_venue(options, ready, stop)
 
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(main())
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise VenueError(f"{error.filename}: {error.strerror}") from None
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
