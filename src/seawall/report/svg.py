@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from seawall.report.charts import QUIET
+from seawall.report.charts import QUIET, Chart
 from seawall.report.values import plain_value, readable
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -19,11 +19,11 @@ _LEFT_OUT = frozenset({"image", "a", "script", "style", "foreignObject", "use"})
 ElementTree.register_namespace("", _SVG)
 
 
-def inline_svg(chart: Any, prefix: str, words: str) -> str:
+def inline_svg(chart: Chart, prefix: str, words: str) -> str:
     """A chart as one ``svg`` element for an HTML page.
 
-    ``chart``: a Vega-Lite specification, or an Altair chart. ``prefix`` keeps its ids apart from
-    those of the page's other pictures. ``words``: what it shows, for who cannot see it.
+    ``prefix`` keeps its ids apart from those of the page's other pictures. ``words``: what it
+    shows, for who cannot see it.
     """
     root = ElementTree.fromstring(svg_text(chart))
     ids = {each: f"{prefix}-{number}" for number, each in enumerate(_ids(root), 1)}
@@ -39,7 +39,7 @@ def inline_svg(chart: Any, prefix: str, words: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def svg_text(chart: Any) -> str:
+def svg_text(chart: Chart) -> str:
     """The picture as an SVG document. Data must be in the chart: nothing is fetched."""
     import vl_convert
 
@@ -47,7 +47,7 @@ def svg_text(chart: Any) -> str:
     return text
 
 
-def png_bytes(chart: Any, title: str, subtitle: str) -> bytes:
+def png_bytes(chart: Chart, title: str, subtitle: str) -> bytes:
     """The picture as a PNG file with its title above it."""
     import vl_convert
 
@@ -59,10 +59,9 @@ def png_bytes(chart: Any, title: str, subtitle: str) -> bytes:
     return content
 
 
-def _safe(chart: Any) -> dict[str, Any]:
-    specification = chart if isinstance(chart, Mapping) else chart.to_dict()
+def _safe(chart: Chart) -> Chart:
     # The drawing library ends the process at a character that XML does not allow.
-    safe: dict[str, Any] = _readable(plain_value(specification))
+    safe: Chart = _readable(plain_value(chart))
     return safe
 
 
