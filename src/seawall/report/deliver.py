@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,10 +63,7 @@ def deliver(findings: Findings, options: OutputOptions) -> None:
                 print(f"warning: {readable(each.text)}", file=sys.stderr)
     else:
         print_findings(findings)
-    written = [*_written_report(findings, options, command)]
-    written += _written_tables(findings, options, command)
-    written += _written_picture(findings, options)
-    for line in written:
+    for line in list(_written(findings, options, command)):
         print(line, file=sys.stderr if options.json else sys.stdout)
 
 
@@ -82,40 +81,33 @@ def _check_folder(option: str, target: Path, folder: Path) -> None:
         raise OutputError(f"{option}: {target}: cannot be written")
 
 
-def _written_report(findings: Findings, options: OutputOptions, command: str) -> list[str]:
-    if options.report is None:
-        return []
-    from seawall.report.html import report_page
+def _written(findings: Findings, options: OutputOptions, command: str) -> Iterator[str]:
+    """Write what was asked for; a line for each file."""
+    if options.report is not None:
+        from seawall.report.html import report_page
 
-    page = report_page(findings, command)
+        page = report_page(findings, command)
+        with _writing("--report", options.report, options.report.parent):
+            options.report.write_text(page, encoding="utf-8")
+        yield f"Report: {options.report}"
+    if options.parquet is not None:
+        with _writing("--parquet", options.parquet, options.parquet):
+            files = write_tables(findings, options.parquet, command)
+        yield from (f"Table: {file}" for file in files)
+    if options.png is not None and findings.figures:
+        from seawall.report.svg import png_bytes
+
+        figure = findings.figures[0]
+        picture = png_bytes(figure.chart, figure.title, figure.note)
+        with _writing("--png", options.png, options.png.parent):
+            options.png.write_bytes(picture)
+        yield f"Picture: {options.png}"
+
+
+@contextmanager
+def _writing(option: str, target: Path, folder: Path) -> Iterator[None]:
     try:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        options.report.write_text(page, encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise OutputError(f"--report: {options.report}: {error.strerror}") from None
-    return [f"Report: {options.report}"]
-
-
-def _written_tables(findings: Findings, options: OutputOptions, command: str) -> list[str]:
-    if options.parquet is None:
-        return []
-    try:
-        options.parquet.mkdir(parents=True, exist_ok=True)
-        files = write_tables(findings, options.parquet, command)
-    except OSError as error:
-        raise OutputError(f"--parquet: {options.parquet}: {error.strerror or error}") from None
-    return [f"Table: {file}" for file in files]
-
-
-def _written_picture(findings: Findings, options: OutputOptions) -> list[str]:
-    if options.png is None or not findings.figures:
-        return []
-    from seawall.report.svg import png_bytes
-
-    figure = findings.figures[0]
-    try:
-        options.png.parent.mkdir(parents=True, exist_ok=True)
-        options.png.write_bytes(png_bytes(figure.chart, figure.title, figure.note))
-    except OSError as error:
-        raise OutputError(f"--png: {options.png}: {error.strerror}") from None
-    return [f"Picture: {options.png}"]
+        raise OutputError(f"{option}: {target}: {error.strerror or error}") from None

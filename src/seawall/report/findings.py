@@ -30,7 +30,7 @@ class Words(Struct, frozen=True):
 class Figure(Struct, frozen=True, kw_only=True):
     """A picture; only reports show it. ``alt``: what it shows, in a sentence.
 
-    ``chart``: a Vega-Lite specification that holds its data, or an Altair chart.
+    ``chart``: a Vega-Lite specification that holds its data.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Findings(Struct, frozen=True, kw_only=True):
 
     ``facts``: plain values of the JSON object beside the sheets, such as the account's name.
     ``assumptions``: each a sentence on what is assumed and what would change it. ``seed``: None
-    where nothing is random. ``alone``: the JSON object holds facts and sheets and nothing else.
+    where nothing is random.
     """
 
     command: str
@@ -59,7 +59,6 @@ class Findings(Struct, frozen=True, kw_only=True):
     facts: Mapping[str, Any] = NO_VALUES
     assumptions: Sequence[str] = ()
     seed: int | None = None
-    alone: bool = False
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
@@ -88,9 +87,8 @@ class Findings(Struct, frozen=True, kw_only=True):
         made = dict(self.facts)
         sheets = [each for each in self.sheets if each.on not in ("screen", "tables")]
         made |= {each.name: each.plain() for each in sheets}
-        if not self.alone:
-            made["verdict"] = [each.text for each in self.words if not each.is_warning]
-            made["warnings"] = [each.text for each in self.words if each.is_warning]
+        made["verdict"] = [each.text for each in self.words if not each.is_warning]
+        made["warnings"] = [each.text for each in self.words if each.is_warning]
         return made
 
 

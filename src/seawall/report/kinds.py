@@ -152,8 +152,7 @@ def _plain_three(value: float) -> str:
 class Kind(Struct, frozen=True, kw_only=True):
     """What the values of a column are. ``unit``: of ``number`` and ``exact``, empty for none.
 
-    ``is_number``: aligned right, and never folded or cut. ``arrow``: the Arrow type of a column,
-    where the values alone do not tell.
+    ``is_number``: aligned right, and never folded or cut. ``arrow``: the Arrow type of a column.
     """
 
     name: str
@@ -162,7 +161,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     number: Callable[[Any], Any]
     unit: str = ""
     is_number: bool = True
-    arrow: str = ""
+    arrow: str = "double"
 
 
 def _finite(value: Any) -> float | None:
@@ -182,6 +181,13 @@ def _numeric(name: str, unit: str, text: Callable[[Any], str], times: float = 1.
     )  # fmt: skip
 
 
+def _micro_usd(name: str, text: Callable[[int], str]) -> Kind:
+    """Integer micro-USD, however it is read."""
+    return Kind(
+        name=name, unit="USD", text=text, exact=money_text, number=lambda v: int(v) / MICRO
+    )  # fmt: skip
+
+
 TEXT = Kind(name="text", text=str, exact=str, number=str, is_number=False, arrow="string")
 VALUE = Kind(name="value", text=str, exact=str, number=str, arrow="string")
 """Text that stands below other numbers."""
@@ -194,50 +200,40 @@ FLAG = Kind(
     arrow="bool",
 )  # fmt: skip
 COUNT = Kind(name="count", text=lambda v: f"{v:,}", exact=int, number=int, arrow="int64")
-MONEY = Kind(
-    name="money", unit="USD", text=money, exact=money_text, number=lambda v: int(v) / MICRO,
-    arrow="double",
-)  # fmt: skip
+MONEY = _micro_usd("money", money)
 """Integer micro-USD."""
-EXACT_MONEY = Kind(
-    name="exact money", unit="USD", text=lambda v: price(money_text(v)), exact=money_text,
-    number=lambda v: int(v) / MICRO, arrow="double",
-)  # fmt: skip
+EXACT_MONEY = _micro_usd("exact money", lambda v: price(money_text(v)))
 """Integer micro-USD, read to the last digit."""
+CENTS = _micro_usd("cents", cents)
+"""Integer micro-USD, read to the cent."""
 DECIMAL = Kind(
-    name="decimal", text=lambda v: price(fraction_text(v)), exact=fraction_text, number=float,
-    arrow="double",
-)  # fmt: skip
+    name="decimal", text=lambda v: price(fraction_text(v)), exact=fraction_text, number=float
+)
 """A Fraction, read to the last digit."""
 EXACT_SHARE = Kind(
     name="exact share", text=lambda v: f"{fraction_text(100 * v)} %", exact=fraction_text,
-    number=float, arrow="double",
+    number=float,
 )  # fmt: skip
 """A Fraction that is a share; the number is the fraction."""
 EXACT_PERCENT = Kind(
     name="exact percent", unit="%", text=percent, exact=lambda v: fraction_text(100 * v),
-    number=lambda v: float(100 * v), arrow="double",
+    number=lambda v: float(100 * v),
 )  # fmt: skip
 """A Fraction that is a share; the number is in percent."""
-CENTS = Kind(
-    name="cents", unit="USD", text=cents, exact=money_text, number=lambda v: int(v) / MICRO,
-    arrow="double",
-)  # fmt: skip
-"""Integer micro-USD, read to the cent."""
 USD = _numeric("usd", "USD", usd)
 """USD as a float, as simulations in floats give them."""
 SHORT_USD = _numeric("short usd", "USD", short_usd)
 """USD as a float, read as ``$1.25M``."""
-PRICE = Kind(name="price", unit="USD", text=price, exact=str, number=float, arrow="double")
+PRICE = Kind(name="price", unit="USD", text=price, exact=str, number=float)
 """A Decimal (or its text)."""
 AVERAGE_PRICE = Kind(
     name="average price", unit="USD", text=lambda v: f"{float(v):,.6g}",
-    exact=lambda v: round(float(v), 6), number=float, arrow="double",
+    exact=lambda v: round(float(v), 6), number=float,
 )  # fmt: skip
 """A price as a float, finer than the market's own prices."""
-SIZE = Kind(name="size", text=lambda v: f"{v}", exact=str, number=float, arrow="double")
+SIZE = Kind(name="size", text=lambda v: f"{v}", exact=str, number=float)
 """A Decimal (or its text), in coins."""
-RATE = _numeric("rate", "", lambda v: f"{three_figures(float(100 * v))} %")
+RATE = _numeric("rate", "", probability)
 """A signed fraction, often small, such as of funding or fees."""
 NUMBER = _numeric("number", "", lambda v: f"{float(v):g}")
 FIGURE = _numeric("figure", "", lambda v: three_figures(float(v)))

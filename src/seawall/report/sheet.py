@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,10 @@ class Column(Struct, frozen=True):
     ``title`` says better.
 
     ``get``: the value of a row, or its attributes as ``cell.move.name``; without it the row's
-    attribute (or key) of that name. ``drop``: 0
-    for a column that is always shown; of the others the highest goes first where a terminal is too
-    narrow. ``on``: ``everywhere``, ``screen`` (people only) or ``data`` (programs only). ``none``:
-    the text for None. ``mark``: text that is put behind a value for people, such as a star.
+    attribute (or key) of that name. ``drop``: 0 for a column that is always shown; of the others
+    the highest goes first where a terminal is too narrow. ``on``: ``everywhere``, ``screen``
+    (people only) or ``data`` (programs only). ``none``: the text for None. ``mark``: text that is
+    put behind a value for people, such as a star.
     """
 
     name: str
@@ -151,7 +151,7 @@ def _arrow_type(kind: Kind) -> Any:
         "list<string>": pa.list_(pa.string()), "list<double>": pa.list_(pa.float64()),
         "timestamp[ms, UTC]": pa.timestamp("ms", tz="UTC"),
     }  # fmt: skip
-    return named[kind.arrow or "double"]
+    return named[kind.arrow]
 
 
 def record(name: str, title: str, row: Row, columns: Sequence[Column], **more: Any) -> Sheet:
@@ -178,7 +178,7 @@ def pivot(
     """
     by_name = {each.name: each for each in sheet.columns}
     rows_by, head, cell = by_name[index], by_name[across], by_name[value]
-    heads = _distinct(head.value(row) for row in sheet.rows)
+    heads: list[Any] = list(dict.fromkeys(head.value(row) for row in sheet.rows))
     if sort is not None:
         heads = sorted(heads, key=sort)
     groups: dict[Hashable, dict[Hashable, Row]] = {}
@@ -193,26 +193,20 @@ def pivot(
             return mark(cells[at]) if mark is not None and at in cells else ""
 
         text = head.kind.text(at)
-        return Column(
-            name=text, title=text, kind=cell.kind, get=get, none=cell.none, mark=marked
-        )  # fmt: skip
+        return Column(text, cell.kind, get, title=text, none=cell.none, mark=marked)
 
     def first(cells: Mapping[Hashable, Row]) -> Any:
         return rows_by.value(next(iter(cells.values())))
 
-    by_style = style
     return Sheet(
         name=name,
         title=title,
         rows=list(groups.values()),
-        columns=[
-            Column(name=index, kind=rows_by.kind, get=first, title=rows_by.title),
-            *(column(at) for at in heads),
-        ],
+        columns=[Column(index, rows_by.kind, first, rows_by.title), *map(column, heads)],
         note=note,
         on="screen",
         split=True,
-        style=None if by_style is None else lambda cells: by_style(list(cells.values())),
+        style=None if style is None else lambda cells: style(list(cells.values())),
     )
 
 
@@ -238,7 +232,3 @@ def transposed(sheet: Sheet, *, name: str, title: str, heads: str, note: str = "
         note=note,
         on="screen",
     )
-
-
-def _distinct(values: Iterable[Hashable]) -> list[Any]:
-    return list(dict.fromkeys(values))
