@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from seawall.cli.params import Outputs, SignedTexts, SourceOptions
+from seawall.cli.params import Outputs, SignedText, SignedTexts, SourceOptions, given
 from seawall.cli.run import run
-from seawall.cli.size import Signed, account_with
+from seawall.cli.size import account_with
 from seawall.domain.errors import InputError
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
@@ -32,9 +32,9 @@ class CarryOptions:
     """Of the isolated position; 10."""
     days: str | None = None
     """How long it is held; 30, or as long as the recorded funding."""
-    entry_fee: Signed = None
+    entry_fee: SignedText = None
     """taker (if not given), maker, or a rate such as 0.00035; negative for a rebate."""
-    exit_fee: Signed = None
+    exit_fee: SignedText = None
     """taker (if not given), maker, or a rate."""
     fee_volume: str | None = None
     """USD traded by you in the venue's fee window, for the fee tier."""
@@ -48,11 +48,11 @@ class CarryOptions:
     """Recorded funding rates, parquet or CSV."""
     from_: Annotated[str | None, Parameter(name="--from")] = None
     """Start in the recorded rates, UTC; without it their last days."""
-    revert_to: Signed = None
+    revert_to: SignedText = None
     """The rate an hour to which funding goes back."""
     half_life: str | None = None
     """Hours in which half of the way back is gone; 24."""
-    move: Signed = None
+    move: SignedText = None
     """How far the price goes until the end, on a straight line, as 5%; 0."""
 
 
@@ -78,7 +78,7 @@ def carry(
     account
         An account file or an address, for all its positions.
     """
-    given = {name: value for name, value in vars(options).items() if value is not None}
+    asked = given(options)
 
     def compute(_: Progress) -> Answer:
         from seawall.lab.carry import carry, carry_account
@@ -86,25 +86,24 @@ def carry(
 
         if account is None:
             name = market or DEFAULT_MARKET
-            return carry(account_with(name, None, source), name, **_of_position(given))
+            return carry(account_with(name, None, source), name, **_of_position(asked))
         if market is not None:
             raise InputError(
                 f"MARKET: {market}: an --account shows all its positions; leave it out"
             )
-        for name, value in given.items():
+        for name, value in asked.items():
             if name not in OF_ACCOUNTS:
                 raise InputError(
                     f"--{name.strip('_').replace('_', '-')}: {value}: an --account brings its own "
                     "positions and is carried at constant rates; leave it out"
                 )
-        return carry_account(account_with(None, account, source), **given)
+        return carry_account(account_with(None, account, source), **asked)
 
     run("carry", outputs, compute)
 
 
-def _of_position(given: dict[str, Any]) -> dict[str, Any]:
+def _of_position(asked: dict[str, Any]) -> dict[str, Any]:
     """The options of one position: one rate, and the time at which recorded ones begin."""
-    asked = dict(given)
     if "funding" in asked:
         rates = asked["funding"]
         if len(rates) > 1 or "=" in rates[0]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.params import Outputs, SourceOptions, Texts
+from seawall.cli.params import Files, Outputs, SourceOptions, Texts, given
 from seawall.cli.run import run
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
@@ -19,7 +19,7 @@ class PathOptions:
 
     scenario: str | None = None
     """A named scenario or a scenario file; the crash of 2025-10-10 if not given."""
-    path: Annotated[list[Path] | None, Parameter(negative="")] = None
+    path: Files = None
     """A file of candles for the prices, instead of a scenario; may be given several times."""
     market: Texts = None
     """A market beside those of the account; may be given several times."""
@@ -121,11 +121,8 @@ def cascade(
         from seawall.accounts.load import load_account
         from seawall.lab.cascade import cascade
 
-        groups = (path, population, impact, seeds)
-        given = {name: value for group in groups for name, value in vars(group).items()}
-        given = {name: value for name, value in given.items() if value is not None}
-        market = given.pop("market", None)
-        held = load_account(account, source.options(), extra_markets=market)
-        return cascade(held, **given, progress=progress)
+        asked = given(path, population, impact, seeds)
+        held = load_account(account, source.options(), extra_markets=asked.pop("market", None))
+        return cascade(held, **asked, progress=progress)
 
     run("cascade", outputs, compute)

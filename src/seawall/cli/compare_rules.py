@@ -1,11 +1,8 @@
 """``seawall compare-rules``: one journal under two rulebooks, and where they part."""
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from seawall.cli.params import Outputs
+from seawall.cli.params import Outputs, Texts
 from seawall.cli.run import run
 from seawall.domain.errors import InputError
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
@@ -19,7 +16,7 @@ def compare_rules(
     *,
     left: str = DEFAULT_VENUE,
     right: str = _OTHER_VENUE,
-    account: Annotated[list[str] | None, Parameter(negative="")] = None,
+    account: Texts = None,
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Run one journal under two rulebooks: the first difference, and what is left on each side.

@@ -1,12 +1,10 @@
 """``seawall crises``: an account in crises of the past, in every mode, under every rulebook."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cyclopts import Parameter
 
-from seawall.accounts.load import AccountOptions
-from seawall.cli.params import Outputs, Texts
+from seawall.cli.params import MarketSource, Outputs, Texts, given
 from seawall.cli.run import run
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
@@ -43,29 +41,13 @@ class CrisesOptions:
     """Address of a Dask scheduler to run on, such as tcp://127.0.0.1:8786, instead of processes."""
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class CrisesSource:
-    """Where the account, its markets and prices come from."""
-
-    price: Texts = None
-    """The price now, such as BTC=117000; may be given several times."""
-    market: Texts = None
-    """A further market with its own population, such as DOGE; may be given several times."""
-    meta: Path | None = None
-    """A file with the venue's answer to `meta`, for markets that do not ship."""
-    markets: Path | None = None
-    """A file with an indexer's answer to `perpetualMarkets`, for the account of one."""
-    at: str | None = None
-    """Base URL of another API than the venue's own, such as a running sandbox, for an address."""
-
-
 def crises(
     account: str | None = None,
     /,
     *,
     options: CrisesOptions = CrisesOptions(),
-    source: CrisesSource = CrisesSource(),
+    market: Texts = None,
+    source: MarketSource = MarketSource(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
     """See what crises of the past would do to an account among a population like that of the day.
@@ -79,25 +61,17 @@ def crises(
     ----------
     account
         An account file (TOML, or a venue's own account state as .json), or an address.
+    market
+        A further market with its own population, such as DOGE; may be given several times.
     """
 
     def compute(progress: Progress) -> Answer:
         from seawall.accounts.load import load_account
         from seawall.lab.crises import crises as question
 
-        given = {
-            SEVERAL.get(name, name): value
-            for name, value in vars(options).items()
-            if value is not None
-        }
-        where = AccountOptions(
-            rulebook=next(iter(options.rulebook or ()), None),
-            price=source.price or (),
-            extra_markets=source.market or (),
-            meta=source.meta,
-            markets=source.markets,
-            at=source.at,
-        )
-        return question(load_account(account, where), **given, progress=progress)
+        asked = {SEVERAL.get(name, name): value for name, value in given(options).items()}
+        first = next(iter(options.rulebook or ()), None)
+        where = source.options()._replace(rulebook=first, extra_markets=market or ())
+        return question(load_account(account, where), **asked, progress=progress)
 
     run("crises", outputs, compute)

@@ -7,8 +7,6 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from seawall.domain.errors import SeawallError
-
 app = App(
     name="seawall",
     help="Trade leveraged perpetual futures without blowing up.",
@@ -62,12 +60,6 @@ def main() -> None:
         raise SystemExit(1) from None
     except CycloptsError as error:
         # An option that cannot be used ends as every other bad input does: in one line.
-        cause = error.__cause__
-        message = str(cause) if isinstance(cause, SeawallError) else str(error)
-        print(
-            ": ".join(
-                [" ".join(["seawall", *(error.command_chain or ())]), " ".join(message.split())]
-            ),
-            file=sys.stderr,
-        )
+        command = " ".join(["seawall", *(error.command_chain or ())])
+        print(f"{command}: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None

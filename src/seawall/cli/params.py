@@ -1,6 +1,5 @@
 """Options that the commands of the lab share, and their description."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,29 +9,24 @@ from cyclopts import Parameter
 from seawall.accounts.load import AccountOptions
 from seawall.report.deliver import OutputOptions
 
-
-def read_by(read: Callable[[str, str], Any], *, signed: bool = True) -> Parameter:
-    """A parameter whose text ``read(field, text)`` turns into a value, or raises InputError.
-
-    For what is given once. What may be given several times stays a list of texts that the command
-    converts, once, by the same functions of ``domain.quantities``.
-    """
-
-    def convert(_: Any, tokens: Any) -> Any:
-        return read(tokens[0].keyword or "", tokens[0].value)
-
-    return Parameter(converter=convert, n_tokens=1, allow_leading_hyphen=signed, negative="")
-
-
 Texts = Annotated[list[str] | None, Parameter(negative="")]
+SignedText = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+"""A text that may begin with a minus, also where it is no plain number (-10%)."""
 SignedTexts = Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)]
-"""Texts that may begin with a minus, also where they are no plain number (-10%)."""
+Files = Annotated[list[Path] | None, Parameter(negative="")]
+
+
+def given(*groups: Any) -> dict[str, Any]:
+    """The options of these groups that were given, by name."""
+    return {
+        name: value for group in groups for name, value in vars(group).items() if value is not None
+    }
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class SourceOptions:
-    """Where rules, markets and prices come from."""
+class MarketSource:
+    """Where an account, its markets and prices come from."""
 
     price: Texts = None
     """The price now, such as BTC=117000; may be given several times."""
@@ -40,19 +34,20 @@ class SourceOptions:
     """A file with the venue's answer to `meta`, for markets that do not ship."""
     markets: Path | None = None
     """A file with an indexer's answer to `perpetualMarkets`, for the account of one."""
-    rulebook: str | None = None
-    """A shipped rulebook by name, or a rulebook file. Without it, that of the account's venue."""
     at: str | None = None
     """Base URL of another API than the venue's own, such as a running sandbox, for an address."""
 
     def options(self) -> AccountOptions:
-        return AccountOptions(
-            meta=self.meta,
-            markets=self.markets,
-            rulebook=self.rulebook,
-            at=self.at,
-            price=self.price or (),
-        )
+        return AccountOptions(**given(self))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SourceOptions(MarketSource):
+    """Where rules, markets and prices come from."""
+
+    rulebook: str | None = None
+    """A shipped rulebook by name, or a rulebook file. Without it, that of the account's venue."""
 
 
 @Parameter(name="*")

@@ -1,21 +1,17 @@
 """``seawall paths``: how likely a liquidation is, what is lost, and at which leverage."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from seawall.accounts.load import load_account
-from seawall.cli.params import Outputs, SignedTexts, SourceOptions
+from seawall.cli.params import Files, Outputs, SignedText, SignedTexts, SourceOptions
 from seawall.cli.run import run
 
 if TYPE_CHECKING:
     from seawall.lab.market.price_models import ModelOptions
     from seawall.lab.paths.setup import PathOptions
-
-Files = Annotated[list[Path] | None, Parameter(negative="")]
-SignedText = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 
 @Parameter(name="*")

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.params import Outputs, SourceOptions, Texts
+from seawall.cli.params import Files, Outputs, SourceOptions, Texts, given
 from seawall.cli.run import refuse, run
 from seawall.report.deliver import OutputOptions
 from seawall.report.progress import Progress
@@ -22,7 +22,7 @@ DEFAULT_PICTURE = Path("out/rehearsal.png")
 class RehearseOptions:
     """The path, and what there is besides the account."""
 
-    path: Annotated[list[Path] | None, Parameter(negative="")] = None
+    path: Files = None
     """A scenario (by name, or a .toml file: docs/commands/scenarios.md), or a file of candles
     (parquet or CSV), to which more files add mark candles or funding. Without it: the crash of
     10 October 2025."""
@@ -80,20 +80,19 @@ def rehearse(
     """
     if population is not None:
         return _in_whole_market(account, options, market, population, source, outputs)
-    given: dict[str, Any] = {name: value for name, value in vars(options).items() if value}
+    asked = given(options)
 
     def compute(progress: Progress) -> "Rehearsal":
         from seawall.accounts.load import load_account
         from seawall.lab.rehearse import question
 
-        way = ("path", "from_", "to", "step")
-        chosen = question.choose_path(**{name: given[name] for name in way if name in given})
+        way = {name: asked.pop(name) for name in ("path", "from_", "to", "step") if name in asked}
+        chosen = question.choose_path(**way)
         wanted = source.options()._replace(
             only_markets=market or (), usual_prices=chosen.first_prices
         )
-        rest = {name: value for name, value in given.items() if name not in way}
         loaded = load_account(account, wanted)
-        return question.rehearse(loaded, path=chosen, **rest, progress=progress)
+        return question.rehearse(loaded, path=chosen, **asked, progress=progress)
 
     run("rehearse", outputs, compute)
 

@@ -2,19 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from cyclopts import Parameter
 
 from seawall.accounts.account import Account
-from seawall.cli.params import Outputs, SourceOptions
+from seawall.cli.params import Outputs, SignedText, SourceOptions, given
 from seawall.cli.run import run
 from seawall.domain.errors import InputError
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
-
-Signed = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
-"""A text that may begin with a minus, also where it is no plain number (-10%)."""
 
 
 @Parameter(name="*")
@@ -46,13 +42,13 @@ class SizeOptions:
     """A file of candles, for volume and volatility."""
     hours: str | None = None
     """Hours that the trade is held; 24."""
-    funding: Signed = None
+    funding: SignedText = None
     """Funding rate an hour, as 0.0000125; paid whatever its sign."""
     entry_fee: str | None = None
     """taker (if not given) or maker: how the trade is opened; the stop always takes."""
     fee_volume: str | None = None
     """USD traded by you in the venue's fee window, for the fee tier."""
-    edge: Signed = None
+    edge: SignedText = None
     """Expected return a year without leverage, for Kelly."""
     win_rate: str | None = None
     """Share of trades that win, for Kelly."""
@@ -99,17 +95,17 @@ def size(
         from seawall.lab.size import size
         from seawall.lab.size.question import DEFAULT_EQUITY
 
-        given = {name: value for name, value in vars(options).items() if value is not None}
+        asked = given(options)
         if account is None:
-            given.setdefault("equity", DEFAULT_EQUITY)
+            asked.setdefault("equity", DEFAULT_EQUITY)
         held = account_with(market, account, source)
         if source.price:
-            given["price"] = held.price_texts[market]
+            asked["price"] = held.price_texts[market]
         if book is not None:
-            given["book"] = read_book(book, market, at_time=at_time, venue=held.venue)
+            asked["book"] = read_book(book, market, at_time=at_time, venue=held.venue)
         elif at_time is not None:
             raise InputError(f"--at-time: {at_time}: belongs to a recorded --book")
-        return size(held, market, **given)
+        return size(held, market, **asked)
 
     run("size", outputs, compute)
 

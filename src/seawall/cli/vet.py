@@ -1,11 +1,10 @@
 """``seawall vet``: how good a venue is in calm and in storm."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.params import Outputs, Texts
+from seawall.cli.params import Outputs, SignedText, Texts, given
 from seawall.cli.run import run
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
@@ -30,7 +29,7 @@ class VetOptions:
     """USD traded by you in the venue's fee window, for the fee tier."""
     size: Texts = None
     """USD of a market order; 10000, 100000 and 1000000 if not given. May be repeated."""
-    shock: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    shock: SignedText = None
     """The move of the storm, like -10%; a running venue gets none if not given."""
     shock_seconds: str | None = None
     """How long the move takes; 30, or half of the storm if that is shorter."""
@@ -70,9 +69,9 @@ def vet(
     def compute(progress: Progress) -> Answer:
         from seawall.lab.vet import vet
 
-        given = {name: value for name, value in vars(options).items() if value is not None}
-        if "size" in given:
-            given["sizes"] = given.pop("size")
-        return vet(recording, **given, progress=progress)
+        asked = given(options)
+        if "size" in asked:
+            asked["sizes"] = asked.pop("size")
+        return vet(recording, **asked, progress=progress)
 
     run("vet", outputs, compute)
