@@ -156,8 +156,9 @@ def test_crowds_are_liquidated_and_come_back() -> None:
     crowds = {row for name, row in town.rows.items() if name.startswith("crowd")}
     town.live(900, step=5)
     holding = {row for row in crowds if town.view.position(row, 0).signed_size}
-    modes = {town.view.position(row, 0).is_isolated for row in holding}
-    assert modes == {True, False}
+    of_positions = town.engine.tables["positions"]["mode"]
+    modes = {int(of_positions[town.view._position_row(row, 0)]) for row in holding}
+    assert modes == {MarginMode.CROSS, MarginMode.ISOLATED}
     for price in (74000.0, 80500.0):
         town.world.set_price(0, price)
         town.live(30)

@@ -118,7 +118,6 @@ class Control:
             return from_units(price, decimals)
 
         bid, ask = view.best(row, Side.BUY), view.best(row, Side.SELL)
-        condition = self.world.condition(row)
         return schema.MarketStatus(
             market.name,
             shown(view.oracle(row)),
@@ -126,10 +125,7 @@ class Control:
             shown(bid) if bid else None,
             shown(ask) if ask else None,
             shown(round(market.to_units(self.world.spot_usd(row)))),
-            str(condition["oracle"]),
-            float(condition["lagSeconds"]),
-            float(condition["withdrawn"]),
-            float(condition["premium"]),
+            *self.world.condition(row),
             any(shock.row == row for shock in self.world.shocks),
         )
 

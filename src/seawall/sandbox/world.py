@@ -1,5 +1,5 @@
 """The world outside as the venue sees it: prices with shocks, an oracle that may be late,
-perpetuals elsewhere that may trade at a premium, and how much depth makers dare to show.
+perpetuals elsewhere that may trade at a premium, and how much depth makers show.
 
 Times are ms of the venue's clock, prices floats in USD until they leave as price units.
 """
@@ -74,6 +74,15 @@ class Shock(NamedTuple):
         return self.factor + (1.0 - self.factor) * self.rebound * share
 
 
+class Condition(NamedTuple):
+    """What control has set on a market; ``withdrawn`` and ``premium`` are shares."""
+
+    oracle: OracleMode
+    lag_seconds: float
+    withdrawn: float
+    premium: float
+
+
 class _Market:
     def __init__(self, market: OpenMarket) -> None:
         self.market = market
@@ -143,16 +152,15 @@ class World:
                 self._shocks.remove(shock)
                 self.source.move(shock.row, factor)
         for row, state in enumerate(self._states):
-            state.perpetual = state.spot * (1.0 + self._premium(row, state))
+            state.perpetual = state.spot * (1.0 + self._premium(row))
             if not state.past or now_ms > state.past[-1][0]:
                 state.past.append((now_ms, state.spot))
             else:
                 state.past[-1] = (state.past[-1][0], state.spot)
 
-    def _premium(self, row: int, state: _Market) -> float:
+    def _premium(self, row: int) -> float:
         wander = math.sin(2 * math.pi * self._now / PREMIUM_PERIOD_MS + row)
-        forced = state.premium if self._now < state.premium_until_ms else 0.0
-        return self._swing * wander + forced
+        return self._swing * wander + self.condition(row).premium
 
     # -- what it is asked --------------------------------------------------------------------------
 
@@ -185,16 +193,13 @@ class World:
     def outlooks(self) -> tuple[Outlook, ...]:
         return tuple(self.outlook(row) for row in range(len(self._states)))
 
-    def condition(self, row: int) -> dict[str, str | float]:
-        """What control has set on a market, for its status."""
+    def condition(self, row: int) -> Condition:
+        """What control has set on a market."""
         state = self._states[row]
-        forced = state.premium if self._now < state.premium_until_ms else 0.0
-        return {
-            "oracle": state.oracle_mode.value,
-            "lagSeconds": state.lag_ms / 1000 if state.oracle_mode == OracleMode.LATE else 0.0,
-            "withdrawn": state.withdrawn,
-            "premium": forced,
-        }
+        is_late = state.oracle_mode == OracleMode.LATE
+        lag_seconds = state.lag_ms / 1000 if is_late else 0.0
+        premium = state.premium if self._now < state.premium_until_ms else 0.0
+        return Condition(state.oracle_mode, lag_seconds, state.withdrawn, premium)
 
     # -- what control sets -------------------------------------------------------------------------
 

@@ -1,1 +1,1 @@
-"""The inhabitants of the sandbox: seeded traders who act on accounts of their own."""
+"""The agents of the sandbox: seeded traders that act on accounts of their own."""

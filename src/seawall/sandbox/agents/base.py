@@ -1,14 +1,16 @@
-"""What all agents share: what they see, the rules they heed, how they count."""
+"""What all agents share: what they see, the rules they keep to, how they count."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from random import Random
+from typing import NamedTuple
 
-from seawall.domain.commands import Command, PlaceOrder
+from seawall.domain.commands import Command, Deposit, PlaceOrder
 from seawall.domain.enums import OrderFlag, Side, TimeInForce
 from seawall.domain.units import MAX_SIZE, MICRO
 from seawall.sandbox.agents.view import MachineView
 from seawall.sandbox.markets import OpenMarket, to_tick
 
+BP = 1e-4
 LEAST_ORDER_USD = 12.0
 """A little above the venue's minimum, so that a moving price does not turn it into a refusal."""
 
@@ -17,7 +19,7 @@ class Outlook(NamedTuple):
     """What traders of one market see of the world outside.
 
     ``fair``: where the perpetual is quoted elsewhere, price units. ``depth_left``: the share of
-    calm depth that makers dare to show. ``spread_factor``: times the calm spread.
+    calm depth that makers show. ``spread_factor``: times the calm spread.
     """
 
     fair: float
@@ -34,7 +36,7 @@ class Sight(NamedTuple):
 
 
 class Trading(NamedTuple):
-    """The venue's order rules and one market, as far as agents heed them."""
+    """The venue's order rules and one market, as far as agents keep to them."""
 
     market: OpenMarket
     significant_figures: int
@@ -80,27 +82,46 @@ class Trading(NamedTuple):
         )
 
 
-class Agent(Protocol):
-    """A trading agent. ``needed_accounts``: the accounts it needs, by name, with USD for each."""
+class Agent:
+    """A trading agent. ``interval_ms``: how often it looks, in venue time."""
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    interval_ms: int
 
-    @property
-    def interval_ms(self) -> int:
-        """How often it looks, in venue time."""
-        ...
-
-    def needed_accounts(self) -> Sequence[tuple[str, float]]: ...
+    def needed_accounts(self) -> Sequence[tuple[str, float]]:
+        """The accounts that it needs, by name, with USD for each."""
+        return ()
 
     def use_accounts(self, accounts: Sequence[int]) -> None:
         """The account rows of ``needed_accounts``, in its order."""
-        ...
 
     def forget(self) -> None:
         """The machine went back or was gone: what it remembers of it is void."""
-        ...
 
     def act(self, sight: Sight) -> list[Command]:
         """What it does now: a bounded number of commands at ``sight.time_ms``."""
-        ...
+        raise NotImplementedError
+
+
+class AccountAgent(Agent):
+    """An agent of one market with one account, that has its name."""
+
+    def __init__(self, name: str, trading: Trading, seed: str, stake_usd: float = 0.0) -> None:
+        self.name = name
+        self.trading = trading
+        self.stake_usd = stake_usd
+        self._random = Random(f"{seed}/{name}")
+        self._account = -1
+
+    def needed_accounts(self) -> Sequence[tuple[str, float]]:
+        return [(self.name, self.stake_usd)]
+
+    def use_accounts(self, accounts: Sequence[int]) -> None:
+        (self._account,) = accounts
+
+
+def refill(sight: Sight, account: int, stake_usd: float, part: int) -> list[Command]:
+    """Fresh money up to the stake when no more than one ``part``-th of it is left."""
+    stake = int(stake_usd * MICRO)
+    equity = sight.view.pool_equity(account)
+    return [] if equity > stake // part else [Deposit(sight.time_ms, account, stake - equity)]

@@ -6,13 +6,10 @@ back with fresh money a few minutes after it was liquidated. So every price has 
 liquidation is near, on both sides.
 """
 
-from collections.abc import Sequence
-from random import Random
-
 from seawall.domain.commands import Command, Deposit, SetLeverage
 from seawall.domain.enums import MarginMode, MarketMargin, OrderFlag
 from seawall.domain.units import MICRO
-from seawall.sandbox.agents.base import Sight, Trading
+from seawall.sandbox.agents.base import AccountAgent, Sight, Trading
 
 LEAST_LEVERAGE, MOST_LEVERAGE = 20, 50
 USED = 0.92
@@ -24,7 +21,7 @@ PATIENCE_MS = 10_800_000.0
 SLIPPAGE = 0.004
 
 
-class Crowd:
+class Crowd(AccountAgent):
     """One account with too much leverage in one market."""
 
     interval_ms = 5_000
@@ -32,11 +29,9 @@ class Crowd:
     def __init__(self, trading: Trading, mode: MarginMode, number: int, seed: str) -> None:
         if trading.market.instrument.margin != MarketMargin.ANY_MODE:
             mode = MarginMode.ISOLATED
-        self.name = f"crowd {trading.market.name} {mode.name.lower()} {number}"
-        self.trading = trading
+        name = f"crowd {trading.market.name} {mode.name.lower()} {number}"
+        super().__init__(name, trading, seed)
         self.mode = mode
-        self._random = Random(f"{seed}/{self.name}")
-        self._account = -1
         most = min(MOST_LEVERAGE, trading.market.instrument.maximum_leverage)
         self.leverage = self._random.randint(min(LEAST_LEVERAGE, most), most)
         share = self._random.uniform(0.1, 0.3)
@@ -44,12 +39,6 @@ class Crowd:
         self.stake_usd = self._notional_usd / self.leverage / USED
         self._enters_ms = 0.0
         self._leaves_ms = 0.0
-
-    def needed_accounts(self) -> Sequence[tuple[str, float]]:
-        return [(self.name, self.stake_usd)]
-
-    def use_accounts(self, accounts: Sequence[int]) -> None:
-        (self._account,) = accounts
 
     def forget(self) -> None:
         self._enters_ms = self._leaves_ms = 0.0

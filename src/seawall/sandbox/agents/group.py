@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from seawall.domain.enums import MarginMode
+from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
 from seawall.sandbox.agents.base import Agent, Trading
 from seawall.sandbox.agents.crowds import Crowd
 from seawall.sandbox.agents.makers import MakerDesk
@@ -12,8 +13,7 @@ from seawall.sandbox.markets import OpenMarket
 MAKERS = 2
 CROWDS = 2
 """Of each margin mode."""
-BACKSTOP = 2
-"""The machine's account that takes what the book does not."""
+BACKSTOP = BACKSTOP_ACCOUNT
 
 
 class AgentGroup:

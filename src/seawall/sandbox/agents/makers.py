@@ -15,13 +15,19 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from seawall.domain.commands import CancelOrder, Command, Deposit, ModifyOrder, PlaceOrder
+from seawall.domain.commands import CancelOrder, Command, ModifyOrder, PlaceOrder
 from seawall.domain.enums import Side
-from seawall.domain.units import MICRO
-from seawall.sandbox.agents.base import LEAST_ORDER_USD, Outlook, Sight, Trading
+from seawall.sandbox.agents.base import (
+    BP,
+    LEAST_ORDER_USD,
+    Agent,
+    Outlook,
+    Sight,
+    Trading,
+    refill,
+)
 from seawall.sandbox.agents.view import OwnOrder
 
-BP = 1e-4
 INTERVAL_MS = 3_000
 LARGEST_SKEW = 0.05
 USED_TO_HALF_LIFE_MS = 120_000
@@ -135,12 +141,6 @@ class Maker:
             for quote in missing[len(spare) :]
         ]
 
-    def refill(self, sight: Sight) -> list[Command]:
-        """Fresh money when half of the stake is gone."""
-        stake = int(self.stake_usd * MICRO)
-        equity = sight.view.pool_equity(self.account)
-        return [] if equity > stake // 2 else [Deposit(sight.time_ms, self.account, stake - equity)]
-
 
 def unmatched(
     orders: Sequence[OwnOrder], wanted: Sequence[Quote], *, sign: int
@@ -164,7 +164,7 @@ def unmatched(
     return [*spare, *orders[i:]], [*missing, *wanted[j:]]
 
 
-class MakerDesk:
+class MakerDesk(Agent):
     """All makers of one market: an agent that requotes for all of them at once."""
 
     interval_ms = INTERVAL_MS
@@ -195,7 +195,7 @@ class MakerDesk:
         leaving: list[Command] = []
         coming: list[Command] = []
         for maker in self.makers:
-            deposits += maker.refill(sight)
+            deposits += refill(sight, maker.account, maker.stake_usd, 2)
             away, nearer = maker.requote(sight)
             leaving += away
             coming += nearer

@@ -1,30 +1,20 @@
 """Takers: noise with realistic sizes, trend followers, the unwinding of taken-over positions."""
 
 import math
-from collections.abc import Sequence
-from random import Random
 
-from seawall.domain.commands import Command, Deposit
+from seawall.domain.commands import Command
 from seawall.domain.enums import OrderFlag
-from seawall.domain.units import MICRO
-from seawall.sandbox.agents.base import Sight, Trading
+from seawall.sandbox.agents.base import BP, AccountAgent, Agent, Sight, Trading, refill
 
 SLIPPAGE_SPREADS = 5.0
 LEAST_SLIPPAGE = 0.002
-BP = 1e-4
 
 
 def _slippage(trading: Trading) -> float:
     return max(LEAST_SLIPPAGE, SLIPPAGE_SPREADS * trading.market.profile.spread_bp * BP)
 
 
-def _refill(sight: Sight, account: int, stake_usd: float) -> list[Command]:
-    stake = int(stake_usd * MICRO)
-    equity = sight.view.pool_equity(account)
-    return [] if equity > stake // 3 else [Deposit(sight.time_ms, account, stake - equity)]
-
-
-class NoiseTaker:
+class NoiseTaker(AccountAgent):
     """Many small traders of one market in one account.
 
     Orders arrive as a Poisson process at the profile's rate with its sizes. They buy and sell
@@ -37,20 +27,10 @@ class NoiseTaker:
     LEAN = 0.35
 
     def __init__(self, trading: Trading, seed: str) -> None:
-        self.name = f"noise {trading.market.name}"
-        self.trading = trading
-        self._random = Random(f"{seed}/{self.name}")
-        self._account = -1
         self._next_ms = 0.0
-        profile = trading.market.profile
-        self._limit_usd = 5 * profile.order_usd[-1][1]
-        self.stake_usd = 2 * self._limit_usd
-
-    def needed_accounts(self) -> Sequence[tuple[str, float]]:
-        return [(self.name, self.stake_usd)]
-
-    def use_accounts(self, accounts: Sequence[int]) -> None:
-        (self._account,) = accounts
+        self._limit_usd = 5 * trading.market.profile.order_usd[-1][1]
+        name = f"noise {trading.market.name}"
+        super().__init__(name, trading, seed, stake_usd=2 * self._limit_usd)
 
     def forget(self) -> None:
         self._next_ms = 0.0
@@ -80,7 +60,7 @@ class NoiseTaker:
         held_usd = self.trading.usd_of(held, middle)
         cheap = (fair / middle - 1.0) / ((profile.spread_bp + 2.0) * BP)
         lean = self.LEAN * math.tanh(cheap) - 0.5 * held_usd / self._limit_usd
-        commands = _refill(sight, self._account, self.stake_usd)
+        commands = refill(sight, self._account, self.stake_usd, 3)
         for _ in range(count):
             buys = self._random.random() < min(0.98, max(0.02, 0.5 + lean))
             size = self.trading.size_of(profile.draw_order_usd(self._random), middle)
@@ -94,7 +74,7 @@ class NoiseTaker:
         return commands
 
 
-class TrendFollower:
+class TrendFollower(AccountAgent):
     """Holds a position in the direction of the difference of two averages of the middle."""
 
     interval_ms = 10_000
@@ -105,21 +85,12 @@ class TrendFollower:
     """It trades when its position is off by this share of the largest one."""
 
     def __init__(self, trading: Trading, seed: str) -> None:
-        self.name = f"trend {trading.market.name}"
-        self.trading = trading
-        self._account = -1
         self._looked_ms = 0
         self._fast = self._slow = 0.0
-        # Not all wake at the same second.
-        self._eager = Random(f"{seed}/{self.name}").uniform(0.7, 1.4)
         self._most_usd = 0.1 * trading.market.profile.depth_usd(25)
-        self.stake_usd = self._most_usd
-
-    def needed_accounts(self) -> Sequence[tuple[str, float]]:
-        return [(self.name, self.stake_usd)]
-
-    def use_accounts(self, accounts: Sequence[int]) -> None:
-        (self._account,) = accounts
+        super().__init__(f"trend {trading.market.name}", trading, seed, self._most_usd)
+        # Not all follow a trend at the same moment.
+        self._eager = self._random.uniform(0.7, 1.4)
 
     def forget(self) -> None:
         self._looked_ms = 0
@@ -150,12 +121,12 @@ class TrendFollower:
         signed = size if off > 0 else -size
         slippage = _slippage(self.trading)
         return [
-            *_refill(sight, self._account, self.stake_usd),
+            *refill(sight, self._account, self.stake_usd, 3),
             self.trading.take(sight.time_ms, self._account, signed, middle, slippage),
         ]
 
 
-class Unwinder:
+class Unwinder(Agent):
     """Sells, little by little, what the venue's backstop took over from the liquidated."""
 
     interval_ms = 10_000
@@ -165,15 +136,6 @@ class Unwinder:
         self.name = f"unwinder {trading.market.name}"
         self.trading = trading
         self._account = backstop
-
-    def needed_accounts(self) -> Sequence[tuple[str, float]]:
-        return []
-
-    def use_accounts(self, accounts: Sequence[int]) -> None:
-        pass
-
-    def forget(self) -> None:
-        pass
 
     def act(self, sight: Sight) -> list[Command]:
         row = self.trading.row

@@ -21,16 +21,10 @@ class OwnOrder(NamedTuple):
 
 
 class OwnPosition(NamedTuple):
-    """``signed_size`` in size units, ``entry_notional`` and ``isolated_cash`` micro-USD."""
+    """``signed_size`` in size units, ``entry_notional`` micro-USD."""
 
     signed_size: int
     entry_notional: int
-    isolated_cash: int
-    leverage: int
-    is_isolated: bool
-
-
-FLAT = OwnPosition(0, 0, 0, 0, False)
 
 
 class MachineView:
@@ -76,15 +70,9 @@ class MachineView:
     def position(self, account: int, market: int) -> OwnPosition:
         row = self._position_row(account, market)
         if row < 0:
-            return FLAT
+            return OwnPosition(0, 0)
         of = self._positions
-        return OwnPosition(
-            int(of["signed_size"][row]),
-            int(of["entry_notional"][row]),
-            int(of["isolated_cash"][row]),
-            int(of["leverage"][row]),
-            int(of["mode"][row]) == 1,
-        )
+        return OwnPosition(int(of["signed_size"][row]), int(of["entry_notional"][row]))
 
     def orders(self, account: int, market: int) -> list[OwnOrder]:
         """The account's resting orders in a market."""
@@ -94,14 +82,7 @@ class MachineView:
         found = []
         while index >= 0:
             if int(of["state"][index]) == _RESTING:
-                found.append(
-                    OwnOrder(
-                        int(of["order_id"][index]),
-                        int(of["side"][index]),
-                        int(of["price"][index]),
-                        int(of["remaining_size"][index]),
-                    )
-                )
+                found.append(OwnOrder(*(int(of[name][index]) for name in OwnOrder._fields)))
             index = int(of["next_of_position"][index])
         return found
 
