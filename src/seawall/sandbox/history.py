@@ -48,7 +48,7 @@ class HistoryError(SeawallError):
 
 
 class SqlHistory:
-    """Implements ``seawall.venues.port.History`` and the storage's ``Recorder``.
+    """Implements ``seawall.venues.port.History``, and is its one writer.
 
     ``path`` None keeps it in memory. ``engine``: the machine as it is at ``last_sequence``, for
     the funding hour under way; call ``reverted`` when it is another. A refused order is kept too:
@@ -97,7 +97,7 @@ class SqlHistory:
         self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, str(value)))
 
     def _wipe(self) -> None:
-        for name in schema.TABLE_NAMES:
+        for name in schema.COLUMNS:
             self._database.execute(f"DROP TABLE IF EXISTS {name}")
         self._database.execute(schema.TABLES)
 
@@ -253,75 +253,58 @@ class SqlHistory:
             self.flush()
             return list(self._connection.execute(text, values))
 
+    def _rows(self, table: str, where: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of one table with all their columns; the last value is how many at most."""
+        columns = schema.COLUMNS[table]
+        return self._select(f"SELECT {columns} FROM {table} WHERE {where} LIMIT ?", *values)
+
     def fills(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 2000
     ) -> list[Fill]:
-        rows = self._select(
-            f"SELECT {schema.FILL_COLUMNS} FROM fills WHERE account = ? "
-            "AND time_ms >= ? AND time_ms <= ? ORDER BY trade DESC LIMIT ?",
-            account, start_ms, end_ms, limit,
-        )  # fmt: skip
-        return [schema.fill_of(row) for row in rows]
+        where = "account = ? AND time_ms >= ? AND time_ms <= ? ORDER BY trade DESC"
+        rows = self._rows("fills", where, account, start_ms, end_ms, limit)
+        return list(map(schema.fill_of, rows))
 
     def trades(self, market: int, limit: int = 100) -> list[Fill]:
-        rows = self._select(
-            f"SELECT {schema.FILL_COLUMNS} FROM fills WHERE market = ? AND is_taker = 1 "
-            "AND origin IN ('order', 'liquidation') ORDER BY trade DESC LIMIT ?",
-            market, limit,
-        )  # fmt: skip
-        return [schema.fill_of(row) for row in rows]
+        where = "market = ? AND is_taker = 1 AND origin IN ('order', 'liquidation')"
+        rows = self._rows("fills", f"{where} ORDER BY trade DESC", market, limit)
+        return list(map(schema.fill_of, rows))
 
     def order(self, account: int, order_id: int = 0, client_id: int = 0) -> OrderRecord | None:
         """By id, or the newest that had the client id."""
         key = ("order_id", order_id) if order_id else ("client_id", schema.client_text(client_id))
         if not key[1]:
             return None
-        rows = self._select(
-            f"SELECT {schema.ORDER_COLUMNS} FROM orders WHERE account = ? AND {key[0]} = ? "
-            "ORDER BY sequence DESC LIMIT 1",
-            account, key[1],
-        )  # fmt: skip
+        where = f"account = ? AND {key[0]} = ? ORDER BY sequence DESC"
+        rows = self._rows("orders", where, account, key[1], 1)
         return schema.OrderRow(*rows[0]).record() if rows else None
 
     def orders(self, account: int, limit: int = 2000) -> list[OrderRecord]:
-        rows = self._select(
-            f"SELECT {schema.ORDER_COLUMNS} FROM orders WHERE account = ? "
-            "ORDER BY sequence DESC LIMIT ?",
-            account, limit,
-        )  # fmt: skip
+        rows = self._rows("orders", "account = ? ORDER BY sequence DESC", account, limit)
         return [schema.OrderRow(*row).record() for row in rows]
 
     def funding(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
     ) -> list[FundingRecord]:
-        rows = self._select(
-            "SELECT time_ms, account, market, amount, signed_size, rate FROM funding "
-            "WHERE account = ? AND time_ms >= ? AND time_ms <= ? "
-            "ORDER BY sequence DESC, market DESC LIMIT ?",
-            account, start_ms, end_ms, limit,
-        )  # fmt: skip
-        return [schema.funding_of(row) for row in rows]
+        order = "ORDER BY sequence DESC, market DESC"
+        where = f"account = ? AND time_ms >= ? AND time_ms <= ? {order}"
+        rows = self._rows("funding", where, account, start_ms, end_ms, limit)
+        return [FundingRecord(*row) for _, *row in rows]
 
     def funding_rates(
         self, market: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
     ) -> list[FundingRate]:
-        rows = self._select(
-            "SELECT time_ms, market, rate, premium FROM funding_rates "
-            "WHERE market = ? AND time_ms >= ? AND time_ms <= ? ORDER BY time_ms LIMIT ?",
-            market, start_ms, end_ms, limit,
-        )  # fmt: skip
-        return [schema.rate_of(row) for row in rows]
+        where = "market = ? AND time_ms >= ? AND time_ms <= ? ORDER BY time_ms"
+        rows = self._rows("funding_rates", where, market, start_ms, end_ms, limit)
+        return [FundingRate(*row) for row in rows]
 
     def ledger(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
     ) -> list[LedgerRecord]:
         """Amounts are signed: what the account received."""
-        rows = self._select(
-            "SELECT time_ms, account, kind, amount, body FROM ledger WHERE account = ? "
-            "AND time_ms >= ? AND time_ms <= ? ORDER BY id DESC LIMIT ?",
-            account, start_ms, end_ms, limit,
-        )  # fmt: skip
-        return [schema.ledger_of(row) for row in rows]
+        where = "account = ? AND time_ms >= ? AND time_ms <= ? ORDER BY id DESC"
+        rows = self._rows("ledger", where, account, start_ms, end_ms, limit)
+        return [schema.ledger_of(row) for _, *row in rows]
 
     def candles(
         self, market: int, interval_ms: int, start_ms: int, end_ms: int, limit: int = 5000

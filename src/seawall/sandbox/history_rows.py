@@ -4,6 +4,7 @@ Rows that change (orders, candles of a minute, entries of positions) are read wh
 touches them, changed in memory and written back once.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -32,9 +33,7 @@ from seawall.domain.events import (
     Withdrawn,
 )
 from seawall.sandbox.history_schema import (
-    CANDLE_COLUMNS,
-    FILL_COLUMNS,
-    ORDER_COLUMNS,
+    COLUMNS,
     CandleRow,
     OrderRow,
     client_number,
@@ -76,10 +75,8 @@ class Batch:
         self._orders: dict[int, OrderRow | None] = {}
         self._candles: dict[tuple[int, int], CandleRow] = {}
         self._entries: dict[tuple[int, int], tuple[int, int]] = {}
-        self._fills: list[tuple[Any, ...]] = []
-        self._funding: list[tuple[Any, ...]] = []
-        self._rates: list[tuple[Any, ...]] = []
-        self._ledger: list[tuple[Any, ...]] = []
+        self._new: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
+        """Rows that do not change, by table."""
         self.accounts: set[int] = set()
         """Whose orders or fills grew."""
 
@@ -102,12 +99,11 @@ class Batch:
                 if (row := self._order(event.order_id)) is not None:
                     row.status, row.status_ms = "triggered", time_ms
             elif isinstance(event, FundingPaid):
-                self._funding.append(
+                self._new["funding"].append(
                     (event.sequence, time_ms, event.account, event.market, event.amount,
                      event.position_size, event.rate)
                 )  # fmt: skip
-        for market, rate, premium in happened.rates:
-            self._rates.append((market, time_ms, rate, premium))
+        self._new["funding_rates"] += [(time_ms, *each) for each in happened.rates]
 
     # -- orders ---------------------------------------------------------------------------------
 
@@ -140,12 +136,8 @@ class Batch:
 
     def _order(self, order_id: int) -> OrderRow | None:
         if order_id not in self._orders:
-            found = list(
-                self._database.execute(
-                    f"SELECT {ORDER_COLUMNS} FROM orders WHERE order_id = ?", (order_id,)
-                )
-            )
-            self._orders[order_id] = OrderRow(*found[0]) if found else None
+            found = self._stored("orders", "order_id = ?", order_id)
+            self._orders[order_id] = OrderRow(*found) if found else None
         return self._orders[order_id]
 
     def _client_id(self, order_id: int) -> int:
@@ -181,7 +173,7 @@ class Batch:
         applied = Applied(happened.command.time_ms, happened.command, happened.events)
         for fill in fills_of(applied, self._client_id):
             fill = self._with_entry(fill)
-            self._fills.append(fill_row(fill))
+            self._new["fills"].append(fill_row(fill))
             self.accounts.add(fill.account)
             if fill.is_taker and fill.origin in ("order", "liquidation"):
                 self._traded(fill)
@@ -193,14 +185,8 @@ class Batch:
     def _entry(self, account: int, market: int) -> tuple[int, int]:
         key = account, market
         if key not in self._entries:
-            found = list(
-                self._database.execute(
-                    "SELECT signed_size, entry_notional FROM entries "
-                    "WHERE account = ? AND market = ?",
-                    key,
-                )
-            )
-            self._entries[key] = found[0] if found else (0, 0)
+            *_, size, cost = self._stored("entries", "account = ? AND market = ?", *key) or (0, 0)
+            self._entries[key] = size, cost
         return self._entries[key]
 
     def _with_entry(self, fill: Fill) -> Fill:
@@ -232,13 +218,8 @@ class Batch:
         key = fill.market, opened_ms
         price = fill.price
         if key not in self._candles:
-            found = list(
-                self._database.execute(
-                    f"SELECT {CANDLE_COLUMNS} FROM candles WHERE market = ? AND opened_ms = ?", key
-                )
-            )
-            first = (*key, price, price, price, price, 0, 0, 0)
-            self._candles[key] = CandleRow(*(found[0] if found else first))
+            found = self._stored("candles", "market = ? AND opened_ms = ?", *key)
+            self._candles[key] = CandleRow(*found or (*key, price, price, price, price, 0, 0, 0))
         row = self._candles[key]
         row.high, row.low, row.close = max(row.high, price), min(row.low, price), price
         row.volume += fill.size
@@ -249,9 +230,8 @@ class Batch:
 
     def _note(self, event: Any, time_ms: int, kind: str, amount: int, **body: Any) -> None:
         account = body.pop("owner", event.account)
-        self._ledger.append(
-            (event.sequence, time_ms, account, kind, amount, _encode(body).decode())
-        )
+        row = event.sequence, time_ms, account, kind, amount, _encode(body).decode()
+        self._new["ledger"].append(row)
 
     def _add_ledger(self, happened: Happened) -> None:
         time_ms = happened.command.time_ms
@@ -309,24 +289,20 @@ class Batch:
 
     def write(self) -> None:
         """Inside a transaction of the caller's."""
-        many = self._database.executemany
-        many(_insert("fills", FILL_COLUMNS), self._fills)
-        orders = [structs.astuple(row) for row in self._orders.values() if row is not None]
-        many(_insert("orders", ORDER_COLUMNS), orders)
-        candles = [structs.astuple(row) for row in self._candles.values()]
-        many(_insert("candles", CANDLE_COLUMNS), candles)
-        entries = [(*key, *value) for key, value in self._entries.items()]
-        many(_insert("entries", "account, market, signed_size, entry_notional"), entries)
-        columns = "sequence, time_ms, account, market, amount, signed_size, rate"
-        many(_insert("funding", columns), self._funding)
-        many(_insert("funding_rates", "market, time_ms, rate, premium"), self._rates)
-        columns = "sequence, time_ms, account, kind, amount, body"
-        many(_insert("ledger", columns), self._ledger)
+        changed: dict[str, list[Sequence[Any]]] = {
+            "orders": [structs.astuple(row) for row in self._orders.values() if row is not None],
+            "candles": list(map(structs.astuple, self._candles.values())),
+            "entries": [(*key, *value) for key, value in self._entries.items()],
+        }
+        for table, rows in {**self._new, **changed}.items():
+            marks = ", ".join("?" for _ in COLUMNS[table].split(","))
+            text = f"INSERT OR REPLACE INTO {table} ({COLUMNS[table]}) VALUES ({marks})"
+            self._database.executemany(text, rows)
 
-
-def _insert(table: str, columns: str) -> str:
-    marks = ", ".join("?" for _ in columns.split(","))
-    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"
+    def _stored(self, table: str, where: str, *values: int) -> Sequence[Any]:
+        """The one row that was written before, or nothing."""
+        text = f"SELECT {COLUMNS[table]} FROM {table} WHERE {where}"
+        return next(iter(self._database.execute(text, values)), ())
 
 
 def _gather_taken(event: Event, account: int, taken: dict[int, list[int]]) -> None:

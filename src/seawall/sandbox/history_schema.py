@@ -4,74 +4,20 @@ Money micro-USD, prices and sizes in the market's units, times ms. ``sequence`` 
 the command that caused a row. A client id is text: SQLite's integers have 64 bits.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 
 from seawall.venues.port import Fill, FundingRate, FundingRecord, LedgerRecord, OrderRecord
 
 VERSION = 1
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS fills (
-    trade INTEGER NOT NULL, is_taker INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    time_ms INTEGER NOT NULL, account INTEGER NOT NULL, counterparty INTEGER NOT NULL,
-    market INTEGER NOT NULL, order_id INTEGER NOT NULL, client_id TEXT NOT NULL,
-    side INTEGER NOT NULL, price INTEGER NOT NULL, size INTEGER NOT NULL, fee INTEGER NOT NULL,
-    closed_profit INTEGER NOT NULL, position_before INTEGER NOT NULL, flags INTEGER NOT NULL,
-    origin TEXT NOT NULL, PRIMARY KEY (trade, is_taker)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS fills_of_account ON fills (account, trade);
-CREATE INDEX IF NOT EXISTS trades_of_market ON fills (market, trade)
-    WHERE is_taker = 1 AND origin IN ('order', 'liquidation');
-CREATE TABLE IF NOT EXISTS orders (
-    order_id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, account INTEGER NOT NULL,
-    market INTEGER NOT NULL, client_id TEXT NOT NULL, side INTEGER NOT NULL,
-    price INTEGER NOT NULL, trigger_price INTEGER NOT NULL, original_size INTEGER NOT NULL,
-    remaining_size INTEGER NOT NULL, flags INTEGER NOT NULL, time_in_force INTEGER NOT NULL,
-    placed_ms INTEGER NOT NULL, status TEXT NOT NULL, reason INTEGER NOT NULL,
-    status_ms INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS orders_of_account ON orders (account, sequence);
-CREATE INDEX IF NOT EXISTS orders_of_client ON orders (account, client_id, sequence)
-    WHERE client_id <> '';
-CREATE TABLE IF NOT EXISTS candles (
-    market INTEGER NOT NULL, opened_ms INTEGER NOT NULL, open INTEGER NOT NULL,
-    high INTEGER NOT NULL, low INTEGER NOT NULL, close INTEGER NOT NULL, volume INTEGER NOT NULL,
-    notional INTEGER NOT NULL, trades INTEGER NOT NULL, PRIMARY KEY (market, opened_ms)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS funding (
-    sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL, account INTEGER NOT NULL,
-    market INTEGER NOT NULL, amount INTEGER NOT NULL, signed_size INTEGER NOT NULL,
-    rate INTEGER NOT NULL, PRIMARY KEY (account, sequence, market)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS funding_rates (
-    market INTEGER NOT NULL, time_ms INTEGER NOT NULL, rate INTEGER NOT NULL,
-    premium INTEGER NOT NULL, PRIMARY KEY (market, time_ms)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ledger (
-    id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    account INTEGER NOT NULL, kind TEXT NOT NULL, amount INTEGER NOT NULL, body TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS ledger_of_account ON ledger (account, id);
-CREATE TABLE IF NOT EXISTS entries (
-    account INTEGER NOT NULL, market INTEGER NOT NULL, signed_size INTEGER NOT NULL,
-    entry_notional INTEGER NOT NULL, PRIMARY KEY (account, market)
-) WITHOUT ROWID;
-"""
 
-TABLE_NAMES = "meta fills orders candles funding funding_rates ledger entries".split()
-
-FILL_COLUMNS = (
-    "trade, is_taker, sequence, time_ms, account, counterparty, market, order_id, client_id, "
-    "side, price, size, fee, closed_profit, position_before, flags, origin"
-)
-ORDER_COLUMNS = (
-    "order_id, sequence, account, market, client_id, side, price, trigger_price, original_size, "
-    "remaining_size, flags, time_in_force, placed_ms, status, reason, status_ms"
-)
-CANDLE_COLUMNS = "market, opened_ms, open, high, low, close, volume, notional, trades"
+def columns_of(kind: type[Struct]) -> str:
+    """The fields of a row as the columns that hold them, in their order."""
+    return ", ".join(kind.__struct_fields__)
 
 
 def client_text(client_id: int) -> str:
@@ -80,27 +26,6 @@ def client_text(client_id: int) -> str:
 
 def client_number(text: str) -> int:
     return int(text, 16) if text else 0
-
-
-def fill_row(fill: Fill) -> tuple[Any, ...]:
-    return (
-        fill.trade_id, int(fill.is_taker), fill.sequence, fill.time_ms, fill.account,
-        fill.counterparty, fill.market, fill.order_id, client_text(fill.client_id), fill.side,
-        fill.price, fill.size, fill.fee, fill.closed_profit, fill.position_before, fill.flags,
-        fill.origin,
-    )  # fmt: skip
-
-
-def fill_of(row: tuple[Any, ...]) -> Fill:
-    (
-        trade, is_taker, sequence, time_ms, account, counterparty, market, order_id, client_id,
-        side, price, size, fee, closed_profit, position_before, flags, origin,
-    ) = row  # fmt: skip
-    return Fill(
-        sequence, trade, time_ms, account, counterparty, market, order_id,
-        client_number(client_id), side, price, size, fee, closed_profit, position_before,
-        bool(is_taker), flags, origin,
-    )  # fmt: skip
 
 
 class OrderRow(msgspec.Struct):
@@ -124,11 +49,9 @@ class OrderRow(msgspec.Struct):
     status_ms: int
 
     def record(self) -> OrderRecord:
-        return OrderRecord(
-            self.order_id, self.account, self.market, client_number(self.client_id), self.side,
-            self.price, self.trigger_price, self.original_size, self.remaining_size, self.flags,
-            self.time_in_force, self.placed_ms, self.status, self.reason, self.status_ms,
-        )  # fmt: skip
+        values = structs.asdict(self)
+        del values["sequence"]
+        return OrderRecord(**values | {"client_id": client_number(self.client_id)})
 
 
 class CandleRow(msgspec.Struct):
@@ -145,14 +68,72 @@ class CandleRow(msgspec.Struct):
     trades: int
 
 
-def funding_of(row: tuple[Any, ...]) -> FundingRecord:
-    return FundingRecord(*row)
+_CLIENT_ID, _IS_TAKER = map(Fill.__struct_fields__.index, ("client_id", "is_taker"))
 
 
-def rate_of(row: tuple[Any, ...]) -> FundingRate:
-    return FundingRate(*row)
+def fill_row(fill: Fill) -> Sequence[Any]:
+    """The values of ``fills``, in the order of its columns."""
+    row = list(structs.astuple(fill))
+    row[_CLIENT_ID] = client_text(fill.client_id)
+    return row
 
 
-def ledger_of(row: tuple[Any, ...]) -> LedgerRecord:
+def fill_of(row: Sequence[Any]) -> Fill:
+    values = list(row)
+    values[_CLIENT_ID] = client_number(values[_CLIENT_ID])
+    values[_IS_TAKER] = bool(values[_IS_TAKER])
+    return Fill(*values)
+
+
+def ledger_of(row: Sequence[Any]) -> LedgerRecord:
     time_ms, account, kind, amount, body = row
     return LedgerRecord(time_ms, account, kind, amount, msgspec.json.decode(body))
+
+
+COLUMNS = {
+    "meta": "name, value",
+    "fills": columns_of(Fill).replace("trade_id", "trade"),
+    "orders": columns_of(OrderRow),
+    "candles": columns_of(CandleRow),
+    "funding": f"sequence, {columns_of(FundingRecord)}",
+    "funding_rates": columns_of(FundingRate),
+    "ledger": f"sequence, {columns_of(LedgerRecord)}",
+    "entries": "account, market, signed_size, entry_notional",
+}
+"""Of each table, in the order in which its rows are written; ``ledger`` has an ``id`` besides."""
+_KEYS = {
+    "meta": "name",
+    "fills": "trade, is_taker",
+    "candles": "market, opened_ms",
+    "funding": "account, sequence, market",
+    "funding_rates": "market, time_ms",
+    "entries": "account, market",
+}
+"""Of tables that are stored in the order of their key."""
+_TEXTS = ("name", "value", "client_id", "origin", "status", "kind", "body")
+_NUMBERED = {"orders": "order_id", "ledger": "id"}
+"""The key of a row that SQLite itself finds by number."""
+_INDEXES = """
+CREATE INDEX IF NOT EXISTS fills_of_account ON fills (account, trade);
+CREATE INDEX IF NOT EXISTS trades_of_market ON fills (market, trade)
+    WHERE is_taker = 1 AND origin IN ('order', 'liquidation');
+CREATE INDEX IF NOT EXISTS orders_of_account ON orders (account, sequence);
+CREATE INDEX IF NOT EXISTS orders_of_client ON orders (account, client_id, sequence)
+    WHERE client_id <> '';
+CREATE INDEX IF NOT EXISTS ledger_of_account ON ledger (account, id);
+"""
+
+
+def _table(name: str) -> str:
+    number = _NUMBERED.get(name)
+    made = [f"{number} INTEGER PRIMARY KEY"] if number else []
+    for each in COLUMNS[name].split(", "):
+        if each != number:
+            made.append(f"{each} {'TEXT' if each in _TEXTS else 'INTEGER'} NOT NULL")
+    if number is None:
+        made.append(f"PRIMARY KEY ({_KEYS[name]})")
+    order = "" if number else " WITHOUT ROWID"
+    return f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(made)}){order};"
+
+
+TABLES = "".join(map(_table, COLUMNS)) + _INDEXES

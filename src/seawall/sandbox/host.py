@@ -214,7 +214,7 @@ class Host:
             moment = await self._work.on_disk(self._storage.revert, name)
             self.engine.restore(moment.engine)
             self._directory.restore(moment.directory)
-            self._storage.recorder.reverted(self.engine)
+            self._storage.history.reverted(self.engine)
             self._clock.reset(moment.time_ms)
             self._work.last_ms = self.engine.clock_ms
             self._work.snapshot_sequence = moment.sequence

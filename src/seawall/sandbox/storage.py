@@ -9,9 +9,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from seawall.domain.commands import Command
 from seawall.domain.errors import InputError
-from seawall.domain.events import Event
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
@@ -21,23 +19,11 @@ from seawall.sandbox import recovery
 from seawall.sandbox.history import HistoryError, SqlHistory, open_copy
 from seawall.sandbox.recovery import Moment
 from seawall.sandbox.timeline import catch_up
-from seawall.venues.port import Directory, History, Record
+from seawall.venues.port import Directory, Record
 
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class Recorder(Protocol):
-    """The history's writing side."""
-
-    def record(self, engine: Engine, command: Command, events: Sequence[Event]) -> None:
-        """A command took effect just now; ``engine`` is as it left it. Must not block."""
-        ...
-
-    def reverted(self, engine: Engine) -> None:
-        """The engine went back: forget what came after its sequence."""
-        ...
 
 
 class Storage(Protocol):
@@ -47,12 +33,7 @@ class Storage(Protocol):
     generation: int
     last_ms: int
     is_durable: bool
-
-    @property
-    def history(self) -> History: ...
-
-    @property
-    def recorder(self) -> Recorder: ...
+    history: SqlHistory
 
     @property
     def frame(self) -> int:
@@ -94,7 +75,7 @@ class MemoryStorage:
         self.generation = 1
         self.last_ms = 0
         self.frame = 0
-        self.history = self.recorder = SqlHistory(None, engine)
+        self.history = SqlHistory(None, engine)
         self._points: dict[str, tuple[Moment, Any]] = {}
 
     def write(self, time_ms: int, records: Sequence[Record], rows: NDArray[Any] | None) -> None:
@@ -152,7 +133,7 @@ class FolderStorage:
         self._journal = found.journal
         self._records = found.directory_log
         try:
-            self.history = self.recorder = self._open_history(create)
+            self.history = self._open_history(create)
         except BaseException:
             self._close_files()
             raise

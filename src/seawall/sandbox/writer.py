@@ -260,7 +260,7 @@ class Writer:
         applied = []
         for command in planned.plan.commands:
             events = self.engine.apply(command)
-            self._storage.recorder.record(self.engine, command, events)
+            self._storage.history.record(self.engine, command, events)
             applied.append(Applied(time_ms, command, events))
         if applied:
             for listener in list(self.listeners):
