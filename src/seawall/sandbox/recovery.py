@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.engine.engine import Engine
 from seawall.engine.journal import (
@@ -60,25 +60,15 @@ class Moment(Struct, frozen=True):
     """Engine and directory at one sequence of one generation.
 
     ``frame``: number of the last group of the directory's log that is in it. ``time_ms``: the
-    venue's clock.
+    venue's clock. ``engine`` is empty where only the directory's half was read.
     """
 
     generation: int
     sequence: int
     frame: int
     time_ms: int
-    engine: bytes
     directory: bytes
-
-
-class DirectoryState(Struct, frozen=True):
-    """The directory's half of a moment."""
-
-    generation: int
-    sequence: int
-    frame: int
-    time_ms: int
-    state: bytes
+    engine: bytes = b""
 
 
 def journal_path(folder: Path, generation: int) -> Path:
@@ -123,7 +113,7 @@ def save_moment(path: Path, moment: Moment, rules: bytes) -> None:
     save_snapshot(path, np.frombuffer(moment.engine, np.uint8), rules, compress=True)
 
 
-def load_directory_state(path: Path, rules: bytes) -> DirectoryState:
+def load_directory_half(path: Path, rules: bytes) -> Moment:
     """The directory's half of a moment. Raises SnapshotError, OSError."""
     content = path.read_bytes()
     head, rest = content[: _HEADER.size], content[_HEADER.size :]
@@ -133,18 +123,18 @@ def load_directory_state(path: Path, rules: bytes) -> DirectoryState:
     _, version, generation, sequence, frame, time_ms, length, digest = _HEADER.unpack(head)
     if version != _VERSION or length != len(body) or digest != digest_of_rules(rules):
         raise SnapshotError(f"{path} has another format or other rules")
-    return DirectoryState(generation, sequence, frame, time_ms, body)
+    return Moment(generation, sequence, frame, time_ms, body)
 
 
-def load_moment(path: Path, rules: bytes) -> tuple[Snapshot, DirectoryState]:
+def load_moment(path: Path, rules: bytes) -> Moment:
     """Both halves, which must be of one sequence. Raises SnapshotError, OSError."""
     snapshot = load_snapshot(path, rules)
-    directory = load_directory_state(path.with_suffix(".swp"), rules)
-    if directory.sequence != snapshot.sequence:
+    half = load_directory_half(path.with_suffix(".swp"), rules)
+    if half.sequence != snapshot.sequence:
         raise SnapshotError(
-            f"{path} is of command {snapshot.sequence}, its directory of {directory.sequence}"
+            f"{path} is of command {snapshot.sequence}, its directory of {half.sequence}"
         )
-    return snapshot, directory
+    return structs.replace(half, engine=snapshot.state.tobytes())
 
 
 def drop_old_snapshots(folder: Path, generation: int) -> None:
@@ -164,9 +154,7 @@ class Recovered(Struct, frozen=True):
     """The last time that the files know, 0 for none."""
 
 
-def _moments(
-    folder: Path, generation: int, rules: bytes
-) -> Iterator[tuple[Snapshot, DirectoryState] | None]:
+def _moments(folder: Path, generation: int, rules: bytes) -> Iterator[Moment | None]:
     """What recovery may start from, best first; None is the empty machine."""
     for path in snapshots_of(folder, generation):
         try:
@@ -201,18 +189,12 @@ def recover_folder(
         if journal.repaired is not None:
             log.warning("%s: cut off a torn tail: %s", journal.path, journal.repaired.why)
         found = next(_moments(folder, generation, rules))
-
-        def restored(snapshot: Snapshot | None) -> Engine:
-            engine = create()
-            if snapshot is not None:
-                engine.restore(snapshot.state.tobytes())
-            return engine
-
-        engine = recover(found and found[0], JournalReader(journal.path, rules), restored)
-        frame = 0
+        engine, frame, last_ms = create(), 0, 0
         if found is not None:
-            directory.restore(found[1].state)
-            frame = found[1].frame
+            engine.restore(found.engine)
+            directory.restore(found.directory)
+            frame, last_ms = found.frame, found.time_ms
+        recover(None, JournalReader(journal.path, rules), lambda _: engine)
         records = DirectoryLog(
             directory_log_path(folder, generation), rules, journal.durable_sequence, frame
         )
@@ -221,7 +203,7 @@ def recover_folder(
         raise
     if records.dropped_bytes:
         log.warning("%s: cut off %d bytes", records.path, records.dropped_bytes)
-    last_ms = max(engine.clock_ms, found[1].time_ms if found is not None else 0)
+    last_ms = max(engine.clock_ms, last_ms)
     for group in records.groups(frame):
         for time_ms, record in zip(group.times_ms, group.records, strict=True):
             directory.apply(record, time_ms)

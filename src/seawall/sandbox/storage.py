@@ -193,15 +193,7 @@ class FolderStorage:
     def revert(self, name: str) -> Moment:
         """What was written since stays in the files of the old generation."""
         path = self.folder / "points" / f"{name}.sws"
-        snapshot, directory = recovery.load_moment(path, self._rules)
-        moment = Moment(
-            directory.generation,
-            snapshot.sequence,
-            directory.frame,
-            directory.time_ms,
-            snapshot.state.tobytes(),
-            directory.state,
-        )
+        moment = recovery.load_moment(path, self._rules)
         self._journal.close()
         self._records.close()
         self.generation += 1

@@ -31,7 +31,7 @@ def surviving(folder: Path, generation: int, rules: bytes) -> list[Piece]:
     until = 2**62
     while generation > 1:
         path = recovery.base_path(folder, generation).with_suffix(".swp")
-        base = recovery.load_directory_state(path, rules)
+        base = recovery.load_directory_half(path, rules)
         pieces.append(Piece(generation, base.sequence, until))
         generation, until = base.generation, base.sequence
     pieces.append(Piece(1, 0, until))

@@ -162,8 +162,8 @@ class Writer:
             self.engine.sequence,
             self._storage.frame,
             self.now_ms(),
-            self.engine.snapshot(),
             self._directory.snapshot(),
+            self.engine.snapshot(),
         )
 
     async def snapshot(self) -> None:
