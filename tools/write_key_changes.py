@@ -69,13 +69,18 @@ def tables() -> str:
     return "\n".join(parts)
 
 
-def main() -> None:
-    text = CHANGELOG.read_text(encoding="utf-8")
+def with_tables(text: str) -> str:
+    """The changelog with the tables as they are now. Raises ValueError where it has no place."""
     inside = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     if not inside.search(text):
-        raise SystemExit(f"{CHANGELOG}: should hold the lines {BEGIN.strip()} and {END}")
+        raise ValueError(f"{CHANGELOG}: should hold the lines {BEGIN.strip()} and {END}")
     made = f"{BEGIN}\n{tables()}\n{END}"
-    CHANGELOG.write_text(inside.sub(lambda _: made, text), encoding="utf-8")
+    return inside.sub(lambda _: made, text)
+
+
+def main() -> None:
+    text = CHANGELOG.read_text(encoding="utf-8")
+    CHANGELOG.write_text(with_tables(text), encoding="utf-8")
 
 
 if __name__ == "__main__":

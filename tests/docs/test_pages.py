@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import PACKAGE, ROOT
+from tools.write_key_changes import CHANGELOG, with_tables
 
 DOCS = ROOT / "docs"
 INDEX = DOCS / "index.md"
@@ -96,3 +97,10 @@ def test_a_missing_name_is_found() -> None:
     assert list(missing(text)) == [
         "report/kinds.py: none", "report/none.py", "none/", "sandbox/host.py: Host.no",
     ]  # fmt: skip
+
+
+def test_the_changelog_has_the_changed_keys_of_every_command() -> None:
+    text = CHANGELOG.read_text(encoding="utf-8")
+    assert with_tables(text) == text, "run python tools/write_key_changes.py"
+    with pytest.raises(ValueError, match="should hold the lines"):
+        with_tables(text.replace("keys end", ""))
