@@ -1,4 +1,4 @@
-"""God mode over HTTP: every route does what it says, and bad input is told what is right."""
+"""Control over HTTP: every route does what it says, and bad input is told what is right."""
 
 import asyncio
 import json
@@ -298,6 +298,7 @@ BAD = [
     ("time/advance", {}, "seconds", "required"),
     ("time/speed", {"speed": -1}, "speed", "from 0 to 1000"),
     ("save", {"name": "no spaces"}, "name", "letters"),
+    ("save", {"name": "start"}, "name", "reset goes back to it"),
     ("revert", {"name": "never"}, "name", "start"),
     ("fund", {"address": "0x12", "amount": 1}, "address", "40 hex digits"),
     ("fund", {"address": "0x" + "1" * 40, "amount": 0}, "amount", "above 0"),

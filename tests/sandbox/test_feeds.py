@@ -14,7 +14,7 @@ from seawall.sandbox.markets import (
     price_units,
     to_tick,
 )
-from seawall.sandbox.world import OracleMode, Shock, World
+from seawall.sandbox.world import LONGEST_LAG_MS, OracleMode, Shock, World
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
 
 START = 1_800_000_000_000
@@ -136,6 +136,37 @@ def test_an_oracle_freezes_lags_falls_silent_and_resumes() -> None:
     assert oracle() == 200
 
 
+def test_a_late_oracle_reports_the_price_of_an_hour_ago() -> None:
+    """However often the market looked in between, which is four times a second in real time."""
+    world = World(markets("BTC=100"), ManualSource([100.0]))
+    world.look(START)
+    world.look(START + 1000)
+    world.set_price(0, 90.0)
+    world.set_oracle(0, OracleMode.LATE, LONGEST_LAG_MS)
+    for now in range(START + 1250, START + LONGEST_LAG_MS + 1000, 250):
+        world.look(now)
+    report = world.report(0)
+    assert report is not None
+    assert report.oracle_price == 1000
+    world.look(START + LONGEST_LAG_MS + 1000)
+    report = world.report(0)
+    assert report is not None
+    assert report.oracle_price == 900
+
+
+def test_a_price_that_is_set_far_away_stays() -> None:
+    source = SyntheticSource(markets("BTC", "ETH"), 3)
+    world = World(markets("BTC", "ETH"), source, swing=0.0)
+    world.look(START)
+    far = world.spot_usd(0) / 1000
+    world.set_price(0, far)
+    world.look(START + 10_000)
+    assert world.spot_usd(0) == pytest.approx(far, rel=0.05)
+    again = SyntheticSource(markets("BTC", "ETH"), 3)
+    again.begin(START, [far, 2000.0])
+    assert again.prices(START + 10_000)[0] == pytest.approx(far, rel=0.05)
+
+
 def test_a_premium_moves_perpetuals_elsewhere_and_ends() -> None:
     world = World(markets("BTC=100"), ManualSource([100.0]))
     world.look(START)
@@ -145,7 +176,7 @@ def test_a_premium_moves_perpetuals_elsewhere_and_ends() -> None:
     assert world.outlook(0).fair == pytest.approx(1000, rel=1e-4)
 
 
-def test_makers_lose_courage_when_prices_move_and_find_it_again() -> None:
+def test_makers_show_less_when_prices_move_and_more_when_they_stand() -> None:
     world = World(markets("BTC=100"), ManualSource([100.0]))
     world.look(START)
     assert world.outlook(0)[1:] == (1.0, 1.0)

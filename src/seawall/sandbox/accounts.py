@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from seawall.domain.commands import Deposit
 from seawall.domain.units import MICRO
-from seawall.venues.port import Desk, Done, Plan, Refusal
+from seawall.venues.port import Desk, Plan, Refusal
 
 USERS = 10
 USER_USD = 100_000
@@ -56,21 +56,16 @@ async def open_account(desk: Desk, address: str, usd: float, label: str) -> int:
 
     Raises Refusal when the tables are full.
     """
-
-    def plan(time_ms: int) -> Plan:
-        if desk.directory.row_of(address) >= 0:
-            return Plan()
-        record, create, row = desk.directory.new_account(desk.engine, time_ms, address, label=label)
-        return Plan([create, Deposit(time_ms, row, int(usd * MICRO))], [record])
-
-    await desk.submit(plan)
-    return int(desk.directory.row_of(address))
+    row = int(desk.directory.row_of(address))
+    return row if row >= 0 else (await deposit(desk, address, int(usd * MICRO), label))[0]
 
 
-async def deposit(desk: Desk, address: str, micro_usd: int) -> tuple[int, bool]:
+async def deposit(
+    desk: Desk, address: str, micro_usd: int, label: str = "funded"
+) -> tuple[int, bool]:
     """Money for an address from nowhere: (account row, whether it is new).
 
-    Raises Refusal when the tables are full.
+    ``label``: of an account that is opened for it. Raises Refusal when the tables are full.
     """
     is_new = desk.directory.row_of(address) < 0
 
@@ -78,18 +73,11 @@ async def deposit(desk: Desk, address: str, micro_usd: int) -> tuple[int, bool]:
         row = desk.directory.row_of(address)
         if row >= 0:
             return Plan([Deposit(time_ms, row, micro_usd)])
-        record, create, row = desk.directory.new_account(
-            desk.engine, time_ms, address, label="funded"
-        )
+        record, create, row = desk.directory.new_account(desk.engine, time_ms, address, label=label)
         return Plan([create, Deposit(time_ms, row, micro_usd)], [record])
 
-    _refuse_rejected(await desk.submit(plan))
+    done = await desk.submit(plan)
+    for event in (event for applied in done.applied for event in applied.events):
+        if (reason := getattr(event, "reason", None)) is not None:
+            raise Refusal(f"the engine refused: {reason.name.lower()}")
     return int(desk.directory.row_of(address)), is_new
-
-
-def _refuse_rejected(done: Done) -> None:
-    for applied in done.applied:
-        for event in applied.events:
-            reason = getattr(event, "reason", None)
-            if reason is not None:
-                raise Refusal(f"the engine refused: {reason.name.lower()}")

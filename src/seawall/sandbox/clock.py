@@ -7,7 +7,7 @@ tells it the last time that its journal knows. Only ``reset`` (a revert) may mov
 import time
 from collections.abc import Callable
 
-from seawall.domain.errors import InputError
+from seawall.domain.quantities import number
 
 GREATEST_SPEED = 1000.0
 _NS = 1_000_000
@@ -99,7 +99,7 @@ class Clock:
 
 
 def _checked(speed: float) -> float:
-    if not 0 <= speed <= GREATEST_SPEED:
-        expected = f"venue seconds per second, from 0 to {GREATEST_SPEED:g}"
-        raise InputError.of("", "speed", speed, expected)
-    return speed
+    expected = f"venue seconds per second, from 0 to {GREATEST_SPEED:g}"
+    return float(
+        number("speed", speed, least=0, most=GREATEST_SPEED, expected=expected, percent=False)
+    )

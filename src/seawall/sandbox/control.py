@@ -73,7 +73,7 @@ def _refused(status: int, field: str, value: Any, expected: str) -> web.Response
 
 
 class Control:
-    """Answers the routes of ``control_schema``."""
+    """Does what the routes of ``control_schema`` ask for, each in the method of its name."""
 
     def __init__(self, market: LivingMarket, users: Sequence[UserKey]) -> None:
         self.market = market
@@ -81,7 +81,8 @@ class Control:
         self.host = market.host
         self.world = market.world
 
-    def _answer(self, **more: Any) -> Answer:
+    def standing(self, **more: Any) -> Answer:
+        """How the venue stands after a request."""
         return Answer(self.host.now_ms(), self.host.engine.sequence, **more)
 
     def _market(self, name: str) -> OpenMarket:
@@ -134,7 +135,7 @@ class Control:
             [schema.FundedAccount(key.address, key.private_key) for key in self.users]
         )
 
-    async def price(self, request: schema.SetPrice) -> Answer:
+    async def price(self, request: schema.SetPrice) -> None:
         market = self._market(request.market)
         decimals = market.instrument.price_decimals
         most = from_units(MAX_PRICE, decimals)
@@ -142,9 +143,8 @@ class Control:
         units = schema.units("price", request.price, decimals, 1, MAX_PRICE, what)
         usd = market.to_usd(units)
         await self.market.change(lambda: self.world.set_price(market.row, usd))
-        return self._answer()
 
-    async def shock(self, request: schema.ShockPrice) -> Answer:
+    async def shock(self, request: schema.ShockPrice) -> None:
         markets = self._chosen(request.market)
         factor = 1.0 + schema.share("move", request.move, -0.99, 10.0)
         ramp = schema.milliseconds("seconds", request.seconds)
@@ -160,9 +160,8 @@ class Control:
                 )
 
         await self.market.change(begin)
-        return self._answer()
 
-    async def oracle(self, request: schema.SetOracle) -> Answer:
+    async def oracle(self, request: schema.SetOracle) -> None:
         markets = self._chosen(request.market)
         if request.mode not in _ORACLE_MODES:
             raise InputError.of("", "mode", request.mode, f"one of {', '.join(_ORACLE_MODES)}")
@@ -176,14 +175,13 @@ class Control:
                 self.world.set_oracle(market.row, _ORACLE_MODES[request.mode], lag)
 
         await self.market.change(begin)
-        return self._answer()
 
     def _needs_agents(self, field: str, value: Any) -> None:
         if self.market.agents is None:
             expected = "asked of a venue with agents; this one was started without"
             raise InputError.of("", field, value, expected)
 
-    async def liquidity(self, request: schema.SetLiquidity) -> Answer:
+    async def liquidity(self, request: schema.SetLiquidity) -> None:
         self._needs_agents("withdraw", request.withdraw)
         markets = self._chosen(request.market)
         share = schema.share("withdraw", request.withdraw, 0.0, 1.0)
@@ -193,9 +191,8 @@ class Control:
                 self.world.withdraw(market.row, share)
 
         await self.market.change(begin)
-        return self._answer()
 
-    async def funding(self, request: schema.SpikeFunding) -> Answer:
+    async def funding(self, request: schema.SpikeFunding) -> None:
         self._needs_agents("premium", request.premium)
         markets = self._chosen(request.market)
         premium = schema.share("premium", request.premium, -0.5, 0.5)
@@ -207,38 +204,33 @@ class Control:
                 self.world.set_premium(market.row, premium, until)
 
         await self.market.change(begin)
-        return self._answer()
 
-    async def advance(self, request: schema.AdvanceClock) -> Answer:
+    async def advance(self, request: schema.AdvanceClock) -> None:
         ms = schema.milliseconds("seconds", request.seconds)
         step = schema.milliseconds("stepSeconds", request.step_seconds)
         await self.market.advance(ms, step)
-        return self._answer()
 
-    async def pause(self, request: schema.Nothing) -> Answer:
+    async def pause(self, request: schema.Nothing) -> None:
         self.host.clock.pause()
-        return self._answer()
 
-    async def resume(self, request: schema.Nothing) -> Answer:
+    async def resume(self, request: schema.Nothing) -> None:
         self.host.clock.resume()
-        return self._answer()
 
-    async def speed(self, request: schema.SetSpeed) -> Answer:
+    async def speed(self, request: schema.SetSpeed) -> None:
         what = f"venue seconds per second, from 0 to {GREATEST_SPEED:g}, at most 3 decimals"
         most = int(GREATEST_SPEED) * 1000
         self.host.clock.set_speed(schema.units("speed", request.speed, 3, 0, most, what) / 1000)
-        return self._answer()
 
-    async def save(self, request: schema.NamePoint) -> Answer:
+    async def save(self, request: schema.NamePoint) -> None:
+        if request.name == RESET_POINT:
+            raise InputError.of("", "name", request.name, "another name: reset goes back to it")
         await self.market.save_point(request.name)
-        return self._answer()
 
-    async def revert(self, request: schema.NamePoint) -> Answer:
+    async def revert(self, request: schema.NamePoint) -> None:
         await self.market.revert(request.name)
-        return self._answer()
 
-    async def reset(self, request: schema.Nothing) -> Answer:
-        return await self.revert(schema.NamePoint(RESET_POINT))
+    async def reset(self, request: schema.Nothing) -> None:
+        await self.revert(schema.NamePoint(RESET_POINT))
 
     async def fund(self, request: schema.FundAccount) -> Answer:
         address = request.address.strip().lower()
@@ -249,7 +241,7 @@ class Control:
         what = "USD above 0 and up to 1000000000 with at most 6 decimals"
         amount = schema.units("amount", request.amount, 6, _LEAST_FUNDING, _MOST_FUNDING, what)
         row, is_new = await deposit(self.host, address, amount)
-        return self._answer(account=row, is_new=is_new)
+        return self.standing(account=row, is_new=is_new)
 
 
 def _handler(control: Control, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -258,7 +250,8 @@ def _handler(control: Control, route: Route) -> Callable[[web.Request], Awaitabl
     async def handle(request: web.Request) -> web.Response:
         try:
             raw = await request.read() if route.method == "POST" else b""
-            return _json(await answer(schema.read_request(raw, route.request)))
+            found = await answer(schema.read_request(raw, route.request))
+            return _json(control.standing() if found is None else found)
         except InputError as error:
             return _refused(400, error.field, error.value, error.expected)
         except Refusal as refusal:

@@ -27,7 +27,7 @@ COMMON_JUMPS_A_DAY, COMMON_JUMP = 3.0, 0.012
 OWN_JUMPS_A_DAY, OWN_JUMP = 2.0, 0.015
 """How many jumps a day, and the standard deviation of one; assumed."""
 FARTHEST = math.log(50.0)
-"""A synthetic price stays within a factor of 50 of where it began."""
+"""A synthetic price wanders within a factor of 50 of where it began."""
 
 
 class PriceSource(Protocol):
@@ -82,11 +82,18 @@ class SyntheticSource:
 
     def begin(self, now_ms: int, prices: Sequence[float]) -> None:
         self._now = now_ms // STEP_MS
-        self._log = [math.log(price) for price in prices]
         self._random = Random(f"{self._seed}/feed/{self._now}")
+        for row, price in enumerate(prices):
+            self._put(row, math.log(price))
 
     def move(self, row: int, factor: float) -> None:
-        self._log[row] += math.log(factor)
+        self._put(row, self._log[row] + math.log(factor))
+
+    def _put(self, row: int, log_price: float) -> None:
+        """A price that was set stays: one farther away is where the market begins from now on."""
+        self._log[row] = log_price
+        if abs(log_price - self._start[row]) > FARTHEST:
+            self._start[row] = log_price
 
     def prices(self, now_ms: int) -> Sequence[float]:
         place = now_ms // STEP_MS

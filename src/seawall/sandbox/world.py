@@ -94,7 +94,16 @@ class _Market:
         self.withdrawn = 0.0
         self.premium = 0.0
         self.premium_until_ms = 0
-        self.past: deque[tuple[int, float]] = deque(maxlen=4096)
+        self.past: deque[tuple[int, float]] = deque()
+
+    def remember(self, now_ms: int) -> None:
+        """Keep the spot price for as long as a late oracle may report it."""
+        if self.past and now_ms <= self.past[-1][0]:
+            self.past[-1] = (self.past[-1][0], self.spot)
+        else:
+            self.past.append((now_ms, self.spot))
+        while len(self.past) > 1 and self.past[1][0] <= now_ms - LONGEST_LAG_MS:
+            self.past.popleft()
 
     def spot_at(self, time_ms: int) -> float:
         """The spot price some time ago, or the oldest known."""
@@ -153,10 +162,7 @@ class World:
                 self.source.move(shock.row, factor)
         for row, state in enumerate(self._states):
             state.perpetual = state.spot * (1.0 + self._premium(row))
-            if not state.past or now_ms > state.past[-1][0]:
-                state.past.append((now_ms, state.spot))
-            else:
-                state.past[-1] = (state.past[-1][0], state.spot)
+            state.remember(now_ms)
 
     def _premium(self, row: int) -> float:
         wander = math.sin(2 * math.pi * self._now / PREMIUM_PERIOD_MS + row)
