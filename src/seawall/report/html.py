@@ -108,17 +108,10 @@ def _prepared(findings: Findings) -> Iterator[tuple[str, Any]]:
 
 def _sheet(sheet: Sheet) -> dict[str, Any]:
     columns = sheet.shown
+    heads = [(each.heading, each.kind.is_number) for each in columns]
+    rows = [(sheet.style_of(row), sheet.texts(row)) for row in sheet.rows]
     if sheet.single:
         cells = [(each.heading, each.text(sheet.rows[0])) for each in columns]
-        return {
-            "title": sheet.title,
-            "heads": [("", False), ("value", all(each.kind.is_number for each in columns))],
-            "rows": [("", cell) for cell in cells if cell[1]],
-            "note": sheet.note,
-        }
-    return {
-        "title": sheet.title,
-        "heads": [(each.heading, each.kind.is_number) for each in columns],
-        "rows": [(sheet.style_of(row), sheet.texts(row)) for row in sheet.rows],
-        "note": sheet.note,
-    }
+        heads = [("", False), ("value", all(each.kind.is_number for each in columns))]
+        rows = [("", list(cell)) for cell in cells if cell[1]]
+    return {"title": sheet.title, "heads": heads, "rows": rows, "note": sheet.note}
