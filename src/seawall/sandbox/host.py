@@ -20,7 +20,7 @@ from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.storage import FolderStorage, MemoryStorage, Storage, check_name
-from seawall.sandbox.writer import HostStopped, Writer, guarded, subscribe
+from seawall.sandbox.writer import HostStopped, Writer
 from seawall.venues.port import Directory, Done, History, Listener, Plan, Planner, Refusal
 
 __all__ = ["Host", "HostOptions", "HostStopped"]
@@ -59,7 +59,6 @@ class Host:
             self._options.max_waiting,
             self._options.snapshot_every,
         )
-        self._revert_listeners: list[Callable[[], None]] = []
         self._writer: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
 
@@ -125,7 +124,14 @@ class Host:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` after each piece of work; returns how to stop that."""
-        return subscribe(self._work.listeners, listener)
+        listeners = self._work.listeners
+        listeners.append(listener)
+
+        def stop() -> None:
+            with suppress(ValueError):
+                listeners.remove(listener)
+
+        return stop
 
     # -- what the process that runs the venue sees ----------------------------------------------
 
@@ -142,10 +148,6 @@ class Host:
     def waiting(self) -> int:
         """Work in the queue."""
         return self._work.waiting
-
-    def listen_reverts(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Called after a revert: everything that was derived from events is void."""
-        return subscribe(self._revert_listeners, listener)
 
     async def start(self) -> None:
         """Begin to take work, and to let time pass."""
@@ -182,10 +184,6 @@ class Host:
             await self.submit(_advance_time)
         return self.now_ms()
 
-    async def snapshot(self) -> None:
-        """Engine and directory at one sequence, so that a restart replays only what follows."""
-        await self._work.between_groups(self._work.snapshot)
-
     async def save_point(self, name: str) -> int:
         """Remember this moment under ``name``; its sequence. Lasts as long as the folder does.
 
@@ -218,8 +216,6 @@ class Host:
             self._clock.reset(moment.time_ms)
             self._work.last_ms = self.engine.clock_ms
             self._work.snapshot_sequence = moment.sequence
-            for listener in list(self._revert_listeners):
-                guarded(listener)
             return int(moment.sequence)
 
         self._check_started()

@@ -24,6 +24,7 @@ from seawall.domain.commands import Deposit
 from seawall.domain.errors import InputError
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MICRO
+from seawall.engine.journal import write_whole_file
 from seawall.engine.layout import Limits
 from seawall.sandbox.accounts import (
     USER_USD,
@@ -223,10 +224,7 @@ def _shown(value: Any) -> Any:
 
 
 def _remember(about: _About, folder: Path) -> None:
-    path = folder / _ABOUT
-    partial = path.with_suffix(".part")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
-    partial.replace(path)
+    write_whole_file(folder / _ABOUT, [msgspec.json.format(msgspec.json.encode(about))])
 
 
 def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _About) -> PriceSource:
@@ -361,6 +359,7 @@ async def run_venue(
 
 def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
     """Run a venue in this process until SIGINT or SIGTERM. Raises as ``run_venue``."""
+    import uvloop
 
     def ready(venue: Venue) -> None:
         collect_rarely()
@@ -372,14 +371,5 @@ def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run_venue(options, ready, stop)
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory

@@ -18,7 +18,6 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -57,24 +56,19 @@ class _Job(Struct, eq=False):
     answer: "asyncio.Future[Any]"
 
 
-class _Planned(Struct, eq=False):
-    plan: Plan
-    answer: "asyncio.Future[Done] | None"
-    """None: the writer itself asked."""
-
-
 class _Group:
     """What one wait for the disk makes durable."""
 
     def __init__(self, time_ms: int) -> None:
         self.time_ms = time_ms
-        self.planned: list[_Planned] = []
+        self.planned: list[tuple[Plan, asyncio.Future[Done] | None]] = []
+        """With who waits for the answer; None where the writer itself asked."""
         self.rows: list[NDArray[Any]] = []
         self.records: list[Record] = []
         self.commands = 0
 
     def add(self, plan: Plan, rows: NDArray[Any], answer: "asyncio.Future[Done] | None") -> None:
-        self.planned.append(_Planned(plan, answer))
+        self.planned.append((plan, answer))
         self.records.extend(plan.records)
         if len(rows):
             self.rows.append(rows)
@@ -105,7 +99,8 @@ class Writer:
         self._waiting: deque[_Work | _Job] = deque()
         self._arrived = asyncio.Event()
         self._failure: BaseException | None = None
-        self._period_ms = _settlement_period_ms(storage.engine)
+        rules = storage.engine.tables["rules"]
+        self._period_ms = max(int(rules["funding_settlement_ms"][0]), 1)
         self._disk = ThreadPoolExecutor(1, "seawall-disk")
 
     @property
@@ -206,12 +201,12 @@ class Writer:
                 await self.on_disk(self._storage.write, group.time_ms, group.records, rows)
             else:
                 await asyncio.sleep(0)
-            for planned in group.planned:
-                self._take_effect(group.time_ms, planned)
+            for plan, answer in group.planned:
+                self._take_effect(group.time_ms, plan, answer)
         except BaseException as error:
-            for planned in group.planned:
-                if planned.answer is not None:
-                    _reject(planned.answer, _stopped(error))
+            for _, answer in group.planned:
+                if answer is not None:
+                    _reject(answer, _stopped(error))
             raise
         if self.engine.sequence - self.snapshot_sequence >= self._snapshot_every:
             await self.snapshot()
@@ -256,21 +251,20 @@ class Writer:
         for record in plan.records:
             self._directory.apply(record, group.time_ms)
 
-    def _take_effect(self, time_ms: int, planned: _Planned) -> None:
+    def _take_effect(self, time_ms: int, plan: Plan, answer: "asyncio.Future[Done] | None") -> None:
         applied = []
-        for command in planned.plan.commands:
+        for command in plan.commands:
             events = self.engine.apply(command)
             self._storage.history.record(self.engine, command, events)
             applied.append(Applied(time_ms, command, events))
         if applied:
             for listener in list(self.listeners):
-                guarded(listener, applied)
-        if planned.answer is not None and not planned.answer.done():
-            planned.answer.set_result(Done(time_ms, applied))
-
-
-def _settlement_period_ms(engine: Any) -> int:
-    return max(int(engine.tables["rules"]["funding_settlement_ms"][0]), 1)
+                try:
+                    listener(applied)
+                except Exception:
+                    log.exception("a listener failed")
+        if answer is not None and not answer.done():
+            answer.set_result(Done(time_ms, applied))
 
 
 def _checked_rows(plan: Plan, time_ms: int) -> NDArray[Any]:
@@ -291,22 +285,3 @@ def _stopped(error: BaseException) -> HostStopped:
 def _reject(answer: "asyncio.Future[Any]", error: BaseException) -> None:
     if not answer.done():
         answer.set_exception(error)
-
-
-def guarded(listener: Callable[..., None], *arguments: Any) -> None:
-    """Call a listener; what it raises is logged and goes no further."""
-    try:
-        listener(*arguments)
-    except Exception:
-        log.exception("a listener failed")
-
-
-def subscribe(listeners: list[Any], listener: Any) -> Callable[[], None]:
-    """Add a listener; returns how to remove it."""
-    listeners.append(listener)
-
-    def stop() -> None:
-        with suppress(ValueError):
-            listeners.remove(listener)
-
-    return stop
