@@ -7,6 +7,7 @@ import pytest
 
 from seawall.domain.commands import CreateAccount, Deposit
 from seawall.domain.enums import Side
+from seawall.domain.errors import InputError
 from seawall.engine.journal import JournalLocked
 from seawall.engine.snapshot import SnapshotError
 from seawall.sandbox import recovery
@@ -243,6 +244,52 @@ def test_a_history_from_before_a_revert_becomes_that_of_the_save_point(tmp_path)
         path.unlink()
     shutil.copy(tmp_path / "old", tmp_path / "history.sqlite")
     assert run(tell, tmp_path) == story
+
+
+@pytest.mark.parametrize("lost", ["missing", "damaged", "too new"])
+def test_the_history_of_a_save_point_is_made_anew_where_it_is_lost(tmp_path, lost):
+    async def main(host):
+        await live_a_little(host, 1)
+        await host.save_point("a")
+        story = host.history.orders(6), host.history.fills(5)
+        await live_a_little(host)
+        await host.save_point("b")
+        copy = tmp_path / "points" / "a.sqlite"
+        copy.unlink()
+        if lost == "damaged":
+            copy.write_bytes(b"this is no database" * 100)
+        elif lost == "too new":
+            shutil.copy(tmp_path / "points" / "b.sqlite", copy)
+        await host.revert("a")
+        assert (host.history.orders(6), host.history.fills(5)) == story
+        state = await live_a_little(host)
+        return state, host.history.orders(6)
+
+    async def tell(host):
+        return state_of(host), host.history.orders(6)
+
+    left = run(main, tmp_path)
+    assert run(tell, tmp_path) == left
+
+
+def test_a_save_point_that_cannot_be_used_stops_nothing(tmp_path):
+    async def main(host):
+        await live_a_little(host, 1)
+        await host.save_point("a")
+        path = tmp_path / "points" / "a.sws"
+        path.write_bytes(path.read_bytes()[:-5])
+        before = state_of(host)
+        with pytest.raises(InputError, match="name: 'a' should be a save point that can be read"):
+            await host.revert("a")
+        shutil.rmtree(tmp_path / "points")
+        with pytest.raises(InputError, match="name: 'b' should be saved in"):
+            await host.save_point("b")
+        assert state_of(host) == before
+        await do(host, (CreateAccount,))
+        return state_of(host)
+
+    left = run(main, tmp_path)
+    assert run(look, tmp_path) == left
 
 
 def test_a_lost_base_is_an_error(tmp_path):

@@ -5,9 +5,10 @@ touches them, changed in memory and written back once.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
+import apsw
 import msgspec
 from msgspec import Struct, structs
 
@@ -59,18 +60,10 @@ class Happened(Struct, frozen=True, gc=False):
     rates: Sequence[tuple[int, int, int]]
 
 
-class Database(Protocol):
-    """What a batch needs of the connection."""
-
-    def execute(self, text: str, values: Sequence[Any] = ()) -> Iterable[tuple[Any, ...]]: ...
-
-    def executemany(self, text: str, rows: Iterable[Sequence[Any]]) -> Any: ...
-
-
 class Batch:
     """Rows of a number of commands, to be written together."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: apsw.Cursor) -> None:
         self._database = database
         self._orders: dict[int, OrderRow | None] = {}
         self._candles: dict[tuple[int, int], CandleRow] = {}

@@ -19,7 +19,7 @@ from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
-from seawall.sandbox.storage import FolderStorage, MemoryStorage, Storage, check_name
+from seawall.sandbox.storage import FolderStorage, Storage, check_name
 from seawall.sandbox.writer import HostStopped, Writer
 from seawall.venues.port import Directory, Done, History, Listener, Plan, Planner, Refusal
 
@@ -82,11 +82,11 @@ class Host:
         def create() -> Engine:
             return Engine.create(rulebook, list(instruments), limits)
 
-        storage: Storage
-        if folder is None:
-            storage = MemoryStorage(create(), directory)
-        else:
-            storage = FolderStorage(Path(folder), rulebook, instruments, limits, create, directory)
+        storage = (
+            Storage(create())
+            if folder is None
+            else FolderStorage(Path(folder), rulebook, instruments, limits, create, directory)
+        )
         clock.begin(storage.last_ms)
         return cls(storage, directory, clock, options)
 

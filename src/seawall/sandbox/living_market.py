@@ -2,7 +2,8 @@
 
 One pass (``step``) learns the prices of the world, lets the agents act whose turn it is, and
 reports to the machine what the oracle says. With a clock that runs, passes follow each other about
-once per second of the venue's time; with a manual clock ``advance`` makes them.
+once per second of the venue's time, and four times a second of real time where that is slower; with
+a manual clock ``advance`` makes them.
 """
 
 import asyncio

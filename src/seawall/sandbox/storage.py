@@ -1,12 +1,13 @@
-"""Where a host keeps what must last: a folder, or nothing at all."""
+"""Where a host keeps what must last: a folder, or memory where nothing must."""
 
 import logging
 import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import apsw
 from numpy.typing import NDArray
 
 from seawall.domain.errors import InputError
@@ -15,6 +16,7 @@ from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
 from seawall.engine.journal import describe_rules, lock_file
 from seawall.engine.layout import Limits
+from seawall.engine.snapshot import SnapshotError
 from seawall.sandbox import recovery
 from seawall.sandbox.history import HistoryError, SqlHistory, open_copy
 from seawall.sandbox.recovery import Moment
@@ -26,38 +28,6 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class Storage(Protocol):
-    """All methods but the properties may block; the host calls them on its disk thread."""
-
-    engine: Engine
-    generation: int
-    last_ms: int
-    is_durable: bool
-    history: SqlHistory
-
-    @property
-    def frame(self) -> int:
-        """Number of the last group of records."""
-        ...
-
-    def write(self, time_ms: int, records: Sequence[Record], rows: NDArray[Any] | None) -> None: ...
-
-    def save_snapshot(self, moment: Moment) -> None: ...
-
-    def save_point(self, name: str, moment: Moment) -> None: ...
-
-    def save_points(self) -> list[str]: ...
-
-    def revert(self, name: str) -> Moment:
-        """From now on what is written follows the save point, which is returned.
-
-        The history is that of the save point. ``name`` must be one of ``save_points``.
-        """
-        ...
-
-    def close(self) -> None: ...
-
-
 def check_name(name: str) -> str:
     """Raises InputError for what is no name of a save point."""
     if not _NAME.fullmatch(name):
@@ -65,32 +35,47 @@ def check_name(name: str) -> str:
     return name
 
 
-class MemoryStorage:
-    """Nothing is stored. Save points last as long as the host."""
+class Storage:
+    """Where a host keeps its state, here in memory: save points last as long as the host.
+
+    ``last_ms``: the last time that is known, 0 for none. All methods may block; the host calls
+    them on its disk thread.
+    """
 
     is_durable = False
 
-    def __init__(self, engine: Engine, directory: Directory) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.generation = 1
         self.last_ms = 0
-        self.frame = 0
         self.history = SqlHistory(None, engine)
         self._points: dict[str, tuple[Moment, Any]] = {}
 
+    @property
+    def frame(self) -> int:
+        """Number of the last group of records."""
+        return 0
+
     def write(self, time_ms: int, records: Sequence[Record], rows: NDArray[Any] | None) -> None:
-        """Nothing to do."""
+        """Make a group durable: records first, then commands."""
 
     def save_snapshot(self, moment: Moment) -> None:
-        """Nothing to do."""
+        """So that a restart replays only what follows."""
 
     def save_point(self, name: str, moment: Moment) -> None:
+        """Remember a moment and the history of it under a name. Raises InputError."""
         self._points[name] = moment, self.history.save_copy(None)
 
     def save_points(self) -> list[str]:
+        """Names, sorted."""
         return sorted(self._points)
 
     def revert(self, name: str) -> Moment:
+        """The save point, which what is written from now on follows; so does the history.
+
+        ``name`` must be one of ``save_points``. Raises InputError, with nothing changed, where it
+        cannot be read.
+        """
         moment, copy = self._points[name]
         self.history.load_copy(copy, self.generation)
         return moment
@@ -99,7 +84,7 @@ class MemoryStorage:
         self.history.close()
 
 
-class FolderStorage:
+class FolderStorage(Storage):
     """A folder as ``recovery`` describes it; opening it recovers what it holds.
 
     Raises JournalLocked when another process has it, and what ``recover_folder`` raises.
@@ -117,6 +102,7 @@ class FolderStorage:
         directory: Directory,
     ) -> None:
         self.folder = folder
+        self._create = create
         (folder / "points").mkdir(parents=True, exist_ok=True)
         self._rules = describe_rules(
             rulebook=rulebook, instruments=list(instruments), limits=limits
@@ -133,12 +119,12 @@ class FolderStorage:
         self._journal = found.journal
         self._records = found.directory_log
         try:
-            self.history = self._open_history(create)
+            self.history = self._open_history()
         except BaseException:
             self._close_files()
             raise
 
-    def _open_history(self, create: Callable[[], Engine]) -> SqlHistory:
+    def _open_history(self) -> SqlHistory:
         """The history, with everything that the journals hold."""
         try:
             history = SqlHistory(self.folder / "history.sqlite", self.engine)
@@ -148,18 +134,24 @@ class FolderStorage:
                 path.unlink()
             history = SqlHistory(self.folder / "history.sqlite", self.engine)
         try:
-            copy = self._base_history()
-            if history.generation != self.generation and copy.exists():
-                history.load_copy(open_copy(copy), self.generation)
-            end = self.engine.sequence
-            lacking = catch_up(self.folder, self.generation, end, self._rules, create, history)
+            self._bring_up(history, self.engine.sequence)
         except BaseException:
             history.close()
             raise
-        if lacking:
-            log.info("the history lacked %d commands and has them now", lacking)
         history.reverted(self.engine)
         return history
+
+    def _bring_up(self, history: SqlHistory, end: int) -> None:
+        """Let the history hold the generation up to the command ``end``, and nothing else."""
+        copy = self._base_history()
+        if history.generation != self.generation and copy.exists():
+            try:
+                history.load_copy(open_copy(copy), self.generation)
+            except apsw.Error as error:
+                log.warning("%s: %s; it is made anew from the journals", copy, error)
+        lacking = catch_up(self.folder, self.generation, end, self._rules, self._create, history)
+        if lacking:
+            log.info("the history lacked %d commands and has them now", lacking)
 
     def _base_history(self) -> Path:
         return recovery.base_path(self.folder, self.generation).with_suffix(".sqlite")
@@ -184,8 +176,12 @@ class FolderStorage:
 
     def save_point(self, name: str, moment: Moment) -> None:
         path = self.folder / "points" / f"{name}.sws"
-        self.history.save_copy(path.with_suffix(".sqlite")).close()
-        recovery.save_moment(path, moment, self._rules)
+        try:
+            self.history.save_copy(path.with_suffix(".sqlite")).close()
+            recovery.save_moment(path, moment, self._rules)
+        except (OSError, apsw.Error) as error:
+            expected = f"saved in {path.parent}, but that failed ({error})"
+            raise InputError.of("", "name", name, expected) from None
 
     def save_points(self) -> list[str]:
         return sorted(path.stem for path in (self.folder / "points").glob("*.sws"))
@@ -193,17 +189,22 @@ class FolderStorage:
     def revert(self, name: str) -> Moment:
         """What was written since stays in the files of the old generation."""
         path = self.folder / "points" / f"{name}.sws"
-        moment = recovery.load_moment(path, self._rules)
+        try:
+            moment = recovery.load_moment(path, self._rules)
+        except (SnapshotError, OSError) as error:
+            expected = f"a save point that can be read ({error})"
+            raise InputError.of("", "name", name, expected) from None
         self._journal.close()
         self._records.close()
         self.generation += 1
         copy = self._base_history()
         copy.unlink(missing_ok=True)
-        os.link(path.with_suffix(".sqlite"), copy)
+        if path.with_suffix(".sqlite").exists():
+            os.link(path.with_suffix(".sqlite"), copy)
         self._journal, self._records = recovery.begin_generation(
             self.folder, self.generation, moment, self._rules
         )
-        self.history.load_copy(open_copy(copy), self.generation)
+        self._bring_up(self.history, moment.sequence)
         return moment
 
     def close(self) -> None:

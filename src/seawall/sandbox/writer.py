@@ -25,6 +25,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.commands import AdvanceTime, Command
+from seawall.domain.errors import InputError
 from seawall.engine.codec import encode_commands
 from seawall.sandbox.recovery import Moment
 from seawall.sandbox.storage import Storage
@@ -121,7 +122,8 @@ class Writer:
     async def between_groups(self, run: Callable[[], Awaitable[Any]]) -> Any:
         """What ``run`` returns, called by the writer when nothing is under way.
 
-        What it raises stops the host: it may have left anything half done.
+        An InputError of it is the answer: it has changed nothing. Anything else that it raises
+        stops the host: it may have left anything half done.
         """
         self.check_running()
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -187,6 +189,9 @@ class Writer:
     async def _run_job(self, job: Any) -> None:
         try:
             result = await job.run()
+        except InputError as error:
+            _reject(job.answer, error)
+            return
         except BaseException as error:
             _reject(job.answer, _stopped(error))
             raise
