@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT
 
 ABSENT_COMMANDS = {"up": "sandbox", "control": "sandbox", "explain": "Account"}
 """Commands whose question is asked of another name."""
-TOO_HEAVY = ("aiohttp", "altair", "cyclopts", "msgspec", "numba", "numpy", "pyarrow", "rich")
+TOO_HEAVY = ("aiohttp", "cyclopts", "msgspec", "numba", "numpy", "pyarrow", "rich")
 FACE = (ROOT / "src" / "seawall" / "__init__.py").read_text()
 
 
