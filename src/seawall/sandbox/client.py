@@ -135,7 +135,8 @@ class ControlClient:
     def _refused(self, error: urllib.error.HTTPError) -> ControlError:
         try:
             found = json.load(error)["error"]
-            field = _ARGUMENTS.get(found["field"], found["field"])
+            field = str(found["field"])
+            field = _ARGUMENTS.get(field) or field
             return ControlError.of("", field, found["value"], found["expected"])
         except (ValueError, KeyError, TypeError):
             return self._no_venue(f"{error.code} {error.reason}")
