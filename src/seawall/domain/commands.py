@@ -11,7 +11,15 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from seawall.domain.enums import CommandKind, MarginMode, MarketStatus, OrderFlag, Side, TimeInForce
+from seawall.domain.enums import (
+    CommandKind,
+    MarginGrouping,
+    MarginMode,
+    MarketStatus,
+    OrderFlag,
+    Side,
+    TimeInForce,
+)
 
 ALL_MARKETS = -1
 NO_ACCOUNT = -1
@@ -49,7 +57,7 @@ class CreateAccount(_Command, frozen=True, gc=False, tag="create_account"):
 
 
 class Deposit(_Command, frozen=True, gc=False, tag="deposit"):
-    """Add ``amount`` micro-USD of cross cash from outside.
+    """Add ``amount`` micro-USD of cross cash of a margin group from outside.
 
     Under block rules account 0 with a ``market`` is the insurance fund of that market's pool.
     """
@@ -58,23 +66,43 @@ class Deposit(_Command, frozen=True, gc=False, tag="deposit"):
     account: int
     amount: int
     market: int = -1
+    group: int = 0
 
 
 class Withdraw(_Command, frozen=True, gc=False, tag="withdraw"):
-    """Take ``amount`` micro-USD out, at most what is withdrawable."""
+    """Take ``amount`` micro-USD of a margin group out, at most what is withdrawable."""
 
     kind: ClassVar[CommandKind] = CommandKind.WITHDRAW
     account: int
     amount: int
+    group: int = 0
 
 
 class Transfer(_Command, frozen=True, gc=False, tag="transfer"):
-    """Move ``amount`` micro-USD of cross cash to the account ``recipient``."""
+    """Move ``amount`` micro-USD of a group's cross cash to the account ``recipient``.
+
+    ``recipient_group``: the group that receives it, of the same collateral; the recipient may be
+    the account itself if that is another group.
+    """
 
     kind: ClassVar[CommandKind] = CommandKind.TRANSFER
     account: int
     recipient: int
     amount: int
+    group: int = 0
+    recipient_group: int = 0
+
+
+class SetMarginGrouping(_Command, frozen=True, gc=False, tag="set_margin_grouping"):
+    """Whether each margin group of the account has a cross margin of its own.
+
+    SHARED joins the cash of the groups of a collateral. SEPARATE leaves all of it in the first
+    group of the collateral, and is refused while there are positions or orders in the others.
+    """
+
+    kind: ClassVar[CommandKind] = CommandKind.SET_MARGIN_GROUPING
+    account: int
+    grouping: MarginGrouping
 
 
 class SetLeverage(_Command, frozen=True, gc=False, tag="set_leverage"):
@@ -333,6 +361,7 @@ Command = (
     | SetInitialFraction
     | SetFeeStanding
     | SetMarketDiscount
+    | SetMarginGrouping
 )
 
 _ORDER = (
@@ -342,9 +371,11 @@ _ORDER = (
 
 COMMAND_COLUMNS: dict[type[_Command], str] = {
     CreateAccount: "parent=other_account",
-    Deposit: "account amount=money market",
-    Withdraw: "account amount=money",
-    Transfer: "account recipient=other_account amount=money",
+    Deposit: "account amount=money market group=status",
+    Withdraw: "account amount=money group=status",
+    Transfer: (
+        "account recipient=other_account amount=money group=status recipient_group=leverage"
+    ),
     SetLeverage: "account market leverage mode",
     AdjustIsolatedMargin: "account market amount=money",
     TopUpIsolatedMargin: "account market leverage",
@@ -371,5 +402,6 @@ COMMAND_COLUMNS: dict[type[_Command], str] = {
     SetInitialFraction: "account market initial_ppm=leverage",
     SetFeeStanding: "account staked=money referred=flags vault=status",
     SetMarketDiscount: "market charge_ppm=leverage from_ms=price until_ms=trigger_price",
+    SetMarginGrouping: "account grouping=mode",
 }
 """``field`` or ``field=column`` for each field; ``time_ms`` is in every row, and the kind."""

@@ -78,6 +78,15 @@ class MarketStatus(IntEnum):
     """Blocks only: no orders; positions are closed pairwise at the oracle price."""
 
 
+class MarginGrouping(IntEnum):
+    """Which markets of an account share one cross margin."""
+
+    SEPARATE = 0
+    """Those of one margin group."""
+    SHARED = 1
+    """Those of all groups with the same collateral."""
+
+
 class MarketMargin(IntEnum):
     """Which margin modes a market allows."""
 
@@ -112,6 +121,7 @@ class CommandKind(IntEnum):
     SET_INITIAL_FRACTION = 22
     SET_FEE_STANDING = 23
     SET_MARKET_DISCOUNT = 24
+    SET_MARGIN_GROUPING = 25
 
 
 class EventKind(IntEnum):
@@ -159,6 +169,7 @@ class EventKind(IntEnum):
     INITIAL_FRACTION_SET = 34
     FEE_STANDING_SET = 35
     MARKET_DISCOUNT_SET = 36
+    MARGIN_GROUPING_SET = 37
 
 
 class Reason(IntEnum):
@@ -180,6 +191,9 @@ class Reason(IntEnum):
     AMOUNT_NOT_POSITIVE = 200
     INSUFFICIENT_WITHDRAWABLE = 201
     TRANSFER_TO_SAME_ACCOUNT = 202
+    UNKNOWN_MARGIN_GROUP = 203
+    """There is none of this number, or the account shares the margin of its collateral."""
+    DIFFERENT_COLLATERAL = 204
     # leverage and isolated margin
     CROSS_MARGIN_NOT_ALLOWED = 300
     INVALID_LEVERAGE = 301

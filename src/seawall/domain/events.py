@@ -9,11 +9,37 @@ columns that an event does not name carry nothing.
 from typing import ClassVar
 
 from seawall.domain import block_events as blocks
-from seawall.domain.enums import EventKind, FillFlag, MarginMode, MarketStatus, Reason, Side
+from seawall.domain.enums import (
+    EventKind,
+    FillFlag,
+    MarginGrouping,
+    MarginMode,
+    MarketStatus,
+    Reason,
+    Side,
+)
 from seawall.domain.event_base import BaseEvent
 
 CROSS_POOL = -1
-"""``market`` of a liquidation that concerns the account's cross pool, not one isolated bucket."""
+"""``market`` of a liquidation that concerns the account's cross pool, not one isolated bucket.
+
+That is the pool of margin group 0; the pool of group n is ``CROSS_POOL - n``.
+"""
+
+
+def is_pool(bucket: int) -> bool:
+    """Whether a bucket is the cross pool of a margin group, not the bucket of one market."""
+    return bucket <= CROSS_POOL
+
+
+def pool_of_group(group: int) -> int:
+    """The bucket number of a margin group's cross pool."""
+    return CROSS_POOL - group
+
+
+def group_of_pool(bucket: int) -> int:
+    """The margin group of a cross pool."""
+    return CROSS_POOL - bucket
 
 
 class CommandRejected(BaseEvent, frozen=True, gc=False, tag="command_rejected"):
@@ -44,6 +70,7 @@ class Deposited(BaseEvent, frozen=True, gc=False, tag="deposited"):
     account: int
     amount: int
     market: int = -1
+    group: int = 0
 
 
 class Withdrawn(BaseEvent, frozen=True, gc=False, tag="withdrawn"):
@@ -52,15 +79,18 @@ class Withdrawn(BaseEvent, frozen=True, gc=False, tag="withdrawn"):
     kind: ClassVar[EventKind] = EventKind.WITHDRAWN
     account: int
     amount: int
+    group: int = 0
 
 
 class Transferred(BaseEvent, frozen=True, gc=False, tag="transferred"):
-    """Micro-USD went from ``account`` to ``recipient``."""
+    """Micro-USD went from a margin group of ``account`` to one of ``recipient``."""
 
     kind: ClassVar[EventKind] = EventKind.TRANSFERRED
     account: int
     recipient: int
     amount: int
+    group: int = 0
+    recipient_group: int = 0
 
 
 class LeverageSet(BaseEvent, frozen=True, gc=False, tag="leverage_set"):
@@ -226,8 +256,19 @@ class MarginScheduleSet(BaseEvent, frozen=True, gc=False, tag="margin_schedule_s
     schedule: int
 
 
+class MarginGroupingSet(BaseEvent, frozen=True, gc=False, tag="margin_grouping_set"):
+    """Which markets of the account share one cross margin from now on."""
+
+    kind: ClassVar[EventKind] = EventKind.MARGIN_GROUPING_SET
+    account: int
+    grouping: MarginGrouping
+
+
 class LiquidationStarted(BaseEvent, frozen=True, gc=False, tag="liquidation_started"):
-    """A pool (``market`` is CROSS_POOL) or a bucket is below maintenance. Signed micro-USD."""
+    """A pool (``market`` is that of ``pool_of_group``) or a bucket is below maintenance.
+
+    Signed micro-USD.
+    """
 
     kind: ClassVar[EventKind] = EventKind.LIQUIDATION_STARTED
     account: int
@@ -331,6 +372,7 @@ Event = (
     | FeeRatesSet
     | MarketStatusSet
     | MarginScheduleSet
+    | MarginGroupingSet
     | LiquidationStarted
     | BackstopTakenOver
     | InsurancePaid
@@ -357,9 +399,11 @@ _FILL = (
 EVENT_COLUMNS: dict[type[BaseEvent], str] = {
     CommandRejected: "reason account market order_id",
     AccountCreated: "account parent=counterparty",
-    Deposited: "account amount=money market",
-    Withdrawn: "account amount=money",
-    Transferred: "account recipient=counterparty amount=money",
+    Deposited: "account amount=money market group=flags",
+    Withdrawn: "account amount=money group=flags",
+    Transferred: (
+        "account recipient=counterparty amount=money group=flags recipient_group=order_size"
+    ),
     LeverageSet: "account market leverage=order_size mode=flags",
     IsolatedMarginAdjusted: "account market amount=money",
     OrderAccepted: "account market order_id side=flags price remaining_size=order_size",
@@ -377,6 +421,7 @@ EVENT_COLUMNS: dict[type[BaseEvent], str] = {
     FeeRatesSet: "account taker_rate=price maker_rate=money",
     MarketStatusSet: "market status=flags open_interest_cap=money",
     MarginScheduleSet: "account market schedule=order_size",
+    MarginGroupingSet: "account grouping=flags",
     LiquidationStarted: "account market equity=money maintenance_margin=closed_profit",
     BackstopTakenOver: (
         "account market position_size mark_price=price cash=money backstop=counterparty"

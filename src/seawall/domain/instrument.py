@@ -54,6 +54,9 @@ class Instrument(Struct, frozen=True, kw_only=True):
 
     ``tiers`` ascend from bound 0; the maintenance rate of a tier is 1 / (2 x maximum leverage).
     ``open_interest_cap`` is micro-USD of notional, 0 for none. ``impact_notional`` micro-USD.
+    ``group``: the margin group; an account measures its cross margin for each group apart, or for
+    all groups of one ``collateral`` together. Where the collateral is not the dollar, micro-USD
+    everywhere means millionths of it.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Instrument(Struct, frozen=True, kw_only=True):
     open_interest_cap: int = 0
     impact_notional: int = 6_000_000_000
     delisted: bool = False
+    group: str = ""
+    collateral: str = "USDC"
     block_terms: BlockTerms | None = None
     """Required by block rules, ignored by others."""
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seawall.domain.enums import MarginMode
-from seawall.domain.events import CROSS_POOL
 from seawall.domain.rulebook import BlockRulebook
 from seawall.engine.compile import entry
 from seawall.engine.formulas.continuous.margin import (
@@ -13,6 +12,7 @@ from seawall.engine.formulas.continuous.margin import (
     isolated_risk,
     withdrawable,
 )
+from seawall.engine.formulas.shared.groups import group_count, is_own_group, pool_index
 from seawall.engine.margin_rows import margins_at, margins_dtype
 from seawall.engine.rows import handle_of
 from seawall.engine.tables import Batch, State, account_at, position_at
@@ -24,7 +24,7 @@ ISOLATED = int(MarginMode.ISOLATED)
 
 
 class Margins(NamedTuple):
-    """Of one position, or of the whole cross pool (market ``CROSS_POOL``). Micro-USD.
+    """Of one position, or of a group's whole cross pool (market ``pool_of_group``). Micro-USD.
 
     ``equity``: of the bucket; 0 for a cross position, which owns none. ``free``: what the pool
     may pay out; 0 for a position.
@@ -40,20 +40,23 @@ class Margins(NamedTuple):
 
 @entry(4)
 def read_margins(s: State, account: int, found: Batch, capacity: int) -> int:
-    """Write the pool's row, then one row for each open position. Returns how many rows it takes.
+    """Write a row for each pool, then for each open position. Returns how many rows it takes.
 
     Rows beyond ``capacity`` are counted and not written.
     """
-    if capacity > 0:
-        row = margins_at(found, 0)
-        equity, initial, maintenance, floor = cross_risk(s, account)
-        row.market = CROSS_POOL
-        row.equity = equity
-        row.initial_margin = initial
-        row.maintenance_margin = maintenance
-        row.transfer_floor = floor
-        row.free = withdrawable(s, account)
-    used = 1
+    used = 0
+    for group in range(group_count(s)):
+        if is_own_group(s, account, group):
+            if used < capacity:
+                row = margins_at(found, used)
+                equity, initial, maintenance, floor = cross_risk(s, account, group)
+                row.market = pool_index(group)
+                row.equity = equity
+                row.initial_margin = initial
+                row.maintenance_margin = maintenance
+                row.transfer_floor = floor
+                row.free = withdrawable(s, account, group)
+            used += 1
     index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
@@ -73,7 +76,7 @@ def read_margins(s: State, account: int, found: Batch, capacity: int) -> int:
 
 
 def account_margins(engine: "Engine", account: int) -> dict[int, Margins]:
-    """The cross pool (``CROSS_POOL``) and every open position of an account, by market."""
+    """The pools, that of group 0 (``CROSS_POOL``) first, and the open positions, by market."""
     capacity = 16
     read = read_margins
     if isinstance(engine.rulebook, BlockRulebook):

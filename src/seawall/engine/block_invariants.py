@@ -21,6 +21,7 @@ from seawall.engine.tables import (
     block_order_at,
     block_rules,
     control,
+    margin_group_at,
     memory_bucket_at,
     order_at,
     order_memory_at,
@@ -44,7 +45,7 @@ def _pools_hold_the_rest(s: State) -> bool:
     for market in range(control(s).markets_used):
         pools += block_market_at(s, market).pool_cash
     funds = account_at(s, INSURANCE_FUND).cash + account_at(s, FEE_ACCOUNT).cash + _own_insurance(s)
-    return pools == control(s).money_outside - funds
+    return pools == margin_group_at(s, 0).money_outside - funds
 
 
 @kernel

@@ -20,7 +20,13 @@ from seawall.domain.codes import (
 from seawall.domain.system_accounts import FIRST_USER, INSURANCE_FUND
 from seawall.engine.compile import entry, kernel
 from seawall.engine.formulas.continuous.liquidation import bucket_risk, is_liquidatable
-from seawall.engine.formulas.continuous.margin import has_cross_position
+from seawall.engine.formulas.continuous.margin import has_cross_position, pool_solvency
+from seawall.engine.formulas.shared.groups import (
+    cash_of,
+    collateral_of,
+    group_count,
+    is_own_group,
+)
 from seawall.engine.formulas.shared.ladder import (
     ASKS,
     BIDS,
@@ -37,6 +43,7 @@ from seawall.engine.tables import (
     client_id_at,
     control,
     level_at,
+    margin_group_at,
     market_at,
     node_at,
     order_at,
@@ -44,13 +51,14 @@ from seawall.engine.tables import (
 )
 
 SENTENCES = {
-    1: "the sum of all cash and isolated cash equals deposits minus withdrawals",
+    1: "the cash and isolated cash of each collateral equal its deposits minus its withdrawals",
     2: "the position sizes of a market sum to zero",
     3: "open interest equals the sum of the long sizes of its market",
     4: "no book is crossed at rest",
     5: "a level's size and count equal the sum and number of its orders",
     8: "the insurance fund's cash is never negative",
     10: "a pool without positions has no negative cash at the end of a command",
+    21: "an account has cash in the margin groups that it keeps apart, and in no others",
     11: "a flat position owns no isolated cash and no entry; only an isolated one owns a bucket",
     12: "the holds of a position equal the sum of the holds of its resting orders, by side",
     13: "best prices, free lists, client-order-id chains and order counts agree with the orders",
@@ -63,14 +71,33 @@ SENTENCES = {
 
 @kernel
 def money_is_conserved(s: State, apart: int) -> bool:
-    """Whether all money is what came in less what went out; ``apart``: what no account holds."""
+    """Whether the money of each collateral is what came in less what went out.
+
+    ``apart``: what no account holds, in the collateral of group 0.
+    """
     row = control(s)
-    total = apart
-    for account in range(row.accounts_used):
-        total += account_at(s, account).cash
-    for index in range(row.positions_used):
-        total += position_at(s, index).isolated_cash
-    return total == row.money_outside
+    for collateral in range(group_count(s)):
+        total = apart if collateral == 0 else 0
+        for group in range(group_count(s)):
+            if collateral_of(s, group) == collateral:
+                for account in range(row.accounts_used):
+                    total += cash_of(s, account, group)
+        for index in range(row.positions_used):
+            position = position_at(s, index)
+            if market_at(s, position.market).collateral_group == collateral:
+                total += position.isolated_cash
+        if total != margin_group_at(s, collateral).money_outside:
+            return False
+    return True
+
+
+@kernel
+def _cash_is_in_own_groups(s: State, account: int) -> bool:
+    """Whether an account has no cash in groups that it does not keep apart."""
+    for group in range(group_count(s)):
+        if not is_own_group(s, account, group) and cash_of(s, account, group) != 0:
+            return False
+    return True
 
 
 @kernel
@@ -246,9 +273,10 @@ def _unwatched_loser(s: State) -> bool:
         owner = account_at(s, account)
         if owner.is_dirty != 0:
             continue
-        equity, maintenance = bucket_risk(s, account, -1)
-        if is_liquidatable(equity, maintenance):
-            return True
+        for group in range(group_count(s)):
+            equity, maintenance = pool_solvency(s, account, group)
+            if is_liquidatable(equity, maintenance):
+                return True
         index = owner.first_position
         while index >= 0:
             position = position_at(s, index)
@@ -263,9 +291,12 @@ def _unwatched_loser(s: State) -> bool:
 @kernel
 def broken_account(s: State, account: int) -> int:
     """The invariant that an account breaks, 0 for none."""
-    if account >= FIRST_USER and account_at(s, account).cash < 0:
-        if not has_cross_position(s, account):
-            return 10
+    if not _cash_is_in_own_groups(s, account):
+        return 21
+    for group in range(group_count(s)):
+        if account >= FIRST_USER and cash_of(s, account, group) < 0:
+            if not has_cross_position(s, account, group):
+                return 10
     return 0 if _open_orders_agree(s, account) else 13
 
 
@@ -323,8 +354,9 @@ def broken_invariant(s: State) -> int:
         broken = broken_market(s, market)
         if broken != 0:
             return broken
-    if account_at(s, INSURANCE_FUND).cash < 0:
-        return 8
+    for group in range(group_count(s)):
+        if cash_of(s, INSURANCE_FUND, group) < 0:
+            return 8
     for account in range(row.accounts_used):
         broken = broken_account(s, account)
         if broken != 0:

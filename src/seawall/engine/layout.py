@@ -1,12 +1,14 @@
 """Laying out a state: one buffer, its tables, and the rulebook and instruments written into it."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
@@ -15,7 +17,7 @@ from seawall.engine import block_layout
 from seawall.engine.formulas.shared.ladder import LADDERS
 from seawall.engine.tables import DTYPES, HISTORY_DAYS, TABLE_NAMES, control_dtype
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 ALIGNMENT = 64
 RANKING_SIZE = 64
 MAX_TIER_FACTOR = 460
@@ -39,6 +41,25 @@ class Limits(Struct, frozen=True, kw_only=True):
 Tiers = tuple[MarginTier, ...]
 
 
+def margin_groups(rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> dict[str, str]:
+    """The collateral of each margin group by its name, in the order of their numbers.
+
+    Under block rules all markets are one group. Raises LayoutError where a group has two
+    collaterals.
+    """
+    if isinstance(rulebook, BlockRulebook):
+        return {instruments[0].group: instruments[0].collateral}
+    found: dict[str, str] = {}
+    for each in instruments:
+        collateral = found.setdefault(each.group, each.collateral)
+        if collateral != each.collateral:
+            raise LayoutError(
+                f"{each.name}: collateral {each.collateral!r}; its margin group {each.group!r} "
+                f"has {collateral!r}, and a group has one"
+            )
+    return found
+
+
 def _capacities(
     limits: Limits, rulebook: AnyRulebook, instruments: list[Instrument], schedules: list[Tiers]
 ) -> dict[str, int]:
@@ -47,14 +68,17 @@ def _capacities(
         if not isinstance(value, int) or not 8 <= value <= 2**28:
             raise LayoutError(f"limits.{name} is {value!r}; it must be from 8 to {2**28}")
     in_blocks = isinstance(rulebook, BlockRulebook)
+    groups = len(margin_groups(rulebook, instruments))
     return {
         "rules": 1,
         "fee_tiers": 1 if in_blocks else len(rulebook.fee.tiers),
         "schedules": len(schedules),
         "tiers": sum(len(tiers) for tiers in schedules),
         "markets": len(instruments),
+        "margin_groups": groups,
         "accounts": limits.accounts,
         "account_histories": limits.accounts,
+        "group_cash": limits.accounts * (groups - 1),
         "positions": limits.positions,
         "position_histories": limits.positions,
         "orders": limits.orders,
@@ -211,6 +235,8 @@ def _write_markets(
     instruments: list[Instrument],
     schedules: list[Tiers],
 ) -> None:
+    of_groups = margin_groups(rulebook, instruments)
+    groups, collaterals = list(of_groups), list(of_groups.values())
     for place, instrument in enumerate(instruments):
         if instrument.block_terms is None and not 0 <= instrument.size_decimals <= 6:
             raise LayoutError(
@@ -229,6 +255,10 @@ def _write_markets(
             row["largest_order"] = _largest_order(rulebook, instrument)
         row["bid_level"] = -1
         row["ask_level"] = -1
+        if isinstance(rulebook, Rulebook):
+            row["group"] = groups.index(instrument.group)
+            row["collateral_group"] = collaterals.index(instrument.collateral)
+    tables["margin_groups"]["collateral_group"] = [collaterals.index(one) for one in collaterals]
 
 
 def _check_rulebook(rulebook: AnyRulebook, instruments: list[Instrument]) -> None:
@@ -283,5 +313,6 @@ def build_state(
     for name, value in (("first_position", -1), ("next_dirty", -1), ("parent", -1)):
         tables["accounts"][name][:FIRST_USER] = value
     tables["accounts"]["is_system"][:FIRST_USER] = 1
+    tables["accounts"]["grouping"][:FIRST_USER] = int(MarginGrouping.SHARED)
     tables["account_histories"]["next_scheduled"][:FIRST_USER] = -1
     return buffer, schedules

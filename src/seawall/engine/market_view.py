@@ -45,10 +45,10 @@ def read_market(s: State, market: int, found: Batch) -> int:
     return 1
 
 
-@entry(2)
-def read_free_margin(s: State, account: int) -> int:
-    """Equity of the cross pool less initial margins and holds, micro-USD; may be negative."""
-    return free_margin(s, account)
+@entry(3)
+def read_free_margin(s: State, account: int, group: int) -> int:
+    """Equity of a group's pool less initial margins and holds, micro-USD; may be negative."""
+    return free_margin(s, account, group)
 
 
 def market_view(engine: "Engine", market: int) -> MarketView:
@@ -59,6 +59,9 @@ def market_view(engine: "Engine", market: int) -> MarketView:
     return MarketView(*map(int, rows[0]))
 
 
-def account_free_margin(engine: "Engine", account: int) -> int:
-    """What new orders of an account may hold, micro-USD; negative when it is short of margin."""
-    return int(read_free_margin(engine.state, account))
+def account_free_margin(engine: "Engine", account: int, group: int = 0) -> int:
+    """What new orders of an account may hold in a margin group, micro-USD.
+
+    Negative when it is short of margin.
+    """
+    return int(read_free_margin(engine.state, account, group))

@@ -236,7 +236,7 @@ class Placement:
     @property
     def withdrawals(self) -> int:
         """Micro-USD that left, from the engine's own count of money outside."""
-        return self.deposits - int(self.engine.tables["control"]["money_outside"][0])
+        return self.deposits - exact_sum(self.engine.tables["margin_groups"]["money_outside"])
 
     def cash(self) -> tuple[int, int]:
         """Exact micro-USD of all accounts, and of isolated buckets and markets' insurance funds."""
@@ -244,7 +244,8 @@ class Placement:
         apart = exact_sum(tables["positions"]["isolated_cash"])
         if self.in_blocks:
             apart += exact_sum(tables["block_markets"]["insurance_cash"])
-        return exact_sum(tables["accounts"]["cash"]), apart
+        pooled = exact_sum(tables["accounts"]["cash"]) + exact_sum(tables["group_cash"]["cash"])
+        return pooled, apart
 
     def is_conserved(self) -> bool:
         """Whether all cash adds up to deposits less withdrawals, exactly."""

@@ -15,6 +15,7 @@ from seawall.engine.formulas.continuous.liquidation import (
     is_liquidatable,
     severity,
 )
+from seawall.engine.formulas.shared.groups import cash_of, group_count, group_of, pool_index
 from seawall.engine.rows import handle_of, make_batch_accessor
 from seawall.engine.tables import (
     Batch,
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
 _found_at = make_batch_accessor(candidate_dtype)
 _ROWS = 16384
-MOST_BUCKETS = 4097
-"""One for each market that a machine may have, and the pool."""
+MOST_BUCKETS = 8192
+"""One for each market that a machine may have, and as many pools."""
 
 
 @kernel
 def _check(s: State, found: Batch, used: int, account: int, index: int) -> int:
-    """Write a bucket (``index`` -1: the pool) if it is liquidatable; returns how many are."""
+    """Write a bucket (``index`` < 0: a pool) if it is liquidatable; returns how many are."""
     equity, maintenance = bucket_risk(s, account, index)
     if not is_liquidatable(equity, maintenance):
         return used
@@ -48,6 +49,29 @@ def _check(s: State, found: Batch, used: int, account: int, index: int) -> int:
     return used + 1
 
 
+@kernel
+def _check_group(s: State, found: Batch, used: int, account: int, group: int) -> int:
+    """Write the buckets of one margin group that are liquidatable; returns how many are."""
+    shift = rules(s).maintenance_shift
+    equity = cash_of(s, account, group)
+    notional = 0
+    index = account_at(s, account).first_position
+    while index >= 0:
+        position = position_at(s, index)
+        if group_of(s, account, position.market) == group:
+            value = position.signed_size * market_at(s, position.market).mark_price
+            if position.mode == CROSS:
+                equity += value
+                notional += abs(value)
+            elif position.isolated_cash + value <= abs(value) >> shift:
+                used = _check(s, found, used, account, index)
+        index = position.next_of_account
+    # Most pools have more than maintenance could ever be; the others are examined exactly.
+    if equity <= notional >> shift:
+        used = _check(s, found, used, account, pool_index(group))
+    return used
+
+
 @entry(5)
 def sweep_range(s: State, start: int, stop: int, found: Batch, capacity: int) -> int:
     """Write the liquidatable buckets of accounts [start, stop) into ``found``.
@@ -55,27 +79,12 @@ def sweep_range(s: State, start: int, stop: int, found: Batch, capacity: int) ->
     Stops before an account whose buckets might not fit. Returns next account x 2^32 + written.
     """
     used = 0
-    shift = rules(s).maintenance_shift
     account = max(start, FIRST_USER)
     while account < stop:
         if used + MOST_BUCKETS > capacity:
             break
-        owner = account_at(s, account)
-        equity = owner.cash
-        notional = 0
-        index = owner.first_position
-        while index >= 0:
-            position = position_at(s, index)
-            value = position.signed_size * market_at(s, position.market).mark_price
-            if position.mode == CROSS:
-                equity += value
-                notional += abs(value)
-            elif position.isolated_cash + value <= abs(value) >> shift:
-                used = _check(s, found, used, account, index)
-            index = position.next_of_account
-        # Most pools have more than maintenance could ever be; the others are examined exactly.
-        if equity <= notional >> shift:
-            used = _check(s, found, used, account, -1)
+        for group in range(group_count(s)):
+            used = _check_group(s, found, used, account, group)
         account += 1
     return (account << 32) | used
 

@@ -23,8 +23,10 @@ TABLE_NAMES = (
     "schedules",
     "tiers",
     "markets",
+    "margin_groups",
     "accounts",
     "account_histories",
+    "group_cash",
     "positions",
     "position_histories",
     "orders",
@@ -70,13 +72,13 @@ control_dtype = _dtype(
     next_sample_ms next_settlement_ms current_day
     outbox outbox_capacity outbox_used visits_left
     parent_sequence parent_account parent_order parent_outcome
-    money_outside venue_maker_volume
+    venue_maker_volume
     """,
 )
-"""``money_outside``: deposits minus withdrawals. ``outbox``: address of the caller's event batch,
-zero outside ``apply``. ``parent_*``: the last parent order, for the children that directly follow
-it; ``parent_sequence`` is that of the parent or of its latest child. ``reserved_levels``: levels
-that waiting orders may still need: two for a child, one for a trigger."""
+"""``outbox``: address of the caller's event batch, zero outside ``apply``. ``parent_*``: the last
+parent order, for the children that directly follow it; ``parent_sequence`` is that of the parent or
+of its latest child. ``reserved_levels``: levels that waiting orders may still need: two for a
+child, one for a trigger."""
 
 rules_dtype = _dtype(
     """transfer_floor_rate minimum_order_value price_band_rate price_band_reference
@@ -113,17 +115,35 @@ market_dtype = _dtype(
     premium_numerator premium_denominator mid_numerator mid_denominator mark_updated_ms
     premium_sum premium_samples funding_rate last_premium
     band_low band_high largest_order""",
-    "bid_level ask_level price_decimals size_decimals schedule status margin_kind",
+    "bid_level ask_level price_decimals size_decimals schedule status margin_kind "
+    "group collateral_group",
 )
 """``price_unit``: 10 to the price decimals. ``bid_level``/``ask_level``: the best level or -1.
 ``band_low``/``band_high``: orders must be priced above / at most this, set with the oracle price.
-``largest_order``: the value cap of a market order."""
+``largest_order``: the value cap of a market order. ``group``: the market's margin group,
+``collateral_group``: the first group with the same collateral."""
 
-account_dtype = _dtype(
-    "cash taker_rate maker_rate day_taker_volume day_maker_volume",
-    "first_position open_orders parent next_dirty is_dirty is_system",
+margin_group_dtype = _dtype("money_outside", "collateral_group")
+"""Markets whose cross margin is measured together in accounts of separate groups. The first group
+of a collateral (``collateral_group`` is itself) is that of accounts which share the collateral.
+``money_outside``: deposits minus withdrawals of the collateral, in its first group."""
+
+account_dtype = np.dtype(
+    [
+        *[
+            (name, "<i8")
+            for name in "cash taker_rate maker_rate day_taker_volume day_maker_volume".split()
+        ],
+        *[(name, "<i4") for name in "first_position open_orders parent next_dirty".split()],
+        *[(name, "<i2") for name in "is_dirty is_system grouping spare".split()],
+    ],
+    align=True,
 )
-"""64 bytes: one cache line. ``cash`` is the cross raw balance: it goes negative for longs."""
+"""64 bytes: one cache line. ``cash`` is the cross raw balance of margin group 0: it goes negative
+for longs. ``grouping``: SEPARATE or SHARED, which groups have a cross margin of their own."""
+
+group_cash_dtype = _dtype("cash")
+"""The cross raw balances of the groups from 1 on: a row for each, account by account."""
 
 HISTORY_DAYS = 30
 account_history_dtype = np.dtype(
@@ -286,8 +306,10 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "schedules": schedule_dtype,
     "tiers": tier_dtype,
     "markets": market_dtype,
+    "margin_groups": margin_group_dtype,
     "accounts": account_dtype,
     "account_histories": account_history_dtype,
+    "group_cash": group_cash_dtype,
     "positions": position_dtype,
     "position_histories": position_history_dtype,
     "orders": order_dtype,
@@ -315,6 +337,8 @@ order_at, prefetch_order = make_row_accessors("orders", order_dtype, control_dty
 level_at, _ = make_row_accessors("levels", level_dtype, control_dtype)
 node_at, _ = make_row_accessors("nodes", node_dtype, control_dtype)
 market_at, _ = make_row_accessors("markets", market_dtype, control_dtype)
+margin_group_at, _ = make_row_accessors("margin_groups", margin_group_dtype, control_dtype)
+group_cash_at, _ = make_row_accessors("group_cash", group_cash_dtype, control_dtype)
 account_at, prefetch_account = make_row_accessors("accounts", account_dtype, control_dtype)
 account_history_at, _ = make_row_accessors(
     "account_histories", account_history_dtype, control_dtype

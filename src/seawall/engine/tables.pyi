@@ -14,7 +14,9 @@ fee_tier_dtype: np.dtype[Any]
 schedule_dtype: np.dtype[Any]
 tier_dtype: np.dtype[Any]
 market_dtype: np.dtype[Any]
+margin_group_dtype: np.dtype[Any]
 account_dtype: np.dtype[Any]
+group_cash_dtype: np.dtype[Any]
 HISTORY_DAYS: int
 account_history_dtype: np.dtype[Any]
 position_dtype: np.dtype[Any]
@@ -61,10 +63,14 @@ class ControlRow:
     tiers_capacity: int
     markets_offset: int
     markets_capacity: int
+    margin_groups_offset: int
+    margin_groups_capacity: int
     accounts_offset: int
     accounts_capacity: int
     account_histories_offset: int
     account_histories_capacity: int
+    group_cash_offset: int
+    group_cash_capacity: int
     positions_offset: int
     positions_capacity: int
     position_histories_offset: int
@@ -137,7 +143,6 @@ class ControlRow:
     parent_account: int
     parent_order: int
     parent_outcome: int
-    money_outside: int
     venue_maker_volume: int
 
 class RulesRow:
@@ -236,6 +241,13 @@ class MarketRow:
     schedule: int
     status: int
     margin_kind: int
+    group: int
+    collateral_group: int
+    spare: int
+
+class MarginGroupRow:
+    money_outside: int
+    collateral_group: int
     spare: int
 
 class AccountRow:
@@ -250,6 +262,11 @@ class AccountRow:
     next_dirty: int
     is_dirty: int
     is_system: int
+    grouping: int
+    spare: int
+
+class GroupCashRow:
+    cash: int
 
 class AccountHistoryRow:
     scheduled_cancel_ms: int
@@ -555,9 +572,11 @@ def fee_tier_at(s: State, index: int, /) -> FeeTierRow: ...
 def schedule_at(s: State, index: int, /) -> ScheduleRow: ...
 def tier_at(s: State, index: int, /) -> TierRow: ...
 def market_at(s: State, index: int, /) -> MarketRow: ...
+def margin_group_at(s: State, index: int, /) -> MarginGroupRow: ...
 def account_at(s: State, index: int, /) -> AccountRow: ...
 def prefetch_account(s: State, index: int, /) -> None: ...
 def account_history_at(s: State, index: int, /) -> AccountHistoryRow: ...
+def group_cash_at(s: State, index: int, /) -> GroupCashRow: ...
 def position_at(s: State, index: int, /) -> PositionRow: ...
 def prefetch_position(s: State, index: int, /) -> None: ...
 def position_history_at(s: State, index: int, /) -> PositionHistoryRow: ...

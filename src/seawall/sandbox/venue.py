@@ -142,7 +142,7 @@ class Venue:
     async def settle(self) -> None:
         """Accounts of users and agents, first prices, first quotes; what is there stays."""
         host, agents = self.host, self.market.agents
-        if not host.engine.tables["control"]["money_outside"][0]:
+        if not host.engine.tables["margin_groups"]["money_outside"].any():
             await host.submit(lambda now: Plan([Deposit(now, BACKSTOP, BACKSTOP_USD * MICRO)]))
         phrase = self.seed_phrase
         users = [(key.address, USER_USD, f"user {n}") for n, key in enumerate(self.users)]

@@ -4,10 +4,17 @@ from seawall.domain.codes import CROSS, PREVIOUS_MARK
 from seawall.domain.system_accounts import OUTSIDE_ACCOUNT
 from seawall.domain.units import MAX_PRICE, RATE_ONE
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.continuous.margin import bucket_equity, cross_risk
+from seawall.engine.formulas.continuous.margin import bucket_equity, is_in_pool, pool_solvency
 from seawall.engine.formulas.shared.fills import released_cash
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor
-from seawall.engine.tables import State, account_at, market_at, position_at, rules
+from seawall.engine.formulas.shared.groups import cash_of, group_of
+from seawall.engine.tables import PositionRow, State, account_at, market_at, position_at, rules
+
+
+@inline
+def _pool_of(s: State, position: PositionRow) -> int:
+    """The group whose cross pool owns a position."""
+    return group_of(s, position.account, position.market)
 
 
 @kernel
@@ -15,7 +22,7 @@ def holder_equity(s: State, index: int) -> int:
     """Equity of the bucket that owns a position."""
     position = position_at(s, index)
     if position.mode == CROSS:
-        equity, _, _, _ = cross_risk(s, position.account)
+        equity, _ = pool_solvency(s, position.account, _pool_of(s, position))
         return equity
     return bucket_equity(s, position)
 
@@ -56,12 +63,12 @@ def value_before(s: State, index: int) -> int:
     own = position_at(s, index)
     if own.mode != CROSS:
         return own.isolated_cash + own.signed_size * _valuation(s, own.market)
-    row = account_at(s, own.account)
-    total = row.cash
-    other = row.first_position
+    group = _pool_of(s, own)
+    total = cash_of(s, own.account, group)
+    other = account_at(s, own.account).first_position
     while other >= 0:
         position = position_at(s, other)
-        if position.mode == CROSS and position.signed_size != 0:
+        if is_in_pool(s, position, group):
             total += position.signed_size * _valuation(s, position.market)
         other = position.next_of_account
     return total
@@ -95,7 +102,7 @@ def bearable_size(s: State, index: int, price: int) -> int:
     sign = 1 if position.signed_size > 0 else -1
     if position.mode == CROSS:
         loss = sign * (mark - price)
-        equity, _, _, _ = cross_risk(s, position.account)
+        equity, _ = pool_solvency(s, position.account, _pool_of(s, position))
         if equity < 0:
             return 0
         if loss <= 0:

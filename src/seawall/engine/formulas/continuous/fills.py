@@ -8,6 +8,7 @@ from seawall.engine.formulas.continuous.margin import (
     pool_without,
 )
 from seawall.engine.formulas.shared.fills import closing_part, released_cash
+from seawall.engine.formulas.shared.groups import group_of
 from seawall.engine.tables import State, account_at, market_at, position_at, rules
 
 
@@ -18,7 +19,8 @@ def cross_fill_allowed(
     """Whether the pool has the initial margin of an opening fill, or stays above 0 in a closing."""
     position = position_at(s, index)
     mark = market_at(s, position.market).mark_price
-    equity, initial, holds = pool_without(s, position.account, index)
+    group = group_of(s, position.account, position.market)
+    equity, initial, holds = pool_without(s, position.account, group, index)
     size_after = position.signed_size + delta
     equity += size_after * mark - delta * price
     closing = closing_part(position.signed_size, delta)
@@ -61,7 +63,8 @@ def isolated_fill_allowed(
     bucket += margin - sign * opening * price + size_after * mark
     if bucket - fee < 0:
         return False
-    equity, initial, holds = pool_without(s, position.account, index)
+    group = group_of(s, position.account, position.market)
+    equity, initial, holds = pool_without(s, position.account, group, index)
     equity += released - margin
     if holds_count:
         margin_after = initial_margin(abs(size_after) * mark, position.leverage)

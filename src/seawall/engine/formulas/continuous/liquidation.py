@@ -1,10 +1,14 @@
 """Which buckets are below maintenance, how far, and how far prices may move before one is."""
 
-from seawall.domain.codes import CROSS
 from seawall.domain.units import MAX_PRICE, RATE_ONE
 from seawall.engine.compile import inline, kernel
-from seawall.engine.formulas.continuous.margin import bucket_solvency, pool_solvency
+from seawall.engine.formulas.continuous.margin import (
+    bucket_solvency,
+    is_in_pool,
+    pool_solvency,
+)
 from seawall.engine.formulas.shared.fixed_point import highest_bit, mul_div_floor, rate_of
+from seawall.engine.formulas.shared.groups import group_of_index
 from seawall.engine.tables import (
     State,
     account_at,
@@ -20,10 +24,10 @@ WATCH_BITS = 14
 
 @inline
 def bucket_risk(s: State, account: int, index: int) -> tuple[int, int]:
-    """(equity, maintenance) of an isolated bucket (``index`` >= 0) or of the cross pool."""
+    """(equity, maintenance) of an isolated bucket (``index`` >= 0) or of a group's cross pool."""
     if index >= 0:
         return bucket_solvency(s, index)
-    return pool_solvency(s, account)
+    return pool_solvency(s, account, group_of_index(index))
 
 
 @inline
@@ -76,14 +80,14 @@ def risk_weight(s: State, index: int) -> int:
 
 
 @kernel
-def pool_weight(s: State, account: int) -> tuple[int, int]:
-    """(sum of risk weights, number) of the cross positions of an account."""
+def pool_weight(s: State, account: int, group: int) -> tuple[int, int]:
+    """(sum of risk weights, number) of an account's positions in a group's cross pool."""
     total = 0
     count = 0
     index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
-        if position.signed_size != 0 and position.mode == CROSS:
+        if is_in_pool(s, position, group):
             total += risk_weight(s, index)
             count += 1
         index = position.next_of_account

@@ -6,6 +6,7 @@ Money in micro-USD. Truncations are per position, before summing.
 from seawall.domain.codes import CROSS
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fixed_point import divide, rate_of
+from seawall.engine.formulas.shared.groups import cash_of, group_of
 from seawall.engine.tables import (
     PositionRow,
     State,
@@ -80,19 +81,26 @@ def hold_after_credit(
 
 
 @inline
-def pool_without(s: State, account: int, skipped: int) -> tuple[int, int, int]:
-    """(equity, initial margin, holds) of the cross pool, leaving one position row out.
+def is_in_pool(s: State, position: PositionRow, group: int) -> bool:
+    """Whether a position row is open in a group's cross pool."""
+    if position.signed_size == 0 or position.mode != CROSS:
+        return False
+    return group_of(s, position.account, position.market) == group
+
+
+@inline
+def pool_without(s: State, account: int, group: int, skipped: int) -> tuple[int, int, int]:
+    """(equity, initial margin, holds) of a group's cross pool, leaving one position row out.
 
     ``skipped`` is a position row or -1. Isolated positions add their holds only.
     """
-    row = account_at(s, account)
-    equity = row.cash
+    equity = cash_of(s, account, group)
     initial = 0
     holds = 0
-    index = row.first_position
+    index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
-        if index != skipped:
+        if index != skipped and group_of(s, account, position.market) == group:
             size = position.signed_size
             if size != 0 or position.buy_hold != 0 or position.sell_hold != 0:
                 value = size * market_at(s, position.market).mark_price
@@ -113,24 +121,23 @@ def pool_without(s: State, account: int, skipped: int) -> tuple[int, int, int]:
 
 
 @kernel
-def free_margin(s: State, account: int) -> int:
-    """Equity of the cross pool less initial margins and holds."""
-    equity, initial, holds = pool_without(s, account, -1)
+def free_margin(s: State, account: int, group: int) -> int:
+    """Equity of a group's cross pool less initial margins and holds."""
+    equity, initial, holds = pool_without(s, account, group, -1)
     return equity - initial - holds
 
 
 @kernel
-def cross_risk(s: State, account: int) -> tuple[int, int, int, int]:
-    """(equity, initial margin, maintenance margin, transfer floor) of the cross pool."""
-    row = account_at(s, account)
-    equity = row.cash
+def cross_risk(s: State, account: int, group: int) -> tuple[int, int, int, int]:
+    """(equity, initial margin, maintenance margin, transfer floor) of a group's cross pool."""
+    equity = cash_of(s, account, group)
     initial = 0
     maintenance = 0
     floor = 0
-    index = row.first_position
+    index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
-        if position.signed_size != 0 and position.mode == CROSS:
+        if is_in_pool(s, position, group):
             value = position.signed_size * market_at(s, position.market).mark_price
             notional = abs(value)
             equity += value
@@ -142,15 +149,14 @@ def cross_risk(s: State, account: int) -> tuple[int, int, int, int]:
 
 
 @kernel
-def pool_solvency(s: State, account: int) -> tuple[int, int]:
-    """(equity, maintenance margin) of the cross pool: what a liquidation check needs."""
-    row = account_at(s, account)
-    equity = row.cash
+def pool_solvency(s: State, account: int, group: int) -> tuple[int, int]:
+    """(equity, maintenance margin) of a group's cross pool: what a liquidation check needs."""
+    equity = cash_of(s, account, group)
     maintenance = 0
-    index = row.first_position
+    index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
-        if position.signed_size != 0 and position.mode == CROSS:
+        if is_in_pool(s, position, group):
             value = position.signed_size * market_at(s, position.market).mark_price
             equity += value
             maintenance += maintenance_margin(s, position.schedule, abs(value))
@@ -180,20 +186,20 @@ def isolated_risk(s: State, index: int) -> tuple[int, int, int, int]:
 
 
 @kernel
-def withdrawable(s: State, account: int) -> int:
+def withdrawable(s: State, account: int, group: int) -> int:
     """What may leave the pool: equity less the larger of initial margin and floor, less holds."""
-    equity, initial, _, floor = cross_risk(s, account)
-    _, _, holds = pool_without(s, account, -1)
+    equity, initial, _, floor = cross_risk(s, account, group)
+    _, _, holds = pool_without(s, account, group, -1)
     return max(0, equity - max(initial, floor) - holds)
 
 
 @kernel
-def has_cross_position(s: State, account: int) -> bool:
-    """Whether the account holds an open position in the cross pool."""
+def has_cross_position(s: State, account: int, group: int) -> bool:
+    """Whether the account holds an open position in a group's cross pool."""
     index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
-        if position.signed_size != 0 and position.mode == CROSS:
+        if is_in_pool(s, position, group):
             return True
         index = position.next_of_account
     return False

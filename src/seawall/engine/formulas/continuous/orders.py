@@ -52,6 +52,7 @@ from seawall.engine.formulas.continuous.margin import (
 )
 from seawall.engine.formulas.shared.depth import reducible, value_of
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor, rate_of, remainder_of
+from seawall.engine.formulas.shared.groups import group_of
 from seawall.engine.tables import (
     State,
     account_at,
@@ -269,7 +270,8 @@ def margin_rejection(
 ) -> int:
     """Why one more hold on ``side`` (and one less of a replaced order) exceeds free margin."""
     position = position_at(s, index)
-    equity, initial, holds = pool_without(s, position.account, index)
+    group = group_of(s, position.account, position.market)
+    equity, initial, holds = pool_without(s, position.account, group, index)
     value = position.signed_size * market_at(s, position.market).mark_price
     margin = initial_margin(abs(value), position.leverage) if value != 0 else 0
     buy_hold = position.buy_hold + (hold if side == BUY else 0)

@@ -54,6 +54,7 @@ from seawall.engine.transitions.shared.accounts import (
     report_transfer,
     transfer_rejection,
 )
+from seawall.engine.transitions.shared.cash import add_money_outside
 from seawall.engine.transitions.shared.outbox import emit
 
 
@@ -121,7 +122,7 @@ def deposit_into_block(s: State, command: CommandRow) -> int:
         owner.cash += command.money
         pool_gains(s, command.account, command.money)
         block_rules(s).must_look = 1
-    control(s).money_outside += command.money
+    add_money_outside(s, 0, command.money)
     if owner.is_system != 0:
         emit(s, DEPOSITED, NO_REASON, INSURANCE_FUND, command.market, 0, 0, 0, command.money)
     else:
@@ -143,7 +144,7 @@ def withdraw_from_block(s: State, command: CommandRow) -> int:
     if reason == NO_REASON:
         pool_gains(s, command.account, -command.money)
         apply_updates(s, WITHDRAWAL_UPDATE, 1)
-        control(s).money_outside -= command.money
+        add_money_outside(s, 0, -command.money)
         emit(s, WITHDRAWN, NO_REASON, command.account, -1, 0, 0, 0, command.money)
     clear_updates(s)
     return reason

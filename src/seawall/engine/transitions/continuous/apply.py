@@ -22,6 +22,7 @@ from seawall.domain.codes import (
     SCHEDULE_CANCEL,
     SET_FEE_DISCOUNTS,
     SET_LEVERAGE,
+    SET_MARGIN_GROUPING,
     SET_MARGIN_SCHEDULE,
     SET_MARKET_STATUS,
     SET_ORACLE_PRICE,
@@ -46,6 +47,7 @@ from seawall.engine.tables import (
 from seawall.engine.transitions.continuous.cancels import schedule_cancel
 from seawall.engine.transitions.continuous.clock import advance_time
 from seawall.engine.transitions.continuous.fees import set_fee_discounts
+from seawall.engine.transitions.continuous.grouping import set_margin_grouping
 from seawall.engine.transitions.continuous.margin import (
     adjust_isolated_margin,
     set_leverage,
@@ -132,6 +134,8 @@ def _do_rare(s: State, command: CommandRow) -> int:
         return set_margin_schedule(s, command)
     if kind == SETTLE_MARKET:
         return settle_market(s, command)
+    if kind == SET_MARGIN_GROUPING:
+        return set_margin_grouping(s, command)
     return COMMAND_NOT_OFFERED
 
 

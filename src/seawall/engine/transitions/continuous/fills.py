@@ -18,6 +18,7 @@ from seawall.engine.formulas.shared.fills import (
     released_cash,
 )
 from seawall.engine.tables import CHANGED, OPENED, State, account_at, market_at, position_at
+from seawall.engine.transitions.shared.cash import add_cash_in
 from seawall.engine.transitions.shared.fills import fill_event
 from seawall.engine.transitions.shared.positions import mark_dirty
 
@@ -26,16 +27,15 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 def _close_part(s: State, index: int, closing: int, sign: int, price: int) -> int:
     """Close ``closing`` lots at ``price``; returns the profit of the closed part."""
     position = position_at(s, index)
-    owner = account_at(s, position.account)
     size = abs(position.signed_size)
     proceeds = -sign * closing * price
     entry = closed_entry(position.entry_notional, closing, size)
     if position.mode == CROSS:
-        owner.cash += proceeds
+        add_cash_in(s, position.account, position.market, proceeds)
     else:
         released = released_cash(position.isolated_cash, closing, size)
         position.isolated_cash -= released
-        owner.cash += released + proceeds
+        add_cash_in(s, position.account, position.market, released + proceeds)
     position.entry_notional -= entry
     position.signed_size += sign * closing
     return proceeds - entry
@@ -44,13 +44,12 @@ def _close_part(s: State, index: int, closing: int, sign: int, price: int) -> in
 @inline
 def _open_part(s: State, index: int, opening: int, sign: int, price: int) -> None:
     position = position_at(s, index)
-    owner = account_at(s, position.account)
     value = opening * price
     if position.mode == CROSS:
-        owner.cash -= sign * value
+        add_cash_in(s, position.account, position.market, -sign * value)
     else:
         margin = initial_margin(value, position.leverage)
-        owner.cash -= margin
+        add_cash_in(s, position.account, position.market, -margin)
         position.isolated_cash += margin - sign * value
     position.entry_notional += sign * value
     position.signed_size += sign * opening
@@ -76,7 +75,7 @@ def apply_fill(s: State, index: int, delta: int, price: int, fee: int) -> int:
     if opening > 0:
         _open_part(s, index, opening, sign, price)
     if position.mode == CROSS or opening == 0:
-        account_at(s, position.account).cash -= fee
+        add_cash_in(s, position.account, position.market, -fee)
     else:
         position.isolated_cash -= fee
     market.open_interest += max(0, position.signed_size)
@@ -124,7 +123,7 @@ def book_trade(
     delta = size if side == BUY else -size
     maker_row = position_at(s, maker)
     taker_row = position_at(s, taker)
-    account_at(s, FEE_ACCOUNT).cash += fees[0] + fees[1]
+    add_cash_in(s, FEE_ACCOUNT, maker_row.market, fees[0] + fees[1])
     before = maker_row.signed_size
     profit = apply_fill(s, maker, -delta, price, fees[0])
     _fill_event(

@@ -16,12 +16,12 @@ from seawall.engine.formulas.continuous.funding import (
 )
 from seawall.engine.tables import (
     State,
-    account_at,
     control,
     market_at,
     position_at,
     rules,
 )
+from seawall.engine.transitions.shared.cash import add_cash_in
 from seawall.engine.transitions.shared.funding import count_funding
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty
@@ -50,7 +50,7 @@ def _settle_position(s: State, index: int, rate: int) -> int:
     oracle = market_at(s, position.market).oracle_price
     payment = funding_payment(position.signed_size, oracle, rate)
     if position.mode == CROSS:
-        account_at(s, position.account).cash += payment
+        add_cash_in(s, position.account, position.market, payment)
     else:
         position.isolated_cash += payment
     count_funding(s, index, payment)
@@ -73,13 +73,12 @@ def _settle(s: State) -> None:
         one.funding_rate = settlement_rate(s, market)
         one.premium_sum = 0
         one.premium_samples = 0
-    total = 0
     for index in range(row.positions_used):
         position = position_at(s, index)
         if position.signed_size != 0:
             rate = market_at(s, position.market).funding_rate
-            total += _settle_position(s, index, rate)
-    account_at(s, ROUNDING_ACCOUNT).cash -= total
+            payment = _settle_position(s, index, rate)
+            add_cash_in(s, ROUNDING_ACCOUNT, position.market, -payment)
 
 
 @kernel

@@ -1,7 +1,8 @@
 """Liquidation by stages: the book, the backstop, the insurance fund, deleveraging.
 
 Each stage re-computes the bucket's risk and stops when it is healthy again. A bucket is named by
-its account and, for an isolated one, the position row (``index`` >= 0); -1 is the cross pool.
+its account and, for an isolated one, the position row (``index`` >= 0); ``pool_index`` of a group
+is its cross pool.
 """
 
 from seawall.domain.codes import (
@@ -40,6 +41,7 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.continuous.backstop import (
     bear_empty_pool,
+    bucket_group,
     in_bucket,
     move_bucket_to_backstop,
     pay_from_insurance,
@@ -60,7 +62,7 @@ def largest_position(s: State, account: int, index: int, attempt: int) -> int:
     own = account_at(s, account).first_position
     while own >= 0:
         position = position_at(s, own)
-        if position.signed_size != 0 and in_bucket(position, index, own):
+        if position.signed_size != 0 and in_bucket(s, position, index, own):
             if position_history_at(s, own).attempted_sequence != attempt:
                 notional = position_notional(s, position)
                 if notional > best_notional or (notional == best_notional and own < best):
@@ -76,7 +78,7 @@ def _cancel_bucket_orders(s: State, account: int, index: int) -> None:
     own = account_at(s, account).first_position
     while own >= 0:
         position = position_at(s, own)
-        if in_bucket(position, index, own):
+        if in_bucket(s, position, index, own):
             cancel_orders_of(s, own, LIQUIDATED_CANCELLED)
         own = position.next_of_account
 
@@ -125,7 +127,7 @@ def _deleverage(s: State, account: int, index: int) -> None:
             break
         position_history_at(s, own).attempted_sequence = attempt
         deleverage_position(s, own)
-    bear_empty_pool(s, account)
+    bear_empty_pool(s, account, bucket_group(s, account, index))
 
 
 @inline
@@ -165,7 +167,7 @@ def liquidate_bucket(s: State, account: int, index: int) -> None:
     if account == BACKSTOP_ACCOUNT and equity >= 0:
         mark_dirty(s, account)
         return
-    market = position_at(s, index).market if index >= 0 else -1
+    market = position_at(s, index).market if index >= 0 else index
     event = emit(s, LIQUIDATION_STARTED, NO_REASON, account, market, 0, 0, 0, equity)
     event.closed_profit = maintenance
     _cancel_bucket_orders(s, account, index)

@@ -30,7 +30,7 @@ from seawall.domain.codes import (
     VALUE_OUT_OF_RANGE,
 )
 from seawall.domain.units import MAX_MONEY
-from seawall.engine.compile import kernel
+from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.continuous.margin import (
     hold_after_credit,
     initial_margin,
@@ -39,17 +39,18 @@ from seawall.engine.formulas.continuous.margin import (
     position_notional,
     withdrawable,
 )
+from seawall.engine.formulas.shared.groups import group_of
 from seawall.engine.formulas.shared.positions import find_position, has_position_room
 from seawall.engine.tables import (
     CommandRow,
     State,
-    account_at,
     control,
     market_at,
     order_at,
     position_at,
     schedule_at,
 )
+from seawall.engine.transitions.shared.cash import add_cash_in
 from seawall.engine.transitions.shared.orders import set_hold
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty, position_of
@@ -83,7 +84,8 @@ def _lowering_rejection(s: State, index: int, leverage: int) -> int:
     own_equity = position.isolated_cash + value
     if position.signed_size != 0 and position.mode == ISOLATED and own_equity < margin:
         return ISOLATED_MARGIN_TOO_LOW_FOR_LEVERAGE
-    equity, initial, holds = pool_without(s, position.account, index)
+    group = group_of(s, position.account, position.market)
+    equity, initial, holds = pool_without(s, position.account, group, index)
     if position.mode == CROSS:
         equity += value
         initial += margin
@@ -145,7 +147,7 @@ def set_leverage(s: State, command: CommandRow) -> int:
 def _move_margin(s: State, index: int, amount: int) -> None:
     """Move cash between the pool and a bucket; positive into the bucket."""
     position = position_at(s, index)
-    account_at(s, position.account).cash -= amount
+    add_cash_in(s, position.account, position.market, -amount)
     position.isolated_cash += amount
     mark_dirty(s, position.account)
     emit(s, ISOLATED_MARGIN_ADJUSTED, NO_REASON, position.account, position.market, 0, 0, 0, amount)
@@ -161,6 +163,12 @@ def _bucket_rejection(s: State, index: int) -> int:
     return NO_REASON
 
 
+@inline
+def _withdrawable_for(s: State, command: CommandRow) -> int:
+    """What may leave the pool from which a market's bucket is funded."""
+    return withdrawable(s, command.account, group_of(s, command.account, command.market))
+
+
 @kernel
 def adjust_isolated_margin(s: State, command: CommandRow) -> int:
     """ADJUST_ISOLATED_MARGIN: add from what is withdrawable, remove down to the floor."""
@@ -174,7 +182,7 @@ def adjust_isolated_margin(s: State, command: CommandRow) -> int:
     if reason != NO_REASON:
         return reason
     if amount > 0:
-        if amount > withdrawable(s, command.account):
+        if amount > _withdrawable_for(s, command):
             return INSUFFICIENT_MARGIN_FOR_INCREASE
     else:
         if market_at(s, command.market).margin_kind == STRICT_ISOLATED:
@@ -198,7 +206,7 @@ def top_up_isolated_margin(s: State, command: CommandRow) -> int:
     equity, _, _, _ = isolated_risk(s, index)
     notional = position_notional(s, position_at(s, index))
     amount = max(0, initial_margin(notional, command.leverage) - equity)
-    if amount > withdrawable(s, command.account):
+    if amount > _withdrawable_for(s, command):
         return INSUFFICIENT_MARGIN_FOR_INCREASE
     _move_margin(s, index, amount)
     return NO_REASON

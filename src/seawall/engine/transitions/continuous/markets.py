@@ -15,10 +15,12 @@ from seawall.domain.codes import (
 )
 from seawall.domain.units import MAX_MONEY, MAX_PRICE
 from seawall.engine.compile import kernel
-from seawall.engine.tables import CommandRow, State, account_at, control, market_at, position_at
+from seawall.engine.formulas.shared.groups import group_of
+from seawall.engine.tables import CommandRow, State, control, market_at, position_at
 from seawall.engine.transitions.continuous.backstop import backstop_bears, bear_empty_pool
 from seawall.engine.transitions.continuous.watch import unwatch
 from seawall.engine.transitions.shared.cancels import cancel_orders_of
+from seawall.engine.transitions.shared.cash import add_cash_in
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty
 
@@ -47,20 +49,19 @@ def _settle_position(s: State, index: int, price: int) -> None:
     What a bucket or an emptied pool still owes is not the holder's: the backstop bears it.
     """
     position = position_at(s, index)
-    owner = account_at(s, position.account)
     market_at(s, position.market).open_interest -= max(0, position.signed_size)
     proceeds = position.signed_size * price
     if position.mode == CROSS:
-        owner.cash += proceeds
+        add_cash_in(s, position.account, position.market, proceeds)
     else:
         proceeds += position.isolated_cash
         position.isolated_cash = 0
-        owner.cash += max(0, proceeds)
+        add_cash_in(s, position.account, position.market, max(0, proceeds))
         if proceeds < 0:
             backstop_bears(s, position.account, position.market, -proceeds)
     position.signed_size = 0
     position.entry_notional = 0
-    bear_empty_pool(s, position.account)
+    bear_empty_pool(s, position.account, group_of(s, position.account, position.market))
     unwatch(s, index)
     mark_dirty(s, position.account)
 

@@ -22,13 +22,13 @@ from seawall.engine.compile import kernel
 from seawall.engine.formulas.continuous.margin import has_cross_position, withdrawable
 from seawall.engine.formulas.shared.fills import closed_entry, closing_part
 from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
+from seawall.engine.formulas.shared.groups import cash_of, group_of
 from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
     CHANGED,
     OPENED,
     CommandRow,
     State,
-    account_at,
     control,
     market_at,
     position_at,
@@ -39,12 +39,13 @@ from seawall.engine.transitions.continuous.margin import refresh_holds
 from seawall.engine.transitions.shared.accounts import (
     adopted_amounts_rejection,
     adoption_rejection,
-    amount_rejection,
     create_account,
+    group_amount_rejection,
     report_adoption,
     report_transfer,
     transfer_rejection,
 )
+from seawall.engine.transitions.shared.cash import add_cash, add_cash_in, add_money_outside
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
@@ -62,49 +63,52 @@ def create_continuous_account(s: State, command: CommandRow) -> int:
 @kernel
 def deposit(s: State, command: CommandRow) -> int:
     """DEPOSIT: add money from outside."""
-    reason = amount_rejection(command.money)
+    account, group = command.account, command.status
+    reason = group_amount_rejection(s, command)
     if reason != NO_REASON:
         return reason
-    owner = account_at(s, command.account)
-    if owner.cash + command.money > MAX_MONEY:
+    if cash_of(s, account, group) + command.money > MAX_MONEY:
         return VALUE_OUT_OF_RANGE
-    owner.cash += command.money
-    control(s).money_outside += command.money
-    mark_dirty(s, command.account)
-    emit(s, DEPOSITED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    add_cash(s, account, group, command.money)
+    add_money_outside(s, group, command.money)
+    mark_dirty(s, account)
+    event = emit(s, DEPOSITED, NO_REASON, account, -1, 0, 0, 0, command.money)
+    event.flags = group
     return NO_REASON
 
 
 @kernel
 def withdraw(s: State, command: CommandRow) -> int:
     """WITHDRAW: at most what is withdrawable."""
-    reason = amount_rejection(command.money)
+    account, group = command.account, command.status
+    reason = group_amount_rejection(s, command)
     if reason != NO_REASON:
         return reason
-    if command.money > withdrawable(s, command.account):
+    if command.money > withdrawable(s, account, group):
         return INSUFFICIENT_WITHDRAWABLE
-    account_at(s, command.account).cash -= command.money
-    control(s).money_outside -= command.money
-    mark_dirty(s, command.account)
-    emit(s, WITHDRAWN, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    add_cash(s, account, group, -command.money)
+    add_money_outside(s, group, -command.money)
+    mark_dirty(s, account)
+    event = emit(s, WITHDRAWN, NO_REASON, account, -1, 0, 0, 0, command.money)
+    event.flags = group
     return NO_REASON
 
 
 @kernel
 def transfer(s: State, command: CommandRow) -> int:
-    """TRANSFER between two user accounts."""
-    target = command.other_account
+    """TRANSFER between two user accounts, or two margin groups of one."""
+    account, group = command.account, command.status
+    target, target_group = command.other_account, command.leverage
     reason = transfer_rejection(s, command)
     if reason != NO_REASON:
         return reason
-    if command.money > withdrawable(s, command.account):
+    if command.money > withdrawable(s, account, group):
         return INSUFFICIENT_WITHDRAWABLE
-    receiver = account_at(s, target)
-    if receiver.cash + command.money > MAX_MONEY:
+    if cash_of(s, target, target_group) + command.money > MAX_MONEY:
         return VALUE_OUT_OF_RANGE
-    account_at(s, command.account).cash -= command.money
-    receiver.cash += command.money
-    mark_dirty(s, command.account)
+    add_cash(s, account, group, -command.money)
+    add_cash(s, target, target_group, command.money)
+    mark_dirty(s, account)
     mark_dirty(s, target)
     report_transfer(s, command)
     return NO_REASON
@@ -132,8 +136,9 @@ def _adoption_rejection(s: State, command: CommandRow) -> int:
         value = command.order_size * market.mark_price - command.money
         if command.trigger_price + (value if command.side != SELL else -value) < 0:
             return INSUFFICIENT_MARGIN_FOR_REDUCTION
-    if command.mode == ISOLATED and not has_cross_position(s, command.account):
-        if command.trigger_price > account_at(s, command.account).cash:
+    group = group_of(s, command.account, command.market)
+    if command.mode == ISOLATED and not has_cross_position(s, command.account, group):
+        if command.trigger_price > cash_of(s, command.account, group):
             return INSUFFICIENT_MARGIN_FOR_INCREASE
     return NO_REASON
 
@@ -152,7 +157,7 @@ def _book_opposite(s: State, market: int, delta: int, entry: int) -> None:
     mirror.entry_notional -= mul_div_toward_zero(entry, opening, abs(delta))
     mirror.signed_size += delta
     row.open_interest += max(0, mirror.signed_size)
-    account_at(s, OUTSIDE_ACCOUNT).cash += entry
+    add_cash_in(s, OUTSIDE_ACCOUNT, market, entry)
 
 
 @kernel
@@ -174,11 +179,10 @@ def adopt_position(s: State, command: CommandRow) -> int:
     position.signed_size = size
     position.entry_notional = entry
     position.changes = CHANGED | OPENED
-    owner = account_at(s, command.account)
     if command.mode == CROSS:
-        owner.cash -= entry
+        add_cash_in(s, command.account, command.market, -entry)
     else:
-        owner.cash -= command.trigger_price
+        add_cash_in(s, command.account, command.market, -command.trigger_price)
         position.isolated_cash = command.trigger_price - entry
     refresh_holds(s, index)
     _book_opposite(s, command.market, -size, entry)

@@ -16,6 +16,8 @@ from seawall.engine.formulas.continuous.liquidation import (
     severity,
     watch_price,
 )
+from seawall.engine.formulas.continuous.margin import is_in_pool, pool_solvency
+from seawall.engine.formulas.shared.groups import group_count, pool_index
 from seawall.engine.formulas.shared.ladder import (
     WATCH_LONGS,
     WATCH_SHORTS,
@@ -158,21 +160,21 @@ def drop_worst(s: State) -> None:
 
 
 @kernel
-def _examine_pool(s: State, account: int) -> bool:
-    """Examine the cross pool; returns whether it is watched or on the work list."""
-    total, count = pool_weight(s, account)
+def _examine_pool(s: State, account: int, group: int) -> bool:
+    """Examine a group's cross pool; returns whether it is watched or on the work list."""
+    total, count = pool_weight(s, account, group)
     if count == 0:
         return True
-    equity, maintenance = bucket_risk(s, account, -1)
+    equity, maintenance = pool_solvency(s, account, group)
     if is_liquidatable(equity, maintenance):
-        add_candidate(s, account, -1, equity, maintenance)
+        add_candidate(s, account, pool_index(group), equity, maintenance)
         return True
     slack = equity - maintenance - 2 * count
     complete = True
     index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
-        if position.signed_size != 0 and position.mode == CROSS:
+        if is_in_pool(s, position, group):
             complete = _set_watch(s, index, slack, total) and complete
         index = position.next_of_account
     return complete
@@ -184,7 +186,9 @@ def examine(s: State, account: int) -> None:
     owner = account_at(s, account)
     if owner.is_system != 0 and account != BACKSTOP_ACCOUNT:
         return
-    complete = _examine_pool(s, account)
+    complete = True
+    for group in range(group_count(s)):
+        complete = _examine_pool(s, account, group) and complete
     index = owner.first_position
     while index >= 0:
         position = position_at(s, index)

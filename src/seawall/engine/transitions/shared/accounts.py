@@ -4,6 +4,7 @@ from seawall.domain.codes import (
     ACCOUNT_CREATED,
     ACCOUNT_TABLE_FULL,
     AMOUNT_NOT_POSITIVE,
+    DIFFERENT_COLLATERAL,
     INVALID_FLAGS,
     NO_REASON,
     POSITION_ADOPTED,
@@ -13,12 +14,14 @@ from seawall.domain.codes import (
     TRANSFER_TO_SAME_ACCOUNT,
     TRANSFERRED,
     UNKNOWN_ACCOUNT,
+    UNKNOWN_MARGIN_GROUP,
     VALUE_OUT_OF_RANGE,
     ZERO_SIZE,
 )
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL
 from seawall.engine.compile import kernel
+from seawall.engine.formulas.shared.groups import collateral_of, is_own_group
 from seawall.engine.formulas.shared.positions import held_size
 from seawall.engine.tables import (
     CommandRow,
@@ -74,14 +77,27 @@ def amount_rejection(money: int) -> int:
 
 
 @kernel
+def group_amount_rejection(s: State, command: CommandRow) -> int:
+    """Why an amount cannot be moved into or out of the group that a command names."""
+    if not is_own_group(s, command.account, command.status):
+        return UNKNOWN_MARGIN_GROUP
+    return amount_rejection(command.money)
+
+
+@kernel
 def transfer_rejection(s: State, command: CommandRow) -> int:
-    """Why a transfer's target or amount is wrong, or NO_REASON."""
-    target = command.other_account
+    """Why a transfer's target, groups or amount are wrong, or NO_REASON."""
+    target, group = command.other_account, command.leverage
     if target < FIRST_USER or target >= control(s).accounts_used:
         return UNKNOWN_ACCOUNT
-    if target == command.account:
+    if target == command.account and group == command.status:
         return TRANSFER_TO_SAME_ACCOUNT
-    return amount_rejection(command.money)
+    if not is_own_group(s, target, group):
+        return UNKNOWN_MARGIN_GROUP
+    reason = group_amount_rejection(s, command)
+    if reason == NO_REASON and collateral_of(s, group) != collateral_of(s, command.status):
+        return DIFFERENT_COLLATERAL
+    return reason
 
 
 @kernel
@@ -117,6 +133,9 @@ def report_adoption(s: State, command: CommandRow, size: int) -> None:
 
 @kernel
 def report_transfer(s: State, command: CommandRow) -> None:
-    """Emit that money went from one account to another."""
-    event = emit(s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, 0, command.money)
+    """Emit that money went from one account or group to another."""
+    event = emit(
+        s, TRANSFERRED, NO_REASON, command.account, -1, 0, 0, command.leverage, command.money
+    )
     event.counterparty = command.other_account
+    event.flags = command.status

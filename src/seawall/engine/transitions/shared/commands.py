@@ -14,6 +14,7 @@ from seawall.domain.codes import (
     PLACE_TWAP_ORDER,
     SET_INITIAL_FRACTION,
     SET_LEVERAGE,
+    SET_MARGIN_GROUPING,
     SET_MARGIN_SCHEDULE,
     SET_MARKET_DISCOUNT,
     SET_MARKET_STATUS,
@@ -96,7 +97,7 @@ def _market_rejection(s: State, command: CommandRow) -> int:
 @inline
 def row_rejection(s: State, command: CommandRow) -> int:
     """Why a command is refused before its own checks: kind, time, account, market."""
-    if command.kind < CREATE_ACCOUNT or command.kind > SET_MARKET_DISCOUNT:
+    if command.kind < CREATE_ACCOUNT or command.kind > SET_MARGIN_GROUPING:
         return UNKNOWN_COMMAND
     if command.time_ms < control(s).clock_ms:
         return TIME_WENT_BACK

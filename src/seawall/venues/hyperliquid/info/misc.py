@@ -80,7 +80,7 @@ def perps_at_cap(venue: DeskView, request: Request) -> list[str]:
 
 def perp_dex_status(venue: DeskView, request: Request) -> dict[str, Any]:
     check_dex(request)
-    outside = int(venue.tables["control"]["money_outside"][0])
+    outside = int(venue.tables["margin_groups"]["money_outside"][0])
     return {"totalNetDeposit": money_text(outside)}
 
 
@@ -339,7 +339,7 @@ def token_details(venue: DeskView, request: Request) -> Any:
     """``tokenDetails`` of the one token. Raises BadRequest for any other."""
     if text_of(request, "tokenId") != USDC_TOKEN["tokenId"]:
         raise BadRequest("tokenId is unknown")
-    supply = money_text(max(0, int(venue.tables["control"]["money_outside"][0])))
+    supply = money_text(max(0, int(venue.tables["margin_groups"]["money_outside"][0])))
     return {
         "name": "USDC",
         "maxSupply": supply,
