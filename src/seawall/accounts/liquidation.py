@@ -85,7 +85,7 @@ class LiquidationPrices:
         position = self._position(market)
         instrument = self.account.instruments[market]
         margins = self._margins(market)
-        pool, own = margins[CROSS_POOL], margins[market]
+        pool, own = margins[self.valuation.placed.pools[market]], margins[market]
         others = 0 if position.is_isolated else pool.maintenance_margin - own.maintenance_margin
         return BucketPosition(
             signed_size=position.signed_size,

@@ -42,7 +42,10 @@ class ValuationError(InputError):
 
 
 class BucketValue(NamedTuple):
-    """The cross pool (``CROSS_POOL``), or the bucket or child account of a market. Micro-USD."""
+    """A cross pool (``CROSS_POOL`` that of group 0), or a market's bucket or child account.
+
+    Micro-USD.
+    """
 
     bucket: int
     equity: int
@@ -94,13 +97,13 @@ class Valuation:
 
     @property
     def buckets(self) -> Mapping[int, tuple[int, ...]]:
-        """Markets with a position in each bucket; the cross pool comes first and may hold none."""
+        """Markets with a position in each bucket; the cross pools come first and may hold none."""
         return self.placed.buckets
 
     @property
     def has_children(self) -> bool:
         """Whether isolated positions are in child accounts."""
-        return self.in_blocks and len(self.buckets) > 1
+        return bool(self.placed.children)
 
     def bucket_of(self, market: int) -> int:
         """The bucket that holds the position in a market."""
@@ -111,7 +114,7 @@ class Valuation:
         return self.placed.owner_of(bucket)
 
     def at(self, prices: Sequence[int]) -> dict[int, BucketValue]:
-        """Every bucket at these prices, the cross pool first.
+        """Every bucket at these prices, the cross pools first.
 
         A price may be beyond what a command may set, as long as no notional passes
         ``MAX_NOTIONAL``: formulas are exact up to there.

@@ -1,8 +1,10 @@
 """What an account holds, in integers, before it is placed in an engine."""
 
-from msgspec import Struct
+from collections.abc import Mapping
 
-from seawall.domain.enums import MarginMode, Side
+from msgspec import Struct, field
+
+from seawall.domain.enums import MarginGrouping, MarginMode, Side
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -36,9 +38,13 @@ class OpenOrder(Struct, frozen=True, kw_only=True):
 
 
 class Holdings(Struct, frozen=True, kw_only=True):
-    """``collateral``: micro-USD, all that was deposited, isolated margins included."""
+    """What an account holds. ``collateral``: micro-USD, all that was deposited in margin group 0,
+    isolated margins included; ``other_collateral``: the same in other groups, by their number.
+    """
 
     name: str
     collateral: int
     positions: tuple[Position, ...]
     orders: tuple[OpenOrder, ...] = ()
+    grouping: MarginGrouping = MarginGrouping.SEPARATE
+    other_collateral: Mapping[int, int] = field(default_factory=dict)

@@ -60,6 +60,19 @@ def margin_groups(rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> d
     return found
 
 
+def account_groups(
+    rulebook: AnyRulebook, instruments: Sequence[Instrument], grouping: MarginGrouping
+) -> list[int]:
+    """The margin group of each market in an account of this grouping."""
+    if isinstance(rulebook, BlockRulebook):
+        return [0] * len(instruments)
+    groups = margin_groups(rulebook, instruments)
+    names, collaterals = list(groups), list(groups.values())
+    if grouping == MarginGrouping.SHARED:
+        return [collaterals.index(each.collateral) for each in instruments]
+    return [names.index(each.group) for each in instruments]
+
+
 def _capacities(
     limits: Limits, rulebook: AnyRulebook, instruments: list[Instrument], schedules: list[Tiers]
 ) -> dict[str, int]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seawall.domain.enums import (
     CommandKind,
     EventKind,
+    MarginGrouping,
     MarginMode,
     MarkMethod,
     OrderFlag,
@@ -25,10 +26,11 @@ from seawall.domain.enums import (
     Side,
 )
 from seawall.domain.errors import InputError
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import CROSS_POOL, pool_of_group
 from seawall.domain.holdings import Holdings, OpenOrder
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.engine.engine import Engine
+from seawall.engine.layout import account_groups
 from seawall.engine.tables import command_dtype
 
 if TYPE_CHECKING:
@@ -51,12 +53,14 @@ class PlacementError(InputError):
 class PlacedAccount(Struct, frozen=True, kw_only=True):
     """An account in an engine. ``children``: market by child account, under block rules.
 
-    ``buckets``: the markets with a position in each margin bucket, the cross pool first.
+    ``buckets``: the markets with a position in each margin bucket, the cross pools first.
+    ``pools``: the cross pool of each market of the engine.
     """
 
     account: int
     children: Mapping[int, int]
     buckets: Mapping[int, tuple[int, ...]]
+    pools: tuple[int, ...]
 
     @property
     def accounts(self) -> list[int]:
@@ -70,7 +74,7 @@ class PlacedAccount(Struct, frozen=True, kw_only=True):
 
     def bucket_of(self, market: int) -> int:
         """The bucket that holds the position in a market."""
-        return market if market in self.buckets else CROSS_POOL
+        return market if market in self.buckets else self.pools[market]
 
 
 def rows_of(kind: CommandKind, count: int, time_ms: int) -> Rows:
@@ -151,12 +155,15 @@ class Placement:
         """The number of a new account."""
         return int(self.open_accounts(time_ms, np.asarray([money]), what, parent)[0])
 
-    def deposit(self, time_ms: int, accounts: Integers, money: Integers, what: str) -> None:
-        """Micro-USD from outside; nothing where it is 0."""
+    def deposit(
+        self, time_ms: int, accounts: Integers, money: Integers, what: str, group: int = 0
+    ) -> None:
+        """Micro-USD from outside into a margin group; nothing where it is 0."""
         given = money > 0
         rows = rows_of(CommandKind.DEPOSIT, int(given.sum()), time_ms)
         rows["account"] = accounts[given]
         rows["money"] = money[given]
+        rows["status"] = group
         self.require(rows, what)
         self.deposits += sum(money[given].tolist())
 
@@ -195,6 +202,7 @@ class Placement:
         isolated = [each for each in holdings.positions if each.is_isolated]
         apart = sum(each.isolated_margin for each in isolated) if self.in_blocks else 0
         own = self.open_account(time_ms, holdings.collateral - apart, "the account")
+        self._group(time_ms, own, holdings)
         children: dict[int, int] = {}
         for each in holdings.positions:
             owner, mode, margin = own, each.mode, each.isolated_margin
@@ -205,9 +213,27 @@ class Placement:
             placed = structs.replace(each, mode=mode, isolated_margin=margin)
             what = f"the position in {self._names[each.market]}"
             self.adopt(time_ms, np.asarray([owner]), structs.asdict(placed), what)
-        pooled = tuple(each.market for each in holdings.positions if not each.is_isolated)
-        buckets = {CROSS_POOL: pooled} | {each.market: (each.market,) for each in isolated}
-        return PlacedAccount(account=own, children=children, buckets=buckets)
+        groups = account_groups(self.engine.rulebook, self.engine.instruments, holdings.grouping)
+        pools = tuple(map(pool_of_group, groups))
+        pooled = [each.market for each in holdings.positions if not each.is_isolated]
+        used = {CROSS_POOL, *map(pool_of_group, holdings.other_collateral)}
+        used |= {pools[market] for market in pooled}
+        buckets = {
+            pool: tuple(market for market in pooled if pools[market] == pool)
+            for pool in sorted(used, reverse=True)
+        }
+        buckets |= {each.market: (each.market,) for each in isolated}
+        return PlacedAccount(account=own, children=children, buckets=buckets, pools=pools)
+
+    def _group(self, time_ms: int, account: int, holdings: Holdings) -> None:
+        """How the account groups its margin, and its money in other groups than the first."""
+        if holdings.grouping != MarginGrouping.SEPARATE and not self.in_blocks:
+            rows = rows_of(CommandKind.SET_MARGIN_GROUPING, 1, time_ms)
+            rows["account"], rows["mode"] = account, int(holdings.grouping)
+            self.require(rows, "the account's margin grouping")
+        for group, money in holdings.other_collateral.items():
+            own, amount = np.asarray([account]), np.asarray([money])
+            self.deposit(time_ms, own, amount, f"the collateral of margin group {group}", group)
 
     def orders(
         self,
