@@ -17,6 +17,7 @@ from seawall.domain.instrument import Instrument, MarginTier
 from seawall.venues.hyperliquid.account.reading import account_answer
 from seawall.venues.hyperliquid.account.state import account_state
 from seawall.venues.raw_json import VenueDataError
+from seawall.venues.rulebook_file import load_rulebook
 from tests.facts.hyperliquid import recorded_accounts
 
 BTC = Instrument(name="BTC", size_decimals=5, tiers=(MarginTier(0, 40),))
@@ -46,7 +47,7 @@ def parsed(text: str) -> AccountText:
 
 
 def planned(text: str) -> Holdings:
-    return holdings_of(parsed(text), [BTC, ETH, NEW], PRICES)
+    return holdings_of(parsed(text), [BTC, ETH, NEW], PRICES, load_rulebook())
 
 
 def test_numbers_are_exact() -> None:
@@ -194,7 +195,7 @@ def test_venue_states_keep_their_equity() -> None:
             )
             for p in state.positions
         ]
-        plan = holdings_of(written, instruments, dict(written.prices))
+        plan = holdings_of(written, instruments, dict(written.prices), load_rulebook())
         worth = plan.collateral
         for position, planned_position in zip(state.positions, plan.positions, strict=True):
             sign = 1 if planned_position.signed_size > 0 else -1

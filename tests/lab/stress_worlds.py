@@ -97,7 +97,7 @@ def recorded_world(state: Any, tiers: Sequence[tuple[MarginTier, ...]]) -> World
         Instrument(name=each.coin, size_decimals=each.size_decimals, tiers=own)
         for each, own in zip(state.positions, tiers, strict=True)
     ]
-    plan = holdings_of(written, instruments, written.prices)
+    plan = holdings_of(written, instruments, written.prices, load_rulebook())
     prices = {each.name: written.prices[each.name] for each in instruments}
     units = tuple(exact_prices(prices, instruments).values())
     return World(plan, load_rulebook(), instruments, units)

@@ -9,13 +9,13 @@ from msgspec import Struct, structs
 
 from seawall.accounts.answer import VenueAnswer
 from seawall.accounts.file import AccountText
-from seawall.accounts.holdings import check_allowed, holdings_of
+from seawall.accounts.holdings import check_allowed, holdings_of, one_pool
 from seawall.accounts.markets import markets_under
 from seawall.accounts.prices import Price, exact_prices, nearest_price
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import AnyRulebook
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MONEY_DECIMALS, from_units
 from seawall.venues.registry import VENUES
 from seawall.venues.rulebook_file import load_rulebook
@@ -121,7 +121,7 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
         )
         holdings = self.holdings
         if self.written is not None:
-            holdings = holdings_of(self.written, self.instruments, texts)
+            holdings = holdings_of(self.written, self.instruments, texts, self.rulebook)
         return self.replace(prices=units, holdings=holdings, written=self.written)
 
     def with_rulebook(self, rulebook: str | AnyRulebook) -> "Account":
@@ -139,6 +139,7 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
         return self.replace(
             rulebook=found,
             instruments=instruments,
+            holdings=one_pool(self.holdings) if isinstance(found, BlockRulebook) else self.holdings,
             reported=self.reported if keeps else None,
             written=self.written,
             origins={**self.origins, "rulebook": f"{found.name} as of {found.as_of}"},

@@ -68,4 +68,8 @@ def text_of_answer(source: str, name: str, answer: AccountAnswer) -> AccountText
             for each in answer.positions
         ),
         prices=answer.prices,
+        grouping=answer.grouping,
+        other_collateral={
+            name: money_text(amount) for name, amount in answer.other_collateral.items()
+        },
     )

@@ -33,7 +33,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from seawall.domain.enums import Side
+from seawall.domain.enums import MarginGrouping, Side
 from seawall.domain.errors import InputError
 
 
@@ -63,8 +63,11 @@ class OrderText(Struct, frozen=True, kw_only=True):
 
 
 class AccountText(Struct, frozen=True, kw_only=True):
-    """An account as its source says it. ``source``: file or address, as errors name it. ``prices``:
-    current prices in USD by market, where the source knows them.
+    """An account as its source says it. ``source``: file or address, as errors name it.
+
+    ``collateral``: of the main margin group, or of the main collateral where the groups of a
+    collateral share it; ``other_collateral``: the same of others, by group or by collateral.
+    ``prices``: current prices in USD by market, where the source knows them.
     """
 
     source: str
@@ -73,6 +76,8 @@ class AccountText(Struct, frozen=True, kw_only=True):
     positions: tuple[PositionText, ...] = ()
     orders: tuple[OrderText, ...] = ()
     prices: Mapping[str, str] = field(default_factory=dict)
+    grouping: MarginGrouping = MarginGrouping.SEPARATE
+    other_collateral: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def markets(self) -> tuple[str, ...]:

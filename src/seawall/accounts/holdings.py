@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from seawall.accounts.file import AccountText, OrderText, PositionText
-from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.enums import MarginGrouping, MarginMode, MarketMargin
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position
-from seawall.domain.instrument import Instrument
+from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import (
     MAX_MONEY,
     MAX_NOTIONAL,
@@ -18,16 +21,19 @@ from seawall.domain.units import (
     money_text,
     to_units,
 )
+from seawall.engine.layout import account_groups, margin_groups
 
 
 def holdings_of(
     written: AccountText,
     instruments: Sequence[Instrument],
     prices: Mapping[str, str],
+    rulebook: AnyRulebook,
 ) -> Holdings:
     """The holdings of an account in integers; ``prices``: the price now of each market, USD.
 
-    Raises InputError naming position or order, field, value and what is allowed.
+    Money in margin groups without any of these markets is left out. Raises InputError naming
+    position or order, field, value and what is allowed.
     """
     index = {instrument.name: i for i, instrument in enumerate(instruments)}
     for market in written.markets:
@@ -35,7 +41,7 @@ def holdings_of(
             raise InputError(
                 f"{written.source}: market: {market!r} is not known; known: {_some(list(index))}"
             )
-    collateral = _units(written.source, "collateral", written.collateral, MONEY_DECIMALS, MAX_MONEY)
+    money = _collateral(written, instruments, rulebook)
     positions = tuple(
         _position(
             f"{written.source}: position {number} ({each.market})",
@@ -56,13 +62,59 @@ def holdings_of(
         )
         for number, each in enumerate(written.orders, start=1)
     )
-    buckets = sum(each.isolated_margin for each in positions)
-    if buckets > collateral:
-        raise InputError(
-            f"{written.source}: collateral: {written.collateral} is less than the isolated "
-            f"margins, which add up to {money_text(buckets)}"
-        )
-    return Holdings(name=written.name, collateral=collateral, positions=positions, orders=orders)
+    groups = account_groups(rulebook, instruments, written.grouping)
+    for group, amount in money.items():
+        buckets = sum(p.isolated_margin for p in positions if groups[p.market] == group)
+        if buckets > amount:
+            raise InputError(
+                f"{written.source}: collateral: {money_text(amount)} is less than the isolated "
+                f"margins, which add up to {money_text(buckets)}"
+            )
+    return Holdings(
+        name=written.name,
+        collateral=money.pop(0),
+        positions=positions,
+        orders=orders,
+        grouping=written.grouping,
+        other_collateral=money,
+    )
+
+
+def one_pool(holdings: Holdings) -> Holdings:
+    """The same with all money in one cross pool, as under rules that know one."""
+    return structs.replace(
+        holdings,
+        collateral=holdings.collateral + sum(holdings.other_collateral.values()),
+        grouping=MarginGrouping.SEPARATE,
+        other_collateral={},
+    )
+
+
+def _collateral(
+    written: AccountText, instruments: Sequence[Instrument], rulebook: AnyRulebook
+) -> dict[int, int]:
+    """Micro-USD by margin group of the engine. Raises InputError."""
+    is_shared = written.grouping == MarginGrouping.SHARED
+    texts = {MAIN_COLLATERAL if is_shared else MAIN_GROUP: written.collateral}
+    texts |= written.other_collateral
+    money = {
+        name: _units(written.source, "collateral", text, MONEY_DECIMALS, MAX_MONEY)
+        for name, text in texts.items()
+    }
+    if isinstance(rulebook, BlockRulebook):
+        tokens = {each.collateral for each in instruments}
+        if len(tokens) > 1:
+            raise InputError(
+                f"{written.source}: collateral: {', '.join(sorted(tokens))}; the rules of "
+                f"{rulebook.name} know one"
+            )
+        return {0: sum(money.values())}
+    found: dict[int, int] = {}
+    for number, (name, token) in enumerate(margin_groups(rulebook, instruments).items()):
+        key = token if is_shared else name
+        if key in money:
+            found[number] = money.pop(key)
+    return {0: 0} | found
 
 
 def _position(

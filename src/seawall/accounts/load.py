@@ -142,6 +142,7 @@ def _loaded(source: Source, options: AccountOptions) -> Account:
             each.name: from_units(price, each.price_decimals)
             for each, price in zip(instruments, prices, strict=True)
         },
+        rulebook,
     )
     origins |= {
         f"market {name}": found.source if name in found.own else "the known markets"

@@ -5,6 +5,10 @@ from msgspec import Struct
 from seawall.domain.enums import MarketMargin
 from seawall.domain.units import MONEY_DECIMALS
 
+MAIN_GROUP = ""
+"""The margin group of markets that say none."""
+MAIN_COLLATERAL = "USDC"
+
 
 class MarginTier(Struct, frozen=True):
     """From ``lower_bound`` micro-USD of notional on, at most ``maximum_leverage``."""
@@ -66,8 +70,8 @@ class Instrument(Struct, frozen=True, kw_only=True):
     open_interest_cap: int = 0
     impact_notional: int = 6_000_000_000
     delisted: bool = False
-    group: str = ""
-    collateral: str = "USDC"
+    group: str = MAIN_GROUP
+    collateral: str = MAIN_COLLATERAL
     block_terms: BlockTerms | None = None
     """Required by block rules, ignored by others."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from msgspec import Raw, Struct
 
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.venues.explanation import Explanation
@@ -42,9 +43,11 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     """An account as its venue answers, in terms that every venue has.
 
     ``collateral``: the deposit, in micro-USD, that gives the pool and every bucket the venue's own
-    equity. ``prices``: USD by coin. ``funding``: the fraction of notional that longs pay an hour,
-    by coin, where the answer says. ``own_markets``: by coin, those whose terms only this answer
-    gives; ``listed_markets``: all that trade, where the answer came with the venue's list.
+    equity. ``grouping``: which markets share a cross margin; ``other_collateral``: deposits beside
+    that of the main group, by margin group, or by collateral where its groups share it.
+    ``prices``: USD by coin. ``funding``: the fraction of notional that longs pay an hour, by coin,
+    where the answer says. ``own_markets``: by coin, those whose terms only this answer gives;
+    ``listed_markets``: all that trade, where the answer came with the venue's list.
     """
 
     name: str | None
@@ -56,6 +59,8 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     own_markets: Mapping[str, Instrument]
     listed_markets: Mapping[str, Instrument] | None = None
     funding: Mapping[str, float]
+    grouping: MarginGrouping = MarginGrouping.SEPARATE
+    other_collateral: Mapping[str, int] = {}
 
 
 class Snippet(NamedTuple):
