@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from seawall.domain.enums import MarginGrouping, MarginMode, Side
 
@@ -48,3 +48,10 @@ class Holdings(Struct, frozen=True, kw_only=True):
     orders: tuple[OpenOrder, ...] = ()
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[int, int] = field(default_factory=dict)
+
+    def with_money(self, group: int, amount: int) -> "Holdings":
+        """The same with so much more deposited in a margin group."""
+        if group == 0:
+            return structs.replace(self, collateral=self.collateral + amount)
+        others = {**self.other_collateral, group: self.other_collateral.get(group, 0) + amount}
+        return structs.replace(self, other_collateral=others)

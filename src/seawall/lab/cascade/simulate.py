@@ -24,6 +24,7 @@ Progress = Callable[[int], None]
 class CascadeRun(Struct, kw_only=True):
     """The whole result. ``accounts``: numbers of the population in the engine, in its order.
 
+    ``pools``: the cross pool of the account under study that each market draws on.
     ``is_liquidated``: by account of the population. ``batches``: how often the engine was called.
     """
 
@@ -36,6 +37,7 @@ class CascadeRun(Struct, kw_only=True):
     stalled: int
     account: int
     children: Mapping[int, int]
+    pools: tuple[int, ...]
     incidents: list[Incident]
     own_start: Snapshot | None
     own_end: Snapshot | None
@@ -120,6 +122,7 @@ def simulate(
         stalled=waves.stalled,
         account=-1 if account is None else account.account,
         children={} if account is None else account.children,
+        pools=() if account is None else account.pools,
         incidents=simulation.incidents,
         own_start=simulation.start,
         own_end=end,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, Reason
 from seawall.domain.errors import InputError
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
@@ -258,4 +258,4 @@ def _end(engine: Engine, account: int, time_ms: int) -> AccountEnd:
 
 def _is_bucket(now: Snapshot, market: int) -> bool:
     """Whether the margins of a market are of a bucket of their own, not part of the pool's."""
-    return market == CROSS_POOL or now.holdings[market].isolated
+    return is_pool(market) or now.holdings[market].isolated

@@ -11,7 +11,6 @@ import numpy as np
 from msgspec import Struct
 
 from seawall.domain.enums import EventKind
-from seawall.domain.events import CROSS_POOL
 from seawall.engine.codec import decode_event_rows
 from seawall.engine.placement import Rows
 from seawall.lab.arrays import Integers
@@ -213,11 +212,7 @@ class Comparer:
             # All others have one bucket each.
             bucket = here.account.children.get(found.account, found.market)
             buckets = [now.buckets[bucket]]
-            holdings = {
-                market: each
-                for market, each in holdings.items()
-                if (market if each.isolated else CROSS_POOL) == bucket
-            }
+            holdings = {market: each for market, each in holdings.items() if each.bucket == bucket}
         marks = [valuation_prices(each.simulation.engine) for each in (here, there)]
         better = {
             market: each.signed_size * int(marks[1][market] - marks[0][market])

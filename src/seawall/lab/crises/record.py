@@ -62,7 +62,7 @@ _CLOSING: tuple[tuple[EventKind, bool | None, Closed, Callable[[Rows], Integers]
 
 
 class Liquidation(Struct, frozen=True):
-    """A bucket found under maintenance: trader, market or CROSS_POOL of the event; micro-USD."""
+    """A bucket found under maintenance: trader, market or cross pool of the event; micro-USD."""
 
     trader: int
     account: int

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.units import from_units
 from seawall.lab.crises.difference import (
     AccountDifference,
@@ -18,7 +18,7 @@ from seawall.lab.crises.figures import account_figures, liquidation_figure, popu
 from seawall.lab.crises.question import CrisesAnswer
 from seawall.lab.crises.record import OWN, Closed, closed_by
 from seawall.lab.crises.trial import Outcome
-from seawall.lab.simulation.names import liquidation_words
+from seawall.lab.simulation.names import liquidation_words, pool_name
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
 from seawall.report.kinds import (
@@ -405,7 +405,11 @@ class _Findings:
         return f"under maintenance margin under {there} too, where liquidation had not begun yet"
 
     def _bucket(self, bucket: int) -> str:
-        return "cross pool" if bucket == CROSS_POOL else self.markets[bucket]
+        rules = self.task.rules[0]
+        is_apart = not is_pool(bucket)
+        return (
+            self.markets[bucket] if is_apart else pool_name(rules.book, rules.instruments, bucket)
+        )
 
     def _details(self) -> Iterator[Sheet]:
         """Sources, then what is too long for people."""

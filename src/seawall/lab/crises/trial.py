@@ -67,7 +67,7 @@ class CrisesTask(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """One crisis, rulebook, mode and depth. Money of the account in micro-USD; minutes after start.
 
-    ``liquidated``: (bucket: market or CROSS_POOL, minutes) of each that was under maintenance.
+    ``liquidated``: (bucket: market or cross pool, minutes) of each that was under maintenance.
     ``closed``: flags of ``Closed``. ``untouched``: equity at the end with all positions still open.
     ``line``: (minutes, USD) of equity. Of the population: ``liquidations``, and USD by where
     positions went, with what the insurance fund paid. ``lowest_marks``, ``highest_marks``: of the

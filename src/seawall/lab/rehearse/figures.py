@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.units import MICRO
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import IncidentKind
@@ -108,8 +108,7 @@ def _markers(result: Rehearsal, total: NDArray[np.float64]) -> list[Row]:
         label = ""
         # Words that would lie on each other are left out; the table has them all.
         if each.kind != IncidentKind.MARGIN_WARNING and each.time_ms >= free_from:
-            is_pool = each.market == CROSS_POOL
-            label = "cross" if is_pool else result.instruments[each.market].name
+            label = "cross" if is_pool(each.market) else result.instruments[each.market].name
             free_from = each.time_ms + 10 * apart
         what = MARKERS[each.kind][0]
         rows.append({"x": int(times[step]), "y": number(total[step]), "what": what, "label": label})
@@ -176,7 +175,7 @@ def _line(
 
 def _colours(buckets: Iterable[int]) -> list[str]:
     return [
-        CROSS_COLOUR if bucket == CROSS_POOL else MARKET_COLOURS[bucket % len(MARKET_COLOURS)]
+        CROSS_COLOUR if is_pool(bucket) else MARKET_COLOURS[bucket % len(MARKET_COLOURS)]
         for bucket in buckets
     ]
 

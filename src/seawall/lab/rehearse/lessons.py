@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.units import MICRO, from_units
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import STAGES, IncidentKind
@@ -74,7 +74,7 @@ def _isolated(result: Rehearsal) -> Iterator[str]:
     """What a closed isolated position cost: never more than its own margin."""
     for bucket, before in result.start.buckets.items():
         taken = [e for e in result.incidents if e.market == bucket and e.kind in STAGES]
-        if bucket == CROSS_POOL or not before.maintenance_margin:
+        if is_pool(bucket) or not before.maintenance_margin:
             continue
         # A position that was deleveraged for its profit lost nothing.
         is_won = all(each.kind == IncidentKind.DELEVERAGED_WINNER for each in taken)
@@ -102,18 +102,19 @@ def _isolated(result: Rehearsal) -> Iterator[str]:
 
 def _distance(result: Rehearsal) -> Iterator[str]:
     """How the first liquidation of the pool compares with the price shown at the start."""
-    if result.start.buckets[CROSS_POOL].is_under:
-        return
     sold = (IncidentKind.PARTLY_LIQUIDATED, IncidentKind.LIQUIDATED)
     first = next((e for e in result.incidents if e.kind in sold and not e.isolated), None)
     shown = None if first is None else result.liquidation_prices.get(first.market)
     if first is None or not shown:
+        return
+    pool = result.pools[first.market]
+    if result.start.buckets[pool].is_under:
         return
     instrument = result.instruments[first.market]
     step = int((result.series.times_ms < first.time_ms).sum())
     mark = from_units(int(result.series.mark[first.market, step]), instrument.price_decimals)
     yield (
         f"The {instrument.name} liquidation price of {AVERAGE_PRICE.text(shown)} at the start "
-        f"assumes that no other price moves: the {bucket_name(result, CROSS_POOL)} was liquidated "
+        f"assumes that no other price moves: the {bucket_name(result, pool)} was liquidated "
         f"with the {result.price_word} at {price(mark)}."
     )

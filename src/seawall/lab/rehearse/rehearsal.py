@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
@@ -38,7 +38,7 @@ STEPS_SHOWN = 20
 
 
 class Series(Struct):
-    """n steps. ``ratio``: maintenance margin over equity, by bucket (market or CROSS_POOL), NaN
+    """n steps. ``ratio``: maintenance margin over equity, by bucket (market or cross pool), NaN
     where it has no position. ``equity``: by bucket, micro-USD. ``mark``: price units by market."""
 
     times_ms: NDArray[np.int64]
@@ -66,6 +66,8 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...]
     account: int
     children: Mapping[int, int]
+    pools: tuple[int, ...]
+    """The cross pool that each market draws on."""
     """Under block rules: account numbers of what is called isolated, with their markets."""
     path: MarketPath
     start: Snapshot
@@ -91,7 +93,7 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     def untouched_equity(self) -> NDArray[np.float64]:
         """What the account would be worth at each step, USD, if its positions had stayed open.
 
-        Without funding. An isolated bucket that reaches zero stays there; the cross pool is held
+        Without funding. An isolated bucket that reaches zero stays there; a cross pool is held
         on whatever happens.
         """
         steps = len(self.series.times_ms)
@@ -100,10 +102,9 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
         }
         for market, holding in self.start.holdings.items():
             moved = self.series.mark[market] - holding.mark_price
-            bucket = market if holding.isolated else CROSS_POOL
-            worth[bucket] += holding.signed_size * moved.astype(np.float64)
+            worth[holding.bucket] += holding.signed_size * moved.astype(np.float64)
         for bucket, each in worth.items():
-            if bucket != CROSS_POOL:
+            if not is_pool(bucket):
                 each[np.logical_or.accumulate(each <= 0)] = 0.0
         result: NDArray[np.float64] = np.sum(list(worth.values()), axis=0) / MICRO
         return result
@@ -154,7 +155,7 @@ def run_path(
     start, log, account = simulation.start, simulation.log, simulation.account
     assert start is not None and log is not None and account is not None
     prices = simulation.observer.liquidation_prices(start)
-    recorder = _Recorder(simulation, log, plan)
+    recorder = _Recorder(simulation, log, start)
     end = start
     for (batch,) in steps([simulation]):
         assert batch.account is not None
@@ -170,6 +171,7 @@ def run_path(
         instruments=setup.instruments,
         account=account.account,
         children=account.children,
+        pools=account.pools,
         path=path,
         start=start,
         liquidation_prices=prices,
@@ -248,21 +250,19 @@ def _recorded_funding(path: MarketPath, setup: SimulationSetup, series: Series) 
 class _Recorder:
     """What the account looked like after each step, and the warnings that follow from it."""
 
-    def __init__(self, simulation: Simulation, log: IncidentLog, plan: Holdings) -> None:
+    def __init__(self, simulation: Simulation, log: IncidentLog, start: Snapshot) -> None:
         self._log = log
         count, markets = simulation.grid.oracle.shape
         self._marks = simulation.engine.tables["markets"]["mark_price"][:markets]
-        self._buckets = [
-            CROSS_POOL, *(each.market for each in plan.positions if each.isolated_margin)
-        ]  # fmt: skip
+        buckets = list(start.buckets)
         self.series = Series(
             times_ms=simulation.grid.times_ms,
-            equity={bucket: np.zeros(count, np.int64) for bucket in self._buckets},
-            ratio={bucket: np.full(count, np.nan) for bucket in self._buckets},
+            equity={bucket: np.zeros(count, np.int64) for bucket in buckets},
+            ratio={bucket: np.full(count, np.nan) for bucket in buckets},
             mark=np.zeros((markets, count), np.int64),
             signed_size=np.zeros((markets, count), np.int64),
         )
-        self._armed = {(b, w): True for b in self._buckets for w in WARNINGS}
+        self._armed = {(b, w): True for b in buckets for w in WARNINGS}
 
     def record(self, number: int, now: Snapshot) -> None:
         """The account after step ``number``."""
@@ -294,7 +294,7 @@ class _Recorder:
                     time_ms=now.time_ms,
                     kind=IncidentKind.MARGIN_WARNING,
                     market=bucket.market,
-                    isolated=bucket.market != CROSS_POOL,
+                    isolated=not is_pool(bucket.market),
                     money=bucket.equity,
                     maintenance_margin=bucket.maintenance_margin,
                     margin_ratio=bucket.ratio,

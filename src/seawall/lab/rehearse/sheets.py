@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import from_units, money_text
 from seawall.lab.rehearse.figures import rehearsal_figure
 from seawall.lab.rehearse.lessons import lessons
@@ -236,7 +235,7 @@ def _steps(result: Rehearsal) -> Sequence[Sheet]:
 
     return [
         sheet(
-            "equity_steps", "The account at every step", [CROSS_POOL],
+            "equity_steps", "The account at every step", [0],
             Column("equity", MONEY, lambda at: total[at[1]]),
             Column("kept_equity", USD, lambda at: kept[at[1]]),
         ),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import from_units, money_text
 from seawall.report.kinds import exact_clock
@@ -32,7 +32,7 @@ def words(item: Any, instruments: Sequence[Instrument]) -> str:
         subject.append(f"account {item.account}")
     if instrument is not None:
         subject.append(instrument.name)
-    elif market == CROSS_POOL and "liquidation" in _tag(item):
+    elif is_pool(market) and "liquidation" in _tag(item):
         subject.append("cross pool")
     what = _tag(item).replace("_", " ")
     parts = [

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import from_units
 from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
@@ -37,6 +37,10 @@ class Simulated(Buckets, Protocol):
 
     @property
     def incidents(self) -> Sequence[Incident]: ...
+    @property
+    def pools(self) -> Sequence[int]:
+        """The cross pool that each market draws on."""
+        ...
 
 
 class Happened(Struct, frozen=True, kw_only=True):
@@ -72,15 +76,15 @@ def incident_sheets(result: Simulated, span_ms: int) -> tuple[Sheet, Sheet]:
 
 def _incidents(result: Simulated) -> Sheet:
     def of_market(row: Incident, value: int, decimals: str) -> str | None:
-        if row.market == CROSS_POOL or not value:
+        if is_pool(row.market) or not value:
             return None
         return from_units(value, getattr(result.instruments[row.market], decimals))
 
     def market(row: Incident) -> str | None:
-        return None if row.market == CROSS_POOL else result.instruments[row.market].name
+        return None if is_pool(row.market) else result.instruments[row.market].name
 
     def mode(row: Incident) -> str:
-        isolated = row.isolated and row.market != CROSS_POOL
+        isolated = row.isolated and not is_pool(row.market)
         return mode_name(result.rulebook, isolated=isolated)
 
     return Sheet(
@@ -133,8 +137,9 @@ def _merged(incidents: Sequence[Incident]) -> list[list[Incident]]:
 
 def _sentence(result: Simulated, group: Sequence[Incident]) -> str:
     first, kind = group[0], group[0].kind
-    name = "" if first.market == CROSS_POOL else result.instruments[first.market].name
-    bucket = bucket_name(result, first.market if first.isolated else CROSS_POOL)
+    name = "" if is_pool(first.market) else result.instruments[first.market].name
+    is_bucket = first.isolated or is_pool(first.market)
+    bucket = bucket_name(result, first.market if is_bucket else result.pools[first.market])
     total = sum(each.money for each in group)
     if kind == IncidentKind.MARGIN_WARNING:
         return (

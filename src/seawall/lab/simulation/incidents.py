@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seawall.accounts.valuation import ratio_of
 from seawall.domain.enums import EventKind, FillFlag, Reason
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import CROSS_POOL, is_pool
 from seawall.engine.placement import PlacedAccount
 from seawall.lab.simulation.reader import quote_of
 
@@ -53,7 +53,7 @@ STAGES = (
 class Incident(Struct, kw_only=True):
     """One thing that happened to the account. Unused numbers are 0.
 
-    ``market``: index in the instruments, or CROSS_POOL. ``size`` unsigned and ``before`` signed,
+    ``market``: index in the instruments, or a cross pool. ``size`` unsigned and ``before`` signed,
     size units; ``price`` (average) price units; ``money`` micro-USD: a closed profit after fees, a
     payment, or the equity of the bucket; ``margin_ratio`` maintenance margin over equity.
     """
@@ -195,7 +195,7 @@ class IncidentLog:
     def _started(self, made: Incident, row: Any) -> Incident | None:
         """A bucket that stays below maintenance starts anew with every command; shown once."""
         made.money, made.maintenance_margin = int(row["money"]), int(row["closed_profit"])
-        made.isolated = made.market != CROSS_POOL
+        made.isolated = not is_pool(made.market)
         made.margin_ratio = ratio_of(made.maintenance_margin, made.money)
         self.started[made.market] = made.margin_ratio
         return made if self._is_new(made.time_ms, (int(row["kind"]), made.market)) else None

@@ -5,10 +5,11 @@ from fractions import Fraction
 from typing import Protocol
 
 from seawall.domain.enums import LiquidationStage
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.domain.units import PPM, RATE_ONE
+from seawall.engine.layout import margin_groups
 from seawall.report.kinds import money, short_percent
 
 
@@ -24,9 +25,20 @@ class Buckets(Protocol):
 
 
 def bucket_name(account: Buckets, bucket: int) -> str:
-    """The name of a bucket: ``cross pool``, ``SOL isolated``, ``SOL child account``."""
-    market = None if bucket == CROSS_POOL else account.instruments[bucket].name
+    """The name of a bucket: ``cross pool``, ``SOL isolated``, ``SOL child account``.
+
+    The pool of a margin group that has a name is called by it: ``xyz cross pool``.
+    """
+    if is_pool(bucket) and not account.has_children:
+        return pool_name(account.rulebook, account.instruments, bucket)
+    market = None if is_pool(bucket) else account.instruments[bucket].name
     return bucket_of_market(market, account.rulebook, has_children=account.has_children)
+
+
+def pool_name(rulebook: AnyRulebook, instruments: Sequence[Instrument], pool: int) -> str:
+    """The name of a margin group's cross pool."""
+    group = list(margin_groups(rulebook, instruments))[group_of_pool(pool)]
+    return f"{group} cross pool" if group else "cross pool"
 
 
 def bucket_of_market(

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec import Struct
 
 from seawall.accounts.valuation import bisected, ratio_of
-from seawall.domain.enums import MarginMode
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.enums import MarginGrouping, MarginMode
+from seawall.domain.events import CROSS_POOL, is_pool, pool_of_group
 from seawall.domain.rulebook import BlockRulebook
-from seawall.engine.account_view import account_margins
+from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
@@ -48,16 +48,21 @@ class Bucket(Struct, frozen=True, kw_only=True):
 class Holding(Struct, frozen=True, kw_only=True):
     """One open position. Size and prices in the market's units, money in micro-USD.
 
-    ``isolated``: in a bucket, or a child account, of its own. ``leverage``: as set; 0 where it is
-    nothing that an account sets.
+    ``bucket``: what owns it, a cross pool or the market's own bucket or child account.
+    ``leverage``: as set; 0 where it is nothing that an account sets.
     """
 
     market: int
     signed_size: int
     entry_notional: int
-    isolated: bool
+    bucket: int
     leverage: int
     mark_price: int
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it is in a bucket, or a child account, of its own."""
+        return not is_pool(self.bucket)
 
     @property
     def value(self) -> int:
@@ -109,7 +114,8 @@ class Observer:
         self._engine = engine
         self._in_blocks = isinstance(engine.rulebook, BlockRulebook)
         self._prices = valuation_prices(engine)
-        self._accounts = {CROSS_POOL: account} | {held: child for child, held in children.items()}
+        self._children = {held: child for child, held in children.items()}
+        self._accounts = {CROSS_POOL: account} | self._children
 
     def snapshot(self, time_ms: int) -> Snapshot:
         """The account now, without liquidation prices."""
@@ -118,10 +124,11 @@ class Observer:
         unsettled = 0
         for number, account in self._accounts.items():
             margins = account_margins(self._engine, account)
-            pool = margins[CROSS_POOL]
-            buckets[number] = Bucket(
-                market=number, equity=pool.equity, maintenance_margin=pool.maintenance_margin
-            )
+            for pool, risk in margins.items():
+                if is_pool(pool):
+                    bucket = number if number in self._children else pool
+                    buckets[bucket] = _bucket(bucket, risk)
+            pools = self._pools(account)
             cash = int(self._engine.tables["accounts"]["cash"][account])
             value = 0
             for position in positions_of(self._engine.tables, account):
@@ -135,11 +142,12 @@ class Observer:
                         maintenance_margin=own.maintenance_margin if own else 0,
                     )
                 if size:
-                    isolated = is_isolated or number != CROSS_POOL
-                    holdings[market] = self._holding(position, market, isolated=isolated)
+                    is_apart = is_isolated or number in self._children
+                    bucket = market if is_apart else pools[market]
+                    holdings[market] = self._holding(position, market, bucket)
                     value += holdings[market].value
             if self._in_blocks:
-                unsettled += pool.equity - cash - value
+                unsettled += margins[CROSS_POOL].equity - cash - value
         return Snapshot(
             time_ms=time_ms,
             buckets=buckets,
@@ -147,12 +155,19 @@ class Observer:
             unsettled_funding=unsettled,
         )
 
-    def _holding(self, position: Any, market: int, *, isolated: bool) -> Holding:
+    def _pools(self, account: int) -> list[int]:
+        """The cross pool of an account that each market draws on."""
+        tables = self._engine.tables
+        is_shared = tables["accounts"]["grouping"][account] == MarginGrouping.SHARED
+        groups = tables["markets"]["collateral_group" if is_shared else "group"]
+        return [pool_of_group(int(group)) for group in groups]
+
+    def _holding(self, position: Any, market: int, bucket: int) -> Holding:
         return Holding(
             market=market,
             signed_size=int(position["signed_size"]),
             entry_notional=int(position["entry_notional"]),
-            isolated=isolated,
+            bucket=bucket,
             leverage=0 if self._in_blocks else int(position["leverage"]),
             mark_price=int(self._prices[market]),
         )
@@ -163,7 +178,7 @@ class Observer:
         result: dict[int, float | None] = {}
         for market, holding in now.holdings.items():
             decimals = self._engine.instruments[market].price_decimals
-            bucket = market if holding.isolated else CROSS_POOL
+            bucket = holding.bucket
             if self._in_blocks:
                 units = _first_under(copy, self._accounts[bucket], market, holding)
                 result[market] = None if units is None else units / 10**decimals
@@ -187,6 +202,10 @@ class Observer:
                 price_decimals=decimals,
             )
         )
+
+
+def _bucket(number: int, risk: Margins) -> Bucket:
+    return Bucket(market=number, equity=risk.equity, maintenance_margin=risk.maintenance_margin)
 
 
 def _first_under(copy: Engine, account: int, market: int, holding: Holding) -> int | None:

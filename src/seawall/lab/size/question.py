@@ -16,6 +16,7 @@ from seawall.domain.quantities import Amount
 from seawall.domain.units import MAX_PRICE, MICRO, fraction_text, from_units
 from seawall.lab.market.book import Book
 from seawall.lab.market.book_source import read_book
+from seawall.lab.simulation.names import bucket_name
 from seawall.lab.size.advice import HOURS_PER_YEAR, Advice, Odds, SizeTask, advise
 from seawall.lab.size.candles import read_trading
 from seawall.lab.size.exit import BookSide, book_side
@@ -103,7 +104,7 @@ def size(
     middle = None if book is None else book.middle
     traded = traded_market(account, market, middle if price is None else price)
     used, words, about_book = _book(traded, book, depth)
-    pledged, whose = _equity(account, equity)
+    pledged, whose = _equity(account, market, equity)
     per_day, deviation, notes = _trading(traded, volume, volatility, candles)
     held = _above_zero("hours", hours, 87_600, "hours above 0 and at most 87,600, such as 24")
     is_long = quantities.choice("side", side, SIDES) == "long"
@@ -128,18 +129,19 @@ def size(
     return SizeResult(task=task, advice=advise(task), source=source, notes=(*notes, *about_book))
 
 
-def _equity(account: Account, equity: Amount | None) -> tuple[int, str]:
-    """Micro-USD, and where it comes from."""
+def _equity(account: Account, market: str, equity: Amount | None) -> tuple[int, str]:
+    """Micro-USD, and where it comes from: the cross pool of the market if not given."""
     if equity is not None:
         pledged = quantities.usd("equity", equity)
         return pledged, f"equity {kinds.money(pledged)} USD"
     from seawall.accounts.valuation import valuation_of
-    from seawall.domain.events import CROSS_POOL
 
-    pledged = valuation_of(account).at(account.prices)[CROSS_POOL].equity
-    if pledged <= 0:
-        raise InputError(f"{account.source}: the cross pool has no equity; say the equity")
-    return pledged, f"equity {kinds.money(pledged)} USD, the cross pool of {account.source}"
+    valuation = valuation_of(account)
+    pool = valuation.placed.pools[account.market(market)]
+    name, found = bucket_name(valuation, pool), valuation.at(account.prices).get(pool)
+    if found is None or found.equity <= 0:
+        raise InputError(f"{account.source}: the {name} has no equity; say the equity")
+    return found.equity, f"equity {kinds.money(found.equity)} USD, the {name} of {account.source}"
 
 
 def _trading(

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import is_pool
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO
 from seawall.lab.market.scenario import Scenario
@@ -68,7 +68,7 @@ def scenario_line(scenario: Scenario, result: Rehearsal) -> ScenarioLine:
         end=result.end.equity,
         untouched=round(float(result.untouched_equity[-1]) * MICRO),
         liquidated=tuple(BucketEnd(bucket, minutes) for bucket, minutes in ended.items()),
-        first=next((market for market in touched if market != CROSS_POOL), None),
+        first=next((market for market in touched if not is_pool(market)), None),
         funding=result.funding,
         deleveraged=sum(e.notional for e in result.incidents if e.kind in against_others),
         positions_left=len(result.end.holdings),

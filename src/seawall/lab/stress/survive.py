@@ -17,10 +17,11 @@ from msgspec import Struct, structs
 
 from seawall.accounts.valuation import Valuation, bisected
 from seawall.domain.enums import MarginMode
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO, PPM, RATE_ONE
+from seawall.lab.simulation.names import bucket_name
 
 CENT = MICRO // 100
 SHARES = 10_000
@@ -135,16 +136,16 @@ def _closed(valuation: Valuation, parts: dict[int, int]) -> Holdings:
     ``parts``: size units to close by market.
     """
     plan = valuation.plan
-    collateral = plan.collateral
     positions = []
-    for each in plan.positions:
+    for each in valuation.plan.positions:
         left: Position | None = each
         if size := parts.get(each.market, 0):
             left, change = _after_close(each, size, valuation)
-            collateral += change
+            group = group_of_pool(valuation.placed.pools[each.market])
+            plan = plan.with_money(group, change)
         if left is not None:
             positions.append(left)
-    return structs.replace(plan, collateral=collateral, positions=tuple(positions))
+    return structs.replace(plan, positions=tuple(positions))
 
 
 def _after_close(
@@ -176,8 +177,9 @@ def _after_close(
 
 def deposit_words(valuation: Valuation, bucket: int) -> str:
     """What is done with a deposit, such as ``deposit to the account``."""
-    if bucket == CROSS_POOL:
-        return "deposit to the account"
+    if is_pool(bucket):
+        several = sum(map(is_pool, valuation.buckets)) > 1
+        return f"deposit to the {bucket_name(valuation, bucket) if several else 'account'}"
     name = valuation.instruments[bucket].name
     if valuation.in_blocks:
         return f"transfer to the {name} child account"

@@ -22,6 +22,7 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
 from seawall.domain.units import MICRO, PPM, RATE_ONE
 from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers
+from seawall.engine.layout import account_groups, margin_groups
 from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.paths.kernels.stages_state import Rules
@@ -44,8 +45,8 @@ def path_account(
 
     Markets are those of the positions, in the order of ``instruments``. Bucket 0 is the cross pool,
     or under block rules the account itself; each isolated position, or child account, follows
-    under its market's name. Raises InputError for an account without positions and for stages
-    that the kernel does not know.
+    under its market's name. Raises InputError for an account without positions or with several
+    pools, and for stages that the kernel does not know.
     """
     held = sorted(plan.positions, key=lambda each: each.market)
     if not held:
@@ -64,7 +65,7 @@ def path_account(
         lot=np.array([_lot(rulebook, each) for each in markets]),
         tick=np.array([_tick(rulebook, each) for each in markets]),
         bucket=bucket,
-        cash=_cash(plan, held, apart),
+        cash=_cash(plan, held, apart, _pool(plan, rulebook, instruments)),
         tiers=_tiers(rulebook, markets),
         depth=np.array([depths[name].usd_within_50bp for name in names]),
         spread=np.array([depths[name].spread_bp * 1e-4 for name in names]),
@@ -98,9 +99,24 @@ def kernel_rules(account: PathAccount) -> Rules:
     )
 
 
-def _cash(plan: Holdings, held: Sequence[Position], apart: Sequence[int]) -> Floats:
+def _pool(plan: Holdings, rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> int:
+    """Micro-USD deposited in the one margin group of the positions. Raises InputError."""
+    groups = account_groups(rulebook, instruments, plan.grouping)
+    used = {groups[each.market] for each in plan.positions}
+    if len(used) > 1:
+        names = list(margin_groups(rulebook, instruments))
+        pools = ", ".join(names[group] or "main" for group in sorted(used))
+        raise InputError(
+            f"{plan.name}: position: they stand on several cross pools ({pools}); paths follow the "
+            "positions of one"
+        )
+    group = used.pop()
+    return plan.collateral if group == 0 else plan.other_collateral.get(group, 0)
+
+
+def _cash(plan: Holdings, held: Sequence[Position], apart: Sequence[int], pool: int) -> Floats:
     """(b,) USD: what was given to a bucket, less what its positions cost."""
-    given = [plan.collateral - sum(each.isolated_margin for each in held)]
+    given = [pool - sum(each.isolated_margin for each in held)]
     given += [held[number].isolated_margin for number in apart]
     for number, each in enumerate(held):
         own = 1 + apart.index(number) if number in apart else 0
