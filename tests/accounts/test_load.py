@@ -181,7 +181,7 @@ def test_markets_of_the_venues_own_list(tmp_path: Path) -> None:
         (PARENT, {"markets": Path("none.json")}, "none.json: No such file or directory"),
         ("none.toml", {}, "none.toml: no such file"),
         ("none.xlsx", {}, "none.xlsx: no such file"),
-        (".", {}, ".: no such file"),
+        (".", {}, ".: no file clearinghouseState.json; the folder should hold the answers"),
         ("0x" + "a1" * 20, {"at": "127.0.0.1"}, "--at: '127.0.0.1' should be a URL such as http"),
         ("0x" + "a1" * 20, {"at": "http://127.0.0.1:1"}, "127.0.0.1:1/info: cannot be reached"),
         ("0x" + "a1" * 20, {"meta": Path("m.json")}, "--meta: m.json: belongs to a file; an add"),

@@ -14,8 +14,9 @@ from seawall.domain.events import CROSS_POOL
 from seawall.engine.account_view import account_margins
 from seawall.venues.hyperliquid.account.explain import account_report, position_tiers
 from seawall.venues.hyperliquid.account.margins import ACCOUNT, rebuilt
-from seawall.venues.hyperliquid.account.sheets import PoolExplanation
+from seawall.venues.hyperliquid.account.sheets import explanation
 from seawall.venues.hyperliquid.account.state import account_state
+from seawall.venues.hyperliquid.account.user import user_states
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook
 from tests.command_line import seawall
@@ -41,12 +42,9 @@ def by_command(state: Any) -> "CompletedProcess[str]":
 
 
 def in_process(state: Any) -> dict[str, Any]:
-    read, book = account_state(json.dumps(state).encode()), load_rulebook()
-    report = account_report(read, book)
-    explained = PoolExplanation(
-        markets=(), warnings=report.warnings, report=report, state=read, book=book
-    )
-    return explained.findings().plain_object()
+    (user,) = user_states(json.dumps(state).encode())
+    book = load_rulebook()
+    return explanation([account_report(user, book)], book).findings().plain_object()
 
 
 def check_prices(state: Any, shown: dict[str, Any]) -> None:
@@ -147,13 +145,21 @@ def test_old_account_is_refused_by_field() -> None:
         in_process(accounts()["S02"])
 
 
-def test_unified_account_differs_and_says_so() -> None:
-    """S05: margins and withdrawable are the venue's; its price counts collateral elsewhere."""
+def test_unified_account_is_told_by_its_price() -> None:
+    """S05: the perp answer's own equity gives another price than the venue's; no spot answer.
+
+    The margins are the venue's, so its price tells the equity, which proves nothing about it.
+    """
     state = accounts()["S05"]
     shown = in_process(state)
-    assert shown["positions"][0]["liquidation_price"] == "114.6354176028"
-    assert shown["positions"][0]["venue_liquidation_price"] == "120.0648965588"
-    check_figures("S05", state, shown["account"])
+    (position,) = shown["positions"]
+    assert position["liquidation_price"] == position["venue_liquidation_price"] == "120.0648965588"
+    assert (shown["mode"]["name"], shown["mode"]["basis"]) == ("unified", "inferred")
+    assert shown["groups"][0]["inferred_from"] == "HYPE"
+    assert (shown["exact"], position["exact"]) == (False, False)
+    assert micro(shown["account"]["total_margin_used"]) == micro(
+        state["marginSummary"]["totalMarginUsed"]
+    )
     result = by_command(state)
     assert "unified" in result.stderr
     assert result.returncode == 0

@@ -25,6 +25,7 @@ from seawall.engine.formulas.continuous.liquidation_price import (
 from seawall.lab.market.liquidity import depths
 from seawall.lab.stress.aftermath import StressMachine
 from seawall.venues.hyperliquid.account.reading import account_answer
+from seawall.venues.hyperliquid.account.user import perps_only
 from seawall.venues.rulebook_file import load_rulebook
 
 PRICES = {"BTC": "116970", "ETH": "4014", "SOL": "207.06", "DOGE": "0.2337", "XRP": "2.6929"}
@@ -92,7 +93,7 @@ def random_world(seed: int, rulebook: str) -> World:
 
 def recorded_world(state: Any, tiers: Sequence[tuple[MarginTier, ...]]) -> World:
     """An account as its venue told it, in markets with the tiers that apply to it."""
-    written = text_of_answer("recorded", "recorded", account_answer(state, {}))
+    written = text_of_answer("recorded", "recorded", account_answer(perps_only(state), {}))
     instruments = [
         Instrument(name=each.coin, size_decimals=each.size_decimals, tiers=own)
         for each, own in zip(state.positions, tiers, strict=True)

@@ -9,6 +9,7 @@ from seawall.domain.events import CROSS_POOL
 from seawall.lab.stress.reverse import liquidation_boundary
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.state import account_state
+from seawall.venues.hyperliquid.account.user import perps_only
 from tests.facts.hyperliquid import recorded_accounts
 
 UNTOLD = "S02"
@@ -27,7 +28,7 @@ def test_files_have_the_margins_that_explain_tells(tmp_path: Path) -> None:
         held = load_account(path)
         valuation = Valuation(held.holdings, held.rulebook, held.instruments, held.prices)
         now = valuation.at(held.prices)
-        report = account_report(account_state(raw), held.rulebook)
+        report = account_report(perps_only(account_state(raw)), held.rulebook)
         names = held.markets
         pool = report.cross_maintenance_margin or 0
         assert now[CROSS_POOL].maintenance_margin == pool, case["id"]

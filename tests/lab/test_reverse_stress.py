@@ -24,6 +24,7 @@ from seawall.venues.dydx.account.state import account_state as subaccount_state
 from seawall.venues.dydx.account.state import tickers
 from seawall.venues.hyperliquid.account.explain import account_report, position_tiers
 from seawall.venues.hyperliquid.account.state import account_state
+from seawall.venues.hyperliquid.account.user import perps_only
 from seawall.venues.rulebook_file import load_rulebook
 from tests.facts import dydx
 from tests.facts.hyperliquid import recorded_accounts
@@ -103,7 +104,7 @@ def check_no_price_liquidates(world: World, line: PriceBoundary, signed_size: in
 def test_recorded_accounts_go_where_explain_says(case: str) -> None:
     state = recorded(case)
     world = recorded_world(state, [position_tiers(each, None) for each in state.positions])
-    report = account_report(state, load_rulebook())  # type: ignore[arg-type]
+    report = account_report(perps_only(state), load_rulebook())  # type: ignore[arg-type]
     valuation = world.valuation()
     for market_index, position in enumerate(report.positions):
         line = liquidation_boundary(valuation, market_index)

@@ -13,8 +13,8 @@ from seawall.venues.hyperliquid.account.explain import (
     decimal_text,
     derivation,
 )
-from seawall.venues.hyperliquid.account.sheets import PoolExplanation
-from seawall.venues.hyperliquid.account.state import account_state
+from seawall.venues.hyperliquid.account.sheets import explanation
+from seawall.venues.hyperliquid.account.user import user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.rulebook_file import load_rulebook
 from tests.command_line import seawall
@@ -33,8 +33,8 @@ def report_of(message: dict[str, Any], meta: dict[str, Any] | None = None) -> Ac
     if meta is not None:
         markets = instruments_from_meta(json.dumps(meta).encode())
         instruments = {market.name: market for market in markets}
-    state = account_state(json.dumps(message).encode(), instruments)
-    return account_report(state, load_rulebook(), instruments)
+    (user,) = user_states(json.dumps(message).encode(), instruments)
+    return account_report(user, load_rulebook())
 
 
 def position(coin: str, size: str, value: str, leverage: int, maximum: int) -> dict[str, Any]:
@@ -128,13 +128,7 @@ def test_no_position() -> None:
     summary = {"accountValue": "5.0", "totalNtlPos": "0.0", "totalRawUsd": "5.0"}
     empty = {"marginSummary": summary, "crossMarginSummary": summary, "assetPositions": []}
     report = report_of(empty)
-    explained = PoolExplanation(
-        markets=(),
-        warnings=(),
-        report=report,
-        state=account_state(json.dumps(empty).encode()),
-        book=load_rulebook(),
-    )
+    explained = explanation([report], load_rulebook())
     found = explained.findings().plain_object()
     assert {name: found[name] for name in ("account", "positions")} == {
         "account": {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seawall.venues.hyperliquid.account.explain import account_report
-from seawall.venues.hyperliquid.account.state import account_state
+from seawall.venues.hyperliquid.account.user import user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.numbers import exact_money
 from seawall.venues.raw_json import VenueDataError
@@ -104,7 +104,8 @@ def explained(raw: bytes, meta: bytes | None = None) -> Any:
     instruments = None
     if meta is not None:
         instruments = {each.name: each for each in instruments_from_meta(meta)}
-    return account_report(account_state(raw, instruments), load_rulebook(), instruments)
+    (user,) = user_states(raw, instruments)
+    return account_report(user, load_rulebook())
 
 
 def refused(*arguments: str | Path, raw: bytes = b"") -> str:
@@ -135,7 +136,6 @@ BAD_FIELDS = [
     (f"{FIRST}.coin", "\x1b[31m", "is no market name"),
     (f"{SECOND}.coin", "BTC", f"{SECOND}.coin: 'BTC' is listed twice"),
     (f"{FIRST}.szi", DELETE, f"{FIRST}.szi: missing"),
-    (f"{FIRST}.szi", "0.0", f"{FIRST}.szi: '0.0' must not be zero"),
     (f"{FIRST}.szi", "NaN", f"{FIRST}.szi: 'NaN' is not a decimal number"),
     (f"{FIRST}.szi", "1e300", f"{FIRST}.szi: 1e300 is too large"),
     (f"{FIRST}.szi", "0.0600001", f"{FIRST}.szi: 0.0600001 has more than 6 decimals"),
@@ -150,10 +150,10 @@ BAD_FIELDS = [
     (f"{FIRST}.leverage.value", -10, f"{FIRST}.leverage.value: -10 must be a whole number"),
     (f"{FIRST}.leverage.value", 0, f"{FIRST}.leverage.value: 0 must be a whole number"),
     (f"{FIRST}.leverage.value", 2**63, f"{FIRST}.leverage.value: {2**63} must be a whole number"),
-    (f"{FIRST}.leverage.value", 2.5, f"{FIRST}.leverage.value: expected int, got float"),
-    (f"{FIRST}.leverage.value", "10", f"{FIRST}.leverage.value: expected int"),
+    (f"{FIRST}.leverage.value", 2.5, f"{FIRST}.leverage.value: expected int or text"),
+    (f"{FIRST}.leverage.value", "10.5", f"{FIRST}.leverage.value: '10.5' must be a whole"),
     (f"{FIRST}.maxLeverage", 0, f"{FIRST}.maxLeverage: 0 must be a whole number from 1"),
-    (f"{FIRST}.maxLeverage", True, f"{FIRST}.maxLeverage: expected int"),
+    (f"{FIRST}.maxLeverage", True, f"{FIRST}.maxLeverage: expected int or text"),
     (f"{FIRST}.liquidationPx", "soon", f"{FIRST}.liquidationPx: 'soon' is not a decimal"),
     (f"{FIRST}.marginUsed", "nan", f"{FIRST}.marginUsed: 'nan' is not a decimal number"),
     ("crossMarginSummary", [], "crossMarginSummary: expected object"),
@@ -268,12 +268,12 @@ def test_command_refuses_what_is_no_message(tmp_path: Path) -> None:
     whole = json.dumps(STATE).encode()
     assert "the message is empty" in refused("-")
     assert "not JSON" in refused("-", raw=b"{'a': 1}")
-    assert "expected object, got array" in refused("-", raw=b"[]")
+    assert "the list is empty; it should hold the state" in refused("-", raw=b"[]")
     assert "after 'coin'" in refused("-", raw=whole[: whole.index(b'"FISH"') + 3])
     bare = whole.replace(b'"accountValue": "2300.0"', b'"accountValue": NaN')
     assert "after 'accountValue'; NaN is not a JSON number" in refused("-", raw=bare)
     assert "not JSON" in refused("-", raw=b"\xff\xfe" + whole)
-    assert "Is a directory" in refused(tmp_path)
+    assert "no file clearinghouseState.json" in refused(tmp_path)
 
 
 def test_command_refuses_bad_options(tmp_path: Path) -> None:

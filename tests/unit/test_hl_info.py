@@ -26,7 +26,7 @@ from seawall.domain.enums import MarginMode, MarketStatus, OrderFlag, Side, Time
 from seawall.domain.units import MICRO
 from seawall.engine.book_view import book_level_dtype, book_levels
 from seawall.venues.hyperliquid.account.explain import account_report
-from seawall.venues.hyperliquid.account.state import account_state
+from seawall.venues.hyperliquid.account.user import user_states
 from seawall.venues.hyperliquid.directory.twaps import slice_client_id
 from seawall.venues.hyperliquid.info import trades
 from seawall.venues.hyperliquid.info.answer import ANSWERS, EMPTY_ANSWERS, answer_info
@@ -96,8 +96,8 @@ def test_account_is_what_explain_computes_from_it() -> None:
         markets = {market.name: market for market in instruments()}
         for address in (ALICE, BOB):
             shown = s.ask("clearinghouseState", user=address)
-            state = account_state(json.dumps(shown).encode(), markets)
-            report = account_report(state, book, markets)
+            (user,) = user_states(json.dumps(shown).encode(), markets)
+            report = account_report(user, book)
             assert report.warnings == ()
             assert report.withdrawable is not None
             entries = [entry["position"] for entry in shown["assetPositions"]]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from seawall.accounts.account import Account
 from seawall.accounts.address import fetch_account, known_address
 from seawall.accounts.answer import VenueAnswer, text_of_answer
@@ -31,7 +33,8 @@ from seawall.venues.venue import Venue
 __all__ = ["AccountOptions", "Source", "load_account", "load_answer"]
 
 Source = str | Path | bytes | None
-"""A file's name, an address, or a text itself (our TOML or a venue's answer); None: the example."""
+"""A file's or a folder's name, an address, or a text itself (our TOML or a venue's answer); None:
+the example."""
 _ANSWER, _OURS = ".json", ".toml"
 _GIVEN = "account"
 """Name of an account that comes as bytes."""
@@ -168,7 +171,8 @@ def _loaded(source: Source, options: AccountOptions) -> Account:
 
 
 def load_answer(source: Source, options: AccountOptions = AccountOptions()) -> VenueAnswer:  # noqa: B008 (frozen)
-    """A venue's own answer: a file, an address, the text itself, or ``-`` for standard input.
+    """A venue's own answers: a file, a folder with one file for each, an address, the text itself,
+    or ``-`` for standard input.
 
     It may be of an account that no engine can hold. Raises InputError.
     """
@@ -181,10 +185,10 @@ def load_answer(source: Source, options: AccountOptions = AccountOptions()) -> V
         answer = _answer(source, _GIVEN, options)
     else:
         text = str(source)
-        address = None if Path(text).is_file() else known_address(text)
+        address = None if Path(text).exists() else known_address(text)
         if address is not None:
             return fetch_account(*address, options.at).answer
-        answer = _answer(_bytes(Path(text)), text, options)
+        answer = _answer(_text_at(Path(text), options), text, options)
     needed = VENUES[answer.venue].market_list
     unneeded = "markets" if needed == "meta" else "meta"
     if getattr(options, unneeded) is not None:
@@ -196,7 +200,7 @@ def load_answer(source: Source, options: AccountOptions = AccountOptions()) -> V
 
 def _find(source: Source, options: AccountOptions) -> _Found:
     text = source if isinstance(source, bytes) else "" if source is None else str(source)
-    if isinstance(text, str) and not Path(text).is_file():
+    if isinstance(text, str) and not Path(text).exists():
         address = known_address(text)
         if address is not None:
             return _of_address(*address, options)
@@ -207,15 +211,15 @@ def _find(source: Source, options: AccountOptions) -> _Found:
         written = parse_account(example_text(ACCOUNT).encode(), ACCOUNT, "example")
         return _Found(written, known, "the built-in example")
     if isinstance(text, bytes):
-        if text.lstrip().startswith(b"{"):
+        if _is_json(text):
             return _of_answer(_answer(text, _GIVEN, options), _GIVEN, _GIVEN, known, options)
         return _Found(parse_account(text, _GIVEN, _GIVEN), known, _GIVEN)
     path = Path(text)
-    shown = f"file {path}"
-    if not path.is_file():
+    shown = f"folder {path}" if path.is_dir() else f"file {path}"
+    if not path.exists():
         raise InputError(f"{path}: no such file")
-    if path.suffix == _ANSWER:
-        answer = _answer(_bytes(path), str(path), options)
+    if path.suffix == _ANSWER or path.is_dir():
+        answer = _answer(_text_at(path, options), str(path), options)
         return _of_answer(answer, path.stem, shown, known, options)
     if path.suffix != _OURS:
         raise InputError(f"{path}: the file's name should end in {_OURS}, {_ANSWER}")
@@ -344,6 +348,32 @@ def _known_markets(meta: Path | None) -> dict[str, Instrument]:
     except VenueDataError as error:
         raise InputError(f"{meta}: {error}") from None
     return {instrument.name: instrument for instrument in listed if not instrument.delisted}
+
+
+def _text_at(path: Path, options: AccountOptions) -> bytes:
+    """A venue's answer in a file, or its several answers in a folder. Raises InputError."""
+    if not path.is_dir():
+        return _bytes(path)
+    venue = VENUES[options.venue or DEFAULT_VENUE]
+    try:
+        files = {each.name: _bytes(each) for each in sorted(path.glob(f"*{_ANSWER}"))}
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    try:
+        return venue.joined_account(files)
+    except VenueDataError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _is_json(text: bytes) -> bool:
+    """Whether a text is JSON; our own format may begin with a bracket too."""
+    start = text.lstrip()[:1]
+    if start == b"[":
+        try:
+            msgspec.json.decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+    return start in (b"{", b"[")
 
 
 def _bytes(path: Path) -> bytes:

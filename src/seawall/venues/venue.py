@@ -15,6 +15,7 @@ from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.venues.explanation import Explanation
+from seawall.venues.raw_json import VenueDataError
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -28,6 +29,8 @@ class HeldPosition(Struct, frozen=True, kw_only=True):
     """One position of an account answer. ``size``: coins as decimal text; money in micro-USD.
 
     ``margin``: what the bucket of an isolated position was given; None for a cross position.
+    ``group``: the name of the margin group that a cross position draws on. ``dex`` and
+    ``collateral_token``: whose market it is and what it is margined in, where a venue has several.
     """
 
     market: str
@@ -37,6 +40,18 @@ class HeldPosition(Struct, frozen=True, kw_only=True):
     is_isolated: bool
     leverage: int
     margin: int | None
+    group: str = ""
+    dex: str = ""
+    collateral_token: str = ""
+
+
+class MarginGroup(Struct, frozen=True, kw_only=True):
+    """Cross positions that share one equity, in micro-units of the collateral token; None where
+    nothing says it."""
+
+    name: str
+    collateral_token: str
+    cross_equity: int | None
 
 
 class AccountAnswer(Struct, frozen=True, kw_only=True):
@@ -61,6 +76,7 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     funding: Mapping[str, float]
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[str, int] = {}
+    groups: tuple[MarginGroup, ...] = ()
 
 
 class Snippet(NamedTuple):
@@ -130,6 +146,13 @@ class Venue(ABC):
     @abstractmethod
     def is_account(self, raw: bytes) -> bool:
         """Whether a JSON text has the shape of this venue's answer about an account."""
+
+    def joined_account(self, files: Mapping[str, bytes]) -> bytes:
+        """One text of the answers that the files of a folder hold, by name.
+
+        Raises VenueDataError where the venue's accounts do not come in several answers.
+        """
+        raise VenueDataError(f"accounts of {self.name} are one file; a folder is not read")
 
     @abstractmethod
     def fetch_account(self, api: "PublicApi", address: str) -> "PublicAnswers":

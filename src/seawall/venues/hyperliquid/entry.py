@@ -68,6 +68,11 @@ class Hyperliquid(Venue):
 
         return is_account(raw)
 
+    def joined_account(self, files: Mapping[str, bytes]) -> bytes:
+        from seawall.venues.hyperliquid.account.document import joined_files
+
+        return joined_files(files)
+
     def fetch_account(self, api: "PublicApi", address: str) -> "PublicAnswers":
         from seawall.venues.hyperliquid.account.public import account_answers
 

@@ -11,9 +11,8 @@ bounds. The prices of all other markets are fixed. The published rule is
     p = m - s (E - O - M) / |q| / (1 - s r)
 
 with r the rate of the tier *at p* and M the position's maintenance margin. A ledger counts in
-whole micro-USD, so M is truncated, and printed prices agree to the last digit only with the
-truncated M. The untruncated tiers alone give a price that differs from the printed one in the last
-digits.
+whole micro-USD, so M is truncated, and prices that are printed from such an M agree to the last
+digit only with it. A venue may print from the exact M instead (``truncates`` false, e = 0).
 
 Both hold in one formulation. Let e in [0, 1) micro-USD be what truncation drops at today's
 notional, and lower every tier by it: M_t(N) = N r_t - D_t - e. The tiers stay continuous and equal
@@ -29,7 +28,8 @@ With a share k of the maintenance margins (O and M_t) the same solve gives the p
 boundary: k = 2/3 for a backstop, k = 0 for equity of zero.
 """
 
-from math import gcd, lcm
+from fractions import Fraction
+from math import lcm
 from typing import NamedTuple
 
 from seawall.domain.instrument import MarginTier
@@ -56,15 +56,18 @@ class BucketPosition(NamedTuple):
 
     ``notional`` is at the current mark; size decimals and ``price_decimals`` sum to 6, so the mark
     is notional / |size| price units. ``others_maintenance`` is the truncated maintenance margin of
-    the bucket's other positions, 0 in an isolated bucket.
+    the bucket's other positions, 0 in an isolated bucket. ``equity`` may be finer than a micro-USD:
+    a token's balance has decimals of its own. ``truncates``: whether the position's own maintenance
+    margin is cut to whole micro-USD.
     """
 
     signed_size: int
     notional: int
-    equity: int
+    equity: int | Fraction
     others_maintenance: int
     tiers: tuple[MaintenanceTier, ...]
     price_decimals: int
+    truncates: bool = True
 
 
 class Step(NamedTuple):
@@ -128,6 +131,21 @@ def share_price(position: BucketPosition, numerator: int, denominator: int) -> R
     return solution if _is_price(solution, position.price_decimals) else None
 
 
+def equity_for_price(position: BucketPosition, price: Fraction) -> Fraction:
+    """The equity in micro-USD with which ``price``, in price units, is the liquidation price.
+
+    The equity of ``position`` itself is not read. Raises ValueError for an empty position.
+    """
+    _check_held(position)
+    side = 1 if position.signed_size > 0 else -1
+    then = abs(position.signed_size) * price
+    index = max(i for i, tier in enumerate(position.tiers) if i == 0 or tier.lower_bound <= then)
+    rate = Fraction(position.tiers[index].numerator, position.tiers[index].denominator)
+    move = then - position.notional
+    maintenance = Fraction(*_line_at(position, index)) + move * rate
+    return position.others_maintenance + maintenance - side * move
+
+
 def liquidation_price_steps(position: BucketPosition) -> tuple[Step, ...]:
     """The derivation of ``liquidation_price``, number by number.
 
@@ -140,23 +158,25 @@ def liquidation_price_steps(position: BucketPosition) -> tuple[Step, ...]:
     tiers = position.tiers
     now = tier_index(tiers, notional)
     then, solution = _solve(position, 1, 1)
-    own = truncated_maintenance(tiers, notional)
+    own = _reduced(*_line_at(position, now))
+    formula = "M = trunc(N r - D)" if position.truncates else "M = N r - D"
+    equity = position.equity.as_integer_ratio()
     steps = [
         Step("size", "|q|", (size, 1), size_decimals),
         Step("mark price", "m", (notional, size), price_decimals),
         Step("notional", "N = |q| m", (notional, 1), MONEY_DECIMALS),
-        Step("equity of the bucket", "E", (position.equity, 1), MONEY_DECIMALS),
+        Step("equity of the bucket", "E", equity, MONEY_DECIMALS),
         Step("maintenance of the others", "O", (position.others_maintenance, 1), MONEY_DECIMALS),
-        Step(f"own maintenance, tier {now + 1}", "M = trunc(N r - D)", (own, 1), MONEY_DECIMALS),
+        Step(f"own maintenance, tier {now + 1}", formula, own, MONEY_DECIMALS),
     ]
-    line = (own, 1)
+    line = own
     if then != now:
         line = _line_at(position, then)
         name = f"maintenance on the line of tier {then + 1}"
         steps.append(Step(name, "M = N r' - D' - e", line, MONEY_DECIMALS))
     rate = tiers[then]
     others = position.equity - position.others_maintenance
-    available = (others * line[1] - line[0], line[1])
+    available = (others - Fraction(*line)).as_integer_ratio()
     side = 1 if position.signed_size > 0 else -1
     factor = (rate.denominator - side * rate.numerator, rate.denominator)
     distance = (available[0] * factor[1], available[1] * factor[0] * size)
@@ -171,9 +191,8 @@ def liquidation_price_steps(position: BucketPosition) -> tuple[Step, ...]:
 
 def _solve(position: BucketPosition, share: int, whole: int) -> tuple[int, Ratio]:
     """(tier, price) of the one solution; that of the first tier when it is not above zero."""
+    _check_held(position)
     size = position.signed_size
-    if not size or position.notional <= 0:
-        raise ValueError("an empty position has no liquidation price")
     side = 1 if size > 0 else -1
     first: Ratio | None = None
     for index, tier in enumerate(position.tiers):
@@ -193,12 +212,19 @@ def _solve(position: BucketPosition, share: int, whole: int) -> tuple[int, Ratio
     return 0, first
 
 
+def _check_held(position: BucketPosition) -> None:
+    if not position.signed_size or position.notional <= 0:
+        raise ValueError("an empty position has no liquidation price")
+
+
 def _line_at(position: BucketPosition, index: int) -> Ratio:
     """M_t(N): the maintenance of tier ``index`` at today's notional, lowered by e."""
     now = position.tiers[tier_index(position.tiers, position.notional)]
     tier = position.tiers[index]
     scale = lcm(tier.denominator, now.denominator)
-    dropped = (position.notional * now.numerator - now.deduction) % now.denominator
+    dropped = 0
+    if position.truncates:
+        dropped = (position.notional * now.numerator - now.deduction) % now.denominator
     exact = (position.notional * tier.numerator - tier.deduction) * (scale // tier.denominator)
     return exact - dropped * (scale // now.denominator), scale
 
@@ -212,9 +238,8 @@ def _inside(position: BucketPosition, index: int, price: Ratio) -> bool:
     return index + 1 == len(tiers) or notional <= tiers[index + 1].lower_bound * price[1]
 
 
-def _reduced(numerator: int, denominator: int) -> Ratio:
-    divisor = gcd(numerator, denominator) * (1 if denominator > 0 else -1)
-    return numerator // divisor, denominator // divisor
+def _reduced(numerator: int | Fraction, denominator: int) -> Ratio:
+    return Fraction(numerator, denominator).as_integer_ratio()
 
 
 def _is_price(price: Ratio, price_decimals: int) -> bool:

@@ -15,6 +15,10 @@ from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MAX_MONEY
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
+from seawall.engine.formulas.continuous.liquidation_price import (
+    maintenance_tiers,
+    truncated_maintenance,
+)
 from seawall.engine.layout import LayoutError, Limits
 from seawall.engine.placement import Placement, PlacementError, marked_at_oracle
 from seawall.venues.hyperliquid.account.state import AccountState, PositionState
@@ -36,6 +40,27 @@ def position_margins(
             initial = position.notional // position.leverage
             shown[market] = shown[market]._replace(initial_margin=initial)
     return tuple(shown[market] for market in range(len(state.positions)))
+
+
+def tier_margins(
+    state: AccountState, tiers: Sequence[tuple[MarginTier, ...]]
+) -> tuple[Margins, ...]:
+    """The same by the formulas of the tiers alone, without what only a rulebook says.
+
+    The transfer floor is 0. For what needs to know on which equity a position stands, and not its
+    figures.
+    """
+    return tuple(
+        Margins(
+            market=market,
+            equity=0 if position.is_cross else position.bucket_equity,
+            initial_margin=position.notional // position.leverage,
+            maintenance_margin=truncated_maintenance(maintenance_tiers(own), position.notional),
+            transfer_floor=0,
+            free=0,
+        )
+        for market, (position, own) in enumerate(zip(state.positions, tiers, strict=True))
+    )
 
 
 def rebuilt(state: AccountState, tiers: Sequence[tuple[MarginTier, ...]], book: Rulebook) -> Engine:

@@ -4,67 +4,101 @@ An account is rebuilt from one deposit, chosen so that the equity of the pool an
 the venue's own: cross cash plus what the cross positions cost, and the buckets' margins.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import from_units, money_text
-from seawall.venues.hyperliquid.account.explain import position_tiers
-from seawall.venues.hyperliquid.account.state import AccountState, PositionState, account_state
+from seawall.venues.hyperliquid.account.explain import measured, position_tiers
+from seawall.venues.hyperliquid.account.groups import Group
+from seawall.venues.hyperliquid.account.state import PositionState
+from seawall.venues.hyperliquid.account.user import UserState, user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import VenueDataError
-from seawall.venues.venue import AccountAnswer, HeldPosition
+from seawall.venues.venue import AccountAnswer, HeldPosition, MarginGroup
 
 
 def read_account(raw: bytes, meta: bytes | None, known: Mapping[str, Instrument]) -> AccountAnswer:
-    """The account of a ``clearinghouseState``. With ``meta`` a position elsewhere is an error.
+    """The account of a venue's answers. With ``meta`` a main position elsewhere is an error.
 
-    Raises VenueDataError.
+    Raises VenueDataError, also for sub-accounts of which several hold something.
     """
     listed = None
     if meta is not None:
         listed = {each.name: each for each in instruments_from_meta(meta) if not each.delisted}
         known = listed
-    return account_answer(account_state(raw, listed), known, listed)
+    users = user_states(raw, listed)
+    held = [user for user in users if any(state.positions for state in user.dexes)] or users[:1]
+    if len(held) > 1:
+        names = ", ".join(user.name or "unnamed" for user in held)
+        raise VenueDataError(f"several sub-accounts hold positions ({names}); give one of them")
+    return account_answer(held[0], known, listed)
 
 
 def account_answer(
-    state: AccountState,
+    user: UserState,
     known: Mapping[str, Instrument],
     listed: Mapping[str, Instrument] | None = None,
 ) -> AccountAnswer:
-    """The account of a state. Raises VenueDataError without cross equity or without a deposit."""
-    cross_equity = state.cross_equity()
-    if not state.positions and not cross_equity:
-        raise VenueDataError("has no positions and no collateral")
-    if cross_equity is None and any(position.is_cross for position in state.positions):
+    """The account of one user. Raises VenueDataError without equity, or with cross positions that
+    stand on several equities."""
+    _, groups = measured(user, None)
+    states = [position for state in user.dexes for position in state.positions]
+    cross = [group for group in groups if group.cross]
+    if len(cross) > 1:
+        names = ", ".join(f"{group.name} ({group.collateral})" for group in cross)
+        raise VenueDataError(
+            f"cross positions stand on several equities: {names}; `seawall explain` reads such an "
+            "account, an account here has one"
+        )
+    pool = cross[0] if cross else groups[0]
+    if pool.equity is None and cross:
         raise VenueDataError("the equity of the cross pool is missing")
-    profits = {p.coin: p.unrealized_profit or 0 for p in state.positions}
-    collateral = _collateral(state, cross_equity or 0, profits)
+    cross_equity = int(pool.equity or 0)
+    if not states and not cross_equity:
+        raise VenueDataError("has no positions and no collateral")
+    profits = {p.coin: p.unrealized_profit or 0 for p in states}
+    collateral = _collateral(states, cross_equity, profits)
     if collateral <= 0:
         # Profits already withdrawn: entering at mark says the same about margin.
         profits = dict.fromkeys(profits, 0)
-        collateral = _collateral(state, cross_equity or 0, profits)
+        collateral = _collateral(states, cross_equity, profits)
     if collateral <= 0:
         raise VenueDataError(f"the account has no equity: {money_text(collateral)} USD")
     return AccountAnswer(
-        name=None,
+        name=user.name or None,
         collateral=collateral,
-        positions=tuple(_position(each, profits[each.coin]) for each in state.positions),
-        prices={
-            each.coin: from_units(each.mark_price, each.price_decimals) for each in state.positions
-        },
-        own_markets=own_markets(state, known),
+        positions=tuple(
+            _position(each, profits[each.coin], _group_of(each, groups)) for each in states
+        ),
+        prices={each.coin: from_units(each.mark_price, each.price_decimals) for each in states},
+        own_markets=own_markets(states, known),
         listed_markets=listed,
         funding={},
+        groups=tuple(
+            MarginGroup(
+                name=group.name,
+                collateral_token=group.collateral,
+                cross_equity=None if group.equity is None else int(group.equity),
+            )
+            for group in groups
+        ),
     )
 
 
-def own_markets(state: AccountState, known: Mapping[str, Instrument]) -> dict[str, Instrument]:
+def _group_of(position: PositionState, groups: Sequence[Group]) -> str:
+    if not position.is_cross:
+        return ""
+    return next(each.name for each in groups if any(h.state is position for h in each.held))
+
+
+def own_markets(
+    positions: Sequence[PositionState], known: Mapping[str, Instrument]
+) -> dict[str, Instrument]:
     """By coin, the markets that are not known, or whose tiers are others for this account."""
     found = {}
-    for position in state.positions:
+    for position in positions:
         coin = position.coin
         listed = known.get(coin)
         if listed is None:
@@ -77,10 +111,12 @@ def own_markets(state: AccountState, known: Mapping[str, Instrument]) -> dict[st
     return found
 
 
-def _collateral(state: AccountState, cross_equity: int, profits: Mapping[str, int]) -> int:
+def _collateral(
+    positions: Sequence[PositionState], cross_equity: int, profits: Mapping[str, int]
+) -> int:
     """Deposit that gives every bucket its equity when the positions are entered."""
-    cross = sum(profits[p.coin] for p in state.positions if p.is_cross)
-    buckets = sum(_margin(p, profits[p.coin]) for p in state.positions if not p.is_cross)
+    cross = sum(profits[p.coin] for p in positions if p.is_cross)
+    buckets = sum(_margin(p, profits[p.coin]) for p in positions if not p.is_cross)
     return cross_equity - cross + buckets
 
 
@@ -89,7 +125,7 @@ def _margin(position: PositionState, profit: int) -> int:
     return position.isolated_cash + position.value - profit
 
 
-def _position(position: PositionState, profit: int) -> HeldPosition:
+def _position(position: PositionState, profit: int, group: str) -> HeldPosition:
     return HeldPosition(
         market=position.coin,
         is_long=position.signed_size > 0,
@@ -98,4 +134,7 @@ def _position(position: PositionState, profit: int) -> HeldPosition:
         is_isolated=not position.is_cross,
         leverage=position.leverage,
         margin=None if position.is_cross else _margin(position, profit),
+        group=group,
+        dex=position.dex,
+        collateral_token=position.collateral,
     )

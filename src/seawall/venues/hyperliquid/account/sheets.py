@@ -1,132 +1,262 @@
-"""An account report as sheets, and a liquidation price step by step."""
+"""Account reports as sheets, and a liquidation price step by step."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 from seawall.domain.rulebook import Rulebook
-from seawall.domain.units import MONEY_DECIMALS, from_units
+from seawall.domain.units import MICRO, MONEY_DECIMALS, from_units
 from seawall.report import kinds
 from seawall.report.findings import Findings, Words
 from seawall.report.sheet import Column, Sheet, record
 from seawall.venues.explanation import Explanation, steps_sheet
 from seawall.venues.hyperliquid.account.explain import (
-    PRICE_DECIMALS,
     AccountReport,
     PositionReport,
     account_report,
     decimal_text,
     derivation,
 )
-from seawall.venues.hyperliquid.account.state import AccountState, account_state
+from seawall.venues.hyperliquid.account.groups import MAIN, PRICE_DECIMALS
+from seawall.venues.hyperliquid.account.modes import STATED
+from seawall.venues.hyperliquid.account.rules import USDC
+from seawall.venues.hyperliquid.account.user import user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import MarketListError, VenueDataError
 
 
 def explain(raw: bytes, meta: bytes | None, book: Rulebook) -> "PoolExplanation":
-    """The account of a ``clearinghouseState``. Raises VenueDataError, MarketListError."""
+    """The account of a venue's answers. Raises VenueDataError, MarketListError."""
     instruments = None
     if meta is not None:
         try:
             instruments = {each.name: each for each in instruments_from_meta(meta)}
         except VenueDataError as error:
             raise MarketListError(str(error)) from None
-    state = account_state(raw, instruments)
-    report = account_report(state, book, instruments)
+    reports = tuple(account_report(each, book) for each in user_states(raw, instruments))
+    return explanation(reports, book)
+
+
+def explanation(reports: Sequence[AccountReport], book: Rulebook) -> "PoolExplanation":
+    """Reports of one account, or of several sub-accounts, as an explanation."""
+    several = len(reports) > 1
     return PoolExplanation(
-        markets=tuple(position.state.coin for position in report.positions),
-        warnings=report.warnings,
-        report=report,
-        state=state,
+        markets=tuple(p.state.coin for report in reports for p in report.positions),
+        warnings=tuple(
+            f"{report.name}: {each}" if several and report.name else each
+            for report in reports
+            for each in report.warnings
+        ),
+        reports=tuple(reports),
         book=book,
     )
 
 
 class PoolExplanation(Explanation, frozen=True, kw_only=True):
-    """An account with a cross pool and isolated buckets."""
+    """An account with cross pools and isolated buckets; several are its sub-accounts."""
 
-    report: AccountReport
-    state: AccountState
+    reports: tuple[AccountReport, ...]
     book: Rulebook
 
+    @property
+    def positions(self) -> tuple[PositionReport, ...]:
+        return tuple(each for report in self.reports for each in report.positions)
+
     def liquidation_price(self, market: str) -> Decimal | None:
-        found = (p.liquidation_price for p in self.report.positions if p.state.coin == market)
+        found = (p.liquidation_price for p in self.positions if p.state.coin == market)
         text = next(found, None)
         return None if text is None else Decimal(text)
 
     def findings(self) -> Findings:
-        report = self.report
+        several = len(self.reports) > 1
+        figures = _accounts(self.reports) if several else _account(self.reports[0])
+        tokens = ", ".join(dict.fromkeys(
+            [r.collateral for r in self.reports] + [p.state.collateral for p in self.positions]
+        ))  # fmt: skip
         return Findings(
             command="explain",
             title="Account under the venue's rules",
-            subtitle=f"rules of {self.book.name} as of {self.book.as_of}; USD",
-            verdict=[Words(each, is_warning=True) for each in self.warnings],
+            subtitle=f"rules of {self.book.name} as of {self.book.as_of}; {tokens}",
+            facts=_facts(self.reports),
+            verdict=[
+                *(Words(_mode(report)) for report in self.reports),
+                *(Words(each, is_warning=True) for each in self.warnings),
+            ],
             sections=[
-                _account(report),
-                _positions(report),
-                _buckets(report),
-                _compared(report, self.state),
+                figures,
+                _positions(self.positions, several=several),
+                _buckets(self.reports),
+                *(_compared(report) for report in self.reports),
+                _groups(self.reports),
+                *_figures_compared(self.reports),
                 *self.step_sheets(),
+                *(Words(each) for report in self.reports for each in _remarks(report)),
             ],
         )
 
     def steps(self, market: str) -> list[Sheet]:
-        return [_steps(p, self.book) for p in self.report.positions if p.state.coin == market]
+        return [_steps(p, self.book) for p in self.positions if p.state.coin == market]
+
+
+def _mode(report: AccountReport) -> str:
+    """The sentence that says which mode was used."""
+    name = f"{report.name}: " if report.name else ""
+    mode = report.mode.name.replace("_", " ")
+    exact = "" if not report.reasons else " Not every figure is exact; the lines with ! say why."
+    return f"{name}Mode: {mode} ({report.mode.basis}: {report.mode.reason}).{exact}"
+
+
+def _remarks(report: AccountReport) -> list[str]:
+    """What is missing, not counted, and how far apart the answers are."""
+    found = []
+    if report.missing:
+        found.append(f"Not among the answers: {', '.join(report.missing)}.")
+    if report.not_counted:
+        found.append(f"Not counted: {'; '.join(report.not_counted)}.")
+    if report.moments.apart_ms is not None and report.moments.apart_ms:
+        apart = kinds.duration(report.moments.apart_ms / 1000)
+        found.append(f"The answers were taken within {apart}.")
+    return found
+
+
+def _facts(reports: Sequence[AccountReport]) -> dict[str, Any]:
+    """What the JSON object says beside the sheets: of one account, else in a list."""
+    found = [_facts_of(report) for report in reports]
+    if len(found) == 1:
+        return found[0]
+    return {
+        "exact": all(each["exact"] for each in found),
+        "modes": [{"account": report.name, **facts}
+                  for report, facts in zip(reports, found, strict=True)],
+    }  # fmt: skip
+
+
+def _facts_of(report: AccountReport) -> dict[str, Any]:
+    mode, moments = report.mode, report.moments
+    return {
+        "mode": {
+            "name": mode.name,
+            "basis": mode.basis,
+            "inferred": mode.basis != STATED,
+            "stated": mode.stated,
+            "reason": mode.reason,
+        },
+        "exact": not report.reasons,
+        "reasons": list(report.reasons),
+        "missing": list(report.missing),
+        "not_counted": list(report.not_counted),
+        "collateral": report.collateral,
+        "moments": {
+            "states_ms": None if moments.states_ms is None else list(moments.states_ms),
+            "recorded_ms": moments.recorded_ms,
+            "requests_ms": dict(moments.requests_ms),
+            "apart_ms": moments.apart_ms,
+        },
+    }
 
 
 def _money(name: str, title: str = "", drop: int = 0) -> Column:
     return Column(name=name, kind=kinds.EXACT_MONEY, title=title, drop=drop, none="unknown")
 
 
-def _account(report: AccountReport) -> Sheet:
-    """The account's figures for programs; what only the venue knows of them is the venue's."""
-    withdrawable = report.withdrawable
-    if withdrawable is None:
-        withdrawable = report.venue_withdrawable
-    columns = [
-        _money("account_value"),
+def _amount(name: str, title: str = "", get: Any = "", **more: Any) -> Column:
+    """A column of micro-units of a collateral token, which may have fractions."""
+
+    def value(row: Any) -> Fraction | None:
+        found = get(row) if get else getattr(row, name)
+        return None if found is None else Fraction(found) / MICRO
+
+    return Column(
+        name=name, title=title, kind=kinds.DECIMAL, get=value, none="unknown", **more
+    )  # fmt: skip
+
+
+def _account_columns() -> list[Column]:
+    """The figures for programs; what only the venue knows of them is the venue's."""
+
+    def withdrawable(report: AccountReport) -> int | None:
+        if report.withdrawable is None:
+            return report.venue_withdrawable
+        return report.withdrawable
+
+    return [
+        _amount("account_value"),
         _money("cross_maintenance_margin"),
         _money("total_margin_used"),
-        Column(name="withdrawable", kind=kinds.EXACT_MONEY, get=lambda _: withdrawable),
+        Column(name="withdrawable", kind=kinds.EXACT_MONEY, get=withdrawable),
     ]
-    return record("account", "Account", report, columns, on="data")
 
 
-def _positions(report: AccountReport) -> Sheet:
+def _account(report: AccountReport) -> Sheet:
+    return record("account", "Account", report, _account_columns(), on="data")
+
+
+def _accounts(reports: Sequence[AccountReport]) -> Sheet:
+    return Sheet(
+        name="accounts",
+        title="Accounts",
+        rows=reports,
+        on="data",
+        columns=[Column(name="name"), *_account_columns()],
+    )
+
+
+def _positions(positions: Sequence[PositionReport], *, several: bool) -> Sheet:
+    columns = [
+        Column(name="coin", title="market", get=lambda p: p.state.coin),
+        Column(name="mode", get=lambda p: p.state.mode.name.lower()),
+        Column(name="leverage", kind=kinds.COUNT, get=lambda p: p.state.leverage, on="data"),
+        Column(
+            name="maximum_leverage",
+            kind=kinds.COUNT,
+            get=lambda p: p.state.maximum_leverage,
+            on="data",
+        ),
+        Column(name="leverage_of", title="leverage", get=_leverage, on="screen", drop=6),
+        Column(name="size", kind=kinds.PRICE, get=_size),
+        Column(name="notional", kind=kinds.EXACT_MONEY, get=lambda p: p.state.notional, drop=5),
+        _money("margin_used", drop=4),
+        _money("maintenance_margin", title="maintenance", drop=3),
+        Column(name="liquidation_price", kind=kinds.PRICE, none="none"),
+        Column(
+            name="venue_liquidation_price",
+            title="at the venue",
+            kind=kinds.PRICE,
+            get=lambda p: p.state.venue_liquidation_price,
+            none="none",
+            drop=1,
+        ),
+        Column(
+            name="distance_percent",
+            title="distance",
+            kind=kinds.EXACT_PERCENT,
+            get=lambda p: p.distance,
+        ),
+        Column(name="dex", get=lambda p: p.state.dex, on="data"),
+        Column(name="collateral", get=lambda p: p.state.collateral, on="data"),
+        Column(name="group", on="data"),
+        Column(name="exact", kind=kinds.FLAG, get=lambda p: p.is_exact, on="data"),
+        Column(name="reasons", kind=kinds.NAMES, on="data"),
+    ]
+    if several:
+        columns.insert(0, Column(name="account"))
+    if any(p.state.collateral != USDC for p in positions):
+        columns.append(
+            Column(name="in", title="in", get=lambda p: p.state.collateral, on="screen")
+        )  # fmt: skip
     return Sheet(
         name="positions",
         title="Positions",
-        rows=report.positions,
-        columns=[
-            Column(name="coin", title="market", get=lambda p: p.state.coin),
-            Column(name="mode", get=lambda p: p.state.mode.name.lower()),
-            Column(name="leverage", kind=kinds.COUNT, get=lambda p: p.state.leverage, on="data"),
-            Column(
-                name="maximum_leverage",
-                kind=kinds.COUNT,
-                get=lambda p: p.state.maximum_leverage,
-                on="data",
-            ),
-            Column(name="leverage_of", title="leverage", get=_leverage, on="screen", drop=6),
-            Column(name="size", kind=kinds.PRICE, get=_size),
-            Column(name="notional", kind=kinds.EXACT_MONEY, get=lambda p: p.state.notional, drop=5),
-            _money("margin_used", drop=4),
-            _money("maintenance_margin", title="maintenance", drop=3),
-            Column(name="liquidation_price", kind=kinds.PRICE, none="none"),
-            Column(
-                name="venue_liquidation_price",
-                title="at the venue",
-                kind=kinds.PRICE,
-                get=lambda p: p.state.venue_liquidation_price,
-                none="none",
-                drop=1,
-            ),
-            Column(
-                name="distance_percent",
-                title="distance",
-                kind=kinds.EXACT_PERCENT,
-                get=lambda p: p.distance,
-            ),
-        ],
+        rows=positions,
+        columns=columns,
+        note="" if all(p.is_exact for p in positions) else _inexact(positions),
     )
+
+
+def _inexact(positions: Sequence[PositionReport]) -> str:
+    names = ", ".join(p.state.coin for p in positions if not p.is_exact)
+    return f"Liquidation prices that may not be exact: {names}."
 
 
 def _leverage(position: PositionReport) -> str:
@@ -137,18 +267,26 @@ def _size(position: PositionReport) -> str:
     return from_units(position.state.signed_size, position.state.size_decimals)
 
 
-def _buckets(report: AccountReport) -> Sheet:
-    """The pool and the isolated buckets."""
-    rows: list[tuple[str, int | None, int | None]] = []
-    if report.cross_equity is not None:
-        rows.append(("cross pool", report.cross_equity, report.cross_maintenance_margin))
-    rows += [
-        (f"isolated {p.state.coin}", p.bucket.equity, p.maintenance_margin)
-        for p in report.positions
-        if not p.state.is_cross
-    ]
+_Bucket = tuple[str, Fraction | int | None, int | None]
 
-    def above(row: tuple[str, int | None, int | None]) -> int | None:
+
+def _buckets(reports: Sequence[AccountReport]) -> Sheet:
+    """The pools and the isolated buckets."""
+    rows: list[_Bucket] = []
+    for report in reports:
+        own = f"{report.name}: " if report.name and len(reports) > 1 else ""
+        for group in report.groups:
+            name = "" if group.name in (MAIN, USDC) and len(report.groups) == 1 else group.name
+            if group.equity is not None:
+                title = f"{own}cross pool {name}".strip()
+                rows.append((title, group.equity, group.maintenance))
+        rows += [
+            (f"{own}isolated {p.state.coin}", p.state.bucket_equity, p.maintenance_margin)
+            for p in report.positions
+            if not p.state.is_cross
+        ]
+
+    def above(row: _Bucket) -> Fraction | int | None:
         return None if row[1] is None or row[2] is None else row[1] - row[2]
 
     return Sheet(
@@ -157,7 +295,7 @@ def _buckets(report: AccountReport) -> Sheet:
         rows=rows,
         columns=[
             Column(name="bucket", get=lambda row: row[0]),
-            Column(name="equity", kind=kinds.EXACT_MONEY, get=lambda row: row[1], none="unknown"),
+            _amount("equity", get=lambda row: row[1]),
             Column(
                 name="maintenance_margin",
                 title="maintenance",
@@ -165,44 +303,101 @@ def _buckets(report: AccountReport) -> Sheet:
                 get=lambda row: row[2],
                 none="unknown",
             ),
-            Column(
-                name="equity_above_maintenance",
-                title="equity above it",
-                kind=kinds.EXACT_MONEY,
-                get=above,
-                none="unknown",
-            ),
+            _amount("equity_above_maintenance", "equity above it", get=above),
         ],
     )
 
 
-def _compared(report: AccountReport, state: AccountState) -> Sheet:
+def _groups(reports: Sequence[AccountReport]) -> Sheet:
+    """Which positions share one equity, for programs."""
+    rows = [(report, group) for report in reports for group in report.groups]
+
+    def of(name: str) -> Any:
+        return lambda row: getattr(row[1], name)
+
+    return Sheet(
+        name="groups",
+        title="Groups that share one equity",
+        rows=rows,
+        on="data",
+        columns=[
+            Column(name="account", get=lambda row: row[0].name),
+            Column(name="name", get=of("name")),
+            Column(name="collateral", get=of("collateral")),
+            Column(
+                name="dexes",
+                kind=kinds.NAMES,
+                get=lambda row: [each or MAIN for each in row[1].dexes],
+            ),
+            _amount("cross_equity", get=of("equity")),
+            Column(name="maintenance_margin", kind=kinds.EXACT_MONEY, get=of("maintenance")),
+            Column(name="initial_margin", kind=kinds.EXACT_MONEY, get=of("initial_margin")),
+            Column(name="isolated_margin", kind=kinds.EXACT_MONEY, get=of("isolated_margin")),
+            _amount("moment_difference", get=of("moment_difference")),
+            Column(name="basis", get=of("basis")),
+            Column(name="inferred_from", get=lambda row: row[1].inferred_from or None),
+            Column(name="exact", kind=kinds.FLAG, get=lambda row: not row[1].reasons),
+            Column(name="reasons", kind=kinds.NAMES, get=of("reasons")),
+        ],
+    )
+
+
+def _figures_compared(reports: Sequence[AccountReport]) -> list[Sheet]:
+    """Figures of the spot answer and of activeAssetData beside the venue's."""
+    rows = [row for report in reports for row in report.compared]
+    if not rows:
+        return []
+    return [
+        Sheet(
+            name="figures_compared",
+            title="Available after maintenance margin, and what could be traded",
+            rows=rows,
+            note="Moments differ: by how much a figure may differ because the answers were not "
+            "taken together.",
+            columns=[
+                Column(name="figure"),
+                Column(name="of", title=" "),
+                Column(name="here", kind=kinds.DECIMAL),
+                Column(name="venue", title="at the venue", kind=kinds.DECIMAL),
+                Column(name="difference", kind=kinds.DECIMAL),
+                Column(
+                    name="moment_difference",
+                    title="moments differ",
+                    kind=kinds.DECIMAL,
+                    none="unknown",
+                ),
+                Column(name="note", on="data"),
+            ],
+        )
+    ]
+
+
+def _compared(report: AccountReport) -> Sheet:
     """The account's figures beside the venue's."""
-    whole, pool = state.everything, state.cross
+    rows: list[tuple[str, int | Fraction | None, int | Fraction | None]]
+    venue = report.venue
     rows = [
-        ("account value", report.account_value, whole.account_value if whole else None),
-        ("total margin used", report.total_margin_used, whole.margin_used if whole else None),
-        ("cross initial margin", report.cross_initial_margin, pool.margin_used if pool else None),
-        ("cross maintenance margin", report.cross_maintenance_margin, state.cross_maintenance),
-        ("withdrawable", report.withdrawable, state.withdrawable),
+        ("account value", report.account_value, venue.account_value),
+        ("total margin used", report.total_margin_used, venue.total_margin_used),
+        ("cross initial margin", report.cross_initial_margin, venue.cross_initial_margin),
+        (
+            "cross maintenance margin",
+            report.cross_maintenance_margin,
+            venue.cross_maintenance_margin,
+        ),
+        ("withdrawable", report.withdrawable, venue.withdrawable),
     ]
     if report.withdrawable is None and report.withdrawable_without_orders is not None:
         rows.append(("withdrawable without orders", report.withdrawable_without_orders, None))
     return Sheet(
         name="account_compared",
-        title="Account",
+        title=f"Account {report.name}".strip(),
         rows=rows,
         on="screen",
         columns=[
             Column(name="figure", title=" ", get=lambda row: row[0]),
-            Column(name="here", kind=kinds.EXACT_MONEY, get=lambda row: row[1], none="unknown"),
-            Column(
-                name="venue",
-                title="at the venue",
-                kind=kinds.EXACT_MONEY,
-                get=lambda row: row[2],
-                none="unknown",
-            ),
+            _amount("here", get=lambda row: row[1]),
+            _amount("venue", "at the venue", get=lambda row: row[2]),
         ],
     )
 

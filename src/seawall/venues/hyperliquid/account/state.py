@@ -7,12 +7,13 @@ are integers describes the same mark, so without the market's own the largest su
 What the message may lack: every account figure (an isolated position needs none), ``rawUsd`` or
 ``marginUsed`` of an isolated position (either gives the other), and ``maxLeverage`` when the
 markets are known. What is missing and needed is an error that names the field by its path.
+Positions of size zero, which the venue lists for a while, are left out and named.
 """
 
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from seawall.domain.enums import MarginMode
 from seawall.domain.instrument import Instrument
@@ -20,10 +21,12 @@ from seawall.domain.units import (
     MAX_NOTIONAL,
     MAX_PRICE,
     MAX_SIZE,
+    MAX_TIME_MS,
     MONEY_DECIMALS,
     UnitError,
     to_units,
 )
+from seawall.venues.hyperliquid.account.rules import USDC
 from seawall.venues.hyperliquid.instruments import MAXIMUM_LEVERAGE
 from seawall.venues.numbers import exact_money, optional_money, whole_number
 from seawall.venues.raw_json import VenueDataError, decode
@@ -31,7 +34,8 @@ from seawall.venues.raw_json import VenueDataError, decode
 
 class _Leverage(Struct, rename="camel"):
     type: str
-    value: int
+    value: int | str
+    """Some clients turn every number into text."""
     raw_usd: str | None = None
 
 
@@ -43,7 +47,7 @@ class _Position(Struct, rename="camel"):
     unrealized_pnl: str | None = None
     liquidation_px: str | None = None
     margin_used: str | None = None
-    max_leverage: int | None = None
+    max_leverage: int | str | None = None
 
 
 class _AssetPosition(Struct):
@@ -63,10 +67,23 @@ class _State(Struct, rename="camel"):
     cross_margin_summary: _Summary | None = None
     cross_maintenance_margin_used: str | None = None
     withdrawable: str | None = None
+    time: int | str | None = None
 
 
 class _Shape(Struct, rename="camel"):
     asset_positions: list[msgspec.Raw]
+
+
+class _CoinOnly(Struct):
+    coin: str
+
+
+class _CoinRow(Struct):
+    position: _CoinOnly
+
+
+class _Coins(Struct):
+    rows: list[_CoinRow] = field(name="assetPositions")
 
 
 class PositionState(Struct, frozen=True, kw_only=True):
@@ -75,6 +92,10 @@ class PositionState(Struct, frozen=True, kw_only=True):
     path: str
     """Where it stands in the message, for errors."""
     coin: str
+    dex: str = ""
+    """The dex whose market it is; empty for the main one."""
+    collateral: str = USDC
+    """The token of its margin, profit and prices."""
     size_decimals: int
     signed_size: int
     mark_price: int
@@ -120,9 +141,16 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 class AccountState(Struct, frozen=True, kw_only=True):
-    """A whole account as the venue's answer states it."""
+    """What an account has on one dex, as the venue's answer states it."""
 
+    path: str = ""
+    """Where the answer stands in a larger text, for errors."""
+    dex: str = ""
+    collateral: str = USDC
     positions: tuple[PositionState, ...]
+    empty: tuple[str, ...] = ()
+    """Coins that are listed with a position of size zero."""
+    time_ms: int | None = None
     everything: Summary | None
     """Cross pool and isolated buckets together."""
     cross: Summary | None
@@ -164,27 +192,74 @@ def is_account(raw: bytes) -> bool:
     return True
 
 
-def account_state(raw: bytes, instruments: Mapping[str, Instrument] | None = None) -> AccountState:
+def account_state(
+    raw: bytes,
+    instruments: Mapping[str, Instrument] | None = None,
+    *,
+    dex: str = "",
+    collateral: str = USDC,
+    path: str = "",
+) -> AccountState:
     """Decode a ``clearinghouseState``. ``instruments`` by coin, if the markets are known.
 
-    Raises VenueDataError naming the field, its value and what would be right.
+    ``path``: where it stands in a larger text. Raises VenueDataError naming the field, its value
+    and what would be right.
     """
-    message = decode(_State, raw)
+    message = decode(_State, raw, path)
+    at = f"{path}." if path else ""
     positions: list[PositionState] = []
+    empty: list[str] = []
     for index, row in enumerate(message.asset_positions):
-        path = f"assetPositions[{index}].position"
+        where = f"{at}assetPositions[{index}].position"
+        _check_coin(where, row.position.coin)
+        if _fine_size(where, row.position.szi) == 0:
+            empty.append(row.position.coin)
+            continue
         if any(p.coin == row.position.coin for p in positions):
-            raise VenueDataError(f"{path}.coin: {row.position.coin!r} is listed twice")
-        positions.append(_position(path, row.position, instruments))
+            raise VenueDataError(f"{where}.coin: {row.position.coin!r} is listed twice")
+        positions.append(_position(where, row.position, instruments, dex, collateral))
     return AccountState(
+        path=path,
+        dex=dex,
+        collateral=collateral,
         positions=tuple(positions),
-        everything=_summary("marginSummary", message.margin_summary),
-        cross=_summary("crossMarginSummary", message.cross_margin_summary),
+        empty=tuple(empty),
+        everything=_summary(f"{at}marginSummary", message.margin_summary),
+        cross=_summary(f"{at}crossMarginSummary", message.cross_margin_summary),
         cross_maintenance=optional_money(
-            "crossMaintenanceMarginUsed", message.cross_maintenance_margin_used, least=0
+            f"{at}crossMaintenanceMarginUsed", message.cross_maintenance_margin_used, least=0
         ),
-        withdrawable=optional_money("withdrawable", message.withdrawable, least=0),
+        withdrawable=optional_money(f"{at}withdrawable", message.withdrawable, least=0),
+        time_ms=_time(f"{at}time", message.time),
     )
+
+
+def coins_of(raw: bytes) -> tuple[str, ...]:
+    """The coins that a state lists; none where it cannot be read."""
+    try:
+        return tuple(row.position.coin for row in msgspec.json.decode(raw, type=_Coins).rows)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+
+
+def _check_coin(path: str, coin: str) -> None:
+    if not 0 < len(coin) <= 64 or not coin.isprintable():
+        raise VenueDataError(f"{path}.coin: {coin[:64]!r} is no market name")
+
+
+def _whole(path: str, value: int | str, least: int, most: int) -> int:
+    """A whole number that may be written as text. Raises VenueDataError."""
+    if isinstance(value, str):
+        if not value.strip().isdecimal() or len(value) > 20:
+            raise VenueDataError(
+                f"{path}: {value[:40]!r} must be a whole number from {least} to {most}"
+            )
+        value = int(value)
+    return whole_number(path, value, least, most)
+
+
+def _time(path: str, value: int | str | None) -> int | None:
+    return None if value is None else _whole(path, value, 0, MAX_TIME_MS)
 
 
 def _summary(path: str, raw: _Summary | None) -> Summary | None:
@@ -199,10 +274,12 @@ def _summary(path: str, raw: _Summary | None) -> Summary | None:
 
 
 def _position(
-    path: str, raw: _Position, instruments: Mapping[str, Instrument] | None
+    path: str,
+    raw: _Position,
+    instruments: Mapping[str, Instrument] | None,
+    dex: str,
+    collateral: str,
 ) -> PositionState:
-    if not 0 < len(raw.coin) <= 64 or not raw.coin.isprintable():
-        raise VenueDataError(f"{path}.coin: {raw.coin[:64]!r} is no market name")
     instrument = None
     if instruments is not None:
         instrument = instruments.get(raw.coin)
@@ -226,11 +303,13 @@ def _position(
     return PositionState(
         path=path,
         coin=raw.coin,
+        dex=raw.coin.rpartition(":")[0] or dex,
+        collateral=collateral,
         size_decimals=size_decimals,
         signed_size=size,
         mark_price=mark,
         mode=mode,
-        leverage=whole_number(f"{path}.leverage.value", raw.leverage.value, 1, MAXIMUM_LEVERAGE),
+        leverage=_whole(f"{path}.leverage.value", raw.leverage.value, 1, MAXIMUM_LEVERAGE),
         maximum_leverage=_maximum_leverage(path, raw, instrument),
         isolated_cash=_isolated_cash(path, raw, margin_used, size * mark)
         if mode == MarginMode.ISOLATED
@@ -254,7 +333,7 @@ def _isolated_cash(path: str, raw: _Position, margin_used: int | None, value: in
 
 def _maximum_leverage(path: str, raw: _Position, instrument: Instrument | None) -> int:
     if raw.max_leverage is not None:
-        return whole_number(f"{path}.maxLeverage", raw.max_leverage, 1, MAXIMUM_LEVERAGE)
+        return _whole(f"{path}.maxLeverage", raw.max_leverage, 1, MAXIMUM_LEVERAGE)
     if instrument is None:
         raise VenueDataError(f"{path}.maxLeverage: missing; needed unless the meta file gives it")
     return instrument.maximum_leverage
@@ -264,14 +343,7 @@ def _mark(
     path: str, raw: _Position, notional: int, instrument: Instrument | None
 ) -> tuple[int, int, int]:
     """(size decimals, signed size, mark price) of a position."""
-    try:
-        fine = to_units(raw.szi, MONEY_DECIMALS, MAX_SIZE * 10**MONEY_DECIMALS)
-    except UnitError as error:
-        raise VenueDataError(
-            f"{path}.szi: {error}; must be a size as finite decimal text"
-        ) from None
-    if fine == 0:
-        raise VenueDataError(f"{path}.szi: {raw.szi!r} must not be zero")
+    fine = _fine_size(path, raw.szi)
     candidates = range(MONEY_DECIMALS, -1, -1)
     if instrument is not None:
         candidates = range(instrument.size_decimals, instrument.size_decimals - 1, -1)
@@ -287,6 +359,16 @@ def _mark(
         f"{path}.positionValue: {raw.position_value!r} is no whole price times szi {raw.szi!r} "
         f"with {decimals} size decimals"
     )
+
+
+def _fine_size(path: str, text: str) -> int:
+    """A size in millionths of a coin."""
+    try:
+        return to_units(text, MONEY_DECIMALS, MAX_SIZE * 10**MONEY_DECIMALS)
+    except UnitError as error:
+        raise VenueDataError(
+            f"{path}.szi: {error}; must be a size as finite decimal text"
+        ) from None
 
 
 def _printed_price(path: str, text: str | None) -> str | None:
