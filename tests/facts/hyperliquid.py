@@ -12,6 +12,7 @@ from tests.facts import tables
 FILE = Path(__file__).with_name("hyperliquid.json")
 CLIENT_FILE = Path(__file__).with_name("hyperliquid_client.json")
 ACCOUNTS_FILE = Path(__file__).with_name("hyperliquid_accounts.json")
+UNIFIED_FILE = Path(__file__).with_name("hyperliquid_unified_accounts.json")
 SUMMARY = {
     "accountValue": "account_value",
     "totalNtlPos": "total_notional",
@@ -39,6 +40,44 @@ STATE = {
 }
 
 
+BALANCE = {
+    "coin": "token",
+    "token": "number",
+    "total": "total",
+    "hold": "hold",
+    "entryNtl": "entry_notional",
+    "ltv": "loan_to_value",
+    "supplied": "supplied",
+    "borrowed": "borrowed",
+}
+SPOT = {
+    "portfolioMarginEnabled": "portfolio_margin",
+    "portfolioMarginRatio": "portfolio_margin_ratio",
+    "tokenToPortfolioBorrowRatio": "borrow_ratios",
+    "tokenToPortfolioSupplyRatio": "supply_ratios",
+    "tokenToAvailableAfterMaintenance": "available",
+}
+ORDER = {
+    "coin": "coin",
+    "side": "side",
+    "limitPx": "limit",
+    "sz": "size",
+    "oid": "number",
+    "timestamp": "time_ms",
+    "origSz": "first_size",
+    "reduceOnly": "reduce_only",
+}
+ACTIVE = {
+    "coin": "coin",
+    "maxTradeSzs": "largest_sizes",
+    "availableToTrade": "available",
+    "markPx": "mark",
+}
+BESIDE = {"id": "id", "source": "source", "recorded": "recorded", "abstraction": "abstraction",
+          "inferred_from": "inferred_from"}  # fmt: skip
+"""Of an account of several answers, what is beside them."""
+
+
 @cache
 def read() -> dict[str, Any]:
     """The figures by group; not to be changed."""
@@ -64,6 +103,35 @@ def recorded_accounts() -> list[dict[str, Any]]:
         }
         for account in tables.read(ACCOUNTS_FILE)["accounts"]
     ]
+
+
+def recorded_unified_accounts() -> list[dict[str, Any]]:
+    """Accounts as several answers of the venue: its state, its balances, what it could trade."""
+    return [_wire_document(account) for account in tables.read(UNIFIED_FILE)["accounts"]]
+
+
+def read_modes() -> dict[str, Any]:
+    """``isolated``: positions with the last digits of their price; ``portfolio_margin``: figures of
+    accounts in that mode. Each with its source."""
+    found = tables.read(UNIFIED_FILE)
+    return {name: found[name] for name in ("isolated", "portfolio_margin")}
+
+
+def _wire_document(account: dict[str, Any]) -> dict[str, Any]:
+    made = _renamed(account, BESIDE)
+    made["clearinghouseState"] = wire_state(account["perps"])
+    spot = _renamed(account["spot"], SPOT)
+    spot["balances"] = [_renamed(row, BALANCE) for row in account["spot"]["balances"]]
+    made["spotClearinghouseState"] = spot
+    if "orders" in account:
+        orders = account["orders"]
+        made["openOrders"] = orders and [_renamed(row, ORDER) for row in orders]
+    if "active" in account:
+        made["activeAssetData"] = {
+            row["coin"]: _renamed(row, ACTIVE) | {"leverage": _renamed(row, LEVERAGE)}
+            for row in account["active"]
+        }
+    return made
 
 
 def wire_state(account: dict[str, Any]) -> dict[str, Any]:

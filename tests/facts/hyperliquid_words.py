@@ -7,7 +7,18 @@ venue's messages. Remarks are left out, and what is a number with a remark becom
 import re
 from typing import Any
 
-from tests.facts.hyperliquid import FUNDING, LEVERAGE, POSITION, STATE, SUMMARY
+from tests.facts.hyperliquid import (
+    ACTIVE,
+    BALANCE,
+    BESIDE,
+    FUNDING,
+    LEVERAGE,
+    ORDER,
+    POSITION,
+    SPOT,
+    STATE,
+    SUMMARY,
+)
 
 GROUPS = (
     "margin_tiers maintenance_margin liquidation_price isolated_open_margin account_state "
@@ -126,6 +137,33 @@ def accounts(recorded: list[Any]) -> list[dict[str, Any]]:
             | _renamed(row["position"].get("cumFunding", {}), FUNDING)
             for row in state["assetPositions"]
         ]
+        found.append(account)
+    return found
+
+
+def unified_accounts(recorded: list[Any]) -> list[dict[str, Any]]:
+    """Recorded accounts of several answers as accounts of the project's file; remarks left out.
+
+    A source in brackets is the source; what stands before it is how it was found.
+    """
+    found = []
+    for case in recorded:
+        account = _renamed(case, BESIDE)
+        account["source"] = re.sub(r"^.*\((survey[^;]*);[^)]*\)", r"\1", case["source"])
+        perps = {"id": "", "source": "", "state": case["clearinghouseState"]}
+        (state,) = accounts([perps])
+        account["perps"] = {name: state[name] for name in state if name not in ("id", "source")}
+        spot = case["spotClearinghouseState"]
+        account["spot"] = _renamed(spot, SPOT)
+        account["spot"]["balances"] = [_renamed(row, BALANCE) for row in spot["balances"]]
+        if "openOrders" in case:
+            orders = case["openOrders"]
+            account["orders"] = orders and [_renamed(row, ORDER) for row in orders]
+        if "activeAssetData" in case:
+            account["active"] = [
+                _renamed(row, ACTIVE) | _renamed(row["leverage"], LEVERAGE)
+                for row in case["activeAssetData"].values()
+            ]
         found.append(account)
     return found
 

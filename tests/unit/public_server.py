@@ -32,7 +32,10 @@ class Served:
 
 @contextmanager
 def serving(replies: Mapping[str, Reply | Any]) -> Iterator[Served]:
-    """Answers by path, or by path and ``type`` of a POST (``/info meta``); 404 for any other."""
+    """Answers by path, or by path and ``type`` of a POST, with its ``dex`` (``/info meta xyz``).
+
+    404 for any other.
+    """
     asked: list[str] = []
     end = threading.Event()
 
@@ -44,7 +47,7 @@ def serving(replies: Mapping[str, Reply | Any]) -> Iterator[Served]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append(f"{self.path} {json.dumps(body, sort_keys=True)}")
-            kind = " ".join(str(body[name]) for name in ("type", "nSigFigs") if name in body)
+            kind = " ".join(str(body[name]) for name in ("type", "nSigFigs", "dex") if name in body)
             self._answer(f"{self.path} {kind}")
 
         def _answer(self, key: str) -> None:

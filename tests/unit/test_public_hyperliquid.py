@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 
 from seawall.accounts.account import Account
-from seawall.accounts.load import AccountOptions, load_account
+from seawall.accounts.load import AccountOptions, load_account, load_answer
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.engine.book_view import book_levels
 from seawall.lab.market.book_source import read_book
-from seawall.venues.hyperliquid.account.public import parse_address
+from seawall.venues.hyperliquid.account.explain import account_report
+from seawall.venues.hyperliquid.account.public import account_answers, parse_address
+from seawall.venues.hyperliquid.account.sheets import explanation
+from seawall.venues.hyperliquid.account.user import user_states
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import VENUES
+from seawall.venues.rulebook_file import load_rulebook
 from tests.unit.hl_venue import ALICE, BOB, BTC, ETH, NOBODY, Sandbox, with_server
 from tests.unit.public_server import Reply, serving
 
@@ -164,9 +168,121 @@ def test_recorded_answers_make_an_account() -> None:
     assert found.holdings.collateral == 1_000_000_000
     assert server.asked == [
         f'/info {{"type": "userAbstraction", "user": "{ALICE}"}}',
+        '/info {"type": "perpDexs"}',
         f'/info {{"type": "clearinghouseState", "user": "{ALICE}"}}',
+        f'/info {{"type": "spotClearinghouseState", "user": "{ALICE}"}}',
+        f'/info {{"type": "frontendOpenOrders", "user": "{ALICE}"}}',
         '/info {"type": "metaAndAssetCtxs"}',
     ]
+
+
+# -- accounts of every mode ----------------------------------------------------------------------
+
+SPOT: dict[str, Any] = {
+    "balances": [
+        {"coin": "USDC", "token": 0, "total": "1500.125", "hold": "500.0"},
+        {"coin": "HYPE", "token": 150, "total": "2.5", "hold": "0.0"},
+    ],
+    "tokenToAvailableAfterMaintenance": [[0, "1437.625"]],
+}
+UNIFIED: dict[str, Any] = {
+    "/info userAbstraction": "unifiedAccount",
+    "/info perpDexs": [None],
+    "/info spotClearinghouseState": SPOT,
+    "/info frontendOpenOrders": [],
+}
+
+
+def explained(url: str) -> dict[str, Any]:
+    answer = load_answer(ALICE, AccountOptions(at=url))
+    return answer.explain(load_rulebook(answer.venue)).findings().plain_object()
+
+
+def test_a_unified_account_is_read_with_its_balances() -> None:
+    """Cash of 500 in the perp answer is part of the balance of 1,500.125, not beside it."""
+    with serving(ANSWERS | UNIFIED) as server:
+        found, shown = loaded(ALICE, at=server.url), explained(server.url)
+    assert found.holdings.collateral == 1_500_125_000
+    # (5000 - 1500.125) / (0.05 x (1 - 1 / 80))
+    assert shown["positions"][0]["liquidation_price"] == "70883.5443037975"
+    assert (shown["mode"]["name"], shown["mode"]["basis"]) == ("unified", "stated")
+    assert shown["groups"][0]["cross_equity"] == "1500.125"
+    assert "2.5 HYPE in spot balances" in shown["not_counted"]
+    assert set(shown["moments"]["requests_ms"]) == {
+        "userAbstraction", "perpDexs", "clearinghouseState", "spotClearinghouseState",
+        "frontendOpenOrders",
+    }  # fmt: skip
+
+
+def test_how_far_apart_the_answers_were_taken() -> None:
+    ticks = iter(range(100))
+    with serving(ANSWERS | UNIFIED) as server:
+        answers = account_answers(PublicApi(server.url), ALICE, lambda: 0.25 * next(ticks))
+    (user,) = user_states(answers.account)
+    assert user.taken["clearinghouseState"] == 750
+    assert user.taken["spotClearinghouseState"] == 1000
+    report = account_report(user, load_rulebook())
+    assert report.moments.apart_ms == 1000
+    assert any("taken within 1 s" in text.text
+               for text in explanation([report], load_rulebook()).findings().words)  # fmt: skip
+
+
+def test_what_an_api_does_not_answer_is_absent_and_named() -> None:
+    """Neither 404 nor the 422 of an unknown type is an error, except for state and markets."""
+    unknown = {
+        "/info perpDexs": Reply(b"Failed to deserialize the JSON body", 422),
+        "/info spotClearinghouseState": Reply(b"Failed to deserialize the JSON body", 422),
+    }
+    with serving(ANSWERS | UNIFIED | unknown) as server:
+        shown = explained(server.url)
+    assert shown["missing"][0] == "spotClearinghouseState"
+    assert "perpDexs (not answered)" in shown["missing"]
+    assert shown["exact"] is False
+    assert shown["positions"][0]["exact"] is False
+    assert any("the spot answer is missing" in each for each in shown["positions"][0]["reasons"])
+
+
+def test_every_dex_is_asked_and_its_collateral_is_named() -> None:
+    other = {
+        "marginSummary": {"accountValue": "50.0", "totalNtlPos": "200.0", "totalRawUsd": "-150.0"},
+        "crossMarginSummary": {
+            "accountValue": "50.0", "totalNtlPos": "200.0", "totalRawUsd": "-150.0",
+        },
+        "assetPositions": [
+            {
+                "type": "oneWay",
+                "position": {
+                    "coin": "hyna:BTC", "szi": "0.002", "positionValue": "200.0",
+                    "leverage": {"type": "cross", "value": 5}, "maxLeverage": 40,
+                },
+            }
+        ],
+    }  # fmt: skip
+    empty = {
+        "marginSummary": {"accountValue": "0.0", "totalNtlPos": "0.0", "totalRawUsd": "0.0"},
+        "assetPositions": [],
+    }
+    answers = {
+        "/info perpDexs": [None, {"name": "xyz"}, {"name": "hyna"}],
+        "/info clearinghouseState xyz": empty,
+        "/info clearinghouseState hyna": other,
+        "/info frontendOpenOrders hyna": [],
+        "/info meta hyna": {
+            "universe": [{"name": "hyna:BTC", "szDecimals": 5, "maxLeverage": 40}],
+            "collateralToken": 235,
+        },
+    }
+    with serving(ANSWERS | answers) as server:
+        shown = explained(server.url)
+        with pytest.raises(InputError, match="cross positions stand on several equities: main"):
+            loaded(ALICE, at=server.url)
+    btc, hyna = shown["positions"]
+    assert (btc["dex"], btc["collateral"], btc["group"]) == ("", "USDC", "main")
+    assert (hyna["dex"], hyna["collateral"], hyna["group"]) == ("hyna", "USDE", "hyna")
+    assert [each["cross_equity"] for each in shown["groups"]] == ["1000", "50"]
+    # 150 / (0.002 x (1 - 1 / 80)), in USDE
+    assert hyna["liquidation_price"] == "75949.3670886076"
+    assert '/info {"dex": "xyz", "type": "meta"}' not in server.asked
 
 
 def without(*path: str | int) -> Any:
@@ -181,11 +297,24 @@ def without(*path: str | int) -> Any:
 @pytest.mark.parametrize(
     ("key", "answer", "message"),
     [
-        ("userAbstraction", "unifiedAccount", "'unifiedAccount'.* write this one as an account"),
         ("userAbstraction", {"mode": 1}, "userAbstraction: expected text"),
         ("clearinghouseState", Reply("down", 500), "status 500 Internal Server Error"),
         ("clearinghouseState", Reply(b"hello"), "'hello', which is not JSON"),
-        ("clearinghouseState", None, "the message: expected object, got null"),
+        ("clearinghouseState", None, "expected object, got null"),
+        ("perpDexs", {}, "perpDexs: expected array, got object"),
+        ("spotClearinghouseState", {}, "spotClearinghouseState.balances: missing"),
+        ("spotClearinghouseState", Reply("down", 500), "status 500 Internal Server Error"),
+        (
+            "spotClearinghouseState",
+            {"balances": [{"coin": "USDC", "token": "x", "total": "1"}]},
+            r"balances\[0\].token: 'x' must be the number of a token",
+        ),
+        (
+            "spotClearinghouseState",
+            {"balances": [{"coin": "USDC", "token": 0, "total": "much"}]},
+            r"balances\[0\].total: 'much' is not a decimal number",
+        ),
+        ("frontendOpenOrders", [{"coin": "BTC"}], r"openOrders\[0\].side: missing"),
         ("clearinghouseState", without("assetPositions"), "assetPositions: missing"),
         (
             "clearinghouseState",

@@ -46,6 +46,10 @@ class NotFound(PublicApiError):
     """The API answers that what was asked for is not there (status 404)."""
 
 
+class RequestRefused(PublicApiError):
+    """The API answers that it does not take the request (status 400 or 422)."""
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -158,4 +162,5 @@ def _refusal(where: str, error: urllib.error.HTTPError) -> PublicApiError:
         text = ""
     words = " ".join(text.split())[:_LONGEST_REASON]
     message = f"{where}: status {error.code} {error.reason}" + (f": {words}" if words else "")
-    return NotFound(message) if error.code == 404 else PublicApiError(message)
+    kinds = {400: RequestRefused, 404: NotFound, 422: RequestRefused}
+    return kinds.get(error.code, PublicApiError)(message)

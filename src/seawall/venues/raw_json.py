@@ -42,7 +42,7 @@ def _field_message(text: str, prefix: str) -> str:
     found = _AT.match(text)
     assert found is not None
     inside = (found["path"] or "$").removeprefix("$").lstrip(".")
-    path = ".".join(part for part in (prefix, inside) if part)
+    path = ".".join(part for part in (prefix, inside) if part).replace(".[", "[")
     missing = _MISSING.match(found["what"])
     if missing:
         return f"{path}.{missing['field']}".lstrip(".") + ": missing"

@@ -1,29 +1,33 @@
 """Reading any account of this venue through its public info API, which needs no key.
 
-``POST {base}/info`` with ``clearinghouseState`` says what an address owns, ``metaAndAssetCtxs`` the
-markets with their margin tables, marks and the funding rate of the running hour [documented: API
-reference, info endpoint]. A sandbox answers the same. ``userAbstraction`` is asked first: where
-spot and perpetual balances are one, ``clearinghouseState`` does not say what an account owns
-[documented: account abstraction modes], so such an account is refused.
+``POST {base}/info`` is asked for everything that says what an address owns: ``userAbstraction``
+(the mode), ``perpDexs`` and ``clearinghouseState`` of each dex, ``spotClearinghouseState``,
+``frontendOpenOrders``, the ``meta`` of other dexes with a position, and ``metaAndAssetCtxs`` with
+the main dex's markets, marks and funding rates [documented: API reference, info endpoint]. The
+answers are put into one text (``document``), with the moment of each request: they are not taken
+together. A sandbox answers the same; a type that an API does not know is absent there, which the
+text says, except the account's state and the markets.
 
 Addresses are 20 bytes in hex; where their letters are of both cases, the case is a checksum
 (EIP-55), which must be right.
 """
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from seawall.venues.hyperliquid.account.state import coins_of
 from seawall.venues.hyperliquid.wire.signing import keccak256
 from seawall.venues.numbers import plain_number
-from seawall.venues.public_api import PublicAnswers, PublicApi
+from seawall.venues.public_api import NotFound, PublicAnswers, PublicApi, RequestRefused
 from seawall.venues.raw_json import VenueDataError, decode
 
 _INFO = "/info"
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
-_SEPARATE_BALANCES = ("default", "disabled")
 
 
 class _Context(Struct, rename="camel"):
@@ -70,22 +74,98 @@ def _checksummed(digits: str) -> str:
     return "".join(letter.upper() if int(nibble, 16) >= 8 else letter for letter, nibble in pairs)
 
 
-def account_answers(api: PublicApi, address: str) -> PublicAnswers:
-    """What the venue says about an address and about all markets now. Raises VenueDataError."""
-    _check_kind(address, api.post(_INFO, {"type": "userAbstraction", "user": address}))
-    account = api.post(_INFO, {"type": "clearinghouseState", "user": address})
+def account_answers(
+    api: PublicApi, address: str, clock: Callable[[], float] = time.monotonic
+) -> PublicAnswers:
+    """What the venue says about an address and about all markets now. Raises VenueDataError.
+
+    ``clock``: seconds, for the moments of the requests.
+    """
+    asked = _Asked(api, clock)
+    fields: dict[str, Any] = {}
+    abstraction = asked.optional("userAbstraction", user=address)
+    if abstraction is not None:
+        fields["abstraction"] = _word(abstraction)
+    names = _dex_names(asked)
+    states = {"": asked.needed("clearinghouseState", user=address)}
+    spot = asked.optional("spotClearinghouseState", user=address)
+    for name in names:
+        found = asked.optional("clearinghouseState", user=address, dex=name)
+        if found is not None:
+            states[name] = found
+    held = [name for name, raw in states.items() if not name or coins_of(raw)]
+    orders = [asked.optional("frontendOpenOrders", user=address, **_of_dex(name)) for name in held]
+    metas = {name: asked.optional("meta", dex=name) for name in held if name}
     markets, contexts = market_answers(api)
-    return PublicAnswers(account, markets, mark_prices(contexts), _funding(contexts))
+    # Pairs and not a mapping: an empty answer stays one of its dex.
+    fields["clearinghouseState"] = [[name, Raw(raw)] for name, raw in states.items()]
+    if spot is not None:
+        fields["spotClearinghouseState"] = Raw(spot)
+    if orders and None not in orders:
+        rows = [decode(list[Raw], raw, "frontendOpenOrders") for raw in orders if raw is not None]
+        fields["openOrders"] = [row for each in rows for row in each]
+    fields["metas"] = {name: Raw(raw) for name, raw in metas.items() if raw is not None}
+    fields["taken"], fields["absent"] = asked.taken, asked.absent
+    return PublicAnswers(
+        msgspec.json.encode(fields), markets, mark_prices(contexts), _funding(contexts)
+    )
 
 
-def _check_kind(address: str, raw: bytes) -> None:
-    kind = decode(str, raw, "userAbstraction")
-    if kind not in _SEPARATE_BALANCES:
-        raise VenueDataError(
-            f"userAbstraction: {address} is of the kind {kind!r}, whose collateral is its spot "
-            "balances; only accounts with a perpetual balance of their own can be read: write this "
-            "one as an account file"
-        )
+class _Asked:
+    """Requests about one address: when each was made, ms after the first, and which the API does
+    not know."""
+
+    def __init__(self, api: PublicApi, clock: Callable[[], float]) -> None:
+        self._api = api
+        self._clock = clock
+        self._start = clock()
+        self.taken: dict[str, float] = {}
+        self.absent: list[str] = []
+
+    def needed(self, kind: str, **more: str) -> bytes:
+        """The raw answer. Raises VenueDataError."""
+        self.taken[_called(kind, more)] = round(1000 * (self._clock() - self._start), 3)
+        return self._api.post(_INFO, {"type": kind, **more})
+
+    def optional(self, kind: str, **more: str) -> bytes | None:
+        """The raw answer; None where the API does not know the type. Raises VenueDataError."""
+        try:
+            return self.needed(kind, **more)
+        except (NotFound, RequestRefused):
+            name = _called(kind, more)
+            del self.taken[name]
+            self.absent.append(name)
+            return None
+
+
+def _called(kind: str, more: Mapping[str, str]) -> str:
+    """The name of a request: its type, and its dex."""
+    return " ".join(filter(None, (kind, more.get("dex"))))
+
+
+def _of_dex(name: str) -> dict[str, str]:
+    return {"dex": name} if name else {}
+
+
+class _Abstraction(Struct, rename="camel"):
+    user_abstraction: str | None
+
+
+def _word(raw: bytes) -> str | None:
+    """The answer to ``userAbstraction``, which is text or null."""
+    return decode(_Abstraction, b'{"userAbstraction":' + raw + b"}").user_abstraction
+
+
+class _Dex(Struct):
+    name: str
+
+
+def _dex_names(asked: _Asked) -> list[str]:
+    """The dexes beside the main one, which the answer lists as null."""
+    raw = asked.optional("perpDexs")
+    if raw is None:
+        return []
+    return [each.name for each in decode(list[_Dex | None], raw, "perpDexs") if each is not None]
 
 
 def market_answers(api: PublicApi) -> tuple[bytes, Mapping[str, _Context]]:

@@ -101,7 +101,7 @@ def _user_state(document: Document, given: Mapping[str, Instrument] | None) -> U
         )
     return UserState(
         name=document.name,
-        dexes=tuple(dexes),
+        dexes=tuple(each for each in dexes if _is_used(each)) or tuple(dexes[:1]),
         spot=spot,
         abstraction=document.abstraction,
         orders=None if document.orders is None else resting_orders(document.orders),
@@ -114,6 +114,12 @@ def _user_state(document: Document, given: Mapping[str, Instrument] | None) -> U
         absent=document.absent,
         unread=document.unread,
     )
+
+
+def _is_used(state: AccountState) -> bool:
+    """Whether a dex is the main one, or something is there."""
+    value = 0 if state.everything is None else state.everything.account_value
+    return not state.dex or bool(state.positions or state.empty or value)
 
 
 def _dex_of(entry: DexPart) -> tuple[str, tuple[str, ...]]:
