@@ -29,6 +29,7 @@ _READ = {*_STATES, *_SPOT, *_ABSTRACTION, *_ORDERS, *_RECORDED, "activeAssetData
 _BESIDE = {
     "id", "source", "note", "notes", "inferred_from", "taken", "absent", "name", "user", "dex",
     "subAccountUser", "master", "time", "serverTime", "type", "channel", "isVault", "prices",
+    "assetCtxs", "spotAssetCtxs", "perpsAtOpenInterestCap", "twapStates", "agentAddress",
 }  # fmt: skip
 """Keys beside the answers that say nothing about what an account owns."""
 _MAIN_NAMES = ("", "main", "default")

@@ -1,0 +1,311 @@
+"""Answers about an account in what tools save around them: every shape says the same."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seawall.accounts.load import load_account
+from seawall.domain.errors import InputError
+from seawall.venues.hyperliquid.account.document import documents_of
+from seawall.venues.hyperliquid.account.explain import account_report
+from seawall.venues.hyperliquid.account.sheets import explain
+from seawall.venues.hyperliquid.account.user import user_states
+from seawall.venues.raw_json import VenueDataError
+from seawall.venues.rulebook_file import load_rulebook
+from tests.command_line import seawall
+from tests.shared_files import ROOT
+
+HYBRID: dict[str, Any] = json.loads((ROOT / "examples" / "account_hybrid.json").read_text())
+PRICES = ["50474.653164557", "3471.5361519608", "34.7142526316"]
+EMPTY: dict[str, Any] = {
+    "marginSummary": {"accountValue": "0.0", "totalNtlPos": "0.0", "totalRawUsd": "0.0"},
+    "crossMarginSummary": {"accountValue": "0.0", "totalNtlPos": "0.0", "totalRawUsd": "0.0"},
+    "crossMaintenanceMarginUsed": "0.0",
+    "withdrawable": "0.0",
+    "assetPositions": [],
+}
+SPOT: dict[str, Any] = {
+    "balances": [
+        {"coin": "USDC", "token": 0, "total": "2000.0", "hold": "0.0"},
+        {"coin": "USDE", "token": 235, "total": "300.25", "hold": "0.0"},
+        {"coin": "PURR", "token": 1, "total": "7.5", "hold": "0.0"},
+    ]
+}
+
+
+def shown(document: Any, meta: bytes | None = None) -> dict[str, Any]:
+    book = load_rulebook()
+    found = explain(json.dumps(document).encode(), meta, book)  # type: ignore[arg-type]
+    return found.findings().plain_object()
+
+
+def prices(document: Any) -> list[str | None]:
+    return [each["liquidation_price"] for each in shown(document)["positions"]]
+
+
+def position(coin: str, size: str, value: str, mode: str = "cross", **more: Any) -> dict[str, Any]:
+    leverage = {"type": mode, "value": 5, **more}
+    return {
+        "type": "oneWay",
+        "position": {
+            "coin": coin, "szi": size, "leverage": leverage, "positionValue": value,
+            "maxLeverage": 10,
+        },
+    }  # fmt: skip
+
+
+def state(*positions: dict[str, Any], value: str, cash: str, notional: str) -> dict[str, Any]:
+    totals = {"accountValue": value, "totalNtlPos": notional, "totalRawUsd": cash}
+    return {
+        "marginSummary": totals,
+        "crossMarginSummary": totals,
+        "assetPositions": list(positions),
+    }
+
+
+def as_text(value: Any) -> Any:
+    """As a client that turns every number into text has it."""
+    if isinstance(value, dict):
+        return {name: as_text(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [as_text(each) for each in value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+SHAPES: dict[str, Any] = {
+    "named": {"clearinghouseState": HYBRID, "abstraction": "default"},
+    "named, mode null": {"clearinghouseState": HYBRID, "abstraction": None, "note": "a remark"},
+    "by dex": {"clearinghouseState": {"": HYBRID, "xyz": EMPTY}},
+    "by the main dex's name": {"clearinghouseState": {"main": HYBRID}},
+    "pairs": {"clearinghouseState": [["", HYBRID], ["xyz", EMPTY]]},
+    "pairs alone": [["", HYBRID], ["xyz", EMPTY]],
+    "all dexes": {"clearinghouseStates": [["", HYBRID], ["xyz", EMPTY]], "user": "0x1"},
+    "of the websocket": {"channel": "clearinghouseState", "data": {
+        "dex": "", "user": "0x1", "clearinghouseState": HYBRID,
+    }},
+    "all dexes of the websocket": {"channel": "allDexsClearinghouseState", "data": {
+        "user": "0x1", "clearinghouseStates": [["", HYBRID], ["xyz", EMPTY]],
+    }},
+    "a post": {"channel": "post", "data": {"id": 1, "response": {
+        "type": "info", "payload": {"type": "clearinghouseState", "data": HYBRID},
+    }}},
+    "webData2": {"clearinghouseState": HYBRID, "spotState": SPOT, "openOrders": [], "user": "0x1",
+                 "serverTime": 1, "leadingVaults": [], "totalVaultEquity": "0.0"},
+    "webData2 of the websocket": {"channel": "webData2", "data": {"clearinghouseState": HYBRID}},
+    "a list of one": [HYBRID],
+    "a sub-account": [{"name": "one", "subAccountUser": "0x1", "master": "0x2",
+                       "clearinghouseState": HYBRID, "spotState": SPOT}],
+    "a sub-account of several dexes": [{"name": "one", "dexToClearinghouseState": [["", HYBRID]],
+                                        "spotState": SPOT}],
+    "raw in a client's answer": {"info": HYBRID, "USDC": {"free": 1.0}, "timestamp": 5},
+    "numbers as text": as_text(HYBRID),
+    "numbers as text in a client's answer": {"info": as_text(HYBRID), "free": {}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_says_the_same(name: str) -> None:
+    assert prices(SHAPES[name]) == PRICES
+
+
+def test_positions_as_a_client_lists_them() -> None:
+    """ccxt's raw rows: leverage as text, no totals, which an isolated position does not need."""
+    rows = [{"info": as_text(HYBRID["assetPositions"][2]), "symbol": "HYPE/USDC:USDC"}]
+    assert prices(rows) == PRICES[2:]
+    rows = [{"info": each} for each in HYBRID["assetPositions"]]
+    with pytest.raises(VenueDataError, match=r"crossMarginSummary\.accountValue: missing"):
+        shown(rows)
+
+
+def test_a_position_of_size_zero_is_named_and_not_counted() -> None:
+    message = copy.deepcopy(HYBRID)
+    message["assetPositions"].append(position("SOL", "0.0", "0.0"))
+    found = shown(message)
+    assert [each["coin"] for each in found["positions"]] == ["BTC", "ETH", "HYPE"]
+    assert found["not_counted"] == ["SOL: a position of size zero"]
+
+
+def test_other_assets_are_named_and_not_counted() -> None:
+    found = shown(SHAPES["webData2"] | {"totalVaultEquity": "5.0", "vaults": [{"equity": "5"}]})
+    assert found["not_counted"] == [
+        "2000 USDC in spot balances", "300.25 USDE in spot balances", "7.5 PURR in spot balances",
+        "vaults is not read",
+    ]  # fmt: skip
+    text = seawall(
+        "explain", "-", stdin=json.dumps(SHAPES["webData2"]).encode(), folder=ROOT
+    ).stdout
+    assert "Not counted: 2000 USDC in spot balances" in " ".join(text.split())
+
+
+def test_several_sub_accounts_are_shown_together() -> None:
+    rows = [
+        {"name": "one", "clearinghouseState": HYBRID},
+        {"name": "two", "clearinghouseState": EMPTY},
+        {"name": "three", "clearinghouseState": HYBRID},
+    ]
+    found = shown(rows)
+    assert [each["account"] for each in found["positions"]] == ["one"] * 3 + ["three"] * 3
+    assert [each["name"] for each in found["accounts"]] == ["one", "two", "three"]
+    assert found["accounts"][0]["account_value"] == "8361.472"
+    assert [each["account"] for each in found["modes"]] == ["one", "two", "three"]
+    with pytest.raises(InputError, match=r"several sub-accounts hold positions \(one, three\)"):
+        load_account(json.dumps(rows).encode())
+    assert load_account(json.dumps(rows[:2]).encode()).name == "one"
+
+
+# -- several dexes -------------------------------------------------------------------------------
+
+MAIN = state(position("DOGE", "1000.0", "200.0"), value="50.0", cash="-150.0", notional="200.0")
+STOCKS = state(position("xyz:TSLA", "1.0", "300.0"), value="80.0", cash="-220.0", notional="300.0")
+OTHER = state(position("hyna:SOL", "-2.0", "100.0"), value="40.0", cash="140.0", notional="100.0")
+DEXES = {"": MAIN, "xyz": STOCKS, "hyna": OTHER}
+
+
+def test_each_dex_is_its_own_pool_in_standard_mode() -> None:
+    found = shown({"clearinghouseState": DEXES, "abstraction": "disabled"})
+    groups = found["groups"]
+    assert [(each["name"], each["collateral"], each["cross_equity"]) for each in groups] == [
+        ("main", "USDC", "50"), ("xyz", "USDC", "80"), ("hyna", "USDE", "40"),
+    ]  # fmt: skip
+    assert [(each["dex"], each["group"]) for each in found["positions"]] == [
+        ("", "main"), ("xyz", "xyz"), ("hyna", "hyna"),
+    ]  # fmt: skip
+    # 150 / (1000 x 0.95), 220 / 0.95, 140 / (2 x 1.05)
+    assert prices({"clearinghouseState": DEXES, "abstraction": "disabled"}) == [
+        "0.1578947368", "231.5789473684", "66.6666666667",
+    ]  # fmt: skip
+
+
+def test_dexes_of_one_collateral_share_an_equity_in_unified_mode() -> None:
+    document = {
+        "clearinghouseState": DEXES,
+        "abstraction": "unifiedAccount",
+        "spotClearinghouseState": SPOT,
+    }  # fmt: skip
+    found = shown(document)
+    assert [(each["name"], each["dexes"], each["cross_equity"]) for each in found["groups"]] == [
+        ("USDC", ["main", "xyz"], "2000"), ("USDE", ["hyna"], "300.25"),
+    ]  # fmt: skip
+    doge, tsla, sol = found["positions"]
+    assert (doge["group"], tsla["group"], sol["group"]) == ("USDC", "USDC", "USDE")
+    assert (doge["liquidation_price"], tsla["liquidation_price"]) == (None, None)
+    # 300.25 + 100 = 2 p (1 + 1/20), in USDE
+    assert (sol["liquidation_price"], sol["collateral"]) == ("190.5952380952", "USDE")
+    assert found["account"]["account_value"] == "2000"
+    assert found["exact"] is False  # nothing shows that the answers are of one moment
+    document["spotClearinghouseState"] = {
+        **SPOT, "tokenToAvailableAfterMaintenance": [[0, "1975.0"], [235, "295.25"]],
+    }  # fmt: skip
+    exact = shown(document)
+    assert exact["exact"] is True
+    assert [row["difference"] for row in exact["figures_compared"]] == ["0", "0"]
+    text = seawall("explain", "-", stdin=json.dumps(document).encode()).stdout
+    assert "USDC, USDE" in text
+
+
+def test_a_dex_without_a_known_collateral_is_assumed_and_said() -> None:
+    unknown = state(position("new:X", "1.0", "100.0"), value="50.0", cash="-50.0", notional="100.0")
+    document = {"clearinghouseState": {"": EMPTY, "new": unknown}, "abstraction": "disabled"}
+    found = shown(document)
+    assert found["positions"][0]["exact"] is False
+    assert "the collateral token of new is not known" in found["positions"][0]["reasons"][0]
+    document["metas"] = {
+        "new": {
+            "universe": [{"name": "new:X", "szDecimals": 2, "maxLeverage": 10}],
+            "collateralToken": 360,
+        }
+    }
+    found = shown(document)
+    assert found["positions"][0]["collateral"] == "USDH"
+    assert found["positions"][0]["exact"] is True
+
+
+def test_a_unified_account_becomes_an_account_with_its_equity() -> None:
+    document = {
+        "clearinghouseState": {"": MAIN, "xyz": STOCKS},
+        "abstraction": "unifiedAccount",
+        "spotClearinghouseState": SPOT,
+    }
+    account = load_account(json.dumps(document).encode(), prices={"DOGE": "0.2"})
+    assert account.holdings.collateral == 2_000_000_000
+    document["clearinghouseState"] = DEXES
+    with pytest.raises(InputError, match=r"several equities: USDC \(USDC\), USDE \(USDE\)"):
+        load_account(json.dumps(document).encode())
+
+
+# -- folders -------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_answers(tmp_path: Path) -> None:
+    files = {
+        "clearinghouseState.json": MAIN,
+        "clearinghouseState_xyz.json": STOCKS,
+        "clearinghouseState_hyna.json": OTHER,
+        "spotClearinghouseState.json": SPOT,
+        "userAbstraction.json": "unifiedAccount",
+    }
+    for name, value in files.items():
+        (tmp_path / name).write_text(json.dumps(value))
+    (tmp_path / "README.md").write_text("not an answer")
+    result = seawall("explain", str(tmp_path), "--json")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["mode"]["stated"] == "unifiedAccount"
+    assert [each["cross_equity"] for each in found["groups"]] == ["2000", "300.25"]
+    (tmp_path / "clearinghouseState_hyna.json").unlink()
+    assert load_account(tmp_path, prices={"DOGE": "0.2"}).holdings.collateral == 2_000_000_000
+    (tmp_path / "openOrders.json").write_text("{")
+    refused = seawall("explain", str(tmp_path))
+    assert refused.returncode == 2
+    assert "openOrders.json: not JSON" in refused.stderr
+
+
+# -- what cannot be used -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"spotClearinghouseState": SPOT}, "clearinghouseState: missing; it lists the positions"),
+        ({"clearinghouseState": {"": MAIN, "main": MAIN}}, "a second state of the main dex"),
+        ({"clearinghouseState": {"assetPositions": 1}}, "clearinghouseState.assetPositions: exp"),
+        (
+            {"clearinghouseState": [["", MAIN], ["xyz", {"assetPositions": [{}]}]]},
+            r"clearinghouseState\[1\]\[1\].assetPositions\[0\].position: missing",
+        ),
+        ({"clearinghouseState": MAIN, "spotState": {"balances": 1}}, "spotState.balances: expec"),
+        ([], "the list is empty"),
+        (
+            {"clearinghouseState": MAIN, "activeAssetData": {"DOGE": {"coin": "DOGE"}}},
+            "activeAssetData.DOGE.leverage: missing",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_answers_are_named(document: Any, message: str) -> None:
+    with pytest.raises(VenueDataError, match=message):
+        shown(document)
+
+
+def test_envelopes_end_somewhere() -> None:
+    document: Any = HYBRID
+    for _ in range(12):
+        document = {"data": document}
+    with pytest.raises(VenueDataError, match="envelopes in envelopes"):
+        documents_of(json.dumps(document).encode())
+
+
+def test_a_pooled_cross_position_without_any_equity_is_refused() -> None:
+    bare = {"assetPositions": [position("DOGE", "1000.0", "200.0")]}
+    document = {"clearinghouseState": bare, "abstraction": "unifiedAccount"}
+    with pytest.raises(VenueDataError, match="spotClearinghouseState: missing"):
+        account_report(user_states(json.dumps(document).encode())[0], load_rulebook())
+
+
+def test_an_unknown_mode_is_named_and_another_one_is_used() -> None:
+    found = shown({"clearinghouseState": HYBRID, "abstraction": "somethingNew"})
+    assert (found["mode"]["name"], found["mode"]["basis"]) == ("standard", "inferred")
+    assert any("'somethingNew' is not known" in each for each in found["warnings"])
