@@ -127,6 +127,25 @@ def test_the_machine_itself_agrees(case: str) -> None:
             assert margins[market].equity == position.venue_margin_used
 
 
+LAST_DIGITS = {
+    "S14": "a state of 2024 without a time: its last digits are those of prices of today",
+    "S15": "the price is rounded to four decimals where it was published",
+}
+"""Accounts whose prices are not equal to 1e-10, and why."""
+
+
+@pytest.mark.parametrize("case", [case for case in MET if case not in LAST_DIGITS])
+def test_last_digits_are_the_venues(case: str) -> None:
+    state = accounts()[case]
+    for ours, row in zip(in_process(state)["positions"], state["assetPositions"], strict=True):
+        printed = row["position"]["liquidationPx"]
+        if printed is not None:
+            # Recordings of 2024 have eight decimals.
+            half = Fraction(1, 2 * 10 ** min(10, max(8, len(printed.partition(".")[2]))))
+            difference = abs(Fraction(ours["liquidation_price"]) - Fraction(printed))
+            assert difference <= Fraction(printed) / 10**10 + half, ours
+
+
 def test_how_many_prices_are_compared() -> None:
     prices = [
         row["position"]["liquidationPx"]

@@ -309,3 +309,75 @@ def test_an_unknown_mode_is_named_and_another_one_is_used() -> None:
     found = shown({"clearinghouseState": HYBRID, "abstraction": "somethingNew"})
     assert (found["mode"]["name"], found["mode"]["basis"]) == ("standard", "inferred")
     assert any("'somethingNew' is not known" in each for each in found["warnings"])
+
+
+# -- moments and doubts --------------------------------------------------------------------------
+
+
+def unified(total: str, available: str, *positions: dict[str, Any]) -> dict[str, Any]:
+    notional = sum(float(each["position"]["positionValue"]) for each in positions)
+    return {
+        "abstraction": "unifiedAccount",
+        "clearinghouseState": state(
+            *positions, value="500.0", cash=str(500 - notional), notional=str(notional)
+        ),
+        "spotClearinghouseState": {
+            "balances": [{"coin": "USDC", "token": 0, "total": total, "hold": "500.0"}],
+            "tokenToAvailableAfterMaintenance": [[0, available]],
+        },
+    }
+
+
+def test_one_cross_position_tells_the_moment_of_the_balance() -> None:
+    """The mark rose from 0.2 to 0.21 before the spot answer: 10 of equity, 0.5 of maintenance."""
+    long = position("DOGE", "1000.0", "200.0")
+    (group,) = shown(unified("160.0", "149.5", long))["groups"]
+    assert (group["cross_equity"], group["moment_difference"]) == ("150", "10")
+    assert group["exact"] is False
+    assert "0.5 USDC of maintenance margin moved between them" in group["reasons"][0]
+    short = position("DOGE", "-1000.0", "200.0")
+    (group,) = shown(unified("140.0", "129.5", short))["groups"]
+    assert (group["cross_equity"], group["moment_difference"]) == ("150", "-10")
+
+
+def test_several_cross_positions_do_not_tell_it_and_it_is_bounded() -> None:
+    held = (position("DOGE", "1000.0", "200.0"), position("SUI", "100.0", "100.0"))
+    (group,) = shown(unified("165.0", "149.3", *held))["groups"]
+    assert group["cross_equity"] == "165"
+    # 165 - 15 - 149.3 = 0.7 of maintenance margin at 1 / 20
+    assert group["moment_difference"] == "14"
+    assert "is not known" in group["reasons"][0]
+
+
+def test_a_mode_that_nothing_tells_is_not_exact() -> None:
+    bare = state(position("DOGE", "1000.0", "200.0"), value="50.0", cash="-150.0", notional="200.0")
+    found = shown(bare)
+    assert (found["mode"]["basis"], found["exact"]) == ("assumed", False)
+    assert found["positions"][0]["exact"] is False
+    assert "nothing tells the mode" in found["positions"][0]["reasons"][0]
+    by_spot = shown({"clearinghouseState": bare, "spotClearinghouseState": SPOT})
+    assert (by_spot["mode"]["name"], by_spot["mode"]["basis"]) == ("standard", "inferred")
+    assert by_spot["exact"] is True
+
+
+def test_prices_of_the_venue_confirm_a_stated_mode() -> None:
+    found = shown({"clearinghouseState": HYBRID, "abstraction": "dexAbstraction"})
+    assert found["exact"] is True
+    bare = state(position("DOGE", "1000.0", "200.0"), value="50.0", cash="-150.0", notional="200.0")
+    found = shown({"clearinghouseState": bare, "abstraction": "dexAbstraction"})
+    assert "dexAbstraction moves collateral" in found["positions"][0]["reasons"][0]
+
+
+def test_a_negative_balance_takes_the_offset() -> None:
+    """Portfolio margin with more borrowed than held: 20 USDC count against it, as documented."""
+    document = unified("-100.0", "0.0", position("HYPE", "-1.0", "50.0"))
+    document["abstraction"] = "portfolioMargin"
+    spot = document["spotClearinghouseState"]
+    spot["balances"] = [
+        {"coin": "USDC", "token": 0, "total": "-100.0", "hold": "0.0", "borrowed": "600.0"},
+        {"coin": "HYPE", "token": 150, "total": "10.0", "hold": "0.0", "supplied": "10.0"},
+    ]
+    (group,) = shown(document)["groups"]
+    # 10 x 50 x (0.5 + 0.5 x 0.65) - 100 - 20; the account value is 500 = -100 + 600
+    assert (group["cross_equity"], group["moment_difference"]) == ("292.5", "0")
+    assert any("minimum borrow offset is assumed" in each for each in group["reasons"])

@@ -49,6 +49,7 @@ from seawall.venues.hyperliquid.account.modes import (
     assumed_standard,
     inferred,
     mode_of_spot,
+    standard_by_spot,
     stated_mode,
 )
 from seawall.venues.hyperliquid.account.rules import USDC, account_rules
@@ -234,12 +235,18 @@ def measured(user: UserState, book: Rulebook | None) -> tuple[Mode, list[Group]]
     if mode is not None:
         if mode.is_pooled:
             return mode, pooled_groups(user, held, is_portfolio=mode.name != UNIFIED)
-        return mode, standard_groups(user, held)
+        groups = standard_groups(user, held)
+        if all(group.is_confirmed() for group in groups if group.cross):
+            # The venue's own prices stand on these pools: what spoke against it does not matter.
+            mode = structs.replace(mode, reasons=())
+        return mode, groups
     groups = standard_groups(user, held)
     stated = [group.is_confirmed() for group in groups]
     if False not in stated:
         if True not in stated:
-            return assumed_standard(user), groups
+            has_cross = any(group.cross for group in groups)
+            mode = standard_by_spot(user) or assumed_standard(user, has_cross=has_cross)
+            return mode, groups
         reason = "the venue's liquidation prices stand on the equity of the perp answer alone"
         return inferred(user, STANDARD, reason), groups
     shown = sum(group.equity or 0 for group in groups)
@@ -249,7 +256,8 @@ def measured(user: UserState, book: Rulebook | None) -> tuple[Mode, list[Group]]
     if prices_fit and equity > shown and _margins_agree(user, held):
         reason = "the venue's liquidation prices stand on an equity that is not in the perp answer"
         return inferred(user, UNIFIED, reason), pooled
-    return assumed_standard(user), groups
+    # Positions whose price is another say so themselves.
+    return assumed_standard(user, has_cross=False), groups
 
 
 def _margins_agree(user: UserState, held: Sequence[Sequence[Held]]) -> bool:

@@ -288,17 +288,17 @@ def _of_balance(group: Group, user: UserState) -> Group:
     apart = there - maintenance - group.available_at_venue
     if abs(apart) <= ONE_MOMENT:
         return structs.replace(group, moment_difference=Fraction(0))
-    return _moved(group, user, apart)
+    return _moved(group, apart)
 
 
-def _moved(group: Group, user: UserState, apart: Fraction) -> Group:
+def _moved(group: Group, apart: Fraction) -> Group:
     """A unified group whose two answers are of different moments.
 
     ``apart``: what is available by the perp answer's margins less what the venue says is. Only
     isolated margins move it, or only one cross position's maintenance margin: then the spot total
     is moved exactly to the moment of the perp answer.
     """
-    assert user.spot is not None and group.spot_equity is not None
+    assert group.spot_equity is not None
     said = f"perp and spot answer are of different moments: {_amount(apart, group)}"
     if not group.cross:
         return structs.replace(
@@ -324,14 +324,17 @@ def _moved(group: Group, user: UserState, apart: Fraction) -> Group:
                 f"{_amount(moved, group)} of equity; the balance is moved by it",
             ),
         )
-    balance = user.spot.balances.get(group.collateral)
-    used = group.isolated_margin + group.initial_margin
-    hold = None if balance is None or not balance.hold else balance.hold * MICRO
-    difference = None if hold is None else hold - used
+    # Marks that all move one way move equity by at most this, if not by exactly it.
+    rates = [Fraction(t.numerator, t.denominator) for each in group.cross
+             for t in maintenance_tiers(each.tiers)]  # fmt: skip
     return structs.replace(
         group,
-        moment_difference=difference,
-        reasons=(*group.reasons, f"{said} of margin moved between them; the balance is not moved"),
+        moment_difference=abs(apart) / min(rates),
+        reasons=(
+            *group.reasons,
+            f"{said} of margin moved between them; by how much equity did is not known, and the "
+            "balance is not moved",
+        ),
     )
 
 

@@ -64,6 +64,15 @@ def stated_mode(user: UserState) -> Mode | None:
     )
 
 
+def standard_by_spot(user: UserState) -> Mode | None:
+    """The standard mode where a spot answer is there and is not that of a pooled account."""
+    if user.spot is None or user.spot.is_pooled:
+        return None
+    return inferred(
+        user, STANDARD, "the spot answer has no tokenToAvailableAfterMaintenance"
+    )  # fmt: skip
+
+
 def mode_of_spot(user: UserState) -> Mode | None:
     """The mode that the spot answer tells; None where it tells none."""
     if user.spot is None or not user.spot.is_pooled:
@@ -78,11 +87,13 @@ def inferred(user: UserState, name: str, reason: str) -> Mode:
     return Mode(name=name, basis=INFERRED, stated=user.abstraction, reason=reason)
 
 
-def assumed_standard(user: UserState) -> Mode:
+def assumed_standard(user: UserState, *, has_cross: bool) -> Mode:
     """The standard mode, because nothing tells another."""
+    doubt = "nothing tells the mode of the account; in unified mode its equity is not in the answer"
     return Mode(
         name=STANDARD,
         basis=ASSUMED,
         stated=user.abstraction,
         reason="neither userAbstraction nor a liquidation price of a cross position tells it",
+        reasons=(doubt,) if has_cross else (),
     )
