@@ -29,14 +29,16 @@ def explain(
 ) -> None:
     """Show the margin and the liquidation prices of a real account, derived step by step.
 
-    Nothing is copied from the venue that can be computed; differences are shown as warnings.
-    Exit status 2 for input that cannot be used.
+    Nothing is copied from the venue that can be computed. Differences, and why a figure may not be
+    exact, are shown as warnings; `--json` flags each figure. Exit status 2 for input that cannot be
+    used.
 
     Parameters
     ----------
     state
-        A file with the venue's raw answer about an account (`clearinghouseState`, or an indexer's
-        subaccount or parent subaccount), or an address; `-` reads standard input.
+        A file with the venue's raw answers about an account (`clearinghouseState`, alone or with
+        `spotClearinghouseState` and the account's mode; or an indexer's subaccount or parent
+        subaccount), a folder with a file for each, or an address; `-` reads standard input.
     venue
         Whose answer it is, by name. Without it, the shape of the answer tells.
     meta

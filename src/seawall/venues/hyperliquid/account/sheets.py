@@ -387,11 +387,14 @@ def _compared(report: AccountReport) -> Sheet:
         ),
         ("withdrawable", report.withdrawable, venue.withdrawable),
     ]
+    if report.mode.is_pooled:
+        # Nothing of the answers says what could be withdrawn of balances.
+        del rows[-1]
     if report.withdrawable is None and report.withdrawable_without_orders is not None:
         rows.append(("withdrawable without orders", report.withdrawable_without_orders, None))
     return Sheet(
         name="account_compared",
-        title=f"Account {report.name}".strip(),
+        title=" ".join(filter(None, ("Account", report.name, _unless_usdc(report.collateral)))),
         rows=rows,
         on="screen",
         columns=[
@@ -400,6 +403,10 @@ def _compared(report: AccountReport) -> Sheet:
             _amount("venue", "at the venue", get=lambda row: row[2]),
         ],
     )
+
+
+def _unless_usdc(token: str) -> str:
+    return "" if token == USDC else f"in {token}"
 
 
 def _steps(position: PositionReport, book: Rulebook) -> Sheet:
