@@ -349,6 +349,26 @@ def test_several_cross_positions_do_not_tell_it_and_it_is_bounded() -> None:
     assert "is not known" in group["reasons"][0]
 
 
+def test_prices_that_agree_tell_the_moment_of_the_balance() -> None:
+    """150 of equity at the marks of the perp answer, 165 in a balance of another moment."""
+    rows = ("DOGE", "-1000.0", "200.0"), ("SUI", "-100.0", "100.0")
+    one = shown(unified("150.0", "135.0", *(position(*row) for row in rows)))
+    assert one["exact"] is True
+    held = []
+    for row, each in zip(rows, one["positions"], strict=True):
+        held.append(position(*row))
+        held[-1]["position"]["liquidationPx"] = each["liquidation_price"]
+    found = shown(unified("165.0", "149.3", *held))
+    (group,) = found["groups"]
+    assert abs(float(group["cross_equity"]) - 150) < 1e-6
+    assert abs(float(group["moment_difference"]) - 15) < 1e-6
+    assert (group["inferred_from"] in ("DOGE", "SUI"), group["exact"]) == (True, False)
+    assert {each["exact"] for each in found["positions"]} == {False}
+    held[0]["position"]["liquidationPx"] = "0.4"
+    (group,) = shown(unified("165.0", "149.3", *held))["groups"]
+    assert (group["cross_equity"], group["inferred_from"]) == ("165", None)
+
+
 def test_a_mode_that_nothing_tells_is_not_exact() -> None:
     bare = state(position("DOGE", "1000.0", "200.0"), value="50.0", cash="-150.0", notional="200.0")
     found = shown(bare)

@@ -324,6 +324,11 @@ def _moved(group: Group, apart: Fraction) -> Group:
                 f"{_amount(moved, group)} of equity; the balance is moved by it",
             ),
         )
+    found = group.implied_equity()
+    if found is not None:
+        by_price = structs.replace(group, equity=found[1], inferred_from=found[0].state.coin)
+        if by_price.is_confirmed():
+            return _by_prices(by_price, said)
     # Marks that all move one way move equity by at most this, if not by exactly it.
     rates = [Fraction(t.numerator, t.denominator) for each in group.cross
              for t in maintenance_tiers(each.tiers)]  # fmt: skip
@@ -334,6 +339,24 @@ def _moved(group: Group, apart: Fraction) -> Group:
             *group.reasons,
             f"{said} of margin moved between them; by how much equity did is not known, and the "
             "balance is not moved",
+        ),
+    )
+
+
+def _by_prices(group: Group, said: str) -> Group:
+    """A group whose prices agree on the equity of the perp answer's moment. ``said``: how far the
+    moments are apart."""
+    assert group.spot_equity is not None and group.equity is not None
+    moved = group.spot_equity - group.equity
+    return structs.replace(
+        group,
+        moment_difference=moved,
+        basis=f"{group.basis}, moved to where the venue's liquidation prices agree",
+        reasons=(
+            *group.reasons,
+            f"{said} of margin moved between them; the equity is inferred from the venue's "
+            f"liquidation price of {group.inferred_from}, with which its others agree, and is "
+            f"{_amount(moved, group)} less than the balance says",
         ),
     )
 

@@ -18,7 +18,6 @@ class _Balance(Struct, rename="camel"):
     coin: str
     token: int | str
     total: str
-    hold: str | None = None
     borrowed: str | None = None
     supplied: str | None = None
     ltv: str | None = None
@@ -36,7 +35,6 @@ class Balance(Struct, frozen=True, kw_only=True):
 
     token: str
     total: Fraction
-    hold: Fraction | None
     borrowed: Fraction | None
     supplied: Fraction | None
     ltv: Fraction | None
@@ -73,7 +71,6 @@ def spot_state(raw: bytes, path: str) -> SpotState:
         balances[row.coin] = Balance(
             token=row.coin,
             total=exact_amount(f"{where}.total", row.total),
-            hold=_optional(f"{where}.hold", row.hold),
             borrowed=_optional(f"{where}.borrowed", row.borrowed),
             supplied=_optional(f"{where}.supplied", row.supplied),
             ltv=_optional(f"{where}.ltv", row.ltv),
