@@ -101,6 +101,14 @@ SHAPES: dict[str, Any] = {
                        "clearinghouseState": HYBRID, "spotState": SPOT}],
     "a sub-account of several dexes": [{"name": "one", "dexToClearinghouseState": [["", HYBRID]],
                                         "spotState": SPOT}],
+    "answers in a list": [HYBRID, SPOT],
+    "answers in a list with the mode": ["disabled", HYBRID, SPOT],
+    "frames of the websocket": [
+        {"channel": "allDexsClearinghouseState", "data": {
+            "user": "0x1", "clearinghouseStates": [["", HYBRID], ["xyz", EMPTY]],
+        }},
+        {"channel": "spotState", "data": {"user": "0x1", "spotState": SPOT}},
+    ],
     "raw in a client's answer": {"info": HYBRID, "USDC": {"free": 1.0}, "timestamp": 5},
     "numbers as text": as_text(HYBRID),
     "numbers as text in a client's answer": {"info": as_text(HYBRID), "free": {}},
@@ -139,6 +147,26 @@ def test_other_assets_are_named_and_not_counted() -> None:
         "explain", "-", stdin=json.dumps(SHAPES["webData2"]).encode(), folder=ROOT
     ).stdout
     assert "Not counted: 2000 USDC in spot balances" in " ".join(text.split())
+
+
+def test_answers_in_a_list_are_of_one_account() -> None:
+    document = unified("150.0", "140.0", position("DOGE", "1000.0", "200.0"))
+    frames = [
+        {"channel": "clearinghouseState", "data": {
+            "dex": "", "clearinghouseState": document["clearinghouseState"],
+        }},
+        {"channel": "spotState", "data": {"spotState": document["spotClearinghouseState"]}},
+    ]  # fmt: skip
+    for answers in (frames, [*reversed(frames)], ["unifiedAccount", *frames]):
+        found = shown(answers)
+        assert found["mode"]["name"] == "unified"
+        assert [each["cross_equity"] for each in found["groups"]] == ["150"]
+
+
+def test_a_balance_needs_no_number_of_its_token() -> None:
+    document = unified("150.0", "140.0", position("DOGE", "1000.0", "200.0"))
+    del document["spotClearinghouseState"]["balances"][0]["token"]
+    assert shown(document)["exact"] is True
 
 
 def test_several_sub_accounts_are_shown_together() -> None:

@@ -22,7 +22,7 @@ _STATES = (
 _SPOT = ("spotClearinghouseState", "spotState")
 _ABSTRACTION = ("abstraction", "userAbstraction")
 _ORDERS = ("openOrders", "frontendOpenOrders")
-_RECORDED = ("recorded", "captured")
+_RECORDED = ("recorded", "recordedAt", "captured")
 _AROUND = ("data", "info", "response", "payload")
 """Keys that hold an answer where nothing beside them is one."""
 _READ = {*_STATES, *_SPOT, *_ABSTRACTION, *_ORDERS, *_RECORDED, "activeAssetData", "metas", "meta"}
@@ -30,6 +30,7 @@ _BESIDE = {
     "id", "source", "note", "notes", "inferred_from", "taken", "absent", "name", "user", "dex",
     "subAccountUser", "master", "time", "serverTime", "type", "channel", "isVault", "prices",
     "assetCtxs", "spotAssetCtxs", "perpsAtOpenInterestCap", "twapStates", "agentAddress",
+    "address",
 }  # fmt: skip
 """Keys beside the answers that say nothing about what an account owns."""
 _MAIN_NAMES = ("", "main", "default")
@@ -175,7 +176,31 @@ def _of_list(part: Part, rows: Sequence[Raw], depth: int) -> list[Document]:
         return [Document(states=tuple(_states_of_positions(inner)))]
     if all(shape is not None and "assetPositions" in shape for shape in shapes):
         return [Document(states=tuple(DexPart("", each) for each in inner))]
+    together = _together(inner, shapes)
+    if together is not None:
+        return [_of_fields(Part(part.path, b""), together)]
     return [each for one in inner for each in _documents(one, depth - 1)]
+
+
+def _together(
+    inner: Sequence[Part], shapes: Sequence[Mapping[str, Raw] | None]
+) -> dict[str, Raw] | None:
+    """A list of different answers about one account as if each had its name; None for any other."""
+    fields: dict[str, Raw] = {}
+    for part, shape in zip(inner, shapes, strict=True):
+        if shape is None:
+            word = part.raw.strip()
+            named = {"abstraction": Raw(word)} if word[:1] == b'"' else None
+        elif "assetPositions" in shape:
+            named = {"clearinghouseState": Raw(part.raw)}
+        elif "balances" in shape:
+            named = {"spotClearinghouseState": Raw(part.raw)}
+        else:
+            named = {name: shape[name] for name in shape if name in _READ} or None
+        if named is None or fields.keys() & named.keys():
+            return None
+        fields |= named
+    return fields if len(inner) > 1 else None
 
 
 def _states(part: Part, dex: str) -> list[DexPart]:

@@ -16,8 +16,8 @@ _LIMIT = 10**36
 
 class _Balance(Struct, rename="camel"):
     coin: str
-    token: int | str
     total: str
+    token: int | str | None = None
     borrowed: str | None = None
     supplied: str | None = None
     ltv: str | None = None
@@ -67,7 +67,8 @@ def spot_state(raw: bytes, path: str) -> SpotState:
         where = f"{path}.balances[{index}]"
         if row.coin in balances:
             raise VenueDataError(f"{where}.coin: {row.coin!r} is listed twice")
-        numbers[_number(f"{where}.token", row.token)] = row.coin
+        if row.token is not None:
+            numbers[_number(f"{where}.token", row.token)] = row.coin
         balances[row.coin] = Balance(
             token=row.coin,
             total=exact_amount(f"{where}.total", row.total),

@@ -162,7 +162,7 @@ def _collateral_of(document: Document, dex: str) -> str | None:
 
 class _Token(Struct):
     coin: str
-    token: int | str
+    token: int | str | None = None
 
 
 class _Tokens(Struct):
