@@ -2,6 +2,8 @@
 
 import copy
 import json
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -429,3 +431,53 @@ def test_a_negative_balance_takes_the_offset() -> None:
     # 10 x 50 x (0.5 + 0.5 x 0.65) - 100 - 20; the account value is 500 = -100 + 600
     assert (group["cross_equity"], group["moment_difference"]) == ("292.5", "0")
     assert any("minimum borrow offset is assumed" in each for each in group["reasons"])
+
+
+def test_a_dex_with_money_and_no_position_is_no_group() -> None:
+    document = unified("150.0", "140.0", position("DOGE", "1000.0", "200.0"))
+    document["clearinghouseState"] = {
+        "": document["clearinghouseState"],
+        "hyna": state(value="5.0", cash="5.0", notional="0.0"),
+    }
+    found = shown(document)
+    assert [each["name"] for each in found["groups"]] == ["USDC"]
+    assert found["exact"] is True
+
+
+BROKEN = (
+    None, "", "0", "0.0", "-1", "1e300", "nan", 0, -3, 2.5, True, [], {}, "x", "1e-30", [1],
+    {"a": 1}, "99999999999999999999", "0.000001",
+)  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place inside a JSON value."""
+    rows: Any = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, list):
+        rows = enumerate(value)
+    for key, each in rows:
+        yield (*path, key)
+        yield from places(each, (*path, key))
+
+
+def test_broken_answers_are_read_or_refused_and_never_a_crash() -> None:
+    whole = json.loads((ROOT / "examples" / "account_unified.json").read_text())
+    chance = random.Random(7)
+    read, refused = 0, 0
+    for _ in range(400):
+        document = copy.deepcopy(whole)
+        path = chance.choice(list(places(document)))
+        inside = document
+        for key in path[:-1]:
+            inside = inside[key]
+        if chance.random() < 0.3:
+            del inside[path[-1]]
+        else:
+            inside[path[-1]] = chance.choice(BROKEN)
+        try:
+            shown(document)
+            read += 1
+        except InputError:
+            refused += 1
+    assert read > 50
+    assert refused > 50

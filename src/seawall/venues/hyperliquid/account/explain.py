@@ -523,11 +523,13 @@ def _margin_differences(
             kept = sum(p.maintenance_margin for p in cross)
             pairs.append((f"{name}total margin used", used, whole.margin_used if whole else None))
             pairs.append((f"{name}cross maintenance margin", kept, state.cross_maintenance))
-        group = next(g for g in groups if state.dex in g.dexes)
-        if not mode.is_pooled and not state.is_partial() and group.equity is not None:
-            value = group.equity + group.isolated_margin
-            theirs = whole.account_value if whole else None
-            pairs.append((f"{name}account value", value, theirs))
+        for group in groups:
+            if mode.is_pooled or state.dex not in group.dexes or state.is_partial():
+                continue
+            if group.equity is not None:
+                value = group.equity + group.isolated_margin
+                theirs = whole.account_value if whole else None
+                pairs.append((f"{name}account value", value, theirs))
     pairs.append(("withdrawable", figures.withdrawable, figures.venue_withdrawable))
     pairs += [
         (f"{p.state.coin}: margin used", p.margin_used, p.state.venue_margin_used)
