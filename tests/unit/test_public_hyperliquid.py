@@ -214,6 +214,21 @@ def test_a_unified_account_is_read_with_its_balances() -> None:
     }  # fmt: skip
 
 
+def test_a_running_venue_explains_itself() -> None:
+    async def body(sandbox: Sandbox, url: str) -> None:
+        await traded(sandbox)
+        shown = await asyncio.to_thread(explained, url)
+        assert (shown["mode"]["name"], shown["mode"]["basis"]) == ("standard", "stated")
+        assert shown["exact"] is True
+        assert [each["coin"] for each in shown["positions"]] == ["BTC", "ETH"]
+        btc, eth = shown["positions"]
+        assert btc["liquidation_price"] is btc["venue_liquidation_price"] is None
+        ours, theirs = float(eth["liquidation_price"]), float(eth["venue_liquidation_price"])
+        assert ours == pytest.approx(theirs, rel=1e-8)
+
+    with_server(body)
+
+
 def test_how_far_apart_the_answers_were_taken() -> None:
     ticks = iter(range(100))
     with serving(ANSWERS | UNIFIED) as server:
