@@ -29,8 +29,6 @@ class HeldPosition(Struct, frozen=True, kw_only=True):
     """One position of an account answer. ``size``: coins as decimal text; money in micro-USD.
 
     ``margin``: what the bucket of an isolated position was given; None for a cross position.
-    ``group``: the name of the margin group that a cross position draws on. ``dex`` and
-    ``collateral_token``: whose market it is and what it is margined in, where a venue has several.
     """
 
     market: str
@@ -40,18 +38,6 @@ class HeldPosition(Struct, frozen=True, kw_only=True):
     is_isolated: bool
     leverage: int
     margin: int | None
-    group: str = ""
-    dex: str = ""
-    collateral_token: str = ""
-
-
-class MarginGroup(Struct, frozen=True, kw_only=True):
-    """Cross positions that share one equity, in micro-units of the collateral token; None where
-    nothing says it."""
-
-    name: str
-    collateral_token: str
-    cross_equity: int | None
 
 
 class AccountAnswer(Struct, frozen=True, kw_only=True):
@@ -76,7 +62,6 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     funding: Mapping[str, float]
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[str, int] = {}
-    groups: tuple[MarginGroup, ...] = ()
 
 
 class Snippet(NamedTuple):

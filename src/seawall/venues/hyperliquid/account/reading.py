@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
-from seawall.domain.instrument import Instrument
+from seawall.domain.enums import MarginGrouping
+from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
 from seawall.domain.units import from_units, money_text
 from seawall.venues.hyperliquid.account.explain import measured, position_tiers
 from seawall.venues.hyperliquid.account.groups import Group
@@ -16,7 +17,7 @@ from seawall.venues.hyperliquid.account.state import PositionState
 from seawall.venues.hyperliquid.account.user import UserState, user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import VenueDataError
-from seawall.venues.venue import AccountAnswer, HeldPosition, MarginGroup
+from seawall.venues.venue import AccountAnswer, HeldPosition
 
 
 def read_account(raw: bytes, meta: bytes | None, known: Mapping[str, Instrument]) -> AccountAnswer:
@@ -41,56 +42,55 @@ def account_answer(
     known: Mapping[str, Instrument],
     listed: Mapping[str, Instrument] | None = None,
 ) -> AccountAnswer:
-    """The account of one user. Raises VenueDataError without equity, or with cross positions that
-    stand on several equities."""
-    _, groups = measured(user, None)
+    """The account of one user. Raises VenueDataError without equity."""
+    mode, groups = measured(user, None)
     states = [position for state in user.dexes for position in state.positions]
-    cross = [group for group in groups if group.cross]
-    if len(cross) > 1:
-        names = ", ".join(f"{group.name} ({group.collateral})" for group in cross)
-        raise VenueDataError(
-            f"cross positions stand on several equities: {names}; `seawall explain` reads such an "
-            "account, an account here has one"
-        )
-    pool = cross[0] if cross else groups[0]
-    if pool.equity is None and cross:
-        raise VenueDataError("the equity of the cross pool is missing")
-    cross_equity = int(pool.equity or 0)
-    if not states and not cross_equity:
+    if not states and not any(group.equity for group in groups):
         raise VenueDataError("has no positions and no collateral")
     profits = {p.coin: p.unrealized_profit or 0 for p in states}
-    collateral = _collateral(states, cross_equity, profits)
-    if collateral <= 0:
-        # Profits already withdrawn: entering at mark says the same about margin.
-        profits = dict.fromkeys(profits, 0)
-        collateral = _collateral(states, cross_equity, profits)
-    if collateral <= 0:
-        raise VenueDataError(f"the account has no equity: {money_text(collateral)} USD")
+    money: dict[str, int] = {}
+    for group in groups:
+        name = group.collateral if mode.is_pooled else _dex(group)
+        money[name] = _deposit(group, profits)
+    main = MAIN_COLLATERAL if mode.is_pooled else MAIN_GROUP
     return AccountAnswer(
         name=user.name or None,
-        collateral=collateral,
-        positions=tuple(
-            _position(each, profits[each.coin], _group_of(each, groups)) for each in states
-        ),
+        collateral=money.pop(main, 0),
+        positions=tuple(_position(each, profits[each.coin]) for each in states),
         prices={each.coin: from_units(each.mark_price, each.price_decimals) for each in states},
         own_markets=own_markets(states, known),
         listed_markets=listed,
         funding={},
-        groups=tuple(
-            MarginGroup(
-                name=group.name,
-                collateral_token=group.collateral,
-                cross_equity=None if group.equity is None else int(group.equity),
-            )
-            for group in groups
-        ),
+        grouping=MarginGrouping.SHARED if mode.is_pooled else MarginGrouping.SEPARATE,
+        other_collateral=money,
+        uncounted=tuple(f"{group.name}: {reason}" for group in groups for reason in group.reasons),
     )
 
 
-def _group_of(position: PositionState, groups: Sequence[Group]) -> str:
-    if not position.is_cross:
-        return ""
-    return next(each.name for each in groups if any(h.state is position for h in each.held))
+def _dex(group: Group) -> str:
+    """The dex of a pool in standard mode: each has its own."""
+    return group.dexes[0] if group.dexes else MAIN_GROUP
+
+
+def _deposit(group: Group, profits: dict[str, int]) -> int:
+    """The deposit that gives a group's pool and its buckets their equity. Raises VenueDataError.
+
+    Where it would not be above zero, ``profits`` of the group become 0: they were withdrawn, and
+    entering at mark says the same about margin.
+    """
+    if group.equity is None and group.cross:
+        raise VenueDataError(f"the equity of the cross pool is missing ({group.name})")
+    equity = int(group.equity or 0)
+    states = [each.state for each in group.held]
+    found = _collateral(states, equity, profits)
+    if found <= 0 and states:
+        profits.update(dict.fromkeys([each.coin for each in states], 0))
+        found = _collateral(states, equity, profits)
+        if found <= 0:
+            raise VenueDataError(
+                f"the account has no equity: {money_text(found)} {group.collateral}"
+            )
+    return max(0, found)
 
 
 def own_markets(
@@ -102,8 +102,13 @@ def own_markets(
         coin = position.coin
         listed = known.get(coin)
         if listed is None:
-            tiers = position_tiers(position, None)
-            found[coin] = Instrument(name=coin, size_decimals=position.size_decimals, tiers=tiers)
+            found[coin] = Instrument(
+                name=coin,
+                size_decimals=position.size_decimals,
+                tiers=position_tiers(position, None),
+                group=position.dex,
+                collateral=position.collateral,
+            )
             continue
         tiers = position_tiers(position, known)
         if tiers != listed.tiers:
@@ -125,7 +130,7 @@ def _margin(position: PositionState, profit: int) -> int:
     return position.isolated_cash + position.value - profit
 
 
-def _position(position: PositionState, profit: int, group: str) -> HeldPosition:
+def _position(position: PositionState, profit: int) -> HeldPosition:
     return HeldPosition(
         market=position.coin,
         is_long=position.signed_size > 0,
@@ -134,7 +139,4 @@ def _position(position: PositionState, profit: int, group: str) -> HeldPosition:
         is_isolated=not position.is_cross,
         leverage=position.leverage,
         margin=None if position.is_cross else _margin(position, profit),
-        group=group,
-        dex=position.dex,
-        collateral_token=position.collateral,
     )
