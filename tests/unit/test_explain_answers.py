@@ -274,19 +274,32 @@ def test_a_folder_of_answers(tmp_path: Path) -> None:
     files = {
         "clearinghouseState.json": MAIN,
         "clearinghouseState_xyz.json": STOCKS,
-        "clearinghouseState_hyna.json": OTHER,
+        "clearinghouseState.hyna.json": OTHER,
         "spotClearinghouseState.json": SPOT,
         "userAbstraction.json": "unifiedAccount",
     }
     for name, value in files.items():
         (tmp_path / name).write_text(json.dumps(value))
     (tmp_path / "README.md").write_text("not an answer")
+    order = {"coin": "DOGE", "side": "B", "limitPx": "0.1", "sz": "100.0"}
+    for name in ("openOrders.json", "openOrders_xyz.json"):
+        (tmp_path / name).write_text(json.dumps([order]))
+    active = {
+        "coin": "DOGE", "leverage": {"type": "cross", "value": 5}, "markPx": "0.2",
+        "maxTradeSzs": ["1.0", "2.0"], "availableToTrade": ["0.04", "0.08"],
+    }  # fmt: skip
+    (tmp_path / "activeAssetData_DOGE.json").write_text(json.dumps(active))
     result = seawall("explain", str(tmp_path), "--json")
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["mode"]["stated"] == "unifiedAccount"
     assert [each["cross_equity"] for each in found["groups"]] == ["2000", "300.25"]
-    (tmp_path / "clearinghouseState_hyna.json").unlink()
+    buy = next(
+        row for row in found["figures_compared"] if row["figure"] == "available to trade buy"
+    )
+    # 2000 less initial margins of 40 and 60, less two orders of 10 at 5x.
+    assert buy["here"] == "1896"
+    (tmp_path / "clearinghouseState.hyna.json").unlink()
     assert load_account(tmp_path, prices={"DOGE": "0.2"}).holdings.collateral == 2_000_000_000
     (tmp_path / "openOrders.json").write_text("{")
     refused = seawall("explain", str(tmp_path))

@@ -6,7 +6,9 @@ of ``post``, and what client libraries put around a raw answer (``info``). Each 
 with its path, so that errors name the field where it stands.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -34,6 +36,8 @@ _BESIDE = {
 }  # fmt: skip
 """Keys beside the answers that say nothing about what an account owns."""
 _MAIN_NAMES = ("", "main", "default")
+_SEPARATOR = re.compile(r"[-_.]")
+"""Between the name of an answer and that of a dex or coin, in the name of a file."""
 
 
 class Part(Struct, frozen=True):
@@ -83,33 +87,33 @@ def documents_of(raw: bytes) -> tuple[Document, ...]:
 def joined_files(files: Mapping[str, bytes]) -> bytes:
     """One text of the files of a folder, by name: each is an answer named by its file.
 
-    ``clearinghouseState_xyz.json`` is that of the dex xyz. Raises VenueDataError for a file that is
-    not JSON, and without any state.
+    ``clearinghouseState_xyz.json`` is that of the dex xyz, ``activeAssetData_BTC.json`` that of a
+    coin. Raises VenueDataError for a file that is not JSON, and without any state.
     """
-    fields: dict[str, Raw] = {}
-    states: dict[str, Raw] = {}
-    metas: dict[str, Raw] = {}
+    fields: dict[str, Any] = {}
+    by_name: dict[str, dict[str, Raw]] = {}
     for name, raw in sorted(files.items()):
-        kind, _, dex = name.removesuffix(".json").replace("-", "_").partition("_")
+        kind, _, part = _SEPARATOR.sub("_", name.removesuffix(".json"), count=1).partition("_")
+        kind = "metas" if kind == "meta" else kind
         try:
             value = decode(Raw, raw)
         except VenueDataError as error:
             raise VenueDataError(f"{name}: {error}") from None
-        if kind == "clearinghouseState":
-            states["" if dex in _MAIN_NAMES else dex] = value
-        elif kind == "meta":
-            metas["" if dex in _MAIN_NAMES else dex] = value
+        if kind in ("clearinghouseState", "metas"):
+            by_name.setdefault(kind, {})[_dex_name(part)] = value
+        elif kind == "activeAssetData" and part:
+            by_name.setdefault(kind, {})[part] = value
+        elif kind in _ORDERS:
+            fields["openOrders"] = [*fields.get("openOrders", ()), *(_rows(raw) or ())]
         elif kind in _READ:
             fields[kind] = value
-    if not states and not any(name in fields for name in _STATES):
+    # The main dex, whose name is empty, comes first.
+    fields |= {kind: dict(sorted(each.items())) for kind, each in by_name.items()}
+    if not any(name in fields for name in _STATES):
         raise VenueDataError(
             "no file clearinghouseState.json; the folder should hold the answers about one account,"
             " each in a file of its name"
         )
-    if states:
-        fields["clearinghouseState"] = Raw(msgspec.json.encode(states))
-    if metas:
-        fields["metas"] = Raw(msgspec.json.encode(metas))
     return msgspec.json.encode(fields)
 
 
