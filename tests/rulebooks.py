@@ -237,4 +237,28 @@ XYZ = Instrument(
     name="XYZ", size_decimals=2, tiers=(MarginTier(0, 5),), margin=MarketMargin.STRICT_ISOLATED
 )
 
-INSTRUMENTS = {instrument.name: instrument for instrument in (BTC, ETH, DOGE, XYZ)}
+GOLD = Instrument(
+    name="GOLD",
+    size_decimals=4,
+    tiers=(MarginTier(0, 20), MarginTier(50_000 * USD, 10)),
+    group="metals",
+)
+SILVER = Instrument(
+    name="SILVER",
+    size_decimals=2,
+    tiers=(MarginTier(0, 10),),
+    margin=MarketMargin.ISOLATED_ONLY,
+    group="metals",
+)
+EURO = Instrument(
+    name="EURO",
+    size_decimals=2,
+    tiers=(MarginTier(0, 50),),
+    group="currencies",
+    collateral="USDH",
+)
+"""Markets of other margin groups: one with the collateral of those above, one with its own."""
+
+INSTRUMENTS = {
+    instrument.name: instrument for instrument in (BTC, ETH, DOGE, XYZ, GOLD, SILVER, EURO)
+}

@@ -97,16 +97,30 @@ class Comparison:
             for side in (Side.BUY, Side.SELL):
                 levels = naive.levels(market, side), engine.levels(market, side)
                 self.same(f"{side.name} levels of {market}", *levels)
-        cash = engine.engine.tables["accounts"]["cash"]
         self.compare_positions()
-        for account in range(naive.accounts()):
-            self.same(f"cash of {account}", naive.cash(account), int(cash[account]))
+        self.compare_cash()
         self.compare_orders()
         for account in naive.state.accounts[FIRST_USER_ACCOUNT:]:
             row = engine.engine.tables["accounts"][account.number]
             rates = (account.taker_rate, account.maker_rate)
             expected = (int(row["taker_rate"]), int(row["maker_rate"]))
             self.same(f"fee rates of {account.number}", rates, expected)
+
+    def compare_cash(self) -> None:
+        """Of every margin group of every account, and what came in from outside."""
+        naive, engine = self.naive, self.engine
+        groups = naive.state.groups
+        for account in range(naive.accounts()):
+            for group in range(len(groups)):
+                cash = naive.cash(account, group), engine.cash(account, group)
+                self.same(f"cash of {account} in group {group}", *cash)
+            grouping = naive.grouping(account), engine.grouping(account)
+            self.same(f"grouping of {account}", *grouping)
+        rows = engine.engine.tables["margin_groups"]["money_outside"]
+        for collateral in {group.collateral for group in groups}:
+            outside = naive.state.money_outside[collateral]
+            first = naive.state.first_of(collateral)
+            self.same(f"money outside in {collateral}", outside, int(rows[first]))
 
     def compare_positions(self) -> None:
         seen = set()

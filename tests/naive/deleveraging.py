@@ -7,13 +7,13 @@ from seawall.domain.enums import DeleveragingPrice, EventKind
 
 from .fills import apply_free_trade, tried
 from .margin import RATE_ONE, bucket_equity, bucket_markets, bucket_of, cross_markets, notional
-from .state import BACKSTOP, FIRST_USER_ACCOUNT, OUTSIDE, Account, State, sign
+from .state import BACKSTOP, FIRST_USER_ACCOUNT, OUTSIDE, Account, Bucket, State, sign
 
 
-def deleverage(s: State, bucket: tuple[int, int | None], markets: list[int]) -> None:
+def deleverage(s: State, bucket: Bucket, markets: list[int]) -> None:
     """Closes the positions in the given order, as far as others can take them."""
-    account = s.accounts[bucket[0]]
-    cash = account.cash
+    account = s.accounts[bucket.account]
+    cash = account.cash[bucket.group]
     for market in markets:
         price = closing_price(s, bucket, market)
         for other in ranked(s, account, market):
@@ -25,22 +25,22 @@ def deleverage(s: State, bucket: tuple[int, int | None], markets: list[int]) -> 
                 close_against(s, account, other, market, taken, price)
         if account.positions[market].size != 0:
             s.emit(EventKind.DELEVERAGING_STALLED, account=account.number, market=market)
-    if bucket[1] is not None:
-        bear(s, account, cash)
-    bear_empty_pool(s, account)
+    if bucket.market is not None:
+        bear(s, account, bucket.group, cash)
+    bear_empty_pool(s, account, bucket.group)
 
 
-def bear_empty_pool(s: State, account: Account) -> None:
-    if not cross_markets(account):
-        bear(s, account, 0)
+def bear_empty_pool(s: State, account: Account, group: int) -> None:
+    if not cross_markets(s, account, group):
+        bear(s, account, group, 0)
 
 
-def bear(s: State, account: Account, least: int) -> None:
-    """Account 2 bears what an emptied bucket or pool still owes."""
+def bear(s: State, account: Account, group: int, least: int) -> None:
+    """Account 2 bears, in the same collateral, what an emptied bucket or pool still owes."""
     if account.number >= FIRST_USER_ACCOUNT:
-        missing = max(0, least - account.cash)
-        account.cash += missing
-        s.accounts[BACKSTOP].cash -= missing
+        missing = max(0, least - account.cash[group])
+        account.cash[group] += missing
+        s.accounts[BACKSTOP].cash[s.shared(group)] -= missing
         if missing:
             s.emit(EventKind.INSURANCE_PAID, account=account.number, money=missing)
 
@@ -53,11 +53,11 @@ def previous_mark(s: State, market: int) -> int:
     return row.mark
 
 
-def closing_price(s: State, bucket: tuple[int, int | None], market: int) -> int:
+def closing_price(s: State, bucket: Bucket, market: int) -> int:
     """The previous mark, moved by what the bucket is missing at the previous marks."""
-    number, bucket_market = bucket
+    number, bucket_market, group = bucket
     account = s.accounts[number]
-    worth = account.cash
+    worth = account.cash[group]
     if bucket_market is not None:
         worth = account.positions[bucket_market].isolated_cash
     for held in bucket_markets(s, bucket):
@@ -78,7 +78,7 @@ def ranked(s: State, account: Account, market: int) -> list[Account]:
         position = other.positions.get(market)
         if position is None or sign(position.size) != -side:
             continue
-        equity = bucket_equity(s, bucket_of(other, market))
+        equity = bucket_equity(s, bucket_of(s, other, market))
         if other.number == OUTSIDE:
             found.append((Fraction(1), other.number, other))
             continue
@@ -104,11 +104,12 @@ def bearable(s: State, other: Account, market: int, price: int) -> int:
     loss = (mark - price) * sign(position.size)
     if loss <= 0:
         return whole
-    equity = bucket_equity(s, bucket_of(other, market))
+    equity = bucket_equity(s, bucket_of(s, other, market))
     most = min(whole, max(0, equity) // loss)
     if position.isolated and most:
         after = tried(s, other, market, -sign(position.size) * most, price, 0)
-        return most if after.cash >= other.cash else 0
+        group = s.group(other, market)
+        return most if after.cash[group] >= other.cash[group] else 0
     return most
 
 

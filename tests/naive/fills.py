@@ -20,29 +20,30 @@ def book_trade(s: State, account: Account, market: int, change: int, price: int,
     """
     position = s.position(account, market)
     before = position.size
+    group = s.group(account, market)
     if before == 0 or sign(before) == sign(change):
-        _open(position, account, change, price, fee)
+        _open(position, account, group, change, price, fee)
         return 0
     if abs(change) <= abs(before):
-        return _close(position, account, change, price, fee)
-    profit = _close(position, account, -before, price, 0)
-    _open(position, account, change + before, price, fee)
+        return _close(position, account, group, change, price, fee)
+    profit = _close(position, account, group, -before, price, 0)
+    _open(position, account, group, change + before, price, fee)
     return profit
 
 
-def _open(position, account, change, price, fee):  # type: ignore[no-untyped-def]
+def _open(position, account, group, change, price, fee):  # type: ignore[no-untyped-def]
     """An isolated increase moves its margin into the bucket, which pays the fee."""
     if position.isolated:
         margin = divide(abs(change) * price, position.leverage)
-        account.cash -= margin
+        account.cash[group] -= margin
         position.isolated_cash += margin - change * price - fee
     else:
-        account.cash -= change * price + fee
+        account.cash[group] -= change * price + fee
     position.size += change
     position.entry += change * price
 
 
-def _close(position, account, change, price, fee):  # type: ignore[no-untyped-def]
+def _close(position, account, group, change, price, fee):  # type: ignore[no-untyped-def]
     """An isolated decrease releases its share of the bucket and the proceeds, less the fee."""
     closed, whole = abs(change), abs(position.size)
     entry_part = divide(position.entry * closed, whole)
@@ -50,9 +51,9 @@ def _close(position, account, change, price, fee):  # type: ignore[no-untyped-de
     if position.isolated:
         share = divide(position.isolated_cash * closed, whole)
         position.isolated_cash -= share
-        account.cash += share - change * price - fee
+        account.cash[group] += share - change * price - fee
     else:
-        account.cash += -change * price - fee
+        account.cash[group] += -change * price - fee
     position.size += change
     position.entry -= entry_part
     return profit
@@ -61,6 +62,7 @@ def _close(position, account, change, price, fee):  # type: ignore[no-untyped-de
 def tried(s: State, account: Account, market: int, change: int, price: int, fee: int) -> Account:
     """The account as it would be after the trade."""
     after = copy.copy(account)
+    after.cash = account.cash.copy()
     after.positions = {number: copy.copy(row) for number, row in account.positions.items()}
     book_trade(s, after, market, change, price, fee)
     return after
@@ -81,9 +83,10 @@ def solvent_after(
     to the cash, so that a bucket's loss never reaches it.
     """
     after = tried(s, account, market, change, price, fee)
+    group = s.group(account, market)
     if s.look(account, market).isolated:
-        return after.cash >= account.cash
-    return cross_equity(s, after) >= 0
+        return after.cash[group] >= account.cash[group]
+    return cross_equity(s, after, group) >= 0
 
 
 def margin_after(
@@ -94,7 +97,7 @@ def margin_after(
         return True
     if not increases(s, account, market, change):
         return solvent_after(s, account, market, change, price, fee)
-    position = s.look(account, market)
+    position, group = s.look(account, market), s.group(account, market)
     if position.isolated and position.size:
         opposite = sign(position.size) != sign(change)
         if opposite and not solvent_after(s, account, market, -position.size, price, 0):
@@ -103,13 +106,13 @@ def margin_after(
     if position.isolated:
         equity = isolated_equity(s, paid.positions[market], market)
     else:
-        equity = cross_equity(s, paid)
+        equity = cross_equity(s, paid, group)
     if equity < 0:
         return False
     after = tried(s, account, market, change, price, 0)
     if taker:
-        return free_margin(s, after) >= 0
-    return cross_equity(s, after) >= cross_initial(s, after)
+        return free_margin(s, after, group) >= 0
+    return cross_equity(s, after, group) >= cross_initial(s, after, group)
 
 
 def apply_trade(
@@ -121,7 +124,8 @@ def apply_trade(
     fee = fee_of(value, rate)
     before = s.position(account, market).size
     book_trade(s, account, market, change, price, fee)
-    s.accounts[FEES].cash += fee
+    fees = s.accounts[FEES]
+    fees.cash[s.group(fees, market)] += fee
     owner = s.accounts[account.parent] if account.parent >= 0 else account
     if account.parent < 0:
         account.own_volume_today += value

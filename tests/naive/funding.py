@@ -72,7 +72,7 @@ def settle(s: State) -> None:
             if position.isolated:
                 position.isolated_cash -= payment
             else:
-                account.cash -= payment
+                account.cash[s.group(account, market.number)] -= payment
             paid += payment
             s.emit(
                 EventKind.FUNDING_PAID,
@@ -80,7 +80,8 @@ def settle(s: State) -> None:
                 market=market.number,
                 money=-payment,
             )
-        s.accounts[ROUNDING].cash += paid
+        rounding = s.accounts[ROUNDING]
+        rounding.cash[s.group(rounding, market.number)] += paid
 
 
 def start(s: State) -> None:

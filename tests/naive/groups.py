@@ -45,11 +45,15 @@ def settle_children(s: State, parent: Order) -> None:
             end_order(s, child, Reason.PARENT_CANCELLED)
 
 
-def note_fill(s: State, order: Order, size: int) -> None:
-    """Counts a fill of the order; a child that fills cancels its siblings."""
+def note_fill(order: Order, size: int) -> None:
+    """Counts a fill of the order."""
     order.filled += size
     order.remaining -= size
-    if order.parent is not None:
+
+
+def cancel_siblings(s: State, order: Order) -> None:
+    """A child that has filled cancels its siblings: at the fill, or a fired one after its last."""
+    if order.parent is not None and order.filled:
         for sibling in list(order.parent.children):
             if sibling is not order and sibling.order_id in s.orders:
                 end_order(s, sibling, Reason.SIBLING_FILLED)

@@ -23,19 +23,18 @@ from .margin import (
     bucket_equity,
     bucket_maintenance,
     bucket_markets,
+    cross_markets,
     maintenance_of,
     notional,
 )
 from .matching import match
-from .state import BACKSTOP, INSURANCE_FUND, OUTSIDE, Order, State, divide
-
-Bucket = tuple[int, int | None]
+from .state import BACKSTOP, INSURANCE_FUND, OUTSIDE, Bucket, Order, State, divide
 
 
 def unhealthy(s: State, bucket: Bucket) -> bool:
-    if bucket[0] == OUTSIDE or not bucket_markets(s, bucket):
+    if bucket.account == OUTSIDE or not bucket_markets(s, bucket):
         return False
-    if bucket[0] == BACKSTOP:
+    if bucket.account == BACKSTOP:
         return bucket_equity(s, bucket) < 0
     return bucket_equity(s, bucket) < bucket_maintenance(s, bucket)
 
@@ -43,8 +42,9 @@ def unhealthy(s: State, bucket: Bucket) -> bool:
 def all_buckets(s: State) -> list[Bucket]:
     buckets: list[Bucket] = []
     for account in s.accounts:
-        buckets.append((account.number, None))
-        buckets += [(account.number, m) for m, p in sorted(account.positions.items()) if p.isolated]
+        buckets += [Bucket(account.number, None, group) for group in s.own_groups(account)]
+        isolated = [m for m, p in sorted(account.positions.items()) if p.isolated]
+        buckets += [Bucket(account.number, m, s.group(account, m)) for m in isolated]
     return buckets
 
 
@@ -68,8 +68,8 @@ def liquidate(s: State, candidates: list[Bucket]) -> None:
 
 
 def handle(s: State, bucket: Bucket) -> None:
-    number, market = bucket
-    s.emit(EventKind.LIQUIDATION_STARTED, account=number, market=-1 if market is None else market)
+    number = bucket.account
+    s.emit(EventKind.LIQUIDATION_STARTED, account=number, market=bucket.told_market)
     cancel_bucket_orders(s, bucket)
     stages = {
         LiquidationStage.BOOK: send_to_book,
@@ -82,15 +82,16 @@ def handle(s: State, bucket: Bucket) -> None:
             stages[stage](s, bucket)
     if not unhealthy(s, bucket):
         ended = EventKind.LIQUIDATION_ENDED
-        s.emit(ended, account=number, market=-1 if market is None else market)
+        s.emit(ended, account=number, market=bucket.told_market)
 
 
 def cancel_bucket_orders(s: State, bucket: Bucket) -> None:
-    number, market = bucket
+    number, market, group = bucket
     account = s.accounts[number]
     for order in s.open_orders(number, market):
-        isolated = s.look(account, order.market).isolated
-        if order.order_id in s.orders and (market is not None or not isolated):
+        pooled = not s.look(account, order.market).isolated
+        pooled = pooled and s.group(account, order.market) == group
+        if order.order_id in s.orders and (market is not None or pooled):
             groups.end_order(s, order, Reason.LIQUIDATED_CANCELLED)
 
 
@@ -101,13 +102,13 @@ def below_backstop_line(s: State, bucket: Bucket) -> bool:
 
 
 def largest_first(s: State, bucket: Bucket) -> list[int]:
-    rows = s.accounts[bucket[0]].positions
+    rows = s.accounts[bucket.account].positions
     return sorted(bucket_markets(s, bucket), key=lambda m: (-notional(s, rows[m], m), m))
 
 
 def send_to_book(s: State, bucket: Bucket) -> None:
     policy = s.rules.liquidation
-    number = bucket[0]
+    number = bucket.account
     if number == BACKSTOP or bucket_equity(s, bucket) < 0:
         return
     if below_backstop_line(s, bucket) and not policy.book_first_below_backstop:
@@ -166,7 +167,9 @@ def band_edge(s: State, market: int, side: int) -> int:
 
 
 def hand_to_backstop(s: State, bucket: Bucket) -> None:
-    if bucket[0] == BACKSTOP or bucket_equity(s, bucket) < 0 or not below_backstop_line(s, bucket):
+    if bucket.account == BACKSTOP or bucket_equity(s, bucket) < 0:
+        return
+    if not below_backstop_line(s, bucket):
         return
     if not backstop_can_take(s, bucket):
         return
@@ -174,14 +177,21 @@ def hand_to_backstop(s: State, bucket: Bucket) -> None:
 
 
 def backstop_can_take(s: State, bucket: Bucket) -> bool:
-    """Account 2's equity afterwards must not be below its maintenance margin."""
-    number, bucket_market = bucket
+    """Account 2's equity afterwards must not be below its maintenance margin.
+
+    Both of its pool of the bucket's collateral: it shares all groups of one.
+    """
+    number, bucket_market, group = bucket
     account, backstop = s.accounts[number], s.accounts[BACKSTOP]
-    sizes = {m: p.size for m, p in backstop.positions.items()}
+    shared = s.shared(group)
+    sizes = {m: backstop.positions[m].size for m in cross_markets(s, backstop, shared)}
     for market in bucket_markets(s, bucket):
         sizes[market] = sizes.get(market, 0) + account.positions[market].size
-    cash = account.cash if bucket_market is None else account.positions[bucket_market].isolated_cash
-    equity = backstop.cash + cash + sum(size * s.markets[m].mark for m, size in sizes.items())
+    cash = account.cash[group]
+    if bucket_market is not None:
+        cash = account.positions[bucket_market].isolated_cash
+    value = sum(size * s.markets[m].mark for m, size in sizes.items())
+    equity = backstop.cash[shared] + cash + value
     requirement = sum(
         maintenance_of(s, s.look(backstop, m).schedule, abs(size) * s.markets[m].mark)
         for m, size in sizes.items()
@@ -191,29 +201,31 @@ def backstop_can_take(s: State, bucket: Bucket) -> bool:
 
 def take_over(s: State, bucket: Bucket) -> None:
     """All positions of the bucket with all its cash go to account 2 at mark."""
-    number, bucket_market = bucket
+    number, bucket_market, group = bucket
     account, backstop = s.accounts[number], s.accounts[BACKSTOP]
-    cash_before = account.cash
+    cash_before = account.cash[group]
     for market in largest_first(s, bucket):
         size, mark = account.positions[market].size, s.markets[market].mark
         apply_free_trade(s, number, market, -size, mark)
         apply_free_trade(s, BACKSTOP, market, size, mark)
         s.emit(EventKind.BACKSTOP_TAKEN_OVER, account=number, market=market, price=mark, size=size)
-    left = account.cash if bucket_market is None else account.cash - cash_before
-    account.cash -= left
-    backstop.cash += left
+    left = account.cash[group]
+    if bucket_market is not None:
+        left -= cash_before
+    account.cash[group] -= left
+    backstop.cash[s.shared(group)] += left
 
 
 def insure(s: State, bucket: Bucket) -> None:
     """The fund fills the hole, then the bucket goes to account 2 at mark."""
-    number, market = bucket
+    number, market, group = bucket
     missing = -bucket_equity(s, bucket)
-    fund = s.accounts[INSURANCE_FUND]
-    if number == BACKSTOP or missing <= 0 or fund.cash < missing:
+    fund, shared = s.accounts[INSURANCE_FUND], s.shared(group)
+    if number == BACKSTOP or missing <= 0 or fund.cash[shared] < missing:
         return
-    fund.cash -= missing
+    fund.cash[shared] -= missing
     if market is None:
-        s.accounts[number].cash += missing
+        s.accounts[number].cash[group] += missing
     else:
         s.accounts[number].positions[market].isolated_cash += missing
     s.emit(EventKind.INSURANCE_PAID, account=number, money=missing)

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from seawall.domain.enums import CommandKind, EventKind, MarketStatus, OrderState, Reason
+from seawall.domain.enums import (
+    CommandKind,
+    EventKind,
+    MarginGrouping,
+    MarketStatus,
+    OrderState,
+    Reason,
+)
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MAX_TIME_MS
@@ -17,6 +24,7 @@ from .state import (
     INSURANCE_FUND,
     Account,
     Event,
+    Group,
     Market,
     Rejected,
     State,
@@ -66,6 +74,7 @@ ACCOUNT_KINDS = {
     K.ADOPT_POSITION,
     K.SET_FEE_DISCOUNTS,
     K.SET_MARGIN_SCHEDULE,
+    K.SET_MARGIN_GROUPING,
 }
 MARKET_KINDS = {
     K.PLACE_TWAP_ORDER,
@@ -130,6 +139,7 @@ HANDLERS = {
     K.SET_MARKET_STATUS: money.set_market_status,
     K.SET_MARGIN_SCHEDULE: money.set_margin_schedule,
     K.SETTLE_MARKET: money.settle_market,
+    K.SET_MARGIN_GROUPING: money.set_margin_grouping,
 }
 
 
@@ -155,9 +165,11 @@ class NaiveMachine:
             cap = instrument.open_interest_cap
             markets.append(Market(number, instrument, status, open_interest_cap=cap))
         schedules = list(dict.fromkeys(instrument.tiers for instrument in instruments))
-        self.state = State(rulebook, markets, [], schedules)
+        named = {instrument.group: instrument.collateral for instrument in instruments}
+        groups = [Group(name, collateral) for name, collateral in named.items()]
+        self.state = State(rulebook, markets, [], schedules, groups)
         for number in range(FIRST_USER_ACCOUNT):
-            self.state.accounts.append(Account(number))
+            self.state.accounts.append(Account(number, grouping=MarginGrouping.SHARED))
             fees.set_rates(self.state, self.state.accounts[number])
 
     def apply(self, row: Mapping[str, Any]) -> list[Event]:
@@ -223,8 +235,11 @@ class NaiveMachine:
     def accounts(self) -> int:
         return len(self.state.accounts)
 
-    def cash(self, account: int) -> int:
-        return self.state.accounts[account].cash
+    def cash(self, account: int, group: int = 0) -> int:
+        return self.state.accounts[account].cash[group]
+
+    def grouping(self, account: int) -> int:
+        return self.state.accounts[account].grouping
 
     def oracle(self, market: int) -> int:
         return self.state.markets[market].oracle

@@ -5,7 +5,7 @@ from math import trunc
 
 from seawall.domain.enums import OrderFlag, OrderState, Side
 
-from .state import Account, Order, Position, State, divide
+from .state import Account, Bucket, Order, Position, State, divide
 
 RATE_ONE = 10**9
 
@@ -40,22 +40,26 @@ def initial(s: State, position: Position, market: int) -> int:
     return divide(notional(s, position, market), position.leverage)
 
 
-def cross_markets(account: Account) -> list[int]:
-    return [m for m, p in account.positions.items() if p.size and not p.isolated]
+def cross_markets(s: State, account: Account, group: int) -> list[int]:
+    """Those with a position in the cross pool of a margin group."""
+    return [
+        m
+        for m, p in account.positions.items()
+        if p.size and not p.isolated and s.group(account, m) == group
+    ]
 
 
-def cross_equity(s: State, account: Account) -> int:
-    return account.cash + sum(
-        account.positions[m].size * s.markets[m].mark for m in cross_markets(account)
-    )
+def cross_equity(s: State, account: Account, group: int) -> int:
+    markets = cross_markets(s, account, group)
+    return account.cash[group] + sum(account.positions[m].size * s.markets[m].mark for m in markets)
 
 
 def isolated_equity(s: State, position: Position, market: int) -> int:
     return position.isolated_cash + position.size * s.markets[market].mark
 
 
-def cross_initial(s: State, account: Account) -> int:
-    return sum(initial(s, account.positions[m], m) for m in cross_markets(account))
+def cross_initial(s: State, account: Account, group: int) -> int:
+    return sum(initial(s, account.positions[m], m) for m in cross_markets(s, account, group))
 
 
 def order_hold(s: State, order: Order, position: Position) -> int:
@@ -90,55 +94,57 @@ def hold(s: State, account: Account, market: int, extra: dict[int, int] | None =
     return max(sums.values())
 
 
-def holds(s: State, account: Account, market: int = -1, extra: dict[int, int] | None = None) -> int:
-    """Over all markets; ``extra`` is added to the sides of ``market``."""
+def holds(
+    s: State, account: Account, group: int, market: int = -1, extra: dict[int, int] | None = None
+) -> int:
+    """Over all markets of a margin group; ``extra`` is added to the sides of ``market``."""
     total = 0
     for number in range(len(s.markets)):
-        total += hold(s, account, number, extra if number == market else None)
+        if s.group(account, number) == group:
+            total += hold(s, account, number, extra if number == market else None)
     return total
 
 
 def free_margin(
-    s: State, account: Account, market: int = -1, extra: dict[int, int] | None = None
+    s: State, account: Account, group: int, market: int = -1, extra: dict[int, int] | None = None
 ) -> int:
-    return cross_equity(s, account) - cross_initial(s, account) - holds(s, account, market, extra)
+    left = cross_equity(s, account, group) - cross_initial(s, account, group)
+    return left - holds(s, account, group, market, extra)
 
 
 def floor_margin(s: State, position: Position, market: int) -> int:
     return divide(notional(s, position, market) * s.rules.margin.transfer_floor_rate, RATE_ONE)
 
 
-def withdrawable(s: State, account: Account) -> int:
-    floor = sum(floor_margin(s, account.positions[m], m) for m in cross_markets(account))
-    requirement = max(cross_initial(s, account), floor)
-    return max(0, cross_equity(s, account) - requirement - holds(s, account))
+def withdrawable(s: State, account: Account, group: int) -> int:
+    markets = cross_markets(s, account, group)
+    floor = sum(floor_margin(s, account.positions[m], m) for m in markets)
+    requirement = max(cross_initial(s, account, group), floor)
+    return max(0, cross_equity(s, account, group) - requirement - holds(s, account, group))
 
 
-# A bucket is (account number, market) when isolated and (account number, None) when cross.
-
-
-def bucket_markets(s: State, bucket: tuple[int, int | None]) -> list[int]:
-    number, market = bucket
+def bucket_markets(s: State, bucket: Bucket) -> list[int]:
+    number, market, group = bucket
     account = s.accounts[number]
     if market is None:
-        return sorted(cross_markets(account))
+        return sorted(cross_markets(s, account, group))
     position = account.positions.get(market)
     return [market] if position and position.size and position.isolated else []
 
 
-def bucket_equity(s: State, bucket: tuple[int, int | None]) -> int:
-    number, market = bucket
+def bucket_equity(s: State, bucket: Bucket) -> int:
+    number, market, group = bucket
     account = s.accounts[number]
     if market is None:
-        return cross_equity(s, account)
+        return cross_equity(s, account, group)
     return isolated_equity(s, account.positions[market], market)
 
 
-def bucket_maintenance(s: State, bucket: tuple[int, int | None]) -> int:
-    account = s.accounts[bucket[0]]
+def bucket_maintenance(s: State, bucket: Bucket) -> int:
+    account = s.accounts[bucket.account]
     return sum(maintenance(s, account.positions[m], m) for m in bucket_markets(s, bucket))
 
 
-def bucket_of(account: Account, market: int) -> tuple[int, int | None]:
-    position = account.positions[market]
-    return (account.number, market if position.isolated else None)
+def bucket_of(s: State, account: Account, market: int) -> Bucket:
+    isolated = account.positions[market].isolated
+    return Bucket(account.number, market if isolated else None, s.group(account, market))

@@ -80,7 +80,9 @@ def fill(s: State, taker: Order, maker: Order, size: int) -> None:
     for order, is_maker in ((maker, True), (taker, False)):
         account = s.accounts[order.account]
         rate = account.maker_rate if is_maker else account.taker_rate
-        groups.note_fill(s, order, size)
+        groups.note_fill(order, size)
+        if is_maker:
+            groups.cancel_siblings(s, order)
         if is_maker and order.remaining == 0:
             groups.end_order(s, order, Reason.NO_REASON)
         change = direction(order.side) * size
@@ -99,7 +101,7 @@ def rest_fits(s: State, order: Order) -> bool:
         return True
     account = s.accounts[order.account]
     held = {order.side: hold_if_resting(s, order)}
-    return free_margin(s, account, order.market, held) >= 0
+    return free_margin(s, account, s.group(account, order.market), order.market, held) >= 0
 
 
 def hold_if_resting(s: State, order: Order) -> int:
@@ -116,6 +118,7 @@ def execute(s: State, order: Order) -> None:
     Raises Rejected when the first fill fails and nothing has happened.
     """
     ending, happened = match(s, order)
+    groups.cancel_siblings(s, order)
     if ending == Reason.MARGIN_CANCELLED and not happened:
         raise Rejected(Reason.INSUFFICIENT_MARGIN)
     if order.remaining == 0:

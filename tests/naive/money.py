@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from seawall.domain.enums import (
     EventKind,
+    MarginGrouping,
     MarginMode,
     MarketMargin,
     MarketStatus,
@@ -17,6 +18,7 @@ from .fees import set_rates
 from .fills import apply_free_trade
 from .margin import (
     RATE_ONE,
+    cross_markets,
     floor_margin,
     free_margin,
     initial,
@@ -60,36 +62,83 @@ def amount(money: int) -> int:
     return money
 
 
+def own_group(s: State, account: Account, group: int) -> int:
+    refuse_if(group not in s.own_groups(account), Reason.UNKNOWN_MARGIN_GROUP)
+    return group
+
+
 def deposit(s: State, c: "Command") -> None:
+    account = s.accounts[c.account]
+    group = own_group(s, account, c.status)
     money = amount(c.money)
-    too_rich = s.accounts[c.account].cash + money > MAX_MONEY
+    too_rich = account.cash[group] + money > MAX_MONEY
     refuse_if(too_rich, Reason.VALUE_OUT_OF_RANGE)
-    s.accounts[c.account].cash += money
-    s.money_outside += money
+    account.cash[group] += money
+    s.money_outside[s.groups[group].collateral] += money
     s.emit(EventKind.DEPOSITED, account=c.account, money=money)
 
 
 def withdraw(s: State, c: "Command") -> None:
-    money = amount(c.money)
     account = s.accounts[c.account]
-    refuse_if(money > withdrawable(s, account), Reason.INSUFFICIENT_WITHDRAWABLE)
-    account.cash -= money
-    s.money_outside -= money
+    group = own_group(s, account, c.status)
+    money = amount(c.money)
+    refuse_if(money > withdrawable(s, account, group), Reason.INSUFFICIENT_WITHDRAWABLE)
+    account.cash[group] -= money
+    s.money_outside[s.groups[group].collateral] -= money
     s.emit(EventKind.WITHDRAWN, account=c.account, money=money)
 
 
 def transfer(s: State, c: "Command") -> None:
+    """Between two accounts, or two groups of one; what is paid in stays of its collateral."""
     known = FIRST_USER_ACCOUNT <= c.other_account < len(s.accounts)
     refuse_if(not known, Reason.UNKNOWN_ACCOUNT)
-    refuse_if(c.other_account == c.account, Reason.TRANSFER_TO_SAME_ACCOUNT)
+    nowhere = c.other_account == c.account and c.leverage == c.status
+    refuse_if(nowhere, Reason.TRANSFER_TO_SAME_ACCOUNT)
+    account, other = s.accounts[c.account], s.accounts[c.other_account]
+    target = own_group(s, other, c.leverage)
+    group = own_group(s, account, c.status)
     money = amount(c.money)
-    account = s.accounts[c.account]
-    refuse_if(money > withdrawable(s, account), Reason.INSUFFICIENT_WITHDRAWABLE)
-    too_rich = s.accounts[c.other_account].cash + money > MAX_MONEY
+    exchanged = s.groups[group].collateral != s.groups[target].collateral
+    refuse_if(exchanged, Reason.DIFFERENT_COLLATERAL)
+    refuse_if(money > withdrawable(s, account, group), Reason.INSUFFICIENT_WITHDRAWABLE)
+    too_rich = other.cash[target] + money > MAX_MONEY
     refuse_if(too_rich, Reason.VALUE_OUT_OF_RANGE)
-    account.cash -= money
-    s.accounts[c.other_account].cash += money
+    account.cash[group] -= money
+    other.cash[target] += money
     s.emit(EventKind.TRANSFERRED, account=c.account, money=money)
+
+
+def set_margin_grouping(s: State, c: "Command") -> None:
+    refuse_if(c.mode not in tuple(MarginGrouping), Reason.INVALID_FLAGS)
+    account = s.accounts[c.account]
+    if c.mode == MarginGrouping.SEPARATE and account.grouping == MarginGrouping.SHARED:
+        check_separation(s, account)
+    if c.mode == MarginGrouping.SHARED and account.grouping == MarginGrouping.SEPARATE:
+        share(s, account)
+    account.grouping = c.mode
+    s.emit(EventKind.MARGIN_GROUPING_SET, account=c.account)
+
+
+def check_separation(s: State, account: Account) -> None:
+    """Nothing may be open in a group that is not the first of its collateral."""
+    names = [group.name for group in s.groups]
+    numbers = [names.index(market.instrument.group) for market in s.markets]
+    others = [market for market, number in enumerate(numbers) if s.shared(number) != number]
+    holds = any(s.look(account, market).size for market in others)
+    refuse_if(holds, Reason.MODE_SWITCH_WITH_POSITION)
+    orders = any(s.open_orders(account.number, market) for market in others)
+    refuse_if(orders, Reason.MODE_SWITCH_WITH_OPEN_ORDERS)
+
+
+def share(s: State, account: Account) -> None:
+    """The cash of all groups of a collateral goes to the first; not more than can be told."""
+    for collateral in {group.collateral for group in s.groups}:
+        cash = [account.cash[n] for n, g in enumerate(s.groups) if g.collateral == collateral]
+        too_rich = sum(max(0, part) for part in cash) > MAX_MONEY
+        refuse_if(too_rich, Reason.VALUE_OUT_OF_RANGE)
+    for number in range(len(s.groups)):
+        moved = account.cash.pop(number, 0)
+        account.cash[s.shared(number)] += moved
 
 
 def check_mode_and_leverage(s: State, market: int, position: Position, c: "Command") -> None:
@@ -125,7 +174,7 @@ def check_lower_leverage(s: State, account: Account, position: Position, c: "Com
     if cross_position or s.open_orders(c.account, c.market):
         leverage = position.leverage
         position.leverage = c.leverage
-        free = free_margin(s, account)
+        free = free_margin(s, account, s.group(account, c.market))
         position.leverage = leverage
         refuse_if(free < 0, Reason.CROSS_MARGIN_TOO_LOW_FOR_LEVERAGE)
 
@@ -143,7 +192,7 @@ def adjust_isolated_margin(s: State, c: "Command") -> None:
     position = open_isolated_position(s, c)
     account = s.accounts[c.account]
     if c.money > 0:
-        short = withdrawable(s, account) < c.money
+        short = withdrawable(s, account, s.group(account, c.market)) < c.money
         refuse_if(short, Reason.INSUFFICIENT_MARGIN_FOR_INCREASE)
     else:
         strict = s.markets[c.market].instrument.margin == MarketMargin.STRICT_ISOLATED
@@ -160,19 +209,15 @@ def top_up_isolated_margin(s: State, c: "Command") -> None:
     account = s.accounts[c.account]
     target = divide(notional(s, position, c.market), c.leverage)
     money = max(0, target - isolated_equity(s, position, c.market))
-    short = withdrawable(s, account) < money
+    short = withdrawable(s, account, s.group(account, c.market)) < money
     refuse_if(short, Reason.INSUFFICIENT_MARGIN_FOR_INCREASE)
     move_margin(s, account, position, c.market, money)
 
 
 def move_margin(s: State, account: Account, position: Position, market: int, money: int) -> None:
-    account.cash -= money
+    account.cash[s.group(account, market)] -= money
     position.isolated_cash += money
     s.emit(EventKind.ISOLATED_MARGIN_ADJUSTED, account=account.number, market=market, money=money)
-
-
-def has_pool_position(account: Account) -> bool:
-    return any(p.size and not p.isolated for p in account.positions.values())
 
 
 def adopt_position(s: State, c: "Command") -> None:
@@ -189,8 +234,9 @@ def adopt_position(s: State, c: "Command") -> None:
     if c.mode == MarginMode.ISOLATED and c.trigger_price < 0:
         value = direction(c.side) * (c.order_size * s.markets[c.market].mark - c.money)
         refuse_if(c.trigger_price + value < 0, Reason.INSUFFICIENT_MARGIN_FOR_REDUCTION)
-    if c.mode == MarginMode.ISOLATED and not has_pool_position(account):
-        too_much = c.trigger_price > account.cash
+    group = s.group(account, c.market)
+    if c.mode == MarginMode.ISOLATED and not cross_markets(s, account, group):
+        too_much = c.trigger_price > account.cash[group]
         refuse_if(too_much, Reason.INSUFFICIENT_MARGIN_FOR_INCREASE)
     position = s.position(account, c.market)
     position.mode, position.leverage = c.mode, c.leverage
@@ -199,11 +245,11 @@ def adopt_position(s: State, c: "Command") -> None:
     position.size, position.entry = size, entry
     if position.isolated:
         position.isolated_cash = c.trigger_price - entry
-        account.cash -= c.trigger_price
+        account.cash[group] -= c.trigger_price
     else:
-        account.cash -= entry
+        account.cash[group] -= entry
     outside = s.accounts[OUTSIDE]
-    outside.cash += entry
+    outside.cash[s.group(outside, c.market)] += entry
     mirror = s.position(outside, c.market)
     add_mirror(mirror, -size, -entry)
     s.emit(EventKind.POSITION_ADOPTED, account=c.account, market=c.market, size=size)
@@ -262,10 +308,11 @@ def settle_market(s: State, c: "Command") -> None:
     for account in s.accounts:
         position = account.positions.get(c.market)
         if position and position.size:
-            before = account.cash
+            group = s.group(account, c.market)
+            before = account.cash[group]
             apply_free_trade(s, account.number, c.market, -position.size, c.price)
             if position.isolated:
-                bear(s, account, before)
-            bear_empty_pool(s, account)
+                bear(s, account, group, before)
+            bear_empty_pool(s, account, group)
     s.markets[c.market].status = MarketStatus.DELISTED
     s.emit(EventKind.MARKET_SETTLED, market=c.market, price=c.price)

@@ -4,6 +4,7 @@ The twin follows ``docs/machine/machine.md`` section by section and shares only 
 the rulebook and the instruments with the fast engine. It is slow on purpose.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from seawall.domain.enums import (
     EventKind,
+    MarginGrouping,
     MarginMode,
     MarketMargin,
     MarketStatus,
@@ -113,7 +115,9 @@ class Position:
 class Account:
     number: int
     parent: int = -1
-    cash: int = 0
+    grouping: int = MarginGrouping.SEPARATE
+    cash: Counter[int] = field(default_factory=Counter)
+    """By the margin group that it belongs to."""
     positions: dict[int, Position] = field(default_factory=dict)
     tier: int = 0
     taker_rate: int = 0
@@ -154,12 +158,34 @@ class Market:
     premium_hint: int | None = None
 
 
+class Group(NamedTuple):
+    """Markets whose cross margin is measured together."""
+
+    name: str
+    collateral: str
+
+
+class Bucket(NamedTuple):
+    """What is liquidated as one: an isolated position, or the cross pool of a group (None)."""
+
+    account: int
+    market: int | None
+    group: int
+
+    @property
+    def told_market(self) -> int:
+        """The market that events of this bucket carry."""
+        return -1 - self.group if self.market is None else self.market
+
+
 @dataclass
 class State:
     rules: Rulebook
     markets: list[Market]
     accounts: list[Account]
     schedules: list[tuple[MarginTier, ...]]
+    groups: list[Group]
+    """Of the margin; in the order in which the markets name them."""
     clock: int = 0
     sequence: int = 0
     parent_sequence: int = 0
@@ -169,7 +195,8 @@ class State:
     orders: dict[int, Order] = field(default_factory=dict)
     """Open orders: resting, waiting for a trigger, waiting for a parent's fill."""
     events: list[Event] = field(default_factory=list)
-    money_outside: int = 0
+    money_outside: Counter[str] = field(default_factory=Counter)
+    """Deposits less withdrawals by collateral."""
     day: int = 0
     next_sample: int = 0
     next_settlement: int = 0
@@ -198,6 +225,26 @@ class State:
         mode = MarginMode.CROSS if cross else MarginMode.ISOLATED
         schedule = self.schedules.index(instrument.tiers)
         return Position(mode=mode, leverage=leverage, schedule=schedule)
+
+    def own_groups(self, account: Account) -> list[int]:
+        """The margin groups that the account keeps apart: where it shares, one a collateral."""
+        if account.grouping == MarginGrouping.SEPARATE:
+            return list(range(len(self.groups)))
+        return sorted({self.first_of(group.collateral) for group in self.groups})
+
+    def first_of(self, collateral: str) -> int:
+        """The first group of a collateral."""
+        return [group.collateral for group in self.groups].index(collateral)
+
+    def shared(self, group: int) -> int:
+        """The first group of the same collateral."""
+        return self.first_of(self.groups[group].collateral)
+
+    def group(self, account: Account, market: int) -> int:
+        """Where the account measures the margin of a market and has the cash for it."""
+        name = self.markets[market].instrument.group
+        number = [group.name for group in self.groups].index(name)
+        return number if number in self.own_groups(account) else self.shared(number)
 
     def open_orders(self, account: int, market: int | None = None) -> list[Order]:
         """In the order of their ids."""

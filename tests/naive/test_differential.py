@@ -3,13 +3,15 @@
 import pytest
 
 from tests.naive.comparison import Comparison, run
-from tests.rulebooks import BTC, DOGE, ETH, RULEBOOKS, XYZ
+from tests.rulebooks import BTC, DOGE, ETH, EURO, GOLD, RULEBOOKS, SILVER, XYZ
 from tests.simulation.generator import Generator
 
 MARKETS = {
     "one": [BTC],
     "two": [BTC, ETH],
     "isolated": [ETH, DOGE, XYZ],
+    "groups": [BTC, GOLD, SILVER, EURO],
+    "another collateral first": [EURO, BTC, ETH, GOLD],
 }
 COMMANDS = 400
 CASES = [

@@ -236,7 +236,8 @@ def check_margin(s: State, order: Order, account: Account) -> None:
         refuse_if(position.leverage > allowed, Reason.ABOVE_MARGIN_TIER)
     if order.time_in_force in (TimeInForce.GOOD_TIL_CANCEL, TimeInForce.POST_ONLY):
         held = {order.side: hold_if_resting(s, order)}
-        short = free_margin(s, account, order.market, held) < 0
+        group = s.group(account, order.market)
+        short = free_margin(s, account, group, order.market, held) < 0
         refuse_if(short, Reason.INSUFFICIENT_MARGIN)
 
 

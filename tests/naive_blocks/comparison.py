@@ -122,8 +122,9 @@ def engine_facts(machine: BlockEngineMachine) -> Facts:
         "rounds_of_samples next_sample_ms next_tick_ms"
     )
     chain = [int(rules[name]) for name in names.split()]
+    outside = int(machine.table("margin_groups")["money_outside"][0])
     facts: Facts = {
-        "chain": (int(control["clock_ms"]), *chain, int(control["money_outside"])),
+        "chain": (int(control["clock_ms"]), *chain, outside),
         "orders": dict(engine_orders(machine)),
         "memories": engine_memories(machine),
     }

@@ -52,7 +52,13 @@ def check_amount(amount: int) -> None:
     refuse_if(amount > MAX_MONEY, Reason.VALUE_OUT_OF_RANGE)
 
 
+def check_group(group: int) -> None:
+    """All markets are one margin group."""
+    refuse_if(group != 0, Reason.UNKNOWN_MARGIN_GROUP)
+
+
 def deposit(s: State, c: "Command") -> None:
+    check_group(c.status)
     check_amount(c.money)
     account = s.accounts[c.account]
     refuse_if(account.cash + c.money > MAX_MONEY, Reason.VALUE_OUT_OF_RANGE)
@@ -78,6 +84,7 @@ def fund_gains(s: State, market: int, amount: int) -> None:
 
 
 def withdraw(s: State, c: "Command") -> None:
+    check_group(c.status)
     check_amount(c.money)
     account = s.accounts[c.account]
     update = Update(account, cash=-c.money)
@@ -92,7 +99,10 @@ def withdraw(s: State, c: "Command") -> None:
 
 def transfer(s: State, c: "Command") -> None:
     refuse_if(not FIRST_USER <= c.other_account < len(s.accounts), Reason.UNKNOWN_ACCOUNT)
-    refuse_if(c.other_account == c.account, Reason.TRANSFER_TO_SAME_ACCOUNT)
+    nowhere = c.other_account == c.account and c.leverage == c.status
+    refuse_if(nowhere, Reason.TRANSFER_TO_SAME_ACCOUNT)
+    check_group(c.leverage)
+    check_group(c.status)
     check_amount(c.money)
     sender, target = s.accounts[c.account], s.accounts[c.other_account]
     refuse_if(target.cash + c.money > MAX_MONEY, Reason.VALUE_OUT_OF_RANGE)

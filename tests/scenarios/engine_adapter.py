@@ -60,8 +60,14 @@ class EngineMachine:
     def accounts(self) -> int:
         return int(self.engine.tables["control"]["accounts_used"][0])
 
-    def cash(self, account: int) -> int:
-        return int(self.engine.tables["accounts"]["cash"][account])
+    def cash(self, account: int, group: int = 0) -> int:
+        if group == 0:
+            return int(self.engine.tables["accounts"]["cash"][account])
+        others = len(self.engine.tables["margin_groups"]) - 1
+        return int(self.engine.tables["group_cash"]["cash"][account * others + group - 1])
+
+    def grouping(self, account: int) -> int:
+        return int(self.engine.tables["accounts"]["grouping"][account])
 
     def market_number(self, market: int, name: str) -> int:
         return int(self.engine.tables["markets"][name][market])

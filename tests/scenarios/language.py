@@ -2,6 +2,8 @@
 
     rulebook free                       which rulebook of tests/rulebooks.py
     markets BTC ETH                     which instruments, in this order
+    group metals USDC ETH               these markets are a margin group with that collateral;
+                                        the others are the group "main" with collateral USDC
     account alice 10000                 a new account with a deposit; "account bob 0 of alice"
     oracle BTC 100000 outside 100010    a new oracle price
     alice buy 1 BTC @ 100000            then any of: gtc ioc fok alo market reduce-only attached
@@ -11,6 +13,8 @@
     alice cancel o1                     cancel-client 7, cancel-all, cancel-all BTC
     alice leverage BTC 10 isolated      margin BTC -5, top-up BTC 5
     alice deposit 5                     withdraw 5, transfer 5 bob
+    alice deposit 5 to metals           withdraw 5 from metals, transfer 5 bob from main to metals
+    alice grouping shared               separate: whether groups of a collateral share their margin
     alice adopt long 1 BTC entry 100000 leverage 10 isolated margin 5000
     alice schedule 10s                  schedule clear
     alice discounts 10 4                percent off for staking and for the referral
@@ -28,7 +32,16 @@ after "#" is a comment.
 
 from dataclasses import dataclass, field
 
-from seawall.domain.enums import CommandKind, MarginMode, MarketStatus, OrderFlag, TimeInForce
+import msgspec
+
+from seawall.domain.enums import (
+    CommandKind,
+    MarginGrouping,
+    MarginMode,
+    MarketStatus,
+    OrderFlag,
+    TimeInForce,
+)
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MONEY_DECIMALS, to_units
 
@@ -52,6 +65,9 @@ STATUSES = {
     "halted": MarketStatus.HALTED,
     "post-only": MarketStatus.POST_ONLY_ONLY,
 }
+GROUPINGS = {"separate": MarginGrouping.SEPARATE, "shared": MarginGrouping.SHARED}
+MAIN = "main"
+"""The margin group of the markets that no line puts into another."""
 MODES = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
 MONEY_VERBS = {"deposit": CommandKind.DEPOSIT, "withdraw": CommandKind.WITHDRAW}
 
@@ -73,6 +89,20 @@ class Names:
             if instrument.name == name:
                 return number
         raise ScenarioError(f"no market {name}")
+
+    def put_in_group(self, group: str, collateral: str, markets: list[str]) -> None:
+        for name in markets:
+            market = self.market(name)
+            self.instruments[market] = msgspec.structs.replace(
+                self.instruments[market], group=group, collateral=collateral
+            )
+
+    def group(self, name: str) -> int:
+        """Groups are numbered in the order in which the markets name them."""
+        groups = list(dict.fromkeys(instrument.group or MAIN for instrument in self.instruments))
+        if name not in groups:
+            raise ScenarioError(f"no margin group {name}; there are {', '.join(groups)}")
+        return groups.index(name)
 
     def price(self, market: int, text: str) -> int:
         return to_units(text, self.instruments[market].price_decimals)
@@ -178,10 +208,20 @@ def _parse_verb(names: Names, verb: str, rest: list[str]) -> tuple[Fields, str]:
 
 def _parse_money_verb(names: Names, verb: str, rest: list[str]) -> Fields:
     if verb in MONEY_VERBS:
-        return {"kind": MONEY_VERBS[verb], "money": money(rest[0])}
+        group = names.group(rest[2]) if len(rest) > 1 else 0
+        return {"kind": MONEY_VERBS[verb], "money": money(rest[0]), "status": group}
     if verb == "transfer":
-        other = names.accounts[rest[1]]
-        return {"kind": CommandKind.TRANSFER, "money": money(rest[0]), "other_account": other}
+        named = zip(rest[2::2], rest[3::2], strict=True)
+        groups = {word: names.group(name) for word, name in named}
+        return {
+            "kind": CommandKind.TRANSFER,
+            "money": money(rest[0]),
+            "other_account": names.accounts[rest[1]],
+            "status": groups.get("from", 0),
+            "leverage": groups.get("to", 0),
+        }
+    if verb == "grouping":
+        return {"kind": CommandKind.SET_MARGIN_GROUPING, "mode": GROUPINGS[rest[0]]}
     if verb == "discounts":
         rates = [to_units(text, 7) for text in rest]
         kind = CommandKind.SET_FEE_DISCOUNTS

@@ -6,6 +6,7 @@ Outcomes (after "->", separated by commas):
     filled 1.5            what the acting account took, in all; "filled 1.5 @ 100" the mean price
     ended o1 REASON       an order (or some order of an account) ended
     triggered o1 | liquidated dave | stalled dave | insurance dave 12.5
+    liquidated dave in metals     the cross pool of that margin group; "in BTC" an isolated bucket
     backstop dave BTC 1.5 | deleveraged erin BTC 0.5 @ 100 | funding alice 1.25 (received)
     ...                   do not insist on the list being complete
 
@@ -14,6 +15,7 @@ Cancellations, liquidations, takeovers and deleveragings that a line does not li
 Checks:
 
     check alice cash 10 | check alice orders o1 o2 | check alice orders none
+    check alice cash 10 in metals
     check alice BTC size 1 entry 100 bucket 10 buy-hold 5 sell-hold 0 leverage 10
     check BTC mark 100 open-interest 1 | check BTC bids 99:1 98:2 | check BTC asks none
 """
@@ -62,7 +64,7 @@ class Machine(Protocol):
     """What a scenario needs from a machine; both machines offer it."""
 
     def apply(self, row: Mapping[str, Any]) -> list[Event]: ...
-    def cash(self, account: int) -> int: ...
+    def cash(self, account: int, group: int = 0) -> int: ...
     def mark(self, market: int) -> int: ...
     def position_numbers(self, account: int, market: int) -> PositionNumbers: ...
     def open_orders(self, account: int) -> list[int]: ...
@@ -105,6 +107,8 @@ class Scenario:
             self.rulebook = RULEBOOKS[" ".join(words[1:])]
         elif words[0] == "markets":
             self.names.instruments = [INSTRUMENTS[name] for name in words[1:]]
+        elif words[0] == "group":
+            self.names.put_in_group(words[1], words[2], words[3:])
         elif words[0] == "account":
             self.new_account(words[1:])
         elif words[0] == "check":
@@ -162,7 +166,8 @@ class Scenario:
 
     def check_account(self, account: int, words: list[str]) -> None:
         if words[0] == "cash":
-            same("cash", self.machine.cash(account), money(words[1]), 6)
+            groups = [self.names.group(name) for name in words[3:]]
+            same("cash", self.machine.cash(account, *groups), money(words[1]), 6)
             return
         if words[0] == "orders":
             expected = [] if words[1] == "none" else [self.names.orders[n] for n in words[1:]]
@@ -276,11 +281,18 @@ class Outcome:
             return event.order_id == self.names.orders[name]
         return event.account == self.names.accounts[name]
 
+    def bucket(self, name: str) -> int:
+        """The market that events of a bucket carry: below 0 the cross pool of a margin group."""
+        if any(instrument.name == name for instrument in self.names.instruments):
+            return self.names.market(name)
+        return -1 - self.names.group(name)
+
     def matches(self, event: Event, words: list[str]) -> bool:
         verb, rest = words[0], words[1:]
         if verb in SIMPLE:
             target = not rest or self.is_target(event, rest[0])
-            return event.kind == SIMPLE[verb] and target
+            in_bucket = len(rest) < 3 or event.market == self.bucket(rest[2])
+            return event.kind == SIMPLE[verb] and target and in_bucket
         if verb == "ended":
             named = event.kind == EventKind.ORDER_CANCELLED and event.reason.name == rest[1]
             return named and self.is_target(event, rest[0])

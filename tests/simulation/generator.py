@@ -5,16 +5,19 @@ close positions that are open. It visits quiet trading, crashes, funding boundar
 and nonsense; ``Coverage`` tells which kinds and reasons a run has reached.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from seawall.domain.enums import (
     CommandKind,
+    MarginGrouping,
     MarginMode,
     MarketMargin,
     MarketStatus,
+    OrderFlag,
     Side,
+    TimeInForce,
 )
 from seawall.domain.instrument import Instrument
 from seawall.engine.tables import command_dtype
@@ -40,6 +43,10 @@ class Generator(OrderCommands):
     ) -> None:
         self.random = np.random.default_rng(seed)
         self.instruments = instruments
+        collaterals = {one.group: one.collateral for one in instruments}
+        self.collaterals = list(collaterals.values())
+        """Of each margin group."""
+        self.first_groups = [self.collaterals.index(one) for one in dict.fromkeys(self.collaterals)]
         self.view = view
         self.users = list(range(FIRST_USER, FIRST_USER + accounts))
         self.wildness = wildness
@@ -69,6 +76,8 @@ class Generator(OrderCommands):
             (0.6, self.adopt),
             (100 * wildness, self.nonsense),
         ]
+        if len(self.collaterals) > 1:
+            self.actions += [(4, self.transfer_between_groups), (1, self.regroup)]
         weights = np.array([weight for weight, _ in self.actions])
         self.chances = weights / weights.sum()
 
@@ -108,8 +117,23 @@ class Generator(OrderCommands):
             yield self.deposit(user, self.wealth[user])
         yield self.deposit(0, 10 ** self.random.uniform(2, 5))
         yield self.deposit(2, 10 ** self.random.uniform(2, 6))
+        if len(self.collaterals) > 1:
+            yield from self.setup_groups()
         for market in range(len(self.instruments)):
             yield self.oracle(market, self.anchor[market])
+
+    def setup_groups(self) -> Iterator[Row]:
+        """Money in most groups of the accounts, half of which share theirs."""
+        for user in self.users:
+            for group in range(1, len(self.collaterals)):
+                if self.chance(0.8):
+                    dollars = self.wealth[user] * self.random.uniform(0.02, 1)
+                    yield {**self.deposit(user, dollars), "status": group}
+            if self.chance(0.5):
+                yield self.grouping(user, MarginGrouping.SHARED)
+        for group in self.first_groups[1:]:
+            yield {**self.deposit(0, 10 ** self.random.uniform(1, 4)), "status": group}
+            yield {**self.deposit(2, 10 ** self.random.uniform(2, 6)), "status": group}
 
     # prices and time
 
@@ -178,8 +202,53 @@ class Generator(OrderCommands):
         money = int(self.wealth[user] * self.random.uniform(0.01, 0.6) * USD)
         kind = self.pick([K.DEPOSIT, K.WITHDRAW, K.TRANSFER])
         if self.chance(0.1):
-            return self.deposit(self.pick([0, 2]), 10 ** self.random.uniform(1, 4))
-        return {"kind": kind, "account": user, "other_account": self.user(), "money": money}
+            row = self.deposit(self.pick([0, 2]), 10 ** self.random.uniform(1, 4))
+            return self.in_groups(row, self.first_groups)
+        row = {"kind": kind, "account": user, "other_account": self.user(), "money": money}
+        return self.in_groups(row, range(len(self.collaterals)))
+
+    def in_groups(self, row: Row, groups: Sequence[int]) -> Row:
+        """The row with a margin group, where there are several; a transfer has two."""
+        if len(self.collaterals) > 1:
+            row["status"] = self.pick(groups)
+            if row["kind"] == K.TRANSFER:
+                row["leverage"] = row["status"] if self.chance(0.5) else self.pick(groups)
+        return row
+
+    def transfer_between_groups(self) -> Row:
+        user = self.user()
+        money = int(self.wealth[user] * self.random.uniform(0.001, 0.3) * USD)
+        group = self.pick(range(len(self.collaterals)))
+        others = [other for other in range(len(self.collaterals)) if other != group]
+        return {
+            "kind": K.TRANSFER,
+            "account": user,
+            "other_account": user,
+            "money": money,
+            "status": group,
+            "leverage": self.pick(others),
+        }
+
+    def grouping(self, user: int, grouping: int) -> Row:
+        return {"kind": K.SET_MARGIN_GROUPING, "account": user, "mode": grouping}
+
+    def regroup(self) -> Row:
+        """A switch of the grouping, half of the time after all positions were sent to the book."""
+        user = self.user()
+        row = self.grouping(user, self.pick(list(MarginGrouping)))
+        if self.chance(0.5):
+            return row
+        for market in range(len(self.instruments)):
+            size = self.view.position(user, market)
+            if size:
+                side = Side.SELL if size > 0 else Side.BUY
+                price = self.reference(market) * (0.8 if size > 0 else 1.2)
+                exit_order = self.order(user, market, side, price, abs(size))
+                exit_order["time_in_force"] = TimeInForce.IMMEDIATE_OR_CANCEL
+                exit_order["flags"] = int(OrderFlag.REDUCE_ONLY)
+                self.queue.append(exit_order)
+        self.queue.append(row)
+        return {"kind": K.CANCEL_ALL, "account": user, "market": -1}
 
     def schedule(self) -> Row:
         delay = int(self.random.integers(1_000, 60_000))
@@ -230,11 +299,14 @@ class Generator(OrderCommands):
     def nonsense(self) -> Row:
         """A reasonable command with one absurd field."""
         makers = [self.quote, self.take, self.leverage, self.cash, self.adopt, self.reduce]
+        if len(self.collaterals) > 1:
+            makers += [self.transfer_between_groups, self.regroup]
         row = self.pick_row(makers)
         kind = self.pick([row["kind"]] * 4 + [*list(CommandKind)[1:19], 0, 21, -1])
         row["kind"] = kind
         wide = ("price", "order_size", "trigger_price", "order_id", "money")
-        narrow = ("account", "market", "side", "flags", "time_in_force", "leverage", "mode")
+        narrow = ["account", "market", "side", "flags", "time_in_force", "leverage", "mode"]
+        narrow += ["status"] * (len(self.collaterals) > 1)
         if self.chance(0.5):
             row[wide[int(self.random.integers(len(wide)))]] = self.pick(HUGE)
         else:

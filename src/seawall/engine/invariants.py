@@ -56,16 +56,16 @@ SENTENCES = {
     3: "open interest equals the sum of the long sizes of its market",
     4: "no book is crossed at rest",
     5: "a level's size and count equal the sum and number of its orders",
-    8: "the insurance fund's cash is never negative",
+    8: "the insurance fund's cash is never negative, in any collateral",
     10: "a pool without positions has no negative cash at the end of a command",
-    21: "an account has cash in the margin groups that it keeps apart, and in no others",
     11: "a flat position owns no isolated cash and no entry; only an isolated one owns a bucket",
     12: "the holds of a position equal the sum of the holds of its resting orders, by side",
     13: "best prices, free lists, client-order-id chains and order counts agree with the orders",
-    15: "after a price update no account outside the work list is below maintenance margin",
+    15: "after a price update no pool or bucket outside the work list is below maintenance",
     18: "the pools hold what their accounts hold: all cash but fees and insurance",
     19: "an account that holds a market with its own pool holds nothing else",
     20: "counts and lists of queued, slicing and remembered orders agree with the orders",
+    21: "an account has cash only in the margin groups that it keeps apart",
 }
 
 

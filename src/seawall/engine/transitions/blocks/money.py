@@ -48,8 +48,8 @@ from seawall.engine.transitions.blocks.updates import (
 from seawall.engine.transitions.shared.accounts import (
     adopted_amounts_rejection,
     adoption_rejection,
-    amount_rejection,
     create_account,
+    group_amount_rejection,
     report_adoption,
     report_transfer,
     transfer_rejection,
@@ -105,7 +105,7 @@ def deposit_into_block(s: State, command: CommandRow) -> int:
 
     There is no backstop: money for it is the insurance fund's.
     """
-    reason = amount_rejection(command.money)
+    reason = group_amount_rejection(s, command)
     if reason != NO_REASON:
         return reason
     owner = account_at(s, command.account)
@@ -133,7 +133,7 @@ def deposit_into_block(s: State, command: CommandRow) -> int:
 @kernel
 def withdraw_from_block(s: State, command: CommandRow) -> int:
     """WITHDRAW: what is left must cover initial margin, or the account must have improved."""
-    reason = amount_rejection(command.money)
+    reason = group_amount_rejection(s, command)
     if reason != NO_REASON:
         return reason
     clear_updates(s)

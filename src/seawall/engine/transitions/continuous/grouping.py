@@ -22,6 +22,7 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 @kernel
 def _separation_rejection(s: State, account: int) -> int:
     """Why the groups of a collateral cannot part: cash says not which position it carries."""
+    reason = NO_REASON
     index = account_at(s, account).first_position
     while index >= 0:
         position = position_at(s, index)
@@ -30,20 +31,22 @@ def _separation_rejection(s: State, account: int) -> int:
             if position.signed_size != 0:
                 return MODE_SWITCH_WITH_POSITION
             if position.first_order >= 0:
-                return MODE_SWITCH_WITH_OPEN_ORDERS
+                reason = MODE_SWITCH_WITH_OPEN_ORDERS
         index = position.next_of_account
-    return NO_REASON
+    return reason
 
 
 @kernel
 def _sharing_rejection(s: State, account: int) -> int:
     """Why the groups of a collateral cannot be joined: together they hold too much."""
-    total = 0
-    for group in range(group_count(s)):
-        cash = cash_of(s, account, group)
-        total += max(0, cash)
-        if cash > MAX_MONEY or total > MAX_MONEY:
-            return VALUE_OUT_OF_RANGE
+    for collateral in range(group_count(s)):
+        total = 0
+        for group in range(group_count(s)):
+            if collateral_of(s, group) == collateral:
+                cash = max(0, cash_of(s, account, group))
+                if cash > MAX_MONEY - total:
+                    return VALUE_OUT_OF_RANGE
+                total += cash
     return NO_REASON
 
 
