@@ -92,8 +92,8 @@ class Auditor(Books):
         require(self.firing is None, 0, "a fired order is neither filled, resting nor cancelled")
         if self.incoming is not None:
             self.end_incoming(self.incoming)
-        for account in sorted(self.must_be_free):
-            free = self.free_margin(account)
+        for account, group in sorted(self.must_be_free):
+            free = self.free_margin(account, group)
             require(free >= 0, 6, "account", account, "is left with a free margin of", free)
 
     def end_incoming(self, order: Order) -> None:
@@ -149,7 +149,7 @@ class Auditor(Books):
         self.places += 1
         order.place = self.places
         if not order.flags & OrderFlag.REDUCE_ONLY and order.account >= FIRST_USER:
-            self.must_be_free.add(order.account)
+            self.must_be_free.add((order.account, self.group(order.account, order.market)))
 
     def on_order_waiting(self, fact: Fact) -> None:
         order = self.order(fact)
@@ -250,15 +250,15 @@ class Auditor(Books):
         profit = proceeds - one.move(delta, fact.price)
         require(profit == fact.closed_profit, 0, "a profit of", profit, "in", fact)
         if not one.isolated:
-            self.cash[fact.account] -= delta * fact.price + fee
+            self.pay(fact.account, fact.market, -delta * fact.price - fee)
         else:
             if closing:
                 self.close_bucket(fact, one, before, closing, fee)
             if closing < abs(delta):
                 value = (abs(delta) - closing) * fact.price
-                self.cash[fact.account] -= value // one.leverage
+                self.pay(fact.account, fact.market, -(value // one.leverage))
                 one.bucket += value // one.leverage - sign * value - fee
-        self.cash[FEES] += fee
+        self.pay(FEES, fact.market, fee)
         self.check_liquidation(fact, before, one)
 
     def close_bucket(self, fact: Fact, one: Holding, before: int, closing: int, fee: int) -> None:
@@ -268,14 +268,15 @@ class Auditor(Books):
         released = share + proceeds - (fee if closing == fact.order_size else 0)
         require(released >= 0, 16, "a close took", -released, "from the cash:", fact)
         one.bucket -= share
-        self.cash[fact.account] += released
+        self.pay(fact.account, fact.market, released)
 
     # liquidation
 
     def check_liquidation(self, fact: Fact, before: int, one: Holding) -> None:
         if self.frame is None or self.frame[0] != fact.account:
             return
-        if self.frame[1] == fact.market or (self.frame[1] == CROSS_POOL and not one.isolated):
+        pool = CROSS_POOL - self.group(fact.account, fact.market)
+        if self.frame[1] == fact.market or (self.frame[1] == pool and not one.isolated):
             same_side = one.size == 0 or (one.size > 0) == (before > 0)
             smaller = abs(one.size) <= abs(before)
             require(same_side and smaller, 7, "from", before, "to", one.size, "by", fact)
@@ -312,31 +313,37 @@ class Auditor(Books):
         one, target = self.holding(fact.account, fact.market), self.holding(BACKSTOP, fact.market)
         require(one.size == fact.position_size != 0, 0, "taken over in another size:", fact)
         require(fact.price == self.marks[fact.market], 0, "taken over off the mark:", fact)
-        cash = one.bucket
+        cash, group = one.bucket, self.group(fact.account, fact.market)
+        bucket = fact.market if one.isolated else CROSS_POOL - group
+        require(self.frame[1] == bucket, 7, "of another bucket:", fact)
         if not one.isolated and not self.handed_over:
-            cash, self.cash[fact.account] = self.cash[fact.account], 0
+            cash, self.cash[fact.account][group] = self.cash[fact.account][group], 0
         self.handed_over = True
         require(fact.money == cash, 1, "handed over with", fact.money, "instead of", cash)
         target.move(one.size, fact.price)
-        self.cash[BACKSTOP] += cash
+        self.pay(BACKSTOP, fact.market, cash)
         one.size = one.entry = one.bucket = 0
 
     def on_insurance_paid(self, fact: Fact) -> None:
         require(fact.money > 0, 8, "paid", fact.money)
         require(fact.counterparty in (INSURANCE_FUND, BACKSTOP), 8, "who paid?", fact)
-        self.cash[fact.counterparty] -= fact.money
-        require(self.cash[INSURANCE_FUND] >= 0, 8, "the fund is left with", self.cash[0])
+        group = CROSS_POOL - fact.market
+        if fact.market > CROSS_POOL:
+            group = self.group_of_market[fact.market]
+        self.cash[fact.counterparty][self.collateral_of_group[group]] -= fact.money
+        fund = self.cash[INSURANCE_FUND]
+        require(min(fund) >= 0, 8, "the fund is left with", fund)
         if self.frame is None:
             self.bear(fact.account, fact.market, fact.money)
             return
         account, market = self.frame
         require(self.frame == (fact.account, fact.market), 7, "paid elsewhere:", fact)
-        if market == CROSS_POOL:
-            self.cash[account] += fact.money
+        if market <= CROSS_POOL:
+            self.cash[account][group] += fact.money
         else:
             self.holding(account, market).bucket += fact.money
         equity = self.risk(account, market)[0]
-        if fact.counterparty == INSURANCE_FUND or market == CROSS_POOL:
+        if fact.counterparty == INSURANCE_FUND or market <= CROSS_POOL:
             require(equity == 0, 8, "after the payment the equity is", equity)
 
     def on_market_settled(self, fact: Fact) -> None:
@@ -347,12 +354,13 @@ class Auditor(Books):
             value = one.bucket + one.size * fact.price
             loss = max(0, -value) if one.isolated else 0
             one.size = one.entry = one.bucket = 0
-            self.cash[account] += value + loss
+            self.pay(account, market, value + loss)
             self.bear(account, market, -loss)
-            others = any(h.size and not h.isolated for _, h in self.held(account))
-            if account >= FIRST_USER and self.cash[account] < 0 and not others:
-                self.bear(account, CROSS_POOL, self.cash[account])
-                self.cash[account] = 0
+            group = self.group(account, market)
+            left = self.cash[account][group]
+            if account >= FIRST_USER and left < 0 and not self.pooled(account, group):
+                self.bear(account, CROSS_POOL - group, left)
+                self.cash[account][group] = 0
 
     def bear(self, account: int, market: int, amount: int) -> None:
         key = account, market

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from seawall.domain.enums import (
     FillFlag,
+    MarginGrouping,
     MarketMargin,
     OrderFlag,
     OrderState,
@@ -16,6 +17,7 @@ from seawall.engine.tables import command_dtype, event_dtype
 FIRST_USER = 5
 INSURANCE_FUND, FEES, BACKSTOP, ROUNDING, OUTSIDE = range(FIRST_USER)
 CROSS_POOL = -1
+"""The pool of margin group 0; that of group n is n less."""
 RATE_ONE = 10**9
 FUNDING_ONE = 10**12
 WAITING = (OrderState.WAITING_FOR_TRIGGER, OrderState.WAITING_FOR_FILL)
@@ -91,23 +93,55 @@ class Order:
         return (self.price if self.side == Side.SELL else -self.price, self.place)
 
 
+def margin_groups(instruments: list[Instrument]) -> tuple[list[int], list[int]]:
+    """The group of each market, and for each group the first one of its collateral."""
+    collaterals = {one.group: one.collateral for one in instruments}
+    names, used = list(collaterals), list(collaterals.values())
+    return [names.index(one.group) for one in instruments], [used.index(one) for one in used]
+
+
 class Books:
     """What every account owns, booked again after the sentences of ``docs/machine/machine.md``."""
 
     def __init__(self, rulebook: Rulebook, instruments: list[Instrument], extra: list[Any]) -> None:
         self.rulebook, self.instruments = rulebook, instruments
         self.schedules = list(dict.fromkeys([one.tiers for one in instruments] + extra))
-        self.cash = [0] * FIRST_USER
+        self.group_of_market, self.collateral_of_group = margin_groups(instruments)
+        self.cash = [self.no_cash() for _ in range(FIRST_USER)]
+        self.shares = [True] * FIRST_USER
+        """Whether an account has one pool for all groups of a collateral."""
         self.rates = [(0, 0)] * FIRST_USER
         self.discounts = [(0, 0)] * FIRST_USER
         self.holdings: dict[tuple[int, int], Holding] = {}
         self.orders: dict[int, Order] = {}
         self.marks = [0] * len(instruments)
         self.oracles = [0] * len(instruments)
-        self.outside_money = 0
+        self.outside_money = self.no_cash()
+        """By the first group of its collateral."""
         self.command = Command(*[0] * len(Command._fields))
         self.paid: dict[tuple[int, int], Fact] = {}
-        self.must_be_free: set[int] = set()
+        self.must_be_free: set[tuple[int, int]] = set()
+        """Pools: (account, group)."""
+
+    # margin groups
+
+    def no_cash(self) -> list[int]:
+        return [0] * len(self.collateral_of_group)
+
+    def group(self, account: int, market: int) -> int:
+        """The group whose cash and pool an account has for a market."""
+        group = self.group_of_market[market]
+        return self.collateral_of_group[group] if self.shares[account] else group
+
+    def pay(self, account: int, market: int, amount: int) -> None:
+        """Into the cash that an account has for a market."""
+        self.cash[account][self.group(account, market)] += amount
+
+    def own_group(self, account: int, group: int, what: Fact) -> int:
+        require(0 <= group < len(self.collateral_of_group), 21, "group", group, "of", what)
+        first = self.collateral_of_group[group] == group
+        require(first or not self.shares[account], 21, "a group that is shared:", what)
+        return group
 
     # positions and margin
 
@@ -138,13 +172,19 @@ class Books:
         return total // common
 
     def risk(self, account: int, market: int) -> tuple[int, int]:
-        """(equity, maintenance margin) of a bucket or, in CROSS_POOL, of the pool."""
-        if market != CROSS_POOL:
+        """(equity, maintenance margin) of a bucket or, from CROSS_POOL down, of a group's pool."""
+        if market > CROSS_POOL:
             one = self.holding(account, market)
             return one.bucket + one.size * self.marks[market], self.maintenance(market, one)
-        own = [(m, h) for m, h in self.held(account) if not h.isolated and h.size]
-        equity = self.cash[account] + sum(h.size * self.marks[m] for m, h in own)
+        group = CROSS_POOL - market
+        own = self.pooled(account, group)
+        equity = self.cash[account][group] + sum(h.size * self.marks[m] for m, h in own)
         return equity, sum(self.maintenance(m, h) for m, h in own)
+
+    def pooled(self, account: int, group: int) -> list[tuple[int, Holding]]:
+        """The open positions in a group's cross pool."""
+        open_ones = [(m, h) for m, h in self.held(account) if not h.isolated and h.size]
+        return [(m, h) for m, h in open_ones if self.group(account, m) == group]
 
     def hold(self, order: Order) -> int:
         if order.state != OrderState.RESTING or order.flags & OrderFlag.REDUCE_ONLY:
@@ -152,15 +192,17 @@ class Books:
         leverage = self.holding(order.account, order.market).leverage
         return order.remaining * order.price // leverage
 
-    def free_margin(self, account: int) -> int:
-        """Equity of the pool less initial margins less, by market, the larger side of holds."""
+    def free_margin(self, account: int, group: int) -> int:
+        """Equity of a pool less initial margins less, by market, the larger side of holds."""
         sides: dict[tuple[int, int], int] = {}
         for order in self.orders.values():
             if order.account == account:
                 key = order.market, order.side
                 sides[key] = sides.get(key, 0) + self.hold(order)
-        free = self.cash[account]
+        free = self.cash[account][group]
         for market, one in self.held(account):
+            if self.group(account, market) != group:
+                continue
             value = one.size * self.marks[market]
             initial = abs(value) // one.leverage
             credit = initial + (max(0, one.bucket + value) if one.isolated else initial)
@@ -179,23 +221,53 @@ class Books:
     def on_account_created(self, fact: Fact) -> None:
         require(fact.account == len(self.cash), 0, "account number", fact.account)
         tier = self.rulebook.fee.tiers[0]
-        self.cash.append(0)
+        self.cash.append(self.no_cash())
+        self.shares.append(False)
         self.discounts.append((0, 0))
         self.rates.append((tier.taker_rate, tier.maker_rate))
 
     def on_deposited(self, fact: Fact) -> None:
-        self.cash[fact.account] += fact.money
-        self.outside_money += fact.money
+        group = self.own_group(fact.account, fact.flags, fact)
+        require(group == self.command.status, 0, "another group than asked for:", fact)
+        self.cash[fact.account][group] += fact.money
+        self.outside_money[self.collateral_of_group[group]] += fact.money
 
     def on_withdrawn(self, fact: Fact) -> None:
-        self.cash[fact.account] -= fact.money
-        self.outside_money -= fact.money
-        self.must_be_free.add(fact.account)
+        group = self.own_group(fact.account, fact.flags, fact)
+        require(group == self.command.status, 0, "another group than asked for:", fact)
+        self.cash[fact.account][group] -= fact.money
+        self.outside_money[self.collateral_of_group[group]] -= fact.money
+        self.must_be_free.add((fact.account, group))
 
     def on_transferred(self, fact: Fact) -> None:
-        self.cash[fact.account] -= fact.money
-        self.cash[fact.counterparty] += fact.money
-        self.must_be_free.add(fact.account)
+        group = self.own_group(fact.account, fact.flags, fact)
+        target = self.own_group(fact.counterparty, fact.order_size, fact)
+        asked = self.command.status, self.command.leverage
+        require((group, target) == asked, 0, "other groups than asked for:", fact)
+        collaterals = self.collateral_of_group[group], self.collateral_of_group[target]
+        require(collaterals[0] == collaterals[1], 1, "money became another collateral:", fact)
+        self.cash[fact.account][group] -= fact.money
+        self.cash[fact.counterparty][target] += fact.money
+        self.must_be_free.add((fact.account, group))
+
+    def on_margin_grouping_set(self, fact: Fact) -> None:
+        account, shares = fact.account, fact.flags == MarginGrouping.SHARED
+        if self.shares[account] and not shares:
+            others = [m for m, g in enumerate(self.group_of_market) if not self.is_first(g)]
+            open_there = [m for m in others if self.holding(account, m).size]
+            require(not open_there, 0, "separated with positions in", open_there)
+            orders = [o for o in self.orders.values() if o.account == account]
+            require(not [o for o in orders if o.market in others], 0, "separated with orders")
+        self.shares[account] = shares
+        if shares:
+            joined = self.no_cash()
+            for group, amount in enumerate(self.cash[account]):
+                joined[self.collateral_of_group[group]] += amount
+            self.cash[account] = joined
+
+    def is_first(self, group: int) -> bool:
+        """Whether a group is the first of its collateral."""
+        return self.collateral_of_group[group] == group
 
     def on_leverage_set(self, fact: Fact) -> None:
         one = self.holding(fact.account, fact.market)
@@ -211,10 +283,10 @@ class Books:
     def on_isolated_margin_adjusted(self, fact: Fact) -> None:
         one = self.holding(fact.account, fact.market)
         require(one.isolated and one.size != 0, 11, "margin for what is no bucket")
-        self.cash[fact.account] -= fact.money
+        self.pay(fact.account, fact.market, -fact.money)
         one.bucket += fact.money
         if fact.money > 0:
-            self.must_be_free.add(fact.account)
+            self.must_be_free.add((fact.account, self.group(fact.account, fact.market)))
 
     def on_price_updated(self, fact: Fact) -> None:
         self.marks[fact.market], self.oracles[fact.market] = fact.price, fact.money
@@ -228,12 +300,12 @@ class Books:
         one.isolated, one.leverage = bool(command.mode), command.leverage
         one.size, one.entry = fact.position_size, entry
         moved = command.trigger_price if one.isolated else entry
-        self.cash[fact.account] -= moved
+        self.pay(fact.account, fact.market, -moved)
         one.bucket = moved - entry if one.isolated else 0
         opening = abs(fact.position_size) - mirror.closing(-fact.position_size)
         mirror.move(-fact.position_size, 0)
         mirror.entry -= trunc(entry * opening, abs(fact.position_size))
-        self.cash[OUTSIDE] += entry
+        self.pay(OUTSIDE, fact.market, entry)
 
     def on_fee_rates_set(self, fact: Fact) -> None:
         """Rates may change, but only to those of the rulebook after the account's discounts."""
@@ -264,8 +336,8 @@ class Books:
         if one.isolated:
             one.bucket += fact.money
         else:
-            self.cash[fact.account] += fact.money
-        self.cash[ROUNDING] -= fact.money
+            self.pay(fact.account, fact.market, fact.money)
+        self.pay(ROUNDING, fact.market, -fact.money)
 
     def end_settlement(self) -> None:
         """Every position paid once, at one rate; only truncation is left over."""
@@ -287,10 +359,7 @@ class Books:
         """Cash, positions, orders and markets in the tables are those in the books."""
         control = tables["control"]
         accounts = tables["accounts"][: int(control["accounts_used"][0])]
-        cash = accounts["cash"].tolist()
-        require(cash == self.cash, 1, "cash is", cash, "in the tables and", self.cash, "here")
-        total = sum(cash) + sum(one.bucket for one in self.holdings.values())
-        require(total == self.outside_money, 1, "money", total, "of", self.outside_money)
+        self.compare_money(accounts, tables["group_cash"], tables["margin_groups"])
         rates = [(0, 0)] * FIRST_USER
         rates += zip(*[accounts[n][FIRST_USER:].tolist() for n in _RATES], strict=True)
         require(rates == self.rates, 0, "rates are", rates, "in the tables,", self.rates, "here")
@@ -302,6 +371,27 @@ class Books:
             found = int(row["mark_price"]), int(row["oracle_price"]), int(row["open_interest"])
             mine = self.marks[market], self.oracles[market], longs
             require(found == mine, 3, "market", market, "is", found, "in the tables,", mine)
+
+    def compare_money(self, accounts: Any, group_cash: Any, margin_groups: Any) -> None:
+        """Cash by account and group, and by collateral what came in from outside."""
+        groups, cash = len(self.collateral_of_group), accounts["cash"].tolist()
+        others = group_cash["cash"].tolist()
+        found = [
+            [cash[account], *others[account * (groups - 1) : (account + 1) * (groups - 1)]]
+            for account in range(len(cash))
+        ]
+        require(found == self.cash, 1, "cash is", found, "in the tables and", self.cash, "here")
+        total = self.no_cash()
+        for parts in self.cash:
+            for group, amount in enumerate(parts):
+                total[self.collateral_of_group[group]] += amount
+        for (_, market), one in self.holdings.items():
+            total[self.collateral_of_group[self.group_of_market[market]]] += one.bucket
+        require(total == self.outside_money, 1, "money", total, "of", self.outside_money)
+        outside = margin_groups["money_outside"].tolist()
+        require(outside == self.outside_money, 1, "came in", outside, "of", self.outside_money)
+        shares = accounts["grouping"].tolist()
+        require(shares == self.shares, 0, "groupings", shares, "in the tables,", self.shares)
 
     def compare_positions(self, rows: Any) -> None:
         names = ("account market signed_size entry_notional isolated_cash mode leverage").split()

@@ -3,15 +3,20 @@
 A canary that is *not* found is the failure: then a check looks at nothing.
 """
 
-import numpy as np
+from typing import Any
 
-from seawall.domain.enums import EventKind, OrderState
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.domain.enums import CommandKind, EventKind, OrderState
 from seawall.engine.engine import Engine
 from tests.simulation.auditor import Fact
-from tests.simulation.books import FIRST_USER
+from tests.simulation.books import CROSS_POOL, FIRST_USER, Command
 from tests.simulation.simulate import Result, Saboteur, Simulation
 
 RULEBOOK = "lively"
+GROUPED_SEED = 20
+"""A world of several margin groups, for the faults that concern them."""
 
 
 class Strike(Saboteur):
@@ -59,7 +64,8 @@ class WrongFeeSign(Saboteur):
         if number > 60:
             engine.tables["accounts"]["taker_rate"] *= -1
 
-    before = turn
+    def before(self, engine: Engine, number: int, command: Command) -> None:
+        self.turn(engine, number)
 
     def after(self, engine: Engine, number: int, facts: list[Fact]) -> list[Fact]:
         self.turn(engine, number)
@@ -158,6 +164,140 @@ class SilentPrice(Strike):
         return facts
 
 
+def add_group_cash(engine: Engine, account: int, group: int, amount: int) -> None:
+    """Behind the engine's back."""
+    if group == 0:
+        engine.tables["accounts"]["cash"][account] += amount
+        return
+    others = len(engine.tables["margin_groups"]) - 1
+    engine.tables["group_cash"]["cash"][account * others + group - 1] += amount
+
+
+def later_group(engine: Engine) -> int:
+    """A group that is not the first of its collateral."""
+    first = engine.tables["margin_groups"]["collateral_group"].tolist()
+    return next(number for number, each in enumerate(first) if each != number)
+
+
+class CashOfAnotherGroup(Strike):
+    """What a fill paid is booked to another group of the account: its sum stays right."""
+
+    def strike(self, engine: Engine, facts: list[Fact]) -> list[Fact] | None:
+        group = later_group(engine)
+        for fact in facts:
+            if fact.kind == EventKind.ORDER_FILLED and fact.account >= FIRST_USER:
+                first = int(engine.tables["margin_groups"]["collateral_group"][group])
+                add_group_cash(engine, fact.account, group, -1)
+                add_group_cash(engine, fact.account, first, 1)
+                return facts
+        return None
+
+
+class Misgrouped(Saboteur):
+    """While a command of some kinds runs, the tables say otherwise which groups there are."""
+
+    number = 0
+    kinds: tuple[CommandKind, ...] = ()
+    fields: tuple[tuple[str, str, int], ...] = ()
+    """Table, field and the value that every row has meanwhile."""
+
+    def __init__(self) -> None:
+        self.right: list[NDArray[Any]] = []
+
+    def before(self, engine: Engine, number: int, command: Command) -> None:
+        if number > 60 and command.kind in self.kinds:
+            for table, field, value in self.fields:
+                self.right.append(engine.tables[table][field].copy())
+                engine.tables[table][field] = value
+
+    def after(self, engine: Engine, number: int, facts: list[Fact]) -> list[Fact]:
+        for (table, field, _), right in zip(self.fields, self.right, strict=False):
+            engine.tables[table][field] = right
+        self.right.clear()
+        return facts
+
+
+class OrdersOfFirstGroup(Misgrouped):
+    """Orders draw on the first group's margin and cash, whatever their market's group is."""
+
+    number = 1
+    kinds = (CommandKind.PLACE_ORDER,)
+    fields = (("markets", "group", 0), ("markets", "collateral_group", 0))
+
+
+class PositionsOfAllGroups(OrdersOfFirstGroup):
+    """When prices move, the equity of the first group's pool counts the positions of all."""
+
+    number = 0
+    kinds = (CommandKind.SET_ORACLE_PRICE,)
+
+
+class EverythingShared(Misgrouped):
+    """Liquidations ignore that an account keeps its groups apart."""
+
+    number = 0
+    kinds = (CommandKind.SET_ORACLE_PRICE,)
+    fields = (("accounts", "grouping", 1),)
+
+
+class OneCollateral(Misgrouped):
+    """Transfers pass from one collateral to another."""
+
+    number = 1
+    kinds = (CommandKind.TRANSFER,)
+    fields = (("margin_groups", "collateral_group", 0),)
+
+
+class GrouplessLiquidation(Strike):
+    """The liquidation of a group's pool is told as that of the first group."""
+
+    number = 0
+
+    def strike(self, engine: Engine, facts: list[Fact]) -> list[Fact] | None:
+        kinds = (EventKind.LIQUIDATION_STARTED, EventKind.LIQUIDATION_ENDED)
+        if not any(fact.kind in kinds and fact.market < CROSS_POOL for fact in facts):
+            return None
+        return [
+            fact._replace(market=CROSS_POOL) if fact.market < CROSS_POOL else fact for fact in facts
+        ]
+
+
+class WrongCollateral(Strike):
+    """A deposit is counted for another collateral than that of its group."""
+
+    def strike(self, engine: Engine, facts: list[Fact]) -> list[Fact] | None:
+        outside = engine.tables["margin_groups"]["money_outside"]
+        first = engine.tables["margin_groups"]["collateral_group"]
+        for fact in facts:
+            if fact.kind == EventKind.DEPOSITED:
+                own = int(first[fact.flags])
+                outside[own] -= fact.money
+                outside[next(int(each) for each in first if each != own)] += fact.money
+                return facts
+        return None
+
+
+class ForgottenCash(Strike):
+    """An account that shares its collateral is left with cash in a group."""
+
+    def strike(self, engine: Engine, facts: list[Fact]) -> list[Fact] | None:
+        shared = np.flatnonzero(engine.tables["accounts"]["grouping"][FIRST_USER:]) + FIRST_USER
+        if not len(shared):
+            return None
+        add_group_cash(engine, int(shared[0]), later_group(engine), 1)
+        return facts
+
+
+class SilentGrouping(Strike):
+    """An account shares its groups and is not told so."""
+
+    number = 0
+
+    def strike(self, engine: Engine, facts: list[Fact]) -> list[Fact] | None:
+        engine.tables["accounts"]["grouping"][FIRST_USER] ^= 1
+        return facts
+
+
 CANARIES = (
     FlippedCash,
     MovedCash,
@@ -171,16 +311,33 @@ CANARIES = (
     SilentWrite,
     SilentPrice,
 )
+GROUP_CANARIES: dict[type[Saboteur], int] = {
+    CashOfAnotherGroup: GROUPED_SEED,
+    OrdersOfFirstGroup: GROUPED_SEED,
+    PositionsOfAllGroups: GROUPED_SEED,
+    EverythingShared: GROUPED_SEED,
+    OneCollateral: GROUPED_SEED,
+    GrouplessLiquidation: 57,
+    WrongCollateral: GROUPED_SEED,
+    ForgottenCash: GROUPED_SEED,
+    SilentGrouping: GROUPED_SEED,
+}
+"""With a seed whose world has several margin groups and meets what they break."""
 
 
 def run_canary(canary: type[Saboteur], seed: int, count: int) -> Result:
-    return Simulation(seed, count, RULEBOOK, saboteur=canary()).run()
+    """Faults of margin groups are played with a seed of their own."""
+    chosen = GROUP_CANARIES.get(canary, seed)
+    return Simulation(chosen, count, RULEBOOK, saboteur=canary()).run()
 
 
 def run_canaries(seed: int, count: int) -> int:
     """0 when each fault was found, and nothing where there is none."""
     missed = []
-    for canary in (Saboteur, *CANARIES):
+    untouched = Simulation(GROUPED_SEED, count, RULEBOOK, saboteur=Saboteur()).run()
+    if untouched.violation:
+        missed.append("nothing, in several margin groups")
+    for canary in (Saboteur, *CANARIES, *GROUP_CANARIES):
         result = run_canary(canary, seed, count)
         wanted = getattr(canary, "number", None)
         found = result.number if result.violation else None

@@ -40,7 +40,7 @@ STAGES = ("BACKSTOP_TAKEN_OVER", "INSURANCE_PAID", "DELEVERAGED", "DELEVERAGING_
 class Saboteur:
     """Breaks the machine on purpose; a canary is one that does."""
 
-    def before(self, engine: Engine, number: int) -> None:
+    def before(self, engine: Engine, number: int, command: Command) -> None:
         """Called before a command is applied."""
 
     def after(self, engine: Engine, number: int, facts: list[Fact]) -> list[Fact]:
@@ -104,9 +104,9 @@ class Simulation:
 
     def step(self, rows: np.ndarray) -> None:
         number = self.engine.sequence + 1
-        self.saboteur.before(self.engine, number)
         before = self.engine.buffer.copy()
         command = Command(*rows[0].tolist())
+        self.saboteur.before(self.engine, number, command)
         self.last = command, []
         _, events = self.engine.apply_rows(rows)
         facts = [Fact(*event) for event in events.tolist()]

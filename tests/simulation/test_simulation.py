@@ -9,24 +9,27 @@ from seawall.domain.enums import EventKind
 from tests.simulation import simulate
 from tests.simulation.block_canaries import run_block_canaries
 from tests.simulation.block_worlds import BLOCKS
-from tests.simulation.canaries import CANARIES, run_canary
+from tests.simulation.canaries import CANARIES, GROUP_CANARIES, GROUPED_SEED, run_canary
 from tests.simulation.faults import KilledJournal, Recording, kill_children
-from tests.simulation.simulate import Result, interpreted_hashes, parse_seeds, run_seed
+from tests.simulation.simulate import Result, Saboteur, interpreted_hashes, parse_seeds, run_seed
 
 SEEDS = (3, 10, 17, 26, 28, 38)
 """Among them: full tables, delistings, adoptions, every stage of liquidation."""
-RARE = {EventKind.DELEVERAGING_STALLED} | {kind for kind in EventKind if kind >= 28}
-"""From 28 on they are events of rules of blocks."""
+GROUPED_SEEDS = (1, 6, 8, 62)
+"""In markets of several margin groups."""
+OF_BLOCKS = set(range(EventKind.ORDER_QUEUED, EventKind.MARGIN_GROUPING_SET))
+RARE = {EventKind.DELEVERAGING_STALLED} | {kind for kind in EventKind if kind in OF_BLOCKS}
 BLOCK_SEEDS = (1, 3, 5, 11, 13, 15, 27)
 NOT_OF_BLOCKS = {
     EventKind.ISOLATED_MARGIN_ADJUSTED, EventKind.CANCEL_SCHEDULED, EventKind.MARGIN_SCHEDULE_SET,
     EventKind.BACKSTOP_TAKEN_OVER, EventKind.MARKET_SETTLED, EventKind.DELEVERAGING_STALLED,
+    EventKind.MARGIN_GROUPING_SET,
 }  # fmt: skip
 
 
 def test_no_seed_breaks_an_invariant() -> None:
     events: Counter[str] = Counter()
-    for seed in SEEDS:
+    for seed in SEEDS + GROUPED_SEEDS:
         result = run_seed(seed, 800)
         assert not result.violation, result.violation
         assert result.commands > 800
@@ -50,18 +53,25 @@ def test_no_seed_breaks_an_invariant_under_rules_of_blocks() -> None:
 def test_interpreted_ends_in_the_same_bytes() -> None:
     """Without the compiler, and with every overflow an error."""
     seeds = [1, 26]
+    assert seeds[0] in GROUPED_SEEDS
     found = interpreted_hashes(seeds, 150)
     assert found == {seed: run_seed(seed, 150).state_hash for seed in seeds}
     found = interpreted_hashes(seeds, 150, BLOCKS)
     assert found == {seed: run_seed(seed, 150, BLOCKS).state_hash for seed in seeds}
 
 
-@pytest.mark.parametrize("canary", CANARIES, ids=lambda canary: canary.__name__)
+@pytest.mark.parametrize("canary", [*CANARIES, *GROUP_CANARIES], ids=lambda canary: canary.__name__)
 def test_canaries_are_found(canary: type) -> None:
     result = run_canary(canary, 0, 400)
     assert result.violation, f"nobody noticed: {canary.__doc__}"
     assert result.number == canary.number, result.violation
-    assert "repeat: python -m tests.simulation.simulate --seeds 0" in result.violation
+    seed = GROUP_CANARIES.get(canary, 0)
+    assert f"repeat: python -m tests.simulation.simulate --seeds {seed} " in result.violation
+
+
+def test_where_nothing_is_broken_nothing_is_found() -> None:
+    for seed in (0, GROUPED_SEED):
+        assert not run_canary(Saboteur, seed, 400).violation
 
 
 def test_canaries_of_blocks_are_found(capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,20 @@ from seawall.domain.rulebook import Rulebook
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits, Tiers
 from seawall.engine.tables import command_dtype
-from tests.rulebooks import BTC, DOGE, ETH, RULEBOOKS, USD, XYZ
+from tests.rulebooks import BTC, DOGE, ETH, EURO, GOLD, RULEBOOKS, SILVER, USD, XYZ
 from tests.simulation.books import FIRST_USER
 from tests.simulation.generator import Generator
 
 MARKETS = ([BTC, ETH], [BTC, ETH, DOGE, XYZ], [ETH, DOGE, XYZ], [BTC], [BTC, ETH, XYZ])
+GROUPED_MARKETS = (
+    [BTC, GOLD, EURO],
+    [BTC, ETH, GOLD, SILVER, EURO],
+    [EURO, BTC, GOLD, XYZ],
+    [GOLD, EURO, SILVER, ETH],
+)
+"""Of several margin groups: two of one collateral, and one of another, in any order."""
+IN_GROUPS = (1, 6)
+"""Seeds that leave such a remainder when divided by 7 are played in these."""
 ROOMY = Limits(accounts=16, positions=64, orders=512, levels=512, nodes=1024)
 TIGHT_BOOKS = Limits(accounts=16, positions=64, orders=512, levels=20, nodes=160)
 TIGHT_ROWS = Limits(accounts=10, positions=14, orders=12, levels=64, nodes=512)
@@ -39,6 +48,8 @@ def world_of(seed: int, rulebook: str = "all") -> World:
     names = list(RULEBOOKS)
     name = names[seed % len(names)] if rulebook == "all" else rulebook
     instruments = MARKETS[seed // 2 % len(MARKETS)]
+    if seed % 7 in IN_GROUPS:
+        instruments = GROUPED_MARKETS[seed // 7 % len(GROUPED_MARKETS)]
     limits = {5: TIGHT_ROWS, 10: TIGHT_BOOKS}.get(seed % 11, ROOMY)
     wildness = (0.03, 0.0, 0.2)[seed % 3 if seed % 4 else 0]
     return World(RULEBOOKS[name], instruments, limits, 4 + seed % 5, wildness, seed % 5 == 3)
