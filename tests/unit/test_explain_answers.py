@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from seawall.accounts.load import load_account
+from seawall.accounts.valuation import Valuation
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError
+from seawall.domain.events import is_pool
+from seawall.domain.units import money_text
 from seawall.venues.hyperliquid.account.document import documents_of
 from seawall.venues.hyperliquid.account.explain import account_report
 from seawall.venues.hyperliquid.account.sheets import explain
@@ -262,9 +266,22 @@ def test_a_unified_account_becomes_an_account_with_its_equity() -> None:
     }
     account = load_account(json.dumps(document).encode(), prices={"DOGE": "0.2"})
     assert account.holdings.collateral == 2_000_000_000
-    document["clearinghouseState"] = DEXES
-    with pytest.raises(InputError, match=r"several equities: USDC \(USDC\), USDE \(USDE\)"):
-        load_account(json.dumps(document).encode())
+    assert account.holdings.grouping == MarginGrouping.SHARED
+    assert account.holdings.other_collateral == {}
+
+
+def test_each_collateral_of_a_unified_account_is_a_pool_of_its_own() -> None:
+    document = {
+        "clearinghouseState": DEXES,
+        "abstraction": "unifiedAccount",
+        "spotClearinghouseState": SPOT,
+    }
+    account = load_account(json.dumps(document).encode(), prices={"DOGE": "0.2"})
+    shown_groups = {each["name"]: each["cross_equity"] for each in shown(document)["groups"]}
+    valuation = Valuation(account.holdings, account.rulebook, account.instruments, account.prices)
+    pools = [each for bucket, each in valuation.at(account.prices).items() if is_pool(bucket)]
+    equities = [money_text(each.equity) for each in pools]
+    assert equities == [shown_groups["USDC"], shown_groups["USDE"]]
 
 
 # -- folders -------------------------------------------------------------------------------------

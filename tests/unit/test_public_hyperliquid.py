@@ -11,7 +11,7 @@ import pytest
 
 from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account, load_answer
-from seawall.domain.enums import Side
+from seawall.domain.enums import MarginGrouping, Side
 from seawall.domain.errors import InputError
 from seawall.engine.book_view import book_levels
 from seawall.lab.market.book_source import read_book
@@ -289,8 +289,9 @@ def test_every_dex_is_asked_and_its_collateral_is_named() -> None:
     }
     with serving(ANSWERS | answers) as server:
         shown = explained(server.url)
-        with pytest.raises(InputError, match="cross positions stand on several equities: main"):
-            loaded(ALICE, at=server.url)
+        account = loaded(ALICE, at=server.url)
+    assert account.holdings.grouping == MarginGrouping.SEPARATE
+    assert list(account.holdings.other_collateral) == [1]
     btc, hyna = shown["positions"]
     assert (btc["dex"], btc["collateral"], btc["group"]) == ("", "USDC", "main")
     assert (hyna["dex"], hyna["collateral"], hyna["group"]) == ("hyna", "USDE", "hyna")

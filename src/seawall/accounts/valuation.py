@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Holdings
@@ -104,6 +105,11 @@ class Valuation:
     def has_children(self) -> bool:
         """Whether isolated positions are in child accounts."""
         return bool(self.placed.children)
+
+    @property
+    def grouping(self) -> MarginGrouping:
+        """Which markets of the account share a cross pool."""
+        return self.plan.grouping
 
     def bucket_of(self, market: int) -> int:
         """The bucket that holds the position in a market."""

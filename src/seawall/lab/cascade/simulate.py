@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from msgspec import Struct, structs
 
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
@@ -58,6 +59,11 @@ class CascadeRun(Struct, kw_only=True):
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         return self.setup.instruments
+
+    @property
+    def grouping(self) -> MarginGrouping:
+        """Which markets of the account under study share a cross pool."""
+        return self.setup.plan.grouping
 
     @property
     def has_children(self) -> bool:

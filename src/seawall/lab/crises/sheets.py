@@ -405,11 +405,10 @@ class _Findings:
         return f"under maintenance margin under {there} too, where liquidation had not begun yet"
 
     def _bucket(self, bucket: int) -> str:
-        rules = self.task.rules[0]
-        is_apart = not is_pool(bucket)
-        return (
-            self.markets[bucket] if is_apart else pool_name(rules.book, rules.instruments, bucket)
-        )
+        if not is_pool(bucket):
+            return self.markets[bucket]
+        rules, own = self.task.rules[0], next(iter(self.task.modes.values()))[0]
+        return pool_name(rules.book, rules.instruments, own.grouping, bucket)
 
     def _details(self) -> Iterator[Sheet]:
         """Sources, then what is too long for people."""

@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.events import is_pool
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
@@ -68,6 +69,7 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     children: Mapping[int, int]
     pools: tuple[int, ...]
     """The cross pool that each market draws on."""
+    grouping: MarginGrouping
     """Under block rules: account numbers of what is called isolated, with their markets."""
     path: MarketPath
     start: Snapshot
@@ -172,6 +174,7 @@ def run_path(
         account=account.account,
         children=account.children,
         pools=account.pools,
+        grouping=plan.grouping,
         path=path,
         start=start,
         liquidation_prices=prices,

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from seawall.domain.enums import LiquidationStage
+from seawall.domain.enums import LiquidationStage, MarginGrouping
 from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.domain.units import PPM, RATE_ONE
-from seawall.engine.layout import margin_groups
+from seawall.engine.layout import account_groups, margin_groups
 from seawall.report.kinds import money, short_percent
 
 
@@ -22,23 +22,31 @@ class Buckets(Protocol):
     def instruments(self) -> Sequence[Instrument]: ...
     @property
     def has_children(self) -> bool: ...
+    @property
+    def grouping(self) -> MarginGrouping: ...
 
 
 def bucket_name(account: Buckets, bucket: int) -> str:
     """The name of a bucket: ``cross pool``, ``SOL isolated``, ``SOL child account``.
 
-    The pool of a margin group that has a name is called by it: ``xyz cross pool``.
+    One of several pools is called by its margin group, or by the collateral that its groups share:
+    ``cross pool xyz``, ``cross pool USDE``.
     """
     if is_pool(bucket) and not account.has_children:
-        return pool_name(account.rulebook, account.instruments, bucket)
+        return pool_name(account.rulebook, account.instruments, account.grouping, bucket)
     market = None if is_pool(bucket) else account.instruments[bucket].name
     return bucket_of_market(market, account.rulebook, has_children=account.has_children)
 
 
-def pool_name(rulebook: AnyRulebook, instruments: Sequence[Instrument], pool: int) -> str:
-    """The name of a margin group's cross pool."""
-    group = list(margin_groups(rulebook, instruments))[group_of_pool(pool)]
-    return f"{group} cross pool" if group else "cross pool"
+def pool_name(
+    rulebook: AnyRulebook, instruments: Sequence[Instrument], grouping: MarginGrouping, pool: int
+) -> str:
+    """The name of a cross pool among those of an account."""
+    if len(set(account_groups(rulebook, instruments, grouping))) == 1:
+        return "cross pool"
+    groups = margin_groups(rulebook, instruments)
+    group = list(groups)[group_of_pool(pool)]
+    return f"cross pool {groups[group] if grouping == MarginGrouping.SHARED else group or 'main'}"
 
 
 def bucket_of_market(
