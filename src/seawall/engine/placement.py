@@ -151,6 +151,31 @@ class Placement:
         self.deposit(time_ms, numbers, money, what)
         return numbers
 
+    def open_shared(self, time_ms: int, money: Integers, what: str) -> Integers:
+        """The numbers of new accounts that share margin over all markets of a collateral.
+
+        They have micro-USD each in every collateral, 0 for none.
+        """
+        numbers = self.open_accounts(time_ms, money, what)
+        self.share(time_ms, numbers, what)
+        for group in self.collaterals[1:]:
+            self.deposit(time_ms, numbers, money, what, group)
+        return numbers
+
+    @property
+    def collaterals(self) -> list[int]:
+        """The first margin group of each collateral."""
+        found: list[int] = np.unique(self.engine.tables["markets"]["collateral_group"]).tolist()
+        return found
+
+    def share(self, time_ms: int, accounts: Integers, what: str) -> None:
+        """Let accounts share margin over the groups of a collateral; nothing where each has one."""
+        if int(self.engine.tables["margin_groups"].size) == 1:
+            return
+        rows = rows_of(CommandKind.SET_MARGIN_GROUPING, len(accounts), time_ms)
+        rows["account"], rows["mode"] = accounts, int(MarginGrouping.SHARED)
+        self.require(rows, what)
+
     def open_account(self, time_ms: int, money: int, what: str, parent: int = -1) -> int:
         """The number of a new account."""
         return int(self.open_accounts(time_ms, np.asarray([money]), what, parent)[0])
@@ -227,13 +252,12 @@ class Placement:
 
     def _group(self, time_ms: int, account: int, holdings: Holdings) -> None:
         """How the account groups its margin, and its money in other groups than the first."""
-        if holdings.grouping != MarginGrouping.SEPARATE and not self.in_blocks:
-            rows = rows_of(CommandKind.SET_MARGIN_GROUPING, 1, time_ms)
-            rows["account"], rows["mode"] = account, int(holdings.grouping)
-            self.require(rows, "the account's margin grouping")
+        own = np.asarray([account])
+        if holdings.grouping == MarginGrouping.SHARED:
+            self.share(time_ms, own, "the account's margin grouping")
         for group, money in holdings.other_collateral.items():
-            own, amount = np.asarray([account]), np.asarray([money])
-            self.deposit(time_ms, own, amount, f"the collateral of margin group {group}", group)
+            what = f"the collateral of margin group {group}"
+            self.deposit(time_ms, own, np.asarray([money]), what, group)
 
     def orders(
         self,

@@ -276,7 +276,7 @@ def path_makers(placement: Placement, setup: SimulationSetup) -> Agents:
         per_account = max(1, most // (2 * ORDERS_PER_MARKET))
     count = -(-len(setup.instruments) // per_account)
     capital = max(CAPITAL, 20 * round(sum(setup.depth_usd.tolist()) * MICRO))
-    opened = placement.open_accounts(setup.start_ms, np.full(count, capital), "the makers")
+    opened = placement.open_shared(setup.start_ms, np.full(count, capital), "the makers")
     accounts = opened[np.arange(len(setup.instruments)) // per_account]
     ticks = Ticks(setup.instruments, *tick_rules(book))
     makers = Makers(
@@ -309,9 +309,9 @@ def _market_agents(
     """``ladders``: orders, least move and patience of each maker."""
     time_ms, markets = setup.start_ms, np.arange(len(setup.instruments))
     capital = np.maximum(CAPITAL, np.rint(20 * MICRO * setup.depth_usd)).astype(np.int64)
-    groups = [placement.open_accounts(time_ms, capital, "the makers") for _ in ladders]
+    groups = [placement.open_shared(time_ms, capital, "the makers") for _ in ladders]
     most = np.full(takers, max(CAPITAL, int(capital.max())), np.int64)
-    numbers = placement.open_accounts(time_ms, most, "the takers")
+    numbers = placement.open_shared(time_ms, most, "the takers")
     for accounts in groups:
         placement.set_leverage(time_ms, accounts, markets)
     for one in numbers:

@@ -109,7 +109,9 @@ class Simulation:
         if setup.population is not None:
             self.population = place_population(placement, start, setup.population)
         target = np.asarray([BACKSTOP_ACCOUNT])
-        placement.deposit(start, target, np.asarray([setup.backstop]), "the backstop")
+        for group in placement.collaterals:
+            money = np.asarray([setup.backstop])
+            placement.deposit(start, target, money, "the backstop", group)
         self.log: IncidentLog | None = None
         self.start: Snapshot | None = None
         if self.account is not None:
@@ -245,7 +247,11 @@ def place_population(placement: Placement, time_ms: int, population: Population)
         )
     if placement.in_blocks:
         population = pooled(population)
-    numbers = placement.open_accounts(time_ms, population.deposit, "the population")
+    numbers = placement.open_accounts(time_ms, np.zeros_like(population.deposit), "the population")
+    placement.share(time_ms, numbers, "the population")
+    for group in placement.collaterals:
+        money = _money_in(population, placement, group)
+        placement.deposit(time_ms, numbers, money, "the population", group)
     modes = (int(MarginMode.CROSS), int(MarginMode.ISOLATED))
     columns = {
         "market": population.market,
@@ -258,6 +264,19 @@ def place_population(placement: Placement, time_ms: int, population: Population)
     owners = numbers[population.owner]
     placement.adopt(time_ms, owners, columns, "positions of the population")
     return numbers
+
+
+def _money_in(population: Population, placement: Placement, collateral: int) -> Integers:
+    """Micro-USD (n,) of each account in one collateral: as much of it as of its positions."""
+    if placement.collaterals == [collateral]:
+        return population.deposit
+    of_market = placement.engine.tables["markets"]["collateral_group"]
+    is_here = of_market[population.market] == collateral
+    count = population.accounts
+    notional = np.bincount(population.owner, population.entry_notional, minlength=count)
+    here = np.bincount(population.owner, population.entry_notional * is_here, minlength=count)
+    money: Integers = (population.deposit * (here / np.maximum(1, notional))).astype(np.int64)
+    return money
 
 
 def warm_up(rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> None:
