@@ -112,7 +112,7 @@ def page() -> str:
         "",
         "- **supported**: answered from the venue's own state.",
         "- **answered empty**: taken, and answered as by a venue that has none of it: no vaults,",
-        "  no staking, no borrowing, no spot pairs, no other dexes.",
+        "  no staking, no borrowing, no spot orders.",
         "- **refused**: answered like a type that the venue does not know (HTTP 422).",
         "",
         *_table("`POST /info`", info_types()),

@@ -123,8 +123,8 @@ class FakeDesk:
         """A new account with so much perp USDC; its row."""
 
         def planner(time_ms: int) -> Plan:
-            record, command, row = self.directory.new_account(self.engine, time_ms, address)
-            return Plan((command, Deposit(time_ms, row, dollars * MICRO)), (record,))
+            record, create, row = self.directory.new_account(self.engine, time_ms, address)
+            return Plan((*create, Deposit(time_ms, row, dollars * MICRO)), (record,))
 
         self.work(planner)
         return self.directory.row_of(address)

@@ -1,7 +1,7 @@
 """A venue in memory for tests of answers and streams: real machine, real host, a clock by hand."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -48,19 +48,27 @@ def instruments() -> list[Instrument]:
 
 
 class Sandbox:
-    """A host with Alice and Bob, 100,000 USD each, and prices in three markets."""
+    """A host with Alice and Bob, 100,000 USD each, and prices in three markets.
 
-    def __init__(self, start_ms: int = START_MS) -> None:
+    ``others``: further markets, with their prices in units.
+    """
+
+    def __init__(
+        self, start_ms: int = START_MS, others: Sequence[tuple[Instrument, int]] = ()
+    ) -> None:
         self.clock = Clock(0, start_ms)
+        own = instruments()
+        self.prices = {**PRICES, **{len(own) + n: price for n, (_, price) in enumerate(others)}}
         self.host = Host.open(
-            None, load_rulebook("hyperliquid"), instruments(), LIMITS, VenueDirectory(),
+            None, load_rulebook("hyperliquid"), [*own, *(each for each, _ in others)], LIMITS,
+            VenueDirectory(),
             self.clock, HostOptions(tick_ms=0),
         )  # fmt: skip
         self.venue = DeskView(self.host)
 
     async def start(self) -> None:
         await self.host.start()
-        for market, price in PRICES.items():
+        for market, price in self.prices.items():
             await self.do(lambda now, m=market, p=price: SetOraclePrice(now, m, p))
         for address in (ALICE, BOB):
             await self.open(address)
@@ -70,7 +78,7 @@ class Sandbox:
             record, create, row = self.host.directory.new_account(
                 self.host.engine, now, address, master, name
             )
-            commands: list[Command] = [create]
+            commands: list[Command] = list(create)
             if usd:
                 commands.append(Deposit(now, row, usd * MICRO))
             return Plan(commands, [record])
@@ -128,11 +136,13 @@ class Sandbox:
         return answer_info(self.venue, {"type": kind, **fields})
 
 
-def with_sandbox(test: Callable[[Sandbox], Awaitable[None]]) -> None:
+def with_sandbox(
+    test: Callable[[Sandbox], Awaitable[None]], others: Sequence[tuple[Instrument, int]] = ()
+) -> None:
     """Run a test's body in a started sandbox."""
 
     async def body() -> None:
-        sandbox = Sandbox()
+        sandbox = Sandbox(others=others)
         await sandbox.start()
         try:
             await test(sandbox)

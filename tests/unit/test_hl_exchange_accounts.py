@@ -7,6 +7,7 @@ import pytest
 from seawall.domain.enums import MarginMode
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.directory.directory import AGENT_LIFE_MS
+from seawall.venues.hyperliquid.wire.error_texts import UNSUPPORTED_MODE
 from tests.unit.hl_desk import (
     ADDRESSES,
     ALT,
@@ -338,8 +339,9 @@ def test_names_codes_and_modes(desk, alice):
         "CCXT1", "ALICE", "disabled",
     )  # fmt: skip
     assert holder.reserved_requests == 5
-    assert alice.message({**mode, "abstraction": "unifiedAccount"})["status"] == "err"
+    refused = error(UNSUPPORTED_MODE)
+    assert alice.message({**mode, "abstraction": "portfolioMargin"}) == refused
     assert alice.message({**mode, "user": ADDRESSES["bob"]})["status"] == "err"
     assert alice.l1({"type": "agentSetAbstraction", "abstraction": "i"}) == OK
-    assert alice.l1({"type": "agentSetAbstraction", "abstraction": "u"})["status"] == "err"
+    assert alice.l1({"type": "agentSetAbstraction", "abstraction": "p"}) == refused
     assert KEYS["alice"] == alice.key

@@ -268,7 +268,7 @@ def test_vaults_are_addresses(desk):
 
 
 def test_a_full_host(desk):
-    async def submit(planner: Any) -> Any:
+    async def submit(planner: Any, alone: bool = False) -> Any:
         raise Refusal("busy")
 
     desk.submit = submit

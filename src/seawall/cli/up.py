@@ -30,6 +30,7 @@ def up(
     data: Path | None = None,
     feed: str = "synthetic",
     agents: bool = True,
+    mode: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Start a venue on this computer: living order books, funded test accounts, full control.
@@ -43,7 +44,7 @@ def up(
     port
         Port to listen on; 0 takes a free one.
     markets
-        Markets by name, each with a price to begin at if you like: BTC,ETH=2000.
+        Markets, each with a price to begin at if you like: BTC,ETH=2000,xyz:GOLD=3000.
     seed
         Decides prices, agents and the accounts' keys; 1 if not given.
     speed
@@ -57,6 +58,8 @@ def up(
         Prices: `synthetic` (seeded, with jumps), `manual`, or a file of candles (parquet or CSV).
     agents
         Market makers, takers and crowds; without them the books are empty.
+    mode
+        How accounts begin: `standard` (a margin for each dex) or `unified`.
     json_
         Print one JSON object instead of text when the venue is ready.
     """
@@ -64,21 +67,20 @@ def up(
     from seawall.sandbox.venue import Venue, VenueOptions, VenueStopped, serve
 
     def announce(venue: Venue) -> None:
-        text = json.dumps(announcement_object(venue)) if json_ else announcement(venue)
-        print(text, flush=True)
+        print(json.dumps(announcement_object(venue)) if json_ else announcement(venue), flush=True)
 
-    names = tuple(name for each in markets or () for name in each.split(",") if name)
     try:
         options = VenueOptions(
             host=host,
             port=port,
             rulebook=rulebook,
-            markets=names,
+            markets=_names(markets),
             seed=seed,
             speed=_speed(speed),
             data=data,
             agents=agents,
-            feed=_feed(feed, names),
+            mode=mode,
+            feed=_feed(feed, _names(markets)),
         )
         _say_compiling()
         serve(options, announce)
@@ -96,6 +98,10 @@ def _speed(text: str) -> float:
     expected = "real, manual, or a multiple like x20 (to x1000)"
     bare, least = text.removeprefix("x"), Fraction(1, 1000)
     return float(number("speed", bare, least=least, most=1000, expected=expected, percent=False))
+
+
+def _names(markets: Texts) -> tuple[str, ...]:
+    return tuple(name for each in markets or () for name in each.split(",") if name)
 
 
 def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":

@@ -13,6 +13,7 @@ from Crypto.Hash import keccak
 from msgspec import Struct
 
 from seawall.domain.commands import Deposit
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.units import MICRO
 from seawall.venues.port import Desk, Plan, Refusal
 
@@ -51,21 +52,31 @@ def agent_address(phrase: str, name: str) -> str:
     return "0x" + _keccak(f"{phrase}/agent/{name}".encode())[-20:].hex()
 
 
-async def open_account(desk: Desk, address: str, usd: float, label: str) -> int:
+async def open_account(
+    desk: Desk, address: str, usd: float, label: str, grouping: MarginGrouping | None = None
+) -> int:
     """The row of the account of an address; opened and funded if there was none.
 
-    Raises Refusal when the tables are full.
+    ``grouping``: of its margin, by default that of new accounts. Raises Refusal when the tables
+    are full.
     """
     row = int(desk.directory.row_of(address))
-    return row if row >= 0 else (await deposit(desk, address, int(usd * MICRO), label))[0]
+    if row >= 0:
+        return row
+    return (await deposit(desk, address, int(usd * MICRO), label, grouping))[0]
 
 
 async def deposit(
-    desk: Desk, address: str, micro_usd: int, label: str = "funded"
+    desk: Desk,
+    address: str,
+    micro_usd: int,
+    label: str = "funded",
+    grouping: MarginGrouping | None = None,
 ) -> tuple[int, bool]:
     """Money for an address from nowhere: (account row, whether it is new).
 
-    ``label``: of an account that is opened for it. Raises Refusal when the tables are full.
+    ``label``, ``grouping``: of an account that is opened for it. Raises Refusal when the tables
+    are full.
     """
     is_new = desk.directory.row_of(address) < 0
 
@@ -73,8 +84,10 @@ async def deposit(
         row = desk.directory.row_of(address)
         if row >= 0:
             return Plan([Deposit(time_ms, row, micro_usd)])
-        record, create, row = desk.directory.new_account(desk.engine, time_ms, address, label=label)
-        return Plan([create, Deposit(time_ms, row, micro_usd)], [record])
+        record, create, row = desk.directory.new_account(
+            desk.engine, time_ms, address, label=label, grouping=grouping
+        )
+        return Plan([*create, Deposit(time_ms, row, micro_usd)], [record])
 
     done = await desk.submit(plan)
     for event in (event for applied in done.applied for event in applied.events):

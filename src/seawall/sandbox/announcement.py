@@ -21,6 +21,7 @@ def announcement_object(venue: Venue) -> dict[str, Any]:
         "accounts": [
             {"address": user.address, "privateKey": user.private_key} for user in venue.users
         ],
+        "mode": venue.mode,
         "markets": _prices(venue),
         "data": str(venue.folder) if venue.lasts else None,
     }
@@ -37,6 +38,7 @@ def announcement(venue: Venue) -> str:
         f"  websocket  {venue.websocket_url}",
         f"  clock      {'real time' if clock.speed == 1 else pace}",
         f"  prices     {venue.market.world.source.name}",
+        f"  mode       {venue.mode} accounts",
         f"  data       {kept}",
         "",
         "  markets    " + "   ".join(f"{name} {price}" for name, price in _prices(venue).items()),

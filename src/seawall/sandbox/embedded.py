@@ -47,6 +47,7 @@ def sandbox(
     rulebook: str | None = None,
     data: str | Path | None = None,
     agents: bool = True,
+    mode: str | None = None,
     feed: str = "synthetic",
     port: int = 0,
 ) -> Iterator[Sandbox]:
@@ -54,14 +55,16 @@ def sandbox(
 
     ``markets``: names, each with a price to begin at if wanted: ``"BTC=60000"``. ``speed``: venue
     seconds per second, 0 for a clock that only ``advance`` moves. ``data``: a folder that keeps it,
-    and that says seed, markets and rulebook from then on.
+    and that says seed, markets, rulebook and mode from then on. ``mode``: ``standard`` accounts
+    have a margin for each list of markets, ``unified`` ones share one.
     Raises SeawallError for options that cannot be used.
     """
     from seawall.sandbox.venue import VenueOptions
 
     options = VenueOptions(
         port=port, rulebook=rulebook, markets=markets, seed=seed, speed=speed,
-        data=None if data is None else Path(data), agents=agents, feed=feed,
+        data=None if data is None else Path(data), agents=agents,
+        mode=mode, feed=feed,
     )  # fmt: skip
     runner = _Runner(options)
     runner.start()

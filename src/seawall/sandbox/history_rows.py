@@ -237,10 +237,13 @@ class Batch:
                 self._note(event, time_ms, "withdraw", -event.amount)
             elif isinstance(event, Transferred):
                 other = event.recipient
-                self._note(event, time_ms, "transfer_out", -event.amount, counterparty=other)
+                self._note(
+                    event, time_ms, "transfer_out", -event.amount, counterparty=other,
+                    group=event.group, other_group=event.recipient_group,
+                )  # fmt: skip
                 self._note(
                     event, time_ms, "transfer_in", event.amount, counterparty=event.account,
-                    owner=other,
+                    owner=other, group=event.recipient_group, other_group=event.group,
                 )  # fmt: skip
             elif isinstance(event, LiquidationStarted):
                 started, taken = event, {}

@@ -5,7 +5,7 @@ they only decide where a new sandbox begins. ``NAME=PRICE`` begins elsewhere.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -67,27 +67,42 @@ class OpenMarket(Struct, frozen=True):
         return usd * 10.0**self.instrument.price_decimals
 
 
+def _no_other(name: str, price: str) -> Instrument | None:
+    """For callers without builders' markets."""
+    return None
+
+
 def choose_markets(
-    wanted: Sequence[str], shipped: Mapping[str, Instrument]
+    wanted: Sequence[str],
+    shipped: Mapping[str, Instrument],
+    of_builders: Callable[[str, str], Instrument | None] = _no_other,
 ) -> tuple[OpenMarket, ...]:
     """Markets for texts like ``BTC`` or ``BTC=60000``; the default ones for none.
 
-    Raises MarketChoiceError.
+    ``of_builders``: other markets by name and price. They come after the venue's own, which are
+    margin group 0. Raises MarketChoiceError.
     """
-    chosen: dict[str, OpenMarket] = {}
+    chosen: dict[str, tuple[Instrument, int]] = {}
     for text in wanted or [name for name in DEFAULT_MARKETS if name in shipped]:
         name, _, price = text.partition("=")
-        if name not in shipped:
+        instrument = shipped.get(name) or of_builders(name, price)
+        if instrument is None:
             raise MarketChoiceError(f"unknown market {name!r}; known are {', '.join(shipped)}")
         if name in chosen:
             raise MarketChoiceError(f"{name} is asked for twice")
         if not price and name not in START_PRICES:
             raise MarketChoiceError(f"{name} needs a price to begin at: {name}=PRICE")
-        instrument = shipped[name]
         start = price_units(name, price or START_PRICES[name], instrument)
-        profile = PROFILE_OF.get(name, "thin")
-        chosen[name] = OpenMarket(len(chosen), instrument, start, profile)
-    return tuple(chosen.values())
+        chosen[name] = instrument, start
+    if all(instrument.group for instrument, _ in chosen.values()):
+        raise MarketChoiceError(
+            f"{', '.join(chosen)}: at least one market must be the venue's own, such as BTC"
+        )
+    ordered = sorted(chosen.values(), key=lambda each: bool(each[0].group))
+    return tuple(
+        OpenMarket(row, instrument, start, PROFILE_OF.get(instrument.name, "thin"))
+        for row, (instrument, start) in enumerate(ordered)
+    )
 
 
 def price_units(field: str, text: str, instrument: Instrument) -> int:

@@ -21,6 +21,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from seawall.domain.commands import Deposit
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MICRO
@@ -56,6 +57,9 @@ from seawall.venues.rulebook_file import load_rulebook
 BACKSTOP_USD = 20_000_000
 HIGHEST_PORT = 65535
 DEFAULT_SEED = 1
+DEFAULT_MODE = "standard"
+MODES = {DEFAULT_MODE: MarginGrouping.SEPARATE, "unified": MarginGrouping.SHARED}
+"""How the accounts of a venue begin: a margin for each list of markets, or one for all."""
 DEFAULT_LIMITS = Limits(accounts=4096, positions=32768, orders=131072, levels=65536, nodes=65536)
 _ABOUT = "sandbox.json"
 MakeApp = Callable[[Desk], web.Application]
@@ -77,7 +81,8 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
 
     ``speed``: venue ms per ms, 0 for a clock that only control moves. ``data``: a folder that
     lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual`` or a path.
-    ``start_ms``: the time at the very first start instead of the computer's.
+    ``start_ms``: the time at the very first start instead of the computer's. ``mode``: standard or
+    unified, how new accounts begin.
     """
 
     host: str = "127.0.0.1"
@@ -89,6 +94,7 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     data: Path | None = None
     agents: bool = True
+    mode: str | None = None
     feed: str | RecordedPath = "synthetic"
     start_ms: int | None = None
     limits: Limits = DEFAULT_LIMITS
@@ -102,12 +108,13 @@ class _About(Struct, kw_only=True):
     rulebook: str
     seed: int
     markets: tuple[str, ...]
+    mode: str = DEFAULT_MODE
     began_ms: int = 0
 
 
 class Venue:
-    """A running venue. ``name``: whose wire language it speaks. ``users``: the funded accounts with
-    their keys, test only."""
+    """A running venue. ``name``: whose wire language it speaks. ``mode``: how accounts begin.
+    ``users``: the funded accounts with their keys, test only."""
 
     def __init__(
         self, host: Host, market: LivingMarket, about: _About, folder: Path, lasts: bool
@@ -115,6 +122,7 @@ class Venue:
         self.host = host
         self.market = market
         self.name = about.venue
+        self.mode = about.mode
         self.seed_phrase = seed_phrase(about.seed)
         self.folder = folder
         self.lasts = lasts
@@ -148,7 +156,11 @@ class Venue:
         users = [(key.address, USER_USD, f"user {n}") for n, key in enumerate(self.users)]
         needed = agents.needed_accounts() if agents is not None else []
         owners = [(agent_address(phrase, name), usd, name) for name, usd in needed]
-        rows = [await open_account(host, *each) for each in (*users, *owners)]
+        # Agents need no account of each list of markets.
+        has_lists = len({market.instrument.group for market in self.markets}) > 1
+        grouping = MarginGrouping.SHARED if has_lists else None
+        rows = [await open_account(host, *each) for each in users]
+        rows += [await open_account(host, *each, grouping) for each in owners]
         if agents is not None:
             names = [name for name, _ in needed]
             agents.use_accounts(dict(zip(names, rows[USERS:], strict=True)))
@@ -201,7 +213,8 @@ def _about(options: VenueOptions, folder: Path) -> _About:
     if not path.exists():
         seed = DEFAULT_SEED if options.seed is None else options.seed
         book = options.rulebook or options.venue
-        return _About(venue=options.venue, rulebook=book, seed=seed, markets=wanted)
+        mode = options.mode or DEFAULT_MODE
+        return _About(venue=options.venue, rulebook=book, seed=seed, markets=wanted, mode=mode)
     try:
         about = msgspec.json.decode(path.read_bytes(), type=_About)
     except (OSError, msgspec.MsgspecError) as error:
@@ -209,6 +222,7 @@ def _about(options: VenueOptions, folder: Path) -> _About:
     for name, asked, found in (
         ("seed", options.seed, about.seed),
         ("rulebook", options.rulebook, about.rulebook),
+        ("mode", options.mode, about.mode),
         ("markets", wanted or None, about.markets),
         ("venue", options.venue, about.venue),
     ):
@@ -238,7 +252,8 @@ def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _Abou
 
 
 def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
-    shipped = venue_named(options.venue).built_in_markets()
+    of_venue = venue_named(options.venue)
+    shipped = of_venue.built_in_markets()
     wanted = about.markets
     if isinstance(options.feed, RecordedPath):
         first = {name: f"{name}={prices[0]:.6g}" for name, prices in options.feed.prices.items()}
@@ -248,7 +263,8 @@ def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
             expected = f"one with prices of {', '.join(missing)} too"
             raise VenueError.of("", "feed", options.feed.name, expected)
         wanted = tuple(first[name] for name in named)
-    return choose_markets(wanted, {instrument.name: instrument for instrument in shipped})
+    by_name = {instrument.name: instrument for instrument in shipped}
+    return choose_markets(wanted, by_name, of_venue.builder_market)
 
 
 async def open_venue(
@@ -291,13 +307,15 @@ def _assemble(
 ) -> tuple[Host, LivingMarket, _About]:
     folder.mkdir(parents=True, exist_ok=True)
     about = _about(options, folder)
+    if about.mode not in MODES:
+        raise VenueError.of("", "mode", about.mode, " or ".join(MODES))
     book = load_rulebook(about.rulebook)
     if not isinstance(book, Rulebook):
         expected = f"a continuous one, such as {options.venue}: no sandbox runs block rules yet"
         raise VenueError.of("", "rulebook", book.name, expected)
     markets = _markets(options, about)
     clock = clock or Clock(options.speed, options.start_ms)
-    directory = wire_of(options.venue).make_directory()
+    directory = wire_of(options.venue).make_directory(MODES[about.mode])
     instruments = [market.instrument for market in markets]
     host = Host.open(folder, book, instruments, options.limits, directory, clock)
     about.began_ms = about.began_ms or host.now_ms()

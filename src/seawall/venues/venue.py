@@ -80,8 +80,8 @@ class Wire(ABC):
         """The venue's server on a running machine."""
 
     @abstractmethod
-    def make_directory(self) -> "Directory":
-        """An empty directory of addresses, agents and nonces."""
+    def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":
+        """An empty directory of addresses, agents and nonces; ``grouping``: of new accounts."""
 
     @abstractmethod
     def client_snippets(
@@ -116,6 +116,13 @@ class Venue(ABC):
     @abstractmethod
     def built_in_markets(self) -> Sequence[Instrument]:
         """The markets that ship, for use without a connection; none if none do."""
+
+    def builder_market(self, name: str, price: str) -> Instrument | None:
+        """A market that builders run beside the venue's own, by its name, at about this price.
+
+        None where the venue has none of such a name.
+        """
+        return None
 
     @abstractmethod
     def read_markets(self, raw: bytes) -> Sequence[Instrument]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
@@ -25,10 +26,10 @@ class HyperliquidWire(Wire):
 
         return make_app(desk)
 
-    def make_directory(self) -> "Directory":
+    def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":
         from seawall.venues.hyperliquid.directory.directory import VenueDirectory
 
-        return VenueDirectory()
+        return VenueDirectory(grouping)
 
     def client_snippets(
         self, url: str, address: str, key: str, market: str, size: str
@@ -50,6 +51,11 @@ class Hyperliquid(Venue):
         from seawall.venues.hyperliquid.instruments import built_in_instruments
 
         return built_in_instruments()
+
+    def builder_market(self, name: str, price: str) -> Instrument | None:
+        from seawall.venues.hyperliquid.instruments import builder_instrument
+
+        return builder_instrument(name, price)
 
     def read_markets(self, raw: bytes) -> Sequence[Instrument]:
         from seawall.venues.hyperliquid.instruments import instruments_from_meta

@@ -4,12 +4,15 @@ An answer to ``meta`` is the authority, because markets move between margin tabl
 for use without a connection (``margin_tables.toml``, with sources).
 """
 
+import re
 import tomllib
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, convert
+from msgspec.structs import replace
 
 from seawall.domain.enums import MarketMargin
 from seawall.domain.instrument import Instrument, MarginTier
@@ -25,6 +28,55 @@ SINGLE_TIER_IDS = 50
 
 MAXIMUM_LEVERAGE = 1000
 """Beyond any venue: a larger number is an error in the message."""
+
+
+FIRST_SPOT_ASSET = 10_000
+FIRST_DEX_ASSET = 100_000
+ASSETS_OF_A_DEX = 10_000
+"""Asset ids [documented: asset-ids]: a spot pair's is 10,000 and its index; a builder dex's market
+has 100,000 + 10,000 x (number of the dex, from 1) + its index in the dex's universe."""
+
+
+class Assets:
+    """The markets by dex and by asset id. ``dexes``: names, the venue's own, which is empty, first.
+
+    A market's dex is its margin group. ``markets``: of each dex, in the order of its universe.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument]) -> None:
+        self.markets: dict[str, list[int]] = {"": []}
+        for market, instrument in enumerate(instruments):
+            self.markets.setdefault(instrument.group, []).append(market)
+        self.dexes = tuple(self.markets)
+        self._ids: dict[int, int] = {}
+        for number, markets in enumerate(self.markets.values()):
+            first = FIRST_DEX_ASSET + ASSETS_OF_A_DEX * number if number else 0
+            self._ids.update((market, first + place) for place, market in enumerate(markets))
+        self._markets = {asset: market for market, asset in self._ids.items()}
+
+    def of(self, market: int) -> int:
+        """The asset id of a market."""
+        return self._ids[market]
+
+    def market(self, asset: int) -> int | None:
+        """The market with an asset id; None where there is none."""
+        return self._markets.get(asset)
+
+
+@lru_cache(maxsize=8)
+def _assets(instruments: tuple[Instrument, ...]) -> Assets:
+    return Assets(instruments)
+
+
+def assets_of(instruments: Sequence[Instrument]) -> Assets:
+    """Asset ids and dexes of a venue's markets."""
+    return _assets(tuple(instruments))
+
+
+DEX_LEVERAGE = 20
+"""The maximum leverage of a builder's market [assumed]."""
+_DEX_COIN = re.compile(r"([a-z][a-z0-9]{1,5}):([A-Z0-9]{1,12})")
+_MOST_SIZE_DECIMALS = 5
 
 
 class _Asset(Struct, rename="camel"):
@@ -84,6 +136,21 @@ def built_in_instruments() -> tuple[Instrument, ...]:
         _instrument(market["name"], market["size_decimals"], built_in_tiers(market["name"]) or ())
         for market in _shipped()["markets"]
     )
+
+
+def builder_instrument(name: str, price: str) -> Instrument | None:
+    """A market ``dex:COIN`` of a builder's dex that begins at about this price in USD.
+
+    Its terms are assumed: ``DEX_LEVERAGE`` and as many size decimals as the price has digits
+    before the point, as the venue's own markets have. None for a name of another form.
+    """
+    found = _DEX_COIN.fullmatch(name)
+    if found is None:
+        return None
+    whole = price.partition(".")[0].lstrip("0")
+    size_decimals = min(len(whole), _MOST_SIZE_DECIMALS)
+    instrument = _instrument(name, size_decimals, (MarginTier(0, DEX_LEVERAGE),))
+    return replace(instrument, group=found[1])
 
 
 def built_in_tiers(coin: str, network: str = "mainnet") -> tuple[MarginTier, ...] | None:

@@ -5,6 +5,9 @@ account row of the machine, its spot row, which trades nothing; so every transfe
 that the machine accepts or rejects, and no record can disagree with it. Rows are taken in the
 order of creation: a record ``account`` or ``spot`` goes with one CREATE_ACCOUNT command.
 
+A unified account has one balance: its spot USDC is the cash of its own row, which shares its margin
+over all dexes. The machine knows it as its margin grouping, so records and commands go together.
+
 Addresses are lower-case with ``0x`` throughout; times are ms of the venue's clock.
 """
 
@@ -14,7 +17,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from seawall.domain.commands import NO_ACCOUNT, Command, CreateAccount
+from seawall.domain.commands import NO_ACCOUNT, Command, CreateAccount, SetMarginGrouping
+from seawall.domain.enums import MarginGrouping
 from seawall.venues.hyperliquid.directory.builders import BuilderFees
 from seawall.venues.hyperliquid.directory.nonces import KeptNonces
 from seawall.venues.hyperliquid.directory.twaps import Twap
@@ -26,6 +30,9 @@ MAXIMUM_SUB_ACCOUNTS = 10
 AGENT_LIFE_MS = 180 * 86_400_000
 NAMED_AGENTS = 3
 NAMED_AGENTS_PER_SUB_ACCOUNT = 2
+STANDARD = "default"
+UNIFIED = "unifiedAccount"
+"""Modes of an account; a standard one may also be called disabled."""
 _KEPT_TWAPS = 10_000
 
 
@@ -40,13 +47,17 @@ class Holder(Struct):
     label: str = ""
     spot_row: int = -1
     created_ms: int = 0
-    abstraction: str = "default"
+    abstraction: str = STANDARD
     referrer: str = ""
     referral_code: str = ""
     requests: int = 0
     reserved_requests: int = 0
     builders: dict[str, int] = {}
     """Approved builders and the most they may charge, tenths of a basis point."""
+
+    @property
+    def is_unified(self) -> bool:
+        return self.abstraction == UNIFIED
 
 
 class Agent(Struct):
@@ -72,9 +83,13 @@ class State(Struct):
 
 
 class VenueDirectory:
-    """The directory of one venue. ``apply`` is the only writer; everything else reads."""
+    """The directory of one venue. ``apply`` is the only writer; everything else reads.
 
-    def __init__(self) -> None:
+    ``grouping``: of new accounts; SHARED ones are unified.
+    """
+
+    def __init__(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> None:
+        self.grouping = grouping
         self.unsettled: set[object] = set()
         """Builder fees on their way, no part of the state: a fill's fee may not be known yet."""
         self._load(State())
@@ -110,7 +125,7 @@ class VenueDirectory:
         return found.row if found else -1
 
     def spot_row_of(self, address: str) -> int:
-        """The row whose cash is the address's spot USDC, or -1 for none yet."""
+        """The row whose cash is a standard account's spot USDC, or -1 for none yet."""
         found = self.state.holders.get(address.lower())
         return found.spot_row if found else -1
 
@@ -212,13 +227,20 @@ class VenueDirectory:
 
     def new_account(
         self, engine: Any, time_ms: int, address: str, master: str = "", name: str = "",
-        label: str = "",
-    ) -> tuple[Record, Command, int]:  # fmt: skip
-        """Record, command and row of a new account. Raises Refusal where the tables are full."""
+        label: str = "", grouping: MarginGrouping | None = None,
+    ) -> tuple[Record, list[Command], int]:  # fmt: skip
+        """Record, commands and row of a new account. Raises Refusal where the tables are full.
+
+        ``grouping``: in place of that of new accounts.
+        """
         self._check_room(engine)
         body = {"address": address, "master": master, "name": name, "label": label}
-        parent = self.row_of(master) if master else NO_ACCOUNT
-        return Record("account", body), CreateAccount(time_ms, parent), self.next_row
+        row, parent = self.next_row, self.row_of(master) if master else NO_ACCOUNT
+        commands: list[Command] = [CreateAccount(time_ms, parent)]
+        if (self.grouping if grouping is None else grouping) == MarginGrouping.SHARED:
+            body["abstraction"] = UNIFIED
+            commands.append(SetMarginGrouping(time_ms, row, MarginGrouping.SHARED))
+        return Record("account", body), commands, row
 
     def new_spot_row(
         self, engine: Any, time_ms: int, address: str, later: int = 0
@@ -259,6 +281,7 @@ class VenueDirectory:
             master=body.get("master", ""),
             name=body.get("name", ""),
             label=body.get("label", ""),
+            abstraction=body.get("abstraction", STANDARD),
             created_ms=time_ms,
         )
         self.state.holders[holder.address] = holder

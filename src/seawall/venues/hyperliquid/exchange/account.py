@@ -8,13 +8,16 @@ from seawall.domain.commands import (
     Command,
     ScheduleCancel,
     SetLeverage,
+    SetMarginGrouping,
     TopUpIsolatedMargin,
+    Transfer,
 )
-from seawall.domain.enums import MarginMode, Reason
+from seawall.domain.enums import MarginGrouping, MarginMode, Reason
+from seawall.domain.units import MAX_MONEY
 from seawall.engine.account_view import account_margins
-from seawall.venues.hyperliquid.directory.directory import AGENT_LIFE_MS
+from seawall.venues.hyperliquid.directory.directory import AGENT_LIFE_MS, STANDARD, UNIFIED, Holder
+from seawall.venues.hyperliquid.directory.pools import cash_of, is_busy_outside
 from seawall.venues.hyperliquid.exchange import action_types as shape
-from seawall.venues.hyperliquid.exchange.orders import check_asset
 from seawall.venues.hyperliquid.exchange.request import (
     Answer,
     Request,
@@ -25,16 +28,28 @@ from seawall.venues.hyperliquid.exchange.request import (
     one,
     records,
 )
-from seawall.venues.hyperliquid.wire.error_texts import NO_REWARDS, TEXTS, UNSUPPORTED_MODE
+from seawall.venues.hyperliquid.wire.error_texts import (
+    NO_REWARDS,
+    STILL_ON_DEXES,
+    TEXTS,
+    UNSUPPORTED_MODE,
+)
 from seawall.venues.hyperliquid.wire.reasons import account_text, rejection
 from seawall.venues.hyperliquid.wire.signing import keccak256
 from seawall.venues.hyperliquid.wire.values import WireError, parse_number
-from seawall.venues.port import Plan, Refusal
+from seawall.venues.port import Plan, Record, Refusal
 
 ZERO_ADDRESS = "0x" + "0" * 40
 _UNTIL = re.compile(r"(.*?) ?valid_until ([0-9]{1,15})")
 _NAME_LENGTH = 16
-_MODES = {"default": "default", "disabled": "disabled", "i": "disabled"}
+_MODES = {
+    "default": STANDARD,
+    "d": STANDARD,
+    "disabled": "disabled",
+    "i": "disabled",
+    "unifiedAccount": UNIFIED,
+    "u": UNIFIED,
+}
 """Abstraction modes on offer, with the short form that agents send."""
 _TENTHS_IN_PERCENT = 1000
 _LEVERAGE_LIMIT = 10_000
@@ -63,8 +78,8 @@ async def update_leverage(request: Request, action: shape.UpdateLeverage) -> Ans
     leverage = min(action.leverage, _LEVERAGE_LIMIT)
 
     def make(turn: Turn) -> Command:
-        check_asset(action.asset, turn.engine.instruments)
-        return SetLeverage(turn.time_ms, turn.account.row, action.asset, leverage, mode)
+        market = turn.market(action.asset)
+        return SetLeverage(turn.time_ms, turn.account.row, market, leverage, mode)
 
     return await _one_command(request, make)
 
@@ -73,8 +88,8 @@ async def update_isolated_margin(request: Request, action: shape.UpdateIsolatedM
     """``updateIsolatedMargin``: ``isBuy`` is ignored."""
 
     def make(turn: Turn) -> Command:
-        check_asset(action.asset, turn.engine.instruments)
-        return AdjustIsolatedMargin(turn.time_ms, turn.account.row, action.asset, action.ntli)
+        market = turn.market(action.asset)
+        return AdjustIsolatedMargin(turn.time_ms, turn.account.row, market, action.ntli)
 
     return await _one_command(request, make)
 
@@ -90,8 +105,7 @@ async def top_up(request: Request, action: shape.TopUp) -> Answer:
         raise Refusal(TEXTS[Reason.INVALID_LEVERAGE]) from None
 
     def make(turn: Turn) -> Command:
-        check_asset(action.asset, turn.engine.instruments)
-        account, market = turn.account.row, action.asset
+        account, market = turn.account.row, turn.market(action.asset)
         if leverage <= 0:
             raise Refusal(TEXTS[Reason.INVALID_LEVERAGE])
         whole, fraction = divmod(leverage, 10**_FINE_DECIMALS)
@@ -201,10 +215,10 @@ async def create_sub_account(request: Request, action: shape.CreateSubAccount) -
         turn.directory.check_sub_account(master)
         seed = f"sub-account {turn.directory.next_row} of {master}"
         made[:] = ["0x" + keccak256(seed.encode())[-20:].hex()]
-        record, command, _ = turn.directory.new_account(
+        record, commands, _ = turn.directory.new_account(
             turn.engine, turn.time_ms, made[0], master, action.name
         )
-        return Plan((command,), (record,))
+        return Plan(commands, (record,))
 
     await request.run(make, owner_only=True)
     return answer("createSubAccount", made[0])
@@ -251,7 +265,11 @@ async def claim_rewards(request: Request, action: shape.Nothing) -> Answer:
 async def set_abstraction(
     request: Request, action: shape.UserSetAbstraction | shape.AgentSetAbstraction
 ) -> Answer:
-    """``userSetAbstraction`` and ``agentSetAbstraction``: separate balances are all there is."""
+    """``userSetAbstraction`` and ``agentSetAbstraction``: standard or unified.
+
+    Becoming unified moves the spot USDC into the one balance; going back leaves it all on the
+    perp side of the venue's own dex.
+    """
     user = shape.address_of(action.user) if isinstance(action, shape.UserSetAbstraction) else None
 
     def make(turn: Turn) -> Plan:
@@ -260,7 +278,29 @@ async def set_abstraction(
             raise Refusal(UNSUPPORTED_MODE)
         master = turn.master.address
         account = turn.directory.acting_account(master, user) if user else turn.account
-        return records(("abstraction", {"address": account.address, "mode": mode}))
+        commands: list[Command] = []
+        if mode == UNIFIED and not account.is_unified:
+            commands = _to_unified(turn, account)
+        elif mode != UNIFIED and account.is_unified:
+            if is_busy_outside(turn.engine, account.row):
+                raise Refusal(STILL_ON_DEXES)
+            commands = [SetMarginGrouping(turn.time_ms, account.row, MarginGrouping.SEPARATE)]
+        record = Record("abstraction", {"address": account.address, "mode": mode})
+        return Plan(commands, (record,))
 
-    await request.run(make)
+    # The record must say what the machine will do, so nothing may be on its way before it.
+    await request.run(make, alone=True)
     return default()
+
+
+def _to_unified(turn: Turn, account: Holder) -> list[Command]:
+    """Spot USDC to the account's own row, and one margin for all dexes. Raises Refusal."""
+    spot = turn.directory.spot_balance(turn.engine, account.address)
+    groups = range(len(turn.engine.tables["margin_groups"]))
+    cash = [cash_of(turn.engine, account.row, group) for group in groups]
+    if spot + sum(max(0, each) for each in cash) > MAX_MONEY:
+        raise Refusal(TEXTS[Reason.VALUE_OUT_OF_RANGE])
+    commands: list[Command] = []
+    if spot:
+        commands.append(Transfer(turn.time_ms, account.spot_row, account.row, spot))
+    return [*commands, SetMarginGrouping(turn.time_ms, account.row, MarginGrouping.SHARED)]

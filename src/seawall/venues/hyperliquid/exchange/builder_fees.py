@@ -16,11 +16,12 @@ from typing import Any
 from msgspec import Struct
 
 from seawall.domain.commands import Command, Transfer
-from seawall.domain.enums import OrderState
-from seawall.domain.events import CROSS_POOL, OrderCancelled, OrderFilled
+from seawall.domain.enums import MarginGrouping, OrderState
+from seawall.domain.events import OrderCancelled, OrderFilled, pool_of_group
 from seawall.engine.account_view import account_margins
 from seawall.venues.hyperliquid.directory.builders import BuilderFees, BuilderOrder
 from seawall.venues.hyperliquid.directory.directory import VenueDirectory
+from seawall.venues.hyperliquid.directory.pools import group_of
 from seawall.venues.hyperliquid.wire.reasons import rejection
 from seawall.venues.port import Applied, Desk, Fill, History, Plan, Record, Refusal
 
@@ -48,7 +49,10 @@ class Charge(Struct, frozen=True):
 
 
 async def begin(desk: Desk, charge: Charge, order_ids: Collection[int], since_ms: int) -> None:
-    """Settle the orders of an action that was just applied and remember those that are open."""
+    """Settle the orders of an action that was just applied and remember those that are open.
+
+    They are of one dex: a fee is paid on the side where the fill was.
+    """
     orders = [
         BuilderOrder(order_id, charge.account, charge.builder, charge.tenths, since_ms)
         for order_id in order_ids
@@ -95,8 +99,10 @@ def settlement(
     unchanged = all(is_open[order.order_id] == (order.order_id in known) for order in orders)
     if not fills and unchanged:
         return Plan()
-    records, commands, recipient = _recipient(desk, charge, time_ms)
-    free = account_margins(desk.engine, charge.account)[CROSS_POOL].free if recipient >= 0 else 0
+    records, commands, recipient, unified = _recipient(desk, charge, time_ms)
+    group = group_of(desk.engine, charge.account, fills[0].market) if fills else 0
+    pool = account_margins(desk.engine, charge.account)[pool_of_group(group)]
+    free = pool.free if recipient >= 0 else 0
     paid: list[tuple[int, int]] = []
     for fill in fills:
         fee = charge.fee(fill)
@@ -105,7 +111,8 @@ def settlement(
             paid.append((fill.trade_id, fee))
     if paid:
         total = sum(fee for _, fee in paid)
-        commands.append(Transfer(time_ms, charge.account, recipient, total))
+        into = 0 if unified else group
+        commands.append(Transfer(time_ms, charge.account, recipient, total, group, into))
     else:
         records, commands = [], []
     latest = max(order.settled for order in orders)
@@ -135,19 +142,24 @@ def unsettled(
     ]
 
 
-def _recipient(desk: Desk, charge: Charge, time_ms: int) -> tuple[list[Record], list[Command], int]:
-    """(records, commands, row) of the builder's account, which may be new; row -1: none."""
+def _recipient(
+    desk: Desk, charge: Charge, time_ms: int
+) -> tuple[list[Record], list[Command], int, bool]:
+    """(records, commands, row, whether unified) of the builder's account, which may be new.
+
+    The row is -1 where there can be none.
+    """
     directory: VenueDirectory = desk.directory
-    row = directory.row_of(charge.builder)
-    if row >= 0:
-        return [], [], row if row != charge.account else -1
+    found = directory.holder(charge.builder)
+    if found:
+        return [], [], found.row if found.row != charge.account else -1, found.is_unified
     if directory.agent(charge.builder, time_ms):
-        return [], [], -1  # an agent's key can hold nothing
+        return [], [], -1, False  # an agent's key can hold nothing
     try:
-        record, command, row = directory.new_account(desk.engine, time_ms, charge.builder)
+        record, commands, row = directory.new_account(desk.engine, time_ms, charge.builder)
     except Refusal:
-        return [], [], -1
-    return [record], [command], row
+        return [], [], -1, False
+    return [record], commands, row, directory.grouping == MarginGrouping.SHARED
 
 
 def _is_open(engine: Any, order_id: int) -> bool:

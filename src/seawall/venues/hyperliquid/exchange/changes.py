@@ -8,7 +8,7 @@ from msgspec import UNSET
 from seawall.domain.commands import CancelByClientId, CancelOrder, ModifyOrder, PlaceOrder
 from seawall.domain.enums import OrderState, Reason, TimeInForce
 from seawall.venues.hyperliquid.exchange import action_types as shape
-from seawall.venues.hyperliquid.exchange.orders import check_asset, command_of, status_of
+from seawall.venues.hyperliquid.exchange.orders import command_of, status_of
 from seawall.venues.hyperliquid.exchange.request import (
     Answer,
     Request,
@@ -38,14 +38,12 @@ async def cancel(request: Request, action: shape.Cancel) -> Answer:
     def make(turn: Turn) -> Plan:
         if not action.cancels:
             raise Refusal(EMPTY_BATCH)
+        commands = []
         for wire in action.cancels:
-            check_asset(wire.a, turn.engine.instruments)
-        return Plan(
-            [
-                CancelOrder(turn.time_ms, turn.account.row, wire.a, _in_market(turn, wire, action))
-                for wire in action.cancels
-            ]
-        )
+            market = turn.market(wire.a)
+            order_id = _in_market(turn, wire, market, action)
+            commands.append(CancelOrder(turn.time_ms, turn.account.row, market, order_id))
+        return Plan(commands)
 
     done = await request.run(make, count=len(action.cancels))
     found = zip(action.cancels, done.applied, strict=True)
@@ -60,9 +58,8 @@ async def cancel_by_cloid(request: Request, action: shape.CancelByCloid) -> Answ
             raise Refusal(EMPTY_BATCH)
         commands = []
         for wire in action.cancels:
-            check_asset(wire.asset, turn.engine.instruments)
-            high, low = parse_cloid(wire.cloid)
-            commands.append(CancelByClientId(turn.time_ms, turn.account.row, wire.asset, high, low))
+            market, (high, low) = turn.market(wire.asset), parse_cloid(wire.cloid)
+            commands.append(CancelByClientId(turn.time_ms, turn.account.row, market, high, low))
         return Plan(commands)
 
     done = await request.run(make, count=len(action.cancels))
@@ -70,14 +67,14 @@ async def cancel_by_cloid(request: Request, action: shape.CancelByCloid) -> Answ
     return statuses("cancel", [_cancelled(wire.asset, applied) for wire, applied in found])
 
 
-def _in_market(turn: Turn, wire: shape.CancelWire, action: shape.Cancel) -> int:
+def _in_market(turn: Turn, wire: shape.CancelWire, market: int, action: shape.Cancel) -> int:
     """The order id, or 0 where the order is of another market or not to be cancelled fast."""
     orders = turn.engine.tables["orders"]
     slot = wire.o & (1 << _SLOT_BITS) - 1
     if slot >= len(orders) or orders["order_id"][slot] != wire.o:
         return wire.o
     waits = orders["state"][slot] in (OrderState.WAITING_FOR_TRIGGER, OrderState.WAITING_FOR_FILL)
-    if orders["market"][slot] != wire.a or (action.f is not UNSET and waits):
+    if orders["market"][slot] != market or (action.f is not UNSET and waits):
         return 0
     return wire.o
 
@@ -113,7 +110,7 @@ async def _replaced(
         if not modifies:
             raise Refusal(EMPTY_BATCH)
         for wire in modifies:
-            check_asset(wire.order.a, turn.engine.instruments)
+            turn.market(wire.order.a)
         slots[:] = [_replacement(turn, wire, always) for wire in modifies]
         return Plan([slot for slot in slots if not isinstance(slot, str)])
 
@@ -144,7 +141,7 @@ def _replacement(turn: Turn, wire: shape.ModifyWire, always: bool) -> ModifyOrde
 
     Unless any replacement is allowed, it must rest: it is post-only, or is made so.
     """
-    placed = command_of(wire.order, turn.engine.instruments, turn.account.row, turn.time_ms)
+    placed = command_of(wire.order, turn)
     if isinstance(placed, str):
         return placed
     time_in_force = placed.time_in_force

@@ -30,6 +30,7 @@ from seawall.venues.hyperliquid.exchange.request import (
     Turn,
     statuses,
 )
+from seawall.venues.hyperliquid.instruments import assets_of
 from seawall.venues.hyperliquid.wire.error_texts import (
     BAD_PRICE,
     BAD_SIZE,
@@ -72,7 +73,7 @@ async def order(request: Request, action: shape.Order) -> Answer:
     token = object()
 
     def make(turn: Turn) -> Plan:
-        check_batch(action, turn.engine.instruments)
+        check_batch(action, turn)
         check_builder(action, turn)
         slots[:] = planned(action, turn)
         if charges:
@@ -91,17 +92,18 @@ async def order(request: Request, action: shape.Order) -> Answer:
 async def _charge(request: Request, action: shape.Order, done: Done) -> None:
     """Begin to charge the builder's fee for the orders that rest or were filled."""
     engine, instruments = request.desk.engine, request.desk.instruments
-    order_ids = []
+    order_ids: dict[str, list[int]] = {}
     for applied in done.applied:
+        command: Any = applied.command
         status = status_of(engine, instruments, applied)
         placed = status.get("resting") or status.get("filled")
         if placed:
-            order_ids.append(placed["oid"])
-    if order_ids and action.builder is not None:
-        first: Any = done.applied[0].command
-        builder = shape.address_of(action.builder.b)
-        charge = builder_fees.Charge(first.account, builder, action.builder.f)
-        await builder_fees.begin(request.desk, charge, order_ids, done.time_ms)
+            order_ids.setdefault(instruments[command.market].group, []).append(placed["oid"])
+    assert action.builder is not None
+    builder = shape.address_of(action.builder.b)
+    for of_dex in order_ids.values():
+        charge = builder_fees.Charge(command.account, builder, action.builder.f)
+        await builder_fees.begin(request.desk, charge, of_dex, done.time_ms)
 
 
 def _found(
@@ -129,12 +131,12 @@ def _found(
     return found
 
 
-def check_batch(action: shape.Order, instruments: Sequence[Instrument]) -> None:
+def check_batch(action: shape.Order, turn: Turn) -> None:
     """What refuses the whole batch at once. Raises Refusal."""
     if not action.orders:
         raise Refusal(EMPTY_BATCH)
     for wire in action.orders:
-        check_asset(wire.a, instruments)
+        turn.market(wire.a)
     first = action.orders[0]
     if action.grouping == "normalTpsl" and first.t.trigger is not UNSET:
         raise BatchRefusal(with_asset(MAIN_IS_TRIGGER, first.a))
@@ -145,12 +147,6 @@ def check_batch(action: shape.Order, instruments: Sequence[Instrument]) -> None:
     for wire in action.orders:
         if wire.t.trigger is not UNSET and not wire.r:
             raise BatchRefusal(with_asset(NOT_REDUCE_ONLY, wire.a))
-
-
-def check_asset(asset: int, instruments: Sequence[Instrument]) -> None:
-    """Raises Refusal for an asset that the venue does not have."""
-    if asset >= len(instruments):
-        raise Refusal(f"{TEXTS[Reason.UNKNOWN_MARKET]} asset={asset}")
 
 
 def check_builder(action: shape.Order, turn: Turn) -> None:
@@ -174,21 +170,16 @@ def planned(action: shape.Order, turn: Turn) -> list[PlaceOrder | str]:
                 made.append(with_asset(TEXTS[Reason.PARENT_NOT_PLACED], wire.a))
                 continue
             extra = OrderFlag.CHILD
-        made.append(
-            command_of(wire, turn.engine.instruments, turn.account.row, turn.time_ms, extra)
-        )
+        made.append(command_of(wire, turn, extra))
     return made
 
 
 def command_of(
-    wire: shape.OrderWire,
-    instruments: Sequence[Instrument],
-    account: int,
-    time_ms: int,
-    extra: OrderFlag = OrderFlag.NO_FLAG,
+    wire: shape.OrderWire, turn: Turn, extra: OrderFlag = OrderFlag.NO_FLAG
 ) -> PlaceOrder | str:
-    """An order as a command, or the error text that it gets instead."""
-    decimals = instruments[wire.a].size_decimals
+    """An order as a command, or the error text that it gets instead. Raises Refusal."""
+    market = turn.market(wire.a)
+    decimals = turn.engine.instruments[market].size_decimals
     flags = extra | (OrderFlag.REDUCE_ONLY if wire.r else OrderFlag.NO_FLAG)
     time_in_force, trigger_price = TimeInForce.GOOD_TIL_CANCEL, 0
     try:
@@ -215,9 +206,9 @@ def command_of(
         flags |= OrderFlag.WHOLE_POSITION
     high, low = parse_cloid(wire.c) if wire.c else (0, 0)
     return PlaceOrder(
-        time_ms=time_ms,
-        account=account,
-        market=wire.a,
+        time_ms=turn.time_ms,
+        account=turn.account.row,
+        market=market,
         side=Side.BUY if wire.b else Side.SELL,
         price=price,
         size=size,
@@ -232,10 +223,11 @@ def command_of(
 def status_of(engine: Any, instruments: Sequence[Instrument], applied: Applied) -> dict[str, Any]:
     """One status of a placed or replaced order: resting, filled or error."""
     command: Any = applied.command
+    asset = assets_of(instruments).of(command.market)
     own: list[Any] = [event for event in applied.events if _is_own(event, command)]
     for event in own:
         if isinstance(event, CommandRejected):
-            return {"error": order_text(engine, event.reason, command.market, command.flags)}
+            return {"error": order_text(engine, event.reason, command.market, asset, command.flags)}
     order_id = max(event.order_id for event in own)
     body: dict[str, Any] = {"oid": order_id}
     cloid = cloid_text(command.client_id_high, command.client_id_low)
@@ -255,7 +247,7 @@ def status_of(engine: Any, instruments: Sequence[Instrument], applied: Applied) 
         }
         return {"filled": {**filled, **body}}
     reason = next(event.reason for event in last if isinstance(event, OrderCancelled))
-    return {"error": order_text(engine, reason, command.market, command.flags)}
+    return {"error": order_text(engine, reason, command.market, asset, command.flags)}
 
 
 def _is_own(event: Event, command: Any) -> bool:

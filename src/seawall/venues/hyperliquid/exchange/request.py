@@ -6,8 +6,16 @@ from typing import Any
 from msgspec import Struct
 
 from seawall.domain.commands import Command
+from seawall.domain.enums import Reason
 from seawall.venues.hyperliquid.directory.directory import Holder, VenueDirectory
-from seawall.venues.hyperliquid.wire.error_texts import AGENT_FORBIDDEN, EXPIRED_REQUEST
+from seawall.venues.hyperliquid.instruments import FIRST_DEX_ASSET, FIRST_SPOT_ASSET, assets_of
+from seawall.venues.hyperliquid.wire.error_texts import (
+    AGENT_FORBIDDEN,
+    EXPIRED_REQUEST,
+    NO_SPOT_TRADING,
+    TEXTS,
+    with_asset,
+)
 from seawall.venues.port import Desk, Done, Plan, Record, Refusal
 
 Answer = dict[str, Any]
@@ -26,6 +34,15 @@ class Turn(Struct, frozen=True):
     master: Holder
     account: Holder
 
+    def market(self, asset: int) -> int:
+        """The market with an asset id. Raises Refusal where there is none."""
+        found = assets_of(self.engine.instruments).market(asset)
+        if found is None:
+            is_spot = FIRST_SPOT_ASSET <= asset < FIRST_DEX_ASSET
+            text = NO_SPOT_TRADING if is_spot else TEXTS[Reason.UNKNOWN_MARKET]
+            raise Refusal(with_asset(text, asset))
+        return found
+
 
 class Request(Struct, frozen=True):
     """``signers``: who may have signed, in order of likelihood; the first known one has.
@@ -43,11 +60,16 @@ class Request(Struct, frozen=True):
     """Signed as a readable message, which only an account's own key can do."""
 
     async def run(
-        self, make: Callable[[Turn], Plan], count: int = 1, owner_only: bool = False
+        self,
+        make: Callable[[Turn], Plan],
+        count: int = 1,
+        owner_only: bool = False,
+        alone: bool = False,
     ) -> Done:
         """Ask the host for what ``make`` plans, once the request itself is in order.
 
-        ``count``: requests charged. ``owner_only``: agents may not. Raises Refusal.
+        ``count``: requests charged. ``owner_only``: agents may not. ``alone``: everything before
+        it is applied when ``make`` is called. Raises Refusal.
         """
 
         def planner(time_ms: int) -> Plan:
@@ -64,7 +86,7 @@ class Request(Struct, frozen=True):
             body = {"signer": signer, "nonce": self.nonce, "user": account.address, "count": count}
             return Plan(plan.commands, (Record("nonce", body), *plan.records))
 
-        return await self.desk.submit(planner)
+        return await self.desk.submit(planner, alone=alone)
 
     def _identity(self, directory: VenueDirectory, now_ms: int) -> tuple[str, str]:
         """(signer, the account it acts for)."""

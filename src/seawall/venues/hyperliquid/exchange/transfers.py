@@ -1,24 +1,28 @@
-"""Money between perp and spot side, accounts and sub-accounts, and out of the venue.
+"""Money between spot and the perp sides of dexes, accounts and sub-accounts, and out of the venue.
 
 Every one is a single transfer or withdrawal of the machine, which decides; what the sender
 can spare is looked at beforehand only so that a refused one opens no account for the receiver.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from seawall.domain.commands import Command, Transfer
 from seawall.domain.commands import Withdraw as WithdrawCommand
-from seawall.domain.enums import Reason
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.enums import MarginGrouping, Reason
+from seawall.domain.events import pool_of_group
 from seawall.domain.units import MICRO
 from seawall.engine.account_view import account_margins
 from seawall.venues.hyperliquid.directory.directory import Holder
+from seawall.venues.hyperliquid.directory.pools import dex_group
 from seawall.venues.hyperliquid.exchange import action_types as shape
 from seawall.venues.hyperliquid.exchange.request import Answer, Request, Turn, default, failure, one
+from seawall.venues.hyperliquid.instruments import assets_of
 from seawall.venues.hyperliquid.wire.error_texts import (
     SELF_TRANSFER,
     TEXTS,
     TOKEN_BALANCE,
+    UNIFIED_FORBIDDEN,
     WITHDRAWAL_BALANCE,
 )
 from seawall.venues.hyperliquid.wire.reasons import rejection
@@ -31,18 +35,34 @@ PERP = ""
 Maker = Callable[[Turn], Plan]
 
 
-class Side:
-    """One end of a transfer: an address, and which of its balances."""
+class Side(NamedTuple):
+    """One end of a transfer: an address, and its spot side or its perp side on a dex.
 
-    def __init__(self, address: str, spot: bool) -> None:
-        self.address = address
-        self.spot = spot
+    A unified account has one balance, whatever the place.
+    """
+
+    address: str
+    place: str
+
+    def is_unified(self, turn: Turn) -> bool:
+        found = turn.directory.holder(self.address)
+        return found.is_unified if found else turn.directory.grouping == MarginGrouping.SHARED
+
+    def is_spot(self, turn: Turn) -> bool:
+        """Whether the money is in a row of its own."""
+        return self.place == SPOT and not self.is_unified(turn)
 
     def row(self, turn: Turn) -> int:
         """The account row of the balance, or -1 where there is none yet."""
-        if self.spot:
+        if self.is_spot(turn):
             return turn.directory.spot_row_of(self.address)
         return turn.directory.row_of(self.address)
+
+    def group(self, turn: Turn) -> int:
+        """The margin group of the balance."""
+        if self.place == SPOT or self.is_unified(turn):
+            return 0
+        return dex_group(turn.engine, self.place)
 
 
 def money(text: str) -> int:
@@ -62,40 +82,42 @@ def check_token(token: str) -> None:
         raise Refusal(TOKEN_BALANCE)
 
 
-def check_balance(turn: Turn, row: int, amount: int, text: str) -> None:
-    """Raises Refusal with ``text`` if the row cannot pay out so much.
+def check_balance(turn: Turn, row: int, amount: int, text: str, group: int = 0) -> None:
+    """Raises Refusal with ``text`` if the row cannot pay out so much of a margin group.
 
     A row may be so new that the machine has yet to open it.
     """
     is_open = 0 <= row < int(turn.engine.tables["control"]["accounts_used"][0])
-    if not is_open or account_margins(turn.engine, row)[CROSS_POOL].free < amount:
+    if not is_open or account_margins(turn.engine, row)[pool_of_group(group)].free < amount:
         raise Refusal(text)
 
 
 def moved(turn: Turn, source: Side, target: Side, amount: int, text: str) -> Plan:
     """The plan of one transfer, with the rows that the receiver still lacks. Raises Refusal."""
-    if (source.address, source.spot) == (target.address, target.spot):
+    if source == target:
         raise Refusal(SELF_TRANSFER)
-    row = source.row(turn)
-    check_balance(turn, row, amount, text)
+    if source.address == target.address and source.is_unified(turn):
+        raise Refusal(UNIFIED_FORBIDDEN)
+    row, group = source.row(turn), source.group(turn)
+    check_balance(turn, row, amount, text, group)
     made: list[Record] = []
     commands: list[Command] = []
     recipient = target.row(turn)
     if turn.directory.holder(target.address) is None:
         if turn.directory.agent(target.address, turn.time_ms):
             raise Refusal("Cannot send to an agent wallet.")
-        record, command, recipient = turn.directory.new_account(
+        record, opening, recipient = turn.directory.new_account(
             turn.engine, turn.time_ms, target.address
         )
         made.append(record)
-        commands.append(command)
-    if target.spot and target.row(turn) < 0:
+        commands += opening
+    if target.is_spot(turn) and target.row(turn) < 0:
         record, command, recipient = turn.directory.new_spot_row(
             turn.engine, turn.time_ms, target.address, len(made)
         )
         made.append(record)
         commands.append(command)
-    commands.append(Transfer(turn.time_ms, row, recipient, amount))
+    commands.append(Transfer(turn.time_ms, row, recipient, amount, group, target.group(turn)))
     return Plan(commands, made)
 
 
@@ -113,8 +135,8 @@ async def usd_send(request: Request, action: shape.UsdSend) -> Answer:
     amount, target = money(action.amount), shape.address_of(action.destination)
 
     def make(turn: Turn) -> Plan:
-        source = Side(turn.master.address, False)
-        return moved(turn, source, Side(target, False), amount, WITHDRAWAL_BALANCE)
+        source = Side(turn.master.address, PERP)
+        return moved(turn, source, Side(target, PERP), amount, WITHDRAWAL_BALANCE)
 
     return await _run(request, make, WITHDRAWAL_BALANCE)
 
@@ -125,8 +147,8 @@ async def spot_send(request: Request, action: shape.SpotSend) -> Answer:
     check_token(action.token)
 
     def make(turn: Turn) -> Plan:
-        source = Side(turn.master.address, True)
-        return moved(turn, source, Side(target, True), amount, TOKEN_BALANCE)
+        source = Side(turn.master.address, SPOT)
+        return moved(turn, source, Side(target, SPOT), amount, TOKEN_BALANCE)
 
     return await _run(request, make, TOKEN_BALANCE)
 
@@ -152,27 +174,25 @@ async def usd_class_transfer(request: Request, action: shape.UsdClassTransfer) -
 
     def make(turn: Turn) -> Plan:
         owner = _own(turn, named)
-        source = Side(owner.address, action.to_perp)
-        target = Side(owner.address, not action.to_perp)
+        places = (SPOT, PERP) if action.to_perp else (PERP, SPOT)
+        source, target = (Side(owner.address, place) for place in places)
         return moved(turn, source, target, amount, WITHDRAWAL_BALANCE)
 
     return await _run(request, make, WITHDRAWAL_BALANCE)
 
 
 async def send_asset(request: Request, action: shape.SendAsset) -> Answer:
-    """``sendAsset``: USDC between the sides of one account or of two."""
+    """``sendAsset``: USDC between spot and dexes of one account or of two."""
     amount, target = money(action.amount), shape.address_of(action.destination)
     check_token(action.token)
     for dex in (action.source_dex, action.destination_dex):
-        if dex not in (PERP, SPOT):
+        if dex != SPOT and dex not in assets_of(request.desk.instruments).dexes:
             raise Refusal(f"Invalid dex: {dex[:16]}")
     sub = shape.address_of(action.from_sub_account) if action.from_sub_account else None
 
     def make(turn: Turn) -> Plan:
-        source = Side(_own(turn, sub).address, action.source_dex == SPOT)
-        return moved(
-            turn, source, Side(target, action.destination_dex == SPOT), amount, TOKEN_BALANCE
-        )
+        source = Side(_own(turn, sub).address, action.source_dex)
+        return moved(turn, source, Side(target, action.destination_dex), amount, TOKEN_BALANCE)
 
     return await _run(request, make, TOKEN_BALANCE)
 
@@ -184,7 +204,7 @@ async def sub_account_transfer(request: Request, action: shape.SubAccountTransfe
     def make(turn: Turn) -> Plan:
         if action.usd <= 0:
             raise Refusal(TEXTS[Reason.AMOUNT_NOT_POSITIVE])
-        return _with_sub(turn, sub, False, action.is_deposit, action.usd, WITHDRAWAL_BALANCE)
+        return _with_sub(turn, sub, PERP, action.is_deposit, action.usd, WITHDRAWAL_BALANCE)
 
     return await _run(request, make, WITHDRAWAL_BALANCE, owner_only=True)
 
@@ -197,14 +217,16 @@ async def sub_account_spot_transfer(
     check_token(action.token)
 
     def make(turn: Turn) -> Plan:
-        return _with_sub(turn, sub, True, action.is_deposit, amount, TOKEN_BALANCE)
+        return _with_sub(turn, sub, SPOT, action.is_deposit, amount, TOKEN_BALANCE)
 
     return await _run(request, make, TOKEN_BALANCE, owner_only=True)
 
 
-def _with_sub(turn: Turn, sub: str, spot: bool, deposit: bool, amount: int, text: str) -> Plan:
+def _with_sub(turn: Turn, sub: str, place: str, deposit: bool, amount: int, text: str) -> Plan:
     owner = turn.directory.acting_account(turn.master.address, sub)
-    ends = Side(turn.master.address, spot), Side(owner.address, spot)
+    if owner.is_unified or turn.master.is_unified:
+        raise Refusal(UNIFIED_FORBIDDEN)
+    ends = Side(turn.master.address, place), Side(owner.address, place)
     source, target = ends if deposit else ends[::-1]
     return moved(turn, source, target, amount, text)
 

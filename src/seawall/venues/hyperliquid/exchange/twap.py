@@ -17,7 +17,6 @@ from seawall.domain.events import OrderFilled
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.directory.twaps import Twap, slice_client_id, slice_of
 from seawall.venues.hyperliquid.exchange import action_types as shape
-from seawall.venues.hyperliquid.exchange.orders import check_asset
 from seawall.venues.hyperliquid.exchange.request import (
     Answer,
     BatchRefusal,
@@ -57,7 +56,8 @@ async def cancel(request: Request, action: shape.TwapCancel) -> Answer:
 
     def make(turn: Turn) -> Plan:
         twap = turn.directory.state.twaps.get(action.t)
-        own = twap is not None and twap.account == turn.account.row and twap.market == action.a
+        market = turn.market(action.a)
+        own = twap is not None and (twap.account, twap.market) == (turn.account.row, market)
         if twap is None or not own or twap.ended_ms:
             raise BatchRefusal(TWAP_NOT_FOUND)
         size, notional = executed(request.desk.history, twap)
@@ -76,10 +76,10 @@ async def cancel(request: Request, action: shape.TwapCancel) -> Answer:
 def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
     """The body of a new order's record. Raises Refusal."""
     wire, details = action.twap, action.details or shape.TwapDetails()
-    check_asset(wire.a, turn.engine.instruments)
+    market = turn.market(wire.a)
     if not SHORTEST_MINUTES <= wire.m <= LONGEST_MINUTES:
         raise BatchRefusal(f"Invalid TWAP duration: {wire.m} min(s)")
-    decimals = turn.engine.instruments[wire.a].size_decimals
+    decimals = turn.engine.instruments[market].size_decimals
     try:
         size = parse_size(wire.s, decimals)
     except WireError:
@@ -89,7 +89,7 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
         stop = parse_price(details.s, decimals) if details.s is not None else 0
     except WireError:
         raise BatchRefusal(BAD_PRICE) from None
-    value = size * int(turn.engine.tables["markets"]["mark_price"][wire.a])
+    value = size * int(turn.engine.tables["markets"]["mark_price"][market])
     if value < MINIMUM_VALUE:
         raise BatchRefusal(f"TWAP order value too small. Min is ${MINIMUM_VALUE // MICRO}.")
     waits = trigger > 0
@@ -97,7 +97,7 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
         "twap_id": turn.directory.state.next_twap,
         "address": turn.account.address,
         "account": turn.account.row,
-        "market": wire.a,
+        "market": market,
         "side": int(Side.BUY if wire.b else Side.SELL),
         "size": size,
         "minutes": wire.m,

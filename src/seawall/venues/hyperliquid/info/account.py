@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from seawall.domain.enums import MarginMode, MarketMargin
-from seawall.domain.events import CROSS_POOL
+from seawall.domain.events import CROSS_POOL, pool_of_group
 from seawall.domain.instrument import MarginTier
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.formulas.continuous.liquidation_price import (
@@ -13,11 +13,12 @@ from seawall.engine.formulas.continuous.liquidation_price import (
 )
 from seawall.engine.market_view import account_free_margin
 from seawall.venues.hyperliquid.account.explain import decimal_text as rounded_text
+from seawall.venues.hyperliquid.directory.pools import cash_of, dex_group, group_of, shares_margin
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
     DeskView,
     Request,
-    check_dex,
+    dex_of,
     text_of,
     user_of,
 )
@@ -171,32 +172,73 @@ def _empty_state(venue: DeskView) -> dict[str, Any]:
     }
 
 
-def account_state(venue: DeskView, address: str) -> dict[str, Any]:
-    """The ``clearinghouseState`` of an address; empty for an unknown one."""
+def _holds(venue: DeskView, account: int, dex: str, margins: dict[int, Margins]) -> int:
+    """Micro-USD that resting orders of a dex hold, as the machine counts them.
+
+    In each market the larger side counts; the side that closes first uses what closing frees.
+    """
+    positions, found = venue.tables["positions"], 0
+    row = int(venue.tables["accounts"]["first_position"][account])
+    while row >= 0:
+        held = positions[row]
+        market, size = int(held["market"]), int(held["signed_size"])
+        buy, sell = int(held["buy_hold"]), int(held["sell_hold"])
+        if venue.dex_of(market) == dex and (buy or sell):
+            if size:
+                own = margins[market]
+                is_cross = int(held["mode"]) == MarginMode.CROSS
+                credit = own.initial_margin + (
+                    own.initial_margin if is_cross else max(0, own.equity)
+                )
+                buy, sell = (buy, max(0, sell - credit)) if size > 0 else (buy - credit, sell)
+            found += max(0, buy, sell)
+        row = int(held["next_of_account"])
+    return found
+
+
+def account_state(venue: DeskView, address: str, dex: str = "") -> dict[str, Any]:
+    """The ``clearinghouseState`` of an address on a dex; empty for an unknown address.
+
+    Of a unified account the summaries show what positions and orders of the dex need: its money
+    is in ``spot_state``.
+    """
     account = venue.row_of(address)
     if account < 0:
         return _empty_state(venue)
     margins = account_margins(venue.engine, account)
-    pool = margins[CROSS_POOL]
-    cash = int(venue.tables["accounts"]["cash"][account])
-    held = holdings(venue, account, margins)
-    isolated = [holding for holding in held if not holding.is_cross]
-    notional = sum(abs(holding.value) for holding in held)
-    buckets = sum(holding.margins.equity for holding in isolated)
-    bucket_cash = sum(holding.isolated_cash for holding in isolated)
-    cross_notional = notional - sum(abs(holding.value) for holding in isolated)
+    shares = shares_margin(venue.engine, account)
+    group = 0 if shares else dex_group(venue.engine, dex)
+    pool = margins[pool_of_group(group)]
+    held = [each for each in holdings(venue, account, margins) if venue.dex_of(each.market) == dex]
+    cross = [each for each in held if each.is_cross]
+    isolated = [each for each in held if not each.is_cross]
+    initial = sum(each.margins.initial_margin for each in cross)
+    maintenance = sum(each.margins.maintenance_margin for each in cross)
+    equity, cash, free = pool.equity, cash_of(venue.engine, account, group), pool.free
+    if shares:
+        equity, free = initial + _holds(venue, account, dex, margins), 0
+        cash = equity - sum(each.value for each in cross)
+    cross_notional = sum(abs(each.value) for each in cross)
+    notional = cross_notional + sum(abs(each.value) for each in isolated)
+    buckets = sum(each.margins.equity for each in isolated)
+    bucket_cash = sum(each.isolated_cash for each in isolated)
     return {
         "marginSummary": _summary(
-            pool.equity + buckets, notional, cash + bucket_cash, pool.initial_margin + buckets
+            equity + buckets, notional, cash + bucket_cash, initial + buckets
         ),
-        "crossMarginSummary": _summary(pool.equity, cross_notional, cash, pool.initial_margin),
-        "crossMaintenanceMarginUsed": figure_text(pool.maintenance_margin),
-        "withdrawable": figure_text(pool.free),
+        "crossMarginSummary": _summary(equity, cross_notional, cash, initial),
+        "crossMaintenanceMarginUsed": figure_text(maintenance),
+        "withdrawable": figure_text(free),
         "assetPositions": [
-            {"type": "oneWay", "position": _position(venue, holding, pool)} for holding in held
+            {"type": "oneWay", "position": _position(venue, each, pool)} for each in held
         ],
         "time": venue.now_ms(),
     }
+
+
+def states_by_dex(venue: DeskView, address: str) -> list[list[Any]]:
+    """The account on every dex, as pairs of name and ``clearinghouseState``."""
+    return [[dex, account_state(venue, address, dex)] for dex in venue.assets.dexes]
 
 
 def account_value(venue: DeskView, address: str) -> int:
@@ -209,18 +251,38 @@ def account_value(venue: DeskView, address: str) -> int:
 
 
 def spot_state(venue: DeskView, address: str) -> dict[str, Any]:
-    """The ``spotClearinghouseState`` of an address: its USDC, if it ever had any."""
+    """The ``spotClearinghouseState`` of an address: its USDC, if it ever had any.
+
+    Of a unified account that is its whole collateral: cross equity and isolated buckets.
+    """
+    account = venue.row_of(address)
+    if account >= 0 and shares_margin(venue.engine, account):
+        return _unified_state(venue, account)
     if venue.directory.spot_row_of(address) < 0:
         return {"balances": []}
-    total = venue.directory.spot_balance(venue.engine, address)
-    balance = {
+    return {"balances": [_usdc(venue.directory.spot_balance(venue.engine, address), 0)]}
+
+
+def _unified_state(venue: DeskView, account: int) -> dict[str, Any]:
+    margins = account_margins(venue.engine, account)
+    pool = margins[CROSS_POOL]
+    total = sum(row.equity for row in margins.values())
+    free = max(0, account_free_margin(venue.engine, account))
+    available = money_text(pool.equity - pool.maintenance_margin)
+    return {
+        "balances": [_usdc(total, total - free)],
+        "tokenToAvailableAfterMaintenance": [[0, available]],
+    }
+
+
+def _usdc(total: int, hold: int) -> dict[str, Any]:
+    return {
         "coin": USDC,
         "token": 0,
         "total": money_text(total),
-        "hold": money_text(0),
+        "hold": money_text(hold),
         "entryNtl": money_text(0),
     }
-    return {"balances": [balance]}
 
 
 def _default_mode(venue: DeskView, market: int) -> tuple[int, int]:
@@ -238,7 +300,8 @@ def active_asset(venue: DeskView, address: str, market: int) -> dict[str, Any]:
     mode, leverage = _default_mode(venue, market)
     free, credit, size, bucket_cash = 0, 0, 0, 0
     if account >= 0:
-        free = max(0, account_free_margin(venue.engine, account))
+        group = group_of(venue.engine, account, market)
+        free = max(0, account_free_margin(venue.engine, account, group))
         row = position_row(venue, account, market)
         if row >= 0:
             held = venue.tables["positions"][row]
@@ -270,8 +333,12 @@ def active_asset(venue: DeskView, address: str, market: int) -> dict[str, Any]:
 
 
 def clearinghouse_state(venue: DeskView, request: Request) -> dict[str, Any]:
-    check_dex(request)
-    return account_state(venue, user_of(request))
+    return account_state(venue, user_of(request), dex_of(venue, request))
+
+
+def all_clearinghouse_states(venue: DeskView, request: Request) -> dict[str, Any]:
+    address = user_of(request)
+    return {"user": address, "clearinghouseStates": states_by_dex(venue, address)}
 
 
 def spot_clearinghouse_state(venue: DeskView, request: Request) -> dict[str, Any]:

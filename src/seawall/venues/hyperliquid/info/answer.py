@@ -11,6 +11,7 @@ from seawall.venues.hyperliquid.info import (
     market,
     misc,
     orders,
+    spot,
     trades,
 )
 from seawall.venues.hyperliquid.info.base import BadRequest, DeskView, Request
@@ -19,6 +20,7 @@ Answerer = Callable[[DeskView, Request], Any]
 
 ANSWERS: dict[str, Answerer] = {
     "activeAssetData": account.active_asset_data,
+    "allDexsClearinghouseState": account.all_clearinghouse_states,
     "allMids": market.all_mids,
     "allPerpMetas": market.all_perp_metas,
     "approvedBuilders": misc.approved_builders,
@@ -48,11 +50,11 @@ ANSWERS: dict[str, Answerer] = {
     "recentTrades": trades.recent_trades,
     "referral": misc.referral,
     "spotClearinghouseState": account.spot_clearinghouse_state,
-    "spotMeta": misc.spot_meta,
-    "spotMetaAndAssetCtxs": misc.spot_meta_and_contexts,
+    "spotMeta": spot.spot_meta,
+    "spotMetaAndAssetCtxs": spot.spot_meta_and_contexts,
     "subAccounts": misc.sub_accounts,
     "subAccounts2": misc.sub_accounts_by_dex,
-    "tokenDetails": misc.token_details,
+    "tokenDetails": spot.token_details,
     "twapHistory": history.twap_history,
     "userAbstraction": misc.user_abstraction,
     "userDexAbstraction": misc.user_dex_abstraction,

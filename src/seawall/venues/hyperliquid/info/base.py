@@ -11,6 +11,7 @@ from seawall.domain.errors import SeawallError
 from seawall.domain.instrument import Instrument
 from seawall.engine.engine import Engine
 from seawall.venues.hyperliquid.directory.directory import VenueDirectory
+from seawall.venues.hyperliquid.instruments import Assets, assets_of
 from seawall.venues.hyperliquid.wire.values import WireError, parse_address
 from seawall.venues.port import Desk, History
 
@@ -30,6 +31,7 @@ class DeskView:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.market_of = {market.name: row for row, market in enumerate(desk.instruments)}
+        self.assets: Assets = assets_of(desk.instruments)
 
     @property
     def engine(self) -> Engine:
@@ -55,6 +57,10 @@ class DeskView:
 
     def now_ms(self) -> int:
         return self.desk.now_ms()
+
+    def dex_of(self, market: int) -> str:
+        """The dex of a market; empty for the venue's own."""
+        return self.desk.instruments[market].group
 
     def coin(self, market: int) -> str:
         return self.desk.instruments[market].name
@@ -110,7 +116,10 @@ def span_of(request: Request, required: bool = False) -> tuple[int, int]:
     return start, whole_of(request, "endTime", FOREVER_MS)
 
 
-def check_dex(request: Request) -> None:
-    """The venue has one exchange, whose name is empty. Raises BadRequest for any other."""
-    if request.get("dex") not in (None, ""):
+def dex_of(venue: DeskView, request: Request) -> str:
+    """The dex that is asked about, by default the venue's own. Raises BadRequest."""
+    dex = request.get("dex")
+    dex = "" if dex is None else dex
+    if dex not in venue.assets.dexes:
         raise BadRequest("dex is unknown")
+    return str(dex)

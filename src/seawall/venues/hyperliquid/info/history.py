@@ -239,11 +239,12 @@ def twap_entry(venue: DeskView, twap: Twap) -> dict[str, Any]:
     }
 
 
-def running_twaps(venue: DeskView, address: str) -> list[Any]:
+def running_twaps(venue: DeskView, address: str, dex: str = "") -> list[Any]:
+    """Those on a dex, oldest first."""
     return [
         [twap.twap_id, twap_state(venue, twap)]
         for twap in venue.directory.twaps_of(address)
-        if not twap.ended_ms
+        if not twap.ended_ms and venue.dex_of(twap.market) == dex
     ]
 
 

@@ -6,6 +6,7 @@ The machine knows one kind of transfer between rows; what it was follows from wh
 from typing import Any
 
 from seawall.domain.units import MICRO
+from seawall.venues.hyperliquid.directory.pools import dex_of_group
 from seawall.venues.hyperliquid.info.base import (
     FOREVER_MS,
     DeskView,
@@ -22,6 +23,7 @@ WITHDRAWAL_FEE = MICRO
 """Part of every amount that leaves the venue."""
 
 Delta = dict[str, Any]
+_SPOT = "spot"
 
 
 def _transfer(venue: DeskView, record: LedgerRecord, address: str) -> Delta | None:
@@ -30,20 +32,24 @@ def _transfer(venue: DeskView, record: LedgerRecord, address: str) -> Delta | No
     other = int(record.body["counterparty"])
     if _is_builder_fee(venue, record):
         return None  # part of the fee of a fill
-    own_spot = directory.is_spot_row(record.account)
-    other_spot = directory.is_spot_row(other)
+    place = _place(venue, record.account, record.body.get("group", 0))
+    other_place = _place(venue, other, record.body.get("other_group", 0))
     other_address = directory.address_of(other)
     usdc = money_text(abs(record.amount))
     leaves = record.kind == "transfer_out"
-    if other_address == address:
-        # Both rows have a record of it; the perp side's is the one that is shown.
-        return None if own_spot else _class_transfer(usdc, to_perp=not leaves)
+    places = (place, other_place) if leaves else (other_place, place)
     ends = (address, other_address) if leaves else (other_address, address)
-    if own_spot and other_spot:
+    if other_address == address:
+        # Both sides have a record of it; that of the perp side, or of the sender, is shown.
+        if place == _SPOT or (other_place != _SPOT and not leaves):
+            return None
+        if set(places) == {_SPOT, ""}:
+            return _class_transfer(usdc, to_perp=not leaves)
+        return _send(usdc, *ends, *places)
+    if places == (_SPOT, _SPOT):
         return _spot_transfer(usdc, *ends)
-    if own_spot != other_spot:
-        dexes = ("spot", "") if own_spot == leaves else ("", "spot")
-        return _send(usdc, *ends, *dexes)
+    if places != ("", ""):
+        return _send(usdc, *ends, *places)
     if _are_family(venue, *ends):
         return {
             "type": "subAccountTransfer", "usdc": usdc, "user": ends[0], "destination": ends[1],
@@ -52,6 +58,11 @@ def _transfer(venue: DeskView, record: LedgerRecord, address: str) -> Delta | No
         "type": "internalTransfer", "usdc": usdc, "user": ends[0], "destination": ends[1],
         "fee": "0.0",
     }  # fmt: skip
+
+
+def _place(venue: DeskView, row: int, group: int) -> str:
+    """``spot``, or the dex whose perp side a row's margin group is."""
+    return _SPOT if venue.directory.is_spot_row(row) else dex_of_group(venue.engine, group)
 
 
 def _is_builder_fee(venue: DeskView, record: LedgerRecord) -> bool:

@@ -15,10 +15,11 @@ from seawall.venues.hyperliquid.info.base import (
     BadRequest,
     DeskView,
     Request,
-    check_dex,
+    dex_of,
     text_of,
     whole_of,
 )
+from seawall.venues.hyperliquid.info.spot import PAIR, empty_book
 from seawall.venues.hyperliquid.info.trades import FUNDING_DECIMALS
 from seawall.venues.hyperliquid.instruments import SINGLE_TIER_IDS, built_in_tiers
 from seawall.venues.hyperliquid.wire.values import (
@@ -75,11 +76,12 @@ def _table(tiers: Iterable[MarginTier]) -> dict[str, Any]:
     return {"description": description, "marginTiers": rows}
 
 
-def meta(venue: DeskView, request: Request) -> dict[str, Any]:
-    check_dex(request)
+def dex_meta(venue: DeskView, dex: str = "") -> dict[str, Any]:
+    """The markets of a dex and all margin tables."""
     ids = margin_tables(venue.instruments)
     universe = []
-    for row, market in enumerate(venue.instruments):
+    for row in venue.assets.markets[dex]:
+        market = venue.instruments[row]
         entry: dict[str, Any] = {
             "szDecimals": market.size_decimals,
             "name": market.name,
@@ -102,12 +104,16 @@ def meta(venue: DeskView, request: Request) -> dict[str, Any]:
     }
 
 
+def meta(venue: DeskView, request: Request) -> dict[str, Any]:
+    return dex_meta(venue, dex_of(venue, request))
+
+
 def all_perp_metas(venue: DeskView, request: Request) -> list[Any]:
-    return [meta(venue, {})]
+    return [dex_meta(venue, dex) for dex in venue.assets.dexes]
 
 
 def margin_table(venue: DeskView, request: Request) -> dict[str, Any]:
-    check_dex(request)
+    dex_of(venue, request)
     wanted = whole_of(request, "id")
     for tiers, number in margin_tables(venue.instruments).items():
         if number == wanted:
@@ -129,11 +135,11 @@ def mid_text(venue: DeskView, market: int) -> str | None:
     return decimal_text(5 * twice, MONEY_DECIMALS - venue.size_decimals(market) + 1)
 
 
-def all_mids(venue: DeskView, request: Request) -> dict[str, str]:
+def dex_mids(venue: DeskView, dex: str = "") -> dict[str, str]:
     """Without a mid the last trade stands for it, or the mark before the first trade."""
-    check_dex(request)
     found = {}
-    for market, instrument in enumerate(venue.instruments):
+    for market in venue.assets.markets[dex]:
+        instrument = venue.instruments[market]
         row = venue.tables["markets"][market]
         text = mid_text(venue, market)
         price = int(row["last_trade_price"]) or int(row["mark_price"])
@@ -142,6 +148,10 @@ def all_mids(venue: DeskView, request: Request) -> dict[str, str]:
         if text is not None:
             found[instrument.name] = text
     return found
+
+
+def all_mids(venue: DeskView, request: Request) -> dict[str, str]:
+    return dex_mids(venue, dex_of(venue, request))
 
 
 def _impact_text(price: int, size_decimals: int) -> str:
@@ -173,12 +183,14 @@ def asset_context(venue: DeskView, market: int) -> dict[str, Any]:
     }
 
 
-def asset_contexts(venue: DeskView) -> list[dict[str, Any]]:
-    return [asset_context(venue, market) for market in range(len(venue.instruments))]
+def asset_contexts(venue: DeskView, dex: str = "") -> list[dict[str, Any]]:
+    """Of the markets of a dex, in the order of its universe."""
+    return [asset_context(venue, market) for market in venue.assets.markets[dex]]
 
 
 def meta_and_asset_contexts(venue: DeskView, request: Request) -> list[Any]:
-    return [meta(venue, request), asset_contexts(venue)]
+    dex = dex_of(venue, request)
+    return [dex_meta(venue, dex), asset_contexts(venue, dex)]
 
 
 # -- the book ------------------------------------------------------------------------------------
@@ -244,7 +256,10 @@ def book(
 def l2_book(venue: DeskView, request: Request) -> dict[str, Any] | None:
     """null for a coin that does not exist."""
     figures, mantissa = grouping_of(request)
-    market = venue.market_of.get(text_of(request, "coin"))
+    coin = text_of(request, "coin")
+    if coin == PAIR:
+        return empty_book(venue)
+    market = venue.market_of.get(coin)
     return None if market is None else book(venue, market, figures, mantissa)
 
 

@@ -1,56 +1,57 @@
 """Roles, sub-accounts, agents, referral, portfolio, the venue's own state, and what is empty here.
 
-A sandbox has no vaults, no staking, no validators and no other dexes: those questions are answered
-as a venue without any of them would answer.
+A sandbox has no vaults, no staking and no validators: those questions are answered as a venue
+without any of them would answer.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from seawall.domain.rulebook import Rulebook
-from seawall.venues.hyperliquid.info.account import account_state, account_value, spot_state
+from seawall.venues.hyperliquid.info.account import (
+    account_state,
+    account_value,
+    spot_state,
+    states_by_dex,
+)
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
     DeskView,
     Request,
-    check_dex,
-    text_of,
+    dex_of,
     user_of,
 )
 from seawall.venues.hyperliquid.info.fees import total_volume, volume_of_days
 from seawall.venues.hyperliquid.info.history import running_twaps
 from seawall.venues.hyperliquid.info.ledger import net_deposits
-from seawall.venues.hyperliquid.info.market import asset_contexts, meta
+from seawall.venues.hyperliquid.info.market import asset_contexts, dex_meta
 from seawall.venues.hyperliquid.info.orders import frontend_orders
+from seawall.venues.hyperliquid.info.spot import spot_contexts
 from seawall.venues.hyperliquid.wire.values import figure_text, money_text
-
-USDC_TOKEN = {
-    "name": "USDC",
-    "szDecimals": 8,
-    "weiDecimals": 8,
-    "index": 0,
-    "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054",
-    "isCanonical": True,
-    "evmContract": None,
-    "fullName": None,
-    "deployerTradingFeeShare": "0.0",
-}
-
 
 # -- the venue -----------------------------------------------------------------------------------
 
 
-def spot_meta(venue: DeskView, request: Request) -> dict[str, Any]:
-    """USDC is the only token; no pair is traded."""
-    return {"universe": [], "tokens": [USDC_TOKEN]}
-
-
-def spot_meta_and_contexts(venue: DeskView, request: Request) -> list[Any]:
-    return [spot_meta(venue, request), []]
-
-
 def perp_dexs(venue: DeskView, request: Request) -> list[Any]:
-    return [None]
+    """null for the venue's own dex, then each builder's; a sandbox's builder is no account."""
+    return [None, *(_builder_dex(venue, dex) for dex in venue.assets.dexes[1:])]
+
+
+def _builder_dex(venue: DeskView, dex: str) -> dict[str, Any]:
+    coins = [venue.coin(market) for market in venue.assets.markets[dex]]
+    return {
+        "name": dex,
+        "fullName": dex,
+        "deployer": "0x" + "0" * 40,
+        "oracleUpdater": None,
+        "feeRecipient": None,
+        "assetToStreamingOiCap": [],
+        "subDeployers": [],
+        "deployerFeeScale": "0.0",
+        "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
+        "assetToFundingMultiplier": [[coin, "1.0"] for coin in coins],
+        "assetToFundingInterestRate": [],
+    }
 
 
 def exchange_status(venue: DeskView, request: Request) -> dict[str, Any]:
@@ -67,19 +68,25 @@ def max_market_order_notionals(venue: DeskView, request: Request) -> list[Any]:
 
 
 def perps_at_cap(venue: DeskView, request: Request) -> list[str]:
-    """Markets whose open interest at mark has reached its cap."""
-    check_dex(request)
+    return _capped(venue, dex_of(venue, request))
+
+
+def _capped(venue: DeskView, dex: str) -> list[str]:
+    """Markets of a dex whose open interest at mark has reached its cap."""
     found = []
-    for market, instrument in enumerate(venue.instruments):
+    for market in venue.assets.markets[dex]:
         row = venue.tables["markets"][market]
         cap = int(row["open_interest_cap"])
         if 0 < cap <= int(row["open_interest"]) * int(row["mark_price"]):
-            found.append(instrument.name)
+            found.append(venue.coin(market))
     return found
 
 
 def perp_dex_status(venue: DeskView, request: Request) -> dict[str, Any]:
-    check_dex(request)
+    """Of the venue's own dex. Raises BadRequest for a builder's: the machine counts deposits by
+    collateral, not by dex."""
+    if dex_of(venue, request):
+        raise BadRequest("dex must be the venue's own")
     outside = int(venue.tables["margin_groups"]["money_outside"][0])
     return {"totalNetDeposit": money_text(outside)}
 
@@ -109,16 +116,16 @@ def sub_accounts_by_dex(venue: DeskView, request: Request) -> list[Any] | None:
 def _sub_accounts(venue: DeskView, request: Request, *, by_dex: bool) -> list[Any] | None:
     shown = []
     for sub in venue.directory.sub_accounts(user_of(request)):
-        state = account_state(venue, sub.address)
+        states = states_by_dex(venue, sub.address)
         shown.append(
             {
                 "name": sub.name,
                 "subAccountUser": sub.address,
                 "master": sub.master,
                 **(
-                    {"dexToClearinghouseState": [["", state]]}
+                    {"dexToClearinghouseState": states}
                     if by_dex
-                    else {"clearinghouseState": state}
+                    else {"clearinghouseState": states[0][1]}
                 ),
                 "spotState": spot_state(venue, sub.address),
             }
@@ -234,15 +241,15 @@ def web_data(venue: DeskView, address: str) -> dict[str, Any]:
         "agentAddress": unnamed.address if unnamed else None,
         "agentValidUntil": unnamed.valid_until if unnamed else None,
         "cumLedger": money_text(net_deposits(venue, address)),
-        "meta": meta(venue, {}),
+        "meta": dex_meta(venue),
         "assetCtxs": asset_contexts(venue),
         "serverTime": venue.now_ms(),
         "isVault": False,
         "user": address,
         "twapStates": running_twaps(venue, address),
         "spotState": spot_state(venue, address),
-        "spotAssetCtxs": [],
-        "perpsAtOpenInterestCap": perps_at_cap(venue, {}),
+        "spotAssetCtxs": spot_contexts(),
+        "perpsAtOpenInterestCap": _capped(venue, ""),
     }
 
 
@@ -257,12 +264,18 @@ def web_data_3(venue: DeskView, address: str) -> dict[str, Any]:
         name: old[name]
         for name in "agentAddress agentValidUntil cumLedger serverTime isVault user".split()
     }
-    dex = {
-        "totalVaultEquity": "0.0",
-        "perpsAtOpenInterestCap": old["perpsAtOpenInterestCap"],
-        "leadingVaults": [],
-    }
-    return {"userState": state, "perpDexStates": [dex]}
+    holder = venue.directory.holder(address)
+    if holder and holder.abstraction != "default":
+        state["abstraction"] = holder.abstraction
+    dexes = [
+        {
+            "totalVaultEquity": "0.0",
+            "perpsAtOpenInterestCap": _capped(venue, dex),
+            "leadingVaults": [],
+        }
+        for dex in venue.assets.dexes
+    ]
+    return {"userState": state, "perpDexStates": dexes}
 
 
 def liquidatable(venue: DeskView, request: Request) -> list[Any]:
@@ -333,28 +346,3 @@ def empty_answer(kind: str) -> Callable[[DeskView, Request], Any]:
         return EMPTY[kind]
 
     return of_user if kind in EMPTY_OF_USER else of_all
-
-
-def token_details(venue: DeskView, request: Request) -> Any:
-    """``tokenDetails`` of the one token. Raises BadRequest for any other."""
-    if text_of(request, "tokenId") != USDC_TOKEN["tokenId"]:
-        raise BadRequest("tokenId is unknown")
-    supply = money_text(max(0, int(venue.tables["margin_groups"]["money_outside"][0])))
-    return {
-        "name": "USDC",
-        "maxSupply": supply,
-        "totalSupply": supply,
-        "circulatingSupply": supply,
-        "szDecimals": 8,
-        "weiDecimals": 8,
-        "midPx": "1.0",
-        "markPx": "1.0",
-        "prevDayPx": "1.0",
-        "genesis": None,
-        "deployer": None,
-        "deployGas": None,
-        "deployTime": None,
-        "seededUsdc": money_text(0),
-        "nonCirculatingUserBalances": [],
-        "futureEmissions": "0.0",
-    }

@@ -13,7 +13,7 @@ from seawall.venues.hyperliquid.info.base import (
     BadRequest,
     DeskView,
     Request,
-    check_dex,
+    dex_of,
     user_of,
     whole_of,
 )
@@ -220,25 +220,28 @@ def order_update(venue: DeskView, order: OrderRecord) -> dict[str, Any]:
 
 
 def open_orders(venue: DeskView, request: Request) -> list[Any]:
-    check_dex(request)
-    row = venue.row_of(user_of(request))
+    dex, row = dex_of(venue, request), venue.row_of(user_of(request))
     if row < 0:
         return []
-    return [plain_order(venue, order) for order in live_orders(venue, row)[0]]
+    orders = live_orders(venue, row)[0]
+    return [plain_order(venue, order) for order in orders if venue.dex_of(order.market) == dex]
 
 
-def frontend_orders(venue: DeskView, address: str) -> list[Any]:
-    """Open orders of an address in the long shape; empty for an unknown one."""
+def frontend_orders(venue: DeskView, address: str, dex: str = "") -> list[Any]:
+    """Open orders of an address on a dex in the long shape; empty for an unknown address."""
     row = venue.row_of(address)
     if row < 0:
         return []
     orders, children = live_orders(venue, row)
-    return [full_order(venue, order, children.get(order.order_id)) for order in orders]
+    return [
+        full_order(venue, order, children.get(order.order_id))
+        for order in orders
+        if venue.dex_of(order.market) == dex
+    ]
 
 
 def frontend_open_orders(venue: DeskView, request: Request) -> list[Any]:
-    check_dex(request)
-    return frontend_orders(venue, user_of(request))
+    return frontend_orders(venue, user_of(request), dex_of(venue, request))
 
 
 def _wanted_order(venue: DeskView, request: Request, account: int) -> OrderRecord | None:

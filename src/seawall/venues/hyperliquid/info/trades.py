@@ -170,15 +170,15 @@ def funding_history(venue: DeskView, request: Request) -> list[Any]:
 
 
 def predicted_fundings(venue: DeskView, request: Request) -> list[Any]:
-    """What the hour's samples so far would give, due at the next full hour."""
+    """What the hour's samples so far would give, due at the next full hour; of its own dex."""
     due = (venue.now_ms() // _HOUR_MS + 1) * _HOUR_MS
     found = []
-    for market, instrument in enumerate(venue.instruments):
+    for market in venue.assets.markets[""]:
         rate = market_view(venue.engine, market).funding_rate
         entry = {
             "fundingRate": rate_text(rate, FUNDING_DECIMALS),
             "nextFundingTime": due,
             "fundingIntervalHours": 1,
         }
-        found.append([instrument.name, [["HlPerp", entry]]])
+        found.append([venue.coin(market), [["HlPerp", entry]]])
     return found

@@ -13,13 +13,22 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from seawall.venues.hyperliquid.info import account, history, ledger, market, misc, orders, trades
+from seawall.venues.hyperliquid.info import (
+    account,
+    history,
+    ledger,
+    market,
+    misc,
+    orders,
+    spot,
+    trades,
+)
 from seawall.venues.hyperliquid.info.base import (
     ONE_DAY_MS,
     BadRequest,
     DeskView,
     Request,
-    check_dex,
+    dex_of,
     flag_of,
     text_of,
     user_of,
@@ -28,12 +37,14 @@ from seawall.venues.hyperliquid.info.base import (
 
 class Topic(NamedTuple):
     """What a subscription asks for, in one spelling. ``market`` -1 and ``user`` "": not part of
-    it. ``interval`` of candles; ``figures``, ``mantissa`` and ``fast`` of books."""
+    it. ``interval`` of candles; ``dex`` of lists and accounts; ``figures``, ``mantissa`` and
+    ``fast`` of books."""
 
     kind: str
     market: int = -1
     user: str = ""
     interval: str = ""
+    dex: str = ""
     figures: int = 0
     mantissa: int = 1
     fast: bool = False
@@ -63,7 +74,7 @@ _CANDLE_DAYS = 2
 
 
 def _mids(venue: DeskView, topic: Topic) -> Any:
-    return {"mids": market.all_mids(venue, {})}
+    return {"mids": market.dex_mids(venue, topic.dex)}
 
 
 def _book(venue: DeskView, topic: Topic) -> Any:
@@ -103,11 +114,11 @@ def _context(venue: DeskView, topic: Topic) -> Any:
 
 
 def _all_contexts(venue: DeskView, topic: Topic) -> Any:
-    return {"dex": "", "ctxs": market.asset_contexts(venue)}
+    return {"dex": topic.dex, "ctxs": market.asset_contexts(venue, topic.dex)}
 
 
 def _contexts_of_dexs(venue: DeskView, topic: Topic) -> Any:
-    return {"ctxs": [["", market.asset_contexts(venue)]]}
+    return {"ctxs": [[dex, market.asset_contexts(venue, dex)] for dex in venue.assets.dexes]}
 
 
 def _fast_contexts(venue: DeskView, topic: Topic) -> Any:
@@ -122,7 +133,7 @@ def _fast_contexts(venue: DeskView, topic: Topic) -> Any:
 
 
 def _spot_contexts(venue: DeskView, topic: Topic) -> Any:
-    return []
+    return spot.spot_contexts()
 
 
 def _active_asset(venue: DeskView, topic: Topic) -> Any:
@@ -130,23 +141,25 @@ def _active_asset(venue: DeskView, topic: Topic) -> Any:
 
 
 def _account(venue: DeskView, topic: Topic) -> Any:
-    state = account.account_state(venue, topic.user)
-    return {"dex": "", "user": topic.user, "clearinghouseState": state}
+    state = account.account_state(venue, topic.user, topic.dex)
+    return {"dex": topic.dex, "user": topic.user, "clearinghouseState": state}
 
 
 def _account_of_dexs(venue: DeskView, topic: Topic) -> Any:
-    state = account.account_state(venue, topic.user)
-    return {"user": topic.user, "clearinghouseStates": [["", state]]}
+    return {
+        "user": topic.user,
+        "clearinghouseStates": account.states_by_dex(venue, topic.user),
+    }
 
 
 def _open_orders(venue: DeskView, topic: Topic) -> Any:
-    shown = orders.frontend_orders(venue, topic.user)
-    return {"dex": "", "user": topic.user, "orders": shown}
+    shown = orders.frontend_orders(venue, topic.user, topic.dex)
+    return {"dex": topic.dex, "user": topic.user, "orders": shown}
 
 
 def _twap_states(venue: DeskView, topic: Topic) -> Any:
-    states = history.running_twaps(venue, topic.user)
-    return {"dex": "", "user": topic.user, "states": states}
+    states = history.running_twaps(venue, topic.user, topic.dex)
+    return {"dex": topic.dex, "user": topic.user, "states": states}
 
 
 def _spot_state(venue: DeskView, topic: Topic) -> Any:
@@ -238,7 +251,7 @@ CHANNELS: dict[str, Channel] = {
 }
 """Every subscription on offer."""
 
-SILENT = ("notification", "outcomeMetaUpdates", "spotAssetCtxs")
+SILENT = ("notification", "outcomeMetaUpdates")
 """Subscriptions that are accepted and never send anything in a sandbox."""
 
 
@@ -248,8 +261,7 @@ def topic_of(venue: DeskView, subscription: Request) -> Topic:
     channel = CHANNELS.get(kind)
     if channel is None:
         raise BadRequest("type is unknown")
-    check_dex(subscription)
-    fields: dict[str, Any] = {"kind": kind}
+    fields: dict[str, Any] = {"kind": kind, "dex": dex_of(venue, subscription)}
     wanted = channel.of.split()
     if "coin" in wanted:
         row = venue.market_of.get(text_of(subscription, "coin"))

@@ -52,6 +52,11 @@ _PUBLIC = ("order", "liquidation")
 _OWN_CANCELS = (Reason.CANCELLED_BY_USER, Reason.REPLACED, Reason.IMMEDIATE_REMAINDER)
 
 
+def _ends(other: int, group: int, other_group: int) -> dict[str, Any]:
+    """The body of a transfer's record."""
+    return {"counterparty": other, "group": group, "other_group": other_group}
+
+
 class UserNews:
     """What happened to one user since the last look, in order."""
 
@@ -130,8 +135,9 @@ class News:
     def _add_money(self, time_ms: int, event: Any) -> None:
         made = []
         if isinstance(event, Transferred):
-            out = {"counterparty": event.recipient}
-            into = {"counterparty": event.account}
+            groups = event.group, event.recipient_group
+            out = _ends(event.recipient, *groups)
+            into = _ends(event.account, *groups[::-1])
             made.append(LedgerRecord(time_ms, event.account, "transfer_out", -event.amount, out))
             made.append(LedgerRecord(time_ms, event.recipient, "transfer_in", event.amount, into))
         elif isinstance(event, Deposited):

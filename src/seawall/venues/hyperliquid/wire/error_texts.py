@@ -28,7 +28,12 @@ NO_REWARDS = "No rewards to claim"
 TWAP_NOT_FOUND = "TWAP was never placed, already canceled, or filled."
 SELF_TRANSFER = "Cannot self-transfer."
 AGENT_FORBIDDEN = "Agents do not have permission to perform this action."
-UNSUPPORTED_MODE = "Only the abstraction modes default and disabled are offered."
+UNSUPPORTED_MODE = (
+    "Portfolio margin is not offered; the modes are default, disabled and unifiedAccount."
+)
+STILL_ON_DEXES = "Cannot leave the unified account with positions or orders on builder dexes."
+UNIFIED_FORBIDDEN = "Action disabled when unified account is active"
+NO_SPOT_TRADING = "Spot orders are not offered by this venue."
 
 _BUSY = "The venue is full. Try again later."
 _NEVER = "Internal error"
@@ -48,6 +53,8 @@ TEXTS: dict[Reason, str] = {
     Reason.AMOUNT_NOT_POSITIVE: "Amount must be positive",
     Reason.INSUFFICIENT_WITHDRAWABLE: WITHDRAWAL_BALANCE,
     Reason.TRANSFER_TO_SAME_ACCOUNT: SELF_TRANSFER,
+    Reason.UNKNOWN_MARGIN_GROUP: UNIFIED_FORBIDDEN,
+    Reason.DIFFERENT_COLLATERAL: TOKEN_BALANCE,
     Reason.CROSS_MARGIN_NOT_ALLOWED: "Cross margin is not allowed for this asset.",
     Reason.INVALID_LEVERAGE: "Invalid leverage value",
     Reason.MODE_SWITCH_WITH_POSITION: "Cannot switch leverage type with open position.",

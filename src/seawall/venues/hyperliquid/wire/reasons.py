@@ -25,7 +25,7 @@ def best_price(engine: Any, market: int, column: str) -> int:
     return int(engine.tables["levels"]["price"][level]) if level >= 0 else 0
 
 
-def order_text(engine: Any, reason: Reason, market: int, flags: int = 0) -> str:
+def order_text(engine: Any, reason: Reason, market: int, asset: int, flags: int = 0) -> str:
     """Why an order was not placed, as it stands in ``statuses``."""
     text = TEXTS[reason]
     if reason == Reason.POST_ONLY_WOULD_MATCH:
@@ -42,7 +42,7 @@ def order_text(engine: Any, reason: Reason, market: int, flags: int = 0) -> str:
         text = text.format(max=cap // MICRO)
     elif reason == Reason.PRICE_OUTSIDE_BAND:
         text = text.format(band=engine.rulebook.order.price_band_rate * 100 // _ALL)
-    return text if reason in WITHOUT_ASSET else with_asset(text, market)
+    return text if reason in WITHOUT_ASSET else with_asset(text, asset)
 
 
 def account_text(engine: Any, reason: Reason, account: int) -> str:
