@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAKER_USD = 200_000_000
 TRADER_USD = 100_000
+DEXES = ("", "xyz")
+DEX_MARKETS = ("BTC=60000", "ETH=2000", "xyz:GOLD=3000", "xyz:SILVER=40")
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +51,46 @@ def new_trader(venue: Venue, maker: "Maker") -> "Iterator[Callable[[float], Trad
         if usd:
             venue.control.fund(eth_account.Account.from_key(key).address, usd)
         made.append(Trader(venue.url, key))
+        return made[-1]
+
+    yield make
+    for trader in made:
+        trader.go_flat()
+
+
+@pytest.fixture(scope="session")
+def dex_venue() -> Iterator[Venue]:
+    """Another quiet venue, with markets of a builder's dex beside its own."""
+    with started("--markets", *DEX_MARKETS) as found:
+        yield found
+        assert found.process.poll() is None, found.complaints()
+        assert "Traceback" not in found.complaints(), found.complaints()
+
+
+@pytest.fixture(scope="session")
+def dex_maker(dex_venue: Venue) -> "Maker":
+    """The only one who quotes there; one balance carries its quotes on both dexes."""
+    from tests.conformance.hyperliquid.trader import Maker, done
+
+    found = Maker(dex_venue.url, dex_venue.users[9][1], dexes=DEXES)
+    dex_venue.control.fund(found.address, MAKER_USD)
+    done(found.exchange.user_set_abstraction(found.address, "unifiedAccount"))
+    return found
+
+
+@pytest.fixture
+def new_dex_trader(dex_venue: Venue, dex_maker: "Maker") -> "Iterator[Callable[[float], Trader]]":
+    """Makes traders with so many USD; they are flat again after the test."""
+    import eth_account
+
+    from tests.conformance.hyperliquid.trader import Trader
+
+    made: list[Any] = []
+
+    def make(usd: float) -> "Trader":
+        account = eth_account.Account.create()
+        dex_venue.control.fund(account.address, usd)
+        made.append(Trader(dex_venue.url, account.key.hex(), dexes=DEXES))
         return made[-1]
 
     yield make

@@ -1,5 +1,6 @@
 """A trader with the venue's official Python client, and a market maker made of one."""
 
+from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -70,28 +71,47 @@ def error(result: Any) -> str:
     return str(status["error"])
 
 
+def dex_of(coin: str) -> str:
+    """The dex of a coin; empty for the venue's own."""
+    return coin.partition(":")[0] if ":" in coin else ""
+
+
 class Trader:
-    """One wallet. ``vault``: trade as this sub-account; ``account``: sign as an agent of it."""
+    """One wallet. ``vault``: trade as this sub-account; ``account``: sign as an agent of it.
+
+    ``dexes``: those it trades on.
+    """
 
     def __init__(
-        self, url: str, key: str, account: str | None = None, vault: str | None = None
+        self,
+        url: str,
+        key: str,
+        account: str | None = None,
+        vault: str | None = None,
+        dexes: Sequence[str] = ("",),
     ) -> None:
         self.url = url
         self.key = key
         self.wallet = eth_account.Account.from_key(key)
         self.address: str = vault or account or self.wallet.address
+        self.dexes = list(dexes)
         self.exchange = Exchange(
-            self.wallet, url, account_address=account, vault_address=vault, timeout=TIMEOUT
+            self.wallet,
+            url,
+            account_address=account,
+            vault_address=vault,
+            perp_dexs=self.dexes if len(dexes) > 1 else None,
+            timeout=TIMEOUT,
         )
         self.info: Info = self.exchange.info
 
-    def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.info.user_state(self.address)
+    def state(self, dex: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = self.info.user_state(self.address, dex)
         return found
 
     def position(self, coin: str) -> dict[str, Any] | None:
         """The position of a coin, or None where there is none."""
-        for entry in self.state()["assetPositions"]:
+        for entry in self.state(dex_of(coin))["assetPositions"]:
             if entry["position"]["coin"] == coin:
                 position: dict[str, Any] = entry["position"]
                 return position
@@ -110,8 +130,7 @@ class Trader:
         return Decimal(self.state()["withdrawable"])
 
     def open_orders(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.info.open_orders(self.address)
-        return found
+        return [order for dex in self.dexes for order in self.info.open_orders(self.address, dex)]
 
     def fills(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.info.user_fills(self.address)
@@ -124,18 +143,20 @@ class Trader:
         return str(found["order"]["status"])
 
     def mid(self, coin: str) -> float:
-        return float(self.info.all_mids()[coin])
+        return float(self.info.all_mids(dex_of(coin))[coin])
 
     def cancel_everything(self) -> None:
-        orders = self.info.frontend_open_orders(self.address)
-        if orders:
-            self.exchange.bulk_cancel([{"coin": o["coin"], "oid": o["oid"]} for o in orders])
+        for dex in self.dexes:
+            orders = self.info.frontend_open_orders(self.address, dex)
+            if orders:
+                self.exchange.bulk_cancel([{"coin": o["coin"], "oid": o["oid"]} for o in orders])
 
     def go_flat(self) -> None:
         """Cancel all orders and close all positions at whatever the book offers."""
         self.cancel_everything()
-        for entry in self.state()["assetPositions"]:
-            self.exchange.market_close(entry["position"]["coin"], slippage=0.2)
+        for dex in self.dexes:
+            for entry in self.state(dex)["assetPositions"]:
+                self.exchange.market_close(entry["position"]["coin"], slippage=0.2)
 
 
 def valid_price(price: float, size_decimals: int) -> float:
