@@ -1,5 +1,6 @@
 """A venue inside a Python program: ``seawall.sandbox``."""
 
+import json
 import socket
 import threading
 import urllib.request
@@ -37,6 +38,45 @@ def test_a_venue_lasts_as_long_as_its_block() -> None:
         venue.status()
 
 
+def ask(url: str, kind: str, **fields: Any) -> Any:
+    body = json.dumps({"type": kind, **fields}).encode()
+    request = urllib.request.Request(f"{url}/info", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def test_builders_markets_live_and_accounts_begin_unified() -> None:
+    """Agents quote and trade on every dex, with one balance each."""
+    stranger = "0x" + "5a" * 20
+    with sandbox("xyz:GOLD=3000", "BTC=60000", seed=7, speed=0, mode="unified") as venue:
+        assert venue.markets == ("BTC", "xyz:GOLD")
+        bids, asks = ask(venue.url, "l2Book", coin="xyz:GOLD")["levels"]
+        assert min(len(bids), len(asks)) >= 10
+        venue.advance(600)
+        assert ask(venue.url, "recentTrades", coin="xyz:GOLD")
+        venue.shock("xyz:GOLD", "-10%")
+        assert float(venue.mark("xyz:GOLD")) == pytest.approx(2_700, rel=0.05)
+        assert float(venue.mark("BTC")) == pytest.approx(60_000, rel=0.05)
+        venue.fund(stranger, 250)
+        for address, total in ((venue.users[0].address, "100000.0"), (stranger, "250.0")):
+            assert ask(venue.url, "userAbstraction", user=address) == "unifiedAccount"
+            state = ask(venue.url, "spotClearinghouseState", user=address)
+            assert state["balances"][0]["total"] == total
+
+
+def test_accounts_begin_standard_unless_said_otherwise() -> None:
+    with sandbox("BTC=60000", "xyz:GOLD=3000", speed=0, feed="manual", agents=False) as venue:
+        address = venue.users[0].address
+        assert ask(venue.url, "userAbstraction", user=address) == "default"
+        assert ask(venue.url, "spotClearinghouseState", user=address) == {"balances": []}
+        values = [
+            ask(venue.url, "clearinghouseState", user=address, dex=dex)["withdrawable"]
+            for dex in ("", "xyz")
+        ]
+        assert values == ["100000.0", "0.0"]
+        assert venue.mark("xyz:GOLD") == "3000"
+
+
 def test_a_folder_is_continued_without_its_options(tmp_path: Path) -> None:
     with sandbox("BTC=60000", seed=7, speed=0, agents=False, data=tmp_path) as venue:
         users = venue.users
@@ -46,6 +86,11 @@ def test_a_folder_is_continued_without_its_options(tmp_path: Path) -> None:
         assert (venue.users, venue.markets) == (users, ("BTC",))
         assert venue.status()["timeMs"] == left
     with pytest.raises(SeawallError, match=r"^seed: 1 should be 7"), sandbox(seed=1, data=tmp_path):
+        raise AssertionError("it started")
+    with (
+        pytest.raises(SeawallError, match=r"^mode: 'unified' should be standard"),
+        sandbox(mode="unified", data=tmp_path),
+    ):
         raise AssertionError("it started")
 
 

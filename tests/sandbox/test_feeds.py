@@ -22,8 +22,18 @@ HOUR = 3_600_000
 
 
 def markets(*wishes: str) -> tuple[OpenMarket, ...]:
-    shipped = VENUES[DEFAULT_VENUE].built_in_markets()
-    return choose_markets(wishes, {instrument.name: instrument for instrument in shipped})
+    venue = VENUES[DEFAULT_VENUE]
+    shipped = {instrument.name: instrument for instrument in venue.built_in_markets()}
+    return choose_markets(wishes, shipped, venue.builder_market)
+
+
+def test_the_venues_own_markets_come_first() -> None:
+    """They are margin group 0; builders' lists follow in the order of their first market."""
+    found = markets("xyz:GOLD=3000", "ETH", "abc:X=5", "BTC=60000", "xyz:S=40")
+    assert [market.name for market in found] == ["ETH", "BTC", "xyz:GOLD", "abc:X", "xyz:S"]
+    assert [market.row for market in found] == [0, 1, 2, 3, 4]
+    assert [market.instrument.group for market in found] == ["", "", "xyz", "abc", "xyz"]
+    assert found[2].to_usd(found[2].start_price) == 3000
 
 
 def test_a_synthetic_path_does_not_depend_on_how_often_one_asks() -> None:
