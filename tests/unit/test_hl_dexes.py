@@ -151,7 +151,9 @@ def test_streams_name_the_dex():
             assert show is not None
             return show(s.venue, topic)
 
-        assert first("allMids", dex="xyz") == {"mids": s.ask("allMids", dex="xyz")}
+        mids = {dex: s.ask("allMids", dex=dex) for dex in ("", "xyz")}
+        assert first("allMids", dex="xyz") == {"dex": "xyz", "mids": mids["xyz"]}
+        assert first("allMids") == {"mids": mids[""]}
         for kind, field in (("clearinghouseState", "clearinghouseState"), ("openOrders", "orders")):
             for dex in ("", "xyz"):
                 shown = first(kind, user=ALICE, dex=dex)

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from tests.conformance.hyperliquid.trader import Maker, Trader
 pytestmark = pytest.mark.conformance
 
 HERE = Path(__file__).parent / "nktkas"
-SCRIPTS = ("package.json", "package-lock.json", "schemas.mjs", "client.mjs", "check.mjs")
+SCRIPTS = (
+    "package.json", "package-lock.json", "schemas.mjs", "client.mjs", "check.mjs", "unified.mjs",
+)  # fmt: skip
 COIN, ISOLATED = "ETH", "SOL"
 PRICE, ISOLATED_PRICE = 2000.0, 80.0
 OLDEST_NODE = (20, 19)
@@ -106,17 +109,23 @@ def outcomes(venue: Venue, maker: Maker) -> list[dict[str, Any]]:
         "marginTable": maker.info.meta()["marginTables"][0][0],
         "now": venue.now_ms(),
     }
-    run = subprocess.run(
-        ["node", "check.mjs", json.dumps(about)],
+    found = run(folder, "check.mjs", about)
+    for trader in traders:
+        trader.go_flat()
+    return found
+
+
+def run(folder: Path, script: str, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outcomes of one of the scripts."""
+    ended = subprocess.run(
+        ["node", script, json.dumps(about)],
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=240,
     )
-    for trader in traders:
-        trader.go_flat()
-    assert run.returncode == 0, run.stderr[-3000:]
-    found: list[dict[str, Any]] = json.loads(run.stdout.splitlines()[-1])
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    found: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
     return found
 
 
@@ -126,3 +135,30 @@ def test_every_answer_fits_the_schemas(outcomes: list[dict[str, Any]], kind: str
     wrong = {o["method"]: o["errors"] for o in mine if o["errors"]}
     assert not wrong, json.dumps(wrong, indent=1)
     assert len({outcome["method"] for outcome in mine}) >= LEAST[kind]
+
+
+def test_a_unified_account_on_two_dexes(
+    dex_venue: Venue, dex_maker: Maker, new_dex_trader: Callable[[float], Trader]
+) -> None:
+    """Mode, orders, transfers and every answer about them fit the schemas."""
+    node_or_skip()
+    folder = installed()
+    for coin, price in (("BTC", 60_000.0), ("xyz:GOLD", 3_000.0)):
+        dex_venue.settle(coin, price, dex_maker)
+    traders = [new_dex_trader(10_000) for _ in range(2)]
+    about = {
+        "url": dex_venue.url,
+        "ws": dex_venue.websocket_url,
+        "key": "0x" + traders[0].key.removeprefix("0x"),
+        "address": traders[0].address,
+        "other": traders[1].address,
+        "coin": "xyz:GOLD",
+        "dex": "xyz",
+        "asset": 110_000,
+        "price": "3060",
+        "low": "2500",
+    }
+    outcomes = run(folder, "unified.mjs", about)
+    wrong = {outcome["method"]: outcome["errors"] for outcome in outcomes if outcome["errors"]}
+    assert not wrong, json.dumps(wrong, indent=1)
+    assert len(outcomes) >= 25

@@ -60,7 +60,7 @@ async function actions() {
   const t = running?.response.data.status.running.twapId;
   await call("twapCancel", () => x.twapCancel({ a: asset, t }), (v) => v.response.data.status === "success");
   await call("scheduleCancel", () => x.scheduleCancel({}));
-  await call("noop", () => x.noop({ nonce: Date.now() + 5 }));
+  await call("noop", () => x.noop({ nonce: Date.now() + 3_600_000 }));
   await call("reserveRequestWeight", () => x.reserveRequestWeight({ weight: 10 }));
   await call("userSetAbstraction", () => x.userSetAbstraction({ user, abstraction: "disabled" }));
   await call("agentSetAbstraction", () => x.agentSetAbstraction({ abstraction: "i" }));

@@ -74,7 +74,8 @@ _CANDLE_DAYS = 2
 
 
 def _mids(venue: DeskView, topic: Topic) -> Any:
-    return {"mids": market.dex_mids(venue, topic.dex)}
+    mids = {"mids": market.dex_mids(venue, topic.dex)}
+    return {"dex": topic.dex, **mids} if topic.dex else mids
 
 
 def _book(venue: DeskView, topic: Topic) -> Any:
