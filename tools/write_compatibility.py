@@ -68,6 +68,19 @@ _BUILDER_FEES = (
 )
 
 
+_MODES = (
+    "## Account modes and dexes",
+    "",
+    "`userAbstraction` is `default` or `disabled` (standard), or `unifiedAccount`; portfolio",
+    "margin is refused. Transfers between the sides of a unified account, and `subAccountTransfer`",
+    "with one, are answered with `Action disabled when unified account is active`; `sendAsset` to",
+    "another address is not. Markets of builders' dexes are taken under their asset ids in every",
+    "action; orders of spot assets are refused. What of a unified account's answers is exact and",
+    "what is assumed: [sandbox](sandbox.md#what-is-exact-assumed-missing).",
+    "",
+)
+
+
 class Entry(Struct, frozen=True):
     name: str
     state: str
@@ -120,6 +133,7 @@ def page() -> str:
         *_table("`/ws` subscriptions", subscriptions()),
         "The websocket also takes `ping` and `post`, with any of the above.",
         "",
+        *_MODES,
         *_BUILDER_FEES,
     ]
     return "\n".join(lines)
