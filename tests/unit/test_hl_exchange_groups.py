@@ -8,13 +8,16 @@ import pytest
 
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.exchange.handle import handle_exchange
+from seawall.venues.hyperliquid.instruments import builder_instrument
 from seawall.venues.port import Done, Plan, Planner, Refusal
 from tests.unit.hl_desk import (
     ADDRESSES,
     BTC,
+    INSTRUMENTS,
     KEYS,
     NOW,
     OK,
+    Client,
     FakeDesk,
     l1_body,
     ready_desk,
@@ -142,3 +145,41 @@ def test_orders_answer_their_own_senders(desk):
     assert first["filled"]["totalSz"] == "0.6"
     assert set(second) == {"resting"}
     assert answers[2]["status"] == "err"
+
+
+def test_leaving_a_unified_account_and_using_a_dex_at_once() -> None:
+    """The side of a dex is not there yet when the second is planned: it is refused, not lost."""
+    gold = builder_instrument("xyz:GOLD", "3000")
+    assert gold is not None
+    desk = FakeDesk([*INSTRUMENTS, gold])
+    desk.advance(0)
+    desk.fund(ADDRESSES["alice"], 1_000)
+    alice = Client(desk)
+    assert alice.l1({"type": "agentSetAbstraction", "abstraction": "u"}) == OK
+    send = {
+        "type": "sendAsset", "destination": ADDRESSES["alice"], "sourceDex": "xyz",
+        "destinationDex": "", "token": "USDC", "amount": "5", "fromSubAccount": "",
+        "signatureChainId": "0x66eee", "hyperliquidChain": "Testnet", "nonce": NOW + 7,
+    }  # fmt: skip
+    leave = {"type": "agentSetAbstraction", "abstraction": "i"}
+    left, sent = together(
+        desk, l1_body(KEYS["alice"], leave, NOW + 6), signed_body(KEYS["alice"], send, NOW + 7)
+    )
+    assert left == OK
+    assert sent == {"status": "err", "response": "Insufficient balance for token transfer"}
+    assert desk.cash(desk.directory.row_of(ADDRESSES["alice"])) == 1_000 * MICRO
+
+
+def test_becoming_unified_and_moving_money_at_once(desk):
+    """What is planned after the switch knows of it, although the machine has yet to switch."""
+    spot = {"type": "usdClassTransfer", "amount": "3", "toPerp": False}
+    assert together(desk, message("alice", spot, NOW)) == [OK]
+    unify = l1_body(KEYS["alice"], {"type": "agentSetAbstraction", "abstraction": "u"}, NOW + 1)
+    send = {"type": "usdSend", "destination": ADDRESSES["bob"], "amount": "10"}
+    answers = together(
+        desk, unify, message("alice", spot, NOW + 2), message("alice", send, NOW + 3)
+    )
+    refused = {"status": "err", "response": "Action disabled when unified account is active"}
+    assert answers == [OK, refused, OK]
+    assert desk.directory.spot_balance(desk.engine, ADDRESSES["alice"]) == 0
+    assert desk.cash(desk.directory.row_of(ADDRESSES["alice"])) == 99_990 * MICRO

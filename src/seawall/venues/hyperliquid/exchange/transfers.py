@@ -85,10 +85,11 @@ def check_token(token: str) -> None:
 def check_balance(turn: Turn, row: int, amount: int, text: str, group: int = 0) -> None:
     """Raises Refusal with ``text`` if the row cannot pay out so much of a margin group.
 
-    A row may be so new that the machine has yet to open it.
+    A row may be so new that the machine has yet to open it, or is yet to part its groups.
     """
     is_open = 0 <= row < int(turn.engine.tables["control"]["accounts_used"][0])
-    if not is_open or account_margins(turn.engine, row)[pool_of_group(group)].free < amount:
+    pool = account_margins(turn.engine, row).get(pool_of_group(group)) if is_open else None
+    if pool is None or pool.free < amount:
         raise Refusal(text)
 
 
