@@ -1,12 +1,14 @@
 """Builder dexes: asset ids, what each answer shows of them, and money between their sides."""
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from seawall.domain.commands import Deposit, SetLeverage, Transfer
+from seawall.domain.commands import CancelOrder, Deposit, SetLeverage, Transfer
 from seawall.domain.enums import MarginMode, Side
+from seawall.domain.events import CommandRejected, OrderAccepted
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.directory.pools import cash_of
 from seawall.venues.hyperliquid.info.base import BadRequest
@@ -127,7 +129,14 @@ def test_a_standard_account_has_a_side_on_each_dex():
         ]
         assert [o["coin"] for o in s.ask("openOrders", user=ALICE)] == ["BTC"]
         active = s.ask("activeAssetData", user=ALICE, coin="xyz:GOLD")
-        assert active["availableToTrade"] == ["9494.1", "10094.1"]
+        # Selling may use what the buy order holds, and twice the margin of the position.
+        assert active["availableToTrade"] == ["9494.1", str(9494.1 + 125 + 600)]
+        most = int(Decimal(active["maxTradeSzs"][1]) * 10**4)
+        for size, kind in ((most + 1, CommandRejected), (most, OrderAccepted)):
+            done = await s.place(ALICE, GOLD, Side.SELL, 300_000, size)
+            (event,) = done.applied[0].events
+            assert isinstance(event, kind)
+        await s.do(lambda now: CancelOrder(now, s.row(ALICE), GOLD, event.order_id))
         assert s.ask("activeAssetData", user=ALICE, coin="abc:COPPER")["availableToTrade"] == [
             "0.0", "0.0"
         ]  # fmt: skip

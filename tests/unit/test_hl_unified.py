@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from seawall.domain.commands import Deposit, SetMarginGrouping
-from seawall.domain.enums import MarginGrouping, Side
+from seawall.domain.commands import AdoptPosition, Deposit, SetMarginGrouping
+from seawall.domain.enums import MarginGrouping, MarginMode, Side
+from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
 from seawall.venues.hyperliquid.directory.directory import VenueDirectory
 from seawall.venues.hyperliquid.directory.pools import cash_of
@@ -278,6 +279,49 @@ def test_figures_against_a_calculation_from_the_fills(desk: FakeDesk, alice: Cli
         room = cross - sum(maintenance.values())
         expected = marks[coin] - room / size / (1 - Fraction(1, rate))
         assert abs(prices[coin] - expected) < Fraction(1, 10**7), (coin, dex)
+
+
+def test_the_recorded_answers_of_a_real_account() -> None:
+    """Account U01 of 2026-09-22: one isolated position, an order, nothing in cross.
+
+    Recorded over five seconds, so the last answer is of another moment than the others; the venue
+    held 70.4475 for the order, not the 69.75 of its margin.
+    """
+    mega = Instrument(name="MEGA", size_decimals=0, tiers=(MarginTier(0, 3),))
+    desk = FakeDesk([mega])
+    desk.advance(0)
+    desk.fund(ADDRESSES["alice"], 1)
+    row, alice = desk.directory.row_of(ADDRESSES["alice"]), Client(desk)
+    desk.do(SetMarginGrouping(desk.time_ms, row, MarginGrouping.SHARED))
+    desk.price(0, 45_715)
+    entry, bucket = 4_793_485_533, -1_305_264_414
+    desk.do(Deposit(desk.time_ms, row, entry + bucket + 172_997_252 - 1 * MICRO))
+    desk.do(
+        AdoptPosition(
+            desk.time_ms, row, 0, Side.BUY, 75_000, entry, 3, MarginMode.ISOLATED, entry + bucket
+        )
+    )
+    (status,) = alice.order(wire(0, True, "0.04185", "5000"))
+    assert "resting" in status
+    state = ask(desk, "clearinghouseState", user=alice.address)
+    (position,) = [entry["position"] for entry in state["assetPositions"]]
+    assert position["leverage"] == {"type": "isolated", "value": 3, "rawUsd": "-1305.264414"}
+    shown = [position[name] for name in ("positionValue", "unrealizedPnl", "marginUsed")]
+    assert shown == ["3428.625", "-1364.860533", "2123.360586"]
+    assert (position["liquidationPx"], position["returnOnEquity"]) == (
+        "0.0208842306", "-0.8541971329",
+    )  # fmt: skip
+    assert state["crossMaintenanceMarginUsed"] == "0.0"
+    assert state["marginSummary"]["totalMarginUsed"] == "2123.360586"
+    assert usdc(desk, alice.address) == {
+        "coin": "USDC", "token": 0, "total": "2296.357838", "hold": "2193.110586",
+        "entryNtl": "0.0",
+    }  # fmt: skip
+    found = ask(desk, "spotClearinghouseState", user=alice.address)
+    assert found["tokenToAvailableAfterMaintenance"] == [[0, "172.997252"]]
+    active = ask(desk, "activeAssetData", user=alice.address, coin="MEGA")
+    recorded = zip(active["availableToTrade"], ("103.239708", "3439.23088"), strict=True)
+    assert all(abs(Decimal(ours) - Decimal(theirs)) < Decimal("0.01") for ours, theirs in recorded)
 
 
 def test_the_group_is_liquidated_not_one_dex(desk: FakeDesk, alice: Client) -> None:

@@ -172,26 +172,34 @@ def _empty_state(venue: DeskView) -> dict[str, Any]:
     }
 
 
-def _holds(venue: DeskView, account: int, dex: str, margins: dict[int, Margins]) -> int:
-    """Micro-USD that resting orders of a dex hold, as the machine counts them.
+def _credits(held: Any, own: Margins | None) -> tuple[int, int]:
+    """Micro-USD that buy and sell orders of a position's market need not hold.
 
-    In each market the larger side counts; the side that closes first uses what closing frees.
+    Closing frees the position's margin, which then also carries the other way.
     """
+    size = int(held["signed_size"])
+    if not size or own is None:
+        return 0, 0
+    is_cross = int(held["mode"]) == MarginMode.CROSS
+    credit = own.initial_margin + (own.initial_margin if is_cross else max(0, own.equity))
+    return (0, credit) if size > 0 else (credit, 0)
+
+
+def _hold(held: Any, own: Margins | None) -> int:
+    """Micro-USD that resting orders of one market hold, as the machine counts: the larger side."""
+    buy, sell = _credits(held, own)
+    return max(0, int(held["buy_hold"]) - buy, int(held["sell_hold"]) - sell)
+
+
+def _holds(venue: DeskView, account: int, dex: str, margins: dict[int, Margins]) -> int:
+    """Micro-USD that resting orders of a dex hold."""
     positions, found = venue.tables["positions"], 0
     row = int(venue.tables["accounts"]["first_position"][account])
     while row >= 0:
         held = positions[row]
-        market, size = int(held["market"]), int(held["signed_size"])
-        buy, sell = int(held["buy_hold"]), int(held["sell_hold"])
-        if venue.dex_of(market) == dex and (buy or sell):
-            if size:
-                own = margins[market]
-                is_cross = int(held["mode"]) == MarginMode.CROSS
-                credit = own.initial_margin + (
-                    own.initial_margin if is_cross else max(0, own.equity)
-                )
-                buy, sell = (buy, max(0, sell - credit)) if size > 0 else (buy - credit, sell)
-            found += max(0, buy, sell)
+        market = int(held["market"])
+        if venue.dex_of(market) == dex:
+            found += _hold(held, margins.get(market))
         row = int(held["next_of_account"])
     return found
 
@@ -298,21 +306,21 @@ def active_asset(venue: DeskView, address: str, market: int) -> dict[str, Any]:
     """Leverage of an address in a market, and how much it could buy and sell there now."""
     account = venue.row_of(address)
     mode, leverage = _default_mode(venue, market)
-    free, credit, size, bucket_cash = 0, 0, 0, 0
+    amounts, bucket_cash = [0, 0], 0
     if account >= 0:
         group = group_of(venue.engine, account, market)
         free = max(0, account_free_margin(venue.engine, account, group))
+        amounts = [free, free]
         row = position_row(venue, account, market)
         if row >= 0:
             held = venue.tables["positions"][row]
             mode, leverage = int(held["mode"]), int(held["leverage"])
-            size, bucket_cash = int(held["signed_size"]), int(held["isolated_cash"])
-        if size:
-            own = account_margins(venue.engine, account)[market]
-            is_cross = mode == MarginMode.CROSS
-            credit = 2 * own.initial_margin if is_cross else own.initial_margin + own.equity
-    # The closing side frees the position's margin, which then also carries the other way.
-    amounts = [free + max(0, credit) * (size < 0), free + max(0, credit) * (size > 0)]
+            bucket_cash = int(held["isolated_cash"])
+            own = account_margins(venue.engine, account).get(market)
+            # The larger side of the orders holds margin; a side may grow up to it for nothing.
+            free += _hold(held, own)
+            sides = zip(("buy_hold", "sell_hold"), _credits(held, own), strict=True)
+            amounts = [free - int(held[side]) + credit for side, credit in sides]
     mark = int(venue.tables["markets"]["mark_price"][market])
     decimals = venue.size_decimals(market)
     shown: dict[str, Any] = {"type": "cross", "value": leverage}
