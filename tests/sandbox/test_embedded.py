@@ -94,6 +94,22 @@ def test_a_folder_is_continued_without_its_options(tmp_path: Path) -> None:
         raise AssertionError("it started")
 
 
+def test_dexes_and_modes_are_kept(tmp_path: Path) -> None:
+    markets = ("xyz:GOLD=3000", "BTC=60000")
+    quiet: dict[str, Any] = {"speed": 0.0, "agents": False, "feed": "manual", "data": tmp_path}
+    with sandbox(*markets, mode="unified", **quiet) as venue:
+        address = venue.users[3].address
+        venue.fund(address, 250)
+        before = ask(venue.url, "spotClearinghouseState", user=address)
+    with sandbox(**quiet) as venue:
+        assert venue.markets == ("BTC", "xyz:GOLD")
+        assert venue.mark("xyz:GOLD") == "3000"
+        assert ask(venue.url, "userAbstraction", user=address) == "unifiedAccount"
+        assert ask(venue.url, "spotClearinghouseState", user=address) == before
+        venue.fund("0x" + "5b" * 20, 10)
+        assert ask(venue.url, "userAbstraction", user="0x" + "5b" * 20) == "unifiedAccount"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -63,6 +63,7 @@ def dex_venue() -> Iterator[Venue]:
     """Another quiet venue, with markets of a builder's dex beside its own."""
     with started("--markets", *DEX_MARKETS) as found:
         yield found
+        assert found.check()["broken"] == 0
         assert found.process.poll() is None, found.complaints()
         assert "Traceback" not in found.complaints(), found.complaints()
 
