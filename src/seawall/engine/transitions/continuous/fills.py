@@ -24,35 +24,33 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 
 
 @inline
-def _close_part(s: State, index: int, closing: int, sign: int, price: int) -> int:
-    """Close ``closing`` lots at ``price``; returns the profit of the closed part."""
+def _close_part(s: State, index: int, closing: int, sign: int, price: int) -> tuple[int, int]:
+    """Close ``closing`` lots at ``price``; returns (profit of the closed part, cash received)."""
     position = position_at(s, index)
     size = abs(position.signed_size)
     proceeds = -sign * closing * price
     entry = closed_entry(position.entry_notional, closing, size)
-    if position.mode == CROSS:
-        add_cash_in(s, position.account, position.market, proceeds)
-    else:
+    released = 0
+    if position.mode != CROSS:
         released = released_cash(position.isolated_cash, closing, size)
         position.isolated_cash -= released
-        add_cash_in(s, position.account, position.market, released + proceeds)
     position.entry_notional -= entry
     position.signed_size += sign * closing
-    return proceeds - entry
+    return proceeds - entry, released + proceeds
 
 
 @inline
-def _open_part(s: State, index: int, opening: int, sign: int, price: int) -> None:
+def _open_part(s: State, index: int, opening: int, sign: int, price: int) -> int:
+    """Open ``opening`` lots at ``price``; returns the cash that it takes, below 0 for a sale."""
     position = position_at(s, index)
     value = opening * price
-    if position.mode == CROSS:
-        add_cash_in(s, position.account, position.market, -sign * value)
-    else:
-        margin = initial_margin(value, position.leverage)
-        add_cash_in(s, position.account, position.market, -margin)
-        position.isolated_cash += margin - sign * value
+    taken = sign * value
+    if position.mode != CROSS:
+        taken = initial_margin(value, position.leverage)
+        position.isolated_cash += taken - sign * value
     position.entry_notional += sign * value
     position.signed_size += sign * opening
+    return taken
 
 
 @kernel
@@ -70,14 +68,16 @@ def apply_fill(s: State, index: int, delta: int, price: int, fee: int) -> int:
     closing = closing_part(position.signed_size, delta)
     opening = abs(delta) - closing
     profit = 0
+    cash = 0
     if closing > 0:
-        profit = _close_part(s, index, closing, sign, price)
+        profit, cash = _close_part(s, index, closing, sign, price)
     if opening > 0:
-        _open_part(s, index, opening, sign, price)
+        cash -= _open_part(s, index, opening, sign, price)
     if position.mode == CROSS or opening == 0:
-        add_cash_in(s, position.account, position.market, -fee)
+        cash -= fee
     else:
         position.isolated_cash -= fee
+    add_cash_in(s, position.account, position.market, cash)
     market.open_interest += max(0, position.signed_size)
     opened = before == 0 or (before > 0) != (position.signed_size > 0)
     position.changes |= CHANGED | OPENED if opened else CHANGED
