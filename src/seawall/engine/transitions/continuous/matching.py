@@ -132,6 +132,11 @@ def match(
         price = level_at(s, level).price
         if not crosses(side, limit_price, price):
             break
+        wanted = remaining
+        if flags & REDUCE_ONLY != 0:
+            wanted = min(wanted, reducible(s, index, side))
+            if wanted <= 0:
+                return remaining, REDUCE_ONLY_CANCELLED, acted
         if row.visits_left <= 0:
             return remaining, IMMEDIATE_REMAINDER, acted
         row.visits_left -= 1
@@ -142,11 +147,6 @@ def match(
             cancel_order(s, slot, SELF_TRADE_CANCELLED)
             acted = True
             continue
-        wanted = remaining
-        if flags & REDUCE_ONLY != 0:
-            wanted = min(wanted, reducible(s, index, side))
-            if wanted <= 0:
-                return remaining, REDUCE_ONLY_CANCELLED, acted
         traded = _maker_size(s, maker, wanted)
         if traded <= 0:
             cancel_order(s, slot, REDUCE_ONLY_CANCELLED)
