@@ -333,6 +333,14 @@ class LiquidationPriceLimit(IntEnum):
     PRICE_BAND = 1
 
 
+class PriceRounding(IntEnum):
+    """Which maintenance margin a printed liquidation price comes from."""
+
+    TRUNCATED = 0
+    """To whole micro-USD."""
+    EXACT = 1
+
+
 class DeleveragingPrice(IntEnum):
     PREVIOUS_MARK = 0
     BANKRUPTCY_PRICE = 1

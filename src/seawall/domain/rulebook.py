@@ -11,9 +11,11 @@ from seawall.domain.enums import (
     DeleveragingPrice,
     LiquidationPriceLimit,
     LiquidationStage,
+    MarginMode,
     MarkMethod,
     PremiumMethod,
     PriceReference,
+    PriceRounding,
     StartingOffset,
 )
 
@@ -92,6 +94,13 @@ class MarkPolicy(Struct, frozen=True, kw_only=True):
     mid_decay_ms: int
 
 
+class PriceMargin(Struct, frozen=True):
+    """From a time on, how maintenance margin enters the liquidation price that a venue prints."""
+
+    from_ms: int
+    rounding: PriceRounding
+
+
 class LiquidationPolicy(Struct, frozen=True, kw_only=True):
     stages: tuple[LiquidationStage, ...]
     partial_above: int
@@ -106,6 +115,19 @@ class LiquidationPolicy(Struct, frozen=True, kw_only=True):
     """The backstop threshold: this fraction of maintenance margin."""
     liquidations_per_command: int
     fills_per_command: int
+    cross_price_margin: tuple[PriceMargin, ...] = ()
+    isolated_price_margin: tuple[PriceMargin, ...] = ()
+    """Ascending in time; with none, truncated. Only printed prices follow it: the engine liquidates
+    by margins in whole micro-USD."""
+
+    def truncates(self, mode: MarginMode, time_ms: int | None = None) -> bool:
+        """Whether a printed price comes from a truncated margin; without a time, as of today."""
+        rows = self.isolated_price_margin
+        if mode == MarginMode.CROSS:
+            rows = self.cross_price_margin
+        begun = [row for row in rows if time_ms is None or row.from_ms <= time_ms]
+        last = (begun or rows[:1])[-1:]
+        return not last or last[0].rounding == PriceRounding.TRUNCATED
 
 
 class DeleveragingPolicy(Struct, frozen=True, kw_only=True):

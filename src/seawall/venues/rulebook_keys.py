@@ -4,6 +4,7 @@ A ``Kind`` turns what the file holds into what the machine holds, exactly or wit
 says what would be right. How a file is read is in ``rulebook_file.py``.
 """
 
+import datetime
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from seawall.domain.enums import (
     MarkMethod,
     PremiumMethod,
     PriceReference,
+    PriceRounding,
     StartingOffset,
 )
 from seawall.domain.units import (
@@ -104,6 +106,17 @@ def _name() -> Kind:
     return Kind("", convert)
 
 
+def _day() -> Kind:
+    def convert(value: Any) -> int:
+        try:
+            day = datetime.date.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise ValueError('a day as text, like "2025-01-01"') from None
+        return (day - datetime.date(1970, 1, 1)).days * 86_400_000
+
+    return Kind("", convert)
+
+
 def _rows(row: type[Any], kinds: tuple[Kind, ...], most: int, order: str = "") -> Kind:
     """A list of rows, each a list with one value per kind. ``order``: of the first column, if any.
 
@@ -159,6 +172,7 @@ _MS = _whole("ms", 0, MAX_TIME_MS)
 _INTERVAL = _whole("ms", 1, MAX_TIME_MS)
 _COUNT = _whole("count", 0, 10**6)
 _AT_LEAST_ONE = _whole("count", 1, 10**6)
+_PRICE_MARGIN = _rows(rules.PriceMargin, (_day(), _choice(PriceRounding)), 20, "ascending")
 _LEVERAGE = _whole("count", 0, 1000)
 _BLOCKS = _whole("blocks", 0, 10**6)
 _PPM = _whole("ppm", 0, PPM)
@@ -216,6 +230,8 @@ _CONTINUOUS: dict[str, dict[str, Kind]] = {
         "backstop_denominator": _whole("count", 1, 1000),
         "liquidations_per_command": _AT_LEAST_ONE,
         "fills_per_command": _AT_LEAST_ONE,
+        "cross_price_margin": _PRICE_MARGIN,
+        "isolated_price_margin": _PRICE_MARGIN,
     },
     "deleveraging": {"price": _choice(DeleveragingPrice)},
 }

@@ -13,6 +13,7 @@ import pytest
 
 from seawall.domain.enums import MarginMode
 from seawall.venues.hyperliquid.account.rules import account_rules
+from seawall.venues.rulebook_file import load_rulebook
 from tests.command_line import seawall
 from tests.facts import hyperliquid, tables
 from tests.facts.hyperliquid_words import unified_accounts
@@ -114,7 +115,7 @@ def test_last_digits_follow_the_time_of_the_state() -> None:
         assert untimed["exact"] is not cut[-1]
     # The margin of the second has six decimals by itself.
     assert cut == [True, False]
-    rules = account_rules()
+    rules = load_rulebook().liquidation
     assert not rules.truncates(MarginMode.ISOLATED, None)
     assert rules.truncates(MarginMode.ISOLATED, 1_735_689_599_999)
     assert rules.truncates(MarginMode.CROSS, None)

@@ -52,7 +52,7 @@ from seawall.venues.hyperliquid.account.modes import (
     standard_by_spot,
     stated_mode,
 )
-from seawall.venues.hyperliquid.account.rules import USDC, account_rules
+from seawall.venues.hyperliquid.account.rules import USDC
 from seawall.venues.hyperliquid.account.state import AccountState, PositionState
 from seawall.venues.hyperliquid.account.user import UserState
 from seawall.venues.hyperliquid.instruments import built_in_tiers
@@ -213,13 +213,13 @@ def _held(
 ) -> tuple[Held, ...]:
     tiers = [position_tiers(each, instruments) for each in state.positions]
     margins = tier_margins(state, tiers) if book is None else position_margins(state, tiers, book)
-    rules = account_rules()
     return tuple(
         Held(
             state=each,
             tiers=own,
             margins=margin,
-            truncates=rules.truncates(each.mode, state.time_ms),
+            # Without rules only equities are asked for, which cross prices tell: those are cut.
+            truncates=book is None or book.liquidation.truncates(each.mode, state.time_ms),
         )
         for each, own, margin in zip(state.positions, tiers, margins, strict=True)
     )

@@ -1,6 +1,5 @@
 """The rules of reading an account that are data: ``account_rules.toml``, with sources."""
 
-import datetime
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
@@ -8,8 +7,6 @@ from functools import cache
 from pathlib import Path
 
 from msgspec import Struct, convert
-
-from seawall.domain.enums import MarginMode
 
 USDC = "USDC"
 _FILE = Path(__file__).with_name("account_rules.toml")
@@ -65,35 +62,10 @@ class PortfolioRules(Struct, frozen=True):
         return self.collateral_share_base.number + self.collateral_share_of_ltv.number * ltv
 
 
-class PrintedMaintenance(Struct, frozen=True, rename={"begins": "from"}):
-    """From a day on (UTC), how the maintenance margin enters a printed liquidation price."""
-
-    begins: str
-    value: str
-    source: str
-    as_of: str
-    mark: str
-
-    @property
-    def begins_ms(self) -> int:
-        day = datetime.date.fromisoformat(self.begins)
-        return (day - datetime.date(1970, 1, 1)).days * 86_400_000
-
-
 class AccountRules(Struct, frozen=True):
-    printed_maintenance: Mapping[str, tuple[PrintedMaintenance, ...]]
     portfolio_margin: PortfolioRules
     collateral_of_dex: Mapping[str, DexCollateral]
     token_numbers: Mapping[str, int]
-
-    def truncates(self, mode: MarginMode, time_ms: int | None) -> bool:
-        """Whether a printed price of a state of this time comes from a truncated margin.
-
-        Without a time: as the venue prints now.
-        """
-        rows = self.printed_maintenance[mode.name.lower()]
-        begun = [row for row in rows if time_ms is None or row.begins_ms <= time_ms]
-        return (begun or rows[:1])[-1].value == "truncated"
 
     def token_of_number(self, number: int) -> str | None:
         """The name of a token by its number; None for one that is not known here."""
