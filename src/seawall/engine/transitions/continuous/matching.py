@@ -132,11 +132,6 @@ def match(
         price = level_at(s, level).price
         if not crosses(side, limit_price, price):
             break
-        wanted = remaining
-        if flags & REDUCE_ONLY != 0:
-            wanted = min(wanted, reducible(s, index, side))
-            if wanted <= 0:
-                return remaining, REDUCE_ONLY_CANCELLED, acted
         if row.visits_left <= 0:
             return remaining, IMMEDIATE_REMAINDER, acted
         row.visits_left -= 1
@@ -144,9 +139,17 @@ def match(
         maker = order_at(s, slot)
         _prefetch_next(s, maker)
         if maker.account == position.account:
+            # What is left of a reduce-only taker without a position ends before its own orders.
+            if flags & REDUCE_ONLY != 0 and reducible(s, index, side) <= 0:
+                return remaining, REDUCE_ONLY_CANCELLED, acted
             cancel_order(s, slot, SELF_TRADE_CANCELLED)
             acted = True
             continue
+        wanted = remaining
+        if flags & REDUCE_ONLY != 0:
+            wanted = min(wanted, reducible(s, index, side))
+            if wanted <= 0:
+                return remaining, REDUCE_ONLY_CANCELLED, acted
         traded = _maker_size(s, maker, wanted)
         if traded <= 0:
             cancel_order(s, slot, REDUCE_ONLY_CANCELLED)
