@@ -90,6 +90,7 @@ def test_the_page_says_what_the_engine_finds(stressed: dict[str, StressResult]) 
 
 def test_every_question_takes_a_unified_account() -> None:
     account = load_account(example("unified"))
+    assert account.source.endswith("(unified account)")
     assert account.holdings.grouping == MarginGrouping.SHARED
     paths = sw.paths(account, paths=64, days=1, seed=1)
     assert 0 <= paths.liquidated.value <= 1
@@ -113,6 +114,13 @@ def test_a_standard_account_has_a_pool_for_each_dex() -> None:
     assert rehearsal.is_conserved
     with pytest.raises(InputError, match="several cross pools"):
         sw.paths(account, paths=64, days=1)
+
+
+def test_a_portfolio_margin_account_says_what_is_not_counted() -> None:
+    document = json.loads(example("unified").read_text())
+    document["abstraction"] = "portfolioMargin"
+    account = load_account(json.dumps(document).encode())
+    assert "the venue liquidates it at a margin ratio of 0.95" in account.source
 
 
 def test_other_rules_have_one_pool(account: Account) -> None:

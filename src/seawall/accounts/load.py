@@ -250,7 +250,7 @@ def _of_answer(
     return _Found(
         written=text_of_answer(answer.source, name, read),
         shipped=known if read.listed_markets is None else read.listed_markets,
-        source=shown,
+        source=f"{shown} ({read.remark})" if read.remark else shown,
         venue=answer.venue,
         own=read.own_markets,
         funding=read.funding,

@@ -46,6 +46,7 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     ``collateral``: the deposit, in micro-USD, that gives the pool and every bucket the venue's own
     equity. ``grouping``: which markets share a cross margin; ``other_collateral``: deposits beside
     that of the main group, by margin group, or by collateral where its groups share it.
+    ``remark``: in which mode it is measured, where that is not the usual one.
     ``prices``: USD by coin. ``funding``: the fraction of notional that longs pay an hour, by coin,
     where the answer says. ``own_markets``: by coin, those whose terms only this answer gives;
     ``listed_markets``: all that trade, where the answer came with the venue's list.
@@ -60,6 +61,7 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     own_markets: Mapping[str, Instrument]
     listed_markets: Mapping[str, Instrument] | None = None
     funding: Mapping[str, float]
+    remark: str = ""
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[str, int] = {}
 

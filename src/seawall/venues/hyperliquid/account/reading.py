@@ -13,11 +13,19 @@ from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
 from seawall.domain.units import from_units, money_text
 from seawall.venues.hyperliquid.account.explain import measured, position_tiers
 from seawall.venues.hyperliquid.account.groups import Group
+from seawall.venues.hyperliquid.account.modes import PORTFOLIO, STANDARD, UNIFIED
 from seawall.venues.hyperliquid.account.state import PositionState
 from seawall.venues.hyperliquid.account.user import UserState, user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.venue import AccountAnswer, HeldPosition
+
+_REMARKS = {
+    STANDARD: "",
+    UNIFIED: "unified account",
+    PORTFOLIO: "portfolio margin account, measured as a unified one: the venue liquidates it at "
+    "a margin ratio of 0.95 already",
+}
 
 
 def read_account(raw: bytes, meta: bytes | None, known: Mapping[str, Instrument]) -> AccountAnswer:
@@ -61,6 +69,7 @@ def account_answer(
         own_markets=own_markets(states, known),
         listed_markets=listed,
         funding={},
+        remark=_REMARKS[mode.name],
         grouping=MarginGrouping.SHARED if mode.is_pooled else MarginGrouping.SEPARATE,
         other_collateral=money,
         uncounted=tuple(f"{group.name}: {reason}" for group in groups for reason in group.reasons),
