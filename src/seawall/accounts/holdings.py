@@ -9,6 +9,7 @@ from seawall.domain.enums import MarginGrouping, MarginMode, MarketMargin
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
+from seawall.domain.margin_groups import account_groups, margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import (
     MAX_MONEY,
@@ -21,7 +22,6 @@ from seawall.domain.units import (
     money_text,
     to_units,
 )
-from seawall.engine.layout import account_groups, margin_groups
 
 
 def holdings_of(

@@ -1,7 +1,6 @@
 """Laying out a state: one buffer, its tables, and the rulebook and instruments written into it."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument, MarginTier
+from seawall.domain.margin_groups import margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine import block_layout
@@ -39,38 +39,6 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 Tiers = tuple[MarginTier, ...]
-
-
-def margin_groups(rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> dict[str, str]:
-    """The collateral of each margin group by its name, in the order of their numbers.
-
-    Under block rules all markets are one group. Raises LayoutError where a group has two
-    collaterals.
-    """
-    if isinstance(rulebook, BlockRulebook):
-        return {instruments[0].group: instruments[0].collateral}
-    found: dict[str, str] = {}
-    for each in instruments:
-        collateral = found.setdefault(each.group, each.collateral)
-        if collateral != each.collateral:
-            raise LayoutError(
-                f"{each.name}: collateral {each.collateral!r}; its margin group {each.group!r} "
-                f"has {collateral!r}, and a group has one"
-            )
-    return found
-
-
-def account_groups(
-    rulebook: AnyRulebook, instruments: Sequence[Instrument], grouping: MarginGrouping
-) -> list[int]:
-    """The margin group of each market in an account of this grouping."""
-    if isinstance(rulebook, BlockRulebook):
-        return [0] * len(instruments)
-    groups = margin_groups(rulebook, instruments)
-    names, collaterals = list(groups), list(groups.values())
-    if grouping == MarginGrouping.SHARED:
-        return [collaterals.index(each.collateral) for each in instruments]
-    return [names.index(each.group) for each in instruments]
 
 
 def _capacities(
@@ -299,6 +267,10 @@ def build_state(
     if len(set(names)) != len(names):
         raise LayoutError("two instruments have the same name")
     _check_rulebook(rulebook, instruments)
+    try:
+        margin_groups(rulebook, instruments)
+    except InputError as error:
+        raise LayoutError(str(error)) from None
     schedules: list[Tiers] = []
     for tiers in [instrument.tiers for instrument in instruments] + extra_tiers:
         if tiers not in schedules:

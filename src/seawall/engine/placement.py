@@ -28,9 +28,9 @@ from seawall.domain.enums import (
 from seawall.domain.errors import InputError
 from seawall.domain.events import CROSS_POOL, pool_of_group
 from seawall.domain.holdings import Holdings, OpenOrder
+from seawall.domain.margin_groups import account_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.engine.engine import Engine
-from seawall.engine.layout import account_groups
 from seawall.engine.tables import command_dtype
 
 if TYPE_CHECKING:

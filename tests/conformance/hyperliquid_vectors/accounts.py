@@ -100,7 +100,7 @@ def _figures(world: World, account: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "cross_maintenance": pool.maintenance_margin,
         "withdrawable": pool.free,
-        "hold": int(pool_without(world.engine.state, account, -1)[2]),
+        "hold": int(pool_without(world.engine.state, account, 0, -1)[2]),
     }
     for number_, own in margins.items():
         row = world.position(account, number_)

@@ -7,9 +7,9 @@ from typing import Protocol
 from seawall.domain.enums import LiquidationStage, MarginGrouping
 from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.instrument import Instrument
+from seawall.domain.margin_groups import account_groups, margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.domain.units import PPM, RATE_ONE
-from seawall.engine.layout import account_groups, margin_groups
 from seawall.report.kinds import money, short_percent
 
 

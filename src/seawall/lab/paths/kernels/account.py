@@ -19,10 +19,10 @@ from seawall.domain.enums import (
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
+from seawall.domain.margin_groups import account_groups, margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
 from seawall.domain.units import MICRO, PPM, RATE_ONE
 from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers
-from seawall.engine.layout import account_groups, margin_groups
 from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.paths.kernels.stages_state import Rules
