@@ -308,3 +308,10 @@ def test_explain_imports_no_compiler_and_no_other_command() -> None:
     loaded = set(result.stderr.splitlines()[-1].split())
     shared = {"seawall.cli", "seawall.cli.main", "seawall.cli.params", "seawall.cli.run"}
     assert loaded == {*shared, "seawall.cli.explain"}
+
+
+@pytest.mark.parametrize("state", ["-", str(ROOT / "examples" / "account_unified.json")])
+def test_another_api_belongs_to_an_address(state: str) -> None:
+    result = seawall("explain", state, "--at", "http://127.0.0.1:1", stdin=b"{}")
+    assert result.returncode == 2
+    assert "--at: http://127.0.0.1:1: belongs to an account that is given by its" in result.stderr

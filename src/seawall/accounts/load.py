@@ -179,13 +179,16 @@ def load_answer(source: Source, options: AccountOptions = AccountOptions()) -> V
     if options.venue is not None and options.venue not in VENUES:
         known = ", ".join(VENUES)
         raise InputError(f"--venue: {options.venue!r} is unknown; known are {known}")
+    text = str(source)
+    is_text = source == "-" or isinstance(source, bytes) or Path(text).exists()
+    address = None if is_text else known_address(text)
+    if options.at is not None and address is None:
+        raise InputError(f"--at: {options.at}: belongs to an account that is given by its address")
     if source == "-":
         answer = _answer(sys.stdin.buffer.read(), "standard input", options)
     elif isinstance(source, bytes):
         answer = _answer(source, _GIVEN, options)
     else:
-        text = str(source)
-        address = None if Path(text).exists() else known_address(text)
         if address is not None:
             return fetch_account(*address, options.at).answer
         answer = _answer(_text_at(Path(text), options), text, options)

@@ -23,6 +23,7 @@ def explain(
     venue: str | None = None,
     meta: Path | None = None,
     markets: Path | None = None,
+    at: str | None = None,
     steps: str | None = None,
     rulebook: str | None = None,
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
@@ -48,6 +49,8 @@ def explain(
         A file with an indexer's raw answer to `perpetualMarkets`, which its subaccounts need:
         margin fractions, oracle prices and open interest. It may also stand in the account's own
         document, under `markets`.
+    at
+        Base URL of another API than the venue's own, such as a running sandbox's, for an address.
     steps
         Print how the liquidation price of this coin or market comes about.
     rulebook
@@ -60,7 +63,7 @@ def explain(
         os.environ["SEAWALL_INTERPRETED"] = "1"
 
     def explained(_: Progress) -> Explanation:
-        answer = load_answer(state, AccountOptions(meta=meta, markets=markets, venue=venue))
+        answer = load_answer(state, AccountOptions(meta=meta, markets=markets, venue=venue, at=at))
         found = answer.explain(load_rulebook(rulebook or answer.venue))
         return found if steps is None else found.with_steps(steps)
 
