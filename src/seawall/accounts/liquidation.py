@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from seawall.accounts.valuation import valuation_of
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Position
-from seawall.domain.rulebook import Rulebook
+from seawall.domain.rulebook import truncates_price
 from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.formulas.continuous.liquidation_price import (
@@ -95,12 +95,8 @@ class LiquidationPrices:
             others_maintenance=others,
             tiers=maintenance_tiers(instrument.tiers),
             price_decimals=instrument.price_decimals,
-            truncates=self._truncates(position),
+            truncates=truncates_price(self.account.rulebook, position.mode),
         )
-
-    def _truncates(self, position: Position) -> bool:
-        rulebook = self.account.rulebook
-        return not isinstance(rulebook, Rulebook) or rulebook.liquidation.truncates(position.mode)
 
     def _tier_steps(self, market: int) -> list[Step]:
         steps = []

@@ -262,3 +262,11 @@ class BlockRulebook(Struct, frozen=True, kw_only=True):
 
 
 AnyRulebook = Rulebook | BlockRulebook
+
+
+def truncates_price(rulebook: AnyRulebook, mode: MarginMode, time_ms: int | None = None) -> bool:
+    """Whether a printed liquidation price comes from a truncated margin.
+
+    ``time_ms``: of the state, None for today. Block rules print none; their margins are whole.
+    """
+    return isinstance(rulebook, BlockRulebook) or rulebook.liquidation.truncates(mode, time_ms)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from seawall.accounts.valuation import bisected, ratio_of
 from seawall.domain.enums import MarginGrouping, MarginMode
 from seawall.domain.events import CROSS_POOL, is_pool, pool_of_group
-from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.rulebook import BlockRulebook, truncates_price
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.liquidation_price import (
@@ -192,6 +192,7 @@ class Observer:
     ) -> tuple[int, int] | None:
         tiers = maintenance_tiers(self._engine.instruments[holding.market].tiers)
         own = truncated_maintenance(tiers, abs(holding.value))
+        mode = MarginMode.ISOLATED if holding.isolated else MarginMode.CROSS
         return liquidation_price(
             BucketPosition(
                 signed_size=holding.signed_size,
@@ -200,6 +201,7 @@ class Observer:
                 others_maintenance=bucket.maintenance_margin - own,
                 tiers=tiers,
                 price_decimals=decimals,
+                truncates=truncates_price(self._engine.rulebook, mode),
             )
         )
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from seawall.domain.enums import MarginMode, MarketMargin
 from seawall.domain.events import CROSS_POOL, pool_of_group
 from seawall.domain.instrument import MarginTier
+from seawall.domain.rulebook import truncates_price
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
@@ -110,6 +111,7 @@ def _liquidation_text(venue: DeskView, held: Holding, pool: Margins) -> str | No
         others_maintenance=pool.maintenance_margin - own.maintenance_margin if held.is_cross else 0,
         tiers=maintenance_tiers(_tiers(venue, held.schedule)),
         price_decimals=decimals,
+        truncates=truncates_price(venue.engine.rulebook, MarginMode(held.mode), venue.now_ms()),
     )
     if not bucket.notional:
         return None
