@@ -123,6 +123,10 @@ def test_a_portfolio_margin_account_says_what_is_not_counted() -> None:
     assert "the venue liquidates it at a margin ratio of 0.95" in account.source
 
 
+def test_what_was_deposited_is_counted_over_the_dexes(account: Account) -> None:
+    assert account.collateral == 28_000
+
+
 def test_other_rules_have_one_pool(account: Account) -> None:
     moved = account.with_rulebook("dydx")
     assert moved.holdings.grouping == MarginGrouping.SEPARATE

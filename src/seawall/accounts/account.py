@@ -15,6 +15,7 @@ from seawall.accounts.prices import Price, exact_prices, nearest_price
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
+from seawall.domain.margin_groups import margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MONEY_DECIMALS, from_units
 from seawall.venues.registry import VENUES
@@ -60,8 +61,14 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def collateral(self) -> Decimal:
-        """USD that were deposited, isolated margins included."""
-        return Decimal(from_units(self.holdings.collateral, MONEY_DECIMALS))
+        """USD that were deposited, isolated margins included.
+
+        Over all margin groups with the collateral of the first market.
+        """
+        tokens = list(margin_groups(self.rulebook, self.instruments).values())
+        others = self.holdings.other_collateral.items()
+        more = sum(amount for group, amount in others if tokens[group] == tokens[0])
+        return Decimal(from_units(self.holdings.collateral + more, MONEY_DECIMALS))
 
     @property
     def positions(self) -> tuple[Position, ...]:

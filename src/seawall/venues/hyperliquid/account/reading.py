@@ -13,19 +13,13 @@ from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
 from seawall.domain.units import from_units, money_text
 from seawall.venues.hyperliquid.account.explain import measured, position_tiers
 from seawall.venues.hyperliquid.account.groups import Group
-from seawall.venues.hyperliquid.account.modes import PORTFOLIO, STANDARD, UNIFIED
+from seawall.venues.hyperliquid.account.modes import PORTFOLIO, Mode
+from seawall.venues.hyperliquid.account.rules import account_rules
 from seawall.venues.hyperliquid.account.state import PositionState
 from seawall.venues.hyperliquid.account.user import UserState, user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.venue import AccountAnswer, HeldPosition
-
-_REMARKS = {
-    STANDARD: "",
-    UNIFIED: "unified account",
-    PORTFOLIO: "portfolio margin account, measured as a unified one: the venue liquidates it at "
-    "a margin ratio of 0.95 already",
-}
 
 
 def read_account(raw: bytes, meta: bytes | None, known: Mapping[str, Instrument]) -> AccountAnswer:
@@ -69,11 +63,22 @@ def account_answer(
         own_markets=own_markets(states, known),
         listed_markets=listed,
         funding={},
-        remark=_REMARKS[mode.name],
+        remark=_remark(mode),
         grouping=MarginGrouping.SHARED if mode.is_pooled else MarginGrouping.SEPARATE,
         other_collateral=money,
         uncounted=tuple(f"{group.name}: {reason}" for group in groups for reason in group.reasons),
     )
+
+
+def _remark(mode: Mode) -> str:
+    """In which mode the account is measured, where that is not the standard one."""
+    if mode.name == PORTFOLIO:
+        above = account_rules().portfolio_margin.liquidatable_above.value
+        return (
+            "portfolio margin account, measured as a unified one: the venue liquidates it at a "
+            f"margin ratio of {above} already"
+        )
+    return "unified account" if mode.is_pooled else ""
 
 
 def _dex(group: Group) -> str:

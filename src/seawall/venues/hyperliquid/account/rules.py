@@ -50,7 +50,6 @@ class DexCollateral(Struct, frozen=True):
 
 
 class PortfolioRules(Struct, frozen=True):
-    threshold_of_printed_price: Sourced
     liquidatable_above: Sourced
     collateral_share_base: Sourced
     collateral_share_of_ltv: Sourced

@@ -14,6 +14,7 @@ from seawall.engine.formulas.continuous.liquidation_price import (
 )
 from seawall.engine.market_view import account_free_margin
 from seawall.venues.hyperliquid.account.explain import decimal_text as rounded_text
+from seawall.venues.hyperliquid.account.rules import USDC
 from seawall.venues.hyperliquid.directory.pools import cash_of, dex_group, group_of, shares_margin
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
@@ -31,8 +32,6 @@ from seawall.venues.hyperliquid.wire.values import (
     ratio_text,
     size_text,
 )
-
-USDC = "USDC"
 
 
 class Holding(NamedTuple):
