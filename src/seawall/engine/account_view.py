@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seawall.domain.enums import MarginMode
+from seawall.domain.enums import MarginGrouping, MarginMode
+from seawall.domain.events import group_of_pool, pool_of_group
 from seawall.domain.rulebook import BlockRulebook
 from seawall.engine.compile import entry
 from seawall.engine.formulas.continuous.margin import (
@@ -73,6 +74,22 @@ def read_margins(s: State, account: int, found: Batch, capacity: int) -> int:
             used += 1
         index = position.next_of_account
     return used
+
+
+def account_pools(engine: "Engine", account: int) -> list[int]:
+    """The cross pool of an account that each market draws on."""
+    is_shared = engine.tables["accounts"]["grouping"][account] == MarginGrouping.SHARED
+    groups = engine.tables["markets"]["collateral_group" if is_shared else "group"]
+    return [pool_of_group(int(group)) for group in groups]
+
+
+def pool_cash(engine: "Engine", account: int, pool: int) -> int:
+    """The cross raw balance of an account in one of its cross pools, micro-USD."""
+    group = group_of_pool(pool)
+    if group == 0:
+        return int(engine.tables["accounts"]["cash"][account])
+    others = len(engine.tables["margin_groups"]) - 1
+    return int(engine.tables["group_cash"]["cash"][account * others + group - 1])
 
 
 def account_margins(engine: "Engine", account: int) -> dict[int, Margins]:

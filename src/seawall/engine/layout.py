@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument, MarginTier
-from seawall.domain.margin_groups import margin_groups
+from seawall.domain.margin_groups import account_groups, margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine import block_layout
@@ -216,8 +216,6 @@ def _write_markets(
     instruments: list[Instrument],
     schedules: list[Tiers],
 ) -> None:
-    of_groups = margin_groups(rulebook, instruments)
-    groups, collaterals = list(of_groups), list(of_groups.values())
     for place, instrument in enumerate(instruments):
         if instrument.block_terms is None and not 0 <= instrument.size_decimals <= 6:
             raise LayoutError(
@@ -236,10 +234,10 @@ def _write_markets(
             row["largest_order"] = _largest_order(rulebook, instrument)
         row["bid_level"] = -1
         row["ask_level"] = -1
-        if isinstance(rulebook, Rulebook):
-            row["group"] = groups.index(instrument.group)
-            row["collateral_group"] = collaterals.index(instrument.collateral)
-    tables["margin_groups"]["collateral_group"] = [collaterals.index(one) for one in collaterals]
+    own = account_groups(rulebook, instruments, MarginGrouping.SEPARATE)
+    shared = account_groups(rulebook, instruments, MarginGrouping.SHARED)
+    tables["markets"]["group"], tables["markets"]["collateral_group"] = own, shared
+    tables["margin_groups"]["collateral_group"][own] = shared
 
 
 def _check_rulebook(rulebook: AnyRulebook, instruments: list[Instrument]) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec import Struct
 
 from seawall.accounts.valuation import bisected, ratio_of
-from seawall.domain.enums import MarginGrouping, MarginMode
-from seawall.domain.events import CROSS_POOL, is_pool, pool_of_group
+from seawall.domain.enums import MarginMode
+from seawall.domain.events import CROSS_POOL, is_pool
 from seawall.domain.rulebook import BlockRulebook, truncates_price
-from seawall.engine.account_view import Margins, account_margins
+from seawall.engine.account_view import Margins, account_margins, account_pools
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
@@ -128,7 +128,7 @@ class Observer:
                 if is_pool(pool):
                     bucket = number if number in self._children else pool
                     buckets[bucket] = _bucket(bucket, risk)
-            pools = self._pools(account)
+            pools = account_pools(self._engine, account)
             cash = int(self._engine.tables["accounts"]["cash"][account])
             value = 0
             for position in positions_of(self._engine.tables, account):
@@ -154,13 +154,6 @@ class Observer:
             holdings=dict(sorted(holdings.items())),
             unsettled_funding=unsettled,
         )
-
-    def _pools(self, account: int) -> list[int]:
-        """The cross pool of an account that each market draws on."""
-        tables = self._engine.tables
-        is_shared = tables["accounts"]["grouping"][account] == MarginGrouping.SHARED
-        groups = tables["markets"]["collateral_group" if is_shared else "group"]
-        return [pool_of_group(int(group)) for group in groups]
 
     def _holding(self, position: Any, market: int, bucket: int) -> Holding:
         return Holding(

@@ -1,4 +1,4 @@
-"""The only writers of cross cash."""
+"""The only writers of cross cash under continuous rules, and of the count of money outside."""
 
 from seawall.engine.compile import inline
 from seawall.engine.formulas.shared.groups import collateral_of, group_cash_row, group_of

@@ -3,6 +3,8 @@
 from typing import Any
 
 from seawall.domain.enums import MarginGrouping
+from seawall.domain.events import group_of_pool, pool_of_group
+from seawall.engine.account_view import account_pools, pool_cash
 from seawall.venues.hyperliquid.instruments import assets_of
 
 
@@ -13,8 +15,7 @@ def shares_margin(engine: Any, account: int) -> bool:
 
 def group_of(engine: Any, account: int, market: int) -> int:
     """The margin group in which an account holds a market."""
-    column = "collateral_group" if shares_margin(engine, account) else "group"
-    return int(engine.tables["markets"][column][market])
+    return group_of_pool(account_pools(engine, account)[market])
 
 
 def dex_group(engine: Any, dex: str) -> int:
@@ -31,10 +32,7 @@ def dex_of_group(engine: Any, group: int) -> str:
 
 def cash_of(engine: Any, account: int, group: int) -> int:
     """Micro-USD of cross cash of an account in a margin group."""
-    if group == 0:
-        return int(engine.tables["accounts"]["cash"][account])
-    others = len(engine.tables["margin_groups"]) - 1
-    return int(engine.tables["group_cash"]["cash"][account * others + group - 1])
+    return pool_cash(engine, account, pool_of_group(group))
 
 
 def is_busy_outside(engine: Any, account: int) -> bool:
