@@ -15,6 +15,7 @@ RATE_ONE = 10**9
 FUNDING_ONE = 10**12
 PPM = 1_000_000
 HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
 
 MAX_PRICE = 2**30 - 1
 """The deepest price a ladder of five 64-way steps can hold."""

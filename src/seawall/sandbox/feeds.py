@@ -12,14 +12,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from seawall.domain.units import DAY_MS
 from seawall.sandbox.markets import OpenMarket
 
 STEP_MS = 2_000
 """The grid of a synthetic path: prices between two polls do not depend on how often one asks."""
 LONGEST_WALK = 600
 """Steps per poll; a longer gap is walked in one stride of the same variance."""
-YEAR_MS = 365 * 86_400_000
-DAY_MS = 86_400_000
+YEAR_MS = 365 * DAY_MS
 
 CORRELATION = 0.75
 """Of each market with the first one; assumed."""

@@ -18,6 +18,7 @@ import apsw
 from seawall.domain.commands import AdvanceTime, Command
 from seawall.domain.errors import SeawallError
 from seawall.domain.events import Event, FundingSampled
+from seawall.domain.units import DAY_MS
 from seawall.engine.engine import Engine
 from seawall.sandbox import history_schema as schema
 from seawall.sandbox.history_rows import MINUTE_MS, Batch, Happened
@@ -32,7 +33,6 @@ from seawall.venues.port import (
 
 log = logging.getLogger(__name__)
 
-DAY_MS = 86_400_000
 MAX_ASIDE = 20_000
 """Commands put aside before ``record`` writes them itself."""
 BATCH = 2_000

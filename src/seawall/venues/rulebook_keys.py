@@ -21,6 +21,7 @@ from seawall.domain.enums import (
     StartingOffset,
 )
 from seawall.domain.units import (
+    DAY_MS,
     FUNDING_ONE,
     MAX_MONEY,
     MAX_TIME_MS,
@@ -112,7 +113,7 @@ def _day() -> Kind:
             day = datetime.date.fromisoformat(value)
         except (TypeError, ValueError):
             raise ValueError('a day as text, like "2025-01-01"') from None
-        return (day - datetime.date(1970, 1, 1)).days * 86_400_000
+        return (day - datetime.date(1970, 1, 1)).days * DAY_MS
 
     return Kind("", convert)
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from seawall.domain.units import FUNDING_ONE
+from seawall.domain.units import FUNDING_ONE, HOUR_MS
 from seawall.lab.market.candle_file import PathError, time_text
 from seawall.lab.size.advice import HOURS_PER_YEAR
 from seawall.lab.size.candles import rows_of_market
 from seawall.lab.size.exit import HOURS_PER_DAY
-from seawall.lab.size.market import HOUR_MS
 from seawall.report import kinds
 
 LATE_SHARE = 60

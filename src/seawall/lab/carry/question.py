@@ -14,7 +14,7 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.domain.rulebook import Rulebook
-from seawall.domain.units import FUNDING_ONE, MAX_NOTIONAL, MICRO, RATE_ONE, from_units
+from seawall.domain.units import FUNDING_ONE, HOUR_MS, MAX_NOTIONAL, MICRO, RATE_ONE, from_units
 from seawall.lab.carry.account import AccountCarry, account_carry
 from seawall.lab.carry.carry import CarryTrade
 from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
@@ -22,7 +22,6 @@ from seawall.lab.carry.outcome import CarryOutcome, CarryTask, outcome_of
 from seawall.lab.size.exit import HOURS_PER_DAY, book_side
 from seawall.lab.size.margin import margin_rule
 from seawall.lab.size.market import (
-    HOUR_MS,
     SIDES,
     TradedMarket,
     default_funding,

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
+from seawall.domain.units import HOUR_MS
 from seawall.lab.arrays import Floats, Mask
 from seawall.lab.market.candle_file import PathError, SymbolRows, Times, usual_interval
 from seawall.lab.market.market_path import POINTS_PER_CANDLE, points_of, rows_by_market
@@ -13,7 +14,6 @@ from seawall.lab.market.price_fit import LEAST_RETURNS, Returns
 
 LONGEST_GRID = 5_000_000
 """Rows from the first candle to the last; more is a file with a wrong date in it."""
-_HOUR_MS = 3_600_000
 
 
 class Joint(Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class Joint(Struct, frozen=True, kw_only=True):
     def rates(self) -> dict[str, tuple[Floats, float]]:
         """By market, payments in order and the hours between two of them."""
         return {
-            market: (paid, float(np.median(np.diff(times))) / _HOUR_MS)
+            market: (paid, float(np.median(np.diff(times))) / HOUR_MS)
             for market, (times, paid) in self.payments.items()
         }
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.events import is_pool
-from seawall.domain.units import MICRO
+from seawall.domain.units import HOUR_MS, MICRO
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.simulation.names import bucket_name
@@ -35,7 +35,6 @@ POINTS = 600
 """More would be finer than the picture."""
 RATIO_TOP = 150.0
 """Percent; beyond it only the fact matters."""
-HOUR_MS = 3_600_000
 INDEPENDENT = {"scale": dict.fromkeys(("color", "shape", "strokeDash"), "independent")}
 """Each panel has its own legends."""
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from seawall.domain.events import is_pool
 from seawall.domain.rulebook import BlockRulebook
-from seawall.domain.units import from_units
+from seawall.domain.units import DAY_MS, from_units
 from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
 from seawall.lab.simulation.names import Buckets, bucket_name, gate_words, mode_name
 from seawall.report.kinds import (
@@ -27,7 +27,6 @@ from seawall.report.sheet import Column, Sheet
 MERGE_MS = 60_000
 """Repetitions within this time are one sentence; those of funding within ten hours."""
 FUNDING_MS = 600 * MERGE_MS
-DAY_MS = 86_400_000
 _BAD = (*STAGES, IncidentKind.LIQUIDATION_STARTED, IncidentKind.LIQUIDATION_FEE)
 _QUIET = (IncidentKind.FUNDING, IncidentKind.TRANSFERS_GATED)
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.domain.units import DAY_MS
 from seawall.lab.market.candle_file import VOLUME_COLUMN, PathError, SymbolRows, read_candle_file
 from seawall.lab.market.market_path import market_of_symbol
 
-DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS
 LEAST_CANDLES = 24
 LEAST_SHARE_OF_DAY = 0.9

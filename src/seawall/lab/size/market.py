@@ -9,7 +9,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.quantities import Amount
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
-from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, PPM, RATE_ONE, from_units
+from seawall.domain.units import FUNDING_ONE, HOUR_MS, MAX_PRICE, MICRO, PPM, RATE_ONE, from_units
 from seawall.lab.market.book import Book, ladder_book
 from seawall.lab.market.liquidity import Depth, default_depth
 
@@ -17,7 +17,6 @@ SIDES = ("long", "short")
 MOST_FUNDING = 0.04
 MOST_TRADED = 10**11
 """USD in a fee window."""
-HOUR_MS = 3_600_000
 RATE_PER_PPM = RATE_ONE // PPM
 DEFAULT_TRADING = (
     (40, 1_770_000_000, 0.49),

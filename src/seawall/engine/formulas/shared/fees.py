@@ -1,5 +1,6 @@
 """Traded volume: the day it belongs to, the account it counts for, its sum over a window."""
 
+from seawall.domain.units import DAY_MS
 from seawall.engine.compile import inline, kernel
 from seawall.engine.tables import State, account_at, account_history_at, control
 
@@ -7,7 +8,7 @@ from seawall.engine.tables import State, account_at, account_history_at, control
 @inline
 def day_of(s: State) -> int:
     """Whole UTC days since 1970."""
-    return control(s).clock_ms // 86_400_000
+    return control(s).clock_ms // DAY_MS
 
 
 @kernel

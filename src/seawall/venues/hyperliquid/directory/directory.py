@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from seawall.domain.commands import NO_ACCOUNT, Command, CreateAccount, SetMarginGrouping
 from seawall.domain.enums import MarginGrouping
+from seawall.domain.units import DAY_MS
 from seawall.venues.hyperliquid.directory.builders import BuilderFees
 from seawall.venues.hyperliquid.directory.nonces import KeptNonces
 from seawall.venues.hyperliquid.directory.twaps import Twap
@@ -27,7 +28,7 @@ from seawall.venues.port import Record, Refusal
 
 FIRST_ROW = 5
 MAXIMUM_SUB_ACCOUNTS = 10
-AGENT_LIFE_MS = 180 * 86_400_000
+AGENT_LIFE_MS = 180 * DAY_MS
 NAMED_AGENTS = 3
 NAMED_AGENTS_PER_SUB_ACCOUNT = 2
 STANDARD = "default"

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from seawall.domain.units import DAY_MS
 from seawall.venues.port import Refusal
 
 KEPT = 100
-DAY_MS = 86_400_000
 
 
 class KeptNonces(Struct):

@@ -15,7 +15,6 @@ from seawall.venues.hyperliquid.instruments import Assets, assets_of
 from seawall.venues.hyperliquid.wire.values import WireError, parse_address
 from seawall.venues.port import Desk, History
 
-ONE_DAY_MS = 86_400_000
 FOREVER_MS = 2**62
 
 Request = Mapping[str, Any]

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seawall.domain.rulebook import Rulebook
-from seawall.domain.units import RATE_ONE
+from seawall.domain.units import DAY_MS, RATE_ONE
 from seawall.engine.tables import HISTORY_DAYS
-from seawall.venues.hyperliquid.info.base import ONE_DAY_MS, DeskView, Request, user_of
+from seawall.venues.hyperliquid.info.base import DeskView, Request, user_of
 from seawall.venues.hyperliquid.wire.values import money_text, rate_text
 
 RATE_DECIMALS = len(str(RATE_ONE)) - 1
@@ -104,7 +104,7 @@ def _daily_volumes(venue: DeskView, account: int) -> list[dict[str, str]]:
         add += [int(histories["maker_days"][account, day]) for day in days]
     found = []
     for ago in reversed(range(_SHOWN_DAYS)):
-        day = datetime.fromtimestamp(max(0, venue.now_ms() - ago * ONE_DAY_MS) / 1000, UTC)
+        day = datetime.fromtimestamp(max(0, venue.now_ms() - ago * DAY_MS) / 1000, UTC)
         found.append(
             {
                 "date": day.strftime("%Y-%m-%d"),

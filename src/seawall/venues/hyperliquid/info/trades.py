@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from seawall.domain.units import FUNDING_ONE
+from seawall.domain.units import DAY_MS, FUNDING_ONE, HOUR_MS
 from seawall.engine.market_view import market_view
 from seawall.venues.hyperliquid.info.base import (
-    ONE_DAY_MS,
     BadRequest,
     DeskView,
     Request,
@@ -29,7 +28,6 @@ from seawall.venues.port import Candle, Fill
 RECENT_TRADES = 30
 MOST_CANDLES = 5000
 MOST_RATES = 500
-_HOUR_MS = 3_600_000
 FUNDING_DECIMALS = len(str(FUNDING_ONE)) - 1
 
 INTERVALS = {
@@ -38,14 +36,14 @@ INTERVALS = {
     "5m": 300_000,
     "15m": 900_000,
     "30m": 1_800_000,
-    "1h": _HOUR_MS,
-    "2h": 2 * _HOUR_MS,
-    "4h": 4 * _HOUR_MS,
-    "8h": 8 * _HOUR_MS,
-    "12h": 12 * _HOUR_MS,
-    "1d": ONE_DAY_MS,
-    "3d": 3 * ONE_DAY_MS,
-    "1w": 7 * ONE_DAY_MS,
+    "1h": HOUR_MS,
+    "2h": 2 * HOUR_MS,
+    "4h": 4 * HOUR_MS,
+    "8h": 8 * HOUR_MS,
+    "12h": 12 * HOUR_MS,
+    "1d": DAY_MS,
+    "3d": 3 * DAY_MS,
+    "1w": 7 * DAY_MS,
     "1M": 0,
 }
 """Length in ms; a month has none of its own and is put together from days."""
@@ -118,7 +116,7 @@ def candles(venue: DeskView, market: int, interval: str, start: int, end: int) -
         start = max(start // length * length, end - MOST_CANDLES * length)
         return venue.history.candles(market, length, start, end, MOST_CANDLES)
     start = _month_of(max(0, min(start, end)))[0]
-    return _months(venue.history.candles(market, ONE_DAY_MS, start, end, 100 * MOST_CANDLES))
+    return _months(venue.history.candles(market, DAY_MS, start, end, 100 * MOST_CANDLES))
 
 
 def candle(venue: DeskView, market: int, interval: str, row: Candle) -> dict[str, Any]:
@@ -171,7 +169,7 @@ def funding_history(venue: DeskView, request: Request) -> list[Any]:
 
 def predicted_fundings(venue: DeskView, request: Request) -> list[Any]:
     """What the hour's samples so far would give, due at the next full hour; of its own dex."""
-    due = (venue.now_ms() // _HOUR_MS + 1) * _HOUR_MS
+    due = (venue.now_ms() // HOUR_MS + 1) * HOUR_MS
     found = []
     for market in venue.assets.markets[""]:
         rate = market_view(venue.engine, market).funding_rate

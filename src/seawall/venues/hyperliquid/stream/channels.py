@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from seawall.domain.units import DAY_MS
 from seawall.venues.hyperliquid.info import (
     account,
     history,
@@ -24,7 +25,6 @@ from seawall.venues.hyperliquid.info import (
     trades,
 )
 from seawall.venues.hyperliquid.info.base import (
-    ONE_DAY_MS,
     BadRequest,
     DeskView,
     Request,
@@ -96,8 +96,8 @@ def _recent_trades(venue: DeskView, topic: Topic) -> Any:
 def candles_since(venue: DeskView, topic: Topic, since: int | None) -> list[dict[str, Any]]:
     """The latest candles, from the one that opened at ``since`` on; without it the last one."""
     now = venue.now_ms()
-    length = trades.INTERVALS[topic.interval] or 31 * ONE_DAY_MS
-    start = max(0, now - length - _CANDLE_DAYS * ONE_DAY_MS) if since is None else since
+    length = trades.INTERVALS[topic.interval] or 31 * DAY_MS
+    start = max(0, now - length - _CANDLE_DAYS * DAY_MS) if since is None else since
     rows = trades.candles(venue, topic.market, topic.interval, start, now)
     rows = rows[-1:] if since is None else rows[-MOST_CANDLES:]
     return [trades.candle(venue, topic.market, topic.interval, row) for row in rows]
