@@ -67,10 +67,11 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...]
     account: int
     children: Mapping[int, int]
+    """Under block rules: account numbers of what is called isolated, with their markets."""
     pools: tuple[int, ...]
     """The cross pool that each market draws on."""
     grouping: MarginGrouping
-    """Under block rules: account numbers of what is called isolated, with their markets."""
+    """Which markets share a cross pool."""
     path: MarketPath
     start: Snapshot
     liquidation_prices: dict[int, float | None]
