@@ -95,6 +95,7 @@ def test_every_question_takes_a_unified_account() -> None:
     paths = sw.paths(account, paths=64, days=1, seed=1)
     assert 0 <= paths.liquidated.value <= 1
     assert sw.compare(account, paths=64, days=1, seed=1).sheets
+    assert sw.crises(account, population=20, depths="calm", workers=1).is_conserved
     assert sw.size(account, "xyz:GOLD").advice
     assert sw.carry(account).sheets
     rehearsal = sw.rehearse(account)
@@ -112,8 +113,9 @@ def test_a_standard_account_has_a_pool_for_each_dex() -> None:
         -2: 12_000_000_000,
     }
     assert rehearsal.is_conserved
-    with pytest.raises(InputError, match="several cross pools"):
-        sw.paths(account, paths=64, days=1)
+    for question in (sw.paths, sw.compare, sw.crises):
+        with pytest.raises(InputError, match="they stand on cross pool main and cross pool xyz"):
+            question(account)
 
 
 def test_a_portfolio_margin_account_says_what_is_not_counted() -> None:

@@ -4,9 +4,11 @@ import weakref
 
 import numpy as np
 import pytest
+from msgspec import structs
 
-from seawall.domain.enums import EventKind, FillFlag, MarginMode
+from seawall.domain.enums import EventKind, FillFlag, MarginGrouping, MarginMode
 from seawall.domain.holdings import Holdings, Position
+from seawall.engine.account_view import account_cash, account_margins, account_pools
 from seawall.engine.placement import Placement, Rows
 from seawall.engine.tables import position_dtype
 from seawall.lab.cascade.policies import agreement, judge_waves, wave_of_cascade
@@ -18,7 +20,7 @@ from seawall.lab.cascade.simulate import (
     rehearse_market,
     simulate,
 )
-from seawall.lab.cascade.waves import bucket_cash
+from seawall.lab.cascade.waves import bucket_cash, pool_equities
 from seawall.lab.deleveraging.policies import Terms, rank_queue
 from seawall.lab.simulation.simulation import steps
 from tests.lab.cascade_setups import market
@@ -202,6 +204,61 @@ def test_a_population_that_nobody_backs_is_deleveraged_in_waves() -> None:
         assert ((wave.size > 0) == wave.is_long)[known].all()
         assert (np.abs(wave.taken) <= wave.notional * 1.2 + 1.0)[known].all()
     np.testing.assert_allclose(taken, run.series.deleveraged.sum(axis=0), rtol=1e-9)
+
+
+def test_each_collateral_has_makers_and_funds_of_its_own() -> None:
+    """SOL in another collateral: every deposit is there, and makers lose what they lose in it."""
+    setup = market(fall=0.05, seconds=60, accounts=100)
+    bitcoin, sol = setup.instruments
+    split = structs.replace(
+        setup, instruments=(bitcoin, structs.replace(sol, group="other", collateral="USDE"))
+    )
+    one, two = simulate(setup), simulate(split)
+    assert two.is_conserved
+    assert two.series.backstop[0] == 2 * one.series.backstop[0]
+    simulation = simulation_of(split, with_population=False)
+    maker = simulation.agents.makers[0]
+    engine = simulation.engine
+    capital = [account_cash(engine, int(each)) // 2 for each in maker.accounts]
+    traded = np.zeros(2, bool)
+    for _ in steps([simulation], pace_of(split)):
+        for number, account in enumerate(maker.accounts):
+            pool = account_pools(engine, int(account))[number]
+            equity = account_margins(engine, int(account))[pool].equity
+            assert maker.losses(engine)[number] == (capital[number] - equity) / USD
+            traded[number] |= equity != capital[number]
+    assert traded.all()
+
+
+@pytest.mark.parametrize("grouping", MarginGrouping)
+def test_pools_are_worth_what_the_engine_says(grouping: MarginGrouping) -> None:
+    """BTC, and SOL in another margin group of the same collateral, held in one pool or in two."""
+    setup = market(accounts=100, seconds=60)
+    bitcoin, sol = setup.instruments
+    plan = structs.replace(
+        LONG_BTC,
+        grouping=grouping,
+        other_collateral={1: 0 if grouping == MarginGrouping.SHARED else 30_000 * USD},
+        positions=tuple(
+            structs.replace(each, mode=MarginMode.CROSS, isolated_margin=0)
+            for each in LONG_BTC.positions
+        ),
+    )
+    simulation = simulation_of(
+        structs.replace(
+            setup, instruments=(bitcoin, structs.replace(sol, group="other")), plan=plan
+        ),
+        with_population=True,
+    )
+    engine, account = simulation.engine, simulation.account
+    assert account is not None
+    rows = engine.tables["positions"][: int(engine.tables["control"]["positions_used"][0])]
+    for number in range(len(engine.instruments)):
+        worth = pool_equities(number, rows, engine.tables)
+        for each in (account.account, *simulation.population):
+            held = account_margins(engine, int(each))
+            pool = account_pools(engine, int(each))[number]
+            assert worth[each] == held[pool].equity
 
 
 def test_a_snapshot_shows_the_winners_as_they_stood_before_the_wave() -> None:

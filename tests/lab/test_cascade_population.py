@@ -97,7 +97,7 @@ def test_isolated_positions_have_their_margin_in_the_bucket() -> None:
     people = drawn(isolated_share=1.0)
     crowd = ~people.is_hedger[people.owner]
     assert people.is_isolated[crowd].all()
-    buckets = np.bincount(people.owner, people.bucket, people.accounts)
+    buckets = people.by_owner(people.margin * people.is_isolated)
     np.testing.assert_array_equal(buckets[~people.is_hedger], people.deposit[~people.is_hedger])
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from seawall.domain.commands import AdvanceTime, CreateAccount, Deposit, PlaceOrder, SetOraclePrice
 from seawall.domain.enums import FillFlag, Reason, Side, TimeInForce
@@ -166,6 +167,16 @@ def test_the_first_difference_is_what_a_trader_has() -> None:
     assert result.totals[0].fees == 22_500_000 + 7_500_000
     assert result.totals[1].fees == 25_000_000 + 5_000_000
     assert [totals.fills for totals in result.totals] == [2, 2]
+
+
+def test_cash_is_that_of_all_margin_groups() -> None:
+    gold = structs.replace(BTC, name="GOLD", group="xyz")
+    pair = [Engine.create(load_rulebook("hyperliquid"), [BTC, gold], LIMITS) for _ in range(2)]
+    commands: list[Any] = [AdvanceTime(NOW), CreateAccount(NOW), Deposit(NOW, 5, 300 * USD)]
+    commands += [Deposit(NOW, 5, 200 * USD, group=1), AdvanceTime(NOW + 1000)]
+    (ends,) = compare(pair[0], pair[1], [encode_commands(commands)]).ends.values()
+    assert ends[0] is not None
+    assert (ends[0].cash, ends[0].equity) == (500 * USD, 500 * USD)
 
 
 def test_frames_do_not_matter() -> None:

@@ -25,7 +25,7 @@ from seawall.domain.events import (
     is_pool,
     pool_of_group,
 )
-from seawall.engine.account_view import account_margins
+from seawall.engine.account_view import account_cash, account_margins, pool_cash
 from seawall.engine.engine import Engine
 from seawall.engine.invariants import broken_invariant
 from seawall.engine.layout import LayoutError
@@ -71,6 +71,13 @@ def test_a_pool_is_named_by_its_group() -> None:
         assert is_pool(pool_of_group(group))
         assert group_of_pool(pool_of_group(group)) == group
     assert not is_pool(0)
+
+
+def test_cash_of_each_pool_and_of_all() -> None:
+    engine = grouped_engine()
+    pools = [pool_of_group(group) for group in (MAIN, METALS, CURRENCIES)]
+    assert [pool_cash(engine, USER, pool) for pool in pools] == [1000 * USD, 500 * USD, 300 * USD]
+    assert account_cash(engine, USER) == 1800 * USD
 
 
 def test_commands_and_events_carry_groups() -> None:

@@ -1,8 +1,10 @@
 """The margins of one account, read by the machine's own formulas. Nothing is written."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seawall.domain.enums import MarginGrouping, MarginMode
 from seawall.domain.events import group_of_pool, pool_of_group
@@ -76,20 +78,38 @@ def read_margins(s: State, account: int, found: Batch, capacity: int) -> int:
     return used
 
 
+def groups_held(tables: Mapping[str, Any], accounts: Any, markets: Any) -> NDArray[np.int64]:
+    """The margin groups in which accounts hold markets, by their numbers, element by element."""
+    is_shared = tables["accounts"]["grouping"][accounts] == int(MarginGrouping.SHARED)
+    rows = tables["markets"]
+    found: NDArray[np.int64] = np.where(
+        is_shared, rows["collateral_group"][markets], rows["group"][markets]
+    ).astype(np.int64)
+    return found
+
+
 def account_pools(engine: "Engine", account: int) -> list[int]:
     """The cross pool of an account that each market draws on."""
-    is_shared = engine.tables["accounts"]["grouping"][account] == MarginGrouping.SHARED
-    groups = engine.tables["markets"]["collateral_group" if is_shared else "group"]
-    return [pool_of_group(int(group)) for group in groups]
+    return list(map(pool_of_group, groups_held(engine.tables, account, slice(None)).tolist()))
+
+
+def cash_by_group(tables: Mapping[str, Any], accounts: Any) -> NDArray[np.int64]:
+    """(n, g) cross raw balances of n accounts, or of a slice of all, in each margin group.
+
+    Micro-USD. Of an account that shares margin, only those of its collaterals' first groups.
+    """
+    others = tables["group_cash"]["cash"].reshape(len(tables["accounts"]), -1)
+    return np.column_stack([tables["accounts"]["cash"][accounts], others[accounts]])
 
 
 def pool_cash(engine: "Engine", account: int, pool: int) -> int:
     """The cross raw balance of an account in one of its cross pools, micro-USD."""
-    group = group_of_pool(pool)
-    if group == 0:
-        return int(engine.tables["accounts"]["cash"][account])
-    others = len(engine.tables["margin_groups"]) - 1
-    return int(engine.tables["group_cash"]["cash"][account * others + group - 1])
+    return int(cash_by_group(engine.tables, [account])[0, group_of_pool(pool)])
+
+
+def account_cash(engine: "Engine", account: int) -> int:
+    """The cross raw balances of an account in all its pools, micro-USD."""
+    return int(cash_by_group(engine.tables, [account]).sum())
 
 
 def account_margins(engine: "Engine", account: int) -> dict[int, Margins]:

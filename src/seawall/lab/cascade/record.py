@@ -1,13 +1,13 @@
 """What a run leaves: prices, books, liquidations and funds at every decision."""
 
-from typing import Any
-
 import numpy as np
 from msgspec import Struct
 
 from seawall.domain.enums import EventKind, OrderState
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, INSURANCE_FUND
 from seawall.domain.units import MICRO
+from seawall.engine.account_view import account_cash
+from seawall.engine.engine import Engine
 from seawall.engine.placement import Rows
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.simulation.observer import positions_of
@@ -86,9 +86,8 @@ class Recorder:
             new = totals.started[~self.was_liquidated[totals.started]]
             self.was_liquidated[new] = True
             series.liquidated[last] = len(new)
-        cash = tables["accounts"]["cash"]
-        series.insurance[here] = int(cash[INSURANCE_FUND]) / MICRO
-        series.backstop[here] = backstop_equity(tables) / MICRO
+        series.insurance[here] = account_cash(self._engine, INSURANCE_FUND) / MICRO
+        series.backstop[here] = backstop_equity(self._engine) / MICRO
         if batch.account is not None:
             series.own_equity[here] = batch.account.equity / MICRO
 
@@ -127,10 +126,10 @@ def book_of(tables: dict[str, Rows], markets: int) -> tuple[Floats, Floats, Floa
     return bid, ask, depth
 
 
-def backstop_equity(tables: dict[str, Any]) -> int:
+def backstop_equity(engine: Engine) -> int:
     """Micro-USD: cash and positions at mark of the backstop."""
-    marks = tables["markets"]["mark_price"]
-    return int(tables["accounts"]["cash"][BACKSTOP_ACCOUNT]) + sum(
+    marks = engine.tables["markets"]["mark_price"]
+    return account_cash(engine, BACKSTOP_ACCOUNT) + sum(
         int(each["signed_size"]) * int(marks[each["market"]]) + int(each["isolated_cash"])
-        for each in positions_of(tables, BACKSTOP_ACCOUNT)
+        for each in positions_of(engine.tables, BACKSTOP_ACCOUNT)
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seawall.domain.enums import EventKind, FillFlag, MarginMode
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import MICRO
+from seawall.engine.account_view import cash_by_group, groups_held
 from seawall.engine.engine import Engine
 from seawall.engine.placement import Rows
 from seawall.lab.arrays import Floats, Integers
@@ -162,19 +163,20 @@ def _holders(
     np.add.at(lost, place, sign * (taken["order_size"] * float(marks[market]) - quote))
     np.add.at(entry, place, quote - sign * taken["closed_profit"])
     is_cross = found["mode"] == int(MarginMode.CROSS)
-    pools = _pools(rows, tables)[found["account"]] + lost
+    pools = pool_equities(market, rows, tables)[found["account"]] + lost
     buckets = bucket_cash(found, size, index, start) + size * float(marks[market])
     equity = np.where(is_cross, pools, buckets)
     return {"account": found["account"], "size": size, "entry": entry, "equity": equity}
 
 
-def _pools(rows: Rows, tables: Mapping[str, Rows]) -> Floats:
-    """Equity of every account's cross pool now, micro-USD."""
-    pools: Floats = tables["accounts"]["cash"].astype(np.float64)
-    is_cross = rows["mode"] == int(MarginMode.CROSS)
+def pool_equities(market: int, rows: Rows, tables: Mapping[str, Rows]) -> Floats:
+    """Equity now of the cross pool that a market draws on, in every account, micro-USD."""
+    owner, group = rows["account"], groups_held(tables, slice(None), market)
+    cash = np.take_along_axis(cash_by_group(tables, slice(None)), group[:, None], 1)[:, 0]
+    here = groups_held(tables, owner, rows["market"]) == group[owner]
+    here &= rows["mode"] == int(MarginMode.CROSS)
     value = rows["signed_size"] * tables["markets"]["mark_price"][rows["market"]]
-    pools += np.bincount(rows["account"][is_cross], value[is_cross], len(pools))
-    return pools
+    return cash.astype(np.float64) + np.bincount(owner[here], value[here], len(cash))
 
 
 def bucket_cash(found: Rows, size: Integers, index: Integers, start: Rows) -> Floats:

@@ -16,7 +16,7 @@ from seawall.domain.enums import EventKind, FillFlag, Reason
 from seawall.domain.errors import InputError
 from seawall.domain.events import is_pool
 from seawall.domain.system_accounts import FIRST_USER
-from seawall.engine.account_view import account_margins
+from seawall.engine.account_view import account_cash, account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
 from seawall.engine.engine import Engine
 from seawall.lab.simulation.observer import Observer, Snapshot
@@ -247,7 +247,7 @@ def _end(engine: Engine, account: int, time_ms: int) -> AccountEnd:
     isolated = int(positions["isolated_cash"][: len(owned)][owned].sum())
     return AccountEnd(
         account=account,
-        cash=int(engine.tables["accounts"]["cash"][account]) + isolated,
+        cash=account_cash(engine, account) + isolated,
         equity=now.equity,
         initial_margin=sum(each.initial_margin for each in buckets),
         maintenance_margin=sum(each.maintenance_margin for each in buckets),

@@ -71,14 +71,11 @@ def one_bucket_each(population: Population, prices: Integers) -> Population:
     owner = population.owner.copy()
     owner[apart] = population.accounts + np.arange(int(apart.sum()))
     kept, owner = np.unique(owner, return_inverse=True)
-    deposit = population.deposit.copy()
-    np.subtract.at(deposit, population.owner[apart], population.bucket[apart])
     of_bucket = population.owner[apart]
     value = np.abs(population.signed_size) * prices[population.market] / MICRO
     return structs.replace(
         population,
         owner=owner.astype(np.int64),
-        deposit=np.concatenate([deposit, population.bucket[apart]])[kept],
         leverage=np.concatenate([population.leverage, population.leverage[of_bucket]])[kept],
         notional=np.bincount(owner, value, len(kept)),
         is_hedger=np.concatenate([population.is_hedger, np.zeros(len(of_bucket), np.bool_)])[kept],

@@ -16,6 +16,7 @@ from seawall.lab.crises.modes import HYBRID, MODES, in_mode, is_mixed, with_allo
 from seawall.lab.crises.trial import CrisesTask, Outcome, Rules, TrialResult, run_trial
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.named_scenarios import ALL, DEFAULT, load, names
+from seawall.lab.paths.variants import sole_pool
 from seawall.lab.simulation.simulation import warm_up
 from seawall.lab.simulation.trials import check_workers, run_trials
 from seawall.report.findings import Answer, Findings
@@ -104,6 +105,7 @@ def crises(
     chosen = _chosen(map(str, several(crises)))
     if not account.positions:
         raise InputError(f"{account.source}: position: the account has none")
+    sole_pool(account.holdings, account.rulebook, account.instruments)
     first, rules = _rules(account, several(rulebooks))
     files = _candles(candles, chosen)
     holdings = with_allowed_leverage(account.holdings, [each.instruments for each in rules])

@@ -16,9 +16,13 @@ from msgspec import structs
 
 from seawall.domain.enums import MarginMode, MarketMargin
 from seawall.domain.errors import InputError
+from seawall.domain.events import pool_of_group
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
+from seawall.domain.margin_groups import account_groups
+from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO, MONEY_DECIMALS, PPM, money_text
+from seawall.lab.simulation.names import pool_name
 
 ROUNDED_OFF = 2
 """Micro-USD that a share of a rounded sum may lack."""
@@ -29,6 +33,22 @@ Share = Literal["margin", "notional", "own"]
 in proportion to notional, so that all have the same leverage. ``own``: each just its initial
 margin, and what is left stays free in the pool and protects no bucket.
 """
+
+
+def sole_pool(plan: Holdings, rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> int:
+    """Micro-USD deposited in the one cross pool of the positions. Raises InputError for several."""
+    groups = account_groups(rulebook, instruments, plan.grouping)
+    used = sorted({groups[each.market] for each in plan.positions})
+    if len(used) > 1:
+        names = [
+            pool_name(rulebook, instruments, plan.grouping, pool_of_group(group)) for group in used
+        ]
+        raise InputError(
+            f"{plan.name}: position: they stand on {' and '.join(names)}; paths and modes need all "
+            "of them on one"
+        )
+    group = used[0]
+    return plan.collateral if group == 0 else plan.other_collateral.get(group, 0)
 
 
 def as_cross(plan: Holdings, instruments: Sequence[Instrument] = ()) -> Holdings:

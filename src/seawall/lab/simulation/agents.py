@@ -25,6 +25,7 @@ from seawall.domain.enums import CommandKind, EventKind, OrderFlag, Side, TimeIn
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
 from seawall.domain.units import MAX_PRICE, MICRO
+from seawall.engine.account_view import cash_by_group, groups_held
 from seawall.engine.engine import Engine
 from seawall.engine.placement import Placement, Rows, rows_of
 from seawall.lab.arrays import Floats, Integers, Mask
@@ -117,7 +118,9 @@ class Makers:
         first = tables["accounts"]["first_position"][self.accounts]
         sizes = tables["positions"]["signed_size"][np.maximum(first, 0)]
         marks = tables["markets"]["mark_price"][: len(self.accounts)]
-        worth = tables["accounts"]["cash"][self.accounts] + np.where(first >= 0, sizes * marks, 0)
+        group = groups_held(tables, self.accounts, slice(len(self.accounts)))
+        cash = np.take_along_axis(cash_by_group(tables, self.accounts), group[:, None], 1)[:, 0]
+        worth = cash + np.where(first >= 0, sizes * marks, 0)
         lost: Floats = (self._capital - worth) / MICRO
         return lost
 

@@ -75,8 +75,8 @@ class Population(Struct, frozen=True, kw_only=True):
     """n accounts with p positions. Money in micro-USD, sizes in the markets' units.
 
     ``owner`` (p,): account, from 0; ``market``, ``signed_size``, ``entry_notional`` (unsigned),
-    ``setting`` (leverage, a whole multiple), ``is_isolated``, ``bucket`` (isolated margin) (p,).
-    ``deposit``, ``leverage`` (gross notional over equity), ``notional`` (USD), ``is_hedger`` (n,).
+    ``setting`` (leverage, a whole multiple), ``is_isolated``, ``margin`` (deposited for it) (p,).
+    ``leverage`` (gross notional over equity), ``notional`` (USD), ``is_hedger`` (n,).
     """
 
     owner: Integers
@@ -85,21 +85,30 @@ class Population(Struct, frozen=True, kw_only=True):
     entry_notional: Integers
     setting: Integers
     is_isolated: Mask
-    bucket: Integers
-    deposit: Integers
+    margin: Integers
     leverage: Floats
     notional: Floats
     is_hedger: Mask
 
     @property
     def accounts(self) -> int:
-        return len(self.deposit)
+        return len(self.leverage)
+
+    @property
+    def deposit(self) -> Integers:
+        """(n,) what each account deposits: the margin of its positions."""
+        return self.by_owner(self.margin)
+
+    def by_owner(self, values: Integers) -> Integers:
+        """(n,) sums of (p,) over the positions of each account."""
+        found = np.zeros(self.accounts, np.int64)
+        np.add.at(found, self.owner, values)
+        return found
 
 
 def pooled(population: Population) -> Population:
     """The same accounts for rules without isolated mode: each has its money in its pool."""
-    none = np.zeros(len(population.owner), np.int64)
-    return structs.replace(population, is_isolated=none.astype(np.bool_), bucket=none)
+    return structs.replace(population, is_isolated=np.zeros_like(population.is_isolated))
 
 
 def population_of(
@@ -127,8 +136,8 @@ def population_of(
     market, signed_size, value, leverage, margin, isolated = (each.copy() for each in table.T)
     return Population(
         owner=np.arange(len(rows)), market=market, signed_size=signed_size, entry_notional=value,
-        setting=leverage, is_isolated=isolated.astype(np.bool_), bucket=margin * isolated,
-        deposit=margin, leverage=leverage.astype(np.float64), notional=value / MICRO,
+        setting=leverage, is_isolated=isolated.astype(np.bool_), margin=margin,
+        leverage=leverage.astype(np.float64), notional=value / MICRO,
         is_hedger=np.zeros(len(rows), np.bool_),
     )  # fmt: skip
 
@@ -374,8 +383,6 @@ def _joined(
     """The crowd, then one account for each hedge."""
     accounts, hedgers = crowd.accounts, len(hedge)
     hedge_value = np.abs(hedge) * prices[hedged]
-    deposit = np.zeros(accounts, np.int64)
-    np.add.at(deposit, crowd.owner, margin)
     equity, gross = crowd.by_owner(crowd.value / crowd.leverage), crowd.by_owner(crowd.value)
     leverage = np.divide(gross, equity, out=np.zeros(accounts), where=equity > 0)
     setting = np.clip(np.ceil(crowd.leverage), 1, most[crowd.market]).astype(np.int64)
@@ -387,8 +394,7 @@ def _joined(
         entry_notional=np.concatenate([entry, hedge_value]),
         setting=np.concatenate([setting, np.minimum(2, most[hedged])]),
         is_isolated=np.concatenate([is_isolated, np.zeros(hedgers, np.bool_)]),
-        bucket=np.concatenate([np.where(is_isolated, margin, 0), np.zeros(hedgers, np.int64)]),
-        deposit=np.concatenate([deposit, hedge_margin]),
+        margin=np.concatenate([margin, hedge_margin]),
         leverage=np.concatenate([leverage, np.full(hedgers, HEDGER_LEVERAGE)]),
         notional=np.concatenate([gross, hedge_value.astype(np.float64)]) / MICRO,
         is_hedger=np.concatenate([np.zeros(accounts, np.bool_), np.ones(hedgers, np.bool_)]),

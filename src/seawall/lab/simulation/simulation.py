@@ -247,10 +247,13 @@ def place_population(placement: Placement, time_ms: int, population: Population)
         )
     if placement.in_blocks:
         population = pooled(population)
-    numbers = placement.open_accounts(time_ms, np.zeros_like(population.deposit), "the population")
+    numbers = placement.open_accounts(
+        time_ms, np.zeros(population.accounts, np.int64), "the population"
+    )
     placement.share(time_ms, numbers, "the population")
+    collateral = placement.engine.tables["markets"]["collateral_group"][population.market]
     for group in placement.collaterals:
-        money = _money_in(population, placement, group)
+        money = population.by_owner(np.where(collateral == group, population.margin, 0))
         placement.deposit(time_ms, numbers, money, "the population", group)
     modes = (int(MarginMode.CROSS), int(MarginMode.ISOLATED))
     columns = {
@@ -259,24 +262,11 @@ def place_population(placement: Placement, time_ms: int, population: Population)
         "entry_notional": population.entry_notional,
         "leverage": population.setting,
         "mode": np.where(population.is_isolated, modes[1], modes[0]),
-        "isolated_margin": population.bucket,
+        "isolated_margin": np.where(population.is_isolated, population.margin, 0),
     }
     owners = numbers[population.owner]
     placement.adopt(time_ms, owners, columns, "positions of the population")
     return numbers
-
-
-def _money_in(population: Population, placement: Placement, collateral: int) -> Integers:
-    """Micro-USD (n,) of each account in one collateral: as much of it as of its positions."""
-    if placement.collaterals == [collateral]:
-        return population.deposit
-    of_market = placement.engine.tables["markets"]["collateral_group"]
-    is_here = of_market[population.market] == collateral
-    count = population.accounts
-    notional = np.bincount(population.owner, population.entry_notional, minlength=count)
-    here = np.bincount(population.owner, population.entry_notional * is_here, minlength=count)
-    money: Integers = (population.deposit * (here / np.maximum(1, notional))).astype(np.int64)
-    return money
 
 
 def warm_up(rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> None:

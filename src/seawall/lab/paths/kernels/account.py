@@ -19,7 +19,6 @@ from seawall.domain.enums import (
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
-from seawall.domain.margin_groups import account_groups, margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, LiquidationPolicy, Rulebook
 from seawall.domain.units import MICRO, PPM, RATE_ONE
 from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers
@@ -27,6 +26,7 @@ from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.paths.kernels.stages_state import Rules
 from seawall.lab.paths.kernels.task import BelowZero, BlockRules, PathAccount, StageRules
+from seawall.lab.paths.variants import sole_pool
 
 POOL_NAME = "cross"
 IMPACT = 0.005
@@ -65,7 +65,7 @@ def path_account(
         lot=np.array([_lot(rulebook, each) for each in markets]),
         tick=np.array([_tick(rulebook, each) for each in markets]),
         bucket=bucket,
-        cash=_cash(plan, held, apart, _pool(plan, rulebook, instruments)),
+        cash=_cash(plan, held, apart, sole_pool(plan, rulebook, instruments)),
         tiers=_tiers(rulebook, markets),
         depth=np.array([depths[name].usd_within_50bp for name in names]),
         spread=np.array([depths[name].spread_bp * 1e-4 for name in names]),
@@ -97,21 +97,6 @@ def kernel_rules(account: PathAccount) -> Rules:
         stages=rules if isinstance(rules, StageRules) else StageRules(),
         blocks=rules if isinstance(rules, BlockRules) else BlockRules(),
     )
-
-
-def _pool(plan: Holdings, rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> int:
-    """Micro-USD deposited in the one margin group of the positions. Raises InputError."""
-    groups = account_groups(rulebook, instruments, plan.grouping)
-    used = {groups[each.market] for each in plan.positions}
-    if len(used) > 1:
-        names = list(margin_groups(rulebook, instruments))
-        pools = ", ".join(names[group] or "main" for group in sorted(used))
-        raise InputError(
-            f"{plan.name}: position: they stand on several cross pools ({pools}); paths follow the "
-            "positions of one"
-        )
-    group = used.pop()
-    return plan.collateral if group == 0 else plan.other_collateral.get(group, 0)
 
 
 def _cash(plan: Holdings, held: Sequence[Position], apart: Sequence[int], pool: int) -> Floats:
