@@ -155,7 +155,7 @@ def replay(folder: Path) -> tuple[Engine, list[Any]]:
     """The whole journal from its first command, and every event."""
     engine = Engine.create(load_rulebook(), MARKETS, LIMITS)
     events: list[Any] = []
-    for rows in read_journal(folder / "journal-0001.swj"):
+    for rows in read_journal(folder / "log-0001.swj"):
         for command in decode_commands(rows):
             events += engine.apply(command)
     return engine, events

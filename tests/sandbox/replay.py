@@ -1,26 +1,35 @@
-"""What a folder's journals say by themselves, read without the sandbox's own recovery."""
+"""What a folder's log says by itself, read without the sandbox's own recovery."""
 
 from pathlib import Path
 
+import msgspec
+
 from seawall.engine.codec import decode_commands
 from seawall.engine.engine import Engine
-from seawall.engine.journal import read_journal
-from seawall.engine.snapshot import load_snapshot
+from seawall.engine.journal import JournalReader
 from seawall.venues.rulebook_file import load_rulebook
 from tests.sandbox.venue import LIMITS, MARKETS
 
 
 def replayed(folder: Path) -> Engine:
-    """The machine after the latest generation's journal, from its very beginning."""
-    newest = max(folder.glob("journal-*.swj"))
+    """The machine after the newest segment's end, from the very first command that counts."""
     engine = Engine.create(load_rulebook(), MARKETS, LIMITS)
-    base = folder / newest.name.replace("journal", "base").replace(".swj", ".sws")
-    if base.exists():
-        engine.restore(load_snapshot(base).state.tobytes())
-    for rows in read_journal(newest):
-        for command in decode_commands(rows):
-            engine.apply(command)
+    newest = max(folder.glob("log-*.swj"))
+    for path, until in _chain(newest, 2**62):
+        for frame in JournalReader(path).frames():
+            if frame.number <= until:
+                for command in decode_commands(frame.rows):
+                    engine.apply(command)
     return engine
+
+
+def _chain(path: Path, until: int) -> list[tuple[Path, int]]:
+    """Segments and how many of their frames count, oldest first."""
+    origin = msgspec.json.decode(JournalReader(path).note).get("origin")
+    before = []
+    if origin:
+        before = _chain(path.with_name(f"log-{origin['segment']:04d}.swj"), origin["frame"])
+    return [*before, (path, until)]
 
 
 def replayed_hash(folder: Path) -> str:

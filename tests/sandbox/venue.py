@@ -54,7 +54,7 @@ def open_host(
         load_rulebook(),
         MARKETS,
         LIMITS,
-        Names(),
+        Names,
         clock or Clock(0, START_MS),
         options or HostOptions(tick_ms=0),
     )

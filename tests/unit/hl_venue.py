@@ -61,7 +61,7 @@ class Sandbox:
         self.prices = {**PRICES, **{len(own) + n: price for n, (_, price) in enumerate(others)}}
         self.host = Host.open(
             None, load_rulebook("hyperliquid"), [*own, *(each for each, _ in others)], LIMITS,
-            VenueDirectory(),
+            VenueDirectory,
             self.clock, HostOptions(tick_ms=0),
         )  # fmt: skip
         self.venue = DeskView(self.host)

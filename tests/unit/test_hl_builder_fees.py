@@ -253,7 +253,7 @@ def test_a_fill_that_nobody_settled_is_settled_after_a_restart(tmp_path: Path) -
     def opened(clock: Clock) -> Host:
         return Host.open(
             tmp_path / "venue", load_rulebook("hyperliquid"), instruments(), LIMITS,
-            VenueDirectory(), clock, HostOptions(tick_ms=0),
+            VenueDirectory, clock, HostOptions(tick_ms=0),
         )  # fmt: skip
 
     async def before(sandbox: Sandbox) -> None:

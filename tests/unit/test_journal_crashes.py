@@ -143,18 +143,21 @@ def test_a_killed_process_loses_no_acknowledged_row(tmp_path):
 def test_a_failed_write_is_never_acknowledged_and_ends_the_writer(tmp_path, monkeypatch):
     """Half the frame reaches the disk, then it is full."""
     path = tmp_path / "j"
-    write_for_real = os.write
+    write_for_real = os.writev
     writer = JournalWriter(path, RULES)
     writer.append(rows_from(1, 2))
     writer.commit()
     writer.append(rows_from(3, 4))
 
-    def write_half(descriptor, part):
-        if len(part) < 300:
-            raise OSError(errno.ENOSPC, "no space left")
-        return write_for_real(descriptor, part[: len(part) // 2])
+    def write_half(descriptor, parts):
+        whole = b"".join(parts)
+        return write_for_real(descriptor, [whole[: len(whole) // 2]])
 
-    monkeypatch.setattr(os, "write", write_half)
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "writev", write_half)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="no space"):
         writer.commit()
     monkeypatch.undo()
@@ -165,6 +168,24 @@ def test_a_failed_write_is_never_acknowledged_and_ends_the_writer(tmp_path, monk
     with JournalWriter(path, RULES) as writer:
         assert writer.repaired is not None
         assert writer.durable_sequence == 2
+
+
+def test_a_write_that_takes_several_calls_is_whole(tmp_path, monkeypatch):
+    write_for_real = os.writev
+    first = JournalWriter(tmp_path / "a", RULES)
+    second = JournalWriter(tmp_path / "b", RULES)
+    first.append(rows_from(1, 3))
+    first.commit(b"note")
+
+    def write_some(descriptor, parts):
+        return write_for_real(descriptor, [b"".join(parts)[:11]])
+
+    monkeypatch.setattr(os, "writev", write_some)
+    second.append(rows_from(1, 3))
+    second.commit(b"note")
+    for writer in (first, second):
+        writer.close()
+    assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
 
 
 def test_a_failed_sync_is_never_acknowledged(tmp_path, monkeypatch):
@@ -216,7 +237,7 @@ def test_a_commit_returns_only_after_the_disk_has_the_bytes(tmp_path, monkeypatc
 
         monkeypatch.setattr(os, name, call)
 
-    for name in ("write", "fdatasync", "fsync"):
+    for name in ("writev", "fdatasync", "fsync"):
         record(name)
     journal.write_whole_file(tmp_path / "any", [b"content"])
     assert done == ["fsync file", "fsync folder"]
@@ -229,7 +250,7 @@ def test_a_commit_returns_only_after_the_disk_has_the_bytes(tmp_path, monkeypatc
             writer.append(rows_from(writer.sequence + 1, 2))
             writer.commit()
         writer.commit()
-        assert done == ["write file", "fdatasync file"] * 3
+        assert done == ["writev file", "fdatasync file"] * 3
         writer.close()
 
 

@@ -76,16 +76,17 @@ def test_a_snapshot_is_read_back(tmp_path_factory, compress, sequence, spare):
 def test_the_file_is_what_the_documentation_says(tmp_path):
     """Written a second time from docs/machine/journal.md: a change needs a new version."""
     state = make_state(9)
-    save_snapshot(tmp_path / "s", state, RULES)
+    save_snapshot(tmp_path / "s", state, RULES, note=b"a note")
     capacities = json.dumps(
         {name: number for number, name in enumerate(TABLE_NAMES, 3)}, separators=(",", ":")
     ).encode()
-    header = b"SEAWALLS" + struct.pack("<IIqq", 1, 0, 9, len(state)) + snapshot.state_layout()
-    header += struct.pack("<II", len(capacities), len(RULES)) + capacities + RULES
+    header = b"SEAWALLS" + struct.pack("<IIqq", 2, 0, 9, len(state)) + snapshot.state_layout()
+    header += struct.pack("<IIQ", len(capacities), len(RULES), 6) + capacities + RULES + b"a note"
     header += hashlib.blake2b(header, digest_size=8).digest()
     expected = header + state.tobytes()
     expected += hashlib.blake2b(expected, digest_size=16).digest()
     assert (tmp_path / "s").read_bytes() == expected
+    assert load_snapshot(tmp_path / "s").note == b"a note"
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -119,7 +120,7 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path, compress):
 def test_other_rules_capacities_layouts_and_formats_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "s"
     save_snapshot(path, make_state(), RULES)
-    with pytest.raises(SnapshotMismatch, match="taken under rules"):
+    with pytest.raises(SnapshotMismatch, match="taken under other rules"):
         load_snapshot(path, b"other")
     with pytest.raises(SnapshotMismatch, match="capacities"):
         load_snapshot(path, RULES, {"orders": 9})
@@ -128,7 +129,7 @@ def test_other_rules_capacities_layouts_and_formats_are_refused(tmp_path, monkey
         with pytest.raises(SnapshotMismatch, match="state layout"):
             load_snapshot(path)
     monkeypatch.setattr(snapshot, "FORMAT_VERSION", 9)
-    with pytest.raises(SnapshotMismatch, match="format 1; this program reads 9"):
+    with pytest.raises(SnapshotMismatch, match="format 2; this program reads 9"):
         load_snapshot(path)
 
 
@@ -217,7 +218,7 @@ def test_a_journal_that_ends_before_the_snapshot_is_refused(tmp_path):
 def test_snapshot_and_journal_of_different_rules_are_refused(tmp_path):
     with JournalWriter(tmp_path / "j", RULES):
         pass
-    with pytest.raises(RecoveryError, match="under rules"):
+    with pytest.raises(RecoveryError, match="other rules"):
         recover(snapshot_at(tmp_path, 0, b"other"), read_journal(tmp_path / "j"), Toy)
 
 

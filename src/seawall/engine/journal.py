@@ -7,8 +7,13 @@ rests on: **only the last frame can be torn by a crash**. A bad frame with nothi
 the torn tail and holds nothing that was ever acknowledged as durable; a bad frame with a good one
 after it is damage, and is an error.
 
-Sequence numbers count commands from 1. Every checksum is 8 bytes of BLAKE2b; each frame repeats
-the one before it, so a frame cannot be lost, doubled or swapped unnoticed.
+Header and frames may carry a note: bytes that belong to the caller, such as what a host remembers
+beside the commands. Rows and note of a frame are durable together or not at all.
+
+Sequence numbers count commands from 1, frame numbers frames. The header's checksum is 8 bytes of
+BLAKE2b. A frame's is the CRC-32 of its head and content, as write-ahead logs have it (five times
+faster, and it finds every damage of up to 32 bits in a row); each frame repeats the one before it,
+so a frame cannot be lost, doubled or swapped unnoticed.
 """
 
 import fcntl
@@ -19,6 +24,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Self
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -28,18 +34,22 @@ from numpy.typing import NDArray
 from seawall.domain.errors import SeawallError
 from seawall.engine.tables import command_dtype
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ROW_BYTES = command_dtype.itemsize
 MAX_FRAME_ROWS = 1 << 16
+MAX_NOTE_BYTES = 1 << 28
 
 _MAGIC = b"SEAWALLJ"
-_HEADER = struct.Struct("<8sIIq8s16sI4x")
-"""Magic, format version, row bytes, first sequence, row layout, rules digest, rules length."""
-_FRAME = struct.Struct("<4sIq8s")
-"""Marker, rows, first sequence, checksum of the frame (or header) before."""
+_HEADER = struct.Struct("<8sIIq8s16sII")
+"""Magic, format version, row bytes, first sequence, row layout, rules digest, rules and note
+length."""
+_FRAME = struct.Struct("<4sIIqI")
+"""Marker, rows, note length, first sequence, checksum of the frame (or header) before."""
 _MARKER = b"\x8dSWF"
 _CHECKSUM_BYTES = 8
-_FRAME_BYTES = _FRAME.size + _CHECKSUM_BYTES
+_FRAME_SUM = struct.Struct("<I")
+_FRAME_BYTES = _FRAME.size + _FRAME_SUM.size
+_SHOWN_DIFFERENCES = 3
 
 
 class JournalError(SeawallError):
@@ -88,6 +98,37 @@ def digest_of_rules(rules: bytes) -> bytes:
     return hashlib.blake2b(rules, digest_size=16).digest()
 
 
+def differing_rules(found: bytes, expected: bytes) -> str:
+    """The first differences of two texts of ``describe_rules``, to be read."""
+    try:
+        differences = list(_differences("", *map(msgspec.json.decode, (found, expected))))
+    except msgspec.DecodeError:
+        return f"rules {digest_of_rules(found).hex()}, not {digest_of_rules(expected).hex()}"
+    shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
+    more = len(differences) - _SHOWN_DIFFERENCES
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _differences(path: str, found: Any, expected: Any) -> Iterator[str]:
+    if found == expected:
+        return
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for name in {**found, **expected}:
+            place = f"{path}.{name}" if path else name
+            yield from _differences(place, found.get(name), expected.get(name))
+    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        for index, pair in enumerate(zip(found, expected, strict=True)):
+            name = pair[0].get("name", index) if isinstance(pair[0], dict) else index
+            yield from _differences(f"{path}[{name}]", *pair)
+    else:
+        yield f"{path} is {_shown(found)}, here {_shown(expected)}"
+
+
+def _shown(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def layout_digest(*dtypes: np.dtype[Any]) -> bytes:
     """8 bytes that change when a name, type or offset of a field does."""
     text = []
@@ -104,17 +145,23 @@ _LAYOUT = layout_digest(command_dtype)
 class _Header(Struct, frozen=True):
     first_sequence: int
     rules: bytes
+    note: bytes
     checksum: bytes
     end: int
     """Offset of the first frame."""
 
+    @property
+    def link(self) -> int:
+        """What the first frame repeats."""
+        return crc32(self.checksum)
 
-def _header_bytes(rules: bytes, first_sequence: int) -> bytes:
+
+def _header_bytes(rules: bytes, first_sequence: int, note: bytes) -> bytes:
     fixed = _HEADER.pack(
         _MAGIC, FORMAT_VERSION, ROW_BYTES, first_sequence, _LAYOUT, digest_of_rules(rules),
-        len(rules),
+        len(rules), len(note),
     )  # fmt: skip
-    return fixed + rules + checksum(fixed, rules)
+    return fixed + rules + note + checksum(fixed, rules, note)
 
 
 def _read_header(file: BinaryIO, path: Path, expected_rules: bytes | None) -> _Header:
@@ -123,12 +170,13 @@ def _read_header(file: BinaryIO, path: Path, expected_rules: bytes | None) -> _H
         raise JournalCorrupt(f"{path} does not begin as a journal does", 0)
     if len(fixed) < _HEADER.size:
         raise JournalCorrupt(f"{path}: the header is cut short at {len(fixed)} bytes", 0)
-    _, version, row_bytes, first_sequence, layout, digest, length = _HEADER.unpack(fixed)
+    _, version, row_bytes, first_sequence, layout, digest, *lengths = _HEADER.unpack(fixed)
     if version != FORMAT_VERSION:
         raise JournalMismatch(f"{path} has format {version}; this program reads {FORMAT_VERSION}")
-    rules = file.read(min(length, os.fstat(file.fileno()).st_size))
+    limit = os.fstat(file.fileno()).st_size
+    rules, note = (file.read(min(length, limit)) for length in lengths)
     found = file.read(_CHECKSUM_BYTES)
-    if found != checksum(fixed, rules) or digest != digest_of_rules(rules):
+    if found != checksum(fixed, rules, note) or digest != digest_of_rules(rules):
         raise JournalCorrupt(f"{path}: the header is damaged", 0)
     if (layout, row_bytes) != (_LAYOUT, ROW_BYTES):
         raise JournalMismatch(
@@ -137,18 +185,31 @@ def _read_header(file: BinaryIO, path: Path, expected_rules: bytes | None) -> _H
         )
     if expected_rules is not None and expected_rules != rules:
         raise JournalMismatch(
-            f"{path} was written under rules {digest.hex()}; "
-            f"these are {digest_of_rules(expected_rules).hex()}"
+            f"{path} was written under other rules: {differing_rules(rules, expected_rules)}"
         )
-    return _Header(first_sequence, rules, found, _HEADER.size + length + _CHECKSUM_BYTES)
+    end = _HEADER.size + sum(lengths) + _CHECKSUM_BYTES
+    return _Header(first_sequence, rules, note, found, end)
+
+
+class Frame(Struct, frozen=True):
+    """What one commit made durable. ``number`` counts from 1, ``last_sequence`` is that of its
+    last command (of the one before it, where it has no rows), ``link`` its checksum; ``rows`` of
+    ``command_dtype``, writable."""
+
+    number: int
+    last_sequence: int
+    link: int
+    rows: NDArray[Any]
+    note: bytes
 
 
 class JournalReader:
-    """Iterates over the frames of a journal as writable row arrays of ``command_dtype``.
+    """Iterates over the commands of a journal, frame by frame, as writable row arrays.
 
     Reads only, so it may run beside a writer; it ends at the last whole frame. After the
-    iteration ``last_sequence`` is the last command read, ``end`` the offset behind its frame and
-    ``torn_tail`` what lies beyond, or None. Iterating anew starts from the beginning.
+    iteration ``last_sequence`` is the last command read, ``frame`` the number of the last frame,
+    ``end`` the offset behind it and ``torn_tail`` what lies beyond, or None. Iterating anew starts
+    from the beginning.
 
     Raises JournalMismatch at once for another format, layout or (if ``rules`` is given) other
     rules; JournalCorrupt, at once or on the way, for damage; OSError from the file.
@@ -166,19 +227,29 @@ class JournalReader:
         """The text of ``describe_rules`` the journal was created with."""
         return self._header.rules
 
+    @property
+    def note(self) -> bytes:
+        """What the caller that created the journal had it say."""
+        return self._header.note
+
     def _restart(self) -> None:
+        self.frame = 0
         self.end = self._header.end
         self.last_sequence = self.first_sequence - 1
-        self.last_checksum = self._header.checksum
+        self.link = self._header.link
         self.torn_tail: TornTail | None = None
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (frame.rows for frame in self.frames() if len(frame.rows))
+
+    def frames(self) -> Iterator[Frame]:
+        """Every whole frame, in order, with its note."""
         self._restart()
         with self.path.open("rb") as file:
-            while (rows := self._next_frame(file)) is not None:
-                yield rows
+            while (found := self._next_frame(file)) is not None:
+                yield found
 
-    def _next_frame(self, file: BinaryIO) -> NDArray[Any] | None:
+    def _next_frame(self, file: BinaryIO) -> Frame | None:
         head, payload, why = _frame_at(file, self.end)
         if payload is None and head:
             size = os.fstat(file.fileno()).st_size
@@ -197,17 +268,20 @@ class JournalReader:
                 )
         if payload is None:
             return None
-        _, count, first_sequence, previous = _FRAME.unpack_from(head)
-        if previous != self.last_checksum or first_sequence != self.last_sequence + 1:
+        _, count, _, first_sequence, previous = _FRAME.unpack_from(head)
+        if previous != self.link or first_sequence != self.last_sequence + 1:
             raise JournalCorrupt(
                 f"{self.path}: the frame at byte {self.end} begins with command {first_sequence} "
                 f"and does not follow command {self.last_sequence}: frames were lost or moved",
                 self.end,
             )
+        self.frame += 1
         self.end += _FRAME_BYTES + len(payload)
         self.last_sequence += count
-        self.last_checksum = head[_FRAME.size :]
-        return np.frombuffer(payload, command_dtype)
+        (self.link,) = _FRAME_SUM.unpack_from(head, _FRAME.size)
+        rows = np.frombuffer(payload, command_dtype, count)
+        note = bytes(memoryview(payload)[count * ROW_BYTES :])
+        return Frame(self.frame, self.last_sequence, self.link, rows, note)
 
 
 def _frame_at(file: BinaryIO, offset: int) -> tuple[bytes, bytearray | None, str]:
@@ -219,13 +293,16 @@ def _frame_at(file: BinaryIO, offset: int) -> tuple[bytes, bytearray | None, str
     head = file.read(_FRAME_BYTES)
     if len(head) < _FRAME_BYTES:
         return head, None, "its head is cut short"
-    marker, count, _, _ = _FRAME.unpack_from(head)
-    if marker != _MARKER or count > MAX_FRAME_ROWS:
+    marker, count, note, _, _ = _FRAME.unpack_from(head)
+    if marker != _MARKER or count > MAX_FRAME_ROWS or note > MAX_NOTE_BYTES:
         return head, None, "no frame begins here"
-    payload = bytearray(count * ROW_BYTES)
-    if file.readinto(payload) < len(payload):  # type: ignore[attr-defined]
+    length = count * ROW_BYTES + note
+    if length > os.fstat(file.fileno()).st_size - offset:
         return head, None, "its rows are cut short"
-    if checksum(memoryview(head)[: _FRAME.size], payload) != head[_FRAME.size :]:
+    payload = bytearray(length)
+    file.readinto(payload)  # type: ignore[attr-defined]
+    found = crc32(payload, crc32(memoryview(head)[: _FRAME.size]))
+    if found != _FRAME_SUM.unpack_from(head, _FRAME.size)[0]:
         return head, None, "its checksum is wrong"
     return head, payload, ""
 
@@ -290,35 +367,52 @@ def lock_file(path: Path) -> int:
 class JournalWriter:
     """The one writer of a journal: creates it, or repairs and continues it.
 
-    A torn tail is cut off on opening; ``repaired`` says what was dropped. ``first_sequence``
-    counts only when the file is created. As a context manager it commits on a clean exit and
-    drops what is not committed when an exception passes through.
+    A torn tail is cut off on opening; ``repaired`` says what was dropped. ``first_sequence`` and
+    ``note`` count only when the file is created. ``least_frames``: how many frames are known to
+    have been durable; a journal with fewer has lost some and is left as it is. ``lock``: False for
+    a caller that holds a lock of its own. As a context manager it commits on a clean exit and drops
+    what is not committed when an exception passes through.
 
     Raises JournalLocked, JournalMismatch, JournalCorrupt, OSError.
     """
 
-    def __init__(self, path: str | os.PathLike[str], rules: bytes, first_sequence: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        rules: bytes,
+        first_sequence: int = 1,
+        note: bytes = b"",
+        least_frames: int = 0,
+        lock: bool = True,
+    ) -> None:
         self.path = Path(path)
         self._file = -1
         self._pending: list[bytes] = []
         self._pending_rows = 0
         self._failed = False
-        self._lock = lock_file(self.path.with_name(self.path.name + ".lock"))
+        self._lock = lock_file(self.path.with_name(self.path.name + ".lock")) if lock else -1
         try:
-            self._open(rules, first_sequence)
+            if not self.path.exists():
+                write_whole_file(self.path, [_header_bytes(rules, first_sequence, note)])
+            self._open(rules, least_frames)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, rules: bytes, first_sequence: int) -> None:
-        if not self.path.exists():
-            write_whole_file(self.path, [_header_bytes(rules, first_sequence)])
+    def _open(self, rules: bytes, least_frames: int) -> None:
         reader = JournalReader(self.path, rules)
-        for _ in reader:
+        for _ in reader.frames():
             pass
+        if reader.frame < least_frames:
+            raise JournalCorrupt(
+                f"{self.path} ends with frame {reader.frame} (command {reader.last_sequence}), "
+                f"but {least_frames} frames were durable: the end of the file was lost",
+                reader.end,
+            )
         self.repaired = reader.torn_tail
         self.durable_sequence = reader.last_sequence
-        self._checksum = reader.last_checksum
+        self.frame = reader.frame
+        self.link = reader.link
         self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
         if self.repaired is not None:
             os.ftruncate(self._file, reader.end)
@@ -349,35 +443,42 @@ class JournalWriter:
         self._pending_rows += count
         return self.sequence
 
-    def commit(self) -> int:
-        """Write what was appended and wait until the disk has it.
+    def commit(self, note: bytes = b"") -> int:
+        """Write what was appended, and ``note`` with it, and wait until the disk has it.
 
         Returns the sequence of the last durable command. When it raises, nothing since the last
-        commit may be acknowledged, and the writer is of no more use: open a new one.
+        commit may be acknowledged, and the writer is of no more use: open a new one. Raises
+        ValueError, with nothing written, for a note with more rows than one frame has.
         """
         if self._failed or self._file < 0:
             raise JournalError(f"{self.path}: this writer failed or is closed; open a new one")
-        if not self._pending_rows:
+        if not self._pending_rows and not note:
             return self.durable_sequence
-        payload = memoryview(b"".join(self._pending))
+        if note and (self._pending_rows > MAX_FRAME_ROWS or len(note) > MAX_NOTE_BYTES):
+            raise ValueError(f"{len(note)} bytes and {self._pending_rows} rows are no one frame")
         # After a failed write or sync the kernel's pages cannot be trusted, so there is no retry.
         self._failed = True
-        for start in range(0, len(payload), MAX_FRAME_ROWS * ROW_BYTES):
-            self._write_frame(payload[start : start + MAX_FRAME_ROWS * ROW_BYTES])
+        whole = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        payload = memoryview(whole)
+        for start in range(0, max(len(payload), 1), MAX_FRAME_ROWS * ROW_BYTES):
+            self._write_frame(payload[start : start + MAX_FRAME_ROWS * ROW_BYTES], note)
         self._failed = False
         self._pending.clear()
-        self._pending_rows = 0
         return self.durable_sequence
 
-    def _write_frame(self, payload: memoryview) -> None:
-        count = len(payload) // ROW_BYTES
-        head = _FRAME.pack(_MARKER, count, self.durable_sequence + 1, self._checksum)
-        digest = checksum(head, payload)
-        frame = memoryview(b"".join((head, digest, payload)))
-        while frame:
-            frame = frame[os.write(self._file, frame) :]
+    def _write_frame(self, rows: memoryview, note: bytes) -> None:
+        count = len(rows) // ROW_BYTES
+        head = _FRAME.pack(_MARKER, count, len(note), self.durable_sequence + 1, self.link)
+        link = crc32(note, crc32(rows, crc32(head)))
+        parts = (head, _FRAME_SUM.pack(link), rows, note)
+        written = os.writev(self._file, parts)
+        if written < sum(map(len, parts)):
+            rest = memoryview(b"".join(parts))[written:]
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
         os.fdatasync(self._file)
-        self._checksum = digest
+        self.link = link
+        self.frame += 1
         self.durable_sequence += count
         # Keeps ``sequence`` right when a commit of several frames fails half way.
         self._pending_rows -= count

@@ -1,9 +1,9 @@
 """A snapshot: the whole state in one file, so that a restart replays only the journal's tail.
 
 The state is one contiguous buffer of bytes, control row first. The file is a header (format,
-layout of all tables, capacities, rules, sequence) with its own checksum, the bytes, plain or
-compressed, and a checksum of everything. It is written beside its place and renamed, so a crash
-leaves the old snapshot or the new one, never half of one.
+layout of all tables, capacities, rules, sequence, a note of the caller) with its own checksum, the
+bytes, plain or compressed, and a checksum of everything. It is written beside its place and
+renamed, so a crash leaves the old snapshot or the new one, never half of one.
 """
 
 import hashlib
@@ -23,18 +23,19 @@ from seawall.domain.errors import SeawallError
 from seawall.engine.journal import (
     JournalReader,
     checksum,
-    digest_of_rules,
+    differing_rules,
     layout_digest,
     write_whole_file,
 )
 from seawall.engine.tables import DTYPES, TABLE_NAMES, control_dtype
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PLAIN, COMPRESSED = 0, 1
 
 _MAGIC = b"SEAWALLS"
-_HEADER = struct.Struct("<8sIIqq8sII")
-"""Magic, format version, encoding, sequence, state bytes, layout, capacities and rules length."""
+_HEADER = struct.Struct("<8sIIqq8sIIQ")
+"""Magic, format version, encoding, sequence, state bytes, layout, lengths of capacities, rules and
+note."""
 _HEADER_CHECKSUM_BYTES = 8
 _CHECKSUM_BYTES = 16
 _CHUNK = 1 << 22
@@ -57,12 +58,14 @@ class RecoveryError(SeawallError):
 
 
 class Snapshot(Struct, frozen=True):
-    """``state``: writable uint8 of shape (state bytes,). ``capacities``: rows by table name."""
+    """``state``: writable uint8 of shape (state bytes,). ``capacities``: rows by table name.
+    ``note``: bytes that belong to the caller."""
 
     sequence: int
     rules: bytes
     capacities: dict[str, int]
     state: NDArray[Any]
+    note: bytes = b""
 
 
 def state_layout() -> bytes:
@@ -81,11 +84,16 @@ def capacities_of(state: NDArray[Any]) -> dict[str, int]:
 
 
 def save_snapshot(
-    path: str | os.PathLike[str], state: NDArray[Any], rules: bytes, compress: bool = False
+    path: str | os.PathLike[str],
+    state: NDArray[Any],
+    rules: bytes,
+    compress: bool = False,
+    note: bytes = b"",
 ) -> None:
     """Write ``state`` (uint8, contiguous) durably to ``path``, replacing what is there.
 
-    ``rules``: the text of ``describe_rules``. Raises ValueError for what is no state, OSError.
+    ``rules``: the text of ``describe_rules``. ``note``: what the caller wants kept with it. Raises
+    ValueError for what is no state, OSError.
     """
     if state.dtype != np.uint8 or state.ndim != 1 or not state.flags.c_contiguous:
         raise ValueError("a state is one contiguous array of bytes")
@@ -95,9 +103,9 @@ def save_snapshot(
     header = _HEADER.pack(
         _MAGIC, FORMAT_VERSION, COMPRESSED if compress else PLAIN,
         int(_control_row(state)["sequence"]), len(state), state_layout(),
-        len(capacities), len(rules),
+        len(capacities), len(rules), len(note),
     )  # fmt: skip
-    header += capacities + rules
+    header += capacities + rules + note
     header += checksum(header)
     body = state.data
     write_whole_file(Path(path), _with_checksum(header, _deflated(body) if compress else [body]))
@@ -130,12 +138,11 @@ def load_snapshot(
     """
     path = Path(path)
     with path.open("rb") as file:
-        header, fields, found_capacities, found_rules = _read_header(file, path)
-        _, _, encoding, sequence, state_bytes, _, _, _ = fields
+        header, fields, found_capacities, found_rules, note = _read_header(file, path)
+        _, _, encoding, sequence, state_bytes, *_ = fields
         if rules is not None and rules != found_rules:
             raise SnapshotMismatch(
-                f"{path} was taken under rules {digest_of_rules(found_rules).hex()}; "
-                f"these are {digest_of_rules(rules).hex()}"
+                f"{path} was taken under other rules: {differing_rules(found_rules, rules)}"
             )
         if capacities is not None and dict(capacities) != found_capacities:
             raise SnapshotMismatch(
@@ -149,13 +156,13 @@ def load_snapshot(
         filled = _read_body(file, stored, encoding, state.data, digest)
         if digest.digest() != file.read(_CHECKSUM_BYTES) or filled != state_bytes:
             raise SnapshotCorrupt(f"{path} is damaged: its checksum is wrong")
-    return Snapshot(sequence, found_rules, found_capacities, state)
+    return Snapshot(sequence, found_rules, found_capacities, state, note)
 
 
 def _read_header(
     file: BinaryIO, path: Path
-) -> tuple[bytes, tuple[Any, ...], dict[str, int], bytes]:
-    """The header's bytes with its checksum, its fixed fields, capacities and rules."""
+) -> tuple[bytes, tuple[Any, ...], dict[str, int], bytes, bytes]:
+    """The header's bytes with its checksum, its fixed fields, capacities, rules and note."""
     fixed = file.read(_HEADER.size)
     if len(fixed) < _HEADER.size or fixed[: len(_MAGIC)] != _MAGIC:
         raise SnapshotCorrupt(f"{path} does not begin as a snapshot does")
@@ -165,7 +172,7 @@ def _read_header(
             f"{path} has format {fields[1]}; this program reads {FORMAT_VERSION}"
         )
     limit = os.fstat(file.fileno()).st_size
-    texts = [file.read(min(size, limit)) for size in fields[6:8]]
+    texts = [file.read(min(size, limit)) for size in fields[6:9]]
     found = file.read(_HEADER_CHECKSUM_BYTES)
     if found != checksum(fixed, *texts):
         raise SnapshotCorrupt(f"{path}: the header is damaged")
@@ -174,7 +181,7 @@ def _read_header(
             f"{path} has state layout {fields[5].hex()}; this program has {state_layout().hex()}"
         )
     capacities = msgspec.json.decode(texts[0], type=dict[str, int])
-    return fixed + texts[0] + texts[1] + found, fields, capacities, texts[1]
+    return b"".join((fixed, *texts, found)), fields, capacities, texts[1], texts[2]
 
 
 def _read_body(file: BinaryIO, stored: int, encoding: int, state: memoryview, digest: Any) -> int:
@@ -223,8 +230,8 @@ def recover(
     """
     if snapshot is not None and snapshot.rules != journal.rules:
         raise RecoveryError(
-            f"the snapshot was taken under rules {digest_of_rules(snapshot.rules).hex()}, "
-            f"the journal under {digest_of_rules(journal.rules).hex()}"
+            "snapshot and journal have other rules: "
+            f"{differing_rules(snapshot.rules, journal.rules)}"
         )
     machine = restore(snapshot)
     start = machine.sequence

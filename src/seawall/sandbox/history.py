@@ -103,14 +103,17 @@ class SqlHistory:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def record(self, engine: Engine, command: Command, events: Sequence[Event]) -> None:
-        """A command took effect just now; ``engine`` is as it left it. Raises HistoryError."""
+    def record(
+        self, engine: Engine, sequence: int, command: Command, events: Sequence[Event]
+    ) -> None:
+        """A command took effect just now, the last of its group's settlements; ``engine`` is as the
+        group left it. Raises HistoryError."""
         if self._failure is not None:
             raise HistoryError(f"the history could not be written: {self._failure}")
         rates: Sequence[tuple[int, int, int]] = ()
         if isinstance(command, AdvanceTime):
             rates = self._rates(engine, events)
-        self._aside.append(Happened(engine.sequence, command, events, rates))
+        self._aside.append(Happened(sequence, command, events, rates))
         if len(self._aside) > MAX_ASIDE:
             self.flush()
 

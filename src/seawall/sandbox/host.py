@@ -5,7 +5,7 @@ it; this is what a dialect, the control and the agents hold in their hands.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
-from seawall.sandbox.storage import FolderStorage, Storage, check_name
+from seawall.sandbox.storage import FolderOptions, FolderStorage, Storage, check_name
 from seawall.sandbox.writer import HostStopped, Writer
 from seawall.venues.port import Directory, Done, History, Listener, Plan, Planner, Refusal
 
@@ -28,11 +28,13 @@ __all__ = ["Host", "HostOptions", "HostStopped"]
 
 class HostOptions(Struct, frozen=True, kw_only=True):
     """``max_waiting``: work in the queue before "busy". ``snapshot_every``: commands between
-    automatic snapshots. ``tick_ms``: venue time between two AdvanceTime commands, 0 for none."""
+    automatic snapshots. ``tick_ms``: venue time between two AdvanceTime commands, 0 for none.
+    ``folder``: how its folder is kept."""
 
     max_waiting: int = 8192
     snapshot_every: int = 200_000
     tick_ms: int = 250
+    folder: FolderOptions | None = None
 
 
 class Host:
@@ -41,23 +43,12 @@ class Host:
     ``open``, ``await start()``, ``await stop()``, all on one event loop.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        directory: Directory,
-        clock: Clock,
-        options: HostOptions | None = None,
-    ) -> None:
+    def __init__(self, storage: Storage, clock: Clock, options: HostOptions | None = None) -> None:
         self._storage = storage
-        self._directory = directory
         self._clock = clock
         self._options = options or HostOptions()
         self._work = Writer(
-            storage,
-            directory,
-            clock.now_ms,
-            self._options.max_waiting,
-            self._options.snapshot_every,
+            storage, clock.now_ms, self._options.max_waiting, self._options.snapshot_every
         )
         self._writer: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -69,26 +60,29 @@ class Host:
         rulebook: AnyRulebook,
         instruments: Sequence[Instrument],
         limits: Limits,
-        directory: Directory,
+        make_directory: Callable[[], Directory],
         clock: Clock,
         options: HostOptions | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> "Host":
         """A new venue, or the one that ``folder`` holds, recovered; without a folder nothing lasts.
 
-        ``directory`` must be as new. Raises JournalLocked when another process runs it, and what
-        ``recover_folder`` raises.
+        ``about``: what a new folder's log says of how the venue is made. Raises as
+        ``FolderStorage``.
         """
 
         def create() -> Engine:
             return Engine.create(rulebook, list(instruments), limits)
 
-        storage = (
-            Storage(create())
-            if folder is None
-            else FolderStorage(Path(folder), rulebook, instruments, limits, create, directory)
-        )
+        if folder is None:
+            storage = Storage(create, make_directory)
+        else:
+            kept = options.folder if options else None
+            storage = FolderStorage(
+                Path(folder), rulebook, instruments, limits, create, make_directory, about, kept
+            )
         clock.begin(storage.last_ms)
-        return cls(storage, directory, clock, options)
+        return cls(storage, clock, options)
 
     # -- what a dialect sees --------------------------------------------------------------------
 
@@ -102,7 +96,7 @@ class Host:
 
     @property
     def directory(self) -> Any:
-        return self._directory
+        return self._storage.directory
 
     @property
     def history(self) -> History:
@@ -193,7 +187,7 @@ class Host:
         async def save() -> int:
             moment = self._work.moment()
             await self._work.on_disk(self._storage.save_point, name, moment)
-            return moment.sequence
+            return moment.position.sequence
 
         self._check_started()
         check_name(name)
@@ -203,20 +197,19 @@ class Host:
     async def revert(self, name: str) -> int:
         """Go back to a save point; its sequence. Everything since then has not happened.
 
-        A new generation of the journal begins (see ``recovery``), and the history becomes what it
-        was. A clock in real time stays where it is, any other goes back too. Raises InputError
-        for an unknown name.
+        The log goes on from there (see ``log``), and the history becomes what it was. A clock in
+        real time stays where it is, any other goes back too. Raises InputError for an unknown name.
         """
 
         async def go_back() -> int:
             moment = await self._work.on_disk(self._storage.revert, name)
             self.engine.restore(moment.engine)
-            self._directory.restore(moment.directory)
+            self.directory.restore(moment.directory)
             self._storage.history.reverted(self.engine)
-            self._clock.reset(moment.time_ms)
+            self._clock.reset(moment.position.time_ms)
             self._work.last_ms = self.engine.clock_ms
-            self._work.snapshot_sequence = moment.sequence
-            return int(moment.sequence)
+            self._work.snapshot_sequence = moment.position.sequence
+            return int(moment.position.sequence)
 
         self._check_started()
         if name not in (points := self.save_points()):

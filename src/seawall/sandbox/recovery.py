@@ -1,226 +1,283 @@
-"""What a venue's folder holds, and how a venue comes back from it.
+"""How a venue comes back from its folder, and what makes that quick.
 
-    journal-0001.swj      every command, in order          (docs/machine/journal.md)
-    directory-0001.swd    every record of the directory    (directory_log.py)
-    snapshot-0001-<sequence>.sws and .swp                  engine and directory at one sequence
-    base-0002.sws and .swp                                 where generation 2 begins
-    points/<name>.sws and .swp                             named save points
-    base-0002.sqlite, points/<name>.sqlite                 the history at those moments
-    history.sqlite                                         can be rebuilt from the journals
-    lock                                                   held while a venue runs
+    snapshot-0001-000000001234.sws      engine and directory after a frame of a segment
+    snapshot-0001-000000001234.sqlite   the history then, where the moment is a save point
 
-A **generation** is one journal with its directory log. A revert starts the next generation: its
-base is the save point that was reverted to, and its journal goes on from the base's sequence. The
-new journal is created last and in one step, so a crash during a revert leaves the old generation
-or the new one. Recovery takes the highest generation: its newest usable snapshot (or its base, or
-nothing for the first generation), then the tail of its journal and of its directory log. Older
-generations are kept: each can be replayed by itself, base and journal, which is how a session with
-reverts is replayed.
+All of it is derived from the log. A snapshot is used only if it is whole, was taken under these
+rules and lies on the chain with the log's own checksum; otherwise an older one is, or the log from
+its first frame. A save point is a name in the log: its snapshot, too, can be made again.
 """
 
+import hashlib
 import logging
 import re
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
+import msgspec
 import numpy as np
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from seawall.domain.errors import SeawallError
+from seawall.engine.compile import ENGINE_SOURCES, sources_digest
 from seawall.engine.engine import Engine
-from seawall.engine.journal import (
-    JournalReader,
-    JournalWriter,
-    checksum,
-    digest_of_rules,
-    write_whole_file,
+from seawall.engine.journal import Frame
+from seawall.engine.snapshot import SnapshotError, load_snapshot, save_snapshot
+from seawall.sandbox.log import (
+    RESTORE,
+    Entry,
+    LogError,
+    Piece,
+    Position,
+    Segment,
+    StateHash,
+    decode_entry,
+    segment_path,
 )
-from seawall.engine.snapshot import (
-    RecoveryError,
-    Snapshot,
-    SnapshotError,
-    load_snapshot,
-    recover,
-    save_snapshot,
-)
-from seawall.sandbox.directory_log import DirectoryLog
 from seawall.venues.port import Directory
 
 log = logging.getLogger(__name__)
 
-_HEADER = struct.Struct("<8sIIqqqq16s")
-"""Magic, version, generation, sequence, last group of the log, time, length, digest of rules."""
-_MAGIC = b"SEAWALLP"
-_VERSION = 1
-_SUM = 8
 KEPT_SNAPSHOTS = 2
+UPGRADE = "--upgrade goes on from the state that this program computes"
+
+
+class RecoveryError(SeawallError):
+    """The log leads to another state than the one that was acknowledged."""
 
 
 class Moment(Struct, frozen=True):
-    """Engine and directory at one sequence of one generation.
+    """Engine and directory at one position."""
 
-    ``frame``: number of the last group of the directory's log that is in it. ``time_ms``: the
-    venue's clock. ``engine`` is empty where only the directory's half was read.
-    """
-
-    generation: int
-    sequence: int
-    frame: int
-    time_ms: int
+    position: Position
     directory: bytes
-    engine: bytes = b""
+    engine: bytes
 
 
-def journal_path(folder: Path, generation: int) -> Path:
-    return folder / f"journal-{generation:04d}.swj"
+class _Note(Struct, frozen=True):
+    """What a snapshot notes."""
+
+    position: Position
+    directory: bytes
 
 
-def directory_log_path(folder: Path, generation: int) -> Path:
-    return folder / f"directory-{generation:04d}.swd"
+def snapshot_path(folder: Path, position: Position) -> Path:
+    return folder / f"snapshot-{position.segment:04d}-{position.frame:012d}.sws"
 
 
-def base_path(folder: Path, generation: int) -> Path:
-    return folder / f"base-{generation:04d}.sws"
+def history_copy_path(folder: Path, position: Position) -> Path:
+    return snapshot_path(folder, position).with_suffix(".sqlite")
 
 
-def snapshot_path(folder: Path, generation: int, sequence: int) -> Path:
-    return folder / f"snapshot-{generation:04d}-{sequence:012d}.sws"
-
-
-def latest_generation(folder: Path) -> int:
-    """0 for a folder in which no venue ever ran."""
-    found = [
-        int(match[1])
-        for path in folder.iterdir()
-        if (match := re.fullmatch(r"journal-(\d{4,})\.swj", path.name))
-    ]
-    return max(found, default=0)
-
-
-def snapshots_of(folder: Path, generation: int) -> list[Path]:
-    """Newest first."""
-    return sorted(folder.glob(f"snapshot-{generation:04d}-*.sws"), reverse=True)
-
-
-def save_moment(path: Path, moment: Moment, rules: bytes) -> None:
-    """Write both halves durably; the engine's half, whose existence counts, last."""
-    fixed = _HEADER.pack(
-        _MAGIC, _VERSION, moment.generation, moment.sequence, moment.frame, moment.time_ms,
-        len(moment.directory), digest_of_rules(rules),
-    )  # fmt: skip
-    body = moment.directory
-    write_whole_file(path.with_suffix(".swp"), [fixed, body, checksum(fixed, body)])
-    save_snapshot(path, np.frombuffer(moment.engine, np.uint8), rules, compress=True)
-
-
-def load_directory_half(path: Path, rules: bytes) -> Moment:
-    """The directory's half of a moment. Raises SnapshotError, OSError."""
-    content = path.read_bytes()
-    head, rest = content[: _HEADER.size], content[_HEADER.size :]
-    body, found = rest[:-_SUM], rest[-_SUM:]
-    if len(found) < _SUM or head[:8] != _MAGIC or checksum(head, body) != found:
-        raise SnapshotError(f"{path} is damaged")
-    _, version, generation, sequence, frame, time_ms, length, digest = _HEADER.unpack(head)
-    if version != _VERSION or length != len(body) or digest != digest_of_rules(rules):
-        raise SnapshotError(f"{path} has another format or other rules")
-    return Moment(generation, sequence, frame, time_ms, body)
-
-
-def load_moment(path: Path, rules: bytes) -> Moment:
-    """Both halves, which must be of one sequence. Raises SnapshotError, OSError."""
-    snapshot = load_snapshot(path, rules)
-    half = load_directory_half(path.with_suffix(".swp"), rules)
-    if half.sequence != snapshot.sequence:
-        raise SnapshotError(
-            f"{path} is of command {snapshot.sequence}, its directory of {half.sequence}"
-        )
-    return structs.replace(half, engine=snapshot.state.tobytes())
-
-
-def drop_old_snapshots(folder: Path, generation: int) -> None:
-    """Keep the newest few of a generation, and none of the ones before."""
-    for path in folder.glob("snapshot-*.sws"):
-        if path not in snapshots_of(folder, generation)[:KEPT_SNAPSHOTS]:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".swp").unlink(missing_ok=True)
-
-
-class Recovered(Struct, frozen=True):
-    engine: Engine
-    generation: int
-    journal: JournalWriter
-    directory_log: DirectoryLog
-    last_ms: int
-    """The last time that the files know, 0 for none."""
-
-
-def _moments(folder: Path, generation: int, rules: bytes) -> Iterator[Moment | None]:
-    """What recovery may start from, best first; None is the empty machine."""
-    for path in snapshots_of(folder, generation):
-        try:
-            yield load_moment(path, rules)
-        except (SnapshotError, OSError) as error:
-            log.warning("%s; trying an older one", error)
-    if generation > 1:
-        yield load_moment(base_path(folder, generation), rules)
-    else:
-        yield None
-
-
-def start_of_generation(folder: Path, generation: int, rules: bytes) -> Snapshot | None:
-    """The machine's state where a generation's journal begins; None is the empty machine.
-
-    Raises SnapshotError, OSError.
-    """
-    return load_snapshot(base_path(folder, generation), rules) if generation > 1 else None
-
-
-def recover_folder(
-    folder: Path, rules: bytes, create: Callable[[], Engine], directory: Directory
-) -> Recovered:
-    """Engine and directory as the files say, ready to go on.
-
-    ``directory`` must be as new. Raises JournalError, SnapshotError, RecoveryError,
-    DirectoryLogError, OSError; the message names the file.
-    """
-    generation = max(1, latest_generation(folder))
-    journal = JournalWriter(journal_path(folder, generation), rules)
-    try:
-        if journal.repaired is not None:
-            log.warning("%s: cut off a torn tail: %s", journal.path, journal.repaired.why)
-        found = next(_moments(folder, generation, rules))
-        engine, frame, last_ms = create(), 0, 0
-        if found is not None:
-            engine.restore(found.engine)
-            directory.restore(found.directory)
-            frame, last_ms = found.frame, found.time_ms
-        recover(None, JournalReader(journal.path, rules), lambda _: engine)
-        records = DirectoryLog(
-            directory_log_path(folder, generation), rules, journal.durable_sequence, frame
-        )
-    except BaseException:
-        journal.close()
-        raise
-    if records.dropped_bytes:
-        log.warning("%s: cut off %d bytes", records.path, records.dropped_bytes)
-    last_ms = max(engine.clock_ms, last_ms)
-    for group in records.groups(frame):
-        for time_ms, record in zip(group.times_ms, group.records, strict=True):
-            directory.apply(record, time_ms)
-            last_ms = max(last_ms, time_ms)
-    if records.number < frame:
-        raise RecoveryError(f"{records.path} ends before the snapshot's group {frame}")
-    return Recovered(engine, generation, journal, records, last_ms)
-
-
-def begin_generation(
-    folder: Path, generation: int, moment: Moment, rules: bytes
-) -> tuple[JournalWriter, DirectoryLog]:
-    """A new generation whose base is ``moment``. The journal's creation makes it count."""
-    save_moment(base_path(folder, generation), moment, rules)
-    directory_log_path(folder, generation).unlink(missing_ok=True)
-    records = DirectoryLog(
-        directory_log_path(folder, generation), rules, moment.sequence, moment.frame
+def snapshots_of(folder: Path) -> list[tuple[int, int]]:
+    """(segment, frame) of each snapshot by its name, newest first."""
+    found = (
+        re.fullmatch(r"snapshot-(\d{4,})-(\d{12})\.sws", path.name) for path in folder.iterdir()
     )
-    journal = JournalWriter(journal_path(folder, generation), rules, moment.sequence + 1)
-    return journal, records
+    return sorted(((int(match[1]), int(match[2])) for match in found if match), reverse=True)
+
+
+def save_moment(folder: Path, moment: Moment, rules: bytes) -> None:
+    """Write a snapshot durably. Raises OSError; then what was there is still there."""
+    save_snapshot(
+        snapshot_path(folder, moment.position),
+        np.frombuffer(moment.engine, np.uint8),
+        rules,
+        compress=True,
+        note=msgspec.msgpack.encode(_Note(moment.position, moment.directory)),
+    )
+
+
+def load_moment(folder: Path, segment: int, frame: int, rules: bytes | None) -> Moment:
+    """The moment of a snapshot. Raises SnapshotError, OSError."""
+    path = snapshot_path(folder, Position(segment, frame, 0, 0, 0))
+    snapshot = load_snapshot(path, rules)
+    note = msgspec.msgpack.decode(snapshot.note, type=_Note)
+    place = note.position
+    if (place.segment, place.frame, place.sequence) != (segment, frame, snapshot.sequence):
+        raise SnapshotError(f"{path} is of another moment: {place}")
+    return Moment(place, note.directory, snapshot.state.tobytes())
+
+
+def drop_snapshots(folder: Path, kept: Sequence[Position]) -> None:
+    """Keep the newest few, and those of ``kept``."""
+    wanted = {(place.segment, place.frame) for place in kept}
+    for number, (segment, frame) in enumerate(snapshots_of(folder)):
+        if number >= KEPT_SNAPSHOTS and (segment, frame) not in wanted:
+            path = snapshot_path(folder, Position(segment, frame, 0, 0, 0))
+            path.unlink(missing_ok=True)
+            path.with_suffix(".sqlite").unlink(missing_ok=True)
+
+
+class Rebuilt:
+    """An engine and a directory that are brought along the chain, frame by frame."""
+
+    def __init__(self, engine: Engine, directory: Directory) -> None:
+        self.engine = engine
+        self.directory = directory
+        self.last_ms = 0
+        self.program = ""
+        """Who computed the latest state hash on the way."""
+
+    def restore(self, moment: Moment) -> None:
+        self.engine.restore(moment.engine)
+        self.directory.restore(moment.directory)
+        self.last_ms = moment.position.time_ms
+
+    def take(self, frame: Frame, entry: Entry, where: Path, checked: bool) -> None:
+        """Apply a frame. ``checked``: its state hash must be met. Raises RecoveryError."""
+        for record in entry.records:
+            self.directory.apply(record, entry.time_ms)
+        if checked and entry.state is not None:
+            self._compare(entry.state, frame, where)
+        self.engine.apply_rows(frame.rows)
+        self.last_ms = max(self.last_ms, entry.time_ms)
+        if self.engine.sequence != frame.last_sequence:
+            raise RecoveryError(
+                f"{where}: after frame {frame.number} the engine counts {self.engine.sequence} "
+                f"commands, the log {frame.last_sequence}"
+            )
+
+    def _compare(self, then: StateHash, frame: Frame, where: Path) -> None:
+        now = state_hash(self.engine, self.directory)
+        parts = [
+            name
+            for name, was, here in (
+                ("accounts, positions and orders", then.engine, now.engine),
+                ("addresses, agents and nonces", then.directory, now.directory),
+            )
+            if was != here
+        ]
+        if not parts:
+            return
+        other = "another" if then.program != now.program else "this very"
+        raise RecoveryError(
+            f"{where}: {' and '.join(parts)} after command {self.engine.sequence} (frame "
+            f"{frame.number}) differ from what was acknowledged by {other} version of the program: "
+            f"a rule of it has changed. Run that version, or {UPGRADE}"
+        )
+
+
+def state_hash(engine: Engine, directory: Directory) -> StateHash:
+    """Digests of the whole state, and of the program's sources."""
+    text = hashlib.blake2b(directory.snapshot(), digest_size=16).hexdigest()
+    return StateHash(engine.state_hash(), text, program())
+
+
+@cache
+def program() -> str:
+    """Stands for the sources of the engine."""
+    return sources_digest(*ENGINE_SOURCES)
+
+
+def replay(
+    folder: Path,
+    pieces: Sequence[Piece],
+    rules: bytes,
+    rebuilt: Rebuilt,
+    seen: Callable[[Frame, Entry, Position], None] | None = None,
+    from_scratch: bool = False,
+    checked: bool = True,
+) -> None:
+    """Bring an engine and a directory, both new, to the end of a chain.
+
+    ``seen`` is told each entry of the last piece with the position before it. ``from_scratch``:
+    without snapshots. ``checked``: the log's state hashes must be met. Raises LogError,
+    RecoveryError, JournalError, OSError.
+    """
+    start = None
+    if not from_scratch:
+        start = _newest_usable(folder, pieces, rules) or moment_of(folder, pieces[0].origin, rules)
+    if start is not None:
+        rebuilt.restore(start)
+    elif pieces[0].origin is not None:
+        missing = segment_path(folder, pieces[0].origin.segment)
+        raise LogError(
+            f"{missing} was archived or dropped, and no snapshot after it can be used: put the "
+            "archived segments back"
+        )
+    upgraded = [n for n, piece in enumerate(pieces) if piece.upgraded]
+    first = (start.position.segment, start.position.frame) if start is not None else (0, 0)
+    for number, piece in enumerate(pieces):
+        is_last = number == len(pieces) - 1
+        if piece.segment < first[0] and not is_last:
+            continue
+        is_checked = checked and number >= max(upgraded, default=0)
+        for frame, entry, before in frames_of(folder, piece):
+            if is_last and seen is not None:
+                seen(frame, entry, before)
+            if entry.state is not None:
+                rebuilt.program = entry.state.program
+            if (piece.segment, frame.number) > first:
+                rebuilt.take(frame, entry, segment_path(folder, piece.segment), is_checked)
+
+
+def _newest_usable(folder: Path, pieces: Sequence[Piece], rules: bytes) -> Moment | None:
+    ends = {piece.segment: piece for piece in pieces}
+    for segment, frame in snapshots_of(folder):
+        piece = ends.get(segment)
+        if piece is not None and frame <= piece.end.frame:
+            moment = usable(folder, piece, frame, rules)
+            if moment is not None:
+                return moment
+    return None
+
+
+def usable(folder: Path, piece: Piece, frame: int, rules: bytes) -> Moment | None:
+    """The moment of a snapshot, if it is whole and the log has the frame it was taken after."""
+    path = snapshot_path(folder, Position(piece.segment, frame, 0, 0, 0))
+    try:
+        moment = load_moment(folder, piece.segment, frame, rules)
+    except (SnapshotError, msgspec.MsgspecError, OSError) as error:
+        log.warning("%s; it is not used", error)
+        return None
+    if moment.position.link != _link_at(folder, piece, frame):
+        log.warning("%s does not belong to this log; it is not used", path)
+        return None
+    return moment
+
+
+def moment_of(folder: Path, place: Position | None, rules: bytes) -> Moment | None:
+    """The moment of a position by its snapshot alone, whatever became of its segment."""
+    if place is None or not snapshot_path(folder, place).exists():
+        return None
+    try:
+        moment = load_moment(folder, place.segment, place.frame, rules)
+    except (SnapshotError, msgspec.MsgspecError, OSError) as error:
+        log.warning("%s; it is not used", error)
+        return None
+    return moment if moment.position.link == place.link else None
+
+
+def _link_at(folder: Path, piece: Piece, frame: int) -> int:
+    reader = Segment(folder, piece.segment).reader
+    if frame == 0:
+        return reader.link
+    return next(found.link for found in reader.frames() if found.number == frame)
+
+
+def frames_of(folder: Path, piece: Piece) -> Iterator[tuple[Frame, Entry, Position]]:
+    """Each frame of a piece with its entry and the position before it.
+
+    Raises LogError where the segment lacks frames that the chain needs, and JournalError.
+    """
+    segment = Segment(folder, piece.segment)
+    origin, end = segment.opening.origin, piece.end
+    time_ms = origin.time_ms if origin else 0
+    before = Position(
+        piece.segment, 0, segment.reader.link, segment.reader.first_sequence - 1, time_ms
+    )
+    for frame in segment.reader.frames() if end.frame else ():
+        entry = decode_entry(frame.note)
+        yield frame, entry, before
+        before = Position(
+            piece.segment, frame.number, frame.link, frame.last_sequence, entry.time_ms
+        )
+        if frame.number == end.frame:
+            break
+    if (before.frame, before.link) != (end.frame, end.link):
+        raise LogError(
+            f"{segment.path} ends with frame {before.frame} (command {before.sequence}), but the "
+            f"log went on from frame {end.frame} (command {end.sequence}): {RESTORE}"
+        )

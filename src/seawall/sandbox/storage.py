@@ -3,23 +3,36 @@
 import logging
 import os
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
-from numpy.typing import NDArray
+from msgspec import Struct
 
-from seawall.domain.errors import InputError
+from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
-from seawall.engine.journal import describe_rules, lock_file
+from seawall.engine.journal import JournalMismatch, describe_rules, differing_rules, lock_file
 from seawall.engine.layout import Limits
-from seawall.engine.snapshot import SnapshotError
 from seawall.sandbox import recovery
 from seawall.sandbox.history import HistoryError, SqlHistory, open_copy
-from seawall.sandbox.recovery import Moment
+from seawall.sandbox.log import (
+    RESTORE,
+    Entry,
+    Log,
+    LogError,
+    Piece,
+    Position,
+    StateHash,
+    chain_to,
+    cut_damage,
+    segment_path,
+    segments_of,
+)
+from seawall.sandbox.recovery import UPGRADE, Moment, Rebuilt, RecoveryError, state_hash
 from seawall.sandbox.timeline import catch_up
 from seawall.venues.port import Directory, Record
 
@@ -44,26 +57,40 @@ class Storage:
 
     is_durable = False
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.generation = 1
+    def __init__(
+        self, create: Callable[[], Engine], make_directory: Callable[[], Directory]
+    ) -> None:
+        self.engine = create()
+        self.directory = make_directory()
         self.last_ms = 0
-        self.history = SqlHistory(None, engine)
+        self.history = SqlHistory(None, self.engine)
         self._points: dict[str, tuple[Moment, Any]] = {}
 
     @property
-    def frame(self) -> int:
-        """Number of the last group of records."""
-        return 0
+    def is_hash_due(self) -> bool:
+        """Whether the next ``write`` computes a state hash, which takes some time."""
+        return False
 
-    def write(self, time_ms: int, records: Sequence[Record], rows: NDArray[Any] | None) -> None:
-        """Make a group durable: records first, then commands."""
+    def write(self, time_ms: int, records: Sequence[Record], rows: bytes) -> None:
+        """Make a group durable: what the directory has taken already, and rows not yet applied."""
+
+    def moment(self, time_ms: int) -> Moment:
+        """Engine and directory as they are now."""
+        place = Position(1, 0, 0, self.engine.sequence, time_ms)
+        return Moment(place, self.directory.snapshot(), self.engine.snapshot())
 
     def save_snapshot(self, moment: Moment) -> None:
-        """So that a restart replays only what follows."""
+        """So that a restart replays only what follows; in any thread. Raises OSError."""
+
+    def begin_segment_if_long(self) -> None:
+        """Let the log go on in a new file where its last one has grown long; old ones are archived
+        or dropped, if so wished. Raises OSError, with nothing changed."""
 
     def save_point(self, name: str, moment: Moment) -> None:
-        """Remember a moment and the history of it under a name. Raises InputError."""
+        """Remember the present moment, and the history of it, under a name.
+
+        Raises InputError, with nothing changed, where that fails.
+        """
         self._points[name] = moment, self.history.save_copy(None)
 
     def save_points(self) -> list[str]:
@@ -74,20 +101,35 @@ class Storage:
         """The save point, which what is written from now on follows; so does the history.
 
         ``name`` must be one of ``save_points``. Raises InputError, with nothing changed, where it
-        cannot be read.
+        cannot be gone back to.
         """
         moment, copy = self._points[name]
-        self.history.load_copy(copy, self.generation)
+        self.history.load_copy(copy, 1)
         return moment
 
     def close(self) -> None:
         self.history.close()
 
 
-class FolderStorage(Storage):
-    """A folder as ``recovery`` describes it; opening it recovers what it holds.
+class FolderOptions(Struct, frozen=True, kw_only=True):
+    """``hash_every``: commands between two state hashes. ``segment_bytes``: a longer segment ends
+    at the next snapshot. ``old_segments``: keep, drop, or a folder to archive them in, once two
+    snapshots follow them. ``upgrade``: go on under other rules, or as another program computes.
+    ``accept_loss``: go on with what can be read of a damaged log."""
 
-    Raises JournalLocked when another process has it, and what ``recover_folder`` raises.
+    hash_every: int = 20_000
+    segment_bytes: int = 64 * 1024 * 1024
+    old_segments: str | Path = "keep"
+    upgrade: bool = False
+    accept_loss: bool = False
+
+
+class FolderStorage(Storage):
+    """A folder as ``log`` and ``recovery`` describe it; opening it recovers what it holds.
+
+    ``about``: how the venue is made, for a folder where none ever ran. Raises JournalLocked when
+    another process has it, LogError, RecoveryError, JournalError, OSError; the message names the
+    file.
     """
 
     is_durable = True
@@ -99,123 +141,234 @@ class FolderStorage(Storage):
         instruments: Sequence[Instrument],
         limits: Limits,
         create: Callable[[], Engine],
-        directory: Directory,
+        make_directory: Callable[[], Directory],
+        about: Mapping[str, Any] | None = None,
+        options: FolderOptions | None = None,
     ) -> None:
         self.folder = folder
+        self._options = options or FolderOptions()
         self._create = create
-        (folder / "points").mkdir(parents=True, exist_ok=True)
+        self._make_directory = make_directory
         self._rules = describe_rules(
             rulebook=rulebook, instruments=list(instruments), limits=limits
         )
+        folder.mkdir(parents=True, exist_ok=True)
         self._lock = lock_file(folder / "lock")
         try:
-            found = recovery.recover_folder(folder, self._rules, create, directory)
+            self._open(about or {})
         except BaseException:
             os.close(self._lock)
             raise
-        self.engine = found.engine
-        self.generation = found.generation
-        self.last_ms = found.last_ms
-        self._journal = found.journal
-        self._records = found.directory_log
+
+    def _open(self, about: Mapping[str, Any]) -> None:
+        if self._options.accept_loss:
+            for sentence in cut_damage(self.folder, self._lock):
+                log.warning("%s", sentence)
+        self._log = Log(self.folder, self._rules, about, self._lock, self._witnesses())
         try:
+            if self._log.repaired:
+                log.warning(
+                    "a crash left an unfinished frame, which is cut off: %s", self._log.repaired
+                )
+            self._recover()
             self.history = self._open_history()
         except BaseException:
-            self._close_files()
+            self._log.close()
             raise
 
+    def _witnesses(self) -> dict[int, int]:
+        """By segment, the latest frame that a snapshot was taken after."""
+        found: dict[int, int] = {}
+        for segment, frame in recovery.snapshots_of(self.folder):
+            found.setdefault(segment, frame)
+        return found
+
+    # -- coming back ----------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        if self._log.rules != self._rules and not self._options.upgrade:
+            difference = differing_rules(self._log.rules, self._rules)
+            raise JournalMismatch(
+                f"{self.folder} was written under other rules: {difference}. Start it with those, "
+                f"or {UPGRADE}"
+            )
+        rebuilt = self._replayed(from_scratch=self._options.upgrade)
+        if rebuilt.program not in ("", recovery.program()) and not self._options.upgrade:
+            rebuilt = self._verified(rebuilt)
+        self.engine, self.directory = rebuilt.engine, rebuilt.directory
+        self.last_ms = max(self.engine.clock_ms, rebuilt.last_ms)
+        self._hashed: int | None = None
+        if self._options.upgrade:
+            self._log.begin_segment(self._log.position, self._rules, upgraded=True)
+
+    def _pieces(self) -> list[Piece]:
+        return chain_to(self.folder, self._log.position)
+
+    def _replayed(self, from_scratch: bool) -> Rebuilt:
+        rebuilt = Rebuilt(self._create(), self._make_directory())
+        recovery.replay(
+            self.folder,
+            self._pieces(),
+            self._rules,
+            rebuilt,
+            seen=self._log.replayed,
+            from_scratch=from_scratch,
+            checked=not self._options.upgrade,
+        )
+        return rebuilt
+
+    def _verified(self, rebuilt: Rebuilt) -> Rebuilt:
+        """Another version of the program wrote the log: its state hashes must be met from the
+        first command on, and the snapshots with them."""
+        log.info("another version wrote %s: its whole log is replayed once", self.folder)
+        try:
+            whole = self._replayed(from_scratch=True)
+        except LogError as error:
+            log.warning("the log cannot be verified from its first command: %s", error)
+            return rebuilt
+        here, there = (state_hash(each.engine, each.directory) for each in (whole, rebuilt))
+        if here != there:
+            raise RecoveryError(
+                f"{self.folder}: the log leads to another state than its snapshots, which another "
+                "version of the program took: a rule of it has changed. Run that version, or "
+                f"{UPGRADE}"
+            )
+        return whole
+
     def _open_history(self) -> SqlHistory:
-        """The history, with everything that the journals hold."""
+        """The history, with everything that the log holds."""
         try:
             history = SqlHistory(self.folder / "history.sqlite", self.engine)
         except HistoryError as error:
-            log.warning("%s; it is made anew from the journals", error)
+            log.warning("%s; it is made anew from the log", error)
             for path in self.folder.glob("history.sqlite*"):
                 path.unlink()
             history = SqlHistory(self.folder / "history.sqlite", self.engine)
         try:
-            self._bring_up(history, self.engine.sequence)
+            self._bring_up(history)
         except BaseException:
             history.close()
             raise
-        history.reverted(self.engine)
         return history
 
-    def _bring_up(self, history: SqlHistory, end: int) -> None:
-        """Let the history hold the generation up to the command ``end``, and nothing else."""
-        copy = self._base_history()
-        if history.generation != self.generation and copy.exists():
-            try:
-                history.load_copy(open_copy(copy), self.generation)
-            except apsw.Error as error:
-                log.warning("%s: %s; it is made anew from the journals", copy, error)
-        lacking = catch_up(self.folder, self.generation, end, self._rules, self._create, history)
+    def _bring_up(self, history: SqlHistory) -> None:
+        """Let the history hold the chain up to its end, and nothing else."""
+        pieces = self._pieces()
+        end = pieces[-1].end
+        knows_more = (history.generation, history.last_sequence) > (end.segment, end.sequence)
+        if knows_more and not self._options.accept_loss:
+            raise LogError(
+                f"{segment_path(self.folder, end.segment)} ends with command {end.sequence}, but "
+                f"command {history.last_sequence} was acknowledged: {RESTORE}, or go on without "
+                "what was lost: --accept-loss"
+            )
+        lacking = catch_up(self.folder, pieces, self._rules, self._create, history)
         if lacking:
             log.info("the history lacked %d commands and has them now", lacking)
+        history.reverted(self.engine)
 
-    def _base_history(self) -> Path:
-        return recovery.base_path(self.folder, self.generation).with_suffix(".sqlite")
+    # -- going on -------------------------------------------------------------------------------
+
+    def write(self, time_ms: int, records: Sequence[Record], rows: bytes) -> None:
+        self._log.append(Entry(time_ms, records, self._hash_if_due()), rows)
+
+    def _hash_if_due(self) -> StateHash | None:
+        if not self.is_hash_due:
+            return None
+        self._hashed = self.engine.sequence
+        return state_hash(self.engine, self.directory)
 
     @property
-    def frame(self) -> int:
-        return self._records.number
+    def is_hash_due(self) -> bool:
+        sequence = self.engine.sequence
+        return self._hashed is None or sequence - self._hashed >= self._options.hash_every
 
-    def write(self, time_ms: int, records: Sequence[Record], rows: NDArray[Any] | None) -> None:
-        before = self._journal.durable_sequence
-        if records:
-            after = before + (0 if rows is None else len(rows))
-            self._records.append(before, after, [time_ms] * len(records), records)
-        if rows is not None:
-            self._journal.append(rows)
-            self._journal.commit()
+    def moment(self, time_ms: int) -> Moment:
+        place = self._log.position
+        at = Position(place.segment, place.frame, place.link, place.sequence, time_ms)
+        return Moment(at, self.directory.snapshot(), self.engine.snapshot())
 
     def save_snapshot(self, moment: Moment) -> None:
-        path = recovery.snapshot_path(self.folder, self.generation, moment.sequence)
-        recovery.save_moment(path, moment, self._rules)
-        recovery.drop_old_snapshots(self.folder, self.generation)
+        recovery.save_moment(self.folder, moment, self._rules)
+        self._drop_snapshots()
+
+    def _drop_snapshots(self) -> None:
+        recovery.drop_snapshots(self.folder, list(self._log.points.values()))
+
+    def begin_segment_if_long(self) -> None:
+        if self._log.segment_bytes < self._options.segment_bytes:
+            return
+        old = self._options.old_segments
+        kept = recovery.snapshots_of(self.folder)[: recovery.KEPT_SNAPSHOTS]
+        retired = 0
+        if old != "keep" and len(kept) == recovery.KEPT_SNAPSHOTS:
+            retired = kept[-1][0] - 1
+        self._log.begin_segment(self._log.position, self._rules, retired=retired)
+        self._hashed = None
+        self.history.set_generation(self._log.segment)
+        for number in segments_of(self.folder):
+            if number <= retired:
+                path = segment_path(self.folder, number)
+                if old != "drop":
+                    Path(old).mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path, Path(old) / path.name)
+                path.unlink()
 
     def save_point(self, name: str, moment: Moment) -> None:
-        path = self.folder / "points" / f"{name}.sws"
+        copy = recovery.history_copy_path(self.folder, moment.position)
         try:
-            self.history.save_copy(path.with_suffix(".sqlite")).close()
-            recovery.save_moment(path, moment, self._rules)
-        except (OSError, apsw.Error) as error:
-            expected = f"saved in {path.parent}, but that failed ({error})"
+            self.history.save_copy(copy).close()
+            recovery.save_moment(self.folder, moment, self._rules)
+        except (OSError, apsw.Error, SeawallError) as error:
+            copy.unlink(missing_ok=True)
+            expected = f"saved in {self.folder}, but that failed ({error})"
             raise InputError.of("", "name", name, expected) from None
+        self._log.name_point(name, moment.position)
+        self._drop_snapshots()
 
     def save_points(self) -> list[str]:
-        return sorted(path.stem for path in (self.folder / "points").glob("*.sws"))
+        return sorted(self._log.points)
 
     def revert(self, name: str) -> Moment:
-        """What was written since stays in the files of the old generation."""
-        path = self.folder / "points" / f"{name}.sws"
+        """What was written since stays in the segments of before."""
+        place = self._log.points[name]
         try:
-            moment = recovery.load_moment(path, self._rules)
-        except (SnapshotError, OSError) as error:
-            expected = f"a save point that can be read ({error})"
+            moment = self._moment_at(place)
+            self._log.begin_segment(place, self._rules)
+        except (SeawallError, OSError) as error:
+            expected = f"a save point that can be gone back to ({error})"
             raise InputError.of("", "name", name, expected) from None
-        self._journal.close()
-        self._records.close()
-        self.generation += 1
-        copy = self._base_history()
-        copy.unlink(missing_ok=True)
-        if path.with_suffix(".sqlite").exists():
-            os.link(path.with_suffix(".sqlite"), copy)
-        self._journal, self._records = recovery.begin_generation(
-            self.folder, self.generation, moment, self._rules
-        )
-        self._bring_up(self.history, moment.sequence)
+        self._hashed = None
+        try:
+            copy = open_copy(recovery.history_copy_path(self.folder, place))
+            try:
+                self.history.load_copy(copy, self._log.segment)
+            finally:
+                copy.close()
+        except (apsw.Error, OSError) as error:
+            log.warning("the history of save point %s: %s; it is made anew", name, error)
+            self.history.start_over(self._log.segment)
+        catch_up(self.folder, self._pieces(), self._rules, self._create, self.history)
         return moment
+
+    def _moment_at(self, place: Position) -> Moment:
+        """Engine and directory at a position: its snapshot, or a replay up to it."""
+        moment = recovery.moment_of(self.folder, place, self._rules)
+        if moment is not None:
+            return moment
+        rebuilt = Rebuilt(self._create(), self._make_directory())
+        recovery.replay(self.folder, chain_to(self.folder, place), self._rules, rebuilt)
+        return Moment(place, rebuilt.directory.snapshot(), rebuilt.engine.snapshot())
 
     def close(self) -> None:
         try:
             self.history.close()
         finally:
-            self._close_files()
+            self._log.close()
+            self.release()
 
-    def _close_files(self) -> None:
-        self._journal.close()
-        self._records.close()
+    def release(self) -> None:
+        """Let go of the folder."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

@@ -1,96 +1,88 @@
-"""Replaying what survives of a venue's life, across reverts, into its history.
+"""Replaying what counts of a venue's life, across reverts, into its history.
 
-Each generation's base says in which generation it was saved and at which sequence, so the
-surviving commands are a chain of pieces, one of each generation on the way.
+A history that is at command s of segment n holds the chain that leads to n, up to s.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from msgspec import Struct
 
 from seawall.engine.codec import decode_commands
 from seawall.engine.engine import Engine
-from seawall.engine.journal import JournalReader
-from seawall.engine.snapshot import Snapshot, SnapshotError, load_snapshot
-from seawall.sandbox import recovery
 from seawall.sandbox.history import SqlHistory
+from seawall.sandbox.log import Piece
+from seawall.sandbox.recovery import Moment, frames_of, snapshots_of, usable
 
-
-class Piece(Struct, frozen=True):
-    """Commands of one generation, ``behind`` < sequence <= ``until``."""
-
-    generation: int
-    behind: int
-    until: int
-
-
-def surviving(folder: Path, generation: int, rules: bytes) -> list[Piece]:
-    """Oldest first; together every command that led to the end of ``generation``'s journal."""
-    pieces: list[Piece] = []
-    until = 2**62
-    while generation > 1:
-        path = recovery.base_path(folder, generation).with_suffix(".swp")
-        base = recovery.load_directory_half(path, rules)
-        pieces.append(Piece(generation, base.sequence, until))
-        generation, until = base.generation, base.sequence
-    pieces.append(Piece(1, 0, until))
-    return pieces[::-1]
+log = logging.getLogger(__name__)
 
 
 def catch_up(
     folder: Path,
-    generation: int,
-    sequence: int,
+    pieces: Sequence[Piece],
     rules: bytes,
     create: Callable[[], Engine],
     history: SqlHistory,
 ) -> int:
-    """Bring the history to ``sequence`` of ``generation``; how many commands it lacked.
+    """Bring the history to the end of a chain; how many commands it lacked.
 
-    A history of another generation, or of commands that the journal no longer has, begins anew.
-    Raises what reading journals and snapshots raises.
+    A history that lies on no part of the chain begins anew. Of commands that were archived or
+    dropped it can tell nothing. Raises what reading the log raises.
     """
-    if history.generation != generation or history.last_sequence > sequence:
-        history.start_over(generation)
-    lacking = sequence - history.last_sequence
-    if lacking:
-        for piece in surviving(folder, generation, rules):
-            if piece.until > history.last_sequence:
-                _replay(folder, piece, rules, create, history)
+    end = pieces[-1].end
+    if not _is_on(pieces, history):
+        history.start_over(end.segment)
+    lacking = end.sequence - history.last_sequence
+    if lacking > 0:
+        _replay(folder, pieces, rules, create, history)
         history.flush()
+    history.set_generation(end.segment)
     return lacking
 
 
+def _is_on(pieces: Sequence[Piece], history: SqlHistory) -> bool:
+    return any(
+        piece.segment == history.generation and history.last_sequence <= piece.end.sequence
+        for piece in pieces
+    )
+
+
 def _replay(
-    folder: Path, piece: Piece, rules: bytes, create: Callable[[], Engine], history: SqlHistory
+    folder: Path,
+    pieces: Sequence[Piece],
+    rules: bytes,
+    create: Callable[[], Engine],
+    history: SqlHistory,
 ) -> None:
     engine = create()
-    start = _nearest(folder, piece, rules, history.last_sequence)
+    start = _nearest(folder, pieces, rules, history.last_sequence)
     if start is not None:
-        engine.restore(start.state.tobytes())
+        engine.restore(start.engine)
+        if start.position.sequence > history.last_sequence:
+            log.warning("the history begins with command %d", start.position.sequence + 1)
     history.reverted(engine)
-    journal = JournalReader(recovery.journal_path(folder, piece.generation), rules)
-    for rows in journal:
-        if journal.last_sequence <= engine.sequence:
-            continue
-        behind = journal.last_sequence - engine.sequence
-        for command in decode_commands(rows[-behind:]):
-            if engine.sequence >= piece.until:
-                return
-            events = engine.apply(command)
-            if engine.sequence > history.last_sequence:
-                history.record(engine, command, events)
-            else:
-                history.reverted(engine)
-
-
-def _nearest(folder: Path, piece: Piece, rules: bytes, sequence: int) -> Snapshot | None:
-    """The latest snapshot of a piece's generation that is not beyond ``sequence``."""
-    for path in recovery.snapshots_of(folder, piece.generation):
-        if piece.behind <= int(path.stem.rsplit("-", 1)[1]) <= sequence:
-            try:
-                return load_snapshot(path, rules)
-            except SnapshotError:
+    for piece in pieces:
+        for frame, _, _ in frames_of(folder, piece):
+            behind = frame.last_sequence - engine.sequence
+            if behind <= 0:
                 continue
-    return recovery.start_of_generation(folder, piece.generation, rules)
+            for command in decode_commands(frame.rows[-behind:]):
+                events = engine.apply(command)
+                if engine.sequence > history.last_sequence:
+                    history.record(engine, engine.sequence, command, events)
+                else:
+                    history.reverted(engine)
+
+
+def _nearest(folder: Path, pieces: Sequence[Piece], rules: bytes, sequence: int) -> Moment | None:
+    """The latest usable snapshot that is not beyond ``sequence``; None for the empty machine.
+
+    Where the log's first segments are gone, the earliest one.
+    """
+    found = None
+    for piece in reversed(pieces):
+        for segment, frame in snapshots_of(folder):
+            if segment == piece.segment and frame <= piece.end.frame:
+                found = usable(folder, piece, frame, rules) or found
+                if found is not None and found.position.sequence <= sequence:
+                    return found
+    return found if pieces[0].origin is not None else None

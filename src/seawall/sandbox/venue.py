@@ -13,6 +13,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MICRO
-from seawall.engine.journal import write_whole_file
 from seawall.engine.layout import Limits
 from seawall.sandbox.accounts import (
     USER_USD,
@@ -46,9 +46,11 @@ from seawall.sandbox.feeds import (
     RecordedSource,
     SyntheticSource,
 )
-from seawall.sandbox.host import Host
+from seawall.sandbox.host import Host, HostOptions
 from seawall.sandbox.living_market import LivingMarket
+from seawall.sandbox.log import about_of
 from seawall.sandbox.markets import OpenMarket, choose_markets
+from seawall.sandbox.storage import FolderOptions
 from seawall.sandbox.world import World
 from seawall.venues.port import Desk, Plan
 from seawall.venues.registry import DEFAULT_VENUE, venue_named, wire_of
@@ -61,7 +63,6 @@ DEFAULT_MODE = "standard"
 MODES = {DEFAULT_MODE: MarginGrouping.SEPARATE, "unified": MarginGrouping.SHARED}
 """How the accounts of a venue begin: a margin for each list of markets, or one for all."""
 DEFAULT_LIMITS = Limits(accounts=4096, positions=32768, orders=131072, levels=65536, nodes=65536)
-_ABOUT = "sandbox.json"
 MakeApp = Callable[[Desk], web.Application]
 
 COLLECT_AFTER = (50_000, 20, 50)
@@ -82,7 +83,7 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     ``speed``: venue ms per ms, 0 for a clock that only control moves. ``data``: a folder that
     lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual`` or a path.
     ``start_ms``: the time at the very first start instead of the computer's. ``mode``: standard or
-    unified, how new accounts begin.
+    unified, how new accounts begin. ``kept``: how the folder is kept.
     """
 
     host: str = "127.0.0.1"
@@ -98,12 +99,12 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     feed: str | RecordedPath = "synthetic"
     start_ms: int | None = None
     limits: Limits = DEFAULT_LIMITS
+    kept: FolderOptions = FolderOptions()
 
 
 class _About(Struct, kw_only=True):
-    """What a data folder remembers of how it was made."""
+    """What a data folder's log says of how the venue was made."""
 
-    format: int = 1
     venue: str
     rulebook: str
     seed: int
@@ -208,37 +209,30 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _about(options: VenueOptions, folder: Path) -> _About:
     """How the venue of a folder is made, agreed between the folder and the options."""
-    path = folder / _ABOUT
     wanted = options.markets
-    if not path.exists():
+    found = about_of(folder)
+    if found is None:
         seed = DEFAULT_SEED if options.seed is None else options.seed
         book = options.rulebook or options.venue
         mode = options.mode or DEFAULT_MODE
         return _About(venue=options.venue, rulebook=book, seed=seed, markets=wanted, mode=mode)
-    try:
-        about = msgspec.json.decode(path.read_bytes(), type=_About)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise VenueError(f"{path} cannot be read: {error}") from None
-    for name, asked, found in (
+    about = msgspec.convert(found, _About)
+    for name, asked, made in (
         ("seed", options.seed, about.seed),
         ("rulebook", options.rulebook, about.rulebook),
         ("mode", options.mode, about.mode),
         ("markets", wanted or None, about.markets),
         ("venue", options.venue, about.venue),
     ):
-        if asked is not None and asked != found:
-            made = f"{_shown(found)}, which the venue in {folder} was made with"
-            expected = f"{made}; leave it out, or choose another folder"
+        if asked is not None and asked != made:
+            expected = f"{_shown(made)}, which the venue in {folder} was made with; leave it out, "
+            expected += "or choose another folder"
             raise VenueError.of("", name, _shown(asked), expected)
     return about
 
 
 def _shown(value: Any) -> Any:
     return " ".join(value) if isinstance(value, tuple) else value
-
-
-def _remember(about: _About, folder: Path) -> None:
-    write_whole_file(folder / _ABOUT, [msgspec.json.format(msgspec.json.encode(about))])
 
 
 def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _About) -> PriceSource:
@@ -315,12 +309,18 @@ def _assemble(
         raise VenueError.of("", "rulebook", book.name, expected)
     markets = _markets(options, about)
     clock = clock or Clock(options.speed, options.start_ms)
-    directory = wire_of(options.venue).make_directory(MODES[about.mode])
-    instruments = [market.instrument for market in markets]
-    host = Host.open(folder, book, instruments, options.limits, directory, clock)
-    about.began_ms = about.began_ms or host.now_ms()
+    about.began_ms = about.began_ms or clock.now_ms()
     about.markets = about.markets or tuple(market.name for market in markets)
-    _remember(about, folder)
+    host = Host.open(
+        folder,
+        book,
+        [market.instrument for market in markets],
+        options.limits,
+        partial(wire_of(options.venue).make_directory, MODES[about.mode]),
+        clock,
+        HostOptions(folder=options.kept),
+        msgspec.to_builtins(about),
+    )
     exact = options.feed == "manual"
     source = _source(options, markets, about)
     world = World(markets, source, swing=0.0) if exact else World(markets, source)

@@ -1,23 +1,27 @@
 """The one writer: takes what waits, plans it, makes it durable, lets it take effect, answers.
 
 Work waits in a bounded queue. The writer takes what is there, lets each planner say what it
-wants, in order, and writes the whole group with one wait for the disk: first the directory's
-records, then the machine's commands. Only then do the commands take effect, listeners hear of
-them, and callers get their answers. Records take effect on the directory while the group is
-planned, so that the next planner sees nonces and new accounts; commands of the same group it does
-not see yet. Work that must see them is submitted with ``alone``.
+wants, in order, and writes the whole group, the directory's records and the machine's commands,
+with one wait for the disk. Only then do the commands take effect, as the very rows that were
+written; listeners hear of them, and callers get their answers. A quick disk is waited for here, a
+slow one in a thread, so that the loop can go on reading. Records take effect on the directory while
+the group is planned, so that the next planner sees nonces and new accounts; commands of the same
+group it does not see yet. Work that must see them is submitted with ``alone``.
 
 A funding settlement that is due gets a command and a group of its own, at exactly its time,
 before anything later: so a settlement's rate is in the tables when its command has taken effect.
 
-A write that fails stops everything: what the disk has is then unknown.
+A write to the log that fails stops everything: what the disk has is then unknown. A snapshot that
+fails is tried again later.
 """
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,17 +29,21 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.domain.commands import AdvanceTime, Command
-from seawall.domain.errors import InputError
-from seawall.engine.codec import encode_commands
+from seawall.domain.errors import InputError, SeawallError
+from seawall.domain.events import Event
+from seawall.engine.codec import decode_event_rows, encode_commands
 from seawall.sandbox.recovery import Moment
 from seawall.sandbox.storage import Storage
-from seawall.venues.port import Applied, Directory, Done, Listener, Plan, Planner, Record, Refusal
+from seawall.venues.port import Applied, Done, Listener, Plan, Planner, Record, Refusal
 
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 256
 MAX_COMMANDS = 4096
 """A group takes no more work once it has this many commands; a plan has no more."""
+LONGEST_WAIT_S = 0.002
+"""A disk that is slower is waited for in a thread: the hand-over costs less than the loop loses."""
+WAIT_WEIGHT = 0.1
 MAX_LATE_SETTLEMENTS = 200
 """After a longer gap the machine catches up many settlements in one command."""
 
@@ -64,7 +72,7 @@ class _Group:
         self.time_ms = time_ms
         self.planned: list[tuple[Plan, asyncio.Future[Done] | None]] = []
         """With who waits for the answer; None where the writer itself asked."""
-        self.rows: list[NDArray[Any]] = []
+        self._rows: list[NDArray[Any]] = []
         self.records: list[Record] = []
         self.commands = 0
 
@@ -72,8 +80,13 @@ class _Group:
         self.planned.append((plan, answer))
         self.records.extend(plan.records)
         if len(rows):
-            self.rows.append(rows)
+            self._rows.append(rows)
             self.commands += len(rows)
+
+    @cached_property
+    def rows(self) -> NDArray[Any]:
+        """All commands, in order; there must be one."""
+        return self._rows[0] if len(self._rows) == 1 else np.concatenate(self._rows)
 
 
 class Writer:
@@ -82,7 +95,6 @@ class Writer:
     def __init__(
         self,
         storage: Storage,
-        directory: Directory,
         now_ms: Callable[[], int],
         max_waiting: int,
         snapshot_every: int,
@@ -93,7 +105,7 @@ class Writer:
         self.stopping = False
         self.snapshot_sequence = storage.engine.sequence
         self._storage = storage
-        self._directory = directory
+        self._directory = storage.directory
         self._now_ms = now_ms
         self._max_waiting = max_waiting
         self._snapshot_every = snapshot_every
@@ -103,6 +115,10 @@ class Writer:
         rules = storage.engine.tables["rules"]
         self._period_ms = max(int(rules["funding_settlement_ms"][0]), 1)
         self._disk = ThreadPoolExecutor(1, "seawall-disk")
+        self._snapshots = ThreadPoolExecutor(1, "seawall-snapshot")
+        self._snapshot: asyncio.Future[None] | None = None
+        self._disk_wait_s = 0.0
+        """What a group's wait for the disk takes lately."""
 
     @property
     def waiting(self) -> int:
@@ -137,6 +153,7 @@ class Writer:
 
     def close(self) -> None:
         self._disk.shutdown(wait=True)
+        self._snapshots.shutdown(wait=True)
 
     def check_running(self) -> None:
         if self._failure is not None:
@@ -154,19 +171,30 @@ class Writer:
 
     def moment(self) -> Moment:
         """Engine and directory as they are now."""
-        return Moment(
-            self._storage.generation,
-            self.engine.sequence,
-            self._storage.frame,
-            self.now_ms(),
-            self._directory.snapshot(),
-            self.engine.snapshot(),
-        )
+        return self._storage.moment(self.now_ms())
 
     async def snapshot(self) -> None:
+        """Save the present moment, so that a restart replays only what follows. Trading goes on
+        meanwhile; one that fails is said and tried again later."""
         moment = self.moment()
-        await self.on_disk(self._storage.save_snapshot, moment)
-        self.snapshot_sequence = moment.sequence
+        self.snapshot_sequence = moment.position.sequence
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._snapshots, self._storage.save_snapshot, moment
+            )
+        except (OSError, SeawallError) as error:
+            log.warning("no snapshot could be saved: %s", error)
+
+    async def snapshots_done(self) -> None:
+        """Return once no snapshot is being saved."""
+        if self._snapshot is not None:
+            await asyncio.wait([self._snapshot])
+
+    def _begin_segment(self) -> None:
+        try:
+            self._storage.begin_segment_if_long()
+        except OSError as error:
+            log.warning("the log could not go on in a new file: %s", error)
 
     async def run(self) -> None:
         """Until ``stop``, or until something fails: then all that wait are refused."""
@@ -201,20 +229,36 @@ class Writer:
     async def _run_group(self) -> None:
         group = self._settlement_due() or self._plan_group()
         try:
-            if self._storage.is_durable and (group.commands or group.records):
-                rows = np.concatenate(group.rows) if group.rows else None
-                await self.on_disk(self._storage.write, group.time_ms, group.records, rows)
-            else:
-                await asyncio.sleep(0)
-            for plan, answer in group.planned:
-                self._take_effect(group.time_ms, plan, answer)
+            await self._write(group)
+            self._take_effect(group)
         except BaseException as error:
             for _, answer in group.planned:
                 if answer is not None:
                     _reject(answer, _stopped(error))
             raise
-        if self.engine.sequence - self.snapshot_sequence >= self._snapshot_every:
-            await self.snapshot()
+        if self._snapshot is not None and self._snapshot.done():
+            self._snapshot = None
+            self._begin_segment()
+        is_due = self.engine.sequence - self.snapshot_sequence >= self._snapshot_every
+        if is_due and self._snapshot is None:
+            self._snapshot = asyncio.ensure_future(self.snapshot())
+        await asyncio.sleep(0)
+
+    async def _write(self, group: _Group) -> None:
+        if not self._storage.is_durable or not (group.commands or group.records):
+            return
+        rows = group.rows.view(np.uint8).data if group.commands else b""
+        if self._disk_wait_s < LONGEST_WAIT_S and not self._storage.is_hash_due:
+            spent = self._write_now(group, rows)
+        else:
+            spent = await self.on_disk(self._write_now, group, rows)
+        self._disk_wait_s += (spent - self._disk_wait_s) * WAIT_WEIGHT
+
+    def _write_now(self, group: _Group, rows: Any) -> float:
+        """Seconds that it took."""
+        start = time.perf_counter()
+        self._storage.write(group.time_ms, group.records, rows)
+        return time.perf_counter() - start
 
     def _settlement_due(self) -> _Group | None:
         due = int(self.engine.tables["control"]["next_settlement_ms"][0])
@@ -256,20 +300,37 @@ class Writer:
         for record in plan.records:
             self._directory.apply(record, group.time_ms)
 
-    def _take_effect(self, time_ms: int, plan: Plan, answer: "asyncio.Future[Done] | None") -> None:
-        applied = []
-        for command in plan.commands:
-            events = self.engine.apply(command)
-            self._storage.history.record(self.engine, command, events)
-            applied.append(Applied(time_ms, command, events))
-        if applied:
-            for listener in list(self.listeners):
-                try:
-                    listener(applied)
-                except Exception:
-                    log.exception("a listener failed")
-        if answer is not None and not answer.done():
-            answer.set_result(Done(time_ms, applied))
+    def _take_effect(self, group: _Group) -> None:
+        sequence = self.engine.sequence
+        caused = self._apply(group) if group.commands else []
+        done = 0
+        for plan, answer in group.planned:
+            applied = []
+            for command in plan.commands:
+                events = caused[done]
+                done += 1
+                self._storage.history.record(self.engine, sequence + done, command, events)
+                applied.append(Applied(group.time_ms, command, events))
+            if applied:
+                self._tell(applied)
+            if answer is not None and not answer.done():
+                answer.set_result(Done(group.time_ms, applied))
+
+    def _apply(self, group: _Group) -> list[list[Event]]:
+        """The events of each command of a group."""
+        before = self.engine.sequence + 1
+        _, rows = self.engine.apply_rows(group.rows)
+        caused: list[list[Event]] = [[] for _ in range(group.commands)]
+        for event in decode_event_rows(rows):
+            caused[event.sequence - before].append(event)
+        return caused
+
+    def _tell(self, applied: Sequence[Applied]) -> None:
+        for listener in list(self.listeners):
+            try:
+                listener(applied)
+            except Exception:
+                log.exception("a listener failed")
 
 
 def _checked_rows(plan: Plan, time_ms: int) -> NDArray[Any]:

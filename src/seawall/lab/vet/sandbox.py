@@ -83,9 +83,9 @@ class _Sandbox:
         self._run, self._opened = run, market
         self.charges: Charges = watch.charges
         self._phrase = seed_phrase(watch.seed)
-        directory = wire_of(DEFAULT_VENUE).make_directory()
+        names = wire_of(DEFAULT_VENUE).make_directory
         clock, options = Clock(0, START_MS), HostOptions(tick_ms=0)
-        self.host = Host.open(None, rules, [market.instrument], LIMITS, directory, clock, options)
+        self.host = Host.open(None, rules, [market.instrument], LIMITS, names, clock, options)
         self._agents = AgentGroup([market], rules.order.maximum_significant_figures, watch.seed)
         self._world = World([market], SyntheticSource([market], watch.seed))
         self._market = LivingMarket(self.host, self._world, self._agents)
