@@ -10,8 +10,8 @@ segment begins where the last one has grown long, or where a revert goes back to
 that count are the chain of segments that leads to the newest one's end. A new segment is created
 in one step: a crash during a revert leaves the venue before it or after it.
 
-The end of a file cannot show that more was there. So after every group the file ``lock`` is told
-how far the log has got, without a wait: a log that ends before that has lost acknowledged work, and
+The end of a file cannot show that more was there. So after every group the file ``lock`` is
+written with how far the log has got, without a wait: a log that ends before that has lost acknowledged work, and
 is refused. After a power failure the file may say less than the log holds, never more.
 """
 
@@ -284,7 +284,7 @@ class Log:
         try:
             self.mark.write(self._lock)
         except OSError as error:  # the log itself has everything
-            log.warning("%s could not be told how far the log is: %s", self.folder / "lock", error)
+            log.warning("%s could not be written: %s", self.folder / "lock", error)
 
     def name_point(self, name: str, at: Position) -> None:
         """Give the present position a name, durably."""
@@ -325,10 +325,10 @@ def cut_damage(folder: Path, lock: int) -> list[str]:
     in ``lock``, and snapshots behind the end, are forgotten. Raises OSError, and JournalError where
     even the header is damaged.
     """
-    told: list[str] = []
+    done: list[str] = []
     numbers = segments_of(folder)
     if not numbers:
-        return told
+        return done
     path = segment_path(folder, numbers[-1])
     reader = JournalReader(path)
     try:
@@ -340,10 +340,10 @@ def cut_damage(folder: Path, lock: int) -> list[str]:
         aside = path.with_name(f"{path.name}.damaged")
         aside.write_bytes(path.read_bytes())
         os.truncate(path, reader.end)
-        told.append(f"{path.name} ends with command {reader.last_sequence}; before: {aside.name}")
+        done.append(f"{path.name} ends with command {reader.last_sequence}; before: {aside.name}")
     Mark().write(lock)
     for snapshot in folder.glob(f"snapshot-{numbers[-1]:04d}-*"):
         if int(snapshot.stem.rsplit("-", 1)[1]) > reader.frame:
             snapshot.unlink()
-            told.append(f"{snapshot.name} was of a later moment and is gone")
-    return told
+            done.append(f"{snapshot.name} was of a later moment and is gone")
+    return done

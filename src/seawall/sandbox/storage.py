@@ -84,7 +84,7 @@ class Storage:
 
     def begin_segment_if_long(self) -> None:
         """Let the log go on in a new file where its last one has grown long; old ones are archived
-        or dropped, if so wished. Raises OSError, with nothing changed."""
+        or dropped, if the options say so. Raises OSError, with nothing changed."""
 
     def save_point(self, name: str, moment: Moment) -> None:
         """Remember the present moment, and the history of it, under a name.
