@@ -1,10 +1,12 @@
 """Kill a loaded venue again and again; nothing that was acknowledged may be lost or doubled.
 
-    python -m tests.sandbox.crash_load --count 30
+    python -m tests.sandbox.crash_load --count 100
 
-A child process runs a host under load from two tasks that place, cancel and trade, and prints one
-line for each acknowledged answer. The parent kills it with SIGKILL after a random number of
-answers with fills, opens the folder, and compares what it finds with every line it ever read.
+A child process runs a host under load from three clients that place, cancel and trade, and an
+operator that saves points and goes back to them; it prints one line for each acknowledged answer.
+Snapshots are taken and segments of the log begun all the time. The parent kills it with SIGKILL
+after a random number of answers with fills, during a save or a revert, or while it still recovers;
+it opens the folder, and compares what it finds with every line it ever read.
 """
 
 import argparse
@@ -26,11 +28,12 @@ from seawall.domain.enums import Side
 from seawall.domain.events import OrderAccepted, OrderCancelled, OrderFilled
 from seawall.engine.codec import decode_commands
 from seawall.engine.engine import Engine
-from seawall.engine.journal import read_journal
 from seawall.sandbox.history import KEPT_FILLS
 from seawall.sandbox.host import HostOptions
+from seawall.sandbox.storage import FolderOptions
 from seawall.venues.port import Done, Record
 from seawall.venues.rulebook_file import load_rulebook
+from tests.sandbox.replay import rows_of
 from tests.sandbox.venue import (
     BTC,
     LIMITS,
@@ -43,7 +46,11 @@ from tests.sandbox.venue import (
 )
 from tests.waiting import PATIENCE_S
 
-OPTIONS = HostOptions(tick_ms=0, snapshot_every=150)
+OPTIONS = HostOptions(
+    tick_ms=0, snapshot_every=150, folder=FolderOptions(segment_bytes=100_000, hash_every=100)
+)
+CLIENTS = (5, 6, 7)
+POINTS = ("a", "b")
 LEAST_FILLS, MOST_FILLS = 20, 200
 """Answers with fills before a kill."""
 
@@ -71,7 +78,7 @@ async def _load(host: Any, account: int, seed: int, start: int) -> None:
     resting: list[int] = []
     number = start
     while True:
-        number += 2
+        number += len(CLIENTS)
         record = Record("nonce", {"n": number})
         if resting and dice.random() < 0.3:
             gone = resting.pop(dice.randrange(len(resting)))
@@ -89,36 +96,78 @@ async def _load(host: Any, account: int, seed: int, start: int) -> None:
         _acknowledge(number, done)
 
 
+async def _operate(host: Any, seed: int) -> None:
+    """Save points and reverts, each announced before and acknowledged after."""
+    dice = random.Random(seed)
+    while True:
+        for _ in range(dice.randint(100, 600)):
+            await asyncio.sleep(0)
+        name = dice.choice(POINTS)
+        what = "revert" if name in host.save_points() and dice.random() < 0.25 else "save"
+        os.write(1, json.dumps({"begins": what, "name": name}).encode() + b"\n")
+        at = await (host.revert(name) if what == "revert" else host.save_point(name))
+        os.write(1, json.dumps({"done": what, "name": name, "at": at}).encode() + b"\n")
+
+
 async def _child(folder: Path) -> None:
     host = open_host(folder, options=OPTIONS)
     await host.start()
     if host.engine.sequence == 0:
-        await set_up(host)
+        await set_up(host, accounts=len(CLIENTS))
     last = max((n for _, n, _ in host.directory.seen), default=0)
-    last += last % 2
+    last += -last % len(CLIENTS)
     os.write(1, b'{"ready": true}\n')
     seed = os.getpid()
-    await asyncio.gather(_load(host, 5, seed, last), _load(host, 6, seed + 1, last + 1))
+    clients = [_load(host, row, seed + n, last + n) for n, row in enumerate(CLIENTS)]
+    await asyncio.gather(*clients, _operate(host, seed))
 
 
 # -- the parent ---------------------------------------------------------------------------------
 
 
 class Ledger:
-    """Everything that was ever acknowledged."""
+    """Everything that was acknowledged and, after reverts, still counts."""
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.accepted: set[int] = set()
         self.cancelled: set[int] = set()
         self.fills: list[tuple[int, ...]] = []
+        self.points: dict[str, Any] = {}
+        self.sequences: dict[str, int] = {}
+        """Of the save points, as acknowledged."""
+        self.begun: dict[str, str] = {}
+        """A save or a revert that began and was not acknowledged."""
+        self.counts = {"saves": 0, "reverts": 0, "acknowledged": 0, "killed in a save": 0,
+                       "killed in a revert": 0}  # fmt: skip
 
     def add(self, line: dict[str, Any]) -> None:
         if "n" in line:
+            self.counts["acknowledged"] += 1
             self.numbers.append(line["n"])
             self.accepted.update(line["accepted"])
             self.cancelled.update(line["cancelled"])
             self.fills.extend(tuple(fill) for fill in line["fills"])
+        elif "begins" in line:
+            self.begun = {"what": line["begins"], "name": line["name"]}
+        elif "done" in line:
+            self.begun = {}
+            self.counts[f"{line['done']}s"] += 1
+            if line["done"] == "save":
+                self.points[line["name"]] = self.copied()
+                self.sequences[line["name"]] = line["at"]
+            else:
+                self.go_back(line["name"])
+
+    def copied(self) -> Any:
+        return (
+            list(self.numbers), set(self.accepted), set(self.cancelled), list(self.fills)
+        )  # fmt: skip
+
+    def go_back(self, name: str) -> None:
+        numbers, accepted, cancelled, fills = self.points[name]
+        self.numbers, self.accepted = list(numbers), set(accepted)
+        self.cancelled, self.fills = set(cancelled), list(fills)
 
 
 def run_and_kill(folder: Path, dice: random.Random, ledger: Ledger) -> None:
@@ -152,61 +201,84 @@ def run_and_kill(folder: Path, dice: random.Random, ledger: Ledger) -> None:
 
 
 def replay(folder: Path) -> tuple[Engine, list[Any]]:
-    """The whole journal from its first command, and every event."""
+    """The log from its first command that counts, and every event."""
     engine = Engine.create(load_rulebook(), MARKETS, LIMITS)
     events: list[Any] = []
-    for rows in read_journal(folder / "log-0001.swj"):
+    for rows in rows_of(folder):
         for command in decode_commands(rows):
             events += engine.apply(command)
     return engine, events
 
 
 def check(folder: Path, ledger: Ledger) -> dict[str, int]:
-    """AssertionError if anything acknowledged is lost or doubled; counts of what was checked."""
+    """AssertionError if anything acknowledged is lost or doubled; counts of what was checked.
+
+    A save or a revert that was not acknowledged may have happened or not.
+    """
+    begun = ledger.begun
+    if begun:
+        ledger.counts[f"killed in a {begun['what']}"] += 1
     host = open_host(folder, options=OPTIONS)
-    history = host._storage.history
     try:
-        engine, events = replay(folder)
-        assert host.engine.state_hash() == engine.state_hash(), "restart differs from replay"
-        numbers = [n for kind, n, _ in host.directory.seen if kind == "nonce"]
-        assert len(numbers) == len(set(numbers)), "a record was doubled"
-        assert set(ledger.numbers) <= set(numbers), "an acknowledged record was lost"
-        accepted = [e.order_id for e in events if isinstance(e, OrderAccepted)]
-        ended = [e.order_id for e in events if isinstance(e, OrderCancelled)]
-        fills = [
-            (e.sequence, e.account, e.order_id, e.size)
-            for e in events
-            if isinstance(e, OrderFilled)
-        ]
-        assert len(set(accepted)) == len(accepted), "an order was doubled"
-        assert len(set(ended)) == len(ended), "a cancel was doubled"
-        assert len(set(fills)) == len(fills), "a fill was doubled"
-        assert ledger.accepted <= set(accepted), "an acknowledged order was lost"
-        assert ledger.cancelled <= set(ended), "an acknowledged cancel was lost"
-        assert set(ledger.fills) <= set(fills), "an acknowledged fill was lost"
-        for account in (5, 6):
-            told = [
-                (fill.sequence, account, fill.order_id, fill.size)
-                for fill in history.fills(account, limit=10**9)
-            ]
-            mine = [fill for fill in fills if fill[1] == account]
-            assert len(told) >= min(len(mine), KEPT_FILLS), "the history lacks fills"
-            assert sorted(told) == sorted(mine)[-len(told) :], "the history's fills differ"
-        open_ids = {int(row) for row in _open_orders(engine)}
-        for order_id in list(ledger.accepted)[-200:]:
-            told_order = history.order(5, order_id) or history.order(6, order_id)
-            if told_order is not None:
-                is_open = told_order.status == "open"
-                assert is_open == (order_id in open_ids), "the history's order differs"
-        return {
-            "commands": engine.sequence,
-            "acknowledged": len(ledger.numbers),
-            "orders": len(ledger.accepted),
-            "cancels": len(ledger.cancelled),
-            "fills": len(ledger.fills),
-        }
+        assert set(ledger.points) <= set(host.save_points()), "an acknowledged save point was lost"
+        if begun.get("what") == "revert" and not _holds(host, ledger):
+            ledger.go_back(begun["name"])
+        elif begun.get("what") == "save":
+            place = host._storage._log.points.get(begun["name"])
+            if place is not None and place.sequence != ledger.sequences.get(begun["name"]):
+                ledger.points[begun["name"]] = ledger.copied()
+                ledger.sequences[begun["name"]] = place.sequence
+        ledger.begun = {}
+        return _compared(folder, host, ledger)
     finally:
         host._storage.close()
+
+
+def _holds(host: Any, ledger: Ledger) -> bool:
+    numbers = {n for kind, n, _ in host.directory.seen if kind == "nonce"}
+    return set(ledger.numbers) <= numbers
+
+
+def _compared(folder: Path, host: Any, ledger: Ledger) -> dict[str, int]:
+    history = host._storage.history
+    engine, events = replay(folder)
+    assert host.engine.state_hash() == engine.state_hash(), "restart differs from replay"
+    numbers = [n for kind, n, _ in host.directory.seen if kind == "nonce"]
+    assert len(numbers) == len(set(numbers)), "a record was doubled"
+    assert set(ledger.numbers) <= set(numbers), "an acknowledged record was lost"
+    accepted = [e.order_id for e in events if isinstance(e, OrderAccepted)]
+    ended = [e.order_id for e in events if isinstance(e, OrderCancelled)]
+    fills = [
+        (e.sequence, e.account, e.order_id, e.size) for e in events if isinstance(e, OrderFilled)
+    ]
+    assert len(set(accepted)) == len(accepted), "an order was doubled"
+    assert len(set(ended)) == len(ended), "a cancel was doubled"
+    assert len(set(fills)) == len(fills), "a fill was doubled"
+    assert ledger.accepted <= set(accepted), "an acknowledged order was lost"
+    assert ledger.cancelled <= set(ended), "an acknowledged cancel was lost"
+    assert set(ledger.fills) <= set(fills), "an acknowledged fill was lost"
+    for account in CLIENTS:
+        kept = [
+            (fill.sequence, account, fill.order_id, fill.size)
+            for fill in history.fills(account, limit=10**9)
+        ]
+        mine = [fill for fill in fills if fill[1] == account]
+        assert len(kept) >= min(len(mine), KEPT_FILLS), "the history lacks fills"
+        assert sorted(kept) == sorted(mine)[-len(kept) :], "the history's fills differ"
+    open_ids = {int(row) for row in _open_orders(engine)}
+    for order_id in list(ledger.accepted)[-200:]:
+        found = next(filter(None, (history.order(row, order_id) for row in CLIENTS)), None)
+        if found is not None:
+            is_open = found.status == "open"
+            assert is_open == (order_id in open_ids), "the history's order differs"
+    return {
+        "commands": engine.sequence,
+        "orders": len(ledger.accepted),
+        "cancels": len(ledger.cancelled),
+        "fills": len(ledger.fills),
+        "segments": len(list(folder.glob("log-*.swj"))),
+        **ledger.counts,
+    }
 
 
 def _open_orders(engine: Engine) -> Any:

@@ -1,6 +1,8 @@
 """What a folder's log says by itself, read without the sandbox's own recovery."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,13 +16,19 @@ from tests.sandbox.venue import LIMITS, MARKETS
 def replayed(folder: Path) -> Engine:
     """The machine after the newest segment's end, from the very first command that counts."""
     engine = Engine.create(load_rulebook(), MARKETS, LIMITS)
+    for rows in rows_of(folder):
+        for command in decode_commands(rows):
+            engine.apply(command)
+    return engine
+
+
+def rows_of(folder: Path) -> Iterator[Any]:
+    """The rows of every frame that counts, in order."""
     newest = max(folder.glob("log-*.swj"))
     for path, until in _chain(newest, 2**62):
         for frame in JournalReader(path).frames():
             if frame.number <= until:
-                for command in decode_commands(frame.rows):
-                    engine.apply(command)
-    return engine
+                yield frame.rows
 
 
 def _chain(path: Path, until: int) -> list[tuple[Path, int]]:

@@ -11,8 +11,9 @@ that count are the chain of segments that leads to the newest one's end. A new s
 in one step: a crash during a revert leaves the venue before it or after it.
 
 The end of a file cannot show that more was there. So after every group the file ``lock`` is
-written with how far the log has got, without a wait: a log that ends before that has lost acknowledged work, and
-is refused. After a power failure the file may say less than the log holds, never more.
+written with how far the log has got, without a wait: a log that ends before that has lost
+acknowledged work, and is refused. After a power failure the file may say less than the log holds,
+never more.
 """
 
 import logging

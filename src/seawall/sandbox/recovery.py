@@ -182,9 +182,9 @@ def replay(
 ) -> None:
     """Bring an engine and a directory, both new, to the end of a chain.
 
-    ``seen`` is called for each frame of the last piece, with the position before it. ``from_scratch``:
-    without snapshots. ``checked``: the log's state hashes must be met. Raises LogError,
-    RecoveryError, JournalError, OSError.
+    ``seen`` is called for each frame of the last piece, with the position before it.
+    ``from_scratch``: without snapshots. ``checked``: the log's state hashes must be met. Raises
+    LogError, RecoveryError, JournalError, OSError.
     """
     start = None
     if not from_scratch:
