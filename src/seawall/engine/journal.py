@@ -387,7 +387,7 @@ class JournalWriter:
     ) -> None:
         self.path = Path(path)
         self._file = -1
-        self._pending: list[bytes] = []
+        self._pending: list[bytes | bytearray] = []
         self._pending_rows = 0
         self._failed = False
         self._lock = lock_file(self.path.with_name(self.path.name + ".lock")) if lock else -1
@@ -434,8 +434,8 @@ class JournalWriter:
             raise ValueError(f"rows of {rows.dtype}, not of {command_dtype}")
         return self.append_bytes(rows.tobytes())
 
-    def append_bytes(self, rows: bytes) -> int:
-        """As ``append``, for rows that are bytes already."""
+    def append_bytes(self, rows: bytes | bytearray) -> int:
+        """As ``append``, for rows that are bytes already, and stay as they are until the commit."""
         count, rest = divmod(len(rows), ROW_BYTES)
         if rest:
             raise ValueError(f"{len(rows)} bytes are not whole rows of {ROW_BYTES}")

@@ -271,7 +271,7 @@ class Log:
         if entry.point:
             self.points[entry.point] = before
 
-    def append(self, entry: Entry, rows: bytes) -> None:
+    def append(self, entry: Entry, rows: bytes | bytearray) -> None:
         """Make a group durable with one wait for the disk. A failure ends the log."""
         if rows:
             self._journal.append_bytes(rows)

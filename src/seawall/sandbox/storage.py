@@ -71,7 +71,7 @@ class Storage:
         """Whether the next ``write`` computes a state hash, which takes some time."""
         return False
 
-    def write(self, time_ms: int, records: Sequence[Record], rows: bytes) -> None:
+    def write(self, time_ms: int, records: Sequence[Record], rows: bytearray) -> None:
         """Make a group durable: what the directory has taken already, and rows not yet applied."""
 
     def moment(self, time_ms: int) -> Moment:
@@ -269,7 +269,7 @@ class FolderStorage(Storage):
 
     # -- going on -------------------------------------------------------------------------------
 
-    def write(self, time_ms: int, records: Sequence[Record], rows: bytes) -> None:
+    def write(self, time_ms: int, records: Sequence[Record], rows: bytearray) -> None:
         self._log.append(Entry(time_ms, records, self._hash_if_due()), rows)
 
     def _hash_if_due(self) -> StateHash | None:

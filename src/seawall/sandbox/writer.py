@@ -21,17 +21,16 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from seawall.domain.commands import AdvanceTime, Command
+from seawall.domain.commands import AdvanceTime
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.events import Event
-from seawall.engine.codec import decode_event_rows, encode_commands
+from seawall.engine.codec import COMMAND_BYTES, decode_event_rows, encode_command
+from seawall.engine.tables import command_dtype
 from seawall.sandbox.recovery import Moment
 from seawall.sandbox.storage import Storage
 from seawall.venues.port import Applied, Done, Listener, Plan, Planner, Record, Refusal
@@ -72,21 +71,28 @@ class _Group:
         self.time_ms = time_ms
         self.planned: list[tuple[Plan, asyncio.Future[Done] | None]] = []
         """With who waits for the answer; None where the writer itself asked."""
-        self._rows: list[NDArray[Any]] = []
+        self.rows = bytearray()
+        """Of ``command_dtype``, all commands in order."""
         self.records: list[Record] = []
         self.commands = 0
 
-    def add(self, plan: Plan, rows: NDArray[Any], answer: "asyncio.Future[Done] | None") -> None:
+    def add(self, plan: Plan, answer: "asyncio.Future[Done] | None") -> None:
+        """Raises CodecError or ValueError, with nothing added, for a bad plan."""
+        commands, end = plan.commands, len(self.rows)
+        if len(commands) > MAX_COMMANDS:
+            raise ValueError(f"a plan of {len(commands)} commands; {MAX_COMMANDS} are allowed")
+        self.rows.extend(bytes(len(commands) * COMMAND_BYTES))
+        try:
+            for place, command in enumerate(commands):
+                if command.time_ms != self.time_ms:
+                    raise ValueError(f"{command} is not of the time {self.time_ms} of its plan")
+                encode_command(command, self.rows, end + place * COMMAND_BYTES)
+        except BaseException:
+            del self.rows[end:]
+            raise
+        self.commands += len(commands)
         self.planned.append((plan, answer))
         self.records.extend(plan.records)
-        if len(rows):
-            self._rows.append(rows)
-            self.commands += len(rows)
-
-    @cached_property
-    def rows(self) -> NDArray[Any]:
-        """All commands, in order; there must be one."""
-        return self._rows[0] if len(self._rows) == 1 else np.concatenate(self._rows)
 
 
 class Writer:
@@ -247,17 +253,16 @@ class Writer:
     async def _write(self, group: _Group) -> None:
         if not self._storage.is_durable or not (group.commands or group.records):
             return
-        rows = group.rows.view(np.uint8).data if group.commands else b""
         if self._disk_wait_s < LONGEST_WAIT_S and not self._storage.is_hash_due:
-            spent = self._write_now(group, rows)
+            spent = self._write_now(group)
         else:
-            spent = await self.on_disk(self._write_now, group, rows)
+            spent = await self.on_disk(self._write_now, group)
         self._disk_wait_s += (spent - self._disk_wait_s) * WAIT_WEIGHT
 
-    def _write_now(self, group: _Group, rows: Any) -> float:
+    def _write_now(self, group: _Group) -> float:
         """Seconds that it took."""
         start = time.perf_counter()
-        self._storage.write(group.time_ms, group.records, rows)
+        self._storage.write(group.time_ms, group.records, group.rows)
         return time.perf_counter() - start
 
     def _settlement_due(self) -> _Group | None:
@@ -266,9 +271,8 @@ class Writer:
         if not due or due >= now or now - due > MAX_LATE_SETTLEMENTS * self._period_ms:
             return None
         self.last_ms = max(due, self.last_ms)
-        plan = Plan([AdvanceTime(self.last_ms)])
         group = _Group(self.last_ms)
-        group.add(plan, encode_commands(plan.commands), None)
+        group.add(Plan([AdvanceTime(self.last_ms)]), None)
         return group
 
     def _plan_group(self) -> _Group:
@@ -288,7 +292,7 @@ class Writer:
     def _plan_one(self, group: _Group, work: _Work) -> None:
         try:
             plan = work.planner(group.time_ms)
-            rows = _checked_rows(plan, group.time_ms)
+            group.add(plan, work.answer)
         except Refusal as refusal:
             _reject(work.answer, refusal)
             return
@@ -296,7 +300,6 @@ class Writer:
             log.exception("a planner failed; its work is refused")
             _reject(work.answer, Refusal("internal error"))
             return
-        group.add(plan, rows, work.answer)
         for record in plan.records:
             self._directory.apply(record, group.time_ms)
 
@@ -319,7 +322,7 @@ class Writer:
     def _apply(self, group: _Group) -> list[list[Event]]:
         """The events of each command of a group."""
         before = self.engine.sequence + 1
-        _, rows = self.engine.apply_rows(group.rows)
+        _, rows = self.engine.apply_rows(np.frombuffer(group.rows, command_dtype))
         caused: list[list[Event]] = [[] for _ in range(group.commands)]
         for event in decode_event_rows(rows):
             caused[event.sequence - before].append(event)
@@ -331,17 +334,6 @@ class Writer:
                 listener(applied)
             except Exception:
                 log.exception("a listener failed")
-
-
-def _checked_rows(plan: Plan, time_ms: int) -> NDArray[Any]:
-    """The plan's commands as rows. Raises CodecError or ValueError for a bad plan."""
-    commands: Sequence[Command] = plan.commands
-    if len(commands) > MAX_COMMANDS:
-        raise ValueError(f"a plan of {len(commands)} commands; {MAX_COMMANDS} are allowed")
-    for command in commands:
-        if command.time_ms != time_ms:
-            raise ValueError(f"{command} is not of the time {time_ms} it was planned at")
-    return encode_commands(commands)
 
 
 def _stopped(error: BaseException) -> HostStopped:
