@@ -29,6 +29,7 @@ def order_from(s: State, c: "Command") -> Order:
         time_in_force=c.time_in_force,
         trigger_price=c.trigger_price,
         client_id=(c.client_id_high, c.client_id_low),
+        siblings=c.status,
     )
 
 
@@ -36,15 +37,10 @@ def place_order(s: State, c: "Command", replaces: bool = False) -> None:
     """``replaces``: an old order has gone, so that failing later only ends the new one."""
     order = order_from(s, c)
     account = s.accounts[c.account]
-    try:
-        accept(s, order, replaces)
-    except Rejected:
-        if not order.has(OrderFlag.CHILD):
-            account.last_parent = None
-        raise
+    accept(s, order, replaces)
     if not order.has(OrderFlag.CHILD):
         account.last_parent = order
-    s.parent_sequence = s.sequence
+    s.parent_sequence, s.parent_account = s.sequence, order.account
 
 
 def accept(s: State, order: Order, replaces: bool) -> None:

@@ -83,6 +83,7 @@ class Order:
     time_in_force: int
     trigger_price: int
     client_id: tuple[int, int]
+    siblings: int = 0
     state: OrderState = OrderState.FREE
     filled: int = 0
     arrival: int = 0
@@ -189,6 +190,7 @@ class State:
     clock: int = 0
     sequence: int = 0
     parent_sequence: int = 0
+    parent_account: int = -1
     """Of the last parent order, or of its latest child."""
     placed: int = 0
     arrivals: int = 0

@@ -177,7 +177,8 @@ def check_parent(s: State, order: Order, account: Account) -> None:
     if not order.has(OrderFlag.CHILD):
         return
     parent = account.last_parent
-    if parent is None or s.parent_sequence != s.sequence - 1:
+    earliest = s.sequence - 1 - order.siblings
+    if parent is None or s.parent_account != order.account or s.parent_sequence < earliest:
         raise Rejected(Reason.PARENT_NOT_PLACED)
     refuse_if(parent.has(OrderFlag.TRIGGER), Reason.PARENT_IS_TRIGGER)
     refuse_if(parent_started(parent) is False, Reason.PARENT_NOT_PLACED)

@@ -182,6 +182,15 @@ async def over_leverage(host, mode):
     return maker, taker
 
 
+def forced_order(host, account, fill):
+    """The order of a forced fill, which has an id of its own."""
+    found = host.history.order(account, order_id=fill.order_id)
+    assert (found.market, found.side, found.client_id) == (fill.market, fill.side, 0)
+    assert found.flags & OrderFlag.LIQUIDATION
+    assert found in host.history.orders(account)
+    return found
+
+
 @pytest.mark.parametrize("mode", [MarginMode.CROSS, MarginMode.ISOLATED])
 def test_a_liquidation_through_the_book(mode):
     async def main(host):
@@ -191,10 +200,12 @@ def test_a_liquidation_through_the_book(mode):
             host.clock.advance(60_000)
             await do(host, (SetOraclePrice, BTC, PRICE - 7500, PRICE - 7500))
         fill = host.history.fills(taker)[0]
-        assert (fill.origin, fill.order_id, fill.side) == ("liquidation", 0, SELL)
+        assert (fill.origin, fill.side, fill.mark_price) == ("liquidation", SELL, PRICE - 7500)
         assert fill.flags & FillFlag.LIQUIDATED
+        done = forced_order(host, taker, fill)
+        assert (done.status, done.original_size, done.remaining_size) == ("filled", 100 * LOT, 0)
         other = host.history.fills(maker)[0]
-        assert other.origin == "liquidation"
+        assert (other.origin, other.mark_price) == ("liquidation", PRICE - 7500)
         assert not other.flags & FillFlag.LIQUIDATED
         line = next(x for x in host.history.ledger(taker) if x.kind == "liquidation")
         assert line.body["market"] == (-1 if mode == MarginMode.CROSS else BTC)
@@ -214,8 +225,13 @@ def test_a_takeover_by_the_backstop_tells_what_was_lost():
             await do(host, (SetOraclePrice, BTC, PRICE - 9000, PRICE - 9000))
         fill = host.history.fills(taker)[0]
         assert (fill.origin, fill.counterparty, fill.size) == ("backstop", 2, 100 * LOT)
-        assert fill.closed_profit == 100 * LOT * (fill.price - PRICE)
+        line = next(x for x in host.history.ledger(taker) if x.kind == "liquidation")
+        at_mark = 100 * LOT * (fill.mark_price - PRICE)
+        assert fill.closed_profit == at_mark - line.body["equity"]
+        # The price leaves nothing of the bucket, to a price unit.
+        assert 0 <= 100 * LOT * (fill.price - PRICE) - fill.closed_profit < 100 * LOT
         assert fill.position_before == 100 * LOT
+        assert forced_order(host, taker, fill).status == "filled"
         assert host.history.fills(2)[0].trade_id == fill.trade_id
         kinds = {line.kind for line in host.history.ledger(taker)}
         assert {"liquidation", "backstop"} <= kinds
@@ -230,8 +246,12 @@ def test_deleveraging_has_its_origin():
         for _ in range(3):
             host.clock.advance(60_000)
             await do(host, (SetOraclePrice, BTC, PRICE - 40_000, PRICE - 40_000))
-        assert host.history.fills(taker)[0].origin == "deleveraging"
-        assert host.history.fills(maker)[0].origin == "deleveraging"
+        taken, other = host.history.fills(taker)[0], host.history.fills(maker)[0]
+        assert (taken.origin, other.origin) == ("deleveraging", "deleveraging")
+        assert forced_order(host, taker, taken).status == "filled"
+        assert forced_order(host, maker, other).original_size == other.size
+        assert taken.order_id != other.order_id
+        assert taken.mark_price == other.mark_price < PRICE
         # At the mark before the jump, which was the price it opened at.
         assert host.history.fills(maker)[0].price == PRICE
 

@@ -8,7 +8,7 @@
     oracle BTC 100000 outside 100010    a new oracle price
     alice buy 1 BTC @ 100000            then any of: gtc ioc fok alo market reduce-only attached
                                         whole child stop 99000 profit 101000 at-market
-                                        client 7 as o1
+                                        siblings 1 client 7 as o1
     alice modify o1 buy 1 BTC @ 99000   replaces o1
     alice cancel o1                     cancel-client 7, cancel-all, cancel-all BTC
     alice leverage BTC 10 isolated      margin BTC -5, top-up BTC 5
@@ -147,6 +147,8 @@ def parse_order(names: Names, words: list[str]) -> tuple[Fields, str]:
             take_profit = OrderFlag.TAKE_PROFIT if word == "profit" else OrderFlag.NO_FLAG
             fields["flags"] |= OrderFlag.TRIGGER | take_profit
             fields["trigger_price"] = names.price(market, next(rest))
+        elif word == "siblings":
+            fields["status"] = int(next(rest))
         elif word == "client":
             fields["client_id_low"] = int(next(rest))
         elif word == "as":

@@ -81,6 +81,7 @@ class Auditor(Books):
         self.firing: Order | None = None
         self.maker: Fact | None = None
         self.maker_failed = False
+        self.forced_fills: dict[int, tuple[int, int, Side, int]] = {}
         self.borne: dict[tuple[int, int], int] = {}
         self.must_be_free.clear()
 
@@ -88,6 +89,7 @@ class Auditor(Books):
         self.end_settlement()
         require(self.frame is None, 7, "a liquidation did not end:", self.frame)
         require(not any(self.borne.values()), 0, "losses of nobody were borne:", self.borne)
+        require(not self.forced_fills, 0, "orders without an end:", self.forced_fills)
         require(self.maker is None, 0, "half a trade", self.maker)
         require(self.firing is None, 0, "a fired order is neither filled, resting nor cancelled")
         if self.incoming is not None:
@@ -197,12 +199,34 @@ class Auditor(Books):
         rate = self.rates[fact.account][0 if fact.flags & FillFlag.TAKER else 1]
         fee = trunc(fact.price * fact.order_size * rate, RATE_ONE)
         require(fact.money == fee, 0, "a fee of", fact.money, "instead of", fee)
-        if fact.order_id:
-            self.fill_order(fact, self.order(fact))
+        if fact.flags & FillFlag.LIQUIDATED:
+            require(bool(fact.flags & FillFlag.TAKER), 0, "a liquidated maker:", fact)
+            self.forced(fact)
         else:
-            liquidated = FillFlag.TAKER | FillFlag.LIQUIDATED
-            require(fact.flags & liquidated == liquidated, 0, "a fill of no order:", fact)
+            self.fill_order(fact, self.order(fact))
         self.trade(fact, fact.money)
+
+    def new_id(self, fact: Fact) -> None:
+        """Ids of forced orders are those of no other order."""
+        require(fact.order_id > self.newest, 0, "the id of", fact)
+        self.newest = fact.order_id
+
+    def forced(self, fact: Fact) -> None:
+        """A fill of an order of the machine's own, which is told after its last one."""
+        if fact.order_id not in self.forced_fills:
+            self.new_id(fact)
+        side = Side.BUY if fact.flags & FillFlag.BUYER else Side.SELL
+        owner = fact.account, fact.market, side
+        *known, filled = self.forced_fills.get(fact.order_id, (*owner, 0))
+        require(tuple(known) == owner, 0, "of another order:", fact)
+        self.forced_fills[fact.order_id] = *owner, filled + fact.order_size
+
+    def on_liquidation_order_ended(self, fact: Fact) -> None:
+        key = self.forced_fills.pop(fact.order_id, None)
+        filled = fact.order_size - fact.money
+        side = Side(fact.flags)
+        require(key == (fact.account, fact.market, side, filled), 0, "fills", key, "of", fact)
+        require(fact.closed_profit == self.marks[fact.market], 0, "the mark of", fact)
 
     def check_pair(self, maker: Fact, taker: Fact) -> None:
         same = (maker.price, maker.order_size, maker.market, maker.kind)
@@ -286,9 +310,11 @@ class Auditor(Books):
             require(bool(fact.flags & FillFlag.LIQUIDATED), 0, "who is deleveraged?", fact)
             require(self.frame is not None and self.frame[0] == fact.account, 7, "frame of", fact)
             self.maker = fact
+            self.forced(fact)
         else:
             self.check_pair(self.maker, fact)
             self.maker = None
+            self.new_id(fact)
         one = self.holding(fact.account, fact.market)
         delta = fact.order_size if fact.flags & FillFlag.BUYER else -fact.order_size
         if fact.account != OUTSIDE:
@@ -313,6 +339,9 @@ class Auditor(Books):
         one, target = self.holding(fact.account, fact.market), self.holding(BACKSTOP, fact.market)
         require(one.size == fact.position_size != 0, 0, "taken over in another size:", fact)
         require(fact.price == self.marks[fact.market], 0, "taken over off the mark:", fact)
+        profit = one.size * fact.price - one.entry
+        require(profit == fact.closed_profit, 0, "a profit of", profit, "in", fact)
+        self.new_id(fact)
         cash, group = one.bucket, self.group(fact.account, fact.market)
         bucket = fact.market if one.isolated else CROSS_POOL - group
         require(self.frame[1] == bucket, 7, "of another bucket:", fact)

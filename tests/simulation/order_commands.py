@@ -163,12 +163,14 @@ class OrderCommands:
         parent = self.quote() if self.chance(0.5) else self.take()
         market, side = parent["market"], parent["side"]
         exit_side = Side.SELL if side == Side.BUY else Side.BUY
-        for profit in (False, True):
+        for siblings, profit in enumerate((False, True)):
             above = (exit_side == Side.BUY) != profit
+            above ^= self.chance(0.15)  # The trigger is beyond the mark: the child is refused.
             away = self.random.uniform(0.005, 0.03) * (1 if above else -1)
             price = self.reference(market) * (1 + away)
             row = self.order(parent["account"], market, exit_side, price, parent["order_size"])
             row["trigger_price"] = row["price"]
+            row["status"] = siblings
             row["flags"] = int(BRACKET | (OrderFlag.TAKE_PROFIT if profit else 0))
             if self.chance(0.3):
                 row["flags"] &= ~int(OrderFlag.TRIGGER_MARKET)

@@ -142,6 +142,9 @@ class PlaceOrder(_Command, frozen=True, gc=False, tag="place_order"):
     Under block rules the client id is the order's identity: placing it again replaces.
     ``good_til`` is a block height with SHORT_TERM and a time in ms with LONG_TERM; without
     either flag, immediate orders are short-term and others long-term, for as long as possible.
+
+    ``siblings``: with CHILD, how many commands stand between this and its parent's: the other
+    children of the parent, whether they were placed or refused.
     """
 
     kind: ClassVar[CommandKind] = CommandKind.PLACE_ORDER
@@ -156,6 +159,7 @@ class PlaceOrder(_Command, frozen=True, gc=False, tag="place_order"):
     client_id_high: int = 0
     client_id_low: int = 0
     good_til: int = 0
+    siblings: int = 0
 
 
 class CancelOrder(_Command, frozen=True, gc=False, tag="cancel_order"):
@@ -379,7 +383,7 @@ COMMAND_COLUMNS: dict[type[_Command], str] = {
     SetLeverage: "account market leverage mode",
     AdjustIsolatedMargin: "account market amount=money",
     TopUpIsolatedMargin: "account market leverage",
-    PlaceOrder: _ORDER + " good_til=money",
+    PlaceOrder: _ORDER + " good_til=money siblings=status",
     CancelOrder: "account market order_id",
     CancelByClientId: "account market client_id_high client_id_low good_til=money",
     ModifyOrder: _ORDER + " order_id",

@@ -170,6 +170,7 @@ class EventKind(IntEnum):
     FEE_STANDING_SET = 35
     MARKET_DISCOUNT_SET = 36
     MARGIN_GROUPING_SET = 37
+    LIQUIDATION_ORDER_ENDED = 38
 
 
 class Reason(IntEnum):

@@ -277,18 +277,40 @@ class LiquidationStarted(BaseEvent, frozen=True, gc=False, tag="liquidation_star
     maintenance_margin: int
 
 
+class LiquidationOrderEnded(BaseEvent, frozen=True, gc=False, tag="liquidation_order_ended"):
+    """A market order of a liquidation is done; the events of its fills come before.
+
+    In deleveraging it is the order that closes the position, and ``price`` that of its fills;
+    otherwise ``price`` is its limit. ``remaining_size`` of ``size`` was not filled. An order
+    without a fill leaves no event.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.LIQUIDATION_ORDER_ENDED
+    account: int
+    market: int
+    order_id: int
+    side: Side
+    price: int
+    size: int
+    remaining_size: int
+    mark_price: int
+
+
 class BackstopTakenOver(BaseEvent, frozen=True, gc=False, tag="backstop_taken_over"):
     """A position moved to the backstop account at the mark.
 
-    ``cash``: signed micro-USD handed over, on the first row of a bucket only.
+    ``cash``: signed micro-USD handed over, on the first row of a bucket only. ``closed_profit``:
+    signed micro-USD, the position's at the mark. ``order_id``: of the order that it counts as.
     """
 
     kind: ClassVar[EventKind] = EventKind.BACKSTOP_TAKEN_OVER
     account: int
     market: int
+    order_id: int
     position_size: int
     mark_price: int
     cash: int
+    closed_profit: int
     backstop: int
 
 
@@ -306,10 +328,11 @@ class InsurancePaid(BaseEvent, frozen=True, gc=False, tag="insurance_paid"):
 
 
 class Deleveraged(BaseEvent, frozen=True, gc=False, tag="deleveraged"):
-    """One side of a deleveraging fill: as ``OrderFilled``, without order and fee.
+    """One side of a deleveraging fill: as ``OrderFilled``, without a fee.
 
-    Where ``price`` is 0, this side received ``quote`` signed micro-USD: a total need not be a
-    price.
+    ``order_id``: of the order that it counts as; one for all fills of the position that is closed,
+    one for each counterparty, 0 under block rules. Where ``price`` is 0, this side received
+    ``quote`` signed micro-USD: a total need not be a price.
     """
 
     kind: ClassVar[EventKind] = EventKind.DELEVERAGED
@@ -321,6 +344,7 @@ class Deleveraged(BaseEvent, frozen=True, gc=False, tag="deleveraged"):
     position_before: int
     counterparty: int
     flags: FillFlag
+    order_id: int = 0
     quote: int = 0
 
 
@@ -374,6 +398,7 @@ Event = (
     | MarginScheduleSet
     | MarginGroupingSet
     | LiquidationStarted
+    | LiquidationOrderEnded
     | BackstopTakenOver
     | InsurancePaid
     | Deleveraged
@@ -423,11 +448,16 @@ EVENT_COLUMNS: dict[type[BaseEvent], str] = {
     MarginScheduleSet: "account market schedule=order_size",
     MarginGroupingSet: "account grouping=flags",
     LiquidationStarted: "account market equity=money maintenance_margin=closed_profit",
+    LiquidationOrderEnded: (
+        "account market order_id side=flags price size=order_size remaining_size=money "
+        "mark_price=closed_profit"
+    ),
     BackstopTakenOver: (
-        "account market position_size mark_price=price cash=money backstop=counterparty"
+        "account market order_id position_size mark_price=price cash=money closed_profit "
+        "backstop=counterparty"
     ),
     InsurancePaid: "account market amount=money payer=counterparty",
-    Deleveraged: _FILL + " quote=money",
+    Deleveraged: _FILL + " order_id quote=money",
     DeleveragingStalled: "account market position_size",
     MarketSettled: "market settlement_price=price",
     LiquidationEnded: "account market equity=money maintenance_margin=closed_profit",

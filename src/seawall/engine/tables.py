@@ -76,7 +76,7 @@ control_dtype = _dtype(
     """,
 )
 """``outbox``: address of the caller's event batch, zero outside ``apply``. ``parent_*``: the last
-parent order, for the children that directly follow it; ``parent_sequence`` is that of the parent or
+parent order, for the children that follow it; ``parent_sequence`` is that of the parent or
 of its latest child. ``reserved_levels``: levels that waiting orders may still need: two for a
 child, one for a trigger."""
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from seawall.domain.commands import Command, ModifyOrder, PlaceOrder, join_client_id
-from seawall.domain.enums import FillFlag, Side
+from seawall.domain.enums import FillFlag, OrderFlag, Reason, Side, TimeInForce
 from seawall.domain.events import (
     BackstopTakenOver,
     CommandRejected,
@@ -23,6 +23,7 @@ from seawall.domain.events import (
     FundingPaid,
     InsurancePaid,
     LiquidationEnded,
+    LiquidationOrderEnded,
     LiquidationStarted,
     OrderAccepted,
     OrderCancelled,
@@ -88,6 +89,8 @@ class Batch:
                 self._order_stands(event, time_ms)
             elif isinstance(event, OrderCancelled):
                 self._order_ended(event, time_ms)
+            elif isinstance(event, LiquidationOrderEnded):
+                self._forced_order(event, time_ms, event.remaining_size)
             elif isinstance(event, OrderTriggered):
                 if (row := self._order(event.order_id)) is not None:
                     row.status, row.status_ms = "triggered", time_ms
@@ -160,6 +163,20 @@ class Batch:
         row.reason, row.status_ms = int(event.reason), time_ms
         row.remaining_size = event.remaining_size
 
+    def _forced_order(
+        self, done: LiquidationOrderEnded | Fill, time_ms: int, remaining: int = 0
+    ) -> None:
+        """The row of an order of the machine's own, which no event named before it was done."""
+        reason = Reason.IMMEDIATE_REMAINDER if remaining else Reason.NO_REASON
+        self._orders[done.order_id] = OrderRow(
+            done.order_id, done.sequence, done.account, done.market, "",
+            int(done.side), done.price, 0, done.size, remaining,
+            int(OrderFlag.LIQUIDATION | OrderFlag.REDUCE_ONLY),
+            int(TimeInForce.IMMEDIATE_OR_CANCEL), time_ms,
+            "canceled" if remaining else "filled", int(reason), time_ms,
+        )  # fmt: skip
+        self.accounts.add(done.account)
+
     # -- fills, candles, entries ----------------------------------------------------------------
 
     def _add_fills(self, happened: Happened) -> None:
@@ -170,6 +187,8 @@ class Batch:
             self.accounts.add(fill.account)
             if fill.is_taker and fill.origin in ("order", "liquidation"):
                 self._traded(fill)
+            if fill.order_id and _is_order(fill):
+                self._forced_order(fill, fill.time_ms)
         for event in happened.events:
             if isinstance(event, PositionAdopted):
                 signed = event.entry_notional if event.position_size > 0 else -event.entry_notional
@@ -183,25 +202,29 @@ class Batch:
         return self._entries[key]
 
     def _with_entry(self, fill: Fill) -> Fill:
-        """Keep what a position cost; the profit of a backstop follows from it and is filled in.
+        """Keep what a position cost; what the backstop closed follows from it and is filled in.
 
-        An event's closed profit tells exactly which part of the cost the machine took off.
+        An event's closed profit tells exactly which part of the cost the machine took off. The
+        backstop's position begins at the mark: the margin that came with it is profit at once.
         """
         size, cost = self._entry(fill.account, fill.market)
-        if fill.origin == "backstop":
-            fill = structs.replace(fill, position_before=size) if not fill.is_taker else fill
+        is_backstop = fill.origin == "backstop" and not fill.is_taker
+        if is_backstop:
+            fill = structs.replace(fill, position_before=size)
         before = fill.position_before
         if before == 0:
             cost = 0
+        price = fill.mark_price if is_backstop else fill.price
+        profit = 0 if is_backstop else fill.closed_profit
         sign = 1 if fill.side == Side.BUY else -1
         closing = min(abs(before), fill.size) if before * sign < 0 else 0
-        proceeds = -sign * closing * fill.price
-        if fill.origin == "backstop" and closing:
+        proceeds = -sign * closing * price
+        if is_backstop and closing:
             part = abs(cost) * closing // abs(before)
-            part = part if cost > 0 else -part
-            fill = structs.replace(fill, closed_profit=proceeds - part)
-        cost -= proceeds - fill.closed_profit
-        cost += sign * (fill.size - closing) * fill.price
+            profit = proceeds - (part if cost > 0 else -part)
+            fill = structs.replace(fill, closed_profit=fill.closed_profit + profit)
+        cost -= proceeds - profit
+        cost += sign * (fill.size - closing) * price
         after = before + sign * fill.size
         self._entries[fill.account, fill.market] = after, cost if after else 0
         return fill
@@ -299,6 +322,13 @@ class Batch:
         """The one row that was written before, or nothing."""
         text = f"SELECT {COLUMNS[table]} FROM {table} WHERE {where}"
         return next(iter(self._database.execute(text, values)), ())
+
+
+def _is_order(fill: Fill) -> bool:
+    """Whether no event but that of its fill names an order."""
+    if fill.origin == "backstop":
+        return fill.is_taker
+    return fill.origin == "deleveraging" and not fill.is_taker
 
 
 def _gather_taken(event: Event, account: int, taken: dict[int, list[int]]) -> None:

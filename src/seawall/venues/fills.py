@@ -4,12 +4,20 @@ The one place that numbers trades and says where a fill came from, so that the h
 streams agree.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
 from seawall.domain.enums import FillFlag, Side
-from seawall.domain.events import BackstopTakenOver, Deleveraged, LiquidationStarted, OrderFilled
+from seawall.domain.events import (
+    BackstopTakenOver,
+    Deleveraged,
+    Event,
+    LiquidationEnded,
+    LiquidationOrderEnded,
+    LiquidationStarted,
+    OrderFilled,
+)
 from seawall.venues.port import Applied, Fill
 
 TRADE_BITS = 16
@@ -33,11 +41,18 @@ def fills_of(
     """In the order of the events; the two sides of a trade follow each other.
 
     ``origin`` is the same on both sides; FillFlag.LIQUIDATED says which side was liquidated. A
-    backstop liquidation is a fill at the mark; what its event does not carry is 0: the closed
-    profit of both sides and the backstop's position before (the history has them).
+    backstop liquidation is a fill at the price at which it leaves the bucket nothing, so that the
+    profits of its fills are all that the account lost. What its event does not carry is 0: the
+    backstop's position before and what it closes (the history has them).
     """
     fills: list[Fill] = []
     trades = 0
+    marks = {
+        event.order_id: event.mark_price
+        for event in applied.events
+        if isinstance(event, LiquidationOrderEnded)
+    }
+    losses = margins_lost(applied.events)
     in_bucket = False
     for event in applied.events:
         if isinstance(event, OrderFilled):
@@ -45,27 +60,49 @@ def fills_of(
             fills.append(_order_fill(applied, event, trades, client_id_of))
             if is_taker:
                 if event.flags & FillFlag.LIQUIDATED and len(fills) > 1:
-                    fills[-2] = _with_origin(fills[-2], "liquidation")
+                    mark = marks.get(event.order_id, 0)
+                    for place, fill in ((-2, fills[-2]), (-1, fills[-1])):
+                        fills[place] = structs.replace(fill, origin="liquidation", mark_price=mark)
                 trades += 1
         elif isinstance(event, Deleveraged):
-            fills.append(_deleveraging_fill(applied, event, trades))
-            trades += not event.flags & FillFlag.LIQUIDATED
+            is_taken = event.flags & FillFlag.LIQUIDATED
+            mark = marks.get(event.order_id, 0) if is_taken else fills[-1].mark_price
+            fills.append(_deleveraging_fill(applied, event, trades, mark))
+            trades += not is_taken
         elif isinstance(event, LiquidationStarted):
             in_bucket = event.market >= 0
         elif isinstance(event, BackstopTakenOver):
-            fills.extend(_backstop_fills(applied, event, trades, in_bucket))
+            loss = losses[event.order_id]
+            fills.extend(_backstop_fills(applied, event, trades, in_bucket, loss))
             trades += 1
     return fills
 
 
-def _with_origin(fill: Fill, origin: str) -> Fill:
-    return structs.replace(fill, origin=origin)
+def margins_lost(events: Sequence[Event]) -> dict[int, int]:
+    """What each position brought the backstop beside its value at the mark, by order id.
+
+    That is the margin of its bucket: a part in proportion to its notional, the last the rest.
+    """
+    found: dict[int, int] = {}
+    bucket: list[BackstopTakenOver] = []
+    for event in events:
+        if isinstance(event, BackstopTakenOver):
+            bucket.append(event)
+        elif isinstance(event, LiquidationEnded) and bucket:
+            values = [taken.position_size * taken.mark_price for taken in bucket]
+            left = sum(values) + sum(taken.cash for taken in bucket)
+            whole = sum(map(abs, values))
+            for taken, value in zip(bucket, values, strict=True):
+                found[taken.order_id] = left * abs(value) // whole
+                left -= found[taken.order_id]
+                whole -= abs(value)
+            bucket = []
+    return found
 
 
 def _order_fill(
     applied: Applied, event: OrderFilled, trades: int, client_id_of: Callable[[int], int]
 ) -> Fill:
-    liquidated = event.flags & FillFlag.LIQUIDATED
     return Fill(
         sequence=event.sequence,
         trade_id=trade_id(event.sequence, trades),
@@ -83,11 +120,11 @@ def _order_fill(
         position_before=event.position_before,
         is_taker=bool(event.flags & FillFlag.TAKER),
         flags=int(event.flags),
-        origin="liquidation" if liquidated else "order",
+        origin="order",
     )
 
 
-def _deleveraging_fill(applied: Applied, event: Deleveraged, trades: int) -> Fill:
+def _deleveraging_fill(applied: Applied, event: Deleveraged, trades: int, mark: int) -> Fill:
     return Fill(
         sequence=event.sequence,
         trade_id=trade_id(event.sequence, trades),
@@ -95,7 +132,7 @@ def _deleveraging_fill(applied: Applied, event: Deleveraged, trades: int) -> Fil
         account=event.account,
         counterparty=event.counterparty,
         market=event.market,
-        order_id=0,
+        order_id=event.order_id,
         client_id=0,
         side=int(Side.BUY if event.flags & FillFlag.BUYER else Side.SELL),
         price=event.price,
@@ -106,18 +143,21 @@ def _deleveraging_fill(applied: Applied, event: Deleveraged, trades: int) -> Fil
         is_taker=bool(event.flags & FillFlag.LIQUIDATED),
         flags=int(event.flags),
         origin="deleveraging",
+        mark_price=mark,
     )
 
 
 def _backstop_fills(
-    applied: Applied, event: BackstopTakenOver, trades: int, in_bucket: bool
+    applied: Applied, event: BackstopTakenOver, trades: int, in_bucket: bool, loss: int
 ) -> list[Fill]:
     is_long = event.position_size > 0
+    size = abs(event.position_size)
     sides = (Side.SELL, Side.BUY) if is_long else (Side.BUY, Side.SELL)
     bucket = FillFlag.ISOLATED_BUCKET if in_bucket else FillFlag.NO_FILL_FLAG
     extra = (FillFlag.LIQUIDATED | FillFlag.TAKER | bucket, FillFlag.NO_FILL_FLAG)
     accounts = (event.account, event.backstop)
     before = (event.position_size, 0)
+    profits = (event.closed_profit - loss, loss)
     return [
         Fill(
             sequence=event.sequence,
@@ -126,13 +166,13 @@ def _backstop_fills(
             account=accounts[index],
             counterparty=accounts[1 - index],
             market=event.market,
-            order_id=0,
+            order_id=event.order_id,
             client_id=0,
             side=int(sides[index]),
-            price=event.mark_price,
-            size=abs(event.position_size),
+            price=event.mark_price + (-1 if is_long else 1) * (loss // size),
+            size=size,
             fee=0,
-            closed_profit=0,
+            closed_profit=profits[index],
             position_before=before[index],
             is_taker=index == 0,
             flags=int(
@@ -140,6 +180,7 @@ def _backstop_fills(
                 | (FillFlag.BUYER if sides[index] == Side.BUY else FillFlag.NO_FILL_FLAG)
             ),
             origin="backstop",
+            mark_price=event.mark_price,
         )
         for index in (0, 1)
     ]

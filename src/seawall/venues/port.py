@@ -107,6 +107,8 @@ class Fill(Struct, frozen=True):
     flags: int
     origin: str
     """``order``, ``liquidation``, ``backstop``, ``deleveraging`` or ``twap``."""
+    mark_price: int = 0
+    """Of a fill that a liquidation caused: the mark then."""
 
 
 class OrderRecord(Struct, frozen=True):

@@ -4,7 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hyperliquid.utils.signing import get_timestamp_ms, sign_l1_action
+from hyperliquid.utils.signing import (
+    get_timestamp_ms,
+    order_request_to_order_wire,
+    sign_l1_action,
+)
 
 from tests.conformance.hyperliquid.running import DAY_MS, Venue
 from tests.conformance.hyperliquid.trader import (
@@ -117,6 +121,54 @@ def test_bracket_of_a_resting_order(trader: Trader) -> None:
     assert children == ["waitingForFill", "waitingForFill"]
     assert only(trader.exchange.cancel(COIN, parent["resting"]["oid"])) == "success"
     assert trader.info.frontend_open_orders(trader.address) == []
+
+
+def levels(trader: Trader) -> list[str]:
+    """The trigger prices of what is open, orders that wait for another's fill included."""
+    shown = trader.info.frontend_open_orders(trader.address)
+    flat = [each for order in shown for each in (order, *order["children"])]
+    return sorted(order["triggerPx"] for order in flat if order["isTrigger"])
+
+
+@pytest.mark.parametrize("refused", ["70", "88.00001"])
+@pytest.mark.parametrize(("entry", "waits"), [(81.6, "Trigger"), (70.5, "Fill")])
+def test_bracket_keeps_the_valid_child(
+    trader: Trader, refused: str, entry: float, waits: str
+) -> None:
+    """A take profit below the mark, or with too many decimals, is refused; the stop stays."""
+    orders = bracket(entry=entry)
+    wires = [order_request_to_order_wire(order, ASSET) for order in orders]
+    wires[1]["t"]["trigger"]["triggerPx"] = refused
+    wires[2]["t"]["trigger"]["triggerPx"] = "60"
+    action = {"type": "order", "orders": wires, "grouping": "normalTpsl"}
+    parent, profit, stop = statuses(l1(trader, action))
+    assert "error" not in parent
+    assert ("Invalid TP/SL price." if refused == "70" else "tick size") in profit["error"]
+    assert stop == f"waitingFor{waits}"
+    assert levels(trader) == ["60.0"]
+    words = [e["status"] for e in trader.info.historical_orders(trader.address)]
+    assert words.count("badTriggerPxRejected") == (refused == "70")
+    assert "rejected" not in words
+
+
+def test_bracket_of_a_refused_order(trader: Trader) -> None:
+    orders = bracket(size=50_000.0)
+    parent, *children = statuses(trader.exchange.bulk_orders(orders, grouping="normalTpsl"))
+    assert "Insufficient margin" in parent["error"]
+    assert [child["error"] for child in children] == [
+        f"Main order was not placed. asset={ASSET}"
+    ] * 2
+    assert levels(trader) == []
+
+
+def test_position_tpsl_keeps_the_valid_one(trader: Trader) -> None:
+    filled(trader.exchange.market_open(COIN, True, 10.0))
+    orders = bracket()[1:]
+    orders[0] = request(False, 10.0, 70.0, trigger(70.0, "tp"), True)
+    profit, stop = statuses(trader.exchange.bulk_orders(orders, grouping="positionTpsl"))
+    assert "Invalid TP/SL price." in profit["error"]
+    assert stop == "waitingForTrigger"
+    assert levels(trader) == ["72.0"]
 
 
 def test_position_tpsl_follows_the_position(venue: Venue, trader: Trader, maker: Maker) -> None:

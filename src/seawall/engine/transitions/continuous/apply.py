@@ -192,7 +192,7 @@ def most_events(s: State, command: CommandRow) -> int:
         bound += settlements * row.positions_used + (settlements + 1) * row.markets_used
         bound += row.accounts_used
     if kind in (ADVANCE_TIME, SET_ORACLE_PRICE, SETTLE_MARKET):
-        bound += 2 * row.orders_live + 3 * row.positions_used
+        bound += 2 * row.orders_live + 5 * row.positions_used
         bound += 4 * rules(s).liquidations_per_command
     return bound
 

@@ -31,6 +31,7 @@ from seawall.engine.tables import (
 )
 from seawall.engine.transitions.shared.cancels import cancel_obsolete_after_fill
 from seawall.engine.transitions.shared.cash import add_cash, add_cash_in
+from seawall.engine.transitions.shared.orders import forced_order_id
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty, position_of
 
@@ -82,10 +83,11 @@ def _move_to_backstop(s: State, own: int, cash: int) -> None:
     target = position_of(s, BACKSTOP_ACCOUNT, position.market)
     size = position.signed_size
     event = emit(
-        s, BACKSTOP_TAKEN_OVER, NO_REASON, position.account, position.market, 0,
+        s, BACKSTOP_TAKEN_OVER, NO_REASON, position.account, position.market, forced_order_id(s),
         market.mark_price, abs(size), cash,
     )  # fmt: skip
     event.position_size = size
+    event.closed_profit = size * market.mark_price - position.entry_notional
     event.counterparty = BACKSTOP_ACCOUNT
     market.open_interest -= max(0, size)
     position.signed_size = 0

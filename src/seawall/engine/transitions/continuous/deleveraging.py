@@ -1,6 +1,6 @@
 """Deleveraging by rank: a bankrupt position is closed against the highest-ranked opposite ones."""
 
-from seawall.domain.codes import CROSS, DELEVERAGING_STALLED, NO_REASON
+from seawall.domain.codes import BUY, CROSS, DELEVERAGING_STALLED, NO_REASON, SELL
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, OUTSIDE_ACCOUNT
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.continuous.deleveraging import (
@@ -10,9 +10,13 @@ from seawall.engine.formulas.continuous.deleveraging import (
 )
 from seawall.engine.tables import State, account_at, control, position_at, ranking_at
 from seawall.engine.transitions.continuous.backstop import backstop_bears
-from seawall.engine.transitions.continuous.fills import book_deleveraging
+from seawall.engine.transitions.continuous.fills import (
+    book_deleveraging,
+    liquidation_order_ended,
+)
 from seawall.engine.transitions.shared.cancels import cancel_obsolete_after_fill
 from seawall.engine.transitions.shared.candidates import copy_candidate, set_candidate
+from seawall.engine.transitions.shared.orders import forced_order_id
 from seawall.engine.transitions.shared.outbox import emit
 
 
@@ -81,6 +85,8 @@ def deleverage_position(s: State, taken: int) -> None:
             position.isolated_cash += short_of
             backstop_bears(s, position.account, position.market, short_of)
     used = _rank_counterparties(s, taken, price)
+    size_before = position.signed_size
+    order_id = forced_order_id(s)
     for place in range(used):
         index = ranking_at(s, place).position
         size = min(abs(position.signed_size), bearable_size(s, index, price))
@@ -88,12 +94,16 @@ def deleverage_position(s: State, taken: int) -> None:
             continue
         before = position_at(s, index).signed_size
         own_before = position.signed_size
-        book_deleveraging(s, taken, index, size, price)
+        book_deleveraging(s, taken, index, order_id, size, price)
         cancel_obsolete_after_fill(s, index, before)
         cancel_obsolete_after_fill(s, taken, own_before)
         if position.signed_size == 0:
             break
     _clear_ranking(s, control(s).rankings_capacity)
+    if position.signed_size != size_before:
+        side = SELL if size_before > 0 else BUY
+        left = abs(position.signed_size)
+        liquidation_order_ended(s, taken, order_id, side, price, abs(size_before), left)
     if position.signed_size != 0:
         event = emit(
             s, DELEVERAGING_STALLED, NO_REASON, position.account, position.market, 0, price,

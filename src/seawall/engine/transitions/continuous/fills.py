@@ -6,6 +6,8 @@ from seawall.domain.codes import (
     DELEVERAGED,
     ISOLATED_BUCKET,
     LIQUIDATED,
+    LIQUIDATION_ORDER_ENDED,
+    NO_REASON,
     ORDER_FILLED,
     TAKER,
 )
@@ -20,6 +22,8 @@ from seawall.engine.formulas.shared.fills import (
 from seawall.engine.tables import CHANGED, OPENED, State, account_at, market_at, position_at
 from seawall.engine.transitions.shared.cash import add_cash_in
 from seawall.engine.transitions.shared.fills import fill_event
+from seawall.engine.transitions.shared.orders import forced_order_id
+from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty
 
 
@@ -143,16 +147,38 @@ def book_trade(
 
 
 @kernel
-def book_deleveraging(s: State, taken: int, counterparty: int, size: int, price: int) -> None:
-    """Close ``size`` of two opposite positions against each other, without fees."""
+def liquidation_order_ended(
+    s: State, index: int, order_id: int, side: int, price: int, size: int, unfilled: int
+) -> None:
+    """Append the event of a liquidation's market order, after those of its fills."""
+    position = position_at(s, index)
+    event = emit(
+        s, LIQUIDATION_ORDER_ENDED, NO_REASON, position.account, position.market, order_id, price,
+        size, unfilled,
+    )  # fmt: skip
+    event.flags = side
+    event.closed_profit = market_at(s, position.market).mark_price
+
+
+@kernel
+def book_deleveraging(
+    s: State, taken: int, counterparty: int, order_id: int, size: int, price: int
+) -> None:
+    """Close ``size`` of two opposite positions against each other, without fees.
+
+    ``order_id``: of the order that closes the position taken.
+    """
     row = position_at(s, taken)
     other = position_at(s, counterparty)
     delta = -size if row.signed_size > 0 else size
     before = row.signed_size
     profit = apply_fill(s, taken, delta, price, 0)
     _fill_event(
-        s, DELEVERAGED, taken, 0, delta, price, 0, profit, before, other.account, LIQUIDATED
+        s, DELEVERAGED, taken, order_id, delta, price, 0, profit, before, other.account, LIQUIDATED
     )
+    own_id = forced_order_id(s)
     before = other.signed_size
     profit = apply_fill(s, counterparty, -delta, price, 0)
-    _fill_event(s, DELEVERAGED, counterparty, 0, -delta, price, 0, profit, before, row.account, 0)
+    _fill_event(
+        s, DELEVERAGED, counterparty, own_id, -delta, price, 0, profit, before, row.account, 0
+    )

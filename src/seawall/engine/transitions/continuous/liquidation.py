@@ -47,9 +47,11 @@ from seawall.engine.transitions.continuous.backstop import (
     pay_from_insurance,
 )
 from seawall.engine.transitions.continuous.deleveraging import deleverage_position
+from seawall.engine.transitions.continuous.fills import liquidation_order_ended
 from seawall.engine.transitions.continuous.matching import match
 from seawall.engine.transitions.continuous.watch import drop_worst, find_candidates
 from seawall.engine.transitions.shared.cancels import cancel_orders_of
+from seawall.engine.transitions.shared.orders import forced_order_id
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import mark_dirty
 
@@ -91,6 +93,19 @@ def _band_price(s: State, market: int, side: int) -> int:
 
 
 @kernel
+def _send_order(s: State, own: int, size: int) -> int:
+    """What a market order for ``size`` of a position leaves unfilled."""
+    position = position_at(s, own)
+    side = SELL if position.signed_size > 0 else BUY
+    limit = _band_price(s, position.market, side)
+    order_id = forced_order_id(s)
+    unfilled, _, _ = match(s, own, order_id, side, size, limit, REDUCE_ONLY | LIQUIDATION)
+    if unfilled < size:
+        liquidation_order_ended(s, own, order_id, side, limit, size, unfilled)
+    return unfilled
+
+
+@kernel
 def _send_to_book(s: State, account: int, index: int) -> None:
     """The BOOK stage: market orders, largest position first, in part where the rule says so."""
     row = control(s)
@@ -106,9 +121,7 @@ def _send_to_book(s: State, account: int, index: int) -> None:
         position = position_at(s, own)
         size = liquidation_size(s, own, in_cooldown)
         is_part = size < abs(position.signed_size)
-        side = SELL if position.signed_size > 0 else BUY
-        limit = _band_price(s, position.market, side)
-        unfilled, _, _ = match(s, own, 0, side, size, limit, REDUCE_ONLY | LIQUIDATION)
+        unfilled = _send_order(s, own, size)
         partial = partial or (is_part and unfilled < size)
         equity, maintenance = bucket_risk(s, account, index)
         if not is_liquidatable(equity, maintenance):

@@ -94,11 +94,15 @@ def _levels_needed(command: CommandRow) -> int:
 
 @inline
 def _parent_rejection(s: State, command: CommandRow) -> int:
-    """Why a child is refused: it must be a trigger and directly follow its parent or a sibling."""
+    """Why a child is refused: it must be a trigger and follow its parent or a sibling.
+
+    ``status`` siblings may stand between; refused ones left no trace.
+    """
     if command.flags & CHILD == 0:
         return NO_REASON
     row = control(s)
-    if row.parent_account != command.account or row.parent_sequence != row.sequence - 1:
+    earliest = row.sequence - 1 - command.status
+    if row.parent_account != command.account or row.parent_sequence < earliest:
         return PARENT_NOT_PLACED
     if row.parent_outcome == PARENT_TRIGGERS:
         return PARENT_IS_TRIGGER

@@ -152,6 +152,14 @@ def release_order_id(s: State, order_id: int) -> None:
 
 
 @inline
+def forced_order_id(s: State) -> int:
+    """The id of the next order of the machine's own: done at once, it takes no slot."""
+    row = control(s)
+    row.placed_orders += 1
+    return row.placed_orders << ORDER_SLOT_BITS
+
+
+@inline
 def take_order(
     s: State,
     order_id: int,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from seawall.domain.commands import PlaceOrder
 from seawall.domain.enums import FillFlag, OrderFlag, Reason, Side, TimeInForce
@@ -113,18 +113,14 @@ def _found(
     applied = iter(done.applied)
     instruments = request.desk.instruments
     found: list[Any] = []
-    parent_rests = False
-    for place, slot in enumerate(slots):
+    for slot in slots:
         if isinstance(slot, str):
             found.append({"error": slot})
             continue
-        now = next(applied)
-        if place == 0:
-            parent_rests = any(isinstance(event, OrderAccepted) for event in now.events)
-        status = status_of(request.desk.engine, instruments, now)
+        status = status_of(request.desk.engine, instruments, next(applied))
         is_grouped = action.grouping in ("normalTpsl", "positionTpsl")
         if is_grouped and slot.flags & OrderFlag.TRIGGER and "resting" in status:
-            waits = action.grouping == "normalTpsl" and parent_rests
+            waits = action.grouping == "normalTpsl" and "resting" in found[0]
             found.append(WAITING_FOR_FILL if waits else WAITING_FOR_TRIGGER)
         else:
             found.append(status)
@@ -170,7 +166,11 @@ def planned(action: shape.Order, turn: Turn) -> list[PlaceOrder | str]:
                 made.append(with_asset(TEXTS[Reason.PARENT_NOT_PLACED], wire.a))
                 continue
             extra = OrderFlag.CHILD
-        made.append(command_of(wire, turn, extra))
+        command = command_of(wire, turn, extra)
+        if extra == OrderFlag.CHILD and not isinstance(command, str):
+            siblings = sum(not isinstance(sibling, str) for sibling in made[1:])
+            command = structs.replace(command, siblings=siblings)
+        made.append(command)
     return made
 
 

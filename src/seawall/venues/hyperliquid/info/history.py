@@ -35,8 +35,7 @@ REMEMBERED_FILLS = 10_000
 """Older fills are not answered."""
 MOST_FUNDINGS = 500
 _METHODS = {"liquidation": "market", "backstop": "backstop", "deleveraging": "backstop"}
-"""Origins of fills that belong to a liquidation, and the venue's word for how. The
-counterparty of a deleveraging does not see whom it was matched with."""
+"""Origins of fills that belong to a liquidation, and the venue's word for how."""
 
 
 # -- fills ---------------------------------------------------------------------------------------
@@ -65,12 +64,11 @@ def twap_of(fill: Fill) -> int | None:
 
 
 def _liquidation(venue: DeskView, fill: Fill) -> dict[str, Any]:
-    """The liquidation of a fill; the mark was not kept, so the price of the fill stands for it."""
     own = bool(fill.flags & FillFlag.LIQUIDATED)
     user = fill.account if own else fill.counterparty
     return {
         "liquidatedUser": venue.directory.address_of(user),
-        "markPx": price_text(fill.price, venue.size_decimals(fill.market)),
+        "markPx": price_text(fill.mark_price, venue.size_decimals(fill.market)),
         "method": _METHODS[fill.origin],
     }
 
@@ -91,7 +89,7 @@ def user_fill(venue: DeskView, fill: Fill) -> dict[str, Any]:
         "closedPnl": money_text(fill.closed_profit),
         "hash": NO_HASH if twap is not None else hash_text(fill.sequence),
         "oid": fill.order_id,
-        "crossed": fill.is_taker,
+        "crossed": fill.is_taker or fill.origin == "deleveraging",
         "fee": money_text(fill.fee + builder_fee),
         "tid": fill.trade_id,
         "feeToken": "USDC",
@@ -102,8 +100,7 @@ def user_fill(venue: DeskView, fill: Fill) -> dict[str, Any]:
     cloid = shown_cloid(fill.client_id)
     if cloid:
         shown["cloid"] = cloid
-    liquidated = bool(fill.flags & FillFlag.LIQUIDATED)
-    if fill.origin in _METHODS and (liquidated or fill.origin != "deleveraging"):
+    if fill.origin in _METHODS:
         shown["liquidation"] = _liquidation(venue, fill)
     return shown
 

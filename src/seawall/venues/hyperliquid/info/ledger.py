@@ -54,10 +54,7 @@ def _transfer(venue: DeskView, record: LedgerRecord, address: str) -> Delta | No
         return {
             "type": "subAccountTransfer", "usdc": usdc, "user": ends[0], "destination": ends[1],
         }  # fmt: skip
-    return {
-        "type": "internalTransfer", "usdc": usdc, "user": ends[0], "destination": ends[1],
-        "fee": "0.0",
-    }  # fmt: skip
+    return _internal_transfer(usdc, *ends)
 
 
 def _place(venue: DeskView, row: int, group: int) -> str:
@@ -83,6 +80,13 @@ def _are_family(venue: DeskView, first: str, second: str) -> bool:
 
 def _class_transfer(usdc: str, to_perp: bool) -> Delta:
     return {"type": "accountClassTransfer", "usdc": usdc, "toPerp": to_perp}
+
+
+def _internal_transfer(usdc: str, user: str, destination: str) -> Delta:
+    return {
+        "type": "internalTransfer", "usdc": usdc, "user": user, "destination": destination,
+        "fee": "0.0",
+    }  # fmt: skip
 
 
 def _spot_transfer(usdc: str, user: str, destination: str) -> Delta:
@@ -156,6 +160,10 @@ def update_of(venue: DeskView, record: LedgerRecord, address: str) -> dict[str, 
         delta = _transfer(venue, record, address)
     elif record.kind == "liquidation":
         delta = _liquidation(venue, record)
+    elif record.kind == "insurance":
+        # What the account still owed, and another one paid.
+        payer = venue.directory.address_of(int(record.body["payer"]))
+        delta = _internal_transfer(money_text(record.amount), payer, address)
     return delta and {"time": record.time_ms, "hash": NO_HASH, "delta": delta}
 
 

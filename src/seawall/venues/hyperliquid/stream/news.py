@@ -18,6 +18,7 @@ from seawall.domain.events import (
     Deposited,
     Event,
     FundingPaid,
+    InsurancePaid,
     LiquidationEnded,
     OrderAccepted,
     OrderCancelled,
@@ -45,8 +46,11 @@ from seawall.venues.port import Applied, Fill, FundingRecord, LedgerRecord
 BACKSTOP_ROW = 2
 _SLOT_MASK = (1 << 22) - 1
 _FILLS = (OrderFilled, Deleveraged, BackstopTakenOver)
-_ORDERS = (OrderAccepted, OrderWaiting, OrderFilled, OrderCancelled, OrderTriggered)
-_MONEY = (Deposited, Withdrawn, Transferred)
+_ORDERS = (
+    OrderAccepted, OrderWaiting, OrderFilled, OrderCancelled, OrderTriggered, Deleveraged,
+    BackstopTakenOver,
+)  # fmt: skip
+_MONEY = (Deposited, Withdrawn, Transferred, InsurancePaid)
 _PUBLIC = ("order", "liquidation")
 """Origins of fills that are trades of the market."""
 _OWN_CANCELS = (Reason.CANCELLED_BY_USER, Reason.REPLACED, Reason.IMMEDIATE_REMAINDER)
@@ -142,6 +146,9 @@ class News:
             made.append(LedgerRecord(time_ms, event.recipient, "transfer_in", event.amount, into))
         elif isinstance(event, Deposited):
             made.append(LedgerRecord(time_ms, event.account, "deposit", event.amount, {}))
+        elif isinstance(event, InsurancePaid):
+            body = {"payer": event.payer}
+            made.append(LedgerRecord(time_ms, event.account, "insurance", event.amount, body))
         else:
             made.append(LedgerRecord(time_ms, event.account, "withdraw", -event.amount, {}))
         for record in made:
@@ -167,7 +174,7 @@ class News:
 
     def _completed(self, applied: Applied, fill: Fill) -> Fill:
         """The fills with what events do not carry: client ids, the profit of the backstop."""
-        if fill.origin == "backstop":
+        if fill.origin == "backstop" and not fill.is_taker:
             kept = self._venue.history.fills(fill.account, fill.time_ms, fill.time_ms)
             return next((old for old in kept if old.trade_id == fill.trade_id), fill)
         if not fill.order_id:
