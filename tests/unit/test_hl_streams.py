@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 from hyperliquid.info import Info
 
-from seawall.domain.commands import CancelAll, SetLeverage, SetOraclePrice
+from seawall.domain.commands import CancelAll, ModifyOrder, SetLeverage, SetOraclePrice
 from seawall.domain.enums import MarginMode, Side
 from seawall.venues.hyperliquid.stream import connection as ws
-from seawall.venues.hyperliquid.stream import outbox
+from seawall.venues.hyperliquid.stream import hub, outbox
 from seawall.venues.hyperliquid.stream.channels import CHANNELS, Topic
 from seawall.venues.hyperliquid.stream.hub import Hub, Pace, Reader
 from seawall.venues.hyperliquid.stream.outbox import Outbox
@@ -221,6 +221,48 @@ def test_fills_orders_and_trades_at_once() -> None:
         (update,) = await c.until("orderUpdates")
         assert update["status"] == "minTradeNtlRejected"
         assert update["order"]["oid"] == s.ask("historicalOrders", user=ALICE)[0]["order"]["oid"]
+
+    with_client(body)
+
+
+def test_what_the_first_message_shows_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused order arrives once, although the pump still waits with it for a builder's fee."""
+    monkeypatch.setattr(hub, "FEE_PATIENCE_S", PATIENCE_S)
+
+    async def body(s: Sandbox, c: Client) -> None:
+        await c.subscribe("orderUpdates", user=ALICE)
+        unsettled, token = s.host.directory.unsettled, object()
+        unsettled.add(token)
+        await s.place(ALICE, ETH, Side.BUY, 250_000, 1)
+        await c.subscribe("userHistoricalOrders", user=ALICE)
+        unsettled.discard(token)
+        (first,) = (await c.until("userHistoricalOrders"))["orderHistory"]
+        await s.place(ALICE, ETH, Side.BUY, 240_000, 1)
+        (second,) = (await c.until("userHistoricalOrders"))["orderHistory"]
+        assert first["status"] == second["status"] == "minTradeNtlRejected"
+        assert first["order"]["oid"] != second["order"]["oid"]
+        updates = [entry["order"]["oid"] for data in c.got["orderUpdates"] for entry in data]
+        assert len(updates) == len(set(updates))
+
+    with_client(body)
+
+
+def test_a_refused_replacement_is_no_lost_order() -> None:
+    """The replacement cannot pay its first fill: that is a rejection and not a cancellation."""
+
+    async def body(s: Sandbox, c: Client) -> None:
+        await s.open(NOBODY, 1_000_000)
+        await s.place(NOBODY, ETH, Side.SELL, 252_000, 10_000_000)
+        await s.place(ALICE, ETH, Side.BUY, 240_000, 1_000)
+        await c.subscribe("userEvents", user=ALICE)
+        await c.subscribe("orderUpdates", user=ALICE)
+        row, old = s.row(ALICE), s.ask("openOrders", user=ALICE)[0]["oid"]
+        await s.do(lambda now: ModifyOrder(now, row, ETH, old, Side.BUY, 252_000, 7_930_000))
+        updates = await c.until("orderUpdates")
+        assert [entry["status"] for entry in updates] == ["canceled", "perpMarginRejected"]
+        await s.place(ALICE, ETH, Side.BUY, 252_000, 1_000)
+        await c.until("user")
+        assert [name for event in c.got["user"] for name in event] == ["fills"]
 
     with_client(body)
 

@@ -86,6 +86,8 @@ class Hub:
         self._pace = pace or Pace()
         self._shown: dict[Topic, _Shown] = {}
         self._pending: list[Applied] = []
+        self._joining: list[tuple[Reader, Topic]] = []
+        """Subscriptions to what happens, made while something waits to be sent."""
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] | None = None
@@ -118,10 +120,20 @@ class Hub:
     # -- readers --------------------------------------------------------------------------------
 
     def subscribe(self, reader: Reader, topic: Topic) -> None:
-        """Send the present state at once, and from then on what happens."""
+        """Send the present state, and from then on what happens.
+
+        At once, but not while something waits that the present state includes: it would be sent
+        to the new reader again.
+        """
+        reader.topics.add(topic)
+        if self._pending and not CHANNELS[topic.kind].state:
+            self._joining.append((reader, topic))
+        else:
+            self._join(reader, topic)
+
+    def _join(self, reader: Reader, topic: Topic) -> None:
         shown = self._shown.setdefault(topic, _Shown(topic))
         shown.readers.add(reader)
-        reader.topics.add(topic)
         channel = shown.channel
         if channel.first is None:
             return
@@ -158,8 +170,12 @@ class Hub:
             self._wake.clear()
             await self._fees_decided()
             pending, self._pending = self._pending, []
+            joining, self._joining = self._joining, []
             try:
                 self._tell(pending)
+                for reader, topic in joining:
+                    if topic in reader.topics:
+                        self._join(reader, topic)
                 wait = self._show_due(self._clock())
             except Exception:
                 log.exception("a stream could not be sent what happened")

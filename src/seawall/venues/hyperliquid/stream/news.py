@@ -112,7 +112,7 @@ class News:
         if isinstance(event, _ORDERS):
             news = self._of(event.account)
             if news is not None and event.order_id:
-                self._add_order(news, event)
+                self._add_order(news, applied.command, event)
         elif isinstance(event, CommandRejected):
             news = self._of(event.account)
             if news is not None and hasattr(applied.command, "time_in_force"):
@@ -129,10 +129,13 @@ class News:
         elif isinstance(event, _MONEY):
             self._add_money(applied.time_ms, event)
 
-    def _add_order(self, news: UserNews, event: Any) -> None:
+    def _add_order(self, news: UserNews, command: Any, event: Any) -> None:
         news.orders.pop(event.order_id, None)
         news.orders[event.order_id] = None
-        if isinstance(event, OrderCancelled) and event.reason not in _OWN_CANCELS:
+        if not isinstance(event, OrderCancelled) or event.reason in _OWN_CANCELS:
+            return
+        is_refusal = event.reason < Reason.CANCELLED_BY_USER and hasattr(command, "time_in_force")
+        if not is_refusal:
             coin = self._venue.coin(event.market)
             news.lost_orders.append({"coin": coin, "oid": shown_oid(event.order_id)})
 
