@@ -79,9 +79,14 @@ class Books:
         return ZERO
 
     @property
+    def balance(self) -> Decimal:
+        """The account's value without what open positions have gained or lost."""
+        return self.moved + self.profit - self.fees + self.funding
+
+    @property
     def cash(self) -> Decimal:
         """What ``totalRawUsd`` must be."""
-        return self.moved + self.profit - self.fees + self.funding - sum(self.costs.values())
+        return self.balance - sum(self.costs.values())
 
     def differences(self, state: dict[str, Any]) -> list[str]:
         """What ``clearinghouseState`` says otherwise, and faults so far."""
@@ -99,7 +104,7 @@ class Books:
             if paid != self.paid[coin]:
                 found.append(f"funding of {coin} {self.paid[coin]}, the venue has {paid}")
         profit = sum(map(Decimal, (each["unrealizedPnl"] for each in theirs.values())))
-        value = self.cash + sum(self.costs.values()) + profit
+        value = self.balance + profit
         told = Decimal(state["marginSummary"]["accountValue"])
         if told != value:
             found.append(f"account value {value}, the venue has {told}")
