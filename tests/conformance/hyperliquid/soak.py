@@ -28,6 +28,7 @@ import aiohttp
 
 from tests.conformance.hyperliquid.running import Venue, started
 from tests.conformance.hyperliquid.soak_client import (
+    CHANNELS,
     COINS,
     POOR_USD,
     STAKE_USD,
@@ -42,7 +43,7 @@ GROWTH = 0.10
 GROWTH_BYTES = 64_000_000
 ROUND_S = 1.0
 """A round's orders are sent in this time."""
-ROUND_VENUE_S = 300
+ROUND_VENUE_S = 400
 """How far the clock goes in a round where only the soak moves it."""
 ROUNDS_PER_SHOCK = 5
 """Of a clock that goes by itself: five minutes at 60 times real time."""
@@ -76,7 +77,8 @@ class Soak:
             if (number + 1) % each == 0:
                 await self.shock(number // each)
             if self.speed == 0:
-                await self.control("/time/advance", seconds=ROUND_VENUE_S, stepSeconds=5)
+                await self.control("/time/advance", seconds=ROUND_VENUE_S, stepSeconds=10)
+                await self.compare()
             if (number + 1) % (each * SHOCKS_PER_CHECK) == 0 or number == rounds - 1:
                 await self.check()
 
@@ -89,7 +91,10 @@ class Soak:
         await self.control("/shock", market=coin, **SHOCKS[turn // len(COINS) % len(SHOCKS)])
 
     async def trade(self, number: int, rate: int) -> None:
-        """One round: every client its share, each order at its time."""
+        """One round at the prices of its beginning: every client its share, in its time."""
+        mids = await self.clients[0].info("allMids")
+        for client in self.clients:
+            client.mids = mids
         if self.speed == 0:
             for turn in range(rate):
                 await self.clients[turn % len(self.clients)].step()
@@ -108,8 +113,7 @@ class Soak:
         stopped = time.monotonic()
         if self.speed:
             await self.control("/time/pause")
-        for client in self.clients:
-            await client.compare()
+            await self.compare()
         broken = (await asyncio.to_thread(self.venue.check))["broken"]
         self.tally.checks += 1
         if broken:
@@ -118,6 +122,10 @@ class Soak:
         if self.speed:
             await self.control("/time/resume")
         self.started += time.monotonic() - stopped
+
+    async def compare(self) -> None:
+        for client in self.clients:
+            await client.compare()
 
     def report(self) -> None:
         self.tally.megabytes.append(self.venue.resident_bytes() / 1e6)
@@ -140,7 +148,7 @@ async def listening(venue: Venue, tally: Tally, count: int) -> AsyncIterator[lis
         tasks = [asyncio.create_task(client.listen()) for client in clients]
         try:
             for client in clients:
-                await until(lambda one=client: one.subscribed and one.mids)  # type: ignore[misc]
+                await until(lambda one=client: one.subscribed == len(CHANNELS))  # type: ignore[misc]
                 await client.begin()
             yield clients
         finally:

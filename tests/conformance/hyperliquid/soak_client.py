@@ -26,6 +26,7 @@ COINS = (("BTC", 5, 1, 40), ("ETH", 4, 2, 25), ("SOL", 2, 4, 20))
 ISOLATED = 1
 """The asset of which the clients hold isolated positions."""
 CHANNELS = ("userFills", "userFundings", "userNonFundingLedgerUpdates", "orderUpdates")
+"""What a client listens to; books are kept of all but the last."""
 STAKE_USD = 3_000
 """What a client gets, and again when it has lost most of it."""
 POOR_USD = 300
@@ -114,8 +115,7 @@ class Client:
 
     async def listen(self) -> None:
         """Keep the books of everything that arrives, until cancelled."""
-        wishes: list[dict[str, Any]] = [{"type": kind, "user": self.address} for kind in CHANNELS]
-        wishes += [{"type": "allMids"}, {"type": "l2Book", "coin": "BTC"}]
+        wishes = [{"type": kind, "user": self.address} for kind in CHANNELS]
         async with self.session.ws_connect(
             self.venue.websocket_url, max_msg_size=0, heartbeat=20
         ) as socket:
@@ -133,11 +133,9 @@ class Client:
         channel, data = message["channel"], message.get("data")
         if channel == "subscriptionResponse":
             self.subscribed += 1
-        elif channel == "allMids":
-            self.mids = data["mids"]
         elif channel == "error":
             self.tally.fault(f"the websocket of {self.address}: {data}")
-        elif channel in CHANNELS[:3]:
+        elif channel in CHANNELS[:-1]:
             self.books.take(channel, data)
             self.unchecked += data.get("fills", [])
             self.tally.fills += len(data.get("fills", []))
