@@ -81,6 +81,36 @@ _MODES = (
 )
 
 
+_FORCED = (
+    "## Liquidations and a client's own books",
+    "",
+    "Every forced fill belongs to an order with an `oid` of its own, found by `orderStatus`,",
+    "listed in `historicalOrders` and sent in `orderUpdates` when it is done: one for each",
+    "position sent to the book, taken by the backstop or closed by deleveraging, and one for",
+    "each counterparty of a deleveraging. Its `tif` is `LiquidationMarket` (assumed for all",
+    "but the first), `limitPx` the edge of the price band or, off the book, the price of the",
+    "fill (assumed). Both sides of the fill carry `liquidation` with the mark of that moment",
+    "as `markPx`; `method` of a deleveraging is `backstop`, and the counterparty's fill is",
+    "`crossed` (both observed).",
+    "",
+    "A backstop fill is at the price that leaves the bucket nothing, so it is off the mark",
+    "(observed). `px` is cut to the decimals of a price; `closedPnl` is exact, and with it",
+    "all that the account lost. Of a cross pool with several positions each loses in",
+    "proportion to its notional (assumed). What an account still owes without positions is",
+    "paid by the backstop, and stands in the ledger as an `internalTransfer` from it",
+    "(assumed). So to the last unit:",
+    "",
+    "    account value = deposits and transfers in - those out + closedPnl - fees + funding",
+    "                    + unrealized profit",
+    "",
+    "An order whose price or size has too many decimals is refused in its place of the answer",
+    "and is no order: it is not in `orderUpdates` or `historicalOrders`. Any other refused",
+    "order is, once. In a bracket each child stands for itself: a refused one leaves the",
+    "other.",
+    "",
+)
+
+
 class Entry(Struct, frozen=True):
     name: str
     state: str
@@ -133,6 +163,7 @@ def page() -> str:
         *_table("`/ws` subscriptions", subscriptions()),
         "The websocket also takes `ping` and `post`, with any of the above.",
         "",
+        *_FORCED,
         *_MODES,
         *_BUILDER_FEES,
     ]
