@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
+from msgspec import structs
 
 from seawall.domain.commands import (
     AdvanceTime,
@@ -14,7 +15,7 @@ from seawall.domain.commands import (
     SetOraclePrice,
     Withdraw,
 )
-from seawall.domain.enums import OrderFlag, Side, TimeInForce
+from seawall.domain.enums import LiquidationStage, OrderFlag, Side, TimeInForce
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
@@ -50,17 +51,25 @@ def instruments() -> list[Instrument]:
 class Sandbox:
     """A host with Alice and Bob, 100,000 USD each, and prices in three markets.
 
-    ``others``: further markets, with their prices in units.
+    ``others``: further markets, with their prices in units. ``stages``: of liquidation, where they
+    are not the rulebook's.
     """
 
     def __init__(
-        self, start_ms: int = START_MS, others: Sequence[tuple[Instrument, int]] = ()
+        self,
+        start_ms: int = START_MS,
+        others: Sequence[tuple[Instrument, int]] = (),
+        stages: tuple[LiquidationStage, ...] = (),
     ) -> None:
         self.clock = Clock(0, start_ms)
         own = instruments()
         self.prices = {**PRICES, **{len(own) + n: price for n, (_, price) in enumerate(others)}}
+        rules = load_rulebook("hyperliquid")
+        if stages:
+            liquidation = structs.replace(rules.liquidation, stages=stages)
+            rules = structs.replace(rules, liquidation=liquidation)
         self.host = Host.open(
-            None, load_rulebook("hyperliquid"), [*own, *(each for each, _ in others)], LIMITS,
+None, rules, [*own, *(each for each, _ in others)], LIMITS,
             VenueDirectory,
             self.clock, HostOptions(tick_ms=0),
         )  # fmt: skip
@@ -137,12 +146,14 @@ class Sandbox:
 
 
 def with_sandbox(
-    test: Callable[[Sandbox], Awaitable[None]], others: Sequence[tuple[Instrument, int]] = ()
+    test: Callable[[Sandbox], Awaitable[None]],
+    others: Sequence[tuple[Instrument, int]] = (),
+    stages: tuple[LiquidationStage, ...] = (),
 ) -> None:
     """Run a test's body in a started sandbox."""
 
     async def body() -> None:
-        sandbox = Sandbox(others=others)
+        sandbox = Sandbox(others=others, stages=stages)
         await sandbox.start()
         try:
             await test(sandbox)
