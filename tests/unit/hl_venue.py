@@ -69,7 +69,7 @@ class Sandbox:
             liquidation = structs.replace(rules.liquidation, stages=stages)
             rules = structs.replace(rules, liquidation=liquidation)
         self.host = Host.open(
-None, rules, [*own, *(each for each, _ in others)], LIMITS,
+            None, rules, [*own, *(each for each, _ in others)], LIMITS,
             VenueDirectory,
             self.clock, HostOptions(tick_ms=0),
         )  # fmt: skip

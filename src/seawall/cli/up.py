@@ -29,6 +29,7 @@ def up(
     rulebook: str | None = None,
     data: Path | None = None,
     feed: str = "synthetic",
+    history: bool = True,
     agents: bool = True,
     mode: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -56,6 +57,8 @@ def up(
         stays.
     feed
         Prices: `synthetic` (seeded, with jumps), `manual`, or a file of candles (parquet or CSV).
+    history
+        Candles and funding rates of the year before the start; without it they begin empty.
     agents
         Market makers, takers and crowds; without them the books are empty.
     mode
@@ -78,6 +81,7 @@ def up(
             seed=seed,
             speed=_speed(speed),
             data=data,
+            history=history,
             agents=agents,
             mode=mode,
             feed=_feed(feed, _names(markets)),

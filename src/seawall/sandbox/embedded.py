@@ -49,6 +49,7 @@ def sandbox(
     agents: bool = True,
     mode: str | None = None,
     feed: str = "synthetic",
+    history: bool = True,
     port: int = 0,
 ) -> Iterator[Sandbox]:
     """A venue on a free port of 127.0.0.1 that stops with the block.
@@ -56,7 +57,8 @@ def sandbox(
     ``markets``: names, each with a price to begin at if wanted: ``"BTC=60000"``. ``speed``: venue
     seconds per second, 0 for a clock that only ``advance`` moves. ``data``: a folder that keeps it,
     and that says seed, markets, rulebook and mode from then on. ``mode``: ``standard`` accounts
-    have a margin for each list of markets, ``unified`` ones share one.
+    have a margin for each list of markets, ``unified`` ones share one. ``history``: candles and
+    funding rates before the start.
     Raises SeawallError for options that cannot be used.
     """
     from seawall.sandbox.venue import VenueOptions
@@ -64,7 +66,7 @@ def sandbox(
     options = VenueOptions(
         port=port, rulebook=rulebook, markets=markets, seed=seed, speed=speed,
         data=None if data is None else Path(data), agents=agents,
-        mode=mode, feed=feed,
+        mode=mode, feed=feed, history=history,
     )  # fmt: skip
     runner = _Runner(options)
     runner.start()

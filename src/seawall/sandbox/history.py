@@ -3,13 +3,19 @@
 The host hands over every command with its events (``record``), which only puts them aside. A
 thread of its own writes them, many in one transaction; a query first writes what is still aside,
 so it sees everything that took effect before it. What is aside is bounded: beyond it ``record``
-writes itself. A write that fails stops the host.
+writes itself.
+
+Its file never stops the venue. One that is damaged when it is opened is set aside, and a new one is
+filled from the journals. One that fails while the venue runs (a bad page, a full disk) is left: the
+history goes on in memory with what could still be read, ``trouble`` says so, and the next start
+fills the file again.
 """
 
 import logging
+import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +27,18 @@ from seawall.domain.events import Event, FundingSampled
 from seawall.domain.units import DAY_MS
 from seawall.engine.engine import Engine
 from seawall.sandbox import history_schema as schema
+from seawall.sandbox.history_file import (
+    HistoryDamaged,
+    check,
+    copy_readable,
+    in_memory,
+    is_damage,
+    open_copy,
+    open_file,
+    set_aside,
+)
 from seawall.sandbox.history_rows import MINUTE_MS, Batch, Happened
+from seawall.sandbox.prehistory import Before
 from seawall.venues.port import (
     Candle,
     Fill,
@@ -44,7 +61,7 @@ KEPT_ORDERS = 10_000
 
 
 class HistoryError(SeawallError):
-    """The history cannot be used or written; the message says why."""
+    """A question or a copy that failed; the message says why."""
 
 
 class SqlHistory:
@@ -52,42 +69,94 @@ class SqlHistory:
 
     ``path`` None keeps it in memory. ``engine``: the machine as it is at ``last_sequence``, for
     the funding hour under way; call ``reverted`` when it is another. A refused order is kept too:
-    it never had an id, and its ``order_id`` is minus the sequence of its command. Raises
-    HistoryError for a file that cannot be used.
+    it never had an id, and its ``order_id`` is minus the sequence of its command. ``before``: what
+    happened before the venue's first moment; None for nothing. ``trouble``: why the history is
+    not kept in its file or lacks something; empty when all is well.
     """
 
     def __init__(self, path: Path | None, engine: Engine) -> None:
+        self.before: Before | None = None
+        self.trouble = ""
         self._path = path
         self._lock = threading.RLock()
         self._aside: deque[Happened] = deque()
-        self._failure: BaseException | None = None
         self._grown: set[int] = set()
         self._batches = 0
         self._next_settlement_ms = 0
         self._premiums: dict[int, list[int]] = {}
         self._closing = threading.Event()
-        self._connection = apsw.Connection(str(path) if path is not None else ":memory:")
-        self._database = self._connection.cursor()
-        try:
-            if path is not None:
-                list(self._database.execute("PRAGMA journal_mode = WAL"))
-                self._database.execute("PRAGMA synchronous = NORMAL")
-            self._create()
-        except apsw.Error as error:
-            self._connection.close()
-            raise HistoryError(f"{path} cannot be used: {error}") from error
+        self._open()
         self.reverted(engine)
         self._thread = threading.Thread(target=self._work, name="seawall-history", daemon=True)
         self._thread.start()
 
-    def _create(self) -> None:
-        self._database.execute(schema.TABLES)
+    # -- its file -------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Use the file, a new one in place of a damaged one, or memory where none can be used."""
+        self._in_memory = self._path is None
+        if self._path is not None:
+            try:
+                try:
+                    self._use(open_file(self._path))
+                except HistoryDamaged as error:
+                    aside = set_aside(self._path)
+                    log.error("%s is damaged (%s), now named %s", self._path, error, aside)
+                    self._use(open_file(self._path))
+                return
+            except (apsw.Error, OSError, HistoryDamaged) as error:
+                self._leave_file(error)
+        self._use(in_memory())
+
+    def _use(self, connection: "apsw.Connection") -> None:
+        self._connection, self._database = connection, connection.cursor()
         if self._meta("version", schema.VERSION) != schema.VERSION:
             self._wipe()
         self._set_meta("version", schema.VERSION)
         self.last_sequence = self._meta("last_sequence", 0)
         self.generation = self._meta("generation", 1)
         self._last_ms = self._meta("last_ms", 0)
+
+    def _leave_file(self, error: BaseException) -> None:
+        self._in_memory = True
+        self.trouble = (
+            f"{self._path} cannot be used ({error}): "
+            "the history is in memory only, and the next start fills the file again"
+        )
+        log.error("%s", self.trouble)
+
+    def _fail(self, error: BaseException) -> None:
+        """Go on in memory with all that the file still gives. Raises HistoryError in memory."""
+        if self._in_memory:
+            raise HistoryError(f"the history cannot be used: {error}") from error
+        assert self._path is not None
+        self._leave_file(error)
+        found = (self.last_sequence, self.generation, self._last_ms)
+        left, memory = self._connection, in_memory()
+        whole = copy_readable(left, memory)
+        try:
+            left.close()
+            if is_damage(error) or not whole:
+                set_aside(self._path)
+        except (apsw.Error, OSError) as also:
+            log.error("%s: %s", self._path, also)
+        self._use(memory)
+        self.last_sequence, self.generation, self._last_ms = found
+        self._set_meta("last_sequence", self.last_sequence)
+        self._set_meta("generation", self.generation)
+        self._set_meta("last_ms", self._last_ms)
+        if not whole:
+            self.lacks(f"some of {self._path} could not be read")
+
+    def lacks(self, why: str) -> None:
+        """Something is missing: say so, and let no start or revert take this for the whole."""
+        self.trouble = f"{self.trouble}; {why}" if self.trouble else why
+        log.error("the history lacks something: %s", why)
+        with self._lock:
+            try:
+                self._set_meta("incomplete", 1)
+            except apsw.Error as error:
+                log.error("%s: %s", self._path, error)
 
     def _meta(self, name: str, otherwise: int) -> int:
         found = list(self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)))
@@ -107,9 +176,7 @@ class SqlHistory:
         self, engine: Engine, sequence: int, command: Command, events: Sequence[Event]
     ) -> None:
         """A command took effect just now, the last of its group's settlements; ``engine`` is as the
-        group left it. Raises HistoryError."""
-        if self._failure is not None:
-            raise HistoryError(f"the history could not be written: {self._failure}")
+        group left it."""
         rates: Sequence[tuple[int, int, int]] = ()
         if isinstance(command, AdvanceTime):
             rates = self._rates(engine, events)
@@ -153,37 +220,46 @@ class SqlHistory:
             self._next_settlement_ms = int(engine.tables["control"]["next_settlement_ms"][0])
 
     def flush(self) -> None:
-        """Write everything that is aside. Raises HistoryError."""
+        """Write everything that is aside."""
         with self._lock:
             while self._aside:
                 self._write_some()
-        if self._failure is not None:
-            raise HistoryError(f"the history could not be written: {self._failure}")
 
     def _write_some(self) -> None:
+        """Write a batch; what fails in the file is written in memory, what fails there is lost."""
+        some = [self._aside[place] for place in range(min(BATCH, len(self._aside)))]
         try:
-            with self._connection:
-                batch = Batch(self._database)
-                for _ in range(min(BATCH, len(self._aside))):
-                    happened = self._aside.popleft()
-                    batch.add(happened)
-                    self.last_sequence = happened.sequence
-                    self._last_ms = max(self._last_ms, happened.command.time_ms)
-                batch.write()
-                self._set_meta("last_sequence", self.last_sequence)
-                self._set_meta("last_ms", self._last_ms)
-                self._grown |= batch.accounts
-                self._batches += 1
-                if self._batches % PRUNE_EVERY == 0:
-                    self._prune()
+            try:
+                self._write(some)
+            except apsw.Error as error:
+                self._fail(error)
+                self._write(some)
         except Exception as error:
-            log.exception("the history could not be written")
-            self._failure = error
-            self._aside.clear()
+            log.exception("a part of the history could not be written")
+            if "could not be written" not in self.trouble:
+                self.lacks(f"commands from {some[0].sequence} on could not be written: {error}")
+        for _ in some:
+            self._aside.popleft()
 
-    def _prune(self) -> None:
+    def _write(self, some: Sequence[Happened]) -> None:
+        with self._connection:
+            batch = Batch(self._database)
+            last_ms = self._last_ms
+            for happened in some:
+                batch.add(happened)
+                last_ms = max(last_ms, happened.command.time_ms)
+            batch.write()
+            self._set_meta("last_sequence", some[-1].sequence)
+            self._set_meta("last_ms", last_ms)
+            if (self._batches + 1) % PRUNE_EVERY == 0:
+                self._prune(self._grown | batch.accounts)
+        self.last_sequence, self._last_ms = some[-1].sequence, last_ms
+        self._batches += 1
+        self._grown = set() if self._batches % PRUNE_EVERY == 0 else self._grown | batch.accounts
+
+    def _prune(self, accounts: Iterable[int]) -> None:
         """Forget the oldest of the accounts that grew."""
-        for account in self._grown:
+        for account in accounts:
             self._database.execute(
                 "DELETE FROM fills WHERE account = ?1 AND trade < (SELECT trade FROM fills "
                 "WHERE account = ?1 ORDER BY trade DESC LIMIT 1 OFFSET ?2)",
@@ -195,47 +271,92 @@ class SqlHistory:
                 "WHERE account = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)",
                 (account, KEPT_ORDERS),
             )
-        self._grown.clear()
 
     def _work(self) -> None:
         while not self._closing.wait(WRITE_EVERY_S):
-            while self._aside and self._failure is None:
+            while self._aside:
                 with self._lock:
                     if self._aside:
                         self._write_some()
 
     def start_over(self, generation: int) -> None:
-        """Forget everything, before a rebuild."""
-        with self._lock, self._connection:
+        """Forget everything, before a rebuild; a file that does not even allow that is replaced."""
+        with self._lock:
             self._aside.clear()
-            self._wipe()
-            self._set_meta("version", schema.VERSION)
-            self.last_sequence = self._last_ms = 0
+            try:
+                self._forget()
+            except apsw.Error as error:
+                self._replace(error)
             self.set_generation(generation)
+
+    def _forget(self) -> None:
+        with self._connection:
+            self._wipe()
+        self._use(self._connection)
+
+    def _replace(self, error: BaseException) -> None:
+        """Begin with a new file, or in memory."""
+        if self._in_memory:
+            raise HistoryError(f"the history cannot be used: {error}") from error
+        assert self._path is not None
+        log.error("%s (%s) is replaced", self._path, error)
+        try:
+            self._connection.close()
+            set_aside(self._path)
+        except (apsw.Error, OSError) as also:
+            self._leave_file(also)
+            self._use(in_memory())
+            return
+        self._open()
 
     def set_generation(self, generation: int) -> None:
         """Which journal's events these are."""
         with self._lock:
             self.generation = generation
-            self._set_meta("generation", generation)
+            try:
+                self._set_meta("generation", generation)
+            except apsw.Error as error:
+                self._fail(error)
 
     def save_copy(self, path: Path | None) -> "apsw.Connection":
-        """All of it as it is now, in another file, or in memory; returns the open copy."""
+        """All of it as it is now, in another file, or in memory; returns the open copy.
+
+        Raises HistoryError with nothing changed.
+        """
         self.flush()
-        if path is not None:
-            path.unlink(missing_ok=True)
-        copy = apsw.Connection(str(path) if path is not None else ":memory:")
-        with self._lock, copy.backup("main", self._connection, "main") as job:
-            job.step()
-        return copy
+        if path is None:
+            copy = apsw.Connection(":memory:")
+            with self._lock:
+                _backup(self._connection, copy)
+            return copy
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.unlink(missing_ok=True)
+            copy = apsw.Connection(str(part))
+            try:
+                with self._lock:
+                    _backup(self._connection, copy)
+            finally:
+                copy.close()
+            os.replace(part, path)
+            return open_copy(path)
+        except (apsw.Error, OSError) as error:
+            part.unlink(missing_ok=True)
+            raise HistoryError(f"the history could not be copied to {path}: {error}") from error
 
     def load_copy(self, copy: "apsw.Connection", generation: int) -> None:
-        """Become what ``save_copy`` saved; the copy stays open and as it is."""
+        """Become what ``save_copy`` saved; the copy stays open and as it is.
+
+        Raises HistoryError: then it is of no use before it was started over.
+        """
         with self._lock:
             self._aside.clear()
-            with self._connection.backup("main", copy, "main") as job:
-                job.step()
-            self._create()
+            try:
+                check(copy)
+                _backup(copy, self._connection)
+                self._use(self._connection)
+            except (apsw.Error, HistoryDamaged) as error:
+                raise HistoryError(f"a copy of the history cannot be used: {error}") from error
             self.set_generation(generation)
 
     def close(self) -> None:
@@ -244,17 +365,23 @@ class SqlHistory:
             return
         self._closing.set()
         self._thread.join()
+        self.flush()
         try:
-            self.flush()
-        finally:
             self._connection.close()
+        except apsw.Error as error:
+            log.error("%s: %s", self._path, error)
 
     # -- queries --------------------------------------------------------------------------------
 
     def _select(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of everything that took effect. Raises HistoryError where memory fails too."""
         with self._lock:
             self.flush()
-            return list(self._connection.execute(text, values))
+            while True:
+                try:
+                    return list(self._connection.execute(text, values))
+                except apsw.Error as error:
+                    self._fail(error)
 
     def _rows(self, table: str, where: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of one table with all their columns; the last value is how many at most."""
@@ -297,9 +424,11 @@ class SqlHistory:
     def funding_rates(
         self, market: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
     ) -> list[FundingRate]:
+        before = self.before
+        found = before.funding_rates(market, start_ms, end_ms, limit) if before else []
         where = "market = ? AND time_ms >= ? AND time_ms <= ? ORDER BY time_ms"
-        rows = self._rows("funding_rates", where, market, start_ms, end_ms, limit)
-        return [FundingRate(*row) for row in rows]
+        rows = self._rows("funding_rates", where, market, start_ms, end_ms, limit - len(found))
+        return [*found, *(FundingRate(*row) for row in rows)]
 
     def ledger(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
@@ -325,7 +454,12 @@ class SqlHistory:
             market, interval_ms, start_ms - start_ms % interval_ms,
             min(end_ms - end_ms % interval_ms + interval_ms - 1, 2**62), limit,
         )  # fmt: skip
-        return [Candle(row[0], interval_ms, *row[1:]) for row in rows]
+        found = [Candle(row[0], interval_ms, *row[1:]) for row in rows]
+        if self.before is None or len(found) > limit:
+            return found
+        return _joined(
+            self.before.candles(market, interval_ms, start_ms, end_ms, limit), found, limit
+        )
 
     def day_volume(self, market: int) -> tuple[int, int, int]:
         """To the minute: the last 24 hours begin with a whole minute."""
@@ -345,7 +479,26 @@ class SqlHistory:
         first = before or self._select(
             "SELECT open FROM candles WHERE market = ? ORDER BY opened_ms LIMIT 1", market
         )
-        return int(rows[0][0]), int(rows[0][1]), int(first[0][0]) if first else 0
+        notional, size = int(rows[0][0]), int(rows[0][1])
+        price = int(first[0][0]) if first else 0
+        if self.before is None:
+            return notional, size, price
+        earlier = self.before.traded(market, start)
+        known = 0 if before else self.before.price_before(market, start)
+        return notional + earlier[0], size + earlier[1], known or price
+
+
+def _joined(earlier: list[Candle], later: list[Candle], limit: int) -> list[Candle]:
+    """Candles before and since the venue began, which may meet in one; the newest ``limit``."""
+    if earlier and later and earlier[-1].opened_ms == later[0].opened_ms:
+        one, other = earlier.pop(), later[0]
+        both = Candle(
+            one.opened_ms, one.interval_ms, one.open, max(one.high, other.high),
+            min(one.low, other.low), other.close, one.volume + other.volume,
+            one.trades + other.trades,
+        )  # fmt: skip
+        later = [both, *later[1:]]
+    return [*earlier, *later][-limit:]
 
 
 def _toward_zero(total: int, count: int) -> int:
@@ -354,6 +507,8 @@ def _toward_zero(total: int, count: int) -> int:
     return total // count if total >= 0 else -(-total // count)
 
 
-def open_copy(path: Path) -> "apsw.Connection":
-    """What ``save_copy`` wrote, to be read."""
-    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+def _backup(source: "apsw.Connection", target: "apsw.Connection") -> None:
+    """Let ``target`` become what ``source`` is. Raises apsw.Error."""
+    with target.backup("main", source, "main") as job:
+        while not job.done:
+            job.step()

@@ -124,6 +124,11 @@ CREATE INDEX IF NOT EXISTS ledger_of_account ON ledger (account, id);
 """
 
 
+def key_of(table: str) -> str:
+    """The columns in whose order a table is stored."""
+    return _NUMBERED.get(table) or _KEYS[table]
+
+
 def _table(name: str) -> str:
     number = _NUMBERED.get(name)
     made = [f"{number} INTEGER PRIMARY KEY"] if number else []

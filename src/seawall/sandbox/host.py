@@ -19,6 +19,7 @@ from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
+from seawall.sandbox.prehistory import Before
 from seawall.sandbox.storage import FolderOptions, FolderStorage, Storage, check_name
 from seawall.sandbox.writer import HostStopped, Writer
 from seawall.venues.port import Directory, Done, History, Listener, Plan, Planner, Refusal
@@ -101,6 +102,10 @@ class Host:
     @property
     def history(self) -> History:
         return self._storage.history
+
+    def begin_history(self, before: Before) -> None:
+        """Let the history tell what was before the venue began, too; it is not stored."""
+        self._storage.history.before = before
 
     def now_ms(self) -> int:
         """The venue's clock."""

@@ -18,7 +18,8 @@ from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalMismatch, describe_rules, differing_rules, lock_file
 from seawall.engine.layout import Limits
 from seawall.sandbox import recovery
-from seawall.sandbox.history import HistoryError, SqlHistory, open_copy
+from seawall.sandbox.history import HistoryError, SqlHistory
+from seawall.sandbox.history_file import open_copy
 from seawall.sandbox.log import (
     RESTORE,
     Entry,
@@ -237,13 +238,7 @@ class FolderStorage(Storage):
 
     def _open_history(self) -> SqlHistory:
         """The history, with everything that the log holds."""
-        try:
-            history = SqlHistory(self.folder / "history.sqlite", self.engine)
-        except HistoryError as error:
-            log.warning("%s; it is made anew from the log", error)
-            for path in self.folder.glob("history.sqlite*"):
-                path.unlink()
-            history = SqlHistory(self.folder / "history.sqlite", self.engine)
+        history = SqlHistory(self.folder / "history.sqlite", self.engine)
         try:
             self._bring_up(history)
         except BaseException:
@@ -262,10 +257,17 @@ class FolderStorage(Storage):
                 f"command {history.last_sequence} was acknowledged: {RESTORE}, or go on without "
                 "what was lost: --accept-loss"
             )
-        lacking = catch_up(self.folder, pieces, self._rules, self._create, history)
+        self._catch_up(history, pieces)
+        history.reverted(self.engine)
+
+    def _catch_up(self, history: SqlHistory, pieces: list[Piece]) -> None:
+        try:
+            lacking = catch_up(self.folder, pieces, self._rules, self._create, history)
+        except (SeawallError, OSError) as error:
+            history.lacks(f"what the log before says: {error}")
+            return
         if lacking:
             log.info("the history lacked %d commands and has them now", lacking)
-        history.reverted(self.engine)
 
     # -- going on -------------------------------------------------------------------------------
 
@@ -319,7 +321,7 @@ class FolderStorage(Storage):
         try:
             self.history.save_copy(copy).close()
             recovery.save_moment(self.folder, moment, self._rules)
-        except (OSError, apsw.Error, SeawallError) as error:
+        except (OSError, SeawallError) as error:
             copy.unlink(missing_ok=True)
             expected = f"saved in {self.folder}, but that failed ({error})"
             raise InputError.of("", "name", name, expected) from None
@@ -345,10 +347,10 @@ class FolderStorage(Storage):
                 self.history.load_copy(copy, self._log.segment)
             finally:
                 copy.close()
-        except (apsw.Error, OSError) as error:
+        except (apsw.Error, HistoryError, OSError) as error:
             log.warning("the history of save point %s: %s; it is made anew", name, error)
             self.history.start_over(self._log.segment)
-        catch_up(self.folder, self._pieces(), self._rules, self._create, self.history)
+        self._catch_up(self.history, self._pieces())
         return moment
 
     def _moment_at(self, place: Position) -> Moment:

@@ -50,6 +50,7 @@ from seawall.sandbox.host import Host, HostOptions
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.log import about_of
 from seawall.sandbox.markets import OpenMarket, choose_markets
+from seawall.sandbox.prehistory import Beginning, Prehistory
 from seawall.sandbox.storage import FolderOptions
 from seawall.sandbox.world import World
 from seawall.venues.port import Desk, Plan
@@ -83,7 +84,8 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     ``speed``: venue ms per ms, 0 for a clock that only control moves. ``data``: a folder that
     lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual`` or a path.
     ``start_ms``: the time at the very first start instead of the computer's. ``mode``: standard or
-    unified, how new accounts begin. ``kept``: how the folder is kept.
+    unified, how new accounts begin. ``history``: candles and funding rates before the start.
+    ``kept``: how the folder is kept.
     """
 
     host: str = "127.0.0.1"
@@ -97,6 +99,7 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     agents: bool = True
     mode: str | None = None
     feed: str | RecordedPath = "synthetic"
+    history: bool = True
     start_ms: int | None = None
     limits: Limits = DEFAULT_LIMITS
     kept: FolderOptions = FolderOptions()
@@ -111,6 +114,8 @@ class _About(Struct, kw_only=True):
     markets: tuple[str, ...]
     mode: str = DEFAULT_MODE
     began_ms: int = 0
+    began_at: tuple[int, ...] = ()
+    """The prices at which the markets began, price units."""
 
 
 class Venue:
@@ -311,6 +316,7 @@ def _assemble(
     clock = clock or Clock(options.speed, options.start_ms)
     about.began_ms = about.began_ms or clock.now_ms()
     about.markets = about.markets or tuple(market.name for market in markets)
+    about.began_at = about.began_at or tuple(market.start_price for market in markets)
     host = Host.open(
         folder,
         book,
@@ -325,6 +331,12 @@ def _assemble(
     source = _source(options, markets, about)
     world = World(markets, source, swing=0.0) if exact else World(markets, source)
     figures = book.order.maximum_significant_figures
+    if options.history:
+        beginning = Beginning(
+            seed=about.seed, time_ms=about.began_ms, prices=about.began_at, figures=figures,
+            funding=book.funding,
+        )  # fmt: skip
+        host.begin_history(Prehistory(markets, beginning))
     agents = AgentGroup(markets, figures, about.seed) if options.agents else None
     market = LivingMarket(host, world, agents)
     market.resume()

@@ -44,11 +44,21 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def mean_order_usd(self) -> float:
-        """Of ``draw_order_usd``: the integral of each log-linear piece."""
+        """Of ``draw_order_usd``."""
+        return self._moment(1)
+
+    @property
+    def order_scatter(self) -> float:
+        """The variance of ``draw_order_usd`` over the square of its mean."""
+        return self._moment(2) / self.mean_order_usd**2 - 1.0
+
+    def _moment(self, power: int) -> float:
+        """The mean of a power of ``draw_order_usd``: the integral of each log-linear piece."""
         total = 0.0
         for (low, usd), (high, next_usd) in zip(self.order_usd, self.order_usd[1:], strict=False):
-            same = math.isclose(usd, next_usd)
-            mean = usd if same else (next_usd - usd) / math.log(next_usd / usd)
+            first, last = usd**power, next_usd**power
+            same = math.isclose(first, last)
+            mean = first if same else (last - first) / math.log(last / first)
             total += (high - low) * mean
         return total
 
