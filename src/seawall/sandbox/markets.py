@@ -1,7 +1,8 @@
 """The markets of a sandbox: which ones, at what price they begin, how liquid they are.
 
 Prices are of the order at which such contracts have stood, most rounded from one recorded frame;
-they only decide where a new sandbox begins. ``NAME=PRICE`` begins elsewhere.
+they only decide where a new sandbox begins. ``NAME=PRICE`` begins elsewhere; a number or ``all`` in
+place of names takes the first ones of the list here.
 """
 
 import math
@@ -14,28 +15,62 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.units import MAX_PRICE, UnitError, to_units
 from seawall.sandbox.agents.profiles import Profile, profiles
 
+ALL = "all"
 DEFAULT_MARKETS = ("BTC", "ETH", "SOL", "HYPE", "DOGE", "LINK")
 
 START_PRICES = {
     "BTC": "77500",
     "ETH": "2120",
     "SOL": "86",
-    "BNB": "673",
     "HYPE": "62.7",
-    "XRP": "1.36",
-    "LTC": "53",
     "DOGE": "0.103",
-    "AVAX": "9.3",
     "LINK": "9.5",
+    "ZEC": "673",
+    "NEAR": "2.7",
+    "TON": "1.95",
+    "SUI": "1.05",
+    "XRP": "1.36",
+    "ONDO": "0.436",
+    "WLD": "0.303",
+    "FARTCOIN": "0.184",
+    "LTC": "53",
+    "BNB": "673",
+    "AAVE": "86.7",
+    "PAXG": "4560",
+    "PUMP": "0.0018",
+    "ADA": "0.246",
+    "ENA": "0.1005",
+    "CRV": "0.227",
+    "AVAX": "9.3",
+    "UNI": "3.36",
+    "ARB": "0.109",
+    "TRX": "0.374",
+    "BCH": "349",
+    "JUP": "0.203",
+    "kPEPE": "0.00363",
+    "TRUMP": "2.09",
+    "DOT": "1.28",
+    "APT": "0.976",
+    "kBONK": "0.00612",
+    "kSHIB": "0.00562",
 }
+"""The default markets, then the others by what was traded in a day."""
 PROFILE_OF = {
     "BTC": "deep",
     "ETH": "large",
     "SOL": "middle",
-    "BNB": "middle",
     "HYPE": "middle",
+    "ZEC": "middle",
+    "NEAR": "middle",
     "XRP": "middle",
+    "BNB": "middle",
     "DOGE": "small",
+    "TON": "small",
+    "SUI": "small",
+    "ONDO": "small",
+    "WLD": "small",
+    "FARTCOIN": "small",
+    "LTC": "small",
 }
 """Other markets are thin."""
 
@@ -70,6 +105,20 @@ class OpenMarket(Struct, frozen=True):
 def _no_other(name: str, price: str) -> Instrument | None:
     """For callers without builders' markets."""
     return None
+
+
+def expand_markets(wanted: Sequence[str], shipped: Mapping[str, Instrument]) -> tuple[str, ...]:
+    """The names that a number or ``all`` stands for; any other texts as they are.
+
+    Raises MarketChoiceError.
+    """
+    if len(wanted) != 1 or not (wanted[0] == ALL or wanted[0].isdecimal()):
+        return tuple(wanted)
+    names = [name for name in START_PRICES if name in shipped]
+    count = len(names) if wanted[0] == ALL else int(wanted[0])
+    if not 1 <= count <= len(names):
+        raise MarketChoiceError(f"{count} markets were asked for; there are 1 to {len(names)}")
+    return tuple(names[:count])
 
 
 def choose_markets(

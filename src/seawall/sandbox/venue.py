@@ -49,7 +49,7 @@ from seawall.sandbox.feeds import (
 from seawall.sandbox.host import Host, HostOptions
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.log import about_of
-from seawall.sandbox.markets import OpenMarket, choose_markets
+from seawall.sandbox.markets import OpenMarket, choose_markets, expand_markets
 from seawall.sandbox.prehistory import Beginning, Prehistory
 from seawall.sandbox.storage import FolderOptions
 from seawall.sandbox.world import World
@@ -214,7 +214,8 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _about(options: VenueOptions, folder: Path) -> _About:
     """How the venue of a folder is made, agreed between the folder and the options."""
-    wanted = options.markets
+    shipped = venue_named(options.venue).built_in_markets()
+    wanted = expand_markets(options.markets, {market.name: market for market in shipped})
     found = about_of(folder)
     if found is None:
         seed = DEFAULT_SEED if options.seed is None else options.seed

@@ -131,7 +131,7 @@ def instruments_from_meta(raw: bytes) -> tuple[Instrument, ...]:
 
 @cache
 def built_in_instruments() -> tuple[Instrument, ...]:
-    """A handful of well-known markets with the mainnet margin tables of August 2026."""
+    """The best-known markets with the mainnet margin tables of August 2026."""
     return tuple(
         _instrument(market["name"], market["size_decimals"], built_in_tiers(market["name"]) or ())
         for market in _shipped()["markets"]
