@@ -217,6 +217,7 @@ def _standing(found: Reply) -> str:
         f"time {found['timeMs']} ({clock})   commands {found['sequence']}   "
         f"prices {found['feed']}   agents {found['agents']}   accounts {found['accounts']}",
         f"save points: {', '.join(found['savePoints']) or 'none'}",
+        *([f"history: {found['history']}"] if found["history"] else []),
         *map(_market, found["markets"]),
     ])  # fmt: skip
 

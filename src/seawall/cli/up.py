@@ -45,7 +45,8 @@ def up(
     port
         Port to listen on; 0 takes a free one.
     markets
-        Markets, each with a price to begin at if you like: BTC,ETH=2000,xyz:GOLD=3000.
+        Markets, each with a price to begin at if you like: BTC,ETH=2000,xyz:GOLD=3000. A number
+        takes the first so many of the 34 known ones, `all` takes all.
     seed
         Decides prices, agents and the accounts' keys; 1 if not given.
     speed

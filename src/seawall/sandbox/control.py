@@ -107,6 +107,7 @@ class Control:
             len(agents.agents) if agents else 0,
             int(host.engine.tables["control"]["accounts_used"][0]),
             host.waiting,
+            host.history.trouble,
             host.save_points(),
             [self._market_status(market) for market in self.world.markets],
         )

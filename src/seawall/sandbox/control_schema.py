@@ -140,6 +140,8 @@ class Status(Struct, rename="camel"):
     agents: int
     accounts: int
     waiting: int
+    history: str
+    """Why the history is not kept in its file or lacks something; empty when all is well."""
     save_points: list[str]
     markets: list[MarketStatus]
 

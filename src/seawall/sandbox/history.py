@@ -16,6 +16,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -341,7 +342,8 @@ class SqlHistory:
             os.replace(part, path)
             return open_copy(path)
         except (apsw.Error, OSError) as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise HistoryError(f"the history could not be copied to {path}: {error}") from error
 
     def load_copy(self, copy: "apsw.Connection", generation: int) -> None:

@@ -163,6 +163,11 @@ class LedgerRecord(Struct, frozen=True):
 class History(Protocol):
     """What happened, queryable after a restart. Newest first unless said, at most ``limit``."""
 
+    @property
+    def trouble(self) -> str:
+        """Why it is not kept in its file or lacks something; empty when all is well."""
+        ...
+
     def fills(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 2000
     ) -> list[Fill]: ...
