@@ -11,6 +11,7 @@ from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.sandbox import history_rows
 from seawall.sandbox.history import SqlHistory
+from seawall.sandbox.recovery import history_copy_path
 from tests.sandbox.venue import BTC, PRICE, START_MS, do, order, run, set_up
 
 PAGE = 4096
@@ -84,7 +85,7 @@ def test_a_file_damaged_before_a_start_is_made_anew(damage, tmp_path):
     assert after == before
     assert trouble == ""
     aside = tmp_path / "history-damaged.sqlite"
-    assert aside.exists() == (damage not in ("emptied", "gone"))
+    assert aside.exists() == (damage != "gone")
     assert run(look, tmp_path) == (before, "")
 
 
@@ -197,12 +198,15 @@ def test_a_command_whose_events_cannot_be_kept_stops_nothing(tmp_path, monkeypat
 def test_a_save_point_that_cannot_be_written_changes_nothing(tmp_path):
     async def main(host):
         before = await begin(host)
-        (tmp_path / "points" / "here.sqlite").mkdir()
+        place = host._storage._log.position
+        copy = history_copy_path(tmp_path, place)
+        copy.mkdir()
         with pytest.raises(InputError, match="saved in"):
             await host.save_point("here")
         assert host.save_points() == []
         assert told(host) == before
-        assert [path.name for path in (tmp_path / "points").iterdir()] == ["here.sqlite"]
+        assert host._storage._log.position == place
+        copy.rmdir()
         await trade(host, 5, 6, 1)
         await host.save_point("there")
 
@@ -215,7 +219,7 @@ def test_a_save_point_with_a_damaged_history_is_filled_again(damage, tmp_path):
         before = await begin(host)
         await host.save_point("here")
         await trade(host, 5, 6, 10, TRADES)
-        DAMAGES[damage](tmp_path / "points" / "here.sqlite")
+        DAMAGES[damage](min(tmp_path.glob("snapshot-*.sqlite")))
         await host.revert("here")
         assert told(host) == before
         assert host.history.trouble == ""
@@ -251,3 +255,19 @@ def test_no_error_of_the_database_reaches_the_writer(tmp_path):
     with pytest.raises(apsw.Error):
         apsw.Connection(str(tmp_path / "no folder" / "file"))
     run(main, tmp_path)
+
+
+def test_a_changed_number_is_seen_at_the_next_start(tmp_path):
+    """SQLite's own check finds no fault in it."""
+
+    async def main(host):
+        return await begin(host)
+
+    before = run(main, tmp_path)
+    path = tmp_path / "history.sqlite"
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE fills SET fee = fee + 1")
+    connection.close()
+    found, trouble = run(look, tmp_path)
+    assert (found, trouble) == (before, "")
+    assert (tmp_path / "history-damaged.sqlite").exists()

@@ -36,6 +36,7 @@ from seawall.sandbox.history_file import (
     is_damage,
     open_copy,
     open_file,
+    seal,
     set_aside,
 )
 from seawall.sandbox.history_rows import MINUTE_MS, Batch, Happened
@@ -370,7 +371,9 @@ class SqlHistory:
         self.flush()
         try:
             self._connection.close()
-        except apsw.Error as error:
+            if self._path is not None and not self._in_memory:
+                seal(self._path)
+        except (apsw.Error, OSError) as error:
             log.error("%s: %s", self._path, error)
 
     # -- queries --------------------------------------------------------------------------------

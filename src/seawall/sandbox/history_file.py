@@ -1,6 +1,7 @@
 """The file of the history: opened only when it is whole, set aside when it is damaged, and what
 can still be read of it when it fails while the venue runs."""
 
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -14,7 +15,7 @@ log = logging.getLogger(__name__)
 MOST_ROWS = 500_000
 """Rows of each table that are taken into memory when a file fails, the newest ones."""
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
-_BESIDE = ("", "-wal", "-shm", "-journal")
+_BESIDE = ("", "-wal", "-shm", "-journal", "-digest")
 
 
 class HistoryDamaged(Exception):
@@ -31,8 +32,10 @@ def in_memory() -> "apsw.Connection":
 def open_file(path: Path) -> "apsw.Connection":
     """The history of a file that is whole, or an empty one for a file that is not there.
 
-    Raises HistoryDamaged, and apsw.Error for a file that cannot be used.
+    Raises HistoryDamaged, and apsw.Error and OSError for a file that cannot be used.
     """
+    _compare_digest(path)
+    _check_size(path)
     connection = apsw.Connection(str(path))
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -48,6 +51,43 @@ def open_file(path: Path) -> "apsw.Connection":
         connection.close()
         raise
     return connection
+
+
+def seal(path: Path) -> None:
+    """Write the digest of a closed file beside it: SQLite's own check sees no changed number."""
+    _digest_path(path).write_text(_digest(path))
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}-digest")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _compare_digest(path: Path) -> None:
+    """A file that was sealed must be as it was; from now on it changes, and has no seal.
+
+    Raises HistoryDamaged, OSError.
+    """
+    seal = _digest_path(path)
+    if not seal.exists():
+        return
+    if path.exists() and seal.read_text() != _digest(path):
+        raise HistoryDamaged("it was changed after it was closed")
+    seal.unlink()
+
+
+def _check_size(path: Path) -> None:
+    """Raises HistoryDamaged for a part of a page: SQLite reads zeros behind the end of a file."""
+    beside = path.with_name(f"{path.name}-wal")
+    if path.exists() and not (beside.exists() and beside.stat().st_size):
+        with path.open("rb") as file:
+            page = int.from_bytes(file.read(18)[16:], "big")
+        if page > 1 and path.stat().st_size % page:
+            raise HistoryDamaged("its last page is cut short")
 
 
 def open_copy(path: Path) -> "apsw.Connection":

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -257,17 +258,10 @@ class FolderStorage(Storage):
                 f"command {history.last_sequence} was acknowledged: {RESTORE}, or go on without "
                 "what was lost: --accept-loss"
             )
-        self._catch_up(history, pieces)
-        history.reverted(self.engine)
-
-    def _catch_up(self, history: SqlHistory, pieces: list[Piece]) -> None:
-        try:
-            lacking = catch_up(self.folder, pieces, self._rules, self._create, history)
-        except (SeawallError, OSError) as error:
-            history.lacks(f"what the log before says: {error}")
-            return
+        lacking = catch_up(self.folder, pieces, self._rules, self._create, history)
         if lacking:
             log.info("the history lacked %d commands and has them now", lacking)
+        history.reverted(self.engine)
 
     # -- going on -------------------------------------------------------------------------------
 
@@ -322,7 +316,8 @@ class FolderStorage(Storage):
             self.history.save_copy(copy).close()
             recovery.save_moment(self.folder, moment, self._rules)
         except (OSError, SeawallError) as error:
-            copy.unlink(missing_ok=True)
+            with suppress(OSError):
+                copy.unlink(missing_ok=True)
             expected = f"saved in {self.folder}, but that failed ({error})"
             raise InputError.of("", "name", name, expected) from None
         self._log.name_point(name, moment.position)
@@ -350,7 +345,10 @@ class FolderStorage(Storage):
         except (apsw.Error, HistoryError, OSError) as error:
             log.warning("the history of save point %s: %s; it is made anew", name, error)
             self.history.start_over(self._log.segment)
-        self._catch_up(self.history, self._pieces())
+        try:
+            catch_up(self.folder, self._pieces(), self._rules, self._create, self.history)
+        except (SeawallError, OSError) as error:
+            self.history.lacks(f"what the log before the save point says: {error}")
         return moment
 
     def _moment_at(self, place: Position) -> Moment:
