@@ -173,6 +173,6 @@ def test_an_account_in_a_sandbox() -> None:
         assert mine.collateral > 0
         assert float(mine.price("BTC")) == pytest.approx(60_000, rel=0.01)
         venue.shock("BTC", "-10%")
-        venue.advance(5)
+        venue.advance(33)
         moved = sw.load_account(venue.users[0].address, at=venue.url, extra_markets=["BTC"])
         assert float(moved.price("BTC")) == pytest.approx(54_000, rel=0.02)

@@ -138,12 +138,15 @@ def test_makers_survive_a_shock_and_quote_around_the_new_price(move: float) -> N
     town.live(300)
     for row, price in enumerate((77500.0, 9.5)):
         town.world.set_price(row, price * move)
-    town.live(6)
-    for market in town.markets:
+    spreads = []
+    for _ in range(3):
+        town.live(2)
+        spreads.append([town.spread_bp(market.row) for market in town.markets])
+    for market, widest in zip(town.markets, map(max, zip(*spreads, strict=True)), strict=True):
         assert town.view.middle(market.row) == pytest.approx(
             town.world.outlook(market.row).fair, rel=0.05
         )
-        assert town.spread_bp(market.row) > market.profile.spread_bp
+        assert widest > market.profile.spread_bp
     town.live(180)
     for market in town.markets:
         fair = town.world.outlook(market.row).fair

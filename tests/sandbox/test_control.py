@@ -77,13 +77,13 @@ def test_prices_are_set_and_shocked_with_the_book_around_them() -> None:
         assert float(before["bid"]) < 50000 < float(before["ask"])
         await call.done("price", market="BTC", price="60000")
         assert await call.mark("BTC") == pytest.approx(60000, rel=0.002)
-        await call.done("shock", market="BTC", move="-10%")
+        await call.done("shock", market="BTC", move="-10%", instant=True)
         after = await call.market("BTC")
         assert float(after["oracle"]) == 54000
         assert float(after["mark"]) == pytest.approx(54000, rel=0.002)
         assert float(after["bid"]) < float(after["ask"]) < 54500
         assert await call.mark("LINK") == pytest.approx(10, rel=0.002)
-        await call.done("shock", move=0.5)
+        await call.done("shock", move=0.5, instant=True)
         assert await call.mark("LINK") == pytest.approx(15, rel=0.02)
 
     with_venue(MANUAL, play)
@@ -92,7 +92,7 @@ def test_prices_are_set_and_shocked_with_the_book_around_them() -> None:
 def test_prices_are_shocked_while_the_clock_runs() -> None:
     async def play(call: Caller) -> None:
         for _ in range(10):
-            await call.done("shock", market="BTC", move="-1%")
+            await call.done("shock", market="BTC", move="-1%", instant=True)
         oracle = float((await call.market("BTC"))["oracle"])
         assert oracle == pytest.approx(50000 * 0.99**10, rel=1e-4)
         await call.done("shock", market="LINK", move="10%", seconds=1)
@@ -107,13 +107,13 @@ def test_prices_are_shocked_while_the_clock_runs() -> None:
 def test_a_flash_crash_rebounds_as_time_passes() -> None:
     async def play(call: Caller) -> None:
         await call.done(
-            "shock", market="BTC", move=-0.2, seconds=20, holdSeconds=20,
-            rebound="75%", reboundSeconds=40,
+            "shock", market="BTC", move=-0.2, seconds=21, holdSeconds=21,
+            rebound="75%", reboundSeconds=42,
         )  # fmt: skip
         seen = []
         for _ in range(5):
             seen.append(float((await call.market("BTC"))["oracle"]))
-            await call.done("time/advance", seconds=20)
+            await call.done("time/advance", seconds=21)
         expected = [50000, 40000, 40000, 43750, 47500]
         assert seen == pytest.approx(expected, rel=0.001)
         assert not (await call.market("BTC"))["shocked"]
@@ -245,7 +245,7 @@ def test_a_venue_without_agents_has_prices_and_empty_books() -> None:
     async def play(call: Caller) -> None:
         found = await call.market("BTC")
         assert (found["bid"], found["mark"]) == (None, "50000")
-        await call.done("shock", market="BTC", move="-5%")
+        await call.done("shock", market="BTC", move="-5%", instant=True)
         assert await call.mark("BTC") == pytest.approx(47500, rel=1e-4)
         for path, body in (("liquidity", {"withdraw": 1}), ("funding", {"premium": "1%"})):
             status, refused = await call.post(path, body)
@@ -346,7 +346,7 @@ def test_the_document_names_every_route_and_its_fields() -> None:
         assert set(document["paths"]) == {f"/control{route.path}" for route in ROUTES}
         schemas = document["components"]["schemas"]
         assert set(schemas["ShockPrice"]["properties"]) == {
-            "market", "move", "seconds", "holdSeconds", "rebound", "reboundSeconds",
+            "market", "move", "seconds", "holdSeconds", "rebound", "reboundSeconds", "instant",
         }  # fmt: skip
         for reference in json.dumps(document).split('"$ref": "')[1:]:
             assert reference.split('"')[0].removeprefix("#/components/schemas/") in schemas
@@ -361,6 +361,7 @@ def test_two_venues_of_one_seed_live_the_same_life() -> None:
     async def play(call: Caller) -> None:
         await call.done("time/advance", seconds=120)
         await call.done("shock", market="BTC", move="-4%", seconds=10)
+        await call.done("shock", market="DOGE", move="-4%")
         await call.done("time/advance", seconds=60)
         hashes.append(call.venue.host.engine.state_hash())
 

@@ -20,8 +20,8 @@ def test_a_venue_lasts_as_long_as_its_block() -> None:
     with sandbox("BTC=60000", seed=7, speed=0) as venue:
         assert venue.markets == ("BTC",)
         assert float(venue.mark("BTC")) == pytest.approx(60_000, rel=1e-3)
-        venue.shock("BTC", "-10%")
-        venue.advance(5)
+        over = venue.shock("BTC", "-10%")
+        venue.advance((over["untilMs"] - over["timeMs"]) / 1000)
         assert float(venue.mark("BTC")) == pytest.approx(54_000, rel=5e-3)
         request = urllib.request.Request(
             f"{venue.url}/info",
@@ -54,7 +54,7 @@ def test_builders_markets_live_and_accounts_begin_unified() -> None:
         assert min(len(bids), len(asks)) >= 10
         venue.advance(600)
         assert ask(venue.url, "recentTrades", coin="xyz:GOLD")
-        venue.shock("xyz:GOLD", "-10%")
+        venue.shock("xyz:GOLD", "-10%", instant=True)
         assert float(venue.mark("xyz:GOLD")) == pytest.approx(2_700, rel=0.05)
         assert float(venue.mark("BTC")) == pytest.approx(60_000, rel=0.05)
         venue.fund(stranger, 250)
@@ -163,5 +163,5 @@ def test_arguments_are_named_as_the_client_names_them() -> None:
             venue.speed(1001)
         venue.price("BTC", Decimal("50000.5"))
         assert venue.mark("BTC") == "50000.5"
-        venue.shock("BTC", Fraction(1, 10))
+        venue.shock("BTC", Fraction(1, 10), instant=True)
         assert venue.mark("BTC") == "55000.6"

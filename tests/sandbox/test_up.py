@@ -76,7 +76,7 @@ def test_a_venue_with_a_living_book_is_up_steered_and_stopped() -> None:
         state = ask(venue, "clearinghouseState", user=venue["accounts"][0]["address"])
         assert float(state["withdrawable"]) == 100_000
         url = ["--url", venue["url"]]
-        assert seawall("control", "shock", "BTC", "-10%", *url).returncode == 0
+        assert seawall("control", "shock", "BTC", "-10%", "--instant", *url).returncode == 0
         status = json.loads(seawall("control", "status", "--json", *url).stdout)
         bitcoin = next(market for market in status["markets"] if market["name"] == "BTC")
         assert float(bitcoin["mark"]) < 0.93 * float(venue["markets"]["BTC"])

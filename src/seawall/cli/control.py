@@ -16,7 +16,7 @@ control = App(
     name="control", help="Steer a running venue: prices, oracle, liquidity, time, accounts."
 )
 
-OPTIONS = ("hold", "rebound", "rebound_seconds", "step")
+OPTIONS = ("hold", "rebound", "rebound_seconds", "instant", "step")
 """Arguments of ``ControlClient`` that are options here, of whatever command."""
 Text = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """The venue reads it, and says what would be right: -10%, x20, 3600."""
@@ -64,7 +64,10 @@ def accounts(*, target: Target = HERE) -> None:
 
 @control.command
 def price(market: str, price: Text, /, *, target: Target = HERE) -> None:
-    """Set the price of a market, USD; the feed continues from there."""
+    """Set the price of a market, USD; the feed continues from there.
+
+    It jumps there in one mark step, as an instant shock does.
+    """
     target.ask("price", lambda venue: venue.price(market, price))
 
 
@@ -74,13 +77,17 @@ def shock(
     move: Text,
     /,
     *,
-    seconds: Text = "0",
+    seconds: Text | None = None,
     hold: Text = "0",
     rebound: Text = "0",
-    rebound_seconds: Text = "0",
+    rebound_seconds: Text | None = None,
+    instant: Annotated[bool, Parameter(negative="")] = False,
     target: Target = HERE,
 ) -> None:
-    """Move the price of a market (or of `all`) by a share.
+    """Move the price of a market (or of `all`) by a share, through the book.
+
+    The mark follows every 3 s of venue time, by at most 1 % without --seconds: -10% takes 33 s.
+    With a manual clock it happens as you advance.
 
     Parameters
     ----------
@@ -89,18 +96,25 @@ def shock(
     move
         The share, like -10% or 0.05.
     seconds
-        Seconds of venue time that the move takes; 0 is at once.
+        Seconds of venue time that the move takes.
     hold
         Seconds that the price stays there before it comes back.
     rebound
         Share of the move that is undone, like 80%: a flash crash.
     rebound_seconds
         Seconds that it takes to come back.
+    instant
+        Jump there in one mark step. Accounts that fall below zero within it are deleveraged at the
+        mark before it, so they lose far less than in a real fall.
     """
-    more = {"seconds": seconds, "hold": hold, "rebound": rebound}
-    target.ask(
-        "shock", lambda venue: venue.shock(market, move, **more, rebound_seconds=rebound_seconds)
-    )
+
+    def request(venue: ControlClient) -> Reply:
+        return venue.shock(
+            market, move, seconds=seconds, hold=hold, rebound=rebound,
+            rebound_seconds=rebound_seconds, instant=instant,
+        )  # fmt: skip
+
+    target.ask("shock", request, _moving)
 
 
 @control.command
@@ -202,6 +216,16 @@ def fund(address: str, amount: Text, /, *, target: Target = HERE) -> None:
 def _done(found: Reply) -> str:
     more = f", account {found['account']}" if "account" in found else ""
     return f"done at {found['timeMs']}, {found['sequence']} commands so far{more}"
+
+
+def _moving(found: Reply) -> str:
+    seconds = (found["untilMs"] - found["timeMs"]) / 1000
+    if seconds <= 0:
+        return f"{_done(found)}; in one mark step"
+    return (
+        f"from {found['timeMs']} until {found['untilMs']}, {found['marks']} marks; a clock that "
+        f"stands needs: seawall control advance {seconds:g}"
+    )
 
 
 def _keys(found: Reply) -> str:

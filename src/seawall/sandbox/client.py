@@ -53,7 +53,8 @@ class ControlClient:
         return self._ask("accounts")
 
     def price(self, market: str, price: Amount) -> Reply:
-        """Set the price of a market, USD; the feed continues from there."""
+        """Set the price of a market, USD; the feed continues from there. A jump in one mark step,
+        as an instant shock is."""
         return self._ask("price", market=market, price=price)
 
     def shock(
@@ -61,16 +62,23 @@ class ControlClient:
         market: str,
         move: Amount,
         *,
-        seconds: Amount = 0,
+        seconds: Amount | None = None,
         hold: Amount = 0,
         rebound: Amount = 0,
-        rebound_seconds: Amount = 0,
+        rebound_seconds: Amount | None = None,
+        instant: bool = False,
     ) -> Reply:
-        """Move the price of a market (or of ``all``) by a share such as ``-10%``: over
-        ``seconds``, held for ``hold`` seconds, then back by the share ``rebound``."""
+        """Move the price of a market (or of ``all``) by a share such as ``-10%`` through the book:
+        over ``seconds``, held for ``hold`` seconds, then back by the share ``rebound``.
+
+        Without seconds at most 1 % from mark to mark, which come every 3 s. ``untilMs`` of the
+        answer is when it is over: a clock that stands needs ``advance``. ``instant``: a jump, all
+        in one mark step. Accounts that fall below zero within it are deleveraged at the mark
+        before it, so they lose far less than in a real fall.
+        """
         return self._ask(
             "shock", market=market, move=move, seconds=seconds, holdSeconds=hold,
-            rebound=rebound, reboundSeconds=rebound_seconds,
+            rebound=rebound, reboundSeconds=rebound_seconds, instant=instant,
         )  # fmt: skip
 
     def oracle(self, market: str, mode: str, *, seconds: Amount = 0) -> Reply:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
+from seawall.domain.mark_steps import MARK_MS, mark_steps
 from seawall.domain.units import MAX_PRICE, from_units
 from seawall.sandbox import control_schema as schema
 from seawall.sandbox.accounts import UserKey, deposit
@@ -145,22 +146,21 @@ class Control:
         usd = market.to_usd(units)
         await self.market.change(lambda: self.world.set_price(market.row, usd))
 
-    async def shock(self, request: schema.ShockPrice) -> None:
+    async def shock(self, request: schema.ShockPrice) -> Answer:
         markets = self._chosen(request.market)
-        factor = 1.0 + schema.share("move", request.move, -0.99, 10.0)
-        ramp = schema.milliseconds("seconds", request.seconds)
-        hold = schema.milliseconds("holdSeconds", request.hold_seconds)
-        rebound = schema.share("rebound", request.rebound, 0.0, 1.0)
-        rebound_ms = schema.milliseconds("reboundSeconds", request.rebound_seconds)
+        shock = _shock_of(request)
+        begun: list[Shock] = []
 
         def begin() -> None:
             now = self.world.now_ms
-            for market in markets:
-                self.world.add_shock(
-                    Shock(market.row, now, factor, ramp, hold, rebound, rebound_ms)
-                )
+            begun.extend(shock._replace(row=each.row, start_ms=now) for each in markets)
+            for each in begun:
+                self.world.add_shock(each)
 
         await self.market.change(begin)
+        lasts = shock.end_ms - shock.start_ms
+        marks = -(-lasts // MARK_MS) or 1
+        return self.standing(until_ms=begun[0].start_ms + lasts, marks=marks)
 
     async def oracle(self, request: schema.SetOracle) -> None:
         markets = self._chosen(request.market)
@@ -243,6 +243,28 @@ class Control:
         amount = schema.units("amount", request.amount, 6, _LEAST_FUNDING, _MOST_FUNDING, what)
         row, is_new = await deposit(self.host, address, amount)
         return self.standing(account=row, is_new=is_new)
+
+
+def _shock_of(request: schema.ShockPrice) -> Shock:
+    """The shock, of the first market and at time 0. Raises InputError."""
+    factor = 1.0 + schema.share("move", request.move, -0.99, 10.0)
+    if request.instant and request.seconds is not None:
+        expected = "left out of an instant shock, which is one mark step"
+        raise InputError.of("", "seconds", request.seconds, expected)
+
+    def duration(field: str, value: schema.Number | None, moved: float) -> int:
+        if value is None:
+            return 0 if request.instant else MARK_MS * mark_steps(moved)
+        at_once = "; a jump is asked for by instant"
+        return schema.milliseconds(field, value, least=1, more=at_once)
+
+    hold = schema.milliseconds("holdSeconds", request.hold_seconds)
+    rebound = schema.share("rebound", request.rebound, 0.0, 1.0)
+    shock = Shock(0, 0, factor, duration("seconds", request.seconds, factor), hold, rebound)
+    back = shock.factor_at(shock.end_ms) / factor
+    if not rebound and request.rebound_seconds is None:
+        return shock
+    return shock._replace(rebound_ms=duration("reboundSeconds", request.rebound_seconds, back))
 
 
 def _handler(control: Control, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -24,21 +24,31 @@ class _Request(Struct, forbid_unknown_fields=True, rename="camel"):
 
 
 class SetPrice(_Request):
-    """The spot price of a market is this from now on; the feed goes on from there."""
+    """The spot price of a market is this from now on; the feed goes on from there.
+
+    A jump in one mark step, as an instant shock is.
+    """
 
     market: str
     price: Number
 
 
 class ShockPrice(_Request):
-    """Move a price by a share: at once, over ``seconds``, and back by the share ``rebound``."""
+    """Move a price by a share through the book, and back by the share ``rebound``.
+
+    ``seconds``, ``rebound_seconds``: how long the move and the way back take; without them at most
+    1 % from one mark to the next, which is 33 s for -10 %. ``instant``: a jump, all of it in one
+    mark step, and so is a way back without seconds. Accounts that fall below zero within one mark
+    step are deleveraged at the mark before it: after a jump they lose far less than in a real fall.
+    """
 
     move: Number
     market: str = ALL
-    seconds: Number = 0
+    seconds: Number | None = None
     hold_seconds: Number = 0
     rebound: Number = 0
-    rebound_seconds: Number = 0
+    rebound_seconds: Number | None = None
+    instant: bool = False
 
 
 class SetOracle(_Request):
@@ -107,12 +117,18 @@ class Refused(Struct):
 
 
 class Answer(Struct, omit_defaults=True, rename="camel"):
-    """How the venue stands after the request."""
+    """How the venue stands after the request.
+
+    Of a shock, ``until_ms``: the venue's time at which all of it has happened, way back included;
+    a clock that stands must be advanced to there. ``marks``: how many marks that takes.
+    """
 
     time_ms: int
     sequence: int
     account: int | None = None
     is_new: bool | None = None
+    until_ms: int | None = None
+    marks: int | None = None
 
 
 class MarketStatus(Struct, rename="camel"):
@@ -217,9 +233,11 @@ def units(field: str, value: Number, decimals: int, least: int, most: int, expec
     return int(found)
 
 
-def milliseconds(field: str, value: Number, most_s: int = LONGEST_ADVANCE_S, least: int = 0) -> int:
-    """Raises InputError."""
-    expected = f"seconds from {least / 1000:g} to {most_s}, with at most 3 decimals"
+def milliseconds(
+    field: str, value: Number, most_s: int = LONGEST_ADVANCE_S, least: int = 0, more: str = ""
+) -> int:
+    """``more``: what else is right. Raises InputError."""
+    expected = f"seconds from {least / 1000:g} to {most_s}, with at most 3 decimals{more}"
     return units(field, value, 3, least, most_s * 1000, expected)
 
 

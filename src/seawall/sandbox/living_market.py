@@ -1,9 +1,9 @@
 """What keeps a sandbox alive: prices are published, agents act, time passes.
 
-One pass (``step``) learns the prices of the world, lets the agents act whose turn it is, and
+One pass learns the prices of the world, lets the agents act whose turn it is, and
 reports to the machine what the oracle says. With a clock that runs, passes follow each other about
 once per second of the venue's time, and four times a second of real time where that is slower; with
-a manual clock ``advance`` makes them.
+a manual clock ``advance`` makes them. A report comes every ``MARK_MS`` of the venue's time.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seawall.domain.commands import Command, SetOraclePrice
+from seawall.domain.mark_steps import MARK_MS
 from seawall.sandbox.agents.base import Agent, Sight
 from seawall.sandbox.agents.group import AgentGroup
 from seawall.sandbox.agents.view import MachineView
@@ -21,7 +22,6 @@ from seawall.venues.port import Plan, Refusal
 
 log = logging.getLogger(__name__)
 
-PUBLISH_MS = 2_000
 PASS_MS = 1_000
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
 MOST_PASSES = 900
@@ -79,7 +79,7 @@ class LivingMarket:
         self.world.look(now)
         if self.agents is not None:
             await self._act(self.agents.due(now))
-        if now // PUBLISH_MS != self._published_ms // PUBLISH_MS:
+        if now >= self._published_ms + MARK_MS:
             await self._publish()
 
     async def _publish(self) -> None:
@@ -91,6 +91,7 @@ class LivingMarket:
                 report = self.world.report(row)
                 if report is not None:
                     commands.append(SetOraclePrice(time_ms, row, *report))
+            self.world.marked()
             return Plan(commands)
 
         await self.host.submit(plan)
@@ -127,14 +128,19 @@ class LivingMarket:
     async def advance(self, ms: int, step_ms: int = 0) -> int:
         """Let so much venue time pass, with prices and agents; the new time.
 
-        ``step_ms``: the length of a pass; by default as fine as ``MOST_PASSES`` allow.
+        ``step_ms``: the length of a pass; by default as fine as ``MOST_PASSES`` allow. While a
+        shock moves prices fast, passes are as short as those of a running clock.
         """
         async with self._lock:
-            step = max(step_ms or PUBLISH_MS, -(-ms // MOST_PASSES), 1)
+            step = max(step_ms or MARK_MS, -(-ms // MOST_PASSES), 1)
             left = ms
             while left > 0:
-                await self.host.advance(min(step, left))
-                left -= step
+                length = min(PASS_MS if self.world.is_steep else step, left)
+                due = self._published_ms + MARK_MS - self.host.now_ms()
+                if 0 < due < length <= MARK_MS:
+                    length = due
+                await self.host.advance(length)
+                left -= length
                 await self._pass()
             return self.host.now_ms()
 
@@ -153,6 +159,7 @@ class LivingMarket:
     def resume(self) -> None:
         """Go on from the machine's own prices, as after a restart or a revert."""
         self.view = MachineView(self.host.engine)
+        self._published_ms = 0
         if self.agents is not None:
             self.agents.forget()
         markets = self.world.markets

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from seawall.domain.mark_steps import MARK_MS
 from seawall.domain.units import MAX_PRICE
 from seawall.sandbox.agents.base import Outlook
 from seawall.sandbox.feeds import PriceSource
@@ -26,6 +27,8 @@ LONGEST_LAG_MS = 3_600_000
 PREMIUM_SWING = 0.00004
 """Largest calm premium of perpetuals elsewhere: it wanders so far up and down."""
 PREMIUM_PERIOD_MS = 1_800_000
+STEEP = 0.001
+"""A shock that moves a price by this share from mark to mark is steep."""
 
 
 class OracleMode(StrEnum):
@@ -72,6 +75,11 @@ class Shock(NamedTuple):
         share = min(1.0, passed / self.rebound_ms) if self.rebound_ms else 1.0
         # The undone share is one of the price, not of its logarithm: half of -20 % is +10 points.
         return self.factor + (1.0 - self.factor) * self.rebound * share
+
+    def is_steep(self, now_ms: int) -> bool:
+        """Whether it moves the price fast just now."""
+        moved = self.factor_at(now_ms + MARK_MS) / self.factor_at(now_ms)
+        return abs(math.log(moved)) > STEEP
 
 
 class Condition(NamedTuple):
@@ -130,6 +138,7 @@ class World:
         self._states = [_Market(market) for market in markets]
         self._shocks: list[Shock] = []
         self._now = 0
+        self._until_mark: float = math.inf
 
     def begin(self, now_ms: int, prices: Sequence[float]) -> None:
         """Go on from these spot prices; what was set on the markets is forgotten."""
@@ -137,6 +146,7 @@ class World:
         self._states = [_Market(market) for market in self.markets]
         self._shocks.clear()
         self._now = 0
+        self._until_mark = math.inf
         self.look(now_ms)
 
     @property
@@ -148,8 +158,27 @@ class World:
     def shocks(self) -> Sequence[Shock]:
         return self._shocks
 
+    @property
+    def is_steep(self) -> bool:
+        """Whether a shock moves prices fast just now."""
+        return any(shock.is_steep(self._now) for shock in self._shocks)
+
+    def marked(self) -> None:
+        """The prices of the last ``look`` were published."""
+        self._until_mark = MARK_MS
+
     def look(self, now_ms: int) -> None:
-        """Learn the prices of this time."""
+        """Learn the prices of this time.
+
+        Where marks come late, as with a fast clock, shocks wait for them: none goes on by more than
+        ``MARK_MS`` from one mark to the next.
+        """
+        passed = now_ms - self._now
+        late = max(0, passed - self._until_mark)
+        self._until_mark -= passed - late
+        if late:
+            put_off = int(late)
+            self._shocks = [s._replace(start_ms=s.start_ms + put_off) for s in self._shocks]
         self._now = now_ms
         prices = self.source.prices(now_ms)
         for state, price in zip(self._states, prices, strict=True):

@@ -59,7 +59,7 @@ class Control:
         self.call("/price", market=coin, price=round(usd, 4))
 
     def shock(self, coin: str, move: float) -> None:
-        self.call("/shock", market=coin, move=round(move, 9))
+        self.call("/shock", market=coin, move=round(move, 9), instant=True)
 
     def advance(self, ms: int, step_ms: int = 0) -> None:
         self.call("/time/advance", seconds=ms / 1000, stepSeconds=step_ms / 1000)

@@ -138,7 +138,8 @@ class ControlApi:
         self._withdrawn = withdrawn
         if withdrawn:
             self._withdraw(market, withdrawn)
-        body = {"market": market, "move": round(move, 9), "seconds": round(ramp_s, 3)}
+        ramp = {"seconds": round(ramp_s, 3)} if ramp_s else {"instant": True}
+        body = {"market": market, "move": round(move, 9), **ramp}
         self._api.post("/control/shock", body)
 
     def give_back(self, market: str) -> None:

@@ -7,7 +7,7 @@ from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
 from seawall.sandbox.agents.base import Agent, Trading
 from seawall.sandbox.agents.crowds import Crowd
 from seawall.sandbox.agents.makers import MakerDesk
-from seawall.sandbox.agents.takers import NoiseTaker, TrendFollower, Unwinder
+from seawall.sandbox.agents.takers import Arbitrageur, NoiseTaker, TrendFollower, Unwinder
 from seawall.sandbox.markets import OpenMarket
 
 MAKERS = 2
@@ -37,6 +37,7 @@ class AgentGroup:
                     for mode in (MarginMode.CROSS, MarginMode.ISOLATED)
                 ),
                 Unwinder(trading, BACKSTOP),
+                Arbitrageur(trading, name),
             ]
         self._due_ms = [0] * len(self.agents)
 

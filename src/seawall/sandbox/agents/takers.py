@@ -1,9 +1,9 @@
-"""Takers: noise with realistic sizes, trend followers, the unwinding of taken-over positions."""
+"""Takers: noise with realistic sizes, arbitrage, trends, unwinding what was taken over."""
 
 import math
 
 from seawall.domain.commands import Command
-from seawall.domain.enums import OrderFlag
+from seawall.domain.enums import OrderFlag, Side
 from seawall.sandbox.agents.base import BP, AccountAgent, Agent, Sight, Trading, refill
 
 SLIPPAGE_SPREADS = 5.0
@@ -72,6 +72,45 @@ class NoiseTaker(AccountAgent):
                     )
                 )
         return commands
+
+
+class Arbitrageur(AccountAgent):
+    """Trades against quotes that are far from where the perpetual trades elsewhere.
+
+    While a price falls elsewhere it sells into the bids that makers have not moved yet, and where
+    a book has fallen too far it buys. Its rules are those of the arbitrage of ``seawall cascade``.
+    """
+
+    interval_ms = 1_000
+    LEAST_GAP = 0.003
+    FULL_GAP = 0.01
+    """Beyond the least one: where it trades ``SHARE`` per look."""
+    SHARE = 0.02
+    """Of the calm depth within 50 bp, of which it also holds at most one."""
+
+    def __init__(self, trading: Trading, seed: str) -> None:
+        self._depth_usd = trading.market.profile.depth_usd(50)
+        super().__init__(f"arbitrage {trading.market.name}", trading, seed, self._depth_usd)
+
+    def act(self, sight: Sight) -> list[Command]:
+        row = self.trading.row
+        fair = sight.outlooks[row].fair
+        bid, ask = (sight.view.best(row, side) for side in (Side.BUY, Side.SELL))
+        gap = max(0.0, bid / fair - 1.0) or -max(0.0, 1.0 - ask / fair if ask else 0.0)
+        if abs(gap) <= self.LEAST_GAP or not sight.view.is_open(row):
+            return []
+        eager = min(1.0, (abs(gap) - self.LEAST_GAP) / self.FULL_GAP)
+        held = sight.view.position(self._account, row).signed_size
+        held_usd = self.trading.usd_of(held, fair)
+        room = self._depth_usd + (held_usd if gap > 0 else -held_usd)
+        size = self.trading.size_of(min(eager * self.SHARE * self._depth_usd, room), fair)
+        if not size:
+            return []
+        signed = -size if gap > 0 else size
+        return [
+            *refill(sight, self._account, self.stake_usd, 3),
+            self.trading.take(sight.time_ms, self._account, signed, fair, 0.0),
+        ]
 
 
 class TrendFollower(AccountAgent):
