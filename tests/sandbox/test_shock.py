@@ -22,6 +22,7 @@ from seawall.sandbox.world import Shock, World
 from seawall.venues.port import Applied, Plan
 from tests.sandbox.test_control import MANUAL, QUIET, START_MS, Caller, with_venue
 from tests.sandbox.test_feeds import markets
+from tests.sandbox.test_forced_closes import money, told
 from tests.waiting import until
 
 ENTRY = 500_000
@@ -64,6 +65,7 @@ async def lost(call: Caller, move: str, **more: Any) -> int:
         await call.done("time/advance", seconds=(found["untilMs"] - found["timeMs"]) / 1000)
     assert (await call.market("BTC"))["spot"] == str(round(50_000 * (1 + float(move[:-1]) / 100)))
     assert not (await call.market("BTC"))["shocked"]
+    assert told(call.venue.host, account) == money(call.venue.host, account)
     return before - equity(call, account)
 
 
