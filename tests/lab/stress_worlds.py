@@ -23,7 +23,7 @@ from seawall.engine.formulas.continuous.liquidation_price import (
     truncated_maintenance,
 )
 from seawall.lab.market.liquidity import depths
-from seawall.lab.stress.aftermath import StressMachine
+from seawall.lab.stress.aftermath import Aftermath, StressMachine
 from seawall.venues.hyperliquid.account.reading import account_answer
 from seawall.venues.hyperliquid.account.user import perps_only
 from seawall.venues.rulebook_file import load_rulebook
@@ -47,9 +47,16 @@ class World(NamedTuple):
     def valuation(self) -> Valuation:
         return Valuation(self.plan, self.book, self.instruments, self.prices)
 
-    def machine(self, plan: Holdings | None = None) -> StressMachine:
+    def machine(self, plan: Holdings | None = None, *, instant: bool = False) -> StressMachine:
         known = depths(self.instruments)
-        return StressMachine(plan or self.plan, self.book, self.instruments, known, self.prices)
+        holds = plan or self.plan
+        return StressMachine(
+            holds, self.book, self.instruments, known, self.prices, instant=instant
+        )
+
+    def standing_at(self, prices: Sequence[int]) -> Aftermath:
+        """The account put down at these prices, without a move."""
+        return self._replace(prices=tuple(prices)).machine().after(prices)
 
 
 def random_world(seed: int, rulebook: str) -> World:

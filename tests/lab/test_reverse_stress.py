@@ -86,11 +86,15 @@ def check_in_the_machine(world: World, line: PriceBoundary) -> None:
     assert line.over is not None
     side = -1 if line.safe > line.over else 1
     assert line.over == line.safe + side
-    machine = world.machine()
     if max(line.safe, line.over) > MAX_PRICE:
         return
-    assert line.bucket not in machine.after(shocked(world, line.market, line.safe)).started
-    assert line.bucket in machine.after(shocked(world, line.market, line.over)).started
+    safe, over = (shocked(world, line.market, price) for price in (line.safe, line.over))
+    assert line.bucket not in world.standing_at(safe).started
+    assert line.bucket in world.standing_at(over).started
+    if not line.is_liquidatable:  # the same at the end of a move from the prices of now
+        machine = world.machine()
+        assert line.bucket not in machine.after(safe).started
+        assert line.bucket in machine.after(over).started
 
 
 def check_no_price_liquidates(world: World, line: PriceBoundary, signed_size: int) -> None:

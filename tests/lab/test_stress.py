@@ -1,14 +1,17 @@
 """Shocks: what the valuation says and what the machine does are one answer."""
 
+import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.mark_steps import LARGEST_STEP, mark_steps
 from seawall.domain.units import MICRO
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.simulation.incidents import IncidentKind
-from seawall.lab.stress.aftermath import StressMachine
+from seawall.lab.stress.aftermath import MOST_MARKS, Aftermath, StressMachine, _shares
 from seawall.lab.stress.betas import GIVEN, ITSELF, UNKNOWN, betas_of
 from seawall.lab.stress.grid import (
     Cell,
@@ -41,7 +44,8 @@ def grid(world: World) -> list[Cell]:
 @pytest.mark.parametrize("rulebook", RULEBOOKS)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_machine_liquidates_what_the_valuation_says(seed: int, rulebook: str) -> None:
-    """Every cell of the grid, those in which nothing is liquidated too."""
+    """Every cell of the grid, those in which nothing is liquidated too: on the way to its prices
+    nothing is found under maintenance that stands there, so a hedge counts."""
     world = random_world(seed, rulebook)
     machine = world.machine()
     for cell in grid(world):
@@ -64,7 +68,7 @@ def test_what_is_left_is_what_the_stages_leave(rulebook: str) -> None:
                 continue
             assert cell.left == after.equity == sum(after.buckets.values())
             shocked = sum(max(0, each.equity) for each in cell.buckets.values())
-            assert after.cost == shocked - sum(max(0, each) for each in after.buckets.values())
+            assert cell.cost == shocked - sum(max(0, each) for each in after.buckets.values())
             assert cell.lost == cell.before - after.equity
             assert bool(after.sold) == bool(
                 {IncidentKind.LIQUIDATED, IncidentKind.PARTLY_LIQUIDATED} & set(after.stages)
@@ -75,17 +79,19 @@ def test_what_is_left_is_what_the_stages_leave(rulebook: str) -> None:
     assert (IncidentKind.BACKSTOP in seen) == (rulebook == "hyperliquid")
 
 
-def test_a_liquidation_in_the_book_by_hand() -> None:
+@pytest.mark.parametrize("instant", [False, True])
+def test_a_liquidation_in_the_book_by_hand(instant: bool) -> None:
     """Long 1 BTC at 100,000 with 10,000; 8.95 % down leaves 1,050 of 1,138.125 needed.
 
     The notional of 91,050 is below 100,000, so one order closes all of it, in a book of 2 % of 20 M
-    USD around the price: 400,000 within 50 bp. The taker fee is 0.045 %.
+    USD around the price: 400,000 within 50 bp. The taker fee is 0.045 %. In steps of at most 1 %
+    it is the tenth mark that gets there; nine leave 91,393.1, where 1,142.4 are needed of 1,393.1.
     """
     world = one_position("long", "10000")
     valuation = world.valuation()
     move = alone(valuation, 0)
     before = 10_000 * MICRO
-    cell = stress_cell(valuation, world.machine(), move, Fraction("-0.0895"), before)
+    cell = stress_cell(valuation, world.machine(instant=instant), move, Fraction("-0.0895"), before)
     assert cell.prices == (910_500,)
     assert cell.equity == 1_050 * MICRO
     assert cell.worst.maintenance_margin == 1_138_125_000
@@ -99,7 +105,51 @@ def test_a_liquidation_in_the_book_by_hand() -> None:
     slippage = 91_050 * MICRO - after.sold
     # The spread is 20 times as wide (10 bp a side) and the quotes reach 25 bp for this size.
     assert 91_050 * MICRO * 10 // 10_000 <= slippage <= 91_050 * MICRO * 30 // 10_000
-    assert abs(after.cost - fee - slippage) <= 2
+    assert abs(cell.cost - fee - slippage) <= 2
+
+
+def test_a_fall_and_a_jump_by_hand() -> None:
+    """Long 1 BTC at 100,000 with 10,000, 30 % down.
+
+    In steps the mark after 91,393.1 is 100,000 x e^-0.1 = 90,483.7: 483.7 are left of 1,131.05
+    needed, and the book closes it. In one step it is below zero at once, and deleveraged at the
+    mark before: at the 100,000 at which it was bought.
+    """
+    world = one_position("long", "10000")
+    valuation = world.valuation()
+    move, before = alone(valuation, 0), 10_000 * MICRO
+
+    def after(instant: bool) -> Aftermath:
+        machine = world.machine(instant=instant)
+        found = stress_cell(valuation, machine, move, Fraction("-0.3"), before)
+        assert found.liquidated == (CROSS_POOL,)
+        assert found.aftermath is not None
+        assert found.left == found.aftermath.equity
+        return found.aftermath
+
+    fall, jump = after(instant=False), after(instant=True)
+    assert fall.stages == (IncidentKind.LIQUIDATED,)
+    assert abs(fall.equity - (fall.sold - 90_000 * MICRO - fall.sold * 45 // 100_000)) <= 2
+    slippage = 90_483_700_000 - fall.sold
+    assert 90_483_700_000 * 10 // 10_000 <= slippage <= 90_483_700_000 * 30 // 10_000
+    assert jump.stages == (IncidentKind.DELEVERAGED_LOSER,)
+    assert (jump.deleveraged, jump.equity) == (100_000 * MICRO, before)
+
+
+@pytest.mark.parametrize(
+    "moves", [[-0.3], [-0.3, 0.4], [0.5, -0.02], [-0.999, 2.0], [10.0], [-0.01]]
+)
+def test_marks_on_the_way_are_small_and_end_at_the_prices(moves: list[float]) -> None:
+    shares = _shares(np.asarray(moves))
+    prices = 1.0 + np.asarray(moves) * np.asarray([0.0, *shares])[:, None]
+    steps = np.abs(np.diff(np.log(prices), axis=0))
+    longest = max(abs(math.log1p(each)) for each in moves)
+    assert steps.max() <= max(LARGEST_STEP, longest / MOST_MARKS) + 1e-12
+    assert shares[-1] == 1.0
+    assert sorted(shares) == shares
+    assert len(shares) <= 2 * MOST_MARKS
+    if len(moves) == 1 and longest < MOST_MARKS * LARGEST_STEP:
+        assert len(shares) == mark_steps(1.0 + moves[0])
 
 
 def test_a_thin_book_costs_more() -> None:
@@ -112,7 +162,7 @@ def test_a_thin_book_costs_more() -> None:
     }
     thin = StressMachine(world.plan, world.book, world.instruments, depths, world.prices)
     prices = alone(valuation, 0).prices(world.prices, Fraction("-0.0895"))
-    assert thin.after(prices).cost > usual.after(prices).cost
+    assert thin.after(prices).equity < usual.after(prices).equity
 
 
 def test_the_same_shock_gives_the_same_result() -> None:

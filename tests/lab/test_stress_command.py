@@ -223,6 +223,43 @@ def test_files_are_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert pq.read_table("out/tables/bucket_moves.parquet").num_rows == 5 * 2
 
 
+TWENTY = b"""
+collateral = 320
+[[position]]
+market = "BTC"
+side = "long"
+notional = 6140
+entry = 50000
+mode = "isolated"
+leverage = 20
+margin = 307
+"""
+
+
+def test_a_fall_costs_the_margin_and_a_jump_is_asked_for_and_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = load_account(TWENTY, AccountOptions(price=("BTC=50000",)))
+    fall, jump = (
+        stress(account, shocks=["-2%", "-10%", "-60%"], survive="-10%", instant=instant).to_dict()
+        for instant in (False, True)
+    )
+    assert (fall["instant"], jump["instant"]) == (False, True)
+    assert [Decimal(each["lost"]) for each in jump["shocks"]] == [Decimal("122.8"), 0, 0]
+    small, large, larger = (Decimal(each["lost"]) for each in fall["shocks"])
+    assert (small, larger) == (Decimal("122.8"), large)
+    assert 230 < large <= 307
+    # Only what is left differs: prices, remedies and what is liquidated are the same.
+    for sheet in ("liquidation_prices", "smallest_moves", "remedies", "closes", "shock_buckets"):
+        assert fall[sheet] == jump[sheet]
+    assert not fall["warnings"]
+    assert "instant, one mark step each" in jump["warnings"][0]
+    Path("twenty.toml").write_bytes(TWENTY)
+    for option, said in ((), "move through the book"), (("--instant",), "Prices jump"):
+        run("twenty.toml", "--price", "BTC=50000", "--shock", "-10", *option)
+        assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_an_account_already_under_maintenance_is_a_warning() -> None:
     found = result_of(str(ROOT / "examples" / "account_parent.json"), shocks=["5"]).to_dict()
     assert found["verdict"] == ["The account is liquidatable at the present prices."]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -30,6 +31,10 @@ class StressOptions:
     """A named scenario, a scenario file, or all; may be given several times."""
     depth: Texts = None
     """USD within 50 bp per side of the book, for all markets (5000000) or one (BTC=5000000)."""
+    instant: Annotated[bool, Parameter(negative="")] = False
+    """Shocks jump in one mark step; without it they move through the book, at most 1 % from mark to
+    mark. What falls below zero within one step is deleveraged at the mark before it where the rules
+    say so, and loses far less than in a real fall."""
 
 
 def stress(
@@ -65,6 +70,7 @@ def stress(
             survive=options.survive or (),
             scenarios=options.scenario or (),
             depth=options.depth or (),
+            instant=options.instant,
             progress=progress,
         )
 

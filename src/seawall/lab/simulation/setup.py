@@ -86,7 +86,9 @@ class SimulationSetup(Struct, frozen=True, kw_only=True):
 
     ``holdings``: of the account under study, None for none. ``depths``: calm. ``backstop``:
     micro-USD for the backstop; under block rules, which have none, the engine gives
-    it to the insurance fund. ``limits``: those of a whole market without.
+    it to the insurance fund. ``limits``: those of a whole market without. ``price_order``: markets
+    in the order in which a step sends their prices, as the engine looks at accounts after each one;
+    as they stand if empty.
     """
 
     rulebook: AnyRulebook
@@ -97,6 +99,7 @@ class SimulationSetup(Struct, frozen=True, kw_only=True):
     population: Population | None
     backstop: int
     limits: Limits | None = None
+    price_order: tuple[int, ...] = ()
 
     @property
     def start_ms(self) -> int:

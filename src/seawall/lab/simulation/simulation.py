@@ -168,7 +168,10 @@ class Simulation:
         """Every price, then the time."""
         outside = self.grid.outside[number] * self.agents.prices.elsewhere
         prices = [price_units(self.instruments, each) for each in (self.oracle[number], outside)]
-        return price_rows(int(self.grid.times_ms[number]), *prices)
+        rows = price_rows(int(self.grid.times_ms[number]), *prices)
+        if order := self.setup.price_order:
+            rows[:-1] = rows[list(order)]
+        return rows
 
     def _send(self, first: int, last: int, rows: Rows) -> Batch:
         placement, holdings = self.placement, self.setup.holdings

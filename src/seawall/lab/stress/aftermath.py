@@ -1,25 +1,29 @@
-"""What a liquidation costs: an account in the engine at shocked prices.
+"""What a liquidation leaves: an account in the engine while prices move to their shocked level.
 
-Makers with their ladders and the backstop with its capital are there as in a rehearsal.
-All prices are at their shocked level before the first liquidation, so that a hedge counts, and
-stand still for a minute: parts are closed, cooldowns pass. The makers' depth and spread are those
-of the stress rule of ``liquidity`` after such a move, and what they buy moves their next quotes.
-The mark stands still too: it is the shocked price that is asked about. Open orders are left out: a
-shock jumps over them.
+Makers with their ladders and the backstop with its capital are there as in a rehearsal. The account
+stands at the prices of now; then all prices go along a straight line to their shocked level, in
+marks of ``MARK_MS`` that move no price by more than ``LARGEST_STEP``, and stand still there for a
+minute: parts are closed on the way, cooldowns pass. An instant shock goes all the way in one mark.
+
+Of a mark, the prices by which the account gains are sent first: so a hedge counts, and a bucket is
+found under maintenance only where it is so at the prices of that mark. The makers' depth and spread
+are those of the stress rule of ``liquidity`` along the way, and what they buy moves their next
+quotes. The mark is the shocked price that is asked about. Open orders are left out.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct, structs
-from numpy.typing import NDArray
 
 from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
+from seawall.domain.mark_steps import LARGEST_STEP, MARK_MS
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
 from seawall.engine.placement import marked_at_oracle
+from seawall.lab.arrays import Floats, Integers
 from seawall.lab.market.liquidity import Depth, depth_multipliers
 from seawall.lab.simulation.agents import path_makers
 from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
@@ -30,21 +34,22 @@ from seawall.lab.simulation.simulation import Simulation, steps
 BACKSTOP_CAPITAL = 10_000_000 * MICRO
 """Assumed, micro-USD: of the backstop, or of the insurance fund under block rules."""
 START_MS = 600_000
-"""Ten minutes past an hour: no funding is due within the minute."""
-STEP_MS = 3_000
+"""Ten minutes past an hour: no funding is due before the end."""
 MINUTE_MS = 60_000
+STILL_MARKS = 2
+"""Marks at the prices of now, so that there are quotes."""
+MOST_MARKS = 490
+"""Of a move of one price; a longer one has larger steps, or it would last past the hour."""
 
 
 class Aftermath(Struct, frozen=True, kw_only=True):
     """The account a minute after a shock. Money in micro-USD.
 
-    ``started``: buckets found under maintenance at once; ``later``: those found in the rest of the
-    minute. ``first``: the market whose position was touched first, None where nothing was.
-    ``sold`` and ``deleveraged``: notional closed in the book and against other traders.
-    ``taken``: equity that the backstop took with what it took over. ``cost``: equity at the
-    shocked prices less equity in the end, a bucket below zero counting as nothing: fees, slippage
-    and what was taken; what a bucket owes is borne by others and makes nothing cheaper.
-    ``unfinished``: buckets still under maintenance in the end.
+    ``started``: buckets found under maintenance until all prices had arrived; ``later``: those
+    found in the minute after. ``first``: the market whose position was touched first, None where
+    nothing was. ``sold`` and ``deleveraged``: notional closed in the book and against other
+    traders. ``taken``: equity that the backstop took with what it took over. ``unfinished``:
+    buckets still under maintenance in the end.
     """
 
     equity: int
@@ -55,7 +60,6 @@ class Aftermath(Struct, frozen=True, kw_only=True):
     sold: int
     taken: int
     deleveraged: int
-    cost: int
     unfinished: tuple[int, ...]
     positions: Mapping[int, int]
     """Signed size left by market, size units; closed ones are missing."""
@@ -73,14 +77,21 @@ class StressMachine:
         instruments: Sequence[Instrument],
         depths: Mapping[str, Depth],
         now: Sequence[int],
+        *,
+        instant: bool = False,
     ) -> None:
-        """``now``: price units before the shock; ``depths``: of calm markets, by name."""
+        """``now``: price units before the shock; ``depths``: of calm markets, by name.
+
+        ``instant``: a shock is one mark step.
+        """
         self.depths = depths
-        self._now = tuple(now)
+        self.instant = instant
+        self._now = np.asarray(now, np.int64)
+        self._sides = {each.market: each.signed_size for each in plan.positions}
         self._setup = SimulationSetup(
             rulebook=marked_at_oracle(rulebook),
-            instruments=tuple(instruments),
-            grid=self._still(instruments, now),
+            instruments=tuple(map(_any_change, instruments)),
+            grid=self._grid(instruments, self._path(self._now)),
             depths=tuple(depths[each.name] for each in instruments),
             holdings=structs.replace(plan, orders=()),
             population=None,
@@ -89,58 +100,84 @@ class StressMachine:
         )
 
     def after(self, prices: Sequence[int]) -> Aftermath:
-        """The account a minute after prices (units) jumped there. Raises PlacementError."""
-        grid = self._still(self._setup.instruments, prices)
-        simulation = Simulation(structs.replace(self._setup, grid=grid), path_makers)
+        """The account a minute after prices (units) went there. Raises PlacementError."""
+        path = self._path(np.asarray(prices, np.int64))
+        setup = structs.replace(
+            self._setup,
+            grid=self._grid(self._setup.instruments, path),
+            price_order=self._gains_first(prices),
+        )
+        simulation = Simulation(setup, path_makers)
         end = simulation.start
         for (batch,) in steps([simulation]):
             end = batch.account
-        assert simulation.start is not None
         assert end is not None
-        in_blocks = simulation.placement.in_blocks
-        return _aftermath(simulation.start, end, simulation.incidents, in_blocks=in_blocks)
+        # Under block rules the block after a mark's prices comes with the next one.
+        marks = len(path) - 1 + simulation.placement.in_blocks
+        return _aftermath(end, simulation.incidents, START_MS + MARK_MS * marks)
 
-    def _still(self, instruments: Sequence[Instrument], prices: Sequence[int]) -> Grid:
-        """A minute at these prices, with the depth that a jump there leaves."""
-        times = np.arange(START_MS, START_MS + MINUTE_MS + 1, STEP_MS, dtype=np.int64)
-        levels = [
-            np.full(len(times), price / 10**each.price_decimals)
-            for each, price in zip(instruments, prices, strict=True)
+    def _path(self, prices: Integers) -> Integers:
+        """Price units (marks, m) from now to these, each mark's no farther than allowed."""
+        moves = prices / self._now - 1.0
+        shares = [0.0] * STILL_MARKS
+        if moves.any():
+            shares += [1.0] if self.instant else _shares(moves)
+        path = self._now + np.asarray(shares)[:, None] * (prices - self._now)
+        units: Integers = np.rint(path).astype(np.int64)
+        return units
+
+    def _gains_first(self, prices: Sequence[int]) -> tuple[int, ...]:
+        """The markets, those first in which the account gains."""
+        gains = [
+            self._sides.get(market, 0) * (price - int(self._now[market]))
+            for market, price in enumerate(prices)
         ]
-        still = np.stack(levels, axis=1)
-        jumps = zip(self._now, prices, levels, strict=True)
-        depth = [
-            np.minimum(depth_multipliers(level, times), _after_jump(before, after, times))
-            for before, after, level in jumps
-        ]
-        return Grid(
-            times_ms=times, oracle=still, outside=still, middle=still,
-            depth=np.stack(depth, axis=1),
-        )  # fmt: skip
+        return tuple(sorted(range(len(gains)), key=lambda market: gains[market] <= 0))
+
+    def _grid(self, instruments: Sequence[Instrument], path: Integers) -> Grid:
+        """The path and a minute at its end, with the depth that such a move leaves."""
+        still = np.repeat(path[-1:], MINUTE_MS // MARK_MS, axis=0)
+        scale = np.asarray([10.0**each.price_decimals for each in instruments])
+        usd = np.concatenate([path, still]) / scale
+        times = START_MS + MARK_MS * np.arange(len(usd), dtype=np.int64)
+        depth = np.stack([depth_multipliers(each, times) for each in usd.T], axis=1)
+        return Grid(times_ms=times, oracle=usd, outside=usd, middle=usd, depth=depth)
 
 
-def _after_jump(before: int, after: int, times_ms: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Factors of depth at these times after a jump at the first of them."""
-    prices = np.concatenate([[float(before)], np.full(len(times_ms), float(after))])
-    times = np.concatenate([[times_ms[0] - STEP_MS], times_ms])
-    return depth_multipliers(prices, times)[1:]
+def _any_change(instrument: Instrument) -> Instrument:
+    """A market whose oracle price follows every change under block rules, however small."""
+    terms = instrument.block_terms
+    if terms is None:
+        return instrument
+    terms = structs.replace(terms, minimum_price_change_ppm=0)
+    return structs.replace(instrument, block_terms=terms)
 
 
-def _aftermath(
-    shocked: Snapshot, end: Snapshot, incidents: Sequence[Incident], *, in_blocks: bool
-) -> Aftermath:
+def _shares(moves: Floats) -> list[float]:
+    """How much of a move has happened at each mark, up to all of it."""
+    farthest = float(np.abs(np.log1p(moves)).max())
+    step = max(LARGEST_STEP, farthest / MOST_MARKS)
+    moved = moves[moves != 0]
+    # A rise by ``step`` and a fall by it, as shares of the price.
+    most = np.where(moved > 0, np.expm1(step), -np.expm1(-step))
+    found = [0.0]
+    while found[-1] < 1.0 - 1e-12:
+        left = (1.0 + moved * found[-1]) / np.abs(moved)
+        found.append(min(1.0, found[-1] + float((most * left).min())))
+    return [*found[1:-1], 1.0]
+
+
+def _aftermath(end: Snapshot, incidents: Sequence[Incident], arrived_ms: int) -> Aftermath:
     started = [each for each in incidents if each.kind == IncidentKind.LIQUIDATION_STARTED]
-    # Under block rules the first block after the quotes comes with the second step.
-    first_ms = START_MS + (STEP_MS if in_blocks else 0)
-    at_once = dict.fromkeys(each.market for each in started if each.time_ms == first_ms)
-    later = dict.fromkeys(each.market for each in started if each.market not in at_once)
+    on_the_way = dict.fromkeys(each.market for each in started if each.time_ms <= arrived_ms)
+    later = dict.fromkeys(each.market for each in started if each.market not in on_the_way)
     closing = [each for each in incidents if each.kind in STAGES]
     in_book = (IncidentKind.PARTLY_LIQUIDATED, IncidentKind.LIQUIDATED)
     taken = [each for each in closing if each.kind == IncidentKind.BACKSTOP]
     return Aftermath(
         equity=end.equity,
         buckets={bucket: each.equity for bucket, each in end.buckets.items()},
-        started=tuple(at_once),
+        started=tuple(on_the_way),
         later=tuple(later),
         first=closing[0].market if closing else None,
         sold=sum(each.notional for each in closing if each.kind in in_book),
@@ -148,13 +185,7 @@ def _aftermath(
         deleveraged=sum(
             each.notional for each in closing if each.kind == IncidentKind.DELEVERAGED_LOSER
         ),
-        cost=_above_zero(shocked) - _above_zero(end),
         unfinished=tuple(bucket for bucket, each in end.buckets.items() if each.is_under),
         positions={market: each.signed_size for market, each in end.holdings.items()},
         stages=tuple(dict.fromkeys(each.kind for each in closing)),
     )
-
-
-def _above_zero(account: Snapshot) -> int:
-    """Micro-USD of all buckets that are worth something."""
-    return sum(max(0, each.equity) for each in account.buckets.values())

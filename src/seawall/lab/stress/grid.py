@@ -47,7 +47,7 @@ class Move(Struct, frozen=True, kw_only=True):
 class Cell(Struct, frozen=True, kw_only=True):
     """One shock. ``buckets``: at the shocked prices, before anything is liquidated.
 
-    ``aftermath``: the account a minute later; None where nothing is liquidated.
+    ``aftermath``: the account a minute after prices arrived; None where nothing is liquidated.
     """
 
     move: Move
@@ -76,6 +76,19 @@ class Cell(Struct, frozen=True, kw_only=True):
     def left(self) -> int:
         """Equity in the end, micro-USD: after liquidation where there is one."""
         return self.equity if self.aftermath is None else self.aftermath.equity
+
+    @property
+    def cost(self) -> int:
+        """What liquidation took beyond the move itself, micro-USD: fees, slippage, what was taken.
+
+        Equity at the shocked prices less what is left, a bucket below zero counting as nothing:
+        what a bucket owes is borne by others and makes nothing cheaper. Negative where positions
+        were closed on the way at better prices.
+        """
+        if self.aftermath is None:
+            return 0
+        shocked = sum(max(0, each.equity) for each in self.buckets.values())
+        return shocked - sum(max(0, each) for each in self.aftermath.buckets.values())
 
     @property
     def lost(self) -> int:
@@ -140,7 +153,7 @@ def shocked_prices(valuation: Valuation, move: Move, size: Fraction) -> tuple[in
 def stress_cell(
     valuation: Valuation, machine: StressMachine, move: Move, size: Fraction, before: int
 ) -> Cell:
-    """One shock: the exact valuation, and a simulated minute where something is liquidated.
+    """One shock: the exact valuation, and a simulated move where something is liquidated.
 
     Raises ValuationError for prices that no market can hold.
     """

@@ -104,6 +104,7 @@ def stress(
     survive: Amount | Iterable[Amount] = (),
     scenarios: str | Path | Iterable[str | Path] = (),
     depth: PerMarket = (),
+    instant: bool = False,
     progress: Progress = silent,
 ) -> StressResult:
     """Shock an account: what each move costs, and the smallest one that liquidates it.
@@ -114,6 +115,9 @@ def stress(
     be survived, such as ``"20%"`` against every position, ``"-20%"`` or -0.2 of all markets,
     ``"BTC=-20%"`` of one, ``"beta=-20%"`` by betas. ``scenarios``: shipped ones by name, files, or
     ``"all"``. ``depth``: USD within 50 bp per side of the book, one for all or by market.
+    ``instant``: prices jump in one mark step; without it they move through the book, at most 1 %
+    from mark to mark. Accounts that fall below zero within one mark step are deleveraged at the
+    mark before it where the rules say so, and lose far less than in a real fall.
 
     Raises SeawallError naming what cannot be used.
     """
@@ -126,8 +130,9 @@ def stress(
     valuation = valuation_of(account)
     wanted = [_move_to_survive(text, valuation, factors) for text in several(survive)]
     machine = StressMachine(
-        account.holdings, account.rulebook, account.instruments, depths, account.prices
-    )
+        account.holdings, account.rulebook, account.instruments, depths, account.prices,
+        instant=instant,
+    )  # fmt: skip
     moves = usual_moves(valuation, factors)
     progress("smallest moves")
     held = sorted(each.market for each in valuation.plan.positions)

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from seawall.accounts.valuation import Valuation
+from seawall.domain.mark_steps import LARGEST_STEP, MARK_MS, mark_steps
 from seawall.domain.units import from_units, money_text
 from seawall.lab.simulation.names import bucket_name, liquidation_words
 from seawall.lab.stress.aftermath import BACKSTOP_CAPITAL
@@ -34,6 +35,18 @@ from seawall.report.kinds import (
 )
 from seawall.report.sheet import Column, Sheet, pivot
 
+INSTANT = (
+    "Shocks are instant, one mark step each: what falls below zero within the step is deleveraged, "
+    "where the rules say so at the mark before it, and then loses far less than in a real fall."
+)
+
+
+_KINDS = {
+    False: "Prices move through the book, "
+    f"at most {kinds.short_percent(LARGEST_STEP)} from mark to mark.",
+    True: "Prices jump, in one mark step.",
+}
+
 
 def stress_findings(result: StressResult) -> Findings:
     """Everything that was found, the most important first."""
@@ -58,6 +71,7 @@ def stress_findings(result: StressResult) -> Findings:
             "source": result.source,
             "rulebook": {"name": book.name, "as_of": str(book.as_of)},
             "equity": money_text(result.equity),
+            "instant": result.machine.instant,
         },
         assumptions=_assumptions(result),
     )  # fmt: skip
@@ -85,6 +99,8 @@ def _verdict(result: StressResult) -> str:
 
 
 def _warnings(result: StressResult) -> Iterator[Words]:
+    if result.machine.instant:
+        yield Words(INSTANT, is_warning=True)
     for bucket, value in result.buckets.items():
         if value.is_liquidatable:
             name = bucket_name(result.valuation, bucket)
@@ -92,10 +108,25 @@ def _warnings(result: StressResult) -> Iterator[Words]:
             yield Words(text, is_warning=True)
     if orders := len(result.valuation.plan.orders):
         text = (
-            f"{orders} open order{'s' if orders > 1 else ''} left out of the shocks, which jump "
-            "over them; scenarios run with them."
+            f"{orders} open order{'s' if orders > 1 else ''} left out of the shocks; scenarios "
+            "run with them."
         )
         yield Words(text, is_warning=True)
+
+
+def _how(result: StressResult) -> str:
+    """How prices go to a shock, as an assumption."""
+    if result.machine.instant:
+        return (
+            "A shock is a jump (--instant): prices leave now and arrive at once, in one mark step, "
+            "those by which the account gains before the others."
+        )
+    return (
+        "A shock moves through the book: all prices go together along a straight line, a mark "
+        f"every {MARK_MS / 1000:g} s and none more than {kinds.short_percent(LARGEST_STEP)} from "
+        f"the one before, so -10 % takes {mark_steps(0.9) * MARK_MS / 1000:g} s; what is "
+        "liquidated is liquidated on the way. No one else sells; the scenarios run that."
+    )
 
 
 def move_text(move: Move | str, size: str) -> str:
@@ -113,8 +144,8 @@ def _matrix(result: StressResult, shocks: Sheet) -> Sheet:
         shocks, name="matrix", title="Equity left after a shock, USD (* liquidated)",
         index="move", across="price_change", value="left",
         mark=lambda cell: "*" if cell.liquidated else "", sort=lambda size: size,
-        note=f"Equity now {kinds.money(result.equity)}. A minute after liquidation where there is "
-        "any.",
+        note=f"Equity now {kinds.money(result.equity)}. {_KINDS[result.machine.instant]} Where "
+        "something is liquidated: a minute after prices arrived.",
     )  # fmt: skip
 
 
@@ -289,7 +320,7 @@ class _Sheets:
         )
 
     def liquidations(self, cells: Sequence[Cell]) -> Iterator[Section]:
-        """The shocks that liquidate, and what became of the account within a minute."""
+        """The shocks that liquidate, and what became of the account until a minute after them."""
         rows = [_Part(cell, cell.aftermath) for cell in cells if cell.aftermath is not None]
         if not rows:
             yield Words("No shock of the grid liquidates anything.")
@@ -313,7 +344,7 @@ class _Sheets:
                 self.in_market("part.first", name="first_position", on="data"),
                 Column("lost", MONEY, "row.lost", drop=2),
                 Column("closed_in_book", MONEY, "part.sold", drop=4),
-                Column("cost", MONEY, "part.cost"),
+                Column("cost", MONEY, "row.cost"),
                 Column("equity_to_backstop", MONEY, "part.taken", drop=3),
                 Column("deleveraged", MONEY, "part.deleveraged", drop=1),
                 Column("left", MONEY, "part.equity"),
@@ -321,7 +352,8 @@ class _Sheets:
             ],
             note="Lost: equity now less what is left. Closed in book and deleveraged: notional. "
             "Cost: what liquidation takes beyond the move itself, fees, slippage and the equity "
-            "that goes to the backstop; what a bucket owes below zero is borne by others.",
+            "that goes to the backstop; negative where positions were closed on the way at better "
+            "prices. What a bucket owes below zero is borne by others.",
         )
 
     def survival(self, result: StressResult) -> Iterator[Section]:
@@ -516,14 +548,12 @@ def _assumptions(result: StressResult) -> Sequence[str]:
     )
     capital = kinds.money(BACKSTOP_CAPITAL)
     return [
-        "A shock is a jump: prices leave now and arrive at once, all of them before the first "
-        "liquidation, and the mark is the shocked price. A slower fall through a book that others "
-        "sell into can end worse; the scenarios run that.",
+        _how(result),
         f"Liquidation: {liquidation_words(result.valuation.rulebook)}.",
-        f"The book within 50 bp per side before the shock: {depths}; after it what the "
-        "stress rule leaves (2 % after moves of 3.5 % or more), prices then stand still for a "
+        f"The book within 50 bp per side before the shock: {depths}; in it what the stress rule "
+        "leaves (2 % after moves of 3.5 % or more within a minute), prices then stand still for a "
         "minute. --depth changes it.",
         f"The backstop or insurance fund owns {capital} USD, and others stand ready to be "
         "deleveraged.",
-        "Funding does not pass within a shock; no hedge or stop acts inside it.",
+        "The mark is the shocked price. No funding passes within a shock; no hedge or stop acts.",
     ]
