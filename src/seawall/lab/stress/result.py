@@ -145,11 +145,7 @@ def stress(
     progress("shocks")
     cells = stress_grid(valuation, machine, moves, sizes)
     progress("what would survive")
-    survivals = []
-    for move, size in wanted:
-        prices = shocked_prices(valuation, move, size)
-        found_remedies = tuple(remedies(valuation, prices))
-        survivals.append(Survival(move=move, size=size, prices=prices, remedies=found_remedies))
+    survivals = tuple(_survival(valuation, move, size) for move, size in wanted)
     lines = []
     for number, each in enumerate(chosen):
         progress(f"scenario {each.name}", number, len(chosen))
@@ -167,7 +163,7 @@ def stress(
         boundaries=tuple(liquidation_boundary(valuation, market) for market in held),
         joint=joint,
         cells=tuple(cells),
-        survivals=tuple(survivals),
+        survivals=survivals,
         scenarios=tuple(lines),
     )
 
@@ -207,6 +203,12 @@ def _move_to_survive(
     if not sign:
         raise InputError.of("", "survive", move, f"{BETA}=-{number} or {BETA}=+{number}")
     return with_betas(valuation, betas), sign * size
+
+
+def _survival(valuation: Valuation, move: Move, size: Fraction) -> Survival:
+    prices = shocked_prices(valuation, move, size)
+    found = tuple(remedies(valuation, prices))
+    return Survival(move=move, size=size, prices=prices, remedies=found)
 
 
 def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction: int) -> Reverse:
