@@ -36,7 +36,7 @@ async def echo_socket(request: web.Request) -> web.WebSocketResponse:
 
 def make_app(desk: Any) -> web.Application:
     """The venue's own application and the echo."""
-    app = wire_of(DEFAULT_VENUE).make_app(desk)
+    app = wire_of(DEFAULT_VENUE).make_app(desk, quotas=False)
     app.router.add_post("/echo", echo)
     app.router.add_get("/echo-ws", echo_socket)
     return app

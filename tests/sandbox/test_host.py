@@ -92,6 +92,20 @@ def test_a_full_queue_is_busy():
     run(main, options=HostOptions(tick_ms=0, max_waiting=4))
 
 
+def test_a_full_queue_has_room_for_what_uses_the_reserve():
+    async def main(host):
+        def plan(time_ms):
+            return Plan([CreateAccount(time_ms)])
+
+        asked = [False] * 5 + [True] * 2
+        work = [host.submit(plan, uses_reserve=each) for each in asked]
+        answers = await asyncio.gather(*work, return_exceptions=True)
+        refused = [isinstance(answer, Refusal) for answer in answers]
+        assert refused == [False] * 4 + [True, False, True]
+
+    run(main, options=HostOptions(tick_ms=0, max_waiting=4))
+
+
 def test_who_has_gone_is_not_served():
     async def main(host):
         work = asyncio.ensure_future(do(host, (CreateAccount,)))

@@ -25,6 +25,7 @@ from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.venues.hyperliquid.directory.directory import VenueDirectory
 from seawall.venues.hyperliquid.exchange.handle import handle_exchange
+from seawall.venues.hyperliquid.limits import VENUE, Quotas
 from seawall.venues.port import Applied, Done, Fill, Listener, Plan, Planner
 from seawall.venues.rulebook_file import load_rulebook
 
@@ -90,7 +91,9 @@ class FakeDesk:
     def now_ms(self) -> int:
         return self.time_ms
 
-    async def submit(self, planner: Planner, alone: bool = False) -> Done:
+    async def submit(
+        self, planner: Planner, alone: bool = False, uses_reserve: bool = False
+    ) -> Done:
         return self.work(planner)
 
     def work(self, planner: Planner) -> Done:
@@ -237,6 +240,7 @@ class Client:
         self.address = Account.from_key(self.key).address.lower()
         self.vault: str | None = None
         self.nonce = NOW
+        self.quotas = VENUE
 
     def next_nonce(self) -> int:
         self.nonce += 1
@@ -254,7 +258,7 @@ class Client:
         return self.post(signed_body(self.key, whole, nonce))
 
     def post(self, body: Any) -> Any:
-        status, answer = post(self.desk, body)
+        status, answer = post(self.desk, body, self.quotas)
         assert status == 200, (status, answer)
         return answer
 
@@ -268,10 +272,10 @@ class Client:
         return found
 
 
-def post(desk: FakeDesk, body: Any) -> tuple[int, Any]:
+def post(desk: FakeDesk, body: Any, quotas: Quotas = VENUE) -> tuple[int, Any]:
     """(HTTP status, answer) of a request, given as JSON-ready or as bytes."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return asyncio.run(handle_exchange(desk, raw))
+    return asyncio.run(handle_exchange(desk, raw, quotas))
 
 
 def wire(

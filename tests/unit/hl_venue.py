@@ -1,6 +1,7 @@
 """A venue in memory for tests of answers and streams: real machine, real host, a clock by hand."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from seawall.venues.hyperliquid.directory.directory import VenueDirectory
 from seawall.venues.hyperliquid.info.answer import answer_info
 from seawall.venues.hyperliquid.info.base import DeskView
 from seawall.venues.hyperliquid.instruments import built_in_instruments
+from seawall.venues.hyperliquid.limits import OFF, Quotas
 from seawall.venues.hyperliquid.server import make_app
 from seawall.venues.hyperliquid.stream.hub import Pace
 from seawall.venues.port import Done, Plan, Record
@@ -163,11 +165,16 @@ def with_sandbox(
     asyncio.run(asyncio.wait_for(body(), PATIENCE_S))
 
 
-def with_server(test: Callable[[Sandbox, str], Awaitable[None]], pace: Pace | None = None) -> None:
+def with_server(
+    test: Callable[[Sandbox, str], Awaitable[None]],
+    pace: Pace | None = None,
+    quotas: Quotas = OFF,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """The same with a server in front; the test gets its base URL."""
 
     async def body(sandbox: Sandbox) -> None:
-        runner = web.AppRunner(make_app(sandbox.host, pace), shutdown_timeout=1.0)
+        runner = web.AppRunner(make_app(sandbox.host, pace, quotas, clock), shutdown_timeout=1.0)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -306,7 +306,7 @@ def test_a_busy_host_only_postpones_it(monkeypatch: pytest.MonkeyPatch) -> None:
         real = t.s.host.submit
         refused: list[Any] = []
 
-        async def submit(planner: Any, alone: bool = False) -> Any:
+        async def submit(planner: Any, alone: bool = False, uses_reserve: bool = False) -> Any:
             if alone and len(refused) < 2:
                 refused.append(planner)
                 raise Refusal("busy")

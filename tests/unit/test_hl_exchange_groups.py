@@ -39,7 +39,9 @@ class Group:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.desk, name)
 
-    async def submit(self, planner: Planner, alone: bool = False) -> Done:
+    async def submit(
+        self, planner: Planner, alone: bool = False, uses_reserve: bool = False
+    ) -> Done:
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self.waiting.append((planner, answer))
         if len(self.waiting) == self.size:

@@ -203,8 +203,11 @@ def test_requests_expire(desk):
     desk.time_ms = max(NOW, time.time_ns() // 1_000_000)
     late = min(NOW, time.time_ns() // 1_000_000) - 1000
     body = l1_body(KEYS["alice"], NOOP, desk.time_ms, None, late)
-    assert refused(desk, body) == "Action already expired"
-    body = l1_body(KEYS["alice"], NOOP, desk.time_ms, None, desk.time_ms + 1000)
+    # The request is charged for; nothing else changes.
+    before = desk.engine.state_hash()
+    assert post(desk, body) == (200, {"status": "err", "response": "Action already expired"})
+    assert desk.engine.state_hash() == before
+    body = l1_body(KEYS["alice"], NOOP, desk.time_ms + 1, None, desk.time_ms + 1000)
     assert post(desk, body)[1] == OK
 
 
@@ -268,7 +271,7 @@ def test_vaults_are_addresses(desk):
 
 
 def test_a_full_host(desk):
-    async def submit(planner: Any, alone: bool = False) -> Any:
+    async def submit(planner: Any, alone: bool = False, uses_reserve: bool = False) -> Any:
         raise Refusal("busy")
 
     desk.submit = submit

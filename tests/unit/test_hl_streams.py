@@ -159,19 +159,6 @@ def test_posts() -> None:
     with_client(body)
 
 
-def test_subscriptions_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ws, "MAX_SUBSCRIPTIONS", 2)
-
-    async def body(s: Sandbox, c: Client) -> None:
-        await c.subscribe("bbo", coin="ETH")
-        await c.subscribe("bbo", coin="BTC")
-        third = {"type": "bbo", "coin": "DOGE"}
-        await c.send({"method": "subscribe", "subscription": third})
-        assert (await c.until("error")).startswith("Cannot have more than 2 subscriptions")
-
-    with_client(body)
-
-
 # -- what is told --------------------------------------------------------------------------------
 
 
@@ -407,10 +394,10 @@ def test_a_slow_reader_costs_a_bounded_outbox_and_then_its_connection(
     stuck: list[Outbox] = []
     send_all = ws.send_all
 
-    async def send(socket: Any, box: Outbox) -> None:
+    async def send(socket: Any, box: Outbox, idle_seconds: float) -> None:
         """The first connection's socket takes nothing any more."""
         if stuck:
-            await send_all(socket, box)
+            await send_all(socket, box, idle_seconds)
         stuck.append(box)
         await asyncio.Event().wait()
 

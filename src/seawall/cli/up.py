@@ -31,6 +31,7 @@ def up(
     feed: str = "synthetic",
     history: bool = True,
     agents: bool = True,
+    quotas: bool = True,
     mode: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -62,6 +63,8 @@ def up(
         Candles and funding rates of the year before the start; without it they begin empty.
     agents
         Market makers, takers and crowds; without them the books are empty.
+    quotas
+        Clients may send as much as on the venue and no more; `--no-quotas`: what they like.
     mode
         How accounts begin: `standard` (a margin for each dex) or `unified`.
     json_
@@ -84,6 +87,7 @@ def up(
             data=data,
             history=history,
             agents=agents,
+            quotas=quotas,
             mode=mode,
             feed=_feed(feed, _names(markets)),
         )

@@ -89,7 +89,7 @@ async def deposit(
         )
         return Plan([*create, Deposit(time_ms, row, micro_usd)], [record])
 
-    done = await desk.submit(plan)
+    done = await desk.submit(plan, uses_reserve=True)
     for event in (event for applied in done.applied for event in applied.events):
         if (reason := getattr(event, "reason", None)) is not None:
             raise Refusal(f"the engine refused: {reason.name.lower()}")

@@ -47,6 +47,7 @@ def sandbox(
     rulebook: str | None = None,
     data: str | Path | None = None,
     agents: bool = True,
+    quotas: bool = True,
     mode: str | None = None,
     feed: str = "synthetic",
     history: bool = True,
@@ -57,8 +58,9 @@ def sandbox(
     ``markets``: names, each with a price to begin at if wanted: ``"BTC=60000"``. ``speed``: venue
     seconds per second, 0 for a clock that only ``advance`` moves. ``data``: a folder that keeps it,
     and that says seed, markets, rulebook and mode from then on. ``mode``: ``standard`` accounts
-    have a margin for each list of markets, ``unified`` ones share one. ``history``: candles and
-    funding rates before the start.
+    have a margin for each list of markets, ``unified`` ones share one. ``quotas``: clients may use
+    as much as on the venue, and no more; False lets them use what they like. ``history``: candles
+    and funding rates before the start.
     Raises SeawallError for options that cannot be used.
     """
     from seawall.sandbox.venue import VenueOptions
@@ -66,7 +68,7 @@ def sandbox(
     options = VenueOptions(
         port=port, rulebook=rulebook, markets=markets, seed=seed, speed=speed,
         data=None if data is None else Path(data), agents=agents,
-        mode=mode, feed=feed, history=history,
+        quotas=quotas, mode=mode, feed=feed, history=history,
     )  # fmt: skip
     runner = _Runner(options)
     runner.start()

@@ -28,9 +28,9 @@ __all__ = ["Host", "HostOptions", "HostStopped"]
 
 
 class HostOptions(Struct, frozen=True, kw_only=True):
-    """``max_waiting``: work in the queue before "busy". ``snapshot_every``: commands between
-    automatic snapshots. ``tick_ms``: venue time between two AdvanceTime commands, 0 for none.
-    ``folder``: how its folder is kept."""
+    """``max_waiting``: work in the queue before "busy"; a quarter more for what uses the reserve.
+    ``snapshot_every``: commands between automatic snapshots. ``tick_ms``: venue time between two
+    AdvanceTime commands, 0 for none. ``folder``: how its folder is kept."""
 
     max_waiting: int = 8192
     snapshot_every: int = 200_000
@@ -111,15 +111,18 @@ class Host:
         """The venue's clock."""
         return self._work.now_ms()
 
-    async def submit(self, planner: Planner, alone: bool = False) -> Done:
+    async def submit(
+        self, planner: Planner, alone: bool = False, uses_reserve: bool = False
+    ) -> Done:
         """Plan, make durable, apply, answer. Raises Refusal with nothing changed.
 
         ``alone``: the planner sees every command before it applied, at the price of a wait for
         the disk of its own; for plans whose records must agree with what their commands will do.
-        Raises HostStopped when the host does not run or stops before it is durable.
+        ``uses_reserve``: it may take the room in the queue that is kept back. Raises HostStopped
+        when the host does not run or stops before it is durable.
         """
         self._check_started()
-        return await self._work.submit(planner, alone)
+        return await self._work.submit(planner, alone, uses_reserve)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` after each piece of work; returns how to stop that."""
@@ -180,7 +183,7 @@ class Host:
         target = self.now_ms() + ms
         while (now := self.now_ms()) < target:
             self._clock.advance(min(step_ms, target - now))
-            await self.submit(_advance_time)
+            await self.submit(_advance_time, uses_reserve=True)
         return self.now_ms()
 
     async def save_point(self, name: str) -> int:
@@ -243,7 +246,7 @@ class Host:
             if self._clock.manual or self._clock.paused or now <= last:
                 continue
             try:
-                last = (await self.submit(_advance_time)).time_ms
+                last = (await self.submit(_advance_time, uses_reserve=True)).time_ms
             except Refusal:
                 continue  # busy: the next tick makes up for it
             except HostStopped:

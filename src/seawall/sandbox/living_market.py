@@ -94,7 +94,7 @@ class LivingMarket:
             self.world.marked()
             return Plan(commands)
 
-        await self.host.submit(plan)
+        await self.host.submit(plan, uses_reserve=True)
 
     async def _act(self, agents: list[Agent]) -> None:
         """One plan per agent, side by side: they share a wait for the disk."""

@@ -84,8 +84,9 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     ``speed``: venue ms per ms, 0 for a clock that only control moves. ``data``: a folder that
     lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual`` or a path.
     ``start_ms``: the time at the very first start instead of the computer's. ``mode``: standard or
-    unified, how new accounts begin. ``history``: candles and funding rates before the start.
-    ``kept``: how the folder is kept.
+    unified, how new accounts begin. ``quotas``: whether clients may use as much as on the venue,
+    and no more. ``history``: candles and funding rates before the start. ``kept``: how the folder
+    is kept.
     """
 
     host: str = "127.0.0.1"
@@ -97,6 +98,7 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     data: Path | None = None
     agents: bool = True
+    quotas: bool = True
     mode: str | None = None
     feed: str | RecordedPath = "synthetic"
     history: bool = True
@@ -275,7 +277,7 @@ async def open_venue(
 
     Raises SeawallError for options and for a folder that cannot be used.
     """
-    make_app = make_app or wire_of(options.venue).make_app
+    make_app = make_app or partial(wire_of(options.venue).make_app, quotas=options.quotas)
     listening = _bind(options.host, options.port)
     lasts = options.data is not None
     folder = options.data or Path(tempfile.mkdtemp(prefix="seawall-"))

@@ -133,9 +133,11 @@ class Writer:
     def now_ms(self) -> int:
         return max(self._now_ms(), self.last_ms)
 
-    async def submit(self, planner: Planner, alone: bool) -> Done:
+    async def submit(self, planner: Planner, alone: bool, uses_reserve: bool = False) -> Done:
+        """``uses_reserve``: a quarter more than ``max_waiting`` may wait before it is refused."""
         self.check_running()
-        if len(self._waiting) >= self._max_waiting:
+        most = self._max_waiting + (self._max_waiting // 4 if uses_reserve else 0)
+        if len(self._waiting) >= most:
             raise Refusal("busy")
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._put(_Work(planner, answer, alone))

@@ -233,10 +233,14 @@ class Desk(Protocol):
         """The venue's clock."""
         ...
 
-    async def submit(self, planner: Planner, alone: bool = False) -> Done:
+    async def submit(
+        self, planner: Planner, alone: bool = False, uses_reserve: bool = False
+    ) -> Done:
         """Plan, make durable, apply, answer. Raises Refusal with nothing changed.
 
         ``alone``: everything before it is applied when the planner is called, not only planned.
+        ``uses_reserve``: it may take the room in the queue that is kept back, as what an operator
+        asks for and what only reduces risk may.
         """
         ...
 

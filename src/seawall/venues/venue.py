@@ -78,8 +78,8 @@ class Wire(ABC):
     """A venue's wire language, for clients of a sandbox."""
 
     @abstractmethod
-    def make_app(self, desk: "Desk") -> "web.Application":
-        """The venue's server on a running machine."""
+    def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
+        """The venue's server on a running machine; ``quotas``: with the venue's limits of use."""
 
     @abstractmethod
     def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":

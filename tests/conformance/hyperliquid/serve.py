@@ -1,7 +1,7 @@
 """A venue in a process of its own, for tests: prints one line of JSON when it answers.
 
     python -m tests.conformance.hyperliquid.serve [--speed N] [--agents] [--feed manual|synthetic]
-        [--mode standard|unified] [--markets NAME=PRICE ...]
+        [--mode standard|unified] [--quotas] [--markets NAME=PRICE ...]
 
 ``--speed 0`` (the default) is a clock that only control moves. Each line ``check`` on standard
 input is answered with the number of a broken invariant (0: none), found on a copy while the venue
@@ -57,6 +57,7 @@ def options_of(arguments: argparse.Namespace) -> VenueOptions:
         data=arguments.data,
         seed=arguments.seed,
         mode=arguments.mode,
+        quotas=arguments.quotas,
         markets=tuple(arguments.markets),
     )
 
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--mode")
+    parser.add_argument("--quotas", action="store_true")
     parser.add_argument("--markets", nargs="*", default=())
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(serve(options_of(parser.parse_args())))

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class HyperliquidWire(Wire):
-    def make_app(self, desk: "Desk") -> "web.Application":
+    def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
+        from seawall.venues.hyperliquid.limits import OFF, VENUE
         from seawall.venues.hyperliquid.server import make_app
 
-        return make_app(desk)
+        return make_app(desk, quotas=VENUE if quotas else OFF)
 
     def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":
         from seawall.venues.hyperliquid.directory.directory import VenueDirectory

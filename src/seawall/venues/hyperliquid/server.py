@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,10 +14,19 @@ from seawall.engine.account_view import account_margins
 from seawall.engine.book_view import book_levels
 from seawall.engine.market_view import account_free_margin, market_view
 from seawall.venues.hyperliquid.exchange.builder_fees import FeeRunner
-from seawall.venues.hyperliquid.exchange.handle import handle_exchange
+from seawall.venues.hyperliquid.exchange.handle import handle_payload
 from seawall.venues.hyperliquid.exchange.twap import TwapRunner
 from seawall.venues.hyperliquid.info.answer import answer_info
 from seawall.venues.hyperliquid.info.base import BadRequest, DeskView
+from seawall.venues.hyperliquid.limits import (
+    VENUE,
+    Client,
+    Clients,
+    Quotas,
+    action_weight,
+    answer_weight,
+    info_weight,
+)
 from seawall.venues.hyperliquid.stream.connection import MAX_MESSAGE, Connection
 from seawall.venues.hyperliquid.stream.hub import Hub, Pace
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
@@ -26,6 +36,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024
 MAX_CONNECTIONS = 512
+"""Websocket connections of all clients together."""
 FEES_ROW = 1
 """A row that every machine has."""
 _OPEN = {
@@ -70,35 +81,56 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 class _Server:
-    def __init__(self, desk: Desk, pace: Pace | None) -> None:
+    def __init__(self, desk: Desk, pace: Pace | None, clients: Clients) -> None:
         self._desk = desk
         self._venue = DeskView(desk)
         self._hub = Hub(self._venue, pace)
+        self._clients = clients
         self._open: set[web.WebSocketResponse] = set()
 
     async def info(self, request: web.Request) -> web.Response:
-        body = await request.read()
+        asked, client = await self._read(request)
+        if not client.may_request(self._clients.quotas, info_weight(asked)):
+            return _json(None, 429)
         try:
-            asked = msgspec.json.decode(body)
-            return _json(answer_info(self._venue, asked))
-        except (msgspec.DecodeError, UnicodeError, RecursionError, BadRequest):
+            answer = answer_info(self._venue, asked)
+        except BadRequest:
             return _text(UNPROCESSABLE, 422)
+        client.weight.add(answer_weight(asked, answer))
+        return _json(answer)
 
     async def exchange(self, request: web.Request) -> web.Response:
-        status, answer = await handle_exchange(self._desk, await request.read())
+        payload, client = await self._read(request)
+        quotas = self._clients.quotas
+        if not client.may_request(quotas, *action_weight(payload)):
+            return _json(None, 429)
+        status, answer = await handle_payload(self._desk, payload, quotas)
         return _text(answer, status) if isinstance(answer, str) else _json(answer, status)
+
+    async def _read(self, request: web.Request) -> tuple[Any, Client]:
+        """A request's body, decoded, and who sent it; None for one that is not JSON, which is
+        refused as any of the wrong shape is."""
+        client = self._clients.of(request.remote)
+        body = await request.read()
+        try:
+            return msgspec.json.decode(body), client
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None, client
 
     async def preflight(self, request: web.Request) -> web.Response:
         return web.Response(status=204)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        if len(self._open) >= MAX_CONNECTIONS:
+        client = self._clients.of(request.remote)
+        if len(self._open) >= MAX_CONNECTIONS or not client.may_connect(self._clients.quotas):
             return _json(None, 429)
         socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, compress=False, timeout=2.0)
         await socket.prepare(request)
         self._open.add(socket)
+        client.connections += 1
         try:
-            await Connection(self._venue, self._hub, socket).run()
+            quotas = self._clients.quotas
+            await Connection(self._venue, self._hub, socket, client, quotas).run()
         except ConnectionError:
             pass  # the client has gone
         except Exception:
@@ -107,6 +139,7 @@ class _Server:
             await socket.close(code=WSCloseCode.INTERNAL_ERROR)
         finally:
             self._open.discard(socket)
+            client.connections -= 1
         return socket
 
     async def life(self, app: web.Application) -> AsyncIterator[None]:
@@ -161,9 +194,15 @@ def _warm_up(venue: DeskView) -> None:
         book_levels(venue.engine, 0, 1)
 
 
-def make_app(desk: Desk, pace: Pace | None = None) -> web.Application:
-    """The venue on a running desk. ``pace``: how often streams may show a state."""
-    server = _Server(desk, pace)
+def make_app(
+    desk: Desk,
+    pace: Pace | None = None,
+    quotas: Quotas = VENUE,
+    clock: Callable[[], float] = time.monotonic,
+) -> web.Application:
+    """The venue on a running desk. ``pace``: how often streams may show a state. ``quotas``: how
+    much clients may use; ``clock``: the seconds in which that is measured."""
+    server = _Server(desk, pace, Clients(quotas, clock))
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_last_resort])
     for path, handler in (("/info", server.info), ("/exchange", server.exchange)):
         app.router.add_post(path, handler)

@@ -53,6 +53,7 @@ class Holder(Struct):
     referral_code: str = ""
     requests: int = 0
     reserved_requests: int = 0
+    last_request_ms: int = 0
     builders: dict[str, int] = {}
     """Approved builders and the most they may charge, tenths of a basis point."""
 
@@ -301,6 +302,7 @@ class VenueDirectory:
         holder = self.state.holders.get(body.get("user", ""))
         if holder:
             holder.requests += body.get("count", 1)
+            holder.last_request_ms = time_ms
 
     def _on_agent(self, body: dict[str, Any], time_ms: int) -> None:
         """The new agent replaces the master's agent of the same name; address "" only removes."""

@@ -20,6 +20,7 @@ from seawall.venues.hyperliquid.exchange.request import (
     failure,
     statuses,
 )
+from seawall.venues.hyperliquid.limits import CANCELS, VENUE, Quotas, action_weight
 from seawall.venues.hyperliquid.wire.error_texts import EMPTY_BATCH, NO_SIGNER, UNPROCESSABLE
 from seawall.venues.hyperliquid.wire.signing import (
     USER_SIGNED,
@@ -72,16 +73,16 @@ ACTIONS: dict[str, tuple[Any, Handler]] = {
 """Every action on offer. Any other type is answered as the venue answers an unknown one."""
 
 
-async def handle_exchange(desk: Desk, body: bytes) -> tuple[int, Any]:
+async def handle_exchange(desk: Desk, body: bytes, quotas: Quotas = VENUE) -> tuple[int, Any]:
     """(HTTP status, answer) of a request body; a plain ``str`` goes out as text, not as JSON."""
     try:
         payload = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 422, UNPROCESSABLE
-    return await handle_payload(desk, payload)
+    return await handle_payload(desk, payload, quotas)
 
 
-async def handle_payload(desk: Desk, payload: Any) -> tuple[int, Any]:
+async def handle_payload(desk: Desk, payload: Any, quotas: Quotas = VENUE) -> tuple[int, Any]:
     """The same for a decoded request, whose objects are dicts in received key order."""
     try:
         envelope: shape.Envelope = shape.shaped(shape.Envelope, payload)
@@ -94,7 +95,7 @@ async def handle_payload(desk: Desk, payload: Any) -> tuple[int, Any]:
     except (shape.ShapeError, WireError):
         return 422, UNPROCESSABLE
     try:
-        request = signed_request(desk, envelope, name, vault)
+        request = signed_request(desk, envelope, name, vault, quotas)
         return 200, await handler(request, action)
     except SignatureError:
         return 200, failure(NO_SIGNER)
@@ -108,7 +109,9 @@ async def handle_payload(desk: Desk, payload: Any) -> tuple[int, Any]:
         return 422, UNPROCESSABLE
 
 
-def signed_request(desk: Desk, envelope: shape.Envelope, name: str, vault: str | None) -> Request:
+def signed_request(
+    desk: Desk, envelope: shape.Envelope, name: str, vault: str | None, quotas: Quotas
+) -> Request:
     """The request with its possible signers. Raises SignatureError and Refusal.
 
     A readable message carries its nonce inside as well; sub-account and expiry are not for it.
@@ -120,14 +123,17 @@ def signed_request(desk: Desk, envelope: shape.Envelope, name: str, vault: str |
         if inside != nonce:
             raise Refusal(f"Invalid nonce: {nonce} outside and {inside} inside of the action")
         signer = recover_user_signed(action, envelope.signature)
-        return Request(desk, (signer,), nonce, None, None, wall_ms, True)
+        return Request(desk, (signer,), nonce, None, None, wall_ms, True, quotas=quotas)
     expires = envelope.expires_after
     connection = action_hash(action, nonce, vault, expires)
     # The official client names "b" anywhere but on mainnet: it is tried and quoted first.
     signers: tuple[str, ...] = (recover_connection("b", connection, envelope.signature),)
     if not desk.directory.is_known(signers[0]):
         signers += (recover_connection("a", connection, envelope.signature),)
-    return Request(desk, signers, nonce, vault, expires, wall_ms, False)
+    _, reduces = action_weight({"action": action})
+    return Request(
+        desk, signers, nonce, vault, expires, wall_ms, False, name in CANCELS, reduces, quotas
+    )
 
 
 def _refused_batch(name: str, text: str) -> Answer:

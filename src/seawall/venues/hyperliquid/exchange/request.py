@@ -9,6 +9,7 @@ from seawall.domain.commands import Command
 from seawall.domain.enums import Reason
 from seawall.venues.hyperliquid.directory.directory import Holder, VenueDirectory
 from seawall.venues.hyperliquid.instruments import FIRST_DEX_ASSET, FIRST_SPOT_ASSET, assets_of
+from seawall.venues.hyperliquid.limits import VENUE, Quotas, check_requests
 from seawall.venues.hyperliquid.wire.error_texts import (
     AGENT_FORBIDDEN,
     EXPIRED_REQUEST,
@@ -48,6 +49,7 @@ class Request(Struct, frozen=True):
     """``signers``: who may have signed, in order of likelihood; the first known one has.
 
     ``vault``: the sub-account to act for. ``wall_ms``: the host's own clock on arrival.
+    ``is_cancel``: it only takes orders back; ``reduces``: it does that, or only closes positions.
     """
 
     desk: Desk
@@ -58,6 +60,9 @@ class Request(Struct, frozen=True):
     wall_ms: int
     by_wallet: bool
     """Signed as a readable message, which only an account's own key can do."""
+    is_cancel: bool = False
+    reduces: bool = False
+    quotas: Quotas = VENUE
 
     async def run(
         self,
@@ -69,24 +74,37 @@ class Request(Struct, frozen=True):
         """Ask the host for what ``make`` plans, once the request itself is in order.
 
         ``count``: requests charged. ``owner_only``: agents may not. ``alone``: everything before
-        it is applied when ``make`` is called. Raises Refusal.
+        it is applied when ``make`` is called. Raises Refusal; a request that came after its own
+        time is charged all the same, and more.
         """
+        was_late = False
 
         def planner(time_ms: int) -> Plan:
+            nonlocal was_late
             directory: VenueDirectory = self.desk.directory
             signer, master = self._identity(directory, time_ms)
             if owner_only and signer != master:
                 raise Refusal(AGENT_FORBIDDEN)
             account = directory.acting_account(master, self.vault)
-            self._check_time(directory, signer, time_ms)
-            turn = Turn(
-                time_ms, self.desk.engine, directory, directory.state.holders[master], account
-            )
-            plan = make(turn)
+            # A sandbox's clock may be another than its clients': either clock can excuse.
+            directory.check_nonce(signer, self.nonce, (time_ms, self.wall_ms))
+            engine = self.desk.engine
+            check_requests(self.quotas, engine, account, count, self.is_cancel, time_ms)
             body = {"signer": signer, "nonce": self.nonce, "user": account.address, "count": count}
+            was_late = self.expires_after is not None and self.expires_after < min(
+                time_ms, self.wall_ms
+            )
+            if was_late:
+                body["count"] = count * self.quotas.stale_cost
+                return Plan(records=(Record("nonce", body),))
+            turn = Turn(time_ms, engine, directory, directory.state.holders[master], account)
+            plan = make(turn)
             return Plan(plan.commands, (Record("nonce", body), *plan.records))
 
-        return await self.desk.submit(planner, alone=alone)
+        done = await self.desk.submit(planner, alone=alone, uses_reserve=self.reduces)
+        if was_late:
+            raise Refusal(EXPIRED_REQUEST)
+        return done
 
     def _identity(self, directory: VenueDirectory, now_ms: int) -> tuple[str, str]:
         """(signer, the account it acts for)."""
@@ -99,12 +117,6 @@ class Request(Struct, frozen=True):
             if directory.role(signer, now_ms)[0] in ("user", "agent"):
                 return signer, directory.who_may_act(signer, now_ms)
         return "", directory.who_may_act(self.signers[0], now_ms)
-
-    def _check_time(self, directory: VenueDirectory, signer: str, now_ms: int) -> None:
-        """A sandbox's clock may be another than its clients': either clock can excuse."""
-        if self.expires_after is not None and self.expires_after < min(now_ms, self.wall_ms):
-            raise Refusal(EXPIRED_REQUEST)
-        directory.check_nonce(signer, self.nonce, (now_ms, self.wall_ms))
 
 
 def one(command: Command) -> Plan:

@@ -7,10 +7,10 @@ from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import DAY_MS, RATE_ONE
 from seawall.engine.tables import HISTORY_DAYS
 from seawall.venues.hyperliquid.info.base import DeskView, Request, user_of
+from seawall.venues.hyperliquid.limits import VENUE, counted_volume, requests_granted
 from seawall.venues.hyperliquid.wire.values import money_text, rate_text
 
 RATE_DECIMALS = len(str(RATE_ONE)) - 1
-FREE_REQUESTS = 10_000
 _SHOWN_DAYS = 15
 _SPOT_RATES = (
     ("0.0007", "0.0004"),
@@ -62,15 +62,6 @@ def _fee_schedule(book: Rulebook) -> dict[str, Any]:
         "referralDiscount": "0.04",
         "stakingDiscountTiers": staking,
     }
-
-
-def total_volume(venue: DeskView, account: int) -> int:
-    """Everything an account ever traded, micro-USD; 0 for -1."""
-    if account < 0:
-        return 0
-    row = venue.tables["accounts"][account]
-    today = int(row["day_taker_volume"]) + int(row["day_maker_volume"])
-    return int(venue.tables["account_histories"]["total_volume"][account]) + today
 
 
 def volume_of_days(venue: DeskView, account: int, days: int) -> int:
@@ -146,12 +137,12 @@ def user_fees(venue: DeskView, request: Request) -> dict[str, Any]:
 
 def user_rate_limit(venue: DeskView, request: Request) -> dict[str, Any]:
     address = user_of(request)
-    volume = total_volume(venue, venue.row_of(address))
+    volume = counted_volume(venue.engine, venue.row_of(address))
     holder = venue.directory.holder(address)
-    reserved = holder.reserved_requests if holder else 0
+    used = holder.requests - holder.reserved_requests if holder else 0
     return {
         "cumVlm": money_text(volume),
-        "nRequestsUsed": holder.requests if holder else 0,
-        "nRequestsCap": FREE_REQUESTS + volume // 1_000_000 + reserved,
-        "nRequestsSurplus": 0,
+        "nRequestsUsed": max(0, used),
+        "nRequestsCap": requests_granted(VENUE, volume),
+        "nRequestsSurplus": max(0, -used),
     }

@@ -21,12 +21,13 @@ from seawall.venues.hyperliquid.info.base import (
     dex_of,
     user_of,
 )
-from seawall.venues.hyperliquid.info.fees import total_volume, volume_of_days
+from seawall.venues.hyperliquid.info.fees import volume_of_days
 from seawall.venues.hyperliquid.info.history import running_twaps
 from seawall.venues.hyperliquid.info.ledger import net_deposits
 from seawall.venues.hyperliquid.info.market import asset_contexts, dex_meta
 from seawall.venues.hyperliquid.info.orders import frontend_orders
 from seawall.venues.hyperliquid.info.spot import spot_contexts
+from seawall.venues.hyperliquid.limits import total_volume
 from seawall.venues.hyperliquid.wire.values import figure_text, money_text
 
 # -- the venue -----------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def referral(venue: DeskView, request: Request) -> dict[str, Any]:
         state = {"stage": "ready", "data": data}
     return {
         "referredBy": referred,
-        "cumVlm": money_text(total_volume(venue, venue.row_of(address))),
+        "cumVlm": money_text(total_volume(venue.engine, venue.row_of(address))),
         "unclaimedRewards": "0.0",
         "claimedRewards": "0.0",
         "builderRewards": "0.0",
@@ -215,7 +216,7 @@ def portfolio(venue: DeskView, request: Request) -> list[Any]:
     spot = venue.directory.spot_balance(venue.engine, address)
     profit = value - net_deposits(venue, address)
     volumes = [volume_of_days(venue, row, days) for days in (1, 7, 30)]
-    volumes.append(total_volume(venue, row))
+    volumes.append(total_volume(venue.engine, row))
     found = []
     for prefix, shown in (("", value + spot), ("perp", value)):
         for period, volume in zip(("day", "week", "month", "allTime"), volumes, strict=True):

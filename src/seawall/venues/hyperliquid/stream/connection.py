@@ -10,7 +10,8 @@ from aiohttp import WSMsgType, web
 from seawall.venues.hyperliquid.exchange.handle import handle_payload
 from seawall.venues.hyperliquid.info.answer import answer_info
 from seawall.venues.hyperliquid.info.base import BadRequest, DeskView
-from seawall.venues.hyperliquid.stream.channels import message, topic_of
+from seawall.venues.hyperliquid.limits import Client, Quotas
+from seawall.venues.hyperliquid.stream.channels import Topic, message, topic_of
 from seawall.venues.hyperliquid.stream.hub import Hub, Reader, close_slow, decoded, send_all
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
 
@@ -18,9 +19,8 @@ log = logging.getLogger(__name__)
 
 GREETING = "Websocket connection established."
 MAX_MESSAGE = 1024 * 1024
-MAX_SUBSCRIPTIONS = 1000
-MAX_POSTS = 100
-"""Posts of one connection that wait for their answers."""
+PAUSE_S = 1.0
+"""How long nothing more is read of a connection that has sent too many messages."""
 _UNREADABLE = "Error parsing JSON into valid websocket request"
 _ECHOED = 500
 """Characters of a client's message that an error repeats."""
@@ -29,14 +29,25 @@ Answer = dict[str, Any]
 
 
 class Connection:
-    """Reads the client's messages; everything sent goes through the reader's outbox."""
+    """Reads the client's messages; everything sent goes through the reader's outbox.
 
-    def __init__(self, venue: DeskView, hub: Hub, socket: web.WebSocketResponse) -> None:
+    ``client``: what all connections of this IP use together.
+    """
+
+    def __init__(
+        self,
+        venue: DeskView,
+        hub: Hub,
+        socket: web.WebSocketResponse,
+        client: Client,
+        quotas: Quotas,
+    ) -> None:
         self._venue = venue
         self._hub = hub
         self._socket = socket
+        self._client = client
+        self._quotas = quotas
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._posts = 0
         self._is_dropped = False
         self._reader = Reader(self._drop)
 
@@ -47,23 +58,36 @@ class Connection:
         return task
 
     def _drop(self) -> None:
-        self._hub.leave(self._reader)
+        self._leave()
         if not self._is_dropped:
             self._is_dropped = True
             self._start(close_slow(self._socket))
 
+    def _leave(self) -> None:
+        for topic in list(self._reader.topics):
+            self._unsubscribe(topic)
+
     async def run(self) -> None:
         """Serve until either side closes."""
         await self._socket.send_str(GREETING)
-        self._start(send_all(self._socket, self._reader.outbox))
+        self._start(send_all(self._socket, self._reader.outbox, self._quotas.idle_seconds))
         try:
             async for received in self._socket:
-                if received.type == WSMsgType.TEXT:
+                if received.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    continue
+                if not self._client.messages.take(1, self._quotas.messages):
+                    self._error(
+                        f"Cannot send more than {self._quotas.messages} messages per minute."
+                    )
+                    await asyncio.sleep(PAUSE_S)
+                elif received.type == WSMsgType.TEXT:
                     self._take(received.data)
-                elif received.type == WSMsgType.BINARY:
+                else:
                     self._error(f"{_UNREADABLE}: {{}}")
+                # What is here already must not keep the others waiting.
+                await asyncio.sleep(0)
         finally:
-            self._hub.leave(self._reader)
+            self._leave()
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -98,24 +122,45 @@ class Connection:
             if not known:
                 self._error(f"Already unsubscribed: {echo}")
                 return
-            self._hub.unsubscribe(self._reader, topic)
+            self._unsubscribe(topic)
         elif known:
             self._error(f"Already subscribed: {echo}")
             return
-        elif len(self._reader.topics) >= MAX_SUBSCRIPTIONS:
-            self._error(f"Cannot have more than {MAX_SUBSCRIPTIONS} subscriptions: {echo}")
+        elif refusal := self._refusal(topic):
+            self._error(refusal)
             return
         self._send("subscriptionResponse", {"method": method, "subscription": subscription})
         if method == "subscribe":
+            self._client.subscriptions += 1
+            if topic.user:
+                self._client.users[topic.user] += 1
             self._hub.subscribe(self._reader, topic)
+
+    def _refusal(self, topic: Topic) -> str:
+        """Why the IP may not have one subscription more; empty if it may."""
+        client, quotas = self._client, self._quotas
+        if client.subscriptions >= quotas.subscriptions:
+            return f"Cannot subscribe to more than {quotas.subscriptions} channels."
+        if topic.user and topic.user not in client.users and len(client.users) >= quotas.users:
+            return f"Cannot track more than {quotas.users} total users."
+        return ""
+
+    def _unsubscribe(self, topic: Topic) -> None:
+        self._hub.unsubscribe(self._reader, topic)
+        users = self._client.users
+        self._client.subscriptions -= 1
+        if topic.user:
+            users[topic.user] -= 1
+            if not users[topic.user]:
+                del users[topic.user]
 
     # -- post -----------------------------------------------------------------------------------
 
     def _post(self, number: int, request: Answer) -> None:
-        if self._posts >= MAX_POSTS:
+        if self._client.posts >= self._quotas.posts:
             self._error(f"too many pending post requests id={number}")
             return
-        self._posts += 1
+        self._client.posts += 1
         self._start(self._answer_post(number, request))
 
     async def _answer_post(self, number: int, request: Answer) -> None:
@@ -125,7 +170,7 @@ class Connection:
             log.exception("a post could not be answered")
             response = {"type": "error", "payload": "503 Service Unavailable"}
         finally:
-            self._posts -= 1
+            self._client.posts -= 1
         self._send("post", {"id": number, "response": response})
 
     async def _response(self, kind: Any, payload: Any) -> Answer:
@@ -136,7 +181,7 @@ class Connection:
                 return {"type": "error", "payload": UNPROCESSABLE}
             return {"type": "info", "payload": {"type": payload["type"], "data": data}}
         if kind == "action":
-            status, answer = await handle_payload(self._venue.desk, payload)
+            status, answer = await handle_payload(self._venue.desk, payload, self._quotas)
             if status == 200:
                 return {"type": "action", "payload": answer}
             return {"type": "error", "payload": answer or f"{status}"}

@@ -299,11 +299,19 @@ class Hub:
                 reader.send(message(shown.channel.name, data))
 
 
-async def send_all(socket: web.WebSocketResponse, outbox: Outbox) -> None:
-    """Send what is in the outbox until the reader has gone; waits for it where it is slow."""
+async def send_all(socket: web.WebSocketResponse, outbox: Outbox, idle_seconds: float) -> None:
+    """Send what is in the outbox until the reader has gone; waits for it where it is slow.
+
+    Closes the connection where nothing was sent for ``idle_seconds``.
+    """
     with suppress(ConnectionError):
         while True:
-            body = await outbox.take()
+            try:
+                async with asyncio.timeout(idle_seconds):
+                    body = await outbox.take()
+            except TimeoutError:
+                await socket.close(message=b"Inactive")
+                return
             await socket.send_frame(body, WSMsgType.TEXT)
 
 
