@@ -38,6 +38,7 @@ from seawall.sandbox.accounts import (
 )
 from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
+from seawall.sandbox.connections import Connections, raise_file_limit, room_for_connections
 from seawall.sandbox.control import RESET_POINT, control_app
 from seawall.sandbox.feeds import (
     ManualSource,
@@ -136,6 +137,9 @@ class Venue:
         self.lasts = lasts
         self.address = ""
         self.port = 0
+        loop = asyncio.get_running_loop()
+        self.connections = Connections(room_for_connections(), loop.time)
+        self._accepting: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
 
     @property
@@ -180,14 +184,19 @@ class Venue:
 
     async def serve(self, app: web.Application, listening: socket.socket) -> None:
         """Answer on a socket that is bound already."""
+        app.middlewares.append(self.connections.middleware)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
-        await web.SockSite(self._runner, listening).start()
+        assert self._runner.server is not None
+        self._accepting = await self.connections.serve(self._runner.server, listening)
         self.address, self.port = listening.getsockname()[:2]
 
     async def close(self) -> None:
         """Stop answering, finish what waits, close; a folder that does not last goes."""
         await self.market.stop()
+        if self._accepting is not None:
+            self._accepting.close()
+        self.connections.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         try:
@@ -393,6 +402,8 @@ async def run_venue(
 def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
     """Run a venue in this process until SIGINT or SIGTERM. Raises as ``run_venue``."""
     import uvloop
+
+    raise_file_limit()
 
     def ready(venue: Venue) -> None:
         collect_rarely()
