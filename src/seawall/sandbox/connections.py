@@ -86,7 +86,10 @@ class Connections:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a handler begin when its request is complete."""
         connection = self._of_handler.get(request.protocol)
-        await request.read()
+        try:
+            await request.read()
+        except ConnectionError:
+            return web.Response(status=408)  # the client has gone, or was closed
         if connection is None:
             return await handler(request)
         if "Upgrade" in request.headers and len(self.serving) >= self.most * 3 // 4:

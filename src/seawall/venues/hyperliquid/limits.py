@@ -5,6 +5,7 @@ used is kept in memory and measured in real time, whatever the venue's clock doe
 has used is part of the directory, in venue time. ``OFF`` leaves only what protects the process.
 """
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
@@ -92,6 +93,9 @@ class Client:
     """What one IP uses: over HTTP, and over all its websocket connections together."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.turn = asyncio.Lock()
+        """Held while its websockets are worked for."""
         self.weight = LastMinute(clock)
         self.reducing = LastMinute(clock)
         self.opened = LastMinute(clock)

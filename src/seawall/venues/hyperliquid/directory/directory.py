@@ -101,6 +101,7 @@ class VenueDirectory:
         self._by_row: dict[int, str] = {}
         self._spot_rows: dict[int, str] = {}
         self._subs: dict[str, list[str]] = {}
+        self._running = {key: twap for key, twap in state.twaps.items() if not twap.ended_ms}
         for holder in state.holders.values():
             self._index(holder)
 
@@ -180,7 +181,8 @@ class VenueDirectory:
         return [twap for twap in self.state.twaps.values() if twap.address == wanted]
 
     def running_twaps(self) -> list[Twap]:
-        return [twap for twap in self.state.twaps.values() if not twap.ended_ms]
+        """Oldest first."""
+        return list(self._running.values())
 
     # -- checks ----------------------------------------------------------------------------------
 
@@ -347,12 +349,11 @@ class VenueDirectory:
 
     def _on_twap(self, body: dict[str, Any], time_ms: int) -> None:
         twap = msgspec.convert(body, Twap)
-        self.state.twaps[twap.twap_id] = twap
+        self.state.twaps[twap.twap_id] = self._running[twap.twap_id] = twap
         self.state.next_twap = twap.twap_id + 1
         if len(self.state.twaps) > _KEPT_TWAPS:
-            ended = [twap.twap_id for twap in self.state.twaps.values() if twap.ended_ms]
-            for twap_id in ended[:1]:
-                del self.state.twaps[twap_id]
+            ended = (each.twap_id for each in self.state.twaps.values() if each.ended_ms)
+            self.state.twaps.pop(next(ended, 0), None)
 
     def _on_twap_started(self, body: dict[str, Any], time_ms: int) -> None:
         self.state.twaps[body["twap_id"]].started_ms = time_ms
@@ -367,6 +368,7 @@ class VenueDirectory:
         twap = self.state.twaps.get(body["twap_id"])
         if twap and not twap.ended_ms:
             twap.ended_ms = time_ms
+            self._running.pop(twap.twap_id, None)
             twap.status = body["status"]
             twap.executed_size = body.get("executed_size", twap.executed_size)
             twap.executed_notional = body.get("executed_notional", twap.executed_notional)

@@ -4,9 +4,15 @@ A running order sends slice k (from 0) when k intervals have passed: immediate-o
 of the middle of the book, of what is missing to (k + 1) / slices of the size, at most three even
 parts. Nothing is random. What a slice filled is read from its events, or after a restart from the
 history of fills, by the slice's own client id.
+
+As time passes, at most ``MOST_A_PASS`` orders are served at once, in turn, so that many of them
+keep nothing else waiting; a slice that comes late is made up for.
 """
 
+import asyncio
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -25,7 +31,12 @@ from seawall.venues.hyperliquid.exchange.request import (
     answer,
     records,
 )
-from seawall.venues.hyperliquid.wire.error_texts import BAD_PRICE, BAD_SIZE, TWAP_NOT_FOUND
+from seawall.venues.hyperliquid.wire.error_texts import (
+    BAD_PRICE,
+    BAD_SIZE,
+    TOO_MANY_TWAPS,
+    TWAP_NOT_FOUND,
+)
 from seawall.venues.hyperliquid.wire.reasons import best_price
 from seawall.venues.hyperliquid.wire.values import WireError, parse_price, parse_size
 from seawall.venues.port import Applied, Desk, History, Plan, Planner, Record, Refusal
@@ -35,6 +46,10 @@ LONGEST_MINUTES = 10_080
 MINIMUM_VALUE = 100 * MICRO
 SLICE_VALUE = 10 * MICRO
 CATCH_UP = 3
+MOST_RUNNING = 100
+"""Of one account, and of all."""
+MOST_RUNNING_ALTOGETHER = 5000
+MOST_A_PASS = 64
 SLIPPAGE_PERCENT = 3
 
 
@@ -92,6 +107,7 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
     value = size * int(turn.engine.tables["markets"]["mark_price"][market])
     if value < MINIMUM_VALUE:
         raise BatchRefusal(f"TWAP order value too small. Min is ${MINIMUM_VALUE // MICRO}.")
+    check_running(turn)
     waits = trigger > 0
     return {
         "twap_id": turn.directory.state.next_twap,
@@ -111,6 +127,14 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
         "status": "waitingForTrigger" if waits else "activated",
         "started_ms": 0 if waits else turn.time_ms,
     }
+
+
+def check_running(turn: Turn) -> None:
+    """Raises Refusal where as many time-weighted orders run as may."""
+    running = turn.directory.running_twaps()
+    own = sum(twap.account == turn.account.row for twap in running)
+    if own >= MOST_RUNNING or len(running) >= MOST_RUNNING_ALTOGETHER:
+        raise BatchRefusal(TOO_MANY_TWAPS)
 
 
 def executed(history: History, twap: Twap) -> tuple[int, int]:
@@ -144,31 +168,35 @@ class TwapRunner:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._progress: dict[int, _Progress] = {}
+        self._served = 0
+        """The id of the order served last."""
         self.close = desk.listen(self._heard)
 
     async def run(self, now_ms: int) -> None:
-        """Submit everything that is due; a refusal only postpones it."""
-        for planner in self.due(now_ms):
-            try:
-                await self._desk.submit(planner)
-            except Refusal:
-                continue
+        """Submit what is due, together; a refusal only postpones it."""
+        work = [self._desk.submit(planner) for planner in islice(self.due(now_ms), MOST_A_PASS)]
+        for outcome in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
+                raise outcome
 
     def due(self, now_ms: int) -> Iterator[Planner]:
-        """A planner for each order that has something to do at this time."""
+        """A planner for each order that has something to do at this time, first for those that
+        come after the one served last."""
         running = self._desk.directory.running_twaps()
         if not running:
             self._progress.clear()
-        for twap in running:
+        marks = self._desk.engine.tables["markets"]["mark_price"].tolist()
+        first = bisect_right(running, self._served, key=lambda twap: twap.twap_id)
+        for twap in running[first:] + running[:first]:
             progress = self._progress_of(twap)
             if progress.waits:
                 continue
-            planner = self._next(twap, progress, now_ms)
+            planner = self._next(twap, progress, now_ms, marks[twap.market])
             if planner is not None:
+                self._served = twap.twap_id
                 yield planner
 
-    def _next(self, twap: Twap, progress: _Progress, now_ms: int) -> Planner | None:
-        mark = int(self._desk.engine.tables["markets"]["mark_price"][twap.market])
+    def _next(self, twap: Twap, progress: _Progress, now_ms: int, mark: int) -> Planner | None:
         if not twap.started_ms:
             beyond = (
                 mark >= twap.trigger_price if twap.trigger_above else mark <= twap.trigger_price

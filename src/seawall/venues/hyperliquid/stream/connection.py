@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -81,16 +83,23 @@ class Connection:
                     )
                     await asyncio.sleep(PAUSE_S)
                 elif received.type == WSMsgType.TEXT:
-                    self._take(received.data)
+                    async with self._turn():
+                        self._take(received.data)
                 else:
                     self._error(f"{_UNREADABLE}: {{}}")
-                # What is here already must not keep the others waiting.
-                await asyncio.sleep(0)
         finally:
             self._leave()
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Work for this IP, one thing after the other; after each, as much time for others."""
+        async with self._client.turn:
+            begun = self._client.clock()
+            yield
+            await asyncio.sleep(self._client.clock() - begun)
 
     def _send(self, channel: str, data: Any) -> None:
         self._reader.send(message(channel, data))
@@ -176,7 +185,8 @@ class Connection:
     async def _response(self, kind: Any, payload: Any) -> Answer:
         if kind == "info":
             try:
-                data = answer_info(self._venue, payload)
+                async with self._turn():
+                    data = answer_info(self._venue, payload)
             except BadRequest:
                 return {"type": "error", "payload": UNPROCESSABLE}
             return {"type": "info", "payload": {"type": payload["type"], "data": data}}

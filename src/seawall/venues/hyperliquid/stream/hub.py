@@ -36,6 +36,9 @@ MAX_PENDING = 20_000
 """Commands put aside for the pump; beyond it the oldest are dropped."""
 
 
+WORK_S = 0.004
+"""Work on states after which the pump leaves as much time again to everything else."""
+
 FEE_PATIENCE_S = 0.5
 """How long a message waits for builder fees, at most."""
 
@@ -88,6 +91,7 @@ class Hub:
         self._pending: list[Applied] = []
         self._joining: list[tuple[Reader, Topic]] = []
         """Subscriptions to what happens, made while something waits to be sent."""
+        self._rests_until = 0.0
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] | None = None
@@ -242,16 +246,29 @@ class Hub:
                 reader.send(body)
 
     def _show_due(self, now: float) -> float | None:
-        """Show the dirty topics whose time has come; seconds until the next one's, if any."""
+        """Show the dirty topics whose time has come, for a while; seconds until more is to do.
+
+        Readers of few topics come first, so that those of many wait for themselves.
+        """
+        if now < self._rests_until:
+            return self._rests_until - now
         soonest: float | None = None
-        for shown in list(self._shown.values()):
+        ready: list[_Shown] = []
+        for shown in self._shown.values():
             if not shown.is_dirty:
                 continue
             due = shown.sent_at + getattr(self._pace, shown.channel.pace)
             if due <= now:
-                self._show(shown, now)
+                ready.append(shown)
             elif soonest is None or due - now < soonest:
                 soonest = due - now
+        ready.sort(key=_turn)
+        for place, shown in enumerate(ready, start=1):
+            self._show(shown, now)
+            worked = self._clock() - now
+            if worked >= WORK_S and place < len(ready):
+                self._rests_until = now + 2 * worked
+                return worked
         return soonest
 
     def _show(self, shown: _Shown, now: float) -> None:
@@ -297,6 +314,11 @@ class Hub:
             data = {"user": shown.topic.user, "history": news}
             for reader in list(shown.readers):
                 reader.send(message(shown.channel.name, data))
+
+
+def _turn(shown: _Shown) -> tuple[int, float]:
+    """Sorts topics: fewest subscriptions of a reader first, then what was sent longest ago."""
+    return min(len(reader.topics) for reader in shown.readers), shown.sent_at
 
 
 async def send_all(socket: web.WebSocketResponse, outbox: Outbox, idle_seconds: float) -> None:

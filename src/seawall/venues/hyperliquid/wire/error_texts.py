@@ -26,6 +26,7 @@ TOKEN_BALANCE = "Insufficient balance for token transfer"
 NO_BUILDER_APPROVAL = "Builder fee has not been approved."
 NO_REWARDS = "No rewards to claim"
 TWAP_NOT_FOUND = "TWAP was never placed, already canceled, or filled."
+TOO_MANY_TWAPS = "Too many open TWAP orders"
 SELF_TRANSFER = "Cannot self-transfer."
 AGENT_FORBIDDEN = "Agents do not have permission to perform this action."
 UNSUPPORTED_MODE = (
