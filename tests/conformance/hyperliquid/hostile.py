@@ -163,6 +163,7 @@ async def rest(account: Account, ready: asyncio.Event) -> None:
 
 async def attack(url: str) -> None:
     """Begin everything, say so, and go on until standard input ends."""
+    os.nice(19)
     port = int(url.rpartition(":")[2])
     answers: dict[str, int] = {}
     sessions = {

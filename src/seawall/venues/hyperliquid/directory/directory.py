@@ -11,6 +11,7 @@ over all dexes. The machine knows it as its margin grouping, so records and comm
 Addresses are lower-case with ``0x`` throughout; times are ms of the venue's clock.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -102,6 +103,7 @@ class VenueDirectory:
         self._spot_rows: dict[int, str] = {}
         self._subs: dict[str, list[str]] = {}
         self._running = {key: twap for key, twap in state.twaps.items() if not twap.ended_ms}
+        self._running_of = Counter(twap.account for twap in self._running.values())
         for holder in state.holders.values():
             self._index(holder)
 
@@ -183,6 +185,10 @@ class VenueDirectory:
     def running_twaps(self) -> list[Twap]:
         """Oldest first."""
         return list(self._running.values())
+
+    def running_twaps_of(self, account: int) -> int:
+        """How many run of an account row."""
+        return self._running_of[account]
 
     # -- checks ----------------------------------------------------------------------------------
 
@@ -350,6 +356,7 @@ class VenueDirectory:
     def _on_twap(self, body: dict[str, Any], time_ms: int) -> None:
         twap = msgspec.convert(body, Twap)
         self.state.twaps[twap.twap_id] = self._running[twap.twap_id] = twap
+        self._running_of[twap.account] += 1
         self.state.next_twap = twap.twap_id + 1
         if len(self.state.twaps) > _KEPT_TWAPS:
             ended = (each.twap_id for each in self.state.twaps.values() if each.ended_ms)
@@ -368,7 +375,8 @@ class VenueDirectory:
         twap = self.state.twaps.get(body["twap_id"])
         if twap and not twap.ended_ms:
             twap.ended_ms = time_ms
-            self._running.pop(twap.twap_id, None)
+            del self._running[twap.twap_id]
+            self._running_of[twap.account] -= 1
             twap.status = body["status"]
             twap.executed_size = body.get("executed_size", twap.executed_size)
             twap.executed_notional = body.get("executed_notional", twap.executed_notional)

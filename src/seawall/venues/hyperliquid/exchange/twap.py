@@ -131,9 +131,8 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
 
 def check_running(turn: Turn) -> None:
     """Raises Refusal where as many time-weighted orders run as may."""
-    running = turn.directory.running_twaps()
-    own = sum(twap.account == turn.account.row for twap in running)
-    if own >= MOST_RUNNING or len(running) >= MOST_RUNNING_ALTOGETHER:
+    own = turn.directory.running_twaps_of(turn.account.row)
+    if own >= MOST_RUNNING or len(turn.directory.running_twaps()) >= MOST_RUNNING_ALTOGETHER:
         raise BatchRefusal(TOO_MANY_TWAPS)
 
 

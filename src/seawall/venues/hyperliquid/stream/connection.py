@@ -14,7 +14,15 @@ from seawall.venues.hyperliquid.info.answer import answer_info
 from seawall.venues.hyperliquid.info.base import BadRequest, DeskView
 from seawall.venues.hyperliquid.limits import Client, Quotas
 from seawall.venues.hyperliquid.stream.channels import Topic, message, topic_of
-from seawall.venues.hyperliquid.stream.hub import Hub, Reader, close_slow, decoded, send_all
+from seawall.venues.hyperliquid.stream.hub import (
+    LEAST_REST_S,
+    REST,
+    Hub,
+    Reader,
+    close_slow,
+    decoded,
+    send_all,
+)
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
 
 log = logging.getLogger(__name__)
@@ -95,11 +103,13 @@ class Connection:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Work for this IP, one thing after the other; after each, as much time for others."""
+        """Work for this IP, one thing after the other; after each, more time for everything else
+        than it took."""
         async with self._client.turn:
             begun = self._client.clock()
             yield
-            await asyncio.sleep(self._client.clock() - begun)
+            rest = REST * (self._client.clock() - begun)
+            await asyncio.sleep(rest if rest >= LEAST_REST_S else 0)
 
     def _send(self, channel: str, data: Any) -> None:
         self._reader.send(message(channel, data))

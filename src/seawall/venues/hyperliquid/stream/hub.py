@@ -37,7 +37,10 @@ MAX_PENDING = 20_000
 
 
 WORK_S = 0.004
-"""Work on states after which the pump leaves as much time again to everything else."""
+"""How long the pump shows states at a time."""
+REST = 3
+"""How much longer than it worked the pump leaves the time to everything else."""
+LEAST_REST_S = 0.001
 
 FEE_PATIENCE_S = 0.5
 """How long a message waits for builder fees, at most."""
@@ -91,7 +94,6 @@ class Hub:
         self._pending: list[Applied] = []
         self._joining: list[tuple[Reader, Topic]] = []
         """Subscriptions to what happens, made while something waits to be sent."""
-        self._rests_until = 0.0
         self._wake = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] | None = None
@@ -175,6 +177,7 @@ class Hub:
             await self._fees_decided()
             pending, self._pending = self._pending, []
             joining, self._joining = self._joining, []
+            begun = self._clock()
             try:
                 self._tell(pending)
                 for reader, topic in joining:
@@ -186,7 +189,9 @@ class Hub:
                 wait = None
             if wait is not None:
                 loop.call_later(wait, self._wake.set)
-            await asyncio.sleep(0)
+            # So much is not sent at once that nothing else would be done.
+            rest = REST * (self._clock() - begun)
+            await asyncio.sleep(rest if rest >= LEAST_REST_S else 0)
 
     async def _fees_decided(self) -> None:
         """Wait a little for builder fees on their way: a fill shows what was charged."""
@@ -250,8 +255,6 @@ class Hub:
 
         Readers of few topics come first, so that those of many wait for themselves.
         """
-        if now < self._rests_until:
-            return self._rests_until - now
         soonest: float | None = None
         ready: list[_Shown] = []
         for shown in self._shown.values():
@@ -265,10 +268,8 @@ class Hub:
         ready.sort(key=_turn)
         for place, shown in enumerate(ready, start=1):
             self._show(shown, now)
-            worked = self._clock() - now
-            if worked >= WORK_S and place < len(ready):
-                self._rests_until = now + 2 * worked
-                return worked
+            if self._clock() - now >= WORK_S and place < len(ready):
+                return 0.0
         return soonest
 
     def _show(self, shown: _Shown, now: float) -> None:
