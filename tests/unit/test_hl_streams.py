@@ -413,12 +413,13 @@ def test_a_slow_reader_costs_a_bounded_outbox_and_then_its_connection(
             await until(lambda: stuck and len(stuck[0]) >= 6)
             quick = await session.ws_connect(url + "/ws")
             await quick.receive_str()
-            for _ in range(100):
+            closing = asyncio.ensure_future(slow.receive(timeout=PATIENCE_S))
+            while not closing.done():
                 await s.trade(ALICE, BOB, ETH, 250_000, 1000)
                 assert len(stuck[0]) <= 50
             await quick.send_str('{"method":"ping"}')
             assert json.loads(await quick.receive_str(timeout=PATIENCE_S)) == {"channel": "pong"}
-            closed = await slow.receive(timeout=PATIENCE_S)
+            closed = await closing
             assert closed.type == aiohttp.WSMsgType.CLOSE
             assert closed.data == aiohttp.WSCloseCode.TRY_AGAIN_LATER
             await quick.close()
