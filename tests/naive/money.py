@@ -279,7 +279,13 @@ def set_fee_discounts(s: State, c: "Command") -> None:
 
 
 def set_market_status(s: State, c: "Command") -> None:
-    refuse_if(not 0 <= c.status <= MarketStatus.POST_ONLY_ONLY, Reason.INVALID_FLAGS)
+    known = c.status in (
+        MarketStatus.OPEN,
+        MarketStatus.HALTED,
+        MarketStatus.POST_ONLY_ONLY,
+        MarketStatus.REDUCE_ONLY_ONLY,
+    )
+    refuse_if(not known, Reason.INVALID_FLAGS)
     refuse_if(not 0 <= c.money <= MAX_MONEY, Reason.VALUE_OUT_OF_RANGE)
     market = s.markets[c.market]
     refuse_if(market.status == MarketStatus.DELISTED, Reason.MARKET_HALTED)

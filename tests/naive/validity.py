@@ -66,6 +66,9 @@ def check_status(order: Order, market: Market) -> None:
     post_only = order.time_in_force == TimeInForce.POST_ONLY
     only_post_only = market.status == MarketStatus.POST_ONLY_ONLY
     refuse_if(only_post_only and not post_only, Reason.ONLY_POST_ONLY_ALLOWED)
+    only_reduce_only = market.status == MarketStatus.REDUCE_ONLY_ONLY
+    reduces = order.has(OrderFlag.REDUCE_ONLY)
+    refuse_if(only_reduce_only and not reduces, Reason.ONLY_REDUCE_ONLY_ALLOWED)
 
 
 def check_flags(order: Order) -> None:

@@ -209,7 +209,8 @@ def take_pending_prices(s: State) -> None:
 
 def set_market_status(s: State, c: "Command") -> None:
     market = s.markets[c.market]
-    known = c.status in tuple(MarketStatus) and c.status != MarketStatus.DELISTED
+    not_offered = (MarketStatus.DELISTED, MarketStatus.REDUCE_ONLY_ONLY)
+    known = c.status in tuple(MarketStatus) and c.status not in not_offered
     refuse_if(not known, Reason.INVALID_FLAGS)
     now, wanted = market.status, c.status
     allowed = now == wanted or now != MarketStatus.DELISTED

@@ -64,6 +64,7 @@ STATUSES = {
     "open": MarketStatus.OPEN,
     "halted": MarketStatus.HALTED,
     "post-only": MarketStatus.POST_ONLY_ONLY,
+    "reduce-only": MarketStatus.REDUCE_ONLY_ONLY,
 }
 GROUPINGS = {"separate": MarginGrouping.SEPARATE, "shared": MarginGrouping.SHARED}
 MAIN = "main"

@@ -289,7 +289,8 @@ class Generator(OrderCommands):
             kind = K.SET_MARGIN_SCHEDULE
             leverage = int(self.random.integers(0, 4))
             return {"kind": kind, "account": self.user(), "market": market, "leverage": leverage}
-        status = self.pick([MarketStatus.HALTED, MarketStatus.POST_ONLY_ONLY, MarketStatus.OPEN])
+        closed = [MarketStatus.HALTED, MarketStatus.POST_ONLY_ONLY, MarketStatus.REDUCE_ONLY_ONLY]
+        status = self.pick([*closed, MarketStatus.OPEN])
         cap = 0 if self.chance(0.5) else int(10 ** self.random.uniform(3, 6) * USD)
         row = {"kind": K.SET_MARKET_STATUS, "market": market, "status": status, "money": cap}
         self.queue += [self.next_action() for _ in range(3)]

@@ -171,6 +171,22 @@ def test_halted_and_post_only_markets(desk, alice):
     assert status["error"].startswith("Only post-only orders allowed")
 
 
+def test_a_market_with_a_stale_feed_takes_reduce_only_orders(desk, alice):
+    alice.order(wire(BTC, True, "60010", "0.01", tif="Ioc"))
+    (rests,) = alice.order(wire(BTC, True, "59000", "0.01"))
+    desk.do(SetMarketStatus(desk.time_ms, BTC, MarketStatus.REDUCE_ONLY_ONLY))
+    (status,) = alice.order(wire(BTC, True, "59000", "0.01"))
+    assert status["error"] == (
+        "Only reduce-only orders are accepted while the price feed of this market is stale. asset=0"
+    )
+    (refused,) = alice.order(wire(BTC, False, "59990", "0.01", tif="Ioc"))
+    assert refused == status
+    found = alice.l1({"type": "cancel", "cancels": [{"a": BTC, "o": resting(rests)}]})
+    assert found["response"]["data"]["statuses"] == ["success"]
+    (closed,) = alice.order(wire(BTC, False, "59990", "0.01", tif="Ioc", reduce=True))
+    assert closed["filled"]["totalSz"] == "0.01"
+
+
 def test_a_taker_that_meets_only_itself(desk, alice):
     desk2 = FakeDesk()
     desk2.advance(0)

@@ -76,6 +76,8 @@ class MarketStatus(IntEnum):
     """Blocks only: short-term post-only orders that do not pass the oracle price."""
     FINAL_SETTLEMENT = 5
     """Blocks only: no orders; positions are closed pairwise at the oracle price."""
+    REDUCE_ONLY_ONLY = 6
+    """Continuous rules only: new orders must be reduce-only; those that rest stay."""
 
 
 class MarginGrouping(IntEnum):
@@ -242,6 +244,7 @@ class Reason(IntEnum):
     SCHEDULE_TOO_EARLY = 428
     TOO_MANY_SCHEDULED_CANCELS = 429
     SCHEDULE_VOLUME_TOO_LOW = 430
+    ONLY_REDUCE_ONLY_ALLOWED = 431
     # why an order ended without its user asking
     CANCELLED_BY_USER = 500
     REPLACED = 501

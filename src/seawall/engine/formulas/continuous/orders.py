@@ -23,6 +23,7 @@ from seawall.domain.codes import (
     NO_REASON,
     NO_REFERENCE_PRICE,
     ONLY_POST_ONLY_ALLOWED,
+    ONLY_REDUCE_ONLY_ALLOWED,
     OPEN_INTEREST_CAPPED,
     POSITION_ATTACHED,
     POST_ONLY,
@@ -30,6 +31,7 @@ from seawall.domain.codes import (
     PRICE_NOT_ON_TICK,
     PRICE_OUTSIDE_BAND,
     REDUCE_ONLY,
+    REDUCE_ONLY_ONLY,
     REDUCE_ONLY_WOULD_INCREASE,
     SELL,
     TAKE_PROFIT,
@@ -153,6 +155,8 @@ def shape_rejection(
         return MARKET_HALTED
     if row.status == POST_ONLY_ONLY and time_in_force != POST_ONLY:
         return ONLY_POST_ONLY_ALLOWED
+    if row.status == REDUCE_ONLY_ONLY and flags & REDUCE_ONLY == 0:
+        return ONLY_REDUCE_ONLY_ALLOWED
     reason = flag_rejection(flags, time_in_force, side)
     if reason != NO_REASON:
         return reason

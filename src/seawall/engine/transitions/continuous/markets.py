@@ -11,6 +11,7 @@ from seawall.domain.codes import (
     MARKET_STATUS_SET,
     NO_REASON,
     POST_ONLY_ONLY,
+    REDUCE_ONLY_ONLY,
     VALUE_OUT_OF_RANGE,
 )
 from seawall.domain.units import MAX_MONEY, MAX_PRICE
@@ -27,9 +28,10 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 
 @kernel
 def set_market_status(s: State, command: CommandRow) -> int:
-    """SET_MARKET_STATUS: open, halted or post-only; a delisted market stays so."""
+    """SET_MARKET_STATUS: open, halted, post-only or reduce-only; a delisted market stays so."""
     row = market_at(s, command.market)
-    if command.status < 0 or command.status > POST_ONLY_ONLY:
+    is_known = 0 <= command.status <= POST_ONLY_ONLY or command.status == REDUCE_ONLY_ONLY
+    if not is_known:
         return INVALID_FLAGS
     if command.money < 0 or command.money > MAX_MONEY:
         return VALUE_OUT_OF_RANGE

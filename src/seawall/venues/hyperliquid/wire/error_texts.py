@@ -86,6 +86,9 @@ TEXTS: dict[Reason, str] = {
     Reason.ONLY_POST_ONLY_ALLOWED: (
         "Only post-only orders allowed immediately after network upgrade"
     ),
+    Reason.ONLY_REDUCE_ONLY_ALLOWED: (
+        "Only reduce-only orders are accepted while the price feed of this market is stale."
+    ),
     Reason.INVALID_PRICE: BAD_PRICE,
     Reason.INVALID_SIZE: BAD_SIZE,
     Reason.ZERO_SIZE: "Order has zero size.",
