@@ -216,7 +216,7 @@ def test_withdrawn_liquidity_leaves_and_returns() -> None:
 
 
 def test_only_what_is_out_of_place_is_moved() -> None:
-    orders = [OwnOrder(n, 0, price, 100) for n, price in enumerate((1000, 990, 970))]
+    orders = [OwnOrder(n, 0, price, 100, 7) for n, price in enumerate((1000, 990, 970))]
     wanted = [Quote(1001, 100, 2.0), Quote(985, 100, 2.0), Quote(970, 900, 2.0)]
     spare, missing = unmatched(orders, wanted, sign=1)
     assert [order.price for order in spare] == [990, 970]

@@ -252,6 +252,7 @@ def _market(found: Reply) -> str:
         f"depth withdrawn {percent(found['withdrawn'], 0)}" if found["withdrawn"] else "",
         f"premium {percent(found['premium'])}" if found["premium"] else "",
         "in a shock" if found["shocked"] else "",
+        f"feed stale since {found['staleSinceMs']}, reduce-only" if found["stale"] else "",
     ]
     return (
         f"{found['name']:>8}  oracle {found['oracle']}  mark {found['mark']}  "

@@ -58,7 +58,8 @@ def up(
         A folder to keep the venue in; starting again continues where it was. Without it nothing
         stays.
     feed
-        Prices: `synthetic` (seeded, with jumps), `manual`, or a file of candles (parquet or CSV).
+        Prices: `synthetic` (seeded, with jumps), `manual`, a file of candles (parquet or CSV), or
+        a venue to follow by its name or URL, such as http://127.0.0.1:3001; nothing is sent there.
     history
         Candles and funding rates of the year before the start; without it they begin empty.
     agents
@@ -114,12 +115,16 @@ def _names(markets: Texts) -> tuple[str, ...]:
 
 
 def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
-    if text in ("synthetic", "manual"):
+    from seawall.venues.registry import followed_names
+
+    followed = followed_names()
+    if text in ("synthetic", "manual", *followed) or "://" in text:
         return text
     from seawall.lab.market.recorded_feed import recorded_feed
 
     if not Path(text).exists():
-        raise InputError.of("", "feed", text, "synthetic, manual or a file that exists")
+        expected = f"synthetic, manual, {', '.join(followed)}, a URL or a file that exists"
+        raise InputError.of("", "feed", text, expected)
     try:
         return recorded_feed(Path(text), [name.partition("=")[0] for name in names])
     except SeawallError as error:

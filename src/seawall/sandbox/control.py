@@ -130,7 +130,20 @@ class Control:
             shown(round(market.to_units(self.world.spot_usd(row)))),
             *self.world.condition(row),
             any(shock.row == row for shock in self.world.shocks),
+            *self._silence(row),
         )
+
+    def _silence(self, row: int) -> tuple[bool, int | None]:
+        """Whether the feed of a market is stale, and since when."""
+        feed = self.market.feed
+        if feed is None or not feed.is_stale(row):
+            return False, None
+        return True, self.host.now_ms() - feed.silent_ms(row)
+
+    def _needs_own_clock(self, field: str, value: Any) -> None:
+        if self.market.feed is not None:
+            expected = "left out: the clock of a venue that follows another runs in real time"
+            raise InputError.of("", field, value, expected)
 
     async def accounts(self, request: schema.Nothing) -> schema.Accounts:
         return schema.Accounts(
@@ -207,17 +220,20 @@ class Control:
         await self.market.change(begin)
 
     async def advance(self, request: schema.AdvanceClock) -> None:
+        self._needs_own_clock("seconds", request.seconds)
         ms = schema.milliseconds("seconds", request.seconds)
         step = schema.milliseconds("stepSeconds", request.step_seconds)
         await self.market.advance(ms, step)
 
     async def pause(self, request: schema.Nothing) -> None:
+        self._needs_own_clock("pause", None)
         self.host.clock.pause()
 
     async def resume(self, request: schema.Nothing) -> None:
         self.host.clock.resume()
 
     async def speed(self, request: schema.SetSpeed) -> None:
+        self._needs_own_clock("speed", request.speed)
         what = f"venue seconds per second, from 0 to {GREATEST_SPEED:g}, at most 3 decimals"
         most = int(GREATEST_SPEED) * 1000
         self.host.clock.set_speed(schema.units("speed", request.speed, 3, 0, most, what) / 1000)

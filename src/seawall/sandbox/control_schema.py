@@ -132,7 +132,11 @@ class Answer(Struct, omit_defaults=True, rename="camel"):
 
 
 class MarketStatus(Struct, rename="camel"):
-    """Prices in USD as decimal text; ``withdrawn`` and ``premium`` are shares."""
+    """Prices in USD as decimal text; ``withdrawn`` and ``premium`` are shares.
+
+    ``stale``: the followed venue says nothing about the market, which takes reduce-only orders
+    until it does; ``stale_since_ms``: when it was heard last.
+    """
 
     name: str
     oracle: str
@@ -145,6 +149,8 @@ class MarketStatus(Struct, rename="camel"):
     withdrawn: float
     premium: float
     shocked: bool
+    stale: bool = False
+    stale_since_ms: int | None = None
 
 
 class Status(Struct, rename="camel"):

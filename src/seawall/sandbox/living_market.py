@@ -11,14 +11,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from seawall.domain.commands import Command, SetOraclePrice
+from seawall.domain.commands import Command, SetMarketStatus, SetOraclePrice
+from seawall.domain.enums import MarketStatus
 from seawall.domain.mark_steps import MARK_MS
 from seawall.sandbox.agents.base import Agent, Sight
 from seawall.sandbox.agents.group import AgentGroup
 from seawall.sandbox.agents.view import MachineView
+from seawall.sandbox.followed_feed import FollowedFeed
 from seawall.sandbox.host import Host, HostStopped
 from seawall.sandbox.world import World
-from seawall.venues.port import Plan, Refusal
+from seawall.venues.port import Plan, Planner, Refusal
 
 log = logging.getLogger(__name__)
 
@@ -29,31 +31,50 @@ MOST_PASSES = 900
 
 
 class LivingMarket:
-    """Drives world and agents against one host. ``agents``: None for empty books."""
+    """Drives world and agents against one host. ``agents``: None for empty books; ``feed``: a
+    connection to another venue that runs meanwhile."""
 
-    def __init__(self, host: Host, world: World, agents: AgentGroup | None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        world: World,
+        agents: AgentGroup | None,
+        feed: FollowedFeed | None = None,
+    ) -> None:
         self.host = host
         self.world = world
         self.agents = agents
+        self.feed = feed
         self.view = MachineView(host.engine)
         self._published_ms = 0
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """First prices and first quotes, so that there is a book before the first client."""
+        """First prices and first quotes, so that there is a book before the first client.
+
+        After a restart makers move first: what the first price liquidates does not meet quotes of
+        the last run.
+        """
         async with self._lock:
+            await self._restrict()
+            if self.view.oracle(0):
+                await self._all_makers()
             await self._publish()
             await self._all_makers()
 
     def start(self) -> None:
         """Passes from now on, as long as the clock runs."""
+        if self.feed is not None:
+            self.feed.start()
         self._task = asyncio.create_task(self._loop(), name="seawall-market")
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self.feed is not None:
+            await self.feed.stop()
 
     async def _loop(self) -> None:
         while True:
@@ -77,10 +98,46 @@ class LivingMarket:
     async def _pass(self) -> None:
         now = self.host.now_ms()
         self.world.look(now)
+        await self._restrict()
         if self.agents is not None:
             await self._act(self.agents.due(now))
         if now >= self._published_ms + MARK_MS:
             await self._publish()
+
+    async def _restrict(self) -> None:
+        """Markets with stale prices take reduce-only orders only; with news they open again.
+
+        Opening, the new quotes and the new price are one piece of work: none trades in between.
+        """
+        for market in self.world.markets:
+            row, status = market.row, self.view.status(market.row)
+            is_stale = self.world.is_stale(row)
+            if is_stale and status == MarketStatus.OPEN:
+                await self.host.submit(self._closing(row))
+            elif not is_stale and status == MarketStatus.REDUCE_ONLY_ONLY:
+                await self.host.submit(self._opening(row))
+
+    def _status(self, time_ms: int, row: int, status: MarketStatus) -> SetMarketStatus:
+        return SetMarketStatus(time_ms, row, status, self.view.open_interest_cap(row))
+
+    def _closing(self, row: int) -> Planner:
+        def plan(time_ms: int) -> Plan:
+            return Plan([self._status(time_ms, row, MarketStatus.REDUCE_ONLY_ONLY)])
+
+        return plan
+
+    def _opening(self, row: int) -> Planner:
+        def plan(time_ms: int) -> Plan:
+            commands: list[Command] = [self._status(time_ms, row, MarketStatus.OPEN)]
+            if self.agents is not None:
+                sight = Sight(time_ms, self.view, self.world.outlooks())
+                commands += self.agents.desks[row].quotes(sight)
+            report = self.world.report(row)
+            if report is not None:
+                commands.append(SetOraclePrice(time_ms, row, *report))
+            return Plan(commands)
+
+        return plan
 
     async def _publish(self) -> None:
         def plan(time_ms: int) -> Plan:
@@ -100,7 +157,7 @@ class LivingMarket:
         """One plan per agent, side by side: they share a wait for the disk."""
         await asyncio.gather(*(self.host.submit(self._planner(agent)) for agent in agents))
 
-    def _planner(self, agent: Agent) -> Callable[[int], Plan]:
+    def _planner(self, agent: Agent) -> Planner:
         def plan(time_ms: int) -> Plan:
             return Plan(agent.act(Sight(time_ms, self.view, self.world.outlooks())))
 

@@ -47,10 +47,17 @@ from seawall.sandbox.feeds import (
     RecordedSource,
     SyntheticSource,
 )
+from seawall.sandbox.followed_feed import (
+    FollowedFeed,
+    FoundFeed,
+    begun_feed,
+    find_feed,
+    followed_markets,
+)
 from seawall.sandbox.host import Host, HostOptions
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.log import about_of
-from seawall.sandbox.markets import OpenMarket, choose_markets, expand_markets
+from seawall.sandbox.markets import START_PRICES, OpenMarket, choose_markets, expand_markets
 from seawall.sandbox.prehistory import Beginning, Prehistory
 from seawall.sandbox.storage import FolderOptions
 from seawall.sandbox.world import World
@@ -83,7 +90,8 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     """What a venue is made of. None: as the data folder says, else the default.
 
     ``speed``: venue ms per ms, 0 for a clock that only control moves. ``data``: a folder that
-    lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual`` or a path.
+    lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual``, a path, or a
+    venue to follow in real time, by its name or URL.
     ``start_ms``: the time at the very first start instead of the computer's. ``mode``: standard or
     unified, how new accounts begin. ``quotas``: whether clients may use as much as on the venue,
     and no more. ``history``: candles and funding rates before the start. ``kept``: how the folder
@@ -253,19 +261,42 @@ def _shown(value: Any) -> Any:
 
 
 def _source(options: VenueOptions, markets: tuple[OpenMarket, ...], about: _About) -> PriceSource:
+    """Where prices come from that do not follow another venue."""
     if isinstance(options.feed, RecordedPath):
         return RecordedSource(options.feed, markets, about.began_ms)
     if options.feed == "manual":
         return ManualSource([market.to_usd(market.start_price) for market in markets])
-    if options.feed == "synthetic":
-        return SyntheticSource(markets, about.seed)
-    raise VenueError.of("", "feed", options.feed, "synthetic, manual or a RecordedPath")
+    return SyntheticSource(markets, about.seed)
 
 
-def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
+async def _found_feed(options: VenueOptions, about: _About) -> FoundFeed | None:
+    """The venue to follow, if it is one that prices come from. Raises SeawallError."""
+    if isinstance(options.feed, RecordedPath) or options.feed in ("synthetic", "manual"):
+        return None
+    if options.speed != 1 or options.start_ms is not None:
+        expected = "real: the venue that the feed follows is in real time"
+        raise VenueError.of("", "speed", f"x{options.speed:g}", expected)
+    priced = [text for text in options.markets if "=" in text]
+    if priced:
+        expected = "names alone: prices begin where those of the feed are"
+        raise VenueError.of("", "markets", ", ".join(priced), expected)
+    return await find_feed(options.feed, [text.partition("=")[0] for text in about.markets])
+
+
+def _markets(
+    options: VenueOptions, about: _About, found: FoundFeed | None
+) -> tuple[OpenMarket, ...]:
     of_venue = venue_named(options.venue)
-    shipped = of_venue.built_in_markets()
+    by_name = {instrument.name: instrument for instrument in of_venue.built_in_markets()}
     wanted = about.markets
+    if found is not None:
+        wanted = followed_markets(found, wanted)
+        # One without a usual price keeps the one that it began at: its terms may follow from it.
+        about.markets = tuple(
+            text if (name := text.partition("=")[0]) not in START_PRICES else name
+            for text in wanted
+        )
+        by_name = {**found.markets.instruments, **by_name}
     if isinstance(options.feed, RecordedPath):
         first = {name: f"{name}={prices[0]:.6g}" for name, prices in options.feed.prices.items()}
         named = [text.partition("=")[0] for text in wanted] or list(first)
@@ -274,7 +305,6 @@ def _markets(options: VenueOptions, about: _About) -> tuple[OpenMarket, ...]:
             expected = f"one with prices of {', '.join(missing)} too"
             raise VenueError.of("", "feed", options.feed.name, expected)
         wanted = tuple(first[name] for name in named)
-    by_name = {instrument.name: instrument for instrument in shipped}
     return choose_markets(wanted, by_name, of_venue.builder_market)
 
 
@@ -292,7 +322,7 @@ async def open_venue(
     folder = options.data or Path(tempfile.mkdtemp(prefix="seawall-"))
     host: Host | None = None
     try:
-        host, market, about = _assemble(options, folder, clock)
+        host, market, about = await _assemble(options, folder, clock)
         await host.start()
         venue = Venue(host, market, about, folder, lasts)
         await venue.settle()
@@ -313,7 +343,7 @@ async def open_venue(
     return venue
 
 
-def _assemble(
+async def _assemble(
     options: VenueOptions, folder: Path, clock: Clock | None
 ) -> tuple[Host, LivingMarket, _About]:
     folder.mkdir(parents=True, exist_ok=True)
@@ -324,7 +354,9 @@ def _assemble(
     if not isinstance(book, Rulebook):
         expected = f"a continuous one, such as {options.venue}: no sandbox runs block rules yet"
         raise VenueError.of("", "rulebook", book.name, expected)
-    markets = _markets(options, about)
+    found = await _found_feed(options, about)
+    markets = _markets(options, about, found)
+    feed = await begun_feed(found, markets) if found is not None else None
     clock = clock or Clock(options.speed, options.start_ms)
     about.began_ms = about.began_ms or clock.now_ms()
     about.markets = about.markets or tuple(market.name for market in markets)
@@ -339,9 +371,7 @@ def _assemble(
         HostOptions(folder=options.kept),
         msgspec.to_builtins(about),
     )
-    exact = options.feed == "manual"
-    source = _source(options, markets, about)
-    world = World(markets, source, swing=0.0) if exact else World(markets, source)
+    world = _world(options, markets, about, feed)
     figures = book.order.maximum_significant_figures
     if options.history:
         beginning = Beginning(
@@ -349,10 +379,22 @@ def _assemble(
             funding=book.funding,
         )  # fmt: skip
         host.begin_history(Prehistory(markets, beginning))
-    agents = AgentGroup(markets, figures, about.seed) if options.agents else None
-    market = LivingMarket(host, world, agents)
+    agents = AgentGroup(markets, figures, about.seed, feed) if options.agents else None
+    market = LivingMarket(host, world, agents, feed)
     market.resume()
     return host, market, about
+
+
+def _world(
+    options: VenueOptions,
+    markets: tuple[OpenMarket, ...],
+    about: _About,
+    feed: FollowedFeed | None,
+) -> World:
+    if feed is not None:
+        return World(markets, feed, swing=0.0, elsewhere=feed)
+    source = _source(options, markets, about)
+    return World(markets, source, swing=0.0) if options.feed == "manual" else World(markets, source)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from seawall.domain.mark_steps import MARK_MS
 from seawall.domain.units import MAX_PRICE
@@ -29,6 +29,22 @@ PREMIUM_SWING = 0.00004
 PREMIUM_PERIOD_MS = 1_800_000
 STEEP = 0.001
 """A shock that moves a price by this share from mark to mark is steep."""
+
+
+class Elsewhere(Protocol):
+    """Perpetuals of another venue, by market row, where there is one to look at."""
+
+    def mid_premium(self, row: int) -> float:
+        """How far its middle is above the spot price, a share."""
+        ...
+
+    def mark_premium(self, row: int) -> float:
+        """How far its mark is above the spot price, a share."""
+        ...
+
+    def is_stale(self, row: int) -> bool:
+        """Whether its prices are too old to report."""
+        ...
 
 
 class OracleMode(StrEnum):
@@ -95,7 +111,7 @@ class _Market:
     def __init__(self, market: OpenMarket) -> None:
         self.market = market
         self.spot = market.to_usd(market.start_price)
-        self.perpetual = self.spot
+        self.perpetual = self.perpetual_mark = self.spot
         self.oracle_mode = OracleMode.LIVE
         self.frozen_spot = self.spot
         self.lag_ms = 0
@@ -127,12 +143,18 @@ class World:
     """All markets; ``look`` first, then ask.
 
     ``swing``: the largest calm premium of perpetuals elsewhere; 0 where prices should be exact.
+    ``elsewhere``: where they are known.
     """
 
     def __init__(
-        self, markets: Sequence[OpenMarket], source: PriceSource, swing: float = PREMIUM_SWING
+        self,
+        markets: Sequence[OpenMarket],
+        source: PriceSource,
+        swing: float = PREMIUM_SWING,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._swing = swing
+        self._elsewhere = elsewhere
         self.markets = tuple(markets)
         self.source = source
         self._states = [_Market(market) for market in markets]
@@ -190,7 +212,12 @@ class World:
                 self._shocks.remove(shock)
                 self.source.move(shock.row, factor)
         for row, state in enumerate(self._states):
-            state.perpetual = state.spot * (1.0 + self._premium(row))
+            premium = self._premium(row)
+            mid = mark = 0.0
+            if self._elsewhere is not None:
+                mid, mark = self._elsewhere.mid_premium(row), self._elsewhere.mark_premium(row)
+            state.perpetual = state.spot * (1.0 + premium + mid)
+            state.perpetual_mark = state.spot * (1.0 + premium + mark)
             state.remember(now_ms)
 
     def _premium(self, row: int) -> float:
@@ -203,21 +230,26 @@ class World:
         return self._states[row].spot
 
     def report(self, row: int) -> Report | None:
-        """What the oracle says now; None while it is silent."""
+        """What the oracle says now; None while it is silent or has only stale prices."""
         state = self._states[row]
-        if state.oracle_mode == OracleMode.SILENT:
+        if state.oracle_mode == OracleMode.SILENT or self.is_stale(row):
             return None
         spot = state.spot
         if state.oracle_mode == OracleMode.FROZEN:
             spot = state.frozen_spot
         elif state.oracle_mode == OracleMode.LATE:
             spot = state.spot_at(self._now - state.lag_ms)
-        return Report(_units(state.market, spot), _units(state.market, state.perpetual))
+        return Report(_units(state.market, spot), _units(state.market, state.perpetual_mark))
+
+    def is_stale(self, row: int) -> bool:
+        """Whether the prices of a market come from a venue that has fallen silent."""
+        return self._elsewhere is not None and self._elsewhere.is_stale(row)
 
     def outlook(self, row: int) -> Outlook:
         state = self._states[row]
         before = state.spot_at(self._now - RETURN_WINDOW_MS)
-        moved = abs(state.spot / before - 1.0)
+        # The book of another venue has its makers' withdrawal in it.
+        moved = abs(state.spot / before - 1.0) if self._elsewhere is None else 0.0
         depth_left = max(LEAST_DEPTH, 1.0 / (1.0 + (moved / HALF_DEPTH_RETURN) ** 2))
         return Outlook(
             state.market.to_units(state.perpetual),

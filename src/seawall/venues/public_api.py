@@ -66,7 +66,8 @@ class PublicApi:
         self._largest_answer = largest_answer
         host = _host(base)
         handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
-        if host in _LOOPBACK:
+        self.is_local = host in _LOOPBACK
+        if self.is_local:
             # A proxy of the network cannot reach this computer.
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seawall.venues.book_levels import BookLevels
     from seawall.venues.port import Desk, Directory
     from seawall.venues.public_api import PublicAnswers, PublicApi
+    from seawall.venues.public_stream import PublicReader
 
 
 class HeldPosition(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,10 @@ class Wire(ABC):
         """The venue's server on a running machine; ``quotas``: with the venue's limits of use."""
 
     @abstractmethod
+    def public_reader(self, base: str) -> "PublicReader":
+        """A reader of the public streams at a base URL. Raises VenueDataError for no URL."""
+
+    @abstractmethod
     def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":
         """An empty directory of addresses, agents and nonces; ``grouping``: of new accounts."""
 
@@ -99,6 +104,8 @@ class Venue(ABC):
     folder: ClassVar[Path]
     public_base: ClassVar[str]
     """Base URL of its public API."""
+    followed_bases: ClassVar[Mapping[str, str]] = {}
+    """Base URLs whose public streams can be followed, by the name that a user gives."""
     market_list: ClassVar[Literal["meta", "markets"]]
     """Its name for the answer that lists its markets."""
     rules: ClassVar[type[AnyRulebook]]

@@ -7,6 +7,7 @@ from seawall.domain.system_accounts import BACKSTOP_ACCOUNT
 from seawall.sandbox.agents.base import Agent, Trading
 from seawall.sandbox.agents.crowds import Crowd
 from seawall.sandbox.agents.makers import MakerDesk
+from seawall.sandbox.agents.mirror import Followed, MirrorDesk, Replayer
 from seawall.sandbox.agents.takers import Arbitrageur, NoiseTaker, TrendFollower, Unwinder
 from seawall.sandbox.markets import OpenMarket
 
@@ -17,14 +18,31 @@ BACKSTOP = BACKSTOP_ACCOUNT
 
 
 class AgentGroup:
-    """All agents. Each acts when its interval has passed, at most once per look."""
+    """All agents. Each acts when its interval has passed, at most once per look.
 
-    def __init__(self, markets: Sequence[OpenMarket], figures: int, seed: int) -> None:
+    ``followed``: another venue, whose book and trades are carried into ours; without one, agents
+    trade by their profiles.
+    """
+
+    def __init__(
+        self,
+        markets: Sequence[OpenMarket],
+        figures: int,
+        seed: int,
+        followed: Followed | None = None,
+    ) -> None:
         self.desks: list[MakerDesk] = []
         self.agents: list[Agent] = []
         name = str(seed)
         for market in markets:
             trading = Trading(market, figures)
+            if followed is not None:
+                replayer = Replayer(trading, name, followed)
+                mirror = MirrorDesk(trading, MAKERS, name, followed, replayer)
+                self.desks.append(mirror)
+                # What was traded there met the book that was shown before.
+                self.agents += [replayer, mirror, Unwinder(trading, BACKSTOP)]
+                continue
             desk = MakerDesk(trading, MAKERS, name)
             self.desks.append(desk)
             self.agents += [

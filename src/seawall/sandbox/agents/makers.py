@@ -41,9 +41,14 @@ SIZE_OVER = 2.5
 
 
 class Quote(NamedTuple):
+    """An order with a price within ``tolerance`` of this one and a size between ``least`` and
+    ``most`` times this one serves it."""
+
     price: int
     size: int
     tolerance: float
+    least: float = SIZE_LEFT
+    most: float = SIZE_OVER
 
 
 class Maker:
@@ -110,36 +115,40 @@ class Maker:
             sign = 1 if side == Side.BUY else -1
             wanted = [] if sign * held_usd > full else self._side(side, middle, outlook)
             orders = sorted((o for o in own if o.side == side), key=lambda o: -sign * o.price)
-            self._move(sight.time_ms, side, orders, wanted, leaving, coming)
+            away, nearer = quote_moves(
+                sight.time_ms, self.trading.row, side, orders, wanted, self.account
+            )
+            leaving += away
+            coming += nearer
         return leaving, coming
 
-    def _move(
-        self,
-        time_ms: int,
-        side: Side,
-        orders: Sequence[OwnOrder],
-        wanted: Sequence[Quote],
-        leaving: list[Command],
-        coming: list[Command],
-    ) -> None:
-        """Commands that make ``orders`` (best first) into ``wanted`` (best first)."""
-        spare, missing = unmatched(orders, wanted, sign=1 if side == Side.BUY else -1)
-        row = self.trading.row
-        for order, quote in zip(spare, missing, strict=False):
-            farther = quote.price < order.price if side == Side.BUY else quote.price > order.price
-            (leaving if farther else coming).append(
-                ModifyOrder(
-                    time_ms, self.account, row, order.order_id, side, quote.price, quote.size
-                )
-            )
-        leaving += [
-            CancelOrder(time_ms, self.account, row, order.order_id)
-            for order in spare[len(missing) :]
-        ]
-        coming += [
-            PlaceOrder(time_ms, self.account, row, side, quote.price, quote.size)
-            for quote in missing[len(spare) :]
-        ]
+
+def quote_moves(
+    time_ms: int,
+    row: int,
+    side: Side,
+    orders: Sequence[OwnOrder],
+    wanted: Sequence[Quote],
+    account: int,
+) -> tuple[list[Command], list[Command]]:
+    """What makes ``orders`` (best first) into ``wanted`` (best first): (what goes away from the
+    middle, what comes nearer). ``account`` places what is new."""
+    leaving: list[Command] = []
+    coming: list[Command] = []
+    spare, missing = unmatched(orders, wanted, sign=1 if side == Side.BUY else -1)
+    for order, quote in zip(spare, missing, strict=False):
+        farther = quote.price < order.price if side == Side.BUY else quote.price > order.price
+        (leaving if farther else coming).append(
+            ModifyOrder(time_ms, order.account, row, order.order_id, side, quote.price, quote.size)
+        )
+    leaving += [
+        CancelOrder(time_ms, order.account, row, order.order_id) for order in spare[len(missing) :]
+    ]
+    coming += [
+        PlaceOrder(time_ms, account, row, side, quote.price, quote.size)
+        for quote in missing[len(spare) :]
+    ]
+    return leaving, coming
 
 
 def unmatched(
@@ -151,7 +160,8 @@ def unmatched(
     i = j = 0
     while i < len(orders) and j < len(wanted):
         order, quote = orders[i], wanted[j]
-        right_size = quote.size * SIZE_LEFT <= order.remaining_size <= quote.size * SIZE_OVER
+        least, most = quote.size * quote.least, quote.size * quote.most
+        right_size = least <= order.remaining_size <= most
         if abs(order.price - quote.price) <= quote.tolerance and right_size:
             i += 1
             j += 1
@@ -189,8 +199,10 @@ class MakerDesk(Agent):
             maker.forget()
 
     def act(self, sight: Sight) -> list[Command]:
-        if not sight.view.is_open(self.trading.row):
-            return []
+        return self.quotes(sight) if sight.view.is_open(self.trading.row) else []
+
+    def quotes(self, sight: Sight) -> list[Command]:
+        """What makes the book as it should be, whether or not the market is open yet."""
         deposits: list[Command] = []
         leaving: list[Command] = []
         coming: list[Command] = []

@@ -10,7 +10,7 @@ SLIPPAGE_SPREADS = 5.0
 LEAST_SLIPPAGE = 0.002
 
 
-def _slippage(trading: Trading) -> float:
+def slippage_of(trading: Trading) -> float:
     return max(LEAST_SLIPPAGE, SLIPPAGE_SPREADS * trading.market.profile.spread_bp * BP)
 
 
@@ -68,7 +68,7 @@ class NoiseTaker(AccountAgent):
                 signed = size if buys else -size
                 commands.append(
                     self.trading.take(
-                        sight.time_ms, self._account, signed, middle, _slippage(self.trading)
+                        sight.time_ms, self._account, signed, middle, slippage_of(self.trading)
                     )
                 )
         return commands
@@ -158,7 +158,7 @@ class TrendFollower(AccountAgent):
         if not size:
             return []
         signed = size if off > 0 else -size
-        slippage = _slippage(self.trading)
+        slippage = slippage_of(self.trading)
         return [
             *refill(sight, self._account, self.stake_usd, 3),
             self.trading.take(sight.time_ms, self._account, signed, middle, slippage),
@@ -188,6 +188,6 @@ class Unwinder(Agent):
         flags = OrderFlag.REDUCE_ONLY
         return [
             self.trading.take(
-                sight.time_ms, self._account, signed, middle, _slippage(self.trading), flags
+                sight.time_ms, self._account, signed, middle, slippage_of(self.trading), flags
             )
         ]

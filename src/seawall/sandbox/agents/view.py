@@ -18,6 +18,7 @@ class OwnOrder(NamedTuple):
     side: int
     price: int
     remaining_size: int
+    account: int
 
 
 class OwnPosition(NamedTuple):
@@ -47,8 +48,15 @@ class MachineView:
     def mark(self, market: int) -> int:
         return int(self._markets["mark_price"][market])
 
+    def status(self, market: int) -> MarketStatus:
+        return MarketStatus(int(self._markets["status"][market]))
+
     def is_open(self, market: int) -> bool:
-        return int(self._markets["status"][market]) == MarketStatus.OPEN
+        return self.status(market) == MarketStatus.OPEN
+
+    def open_interest_cap(self, market: int) -> int:
+        """Micro-USD of notional, 0 for none."""
+        return int(self._markets["open_interest_cap"][market])
 
     def best(self, market: int, side: Side) -> int:
         """Best price of a side of the book, 0 when it is empty."""

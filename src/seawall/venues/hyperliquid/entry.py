@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seawall.venues.book_levels import BookLevels
     from seawall.venues.port import Desk, Directory
     from seawall.venues.public_api import PublicAnswers, PublicApi
+    from seawall.venues.public_stream import PublicReader
 
 
 class HyperliquidWire(Wire):
@@ -26,6 +27,11 @@ class HyperliquidWire(Wire):
         from seawall.venues.hyperliquid.server import make_app
 
         return make_app(desk, quotas=VENUE if quotas else OFF)
+
+    def public_reader(self, base: str) -> "PublicReader":
+        from seawall.venues.hyperliquid.stream.public_reader import StreamReader
+
+        return StreamReader(base)
 
     def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":
         from seawall.venues.hyperliquid.directory.directory import VenueDirectory
@@ -44,6 +50,10 @@ class Hyperliquid(Venue):
     name = "hyperliquid"
     folder = Path(__file__).parent
     public_base = "https://api.hyperliquid.xyz"
+    followed_bases: ClassVar[Mapping[str, str]] = {
+        "hyperliquid": public_base,
+        "hyperliquid-testnet": "https://api.hyperliquid-testnet.xyz",
+    }
     market_list = "meta"
     rules = Rulebook
     wire = HyperliquidWire()

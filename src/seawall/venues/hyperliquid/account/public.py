@@ -30,13 +30,18 @@ _INFO = "/info"
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
-class _Context(Struct, rename="camel"):
+class MarketContext(Struct, rename="camel"):
+    """What the venue says of a market as it stands; what it leaves out is None."""
+
+    oracle_px: str | None = None
     mark_px: str | None = None
+    mid_px: str | None = None
     funding: str | None = None
 
 
-class _Asset(Struct):
+class _Asset(Struct, rename="camel"):
     name: str
+    is_delisted: bool = False
 
 
 class _Universe(Struct):
@@ -168,10 +173,15 @@ def _dex_names(asked: _Asked) -> list[str]:
     return [each.name for each in decode(list[_Dex | None], raw, "perpDexs") if each is not None]
 
 
-def market_answers(api: PublicApi) -> tuple[bytes, Mapping[str, _Context]]:
-    """The venue's raw ``meta`` and the context of each market by coin. Raises VenueDataError."""
-    raw = api.post(_INFO, {"type": "metaAndAssetCtxs"})
-    meta, contexts = decode(tuple[msgspec.Raw, list[_Context]], raw, "metaAndAssetCtxs")
+def trading_coins(meta: bytes) -> list[str]:
+    """The coins of a ``meta`` that are not delisted. Raises VenueDataError."""
+    return [asset.name for asset in decode(_Universe, meta).universe if not asset.is_delisted]
+
+
+def market_answers(api: PublicApi, dex: str = "") -> tuple[bytes, Mapping[str, MarketContext]]:
+    """The raw ``meta`` of a dex and the context of each market by coin. Raises VenueDataError."""
+    raw = api.post(_INFO, {"type": "metaAndAssetCtxs", **_of_dex(dex)})
+    meta, contexts = decode(tuple[msgspec.Raw, list[MarketContext]], raw, "metaAndAssetCtxs")
     names = [asset.name for asset in decode(_Universe, bytes(meta)).universe]
     if len(names) != len(contexts):
         raise VenueDataError(
@@ -181,7 +191,7 @@ def market_answers(api: PublicApi) -> tuple[bytes, Mapping[str, _Context]]:
     return bytes(meta), dict(zip(names, contexts, strict=True))
 
 
-def mark_prices(contexts: Mapping[str, _Context]) -> dict[str, str]:
+def mark_prices(contexts: Mapping[str, MarketContext]) -> dict[str, str]:
     """USD by coin, of the markets that have a mark. Raises VenueDataError."""
     found = {}
     for coin, context in contexts.items():
@@ -190,7 +200,7 @@ def mark_prices(contexts: Mapping[str, _Context]) -> dict[str, str]:
     return found
 
 
-def _funding(contexts: Mapping[str, _Context]) -> dict[str, float]:
+def _funding(contexts: Mapping[str, MarketContext]) -> dict[str, float]:
     """The rate of the running hour: longs pay shorts this fraction of notional if positive."""
     return {
         coin: plain_number(f"{coin}.funding", context.funding)

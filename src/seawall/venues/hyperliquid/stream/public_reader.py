@@ -1,0 +1,272 @@
+"""Reading this venue's public streams, of the venue itself or of another sandbox.
+
+For each market ``activeAssetCtx`` (oracle, mark, mid), ``l2Book`` (20 levels a side) and ``trades``
+are subscribed to [documented: websocket subscriptions]. Nothing else is sent on the connection but
+``ping``, which the venue expects of a client that is silent for a minute. Over HTTP are read:
+``metaAndAssetCtxs`` (to begin with, and of markets that were quiet: a price that does not change
+is not sent again), ``l2Book`` in coarse grains (what lies beyond 20 levels) and ``recentTrades``
+(what was traded before the connection began, so that the snapshot of a new subscription is not
+taken for news). At 6 markets that is a tenth of the request weight that an address may use.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import inf
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from seawall.domain.enums import Side
+from seawall.domain.instrument import Instrument
+from seawall.venues.hyperliquid.account.public import (
+    MarketContext,
+    market_answers,
+    trading_coins,
+)
+from seawall.venues.hyperliquid.account.public_book import levels_of, live_levels
+from seawall.venues.hyperliquid.instruments import instruments_from_meta
+from seawall.venues.numbers import plain_number
+from seawall.venues.public_api import PublicApi, PublicApiError
+from seawall.venues.public_stream import (
+    PublicBook,
+    PublicMarkets,
+    PublicPrices,
+    PublicTrade,
+    PublicTrades,
+    PublicUpdate,
+)
+from seawall.venues.raw_json import VenueDataError, decode
+
+CHANNELS = ("activeAssetCtx", "l2Book", "trades")
+ANSWER_S = 5.0
+"""A question that takes longer is given up; the stream does not wait for it."""
+SILENCE_S = 30.0
+"""A connection without any message for so long, not even the answer to a ping, has ended."""
+PING_S = 10.0
+QUIET_S = 4.0
+"""A market without prices for so long is asked about."""
+FAR_S = 30.0
+"""Between two readings of what lies beyond the levels of the stream."""
+MAX_MESSAGE = 4 * 2**20
+
+
+class _AssetContext(Struct):
+    coin: str
+    ctx: MarketContext
+
+
+class _Trade(Struct):
+    coin: str
+    side: str
+    px: str
+    sz: str
+    time: int
+    tid: int
+
+
+class _Message(Struct):
+    channel: str = ""
+    data: Raw | UnsetType = UNSET
+
+
+class _Tape:
+    """The trades of one market that were seen: those of the latest ms, and none later."""
+
+    def __init__(self, known: Sequence[_Trade]) -> None:
+        self._newest_ms = -1
+        self._at_newest: set[int] = set()
+        self.fresh(known)
+
+    def fresh(self, trades: Sequence[_Trade]) -> list[PublicTrade]:
+        """Those that are new, in their order; from now on they are known."""
+        found = []
+        for place, each in enumerate(sorted(trades, key=lambda trade: trade.time)):
+            if each.time < self._newest_ms or each.tid in self._at_newest:
+                continue
+            if each.time > self._newest_ms:
+                self._newest_ms, self._at_newest = each.time, set()
+            self._at_newest.add(each.tid)
+            found.append(_trade(f"trades[{place}]", each))
+        return found
+
+
+class StreamReader:
+    """One venue by its base URL. ``clock``: seconds, for what is due. Raises PublicApiError."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = PublicApi(url, ANSWER_S)
+        self.url = self._api.base
+        self._clock = clock
+        self._heard_at: dict[tuple[str, str], float] = {}
+        self._tapes: dict[str, _Tape] = {}
+
+    async def markets(self, names: Sequence[str]) -> PublicMarkets:
+        return await asyncio.to_thread(self._markets, names)
+
+    def _markets(self, names: Sequence[str]) -> PublicMarkets:
+        prices: dict[str, PublicPrices] = {}
+        instruments: dict[str, Instrument] = {}
+        for dex in sorted({"", *(_dex_of(name) for name in names)}):
+            raw, contexts = market_answers(self._api, dex)
+            coins = trading_coins(raw)
+            prices |= {coin: _prices(coin, contexts[coin]) for coin in coins}
+            if not dex:
+                own = {each.name: each for each in instruments_from_meta(raw)}
+                instruments = {coin: own[coin] for coin in coins}
+        return PublicMarkets(prices, instruments)
+
+    async def book(self, market: str) -> PublicBook:
+        found = await asyncio.to_thread(live_levels, self._api, market)
+        return PublicBook(market, found.bids, found.asks, reaches_far=True)
+
+    async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+        for name in names:
+            raw = await asyncio.to_thread(
+                self._api.post, "/info", {"type": "recentTrades", "coin": name}
+            )
+            self._tapes[name] = _Tape(decode(list[_Trade], raw, "recentTrades"))
+        asking = asyncio.create_task(self._ask(names, hear), name="seawall-feed-questions")
+        try:
+            await self._listen(names, hear)
+        except (ClientError, OSError, TimeoutError) as error:
+            words = str(error) or type(error).__name__
+            raise PublicApiError(f"{self._stream}: the connection ended: {words}") from None
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    # -- the stream --------------------------------------------------------------------------------
+
+    @property
+    def _stream(self) -> str:
+        return "ws" + self.url.removeprefix("http") + "/ws"
+
+    async def _listen(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+        # A proxy of the network cannot reach this computer.
+        through_proxy = not self._api.is_local
+        timeout = ClientTimeout(total=None, connect=ANSWER_S)
+        async with (
+            ClientSession(trust_env=through_proxy, timeout=timeout) as session,
+            session.ws_connect(self._stream, max_msg_size=MAX_MESSAGE) as socket,
+        ):
+            for name in names:
+                for channel in CHANNELS:
+                    await _send(socket, "subscribe", {"type": channel, "coin": name})
+            pinging = asyncio.create_task(_ping(socket), name="seawall-feed-ping")
+            try:
+                while True:
+                    received = await socket.receive(timeout=SILENCE_S)
+                    if received.type != WSMsgType.TEXT:
+                        raise ConnectionError("closed by the other side")
+                    for update in self._read(received.data):
+                        hear(update)
+            finally:
+                pinging.cancel()
+
+    def _read(self, text: str) -> Sequence[PublicUpdate]:
+        """What a message says. Raises VenueDataError for one that cannot be used."""
+        if not text.startswith("{"):
+            return ()  # the greeting
+        message = decode(_Message, text.encode())
+        if message.channel == "error":
+            raise VenueDataError(f"{self._stream}: answers {text[:200]}")
+        if message.channel not in CHANNELS or message.data is UNSET:
+            return ()
+        data = bytes(message.data)
+        if message.channel == "activeAssetCtx":
+            context = decode(_AssetContext, data, "activeAssetCtx")
+            self._heard_at[message.channel, context.coin] = self._clock()
+            return (_prices(context.coin, context.ctx),)
+        if message.channel == "l2Book":
+            book = _book(data)
+            self._heard_at[message.channel, book.market] = self._clock()
+            return (book,)
+        trades = decode(list[_Trade], data, "trades")
+        coin = trades[0].coin if trades else ""
+        if coin not in self._tapes:
+            return ()
+        fresh = self._tapes[coin].fresh(trades)
+        return (PublicTrades(coin, fresh),) if fresh else ()
+
+    # -- questions ---------------------------------------------------------------------------------
+
+    async def _ask(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+        """Ask about what the stream leaves open; a question without an answer is asked again."""
+        far_at = self._clock() + FAR_S
+        while True:
+            await asyncio.sleep(QUIET_S / 2)
+            now = self._clock()
+            with suppress(VenueDataError):
+                quiet = self._quiet("activeAssetCtx", names)
+                found = (await self.markets(quiet)).prices if quiet else {}
+                for name in found.keys() & quiet:
+                    hear(found[name])
+                for name in self._quiet("l2Book", names):
+                    question = {"type": "l2Book", "coin": name}
+                    hear(_book(await asyncio.to_thread(self._api.post, "/info", question)))
+                if now >= far_at:
+                    far_at = now + FAR_S
+                    for name in names:
+                        hear(await self.book(name))
+
+    def _quiet(self, channel: str, names: Sequence[str]) -> list[str]:
+        """The markets that a channel said nothing about for a while."""
+        before = self._clock() - QUIET_S
+        return [name for name in names if self._heard_at.get((channel, name), -inf) <= before]
+
+
+async def _send(socket: ClientWebSocketResponse, method: str, subscription: object) -> None:
+    body = msgspec.json.encode({"method": method, "subscription": subscription})
+    await socket.send_str(body.decode())
+
+
+async def _ping(socket: ClientWebSocketResponse) -> None:
+    while True:
+        await asyncio.sleep(PING_S)
+        await socket.send_str('{"method":"ping"}')
+
+
+def _dex_of(name: str) -> str:
+    """The list that a market is of; the venue's own is empty."""
+    return name.partition(":")[0] if ":" in name else ""
+
+
+def _book(raw: bytes) -> PublicBook:
+    """The levels of an answer or a message. Raises VenueDataError."""
+    found = levels_of(decode(dict[str, Raw], raw, "l2Book"), raw)
+    if found is None or found.market is None:
+        raise VenueDataError("l2Book: coin or levels: missing")
+    return PublicBook(found.market, found.bids, found.asks)
+
+
+def _positive(path: str, text: str | None) -> float:
+    if text is None:
+        raise VenueDataError(f"{path}: missing")
+    found = plain_number(path, text, signed=False)
+    if not found:
+        raise VenueDataError(f"{path}: {text!r} must be above 0")
+    return found
+
+
+def _prices(coin: str, context: MarketContext) -> PublicPrices:
+    mid = None if context.mid_px is None else _positive(f"{coin}.midPx", context.mid_px)
+    return PublicPrices(
+        coin,
+        _positive(f"{coin}.oraclePx", context.oracle_px),
+        _positive(f"{coin}.markPx", context.mark_px),
+        mid,
+    )
+
+
+def _trade(path: str, trade: _Trade) -> PublicTrade:
+    if trade.side not in ("A", "B"):
+        raise VenueDataError(f"{path}.side: {trade.side!r} must be A (sold) or B (bought)")
+    return PublicTrade(
+        Side.BUY if trade.side == "B" else Side.SELL,
+        _positive(f"{path}.px", trade.px),
+        _positive(f"{path}.sz", trade.sz),
+        trade.time,
+    )

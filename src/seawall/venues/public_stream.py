@@ -1,0 +1,87 @@
+"""What a venue publishes about its markets while it runs, read by a host that follows it.
+
+A reader knows the wire of its venue and sends nothing but subscriptions and questions about
+markets. Prices are USD, sizes coins, both floats: they shape quotes and prices here and are no
+ledger. When to connect again, and what a silence means, is the host's to decide.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from seawall.domain.enums import Side
+from seawall.domain.instrument import Instrument
+
+Level = tuple[float, float]
+"""A price and the size that rests there."""
+
+
+class PublicPrices(Struct, frozen=True):
+    """The prices of a market; ``mid`` is None where a side of its book is empty."""
+
+    market: str
+    oracle: float
+    mark: float
+    mid: float | None
+
+
+class PublicBook(Struct, frozen=True):
+    """Levels of a market, best first. ``reaches_far``: a coarser book, read now and then, that
+    goes beyond the levels of the stream."""
+
+    market: str
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    reaches_far: bool = False
+
+
+class PublicTrade(NamedTuple):
+    """One fill. ``side``: the taker's."""
+
+    side: Side
+    price: float
+    size: float
+    time_ms: int
+
+
+class PublicTrades(Struct, frozen=True):
+    """New trades of a market in their order: none that was there before, none twice."""
+
+    market: str
+    trades: Sequence[PublicTrade]
+
+
+PublicUpdate = PublicPrices | PublicBook | PublicTrades
+
+
+class PublicMarkets(NamedTuple):
+    """The markets that trade on a venue now, by name: their prices, and the terms of those that
+    are the venue's own."""
+
+    prices: Mapping[str, PublicPrices]
+    instruments: Mapping[str, Instrument]
+
+
+class PublicReader(Protocol):
+    """Reads the public streams of one venue at ``url``."""
+
+    url: str
+
+    async def markets(self, names: Sequence[str]) -> PublicMarkets:
+        """All markets of the venue's own, and of the other lists that ``names`` are of.
+
+        Raises VenueDataError.
+        """
+        ...
+
+    async def book(self, market: str) -> PublicBook:
+        """The book of a market now, as far as the venue shows it. Raises VenueDataError."""
+        ...
+
+    async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+        """Connect, subscribe, and call ``hear`` with what comes, until the connection ends.
+
+        Returns only by raising VenueDataError, which says why it ended.
+        """
+        ...
