@@ -1,21 +1,25 @@
 """What a folder's log says by itself, read without the sandbox's own recovery."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from seawall.domain.instrument import Instrument
 from seawall.engine.codec import decode_commands
 from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalReader
+from seawall.engine.layout import Limits
 from seawall.venues.rulebook_file import load_rulebook
 from tests.sandbox.venue import LIMITS, MARKETS
 
 
-def replayed(folder: Path) -> Engine:
+def replayed(
+    folder: Path, instruments: Sequence[Instrument] = MARKETS, limits: Limits = LIMITS
+) -> Engine:
     """The machine after the newest segment's end, from the very first command that counts."""
-    engine = Engine.create(load_rulebook(), MARKETS, LIMITS)
+    engine = Engine.create(load_rulebook(), list(instruments), limits)
     for rows in rows_of(folder):
         for command in decode_commands(rows):
             engine.apply(command)

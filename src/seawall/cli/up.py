@@ -58,8 +58,7 @@ def up(
         A folder to keep the venue in; starting again continues where it was. Without it nothing
         stays.
     feed
-        Prices: `synthetic` (seeded, with jumps), `manual`, a file of candles (parquet or CSV), or
-        a venue to follow by its name or URL, such as http://127.0.0.1:3001; nothing is sent there.
+        Prices: `synthetic`, `manual`, a file of candles, or a venue to follow, by name or URL.
     history
         Candles and funding rates of the year before the start; without it they begin empty.
     agents

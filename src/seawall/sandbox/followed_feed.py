@@ -11,7 +11,6 @@ takes reduce-only orders only, until news comes.
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
@@ -100,10 +99,12 @@ def followed_markets(found: FoundFeed, wanted: Sequence[str]) -> tuple[str, ...]
     )
 
 
-async def begun_feed(found: FoundFeed, markets: Sequence[OpenMarket]) -> "FollowedFeed":
+async def begun_feed(
+    found: FoundFeed, markets: Sequence[OpenMarket], now_ms: Callable[[], int]
+) -> "FollowedFeed":
     """The feed of these markets with its books, ready to be started. Raises FeedError."""
     prices = [found.markets.prices[market.name] for market in markets]
-    feed = FollowedFeed(found.reader, markets, prices)
+    feed = FollowedFeed(found.reader, markets, prices, now_ms)
     try:
         await feed.read_books()
     except VenueDataError as error:
@@ -148,15 +149,15 @@ class _Market:
         self.book = FollowedBook()
         self.trades: deque[PublicTrade] = deque(maxlen=MOST_WAITING)
         self.factor = 1.0
-        self.prices_s = self.book_s = 0.0
+        self.prices_ms = self.book_ms = 0
         self.is_stale = False
 
 
 class FollowedFeed:
     """The followed markets, by row. ``prices``: where they stand at the beginning.
 
-    A ``PriceSource``, and what the agents that follow look at. ``elapsed_s`` and ``pause``: the
-    clock of silences and the wait between two connections.
+    A ``PriceSource``, and what the agents that follow look at. ``now_ms``: the venue's clock, by
+    which silences are measured; ``pause``: waits between two connections.
     """
 
     def __init__(
@@ -164,20 +165,22 @@ class FollowedFeed:
         reader: PublicReader,
         markets: Sequence[OpenMarket],
         prices: Sequence[PublicPrices],
+        now_ms: Callable[[], int],
         stale_after_s: float = STALE_AFTER_S,
-        elapsed_s: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = f"followed {reader.url}"
         self._reader = reader
         self._stale_after_s = stale_after_s
-        self._elapsed_s = elapsed_s
+        self._now_ms = now_ms
         self._pause = pause
         self._states = [_Market(*each) for each in zip(markets, prices, strict=True)]
         self._by_name = {state.market.name: state for state in self._states}
+        self._heard = 0
+        """Updates so far."""
         self._task: asyncio.Task[None] | None = None
         for state in self._states:
-            state.prices_s = state.book_s = elapsed_s()
+            state.prices_ms = state.book_ms = now_ms()
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -197,7 +200,7 @@ class FollowedFeed:
     async def _follow(self) -> None:
         wait_s = FIRST_PAUSE_S
         while True:
-            began_s = self._elapsed_s()
+            heard = self._heard
             try:
                 await self._reader.follow(list(self._by_name), self.hear)
             except VenueDataError as error:
@@ -205,7 +208,7 @@ class FollowedFeed:
             except Exception as error:
                 log.exception("the feed could not be read")
                 reason = repr(error)
-            if self._elapsed_s() - began_s > LONGEST_PAUSE_S:
+            if self._heard > heard:
                 wait_s = FIRST_PAUSE_S
             log.warning("the feed is cut off; next try in %g s: %s", wait_s, reason)
             await self._pause(wait_s)
@@ -216,13 +219,14 @@ class FollowedFeed:
         state = self._by_name.get(update.market)
         if state is None:
             return
+        self._heard += 1
         if isinstance(update, PublicPrices):
             state.prices = update
-            state.prices_s = self._elapsed_s()
+            state.prices_ms = self._now_ms()
         elif isinstance(update, PublicBook):
             state.book.hear(update)
             if not update.reaches_far:
-                state.book_s = self._elapsed_s()
+                state.book_ms = self._now_ms()
         elif isinstance(update, PublicTrades) and not self.is_stale(state.market.row):
             state.trades.extend(update.trades)
 
@@ -231,8 +235,7 @@ class FollowedFeed:
     def silent_ms(self, row: int) -> int:
         """How long ago a market's prices or its book were heard, whichever is older."""
         state = self._states[row]
-        heard_s = min(state.prices_s, state.book_s)
-        return int(1000 * max(0.0, self._elapsed_s() - heard_s))
+        return max(0, self._now_ms() - min(state.prices_ms, state.book_ms))
 
     def is_stale(self, row: int) -> bool:
         """Whether a market was silent for too long; said in the log when it changes."""

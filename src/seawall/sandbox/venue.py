@@ -356,8 +356,8 @@ async def _assemble(
         raise VenueError.of("", "rulebook", book.name, expected)
     found = await _found_feed(options, about)
     markets = _markets(options, about, found)
-    feed = await begun_feed(found, markets) if found is not None else None
     clock = clock or Clock(options.speed, options.start_ms)
+    feed = await begun_feed(found, markets, clock.now_ms) if found is not None else None
     about.began_ms = about.began_ms or clock.now_ms()
     about.markets = about.markets or tuple(market.name for market in markets)
     about.began_at = about.began_at or tuple(market.start_price for market in markets)

@@ -112,7 +112,11 @@ class StreamReader:
         for dex in sorted({"", *(_dex_of(name) for name in names)}):
             raw, contexts = market_answers(self._api, dex)
             coins = trading_coins(raw)
-            prices |= {coin: _prices(coin, contexts[coin]) for coin in coins}
+            prices |= {
+                coin: _prices(coin, contexts[coin])
+                for coin in coins
+                if contexts[coin].oracle_px is not None and contexts[coin].mark_px is not None
+            }
             if not dex:
                 own = {each.name: each for each in instruments_from_meta(raw)}
                 instruments = {coin: own[coin] for coin in coins}
