@@ -28,6 +28,7 @@ from seawall.sandbox.agents.makers import MakerDesk, Quote, unmatched
 from seawall.sandbox.agents.profiles import profiles
 from seawall.sandbox.agents.view import MachineView, OwnOrder
 from seawall.sandbox.feeds import ManualSource, PriceSource, SyntheticSource
+from seawall.sandbox.followed_feed import FollowedFeed
 from seawall.sandbox.markets import OpenMarket
 from seawall.sandbox.world import World
 from seawall.venues.rulebook_file import load_rulebook
@@ -38,15 +39,24 @@ SECOND = 1000
 
 
 class Town:
-    """A machine, a world and its people, without any host."""
+    """A machine, a world and its people, without any host. ``feed``: another venue's streams."""
 
-    def __init__(self, seed: int, *wishes: str, source: PriceSource | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *wishes: str,
+        source: PriceSource | None = None,
+        feed: FollowedFeed | None = None,
+    ) -> None:
         book: Any = load_rulebook()
         self.markets: tuple[OpenMarket, ...] = markets(*wishes)
         self.engine = Engine.create(book, [m.instrument for m in self.markets], LIMITS)
         self.view = MachineView(self.engine)
         self.world = World(self.markets, source or SyntheticSource(self.markets, seed))
-        self.agents = AgentGroup(self.markets, book.order.maximum_significant_figures, seed)
+        if feed is not None:
+            self.world = World(self.markets, feed, 0.0, feed)
+        figures = book.order.maximum_significant_figures
+        self.agents = AgentGroup(self.markets, figures, seed, feed)
         self.events: list[Any] = []
         self.now = START
         self.apply(Deposit(START, BACKSTOP, 10**7 * MICRO))

@@ -41,6 +41,8 @@ SIZE_SLACK = 0.2
 FAR_TOLERANCE = 0.1
 MOST_AT_ONCE = 64
 """Orders of one look; more followed trades than that in a second are left out."""
+TICK_SLACK = 1e-6
+"""A price so little off a tick, by floats or the rest of an impact, is on it."""
 LARGEST_SIDE_USD = 1e9
 """A side worth more is scaled down to it."""
 
@@ -152,8 +154,8 @@ class MirrorDesk(MakerDesk):
         if not share:
             return quotes
         for place, (price, size) in enumerate(levels):
-            # What only floats make of a price on a tick must not move it to the next one.
-            tick = self.trading.tick(round(price * scale, 6), up=side == Side.SELL)
+            slack = TICK_SLACK if side == Side.BUY else -TICK_SLACK
+            tick = self.trading.tick(price * scale * (1 + slack), up=side == Side.SELL)
             least = self.trading.size_of(LEAST_ORDER_USD, tick)
             units = max(least, _size_units(self.trading, size * share))
             distance = abs(tick - fair)
