@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from seawall.domain.commands import Command
 from seawall.domain.instrument import Instrument
 from seawall.engine.codec import decode_commands
 from seawall.engine.engine import Engine
@@ -20,10 +21,14 @@ def replayed(
 ) -> Engine:
     """The machine after the newest segment's end, from the very first command that counts."""
     engine = Engine.create(load_rulebook(), list(instruments), limits)
-    for rows in rows_of(folder):
-        for command in decode_commands(rows):
-            engine.apply(command)
+    for command in commands_of(folder):
+        engine.apply(command)
     return engine
+
+
+def commands_of(folder: Path) -> list[Command]:
+    """The commands that count, in order."""
+    return [command for rows in rows_of(folder) for command in decode_commands(rows)]
 
 
 def rows_of(folder: Path) -> Iterator[Any]:

@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
+from msgspec.structs import replace
 
+from seawall.domain.commands import (
+    CancelOrder,
+    Deposit,
+    ModifyOrder,
+    PlaceOrder,
+    SetMarketStatus,
+    SetOraclePrice,
+)
 from seawall.domain.enums import MarketStatus, Side
 from seawall.engine.book_view import book_levels
 from seawall.engine.layout import Limits
@@ -37,7 +46,7 @@ from seawall.venues.public_stream import (
 )
 from seawall.venues.registry import DEFAULT_VENUE, wire_of
 from tests.command_line import seawall
-from tests.sandbox.replay import replayed
+from tests.sandbox.replay import commands_of, replayed
 from tests.sandbox.test_feeds import START, markets
 from tests.unit.hl_desk import l1_body, wire
 from tests.waiting import Elapsed, until
@@ -265,13 +274,13 @@ def test_a_feed_that_falls_silent_freezes_new_risk_until_it_is_back(
             await second.__aexit__(None, None, None)
         engine = pair.second.host.engine
         assert replayed(tmp_path, engine.instruments, LIMITS).state_hash() == engine.state_hash()
+        _opened_with_new_quotes(tmp_path)
 
     asyncio.run(play())
 
 
 async def _without_source(pair: Pair) -> None:
     view = pair.second.market.view
-    prices = pair.at(pair.second)
     pair.elapsed.pass_seconds(11)
     await until(lambda: view.status(BTC) == MarketStatus.REDUCE_ONLY_ONLY)
     shown = await status(pair.second)
@@ -282,9 +291,11 @@ async def _without_source(pair: Pair) -> None:
     assert "Only reduce-only orders are accepted while the price feed" in refused["error"]
     assert "filled" in await pair.order(False, bid * 0.99, "0.2", reduce=True)
     assert (await pair.state())["assetPositions"][0]["position"]["szi"] == "0.3"
+    marked = pair.second.host.engine.tables["markets"]["mark_updated_ms"]
+    before = marked.tolist()
     pair.elapsed.pass_seconds(60)
     await until(lambda: pair.second.host.engine.clock_ms >= pair.second.host.now_ms())
-    assert pair.at(pair.second) == prices, "the mark stands while the oracle is silent"
+    assert marked.tolist() == before, "the mark stands while the oracle is silent"
 
 
 async def _with_source_again(pair: Pair) -> None:
@@ -297,6 +308,27 @@ async def _with_source_again(pair: Pair) -> None:
     assert ask == pytest.approx(48_000, rel=0.01)
     assert "filled" in await pair.order(True, ask * 1.01, "0.1")
     assert not (await status(pair.second))["stale"]
+
+
+def _opened_with_new_quotes(folder: Path) -> None:
+    """Nothing comes between the opening of BTC and its new quotes and price."""
+    commands = commands_of(folder)
+    opening = SetMarketStatus(commands[-1].time_ms, BTC, MarketStatus.OPEN)
+    place = next(
+        place
+        for place, command in enumerate(commands)
+        if command == replace(opening, time_ms=command.time_ms)
+    )
+    end = next(
+        place + 1 + number
+        for number, command in enumerate(commands[place + 1 :])
+        if isinstance(command, SetOraclePrice)
+    )
+    between = commands[place + 1 : end]
+    quotes = (ModifyOrder, PlaceOrder, CancelOrder)
+    assert len([each for each in between if isinstance(each, quotes)]) >= 20
+    assert {each.time_ms for each in between} == {commands[place].time_ms}
+    assert all(isinstance(each, (*quotes, Deposit)) for each in between)
 
 
 def test_what_control_sets_is_a_factor_on_the_feed() -> None:
@@ -340,10 +372,13 @@ def test_a_restart_goes_on_at_the_present_price(
                 assert pair.at(pair.second)[0] == 500_000
             first = pair.first
             await first.market.change(lambda: first.market.world.set_price(BTC, 51_000.0))
+            known = len(commands_of(tmp_path))
             async with running_venue(options) as pair.second:
                 assert pair.at(pair.second)[0] == 510_000
                 assert pair.second.market.view.best(BTC, Side.SELL) > 509_000
             assert "prices go on where the followed venue is: BTC 50000 -> 51000" in caplog.text
+        kinds = [type(command) for command in commands_of(tmp_path)[known:]]
+        assert kinds.index(ModifyOrder) < kinds.index(SetOraclePrice), "no old quote is met"
 
     asyncio.run(play())
 
@@ -410,6 +445,15 @@ def test_a_market_is_stale_without_prices_or_without_a_book() -> None:
     feed.hear(PublicBook("BTC", [(99.0, 1.0)], []))
     assert not feed.is_stale(BTC)
     assert feed.take_trades(BTC) == [], "trades of a stale market are not replayed later"
+
+
+def test_a_factor_lasts_until_prices_begin_anew() -> None:
+    feed = FollowedFeed(Scripted(), markets("BTC=100"), [prices(100.0, 101.0)], lambda: START)
+    feed.move(BTC, 0.5)
+    assert feed.prices(START) == [50.0]
+    assert feed.mid_premium(BTC) == pytest.approx(0.01)
+    feed.begin(START, [50.0])
+    assert feed.prices(START) == [100.0]
 
 
 def test_far_levels_begin_where_the_near_ones_end() -> None:

@@ -82,6 +82,11 @@ def test_the_book_is_that_of_the_followed_venue() -> None:
     followed.feed.hear(PublicPrices("BTC", 49_993.0, 49_998.0, 50_003.0))
     followed.town.live(2)
     assert followed.levels()[0] == units(moved)
+    crashed = [(price - 2_000, size) for price, size in BIDS]
+    followed.feed.hear(PublicBook("BTC", crashed, [(price - 2_000, size) for price, size in ASKS]))
+    followed.feed.hear(PublicPrices("BTC", 47_990.0, 47_995.0, 48_000.0))
+    followed.town.live(2)
+    assert followed.levels()[0] == units(crashed), "how makers withdraw is in the followed book"
 
 
 def test_levels_below_the_least_order_and_beyond_reason() -> None:

@@ -140,10 +140,10 @@ class Control:
             return False, None
         return True, self.host.now_ms() - feed.silent_ms(row)
 
-    def _needs_own_clock(self, field: str, value: Any) -> None:
+    def _needs_own_clock(self, asked: str) -> None:
         if self.market.feed is not None:
-            expected = "left out: the clock of a venue that follows another runs in real time"
-            raise InputError.of("", field, value, expected)
+            expected = "asked of a venue that follows no other; this one's runs in real time"
+            raise InputError.of("", "clock", asked, expected)
 
     async def accounts(self, request: schema.Nothing) -> schema.Accounts:
         return schema.Accounts(
@@ -220,20 +220,20 @@ class Control:
         await self.market.change(begin)
 
     async def advance(self, request: schema.AdvanceClock) -> None:
-        self._needs_own_clock("seconds", request.seconds)
+        self._needs_own_clock("advance")
         ms = schema.milliseconds("seconds", request.seconds)
         step = schema.milliseconds("stepSeconds", request.step_seconds)
         await self.market.advance(ms, step)
 
     async def pause(self, request: schema.Nothing) -> None:
-        self._needs_own_clock("pause", None)
+        self._needs_own_clock("pause")
         self.host.clock.pause()
 
     async def resume(self, request: schema.Nothing) -> None:
         self.host.clock.resume()
 
     async def speed(self, request: schema.SetSpeed) -> None:
-        self._needs_own_clock("speed", request.speed)
+        self._needs_own_clock("speed")
         what = f"venue seconds per second, from 0 to {GREATEST_SPEED:g}, at most 3 decimals"
         most = int(GREATEST_SPEED) * 1000
         self.host.clock.set_speed(schema.units("speed", request.speed, 3, 0, most, what) / 1000)

@@ -58,7 +58,8 @@ def sandbox(
     ``markets``: names, each with a price to begin at if wanted: ``"BTC=60000"``. ``speed``: venue
     seconds per second, 0 for a clock that only ``advance`` moves. ``data``: a folder that keeps it,
     and that says seed, markets, rulebook and mode from then on. ``mode``: ``standard`` accounts
-    have a margin for each list of markets, ``unified`` ones share one. ``quotas``: clients may use
+    have a margin for each list of markets, ``unified`` ones share one. ``feed``: ``synthetic``,
+    ``manual``, or a venue to follow in real time, by its name or URL. ``quotas``: clients may use
     as much as on the venue, and no more; False lets them use what they like. ``history``: candles
     and funding rates before the start.
     Raises SeawallError for options that cannot be used.

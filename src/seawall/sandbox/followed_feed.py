@@ -227,7 +227,7 @@ class FollowedFeed:
             state.book.hear(update)
             if not update.reaches_far:
                 state.book_ms = self._now_ms()
-        elif isinstance(update, PublicTrades) and not self.is_stale(state.market.row):
+        elif isinstance(update, PublicTrades):
             state.trades.extend(update.trades)
 
     # -- silence -----------------------------------------------------------------------------------
