@@ -116,7 +116,7 @@ def test_dexes_and_modes_are_kept(tmp_path: Path) -> None:
         ({"port": 70_000}, "port: 70000 should be a port from 0 to 65535"),
         ({"port": -1}, "port: -1 should be a port from 0 to 65535"),
         ({"speed": -1}, "speed: -1 should be venue seconds per second, from 0 to 1000"),
-        ({"feed": "dreams"}, "feed: 'dreams' should be synthetic, manual or"),
+        ({"feed": "dreams"}, "feed: 'dreams' should be synthetic, manual, "),
         ({"rulebook": "dydx"}, "rulebook: 'dydx' should be a continuous one, such as hyperliquid"),
         ({"data": "/dev/null/venue"}, "data: '/dev/null/venue' should be a folder"),
     ],

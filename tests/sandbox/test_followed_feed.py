@@ -31,7 +31,9 @@ from seawall.sandbox.followed_feed import (
     FeedError,
     FollowedBook,
     FollowedFeed,
+    FoundFeed,
     find_feed,
+    followed_markets,
 )
 from seawall.sandbox.venue import Venue, VenueError, VenueOptions, running_venue
 from seawall.venues.port import Desk
@@ -383,6 +385,33 @@ def test_a_restart_goes_on_at_the_present_price(
     asyncio.run(play())
 
 
+def test_builders_markets_are_followed_and_a_revert_goes_on_with_the_feed(tmp_path: Path) -> None:
+    """A builder's market keeps the terms that it had at the first start, whatever its price."""
+
+    async def play() -> None:
+        pair = Pair()
+        source = replace(SOURCE, markets=("BTC=50000", "xyz:GOLD=999"))
+        async with running_venue(source) as pair.first:
+            first = pair.first
+            options = VenueOptions(
+                feed=first.url, markets=("BTC", "xyz:GOLD"), limits=LIMITS, data=tmp_path
+            )
+            async with running_venue(options) as pair.second:
+                assert pair.second.market.view.oracle(1) == first.market.view.oracle(1)
+            await first.market.change(lambda: first.market.world.set_price(1, 1_100.0))
+            async with running_venue(replace(options, markets=())) as pair.second:
+                gold = pair.second.markets[1]
+                assert gold.to_usd(pair.second.market.view.oracle(1)) == 1_100.0
+                await pair.second.market.change(
+                    lambda: pair.second.market.world.set_price(1, 500.0)
+                )
+                assert gold.to_usd(pair.second.market.view.oracle(1)) == 500.0
+                await pair.second.market.revert("start")
+                await until(lambda: gold.to_usd(pair.second.market.view.oracle(1)) == 1_100.0)
+
+    asyncio.run(play())
+
+
 # -- without another venue -------------------------------------------------------------------------
 
 
@@ -473,6 +502,20 @@ def test_a_feed_that_does_not_answer_is_given_up_after_some_tries() -> None:
     with pytest.raises(FeedError, match=r"feed: .*:1/info: cannot be reached: .* \(3 tries\)"):
         asyncio.run(find_feed("http://127.0.0.1:1", [], pause))
     assert waits == [1, 1]
+
+
+def test_markets_begin_where_the_feed_is_with_as_many_digits_as_they_have() -> None:
+    names = {"BTC": 999.126, "NEW": 0.00412341, "xyz:GOLD": 4012.3456}
+    found = FoundFeed(
+        Scripted(),
+        PublicMarkets({name: PublicPrices(name, at, at, at) for name, at in names.items()}, {}),
+    )
+    terms = {market.name: market.instrument for market in markets("BTC")}
+    assert followed_markets(found, [], terms) == ("BTC=999.1",)
+    asked = ["NEW", "xyz:GOLD", "BTC=5"]
+    assert followed_markets(found, asked, terms) == ("NEW=0.004123", "xyz:GOLD=4012.3", "BTC=5")
+    with pytest.raises(FeedError, match=r"'OLD' should be markets that trade at script: BTC, NEW"):
+        followed_markets(found, ["BTC", "OLD"], terms)
 
 
 @pytest.mark.parametrize(

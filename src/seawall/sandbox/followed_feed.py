@@ -12,10 +12,12 @@ takes reduce-only orders only, until news comes.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from seawall.domain.instrument import Instrument
+from seawall.domain.units import MONEY_DECIMALS
 from seawall.sandbox.markets import DEFAULT_MARKETS, OpenMarket
 from seawall.venues.public_api import NotFound, RequestRefused
 from seawall.venues.public_stream import (
@@ -67,8 +69,9 @@ async def find_feed(
     except VenueDataError as error:
         raise FeedError(f"feed: {error}") from None
     if reader is None:
-        known = f"synthetic, manual, {', '.join(followed_names())}, or the URL of a venue"
-        raise FeedError.of("", "feed", text, known)
+        known = ", ".join(followed_names())
+        expected = f"synthetic, manual, {known}, the URL of a venue or a RecordedPath"
+        raise FeedError.of("", "feed", text, expected)
     for left in reversed(range(FIRST_TRIES)):
         try:
             return FoundFeed(reader, await reader.markets(names))
@@ -82,9 +85,14 @@ async def find_feed(
     raise AssertionError("the last try returns or raises")
 
 
-def followed_markets(found: FoundFeed, wanted: Sequence[str]) -> tuple[str, ...]:
+def followed_markets(
+    found: FoundFeed, wanted: Sequence[str], terms: Mapping[str, Instrument]
+) -> tuple[str, ...]:
     """``wanted`` (the usual markets for none) with the prices of the feed: texts for
-    ``choose_markets``. A price that stands there stays. Raises FeedError for unknown markets."""
+    ``choose_markets``. A price that stands there stays. ``terms``: of markets that are known.
+
+    Raises FeedError for markets that do not trade there.
+    """
     prices = found.markets.prices
     usual = [name for name in DEFAULT_MARKETS if name in prices]
     texts = list(wanted) or usual or list(prices)[: len(DEFAULT_MARKETS)]
@@ -95,7 +103,8 @@ def followed_markets(found: FoundFeed, wanted: Sequence[str]) -> tuple[str, ...]
         expected = f"markets that trade at {found.reader.url}: {shown}{more}"
         raise FeedError.of("", "markets", ", ".join(missing), expected)
     return tuple(
-        text if "=" in text else f"{text}={_rounded(prices[text].oracle)}" for text in texts
+        text if "=" in text else f"{text}={_start_price(prices[text].oracle, terms.get(text))}"
+        for text in texts
     )
 
 
@@ -112,9 +121,10 @@ async def begun_feed(
     return feed
 
 
-def _rounded(price: float) -> str:
-    """To five figures, which every market takes as the price that it begins at."""
-    return format(Decimal(f"{price:.5g}"), "f")
+def _start_price(price: float, terms: Instrument | None) -> str:
+    """To five figures, and as many decimals as the market has."""
+    decimals = MONEY_DECIMALS if terms is None else terms.price_decimals
+    return format(Decimal(f"{float(f'{price:.5g}'):.{decimals}f}").normalize(), "f")
 
 
 class FollowedBook:

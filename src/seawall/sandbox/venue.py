@@ -290,13 +290,13 @@ def _markets(
     by_name = {instrument.name: instrument for instrument in of_venue.built_in_markets()}
     wanted = about.markets
     if found is not None:
-        wanted = followed_markets(found, wanted)
+        by_name = {**found.markets.instruments, **by_name}
+        wanted = followed_markets(found, wanted, by_name)
         # One without a usual price keeps the one that it began at: its terms may follow from it.
         about.markets = tuple(
             text if (name := text.partition("=")[0]) not in START_PRICES else name
             for text in wanted
         )
-        by_name = {**found.markets.instruments, **by_name}
     if isinstance(options.feed, RecordedPath):
         first = {name: f"{name}={prices[0]:.6g}" for name, prices in options.feed.prices.items()}
         named = [text.partition("=")[0] for text in wanted] or list(first)

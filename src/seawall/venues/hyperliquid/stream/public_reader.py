@@ -118,8 +118,10 @@ class StreamReader:
                 if contexts[coin].oracle_px is not None and contexts[coin].mark_px is not None
             }
             if not dex:
-                own = {each.name: each for each in instruments_from_meta(raw)}
-                instruments = {coin: own[coin] for coin in coins}
+                # Terms of a new kind, of some market, must not hide what can be followed.
+                with suppress(VenueDataError):
+                    own = {each.name: each for each in instruments_from_meta(raw)}
+                    instruments = {coin: own[coin] for coin in coins}
         return PublicMarkets(prices, instruments)
 
     async def book(self, market: str) -> PublicBook:
