@@ -16,7 +16,8 @@ import pytest
 from eth_account import Account
 
 from seawall.sandbox.accounts import agent_address, seed_phrase, user_key, user_keys
-from seawall.sandbox.venue import VenueError, VenueOptions, open_venue
+from seawall.sandbox.announcement import announcement, announcement_object, clients_named
+from seawall.sandbox.venue import VenueError, VenueOptions, open_venue, running_venue
 from tests.architecture.sources import ROOT
 from tests.command_line import seawall
 from tests.waiting import PATIENCE_S
@@ -147,6 +148,7 @@ def test_prices_follow_a_file_of_candles(tmp_path: Path) -> None:
         (["--rulebook", "nobody"], "nobody"),
         (["--rulebook", "dydx"], "--rulebook: 'dydx' should be a continuous one"),
         (["--host", "203.0.113.7"], "--host: '203.0.113.7' should be this computer's"),
+        (["--clients", "java"], "--clients: 'java' should be python, javascript, freqtrade, all"),
         (["--port", "70000"], "--port: 70000 should be a port from 0 to 65535"),
     ],
 )
@@ -186,12 +188,30 @@ def test_keys_follow_from_the_phrase_alone() -> None:
     assert account.address.lower() == key.address
 
 
-def test_snippets_compile_and_are_five_lines() -> None:
+def test_python_snippets_compile_and_are_five_lines() -> None:
     from seawall.venues.hyperliquid.snippets import client_snippets
 
     key = user_key(seed_phrase(1), 0)
     found = client_snippets("http://x", key.address, key.private_key, "BTC", "0.003")
+    assert {snippet.kind for snippet in found} == {"python", "javascript", "freqtrade"}
     for snippet in found:
-        compile(snippet.code, snippet.client, "exec")
-        assert len(snippet.code.strip().splitlines()) == 5
         assert key.private_key in snippet.code
+        if snippet.kind == "python":
+            compile(snippet.code, snippet.client, "exec")
+            assert len(snippet.code.strip().splitlines()) == 5
+
+
+def test_lines_are_printed_for_the_clients_that_are_asked_for() -> None:
+    import asyncio
+
+    async def texts() -> tuple[str, str, list[dict[str, str]]]:
+        quiet = VenueOptions(markets=("BTC=50000",), agents=False, feed="manual", speed=0)
+        async with running_venue(quiet) as venue:
+            clients = announcement_object(venue)["clients"]
+            return announcement(venue), announcement(venue, clients_named(["all"])), clients
+
+    usual, whole, clients = asyncio.run(texts())
+    assert len(clients) >= 4
+    for client in clients:
+        assert client["code"].rstrip() in whole
+        assert (client["code"].rstrip() in usual) == (client["kind"] == "python")

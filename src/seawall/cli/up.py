@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from seawall.domain.quantities import number
 
 if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
+    from seawall.sandbox.venue import Venue
 
 SPEEDS = {"real": 1.0, "manual": 0.0}
 
@@ -33,6 +35,7 @@ def up(
     agents: bool = True,
     quotas: bool = True,
     mode: str | None = None,
+    clients: Texts = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Start a venue on this computer: living order books, funded test accounts, full control.
@@ -67,16 +70,15 @@ def up(
         Clients may send as much as on the venue and no more; `--no-quotas`: what they like.
     mode
         How accounts begin: `standard` (a margin for each dex) or `unified`.
+    clients
+        Which clients to print lines for: python, javascript, freqtrade or all; python if not given.
     json_
         Print one JSON object instead of text when the venue is ready.
     """
-    from seawall.sandbox.announcement import announcement, announcement_object
-    from seawall.sandbox.venue import Venue, VenueOptions, VenueStopped, serve
-
-    def announce(venue: Venue) -> None:
-        print(json.dumps(announcement_object(venue)) if json_ else announcement(venue), flush=True)
+    from seawall.sandbox.venue import VenueOptions, VenueStopped, serve
 
     try:
+        announce = _announcer(_names(clients), as_object=json_)
         options = VenueOptions(
             host=host,
             port=port,
@@ -98,6 +100,19 @@ def up(
     except VenueStopped as error:
         print(f"seawall up: the venue stopped: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _announcer(clients: tuple[str, ...], *, as_object: bool) -> "Callable[[Venue], None]":
+    """Prints what a venue that is ready says about itself. Raises InputError for the clients."""
+    from seawall.sandbox.announcement import announcement, announcement_object, clients_named
+
+    kinds = clients_named(clients)
+
+    def announce(venue: "Venue") -> None:
+        about = json.dumps(announcement_object(venue)) if as_object else announcement(venue, kinds)
+        print(about, flush=True)
+
+    return announce
 
 
 def _speed(text: str) -> float:

@@ -39,14 +39,15 @@ def sources_digest(*sources: str) -> str:
     return digest.hexdigest()
 
 
-def cache_folder(*sources: str) -> Path:
-    """Where entries compiled from these sources are kept, without any those of the engine.
-
-    ``SEAWALL_CACHE`` overrides the user's cache folder.
-    """
+def user_folder() -> Path:
+    """Where what can be made again is kept for this user; ``SEAWALL_CACHE`` overrides it."""
     root = os.environ.get("SEAWALL_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    base = Path(root) if root else Path.home() / ".cache"
-    return base / "seawall" / "kernels" / sources_digest(*(sources or ENGINE_SOURCES))
+    return (Path(root) if root else Path.home() / ".cache") / "seawall"
+
+
+def cache_folder(*sources: str) -> Path:
+    """Where entries compiled from these sources are kept, without any those of the engine."""
+    return user_folder() / "kernels" / sources_digest(*(sources or ENGINE_SOURCES))
 
 
 if INTERPRETED:

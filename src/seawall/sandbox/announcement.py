@@ -1,8 +1,9 @@
 """What a venue that is ready says about itself: where it is, its accounts, and how to trade."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from seawall.domain.errors import InputError
 from seawall.domain.units import from_units
 from seawall.sandbox.venue import Venue
 from seawall.venues.registry import wire_of
@@ -10,6 +11,9 @@ from seawall.venues.venue import Snippet
 
 SNIPPET_USD = 200.0
 """The size of the order in a snippet, about."""
+DEFAULT_CLIENT, ALL_CLIENTS = "python", "all"
+CLIENTS = (DEFAULT_CLIENT, "javascript", "freqtrade", ALL_CLIENTS)
+"""Kinds of client that lines are printed for."""
 
 
 def announcement_object(venue: Venue) -> dict[str, Any]:
@@ -24,11 +28,20 @@ def announcement_object(venue: Venue) -> dict[str, Any]:
         "mode": venue.mode,
         "markets": _prices(venue),
         "data": str(venue.folder) if venue.lasts else None,
+        "clients": [each._asdict() for each in _snippets(venue)],
     }
 
 
-def announcement(venue: Venue) -> str:
-    """The text for people."""
+def clients_named(names: Collection[str]) -> Collection[str]:
+    """Kinds of client to print lines for; the usual one without names. Raises InputError."""
+    for name in names:
+        if name not in CLIENTS:
+            raise InputError.of("", "clients", name, ", ".join(CLIENTS))
+    return CLIENTS if ALL_CLIENTS in names else names or (DEFAULT_CLIENT,)
+
+
+def announcement(venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,)) -> str:
+    """The text for people, with lines for these kinds of client."""
     clock = venue.host.clock
     pace = "moved by control only" if clock.manual else f"x{clock.speed:g}"
     kept = str(venue.folder) if venue.lasts else "nothing stays (--data FOLDER keeps it)"
@@ -50,13 +63,12 @@ def announcement(venue: Venue) -> str:
         for number, user in enumerate(venue.users)
     ]
     for snippet in _snippets(venue):
-        lines += [
-            "",
-            f"  # {snippet.client} (pip install {snippet.needs})",
-            "",
-            snippet.code.rstrip(),
-        ]
+        if snippet.kind in clients:
+            lines += ["", f"  # {snippet.client} ({snippet.needs})", "", snippet.code.rstrip()]
     lines += ["", f"  Steer it: seawall control --help (API: {venue.url}/control/openapi.json)"]
+    lines += [
+        f"  Lines for other clients: --clients {','.join(CLIENTS)}; fixed hosts: seawall proxy"
+    ]
     return "\n".join([*lines, "  Ctrl-C stops it.", ""])
 
 

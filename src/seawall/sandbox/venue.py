@@ -214,7 +214,8 @@ class Venue:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on an address of this computer. Raises VenueError where it cannot be had."""
     if not 0 <= port <= HIGHEST_PORT:
         raise VenueError.of("", "port", port, f"a port from 0 to {HIGHEST_PORT}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -317,7 +318,7 @@ async def open_venue(
     Raises SeawallError for options and for a folder that cannot be used.
     """
     make_app = make_app or partial(wire_of(options.venue).make_app, quotas=options.quotas)
-    listening = _bind(options.host, options.port)
+    listening = bind(options.host, options.port)
     lasts = options.data is not None
     folder = options.data or Path(tempfile.mkdtemp(prefix="seawall-"))
     host: Host | None = None

@@ -68,15 +68,33 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Snippet(NamedTuple):
-    """A few lines of code for a well-known client. ``needs``: the packages for ``pip install``."""
+    """A few lines for a well-known client. ``kind``: python, javascript, freqtrade or shell;
+    ``needs``: the command that installs it."""
 
     client: str
+    kind: str
     needs: str
     code: str
 
 
+class Front(NamedTuple):
+    """A local proxy that stands for a venue's hosts, as its clients see it.
+
+    ``proxy``, ``url`` and ``websocket`` are URLs; ``authority`` is the certificate file to trust,
+    ``node_hosts`` the script that node loads first.
+    """
+
+    proxy: str
+    url: str
+    websocket: str
+    authority: str
+    node_hosts: str
+
+
 class Wire(ABC):
-    """A venue's wire language, for clients of a sandbox."""
+    """A venue's wire language, for clients of a sandbox. ``hosts``: where they find the venue."""
+
+    hosts: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
@@ -95,6 +113,10 @@ class Wire(ABC):
         self, url: str, address: str, key: str, market: str, size: str
     ) -> Sequence[Snippet]:
         """Lines that trade ``size`` (text) of a market at a sandbox, for each known client."""
+
+    @abstractmethod
+    def proxied_clients(self, front: Front) -> Sequence[Snippet]:
+        """Lines to paste before starting clients whose hosts are fixed, for each known client."""
 
 
 class Venue(ABC):

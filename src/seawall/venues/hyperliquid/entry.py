@@ -10,7 +10,7 @@ from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
-from seawall.venues.venue import AccountAnswer, Snippet, Venue, Wire
+from seawall.venues.venue import AccountAnswer, Front, Snippet, Venue, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class HyperliquidWire(Wire):
+    hosts = ("api.hyperliquid.xyz", "api.hyperliquid-testnet.xyz")
+
     def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
         from seawall.venues.hyperliquid.limits import OFF, VENUE
         from seawall.venues.hyperliquid.server import make_app
@@ -44,6 +46,11 @@ class HyperliquidWire(Wire):
         from seawall.venues.hyperliquid.snippets import client_snippets
 
         return client_snippets(url, address, key, market, size)
+
+    def proxied_clients(self, front: Front) -> Sequence[Snippet]:
+        from seawall.venues.hyperliquid.proxied_clients import proxied_clients
+
+        return proxied_clients(front, self.hosts)
 
 
 class Hyperliquid(Venue):
