@@ -22,6 +22,7 @@ _CCXT_JS = """\
 import ccxt from "ccxt";
 const exchange = new ccxt.pro.hyperliquid({{ walletAddress: "{address}", privateKey: "{key}" }});
 exchange.urls.api = {{ public: "{url}", private: "{url}", ws: {{ public: "{websocket}" }} }};
+await exchange.loadHttpProxyAgent(); // ccxt wants it for ws://
 const symbol = "{coin}/USDC:USDC";
 const {{ last }} = await exchange.fetchTicker(symbol);
 console.log((await exchange.createOrder(symbol, "market", "buy", {size}, last)).average);

@@ -1,0 +1,1 @@
+"""Whole flows of real clients, each in an environment of its own."""

@@ -1,0 +1,73 @@
+"""The flows of four clients against a venue that runs as a user starts it."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+
+from tests.conformance.hyperliquid.clients.environments import node_with
+from tests.conformance.hyperliquid.clients.talk import Report, run_script
+from tests.conformance.hyperliquid.clients.venue import LocalVenue
+
+SCRIPTS = Path(__file__).parent / "scripts"
+CCXT_JS = ("ccxt@4.5.84",)
+NOMEIDA = ("hyperliquid@1.7.7", "ws@8.18.3")
+CANDLES = 1
+"""How many candles of a minute a venue must have at its start."""
+USD = 1_000.0
+STEPS = ("connect", "history", "trade", "reconcile", "liquidated", "reconnect")
+"""What every client must get through, in this order."""
+
+
+def _about(venue: LocalVenue) -> dict[str, Any]:
+    """A fresh account with money, and where the venue is."""
+    account = Account.create()
+    venue.control.fund(account.address, USD)
+    return {
+        "address": account.address.lower(),
+        "key": "0x" + account.key.hex().removeprefix("0x"),
+        "url": venue.url,
+        "websocket": venue.websocket_url,
+        "candles": CANDLES,
+    }
+
+
+def _node(
+    venue: LocalVenue, script: str, packages: Sequence[str], more: Mapping[str, str], report: Report
+) -> None:
+    folder = node_with(*packages)
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        for each in (script, "talk.mjs"):
+            shutil.copy(SCRIPTS / each, name)
+        command = ["node", script, json.dumps(_about(venue))]
+        run_script(command, Path(name), {**os.environ, **more}, venue, report)
+
+
+def ccxt_js(venue: LocalVenue, report: Report) -> None:
+    """ccxt for JavaScript, REST and websocket."""
+    _node(venue, "ccxt_js.mjs", CCXT_JS, {}, report)
+
+
+def nomeida(venue: LocalVenue, report: Report) -> None:
+    """hyperliquid of npm through the proxy: its hosts are fixed."""
+    with venue.proxy() as proxy:
+        led = {
+            "SEAWALL_PROXY": proxy["proxy"],
+            "SEAWALL_HOSTS": ",".join(proxy["hosts"]),
+            "NODE_EXTRA_CA_CERTS": proxy["authority"],
+            "NODE_OPTIONS": f"--require {proxy['node_hosts']}",
+        }
+        _node(venue, "nomeida.mjs", NOMEIDA, led, report)
+
+
+FLOWS: dict[str, Callable[[LocalVenue, Report], None]] = {
+    "ccxt-js": ccxt_js,
+    "nomeida": nomeida,
+}
+QUICK = ("ccxt-js", "nomeida")
+"""Those that the suite runs: under a minute each, with a start of the venue."""
