@@ -10,13 +10,14 @@ from typing import Any
 
 from eth_account import Account
 
-from tests.conformance.hyperliquid.clients.environments import node_with
+from tests.conformance.hyperliquid.clients.environments import node_with, python_with
 from tests.conformance.hyperliquid.clients.talk import Report, run_script
 from tests.conformance.hyperliquid.clients.venue import LocalVenue
 
 SCRIPTS = Path(__file__).parent / "scripts"
 CCXT_JS = ("ccxt@4.5.84",)
 NOMEIDA = ("hyperliquid@1.7.7", "ws@8.18.3")
+NAUTILUS = (">=3.12,<3.15", "nautilus_trader==1.231.0")
 CANDLES = 1
 """How many candles of a minute a venue must have at its start."""
 USD = 1_000.0
@@ -65,9 +66,22 @@ def nomeida(venue: LocalVenue, report: Report) -> None:
         _node(venue, "nomeida.mjs", NOMEIDA, led, report)
 
 
+def nautilus(venue: LocalVenue, report: Report) -> None:
+    """NautilusTrader's adapter through the proxy: its REST hosts are fixed, its websocket's not."""
+    python = python_with(*NAUTILUS)
+    with venue.proxy() as proxy, tempfile.TemporaryDirectory() as folder:
+        led = {"HTTPS_PROXY": proxy["proxy"], "SSL_CERT_FILE": proxy["authority"]}
+        about = _about(venue)
+        for part in ("trade", "reconcile"):
+            words = [json.dumps({**about, "run": part, "size": 0.2})]
+            command = [str(python), str(SCRIPTS / "nautilus.py"), *words]
+            run_script(command, Path(folder), {**os.environ, **led}, venue, report)
+
+
 FLOWS: dict[str, Callable[[LocalVenue, Report], None]] = {
     "ccxt-js": ccxt_js,
     "nomeida": nomeida,
+    "nautilus": nautilus,
 }
 QUICK = ("ccxt-js", "nomeida")
 """Those that the suite runs: under a minute each, with a start of the venue."""
