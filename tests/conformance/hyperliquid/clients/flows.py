@@ -5,12 +5,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eth_account import Account
 
 from tests.conformance.hyperliquid.clients.environments import node_with, python_with
+from tests.conformance.hyperliquid.clients.freqtrade import run_bot
 from tests.conformance.hyperliquid.clients.talk import Report, run_script
 from tests.conformance.hyperliquid.clients.venue import LocalVenue
 
@@ -18,6 +20,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 CCXT_JS = ("ccxt@4.5.84",)
 NOMEIDA = ("hyperliquid@1.7.7", "ws@8.18.3")
 NAUTILUS = (">=3.12,<3.15", "nautilus_trader==1.231.0")
+FREQTRADE = (">=3.11,<3.15", "freqtrade==2026.9")
 CANDLES = 1
 """How many candles of a minute a venue must have at its start."""
 USD = 1_000.0
@@ -78,10 +81,20 @@ def nautilus(venue: LocalVenue, report: Report) -> None:
             run_script(command, Path(folder), {**os.environ, **led}, venue, report)
 
 
+def freqtrade(venue: LocalVenue, report: Report, *, dry: bool, mode: str) -> None:
+    """freqtrade, pointed at the venue by its configuration."""
+    program = python_with(*FREQTRADE).with_name("freqtrade")
+    run_bot(program, venue, _about(venue), report, dry=dry, mode=mode)
+
+
 FLOWS: dict[str, Callable[[LocalVenue, Report], None]] = {
     "ccxt-js": ccxt_js,
     "nomeida": nomeida,
     "nautilus": nautilus,
+    "freqtrade-dry-isolated": partial(freqtrade, dry=True, mode="isolated"),
+    "freqtrade-dry-cross": partial(freqtrade, dry=True, mode="cross"),
+    "freqtrade-live-isolated": partial(freqtrade, dry=False, mode="isolated"),
+    "freqtrade-live-cross": partial(freqtrade, dry=False, mode="cross"),
 }
 QUICK = ("ccxt-js", "nomeida")
 """Those that the suite runs: under a minute each, with a start of the venue."""

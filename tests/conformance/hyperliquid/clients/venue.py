@@ -26,7 +26,7 @@ class LocalVenue:
         self._folder = folder
         self._options = options
         self._log = (folder / "venue.log").open("a")
-        self.port = _free_port()
+        self.port = free_port()
         self.about: dict[str, Any] = {}
         self.start()
         self.control = ControlClient(self.url)
@@ -93,7 +93,7 @@ def _stop(process: "subprocess.Popen[str]") -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
