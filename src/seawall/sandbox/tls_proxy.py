@@ -30,7 +30,7 @@ LONGEST_HEAD = 16 * 1024
 CHUNK = 64 * 1024
 PATIENCE_S = 30.0
 """How long a client may take to say what it wants."""
-MOST_CONNECTIONS = 512
+MOST_CONNECTIONS = 256
 
 
 class Proxy:

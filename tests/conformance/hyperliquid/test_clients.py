@@ -4,6 +4,7 @@ The quick flows run here; all of them by ``python -m tests.conformance.hyperliqu
 lines that ``seawall up`` prints run as they are printed.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -73,5 +74,5 @@ def test_the_printed_javascript_runs(local_venue: LocalVenue, tmp_path: Path) ->
         timeout=PATIENCE_S,
     )
     assert run.returncode == 0, run.stderr
-    price, (bid, _) = run.stdout.split()[0], eval(run.stdout.splitlines()[1])
-    assert float(price) == pytest.approx(bid, rel=0.05)
+    average, bid = (json.loads(line) for line in run.stdout.splitlines())
+    assert average == pytest.approx(bid[0], rel=0.05)

@@ -25,16 +25,16 @@ def run(name: str) -> bool:
     started = time.monotonic()
 
     def report(step: str, detail: Any) -> None:
-        print(f"{name:20} {time.monotonic() - started:6.1f} s  {step}: {detail}", flush=True)
+        print(f"{name:24} {time.monotonic() - started:6.1f} s  {step}: {detail}", flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
         venue = LocalVenue(Path(folder))
         try:
             FLOWS[name](venue, report)
         except CannotInstall as reason:
-            print(f"{name:20} skipped: {reason}", flush=True)
-        except AssertionError as error:
-            print(f"{name:20} FAILED: {error}", flush=True)
+            print(f"{name:24} skipped: {reason}", flush=True)
+        except Exception as error:  # the other clients still run
+            print(f"{name:24} FAILED: {type(error).__name__}: {error}", flush=True)
             return False
         finally:
             venue.close()

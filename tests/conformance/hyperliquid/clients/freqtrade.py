@@ -20,7 +20,7 @@ from seawall.venues.hyperliquid.snippets import client_snippets
 from tests.conformance.hyperliquid.clients.talk import Failed, Report
 from tests.conformance.hyperliquid.clients.venue import LocalVenue, free_port
 from tests.conformance.hyperliquid.wire import info
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 PAIR = "BTC/USDC:USDC"
 LEVERAGE = 20
@@ -67,7 +67,7 @@ class Bot:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(60)
+            self._process.wait(PATIENCE_S)
         finally:
             self._process.kill()
             self._process.wait()
