@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.hyperliquid.books import books_of
 from tests.conformance.hyperliquid.listener import Listener
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import (
@@ -291,3 +292,23 @@ def test_names_that_clients_insist_on(dex_venue: Venue, new_dex_trader: NewTrade
     assert trader.info.l2_snapshot("PURR/USDC")["levels"] == [[], []]
     answer = trader.exchange.order("PURR/USDC", True, 100, 0.2, GTC)
     assert answer["response"] == "Spot orders are not offered by this venue. asset=10000"
+
+
+def test_books_of_a_unified_account_close_when_the_backstop_took_it(
+    dex_venue: Venue, dex_maker: Maker, new_dex_trader: NewTrader
+) -> None:
+    """Positions of two dexes go with the one balance, and the fills tell all that was lost."""
+    trader = unified(new_dex_trader(3_000))
+    for coin in (BTC, GOLD):
+        done(trader.exchange.update_leverage(20, coin, is_cross=True))
+        filled(trader.exchange.market_open(coin, True, 24_000 / PRICES[coin]))
+        dex_maker.clear(coin)
+    for coin in (BTC, GOLD):
+        dex_venue.control.call("/shock", market=coin, move=-0.053, seconds=0)
+    dex_venue.control.advance(3_000)
+    assert trader.position(BTC) is None
+    assert trader.position(GOLD) is None
+    books = books_of(trader.info, trader.address)
+    assert books.faults == []
+    assert sum(books.methods.values()) == 2
+    assert Decimal(spot(trader)["total"]) == books.balance
