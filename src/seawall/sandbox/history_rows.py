@@ -277,13 +277,6 @@ class Batch:
                 body = {"market": event.market, "payer": event.payer}
                 self._note(event, time_ms, "insurance", event.amount, **body)
                 self._note(event, time_ms, "insurance", -event.amount, owner=event.payer, **body)
-            elif isinstance(event, BackstopTakenOver):
-                # The fill at the mark closes the position; what it was worth there goes with it.
-                worth = event.cash + event.position_size * event.mark_price
-                body = {"market": event.market, "size": event.position_size}
-                body["price"] = event.mark_price
-                self._note(event, time_ms, "backstop", -worth, **body)
-                self._note(event, time_ms, "backstop", worth, owner=event.backstop, **body)
             if started is not None:
                 _gather_taken(event, started.account, taken)
 
@@ -296,7 +289,7 @@ class Batch:
     ) -> None:
         """One line for a bucket from which something was taken; stalled ones leave none.
 
-        Its money is in the fills and in the lines of backstop and insurance, so it has none itself.
+        Its money is in the fills, and in the lines of insurance, so it has none itself.
         ``size`` is signed as the position was; ``notional`` is at the prices it went for.
         """
         if not taken:

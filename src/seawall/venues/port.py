@@ -151,7 +151,7 @@ class FundingRate(Struct, frozen=True):
 
 class LedgerRecord(Struct, frozen=True):
     """Money that came or went without a trade. ``kind``: deposit, withdraw, transfer_in,
-    transfer_out, liquidation, backstop, insurance; ``body`` what the kind adds."""
+    transfer_out, liquidation, insurance; ``body`` what the kind adds."""
 
     time_ms: int
     account: int

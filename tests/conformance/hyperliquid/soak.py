@@ -48,13 +48,15 @@ ROUND_VENUE_S = 400
 ROUNDS_PER_SHOCK = 5
 """Of a clock that goes by itself: five minutes at 60 times real time."""
 SHOCKS_PER_CHECK = 12
+AT_ONCE = 0.001
+"""Seconds of a jump: less than any step of the clock."""
 SHOCKS = (
     {"move": -0.05, "seconds": 120, "holdSeconds": 60, "rebound": 1, "reboundSeconds": 120},
-    {"move": 0.06, "seconds": 0, "holdSeconds": 60, "rebound": 1, "reboundSeconds": 120},
-    {"move": -0.2, "seconds": 0, "holdSeconds": 30, "rebound": 1, "reboundSeconds": 60},
+    {"move": 0.06, "seconds": AT_ONCE, "holdSeconds": 60, "rebound": 1, "reboundSeconds": 120},
+    {"move": -0.2, "seconds": AT_ONCE, "holdSeconds": 30, "rebound": 1, "reboundSeconds": 60},
     {"move": 0.05, "seconds": 120, "holdSeconds": 60, "rebound": 1, "reboundSeconds": 120},
-    {"move": -0.06, "seconds": 0, "holdSeconds": 60, "rebound": 1, "reboundSeconds": 120},
-    {"move": 0.2, "seconds": 0, "holdSeconds": 30, "rebound": 1, "reboundSeconds": 60},
+    {"move": -0.06, "seconds": AT_ONCE, "holdSeconds": 60, "rebound": 1, "reboundSeconds": 120},
+    {"move": 0.2, "seconds": AT_ONCE, "holdSeconds": 30, "rebound": 1, "reboundSeconds": 60},
 )
 """Slow ones meet the book, a jump the backstop, a jump beyond all margin the other side."""
 
@@ -118,7 +120,7 @@ class Soak:
         self.tally.checks += 1
         if broken:
             self.tally.fault(f"broken: {broken}")
-        self.report()
+        self.report(stopped - self.started)
         if self.speed:
             await self.control("/time/resume")
         self.started += time.monotonic() - stopped
@@ -127,11 +129,13 @@ class Soak:
         for client in self.clients:
             await client.compare()
 
-    def report(self) -> None:
+    def report(self, seconds: float) -> None:
+        """Print what happened in so many seconds of trading."""
         self.tally.megabytes.append(self.venue.resident_bytes() / 1e6)
         for client in self.clients:
             self.tally.forced.update(client.books.methods)
             client.books.methods.clear()
+        self.tally.seconds = round(seconds, 1)
         shown = {"check": self.tally.checks, "megabytes": self.tally.megabytes[-1]}
         print(json.dumps(shown | summary(self.tally)), flush=True)
 
@@ -180,7 +184,7 @@ def judge(venue: Venue, tally: Tally) -> None:
 
 
 def summary(tally: Tally) -> dict[str, Any]:
-    names = ("orders", "fills", "fundings", "messages", "comparisons")
+    names = ("seconds", "actions", "orders", "fills", "fundings", "messages", "comparisons")
     counts = {name: getattr(tally, name) for name in names}
     answers = {"forced": dict(tally.forced), "answers": dict(tally.answers)}
     return counts | answers | {"faults": len(tally.faults)}

@@ -41,6 +41,10 @@ class Tally:
     """Fills by what forced them."""
     faults: list[str] = field(default_factory=list)
     megabytes: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    """Of trading, without the comparisons."""
+    actions: int = 0
+    """That place orders; a bracket is one with three orders."""
     orders: int = 0
     fills: int = 0
     fundings: int = 0
@@ -179,6 +183,7 @@ class Client:
             price = priced(mid * (0.998 if is_buy else 1.002), price_decimals)
             action = order_action(asset, is_buy, price, size)
         self._remember(asset, await self.send(action))
+        self.tally.actions += 1
         self.tally.orders += len(action["orders"])
 
     def bracket(self, asset: int, is_buy: bool, mid: float, size: str) -> dict[str, Any]:

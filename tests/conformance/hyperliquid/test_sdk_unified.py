@@ -304,7 +304,7 @@ def test_books_of_a_unified_account_close_when_the_backstop_took_it(
         filled(trader.exchange.market_open(coin, True, 24_000 / PRICES[coin]))
         dex_maker.clear(coin)
     for coin in (BTC, GOLD):
-        dex_venue.control.call("/shock", market=coin, move=-0.053, seconds=0)
+        dex_venue.control.shock(coin, -0.053)
     dex_venue.control.advance(3_000)
     assert trader.position(BTC) is None
     assert trader.position(GOLD) is None
