@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from hyperliquid.info import Info
 
-from seawall.domain.commands import CancelAll, ModifyOrder, SetLeverage, SetOraclePrice
+from seawall.domain.commands import CancelAll, Deposit, ModifyOrder, SetLeverage, SetOraclePrice
 from seawall.domain.enums import MarginMode, Side
 from seawall.venues.hyperliquid.stream import connection as ws
 from seawall.venues.hyperliquid.stream import hub, outbox
@@ -17,7 +17,7 @@ from seawall.venues.hyperliquid.stream.channels import CHANNELS, Topic
 from seawall.venues.hyperliquid.stream.hub import Hub, Pace, Reader
 from seawall.venues.hyperliquid.stream.outbox import Outbox
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
-from tests.unit.hl_venue import ALICE, BOB, ETH, NOBODY, Sandbox, with_sandbox, with_server
+from tests.unit.hl_venue import ALICE, BOB, BTC, ETH, NOBODY, Sandbox, with_sandbox, with_server
 from tests.waiting import PATIENCE_S, until
 
 FAST = Pace(book=0.05, state=0.05)
@@ -301,6 +301,29 @@ def test_a_liquidation_is_told_to_its_user() -> None:
         ledger = c.got["userNonFundingLedgerUpdates"][-1]["nonFundingLedgerUpdates"]
         assert ledger == s.ask("userNonFundingLedgerUpdates", user=ALICE)[-1:]
         assert ledger[0]["delta"]["liquidatedNtlPos"] == event["liquidated_ntl_pos"]
+
+    with_client(body)
+
+
+def test_a_liquidation_that_takes_no_more_is_not_sent_again() -> None:
+    """Two commands of one moment: the second finds the bucket as it is, and an empty book."""
+
+    async def body(s: Sandbox, c: Client) -> None:
+        await s.trade(ALICE, BOB, ETH, 250_000, 4_000_000, taker=ALICE)
+        await s.place(BOB, ETH, Side.BUY, 229_000, 10_000)
+        await c.subscribe("userEvents", user=ALICE)
+        await c.subscribe("userNonFundingLedgerUpdates", user=ALICE)
+        await s.do(
+            lambda now: SetOraclePrice(now, ETH, 229_000, 229_000),
+            lambda now: SetOraclePrice(now, BTC, 1_000_000),
+        )
+        await s.do(lambda now: Deposit(now, s.row(ALICE), 1))
+        told = []
+        while not told or told[-1]["delta"]["type"] != "deposit":
+            data = await c.until("userNonFundingLedgerUpdates")
+            told += [] if data.get("isSnapshot") else data["nonFundingLedgerUpdates"]
+        assert [entry["delta"]["type"] for entry in told] == ["liquidation", "deposit"]
+        assert len([event for event in c.got["user"] if "liquidation" in event]) == 1
 
     with_client(body)
 

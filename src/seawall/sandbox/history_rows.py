@@ -13,26 +13,18 @@ import msgspec
 from msgspec import Struct, structs
 
 from seawall.domain.commands import Command, ModifyOrder, PlaceOrder, join_client_id
-from seawall.domain.enums import FillFlag, OrderFlag, Reason, Side, TimeInForce
+from seawall.domain.enums import OrderFlag, Reason, Side, TimeInForce
 from seawall.domain.events import (
-    BackstopTakenOver,
     CommandRejected,
-    Deleveraged,
-    Deposited,
     Event,
     FundingPaid,
-    InsurancePaid,
-    LiquidationEnded,
     LiquidationOrderEnded,
-    LiquidationStarted,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderTriggered,
     OrderWaiting,
     PositionAdopted,
-    Transferred,
-    Withdrawn,
 )
 from seawall.sandbox.history_schema import (
     COLUMNS,
@@ -43,6 +35,7 @@ from seawall.sandbox.history_schema import (
     fill_row,
 )
 from seawall.venues.fills import fills_of
+from seawall.venues.ledger import ledger_records
 from seawall.venues.port import Applied, Fill
 
 MINUTE_MS = 60_000
@@ -79,8 +72,11 @@ class Batch:
         time_ms = happened.command.time_ms
         if isinstance(happened.command, PlaceOrder | ModifyOrder):
             self._placed(happened, happened.command)
-        self._add_fills(happened)
-        self._add_ledger(happened)
+        applied = Applied(time_ms, happened.command, happened.events)
+        self._add_fills(applied)
+        for record in ledger_records(applied):
+            *columns, body = structs.astuple(record)
+            self._new["ledger"].append((happened.sequence, *columns, _encode(body).decode()))
         for event in happened.events:
             if isinstance(event, OrderFilled):
                 if event.order_id:
@@ -179,8 +175,7 @@ class Batch:
 
     # -- fills, candles, entries ----------------------------------------------------------------
 
-    def _add_fills(self, happened: Happened) -> None:
-        applied = Applied(happened.command.time_ms, happened.command, happened.events)
+    def _add_fills(self, applied: Applied) -> None:
         for fill in fills_of(applied, self._client_id):
             fill = self._with_entry(fill)
             self._new["fills"].append(fill_row(fill))
@@ -189,7 +184,7 @@ class Batch:
                 self._traded(fill)
             if fill.order_id and _is_order(fill):
                 self._forced_order(fill, fill.time_ms)
-        for event in happened.events:
+        for event in applied.events:
             if isinstance(event, PositionAdopted):
                 signed = event.entry_notional if event.position_size > 0 else -event.entry_notional
                 self._entries[event.account, event.market] = event.position_size, signed
@@ -242,66 +237,6 @@ class Batch:
         row.notional += fill.size * price
         row.trades += 1
 
-    # -- ledger ---------------------------------------------------------------------------------
-
-    def _note(self, event: Any, time_ms: int, kind: str, amount: int, **body: Any) -> None:
-        account = body.pop("owner", event.account)
-        row = event.sequence, time_ms, account, kind, amount, _encode(body).decode()
-        self._new["ledger"].append(row)
-
-    def _add_ledger(self, happened: Happened) -> None:
-        time_ms = happened.command.time_ms
-        started: LiquidationStarted | None = None
-        taken: dict[int, list[int]] = {}
-        for event in happened.events:
-            if isinstance(event, Deposited):
-                self._note(event, time_ms, "deposit", event.amount)
-            elif isinstance(event, Withdrawn):
-                self._note(event, time_ms, "withdraw", -event.amount)
-            elif isinstance(event, Transferred):
-                other = event.recipient
-                self._note(
-                    event, time_ms, "transfer_out", -event.amount, counterparty=other,
-                    group=event.group, other_group=event.recipient_group,
-                )  # fmt: skip
-                self._note(
-                    event, time_ms, "transfer_in", event.amount, counterparty=event.account,
-                    owner=other, group=event.recipient_group, other_group=event.group,
-                )  # fmt: skip
-            elif isinstance(event, LiquidationStarted):
-                started, taken = event, {}
-            elif isinstance(event, LiquidationEnded) and started is not None:
-                self._liquidated(started, event, taken, time_ms)
-                started = None
-            elif isinstance(event, InsurancePaid):
-                body = {"market": event.market, "payer": event.payer}
-                self._note(event, time_ms, "insurance", event.amount, **body)
-                self._note(event, time_ms, "insurance", -event.amount, owner=event.payer, **body)
-            if started is not None:
-                _gather_taken(event, started.account, taken)
-
-    def _liquidated(
-        self,
-        started: LiquidationStarted,
-        ended: LiquidationEnded,
-        taken: dict[int, list[int]],
-        time_ms: int,
-    ) -> None:
-        """One line for a bucket from which something was taken; stalled ones leave none.
-
-        Its money is in the fills, and in the lines of insurance, so it has none itself.
-        ``size`` is signed as the position was; ``notional`` is at the prices it went for.
-        """
-        if not taken:
-            return
-        self._note(
-            started, time_ms, "liquidation", 0,
-            market=started.market, equity=started.equity, equity_after=ended.equity,
-            maintenance_margin=started.maintenance_margin,
-            notional=sum(notional for _, notional in taken.values()),
-            positions=[{"market": m, "size": size} for m, (size, _) in taken.items()],
-        )  # fmt: skip
-
     # -- writing --------------------------------------------------------------------------------
 
     def write(self) -> None:
@@ -327,20 +262,3 @@ def _is_order(fill: Fill) -> bool:
     if fill.origin == "backstop":
         return fill.is_taker
     return fill.origin == "deleveraging" and not fill.is_taker
-
-
-def _gather_taken(event: Event, account: int, taken: dict[int, list[int]]) -> None:
-    """Add what a liquidation took of the account: signed size and notional by market."""
-    if not isinstance(event, BackstopTakenOver | Deleveraged | OrderFilled):
-        return
-    if event.account != account:
-        return
-    if isinstance(event, BackstopTakenOver):
-        size, price = event.position_size, event.mark_price
-    elif event.flags & FillFlag.LIQUIDATED:
-        size, price = event.size if event.position_before > 0 else -event.size, event.price
-    else:
-        return
-    total = taken.setdefault(event.market, [0, 0])
-    total[0] += size
-    total[1] += abs(size) * price

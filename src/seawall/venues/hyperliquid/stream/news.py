@@ -15,18 +15,13 @@ from seawall.domain.events import (
     BackstopTakenOver,
     CommandRejected,
     Deleveraged,
-    Deposited,
     Event,
     FundingPaid,
-    InsurancePaid,
-    LiquidationEnded,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderTriggered,
     OrderWaiting,
-    Transferred,
-    Withdrawn,
 )
 from seawall.venues.fills import fills_of
 from seawall.venues.hyperliquid.info.base import DeskView
@@ -41,6 +36,7 @@ from seawall.venues.hyperliquid.info.orders import order_update, order_with_stat
 from seawall.venues.hyperliquid.info.trades import trade
 from seawall.venues.hyperliquid.stream.channels import Topic
 from seawall.venues.hyperliquid.wire.values import figure_text
+from seawall.venues.ledger import ledger_records
 from seawall.venues.port import Applied, Fill, FundingRecord, LedgerRecord
 
 BACKSTOP_ROW = 2
@@ -50,15 +46,9 @@ _ORDERS = (
     OrderAccepted, OrderWaiting, OrderFilled, OrderCancelled, OrderTriggered, Deleveraged,
     BackstopTakenOver,
 )  # fmt: skip
-_MONEY = (Deposited, Withdrawn, Transferred, InsurancePaid)
 _PUBLIC = ("order", "liquidation")
 """Origins of fills that are trades of the market."""
 _OWN_CANCELS = (Reason.CANCELLED_BY_USER, Reason.REPLACED, Reason.IMMEDIATE_REMAINDER)
-
-
-def _ends(other: int, group: int, other_group: int) -> dict[str, Any]:
-    """The body of a transfer's record."""
-    return {"counterparty": other, "group": group, "other_group": other_group}
 
 
 class UserNews:
@@ -94,19 +84,12 @@ class News:
         return self.users.setdefault(address, UserNews())
 
     def add(self, applied: Applied) -> None:
-        has_fills = False
-        ended = False
-        for event in applied.events:
-            if isinstance(event, _FILLS):
-                has_fills = True
-            elif isinstance(event, LiquidationEnded):
-                ended = True
-            if self._users:
+        if self._users:
+            for event in applied.events:
                 self._add_for_user(applied, event)
-        if has_fills:
+            self._add_records(applied)
+        if any(isinstance(event, _FILLS) for event in applied.events):
             self._add_fills(applied)
-        if ended and self._users:
-            self._add_liquidations(applied)
 
     def _add_for_user(self, applied: Applied, event: Event) -> None:
         if isinstance(event, _ORDERS):
@@ -126,8 +109,6 @@ class News:
                         event.position_size, event.rate,
                     )
                 )  # fmt: skip
-        elif isinstance(event, _MONEY):
-            self._add_money(applied.time_ms, event)
 
     def _add_order(self, news: UserNews, command: Any, event: Any) -> None:
         news.orders.pop(event.order_id, None)
@@ -139,25 +120,15 @@ class News:
             coin = self._venue.coin(event.market)
             news.lost_orders.append({"coin": coin, "oid": shown_oid(event.order_id)})
 
-    def _add_money(self, time_ms: int, event: Any) -> None:
-        made = []
-        if isinstance(event, Transferred):
-            groups = event.group, event.recipient_group
-            out = _ends(event.recipient, *groups)
-            into = _ends(event.account, *groups[::-1])
-            made.append(LedgerRecord(time_ms, event.account, "transfer_out", -event.amount, out))
-            made.append(LedgerRecord(time_ms, event.recipient, "transfer_in", event.amount, into))
-        elif isinstance(event, Deposited):
-            made.append(LedgerRecord(time_ms, event.account, "deposit", event.amount, {}))
-        elif isinstance(event, InsurancePaid):
-            body = {"payer": event.payer}
-            made.append(LedgerRecord(time_ms, event.account, "insurance", event.amount, body))
-        else:
-            made.append(LedgerRecord(time_ms, event.account, "withdraw", -event.amount, {}))
-        for record in made:
+    def _add_records(self, applied: Applied) -> None:
+        """Entries of the ledger; a liquidation is an event of its user's too."""
+        for record in ledger_records(applied):
             news = self._of(record.account)
-            if news is not None:
-                news.ledger.append(record)
+            if news is None:
+                continue
+            news.ledger.append(record)
+            if record.kind == "liquidation":
+                news.liquidations.append(self._liquidation(applied, record))
 
     def _client_id(self, order_id: int) -> int:
         """From the machine's table, where ended orders stay until their slot is needed."""
@@ -180,34 +151,17 @@ class News:
         if fill.origin == "backstop" and not fill.is_taker:
             kept = self._venue.history.fills(fill.account, fill.time_ms, fill.time_ms)
             return next((old for old in kept if old.trade_id == fill.trade_id), fill)
-        if not fill.order_id:
+        if fill.flags & FillFlag.LIQUIDATED or fill.origin in ("backstop", "deleveraging"):
             return fill
         client_id = self._client_id(fill.order_id)
         command: Any = applied.command
         if fill.is_taker and not client_id and hasattr(command, "client_id_high"):
-            if command.account == fill.account and not fill.flags & FillFlag.LIQUIDATED:
+            if command.account == fill.account:
                 client_id = join_client_id(command.client_id_high, command.client_id_low)
         elif not client_id:
             known = self._venue.history.order(fill.account, order_id=fill.order_id)
             client_id = known.client_id if known else 0
         return structs.replace(fill, client_id=client_id)
-
-    def _add_liquidations(self, applied: Applied) -> None:
-        """A liquidation for its user's events, from the newest entries of the ledger."""
-        ends: dict[int, int] = {}
-        for event in applied.events:
-            if isinstance(event, LiquidationEnded):
-                ends[event.account] = ends.get(event.account, 0) + 1
-        when = applied.time_ms
-        for row, count in ends.items():
-            news = self._of(row)
-            if news is None:
-                continue
-            known = self._venue.history.ledger(row, when, when)
-            lines = [record for record in known if record.kind == "liquidation"][:count]
-            for record in reversed(lines):
-                news.ledger.append(record)
-                news.liquidations.append(self._liquidation(applied, record))
 
     def _liquidation(self, applied: Applied, record: LedgerRecord) -> dict[str, Any]:
         directory = self._venue.directory
