@@ -119,8 +119,8 @@ class Refused(Struct):
 class Answer(Struct, omit_defaults=True, rename="camel"):
     """How the venue stands after the request.
 
-    Of a shock, ``until_ms``: the venue's time at which all of it has happened, way back included;
-    a clock that stands must be advanced to there. ``marks``: how many marks that takes.
+    Of a shock, ``until_ms``: the venue's time at which all of it has happened at the earliest, way
+    back included; a clock that stands must be advanced to there. ``marks``: how many it takes.
     """
 
     time_ms: int
