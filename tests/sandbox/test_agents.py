@@ -26,6 +26,7 @@ from seawall.sandbox.agents.crowds import Crowd
 from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.agents.makers import MakerDesk, Quote, unmatched
 from seawall.sandbox.agents.profiles import profiles
+from seawall.sandbox.agents.takers import Arbitrageur
 from seawall.sandbox.agents.view import MachineView, OwnOrder
 from seawall.sandbox.feeds import ManualSource, PriceSource, SyntheticSource
 from seawall.sandbox.followed_feed import FollowedFeed
@@ -268,3 +269,23 @@ def test_a_crowd_in_a_market_without_cross_margin_is_isolated() -> None:
     strict = msgspec.structs.replace(market.instrument, margin=MarketMargin.STRICT_ISOLATED)
     strict_market = msgspec.structs.replace(market, instrument=strict)
     assert Crowd(Trading(strict_market, 5), MarginMode.CROSS, 1, "x").mode == MarginMode.ISOLATED
+
+
+@pytest.mark.parametrize("move", [0.985, 1.015])
+def test_arbitrage_takes_what_makers_have_not_moved_yet(move: float) -> None:
+    town = Town(8, "BTC", source=ManualSource([77500.0]))
+    town.live(10)
+    (agent,) = (each for each in town.agents.agents if isinstance(each, Arbitrageur))
+    market, depth = town.markets[0], town.markets[0].profile.depth_usd(50)
+    town.world.set_price(0, 77500.0 * (1 + (move - 1) / 6))
+    assert agent.act(town.sight()) == [], "a quarter of a percent pays for no trade"
+    town.world.set_price(0, 77500.0 * move)
+    (*_, order) = agent.act(town.sight())
+    assert isinstance(order, PlaceOrder)
+    assert order.side == (Side.SELL if move < 1 else Side.BUY)
+    assert order.price == pytest.approx(market.to_units(77500.0 * move), rel=1e-3)
+    usd = order.size * order.price / MICRO
+    # 1.5 % away is beyond the gap of 1.3 % from which on it trades all of its share.
+    assert usd == pytest.approx(Arbitrageur.SHARE * depth, rel=0.02)
+    town.apply(order)
+    assert abs(town.view.position(town.rows[agent.name], 0).signed_size) == order.size
