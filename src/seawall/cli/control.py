@@ -219,12 +219,12 @@ def _done(found: Reply) -> str:
 
 
 def _moving(found: Reply) -> str:
-    seconds = (found["untilMs"] - found["timeMs"]) / 1000
+    seconds = -((found["timeMs"] - found["untilMs"]) // 1000)
     if seconds <= 0:
         return f"{_done(found)}; in one mark step"
     return (
         f"from {found['timeMs']} until {found['untilMs']}, {found['marks']} marks; a clock that "
-        f"stands needs: seawall control advance {seconds:g}"
+        f"stands needs: seawall control advance {seconds}"
     )
 
 
