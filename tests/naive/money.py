@@ -11,7 +11,7 @@ from seawall.domain.enums import (
     Reason,
     Side,
 )
-from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL, MAX_PRICE, MAX_SIZE
+from seawall.domain.units import MAX_DEPOSITS, MAX_MONEY, MAX_NOTIONAL, MAX_PRICE, MAX_SIZE
 
 from .deleveraging import bear, bear_empty_pool
 from .fees import set_rates
@@ -73,6 +73,8 @@ def deposit(s: State, c: "Command") -> None:
     money = amount(c.money)
     too_rich = account.cash[group] + money > MAX_MONEY
     refuse_if(too_rich, Reason.VALUE_OUT_OF_RANGE)
+    outside = s.money_outside[s.groups[group].collateral]
+    refuse_if(outside + money > MAX_DEPOSITS, Reason.VALUE_OUT_OF_RANGE)
     account.cash[group] += money
     s.money_outside[s.groups[group].collateral] += money
     s.emit(EventKind.DEPOSITED, account=c.account, money=money)

@@ -166,7 +166,8 @@ def check_trigger(order: Order, market: Market) -> None:
 def check_counts(s: State, order: Order, account: Account) -> None:
     policy = s.rules.order
     count = len(s.open_orders(account.number))
-    limit = policy.open_orders_base + account.total_volume // policy.open_orders_volume_step
+    traded = account.total_volume + account.own_volume_today
+    limit = policy.open_orders_base + traded // policy.open_orders_volume_step
     limit = min(limit, policy.open_orders_maximum)
     closing = order.has(OrderFlag.REDUCE_ONLY) or order.has(OrderFlag.TRIGGER)
     too_many = count >= limit or (count >= policy.open_orders_base and closing)

@@ -12,7 +12,7 @@ from seawall.domain.enums import (
     Side,
     UpdateKind,
 )
-from seawall.domain.units import MAX_MONEY, MAX_NOTIONAL
+from seawall.domain.units import MAX_DEPOSITS, MAX_MONEY, MAX_NOTIONAL
 
 from .fees import show_rates
 from .matching import end_order
@@ -62,6 +62,7 @@ def deposit(s: State, c: "Command") -> None:
     check_amount(c.money)
     account = s.accounts[c.account]
     refuse_if(account.cash + c.money > MAX_MONEY, Reason.VALUE_OUT_OF_RANGE)
+    refuse_if(s.money_outside + c.money > MAX_DEPOSITS, Reason.VALUE_OUT_OF_RANGE)
     if account.is_system:
         refuse_if(not -1 <= c.market < len(s.markets), Reason.UNKNOWN_MARKET)
         fund_gains(s, c.market, c.money)

@@ -22,6 +22,8 @@ MAX_PRICE = 2**30 - 1
 MAX_NOTIONAL = 10**16
 """10 billion USD: keeps notional x tier factor below 2^62."""
 MAX_MONEY = 10**17
+MAX_DEPOSITS = 2**61
+"""Of one collateral, less withdrawals: leaves room in 64 bits for every sum of accounts."""
 MAX_SIZE = 10**15
 """Of an order or a position, in the market's size units."""
 MAX_BLOCK_RULES_SIZE = 10**17

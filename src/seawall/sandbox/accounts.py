@@ -85,7 +85,7 @@ async def deposit(
         if row >= 0:
             return Plan([Deposit(time_ms, row, micro_usd)])
         record, create, row = desk.directory.new_account(
-            desk.engine, time_ms, address, label=label, grouping=grouping
+            desk.engine, time_ms, address, label=label, grouping=grouping, by_client=False
         )
         return Plan([*create, Deposit(time_ms, row, micro_usd)], [record])
 

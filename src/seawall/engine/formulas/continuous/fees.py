@@ -4,7 +4,7 @@ from seawall.domain.units import RATE_ONE
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fees import volume_of_days
 from seawall.engine.formulas.shared.fixed_point import mul_div_floor, rate_of
-from seawall.engine.tables import State, account_history_at, fee_tier_at, rules
+from seawall.engine.tables import State, account_at, account_history_at, fee_tier_at, rules
 
 
 @inline
@@ -61,5 +61,9 @@ def open_order_limit(s: State, account: int) -> int:
     row = rules(s)
     limit = row.open_orders_base
     if row.open_orders_volume_step > 0:
-        limit += account_history_at(s, account).total_volume // row.open_orders_volume_step
+        owner = account_at(s, account)
+        # A child's volume is its parent's, from the end of the day on.
+        today = owner.day_taker_volume + owner.day_maker_volume if owner.parent < 0 else 0
+        volume = account_history_at(s, account).total_volume + today
+        limit += volume // row.open_orders_volume_step
     return min(limit, row.open_orders_maximum)

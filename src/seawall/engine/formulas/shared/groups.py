@@ -37,6 +37,12 @@ def collateral_of(s: State, group: int) -> int:
 
 
 @inline
+def money_outside_of(s: State, group: int) -> int:
+    """Deposits less withdrawals of a group's collateral."""
+    return margin_group_at(s, collateral_of(s, group)).money_outside
+
+
+@inline
 def is_own_group(s: State, account: int, group: int) -> bool:
     """Whether an account measures margin for a group of this number."""
     if group < 0 or group >= group_count(s):

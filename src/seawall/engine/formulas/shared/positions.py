@@ -1,6 +1,7 @@
 """Finding position rows."""
 
 from seawall.engine.compile import inline, kernel
+from seawall.engine.formulas.shared.room import KEPT_FROM_ALL_OTHERS, kept_back
 from seawall.engine.tables import State, account_at, control, position_at
 
 
@@ -21,6 +22,14 @@ def has_position_room(s: State) -> bool:
     """Whether one more row may be created."""
     row = control(s)
     return row.positions_used < row.positions_capacity
+
+
+@inline
+def has_common_position_room(s: State) -> bool:
+    """The same beside the rows that are kept back for the backstop."""
+    row = control(s)
+    kept = kept_back(row.positions_capacity, KEPT_FROM_ALL_OTHERS)
+    return row.positions_used + kept < row.positions_capacity
 
 
 @kernel

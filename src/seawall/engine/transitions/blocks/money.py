@@ -20,6 +20,7 @@ from seawall.domain.codes import (
 from seawall.domain.system_accounts import INSURANCE_FUND, OUTSIDE_ACCOUNT
 from seawall.domain.units import (
     MAX_BLOCK_RULES_SIZE,
+    MAX_DEPOSITS,
     MAX_MONEY,
 )
 from seawall.engine.compile import kernel
@@ -29,6 +30,7 @@ from seawall.engine.formulas.blocks.margin import (
     own_pool_market,
 )
 from seawall.engine.formulas.blocks.updates import pool_rejection, updates_rejection
+from seawall.engine.formulas.shared.groups import money_outside_of
 from seawall.engine.tables import (
     CommandRow,
     State,
@@ -110,6 +112,8 @@ def deposit_into_block(s: State, command: CommandRow) -> int:
         return reason
     owner = account_at(s, command.account)
     if owner.cash + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    if money_outside_of(s, 0) + command.money > MAX_DEPOSITS:
         return VALUE_OUT_OF_RANGE
     if owner.is_system != 0:
         reason = _fund_deposit(s, command)

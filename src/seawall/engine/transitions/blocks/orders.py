@@ -82,7 +82,7 @@ SAME_ORDER_FLAGS = REDUCE_ONLY
 @kernel
 def block_room_rejection(s: State, index: int, levels: int) -> int:
     """Why there is no room for one more order, or for the memory of its fills."""
-    reason = room_rejection(s, index, levels)
+    reason = room_rejection(s, index, levels, 0)
     if reason != NO_REASON:
         return reason
     return NO_REASON if has_memory_room(s) else ORDER_MEMORY_FULL

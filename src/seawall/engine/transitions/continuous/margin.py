@@ -40,7 +40,7 @@ from seawall.engine.formulas.continuous.margin import (
     withdrawable,
 )
 from seawall.engine.formulas.shared.groups import group_of
-from seawall.engine.formulas.shared.positions import find_position, has_position_room
+from seawall.engine.formulas.shared.positions import find_position, has_common_position_room
 from seawall.engine.tables import (
     CommandRow,
     State,
@@ -112,7 +112,7 @@ def _leverage_rejection(s: State, command: CommandRow, index: int) -> int:
     if command.leverage < 1 or command.leverage > schedule_at(s, schedule).maximum_leverage:
         return INVALID_LEVERAGE
     if index < 0:
-        return NO_REASON if has_position_room(s) else POSITION_TABLE_FULL
+        return NO_REASON if has_common_position_room(s) else POSITION_TABLE_FULL
     position = position_at(s, index)
     if command.mode != position.mode:
         if position.signed_size != 0:
@@ -219,7 +219,7 @@ def set_margin_schedule(s: State, command: CommandRow) -> int:
     if schedule < 0 or schedule >= control(s).schedules_used:
         return UNKNOWN_MARGIN_SCHEDULE
     index = find_position(s, command.account, command.market)
-    if index < 0 and not has_position_room(s):
+    if index < 0 and not has_common_position_room(s):
         return POSITION_TABLE_FULL
     if index >= 0 and position_at(s, index).signed_size != 0:
         return MODE_SWITCH_WITH_POSITION

@@ -17,12 +17,12 @@ from seawall.domain.codes import (
     WITHDRAWN,
 )
 from seawall.domain.system_accounts import OUTSIDE_ACCOUNT
-from seawall.domain.units import MAX_MONEY, MAX_SIZE
+from seawall.domain.units import MAX_DEPOSITS, MAX_MONEY, MAX_SIZE
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.continuous.margin import has_cross_position, withdrawable
 from seawall.engine.formulas.shared.fills import closed_entry, closing_part
 from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
-from seawall.engine.formulas.shared.groups import cash_of, group_of
+from seawall.engine.formulas.shared.groups import cash_of, group_of, money_outside_of
 from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import (
     CHANGED,
@@ -68,6 +68,8 @@ def deposit(s: State, command: CommandRow) -> int:
     if reason != NO_REASON:
         return reason
     if cash_of(s, account, group) + command.money > MAX_MONEY:
+        return VALUE_OUT_OF_RANGE
+    if money_outside_of(s, group) + command.money > MAX_DEPOSITS:
         return VALUE_OUT_OF_RANGE
     add_cash(s, account, group, command.money)
     add_money_outside(s, group, command.money)

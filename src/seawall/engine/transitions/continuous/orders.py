@@ -43,6 +43,7 @@ from seawall.engine.formulas.continuous.orders import (
 )
 from seawall.engine.formulas.shared.depth import fillable_for, reducible, would_match
 from seawall.engine.formulas.shared.positions import find_position
+from seawall.engine.formulas.shared.room import KEPT_FROM_ALL_OTHERS, KEPT_FROM_RESTING_CLOSES
 from seawall.engine.tables import (
     CommandRow,
     State,
@@ -89,7 +90,19 @@ def _can_rest(time_in_force: int) -> bool:
 @inline
 def _levels_needed(command: CommandRow) -> int:
     """Levels an order may need: one now; a trigger also one when it fires, a child a third."""
-    return TRIGGER_LEVELS if command.flags & TRIGGER != 0 else 1
+    if command.flags & TRIGGER != 0:
+        return TRIGGER_LEVELS
+    return 1 if _can_rest(command.time_in_force) else 0
+
+
+@inline
+def _kept_from(command: CommandRow) -> int:
+    """How many halves of what the tables keep back are kept from an order."""
+    if command.flags & REDUCE_ONLY == 0:
+        return KEPT_FROM_ALL_OTHERS
+    if command.flags & TRIGGER != 0 or _can_rest(command.time_in_force):
+        return KEPT_FROM_RESTING_CLOSES
+    return 0
 
 
 @inline
@@ -195,7 +208,9 @@ def static_rejection(s: State, command: CommandRow, index: int, replaced: int) -
     reason = exposure_rejection(s, index, market, price, flags, side, size)
     if reason != NO_REASON:
         return reason
-    return NO_REASON if replaced >= 0 else room_rejection(s, index, _levels_needed(command))
+    if replaced >= 0:
+        return NO_REASON
+    return room_rejection(s, index, _levels_needed(command), _kept_from(command))
 
 
 @inline
@@ -360,8 +375,9 @@ def modify_order(s: State, command: CommandRow) -> int:
     meets, hold = False, 0
     if reason == NO_REASON and command.flags & TRIGGER == 0:
         reason, meets, hold = _book_rejection(s, command, index, slot)
-    if reason == NO_REASON and not has_level_room(s, _levels_needed(command)):
-        reason = LEVEL_TABLE_FULL
+    if reason == NO_REASON:
+        if not has_level_room(s, _levels_needed(command), _kept_from(command)):
+            reason = LEVEL_TABLE_FULL
     if reason != NO_REASON:
         return reason
     cancel_order(s, slot, REPLACED)

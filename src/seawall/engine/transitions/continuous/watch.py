@@ -70,7 +70,7 @@ def unwatch(s: State, index: int) -> None:
 @kernel
 def _watch(s: State, index: int, price: int) -> bool:
     """Put a position on its market's watch ladder; False when the tables are full."""
-    if not has_level_room(s, 1):
+    if not has_level_room(s, 1, 0):
         return False
     position = position_at(s, index)
     is_long = position.signed_size > 0

@@ -26,6 +26,7 @@ from seawall.engine.formulas.shared.ladder import (
     ladder_root,
     lowest_level,
 )
+from seawall.engine.formulas.shared.room import kept_back
 from seawall.engine.tables import (
     OrderRow,
     State,
@@ -44,13 +45,17 @@ TRIGGER_LEVELS = 3
 
 
 @inline
-def has_level_room(s: State, needed: int) -> bool:
-    """Whether there is room for ``needed`` levels beside those reserved by waiting orders."""
+def has_level_room(s: State, needed: int, halves: int) -> bool:
+    """Whether there is room for ``needed`` levels beside those reserved by waiting orders.
+
+    ``halves``: of what is kept back.
+    """
     row = control(s)
     wanted = row.reserved_levels + needed
-    if row.levels_live + wanted > row.levels_capacity:
+    if row.levels_live + wanted + kept_back(row.levels_capacity, halves) > row.levels_capacity:
         return False
-    return row.nodes_live + (DEPTH - 1) * wanted <= row.nodes_capacity
+    nodes = (DEPTH - 1) * wanted + kept_back(row.nodes_capacity, halves)
+    return row.nodes_live + nodes <= row.nodes_capacity
 
 
 @kernel

@@ -16,7 +16,8 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fixed_point import mixed_hash
-from seawall.engine.formulas.shared.positions import has_position_room
+from seawall.engine.formulas.shared.positions import has_common_position_room
+from seawall.engine.formulas.shared.room import kept_back
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_PARENT,
@@ -317,14 +318,16 @@ def drop_order(s: State, slot: int) -> None:
 
 
 @inline
-def room_rejection(s: State, index: int, levels: int) -> int:
+def room_rejection(s: State, index: int, levels: int, halves: int) -> int:
     """Why the tables have no room for one more order that may come to need so many levels.
 
-    ``index``: the account's position row, -1 where the order creates it.
+    ``index``: the account's position row, -1 where the order creates it. ``halves``: of what the
+    tables keep back from such an order.
     """
     row = control(s)
-    if index < 0 and not has_position_room(s):
+    if index < 0 and not has_common_position_room(s):
         return POSITION_TABLE_FULL
-    if row.orders_live >= min(row.orders_capacity, MAX_SLOTS):
+    kept = kept_back(row.orders_capacity, halves)
+    if row.orders_live + kept >= min(row.orders_capacity, MAX_SLOTS):
         return ORDER_TABLE_FULL
-    return NO_REASON if has_level_room(s, levels) else LEVEL_TABLE_FULL
+    return NO_REASON if has_level_room(s, levels, halves) else LEVEL_TABLE_FULL

@@ -29,6 +29,11 @@ from seawall.venues.port import Record, Refusal
 
 FIRST_ROW = 5
 MAXIMUM_SUB_ACCOUNTS = 10
+MAXIMUM_BUILDERS = 10
+MAXIMUM_BUILDER_TENTHS = 100
+"""Tenths of a basis point: 0.1 %."""
+_KEPT_ROWS = 64
+"""Account rows that only an operator may take, at most; of a small table a 64th."""
 AGENT_LIFE_MS = 180 * DAY_MS
 NAMED_AGENTS = 3
 NAMED_AGENTS_PER_SUB_ACCOUNT = 2
@@ -79,6 +84,8 @@ class State(Struct):
     next_row: int = FIRST_ROW
     holders: dict[str, Holder] = {}
     agents: dict[str, Agent] = {}
+    former_agents: set[str] = set()
+    """Keys of agents that were removed or replaced; none is accepted again."""
     nonces: dict[str, KeptNonces] = {}
     twaps: dict[int, Twap] = {}
     next_twap: int = 1
@@ -221,12 +228,21 @@ class VenueDirectory:
 
     def check_agent(self, master: str, address: str, name: str, now_ms: int) -> None:
         """Raises Refusal if ``master`` cannot have this agent as well."""
-        if self.agent(address, now_ms) or self.holder(address):
+        state = self.state
+        if address in state.agents or address in state.former_agents or self.holder(address):
             raise Refusal("Extra agent already used.")
         named = [agent for agent in self.agents_of(master, now_ms) if agent.name]
         room = NAMED_AGENTS + NAMED_AGENTS_PER_SUB_ACCOUNT * len(self.sub_accounts(master))
         if name and len(named) >= room and all(agent.name != name for agent in named):
             raise Refusal("Too many extra agents.")
+
+    def check_builder(self, master: str, builder: str, rate: int) -> None:
+        """Raises Refusal if ``master`` cannot approve this builder as well."""
+        if rate > MAXIMUM_BUILDER_TENTHS:
+            raise Refusal("Builder fee is too high. Max is 0.1%.")
+        approved = {each for each, most in self.state.holders[master].builders.items() if most}
+        if rate and len(approved | {builder}) > MAXIMUM_BUILDERS:
+            raise Refusal("Too many approved builders.")
 
     def check_sub_account(self, master: str) -> None:
         """Raises Refusal if ``master`` has as many sub-accounts as it may."""
@@ -237,13 +253,14 @@ class VenueDirectory:
 
     def new_account(
         self, engine: Any, time_ms: int, address: str, master: str = "", name: str = "",
-        label: str = "", grouping: MarginGrouping | None = None,
+        label: str = "", grouping: MarginGrouping | None = None, by_client: bool = True,
     ) -> tuple[Record, list[Command], int]:  # fmt: skip
         """Record, commands and row of a new account. Raises Refusal where the tables are full.
 
-        ``grouping``: in place of that of new accounts.
+        ``grouping``: in place of that of new accounts. ``by_client``: it may not take the rows
+        that are kept back for an operator.
         """
-        self._check_room(engine)
+        self._check_room(engine, by_client=by_client)
         body = {"address": address, "master": master, "name": name, "label": label}
         row, parent = self.next_row, self.row_of(master) if master else NO_ACCOUNT
         commands: list[Command] = [CreateAccount(time_ms, parent)]
@@ -260,8 +277,10 @@ class VenueDirectory:
         made = self.next_row + later
         return Record("spot", {"address": address}), CreateAccount(time_ms), made
 
-    def _check_room(self, engine: Any, later: int = 0) -> None:
-        if self.next_row + later >= int(engine.tables["control"]["accounts_capacity"][0]):
+    def _check_room(self, engine: Any, later: int = 0, by_client: bool = True) -> None:
+        rows = int(engine.tables["control"]["accounts_capacity"][0])
+        kept = min(_KEPT_ROWS, rows // 64) if by_client else 0
+        if self.next_row + later >= rows - kept:
             raise Refusal("Too many accounts.")
 
     # -- writing ---------------------------------------------------------------------------------
@@ -321,6 +340,7 @@ class VenueDirectory:
             if agent.master == body["master"] and agent.name == body["name"]
         ]:
             del agents[address]
+            self.state.former_agents.add(address)
             if address not in self.state.holders:
                 self.state.nonces.pop(address, None)
         if body["address"]:

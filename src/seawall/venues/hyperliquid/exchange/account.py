@@ -11,6 +11,7 @@ from seawall.domain.commands import (
     SetMarginGrouping,
     TopUpIsolatedMargin,
     Transfer,
+    Withdraw,
 )
 from seawall.domain.enums import MarginGrouping, MarginMode, Reason
 from seawall.domain.units import MAX_MONEY
@@ -28,6 +29,8 @@ from seawall.venues.hyperliquid.exchange.request import (
     one,
     records,
 )
+from seawall.venues.hyperliquid.exchange.transfers import check_balance
+from seawall.venues.hyperliquid.limits import REQUEST_PRICE
 from seawall.venues.hyperliquid.wire.error_texts import (
     NO_REWARDS,
     STILL_ON_DEXES,
@@ -177,6 +180,7 @@ async def approve_builder_fee(request: Request, action: shape.ApproveBuilderFee)
     builder = shape.address_of(action.builder)
 
     def make(turn: Turn) -> Plan:
+        turn.directory.check_builder(turn.master.address, builder, tenths)
         body = {"address": turn.master.address, "builder": builder, "rate": tenths}
         return records(("builder", body))
 
@@ -243,12 +247,17 @@ async def noop(request: Request, action: shape.Nothing) -> Answer:
 
 
 async def reserve_weight(request: Request, action: shape.ReserveRequestWeight) -> Answer:
-    """``reserveRequestWeight``: free of charge here, since requests are not limited."""
-    await request.run(
-        lambda turn: records(
-            ("reserve", {"address": turn.account.address, "weight": action.weight})
-        )
-    )
+    """``reserveRequestWeight``: paid from the perp side of the venue's own dex."""
+
+    def make(turn: Turn) -> Plan:
+        price = action.weight * REQUEST_PRICE
+        check_balance(turn, turn.account.row, price, TEXTS[Reason.INSUFFICIENT_WITHDRAWABLE])
+        body = {"address": turn.account.address, "weight": action.weight}
+        command = Withdraw(turn.time_ms, turn.account.row, price)
+        return Plan((command,), (Record("reserve", body),))
+
+    # The record must say what the machine will do, so nothing may be on its way before it.
+    await request.run(make, alone=True)
     return default()
 
 

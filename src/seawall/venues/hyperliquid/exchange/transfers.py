@@ -30,6 +30,8 @@ from seawall.venues.hyperliquid.wire.values import WireError, parse_money
 from seawall.venues.port import Plan, Record, Refusal
 
 WITHDRAWAL_FEE = MICRO
+ACTIVATION_FEE = MICRO
+"""What the sender of the first money to an address pays beside it."""
 SPOT = "spot"
 PERP = ""
 Maker = Callable[[Turn], Plan]
@@ -100,11 +102,12 @@ def moved(turn: Turn, source: Side, target: Side, amount: int, text: str) -> Pla
     if source.address == target.address and source.is_unified(turn):
         raise Refusal(UNIFIED_FORBIDDEN)
     row, group = source.row(turn), source.group(turn)
-    check_balance(turn, row, amount, text, group)
+    is_new = turn.directory.holder(target.address) is None
+    check_balance(turn, row, amount + (ACTIVATION_FEE if is_new else 0), text, group)
     made: list[Record] = []
     commands: list[Command] = []
     recipient = target.row(turn)
-    if turn.directory.holder(target.address) is None:
+    if is_new:
         if turn.directory.agent(target.address, turn.time_ms):
             raise Refusal("Cannot send to an agent wallet.")
         record, opening, recipient = turn.directory.new_account(
@@ -119,13 +122,16 @@ def moved(turn: Turn, source: Side, target: Side, amount: int, text: str) -> Pla
         made.append(record)
         commands.append(command)
     commands.append(Transfer(turn.time_ms, row, recipient, amount, group, target.group(turn)))
+    if is_new:
+        commands.append(WithdrawCommand(turn.time_ms, row, ACTIVATION_FEE, group))
     return Plan(commands, made)
 
 
 async def _run(request: Request, make: Maker, text: str, owner_only: bool = False) -> Answer:
-    """Carry a transfer out; its last command decides."""
+    """Carry a transfer out; the first command that moves money decides."""
     done = await request.run(make, owner_only=owner_only)
-    reason = rejection(done.applied[-1].events)
+    moves = (each for each in done.applied if isinstance(each.command, Transfer | WithdrawCommand))
+    reason = rejection(next(moves).events)
     if reason is None:
         return default()
     return failure(text if reason == Reason.INSUFFICIENT_WITHDRAWABLE else TEXTS[reason])

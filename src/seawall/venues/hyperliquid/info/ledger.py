@@ -20,7 +20,9 @@ from seawall.venues.port import LedgerRecord
 MOST_UPDATES = 500
 _READ = 5000
 WITHDRAWAL_FEE = MICRO
-"""Part of every amount that leaves the venue."""
+"""Part of every amount that leaves the venue, which is always more."""
+ACTIVATION_FEE = MICRO
+"""What the first money to an address costs beside it."""
 
 Delta = dict[str, Any]
 _SPOT = "spot"
@@ -122,6 +124,9 @@ def _send(usdc: str, user: str, destination: str, source: str, target: str) -> D
 
 
 def _withdrawal(record: LedgerRecord) -> Delta:
+    if abs(record.amount) == ACTIVATION_FEE:
+        amount = money_text(ACTIVATION_FEE)
+        return {"type": "accountActivationGas", "amount": amount, "token": "USDC"}
     fee = min(WITHDRAWAL_FEE, abs(record.amount))
     return {
         "type": "withdraw",

@@ -23,7 +23,7 @@ from seawall.venues.hyperliquid.info.base import (
 )
 from seawall.venues.hyperliquid.info.fees import volume_of_days
 from seawall.venues.hyperliquid.info.history import running_twaps
-from seawall.venues.hyperliquid.info.ledger import net_deposits
+from seawall.venues.hyperliquid.info.ledger import ACTIVATION_FEE, net_deposits
 from seawall.venues.hyperliquid.info.market import asset_contexts, dex_meta
 from seawall.venues.hyperliquid.info.orders import frontend_orders
 from seawall.venues.hyperliquid.info.spot import spot_contexts
@@ -193,7 +193,7 @@ def pre_transfer_check(venue: DeskView, request: Request) -> dict[str, Any]:
     user_of(request, "source")
     holder = venue.directory.holder(user_of(request))
     return {
-        "fee": "0.0",
+        "fee": money_text(0 if holder else ACTIVATION_FEE),
         "isSanctioned": False,
         "userExists": holder is not None,
         "userHasSentTx": bool(holder and holder.requests),
