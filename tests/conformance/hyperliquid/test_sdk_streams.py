@@ -86,7 +86,7 @@ def test_trades_and_candles(listener: Listener, trader: Trader) -> None:
     (trade,) = [trade for trade in seen if trade["tid"] == mine["tid"]]
     assert (trade["px"], trade["sz"], trade["side"]) == (mine["px"], "12.3", "B")
     assert trader.address.lower() in trade["users"]
-    candle = candles.next(lambda d: float(d["v"]) >= 12.3)
+    candle = candles.next(lambda d: d["t"] <= mine["time"] <= d["T"] and float(d["v"]) >= 12.3)
     assert (candle["s"], candle["i"]) == (COIN, "1m")
     assert candle["T"] == candle["t"] + 59_999
     assert Decimal(candle["l"]) <= Decimal(part["avgPx"]) <= Decimal(candle["h"])
@@ -142,7 +142,7 @@ def test_funding_of_a_user(listener: Listener, trader: Trader, venue: Venue) -> 
     assert known["delta"]["fundingRate"] == entry["fundingRate"]
     event = events.next(lambda d: "funding" in d)["funding"]
     assert event["coin"] == COIN
-    history = trader.info.funding_history(COIN, 0)
+    history = trader.info.funding_history(COIN, entry["time"])
     assert history[-1]["fundingRate"] == entry["fundingRate"]
     expected = -1000 * Decimal(entry["fundingRate"]) * Decimal(PRICE)
     assert abs(Decimal(entry["usdc"]) - expected) < abs(expected) / 50
