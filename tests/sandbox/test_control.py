@@ -211,6 +211,7 @@ def test_save_revert_and_reset_bring_back_the_very_state() -> None:
         await call.done("time/advance", seconds=600)
         status = (await call.get("status"))[1]
         assert status["savePoints"] == ["calm-1", "start"]
+        assert status["history"] == ""
         await call.venue.host.revert("calm-1")
         assert call.venue.host.engine.snapshot() == state
         await call.done("shock", move="-30%")

@@ -4,14 +4,19 @@ Files are damaged for real: pages overwritten, cut, emptied, before a start and 
 venue.
 """
 
+import asyncio
+
 import apsw
 import pytest
 
+from seawall.cli.control import _standing
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.sandbox import history_rows
+from seawall.sandbox.client import ControlClient
 from seawall.sandbox.history import SqlHistory
 from seawall.sandbox.recovery import history_copy_path
+from seawall.sandbox.venue import VenueOptions, running_venue
 from tests.sandbox.venue import BTC, PRICE, START_MS, do, order, run, set_up
 
 PAGE = 4096
@@ -172,6 +177,22 @@ def test_a_file_that_cannot_be_opened_does_not_block_a_start(tmp_path):
     after, trouble = run(look, tmp_path)
     assert after == before
     assert "history.sqlite cannot be used" in trouble
+
+
+def test_the_control_shows_what_is_wrong(tmp_path):
+    (tmp_path / "history.sqlite").mkdir()
+    options = VenueOptions(
+        markets=("BTC=50000",), speed=0, feed="manual", agents=False, data=tmp_path
+    )
+
+    async def main():
+        async with running_venue(options) as venue:
+            found = await asyncio.to_thread(ControlClient(venue.url).status)
+            return found["history"], _standing(found)
+
+    told_json, told_text = asyncio.run(main())
+    assert "history.sqlite cannot be used" in told_json
+    assert f"history: {told_json}" in told_text
 
 
 def test_a_command_whose_events_cannot_be_kept_stops_nothing(tmp_path, monkeypatch):

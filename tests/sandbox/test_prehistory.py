@@ -9,6 +9,8 @@ import pytest
 
 from seawall.domain.enums import Side
 from seawall.domain.units import DAY_MS, HOUR_MS, MICRO
+from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.recorded_feed import recorded_feed
 from seawall.sandbox.feeds import RecordedPath
 from seawall.sandbox.history import SqlHistory
 from seawall.sandbox.markets import OpenMarket, choose_markets
@@ -165,6 +167,38 @@ def test_a_recorded_path_is_the_history_as_far_back_as_it_goes():
     earlier = candles(before, 0, 60)
     assert len(earlier) == 5000
     assert len({one.close for one in earlier[:1000]}) > 900
+
+
+def test_a_file_that_is_played_from_later_on_has_its_own_history(tmp_path):
+    file = tmp_path / "BTC_1m.csv"
+    rows = ["date,open,high,low,close"]
+    for minute in range(240):
+        low, high = 50_000 + 10 * minute, 50_010 + 10 * minute
+        at = f"2025-10-10T{minute // 60:02}:{minute % 60:02}:00"
+        rows.append(f"{at},{low},{high},{low},{high}")
+    file.write_text("\n".join(rows) + "\n")
+    path = recorded_feed(file, ["BTC"], "2025-10-10T03:00")
+    assert path.before is not None
+    assert path.prices["BTC"][0] == 51_800
+    options = VenueOptions(markets=("BTC",), speed=0, feed=path, agents=False, start_ms=BEGAN_MS)
+
+    async def main():
+        async with running_venue(options) as venue:
+            found = venue.host.history.candles(0, MINUTE_MS, 0, 2**62, 5000)
+            closes = [market.to_usd(one.close) for one in found]
+            await venue.market.advance(30 * MINUTE_MS)
+            return closes, venue.market.world.spot_usd(0)
+
+    market = markets_of(("BTC",))[0]
+    closes, later = asyncio.run(main())
+    assert len(closes) == 5000
+    assert closes[-1] == pytest.approx(51_800, abs=3)
+    assert closes[-180:] == pytest.approx([50_010 + 10 * at for at in range(180)], abs=15)
+    assert later == pytest.approx(52_100, abs=12)
+    with pytest.raises(PathError, match="--feed-from: 'soon' is not a time"):
+        recorded_feed(file, ["BTC"], "soon")
+    with pytest.raises(PathError, match="0 candles of BTC in the window"):
+        recorded_feed(file, ["BTC"], "2024-10-10")
 
 
 def test_a_venue_that_begins_at_the_epoch_has_as_much_as_there_is():

@@ -31,6 +31,7 @@ def up(
     rulebook: str | None = None,
     data: Path | None = None,
     feed: str = "synthetic",
+    feed_from: str | None = None,
     history: bool = True,
     agents: bool = True,
     quotas: bool = True,
@@ -62,6 +63,9 @@ def up(
         stays.
     feed
         Prices: `synthetic`, `manual`, a file of candles, or a venue to follow, by name or URL.
+    feed_from
+        Where a file of candles begins to be played, such as 2025-10-10T20:00; what the file has
+        before is history.
     history
         Candles and funding rates of the year before the start; without it they begin empty.
     agents
@@ -91,7 +95,7 @@ def up(
             agents=agents,
             quotas=quotas,
             mode=mode,
-            feed=_feed(feed, _names(markets)),
+            feed=_feed(feed, _names(markets), feed_from),
         )
         _say_compiling()
         serve(options, announce)
@@ -128,11 +132,13 @@ def _names(markets: Texts) -> tuple[str, ...]:
     return tuple(name for each in markets or () for name in each.split(",") if name)
 
 
-def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
+def _feed(text: str, names: tuple[str, ...], from_time: str | None) -> "str | RecordedPath":
     from seawall.venues.registry import followed_names
 
     followed = followed_names()
     if text in ("synthetic", "manual", *followed) or "://" in text:
+        if from_time is not None:
+            raise InputError.of("", "feed-from", from_time, "left out: --feed is no file")
         return text
     from seawall.lab.market.recorded_feed import recorded_feed
 
@@ -140,7 +146,7 @@ def _feed(text: str, names: tuple[str, ...]) -> "str | RecordedPath":
         expected = f"synthetic, manual, {', '.join(followed)}, a URL or a file that exists"
         raise InputError.of("", "feed", text, expected)
     try:
-        return recorded_feed(Path(text), [name.partition("=")[0] for name in names])
+        return recorded_feed(Path(text), [name.partition("=")[0] for name in names], from_time)
     except SeawallError as error:
         raise InputError(f"--feed: {error}") from None
 

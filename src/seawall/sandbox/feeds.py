@@ -135,11 +135,15 @@ class SyntheticSource:
 
 
 class RecordedPath(Struct, frozen=True):
-    """Times in ms, ascending, and USD prices at them by market name, joined by straight lines."""
+    """Times in ms, ascending, and USD prices at them by market name, joined by straight lines.
+
+    ``before``: the prices up to where this path begins, where they are known.
+    """
 
     name: str
     times_ms: Sequence[int]
     prices: Mapping[str, Sequence[float]]
+    before: "RecordedPath | None" = None
 
 
 class RecordedSource:

@@ -106,6 +106,16 @@ class Beginning(Struct, frozen=True, kw_only=True):
     recorded: RecordedPath | None = None
 
 
+def recorded_before(path: RecordedPath, began_ms: int) -> RecordedPath | None:
+    """What a recorded path knows of the time before it, if ``began_ms`` is its first moment."""
+    if path.before is None:
+        return None
+    shift = began_ms - path.times_ms[0]
+    times = [time + shift for time in path.before.times_ms]
+    prices = {name: [*known, path.prices[name][0]] for name, known in path.before.prices.items()}
+    return RecordedPath(path.name, [*times, began_ms], prices)
+
+
 class Prehistory:
     """Implements ``Before`` for markets that begin as ``beginning`` says."""
 

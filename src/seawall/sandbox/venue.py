@@ -58,7 +58,7 @@ from seawall.sandbox.host import Host, HostOptions
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.log import about_of
 from seawall.sandbox.markets import START_PRICES, OpenMarket, choose_markets, expand_markets
-from seawall.sandbox.prehistory import Beginning, Prehistory
+from seawall.sandbox.prehistory import Beginning, Prehistory, recorded_before
 from seawall.sandbox.storage import FolderOptions
 from seawall.sandbox.world import World
 from seawall.venues.port import Desk, Plan
@@ -375,9 +375,11 @@ async def _assemble(
     world = _world(options, markets, about, feed)
     figures = book.order.maximum_significant_figures
     if options.history:
+        path = options.feed
+        known = recorded_before(path, about.began_ms) if isinstance(path, RecordedPath) else None
         beginning = Beginning(
             seed=about.seed, time_ms=about.began_ms, prices=about.began_at, figures=figures,
-            funding=book.funding,
+            funding=book.funding, recorded=known,
         )  # fmt: skip
         host.begin_history(Prehistory(markets, beginning))
     agents = AgentGroup(markets, figures, about.seed, feed) if options.agents else None
