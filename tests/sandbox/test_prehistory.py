@@ -73,6 +73,14 @@ def test_five_thousand_candles_without_a_gap_lead_to_the_first_price(before, row
         assert (one.volume > 0) == (one.trades > 0)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_quiet_last_minute_ends_at_the_first_price_as_well(seed):
+    """At five in the morning a thin market often has no order in a minute."""
+    found = candles(made(("BTC", "LINK"), seed, 1_700_024_400_000), 1, 1, 10)
+    assert found[-1].close == markets_of(("BTC", "LINK"))[1].start_price
+    assert found[-1].trades > 0
+
+
 @pytest.mark.parametrize("minutes", MINUTES[1:])
 def test_a_longer_candle_is_the_sum_of_its_minutes(before, minutes):
     count = max(3, 600 // minutes)
