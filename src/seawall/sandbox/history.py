@@ -237,8 +237,8 @@ class SqlHistory:
                 self._fail(error)
                 self._write(some)
         except Exception as error:
-            log.exception("a part of the history could not be written")
             if "could not be written" not in self.trouble:
+                log.exception("a part of the history could not be written")
                 self.lacks(f"commands from {some[0].sequence} on could not be written: {error}")
         for _ in some:
             self._aside.popleft()

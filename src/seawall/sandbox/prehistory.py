@@ -138,6 +138,7 @@ class Prehistory:
         self._regime = lru_cache(None)(self._draw_regime)
         self._rates = lru_cache(None)(self._draw_rates)
         self.traded = lru_cache(kept)(self._traded)
+        self.price_before = lru_cache(kept)(self._price_before)
 
     # -- chances ---------------------------------------------------------------------------------
 
@@ -302,7 +303,7 @@ class Prehistory:
         rows = self._between(market, start_ms, self._end_ms)
         return int(rows[6].sum()), int(rows[5].sum())
 
-    def price_before(self, market: int, time_ms: int) -> int:
+    def _price_before(self, market: int, time_ms: int) -> int:
         """The last price before a time; 0 where there is none."""
         last_ms = (min(time_ms, self._end_ms) - 1) // MINUTE_MS * MINUTE_MS
         rows = self._between(market, last_ms, last_ms)
