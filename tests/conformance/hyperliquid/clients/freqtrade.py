@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import urllib.error
@@ -65,7 +64,7 @@ class Bot:
         self.until("it runs", lambda: self.ask("show_config")["state"] == "running")
 
     def stop(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         try:
             self._process.wait(PATIENCE_S)
         finally:
