@@ -14,7 +14,7 @@ from typing import Any
 from tests.conformance.hyperliquid.clients.venue import LocalVenue
 
 MARK = "@@"
-SECONDS = 300.0
+SECONDS = 900.0
 Report = Callable[[str, Any], None]
 
 

@@ -39,7 +39,7 @@ from nautilus_trader.trading.strategy import Strategy
 ABOUT = json.loads(sys.argv[1])
 INSTRUMENT = InstrumentId.from_str("BTC-USD-PERP.HYPERLIQUID")
 BARS = BarType.from_str(f"{INSTRUMENT}-1-MINUTE-LAST-EXTERNAL")
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 def say(**said: Any) -> None:

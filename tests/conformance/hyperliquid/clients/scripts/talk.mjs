@@ -19,7 +19,7 @@ export function check(condition, text) {
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // The first true value of an asynchronous question; errors on the way count as "not yet".
-export async function until(what, question, patience = 120_000) {
+export async function until(what, question, patience = 300_000) {
   const end = Date.now() + patience;
   let last;
   while (Date.now() < end) {
