@@ -179,27 +179,6 @@ def test_a_file_that_cannot_be_opened_does_not_block_a_start(tmp_path):
     assert "history.sqlite cannot be used" in trouble
 
 
-def test_journals_that_cannot_be_read_any_more_do_not_block_a_start(tmp_path):
-    """What came before a revert is needed for the history alone."""
-
-    async def main(host):
-        await begin(host)
-        await host.save_point("here")
-        await host.revert("here")
-        await trade(host, 5, 6, 3, TRADES)
-
-    run(main, tmp_path)
-    for name in ("history.sqlite", "base-0002.sqlite", "journal-0001.swj"):
-        (tmp_path / name).unlink()
-
-    async def go_on(host):
-        assert "journal-0001.swj" in host.history.trouble
-        await trade(host, 5, 6, 3, TRADES + 3)
-        assert len(host.history.fills(5)) >= 3
-
-    run(go_on, tmp_path)
-
-
 def test_the_control_shows_what_is_wrong(tmp_path):
     (tmp_path / "history.sqlite").mkdir()
     options = VenueOptions(

@@ -4,7 +4,7 @@ Every connection is reading (a request of it has begun and is not complete, or i
 serving (a complete request is being answered, or it is a websocket), or idle between two requests.
 One that reads for ``READING_S`` or is idle for ``IDLE_S`` is closed. Where there are as many as
 may be, a new one takes the place of the one that has been reading longest, else of the one that has
-been idle longest. So half a request costs its sender a connection and nobody else anything, and an
+been idle longest. So half a request costs its sender a connection and other clients nothing, and an
 operator's request always finds a place.
 """
 
