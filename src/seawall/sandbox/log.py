@@ -220,7 +220,7 @@ class Log:
                 f"({', '.join(sorted(old))}): move it away and begin a new one; the accounts' keys "
                 "follow from the seed"
             )
-        if max(known) > 0 or (self.folder / "history.sqlite").exists():
+        if max(known) > 0 or (self.folder / "history.sqlite").is_file():
             raise LogError(f"{segment_path(self.folder, 1)} is missing: {RESTORE}")
 
     def _opened(self, rules: bytes, opening: Opening, least_frames: int) -> JournalWriter:
