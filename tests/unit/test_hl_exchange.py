@@ -5,6 +5,8 @@ import pytest
 from seawall.domain.commands import CreateAccount, SetMarketStatus
 from seawall.domain.enums import MarketStatus, Side
 from seawall.domain.units import MICRO
+from seawall.venues.hyperliquid.exchange import handle
+from seawall.venues.hyperliquid.wire.signing import recover_connection
 from tests.unit.hl_desk import (
     ALT,
     BTC,
@@ -91,6 +93,21 @@ def test_both_networks_are_accepted(desk, alice):
     action = {"type": "order", "orders": [wire(BTC, True, "59000", "0.01")], "grouping": "na"}
     for mainnet in (True, False):
         assert "resting" in alice.l1(action, mainnet=mainnet)["response"]["data"]["statuses"][0]
+
+
+def test_a_known_signer_is_recovered_once(desk, alice, monkeypatch):
+    """The network that the last client named is tried first."""
+    tried = []
+
+    def counted(source, connection, signature):
+        tried.append(source)
+        return recover_connection(source, connection, signature)
+
+    monkeypatch.setattr(handle, "recover_connection", counted)
+    for mainnet, expected in ((False, "b"), (True, "ba"), (True, "a"), (False, "ab"), (False, "b")):
+        tried.clear()
+        assert alice.l1({"type": "noop"}, mainnet=mainnet)["status"] == "ok"
+        assert "".join(tried) == expected
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,8 @@ class VenueDirectory:
 
     def __init__(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> None:
         self.grouping = grouping
+        self.likely_source = "b"
+        """The network that the last client named, no part of the state: which signer to recover."""
         self.unsettled: set[object] = set()
         """Builder fees on their way, no part of the state: a fill's fee may not be known yet."""
         self._load(State())

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from seawall.venues.hyperliquid.directory.directory import VenueDirectory
 from seawall.venues.hyperliquid.exchange import account, changes, orders, transfers, twap
 from seawall.venues.hyperliquid.exchange import action_types as shape
 from seawall.venues.hyperliquid.exchange.request import (
@@ -23,6 +24,7 @@ from seawall.venues.hyperliquid.exchange.request import (
 from seawall.venues.hyperliquid.limits import CANCELS, VENUE, Quotas, action_weight
 from seawall.venues.hyperliquid.wire.error_texts import EMPTY_BATCH, NO_SIGNER, UNPROCESSABLE
 from seawall.venues.hyperliquid.wire.signing import (
+    SOURCES,
     USER_SIGNED,
     SignatureError,
     action_hash,
@@ -126,14 +128,27 @@ def signed_request(
         return Request(desk, (signer,), nonce, None, None, wall_ms, True, quotas=quotas)
     expires = envelope.expires_after
     connection = action_hash(action, nonce, vault, expires)
-    # The official client names "b" anywhere but on mainnet: it is tried and quoted first.
-    signers: tuple[str, ...] = (recover_connection("b", connection, envelope.signature),)
-    if not desk.directory.is_known(signers[0]):
-        signers += (recover_connection("a", connection, envelope.signature),)
+    signers = _signers(desk.directory, connection, envelope.signature)
     _, reduces = action_weight({"action": action})
     return Request(
         desk, signers, nonce, vault, expires, wall_ms, False, name in CANCELS, reduces, quotas
     )
+
+
+def _signers(directory: VenueDirectory, connection: bytes, signature: Any) -> tuple[str, ...]:
+    """Who may have signed. A recovery costs more than the rest of a request: the network that the
+    last client named is tried first, and the other one only for a signer that is not known."""
+    likely = directory.likely_source
+    found = {likely: recover_connection(likely, connection, signature)}
+    if directory.is_known(found[likely]):
+        return (found[likely],)
+    for source in SOURCES:
+        if source != likely:
+            found[source] = recover_connection(source, connection, signature)
+            if directory.is_known(found[source]):
+                directory.likely_source = source
+    # The official client names "b" anywhere but on mainnet: it is quoted first.
+    return tuple(found[source] for source in sorted(found, reverse=True))
 
 
 def _refused_batch(name: str, text: str) -> Answer:
