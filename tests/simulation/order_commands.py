@@ -165,7 +165,8 @@ class OrderCommands:
         exit_side = Side.SELL if side == Side.BUY else Side.BUY
         for siblings, profit in enumerate((False, True)):
             above = (exit_side == Side.BUY) != profit
-            above ^= self.chance(0.15)  # The trigger is beyond the mark: the child is refused.
+            # Some triggers are beyond the mark: those children are refused.
+            above ^= parent["order_size"] % 7 == siblings
             away = self.random.uniform(0.005, 0.03) * (1 if above else -1)
             price = self.reference(market) * (1 + away)
             row = self.order(parent["account"], market, exit_side, price, parent["order_size"])
