@@ -126,7 +126,9 @@ class FakeDesk:
         """A new account with so much perp USDC; its row."""
 
         def planner(time_ms: int) -> Plan:
-            record, create, row = self.directory.new_account(self.engine, time_ms, address)
+            record, create, row = self.directory.new_account(
+                self.engine, time_ms, address, by_client=False
+            )
             return Plan((*create, Deposit(time_ms, row, dollars * MICRO)), (record,))
 
         self.work(planner)

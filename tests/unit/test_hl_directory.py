@@ -86,7 +86,8 @@ def test_an_agent_is_nobody_else():
     for address in (KEY, USER, OTHER):
         with pytest.raises(Refusal, match="Extra agent already used"):
             made.check_agent(OTHER, address, "", NOW)
-    made.check_agent(OTHER, KEY, "", NOW + 2000)
+    with pytest.raises(Refusal, match="Extra agent already used"):
+        made.check_agent(OTHER, KEY, "", NOW + 2000)  # it has expired, and stays used
 
 
 def spend(made: VenueDirectory, *nonces: int) -> None:

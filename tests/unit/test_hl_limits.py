@@ -8,6 +8,10 @@ import aiohttp
 import pytest
 from msgspec import structs
 
+from seawall.domain.units import DAY_MS
+from seawall.venues.hyperliquid.directory.directory import VenueDirectory
+from seawall.venues.hyperliquid.exchange import twap
+from seawall.venues.hyperliquid.exchange.account import ZERO_ADDRESS
 from seawall.venues.hyperliquid.limits import (
     OFF,
     VENUE,
@@ -18,7 +22,8 @@ from seawall.venues.hyperliquid.limits import (
     info_weight,
 )
 from seawall.venues.hyperliquid.stream import connection
-from tests.unit.hl_desk import ADDRESSES, BTC, NOW, Client, FakeDesk, wire
+from seawall.venues.port import Refusal
+from tests.unit.hl_desk import ADDRESSES, BTC, NOW, OK, Client, FakeDesk, wire
 from tests.unit.hl_venue import ALICE, BOB, NOBODY, Sandbox, with_server
 from tests.waiting import PATIENCE_S
 
@@ -377,3 +382,105 @@ def test_without_quotas_an_account_sends_what_it_likes(desk: FakeDesk, alice: Cl
     assert alice.l1(order())["status"] == "err"
     alice.quotas = OFF
     assert [alice.l1(order())["status"] for _ in range(2)] == ["ok", "ok"]
+
+
+# -- agents, builders, new addresses -------------------------------------------------------------
+
+
+def approve(name: str, address: str) -> dict[str, Any]:
+    return {"type": "approveAgent", "agentAddress": address, "agentName": name}
+
+
+ONE, TWO = "0x" + "51" * 20, "0x" + "52" * 20
+USED = {"status": "err", "response": "Extra agent already used."}
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed", "expired"])
+def test_an_agent_is_never_armed_again(desk: FakeDesk, alice: Client, how: str) -> None:
+    assert alice.message(approve("bot", ONE)) == OK
+    if how == "expired":
+        desk.time_ms += 181 * DAY_MS
+        alice.nonce = desk.time_ms
+    else:
+        assert alice.message(approve("bot", TWO if how == "replaced" else ZERO_ADDRESS)) == OK
+    assert alice.message(approve("bot", ONE)) == USED
+    assert alice.message(approve("another", ONE)) == USED
+    restored = VenueDirectory()
+    restored.restore(desk.directory.snapshot())
+    with pytest.raises(Refusal, match="already used"):
+        restored.check_agent(ALICES, ONE, "third", desk.time_ms)
+
+
+def approval(builder: int, rate: str = "0.1%") -> dict[str, Any]:
+    return {"type": "approveBuilderFee", "maxFeeRate": rate, "builder": f"0x{builder:040x}"}
+
+
+def test_ten_builders_may_be_approved_for_a_tenth_of_a_percent(alice: Client) -> None:
+    refused = alice.message(approval(1, "0.101%"))
+    assert refused == {"status": "err", "response": "Builder fee is too high. Max is 0.1%."}
+    assert [alice.message(approval(n)) for n in range(1, 11)] == [OK] * 10
+    assert alice.message(approval(11))["response"] == "Too many approved builders."
+    assert alice.message(approval(10, "0.05%")) == OK
+    assert alice.message(approval(3, "0%")) == OK
+    assert alice.message(approval(11)) == OK
+
+
+def cash(desk: FakeDesk, address: str) -> int:
+    return int(desk.engine.tables["accounts"]["cash"][desk.directory.row_of(address)])
+
+
+def test_the_first_money_to_an_address_costs_a_dollar_once(desk: FakeDesk, alice: Client) -> None:
+    def send(amount: str) -> Any:
+        return alice.message({"type": "usdSend", "destination": NOBODY, "amount": amount})
+
+    short = {"status": "err", "response": "Insufficient balance for withdrawal"}
+    assert send("9999.000001") == short
+    assert desk.directory.holder(NOBODY) is None
+    assert send("100") == OK
+    assert (cash(desk, ALICES), cash(desk, NOBODY)) == (9_899_000_000, 100_000_000)
+    assert send("100") == OK
+    assert (cash(desk, ALICES), cash(desk, NOBODY)) == (9_799_000_000, 200_000_000)
+
+
+def test_requests_are_reserved_for_money(desk: FakeDesk, alice: Client) -> None:
+    assert alice.l1({"type": "reserveRequestWeight", "weight": 2000}) == OK
+    assert cash(desk, ALICES) == 9_999_000_000
+    assert desk.directory.state.holders[ALICES].reserved_requests == 2000
+    refused = alice.l1({"type": "reserveRequestWeight", "weight": 2 * 10**7})
+    assert refused == {"status": "err", "response": "Insufficient balance for withdrawal"}
+    assert desk.directory.state.holders[ALICES].reserved_requests == 2000
+
+
+def test_clients_leave_account_rows_to_an_operator() -> None:
+    desk = FakeDesk()
+    directory, engine = desk.directory, desk.engine
+    rows = len(engine.tables["accounts"])
+    while directory.next_row < rows - rows // 64:
+        desk.fund(f"0x{directory.next_row:040x}", 1)
+    with pytest.raises(Refusal, match="Too many accounts"):
+        directory.new_account(engine, NOW, ONE)
+    with pytest.raises(Refusal, match="Too many accounts"):
+        directory.new_spot_row(engine, NOW, ALICES)
+    assert directory.new_account(engine, NOW, ONE, by_client=False)[2] == rows - 1
+
+
+def test_time_weighted_orders_are_limited_and_served_in_turn(
+    desk: FakeDesk, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twap, "MOST_RUNNING", 5)
+    monkeypatch.setattr(twap, "MOST_A_PASS", 2)
+    wire_ = {"a": 0, "b": True, "s": "0.01", "r": False, "m": 30, "t": False}
+    answers = [alice.l1({"type": "twapOrder", "twap": wire_}) for _ in range(6)]
+    last = {"type": "twapOrder", "data": {"status": {"error": "Too many open TWAP orders"}}}
+    assert answers[5] == {"status": "ok", "response": last}
+    runner = twap.TwapRunner(desk)
+    served = []
+    for _ in range(5):
+        before = len(desk.records)
+        asyncio.run(runner.run(desk.time_ms))
+        served.append([body["twap_id"] for kind, body in desk.records[before:]])
+    ids = [each["response"]["data"]["status"]["running"]["twapId"] for each in answers[:5]]
+    assert served == [ids[:2], ids[2:4], ids[4:], [], []]
+    ended = {"type": "twapCancel", "a": 0, "t": ids[0]}
+    assert alice.l1(ended)["response"]["data"]["status"] == "success"
+    assert alice.l1({"type": "twapOrder", "twap": wire_})["response"]["data"]["status"]["running"]
