@@ -242,6 +242,26 @@ def test_an_account_is_funded_and_opened() -> None:
     with_venue(QUIET, play)
 
 
+def test_money_is_refused_before_it_could_overflow() -> None:
+    async def play(call: Caller) -> None:
+        tables, address = call.venue.host.engine.tables, "0x" + "ab" * 20
+        most = {"address": address, "amount": 10**9}
+        for _ in range(100):
+            await call.done("fund", **most)
+        status, refused = await call.post("fund", most)
+        assert status == 409
+        assert refused["error"]["value"] == "an account can hold 100000000000 USD"
+        tables["margin_groups"]["money_outside"][0] = 2**61 - 10**6
+        other = {"address": "0x" + "cd" * 20, "amount": 2}
+        status, refused = await call.post("fund", other)
+        assert (status, refused["error"]["field"]) == (409, "venue")
+        assert call.venue.host.directory.row_of("0x" + "cd" * 20) == -1
+        assert (await call.done("fund", **{**other, "amount": 1}))["isNew"]
+        assert int(tables["margin_groups"]["money_outside"][0]) == 2**61
+
+    with_venue(QUIET, play)
+
+
 def test_a_venue_without_agents_has_prices_and_empty_books() -> None:
     async def play(call: Caller) -> None:
         found = await call.market("BTC")

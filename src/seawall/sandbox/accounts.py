@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from seawall.domain.commands import Deposit
 from seawall.domain.enums import MarginGrouping
-from seawall.domain.units import MICRO
+from seawall.domain.units import MAX_DEPOSITS, MAX_MONEY, MICRO
 from seawall.venues.port import Desk, Plan, Refusal
 
 USERS = 10
@@ -76,12 +76,17 @@ async def deposit(
     """Money for an address from nowhere: (account row, whether it is new).
 
     ``label``, ``grouping``: of an account that is opened for it. Raises Refusal when the tables
-    are full.
+    are full, or where there would be more money than can be counted.
     """
     is_new = desk.directory.row_of(address) < 0
 
     def plan(time_ms: int) -> Plan:
         row = desk.directory.row_of(address)
+        tables = desk.engine.tables
+        if int(tables["margin_groups"]["money_outside"][0]) + micro_usd > MAX_DEPOSITS:
+            raise Refusal(f"all deposits together can be {MAX_DEPOSITS // MICRO} USD")
+        if row >= 0 and int(tables["accounts"]["cash"][row]) + micro_usd > MAX_MONEY:
+            raise Refusal(f"an account can hold {MAX_MONEY // MICRO} USD")
         if row >= 0:
             return Plan([Deposit(time_ms, row, micro_usd)])
         record, create, row = desk.directory.new_account(
