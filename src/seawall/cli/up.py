@@ -64,8 +64,7 @@ def up(
     feed
         Prices: `synthetic`, `manual`, a file of candles, or a venue to follow, by name or URL.
     feed_from
-        Where a file of candles begins to be played, such as 2025-10-10T20:00; what the file has
-        before is history.
+        Where a file of candles begins, such as 2025-10-10T20:00; its rows before are history.
     history
         Candles and funding rates of the year before the start; without it they begin empty.
     agents
@@ -84,19 +83,10 @@ def up(
     try:
         announce = _announcer(_names(clients), as_object=json_)
         options = VenueOptions(
-            host=host,
-            port=port,
-            rulebook=rulebook,
-            markets=_names(markets),
-            seed=seed,
-            speed=_speed(speed),
-            data=data,
-            history=history,
-            agents=agents,
-            quotas=quotas,
-            mode=mode,
+            host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
+            speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas, mode=mode,
             feed=_feed(feed, _names(markets), feed_from),
-        )
+        )  # fmt: skip
         _say_compiling()
         serve(options, announce)
     except SeawallError as error:
@@ -138,7 +128,7 @@ def _feed(text: str, names: tuple[str, ...], from_time: str | None) -> "str | Re
     followed = followed_names()
     if text in ("synthetic", "manual", *followed) or "://" in text:
         if from_time is not None:
-            raise InputError.of("", "feed-from", from_time, "left out: --feed is no file")
+            raise InputError.of("", "feed_from", from_time, "left out: --feed is no file")
         return text
     from seawall.lab.market.recorded_feed import recorded_feed
 
