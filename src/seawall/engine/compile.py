@@ -6,8 +6,9 @@ those that it calls with arrays and tuples of them. With
 ``NUMBA_DISABLE_JIT=1`` (or ``SEAWALL_INTERPRETED=1``, which does not even import Numba) the same
 source runs as Python: the debugger, the coverage run and the overflow detector.
 
-Numba's disk cache looks only at the file of the entry, so a change in a callee would go unseen.
-Entries are therefore cached in a folder named by a digest of all sources that they may come from.
+Numba's own disk cache looks only at the file of the entry, so a change in a callee would go unseen.
+Entries are therefore kept in a folder named by a digest of all sources that they may come from
+(``kernel_cache``).
 """
 
 import hashlib
@@ -15,6 +16,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from seawall.engine.kernel_cache import KernelFile, kernels_folder
 
 INTERPRETED = "1" in (
     os.environ.get("NUMBA_DISABLE_JIT", "0"),
@@ -39,15 +42,9 @@ def sources_digest(*sources: str) -> str:
     return digest.hexdigest()
 
 
-def user_folder() -> Path:
-    """Where what can be made again is kept for this user; ``SEAWALL_CACHE`` overrides it."""
-    root = os.environ.get("SEAWALL_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "seawall"
-
-
 def cache_folder(*sources: str) -> Path:
     """Where entries compiled from these sources are kept, without any those of the engine."""
-    return user_folder() / "kernels" / sources_digest(*(sources or ENGINE_SOURCES))
+    return kernels_folder(sources_digest(*(sources or ENGINE_SOURCES)))
 
 
 if INTERPRETED:
@@ -122,17 +119,10 @@ else:
             """Compile for its signature, or the types of the arguments, or load, once."""
             if self._dispatcher is not None:
                 return self._dispatcher
-            from numba.core import config
-
             from seawall.engine.link_once import helpers_only_linked
 
             dispatcher = numba.njit(nogil=True, error_model="numpy")(self._function)
-            before = config.CACHE_DIR
-            config.CACHE_DIR = str(cache_folder(*self._sources))
-            try:
-                dispatcher.enable_caching()
-            finally:
-                config.CACHE_DIR = before
+            dispatcher._cache = KernelFile(cache_folder(*self._sources), self._function)
             with helpers_only_linked(self.__name__):
                 dispatcher.compile(self._signature or tuple(map(numba.typeof, arguments)))
             dispatcher.disable_compile()

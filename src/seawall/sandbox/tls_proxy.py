@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from seawall.domain.errors import InputError
-from seawall.engine.compile import user_folder
+from seawall.engine.kernel_cache import user_folder
 from seawall.sandbox.certificates import Certificate, local_certificate
 from seawall.sandbox.venue import bind
 from seawall.venues.registry import wire_of

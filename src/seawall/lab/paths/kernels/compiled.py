@@ -18,7 +18,7 @@ entry = array_entry(*SOURCES)
 
 def is_cached() -> bool:
     """Whether a simulation finds compiled code, or needs none."""
-    return INTERPRETED or any(cache_folder(*SOURCES).rglob("step.advance*.nbc"))
+    return INTERPRETED or any(cache_folder(*SOURCES).glob("step.advance*.nbc"))
 
 
 if INTERPRETED:
