@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seawall.cli.main import app
+from seawall.sandbox.embedded import sandbox
 from tests.command_line import seawall
 from tests.shared_files import ROOT
 
@@ -31,7 +32,7 @@ capital = 1000000
 class Call(NamedTuple):
     """What a command is given: what stands without a name, and options that make it quick.
 
-    JOURNAL, FALL: files that ``prepare`` writes. URL: of a running venue.
+    JOURNAL, FALL, FOLDER: what ``prepare`` writes. URL: of a running venue.
     """
 
     values: tuple[str, ...] = ()
@@ -57,6 +58,8 @@ CALLS: dict[str, Call] = {
     "control revert": Call(("start",), _URL),
     "control reset": Call((), _URL),
     "control fund": Call((ADDRESS, "10"), _URL),
+    "check": Call(("FOLDER",)),
+    "backup": Call(("FOLDER", "made")),
     "explain": Call((str(EXAMPLES / "account_hybrid.json"),)),
     "rehearse": Call((str(ACCOUNT),), ("--path", str(CANDLES), "--png", "made.png")),
     "stress": Call(options=("--survive", "20%", "--scenario", "flash_crash")),
@@ -73,7 +76,7 @@ CALLS: dict[str, Call] = {
     "compare-rules": Call(("JOURNAL",)),
 }
 """Every command that does something; a test compares them with the app's."""
-NO_FINDINGS = {name for name in CALLS if name.split()[0] in ("up", "control")}
+NO_FINDINGS = {name for name in CALLS if name.split()[0] in ("up", "control", "backup")}
 
 
 class Leaf(NamedTuple):
@@ -114,7 +117,10 @@ def prepare(folder: Path) -> dict[str, str]:
         "rehearse", ACCOUNT, "--path", CANDLES, "--journal", journal, "--json", folder=folder
     )
     assert made.returncode == 0, made.stderr
-    return {"JOURNAL": str(journal), "FALL": str(folder / "fall.toml")}
+    with sandbox("BTC=50000", data=folder / "venue", feed="manual", speed=0, agents=False):
+        pass
+    files = {"JOURNAL": journal, "FALL": folder / "fall.toml", "FOLDER": folder / "venue"}
+    return {name: str(path) for name, path in files.items()}
 
 
 def words(name: str, files: dict[str, str]) -> list[str]:

@@ -24,6 +24,7 @@ from seawall.domain.units import MICRO
 from seawall.report import deliver
 from seawall.report.findings import Findings
 from seawall.report.values import readable
+from seawall.sandbox import backup
 from seawall.sandbox.client import ControlClient
 from seawall.sandbox.embedded import sandbox
 from tests.cli.commands import (
@@ -290,7 +291,7 @@ ANYTHING = {
 }  # fmt: skip
 """Values that may be any text, or that only a venue can refuse."""
 OUTPUT_FILES = ("--report", "--parquet", "--png", "--journal", "--data")
-FILES = ("ACCOUNT", "STATE", "WAVES", "JOURNAL", "RECORDING")
+FILES = ("ACCOUNT", "STATE", "WAVES", "JOURNAL", "RECORDING", "FOLDER")
 """Values that are files."""
 NEEDED = {
     "carry --from": ("--funding-file", str(EXAMPLES / "book.csv")),
@@ -356,8 +357,8 @@ def test_what_cannot_be_used_is_refused_in_one_line(
         },
     }
     if LEAVES[name].arguments[0].names[0] in FILES:
-        cases["a missing file"] = ("nothing.toml", ["nothing.toml"])
-        cases["a file of something else"] = ("file.txt", ["file.txt"])
+        cases["a missing file"] = ("nothing.toml", ["nothing.toml", *call[1:]])
+        cases["a file of something else"] = ("file.txt", ["file.txt", *call[1:]])
     found = {}
     for case, (named, arguments) in cases.items():
         if not case.endswith(("file", "else")):
@@ -433,7 +434,8 @@ def test_ctrl_c_leaves_nothing(
         raise AssertionError("not interrupted")
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    for place, step in ((deliver, "print_findings"), (ControlClient, "_ask")):
+    steps = (deliver, "print_findings"), (ControlClient, "_ask"), (backup, "sync_folder")
+    for place, step in steps:
         monkeypatch.setattr(place, step, interrupted)
     more = ["--report", "r.html", "--parquet", "tables"] if LEAVES[name].has("--parquet") else []
     result = seawall(*words(name, files), *more, folder=tmp_path)

@@ -1,10 +1,10 @@
 """Where compiled kernels are kept between starts: one file for an entry, with a checksum.
 
-What is read from there is run, so whoever can write it can run code as the user. The folder is
-therefore used only if it belongs to the user and no other user can write it; what is made here is
-the user's alone. Where it cannot be used, a warning says why, and kernels are compiled into a
-folder that goes with the process. A file that is damaged, cut short or
-unreadable counts as none: its kernel is compiled anew and the file replaced.
+What is read from there is run, so any user who can write it can run code as its owner. The folder
+is therefore used only if it belongs to the user and no other user can write it; what is made here
+is the user's alone. Where it cannot be used, a warning says why, and kernels are compiled into a
+folder that goes with the process. A file that is damaged, cut short or unreadable counts as none:
+its kernel is compiled anew and the file replaced.
 """
 
 import atexit

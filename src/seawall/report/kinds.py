@@ -200,6 +200,7 @@ FLAG = Kind(
     arrow="bool",
 )  # fmt: skip
 COUNT = Kind(name="count", text=lambda v: f"{v:,}", exact=int, number=int, arrow="int64")
+BYTES = Kind(name="bytes", unit="B", text=lambda v: f"{v:,}", exact=int, number=int, arrow="int64")
 MONEY = _micro_usd("money", money)
 """Integer micro-USD."""
 EXACT_MONEY = _micro_usd("exact money", lambda v: price(money_text(v)))

@@ -274,6 +274,14 @@ class SqlHistory:
                 (account, KEPT_ORDERS),
             )
 
+    def prune_all(self) -> None:
+        """Forget the oldest of every account, whenever it grew."""
+        self.flush()
+        text = "SELECT account FROM fills UNION SELECT account FROM orders"
+        with self._lock, self._connection:
+            self._grown = {row[0] for row in self._database.execute(text)}
+            self._prune()
+
     def _work(self) -> None:
         while not self._closing.wait(WRITE_EVERY_S):
             while self._aside:

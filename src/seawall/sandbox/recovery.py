@@ -186,9 +186,7 @@ def replay(
     ``from_scratch``: without snapshots. ``checked``: the log's state hashes must be met. Raises
     LogError, RecoveryError, JournalError, OSError.
     """
-    start = None
-    if not from_scratch:
-        start = _newest_usable(folder, pieces, rules) or moment_of(folder, pieces[0].origin, rules)
+    start = None if from_scratch else start_of(folder, pieces, rules)
     if start is not None:
         rebuilt.restore(start)
     elif pieces[0].origin is not None:
@@ -211,6 +209,16 @@ def replay(
                 rebuilt.program = entry.state.program
             if (piece.segment, frame.number) > first:
                 rebuilt.take(frame, entry, segment_path(folder, piece.segment), is_checked)
+
+
+def start_of(folder: Path, pieces: Sequence[Piece], rules: bytes) -> Moment | None:
+    """The latest moment on a chain that a snapshot holds."""
+    return _newest_usable(folder, pieces, rules) or moment_of(folder, pieces[0].origin, rules)
+
+
+def has_start(folder: Path, pieces: Sequence[Piece], rules: bytes) -> bool:
+    """Whether a chain can be replayed: from its first command, or from a snapshot."""
+    return pieces[0].origin is None or start_of(folder, pieces, rules) is not None
 
 
 def _newest_usable(folder: Path, pieces: Sequence[Piece], rules: bytes) -> Moment | None:

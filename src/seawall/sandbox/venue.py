@@ -61,7 +61,7 @@ from seawall.sandbox.markets import START_PRICES, OpenMarket, choose_markets, ex
 from seawall.sandbox.prehistory import Beginning, Prehistory, recorded_before
 from seawall.sandbox.storage import FolderOptions
 from seawall.sandbox.world import World
-from seawall.venues.port import Desk, Plan
+from seawall.venues.port import Desk, Directory, Plan
 from seawall.venues.registry import DEFAULT_VENUE, venue_named, wire_of
 from seawall.venues.rulebook_file import load_rulebook
 
@@ -257,6 +257,16 @@ def _about(options: VenueOptions, folder: Path) -> _About:
     return about
 
 
+def directory_of(about: dict[str, Any]) -> Callable[[], Directory]:
+    """How the directory of the venue that a log speaks of is made. Raises VenueError."""
+    try:
+        made = msgspec.convert(about, _About)
+        mode = MODES[made.mode]
+    except (msgspec.ValidationError, KeyError) as error:
+        raise VenueError(f"the log does not say of which venue it is: {error}") from None
+    return partial(wire_of(made.venue).make_directory, mode)
+
+
 def _shown(value: Any) -> Any:
     return " ".join(value) if isinstance(value, tuple) else value
 
@@ -367,7 +377,7 @@ async def _assemble(
         book,
         [market.instrument for market in markets],
         options.limits,
-        partial(wire_of(options.venue).make_directory, MODES[about.mode]),
+        directory_of(msgspec.to_builtins(about)),
         clock,
         HostOptions(folder=options.kept),
         msgspec.to_builtins(about),
