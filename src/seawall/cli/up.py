@@ -1,6 +1,7 @@
 """``seawall up``: a whole venue on this computer, until Ctrl-C."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -16,6 +17,7 @@ from seawall.domain.quantities import number
 
 if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
+    from seawall.sandbox.storage import FolderOptions
     from seawall.sandbox.venue import Venue
 
 SPEEDS = {"real": 1.0, "manual": 0.0}
@@ -37,6 +39,9 @@ def up(
     quotas: bool = True,
     mode: str | None = None,
     clients: Texts = None,
+    old_log: str = "keep",
+    upgrade: Annotated[bool, Parameter(negative="")] = False,
+    accept_loss: Annotated[bool, Parameter(negative="")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Start a venue on this computer: living order books, funded test accounts, full control.
@@ -75,6 +80,15 @@ def up(
         How accounts begin: `standard` (a margin for each dex) or `unified`.
     clients
         Which clients to print lines for: python, javascript, freqtrade or all; python if not given.
+    old_log
+        What becomes of parts of the log of `--data` that two later snapshots make dispensable:
+        `keep` them, `drop` them, or a folder that they are moved to.
+    upgrade
+        Go on in a folder of `--data` that was written under other rules, or by a version that
+        computed another state: its commands are replayed under these.
+    accept_loss
+        Go on with what can be read of a damaged log of `--data`; what was behind it is lost. The
+        damaged file is kept beside it.
     json_
         Print one JSON object instead of text when the venue is ready.
     """
@@ -84,15 +98,20 @@ def up(
         announce = _announcer(_names(clients), as_object=json_)
         options = VenueOptions(
             host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
-            speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas, mode=mode,
-            feed=_feed(feed, _names(markets), feed_from),
+            speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
+            mode=mode, feed=_feed(feed, _names(markets), feed_from),
+            kept=_kept(data, old_log, upgrade, accept_loss),
         )  # fmt: skip
         _say_compiling()
         serve(options, announce)
     except SeawallError as error:
         refuse("up", as_option(error))
     except VenueStopped as error:
-        print(f"seawall up: the venue stopped: {error}", file=sys.stderr)
+        print(
+            f"seawall up: the venue stopped: {error}; what was acknowledged is kept, start it "
+            "again once that is mended",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None
 
 
@@ -139,6 +158,24 @@ def _feed(text: str, names: tuple[str, ...], from_time: str | None) -> "str | Re
         return recorded_feed(Path(text), [name.partition("=")[0] for name in names], from_time)
     except SeawallError as error:
         raise InputError(f"--feed: {error}") from None
+
+
+def _kept(data: Path | None, old_log: str, upgrade: bool, accept_loss: bool) -> "FolderOptions":
+    """How the folder is kept. Raises InputError."""
+    from seawall.sandbox.storage import FolderOptions
+
+    asked = {"--upgrade": upgrade, "--accept-loss": accept_loss, "--old-log": old_log != "keep"}
+    for option in (name for name, is_asked in asked.items() if is_asked and data is None):
+        raise InputError(f"{option} needs --data, the folder that it is about")
+    if old_log in ("keep", "drop"):
+        return FolderOptions(old_segments=old_log, upgrade=upgrade, accept_loss=accept_loss)
+    archive = Path(old_log)
+    if not archive.is_dir() or not os.access(archive, os.W_OK):
+        expected = "keep, drop, or a folder that exists and can be written"
+        raise InputError.of("", "old_log", old_log, expected)
+    if data is not None and archive.resolve().is_relative_to(data.resolve()):
+        raise InputError.of("", "old_log", old_log, "a folder outside of that of --data")
+    return FolderOptions(old_segments=archive, upgrade=upgrade, accept_loss=accept_loss)
 
 
 def _say_compiling() -> None:

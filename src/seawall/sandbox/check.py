@@ -193,7 +193,7 @@ class _Check:
             if reader.torn_tail is not None:
                 read.torn = f"{reader.torn_tail.dropped_bytes} bytes, {reader.torn_tail.why}"
         except (SeawallError, msgspec.MsgspecError, OSError) as error:
-            read.fault = str(error).removeprefix(f"{path}").lstrip(": ")
+            read.fault = str(error).removeprefix(f"{path}").removesuffix(RESTORE).strip(": ")
         if read.fault:
             self.note(path, "damaged", read.fault, f"{RESTORE}, {ACCEPT}")
         elif read.torn:

@@ -110,6 +110,8 @@ class Segment:
             self.reader = JournalReader(self.path)
         except FileNotFoundError:
             raise LogError(f"{self.path} is missing: {RESTORE}") from None
+        except JournalCorrupt as error:
+            raise LogError(f"{error}: {RESTORE}") from None
         self.opening = _decode_opening(self.reader.note)
 
 

@@ -16,7 +16,13 @@ from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.engine.engine import Engine
-from seawall.engine.journal import JournalMismatch, describe_rules, differing_rules, lock_file
+from seawall.engine.journal import (
+    JournalLocked,
+    JournalMismatch,
+    describe_rules,
+    differing_rules,
+    lock_file,
+)
 from seawall.engine.layout import Limits
 from seawall.sandbox import recovery
 from seawall.sandbox.history import HistoryError, SqlHistory
@@ -155,7 +161,12 @@ class FolderStorage(Storage):
             rulebook=rulebook, instruments=list(instruments), limits=limits
         )
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = lock_file(folder / "lock")
+        try:
+            self._lock = lock_file(folder / "lock")
+        except JournalLocked:
+            raise JournalLocked(
+                f"a venue runs in {folder} already: stop it, or choose another folder"
+            ) from None
         try:
             self._open(about or {})
         except BaseException:

@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
 from seawall.domain.commands import Deposit
 from seawall.domain.enums import MarginGrouping
-from seawall.domain.errors import InputError
+from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.rulebook import Rulebook
 from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
@@ -54,7 +55,7 @@ from seawall.sandbox.followed_feed import (
     find_feed,
     followed_markets,
 )
-from seawall.sandbox.host import Host, HostOptions
+from seawall.sandbox.host import Host, HostOptions, HostStopped
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.log import about_of
 from seawall.sandbox.markets import START_PRICES, OpenMarket, choose_markets, expand_markets
@@ -346,8 +347,10 @@ async def open_venue(
             await asyncio.gather(host.stop(), return_exceptions=True)
         if not lasts:
             shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, OSError) and error.filename is not None:
-            expected = f"a folder that can be used ({error.filename}: {error.strerror})"
+        if isinstance(error, HostStopped) and host is not None:
+            raise VenueStopped(_why(host.writer.exception() or error, folder)) from None
+        if isinstance(error, OSError | apsw.Error):
+            expected = f"a folder that can be used ({_why(error, folder)})"
             raise VenueError.of("", "data", str(folder), expected) from None
         raise
     market.start()
@@ -410,6 +413,15 @@ def _world(
     return World(markets, source, swing=0.0) if options.feed == "manual" else World(markets, source)
 
 
+def _why(error: BaseException | None, folder: Path) -> str:
+    """What went wrong with a folder, to be read."""
+    if isinstance(error, OSError):
+        return f"{error.filename or folder}: {error.strerror}"
+    if isinstance(error, apsw.Error):
+        return f"{folder / 'history.sqlite'}: {error}"
+    return str(error) if isinstance(error, SeawallError) else repr(error)
+
+
 @asynccontextmanager
 async def running_venue(
     options: VenueOptions | None = None,
@@ -451,7 +463,8 @@ async def run_venue(
         await asyncio.gather(venue.close(), return_exceptions=True)
         raise
     await asyncio.gather(venue.close(), return_exceptions=True)
-    raise VenueStopped(repr(writer.exception())) from writer.exception()
+    failure = writer.exception()
+    raise VenueStopped(_why(failure, venue.folder)) from failure
 
 
 def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
