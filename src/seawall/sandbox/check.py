@@ -47,7 +47,9 @@ from seawall.venues.port import Directory
 
 ACCEPT = "or go on without what was lost: seawall up --accept-loss"
 MADE_AGAIN = "nothing: it is made again"
-_OURS = re.compile(r"history\.sqlite(-wal|-shm)?|snapshot-\d{4,}-\d{12}\.(sws|sqlite(-wal|-shm)?)")
+_OURS = re.compile(r"snapshot-\d{4,}-\d{12}\.(sws|sqlite)")
+_BESIDE = (".sqlite-wal", ".sqlite-shm", ".sqlite-digest")
+"""What belongs to a database."""
 _OLD = ("journal-*.swj", "directory-*.swd", "sandbox.json")
 
 
@@ -151,8 +153,6 @@ class _Check:
             self._check_databases(segments, points, Path(scratch))
             if newest is not None:
                 self._verify(segments, newest, Path(scratch))
-            for stored in self._histories:
-                stored.close()
         self._name_others()
         end = newest.end if newest and newest.links else Position(0, 0, 0, 0, 0)
         return FolderCheck(
@@ -315,7 +315,6 @@ class _Check:
             stored.fault = f"is of command {stored.sequence}, not {place.sequence}"
         if stored.fault:
             self.note(path, "damaged", stored.fault, MADE_AGAIN)
-            stored.close()
             return
         self.note(path, "unverified", f"whole, up to command {stored.sequence:,}; the log that "
                   "leads to it cannot be replayed")  # fmt: skip
@@ -435,7 +434,6 @@ class _Check:
         comparison = Comparison(scratch / "anew.sqlite", create, on_it, self.progress)
         for stored, tables in comparison.run(self.folder, pieces, rules):
             self._histories.remove(stored)
-            stored.close()
             lacks = pieces[-1].end.sequence - stored.sequence
             if tables:
                 self.note(stored.path, "damaged", f"differs from the log in {', '.join(tables)}",
@@ -449,10 +447,12 @@ class _Check:
 
     def _name_others(self) -> None:
         for path in self.folder.iterdir():
-            if path.name in self.rows or path.name.endswith(("-wal", "-shm")):
+            if path.name in self.rows or path.name.endswith(_BESIDE):
                 continue
             if path.name.endswith(".damaged"):
                 meaning = "a damaged part of the log, set aside by --accept-loss"
+            elif path.name.startswith("history-damaged"):
+                meaning = "a damaged history, set aside"
             elif path.name.endswith(".part"):
                 meaning = "an unfinished file that a crash left"
             elif _OURS.fullmatch(path.name):

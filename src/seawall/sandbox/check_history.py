@@ -11,6 +11,7 @@ from seawall.engine.engine import Engine
 from seawall.report.progress import Progress
 from seawall.sandbox import history_schema as schema
 from seawall.sandbox.history import SqlHistory
+from seawall.sandbox.history_file import HistoryDamaged, open_file
 from seawall.sandbox.log import Piece
 from seawall.sandbox.timeline import catch_up
 
@@ -26,27 +27,24 @@ class Stored:
         self.fault = ""
         self.sequence = self.generation = 0
         self.copy = scratch / path.name
-        for each in (path, path.with_name(f"{path.name}-wal")):
-            if each.exists():
-                (scratch / each.name).write_bytes(each.read_bytes())
-        self._connection = apsw.Connection(str(self.copy))
+        for ending in ("", "-wal", "-digest"):
+            beside = path.with_name(path.name + ending)
+            if beside.exists():
+                (scratch / beside.name).write_bytes(beside.read_bytes())
         try:
-            self._look()
-        except (apsw.Error, ValueError) as error:
+            connection = open_file(self.copy)
+            try:
+                self._look(connection)
+            finally:
+                connection.close()
+        except (apsw.Error, OSError, HistoryDamaged, KeyError, ValueError) as error:
             self.fault = f"is no history that can be read ({error})"
 
-    def _look(self) -> None:
-        found = [row[0] for row in self._connection.execute("PRAGMA integrity_check(1)")]
-        if found != ["ok"]:
-            self.fault = f"is damaged: {found[0]}"
-            return
-        meta = dict(self._connection.execute("SELECT name, value FROM meta"))
-        if meta.get("version") != str(schema.VERSION):
-            self.fault = f"has format {meta.get('version')}; this program reads {schema.VERSION}"
-            return
-        self.sequence, self.generation = (
-            int(meta[name]) for name in ("last_sequence", "generation")
-        )
+    def _look(self, connection: apsw.Connection) -> None:
+        meta = dict(list(connection.execute("SELECT name, value FROM meta")))
+        if meta["version"] != str(schema.VERSION):
+            self.fault = f"has format {meta['version']}; this program reads {schema.VERSION}"
+        self.sequence, self.generation = int(meta["last_sequence"]), int(meta["generation"])
 
     def is_on(self, pieces: Sequence[Piece]) -> bool:
         """Whether it is of a moment of this chain."""
@@ -54,9 +52,6 @@ class Stored:
             piece.segment == self.generation and self.sequence <= piece.end.sequence
             for piece in pieces
         )
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class Comparison(SqlHistory):
@@ -100,7 +95,6 @@ class Comparison(SqlHistory):
                 self._found.append((stored, self._differing(stored)))
 
     def _differing(self, stored: Stored) -> list[str]:
-        stored.close()
         other = SqlHistory(stored.copy, self._create_engine())
         try:
             # Both forget the oldest rows, though not at the same moments.

@@ -279,8 +279,7 @@ class SqlHistory:
         self.flush()
         text = "SELECT account FROM fills UNION SELECT account FROM orders"
         with self._lock, self._connection:
-            self._grown = {row[0] for row in self._database.execute(text)}
-            self._prune()
+            self._prune([account for (account,) in list(self._database.execute(text))])
 
     def _work(self) -> None:
         while not self._closing.wait(WRITE_EVERY_S):
