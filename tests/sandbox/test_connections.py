@@ -174,7 +174,7 @@ def test_a_new_connection_takes_the_place_of_half_a_request_then_of_an_idle_one(
     with_server(body, most=3)
 
 
-def test_more_half_requests_than_room_keep_nobody_out() -> None:
+def test_more_half_requests_than_room_keep_no_client_out() -> None:
     async def body(server: Server) -> None:
         halves = [await server.connect(HALF_A_HEAD) for _ in range(100)]
         await until(lambda: len(server.connections) <= 20)
