@@ -38,7 +38,7 @@ MAX_PENDING = 20_000
 
 WORK_S = 0.004
 """How long the pump shows states at a time."""
-REST = 3
+REST = 4
 """How much longer than it worked the pump leaves the time to everything else."""
 LEAST_REST_S = 0.001
 
