@@ -30,7 +30,11 @@ def python_with(wanted: str, *packages: str) -> Path:
         python = str(folder / "venv" / "bin" / "python")
         _run([uv, "pip", "install", "--quiet", "--python", python, *packages], folder)
 
-    return _kept(make, wanted, *packages) / "venv" / "bin" / "python"
+    python = _kept(make, wanted, *packages) / "venv" / "bin" / "python"
+    if not python.exists():  # the interpreter that it was made with is gone
+        shutil.rmtree(python.parents[2])
+        _kept(make, wanted, *packages)
+    return python
 
 
 def node_with(*packages: str) -> Path:

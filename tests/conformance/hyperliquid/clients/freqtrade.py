@@ -111,7 +111,7 @@ def run_bot(
     (text,) = [each.code for each in snippets if each.kind == "freqtrade"]
     config = {**json.loads(text), "dry_run": dry, "margin_mode": mode, "dry_run_wallet": 1_000}
     if mode == "cross":
-        config["stake_amount"] = 700
+        config |= {"stake_amount": "unlimited", "tradable_balance_ratio": 0.9}
     with tempfile.TemporaryDirectory() as folder:
         bot = Bot(program, Path(folder), config, about["candles"])
         try:
@@ -146,7 +146,7 @@ def _flow(bot: Bot, venue: LocalVenue, about: dict[str, Any], report: Report, *,
     # A jump: in a fall by steps the bot sells first, at its own distance from the liquidation.
     venue.control.price("BTC", round(price * BELOW))
     closed = bot.until("the trade is closed", lambda: _closed(bot, trade["trade_id"]))
-    assert dry or _position(venue, about) is None
+    assert dry or _was_liquidated(venue, about)
     report("liquidated", {"reason": closed["exit_reason"], "profit": closed["profit_abs"]})
 
     venue.restart()
@@ -172,6 +172,13 @@ def _open(bot: Bot) -> Any:
 def _closed(bot: Bot, number: int) -> Any:
     done = [t for t in bot.ask("trades")["trades"] if t["trade_id"] == number and not t["is_open"]]
     return done[0] if done else None
+
+
+def _was_liquidated(venue: LocalVenue, about: dict[str, Any]) -> bool:
+    """Whether the venue, and not a stop, has closed the account's position."""
+    fills = info(venue.url, "userFills", user=about["address"])
+    forced = [each["liquidation"] for each in fills if "liquidation" in each]
+    return any(each["liquidatedUser"] == about["address"] for each in forced)
 
 
 def _position(venue: LocalVenue, about: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ class FlowStrategy(IStrategy):
     INTERFACE_VERSION = 3
     timeframe = "1m"
     minimal_roi: ClassVar[dict[str, float]] = {}
-    stoploss = -0.99
+    stoploss = -1.5  # of the stake, so beyond the liquidation
     process_only_new_candles = False
     startup_candle_count = ABOUT["candles"]
     order_types: ClassVar[dict[str, Any]] = {
