@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,42 @@ if TYPE_CHECKING:
 SPEEDS = {"real": 1.0, "manual": 0.0}
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Kept:
+    """How the folder of ``--data`` is kept."""
+
+    old_log: str = "keep"
+    """Parts of the log that two later snapshots make dispensable: `keep` them, `drop` them, or a
+    folder to move them to."""
+    upgrade: Annotated[bool, Parameter(negative="")] = False
+    """Go on in a folder written under other rules, or by a version that computed another state: its
+    commands are replayed under these."""
+    accept_loss: Annotated[bool, Parameter(negative="")] = False
+    """Go on with what can be read of a damaged log; what was behind it is lost. The damaged file is
+    kept beside it."""
+
+    def options(self, data: Path | None) -> "FolderOptions":
+        """Raises InputError."""
+        from seawall.sandbox.storage import FolderOptions
+
+        old = self.old_log
+        asked = {"upgrade": self.upgrade, "accept-loss": self.accept_loss, "old-log": old != "keep"}
+        for option in (name for name, is_asked in asked.items() if is_asked and data is None):
+            raise InputError(f"--{option} needs --data, the folder that it is about")
+        archive: str | Path = old
+        if old not in ("keep", "drop"):
+            archive = Path(old)
+            if not archive.is_dir() or not os.access(archive, os.W_OK):
+                expected = "keep, drop, or a folder that exists and can be written"
+                raise InputError.of("", "old_log", old, expected)
+            if data is not None and archive.resolve().is_relative_to(data.resolve()):
+                raise InputError.of("", "old_log", old, "a folder outside of that of --data")
+        return FolderOptions(
+            old_segments=archive, upgrade=self.upgrade, accept_loss=self.accept_loss
+        )
+
+
 def up(
     *,
     host: str = "127.0.0.1",
@@ -39,9 +76,7 @@ def up(
     quotas: bool = True,
     mode: str | None = None,
     clients: Texts = None,
-    old_log: str = "keep",
-    upgrade: Annotated[bool, Parameter(negative="")] = False,
-    accept_loss: Annotated[bool, Parameter(negative="")] = False,
+    kept: Kept = Kept(),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Start a venue on this computer: living order books, funded test accounts, full control.
@@ -80,15 +115,6 @@ def up(
         How accounts begin: `standard` (a margin for each dex) or `unified`.
     clients
         Which clients to print lines for: python, javascript, freqtrade or all; python if not given.
-    old_log
-        What becomes of parts of the log of `--data` that two later snapshots make dispensable:
-        `keep` them, `drop` them, or a folder that they are moved to.
-    upgrade
-        Go on in a folder of `--data` that was written under other rules, or by a version that
-        computed another state: its commands are replayed under these.
-    accept_loss
-        Go on with what can be read of a damaged log of `--data`; what was behind it is lost. The
-        damaged file is kept beside it.
     json_
         Print one JSON object instead of text when the venue is ready.
     """
@@ -100,7 +126,7 @@ def up(
             host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
-            kept=_kept(data, old_log, upgrade, accept_loss),
+            kept=kept.options(data),
         )  # fmt: skip
         _say_compiling()
         serve(options, announce)
@@ -158,24 +184,6 @@ def _feed(text: str, names: tuple[str, ...], from_time: str | None) -> "str | Re
         return recorded_feed(Path(text), [name.partition("=")[0] for name in names], from_time)
     except SeawallError as error:
         raise InputError(f"--feed: {error}") from None
-
-
-def _kept(data: Path | None, old_log: str, upgrade: bool, accept_loss: bool) -> "FolderOptions":
-    """How the folder is kept. Raises InputError."""
-    from seawall.sandbox.storage import FolderOptions
-
-    asked = {"--upgrade": upgrade, "--accept-loss": accept_loss, "--old-log": old_log != "keep"}
-    for option in (name for name, is_asked in asked.items() if is_asked and data is None):
-        raise InputError(f"{option} needs --data, the folder that it is about")
-    if old_log in ("keep", "drop"):
-        return FolderOptions(old_segments=old_log, upgrade=upgrade, accept_loss=accept_loss)
-    archive = Path(old_log)
-    if not archive.is_dir() or not os.access(archive, os.W_OK):
-        expected = "keep, drop, or a folder that exists and can be written"
-        raise InputError.of("", "old_log", old_log, expected)
-    if data is not None and archive.resolve().is_relative_to(data.resolve()):
-        raise InputError.of("", "old_log", old_log, "a folder outside of that of --data")
-    return FolderOptions(old_segments=archive, upgrade=upgrade, accept_loss=accept_loss)
 
 
 def _say_compiling() -> None:

@@ -189,7 +189,11 @@ class Venue:
         self.market.view.margins(rows[0])
         await self.market.open()
         if RESET_POINT not in host.save_points():
-            await host.save_point(RESET_POINT)
+            try:
+                await host.save_point(RESET_POINT)
+            except InputError as error:
+                expected = f"one that can be used: the first moment should be {error.expected}"
+                raise VenueError.of("", "data", str(self.folder), expected) from None
 
     async def serve(self, app: web.Application, listening: socket.socket) -> None:
         """Answer on a socket that is bound already."""
