@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -118,9 +119,9 @@ def up(
     json_
         Print one JSON object instead of text when the venue is ready.
     """
-    from seawall.sandbox.venue import VenueOptions, VenueStopped, serve
+    from seawall.sandbox.venue import VenueOptions, serve
 
-    try:
+    with _one_sentence():
         announce = _announcer(_names(clients), as_object=json_)
         options = VenueOptions(
             host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
@@ -130,6 +131,15 @@ def up(
         )  # fmt: skip
         _say_compiling()
         serve(options, announce)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Whatever ends a venue is said in one sentence."""
+    from seawall.sandbox.venue import VenueStopped
+
+    try:
+        yield
     except SeawallError as error:
         refuse("up", as_option(error))
     except VenueStopped as error:
