@@ -21,7 +21,7 @@ CCXT_JS = ("ccxt@4.5.84",)
 NOMEIDA = ("hyperliquid@1.7.7", "ws@8.18.3")
 NAUTILUS = (">=3.12,<3.15", "nautilus_trader==1.231.0")
 FREQTRADE = (">=3.11,<3.15", "freqtrade==2026.9")
-CANDLES = 1
+CANDLES = 500
 """How many candles of a minute a venue must have at its start."""
 USD = 1_000.0
 STEPS = ("connect", "history", "trade", "reconcile", "liquidated", "reconnect")
