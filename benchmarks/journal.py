@@ -46,9 +46,10 @@ def bare_commit(folder: Path, content: bytes) -> tuple[Commit, Commit]:
 def journal_commit(folder: Path, rows: NDArray[Any]) -> tuple[Commit, Commit]:
     path = folder / "journal"
     writer = JournalWriter(path, describe_rules(benchmark=True))
+    encoded = bytearray(rows.tobytes())  # as a host has them
 
     def commit() -> None:
-        writer.append(rows)
+        writer.append_bytes(encoded)
         writer.commit()
 
     def close() -> None:

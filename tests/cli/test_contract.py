@@ -54,7 +54,7 @@ PROGRAM = [
 ]  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"}
 REPORTING = sorted(name for name, leaf in LEAVES.items() if leaf.has("--report"))
-IN_PROCESS = sorted(set(LEAVES) - {"up"})
+IN_PROCESS = sorted(set(LEAVES) - {"up", "proxy"})
 WORKERS = {
     "paths": ("--paths", "2000000", "--leverage", "none"),
     "compare": ("--paths", "2000000", "--scenario", "none"),
@@ -414,7 +414,7 @@ def test_a_report_on_a_full_device_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["pipe", "full"])
-@pytest.mark.parametrize("name", ["up", "explain"])
+@pytest.mark.parametrize("name", ["up", "proxy", "explain"])
 def test_a_process_ends_the_same_way(name: str, target: str, files: dict[str, str]) -> None:
     stdout = closed_pipe() if target == "pipe" else full_device()
     with stdout:

@@ -23,14 +23,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 from msgspec import Struct
 
 from seawall.domain.commands import AdvanceTime
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.events import Event
-from seawall.engine.codec import COMMAND_BYTES, decode_event_rows, encode_command
-from seawall.engine.tables import command_dtype
+from seawall.engine.codec import COMMAND_BYTES, encode_command
 from seawall.sandbox.recovery import Moment
 from seawall.sandbox.storage import Storage
 from seawall.venues.port import Applied, Done, Listener, Plan, Planner, Record, Refusal
@@ -324,9 +322,8 @@ class Writer:
     def _apply(self, group: _Group) -> list[list[Event]]:
         """The events of each command of a group."""
         before = self.engine.sequence + 1
-        _, rows = self.engine.apply_rows(np.frombuffer(group.rows, command_dtype))
         caused: list[list[Event]] = [[] for _ in range(group.commands)]
-        for event in decode_event_rows(rows):
+        for event in self.engine.apply_encoded(group.rows):
             caused[event.sequence - before].append(event)
         return caused
 

@@ -31,6 +31,8 @@ GREETING = "Websocket connection established."
 MAX_MESSAGE = 1024 * 1024
 PAUSE_S = 1.0
 """How long nothing more is read of a connection that has sent too many messages."""
+SHORT_MESSAGE = 4096
+"""Characters; what is longer takes some time to read, and that is part of its turn."""
 _UNREADABLE = "Error parsing JSON into valid websocket request"
 _ECHOED = 500
 """Characters of a client's message that an error repeats."""
@@ -91,8 +93,7 @@ class Connection:
                     )
                     await asyncio.sleep(PAUSE_S)
                 elif received.type == WSMsgType.TEXT:
-                    async with self._turn():
-                        self._take(received.data)
+                    await self._receive(received.data)
                 else:
                     self._error(f"{_UNREADABLE}: {{}}")
         finally:
@@ -100,6 +101,14 @@ class Connection:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _receive(self, text: str) -> None:
+        """An action takes its turn in the host's queue, everything else among this IP's work."""
+        if len(text) <= SHORT_MESSAGE and _is_action(body := decoded(text)):
+            self._post(body["id"], body["request"])
+            return
+        async with self._turn():
+            self._take(text)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -206,6 +215,14 @@ class Connection:
                 return {"type": "action", "payload": answer}
             return {"type": "error", "payload": answer or f"{status}"}
         return {"type": "error", "payload": UNPROCESSABLE}
+
+
+def _is_action(body: Any) -> bool:
+    """Whether a message is a well-formed ``post`` of an action."""
+    if not isinstance(body, dict) or body.get("method") != "post" or not _is_id(body.get("id")):
+        return False
+    request = body.get("request")
+    return isinstance(request, dict) and request.get("type") == "action"
 
 
 def _is_id(value: Any) -> bool:
