@@ -352,6 +352,21 @@ def test_a_save_point_that_cannot_be_written_stops_nothing_and_keeps_the_older_o
     assert run(look, tmp_path) == state
 
 
+def test_a_save_point_that_is_named_anew_leaves_no_file_behind(tmp_path):
+    async def main(host):
+        await live_a_little(host, 1)
+        await host.save_point("a")
+        await host.revert("a")
+        for _ in range(3):
+            await live_a_little(host, 1)
+            await host.save_point("a")
+
+    run(main, tmp_path)
+    files = {path.name.partition(".")[0] for path in tmp_path.glob("snapshot-*")}
+    assert files == {path.stem for path in tmp_path.glob("snapshot-*.sws")}
+    assert len(files) == recovery.KEPT_SNAPSHOTS
+
+
 def test_an_automatic_snapshot_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):
     options = HostOptions(tick_ms=0, snapshot_every=3)
 

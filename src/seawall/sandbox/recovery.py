@@ -105,9 +105,9 @@ def drop_snapshots(folder: Path, kept: Sequence[Position]) -> None:
     wanted = {(place.segment, place.frame) for place in kept}
     for number, (segment, frame) in enumerate(snapshots_of(folder)):
         if number >= KEPT_SNAPSHOTS and (segment, frame) not in wanted:
-            path = snapshot_path(folder, Position(segment, frame, 0, 0, 0))
-            path.unlink(missing_ok=True)
-            path.with_suffix(".sqlite").unlink(missing_ok=True)
+            name = snapshot_path(folder, Position(segment, frame, 0, 0, 0)).stem
+            for path in folder.glob(f"{name}.*"):  # the history's copy may have files beside it
+                path.unlink(missing_ok=True)
 
 
 class Rebuilt:
