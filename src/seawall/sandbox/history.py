@@ -345,6 +345,8 @@ class SqlHistory:
             try:
                 with self._lock:
                     _backup(self._connection, copy)
+                # It is only read from now on: a write-ahead log would leave files beside it.
+                copy.execute("PRAGMA journal_mode = DELETE")
             finally:
                 copy.close()
             os.replace(part, path)
