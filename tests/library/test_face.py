@@ -12,7 +12,10 @@ import seawall
 from seawall.cli.main import app
 from tests.architecture.sources import ROOT
 
-ABSENT_COMMANDS = {"up": "sandbox", "control": "sandbox", "proxy": "sandbox", "explain": "Account"}
+ABSENT_COMMANDS = {
+    **dict.fromkeys(("up", "control", "proxy", "check", "backup"), "sandbox"),
+    "explain": "Account",
+}
 """Commands whose question is asked of another name."""
 TOO_HEAVY = ("aiohttp", "cyclopts", "msgspec", "numba", "numpy", "pyarrow", "rich")
 FACE = (ROOT / "src" / "seawall" / "__init__.py").read_text()

@@ -24,6 +24,7 @@ from seawall.domain.commands import (
     SetOraclePrice,
 )
 from seawall.domain.enums import MarketStatus, Side
+from seawall.domain.mark_steps import MARK_MS
 from seawall.engine.book_view import book_levels
 from seawall.engine.layout import Limits
 from seawall.sandbox.clock import Clock
@@ -90,7 +91,7 @@ class Pair:
         """(oracle, mark) of a market."""
         return venue.market.view.oracle(row), venue.market.view.mark(row)
 
-    async def step(self, ms: int = 2_000, share: float = 1.0) -> None:
+    async def step(self, ms: int = MARK_MS, share: float = 1.0) -> None:
         """Time passes on both; done when the second has reported the first's oracle prices, that
         of BTC times a share."""
 
@@ -210,7 +211,7 @@ def test_clients_trade_here_and_nothing_is_sent_there() -> None:
         position = (await pair.state())["assetPositions"][0]["position"]
         assert (position["coin"], position["szi"]) == ("BTC", "1.5")
         # The makers lean against what they sold, so the price has moved here, and only here.
-        pair.elapsed.pass_seconds(2)
+        pair.elapsed.pass_seconds(3)
         await until(lambda: view.best(BTC, Side.SELL) > ask)
         assert pair.first.host.engine.state_hash() == before
         assert set(pair.asked) == {"/info", "/ws"}
@@ -343,7 +344,7 @@ def test_what_control_sets_is_a_factor_on_the_feed() -> None:
                 async with session.post(url + path, json=body) as answer:
                     return answer.status, await answer.text()
 
-            assert (await call("shock", market="BTC", move="-10%"))[0] == 200
+            assert (await call("shock", market="BTC", move="-10%", instant=True))[0] == 200
             there, here = pair.at(pair.first)[0], pair.at(pair.second)[0]
             assert here == pytest.approx(0.9 * there, abs=1)
             bid = pair.second.market.view.best(BTC, Side.BUY)

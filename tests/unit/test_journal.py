@@ -142,6 +142,20 @@ def test_notes_are_read_back_with_their_frames(tmp_path):
         assert (writer.frame, writer.link) == (2, reader.link)
 
 
+def test_zeros_that_are_missing_at_the_end_are_missing(tmp_path):
+    """The checksum of what is there, with zeros for the rest, would be right."""
+    path = tmp_path / "j"
+    with JournalWriter(path, RULES) as writer:
+        writer.append(np.zeros(2, command_dtype))
+        writer.commit(bytes(40))
+    content = path.read_bytes()
+    for missing in (1, 39, 41, 200):
+        path.write_bytes(content[:-missing])
+        reader = read_journal(path, RULES)
+        assert list(reader) == []
+        assert reader.torn_tail is not None
+
+
 def test_a_note_is_in_one_frame_with_its_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "MAX_FRAME_ROWS", 4)
     with JournalWriter(tmp_path / "j", RULES) as writer:

@@ -297,10 +297,11 @@ def _frame_at(file: BinaryIO, offset: int) -> tuple[bytes, bytearray | None, str
     if marker != _MARKER or count > MAX_FRAME_ROWS or note > MAX_NOTE_BYTES:
         return head, None, "no frame begins here"
     length = count * ROW_BYTES + note
-    if length > os.fstat(file.fileno()).st_size - offset:
+    if offset + _FRAME_BYTES + length > os.fstat(file.fileno()).st_size:
         return head, None, "its rows are cut short"
     payload = bytearray(length)
-    file.readinto(payload)  # type: ignore[attr-defined]
+    if file.readinto(payload) < length:  # type: ignore[attr-defined]
+        return head, None, "its rows are cut short"
     found = crc32(payload, crc32(memoryview(head)[: _FRAME.size]))
     if found != _FRAME_SUM.unpack_from(head, _FRAME.size)[0]:
         return head, None, "its checksum is wrong"
