@@ -18,6 +18,7 @@ from seawall.domain.errors import InputError
 from seawall.engine.journal import JournalError, JournalReader, sync_folder
 from seawall.report.progress import Progress, silent
 from seawall.sandbox.log import (
+    HISTORY,
     LogError,
     Mark,
     Piece,
@@ -31,7 +32,6 @@ from seawall.sandbox.log import (
 from seawall.sandbox.recovery import frames_of, has_start
 
 TRIES = 5
-HISTORY = "history.sqlite"
 
 
 class BackupError(InputError):

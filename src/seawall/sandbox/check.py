@@ -28,6 +28,8 @@ from seawall.sandbox import recovery
 from seawall.sandbox.check_history import Comparison, Stored
 from seawall.sandbox.check_result import Checked, FolderCheck
 from seawall.sandbox.log import (
+    HISTORY,
+    OLD_FILES,
     RESTORE,
     LogError,
     Mark,
@@ -41,7 +43,8 @@ from seawall.sandbox.log import (
     segment_path,
     segments_of,
 )
-from seawall.sandbox.recovery import Moment, Rebuilt, frames_of
+from seawall.sandbox.recovery import Moment, Rebuilt
+from seawall.sandbox.timeline import is_on
 from seawall.sandbox.venue import directory_of
 from seawall.venues.port import Directory
 
@@ -50,7 +53,6 @@ MADE_AGAIN = "nothing: it is made again"
 _OURS = re.compile(r"snapshot-\d{4,}-\d{12}\.(sws|sqlite)")
 _BESIDE = (".sqlite-wal", ".sqlite-shm", ".sqlite-digest")
 """What belongs to a database."""
-_OLD = ("journal-*.swj", "directory-*.swd", "sandbox.json")
 
 
 class _Rules(Struct):
@@ -136,8 +138,8 @@ class _Check:
         numbers = segments_of(self.folder)
         names = {path.name for path in self.folder.iterdir()}
         snapshots = recovery.snapshots_of(self.folder)
-        if not numbers and not snapshots and "history.sqlite" not in names:
-            if any(path for name in _OLD for path in self.folder.glob(name)):
+        if not numbers and not snapshots and HISTORY not in names:
+            if any(path for name in OLD_FILES for path in self.folder.glob(name)):
                 raise InputError(f"{self.folder} was written by an earlier version: use that one")
             raise InputError(f"{self.folder} holds no venue; name the folder of seawall up --data")
         segments = {number: self._read(number) for number in numbers}
@@ -290,7 +292,7 @@ class _Check:
         self, segments: dict[int, _Read], points: dict[str, Position], scratch: Path
     ) -> None:
         """The history, and the snapshot and history of each save point, by themselves."""
-        history = self.folder / "history.sqlite"
+        history = self.folder / HISTORY
         self._open(history, scratch, "what the log holds", None)
         for name, place in points.items():
             snapshot = recovery.snapshot_path(self.folder, place)
@@ -376,29 +378,23 @@ class _Check:
         make_directory: Callable[[], Directory],
     ) -> None:
         """From the first command that is there. Raises RecoveryError where a hash is not met."""
+        origin = pieces[0].origin
+        if origin is not None and not recovery.has_start(self.folder, pieces, rules):
+            self.note(segment_path(self.folder, origin.segment), "missing",
+                      "archived or dropped, and no snapshot after it is whole",
+                      "put the archived segments back")  # fmt: skip
+            return
         rebuilt = Rebuilt(create(), make_directory())
-        first = (0, 0)
-        if pieces[0].origin is not None:
-            start = recovery.start_of(self.folder, pieces, rules)
-            if start is None:
-                path = segment_path(self.folder, pieces[0].origin.segment)
-                self.note(path, "missing", "archived or dropped, and no snapshot after it is whole",
-                          "put the archived segments back")  # fmt: skip
-                return
-            rebuilt.restore(start)
-            first = start.position.segment, start.position.frame
-        upgraded = max((n for n, piece in enumerate(pieces) if piece.upgraded), default=0)
         whole = pieces[-1].end.sequence
-        for number, piece in enumerate(pieces):
-            path = segment_path(self.folder, piece.segment)
-            if (piece.segment, 0) >= first:
-                self._compare(piece.segment, 0, rebuilt)
-            for frame, entry, _ in frames_of(self.folder, piece):
-                if (piece.segment, frame.number) > first:
-                    rebuilt.take(frame, entry, path, number >= upgraded)
-                    self._compare(piece.segment, frame.number, rebuilt)
-                if frame.number % 200 == 0:
-                    self.progress("replaying the log", rebuilt.engine.sequence, whole)
+
+        def reached(segment: int, frame: int) -> None:
+            self._compare(segment, frame, rebuilt)
+            if frame % 200 == 0:
+                self.progress("replaying the log", rebuilt.engine.sequence, whole)
+
+        recovery.replay(
+            self.folder, pieces, rules, rebuilt, reached=reached, from_scratch=origin is None
+        )
         if self._accounts is None:
             self._check_accounts(rebuilt, pieces[-1])
 
@@ -428,7 +424,7 @@ class _Check:
     def _compare_histories(
         self, pieces: Sequence[Piece], rules: bytes, create: Callable[[], Engine], scratch: Path
     ) -> None:
-        on_it = [each for each in self._histories if each.is_on(pieces)]
+        on_it = [h for h in self._histories if is_on(pieces, h.generation, h.sequence)]
         if not on_it or pieces[0].origin is not None:
             return
         comparison = Comparison(scratch / "anew.sqlite", create, on_it, self.progress)
@@ -438,7 +434,7 @@ class _Check:
             if tables:
                 self.note(stored.path, "damaged", f"differs from the log in {', '.join(tables)}",
                           "remove it: it is made again")  # fmt: skip
-            elif lacks and stored.path.name == "history.sqlite":
+            elif lacks and stored.path.name == HISTORY:
                 self.note(stored.path, "behind", f"lacks the last {lacks:,} commands of the log",
                           "nothing: it is brought up at the next start")  # fmt: skip
             else:

@@ -46,13 +46,6 @@ class Stored:
             self.fault = f"has format {meta['version']}; this program reads {schema.VERSION}"
         self.sequence, self.generation = int(meta["last_sequence"]), int(meta["generation"])
 
-    def is_on(self, pieces: Sequence[Piece]) -> bool:
-        """Whether it is of a moment of this chain."""
-        return any(
-            piece.segment == self.generation and self.sequence <= piece.end.sequence
-            for piece in pieces
-        )
-
 
 class Comparison(SqlHistory):
     """A history that is made anew, and stops at each stored one to compare."""

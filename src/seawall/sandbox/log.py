@@ -37,7 +37,10 @@ log = logging.getLogger(__name__)
 _MARK = struct.Struct("<8sqqI")
 _MARK_SUM = struct.Struct("<I")
 _MARK_MAGIC = b"SEAWALLM"
-_OLD_FILES = ("journal-*.swj", "directory-*.swd", "sandbox.json")
+OLD_FILES = ("journal-*.swj", "directory-*.swd", "sandbox.json")
+"""Of versions with a log in two files."""
+HISTORY = "history.sqlite"
+"""The history's file in a venue's folder; derived."""
 
 
 class LogError(SeawallError):
@@ -216,13 +219,13 @@ class Log:
 
     def _refuse_traces(self, known: Mapping[int, int]) -> None:
         """Raise LogError for a folder that held a log once."""
-        if old := [path.name for name in _OLD_FILES for path in self.folder.glob(name)]:
+        if old := [path.name for name in OLD_FILES for path in self.folder.glob(name)]:
             raise LogError(
                 f"{self.folder} was written by an earlier version, with its log in two files "
                 f"({', '.join(sorted(old))}): move it away and begin a new one; the accounts' keys "
                 "follow from the seed"
             )
-        if max(known) > 0 or (self.folder / "history.sqlite").is_file():
+        if max(known) > 0 or (self.folder / HISTORY).is_file():
             raise LogError(f"{segment_path(self.folder, 1)} is missing: {RESTORE}")
 
     def _opened(self, rules: bytes, opening: Opening, least_frames: int) -> JournalWriter:

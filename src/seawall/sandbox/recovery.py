@@ -177,14 +177,16 @@ def replay(
     rules: bytes,
     rebuilt: Rebuilt,
     seen: Callable[[Frame, Entry, Position], None] | None = None,
+    reached: Callable[[int, int], None] | None = None,
     from_scratch: bool = False,
     checked: bool = True,
 ) -> None:
     """Bring an engine and a directory, both new, to the end of a chain.
 
-    ``seen`` is called for each frame of the last piece, with the position before it.
-    ``from_scratch``: without snapshots. ``checked``: the log's state hashes must be met. Raises
-    LogError, RecoveryError, JournalError, OSError.
+    ``seen`` is called for each frame of the last piece, with the position before it; ``reached``
+    with segment and frame wherever the two stand. ``from_scratch``: without snapshots.
+    ``checked``: the log's state hashes must be met. Raises LogError, RecoveryError, JournalError,
+    OSError.
     """
     start = None if from_scratch else start_of(folder, pieces, rules)
     if start is not None:
@@ -202,6 +204,8 @@ def replay(
         if piece.segment < first[0] and not is_last:
             continue
         is_checked = checked and number >= max(upgraded, default=0)
+        if reached is not None and (piece.segment, 0) >= first:
+            reached(piece.segment, 0)
         for frame, entry, before in frames_of(folder, piece):
             if is_last and seen is not None:
                 seen(frame, entry, before)
@@ -209,6 +213,8 @@ def replay(
                 rebuilt.program = entry.state.program
             if (piece.segment, frame.number) > first:
                 rebuilt.take(frame, entry, segment_path(folder, piece.segment), is_checked)
+                if reached is not None:
+                    reached(piece.segment, frame.number)
 
 
 def start_of(folder: Path, pieces: Sequence[Piece], rules: bytes) -> Moment | None:
@@ -234,28 +240,30 @@ def _newest_usable(folder: Path, pieces: Sequence[Piece], rules: bytes) -> Momen
 
 def usable(folder: Path, piece: Piece, frame: int, rules: bytes) -> Moment | None:
     """The moment of a snapshot, if it is whole and the log has the frame it was taken after."""
-    path = snapshot_path(folder, Position(piece.segment, frame, 0, 0, 0))
-    try:
-        moment = load_moment(folder, piece.segment, frame, rules)
-    except (SnapshotError, msgspec.MsgspecError, OSError) as error:
-        log.warning("%s; it is not used", error)
-        return None
-    if moment.position.link != _link_at(folder, piece, frame):
-        log.warning("%s does not belong to this log; it is not used", path)
-        return None
-    return moment
+    return _linked(folder, piece.segment, frame, rules, lambda: _link_at(folder, piece, frame))
 
 
 def moment_of(folder: Path, place: Position | None, rules: bytes) -> Moment | None:
     """The moment of a position by its snapshot alone, whatever became of its segment."""
     if place is None or not snapshot_path(folder, place).exists():
         return None
+    return _linked(folder, place.segment, place.frame, rules, lambda: place.link)
+
+
+def _linked(
+    folder: Path, segment: int, frame: int, rules: bytes, link: Callable[[], int]
+) -> Moment | None:
+    """The moment of a snapshot that is whole and has the log's checksum at its frame."""
     try:
-        moment = load_moment(folder, place.segment, place.frame, rules)
+        moment = load_moment(folder, segment, frame, rules)
     except (SnapshotError, msgspec.MsgspecError, OSError) as error:
         log.warning("%s; it is not used", error)
         return None
-    return moment if moment.position.link == place.link else None
+    if moment.position.link != link():
+        path = snapshot_path(folder, moment.position)
+        log.warning("%s does not belong to this log; it is not used", path)
+        return None
+    return moment
 
 
 def _link_at(folder: Path, piece: Piece, frame: int) -> int:

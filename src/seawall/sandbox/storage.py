@@ -28,6 +28,7 @@ from seawall.sandbox import recovery
 from seawall.sandbox.history import HistoryError, SqlHistory
 from seawall.sandbox.history_file import open_copy
 from seawall.sandbox.log import (
+    HISTORY,
     RESTORE,
     Entry,
     Log,
@@ -250,7 +251,7 @@ class FolderStorage(Storage):
 
     def _open_history(self) -> SqlHistory:
         """The history, with everything that the log holds."""
-        history = SqlHistory(self.folder / "history.sqlite", self.engine)
+        history = SqlHistory(self.folder / HISTORY, self.engine)
         try:
             self._bring_up(history)
         except BaseException:

@@ -29,7 +29,7 @@ def catch_up(
     dropped it can tell nothing. Raises what reading the log raises.
     """
     end = pieces[-1].end
-    if not _is_on(pieces, history):
+    if not is_on(pieces, history.generation, history.last_sequence):
         history.start_over(end.segment)
     lacking = end.sequence - history.last_sequence
     if lacking > 0:
@@ -39,11 +39,9 @@ def catch_up(
     return lacking
 
 
-def _is_on(pieces: Sequence[Piece], history: SqlHistory) -> bool:
-    return any(
-        piece.segment == history.generation and history.last_sequence <= piece.end.sequence
-        for piece in pieces
-    )
+def is_on(pieces: Sequence[Piece], segment: int, sequence: int) -> bool:
+    """Whether a history at a command of a segment is of a moment of a chain."""
+    return any(piece.segment == segment and sequence <= piece.end.sequence for piece in pieces)
 
 
 def _replay(

@@ -57,7 +57,7 @@ from seawall.sandbox.followed_feed import (
 )
 from seawall.sandbox.host import Host, HostOptions, HostStopped
 from seawall.sandbox.living_market import LivingMarket
-from seawall.sandbox.log import about_of
+from seawall.sandbox.log import HISTORY, about_of
 from seawall.sandbox.markets import START_PRICES, OpenMarket, choose_markets, expand_markets
 from seawall.sandbox.prehistory import Beginning, Prehistory, recorded_before
 from seawall.sandbox.storage import FolderOptions
@@ -422,7 +422,7 @@ def _why(error: BaseException | None, folder: Path) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or folder}: {error.strerror}"
     if isinstance(error, apsw.Error):
-        return f"{folder / 'history.sqlite'}: {error}"
+        return f"{folder / HISTORY}: {error}"
     return str(error) if isinstance(error, SeawallError) else repr(error)
 
 

@@ -35,6 +35,7 @@ from seawall.lab.simulation.observer import positions_of
 from seawall.lab.simulation.price_formation import PriceFormation, Prices, QuotePressure
 from seawall.lab.simulation.reader import EventReader, StepTotals
 from seawall.lab.simulation.setup import SimulationSetup
+from seawall.sandbox.agents.takers import Arbitrageur
 
 INNER = 7
 """Orders of the ladder up to 50 bp."""
@@ -55,9 +56,7 @@ TREND_SECONDS = 300
 TREND_FULL = 0.02
 TREND_HOLDING = 0.25
 TREND_LEAST = 0.05
-GAP_LEAST = 0.003
-GAP_FULL = 0.01
-GAP_SHARE = 0.02
+GAP_LEAST, GAP_FULL, GAP_SHARE = Arbitrageur.LEAST_GAP, Arbitrageur.FULL_GAP, Arbitrageur.SHARE
 GAP_HOLDING = 1.0
 UNWIND_HALF_LIFE_SECONDS = 600.0
 UNWIND_SHARE = 0.01

@@ -196,13 +196,21 @@ def action_weight(payload: Any) -> tuple[int, bool]:
     ``payload`` may be of any shape.
     """
     action = payload.get("action") if isinstance(payload, dict) else None
-    kind = action.get("type") if isinstance(action, dict) else None
-    if not isinstance(action, dict) or not isinstance(kind, str):
+    if not isinstance(action, dict) or not isinstance(action.get("type"), str):
         return UNREADABLE_WEIGHT, False
-    batch = action.get(_BATCHES.get(kind, ""))
-    parts = batch if isinstance(batch, list) else []
-    reduces = kind in CANCELS or (kind == "order" and bool(parts) and all(map(_reduces, parts)))
-    return 1 + len(parts) // _BATCH_PER_WEIGHT, reduces
+    return 1 + len(_parts(action)) // _BATCH_PER_WEIGHT, only_reduces(action)
+
+
+def only_reduces(action: dict[str, Any]) -> bool:
+    """Whether an action with a type can only reduce risk: a cancel, or reduce-only orders."""
+    kind, parts = action["type"], _parts(action)
+    return kind in CANCELS or (kind == "order" and bool(parts) and all(map(_reduces, parts)))
+
+
+def _parts(action: dict[str, Any]) -> list[Any]:
+    """What a batch consists of; nothing for an action that is none."""
+    batch = action.get(_BATCHES.get(action["type"], ""))
+    return batch if isinstance(batch, list) else []
 
 
 def _reduces(order: Any) -> bool:

@@ -21,7 +21,7 @@ from seawall.venues.hyperliquid.exchange.request import (
     failure,
     statuses,
 )
-from seawall.venues.hyperliquid.limits import CANCELS, VENUE, Quotas, action_weight
+from seawall.venues.hyperliquid.limits import CANCELS, VENUE, Quotas, only_reduces
 from seawall.venues.hyperliquid.wire.error_texts import EMPTY_BATCH, NO_SIGNER, UNPROCESSABLE
 from seawall.venues.hyperliquid.wire.signing import (
     SOURCES,
@@ -129,10 +129,10 @@ def signed_request(
     expires = envelope.expires_after
     connection = action_hash(action, nonce, vault, expires)
     signers = _signers(desk.directory, connection, envelope.signature)
-    _, reduces = action_weight({"action": action})
     return Request(
-        desk, signers, nonce, vault, expires, wall_ms, False, name in CANCELS, reduces, quotas
-    )
+        desk, signers, nonce, vault, expires, wall_ms, False, name in CANCELS,
+        only_reduces(action), quotas,
+    )  # fmt: skip
 
 
 def _signers(directory: VenueDirectory, connection: bytes, signature: Any) -> tuple[str, ...]:
