@@ -1,22 +1,27 @@
 """``seawall`` run in this process: what a user sees and the exit status, without a start.
 
 A start costs more than most commands do. What only a process can show (a closed pipe, Ctrl-C, what
-is imported) needs one.
+is imported) needs one; ``running`` is for a command that goes on until Ctrl-C.
 """
 
 import io
+import json
 import os
+import signal
+import subprocess
 import sys
 import warnings
-from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
 from seawall.cli.main import main
+from tests.shared_files import ROOT
+from tests.waiting import PATIENCE_S
 
 
 def seawall(
@@ -48,6 +53,37 @@ def seawall(
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
         status = _status()
     return CompletedProcess(words, status, _text(out), _text(err))
+
+
+@contextmanager
+def running(
+    *arguments: str, environment: Mapping[str, str] | None = None, quiet: bool = False
+) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+    """What a command that goes on says of itself with ``--json``, and its process.
+
+    Ctrl-C must end it with status 0 and no traceback; ``quiet``: without any word of error.
+    """
+    code = "from seawall.cli.main import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, arguments[0], "--json", *arguments[1:]],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=PATIENCE_S)
+        yield json.loads(line), process
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+        assert not (quiet and errors), errors
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def _status() -> int:

@@ -29,6 +29,15 @@ async def until(condition: Callable[[], Any]) -> None:
         await asyncio.sleep(_PAUSE_S)
 
 
+async def eventually(condition: Callable[[], Any]) -> Any:
+    """What ``condition``, which awaits an answer, gives once that is true; else as ``until``."""
+    end = time.monotonic() + PATIENCE_S
+    while not (found := await condition()):
+        assert time.monotonic() < end, f"still false after {PATIENCE_S:.0f} s"
+        await asyncio.sleep(_PAUSE_S)
+    return found
+
+
 class Elapsed:
     """Real time as a ``Clock`` reads it, moved by the test."""
 

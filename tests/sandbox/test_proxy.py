@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-import os
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPResponse
 from pathlib import Path
@@ -25,13 +23,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from seawall.sandbox.certificates import local_certificate
 from seawall.sandbox.embedded import Sandbox, sandbox
-from tests.architecture.sources import ROOT
-from tests.command_line import seawall
+from tests.command_line import running, seawall
 from tests.waiting import PATIENCE_S
 
 HOST, OTHER_HOST = "api.hyperliquid.xyz", "api.hyperliquid-testnet.xyz"
 HOSTS = (HOST, OTHER_HOST)
-COMMAND = [sys.executable, "-c", "from seawall.cli.main import main; main()", "proxy", "--json"]
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 QUESTION = b'{"type": "allMids"}'
 
@@ -42,32 +38,18 @@ def venue() -> Iterator[Sandbox]:
         yield running
 
 
-def started(folder: Path, url: str) -> "Iterator[dict[str, Any]]":
-    """What a proxy says of itself, in a process of its own that Ctrl-C ends with status 0."""
-    process = subprocess.Popen(
-        [*COMMAND, "--port", "0", "--url", url],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "SEAWALL_CACHE": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate(timeout=PATIENCE_S)
-        yield json.loads(line)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0, errors
-        assert errors == ""
-    finally:
-        process.kill()
-        process.communicate()
+def started(
+    folder: Path, url: str
+) -> AbstractContextManager[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+    """What a proxy says of itself, in a process of its own."""
+    environment = {"SEAWALL_CACHE": str(folder)}
+    return running("proxy", "--port", "0", "--url", url, environment=environment, quiet=True)
 
 
 @pytest.fixture(scope="module")
 def proxy(venue: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    yield from started(tmp_path_factory.mktemp("cache"), venue.url)
+    with started(tmp_path_factory.mktemp("cache"), venue.url) as (said, _):
+        yield said
 
 
 def trusting(proxy: dict[str, Any]) -> ssl.SSLContext:
@@ -214,7 +196,7 @@ def test_a_venue_that_is_not_there_is_named(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    for proxy in started(tmp_path, url):
+    with started(tmp_path, url) as (proxy, _):
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({"https": proxy["proxy"]}),
             urllib.request.HTTPSHandler(context=trusting(proxy)),

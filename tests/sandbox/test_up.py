@@ -1,14 +1,10 @@
 """``seawall up`` and ``seawall control`` as a user runs them, in processes of their own."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +14,16 @@ from eth_account import Account
 from seawall.sandbox.accounts import agent_address, seed_phrase, user_key, user_keys
 from seawall.sandbox.announcement import announcement, announcement_object, clients_named
 from seawall.sandbox.venue import VenueError, VenueOptions, open_venue, running_venue
-from tests.architecture.sources import ROOT
-from tests.command_line import seawall
+from tests.command_line import running, seawall
 from tests.waiting import PATIENCE_S
 
-COMMAND = [sys.executable, "-c", "from seawall.cli.main import main; main()"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 QUIET = ["--no-agents", "--feed", "manual", "--speed", "manual", "--markets", "BTC=50000"]
 
 
-@contextmanager
-def up(*arguments: str) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
-    """A venue in another process, stopped by Ctrl-C, which must end it with status 0."""
-    process = subprocess.Popen(
-        [*COMMAND, "up", "--port", "0", "--json", *arguments],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate(timeout=PATIENCE_S)
-        yield json.loads(line), process
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0, errors
-        assert "Traceback" not in errors
-    finally:
-        process.kill()
-        process.communicate()
+def up(*arguments: str) -> AbstractContextManager[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+    """A venue in another process."""
+    return running("up", "--port", "0", *arguments, environment=UNBUFFERED)
 
 
 def ask(venue: dict[str, Any], kind: str, **body: Any) -> Any:

@@ -25,7 +25,7 @@ from seawall.venues.hyperliquid.stream import connection
 from seawall.venues.port import Refusal
 from tests.unit.hl_desk import ADDRESSES, BTC, NOW, OK, Client, FakeDesk, wire
 from tests.unit.hl_venue import ALICE, BOB, NOBODY, Sandbox, with_server
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, eventually
 
 ALICES = ADDRESSES["alice"]
 
@@ -204,7 +204,8 @@ def test_connections_of_an_ip_are_limited() -> None:
             with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
                 await connected(session, url)
             await sockets[0].close()
-            last = await eventually(session, url)
+            # The server has to notice that another one ended.
+            last = await eventually(lambda: admitted(session, url))
             await last.close()
             await sockets[1].close()
             # Three were opened within this minute.
@@ -213,13 +214,11 @@ def test_connections_of_an_ip_are_limited() -> None:
             clock.now += 60
             await (await connected(session, url)).close()
 
-    async def eventually(session: aiohttp.ClientSession, url: str) -> Socket:
-        """A connection, once the server has noticed that another one ended."""
-        while True:
-            try:
-                return await connected(session, url)
-            except aiohttp.WSServerHandshakeError:
-                await asyncio.sleep(0.01)
+    async def admitted(session: aiohttp.ClientSession, url: str) -> Socket | None:
+        try:
+            return await connected(session, url)
+        except aiohttp.WSServerHandshakeError:
+            return None
 
     quotas = structs.replace(VENUE, connections=2, new_connections=3)
     with_server(body, quotas=quotas, clock=clock)

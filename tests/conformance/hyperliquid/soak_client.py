@@ -1,6 +1,5 @@
 """One client of the soak: it trades, listens, and keeps books of what it heard."""
 
-import asyncio
 import json
 import random
 import time
@@ -18,7 +17,7 @@ from tests.conformance.hyperliquid.books import Books
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.signer import Signer, order_action
 from tests.conformance.hyperliquid.trader import fee
-from tests.waiting import until
+from tests.waiting import eventually
 
 SETTLED = (200, 429)
 COINS = (("BTC", 5, 1, 40), ("ETH", 4, 2, 25), ("SOL", 2, 4, 20))
@@ -277,20 +276,3 @@ class Client:
             found = await self.info("orderStatus", user=self.address, oid=fill["oid"])
             if found["status"] != "order" or found["order"]["order"]["coin"] != fill["coin"]:
                 self.tally.fault(f"{self.address}: no order {fill['oid']}: {found}")
-
-
-async def eventually(condition: Callable[[], Any]) -> None:
-    """``until`` for a condition that asks the venue."""
-    held: list[bool] = []
-
-    async def ask() -> None:
-        while not await condition():
-            await asyncio.sleep(0.05)
-        held.append(True)
-
-    asking = asyncio.ensure_future(ask())
-    try:
-        await until(lambda: held or asking.done())
-        await asking
-    finally:
-        asking.cancel()
