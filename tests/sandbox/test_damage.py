@@ -154,9 +154,21 @@ def test_the_log_cut_at_any_byte_is_never_a_silent_loss(lived, tmp_path):
     folder = tmp_path / "venue"
     shutil.copytree(whole, folder)
     for place in sorted(places):
-        (folder / "log-0003.swj").write_bytes(content[:place])
-        with pytest.raises((LogError, JournalError)):
-            open_host(folder, options=OPTIONS)
+        for room in (b"", bytes(5000)):  # a killed writer leaves zeros behind its last frame
+            (folder / "log-0003.swj").write_bytes(content[:place] + room)
+            with pytest.raises((LogError, JournalError)):
+                open_host(folder, options=OPTIONS)
+
+
+def test_room_behind_the_last_frame_is_no_damage(lived, tmp_path):
+    whole, _, story = lived
+    folder = tmp_path / "venue"
+    shutil.copytree(whole, folder)
+    with (folder / "log-0003.swj").open("ab") as file:
+        file.write(bytes(70_000))
+    accept = HostOptions(tick_ms=0, folder=FolderOptions(accept_loss=True))
+    assert run(tell, folder, options=accept) == story
+    assert not (folder / "log-0003.swj.damaged").exists()
 
 
 @pytest.mark.parametrize("witness", ["lock", "history", "snapshot"])

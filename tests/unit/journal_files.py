@@ -20,11 +20,11 @@ def write(path, sizes, first=1):
     """A journal of frames with these numbers of rows; returns the end of each frame."""
     ends = []
     with JournalWriter(path, RULES, first) as writer:
-        ends.append(path.stat().st_size)
+        ends.append(writer.end)
         for size in sizes:
             writer.append(rows_from(writer.sequence + 1, size))
             writer.commit()
-            ends.append(path.stat().st_size)
+            ends.append(writer.end)
     return ends
 
 

@@ -49,7 +49,8 @@ def test_a_kill_at_every_byte_keeps_exactly_the_frames_before_it(tmp_path, quick
         rows = sum(sizes[:kept])
         found, reader = sequences(path)
         assert found == list(range(1, rows + 1))
-        left = cut + len(garbage) - ends[kept]
+        tail = path.read_bytes()[ends[kept] :]
+        left = len(tail) if any(tail) else 0  # zeros are the room that a writer made
         assert (reader.torn_tail is None) == (left == 0)
         with JournalWriter(path, RULES) as writer:
             assert writer.durable_sequence == rows
@@ -62,6 +63,40 @@ def test_a_kill_at_every_byte_keeps_exactly_the_frames_before_it(tmp_path, quick
         found, reader = sequences(path)
         assert found == list(range(1, rows + 2))
         assert reader.torn_tail is None
+
+
+def test_a_killed_writer_leaves_room_that_is_no_damage(tmp_path, quick_disk):
+    """Frames have room ahead, a close cuts it off, and without a close nothing is missed."""
+    path, killed = tmp_path / "j", tmp_path / "k"
+    with JournalWriter(path, RULES) as writer:
+        for first in (1, 3):
+            writer.append(rows_from(first, 2))
+            writer.commit()
+        assert path.stat().st_size > writer.end + 1000
+        killed.write_bytes(path.read_bytes())
+    assert path.stat().st_size == writer.end
+    assert sequences(killed)[0] == [1, 2, 3, 4]
+    assert sequences(killed)[1].torn_tail is None
+    with JournalWriter(killed, RULES) as again:
+        assert again.repaired is None
+        again.append(rows_from(5, 1))
+    assert sequences(killed)[0] == [1, 2, 3, 4, 5]
+
+
+def test_a_disk_without_room_ahead_still_takes_frames(tmp_path, quick_disk, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    write(tmp_path / "j", [1, 2, 3])
+    assert sequences(tmp_path / "j")[0] == [1, 2, 3, 4, 5, 6]
+
+
+def test_frames_larger_than_the_room_are_whole(tmp_path, quick_disk, monkeypatch):
+    monkeypatch.setattr(journal, "_LEAST_ROOM", 1)
+    monkeypatch.setattr(journal, "_MOST_ROOM", 300)
+    write(tmp_path / "j", [1, 9, 1, 1, 1, 9])
+    assert sequences(tmp_path / "j")[0] == list(range(1, 23))
 
 
 def test_a_file_that_ends_in_its_header_is_refused(tmp_path, quick_disk):

@@ -259,7 +259,7 @@ class Log:
 
     @property
     def segment_bytes(self) -> int:
-        return self._journal.path.stat().st_size
+        return self._journal.end
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -337,12 +337,13 @@ def cut_damage(folder: Path, lock: int) -> list[str]:
         return done
     path = segment_path(folder, numbers[-1])
     reader = JournalReader(path)
+    is_damaged = False
     try:
         for _ in reader.frames():
             pass
     except JournalCorrupt:
-        pass
-    if reader.end < path.stat().st_size:
+        is_damaged = True
+    if is_damaged or reader.torn_tail is not None:
         aside = path.with_name(f"{path.name}.damaged")
         aside.write_bytes(path.read_bytes())
         os.truncate(path, reader.end)
