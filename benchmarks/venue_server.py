@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from seawall.sandbox.venue import VenueOptions, running_venue
+from seawall.sandbox.venue import VenueOptions, collect_rarely, running_venue
 from seawall.venues.registry import DEFAULT_VENUE, wire_of
 
 
@@ -46,6 +46,7 @@ async def serve() -> None:
     options = VenueOptions(agents=False, feed="manual")
     async with running_venue(options, make_app) as venue:
         users = [[key.address, key.private_key] for key in venue.users]
+        collect_rarely()  # as `seawall up` does
         print(json.dumps({"url": venue.url, "users": users}), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
