@@ -415,16 +415,16 @@ def test_a_slow_reader_costs_a_bounded_outbox_and_then_its_connection(
 ) -> None:
     monkeypatch.setattr(outbox.Outbox.__init__, "__defaults__", (50, 64 * 1024))
     stuck: list[Outbox] = []
-    send_all = ws.send_all
+    really_run = hub.Sender.run
 
-    async def send(socket: Any, box: Outbox, idle_seconds: float) -> None:
+    async def run(sender: hub.Sender, idle_seconds: float) -> None:
         """The first connection's socket takes nothing any more."""
         if stuck:
-            await send_all(socket, box, idle_seconds)
-        stuck.append(box)
+            await really_run(sender, idle_seconds)
+        stuck.append(sender._outbox)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(ws, "send_all", send)
+    monkeypatch.setattr(hub.Sender, "run", run)
 
     async def body(s: Sandbox, url: str) -> None:
         async with aiohttp.ClientSession() as session:
@@ -448,6 +448,34 @@ def test_a_slow_reader_costs_a_bounded_outbox_and_then_its_connection(
             await quick.close()
 
     with_server(body, FAST)
+
+
+class _Recorded:
+    """What was done with a socket, in order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def send_frame(self, body: bytes, _kind: Any) -> None:
+        self.done.append(body.decode())
+
+    async def close(self, **_: Any) -> None:
+        self.done.append("closed")
+
+
+def test_a_connection_whose_posts_are_answered_is_not_idle() -> None:
+    async def body() -> None:
+        recorded: Any = _Recorded()
+        sender = hub.Sender(recorded, Outbox())
+        sending = asyncio.ensure_future(sender.run(0.0))
+        for _ in range(50):  # an idle time ends in each pass of the loop
+            await sender.answer(b"answer")
+            await asyncio.sleep(0)
+        assert recorded.done == ["answer"] * 50
+        await sending
+        assert recorded.done[50:] == ["closed"]
+
+    asyncio.run(body())
 
 
 def test_candles_that_passed_quickly_are_all_told() -> None:

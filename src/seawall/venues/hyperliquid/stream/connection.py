@@ -19,9 +19,9 @@ from seawall.venues.hyperliquid.stream.hub import (
     REST,
     Hub,
     Reader,
+    Sender,
     close_slow,
     decoded,
-    send_all,
 )
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
 
@@ -41,7 +41,8 @@ Answer = dict[str, Any]
 
 
 class Connection:
-    """Reads the client's messages; everything sent goes through the reader's outbox.
+    """Reads the client's messages; what is sent goes through the reader's outbox, answers to
+    posts past it.
 
     ``client``: what all connections of this IP use together.
     """
@@ -62,6 +63,7 @@ class Connection:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_dropped = False
         self._reader = Reader(self._drop)
+        self._sender = Sender(socket, self._reader.outbox)
 
     def _start(self, work: Any) -> "asyncio.Task[Any]":
         task = asyncio.create_task(work)
@@ -82,7 +84,7 @@ class Connection:
     async def run(self) -> None:
         """Serve until either side closes."""
         await self._socket.send_str(GREETING)
-        self._start(send_all(self._socket, self._reader.outbox, self._quotas.idle_seconds))
+        self._start(self._sender.run(self._quotas.idle_seconds))
         try:
             async for received in self._socket:
                 if received.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -193,13 +195,14 @@ class Connection:
 
     async def _answer_post(self, number: int, request: Answer) -> None:
         try:
-            response = await self._response(request.get("type"), request.get("payload"))
-        except Exception:
-            log.exception("a post could not be answered")
-            response = {"type": "error", "payload": "503 Service Unavailable"}
+            try:
+                response = await self._response(request.get("type"), request.get("payload"))
+            except Exception:
+                log.exception("a post could not be answered")
+                response = {"type": "error", "payload": "503 Service Unavailable"}
+            await self._sender.answer(message("post", {"id": number, "response": response}))
         finally:
             self._client.posts -= 1
-        self._send("post", {"id": number, "response": response})
 
     async def _response(self, kind: Any, payload: Any) -> Answer:
         if kind == "info":

@@ -322,20 +322,38 @@ def _turn(shown: _Shown) -> tuple[int, float]:
     return min(len(reader.topics) for reader in shown.readers), shown.sent_at
 
 
-async def send_all(socket: web.WebSocketResponse, outbox: Outbox, idle_seconds: float) -> None:
-    """Send what is in the outbox until the reader has gone; waits for it where it is slow.
+class Sender:
+    """Sends what one connection is to get: its outbox, and answers that need not wait there."""
 
-    Closes the connection where nothing was sent for ``idle_seconds``.
-    """
-    with suppress(ConnectionError):
-        while True:
-            try:
-                async with asyncio.timeout(idle_seconds):
-                    body = await outbox.take()
-            except TimeoutError:
-                await socket.close(message=b"Inactive")
-                return
-            await socket.send_frame(body, WSMsgType.TEXT)
+    def __init__(self, socket: web.WebSocketResponse, outbox: Outbox) -> None:
+        self._socket = socket
+        self._outbox = outbox
+        self._answered = 0
+
+    async def answer(self, body: bytes) -> None:
+        """Send at once where nothing waits; returns when a slow reader has room again.
+
+        The caller bounds how many answers are under way. A reader that has gone gets nothing.
+        """
+        self._answered += 1
+        with suppress(ConnectionError):
+            await self._socket.send_frame(body, WSMsgType.TEXT)
+
+    async def run(self, idle_seconds: float) -> None:
+        """Send the outbox until the reader has gone; closes the connection where nothing at all
+        was sent for ``idle_seconds``."""
+        with suppress(ConnectionError):
+            while True:
+                answered = self._answered
+                try:
+                    async with asyncio.timeout(idle_seconds):
+                        body = await self._outbox.take()
+                except TimeoutError:
+                    if answered == self._answered:
+                        await self._socket.close(message=b"Inactive")
+                        return
+                else:
+                    await self._socket.send_frame(body, WSMsgType.TEXT)
 
 
 async def close_slow(socket: web.WebSocketResponse) -> None:
