@@ -10,7 +10,7 @@ import re
 from seawall.domain.commands import join_client_id, split_client_id
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
-from seawall.domain.units import MAX_MONEY, MICRO, MONEY_DECIMALS, UnitError, from_units, to_units
+from seawall.domain.units import MAX_MONEY, MICRO, MONEY_DECIMALS, from_units
 from seawall.venues.hyperliquid.wire.signing import keccak256
 
 NO_HASH = "0x" + "0" * 64
@@ -94,10 +94,10 @@ def parse_number(text: str, decimals: int, limit: int = 2**62) -> int:
     whole, _, fraction = text.partition(".")
     if fraction[decimals:].strip("0"):
         raise TooFine(f"{text} has more than {decimals} decimals")
-    try:
-        return to_units(f"{whole}.{fraction[:decimals]}", decimals, limit)
-    except UnitError as error:
-        raise WireError(str(error)) from None
+    units = int(whole + fraction[:decimals].ljust(decimals, "0"))
+    if abs(units) > limit:
+        raise WireError(f"{text} is too large; the limit is {from_units(limit, decimals)}")
+    return units
 
 
 def parse_price(text: str, size_decimals: int) -> int:
