@@ -1,16 +1,18 @@
 """Findings as one HTML page: self-contained, without scripts, the same bytes for the same input.
 
 The page forbids itself every request by its Content-Security-Policy; its one style sheet is allowed
-by its hash. Jinja2 escapes all text: names come from venues and files.
+by its hash. Unfolding a long table and reading a point of a curve are the browser's own and need no
+network. Jinja2 escapes all text: names come from venues and files.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from seawall.report.charts import DARK
 from seawall.report.findings import Figure, Findings, Section, Words
 from seawall.report.sheet import Sheet
 from seawall.report.values import readable, seawall_version
@@ -24,15 +26,22 @@ ABOUT = (
     "A report shows what follows from its assumptions; it is not a forecast and no advice."
 )
 
+LONGEST_TABLE = 24
+"""Rows; a longer table is folded until it is asked for."""
+WIDEST_TABLE = 88
+"""Characters; a wider table has the page's whole width, a narrower one half of it."""
+_GAP = 3
+"""Characters between two columns."""
+
 
 def report_page(findings: Findings, command: str) -> str:
     """The page. ``command``: the exact command line, as text, that makes these findings."""
     from markupsafe import Markup
 
-    style = _text("report.css")
+    style = _style()
     return _template().render(
         findings=findings,
-        sections=list(_prepared(findings)),
+        sections=list(_prepared(findings.sections)),
         command=command,
         version=seawall_version(),
         about=ABOUT,
@@ -43,20 +52,32 @@ def report_page(findings: Findings, command: str) -> str:
 
 def sheet_html(sheet: Sheet) -> str:
     """One table for a notebook."""
-    prepared = _sheet(sheet)
-    made = _module().table(
-        prepared["title"], prepared["heads"], prepared["rows"], prepared["note"], sheet.name
-    )
-    return str(made)
+    return str(_module().table(_sheet(sheet) | {"is_long": False}, sheet.name))
 
 
 def findings_html(findings: Findings) -> str:
     """Tables, pictures and sentences for a notebook, without the page around them."""
-    return str(_module().content(findings, list(_prepared(findings))))
+    sections = (*findings.verdict, *findings.sections)
+    return str(_module().content(findings, list(_prepared(sections))))
 
 
 def _text(name: str) -> str:
     return files("seawall.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _style() -> str:
+    """The style sheet, with the colours of pictures on a dark page."""
+    rules = [
+        f'figure svg [{name}="{light}"]{{{name}:{dark}}}'
+        for light, dark in DARK.items()
+        for name in ("fill", "stroke")
+    ]
+    # A printed page is white.
+    dark_pictures = (
+        "@media screen and (prefers-color-scheme: dark) {\n" + "\n".join(rules) + "\n}\n"
+    )
+    return _text("report.css") + dark_pictures
 
 
 @cache
@@ -95,8 +116,7 @@ def _policy(style: str) -> str:
     )
 
 
-def _prepared(findings: Findings) -> Iterator[tuple[str, Any]]:
-    sections: tuple[Section, ...] = (*findings.verdict, *findings.sections)
+def _prepared(sections: Iterable[Section]) -> Iterator[tuple[str, Any]]:
     for each in sections:
         if isinstance(each, Words):
             yield "words", each
@@ -114,4 +134,19 @@ def _sheet(sheet: Sheet) -> dict[str, Any]:
         cells = [(each.heading, each.text(sheet.rows[0])) for each in columns]
         heads = [("", False), ("value", all(each.kind.is_number for each in columns))]
         rows = [("", list(cell)) for cell in cells if cell[1]]
-    return {"title": sheet.title, "heads": heads, "rows": rows, "note": sheet.note}
+    return {
+        "title": sheet.title,
+        "heads": heads,
+        "rows": rows,
+        "note": sheet.note,
+        "is_long": len(rows) > LONGEST_TABLE,
+        "is_wide": _characters(heads, [cells for _, cells in rows]) > WIDEST_TABLE,
+    }
+
+
+def _characters(heads: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> int:
+    """About how many stand beside each other where headings are folded at blanks."""
+    words = (max(map(len, head.split()), default=0) for head, _ in heads)
+    columns = zip(*rows, strict=True)
+    longest = (max(map(len, cells)) for cells in columns)
+    return sum(_GAP + max(pair) for pair in zip(words, longest, strict=True))

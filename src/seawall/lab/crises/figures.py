@@ -9,6 +9,8 @@ from seawall.lab.crises.difference import RulebookDifference
 from seawall.lab.crises.trial import Outcome
 from seawall.report.charts import (
     BACKSTOP,
+    CELL_INK,
+    CELL_INK_ON_DARK,
     CROSS_COLOUR,
     GAINS_AND_LOSSES,
     INK,
@@ -156,7 +158,7 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
         scale={"domain": [-1, 1], "range": GAINS_AND_LOSSES, "interpolate": "rgb"},
         legend={"format": "+.0%", "gradientLength": 240, "values": [-1, 0, 1]},
     )
-    is_dark = {"test": "abs(datum.value) > 0.75", "value": "white"}
+    is_dark = {"test": "abs(datum.value) > 0.75", "value": CELL_INK_ON_DARK}
     frame = _named("datum", [_FRAMED], [INK]) | {"datum": _FRAMED}
     del frame["field"]
     layers = [
@@ -172,7 +174,7 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
         {
             "mark": {"type": "text", "baseline": "middle"},
             "encoding": place
-            | {"text": {"field": "label"}, "color": {"condition": is_dark, "value": INK}},
+            | {"text": {"field": "label"}, "color": {"condition": is_dark, "value": CELL_INK}},
         },
     ]
     panels = [
