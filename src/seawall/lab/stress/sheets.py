@@ -64,10 +64,11 @@ def stress_findings(result: StressResult) -> Findings:
         tiles=tiles(result),
         sections=[
             sheets.buckets(result), boundaries, *profit_figures(result),
-            sheets.smallest_moves(result), *ladder_figure(boundaries, bucket_moves), _matrix(result, shocks),
-            shock_figure(shocks, result.equity), *sheets.liquidations(result.cells),
-            *sheets.survival(result), *sheets.scenarios(result), shocks, sheets.markets(result),
-            bucket_moves, *sheets.details(result),
+            sheets.smallest_moves(result), *ladder_figure(boundaries, bucket_moves),
+            _matrix(result, shocks), shock_figure(shocks, result.equity),
+            *sheets.liquidations(result.cells), *sheets.survival(result),
+            *sheets.scenarios(result), shocks, sheets.markets(result), bucket_moves,
+            *sheets.details(result),
         ],
         facts={
             "account": result.valuation.plan.name,

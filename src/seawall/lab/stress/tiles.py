@@ -38,13 +38,15 @@ def tiles(result: StressResult) -> list[Tile]:
     first = min(joint, key=lambda each: abs(each.over or Fraction()), default=None)
     liquidated = [cell for cell in result.cells if cell.liquidated]
     worst = min(result.cells, key=lambda cell: cell.left, default=None)
+    where = "" if nearest is None else (
+        f"{valuation.instruments[nearest.market].name}: {bucket_name(valuation, nearest.bucket)}"
+    )  # fmt: skip
     return [
         Tile(title="equity, USD", value=result.equity, kind=kinds.MONEY),
         Tile(
             title="nearest by one market", kind=kinds.MOVE, none=kinds.NONE_NEAR,
             value=None if nearest is None else nearest.size,
-            note="" if nearest is None else
-            f"{valuation.instruments[nearest.market].name}: {bucket_name(valuation, nearest.bucket)}",
+            note=where,
         ),
         Tile(
             title="nearest by several at once", kind=kinds.MOVE, none=kinds.NONE_NEAR,
