@@ -7,10 +7,12 @@ network. Jinja2 escapes all text: names come from venues and files.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from seawall.report.charts import DARK
 from seawall.report.findings import Figure, Findings, Section, Words
@@ -28,10 +30,10 @@ ABOUT = (
 
 LONGEST_TABLE = 24
 """Rows; a longer table is folded until it is asked for."""
-WIDEST_TABLE = 88
+WIDEST_TABLE = 80
 """Characters; a wider table has the page's whole width, a narrower one half of it."""
-_GAP = 3
-"""Characters between two columns."""
+_GAP, _WORDS = 3, 44
+"""Characters between two columns, and of a column of words, which can be folded."""
 
 
 def report_page(findings: Findings, command: str) -> str:
@@ -41,7 +43,7 @@ def report_page(findings: Findings, command: str) -> str:
     style = _style()
     return _template().render(
         findings=findings,
-        sections=list(_prepared(findings.sections)),
+        sections=_prepared(findings.sections),
         command=command,
         version=seawall_version(),
         about=ABOUT,
@@ -58,7 +60,7 @@ def sheet_html(sheet: Sheet) -> str:
 def findings_html(findings: Findings) -> str:
     """Tables, pictures and sentences for a notebook, without the page around them."""
     sections = (*findings.verdict, *findings.sections)
-    return str(_module().content(findings, list(_prepared(sections))))
+    return str(_module().content(findings, _prepared(sections)))
 
 
 def _text(name: str) -> str:
@@ -116,14 +118,26 @@ def _policy(style: str) -> str:
     )
 
 
-def _prepared(sections: Iterable[Section]) -> Iterator[tuple[str, Any]]:
+def _prepared(sections: Iterable[Section]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    narrow: list[dict[str, Any]] = []
     for each in sections:
         if isinstance(each, Words):
-            yield "words", each
-        elif isinstance(each, Figure):
-            yield "figure", each
+            found.append(("words", each))
+            continue
+        if isinstance(each, Figure):
+            kind, content = "figure", {**structs.asdict(each), "is_wide": False}
         elif each.on not in ("data", "tables") and each.rows:
-            yield "table", _sheet(each)
+            kind, content = "table", _sheet(each)
+        else:
+            continue
+        found.append((kind, content))
+        if not content["is_wide"]:
+            narrow.append(content)
+    if len(narrow) % 2:
+        # Two stand beside each other; what is left alone has the whole width.
+        narrow[-1]["is_wide"] = True
+    return found
 
 
 def _sheet(sheet: Sheet) -> dict[str, Any]:
@@ -146,7 +160,9 @@ def _sheet(sheet: Sheet) -> dict[str, Any]:
 
 def _characters(heads: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> int:
     """About how many stand beside each other where headings are folded at blanks."""
-    words = (max(map(len, head.split()), default=0) for head, _ in heads)
-    columns = zip(*rows, strict=True)
-    longest = (max(map(len, cells)) for cells in columns)
-    return sum(_GAP + max(pair) for pair in zip(words, longest, strict=True))
+    found = 0
+    for (head, is_number), cells in zip(heads, zip(*rows, strict=True), strict=True):
+        longest = max(map(len, cells))
+        words = max(map(len, head.split()), default=0)
+        found += _GAP + max(words, longest if is_number else min(longest, _WORDS))
+    return found
