@@ -149,7 +149,13 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
         for each in outcomes
     ]
     place: Row = {
-        "x": _names("mode", list(dict.fromkeys(row["mode"] for row in rows)), labelAngle=0),
+        # Mode and depth below each other: beside each other they would not fit above a cell.
+        "x": _names(
+            "mode",
+            list(dict.fromkeys(row["mode"] for row in rows)),
+            labelAngle=0,
+            labelExpr="split(datum.label, ', ')",
+        ),
         "y": _names("crisis", list(dict.fromkeys(row["crisis"] for row in rows)), labelLimit=170),
     }
     colour = quantity(
