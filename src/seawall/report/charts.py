@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike
 Chart = dict[str, Any]
 Row = dict[str, Any]
 
-WIDTH = 720
+WIDTH = 640
 """Pixels of a picture with its axes."""
 MOST_POINTS = 400
 """More points of a line would be finer than the picture."""
 
 INK = "#1f2933"
-QUIET = "#7b8794"
+QUIET = "#616e7c"
+LABEL = "#52606d"
 GRID = "#e4e7eb"
 CROSS_COLOUR = "#1d4f91"
 MARKET_COLOURS = ("#e07a1f", "#2a9d8f", "#8e5bb5", "#b5485d", "#5b7f2b", "#9a6b3f", "#4c8fbd")
@@ -29,6 +30,20 @@ BACKSTOP = "#5f3dc4"
 CHOSEN = "#b45309"
 GAINS_AND_LOSSES = ["#b2182b", "#ef8a62", "#fddbc7", "#f7f7f7", "#d1e5f0", "#67a9cf", "#2166ac"]
 """From losses over nothing to gains."""
+HOVER = "#00000000"
+"""Of marks that are to be pointed at, not seen."""
+CELL_INK, CELL_INK_ON_DARK = "#111820", "white"
+"""Words on a cell of these colours, which are the same on a dark page."""
+DARK = {
+    INK: "#e6eaee", QUIET: "#9aa7b4", LABEL: "#b4bec9", GRID: "#333d48",
+    CROSS_COLOUR: "#79aef2", LIQUIDATION: "#ff7b72", BACKSTOP: "#ab93f7", CHOSEN: "#f0a04b",
+    "#e07a1f": "#f0964a", "#2a9d8f": "#3fbcad", "#8e5bb5": "#b98fd9", "#b5485d": "#e57e92",
+    "#5b7f2b": "#92bb5c", "#9a6b3f": "#cda072", "#4c8fbd": "#74b4e0",
+    "#c9d8ea": "#20364f", "#93b1d6": "#33557f", "#6189bd": "#4d7bb3",
+    "#862e9c": "#d08ce2", "#0b7285": "#4fc3d9", "#2b8a3e": "#57c06b", "#e8590c": "#ff8a4c",
+    "#b7791f": "#e0a84a", "#c2410c": "#f58b5b", "#ddd": "#444f5a", "#888": "#9aa7b4",
+}  # fmt: skip
+"""The same colours on a dark page; one that is not named is the same on both."""
 
 LABEL_SIZE = 12
 # Fonts of equal widths on all systems, so that a page shows what was measured here.
@@ -46,12 +61,12 @@ _CONFIG: Row = {
     },
     "view": {"stroke": None},
     "axis": {
-        "labelColor": "#52606d", "titleColor": INK, "gridColor": GRID, "domainColor": GRID,
+        "labelColor": LABEL, "titleColor": INK, "gridColor": GRID, "domainColor": GRID,
         "tickColor": GRID, "labelFontSize": LABEL_SIZE, "titleFontSize": LABEL_SIZE,
         "titleFontWeight": "normal", "titlePadding": 10, "labelPadding": 5,
     },
     "legend": {
-        "labelColor": INK, "titleColor": "#52606d", "labelFontSize": LABEL_SIZE,
+        "labelColor": INK, "titleColor": LABEL, "labelFontSize": LABEL_SIZE,
         "titleFontSize": LABEL_SIZE, "titleFontWeight": "normal", "orient": "top",
         "symbolStrokeWidth": 3, "labelLimit": 300, "titleLimit": 300, "columnPadding": 18,
         "offset": 10, "labelOverlap": "greedy",
@@ -169,6 +184,16 @@ def band(
         "mark": mark,
         "encoding": {"x": x, "y": high, "y2": {"field": low}},
     }
+
+
+def hover(rows: Sequence[Mapping[str, Any]], x: Row, y: Row) -> Chart:
+    """Points that show their row's ``words`` where a reader rests on them; unseen otherwise."""
+    mark: Row = {
+        "type": "point", "filled": True, "size": 90, "color": HOVER, "opacity": 1, "aria": True,
+        "clip": True,
+    }  # fmt: skip
+    encoding = {"x": x, "y": y, "description": {"field": "words", "type": "nominal"}}
+    return {"data": values(rows), "mark": mark, "encoding": encoding}
 
 
 def upright(x: float, words: str, colour: str, *, align: str = "left", row: int = 0) -> Chart:

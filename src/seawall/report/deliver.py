@@ -50,12 +50,14 @@ def check_outputs(options: OutputOptions) -> None:
 
 
 def deliver(findings: Findings, options: OutputOptions) -> None:
-    """Print the tables or the JSON object, then write the report, the tables and the picture.
+    """Write the report, the tables and the picture, then print the tables or the JSON object.
 
-    With ``--json`` standard output holds exactly one object; warnings and the names of written
-    files go to standard error. Raises OutputError if a file cannot be written.
+    Files come first: a reader that closes standard output early loses none of them. With
+    ``--json`` standard output holds exactly one object; warnings and the names of written files go
+    to standard error. Raises OutputError if a file cannot be written.
     """
     command = command_text(sys.argv[1:])
+    written = list(_written(findings, options, command))
     if options.json:
         print(json.dumps(json_object(findings, command), indent=2, allow_nan=False))
         for each in findings.words:
@@ -63,7 +65,7 @@ def deliver(findings: Findings, options: OutputOptions) -> None:
                 print(f"warning: {readable(each.text)}", file=sys.stderr)
     else:
         print_findings(findings)
-    for line in list(_written(findings, options, command)):
+    for line in written:
         print(line, file=sys.stderr if options.json else sys.stdout)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from seawall.report.kinds import TEXT, Kind
 from seawall.report.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -39,12 +40,42 @@ class Figure(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Status(Struct, frozen=True):
+    """The verdict in one word or two, for the head of a report.
+
+    ``style``: ``bad``, ``caution``, ``good`` or nothing; the colour never stands without the word.
+    """
+
+    word: str
+    style: str = ""
+
+
+class Tile(Struct, frozen=True, kw_only=True):
+    """A key figure at the head of a report; the sheets have it too.
+
+    ``style``: as of ``Status``. ``note``: a few words below it. ``none``: the text for None.
+    """
+
+    title: str
+    value: Any
+    kind: Kind = TEXT
+    note: str = ""
+    style: str = ""
+    none: str = "none"
+
+    @property
+    def text(self) -> str:
+        """The value as people read it."""
+        return self.none if self.value is None else self.kind.text(self.value)
+
+
 Section = Words | Sheet | Figure
 
 
 class Findings(Struct, frozen=True, kw_only=True):
-    """``verdict``: sentences, the most important first. ``sections``: sheets, figures and
-    paragraphs in the order in which they are read.
+    """``verdict``: sentences, the most important first. ``status`` and ``tiles``: the same at a
+    glance, for the head of a report. ``sections``: sheets, figures and paragraphs in the order in
+    which they are read.
 
     ``facts``: plain values of the JSON object beside the sheets, such as the account's name.
     ``assumptions``: each a sentence on what is assumed and what would change it. ``seed``: None
@@ -55,6 +86,8 @@ class Findings(Struct, frozen=True, kw_only=True):
     title: str
     subtitle: str = ""
     verdict: Sequence[Words] = ()
+    status: Status | None = None
+    tiles: Sequence[Tile] = ()
     sections: Sequence[Section] = ()
     facts: Mapping[str, Any] = NO_VALUES
     assumptions: Sequence[str] = ()

@@ -73,6 +73,16 @@ def percent(share: Number, decimals: int = 2, *, signed: bool = False) -> str:
     return f"{figure:{sign}z,.{0 if abs(figure) >= 1000 else decimals}f} %"
 
 
+NONE_NEAR = "none near"
+_NEAR = 10
+"""A boundary beyond ten times the price: no such move is worth a figure."""
+
+
+def distance(share: Number) -> str:
+    """``7.69 %`` of a fraction, or ``none near`` beyond ten times the price."""
+    return percent(share) if abs(float(share)) <= _NEAR else NONE_NEAR
+
+
 def short_percent(share: Number, *, signed: bool = False) -> str:
     """``-20 %``, ``7.5 %``: as it was asked for."""
     return f"{float(100 * share):{'+' if signed else ''}g} %"
@@ -221,6 +231,10 @@ EXACT_PERCENT = Kind(
     number=lambda v: float(100 * v),
 )  # fmt: skip
 """A Fraction that is a share; the number is in percent."""
+DISTANCE = Kind(
+    name="distance", unit="%", text=distance, exact=EXACT_PERCENT.exact, number=EXACT_PERCENT.number
+)
+"""A Fraction: how far a price may move until a boundary."""
 USD = _numeric("usd", "USD", usd)
 """USD as a float, as simulations in floats give them."""
 SHORT_USD = _numeric("short usd", "USD", short_usd)

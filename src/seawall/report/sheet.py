@@ -72,8 +72,8 @@ class Sheet(Struct, frozen=True):
     ``on``: ``everywhere``; ``page`` for what is too long for a terminal; ``screen`` for people
     only; ``data`` for programs only; ``tables`` for parquet and notebooks only, where JSON would be
     too long. ``single``: one row that is a record, not a table. ``style``: of a row, ``bad``,
-    ``good``, ``quiet`` or nothing. ``split``: where a terminal is too narrow the columns are
-    printed in parts, each behind the first column.
+    ``good``, ``quiet``, ``chosen`` (the row that is suggested) or nothing. ``split``: where a
+    terminal is too narrow the columns are printed in parts, each behind the first column.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Sheet(Struct, frozen=True):
         return tuple(each for each in self.columns if each.on != "screen")
 
     def style_of(self, row: Row) -> str:
-        """``bad``, ``good``, ``quiet`` or nothing."""
+        """``bad``, ``good``, ``quiet``, ``chosen`` or nothing."""
         return self.style(row) if self.style is not None else ""
 
     def texts(self, row: Row) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from seawall.report.charts import QUIET, Chart
+from seawall.report.charts import HOVER, QUIET, Chart
 from seawall.report.values import plain_value, readable
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -81,8 +81,10 @@ def _ids(root: ElementTree.Element) -> list[str]:
 def _tidy(element: ElementTree.Element, ids: Mapping[str, str]) -> None:
     """Ids of its own; no style, which the page forbids; no reference out of the picture.
 
-    The roles and labels of single marks go too: the picture has one label as a whole.
+    The roles and labels of single marks go too: the picture has one label as a whole. Only what is
+    to be pointed at keeps its words, as the title that a browser shows there.
     """
+    words = element.get("aria-label") if element.get("fill") == HOVER else None
     for name, value in list(element.attrib.items()):
         if name == "id":
             element.set(name, ids[value])
@@ -90,3 +92,6 @@ def _tidy(element: ElementTree.Element, ids: Mapping[str, str]) -> None:
             del element.attrib[name]
         elif "url(" in value:
             element.set(name, _REFERENCE.sub(lambda m: f"url(#{ids.get(m[1], '')})", value))
+    if words is not None:
+        element.set("class", "point")
+        ElementTree.SubElement(element, f"{{{_SVG}}}title").text = words

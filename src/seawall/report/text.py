@@ -29,7 +29,7 @@ LONGEST_WORD = 24
 """A column of words is folded no narrower than its longest word, or this."""
 MARGIN = " "
 
-_STYLES = {"bad": "red", "good": "green", "quiet": "dim", "": ""}
+_STYLES = {"bad": "red", "good": "green", "quiet": "dim", "chosen": "bold", "": ""}
 
 
 def print_findings(findings: Findings, width: int | None = None) -> None:

@@ -6,6 +6,7 @@ from seawall.domain.units import FUNDING_ONE, from_units
 from seawall.lab.carry.account import AccountCarry, BucketCarry, PositionCarry, erosion
 from seawall.lab.carry.figures import funding_chart
 from seawall.lab.carry.question import AccountCarryResult
+from seawall.lab.carry.tiles import account_status, account_tiles
 from seawall.lab.size.advice import HOURS_PER_YEAR
 from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.report import kinds
@@ -26,6 +27,8 @@ def findings(result: AccountCarryResult) -> Findings:
         title=f"What it costs to hold {result.account}",
         subtitle=result.source,
         verdict=tuple(_verdict(carried)),
+        status=account_status(carried),
+        tiles=account_tiles(carried),
         sections=(
             _buckets(carried),
             positions,

@@ -11,6 +11,7 @@ from seawall.lab.carry.carry import break_even_move
 from seawall.lab.carry.figures import break_even_chart, drift_chart
 from seawall.lab.carry.outcome import Carried, CarryOutcome, CarryTask, Moment
 from seawall.lab.carry.question import CarryResult
+from seawall.lab.carry.tiles import status, tiles
 from seawall.lab.size.exit import HOURS_PER_DAY
 from seawall.lab.size.sheets import facts, parts
 from seawall.report import kinds
@@ -43,6 +44,8 @@ def findings(result: CarryResult) -> Findings:
         f"{task.instrument.name} {task.trade.side_name} for {_hours(outcome.held.hours[-1])}",
         subtitle=result.source,
         verdict=tuple(_verdict(task, outcome)),
+        status=status(task, outcome),
+        tiles=tiles(task, outcome),
         sections=tuple(_sections(task, outcome)),
         assumptions=(*_assumed(task), *result.notes),
     )

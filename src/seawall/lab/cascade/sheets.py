@@ -15,6 +15,7 @@ from seawall.lab.cascade.question import CascadeAnswer
 from seawall.lab.cascade.record import Series
 from seawall.lab.cascade.setup import MarketSetup
 from seawall.lab.cascade.simulate import CascadeRun
+from seawall.lab.cascade.tiles import status, tiles
 from seawall.lab.cascade.waves import ObservedWave
 from seawall.lab.deleveraging.comparison import totals
 from seawall.lab.deleveraging.sheets import (
@@ -69,6 +70,8 @@ def findings(answer: CascadeAnswer) -> Findings:
             f"of {book.name} as of {book.as_of}: {liquidation_words(book)}"
         ),
         verdict=[*_verdict(answer), *_warnings(answer)],
+        status=status(answer),
+        tiles=tiles(answer),
         sections=list(_sections(answer)),
         facts={"account": setup.plan.name, "source": answer.source, "rulebook": book.name},
         assumptions=_assumptions(setup),

@@ -16,12 +16,18 @@ from seawall.report.charts import (
 )
 
 
-def mode_bars(modes: Sequence[Row]) -> Chart:
+def mark_of(name: str, suggested: str) -> str:
+    """What stands behind the name of the suggested mode, unless the name says so."""
+    return " (suggested)" if name == suggested != "suggested" else ""
+
+
+def mode_bars(modes: Sequence[Row], suggested: str = "") -> Chart:
     """Margin modes side by side on the same paths: capital, survival, losses.
 
     ``modes``: rows with ``mode``, ``capital_needed``, ``survival``, ``loss_median`` and
-    ``shortfall_95``, as the sheet of the modes gives them.
+    ``shortfall_95``, as the sheet of the modes gives them. ``suggested``: the mode to mark.
     """
+    modes = [each | {"mode": each["mode"] + mark_of(each["mode"], suggested)} for each in modes]
     panels = [
         _mode_panel("capital needed, USD", modes, "capital_needed"),
         _mode_panel("paths without a liquidation, %", modes, "survival"),
@@ -46,7 +52,7 @@ def _mode_panel(title: str, modes: Sequence[Row], field: str) -> Chart:
     least, most = min(ends), 1.0 if is_share else max(ends)
     span = (most - least) or 1.0
     bounds = [least - (0.34 * span if least < 0 else 0.0), most + (0.34 * span if most > 0 else 0)]
-    y = names_down("mode", names, width=130)
+    y = names_down("mode", names, width=150)
     y["axis"] |= {"ticks": False, "domain": False}
     x = quantity("value", None, axis=None, scale={"domain": bounds, "nice": False})
     labels = [

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from seawall.lab.compare.comparison import Comparison, VariantResult
-from seawall.lab.compare.figures import mode_bars
+from seawall.lab.compare.figures import mark_of, mode_bars
 from seawall.lab.compare.question import CompareResult, ScenarioRun
 from seawall.lab.compare.recommendation import (
     final_effects,
@@ -13,6 +13,7 @@ from seawall.lab.compare.recommendation import (
     recommendation,
     recommended_mode,
 )
+from seawall.lab.compare.tiles import is_suggested, status, suggested_mode, tiles
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.sheets import (
     assumptions,
@@ -44,7 +45,7 @@ def findings(result: CompareResult) -> Findings:
         modes,
         Figure(
             title="Margin modes on the same paths",
-            chart=mode_bars(modes.numbers()),
+            chart=mode_bars(modes.numbers(), suggested_mode(found)),
             alt="Capital needed, survival, median loss and mean of the worst 5 % of each mode.",
         ),
         *_parts(found),
@@ -60,6 +61,8 @@ def findings(result: CompareResult) -> Findings:
         f"{kinds.long_duration(3600 * setup.hours)}: {setup.account.name}",
         subtitle=subtitle(setup),
         verdict=[Words(each) for each in recommendation(found)],
+        status=status(found),
+        tiles=tiles(found),
         sections=sections,
         facts={
             "account": setup.account.name,
@@ -99,7 +102,8 @@ def _modes(found: Comparison) -> Sheet:
         return " (venue limit)" if row.search.is_limit else ""
 
     columns = [
-        Column("mode", get="variant.name"),
+        Column("mode", get="variant.name",
+               mark=lambda row: mark_of(row.variant.name, suggested_mode(found))),
         Column("isolated", kinds.NAMES, lambda row: row.variant.isolated or None, "in buckets", 2,
                none="none"),
         Column("survival", PROBABILITY, survival, "without liquidation"),
@@ -122,6 +126,7 @@ def _modes(found: Comparison) -> Sheet:
         name="modes",
         title="The same positions, money and paths; USD",
         rows=found.variants,
+        style=lambda row: "chosen" if is_suggested(found, row) else "",
         columns=columns,
         note=(
             f"Capital needed: with which nothing is liquidated on {target} of the paths, every "

@@ -8,6 +8,7 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.units import from_units
 from seawall.lab.compare_rules import RulesComparison
 from seawall.lab.compare_rules.comparison import AccountEnd, Comparison, Totals
+from seawall.lab.compare_rules.tiles import status, tiles
 from seawall.lab.simulation.event_words import words
 from seawall.lab.simulation.observer import Holding
 from seawall.report import kinds
@@ -80,6 +81,8 @@ def findings(found: RulesComparison) -> Findings:
             _first_words(result, first),
             *(Words(f"{each}.", is_warning=True) for each in found.notes),
         ],
+        status=status(result),
+        tiles=tiles(result),
         sections=[
             *_first_events(found, first),
             totals,

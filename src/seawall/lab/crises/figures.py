@@ -9,6 +9,8 @@ from seawall.lab.crises.difference import RulebookDifference
 from seawall.lab.crises.trial import Outcome
 from seawall.report.charts import (
     BACKSTOP,
+    CELL_INK,
+    CELL_INK_ON_DARK,
     CROSS_COLOUR,
     GAINS_AND_LOSSES,
     INK,
@@ -147,7 +149,13 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
         for each in outcomes
     ]
     place: Row = {
-        "x": _names("mode", list(dict.fromkeys(row["mode"] for row in rows)), labelAngle=0),
+        # Mode and depth below each other: beside each other they would not fit above a cell.
+        "x": _names(
+            "mode",
+            list(dict.fromkeys(row["mode"] for row in rows)),
+            labelAngle=0,
+            labelExpr="split(datum.label, ', ')",
+        ),
         "y": _names("crisis", list(dict.fromkeys(row["crisis"] for row in rows)), labelLimit=170),
     }
     colour = quantity(
@@ -156,7 +164,7 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
         scale={"domain": [-1, 1], "range": GAINS_AND_LOSSES, "interpolate": "rgb"},
         legend={"format": "+.0%", "gradientLength": 240, "values": [-1, 0, 1]},
     )
-    is_dark = {"test": "abs(datum.value) > 0.75", "value": "white"}
+    is_dark = {"test": "abs(datum.value) > 0.75", "value": CELL_INK_ON_DARK}
     frame = _named("datum", [_FRAMED], [INK]) | {"datum": _FRAMED}
     del frame["field"]
     layers = [
@@ -172,7 +180,7 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
         {
             "mark": {"type": "text", "baseline": "middle"},
             "encoding": place
-            | {"text": {"field": "label"}, "color": {"condition": is_dark, "value": INK}},
+            | {"text": {"field": "label"}, "color": {"condition": is_dark, "value": CELL_INK}},
         },
     ]
     panels = [

@@ -17,6 +17,7 @@ from seawall.lab.crises.difference import (
 from seawall.lab.crises.figures import account_figures, liquidation_figure, population_figure
 from seawall.lab.crises.question import CrisesAnswer
 from seawall.lab.crises.record import OWN, Closed, closed_by
+from seawall.lab.crises.tiles import status, tiles
 from seawall.lab.crises.trial import Outcome
 from seawall.lab.simulation.names import liquidation_words, pool_name
 from seawall.report import kinds
@@ -109,6 +110,8 @@ class _Findings:
                 f"{self.answer.source}; rules of {names}; {task.accounts:,} other accounts drawn"
             ),
             verdict=[*self._verdict(), *map(Words, self.answer.notes), *self._warnings()],
+            status=status(self.outcomes),
+            tiles=tiles(self.outcomes),
             sections=[
                 self._outcomes(),
                 *account_figures(self.task.crises, self.outcomes),

@@ -11,6 +11,7 @@ from seawall.lab.deleveraging.comparison import Outcome, Total, WaveOutcome, tot
 from seawall.lab.deleveraging.figures import concentration_curve, haircut_bars, overshoot_bars
 from seawall.lab.deleveraging.question import DeleveragingResult
 from seawall.lab.deleveraging.recorded import COUNTERPARTS, PublishedLine, RecordedDay
+from seawall.lab.deleveraging.tiles import tiles
 from seawall.lab.deleveraging.wave import DeleveragingWave
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
@@ -58,6 +59,7 @@ def findings(result: DeleveragingResult) -> Findings:
         title="Deleveraging: who pays under which policy",
         subtitle=f"{result.source}: {waves}, {winners:,} winners",
         verdict=(Words(_summary(sums)), *unmet_words(sums)),
+        tiles=tiles(sums, (QUEUE, FAIREST)),
         sections=tuple(_sections(result, sums)),
         assumptions=tuple(_assumptions(result)),
         seed=result.seed,

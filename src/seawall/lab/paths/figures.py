@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from seawall.lab.arrays import Floats
+from seawall.lab.paths.drawdown import drawdown
 from seawall.lab.paths.estimates import Estimate
 from seawall.report import kinds
+from seawall.report.chart_kinds import FAN_QUANTILES, fan
 from seawall.report.charts import (
     CHOSEN,
     CROSS_COLOUR,
@@ -38,15 +41,13 @@ MOST_LEVERAGE_TICKS = 12
 RATIO_TOP = 150.0
 """Percent; beyond it only the fact matters."""
 _ROUND_LEVERAGES = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
-FAN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_FAN_COLOURS = ("#c9d8ea", "#93b1d6", "#6189bd")
-"""From the widest band to the narrowest."""
 
 
 def figures(result: "PathsResult") -> dict[str, list[Figure]]:
-    """The figures of a result: ``margin``, ``losses``, ``times``, ``leverages``."""
+    """The figures of a result: ``equity``, ``margin``, ``losses``, ``times``, ``leverages``."""
     statistics = result.statistics
     return {
+        "equity": _equity_figures(result),
         "margin": [_margin_figure(result)],
         "losses": [
             Figure(
@@ -67,15 +68,40 @@ def figures(result: "PathsResult") -> dict[str, list[Figure]]:
     }
 
 
+def _equity_figures(result: "PathsResult") -> list[Figure]:
+    """How equity spreads, and how far it falls from its highest."""
+    found = result.fan
+    hours = found.steps * result.setup.step_seconds / 3600
+    note = f"Of the first {len(found.equity)} paths, at {len(hours)} moments."
+    return [
+        Figure(
+            title="Equity over time",
+            chart=equity_fan(hours, _quantiles(found.equity)),
+            alt="Quantiles of the account's equity over time, with its start marked.",
+            note=note,
+        ),
+        Figure(
+            title="Drawdown so far",
+            chart=drawdown_fan(hours, _quantiles(drawdown(found.equity))),
+            alt="Quantiles of the largest fall of equity from its highest so far, over time.",
+            note=f"{note} Of the highest equity before; what happens between two moments is not "
+            "in it.",
+        ),
+    ]
+
+
+def _quantiles(values: Floats) -> dict[float, Floats]:
+    return {q: np.quantile(values, q, axis=0) for q in FAN_QUANTILES}
+
+
 def _margin_figure(result: "PathsResult") -> Figure:
-    fan = result.fan
-    hours = fan.steps * result.setup.step_seconds / 3600
-    quantiles = {q: np.quantile(fan.ratio, q, axis=0) for q in FAN_QUANTILES}
+    found = result.fan
+    hours = found.steps * result.setup.step_seconds / 3600
     return Figure(
         title="How near: margin ratio of the worst bucket",
-        chart=ratio_fan(hours, quantiles),
+        chart=ratio_fan(hours, _quantiles(found.ratio)),
         alt="Quantiles of maintenance margin over equity of the worst bucket over time.",
-        note=f"Of the first {len(fan.ratio)} paths; a closed bucket stays at 100 %.",
+        note=f"Of the first {len(found.ratio)} paths; a closed bucket stays at 100 %.",
     )
 
 
@@ -166,10 +192,6 @@ def ratio_fan(hours: ArrayLike, quantiles: Mapping[float, ArrayLike]) -> Chart:
         q: np.clip(100 * np.asarray(ratio, dtype=np.float64), None, RATIO_TOP)
         for q, ratio in quantiles.items()
     }
-    pairs = [(q, r) for q in sorted(lines) for r in lines if q < 0.5 and abs(q + r - 1) < 1e-9]
-    names = [
-        f"{kinds.short_percent(low)} to {kinds.short_percent(high)} of paths" for low, high in pairs
-    ]
     top = max([110.0, *(float(np.nanmax(ratio)) for ratio in lines.values())])
     x = quantity("time", axis("time, hours", ticks=8, grid=False), scale={"nice": False})
     y = quantity(
@@ -181,26 +203,36 @@ def ratio_fan(hours: ArrayLike, quantiles: Mapping[float, ArrayLike]) -> Chart:
         ),
         scale={"domain": [0, top], "nice": False},
     )
-    layers: list[Chart] = []
-    for (low, high), name in zip(pairs, names, strict=True):
-        rows = columns(time=hours, low=lines[low], high=lines[high])
-        layer = band(rows, x, "low", y, CROSS_COLOUR, 1.0)
-        layer["encoding"]["color"] = {
-            "datum": name,
-            "type": "nominal",
-            "title": None,
-            "scale": {"domain": [*names, "median"], "range": [*_fan_colours(len(names)), INK]},
-            "sort": None,
-            "legend": {"symbolType": "square"},
-        }
-        layers.append(layer)
-    if 0.5 in lines:
-        rows = columns(time=hours, high=lines[0.5])
-        middle = line(rows, x, y)
-        middle["encoding"]["color"] = {"datum": "median", "type": "nominal"}
-        layers.append(middle)
+    layers = fan(lines, hours, x, y, lambda time, high: f"{_hour(time)}: {kinds.ratio(high / 100)}")
     layers.append(level(100, "100 %: liquidation", LIQUIDATION))
     return finished({"layer": layers}, height=300)
+
+
+def equity_fan(hours: ArrayLike, quantiles: Mapping[float, ArrayLike]) -> Chart:
+    """Equity in USD as it spreads over time; ``quantiles``: by probability."""
+    x = quantity("time", axis("time, hours", ticks=8, grid=False), scale={"nice": False})
+    y = quantity("high", axis("equity, USD", label=MONEY_LABEL), scale={"zero": False})
+    start = float(np.asarray(quantiles[0.5], np.float64)[0])
+    layers = fan(
+        quantiles, hours, x, y, lambda time, usd: f"{_hour(time)}: median {kinds.short_usd(usd)}"
+    )
+    layers.append(level(start, f"start: {kinds.short_usd(start)}", QUIET))
+    return finished({"layer": layers}, height=280)
+
+
+def drawdown_fan(hours: ArrayLike, quantiles: Mapping[float, ArrayLike]) -> Chart:
+    """The largest drawdown so far over time; ``quantiles``: by probability, fractions."""
+    x = quantity("time", axis("time, hours", ticks=8, grid=False), scale={"nice": False})
+    y = quantity(
+        "high", axis("fall from the highest equity, %", label=PERCENT_LABEL),
+        scale={"domainMin": 0, "reverse": True},
+    )  # fmt: skip
+    in_percent = {q: 100 * np.asarray(each, np.float64) for q, each in quantiles.items()}
+    layers = fan(
+        in_percent, hours, x, y,
+        lambda time, found: f"{_hour(time)}: median {kinds.percent(found / 100, 1)}",
+    )  # fmt: skip
+    return finished({"layer": layers}, height=280)
 
 
 def loss_histogram(losses: ArrayLike) -> Chart:
@@ -269,9 +301,8 @@ def _percent_of_paths(field: str, title: str) -> Row:
     return quantity(field, axis(title, label=PERCENT_LABEL), scale={"zero": True, "nice": True})
 
 
-def _fan_colours(count: int) -> list[str]:
-    """As many as there are bands, the narrowest the darkest."""
-    return [_FAN_COLOURS[-1]] if count == 1 else list(_FAN_COLOURS[:count])
+def _hour(hours: float) -> str:
+    return f"after {kinds.duration(3600 * hours)}"
 
 
 def _leverage_ticks(given: Sequence[float], *, is_wide: bool) -> list[float]:

@@ -16,6 +16,7 @@ from seawall.lab.paths.leverage import LeverageSearch
 from seawall.lab.paths.question import PathsResult
 from seawall.lab.paths.setup import PathSetup, under_maintenance
 from seawall.lab.paths.statistics import QUANTILES, SHORTFALLS, PathStatistics
+from seawall.lab.paths.tiles import status, tiles
 from seawall.lab.simulation.names import bucket_of_market, liquidation_words
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
@@ -156,7 +157,7 @@ def findings(result: PathsResult) -> Findings:
     drawn = figures(result)
     sections: list[Section] = [
         *_warnings(result),
-        _probabilities(result), *drawn["margin"],
+        *drawn["equity"], *drawn["margin"], _probabilities(result),
         _losses(statistics), *drawn["losses"],
         _costs(statistics),
         *_times(statistics), *drawn["times"],
@@ -170,6 +171,8 @@ def findings(result: PathsResult) -> Findings:
         title=f"{kinds.COUNT.text(statistics.paths)} paths over {span}: {setup.account.name}",
         subtitle=subtitle(setup),
         verdict=[Words(each) for each in _verdict(result)],
+        status=status(result),
+        tiles=tiles(result),
         sections=sections,
         facts={
             "account": setup.account.name,

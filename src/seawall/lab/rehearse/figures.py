@@ -1,6 +1,6 @@
-"""The picture of a rehearsal: prices, equity and margin ratio over time, and what happened when."""
+"""Pictures of a rehearsal: prices, equity and margin ratio over time, and what happened when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from seawall.domain.units import HOUR_MS, MICRO
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.simulation.names import bucket_name
+from seawall.report.chart_kinds import candle_rows, candles
 from seawall.report.charts import (
     CROSS_COLOUR,
     INK,
@@ -28,7 +29,7 @@ from seawall.report.charts import (
     values,
 )
 from seawall.report.findings import Figure
-from seawall.report.kinds import clock, money
+from seawall.report.kinds import clock, money, price_of
 
 WIDTH = 600
 POINTS = 600
@@ -63,6 +64,55 @@ def rehearsal_figure(result: Rehearsal) -> Figure:
         note=f"Equity {money(result.start.equity)} to {money(result.end.equity)} USD; rules of "
         f"{book.name} as of {book.as_of}; liquidations by the engine, order book assumed.",
     )
+
+
+def candle_figures(result: Rehearsal) -> Iterator[Figure]:
+    """Of each market with a position: candles of its mark, with what happened to the position."""
+    styles = {what: (shape, colour) for what, shape, colour in MARKERS.values()}
+    for market, holding in result.start.holdings.items():
+        instrument = result.instruments[market]
+        unit = 10.0**-instrument.price_decimals
+        marks = result.series.mark[market] * unit
+        text = price_of(instrument.price_decimals).text
+        end = result.liquidation_prices[market]
+        low, high = float(marks.min()), float(marks.max())
+        # A boundary far outside would press the candles together.
+        shown = []
+        if end is not None and 2 * low - high <= end <= 2 * high - low:
+            shown = [(end, f"liquidation at the start: {text(end)}", LIQUIDATION)]
+        yield Figure(
+            title=f"{instrument.name}: {result.price_word} price and liquidations",
+            chart=candles(
+                candle_rows(result.series.times_ms, marks), _time(result, labels=True),
+                _candle_markers(result, market, holding.bucket, marks, text), styles, levels=shown,
+            ),
+            alt=f"Candles of the {instrument.name} {result.price_word} price, with liquidations, "
+            "deleveraging and filled orders of the account marked.",
+            note="Hollow: rising, filled: falling. What concerns the whole pool is marked in each "
+            "of its markets.",
+        )  # fmt: skip
+
+
+def _candle_markers(
+    result: Rehearsal, market: int, bucket: int, marks: NDArray[np.float64],
+    text: Callable[[float], str],
+) -> list[Row]:  # fmt: skip
+    """One for each kind and short time, at the mark of the step."""
+    times = result.series.times_ms
+    apart = max(1, int(times[-1] - times[0]) // 60)
+    rows: list[Row] = []
+    latest: dict[IncidentKind, int] = {}
+    for each in result.incidents:
+        if each.kind not in MARKERS or each.market not in (market, bucket):
+            continue
+        if each.time_ms - latest.get(each.kind, -apart) < apart:
+            continue
+        latest[each.kind] = each.time_ms
+        step = min(int(np.searchsorted(times, each.time_ms)), len(times) - 1)
+        what, price = MARKERS[each.kind][0], float(marks[step])
+        words = f"{clock(each.time_ms)}: {what} at {text(price)}"
+        rows.append({"middle": int(times[step]), "price": price, "what": what, "words": words})
+    return rows
 
 
 def _prices(result: Rehearsal, steps: Sequence[int]) -> Chart:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seawall.domain.units import from_units, money_text
-from seawall.lab.rehearse.figures import rehearsal_figure
+from seawall.lab.rehearse.figures import candle_figures, rehearsal_figure
 from seawall.lab.rehearse.lessons import lessons
 from seawall.lab.rehearse.rehearsal import Rehearsal
+from seawall.lab.rehearse.tiles import status, tiles
 from seawall.lab.simulation.incident_sheets import incident_sheets
 from seawall.lab.simulation.names import bucket_name, liquidation_words, mode_name
 from seawall.lab.simulation.observer import Holding, Snapshot
@@ -41,13 +42,15 @@ def rehearsal_findings(result: Rehearsal) -> Findings:
         title=f"{result.name} through {path.name}",
         subtitle=f"{result.source}; {first} to {last} UTC; rules of {book.name} as of {book.as_of}",
         verdict=[*map(Words, lessons(result)), *_warnings(result)],
+        status=status(result),
+        tiles=tiles(result),
         sections=[
+            rehearsal_figure(result), *candle_figures(result),
             _positions(result, result.start, result.liquidation_prices, "start"),
             *incident_sheets(result, span_ms=int(path.times_ms[-1] - path.times_ms[0])),
             _buckets(result), *_funding(result),
             _positions(result, result.end, result.end_liquidation_prices, "end"),
-            rehearsal_figure(result), _others(result), _conservation(result), *_journal(result),
-            *_steps(result),
+            _others(result), _conservation(result), *_journal(result), *_steps(result),
         ],
         facts={
             "account": result.name,

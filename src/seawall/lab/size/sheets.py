@@ -10,6 +10,7 @@ from seawall.lab.size.exit import BookSide, Exit
 from seawall.lab.size.figures import exit_chart
 from seawall.lab.size.kelly import Kelly
 from seawall.lab.size.question import SizeResult
+from seawall.lab.size.tiles import status, tiles
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
 from seawall.report.kinds import (
@@ -43,6 +44,8 @@ def findings(result: SizeResult) -> Findings:
         "at which leverage",
         subtitle=result.source,
         verdict=tuple(_verdict(task, result.advice)),
+        status=status(task, result.advice),
+        tiles=tiles(task, result.advice),
         sections=tuple(_sections(task, result.advice, result.kelly)),
         assumptions=(*_assumed(task), *result.notes),
     )

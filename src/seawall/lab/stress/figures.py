@@ -1,10 +1,15 @@
-"""Two pictures of a stress test: where buckets are liquidated, and what every shock leaves."""
+"""Pictures of a stress test: profit over price, where buckets are liquidated, what shocks leave."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from seawall.domain.units import MICRO
+from seawall.domain.units import MICRO, RATE_ONE
+from seawall.lab.size.market import fee_rates
 from seawall.lab.stress.grid import MoveKind
+from seawall.report.chart_kinds import PriceMark, break_even, profit_over_price
 from seawall.report.charts import (
+    CELL_INK,
+    CELL_INK_ON_DARK,
     GAINS_AND_LOSSES,
     PERCENT_LABEL,
     QUIET,
@@ -19,12 +24,51 @@ from seawall.report.charts import (
     values,
 )
 from seawall.report.findings import Figure
-from seawall.report.kinds import percent, short_percent
+from seawall.report.kinds import percent, price_of, short_percent
 from seawall.report.sheet import Sheet
+
+if TYPE_CHECKING:
+    from seawall.lab.stress.result import StressResult
 
 FARTHEST = 100
 """Percent. A move beyond is left out of the ladder: all else would be squeezed together."""
 ROW_HEIGHT = 40
+
+
+def profit_figures(result: "StressResult") -> Iterator[Figure]:
+    """Of each position: its profit over the price of its market, with the prices that matter."""
+    valuation = result.valuation
+    fee = fee_rates(valuation.rulebook, 0).taker / RATE_ONE
+    ends = {each.market: each.over for each in result.boundaries}
+    for held in valuation.plan.positions:
+        instrument = valuation.instruments[held.market]
+        price_unit, size_unit = 10.0**-instrument.price_decimals, 10.0**-instrument.size_decimals
+        size = held.signed_size * size_unit
+        entry = abs(held.entry_notional / held.signed_size) * price_unit
+        now = valuation.prices[held.market] * price_unit
+        marks = [
+            PriceMark("now", now), PriceMark("entry", entry),
+            PriceMark("break-even", break_even(entry, size, fee)),
+        ]  # fmt: skip
+        over = ends.get(held.market)
+        if over is not None:
+            marks.append(PriceMark("liquidation", over * price_unit))
+        for order in valuation.plan.orders:
+            if order.market == held.market and order.trigger_price:
+                kind = "profit" if order.take_profit else "stop"
+                words = "take profit" if order.take_profit else "stop"
+                marks.append(PriceMark(kind, order.trigger_price * price_unit, words))
+        name = instrument.name
+        yield Figure(
+            title=f"{name}: profit over price",
+            chart=profit_over_price(
+                size, entry, now, marks, price_of(instrument.price_decimals).text
+            ),
+            alt=f"Profit of the {name} position over its price, with entry, break-even, stop and "
+            "liquidation marked.",
+            note="All other prices stand still. Break-even pays the taker fee of the lowest tier "
+            "twice, without funding. Dashed: beyond liquidation.",
+        )
 
 
 def ladder_figure(boundaries: Sheet, bucket_moves: Sheet) -> Iterator[Figure]:
@@ -125,7 +169,10 @@ def _heat(rows: list[Row], sizes: list[str]) -> Chart:
             "labelExpr": "format(100 * datum.value, '+d')",
         },
     }  # fmt: skip
-    text: Row = {"condition": {"test": "datum.is_dark", "value": "white"}, "value": "#1f2933"}
+    text: Row = {
+        "condition": {"test": "datum.is_dark", "value": CELL_INK_ON_DARK},
+        "value": CELL_INK,
+    }
     cells: Row = {"type": "rect", "stroke": "white", "strokeWidth": 2}
     words: Row = {"x": x, "y": y, "text": {"field": "words"}, "color": text}
     content: Chart = {

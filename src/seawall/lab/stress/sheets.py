@@ -11,11 +11,12 @@ from seawall.domain.units import from_units, money_text
 from seawall.lab.simulation.names import bucket_name, liquidation_words
 from seawall.lab.stress.aftermath import BACKSTOP_CAPITAL
 from seawall.lab.stress.betas import LEAD
-from seawall.lab.stress.figures import ladder_figure, shock_figure
+from seawall.lab.stress.figures import ladder_figure, profit_figures, shock_figure
 from seawall.lab.stress.grid import Cell, Move, MoveKind
 from seawall.lab.stress.result import StressResult
 from seawall.lab.stress.reverse import LARGEST_RISE, PriceBoundary
 from seawall.lab.stress.survive import deposit_words
+from seawall.lab.stress.tiles import status, tiles
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import (
@@ -59,12 +60,15 @@ def stress_findings(result: StressResult) -> Findings:
         title=f"Stress test: {result.valuation.plan.name}",
         subtitle=f"{result.source}; rules of {book.name} as of {book.as_of}",
         verdict=[Words(_verdict(result)), *_warnings(result)],
+        status=status(result),
+        tiles=tiles(result),
         sections=[
-            sheets.buckets(result), boundaries, sheets.smallest_moves(result),
-            *ladder_figure(boundaries, bucket_moves), _matrix(result, shocks),
-            shock_figure(shocks, result.equity), *sheets.liquidations(result.cells),
-            *sheets.survival(result), *sheets.scenarios(result), shocks, sheets.markets(result),
-            bucket_moves, *sheets.details(result),
+            sheets.buckets(result), boundaries, *profit_figures(result),
+            sheets.smallest_moves(result), *ladder_figure(boundaries, bucket_moves),
+            _matrix(result, shocks), shock_figure(shocks, result.equity),
+            *sheets.liquidations(result.cells), *sheets.survival(result),
+            *sheets.scenarios(result), shocks, sheets.markets(result), bucket_moves,
+            *sheets.details(result),
         ],
         facts={
             "account": result.valuation.plan.name,

@@ -13,6 +13,7 @@ from seawall.lab.vet.measures import IMPACT_MS, PhaseFigures
 from seawall.lab.vet.question import VetResult
 from seawall.lab.vet.resilience import BACK_AFTER_MS, LEAST_EATEN
 from seawall.lab.vet.tape import CALM, PHASES, STORM, Tape
+from seawall.lab.vet.tiles import status, tiles
 from seawall.lab.vet.verdict import GOOD, POOR, UNGRADED, Grade
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Words
@@ -51,6 +52,8 @@ def vet_findings(result: VetResult) -> Findings:
             *map(Words, verdict.sentences),
             *(Words(each, is_warning=True) for each in verdict.warnings),
         ],
+        status=status(verdict),
+        tiles=tiles(verdict),
         sections=[
             _grades(verdict.grades), _book(phases), _depth(phases), *_sizes(tape, phases),
             _resilience(phases), *_recovery(result), _flow(phases), _time(tape, phases),

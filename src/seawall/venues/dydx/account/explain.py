@@ -47,6 +47,13 @@ class PositionReport(Struct, frozen=True, kw_only=True):
         return None if self.boundary.price is None else self.state.market.usd(self.boundary.price)
 
     @property
+    def leverage(self) -> Fraction | None:
+        """Notional over the net collateral of its subaccount; None where that is not above 0."""
+        if self.standing.net_collateral <= 0:
+            return None
+        return Fraction(abs(self.reading.value), self.standing.net_collateral)
+
+    @property
     def distance(self) -> Fraction | None:
         """How far the oracle price may move against the position, as a share of it."""
         if self.boundary.price is None:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from seawall.domain.rulebook import BlockLiquidationPolicy, BlockRulebook
-from seawall.domain.units import PPM, fraction_text
+from seawall.domain.units import MICRO, PPM, fraction_text
 from seawall.report import kinds
 from seawall.report.findings import Findings, Words
 from seawall.report.sheet import Column, Sheet, record
@@ -22,7 +22,14 @@ from seawall.venues.dydx.account.liquidation_boundary import lost_share
 from seawall.venues.dydx.account.machine import PositionReading, Standing
 from seawall.venues.dydx.account.markets import market_states
 from seawall.venues.dydx.account.state import account_state, coin_of, tickers
-from seawall.venues.explanation import Explanation, steps_sheet
+from seawall.venues.explanation import (
+    Explanation,
+    HeldPosition,
+    explained_status,
+    explained_tiles,
+    profit_figures,
+    steps_sheet,
+)
 from seawall.venues.raw_json import MarketListError, VenueDataError
 
 Row = tuple[str, ...]
@@ -64,10 +71,15 @@ class SubaccountExplanation(Explanation, frozen=True, kw_only=True):
             title="Account under the venue's rules",
             subtitle=f"rules of {report.book.name} as of {report.book.as_of}; USD",
             verdict=[Words(each, is_warning=True) for each in self.warnings],
+            status=explained_status(_ratios(report)),
+            tiles=explained_tiles(
+                whole.whole.exact_equity, "USD", held := _held(report), _ratios(report)
+            ),
             sections=[
                 _account(whole, report),
                 _subaccounts(sums),
                 *_positions(report),
+                *profit_figures(held),
                 _requirements(shown),
                 _free(shown),
                 *self.step_sheets(),
@@ -77,6 +89,33 @@ class SubaccountExplanation(Explanation, frozen=True, kw_only=True):
 
     def steps(self, market: str) -> list[Sheet]:
         return steps(self.report, market)
+
+
+def _ratios(report: AccountReport) -> list[float]:
+    """Maintenance requirement over net collateral of each subaccount that has one."""
+    standings = [each.standing for each in report.subaccounts if each.positions]
+    return [
+        each.maintenance / each.net_collateral if each.net_collateral > 0 else float("inf")
+        for each in standings
+    ]
+
+
+def _held(report: AccountReport) -> list[HeldPosition]:
+    fee = report.book.fee.tiers[0].taker_ppm / PPM
+    several = len({p.state.market.name for p in report.positions}) < len(report.positions)
+    return [
+        HeldPosition(
+            market=p.state.market.name + (f", subaccount {p.subaccount}" if several else ""),
+            size=float(p.state.size),
+            now=float(p.state.market.usd(p.state.market.oracle_price)),
+            entry=None if p.state.entry_price is None else float(p.state.entry_price),
+            profit=_unrealized_profit(p),
+            liquidation=None if p.liquidation_price is None else float(p.liquidation_price),
+            distance=p.distance,
+            taker_fee=fee,
+        )
+        for p in report.positions
+    ]
 
 
 def notes(report: AccountReport) -> list[str]:
@@ -242,6 +281,18 @@ def _liquidation_text(position: PositionReport) -> str:
     return _optional(position.liquidation_price) or "none"
 
 
+def _no_distance(position: PositionReport) -> str:
+    """What stands for a distance where there is none."""
+    has_none = position.distance is None and not position.boundary.always
+    return kinds.NONE_NEAR if has_none else ""
+
+
+def _unrealized_profit(position: PositionReport) -> Fraction | None:
+    """USD to the micro-USD: an entry has many decimals."""
+    profit = position.state.unrealized_profit
+    return None if profit is None else Fraction(round(profit * MICRO), MICRO)
+
+
 def _first_order(position: PositionReport) -> Fraction | None:
     then = position.then
     return None if then is None else abs(position.state.coins(then.first_delta))
@@ -266,7 +317,12 @@ def _fraction(
 SHOWN_PRICE = Column(name="liquidation_price", kind=kinds.VALUE, get=_liquidation_text, on="screen")
 FIRST_ORDER = _decimal("first_order_size", _first_order, "first order closes", 4)
 REQUIREMENTS = [
+    Column(name="side", get=lambda p: "long" if p.state.side > 0 else "short"),
     _decimal("size", lambda p: p.state.size),
+    Column(name="entry_price", title="entry", kind=kinds.AVERAGE_PRICE, none="unknown", drop=6,
+           get=lambda p: p.state.entry_price),
+    _decimal("unrealized_profit", _unrealized_profit, drop=7, none="unknown"),
+    Column(name="leverage", kind=kinds.TIMES, drop=8, none="no equity"),
     _decimal("oracle_price", lambda p: p.state.market.usd(p.state.market.oracle_price)),
     _money("notional", lambda p: abs(p.reading.value), drop=3),
     _fraction("initial_margin_fraction", "initial fraction",
@@ -280,8 +336,8 @@ REQUIREMENTS = [
     Column(name="liquidatable", kind=kinds.FLAG, on="data",
            get=lambda p: p.standing.is_liquidatable),
     SHOWN_PRICE,
-    Column(name="distance_percent", title="distance", kind=kinds.EXACT_PERCENT,
-           get=lambda p: p.distance),
+    Column(name="distance_percent", title="distance", kind=kinds.DISTANCE,
+           get=lambda p: p.distance, mark=_no_distance),
 ]  # fmt: skip
 """Of a position, in the order in which they are read."""
 ENDING = [

@@ -38,6 +38,7 @@ class _Position(Struct, rename="camel"):
     size: str
     market: str | None = None
     side: str | None = None
+    entry_price: str | None = None
     status: str | None = None
 
 
@@ -77,6 +78,8 @@ class PositionState(Struct, frozen=True, kw_only=True):
     """Where it stands in the message, for errors."""
     market: ListedMarket
     signed_size: int
+    entry_price: Fraction | None = None
+    """USD, the average of its opening fills as the indexer has it."""
 
     @property
     def side(self) -> int:
@@ -91,6 +94,11 @@ class PositionState(Struct, frozen=True, kw_only=True):
     def exact_value(self) -> Fraction:
         """Signed USD at the oracle price, without rounding."""
         return self.size * self.market.usd(self.market.oracle_price)
+
+    @property
+    def unrealized_profit(self) -> Fraction | None:
+        """USD at the oracle price, without rounding; None where the entry is not known."""
+        return None if self.entry_price is None else self.exact_value - self.size * self.entry_price
 
     @property
     def value(self) -> int:
@@ -326,7 +334,8 @@ def _position(
             f"{path}.size: {raw.size!r} and side {raw.side!r} disagree; the size of a short "
             "position is negative"
         )
-    position = PositionState(path=path, market=market, signed_size=size)
+    entry = None if raw.entry_price is None else _fraction(f"{path}.entryPrice", raw.entry_price)
+    position = PositionState(path=path, market=market, signed_size=size, entry_price=entry)
     if abs(position.exact_value) * MICRO > MAX_NOTIONAL:
         raise VenueDataError(f"{path}.size: {raw.size!r} is worth more than 10 billion USD")
     return position

@@ -6,11 +6,18 @@ from fractions import Fraction
 from typing import Any
 
 from seawall.domain.rulebook import Rulebook
-from seawall.domain.units import MICRO, MONEY_DECIMALS, from_units
+from seawall.domain.units import MICRO, MONEY_DECIMALS, RATE_ONE, from_units
 from seawall.report import kinds
 from seawall.report.findings import Findings, Words
 from seawall.report.sheet import Column, Sheet, record
-from seawall.venues.explanation import Explanation, steps_sheet
+from seawall.venues.explanation import (
+    Explanation,
+    HeldPosition,
+    explained_status,
+    explained_tiles,
+    profit_figures,
+    steps_sheet,
+)
 from seawall.venues.hyperliquid.account.explain import (
     AccountReport,
     PositionReport,
@@ -83,10 +90,15 @@ class PoolExplanation(Explanation, frozen=True, kw_only=True):
                 *(Words(_mode(report)) for report in self.reports),
                 *(Words(each, is_warning=True) for each in self.warnings),
             ],
+            status=explained_status(ratios := _ratios(self.reports)),
+            tiles=explained_tiles(
+                _value(self.reports), tokens, held := _held(self.positions, self.book), ratios
+            ),
             sections=[
                 figures,
                 _positions(self.positions, several=several),
                 _buckets(self.reports),
+                *profit_figures(held),
                 *(_compared(report) for report in self.reports),
                 _groups(self.reports),
                 *_figures_compared(self.reports),
@@ -97,6 +109,41 @@ class PoolExplanation(Explanation, frozen=True, kw_only=True):
 
     def steps(self, market: str) -> list[Sheet]:
         return [_steps(p, self.book) for p in self.positions if p.state.coin == market]
+
+
+def _value(reports: Sequence[AccountReport]) -> Fraction | None:
+    """Of all accounts, USD; None where one is not known."""
+    found = [report.account_value for report in reports]
+    known = [Fraction(each) / MICRO for each in found if each is not None]
+    return sum(known, Fraction()) if len(known) == len(found) else None
+
+
+def _ratios(reports: Sequence[AccountReport]) -> list[float]:
+    """Maintenance margin over equity of each pool and isolated bucket that needs any."""
+    return [
+        float(Fraction(maintenance) / equity) if equity > 0 else float("inf")
+        for _, equity, maintenance in _bucket_rows(reports)
+        if equity is not None and maintenance
+    ]
+
+
+def _held(positions: Sequence[PositionReport], book: Rulebook) -> list[HeldPosition]:
+    fee = book.fee.tiers[0].taker_rate / RATE_ONE
+    several = len({p.account for p in positions}) > 1
+    return [
+        HeldPosition(
+            market=f"{p.account}: {p.state.coin}" if several and p.account else p.state.coin,
+            size=float(_size(p)),
+            now=float(from_units(p.state.mark_price, p.state.price_decimals)),
+            entry=None if p.state.entry_price is None else float(p.state.entry_price),
+            profit=None if p.state.unrealized_profit is None
+            else Fraction(p.state.unrealized_profit, MICRO),
+            liquidation=None if p.liquidation_price is None else float(p.liquidation_price),
+            distance=p.distance,
+            taker_fee=fee,
+        )
+        for p in positions
+    ]  # fmt: skip
 
 
 def _mode(report: AccountReport) -> str:
@@ -205,6 +252,7 @@ def _accounts(reports: Sequence[AccountReport]) -> Sheet:
 def _positions(positions: Sequence[PositionReport], *, several: bool) -> Sheet:
     columns = [
         Column(name="coin", title="market", get=lambda p: p.state.coin),
+        Column(name="side", get=lambda p: "long" if p.state.signed_size > 0 else "short"),
         Column(name="mode", get=lambda p: p.state.mode.name.lower()),
         Column(name="leverage", kind=kinds.COUNT, get=lambda p: p.state.leverage, on="data"),
         Column(
@@ -215,9 +263,24 @@ def _positions(positions: Sequence[PositionReport], *, several: bool) -> Sheet:
         ),
         Column(name="leverage_of", title="leverage", get=_leverage, on="screen", drop=6),
         Column(name="size", kind=kinds.PRICE, get=_size),
-        Column(name="notional", kind=kinds.EXACT_MONEY, get=lambda p: p.state.notional, drop=5),
-        _money("margin_used", drop=4),
-        _money("maintenance_margin", title="maintenance", drop=3),
+        Column(
+            name="entry_price",
+            title="entry",
+            kind=kinds.PRICE,
+            none="unknown",
+            drop=2,
+            get=lambda p: p.state.entry_price,
+        ),
+        Column(
+            name="unrealized_profit",
+            kind=kinds.EXACT_MONEY,
+            none="unknown",
+            drop=3,
+            get=lambda p: p.state.unrealized_profit,
+        ),
+        Column(name="notional", kind=kinds.EXACT_MONEY, get=lambda p: p.state.notional, drop=7),
+        _money("margin_used", drop=5),
+        _money("maintenance_margin", title="maintenance", drop=4),
         Column(name="liquidation_price", kind=kinds.PRICE, none="none"),
         Column(
             name="venue_liquidation_price",
@@ -230,8 +293,9 @@ def _positions(positions: Sequence[PositionReport], *, several: bool) -> Sheet:
         Column(
             name="distance_percent",
             title="distance",
-            kind=kinds.EXACT_PERCENT,
+            kind=kinds.DISTANCE,
             get=lambda p: p.distance,
+            none=kinds.NONE_NEAR,
         ),
         Column(name="dex", get=lambda p: p.state.dex, on="data"),
         Column(name="collateral", get=lambda p: p.state.collateral, on="data"),
@@ -270,7 +334,7 @@ def _size(position: PositionReport) -> str:
 _Bucket = tuple[str, Fraction | int | None, int | None]
 
 
-def _buckets(reports: Sequence[AccountReport]) -> Sheet:
+def _bucket_rows(reports: Sequence[AccountReport]) -> list[_Bucket]:
     """The pools and the isolated buckets."""
     rows: list[_Bucket] = []
     for report in reports:
@@ -285,14 +349,17 @@ def _buckets(reports: Sequence[AccountReport]) -> Sheet:
             for p in report.positions
             if not p.state.is_cross
         ]
+    return rows
 
+
+def _buckets(reports: Sequence[AccountReport]) -> Sheet:
     def above(row: _Bucket) -> Fraction | int | None:
         return None if row[1] is None or row[2] is None else row[1] - row[2]
 
     return Sheet(
         name="buckets",
         title="Margin buckets",
-        rows=rows,
+        rows=_bucket_rows(reports),
         columns=[
             Column(name="bucket", get=lambda row: row[0]),
             _amount("equity", get=lambda row: row[1]),

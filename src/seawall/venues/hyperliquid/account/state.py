@@ -44,6 +44,7 @@ class _Position(Struct, rename="camel"):
     szi: str
     leverage: _Leverage
     position_value: str
+    entry_px: str | int | float | None = None
     unrealized_pnl: str | None = None
     liquidation_px: str | None = None
     margin_used: str | None = None
@@ -104,6 +105,8 @@ class PositionState(Struct, frozen=True, kw_only=True):
     maximum_leverage: int
     """The account's own maximum in this market, which may differ from the market's."""
     isolated_cash: int = 0
+    entry_price: str | None = None
+    """As the venue prints it, an average of fills."""
     unrealized_profit: int | None
     venue_margin_used: int | None
     venue_liquidation_price: str | None
@@ -314,6 +317,9 @@ def _position(
         isolated_cash=_isolated_cash(path, raw, margin_used, size * mark)
         if mode == MarginMode.ISOLATED
         else 0,
+        entry_price=_printed_price(
+            f"{path}.entryPx", None if raw.entry_px is None else str(raw.entry_px)
+        ),
         unrealized_profit=optional_money(f"{path}.unrealizedPnl", raw.unrealized_pnl),
         venue_margin_used=margin_used,
         venue_liquidation_price=_printed_price(f"{path}.liquidationPx", raw.liquidation_px),
@@ -372,7 +378,7 @@ def _fine_size(path: str, text: str) -> int:
 
 
 def _printed_price(path: str, text: str | None) -> str | None:
-    """The venue's liquidation price as it prints it, checked to be a number."""
+    """A price of the venue as it prints it, checked to be a number."""
     if text is None:
         return None
     try:

@@ -1,0 +1,58 @@
+"""Many paths at a glance."""
+
+import numpy as np
+
+from seawall.lab.paths.drawdown import drawdown
+from seawall.lab.paths.question import PathsResult
+from seawall.report import kinds
+from seawall.report.findings import Status, Tile
+
+HIGH, NOTABLE = 0.1, 0.01
+"""Probabilities of liquidation from which a report is red and amber, unless ``--ruin`` says which
+one is accepted."""
+
+
+def status(result: PathsResult) -> Status:
+    """The probability that something is liquidated, judged by its whole confidence interval."""
+    low, high = result.liquidated.interval
+    words = f"liquidated on {kinds.probability(result.liquidated.value)} of the paths"
+    accepted = None if result.search is None else result.search.accepted
+    if high <= (NOTABLE if accepted is None else accepted):
+        return Status(f"Low risk: {words}", "good")
+    if low > (HIGH if accepted is None else accepted):
+        return Status(f"High risk: {words}", "bad")
+    return Status(f"Some risk: {words}", "caution")
+
+
+def tiles(result: PathsResult) -> list[Tile]:
+    """Probability, losses, drawdown and leverage."""
+    statistics, fan = result.statistics, result.fan
+    equity, worst = statistics.start_equity, statistics.loss.shortfalls[0.95].value
+    median = statistics.loss.quantiles[0.5].value
+    drawdowns = drawdown(fan.equity)[:, -1]
+    found = None if result.search is None else result.search.leverage
+    return [
+        Tile(
+            title="probability of a liquidation", value=result.liquidated.value,
+            kind=kinds.PROBABILITY, style=status(result).style,
+            note=f"{kinds.interval(kinds.PROBABILITY).text(result.liquidated.interval)}, 95 %",
+        ),
+        Tile(
+            title="worst 5 % lose, USD", value=worst, kind=kinds.USD,
+            note=f"{kinds.percent(worst / equity, 1)} of equity" if equity > 0 else "",
+        ),
+        Tile(title="median loss, USD", value=median, kind=kinds.USD, note="a gain is below zero"),
+        Tile(
+            title="largest drawdown, median", value=float(np.median(drawdowns)), kind=kinds.SHARE,
+            note=f"5 % of paths have {kinds.percent(float(np.quantile(drawdowns, 0.95)), 1)} "
+            "or more",
+        ),
+        Tile(
+            title="median time to liquidation", value=statistics.median_hours, kind=kinds.HOURS,
+            note="of the paths that have one",
+        ),
+        Tile(
+            title="leverage now", value=result.leverage, kind=kinds.TIMES, none="no equity",
+            note="" if found is None else f"within the accepted risk: {kinds.times(found)}",
+        ),
+    ]  # fmt: skip
