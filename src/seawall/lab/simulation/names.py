@@ -101,8 +101,8 @@ def _by_stages(rulebook: Rulebook) -> str:
     words = {
         LiquidationStage.BOOK: (
             f"orders to the book, {short_percent(Fraction(policy.portion_rate, RATE_ONE))} of a "
-            f"position above {money(policy.partial_above)} USD first and the rest after "
-            f"{policy.cooldown_ms / 1000:g} s"
+            f"position above {money(policy.partial_above)} USD first and, within the "
+            f"{policy.cooldown_ms / 1000:g} s after it, the whole position"
         ),
         LiquidationStage.BACKSTOP: (
             f"the backstop below {policy.backstop_numerator}/{policy.backstop_denominator} of "
