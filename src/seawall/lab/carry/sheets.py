@@ -43,12 +43,13 @@ def findings(result: CarryResult) -> Findings:
         f"{task.instrument.name} {task.trade.side_name} for {_hours(outcome.held.hours[-1])}",
         subtitle=result.source,
         verdict=tuple(_verdict(task, outcome)),
-        sections=tuple(_sections(task, outcome)),
+        sections=tuple(_sections(result)),
         assumptions=(*_assumed(task), *result.notes),
     )
 
 
-def _sections(task: CarryTask, outcome: CarryOutcome) -> Iterator[Section]:
+def _sections(result: CarryResult) -> Iterator[Section]:
+    task, outcome = result.task, result.outcome
     yield _position(task, outcome)
     yield from _costs(task, outcome)
     yield _moments(
@@ -70,6 +71,7 @@ def _sections(task: CarryTask, outcome: CarryOutcome) -> Iterator[Section]:
         "each leverage, beside the price, which stands still.",
     )
     yield _sensitivity(task, outcome)
+    yield from result.used.sheets()
 
 
 def _hours(hours: float) -> str:

@@ -25,7 +25,7 @@ from seawall.lab.deleveraging.sheets import (
 )
 from seawall.lab.simulation.incident_sheets import incident_sheets
 from seawall.lab.simulation.names import liquidation_words
-from seawall.lab.simulation.population import AGAINST, open_interest_source
+from seawall.lab.simulation.population import AGAINST
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
 from seawall.report.kinds import (
@@ -95,6 +95,8 @@ def _sections(answer: CascadeAnswer) -> Iterator[Section]:
     yield from _seeds(answer)
     yield _seconds(run, without.series)
     yield _funds(run.series)
+    if run.setup.used is not None:
+        yield from run.setup.used.sheets()
 
 
 def _verdict(answer: CascadeAnswer) -> Iterator[Words]:
@@ -487,8 +489,6 @@ def _assumptions(setup: MarketSetup) -> list[str]:
     return [
         "The path is the fundamental price. A recorded crash holds its own cascade already: what "
         "is added here comes on top; a weaker path (--strength) stands for the news alone.",
-        f"Open interest without --interest: {open_interest_source()}; calm depth at least 0.5 % "
-        "of it.",
         f"{drawn.accounts:,} accounts hold {share(drawn.crowd_share)} of all positions, "
         f"{share(drawn.long_share)} of that long ({share(AGAINST)} of positions against "
         f"the usual side of their account); leverage: {source}; large hedgers at 1.5x hold the "

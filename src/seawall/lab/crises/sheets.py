@@ -18,6 +18,7 @@ from seawall.lab.crises.figures import account_figures, liquidation_figure, popu
 from seawall.lab.crises.question import CrisesAnswer
 from seawall.lab.crises.record import OWN, Closed, closed_by
 from seawall.lab.crises.trial import Outcome
+from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
 from seawall.lab.simulation.names import liquidation_words, pool_name
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
@@ -117,6 +118,7 @@ class _Findings:
                 population_figure(shown),
                 *compared,
                 *self._details(),
+                *self._assumed(),
             ],
             facts={
                 "account": next(iter(task.modes.values()))[0].name,
@@ -129,6 +131,16 @@ class _Findings:
             assumptions=self._assumptions(),
             seed=task.seed,
         )
+
+    def _assumed(self) -> list[Sheet]:
+        """What was read of the assumptions, by crisis where they differ."""
+        books = tuple(each.book for each in self.task.rules)
+        days = {
+            each.title: structs.replace(each.used, books=books)
+            for each in self.task.crises
+            if each.used is not None
+        }
+        return assumed_sheets(rows_of_days(days))
 
     def _verdict(self) -> Iterator[Words]:
         """The best and the worst outcome of each crisis, then each mode over all of them."""

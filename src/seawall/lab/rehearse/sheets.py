@@ -47,7 +47,7 @@ def rehearsal_findings(result: Rehearsal) -> Findings:
             _buckets(result), *_funding(result),
             _positions(result, result.end, result.end_liquidation_prices, "end"),
             rehearsal_figure(result), _others(result), _conservation(result), *_journal(result),
-            *_steps(result),
+            *_steps(result), *([] if result.used is None else result.used.sheets()),
         ],
         facts={
             "account": result.name,
@@ -81,14 +81,11 @@ def _warnings(result: Rehearsal) -> Iterator[Words]:
 
 
 def _assumptions(result: Rehearsal) -> list[str]:
-    depth = ", ".join(
-        f"{name} {kinds.short_usd(each.usd_within_50bp)}" for name, each in result.depths.items()
-    )
     scenario = result.scenario
     return [
         *([] if scenario is None else filter(None, (scenario.about, scenario.source))),
         f"{len(result.path.times_ms):,} steps of at most {result.path.step_ms / 1000:g} s.",
-        f"Resting within 50 bp per side of the book: {depth}; less when prices move fast.",
+        "The book has the depth below in calm, and less when prices move fast.",
         f"Liquidation: {liquidation_words(result.rulebook)}.",
         "The mark, funding, liquidations and deleveraging are the engine's own.",
     ]

@@ -43,7 +43,7 @@ def findings(result: SizeResult) -> Findings:
         "at which leverage",
         subtitle=result.source,
         verdict=tuple(_verdict(task, result.advice)),
-        sections=tuple(_sections(task, result.advice, result.kelly)),
+        sections=(*_sections(task, result.advice, result.kelly), *result.used.sheets()),
         assumptions=(*_assumed(task), *result.notes),
     )
 
