@@ -24,7 +24,7 @@ from seawall.lab.deleveraging.sheets import (
     unmet_words,
 )
 from seawall.lab.simulation.incident_sheets import incident_sheets
-from seawall.lab.simulation.names import liquidation_words
+from seawall.lab.simulation.names import liquidation_sentence
 from seawall.lab.simulation.population import AGAINST
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
@@ -66,7 +66,7 @@ def findings(answer: CascadeAnswer) -> Findings:
         title=f"{setup.plan.name} in a market of {len(run.accounts):,} accounts: {setup.name}",
         subtitle=(
             f"{answer.source}; {minutes:g} minutes, one decision of every agent a second; rules "
-            f"of {book.name} as of {book.as_of}: {liquidation_words(book)}"
+            f"of {book.name} as of {book.as_of}"
         ),
         verdict=[*_verdict(answer), *_warnings(answer)],
         sections=list(_sections(answer)),
@@ -487,6 +487,7 @@ def _assumptions(setup: MarketSetup) -> list[str]:
     )
     share = kinds.short_percent
     return [
+        liquidation_sentence(setup.rulebook),
         "The path is the fundamental price. A recorded crash holds its own cascade already: what "
         "is added here comes on top; a weaker path (--strength) stands for the news alone.",
         f"{drawn.accounts:,} accounts hold {share(drawn.crowd_share)} of all positions, "

@@ -16,7 +16,7 @@ from seawall.lab.paths.leverage import LeverageSearch
 from seawall.lab.paths.question import PathsResult
 from seawall.lab.paths.setup import PathSetup, under_maintenance
 from seawall.lab.paths.statistics import QUANTILES, SHORTFALLS, PathStatistics
-from seawall.lab.simulation.names import bucket_of_market, liquidation_words
+from seawall.lab.simulation.names import bucket_of_market, liquidation_sentence
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import Kind
@@ -277,8 +277,9 @@ def assumptions(setup: PathSetup) -> list[str]:
     }
     return [
         *_price_assumptions(setup),
-        f"Liquidation: {liquidation_words(setup.account.rulebook)}; checked every "
-        f"{kinds.duration(setup.step_seconds)}, mark and oracle are the path's price.",
+        liquidation_sentence(setup.account.rulebook),
+        f"Margin is checked every {kinds.duration(setup.step_seconds)}; mark and oracle are the "
+        "path's price.",
         *([below[BelowZero(rules.below_zero)]] if isinstance(rules, StageRules) else []),
         f"Slippage: half the spread and {kinds.short_percent(setup.impact)} times the square root "
         "of order over depth; depth is as on a calm day at all times and no other account is "

@@ -10,7 +10,7 @@ from seawall.lab.rehearse.figures import rehearsal_figure
 from seawall.lab.rehearse.lessons import lessons
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incident_sheets import incident_sheets
-from seawall.lab.simulation.names import bucket_name, liquidation_words, mode_name
+from seawall.lab.simulation.names import bucket_name, liquidation_sentence, mode_name
 from seawall.lab.simulation.observer import Holding, Snapshot
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Words
@@ -86,7 +86,7 @@ def _assumptions(result: Rehearsal) -> list[str]:
         *([] if scenario is None else filter(None, (scenario.about, scenario.source))),
         f"{len(result.path.times_ms):,} steps of at most {result.path.step_ms / 1000:g} s.",
         "The book has the depth below in calm, and less when prices move fast.",
-        f"Liquidation: {liquidation_words(result.rulebook)}.",
+        liquidation_sentence(result.rulebook),
         "The mark, funding, liquidations and deleveraging are the engine's own.",
     ]
 
@@ -206,8 +206,8 @@ def _conservation(result: Rehearsal) -> Sheet:
 
 def _journal(result: Rehearsal) -> Iterator[Words]:
     if result.journal is not None:
-        accounts = "".join(f" --account {each}" for each in (result.account, *result.children))
-        yield Words(f"Journal: {result.journal}; seawall compare-rules {result.journal}{accounts}")
+        account = f"--account {result.account}"
+        yield Words(f"Journal: {result.journal}; seawall compare-rules {result.journal} {account}")
 
 
 def _steps(result: Rehearsal) -> Sequence[Sheet]:

@@ -73,6 +73,11 @@ def liquidation_words(rulebook: AnyRulebook) -> str:
     return _by_stages(rulebook)
 
 
+def liquidation_sentence(rulebook: AnyRulebook) -> str:
+    """The same beside the name of the rules, as every command says it."""
+    return f"Liquidation under {rulebook.name}: {liquidation_words(rulebook)}."
+
+
 def gate_words(rulebook: AnyRulebook) -> str:
     """How long no withdrawal is allowed after an account was below zero; empty without a rule."""
     if not isinstance(rulebook, BlockRulebook):

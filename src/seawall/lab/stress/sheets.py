@@ -9,7 +9,7 @@ from seawall.accounts.valuation import Valuation
 from seawall.domain.mark_steps import LARGEST_STEP, MARK_MS, mark_steps
 from seawall.domain.units import from_units, money_text
 from seawall.lab.market.assumptions_file import LEAD
-from seawall.lab.simulation.names import bucket_name, liquidation_words
+from seawall.lab.simulation.names import bucket_name, liquidation_sentence
 from seawall.lab.stress.figures import ladder_figure, shock_figure
 from seawall.lab.stress.grid import Cell, Move, MoveKind
 from seawall.lab.stress.result import StressResult
@@ -543,7 +543,7 @@ class _Sheets:
 def _assumptions(result: StressResult) -> Sequence[str]:
     return [
         _how(result),
-        f"Liquidation: {liquidation_words(result.valuation.rulebook)}.",
+        liquidation_sentence(result.valuation.rulebook),
         "The book has the depth below before the shock, and in it what the stress rule leaves (2 % "
         "after moves of 3.5 % or more within a minute); prices then stand still for a minute. "
         "--depth changes it.",
