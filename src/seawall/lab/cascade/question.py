@@ -109,8 +109,8 @@ def cascade(
     ``BTC=2e9`` or by market. ``lag``, ``half_life``: seconds. ``noise``, ``trend``, ``arbitrage``:
     multiples of the usual strength. ``backstop``: capital as a share of the open interest.
     ``assume``: a file that changes the assumptions. Shares are fractions, or as text percent.
-    ``workers``, ``cluster``: as ``Runner``, for ``seeds`` seeds from ``seed`` on. Raises
-    SeawallError for input that cannot be used.
+    ``workers``: processes, or ``cluster``: a Dask scheduler, for ``seeds`` seeds from ``seed``.
+    Raises SeawallError for input that cannot be used.
     """
     _check_seeds(seeds, workers, cluster)
     facts = _facts(scenario, path)

@@ -9,6 +9,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.units import MICRO
 from seawall.lab.cascade import figures
 from seawall.lab.cascade.policies import AS_HAPPENED_NAME, JudgedWaves, agreement, wave_names
 from seawall.lab.cascade.question import CascadeAnswer
@@ -24,7 +25,7 @@ from seawall.lab.deleveraging.sheets import (
     unmet_words,
 )
 from seawall.lab.simulation.incident_sheets import incident_sheets
-from seawall.lab.simulation.names import liquidation_sentence
+from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence
 from seawall.lab.simulation.population import AGAINST
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
@@ -502,6 +503,10 @@ def _assumptions(setup: MarketSetup) -> list[str]:
         f"{assumed.lag_seconds:g} s late; the oracle reads them.",
         "Makers leave when prices move (1 % in a minute leaves a fifth of the depth, at least 2 %) "
         f"and when they lose (a tenth left after {assumed.maker_ruin:g} calm depths).",
-        f"The {fund} begins with {share(assumed.backstop_share)} of the open interest; a backstop "
-        "sells half of what it took over in ten minutes.",
+        deleveraging_sentence(
+            drawn.accounts,
+            round(assumed.backstop_share * sum(setup.open_interest) * MICRO),
+            f"the {fund} begins with {share(assumed.backstop_share)} of the open interest, and a "
+            "backstop sells half of what it took over in ten minutes",
+        ),
     ]

@@ -19,7 +19,7 @@ from seawall.lab.crises.question import CrisesAnswer
 from seawall.lab.crises.record import OWN, Closed, closed_by
 from seawall.lab.crises.trial import Outcome
 from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
-from seawall.lab.simulation.names import liquidation_sentence, pool_name
+from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence, pool_name
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
 from seawall.report.kinds import (
@@ -497,7 +497,16 @@ class _Findings:
             "more; half of that is gone in two minutes, and other venues do not follow",
             "the book thins when prices move, to 2 % at least; a drought is a book of "
             f"{books} of the calm depth from the start",
-            "there is no other trading, and the backstop keeps what it takes over",
+            "there is no other trading",
+            *(
+                deleveraging_sentence(
+                    self.task.accounts,
+                    each.backstop,
+                    f"in {each.title} the oracle is the path's, and the backstop keeps what it "
+                    "takes over",
+                )
+                for each in self.task.crises
+            ),
             *(liquidation_sentence(each.book) for each in self.task.rules),
             *([refused] if rejected else []),
         ]

@@ -10,7 +10,12 @@ from seawall.lab.rehearse.figures import rehearsal_figure
 from seawall.lab.rehearse.lessons import lessons
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incident_sheets import incident_sheets
-from seawall.lab.simulation.names import bucket_name, liquidation_sentence, mode_name
+from seawall.lab.simulation.names import (
+    bucket_name,
+    deleveraging_sentence,
+    liquidation_sentence,
+    mode_name,
+)
 from seawall.lab.simulation.observer import Holding, Snapshot
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Words
@@ -87,6 +92,11 @@ def _assumptions(result: Rehearsal) -> list[str]:
         f"{len(result.path.times_ms):,} steps of at most {result.path.step_ms / 1000:g} s.",
         "The book has the depth below in calm, and less when prices move fast.",
         liquidation_sentence(result.rulebook),
+        deleveraging_sentence(
+            0 if scenario is None else scenario.neighbours.accounts_in(result.path.markets),
+            result.backstop,
+            "the oracle is the path's, and the backstop keeps what it takes over",
+        ),
         "The mark, funding, liquidations and deleveraging are the engine's own.",
     ]
 

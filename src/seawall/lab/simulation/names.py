@@ -78,6 +78,19 @@ def liquidation_sentence(rulebook: AnyRulebook) -> str:
     return f"Liquidation under {rulebook.name}: {liquidation_words(rulebook)}."
 
 
+def deleveraging_sentence(accounts: int, backstop: int, how: str) -> str:
+    """Why an evening deleverages otherwise in another command: who else is there, and what moves.
+
+    ``backstop``: micro-USD, of it or of the insurance fund. ``how``: what prices and it do.
+    """
+    return (
+        f"Deleveraging depends on who else is there: {accounts:,} other accounts and "
+        f"{money(backstop)} USD of the backstop or insurance fund; {how}. rehearse has the traders "
+        "and the backstop of the scenario alone, crises and cascade those of the day; cascade adds "
+        "other trading, and its liquidations move the oracle."
+    )
+
+
 def gate_words(rulebook: AnyRulebook) -> str:
     """How long no withdrawal is allowed after an account was below zero; empty without a rule."""
     if not isinstance(rulebook, BlockRulebook):
