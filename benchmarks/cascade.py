@@ -27,9 +27,10 @@ from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.instrument import Instrument
 from seawall.lab.cascade.setup import NO_HOLDINGS, MarketSetup
 from seawall.lab.cascade.simulate import CascadeRun, simulate
+from seawall.lab.market.assumptions import INTEREST, assumptions_of, leverages_of
 from seawall.lab.market.liquidity import depths
-from seawall.lab.simulation.assumptions import Assumptions
-from seawall.lab.simulation.population import Distribution, calm_depths, usual_open_interest
+from seawall.lab.simulation.assumptions import TradingAssumptions
+from seawall.lab.simulation.population import Distribution
 from seawall.lab.simulation.setup import Grid
 from seawall.venues.rulebook_file import load_rulebook
 
@@ -72,8 +73,8 @@ def market(accounts: int, markets: int, seconds: int, rulebook: str, *, calm: bo
         np.random.Generator(np.random.Philox(7)).normal(0, 1e-5, (seconds, markets)), 0
     )
     prices = first * (1.0 - way[:, None] * fall) * (1.0 if calm else np.exp(wobble))
-    interest = usual_open_interest(names)
-    calm_book = calm_depths(depths(listed), interest)
+    calm_book = depths(listed)
+    interest = assumptions_of().values(INTEREST, leverages_of(listed))
     return MarketSetup(
         name="an hour",
         rulebook=book,
@@ -86,7 +87,7 @@ def market(accounts: int, markets: int, seconds: int, rulebook: str, *, calm: bo
         depths=tuple(calm_book[name] for name in names),
         open_interest=tuple(interest[name] for name in names),
         distribution=Distribution(accounts=accounts),
-        assumptions=Assumptions(),
+        assumptions=TradingAssumptions(),
     )  # fmt: skip
 
 

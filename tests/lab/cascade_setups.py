@@ -8,7 +8,7 @@ from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.holdings import Holdings
 from seawall.lab.cascade.setup import NO_HOLDINGS, MarketSetup
 from seawall.lab.market.liquidity import Depth
-from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.assumptions import TradingAssumptions
 from seawall.lab.simulation.population import Distribution
 from seawall.lab.simulation.setup import Grid
 from seawall.venues.rulebook_file import load_rulebook
@@ -54,5 +54,5 @@ def market(
         depths=tuple(Depth(each.usd_within_50bp * depth, each.spread_bp) for each in DEPTHS),
         open_interest=OPEN_INTEREST,
         distribution=Distribution(accounts=accounts),
-        assumptions=Assumptions(seed=seed, **assumptions),
+        assumptions=TradingAssumptions(seed=seed, **assumptions),
     )

@@ -69,25 +69,23 @@ def shipped_again() -> dict[str, Any]:
     """What the shipped file says of its markets, computed again and rounded as there."""
     rare, (many, names), rates = long_record(), many_markets(), funding()
     order = sorted(names, key=lambda name: (float(many.volatility[names.index(name)]), name))
-    markets = []
+    markets: dict[str, dict[str, Any]] = {}
     for place, name in enumerate(order):
         row = names.index(name)
         beta = many.jump_beta[row]
         if name in rare.markets:
             beta = rare.jump_beta[list(rare.markets).index(name)]
-        markets.append(
-            {
-                "name": name,
-                "volatility": round(float(many.volatility[row]), 3),
-                "jump_beta": round(float(beta), 2),
-                "funding_mean": float(f"{rates.mean[name]:.3g}"),
-                "funding_std": float(f"{rates.std[name]:.3g}"),
-                "correlation": [
-                    round(float(many.correlation[row, names.index(other)]), 2)
-                    for other in order[:place]
-                ],
+        markets[name] = {
+            "volatility": round(float(many.volatility[row]), 3),
+            "jump_beta": round(float(beta), 2),
+            "funding": float(f"{rates.mean[name]:.3g}"),
+            "funding_deviation": float(f"{rates.std[name]:.3g}"),
+        }
+        if place:
+            markets[name]["correlation"] = {
+                other: round(float(many.correlation[row, names.index(other)]), 2)
+                for other in order[:place]
             }
-        )
     common = {
         "jump_rate": round(rare.jump_rate, 1),
         "jump_mean": round(rare.jump_mean, 4),

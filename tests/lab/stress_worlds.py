@@ -17,6 +17,7 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.rulebook import AnyRulebook
+from seawall.domain.units import MICRO
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     maintenance_tiers,
@@ -30,6 +31,9 @@ from seawall.venues.rulebook_file import load_rulebook
 
 PRICES = {"BTC": "116970", "ETH": "4014", "SOL": "207.06", "DOGE": "0.2337", "XRP": "2.6929"}
 RULEBOOKS = ("hyperliquid", "dydx")
+
+
+BACKSTOP = 10_000_000 * MICRO
 
 
 class World(NamedTuple):
@@ -51,7 +55,7 @@ class World(NamedTuple):
         known = depths(self.instruments)
         holds = plan or self.plan
         return StressMachine(
-            holds, self.book, self.instruments, known, self.prices, instant=instant
+            holds, self.book, self.instruments, known, self.prices, BACKSTOP, instant=instant
         )
 
     def standing_at(self, prices: Sequence[int]) -> Aftermath:

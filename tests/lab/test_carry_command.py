@@ -148,7 +148,15 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = sorted(path.name for path in (folder / "out/tables").iterdir())
     assert names == [
         f"{name}.parquet"
-        for name in ("costs", "leverages", "over_time", "periods", "position", "sensitivity")
+        for name in (
+            "assumed",
+            "costs",
+            "leverages",
+            "over_time",
+            "periods",
+            "position",
+            "sensitivity",
+        )
     ]
     table = pq.read_table(folder / "out/tables/over_time.parquet").to_pydict()
     assert table["funding"] == sorted(table["funding"])

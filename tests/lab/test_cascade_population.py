@@ -16,7 +16,6 @@ from seawall.lab.simulation.population import (
     draw_population,
     largest_leverage,
     read_leverages,
-    usual_open_interest,
 )
 from tests.lab.cascade_setups import market
 
@@ -111,12 +110,6 @@ def test_under_rules_of_blocks_nobody_is_isolated() -> None:
     assert len(positions) >= len(people.owner)
     assert (positions["mode"] == MarginMode.CROSS).all()
     assert not positions["isolated_cash"].any()
-
-
-def test_unknown_markets_have_some_open_interest() -> None:
-    told = usual_open_interest(["BTC", "NEVERHEARD"])
-    assert told["BTC"] > 1e9
-    assert 1e6 < told["NEVERHEARD"] < 1e8
 
 
 def test_leverages_of_a_file_replace_the_distribution(tmp_path: Path) -> None:

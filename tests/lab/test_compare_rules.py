@@ -8,8 +8,18 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from seawall.domain.commands import AdvanceTime, CreateAccount, Deposit, PlaceOrder, SetOraclePrice
-from seawall.domain.enums import FillFlag, Reason, Side, TimeInForce
+from seawall.domain.commands import (
+    AdjustIsolatedMargin,
+    AdoptPosition,
+    AdvanceTime,
+    CreateAccount,
+    Deposit,
+    PlaceOrder,
+    SetLeverage,
+    SetOraclePrice,
+    Transfer,
+)
+from seawall.domain.enums import FillFlag, MarginMode, Reason, Side, TimeInForce
 from seawall.domain.errors import InputError
 from seawall.domain.events import CommandRejected, OrderFilled
 from seawall.domain.instrument import Instrument, MarginTier
@@ -18,6 +28,7 @@ from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalWriter, describe_rules
 from seawall.engine.layout import Limits
 from seawall.lab.compare_rules.comparison import compare
+from seawall.lab.compare_rules.translation import buckets_of
 from seawall.lab.simulation.event_words import words
 from seawall.venues.dydx.instruments import plain_instrument
 from seawall.venues.rulebook_file import load_rulebook
@@ -289,3 +300,133 @@ def test_units_of_one_venue_only_are_refused(tmp_path: Path) -> None:
         "compare-rules",
         "under hyperliquid: BTC: counts prices and sizes in units that only its own venue has",
     )
+
+
+ETH = Instrument(name="ETH", size_decimals=4, tiers=(MarginTier(0, 25),))
+START: list[Any] = [
+    AdvanceTime(NOW), SetOraclePrice(NOW, 0, 1_000_000), SetOraclePrice(NOW, 1, 400_000),
+    CreateAccount(NOW), Deposit(NOW, 5, 1_000_000 * USD),
+]  # fmt: skip
+"""Two markets, BTC at 100,000 and ETH at 4,000 USD, and an account, 5, that makes quotes."""
+
+
+def held(commands: list[Any], *, in_blocks: bool, accounts: tuple[int, ...] = ()) -> Any:
+    """The journal under continuous rules (left) and rules of blocks (right)."""
+    pair = (
+        Engine.create(load_rulebook("hyperliquid"), [BTC, ETH], LIMITS),
+        Engine.create(
+            load_rulebook("dydx"), [plain_instrument(BTC), plain_instrument(ETH)], LIMITS
+        ),
+    )
+    frames = [encode_commands(commands[:9]), encode_commands(commands[9:])]
+    buckets = buckets_of(frames, in_blocks=in_blocks)
+    return compare(*pair, frames, accounts, buckets=buckets)
+
+
+def isolated(account: int = 6) -> list[Any]:
+    """60,000 USD: 3 ETH short with 2,000 of margin in a bucket, half a BTC long on the rest."""
+    return [
+        CreateAccount(NOW), Deposit(NOW, account, 60_000 * USD),
+        AdoptPosition(NOW, account, 0, Side.BUY, 50_000, 50_000 * USD, 10),
+        AdoptPosition(
+            NOW, account, 1, Side.SELL, 30_000, 12_000 * USD, 6, MarginMode.ISOLATED, 2_000 * USD
+        ),
+        AdvanceTime(NOW + 2_000),
+    ]  # fmt: skip
+
+
+def test_isolated_positions_are_child_accounts_under_rules_of_blocks() -> None:
+    result = held([*START, *isolated()], in_blocks=False, accounts=(6,))
+    (ends,) = result.ends.values()
+    for end in ends:
+        assert end.equity == 60_000 * USD
+        assert {market: each.isolated for market, each in end.now.holdings.items()} == {
+            0: False, 1: True,
+        }  # fmt: skip
+        assert end.now.buckets[1].equity == 2_000 * USD
+    assert [totals.rejected for totals in result.totals] == [0, 0]
+    assert result.first is None
+
+
+def test_the_accounts_after_a_child_keep_their_numbers() -> None:
+    commands = [*START, *isolated(), CreateAccount(NOW + 2_000), Deposit(NOW + 2_000, 7, 77 * USD)]
+    result = held(commands, in_blocks=False)
+    assert list(result.ends) == [5, 6, 7]
+    assert [end.equity for end in result.ends[7]] == [77 * USD, 77 * USD]
+    assert [end.account for end in result.ends[7]] == [7, 7]
+    assert result.first is None
+
+
+def test_money_moves_into_a_child_as_into_a_bucket() -> None:
+    moves = [
+        AdjustIsolatedMargin(NOW + 2_000, 6, 1, 500 * USD),
+        AdjustIsolatedMargin(NOW + 2_000, 6, 1, -100 * USD),
+        AdvanceTime(NOW + 4_000),
+    ]
+    result = held([*START, *isolated(), *moves], in_blocks=False, accounts=(6,))
+    (ends,) = result.ends.values()
+    assert [end.now.buckets[1].equity for end in ends] == [2_400 * USD, 2_400 * USD]
+    assert result.first is None
+
+
+def test_a_child_account_is_an_isolated_position_where_there_are_such() -> None:
+    children = [
+        CreateAccount(NOW), Deposit(NOW, 6, 60_000 * USD), CreateAccount(NOW, 6),
+        Transfer(NOW, 6, 7, 2_000 * USD), CreateAccount(NOW), Deposit(NOW, 8, 88 * USD),
+        AdoptPosition(NOW, 7, 1, Side.SELL, 30_000, 12_000 * USD, 6),
+        Transfer(NOW, 6, 7, 500 * USD), Transfer(NOW, 7, 6, 100 * USD), AdvanceTime(NOW + 2_000),
+    ]  # fmt: skip
+    result = held([*START, *children], in_blocks=True)
+    assert list(result.ends) == [5, 6, 8]
+    for end in result.ends[6]:
+        assert end.equity == 60_000 * USD
+        assert end.now.buckets[1].equity == 2_400 * USD
+        assert end.now.holdings[1].isolated
+    assert [end.equity for end in result.ends[8]] == [88 * USD, 88 * USD]
+    assert [totals.rejected for totals in result.totals] == [0, 0]
+    assert result.first is None
+    # A child is compared with its parent.
+    assert list(held([*START, *children], in_blocks=True, accounts=(7,)).ends) == [6]
+
+
+def test_a_child_beside_its_parent_in_one_market_stays_an_account() -> None:
+    commands = [
+        *START, CreateAccount(NOW), Deposit(NOW, 6, 60_000 * USD), CreateAccount(NOW, 6),
+        Transfer(NOW, 6, 7, 9_000 * USD),
+        AdoptPosition(NOW, 6, 0, Side.BUY, 10_000, 10_000 * USD, 10),
+        AdoptPosition(NOW, 7, 0, Side.SELL, 10_000, 10_000 * USD, 10), AdvanceTime(NOW + 2_000),
+    ]  # fmt: skip
+    result = held(commands, in_blocks=True)
+    assert list(result.ends) == [5, 6, 7]
+    assert [end.equity for end in result.ends[7]] == [9_000 * USD, 9_000 * USD]
+    assert result.first is None
+
+
+@pytest.mark.parametrize("in_blocks", [False, True])
+def test_orders_open_what_they_open_on_the_other_side(in_blocks: bool) -> None:
+    """5 quotes ETH at 4,000; 6 buys one, isolated at 5x or in a child account with 800 USD."""
+    trader, price, size = (7, 400_000, 10_000) if in_blocks else (6, 400_000, 10_000)
+    opening: list[Any] = [SetLeverage(NOW, 6, 1, 5, MarginMode.ISOLATED)]
+    if in_blocks:
+        opening = [CreateAccount(NOW, 6), Transfer(NOW, 6, 7, 800 * USD)]
+    commands = [
+        *START, CreateAccount(NOW), Deposit(NOW, 6, 10_000 * USD), *opening,
+        PlaceOrder(NOW, 5, 1, Side.SELL, price, size), AdvanceTime(NOW + 2_000),
+        PlaceOrder(NOW + 2_000, trader, 1, Side.BUY, price, size), AdvanceTime(NOW + 4_000),
+    ]  # fmt: skip
+    result = held(commands, in_blocks=in_blocks, accounts=(6,))
+    (ends,) = result.ends.values()
+    for end, fee in zip(ends, (Decimal("0.045"), Decimal("0.05")), strict=True):
+        assert end.now.holdings[1].signed_size == size
+        assert end.now.holdings[1].isolated
+        assert 800 * USD - end.now.buckets[1].equity in (0, int(fee * 40 * USD))
+        assert end.equity == 10_000 * USD - int(fee * 40 * USD)
+
+
+def test_the_output_says_how_a_journal_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "j", rulebook=load_rulebook(), instruments=[BTC], limits=LIMITS)
+    assumed = " ".join(made(tmp_path, "compare-rules", "j")["assumptions"])
+    for part in ("Quotes do not respond", "Isolated positions are child accounts under dydx"):
+        assert part in assumed
+    for name in ("hyperliquid", "dydx"):
+        assert f"Liquidation under {name}: " in assumed

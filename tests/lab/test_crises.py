@@ -16,8 +16,9 @@ from seawall.lab.crises.question import run_task
 from seawall.lab.crises.record import Record
 from seawall.lab.crises.sheets import best_and_worst
 from seawall.lab.crises.trial import CrisesTask, Outcome, Trial, TrialResult, run_trial
+from seawall.lab.market.assumptions import INTEREST, assumptions_of
 from seawall.lab.market.named_scenarios import names
-from seawall.lab.simulation.population import Population, usual_open_interest
+from seawall.lab.simulation.population import Population
 from seawall.lab.simulation.simulation import steps
 from tests.lab.crisis_tasks import PRICES, account, both_rules, crash, mixed_account, task
 
@@ -388,15 +389,23 @@ class TestFacts:
             assert 0 < facts.long_share < 1
 
     def test_markets_that_are_not_stated_follow_bitcoin(self) -> None:
-        told = facts_of("crash_2020_03_12").interest_of(["ETH", "BTC"])
-        usual = usual_open_interest(["BTC", "ETH"])
-        assert told["BTC"] == 1.2e9
-        assert told["ETH"] == pytest.approx(usual["ETH"] * 1.2e9 / usual["BTC"])
+        usual = assumptions_of()
+        day = facts_of("crash_2020_03_12").assumptions(usual, {"ETH": 25, "BTC": 40})
+        assert day.value(INTEREST, "BTC", 40) == 1.2e9
+        share = usual.value(INTEREST, "ETH", 25) / usual.value(INTEREST, "BTC", 40)
+        assert day.value(INTEREST, "ETH", 25) == pytest.approx(share * 1.2e9)
+
+    def test_what_a_file_says_of_a_market_stays(self) -> None:
+        own = assumptions_of().given(INTEREST, {"BTC": 5e8}, "mine.toml")
+        day = facts_of("crash_2020_03_12").assumptions(own, {"BTC": 40})
+        assert day.value(INTEREST, "BTC", 40) == 5e8
 
     def test_any_other_scenario_has_the_usual_population(self) -> None:
-        assert facts_of("flash_crash").interest_of(["BTC"]) == usual_open_interest(["BTC"])
-        assert facts_of("yfi_2023_11").backstop_of({"YFI": 67e6}) == 22.5e6
-        assert facts_of("flash_crash").backstop_of({"BTC": 1e9}) == pytest.approx(1e7)
+        usual = assumptions_of()
+        assert facts_of("flash_crash").assumptions(usual, {"BTC": 40}) == usual
+        assert usual.backstop({"BTC": 40}) == usual.value(INTEREST, "BTC", 40) * 10_000
+        day = facts_of("yfi_2023_11").assumptions(usual, {"YFI": 5})
+        assert day.backstop({"YFI": 5}) == pytest.approx(22.5e6 * 1_000_000)
 
 
 class TestGrid:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seawall.lab.market.assumptions import assumptions_of
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.price_candles import close_returns, read_joint, recorded_steps
 from seawall.lab.market.price_fit import (
@@ -18,7 +19,7 @@ from seawall.lab.market.price_fit import (
     positive_definite,
     volatility_changes,
 )
-from seawall.lab.market.price_models import ModelOptions, price_model, shipped_models
+from seawall.lab.market.price_models import ModelOptions, price_model
 from tests.lab import price_data
 from tests.shared_files import ROOT
 
@@ -106,17 +107,17 @@ def test_funding_of_any_interval_is_hourly() -> None:
 
 
 def test_the_shipped_figures_are_plausible_and_consistent() -> None:
-    shipped = shipped_models()
-    names = [each.name for each in shipped.market]
-    assert len(names) == len(set(names)) >= 16
-    for place, each in enumerate(shipped.market):
-        assert len(each.correlation) == place
-        assert 0.2 < each.volatility < 4
-        assert abs(each.funding_mean) < each.funding_std * 3
-    assert [each.least_leverage for each in shipped.group] == sorted(
-        (each.least_leverage for each in shipped.group), reverse=True
-    )
-    assert shipped.group[-1].least_leverage == 1
+    shipped = assumptions_of()
+    names = [name for name in shipped.markets if shipped.is_listed(name)]
+    assert len(names) >= 16
+    for place, name in enumerate(names):
+        assert all(frozenset((name, other)) in shipped.correlations for other in names[:place])
+        assert 0.2 < shipped.value("volatility", name, 10) < 4
+        deviation = shipped.value("funding_deviation", name, 10)
+        assert abs(shipped.value("funding", name, 10)) < deviation * 3
+    steps = [each.least_leverage for each in shipped.groups]
+    assert steps == sorted(steps, reverse=True)
+    assert steps[-1] == 1
     model = price_model(dict.fromkeys(names, 10))
     assert np.linalg.eigvalsh(model.diffusion.correlation)[0] > 0
     assert set(model.origin) == {"shipped"}
@@ -124,11 +125,13 @@ def test_the_shipped_figures_are_plausible_and_consistent() -> None:
 
 @pytest.mark.shared
 def test_the_shipped_figures_come_from_the_recorded_candles() -> None:
-    text = (ROOT / "src/seawall/lab/market/price_models.toml").read_text(encoding="utf-8")
-    shipped = tomllib.loads(text)
-    again = price_data.shipped_again()
-    assert shipped["common"] == again["common"]
-    assert shipped["market"] == again["market"]
+    text = (ROOT / "src/seawall/lab/market/assumptions.toml").read_text(encoding="utf-8")
+    shipped, again = tomllib.loads(text), price_data.shipped_again()
+    assert shipped["common"].items() >= again["common"].items()
+    listed = [name for name, each in shipped["market"].items() if "volatility" in each]
+    assert listed == list(again["market"])
+    for name, figures in again["market"].items():
+        assert shipped["market"][name].items() >= figures.items()
 
 
 def test_options_override_the_shipped_figures() -> None:

@@ -146,8 +146,8 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert names == [
         f"{name}.parquet"
         for name in (
-            *("advice", "kelly", "kelly_drifts", "kelly_trades", "limits", "loss", "settings"),
-            *("sizes", "slippage"),
+            *("advice", "assumed", "kelly", "kelly_drifts", "kelly_trades", "limits", "loss"),
+            *("settings", "sizes", "slippage"),
         )
     ]
     curve = pq.read_table(folder / "out/tables/slippage.parquet").to_pydict()

@@ -17,15 +17,16 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.units import MICRO
+from seawall.lab.market.assumptions import assumptions_of
 from seawall.lab.market.book import BookError, ladder_book
 from seawall.lab.market.book_file import read_book_file
 from seawall.lab.market.candle_file import PathError
-from seawall.lab.market.liquidity import Depth, default_depth
+from seawall.lab.market.fees import fee_rates
+from seawall.lab.market.liquidity import Depth
 from seawall.lab.size.advice import Odds, SizeTask, advise
 from seawall.lab.size.candles import read_trading
 from seawall.lab.size.exit import BookSide, book_side, exit_hours
 from seawall.lab.size.margin import FractionRule, TierRule, margin_rule
-from seawall.lab.size.market import default_funding, default_volatility, default_volume, fee_rates
 from seawall.lab.size.sizing import (
     Trade,
     best_setting,
@@ -424,23 +425,15 @@ def test_sizes_ascend_and_hold_the_advised_size() -> None:
         assert row.stressed.shortfall > row.calm.shortfall
 
 
-def test_defaults_follow_the_leverage() -> None:
-    assert default_volume(BTC) > default_volume(SHIPPED["ETH"]) > default_volume(SHIPPED["DOGE"])
-    assert default_volatility(BTC) < default_volatility(SHIPPED["SOL"])
-    assert default_funding(load_rulebook()) == Fraction("0.0000125")
-    assert default_funding(load_rulebook("dydx")) == Fraction("0.0000125")
-    assert default_depth(BTC).usd_within_50bp == 20e6
-
-
-def test_default_volume_and_volatility_are_those_of_the_recording() -> None:
+def test_the_volume_that_is_assumed_is_that_of_the_recording() -> None:
     path = shared_file(
         "data/hyperliquid_funding_candles/hl_1h_candles_14coins_2024-09_2025-07.parquet"
     )
-    for name in ("BTC", "ETH"):
+    for name in ("BTC", "ETH", "FARTCOIN", "PURR"):
         found = read_trading(path, name)
         assert found.volume is not None
-        assert float(default_volume(SHIPPED[name])) == pytest.approx(float(found.volume), rel=0.01)
-        assert default_volatility(SHIPPED[name]) == pytest.approx(found.volatility, abs=0.005)
+        assumed = assumptions_of().value("volume", name, 10)
+        assert assumed == pytest.approx(float(found.volume), rel=0.005)
 
 
 CANDLES = "date,open,high,low,close,volume\n" + "".join(

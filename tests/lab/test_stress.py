@@ -25,7 +25,7 @@ from seawall.lab.stress.grid import (
     with_betas,
 )
 from seawall.lab.stress.result import DEFAULT_SHOCKS, shock_sizes
-from tests.lab.stress_worlds import PRICES, RULEBOOKS, World, one_position, random_world
+from tests.lab.stress_worlds import BACKSTOP, PRICES, RULEBOOKS, World, one_position, random_world
 
 # The first account in this process compiles the machine.
 pytestmark = pytest.mark.timeout(600)
@@ -160,7 +160,7 @@ def test_a_thin_book_costs_more() -> None:
         name: Depth(each.usd_within_50bp / 10, each.spread_bp)
         for name, each in usual.depths.items()
     }
-    thin = StressMachine(world.plan, world.book, world.instruments, depths, world.prices)
+    thin = StressMachine(world.plan, world.book, world.instruments, depths, world.prices, BACKSTOP)
     prices = alone(valuation, 0).prices(world.prices, Fraction("-0.0895"))
     assert thin.after(prices).equity < usual.after(prices).equity
 

@@ -12,7 +12,7 @@ from seawall.lab.market.liquidity import (
     Depth,
     Ladder,
     Ticks,
-    default_depth,
+    assumed_depth,
     depth_multipliers,
     depths,
 )
@@ -105,7 +105,7 @@ def test_pressure_is_linear_decays_and_is_bounded() -> None:
 
 
 def test_chosen_depths() -> None:
-    assert default_depth(BTC).usd_within_50bp > default_depth(DOGE).usd_within_50bp
+    assert assumed_depth(BTC).usd_within_50bp > assumed_depth(DOGE).usd_within_50bp
     chosen = depths([BTC, DOGE], {"BTC": 5.0})
-    assert chosen["BTC"] == Depth(5.0, default_depth(BTC).spread_bp)
-    assert chosen["DOGE"] == default_depth(DOGE)
+    assert chosen["BTC"] == Depth(5.0, assumed_depth(BTC).spread_bp)
+    assert chosen["DOGE"] == assumed_depth(DOGE)

@@ -86,7 +86,9 @@ def carry(
 
         if account is None:
             name = market or DEFAULT_MARKET
-            return carry(account_with(name, None, source), name, **_of_position(asked))
+            return carry(
+                account_with(name, None, source), name, **_of_position(asked), assume=source.assume
+            )
         if market is not None:
             raise InputError(
                 f"MARKET: {market}: an --account shows all its positions; leave it out"
@@ -97,7 +99,7 @@ def carry(
                     f"--{name.strip('_').replace('_', '-')}: {value}: an --account brings its own "
                     "positions and is carried at constant rates; leave it out"
                 )
-        return carry_account(account_with(None, account, source), **asked)
+        return carry_account(account_with(None, account, source), **asked, assume=source.assume)
 
     run("carry", outputs, compute)
 

@@ -123,6 +123,6 @@ def cascade(
 
         asked = given(path, population, impact, seeds)
         held = load_account(account, source.options(), extra_markets=asked.pop("market", None))
-        return cascade(held, **asked, progress=progress)
+        return cascade(held, **asked, assume=source.assume, progress=progress)
 
     run("cascade", outputs, compute)

@@ -49,6 +49,6 @@ def compare(
             workers=simulation.workers,
             cluster=simulation.cluster,
             progress=progress,
-            **simulation.options(market),
+            **simulation.options(market, source.assume),
         ),
     )

@@ -72,6 +72,8 @@ def crises(
         asked = {SEVERAL.get(name, name): value for name, value in given(options).items()}
         first = next(iter(options.rulebook or ()), None)
         where = source.options()._replace(rulebook=first, extra_markets=market or ())
-        return question(load_account(account, where), **asked, progress=progress)
+        return question(
+            load_account(account, where), **asked, assume=source.assume, progress=progress
+        )
 
     run("crises", outputs, compute)

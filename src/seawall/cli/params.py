@@ -14,6 +14,13 @@ SignedText = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 """A text that may begin with a minus, also where it is no plain number (-10%)."""
 SignedTexts = Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)]
 Files = Annotated[list[Path] | None, Parameter(negative="")]
+Assume = Annotated[
+    Path | None,
+    Parameter(
+        help="A TOML file that changes what is assumed of markets: volatility, funding, depth, "
+        "betas, open interest, fees; the same for every command."
+    ),
+]
 
 
 def given(*groups: Any) -> dict[str, Any]:
@@ -36,9 +43,12 @@ class MarketSource:
     """A file with an indexer's answer to `perpetualMarkets`, for the account of one."""
     at: str | None = None
     """Base URL of another API than the venue's own, such as a running sandbox, for an address."""
+    assume: Assume = None
 
     def options(self) -> AccountOptions:
-        return AccountOptions(**given(self))
+        found = given(self)
+        found.pop("assume", None)
+        return AccountOptions(**found)
 
 
 @Parameter(name="*")

@@ -1,6 +1,7 @@
 """``seawall paths``: how likely a liquidation is, what is lost, and at which leverage."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -76,12 +77,12 @@ class SimulationOptions:
     cluster: str | None = None
     """Address of a Dask scheduler to run on, such as tcp://127.0.0.1:8786, instead of processes."""
 
-    def options(self, market: MarketOptions) -> "PathOptions":
+    def options(self, market: MarketOptions, assume: Path | None) -> "PathOptions":
         """The options of the simulation."""
         made: PathOptions = {
             "paths": self.paths, "days": self.days, "hours": self.hours,
             "step_seconds": self.step, "seed": self.seed, "antithetic": self.antithetic,
-            "model": market.model(), "depth": market.depth or (),
+            "model": market.model(), "depth": market.depth or (), "assume": assume,
         }  # fmt: skip
         if market.impact is not None:
             made["impact"] = market.impact
@@ -128,6 +129,6 @@ def paths(
             workers=simulation.workers,
             cluster=simulation.cluster,
             progress=progress,
-            **simulation.options(market),
+            **simulation.options(market, source.assume),
         ),
     )

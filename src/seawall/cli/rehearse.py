@@ -92,7 +92,9 @@ def rehearse(
             only_markets=market or (), usual_prices=chosen.first_prices
         )
         loaded = load_account(account, wanted)
-        return question.rehearse(loaded, path=chosen, **asked, progress=progress)
+        return question.rehearse(
+            loaded, path=chosen, **asked, assume=source.assume, progress=progress
+        )
 
     run("rehearse", outputs, compute)
 

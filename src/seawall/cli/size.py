@@ -105,7 +105,7 @@ def size(
             asked["book"] = read_book(book, market, at_time=at_time, venue=held.venue)
         elif at_time is not None:
             raise InputError(f"--at-time: {at_time}: belongs to a recorded --book")
-        return size(held, market, **asked)
+        return size(held, market, **asked, assume=source.assume)
 
     run("size", outputs, compute)
 

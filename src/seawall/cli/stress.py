@@ -71,6 +71,7 @@ def stress(
             scenarios=options.scenario or (),
             depth=options.depth or (),
             instant=options.instant,
+            assume=source.assume,
             progress=progress,
         )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cyclopts import Parameter
 
-from seawall.cli.params import Outputs, SignedText, Texts, given
+from seawall.cli.params import Assume, Outputs, SignedText, Texts, given
 from seawall.cli.run import run
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
@@ -43,6 +43,7 @@ class VetOptions:
     """When the storm of a recording was, FROM/TO (UTC); found if not given."""
     until: str | None = None
     """Where to stop reading a recording (UTC)."""
+    assume: Assume = None
     seed: int | None = None
     """Decides the built-in sandbox's prices and agents; 1 if not given."""
 

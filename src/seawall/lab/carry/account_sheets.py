@@ -38,6 +38,7 @@ def findings(result: AccountCarryResult) -> Findings:
                 alt="Bars of the funding that each position pays (right) or receives (left) in a "
                 "day, USD.",
             ),
+            *result.used.sheets(),
         ),
         facts={
             "account": result.account,

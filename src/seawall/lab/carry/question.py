@@ -19,14 +19,16 @@ from seawall.lab.carry.account import AccountCarry, account_carry
 from seawall.lab.carry.carry import CarryTrade
 from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
 from seawall.lab.carry.outcome import CarryOutcome, CarryTask, outcome_of
+from seawall.lab.market.assumption_sheets import FUNDING, Used
+from seawall.lab.market.assumptions import DEPTH, Assume, assumptions_of, leverages_of
 from seawall.lab.size.exit import HOURS_PER_DAY, book_side
 from seawall.lab.size.margin import margin_rule
 from seawall.lab.size.market import (
     SIDES,
     TradedMarket,
-    default_funding,
     funding_of,
     traded_market,
+    with_fee_volume,
 )
 from seawall.report import kinds
 from seawall.report.findings import Answer, Findings
@@ -50,6 +52,7 @@ class CarryResult(Answer, frozen=True, kw_only=True):
     outcome: CarryOutcome
     source: str
     notes: Sequence[str]
+    used: Used
 
     def findings(self) -> Findings:
         from seawall.lab.carry.sheets import findings
@@ -64,6 +67,7 @@ class AccountCarryResult(Answer, frozen=True, kw_only=True):
     carried: AccountCarry
     source: str
     notes: Sequence[str]
+    used: Used
 
     def findings(self) -> Findings:
         from seawall.lab.carry.account_sheets import findings
@@ -82,7 +86,7 @@ def carry(
     days: Amount | None = None,
     entry_fee: Amount = "taker",
     exit_fee: Amount = "taker",
-    fee_volume: Amount = 0,
+    fee_volume: Amount | None = None,
     maker_share: Amount | None = None,
     slippage: Amount | None = None,
     funding: Amount | None = None,
@@ -91,6 +95,7 @@ def carry(
     revert_to: Amount | None = None,
     half_life: Amount | None = None,
     move: Amount = 0,
+    assume: Assume = None,
 ) -> CarryResult:
     """Count what it costs to hold a position in a market of the account, and the flat price.
 
@@ -98,12 +103,15 @@ def carry(
     position. ``days``: 30, or as long as the recorded funding. Fees: ``taker``, ``maker`` or a
     rate. ``slippage``: bp each way that takes, that of an assumed book if None. ``funding``: an
     hour, longs pay. ``start_ms``: in the recorded rates, UTC; their last days if None.
-    ``half_life``: hours, 24 if None. The rest as in docs/commands/carry.md. Raises SeawallError for
-    input that cannot be used.
+    ``half_life``: hours, 24 if None. ``assume``: a file that changes the assumptions. The rest as
+    in docs/commands/carry.md. Raises SeawallError for input that cannot be used.
     """
     is_long = quantities.choice("side", side, SIDES) == "long"
-    traded = traded_market(account, market)
-    fees = traded.fees(fee_volume, maker_share)
+    assumed = with_fee_volume(assumptions_of(assume), fee_volume)
+    if funding is not None:
+        assumed = assumed.given("funding", {market: float(funding_of(funding))}, "--funding")
+    traded = traded_market(account, market, assume=assumed)
+    fees = traded.fees(maker_share)
     rates = {"taker": fees.taker, "maker": fees.maker}
     entry, entry_takes = _fee("entry_fee", entry_fee, rates)
     exit_, exit_takes = _fee("exit_fee", exit_fee, rates)
@@ -131,9 +139,12 @@ def carry(
     )
     coins = from_units(units, traded.instrument.size_decimals)
     source = f"{coins} {market} at {traded.price_text} USD; funding {path.words}; {traded.rules}"
-    assumed = slippage is None and (entry_takes or exit_takes)
-    notes = (*([_slippage_note(traded)] if assumed else []), *path.notes)
-    return CarryResult(task=task, outcome=outcome_of(task), source=source, notes=notes)
+    assumed_book = slippage is None and (entry_takes or exit_takes)
+    notes = (*([_slippage_note(traded)] if assumed_book else []), *path.notes)
+    fields = (*(() if funding_file else FUNDING), *((DEPTH, "spread_bp") if assumed_book else ()))
+    return CarryResult(
+        task=task, outcome=outcome_of(task), source=source, notes=notes, used=traded.used(*fields)
+    )
 
 
 def carry_account(
@@ -141,11 +152,13 @@ def carry_account(
     *,
     days: Amount = DEFAULT_DAYS,
     funding: Iterable[str] | Mapping[str, Amount] = (),
+    assume: Assume = None,
 ) -> AccountCarryResult:
     """Count what each bucket of the account pays or receives, and when funding alone liquidates it.
 
     ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``, a bare one for
-    all; else the venue's, else the usual. Raises SeawallError for input that cannot be used.
+    all; else the venue's, else what is assumed, of which ``assume`` is a file with changes. Raises
+    SeawallError for input that cannot be used.
     """
     from seawall.accounts.valuation import valuation_of
 
@@ -156,21 +169,33 @@ def carry_account(
     if not account.holdings.positions:
         raise InputError(f"{account.source}: has no positions")
     venues = {name: Fraction(repr(rate)) for name, rate in account.funding.items()}
-    usual = default_funding(account.rulebook)
-    rates = {name: given.get(name, venues.get(name, usual)) for name in names}
+    leverages = leverages_of(account.listed[name] for name in names)
+    assumed = assumptions_of(assume).given("funding", given, "--funding")
+    rates = {
+        name: venues[name]
+        if name in venues and name not in given
+        else assumed.of("funding", name, leverages[name]).value
+        for name in names
+    }
     counted = {name: round(rate * FUNDING_ONE) for name, rate in rates.items()}
     carried = account_carry(valuation_of(account), counted, hours)
     unknown = [name for name in names if name not in given and name not in venues]
     notes = []
     if unknown:
         notes.append(
-            f"The funding rate now is not known for {', '.join(unknown)}: longs pay the interest "
-            f"of the rules, {kinds.RATE.text(usual)} an hour. --funding sets other rates."
+            f"The funding rate now is not known for {', '.join(unknown)}: longs pay the rate that "
+            "is assumed. --funding sets other rates."
         )
     known = "the venue's rates now" if venues and not given else "constant rates"
     rules = f"rules of {account.rulebook.name} as of {account.rulebook.as_of}"
     source = f"{account.source}; {known}; {rules}"
-    return AccountCarryResult(account=account.name, carried=carried, source=source, notes=notes)
+    used = Used(
+        assumptions=assumed, leverages=leverages, fields=FUNDING,
+        rates_now={name: rate for name, rate in account.funding.items() if name not in given},
+    )  # fmt: skip
+    return AccountCarryResult(
+        account=account.name, carried=carried, source=source, notes=notes, used=used
+    )
 
 
 def _days(days: Amount) -> Fraction:

@@ -46,12 +46,13 @@ def findings(result: CarryResult) -> Findings:
         verdict=tuple(_verdict(task, outcome)),
         status=status(task, outcome),
         tiles=tiles(task, outcome),
-        sections=tuple(_sections(task, outcome)),
+        sections=tuple(_sections(result)),
         assumptions=(*_assumed(task), *result.notes),
     )
 
 
-def _sections(task: CarryTask, outcome: CarryOutcome) -> Iterator[Section]:
+def _sections(result: CarryResult) -> Iterator[Section]:
+    task, outcome = result.task, result.outcome
     yield _position(task, outcome)
     yield from _costs(task, outcome)
     yield _moments(
@@ -73,6 +74,7 @@ def _sections(task: CarryTask, outcome: CarryOutcome) -> Iterator[Section]:
         "each leverage, beside the price, which stands still.",
     )
     yield _sensitivity(task, outcome)
+    yield from result.used.sheets()
 
 
 def _hours(hours: float) -> str:

@@ -12,16 +12,21 @@ from seawall.domain.quantities import Amount, PerMarket, assignments, for_market
 from seawall.lab.cascade.policies import JudgedWaves, judge_waves
 from seawall.lab.cascade.setup import MarketSetup, grid_by_second, scaled
 from seawall.lab.cascade.simulate import CascadeRun, SeedOutcome, rehearse_market
-from seawall.lab.market.liquidity import depths, stated_depths
+from seawall.lab.crises.crisis import Facts, facts_of
+from seawall.lab.market.assumption_sheets import Used
+from seawall.lab.market.assumptions import (
+    DEPTH,
+    INTEREST,
+    Assume,
+    Assumptions,
+    assumptions_of,
+    leverages_of,
+)
+from seawall.lab.market.liquidity import depths, with_depth
 from seawall.lab.market.market_path import MarketPath, read_market_path
 from seawall.lab.market.named_scenarios import DEFAULT, load, starting_path
-from seawall.lab.simulation.assumptions import Assumptions
-from seawall.lab.simulation.population import (
-    Distribution,
-    calm_depths,
-    read_leverages,
-    usual_open_interest,
-)
+from seawall.lab.simulation.assumptions import TradingAssumptions
+from seawall.lab.simulation.population import Distribution, read_leverages
 from seawall.lab.simulation.trials import check_workers
 from seawall.report.findings import Answer, Findings
 from seawall.report.kinds import typed_percent
@@ -72,7 +77,7 @@ def cascade(
     accounts: int = 5_000,
     population: str | Path | None = None,
     leverage: Amount | None = None,
-    longs: Amount = 0.7,
+    longs: Amount | None = None,
     crowd: Amount = 0.5,
     isolated: Amount = 0.3,
     interest: PerMarket = (),
@@ -84,8 +89,9 @@ def cascade(
     noise: Amount = 1,
     trend: Amount = 1,
     arbitrage: Amount = 1,
-    backstop: Amount = 0.01,
+    backstop: Amount | None = None,
     fast_forward: bool = True,
+    assume: Assume = None,
     seed: int = 1,
     seeds: int = 1,
     workers: int | None = None,
@@ -98,16 +104,18 @@ def cascade(
     files of candles, is given. ``minutes``: only the first ones; ``strength``: share of every move
     of the path that is news. ``accounts`` with ``leverage``, the median at 10,000 USD, or with
     those of the file ``population``; ``crowd``: their share of all positions, ``longs`` of that.
+    What is not given of the population and the backstop is that of the day of the scenario.
     ``interest``: open interest in USD, ``depth``: USD within 50 bp per side of the book, such as
     ``BTC=2e9`` or by market. ``lag``, ``half_life``: seconds. ``noise``, ``trend``, ``arbitrage``:
-    multiples of the usual strength. ``backstop``: capital as a share of the open interest. Shares
-    are fractions, or as text percent. ``workers``: processes, and ``cluster``: the address of a
-    Dask scheduler, for ``seeds`` seeds from ``seed`` on.
-
+    multiples of the usual strength. ``backstop``: capital as a share of the open interest.
+    ``assume``: a file that changes the assumptions. Shares are fractions, or as text percent.
+    ``workers``: processes, or ``cluster``: a Dask scheduler, for ``seeds`` seeds from ``seed``.
     Raises SeawallError for input that cannot be used.
     """
     _check_seeds(seeds, workers, cluster)
-    assumptions = Assumptions(
+    facts = _facts(scenario, path)
+    day, account = _day(account, facts, backstop, assume)
+    assumptions = TradingAssumptions(
         seed=_whole("seed", seed, 0, HIGHEST_SEED),
         coupling=_share("coupling", coupling),
         lag_seconds=_number("lag", lag, 0, 3_600),
@@ -116,20 +124,19 @@ def cascade(
         noise=_number("noise", noise, 0, 100),
         trend=_number("trend", trend, 0, 100),
         arbitrage=_number("arbitrage", arbitrage, 0, 100),
-        backstop_share=_share("backstop", backstop, most=10),
+        backstop_share=day.shared("backstop_share"),
         fast_forward=fast_forward,
     )
-    drawn = _distribution(accounts, population, leverage, longs, crowd, isolated)
+    drawn = _distribution(facts, accounts, population, leverage, longs, crowd, isolated)
     setup = _setup(
         account, _path(account, scenario, path), minutes, _share("strength", strength, most=5),
-        interest, depth, drawn, assumptions,
+        interest, depth, drawn, assumptions, day,
     )  # fmt: skip
     run, without, outcomes = rehearse_market(
         setup, seeds=seeds, workers=workers, cluster=cluster, progress=progress
     )  # fmt: skip
-    return CascadeAnswer(
-        source=account.source, run=run, without=without, seeds=outcomes, policies=_policies(run)
-    )
+    source, judged = account.source, _policies(run)
+    return CascadeAnswer(source=source, run=run, without=without, seeds=outcomes, policies=judged)
 
 
 def _check_seeds(seeds: int, workers: int | None, cluster: str | None) -> None:
@@ -169,14 +176,16 @@ def _setup(
     interest: PerMarket,
     depth: PerMarket,
     distribution: Distribution,
-    assumptions: Assumptions,
+    assumptions: TradingAssumptions,
+    day: Assumptions,
 ) -> MarketSetup:
     """The market that the run begins with, at the account's own prices."""
     names = account.markets
     given = for_markets("interest", assignments("interest", interest, _open_interest), names)
-    open_interest = usual_open_interest(names) | given
-    stated = stated_depths(names, depth)
-    calm = calm_depths(depths(account.listed.values(), stated), open_interest, list(stated))
+    listed = [account.listed[name] for name in names]
+    leverages = leverages_of(listed)
+    day = with_depth(day.given(INTEREST, given, "--interest"), names, depth)
+    calm, open_interest = depths(listed, assume=day), day.values(INTEREST, leverages)
     length = None if minutes is None else _number("minutes", minutes, Fraction(1, 10), 10_000)
     grid = grid_by_second(path, account.instruments, length)
     return MarketSetup(
@@ -189,27 +198,53 @@ def _setup(
         open_interest=tuple(open_interest[name] for name in names),
         distribution=distribution,
         assumptions=assumptions,
-    )
+        used=Used(
+            assumptions=day, leverages=leverages, fields=(INTEREST, DEPTH, "spread_bp"),
+            has_backstop=True, books=(account.rulebook,),
+        ),
+    )  # fmt: skip
+
+
+def _day(
+    account: Account, facts: Facts, backstop: Amount | None, assume: Assume
+) -> tuple[Assumptions, Account]:
+    """The assumptions of the day with the backstop that is given, and the account with its fees."""
+    leverages = leverages_of(account.listed[name] for name in account.markets)
+    day = facts.assumptions(assumptions_of(assume), leverages)
+    if backstop is not None:
+        share = _share("backstop", backstop, most=10)
+        day = day.given_shared({"backstop_share": share}, "--backstop")
+    return day, day.account(account)
+
+
+def _facts(scenario: str | Path | None, path: str | Path | Iterable[str | Path]) -> Facts:
+    """The population of a scenario's day; the usual one for candles."""
+    if several(path):
+        return Facts()
+    return facts_of(str(DEFAULT if scenario is None else scenario).replace("-", "_"))
 
 
 def _distribution(
+    facts: Facts,
     accounts: int,
     population: str | Path | None,
     leverage: Amount | None,
-    longs: Amount,
+    longs: Amount | None,
     crowd: Amount,
     isolated: Amount,
 ) -> Distribution:
-    usual = Distribution().leverage_median
     if leverage is not None and population is not None:
         expected = "absent where the leverages are those of a population; one of the two"
         raise InputError.of("", "leverage", leverage, expected)
     return Distribution(
         accounts=_whole("accounts", accounts, 0, MOST_ACCOUNTS),
-        long_share=_share("longs", longs),
+        long_share=facts.long_share if longs is None else _share("longs", longs),
         crowd_share=_share("crowd", crowd),
         isolated_share=_share("isolated", isolated),
-        leverage_median=usual if leverage is None else _number("leverage", leverage, 1, 100),
+        leverage_sigma=facts.spread,
+        leverage_median=facts.leverage
+        if leverage is None
+        else _number("leverage", leverage, 1, 100),
         leverages=() if population is None else read_leverages(Path(population)),
     )
 

@@ -10,11 +10,12 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
 from seawall.lab.arrays import Floats
+from seawall.lab.market.assumption_sheets import Used
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.simulation.agents import makers_and_takers
-from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.assumptions import TradingAssumptions
 from seawall.lab.simulation.population import (
     Distribution,
     Population,
@@ -48,7 +49,9 @@ class MarketSetup(Struct, frozen=True, kw_only=True):
     depths: tuple[Depth, ...]
     open_interest: tuple[float, ...]
     distribution: Distribution
-    assumptions: Assumptions
+    assumptions: TradingAssumptions
+    used: Used | None = None
+    """What was read of the assumptions of markets, where the question read them."""
 
     @property
     def markets(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.units import MICRO
 from seawall.lab.cascade import figures
 from seawall.lab.cascade.policies import AS_HAPPENED_NAME, JudgedWaves, agreement, wave_names
 from seawall.lab.cascade.question import CascadeAnswer
@@ -25,8 +26,8 @@ from seawall.lab.deleveraging.sheets import (
     unmet_words,
 )
 from seawall.lab.simulation.incident_sheets import incident_sheets
-from seawall.lab.simulation.names import liquidation_words
-from seawall.lab.simulation.population import AGAINST, open_interest_source
+from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence
+from seawall.lab.simulation.population import AGAINST
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
 from seawall.report.kinds import (
@@ -67,7 +68,7 @@ def findings(answer: CascadeAnswer) -> Findings:
         title=f"{setup.plan.name} in a market of {len(run.accounts):,} accounts: {setup.name}",
         subtitle=(
             f"{answer.source}; {minutes:g} minutes, one decision of every agent a second; rules "
-            f"of {book.name} as of {book.as_of}: {liquidation_words(book)}"
+            f"of {book.name} as of {book.as_of}"
         ),
         verdict=[*_verdict(answer), *_warnings(answer)],
         status=status(answer),
@@ -98,6 +99,8 @@ def _sections(answer: CascadeAnswer) -> Iterator[Section]:
     yield from _seeds(answer)
     yield _seconds(run, without.series)
     yield _funds(run.series)
+    if run.setup.used is not None:
+        yield from run.setup.used.sheets()
 
 
 def _verdict(answer: CascadeAnswer) -> Iterator[Words]:
@@ -488,10 +491,9 @@ def _assumptions(setup: MarketSetup) -> list[str]:
     )
     share = kinds.short_percent
     return [
+        liquidation_sentence(setup.rulebook),
         "The path is the fundamental price. A recorded crash holds its own cascade already: what "
         "is added here comes on top; a weaker path (--strength) stands for the news alone.",
-        f"Open interest without --interest: {open_interest_source()}; calm depth at least 0.5 % "
-        "of it.",
         f"{drawn.accounts:,} accounts hold {share(drawn.crowd_share)} of all positions, "
         f"{share(drawn.long_share)} of that long ({share(AGAINST)} of positions against "
         f"the usual side of their account); leverage: {source}; large hedgers at 1.5x hold the "
@@ -504,6 +506,10 @@ def _assumptions(setup: MarketSetup) -> list[str]:
         f"{assumed.lag_seconds:g} s late; the oracle reads them.",
         "Makers leave when prices move (1 % in a minute leaves a fifth of the depth, at least 2 %) "
         f"and when they lose (a tenth left after {assumed.maker_ruin:g} calm depths).",
-        f"The {fund} begins with {share(assumed.backstop_share)} of the open interest; a backstop "
-        "sells half of what it took over in ten minutes.",
+        deleveraging_sentence(
+            drawn.accounts,
+            round(assumed.backstop_share * sum(setup.open_interest) * MICRO),
+            f"the {fund} begins with {share(assumed.backstop_share)} of the open interest, and a "
+            "backstop sells half of what it took over in ten minutes",
+        ),
     ]

@@ -53,6 +53,7 @@ def findings(result: CompareResult) -> Findings:
         *_contagion(found),
         *_scenarios(result),
         markets_sheet(setup),
+        *setup.used.sheets(),
         run_sheet(setup),
     ]
     return Findings(

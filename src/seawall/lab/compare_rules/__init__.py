@@ -1,13 +1,17 @@
 """One journal under two rulebooks: where they part, and what each leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from msgspec import structs
 
 from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.errors import InputError, SeawallError
-from seawall.domain.rulebook import AnyRulebook
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.lab.compare_rules.comparison import Comparison, compare
 from seawall.lab.compare_rules.journal import Recorded, read_journal
+from seawall.lab.compare_rules.translation import buckets_of
+from seawall.lab.simulation.names import liquidation_sentence
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 from seawall.venues.rulebook_file import load_rulebook
@@ -22,6 +26,7 @@ class RulesComparison(Answer, frozen=True, kw_only=True):
     books: Pair
     result: Comparison
     notes: tuple[str, ...]
+    assumptions: tuple[str, ...]
     is_whole: bool
 
     @property
@@ -56,6 +61,7 @@ def compare_rules(
         books=books,
         result=result,
         notes=tuple(_notes(recorded, books, result)),
+        assumptions=tuple(_assumptions(books, result)),
         is_whole=not accounts,
     )
 
@@ -73,14 +79,41 @@ def _run(
     from seawall.engine.engine import Engine
 
     progress("loading both engines (compiling takes a minute each)")
+    buckets = buckets_of(recorded.frames(), in_blocks=isinstance(recorded.book, BlockRulebook))
+    # Each isolated position may be a child account on one side.
+    limits = structs.replace(
+        recorded.limits, accounts=recorded.limits.accounts + len(buckets.isolated)
+    )
     engines = []
     for book in books:
         try:
             markets = markets_under(book, recorded.instruments, shipped_markets())
-            engines.append(Engine.create(book, markets, recorded.limits))
+            engines.append(Engine.create(book, markets, limits))
         except SeawallError as error:
             raise InputError(f"{recorded.reader.path}: under {book.name}: {error}") from None
-    return compare(engines[0], engines[1], recorded.frames(), accounts, progress)
+    return compare(engines[0], engines[1], recorded.frames(), accounts, progress, buckets)
+
+
+def _assumptions(books: Pair, result: Comparison) -> Iterator[str]:
+    """How the journal is read under rules that it was not recorded under, and what they are."""
+    yield (
+        "Quotes do not respond: orders of makers and of all others are those of the journal, "
+        "whatever the rules do to prices and accounts. Two rehearsals show what each venue would "
+        "have done."
+    )
+    for book, side in zip(books, result.sides, strict=True):
+        if side.translates and side.buckets.in_blocks:
+            yield (
+                f"Child accounts of one market are isolated positions under {book.name}; an "
+                "account is compared together with its child accounts."
+            )
+        elif side.translates:
+            yield (
+                f"Isolated positions are child accounts under {book.name}; an account is compared "
+                "together with its child accounts."
+            )
+    for book in books[: 1 if books[0] == books[1] else 2]:
+        yield liquidation_sentence(book)
 
 
 def _notes(recorded: Recorded, books: Pair, result: Comparison) -> list[str]:

@@ -19,6 +19,7 @@ from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.account_view import account_cash, account_margins
 from seawall.engine.codec import CodecError, decode_command, decode_event_rows
 from seawall.engine.engine import Engine
+from seawall.lab.compare_rules.translation import NO_BUCKETS, Buckets, Side
 from seawall.lab.simulation.observer import Observer, Snapshot
 from seawall.report.progress import Progress, silent
 
@@ -92,8 +93,7 @@ class Comparison(Struct, kw_only=True):
     """``first``: None where nothing differs. ``bookkeeping``: commands before it, or before the
     end, that differ in bookkeeping alone; ``differing``: all that differ in substance."""
 
-    left: Engine
-    right: Engine
+    sides: tuple[Side, Side]
     commands: int = 0
     last_ms: int = 0
     first: Difference | None = None
@@ -102,6 +102,14 @@ class Comparison(Struct, kw_only=True):
     totals: tuple[Totals, Totals]
     ends: dict[int, tuple[AccountEnd | None, AccountEnd | None]] = field(default_factory=dict)
 
+    @property
+    def left(self) -> Engine:
+        return self.sides[0].engine
+
+    @property
+    def right(self) -> Engine:
+        return self.sides[1].engine
+
 
 def compare(
     left: Engine,
@@ -109,26 +117,31 @@ def compare(
     frames: Iterable[NDArray[Any]],
     accounts: Sequence[int] = (),
     progress: Progress = silent,
+    buckets: Buckets = NO_BUCKETS,
 ) -> Comparison:
     """Run ``frames`` (rows of ``command_dtype``) in both fresh machines.
 
-    ``accounts``: those to compare; none means all. Raises InputError for an account that no
-    command creates.
+    ``buckets``: of the whole journal. ``accounts``: those to compare; none means all, and a child
+    its parent. Raises InputError for an account that no command creates.
     """
-    result = Comparison(left=left, right=right, totals=(Totals(), Totals()))
-    chosen = np.asarray(accounts, dtype=np.int32)
+    sides = Side(left, buckets), Side(right, buckets)
+    for each in sides:
+        each.ignores_inside = any(side.translates for side in sides)
+    result = Comparison(sides=sides, totals=(Totals(), Totals()))
+    roots = {buckets.children.get(each, (each, 0))[0] for each in accounts}
+    chosen = np.asarray(sorted(roots), dtype=np.int32)
     liquidated: tuple[set[int], set[int]] = (set(), set())
     for rows in frames:
         if not len(rows):
             continue
-        both = [_of(engine.apply_rows(rows)[1].copy(), chosen) for engine in (left, right)]
+        both = [_of(side.apply(rows, result.commands), chosen) for side in sides]
         for side, events in enumerate(both):
             _add(result.totals[side], events, liquidated[side], rows, result.commands)
         _match(result, rows, both[0], both[1])
         result.commands += len(rows)
         result.last_ms = int(rows["time_ms"][-1])
         progress(f"{result.commands:,} commands")
-    _finish(result, accounts)
+    _finish(result, buckets, accounts)
     return result
 
 
@@ -218,18 +231,20 @@ def _parting(left: NDArray[Any], right: NDArray[Any]) -> list[int]:
     return [n for n in numbers if sorted(sides[0].get(n, [])) != sorted(sides[1].get(n, []))]
 
 
-def _finish(result: Comparison, accounts: Sequence[int]) -> None:
+def _finish(result: Comparison, buckets: Buckets, accounts: Sequence[int]) -> None:
     used = [int(e.tables["control"]["accounts_used"][0]) for e in (result.left, result.right)]
-    created = range(FIRST_USER, max(used))
+    created = result.sides[0].created
+    every = sorted({*created, *buckets.children})
     for account in accounts:
-        if account not in created:
-            known = f"{created[0]} to {created[-1]}" if created else "it creates none"
+        if account not in every:
+            known = f"{every[0]} to {every[-1]}" if every else "it creates none"
             expected = f"an account that the journal creates: {known}"
             raise InputError.of("", "account", account, expected)
-    for account in sorted(set(accounts)) or created:
+    roots = {buckets.children.get(each, (each, 0))[0] for each in accounts}
+    for account in sorted(roots) or created:
         ends = [
-            _end(engine, account, result.last_ms) if account < used[side] else None
-            for side, engine in enumerate((result.left, result.right))
+            _end(side, account, result.last_ms) if side.account(account) < most else None
+            for side, most in zip(result.sides, used, strict=True)
         ]
         result.ends[account] = (ends[0], ends[1])
         for side, end in enumerate(ends):
@@ -237,17 +252,23 @@ def _finish(result: Comparison, accounts: Sequence[int]) -> None:
                 result.totals[side].funding += end.now.unsettled_funding
 
 
-def _end(engine: Engine, account: int, time_ms: int) -> AccountEnd:
-    observer = Observer(engine, account)
+def _end(side: Side, number: int, time_ms: int) -> AccountEnd:
+    """An account with its children, by the journal's number."""
+    engine, account, children = side.engine, side.account(number), side.children(number)
+    observer = Observer(engine, account, children)
     now = observer.snapshot(time_ms)
-    margins = account_margins(engine, account)
-    buckets = [margin for market, margin in margins.items() if _is_bucket(now, market)]
+    buckets = [
+        margin
+        for each in (account, *children)
+        for market, margin in account_margins(engine, each).items()
+        if _is_bucket(now, market)
+    ]
     positions = engine.tables["positions"]
     owned = positions["account"][: int(engine.tables["control"]["positions_used"][0])] == account
     isolated = int(positions["isolated_cash"][: len(owned)][owned].sum())
     return AccountEnd(
-        account=account,
-        cash=account_cash(engine, account) + isolated,
+        account=number,
+        cash=sum(account_cash(engine, each) for each in (account, *children)) + isolated,
         equity=now.equity,
         initial_margin=sum(each.initial_margin for each in buckets),
         maintenance_margin=sum(each.maintenance_margin for each in buckets),
@@ -258,4 +279,4 @@ def _end(engine: Engine, account: int, time_ms: int) -> AccountEnd:
 
 def _is_bucket(now: Snapshot, market: int) -> bool:
     """Whether the margins of a market are of a bucket of their own, not part of the pool's."""
-    return is_pool(market) or now.holdings[market].isolated
+    return is_pool(market) or (market in now.holdings and now.holdings[market].isolated)

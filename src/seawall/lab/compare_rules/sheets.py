@@ -100,6 +100,7 @@ def findings(found: RulesComparison) -> Findings:
             "differing_commands": result.differing,
             "notes": list(found.notes),
         },
+        assumptions=found.assumptions,
     )
 
 

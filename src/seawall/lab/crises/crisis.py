@@ -12,7 +12,16 @@ from msgspec import Struct
 
 from seawall.accounts.account import Account
 from seawall.domain.instrument import Instrument
-from seawall.domain.units import MICRO
+from seawall.lab.market.assumption_sheets import Used
+from seawall.lab.market.assumptions import (
+    DEPTH,
+    INTEREST,
+    LEAD,
+    Assume,
+    Assumptions,
+    assumptions_of,
+    leverages_of,
+)
 from seawall.lab.market.candle_file import PathError, Prices, Times
 from seawall.lab.market.liquidity import Depth, depths
 from seawall.lab.market.market_path import (
@@ -24,17 +33,12 @@ from seawall.lab.market.market_path import (
     rows_by_market,
 )
 from seawall.lab.market.named_scenarios import load, starting_path
-from seawall.lab.simulation.population import (
-    calm_depths,
-    open_interest_source,
-    usual_open_interest,
-)
 from seawall.lab.simulation.setup import Grid, check_prices, grid_of
 from seawall.report.kinds import whole
 
-LEAD = "BTC"
-BACKSTOP_SHARE = 0.01
-"""Of the open interest, where nothing is known of the backstop or the insurance fund."""
+LEAD_LEVERAGE = 40
+OF_THE_DAY = "of the day (sources: docs/commands/crises.md)"
+"""Source of what is known or assumed of one crisis."""
 TICKS_MS = (FINEST_STEP_MS, 5_000, 6_000, 10_000, 12_000, 15_000, 20_000, 30_000, 60_000)
 """Possible steps of the clock; each divides a minute."""
 MOST_TICKS = 30_000
@@ -53,20 +57,27 @@ class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     long_share: float = 0.7
     backstop: float | None = None
     open_interest: Mapping[str, float] = {}
-    source: str = (
-        f"computed: usual open interest ({open_interest_source()})\n"
-        "assumed: leverage and sides of the crowd"
-    )
+    source: str = "assumed: usual open interest; leverage and sides of the crowd"
 
-    def interest_of(self, markets: Sequence[str]) -> dict[str, float]:
-        """USD of one side in each market: as stated, else the usual in proportion to BTC."""
-        usual = usual_open_interest([*markets, LEAD])
+    def assumptions(self, assumed: Assumptions, leverages: Mapping[str, int]) -> Assumptions:
+        """The assumptions with the open interest and the backstop of the day.
+
+        Open interest as stated, else the usual in proportion to BTC; what a file of the user's
+        says of a market stays. ``leverages``: the markets, with the greatest leverage there.
+        """
+        usual = assumed.values(INTEREST, {**leverages, LEAD: LEAD_LEVERAGE})
         scale = self.open_interest.get(LEAD, usual[LEAD]) / usual[LEAD]
-        return {name: self.open_interest.get(name, usual[name] * scale) for name in markets}
-
-    def backstop_of(self, interest: Mapping[str, float]) -> float:
-        """USD of the backstop or the insurance fund."""
-        return BACKSTOP_SHARE * sum(interest.values()) if self.backstop is None else self.backstop
+        found = {
+            name: self.open_interest.get(name, usual[name] * scale)
+            for name, most in leverages.items()
+            if assumed.of(INTEREST, name, most).is_shipped
+            and (name in self.open_interest or scale != 1)
+        }
+        day = assumed.given(INTEREST, found, OF_THE_DAY)
+        if self.backstop is None:
+            return day
+        share = self.backstop / sum(day.values(INTEREST, leverages).values())
+        return day.given_shared({"backstop_share": share}, OF_THE_DAY)
 
 
 @cache
@@ -100,17 +111,21 @@ class Crisis(Struct, frozen=True, kw_only=True):
     depths: tuple[Depth, ...]
     interest: tuple[float, ...]
     backstop: int
+    used: Used | None = None
+    """What was read of the assumptions, where the question read them."""
 
     @property
     def minutes(self) -> float:
         return float(self.path.times_ms[-1] - self.path.times_ms[0]) / 60_000
 
 
-def crisis_of(name: str, account: Account, candles: Sequence[Path] = ()) -> Crisis:
+def crisis_of(
+    name: str, account: Account, candles: Sequence[Path] = (), assume: Assume = None
+) -> Crisis:
     """A scenario, shipped or a file, for an account.
 
     ``candles``: recorded ones of these days, instead of the scenario's prices of their markets.
-    Raises PathError.
+    ``assume``: a file that changes the assumptions. Raises PathError, AssumptionsError.
     """
     scenario = load(name)
     path = starting_path(scenario, account.holdings, account.instruments, account.price_texts)
@@ -119,9 +134,10 @@ def crisis_of(name: str, account: Account, candles: Sequence[Path] = ()) -> Cris
         path = with_recorded(path, candles)
         source = f"recorded: {', '.join(path.notes)}\n{source}"
     facts = facts_of(name)
-    interest = facts.interest_of(account.markets)
     listed = [account.listed[each] for each in account.markets]
-    calm = calm_depths(depths(listed), interest)
+    leverages = leverages_of(listed)
+    assumed = facts.assumptions(assumptions_of(assume), leverages)
+    calm = depths(listed, assume=assumed)
     even_grid(path, account.instruments)
     return Crisis(
         name=name,
@@ -131,8 +147,14 @@ def crisis_of(name: str, account: Account, candles: Sequence[Path] = ()) -> Cris
         path=path,
         facts=facts,
         depths=tuple(calm[each] for each in account.markets),
-        interest=tuple(interest.values()),
-        backstop=round(facts.backstop_of(interest) * MICRO),
+        interest=tuple(assumed.values(INTEREST, leverages).values()),
+        backstop=assumed.backstop(leverages),
+        used=Used(
+            assumptions=assumed,
+            leverages=leverages,
+            fields=(INTEREST, DEPTH, "spread_bp"),
+            has_backstop=True,
+        ),
     )
 
 

@@ -5,6 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from seawall.accounts.account import Account
 from seawall.accounts.markets import markets_under, shipped_markets
 from seawall.domain.errors import InputError
@@ -14,6 +16,7 @@ from seawall.lab.crises.crisis import Crisis, crisis_names, crisis_of
 from seawall.lab.crises.difference import RulebookDifference
 from seawall.lab.crises.modes import HYBRID, MODES, in_mode, is_mixed, with_allowed_leverage
 from seawall.lab.crises.trial import CrisesTask, Outcome, Rules, TrialResult, run_trial
+from seawall.lab.market.assumptions import Assume, Assumptions, assumptions_of
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.named_scenarios import ALL, DEFAULT, load, names
 from seawall.lab.paths.variants import sole_pool
@@ -79,6 +82,7 @@ def crises(
     population: int = 1000,
     candles: Iterable[str] | Mapping[str, Sequence[Path]] = (),
     seed: int = 1,
+    assume: Assume = None,
     workers: int | None = None,
     cluster: str | None = None,
     progress: Progress = silent,
@@ -90,8 +94,8 @@ def crises(
     ``modes``: ``cross``, ``isolated``, ``hybrid``. ``depths``: of the books at the start,
     ``calm``, ``drought``, or a share such as ``"25%"`` or 0.25. ``population``: accounts drawn
     around the account, with ``seed``. ``candles``: recorded ones, such as
-    ``crash_2024_08_05=FILE``, or by crisis. ``workers``: processes; ``cluster``: the address of a
-    Dask scheduler instead.
+    ``crash_2024_08_05=FILE``, or by crisis. ``assume``: a file that changes the assumptions.
+    ``workers``: processes; ``cluster``: the address of a Dask scheduler instead.
 
     Raises SeawallError for input that cannot be used.
     """
@@ -107,6 +111,9 @@ def crises(
         raise InputError(f"{account.source}: position: the account has none")
     sole_pool(account.holdings, account.rulebook, account.instruments)
     first, rules = _rules(account, several(rulebooks))
+    assumed = assumptions_of(assume)
+    first = assumed.account(first)
+    rules = tuple(structs.replace(each, book=assumed.rules(each.book)) for each in rules)
     files = _candles(candles, chosen)
     holdings = with_allowed_leverage(account.holdings, [each.instruments for each in rules])
     # One position cannot be divided. In one order, so that tables of two runs look alike.
@@ -115,7 +122,7 @@ def crises(
     if not held:
         expected = f"{' or '.join(possible)}: one position cannot be held hybrid"
         raise InputError.of("", "modes", HYBRID, expected)
-    made = tuple(_crisis(each, first, files.get(each, ())) for each in chosen)
+    made = tuple(_crisis(each, first, files.get(each, ()), assumed) for each in chosen)
     task = CrisesTask(
         crises=made,
         rules=rules,
@@ -254,8 +261,8 @@ def _candles(
     return found
 
 
-def _crisis(name: str, account: Account, candles: Sequence[Path]) -> Crisis:
+def _crisis(name: str, account: Account, candles: Sequence[Path], assumed: Assumptions) -> Crisis:
     try:
-        return crisis_of(name, account, candles)
+        return crisis_of(name, account, candles, assumed)
     except PathError as error:
         raise _error("candles" if candles else "crises", error) from None

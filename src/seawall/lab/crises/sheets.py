@@ -19,7 +19,8 @@ from seawall.lab.crises.question import CrisesAnswer
 from seawall.lab.crises.record import OWN, Closed, closed_by
 from seawall.lab.crises.tiles import status, tiles
 from seawall.lab.crises.trial import Outcome
-from seawall.lab.simulation.names import liquidation_words, pool_name
+from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
+from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence, pool_name
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
 from seawall.report.kinds import (
@@ -120,6 +121,7 @@ class _Findings:
                 population_figure(shown),
                 *compared,
                 *self._details(),
+                *self._assumed(),
             ],
             facts={
                 "account": next(iter(task.modes.values()))[0].name,
@@ -132,6 +134,16 @@ class _Findings:
             assumptions=self._assumptions(),
             seed=task.seed,
         )
+
+    def _assumed(self) -> list[Sheet]:
+        """What was read of the assumptions, by crisis where they differ."""
+        books = tuple(each.book for each in self.task.rules)
+        days = {
+            each.title: structs.replace(each.used, books=books)
+            for each in self.task.crises
+            if each.used is not None
+        }
+        return assumed_sheets(rows_of_days(days))
 
     def _verdict(self) -> Iterator[Words]:
         """The best and the worst outcome of each crisis, then each mode over all of them."""
@@ -488,8 +500,17 @@ class _Findings:
             "more; half of that is gone in two minutes, and other venues do not follow",
             "the book thins when prices move, to 2 % at least; a drought is a book of "
             f"{books} of the calm depth from the start",
-            "there is no other trading, and the backstop keeps what it takes over",
-            *(f"{each.name}: {liquidation_words(each.book)}" for each in self.task.rules),
+            "there is no other trading",
+            *(
+                deleveraging_sentence(
+                    self.task.accounts,
+                    each.backstop,
+                    f"in {each.title} the oracle is the path's, and the backstop keeps what it "
+                    "takes over",
+                )
+                for each in self.task.crises
+            ),
+            *(liquidation_sentence(each.book) for each in self.task.rules),
             *([refused] if rejected else []),
         ]
 

@@ -16,7 +16,7 @@ from seawall.lab.crises.population import draw_crisis_population
 from seawall.lab.crises.record import OWN, Closed, Record
 from seawall.lab.market.market_path import LARGEST_MOVE
 from seawall.lab.simulation.agents import whole_ladders
-from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.assumptions import TradingAssumptions
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.simulation.population import Population
 from seawall.lab.simulation.setup import Grid, SimulationSetup
@@ -24,7 +24,7 @@ from seawall.lab.simulation.simulation import Batch, Pace, Simulation, steps
 
 LONGEST_QUIET_MS = 10_000
 """The engines are sent prices at least so often, or as often as the crisis has them."""
-IMPACT = Assumptions(coupling=0.0, permanent_share=0.0, maker_ruin=float("inf"))
+IMPACT = TradingAssumptions(coupling=0.0, permanent_share=0.0, maker_ruin=float("inf"))
 """Other venues follow the crisis alone, the gap to them closes, and makers quote on after losses.
 
 Prices of a crisis hold what that day's liquidations did everywhere already. What this market's own

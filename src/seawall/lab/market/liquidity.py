@@ -5,8 +5,7 @@ All of this is assumed, and stated here; nothing of it is in the engine.
 * **Ladder.** Per side, ``usd_within_50bp`` USD of resting orders lie within 50 bp of the middle:
   20 % of it within 10 bp, 50 % within 25 bp, and beyond 50 bp as much again up to 100 bp and as
   much again up to 400 bp. The first order is half the spread away.
-* **Default depth** follows the market's maximum leverage, because venues grant leverage by
-  liquidity: see ``DEFAULT_DEPTHS``.
+* **Calm depth** and spread are those of ``assumptions``.
 * **Stress.** Makers leave when prices move. With r the absolute return of the path over the last
   minute, depth is multiplied by 1 / (1 + (r / 0.5 %)^2), not below 2 %, and the spread is divided
   by it, up to 20 times. The floor is the fall of depth reported for 2025-10-10 (98 %).
@@ -28,16 +27,8 @@ from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.domain.units import MAX_PRICE, MAX_SIZE, MICRO
 from seawall.engine.tables import command_dtype
 from seawall.lab.arrays import Floats, Integers, Mask
+from seawall.lab.market.assumptions import DEPTH, Assume, Assumptions, assumptions_of
 from seawall.report.kinds import whole
-
-DEFAULT_DEPTHS = (
-    (40, 20e6, 1.0),
-    (25, 10e6, 1.5),
-    (20, 4e6, 2.0),
-    (10, 1e6, 4.0),
-    (0, 0.2e6, 10.0),
-)
-"""Least maximum leverage, USD within 50 bp per side, spread in bp."""
 
 LADDER_BP = (2.0, 5.0, 10.0, 17.0, 25.0, 37.0, 50.0, 75.0, 100.0, 200.0, 400.0)
 """Distance of each order from the middle; the first is half the spread instead."""
@@ -68,10 +59,10 @@ class Depth(Struct, frozen=True):
     spread_bp: float
 
 
-def default_depth(instrument: Instrument) -> Depth:
-    """What follows from the leverage granted in a market."""
-    most = instrument.maximum_leverage
-    return next(Depth(usd, spread) for least, usd, spread in DEFAULT_DEPTHS if most >= least)
+def assumed_depth(listed: Instrument, assume: Assume = None) -> Depth:
+    """What is assumed of a market, as its venue lists it."""
+    assumed, name, most = assumptions_of(assume), listed.name, listed.maximum_leverage
+    return Depth(assumed.value(DEPTH, name, most), assumed.value("spread_bp", name, most))
 
 
 def depth_multipliers(prices: Floats, times_ms: Integers) -> Floats:
@@ -184,14 +175,13 @@ def tick_rules(rulebook: AnyRulebook) -> tuple[int, int]:
 
 
 def depths(
-    markets: Iterable[Instrument], chosen: Mapping[str, float] = NONE_CHOSEN
+    markets: Iterable[Instrument],
+    chosen: Mapping[str, float] = NONE_CHOSEN,
+    assume: Assume = None,
 ) -> dict[str, Depth]:
-    """Depth of each market: ``chosen`` (USD within 50 bp), else the default."""
-    usual = {each.name: default_depth(each) for each in markets}
-    return {
-        name: Depth(chosen.get(name, each.usd_within_50bp), each.spread_bp)
-        for name, each in usual.items()
-    }
+    """Depth of each market: ``chosen`` (USD within 50 bp), else what is assumed."""
+    assumed = assumptions_of(assume).given(DEPTH, chosen)
+    return {each.name: assumed_depth(each, assumed) for each in markets}
 
 
 def stated_depths(names: Sequence[str], depth: PerMarket) -> dict[str, float]:
@@ -209,10 +199,17 @@ def stated_depths(names: Sequence[str], depth: PerMarket) -> dict[str, float]:
     return for_markets("depth", assignments("depth", depth, usd), names)
 
 
-def chosen_depths(listed: Iterable[Instrument], depth: PerMarket) -> dict[str, Depth]:
-    """Depth of each market: as stated, or what follows from the leverage granted there.
+def with_depth(assumed: Assumptions, names: Sequence[str], depth: PerMarket) -> Assumptions:
+    """The assumptions with the depths that are stated. Raises InputError."""
+    return assumed.given(DEPTH, stated_depths(names, depth), "--depth")
+
+
+def chosen_depths(
+    listed: Iterable[Instrument], depth: PerMarket, assume: Assume = None
+) -> dict[str, Depth]:
+    """Depth of each market: as stated, or what is assumed of it.
 
     ``listed``: as their venue lists them. Raises InputError.
     """
     markets = list(listed)
-    return depths(markets, stated_depths([each.name for each in markets], depth))
+    return depths(markets, stated_depths([each.name for each in markets], depth), assume)

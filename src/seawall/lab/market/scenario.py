@@ -92,6 +92,10 @@ class Neighbours(Struct, frozen=True):
     crowds: tuple[Crowd, ...] = ()
     backstop: int = 0
 
+    def accounts_in(self, markets: Sequence[str]) -> int:
+        """How many other traders are in these markets."""
+        return sum(each.accounts for each in self.crowds if each.market in markets)
+
 
 class Other(Struct, frozen=True, forbid_unknown_fields=True):
     like: str

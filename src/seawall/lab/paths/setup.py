@@ -17,7 +17,15 @@ from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.quantities import Amount, number
-from seawall.lab.market.liquidity import Depth, chosen_depths
+from seawall.lab.market.assumption_sheets import FUNDING, JUMPS, PRICES, Used
+from seawall.lab.market.assumptions import (
+    DEPTH,
+    Assume,
+    Assumptions,
+    assumptions_of,
+    leverages_of,
+)
+from seawall.lab.market.liquidity import Depth, depths, with_depth
 from seawall.lab.market.market_path import POINTS_PER_CANDLE
 from seawall.lab.market.price_candles import close_returns, read_joint, recorded_steps
 from seawall.lab.market.price_fit import fit, fit_funding
@@ -56,6 +64,7 @@ class PathOptions(TypedDict, total=False):
     prices; by the horizon if not given, 60 for a week. ``antithetic``: mirror every second path.
     ``depth``: USD within 50 bp per side of the book, by market, or texts (``BTC=5000000``, or
     ``5000000`` for all). ``impact``: slippage of an order as large as that depth, a fraction.
+    ``assume``: a file that changes the assumptions.
     """
 
     paths: int
@@ -67,6 +76,7 @@ class PathOptions(TypedDict, total=False):
     model: ModelOptions
     depth: Mapping[str, Amount] | Sequence[str]
     impact: Amount
+    assume: Assume
 
 
 class PriceSource(Struct, frozen=True, kw_only=True):
@@ -97,6 +107,7 @@ class PathSetup(Struct, frozen=True, kw_only=True):
     paths: int
     seed: int
     antithetic: bool
+    used: Used
 
     def path_account(self, holdings: Holdings | None = None) -> PathAccount:
         """The account, or other holdings in its markets, for the kernel. Raises InputError.
@@ -156,8 +167,11 @@ def path_setup(
     model: ModelOptions = ModelOptions(),  # noqa: B008 (frozen)
     depth: Mapping[str, Amount] | Sequence[str] = (),
     impact: Amount = IMPACT,
+    assume: Assume = None,
 ) -> PathSetup:
     """The setup of ``PathOptions``. Raises InputError."""
+    assumed = with_depth(assumptions_of(assume), account.markets, depth)
+    account = assumed.account(account)
     number("paths", paths, least=1, most=MOST_PATHS, expected=f"1 to {MOST_PATHS:,}")
     if antithetic and paths % 2:
         raise InputError.of("", "paths", paths, "even where they are antithetic")
@@ -169,7 +183,7 @@ def path_setup(
     if not held:
         raise InputError(f"{account.source}: has no positions")
     names = [each.name for place, each in enumerate(account.instruments) if place in held]
-    source = price_source(account, names, model)
+    source = price_source(account, names, model, assumed)
     if source.step_seconds is not None:
         if antithetic or step_seconds is not None:
             field, value = ("antithetic", True) if antithetic else ("step", step_seconds)
@@ -182,17 +196,36 @@ def path_setup(
         expected = f"longer: it makes {steps:,} steps; at most {MOST_STEPS:,}"
         raise InputError.of("", "step", step, expected)
     return PathSetup(
-        account=account, depths=chosen_depths(listed, depth), impact=slippage, source=source,
+        account=account, depths=depths(listed, assume=assumed), impact=slippage, source=source,
         steps=steps, step_seconds=step, paths=paths, seed=seed, antithetic=antithetic,
+        used=_used(account, names, source, assumed),
     )  # fmt: skip
 
 
-def price_source(account: Account, markets: Sequence[str], options: ModelOptions) -> PriceSource:
+def _used(
+    account: Account, markets: Sequence[str], source: PriceSource, assumed: Assumptions
+) -> Used:
+    """What a simulation reads of the assumptions: prices of a model only where there is one."""
+    has_model = source.model is not None
+    has_rates = has_model or getattr(source.moves, "funding", None) is None
+    return Used(
+        assumptions=assumed if source.model is None else source.model.assumptions,
+        leverages=leverages_of(account.listed[name] for name in markets),
+        fields=(*(PRICES if has_model else ()), *(FUNDING if has_rates else ()), DEPTH),
+        shared=JUMPS if has_model else (),
+        books=(account.rulebook,),
+        rates_now=account.funding,
+    )
+
+
+def price_source(
+    account: Account, markets: Sequence[str], options: ModelOptions, assumed: Assumptions
+) -> PriceSource:
     """The source of the prices of ``markets``. Raises InputError."""
     leverages = {name: account.listed[name].maximum_leverage for name in markets}
     if options.bootstrap:
         _check_recorded(options)
-        model = price_model(leverages, options, rates_now=account.funding)
+        model = price_model(leverages, options, rates_now=account.funding, assumptions=assumed)
         return _blocks(markets, options, model.funding)
     if options.block_hours is not None:
         raise InputError.of("", "block", options.block_hours, "left out without bootstrap")
@@ -204,8 +237,8 @@ def price_source(account: Account, markets: Sequence[str], options: ModelOptions
         rates = fit_funding(joint.rates) if joint.rates else None
         left = [name for name in markets if name not in joint.markets]
         if left:
-            notes.append(f"no candles of {', '.join(left)}: shipped figures")
-    model = price_model(leverages, options, fitted, rates, account.funding)
+            notes.append(f"no candles of {', '.join(left)}: the assumptions")
+    model = price_model(leverages, options, fitted, rates, account.funding, assumed)
     return PriceSource(
         moves=model.diffusion, funding=model.funding, model=model, notes=[*notes, *model.notes]
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seawall.domain.rulebook import AnyRulebook
-from seawall.lab.market.price_models import SHIPPED_ORIGIN, PriceModel, shipped_models
+from seawall.lab.market.price_models import PriceModel
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.figures import figures
 from seawall.lab.paths.kernels.account import POOL_NAME
@@ -17,7 +17,7 @@ from seawall.lab.paths.question import PathsResult
 from seawall.lab.paths.setup import PathSetup, under_maintenance
 from seawall.lab.paths.statistics import QUANTILES, SHORTFALLS, PathStatistics
 from seawall.lab.paths.tiles import status, tiles
-from seawall.lab.simulation.names import bucket_of_market, liquidation_words
+from seawall.lab.simulation.names import bucket_of_market, liquidation_sentence
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import Kind
@@ -163,7 +163,8 @@ def findings(result: PathsResult) -> Findings:
         *_times(statistics), *drawn["times"],
         _leverages(result), *drawn["leverages"], _leverage_buckets(result),
         *_search(result.search),
-        markets_sheet(setup), run_sheet(setup, *_run_columns(result)), _every_path(result),
+        markets_sheet(setup), *setup.used.sheets(), run_sheet(setup, *_run_columns(result)),
+        _every_path(result),
     ]  # fmt: skip
     span = kinds.long_duration(3600 * statistics.hours)
     return Findings(
@@ -279,8 +280,9 @@ def assumptions(setup: PathSetup) -> list[str]:
     }
     return [
         *_price_assumptions(setup),
-        f"Liquidation: {liquidation_words(setup.account.rulebook)}; checked every "
-        f"{kinds.duration(setup.step_seconds)}, mark and oracle are the path's price.",
+        liquidation_sentence(setup.account.rulebook),
+        f"Margin is checked every {kinds.duration(setup.step_seconds)}; mark and oracle are the "
+        "path's price.",
         *([below[BelowZero(rules.below_zero)]] if isinstance(rules, StageRules) else []),
         f"Slippage: half the spread and {kinds.short_percent(setup.impact)} times the square root "
         "of order over depth; depth is as on a calm day at all times and no other account is "
@@ -312,13 +314,10 @@ def _price_assumptions(setup: PathSetup) -> list[str]:
             f"{kinds.percent(moves.jump_mean)}, standard deviation {kinds.percent(moves.jump_std)})"
         )
     expected = "the trend that is given" if source.model.drift.any() else "no trend"
-    found = [f"Prices: {', '.join(parts)}; {expected}."]
-    if SHIPPED_ORIGIN in source.model.origin:
-        found.append(
-            f"Shipped figures as of {shipped_models().as_of}, by moments of hourly candles; source "
-            "and method are in docs/commands/paths.md. --candles takes yours."
-        )
-    return found
+    return [
+        f"Prices: {', '.join(parts)}; {expected}. The table of assumptions has "
+        "figures and sources; --candles takes yours."
+    ]
 
 
 def _probabilities(result: PathsResult) -> Sheet:

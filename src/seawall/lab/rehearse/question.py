@@ -10,7 +10,9 @@ from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, PerMarket, number
 from seawall.engine.journal import JournalError, JournalReader
 from seawall.engine.placement import PlacementError
-from seawall.lab.market.liquidity import chosen_depths
+from seawall.lab.market.assumption_sheets import Used
+from seawall.lab.market.assumptions import DEPTH, Assume, assumptions_of, leverages_of
+from seawall.lab.market.liquidity import depths, with_depth
 from seawall.lab.market.market_path import MarketPath, Window, parse_time, read_market_path
 from seawall.lab.market.named_scenarios import DEFAULT, is_scenario, load
 from seawall.lab.market.scenario import Neighbours, Scenario, scenario_path
@@ -112,6 +114,7 @@ def rehearse(
     step: Amount | None = None,
     depth: PerMarket = (),
     journal: str | Path | None = None,
+    assume: Assume = None,
     progress: Progress = silent,
 ) -> Rehearsal:
     """What becomes of an account on a market path: liquidations, deleveraging, what is left.
@@ -120,7 +123,7 @@ def rehearse(
     ``step`` choose a part (``choose_path``). A scenario starts at the prices and entries that the
     account states, else at its own; an entry that is left open is the first price. ``depth``: USD
     within 50 bp per side of the book, one for all or by market. ``journal``: a file for every
-    command; an older journal there is replaced.
+    command; an older journal there is replaced. ``assume``: a file that changes the assumptions.
 
     Raises InputError for what cannot be used.
     """
@@ -131,11 +134,13 @@ def rehearse(
             raise InputError.of("", "price", name, "left out: candles have prices of their own")
     prices = path.path(account)
     account = account.opened_at(_first_prices(prices))
-    depths = chosen_depths(account.listed.values(), depth)
+    assumed = with_depth(assumptions_of(assume), account.markets, depth)
+    account = assumed.account(account)
+    calm = depths(account.listed.values(), assume=assumed)
     progress("loading the engine; compiling it takes a minute, once")
     try:
         result = run_path(
-            prices, account.holdings, account.rulebook, account.instruments, depths,
+            prices, account.holdings, account.rulebook, account.instruments, calm,
             Neighbours() if path.scenario is None else path.scenario.neighbours, progress,
             None if journal is None else _room_for(Path(journal)),
         )  # fmt: skip
@@ -143,7 +148,15 @@ def rehearse(
         raise InputError(f"--journal: {journal}: {error.strerror}") from None
     except PlacementError as error:
         raise InputError(f"{account.source}: {error}") from None
-    return structs.replace(result, source=account.source, scenario=path.scenario)
+    used = Used(
+        assumptions=assumed,
+        leverages=leverages_of(account.listed[name] for name in account.markets),
+        fields=(DEPTH, "spread_bp"),
+        books=(account.rulebook,),
+        has_backstop=True,
+        backstop=(result.backstop, f"the path: {prices.name}"),
+    )
+    return structs.replace(result, source=account.source, scenario=path.scenario, used=used)
 
 
 def _first_prices(path: MarketPath) -> dict[str, str]:

@@ -18,6 +18,7 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
+from seawall.lab.market.assumption_sheets import Used
 from seawall.lab.market.liquidity import Depth, depth_multipliers
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.market.scenario import Neighbours, Scenario
@@ -90,6 +91,10 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     commands: int
     recorded_funding: int | None
     depths: Mapping[str, Depth]
+    backstop: int
+    """Micro-USD of it, or of the insurance fund, at the start."""
+    used: Used | None = None
+    """What was read of the assumptions, where the question read them."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -193,6 +198,7 @@ def run_path(
         commands=placement.commands,
         recorded_funding=_recorded_funding(path, setup, recorder.series),
         depths=depths,
+        backstop=setup.backstop,
         journal=journal,
         notes=(*path.notes, *_rejections(log.others)),
     )

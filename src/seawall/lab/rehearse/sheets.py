@@ -11,7 +11,12 @@ from seawall.lab.rehearse.lessons import lessons
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.rehearse.tiles import status, tiles
 from seawall.lab.simulation.incident_sheets import incident_sheets
-from seawall.lab.simulation.names import bucket_name, liquidation_words, mode_name
+from seawall.lab.simulation.names import (
+    bucket_name,
+    deleveraging_sentence,
+    liquidation_sentence,
+    mode_name,
+)
 from seawall.lab.simulation.observer import Holding, Snapshot
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Words
@@ -51,6 +56,7 @@ def rehearsal_findings(result: Rehearsal) -> Findings:
             _buckets(result), *_funding(result),
             _positions(result, result.end, result.end_liquidation_prices, "end"),
             _others(result), _conservation(result), *_journal(result), *_steps(result),
+            *([] if result.used is None else result.used.sheets()),
         ],
         facts={
             "account": result.name,
@@ -84,15 +90,17 @@ def _warnings(result: Rehearsal) -> Iterator[Words]:
 
 
 def _assumptions(result: Rehearsal) -> list[str]:
-    depth = ", ".join(
-        f"{name} {kinds.short_usd(each.usd_within_50bp)}" for name, each in result.depths.items()
-    )
     scenario = result.scenario
     return [
         *([] if scenario is None else filter(None, (scenario.about, scenario.source))),
         f"{len(result.path.times_ms):,} steps of at most {result.path.step_ms / 1000:g} s.",
-        f"Resting within 50 bp per side of the book: {depth}; less when prices move fast.",
-        f"Liquidation: {liquidation_words(result.rulebook)}.",
+        "The book has the depth below in calm, and less when prices move fast.",
+        liquidation_sentence(result.rulebook),
+        deleveraging_sentence(
+            0 if scenario is None else scenario.neighbours.accounts_in(result.path.markets),
+            result.backstop,
+            "the oracle is the path's, and the backstop keeps what it takes over",
+        ),
         "The mark, funding, liquidations and deleveraging are the engine's own.",
     ]
 
@@ -212,8 +220,8 @@ def _conservation(result: Rehearsal) -> Sheet:
 
 def _journal(result: Rehearsal) -> Iterator[Words]:
     if result.journal is not None:
-        accounts = "".join(f" --account {each}" for each in (result.account, *result.children))
-        yield Words(f"Journal: {result.journal}; seawall compare-rules {result.journal}{accounts}")
+        account = f"--account {result.account}"
+        yield Words(f"Journal: {result.journal}; seawall compare-rules {result.journal} {account}")
 
 
 def _steps(result: Rehearsal) -> Sequence[Sheet]:

@@ -30,7 +30,7 @@ from seawall.engine.engine import Engine
 from seawall.engine.placement import Placement, Rows, rows_of
 from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.market.liquidity import ORDERS_PER_MARKET, Ladder, Ticks, tick_rules
-from seawall.lab.simulation.assumptions import Assumptions
+from seawall.lab.simulation.assumptions import TradingAssumptions
 from seawall.lab.simulation.observer import positions_of
 from seawall.lab.simulation.price_formation import PriceFormation, Prices, QuotePressure
 from seawall.lab.simulation.reader import EventReader, StepTotals
@@ -128,8 +128,8 @@ class Takers:
     """Noise, trend followers, arbitrage and the backstop: what each buys or sells now."""
 
     def __init__(
-        self, accounts: Integers, setup: SimulationSetup, assumptions: Assumptions, ticks: Ticks,
-        holding: Floats, largest: Floats,
+        self, accounts: Integers, setup: SimulationSetup, assumptions: TradingAssumptions,
+        ticks: Ticks, holding: Floats, largest: Floats,
     ) -> None:  # fmt: skip
         """``holding`` (accounts, markets): USD held by each, about; kept by the reader."""
         self.accounts = accounts
@@ -290,19 +290,19 @@ def path_makers(placement: Placement, setup: SimulationSetup) -> Agents:
     return Agents(prices, ticks, [makers], reader)
 
 
-def whole_ladders(assumptions: Assumptions) -> AgentsFactory:
+def whole_ladders(assumptions: TradingAssumptions) -> AgentsFactory:
     """Makers that quote the whole ladder anew at every step, and no takers."""
     return partial(_market_agents, assumptions, ((slice(None), 0.0, 0),), 0)
 
 
-def makers_and_takers(assumptions: Assumptions) -> AgentsFactory:
+def makers_and_takers(assumptions: TradingAssumptions) -> AgentsFactory:
     """Two makers a market, for the inner and the outer orders, and takers of all kinds."""
     ladders = zip((slice(0, INNER), slice(INNER, None)), MAKER_MOVES, MAKER_PATIENCE, strict=True)
     return partial(_market_agents, assumptions, tuple(ladders), TAKERS)
 
 
 def _market_agents(
-    assumptions: Assumptions,
+    assumptions: TradingAssumptions,
     ladders: tuple[tuple[slice, float, int], ...],
     takers: int,
     placement: Placement,
@@ -348,7 +348,7 @@ def sizes_of(engine: Engine, account: int) -> Integers:
     return found
 
 
-def _noise(assumptions: Assumptions, decisions: int, depth: Floats) -> Floats:
+def _noise(assumptions: TradingAssumptions, decisions: int, depth: Floats) -> Floats:
     """USD that noise buys and sells, (decisions, 2, markets), drawn before anything happens."""
     random = np.random.Generator(np.random.Philox(key=[assumptions.seed, 2]))
     shape = (decisions, 2, len(depth))

@@ -26,7 +26,7 @@ LARGEST_DISPLACEMENT = 0.7
 LEAST_MAKER = 0.1
 
 
-class Assumptions(Struct, frozen=True, kw_only=True):
+class TradingAssumptions(Struct, frozen=True, kw_only=True):
     """Numbers of one run. Agents' strengths are multiples of their usual size, 0 for none.
 
     ``coupling``, ``permanent_share``: chosen without a source, between a market that stands alone

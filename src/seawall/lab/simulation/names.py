@@ -73,6 +73,24 @@ def liquidation_words(rulebook: AnyRulebook) -> str:
     return _by_stages(rulebook)
 
 
+def liquidation_sentence(rulebook: AnyRulebook) -> str:
+    """The same beside the name of the rules, as every command says it."""
+    return f"Liquidation under {rulebook.name}: {liquidation_words(rulebook)}."
+
+
+def deleveraging_sentence(accounts: int, backstop: int, how: str) -> str:
+    """Why an evening deleverages otherwise in another command: who else is there, and what moves.
+
+    ``backstop``: micro-USD, of it or of the insurance fund. ``how``: what prices and it do.
+    """
+    return (
+        f"Deleveraging depends on who else is there: {accounts:,} other accounts and "
+        f"{money(backstop)} USD of the backstop or insurance fund; {how}. rehearse has the traders "
+        "and the backstop of the scenario alone, crises and cascade those of the day; cascade adds "
+        "other trading, and its liquidations move the oracle."
+    )
+
+
 def gate_words(rulebook: AnyRulebook) -> str:
     """How long no withdrawal is allowed after an account was below zero; empty without a rule."""
     if not isinstance(rulebook, BlockRulebook):
@@ -101,8 +119,8 @@ def _by_stages(rulebook: Rulebook) -> str:
     words = {
         LiquidationStage.BOOK: (
             f"orders to the book, {short_percent(Fraction(policy.portion_rate, RATE_ONE))} of a "
-            f"position above {money(policy.partial_above)} USD first and the rest after "
-            f"{policy.cooldown_ms / 1000:g} s"
+            f"position above {money(policy.partial_above)} USD first and, within the "
+            f"{policy.cooldown_ms / 1000:g} s after it, the whole position"
         ),
         LiquidationStage.BACKSTOP: (
             f"the backstop below {policy.backstop_numerator}/{policy.backstop_denominator} of "

@@ -10,12 +10,9 @@ interest. An account owns what its leverage says at the first price; its entries
 that price, so some are winning and some are losing. All of it follows from the seed.
 """
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from msgspec import Struct, structs
 
@@ -24,7 +21,6 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MAX_SIZE, MICRO, PPM
 from seawall.lab.arrays import Floats, Integers, Mask
-from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.scenario import Crowd
 from seawall.lab.market.table_file import Table
 
@@ -44,8 +40,6 @@ HEDGERS = 3
 HEDGER_LEVERAGE = 1.5
 LEAST_DEPOSIT = 0.02
 """Of the equity; an account that has won more than the rest entered at the first price instead."""
-DEPTH_OF_INTEREST = 0.005
-"""A market whose open interest is large has at least this share of it within 50 bp."""
 LEVERAGE_COLUMNS = ("leverage", "leverage_realtime")
 USED_LEVERAGES = (1.0, 100.0)
 FEWEST_LEVERAGES = 10
@@ -147,41 +141,6 @@ def sizes_held(plan: Holdings, markets: int) -> Integers:
     found = np.zeros(markets, np.int64)
     for each in plan.positions:
         found[each.market] += each.signed_size
-    return found
-
-
-def usual_open_interest(markets: Sequence[str]) -> dict[str, float]:
-    """USD of one side, by market."""
-    known = _shipped_interest()
-    return {name: known.usd.get(name, known.other) for name in markets}
-
-
-def open_interest_source() -> str:
-    return _shipped_interest().source
-
-
-class _Interest(Struct, frozen=True):
-    source: str
-    other: float
-    usd: dict[str, float]
-
-
-def _shipped_interest() -> _Interest:
-    text = (files("seawall.lab.simulation") / "open_interest.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), _Interest)
-
-
-def calm_depths(
-    depths: Mapping[str, Depth], open_interest: Mapping[str, float], chosen: Sequence[str] = ()
-) -> dict[str, Depth]:
-    """Depths of markets, at least the usual share of their open interest, but not where ``chosen``.
-
-    A market of a billion is not quoted like one of a million, whatever leverage it is granted.
-    """
-    found = {}
-    for name, each in depths.items():
-        least = 0.0 if name in chosen else DEPTH_OF_INTEREST * open_interest[name]
-        found[name] = Depth(max(each.usd_within_50bp, least), each.spread_bp)
     return found
 
 

@@ -20,7 +20,7 @@ from seawall.lab.simulation.assumptions import (
     DEPTH_MOVE,
     LARGEST_DISPLACEMENT,
     LEAST_MAKER,
-    Assumptions,
+    TradingAssumptions,
 )
 
 REST = 1e-4
@@ -57,7 +57,7 @@ class PriceFormation(Prices):
     """Prices that move with what is traded."""
 
     def __init__(
-        self, assumptions: Assumptions, depth: Floats, start: Floats, step_ms: int
+        self, assumptions: TradingAssumptions, depth: Floats, start: Floats, step_ms: int
     ) -> None:
         super().__init__(depth, start)
         self._assumptions = assumptions

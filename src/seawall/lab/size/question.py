@@ -14,6 +14,8 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.domain.units import MAX_PRICE, MICRO, fraction_text, from_units
+from seawall.lab.market.assumption_sheets import FUNDING, Used
+from seawall.lab.market.assumptions import DEPTH, WITH_JUMPS, Assume, assumptions_of
 from seawall.lab.market.book import Book
 from seawall.lab.market.book_source import read_book
 from seawall.lab.simulation.names import bucket_name
@@ -24,9 +26,9 @@ from seawall.lab.size.kelly import Kelly, kelly_of
 from seawall.lab.size.market import (
     SIDES,
     TradedMarket,
-    default_volatility,
-    default_volume,
+    funding_of,
     traded_market,
+    with_fee_volume,
 )
 from seawall.lab.size.sizing import Trade
 from seawall.report import kinds
@@ -40,6 +42,8 @@ MOST_VOLUME = 10**15
 FARTHEST_STOP = 10
 """Times the price: beyond it (or below one over it) a number is more likely a forgotten %."""
 ENTRY_FEES = ("maker", "taker")
+READ, LADDER = (WITH_JUMPS, "volume", *FUNDING), (DEPTH, "spread_bp")
+"""What is read of the assumptions, and what besides where no book is given."""
 _plain = partial(quantities.number, percent=False)
 
 
@@ -51,6 +55,7 @@ class SizeResult(Answer, frozen=True, kw_only=True):
     advice: Advice
     source: str
     notes: Sequence[str]
+    used: Used
 
     @property
     def kelly(self) -> Kelly:
@@ -83,12 +88,13 @@ def size(
     hours: Amount = 24,
     funding: Amount | None = None,
     entry_fee: str = "taker",
-    fee_volume: Amount = 0,
+    fee_volume: Amount | None = None,
     edge: Amount | None = None,
     win_rate: Amount | None = None,
     payoff: Amount = 2,
     kelly: Amount = 0.5,
     ruin: Amount = "50%",
+    assume: Assume = None,
 ) -> SizeResult:
     """Find the largest size whose loss at the stop fits a budget, and the leverage to hold it at.
 
@@ -102,10 +108,13 @@ def size(
     if isinstance(book, str | Path):
         book = read_book(str(book), market, venue=account.venue)
     middle = None if book is None else book.middle
-    traded = traded_market(account, market, middle if price is None else price)
-    used, words, about_book = _book(traded, book, depth)
+    assumed = with_fee_volume(assumptions_of(assume), fee_volume)
+    traded = traded_market(account, market, middle if price is None else price, assumed)
+    traded = _with_depth(traded, book, depth)
+    traded, notes = _trading(traded, volume, volatility, candles, funding)
+    used, words, about_book = _book(traded, book)
+    deviation = float(traded.assumption(WITH_JUMPS).value)
     pledged, whose = _equity(account, market, equity)
-    per_day, deviation, notes = _trading(traded, volume, volatility, candles)
     held = _above_zero("hours", hours, 87_600, "hours above 0 and at most 87,600, such as 24")
     is_long = quantities.choice("side", side, SIDES) == "long"
     stop_price = _stop_price(traded, stop, is_long=is_long, usual=_usual_stop(deviation, held))
@@ -114,19 +123,21 @@ def size(
     task = SizeTask(
         rulebook=account.rulebook,
         instrument=traded.instrument,
-        trade=_trade(traded, used, left, stop_price, held, funding, entry_fee, fee_volume),
+        trade=_trade(traded, used, left, stop_price, held, funding, entry_fee),
         calm_exit=calm,
         equity=pledged,
         budget=quantities.usd_or_share("loss_budget", loss_budget, pledged),
         clearance=quantities.share("clearance", clearance, most=100.0, example="50%"),
-        volume=per_day * MICRO,
+        volume=traded.assumption("volume").value * MICRO,
         participation=quantities.share("participation", participation, example="10%"),
         horizon_hours=held,
         odds=_odds(deviation, edge, win_rate, payoff, kelly, ruin),
         step=traded.lot,
     )
     source = f"{whose}; {market} at {traded.price_text} USD; {words}; {traded.rules}"
-    return SizeResult(task=task, advice=advise(task), source=source, notes=(*notes, *about_book))
+    read = traded.used(*READ, *(LADDER if book is None else ()))
+    notes += about_book
+    return SizeResult(task=task, advice=advise(task), source=source, notes=notes, used=read)
 
 
 def _equity(account: Account, market: str, equity: Amount | None) -> tuple[int, str]:
@@ -149,56 +160,56 @@ def _trading(
     volume: Amount | None,
     volatility: Amount | None,
     candles: str | Path | None,
-) -> tuple[Fraction, float, list[str]]:
-    """Volume (USD a day) and volatility: as given, else from candles, else assumed; and notes."""
-    usd: Fraction | None = None
-    deviation: float | None = None
+    funding: Amount | None,
+) -> tuple[TradedMarket, list[str]]:
+    """The market with volume, volatility and funding as given or from candles; and notes."""
     notes = []
     if candles is not None:
         usd, deviation = read_trading(Path(candles), traded.name)
+        traded = _replaced(traded, WITH_JUMPS, deviation, str(candles))
+        if usd is not None:
+            traded = _replaced(traded, "volume", float(usd), str(candles))
         a_day = "" if usd is None else f", {kinds.usd(usd)} USD on the median day"
         notes.append(f"From {candles}: {kinds.percent(deviation, 0)} volatility a year{a_day}.")
     if volume is not None:
         expected = f"USD a day above 0 and at most {MOST_VOLUME:,}, such as 500000000"
         usd = _above_zero("volume", volume, MOST_VOLUME, expected)
+        traded = _replaced(traded, "volume", float(usd), "--volume")
     if volatility is not None:
         deviation = float(quantities.share("volatility", volatility, most=20.0, example="49%"))
-    source = "recorded hourly candles of 14 coins, 2024-09 to 2025-07"
-    if usd is None:
-        usd = default_volume(traded.listed)
-        notes.append(
-            f"{kinds.usd(usd)} USD trade in {traded.name} a day: the median day of the least "
-            f"traded coin with as high a maximum leverage ({source}). --volume and --candles know "
-            "better."
-        )
-    if deviation is None:
-        deviation = default_volatility(traded.listed)
-        notes.append(
-            f"{kinds.percent(deviation, 0)} volatility a year: the median of coins with as high a "
-            f"maximum leverage ({source}). --volatility and --candles know better."
-        )
-    return usd, deviation, notes
+        traded = _replaced(traded, WITH_JUMPS, deviation, "--volatility")
+    if funding is not None:
+        traded = _replaced(traded, "funding", float(funding_of(funding)), "--funding")
+    return traded, notes
 
 
-def _book(
-    traded: TradedMarket, book: Book | None, depth: Amount | None
-) -> tuple[Book, str, tuple[str, ...]]:
+def _replaced(traded: TradedMarket, field: str, value: float, source: str) -> TradedMarket:
+    """The market with another value of an assumption."""
+    return traded._replace(assumed=traded.assumed.given(field, {traded.name: value}, source))
+
+
+def _with_depth(traded: TradedMarket, book: Book | None, depth: Amount | None) -> TradedMarket:
+    """The market with the depth that is given for the assumed ladder."""
+    if depth is None:
+        return traded
+    if book is not None:
+        expected = "left out beside a book: it is that of the assumed ladder"
+        raise InputError.of("", "depth", depth, expected)
+    expected = "1000 to 1e9 USD within 50 bp, such as 5000000"
+    usd = float(_plain("depth", depth, least=1000, most=10**9, expected=expected))
+    return _replaced(traded, DEPTH, usd, "--depth")
+
+
+def _book(traded: TradedMarket, book: Book | None) -> tuple[Book, str, tuple[str, ...]]:
     """The book, what it is, and what is assumed about it."""
     if book is not None:
-        if depth is not None:
-            expected = "left out beside a book: it is that of the assumed ladder"
-            raise InputError.of("", "depth", depth, expected)
         moment = "" if book.time_ms is None else f" of {kinds.clock(book.time_ms)} UTC"
         return book, f"a book{moment} ({len(book.bids)} bids and {len(book.asks)} asks)", ()
-    usd = None
-    if depth is not None:
-        expected = "1000 to 1e9 USD within 50 bp, such as 5000000"
-        usd = float(_plain("depth", depth, least=1000, most=10**9, expected=expected))
-    ladder, found = traded.ladder(usd)
+    ladder, found = traded.ladder()
     words = f"an assumed book of {kinds.usd(found.usd_within_50bp)} USD within 50 bp per side"
     note = (
         "The book is assumed: 20 % of its depth within 10 bp, half within 25 bp, as much again to "
-        "100 bp and to 400 bp; how deep follows the market's maximum leverage. --book reads a real "
+        "100 bp and to 400 bp; --book reads a real "
         "one, --depth sets another."
     )
     return ladder, words, (note,)
@@ -212,10 +223,9 @@ def _trade(
     hours: Fraction,
     funding: Amount | None,
     entry_fee: str,
-    fee_volume: Amount,
 ) -> Trade:
     takes = quantities.choice("entry_fee", entry_fee, ENTRY_FEES) == "taker"
-    fees = traded.fees(fee_volume)
+    fees = traded.fees()
     is_long = stop_price < traded.price
     return Trade(
         is_long=is_long,

@@ -46,7 +46,7 @@ def findings(result: SizeResult) -> Findings:
         verdict=tuple(_verdict(task, result.advice)),
         status=status(task, result.advice),
         tiles=tiles(task, result.advice),
-        sections=tuple(_sections(task, result.advice, result.kelly)),
+        sections=(*_sections(task, result.advice, result.kelly), *result.used.sheets()),
         assumptions=(*_assumed(task), *result.notes),
     )
 

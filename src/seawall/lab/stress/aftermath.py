@@ -20,7 +20,6 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.mark_steps import LARGEST_STEP, MARK_MS
 from seawall.domain.rulebook import AnyRulebook
-from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
 from seawall.engine.placement import marked_at_oracle
 from seawall.lab.arrays import Floats, Integers
@@ -31,8 +30,6 @@ from seawall.lab.simulation.observer import Snapshot
 from seawall.lab.simulation.setup import Grid, SimulationSetup
 from seawall.lab.simulation.simulation import Simulation, steps
 
-BACKSTOP_CAPITAL = 10_000_000 * MICRO
-"""Assumed, micro-USD: of the backstop, or of the insurance fund under block rules."""
 START_MS = 600_000
 """Ten minutes past an hour: no funding is due before the end."""
 MINUTE_MS = 60_000
@@ -77,11 +74,13 @@ class StressMachine:
         instruments: Sequence[Instrument],
         depths: Mapping[str, Depth],
         now: Sequence[int],
+        backstop: int,
         *,
         instant: bool = False,
     ) -> None:
         """``now``: price units before the shock; ``depths``: of calm markets, by name.
 
+        ``backstop``: micro-USD of it, or of the insurance fund under block rules.
         ``instant``: a shock is one mark step.
         """
         self.depths = depths
@@ -95,7 +94,7 @@ class StressMachine:
             depths=tuple(depths[each.name] for each in instruments),
             holdings=structs.replace(plan, orders=()),
             population=None,
-            backstop=BACKSTOP_CAPITAL,
+            backstop=backstop,
             limits=Limits(accounts=64, positions=256),
         )
 

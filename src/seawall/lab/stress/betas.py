@@ -1,38 +1,49 @@
 """How far a market moves when the leading one does: default betas, each with its source.
 
-The measured ones, and how they were measured, are in ``betas.toml``. A beta says what is usual, not
-what a market will do alone.
+They are those of ``lab/market/assumptions``. A beta says what is usual, not what a market will do
+alone.
 """
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import ALL, Amount, assignments, for_markets, number, several
+from seawall.lab.market.assumptions import Assume, assumptions_of
+from seawall.lab.market.assumptions_file import LEAD, NO_BETA
 
-LEAD = "BTC"
 HIGHEST_BETA = 20
-UNKNOWN = "assumed: nothing measured, the middle of the measured altcoins"
+UNKNOWN = NO_BETA
 GIVEN = "--beta"
 ITSELF = "itself"
+NO_LEVERAGES: Mapping[str, int] = {}
 Betas = str | Path | Iterable[str | Path] | Mapping[str, Amount]
 """``ETH=1.2``, a TOML file, several of both, or numbers by market."""
 
 
 class Beta(NamedTuple):
-    """``source``: where it was measured, or one of the three texts above."""
+    """``source``: where it was measured, or what it is instead."""
 
     value: Fraction
     source: str
 
 
-def betas_of(markets: Iterable[str], given: Mapping[str, Fraction]) -> dict[str, Beta]:
-    """The beta of each market to ``LEAD``: the given one, else a measured, else ``UNKNOWN``."""
-    return {name: _beta_of(name, given) for name in markets}
+def betas_of(
+    markets: Iterable[str],
+    given: Mapping[str, Fraction],
+    assume: Assume = None,
+    leverages: Mapping[str, int] = NO_LEVERAGES,
+) -> dict[str, Beta]:
+    """The beta of each market to ``LEAD``: the given one, else what is assumed.
+
+    ``leverages``: the greatest that their venue grants, 1 where it is not named.
+    """
+    assumed = assumptions_of(assume).given("beta", given, GIVEN)
+    found = {name: assumed.of("beta", name, leverages.get(name, 1)) for name in markets}
+    return {name: Beta(each.value, each.source) for name, each in found.items()}
 
 
 def chosen_betas(betas: Betas, markets: Sequence[str]) -> dict[str, Fraction]:
@@ -76,24 +87,3 @@ def _file_betas(file: Path) -> dict[str, Amount]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"betas: {file}: not valid TOML: {error}") from None
     return {name: str(value) for name, value in data.items()}
-
-
-def _beta_of(name: str, given: Mapping[str, Fraction]) -> Beta:
-    if name in given:
-        return Beta(given[name], GIVEN)
-    if name == LEAD:
-        return Beta(Fraction(1), ITSELF)
-    measured, assumed = _shipped()
-    return measured.get(name, assumed)
-
-
-@cache
-def _shipped() -> tuple[dict[str, Beta], Beta]:
-    """The measured betas by market, and the one of every other market."""
-    path = Path(__file__).with_name("betas.toml")
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    measured: dict[str, Beta] = {}
-    for table in data["measured"]:
-        for name, value in table["betas"].items():
-            measured.setdefault(name, Beta(Fraction(value), table["source"]))
-    return measured, Beta(Fraction(data["assumed"]), UNKNOWN)

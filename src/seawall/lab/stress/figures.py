@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seawall.domain.units import MICRO, RATE_ONE
-from seawall.lab.size.market import fee_rates
+from seawall.lab.market.fees import fee_rates
 from seawall.lab.stress.grid import MoveKind
 from seawall.report.chart_kinds import PriceMark, break_even, profit_over_price
 from seawall.report.charts import (

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from seawall.accounts.valuation import BucketValue, Valuation, ValuationError
 from seawall.domain.units import MAX_PRICE, from_units
+from seawall.lab.market.assumptions_file import LEAD
 from seawall.lab.stress.aftermath import Aftermath, StressMachine
-from seawall.lab.stress.betas import LEAD
 
 
 class MoveKind(StrEnum):

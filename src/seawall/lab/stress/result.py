@@ -1,6 +1,6 @@
 """A whole stress test: shocks, smallest moves, what would survive a move, scenarios."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,10 +11,14 @@ from seawall.accounts.valuation import BucketValue, Valuation, valuation_of
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, PerMarket, percent_move, several
 from seawall.domain.units import MAX_PRICE
-from seawall.lab.market.liquidity import chosen_depths
+from seawall.lab.market.assumption_sheets import Used
+from seawall.lab.market.assumptions import DEPTH, Assume, Assumptions, assumptions_of, leverages_of
+from seawall.lab.market.assumptions_file import LEAD
+from seawall.lab.market.liquidity import Depth, depths, with_depth
 from seawall.lab.market.named_scenarios import chosen_scenarios, run_scenario
+from seawall.lab.market.scenario import Scenario
 from seawall.lab.stress.aftermath import StressMachine
-from seawall.lab.stress.betas import LEAD, Beta, Betas, betas_of, chosen_betas
+from seawall.lab.stress.betas import GIVEN, Beta, Betas, betas_of, chosen_betas
 from seawall.lab.stress.grid import (
     Cell,
     Move,
@@ -80,6 +84,7 @@ class StressResult(Answer, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
     survivals: tuple[Survival, ...]
     scenarios: tuple[ScenarioLine, ...]
+    used: Used
 
     @property
     def equity(self) -> int:
@@ -105,6 +110,7 @@ def stress(
     scenarios: str | Path | Iterable[str | Path] = (),
     depth: PerMarket = (),
     instant: bool = False,
+    assume: Assume = None,
     progress: Progress = silent,
 ) -> StressResult:
     """Shock an account: what each move costs, and the smallest one that liquidates it.
@@ -117,21 +123,26 @@ def stress(
     ``"all"``. ``depth``: USD within 50 bp per side of the book, one for all or by market.
     ``instant``: prices jump in one mark step; without it they move through the book, at most 1 %
     from mark to mark. Accounts that fall below zero within one mark step are deleveraged at the
-    mark before it where the rules say so, and lose far less than in a real fall.
+    mark before it where the rules say so, and lose far less than in a real fall. ``assume``: a file
+    that changes the assumptions.
 
     Raises SeawallError naming what cannot be used.
     """
     names = [each.name for each in account.instruments]
     chosen = chosen_scenarios(several(scenarios))
     sizes = shock_sizes(several(shocks))
-    found = betas_of(names, chosen_betas(betas, names))
+    leverages = leverages_of(account.listed[name] for name in names)
+    assumed = with_depth(assumptions_of(assume), names, depth)
+    assumed = assumed.given("beta", chosen_betas(betas, names), GIVEN)
+    account = assumed.account(account)
+    found = betas_of(names, {}, assumed, leverages)
     factors = {name: each.value for name, each in found.items()}
-    depths = chosen_depths(account.listed.values(), depth)
+    calm = depths(account.listed.values(), assume=assumed)
     valuation = valuation_of(account)
     wanted = [_move_to_survive(text, valuation, factors) for text in several(survive)]
     machine = StressMachine(
-        account.holdings, account.rulebook, account.instruments, depths, account.prices,
-        instant=instant,
+        account.holdings, account.rulebook, account.instruments, calm, account.prices,
+        assumed.backstop(leverages), instant=instant,
     )  # fmt: skip
     moves = usual_moves(valuation, factors)
     progress("smallest moves")
@@ -146,14 +157,6 @@ def stress(
     cells = stress_grid(valuation, machine, moves, sizes)
     progress("what would survive")
     survivals = tuple(_survival(valuation, move, size) for move, size in wanted)
-    lines = []
-    for number, each in enumerate(chosen):
-        progress(f"scenario {each.name}", number, len(chosen))
-        rehearsal = run_scenario(
-            each, account.holdings, account.rulebook, account.instruments, account.price_texts,
-            depths,
-        )  # fmt: skip
-        lines.append(scenario_line(each, rehearsal))
     return StressResult(
         source=account.source,
         valuation=valuation,
@@ -164,8 +167,35 @@ def stress(
         joint=joint,
         cells=tuple(cells),
         survivals=survivals,
-        scenarios=tuple(lines),
+        scenarios=_through(account, chosen, calm, progress),
+        used=_used(account, assumed),
     )
+
+
+def _used(account: Account, assumed: Assumptions) -> Used:
+    """What was read of the assumptions."""
+    return Used(
+        assumptions=assumed,
+        leverages=leverages_of(account.listed[name] for name in account.markets),
+        fields=("beta", DEPTH),
+        has_backstop=True,
+        books=(account.rulebook,),
+    )
+
+
+def _through(
+    account: Account, scenarios: Sequence[Scenario], calm: Mapping[str, Depth], progress: Progress
+) -> tuple[ScenarioLine, ...]:
+    """The account through each scenario."""
+    lines = []
+    for number, each in enumerate(scenarios):
+        progress(f"scenario {each.name}", number, len(scenarios))
+        rehearsal = run_scenario(
+            each, account.holdings, account.rulebook, account.instruments, account.price_texts,
+            calm,
+        )  # fmt: skip
+        lines.append(scenario_line(each, rehearsal))
+    return tuple(lines)
 
 
 def shock_sizes(shocks: Iterable[Amount]) -> tuple[Fraction, ...]:

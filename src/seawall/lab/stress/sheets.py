@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 from seawall.accounts.valuation import Valuation
 from seawall.domain.mark_steps import LARGEST_STEP, MARK_MS, mark_steps
 from seawall.domain.units import from_units, money_text
-from seawall.lab.simulation.names import bucket_name, liquidation_words
-from seawall.lab.stress.aftermath import BACKSTOP_CAPITAL
-from seawall.lab.stress.betas import LEAD
+from seawall.lab.market.assumptions_file import LEAD
+from seawall.lab.simulation.names import bucket_name, liquidation_sentence
 from seawall.lab.stress.figures import ladder_figure, profit_figures, shock_figure
 from seawall.lab.stress.grid import Cell, Move, MoveKind
 from seawall.lab.stress.result import StressResult
@@ -68,7 +67,7 @@ def stress_findings(result: StressResult) -> Findings:
             _matrix(result, shocks), shock_figure(shocks, result.equity),
             *sheets.liquidations(result.cells), *sheets.survival(result),
             *sheets.scenarios(result), shocks, sheets.markets(result), bucket_moves,
-            *sheets.details(result),
+            *sheets.details(result), *result.used.sheets(),
         ],
         facts={
             "account": result.valuation.plan.name,
@@ -546,18 +545,13 @@ class _Sheets:
 
 
 def _assumptions(result: StressResult) -> Sequence[str]:
-    depths = ", ".join(
-        f"{name} {kinds.short_usd(each.usd_within_50bp)}"
-        for name, each in result.machine.depths.items()
-    )
-    capital = kinds.money(BACKSTOP_CAPITAL)
     return [
         _how(result),
-        f"Liquidation: {liquidation_words(result.valuation.rulebook)}.",
-        f"The book within 50 bp per side before the shock: {depths}; in it what the stress rule "
-        "leaves (2 % after moves of 3.5 % or more within a minute), prices then stand still for a "
-        "minute. --depth changes it.",
-        f"The backstop or insurance fund owns {capital} USD, and others stand ready to be "
+        liquidation_sentence(result.valuation.rulebook),
+        "The book has the depth below before the shock, and in it what the stress rule leaves (2 % "
+        "after moves of 3.5 % or more within a minute); prices then stand still for a minute. "
+        "--depth changes it.",
+        "The backstop or insurance fund owns what is said below; others stand ready to be "
         "deleveraged.",
         "The mark is the shocked price. No funding passes within a shock; no hedge or stop acts.",
     ]

@@ -8,8 +8,11 @@ from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO, RATE_ONE
+from seawall.lab.market.assumption_sheets import Used
+from seawall.lab.market.assumptions import Assume, Assumptions, assumptions_of
+from seawall.lab.market.fees import fee_rates
 from seawall.lab.market.market_path import parse_time
-from seawall.lab.size.market import fee_rates
+from seawall.lab.size.market import with_fee_volume
 from seawall.lab.vet.book import SIZES_USD
 from seawall.lab.vet.measures import PhaseFigures, phase_figures
 from seawall.lab.vet.resilience import Recovery, recovery_of
@@ -37,6 +40,8 @@ class VetResult(Answer, frozen=True, kw_only=True):
     phases: tuple[PhaseFigures, ...]
     recovery: Recovery | None
     verdict: Verdict
+    used: Used | None = None
+    """What was read of the assumptions, where the question read them."""
 
     def findings(self) -> Findings:
         from seawall.lab.vet.sheets import vet_findings
@@ -52,7 +57,7 @@ def vet(
     venue: str | None = None,
     ccxt: str | None = None,
     rulebook: str | None = None,
-    fee_volume: Amount = 0,
+    fee_volume: Amount | None = None,
     sizes: Amount | Iterable[Amount] = SIZES_USD,
     shock: Amount | None = None,
     shock_seconds: Amount | None = None,
@@ -62,6 +67,7 @@ def vet(
     storm: str | None = None,
     until: str | None = None,
     seed: int | None = None,
+    assume: Assume = None,
     progress: Progress = silent,
 ) -> VetResult:
     """Measure how good a venue is, in calm and in a storm.
@@ -72,8 +78,8 @@ def vet(
     ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, which takes ``shock_seconds``.
     ``withdraw``: the share of their depth that makers take away. ``seconds``: of each of calm,
     storm and after. ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC
-    times of a recording. ``seed``: of the sandbox that runs here, 1 if not given. Raises
-    SeawallError naming what cannot be used.
+    times of a recording. ``seed``: of the sandbox that runs here, 1 if not given.
+    ``assume``: a file that changes the assumptions. Raises SeawallError naming what cannot be used.
     """
     if recording is not None:
         _only("a running venue, not to a recording", at=at, ccxt=ccxt, shock=shock, seconds=seconds)
@@ -96,10 +102,11 @@ def vet(
         _only("a --shock", withdraw=withdraw if withdrawn else None, shock_seconds=shock_seconds)
     length = _seconds(seconds, SANDBOX_SECONDS if is_here else LIVE_SECONDS)
     rules = load_rulebook(rulebook or venue or DEFAULT_VENUE)
+    assumed = with_fee_volume(assumptions_of(assume), fee_volume)
     watch = Watch(
         market=market or ("" if ccxt else DEFAULT_MARKET),
         sizes=_sizes(sizes),
-        charges=_charges(rules, fee_volume, is_assumed=rulebook is None and not is_here),
+        charges=_charges(rules, assumed, is_assumed=rulebook is None and not is_here),
         seconds=length,
         every_s=_number("every", looks, 0.1, 60, "seconds from 0.1 to 60", percent=False),
         move=None if shock is None else _move(shock),
@@ -109,16 +116,17 @@ def vet(
         until_ms=None if until is None else parse_time(until, "--until"),
         seed=DEFAULT_SEED if seed is None else seed,
     )
-    return result_of(_tape(watch, rules, recording, at, venue, ccxt, progress))
+    used = Used(assumptions=assumed, leverages={}, books=(rules,))
+    return result_of(_tape(watch, rules, recording, at, venue, ccxt, progress), used)
 
 
-def result_of(tape: Tape) -> VetResult:
+def result_of(tape: Tape, used: Used | None = None) -> VetResult:
     """What a tape shows."""
     phases = tuple(phase_figures(tape, name) for name in PHASES if tape.phases.get(name))
     recovery = recovery_of(tape)
     size = tape.shown[len(tape.shown) // 2]
     verdict = verdict_of(phases, recovery, size, tape.shock is not None)
-    return VetResult(tape=tape, phases=phases, recovery=recovery, verdict=verdict)
+    return VetResult(tape=tape, phases=phases, recovery=recovery, verdict=verdict, used=used)
 
 
 def _tape(
@@ -176,10 +184,8 @@ def _sizes(sizes: Amount | Iterable[Amount]) -> tuple[float, ...]:
     return tuple(sorted(found)) or SIZES_USD
 
 
-def _charges(rules: AnyRulebook, fee_volume: Amount, *, is_assumed: bool) -> Charges:
-    expected = "USD from 0, such as 5000000"
-    volume = _number("fee_volume", fee_volume, 0, 1e12, expected, percent=False)
-    rates = fee_rates(rules, int(volume * MICRO))
+def _charges(rules: AnyRulebook, assumed: Assumptions, *, is_assumed: bool) -> Charges:
+    rates = fee_rates(rules, round(assumed.shared("fee_volume") * MICRO))
     text = f"tier {rates.tier} of the rulebook {rules.name}"
     if is_assumed:
         text += "; the source does not say them, --rulebook chooses others"

@@ -58,6 +58,7 @@ def vet_findings(result: VetResult) -> Findings:
             _grades(verdict.grades), _book(phases), _depth(phases), *_sizes(tape, phases),
             _resilience(phases), *_recovery(result), _flow(phases), _time(tape, phases),
             *_figures(tape, phases), *_recorded(tape),
+            *([] if result.used is None else result.used.sheets()),
         ],
         facts={
             "market": tape.market,
