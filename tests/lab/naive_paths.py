@@ -136,6 +136,7 @@ class NaiveAccount:
         """
         before = self.marks
         self.marks = list(marks)
+        self.act_orders(number, hours, hourly_rate)
         self._pay_funding(hours, hourly_rate)
         under = [b for b in self.buckets() if self.of_bucket(b) and self.is_under(b)]
         under.sort(key=lambda b: (self.equity(b) * RATE // max(1, self.maintenance(b)), b))
@@ -143,6 +144,7 @@ class NaiveAccount:
         for bucket in under:
             if self.is_under(bucket):
                 self.first.setdefault(bucket, number)
+                self.cancel_orders(bucket)
                 for order in self._liquidate(bucket, number, now_ms, before):
                     orders[order.market] = order
         if under:
@@ -151,6 +153,12 @@ class NaiveAccount:
                 if each.size and each.market not in orders:
                     orders[each.market] = self._order(each, self._size(each, now_ms))
         return list(orders.values())
+
+    def act_orders(self, number: int, hours: int, hourly_rate: int) -> None:
+        """What the account's own orders do at the new prices; it has none."""
+
+    def cancel_orders(self, bucket: int) -> None:
+        """As a bucket's liquidation begins."""
 
     def _pay_funding(self, hours: int, rate: int) -> None:
         for _ in range(hours):
@@ -229,7 +237,17 @@ class NaiveAccount:
             self.cooldown_until = now_ms + self.rulebook.liquidation.cooldown_ms
 
     def _fill(self, each: Held, order: Order) -> bool:
-        fee = order.size * order.price * self.rulebook.fee.tiers[0].taker_rate // RATE
+        limit = self.rulebook.liquidation.price_limit
+        must_pay = limit == LiquidationPriceLimit.BANKRUPTCY
+        lost = self.close(each, order, self.rulebook.fee.tiers[0].taker_rate, must_pay)
+        if lost is None:
+            return False
+        self.cost += lost
+        return True
+
+    def close(self, each: Held, order: Order, rate: int, must_pay: bool) -> int | None:
+        """Fee and slippage of a fill that closes; None, and nothing done, if it may not."""
+        fee = toward_zero(order.size * order.price * rate, RATE)
         sign = 1 if each.size > 0 else -1
         proceeds = sign * order.size * order.price
         slippage = sign * order.size * self.marks[each.market] - proceeds
@@ -238,15 +256,13 @@ class NaiveAccount:
         if each.bucket != POOL:
             share = toward_zero(each.cash * order.size, abs(each.size))
             left = share + proceeds - fee
-        limit = self.rulebook.liquidation.price_limit
-        if limit == LiquidationPriceLimit.BANKRUPTCY and left < 0:
-            return False
+        if must_pay and left < 0:
+            return None
         each.cash -= share
         self.pool += share
         self.pool += proceeds - fee
         each.size -= sign * order.size
-        self.cost += slippage + fee
-        return True
+        return slippage + fee
 
     def _leave(self, bucket: int, number: int) -> None:
         """The backstop takes positions and cash."""

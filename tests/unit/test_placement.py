@@ -112,7 +112,7 @@ def test_open_orders_go_to_the_owner_with_a_protection_price() -> None:
     orders = placement.engine.tables["orders"]
     resting = orders[orders["account"] == placed.account]
     by_market = {int(each["market"]): each for each in resting}
-    assert int(by_market[0]["price"]) == 855_000
+    assert int(by_market[0]["price"]) == 810_000
     assert int(by_market[0]["flags"]) & OrderFlag.TRIGGER
     assert int(by_market[1]["price"]) == 100_000
     bad = OpenOrder(

@@ -37,6 +37,17 @@ class OpenOrder(Struct, frozen=True, kw_only=True):
     reduce_only: bool
 
 
+class TopUp(Struct, frozen=True, kw_only=True):
+    """Micro-USD from outside for the position of a market, once its mark comes to a price.
+
+    ``trigger_price``: price units. The money goes to the position's bucket, or to its cross pool.
+    """
+
+    market: int
+    trigger_price: int
+    amount: int
+
+
 class Holdings(Struct, frozen=True, kw_only=True):
     """What an account holds. ``collateral``: micro-USD, all that was deposited in margin group 0,
     isolated margins included; ``other_collateral``: the same in other groups, by their number.
@@ -46,6 +57,7 @@ class Holdings(Struct, frozen=True, kw_only=True):
     collateral: int
     positions: tuple[Position, ...]
     orders: tuple[OpenOrder, ...] = ()
+    top_ups: tuple[TopUp, ...] = ()
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[int, int] = field(default_factory=dict)
 

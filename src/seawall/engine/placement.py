@@ -39,8 +39,11 @@ if TYPE_CHECKING:
 Rows = NDArray[Any]
 Integers = NDArray[np.int64]
 
-PROTECTION_PERCENT = 5
-"""How much worse than its trigger the price of a trigger order at market may be."""
+PROTECTION_PERCENT = 10
+"""How much worse than its trigger the price of a trigger order at market may be.
+
+Hyperliquid, documented: trading/take-profit-and-stop-loss-orders-tp-sl. Assumed elsewhere.
+"""
 
 
 class PlacementError(InputError):
@@ -274,8 +277,7 @@ class Placement:
             if order.trigger_price:
                 flags |= OrderFlag.TRIGGER | OrderFlag.TRIGGER_MARKET
                 flags |= OrderFlag.TAKE_PROFIT if order.take_profit else OrderFlag.NO_FLAG
-                worse = PROTECTION_PERCENT if order.side == Side.BUY else -PROTECTION_PERCENT
-                price = to_tick(order.market, order.trigger_price * (100 + worse) // 100)
+                price = worst_trigger_price(order, to_tick)
             row["account"], row["market"] = placed.owner_of(order.market), order.market
             row["side"], row["price"], row["order_size"] = int(order.side), price, order.size
             row["flags"], row["trigger_price"] = int(flags), order.trigger_price
@@ -300,6 +302,15 @@ class Placement:
     def is_conserved(self) -> bool:
         """Whether all cash adds up to deposits less withdrawals, exactly."""
         return sum(self.cash()) == self.deposits - self.withdrawals
+
+
+def worst_trigger_price(order: OpenOrder, to_tick: Callable[[int, int], int]) -> int:
+    """Price units, the worst price that a trigger at market takes, rounded down to a tick.
+
+    ``to_tick(market, units)``: a price rounded to a tick.
+    """
+    worse = PROTECTION_PERCENT if order.side == Side.BUY else -PROTECTION_PERCENT
+    return to_tick(order.market, order.trigger_price * (100 + worse) // 100)
 
 
 def marked_at_oracle(rulebook: AnyRulebook) -> AnyRulebook:

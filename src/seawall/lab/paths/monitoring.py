@@ -30,9 +30,10 @@ def monitoring_bias(task: PathTask) -> MonitoringBias | None:
 
     Checking every dt instead of always is as good as moving the barrier away by ``SHIFT`` sigma
     sqrt(dt) (Broadie, Glasserman and Kou). Sigma is that of the bucket's value, and probabilities
-    are those of a Brownian motion, by reflection. None where the model gives no volatility.
+    are those of a Brownian motion, by reflection. None where the model gives no volatility, or
+    where orders of the account act before a liquidation may.
     """
-    if not isinstance(task.model, Diffusion):
+    if not isinstance(task.model, Diffusion) or task.account.orders:
         return None
     account, model = task.account, task.model
     needed = account.needed

@@ -31,6 +31,7 @@ from seawall.lab.market.price_candles import close_returns, read_joint, recorded
 from seawall.lab.market.price_fit import fit, fit_funding
 from seawall.lab.market.price_models import ModelOptions, PriceModel, price_model
 from seawall.lab.paths.kernels.account import IMPACT, path_account
+from seawall.lab.paths.kernels.account_orders import FundingClose
 from seawall.lab.paths.kernels.task import (
     BelowZero,
     Bootstrap,
@@ -109,8 +110,12 @@ class PathSetup(Struct, frozen=True, kw_only=True):
     antithetic: bool
     used: Used
 
-    def path_account(self, holdings: Holdings | None = None) -> PathAccount:
+    def path_account(
+        self, holdings: Holdings | None = None, closes: Sequence[FundingClose] = ()
+    ) -> PathAccount:
         """The account, or other holdings in its markets, for the kernel. Raises InputError.
+
+        ``closes``: parts that are closed before funding.
 
         The mark before is the one of the step before. Rules that close a bucket below zero at that
         price mean a mark of seconds ago; after a longer step it would hand the bucket back what it
@@ -119,7 +124,7 @@ class PathSetup(Struct, frozen=True, kw_only=True):
         account = self.account
         made = path_account(
             account.holdings if holdings is None else holdings, account.rulebook,
-            account.instruments, account.price_texts, self.depths, self.impact,
+            account.instruments, account.price_texts, self.depths, self.impact, closes,
         )  # fmt: skip
         is_long = self.step_seconds > LONGEST_MARK_SECONDS
         rules = made.rules
@@ -132,10 +137,12 @@ class PathSetup(Struct, frozen=True, kw_only=True):
             made = structs.replace(made, rules=rules)
         return made
 
-    def task(self, holdings: Holdings | None = None) -> PathTask:
+    def task(
+        self, holdings: Holdings | None = None, closes: Sequence[FundingClose] = ()
+    ) -> PathTask:
         """The simulation of the account, or of other holdings in its markets. Raises InputError."""
         return PathTask(
-            account=self.path_account(holdings),
+            account=self.path_account(holdings, closes),
             model=self.source.moves,
             funding=self.source.funding,
             steps=self.steps,

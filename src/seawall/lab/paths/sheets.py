@@ -13,6 +13,7 @@ from seawall.lab.paths.figures import figures
 from seawall.lab.paths.kernels.account import POOL_NAME
 from seawall.lab.paths.kernels.task import BelowZero, StageRules
 from seawall.lab.paths.leverage import LeverageSearch
+from seawall.lab.paths.order_sheets import left_out_words, order_columns, order_words
 from seawall.lab.paths.question import PathsResult
 from seawall.lab.paths.setup import PathSetup, under_maintenance
 from seawall.lab.paths.statistics import QUANTILES, SHORTFALLS, PathStatistics
@@ -78,6 +79,10 @@ COSTS = (
         "forfeited", "equity left to the backstop (below zero: a fund or others paid)", "forfeited"
     ),
 )
+ORDER_COSTS = (
+    Measure("order_costs", "fees and slippage of the account's orders", "order_costs"),
+    Measure("added", "money that top-ups added", "added"),
+)
 
 
 class Line(NamedTuple):
@@ -141,8 +146,8 @@ def data_columns(shown: Iterable[str] = ()) -> list[Column]:
         Column("median_hours", kinds.HOURS, "statistics.median_hours", on="data"),
         Column("loss_worst", kinds.USD, "statistics.loss.worst", on="data"),
     ]
-    for each in (LIQUIDATED, *ENDS, *LOSSES, *COSTS):
-        kind = kinds.USD if each in (*LOSSES, *COSTS) else kinds.PROBABILITY
+    for each in (LIQUIDATED, *ENDS, *LOSSES, *COSTS, *ORDER_COSTS):
+        kind = kinds.USD if each in (*LOSSES, *COSTS, *ORDER_COSTS) else kinds.PROBABILITY
 
         def of(row: Row, each: Measure = each) -> Estimate:
             return each.estimate(row.statistics)
@@ -159,7 +164,7 @@ def findings(result: PathsResult) -> Findings:
         *_warnings(result),
         *drawn["equity"], *drawn["margin"], _probabilities(result),
         _losses(statistics), *drawn["losses"],
-        _costs(statistics),
+        _costs(statistics), *_orders(result),
         *_times(statistics), *drawn["times"],
         _leverages(result), *drawn["leverages"], _leverage_buckets(result),
         *_search(result.search),
@@ -249,7 +254,7 @@ def notes_of(setup: PathSetup) -> list[str]:
 
 def _warnings(result: PathsResult) -> list[Words]:
     setup, bias = result.setup, result.bias
-    found = [*notes_of(setup), *result.notes]
+    found = [*notes_of(setup), *left_out_words(setup), *result.notes]
     if bias and bias.missed > WARN_MISSED and bias.probability > WARN_PROBABILITY:
         found.append(
             f"Steps of {kinds.duration(setup.step_seconds)} are coarse: prices that cross a "
@@ -259,10 +264,6 @@ def _warnings(result: PathsResult) -> list[Words]:
             f"{kinds.percent(bias.missed, 0)} of the liquidations "
             f"({_bucket_name(bias.bucket, setup.account.rulebook)}). A shorter --step misses fewer."
         )
-    orders = len(setup.account.holdings.orders)
-    if orders:
-        plural = "s" if orders > 1 else ""
-        found.append(f"{orders} open order{plural} left out: paths have no orders.")
     return [Words(each, is_warning=True) for each in found]
 
 
@@ -287,7 +288,7 @@ def assumptions(setup: PathSetup) -> list[str]:
         f"Slippage: half the spread and {kinds.short_percent(setup.impact)} times the square root "
         "of order over depth; depth is as on a calm day at all times and no other account is "
         "liquidated, so a crash costs more than this (seawall rehearse has both).",
-        "The account does nothing on the way: no stop, no order, no new money.",
+        order_words(setup),
     ]
 
 
@@ -372,10 +373,29 @@ def _costs(statistics: PathStatistics) -> Sheet:
     return Sheet(
         name="costs",
         title="On the way, mean USD a path",
-        rows=_lines(COSTS, statistics),
+        rows=_lines(COSTS + (ORDER_COSTS if statistics.orders else ()), statistics),
         columns=_line_columns("cost", kinds.USD),
         note=note,
     )
+
+
+def _orders(result: PathsResult) -> Iterator[Sheet]:
+    """What each order did; none without orders."""
+    statistics = result.statistics
+    if statistics.orders:
+        yield Sheet(
+            name="orders",
+            title="The account's orders, % of paths",
+            rows=statistics.orders,
+            columns=[
+                *order_columns(result.setup.path_account()),
+                *estimate_columns("acted", kinds.PROBABILITY, interval=1),
+                *estimate_columns("unfilled", kinds.PROBABILITY, interval=None, drop=4),
+            ],
+            note="Unfilled: its time came and nothing was filled, because the price had gone past "
+            "what it takes or the bucket had no money left. Other orders ended with their position "
+            "or wait still.",
+        )
 
 
 def _times(statistics: PathStatistics) -> list[Sheet]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.estimates import Estimate, expected_shortfall, mean, quantile, share
-from seawall.lab.paths.kernels.task import Outcomes, PathTask
+from seawall.lab.paths.kernels.task import Outcomes, PathOrder, PathTask
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 SHORTFALLS = (0.95, 0.99)
@@ -28,6 +28,14 @@ class LossStatistics(Struct, frozen=True, kw_only=True):
     probability: Estimate
 
 
+class OrderStatistics(Struct, frozen=True, kw_only=True):
+    """How often an order acted, and how often it ended unfilled when its time had come."""
+
+    order: PathOrder
+    acted: Estimate
+    unfilled: Estimate
+
+
 class PathStatistics(Struct, frozen=True, kw_only=True):
     """Of all paths of a task.
 
@@ -36,7 +44,8 @@ class PathStatistics(Struct, frozen=True, kw_only=True):
     the liquidation, of the paths that have one; None without any. ``funding``,
     ``liquidation_costs``, ``forfeited``: mean USD a path; the last is equity that left with a
     bucket that the backstop took or that was deleveraged, below zero where a fund or others bore a
-    loss; ``closed_out``: how often any of these happens.
+    loss; ``closed_out``: how often any of these happens. ``orders``: of the account's orders, with
+    their mean ``order_costs`` and what top-ups ``added``, USD a path.
     """
 
     paths: int
@@ -54,6 +63,9 @@ class PathStatistics(Struct, frozen=True, kw_only=True):
     costs_if_liquidated: float | None
     forfeited: Estimate
     closed_out: Estimate
+    orders: Sequence[OrderStatistics]
+    order_costs: Estimate
+    added: Estimate
 
 
 def path_statistics(task: PathTask, outcomes: Outcomes) -> PathStatistics:
@@ -79,6 +91,16 @@ def path_statistics(task: PathTask, outcomes: Outcomes) -> PathStatistics:
         costs_if_liquidated=float(outcomes.cost[hit].mean()) if hit.any() else None,
         forfeited=mean(outcomes.taken, paired=paired),
         closed_out=share(outcomes.taken != 0, paired=paired),
+        orders=[
+            OrderStatistics(
+                order=order,
+                acted=share(acted > 0, paired=paired),
+                unfilled=share(acted < 0, paired=paired),
+            )
+            for order, acted in zip(task.account.orders, outcomes.acted.T, strict=True)
+        ],
+        order_costs=mean(outcomes.order_cost, paired=paired),
+        added=mean(outcomes.added, paired=paired),
     )
 
 
@@ -90,8 +112,9 @@ def first_liquidation(outcomes: Outcomes) -> Integers:
 
 
 def losses(task: PathTask, outcomes: Outcomes) -> Floats:
-    """(n,) USD."""
-    result: Floats = float(task.account.equity.sum()) - outcomes.equity.sum(axis=1)
+    """(n,) USD of the equity at the start and of what top-ups added."""
+    given = float(task.account.equity.sum()) + outcomes.added
+    result: Floats = given - outcomes.equity.sum(axis=1)
     return result
 
 

@@ -1,8 +1,8 @@
 """An account for the path kernel, from the plan that the machine would be given.
 
 Every figure comes from the rulebook and the instruments; depth and spread are the caller's.
-Sizes become coins and money USD, in floats. The account's own open orders are left out: a path
-knows no stops.
+Sizes become coins and money USD, in floats. Open orders that close a position act on the path
+(``account_orders``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,15 @@ from seawall.domain.units import MICRO, PPM, RATE_ONE
 from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers
 from seawall.lab.arrays import Floats
 from seawall.lab.market.liquidity import Depth
-from seawall.lab.paths.kernels.stages_state import Rules
-from seawall.lab.paths.kernels.task import BelowZero, BlockRules, PathAccount, StageRules
+from seawall.lab.paths.kernels.account_orders import FundingClose, path_orders
+from seawall.lab.paths.kernels.stages_state import Orders, Rules
+from seawall.lab.paths.kernels.task import (
+    BelowZero,
+    BlockRules,
+    PathAccount,
+    PathOrder,
+    StageRules,
+)
 from seawall.lab.paths.variants import sole_pool
 
 POOL_NAME = "cross"
@@ -40,6 +47,7 @@ def path_account(
     prices: Mapping[str, str],
     depths: Mapping[str, Depth],
     impact: float = IMPACT,
+    closes: Sequence[FundingClose] = (),
 ) -> PathAccount:
     """The account at ``prices`` (USD as decimal text, by market).
 
@@ -71,6 +79,9 @@ def path_account(
         spread=np.array([depths[name].spread_bp * 1e-4 for name in names]),
         impact=impact,
         fee=np.full(len(held), _taker_fee(rulebook)),
+        maker_fee=np.full(len(held), _maker_fee(rulebook)),
+        leverage=np.array([float(each.leverage) for each in held]),
+        orders=path_orders(plan, rulebook, instruments, prices, depths, closes),
         rules=_block_rules(rulebook)
         if isinstance(rulebook, BlockRulebook)
         else _stage_rules(rulebook),
@@ -79,9 +90,11 @@ def path_account(
 
 def kernel_rules(account: PathAccount) -> Rules:
     """What the kernel's functions are handed, in arrays of their own."""
-    rules, tick = account.rules, account.tick
-    columns = (account.lot, np.zeros(len(account.lot)) if tick is None else tick, account.fee)
-    lot, tick, fee, depth, spread = (
+    rules, tick, leverage = account.rules, account.tick, account.leverage
+    none = np.zeros(len(account.lot))
+    maker_fee = none if account.maker_fee is None else account.maker_fee
+    columns = (account.lot, none if tick is None else tick, account.fee, maker_fee)
+    lot, tick, fee, maker_fee, depth, spread = (
         np.array(each, np.float64) for each in (*columns, account.depth, account.spread)
     )
     return Rules(
@@ -90,12 +103,33 @@ def kernel_rules(account: PathAccount) -> Rules:
         lot=lot,
         tick=tick,
         fee=fee,
+        maker_fee=maker_fee,
+        leverage=np.array(np.full(len(lot), np.inf) if leverage is None else leverage, np.float64),
         depth=depth,
         spread=spread,
         impact=float(account.impact),
         tiers=np.array(account.tiers, np.float64, order="C"),
         stages=rules if isinstance(rules, StageRules) else StageRules(),
         blocks=rules if isinstance(rules, BlockRules) else BlockRules(),
+        orders=_columns(account.orders, tick),
+    )
+
+
+def _columns(orders: Sequence[PathOrder], tick: Floats) -> Orders:
+    """The orders in arrays of their own."""
+    columns = list(zip(*orders, strict=True)) or [()] * len(PathOrder._fields)
+    kind, market, level, rises, lots, worst, amount, rate = columns
+    toward = np.where(np.array(rises, np.bool_), -0.5, 0.5)
+    at = np.array(market, np.int64)
+    return Orders(
+        kind=np.array(kind, np.int64),
+        market=at,
+        level=np.array(level, np.float64) + toward * tick[at],
+        rises=np.array(rises, np.bool_),
+        lots=np.array(lots, np.int64),
+        worst=np.array(worst, np.float64),
+        amount=np.array(amount, np.float64),
+        rate=np.array(rate, np.float64),
     )
 
 
@@ -131,6 +165,13 @@ def _taker_fee(rulebook: AnyRulebook) -> float:
     if isinstance(rulebook, BlockRulebook):
         return rulebook.fee.tiers[0].taker_ppm / PPM
     return rulebook.fee.tiers[0].taker_rate / RATE_ONE
+
+
+def _maker_fee(rulebook: AnyRulebook) -> float:
+    """A fraction, of the lowest volume tier."""
+    if isinstance(rulebook, BlockRulebook):
+        return rulebook.fee.tiers[0].maker_ppm / PPM
+    return rulebook.fee.tiers[0].maker_rate / RATE_ONE
 
 
 def _tiers(rulebook: AnyRulebook, markets: Sequence[Instrument]) -> Floats:
@@ -180,6 +221,7 @@ def _stage_rules(rulebook: Rulebook) -> StageRules:
         book_first=policy.book_first_below_backstop,
         stops_at_zero=policy.price_limit == LiquidationPriceLimit.BANKRUPTCY,
         below_zero=int(_below_zero(policy, rulebook.deleveraging.price)),
+        transfer_floor=rulebook.margin.transfer_floor_rate / RATE_ONE,
     )
 
 

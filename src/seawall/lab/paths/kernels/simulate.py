@@ -100,6 +100,9 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
         cost=block.cost[order].copy(),
         taken=block.taken[order].copy(),
         final_price=run.price[:, order].T.copy(),
+        acted=block.acted[:, order].T.copy(),
+        order_cost=block.order_cost[order].copy(),
+        added=block.added[order].copy(),
     )
 
 

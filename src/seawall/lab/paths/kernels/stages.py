@@ -32,6 +32,7 @@ from seawall.lab.paths.kernels.stages_state import (
     POOL,
     Rules,
     State,
+    book_close,
     bucket_risk,
     fill_price,
     find_first,
@@ -71,33 +72,18 @@ def _order_lots(rules: Rules, lots: int, notional: float, in_cooldown: bool) -> 
 @kernel
 def _fill(rules: Rules, state: State, lane: int, market: int, lots: int, part: int) -> bool:
     """Try to close ``part`` of ``lots`` at the price of the book; whether it was filled."""
-    bucket = rules.bucket[market]
     terms = rules.stages
-    size = state.size[market, lane]
+    is_sale = state.size[market, lane] > 0.0
     mark = state.price[market, lane]
-    cash = state.cash
-    is_sale = size > 0.0
-    sign = 1.0 if is_sale else -1.0
     amount = part * rules.lot[market]
     price = fill_price(rules, market, mark, amount, is_sale)
     if price <= mark * terms.lowest or price > mark * terms.highest:
         return False
-    fee = amount * price * rules.fee[market]
-    slippage = sign * amount * (mark - price)
-    share = 0.0
-    if bucket == POOL:
-        equity, _ = bucket_risk(rules, state, lane, POOL)
-        left = equity - slippage - fee
-    else:
-        share = cash[bucket, lane] * (part / lots)
-        left = share + sign * amount * price - fee
-    if terms.stops_at_zero and left < 0.0:
+    fee_rate = rules.fee[market]
+    if not book_close(rules, state, lane, market, lots, part, price, fee_rate, terms.stops_at_zero):
         return False
-    if bucket != POOL:
-        cash[bucket, lane] = 0.0 if part == lots else cash[bucket, lane] - share
-    cash[POOL, lane] += share + sign * amount * price - fee
-    state.size[market, lane] = sign * (lots - part) * rules.lot[market]
-    state.cost[lane] += slippage + fee
+    away = mark - price if is_sale else price - mark
+    state.cost[lane] += amount * away + amount * price * fee_rate
     return True
 
 
@@ -207,7 +193,7 @@ def _liquidate_bucket(
     equity, maintenance = bucket_risk(rules, state, lane, bucket)
     if equity >= maintenance:
         return
-    find_first(state, lane, bucket, step)
+    find_first(rules, state, lane, bucket, step)
     is_below = equity < terms.backstop_ratio * maintenance
     meets_book = terms.uses_book and (terms.book_first or not is_below)
     if meets_book and equity >= 0.0:

@@ -134,7 +134,7 @@ def _take_turn(rules: Rules, state: State, lane: int, bucket: int, height: int, 
     net, total = bucket_risk(rules, state, lane, bucket)
     if total <= 0.0 or net >= total:
         return NOTHING
-    find_first(state, lane, bucket, step)
+    find_first(rules, state, lane, bucket, step)
     market = _position_in_turn(rules, state, lane, bucket, height)
     if _try_book(rules, state, lane, bucket, market, net, total, step):
         return FILLED

@@ -10,17 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.engine.compile import kernel
-from seawall.lab.arrays import Floats, Integers
-from seawall.lab.paths.kernels.task import BlockRules, StageRules
+from seawall.lab.arrays import Floats, Integers, Mask
+from seawall.lab.paths.kernels.task import BlockRules, OrderKind, StageRules
 
 POOL = 0
+
+
+class Orders(NamedTuple):
+    """The columns of an account's orders, (o,) each, as ``PathOrder`` says.
+
+    ``level``: half a tick towards the mark, so that a mark which rounds to it has reached it.
+    """
+
+    kind: Integers
+    market: Integers
+    level: Floats
+    rises: Mask
+    lots: Integers
+    worst: Floats
+    amount: Floats
+    rate: Floats
 
 
 class Rules(NamedTuple):
     """An account's markets and rules, of one type for every account. m markets, t tiers.
 
-    ``bucket``, ``lot``, ``tick``, ``fee``, ``depth``, ``spread``: (m,). ``tiers``: (3, m, t) lower
-    bound, rate, deduction. Either ``blocks`` or ``stages`` hold, as ``in_blocks`` says.
+    ``bucket``, ``lot``, ``tick``, ``fee``, ``maker_fee``, ``leverage``, ``depth``, ``spread``:
+    (m,). ``tiers``: (3, m, t) lower bound, rate, deduction. Either ``blocks`` or ``stages`` hold,
+    as ``in_blocks`` says.
     """
 
     in_blocks: bool
@@ -28,20 +45,24 @@ class Rules(NamedTuple):
     lot: Floats
     tick: Floats
     fee: Floats
+    maker_fee: Floats
+    leverage: Floats
     depth: Floats
     spread: Floats
     impact: float
     tiers: Floats
     stages: StageRules
     blocks: BlockRules
+    orders: Orders
 
 
 class State(NamedTuple):
-    """Arrays whose last axis is the lane. m markets, b buckets.
+    """Arrays whose last axis is the lane. m markets, b buckets, o orders.
 
     ``price``: (m, lanes) USD now, ``before``: of the step before. ``size``: (m, lanes) coins,
     signed. ``cash``: (b, lanes) USD. ``cooldown``: (b, lanes) ms until when; row 0 is that of the
-    whole account. ``first``, ``touched``, ``cost``, ``taken``: as in ``Outcomes``.
+    whole account. ``waits``: (o, lanes) whether an order can still act. ``first``, ``touched``,
+    ``cost``, ``taken``, ``acted``, ``order_cost``, ``added``: as in ``Outcomes``.
     """
 
     price: Floats
@@ -53,6 +74,10 @@ class State(NamedTuple):
     touched: NDArray[np.int32]
     cost: Floats
     taken: Floats
+    waits: Mask
+    acted: NDArray[np.int32]
+    order_cost: Floats
+    added: Floats
 
 
 @kernel
@@ -103,6 +128,39 @@ def fill_price(rules: Rules, market: int, mark: float, amount: float, is_sale: b
 
 
 @kernel
+def book_close(
+    rules: Rules, state: State, lane: int, market: int, lots: int, part: int, price: float,
+    fee_rate: float, must_pay: bool,
+) -> bool:  # fmt: skip
+    """Close ``part`` of a position's ``lots`` at a price; whether it was done.
+
+    ``must_pay``: it is not where the bucket would be left with less than nothing. What a part of an
+    isolated position releases goes to the pool; under block rules a bucket keeps its own.
+    """
+    bucket = rules.bucket[market]
+    cash = state.cash
+    size = state.size[market, lane]
+    sign = 1.0 if size > 0.0 else -1.0
+    amount = part * rules.lot[market]
+    fee = amount * price * fee_rate
+    owner = bucket if rules.in_blocks else POOL
+    share = 0.0
+    if bucket == owner:
+        equity, _ = bucket_risk(rules, state, lane, bucket)
+        left = equity - sign * amount * (state.price[market, lane] - price) - fee
+    else:
+        share = cash[bucket, lane] * (part / lots)
+        left = share + sign * amount * price - fee
+    if must_pay and left < 0.0:
+        return False
+    if bucket != owner:
+        cash[bucket, lane] = 0.0 if part == lots else cash[bucket, lane] - share
+    cash[owner, lane] += share + sign * amount * price - fee
+    state.size[market, lane] = sign * (lots - part) * rules.lot[market]
+    return True
+
+
+@kernel
 def touch(state: State, lane: int, market: int, step: int) -> None:
     """Remember the first step at which a liquidation took from a position."""
     if state.touched[market, lane] == 0:
@@ -110,7 +168,16 @@ def touch(state: State, lane: int, market: int, step: int) -> None:
 
 
 @kernel
-def find_first(state: State, lane: int, bucket: int, step: int) -> None:
-    """Remember the first step at which a bucket was found under maintenance margin."""
+def find_first(rules: Rules, state: State, lane: int, bucket: int, step: int) -> None:
+    """Remember the first step at which a bucket was found under maintenance margin.
+
+    Rules of stages cancel the orders of its markets.
+    """
     if state.first[bucket, lane] == 0:
         state.first[bucket, lane] = step
+    if not rules.in_blocks:
+        orders = rules.orders
+        for number in range(len(orders.kind)):
+            is_own = rules.bucket[orders.market[number]] == bucket
+            if is_own and orders.kind[number] != OrderKind.TOP_UP:
+                state.waits[number, lane] = False

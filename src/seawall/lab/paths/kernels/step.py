@@ -1,6 +1,7 @@
 """One block of LANES paths, advanced step by step: prices, funding, margin, liquidation.
 
-Per step: prices move; at the hours, funding is paid out of the position's bucket; equity and
+Per step: prices move; the few lanes in which they reach an order of the account go one by one to
+``orders.act_lane``; at the hours, funding is paid out of the position's bucket; equity and
 maintenance margin of every bucket are summed over all lanes at once; the few lanes in which some
 bucket is under maintenance margin go one by one to ``stages.liquidate_lane``.
 """
@@ -35,7 +36,15 @@ from seawall.lab.paths.kernels.margin import (
     pay,
     start_bucket,
 )
+from seawall.lab.paths.kernels.orders import (
+    act_lane,
+    costs_more,
+    mark_reached,
+    set_bounds,
+    top_up,
+)
 from seawall.lab.paths.kernels.process import (
+    SHOCKS,
     TILE,
     Moves,
     PriceProcess,
@@ -55,8 +64,8 @@ from seawall.lab.paths.kernels.process import (
     start_moves,
 )
 from seawall.lab.paths.kernels.stages import liquidate_lane
-from seawall.lab.paths.kernels.stages_state import Rules, State
-from seawall.lab.paths.kernels.task import PathAccount, PathTask
+from seawall.lab.paths.kernels.stages_state import Rules, State, bucket_risk
+from seawall.lab.paths.kernels.task import OrderKind, PathAccount, PathTask
 
 
 class Block(NamedTuple):
@@ -64,7 +73,8 @@ class Block(NamedTuple):
 
     ``floor``: (b, LANES) 0, or minus infinity where nothing is left to liquidate. ``alive``: (b,)
     lanes in which something is. ``is_whole``: (m,) whether no lane has lost any of a position.
-    ``sums``: of each bucket in this step, flat. The rest is as ``State`` says.
+    ``sums``: of each bucket in this step, flat. ``bounds``: (2, m, LANES) the nearest levels of
+    orders, below and above. The rest is as ``State`` says.
     """
 
     prices: Floats
@@ -79,11 +89,16 @@ class Block(NamedTuple):
     alive: Integers
     is_whole: Mask
     sums: Floats
+    waits: Mask
+    acted: NDArray[np.int32]
+    order_cost: Floats
+    added: Floats
+    bounds: Floats
 
 
 def start_block(account: PathAccount) -> Block:
     """All lanes at the start."""
-    markets, buckets = len(account.price), len(account.cash)
+    markets, buckets, orders = len(account.price), len(account.cash), len(account.orders)
 
     def lanes(values: Floats) -> Floats:
         return np.repeat(np.asarray(values, np.float64)[:, None], LANES, axis=1)
@@ -103,6 +118,11 @@ def start_block(account: PathAccount) -> Block:
         alive=np.where(holds, LANES, 0).astype(np.int64),
         is_whole=np.ones(markets, bool),
         sums=np.zeros(buckets * SUMS * LANES),
+        waits=np.ones((orders, LANES), bool),
+        acted=np.zeros((orders, LANES), np.int32),
+        order_cost=np.zeros(LANES),
+        added=np.zeros(LANES),
+        bounds=np.zeros((2, markets, LANES)),
     )
     return Block(*map(aligned, block))
 
@@ -110,6 +130,14 @@ def start_block(account: PathAccount) -> Block:
 @inline
 def _sums_of(block: Block, bucket: int) -> Floats:
     return block.sums[bucket * SUMS * LANES : (bucket + 1) * SUMS * LANES]
+
+
+@inline
+def _state_of(block: Block, before: Floats, price: Floats) -> State:
+    return State(
+        price, before, block.size, block.cash, block.cooldown, block.first, block.touched,
+        block.cost, block.taken, block.waits, block.acted, block.order_cost, block.added,
+    )  # fmt: skip
 
 
 @inline
@@ -212,11 +240,64 @@ def _pay_funding(
 
 
 @inline
+def _rate_of(process: PriceProcess, moves: Moves, market: int, lane: int) -> float:
+    """What longs pay in this step, a fraction of notional."""
+    if len(process.recorded) > 0:
+        return process.recorded[moves.row[lane], market]
+    return moves.due[market] + process.rate_std[market] * moves.rows[SHOCKS + lane]
+
+
+@kernel
+def _refresh_sums(rules: Rules, state: State, block: Block, lane: int) -> None:
+    """Equity and maintenance margin of a lane whose positions have changed in this step."""
+    for bucket in range(len(block.alive)):
+        sums = _sums_of(block, bucket)
+        equity, maintenance = bucket_risk(rules, state, lane, bucket)
+        sums[EQUITY + lane] = equity
+        sums[MAINTENANCE + lane] = maintenance + block.floor[bucket, lane]
+
+
+@kernel
+def _act_orders(
+    rules: Rules, process: PriceProcess, holdings: Holdings, block: Block, moves: Moves,
+    before: Floats, price: Floats, step: int, hours: float,
+) -> None:  # fmt: skip
+    """The orders of all lanes that prices or the funding of ``hours`` reach."""
+    state = _state_of(block, before, price)
+    is_marked = np.zeros(LANES, np.bool_)
+    found = mark_reached(price, block.bounds, is_marked)
+    if hours > 0.0:
+        orders = rules.orders
+        for number in range(len(orders.kind)):
+            if orders.kind[number] == OrderKind.BEFORE_FUNDING:
+                market = orders.market[number]
+                for lane in range(LANES):
+                    rate = _rate_of(process, moves, market, lane) / hours
+                    if state.waits[number, lane] and costs_more(rules, state, number, lane, rate):
+                        found += not is_marked[lane]
+                        is_marked[lane] = True
+    if found == 0:
+        return
+    rates = np.zeros(len(price))
+    for lane in range(LANES):
+        if is_marked[lane]:
+            if hours > 0.0:
+                for market in range(len(price)):
+                    rates[market] = _rate_of(process, moves, market, lane) / hours
+            act_lane(rules, state, block.bounds, rates, lane, step)
+            _reassess(block, holdings, lane)
+            _refresh_sums(rules, state, block, lane)
+
+
+@inline
 def _move_block(
-    process: PriceProcess, holdings: Holdings, block: Block, moves: Moves, before: Floats,
-    price: Floats, is_under: Mask, step: int, path: int, jumped: int, is_due: bool,
+    rules: Rules, process: PriceProcess, holdings: Holdings, block: Block, moves: Moves,
+    before: Floats, price: Floats, is_under: Mask, step: int, path: int, jumped: int, hours: float,
 ) -> int:  # fmt: skip
-    """One step of all lanes; marks those in which some bucket is under, and returns how many."""
+    """One step of all lanes; marks those in which some bucket is under, and returns how many.
+
+    ``hours``: of which funding is due.
+    """
     buckets = len(block.alive)
     for bucket in range(buckets):
         start_bucket(
@@ -224,7 +305,9 @@ def _move_block(
             holdings.deduction[bucket],
         )  # fmt: skip
     _move_markets(process, holdings, block, moves, before, price, step, path, jumped)
-    if is_due:
+    if len(rules.orders.kind) > 0:
+        _act_orders(rules, process, holdings, block, moves, before, price, step, hours)
+    if hours > 0.0:
         _pay_funding(process, holdings, block, moves, price)
     found = 0
     for bucket in range(buckets):
@@ -259,10 +342,7 @@ def _liquidate(
     is_under: Mask, from_ms: int, now_ms: int, step: int,
 ) -> None:  # fmt: skip
     """All marked lanes."""
-    state = State(
-        price, before, block.size, block.cash, block.cooldown, block.first, block.touched,
-        block.cost, block.taken,
-    )  # fmt: skip
+    state = _state_of(block, before, price)
     for lane in range(LANES):
         if is_under[lane]:
             is_under[lane] = False
@@ -279,6 +359,9 @@ def advance(
     process, holdings, block, moves = borrowed((process, holdings, block, moves))
     if from_step == 0:
         first_jumps(process, moves, path)
+        start = block.prices[0]
+        for lane in range(LANES):
+            set_bounds(rules, _state_of(block, start, start), block.bounds, lane)
     next_jump, _ = soonest(moves.next_jump)
     is_recorded = len(process.recorded) > 0
     is_hourly = not is_recorded and (
@@ -292,20 +375,23 @@ def advance(
         from_ms = (step - 1) * step_ms
         hour = from_ms // HOUR_MS
         hours = (from_ms + step_ms) // HOUR_MS - hour
-        is_due = is_recorded
+        due_hours = step_ms / HOUR_MS if is_recorded else 0.0
         if is_hourly and hours > 0:
             move_rates(process, moves, hour, hours, path)
-            is_due = True
+            due_hours = float(hours)
         jumped = 0
         if next_jump <= step:
             jumped, next_jump = draw_jumps(process, moves, step, path)
         found = _move_block(
-            process, holdings, block, moves, before, price, is_under, step, path, jumped, is_due
-        )
+            rules, process, holdings, block, moves, before, price, is_under, step, path, jumped,
+            due_hours,
+        )  # fmt: skip
         if found > 0:
             _liquidate(
                 rules, block, holdings, before, price, is_under, from_ms, from_ms + step_ms, step
             )  # fmt: skip
+        if len(rules.orders.kind) > 0:
+            top_up(rules, _state_of(block, before, price), step)
 
 
 class Run:

@@ -43,6 +43,7 @@ class StageRules(NamedTuple):
     the mark, outside of which orders do not fill. ``book_first``: whether a bucket that is
     already below the backstop's ratio still meets the book once. ``stops_at_zero``: whether a fill
     that would leave less than zero equity does not happen. ``below_zero``: a ``BelowZero``.
+    ``transfer_floor``: share of its notional that money leaving a pool must leave there.
     """
 
     partial_above: float = 0.0
@@ -55,6 +56,7 @@ class StageRules(NamedTuple):
     book_first: bool = True
     stops_at_zero: bool = True
     below_zero: int = int(BelowZero.CLOSED_AT_ZERO)
+    transfer_floor: float = 0.0
 
 
 class BlockRules(NamedTuple):
@@ -72,6 +74,38 @@ class BlockRules(NamedTuple):
     account_notional: float = 0.0
     account_insurance: float = 0.0
     rotates: bool = False
+
+
+class OrderKind(IntEnum):
+    """What an order of a path does once its level is reached."""
+
+    LIMIT = 0
+    """Rests in the book and is filled at its own price, whole, with the maker's fee."""
+    TRIGGER = 1
+    """Sent to the book at market when the mark reaches it: a stop or a take-profit."""
+    BEFORE_FUNDING = 2
+    """Sent at market before the first funding that costs the position more than a rate."""
+    TOP_UP = 3
+    """Money from outside for the position's bucket, after the step's liquidations."""
+
+
+class PathOrder(NamedTuple):
+    """One order of the account: it reduces the position of its market or adds money to its bucket.
+
+    ``market``: in the order of the account's markets. ``level``: USD, the mark that it waits for
+    from above, or from below where it ``rises``. ``lots``: at most so much is closed. ``worst``:
+    USD, the worst price that it takes. ``amount``: USD of a top-up. ``rate``: a fraction of
+    notional an hour, of ``BEFORE_FUNDING``. What an order does not use is 0.
+    """
+
+    kind: int
+    market: int
+    level: float = 0.0
+    rises: bool = False
+    lots: int = 0
+    worst: float = 0.0
+    amount: float = 0.0
+    rate: float = 0.0
 
 
 class PathAccount(Struct, frozen=True, kw_only=True):
@@ -98,7 +132,13 @@ class PathAccount(Struct, frozen=True, kw_only=True):
     """(m,) taker fee, a fraction."""
     rules: StageRules | BlockRules
     tick: Floats | None = None
-    """(m,) USD; fills of liquidations are rounded to it against the account. None: not rounded."""
+    """(m,) USD; fills are rounded to it against the account. None: not rounded."""
+    maker_fee: Floats | None = None
+    """(m,) of limit orders, a fraction; below 0 a rebate. None: none is paid."""
+    leverage: Floats | None = None
+    """(m,) that the account has set: initial margin of the pool is notional over it. None: none."""
+    orders: Sequence[PathOrder] = ()
+    """In the order in which those that are reached in one step act."""
 
     @property
     def equity(self) -> Floats:
@@ -205,7 +245,10 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     liquidation first took from the position; 0 never. ``funding``, ``cost``: (n,) USD paid as
     funding; fees and slippage paid by liquidation orders. ``taken``: (n,) USD of equity at mark
     that left with a bucket that was taken over or closed against others; below zero where they,
-    or a fund, had to bear something. ``final_price``: (n, m).
+    or a fund, had to bear something. ``final_price``: (n, m). ``acted``: (n, o) the step at which
+    each of the account's o orders acted, below zero where it ended unfilled, 0 where it did
+    neither. ``order_cost``: (n,) USD of fees and slippage of these orders. ``added``: (n,) USD that
+    top-ups brought.
     """
 
     equity: Floats
@@ -215,3 +258,6 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     cost: Floats
     taken: Floats
     final_price: Floats
+    acted: NDArray[np.int32]
+    order_cost: Floats
+    added: Floats
