@@ -13,6 +13,7 @@ from seawall.lab.compare.recommendation import (
     recommendation,
     recommended_mode,
 )
+from seawall.lab.market.price_paths import price_path_sheet
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.sheets import (
     assumptions,
@@ -236,7 +237,10 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
             columns=columns,
             note="Starting at the prices of now; losses below zero are gains.",
             style=lambda row: "bad" if row.line.liquidated else "",
-        )
+        ),
+        price_path_sheet(
+            {each.line.scenario.name: each.line.price_paths for each in result.scenarios}.items()
+        ),
     ]
 
 
