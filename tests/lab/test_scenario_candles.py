@@ -1,99 +1,142 @@
 """The crises of the past against the recorded candles that their levels were computed from."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
-import pyarrow.parquet as pq
+import numpy as np
+import polars as pl
 import pytest
 
-from seawall.lab.market.named_scenarios import load
-from seawall.lab.market.scenario import scenario_path
+from seawall.lab.market.named_scenarios import load, names
+from seawall.lab.market.scenario import MARKS, Recorded, Scenario, scenario_path
 from tests.shared_files import shared_file
 
-ROUNDING = 0.0501
-"""Percent: levels are written with one decimal."""
-HOURS = "ohlcv_funding/binance_1h_full/{}USDT_1h_trade.parquet"
-STRESS = "ohlcv_funding/stress_{}.parquet"
-LATEST = "ohlcv_funding/alts_1h_oct2025_feb2026_trade.parquet"
-VENUE = "hyperliquid_funding_candles/hl_1h_candles_14coins_2024-09_2025-07.parquet"
-
-SOURCES = [
-    *(("crash_2020_03_12", name, HOURS) for name in ("ETH", "XRP", "LTC", "ADA")),
-    ("crash_2020_03_12", "BTC", STRESS.format("2020-03-12_binance_30m")),
-    *(("crash_2021_05_19", name, HOURS) for name in ("ETH", "XRP", "LTC", "ADA")),
-    ("crash_2021_05_19", "BTC", STRESS.format("2021-05-19_binance_30m")),
-    ("ftx_2022_11", "BTC", STRESS.format("2022-11_ftx_okx_15m")),
-    *(
-        ("ftx_2022_11", name, STRESS.format("2022-11_ftx_binance_15m"))
-        for name in ("ETH", "SOL", "DOGE", "XRP")
-    ),
-    *(("yfi_2023_11", name, HOURS) for name in ("BTC", "ETH", "XRP", "LTC", "ADA")),
-    *(
-        ("crash_2024_08_05", name, STRESS.format("2024-08-05_binance_5m"))
-        for name in ("BTC", "SOL")
-    ),
-    *(
-        ("crash_2024_08_05", name, STRESS.format("2024-08-05_binance_15m"))
-        for name in ("ETH", "DOGE", "XRP")
-    ),
-    *(
-        ("jelly_2025_03_26", name, VENUE)
-        for name in ("BTC", "ETH", "SOL", "XRP", "DOGE", "HYPE", "AVAX")
-    ),
-    *(
-        ("crash_2025_10_10", name, STRESS.format("2025-10-10_binance_5m"))
-        for name in ("BTC", "SOL", "DOGE")
-    ),
-    *(
-        ("crash_2025_10_10", name, STRESS.format("2025-10-10_binance_15m"))
-        for name in ("ETH", "XRP")
-    ),
-    *(("crash_2026_02_05", name, LATEST) for name in ("BTC", "ETH", "SOL", "DOGE", "XRP")),
-]
-
-Candle = tuple[float, float, float, float]
-"""Minute of the open after the scenario's start; open, high and low in percent of the start."""
+ROUNDING = 0.11
+"""Percent: levels are written with one decimal, starting prices with five figures."""
+LATE = 2
+"""Minutes: levels of many markets are at the same minutes, of which the nearest is taken."""
+POINTS = 3.0
+"""By which a fall of 2025-10-10 may differ from that of the recorded marks, and none does."""
+FOLDER = "data/ohlcv_funding"
+FULL = FOLDER + "/binance_1h_full/{}USDT_1h_mark.parquet"
+LATEST = FOLDER + "/alts_1h_oct2025_feb2026_{}.parquet"
+ELSEWHERE = "data/hyperliquid_funding_candles/hl_1h_candles_14coins_2024-09_2025-07.parquet"
+STRESS = {
+    ("ftx_2022_11", "15 min"): ["2022-11_ftx_binance_15m"],
+    ("crash_2024_08_05", "5 min"): ["2024-08-05_binance_5m"],
+    ("crash_2024_08_05", "15 min"): ["2024-08-05_binance_15m"],
+    ("crash_2025_10_10", "5 min"): ["2025-10-10_binance_5m"],
+    ("crash_2026_02_05", "1 min"): ["2026-02-05_binance_1m", "2026-02-05_isda_1m"],
+}
+"""Files of trades by crisis and length of candles; the longest are in the file of the latest."""
+CRISES = [name for name in names() if load(name).recorded]
+SOURCES = [(name, place) for name in CRISES for place in range(len(load(name).recorded))]
 
 
-def recorded(market: str, file: str, start_ms: int, price: float | None) -> list[Candle]:
-    """Against ``price``, or else the open at the scenario's start."""
-    table: dict[str, Any] = pq.read_table(shared_file(f"data/{file.format(market)}")).to_pydict()
-    symbols = table.get("symbol") or table.get("coin") or [market] * len(table["date"])
-    start = datetime.fromtimestamp(start_ms / 1000, UTC)
-    rows = [place for place, each in enumerate(symbols) if each in (market, f"{market}USDT")]
-    if price is None:
-        price = next(table["open"][place] for place in rows if table["date"][place] == start)
-    found = []
-    for place in rows:
-        minute = (table["date"][place] - start).total_seconds() / 60
-        levels = [table[column][place] / price * 100 for column in ("open", "high", "low")]
-        found.append((minute, levels[0], levels[1], levels[2]))
-    return sorted(found)
+def files_of(name: str, source: Recorded, market: str) -> list[str]:
+    """The shared files with candles of one recorded market."""
+    if source.venue == "Hyperliquid":
+        return [ELSEWHERE]
+    if source.candles != "1 h":
+        return [f"{FOLDER}/stress_{each}.parquet" for each in STRESS[name, source.candles]]
+    is_latest = name in ("crash_2025_10_10", "crash_2026_02_05")
+    return [LATEST.format(source.prices.removesuffix("s")) if is_latest else FULL.format(market)]
+
+
+@cache
+def table_of(file: str) -> pl.DataFrame:
+    """The candles of a shared file; ``market`` is what Seawall calls the symbol."""
+    table = pl.read_parquet(shared_file(file))
+    if not {"coin", "symbol"} & set(table.columns):
+        table = table.with_columns(symbol=pl.lit(file.rpartition("/")[2].partition("_")[0]))
+    symbol = pl.col("coin" if "coin" in table.columns else "symbol")
+    market = symbol.str.strip_suffix("USDT").str.replace("^1000", "k")
+    date = pl.col("date").dt.cast_time_unit("us")
+    return table.select(date, "open", "high", "low", "close", market=market)
+
+
+def hours(files: list[str], market: str, scenario: Scenario) -> pl.DataFrame:
+    """Candles of one hour that touch the scenario."""
+    start = datetime.fromtimestamp(scenario.start_ms / 1000, UTC)
+    end = start + timedelta(minutes=scenario.minutes[-1])
+    table = pl.concat([table_of(each) for each in files]).filter(pl.col("market") == market)
+    whole = pl.col("date").dt.truncate("1h")
+    return (
+        table.with_columns(hour=whole)
+        .filter((pl.col("hour") > start - timedelta(hours=1)) & (pl.col("hour") < end))
+        .sort("date")
+        .group_by("hour", maintain_order=True)
+        .agg(pl.col("open").first(), pl.col("high").max(), pl.col("low").min())
+        .with_columns(minute=(pl.col("hour") - start).dt.total_seconds() / 60)
+    )
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(
-    ("name", "market", "file"), SOURCES, ids=[f"{n}-{m}" for n, m, _ in SOURCES]
-)
-def test_levels_are_those_of_the_candles(name: str, market: str, file: str) -> None:
+@pytest.mark.parametrize(("name", "place"), SOURCES)
+def test_levels_are_those_of_the_candles(name: str, place: int) -> None:
     scenario = load(name)
-    shape = next(each for each in scenario.market if each.name == market)
-    candles = recorded(market, file, scenario.start_ms, shape.price)
-    length = candles[1][0] - candles[0][0]
-    end = shape.waypoints[-1][0]
-    inside = [each for each in candles if -length < each[0] < end]
-    assert len(inside) * length >= end
-    first = next(each for each in inside if each[0] + length > 0)
-    assert first[3] - ROUNDING <= 100 <= first[2] + ROUNDING
-    lowest = min(each[3] for each in inside)
-    assert min(level for _, level in shape.waypoints) == pytest.approx(lowest, abs=ROUNDING)
-    path = scenario_path(scenario, [market], {market: 100.0})
-    assert path.oracle[market].min() == pytest.approx(lowest, abs=2 * ROUNDING)
-    for minute, level in shape.waypoints:
-        around = [each for each in inside if each[0] <= minute <= each[0] + length]
-        assert around
-        assert min(each[3] for each in around) - ROUNDING <= level
-        assert level <= max(each[2] for each in around) + ROUNDING
+    source = scenario.recorded[place]
+    for market, levels in source.levels.items():
+        candles = hours(files_of(name, source, market), market, scenario)
+        assert len(candles) >= scenario.minutes[-1] / 60
+        price = scenario.start_prices.get(market, candles["open"][0])
+        lows, highs = candles["low"] / price * 100, candles["high"] / price * 100
+        assert min(levels) == pytest.approx(lows.min(), abs=ROUNDING), market
+        # The path between the levels goes no lower than they do.
+        path = scenario_path(scenario, [market], {market: 100.0})
+        assert path.oracle[market].min() == pytest.approx(lows.min(), abs=3 * ROUNDING), market
+        for minute, level in zip(scenario.minutes, levels, strict=True):
+            begins = candles["minute"]
+            around = (begins <= minute + LATE) & (minute - LATE <= begins + 60)
+            assert lows.filter(around).min() - ROUNDING <= level, (market, minute)
+            assert level <= highs.filter(around).max() + ROUNDING, (market, minute)
+
+
+@pytest.mark.shared
+def test_falls_of_2025_10_10_are_those_of_the_marks() -> None:
+    """High to low of the marks from 20:00 to 22:00; of trades where no mark is recorded."""
+    scenario = load("crash_2025_10_10")
+    recorded = {market: source for source in scenario.recorded for market in source.levels}
+    marks, trades = table_of(LATEST.format("mark")), table_of(LATEST.format("trade"))
+    assert set(recorded) == set(marks["market"]) | set(trades["market"])
+    day = datetime(2025, 10, 10, 20, tzinfo=UTC)
+    falls: dict[bool, list[float]] = {True: [], False: []}
+    for market, source in recorded.items():
+        has_marks = market in set(marks["market"])
+        assert (source.prices == MARKS) == has_marks, market
+        table = (marks if has_marks else trades).filter(
+            (pl.col("market") == market)
+            & pl.col("date").is_between(day, day + timedelta(hours=1, minutes=59))
+        )
+        fall: Any = 100 - table["low"].min() / table["high"].max() * 100  # type: ignore[operator]
+        path = scenario_path(scenario, [market], {}).oracle[market]
+        assert 100 - path.min() / path[0] * 100 == pytest.approx(fall, abs=POINTS), market
+        falls[has_marks].append(fall)
+    assert len(falls[True]) == 25
+    assert sum(fall > 32 for fall in falls[True]) == 20
+    assert np.median(falls[True]) == pytest.approx(55, abs=1)
+
+
+@pytest.mark.shared
+def test_every_market_with_candles_of_a_crisis_is_recorded_in_it() -> None:
+    file = shared_file(ELSEWHERE)
+    folder = shared_file(FOLDER)
+    for name in CRISES:
+        scenario = load(name)
+        start = datetime.fromtimestamp(scenario.start_ms / 1000, UTC)
+        end = start + timedelta(minutes=scenario.minutes[-1])
+        for each in [file, *folder.rglob("*.parquet")]:
+            if "funding" in each.stem or "btcperp" in each.stem:
+                continue
+            spans = table_of(f"data/{each.relative_to(folder.parent)}")
+            held = spans.group_by("market").agg(
+                first=(pl.col("date") <= start).any(),
+                last=(pl.col("date") >= end).any(),
+                inside=pl.col("date").is_between(start, end).any(),
+            )
+            whole = held.filter(pl.col("first") & pl.col("last") & pl.col("inside"))
+            assert set(whole["market"]) <= set(scenario.levels), (name, each.name)
 
 
 def test_figures_of_reports_are_those_that_were_reported() -> None:

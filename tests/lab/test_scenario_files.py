@@ -3,7 +3,7 @@
 import pytest
 
 from seawall.lab.market.candle_file import PathError
-from seawall.lab.market.scenario import scenario_path
+from seawall.lab.market.scenario import Scenario, scenario_path
 from seawall.lab.market.scenario_file import parse_scenario
 
 GOOD = {
@@ -61,7 +61,10 @@ WRONG = [
 def test_the_good_file_is_good() -> None:
     scenario = parse_scenario("\n".join(GOOD.values()), "s.toml")
     path = scenario_path(scenario, ["BTC", "SOL"], {"BTC": 100.0, "SOL": 10.0}, {"SOL": -1})
-    assert path.notes == ("BTC takes the shape of majors", "SOL takes the shape of longs")
+    assert [each.source for each in path.origins.values()] == [
+        "the shape of majors",
+        "the shape of longs",
+    ]
     assert path.depth["BTC"][-1] == pytest.approx(0.02)
     assert path.middle["BTC"][-1] == pytest.approx(90.0 * 1.005)
     assert path.middle["SOL"][-1] == pytest.approx(8.0 * 0.995)
@@ -74,6 +77,76 @@ def test_a_wrong_file_names_what_is_wrong(key: str, line: str, message: str) -> 
         parse_scenario(text, "s.toml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+RECORDED = {
+    "head": 'name = "x"\nstart = "2026-01-01"\nstep_seconds = 3.0',
+    "minutes": "minutes = [0, 2, 5]",
+    "prices": "[start_prices]\nSOL = 150.0",
+    "beside": '[[beside]]\nvenue = "B"\n[beside.deleveraged_at]\nSOL = 75.0',
+    "first": '[[recorded]]\nvenue = "A"\nprices = "marks"\ncandles = "1 h"',
+    "levels": "[recorded.levels]\nSOL = [100, 80, 70]\nAVAX = [100, 60, 50]\nBTC = [100, 90, 85]",
+    "second": '[[recorded]]\nvenue = "B"\nprices = "trades"\ncandles = "5 min"',
+    "others": "[recorded.levels]\nADA = [100, 40, 90]",
+    "own": '[[market]]\nname = "JELLY"\nwaypoints = [[0, 100.0], [5, 500.0]]',
+}
+WRONGLY_RECORDED = [
+    ("minutes", "", "minutes: need two or more, rising from 0"),
+    ("minutes", "minutes = [0, 5, 5]", "minutes: need two or more, rising from 0"),
+    ("minutes", "minutes = [0, 2, 1e9]", "1e+09 minutes are more than 200,000 steps"),
+    ("prices", "[start_prices]\nSOL = 0.0", "start_prices: SOL: 0 should be above 0"),
+    ("first", '[[recorded]]\nvenue = "A"\nprices = "mids"\ncandles = "1 h"', "prices: 'mids' sho"),
+    ("levels", "[recorded.levels]\nSOL = [100, 80]", "levels: SOL: 2 levels should be 3, as min"),
+    ("levels", "[recorded.levels]\nSOL = [99, 80, 70]", "levels: SOL: levels should begin at 100"),
+    ("levels", "[recorded.levels]\nSOL = [100, 80, 0]", "levels: SOL: levels should begin at 100"),
+    (
+        "others",
+        "[recorded.levels]\nSOL = [100, 40, 90]",
+        "recorded 2: levels: SOL: has prices alre",
+    ),
+    ("own", '[[market]]\nname = "SOL"\nwaypoints = [[0, 100.0], [5, 90.0]]', "has prices already"),
+    ("minutes", "minutes = [0, 2, 5]\nwobble = 5", "unknown field `wobble`"),
+]
+
+
+def recorded(**changed: str) -> Scenario:
+    return parse_scenario("\n".join({**RECORDED, **changed}.values()), "r.toml")
+
+
+def test_a_market_takes_its_record_or_the_median_of_its_group() -> None:
+    scenario = recorded()
+    markets = ["SOL", "WIF", "PAXG", "JELLY"]
+    path = scenario_path(scenario, markets, dict.fromkeys(markets[1:], 10.0))
+    assert {name: float(path.oracle[name][-1]) for name in markets} == pytest.approx(
+        # Seventy of 150 USD; the median of 50, 70 and 90; nothing like gold; its own shape.
+        {"SOL": 105.0, "WIF": 7.0, "PAXG": 10.0, "JELLY": 50.0}
+    )
+    origins = path.origins
+    assert origins["SOL"].kind == "recorded"
+    assert origins["SOL"].source == "marks of A, candles of 1 h"
+    assert origins["SOL"].beside == "B deleveraged at -25.0 % or lower"
+    assert origins["WIF"].kind == "median of its group"
+    assert origins["WIF"].source == ("median of altcoins (SOL, AVAX, ADA), marks of A, trades of B")
+    assert origins["PAXG"].source == "stands still: nothing like steady markets was recorded"
+    assert origins["JELLY"].source == "levels of its own"
+
+
+def test_a_group_of_enough_records_has_a_median_of_its_own() -> None:
+    memes = "\n".join(f"{name} = [100, 95, 90]" for name in ("DOGE", "kPEPE", "kSHIB"))
+    scenario = recorded(others=f"[recorded.levels]\n{memes}")
+    shape = scenario.shape_of("WIF")
+    assert shape is not None
+    assert shape.waypoints[-1] == (5, 90)
+    assert shape.origin.source.startswith("median of memes (DOGE, kPEPE, kSHIB), trades of B")
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "message"), WRONGLY_RECORDED, ids=[m for _, _, m in WRONGLY_RECORDED]
+)
+def test_a_wrong_record_names_what_is_wrong(key: str, line: str, message: str) -> None:
+    with pytest.raises(PathError, match=r"^r\.toml") as caught:
+        recorded(**{key: line})
+    assert message in str(caught.value)
 
 
 def test_groups_may_not_share_a_market() -> None:

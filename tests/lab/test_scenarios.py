@@ -11,9 +11,10 @@ from msgspec import structs
 from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.lab.market.candle_file import PathError
+from seawall.lab.market.groups import like
 from seawall.lab.market.liquidity import depths
 from seawall.lab.market.named_scenarios import DEFAULT, load, names, run_scenario
-from seawall.lab.market.scenario import Scenario, scenario_path
+from seawall.lab.market.scenario import TRADES, Scenario, scenario_path
 from seawall.lab.market.scenario_file import parse_scenario
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import IncidentKind
@@ -25,6 +26,7 @@ from tests.shared_files import ROOT
 pytestmark = pytest.mark.timeout(660)
 
 PAGE = (ROOT / "docs" / "commands" / "scenarios.md").read_text(encoding="utf-8")
+MAJORS = ("BTC", "ETH")
 PRICES = {"BTC": "50000", "ETH": "2000", "SOL": "100"}
 LONG = """
 collateral = 20000
@@ -307,7 +309,11 @@ def test_the_command_takes_a_name_and_its_dashes(tmp_path: Path) -> None:
     result = taken_through(load("correlated_tail"), account, "hyperliquid", prices=prices)
     assert told["path"] == load("correlated_tail").name
     assert told["state_hash"] == result.state_hash
-    assert "ETH takes the shape of shorts" in told["warnings"]
+    assert [each["source"] for each in told["price_paths"]] == [
+        "the shape of longs",
+        "the shape of shorts",
+        "the shape of longs",
+    ]
 
 
 def test_the_command_refuses_what_is_no_scenario(tmp_path: Path) -> None:
@@ -326,20 +332,56 @@ def test_the_command_refuses_what_is_no_scenario(tmp_path: Path) -> None:
 
 
 def moves(scenario: Scenario) -> str:
-    """The lowest level of each shape, and the highest of what rises, against the start."""
+    """The lowest level of each shape, and the highest of what rises, against the start.
+
+    Of recorded markets BTC, ETH and the median of all others.
+    """
     told = []
-    for shape in scenario.market:
-        levels = [percent - 100 for _, percent in shape.waypoints]
+    shapes = [(each.name, each.waypoints) for each in scenario.market]
+    if scenario.recorded:
+        median = scenario.shape_of("a market without a record")
+        assert median is not None
+        levels = scenario.levels
+        named = [(name, list(zip(scenario.minutes, levels[name], strict=True))) for name in MAJORS]
+        shapes = [*named, ("median altcoin", median.waypoints), *shapes]
+    for name, waypoints in shapes:
+        levels = [percent - 100 for _, percent in waypoints]
         parts = [f"{min(levels):+.1f}"] if min(levels) <= -0.05 else []
         parts += [f"{max(levels):+.1f}"] if max(levels) >= 10 or not parts else []
-        told.append(f"{shape.name} {' / '.join(parts)}")
+        told.append(f"{name} {' / '.join(parts)}")
     return ", ".join(told)
+
+
+def falls() -> list[str]:
+    """The rows of the table of recorded markets: the lowest level of each in each crisis."""
+    crises = [each for each in map(load, names()) if each.recorded]
+    crises.sort(key=lambda each: each.start)
+    rows = []
+    for market in sorted({name for each in crises for name in each.levels}):
+        cells = []
+        for each in crises:
+            source = next((one for one in each.recorded if market in one.levels), None)
+            levels = each.levels.get(market)
+            text = "" if levels is None else f"{min(levels) - 100:.1f}"
+            cells.append(f"{text} t" if source and source.prices == TRADES else text)
+        beside = next(each.beside[0].deleveraged_at for each in crises if each.beside)
+        theirs = f"{beside[market] - 100:.1f}" if market in beside else ""
+        rows.append(f"| {market} | {' | '.join([*cells, theirs])} |")
+    return rows
+
+
+def test_the_page_tells_the_fall_of_every_recorded_market() -> None:
+    lines = PAGE.splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("| AAVE |"))
+    rows = falls()
+    assert lines[first : first + len(rows)] == rows
 
 
 @pytest.mark.parametrize("name", names())
 def test_the_page_tells_each_with_its_figures_and_sources(name: str) -> None:
     scenario = load(name)
-    minutes = min(shape.waypoints[-1][0] for shape in scenario.market)
+    lengths = [shape.waypoints[-1][0] for shape in scenario.market]
+    minutes = min([*lengths, *scenario.minutes[-1:]])
     length = f"{minutes / 60:g} h in steps of {scenario.step_seconds:g} s"
     row = f"| `{name}` | {scenario.about} | {moves(scenario)} | {length} |"
     assert row in PAGE.splitlines()
@@ -356,3 +398,29 @@ def test_the_page_shows_a_scenario_file_that_is_one() -> None:
     path = scenario_path(scenario, list(PRICES), prices, {"BTC": 1, "SOL": -1})
     assert path.depth["BTC"].min() == pytest.approx(0.1)
     assert path.middle["SOL"].max() > path.oracle["SOL"].max()
+
+
+@pytest.mark.parametrize("name", [name for name in names() if load(name).recorded])
+def test_a_median_falls_like_the_middle_of_its_members(name: str) -> None:
+    scenario = load(name)
+    shape = scenario.shape_of("a market without a record")
+    assert shape is not None
+    group, members = like("a market without a record", list(scenario.levels))
+    falls = [min(scenario.levels[market]) for market in members]
+    assert group == "altcoins"
+    assert len(falls) >= 3
+    lowest = min(level for _, level in shape.waypoints)
+    assert lowest == pytest.approx(float(np.median(falls)), abs=3)
+
+
+@pytest.mark.parametrize("name", ["yfi_2023_11", "jelly_2025_03_26"])
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_thin_market_lends_its_shape_to_no_other(name: str, side: int) -> None:
+    """A squeeze would make any long rich, a collapse any short."""
+    scenario = load(name)
+    (own,) = scenario.market
+    for market in ("PENGU", "SUSHI", "MELANIA"):
+        shape = scenario.shape_of(market, side)
+        assert shape is not None
+        assert shape.waypoints != own.waypoints
+        assert shape.origin.kind == "median of its group"

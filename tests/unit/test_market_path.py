@@ -266,18 +266,19 @@ def test_scenario_path_repeats_and_meets_its_waypoints() -> None:
     assert all((first.oracle[m] == again.oracle[m]).all() for m in first.markets)
     minutes = (first.times_ms - first.times_ms[0]) / MINUTE
     for name in first.markets:
-        shape = scenario.shape_of(name)
+        shape, price = scenario.shape_of(name), scenario.price_of(name)
         assert shape is not None
+        assert price is not None
         for minute, percent in shape.waypoints:
             at = int(np.argmin(np.abs(minutes - minute)))
-            assert first.oracle[name][at] == pytest.approx(shape.price * percent / 100, rel=2e-3)
+            assert first.oracle[name][at] == pytest.approx(price * percent / 100, rel=2e-3)
 
 
 def test_scenario_starts_where_the_account_is() -> None:
     scenario = load(DEFAULT)
     path = scenario_path(scenario, ["BTC", "HYPE"], {"BTC": 50_000.0, "HYPE": 40.0})
     assert path.oracle["BTC"][0] == 50_000
-    assert path.notes == ("HYPE takes the shape of SOL",)
+    assert path.origins["HYPE"].source.startswith("median of altcoins (27 recorded)")
     with pytest.raises(PathError, match="the price of HYPE at the start is not known"):
         scenario_path(scenario, ["HYPE"], {})
 

@@ -25,6 +25,7 @@ from seawall.lab.market.assumptions import (
 from seawall.lab.market.liquidity import depths, with_depth
 from seawall.lab.market.market_path import MarketPath, read_market_path
 from seawall.lab.market.named_scenarios import DEFAULT, load, starting_path
+from seawall.lab.market.price_paths import PricePath, price_paths
 from seawall.lab.simulation.assumptions import TradingAssumptions
 from seawall.lab.simulation.population import Distribution, read_leverages
 from seawall.lab.simulation.trials import check_workers
@@ -43,9 +44,11 @@ class CascadeAnswer(Answer, frozen=True, kw_only=True, eq=False):
     """A market with liquidations and without. ``seeds``: one outcome each, empty for a single one.
 
     ``policies``: each deleveraging policy on the waves of the run. ``source``: of the account.
+    ``price_paths``: where the news comes from.
     """
 
     source: str
+    price_paths: tuple[PricePath, ...]
     run: CascadeRun
     without: CascadeRun
     seeds: tuple[SeedOutcome, ...]
@@ -128,15 +131,18 @@ def cascade(
         fast_forward=fast_forward,
     )
     drawn = _distribution(facts, accounts, population, leverage, longs, crowd, isolated)
+    news = _path(account, scenario, path)
     setup = _setup(
-        account, _path(account, scenario, path), minutes, _share("strength", strength, most=5),
+        account, news, minutes, _share("strength", strength, most=5),
         interest, depth, drawn, assumptions, day,
     )  # fmt: skip
     run, without, outcomes = rehearse_market(
         setup, seeds=seeds, workers=workers, cluster=cluster, progress=progress
     )  # fmt: skip
-    source, judged = account.source, _policies(run)
-    return CascadeAnswer(source=source, run=run, without=without, seeds=outcomes, policies=judged)
+    return CascadeAnswer(
+        source=account.source, price_paths=price_paths(news), run=run, without=without,
+        seeds=outcomes, policies=_policies(run),
+    )  # fmt: skip
 
 
 def _check_seeds(seeds: int, workers: int | None, cluster: str | None) -> None:

@@ -25,6 +25,7 @@ from seawall.lab.deleveraging.sheets import (
     totals_sheet,
     unmet_words,
 )
+from seawall.lab.market.price_paths import price_path_sheet
 from seawall.lab.simulation.incident_sheets import incident_sheets
 from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence
 from seawall.lab.simulation.population import AGAINST
@@ -84,6 +85,7 @@ def _sections(answer: CascadeAnswer) -> Iterator[Section]:
     run, without = answer.run, answer.without
     market, times = _market(run), run.series.times_ms
     yield _markets(run, without)
+    yield price_path_sheet([(run.setup.name, answer.price_paths)])
     yield market
     yield transposed(market, name="summary", title="The run", heads="scenario")
     yield _balances(run)

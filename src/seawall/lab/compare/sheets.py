@@ -14,6 +14,7 @@ from seawall.lab.compare.recommendation import (
     recommended_mode,
 )
 from seawall.lab.compare.tiles import is_suggested, status, suggested_mode, tiles
+from seawall.lab.market.price_paths import price_path_sheet
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.sheets import (
     assumptions,
@@ -242,7 +243,10 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
             columns=columns,
             note="Starting at the prices of now; losses below zero are gains.",
             style=lambda row: "bad" if row.line.liquidated else "",
-        )
+        ),
+        price_path_sheet(
+            {each.line.scenario.name: each.line.price_paths for each in result.scenarios}.items()
+        ),
     ]
 
 

@@ -129,10 +129,8 @@ def crisis_of(
     """
     scenario = load(name)
     path = starting_path(scenario, account.holdings, account.instruments, account.price_texts)
-    source = scenario.source
     if candles:
         path = with_recorded(path, candles)
-        source = f"recorded: {', '.join(path.notes)}\n{source}"
     facts = facts_of(name)
     listed = [account.listed[each] for each in account.markets]
     leverages = leverages_of(listed)
@@ -143,7 +141,7 @@ def crisis_of(
         name=name,
         title=scenario.name,
         about=scenario.about,
-        source=source,
+        source=scenario.source,
         path=path,
         facts=facts,
         depths=tuple(calm[each] for each in account.markets),
@@ -205,7 +203,8 @@ def with_recorded(path: MarketPath, files: Sequence[Path]) -> MarketPath:
         middle=at(times, shaped),
         depth=at(times, path.depth),
         funding={},
-        notes=tuple(f"{market} from {', '.join(each.name for each in files)}" for market in known),
+        notes=found.notes,
+        origins={**path.origins, **found.origins},
     )
 
 

@@ -18,7 +18,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,12 +61,33 @@ class RecordedFunding:
     rates: Prices
 
 
+class PathKind(StrEnum):
+    """What the prices of a market in a path are."""
+
+    RECORDED = "recorded"
+    MEDIAN = "median of its group"
+    STILL = "no record"
+    SCENARIO = "as the scenario says"
+
+
+class Origin(NamedTuple):
+    """Where the prices of one market come from; ``source``: venue, marks or trades, candles.
+
+    ``beside``: what is known of another venue on that day.
+    """
+
+    kind: PathKind
+    source: str
+    beside: str = ""
+
+
 @dataclass(frozen=True)
 class MarketPath:
     """n steps at ``times_ms``; ``oracle`` and ``outside`` hold n prices in USD per market.
 
     ``step_ms`` is the longest time between two steps. ``middle``: what the makers quote around,
     where that is not the oracle. ``depth``: n shares of the normal depth, where a path says so.
+    ``origins``: of the prices of each market.
     """
 
     name: str
@@ -76,6 +99,7 @@ class MarketPath:
     notes: tuple[str, ...] = ()
     middle: Mapping[str, Prices] = field(default_factory=dict)
     depth: Mapping[str, Prices] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
     def markets(self) -> tuple[str, ...]:
@@ -167,7 +191,13 @@ def read_market_path(
         outside=outside,
         funding=_recorded_funding(rows, start, end),
         notes=tuple(notes),
+        origins={market: _origin(each) for market, each in rows.items()},
     )
+
+
+def _origin(rows: Sequence[tuple[Path, SymbolRows]]) -> Origin:
+    names = dict.fromkeys(path.name for path, each in rows if each.prices is not None)
+    return Origin(PathKind.RECORDED, f"candles of {' and '.join(names)}")
 
 
 def points_of(prices: Prices) -> Prices:

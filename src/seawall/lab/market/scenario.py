@@ -8,6 +8,12 @@ percent of the starting price]``) and ``wobble_bp``. The name is a market's, or 
 or short, in. A market takes the shape of its own name, else of its side, else of its group, else of
 ``[other]``, ``like = "a name"``.
 
+``[[recorded]]`` holds levels of many markets from one source: ``venue``, ``prices`` ("marks" or
+"trades"), ``candles`` (their length) and ``levels``, by market the percent of the starting price at
+each of the scenario's ``minutes``; ``wobble_bp`` at the top is theirs. Where it is used, a market
+without levels and without a shape takes the median of its group (``groups.toml``).
+``[start_prices]``: USD at the start, by market. ``[[beside]]``: what is known of other venues.
+
 Three more lists of waypoints change the conditions, at the top for all markets or in one
 ``[[market]]`` for those of its shape; before the first and after the last minute the value stands:
 
@@ -33,15 +39,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.domain.units import MICRO
 from seawall.lab.market.candle_file import PathError, Prices, iso_ms
-from seawall.lab.market.market_path import MarketPath, refine
+from seawall.lab.market.groups import like
+from seawall.lab.market.market_path import MarketPath, Origin, PathKind, refine
+from seawall.report.kinds import percent
 
 MAXIMUM_SCENARIO_STEPS = 200_000
 LONGS, SHORTS = "longs", "shorts"
 """Names of the groups that the account decides: the markets in which it is long, and short."""
+MARKS, TRADES = "marks", "trades"
+MOST_NAMED = 6
+"""Members of a group that are named; of more, only how many they are."""
 BP = 1e-4
 Waypoints = list[tuple[float, float]]
 
@@ -56,6 +67,36 @@ class ScenarioMarket(Struct, frozen=True, forbid_unknown_fields=True):
     depth_percent: Waypoints | None = None
     premium_bp: Waypoints | None = None
     oracle_lag_seconds: Waypoints | None = None
+
+
+class Recorded(Struct, frozen=True, forbid_unknown_fields=True):
+    """Levels of markets at the scenario's minutes, all of one source."""
+
+    venue: str
+    prices: str
+    candles: str
+    levels: dict[str, list[float]]
+
+    @property
+    def source(self) -> str:
+        """Such as ``marks of Binance, candles of 1 h``."""
+        return f"{self.prices} of {self.venue}, candles of {self.candles}"
+
+
+class Beside(Struct, frozen=True, forbid_unknown_fields=True):
+    """Another venue on the same day: lowest known price of deleveraging, in percent of the start.
+
+    Deleveraging is at the venue's mark, so that its mark went as low or lower.
+    """
+
+    venue: str
+    deleveraged_at: dict[str, float]
+
+
+class Shape(ScenarioMarket, frozen=True):
+    """The shape that a market takes, and where it comes from."""
+
+    origin: Origin = Origin(PathKind.SCENARIO, "")
 
 
 class Crowd(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +148,12 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     start: str
     step_seconds: float
-    market: list[ScenarioMarket]
+    market: list[ScenarioMarket] = []
+    minutes: list[float] = []
+    wobble_bp: float = 0.0
+    recorded: list[Recorded] = []
+    beside: list[Beside] = []
+    start_prices: dict[str, float] = {}
     about: str = ""
     source: str = ""
     seed: int = 0
@@ -128,17 +174,59 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
         """Who else is there, for the machine."""
         return Neighbours(tuple(self.crowd), round(self.backstop.capital * MICRO))
 
-    def shape_of(self, market: str, side: int = 0) -> ScenarioMarket | None:
+    @property
+    def levels(self) -> dict[str, list[float]]:
+        """The recorded levels by market, at ``minutes``."""
+        return {name: each for source in self.recorded for name, each in source.levels.items()}
+
+    def shape_of(self, market: str, side: int = 0) -> Shape | None:
         """``side``: 1 where the account is long in the market, -1 short, 0 neither."""
+        for source in self.recorded:
+            if market in source.levels:
+                origin = Origin(PathKind.RECORDED, source.source, self._beside(market))
+                return self._leveled(market, source.levels[market], origin)
         shapes = {each.name: each for each in self.market}
         names = [market, *([LONGS] if side > 0 else [SHORTS] if side < 0 else [])]
         names += [group for group, members in self.group.items() if market in members]
         names += [self.other.like] if self.other else []
-        return next((shapes[name] for name in names if name in shapes), None)
+        found = next((shapes[name] for name in names if name in shapes), None)
+        if found is not None:
+            text = "levels of its own" if found.name == market else f"the shape of {found.name}"
+            return Shape(**structs.asdict(found), origin=Origin(PathKind.SCENARIO, text))
+        return self._median_of(market) if self.recorded else None
+
+    def _beside(self, market: str) -> str:
+        return ", ".join(
+            f"{each.venue} deleveraged at {percent(level / 100 - 1, 1, signed=True)} or lower"
+            for each in self.beside
+            if (level := each.deleveraged_at.get(market)) is not None
+        )
+
+    def _leveled(self, name: str, levels: Sequence[float], origin: Origin) -> Shape:
+        points = list(zip(self.minutes, levels, strict=True))
+        return Shape(name=name, waypoints=points, wobble_bp=self.wobble_bp, origin=origin)
+
+    def _median_of(self, market: str) -> Shape:
+        """The median of what is recorded of the market's group."""
+        levels = self.levels
+        group, members = like(market, list(levels))
+        if not members:
+            text = f"stands still: nothing like {group} markets was recorded"
+            return self._leveled(market, [100.0] * len(self.minutes), Origin(PathKind.STILL, text))
+        median = np.median([levels[each] for each in members], axis=0).tolist()
+        names = ", ".join(members) if len(members) <= MOST_NAMED else f"{len(members)} recorded"
+        used = [each for each in self.recorded if set(members) & set(each.levels)]
+        kinds: dict[str, dict[str, None]] = {}
+        for each in used:
+            kinds.setdefault(each.venue, {})[each.prices] = None
+        prices = ", ".join(f"{' and '.join(found)} of {venue}" for venue, found in kinds.items())
+        text = f"median of {group} ({names}), {prices}"
+        return self._leveled(market, median, Origin(PathKind.MEDIAN, text))
 
     def price_of(self, market: str) -> float | None:
         """USD at the start, if the scenario knows it."""
-        return next((each.price for each in self.market if each.name == market), None)
+        own = next((each.price for each in self.market if each.name == market), None)
+        return self.start_prices.get(market) if own is None else own
 
 
 def scenario_path(
@@ -187,18 +275,14 @@ def scenario_path(
         middle=middle,
         depth=depth,
         funding={},
-        notes=tuple(
-            f"{market} takes the shape of {shape.name}"
-            for market, shape in shapes.items()
-            if shape.name != market
-        ),
+        origins={market: shape.origin for market, shape in shapes.items()},
     )
 
 
 def _shapes(
     scenario: Scenario, markets: Sequence[str], sides: Mapping[str, int]
-) -> dict[str, ScenarioMarket]:
-    shapes: dict[str, ScenarioMarket] = {}
+) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
     for market in markets:
         shape = scenario.shape_of(market, sides.get(market, 0))
         if shape is None:
@@ -208,7 +292,7 @@ def _shapes(
     return shapes
 
 
-def _price_of(scenario: Scenario, market: str, shape: ScenarioMarket, times: Any) -> Prices:
+def _price_of(scenario: Scenario, market: str, shape: Shape, times: Any) -> Prices:
     """Factors of the starting price, one per time (ms after the start)."""
     knots = np.asarray([minute * 60_000 for minute, _ in shape.waypoints])
     levels = np.asarray([percent / 100 for _, percent in shape.waypoints])

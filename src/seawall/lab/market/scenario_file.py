@@ -11,8 +11,10 @@ import msgspec
 from seawall.lab.market.candle_file import MAXIMUM_PRICE, PathError
 from seawall.lab.market.scenario import (
     LONGS,
+    MARKS,
     MAXIMUM_SCENARIO_STEPS,
     SHORTS,
+    TRADES,
     Crowd,
     Scenario,
     ScenarioMarket,
@@ -21,6 +23,7 @@ from seawall.lab.market.scenario import (
 
 LARGEST_PERCENT = 100_000
 LARGEST_CAPITAL = 1e10
+LARGEST_WOBBLE = 1000
 _CONDITIONS = (
     ("depth_percent", 0.1, 100.0),
     ("premium_bp", -5_000, 5_000),
@@ -39,6 +42,7 @@ def parse_scenario(text: str, where: str) -> Scenario:
         raise PathError(f"{where}: not valid TOML: {error}") from None
     _check_head(where, scenario)
     _check_groups(where, scenario)
+    _check_recorded(where, scenario)
     names = [market.name for market in scenario.market]
     for market in scenario.market:
         place = f"{where}: market {market.name}"
@@ -72,8 +76,37 @@ def _check_head(where: str, scenario: Scenario) -> None:
     if not 0 < start_ms < 2**45:
         raise PathError(f"{where}: start: {scenario.start!r} is not a time after 1970")
     _check_range(f"{where}: step_seconds", scenario.step_seconds, 0.001, 3600)
-    if not scenario.market:
-        raise PathError(f"{where}: market: no [[market]] given")
+    if not scenario.market and not scenario.recorded:
+        raise PathError(f"{where}: market: no [[market]] given, and no [[recorded]]")
+    _check_range(f"{where}: wobble_bp", scenario.wobble_bp, 0, LARGEST_WOBBLE)
+    for name, price in scenario.start_prices.items():
+        if not 0 < price <= MAXIMUM_PRICE:
+            raise PathError(f"{where}: start_prices: {name}: {price:g} should be above 0")
+
+
+def _check_recorded(where: str, scenario: Scenario) -> None:
+    """Levels that all markets of ``[[recorded]]`` have at the same minutes."""
+    if not scenario.recorded:
+        if scenario.minutes:
+            raise PathError(f"{where}: minutes: are those of [[recorded]] levels; there are none")
+        return
+    minutes, known = scenario.minutes, [each.name for each in scenario.market]
+    if len(minutes) < 2 or not _rises_from_zero(minutes):
+        raise PathError(f"{where}: minutes: need two or more, rising from 0")
+    _check_length(f"{where}: minutes", minutes[-1], scenario.step_seconds)
+    for number, source in enumerate(scenario.recorded, start=1):
+        place = f"{where}: recorded {number}"
+        if source.prices not in (MARKS, TRADES):
+            raise PathError(f'{place}: prices: {source.prices!r} should be "{MARKS}" or "{TRADES}"')
+        for name, levels in source.levels.items():
+            at = f"{place}: levels: {name}"
+            if name in known:
+                raise PathError(f"{at}: has prices already; it should have them once")
+            known.append(name)
+            if len(levels) != len(minutes):
+                raise PathError(f"{at}: {len(levels)} levels should be {len(minutes)}, as minutes")
+            if levels[0] != 100 or not all(0 < each <= LARGEST_PERCENT for each in levels):
+                raise PathError(f"{at}: levels should begin at 100 and stay above 0")
 
 
 def _check_groups(where: str, scenario: Scenario) -> None:
@@ -98,11 +131,11 @@ def _check_market(where: str, market: ScenarioMarket, scenario: Scenario) -> Non
             raise PathError(f"{where}: price: {market.price:g} cannot be that of a whole group")
         if not 0 < market.price <= MAXIMUM_PRICE:
             raise PathError(f"{where}: price: {market.price:g} should be above 0")
-    _check_range(f"{where}: wobble_bp", market.wobble_bp, 0, 1000)
+    _check_range(f"{where}: wobble_bp", market.wobble_bp, 0, LARGEST_WOBBLE)
     points = market.waypoints
-    if len(points) < 2 or not _rises_from_zero(points):
+    if len(points) < 2 or not _rises_from_zero([minute for minute, _ in points]):
         raise PathError(f"{where}: waypoints: need two or more, minutes rising from 0")
-    _check_length(f"{where}: waypoints", points, scenario.step_seconds)
+    _check_length(f"{where}: waypoints", points[-1][0], scenario.step_seconds)
     for minute, percent in points:
         if not 0 < percent <= LARGEST_PERCENT:
             raise PathError(
@@ -111,13 +144,11 @@ def _check_market(where: str, market: ScenarioMarket, scenario: Scenario) -> Non
     _check_conditions(where, market, scenario.step_seconds)
 
 
-def _rises_from_zero(points: Waypoints) -> bool:
-    minutes = [minute for minute, _ in points]
+def _rises_from_zero(minutes: list[float]) -> bool:
     return minutes[0] == 0 and minutes == sorted(set(minutes))
 
 
-def _check_length(where: str, points: Waypoints, step_seconds: float) -> None:
-    last = points[-1][0]
+def _check_length(where: str, last: float, step_seconds: float) -> None:
     if not last * 60 / step_seconds <= MAXIMUM_SCENARIO_STEPS:
         raise PathError(f"{where}: {last:g} minutes are more than {MAXIMUM_SCENARIO_STEPS:,} steps")
 
@@ -129,9 +160,9 @@ def _check_conditions(where: str, given: Scenario | ScenarioMarket, step_seconds
         if points is None:
             continue
         place = f"{where}: {name}"
-        if not points or not _rises_from_zero(points):
+        if not points or not _rises_from_zero([minute for minute, _ in points]):
             raise PathError(f"{place}: need one or more [minute, value], rising from 0")
-        _check_length(place, points, step_seconds)
+        _check_length(place, points[-1][0], step_seconds)
         for minute, value in points:
             if not least <= value <= most:
                 raise PathError(

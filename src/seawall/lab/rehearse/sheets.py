@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seawall.domain.units import from_units, money_text
+from seawall.lab.market.price_paths import price_path_sheet, price_paths
 from seawall.lab.rehearse.figures import candle_figures, rehearsal_figure
 from seawall.lab.rehearse.lessons import lessons
 from seawall.lab.rehearse.rehearsal import Rehearsal
@@ -54,6 +55,7 @@ def rehearsal_findings(result: Rehearsal) -> Findings:
             _positions(result, result.start, result.liquidation_prices, "start"),
             *incident_sheets(result, span_ms=int(path.times_ms[-1] - path.times_ms[0])),
             _buckets(result), *_funding(result),
+            price_path_sheet([(path.name, price_paths(path))]),
             _positions(result, result.end, result.end_liquidation_prices, "end"),
             _others(result), _conservation(result), *_journal(result), *_steps(result),
             *([] if result.used is None else result.used.sheets()),

@@ -5,6 +5,7 @@ from msgspec import Struct
 from seawall.domain.events import is_pool
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import MICRO
+from seawall.lab.market.price_paths import PricePath, price_paths
 from seawall.lab.market.scenario import Scenario
 from seawall.lab.rehearse.rehearsal import Rehearsal
 from seawall.lab.simulation.incidents import STAGES, IncidentKind
@@ -40,6 +41,7 @@ class ScenarioLine(Struct, frozen=True, kw_only=True):
     deleveraged: int
     positions_left: int
     notes: tuple[str, ...]
+    price_paths: tuple[PricePath, ...]
 
     @property
     def lost(self) -> int:
@@ -73,6 +75,7 @@ def scenario_line(scenario: Scenario, result: Rehearsal) -> ScenarioLine:
         deleveraged=sum(e.notional for e in result.incidents if e.kind in against_others),
         positions_left=len(result.end.holdings),
         notes=tuple(result.notes),
+        price_paths=price_paths(result.path),
     )
 
 

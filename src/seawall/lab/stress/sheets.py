@@ -9,6 +9,7 @@ from seawall.accounts.valuation import Valuation
 from seawall.domain.mark_steps import LARGEST_STEP, MARK_MS, mark_steps
 from seawall.domain.units import from_units, money_text
 from seawall.lab.market.assumptions_file import LEAD
+from seawall.lab.market.price_paths import price_path_sheet
 from seawall.lab.simulation.names import bucket_name, liquidation_sentence
 from seawall.lab.stress.figures import ladder_figure, profit_figures, shock_figure
 from seawall.lab.stress.grid import Cell, Move, MoveKind
@@ -443,6 +444,7 @@ class _Sheets:
             "Unclosed: what the positions would be worth in the end if none had been closed, "
             "without funding.",
         )  # fmt: skip
+        yield price_path_sheet((each.scenario.name, each.price_paths) for each in result.scenarios)
         yield Sheet(
             name="scenario_liquidations",
             title="When scenarios liquidate",
