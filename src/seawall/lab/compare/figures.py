@@ -17,23 +17,23 @@ from seawall.report.charts import (
 
 
 def mode_bars(modes: Sequence[Row]) -> Chart:
-    """Margin modes side by side on the same paths: capital, survival, losses.
+    """Margin modes side by side on the same paths, in the order in which they are judged.
 
-    ``modes``: rows with ``mode``, ``capital_needed``, ``survival``, ``loss_median`` and
-    ``shortfall_95``, as the sheet of the modes gives them.
+    ``modes``: rows with ``mode``, ``shortfall_95``, ``ruin``, ``survival`` and ``capital_needed``,
+    as the sheet of the modes gives them.
     """
     panels = [
-        _mode_panel("capital needed, USD", modes, "capital_needed"),
-        _mode_panel("paths without a liquidation, %", modes, "survival"),
-        _mode_panel("median loss, USD", modes, "loss_median"),
         _mode_panel("mean loss of the worst 5 %, USD", modes, "shortfall_95"),
+        _mode_panel("paths that lose the risk capital, %", modes, "ruin"),
+        _mode_panel("paths without a liquidation, %", modes, "survival"),
+        _mode_panel("capital needed, USD", modes, "capital_needed"),
     ]
     return finished({"concat": panels, "columns": 2, "spacing": {"row": 26, "column": 34}})
 
 
 def _mode_panel(title: str, modes: Sequence[Row], field: str) -> Chart:
     names = [each["mode"] for each in modes]
-    is_share = field == "survival"
+    is_share = field in ("ruin", "survival")
     rows: list[Row] = []
     for each in modes:
         found = each[field]

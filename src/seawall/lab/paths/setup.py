@@ -32,6 +32,7 @@ from seawall.lab.paths.kernels.task import (
     PathTask,
     StageRules,
 )
+from seawall.lab.paths.limits import MAX_DRAWDOWN, RISK_CAPITAL, RiskLimits, read_limits
 
 DEFAULT_PATHS = 10_000
 DEFAULT_DAYS = 7
@@ -56,6 +57,8 @@ class PathOptions(TypedDict, total=False):
     prices; by the horizon if not given, 60 for a week. ``antithetic``: mirror every second path.
     ``depth``: USD within 50 bp per side of the book, by market, or texts (``BTC=5000000``, or
     ``5000000`` for all). ``impact``: slippage of an order as large as that depth, a fraction.
+    ``risk_capital``: what the account may lose, USD or a share of its equity such as ``50%``.
+    ``max_drawdown``: how far it may fall from its highest equity, a share of that.
     """
 
     paths: int
@@ -67,6 +70,8 @@ class PathOptions(TypedDict, total=False):
     model: ModelOptions
     depth: Mapping[str, Amount] | Sequence[str]
     impact: Amount
+    risk_capital: Amount
+    max_drawdown: Amount
 
 
 class PriceSource(Struct, frozen=True, kw_only=True):
@@ -97,6 +102,7 @@ class PathSetup(Struct, frozen=True, kw_only=True):
     paths: int
     seed: int
     antithetic: bool
+    limits: RiskLimits
 
     def path_account(self, holdings: Holdings | None = None) -> PathAccount:
         """The account, or other holdings in its markets, for the kernel. Raises InputError.
@@ -134,6 +140,14 @@ class PathSetup(Struct, frozen=True, kw_only=True):
             antithetic=self.antithetic,
         )
 
+    def over(self, hours: float) -> "PathSetup":
+        """The same over another horizon, with as many steps where any step is possible."""
+        step = self.step_seconds
+        if self.source.step_seconds is None:
+            step *= max(1, round(hours / self.hours))
+        steps = steps_of(3600 * hours, step)
+        return structs.replace(self, steps=steps, step_seconds=step)
+
     def with_paths(self, paths: int) -> "PathSetup":
         """The same with its first so many paths."""
         return structs.replace(self, paths=min(paths, self.paths))
@@ -156,6 +170,8 @@ def path_setup(
     model: ModelOptions = ModelOptions(),  # noqa: B008 (frozen)
     depth: Mapping[str, Amount] | Sequence[str] = (),
     impact: Amount = IMPACT,
+    risk_capital: Amount = RISK_CAPITAL,
+    max_drawdown: Amount = MAX_DRAWDOWN,
 ) -> PathSetup:
     """The setup of ``PathOptions``. Raises InputError."""
     number("paths", paths, least=1, most=MOST_PATHS, expected=f"1 to {MOST_PATHS:,}")
@@ -181,9 +197,14 @@ def path_setup(
     if steps > MOST_STEPS:
         expected = f"longer: it makes {steps:,} steps; at most {MOST_STEPS:,}"
         raise InputError.of("", "step", step, expected)
+    depths = chosen_depths(listed, depth)
+    now = path_account(
+        account.holdings, account.rulebook, account.instruments, account.price_texts, depths
+    )
     return PathSetup(
-        account=account, depths=chosen_depths(listed, depth), impact=slippage, source=source,
+        account=account, depths=depths, impact=slippage, source=source,
         steps=steps, step_seconds=step, paths=paths, seed=seed, antithetic=antithetic,
+        limits=read_limits(risk_capital, max_drawdown, float(now.equity.sum())),
     )  # fmt: skip
 
 

@@ -205,7 +205,9 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     liquidation first took from the position; 0 never. ``funding``, ``cost``: (n,) USD paid as
     funding; fees and slippage paid by liquidation orders. ``taken``: (n,) USD of equity at mark
     that left with a bucket that was taken over or closed against others; below zero where they,
-    or a fund, had to bear something. ``final_price``: (n, m).
+    or a fund, had to bear something. ``final_price``: (n, m). ``lowest``: (n,) USD, the least
+    equity of the account at any step or the start, after what liquidation did in the step.
+    ``drawdown``: (n,) its largest fall from the highest so far, as a fraction of that.
     """
 
     equity: Floats
@@ -215,3 +217,5 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     cost: Floats
     taken: Floats
     final_price: Floats
+    lowest: Floats
+    drawdown: Floats
