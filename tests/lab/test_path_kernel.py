@@ -370,6 +370,22 @@ def test_stops_on_the_way_change_nothing(antithetic: bool) -> None:
     assert np.all(fan.ratio[closed, -1] == 1.0)
 
 
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_lowest_equity_and_drawdown_are_those_of_every_step(antithetic: bool) -> None:
+    """The fan stops at each step and reads what each bucket has then, after liquidations."""
+    task = hedged(paths=600, antithetic=antithetic)
+    outcomes, fan = simulate(task), margin_fan(task, 600, points=task.steps)
+    assert fan.equity.shape == (600, task.steps + 1)
+    np.testing.assert_allclose(outcomes.lowest, fan.equity.min(axis=1), rtol=1e-12, atol=1e-9)
+    peak = np.maximum.accumulate(fan.equity, axis=1)
+    deepest = (1 - fan.equity / peak).max(axis=1)
+    np.testing.assert_allclose(outcomes.drawdown, deepest, rtol=1e-9, atol=1e-12)
+    liquidated = (outcomes.first > 0).any(axis=1)
+    assert 0.02 < liquidated.mean() < 0.98
+    # Something was lost on the way that the end no longer shows.
+    assert np.any(outcomes.lowest < outcomes.equity.sum(axis=1) - 1)
+
+
 def test_one_process_and_two_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
     task = hedged(paths=3 * PATHS_PER_CHUNK)

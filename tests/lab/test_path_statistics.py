@@ -13,6 +13,8 @@ import pytest
 from distributed import LocalCluster
 from msgspec import structs
 
+from seawall.domain.errors import InputError
+from seawall.domain.quantities import Amount
 from seawall.lab.market.price_models import ModelOptions
 from seawall.lab.paths.estimates import (
     Estimate,
@@ -28,9 +30,12 @@ from seawall.lab.paths.kernels.task import BelowZero, Diffusion, Outcomes, PathT
 from seawall.lab.paths.leverage import (
     highest_allowed,
     leverage_curve,
+    liquidation_of,
     point_at,
+    ruin_of,
     search_leverage,
 )
+from seawall.lab.paths.limits import read_limits
 from seawall.lab.paths.monitoring import monitoring_bias
 from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import (
@@ -251,8 +256,14 @@ def test_statistics_of_outcomes(tmp_path: Path) -> None:
         cost=np.array([0.0, 10.0, 20.0, 30.0]),
         taken=np.array([0.0, 0.0, 0.0, 7.0]),
         final_price=np.ones((4, 2)),
+        lowest=np.array([20_000.0, 6_000.0, 15_000.0, 0.0]),
+        drawdown=np.array([0.3, 0.8, 0.5, 1.0]),
     )
-    found = path_statistics(task, made)
+    found = path_statistics(task, made, setup.limits)
+    # Half of the 30,000; the second and the last have lost more, the third just as much.
+    assert found.ruin.value == 0.75
+    # More than 30 %, not 30 %.
+    assert found.drawdown.value == 0.75
     assert first_liquidation(made).tolist() == [0, 4, 2, 1]
     assert found.liquidated.value == 0.75
     assert [each.value for each in found.by_bucket] == [0.5, 0.5]
@@ -305,7 +316,7 @@ def test_the_leverage_of_a_ruin_holds_on_other_paths(tmp_path: Path) -> None:
     setup = setup_of(tmp_path, 30_000, [position("BTC", "long", 100_000, 10)], ModelOptions(),
                      days=2, step_seconds=300, paths=16_384)  # fmt: skip
     holdings = setup.account.holdings
-    found = search_leverage(setup, holdings, accepted, HERE)
+    found = search_leverage(setup, holdings, accepted, liquidation_of, HERE)
     assert found.leverage is not None
     assert found.point is not None
     assert found.above is not None
@@ -319,25 +330,70 @@ def test_the_leverage_of_a_ruin_holds_on_other_paths(tmp_path: Path) -> None:
     assert twice.statistics.liquidated.low > accepted
 
 
+def test_the_leverage_of_a_ruin_keeps_the_risk_capital_on_other_paths(tmp_path: Path) -> None:
+    accepted = 0.05
+    setup = setup_of(tmp_path, 30_000, [position("BTC", "long", 100_000, 10)], ModelOptions(),
+                     days=2, step_seconds=300, paths=16_384, risk_capital="20%")  # fmt: skip
+    holdings = setup.account.holdings
+    found = search_leverage(setup, holdings, accepted, ruin_of, HERE)
+    assert found.leverage is not None
+    assert found.probability is not None
+    assert found.probability.value <= accepted
+    # A fifth of the money is lost long before something is liquidated.
+    assert found.point is not None
+    assert found.point.statistics.liquidated.value < found.probability.value / 10
+    again = point_at(structs.replace(setup, seed=99), holdings, found.leverage, HERE)
+    interval = again.statistics.ruin
+    assert abs(interval.value - accepted) < interval.high - interval.low
+
+
+@pytest.mark.parametrize(
+    ("given", "share"),
+    [("50%", 0.5), ("25000", 0.25), (25_000, 0.25), (1.0, 1e-5), ("100%", 1.0)],
+)
+def test_risk_capital_is_usd_or_a_share_of_the_equity(given: Amount, share: float) -> None:
+    found = read_limits(given, "30%", 100_000)
+    assert found.risk_capital == pytest.approx(share)
+    assert found.max_drawdown == 0.3
+
+
+@pytest.mark.parametrize("given", ["0", "0.5", 0.5, "100001", "101%", "-5%", "much"])
+def test_risk_capital_that_cannot_be(given: Amount) -> None:
+    with pytest.raises(InputError, match=r"^risk_capital: .* should be "):
+        read_limits(given, "30%", 100_000)
+
+
+def test_a_bucket_that_is_lost_is_no_ruin(tmp_path: Path) -> None:
+    """A tenth of the money is in the bucket; nothing else is at risk."""
+    setup = setup_of(tmp_path, 50_000, [position("SOL", "long", 100_000, 20, "isolated")],
+                     ModelOptions(), days=7, step_seconds=600, paths=2_048)  # fmt: skip
+    task = setup.task()
+    found = path_statistics(task, HERE.outcomes(task, ""), setup.limits)
+    assert found.liquidated.value > 0.5
+    assert found.ruin.value == 0
+    tight = structs.replace(setup, limits=read_limits("2000", "30%", 50_000))
+    assert path_statistics(task, HERE.outcomes(task, ""), tight.limits).ruin.value > 0.5
+
+
 def test_ruin_at_the_ends(tmp_path: Path) -> None:
     calm = structs.replace(STEADY, volatility="1%")
     setup = setup_of(tmp_path, 50_000, [position("BTC", "long", 100_000, 10)], calm,
                      hours=1, paths=512)  # fmt: skip
-    found = search_leverage(setup, setup.account.holdings, 0.01, HERE)
+    found = search_leverage(setup, setup.account.holdings, 0.01, liquidation_of, HERE)
     assert found.is_limit
     assert found.leverage == pytest.approx(40, rel=0.01)
     assert highest_allowed(setup, setup.account.holdings) == found.leverage
     wild = structs.replace(STEADY, volatility="2000%")
     setup = setup_of(tmp_path, 50_000, [position("BTC", "short", 100_000, 10)], wild,
                      days=30, step_seconds=3600, paths=512)  # fmt: skip
-    assert search_leverage(setup, setup.account.holdings, 0.01, HERE).point is None
+    assert search_leverage(setup, setup.account.holdings, 0.01, ruin_of, HERE).point is None
 
 
 def test_rules_of_blocks_are_simulated_as_well(tmp_path: Path) -> None:
     setup = setup_of(tmp_path, 12_000, [position("BTC", "long", 100_000, 10)], ModelOptions(),
                      hours=12, step_seconds=300, paths=2_048, rulebook="dydx")  # fmt: skip
     task = setup.task()
-    found = path_statistics(task, HERE.outcomes(task, ""))
+    found = path_statistics(task, HERE.outcomes(task, ""), setup.limits)
     assert found.liquidated.value > 0
     assert isinstance(task.model, Diffusion)
 

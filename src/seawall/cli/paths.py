@@ -76,6 +76,10 @@ class SimulationOptions:
     """Processes; up to one per core if not given. The results are the same."""
     cluster: str | None = None
     """Address of a Dask scheduler to run on, such as tcp://127.0.0.1:8786, instead of processes."""
+    risk_capital: SignedText = None
+    """What the account may lose, in USD or as a share of its equity now; 50% if not given."""
+    max_drawdown: SignedText = None
+    """How far it may fall below its highest equity so far; 30% if not given."""
 
     def options(self, market: MarketOptions, assume: Path | None) -> "PathOptions":
         """The options of the simulation."""
@@ -86,6 +90,10 @@ class SimulationOptions:
         }  # fmt: skip
         if market.impact is not None:
             made["impact"] = market.impact
+        if self.risk_capital is not None:
+            made["risk_capital"] = self.risk_capital
+        if self.max_drawdown is not None:
+            made["max_drawdown"] = self.max_drawdown
         return made
 
 
@@ -114,7 +122,7 @@ def paths(
         Leverages of the curve of liquidation over leverage, notional over equity of the whole
         account; none for none.
     ruin
-        A probability such as 1%: find the leverage that keeps liquidation under it.
+        A probability such as 1%: find the leverage that keeps the loss of the risk capital in it.
     """
     from seawall.lab.paths import paths as question
 

@@ -1,90 +1,111 @@
-"""The same positions in one pool, each in its own bucket, and split: on the same paths.
+"""The modes of an account on the same random paths and through the same scenarios, and the best.
 
-All variants have the same money at the same prices, and their paths are the same to the last bit,
-so they differ by the mode alone.
-
-The split is decided position by position. A position is a **single bet** if all of this holds:
-
-* it has less than half of the money of the pool, in proportion to initial margin: what holds most
-  of the money is the core, not a bet beside it;
-* the rest of the pool is liquidated less often when the position is taken out with its share of the
-  money;
-* the account loses less in the worst 5 % of paths when it is.
-
-Otherwise it is a **core** position that stays in the pool; one without which the others are
-liquidated more often **protects** them. Differences are on common random numbers and must be larger
-than their 95 % confidence interval. The bet that takes most off the worst losses goes first; then
-the rest is judged again.
+All modes have the same money at the same prices, and their paths are the same to the last bit, so
+they differ by the mode alone. ``modes`` says which modes there are, ``choice`` which of them is
+recommended.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from seawall.domain.enums import MarginMode
-from seawall.domain.holdings import Holdings
-from seawall.lab.paths.estimates import Estimate, mean, share, shortfall_influence
+from seawall.domain.units import MICRO
+from seawall.lab.arrays import Floats
+from seawall.lab.compare.choice import OVER_LEVERAGED, Choice, Judged, choose, is_over_leveraged
+from seawall.lab.compare.modes import (
+    CROSS,
+    ISOLATED,
+    Mode,
+    hedges_of,
+    isolated_only,
+    split_modes,
+    usual_modes,
+)
+from seawall.lab.paths.estimates import Estimate, mean, share
 from seawall.lab.paths.kernels.task import Outcomes, PathTask
-from seawall.lab.paths.leverage import LeverageSearch, capital, search_leverage
+from seawall.lab.paths.leverage import (
+    LeverageSearch,
+    capital,
+    liquidation_of,
+    ruin_of,
+    search_leverage,
+)
 from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.statistics import PathStatistics, losses, path_statistics
-from seawall.lab.paths.variants import as_cross, as_isolated, entered_at, hybrid, stands_alone
+from seawall.lab.stress.scenarios import ScenarioLine
 
-POOL = 0
-"""The pool's bucket in outcomes."""
-WORST = 0.95
-WEIGHING_PATHS = 8_192
+SPLIT_PATHS = 8_192
 SEARCH_PATHS = 4_096
-MOST_ROUNDS = 8
+HORIZONS = (1 / 7, 4.0)
+"""Other horizons, as parts of the one that is asked for: of a week, a day and four weeks."""
+WORST_SHARE = 0.05
+
+Through = Callable[[Mode], Sequence[ScenarioLine]]
+"""A mode through the named scenarios."""
 
 
-class Variant(Struct, frozen=True):
-    """The account in a mode. ``isolated``: the markets in buckets of their own."""
+class ModeResult(Struct, frozen=True, kw_only=True):
+    """``touched``: how often each position loses something to a liquidation, in market order.
 
-    name: str
-    holdings: Holdings
-    isolated: tuple[str, ...]
+    ``search``: for the leverage that keeps the target; ``capital``: the USD that it needs, None
+    where no capital is enough. ``scenarios``: the mode through each of them.
+    """
+
+    mode: Mode
+    statistics: PathStatistics
+    touched: Sequence[Estimate]
+    search: LeverageSearch
+    capital: float | None
+    scenarios: Sequence[ScenarioLine]
+
+    @property
+    def scenario_loss(self) -> float | None:
+        """USD lost in the scenario that costs most; None without scenarios."""
+        return max((each.lost / MICRO for each in self.scenarios), default=None)
+
+    @property
+    def judged(self) -> Judged:
+        """What the mode is judged by."""
+        return Judged(
+            name=self.mode.name,
+            is_given=self.mode.is_given,
+            statistics=self.statistics,
+            scenario_loss=self.scenario_loss,
+            capital=math.inf if self.capital is None else self.capital,
+        )
 
 
-class PoolEffect(Struct, frozen=True, kw_only=True):
-    """What a position does to the pool: with it in the pool less with it taken out.
+class PositionLoss(Struct, frozen=True, kw_only=True):
+    """What a position by itself would lose in the worst 5 % of the paths of the account as given.
 
-    ``money``: its part of the pool's initial margin. ``pool``: how often the (rest of the) pool is
-    liquidated; ``worst``: mean loss of the account in the worst 5 % of paths, USD. Above zero: the
-    pool is better off without it.
+    Never liquidated. A gain is below zero: there the position protects the others. ``hedges``: the
+    other markets of its hedge. ``notional``, ``loss``: USD.
     """
 
     market: str
-    round: int
-    money: float
-    pool_with: float
-    pool_without: float
-    pool: Estimate
-    worst: Estimate
+    notional: float
+    is_long: bool
+    hedges: tuple[str, ...]
+    loss: Estimate
 
-    @property
-    def is_bet(self) -> bool:
-        return self.money < 0.5 and self.pool.low > 0 and self.worst.low > 0
 
-    @property
-    def protects(self) -> bool:
-        """The others are liquidated more often without it."""
-        return self.pool.high < 0
+class Split(Struct, frozen=True):
+    """One of the splits that were tried, with fewer paths than the modes have."""
 
-    @property
-    def is_significant(self) -> bool:
-        """Whether its effect on the others is larger than its confidence interval."""
-        return self.protects or self.pool.low > 0
+    mode: Mode
+    statistics: PathStatistics
 
-    @property
-    def role(self) -> str:
-        """What the position is to the pool."""
-        if self.is_bet:
-            return "bet"
-        return "protects" if self.protects else "core"
+
+class Horizon(Struct, frozen=True):
+    """Which mode would be recommended over another horizon, by its paths."""
+
+    hours: float
+    mode: str
+    statistics: Sequence[PathStatistics]
 
 
 class Contagion(Struct, frozen=True, kw_only=True):
@@ -97,106 +118,195 @@ class Contagion(Struct, frozen=True, kw_only=True):
     carried: Estimate
 
 
-class VariantResult(Struct, frozen=True, kw_only=True):
-    """``touched``: how often each position loses something to a liquidation, in market order.
-
-    ``search``: for the leverage that keeps the target; ``capital``: the USD that it needs, None
-    where no capital is enough.
-    """
-
-    variant: Variant
-    statistics: PathStatistics
-    touched: Sequence[Estimate]
-    search: LeverageSearch
-    capital: float | None
-
-
 class Comparison(Struct, frozen=True, kw_only=True):
     """``markets``: in the order of the outcomes. ``target``: the survival that capital is for.
 
-    ``effects``: of every round. ``isolated_only``: positions whose market allows no pool.
+    ``modes``: that as given is the first. ``bearable``: the highest leverage of the recommended one
+    at which ruin is not more probable than ``OVER_LEVERAGED``, searched where it is in every mode.
+    ``isolated_only``: markets that allow no pool.
     """
 
     setup: PathSetup
     markets: Sequence[str]
     notional: float
     target: float
-    variants: Sequence[VariantResult]
+    modes: Sequence[ModeResult]
+    choice: Choice
+    bearable: LeverageSearch | None
+    horizons: Sequence[Horizon]
+    splits: Sequence[Split]
+    hedges: Sequence[tuple[str, ...]]
+    positions: Sequence[PositionLoss]
     contagion: Sequence[Contagion]
     contagion_any: Estimate
-    effects: Sequence[PoolEffect]
-    bets: tuple[str, ...]
-    core: tuple[str, ...]
     isolated_only: tuple[str, ...]
 
     @property
-    def apart(self) -> list[str]:
-        """The markets that do not belong into one pool."""
-        return [name for name in self.markets if name not in self.core]
+    def given(self) -> ModeResult:
+        """The account as it is."""
+        return self.modes[0]
 
-    def result(self, name: str) -> VariantResult | None:
-        """The variant of a name, where there is one."""
-        return next((each for each in self.variants if each.variant.name == name), None)
+    @property
+    def recommended(self) -> ModeResult:
+        """The mode that the choice names."""
+        return self.result(self.choice.mode)
+
+    @property
+    def is_over_leveraged(self) -> bool:
+        """Whether ruin is too probable in every mode."""
+        return is_over_leveraged([each.judged for each in self.modes])
+
+    def result(self, name: str) -> ModeResult:
+        """The mode of a name. Raises KeyError."""
+        for each in self.modes:
+            if each.mode.name == name:
+                return each
+        raise KeyError(f"no mode {name!r}")
 
 
-def compare_modes(setup: PathSetup, target: float, runner: Runner) -> Comparison:
-    """Every variant of the account of the setup. Raises SeawallError."""
-    account, task = setup.account, setup.task()
+def compare_modes(
+    setup: PathSetup, target: float, runner: Runner, through: Through = lambda _: ()
+) -> Comparison:
+    """Every mode of the account of the setup. Raises SeawallError."""
+    task = setup.task()
     markets = list(task.account.markets)
-    isolated_only = tuple(
-        account.instruments[each.market].name
-        for each in account.holdings.positions
-        if stands_alone(account.instruments[each.market])
-    )
-    effects, bets = _split(setup, [name for name in markets if name not in isolated_only], runner)
-    variants = variants_of(setup, markets, isolated_only, bets)
-    tasks = [setup.task(each.holdings) for each in variants]
-    outcomes = runner.all_outcomes(tasks, "the variants")
+    hedges = hedges_of(task)
+    modes = usual_modes(setup, markets)
+    splits = _tried(setup, split_modes(setup, markets, hedges), runner)
+    if splits:
+        modes.append(_best_split(splits))
+    tasks = [setup.task(each.holdings) for each in modes]
+    outcomes = runner.all_outcomes(tasks, "the modes")
     results = [
-        _result(setup, variant, made, found, target, runner)
-        for variant, made, found in zip(variants, tasks, outcomes, strict=True)
+        _result(setup, mode, made, found, target, runner, through)
+        for mode, made, found in zip(modes, tasks, outcomes, strict=True)
     ]
-    names = [each.name for each in variants]
-    pooled, alone = (outcomes[names.index(name)].touched > 0 for name in ("cross", "isolated"))
+    by_name = dict(zip([each.name for each in modes], outcomes, strict=True))
+    contagion, contagion_any = _contagion(setup, markets, by_name)
+    choice = choose([each.judged for each in results])
     return Comparison(
         setup=setup,
         markets=markets,
         notional=float(np.abs(task.account.size * task.account.price).sum()),
         target=target,
-        variants=results,
-        contagion=[
-            contagion_of(name, pooled[:, n], alone[:, n], setup) for n, name in enumerate(markets)
-        ],
-        contagion_any=share(np.any(pooled & ~alone, axis=1), paired=setup.antithetic),
-        effects=effects,
-        bets=bets,
-        core=tuple(name for name in markets if name not in bets and name not in isolated_only),
-        isolated_only=isolated_only,
+        modes=results,
+        choice=choice,
+        bearable=_bearable(setup, results, choice, runner),
+        horizons=[_over(setup, part, results, runner) for part in HORIZONS],
+        splits=splits,
+        hedges=hedges,
+        positions=_position_losses(task, outcomes[0], hedges),
+        contagion=contagion,
+        contagion_any=contagion_any,
+        isolated_only=tuple(isolated_only(setup)),
     )
 
 
-def variants_of(
-    setup: PathSetup, markets: Sequence[str], isolated_only: Sequence[str], bets: Sequence[str]
-) -> list[Variant]:
-    """Cross, isolated, the account as given where it is neither, and the suggested split."""
-    account = setup.account
-    holdings, instruments, prices = account.holdings, account.instruments, account.price_texts
-    given = tuple(
-        instruments[each.market].name
-        for each in holdings.positions
-        if each.mode == MarginMode.ISOLATED
+def _result(
+    setup: PathSetup,
+    mode: Mode,
+    task: PathTask,
+    outcomes: Outcomes,
+    target: float,
+    runner: Runner,
+    through: Through,
+) -> ModeResult:
+    few = setup.with_paths(SEARCH_PATHS)
+    search = search_leverage(few, mode.holdings, 1 - target, liquidation_of, runner)
+    return ModeResult(
+        mode=mode,
+        statistics=path_statistics(task, outcomes, setup.limits),
+        touched=[share(each > 0, paired=setup.antithetic) for each in outcomes.touched.T],
+        search=search,
+        capital=None if search.leverage is None else capital(few, mode.holdings, search.leverage),
+        scenarios=through(mode),
     )
-    found = [
-        Variant("cross", as_cross(holdings, instruments), tuple(isolated_only)),
-        Variant("isolated", as_isolated(holdings, instruments, prices), tuple(markets)),
+
+
+def _bearable(
+    setup: PathSetup, results: Sequence[ModeResult], choice: Choice, runner: Runner
+) -> LeverageSearch | None:
+    if not is_over_leveraged([each.judged for each in results]):
+        return None
+    chosen = next(each.mode for each in results if each.mode.name == choice.mode)
+    few = setup.with_paths(SEARCH_PATHS)
+    return search_leverage(few, chosen.holdings, OVER_LEVERAGED, ruin_of, runner)
+
+
+def _tried(setup: PathSetup, modes: Sequence[Mode], runner: Runner) -> list[Split]:
+    """The splits on the first paths."""
+    if not modes:
+        return []
+    few = setup.with_paths(SPLIT_PATHS)
+    tasks = [few.task(each.holdings) for each in modes]
+    found = runner.all_outcomes(tasks, "the splits")
+    return [
+        Split(mode, path_statistics(task, outcomes, setup.limits))
+        for mode, task, outcomes in zip(modes, tasks, found, strict=True)
     ]
-    if len(given) not in (0, len(markets)) and set(given) != set(isolated_only):
-        found.append(Variant("as given", holdings, given))
-    apart = {*bets, *isolated_only}
-    if bets and len(markets) - len(apart) >= 2:
-        split = hybrid(holdings, instruments, prices, apart)
-        found.append(Variant("suggested", split, tuple(n for n in markets if n in apart)))
-    return found
+
+
+def _best_split(splits: Sequence[Split]) -> Mode:
+    judged = [
+        Judged(name=str(place), is_given=False, statistics=each.statistics)
+        for place, each in enumerate(splits)
+    ]
+    return splits[int(choose(judged).mode)].mode
+
+
+def _over(setup: PathSetup, part: float, results: Sequence[ModeResult], runner: Runner) -> Horizon:
+    """The same modes over a part, or a multiple, of the horizon."""
+    other = setup.over(part * setup.hours).with_paths(SPLIT_PATHS)
+    tasks = [other.task(each.mode.holdings) for each in results]
+    found = runner.all_outcomes(tasks, "another horizon")
+    statistics = [
+        path_statistics(task, outcomes, setup.limits)
+        for task, outcomes in zip(tasks, found, strict=True)
+    ]
+    judged = [
+        Judged(
+            name=each.mode.name, is_given=each.mode.is_given, statistics=there,
+            scenario_loss=each.scenario_loss,
+        )
+        for each, there in zip(results, statistics, strict=True)
+    ]  # fmt: skip
+    return Horizon(other.hours, choose(judged).mode, statistics)
+
+
+def _position_losses(
+    task: PathTask, outcomes: Outcomes, hedges: Sequence[tuple[str, ...]]
+) -> list[PositionLoss]:
+    account = task.account
+    lost = losses(task, outcomes)
+    is_worst = lost >= np.quantile(lost, 1 - WORST_SHARE)
+    each_loses: Floats = account.size * (account.price - outcomes.final_price[is_worst])
+    return [
+        PositionLoss(
+            market=name,
+            notional=abs(float(size * price)),
+            is_long=bool(size > 0),
+            hedges=tuple(
+                other for hedge in hedges if name in hedge for other in hedge if other != name
+            ),
+            loss=mean(each_loses[:, place], paired=False),
+        )
+        for place, (name, size, price) in enumerate(
+            zip(account.markets, account.size, account.price, strict=True)
+        )
+    ]
+
+
+def _contagion(
+    setup: PathSetup, markets: Sequence[str], outcomes: dict[str, Outcomes]
+) -> tuple[list[Contagion], Estimate]:
+    """Of each position, and of any; without a pool nothing is taken along."""
+    alone = outcomes[ISOLATED].touched > 0
+    pooled = outcomes.get(CROSS, outcomes[ISOLATED]).touched > 0
+    found = [
+        contagion_of(name, pooled[:, place], alone[:, place], setup)
+        for place, name in enumerate(markets)
+    ]
+    return found, share(np.any(pooled & ~alone, axis=1), paired=setup.antithetic)
 
 
 def contagion_of(
@@ -211,88 +321,3 @@ def contagion_of(
         taken_along=share(pooled & ~alone, paired=paired),
         carried=share(~pooled & alone, paired=paired),
     )
-
-
-def _result(
-    setup: PathSetup,
-    variant: Variant,
-    task: PathTask,
-    outcomes: Outcomes,
-    target: float,
-    runner: Runner,
-) -> VariantResult:
-    few = setup.with_paths(SEARCH_PATHS)
-    search = search_leverage(few, variant.holdings, 1 - target, runner)
-    return VariantResult(
-        variant=variant,
-        statistics=path_statistics(task, outcomes),
-        touched=[share(each > 0, paired=setup.antithetic) for each in outcomes.touched.T],
-        search=search,
-        capital=None
-        if search.leverage is None
-        else capital(few, variant.holdings, search.leverage),
-    )
-
-
-def _split(
-    setup: PathSetup, markets: Sequence[str], runner: Runner
-) -> tuple[list[PoolEffect], tuple[str, ...]]:
-    """What every position does to the pool, and which are taken out of it."""
-    few = setup.with_paths(WEIGHING_PATHS)
-    effects: list[PoolEffect] = []
-    bets: list[str] = []
-    for number in range(1, MOST_ROUNDS + 1):
-        pool = [name for name in markets if name not in bets]
-        if len(pool) < 2:
-            break
-        found = pool_effects(few, pool, bets, number, runner)
-        effects += found
-        candidates = [each for each in found if each.is_bet]
-        if not candidates:
-            break
-        bets.append(max(candidates, key=lambda each: each.worst.value).market)
-    return effects, tuple(bets)
-
-
-def pool_effects(
-    setup: PathSetup, pool: Sequence[str], apart: Sequence[str], number: int, runner: Runner
-) -> list[PoolEffect]:
-    """The effect of each position of the pool, with all others as they are."""
-    account = setup.account
-    choices = [list(apart), *([*apart, name] for name in pool)]
-    tasks = [
-        setup.task(hybrid(account.holdings, account.instruments, account.price_texts, chosen))
-        for chosen in choices
-    ]
-    with_all, *without = runner.all_outcomes(tasks, f"weighing positions, round {number}")
-    paired = setup.antithetic
-    margins = initial_margins(setup, pool)
-    pooled = with_all.first[:, POOL] > 0
-    worst = shortfall_influence(losses(tasks[0], with_all), WORST)
-    result = []
-    for name, task, outcomes in zip(pool, tasks[1:], without, strict=True):
-        rest = outcomes.first[:, POOL] > 0
-        influence = shortfall_influence(losses(task, outcomes), WORST)
-        result.append(
-            PoolEffect(
-                market=name,
-                round=number,
-                money=margins[name] / sum(margins.values()),
-                pool_with=float(pooled.mean()),
-                pool_without=float(rest.mean()),
-                pool=mean(pooled.astype(np.float64) - rest, paired=paired),
-                worst=mean(worst - influence, paired=paired),
-            )
-        )
-    return result
-
-
-def initial_margins(setup: PathSetup, markets: Sequence[str]) -> dict[str, float]:
-    """Notional over leverage of each market, micro-USD at the prices of now."""
-    account = setup.account
-    present = entered_at(as_cross(account.holdings), account.instruments, account.price_texts)
-    margins = {
-        account.instruments[each.market].name: each.entry_notional / each.leverage
-        for each in present.positions
-    }
-    return {name: each for name, each in margins.items() if name in markets}

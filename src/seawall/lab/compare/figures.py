@@ -16,30 +16,30 @@ from seawall.report.charts import (
 )
 
 
-def mark_of(name: str, suggested: str) -> str:
-    """What stands behind the name of the suggested mode, unless the name says so."""
-    return " (suggested)" if name == suggested != "suggested" else ""
+def mark_of(name: str, recommended: str) -> str:
+    """What stands behind the name of the recommended mode."""
+    return " (recommended)" if name == recommended else ""
 
 
-def mode_bars(modes: Sequence[Row], suggested: str = "") -> Chart:
-    """Margin modes side by side on the same paths: capital, survival, losses.
+def mode_bars(modes: Sequence[Row], recommended: str = "") -> Chart:
+    """Margin modes side by side on the same paths, in the order in which they are judged.
 
-    ``modes``: rows with ``mode``, ``capital_needed``, ``survival``, ``loss_median`` and
-    ``shortfall_95``, as the sheet of the modes gives them. ``suggested``: the mode to mark.
+    ``modes``: rows with ``mode``, ``shortfall_95``, ``ruin``, ``survival`` and ``capital_needed``,
+    as the sheet of the modes gives them. ``recommended``: the mode to mark.
     """
-    modes = [each | {"mode": each["mode"] + mark_of(each["mode"], suggested)} for each in modes]
+    modes = [each | {"mode": each["mode"] + mark_of(each["mode"], recommended)} for each in modes]
     panels = [
-        _mode_panel("capital needed, USD", modes, "capital_needed"),
-        _mode_panel("paths without a liquidation, %", modes, "survival"),
-        _mode_panel("median loss, USD", modes, "loss_median"),
         _mode_panel("mean loss of the worst 5 %, USD", modes, "shortfall_95"),
+        _mode_panel("paths that lose the risk capital, %", modes, "ruin"),
+        _mode_panel("paths without a liquidation, %", modes, "survival"),
+        _mode_panel("capital needed, USD", modes, "capital_needed"),
     ]
     return finished({"concat": panels, "columns": 2, "spacing": {"row": 26, "column": 34}})
 
 
 def _mode_panel(title: str, modes: Sequence[Row], field: str) -> Chart:
     names = [each["mode"] for each in modes]
-    is_share = field == "survival"
+    is_share = field in ("ruin", "survival")
     rows: list[Row] = []
     for each in modes:
         found = each[field]

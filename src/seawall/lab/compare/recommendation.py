@@ -1,39 +1,40 @@
-"""Which mode for which position, and why, in sentences."""
+"""Which mode, and why, in sentences: over-leverage first, then the mode, then what speaks against
+it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
-from seawall.lab.compare.comparison import WORST, Comparison, Contagion, PoolEffect, VariantResult
+from seawall.lab.compare.choice import CRITERIA, OVER_LEVERAGED, RUIN, WORST_LOSS, Criterion
+from seawall.lab.compare.comparison import Comparison, ModeResult, PositionLoss
+from seawall.lab.paths.sheets import risk_capital_words
 from seawall.report import kinds
 
 
 def recommendation(found: Comparison) -> list[str]:
-    """The split, its reasons, and what it changes: a sentence or two each."""
-    effects = final_effects(found)
-    by_market = {each.market: each for each in found.contagion}
-    words = [_split(found)]
-    words += [_reason(each, by_market[each.market]) for each in effects if each.is_significant]
-    others = [each.market for each in effects if not each.is_significant]
-    if others:
-        words.append(_no_effect(others))
-    if found.isolated_only:
-        words.append(f"{listed(found.isolated_only)}: the market allows a bucket of its own only.")
-    return [*words, *_change(found)]
+    """The sentences, the most important first."""
+    return [
+        *_over_leveraged(found), _mode(found), *_reasons(found), *_contradiction(found),
+        *_against(found), *_hedges(found), *_isolated_only(found), _horizons(found),
+    ]  # fmt: skip
 
 
-def recommended_mode(found: Comparison) -> str:
-    """The recommended mode: ``cross``, ``isolated`` or ``hybrid``."""
-    if not found.apart:
-        return "cross"
-    return "isolated" if len(found.core) < 2 else "hybrid"
+def mode_words(found: Comparison, result: ModeResult) -> str:
+    """A mode and where its positions are: ``hybrid: BTC and ETH in the cross pool, ...``."""
+    apart = result.mode.isolated
+    pooled = [name for name in found.markets if name not in apart]
+    where = []
+    if pooled:
+        where.append(f"{listed(pooled)} in the cross pool")
+    if apart:
+        buckets = "buckets of their own" if len(apart) > 1 else "a bucket of its own"
+        where.append(f"{listed(apart)} in {buckets}")
+    return f"{mode_name(result)}: {', '.join(where)}"
 
 
-def final_effects(found: Comparison) -> list[PoolEffect]:
-    """The effect of every position: of a bet when it was taken out, of the others the last."""
-    last: dict[str, PoolEffect] = {}
-    for each in found.effects:
-        if each.market not in found.bets or each.is_bet:
-            last[each.market] = each
-    return [last[name] for name in found.markets if name in last]
+def mode_name(result: ModeResult) -> str:
+    """Its name in the table, and whether the account is held so."""
+    name = result.mode.name
+    return f"{name} (as given)" if result.mode.is_given and name != "as given" else name
 
 
 def listed(names: Sequence[str]) -> str:
@@ -43,81 +44,163 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _split(found: Comparison) -> str:
-    if len(found.markets) == 1:
-        return (
-            "One position: pool and bucket hold the same money, so the mode changes nothing on "
-            "these paths. Money that is added to the account later protects the position in the "
-            "pool, and is not at risk if the position is in a bucket."
-        )
-    chosen = recommended_mode(found)
-    if chosen == "cross":
-        return f"Recommended: cross. Keep {listed(found.core)} in one pool."
-    apart = listed(found.apart)
-    if chosen == "isolated":
-        rest = f"; {found.core[0]} may stay in the pool, alone there" if found.core else ""
-        return f"Recommended: isolated. A bucket of its own for {apart}{rest}."
+def _over_leveraged(found: Comparison) -> Iterator[str]:
+    if not found.is_over_leveraged:
+        return
+    ruins = [each.statistics.ruin.value for each in found.modes]
+    low, high = (kinds.probability(end(ruins)) for end in (min, max))
+    span = low if low == high else f"{low} to {high}"
+    capital = risk_capital_words(found.setup, found.given.statistics.start_equity)
+    yield (
+        f"Over-leveraged in every mode: {span} of the paths lose the risk capital of {capital}. No "
+        f"mode mends that; smaller positions or more money do. {_bearable(found)}"
+    )
+
+
+def _bearable(found: Comparison) -> str:
+    """At which leverage ruin is bearable."""
+    search, accepted = found.bearable, kinds.short_percent(OVER_LEVERAGED)
+    if search is None or search.leverage is None:
+        return f"No leverage keeps that within {accepted}."
+    start = found.given.statistics.start_equity
     return (
-        f"Recommended: hybrid. {listed(found.core)} in the cross pool, {apart} in "
-        f"{'buckets of their own' if len(found.apart) > 1 else 'a bucket of its own'}."
+        f"Within {accepted} it stays up to a leverage of {kinds.leverage(search.leverage)} in all "
+        f"({mode_name(found.recommended)}); now it is {kinds.TIMES.text(found.notional / start)}."
     )
 
 
-def _reason(each: PoolEffect, alone: Contagion) -> str:
-    """Why a position is in the pool or apart, where its effect on the pool is significant."""
-    name = each.market
-    without, with_it = (kinds.probability(part) for part in (each.pool_without, each.pool_with))
-    bucket, pool = (kinds.probability(part.value) for part in (alone.alone, alone.in_pool))
-    liquidated = (
-        f"the pool is liquidated on {with_it} of paths with it, and on {without} without it and "
-        "its share of the money"
-    )
-    if each.is_bet:
+def _mode(found: Comparison) -> str:
+    if _is_same_everywhere(found):
         return (
-            f"{name} is a single bet: {liquidated}. The worst 5 % of paths lose "
-            f"{kinds.short_usd(each.worst.value)} more with it in the pool. In a bucket of its own "
-            f"{name} is liquidated on {bucket} of paths, and the loss stays there."
+            f"Recommended: {mode_words(found, found.given)}. The other modes differ in nothing on "
+            "these paths. Money that is added later protects the positions in the pool, and is not "
+            "at risk for those in buckets."
         )
-    if each.protects:
-        return f"{name} protects the others: {liquidated}."
-    if each.money >= 0.5:
-        return (
-            f"{name} adds risk to the pool: {liquidated}. But it holds "
-            f"{kinds.percent(each.money, 0)} of the money, so it is the core. {name} is liquidated "
-            f"on {pool} of paths in the pool and on {bucket} in a bucket of its own."
-        )
-    return (
-        f"{name} adds risk to the pool: {liquidated}. But the worst 5 % of paths do not lose "
-        "significantly less with it in a bucket of its own, so it stays."
+    best = found.recommended
+    no_reason = (
+        "" if found.choice.reasons else " Nothing that another mode does better is a reason."
+    )
+    return f"Recommended: {mode_words(found, best)}.{no_reason if best is found.given else ''}"
+
+
+def _is_same_everywhere(found: Comparison) -> bool:
+    given = found.given.judged
+    if not found.recommended.mode.is_given or found.choice.against:
+        return False
+    return all(
+        criterion.value(each.judged) == criterion.value(given)
+        for each in found.modes
+        for criterion in (WORST_LOSS, RUIN, CRITERIA["liquidation"], CRITERIA["scenario"])
     )
 
 
-def _no_effect(names: Sequence[str]) -> str:
-    """Of positions whose effect on the others is within its confidence interval."""
-    one = len(names) == 1
-    return (
-        f"{listed(names)} {'has' if one else 'have'} no significant effect on the others and "
-        f"{'stays' if one else 'stay'} in the pool, where free money covers every position."
-    )
-
-
-def _change(found: Comparison) -> list[str]:
-    """The recommended variant beside plain cross or, if that is it, beside isolated."""
-    names = {"cross": ("cross", "isolated"), "isolated": ("isolated", "cross")}
-    chosen = names.get(recommended_mode(found), ("suggested", "cross"))
-    best, other = (found.result(name) for name in chosen)
-    if best is None or other is None or len(found.markets) == 1:
-        return []
-    return [
-        f"{chosen[0].capitalize()}: something is liquidated on {_liquidated(best)} of paths, and "
-        f"the worst 5 % lose {_worst(best)} on average. {chosen[1].capitalize()}: "
-        f"{_liquidated(other)} and {_worst(other)}."
+def _reasons(found: Comparison) -> Iterator[str]:
+    """What the recommended mode has before the account as given."""
+    if found.recommended is found.given:
+        return
+    better = [
+        f"{measured(found, found.recommended, CRITERIA[name])} instead of "
+        f"{_figure(found.given, CRITERIA[name])}"
+        for name in found.choice.reasons
     ]
+    first = {each.name for each in (WORST_LOSS, RUIN)}
+    tied = "" if first & {*found.choice.reasons} else " The worst 5 % and ruin are ties."
+    yield f"Against the account as given: {'; '.join(better)}.{tied}"
 
 
-def _liquidated(result: VariantResult) -> str:
-    return kinds.probability(result.statistics.liquidated.value)
+def _contradiction(found: Comparison) -> Iterator[str]:
+    if found.choice.contradicts is None:
+        return
+    worst, ruin = (found.result(name) for name in found.choice.contradicts)
+    decided = (
+        "The account is over-leveraged in both, and its worst 5 % are ruined in each: the "
+        "probability decides."
+        if found.is_over_leveraged
+        else "The worst 5 % decide."
+    )
+    yield (
+        f"No mode is best in both criteria: {mode_name(worst)} loses least in the worst 5 %, "
+        f"{_figure(worst, WORST_LOSS)} against {_figure(ruin, WORST_LOSS)}; {mode_name(ruin)} is "
+        f"ruined least often, {_figure(ruin, RUIN)} against {_figure(worst, RUIN)}. {decided}"
+    )
 
 
-def _worst(result: VariantResult) -> str:
-    return kinds.short_usd(result.statistics.loss.shortfalls[WORST].value)
+def _against(found: Comparison) -> Iterator[str]:
+    chosen = found.recommended
+    parts = []
+    for name in found.choice.against:
+        criterion = CRITERIA[name]
+        best = min(found.modes, key=lambda each: _value(each, criterion))
+        here = _figure(chosen, criterion)
+        parts.append(f"{measured(found, best, criterion)} in {mode_name(best)}, {here} here")
+    if not parts:
+        return
+    bucket = ""
+    if "liquidation" in found.choice.against and chosen.mode.isolated:
+        bucket = " What is liquidated here more often is a bucket, not the account."
+    yield f"Against it: {'; '.join(parts)}.{bucket}"
+
+
+def measured(found: Comparison, result: ModeResult, criterion: Criterion) -> str:
+    """A criterion of a mode in words, with its figure."""
+    limit = kinds.short_percent(found.setup.limits.max_drawdown)
+    scenario = max(result.scenarios, key=lambda each: each.lost, default=None)
+    named = "" if scenario is None else scenario.scenario.name
+    words = {
+        "worst 5 %": "the worst 5 % of paths lose {} on average",
+        "ruin": "the risk capital is lost on {} of the paths",
+        "drawdown": f"a drawdown above {limit} comes on {{}} of the paths",
+        "scenario": f"{named} costs {{}}",
+        "liquidation": "something is liquidated on {} of the paths",
+        "capital": f"{kinds.short_percent(found.target)} without a liquidation take {{}}",
+    }
+    return words[criterion.name].format(_figure(result, criterion))
+
+
+def _figure(result: ModeResult, criterion: Criterion) -> str:
+    value = _value(result, criterion)
+    if math.isinf(value):
+        return "more than any amount"
+    if criterion.name in ("worst 5 %", "scenario", "capital"):
+        return kinds.short_usd(value)
+    return kinds.probability(value)
+
+
+def _value(result: ModeResult, criterion: Criterion) -> float:
+    found = criterion.value(result.judged)
+    return math.inf if found is None else found.value
+
+
+def _hedges(found: Comparison) -> Iterator[str]:
+    for hedge in found.hedges:
+        yield (
+            f"{listed(hedge)} hedge each other{_in_the_worst(found, hedge)}. Splits keep them "
+            "together in the pool."
+        )
+
+
+def _in_the_worst(found: Comparison, hedge: Sequence[str]) -> str:
+    """What the legs come to in the worst paths."""
+    legs = [each for each in found.positions if each.market in hedge]
+    if not any(each.loss.value < 0 for each in legs):
+        return ""
+    return f": in the worst 5 % of paths by itself {listed([_leg(each) for each in legs])}"
+
+
+def _leg(each: PositionLoss) -> str:
+    verb = "loses" if each.loss.value >= 0 else "gains"
+    return f"{each.market} {verb} {kinds.short_usd(abs(each.loss.value))}"
+
+
+def _isolated_only(found: Comparison) -> Iterator[str]:
+    if found.isolated_only:
+        yield f"{listed(found.isolated_only)}: the market allows a bucket of its own only."
+
+
+def _horizons(found: Comparison) -> str:
+    spans = [(kinds.long_duration(3600 * each.hours), each.mode) for each in found.horizons]
+    other = [(span, name) for span, name in spans if name != found.choice.mode]
+    if not other:
+        return f"The horizon does not change that: the same over {listed([s for s, _ in spans])}."
+    parts = [f"over {span} it is {mode_name(found.result(name))}" for span, name in other]
+    return f"The horizon changes the answer: {listed(parts)}."

@@ -4,16 +4,12 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import NamedTuple
 
-from seawall.lab.compare.comparison import Comparison, VariantResult
-from seawall.lab.compare.figures import mark_of, mode_bars
-from seawall.lab.compare.question import CompareResult, ScenarioRun
-from seawall.lab.compare.recommendation import (
-    final_effects,
-    listed,
-    recommendation,
-    recommended_mode,
-)
-from seawall.lab.compare.tiles import is_suggested, status, suggested_mode, tiles
+from seawall.lab.compare.comparison import Comparison, ModeResult
+from seawall.lab.compare.figures import mode_bars
+from seawall.lab.compare.modes import GIVEN
+from seawall.lab.compare.question import CompareResult
+from seawall.lab.compare.recommendation import listed, recommendation
+from seawall.lab.compare.tiles import status, tiles
 from seawall.lab.market.price_paths import price_path_sheet
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.sheets import (
@@ -23,6 +19,7 @@ from seawall.lab.paths.sheets import (
     markets_sheet,
     notes_of,
     parts_sheet,
+    risk_capital_words,
     run_sheet,
     subtitle,
 )
@@ -46,13 +43,15 @@ def findings(result: CompareResult) -> Findings:
         modes,
         Figure(
             title="Margin modes on the same paths",
-            chart=mode_bars(modes.numbers(), suggested_mode(found)),
-            alt="Capital needed, survival, median loss and mean of the worst 5 % of each mode.",
+            chart=mode_bars(modes.numbers(), found.choice.mode),
+            alt="Mean of the worst 5 %, ruin, survival and capital needed of each mode.",
         ),
-        *_parts(found),
-        _effects(found),
-        *_contagion(found),
         *_scenarios(result),
+        _horizons(found),
+        _positions(found),
+        *_contagion(found),
+        *_parts(found),
+        _splits(found),
         markets_sheet(setup),
         *setup.used.sheets(),
         run_sheet(setup),
@@ -82,59 +81,88 @@ def findings(result: CompareResult) -> Findings:
 
 
 def _recommendation(found: Comparison) -> Sheet:
+    def pooled(row: Comparison) -> list[str]:
+        return [name for name in row.markets if name not in row.recommended.mode.isolated]
+
     columns = [
-        Column("mode", get=recommended_mode),
-        Column("cross", kinds.NAMES, "core"),
-        Column("isolated", kinds.NAMES, "apart"),
+        Column("mode", get="choice.mode"),
+        Column("is_given", kinds.FLAG, "recommended.mode.is_given"),
+        Column("cross", kinds.NAMES, pooled),
+        Column("isolated", kinds.NAMES, "recommended.mode.isolated"),
+        Column("over_leveraged", kinds.FLAG, "is_over_leveraged"),
+        Column("reasons", kinds.NAMES, "choice.reasons"),
+        Column("against", kinds.NAMES, "choice.against"),
+        Column("contradicts", kinds.FLAG, lambda row: row.choice.contradicts is not None),
     ]
     return record("recommendation", "The recommendation", found, columns, on="data")
 
 
 def _modes(found: Comparison) -> Sheet:
-    def median(row: VariantResult) -> Estimate:
+    def median(row: ModeResult) -> Estimate:
         return row.statistics.loss.quantiles[0.5]
 
-    def worst(probability: float) -> Callable[[VariantResult], Estimate]:
+    def worst(probability: float) -> Callable[[ModeResult], Estimate]:
         return lambda row: row.statistics.loss.shortfalls[probability]
 
-    def survival(row: VariantResult) -> float:
+    def survival(row: ModeResult) -> float:
         return 1 - row.statistics.liquidated.value
 
-    def limit(row: VariantResult) -> str:
+    def limit(row: ModeResult) -> str:
         return " (venue limit)" if row.search.is_limit else ""
 
+    def is_recommended(row: ModeResult) -> bool:
+        return row.mode.name == found.choice.mode
+
+    def marks(row: ModeResult) -> str:
+        given = row.mode.is_given and row.mode.name != GIVEN
+        return f"{', given' if given else ''}{' *' if is_recommended(row) else ''}"
+
     columns = [
-        Column("mode", get="variant.name",
-               mark=lambda row: mark_of(row.variant.name, suggested_mode(found))),
-        Column("isolated", kinds.NAMES, lambda row: row.variant.isolated or None, "in buckets", 2,
+        Column("mode", get="mode.name", mark=marks),
+        Column("isolated", kinds.NAMES, lambda row: row.mode.isolated or None, "in buckets", 2,
                none="none"),
-        Column("survival", PROBABILITY, survival, "without liquidation"),
-        *estimate_columns("loss_median", USD, median, "median loss", 4, None),
-        *estimate_columns("shortfall_95", USD, worst(0.95), "worst 5 % lose", 1, None),
-        *estimate_columns("shortfall_99", USD, worst(0.99), "worst 1 % lose", 3, None),
-        Column("loss_worst", USD, "statistics.loss.worst", "worst path", 6),
-        Column("capital_needed", USD, "capital", none="none is enough", mark=limit),
-        Column("notional_per_capital", kinds.FIGURE, "search.leverage", "notional / capital", 5),
+        *estimate_columns("shortfall_95", USD, worst(0.95), "worst 5 % lose", interval=4),
+        *estimate_columns("ruin", PROBABILITY, "statistics.ruin", interval=5),
+        *estimate_columns("drawdown", PROBABILITY, "statistics.drawdown", drop=3, interval=None),
+        Column("scenario_loss", USD, none="not run", title="crash costs",
+               on="everywhere" if found.given.scenarios else "data"),
+        Column("survival", PROBABILITY, survival, "no liquidation"),
+        Column("capital_needed", USD, "capital", "capital", 1, none="none is enough", mark=limit),
+        *estimate_columns("loss_median", USD, median, "median loss", 7, None),
+        *estimate_columns("shortfall_99", USD, worst(0.99), "worst 1 % lose", 6, None),
+        Column("loss_worst", USD, "statistics.loss.worst", "worst path", 8),
+        Column("notional_per_capital", kinds.FIGURE, "search.leverage", "notional / capital", 9),
+        Column("is_given", kinds.FLAG, "mode.is_given", on="data"),
+        Column("is_recommended", kinds.FLAG, is_recommended, on="data"),
     ]  # fmt: skip
     columns += data_columns([each.name for each in columns])
     columns += [
         Column("capital_is_limit", kinds.FLAG, "search.is_limit", on="data"),
         Column("capital_above", kinds.TIMES, "search.above", on="data"),
-        *estimate_columns("capital_liquidated", PROBABILITY, "search.liquidated", interval=None,
+        *estimate_columns("capital_liquidated", PROBABILITY, "search.probability", interval=None,
                           on="data"),
     ]  # fmt: skip
-    target, notional = kinds.probability(found.target), kinds.usd(found.notional)
     return Sheet(
         name="modes",
-        title="The same positions, money and paths; USD",
-        rows=found.variants,
-        style=lambda row: "chosen" if is_suggested(found, row) else "",
+        title="The same positions, money and paths; USD and % of paths",
+        rows=found.modes,
+        style=lambda row: "chosen" if is_recommended(row) else "",
         columns=columns,
-        note=(
-            f"Capital needed: with which nothing is liquidated on {target} of the paths, every "
-            f"part of the money growing alike; for {notional} USD of positions. A leverage limit "
-            "of the venue can ask for more."
-        ),
+        note=_modes_note(found),
+    )
+
+
+def _modes_note(found: Comparison) -> str:
+    limits, equity = found.setup.limits, found.given.statistics.start_equity
+    several = len(found.given.scenarios) > 1
+    crash = " Crash: of the named scenarios below, the one that costs most." if several else ""
+    return (
+        f"*: recommended. Ruin: the risk capital, {risk_capital_words(found.setup, equity)}, is "
+        "lost at some moment. Drawdown: more than "
+        f"{kinds.short_percent(limits.max_drawdown)} below the highest equity so far.{crash} "
+        f"Capital: with which nothing is liquidated on {kinds.probability(found.target)} of the "
+        f"paths, every part of the money growing alike; for {kinds.usd(found.notional)} USD of "
+        "positions. A leverage limit of the venue can ask for more."
     )
 
 
@@ -142,8 +170,8 @@ def _parts(found: Comparison) -> list[Sheet]:
     """How often each bucket, and each position, of each mode is liquidated."""
     mode = Column("mode", get=itemgetter(0))
     buckets, positions = [], []
-    for each in found.variants:
-        name, statistics = each.variant.name, each.statistics
+    for each in found.modes:
+        name, statistics = each.mode.name, each.statistics
         by_bucket = zip(statistics.buckets, statistics.by_bucket, strict=True)
         buckets += [(name, *part) for part in by_bucket]
         positions += [(name, *part) for part in zip(found.markets, each.touched, strict=True)]
@@ -155,31 +183,55 @@ def _parts(found: Comparison) -> list[Sheet]:
     ]
 
 
-def _effects(found: Comparison) -> Sheet:
-    """The effects of all rounds; quiet where the position was judged again."""
-    last = {id(each) for each in final_effects(found)}
+def _positions(found: Comparison) -> Sheet:
     columns = [
         Column("market", title="position"),
-        Column("round", kinds.COUNT, on="data"),
-        Column("role"),
-        Column("money", kinds.SHARE, title="of the money", drop=1),
-        Column("liquidated_with", PROBABILITY, "pool_with", "with it"),
-        Column("liquidated_without", PROBABILITY, "pool_without", "without it"),
-        *estimate_columns("difference", PROBABILITY, "pool", drop=4, interval=3),
-        *estimate_columns("shortfall_difference", USD, "worst", "worst 5 % lose more, USD",
-                          interval=2),
+        Column("side", get=lambda row: "long" if row.is_long else "short"),
+        Column("notional", USD),
+        Column("hedges", kinds.NAMES, lambda row: row.hedges or None, "hedge with", none="none"),
+        *estimate_columns("loss", USD, title="loses in the worst 5 %", interval=1),
     ]  # fmt: skip
     return Sheet(
         name="positions",
-        title="The rest of the pool with each position and without it, % of paths liquidated",
-        rows=found.effects,
+        title="Each position by itself in the worst 5 % of paths of the account as given, USD",
+        rows=found.positions,
         columns=columns,
-        note=(
-            "Taken out with its share of the money; differences with their 95 % intervals. A bet "
-            "has less than half of the money, and both differences are above zero beyond their "
-            "interval. Bets are taken out one by one, and the rest is judged again."
-        ),
-        style=lambda row: "" if id(row) in last else "quiet",
+        note="Never liquidated, without funding; a gain is below zero and protects the others.",
+    )
+
+
+def _splits(found: Comparison) -> Sheet:
+    """All that were tried, for programs."""
+    columns = [
+        Column("isolated", kinds.NAMES, "mode.isolated"),
+        *data_columns(),
+    ]
+    title = "The splits that were tried"
+    return Sheet(name="splits", title=title, rows=found.splits, columns=columns, on="data")
+
+
+def _horizons(found: Comparison) -> Sheet:
+    """Every mode over the other horizons."""
+    rows = [
+        (each.hours, result.mode.name, statistics, result.mode.name == each.mode)
+        for each in found.horizons
+        for result, statistics in zip(found.modes, each.statistics, strict=True)
+    ]
+    columns = [
+        Column("hours", kinds.HOURS, itemgetter(0), "over"),
+        Column("mode", get=itemgetter(1), mark=lambda row: " *" if row[3] else ""),
+        *estimate_columns("shortfall_95", USD, lambda row: row[2].loss.shortfalls[0.95],
+                          "worst 5 % lose", interval=1),
+        *estimate_columns("ruin", PROBABILITY, lambda row: row[2].ruin, interval=2),
+        Column("survival", PROBABILITY, lambda row: 1 - row[2].liquidated.value, "no liquidation"),
+        Column("is_recommended", kinds.FLAG, itemgetter(3), on="data"),
+    ]  # fmt: skip
+    return Sheet(
+        name="horizons",
+        title="The same modes over other horizons, USD and % of paths",
+        rows=rows,
+        columns=columns,
+        note="*: what would be recommended there.",
     )
 
 
@@ -215,11 +267,24 @@ def _contagion(found: Comparison) -> list[Sheet]:
     ]
 
 
+class _Run(NamedTuple):
+    """One mode through one scenario."""
+
+    mode: str
+    line: ScenarioLine
+
+
 def _scenarios(result: CompareResult) -> list[Sheet]:
     if not result.scenarios:
         return []
+    modes = result.comparison.modes
+    runs = [
+        _Run(each.mode.name, each.scenarios[number])
+        for number in range(len(result.scenarios))
+        for each in modes
+    ]
 
-    def of_equity(row: ScenarioRun) -> float | None:
+    def of_equity(row: _Run) -> float | None:
         return row.line.lost / row.line.start if row.line.start else None
 
     columns = [
@@ -239,13 +304,13 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
         Sheet(
             name="scenarios",
             title="Through named scenarios, on the engine; USD",
-            rows=result.scenarios,
+            rows=runs,
             columns=columns,
             note="Starting at the prices of now; losses below zero are gains.",
             style=lambda row: "bad" if row.line.liquidated else "",
         ),
         price_path_sheet(
-            {each.line.scenario.name: each.line.price_paths for each in result.scenarios}.items()
+            (each.scenario.name, each.price_paths) for each in result.comparison.given.scenarios
         ),
     ]
 

@@ -114,15 +114,16 @@ def _leverage_figure(result: "PathsResult") -> list[Figure]:
     )
     return [
         Figure(
-            title="Probability of liquidation over leverage",
+            title="Probability of ruin over leverage",
             chart=leverage_curve(
                 [point.leverage for point in points],
-                *_parts([point.statistics.liquidated for point in points]),
+                *_parts([point.statistics.ruin for point in points]),
                 chosen=None if search is None else search.leverage,
                 accepted=None if search is None else search.accepted,
                 now=result.leverage,
             ),
-            alt="Probability of liquidation over leverage with its 95 % confidence band.",
+            alt="Probability of losing the risk capital over leverage, with its 95 % confidence "
+            "band.",
         )
     ]
 
@@ -142,7 +143,7 @@ def leverage_curve(
     accepted: float | None = None,
     now: float | None = None,
 ) -> Chart:
-    """Probability of liquidation over leverage, with its 95 % confidence band.
+    """Probability of ruin over leverage, with its 95 % confidence band.
 
     ``chosen``: the leverage that keeps the probability under ``accepted``; ``now``: the account's.
     """
@@ -163,7 +164,7 @@ def leverage_curve(
         ),
         scale={"type": "log", **frame} if is_wide else {"zero": False, **frame},
     )  # fmt: skip
-    y = _percent_of_paths("share", "paths with a liquidation, %")
+    y = _percent_of_paths("share", "paths that lose the risk capital, %")
     layers = [
         band(rows, x, "low", y | {"field": "high"}, CROSS_COLOUR, 0.18),
         line(rows, x, y, CROSS_COLOUR, clip=False, point={"size": 40, "color": CROSS_COLOUR}),

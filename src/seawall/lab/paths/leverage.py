@@ -6,7 +6,7 @@ notional.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -39,14 +39,16 @@ class LeveragePoint(Struct, frozen=True):
 
 
 class LeverageSearch(Struct, frozen=True, kw_only=True):
-    """The highest leverage found at which liquidation is not more probable than ``accepted``.
+    """The highest leverage found at which something is not more probable than ``accepted``.
 
-    ``point`` is None where even the lowest leverage exceeds it. ``is_limit``: the venue allows no
-    more. ``above``: the next leverage that was tried and is too high.
+    ``probability``: of it, at the ``point``; both are None where even the lowest leverage exceeds
+    what is accepted. ``is_limit``: the venue allows no more. ``above``: the next leverage that was
+    tried and is too high.
     """
 
     accepted: float
     point: LeveragePoint | None
+    probability: Estimate | None = None
     is_limit: bool = False
     above: float | None = None
 
@@ -55,10 +57,19 @@ class LeverageSearch(Struct, frozen=True, kw_only=True):
         """The leverage of the point."""
         return None if self.point is None else self.point.leverage
 
-    @property
-    def liquidated(self) -> Estimate | None:
-        """The probability of a liquidation at the point."""
-        return None if self.point is None else self.point.statistics.liquidated
+
+Measured = Callable[[PathStatistics], Estimate]
+"""A probability of the statistics."""
+
+
+def liquidation_of(statistics: PathStatistics) -> Estimate:
+    """That something is liquidated."""
+    return statistics.liquidated
+
+
+def ruin_of(statistics: PathStatistics) -> Estimate:
+    """That the account loses its risk capital."""
+    return statistics.ruin
 
 
 def notional_now(setup: PathSetup, holdings: Holdings) -> tuple[int, int]:
@@ -84,7 +95,7 @@ def point_at(
     """The statistics at a leverage. Raises InputError where the venue does not allow so much."""
     task = setup.task(_at(setup, holdings, leverage))
     outcomes = runner.outcomes(task, f"searching the leverage, {times(leverage)}")
-    return LeveragePoint(leverage, path_statistics(task, outcomes))
+    return LeveragePoint(leverage, path_statistics(task, outcomes, setup.limits))
 
 
 def leverage_curve(
@@ -100,7 +111,7 @@ def leverage_curve(
             missing.append(f"{leverage:g}x is not allowed: {error}")
     found = runner.all_outcomes(tasks, "liquidation over leverage") if tasks else []
     points = [
-        LeveragePoint(leverage, path_statistics(task, outcomes))
+        LeveragePoint(leverage, path_statistics(task, outcomes, setup.limits))
         for leverage, task, outcomes in zip(allowed, tasks, found, strict=True)
     ]
     return points, missing
@@ -120,22 +131,26 @@ def highest_allowed(setup: PathSetup, holdings: Holdings) -> float:
 
 
 def search_leverage(
-    setup: PathSetup, holdings: Holdings, accepted: float, runner: Runner
+    setup: PathSetup, holdings: Holdings, accepted: float, measured: Measured, runner: Runner
 ) -> LeverageSearch:
     """The highest leverage within the accepted probability, on common random numbers.
 
-    More money never hurts a path, so the probability rises with leverage path by path and the
-    search has one answer. Raises InputError.
+    ``measured``: which probability. More money never hurts a path, so it rises with leverage path
+    by path and the search has one answer; losing a share of the money does so up to the leverages
+    at which liquidation comes before it. Raises InputError.
     """
     limit = highest_allowed(setup, holdings)
     start = min(_four_figures(leverage_now(setup, holdings)), limit)
     tried = point_at(setup, holdings, start, runner)
     best = above = None
     while best is None or above is None:
-        if tried.statistics.liquidated.value <= accepted:
+        if measured(tried.statistics).value <= accepted:
             best = tried
             if best.leverage >= limit:
-                return LeverageSearch(accepted=accepted, point=best, is_limit=True)
+                probability = measured(best.statistics)
+                return LeverageSearch(
+                    accepted=accepted, point=best, probability=probability, is_limit=True
+                )
         else:
             above = tried
             if above.leverage <= LOWEST:
@@ -144,7 +159,7 @@ def search_leverage(
             tried = point_at(setup, holdings, max(LOWEST, tried.leverage / STRIDE), runner)
         elif above is None:
             tried = point_at(setup, holdings, min(limit, tried.leverage * STRIDE), runner)
-    return _narrowed(setup, holdings, accepted, best, above, runner)
+    return _narrowed(setup, holdings, accepted, measured, best, above, runner)
 
 
 def _at(setup: PathSetup, holdings: Holdings, leverage: float) -> Holdings:
@@ -155,34 +170,38 @@ def _narrowed(
     setup: PathSetup,
     holdings: Holdings,
     accepted: float,
+    measured: Measured,
     best: LeveragePoint,
     above: LeveragePoint,
     runner: Runner,
 ) -> LeverageSearch:
     for number in range(SEARCH_ROUNDS):
-        part = best.statistics.liquidated
+        part = measured(best.statistics)
         noise = WITHIN_NOISE * (part.high - part.low)
         if above.leverage / best.leverage - 1 < CLOSE_ENOUGH or accepted - part.value <= noise:
             break
-        tried = point_at(setup, holdings, _between(best, above, accepted, number), runner)
-        if tried.statistics.liquidated.value <= accepted:
+        odds = [_log_odds(measured(each.statistics).value) for each in (best, above)]
+        between = _between(best.leverage, above.leverage, odds, accepted, number)
+        tried = point_at(setup, holdings, between, runner)
+        if measured(tried.statistics).value <= accepted:
             best = tried
         else:
             above = tried
-    return LeverageSearch(accepted=accepted, point=best, above=above.leverage)
+    return LeverageSearch(
+        accepted=accepted, point=best, probability=measured(best.statistics), above=above.leverage
+    )
 
 
-def _between(low: LeveragePoint, high: LeveragePoint, accepted: float, number: int) -> float:
+def _between(low: float, high: float, odds: Sequence[float], accepted: float, number: int) -> float:
     """Where a straight line of log odds over log leverage meets the accepted probability.
 
     Every third time, and where a side has no odds, the middle: a line that bends the same way
     everywhere would move one side only. Four figures, so that the answer can be asked for again.
     """
     part = 0.5
-    odds = [_log_odds(each.statistics.liquidated.value) for each in (low, high)]
     if number % 3 != 2 and all(math.isfinite(each) for each in odds) and odds[1] > odds[0]:
         part = min(0.95, max(0.05, (_log_odds(accepted) - odds[0]) / (odds[1] - odds[0])))
-    return _four_figures(low.leverage * (high.leverage / low.leverage) ** part)
+    return _four_figures(low * (high / low) ** part)
 
 
 def _four_figures(leverage: float) -> float:

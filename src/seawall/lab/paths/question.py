@@ -19,6 +19,7 @@ from seawall.lab.paths.leverage import (
     LeverageSearch,
     leverage_curve,
     leverage_now,
+    ruin_of,
     search_leverage,
 )
 from seawall.lab.paths.monitoring import MonitoringBias, monitoring_bias
@@ -82,7 +83,8 @@ def paths(
     """Simulate an account on many random price paths, with liquidation inside the path.
 
     ``leverages``: those of the curve of liquidation over leverage, notional over equity of the
-    whole account. ``ruin``: find the leverage that keeps the probability of liquidation within it.
+    whole account. ``ruin``: find the leverage that keeps the probability of losing the risk capital
+    within it.
     ``workers``, ``cluster``: as ``Runner``; ``options``: as ``PathOptions``. Raises SeawallError.
     """
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
@@ -102,10 +104,10 @@ def paths(
     if now is not None and axis:
         curve, missing = leverage_curve(setup, account.holdings, axis, runner)
     if now is not None and accepted is not None:
-        search = search_leverage(setup, account.holdings, accepted, runner)
+        search = search_leverage(setup, account.holdings, accepted, ruin_of, runner)
     return PathsResult(
         setup=setup,
-        statistics=path_statistics(task, outcomes),
+        statistics=path_statistics(task, outcomes, setup.limits),
         losses=losses(task, outcomes),
         first=first_liquidation(outcomes),
         leverage=now,

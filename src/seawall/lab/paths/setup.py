@@ -41,6 +41,7 @@ from seawall.lab.paths.kernels.task import (
     PathTask,
     StageRules,
 )
+from seawall.lab.paths.limits import MAX_DRAWDOWN, RISK_CAPITAL, RiskLimits, read_limits
 
 DEFAULT_PATHS = 10_000
 DEFAULT_DAYS = 7
@@ -66,6 +67,8 @@ class PathOptions(TypedDict, total=False):
     ``depth``: USD within 50 bp per side of the book, by market, or texts (``BTC=5000000``, or
     ``5000000`` for all). ``impact``: slippage of an order as large as that depth, a fraction.
     ``assume``: a file that changes the assumptions.
+    ``risk_capital``: what the account may lose, USD or a share of its equity such as ``50%``.
+    ``max_drawdown``: how far it may fall from its highest equity, a share of that.
     """
 
     paths: int
@@ -78,6 +81,8 @@ class PathOptions(TypedDict, total=False):
     depth: Mapping[str, Amount] | Sequence[str]
     impact: Amount
     assume: Assume
+    risk_capital: Amount
+    max_drawdown: Amount
 
 
 class PriceSource(Struct, frozen=True, kw_only=True):
@@ -109,6 +114,7 @@ class PathSetup(Struct, frozen=True, kw_only=True):
     seed: int
     antithetic: bool
     used: Used
+    limits: RiskLimits
 
     def path_account(
         self, holdings: Holdings | None = None, closes: Sequence[FundingClose] = ()
@@ -152,6 +158,14 @@ class PathSetup(Struct, frozen=True, kw_only=True):
             antithetic=self.antithetic,
         )
 
+    def over(self, hours: float) -> "PathSetup":
+        """The same over another horizon, with as many steps where any step is possible."""
+        step = self.step_seconds
+        if self.source.step_seconds is None:
+            step *= max(1, round(hours / self.hours))
+        steps = steps_of(3600 * hours, step)
+        return structs.replace(self, steps=steps, step_seconds=step)
+
     def with_paths(self, paths: int) -> "PathSetup":
         """The same with its first so many paths."""
         return structs.replace(self, paths=min(paths, self.paths))
@@ -175,6 +189,8 @@ def path_setup(
     depth: Mapping[str, Amount] | Sequence[str] = (),
     impact: Amount = IMPACT,
     assume: Assume = None,
+    risk_capital: Amount = RISK_CAPITAL,
+    max_drawdown: Amount = MAX_DRAWDOWN,
 ) -> PathSetup:
     """The setup of ``PathOptions``. Raises InputError."""
     assumed = with_depth(assumptions_of(assume), account.markets, depth)
@@ -202,10 +218,15 @@ def path_setup(
     if steps > MOST_STEPS:
         expected = f"longer: it makes {steps:,} steps; at most {MOST_STEPS:,}"
         raise InputError.of("", "step", step, expected)
+    depths_of = depths(listed, assume=assumed)
+    now = path_account(
+        account.holdings, account.rulebook, account.instruments, account.price_texts, depths_of
+    )
     return PathSetup(
-        account=account, depths=depths(listed, assume=assumed), impact=slippage, source=source,
+        account=account, depths=depths_of, impact=slippage, source=source,
         steps=steps, step_seconds=step, paths=paths, seed=seed, antithetic=antithetic,
         used=_used(account, names, source, assumed),
+        limits=read_limits(risk_capital, max_drawdown, float(now.equity.sum())),
     )  # fmt: skip
 
 

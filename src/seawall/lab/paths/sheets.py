@@ -51,6 +51,8 @@ class Measure(NamedTuple):
         return estimate
 
 
+RUIN = Measure("ruin", "ruin: the account loses its risk capital", "ruin")
+DRAWDOWN = Measure("drawdown", "a drawdown beyond the maximum", "drawdown")
 LIQUIDATED = Measure("liquidated", "liquidation of any bucket", "liquidated")
 ENDS = (
     Measure("losing", "a loss at the end", "loss.probability"),
@@ -146,7 +148,7 @@ def data_columns(shown: Iterable[str] = ()) -> list[Column]:
         Column("median_hours", kinds.HOURS, "statistics.median_hours", on="data"),
         Column("loss_worst", kinds.USD, "statistics.loss.worst", on="data"),
     ]
-    for each in (LIQUIDATED, *ENDS, *LOSSES, *COSTS, *ORDER_COSTS):
+    for each in (RUIN, DRAWDOWN, LIQUIDATED, *ENDS, *LOSSES, *COSTS, *ORDER_COSTS):
         kind = kinds.USD if each in (*LOSSES, *COSTS, *ORDER_COSTS) else kinds.PROBABILITY
 
         def of(row: Row, each: Measure = each) -> Estimate:
@@ -213,8 +215,9 @@ def _verdict(result: PathsResult) -> Iterator[str]:
     worst, equity = statistics.loss.shortfalls[probability].value, statistics.start_equity
     leverage = "" if result.leverage is None else f" at {kinds.TIMES.text(result.leverage)} in all"
     yield (
-        f"Something is liquidated on {probability_words(statistics.liquidated)} of the paths"
-        f"{leverage}."
+        f"The account loses its risk capital of {risk_capital_words(result.setup, equity)} on "
+        f"{probability_words(statistics.ruin)} of the paths{leverage}, and something is liquidated "
+        f"on {probability_words(statistics.liquidated)}."
     )
     yield (
         f"The worst {kinds.percent(1 - probability, 0)} of them lose {kinds.short_usd(worst)} on "
@@ -225,11 +228,17 @@ def _verdict(result: PathsResult) -> Iterator[str]:
         yield _search_words(result.search)
 
 
+def risk_capital_words(setup: PathSetup, equity: float) -> str:
+    """What the account may lose of ``equity``, in a sentence."""
+    part = setup.limits.risk_capital
+    return f"{kinds.usd(part * equity)} USD ({kinds.short_percent(part)} of its equity)"
+
+
 def _search_words(search: LeverageSearch) -> str:
     accepted = kinds.short_percent(search.accepted)
-    if search.point is None:
-        return f"No leverage keeps the probability of liquidation within {accepted}."
-    found = probability_words(search.point.statistics.liquidated)
+    if search.point is None or search.probability is None:
+        return f"No leverage keeps the probability of ruin within {accepted}."
+    found = probability_words(search.probability)
     leverage = kinds.leverage(search.point.leverage)
     if search.above is None:
         return (
@@ -237,7 +246,7 @@ def _search_words(search: LeverageSearch) -> str:
             f"within {accepted}: {found}."
         )
     return (
-        f"Liquidation stays within {accepted} up to a leverage of {leverage} in all: {found}; "
+        f"Ruin stays within {accepted} up to a leverage of {leverage} in all: {found}; "
         f"{kinds.leverage(search.above)} is too much on these paths."
     )
 
@@ -289,6 +298,10 @@ def assumptions(setup: PathSetup) -> list[str]:
         "of order over depth; depth is as on a calm day at all times and no other account is "
         "liquidated, so a crash costs more than this (seawall rehearse has both).",
         order_words(setup),
+        f"Risk capital: {kinds.short_percent(setup.limits.risk_capital)} of the equity now "
+        "(--risk-capital); ruin is its loss at any moment, open positions at the mark. Maximum "
+        f"drawdown: {kinds.short_percent(setup.limits.max_drawdown)} below the highest equity so "
+        "far (--max-drawdown).",
     ]
 
 
@@ -330,10 +343,19 @@ def _probabilities(result: PathsResult) -> Sheet:
     return Sheet(
         name="probabilities",
         title="Probability, % of paths",
-        rows=[*_lines([LIQUIDATED], statistics), *buckets, *_lines(ENDS, statistics)],
+        rows=[
+            *_lines([RUIN, _drawdown(result.setup), LIQUIDATED], statistics), *buckets,
+            *_lines(ENDS, statistics),
+        ],
         columns=_line_columns("probability", kinds.PROBABILITY),
         note="Liquidated: found under maintenance margin at least once on the way.",
-    )
+    )  # fmt: skip
+
+
+def _drawdown(setup: PathSetup) -> Measure:
+    """Under a name that says the maximum."""
+    most = kinds.short_percent(setup.limits.max_drawdown)
+    return DRAWDOWN._replace(title=f"a drawdown above {most}")
 
 
 def _line_columns(name: str, kind: Kind) -> list[Column]:
@@ -421,12 +443,17 @@ def _times(statistics: PathStatistics) -> list[Sheet]:
 def _leverages(result: PathsResult) -> Sheet:
     search = result.search
     accepted = 1.0 if search is None else search.accepted
-    note = "The same positions and paths on less and more money; notional over equity in all."
+    limits = result.setup.limits
+    note = (
+        "The same positions and paths on less and more money; notional over equity in all. Ruin: "
+        f"{kinds.short_percent(limits.risk_capital)} of that equity lost; drawdown: more than "
+        f"{kinds.short_percent(limits.max_drawdown)} below its highest."
+    )
     if search is not None:
         note += f" *: above the accepted {kinds.short_percent(accepted)}."
 
     def exceeds(row: Row) -> bool:
-        return bool(row.statistics.liquidated.value > accepted)
+        return bool(row.statistics.ruin.value > accepted)
 
     def shortfall(row: Row) -> float:
         statistics: PathStatistics = row.statistics
@@ -438,7 +465,11 @@ def _leverages(result: PathsResult) -> Sheet:
         Column("leverage", kinds.TIMES),
         *([] if search is None else [mark]),
         Column("start_equity", kinds.USD, "statistics.start_equity", "equity", 1),
-        *estimate_columns("liquidated", kinds.PROBABILITY, "statistics.liquidated", interval=2),
+        *estimate_columns("ruin", kinds.PROBABILITY, "statistics.ruin", interval=6),
+        *estimate_columns(
+            "drawdown", kinds.PROBABILITY, "statistics.drawdown", drop=5, interval=None
+        ),
+        *estimate_columns("liquidated", kinds.PROBABILITY, "statistics.liquidated", interval=7),
         Column("worst", kinds.SHARE, shortfall, worst, 3, "screen"),
         Column("median_hours", kinds.HOURS, "statistics.median_hours", "half by", 4),
     ]
@@ -480,11 +511,11 @@ def _search(search: LeverageSearch | None) -> list[Sheet]:
     columns = [
         Column("accepted", kinds.PROBABILITY),
         Column("leverage", kinds.TIMES),
-        *estimate_columns("liquidated", kinds.PROBABILITY),
+        *estimate_columns("probability", kinds.PROBABILITY),
         Column("is_limit", kinds.FLAG),
         Column("above", kinds.TIMES),
     ]
-    title = "The leverage that keeps liquidation under it"
+    title = "The leverage that keeps ruin within it"
     return [record("ruin", title, search, columns, on="data")]
 
 
@@ -529,6 +560,8 @@ def run_sheet(setup: PathSetup, *more: Column) -> Sheet:
         Column("steps", kinds.COUNT),
         Column("step_seconds", kinds.NUMBER),
         Column("antithetic", kinds.FLAG),
+        Column("risk_capital", kinds.SHARE, "limits.risk_capital"),
+        Column("max_drawdown", kinds.SHARE, "limits.max_drawdown"),
         *more,
     ]
     return record("simulation", "The simulation", setup, columns, on="data")

@@ -8,6 +8,7 @@ from msgspec import Struct
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.estimates import Estimate, expected_shortfall, mean, quantile, share
 from seawall.lab.paths.kernels.task import Outcomes, PathOrder, PathTask
+from seawall.lab.paths.limits import RiskLimits
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 SHORTFALLS = (0.95, 0.99)
@@ -39,19 +40,24 @@ class OrderStatistics(Struct, frozen=True, kw_only=True):
 class PathStatistics(Struct, frozen=True, kw_only=True):
     """Of all paths of a task.
 
-    ``liquidated``: any bucket under maintenance margin at least once; ``by_bucket``: each of
-    ``buckets``. ``curve``: (c,) the share liquidated within ``curve_hours``. ``median_hours``: to
-    the liquidation, of the paths that have one; None without any. ``funding``,
-    ``liquidation_costs``, ``forfeited``: mean USD a path; the last is equity that left with a
-    bucket that the backstop took or that was deleveraged, below zero where a fund or others bore a
-    loss; ``closed_out``: how often any of these happens. ``orders``: of the account's orders, with
-    their mean ``order_costs`` and what top-ups ``added``, USD a path.
+    ``ruin``: the account lost its risk capital at some moment; ``drawdown``: it fell further from
+    its highest equity so far than it may. ``liquidated``: any bucket under maintenance margin at
+    least once; ``by_bucket``: each of ``buckets``.
+
+    ``curve``: (c,) the share liquidated within ``curve_hours``. ``median_hours``: to the
+    liquidation, of the paths that have one; None without any. ``funding``, ``liquidation_costs``,
+    ``forfeited``: mean USD a path; the last is equity that left with a bucket that the backstop
+    took or that was deleveraged, below zero where a fund or others bore a loss; ``closed_out``: how
+    often any of these happens. ``orders``: of the account's orders, with their mean
+    ``order_costs`` and what top-ups ``added``, USD a path.
     """
 
     paths: int
     hours: float
     start_equity: float
     buckets: Sequence[str]
+    ruin: Estimate
+    drawdown: Estimate
     liquidated: Estimate
     by_bucket: Sequence[Estimate]
     loss: LossStatistics
@@ -68,18 +74,21 @@ class PathStatistics(Struct, frozen=True, kw_only=True):
     added: Estimate
 
 
-def path_statistics(task: PathTask, outcomes: Outcomes) -> PathStatistics:
-    """The statistics of a task's outcomes."""
+def path_statistics(task: PathTask, outcomes: Outcomes, limits: RiskLimits) -> PathStatistics:
+    """The statistics of a task's outcomes; ``limits``: what the account may lose."""
     paired = task.antithetic
     first = first_liquidation(outcomes)
     hit = first > 0
     step_hours = task.step_seconds / 3600.0
+    start_equity = float(task.account.equity.sum())
     grid = np.unique(np.linspace(1, task.steps, min(CURVE_POINTS, task.steps)).round().astype(int))
     return PathStatistics(
         paths=len(first),
         hours=task.steps * step_hours,
-        start_equity=float(task.account.equity.sum()),
+        start_equity=start_equity,
         buckets=tuple(task.account.buckets),
+        ruin=share(limits.is_ruined(start_equity, outcomes), paired=paired),
+        drawdown=share(limits.is_drawn_down(outcomes), paired=paired),
         liquidated=share(hit, paired=paired),
         by_bucket=tuple(share(each > 0, paired=paired) for each in outcomes.first.T),
         loss=loss_statistics(losses(task, outcomes), paired=paired),

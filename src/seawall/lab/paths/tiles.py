@@ -8,18 +8,22 @@ from seawall.report import kinds
 from seawall.report.findings import Status, Tile
 
 HIGH, NOTABLE = 0.1, 0.01
-"""Probabilities of liquidation from which a report is red and amber, unless ``--ruin`` says which
-one is accepted."""
+"""Probabilities of liquidation from which a report is red and amber."""
 
 
 def status(result: PathsResult) -> Status:
-    """The probability that something is liquidated, judged by its whole confidence interval."""
+    """How probable ruin is where ``--ruin`` says what is accepted, and else a liquidation; judged
+    by the whole confidence interval."""
     low, high = result.liquidated.interval
     words = f"liquidated on {kinds.probability(result.liquidated.value)} of the paths"
-    accepted = None if result.search is None else result.search.accepted
-    if high <= (NOTABLE if accepted is None else accepted):
+    least, most = NOTABLE, HIGH
+    if result.search is not None:
+        ruin = result.statistics.ruin
+        least = most = result.search.accepted
+        (low, high), words = ruin.interval, f"ruin on {kinds.probability(ruin.value)} of the paths"
+    if high <= least:
         return Status(f"Low risk: {words}", "good")
-    if low > (HIGH if accepted is None else accepted):
+    if low > most:
         return Status(f"High risk: {words}", "bad")
     return Status(f"Some risk: {words}", "caution")
 
@@ -34,8 +38,12 @@ def tiles(result: PathsResult) -> list[Tile]:
     return [
         Tile(
             title="probability of a liquidation", value=result.liquidated.value,
-            kind=kinds.PROBABILITY, style=status(result).style,
+            kind=kinds.PROBABILITY,
             note=f"{kinds.interval(kinds.PROBABILITY).text(result.liquidated.interval)}, 95 %",
+        ),
+        Tile(
+            title="ruin", value=statistics.ruin.value, kind=kinds.PROBABILITY,
+            note=f"lost: {kinds.short_percent(result.setup.limits.risk_capital)} of the equity",
         ),
         Tile(
             title="worst 5 % lose, USD", value=worst, kind=kinds.USD,

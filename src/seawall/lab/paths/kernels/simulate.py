@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seawall.engine.compile import INTERPRETED
 from seawall.lab.arrays import Floats, Integers
+from seawall.lab.paths.kernels.course import DRAWDOWN, LOWEST
 from seawall.lab.paths.kernels.draws import HALF, LANES
 from seawall.lab.paths.kernels.process import PAID
 from seawall.lab.paths.kernels.step import Run
@@ -103,6 +104,8 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
         acted=block.acted[:, order].T.copy(),
         order_cost=block.order_cost[order].copy(),
         added=block.added[order].copy(),
+        lowest=block.course[LOWEST : LOWEST + LANES][order].copy(),
+        drawdown=block.course[DRAWDOWN : DRAWDOWN + LANES][order].copy(),
     )
 
 

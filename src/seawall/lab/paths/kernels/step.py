@@ -16,6 +16,7 @@ from seawall.engine.compile import inline, kernel
 from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.paths.kernels.account import kernel_rules
 from seawall.lab.paths.kernels.compiled import borrowed, entry
+from seawall.lab.paths.kernels.course import NOW, add_bucket, follow, start_course
 from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.margin import (
     EQUITY,
@@ -73,8 +74,9 @@ class Block(NamedTuple):
 
     ``floor``: (b, LANES) 0, or minus infinity where nothing is left to liquidate. ``alive``: (b,)
     lanes in which something is. ``is_whole``: (m,) whether no lane has lost any of a position.
-    ``sums``: of each bucket in this step, flat. ``bounds``: (2, m, LANES) the nearest levels of
-    orders, below and above. The rest is as ``State`` says.
+    ``sums``: of each bucket in this step, flat; ``course``: of the account's equity so far, flat.
+    ``bounds``: (2, m, LANES) the nearest levels of orders, below and above. The rest is as
+    ``State`` says.
     """
 
     prices: Floats
@@ -94,6 +96,7 @@ class Block(NamedTuple):
     order_cost: Floats
     added: Floats
     bounds: Floats
+    course: Floats
 
 
 def start_block(account: PathAccount) -> Block:
@@ -123,6 +126,7 @@ def start_block(account: PathAccount) -> Block:
         order_cost=np.zeros(LANES),
         added=np.zeros(LANES),
         bounds=np.zeros((2, markets, LANES)),
+        course=start_course(float(account.equity.sum())),
     )
     return Block(*map(aligned, block))
 
@@ -312,6 +316,7 @@ def _move_block(
     found = 0
     for bucket in range(buckets):
         sums = _sums_of(block, bucket)
+        add_bucket(block.course, sums, bucket == 0)
         if lanes_under(sums) > 0:
             for lane in range(LANES):
                 if sums[EQUITY + lane] < sums[MAINTENANCE + lane]:
@@ -336,6 +341,17 @@ def _reassess(block: Block, holdings: Holdings, lane: int) -> None:
             block.alive[bucket] -= 1
 
 
+@inline
+def _equity_of(block: Block, price: Floats, lane: int) -> float:
+    """USD of the whole account in a lane."""
+    equity = 0.0
+    for bucket in range(len(block.alive)):
+        equity += block.cash[bucket, lane]
+    for market in range(len(price)):
+        equity += block.size[market, lane] * price[market, lane]
+    return equity
+
+
 @kernel
 def _liquidate(
     rules: Rules, block: Block, holdings: Holdings, before: Floats, price: Floats,
@@ -348,6 +364,7 @@ def _liquidate(
             is_under[lane] = False
             liquidate_lane(rules, state, lane, from_ms, now_ms, step)
             _reassess(block, holdings, lane)
+            block.course[NOW + lane] = _equity_of(block, price, lane)
 
 
 @entry
@@ -392,6 +409,7 @@ def advance(
             )  # fmt: skip
         if len(rules.orders.kind) > 0:
             top_up(rules, _state_of(block, before, price), step)
+        follow(block.course)
 
 
 class Run:

@@ -248,7 +248,9 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     or a fund, had to bear something. ``final_price``: (n, m). ``acted``: (n, o) the step at which
     each of the account's o orders acted, below zero where it ended unfilled, 0 where it did
     neither. ``order_cost``: (n,) USD of fees and slippage of these orders. ``added``: (n,) USD that
-    top-ups brought.
+    top-ups brought. ``lowest``: (n,) USD, the least equity of the account at any step or the start,
+    after what liquidation did in the step. ``drawdown``: (n,) its largest fall from the highest so
+    far, as a fraction of that.
     """
 
     equity: Floats
@@ -261,3 +263,5 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     acted: NDArray[np.int32]
     order_cost: Floats
     added: Floats
+    lowest: Floats
+    drawdown: Floats
