@@ -45,7 +45,9 @@ def refused(*arguments: str | Path) -> str:
     """The one line that a start is refused with."""
     result = seawall("up", *(() if "--port" in arguments else ("--port", "0")), *MADE, *arguments)
     assert (result.returncode, result.stdout) == (2, ""), result.stderr
-    (line,) = [each for each in result.stderr.splitlines() if not each.startswith("compiling")]
+    (line,) = [
+        each for each in result.stderr.splitlines() if not each.startswith("seawall: compiling")
+    ]
     assert line.startswith("seawall up: ")
     return line
 

@@ -117,7 +117,7 @@ def test_prices_follow_a_file_of_candles(tmp_path: Path) -> None:
         (["--markets", "NOPE"], "unknown market"),
         (["--markets", "BTC=cheap"], "a price is a number"),
         (["--feed-from", "2025-10-10"], "--feed-from: '2025-10-10' should be left out"),
-        (["--markets", "35"], "there are 1 to 34"),
+        (["--markets", "44"], "there are 1 to 43"),
         (["--feed", "nowhere.csv"], "--feed: 'nowhere.csv' should be synthetic, manual, "),
         (["--markets", "xyz:GOLD=3000"], "at least one market must be the venue's own"),
         (["--markets", "BTC,xyz:GOLD"], "xyz:GOLD needs a price to begin at"),

@@ -39,6 +39,9 @@ _ANSWER, _OURS = ".json", ".toml"
 _GIVEN = "account"
 """Name of an account that comes as bytes."""
 _ENTRY = "the entry of the position"
+_EXAMPLE = "the built-in example"
+_SHOWN = 12
+"""Of the known markets, named where one is not known."""
 
 
 class AccountOptions(NamedTuple):
@@ -85,11 +88,18 @@ class _Found(NamedTuple):
         found = self.own.get(name) or self.shipped.get(name)
         if found is not None:
             return found
-        some = ", ".join(list(self.shipped)[:12]) + (" ..." if len(self.shipped) > 12 else "")
+        known = list(self.shipped)
+        some = ", ".join(known[:_SHOWN])
+        if len(known) > _SHOWN:
+            some += f" and {len(known) - _SHOWN} more"
         raise InputError(
-            f"{self.written.source}: market: {name!r} is not known here; known: {some}; --meta "
-            "FILE with the venue's list of markets adds more"
+            f"{self.named(name)}market: {name!r} is not known here; known: {some}; --meta FILE "
+            "with the venue's list of markets adds more"
         )
+
+    def named(self, market: str) -> str:
+        """What names a market, before what is wrong with it; nothing where an option does."""
+        return f"{self.written.source}: " if market in self.written.markets else ""
 
 
 def load_account(
@@ -211,8 +221,8 @@ def _find(source: Source, options: AccountOptions) -> _Found:
         raise InputError(f"--at: {options.at}: belongs to an account that is given by its address")
     known = _known_markets(options.meta)
     if source is None:
-        written = parse_account(example_text(ACCOUNT).encode(), ACCOUNT, "example")
-        return _Found(written, known, "the built-in example")
+        written = parse_account(example_text(ACCOUNT).encode(), _EXAMPLE, "example")
+        return _Found(written, known, _EXAMPLE)
     if isinstance(text, bytes):
         if _is_json(text):
             return _of_answer(_answer(text, _GIVEN, options), _GIVEN, _GIVEN, known, options)
@@ -312,11 +322,12 @@ def _prices(
             price, origin = chosen[each.name], "--price"
         elif text is not None:
             field = f"{each.name}: entry" if origin == _ENTRY else f"price of {each.name}"
-            price = nearest_price(f"{found.written.source}: {field}", text, each)
+            price = nearest_price(f"{found.named(each.name)}{field}", text, each)
         else:
+            entry = "the position an entry, or " if each.name in found.written.markets else ""
             raise InputError(
-                f"{found.written.source}: the price of {each.name} now is not known: give the "
-                f"position an entry, or --price {each.name}=USD"
+                f"{found.named(each.name)}the price of {each.name} now is not known: give {entry}"
+                f"--price {each.name}=USD"
             )
         prices.append(price)
         origins[f"price {each.name}"] = origin
@@ -344,13 +355,16 @@ def _still_reported(
 
 
 def _known_markets(meta: Path | None) -> dict[str, Instrument]:
+    """The markets that ship, and those of the venue's list: it says which terms hold, and which
+    markets are no more."""
     if meta is None:
         return shipped_markets()
     try:
         listed = VENUES[DEFAULT_VENUE].read_markets(_bytes(meta))
     except VenueDataError as error:
         raise InputError(f"{meta}: {error}") from None
-    return {instrument.name: instrument for instrument in listed if not instrument.delisted}
+    known = shipped_markets() | {each.name: each for each in listed}
+    return {name: each for name, each in known.items() if not each.delisted}
 
 
 def _text_at(path: Path, options: AccountOptions) -> bytes:

@@ -2,10 +2,13 @@
 starting one does not import what the others need."""
 
 import errno
+import logging
 import os
 import sys
 
 from cyclopts import App, CycloptsError
+
+from seawall.cli.start import INTERRUPTED
 
 app = App(
     name="seawall",
@@ -13,9 +16,6 @@ app = App(
     exit_on_error=False,
     print_error=False,
 )
-
-INTERRUPTED = 130
-"""The exit status that shells give to Ctrl-C."""
 
 COMMANDS = {
     "up": "Start a venue on this computer: living books, funded accounts, full control.",
@@ -47,6 +47,7 @@ for _name, _help in COMMANDS.items():
 def main() -> None:
     """Run the command line of the process; exit status 2 for input that cannot be used."""
     try:
+        announce_compiling()
         try:
             app()
         finally:
@@ -67,3 +68,20 @@ def main() -> None:
         command = " ".join(["seawall", *(error.command_chain or ())])
         print(f"{command}: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+class _Notices(logging.Handler):
+    """Prints to standard error as it is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"seawall: {record.getMessage()}", file=sys.stderr, flush=True)
+
+
+def announce_compiling() -> None:
+    """Have it said on standard error when the engine is compiled: a pipe or a log would be silent
+    for a minute."""
+    log = logging.getLogger("seawall.engine.compile")
+    if not log.handlers:
+        log.addHandler(_Notices())
+        log.setLevel(logging.INFO)
+        log.propagate = False

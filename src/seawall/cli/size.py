@@ -1,6 +1,9 @@
 """``seawall size``: how large a position may be, and at which leverage."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from cyclopts import Parameter
@@ -98,7 +101,9 @@ def size(
         asked = given(options)
         if account is None:
             asked.setdefault("equity", DEFAULT_EQUITY)
-        held = account_with(market, account, source)
+        # A book says the price of its market where nothing else does.
+        prices = None if book is None else partial(_middle, book, market, at_time)
+        held = account_with(market, account, source, prices)
         if source.price:
             asked["price"] = held.price_texts[market]
         if book is not None:
@@ -110,9 +115,25 @@ def size(
     run("size", outputs, compute)
 
 
-def account_with(market: str | None, account: str | None, source: SourceOptions) -> Account:
+def _middle(book: str, market: str, at_time: str | None, names: Sequence[str]) -> Mapping[str, str]:
+    """Sample prices, and the middle of the book as that of its market."""
+    from seawall.accounts.prices import sample_prices
+    from seawall.lab.market.book_source import read_book
+
+    if market not in names:
+        return sample_prices()
+    middle = Decimal(str(read_book(book, market, at_time=at_time).middle))
+    return sample_prices() | {market: format(middle, "f")}
+
+
+def account_with(
+    market: str | None,
+    account: str | None,
+    source: SourceOptions,
+    usual_prices: Callable[[Sequence[str]], Mapping[str, str]] | None = None,
+) -> Account:
     """The account with this market beside its own, at prices such as ``117000``, which is that of
-    the market, or ``BTC=117000``."""
+    the market, or ``BTC=117000``. ``usual_prices``: of markets of which nothing else says one."""
     from seawall.accounts.load import load_account
 
     prices = source.price or []
@@ -122,4 +143,7 @@ def account_with(market: str | None, account: str | None, source: SourceOptions)
         if other and account is None:
             raise InputError(f"--price: {other[0]!r}: the market is {market}")
     wanted = () if market is None else (market,)
-    return load_account(account, source.options()._replace(price=prices, extra_markets=wanted))
+    options = source.options()._replace(
+        price=prices, extra_markets=wanted, usual_prices=usual_prices
+    )
+    return load_account(account, options)

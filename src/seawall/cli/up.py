@@ -129,7 +129,6 @@ def up(
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
             kept=kept.options(data),
         )  # fmt: skip
-        _say_compiling()
         serve(options, announce)
 
 
@@ -194,11 +193,3 @@ def _feed(text: str, names: tuple[str, ...], from_time: str | None) -> "str | Re
         return recorded_feed(Path(text), [name.partition("=")[0] for name in names], from_time)
     except SeawallError as error:
         raise InputError(f"--feed: {error}") from None
-
-
-def _say_compiling() -> None:
-    from seawall.engine.compile import INTERPRETED, cache_folder
-
-    if not INTERPRETED and not cache_folder().exists():
-        text = "compiling the engine, once for this version: about half a minute ..."
-        print(text, file=sys.stderr, flush=True)

@@ -12,8 +12,10 @@ Entries are therefore kept in a folder named by a digest of all sources that the
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +27,8 @@ INTERPRETED = "1" in (
 )
 PACKAGE = Path(__file__).resolve().parents[1]
 ENGINE_SOURCES = ("domain", "engine")
+
+log = logging.getLogger(__name__)
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
@@ -102,6 +106,12 @@ else:
         """The compiled function behind an entry: calling it directly saves a Python call."""
         return function.load()  # type: ignore[attr-defined,no-any-return]
 
+    @cache
+    def _say_compiling(folder: Path) -> None:
+        """Once, where nothing is kept yet: all that follows is compiled too."""
+        if not folder.exists():
+            log.info("compiling, once for this version: about a minute ...")
+
     class _LazyEntry:
         """Compiles or loads on the first call, so importing costs nothing."""
 
@@ -122,7 +132,9 @@ else:
             from seawall.engine.link_once import helpers_only_linked
 
             dispatcher = numba.njit(nogil=True, error_model="numpy")(self._function)
-            dispatcher._cache = KernelFile(cache_folder(*self._sources), self._function)
+            folder = cache_folder(*self._sources)
+            _say_compiling(folder)
+            dispatcher._cache = KernelFile(folder, self._function)
             with helpers_only_linked(self.__name__):
                 dispatcher.compile(self._signature or tuple(map(numba.typeof, arguments)))
             dispatcher.disable_compile()

@@ -50,23 +50,31 @@ def check_outputs(options: OutputOptions) -> None:
 
 
 def deliver(findings: Findings, options: OutputOptions) -> None:
-    """Write the report, the tables and the picture, then print the tables or the JSON object.
+    """Print the tables or the JSON object, then write the report, the tables and the picture.
 
-    Files come first: a reader that closes standard output early loses none of them. With
-    ``--json`` standard output holds exactly one object; warnings and the names of written files go
-    to standard error. Raises OutputError if a file cannot be written.
+    A reader that closes standard output early, or a full device behind it, loses none of the files.
+    With ``--json`` standard output holds exactly one object; warnings and the names of written
+    files go to standard error. Raises OutputError if a file cannot be written, and OSError where
+    nothing can be printed.
     """
     command = command_text(sys.argv[1:])
-    written = list(_written(findings, options, command))
-    if options.json:
-        print(json.dumps(json_object(findings, command), indent=2, allow_nan=False))
-        for each in findings.words:
-            if each.is_warning:
-                print(f"warning: {readable(each.text)}", file=sys.stderr)
-    else:
-        print_findings(findings)
-    for line in written:
+    try:
+        _printed(findings, options, command)
+    except OSError:
+        list(_written(findings, options, command))
+        raise
+    for line in list(_written(findings, options, command)):
         print(line, file=sys.stderr if options.json else sys.stdout)
+
+
+def _printed(findings: Findings, options: OutputOptions, command: str) -> None:
+    if not options.json:
+        print_findings(findings)
+        return
+    print(json.dumps(json_object(findings, command), indent=2, allow_nan=False))
+    for each in findings.words:
+        if each.is_warning:
+            print(f"warning: {readable(each.text)}", file=sys.stderr)
 
 
 def _check_folder(option: str, target: Path, folder: Path) -> None:

@@ -1,8 +1,9 @@
 """The markets of a sandbox: which ones, at what price they begin, how liquid they are.
 
-Prices are of the order at which such contracts have stood, most rounded from one recorded frame;
-they only decide where a new sandbox begins. ``NAME=PRICE`` begins elsewhere; a number or ``all`` in
-place of names takes the first ones of the list here.
+Prices are of the order at which such contracts have stood, most rounded from one recorded frame,
+those at the end from trades of 2025-10-27; they only decide where a new sandbox begins.
+``NAME=PRICE`` begins elsewhere; a number or ``all`` in place of names takes the first ones of the
+list here.
 """
 
 import math
@@ -53,6 +54,15 @@ START_PRICES = {
     "APT": "0.976",
     "kBONK": "0.00612",
     "kSHIB": "0.00562",
+    "XPL": "0.36",
+    "PENGU": "0.0223",
+    "VIRTUAL": "1.47",
+    "MET": "0.521",
+    "MON": "0.0652",
+    "IP": "5.35",
+    "PURR": "0.138",
+    "WIF": "0.562",
+    "LDO": "0.962",
 }
 """The default markets, then the others by what was traded in a day."""
 PROFILE_OF = {

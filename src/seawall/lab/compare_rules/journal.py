@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from seawall.domain.errors import InputError
+from seawall.domain.errors import InputError, no_file
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.engine.journal import JournalError, JournalReader
@@ -41,7 +41,7 @@ class _Header(Struct):
 def read_journal(path: Path) -> Recorded:
     """The journal, from its first command on. Raises InputError."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(no_file(path))
     try:
         reader = JournalReader(path)
         header = msgspec.json.decode(reader.rules, type=_Header)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seawall.domain.errors import InputError
+from seawall.domain.errors import InputError, no_file
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.market.table_file import Table
 from seawall.report.kinds import whole
@@ -95,7 +95,7 @@ def usual_interval(times: Times) -> int:
 def read_candle_file(path: Path) -> list[SymbolRows]:
     """All symbols of the file in order of first appearance. Raises PathError."""
     if not path.is_file():
-        raise PathError(f"{path}: no such file")
+        raise PathError(no_file(path))
     table = Table.read(path, PathError, _WANTED)
     time_name = _checked_layout(table)
     times = _times(table, time_name)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from seawall.domain.errors import no_file
 from seawall.engine.book_view import book_rows
 from seawall.lab.arrays import Floats
 from seawall.lab.market.book import BookError, checked_book
@@ -35,7 +36,7 @@ LineBook = tuple[int, Floats, Floats]
 def recorded_tape(path: Path, watch: Watch) -> Tape:
     """Raises BookError, ReplayError, VetError."""
     if not path.is_file():
-        raise BookError(f"{path}: no such file; a recording is parquet or lines of JSON")
+        raise BookError(f"{no_file(path)}; a recording is parquet or lines of JSON")
     if is_recording(path):
         return _of_changes(path, watch)
     return _of_lines(path, watch)

@@ -131,9 +131,13 @@ def instruments_from_meta(raw: bytes) -> tuple[Instrument, ...]:
 
 @cache
 def built_in_instruments() -> tuple[Instrument, ...]:
-    """The best-known markets with the mainnet margin tables of August 2026."""
+    """The best-known markets with the mainnet margin tables of August 2026, or one tier."""
     return tuple(
-        _instrument(market["name"], market["size_decimals"], built_in_tiers(market["name"]) or ())
+        _instrument(
+            market["name"],
+            market["size_decimals"],
+            built_in_tiers(market["name"]) or (MarginTier(0, market["maximum_leverage"]),),
+        )
         for market in _shipped()["markets"]
     )
 
