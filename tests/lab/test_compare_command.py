@@ -62,7 +62,7 @@ def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_positions_without_effect_share_a_sentence(
+def test_an_account_that_loses_nothing_stays_as_it_is(
     capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
     held = "".join(
@@ -70,10 +70,33 @@ def test_positions_without_effect_share_a_sentence(
         for name in ("BTC", "ETH", "SOL")
     )
     (folder / "calm.toml").write_text("collateral = 10000\n" + held)
-    because = made(capsys, "calm.toml", *QUICK, "--scenario", "none")["verdict"]
-    found = [each for each in because if "no significant effect" in each]
-    assert len(found) == 1
-    assert found[0].startswith("BTC, ETH and SOL have no significant effect on the others")
+    found = made(capsys, "calm.toml", *QUICK, "--scenario", "none")
+    assert found["verdict"][0].startswith("Recommended: cross (as given): BTC, ETH and SOL in the")
+    assert found["recommendation"]["is_given"]
+    assert not found["recommendation"]["over_leveraged"]
+    assert [each["is_recommended"] for each in found["modes"]] == [True, False, False]
+
+
+def test_the_crash_decides_where_the_paths_tie(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    """A SOL short on calm paths, and a scenario in which SOL rises: a bucket stops the loss."""
+    rise = FALL + OTHERS.replace("[5, 60.0], [10, 62.0]", "[5, 400.0], [10, 390.0]")
+    (folder / "rise.toml").write_text(rise)
+    held = "".join(
+        f'[[position]]\nmarket = "{name}"\nside = "{side}"\nnotional = {notional}\nleverage = 5\n'
+        for name, side, notional in (("BTC", "long", 9_000), ("SOL", "short", 3_000))
+    )
+    (folder / "squeeze.toml").write_text("collateral = 10000\n" + held)
+    options = ("squeeze.toml", *QUICK, "--volatility", "20%")
+    calm = made(capsys, *options, "--scenario", "none")
+    assert calm["recommendation"]["mode"] == "cross"
+    found = made(capsys, *options, "--scenario", "rise.toml")
+    assert found["recommendation"]["mode"] == "isolated"
+    assert found["recommendation"]["reasons"] == ["scenario"]
+    costs = {each["mode"]: each["scenario_loss"] for each in found["modes"]}
+    assert costs["isolated"] < costs["cross"] - 1_000
+    assert any("The worst 5 % and ruin are ties." in each for each in found["verdict"])
 
 
 def test_without_arguments(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -82,9 +105,11 @@ def test_without_arguments(capsys: pytest.CaptureFixture[str], folder: Path) -> 
     for words in (
         "Cross or isolated, 600 paths over 2 days: hybrid example",
         "Recommended: ",
-        "The same positions, money and paths; USD",
+        "The same positions, money and paths; USD and % of paths",
+        "The same modes over other horizons",
+        "*: recommended. Ruin: the risk capital, 50,000 USD (50 % of its equity)",
         "Contagion: a position that loses to a liquidation",
-        "capital needed",
+        "Capital: with which nothing is liquidated on 99.0 % of the paths",
     ):
         assert words in text
 
@@ -95,7 +120,11 @@ def test_the_object_holds_every_figure(capsys: pytest.CaptureFixture[str], folde
     modes = {each["mode"]: each for each in found["modes"]}
     assert {"cross", "isolated", "as given"} <= set(modes)
     assert found["survival_target"] == 0.95
-    assert found["recommendation"]["mode"] in ("cross", "isolated", "hybrid")
+    assert found["recommendation"]["mode"] in modes
+    assert [each["is_recommended"] for each in found["modes"]].count(True) == 1
+    assert [each["mode"] for each in found["modes"] if each["is_given"]] == ["as given"]
+    hours = sorted({each["hours"] for each in found["horizons"]})
+    assert hours == pytest.approx([48 / 7, 4 * 48], rel=0.05)
     both = found["recommendation"]["cross"] + found["recommendation"]["isolated"]
     assert sorted(both) == ["BTC", "ETH", "SOL"]
     for mode in modes.values():
@@ -122,7 +151,7 @@ def test_the_files_that_are_left(capsys: pytest.CaptureFixture[str], folder: Pat
     capsys.readouterr()
     assert "Margin modes on the same paths" in (folder / "r.html").read_text()
     modes = pq.read_table(folder / "tables/modes.parquet").to_pydict()
-    assert modes["mode"][:2] == ["cross", "isolated"]
+    assert modes["mode"] == ["as given", "cross", "isolated"]
     assert pq.read_table(folder / "tables/contagion.parquet").num_rows == 4
 
 
@@ -135,6 +164,8 @@ def test_child_accounts_are_compared_as_well(
 
 
 REFUSED = [
+    (["--risk-capital", "much"], "--risk-capital: 'much' should be USD above 0, such as 25000"),
+    (["--max-drawdown", "0"], "--max-drawdown: '0' should be above 0% and at most 100%"),
     (["--survival", "99"], "--survival: '99' should be above 0% and below 100%, such as 99%"),
     (["--survival", "100%"], "--survival: '100%' should be above 0% and below 100%"),
     (["--scenario", "no_such_day"], "no_such_day"),

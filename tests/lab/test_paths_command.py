@@ -70,7 +70,9 @@ def test_without_arguments(capsys: pytest.CaptureFixture[str], folder: Path) -> 
     text = " ".join(capsys.readouterr().out.split())
     for words in (
         "600 paths over 12 hours: hybrid example",
-        "Something is liquidated on",
+        "The account loses its risk capital of 50,000 USD (50 % of its equity) on",
+        "something is liquidated on",
+        "a drawdown above 30 %",
         "Probability, % of paths",
         "mean of the worst 1 %",
         "Liquidation over leverage",
@@ -97,7 +99,13 @@ def test_the_object_holds_every_figure(capsys: pytest.CaptureFixture[str], folde
     assert [each["leverage"] for each in found["leverages"]] == [5, 20]
     assert found["leverages"][0]["liquidated"] <= found["leverages"][1]["liquidated"]
     assert len(found["leverage_buckets"]) == 2
-    assert found["ruin"]["liquidated"] <= 0.05
+    assert found["ruin"]["probability"] <= 0.05
+    assert (simulation["risk_capital"], simulation["max_drawdown"]) == (0.5, 0.3)
+    for part in ("ruin", "drawdown"):
+        row = named(found["probabilities"], part)
+        assert row["low"] <= row["probability"] <= row["high"]
+    assert found["leverages"][0]["ruin"] <= found["leverages"][1]["ruin"]
+    assert found["leverages"][0]["drawdown"] <= found["leverages"][1]["drawdown"]
     assert found["ruin"]["leverage"] < found["ruin"]["above"]
     assert found["seed"] == 1
     assert any("slippage" in each.lower() for each in found["assumptions"])
@@ -105,6 +113,21 @@ def test_the_object_holds_every_figure(capsys: pytest.CaptureFixture[str], folde
     other = made(capsys, "account.toml", *QUICK, "--leverage", "none", "--seed", "2")
     assert other["losses"] != found["losses"]
     assert other["leverages"] == []
+
+
+def test_less_risk_capital_is_lost_more_often(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    options = ("account.toml", *QUICK, "--leverage", "none")
+    usual = made(capsys, *options)
+    tight = made(capsys, *options, "--risk-capital", "1200", "--max-drawdown", "10%")
+    for part in ("ruin", "drawdown"):
+        few, many = (named(each["probabilities"], part)["probability"] for each in (usual, tight))
+        assert few < many
+    assert tight["simulation"]["risk_capital"] == pytest.approx(0.1)
+    assert named(tight["probabilities"], "liquidated") == named(
+        usual["probabilities"], "liquidated"
+    )
 
 
 def test_the_library_gives_the_same(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -213,6 +236,10 @@ REFUSED = [
     (["--leverage", ",".join(["2"] * 41)], "--leverage: 41 should be at most 40"),
     (["--ruin", "1"], "--ruin: '1' should be above 0% and below 100%, such as 1%"),
     (["--ruin", "100%"], "--ruin: '100%' should be above 0% and below 100%"),
+    (["--risk-capital", "0.5"], "--risk-capital: '0.5' should be USD from 1 to the equity"),
+    (["--risk-capital", "100001"], "--risk-capital: '100001' should be USD from 1 to the equity"),
+    (["--risk-capital", "0%"], "--risk-capital: '0%' should be above 0% and at most 100%"),
+    (["--max-drawdown", "101%"], "--max-drawdown: '101%' should be above 0% and at most 100%"),
     (["--volatility", "fast"], "--volatility: 'fast' should be 0% to 2000%, such as 50%"),
     (["--volatility", "BTC=-5%"], "--volatility: '-5%' should be 0% to 2000%"),
     (["--volatility", "GOLD=5%"], "--volatility: 'GOLD' should be one of the markets: BTC, ETH"),

@@ -1,4 +1,4 @@
-"""``seawall compare``: the same positions as cross, isolated and split, on the same paths."""
+"""``seawall compare``: the same positions in every margin mode, on the same paths."""
 
 from typing import Annotated
 
@@ -21,11 +21,11 @@ def compare(
     source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
-    """Hold the same positions cross, isolated and split, and see which survives on the same paths.
+    """Hold the same positions as given, cross, isolated and split, on the same random paths.
 
-    Says which positions protect each other and belong in one pool, and which single bets should
-    have a bucket of their own, with the numbers behind it. Without arguments: a built-in account
-    over a week. Exit status 2 for input that cannot be used.
+    Recommends by what hurts: the mean loss of the worst 5 % and the probability of losing the risk
+    capital; says first where every mode is over-leveraged, and what speaks against the answer.
+    Without arguments: a built-in account over a week. Exit status 2 for input that cannot be used.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ def compare(
         The share of paths without a liquidation that the capital needed is for, such as 99%.
     scenario
         A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
+        What it costs counts where the paths leave a tie.
     """
     from seawall.lab.compare import compare as question
     from seawall.lab.market.named_scenarios import DEFAULT

@@ -34,7 +34,7 @@ SMALLEST_LOSS = 0.005
 SMALLEST_SHARE = 0.01
 """Of paths, or of the equity: smaller differences of the later criteria are ties."""
 SMALLEST_CAPITAL = 0.1
-"""Of the least capital needed."""
+"""Of the least capital needed; what is no more than the equity is a tie, too."""
 
 
 class Judged(Struct, frozen=True, kw_only=True, eq=False):
@@ -110,7 +110,8 @@ def _of_equity(best: float, equity: float) -> float:
 
 
 def _of_capital(best: float, equity: float) -> float:
-    return SMALLEST_CAPITAL * best
+    # What the account has anyway is no reason to change it.
+    return max(SMALLEST_CAPITAL * best, equity - best)
 
 
 def _exact(value: float | None) -> Estimate | None:

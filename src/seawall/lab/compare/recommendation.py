@@ -4,7 +4,18 @@ it."""
 import math
 from collections.abc import Iterator, Sequence
 
-from seawall.lab.compare.choice import CRITERIA, OVER_LEVERAGED, RUIN, WORST_LOSS, Criterion
+from seawall.domain.units import MICRO
+from seawall.lab.compare.choice import (
+    CAPITAL,
+    CRITERIA,
+    DRAWDOWN,
+    LIQUIDATED,
+    OVER_LEVERAGED,
+    RUIN,
+    SCENARIO,
+    WORST_LOSS,
+    Criterion,
+)
 from seawall.lab.compare.comparison import Comparison, ModeResult, PositionLoss
 from seawall.lab.paths.sheets import risk_capital_words
 from seawall.report import kinds
@@ -77,10 +88,23 @@ def _mode(found: Comparison) -> str:
             "at risk for those in buckets."
         )
     best = found.recommended
-    no_reason = (
-        "" if found.choice.reasons else " Nothing that another mode does better is a reason."
-    )
-    return f"Recommended: {mode_words(found, best)}.{no_reason if best is found.given else ''}"
+    words = f"Recommended: {mode_words(found, best)}."
+    if best is not found.given:
+        return f"{words}{_bucket_money(found, best)}"
+    if found.choice.contradicts is not None:
+        return words
+    return f"{words} No other mode loses less in the worst 5 % or is ruined less often."
+
+
+def _bucket_money(found: Comparison, result: ModeResult) -> str:
+    """How much each bucket of a mode is given."""
+    instruments = found.setup.account.instruments
+    parts = [
+        f"{instruments[each.market].name} {kinds.short_usd(each.isolated_margin / MICRO)}"
+        for each in result.mode.holdings.positions
+        if instruments[each.market].name in result.mode.isolated
+    ]
+    return f" Money of the buckets: {listed(parts)}." if parts else ""
 
 
 def _is_same_everywhere(found: Comparison) -> bool:
@@ -90,7 +114,7 @@ def _is_same_everywhere(found: Comparison) -> bool:
     return all(
         criterion.value(each.judged) == criterion.value(given)
         for each in found.modes
-        for criterion in (WORST_LOSS, RUIN, CRITERIA["liquidation"], CRITERIA["scenario"])
+        for criterion in (WORST_LOSS, RUIN, LIQUIDATED, SCENARIO)
     )
 
 
@@ -126,19 +150,23 @@ def _contradiction(found: Comparison) -> Iterator[str]:
 
 
 def _against(found: Comparison) -> Iterator[str]:
-    chosen = found.recommended
-    parts = []
-    for name in found.choice.against:
-        criterion = CRITERIA[name]
-        best = min(found.modes, key=lambda each: _value(each, criterion))
-        here = _figure(chosen, criterion)
-        parts.append(f"{measured(found, best, criterion)} in {mode_name(best)}, {here} here")
-    if not parts:
-        return
-    bucket = ""
-    if "liquidation" in found.choice.against and chosen.mode.isolated:
-        bucket = " What is liquidated here more often is a bucket, not the account."
-    yield f"Against it: {'; '.join(parts)}.{bucket}"
+    """What other modes are better in; the scenario in a sentence of its own."""
+    against = [name for name in found.choice.against if name != SCENARIO.name]
+    if len(against) < len(found.choice.against):
+        yield f"The paths and the scenario disagree: {_better(found, SCENARIO)}."
+    if against:
+        bucket = ""
+        if LIQUIDATED.name in against and found.recommended.mode.isolated:
+            bucket = " What is liquidated here more often is a bucket, not the account."
+        better = "; ".join(_better(found, CRITERIA[name]) for name in against)
+        yield f"Against it: {better}.{bucket}"
+
+
+def _better(found: Comparison, criterion: Criterion) -> str:
+    """The best of a criterion beside the recommended mode."""
+    best = min(found.modes, key=lambda each: _value(each, criterion))
+    here = _figure(found.recommended, criterion)
+    return f"{measured(found, best, criterion)} in {mode_name(best)}, {here} here"
 
 
 def measured(found: Comparison, result: ModeResult, criterion: Criterion) -> str:
@@ -147,12 +175,12 @@ def measured(found: Comparison, result: ModeResult, criterion: Criterion) -> str
     scenario = max(result.scenarios, key=lambda each: each.lost, default=None)
     named = "" if scenario is None else scenario.scenario.name
     words = {
-        "worst 5 %": "the worst 5 % of paths lose {} on average",
-        "ruin": "the risk capital is lost on {} of the paths",
-        "drawdown": f"a drawdown above {limit} comes on {{}} of the paths",
-        "scenario": f"{named} costs {{}}",
-        "liquidation": "something is liquidated on {} of the paths",
-        "capital": f"{kinds.short_percent(found.target)} without a liquidation take {{}}",
+        WORST_LOSS.name: "the worst 5 % of paths lose {} on average",
+        RUIN.name: "the risk capital is lost on {} of the paths",
+        DRAWDOWN.name: f"a drawdown above {limit} comes on {{}} of the paths",
+        SCENARIO.name: f"{named} costs {{}}",
+        LIQUIDATED.name: "something is liquidated on {} of the paths",
+        CAPITAL.name: f"{kinds.short_percent(found.target)} without a liquidation take {{}}",
     }
     return words[criterion.name].format(_figure(result, criterion))
 
@@ -161,7 +189,7 @@ def _figure(result: ModeResult, criterion: Criterion) -> str:
     value = _value(result, criterion)
     if math.isinf(value):
         return "more than any amount"
-    if criterion.name in ("worst 5 %", "scenario", "capital"):
+    if criterion.name in (WORST_LOSS.name, SCENARIO.name, CAPITAL.name):
         return kinds.short_usd(value)
     return kinds.probability(value)
 

@@ -72,8 +72,9 @@ def findings(result: CompareResult) -> Findings:
             "survival_target": found.target,
         },
         assumptions=[
-            "All modes have the same money at these prices. In buckets it is divided in proportion "
-            "to initial margin, notional over the position's leverage.",
+            "All modes have the same money at these prices. As given each bucket has its own; in "
+            "the other modes the money is divided in proportion to initial margin, notional over "
+            "the position's leverage.",
             *assumptions(setup),
         ],
         seed=setup.seed,
