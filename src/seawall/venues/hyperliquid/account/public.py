@@ -41,6 +41,7 @@ class MarketContext(Struct, rename="camel"):
 
 class _Asset(Struct, rename="camel"):
     name: str
+    sz_decimals: int = 0
     is_delisted: bool = False
 
 
@@ -176,6 +177,16 @@ def _dex_names(asked: _Asked) -> list[str]:
 def trading_coins(meta: bytes) -> list[str]:
     """The coins of a ``meta`` that are not delisted. Raises VenueDataError."""
     return [asset.name for asset in decode(_Universe, meta).universe if not asset.is_delisted]
+
+
+def dex_of(market: str) -> str:
+    """The dex that a market is of; the venue's own is empty."""
+    return market.partition(":")[0] if ":" in market else ""
+
+
+def size_decimals(meta: bytes) -> dict[str, int]:
+    """Decimals of a size by coin, in the order of a ``meta``. Raises VenueDataError."""
+    return {asset.name: asset.sz_decimals for asset in decode(_Universe, meta).universe}
 
 
 def market_answers(api: PublicApi, dex: str = "") -> tuple[bytes, Mapping[str, MarketContext]]:

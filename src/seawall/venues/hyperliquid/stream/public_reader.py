@@ -23,6 +23,7 @@ from seawall.domain.enums import Side
 from seawall.domain.instrument import Instrument
 from seawall.venues.hyperliquid.account.public import (
     MarketContext,
+    dex_of,
     market_answers,
     trading_coins,
 )
@@ -109,7 +110,7 @@ class StreamReader:
     def _markets(self, names: Sequence[str]) -> PublicMarkets:
         prices: dict[str, PublicPrices] = {}
         instruments: dict[str, Instrument] = {}
-        for dex in sorted({"", *(_dex_of(name) for name in names)}):
+        for dex in sorted({"", *(dex_of(name) for name in names)}):
             raw, contexts = market_answers(self._api, dex)
             coins = trading_coins(raw)
             prices |= {
@@ -233,11 +234,6 @@ async def _ping(socket: ClientWebSocketResponse) -> None:
     while True:
         await asyncio.sleep(PING_S)
         await socket.send_str('{"method":"ping"}')
-
-
-def _dex_of(name: str) -> str:
-    """The list that a market is of; the venue's own is empty."""
-    return name.partition(":")[0] if ":" in name else ""
 
 
 def _book(raw: bytes) -> PublicBook:
