@@ -9,12 +9,14 @@ decimals, because a market may be read before its units are known; money is micr
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from seawall.venues.public_api import PublicAnswers
 from seawall.venues.public_stream import PublicBook, PublicPrices
+
+if TYPE_CHECKING:
+    from seawall.venues.public_api import PublicAnswers
 
 # -- what is read ----------------------------------------------------------------------------------
 
@@ -123,7 +125,7 @@ class VenueState(Struct, frozen=True, kw_only=True):
     time_ms: int
     connection: int
     is_live: bool
-    answers: PublicAnswers
+    answers: "PublicAnswers"
     inputs: Mapping[str, InputTime]
     reported: Reported
     orders: tuple[LiveOrder, ...]
@@ -281,8 +283,17 @@ class Gateway(ABC):
         the policy, and on the command line; both are needed. Raises InputError."""
 
     @abstractmethod
-    def reader(self, network: Network, address: str, markets: Sequence[str] = ()) -> VenueReader:
-        """A reader of an account. Raises VenueDataError for what is no address."""
+    def reader(
+        self,
+        network: Network,
+        address: str,
+        markets: Sequence[str] = (),
+        ledger_from_ms: int = 1,
+    ) -> VenueReader:
+        """A reader of an account; ``ledger_from_ms``: since when its cash flows are counted.
+
+        Raises InputError for what is no address.
+        """
 
     @abstractmethod
     def writer(
