@@ -64,9 +64,9 @@ class PublicApi:
         self.base = base.rstrip("/")
         self._timeout_s = timeout_s
         self._largest_answer = largest_answer
-        host = _host(base)
+        _host(base)
         handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
-        self.is_local = host in _LOOPBACK
+        self.is_local = is_loopback(base)
         if self.is_local:
             # A proxy of the network cannot reach this computer.
             handlers.append(urllib.request.ProxyHandler({}))
@@ -130,6 +130,11 @@ class PublicApi:
 
     def _late(self, where: str) -> PublicApiError:
         return PublicApiError(f"{where}: no answer within {self._timeout_s:g} seconds")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL is of this computer itself."""
+    return urlsplit(url).hostname in _LOOPBACK
 
 
 def _host(base: str) -> str:

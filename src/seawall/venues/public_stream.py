@@ -18,22 +18,28 @@ Level = tuple[float, float]
 
 
 class PublicPrices(Struct, frozen=True):
-    """The prices of a market; ``mid`` is None where a side of its book is empty."""
+    """The prices of a market; ``mid`` is None where a side of its book is empty.
+
+    ``funding``: the fraction of notional that longs pay an hour, as forecast now; None where the
+    venue says none.
+    """
 
     market: str
     oracle: float
     mark: float
     mid: float | None
+    funding: float | None = None
 
 
 class PublicBook(Struct, frozen=True):
     """Levels of a market, best first. ``reaches_far``: a coarser book, read now and then, that
-    goes beyond the levels of the stream."""
+    goes beyond the levels of the stream. ``time_ms``: the venue's, where it says it."""
 
     market: str
     bids: Sequence[Level]
     asks: Sequence[Level]
     reaches_far: bool = False
+    time_ms: int | None = None
 
 
 class PublicTrade(NamedTuple):

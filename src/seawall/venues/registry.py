@@ -8,6 +8,7 @@ from seawall.venues.hyperliquid.entry import Hyperliquid
 from seawall.venues.venue import Venue, Wire
 
 if TYPE_CHECKING:
+    from seawall.venues.gateway_port import Gateway
     from seawall.venues.public_stream import PublicReader
 
 DEFAULT_VENUE = "hyperliquid"
@@ -37,6 +38,15 @@ def wire_of(name: str) -> Wire:
         known = ", ".join(each.name for each in VENUES.values() if each.wire is not None)
         raise InputError.of("", "venue", name, f"one whose wire language is spoken here: {known}")
     return wire
+
+
+def gateway_of(name: str) -> "Gateway":
+    """The way to running accounts of a venue. Raises InputError for one that has none."""
+    gateway = venue_named(name).gateway
+    if gateway is None:
+        known = ", ".join(each.name for each in VENUES.values() if each.gateway is not None)
+        raise InputError.of("", "venue", name, f"one with running accounts: {known}")
+    return gateway
 
 
 def followed_names() -> list[str]:

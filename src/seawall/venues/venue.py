@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from seawall.venues.book_levels import BookLevels
+    from seawall.venues.gateway_port import Gateway
     from seawall.venues.port import Desk, Directory
     from seawall.venues.public_api import PublicAnswers, PublicApi
     from seawall.venues.public_stream import PublicReader
@@ -133,6 +134,8 @@ class Venue(ABC):
     rules: ClassVar[type[AnyRulebook]]
     """The kind of rulebook that its accounts follow."""
     wire: ClassVar[Wire | None] = None
+    gateway: "ClassVar[Gateway | None]" = None
+    """The way to running accounts; None where there is none yet."""
 
     @property
     def rulebook(self) -> Path:

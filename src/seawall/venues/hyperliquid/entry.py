@@ -10,6 +10,8 @@ from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
+from seawall.venues.hyperliquid.gateway.entry import HyperliquidGateway
+from seawall.venues.hyperliquid.gateway.networks import MAINNET, TESTNET, URLS
 from seawall.venues.venue import AccountAnswer, Front, Snippet, Venue, Wire
 
 if TYPE_CHECKING:
@@ -56,14 +58,15 @@ class HyperliquidWire(Wire):
 class Hyperliquid(Venue):
     name = "hyperliquid"
     folder = Path(__file__).parent
-    public_base = "https://api.hyperliquid.xyz"
+    public_base = URLS[MAINNET]
     followed_bases: ClassVar[Mapping[str, str]] = {
         "hyperliquid": public_base,
-        "hyperliquid-testnet": "https://api.hyperliquid-testnet.xyz",
+        "hyperliquid-testnet": URLS[TESTNET],
     }
     market_list = "meta"
     rules = Rulebook
     wire = HyperliquidWire()
+    gateway = HyperliquidGateway()
 
     def built_in_markets(self) -> Sequence[Instrument]:
         from seawall.venues.hyperliquid.instruments import built_in_instruments

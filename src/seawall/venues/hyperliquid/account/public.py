@@ -14,11 +14,11 @@ Addresses are 20 bytes in hex; where their letters are of both cases, the case i
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from seawall.venues.hyperliquid.account.state import coins_of
 from seawall.venues.hyperliquid.wire.signing import keccak256
@@ -41,6 +41,7 @@ class MarketContext(Struct, rename="camel"):
 
 class _Asset(Struct, rename="camel"):
     name: str
+    sz_decimals: int = 0
     is_delisted: bool = False
 
 
@@ -79,6 +80,47 @@ def _checksummed(digits: str) -> str:
     return "".join(letter.upper() if int(nibble, 16) >= 8 else letter for letter, nibble in pairs)
 
 
+class AccountParts(Struct, frozen=True, kw_only=True):
+    """What a venue says about one address and about all markets, each part as it was answered.
+
+    ``abstraction``: the mode; UNSET where the API does not know the type. By dex, the main one
+    under an empty name: ``states``; ``orders``, open ones (None where unknown to the API);
+    ``metas`` of other dexes. ``taken``: ms after the first request, by request; ``absent``: those
+    that the API does not know.
+    """
+
+    abstraction: str | UnsetType | None
+    states: Mapping[str, bytes]
+    spot: bytes | None
+    orders: Mapping[str, bytes] | None
+    metas: Mapping[str, bytes]
+    markets: bytes
+    contexts: Mapping[str, MarketContext]
+    taken: Mapping[str, float] = {}
+    absent: Sequence[str] = ()
+
+    def answers(self) -> PublicAnswers:
+        """All of it as one text. Raises VenueDataError."""
+        fields: dict[str, Any] = {}
+        if self.abstraction is not UNSET:
+            fields["abstraction"] = self.abstraction
+        # Pairs and not a mapping: an empty answer stays one of its dex.
+        fields["clearinghouseState"] = [[name, Raw(raw)] for name, raw in self.states.items()]
+        if self.spot is not None:
+            fields["spotClearinghouseState"] = Raw(self.spot)
+        if self.orders is not None:
+            rows = [decode(list[Raw], raw, "openOrders") for raw in self.orders.values()]
+            fields["openOrders"] = [row for each in rows for row in each]
+        fields["metas"] = {name: Raw(raw) for name, raw in self.metas.items()}
+        fields["taken"], fields["absent"] = self.taken, self.absent
+        return PublicAnswers(
+            msgspec.json.encode(fields),
+            self.markets,
+            mark_prices(self.contexts),
+            _funding(self.contexts),
+        )
+
+
 def account_answers(
     api: PublicApi, address: str, clock: Callable[[], float] = time.monotonic
 ) -> PublicAnswers:
@@ -86,11 +128,15 @@ def account_answers(
 
     ``clock``: seconds, for the moments of the requests.
     """
+    return account_parts(api, address, clock).answers()
+
+
+def account_parts(
+    api: PublicApi, address: str, clock: Callable[[], float] = time.monotonic
+) -> AccountParts:
+    """The same in its parts. Raises VenueDataError."""
     asked = _Asked(api, clock)
-    fields: dict[str, Any] = {}
     abstraction = asked.optional("userAbstraction", user=address)
-    if abstraction is not None:
-        fields["abstraction"] = _word(abstraction)
     names = _dex_names(asked)
     states = {"": asked.needed("clearinghouseState", user=address)}
     spot = asked.optional("spotClearinghouseState", user=address)
@@ -99,20 +145,22 @@ def account_answers(
         if found is not None:
             states[name] = found
     held = [name for name, raw in states.items() if not name or coins_of(raw)]
-    orders = [asked.optional("frontendOpenOrders", user=address, **_of_dex(name)) for name in held]
+    orders = {
+        name: asked.optional("frontendOpenOrders", user=address, **_of_dex(name)) for name in held
+    }
     metas = {name: asked.optional("meta", dex=name) for name in held if name}
     markets, contexts = market_answers(api)
-    # Pairs and not a mapping: an empty answer stays one of its dex.
-    fields["clearinghouseState"] = [[name, Raw(raw)] for name, raw in states.items()]
-    if spot is not None:
-        fields["spotClearinghouseState"] = Raw(spot)
-    if orders and None not in orders:
-        rows = [decode(list[Raw], raw, "frontendOpenOrders") for raw in orders if raw is not None]
-        fields["openOrders"] = [row for each in rows for row in each]
-    fields["metas"] = {name: Raw(raw) for name, raw in metas.items() if raw is not None}
-    fields["taken"], fields["absent"] = asked.taken, asked.absent
-    return PublicAnswers(
-        msgspec.json.encode(fields), markets, mark_prices(contexts), _funding(contexts)
+    known_orders = {name: raw for name, raw in orders.items() if raw is not None}
+    return AccountParts(
+        abstraction=UNSET if abstraction is None else _word(abstraction),
+        states=states,
+        spot=spot,
+        orders=known_orders if len(known_orders) == len(held) else None,
+        metas={name: raw for name, raw in metas.items() if raw is not None},
+        markets=markets,
+        contexts=contexts,
+        taken=asked.taken,
+        absent=asked.absent,
     )
 
 
@@ -176,6 +224,16 @@ def _dex_names(asked: _Asked) -> list[str]:
 def trading_coins(meta: bytes) -> list[str]:
     """The coins of a ``meta`` that are not delisted. Raises VenueDataError."""
     return [asset.name for asset in decode(_Universe, meta).universe if not asset.is_delisted]
+
+
+def dex_of(market: str) -> str:
+    """The dex that a market is of; the venue's own is empty."""
+    return market.partition(":")[0] if ":" in market else ""
+
+
+def size_decimals(meta: bytes) -> dict[str, int]:
+    """Decimals of a size by coin, in the order of a ``meta``. Raises VenueDataError."""
+    return {asset.name: asset.sz_decimals for asset in decode(_Universe, meta).universe}
 
 
 def market_answers(api: PublicApi, dex: str = "") -> tuple[bytes, Mapping[str, MarketContext]]:

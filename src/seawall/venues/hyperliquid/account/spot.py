@@ -17,6 +17,7 @@ _LIMIT = 10**36
 class _Balance(Struct, rename="camel"):
     coin: str
     total: str
+    hold: str | None = None
     token: int | str | None = None
     borrowed: str | None = None
     supplied: str | None = None
@@ -31,10 +32,11 @@ class _Spot(Struct, rename="camel"):
 
 
 class Balance(Struct, frozen=True, kw_only=True):
-    """What is held of one token. None where the answer does not say."""
+    """What is held of one token; ``hold``: of it in orders. None where the answer does not say."""
 
     token: str
     total: Fraction
+    hold: Fraction | None = None
     borrowed: Fraction | None
     supplied: Fraction | None
     ltv: Fraction | None
@@ -72,6 +74,7 @@ def spot_state(raw: bytes, path: str) -> SpotState:
         balances[row.coin] = Balance(
             token=row.coin,
             total=exact_amount(f"{where}.total", row.total),
+            hold=_optional(f"{where}.hold", row.hold),
             borrowed=_optional(f"{where}.borrowed", row.borrowed),
             supplied=_optional(f"{where}.supplied", row.supplied),
             ltv=_optional(f"{where}.ltv", row.ltv),

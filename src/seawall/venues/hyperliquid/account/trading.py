@@ -27,6 +27,7 @@ from seawall.venues.raw_json import VenueDataError, decode
 
 _TYPES = ("cross", "isolated")
 _MICRO = Fraction(1, 10**6)
+_TAKE_PROFIT = "Take Profit"
 
 
 class _Leverage(Struct):
@@ -49,6 +50,11 @@ class _Order(Struct, rename="camel"):
     sz: str
     reduce_only: bool = False
     is_trigger: bool = False
+    oid: int = 0
+    cloid: str | None = None
+    trigger_px: str | None = None
+    order_type: str = ""
+    is_position_tpsl: bool = False
 
 
 class ActiveAsset(Struct, frozen=True, kw_only=True):
@@ -65,13 +71,21 @@ class ActiveAsset(Struct, frozen=True, kw_only=True):
 
 
 class RestingOrder(Struct, frozen=True, kw_only=True):
-    """An order that may hold margin; ``is_buy`` and the price in the collateral token."""
+    """An open order. ``price``, ``trigger_price`` (None for a limit order): in the collateral
+    token. ``holds_margin``: whether it may; ``whole_position``: for all of it, whatever its size.
+    """
 
     coin: str
     is_buy: bool
     size: Fraction
     price: Fraction
     holds_margin: bool
+    reduce_only: bool = False
+    order_id: int = 0
+    client_id: str = ""
+    trigger_price: Fraction | None = None
+    take_profit: bool = False
+    whole_position: bool = False
 
     @property
     def value(self) -> Fraction:
@@ -132,13 +146,22 @@ def resting_orders(part: Part) -> tuple[RestingOrder, ...]:
     found = []
     for index, row in enumerate(decode(list[_Order], part.raw, part.path)):
         where = f"{part.path}[{index}]"
+        size = exact_amount(f"{where}.sz", row.sz)
         found.append(
             RestingOrder(
                 coin=row.coin,
                 is_buy=row.side == "B",
-                size=exact_amount(f"{where}.sz", row.sz),
+                size=size,
                 price=exact_amount(f"{where}.limitPx", row.limit_px),
                 holds_margin=not row.reduce_only and not row.is_trigger,
+                reduce_only=row.reduce_only,
+                order_id=row.oid,
+                client_id=row.cloid or "",
+                trigger_price=exact_amount(f"{where}.triggerPx", row.trigger_px)
+                if row.is_trigger and row.trigger_px is not None
+                else None,
+                take_profit=row.order_type.startswith(_TAKE_PROFIT),
+                whole_position=row.is_position_tpsl and not size,
             )
         )
     return tuple(found)

@@ -11,7 +11,7 @@ taken for news). At 6 markets that is a tenth of the request weight that an addr
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 
@@ -23,6 +23,7 @@ from seawall.domain.enums import Side
 from seawall.domain.instrument import Instrument
 from seawall.venues.hyperliquid.account.public import (
     MarketContext,
+    dex_of,
     market_answers,
     trading_coins,
 )
@@ -94,12 +95,29 @@ class _Tape:
 
 
 class StreamReader:
-    """One venue by its base URL. ``clock``: seconds, for what is due. Raises PublicApiError."""
+    """One venue by its base URL. Raises PublicApiError.
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    ``clock``: seconds, for what is due; ``quiet_s``: a market without prices for so long is asked
+    about. ``more``: subscriptions beside those of the markets, on the same connection, and who
+    hears the channel and the data of their messages.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        quiet_s: float = QUIET_S,
+        more: Sequence[Mapping[str, str]] = (),
+        hear_more: Callable[[str, bytes], None] = lambda channel, data: None,
+    ) -> None:
         self._api = PublicApi(url, ANSWER_S)
         self.url = self._api.base
         self._clock = clock
+        self._quiet_s = quiet_s
+        self._more, self._hear_more = more, hear_more
+        self._names: list[str] = []
+        self._socket: ClientWebSocketResponse | None = None
         self._heard_at: dict[tuple[str, str], float] = {}
         self._tapes: dict[str, _Tape] = {}
 
@@ -109,7 +127,7 @@ class StreamReader:
     def _markets(self, names: Sequence[str]) -> PublicMarkets:
         prices: dict[str, PublicPrices] = {}
         instruments: dict[str, Instrument] = {}
-        for dex in sorted({"", *(_dex_of(name) for name in names)}):
+        for dex in sorted({"", *(dex_of(name) for name in names)}):
             raw, contexts = market_answers(self._api, dex)
             coins = trading_coins(raw)
             prices |= {
@@ -129,20 +147,29 @@ class StreamReader:
         return PublicBook(market, found.bids, found.asks, reaches_far=True)
 
     async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+        self._names = []
+        await self.follow_also(names)
+        asking = asyncio.create_task(self._ask(hear), name="seawall-feed-questions")
+        try:
+            await self._listen(hear)
+        except (ClientError, OSError, TimeoutError) as error:
+            words = str(error) or type(error).__name__
+            raise PublicApiError(f"{self._stream}: the connection ended: {words}") from None
+        finally:
+            self._socket = None
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def follow_also(self, names: Sequence[str]) -> None:
+        """From now on follow these markets too. Raises VenueDataError."""
         for name in names:
             raw = await asyncio.to_thread(
                 self._api.post, "/info", {"type": "recentTrades", "coin": name}
             )
             self._tapes[name] = _Tape(decode(list[_Trade], raw, "recentTrades"))
-        asking = asyncio.create_task(self._ask(names, hear), name="seawall-feed-questions")
-        try:
-            await self._listen(names, hear)
-        except (ClientError, OSError, TimeoutError) as error:
-            words = str(error) or type(error).__name__
-            raise PublicApiError(f"{self._stream}: the connection ended: {words}") from None
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+        self._names += names
+        if self._socket is not None:
+            await self._subscribe(self._socket, names)
 
     # -- the stream --------------------------------------------------------------------------------
 
@@ -150,7 +177,12 @@ class StreamReader:
     def _stream(self) -> str:
         return "ws" + self.url.removeprefix("http") + "/ws"
 
-    async def _listen(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+    async def _subscribe(self, socket: ClientWebSocketResponse, names: Sequence[str]) -> None:
+        for name in names:
+            for channel in CHANNELS:
+                await _send(socket, "subscribe", {"type": channel, "coin": name})
+
+    async def _listen(self, hear: Callable[[PublicUpdate], None]) -> None:
         # A proxy of the network cannot reach this computer.
         through_proxy = not self._api.is_local
         timeout = ClientTimeout(total=None, connect=ANSWER_S)
@@ -158,9 +190,11 @@ class StreamReader:
             ClientSession(trust_env=through_proxy, timeout=timeout) as session,
             session.ws_connect(self._stream, max_msg_size=MAX_MESSAGE) as socket,
         ):
-            for name in names:
-                for channel in CHANNELS:
-                    await _send(socket, "subscribe", {"type": channel, "coin": name})
+            for each in self._more:
+                await _send(socket, "subscribe", each)
+            # What is added from now on is subscribed to by itself.
+            self._socket, names = socket, list(self._names)
+            await self._subscribe(socket, names)
             pinging = asyncio.create_task(_ping(socket), name="seawall-feed-ping")
             try:
                 while True:
@@ -179,9 +213,12 @@ class StreamReader:
         message = decode(_Message, text.encode())
         if message.channel == "error":
             raise VenueDataError(f"{self._stream}: answers {text[:200]}")
-        if message.channel not in CHANNELS or message.data is UNSET:
+        if message.data is UNSET:
             return ()
         data = bytes(message.data)
+        if message.channel not in CHANNELS:
+            self._hear_more(message.channel, data)
+            return ()
         if message.channel == "activeAssetCtx":
             context = decode(_AssetContext, data, "activeAssetCtx")
             self._heard_at[message.channel, context.coin] = self._clock()
@@ -199,12 +236,12 @@ class StreamReader:
 
     # -- questions ---------------------------------------------------------------------------------
 
-    async def _ask(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+    async def _ask(self, hear: Callable[[PublicUpdate], None]) -> None:
         """Ask about what the stream leaves open; a question without an answer is asked again."""
         far_at = self._clock() + FAR_S
         while True:
-            await asyncio.sleep(QUIET_S / 2)
-            now = self._clock()
+            await asyncio.sleep(self._quiet_s / 2)
+            now, names = self._clock(), list(self._names)
             with suppress(VenueDataError):
                 quiet = self._quiet("activeAssetCtx", names)
                 found = (await self.markets(quiet)).prices if quiet else {}
@@ -220,7 +257,7 @@ class StreamReader:
 
     def _quiet(self, channel: str, names: Sequence[str]) -> list[str]:
         """The markets that a channel said nothing about for a while."""
-        before = self._clock() - QUIET_S
+        before = self._clock() - self._quiet_s
         return [name for name in names if self._heard_at.get((channel, name), -inf) <= before]
 
 
@@ -235,17 +272,12 @@ async def _ping(socket: ClientWebSocketResponse) -> None:
         await socket.send_str('{"method":"ping"}')
 
 
-def _dex_of(name: str) -> str:
-    """The list that a market is of; the venue's own is empty."""
-    return name.partition(":")[0] if ":" in name else ""
-
-
 def _book(raw: bytes) -> PublicBook:
     """The levels of an answer or a message. Raises VenueDataError."""
     found = levels_of(decode(dict[str, Raw], raw, "l2Book"), raw)
     if found is None or found.market is None:
         raise VenueDataError("l2Book: coin or levels: missing")
-    return PublicBook(found.market, found.bids, found.asks)
+    return PublicBook(found.market, found.bids, found.asks, time_ms=found.time_ms)
 
 
 def _positive(path: str, text: str | None) -> float:
@@ -264,6 +296,7 @@ def _prices(coin: str, context: MarketContext) -> PublicPrices:
         _positive(f"{coin}.oraclePx", context.oracle_px),
         _positive(f"{coin}.markPx", context.mark_px),
         mid,
+        None if context.funding is None else plain_number(f"{coin}.funding", context.funding),
     )
 
 

@@ -1,4 +1,5 @@
-"""Who signed a request: the signer's address is recovered from the action as it was received.
+"""Signing a request, and who signed one: the signer's address is recovered from the action as it
+was received.
 
 Nothing is sorted, renamed or coerced: an action is packed in the key order of its JSON text, as
 every client packed it. Any difference recovers some other address, which is then unknown.
@@ -9,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from coincurve import PublicKey
+from coincurve import PrivateKey, PublicKey
 from Crypto.Hash import keccak
 
 from seawall.domain.errors import SeawallError
@@ -114,6 +115,31 @@ def recover_user_signed(action: dict[str, Any], signature: Any) -> str:
 
     An unnamed agent is signed with an empty name that is then left out of the JSON.
     """
+    return _recover(_message_digest(action), signature)
+
+
+def sign_connection(source: str, connection: bytes, key: PrivateKey) -> dict[str, Any]:
+    """The signature of an ``action_hash`` on one of ``SOURCES``."""
+    return _signed(_typed_digest(_L1_DOMAIN, _agent_hash(source, connection)), key)
+
+
+def sign_user_action(action: dict[str, Any], key: PrivateKey) -> dict[str, Any]:
+    """The signature of a readable message. Raises SignatureError for what is none."""
+    return _signed(_message_digest(action), key)
+
+
+def address_of(key: PublicKey) -> str:
+    """The address of a key, in lower case."""
+    return "0x" + keccak256(key.format(compressed=False)[1:])[-20:].hex()
+
+
+def _signed(digest: bytes, key: PrivateKey) -> dict[str, Any]:
+    found = key.sign_recoverable(digest, hasher=None)
+    return {"r": "0x" + found[:32].hex(), "s": "0x" + found[32:64].hex(), "v": 27 + found[64]}
+
+
+def _message_digest(action: dict[str, Any]) -> bytes:
+    """What the signature of a readable message commits to. Raises SignatureError."""
     message = _MESSAGES.get(str(action.get("type")))
     if message is None:
         raise SignatureError("not an action that is signed as a message")
@@ -128,7 +154,7 @@ def recover_user_signed(action: dict[str, Any], signature: Any) -> str:
             value = ""
         encoded.append(_encoded(kind, field, value))
     domain = _domain("HyperliquidSignTransaction", int(chain, 16))
-    return _recover(_typed_digest(domain, keccak256(b"".join(encoded))), signature)
+    return _typed_digest(domain, keccak256(b"".join(encoded)))
 
 
 def _address_bytes(text: Any) -> bytes:
@@ -203,4 +229,4 @@ def _recover(digest: bytes, signature: Any) -> str:
         )
     except Exception as error:  # the library raises a plain Exception for an impossible signature
         raise SignatureError(f"no signer: {error}") from None
-    return "0x" + keccak256(key.format(compressed=False)[1:])[-20:].hex()
+    return address_of(key)

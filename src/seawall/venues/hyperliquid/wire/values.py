@@ -13,6 +13,8 @@ from seawall.domain.errors import InputError
 from seawall.domain.units import MAX_MONEY, MICRO, MONEY_DECIMALS, from_units
 from seawall.venues.hyperliquid.wire.signing import keccak256
 
+SIGNIFICANT_FIGURES = 5
+"""The most of a price that is no whole number [documented: tick and lot size]."""
 NO_HASH = "0x" + "0" * 64
 """The hash in fills of time-weighted orders, which no action caused."""
 
@@ -116,6 +118,16 @@ def parse_money(text: str) -> int:
     if amount < 0:
         raise WireError(f"{text} is negative")
     return amount
+
+
+def on_tick(price: int, size_decimals: int, *, up: bool) -> int:
+    """The nearest price that the venue takes, not below (``up``) or not above this one.
+
+    Price units; 0 where none is left below.
+    """
+    finest = MONEY_DECIMALS - size_decimals
+    tick: int = 10 ** min(finest, max(0, len(str(price)) - SIGNIFICANT_FIGURES))
+    return -(-price // tick) * tick if up else price // tick * tick
 
 
 def parse_address(text: object) -> str:
