@@ -123,16 +123,25 @@ class Assumptions(Struct, frozen=True, kw_only=True):
         return account if book is account.rulebook else structs.replace(account, rulebook=book)
 
     def rules(self, book: AnyRulebook) -> AnyRulebook:
-        """The rules with the fees of the volume that is assumed: its tier is the lowest there."""
+        """The rules with the fees of the volume that is assumed: no tier below it pays others."""
         tier = fee_tier(book, round(self.shared("fee_volume") * MICRO))
         if tier == 0:
             return book
-        # Two types with the same field; the checker follows each alone.
+        # Two types with the same field; the checker follows each alone. Names of tiers stay.
         if isinstance(book, BlockRulebook):
-            fee = structs.replace(book.fee, tiers=book.fee.tiers[tier:])
+            own = book.fee.tiers[tier]
+            paid = tuple(
+                structs.replace(each, taker_ppm=own.taker_ppm, maker_ppm=own.maker_ppm)
+                for each in book.fee.tiers[:tier]
+            )
+            fee = structs.replace(book.fee, tiers=paid + book.fee.tiers[tier:])
             return structs.replace(book, fee=fee)
-        first = structs.replace(book.fee.tiers[tier], volume_above=0)
-        continuous = structs.replace(book.fee, tiers=(first, *book.fee.tiers[tier + 1 :]))
+        reached = book.fee.tiers[tier]
+        lower = tuple(
+            structs.replace(each, taker_rate=reached.taker_rate, maker_rate=reached.maker_rate)
+            for each in book.fee.tiers[:tier]
+        )
+        continuous = structs.replace(book.fee, tiers=lower + book.fee.tiers[tier:])
         return structs.replace(book, fee=continuous)
 
     def _with_jumps(self, market: str, leverage: int) -> Assumed:
