@@ -36,6 +36,8 @@ from seawall.lab.market.fees import fee_tier
 __all__ = ["LEAD", "Assumed", "Assumptions", "AssumptionsError", "assumptions_of"]
 
 AS_GIVEN = "as given"
+FUNDING_OPTION = "--funding"
+"""A rate that is stated so holds from now on, whatever the venue says."""
 DEPTH, INTEREST = "depth", "open_interest"
 WITH_JUMPS = "volatility_with_jumps"
 """Derived: what a year's returns scatter by, jumps included; an option may state it."""
@@ -101,11 +103,12 @@ class Assumptions(Struct, frozen=True, kw_only=True):
     def given(
         self, field: str, values: Mapping[str, float | Fraction], source: str = AS_GIVEN
     ) -> "Assumptions":
-        """With other values of a field, by market."""
+        """With other values of a field, by market. ``source``: a file or an option."""
+        origin = AS_GIVEN if source.startswith("--") else source
         markets = {name: dict(fields) for name, fields in self.markets.items()}
         for name, value in values.items():
             exact = value if isinstance(value, Fraction) else Fraction(repr(float(value)))
-            markets.setdefault(name, {})[field] = Assumed(exact, source, source)
+            markets.setdefault(name, {})[field] = Assumed(exact, source, origin)
         return structs.replace(self, markets=markets)
 
     def given_shared(self, values: Mapping[str, float], source: str = AS_GIVEN) -> "Assumptions":
