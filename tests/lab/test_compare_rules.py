@@ -311,7 +311,7 @@ START: list[Any] = [
 
 
 def held(commands: list[Any], *, in_blocks: bool, accounts: tuple[int, ...] = ()) -> Any:
-    """The journal under continuous rules (left) and rules of blocks (right)."""
+    """The journal under continuous rules (left) and block rules (right)."""
     pair = (
         Engine.create(load_rulebook("hyperliquid"), [BTC, ETH], LIMITS),
         Engine.create(

@@ -39,9 +39,9 @@ class PopulationOptions:
     population: Path | None = None
     """A parquet or CSV file with a column `leverage`: draw leverages from it."""
     leverage: str | None = None
-    """Median leverage of an account of 10,000 USD, 6 if not given."""
+    """Median leverage of an account of 10,000 USD; that of the crisis, else 6, if not given."""
     longs: str | None = None
-    """Share of the crowd's positions that is long; 70%."""
+    """Share of the crowd's positions that is long; that of the crisis, else 70%."""
     crowd: str | None = None
     """Share of all positions that the crowd holds; hedgers hold the rest. 50%."""
     isolated: str | None = None
@@ -72,7 +72,8 @@ class ImpactOptions:
     arbitrage: str | None = None
     """Strength of traders who close the gap to other venues."""
     backstop: str | None = None
-    """Capital of the backstop, or of the insurance fund, as a share of the open interest; 1%."""
+    """Capital of the backstop, or of the insurance fund, as a share of the open interest; that of
+    the crisis, else 1%."""
     fast_forward: Annotated[bool, Parameter(negative="--no-fast-forward")] = True
     """Send quiet seconds together; off, each second alone."""
 

@@ -20,7 +20,13 @@ from seawall.lab.carry.carry import CarryTrade
 from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
 from seawall.lab.carry.outcome import CarryOutcome, CarryTask, outcome_of
 from seawall.lab.market.assumption_sheets import FUNDING, Used
-from seawall.lab.market.assumptions import DEPTH, Assume, assumptions_of, leverages_of
+from seawall.lab.market.assumptions import (
+    DEPTH,
+    FUNDING_OPTION,
+    Assume,
+    assumptions_of,
+    leverages_of,
+)
 from seawall.lab.size.exit import HOURS_PER_DAY, book_side
 from seawall.lab.size.margin import margin_rule
 from seawall.lab.size.market import (
@@ -109,7 +115,7 @@ def carry(
     is_long = quantities.choice("side", side, SIDES) == "long"
     assumed = with_fee_volume(assumptions_of(assume), fee_volume)
     if funding is not None:
-        assumed = assumed.given("funding", {market: float(funding_of(funding))}, "--funding")
+        assumed = assumed.given("funding", {market: float(funding_of(funding))}, FUNDING_OPTION)
     traded = traded_market(account, market, assume=assumed)
     fees = traded.fees(maker_share)
     rates = {"taker": fees.taker, "maker": fees.maker}
@@ -170,7 +176,7 @@ def carry_account(
         raise InputError(f"{account.source}: has no positions")
     venues = {name: Fraction(repr(rate)) for name, rate in account.funding.items()}
     leverages = leverages_of(account.listed[name] for name in names)
-    assumed = assumptions_of(assume).given("funding", given, "--funding")
+    assumed = assumptions_of(assume).given("funding", given, FUNDING_OPTION)
     rates = {
         name: venues[name]
         if name in venues and name not in given
@@ -191,7 +197,7 @@ def carry_account(
     source = f"{account.source}; {known}; {rules}"
     used = Used(
         assumptions=assumed, leverages=leverages, fields=FUNDING,
-        rates_now={name: rate for name, rate in account.funding.items() if name not in given},
+        rates_now=account.funding,
     )  # fmt: skip
     return AccountCarryResult(
         account=account.name, carried=carried, source=source, notes=notes, used=used

@@ -1,6 +1,6 @@
 """A journal of one kind of rules for a machine of the other: isolated positions, child accounts.
 
-Rules with isolated margin keep such a position in a bucket of its account; rules of blocks have
+Rules with isolated margin keep such a position in a bucket of its account; block rules have
 child accounts instead. What is one there is made the other here:
 
 * an isolated position becomes a child account that holds it alone, with its margin as cash. Money

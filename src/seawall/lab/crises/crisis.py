@@ -65,8 +65,10 @@ class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Open interest as stated, else the usual in proportion to BTC; what a file of the user's
         says of a market stays. ``leverages``: the markets, with the greatest leverage there.
         """
-        usual = assumed.values(INTEREST, {**leverages, LEAD: LEAD_LEVERAGE})
-        scale = self.open_interest.get(LEAD, usual[LEAD]) / usual[LEAD]
+        usual = assumed.values(INTEREST, leverages)
+        lead, scale = assumed.of(INTEREST, LEAD, LEAD_LEVERAGE), 1.0
+        if lead.is_shipped and LEAD in self.open_interest:
+            scale = self.open_interest[LEAD] / float(lead.value)
         found = {
             name: self.open_interest.get(name, usual[name] * scale)
             for name, most in leverages.items()

@@ -6,7 +6,7 @@ from msgspec import Struct, structs
 
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO, RATE_ONE
-from seawall.lab.market.assumptions import WITH_JUMPS, Assumptions
+from seawall.lab.market.assumptions import FUNDING_OPTION, WITH_JUMPS, Assumptions
 from seawall.lab.market.assumptions_file import COMMON_FIELDS, MARKET_FIELDS, Field
 from seawall.lab.market.fees import fee_rates
 from seawall.report import kinds
@@ -63,7 +63,8 @@ class Used(Struct, frozen=True, kw_only=True):
         for field in self.fields:
             for market, most in self.leverages.items():
                 if field == FUNDING_NOW:
-                    if market in self.rates_now:
+                    stated = self.assumptions.of("funding", market, most).source
+                    if market in self.rates_now and stated != FUNDING_OPTION:
                         kind, rate = MARKET_FIELDS["funding"], self.rates_now[market]
                         words = f"{kind.words}, now"
                         yield AssumedRow(

@@ -36,6 +36,8 @@ from seawall.lab.market.fees import fee_tier
 __all__ = ["LEAD", "Assumed", "Assumptions", "AssumptionsError", "assumptions_of"]
 
 AS_GIVEN = "as given"
+FUNDING_OPTION = "--funding"
+"""A rate that is stated so holds from now on, whatever the venue says."""
 DEPTH, INTEREST = "depth", "open_interest"
 WITH_JUMPS = "volatility_with_jumps"
 """Derived: what a year's returns scatter by, jumps included; an option may state it."""
@@ -101,11 +103,12 @@ class Assumptions(Struct, frozen=True, kw_only=True):
     def given(
         self, field: str, values: Mapping[str, float | Fraction], source: str = AS_GIVEN
     ) -> "Assumptions":
-        """With other values of a field, by market."""
+        """With other values of a field, by market. ``source``: a file or an option."""
+        origin = AS_GIVEN if source.startswith("--") else source
         markets = {name: dict(fields) for name, fields in self.markets.items()}
         for name, value in values.items():
             exact = value if isinstance(value, Fraction) else Fraction(repr(float(value)))
-            markets.setdefault(name, {})[field] = Assumed(exact, source, source)
+            markets.setdefault(name, {})[field] = Assumed(exact, source, origin)
         return structs.replace(self, markets=markets)
 
     def given_shared(self, values: Mapping[str, float], source: str = AS_GIVEN) -> "Assumptions":
@@ -123,16 +126,25 @@ class Assumptions(Struct, frozen=True, kw_only=True):
         return account if book is account.rulebook else structs.replace(account, rulebook=book)
 
     def rules(self, book: AnyRulebook) -> AnyRulebook:
-        """The rules with the fees of the volume that is assumed: its tier is the lowest there."""
+        """The rules with the fees of the volume that is assumed: no tier below it pays others."""
         tier = fee_tier(book, round(self.shared("fee_volume") * MICRO))
         if tier == 0:
             return book
-        # Two types with the same field; the checker follows each alone.
+        # Two types with the same field; the checker follows each alone. Names of tiers stay.
         if isinstance(book, BlockRulebook):
-            fee = structs.replace(book.fee, tiers=book.fee.tiers[tier:])
+            own = book.fee.tiers[tier]
+            paid = tuple(
+                structs.replace(each, taker_ppm=own.taker_ppm, maker_ppm=own.maker_ppm)
+                for each in book.fee.tiers[:tier]
+            )
+            fee = structs.replace(book.fee, tiers=paid + book.fee.tiers[tier:])
             return structs.replace(book, fee=fee)
-        first = structs.replace(book.fee.tiers[tier], volume_above=0)
-        continuous = structs.replace(book.fee, tiers=(first, *book.fee.tiers[tier + 1 :]))
+        reached = book.fee.tiers[tier]
+        lower = tuple(
+            structs.replace(each, taker_rate=reached.taker_rate, maker_rate=reached.maker_rate)
+            for each in book.fee.tiers[:tier]
+        )
+        continuous = structs.replace(book.fee, tiers=lower + book.fee.tiers[tier:])
         return structs.replace(book, fee=continuous)
 
     def _with_jumps(self, market: str, leverage: int) -> Assumed:

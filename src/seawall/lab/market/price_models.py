@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from seawall.domain.quantities import Amount, PerMarket, assignments, for_markets, number
 from seawall.lab.arrays import Floats
-from seawall.lab.market.assumptions import Assumptions, assumptions_of
+from seawall.lab.market.assumptions import FUNDING_OPTION, Assumptions, assumptions_of
 from seawall.lab.market.price_fit import FundingFit, PriceFit, positive_definite
 from seawall.lab.paths.kernels.task import Diffusion, FundingRate
 from seawall.report.kinds import typed_percent
@@ -87,11 +87,11 @@ def price_model(
     names = list(leverages)
     assumed = _with_candles(assumptions_of(assumptions), fitted, funding, names)
     assumed = assumed.given(
-        "volatility", _shares("volatility", options.volatility, names, 0.0, 20.0)
+        "volatility", _shares("volatility", options.volatility, names, 0.0, 20.0), "--volatility"
     )
     steady = _shares("funding", options.funding, names, -0.04, 0.04)
-    assumed = assumed.given("funding", steady)
-    assumed = assumed.given("funding_deviation", dict.fromkeys(steady, 0.0))
+    assumed = assumed.given("funding", steady, FUNDING_OPTION)
+    assumed = assumed.given("funding_deviation", dict.fromkeys(steady, 0.0), FUNDING_OPTION)
     correlation, notes = _correlations(assumed, leverages, fitted, options.correlation)
     beta = np.array(list(assumed.values("jump_beta", leverages).values()))
     jumps = assumed.shared("jump_rate") if options.jumps else 0.0

@@ -15,7 +15,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.domain.units import MAX_PRICE, MICRO, fraction_text, from_units
 from seawall.lab.market.assumption_sheets import FUNDING, Used
-from seawall.lab.market.assumptions import DEPTH, WITH_JUMPS, Assume, assumptions_of
+from seawall.lab.market.assumptions import DEPTH, FUNDING_OPTION, WITH_JUMPS, Assume, assumptions_of
 from seawall.lab.market.book import Book
 from seawall.lab.market.book_source import read_book
 from seawall.lab.simulation.names import bucket_name
@@ -179,7 +179,7 @@ def _trading(
         deviation = float(quantities.share("volatility", volatility, most=20.0, example="49%"))
         traded = _replaced(traded, WITH_JUMPS, deviation, "--volatility")
     if funding is not None:
-        traded = _replaced(traded, "funding", float(funding_of(funding)), "--funding")
+        traded = _replaced(traded, "funding", float(funding_of(funding)), FUNDING_OPTION)
     return traded, notes
 
 
