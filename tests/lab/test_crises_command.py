@@ -87,8 +87,27 @@ def test_every_outcome_is_there(folder: Path, capsys: pytest.CaptureFixture[str]
     ranked = {each["rank"]: float(each["end"]) for each in outcomes}
     assert (ranked["best"], ranked["worst"]) == (max(ends), min(ends))
     assert len(found["rulebook_differences"]) == 6
+    assert_counted(outcomes, found["worst_cases"])
     assert all(each["first_difference"] for each in found["rulebook_differences"])
     assert found["seed"] == 1
+
+
+def assert_counted(outcomes: list[dict[str, Any]], cases: list[dict[str, Any]]) -> None:
+    """The sheet of worst cases, counted again from the outcomes."""
+    assert [each["mode"] for each in cases] == ["cross", "isolated", "hybrid"]
+    for case in cases:
+        mine = [each for each in outcomes if each["mode"] == case["mode"]]
+        ends = [float(each["end"]) for each in mine]
+        assert case["outcomes"] == len(mine)
+        assert case["wiped_out"] == sum(end <= 10_000 for end in ends)
+        assert float(case["worst_end"]) == min(ends)
+        assert float(case["best_end"]) == max(ends)
+        assert float(case["lowest"]) == min(float(each["lowest"]) for each in mine)
+        (worst,) = [
+            each for each in mine
+            if (each["rulebook"], each["depth"]) == (case["worst_rulebook"], case["worst_depth"])
+        ]  # fmt: skip
+        assert float(worst["end"]) == min(ends)
 
 
 def test_money_that_is_missing_ends_with_status_1(
@@ -110,10 +129,12 @@ def test_tables_report_and_parquet(folder: Path, capsys: pytest.CaptureFixture[s
         "--report", "out/crises.html", "--parquet", "out",
     )  # fmt: skip
     printed = capsys.readouterr().out
-    assert "best " in printed
-    assert "worst " in printed
-    assert "First differing event: " in printed
-    assert "Accounts that end differently under hyperliquid and dydx" in printed
+    assert "\nWiped out: cross in " in printed
+    assert "\nThe worst case leaves, of 20,000 USD: cross " in printed
+    assert "The account under two rulebooks" in printed
+    # What others hold and lose is for programs.
+    for words in ("The population", "Accounts that end", "account 1", "sold to book"):
+        assert words not in printed
     assert "hybrid" not in printed
     outcomes = pq.read_table(folder / "out" / "outcomes.parquet")
     assert sorted(set(outcomes["depth"].to_pylist())) == ["10%", "calm"]
@@ -147,7 +168,8 @@ def test_candles_take_the_place_of_the_shape(
     # Fifty thousand to forty, from the account's own hundred thousand: the mark of blocks is it.
     assert real["marks"][1]["lowest"] == pytest.approx(0.8, abs=0.002)
     assert real["crises"][0]["minutes"] != shape["crises"][0]["minutes"]
-    assert "BTC from btc.csv" in real["crises"][0]["price_source"]
+    assert [each["source"] for each in real["price_paths"]] == ["candles of btc.csv"]
+    assert [each["source"] for each in shape["price_paths"]] == ["levels of its own"]
 
 
 def test_other_markets_keep_their_shape(folder: Path) -> None:
@@ -182,7 +204,8 @@ def test_recorded_days_of_real_candles() -> None:
     crisis = crisis_of("crash_2024_08_05", loaded(), [file])
     assert crisis.path.oracle["BTC"].min() / 100_000 == pytest.approx(0.827, abs=0.002)
     assert crisis.path.oracle["BTC"][0] == pytest.approx(100_000)
-    assert crisis.source.startswith("recorded: BTC from stress_2024-08-05")
+    assert crisis.path.origins["BTC"].source == f"candles of {file.name}"
+    assert crisis.path.origins["ETH"].source.startswith("marks of Binance")
 
 
 def test_the_library_takes_values_and_mappings(folder: Path) -> None:

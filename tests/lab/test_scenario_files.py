@@ -126,7 +126,7 @@ def test_a_market_takes_its_record_or_the_median_of_its_group() -> None:
     assert origins["SOL"].source == "marks of A, candles of 1 h"
     assert origins["SOL"].beside == "B deleveraged at -25.0 % or lower"
     assert origins["WIF"].kind == "median of its group"
-    assert origins["WIF"].source == ("median of altcoins (SOL, AVAX, ADA), marks of A, trades of B")
+    assert origins["WIF"].source == ("median of altcoins (ADA, AVAX, SOL), marks of A, trades of B")
     assert origins["PAXG"].source == "stands still: nothing like steady markets was recorded"
     assert origins["JELLY"].source == "levels of its own"
 

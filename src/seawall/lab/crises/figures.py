@@ -1,23 +1,16 @@
-"""Pictures of crises: equity by mode, what each crisis leaves, liquidations under two rulebooks."""
+"""Pictures of crises: equity by mode, and what each crisis leaves."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seawall.lab.crises.crisis import Crisis
-from seawall.lab.crises.difference import RulebookDifference
 from seawall.lab.crises.trial import Outcome
 from seawall.report.charts import (
-    BACKSTOP,
     CELL_INK,
     CELL_INK_ON_DARK,
-    CROSS_COLOUR,
     GAINS_AND_LOSSES,
     INK,
-    LIQUIDATION,
-    MARKET_COLOURS,
     MONEY_LABEL,
-    QUIET,
     WIDTH,
     Chart,
     Row,
@@ -53,46 +46,6 @@ def account_figures(crises: Sequence[Crisis], outcomes: Sequence[Outcome]) -> It
         chart=_changes(outcomes),
         alt="cells of the change of equity by crisis, mode and depth; liquidations are framed",
     )
-
-
-def population_figure(outcomes: Sequence[Outcome]) -> Figure:
-    """Where positions of the population went."""
-    parts = ("sold to the book", "taken by the backstop", "closed against winners")
-    bars = {
-        f"{each.crisis}, {each.rulebook}, {each.depth}": (
-            each.sold_to_book, each.taken_by_backstop, each.deleveraged,
-        )
-        for each in outcomes
-    }  # fmt: skip
-    return Figure(
-        title="Where positions of the population went",
-        chart=_bars(
-            bars, parts, [CROSS_COLOUR, BACKSTOP, LIQUIDATION],
-            axis("notional, USD", label=MONEY_LABEL),
-        ),
-        alt="bars of notional sold to the book, taken by the backstop and closed against winners",
-    )  # fmt: skip
-
-
-def liquidation_figure(differences: Sequence[RulebookDifference]) -> Figure:
-    """How many accounts are liquidated under both rulebooks, and under one alone."""
-    several = len({each.rulebooks for each in differences}) > 1
-    one, other = ("the first", "the second") if several else differences[0].rulebooks
-    parts = ("under both", f"under {one} only", f"under {other} only")
-    bars = {
-        ", ".join((each.crisis, each.depth, *(each.rulebooks if several else ()))): [
-            100 * count / max(1, each.population) for count in each.liquidated
-        ]
-        for each in differences
-    }
-    return Figure(
-        title="Accounts liquidated under two rulebooks",
-        chart=_bars(
-            bars, parts, [QUIET, CROSS_COLOUR, MARKET_COLOURS[0]],
-            axis("accounts of the population, %"),
-        ),
-        alt="bars of accounts liquidated under both rulebooks, and under one alone",
-    )  # fmt: skip
 
 
 def _equity(outcomes: Sequence[Outcome]) -> Chart:
@@ -195,27 +148,6 @@ def _changes(outcomes: Sequence[Outcome]) -> Chart:
     ]
     # All modes and depths beside each other are wider than a page: one panel below the other.
     return finished({"concat": panels, "columns": 1, "spacing": 26})
-
-
-def _bars(
-    bars: Mapping[str, Sequence[float]], parts: Sequence[str], colours: Sequence[str], x_axis: Row
-) -> Chart:
-    """A bar by name, its parts behind each other."""
-    rows: list[Row] = []
-    for name, amounts in bars.items():
-        edges = list(accumulate(amounts, initial=0.0))
-        rows += [
-            {"name": name, "part": part, "from": number(start), "to": number(end)}
-            for part, start, end in zip(parts, edges, edges[1:], strict=False)
-        ]
-    encoding = {
-        "x": quantity("from", x_axis, scale={"domainMin": 0}),
-        "x2": {"field": "to"},
-        "y": _names("name", list(bars), labelLimit=300),
-        "color": _named("part", parts, colours),
-    }
-    content = {"data": values(rows), "mark": {"type": "bar", "height": 18}, "encoding": encoding}
-    return finished(content, height=_ROW * len(bars))
 
 
 def _names(field: str, names: Sequence[str], **more: Any) -> Row:

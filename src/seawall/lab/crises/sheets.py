@@ -10,16 +10,16 @@ from seawall.domain.events import is_pool
 from seawall.domain.units import from_units
 from seawall.lab.crises.difference import (
     AccountDifference,
-    FirstDifference,
     MarginDifference,
     RulebookDifference,
 )
-from seawall.lab.crises.figures import account_figures, liquidation_figure, population_figure
+from seawall.lab.crises.figures import account_figures
 from seawall.lab.crises.question import CrisesAnswer
 from seawall.lab.crises.record import OWN, Closed, closed_by
 from seawall.lab.crises.tiles import status, tiles
 from seawall.lab.crises.trial import Outcome
 from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
+from seawall.lab.market.price_paths import price_path_sheet, price_paths
 from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence, pool_name
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Section, Words
@@ -37,6 +37,8 @@ from seawall.report.kinds import (
 )
 from seawall.report.sheet import Column, Sheet
 
+WIPED_OUT = 0.1
+"""Share of the money that is left of a wiped-out account, or less."""
 MOST_LIQUIDATED_ONCE = 6
 """Accounts shown that are liquidated under one rulebook alone, by amount."""
 MOST_OTHERS = 3
@@ -58,6 +60,19 @@ class _Account(NamedTuple):
     why: str
 
 
+class _Case(NamedTuple):
+    """The outcomes of one mode, in one crisis or (without a name) in all."""
+
+    crisis: str
+    mode: str
+    outcomes: int
+    liquidated: int
+    wiped_out: int
+    lowest: int
+    worst: Outcome
+    best: Outcome
+
+
 class _Margin(NamedTuple):
     of: RulebookDifference
     margin: MarginDifference
@@ -70,7 +85,7 @@ def findings(answer: CrisesAnswer) -> Findings:
 
 
 class _Findings:
-    """The sheets of one answer. ``shown_mode``: in which people see population and accounts."""
+    """The sheets of one answer. Numbers of other accounts are for programs alone."""
 
     def __init__(self, answer: CrisesAnswer) -> None:
         self.answer, self.task = answer, answer.task
@@ -78,7 +93,6 @@ class _Findings:
         self.markets = [each.name for each in self.instruments]
         self.outcomes = answer.outcomes
         self.differences = answer.differences
-        self.shown_mode = next(iter(answer.task.modes))
         self.crisis = Column("crisis", on="everywhere" if len(self.task.crises) > 1 else "data")
         self.titles = {each.name: each.title for each in self.task.crises}
         self.extremes = {
@@ -89,16 +103,13 @@ class _Findings:
     def all(self) -> Findings:
         task = self.task
         names = " and ".join(each.name for each in task.rules)
-        population = self._population()
-        shown = [each for each in self.outcomes if each.mode == self.shown_mode]
         chosen = [self._row(each, one) for each in self.differences for one in _chosen(each)]
         everyone = [self._row(each, one) for each in self.differences for one in each.accounts]
         compared: list[Section] = []
         if self.differences:
             compared = [
+                self._own_differences(),
                 self._rulebook_differences(),
-                *self._account_sections(chosen),
-                liquidation_figure([e for e in self.differences if e.mode == self.shown_mode]),
                 self._first_events(),
                 self._accounts(chosen, name="accounts", on="data"),
                 self._accounts(everyone, name="different_accounts", on="tables"),
@@ -107,19 +118,21 @@ class _Findings:
         return Findings(
             command="crises",
             title=f"Crises of the past: {next(iter(task.modes.values()))[0].name}",
-            subtitle=(
-                f"{self.answer.source}; rules of {names}; {task.accounts:,} other accounts drawn"
-            ),
-            verdict=[*self._verdict(), *map(Words, self.answer.notes), *self._warnings()],
+            subtitle=f"{self.answer.source}; rules of {names}",
+            verdict=[
+                *map(Words, self._headline()),
+                *map(Words, self.answer.notes),
+                *self._warnings(),
+            ],
             status=status(self.outcomes),
             tiles=tiles(self.outcomes),
             sections=[
+                self._worst_cases(),
                 self._outcomes(),
-                *account_figures(self.task.crises, self.outcomes),
-                structs.replace(population, on="data"),
-                structs.replace(population, name="population_shown", rows=shown, on="screen"),
-                population_figure(shown),
+                price_path_sheet((each.title, price_paths(each.path)) for each in task.crises),
+                *account_figures(task.crises, self.outcomes),
                 *compared,
+                self._population(),
                 *self._details(),
                 *self._assumed(),
             ],
@@ -131,7 +144,7 @@ class _Findings:
                 ],
                 "accounts_drawn": task.accounts,
             },
-            assumptions=self._assumptions(),
+            assumptions=[*self.answer.notes, *self._assumptions()],
             seed=task.seed,
         )
 
@@ -145,28 +158,58 @@ class _Findings:
         }
         return assumed_sheets(rows_of_days(days))
 
-    def _verdict(self) -> Iterator[Words]:
-        """The best and the worst outcome of each crisis, then each mode over all of them."""
-        for crisis, (best, worst) in self.extremes.items():
-            text = f"every outcome is {kinds.money(best.end)} USD."
-            if best.end != worst.end:
-                text = (
-                    f"best {_where(best)}, which ends with {kinds.money(best.end)} of "
-                    f"{kinds.money(best.start)} USD; worst {_where(worst)} with "
-                    f"{kinds.money(worst.end)}."
-                )
-            yield Words(f"{self.titles[crisis]}: {text}")
-        if len(self.task.crises) > 1:
-            texts = []
-            for mode in self.task.modes:
-                mine = [each for each in self.outcomes if each.mode == mode]
-                kept = sum(each.end / each.start for each in mine) / len(mine)
-                safe = sum(not each.liquidated for each in mine)
-                texts.append(
-                    f"{mode} keeps {kinds.percent(kept, 0)} on average and is not liquidated in "
-                    f"{safe} of {len(mine)}"
-                )
-            yield Words(f"Over all of them {'; '.join(texts)}.")
+    def _headline(self) -> list[str]:
+        """How often each mode is wiped out, and the least that each leaves."""
+        cases = {mode: self._case("", mode, self.outcomes) for mode in self.task.modes}
+        first, *others = [f"{mode} in {each.wiped_out}" for mode, each in cases.items()]
+        first += f" of {next(iter(cases.values())).outcomes} outcomes"
+        left = [f"{mode} {kinds.money(each.worst.end)}" for mode, each in cases.items()]
+        return [
+            f"Wiped out: {', '.join([first, *others])}.",
+            f"The worst case leaves, of {kinds.money(self.outcomes[0].start)} USD: "
+            f"{', '.join(left)}.",
+        ]
+
+    def _case(self, crisis: str, mode: str, outcomes: Sequence[Outcome]) -> _Case:
+        mine = [each for each in outcomes if each.mode == mode and crisis in ("", each.crisis)]
+        best, worst = best_and_worst(mine)
+        return _Case(
+            crisis=crisis,
+            mode=mode,
+            outcomes=len(mine),
+            liquidated=sum(bool(each.liquidated) for each in mine),
+            wiped_out=sum(each.end <= WIPED_OUT * each.start for each in mine),
+            lowest=min(each.lowest for each in mine),
+            worst=worst,
+            best=best,
+        )
+
+    def _worst_cases(self) -> Sheet:
+        """A row for each crisis and mode: counts, and the worst of its outcomes."""
+        return Sheet(
+            name="worst_cases",
+            title="Each mode under all rules and in all books",
+            rows=[
+                self._case(crisis, mode, self.outcomes)
+                for crisis in self.titles
+                for mode in self.task.modes
+            ],
+            style=lambda row: "bad" if row.wiped_out else "",
+            columns=[
+                self.crisis,
+                Column("mode"),
+                Column("outcomes", COUNT, drop=3),
+                Column("liquidated", COUNT),
+                Column("wiped_out", COUNT),
+                Column("worst_end", MONEY, "worst.end", "worst: left, USD"),
+                Column("worst_rulebook", get="worst.rulebook", title="under", drop=1),
+                Column("worst_depth", get="worst.depth", title="book", drop=1),
+                Column("lowest", MONEY, title="lowest on the way, USD"),
+                Column("best_end", MONEY, "best.end", "best: left, USD", drop=2),
+            ],
+            note=f"Liquidated: outcomes in which any bucket is. Wiped out: "
+            f"{kinds.short_percent(WIPED_OUT)} of the money or less is left in the end.",
+        )
 
     def _warnings(self) -> Iterator[Words]:
         for each in self.outcomes:
@@ -186,6 +229,7 @@ class _Findings:
             name="outcomes",
             title="What is left of the account",
             rows=self.outcomes,
+            on="everywhere" if len(self.task.crises) == 1 else "page",
             style=lambda row: "bad" if row.liquidated else "good",
             columns=[
                 self.crisis,
@@ -209,71 +253,62 @@ class _Findings:
         )
 
     def _population(self) -> Sheet:
-        """Of all modes, for programs."""
-        return Sheet(
-            name="population",
-            title="The population: what was liquidated, and where positions went",
-            note="The mark is the price that equity counts with; the crisis itself is the same "
-            "under all rulebooks.",
-            rows=self.outcomes,
-            columns=[
-                self.crisis,
-                Column("rulebook"),
-                Column("mode", on="data"),
-                Column("depth", title="book"),
-                Column("accounts", COUNT, "population", drop=3),
-                Column("liquidated", COUNT, "liquidations"),
-                Column("sold_to_book", SHORT_USD),
-                Column("taken_by_backstop", SHORT_USD, title="backstop"),
-                Column("deleveraged", SHORT_USD),
-                Column("insurance_paid", SHORT_USD, title="insurance fund", drop=2),
-                Column("furthest_mark", get=self._furthest, drop=1, on="screen"),
-            ],
-        )
+        return _data(
+            "population", "The population: what was liquidated, and where positions went",
+            self.outcomes,
+            *map(Column, ("crisis", "rulebook", "mode", "depth")),
+            Column("accounts", COUNT, "population"),
+            Column("liquidated", COUNT, "liquidations"),
+            *(Column(each, SHORT_USD) for each in (
+                "sold_to_book", "taken_by_backstop", "deleveraged", "insurance_paid",
+            )),
+        )  # fmt: skip
 
-    def _furthest(self, outcome: Outcome) -> str:
-        """The market whose mark went furthest from its start."""
-        levels = zip(self.markets, outcome.lowest_marks, outcome.highest_marks, strict=True)
-        market, change = max(
-            ((name, each - 1.0) for name, low, high in levels for each in (low, high)),
-            key=lambda pair: abs(pair[1]),
+    def _own_differences(self) -> Sheet:
+        """Why the account under study ends differently under two rulebooks."""
+        rows = [self._row(each, each.own) for each in self.differences if each.own is not None]
+        names = list(dict.fromkeys(each.rulebooks for each in self.differences))
+        heads = names[0] if len(names) == 1 else ("the first", "the second")
+        shown = "data" if len(names) == 1 else "everywhere"
+
+        def end(side: int) -> Column:
+            name = f"{('first', 'second')[side]}_end"
+            return Column(
+                name, MONEY, lambda row: row.account.ends[side], f"left, {heads[side]}", drop=1
+            )
+
+        return Sheet(
+            name="own_differences",
+            title="The account under two rulebooks, where it ends differently",
+            rows=rows,
+            columns=[
+                Column("crisis", get="of.crisis", on=self.crisis.on),
+                Column("mode", get="of.mode"),
+                Column("depth", get="of.depth", title="book"),
+                Column("rulebooks", NAMES, "of.rulebooks", on=shown),
+                end(0),
+                end(1),
+                Column("why"),
+            ],
+            on="page" if len(self.task.crises) > 1 else "everywhere",
         )
-        return f"{market} {kinds.percent(change, 1, signed=True)}"
 
     def _rulebook_differences(self) -> Sheet:
-        def pair(side: int) -> Column:
-            names = list(dict.fromkeys(each.rulebooks[side] for each in self.differences))
-            title = f"only {names[0]}" if len(names) == 1 else f"only {('first', 'second')[side]}"
-            name = f"liquidated_{('first', 'second')[side]}_only"
-            return Column(name, COUNT, lambda row: row.liquidated[1 + side], title)
-
-        return Sheet(
-            name="rulebook_differences",
-            title="The same crisis and population under two rulebooks: accounts liquidated",
-            note="An account ends differently from 1 % of what it had at the start. Your account: "
-            "what it has more under the second, USD.",
-            rows=self.differences,
-            columns=[
-                self.crisis,
-                Column("mode"),
-                Column("depth", title="book"),
-                Column("rulebooks", NAMES, on="everywhere" if len(self.task.rules) > 2 else "data"),
-                Column("accounts", COUNT, "population", on="data"),
-                Column("liquidated_both", COUNT, lambda row: row.liquidated[0], "under both"),
-                pair(0),
-                pair(1),
-                Column("end_differently", COUNT, lambda row: len(row.accounts)),
-                Column(
-                    "own_difference", MONEY,
-                    lambda row: row.own and row.own.ends[1] - row.own.ends[0],
-                    "your account", 1, none="the same",
-                ),
-                Column(
-                    "first_difference", TIME, lambda row: row.first and row.first.time_ms,
-                    "first difference, UTC", 2, none="none",
-                ),
-                Column("why", get=_reasons, on="data"),
-            ],
+        return _data(
+            "rulebook_differences",
+            "The same crisis and population under two rulebooks: accounts liquidated",
+            self.differences,
+            *map(Column, ("crisis", "mode", "depth")),
+            Column("rulebooks", NAMES),
+            Column("accounts", COUNT, "population"),
+            Column("liquidated_both", COUNT, lambda row: row.liquidated[0]),
+            Column("liquidated_first_only", COUNT, lambda row: row.liquidated[1]),
+            Column("liquidated_second_only", COUNT, lambda row: row.liquidated[2]),
+            Column("end_differently", COUNT, lambda row: len(row.accounts)),
+            Column("own_difference", MONEY,
+                   lambda row: row.own and row.own.ends[1] - row.own.ends[0]),
+            Column("first_difference", TIME, lambda row: row.first and row.first.time_ms),
+            Column("why", get=_reasons),
         )  # fmt: skip
 
     def _first_events(self) -> Sheet:
@@ -296,80 +331,32 @@ class _Findings:
             Column("count", COUNT), Column("events", NAMES),
         )  # fmt: skip
 
-    def _account_sections(self, rows: list[_Account]) -> Iterator[Section]:
-        """In the shown mode: the first difference as text, then accounts that end differently."""
-        for each in self.differences:
-            if each.mode != self.shown_mode:
-                continue
-            yield Words(self._first_words(each))
-            mine = [row for row in rows if row.of is each]
-            sheet = self._accounts(mine, name="accounts_shown", on="screen")
-            rest = len(each.accounts) - len(mine)
-            title = f"Accounts that end differently under {each.rulebooks[0]} and "
-            note = f"{rest:,} more are in the parquet table different_accounts. {_reasons(each)}"
-            yield structs.replace(
-                sheet,
-                title=f"{title}{each.rulebooks[1]}: {each.crisis}, {each.depth} book",
-                note=note.strip(),
-            )
-
-    def _first_words(self, each: RulebookDifference) -> str:
-        parts = [f"{self.titles[each.crisis]}, {each.depth} book."]
-        if each.first is None:
-            return f"{parts[0]} No event of any account differs."
-        parts.append(f"First differing event: {_event_words(each, each.first)}")
-        beyond = each.first_beyond_funding
-        if beyond is not None and beyond != each.first:
-            parts.append(f"First that is no funding: {_event_words(each, beyond)}")
-        margin = each.first_liquidation
-        if margin is not None:
-            parts.append(
-                f"First liquidation under one alone at that moment: {kinds.clock(margin.time_ms)} "
-                f"UTC, {_name(margin.trader)} under {each.rulebooks[margin.side]}: "
-                f"{self._margin_words(each, margin)}."
-            )
-        if each.accounts:
-            counts = Counter(map(_ending, each.accounts)).items()
-            parts.append(f"In the end: {', '.join(f'{n:,} {ending}' for ending, n in counts)}.")
-        return " ".join(parts)
-
     def _accounts(self, rows: list[_Account], *, name: str, on: str) -> Sheet:
-        names = rows[0].of.rulebooks if rows else ("", "")
-
-        def pair(field: str, kind: kinds.Kind, get: Any, on: str = "data") -> list[Column]:
+        def pair(field: str, kind: kinds.Kind, get: Any) -> list[Column]:
             """A column for each of the two rulebooks."""
 
             def column(side: int) -> Column:
                 name = f"{('first', 'second')[side]}_{field}"
-                title = f"{field}, {names[side]}"
-                return Column(name, kind, lambda row: get(row.account, side), title, on=on)
+                return Column(name, kind, lambda row: get(row.account, side))
 
             return [column(0), column(1)]
 
-        return Sheet(
-            name=name,
-            title="Accounts that end differently",
-            rows=rows,
+        return _data(
+            name, "Accounts that end differently", rows,
+            *(Column(each, get=f"of.{each}") for each in ("crisis", "mode", "depth")),
+            Column("rulebooks", NAMES, "of.rulebooks"),
+            Column("account", COUNT, "account.trader"),
+            Column("kind", get="account.kind"),
+            Column("positions"),
+            Column("leverage", TIMES, "account.leverage"),
+            Column("start", MONEY, "account.start"),
+            *pair("end", MONEY, lambda one, side: one.ends[side]),
+            *pair("closed_by", NAMES, lambda one, side: closed_by(one.closed[side])),
+            *pair("liquidated_ms", TIME, lambda one, side: one.liquidated_ms[side] or None),
+            Column("ending", get=lambda row: _ending(row.account)),
+            Column("why"),
+            Column("difference", MONEY, lambda row: row.account.ends[1] - row.account.ends[0]),
             on=on,
-            columns=[
-                *(Column(e, get=f"of.{e}", on="data") for e in ("crisis", "mode", "depth")),
-                Column("rulebooks", NAMES, "of.rulebooks", on="data"),
-                Column("who", get=lambda row: _name(row.account.trader), title=" ", on="screen"),
-                Column("account", COUNT, "account.trader", on="data"),
-                Column("kind", get="account.kind", on="data"),
-                Column("positions", drop=5),
-                Column("leverage", TIMES, "account.leverage", drop=4),
-                Column("start", MONEY, "account.start", "start, USD", drop=3),
-                *pair("end", MONEY, lambda one, side: one.ends[side], "everywhere"),
-                *pair("closed_by", NAMES, lambda one, side: closed_by(one.closed[side])),
-                *pair("liquidated_ms", TIME, lambda one, side: one.liquidated_ms[side] or None),
-                Column("ending", get=lambda row: _ending(row.account), on="data"),
-                Column("why"),
-                Column(
-                    "difference", MONEY, lambda row: row.account.ends[1] - row.account.ends[0],
-                    "difference, USD", 1,
-                ),
-            ],
         )  # fmt: skip
 
     def _row(self, of: RulebookDifference, one: AccountDifference) -> _Account:
@@ -517,11 +504,11 @@ class _Findings:
 
 def best_and_worst(outcomes: list[Outcome]) -> tuple[Outcome, Outcome]:
     """By equity at the end, then by the lowest on the way; of equals the first."""
+    return max(outcomes, key=_left), min(outcomes, key=_left)
 
-    def left(outcome: Outcome) -> tuple[int, int]:
-        return outcome.end, outcome.lowest
 
-    return max(outcomes, key=left), min(outcomes, key=left)
+def _left(outcome: Outcome) -> tuple[int, int]:
+    return outcome.end, outcome.lowest
 
 
 def _data(name: str, title: str, rows: Sequence[Any], *columns: Column, on: str = "data") -> Sheet:
@@ -583,19 +570,6 @@ def _ending(one: AccountDifference) -> str:
     if first != second:
         return f"liquidated under the {'first' if first else 'second'} only"
     return f"liquidated under {'both' if first else 'neither'}, another amount left"
-
-
-def _event_words(of: RulebookDifference, first: FirstDifference) -> str:
-    """When, which account, and the event on each side."""
-    texts = [
-        f"{name}: {events[0] if events else 'nothing of the kind'}"
-        for name, events in zip(of.rulebooks, first.events, strict=True)
-    ]
-    return f"{kinds.clock(first.time_ms)} UTC, {_name(first.trader)}. {'. '.join(texts)}."
-
-
-def _name(trader: int) -> str:
-    return "your account" if trader == OWN else f"account {trader}"
 
 
 def _where(outcome: Outcome) -> str:

@@ -23,11 +23,11 @@ def like(market: str, recorded: Sequence[str]) -> tuple[str, list[str]]:
     group = group_of(market)
     if group == STEADY:
         return group, []
-    members = [each for each in recorded if group_of(each) == group]
+    members = [each for each in sorted(recorded) if group_of(each) == group]
     if len(members) >= FEWEST_MEMBERS:
         return group, members
-    others = [each for each in recorded if each not in _groups()["majors"]]
-    return ALTCOINS, others or list(recorded)
+    others = [each for each in sorted(recorded) if each not in _groups()["majors"]]
+    return ALTCOINS, others or sorted(recorded)
 
 
 @cache
