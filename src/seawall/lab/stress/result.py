@@ -36,6 +36,7 @@ from seawall.lab.stress.reverse import (
 )
 from seawall.lab.stress.scenarios import ScenarioLine, scenario_line
 from seawall.lab.stress.survive import Remedy, remedies
+from seawall.lab.stress.with_orders import MoveWithOrders
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
@@ -49,12 +50,14 @@ class Reverse(Struct, frozen=True, kw_only=True):
     """Where a move first liquidates anything, and where it liquidates each bucket alone.
 
     ``first``: the market whose position is closed first there; None where nothing is closed within
-    the minute, or the engine cannot hold the prices.
+    the minute, or the engine cannot hold the prices. ``with_orders``: where it first liquidates
+    although the account's orders act, and what is closed first there; None without orders.
     """
 
     boundary: MoveBoundary
     first: int | None
     by_bucket: Mapping[int, MoveBoundary]
+    with_orders: MoveWithOrders | None
 
 
 class Survival(Struct, frozen=True, kw_only=True):
@@ -68,7 +71,8 @@ class Survival(Struct, frozen=True, kw_only=True):
 
 class StressResult(Answer, frozen=True, kw_only=True):
     """What ``stress`` found. ``buckets``: at the present prices; ``boundaries``: of each position
-    by its own market, ``joint``: of several markets moving at once."""
+    by its own market, ``joint``: of several markets moving at once. ``with_orders``: by market,
+    where its own move liquidates although the account's orders act; empty without orders."""
 
     source: str
     valuation: Valuation
@@ -76,6 +80,7 @@ class StressResult(Answer, frozen=True, kw_only=True):
     buckets: Mapping[int, BucketValue]
     betas: Mapping[str, Beta]
     boundaries: tuple[PriceBoundary, ...]
+    with_orders: Mapping[int, MoveWithOrders]
     joint: tuple[Reverse, ...]
     cells: tuple[Cell, ...]
     survivals: tuple[Survival, ...]
@@ -142,6 +147,12 @@ def stress(
         for move in several_at_once
         for direction in directions_of(move)
     )
+    boundaries = tuple(liquidation_boundary(valuation, market) for market in held)
+    acted = {
+        each.market: MoveWithOrders(valuation, machine, alone(valuation, each.market), way)
+        for each in boundaries
+        if machine.has_orders and (way := each.way)
+    }
     progress("shocks")
     cells = stress_grid(valuation, machine, moves, sizes)
     progress("what would survive")
@@ -160,7 +171,8 @@ def stress(
         machine=machine,
         buckets=valuation.at(valuation.prices),
         betas=found,
-        boundaries=tuple(liquidation_boundary(valuation, market) for market in held),
+        boundaries=boundaries,
+        with_orders=acted,
         joint=joint,
         cells=tuple(cells),
         survivals=survivals,
@@ -213,12 +225,16 @@ def _survival(valuation: Valuation, move: Move, size: Fraction) -> Survival:
 
 def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction: int) -> Reverse:
     boundary = smallest_move(valuation, move, direction)
-    first = None
-    if boundary.over is not None and max(boundary.over_prices) <= MAX_PRICE:
+    first = acted = None
+    if machine.has_orders:
+        acted = MoveWithOrders(valuation, machine, move, direction)
+        first = acted.first
+    elif boundary.over is not None and max(boundary.over_prices) <= MAX_PRICE:
         first = machine.after(boundary.over_prices).first
     held = [bucket for bucket, markets in valuation.buckets.items() if markets]
     return Reverse(
         boundary=boundary,
         first=first,
         by_bucket={each: smallest_move(valuation, move, direction, each) for each in held},
+        with_orders=acted,
     )
