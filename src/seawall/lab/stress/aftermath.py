@@ -105,6 +105,16 @@ class StressMachine:
             limits=Limits(accounts=64, positions=256),
         )
 
+    @property
+    def acts(self) -> str:
+        """What the account does itself on the way, as a phrase."""
+        if not self.has_orders:
+            return "the account does nothing on the way"
+        return (
+            "the account's orders rest from now on and act on the way, and so does money that it "
+            "adds; what would survive is computed without them"
+        )
+
     def after(self, prices: Sequence[int]) -> Aftermath:
         """The account a minute after prices (units) went there. Raises PlacementError."""
         path = self._path(np.asarray(prices, np.int64))

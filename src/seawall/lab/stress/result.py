@@ -1,6 +1,6 @@
 """A whole stress test: shocks, smallest moves, what would survive a move, scenarios."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -142,17 +142,8 @@ def stress(
     progress("smallest moves")
     held = sorted(each.market for each in valuation.plan.positions)
     several_at_once = [*moves[len(held) :], *([against(valuation)] if len(held) > 1 else [])]
-    joint = tuple(
-        _reverse(valuation, machine, move, direction)
-        for move in several_at_once
-        for direction in directions_of(move)
-    )
+    joint = tuple(_reverses(valuation, machine, several_at_once))
     boundaries = tuple(liquidation_boundary(valuation, market) for market in held)
-    acted = {
-        each.market: MoveWithOrders(valuation, machine, alone(valuation, each.market), way)
-        for each in boundaries
-        if machine.has_orders and (way := each.way)
-    }
     progress("shocks")
     cells = stress_grid(valuation, machine, moves, sizes)
     progress("what would survive")
@@ -172,12 +163,22 @@ def stress(
         buckets=valuation.at(valuation.prices),
         betas=found,
         boundaries=boundaries,
-        with_orders=acted,
+        with_orders=_with_orders(valuation, machine, boundaries),
         joint=joint,
         cells=tuple(cells),
         survivals=survivals,
         scenarios=tuple(lines),
     )
+
+
+def _with_orders(
+    valuation: Valuation, machine: StressMachine, boundaries: Sequence[PriceBoundary]
+) -> dict[int, MoveWithOrders]:
+    return {
+        each.market: MoveWithOrders(valuation, machine, alone(valuation, each.market), each.way)
+        for each in boundaries
+        if machine.has_orders and each.way
+    }
 
 
 def shock_sizes(shocks: Iterable[Amount]) -> tuple[Fraction, ...]:
@@ -221,6 +222,14 @@ def _survival(valuation: Valuation, move: Move, size: Fraction) -> Survival:
     prices = shocked_prices(valuation, move, size)
     found = tuple(remedies(valuation, prices))
     return Survival(move=move, size=size, prices=prices, remedies=found)
+
+
+def _reverses(
+    valuation: Valuation, machine: StressMachine, moves: Sequence[Move]
+) -> Iterator[Reverse]:
+    for move in moves:
+        for direction in directions_of(move):
+            yield _reverse(valuation, machine, move, direction)
 
 
 def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction: int) -> Reverse:

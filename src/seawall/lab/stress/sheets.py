@@ -591,14 +591,5 @@ def _assumptions(result: StressResult) -> Sequence[str]:
         "minute. --depth changes it.",
         f"The backstop or insurance fund owns {capital} USD, and others stand ready to be "
         "deleveraged.",
-        f"The mark is the shocked price. No funding passes within a shock; {_acts(result)}.",
+        f"The mark is the shocked price. No funding passes within a shock; {result.machine.acts}.",
     ]
-
-
-def _acts(result: StressResult) -> str:
-    if not result.machine.has_orders:
-        return "the account does nothing on the way"
-    return (
-        "the account's orders rest from now on and act on the way, and so does money that it adds; "
-        "what would survive is computed without them"
-    )
