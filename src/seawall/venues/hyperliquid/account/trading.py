@@ -49,6 +49,9 @@ class _Order(Struct, rename="camel"):
     sz: str
     reduce_only: bool = False
     is_trigger: bool = False
+    trigger_px: str = "0"
+    order_type: str = ""
+    is_position_tpsl: bool = False
 
 
 class ActiveAsset(Struct, frozen=True, kw_only=True):
@@ -65,13 +68,21 @@ class ActiveAsset(Struct, frozen=True, kw_only=True):
 
 
 class RestingOrder(Struct, frozen=True, kw_only=True):
-    """An order that may hold margin; ``is_buy`` and the price in the collateral token."""
+    """An order that may hold margin; ``is_buy`` and the price in the collateral token.
+
+    ``trigger``: the mark that it waits for, 0 for none; ``kind``: in the venue's words, such as
+    ``Stop Market``; ``is_whole``: for the position, however large it is then.
+    """
 
     coin: str
     is_buy: bool
     size: Fraction
     price: Fraction
     holds_margin: bool
+    reduce_only: bool = False
+    trigger: Fraction = Fraction(0)
+    kind: str = ""
+    is_whole: bool = False
 
     @property
     def value(self) -> Fraction:
@@ -139,6 +150,12 @@ def resting_orders(part: Part) -> tuple[RestingOrder, ...]:
                 size=exact_amount(f"{where}.sz", row.sz),
                 price=exact_amount(f"{where}.limitPx", row.limit_px),
                 holds_margin=not row.reduce_only and not row.is_trigger,
+                reduce_only=row.reduce_only,
+                trigger=exact_amount(f"{where}.triggerPx", row.trigger_px)
+                if row.is_trigger
+                else Fraction(0),
+                kind=row.order_type,
+                is_whole=row.is_position_tpsl,
             )
         )
     return tuple(found)
