@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.crises import crises as crises
     from seawall.lab.deleveraging import deleveraging as deleveraging
+    from seawall.lab.ladder import ladder as ladder
     from seawall.lab.paths import paths as paths
     from seawall.lab.rehearse import rehearse as rehearse
     from seawall.lab.size import size as size
@@ -43,6 +44,7 @@ _HOME = {
     "compare_rules": "seawall.lab.compare_rules",
     "crises": "seawall.lab.crises",
     "deleveraging": "seawall.lab.deleveraging",
+    "ladder": "seawall.lab.ladder",
     "paths": "seawall.lab.paths",
     "rehearse": "seawall.lab.rehearse",
     "size": "seawall.lab.size",
@@ -61,6 +63,7 @@ __all__ = [
     "compare_rules",
     "crises",
     "deleveraging",
+    "ladder",
     "load_account",
     "paths",
     "rehearse",

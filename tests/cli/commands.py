@@ -66,6 +66,7 @@ CALLS: dict[str, Call] = {
     "stress": Call(options=("--survive", "20%", "--scenario", "flash_crash")),
     "compare": Call(options=(*_PATHS, "--scenario", "none")),
     "paths": Call(options=(*_PATHS, "--leverage", "5")),
+    "ladder": Call(options=(*_PATHS, "--ladder", "stop 100% at -5%")),
     "size": Call(),
     "carry": Call(),
     "cascade": Call(

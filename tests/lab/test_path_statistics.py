@@ -258,6 +258,9 @@ def test_statistics_of_outcomes(tmp_path: Path) -> None:
         final_price=np.ones((4, 2)),
         lowest=np.array([20_000.0, 6_000.0, 15_000.0, 0.0]),
         drawdown=np.array([0.3, 0.8, 0.5, 1.0]),
+        acted=np.zeros((4, 0), np.int32),
+        order_cost=np.zeros(4),
+        added=np.array([0.0, 0.0, 1_000.0, 0.0]),
     )
     found = path_statistics(task, made, setup.limits)
     # Half of the 30,000; the second and the last have lost more, the third just as much.
@@ -270,10 +273,11 @@ def test_statistics_of_outcomes(tmp_path: Path) -> None:
     assert found.curve_hours == (0.25, 0.5, 0.75, 1.0)
     assert [each.value for each in found.curve] == [0.25, 0.5, 0.5, 0.75]
     assert found.median_hours == 0.5
-    assert found.loss.mean.value == pytest.approx((0 + 24_000 + 10_000 + 30_000) / 4)
+    assert found.loss.mean.value == pytest.approx((0 + 24_000 + 11_000 + 30_000) / 4)
     assert found.loss.worst == pytest.approx(30_000)
     assert found.costs_if_liquidated == 20.0
     assert (found.funding.value, found.closed_out.value) == (2.5, 0.25)
+    assert (found.order_costs.value, found.added.value) == (0.0, 250.0)
 
 
 def test_coarse_steps_miss_what_the_correction_says(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from cyclopts import App
 
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.cli.stress import stress as command
+from seawall.domain.units import MICRO
 from seawall.lab.stress import StressResult, stress
 from tests.shared_files import ROOT
 
@@ -266,9 +268,15 @@ def test_an_account_already_under_maintenance_is_a_warning() -> None:
     assert "SOL child account: under maintenance margin as it stands" in found["warnings"][0]
 
 
-def test_open_orders_are_left_out_and_it_says_so() -> None:
-    found = result_of(str(ROOT / "examples" / "rehearse_account.toml"), shocks=["20"]).to_dict()
-    assert found["warnings"][-1].startswith("1 open order left out of the shocks")
+def test_open_orders_act_and_it_says_so() -> None:
+    result = result_of(str(ROOT / "examples" / "rehearse_account.toml"), shocks=["20"])
+    found = result.to_dict()
+    assert not found["warnings"]
+    assert "with them" in found["verdict"][0]
+    assert "the account's orders rest from now on" in found["assumptions"][-1]
+    traded = {each.size: each.ordered for each in result.cells if each.move.kind == "alone"}
+    assert traded[Fraction(1, 5)] == 0
+    assert 0 < (traded[Fraction(-1, 5)] or 0) < 60_000 * MICRO
 
 
 REFUSED = {

@@ -4,6 +4,7 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from seawall.accounts.load import load_account
 from seawall.accounts.valuation import Valuation
-from seawall.domain.enums import MarginGrouping
+from seawall.domain.enums import MarginGrouping, Side
 from seawall.domain.errors import InputError
 from seawall.domain.events import is_pool
 from seawall.domain.units import money_text
@@ -322,6 +323,40 @@ def test_a_folder_of_answers(tmp_path: Path) -> None:
     refused = seawall("explain", str(tmp_path))
     assert refused.returncode == 2
     assert "openOrders.json: not JSON" in refused.stderr
+
+
+def test_closing_orders_are_taken_over(tmp_path: Path) -> None:
+    def order(coin: str, side: str, kind: str, price: str, **more: object) -> dict[str, object]:
+        is_trigger = kind not in ("Limit", "Market")
+        return {
+            "coin": coin, "side": side, "orderType": kind, "isTrigger": is_trigger,
+            "limitPx": price, "triggerPx": price if is_trigger else "0.0", "sz": "10.0",
+            "reduceOnly": True, "isPositionTpsl": False, **more,
+        }  # fmt: skip
+
+    (held,) = [each["position"] for each in MAIN["assetPositions"]]
+    size = Decimal(held["szi"])
+    mark = Decimal(held["positionValue"]) / abs(size)
+    close, opening = ("A", "B") if size > 0 else ("B", "A")
+    loss, gain = (str(mark * Decimal(f)) for f in (("0.5", "2") if size > 0 else ("2", "0.5")))
+    orders = [
+        order(held["coin"], close, "Stop Market", loss),
+        order(held["coin"], close, "Take Profit Market", gain, sz="0.0", isPositionTpsl=True),
+        order(held["coin"], close, "Limit", gain),
+        order(held["coin"], close, "Limit", gain, reduceOnly=False),
+        order(held["coin"], opening, "Limit", loss, reduceOnly=False),
+        order(held["coin"], close, "Stop Limit", loss),
+        order(held["coin"], close, "Stop Market", gain),
+        order("BTC", close, "Stop Market", "1.0"),
+    ]
+    (tmp_path / "clearinghouseState.json").write_text(json.dumps(MAIN))
+    (tmp_path / "frontendOpenOrders.json").write_text(json.dumps(orders))
+    account = load_account(tmp_path, prices={held["coin"]: str(mark)})
+    stop, profit, limit = account.orders
+    assert (stop.trigger_price > 0, stop.take_profit, stop.reduce_only) == (True, False, True)
+    assert (profit.take_profit, profit.size) == (True, abs(account.positions[0].signed_size))
+    assert (limit.trigger_price, limit.reduce_only) == (0, True)
+    assert {each.side for each in account.orders} == {Side.SELL if size > 0 else Side.BUY}
 
 
 # -- what cannot be used -------------------------------------------------------------------------

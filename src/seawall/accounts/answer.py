@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from seawall.accounts.file import AccountText, PositionText
+from seawall.accounts.file import AccountText, OrderText, PositionText
+from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
@@ -66,6 +67,18 @@ def text_of_answer(source: str, name: str, answer: AccountAnswer) -> AccountText
                 margin=None if each.margin is None else money_text(each.margin),
             )
             for each in answer.positions
+        ),
+        orders=tuple(
+            OrderText(
+                market=each.market,
+                side=Side.BUY if each.is_buy else Side.SELL,
+                size=each.size,
+                price=each.price if each.kind == "price" else None,
+                stop=each.price if each.kind == "stop" else None,
+                take_profit=each.price if each.kind == "take_profit" else None,
+                reduce_only=True,
+            )
+            for each in answer.orders
         ),
         prices=answer.prices,
         grouping=answer.grouping,

@@ -23,6 +23,11 @@ Our own format is TOML. Amounts are USD, numbers may be written with or without 
     take_profit = 130000            #   the same in the other direction
     reduce_only = true              # optional
 
+    [[top_up]]
+    market = "BTC"
+    price = 112000                  # once the mark comes to it, for the position's bucket:
+    amount = 5000                   #   new money from outside
+
 A venue's own answer (JSON) is read by that venue's reader (``Venue.read_account``).
 """
 
@@ -62,6 +67,12 @@ class OrderText(Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
 
 
+class TopUpText(Struct, frozen=True, kw_only=True):
+    market: str
+    price: str
+    amount: str
+
+
 class AccountText(Struct, frozen=True, kw_only=True):
     """An account as its source says it. ``source``: file or address, as errors name it.
 
@@ -75,6 +86,7 @@ class AccountText(Struct, frozen=True, kw_only=True):
     collateral: str
     positions: tuple[PositionText, ...] = ()
     orders: tuple[OrderText, ...] = ()
+    top_ups: tuple[TopUpText, ...] = ()
     prices: Mapping[str, str] = field(default_factory=dict)
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[str, str] = field(default_factory=dict)
@@ -83,7 +95,7 @@ class AccountText(Struct, frozen=True, kw_only=True):
     def markets(self) -> tuple[str, ...]:
         """Each market once, positions first."""
         used = [each.market for each in self.positions] + [each.market for each in self.orders]
-        return tuple(dict.fromkeys(used))
+        return tuple(dict.fromkeys([*used, *(each.market for each in self.top_ups)]))
 
     def start_price(self, market: str) -> str | None:
         """The current price that the source says, else the entry of the position, else None."""
@@ -102,7 +114,7 @@ def parse_account(raw: bytes, source: str, name: str) -> AccountText:
         data = tomllib.loads(text, parse_float=str)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{source}: not valid TOML: {error}") from None
-    top = _Fields(data, source, ("name", "collateral", "position", "order"))
+    top = _Fields(data, source, ("name", "collateral", "position", "order", "top_up"))
     positions = []
     for where, fields in top.tables("position", _POSITION_FIELDS):
         positions.append(_position(fields))
@@ -112,12 +124,19 @@ def parse_account(raw: bytes, source: str, name: str) -> AccountText:
                 "position per market"
             )
     orders = [_order(fields) for _, fields in top.tables("order", _ORDER_FIELDS)]
+    top_ups = [
+        TopUpText(
+            market=each.text("market"), price=each.number("price"), amount=each.number("amount")
+        )
+        for _, each in top.tables("top_up", ("market", "price", "amount"))
+    ]
     return AccountText(
         source=source,
         name=top.text("name", name),
         collateral=top.number("collateral"),
         positions=tuple(positions),
         orders=tuple(orders),
+        top_ups=tuple(top_ups),
     )
 
 

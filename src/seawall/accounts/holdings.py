@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
-from seawall.accounts.file import AccountText, OrderText, PositionText
+from seawall.accounts.file import AccountText, OrderText, PositionText, TopUpText
 from seawall.domain.enums import MarginGrouping, MarginMode, MarketMargin
 from seawall.domain.errors import InputError
-from seawall.domain.holdings import Holdings, OpenOrder, Position
+from seawall.domain.holdings import Holdings, OpenOrder, Position, TopUp
 from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
 from seawall.domain.margin_groups import account_groups, margin_groups
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
@@ -62,6 +62,16 @@ def holdings_of(
         )
         for number, each in enumerate(written.orders, start=1)
     )
+    top_ups = tuple(
+        _top_up(
+            f"{written.source}: top_up {number} ({each.market})",
+            each,
+            instruments[index[each.market]],
+            index[each.market],
+            positions,
+        )
+        for number, each in enumerate(written.top_ups, start=1)
+    )
     groups = account_groups(rulebook, instruments, written.grouping)
     for group, amount in money.items():
         buckets = sum(p.isolated_margin for p in positions if groups[p.market] == group)
@@ -75,6 +85,7 @@ def holdings_of(
         collateral=money.pop(0),
         positions=positions,
         orders=orders,
+        top_ups=top_ups,
         grouping=written.grouping,
         other_collateral=money,
     )
@@ -176,6 +187,22 @@ def _order(
         market=market, side=written.side, size=size, price=0, trigger_price=price,
         take_profit=name == "take_profit", reduce_only=True,
     )  # fmt: skip
+
+
+def _top_up(
+    where: str,
+    written: TopUpText,
+    instrument: Instrument,
+    market: int,
+    positions: Sequence[Position],
+) -> TopUp:
+    if market not in {each.market for each in positions}:
+        raise InputError(f"{where}: market: has no position that money could be added to")
+    return TopUp(
+        market=market,
+        trigger_price=_units(where, "price", written.price, instrument.price_decimals, MAX_PRICE),
+        amount=_units(where, "amount", written.amount, MONEY_DECIMALS, MAX_MONEY),
+    )
 
 
 def _size_and_notional(

@@ -28,6 +28,7 @@ COMMANDS = {
     "stress": "Shock an account: what each move costs, and the smallest one that liquidates it.",
     "compare": "The same positions cross, isolated and hybrid on the same paths: which, and why.",
     "paths": "Thousands of price paths: how likely a liquidation is, when, and at which leverage.",
+    "ladder": "Ladders of stops and take-profits on the same paths: survival, loss, profit kept.",
     "size": "Leverage and size from liquidity: what it costs to get out, calm and under stress.",
     "carry": "Fees, funding and slippage over time: the price at which a trade is really flat.",
     "cascade": "A crash in a whole market, where liquidations move the price and liquidate others.",

@@ -42,6 +42,20 @@ class HeldPosition(Struct, frozen=True, kw_only=True):
     margin: int | None
 
 
+class ClosingOrder(Struct, frozen=True, kw_only=True):
+    """One order of an account answer that closes a position. ``size``, ``price``: decimal text.
+
+    ``kind``: ``price`` of a limit order, ``stop`` or ``take_profit`` at market, as an account file
+    calls them.
+    """
+
+    market: str
+    is_buy: bool
+    size: str
+    price: str
+    kind: str
+
+
 class AccountAnswer(Struct, frozen=True, kw_only=True):
     """An account as its venue answers, in terms that every venue has.
 
@@ -59,6 +73,7 @@ class AccountAnswer(Struct, frozen=True, kw_only=True):
     uncounted: tuple[str, ...] = ()
     """A sentence for each asset, or part of the account, that is not in the collateral."""
     positions: tuple[HeldPosition, ...]
+    orders: tuple[ClosingOrder, ...] = ()
     prices: Mapping[str, str]
     own_markets: Mapping[str, Instrument]
     listed_markets: Mapping[str, Instrument] | None = None

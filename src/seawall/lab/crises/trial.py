@@ -69,9 +69,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     ``liquidated``: (bucket: market or cross pool, minutes) of each that was under maintenance.
     ``closed``: flags of ``Closed``. ``untouched``: equity at the end with all positions still open.
-    ``line``: (minutes, USD) of equity. Of the population: ``liquidations``, and USD by where
-    positions went, with what the insurance fund paid. ``lowest_marks``, ``highest_marks``: of the
-    first, by market.
+    ``added``: what top-ups brought. ``line``: (minutes, USD) of equity. Of the population:
+    ``liquidations``, and USD by where positions went, with what the insurance fund paid.
+    ``lowest_marks``, ``highest_marks``: of the first, by market.
     """
 
     crisis: str
@@ -85,6 +85,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     liquidated: tuple[tuple[int, float], ...]
     closed: int
     untouched: int
+    added: int
     line: tuple[tuple[float, float], ...]
     population: int
     liquidations: int
@@ -102,7 +103,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     @property
     def lost(self) -> int:
         """Negative for a gain."""
-        return self.start - self.end
+        return self.start + self.added - self.end
 
 
 class TrialResult(Struct, frozen=True, kw_only=True):
@@ -195,6 +196,7 @@ class Trial:
                 each.signed_size * (int(marks[-1][market]) - each.mark_price)
                 for market, each in start.holdings.items()
             ),
+            added=simulation.added,
             line=tuple(
                 (float(minutes[i]), float(equity[i]) / MICRO)
                 for i in np.unique(np.append(chosen, lowest))

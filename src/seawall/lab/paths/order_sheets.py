@@ -32,7 +32,7 @@ def order_price(order: PathOrder) -> str | None:
 
 
 def order_columns(account: PathAccount) -> list[Column]:
-    """Market, kind, size, price and distance of the ``order`` of a row."""
+    """Market, kind, size, price, distance and funding rate of the ``order`` of a row."""
 
     def share(row: OrderStatistics) -> float | None:
         order = row.order
@@ -44,6 +44,9 @@ def order_columns(account: PathAccount) -> list[Column]:
         price = order_price(row.order)
         return None if price is None else float(price) / float(account.price[row.order.market]) - 1
 
+    def rate(row: OrderStatistics) -> float | None:
+        return row.order.rate if row.order.kind == OrderKind.BEFORE_FUNDING else None
+
     return [
         Column("market", get=lambda row: account.markets[row.order.market]),
         Column("order", get=lambda row: order_name(account, row.order)),
@@ -51,12 +54,12 @@ def order_columns(account: PathAccount) -> list[Column]:
         Column("money", kinds.USD, lambda row: row.order.amount or None, "adds, USD", 3),
         Column("price", kinds.PRICE, lambda row: order_price(row.order)),
         Column("distance", kinds.MOVE, distance, "from now", 2),
+        Column("above_rate", kinds.RATE, rate, "above, an hour", 3),
     ]
 
 
-def order_words(setup: PathSetup) -> str:
-    """What the account's orders do on the paths, as an assumption."""
-    account = setup.path_account()
+def order_words(account: PathAccount) -> str:
+    """What the orders of an account do on the paths, as an assumption."""
     if not account.orders:
         return "The account does nothing on the way: it has no order that closes, and no new money."
     cancels = "A liquidation cancels the orders of its bucket first"

@@ -297,7 +297,7 @@ def assumptions(setup: PathSetup) -> list[str]:
         f"Slippage: half the spread and {kinds.short_percent(setup.impact)} times the square root "
         "of order over depth; depth is as on a calm day at all times and no other account is "
         "liquidated, so a crash costs more than this (seawall rehearse has both).",
-        order_words(setup),
+        order_words(setup.path_account()),
         f"Risk capital: {kinds.short_percent(setup.limits.risk_capital)} of the equity now "
         "(--risk-capital); ruin is its loss at any moment, open positions at the mark. Maximum "
         f"drawdown: {kinds.short_percent(setup.limits.max_drawdown)} below the highest equity so "

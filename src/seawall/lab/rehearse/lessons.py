@@ -16,7 +16,8 @@ def lessons(result: Rehearsal) -> Iterator[str]:
     """At most a handful of sentences, the most expensive first."""
     before, after = result.start.equity, result.end.equity
     change = f" ({percent(after / before - 1, 1, signed=True)})" if before > 0 else ""
-    yield f"Equity goes from {money(before)} to {money(after)} USD{change}."
+    added = f", of which {money(result.added)} were added on the way" if result.added else ""
+    yield f"Equity goes from {money(before)} to {money(after)} USD{change}{added}."
     yield _cost_of_liquidation(result)
     yield from _hedge(result)
     yield from _isolated(result)
@@ -34,7 +35,9 @@ def _cost_of_liquidation(result: Rehearsal) -> str:
         )
     untouched = result.untouched_equity
     held, lowest = float(untouched[-1]), float(untouched.min())
-    lost = held - result.end.equity / MICRO
+    lost = held - (result.end.equity - result.added) / MICRO
+    ordered = any(each.kind == IncidentKind.ORDER_FILLED for each in result.incidents)
+    what = "what their orders and liquidation closed" if ordered else "their liquidation"
     if lost <= 0:
         return f"Liquidation saved money: kept, the positions would stand at {usd(held)} USD."
     if lowest <= 0:
@@ -44,7 +47,7 @@ def _cost_of_liquidation(result: Rehearsal) -> str:
         )
     return (
         f"Kept, the same positions would have ended at {usd(held)} USD and never been below "
-        f"{usd(lowest)}: their liquidation cost {usd(lost)} USD."
+        f"{usd(lowest)}: {what} cost {usd(lost)} USD."
     )
 
 

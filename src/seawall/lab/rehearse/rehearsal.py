@@ -77,6 +77,8 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     start: Snapshot
     liquidation_prices: dict[int, float | None]
     end: Snapshot
+    added: int
+    """Micro-USD that top-ups brought."""
     end_liquidation_prices: dict[int, float | None]
     series: Series
     incidents: list[Incident]
@@ -185,6 +187,7 @@ def run_path(
         start=start,
         liquidation_prices=prices,
         end=end,
+        added=simulation.added,
         end_liquidation_prices=simulation.observer.liquidation_prices(end),
         series=recorder.series,
         incidents=log.incidents,

@@ -161,6 +161,9 @@ def _sentence(result: Simulated, group: Sequence[Incident]) -> str:
         word = "oracle" if isinstance(result.rulebook, BlockRulebook) else "mark"
         at = _price(result, first.market, first.price)
         return f"{name}: an order is triggered at {word} {at}"
+    if kind == IncidentKind.TOPPED_UP:
+        kept = ": the pool keeps it, it has too little itself" if first.note else ""
+        return f"{bucket}: {money(total)} USD are added{kept}"
     if kind == IncidentKind.LIQUIDATION_FEE:
         return f"{name}: liquidation fee {money(-total)} to the insurance fund"
     if kind == IncidentKind.TRANSFERS_GATED:

@@ -36,6 +36,8 @@ class IncidentKind(StrEnum):
     FUNDING = "funding"
     LIQUIDATION_FEE = "liquidation_fee"
     """Of the fills of one step, to the insurance fund."""
+    TOPPED_UP = "topped_up"
+    """The account added money to a bucket."""
     TRANSFERS_GATED = "transfers_gated"
     """No account can withdraw for a while, because one was below zero."""
 

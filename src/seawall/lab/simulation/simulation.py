@@ -33,6 +33,7 @@ from seawall.lab.simulation.setup import (
     market_limits,
     price_units,
 )
+from seawall.lab.simulation.top_ups import TopUps
 from seawall.report.kinds import whole
 
 STEPS_PER_FRAME = 64
@@ -114,7 +115,10 @@ class Simulation:
             placement.deposit(start, target, money, "the backstop", group)
         self.log: IncidentLog | None = None
         self.start: Snapshot | None = None
+        self._top_ups: TopUps | None = None
         if self.account is not None:
+            if setup.holdings is not None and setup.holdings.top_ups:
+                self._top_ups = TopUps(placement, self.account, setup.holdings)
             self.observer = Observer(self.engine, self.account.account, self.account.children)
             self.log = IncidentLog(
                 self.account, self.agents.maker_accounts, surroundings=surroundings
@@ -130,6 +134,11 @@ class Simulation:
     def incidents(self) -> list[Incident]:
         """What happened to the account so far."""
         return [] if self.log is None else self.log.incidents
+
+    @property
+    def added(self) -> int:
+        """Micro-USD that the account's top-ups brought so far."""
+        return 0 if self._top_ups is None else self._top_ups.added
 
     def advance(self, number: int) -> None:
         """The prices of a step, and what the agents want."""
@@ -189,6 +198,9 @@ class Simulation:
         if self.log is not None:
             known = len(self.log.incidents)
             self.log.read(time_ms, events)
+            if self._top_ups is not None:
+                events = events.copy()
+                self.log.incidents += self._top_ups.act(time_ms)
             account = self.observer.snapshot(time_ms)
             for incident in self.log.incidents[known:]:
                 incident.equity = account.equity

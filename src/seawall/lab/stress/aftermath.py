@@ -8,7 +8,8 @@ minute: parts are closed on the way, cooldowns pass. An instant shock goes all t
 Of a mark, the prices by which the account gains are sent first: so a hedge counts, and a bucket is
 found under maintenance only where it is so at the prices of that mark. The makers' depth and spread
 are those of the stress rule of ``liquidity`` along the way, and what they buy moves their next
-quotes. The mark is the shocked price that is asked about. Open orders are left out.
+quotes. The mark is the shocked price that is asked about. The account's orders are placed at the
+prices of now and act on the way, as do its top-ups.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,8 @@ class Aftermath(Struct, frozen=True, kw_only=True):
     found in the minute after. ``first``: the market whose position was touched first, None where
     nothing was. ``sold`` and ``deleveraged``: notional closed in the book and against other
     traders. ``taken``: equity that the backstop took with what it took over. ``unfinished``:
-    buckets still under maintenance in the end.
+    buckets still under maintenance in the end. ``ordered``: notional that the account's own orders
+    traded; ``added``: what its top-ups brought.
     """
 
     equity: int
@@ -57,6 +59,8 @@ class Aftermath(Struct, frozen=True, kw_only=True):
     sold: int
     taken: int
     deleveraged: int
+    ordered: int
+    added: int
     unfinished: tuple[int, ...]
     positions: Mapping[int, int]
     """Signed size left by market, size units; closed ones are missing."""
@@ -85,6 +89,8 @@ class StressMachine:
         """
         self.depths = depths
         self.instant = instant
+        self.has_orders = bool(plan.orders or plan.top_ups)
+        """Whether the account does anything itself on the way."""
         self._now = np.asarray(now, np.int64)
         self._sides = {each.market: each.signed_size for each in plan.positions}
         self._setup = SimulationSetup(
@@ -92,10 +98,20 @@ class StressMachine:
             instruments=tuple(map(_any_change, instruments)),
             grid=self._grid(instruments, self._path(self._now)),
             depths=tuple(depths[each.name] for each in instruments),
-            holdings=structs.replace(plan, orders=()),
+            holdings=plan,
             population=None,
             backstop=backstop,
             limits=Limits(accounts=64, positions=256),
+        )
+
+    @property
+    def acts(self) -> str:
+        """What the account does itself on the way, as a phrase."""
+        if not self.has_orders:
+            return "the account does nothing on the way"
+        return (
+            "the account's orders rest from now on and act on the way, and so does money that it "
+            "adds; what would survive is computed without them"
         )
 
     def after(self, prices: Sequence[int]) -> Aftermath:
@@ -113,7 +129,8 @@ class StressMachine:
         assert end is not None
         # Under block rules the block after a mark's prices comes with the next one.
         marks = len(path) - 1 + simulation.placement.in_blocks
-        return _aftermath(end, simulation.incidents, START_MS + MARK_MS * marks)
+        arrived_ms = START_MS + MARK_MS * marks
+        return _aftermath(end, simulation.incidents, arrived_ms, simulation.added)
 
     def _path(self, prices: Integers) -> Integers:
         """Price units (marks, m) from now to these, each mark's no farther than allowed."""
@@ -166,7 +183,9 @@ def _shares(moves: Floats) -> list[float]:
     return [*found[1:-1], 1.0]
 
 
-def _aftermath(end: Snapshot, incidents: Sequence[Incident], arrived_ms: int) -> Aftermath:
+def _aftermath(
+    end: Snapshot, incidents: Sequence[Incident], arrived_ms: int, added: int
+) -> Aftermath:
     started = [each for each in incidents if each.kind == IncidentKind.LIQUIDATION_STARTED]
     on_the_way = dict.fromkeys(each.market for each in started if each.time_ms <= arrived_ms)
     later = dict.fromkeys(each.market for each in started if each.market not in on_the_way)
@@ -184,6 +203,8 @@ def _aftermath(end: Snapshot, incidents: Sequence[Incident], arrived_ms: int) ->
         deleveraged=sum(
             each.notional for each in closing if each.kind == IncidentKind.DELEVERAGED_LOSER
         ),
+        ordered=sum(e.notional for e in incidents if e.kind == IncidentKind.ORDER_FILLED),
+        added=added,
         unfinished=tuple(bucket for bucket, each in end.buckets.items() if each.is_under),
         positions={market: each.signed_size for market, each in end.holdings.items()},
         stages=tuple(dict.fromkeys(each.kind for each in closing)),

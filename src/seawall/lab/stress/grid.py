@@ -47,7 +47,8 @@ class Move(Struct, frozen=True, kw_only=True):
 class Cell(Struct, frozen=True, kw_only=True):
     """One shock. ``buckets``: at the shocked prices, before anything is liquidated.
 
-    ``aftermath``: the account a minute after prices arrived; None where nothing is liquidated.
+    ``aftermath``: the account a minute after prices arrived; None where nothing is liquidated and
+    the account has no orders (``has_orders``).
     """
 
     move: Move
@@ -57,6 +58,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     """Equity of the account before the shock, micro-USD."""
     buckets: Mapping[int, BucketValue]
     aftermath: Aftermath | None
+    has_orders: bool = False
 
     @property
     def equity(self) -> int:
@@ -70,6 +72,9 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     @property
     def liquidated(self) -> tuple[int, ...]:
+        """The buckets that are liquidated; where orders act first, those that still are."""
+        if self.has_orders and self.aftermath is not None:
+            return (*self.aftermath.started, *self.aftermath.later)
         return tuple(b for b, each in self.buckets.items() if each.is_liquidatable)
 
     @property
@@ -79,7 +84,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     @property
     def cost(self) -> int:
-        """What liquidation took beyond the move itself, micro-USD: fees, slippage, what was taken.
+        """What closing took beyond the move itself, micro-USD: fees, slippage, what was taken.
 
         Equity at the shocked prices less what is left, a bucket below zero counting as nothing:
         what a bucket owes is borne by others and makes nothing cheaper. Negative where positions
@@ -88,12 +93,19 @@ class Cell(Struct, frozen=True, kw_only=True):
         if self.aftermath is None:
             return 0
         shocked = sum(max(0, each.equity) for each in self.buckets.values())
-        return shocked - sum(max(0, each) for each in self.aftermath.buckets.values())
+        left = sum(max(0, each) for each in self.aftermath.buckets.values())
+        return shocked + self.aftermath.added - left
 
     @property
     def lost(self) -> int:
-        """Micro-USD; negative for a gain."""
-        return self.before - self.left
+        """Micro-USD, of what was there and what was added; negative for a gain."""
+        added = 0 if self.aftermath is None else self.aftermath.added
+        return self.before + added - self.left
+
+    @property
+    def ordered(self) -> int | None:
+        """Micro-USD that the account's own orders traded; None without orders."""
+        return self.aftermath.ordered if self.has_orders and self.aftermath is not None else None
 
 
 def alone(valuation: Valuation, market: int) -> Move:
@@ -153,7 +165,7 @@ def shocked_prices(valuation: Valuation, move: Move, size: Fraction) -> tuple[in
 def stress_cell(
     valuation: Valuation, machine: StressMachine, move: Move, size: Fraction, before: int
 ) -> Cell:
-    """One shock: the exact valuation, and a simulated move where something is liquidated.
+    """One shock: the exact valuation, and a simulated move where something is liquidated or acts.
 
     Raises ValuationError for prices that no market can hold.
     """
@@ -166,7 +178,8 @@ def stress_cell(
         prices=prices,
         before=before,
         buckets=buckets,
-        aftermath=machine.after(prices) if is_over else None,
+        aftermath=machine.after(prices) if is_over or machine.has_orders else None,
+        has_orders=machine.has_orders,
     )
 
 

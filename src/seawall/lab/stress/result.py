@@ -1,6 +1,6 @@
 """A whole stress test: shocks, smallest moves, what would survive a move, scenarios."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from seawall.lab.stress.reverse import (
 )
 from seawall.lab.stress.scenarios import ScenarioLine, scenario_line
 from seawall.lab.stress.survive import Remedy, remedies
+from seawall.lab.stress.with_orders import MoveWithOrders
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
@@ -53,12 +54,14 @@ class Reverse(Struct, frozen=True, kw_only=True):
     """Where a move first liquidates anything, and where it liquidates each bucket alone.
 
     ``first``: the market whose position is closed first there; None where nothing is closed within
-    the minute, or the engine cannot hold the prices.
+    the minute, or the engine cannot hold the prices. ``with_orders``: where it first liquidates
+    although the account's orders act, and what is closed first there; None without orders.
     """
 
     boundary: MoveBoundary
     first: int | None
     by_bucket: Mapping[int, MoveBoundary]
+    with_orders: MoveWithOrders | None
 
 
 class Survival(Struct, frozen=True, kw_only=True):
@@ -72,7 +75,8 @@ class Survival(Struct, frozen=True, kw_only=True):
 
 class StressResult(Answer, frozen=True, kw_only=True):
     """What ``stress`` found. ``buckets``: at the present prices; ``boundaries``: of each position
-    by its own market, ``joint``: of several markets moving at once."""
+    by its own market, ``joint``: of several markets moving at once. ``with_orders``: by market,
+    where its own move liquidates although the account's orders act; empty without orders."""
 
     source: str
     valuation: Valuation
@@ -80,6 +84,7 @@ class StressResult(Answer, frozen=True, kw_only=True):
     buckets: Mapping[int, BucketValue]
     betas: Mapping[str, Beta]
     boundaries: tuple[PriceBoundary, ...]
+    with_orders: Mapping[int, MoveWithOrders]
     joint: tuple[Reverse, ...]
     cells: tuple[Cell, ...]
     survivals: tuple[Survival, ...]
@@ -148,11 +153,8 @@ def stress(
     progress("smallest moves")
     held = sorted(each.market for each in valuation.plan.positions)
     several_at_once = [*moves[len(held) :], *([against(valuation)] if len(held) > 1 else [])]
-    joint = tuple(
-        _reverse(valuation, machine, move, direction)
-        for move in several_at_once
-        for direction in directions_of(move)
-    )
+    joint = tuple(_reverses(valuation, machine, several_at_once))
+    boundaries = tuple(liquidation_boundary(valuation, market) for market in held)
     progress("shocks")
     cells = stress_grid(valuation, machine, moves, sizes)
     progress("what would survive")
@@ -163,7 +165,8 @@ def stress(
         machine=machine,
         buckets=valuation.at(valuation.prices),
         betas=found,
-        boundaries=tuple(liquidation_boundary(valuation, market) for market in held),
+        boundaries=boundaries,
+        with_orders=_with_orders(valuation, machine, boundaries),
         joint=joint,
         cells=tuple(cells),
         survivals=survivals,
@@ -196,6 +199,16 @@ def _through(
         )  # fmt: skip
         lines.append(scenario_line(each, rehearsal))
     return tuple(lines)
+
+
+def _with_orders(
+    valuation: Valuation, machine: StressMachine, boundaries: Sequence[PriceBoundary]
+) -> dict[int, MoveWithOrders]:
+    return {
+        each.market: MoveWithOrders(valuation, machine, alone(valuation, each.market), each.way)
+        for each in boundaries
+        if machine.has_orders and each.way
+    }
 
 
 def shock_sizes(shocks: Iterable[Amount]) -> tuple[Fraction, ...]:
@@ -241,14 +254,26 @@ def _survival(valuation: Valuation, move: Move, size: Fraction) -> Survival:
     return Survival(move=move, size=size, prices=prices, remedies=found)
 
 
+def _reverses(
+    valuation: Valuation, machine: StressMachine, moves: Sequence[Move]
+) -> Iterator[Reverse]:
+    for move in moves:
+        for direction in directions_of(move):
+            yield _reverse(valuation, machine, move, direction)
+
+
 def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction: int) -> Reverse:
     boundary = smallest_move(valuation, move, direction)
-    first = None
-    if boundary.over is not None and max(boundary.over_prices) <= MAX_PRICE:
+    first = acted = None
+    if machine.has_orders:
+        acted = MoveWithOrders(valuation, machine, move, direction)
+        first = acted.first
+    elif boundary.over is not None and max(boundary.over_prices) <= MAX_PRICE:
         first = machine.after(boundary.over_prices).first
     held = [bucket for bucket, markets in valuation.buckets.items() if markets]
     return Reverse(
         boundary=boundary,
         first=first,
         by_bucket={each: smallest_move(valuation, move, direction, each) for each in held},
+        with_orders=acted,
     )

@@ -49,6 +49,11 @@ class PriceBoundary(Struct, frozen=True, kw_only=True):
         """The move from the present price to ``over``, signed."""
         return None if self.over is None else Fraction(self.over, self.now) - 1
 
+    @property
+    def way(self) -> int:
+        """Down (-1) or up (1) to ``over``; 0 where no price liquidates, or every one does."""
+        return 0 if self.size is None else -1 if self.size < 0 else 1
+
 
 class MoveBoundary(Struct, frozen=True, kw_only=True):
     """Where a move first liquidates. ``buckets``: those liquidated at ``over``.
@@ -119,13 +124,13 @@ def smallest_move(
 
     if liquidated_at(now):
         return boundary(0, 0)
-    most = _most_steps(valuation, move, direction)
+    most = int(farthest(valuation, move, direction) * GRAIN)
     if not liquidated_at(prices_at(most)):
         return MoveBoundary(move=move, direction=direction, safe=None, over=None)
     return boundary(*bisected(lambda steps: bool(liquidated_at(prices_at(steps))), 0, most))
 
 
-def _most_steps(valuation: Valuation, move: Move, direction: int) -> int:
+def farthest(valuation: Valuation, move: Move, direction: int) -> Fraction:
     """As far as ``LARGEST_RISE``, what an engine can value, and no price below one unit."""
     most = Fraction(LARGEST_RISE)
     sizes = {each.market: abs(each.signed_size) for each in valuation.plan.positions}
@@ -136,7 +141,7 @@ def _most_steps(valuation: Valuation, move: Move, direction: int) -> int:
         elif factor:
             highest = MAX_NOTIONAL // sizes.get(market, 1)
             most = min(most, max(Fraction(0), Fraction(highest, now) - 1) / abs(factor))
-    return int(most * GRAIN)
+    return most
 
 
 def directions_of(move: Move) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ class BucketEnd(Struct, frozen=True):
 class ScenarioLine(Struct, frozen=True, kw_only=True):
     """An account through one scenario. Money in micro-USD; ``minutes`` after its start.
 
+    ``added``: what top-ups brought.
+
     ``first``: the market whose position was touched first, None where nothing was. ``funding``:
     received, negative when paid. ``deleveraged``: notional closed against other traders, winning
     positions included. ``untouched``: what the positions would be worth in the end if none had
@@ -34,6 +36,7 @@ class ScenarioLine(Struct, frozen=True, kw_only=True):
     lowest: int
     lowest_minutes: float
     end: int
+    added: int
     untouched: int
     liquidated: tuple[BucketEnd, ...]
     first: int | None
@@ -46,7 +49,7 @@ class ScenarioLine(Struct, frozen=True, kw_only=True):
     @property
     def lost(self) -> int:
         """Negative for a gain."""
-        return self.start - self.end
+        return self.start + self.added - self.end
 
 
 def scenario_line(scenario: Scenario, result: Rehearsal) -> ScenarioLine:
@@ -68,6 +71,7 @@ def scenario_line(scenario: Scenario, result: Rehearsal) -> ScenarioLine:
         lowest=int(equity[worst]),
         lowest_minutes=_minutes(int(result.path.times_ms[worst]), begin),
         end=result.end.equity,
+        added=result.added,
         untouched=round(float(result.untouched_equity[-1]) * MICRO),
         liquidated=tuple(BucketEnd(bucket, minutes) for bucket, minutes in ended.items()),
         first=next((market for market in touched if not is_pool(market)), None),

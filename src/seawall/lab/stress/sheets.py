@@ -1,6 +1,6 @@
 """A stress test as sheets and sentences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from seawall.lab.stress.result import StressResult
 from seawall.lab.stress.reverse import LARGEST_RISE, PriceBoundary
 from seawall.lab.stress.survive import deposit_words
 from seawall.lab.stress.tiles import status, tiles
+from seawall.lab.stress.with_orders import GRAIN, MoveWithOrders
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import (
@@ -53,7 +54,7 @@ def stress_findings(result: StressResult) -> Findings:
     """Everything that was found, the most important first."""
     book = result.valuation.rulebook
     sheets = _Sheets(result.valuation)
-    shocks, boundaries = sheets.shocks(result.cells), sheets.liquidation_prices(result.boundaries)
+    shocks, boundaries = sheets.shocks(result.cells), sheets.liquidation_prices(result)
     bucket_moves = sheets.bucket_moves(result)
     return Findings(
         command="stress",
@@ -99,7 +100,24 @@ def _verdict(result: StressResult) -> str:
         move = move_text(first.move, kinds.MOVE.text(first.over))
         names = ", ".join(bucket_name(valuation, each) for each in first.buckets)
         text += f" By several at once: {move} ({names})."
-    return text
+    return text + _with_orders(result) if result.machine.has_orders else text
+
+
+def _with_orders(result: StressResult) -> str:
+    valuation = result.valuation
+    moves = [
+        (abs(each.over), move_text(valuation.instruments[market].name, kinds.MOVE.text(each.over)))
+        for market, each in result.with_orders.items()
+        if each.over is not None
+    ]
+    moves += [
+        (abs(over), move_text(each.boundary.move, kinds.MOVE.text(over)))
+        for each in result.joint
+        if each.with_orders is not None and (over := each.with_orders.over) is not None
+    ]
+    if not moves:
+        return " Its orders act first: with them, none of these moves liquidates it."
+    return f" These are without its orders; with them the nearest is {min(moves)[1]}."
 
 
 def _warnings(result: StressResult) -> Iterator[Words]:
@@ -110,12 +128,6 @@ def _warnings(result: StressResult) -> Iterator[Words]:
             name = bucket_name(result.valuation, bucket)
             text = f"{name}: under maintenance margin as it stands, before any shock."
             yield Words(text, is_warning=True)
-    if orders := len(result.valuation.plan.orders):
-        text = (
-            f"{orders} open order{'s' if orders > 1 else ''} left out of the shocks; scenarios "
-            "run with them."
-        )
-        yield Words(text, is_warning=True)
 
 
 def _how(result: StressResult) -> str:
@@ -142,6 +154,26 @@ def move_text(move: Move | str, size: str) -> str:
     return f"{move.name} {size}"
 
 
+def _orders_note(result: StressResult) -> str:
+    if not result.machine.has_orders:
+        return ""
+    grain = kinds.short_percent(GRAIN)
+    return f" With its orders: on the engine, where they act on the way, to {grain} of the price."
+
+
+def _move_with_orders(
+    result: StressResult, get: Callable[[Any], MoveWithOrders | None]
+) -> list[Column]:
+    """Where a row's move liquidates although the account's orders act."""
+
+    def over(row: Any) -> Fraction | None:
+        found = get(row)
+        return None if found is None else found.over
+
+    on = "everywhere" if result.machine.has_orders else "data"
+    return [Column("change_with_orders", MOVE, over, "with its orders", 4, on, "none")]
+
+
 def _matrix(result: StressResult, shocks: Sheet) -> Sheet:
     """Rows of moves, columns of sizes."""
     return pivot(
@@ -149,7 +181,7 @@ def _matrix(result: StressResult, shocks: Sheet) -> Sheet:
         index="move", across="price_change", value="left",
         mark=lambda cell: "*" if cell.liquidated else "", sort=lambda size: size,
         note=f"Equity now {kinds.money(result.equity)}. {_KINDS[result.machine.instant]} Where "
-        "something is liquidated: a minute after prices arrived.",
+        "something is liquidated or an order acts: a minute after prices arrived.",
     )  # fmt: skip
 
 
@@ -229,7 +261,7 @@ class _Sheets:
             note="Margin ratio: maintenance margin over equity; liquidation begins above 100 %.",
         )
 
-    def liquidation_prices(self, boundaries: Sequence[PriceBoundary]) -> Sheet:
+    def liquidation_prices(self, result: StressResult) -> Sheet:
         def price(get: str) -> Any:
             return lambda row: self.price(row.market, getattr(row, get))
 
@@ -239,7 +271,7 @@ class _Sheets:
         return Sheet(
             name="liquidation_prices",
             title="Reverse stress: the smallest move of one market that liquidates",
-            rows=boundaries,
+            rows=result.boundaries,
             columns=[
                 self.in_market(),
                 self.in_bucket(drop=2),
@@ -248,12 +280,13 @@ class _Sheets:
                 Column("first_liquidating", PRICE, price("over"), mark=no_price),
                 Column("price_change", MOVE, "size",
                        mark=lambda row: "*" if row.is_liquidatable else ""),
+                *_move_with_orders(result, lambda row: result.with_orders.get(row.market)),
                 Column("liquidatable_now", FLAG, "is_liquidatable", on="data"),
                 Column("liquidatable_at_every_price", FLAG, "always", on="data"),
             ],
             style=lambda row: "bad" if row.is_liquidatable else "",
             note="Other prices stand still. Prices are whole price units: one unit further "
-            "liquidates. A star: liquidatable now.",
+            f"liquidates. A star: liquidatable now.{_orders_note(result)}",
         )  # fmt: skip
 
     def smallest_moves(self, result: StressResult) -> Sheet:
@@ -277,11 +310,12 @@ class _Sheets:
                 Column("price_change", MOVE, "boundary.over", none="none"),
                 self.in_buckets("liquidated", "boundary.buckets", drop=1),
                 self.in_market("first", name="first_position", drop=99),
+                *_move_with_orders(result, lambda row: row.with_orders),
                 *(alone(bucket, 2 + n) for n, bucket in enumerate(self.markets_held)),
             ],
             note="The columns of buckets: where each is liquidated, whatever the others do. By "
             f"betas, the change is that of {LEAD}. First position: what is closed first. None: not "
-            f"up to {LARGEST_RISE} times the price, nor down to nothing.",
+            f"up to {LARGEST_RISE} times the price, nor down to nothing.{_orders_note(result)}",
         )
 
     def bucket_moves(self, result: StressResult) -> Sheet:
@@ -314,18 +348,20 @@ class _Sheets:
                 Column("equity", MONEY),
                 Column("equity_change", MONEY, lambda cell: cell.equity - cell.before),
                 Column("margin_ratio", RATIO, "worst.ratio"),
+                Column("ordered", MONEY, title="traded by its orders"),
                 Column("left", MONEY),
                 Column("lost", MONEY),
             ],
             style=lambda cell: "bad" if cell.liquidated else "",
             on="page",
-            note="Margin ratio: of the worst bucket. Left: after liquidation where there is any. "
-            "Lost: equity now less what is left.",
+            note="Margin ratio: of the worst bucket, as if no order acted. Left: after liquidation "
+            "and orders where there are any. Lost: equity now, and what was added, less what is "
+            "left.",
         )
 
     def liquidations(self, cells: Sequence[Cell]) -> Iterator[Section]:
         """The shocks that liquidate, and what became of the account until a minute after them."""
-        rows = [_Part(cell, cell.aftermath) for cell in cells if cell.aftermath is not None]
+        rows = [_Part(cell, cell.aftermath) for cell in cells if cell.liquidated]
         if not rows:
             yield Words("No shock of the grid liquidates anything.")
 
@@ -512,7 +548,7 @@ class _Sheets:
             rows=[
                 _Part(cell, _Part(*each))
                 for cell in cells
-                if cell.aftermath is not None
+                if cell.aftermath is not None and cell.liquidated
                 for each in cell.aftermath.positions.items()
             ],
             columns=[
@@ -555,5 +591,5 @@ def _assumptions(result: StressResult) -> Sequence[str]:
         "--depth changes it.",
         "The backstop or insurance fund owns what is said below; others stand ready to be "
         "deleveraged.",
-        "The mark is the shocked price. No funding passes within a shock; no hedge or stop acts.",
+        f"The mark is the shocked price. No funding passes within a shock; {result.machine.acts}.",
     ]

@@ -4,22 +4,26 @@ An account is rebuilt from one deposit, chosen so that the equity of the pool an
 the venue's own: cross cash plus what the cross positions cost, and the buckets' margins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from msgspec import structs
 
 from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
-from seawall.domain.units import from_units, money_text
+from seawall.domain.units import fraction_text, from_units, money_text
 from seawall.venues.hyperliquid.account.explain import measured, position_tiers
 from seawall.venues.hyperliquid.account.groups import Group
 from seawall.venues.hyperliquid.account.modes import PORTFOLIO, Mode
 from seawall.venues.hyperliquid.account.rules import account_rules
 from seawall.venues.hyperliquid.account.state import PositionState
+from seawall.venues.hyperliquid.account.trading import RestingOrder
 from seawall.venues.hyperliquid.account.user import UserState, user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import VenueDataError
-from seawall.venues.venue import AccountAnswer, HeldPosition
+from seawall.venues.venue import AccountAnswer, ClosingOrder, HeldPosition
+
+_MARKET_TRIGGERS = {"Stop Market": "stop", "Take Profit Market": "take_profit"}
 
 
 def read_account(raw: bytes, meta: bytes | None, known: Mapping[str, Instrument]) -> AccountAnswer:
@@ -59,6 +63,7 @@ def account_answer(
         name=user.name or None,
         collateral=money.pop(main, 0),
         positions=tuple(_position(each, profits[each.coin]) for each in states),
+        orders=tuple(_closing(user.orders or (), states)),
         prices={each.coin: from_units(each.mark_price, each.price_decimals) for each in states},
         own_markets=own_markets(states, known),
         listed_markets=listed,
@@ -68,6 +73,36 @@ def account_answer(
         other_collateral=money,
         uncounted=tuple(f"{group.name}: {reason}" for group in groups for reason in group.reasons),
     )
+
+
+def _closing(
+    orders: Sequence[RestingOrder], positions: Sequence[PositionState]
+) -> Iterator[ClosingOrder]:
+    """The orders that close a position: stops and take-profits at market, reduce-only limits.
+
+    Triggers that send a limit order are left out, and those that the mark has passed.
+    """
+    held = {each.coin: each for each in positions}
+    for each in orders:
+        position = held.get(each.coin)
+        if position is None or (position.signed_size > 0) == each.is_buy:
+            continue
+        size = each.size
+        if each.whole_position or not size:
+            size = Fraction(abs(position.signed_size), 10**position.size_decimals)
+        kind, price = "price", each.price
+        if each.trigger_price is not None:
+            kind, price = _MARKET_TRIGGERS.get(each.kind, ""), each.trigger_price
+            rises = each.is_buy == (kind == "stop")
+            mark = Fraction(position.mark_price, 10**position.price_decimals)
+            if not kind or (price <= mark if rises else price >= mark):
+                continue
+        elif not each.reduce_only:
+            continue
+        yield ClosingOrder(
+            market=each.coin, is_buy=each.is_buy, size=fraction_text(size),
+            price=fraction_text(price), kind=kind,
+        )  # fmt: skip
 
 
 def _remark(mode: Mode) -> str:

@@ -86,6 +86,8 @@ class RestingOrder(Struct, frozen=True, kw_only=True):
     trigger_price: Fraction | None = None
     take_profit: bool = False
     whole_position: bool = False
+    kind: str = ""
+    """In the venue's words, such as ``Stop Market``."""
 
     @property
     def value(self) -> Fraction:
@@ -162,6 +164,7 @@ def resting_orders(part: Part) -> tuple[RestingOrder, ...]:
                 else None,
                 take_profit=row.order_type.startswith(_TAKE_PROFIT),
                 whole_position=row.is_position_tpsl and not size,
+                kind=row.order_type,
             )
         )
     return tuple(found)

@@ -1,0 +1,74 @@
+"""Money that an account adds to a position's bucket once the mark comes to a price.
+
+The account looks at the marks after every batch, so the money comes after what that batch
+liquidated. It is deposited from outside; into an isolated bucket it goes through the pool, and
+stays there where the engine does not let it leave.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from seawall.domain.enums import CommandKind, EventKind
+from seawall.domain.holdings import Holdings, TopUp
+from seawall.engine.placement import PlacedAccount, Placement, rows_of
+from seawall.lab.simulation.incidents import Incident, IncidentKind
+
+
+class TopUps:
+    """Those of one account that have not come yet. ``added``: micro-USD so far."""
+
+    def __init__(self, placement: Placement, account: PlacedAccount, holdings: Holdings) -> None:
+        """At the marks of now, which say from which side each price is approached."""
+        self.added = 0
+        self._placement, self._account, self._holdings = placement, account, holdings
+        self._rises = [each.trigger_price > self._mark(each.market) for each in holdings.top_ups]
+        self._waiting = list(range(len(holdings.top_ups)))
+
+    def act(self, time_ms: int) -> Iterator[Incident]:
+        """Send the money whose price is reached, where the position is still there."""
+        for number in list(self._waiting):
+            each = self._holdings.top_ups[number]
+            mark = self._mark(each.market)
+            is_reached = (
+                mark >= each.trigger_price if self._rises[number] else (mark <= each.trigger_price)
+            )
+            if is_reached:
+                self._waiting.remove(number)
+                if self._has_position(each.market):
+                    yield self._send(time_ms, each)
+
+    def _send(self, time_ms: int, top_up: TopUp) -> Incident:
+        owner = self._account.owner_of(top_up.market)
+        bucket = self._account.bucket_of(top_up.market)
+        money = np.asarray([top_up.amount])
+        group = 0
+        if not self._placement.in_blocks:
+            markets = self._placement.engine.tables["markets"]
+            group = int(markets["collateral_group"][top_up.market])
+        self._placement.deposit(time_ms, np.asarray([owner]), money, "the top-up", group)
+        self.added += top_up.amount
+        made = Incident(
+            time_ms=time_ms, kind=IncidentKind.TOPPED_UP, market=top_up.market,
+            isolated=bucket == top_up.market, money=top_up.amount,
+        )  # fmt: skip
+        if bucket == top_up.market and owner == self._account.account:
+            rows = rows_of(CommandKind.ADJUST_ISOLATED_MARGIN, 1, time_ms)
+            rows["account"], rows["market"], rows["money"] = owner, top_up.market, money
+            events = self._placement.send(rows)
+            if (events["kind"] == EventKind.COMMAND_REJECTED).any():
+                made.note = "KEPT_BY_THE_POOL"
+        return made
+
+    def _mark(self, market: int) -> int:
+        return int(self._placement.engine.tables["markets"]["mark_price"][market])
+
+    def _has_position(self, market: int) -> bool:
+        tables = self._placement.engine.tables
+        index = int(tables["accounts"]["first_position"][self._account.owner_of(market)])
+        while index >= 0:
+            row = tables["positions"][index]
+            if row["market"] == market:
+                return bool(row["signed_size"] != 0)
+            index = int(row["next_of_account"])
+        return False
