@@ -8,14 +8,18 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, PHONE = 1280, 390
+SCHEMES = ("light", "dark")
+SEVERE = ("serious", "critical")
 
 HIDDEN_PICTURES = """() => [...document.querySelectorAll("svg")].filter(svg => {
     const box = svg.getBoundingClientRect();
@@ -61,6 +65,31 @@ OVERLAPPING_WORDS = """() => [...document.querySelectorAll("svg")].flatMap(svg =
 })"""
 
 
+# Words of a picture against the page, where the browser tells one colour for both.
+FAINT_WORDS = """() => {
+    const light = text => {
+        const parts = text.match(/[\\d.]+/g).slice(0, 3).map(Number).map(each => each / 255)
+            .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+    };
+    const page = light(getComputedStyle(document.body).backgroundColor);
+    const marks = [...document.querySelectorAll("svg path, svg rect")].filter(each =>
+        !each.classList.contains("point") &&
+        !["none", "rgba(0, 0, 0, 0)"].includes(getComputedStyle(each).fill));
+    const areas = marks.map(each => each.getBoundingClientRect());
+    return [...document.querySelectorAll("svg text")].filter(each => each.textContent.trim())
+        .filter(each => {
+            // What lies on a cell or a bar has that as its ground.
+            const box = each.getBoundingClientRect();
+            const x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
+            if (areas.some(a => a.left <= x && x <= a.right && a.top <= y && y <= a.bottom))
+                return false;
+            const own = light(getComputedStyle(each).fill);
+            return (Math.max(own, page) + 0.05) / (Math.min(own, page) + 0.05) < 4.5;
+        }).map(each => each.textContent);
+}"""
+
+
 @contextmanager
 def browser() -> Iterator[Any]:
     """Headless Chromium; skips the test where its program is absent."""
@@ -77,9 +106,10 @@ def browser() -> Iterator[Any]:
             opened.close()
 
 
-def faults(opened: Any, path: Path, width: int = WIDE) -> list[str]:
-    """What is wrong with the page: requests, messages of the console, pictures not to be read."""
-    page = opened.new_page(viewport={"width": width, "height": 900})
+def faults(opened: Any, path: Path, width: int = WIDE, scheme: str = "light") -> list[str]:
+    """What is wrong with the page: requests, messages of the console, pictures not to be read, and
+    what axe calls serious or critical. ``scheme``: the colours that the reader prefers."""
+    page = opened.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     try:
         address = path.resolve().as_uri()
         found: list[str] = []
@@ -98,8 +128,11 @@ def faults(opened: Any, path: Path, width: int = WIDE) -> list[str]:
             ("small words", SMALL_WORDS),
             ("cut words", CUT_WORDS),
             ("overlapping words", OVERLAPPING_WORDS),
+            ("faint words", FAINT_WORDS),
         ):
             found += [f"{what}: {each}" for each in page.evaluate(script)]
+        judged = Axe().run(page).response["violations"]
+        found += [f"axe: {each['id']}" for each in judged if each["impact"] in SEVERE]
         return found
     finally:
         page.close()
@@ -117,7 +150,7 @@ def text_of(opened: Any, path: Path) -> str:
 
 
 def open_report(opened: Any, path: Path) -> str:
-    """The text of a report that has no fault, wide and on a phone."""
-    for width in (WIDE, PHONE):
-        assert faults(opened, path, width) == [], f"{path.name}, {width} pixels"
+    """The text of a report that has no fault, wide and on a phone, light and dark."""
+    for width, scheme in product((WIDE, PHONE), SCHEMES):
+        assert faults(opened, path, width, scheme) == [], f"{path.name}, {width} px, {scheme}"
     return text_of(opened, path)

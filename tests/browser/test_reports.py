@@ -9,15 +9,17 @@ import pytest
 
 from seawall.cli.main import app
 from seawall.report.html import report_page
-from tests.browser.pages import browser, faults, open_report
+from tests.browser.pages import PHONE, SCHEMES, WIDE, browser, faults, open_report
 from tests.lab.commands import seawall
 from tests.lab.sample_findings import ASSUMPTION, SEED, charts, sample_findings
+from tests.shared_files import ROOT
 
 pytestmark = pytest.mark.browser
 
 COMMAND = "seawall stress 'my account.toml' --report out/stress.html"
 
 COMMANDS: list[tuple[str, tuple[str, ...]]] = [
+    ("explain", (str(ROOT / "examples" / "account_parent.json"),)),
     ("stress", ()),
     ("rehearse", ("--png", "out/rehearsal.png")),
     ("compare", ("--paths", "200")),
@@ -30,6 +32,20 @@ COMMANDS: list[tuple[str, tuple[str, ...]]] = [
     ("crises", ()),
 ]
 """The lab's commands and what makes them quick."""
+GLANCE = {
+    "explain": "maintenance margin of equity",
+    "stress": "nearest by one market",
+    "rehearse": "largest drawdown",
+    "compare": "Suggested: ",
+    "paths": "probability of a liquidation",
+    "size": "hold at most, USD",
+    "carry": "flat at, USD",
+    "vet": "Calm: ",
+    "cascade": "accounts liquidated",
+    "deleveraging": "the bankrupt lack, USD",
+    "crises": "worst run leaves, USD",
+}
+"""What the head of each report says."""
 
 
 def picture(content: str) -> str:
@@ -72,6 +88,8 @@ def test_the_sample_opens(opened: Any, sample: Path) -> None:
         ('<div class="scroll"></div><pre>' + "x" * 3000 + "</pre>", "pixels wide"),
         ('<svg aria-label="gone" width="0" height="0"></svg>', "hidden picture: gone"),
         ('<p id="s3">x</p>', "id twice: s3"),
+        ('<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">', "axe: image-alt"),
+        (picture('<text x="10" y="50" fill="#bbbbbb">faint</text>'), "faint words: faint"),
         (picture('<text x="10" y="50" font-size="4">tiny</text>'), "small words: tiny"),
         (picture('<text x="700" y="50">leaves the picture</text>'), "cut words: leaves"),
         (
@@ -86,6 +104,45 @@ def test_faults_are_found(
     page = tmp_path / "spoiled.html"
     page.write_text(sample.read_text().replace("</main>", f"{spoiled}</main>"))
     assert any(fault in each for each in faults(opened, page))
+
+
+def test_a_dark_page_is_dark_where_it_is_wanted(opened: Any, sample: Path) -> None:
+    grounds = {}
+    for scheme in SCHEMES:
+        page = opened.new_page(color_scheme=scheme)
+        page.goto(sample.resolve().as_uri())
+        script = "getComputedStyle(document.body).backgroundColor"
+        grounds[scheme] = page.evaluate(script)
+        page.emulate_media(media="print", color_scheme=scheme)
+        assert page.evaluate(script) == "rgb(255, 255, 255)", "paper is white"
+        page.close()
+    assert grounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 23, 29)"}
+
+
+def test_what_can_be_used_works_without_a_network(opened: Any, sample: Path) -> None:
+    """A long table unfolds; a point of a curve says what it is."""
+    context = opened.new_context(offline=True)
+    try:
+        page = context.new_page()
+        page.goto(sample.resolve().as_uri())
+        row = page.get_by_role("rowheader", name="M30")
+        assert not row.is_visible()
+        page.get_by_text("30 rows").click()
+        assert row.is_visible()
+        points = page.locator("svg .point title")
+        assert "after" in points.first.text_content()
+    finally:
+        context.close()
+
+
+def test_two_stand_beside_each_other_on_a_wide_page(opened: Any, sample: Path) -> None:
+    lefts = "() => [...document.querySelectorAll('.picture:not(.wide)')].map(e => e.offsetLeft)"
+    page = opened.new_page(viewport={"width": WIDE, "height": 900})
+    page.goto(sample.resolve().as_uri())
+    assert len(set(page.evaluate(lefts))) == 2
+    page.set_viewport_size({"width": PHONE, "height": 900})
+    assert len(set(page.evaluate(lefts))) == 1
+    page.close()
 
 
 @pytest.mark.parametrize(
@@ -106,3 +163,4 @@ def test_reports_of_commands_open(
     assert f"seawall {command}" in text
     assert "report.html" in text
     assert "Assumed" in text
+    assert GLANCE[command] in text

@@ -406,6 +406,65 @@ def test_a_full_device_is_said_in_one_line(
     assert ends(full_device(), *words(name, files)) == (1, FULL + "\n")
 
 
+@pytest.mark.parametrize("output", [(), ("--json",)], ids=["tables", "json"])
+@pytest.mark.parametrize("target", ["pipe", "full"])
+def test_files_are_written_though_nothing_can_be_printed(
+    target: str, output: tuple[str, ...], tmp_path: Path
+) -> None:
+    stdout = closed_pipe() if target == "pipe" else full_device()
+    with stdout:
+        result = subprocess.run(
+            [*PROGRAM, "carry", *output, "--report", "r.html", "--parquet", "tables"],
+            stdout=stdout, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=tmp_path,
+            timeout=PATIENCE_S,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert "</html>" in (tmp_path / "r.html").read_text()
+    assert list((tmp_path / "tables").iterdir())
+
+
+def test_ctrl_c_is_silent_while_the_command_line_is_loaded() -> None:
+    """The first import of it that counts is interrupted."""
+    code = (
+        "import signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *more):\n"
+        "        if name == 'cyclopts': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from seawall.cli.start import main\n"
+        "main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT,
+        timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout, result.stderr) == (INTERRUPTED, "", "")
+
+
+def test_compiling_is_said_where_nothing_is_kept_yet(tmp_path: Path) -> None:
+    """Also to a pipe; the first kernel is enough."""
+    code = (
+        "from seawall.cli.main import announce_compiling\n"
+        "announce_compiling()\n"
+        "announce_compiling()\n"
+        "from seawall.engine.compile import entry\n"
+        "@entry(1)\n"
+        "def same(value): return value\n"
+        "@entry(1)\n"
+        "def other(value): return value\n"
+        "print(same(3) + other(4))\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    result = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=PATIENCE_S,
+        env={**ENVIRONMENT, "SEAWALL_CACHE": str(tmp_path)},
+    )  # fmt: skip
+    assert result.stdout == "7\n"
+    said = "seawall: compiling, once for this version: about a minute ...\n"
+    assert result.stderr == said
+
+
 def test_a_report_on_a_full_device_is_named(tmp_path: Path) -> None:
     (tmp_path / "r.html").symlink_to("/dev/full")
     result = seawall("carry", "--report", "r.html", folder=tmp_path)

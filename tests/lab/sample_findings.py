@@ -4,16 +4,26 @@ from operator import itemgetter
 
 import numpy as np
 
+from seawall.domain.units import HOUR_MS
 from seawall.lab.carry.figures import break_even_lines
 from seawall.lab.compare.figures import mode_bars
 from seawall.lab.paths.figures import (
+    drawdown_fan,
+    equity_fan,
     leverage_curve,
     loss_histogram,
     ratio_fan,
     time_to_liquidation,
 )
-from seawall.report.charts import Chart, Row
-from seawall.report.findings import Figure, Findings, Section, Words
+from seawall.report.chart_kinds import (
+    PriceMark,
+    break_even,
+    candle_rows,
+    candles,
+    profit_over_price,
+)
+from seawall.report.charts import LIQUIDATION, Chart, Row
+from seawall.report.findings import Figure, Findings, Section, Status, Tile, Words
 from seawall.report.kinds import COUNT, FLAG, NUMBER, TEXT, USD, VALUE
 from seawall.report.sheet import Column, Sheet
 
@@ -49,7 +59,30 @@ def charts() -> dict[str, Chart]:
             leverages, share, share - error, share + error, chosen=3, accepted=0.05, now=10
         ),
         "fan": ratio_fan(_TIMES, fan),
-        "modes": mode_bars(modes()),
+        "equity": equity_fan(_TIMES, {q: 1e5 * (1.5 - each) for q, each in fan.items() if q < 0.9}),
+        "drawdown": drawdown_fan(_TIMES, {q: each / 3 for q, each in fan.items() if q < 0.9}),
+        "profit": profit_over_price(
+            -4.0,
+            2000.0,
+            1990.0,
+            [
+                PriceMark("now", 1990.0),
+                PriceMark("entry", 2000.0),
+                PriceMark("break-even", break_even(2000.0, -4.0, 0.00045)),
+                PriceMark("stop", 2100.0),
+                PriceMark("liquidation", 2350.0),
+                PriceMark("profit", 9000.0, "too far to be drawn"),
+            ],
+            "{:,.2f}".format,
+        ),
+        "candles": candles(
+            candle_rows(_TIMES * HOUR_MS, price),
+            {"type": "temporal"},
+            [{"middle": 80 * HOUR_MS, "price": 100_300.0, "what": "liquidated", "words": "here"}],
+            {"liquidated": ("triangle-down", LIQUIDATION), "unused": ("circle", LIQUIDATION)},
+            levels=[(100_150.0, "liquidation: 100,150", LIQUIDATION)],
+        ),
+        "modes": mode_bars(modes(), "cross"),
         "losses": loss_histogram(losses),
         "times": time_to_liquidation(_TIMES, by_time, by_time - 0.005, by_time + 0.005),
         "break-even": break_even_lines(
@@ -134,6 +167,11 @@ def sample_findings() -> Findings:
         command="stress",
         title=f"What a move does to {HOSTILE}",
         subtitle="equity 250,000 USD in 3 markets",
+        status=Status(f"Near liquidation {HOSTILE}", "caution"),
+        tiles=[
+            Tile(title="equity, USD", value=250_000.0, kind=USD, note=HOSTILE, style=each)
+            for each in ("", "good", "caution", "bad")
+        ],
         sections=sections,
         facts={
             "equity": np.float64(250_000),

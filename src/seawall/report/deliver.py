@@ -60,7 +60,8 @@ def deliver(findings: Findings, options: OutputOptions) -> None:
     command = command_text(sys.argv[1:])
     try:
         _printed(findings, options, command)
-    except OSError:
+    except (OSError, SystemExit):
+        # At a closed pipe Rich ends the process.
         list(_written(findings, options, command))
         raise
     for line in list(_written(findings, options, command)):
