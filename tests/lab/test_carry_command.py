@@ -148,8 +148,11 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = sorted(path.name for path in (folder / "out/tables").iterdir())
     assert names == [
         f"{name}.parquet"
-        for name in ("costs", "leverages", "over_time", "periods", "position", "sensitivity")
-    ]
+        for name in (
+            "before_funding", "costs", "leverages", "over_time", "periods", "position",
+            "sensitivity",
+        )
+    ]  # fmt: skip
     table = pq.read_table(folder / "out/tables/over_time.parquet").to_pydict()
     assert table["funding"] == sorted(table["funding"])
     assert table["hours"][-1] == 720.0

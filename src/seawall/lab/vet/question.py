@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from seawall.domain import quantities
 from seawall.domain.errors import InputError
@@ -27,16 +30,22 @@ DEFAULT_MOVE = "-10%"
 SANDBOX_SECONDS, LIVE_SECONDS, SHOCK_SECONDS = 300, 20, 30
 LEAST_SECONDS, MOST_SECONDS = 10, 3_600
 MOST_SIZES = 12
+MOST_ORDERS = 500
 WATCHING = "watching the market"
+
+if TYPE_CHECKING:
+    from seawall.lab.vet.latency import Latency
 
 
 class VetResult(Answer, frozen=True, kw_only=True):
-    """A market that was watched, and what it showed in each phase."""
+    """A market that was watched, and what it showed in each phase. ``latency``: None where no
+    orders were sent."""
 
     tape: Tape
     phases: tuple[PhaseFigures, ...]
     recovery: Recovery | None
     verdict: Verdict
+    latency: "Latency | None" = None
 
     def findings(self) -> Findings:
         from seawall.lab.vet.sheets import vet_findings
@@ -62,6 +71,8 @@ def vet(
     storm: str | None = None,
     until: str | None = None,
     seed: int | None = None,
+    latency: Amount | None = None,
+    key_file: str | Path | None = None,
     progress: Progress = silent,
 ) -> VetResult:
     """Measure how good a venue is, in calm and in a storm.
@@ -72,8 +83,9 @@ def vet(
     ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, which takes ``shock_seconds``.
     ``withdraw``: the share of their depth that makers take away. ``seconds``: of each of calm,
     storm and after. ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC
-    times of a recording. ``seed``: of the sandbox that runs here, 1 if not given. Raises
-    SeawallError naming what cannot be used.
+    times of a recording. ``seed``: of the sandbox that runs here, 1 if not given. ``latency``: how
+    many orders are sent and cancelled to measure it, where money is not real; ``key_file``: holds
+    the key that signs them at a test network. Raises SeawallError naming what cannot be used.
     """
     if recording is not None:
         _only("a running venue, not to a recording", at=at, ccxt=ccxt, shock=shock, seconds=seconds)
@@ -109,7 +121,32 @@ def vet(
         until_ms=None if until is None else parse_time(until, "--until"),
         seed=DEFAULT_SEED if seed is None else seed,
     )
-    return result_of(_tape(watch, rules, recording, at, venue, ccxt, progress))
+    sent = _latency(latency, key_file, is_running=recording is None and ccxt is None)
+    times = None
+    if sent is not None:
+        from seawall.lab.vet.latency import order_latency
+
+        progress("sending orders")
+        file = None if key_file is None else Path(key_file)
+        times = order_latency(at, venue or DEFAULT_VENUE, watch.market, file, sent)
+    found = result_of(_tape(watch, rules, recording, at, venue, ccxt, progress))
+    return structs.replace(found, latency=times)
+
+
+def _latency(
+    latency: Amount | None, key_file: str | Path | None, *, is_running: bool
+) -> int | None:
+    """How many orders are sent. Raises InputError."""
+    if latency is None:
+        _only("a latency", key_file=key_file)
+        return None
+    if not is_running:
+        _only("a sandbox or a test network; give --at URL", latency=latency)
+    expected = f"a whole number of orders from 1 to {MOST_ORDERS}, such as 50"
+    found = _number("latency", latency, 1, MOST_ORDERS, expected, percent=False)
+    if not found.is_integer():
+        raise InputError.of("", "latency", latency, expected)
+    return int(found)
 
 
 def result_of(tape: Tape) -> VetResult:

@@ -10,7 +10,7 @@ from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
-from seawall.venues.venue import AccountAnswer, Front, Snippet, Venue, Wire
+from seawall.venues.venue import AccountAnswer, Front, RestingOrder, Snippet, Venue, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -61,6 +61,7 @@ class Hyperliquid(Venue):
         "hyperliquid": public_base,
         "hyperliquid-testnet": "https://api.hyperliquid-testnet.xyz",
     }
+    test_bases = ("https://api.hyperliquid-testnet.xyz",)
     market_list = "meta"
     rules = Rulebook
     wire = HyperliquidWire()
@@ -128,3 +129,9 @@ class Hyperliquid(Venue):
         from seawall.venues.hyperliquid.account.public_book import live_levels
 
         return live_levels(api, coin)
+
+    def resting_order(self, base: str, key: str, market: str) -> RestingOrder:
+        from seawall.venues.hyperliquid.resting_order import DistantOrder
+        from seawall.venues.kept_connection import KeptConnection
+
+        return DistantOrder(KeptConnection(base), key, market)

@@ -9,13 +9,15 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from coincurve import PublicKey
+from coincurve import PrivateKey, PublicKey
 from Crypto.Hash import keccak
 
 from seawall.domain.errors import SeawallError
 
 SOURCES = ("a", "b")
 """The two networks a client may believe it is on; both are accepted."""
+TEST_SOURCE = "b"
+"""The test network: what is signed for it is no signature on the main one."""
 L1_CHAIN_ID = 1337
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
@@ -107,6 +109,20 @@ def action_hash(action: Any, nonce: int, vault: str | None, expires_after: int |
 def recover_connection(source: str, connection: bytes, signature: Any) -> str:
     """The signer of an ``action_hash`` on one of ``SOURCES``. Raises SignatureError."""
     return _recover(_typed_digest(_L1_DOMAIN, _agent_hash(source, connection)), signature)
+
+
+def signed_connection(source: str, connection: bytes, key: bytes) -> dict[str, Any]:
+    """The signature of an ``action_hash`` on one of ``SOURCES`` by a private key of 32 bytes.
+
+    Raises SignatureError for a key that is none.
+    """
+    digest = _typed_digest(_L1_DOMAIN, _agent_hash(source, connection))
+    try:
+        made = PrivateKey(key).sign_recoverable(digest, hasher=None)
+    except ValueError:
+        raise SignatureError("the key is no private key") from None
+    r, s = (f"0x{int.from_bytes(made[at : at + 32], 'big'):x}" for at in (0, 32))
+    return {"r": r, "s": s, "v": 27 + made[64]}
 
 
 def recover_user_signed(action: dict[str, Any], signature: Any) -> str:
