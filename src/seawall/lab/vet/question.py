@@ -80,21 +80,17 @@ def vet(
     Of a recorded book, a running sandbox or venue (``at``: its base URL; ``venue``: whose API that
     is), an exchange (``ccxt``: by its ccxt name), or without any of them a sandbox that runs here.
     ``rulebook``: whose fees are paid, at a ``fee_volume`` in USD. ``sizes``: USD of market orders.
-    ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, which takes ``shock_seconds``.
-    ``withdraw``: the share of their depth that makers take away. ``seconds``: of each of calm,
-    storm and after. ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC
-    times of a recording. ``seed``: of the sandbox that runs here, 1 if not given. ``latency``: how
-    many orders are sent and cancelled to measure it, where money is not real; ``key_file``: holds
-    the key that signs them at a test network. Raises SeawallError naming what cannot be used.
+    ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, over ``shock_seconds``, with the
+    share ``withdraw`` of the makers' depth away. ``seconds``: of each of calm, storm and after.
+    ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC times of a
+    recording. ``seed``: of the sandbox that runs here. ``latency``: how many orders measure it,
+    where money is not real; ``key_file``: of a test network. Raises SeawallError.
     """
     if recording is not None:
         _only("a running venue, not to a recording", at=at, ccxt=ccxt, shock=shock, seconds=seconds)
     else:
         _only("a recording; give its file", storm=storm, until=until)
-    if at is None or ccxt is not None:
-        _only("a venue's API; give --at URL", venue=venue)
-    elif venue is not None:
-        quantities.choice("venue", venue, tuple(VENUES))
+    _check_venue(venue, has_api=at is not None and ccxt is None)
     is_here = recording is None and at is None and ccxt is None
     if is_here or recording is not None:
         _only("a running venue; give --at URL", every=every)
@@ -121,21 +117,36 @@ def vet(
         until_ms=None if until is None else parse_time(until, "--until"),
         seed=DEFAULT_SEED if seed is None else seed,
     )
-    sent = _latency(latency, key_file, is_running=recording is None and ccxt is None)
-    times = None
-    if sent is not None:
-        from seawall.lab.vet.latency import order_latency
+    sent = _orders(latency, key_file, is_running=recording is None and ccxt is None)
+    times = None if sent is None else _latency(sent, at, venue, watch.market, key_file, progress)
+    tape = _tape(watch, rules, recording, at, venue, ccxt, progress)
+    return structs.replace(result_of(tape), latency=times)
 
-        progress("sending orders")
-        file = None if key_file is None else Path(key_file)
-        times = order_latency(at, venue or DEFAULT_VENUE, watch.market, file, sent)
-    found = result_of(_tape(watch, rules, recording, at, venue, ccxt, progress))
-    return structs.replace(found, latency=times)
+
+def _check_venue(venue: str | None, *, has_api: bool) -> None:
+    """Raises InputError."""
+    if not has_api:
+        _only("a venue's API; give --at URL", venue=venue)
+    elif venue is not None:
+        quantities.choice("venue", venue, tuple(VENUES))
 
 
 def _latency(
-    latency: Amount | None, key_file: str | Path | None, *, is_running: bool
-) -> int | None:
+    count: int,
+    at: str | None,
+    venue: str | None,
+    market: str,
+    key_file: str | Path | None,
+    progress: Progress,
+) -> "Latency":
+    from seawall.lab.vet.latency import order_latency
+
+    progress("sending orders")
+    file = None if key_file is None else Path(key_file)
+    return order_latency(at, venue or DEFAULT_VENUE, market, file, count)
+
+
+def _orders(latency: Amount | None, key_file: str | Path | None, *, is_running: bool) -> int | None:
     """How many orders are sent. Raises InputError."""
     if latency is None:
         _only("a latency", key_file=key_file)
