@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from seawall.accounts.account import Account
@@ -243,6 +243,8 @@ HELD = st.lists(
     HELD, st.sampled_from(MARKETS), st.sampled_from(["long", "short"]),
     st.sampled_from(["1%", "4%", "15%"]), st.sampled_from(["2%", "30%", "100%"]),
 )  # fmt: skip
+@example([("ETH", 400_000, True, 5, False)], "BTC", "long", "1%", "100%")
+@example([("ETH", 300_000, False, 4, False)], "SOL", "short", "1%", "100%")
 def test_the_machine_takes_the_advised_trade_and_every_margin_check_holds(
     held: list[tuple[str, int, bool, int, bool]], market: str, side: str, stop: str, budget: str
 ) -> None:

@@ -426,8 +426,9 @@ def _size_text(task: SizeTask, advice: Advice) -> str:
     others = [each for each in advice.limits if each is not advice.deciding]
     next_one = min(others, key=lambda each: each.size)
     more = " more" if task.trade.held_along else ""
+    against = "" if task.trade.held == 0 or more else ", against what is held"
     return (
-        f"Hold at most {size} {task.instrument.name}{more} {task.trade.side_name}: "
+        f"Hold at most {size} {task.instrument.name}{more} {task.trade.side_name}{against}: "
         f"{kinds.money(notional)} USD, {kinds.times(Fraction(notional, task.equity))} your equity. "
         f"The {advice.deciding.name} decides ({advice.deciding.reason}); the next limit is "
         f"{next_one.name}, at {kinds.money(next_one.size * task.trade.entry_price)} USD."
