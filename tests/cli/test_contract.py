@@ -299,6 +299,7 @@ NEEDED = {
     "carry --revert-to": ("--half-life", "3"),
     "size --at-time": ("--book", str(EXAMPLES / "book.csv")),
     "cascade --cluster": ("--seeds", "2"),
+    "vet --key-file": ("--latency", "2", "--at", "https://api.hyperliquid-testnet.xyz"),
     "vet --ccxt": ("--market", "BTC/USDT:USDT"),
 }
 """Options that an option belongs to."""

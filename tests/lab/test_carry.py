@@ -25,6 +25,7 @@ from seawall.domain.units import MICRO
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.lab.carry.account import account_carry, erosion
+from seawall.lab.carry.before_funding import BeforeFunding, before_funding
 from seawall.lab.carry.carry import (
     CarryTrade,
     break_even_move,
@@ -441,3 +442,60 @@ def test_carry_stops_where_a_bucket_does() -> None:
     assert position.liquidation_price_now is not None
     assert position.liquidation_price_now < position.liquidation_price_then < position.trade.price
     assert np.isclose(position.liquidation_price_then, position.trade.price, rtol=2e-5)
+
+
+# Closing a part before the next settlement
+
+
+def part_closed(rate: int, *, is_long: bool = True, size: int = 10**5) -> BeforeFunding:
+    """1 BTC at 100,000 USD, 0.045 % and 1 bp of slippage each way, on 10,000 USD of margin."""
+    trade = CarryTrade(
+        is_long=is_long, size=size, price=10**6, entry_rate=450_000, exit_rate=450_000,
+        entry_slippage=100_000, exit_slippage=100_000,
+    )  # fmt: skip
+    return before_funding(margin_rule(load_rulebook(), BTC), trade, 10**10, rate, 1.0)
+
+
+def test_closing_before_a_settlement_by_hand() -> None:
+    found = part_closed(2 * 10**9)  # 0.2 %
+    none, _, half, _, whole = found.rows
+    assert (none.paid, none.saved) == (200_000_000, 0)
+    assert none.way_out == 0
+    assert (half.paid, half.saved) == (100_000_000, 100_000_000)
+    # 1 bp of 100,000 and 0.045 % of 99,990; back in: 1 bp and 0.045 % of 100,010.
+    assert whole.way_out == 10_000_000 + 44_995_500
+    assert whole.and_back == whole.way_out + 10_000_000 + 45_004_500
+    assert whole.gain == 200_000_000 - 110_000_000
+    assert half.way_out == whole.way_out / 2
+    assert found.break_even == Fraction(110_000_000, 10**11)
+    assert found.settlements == 1
+    assert (whole.size, whole.liquidation_price) == (0, None)
+    # Less of it on the same margin is liquidated farther away.
+    prices = [row.liquidation_price or Fraction(0) for row in found.rows[:-1]]
+    assert prices == sorted(prices, reverse=True)
+
+
+@pytest.mark.parametrize("rate", [12_500_000, 109_999_999 * 10, 1_100_000_001])
+def test_buying_back_pays_from_the_break_even_rate_on(rate: int) -> None:
+    found = part_closed(rate)
+    assert (found.rows[-1].gain >= 0) == (Fraction(rate, 10**12) >= found.break_even)
+    assert found.settlements is not None
+    assert found.settlements * found.rows[0].paid >= found.rows[-1].and_back
+    assert (found.settlements - 1) * found.rows[0].paid < found.rows[-1].and_back
+
+
+def test_who_receives_funding_gives_it_up() -> None:
+    found = part_closed(12_500_000, is_long=False)
+    assert found.settlements is None
+    assert all(row.saved <= 0 for row in found.rows)
+    assert all(row.gain <= 0 for row in found.rows)
+
+
+@given(st.integers(1, 10**6), st.integers(-(10**10), 10**10), st.booleans())
+def test_parts_pay_together_what_the_whole_pays(size: int, rate: int, is_long: bool) -> None:
+    found = part_closed(rate, is_long=is_long, size=size)
+    whole = found.rows[0].paid
+    for row in found.rows:
+        assert row.paid + row.saved == whole
+        assert 0 <= row.size <= size
+    assert found.rows[-1].paid == 0

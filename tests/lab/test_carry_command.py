@@ -149,15 +149,10 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert names == [
         f"{name}.parquet"
         for name in (
-            "assumed",
-            "costs",
-            "leverages",
-            "over_time",
-            "periods",
-            "position",
+            "assumed", "before_funding", "costs", "leverages", "over_time", "periods", "position",
             "sensitivity",
         )
-    ]
+    ]  # fmt: skip
     table = pq.read_table(folder / "out/tables/over_time.parquet").to_pydict()
     assert table["funding"] == sorted(table["funding"])
     assert table["hours"][-1] == 720.0

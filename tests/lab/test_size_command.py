@@ -122,7 +122,7 @@ def test_equity_of_an_account(folder: Path, capsys: pytest.CaptureFixture[str]) 
 def test_kelly_of_what_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = made(
         capsys, "--edge", "30%", "--volatility", "50%", "--funding", "0.00001", "--win-rate", "55%",
-        "--payoff", "1", "--kelly", "0.25", "--ruin", "0.5",
+        "--payoff", "1", "--kelly", "0.25", "--max-drawdown", "0.5",
     )  # fmt: skip
     (trade,) = found["kelly_trades"]
     found = found["kelly"]
@@ -146,8 +146,8 @@ def test_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert names == [
         f"{name}.parquet"
         for name in (
-            *("advice", "assumed", "kelly", "kelly_drifts", "kelly_trades", "limits", "loss"),
-            *("settings", "sizes", "slippage"),
+            *("advice", "assumed", "exits", "kelly", "kelly_drifts", "kelly_trades", "limits"),
+            *("loss", "settings", "sizes", "slippage"),
         )
     ]
     curve = pq.read_table(folder / "out/tables/slippage.parquet").to_pydict()
@@ -206,8 +206,13 @@ BAD = (
     (("--payoff", "0"), "--payoff: '0'"),
     (("--kelly", "11"), "--kelly: '11'"),
     (("--ruin", "100%"), "--ruin: '100%'"),
+    (("--max-drawdown", "100%"), "--max-drawdown: '100%'"),
+    (("--risk-capital", "100001"), "--risk-capital: '100001' should be at most the equity of"),
+    (("--risk-capital", "0"), "--risk-capital: '0'"),
+    (("--trades", "1.5"), "--trades: '1.5' should be a whole number from 1 to 500"),
+    (("--trades", "501"), "--trades: '501'"),
+    (("--refill", "0"), "--refill: '0' should be seconds above 0"),
     (("--depth", "1"), "--depth: '1'"),
-    (("--depth", "5000000", "--book", "book.json"), "--depth: '5000000' should be left out"),
     (("--at-time", "2025-01-01"), "--at-time: 2025-01-01: belongs"),
     (("--book", "empty.json"), "bids: none"),
     (("ETH", "--book", "book.json"), "BTC"),

@@ -28,6 +28,7 @@ from seawall.lab.size.candles import read_trading
 from seawall.lab.size.exit import BookSide, book_side, exit_hours
 from seawall.lab.size.margin import FractionRule, TierRule, margin_rule
 from seawall.lab.size.sizing import (
+    Backing,
     Trade,
     best_setting,
     exit_cost_share,
@@ -293,9 +294,9 @@ def test_every_limit_is_the_last_that_holds(rulebook: str, is_long: bool) -> Non
     book = load_rulebook(rulebook)
     instrument = markets_under(book, [BTC], SHIPPED)[0]
     rule, trade, equity = margin_rule(book, instrument), trade_of(is_long=is_long), 10**5 * USD
-    half = Fraction(1, 2)
+    half, backing = Fraction(1, 2), Backing.alone(equity)
 
-    size = size_by_liquidation(rule, trade, equity, half)
+    size = size_by_liquidation(rule, trade, backing, half)
     assert is_beyond_stop(rule, trade, size, equity, half)
     assert not is_beyond_stop(rule, trade, size + 1, equity, half)
     price = liquidation_price(rule, trade, size, equity)
@@ -309,15 +310,20 @@ def test_every_limit_is_the_last_that_holds(rulebook: str, is_long: bool) -> Non
     grain = 2 if rulebook == "hyperliquid" else size
     assert float(left) == pytest.approx(rule.maintenance(int(size * price)), abs=1.03 * grain)
 
-    size = size_by_liquidity(rule, trade, equity)
+    size = size_by_liquidity(rule, trade, backing)
     assert size * PRICE <= equity * liquidity_leverage(rule, trade, size)
     assert (size + 1) * PRICE > equity * liquidity_leverage(rule, trade, size + 1)
     cost = exit_cost_share(trade, size) * size * PRICE
     assert float(cost) == pytest.approx(float(equity * rule.maintenance_share), rel=1e-4)
 
-    size = size_by_initial_margin(rule, trade, equity)
-    assert rule.initial(size * PRICE, rule.most_leverage(size * PRICE)) <= equity
-    assert rule.initial((size + 1) * PRICE, rule.most_leverage((size + 1) * PRICE)) > equity
+    def opens(size: int) -> bool:
+        loss, notional = loss_at_stop(trade, size), size * PRICE
+        left = equity - loss.entry_fee - loss.entry_slippage
+        return rule.initial(notional, rule.most_leverage(notional)) <= left
+
+    size = size_by_initial_margin(rule, trade, backing)
+    assert opens(size)
+    assert not opens(size + 1)
 
 
 def test_tiers_bound_the_leverage() -> None:
@@ -326,8 +332,9 @@ def test_tiers_bound_the_leverage() -> None:
     assert rule.most_leverage(150_000_000 * USD) == 20
     # 160 million: 1.25 % of the first 150, 2.5 % of the rest.
     assert rule.maintenance(160_000_000 * USD) == (1_875_000 + 250_000) * USD
+    money = Backing.alone(7_000_000 * USD)
     # The leverage that tiers allow halves at the bound; the equity then opens no more than that.
-    assert size_by_initial_margin(rule, trade_of(), 7_000_000 * USD) * PRICE < 150_000_000 * USD
+    assert size_by_initial_margin(rule, trade_of(), money) * PRICE < 150_000_000 * USD
 
 
 @pytest.mark.parametrize("rulebook", ["hyperliquid", "dydx"])
@@ -365,13 +372,13 @@ def test_plain_units_are_needed() -> None:
 def test_the_setting_keeps_clear_of_the_stop() -> None:
     rule, trade, size = TierRule(BTC), trade_of(), 60_000
     half = Fraction(1, 2)
-    setting = best_setting(rule, trade, size, 10**5 * USD, half)
+    setting = best_setting(rule, trade, size, Backing.alone(10**5 * USD), half, 40)
     assert setting is not None
     notional = size * PRICE
     assert is_beyond_stop(rule, trade, size, notional // setting, half)
     assert not is_beyond_stop(rule, trade, size, notional // (setting + 1), half)
     # Equity that cannot pay for the margin of a safe setting has none.
-    assert best_setting(rule, trade, size, 1_000 * USD, half) is None
+    assert best_setting(rule, trade, size, Backing.alone(1_000 * USD), half, 40) is None
 
 
 def task_of(trade: Trade, **more: object) -> SizeTask:
@@ -381,7 +388,10 @@ def task_of(trade: Trade, **more: object) -> SizeTask:
         "equity": 10**5 * USD, "budget": 2_000 * USD, "clearance": Fraction(1, 2),
         "volume": Fraction(10**9 * USD), "participation": Fraction(1, 10),
         "horizon_hours": Fraction(24), "odds": Odds(volatility=0.5, edge=None, win_rate=None,
-                                                    payoff=2.0, kelly_share=0.5, remaining=0.5),
+                                                    payoff=2.0, kelly_share=0.5, trades=100,
+                                                    max_drawdown=0.5),
+        "risk_capital": 10**5 * USD // 2, "refill_s": Fraction(10), "simulated": {},
+        "backing": Backing.alone(10**5 * USD),
     } | more  # fmt: skip
     return SizeTask(**fields)  # type: ignore[arg-type]
 

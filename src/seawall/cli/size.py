@@ -24,7 +24,7 @@ class SizeOptions:
     side: str | None = None
     """long (if not given) or short."""
     equity: str | None = None
-    """USD behind the trade; 100000 if neither this nor an account is given."""
+    """USD behind the trade, instead of an account's; 100000 if neither is given."""
     loss_budget: str | None = None
     """What being wrong may cost: USD, or a share of the equity; 2% if not given."""
     stop: str | None = None
@@ -32,7 +32,7 @@ class SizeOptions:
     clearance: str | None = None
     """How far beyond the stop liquidation must lie, as a share of the stop's distance; 50%."""
     depth: str | None = None
-    """USD within 50 bp per side of the assumed ladder."""
+    """USD within 50 bp per side of the assumed ladder, which also bounds a --book."""
     stress: str | None = None
     """Share of the book that is left when you have to leave; 2%."""
     participation: str | None = None
@@ -51,16 +51,25 @@ class SizeOptions:
     """taker (if not given) or maker: how the trade is opened; the stop always takes."""
     fee_volume: str | None = None
     """USD traded by you in the venue's fee window, for the fee tier."""
+    refill: str | None = None
+    """Seconds in which half of what was taken from a calm book is back; 10."""
+    risk_capital: str | None = None
+    """What may be lost in all, in USD or as a share of the equity; 50%."""
+    max_drawdown: str | None = None
+    """How far the equity may fall below its highest so far; 30%."""
+    ruin: str | None = None
+    """A probability such as 1%: which leverage for how long, and which buffer, keeps the loss of
+    the risk capital under it."""
     edge: SignedText = None
     """Expected return a year without leverage, for Kelly."""
     win_rate: str | None = None
-    """Share of trades that win, for Kelly."""
+    """Share of trades that win, for Kelly and for many trades in a row."""
     payoff: str | None = None
     """What a winner brings, in losses at the stop; 2."""
     kelly: str | None = None
     """The share of Kelly to show as chosen; 0.5."""
-    ruin: str | None = None
-    """The share of the equity that counts as ruin when nothing more is left; 50%."""
+    trades: str | None = None
+    """How many trades follow each other, with a --win-rate; 100."""
 
 
 def size(
@@ -77,16 +86,16 @@ def size(
     """How large a position may be when you are wrong, and at which leverage to hold it.
 
     Walks a book, calm and stressed, adds fees and funding, and finds the largest size whose loss at
-    the stop stays within a budget and whose liquidation lies beyond the stop. Without arguments: a
-    long position in BTC, 100,000 USD of equity, an assumed book. Exit status 2 for input that
-    cannot be used.
+    the stop stays within a budget and whose liquidation lies beyond the stop: as one more trade of
+    an account, with what it does to that account. Without arguments: a long position in BTC,
+    100,000 USD of equity, an assumed book. Exit status 2 for input that cannot be used.
 
     Parameters
     ----------
     market
         The market, BTC if not given.
     account
-        An account file or an address, for its equity.
+        An account file or an address, which the trade joins.
     book
         A book: a file, a running venue's URL or a venue by name; without it, an assumed ladder.
     at_time

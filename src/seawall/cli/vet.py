@@ -1,6 +1,7 @@
 """``seawall vet``: how good a venue is in calm and in storm."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cyclopts import Parameter
 
@@ -46,6 +47,11 @@ class VetOptions:
     assume: Assume = None
     seed: int | None = None
     """Decides the built-in sandbox's prices and agents; 1 if not given."""
+    latency: str | None = None
+    """How many orders are sent and cancelled to measure their round trips, like 50: at a sandbox,
+    or with a --key-file at a test network."""
+    key_file: Path | None = None
+    """A file with the private key that signs at a test network."""
 
 
 def vet(

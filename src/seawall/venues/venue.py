@@ -107,6 +107,29 @@ class Front(NamedTuple):
     node_hosts: str
 
 
+class RestingOrder(ABC):
+    """An order far from the market that is placed and cancelled, to measure how long that takes.
+
+    Every method raises VenueDataError for what the venue refuses.
+    """
+
+    @abstractmethod
+    def ask(self) -> None:
+        """A question that needs no order."""
+
+    @abstractmethod
+    def place(self) -> None:
+        """Send the order; it rests."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Cancel it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Cancel what still rests and end the connection."""
+
+
 class Wire(ABC):
     """A venue's wire language, for clients of a sandbox. ``hosts``: where they find the venue."""
 
@@ -144,6 +167,8 @@ class Venue(ABC):
     """Base URL of its public API."""
     followed_bases: ClassVar[Mapping[str, str]] = {}
     """Base URLs whose public streams can be followed, by the name that a user gives."""
+    test_bases: ClassVar[tuple[str, ...]] = ()
+    """Base URLs where money is not real, beside those of sandboxes."""
     market_list: ClassVar[Literal["meta", "markets"]]
     """Its name for the answer that lists its markets."""
     rules: ClassVar[type[AnyRulebook]]
@@ -220,6 +245,13 @@ class Venue(ABC):
 
         Raises VenueDataError; MarketListError where the list of markets is at fault.
         """
+
+    def resting_order(self, base: str, key: str, market: str) -> RestingOrder:
+        """An order to measure with at a base URL where money is not real; ``key``: its signer's.
+
+        Raises VenueDataError, also where the venue has none.
+        """
+        raise VenueDataError(f"orders of {self.name} are not sent from here")
 
     @abstractmethod
     def read_book(self, document: Mapping[str, Raw], raw: bytes) -> "BookLevels | None":

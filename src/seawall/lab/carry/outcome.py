@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook
+from seawall.lab.carry.before_funding import BeforeFunding, before_funding
 from seawall.lab.carry.carry import (
     CarryTrade,
     break_even_price,
@@ -39,7 +40,8 @@ PERIODS = ((14, 1, "day"), (98, 7, "week"), (10**9, 30, "30 days"))
 
 class CarryTask(Struct, frozen=True, kw_only=True):
     """What is asked. ``move``: how far the price goes on a straight line until the end, as a
-    fraction; funding is paid on it. ``leverage``: that of the isolated bucket."""
+    fraction; funding is paid on it. ``leverage``: that of the isolated bucket. ``lot``: size
+    units."""
 
     rulebook: AnyRulebook
     instrument: Instrument
@@ -47,6 +49,7 @@ class CarryTask(Struct, frozen=True, kw_only=True):
     leverage: int
     path: FundingPath
     move: Fraction = Fraction(0)
+    lot: int = 1
 
 
 class Moment(NamedTuple):
@@ -111,7 +114,8 @@ class CarryOutcome(Struct, frozen=True, kw_only=True):
 
     ``periods``: one moment for each row of the table; ``moments``: after the settlements of
     ``chosen``, evenly, the last one included. ``entry`` and ``exit``: fee and slippage of the way
-    in, and out at the entry price, micro-USD.
+    in, and out at the entry price, micro-USD. ``before``: closing a part before the first
+    settlement.
     """
 
     held: Carried
@@ -123,6 +127,7 @@ class CarryOutcome(Struct, frozen=True, kw_only=True):
     moments: Sequence[Moment]
     leverages: Sequence[Carried]
     sensitivities: Sequence[Carried]
+    before: BeforeFunding
 
     @property
     def paid(self) -> int:
@@ -176,6 +181,7 @@ def outcome_of(task: CarryTask) -> CarryOutcome:
         moments=[held.at(count) for count in chosen],
         leverages=[carried(each, path) for each in leverages],
         sensitivities=[carried(task.leverage, other, name) for name, other in others],
+        before=before_funding(rule, trade, held.margin, path.rates[0], path.hours[0], task.lot),
     )
 
 

@@ -142,6 +142,7 @@ def carry(
         leverage=_leverage(leverage, most),
         path=path,
         move=quantities.rate("move", move, most=0.99, example="5%"),
+        lot=traded.lot,
     )
     coins = from_units(units, traded.instrument.size_decimals)
     source = f"{coins} {market} at {traded.price_text} USD; funding {path.words}; {traded.rules}"

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from seawall.domain.units import FUNDING_ONE, MICRO, RATE_ONE, from_units
+from seawall.lab.carry.before_funding import BeforeFunding
 from seawall.lab.carry.carry import break_even_move
 from seawall.lab.carry.figures import break_even_chart, drift_chart
 from seawall.lab.carry.outcome import Carried, CarryOutcome, CarryTask, Moment
@@ -74,6 +75,7 @@ def _sections(result: CarryResult) -> Iterator[Section]:
         "each leverage, beside the price, which stands still.",
     )
     yield _sensitivity(task, outcome)
+    yield _before_funding(task, outcome.before)
     yield from result.used.sheets()
 
 
@@ -253,6 +255,43 @@ def _sensitivity(task: CarryTask, outcome: CarryOutcome) -> Sheet:
             *LASTS,
         ],
     )  # fmt: skip
+
+
+def _before_funding(task: CarryTask, before: BeforeFunding) -> Sheet:
+    decimals = task.instrument.size_decimals
+
+    def usd(name: str, title: str) -> Column:
+        return Column(name, USD, lambda row: getattr(row, name) / MICRO, title)
+
+    return Sheet(
+        name="before_funding",
+        title=f"Closing a part before the next settlement, in {_hours(before.hours)} at "
+        f"{kinds.RATE.text(Fraction(before.rate, FUNDING_ONE))}",
+        rows=before.rows,
+        columns=[
+            Column("closed", SHARE, "share"),
+            Column("size_kept", SIZE, lambda row: from_units(row.size, decimals), "kept", 2),
+            usd("paid", "pays"),
+            usd("saved", "saves"),
+            usd("way_out", "way out"),
+            usd("and_back", "and back in"),
+            usd("gain", "gain if bought back"),
+            _price(task, "liquidation_price", "what is kept is liquidated at", drop=1),
+        ],
+        style=lambda row: "good" if row.share and row.gain > 0 else "",
+        note=_before_words(before),
+    )
+
+
+def _before_words(before: BeforeFunding) -> str:
+    even = kinds.RATE.text(before.break_even)
+    text = (
+        "What is closed for good costs its way out now or later. Closing before a settlement and "
+        f"buying back after it pays where one settlement takes more than {even}"
+    )
+    if before.settlements is None:
+        return f"{text}; this position receives funding, and closing would give it up."
+    return f"{text}; at the rate of the next one, it takes {before.settlements:,} that are missed."
 
 
 def _leaving(task: CarryTask) -> str:

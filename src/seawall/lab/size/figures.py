@@ -1,4 +1,4 @@
-"""The picture of ``seawall size``: what leaving a size costs, calm and stressed."""
+"""The pictures of ``seawall size``: what leaving a size costs; equity from trade to trade."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,9 @@ from seawall.report.charts import (
     MONEY_LABEL,
     Chart,
     axis,
+    band,
     finished,
+    level,
     line,
     logarithmic,
     quantity,
@@ -53,6 +55,31 @@ def exit_chart(
     if advised is not None:
         layers.append(upright(advised, "advised", CHOSEN))
     return finished({"layer": layers}, height=320)
+
+
+def course_chart(course: Sequence[Mapping[str, Any]], floor: float) -> Chart:
+    """Quantiles of the equity (multiples of the start, logarithmic) over the number of trades.
+
+    ``course``: rows of the sheet ``course``. ``floor``: what is left when the risk capital is lost.
+    """
+    low = min(row["low_5"] for row in course)
+    high = max(row["high_95"] for row in course)
+    bottom = max(1e-3, min(low, floor))
+    x = quantity("trades", axis("trades"))
+    title = "equity, times that of the start"
+
+    def y(field: str) -> Chart:
+        return logarithmic(field, bottom, max(high, 1.0), title, format=",~g")
+
+    shown = [{name: max(bottom, value) for name, value in row.items()} for row in course]
+    layers = [
+        band(shown, x, "low_5", y("high_95"), CROSS_COLOUR, 0.15),
+        band(shown, x, "low_25", y("high_75"), CROSS_COLOUR, 0.25),
+        line(shown, x, y("median"), CROSS_COLOUR),
+    ]
+    if floor > 0.0:
+        layers.append(level(floor, "risk capital lost", LIQUIDATION))
+    return finished({"layer": layers}, height=280)
 
 
 def _title(row: Mapping[str, Any], field: str, text: str, colour: str) -> Chart:

@@ -5,11 +5,19 @@ from fractions import Fraction
 from typing import Any
 
 from seawall.domain.units import MICRO, from_units
+from seawall.lab.size.account_sheets import account_sheets, account_words
 from seawall.lab.size.advice import Advice, Leaving, SettingRow, SizeRow, SizeTask
 from seawall.lab.size.exit import BookSide, Exit
 from seawall.lab.size.figures import exit_chart
 from seawall.lab.size.kelly import Kelly
 from seawall.lab.size.question import SizeResult
+from seawall.lab.size.risk_sheets import (
+    compounding_sections,
+    compounding_words,
+    exit_sections,
+    horizon_sections,
+    horizon_words,
+)
 from seawall.lab.size.tiles import status, tiles
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
@@ -43,18 +51,21 @@ def findings(result: SizeResult) -> Findings:
         title=f"How large a {task.trade.side_name} position in {task.instrument.name} may be, and "
         "at which leverage",
         subtitle=result.source,
-        verdict=tuple(_verdict(task, result.advice)),
+        verdict=tuple(_verdict(result)),
         status=status(task, result.advice),
         tiles=tiles(task, result.advice),
-        sections=(*_sections(task, result.advice, result.kelly), *result.used.sheets()),
-        assumptions=(*_assumed(task), *result.notes),
+        sections=(*_sections(result), *result.used.sheets()),
+        assumptions=(*_assumed(result), *result.notes),
     )
 
 
-def _sections(task: SizeTask, advice: Advice, kelly: Kelly) -> Iterator[Section]:
+def _sections(result: SizeResult) -> Iterator[Section]:
+    task, advice, kelly = result.task, result.advice, result.kelly
     yield _advice(task, advice)
     yield _limits(task, advice)
     yield from _loss(task, advice)
+    if result.account is not None:
+        yield from account_sheets(result.account, task.horizon_hours, task.risk_capital)
     yield _sizes(task, advice)
     columns = [Column("notional", MONEY), *_slippage("calm"), *_slippage("stressed")]
     slippage = Sheet("slippage", "Slippage of leaving at once", advice.curve, columns, on="tables")
@@ -68,8 +79,14 @@ def _sections(task: SizeTask, advice: Advice, kelly: Kelly) -> Iterator[Section]
         "a stressed book; the part beyond the book's end is drawn broken.",
         note="Broken lines: beyond the end of the book, by the square-root law.",
     )
+    if result.exits is not None:
+        yield from exit_sections(result.exits, task)
     if advice.settings:
         yield _settings(task, advice)
+    if result.horizons is not None:
+        yield from horizon_sections(result.horizons, task)
+    if result.compounding is not None:
+        yield from compounding_sections(result.compounding)
     yield Words(_kelly_text(kelly))
     yield from _kelly(task, kelly)
 
@@ -142,11 +159,13 @@ def _limits(task: SizeTask, advice: Advice) -> Sheet:
         rows=advice.limits,
         columns=[
             Column("limit", get="name"),
-            Column("reason", title="because", drop=2),
+            Column("reason", title="because", drop=2,
+                   mark=lambda row: " (assumed ladder)" if row.by_ladder else ""),
             Column("size", SIZE, lambda row: from_units(row.size, decimals),
                    title=task.instrument.name, drop=1),
             Column("notional", MONEY, lambda row: row.size * price, title="USD"),
             Column("of_equity", TIMES, lambda row: Fraction(row.size * price, task.equity)),
+            Column("by_ladder", FLAG, on="data"),
             Column("decides", FLAG, lambda row: row is advice.deciding),
         ],
         style=lambda row: "bad" if row is advice.deciding else "",
@@ -341,7 +360,8 @@ def _price(task: SizeTask, units: Fraction | int) -> str:
     return kinds.price_of(decimals).text(Fraction(units) / 10**decimals)
 
 
-def _verdict(task: SizeTask, advice: Advice) -> Iterator[Words]:
+def _verdict(result: SizeResult) -> Iterator[Words]:
+    task, advice = result.task, result.advice
     if advice.loss is None:
         lot = from_units(task.step, task.instrument.size_decimals)
         text = (
@@ -355,17 +375,50 @@ def _verdict(task: SizeTask, advice: Advice) -> Iterator[Words]:
         f"If you are wrong it costs {kinds.money(advice.loss.total)} USD, "
         f"{kinds.percent(Fraction(advice.loss.total, task.equity))} of your equity."
     )
-    yield Words(_leverage_text(task, advice))
-    if task.trade.exit_book.exit(advice.size).is_beyond:
+    if result.account is not None:
+        yield from account_words(result.account)
+    if not task.trade.held:
+        yield Words(_leverage_text(task, advice))
+    if result.shown is not None:
+        yield from _coverage(result, result.shown)
+    elif task.trade.exit_book.exit(task.trade.held_along + advice.size).is_beyond:
         yield Words(
             f"The stressed book holds {kinds.money(_held(task, task.trade.exit_book))} USD on this "
             "side: what is beyond it is extrapolated by the square-root law, not read.",
             is_warning=True,
         )
+    if result.horizons is not None:
+        yield from horizon_words(result.horizons, task)
+    if result.compounding is not None:
+        yield compounding_words(result.compounding)
     if advice.hours > task.horizon_hours:
         yield Words(
             f"Trading {kinds.short_percent(task.participation)} of the volume, leaving takes "
             f"{_hours(advice.hours)}: longer than the horizon of {_hours(task.horizon_hours)}.",
+            is_warning=True,
+        )
+
+
+def _coverage(result: SizeResult, shown: int) -> Iterator[Words]:
+    """What a real book does not show, and that the assumed ladder has the last word."""
+    task, advice = result.task, result.advice
+    side = "bids" if task.trade.is_long else "asks"
+    calm, exit_book = task.calm_exit, task.trade.exit_book
+    if advice.deciding.name == "book":
+        others = [each.size for each in advice.limits if each is not advice.deciding]
+        yield Words(
+            f"The book covers less than the exit: its {shown} {side} reach "
+            f"{kinds.percent(calm.last_distance)} from the middle and hold "
+            f"{kinds.money(_held(task, calm))} USD, {kinds.money(_held(task, exit_book))} under "
+            "stress. Nothing is known beyond, so the size ends there; the other limits would "
+            f"allow {kinds.money(min(others) * task.trade.entry_price)} USD.",
+            is_warning=True,
+        )
+    elif advice.deciding.by_ladder:
+        yield Words(
+            "The book shows more than the assumed ladder; what is shown in calm may not be there "
+            f"at the stop, so the {advice.deciding.name} is that of the ladder. --depth sets "
+            "another one.",
             is_warning=True,
         )
 
@@ -375,8 +428,10 @@ def _size_text(task: SizeTask, advice: Advice) -> str:
     notional = advice.notional(task)
     others = [each for each in advice.limits if each is not advice.deciding]
     next_one = min(others, key=lambda each: each.size)
+    more = " more" if task.trade.held_along else ""
+    against = "" if task.trade.held == 0 or more else ", against what is held"
     return (
-        f"Hold at most {size} {task.instrument.name} {task.trade.side_name}: "
+        f"Hold at most {size} {task.instrument.name}{more} {task.trade.side_name}{against}: "
         f"{kinds.money(notional)} USD, {kinds.times(Fraction(notional, task.equity))} your equity. "
         f"The {advice.deciding.name} decides ({advice.deciding.reason}); the next limit is "
         f"{next_one.name}, at {kinds.money(next_one.size * task.trade.entry_price)} USD."
@@ -385,7 +440,7 @@ def _size_text(task: SizeTask, advice: Advice) -> str:
 
 def _leverage_text(task: SizeTask, advice: Advice) -> str:
     assert advice.by_liquidity is not None
-    liquid = f", and liquidity does not ask for less ({kinds.times(advice.by_liquidity)})"
+    liquid = ", and liquidity does not ask for less"
     if advice.by_liquidity < advice.by_tiers:
         liquid = (
             f"; liquidity allows {kinds.times(advice.by_liquidity)}, because a stressed exit costs "
@@ -394,8 +449,8 @@ def _leverage_text(task: SizeTask, advice: Advice) -> str:
     allowed = f"The venue's tiers would allow {advice.by_tiers}x at this size{liquid}."
     if advice.setting is None:
         return (
-            f"{allowed} No whole leverage of an isolated position fits this equity and every "
-            "limit: hold it cross, with nothing else in the pool."
+            f"{allowed} No whole leverage of an isolated position fits what is free and every "
+            "limit: hold it cross."
         )
     row = next(each for each in advice.settings if each.leverage == advice.setting)
     where = "never"
@@ -421,13 +476,21 @@ def _kelly_text(kelly: Kelly) -> str:
     )
 
 
-def _assumed(task: SizeTask) -> tuple[str, ...]:
+def _assumed(result: SizeResult) -> tuple[str, ...]:
+    task = result.task
+    along = (
+        "Other positions of the account move along by their usual share of the move of BTC, as in "
+        "seawall stress; the advised size stands that, and other positions that stand still.",
+    )
     return (
         "The book at the stop has the shape of the book now, with every order at "
         f"{kinds.short_percent(task.trade.exit_book.depth)} of its size and a wider spread; on "
         "2025-10-10 depth fell by 98 %. --stress sets the share.",
-        "Leaving is one order at once. An exit in parts meets a book that refills, and a price "
-        "that moves meanwhile; the hours beside each size say how long that takes.",
+        "Leaving at the stop is one order at once. An exit in parts meets a book that refills at "
+        "an assumed pace (--refill) and a price that moves at random meanwhile; that others follow "
+        "it is left out.",
         "Funding is paid at the same rate all the time, whichever side receives it now.",
-        "Other positions of the account are left out: equity is all there is behind this one.",
+        *(along if task.backing.along is not None else ()),
+        *(() if result.account is None else result.account.notes),
+        *(() if result.horizons is None else result.horizons.notes),
     )

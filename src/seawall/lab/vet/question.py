@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from seawall.domain import quantities
 from seawall.domain.errors import InputError
@@ -30,11 +33,16 @@ DEFAULT_MOVE = "-10%"
 SANDBOX_SECONDS, LIVE_SECONDS, SHOCK_SECONDS = 300, 20, 30
 LEAST_SECONDS, MOST_SECONDS = 10, 3_600
 MOST_SIZES = 12
+MOST_ORDERS = 500
 WATCHING = "watching the market"
+
+if TYPE_CHECKING:
+    from seawall.lab.vet.latency import Latency
 
 
 class VetResult(Answer, frozen=True, kw_only=True):
-    """A market that was watched, and what it showed in each phase."""
+    """A market that was watched, and what it showed in each phase. ``latency``: None where no
+    orders were sent."""
 
     tape: Tape
     phases: tuple[PhaseFigures, ...]
@@ -42,6 +50,7 @@ class VetResult(Answer, frozen=True, kw_only=True):
     verdict: Verdict
     used: Used | None = None
     """What was read of the assumptions, where the question read them."""
+    latency: "Latency | None" = None
 
     def findings(self) -> Findings:
         from seawall.lab.vet.sheets import vet_findings
@@ -68,6 +77,8 @@ def vet(
     until: str | None = None,
     seed: int | None = None,
     assume: Assume = None,
+    latency: Amount | None = None,
+    key_file: str | Path | None = None,
     progress: Progress = silent,
 ) -> VetResult:
     """Measure how good a venue is, in calm and in a storm.
@@ -75,20 +86,18 @@ def vet(
     Of a recorded book, a running sandbox or venue (``at``: its base URL; ``venue``: whose API that
     is), an exchange (``ccxt``: by its ccxt name), or without any of them a sandbox that runs here.
     ``rulebook``: whose fees are paid, at a ``fee_volume`` in USD. ``sizes``: USD of market orders.
-    ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, which takes ``shock_seconds``.
-    ``withdraw``: the share of their depth that makers take away. ``seconds``: of each of calm,
-    storm and after. ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC
-    times of a recording. ``seed``: of the sandbox that runs here, 1 if not given.
-    ``assume``: a file that changes the assumptions. Raises SeawallError naming what cannot be used.
+    ``shock``: the move of the storm, such as ``"-10%"`` or -0.1, over ``shock_seconds``, with the
+    share ``withdraw`` of the makers' depth away. ``seconds``: of each of calm, storm and after.
+    ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC times of a
+    recording. ``seed``: of the sandbox that runs here. ``assume``: a file that changes the
+    assumptions. ``latency``: how many orders measure it, where money is not real; ``key_file``: of
+    a test network. Raises SeawallError.
     """
     if recording is not None:
         _only("a running venue, not to a recording", at=at, ccxt=ccxt, shock=shock, seconds=seconds)
     else:
         _only("a recording; give its file", storm=storm, until=until)
-    if at is None or ccxt is not None:
-        _only("a venue's API; give --at URL", venue=venue)
-    elif venue is not None:
-        quantities.choice("venue", venue, tuple(VENUES))
+    _check_venue(venue, has_api=at is not None and ccxt is None)
     is_here = recording is None and at is None and ccxt is None
     if is_here or recording is not None:
         _only("a running venue; give --at URL", every=every)
@@ -116,8 +125,48 @@ def vet(
         until_ms=None if until is None else parse_time(until, "--until"),
         seed=DEFAULT_SEED if seed is None else seed,
     )
+    sent = _orders(latency, key_file, is_running=recording is None and ccxt is None)
+    times = None if sent is None else _latency(sent, at, venue, watch.market, key_file, progress)
+    tape = _tape(watch, rules, recording, at, venue, ccxt, progress)
     used = Used(assumptions=assumed, leverages={}, books=(rules,))
-    return result_of(_tape(watch, rules, recording, at, venue, ccxt, progress), used)
+    return structs.replace(result_of(tape, used), latency=times)
+
+
+def _check_venue(venue: str | None, *, has_api: bool) -> None:
+    """Raises InputError."""
+    if not has_api:
+        _only("a venue's API; give --at URL", venue=venue)
+    elif venue is not None:
+        quantities.choice("venue", venue, tuple(VENUES))
+
+
+def _latency(
+    count: int,
+    at: str | None,
+    venue: str | None,
+    market: str,
+    key_file: str | Path | None,
+    progress: Progress,
+) -> "Latency":
+    from seawall.lab.vet.latency import order_latency
+
+    progress("sending orders")
+    file = None if key_file is None else Path(key_file)
+    return order_latency(at, venue or DEFAULT_VENUE, market, file, count)
+
+
+def _orders(latency: Amount | None, key_file: str | Path | None, *, is_running: bool) -> int | None:
+    """How many orders are sent. Raises InputError."""
+    if latency is None:
+        _only("a latency", key_file=key_file)
+        return None
+    if not is_running:
+        _only("a sandbox or a test network; give --at URL", latency=latency)
+    expected = f"a whole number of orders from 1 to {MOST_ORDERS}, such as 50"
+    found = _number("latency", latency, 1, MOST_ORDERS, expected, percent=False)
+    if not found.is_integer():
+        raise InputError.of("", "latency", latency, expected)
+    return int(found)
 
 
 def result_of(tape: Tape, used: Used | None = None) -> VetResult:

@@ -9,6 +9,7 @@ import numpy as np
 
 from seawall.lab.vet.book import BANDS_BP
 from seawall.lab.vet.figures import depth_chart, slippage_chart, spread_chart
+from seawall.lab.vet.latency import CANCELLED, PLACED, Latency
 from seawall.lab.vet.measures import IMPACT_MS, PhaseFigures
 from seawall.lab.vet.question import VetResult
 from seawall.lab.vet.resilience import BACK_AFTER_MS, LEAST_EATEN
@@ -19,6 +20,7 @@ from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Words
 from seawall.report.kinds import (
     COUNT,
+    FIGURE,
     FINE_BASIS_POINTS,
     FLAG,
     NUMBER,
@@ -50,6 +52,7 @@ def vet_findings(result: VetResult) -> Findings:
         f"{trades:,} trades",
         verdict=[
             *map(Words, verdict.sentences),
+            *_latency_words(result.latency),
             *(Words(each, is_warning=True) for each in verdict.warnings),
         ],
         status=status(verdict),
@@ -57,6 +60,7 @@ def vet_findings(result: VetResult) -> Findings:
         sections=[
             _grades(verdict.grades), _book(phases), _depth(phases), *_sizes(tape, phases),
             _resilience(phases), *_recovery(result), _flow(phases), _time(tape, phases),
+            *_latency(result.latency),
             *_figures(tape, phases), *_recorded(tape),
             *([] if result.used is None else result.used.sheets()),
         ],
@@ -294,6 +298,37 @@ def _time(tape: Tape, phases: Sequence[PhaseFigures]) -> Sheet:
         note=f"Fees: taker {fees.taker * 1e4:g} bp, maker {fees.maker * 1e4:g} bp, {fees.source}. "
         f"Gaps in the source: {tape.breaks}.",
     )
+
+
+def _latency(latency: Latency | None) -> Iterator[Sheet]:
+    if latency is None:
+        return
+    yield Sheet(
+        name="latency",
+        title=f"Round trips, {latency.source}",
+        rows=latency.times,
+        columns=[
+            Column("request", get="what"),
+            Column("count", COUNT, lambda row: len(row.ms)),
+            Column("least_ms", FIGURE, "least", title="least, ms"),
+            Column("median_ms", FIGURE, "median", title="median"),
+            Column("high_ms", FIGURE, "high", title="95 % at most"),
+            Column("most_ms", FIGURE, "most", title="most"),
+        ],
+        note="From this computer, over one connection, one after the other. A question needs no "
+        "order: what an order takes beyond it is the venue's.",
+    )
+
+
+def _latency_words(latency: Latency | None) -> Iterator[Words]:
+    if latency is not None:
+        placed, cancelled = latency.of(PLACED), latency.of(CANCELLED)
+        figure = kinds.short_figure
+        yield Words(
+            f"An order rests {figure(placed.median)} ms after it is sent (95 %: "
+            f"{figure(placed.high)} ms) and is cancelled within {figure(cancelled.median)} ms, "
+            "seen from this computer."
+        )
 
 
 def _figures(tape: Tape, phases: Sequence[PhaseFigures]) -> list[Figure]:

@@ -12,7 +12,7 @@ from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
 from seawall.venues.hyperliquid.gateway.entry import HyperliquidGateway
 from seawall.venues.hyperliquid.gateway.networks import MAINNET, TESTNET, URLS
-from seawall.venues.venue import AccountAnswer, Front, Snippet, Venue, Wire
+from seawall.venues.venue import AccountAnswer, Front, RestingOrder, Snippet, Venue, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -63,6 +63,7 @@ class Hyperliquid(Venue):
         "hyperliquid": public_base,
         "hyperliquid-testnet": URLS[TESTNET],
     }
+    test_bases = (URLS[TESTNET],)
     market_list = "meta"
     rules = Rulebook
     wire = HyperliquidWire()
@@ -131,3 +132,9 @@ class Hyperliquid(Venue):
         from seawall.venues.hyperliquid.account.public_book import live_levels
 
         return live_levels(api, coin)
+
+    def resting_order(self, base: str, key: str, market: str) -> RestingOrder:
+        from seawall.venues.hyperliquid.resting_order import DistantOrder
+        from seawall.venues.kept_connection import KeptConnection
+
+        return DistantOrder(KeptConnection(base), key, market)

@@ -17,6 +17,8 @@ from seawall.domain.errors import SeawallError
 
 SOURCES = ("a", "b")
 """The two networks a client may believe it is on; both are accepted."""
+TEST_SOURCE = "b"
+"""The test network: what is signed for it is no signature on the main one."""
 L1_CHAIN_ID = 1337
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
