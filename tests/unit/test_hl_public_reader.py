@@ -33,6 +33,7 @@ CONTEXT = {
     "markPx": "113377.0", "midPx": "113377.5", "impactPxs": ["113377.0", "113378.0"],
     "dayBaseVlm": "31024.1",
 }  # fmt: skip
+FUNDING = 0.0000125
 META = {
     "universe": [
         {"szDecimals": 5, "name": "BTC", "maxLeverage": 40, "marginTableId": 40},
@@ -124,9 +125,14 @@ def test_messages_become_updates_and_only_subscriptions_are_sent() -> None:
         {"channel": "somethingNew", "data": [1]},
     )
     assert heard(script) == [
-        PublicPrices("BTC", 113401.0, 113377.0, 113377.5),
-        PublicPrices("BTC", 113401.0, 113377.0, None),
-        PublicBook("BTC", [(113377.0, 7.6), (113376.0, 4.1)], [(113378.0, 0.2)]),
+        PublicPrices("BTC", 113401.0, 113377.0, 113377.5, FUNDING),
+        PublicPrices("BTC", 113401.0, 113377.0, None, FUNDING),
+        PublicBook(
+            "BTC",
+            [(113377.0, 7.6), (113376.0, 4.1)],
+            [(113378.0, 0.2)],
+            time_ms=1754450974231,
+        ),
         PublicTrades("BTC", [PublicTrade(Side.SELL, 113377.0, 0.25, 10)]),
     ]
     assert script.heard == [
@@ -181,7 +187,7 @@ def test_markets_that_trade_with_their_prices_and_terms() -> None:
 
     markets, book = asyncio.run(Script().play(act))
     assert list(markets.prices) == list(markets.instruments) == ["BTC", "NEW"]
-    assert markets.prices["NEW"] == PublicPrices("NEW", 113401.0, 113377.0, None)
+    assert markets.prices["NEW"] == PublicPrices("NEW", 113401.0, 113377.0, None, FUNDING)
     assert markets.instruments["NEW"].maximum_leverage == 5
     assert (book.bids[0], book.asks[0], book.reaches_far) == (
         (113377.0, 7.6),

@@ -65,14 +65,17 @@ OrderState = Literal["open", "filled", "cancelled", "rejected", "unknown"]
 class OrderEnding(Struct, frozen=True, kw_only=True):
     """What the venue says of an order by its client id; ``unknown``: it has none of this id.
 
-    ``word``: the venue's own, such as ``reduceOnlyCanceled``. ``time_ms``: since when it is so;
-    of ``unknown``, when the venue was asked.
+    ``word``: the venue's own, such as ``reduceOnlyCanceled``. ``time_ms``: since when it is so,
+    0 for ``unknown``. ``asked_ms``: when the venue was asked, or said so unasked; ``answered_ms``:
+    when that arrived; both as ``VenueState.time_ms`` counts.
     """
 
     client_id: str
     state: OrderState
     word: str
     time_ms: int
+    asked_ms: int = 0
+    answered_ms: int = 0
 
 
 class LiveFill(Struct, frozen=True, kw_only=True):

@@ -109,15 +109,13 @@ def endings_of(raw: bytes) -> list[OrderEnding]:
     return [_ending(each.order.cloid, each) for each in rows if each.order.cloid]
 
 
-def ending_of(raw: bytes, client_id: str, asked_ms: int) -> OrderEnding:
+def ending_of(raw: bytes, client_id: str) -> OrderEnding:
     """The answer to ``orderStatus``. Raises VenueDataError."""
     answer = decode(_OrderAnswer, raw, "orderStatus")
     if answer.order is None:
         if answer.status != "unknownOid":
             raise VenueDataError(f"orderStatus.status: {answer.status!r} is not known")
-        return OrderEnding(
-            client_id=client_id, state="unknown", word=answer.status, time_ms=asked_ms
-        )
+        return OrderEnding(client_id=client_id, state="unknown", word=answer.status, time_ms=0)
     return _ending(client_id, answer.order)
 
 

@@ -7,6 +7,7 @@ it arrived is added: an answer that is fresh and says something old is old.
 
 import time
 from collections.abc import Callable
+from math import inf
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from seawall.venues.gateway_port import InputTime
 
 _RATE_S = 10.0
 """Over at least so long is measured how fast the venue's clock runs."""
+_WINDOW_S = 300.0
+"""How long a statement of the venue's time says how far the two clocks are apart."""
 
 
 class VenueClock:
@@ -27,8 +30,9 @@ class VenueClock:
         self.monotonic = monotonic
         self._wall = wall
         self._newest_ms: int | None = None
-        self._newest_at = 0.0
         self._first: tuple[int, float] | None = None
+        self._ahead_ms = (-inf, -inf)
+        self._window_at = 0.0
         self._last_now = 0
         self.rate = 1.0
         """How much faster than this computer's the venue's clock runs; at least 1."""
@@ -38,7 +42,11 @@ class VenueClock:
         at = self.monotonic()
         if self._newest_ms is not None and venue_ms < self._newest_ms:
             return (self._newest_ms - venue_ms) / self.rate
-        self._newest_ms, self._newest_at = venue_ms, at
+        self._newest_ms = venue_ms
+        # The statement that came quickest says most; of the last two windows the best one counts.
+        if at - self._window_at >= _WINDOW_S:
+            self._ahead_ms, self._window_at = (self._ahead_ms[1], -inf), at
+        self._ahead_ms = (self._ahead_ms[0], max(self._ahead_ms[1], venue_ms - 1000 * at))
         if self._first is None:
             self._first = (venue_ms, at)
         elif at - self._first[1] >= _RATE_S:
@@ -48,11 +56,13 @@ class VenueClock:
         return 0.0
 
     def now_ms(self) -> int:
-        """The venue's time, which never goes back; this computer's until the venue says its own."""
+        """The venue's time, which never goes back; this computer's until the venue says its own.
+
+        Between two statements it goes on as this computer's does, also where the venue's stands.
+        """
         if self._newest_ms is None:
             return self._wall() // 1_000_000
-        passed_ms = int(1000 * (self.monotonic() - self._newest_at))
-        self._last_now = max(self._last_now, self._newest_ms + passed_ms)
+        self._last_now = max(self._last_now, int(1000 * self.monotonic() + max(self._ahead_ms)))
         return self._last_now
 
 

@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Raw, Struct, structs
 
@@ -62,6 +62,23 @@ class _Time(Struct):
     time: int | None = None
 
 
+class _Ending(NamedTuple):
+    """An order's ending; when it was asked for and when it came, seconds of the clock."""
+
+    ending: OrderEnding
+    asked_at: float
+    answered_at: float
+
+    def shown(self, clock: VenueClock) -> OrderEnding:
+        """With the moments as the venue's time."""
+        now_ms, at = clock.now_ms(), clock.monotonic()
+        return structs.replace(
+            self.ending,
+            asked_ms=now_ms - round(1000 * (at - self.asked_at)),
+            answered_ms=now_ms - round(1000 * (at - self.answered_at)),
+        )
+
+
 class Reader:
     """One account; see ``gateway_port.VenueReader``. It holds no key and sends no action.
 
@@ -96,7 +113,7 @@ class Reader:
         self._funding: dict[tuple[int, str], FundingPaid] = {}
         self._fills: deque[LiveFill] = deque(maxlen=_KEPT_FILLS)
         self._trade_ids: deque[int] = deque(maxlen=_KEPT_FILLS)
-        self._endings: dict[str, OrderEnding] = {}
+        self._endings: dict[str, _Ending] = {}
         self._prices: dict[str, PublicPrices] = {}
         self._near: dict[str, PublicBook] = {}
         self._far: dict[str, PublicBook] = {}
@@ -130,7 +147,7 @@ class Reader:
             inputs=self._inputs.times(now_ms),
             reported=shown.reported,
             orders=shown.orders,
-            endings=tuple(self._endings.values()),
+            endings=tuple(each.shown(self._clock) for each in self._endings.values()),
             fills=tuple(self._fills),
             prices=dict(self._prices),
             books=books,
@@ -154,12 +171,11 @@ class Reader:
         self._wanted = list(dict.fromkeys([*self._wanted, *markets]))
 
     async def order(self, client_id: str) -> OrderEnding:
-        asked_ms = self._clock.now_ms()
+        asked_at = self._clock.monotonic()
         raw = await self._ask("orderStatus", user=self.address, oid=client_id)
-        found = happened.ending_of(raw, client_id, asked_ms)
-        self._keep_ending(found)
+        self._keep_ending(happened.ending_of(raw, client_id), asked_at)
         self._tell()
-        return found
+        return self._endings[client_id].shown(self._clock)
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -386,7 +402,7 @@ class Reader:
 
     def _hear_order_updates(self, data: bytes) -> None:
         for each in happened.endings_of(data):
-            self._keep_ending(each)
+            self._keep_ending(each, self._clock.monotonic())
 
     def _hear_fills(self, data: bytes) -> None:
         message = decode(dict[str, Raw], data, "userFills")
@@ -427,11 +443,13 @@ class Reader:
 
     # -- what is kept ------------------------------------------------------------------------------
 
-    def _keep_ending(self, new: OrderEnding) -> None:
-        known = self._endings.pop(new.client_id, None)
-        if known is not None and known.state != "unknown" and known.time_ms > new.time_ms:
-            new = known  # an older statement that came later
-        self._endings[new.client_id] = new
+    def _keep_ending(self, ending: OrderEnding, asked_at: float) -> None:
+        known = self._endings.pop(ending.client_id, None)
+        if known is not None and known.ending.time_ms > ending.time_ms:
+            # An older statement that came later; an id that was there is not unknown again.
+            ending = known.ending
+        new = _Ending(ending, asked_at, self._clock.monotonic())
+        self._endings[ending.client_id] = new
         while len(self._endings) > _KEPT_ENDINGS:
             del self._endings[next(iter(self._endings))]
 
