@@ -42,7 +42,7 @@ Integers = NDArray[np.int64]
 PROTECTION_PERCENT = 10
 """How much worse than its trigger the price of a trigger order at market may be.
 
-Hyperliquid, documented: trading/take-profit-and-stop-loss-orders-tp-sl. Assumed elsewhere.
+As the venue with continuous rules documents it; assumed elsewhere.
 """
 
 

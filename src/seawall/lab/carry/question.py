@@ -113,10 +113,9 @@ def carry(
     in docs/commands/carry.md. Raises SeawallError for input that cannot be used.
     """
     is_long = quantities.choice("side", side, SIDES) == "long"
-    assumed = with_fee_volume(assumptions_of(assume), fee_volume)
-    if funding is not None:
-        assumed = assumed.given("funding", {market: float(funding_of(funding))}, FUNDING_OPTION)
-    traded = traded_market(account, market, assume=assumed)
+    given = {} if funding is None else {market: float(funding_of(funding))}
+    assumed = assumptions_of(assume).given("funding", given, FUNDING_OPTION)
+    traded = traded_market(account, market, assume=with_fee_volume(assumed, fee_volume))
     fees = traded.fees(maker_share)
     rates = {"taker": fees.taker, "maker": fees.maker}
     entry, entry_takes = _fee("entry_fee", entry_fee, rates)

@@ -116,8 +116,7 @@ def cascade(
     Raises SeawallError for input that cannot be used.
     """
     _check_seeds(seeds, workers, cluster)
-    facts = _facts(scenario, path)
-    day, account = _day(account, facts, backstop, assume)
+    facts, day, account = _day(account, scenario, path, backstop, assume)
     assumptions = TradingAssumptions(
         seed=_whole("seed", seed, 0, HIGHEST_SEED),
         coupling=_share("coupling", coupling),
@@ -132,10 +131,8 @@ def cascade(
     )
     drawn = _distribution(facts, accounts, population, leverage, longs, crowd, isolated)
     news = _path(account, scenario, path)
-    setup = _setup(
-        account, news, minutes, _share("strength", strength, most=5),
-        interest, depth, drawn, assumptions, day,
-    )  # fmt: skip
+    part = _share("strength", strength, most=5)
+    setup = _setup(account, news, minutes, part, interest, depth, drawn, assumptions, day)
     run, without, outcomes = rehearse_market(
         setup, seeds=seeds, workers=workers, cluster=cluster, progress=progress
     )  # fmt: skip
@@ -212,15 +209,21 @@ def _setup(
 
 
 def _day(
-    account: Account, facts: Facts, backstop: Amount | None, assume: Assume
-) -> tuple[Assumptions, Account]:
-    """The assumptions of the day with the backstop that is given, and the account with its fees."""
+    account: Account,
+    scenario: str | Path | None,
+    path: str | Path | Iterable[str | Path],
+    backstop: Amount | None,
+    assume: Assume,
+) -> tuple[Facts, Assumptions, Account]:
+    """The population of a scenario's day, the assumptions of the day with the backstop that is
+    given, and the account with its fees."""
+    facts = _facts(scenario, path)
     leverages = leverages_of(account.listed[name] for name in account.markets)
     day = facts.assumptions(assumptions_of(assume), leverages)
     if backstop is not None:
         share = _share("backstop", backstop, most=10)
         day = day.given_shared({"backstop_share": share}, "--backstop")
-    return day, day.account(account)
+    return facts, day, day.account(account)
 
 
 def _facts(scenario: str | Path | None, path: str | Path | Iterable[str | Path]) -> Facts:

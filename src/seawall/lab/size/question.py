@@ -221,10 +221,7 @@ def size(
     left = quantities.share("stress", stress, least=LEAST_DEPTH, example="0.02")
     place, backing, pledged, whose = _behind(traded, equity, stop_price, cleared)
     sides = partial(_sides, traded, depth=left, is_long=is_long)
-    trade = _trade(
-        traded, stop_price, held, funding, sides(books.book), entry_fee,
-        place.held if place else 0,
-    )  # fmt: skip
+    trade = _trade(traded, stop_price, held, funding, sides(books.book), entry_fee, place)
     task = SizeTask(
         rulebook=account.rulebook, instrument=traded.instrument, trade=trade,
         calm_exit=book_side(books.book, traded.instrument, bids=is_long),
@@ -352,7 +349,7 @@ def _trade(
     funding: Amount | None,
     sides: tuple[BookSide, BookSide],
     entry_fee: str,
-    held: int,
+    place: "Place | None",
 ) -> Trade:
     takes = quantities.choice("entry_fee", entry_fee, ENTRY_FEES) == "taker"
     fees = traded.fees()
@@ -367,7 +364,7 @@ def _trade(
         exit_rate=fees.taker,
         funding_rate=abs(traded.funding_rate(funding)),
         settlements=ceil(hours),
-        held=held,
+        held=place.held if place else 0,
     )
 
 

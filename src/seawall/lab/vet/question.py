@@ -103,21 +103,19 @@ def vet(
         _only("a running venue; give --at URL", every=every)
     if not is_here:
         _only("the built-in sandbox", seed=seed)
-    looks = DEFAULT_EVERY if every is None else every
-    if shock is None and is_here:
-        shock = DEFAULT_MOVE
+    every = DEFAULT_EVERY if every is None else every
+    shock = DEFAULT_MOVE if shock is None and is_here else shock
     withdrawn = _number("withdraw", withdraw, 0, 1, "a share from 0% to 100%, such as 90%")
     if shock is None:
         _only("a --shock", withdraw=withdraw if withdrawn else None, shock_seconds=shock_seconds)
     length = _seconds(seconds, SANDBOX_SECONDS if is_here else LIVE_SECONDS)
-    rules = load_rulebook(rulebook or venue or DEFAULT_VENUE)
-    assumed = with_fee_volume(assumptions_of(assume), fee_volume)
+    rules, assumed = _rules(rulebook or venue, assume, fee_volume)
     watch = Watch(
         market=market or ("" if ccxt else DEFAULT_MARKET),
         sizes=_sizes(sizes),
         charges=_charges(rules, assumed, is_assumed=rulebook is None and not is_here),
         seconds=length,
-        every_s=_number("every", looks, 0.1, 60, "seconds from 0.1 to 60", percent=False),
+        every_s=_number("every", every, 0.1, 60, "seconds from 0.1 to 60", percent=False),
         move=None if shock is None else _move(shock),
         ramp_s=_ramp(shock_seconds, length),
         withdrawn=withdrawn,
@@ -128,8 +126,16 @@ def vet(
     sent = _orders(latency, key_file, is_running=recording is None and ccxt is None)
     times = None if sent is None else _latency(sent, at, venue, watch.market, key_file, progress)
     tape = _tape(watch, rules, recording, at, venue, ccxt, progress)
-    used = Used(assumptions=assumed, leverages={}, books=(rules,))
-    return structs.replace(result_of(tape, used), latency=times)
+    found = result_of(tape, Used(assumptions=assumed, leverages={}, books=(rules,)))
+    return structs.replace(found, latency=times)
+
+
+def _rules(
+    name: str | None, assume: Assume, fee_volume: Amount | None
+) -> tuple[AnyRulebook, Assumptions]:
+    """Whose fees are paid, and what is assumed. Raises InputError."""
+    rules = load_rulebook(name or DEFAULT_VENUE)
+    return rules, with_fee_volume(assumptions_of(assume), fee_volume)
 
 
 def _check_venue(venue: str | None, *, has_api: bool) -> None:
