@@ -118,13 +118,10 @@ def test_where_the_criteria_contradict_the_worst_losses_decide() -> None:
     assert found.against == ("ruin",)
 
 
-def test_where_all_modes_are_over_leveraged_ruin_decides() -> None:
-    modes = [judged("given", 95, ruin=0.3, given=True), judged("isolated", 80, ruin=0.4)]
-    assert is_over_leveraged(modes)
-    found = choose(modes)
-    assert found.contradicts == ("isolated", "given")
-    assert found.mode == "given"
-    assert found.against == ("worst 5 %",)
+def test_over_leveraged_is_where_every_mode_is_ruined_too_often() -> None:
+    often, seldom = judged("given", 95, ruin=0.06, given=True), judged("isolated", 80, ruin=0.05)
+    assert is_over_leveraged([often, often])
+    assert not is_over_leveraged([often, seldom])
 
 
 def test_among_the_last_the_smallest_loss_is_taken() -> None:

@@ -10,9 +10,9 @@ A tie is no reason. A tie with the best estimate reaches half the way to the upp
 interval, so that a tie on these paths seldom lies outside the whole interval on others, and at
 least as far as the smallest difference that matters.
 
-**Where the two criteria under 1 contradict each other**, no mode is best in both. The worst 5 %
-decide, unless the account is over-leveraged in every mode: the worst 5 % are then ruined in each,
-and their mean only says how far beyond the risk capital the loss goes, so the probability decides.
+**Where the two criteria under 1 contradict each other**, no mode is best in both, and this is said.
+The worst 5 % decide: what is ruined is among them, so they count how often the account loses much
+as well as how much, and they do not hang on where the risk capital is set.
 """
 
 import math
@@ -155,15 +155,13 @@ def _worst(each: Judged) -> float:
 
 
 def _by_what_hurts(modes: Sequence[Judged]) -> tuple[list[Judged], tuple[str, str] | None]:
-    """Those tied with the best in both first criteria, or where there are none in the deciding one
-    and then the other; and the best of each where they contradict."""
+    """Those tied with the best in both first criteria, or where there are none in the first and
+    then the other; and the best of each where they contradict."""
     worst, ruin = (each.tied(modes) for each in FIRST)
     both = [each for each in worst if each in ruin]
     if both:
         return both, None
     names = min(worst, key=_worst).name, min(ruin, key=lambda e: e.statistics.ruin.value).name
-    if is_over_leveraged(modes):
-        return WORST_LOSS.tied(ruin), names
     return RUIN.tied(worst), names
 
 

@@ -136,16 +136,11 @@ def _contradiction(found: Comparison) -> Iterator[str]:
     if found.choice.contradicts is None:
         return
     worst, ruin = (found.result(name) for name in found.choice.contradicts)
-    decided = (
-        "The account is over-leveraged in both, and its worst 5 % are ruined in each: the "
-        "probability decides."
-        if found.is_over_leveraged
-        else "The worst 5 % decide."
-    )
     yield (
         f"No mode is best in both criteria: {mode_name(worst)} loses least in the worst 5 %, "
         f"{_figure(worst, WORST_LOSS)} against {_figure(ruin, WORST_LOSS)}; {mode_name(ruin)} is "
-        f"ruined least often, {_figure(ruin, RUIN)} against {_figure(worst, RUIN)}. {decided}"
+        f"ruined least often, {_figure(ruin, RUIN)} against {_figure(worst, RUIN)}. The worst 5 % "
+        "decide."
     )
 
 
