@@ -87,7 +87,7 @@ RECORDED = {
     "first": '[[recorded]]\nvenue = "A"\nprices = "marks"\ncandles = "1 h"',
     "levels": "[recorded.levels]\nSOL = [100, 80, 70]\nAVAX = [100, 60, 50]\nBTC = [100, 90, 85]",
     "second": '[[recorded]]\nvenue = "B"\nprices = "trades"\ncandles = "5 min"',
-    "others": "[recorded.levels]\nADA = [100, 40, 90]",
+    "others": "[recorded.levels]\nADA = [100, 40, 95]",
     "own": '[[market]]\nname = "JELLY"\nwaypoints = [[0, 100.0], [5, 500.0]]',
 }
 WRONGLY_RECORDED = [
@@ -118,7 +118,7 @@ def test_a_market_takes_its_record_or_the_median_of_its_group() -> None:
     markets = ["SOL", "WIF", "PAXG", "JELLY"]
     path = scenario_path(scenario, markets, dict.fromkeys(markets[1:], 10.0))
     assert {name: float(path.oracle[name][-1]) for name in markets} == pytest.approx(
-        # Seventy of 150 USD; the median of 50, 70 and 90; nothing like gold; its own shape.
+        # Seventy of 150 USD; the median of 50, 70 and 95; nothing like gold; its own shape.
         {"SOL": 105.0, "WIF": 7.0, "PAXG": 10.0, "JELLY": 50.0}
     )
     origins = path.origins
