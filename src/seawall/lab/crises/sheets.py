@@ -145,7 +145,7 @@ class _Findings:
             texts = []
             for mode in self.task.modes:
                 mine = [each for each in self.outcomes if each.mode == mode]
-                kept = sum(each.end / each.start for each in mine) / len(mine)
+                kept = sum((each.end - each.added) / each.start for each in mine) / len(mine)
                 safe = sum(not each.liquidated for each in mine)
                 texts.append(
                     f"{mode} keeps {kinds.percent(kept, 0)} on average and is not liquidated in "
