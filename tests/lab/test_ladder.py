@@ -100,9 +100,25 @@ def test_ladders_are_read_from_texts_and_files(tmp_path: Path) -> None:
     assert read_ladders(["ready"], []) == list(READY)
     shipped = read_ladders([], [ROOT / "examples" / "ladders.toml"])
     assert [each.name for each in shipped] == ["tight", "wide", "scale out", "stop and money"]
-    assert shipped[3].rungs[0].market == "BTC"
+    assert shipped[3].rungs[0].market == "ETH"
     assert shipped[3].rungs[1].action == Action.ADD
     assert read_rungs("", "stop 5% at -1.5 sigma")[0].unit == Unit.SIGMA
+
+
+def test_a_file_says_where_it_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    for text, message in {
+        'tight = "stop"': f"{file}: tight: ladder: 'stop' should be such as",
+        "tight = 5": f"{file}: tight: should be rungs in quotes, such as",
+        "": f"{file}: has no ladder; a line is NAME = ",
+        "tight": f"ladders: '{file}' should be a TOML file",
+    }.items():
+        file.write_text(text)
+        with pytest.raises(InputError) as caught:
+            read_ladders([], [file])
+        assert str(caught.value).startswith(message)
+    with pytest.raises(InputError, match="should be a readable file: No such file"):
+        read_ladders([], [tmp_path / "none.toml"])
 
 
 REFUSED = {

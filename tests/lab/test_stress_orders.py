@@ -1,4 +1,4 @@
-"""Shocks of an account with orders: they act on the way, as the engine says."""
+"""An account with orders and top-ups in shocks, crises and modes: they act on the way."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,12 @@ from seawall.accounts.load import AccountOptions, load_account
 from seawall.domain.errors import InputError
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO
+from seawall.lab.crises import crises
+from seawall.lab.crises.trial import Outcome
+from seawall.lab.paths.runner import Runner
+from seawall.lab.paths.setup import path_setup
+from seawall.lab.paths.statistics import path_statistics
+from seawall.lab.paths.variants import as_cross, as_isolated
 from seawall.lab.stress.result import StressResult, stress
 from tests.lab.path_setups import PRICES, position
 
@@ -85,3 +91,39 @@ def test_money_for_a_market_without_a_position_is_refused(tmp_path: Path) -> Non
             TOP_UP.replace("BTC", "ETH"),
             '[[order]]\nmarket = "ETH"\nside = "buy"\nsize = 1\nprice = 3000\n',
         )
+
+
+@pytest.mark.parametrize("rulebook", ["hyperliquid", "dydx"])
+def test_orders_and_money_act_in_a_crisis(tmp_path: Path, rulebook: str) -> None:
+    def outcome(*more: str) -> Outcome:
+        answer = crises(
+            account_of(tmp_path, *more), crises="crash_2025_10_10", rulebooks=rulebook,
+            modes="cross", depths="calm", population=0, workers=1,
+        )  # fmt: skip
+        (found,) = answer.outcomes
+        return found
+
+    bare, stopped, filled = outcome(), outcome(STOP), outcome(TOP_UP)
+    assert bare.liquidated
+    assert not stopped.liquidated
+    # Sold on the way down at about 95,000 of 100,000, and not exposed to what comes after.
+    assert 4_500 * MICRO < stopped.lost < 7_000 * MICRO
+    assert stopped.end < bare.start
+    assert (bare.added, filled.added) == (0, 10_000 * MICRO)
+    assert filled.lost == filled.start + filled.added - filled.end
+
+
+def test_orders_act_in_every_mode_that_is_compared(tmp_path: Path) -> None:
+    def liquidated(*more: str) -> list[float]:
+        held = (position("ETH", "long", 30_000, 10), *more)
+        setup = path_setup(account_of(tmp_path, *held), paths=1_000, hours=48, step_seconds=300)
+        runner = Runner(workers=1)
+        prices = setup.account.price_texts
+        holdings = setup.account.holdings
+        modes = (as_cross(holdings), as_isolated(holdings, setup.account.instruments, prices))
+        tasks = [setup.task(each) for each in modes]
+        found = zip(tasks, runner.all_outcomes(tasks, ""), strict=True)
+        return [path_statistics(*each).liquidated.value for each in found]
+
+    for without, with_stop in zip(liquidated(), liquidated(STOP), strict=True):
+        assert with_stop < without

@@ -178,7 +178,7 @@ class _Findings:
             mode=mode,
             outcomes=len(mine),
             liquidated=sum(bool(each.liquidated) for each in mine),
-            wiped_out=sum(each.end <= WIPED_OUT * each.start for each in mine),
+            wiped_out=sum(each.end - each.added <= WIPED_OUT * each.start for each in mine),
             lowest=min(each.lowest for each in mine),
             worst=worst,
             best=best,
@@ -208,7 +208,7 @@ class _Findings:
                 Column("best_end", MONEY, "best.end", "best: left, USD", drop=2),
             ],
             note=f"Liquidated: outcomes in which any bucket is. Wiped out: "
-            f"{kinds.short_percent(WIPED_OUT)} of the money or less is left in the end.",
+            f"{kinds.short_percent(WIPED_OUT)} of the money or less is left in the end, without what top-ups added.",
         )
 
     def _warnings(self) -> Iterator[Words]:

@@ -15,7 +15,6 @@ from seawall.lab.arrays import Floats
 from seawall.lab.ladder.placed import Placed, beyond_liquidation, placed, without_exits
 from seawall.lab.ladder.rungs import NONE, read_ladders
 from seawall.lab.paths.estimates import Estimate, mean, share, shortfall_influence
-from seawall.lab.paths.kernels.account_orders import left_out
 from seawall.lab.paths.kernels.task import Diffusion, Outcomes, PathTask
 from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import PathOptions, PathSetup, path_setup
@@ -46,12 +45,12 @@ class Regime(Struct, frozen=True):
 class LadderLine(Struct, frozen=True, kw_only=True):
     """A ladder in one regime, beside the positions without exits on the same paths. USD a path.
 
-    ``survives``: without a liquidation; ``rescued``: by how much more often than without exits.
-    ``spared``: by how much the mean loss of the worst 5 % is less than without. ``result``: mean
-    change of the result; it is ``saved``, the mean of what is more on the paths where the ladder
-    ends better, less ``given_up``, of what is less where it ends worse. ``profit_kept``: profits
-    with the ladder over profits without, None where there are none. ``acted``: any order. Of no
-    ladder the differences are None.
+    ``survives``: without a liquidation; ``survival_gain``: by how much more often than without
+    exits. ``spared``: by how much the mean loss of the worst 5 % is less than without. ``result``:
+    mean change of the result; it is ``saved``, the mean of what is more on the paths where the
+    ladder ends better, less ``given_up``, of what is less where it ends worse. ``profit_kept``:
+    profits with the ladder over profits without, None where there are none. ``acted``: any order.
+    Of no ladder the differences are None.
     """
 
     regime: Regime
@@ -59,7 +58,7 @@ class LadderLine(Struct, frozen=True, kw_only=True):
     statistics: PathStatistics
     survives: Estimate
     acted: Estimate
-    rescued: Estimate | None
+    survival_gain: Estimate | None
     spared: Estimate | None
     result: Estimate | None
     saved: Estimate | None
@@ -79,9 +78,9 @@ class LadderLine(Struct, frozen=True, kw_only=True):
     @property
     def only_costs(self) -> bool:
         """Whether the mean result is lower, beyond the interval, and nothing is any safer."""
-        if self.result is None or self.rescued is None:
+        if self.result is None or self.survival_gain is None:
             return False
-        return self.result.high < 0 and self.rescued.low <= 0 and not self.is_safer
+        return self.result.high < 0 and self.survival_gain.low <= 0 and not self.is_safer
 
 
 class LadderResult(Answer, frozen=True, kw_only=True):
@@ -145,8 +144,6 @@ def ladder(
         statistics = path_statistics(tasks[place], outcomes[place], setup.limits)
         lines.append(_line(regime, each.name, tasks[place], outcomes[place], base, statistics))
     notes = list(setup.source.notes)
-    if count := left_out(account.holdings):
-        notes.append(f"{count} of the account's orders would open a position: left out")
     notes += [text for each in found for text in beyond_liquidation(account, each)]
     return LadderResult(
         setup=setup, regimes=chosen, ladders=found, sigmas=list(sigmas.values()), lines=lines,
@@ -216,7 +213,7 @@ def _line(
     paired = task.antithetic
     own, survives = losses(task, outcomes), first_liquidation(outcomes) == 0
     differences: dict[str, Estimate | None] = dict.fromkeys(
-        ("rescued", "spared", "result", "saved", "given_up", "profit_kept")
+        ("survival_gain", "spared", "result", "saved", "given_up", "profit_kept")
     )
     if without is not None:
         base = losses(task, without)
@@ -224,7 +221,7 @@ def _line(
         tail = shortfall_influence(base, WORST) - shortfall_influence(own, WORST)
         more = survives.astype(np.float64) - (first_liquidation(without) == 0)
         differences = {
-            "rescued": mean(more, paired=paired),
+            "survival_gain": mean(more, paired=paired),
             "spared": mean(tail, paired=paired),
             "result": mean(better, paired=paired),
             "saved": mean(np.maximum(better, 0.0), paired=paired),

@@ -154,7 +154,7 @@ def _of_file(file: Path) -> list[Ladder]:
         texts = rungs if isinstance(rungs, list) else [rungs]
         if not texts or not all(isinstance(each, str) for each in texts):
             raise InputError(f"{file}: {name}: should be rungs in quotes, {_EXPECTED}")
-        found.append(Ladder(name=name, rungs=read_rungs(f"{file}: {name}: ", ", ".join(texts))))
+        found.append(Ladder(name=name, rungs=read_rungs(f"{file}: {name}", ", ".join(texts))))
     if not found:
         raise InputError(f'{file}: has no ladder; a line is NAME = "stop 50% at -5%"')
     return found

@@ -136,7 +136,7 @@ def _columns() -> list[Column]:
         *estimate_columns("profit_kept", kinds.SHARE, title="profit kept", interval=7),
         *estimate_columns("acted", part, title="some order acts", interval=None, drop=6),
         *estimate_columns("spared", usd, interval=None, on="data"),
-        *estimate_columns("rescued", part, interval=None, on="data"),
+        *estimate_columns("survival_gain", part, interval=None, on="data"),
     ]
 
 

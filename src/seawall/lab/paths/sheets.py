@@ -254,16 +254,17 @@ def _search_words(search: LeverageSearch) -> str:
 def notes_of(setup: PathSetup) -> list[str]:
     """What a trader must know of the account and the prices before any figure."""
     rulebook = setup.account.rulebook
-    return [
+    under = [
         f"{_bucket_name(name, rulebook)}: under maintenance margin as it stands, so every path "
         "begins with its liquidation."
         for name in under_maintenance(setup.path_account())
     ]
+    return [*under, *left_out_words(setup)]
 
 
 def _warnings(result: PathsResult) -> list[Words]:
     setup, bias = result.setup, result.bias
-    found = [*notes_of(setup), *left_out_words(setup), *result.notes]
+    found = [*notes_of(setup), *result.notes]
     if bias and bias.missed > WARN_MISSED and bias.probability > WARN_PROBABILITY:
         found.append(
             f"Steps of {kinds.duration(setup.step_seconds)} are coarse: prices that cross a "
