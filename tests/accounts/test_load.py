@@ -249,3 +249,48 @@ def test_a_command_says_it_in_one_line_with_status_2(tmp_path: Path) -> None:
         "rehearse",
         "empty.json: has no positions and no collateral",
     )
+
+
+# -- words of what is refused --------------------------------------------------------------------
+
+
+def test_a_list_of_markets_adds_to_those_that_ship(tmp_path: Path) -> None:
+    listed = {"universe": [*META["universe"], {"name": "BNB", "szDecimals": 3, "maxLeverage": 5}]}
+    meta = file(tmp_path, listed, "meta.json")
+    found = loaded(None, meta=meta, extra_markets=("FISH", "BNB"), price={"FISH": 1, "BNB": 600})
+    assert [each.name for each in found.instruments] == ["BTC", "ETH", "SOL", "FISH", "BNB"]
+    assert found.instruments[-1].maximum_leverage == 5, "the list goes before what ships"
+    gone = file(
+        tmp_path,
+        {"universe": [{"name": "ETH", "szDecimals": 4, "maxLeverage": 25, "isDelisted": True}]},
+        "gone.json",
+    )
+    with pytest.raises(InputError, match="the built-in example: market: 'ETH' is not known here"):
+        loaded(None, meta=gone)
+
+
+@pytest.mark.parametrize(
+    ("market", "words"),
+    [
+        ("FOO", "market: 'FOO' is not known here; known: BTC, ETH"),
+        ("AVAX", "the price of AVAX now is not known: give --price AVAX=USD"),
+    ],
+)
+def test_a_market_that_an_option_names_is_not_laid_to_a_file(market: str, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        loaded(None, extra_markets=(market,))
+    assert str(error.value).startswith(words)
+
+
+def test_a_book_says_the_price_of_its_market(tmp_path: Path) -> None:
+    book = file(tmp_path, "side,price,size\nbid,19.9,1000\nask,20.1,1000\n", "book.csv")
+    result = seawall(tmp_path, "size", "AVAX", "--book", str(book))
+    assert result.returncode == 0, result.stderr
+    assert "AVAX at 20 USD" in result.stdout
+
+
+@pytest.mark.parametrize("command", [("paths", "--candles"), ("rehearse", "--path"), ("vet",)])
+def test_a_folder_is_called_a_folder(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "candles.d").mkdir()
+    result = seawall(tmp_path, *command, "candles.d")
+    refused(result, command[0], "candles.d: is a folder; name a file")

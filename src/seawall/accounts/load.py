@@ -363,7 +363,8 @@ def _known_markets(meta: Path | None) -> dict[str, Instrument]:
         listed = VENUES[DEFAULT_VENUE].read_markets(_bytes(meta))
     except VenueDataError as error:
         raise InputError(f"{meta}: {error}") from None
-    known = shipped_markets() | {each.name: each for each in listed}
+    found = {each.name: each for each in listed}
+    known = found | {name: each for name, each in shipped_markets().items() if name not in found}
     return {name: each for name, each in known.items() if not each.delisted}
 
 
