@@ -135,6 +135,7 @@ def _fire(draft: Draft, bucket: BucketView, step: Step, is_last: bool) -> None:
         memory,
         episode=memory.episode + 1,
         armed=False,
+        over_ms=0,
         fired_ms=draft.now,
         cool_until_ms=draft.now + step.cooldown_ms,
         verify_ms=0 if step.action in (ALERT, CANCEL_ENTRIES) else draft.now + step.verify_ms,

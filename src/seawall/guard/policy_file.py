@@ -18,12 +18,13 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.units import DAY_MS, HOUR_MS, MICRO, PPM
 from seawall.guard import policy as p
+from seawall.guard.assess import IGNORE_DISAGREEMENT
 from seawall.guard.policy_check import policy_faults
 from seawall.report.kinds import typed_percent
 
 Read = Callable[[str, Any], Any]
 """Gives the value of a field by its name. Raises InputError."""
-OVERRIDES = ("ignore_disagreement", "fire_at_once")
+OVERRIDES = (IGNORE_DISAGREEMENT, "fire_at_once")
 """What may be said for one run, on the command line, and never counts in a file."""
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": HOUR_MS, "d": DAY_MS}
 _TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)?\s*")

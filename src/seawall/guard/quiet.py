@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from seawall.domain.units import DAY_MS, PPM
-from seawall.guard.assess import Assessment, all_fresh, disagreements
+from seawall.guard.assess import Assessment, all_fresh, disagreements, needs_ledger
 from seawall.guard.draft import increases
 from seawall.guard.drawdown import base_of, losses
 from seawall.guard.ladder import applies, step_key
@@ -184,7 +184,7 @@ def _until(policy: Policy, memory: Memory, view: View) -> int:
 def _profit_bounds(policy: Policy, memory: Memory) -> Bounds:
     """Above every loss at which a limit could trip, up to the highest profit so far."""
     account = memory.account
-    if account is None:
+    if account is None or not needs_ledger(policy):
         return LOW, HIGH
     low = LOW
     for limit, most in (
