@@ -208,7 +208,8 @@ class _Findings:
                 Column("best_end", MONEY, "best.end", "best: left, USD", drop=2),
             ],
             note=f"Liquidated: outcomes in which any bucket is. Wiped out: "
-            f"{kinds.short_percent(WIPED_OUT)} of the money or less is left in the end, without what top-ups added.",
+            f"{kinds.short_percent(WIPED_OUT)} of the money or less is left in the end, without "
+            "what top-ups added.",
         )
 
     def _warnings(self) -> Iterator[Words]:
