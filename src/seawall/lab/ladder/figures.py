@@ -30,7 +30,7 @@ def figures(result: "LadderResult") -> Iterator[Figure]:
             {
                 "ladder": each.ladder,
                 "worst": number(each.worst.value),
-                "kept": number(1.0 if each.profit_kept is None else each.profit_kept.value),
+                "kept": number(100 if each.profit_kept is None else 100 * each.profit_kept.value),
                 "survives": kinds.probability(each.survives.value),
             }
             for each in result.of(regime)
@@ -53,7 +53,7 @@ def _panel(title: str, rows: list[Row], names: list[str]) -> Chart:
         "mark": {"type": "point", "filled": True, "size": 140, "opacity": 1},
         "encoding": {
             "x": quantity("worst", axis("worst 5 % lose, USD"), scale={"zero": False}),
-            "y": quantity("kept", axis("profit kept"), scale={"zero": False}),
+            "y": quantity("kept", axis("profit kept, %"), scale={"zero": False}),
             "color": coloured("ladder", names, legend={"title": "ladder", "orient": "bottom"}),
             "tooltip": [{"field": "ladder"}, {"field": "survives"}],
         },
