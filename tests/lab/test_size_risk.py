@@ -150,7 +150,8 @@ def test_parts_are_whole_lots_and_add_up(size: int, seconds: int, step: int) -> 
 
 
 def test_slower_is_cheaper_and_less_certain() -> None:
-    found = result(market="SOL", loss_budget="50%", stop="5%", volume=10**8).exits
+    asked = {"market": "SOL", "loss_budget": "50%", "stop": "5%"}
+    found = result(**asked, volume=10**8, volatility="97%").exits
     assert found is not None
     names = [row.course.name for row in found.rows]
     assert names[0] == "at once"
