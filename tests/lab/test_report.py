@@ -9,10 +9,26 @@ from html.parser import HTMLParser
 import pytest
 
 from seawall.lab.paths.figures import leverage_curve, loss_histogram
-from seawall.report.charts import Chart, columns
-from seawall.report.findings import Findings
+from seawall.report.chart_kinds import break_even, candle_rows
+from seawall.report.charts import (
+    BACKSTOP,
+    CHOSEN,
+    CROSS_COLOUR,
+    GRID,
+    INK,
+    LABEL,
+    LIQUIDATION,
+    MARKET_COLOURS,
+    QUIET,
+    Chart,
+    columns,
+    finished,
+    hover,
+    quantity,
+)
+from seawall.report.findings import Findings, Tile
 from seawall.report.html import report_page
-from seawall.report.kinds import percent, short_usd
+from seawall.report.kinds import USD, percent, short_usd
 from seawall.report.svg import inline_svg, svg_text
 from tests.lab.sample_findings import ASSUMPTION, HOSTILE, SEED, charts, sample_findings
 
@@ -20,7 +36,8 @@ COMMAND = "seawall stress '<b>' --report x.html"
 ALLOWED = frozenset(
     "html head meta link title style body header main footer section h1 h2 p strong div table "
     "caption thead tbody tr th td figure figcaption svg g path rect line text defs clippath "
-    "lineargradient stop ul li dl dt dd code".split()
+    "lineargradient stop ul li dl dt dd code "
+    "details summary".split()
 )
 VOID = frozenset({"meta", "link"})
 
@@ -125,6 +142,52 @@ def test_it_can_be_read_without_eyes(page: Page) -> None:
     assert {each["scope"] for each in page.named("th")} == {"row", "col"}
 
 
+def test_the_head_says_the_verdict_in_a_word_and_its_colour(text: str) -> None:
+    head = text[text.index("<main>") : text.index('<div class="sections">')]
+    found = re.search(r'<p class="status caution"><strong>(Near liquidation .*?)</strong>', head)
+    assert found is not None
+    assert "<script>" not in head
+    for style in ("", "good", "caution", "bad"):
+        assert f'<div class="tile {style}"><dt>equity, USD</dt><dd class="figure">250,000' in head
+    none = Tile(title="x", value=None, kind=USD, none="none near")
+    assert none.text == "none near"
+
+
+def test_every_colour_of_ours_has_one_for_a_dark_page() -> None:
+    """Words and lines that keep their colour would vanish on the other ground."""
+    rules = dict(re.findall(r'svg \[fill="(.*?)"\]\{fill:(.*?)\}', report_page(
+        Findings(command="x", title="t"), "x"
+    )))  # fmt: skip
+    named = [INK, QUIET, LABEL, GRID, CROSS_COLOUR, LIQUIDATION, BACKSTOP, CHOSEN, *MARKET_COLOURS]
+    assert [each for each in named if each not in rules] == []
+    assert all(dark != light for light, dark in rules.items())
+
+
+def test_a_point_says_its_words_and_is_not_seen() -> None:
+    x, y = (quantity(name, None) for name in "xy")
+    chart = finished({"layer": [hover([{"x": 1, "y": 2, "words": HOSTILE}], x, y)]}, height=100)
+    drawn = inline_svg(chart, "p", "one point")
+    assert drawn.count('class="point"') == drawn.count("<title>") == 1
+    assert "<script" not in drawn
+
+
+def test_candles_open_where_the_one_before_closed() -> None:
+    bars = candle_rows(range(101), [float(each % 7) for each in range(101)], most=10)
+    assert len(bars) == 10
+    assert [each["close"] for each in bars[:-1]] == [each["open"] for each in bars[1:]]
+    assert all(each["low"] <= min(each["open"], each["close"]) for each in bars)
+    assert all(each["high"] >= max(each["open"], each["close"]) for each in bars)
+    assert max(each["high"] for each in bars) == 6.0
+
+
+@pytest.mark.parametrize(("size", "expected"), [(2.0, 100 * 1.001 / 0.999), (-2.0, 99.8001998)])
+def test_break_even_pays_both_fees(size: float, expected: float) -> None:
+    found = break_even(100.0, size, 0.001)
+    assert found == pytest.approx(expected)
+    fees = 0.001 * abs(size) * (100.0 + found)
+    assert size * (found - 100.0) == pytest.approx(fees)
+
+
 def test_long_tables_are_in_the_report(page: Page) -> None:
     assert "Every shock" in page.words
     assert "30,024" in page.words
@@ -173,6 +236,11 @@ def test_axes_are_labelled_with_units(name: str) -> None:
     for unit in {
         "survival": ["leverage, notional / equity", "paths with a liquidation, %", "chosen: 3x",
                      "now: 10x"],
+        "equity": ["time, hours", "equity, USD", "start: $"],
+        "drawdown": ["time, hours", "fall from the highest equity, %", "5 % to"],
+        "profit": ["price, USD", "profit of the position, USD", "liquidation: 2,350.00",
+                   "stop: 2,100.00", "break-even: 1,998.20", "entry: 2,000.00", "now: 1,990.00"],
+        "candles": ["price, USD", "liquidated", "liquidation: 100,150"],
         "fan": ["time, hours", "maintenance margin / equity, %", "100 %: liquidation"],
         "modes": ["capital needed, USD", "paths without a liquidation, %", "$412k", "95.5 %"],
         "losses": ["loss, USD", "-$200k", "share of paths, %", "median: ", "95 % lose less: "],

@@ -41,7 +41,7 @@ DARK = {
     "#5b7f2b": "#92bb5c", "#9a6b3f": "#cda072", "#4c8fbd": "#74b4e0",
     "#c9d8ea": "#20364f", "#93b1d6": "#33557f", "#6189bd": "#4d7bb3",
     "#862e9c": "#d08ce2", "#0b7285": "#4fc3d9", "#2b8a3e": "#57c06b", "#e8590c": "#ff8a4c",
-    "#b7791f": "#e0a84a", "#c2410c": "#f58b5b", "#ddd": "#444f5a", "#888": "#9aa7b4",
+    "#8f5d12": "#e0a84a", "#c2410c": "#f58b5b", "#ddd": "#444f5a", "#888": "#9aa7b4",
 }  # fmt: skip
 """The same colours on a dark page; one that is not named is the same on both."""
 

@@ -202,7 +202,7 @@ def _ratios(result: Rehearsal, steps: Sequence[int]) -> Chart:
     y = quantity("y", axis(title, label=PERCENT_LABEL), scale={"domain": [0, top]})
     lines = named(rows, _time(result, labels=True), y, names, colours=_colours(ratios))
     marks = [
-        level(50, "50 %", "#b7791f"),
+        level(50, "50 %", "#8f5d12"),
         level(80, "80 %", "#c2410c"),
         level(100, "100 %: liquidation", LIQUIDATION),
     ]
