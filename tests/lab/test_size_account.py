@@ -19,8 +19,9 @@ from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.layout import Limits
 from seawall.engine.placement import Placement, marked_at_oracle, rows_of, write_prices
+from seawall.lab.market.assumptions import assumptions_of
 from seawall.lab.market.book import Book, checked_book, ladder_book
-from seawall.lab.market.liquidity import default_depth
+from seawall.lab.market.liquidity import assumed_depth
 from seawall.lab.size import SizeResult, size
 from seawall.lab.size.account import held_in, moved_along, place_of
 from seawall.lab.size.margin import margin_rule
@@ -191,7 +192,9 @@ def machine(account: Account, market: int) -> tuple[Placement, int]:
     instrument = account.instruments[market]
     scale = 10**instrument.price_decimals
     listed = account.listed[instrument.name]
-    book = ladder_book(instrument, default_depth(listed), account.prices[market] / scale)
+    book = ladder_book(
+        instrument, assumed_depth(listed, assumptions_of(None)), account.prices[market] / scale
+    )
     levels = np.concatenate([book.bids, book.asks])
     rows = rows_of(CommandKind.PLACE_ORDER, len(levels), START_MS)
     rows["account"], rows["market"] = maker, market

@@ -1,6 +1,6 @@
 """From limits to advice: the size and the leverage to hold it at, and which limit decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypedDict
 
@@ -8,7 +8,6 @@ import numpy as np
 from msgspec import Struct, structs
 
 from seawall.domain.instrument import Instrument
-from seawall.domain.quantities import Amount
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO
 from seawall.lab.market.assumptions import Assumptions
@@ -63,12 +62,10 @@ class Odds(Struct, frozen=True, kw_only=True):
 
 
 class SimulatedMarket(TypedDict):
-    """Options of ``path_setup``: USD within 50 bp by market, what is said of prices, and what is
-    assumed."""
+    """Options of ``path_setup``: the assumptions, and what is said of prices."""
 
-    depth: Mapping[str, Amount]
-    model: ModelOptions
     assume: Assumptions
+    model: ModelOptions
 
 
 class SizeTask(Struct, frozen=True, kw_only=True):

@@ -18,16 +18,11 @@ from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.domain.units import MAX_PRICE, MICRO, fraction_text, from_units
 from seawall.lab.market.assumption_sheets import FUNDING, Used
-from seawall.lab.market.assumptions import (
-    DEPTH,
-    FUNDING_OPTION,
-    WITH_JUMPS,
-    Assume,
-    assumptions_of,
-)
+from seawall.lab.market.assumptions import DEPTH, FUNDING_OPTION, WITH_JUMPS, Assume, assumptions_of
 from seawall.lab.market.book import Book
 from seawall.lab.market.book_source import read_book
 from seawall.lab.market.price_models import ModelOptions
+from seawall.lab.paths.limits import MAX_DRAWDOWN, RISK_CAPITAL
 from seawall.lab.size.advice import (
     HOURS_PER_YEAR,
     Advice,
@@ -65,11 +60,8 @@ MOST_VOLUME = 10**15
 FARTHEST_STOP = 10
 """Times the price: beyond it (or below one over it) a number is more likely a forgotten %."""
 ENTRY_FEES = ("maker", "taker")
-READ = (WITH_JUMPS, "volume", *FUNDING, DEPTH, "spread_bp")
-"""What is read of the assumptions."""
-RISK_CAPITAL = "50%"
-"""Of the equity, and the largest drawdown: as in ``seawall paths``."""
-MAX_DRAWDOWN = "30%"
+READ, LADDER = (WITH_JUMPS, "volume", *FUNDING), (DEPTH, "spread_bp")
+"""What is read of the assumptions: of the market, and of its assumed ladder."""
 DEFAULT_TRADES = 100
 MOST_TRADES = 500
 DEFAULT_REFILL = 10
@@ -232,14 +224,14 @@ def size(
         risk_capital=_risk_capital(risk.get("risk_capital", RISK_CAPITAL), pledged),
         refill_s=_above_zero("refill", refill, 86_400, "seconds above 0, such as 10"),
         step=traded.lot, ladder=None if books.ladder is None else _on(sides(books.ladder), trade),
-        simulated=_simulated(traded, books.depth, funding, stated=volatility or candles),
+        simulated=_simulated(traded, deviation, stated=volatility or candles),
     )  # fmt: skip
     return SizeResult(
         task=task, advice=advise(task), traded=traded, place=place,
         source=f"{whose}; {market} at {traded.price_text} USD; {books.words}; {traded.rules}",
-        notes=(*notes, *books.notes), used=traded.used(*READ),
+        notes=(*notes, *books.notes),
         shown=None if books.ladder is None else _orders(books.book, task),
-        accepted=_accepted(risk.get("ruin")),
+        accepted=_accepted(risk.get("ruin")), used=traded.used(*READ, *LADDER),
     )  # fmt: skip
 
 
@@ -314,12 +306,11 @@ def _with_depth(traded: TradedMarket, depth: Amount | None) -> TradedMarket:
 
 
 class _Books(NamedTuple):
-    """The book and the assumed ladder beside it, if it is another, of ``depth`` USD within 50 bp;
-    what the book is, and what is assumed."""
+    """The book and the assumed ladder beside it, if it is another; what the book is, and what is
+    assumed."""
 
     book: Book
     ladder: Book | None
-    depth: float
     words: str
     notes: tuple[str, ...]
 
@@ -332,14 +323,14 @@ def _book(traded: TradedMarket, book: Book | None) -> _Books:
     )
     if book is None:
         note = f"The book is assumed: {shape} --book reads a real one, --depth sets another."
-        return _Books(ladder, None, found.usd_within_50bp, f"an assumed book of {deep}", (note,))
+        return _Books(ladder, None, f"an assumed book of {deep}", (note,))
     moment = "" if book.time_ms is None else f" of {kinds.clock(book.time_ms)} UTC"
     words = f"a book{moment} ({len(book.bids)} bids and {len(book.asks)} asks)"
     note = (
         "A book is what was shown at one moment. The size is no larger than the stressed book "
         f"shows, nor than an assumed ladder of {deep} allows: {shape} --depth sets another."
     )
-    return _Books(book, ladder, found.usd_within_50bp, words, (note,))
+    return _Books(book, ladder, words, (note,))
 
 
 def _trade(
@@ -364,7 +355,7 @@ def _trade(
         exit_rate=fees.taker,
         funding_rate=abs(traded.funding_rate(funding)),
         settlements=ceil(hours),
-        held=place.held if place else 0,
+        held=0 if place is None else place.held,
     )
 
 
@@ -382,19 +373,10 @@ def _on(book: tuple[BookSide, BookSide], trade: Trade) -> Trade:
     return structs.replace(trade, entry_book=entry, exit_book=book[1])
 
 
-def _simulated(
-    traded: TradedMarket, depth: float, funding: Amount | None, *, stated: object
-) -> SimulatedMarket:
-    """What is said of the market, for simulations; what is not is as their model has it.
-
-    ``stated``: None where the volatility is an assumption.
-    """
-    volatility = float(traded.assumption(WITH_JUMPS).value)
-    model = ModelOptions(
-        volatility=() if stated is None else {traded.name: volatility},
-        funding=() if funding is None else {traded.name: funding},
-    )
-    return {"depth": {traded.name: depth}, "model": model, "assume": traded.assumed}
+def _simulated(traded: TradedMarket, volatility: float, *, stated: object) -> SimulatedMarket:
+    """What simulations read. ``stated``: None where the volatility is an assumption."""
+    model = ModelOptions(volatility=() if stated is None else {traded.name: volatility})
+    return {"assume": traded.assumed, "model": model}
 
 
 def _risk_capital(value: Amount, equity: int) -> int:
