@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from seawall.accounts.valuation import valuation_of
+from seawall.accounts.valuation import Valuation, valuation_of
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Position
 from seawall.domain.rulebook import truncates_price
@@ -47,10 +47,13 @@ class LiquidationPrices:
     Under block rules each isolated position is a child account.
     """
 
-    def __init__(self, account: "Account") -> None:
-        """Raises ValuationError for what no engine can hold."""
+    def __init__(self, account: "Account", valuation: Valuation | None = None) -> None:
+        """``valuation``: of the same holdings, where there is one already.
+
+        Raises ValuationError for what no engine can hold.
+        """
         self.account = account
-        self.valuation = valuation_of(account)
+        self.valuation = valuation or valuation_of(account)
         self.in_blocks = self.valuation.in_blocks
 
     def price(self, market: int) -> Decimal | None:

@@ -1,0 +1,153 @@
+"""What of a view can be used, and what follows where an input is missing, old or contradicted.
+
+Six outcomes, and never a neutral number:
+
+* ``propagate``: what is computed from it is missing too (no ledger: no profit, so no drawdown);
+* ``unavailable``: the rules that need it do nothing and say so;
+* ``degrade``: the rules go on with what is said to be less good (no book: the slippage cap);
+* ``defer``: nothing is decided until it is there;
+* ``fail_closed``: entries are cancelled, nothing else is sent;
+* ``fatal``: the guard stops until a person resets it.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from seawall.domain.units import PPM
+from seawall.guard.policy import (
+    DEFER,
+    DEGRADE,
+    FAIL_CLOSED,
+    FATAL,
+    PROPAGATE,
+    UNAVAILABLE,
+    Inputs,
+    Policy,
+)
+from seawall.guard.view import BucketView, MarketView, View
+
+_GRAVITY = (PROPAGATE, UNAVAILABLE, DEGRADE, DEFER, FAIL_CLOSED, FATAL)
+"""From the mildest on."""
+IGNORE_DISAGREEMENT = "ignore_disagreement"
+_CLOCK_SLACK_MS = 2_000
+"""An input from so far in the future is one from now, by a clock that runs ahead."""
+
+
+class Fault(Struct, frozen=True):
+    """An input that cannot be used as it is, its outcome, and why in a sentence."""
+
+    input: str
+    outcome: str
+    why: str
+
+
+class Assessment(Struct, frozen=True, kw_only=True):
+    """``faults``: in the order of the inputs. ``profit``: equity less net deposits, None where it
+    is not known. ``disagreeing``: buckets whose figures and the venue's differ, and how.
+    """
+
+    faults: tuple[Fault, ...]
+    profit: int | None
+    has_funding: bool
+    disagreeing: dict[str, str]
+
+    @property
+    def outcome(self) -> str:
+        """The gravest of all faults; empty for none."""
+        return max((each.outcome for each in self.faults), key=_GRAVITY.index, default="")
+
+
+def assess(policy: Policy, view: View) -> Assessment:
+    """What of a view can be used under a policy."""
+    faults = tuple(_faults(policy.inputs, view))
+    bad = {each.input for each in faults}
+    known = view.net_deposits is not None and not bad & {"ledger", "account"}
+    return Assessment(
+        faults=faults,
+        profit=view.equity - view.net_deposits if known and view.net_deposits is not None else None,
+        has_funding="funding" not in bad,
+        disagreeing=dict(_disagreements(policy, view)),
+    )
+
+
+def all_fresh(inputs: Inputs, view: View) -> bool:
+    """Whether no input that every decision needs is missing or old; the quick form of ``assess``."""
+    seen, now = view.observed, view.time_ms
+    return (
+        seen.account_ms is not None
+        and seen.orders_ms is not None
+        and seen.prices_ms is not None
+        and seen.ledger_ms is not None
+        and -_CLOCK_SLACK_MS <= now - seen.account_ms <= inputs.account.max_age_ms
+        and -_CLOCK_SLACK_MS <= now - seen.orders_ms <= inputs.orders.max_age_ms
+        and -_CLOCK_SLACK_MS <= now - seen.prices_ms <= inputs.prices.max_age_ms
+        and -_CLOCK_SLACK_MS <= now - seen.ledger_ms <= inputs.ledger.max_age_ms
+    )
+
+
+def has_book(policy: Policy, view: View, market: MarketView) -> bool:
+    """Whether the book of a market can be used; without it slippage caps stand for it."""
+    return market.book_ms is not None and 0 <= view.time_ms - market.book_ms + _CLOCK_SLACK_MS <= (
+        policy.inputs.book.max_age_ms + _CLOCK_SLACK_MS
+    )
+
+
+def _faults(inputs: Inputs, view: View) -> Iterator[Fault]:
+    seen = view.observed
+    for name, at_ms, rule in (
+        ("account", seen.account_ms, inputs.account),
+        ("orders", seen.orders_ms, inputs.orders),
+        ("prices", seen.prices_ms, inputs.prices),
+        ("ledger", seen.ledger_ms, inputs.ledger),
+        ("funding", seen.funding_ms, inputs.funding),
+    ):
+        if at_ms is None:
+            yield Fault(name, rule.outcome, f"{name}: missing")
+        elif view.time_ms - at_ms > rule.max_age_ms:
+            age = view.time_ms - at_ms
+            yield Fault(name, rule.outcome, f"{name}: {age} ms old, at most {rule.max_age_ms}")
+        elif at_ms - view.time_ms > _CLOCK_SLACK_MS:
+            ahead = at_ms - view.time_ms
+            yield Fault(name, rule.outcome, f"{name}: {ahead} ms in the future; the clocks differ")
+    if seen.ledger_ms is not None and view.net_deposits is None:
+        yield Fault("ledger", inputs.ledger.outcome, "ledger: no cash flows in it")
+    for each in view.positions:
+        if each.market not in view.market or view.market[each.market].mark <= 0:
+            outcome = inputs.prices.outcome
+            yield Fault("prices", outcome, f"prices: no mark of {each.market}")
+        elif inputs.book.outcome == DEFER:
+            market = view.market[each.market]
+            book_ms = market.book_ms
+            if book_ms is None or view.time_ms - book_ms > inputs.book.max_age_ms:
+                yield Fault("book", DEFER, f"book: none of {each.market} that is fresh")
+
+
+def _disagreements(policy: Policy, view: View) -> Iterator[tuple[str, str]]:
+    """Buckets in which our margin or a liquidation price is not the venue's."""
+    if IGNORE_DISAGREEMENT in view.overrides:
+        return
+    for bucket in view.buckets:
+        why = _margins_differ(policy.inputs, bucket)
+        for each in view.positions_of[bucket.name]:
+            if each.market not in view.market:
+                continue
+            ours, theirs = each.liquidation_price, each.reported_price
+            if ours is None or theirs is None:
+                continue
+            most = policy.inputs.price_tolerance * view.market[each.market].mark
+            if abs(ours - theirs) * PPM > most:
+                why = why or f"liquidation price of {each.market}: {ours} here, {theirs} there"
+        if why:
+            yield bucket.name, why
+
+
+def _margins_differ(inputs: Inputs, bucket: BucketView) -> str:
+    most = inputs.margin_tolerance * max(abs(bucket.equity), 1)
+    for name, ours, theirs in (
+        ("equity", bucket.equity, bucket.reported_equity),
+        ("maintenance margin", bucket.maintenance, bucket.reported_maintenance),
+    ):
+        if theirs is not None and abs(ours - theirs) * PPM > most:
+            return f"{name} of {bucket.name}: {ours} micro-USD here, {theirs} at the venue"
+    return ""
