@@ -8,8 +8,10 @@ from msgspec import Struct
 
 class PlaceOrder(Struct, frozen=True, kw_only=True, tag="place_order"):
     """A reduce-only order. ``kind``: ``immediate`` (or cancel), ``post_only``, ``trigger`` (at
-    market). ``price``: the worst at which it may fill, of a trigger order once it has fired; the
-    writer rounds it inwards to a tick, and ``trigger_price`` away from liquidation.
+    market). ``price``: the worst at which it may fill, of a trigger order once it has fired.
+
+    The writer rounds ``price`` inwards to a tick and ``trigger_price`` away from liquidation, and
+    makes the venue refuse it after ``expires_ms``: what is unknown by then never comes.
     """
 
     market: str
@@ -20,6 +22,7 @@ class PlaceOrder(Struct, frozen=True, kw_only=True, tag="place_order"):
     client_id: str
     trigger_price: int = 0
     take_profit: bool = False
+    expires_ms: int
     step: str
     why: str
 

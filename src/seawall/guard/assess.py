@@ -60,41 +60,47 @@ class Assessment(Struct, frozen=True, kw_only=True):
 
 def assess(policy: Policy, view: View) -> Assessment:
     """What of a view can be used under a policy."""
-    faults = tuple(_faults(policy.inputs, view))
+    faults = tuple(_faults(policy, view))
     bad = {each.input for each in faults}
     known = view.net_deposits is not None and not bad & {"ledger", "account"}
     return Assessment(
         faults=faults,
         profit=view.equity - view.net_deposits if known and view.net_deposits is not None else None,
         has_funding="funding" not in bad,
-        disagreeing=dict(_disagreements(policy, view)),
+        disagreeing=dict(disagreements(policy, view)),
     )
 
 
-def all_fresh(inputs: Inputs, view: View) -> bool:
-    """Whether no input that every decision needs is missing or old; the quick form of ``assess``."""
-    seen, now = view.observed, view.time_ms
+def all_fresh(policy: Policy, view: View) -> bool:
+    """Whether every input that the policy needs is there and fresh; quicker than ``assess``."""
+    inputs, seen, now = policy.inputs, view.observed, view.time_ms
     return (
-        seen.account_ms is not None
-        and seen.orders_ms is not None
-        and seen.prices_ms is not None
-        and seen.ledger_ms is not None
-        and -_CLOCK_SLACK_MS <= now - seen.account_ms <= inputs.account.max_age_ms
-        and -_CLOCK_SLACK_MS <= now - seen.orders_ms <= inputs.orders.max_age_ms
-        and -_CLOCK_SLACK_MS <= now - seen.prices_ms <= inputs.prices.max_age_ms
-        and -_CLOCK_SLACK_MS <= now - seen.ledger_ms <= inputs.ledger.max_age_ms
+        _is_fresh(seen.account_ms, now, inputs.account.max_age_ms)
+        and _is_fresh(seen.orders_ms, now, inputs.orders.max_age_ms)
+        and _is_fresh(seen.prices_ms, now, inputs.prices.max_age_ms)
+        and (not needs_ledger(policy) or _is_fresh(seen.ledger_ms, now, inputs.ledger.max_age_ms))
+        and (policy.funding is None or _is_fresh(seen.funding_ms, now, inputs.funding.max_age_ms))
     )
+
+
+def _is_fresh(at_ms: int | None, now_ms: int, most_ms: int) -> bool:
+    return at_ms is not None and -_CLOCK_SLACK_MS <= now_ms - at_ms <= most_ms
 
 
 def has_book(policy: Policy, view: View, market: MarketView) -> bool:
     """Whether the book of a market can be used; without it slippage caps stand for it."""
-    return market.book_ms is not None and 0 <= view.time_ms - market.book_ms + _CLOCK_SLACK_MS <= (
-        policy.inputs.book.max_age_ms + _CLOCK_SLACK_MS
-    )
+    return _is_fresh(market.book_ms, view.time_ms, policy.inputs.book.max_age_ms)
 
 
-def _faults(inputs: Inputs, view: View) -> Iterator[Fault]:
-    seen = view.observed
+def needs_ledger(policy: Policy) -> bool:
+    """Whether a limit on drawdown needs the cash flows."""
+    return policy.drawdown.from_peak is not None or policy.drawdown.from_day_start is not None
+
+
+def _faults(policy: Policy, view: View) -> Iterator[Fault]:
+    inputs, seen = policy.inputs, view.observed
+    unneeded = set() if needs_ledger(policy) else {"ledger"}
+    unneeded |= set() if policy.funding is not None else {"funding"}
     for name, at_ms, rule in (
         ("account", seen.account_ms, inputs.account),
         ("orders", seen.orders_ms, inputs.orders),
@@ -102,6 +108,8 @@ def _faults(inputs: Inputs, view: View) -> Iterator[Fault]:
         ("ledger", seen.ledger_ms, inputs.ledger),
         ("funding", seen.funding_ms, inputs.funding),
     ):
+        if name in unneeded:
+            continue
         if at_ms is None:
             yield Fault(name, rule.outcome, f"{name}: missing")
         elif view.time_ms - at_ms > rule.max_age_ms:
@@ -110,7 +118,7 @@ def _faults(inputs: Inputs, view: View) -> Iterator[Fault]:
         elif at_ms - view.time_ms > _CLOCK_SLACK_MS:
             ahead = at_ms - view.time_ms
             yield Fault(name, rule.outcome, f"{name}: {ahead} ms in the future; the clocks differ")
-    if seen.ledger_ms is not None and view.net_deposits is None:
+    if "ledger" not in unneeded and seen.ledger_ms is not None and view.net_deposits is None:
         yield Fault("ledger", inputs.ledger.outcome, "ledger: no cash flows in it")
     for each in view.positions:
         if each.market not in view.market or view.market[each.market].mark <= 0:
@@ -123,7 +131,7 @@ def _faults(inputs: Inputs, view: View) -> Iterator[Fault]:
                 yield Fault("book", DEFER, f"book: none of {each.market} that is fresh")
 
 
-def _disagreements(policy: Policy, view: View) -> Iterator[tuple[str, str]]:
+def disagreements(policy: Policy, view: View) -> Iterator[tuple[str, str]]:
     """Buckets in which our margin or a liquidation price is not the venue's."""
     if IGNORE_DISAGREEMENT in view.overrides:
         return

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from seawall.guard.view import OrderView
+
 
 class Sent(Struct, frozen=True, kw_only=True):
     """An order that was sent and has not been seen to end."""
@@ -27,12 +29,13 @@ class Sent(Struct, frozen=True, kw_only=True):
 class Work(Struct, frozen=True, kw_only=True):
     """A reduction that is being carried out in one market, down to a size of ``target``.
 
-    ``attempt``: orders that have ended; ``misses``: those of them, one after the other, that
-    filled nothing. ``volume``: of the market when it began.
+    ``held``: the episode of the position. ``misses``: orders, one after the other, that filled
+    nothing. ``volume``: of the market when it began.
     """
 
     market: str
     sign: int
+    held: int
     target: int
     execution: str
     step: str
@@ -43,7 +46,6 @@ class Work(Struct, frozen=True, kw_only=True):
     arrival_price: int
     volume: int | None = None
     deadline_ms: int = 0
-    attempt: int = 0
     misses: int = 0
     last_sent_ms: int = 0
     sent: Sent | None = None
@@ -70,7 +72,8 @@ class StepMemory(Struct, frozen=True, kw_only=True):
 class LegMemory(Struct, frozen=True, kw_only=True):
     """One exit of one position. ``extreme``: the best mark since the position was opened.
 
-    ``level``: where a trailing stop is. ``crossed_ms``: since when the mark is beyond the level.
+    ``level``: where a trailing stop is. ``crossed_ms``: since when the mark is beyond the level;
+    ``crossed_size``: the position that its share is of then, or what was left when it was spent.
     ``sent``: the order that stands for it; ``leaving``: the one it replaces.
     """
 
@@ -85,19 +88,27 @@ class LegMemory(Struct, frozen=True, kw_only=True):
 
 
 class PositionMemory(Struct, frozen=True, kw_only=True):
-    """``episode``: one more each time that a position is opened or flipped. ``size``: the last."""
+    """``episode``: one more each time that a position is opened or flipped. ``size``: the last.
 
-    sign: int
-    episode: int
-    size: int
+    ``orders``: of works in this market that have ended, in all episodes.
+    """
+
+    sign: int = 0
+    episode: int = 0
+    size: int = 0
+    orders: int = 0
     in_cooldown: bool = False
     """Whether it was opened while a hard stop was latched."""
 
 
 class PairMemory(Struct, frozen=True, kw_only=True):
-    """The sizes against which a loss of a leg is judged; zero while the pair is not open."""
+    """``sizes``: against which a loss of a leg is judged, zero while the pair is not open.
+
+    ``last``: those of the last view.
+    """
 
     sizes: tuple[int, int] = (0, 0)
+    last: tuple[int, int] = (0, 0)
     episode: int = 0
 
 
@@ -121,11 +132,12 @@ class LimitMemory(Struct, frozen=True, kw_only=True):
 class AccountMemory(Struct, frozen=True, kw_only=True):
     """The whole account. Profits are equity less net deposits: cash flows do not move them.
 
-    ``latched``: the limit that has tripped; ``flat_ms``: when the account was first seen flat
-    after it, which is when the cooldown's episode begins.
+    ``measured_ms``: when the profit was last known. ``latched``: the limit that has tripped;
+    ``flat_ms``: when the account was first seen flat after it, which begins the cooldown.
     """
 
     start: int
+    measured_ms: int
     peak: LimitMemory
     day: LimitMemory
     day_number: int
@@ -135,18 +147,34 @@ class AccountMemory(Struct, frozen=True, kw_only=True):
     flat_ms: int = 0
 
 
+class QuietLeg(Struct, frozen=True):
+    """An exit of the policy, by its number, and where it is."""
+
+    stop: int
+    market: str
+    level: int
+
+
 class Quiet(Struct, frozen=True, kw_only=True):
     """Bounds within which nothing can happen: a decision inside of them has no action.
 
-    Strict bounds (low, high), in the order of the view's buckets, positions and markets; profit
-    is equity less net deposits.
+    Pairs are (low, high), both outside. ``ratios``, ``distances``: of each bucket of the view;
+    ``marks``: of each market; ``profit``: equity less net deposits. What is held, what rests and
+    the funding forecasts must be the same.
     """
 
     until_ms: int
     profit: tuple[int, int]
+    least_equity: int
     ratios: tuple[tuple[int, int], ...]
-    distances: tuple[tuple[int, int], ...]
+    distances: tuple[tuple[int, int] | None, ...]
     marks: tuple[tuple[int, int], ...]
+    held: tuple[tuple[str, int, int], ...]
+    orders: tuple[OrderView, ...]
+    funding: tuple[tuple[int | None, int | None], ...] = ()
+    near: tuple[tuple[str, int], ...] = ()
+    """Positions of pairs, and the distance that each stays above."""
+    legs: tuple[QuietLeg, ...] = ()
 
 
 class Memory(Struct, frozen=True, kw_only=True):

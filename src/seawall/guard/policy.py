@@ -241,11 +241,11 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def digest(self) -> int:
-        """32 bits that stand for the name in client order ids.
+        """24 bits that stand for the name in client order ids.
 
         Of the name alone: a changed level must not orphan orders that the policy has placed.
         """
-        return digest(self.name, 32)
+        return digest(self.name, 24)
 
     @cached_property
     def _by_name(self) -> dict[str, Execution]:

@@ -117,10 +117,11 @@ class OrderView(Struct, frozen=True, kw_only=True):
 
 class OrderStatus(Struct, frozen=True, kw_only=True):
     """What the venue says of an order that is not open: ``filled``, ``cancelled``, ``rejected``,
-    or ``unknown`` where it has never had one of this client id."""
+    or ``unknown`` where it has never had one of this client id; ``time_ms``: when it said so."""
 
     client_id: str
     state: str
+    time_ms: int
 
 
 class FundingPayment(Struct, frozen=True):
@@ -194,9 +195,9 @@ class View(Struct, frozen=True, kw_only=True, dict=True):
         return {each.client_id: each for each in self.orders if each.client_id}
 
     @cached_property
-    def ended(self) -> dict[str, str]:
-        """The state of orders that have ended or are unknown, by client id."""
-        return {each.client_id: each.state for each in self.statuses}
+    def status(self) -> dict[str, OrderStatus]:
+        """What the venue says of orders that are not open, by client id."""
+        return {each.client_id: each for each in self.statuses}
 
     def notional(self, position: PositionView) -> int:
         """Micro-USD at mark, without a sign."""

@@ -1,0 +1,67 @@
+"""Funding: trim or close before a payment above a limit, and say when its direction changes."""
+
+from msgspec import structs
+
+from seawall.domain.units import DAY_MS
+from seawall.guard.draft import Draft
+from seawall.guard.memory import FundingMemory
+from seawall.guard.policy import ALERT, CLOSE, FundingLimits
+from seawall.guard.view import PositionView
+from seawall.report.kinds import money
+
+
+def watch_funding(draft: Draft) -> None:
+    """Compare what every position pays at the next settlement with the limits."""
+    limits = draft.policy.funding
+    if limits is None:
+        return
+    if not draft.assessment.has_funding:
+        draft.alert("funding", "warning", "funding is unavailable: its rules do nothing")
+        return
+    paid = paid_within(draft, limits)
+    for position in draft.view.position.values():
+        _watch(draft, limits, position, paid)
+
+
+def paid_within(draft: Draft, limits: FundingLimits) -> int:
+    """What the account has paid in the last days, micro-USD."""
+    start = draft.now - limits.days * DAY_MS
+    return sum(each.amount for each in draft.view.funding_payments if each.time_ms > start)
+
+
+def _watch(draft: Draft, limits: FundingLimits, position: PositionView, paid: int) -> None:
+    market = draft.view.market[position.market]
+    payment = market.funding_payment(position.signed_size)
+    if payment is None or market.next_funding_ms is None:
+        text = f"the funding of {market.name} is unavailable: its rules do nothing"
+        draft.alert(f"funding {market.name}", "warning", text)
+        return
+    memory = draft.funding.get(market.name, FundingMemory())
+    sign = (payment > 0) - (payment < 0)
+    if limits.alert_on_change and memory.sign and sign and sign != memory.sign:
+        word = "pays" if sign > 0 else "receives"
+        draft.say(f"funding {market.name}", "info", f"{market.name} now {word} funding")
+    if sign:
+        memory = structs.replace(memory, sign=sign)
+    settlement = market.next_funding_ms
+    most = _most(limits, paid)
+    is_near = 0 <= settlement - draft.now <= limits.before_ms
+    if is_near and most is not None and payment > most and memory.acted_ms != settlement:
+        memory = structs.replace(memory, acted_ms=settlement)
+        why = f"{market.name} would pay {money(payment)} USD of funding, at most {money(most)}"
+        key = f"funding/{market.name}"
+        draft.say(key, "warning", why)
+        if limits.action != ALERT:
+            target = 0 if limits.action == CLOSE else position.size * most // payment
+            episode = settlement // 60_000
+            draft.reduce(position, target, limits.execution, key, episode, why, settlement)
+            draft.stop_entries(market.name, settlement)
+    draft.funding[market.name] = memory
+
+
+def _most(limits: FundingLimits, paid: int) -> int | None:
+    """What one payment may be now, micro-USD."""
+    found = [limits.max_payment] if limits.max_payment is not None else []
+    if limits.max_total is not None:
+        found.append(max(0, limits.max_total - paid))
+    return min(found, default=None)

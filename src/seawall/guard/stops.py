@@ -1,0 +1,326 @@
+"""Stops and take-profits: one exit of one position each, and none waits for another.
+
+An exit follows the size of its position, whether its entry is filled wholly or in part. A stop lies
+before liquidation by its clearance and the slippage of its size; where the policy would put it
+beyond, it is moved before it. Exits that rest are replaced by placing the new one first: both only
+reduce, so the position is never without one. An exit whose level is passed and whose size is still
+there after its time goes to market. Exits of positions that are closed or flipped are swept.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from seawall.domain.units import PPM
+from seawall.guard.actions import PlaceOrder
+from seawall.guard.assess import has_book
+from seawall.guard.client_id import client_id, fill_state, read_client_id
+from seawall.guard.draft import RESEND_MS, Draft, beyond
+from seawall.guard.execution import TRIGGER, walked
+from seawall.guard.memory import LegMemory, PositionMemory, Sent
+from seawall.guard.policy import EVERY_MARKET, GUARD, STOP, TAKE_PROFIT, TRAILING, Policy, Stop
+from seawall.guard.view import MarketView, OrderView, PositionView, View
+
+
+def leg_key(stop: Stop, market: str) -> str:
+    """What an exit of a market is called, in the memory and in client order ids."""
+    return f"{stop.name}/{market}"
+
+
+def level_of(
+    policy: Policy, view: View, stop: Stop, position: PositionView, extreme: int
+) -> tuple[int, bool]:
+    """The mark at which an exit fires, and whether it was moved before liquidation."""
+    market = view.market[position.market]
+    level = wanted_level(stop, position, market, extreme)
+    if stop.kind == TAKE_PROFIT:
+        return level, False
+    bound = bound_of(policy, view, stop, position)
+    if bound is None or position.sign * (level - bound) >= 0:
+        return level, False
+    return bound, True
+
+
+def wanted_level(stop: Stop, position: PositionView, market: MarketView, extreme: int) -> int:
+    """Where the policy puts an exit: a price, or a distance from the entry or the extreme."""
+    if stop.price is not None:
+        return max(1, stop.price // int(10**market.size_decimals))
+    assert stop.distance is not None
+    entry = position.entry_notional // position.size
+    from_price = extreme if stop.kind == TRAILING else entry
+    sign = position.sign if stop.kind == TAKE_PROFIT else -position.sign
+    return max(1, from_price * (PPM + sign * stop.distance) // PPM)
+
+
+def bound_of(policy: Policy, view: View, stop: Stop, position: PositionView) -> int | None:
+    """The level nearest to liquidation that still is an exit; None where none liquidates it.
+
+    The nearer of our liquidation price and the venue's counts.
+    """
+    prices = [
+        each for each in (position.liquidation_price, position.reported_price) if each is not None
+    ]
+    if not prices:
+        return None
+    market = view.market[position.market]
+    nearest = max(prices) if position.sign > 0 else min(prices)
+    slippage = stop.slippage
+    if has_book(policy, view, market):
+        needed = walked(market, position.signed_size, leg_size(stop, position))
+        slippage = stop.slippage if needed is None else max(needed, 0)
+    away = nearest * (slippage + stop.clearance) // PPM + 1
+    return nearest + position.sign * away
+
+
+def leg_size(stop: Stop, position: PositionView) -> int:
+    """What an exit closes; rounded up, so that shares of one whole leave nothing."""
+    return -(-position.size * stop.share // PPM)
+
+
+def hold_legs(draft: Draft, kinds: tuple[str, ...] = (STOP, TAKE_PROFIT, TRAILING)) -> None:
+    """Bring every exit of every position to its size and level; sweep those without one."""
+    wanted: dict[str, None] = {}
+    for position in draft.view.position.values():
+        if draft.view.market[position.market].mark <= 0:
+            continue
+        for stop in draft.policy.stops:
+            if stop.kind in kinds and stop.market in (position.market, EVERY_MARKET):
+                key = leg_key(stop, position.market)
+                wanted[key] = None
+                _hold_leg(draft, stop, position, key)
+    for key in [each for each in draft.legs if each not in wanted]:
+        del draft.legs[key]
+    _sweep(draft)
+
+
+def _hold_leg(draft: Draft, stop: Stop, position: PositionView, key: str) -> None:
+    market = draft.view.market[position.market]
+    memory = draft.legs.get(key, LegMemory())
+    if stop.kind == TRAILING:
+        memory = _followed(position, market, memory)
+    level, is_moved = level_of(draft.policy, draft.view, stop, position, memory.extreme)
+    if is_moved:
+        text = f"{stop.name} would lie beyond liquidation in {market.name}; it is moved before it"
+        draft.alert(f"{key} beyond", "warning", text)
+    if stop.kind == TRAILING:
+        level, memory = _trailed(stop, position, market, memory, level)
+    memory = _settled(draft, position, market, memory)
+    memory = _crossed(draft, stop, position, market, memory, level, key)
+    draft.legs[key] = memory
+    if stop.held_by == GUARD or memory.is_spent or not draft.may_send(market.name):
+        return
+    if is_past(stop, position, market.mark, level):
+        # A trigger order behind the mark would fire in the moment it is placed.
+        return
+    _rest(draft, stop, position, market, memory, level, key)
+
+
+def _followed(position: PositionView, market: MarketView, memory: LegMemory) -> LegMemory:
+    """The memory with the best mark since the position was opened."""
+    if not memory.extreme:
+        return structs.replace(memory, extreme=market.mark)
+    best = max if position.sign > 0 else min
+    return structs.replace(memory, extreme=best(memory.extreme, market.mark))
+
+
+def _trailed(
+    stop: Stop, position: PositionView, market: MarketView, memory: LegMemory, level: int
+) -> tuple[int, LegMemory]:
+    """The level of a trailing stop: it moves by its least move, and never back."""
+    gain = position.sign * (level - memory.level)
+    if not memory.level or gain * PPM >= stop.move * market.mark:
+        return level, structs.replace(memory, level=level)
+    return memory.level, memory
+
+
+def is_past(stop: Stop, position: PositionView, mark: int, level: int) -> bool:
+    """Whether the mark has reached the level of an exit."""
+    sign = position.sign if stop.kind == TAKE_PROFIT else -position.sign
+    return sign * (mark - level) >= 0
+
+
+def _crossed(
+    draft: Draft, stop: Stop, position: PositionView, market: MarketView, memory: LegMemory,
+    level: int, key: str,
+) -> LegMemory:  # fmt: skip
+    """The memory with since when the level is passed; what is due then is reduced."""
+    if memory.is_spent:
+        return _spent(position, memory)
+    passed = is_past(stop, position, market.mark, level)
+    sent = memory.sent
+    if not memory.crossed_ms:
+        if not passed:
+            return memory
+        # The venue may have filled it by now: its share is of what there was when it was placed.
+        whole = position.size if sent is None else max(sent.size_before, position.size)
+        memory = structs.replace(memory, crossed_ms=draft.now, crossed_size=whole)
+    closed = memory.crossed_size - position.size
+    size = -(-memory.crossed_size * stop.share // PPM)
+    if closed >= size:
+        # Its share is gone: it fires once in the life of a position.
+        return structs.replace(memory, is_spent=True, crossed_size=position.size)
+    waits = sent is not None and sent.client_id in draft.view.open_ids
+    if not passed and not closed and stop.held_by != GUARD and (sent is None or waits):
+        # The mark came back before anything was filled.
+        return structs.replace(memory, crossed_ms=0, crossed_size=0)
+    fires = sent is not None and is_past(stop, position, market.mark, sent.trigger_price)
+    if fires and draft.now - memory.crossed_ms < stop.escalate_ms:
+        return memory
+    why = f"{stop.name}: the mark of {market.name} is beyond its level"
+    if fires:
+        why = f"{stop.name} of {market.name} has fired and is not filled"
+        draft.alert(f"{key} unfilled", "critical", why)
+    episode = draft.positions[market.name].episode
+    draft.reduce(position, memory.crossed_size - size, stop.execution, key, episode, why)
+    return memory
+
+
+def _spent(position: PositionView, memory: LegMemory) -> LegMemory:
+    """A spent exit stands again where its position has grown since: what came has none."""
+    if position.size > memory.crossed_size:
+        return structs.replace(memory, is_spent=False, crossed_ms=0, crossed_size=0, sent=None)
+    return structs.replace(memory, crossed_size=position.size)
+
+
+def _settled(
+    draft: Draft, position: PositionView, market: MarketView, memory: LegMemory
+) -> LegMemory:
+    """The memory with what became of its order, and without those that it has replaced."""
+    leaving = []
+    for each in memory.leaving:
+        order = draft.view.open_ids.get(each)
+        if order is not None:
+            draft.cancel(order, "it is replaced")
+            leaving.append(each)
+        elif each not in draft.view.status:
+            draft.query(market.name, each)
+            leaving.append(each)
+    memory = structs.replace(memory, leaving=tuple(leaving))
+    sent = memory.sent
+    if sent is None:
+        return memory
+    state = draft.state_of(sent)
+    if state == "open":
+        return structs.replace(memory, sent=structs.replace(sent, seen=True))
+    if state == "rejected":
+        text = f"an exit in {market.name} was rejected; it is tried again"
+        draft.alert(f"rejected {sent.client_id}", "critical", text)
+    if state == "filled":
+        return structs.replace(
+            memory, sent=None, attempt=memory.attempt + 1, is_spent=True,
+            crossed_size=position.size,
+        )  # fmt: skip
+    if state in ("ended", "rejected"):
+        return structs.replace(memory, sent=None, attempt=memory.attempt + 1)
+    if not state and draft.now > sent.sent_ms:
+        draft.query(market.name, sent.client_id)
+    return memory
+
+
+def _rest(
+    draft: Draft, stop: Stop, position: PositionView, market: MarketView, memory: LegMemory,
+    level: int, key: str,
+) -> None:  # fmt: skip
+    """Place the exit where there is none, or where the one that rests is of another size."""
+    size = leg_size(stop, position)
+    sent = memory.sent
+    is_lost = sent is not None and draft.state_of(sent) == "lost"
+    if sent is not None and sent.size == size and sent.trigger_price == level:
+        if is_lost:
+            again = structs.replace(sent, sent_ms=draft.now)
+            draft.place(_order(stop, position, market, again, key))
+            draft.legs[key] = structs.replace(memory, sent=again)
+        return
+    if sent is not None and not is_lost:
+        if not sent.seen:
+            return
+        memory = structs.replace(memory, leaving=(*memory.leaving, sent.client_id))
+    if sent is not None:
+        memory = structs.replace(memory, attempt=memory.attempt + 1)
+    episode = draft.positions[market.name].episode
+    made = Sent(
+        client_id=client_id(
+            draft.policy.digest, key, episode, fill_state(size, level), memory.attempt
+        ),
+        size=size,
+        price=beyond(level, stop.slippage, position.signed_size < 0),
+        sent_ms=draft.now,
+        size_before=position.size,
+        kind=TRIGGER,
+        trigger_price=level,
+    )
+    draft.place(_order(stop, position, market, made, key))
+    draft.legs[key] = structs.replace(memory, sent=made)
+
+
+def _order(
+    stop: Stop, position: PositionView, market: MarketView, sent: Sent, key: str
+) -> PlaceOrder:
+    return PlaceOrder(
+        market=market.name,
+        is_buy=position.signed_size < 0,
+        size=sent.size,
+        kind=TRIGGER,
+        price=sent.price,
+        client_id=sent.client_id,
+        trigger_price=sent.trigger_price,
+        take_profit=stop.kind == TAKE_PROFIT,
+        expires_ms=sent.sent_ms + RESEND_MS,
+        step=key,
+        why=f"{stop.name} of {market.name}",
+    )
+
+
+def orphans(view: View) -> Iterator[OrderView]:
+    """Trigger orders that only reduce, with no position that they could reduce."""
+    for order in view.orders:
+        if order.trigger_price and order.reduce_only:
+            held = view.position.get(order.market)
+            if held is None or order.is_buy == (held.signed_size > 0):
+                yield order
+
+
+def _sweep(draft: Draft) -> None:
+    """Cancel exits without a position, and the guard's own orders that nothing stands for."""
+    kept = {each.sent.client_id for each in draft.legs.values() if each.sent is not None}
+    kept |= {each.sent.client_id for each in draft.works.values() if each.sent is not None}
+    kept |= {name for each in draft.legs.values() for name in each.leaving}
+    swept = set()
+    for order in orphans(draft.view):
+        name = read_client_id(order.client_id)
+        if name is not None or draft.policy.sweep == "all":
+            draft.cancel(order, "its position is closed or flipped")
+            swept.add(order.order_id)
+        else:
+            text = f"an exit in {order.market} that the guard has not placed has no position"
+            draft.alert(f"orphan {order.order_id}", "warning", text)
+    for order in draft.view.orders:
+        name = read_client_id(order.client_id)
+        is_ours = name is not None and name.policy == draft.policy.digest
+        is_needless = order.client_id not in kept and order.order_id not in swept
+        if is_ours and is_needless:
+            draft.cancel(order, "nothing in the policy stands for it")
+
+
+def follow_positions(draft: Draft) -> None:
+    """Count an episode more for each position that was opened or flipped, and forget its exits."""
+    account = draft.account
+    cooling = account is not None and bool(account.latched) and account.flat_ms > 0
+    for market in list(draft.positions):
+        if market not in draft.view.position:
+            memory = draft.positions[market]
+            draft.positions[market] = structs.replace(memory, sign=0, size=0, in_cooldown=False)
+            _forget(draft, market)
+    for market, position in draft.view.position.items():
+        before = draft.positions.get(market, PositionMemory())
+        if before.sign != position.sign:
+            _forget(draft, market)
+            before = structs.replace(
+                before, sign=position.sign, episode=before.episode + 1, in_cooldown=cooling
+            )
+        draft.positions[market] = structs.replace(before, size=position.size)
+
+
+def _forget(draft: Draft, market: str) -> None:
+    for key in [each for each in draft.legs if each.rpartition("/")[2] == market]:
+        del draft.legs[key]
