@@ -26,7 +26,7 @@ from seawall.guard.policy import (
     Step,
 )
 from seawall.guard.top_up import confirm_top_up, top_up
-from seawall.guard.view import BucketView, View
+from seawall.guard.view import BucketView, PositionView, View
 from seawall.report.kinds import typed_percent
 
 
@@ -47,6 +47,11 @@ def applies(step: Step, bucket: BucketView, view: View) -> bool:
 def ladder_of(draft: Draft, bucket: BucketView) -> list[Step]:
     """The steps about a bucket, in their order."""
     return [each for each in draft.policy.steps if applies(each, bucket, draft.view)]
+
+
+def scope(view: View, bucket: BucketView) -> list[PositionView]:
+    """The positions that a step about a bucket acts on: those whose margin it has measured."""
+    return view.positions_of[bucket.name]
 
 
 def climb(draft: Draft) -> None:
@@ -141,7 +146,7 @@ def _fire(draft: Draft, bucket: BucketView, step: Step, is_covered: bool, is_las
         draft.say(key, "warning", f"{step.name}: {why}")
     else:
         draft.say(key, "critical" if step.action == FLATTEN else "warning", f"{step.name}: {why}")
-        for each in draft.view.positions_of[bucket.name]:
+        for each in scope(draft.view, bucket):
             draft.stop_entries(each.market, memory.cool_until_ms)
     # Of several reductions that fire at once only the last is verified: it covers the others.
     if step.action in REDUCING and not is_last:
@@ -158,7 +163,7 @@ def _reduce(draft: Draft, bucket: BucketView, step: Step, key: str, episode: int
     if step.target is not None:
         needed = share_to(draft.policy, draft.view, bucket, step)
         share = max(share, needed) if step.action == CLOSE else needed
-    for each in draft.view.positions_of[bucket.name]:
+    for each in scope(draft.view, bucket):
         # Rounded down, so that the share is closed at least.
         target = each.size * (PPM - share) // PPM
         draft.reduce(each, target, step.execution, key, episode, why)

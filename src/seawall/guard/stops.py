@@ -102,7 +102,10 @@ def _hold_leg(draft: Draft, stop: Stop, position: PositionView, key: str) -> Non
     if is_moved:
         text = f"{stop.name} would lie beyond liquidation in {market.name}; it is moved before it"
         draft.alert(f"{key} beyond", "warning", text)
-    if stop.kind == TRAILING:
+    if is_moved:
+        level = _steady(stop, position, market, memory, level)
+        memory = structs.replace(memory, level=level)
+    elif stop.kind == TRAILING:
         level, memory = _trailed(stop, position, market, memory, level)
     memory = _settled(draft, position, market, memory)
     memory = _crossed(draft, stop, position, market, memory, level, key)
@@ -131,6 +134,19 @@ def _trailed(
     if not memory.level or gain * PPM >= stop.move * market.mark:
         return level, structs.replace(memory, level=level)
     return memory.level, memory
+
+
+def _steady(
+    stop: Stop, position: PositionView, market: MarketView, memory: LegMemory, bound: int
+) -> int:
+    """The level of a stop that liquidation pushes: it stays while it is a little before its bound.
+
+    Liquidation prices of a pool move all the time; not every move is worth another order.
+    """
+    move = stop.move * market.mark // PPM + 1
+    if memory.level and 0 <= position.sign * (memory.level - bound) <= move:
+        return memory.level
+    return bound + position.sign * (move // 2)
 
 
 def is_past(stop: Stop, position: PositionView, mark: int, level: int) -> bool:
