@@ -78,7 +78,8 @@ class Venue:
     """The venue and its account; what a test changes between two looks is in its fields.
 
     ``takes``: whether orders arrive; ``fills``: the share of an order that fills at once, ppm;
-    ``slip``: how much worse than the mark, ppm. ``confirms``: whether ended orders are shown.
+    ``slip``: how much worse than the mark, ppm. ``confirms``: whether ended orders are shown;
+    ``answers``: whether questions about them are answered.
     """
 
     marks: dict[str, int]
@@ -91,9 +92,11 @@ class Venue:
     fires: bool = True
     slip: int = 0
     confirms: bool = True
+    answers: bool = True
     adds_margin: bool = True
     orders: list[Resting] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
+    truth: dict[str, str] = field(default_factory=dict)
     wallets: dict[str, int] = field(default_factory=dict)
     net_deposits: int | None = 0
     funding: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -106,11 +109,13 @@ class Venue:
     next_id: int = 1
 
     def open(self, market: str, size: float, at: float | None = None, bucket: str = CROSS) -> None:
-        """A position at its entry, which is the mark where none is given."""
+        """A position at its entry, the mark where none is given, or more of one."""
         entry = self.marks[market] if at is None else price(at)
         units = coins(size)
         self.cash[bucket] = self.cash.get(bucket, 0) - units * entry
-        self.held[market] = Held(units, abs(units) * entry, bucket)
+        held = self.held.setdefault(market, Held(0, 0, bucket))
+        held.signed_size += units
+        held.entry_notional += abs(units) * entry
 
     def entry_order(self, market: str, is_buy: bool, size: float, at: float) -> Resting:
         """An order of a person or another bot, that may increase a position."""
@@ -226,7 +231,8 @@ class Venue:
             elif isinstance(each, CancelOrder):
                 self._cancel(each)
             elif isinstance(each, QueryOrder):
-                self.statuses.setdefault(each.client_id, "unknown")
+                if self.answers:
+                    self.statuses[each.client_id] = self.truth.get(each.client_id, "unknown")
             elif isinstance(each, AddMargin) and self.adds_margin:
                 self.cash[each.bucket] += each.amount
                 if each.source == "pool":
@@ -237,7 +243,7 @@ class Venue:
     def _place(self, order: PlaceOrder) -> None:
         if not self.takes:
             return
-        if order.market in self.refuses:
+        if order.step in self.refuses:
             self.statuses[order.client_id] = "rejected"
             return
         assert self.statuses.get(order.client_id) in (None, "unknown"), "an id was used twice"
@@ -249,8 +255,10 @@ class Venue:
         )  # fmt: skip
         if order.kind == "immediate":
             filled = self._reduce(made, made.size * self.fills // PPM)
+            state = "filled" if filled == made.size else "cancelled"
+            self.truth[order.client_id] = state
             if self.confirms:
-                self.statuses[order.client_id] = "filled" if filled == made.size else "cancelled"
+                self.statuses[order.client_id] = state
         else:
             self.orders.append(made)
 

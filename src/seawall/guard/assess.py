@@ -62,10 +62,9 @@ def assess(policy: Policy, view: View) -> Assessment:
     """What of a view can be used under a policy."""
     faults = tuple(_faults(policy, view))
     bad = {each.input for each in faults}
-    known = view.net_deposits is not None and not bad & {"ledger", "account"}
     return Assessment(
         faults=faults,
-        profit=view.equity - view.net_deposits if known and view.net_deposits is not None else None,
+        profit=None if bad & {"ledger", "account"} else view.profit,
         has_funding="funding" not in bad,
         disagreeing=dict(disagreements(policy, view)),
     )

@@ -31,6 +31,8 @@ from seawall.guard.stops import follow_positions, hold_legs
 from seawall.guard.view import View
 from seawall.guard.works import carry_out, take_reductions
 
+EXITS: dict[str, tuple[str, ...]] = {MANUAL: (), TAKE_PROFIT_ONLY: (TAKE_PROFIT,)}
+"""The exits that are held during a cooldown, where not all of them are."""
 GUARD = "guard"
 """The name by which a person resets a guard that has stopped."""
 
@@ -66,8 +68,7 @@ def decide_fully(policy: Policy, memory: Memory, view: View) -> tuple[Memory, tu
         judge_limits(draft)
         watch_funding(draft)
         hold_pairs(draft)
-        kinds = (TAKE_PROFIT,) if hands == TAKE_PROFIT_ONLY else (STOP, TAKE_PROFIT, TRAILING)
-        hold_legs(draft, kinds)
+    hold_legs(draft, EXITS.get(hands, (STOP, TAKE_PROFIT, TRAILING)))
     take_reductions(draft)
     carry_out(draft)
     _cancel_entries(draft)

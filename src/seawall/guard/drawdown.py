@@ -125,6 +125,8 @@ def _hold(draft: Draft, account: AccountMemory) -> None:
     held = list(draft.view.position.values())
     if not held and not cooling:
         draft.account = structs.replace(account, flat_ms=draft.now)
+        # From here on hands decide about entries.
+        draft.no_entries = {k: until for k, until in draft.no_entries.items() if until < ALWAYS}
         draft.say(step, "info", f"{step}: the account is flat; the cooldown begins")
     for each in held:
         opened_now = draft.positions[each.market].in_cooldown

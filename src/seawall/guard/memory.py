@@ -158,11 +158,13 @@ class QuietLeg(Struct, frozen=True):
 class Quiet(Struct, frozen=True, kw_only=True):
     """Bounds within which nothing can happen: a decision inside of them has no action.
 
-    Pairs are (low, high), both outside. ``ratios``, ``distances``: of each bucket of the view;
+    ``policy``: the version of the policy that they are of. Pairs are (low, high), both outside.
+    ``ratios``, ``distances``: of each bucket of the view;
     ``marks``: of each market; ``profit``: equity less net deposits. What is held, what rests and
     the funding forecasts must be the same.
     """
 
+    policy: int
     until_ms: int
     profit: tuple[int, int]
     least_equity: int

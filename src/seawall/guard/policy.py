@@ -248,6 +248,11 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
         return digest(self.name, 24)
 
     @cached_property
+    def version(self) -> int:
+        """32 bits that stand for all of its content."""
+        return digest(self.to_json().decode(), 32)
+
+    @cached_property
     def _by_name(self) -> dict[str, Execution]:
         return {MARKET: Execution(name=MARKET)} | {each.name: each for each in self.executions}
 

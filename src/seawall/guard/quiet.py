@@ -33,16 +33,15 @@ def is_quiet(policy: Policy, memory: Memory, view: View) -> bool:
         or view.resets
         or view.equity <= quiet.least_equity
         or not all_fresh(policy, view)
+        or quiet.policy != policy.version
         or len(view.markets) != len(quiet.marks)
         or len(view.buckets) != len(quiet.ratios)
         or view.orders != quiet.orders
     ):
         return False
     if memory.account is not None:
-        if view.net_deposits is None:
-            return False
-        low, high = quiet.profit
-        if not low < view.equity - view.net_deposits < high:
+        profit, (low, high) = view.profit, quiet.profit
+        if profit is None or not low < profit < high:
             return False
     for market, (low, high) in zip(view.markets, quiet.marks, strict=True):
         if not low < market.mark < high:
@@ -84,9 +83,9 @@ def _is_far(policy: Policy, quiet: Quiet, view: View) -> bool:
 def still_quiet(policy: Policy, memory: Memory, view: View) -> Memory:
     """The memory after a view within its bounds."""
     account = memory.account
-    if account is not None:
-        assert view.net_deposits is not None
-        account = losses(policy, account, view.equity - view.net_deposits, view.time_ms)
+    profit = view.profit
+    if account is not None and profit is not None:
+        account = losses(policy, account, profit, view.time_ms)
     return structs.replace(memory, time_ms=view.time_ms, account=account)
 
 
@@ -122,6 +121,7 @@ def quiet_after(policy: Policy, memory: Memory, view: View, found: Assessment) -
         return None
     away, least = _room(policy, view)
     return Quiet(
+        policy=policy.version,
         until_ms=until,
         profit=_profit_bounds(policy, memory),
         least_equity=least,
@@ -287,6 +287,6 @@ def _bound_legs(policy: Policy, memory: Memory, view: View) -> Iterator[QuietLeg
             continue
         for market, position in view.position.items():
             leg = memory.legs.get(leg_key(stop, market))
-            if leg is not None:
+            if leg is not None and not leg.is_spent:
                 level = level_of(policy, view, stop, position, leg.extreme)[0]
                 yield QuietLeg(number, market, level)

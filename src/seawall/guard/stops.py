@@ -95,7 +95,12 @@ def hold_legs(draft: Draft, kinds: tuple[str, ...] = (STOP, TAKE_PROFIT, TRAILIN
 
 def _hold_leg(draft: Draft, stop: Stop, position: PositionView, key: str) -> None:
     market = draft.view.market[position.market]
-    memory = draft.legs.get(key, LegMemory())
+    memory = _settled(draft, position, market, draft.legs.get(key, LegMemory()))
+    if memory.is_spent:
+        memory = _spent(position, memory)
+        if memory.is_spent:
+            draft.legs[key] = memory
+            return
     if stop.kind == TRAILING:
         memory = _followed(position, market, memory)
     level, is_moved = level_of(draft.policy, draft.view, stop, position, memory.extreme)
@@ -107,7 +112,6 @@ def _hold_leg(draft: Draft, stop: Stop, position: PositionView, key: str) -> Non
         memory = structs.replace(memory, level=level)
     elif stop.kind == TRAILING:
         level, memory = _trailed(stop, position, market, memory, level)
-    memory = _settled(draft, position, market, memory)
     memory = _crossed(draft, stop, position, market, memory, level, key)
     draft.legs[key] = memory
     if stop.held_by == GUARD or memory.is_spent or not draft.may_send(market.name):
@@ -160,8 +164,6 @@ def _crossed(
     level: int, key: str,
 ) -> LegMemory:  # fmt: skip
     """The memory with since when the level is passed; what is due then is reduced."""
-    if memory.is_spent:
-        return _spent(position, memory)
     passed = is_past(stop, position, market.mark, level)
     sent = memory.sent
     if not memory.crossed_ms:
@@ -194,7 +196,7 @@ def _crossed(
 def _spent(position: PositionView, memory: LegMemory) -> LegMemory:
     """A spent exit stands again where its position has grown since: what came has none."""
     if position.size > memory.crossed_size:
-        return structs.replace(memory, is_spent=False, crossed_ms=0, crossed_size=0, sent=None)
+        return LegMemory(attempt=memory.attempt, leaving=memory.leaving)
     return structs.replace(memory, crossed_size=position.size)
 
 

@@ -214,6 +214,11 @@ class View(Struct, frozen=True, kw_only=True, dict=True):
         """The least distance of a bucket's positions, each moving alone."""
         return min((self.distance(each) for each in self.positions_of[name]), default=FAR)
 
+    @property
+    def profit(self) -> int | None:
+        """Equity less net deposits, which no cash flow moves; None where those are not known."""
+        return None if self.net_deposits is None else self.equity - self.net_deposits
+
     @cached_property
     def gross_notional(self) -> int:
         """Of all positions, micro-USD."""
