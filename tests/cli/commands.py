@@ -74,6 +74,7 @@ CALLS: dict[str, Call] = {
     "crises": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
     "vet": Call(options=("--seconds", "60")),
     "deleveraging": Call(),
+    "guard lint": Call((str(EXAMPLES / "guard" / "small.toml"),)),
     "compare-rules": Call(("JOURNAL",)),
 }
 """Every command that does something; a test compares them with the app's."""

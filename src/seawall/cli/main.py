@@ -34,6 +34,7 @@ COMMANDS = {
     "crises": "The crises of the past with your account in them: every mode, every rulebook.",
     "vet": "How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",
     "deleveraging": "Deleveraging policies side by side: what each takes from winners, from whom.",
+    "guard": "Protect an account by a policy that was decided before: check it, here.",
     "compare-rules": "Run one journal under two rulebooks: where they part, and what each leaves.",
 }
 """What each is for; its function has its name, in a file of that name."""

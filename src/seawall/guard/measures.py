@@ -43,3 +43,25 @@ def nearest_slope(view: View, bucket: BucketView) -> int:
     held = view.positions_of[bucket.name]
     nearest = min(held, key=view.distance)
     return view.notional(nearest) * (PPM - nearest.sign * nearest.rate) // PPM
+
+
+def mark_at(step: Step, bucket: BucketView, view: View) -> tuple[str, int] | None:
+    """The market of a bucket that is nearest to liquidation, and its mark at a step's trigger.
+
+    That market moving alone, at the maintenance rate of its tier now; None where no mark does it.
+    """
+    held = view.positions_of[bucket.name]
+    if not held:
+        return None
+    nearest = min(held, key=view.distance)
+    mark, notional, sign = view.market[nearest.market].mark, view.notional(nearest), nearest.sign
+    if step.measure == MARGIN_RATIO:
+        # (M - s r n x) = t (E - n x), x the share that the mark moves against the position.
+        room = step.trigger * bucket.equity - PPM * bucket.maintenance
+        slope = notional * (step.trigger - sign * nearest.rate)
+        found = mark - sign * mark * room // slope if slope > 0 else 0
+    elif nearest.liquidation_price is None:
+        return None
+    else:
+        found = PPM * nearest.liquidation_price // (PPM - sign * step.trigger)
+    return (nearest.market, found) if found > 0 else None
