@@ -120,15 +120,18 @@ def _step(step: Step) -> Iterator[tuple[str, Any, str]]:
 
 
 def _order(policy: Policy) -> Iterator[Fault]:
-    """Steps stand in the order in which danger reaches them, for each measure."""
-    last: dict[tuple[str, str, str], Step] = {}
+    """Steps about the same buckets stand in the order in which danger reaches them."""
     for number, step in enumerate(policy.steps):
-        key = step.measure, step.on, step.market
-        before = last.get(key)
-        if before is not None and not before.is_over(step.trigger):
-            expected = f"no calmer than the step before it, {_percent(before.trigger)}"
-            yield ("step", number), "trigger", _percent(step.trigger), expected
-        last[key] = step
+        for before in policy.steps[:number]:
+            meet = before.on == step.on or "all" in (before.on, step.on)
+            meet &= before.market == step.market or EVERY_MARKET in (before.market, step.market)
+            if meet and before.measure == step.measure and not before.is_over(step.trigger):
+                expected = (
+                    f"no calmer than that of {before.name}, which stands before it: "
+                    f"{_percent(before.trigger)}"
+                )
+                yield ("step", number), "trigger", _percent(step.trigger), expected
+                break
 
 
 def _stop(stop: Stop) -> Iterator[tuple[str, Any, str]]:

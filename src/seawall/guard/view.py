@@ -93,16 +93,16 @@ class BucketView(Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> int:
-        """Maintenance margin over equity, ppm; liquidation begins above 1,000,000."""
+        """Maintenance margin over equity, ppm, rounded up; liquidation begins above 1,000,000."""
         if self.maintenance <= 0:
             return 0
-        return min(NO_EQUITY, PPM * self.maintenance // self.equity) if self.equity > 0 else (
-            NO_EQUITY
-        )  # fmt: skip
+        if self.equity <= 0:
+            return NO_EQUITY
+        return min(NO_EQUITY, -(-PPM * self.maintenance // self.equity))
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
-    """An open order, of whoever placed it. ``size``: what is left. ``is_buy``: its side."""
+    """An open order, placed by any program or by hand. ``size``: what is left. ``is_buy``: its side."""
 
     market: str
     order_id: int

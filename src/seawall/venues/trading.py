@@ -85,7 +85,7 @@ class VenueReader(Protocol):
         ...
 
     async def orders(self) -> tuple[int, Sequence[RestingOrder]]:
-        """The venue's time, and every open order, of whoever placed it."""
+        """The venue's time, and every open order, placed by any program or by hand."""
         ...
 
     async def order(self, client_id: str) -> OrderAnswer:
