@@ -102,7 +102,7 @@ class BucketView(Struct, frozen=True, kw_only=True):
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
-    """An open order, placed by any program or by hand. ``size``: what is left. ``is_buy``: its side."""
+    """An open order, placed by any program or by hand. ``size``: what is left."""
 
     market: str
     order_id: int
