@@ -74,7 +74,9 @@ CALLS: dict[str, Call] = {
     "crises": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
     "vet": Call(options=("--seconds", "60")),
     "deleveraging": Call(),
-    "guard lint": Call((str(EXAMPLES / "guard" / "small.toml"),)),
+    "guard lint": Call(
+        (str(EXAMPLES / "guard" / "small.toml"), str(EXAMPLES / "account_small.toml"))
+    ),
     "compare-rules": Call(("JOURNAL",)),
 }
 """Every command that does something; a test compares them with the app's."""

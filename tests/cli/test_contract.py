@@ -291,7 +291,7 @@ ANYTHING = {
 }  # fmt: skip
 """Values that may be any text, or that only a venue can refuse."""
 OUTPUT_FILES = ("--report", "--parquet", "--png", "--journal", "--data")
-FILES = ("ACCOUNT", "STATE", "WAVES", "JOURNAL", "RECORDING", "FOLDER")
+FILES = ("POLICY", "ACCOUNT", "STATE", "WAVES", "JOURNAL", "RECORDING", "FOLDER")
 """Values that are files."""
 NEEDED = {
     "carry --from": ("--funding-file", str(EXAMPLES / "book.csv")),
@@ -352,7 +352,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(
         "an unknown option": ("--no-such-option", [*call, "--no-such-option", "1"]),
         "one value too many": ("extra", [*(call or ["BTC"]), *["extra"] * 3]),
         **{
-            option: (option, texts if ADDRESS in texts else [*call, *texts])
+            option: (option, [*(call[:-1] if ADDRESS in texts else call), *texts])
             for option, texts in wrong_values(LEAVES[name])
         },
     }

@@ -81,6 +81,30 @@ def a_close_is_asked_for_before_it_is_sent_again() -> None:
     assert guarded.position("BTC") == coins(5)
 
 
+def a_close_waits_for_the_account_that_it_has_left() -> None:
+    """The order is known to be filled, and the answer about the position is from before."""
+    text = (
+        '[[step]]\nname = "cut"\naction = "close"\ntrigger = "30%"\nrearm = "20%"\nshare = "50%"\n'
+    )
+    guarded = Guarded(account(), policy(text))
+    guarded.go("BTC", [1000.0])
+    guarded.venue.marks["BTC"] = price(860)
+    old = guarded.venue.view()
+    assert [each.size for each in exits(guarded.look())] == [coins(5)]
+    for _ in range(3):
+        now = guarded.venue.view()
+        seen = structs.replace(now.observed, account_ms=old.observed.account_ms)
+        lagging = structs.replace(
+            now, observed=seen, positions=old.positions, buckets=old.buckets, equity=old.equity
+        )
+        guarded.memory, actions = decide(guarded.policy, guarded.memory, lagging)
+        guarded.venue.apply(actions)
+        assert exits(actions) == []
+        guarded.venue.move(1000)
+    assert exits(guarded.look(3)) == []
+    assert guarded.position("BTC") == coins(5)
+
+
 def no_file_is_authority() -> None:
     """The journal is lost with a position open, and an old one names a position that is gone."""
     guarded = Guarded(account(), policy('[[stop]]\nname = "s"\ndistance = "5%"\n' + LADDER))
@@ -443,6 +467,11 @@ def _lost_is_ended(self: Any, sent: Any) -> str:
     return "open" if sent.client_id in self.view.open_ids else "ended"
 
 
+def _at_once(self: Any, sent: Any) -> str:
+    status = self.view.status.get(sent.client_id)
+    return "" if status is None else "ended"
+
+
 def _summed(reductions: Any) -> Any:
     found: dict[str, Any] = {}
     for each in reductions:
@@ -490,6 +519,10 @@ def switches() -> dict[str, tuple[Story, list[list[Switch]]]]:
         "01": (
             a_close_is_asked_for_before_it_is_sent_again,
             [[(f"{g}.draft.Draft.state_of", _lost_is_ended)]],
+        ),
+        "01 account": (
+            a_close_waits_for_the_account_that_it_has_left,
+            [[(f"{g}.draft.Draft.state_of", _at_once)]],
         ),
         "02": (no_file_is_authority, [[("tests.guard.stories.recovered", lambda *_: Memory())]]),
         "03": (

@@ -2,9 +2,11 @@
 
 import pytest
 
-from seawall.domain.units import FUNDING_ONE, PPM
-from seawall.guard.actions import CancelOrder
+from seawall.domain.units import FUNDING_ONE
+from seawall.guard.actions import Action, CancelOrder
 from seawall.guard.assess import assess
+from seawall.guard.decide import decide
+from seawall.guard.memory import Memory
 from seawall.guard.policy import Policy
 from seawall.guard.view import FundingPayment
 from tests.guard.venue import (
@@ -123,13 +125,17 @@ def test_an_order_above_the_leverage_of_a_trade_is_cancelled() -> None:
 
 
 def test_the_share_of_one_market() -> None:
+    """Entries of the largest are cancelled; it is never closed for being the last that is left."""
     text = '[account]\nrisk_capital = 10000\nmax_market_share = "60%"\nover_limit = "reduce"\n'
     guarded = Guarded(pair(), policy(text))
+    entry = guarded.venue.entry_order("BTC", True, 1, 900)
+    guarded.look(2)
+    assert entry in guarded.venue.orders
     guarded.venue.open("BTC", 10)
-    guarded.look(4)
-    view = guarded.venue.view()
-    share = view.notional(view.position["BTC"]) * PPM // view.gross_notional
-    assert 59 * PPM // 100 <= share <= 60 * PPM // 100
+    assert exits(guarded.look(3)) == []
+    assert entry not in guarded.venue.orders
+    del guarded.venue.held["ETH"]
+    assert exits(guarded.look(3)) == []
 
 
 def pair() -> Venue:
@@ -142,11 +148,16 @@ def pair() -> Venue:
 PAIR = '[[pair]]\nname = "p"\nlegs = ["BTC", "ETH"]\n'
 
 
-@pytest.mark.parametrize(
-    ("more", "left", "expected"),
-    [("", 4, 40), ("", 0, 0), ('when_leg_lost = "close"', 4, 0), ('when_leg_lost = "alert"', 4, 100),
-     ("", 9.7, 100)],
-)  # fmt: skip
+LOST = [
+    ("", 4, 40),
+    ("", 0, 0),
+    ('when_leg_lost = "close"', 4, 0),
+    ('when_leg_lost = "alert"', 4, 100),
+    ("", 9.7, 100),
+]
+
+
+@pytest.mark.parametrize(("more", "left", "expected"), LOST)
 def test_a_leg_follows_the_one_that_was_lost(more: str, left: float, expected: float) -> None:
     guarded = Guarded(pair(), policy(PAIR + more))
     guarded.look(2)
@@ -191,9 +202,7 @@ def test_entries_are_cancelled_once_until_the_venue_has_had_its_time() -> None:
     assert len([each for each in actions if isinstance(each, CancelOrder)]) == 1
 
 
-def _decided(guarded: Guarded):  # type: ignore[no-untyped-def]
-    from seawall.guard.decide import decide
-
+def _decided(guarded: Guarded) -> tuple[Memory, tuple[Action, ...]]:
     return decide(guarded.policy, guarded.memory, guarded.venue.view())
 
 

@@ -165,6 +165,7 @@ class Venue:
                     equity=self.equity(each),
                     maintenance=self.maintenance(each),
                     cash=self.cash[each],
+                    pool=CROSS if each != CROSS else "",
                     free=max(0, self.equity(each) - 2 * self.maintenance(each)),
                     reported_maintenance=self.reported.get(each),
                 )
@@ -196,7 +197,9 @@ class Venue:
                 for each in self.orders
             ),
             statuses=tuple(
-                OrderStatus(client_id=name, state=state, time_ms=self.time_ms)
+                OrderStatus(
+                    client_id=name, state=state, asked_ms=self.time_ms, answered_ms=self.time_ms
+                )
                 for name, state in self.statuses.items()
             ),
             funding_payments=tuple(self.payments),

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from cyclopts import App
 
-from seawall.cli.params import Outputs, SourceOptions, Texts
+from seawall.cli.params import Outputs, SourceOptions, Texts, given
 from seawall.cli.run import run
+from seawall.domain.errors import InputError
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
 
@@ -48,6 +49,8 @@ def lint(
         from seawall.accounts.load import load_account
 
         held = None if account is None else load_account(account, source.options())
+        for name, value in given(source).items() if held is None else ():
+            raise InputError.of("", name, value, "given with an account")
         found.append(check_policy_file(policy, held, depth or ()))
         return found[0]
 

@@ -136,7 +136,7 @@ def check_policy_file(
     made = load_policy(policy)
     if account is None:
         if depth:
-            raise InputError(f"depth: {depth!r}: belongs to an account")
+            raise InputError.of("", "depth", depth, "given with an account")
         return PolicyCheck(policy=made, account="", mistakes=tuple(lint(made)))
     depths = for_markets("depth", assignments("depth", depth, usd), account.markets)
     view = view_of(account, depths)

@@ -115,16 +115,22 @@ class Draft:
     def state_of(self, sent: Sent) -> str:
         """What became of an order that is sent: ``open``, ``ended``, ``filled``, ``rejected``, or
         ``lost`` where the venue never had it and it has expired; empty while that is not known.
+
+        ``settling`` where it has ended and the account was seen before that: its size is not yet
+        what the order has left.
         """
         if sent.client_id in self.view.open_ids:
             return "open"
         status = self.view.status.get(sent.client_id)
-        if status is None:
+        if status is None or status.answered_ms < sent.sent_ms:
             return ""
         if status.state != "unknown":
+            seen_ms = self.view.observed.account_ms
+            if seen_ms is None or seen_ms < status.answered_ms:
+                return "settling"
             return "ended" if status.state == "cancelled" else status.state
         # Before it has expired it may still be on its way.
-        is_final = status.time_ms >= sent.sent_ms + RESEND_MS
+        is_final = status.asked_ms >= sent.sent_ms + RESEND_MS
         return ("ended" if sent.seen else "lost") if is_final else ""
 
     def _may_ask(self, key: str) -> bool:

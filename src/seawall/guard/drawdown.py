@@ -161,7 +161,7 @@ def reset_account(draft: Draft, name: str) -> bool:
         peak=unarmed,
         day=structs.replace(account.day, armed=False),
     )
-    draft.no_entries.clear()
+    draft.no_entries = {k: until for k, until in draft.no_entries.items() if until < ALWAYS}
     draft.works = {k: work for k, work in draft.works.items() if work.step != name}
     draft.say(name, "info", f"{name} was reset; its peak is the equity now")
     return True

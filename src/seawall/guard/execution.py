@@ -18,6 +18,8 @@ from seawall.guard.view import MarketView, PositionView, View
 
 DEADLINE_MS = 60_000
 """So long before its deadline a work is urgent."""
+URGENT_MS = 1_000
+"""The most that an order at market waits after the one before."""
 IMMEDIATE, POST_ONLY, TRIGGER = "immediate", "post_only", "trigger"
 Order = tuple[int, int, str]
 """Size, worst price, kind."""
@@ -70,10 +72,11 @@ def style_of(plan: Plan) -> str:
 
 def next_order(plan: Plan) -> Order | None:
     """The order that is due now; None for none."""
-    execution, work = plan.execution, plan.work
-    if work.last_sent_ms and plan.view.time_ms - work.last_sent_ms < execution.interval_ms:
+    execution, work, style = plan.execution, plan.work, style_of(plan)
+    # What has become urgent does not wait for the interval of the slices.
+    wait = min(execution.interval_ms, URGENT_MS) if style == MARKET else execution.interval_ms
+    if work.last_sent_ms and plan.view.time_ms - work.last_sent_ms < wait:
         return None
-    style = style_of(plan)
     if style in (CHASE, ICEBERG):
         touch = _touch(plan)
         if touch is None:

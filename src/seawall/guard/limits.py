@@ -32,11 +32,10 @@ def judge_limits(draft: Draft) -> None:
             most = limits.max_leverage_market * equity // PPM
             if notional > most:
                 _over(draft, each, each.size * most // notional, MARKET_LEVERAGE)
-        if limits.max_market_share is not None and notional * PPM > limits.max_market_share * gross:
-            others = gross - notional
-            # The others stand still: n / (n + others) = share.
-            most = limits.max_market_share * others // max(1, PPM - limits.max_market_share)
-            _over(draft, each, each.size * most // notional, SHARE)
+        most_share = limits.max_market_share
+        if most_share is not None and notional < gross and notional * PPM > most_share * gross:
+            # Never reduced: closing the largest for the others' sake would end with nothing.
+            _over(draft, each, each.size, SHARE)
     if limits.max_leverage_trade is not None:
         _judge_orders(draft, limits.max_leverage_trade * equity // PPM)
 
@@ -61,7 +60,7 @@ def _over(draft: Draft, position: PositionView, target: int, limit: str) -> None
     if action == ALERT:
         return
     draft.stop_entries(position.market, draft.now + COOLDOWN_MS)
-    if action != REDUCE:
+    if action != REDUCE or target >= position.size:
         return
     memory = draft.steps.get(key, StepMemory())
     if position.market not in draft.works:

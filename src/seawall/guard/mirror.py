@@ -8,7 +8,7 @@ done. While only prices change the engine is kept.
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.accounts.account import Account
 from seawall.accounts.liquidation import LiquidationPrices
@@ -86,8 +86,15 @@ class Mirror:
         prices = LiquidationPrices(account, valuation)
         margins = _margins(valuation, account)
         names = {bucket: _bucket_name(account, bucket) for bucket in valuation.buckets}
+        pools = {
+            bucket: names.get(valuation.placed.pools[bucket], "") if bucket >= 0 else ""
+            for bucket in names
+        }
         buckets = tuple(
-            _bucket(names[bucket], bucket, valuation, margins[bucket], observation)
+            structs.replace(
+                _bucket(names[bucket], bucket, valuation, margins[bucket], observation),
+                pool=pools[bucket],
+            )
             for bucket in valuation.buckets
         )
         positions = tuple(

@@ -19,6 +19,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.units import DAY_MS, HOUR_MS, MICRO, PPM
 from seawall.guard import policy as p
 from seawall.guard.policy_check import check_policy
+from seawall.report.kinds import typed_percent
 
 Read = Callable[[str, Any], Any]
 """Gives the value of a field by its name. Raises InputError."""
@@ -37,8 +38,8 @@ def share(least: float = 0.0, most: float = 1.0) -> Read:
     """A share above ``least`` as parts per million."""
 
     def read(field: str, value: Any) -> int:
-        expected = f"above {100 * least:g}% and at most {100 * most:g}%, such as 25%, in steps of "
-        expected += "0.0001%"
+        low, high = typed_percent(least), typed_percent(most)
+        expected = f"above {low} and at most {high}, such as 25%, in steps of 0.0001%"
         found = quantities.number(
             field, _plain(field, value, expected), least=least, most=most, expected=expected,
             above=True,

@@ -241,7 +241,7 @@ def _room(policy: Policy, view: View) -> tuple[int, int]:
         notional = view.notional(each)
         if limits.max_leverage_market is not None:
             shares.append(PPM * notional * PPM // (limits.max_leverage_market * equity))
-        if limits.max_market_share is not None and gross:
+        if limits.max_market_share is not None and notional < gross:
             shares.append(PPM * notional * PPM // (limits.max_market_share * gross))
     if not shares:
         return HIGH, 0

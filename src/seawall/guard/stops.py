@@ -169,8 +169,10 @@ def _crossed(
     if not memory.crossed_ms:
         if not passed:
             return memory
-        # The venue may have filled it by now: its share is of what there was when it was placed.
-        whole = position.size if sent is None else max(sent.size_before, position.size)
+        whole = position.size
+        if sent is not None and sent.client_id not in draft.view.open_ids:
+            # The venue may have filled it by now: its share is of what there was before.
+            whole = max(sent.size_before, whole)
         memory = structs.replace(memory, crossed_ms=draft.now, crossed_size=whole)
     closed = memory.crossed_size - position.size
     size = -(-memory.crossed_size * stop.share // PPM)

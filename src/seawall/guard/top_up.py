@@ -108,10 +108,10 @@ def _available(draft: Draft, bucket: BucketView, step: Step) -> int | None:
     if step.source != POOL:
         found = draft.view.wallets.get(step.source)
         return None if found is None else found - max(given, pending)
-    pools = [each for each in draft.view.buckets if not each.is_isolated]
-    if not bucket.is_isolated or not pools or pools[0].free is None:
+    pool = draft.view.bucket.get(bucket.pool)
+    if pool is None or pool.free is None:
         return None
-    return pools[0].free - draft.policy.account.margin_buffer - max(given, pending)
+    return pool.free - draft.policy.account.margin_buffer - max(given, pending)
 
 
 def _exit_depth(draft: Draft, bucket: BucketView, step: Step) -> int:

@@ -78,7 +78,8 @@ class PositionView(Struct, frozen=True, kw_only=True):
 class BucketView(Struct, frozen=True, kw_only=True):
     """A cross pool or an isolated position's bucket, as the mirror has it.
 
-    ``cash``: raw balance. ``free``: what may leave it; None where that is not known.
+    ``cash``: raw balance. ``free``: what may leave it; None where that is not known. ``pool``: the
+    cross pool that an isolated position is topped up from.
     ``reported_equity``, ``reported_maintenance``: the venue's own figures.
     """
 
@@ -88,6 +89,7 @@ class BucketView(Struct, frozen=True, kw_only=True):
     maintenance: int
     cash: int
     free: int | None = None
+    pool: str = ""
     reported_equity: int | None = None
     reported_maintenance: int | None = None
 
@@ -116,12 +118,16 @@ class OrderView(Struct, frozen=True, kw_only=True):
 
 
 class OrderStatus(Struct, frozen=True, kw_only=True):
-    """What the venue says of an order that is not open: ``filled``, ``cancelled``, ``rejected``,
-    or ``unknown`` where it has never had one of this client id; ``time_ms``: when it said so."""
+    """What the venue says of an order that is not open: ``filled``, ``cancelled``, ``rejected``, or
+    ``unknown`` where it has never had one of this client id.
+
+    By the host's clock: ``asked_ms``, when it was asked for (or came unasked), and ``answered_ms``.
+    """
 
     client_id: str
     state: str
-    time_ms: int
+    asked_ms: int
+    answered_ms: int
 
 
 class FundingPayment(Struct, frozen=True):
@@ -133,7 +139,8 @@ class FundingPayment(Struct, frozen=True):
 
 
 class Observed(Struct, frozen=True, kw_only=True):
-    """When each input was true at the venue, ms; None for one that is missing."""
+    """How old each input is: when it was asked for by the host's clock, ms; None for one that is
+    missing. Earlier where the answer itself says that it is older."""
 
     account_ms: int | None
     orders_ms: int | None

@@ -8,10 +8,12 @@ does not show is asked for, and sent again under the same id only where the venu
 from msgspec import structs
 
 from seawall.guard.actions import PlaceOrder
+from seawall.guard.assess import has_book
 from seawall.guard.client_id import client_id, fill_state
 from seawall.guard.draft import RESEND_MS, Draft, Reduction
 from seawall.guard.execution import Plan, next_order, should_leave
 from seawall.guard.memory import Sent, Work
+from seawall.guard.policy import DEGRADE
 from seawall.guard.view import PositionView
 
 
@@ -110,6 +112,8 @@ def _settled(draft: Draft, work: Work) -> tuple[Work, bool]:
         return structs.replace(work, sent=structs.replace(sent, seen=True)), False
     if state == "lost":
         return _again(draft, work, sent), False
+    if state == "settling":
+        return work, False
     if state:
         return _ended(draft, work, sent), True
     if draft.now > sent.sent_ms:
@@ -144,6 +148,9 @@ def _again(draft: Draft, work: Work, sent: Sent) -> Work:
 def _send(draft: Draft, plan: Plan, position: PositionView) -> None:
     work = plan.work
     found = next_order(plan)
+    if not has_book(draft.policy, draft.view, plan.market):
+        text = f"no fresh book of {work.market}: {DEGRADE}, the slippage cap stands for it"
+        draft.alert(f"book {work.market}", "info", text)
     if found is None:
         return
     size, price, kind = found
