@@ -257,7 +257,8 @@ class Venue:
             order.trigger_price, order.take_profit,
         )  # fmt: skip
         if order.kind == "immediate":
-            filled = self._reduce(made, made.size * self.fills // PPM)
+            # Rounded up: where anything fills, the last unit does.
+            filled = self._reduce(made, -(-made.size * self.fills // PPM))
             state = "filled" if filled == made.size else "cancelled"
             self.truth[order.client_id] = state
             if self.confirms:
