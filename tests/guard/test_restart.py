@@ -30,6 +30,18 @@ share = "50%"
 verify_after = "1h"
 """
 STOPPED = HALF + '[[stop]]\nname = "s"\ndistance = "60%"\nclearance = "0.1%"\nslippage = "0.1%"\n'
+CHASED = (
+    HALF
+    + """
+execution = "chase"
+[[execution]]
+name = "chase"
+style = "chase"
+escalate_after = "6s"
+urgent_above = "500%"
+"""
+)
+"""Its orders rest while it is killed."""
 ADD = """
 [[step]]
 name = "add"
@@ -65,18 +77,20 @@ def run(made: Policy, venue: Venue, kills: Sequence[str], looks: int) -> Venue:
 
 
 @settings(
-    max_examples=40, deadline=None, derandomize=True,
+    max_examples=50, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
-@given(kills=KILLS, fault=FAULTS, text=st.sampled_from([HALF, STOPPED]))
+@given(kills=KILLS, fault=FAULTS, text=st.sampled_from([HALF, STOPPED, CHASED]))
 def test_a_step_is_done_once_whenever_it_is_killed(kills: list[str], fault: str, text: str) -> None:
     venue = account()
     venue.marks["BTC"] = price(860)
     venue.fills = PPM // 2 if "partial" in fault else PPM
     venue.confirms = "silent" not in fault
+    venue.depth = {"BTC": coins(5)}
     run(policy(text), venue, kills, 60)
     left = venue.held["BTC"].signed_size
     assert left == coins(5)
+    assert all(each.trigger_price for each in venue.orders), "nothing else is left at the venue"
     stops = [each for each in venue.orders if each.trigger_price]
     assert len(stops) == (text == STOPPED)
     assert all(each.size == left for each in stops)
