@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seawall.accounts.account import Account as Account
     from seawall.accounts.load import load_account as load_account
     from seawall.domain.errors import SeawallError as SeawallError
+    from seawall.guard.check import check_policy as check_policy
     from seawall.lab.carry import carry as carry
     from seawall.lab.carry import carry_account as carry_account
     from seawall.lab.cascade import cascade as cascade
@@ -36,6 +37,7 @@ _HOME = {
     "Account": "seawall.accounts.account",
     "load_account": "seawall.accounts.load",
     "SeawallError": "seawall.domain.errors",
+    "check_policy": "seawall.guard.check",
     "carry": "seawall.lab.carry",
     "carry_account": "seawall.lab.carry",
     "cascade": "seawall.lab.cascade",
@@ -57,6 +59,7 @@ __all__ = [
     "carry",
     "carry_account",
     "cascade",
+    "check_policy",
     "compare",
     "compare_rules",
     "crises",

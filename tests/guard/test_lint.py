@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from seawall.accounts.load import load_account
-from seawall.guard.check import check_policy_file, view_of
+from seawall.guard.check import check_policy, view_of
 from seawall.guard.lint import RULES, lint
 from seawall.guard.policy import Policy
 from seawall.guard.policy_file import load_policy
@@ -171,7 +171,7 @@ def test_the_examples_are_silent_for_an_account_of_their_kind(
 ) -> None:
     text = ACCOUNT % (collateral, notional, mode.encode(), margin)
     held = load_account(text.replace(b"margin = 0\n", b""))
-    found = check_policy_file(GUARD / f"{name}.toml", held, "BTC=50000000")
+    found = check_policy(GUARD / f"{name}.toml", held, "BTC=50000000")
     assert found.mistakes == ()
     assert not any(each.is_order for each in found.due)
     assert found.is_clean
@@ -181,7 +181,7 @@ def test_the_examples_are_silent_for_an_account_of_their_kind(
 def test_the_mark_at_which_a_step_fires_is_where_it_fires() -> None:
     """The mirror at that mark has the level of the trigger."""
     held = load_account(ROOT / "examples" / "account_hybrid.json")
-    found = check_policy_file(GUARD / "hybrid.toml", held)
+    found = check_policy(GUARD / "hybrid.toml", held)
     made = load_policy(GUARD / "hybrid.toml")
     steps = {each.name: each for each in made.steps}
     assert found.levels
@@ -195,7 +195,7 @@ def test_the_mark_at_which_a_step_fires_is_where_it_fires() -> None:
 
 def test_depth_needs_an_account() -> None:
     with pytest.raises(ValueError, match="depth: 'BTC=1' should be given with an account"):
-        check_policy_file(GUARD / "small.toml", None, "BTC=1")
+        check_policy(GUARD / "small.toml", None, "BTC=1")
     held = load_account(ACCOUNT % (20, 9, b"isolated", 5))
     with pytest.raises(ValueError, match="DOGE"):
-        check_policy_file(GUARD / "small.toml", held, "DOGE=1")
+        check_policy(GUARD / "small.toml", held, "DOGE=1")

@@ -15,6 +15,7 @@ from tests.architecture.sources import ROOT
 ABSENT_COMMANDS = {
     **dict.fromkeys(("up", "control", "proxy", "check", "backup"), "sandbox"),
     "explain": "Account",
+    "guard": "check_policy",
 }
 """Commands whose question is asked of another name."""
 TOO_HEAVY = ("aiohttp", "cyclopts", "msgspec", "numba", "numpy", "pyarrow", "rich")

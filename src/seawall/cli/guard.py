@@ -41,7 +41,7 @@ def lint(
     depth
         USD within 50 bp per side of the book, for all markets (5000000) or one (BTC=5000000).
     """
-    from seawall.guard.check import PolicyCheck, check_policy_file
+    from seawall.guard.check import PolicyCheck, check_policy
 
     found: list[PolicyCheck] = []
 
@@ -51,7 +51,7 @@ def lint(
         held = None if account is None else load_account(account, source.options())
         for name, value in given(source).items() if held is None else ():
             raise InputError.of("", name, value, "given with an account")
-        found.append(check_policy_file(policy, held, depth or ()))
+        found.append(check_policy(policy, held, depth or ()))
         return found[0]
 
     run("guard lint", outputs, compute)

@@ -125,7 +125,7 @@ class PolicyCheck(Answer, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-def check_policy_file(
+def check_policy(
     policy: str | Path, account: Account | None = None, depth: PerMarket = ()
 ) -> PolicyCheck:
     """The check of a policy file, for an account if there is one.

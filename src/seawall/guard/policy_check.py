@@ -33,7 +33,7 @@ Fault = tuple[Place, str, Any, str]
 """Where, the field, its value, and what should be."""
 
 
-def check_policy(policy: Policy) -> Iterator[Fault]:
+def policy_faults(policy: Policy) -> Iterator[Fault]:
     """Every mistake, in the order of the file's tables."""
     known = [MARKET, *(each.name for each in policy.executions)]
     users: list[tuple[Place, str]] = [

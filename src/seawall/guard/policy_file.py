@@ -18,7 +18,7 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.units import DAY_MS, HOUR_MS, MICRO, PPM
 from seawall.guard import policy as p
-from seawall.guard.policy_check import check_policy
+from seawall.guard.policy_check import policy_faults
 from seawall.report.kinds import typed_percent
 
 Read = Callable[[str, Any], Any]
@@ -307,7 +307,7 @@ def parse_policy(raw: bytes | str, source: str = "policy") -> p.Policy:
         raise PolicyError(f"{source}: not valid TOML: {error}") from None
     reader = _Reader(source, lines_of(text))
     made = reader.policy(data)
-    for place, field, value, expected in check_policy(made):
+    for place, field, value, expected in policy_faults(made):
         raise reader.error(InputError.of("", field, value, expected), place, field)
     return made
 
