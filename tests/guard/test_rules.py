@@ -3,7 +3,7 @@
 import pytest
 
 from seawall.domain.units import FUNDING_ONE
-from seawall.guard.actions import Action, CancelOrder
+from seawall.guard.actions import Action, AddMargin, CancelOrder
 from seawall.guard.assess import assess
 from seawall.guard.decide import decide
 from seawall.guard.memory import Memory
@@ -250,3 +250,88 @@ def test_an_input_that_no_rule_needs_is_not_missed() -> None:
     venue = account()
     venue.ages = {"ledger": None, "funding": None}
     assert assess(policy(), venue.view()).faults == ()
+
+
+def test_a_position_that_is_opened_again_between_two_looks_has_its_stop() -> None:
+    """The stop has fired, and the account holds as much again."""
+    guarded = Guarded(account(), policy('[[stop]]\nname = "s"\ndistance = "5%"\n'))
+    guarded.look(3)
+    guarded.venue.move(100, BTC=945)
+    assert guarded.position("BTC") == 0
+    guarded.venue.open("BTC", 10)
+    assert exits(guarded.look(4)) == []
+    assert [each.trigger_price for each in guarded.venue.orders] == [897_750]
+
+
+def test_what_is_left_of_a_position_is_not_stopped_twice() -> None:
+    text = '[[stop]]\nname = "s"\ndistance = "5%"\nshare = "50%"\n'
+    guarded = Guarded(account(), policy(text))
+    guarded.look(3)
+    assert exits(guarded.go("BTC", [945.0] * 30)) == []
+    assert guarded.position("BTC") == coins(5)
+    assert guarded.venue.orders == []
+
+
+def test_exits_are_not_replaced_with_every_slice_of_a_close() -> None:
+    text = """
+[[step]]
+name = "out"
+action = "close"
+share = "90%"
+trigger = "10%"
+rearm = "5%"
+verify_after = "1d"
+execution = "slow"
+[[execution]]
+name = "slow"
+style = "twap"
+duration = "20s"
+interval = "1s"
+[[stop]]
+name = "s"
+distance = "5%"
+"""
+    guarded = Guarded(account(), policy(text))
+    guarded.look(40)
+    assert guarded.position("BTC") == coins(1)
+    placed = [each.size for each in guarded.venue.placed if each.kind == "trigger"]
+    assert placed == [coins(10), coins(1)]
+
+
+def test_a_top_up_waits_for_a_reduction() -> None:
+    text = """
+[[step]]
+name = "half"
+on = "isolated"
+action = "close"
+share = "20%"
+trigger = "25%"
+rearm = "5%"
+execution = "slow"
+[[step]]
+name = "add"
+on = "isolated"
+action = "top_up"
+trigger = "26%"
+rearm = "5%"
+amount = 100
+max_count = 1
+max_total = 100
+min_move = "0.1%"
+[[execution]]
+name = "slow"
+style = "twap"
+duration = "10s"
+interval = "1s"
+"""
+    guarded = Guarded(account(cash=750, bucket="BTC"), policy(text))
+    guarded.venue.cash[CROSS] = usd(5000)
+    assert not [each for each in guarded.look(8) if isinstance(each, AddMargin)]
+    guarded.venue.marks["BTC"] = price(985)
+    assert [each.amount for each in guarded.look(8) if isinstance(each, AddMargin)] == [usd(100)]
+
+
+def test_a_reset_is_not_lost_in_silence() -> None:
+    guarded = Guarded(account(), policy())
+    guarded.venue.ages = {"account": None}
+    assert "s was not reset: inputs are missing" in alerts(guarded.look(resets=("s",)))

@@ -55,6 +55,8 @@ def decide_fully(policy: Policy, memory: Memory, view: View) -> tuple[Memory, tu
     if not _may_go_on(draft, found):
         for key in memory.raised:
             draft.still_raised(key)
+        for name in view.resets if not draft.stopped else ():
+            draft.say(f"reset {name}", "warning", f"{name} was not reset: inputs are missing")
         return draft.frozen()
     follow_positions(draft)
     _reset(draft)

@@ -77,9 +77,12 @@ def _climb(draft: Draft, bucket: BucketView) -> None:
         draft.steps[key] = memory
     last = max((n for n, each in enumerate(firing) if each.action in REDUCING), default=-1)
     for place, step in enumerate(firing):
-        # A top-up beside a reduction would pay for what is being closed.
-        is_covered = step.action == TOP_UP and (last >= 0 or _is_reducing(draft, bucket))
-        _fire(draft, bucket, step, is_covered, is_last=place == last)
+        if step.action == TOP_UP and (last >= 0 or _is_reducing(draft, bucket)):
+            # It would pay for what is being closed; it stays armed for when that is over.
+            text = f"{step.name}: no top-up of {bucket.name} beside a reduction"
+            draft.alert(f"{step_key(step, bucket.name)} waits", "info", text)
+            continue
+        _fire(draft, bucket, step, is_last=place == last)
 
 
 def _watched(draft: Draft, step: Step, key: str, level: int) -> StepMemory:
@@ -110,9 +113,10 @@ def _failures(draft: Draft, bucket: BucketView, steps: list[Step]) -> Iterator[S
         if draft.now < memory.verify_ms:
             continue
         draft.steps[key] = structs.replace(memory, verify_ms=0)
+        passed_over = (ALERT, CANCEL_ENTRIES, *((TOP_UP,) * _is_reducing(draft, bucket)))
         following = [
             each for each in steps[place + 1 :]
-            if each.action not in (ALERT, CANCEL_ENTRIES)
+            if each.action not in passed_over
             and draft.steps.get(step_key(each, bucket.name), StepMemory()).armed
         ]  # fmt: skip
         text = f"{step.name} has not reached its target in {bucket.name}"
@@ -123,7 +127,7 @@ def _failures(draft: Draft, bucket: BucketView, steps: list[Step]) -> Iterator[S
             draft.say(key, "critical", f"{text}, and no step is left")
 
 
-def _fire(draft: Draft, bucket: BucketView, step: Step, is_covered: bool, is_last: bool) -> None:
+def _fire(draft: Draft, bucket: BucketView, step: Step, is_last: bool) -> None:
     key = step_key(step, bucket.name)
     memory = draft.steps[key]
     level = level_of(step, bucket, draft.view)
@@ -138,10 +142,7 @@ def _fire(draft: Draft, bucket: BucketView, step: Step, is_covered: bool, is_las
     measure = "margin ratio" if step.measure == MARGIN_RATIO else "distance to liquidation"
     why = f"{measure} of {bucket.name} is {typed_percent(round(level / PPM, 4))}"
     if step.action == TOP_UP:
-        if is_covered:
-            draft.say(key, "info", f"{step.name}: {why}; no top-up beside a reduction")
-        else:
-            memory = top_up(draft, bucket, step, key, memory, why)
+        memory = top_up(draft, bucket, step, key, memory, why)
     elif step.action == ALERT:
         draft.say(key, "warning", f"{step.name}: {why}")
     else:

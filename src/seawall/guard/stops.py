@@ -226,10 +226,10 @@ def _settled(
         text = f"an exit in {market.name} was rejected; it is tried again"
         draft.alert(f"rejected {sent.client_id}", "critical", text)
     if state == "filled":
-        return structs.replace(
-            memory, sent=None, attempt=memory.attempt + 1, is_spent=True,
-            crossed_size=position.size,
-        )  # fmt: skip
+        memory = structs.replace(memory, sent=None, attempt=memory.attempt + 1, is_spent=True)
+        # More than it has left came after it.
+        left = min(position.size, sent.size_before - sent.size)
+        return structs.replace(memory, crossed_size=left)
     if state in ("ended", "rejected"):
         return structs.replace(memory, sent=None, attempt=memory.attempt + 1)
     if not state and draft.now > sent.sent_ms:
@@ -253,6 +253,10 @@ def _rest(
         return
     if sent is not None and not is_lost:
         if not sent.seen:
+            return
+        is_covered = sent.trigger_price == level and sent.size >= size
+        if is_covered and market.name in draft.works:
+            # The position is being closed: it is too large and only reduces, so it can stay.
             return
         memory = structs.replace(memory, leaving=(*memory.leaving, sent.client_id))
     if sent is not None:
