@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, WSMsgType, web
 
 from seawall.domain.units import MICRO
 from seawall.venues.gateway_port import (
@@ -28,6 +27,7 @@ from seawall.venues.gateway_port import (
 from seawall.venues.hyperliquid.gateway.reader import Reader
 from seawall.venues.registry import gateway_of
 from tests import waiting
+from tests.conformance.hyperliquid.between import Between, with_between
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting
 from tests.waiting import PATIENCE_S
@@ -95,6 +95,7 @@ def protect(
     trader: Trader,
     monkeypatch: pytest.MonkeyPatch,
     act: Callable[[VenueReader, VenueWriter], Awaitable[Any]],
+    markets: tuple[str, ...] = (COIN,),
 ) -> Any:
     """What ``act`` does with a reader that follows the account, and a writer for it."""
     approved, key = trader.exchange.approve_agent()
@@ -105,7 +106,7 @@ def protect(
     network = gateway.network(url=venue.url)
 
     async def run() -> Any:
-        reader = gateway.reader(network, trader.address, [COIN])
+        reader = gateway.reader(network, trader.address, markets)
         writer = gateway.writer(network, trader.address, "env:AGENT_KEY", "env:OWNER_KEY")
         try:
             return await _following(reader, lambda: act(reader, writer))
@@ -265,67 +266,43 @@ def test_an_action_that_comes_after_its_time_is_refused(
     assert trader.held(COIN)["szi"] == "3.0"
 
 
+def test_a_unified_account_with_a_position_on_a_builders_dex(
+    dex_venue: Venue,
+    dex_maker: Maker,
+    new_dex_trader: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gold = "xyz:GOLD"
+    dex_venue.settle(COIN, PRICE, dex_maker)
+    dex_venue.settle(gold, 3000.0, dex_maker)
+    trader = new_dex_trader(50_000)
+    unified = trader.exchange.user_set_abstraction(trader.address, "unifiedAccount")
+    assert unified["status"] == "ok"
+    filled(trader.exchange.market_open(COIN, True, 1.0))
+
+    async def act(reader: VenueReader, writer: VenueWriter) -> None:
+        await until(reader, lambda state: set(held(state)) == {COIN})
+        await asyncio.to_thread(trader.exchange.market_open, gold, True, 2.0)
+        state = await until(reader, lambda state: {gold, COIN} <= set(state.books))
+        assert state.reported.marks[gold] == 3000
+        # A pool of the account's own, whose equity the venue does not state.
+        assert state.reported.cross_equity == {}
+        assert set(state.reported.cross_maintenance) == {""}
+        parts = [trader.state(dex)["crossMaintenanceMarginUsed"] for dex in ("", "xyz")]
+        total = sum(int(Decimal(each) * MICRO) for each in parts)
+        assert state.reported.cross_maintenance[""] == total > 0
+        assert state.wallet == 0
+        assert state.net_deposits == 50_000 * MICRO
+        name = order(trader, 1).client_id
+        sell = order(trader, 1, market=gold, size=2 * 10**4, price=2900 * 100, client_id=name)
+        assert isinstance(await writer.place(sell), Accepted)
+        await until(reader, lambda state: set(held(state)) == {COIN})
+        assert isinstance(await writer.add_collateral(MICRO), Refused)
+
+    protect(dex_venue, trader, monkeypatch, act, ())
+
+
 # -- faults ----------------------------------------------------------------------------------------
-
-
-class Between:
-    """Stands between a reader and a venue. ``is_silent``: its websocket passes nothing on;
-    ``is_down``: it answers nothing."""
-
-    def __init__(self, venue: Venue) -> None:
-        self.venue = venue
-        self.is_silent = self.is_down = False
-        self.sockets: list[web.WebSocketResponse] = []
-        self.url = ""
-
-    async def info(self, request: web.Request) -> web.Response:
-        if self.is_down:
-            return web.Response(status=503)
-        async with ClientSession() as session:
-            url, data = self.venue.url + "/info", await request.read()
-            headers = {"Content-Type": "application/json"}
-            async with session.post(url, data=data, headers=headers) as answer:
-                return web.Response(
-                    body=await answer.read(), status=answer.status, content_type="application/json"
-                )
-
-    async def stream(self, request: web.Request) -> web.StreamResponse:
-        if self.is_down:
-            return web.Response(status=503)
-        near = web.WebSocketResponse()
-        await near.prepare(request)
-        self.sockets.append(near)
-        async with (
-            ClientSession() as session,
-            session.ws_connect(self.venue.websocket_url) as far,
-        ):
-
-            async def back() -> None:
-                async for message in far:
-                    if message.type == WSMsgType.TEXT and not self.is_silent:
-                        await near.send_str(message.data)
-
-            passing = asyncio.create_task(back())
-            async for message in near:
-                if message.type == WSMsgType.TEXT:
-                    await far.send_str(message.data)
-            passing.cancel()
-        return near
-
-
-async def _with_between(venue: Venue, act: Callable[[Between], Awaitable[None]]) -> None:
-    between = Between(venue)
-    app = web.Application()
-    app.router.add_post("/info", between.info)
-    app.router.add_get("/ws", between.stream)
-    runner = web.AppRunner(app, shutdown_timeout=0.01)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    between.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        await act(between)
-    finally:
-        await runner.cleanup()
 
 
 def test_a_connection_that_ends_is_noticed_and_everything_is_read_again(
@@ -355,7 +332,7 @@ def test_a_connection_that_ends_is_noticed_and_everything_is_read_again(
 
         await _following(reader, inside)
 
-    asyncio.run(_with_between(venue, act))
+    asyncio.run(with_between(venue, act))
 
 
 def test_a_silent_connection_is_made_up_for_by_questions(venue: Venue, trader: Trader) -> None:
@@ -377,7 +354,7 @@ def test_a_silent_connection_is_made_up_for_by_questions(venue: Venue, trader: T
 
         await _following(reader, inside)
 
-    asyncio.run(_with_between(venue, act))
+    asyncio.run(with_between(venue, act))
 
 
 def test_a_reader_cannot_trade() -> None:
