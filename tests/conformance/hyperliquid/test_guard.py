@@ -1,4 +1,4 @@
-"""A running guard over real sockets: a policy, an account of the official client, a falling mark."""
+"""A running guard over real sockets: a policy, an official client's account, a falling mark."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,9 +14,10 @@ from seawall.guard.journal import Acted, Decided, Journal, read_journal
 from seawall.guard.loop import Guard
 from seawall.guard.observe import Observer
 from seawall.guard.policy_file import parse_policy
-from seawall.venues.gateway_port import Accepted
+from seawall.venues.gateway_port import Accepted, Unknown
 from seawall.venues.registry import gateway_of
 from tests import waiting
+from tests.conformance.hyperliquid.between import Between, with_between
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting
 
@@ -57,9 +58,11 @@ class Guarded:
         """What ``act`` gives while a guard runs, which is then ended."""
         return asyncio.run(self._run(act, is_armed))
 
-    async def _run(self, act: Callable[[Guard, Observer], Awaitable[Any]], is_armed: bool) -> Any:
+    async def _run(
+        self, act: Callable[[Guard, Observer], Awaitable[Any]], is_armed: bool, url: str = ""
+    ) -> Any:
         gateway = gateway_of("hyperliquid")
-        network = gateway.network(url=self.venue.url)
+        network = gateway.network(url=url or self.venue.url)
         reader = gateway.reader(network, self.trader.address, [COIN])
         writer = gateway.writer(network, self.trader.address, "env:AGENT_KEY") if is_armed else None
         observer = Observer("hyperliquid", reader, [COIN])
@@ -80,6 +83,14 @@ class Guarded:
             journal.close()
             if writer is not None:
                 await writer.close()
+
+    def run_through(self, act: Callable[[Between, Guard, Observer], Awaitable[Any]]) -> None:
+        """The same with something between the guard and the venue."""
+
+        async def inside(between: Between) -> None:
+            await self._run(lambda guard, seen: act(between, guard, seen), True, between.url)
+
+        asyncio.run(with_between(self.venue, inside))
 
     def placed(self) -> list[PlaceOrder]:
         """Orders that were decided on, in all runs."""
@@ -177,6 +188,57 @@ def test_a_stop_rests_follows_the_size_and_leaves_with_the_position(
 
     made.run(follow)
     assert size_of(trader) == 0
+
+
+@pytest.mark.parametrize("fault", ["lost", "unanswered", "silent and unanswered"])
+def test_an_order_whose_answer_is_lost_is_asked_for_and_done_once(
+    guarded: Callable[[str], Guarded], venue: Venue, maker: Maker, fault: str
+) -> None:
+    made = guarded(HALF)
+    trader = made.trader
+    filled(trader.exchange.market_open(COIN, True, 70.0))
+
+    async def fall(between: Between, guard: Guard, observer: Observer) -> None:
+        await waiting.until(lambda: observer.view() is not None)
+        between.lost = int(fault == "lost")
+        between.unanswered = int("unanswered" in fault)
+        between.is_silent = "silent" in fault
+        await asyncio.to_thread(venue.settle, COIN, 1985.0, maker)
+        await waiting.eventually(lambda: asyncio.to_thread(lambda: size_of(trader) == 35))
+        # It has seen that, too, and does not go on.
+        await waiting.until(lambda: observer.view().positions[0].size == 350_000)  # type: ignore[union-attr]
+        await decided(guard, 5)
+        assert between.actions == (2 if fault == "lost" else 1)
+
+    made.run_through(fall)
+    assert size_of(trader) == 35
+    ids = {each.client_id for each in made.placed()}
+    assert len(ids) == 1, "what is sent again has the same id"
+    outcomes = [each.outcome for each in read_journal(made.path) if isinstance(each, Acted)]
+    assert any(isinstance(each, Unknown) for each in outcomes)
+
+
+def test_a_venue_that_goes_away_in_the_middle_is_waited_for(
+    guarded: Callable[[str], Guarded], venue: Venue, maker: Maker
+) -> None:
+    made = guarded(HALF)
+    trader = made.trader
+    filled(trader.exchange.market_open(COIN, True, 70.0))
+
+    async def fall(between: Between, guard: Guard, observer: Observer) -> None:
+        await waiting.until(lambda: observer.view() is not None)
+        between.is_down = True
+        for socket in list(between.sockets):
+            await socket.close()
+        await asyncio.to_thread(venue.settle, COIN, 1985.0, maker)
+        await waiting.until(lambda: any("defer" in each.text for each in made.alerts))
+        assert size_of(trader) == 70
+        between.is_down = False
+        await waiting.eventually(lambda: asyncio.to_thread(lambda: size_of(trader) == 35))
+        await decided(guard, 5)
+
+    made.run_through(fall)
+    assert size_of(trader) == 35
 
 
 def test_without_a_writer_it_says_what_it_would_do(
