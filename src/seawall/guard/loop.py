@@ -86,6 +86,10 @@ class Guard:
 
     async def look(self) -> tuple[Action, ...]:
         """One look: what was decided and carried out."""
+        state = self._reader.state()
+        if state is None or (self._memory is None and not (state.is_live or state.connection > 1)):
+            # The first look waits for the first connection, and no longer if that fails.
+            return ()
         resets, self._resets = tuple(self._resets), []
         try:
             view = self._observer.view(resets=resets, overrides=self._overrides)
@@ -93,9 +97,7 @@ class Guard:
             self._fail(str(error))
             self._resets = [*resets, *self._resets]
             return ()
-        if view is None:
-            self._resets = [*resets, *self._resets]
-            return ()
+        assert view is not None
         self._trouble = ""
         if self._memory is None:
             self._memory = recovered(self.policy, self._journal.memory(), view)

@@ -18,6 +18,7 @@ from seawall.venues.gateway_port import Accepted, Unknown
 from seawall.venues.registry import gateway_of
 from tests import waiting
 from tests.conformance.hyperliquid.between import Between, with_between
+from tests.conformance.hyperliquid.killed_guard import play
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting
 
@@ -264,3 +265,9 @@ def test_without_a_writer_it_says_what_it_would_do(
     assert any("not armed" in each for each in reasons)
     assert made.key.removeprefix("0x") not in made.path.read_text()
     assert not any(isinstance(each, AddMargin) for each in made.placed())
+
+
+def test_killed_with_signal_9_it_does_no_step_twice_and_loses_none(
+    venue: Venue, maker: Maker, new_trader: Callable[[float], Trader], tmp_path: Path
+) -> None:
+    assert play(venue, maker, new_trader(10_000), tmp_path, kills=3, seed=1) == 3
