@@ -1,13 +1,16 @@
 """An account read by its address from its venue's public API, or from a running sandbox."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from seawall.accounts.answer import VenueAnswer
 from seawall.domain.errors import InputError
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import VENUES
 from seawall.venues.venue import Venue
+
+if TYPE_CHECKING:
+    from seawall.venues.public_api import PublicAnswers
 
 
 class Fetched(NamedTuple):
@@ -53,11 +56,16 @@ def fetch_account(venue: Venue, address: str, at: str | None = None) -> Fetched:
     except VenueDataError as error:
         # An API that does not answer names itself; an answer that cannot be read does not.
         raise InputError(f"{error}" if api.base in str(error) else f"{source}: {error}") from None
+    return fetched_of(venue.name, address, source, found)
+
+
+def fetched_of(venue: str, address: str, source: str, answers: "PublicAnswers") -> Fetched:
+    """What a venue has answered, as an account is read from it. ``source``: for errors."""
     answer = VenueAnswer(
-        venue=venue.name,
-        raw=found.account,
+        venue=venue,
+        raw=answers.account,
         source=source,
-        market_list=found.markets,
+        market_list=answers.markets,
         list_source=source,
     )
-    return Fetched(answer, address, found.prices, found.funding)
+    return Fetched(answer, address, answers.prices, answers.funding)

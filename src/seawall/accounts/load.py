@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from seawall.accounts.account import Account
-from seawall.accounts.address import fetch_account, known_address
+from seawall.accounts.address import Fetched, fetch_account, known_address
 from seawall.accounts.answer import VenueAnswer, text_of_answer
 from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.file import AccountText, parse_account
@@ -135,8 +135,19 @@ def load_account(
     return _loaded(source, options._replace(**asked))
 
 
+def account_of(
+    fetched: Fetched,
+    options: AccountOptions = AccountOptions(),  # noqa: B008 (frozen)
+) -> Account:
+    """The account of what a venue has answered about an address. Raises InputError."""
+    return _account(_of_fetched(fetched, options), options)
+
+
 def _loaded(source: Source, options: AccountOptions) -> Account:
-    found = _find(source, options)
+    return _account(_find(source, options), options)
+
+
+def _account(found: _Found, options: AccountOptions) -> Account:
     if options.markets is not None and (
         found.answer is None or VENUES[found.venue].market_list != "markets"
     ):
@@ -246,9 +257,12 @@ def _of_address(venue: Venue, address: str, options: AccountOptions) -> _Found:
             raise InputError(
                 f"--{name}: {file}: belongs to a file; an address brings its own markets"
             )
-    fetched = fetch_account(venue, address, options.at)
+    return _of_fetched(fetch_account(venue, address, options.at), options)
+
+
+def _of_fetched(fetched: Fetched, options: AccountOptions) -> _Found:
     source = fetched.answer.source
-    found = _of_answer(fetched.answer, address, source, shipped_markets(), options)
+    found = _of_answer(fetched.answer, fetched.address, source, shipped_markets(), options)
     return found._replace(prices=fetched.prices, funding=fetched.funding)
 
 
