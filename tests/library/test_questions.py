@@ -55,6 +55,9 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     "crises": lambda: sw.crises(
         account(), modes="cross", depths=0.25, rulebooks="dydx", population=0, workers=1
     ),
+    "ladder": lambda: sw.ladder(
+        account(), ladders="stop 100% at -5%", paths=200, hours=6, workers=1
+    ),
     "compare": lambda: sw.compare(account(), paths=200, hours=6, scenarios=[], workers=1),
 }
 OTHERS = {"Account", "SeawallError", "load_account", "sandbox"}
