@@ -13,6 +13,7 @@ import pytest
 from distributed import LocalCluster
 from msgspec import structs
 
+from seawall.accounts.load import load_account
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.lab.market.price_models import ModelOptions
@@ -437,3 +438,35 @@ def test_a_bucket_that_is_over_already_is_named(tmp_path: Path) -> None:
         setup = path_setup(account_of(tmp_path, 4_600, held, prices), model=STEADY, paths=10)
         assert under_maintenance(setup.path_account()) == over
         assert len(notes_of(setup)) == len(over)
+
+
+def test_money_that_a_top_up_brings_is_no_gain_in_ruin_and_drawdown() -> None:
+    """Far from liquidation a top-up changes neither how much is lost nor how deep."""
+    plain = b"""
+        collateral = 20000
+        [[position]]
+        market = "BTC"
+        side = "long"
+        size = 0.1
+        entry = 117000
+        leverage = 5
+        """
+    topped = (
+        plain
+        + b"""
+        [[top_up]]
+        market = "BTC"
+        price = 116500
+        amount = 5000
+        """
+    )
+    found = []
+    for text in (plain, topped):
+        setup = path_setup(load_account(text), paths=512, hours=24, step_seconds=600)
+        found.append(simulate_chunk(setup.task(), 0))
+    without, with_money = found
+    assert with_money.added.max() == 5_000.0
+    assert 0.2 < (with_money.added > 0).mean() < 1.0
+    np.testing.assert_allclose(with_money.lowest, without.lowest, rtol=0, atol=1e-6)
+    # Later falls start from a peak that the new money is not part of.
+    np.testing.assert_allclose(with_money.drawdown, without.drawdown, rtol=0, atol=1e-9)

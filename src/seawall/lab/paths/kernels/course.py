@@ -31,10 +31,10 @@ def add_bucket(course: Floats, sums: Floats, is_first: bool) -> None:
 
 
 @inline
-def follow(course: Floats) -> None:
-    """What this step adds to the course."""
+def follow(course: Floats, added: Floats) -> None:
+    """What this step adds to the course; ``added``: USD that top-ups brought before, no gain."""
     for lane in range(LANES):
-        equity = course[NOW + lane]
+        equity = course[NOW + lane] - added[lane]
         course[LOWEST + lane] = min(course[LOWEST + lane], equity)
         peak = max(course[PEAK + lane], equity)
         course[PEAK + lane] = peak

@@ -407,9 +407,9 @@ def advance(
             _liquidate(
                 rules, block, holdings, before, price, is_under, from_ms, from_ms + step_ms, step
             )  # fmt: skip
+        follow(block.course, block.added)
         if len(rules.orders.kind) > 0:
             top_up(rules, _state_of(block, before, price), step)
-        follow(block.course)
 
 
 class Run:
