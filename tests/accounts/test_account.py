@@ -56,9 +56,8 @@ def test_an_account_names_its_markets_and_where_all_of_it_comes_from() -> None:
 
 def test_the_usual_prices_are_those_at_which_the_built_in_crash_begins() -> None:
     scenario = load(DEFAULT)
-    assert {name: float(text) for name, text in sample_prices().items()} == {
-        each.name: each.price for each in scenario.market
-    }
+    found = {name: float(text) for name, text in sample_prices().items()}
+    assert found == {name: scenario.start_prices[name] for name in found}
 
 
 def test_a_text_is_read_like_the_file_of_it() -> None:

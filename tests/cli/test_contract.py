@@ -58,6 +58,7 @@ IN_PROCESS = sorted(set(LEAVES) - {"up", "proxy"})
 WORKERS = {
     "paths": ("--paths", "2000000", "--leverage", "none"),
     "compare": ("--paths", "2000000", "--scenario", "none"),
+    "ladder": ("--paths", "2000000"),
     "cascade": ("--seeds", "500", "--accounts", "200"),
     "crises": ("--population", "3000"),
 }

@@ -40,6 +40,7 @@ waypoints = [[0, 100.0], [5, 60.0], [10, 70.0]]
 COMMANDS: dict[str, tuple[str, ...]] = {
     "paths": ("mine.toml", *PATHS, "--leverage", "none", *PRICES),
     "compare": ("mine.toml", *PATHS, "--scenario", "none", *PRICES),
+    "ladder": ("mine.toml", *PATHS, "--ladder", "stop 100% at -5%", *PRICES),
     "stress": ("mine.toml", *PRICES),
     "rehearse": ("mine.toml", "--path", "fall.toml"),
     "cascade": ("mine.toml", "--scenario", "fall.toml", "--accounts", "300", *PRICES),
@@ -87,7 +88,7 @@ spread_bp = 33
 open_interest = 33e6
 volume = 44e6
 """
-LIQUIDATION = {"paths", "compare", "stress", "rehearse", "cascade", "crises"}
+LIQUIDATION = {"paths", "compare", "ladder", "stress", "rehearse", "cascade", "crises"}
 """Commands in which accounts are liquidated."""
 EVENING = {"rehearse", "crises", "cascade"}
 HYPERLIQUID = (

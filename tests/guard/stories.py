@@ -19,7 +19,7 @@ from seawall.guard.policy import GRACEFUL_STOP, MANUAL, NORMAL, PANIC, TAKE_PROF
 from seawall.guard.policy_file import parse_policy
 from seawall.guard.preflight import due_at_once
 from seawall.guard.recover import recovered
-from seawall.venues.trading import VenueWriter
+from seawall.venues.gateway_port import VenueWriter
 from tests.guard.venue import (
     CROSS,
     Guarded,
@@ -399,7 +399,9 @@ def a_reset_names_what_it_resets() -> None:
     kinds = {each.__name__ for each in Action.__args__}  # type: ignore[attr-defined]
     assert kinds == {"PlaceOrder", "CancelOrder", "QueryOrder", "AddMargin", "Alert"}
     methods = {each for each in vars(VenueWriter) if not each.startswith("_")}
-    assert methods == {"place", "cancel", "add_margin"}
+    assert methods == {
+        "place", "cancel", "cancel_other", "add_isolated_margin", "add_collateral", "close"
+    }  # fmt: skip
 
 
 def hands_have_a_policy_during_the_cooldown() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seawall.lab.simulation.assumptions import LEAST_MAKER, Assumptions
+from seawall.lab.simulation.assumptions import LEAST_MAKER, TradingAssumptions
 from seawall.lab.simulation.price_formation import PriceFormation
 
 PRICE = np.asarray([100.0])
@@ -14,7 +14,7 @@ DEPTH = 1e6
 def formation(**chosen: float) -> PriceFormation:
     usual = {"permanent_share": 1.0, "lag_seconds": 0.0}
     return PriceFormation(
-        Assumptions(**{**usual, **chosen}), np.asarray([DEPTH]), PRICE.copy(), 1000
+        TradingAssumptions(**{**usual, **chosen}), np.asarray([DEPTH]), PRICE.copy(), 1000
     )
 
 

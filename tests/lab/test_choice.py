@@ -33,7 +33,8 @@ def judged(
     )  # fmt: skip
     other: dict[str, Any] = dict.fromkeys(
         ("paths", "hours", "buckets", "by_bucket", "curve_hours", "curve", "median_hours",
-         "funding", "liquidation_costs", "costs_if_liquidated", "forfeited", "closed_out")
+         "funding", "liquidation_costs", "costs_if_liquidated", "forfeited", "closed_out", "orders",
+         "order_costs", "added")
     )  # fmt: skip
     statistics = PathStatistics(
         start_equity=100.0, ruin=part(ruin), drawdown=part(drawdown), liquidated=part(liquidated),

@@ -93,7 +93,8 @@ def test_the_example_shows_every_stage(tmp_path: Path) -> None:
     assert lines > height // 4
     page = (tmp_path / "out" / "report.html").read_text()
     assert "the backstop takes the whole bucket" in page
-    assert page.count("<svg") == 1
+    # The rehearsal, and the candles of each market.
+    assert page.count("<svg") == 1 + 3
     tables = {each.stem for each in (tmp_path / "out" / "tables").iterdir()}
     assert tables >= {"incidents", "positions_at_start", "equity_steps", "conservation"}
 

@@ -234,8 +234,8 @@ def test_pictures_and_links_inside_a_chart_are_left_out() -> None:
 def test_axes_are_labelled_with_units(name: str) -> None:
     words = unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg_text(charts()[name]))))
     for unit in {
-        "survival": ["leverage, notional / equity", "paths with a liquidation, %", "chosen: 3x",
-                     "now: 10x"],
+        "survival": ["leverage, notional / equity", "paths that lose the risk capital, %",
+                     "chosen: 3x", "now: 10x"],
         "equity": ["time, hours", "equity, USD", "start: $"],
         "drawdown": ["time, hours", "fall from the highest equity, %", "5 % to"],
         "profit": ["price, USD", "profit of the position, USD", "liquidation: 2,350.00",

@@ -123,7 +123,7 @@ def test_orders_act_in_every_mode_that_is_compared(tmp_path: Path) -> None:
         modes = (as_cross(holdings), as_isolated(holdings, setup.account.instruments, prices))
         tasks = [setup.task(each) for each in modes]
         found = zip(tasks, runner.all_outcomes(tasks, ""), strict=True)
-        return [path_statistics(*each).liquidated.value for each in found]
+        return [path_statistics(*each, setup.limits).liquidated.value for each in found]
 
     for without, with_stop in zip(liquidated(), liquidated(STOP), strict=True):
         assert with_stop < without

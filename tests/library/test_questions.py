@@ -60,7 +60,7 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     ),
     "compare": lambda: sw.compare(account(), paths=200, hours=6, scenarios=[], workers=1),
 }
-OTHERS = {"Account", "SeawallError", "load_account", "sandbox"}
+OTHERS = {"Account", "SeawallError", "check_policy", "load_account", "sandbox"}
 answer = cache(lambda name: QUESTIONS[name]())
 
 

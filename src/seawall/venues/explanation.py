@@ -9,7 +9,6 @@ from msgspec import structs
 
 from seawall.domain.errors import InputError
 from seawall.report import kinds
-from seawall.report.chart_kinds import PriceMark, break_even, profit_over_price
 from seawall.report.findings import Answer, Figure, Status, Tile
 from seawall.report.kinds import TEXT, VALUE
 from seawall.report.sheet import Column, Sheet
@@ -132,6 +131,8 @@ def _nearest_words(held: HeldPosition) -> str:
 
 def profit_figures(held: Sequence[HeldPosition]) -> Iterator[Figure]:
     """Of each position whose entry is known: its profit over the price of its market."""
+    from seawall.report.chart_kinds import PriceMark, break_even, profit_over_price
+
     for each in held:
         if each.entry is None:
             continue
