@@ -48,6 +48,9 @@ def lint(
     def compute(progress: Progress) -> Answer:
         from seawall.accounts.load import load_account
 
+        if source.assume is not None:
+            expected = "left out: nothing is assumed of markets here, --depth says their books"
+            raise InputError.of("", "assume", str(source.assume), expected)
         held = None if account is None else load_account(account, source.options())
         for name, value in given(source).items() if held is None else ():
             raise InputError.of("", name, value, "given with an account")
