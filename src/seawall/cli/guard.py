@@ -15,6 +15,8 @@ guard = App(
 )
 
 MISTAKES = 1
+for _name in ("run", "stop", "reset"):
+    guard.command(f"seawall.cli.guard_run:{_name}", name=_name)
 
 
 @guard.command
