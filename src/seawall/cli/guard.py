@@ -17,6 +17,7 @@ guard = App(
 MISTAKES = 1
 for _name in ("run", "stop", "reset"):
     guard.command(f"seawall.cli.guard_run:{_name}", name=_name)
+guard.command("seawall.cli.guard_explain:explain", name="explain")
 
 
 @guard.command

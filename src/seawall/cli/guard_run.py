@@ -211,9 +211,10 @@ def reset(journal: Path, name: str, /) -> None:
         The name of a step, of a limit (`drawdown from peak`, `drawdown from day start`), or
         `guard` for one that has stopped.
     """
-    from seawall.guard.requests import RESET, Request, ask, asked, is_held
+    from seawall.guard.requests import RESET, Request, ask, asked, is_held, opened_of
 
     try:
+        opened_of(journal)
         is_running = is_held(journal)
         _check_name(journal, name)
         ask(journal, Request(RESET, name))

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from seawall.domain.errors import InputError
+from seawall.guard.journal import Opened, read_journal
 
 STOP, RESET = "stop", "reset"
 _MOST_BYTES = 100_000
@@ -59,6 +60,17 @@ def take(journal: Path) -> list[Request]:
             return found
     except FileNotFoundError:
         return []
+
+
+def opened_of(journal: Path) -> Opened:
+    """The first run of a journal. Raises InputError for a file that is none, and for no file."""
+    try:
+        first = next(read_journal(journal), None)
+    except OSError as error:
+        raise InputError(f"{journal}: {error.strerror}") from None
+    if not isinstance(first, Opened):
+        raise InputError(f"{journal}: is no journal of a guard, or an empty one")
+    return first
 
 
 def is_held(journal: Path) -> bool:

@@ -1,4 +1,4 @@
-"""``seawall guard run`` as a process of its own, at a running venue: what is sent, asked and left."""
+"""``seawall guard run`` as a process of its own, at a running venue."""
 
 import os
 import queue
@@ -16,7 +16,7 @@ from seawall.guard.journal import Acted, Decided, Opened, read_journal
 from seawall.guard.status import read_status, status_path
 from seawall.venues.gateway_port import Accepted
 from tests.command_line import seawall
-from tests.conformance.hyperliquid.running import ROOT, Venue, _lines
+from tests.conformance.hyperliquid.running import ROOT, Venue, lines_of
 from tests.conformance.hyperliquid.trader import Maker, Trader, filled
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -52,7 +52,7 @@ class Process:
             text=True,
         )
         assert self.process.stdout is not None
-        self._lines = _lines(self.process.stdout)
+        self._lines = lines_of(self.process.stdout)
         self.said: list[str] = []
 
     def until(self, text: str) -> str:
@@ -176,7 +176,7 @@ def test_it_is_not_armed_where_steps_would_fire_at_once(setting: Setting, maker:
     assert guard.ended() == 1
     said = "".join(guard.said)
     assert "these steps would fire at once" in said
-    assert "half" in said
+    assert "USD, ETH: margin ratio of cross" in said
     assert setting.size() == 70
     assert decisions(setting.journal) == []
     guard = setting.run(*ARMED, "--fire-at-once")
