@@ -86,10 +86,12 @@ CALLS: dict[str, Call] = {
     "guard stop": Call(("GUARDED",)),
     "guard reset": Call(("GUARDED", "out")),
     "guard explain": Call(("GUARDED",)),
+    "guard watch": Call(("GUARDED",)),
+    "guard watchdog": Call(("GUARDED",), ("--silence", "20")),
     "compare-rules": Call(("JOURNAL",)),
 }
 """Every command that does something; a test compares them with the app's."""
-OF_A_GUARD = {"guard run", "guard stop", "guard reset"}
+OF_A_GUARD = {"guard run", "guard stop", "guard reset", "guard watchdog"}
 """Commands about a guard that runs: tests/conformance has one, and tests/guard."""
 NO_FINDINGS = OF_A_GUARD | {
     name for name in CALLS if name.split()[0] in ("up", "control", "proxy", "backup")

@@ -148,7 +148,7 @@ def _made(
         overrides=(IGNORE_DISAGREEMENT,) if acting.ignore_disagreement else (),
         journal=journal or Path(f"{policy.stem}-{address[:10]}.journal"),
     )
-    return Running(asked, alerting.notifier(policy=made.name, account=address), _say)
+    return Running(asked, alerting.notifier(policy=made.name, account=address), say)
 
 
 def _run_until_ended(running: "Running") -> None:
@@ -170,7 +170,7 @@ def _run_until_ended(running: "Running") -> None:
     except SeawallError as error:
         print(f"seawall guard run: the guard has ended: {error}", file=sys.stderr)
         raise SystemExit(FAILED) from None
-    _say(f"ended: {why}")
+    say(f"ended: {why}")
 
 
 def stop(journal: Path, /) -> None:
@@ -255,7 +255,7 @@ def _failed(command: str, text: str) -> NoReturn:
     raise SystemExit(FAILED)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S', time.gmtime())} {text}", flush=True)
 
 

@@ -8,6 +8,7 @@ who watch (``status.py``).
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ from seawall.guard.observe import Observer
 from seawall.guard.policy import EVERY_MARKET, Policy
 from seawall.guard.preflight import Due, due_at_once
 from seawall.guard.requests import RESET, STOP, take
-from seawall.guard.status import Status, without_books, write_status
+from seawall.guard.status import Said, Status, without_books, write_status
 from seawall.guard.view import View
 from seawall.report.kinds import money
 from seawall.venues.gateway_port import Network, VenueReader, VenueWriter
@@ -37,7 +38,8 @@ PATIENT_S = 10.0
 END_S = 15.0
 """How long a look that is under way may go on when the guard is ended."""
 
-Say = Callable[[str], None]
+LINES = 12
+"""So many of the last lines are in the status."""
 
 
 class NotArmed(InputError):
@@ -108,8 +110,9 @@ class Running:
     """One run. Raises InputError for what it cannot begin with; nothing is connected before
     ``guard``. ``say``: is given what happens, line by line."""
 
-    def __init__(self, run: Run, notifier: Notifier, say: Say) -> None:
-        self._run, self._notifier, self._say = run, notifier, say
+    def __init__(self, run: Run, notifier: Notifier, say: Callable[[str], None]) -> None:
+        self._run, self._notifier, self._print = run, notifier, say
+        self._said: deque[Said] = deque(maxlen=LINES)
         gateway = gateway_of(DEFAULT_VENUE)
         self.network: Network = gateway.network(
             run.network, url=run.at, in_policy=run.policy.real_money, on_command=run.real_money
@@ -144,6 +147,10 @@ class Running:
         )  # fmt: skip
         self._ending = asyncio.Event()
         self._why = ""
+
+    def _say(self, text: str) -> None:
+        self._said.append(Said(_now_ms(), text))
+        self._print(text)
 
     def end(self, why: str) -> None:
         """Have the run end once the look that is under way is over."""
@@ -295,7 +302,11 @@ class Running:
             decided_ms=now_ms if is_decided else self._status.decided_ms,
         )
         made = structs.replace(
-            status, looked_ms=now_ms, decided_ms=self._status.decided_ms, ended=ended
+            status,
+            looked_ms=now_ms,
+            decided_ms=self._status.decided_ms,
+            ended=ended,
+            said=tuple(self._said),
         )
         try:
             write_status(self._run.journal, made)

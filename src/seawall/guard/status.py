@@ -6,6 +6,7 @@ never reads it.
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, structs
@@ -16,11 +17,18 @@ from seawall.guard.policy import Policy
 from seawall.guard.view import View
 
 
+class Said(NamedTuple):
+    """A line that a guard has said, by this computer's clock."""
+
+    time_ms: int
+    text: str
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """Times are milliseconds of this computer's clock. ``looked_ms``: when the loop last came
     round; ``decided_ms``: when something could last be decided, 0 for not yet; ``ended``: why the
     guard has ended, empty while it runs. ``view``: without books; ``trouble``: what keeps it from
-    reading or deciding."""
+    reading or deciding; ``said``: its last lines, the oldest first."""
 
     pid: int
     started_ms: int
@@ -35,6 +43,7 @@ class Status(Struct, frozen=True, kw_only=True):
     memory: Memory | None = None
     trouble: str = ""
     ended: str = ""
+    said: tuple[Said, ...] = ()
 
 
 def status_path(journal: Path) -> Path:
