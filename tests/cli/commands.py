@@ -86,13 +86,28 @@ CALLS: dict[str, Call] = {
     "guard stop": Call(("GUARDED",)),
     "guard reset": Call(("GUARDED", "out")),
     "guard explain": Call(("GUARDED",)),
+    "guard new": Call(
+        ("made.toml",),
+        (
+            "--risk-capital",
+            "2000",
+            "--loss",
+            "25%",
+            "--leverage",
+            "3",
+            "--stop",
+            "8%",
+            "--top-up",
+            "0",
+        ),
+    ),
     "guard watch": Call(("GUARDED",)),
     "guard watchdog": Call(("GUARDED",), ("--silence", "20")),
     "compare-rules": Call(("JOURNAL",)),
 }
 """Every command that does something; a test compares them with the app's."""
-OF_A_GUARD = {"guard run", "guard stop", "guard reset", "guard watchdog"}
-"""Commands about a guard that runs: tests/conformance has one, and tests/guard."""
+OF_A_GUARD = {"guard run", "guard stop", "guard reset", "guard watchdog", "guard new"}
+"""Commands about a guard that runs, and what writes a policy: tests/conformance, tests/guard."""
 NO_FINDINGS = OF_A_GUARD | {
     name for name in CALLS if name.split()[0] in ("up", "control", "proxy", "backup")
 }

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from seawall.cli.run import as_option, refuse
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.quantities import number
+from seawall.report.kinds import duration
 
 if TYPE_CHECKING:
     from seawall.guard.notify import Notifier
@@ -192,7 +193,7 @@ def stop(journal: Path, /) -> None:
     except SeawallError as error:
         refuse("guard stop", str(error))
     if not _waited(lambda: not is_held(journal)):
-        _failed("guard stop", f"the guard has not ended within {TAKEN_S:.0f} s")
+        _failed("guard stop", f"the guard has not ended within {duration(TAKEN_S)}")
     print("stopped")
 
 
@@ -224,7 +225,7 @@ def reset(journal: Path, name: str, /) -> None:
         print(f"{name}: will be reset when the guard starts")
         return
     if not _waited(lambda: not asked(journal)):
-        _failed("guard reset", f"the guard has not taken it within {TAKEN_S:.0f} s")
+        _failed("guard reset", f"the guard has not taken it within {duration(TAKEN_S)}")
     print(f"{name}: taken; the guard says what became of it")
 
 

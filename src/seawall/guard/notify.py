@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from seawall.domain.errors import InputError
 from seawall.guard.actions import Alert
+from seawall.report.kinds import duration
 
 INTERVAL_S = 10.0
 MOST_ALERTS = 50
@@ -149,7 +150,7 @@ class Notifier:
         except TimeoutError:
             process.kill()
             await process.wait()
-            return f"{self._command[0]}: no end within {ANSWER_S:.0f} s"
+            return f"{self._command[0]}: no end within {duration(ANSWER_S)}"
         status = process.returncode
         return "" if status == 0 else f"{self._command[0]}: exit status {status}"
 
