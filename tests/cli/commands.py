@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from seawall.cli.main import app
 from seawall.sandbox.embedded import sandbox
 from tests.command_line import seawall
+from tests.guard.journals import write_guarded
 from tests.shared_files import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -32,7 +33,7 @@ capital = 1000000
 class Call(NamedTuple):
     """What a command is given: what stands without a name, and options that make it quick.
 
-    JOURNAL, FALL, FOLDER: what ``prepare`` writes. URL: of a running venue.
+    JOURNAL, GUARDED, FALL, FOLDER: what ``prepare`` writes. URL: of a running venue.
     """
 
     values: tuple[str, ...] = ()
@@ -78,10 +79,38 @@ CALLS: dict[str, Call] = {
     "guard lint": Call(
         (str(EXAMPLES / "guard" / "small.toml"), str(EXAMPLES / "account_small.toml"))
     ),
+    "guard run": Call(
+        (str(EXAMPLES / "guard" / "small.toml"), ADDRESS),
+        ("--at", "URL", "--journal", "made.journal"),
+    ),
+    "guard stop": Call(("GUARDED",)),
+    "guard reset": Call(("GUARDED", "out")),
+    "guard explain": Call(("GUARDED",)),
+    "guard new": Call(
+        ("made.toml",),
+        (
+            "--risk-capital",
+            "2000",
+            "--loss",
+            "25%",
+            "--leverage",
+            "3",
+            "--stop",
+            "8%",
+            "--top-up",
+            "0",
+        ),
+    ),
+    "guard watch": Call(("GUARDED",)),
+    "guard watchdog": Call(("GUARDED",), ("--silence", "20")),
     "compare-rules": Call(("JOURNAL",)),
 }
 """Every command that does something; a test compares them with the app's."""
-NO_FINDINGS = {name for name in CALLS if name.split()[0] in ("up", "control", "proxy", "backup")}
+OF_A_GUARD = {"guard run", "guard stop", "guard reset", "guard watchdog", "guard new"}
+"""Commands about a guard that runs, and what writes a policy: tests/conformance, tests/guard."""
+NO_FINDINGS = OF_A_GUARD | {
+    name for name in CALLS if name.split()[0] in ("up", "control", "proxy", "backup")
+}
 
 
 class Leaf(NamedTuple):
@@ -122,9 +151,16 @@ def prepare(folder: Path) -> dict[str, str]:
         "rehearse", ACCOUNT, "--path", CANDLES, "--journal", journal, "--json", folder=folder
     )
     assert made.returncode == 0, made.stderr
+    guarded = folder / "guard.journal"
+    write_guarded(guarded)
     with sandbox("BTC=50000", data=folder / "venue", feed="manual", speed=0, agents=False):
         pass
-    files = {"JOURNAL": journal, "FALL": folder / "fall.toml", "FOLDER": folder / "venue"}
+    files = {
+        "JOURNAL": journal,
+        "GUARDED": guarded,
+        "FALL": folder / "fall.toml",
+        "FOLDER": folder / "venue",
+    }
     return {name: str(path) for name, path in files.items()}
 
 

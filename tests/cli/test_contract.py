@@ -33,6 +33,7 @@ from tests.cli.commands import (
     EXAMPLES,
     LEAVES,
     NO_FINDINGS,
+    OF_A_GUARD,
     Leaf,
     prepare,
     subcommands,
@@ -54,7 +55,7 @@ PROGRAM = [
 ]  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"}
 REPORTING = sorted(name for name, leaf in LEAVES.items() if leaf.has("--report"))
-IN_PROCESS = sorted(set(LEAVES) - {"up", "proxy"})
+IN_PROCESS = sorted(set(LEAVES) - {"up", "proxy"} - OF_A_GUARD)
 WORKERS = {
     "paths": ("--paths", "2000000", "--leverage", "none"),
     "compare": ("--paths", "2000000", "--scenario", "none"),

@@ -93,7 +93,13 @@ def test_every_field_is_read() -> None:
         ('name = "slow"', 'name = "market"', 32, "name", "another name"),
         ('duration = "10m"', 'duration = "10 parsecs"', 34, "duration", "a time such as 30s"),
         ('interval = "30s"', 'interval = "20m"', 35, "interval", "at most the duration"),
-        ('name = "base"', 'name = "base"\nnmae = 3', 2, "nmae", "one of the fields: name, sweep"),
+        (
+            'name = "base"',
+            'name = "base"\nnmae = 3',
+            2,
+            "nmae",
+            "one of the fields: name, sweep, real_money",
+        ),
         ('name = "base"', "", None, "name", "missing"),
     ],
 )

@@ -15,6 +15,12 @@ guard = App(
 )
 
 MISTAKES = 1
+for _name in ("run", "stop", "reset"):
+    guard.command(f"seawall.cli.guard_run:{_name}", name=_name)
+guard.command("seawall.cli.guard_explain:explain", name="explain")
+guard.command("seawall.cli.guard_new:new", name="new")
+guard.command("seawall.cli.guard_watch:watch", name="watch")
+guard.command("seawall.cli.guard_watch:watchdog", name="watchdog")
 
 
 @guard.command

@@ -222,6 +222,7 @@ class Hands(Struct, frozen=True, kw_only=True):
 class Policy(Struct, frozen=True, kw_only=True, dict=True):
     """What the guard of an account does, and when. ``source``: the file, for errors.
 
+    ``real_money``: whether it may run where real money is; the command line must say so too.
     ``stripped``: overrides that the file holds and that do not count there.
     """
 
@@ -236,6 +237,7 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
     hands: Hands = Hands()
     inputs: Inputs = Inputs()
     sweep: str = "own"
+    real_money: bool = False
     source: str = ""
     stripped: tuple[str, ...] = field(default=())
 

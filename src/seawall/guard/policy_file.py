@@ -287,7 +287,7 @@ TABLES: Mapping[str, tuple[type[Struct], Mapping[str, tuple[str, Read]]]] = {
 """Of each table: its type, and of each field in the file the attribute and how it is read."""
 LISTS = {"step": "steps", "stop": "stops", "execution": "executions", "pair": "pairs"}
 """Tables that are written several times, and the attribute that holds them."""
-_TOP = ("name", "sweep")
+_TOP = ("name", "sweep", "real_money")
 
 
 def load_policy(path: str | Path) -> p.Policy:
@@ -350,6 +350,8 @@ class _Reader:
         if "sweep" in data:
             read = one_of("own", "all")
             found["sweep"] = self._value(("", 0), "sweep", read, data["sweep"])
+        if "real_money" in data:
+            found["real_money"] = self._value(("", 0), "real_money", flag, data["real_money"])
         if "account" not in found:
             message = "[account]: missing; a policy names at least its risk_capital"
             raise PolicyError(f"{self._source}: {message}")

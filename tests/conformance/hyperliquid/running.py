@@ -123,7 +123,7 @@ class Venue:
         return self.log.read_text(errors="replace")
 
 
-def _lines(stream: IO[str]) -> "queue.Queue[str]":
+def lines_of(stream: IO[str]) -> "queue.Queue[str]":
     """What a process prints, line by line; an empty one when it ends."""
     lines: queue.Queue[str] = queue.Queue()
 
@@ -158,7 +158,7 @@ def started(*arguments: str) -> Iterator[Venue]:
         )
         assert process.stdin is not None
         assert process.stdout is not None
-        lines = _lines(process.stdout)
+        lines = lines_of(process.stdout)
         line = _next_line(lines)
         try:
             if not line:
