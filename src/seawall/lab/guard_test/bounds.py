@@ -27,7 +27,6 @@ class Bounds:
         self._terms, self._policy = terms, policy
         self.until = np.full(paths, LOW)
         self.equity = np.full(paths, LOW)
-        self.profit = _open(1, paths)[:, 0]
         self.marks = _open(markets, paths)
         self.ratios = _open(buckets, paths).astype(np.float64)
         self.distances = _open(buckets, paths).astype(np.float64)
@@ -47,7 +46,6 @@ class Bounds:
             self.until[path] = LOW
             return
         self.until[path], self.equity[path] = quiet.until_ms, quiet.least_equity
-        self.profit[:, path] = quiet.profit
         self.near[:, path], self.liquidation[:, path] = -np.inf, np.inf
         names = list(self._terms.account.markets)
         for market, bounds in zip(view.markets, quiet.marks, strict=True):
@@ -74,11 +72,14 @@ class Bounds:
             at = sign * (leg.level - sign) / (1 + sign * share) - ROOM
             self.liquidation[place, path] = min(self.liquidation[place, path], at)
 
-    def outside(self, now: Moment, time_ms: int, profit: Integers) -> Mask:
-        """(n,) whether a path has left its bounds."""
+    def outside(self, now: Moment, time_ms: int, has_lost: Mask) -> Mask:
+        """(n,) whether a path has left its bounds; ``has_lost``: whether a drawdown is at a limit.
+
+        A new peak is none of them, as it is for ``decide``: the caller carries peaks forward.
+        """
         found: Mask = time_ms >= self.until
         found |= now.whole <= self.equity
-        found |= (profit <= self.profit[0]) | (profit >= self.profit[1])
+        found |= has_lost
         held = now.units != 0
         found |= (held & ((now.marks <= self.marks[0]) | (now.marks >= self.marks[1]))).any(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):

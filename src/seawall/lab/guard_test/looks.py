@@ -17,7 +17,7 @@ from seawall.guard.view import (
     PositionView,
     View,
 )
-from seawall.lab.arrays import Integers, Mask
+from seawall.lab.arrays import Mask
 from seawall.lab.guard_test.bounds import Bounds
 from seawall.lab.guard_test.fills import Book
 from seawall.lab.guard_test.moment import Moment, Terms, liquidation_prices, moment_of
@@ -53,6 +53,7 @@ class Guards:
         self._measured = np.zeros(paths, np.int64)
         self._peak = np.zeros((2, paths), np.int64)
         self._day = np.zeros((2, paths), np.int64)
+        self._began = np.zeros(paths, np.int64)
         self._fires = np.empty((2, markets, paths), np.int64)
         self._fires[0], self._fires[1] = -1, NEVER
         self._next_id = 1
@@ -88,6 +89,19 @@ class Guards:
                 self._orders[path].remove(each)
                 self._ended(path, each.client_id, "cancelled", time_ms)
         self._mark_fires(path)
+
+    def has_lost(self, now: Moment) -> Mask:
+        """(n,) whether the loss, not smoothed, is at a limit on drawdown."""
+        profit = now.whole - self.added
+        found = np.zeros(len(profit), bool)
+        limits, capital = self._policy.drawdown, self._policy.account.risk_capital
+        for (reference, _), most in (
+            (self._peak, limits.from_peak), (self._day, limits.from_day_start),
+        ):  # fmt: skip
+            if most is not None:
+                base = np.maximum(1, capital + np.maximum(0, reference - self._began))
+                found |= profit <= reference - most * base // PPM
+        return found
 
     def carry_forward(self, quiet: Mask, now: Moment, time_ms: int) -> None:
         """Bring the smoothed losses of paths within their bounds up to now."""
@@ -140,7 +154,7 @@ class Guards:
         self.bounds.keep(path, memory, view)
         account = memory.account
         if account is not None:
-            self._measured[path] = account.measured_ms
+            self._measured[path], self._began[path] = account.measured_ms, account.start
             self._peak[:, path] = account.peak.reference, account.peak.smoothed
             self._day[:, path] = account.day.reference, account.day.smoothed
 
@@ -287,8 +301,3 @@ class Guards:
                 self._fires[0, place, path] = max(self._fires[0, place, path], each.trigger_price)
             else:
                 self._fires[1, place, path] = min(self._fires[1, place, path], each.trigger_price)
-
-    @property
-    def profit(self) -> Integers:
-        """(n,) micro-USD by which the profit is below the equity."""
-        return self.added

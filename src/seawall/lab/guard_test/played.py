@@ -150,7 +150,7 @@ class _Play:
             return
         now = self._moment()
         outside = changed | self._plan.looks_always
-        outside = outside | guards.bounds.outside(now, time_ms, now.whole - guards.added)
+        outside = outside | guards.bounds.outside(now, time_ms, guards.has_lost(now))
         # A flat account has nothing left that could be closed.
         outside &= (now.units != 0).any(axis=0) | changed
         for path in np.flatnonzero(changed):
