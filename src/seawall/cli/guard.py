@@ -1,17 +1,19 @@
 """``seawall guard``: the policy of an account, checked before it is needed."""
 
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App
 
-from seawall.cli.params import Outputs, SourceOptions, Texts, given
+from seawall.cli.params import Outputs, SignedText, SourceOptions, Texts, given
+from seawall.cli.paths import MarketOptions
 from seawall.cli.run import run
 from seawall.domain.errors import InputError
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
 
 guard = App(
-    name="guard", help="Protect an account by a policy that was decided before: check it, here."
+    name="guard", help="Protect an account by a policy that was decided before: check it, test it."
 )
 
 MISTAKES = 1
@@ -66,3 +68,78 @@ def lint(
     run("guard lint", outputs, compute)
     if not found[0].is_clean:
         raise SystemExit(MISTAKES)
+
+
+@guard.command
+def test(
+    policy: Path,
+    account: str | None = None,
+    /,
+    *,
+    wallet: str | None = None,
+    stop: str = "5%",
+    rules: Literal["on", "off"] = "on",
+    paths: int = 500,
+    days: SignedText = None,
+    hours: SignedText = None,
+    step: SignedText = None,
+    seed: int = 1,
+    workers: int | None = 1,
+    market: MarketOptions = MarketOptions(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
+) -> None:
+    """Play a policy on random price paths, with it, without it, and without each of its rules.
+
+    The decisions are those of the guard itself. Exit status 2 for input that cannot be used.
+
+    Parameters
+    ----------
+    policy
+        A policy file (TOML).
+    account
+        An account file (TOML, or a venue's own account state as .json), or an address. Without
+        one: a built-in account.
+    wallet
+        USD outside of the account for top-ups and replenishing; the equity now if not given.
+    stop
+        Distance from the entry of the plain stop that the policy is compared with.
+    rules
+        Whether to switch off each rule once.
+    paths
+        Number of paths.
+    days
+        Horizon in days, 3 if not given.
+    hours
+        Horizon in hours, instead of days.
+    step
+        Seconds between two marks, 60 if not given.
+    seed
+        The same seed gives the same paths.
+    workers
+        Processes. The results are the same.
+    """
+    from seawall.accounts.load import load_account
+    from seawall.lab.guard_test.question import guard_test
+    from seawall.lab.paths.setup import PathOptions
+
+    options = PathOptions(
+        paths=paths, days=days, hours=hours, step_seconds=step, seed=seed, model=market.model(),
+        depth=market.depth or (), assume=source.assume,
+    )  # fmt: skip
+    if market.impact is not None:
+        options["impact"] = market.impact
+    run(
+        "guard test",
+        outputs,
+        lambda progress: guard_test(
+            policy,
+            load_account(account, source.options()),
+            wallet=wallet,
+            stop=stop,
+            rules=rules == "on",
+            workers=workers,
+            progress=progress,
+            **options,
+        ),
+    )

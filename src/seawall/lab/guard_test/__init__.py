@@ -1,0 +1,1 @@
+"""A policy of the guard on simulated paths and in crises, beside the same account without it."""

@@ -1,0 +1,276 @@
+"""The question of ``seawall guard test``: what a policy does to an account on random paths."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+from msgspec import Struct, structs
+
+from seawall.accounts.account import Account
+from seawall.domain.quantities import Amount, share, usd
+from seawall.domain.units import MICRO
+from seawall.guard.policy import Policy
+from seawall.guard.policy_file import load_policy
+from seawall.lab.arrays import Floats, Mask
+from seawall.lab.guard_test.moment import Terms, terms_of
+from seawall.lab.guard_test.played import Played, Protection, play_block
+from seawall.lab.guard_test.prepared import plain_stop, prepared, without_rules
+from seawall.lab.paths.estimates import (
+    Estimate,
+    expected_shortfall,
+    mean,
+    shortfall_influence,
+)
+from seawall.lab.paths.estimates import share as share_of
+from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.task import PathTask
+from seawall.lab.paths.setup import PathOptions, PathSetup, path_setup
+from seawall.lab.simulation.trials import run_trials
+from seawall.report.findings import Answer, Findings
+from seawall.report.progress import Progress, silent
+
+DEFAULT_PATHS, DEFAULT_DAYS, DEFAULT_STEP = 500, 3, 60
+DEFAULT_STOP = "5%"
+WORST = 0.95
+SAME = 0.01
+"""Of the equity now, within which two results count as the same."""
+NOTHING, STOP, WALLET = "nothing", "plain stop", "wallet until empty"
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """An account under one protection, on the same paths as without. USD a path.
+
+    ``worst``: mean loss of the worst 5 %. ``cost``: fees and slippage of the protection's orders.
+    ``result``: mean change of the result against doing nothing; ``saved``: that of the worst 5 %.
+    ``given_up``: mean of what is less on the paths that nothing liquidates and where doing nothing
+    ends better. ``false_alarm``: it acted where doing nothing neither liquidates nor ruins.
+    ``worse``: it ends worse by more than 1 % of the equity. ``caused``: it is liquidated where
+    doing nothing is not. ``actions``: orders that filled and top-ups. ``decisions``: of all paths.
+    """
+
+    name: str
+    liquidated: Estimate
+    ruin: Estimate
+    loss: Estimate
+    worst: Estimate
+    cost: Estimate
+    added: Estimate
+    actions: Estimate
+    acted: Estimate
+    false_alarm: Estimate
+    given_up: Estimate
+    worse: Estimate
+    caused: Estimate
+    result: Estimate
+    saved: Estimate
+    decisions: int
+
+
+class RuleLine(Struct, frozen=True, kw_only=True):
+    """What one rule adds to the others: the whole policy less the policy without it, same paths.
+
+    ``changes``: the share of paths on which it changes the result. ``avoided``: liquidations that
+    it avoids, less those that it brings. ``saved``: of the worst 5 %, ``result``: of the mean, USD.
+    """
+
+    rule: str
+    changes: Estimate
+    avoided: Estimate
+    saved: Estimate
+    result: Estimate
+
+    @property
+    def verdict(self) -> str:
+        """In two words what the intervals say."""
+        if self.changes.value == 0:
+            return "never acts alone"
+        if self.saved.low > 0 or self.avoided.low > 0:
+            return "earns its keep"
+        if self.saved.high < 0 or self.avoided.high < 0:
+            return "does harm"
+        if self.result.high < 0:
+            return "only costs"
+        return "not to be told"
+
+
+class GuardTest(Answer, frozen=True, kw_only=True):
+    """``lines``: nothing, the policy, a plain stop, the wallet. ``rules``: of the policy.
+
+    ``played``: what the lines come from, in their order. ``notes``: what of the policy is not
+    played. ``wallet``: micro-USD.
+    """
+
+    setup: PathSetup
+    policy: Policy
+    lines: Sequence[Line]
+    rules: Sequence[RuleLine]
+    played: Sequence[Played]
+    notes: Sequence[str]
+    wallet: int
+    stop: float
+
+    def findings(self) -> Findings:
+        """The result as sheets and sentences."""
+        from seawall.lab.guard_test.sheets import findings
+
+        return findings(self)
+
+
+class _Work(Struct, frozen=True, kw_only=True):
+    task: PathTask
+    terms: Terms
+    wallet: int
+    plans: tuple[Protection, ...]
+    blocks: int
+
+
+def guard_test(
+    policy: str | Path | Policy,
+    account: Account,
+    *,
+    wallet: Amount | None = None,
+    stop: Amount = DEFAULT_STOP,
+    rules: bool = True,
+    workers: int | None = 1,
+    progress: Progress = silent,
+    **options: Unpack[PathOptions],
+) -> GuardTest:
+    """Play a policy on random paths, with and without it, and without each of its rules.
+
+    ``wallet``: USD outside of the account, for top-ups from other sources than the pool and for
+    replenishing; the equity now if not given. ``stop``: distance of the plain stop. ``rules``:
+    whether each rule is switched off once. ``options``: as ``PathOptions``; 500 paths, 3 days and
+    steps of 60 seconds if not given. Raises SeawallError.
+    """
+    given = policy if isinstance(policy, Policy) else load_policy(policy)
+    has_horizon = options.get("days") is not None or options.get("hours") is not None
+    options.setdefault("paths", DEFAULT_PATHS)
+    if not has_horizon:
+        options["days"] = DEFAULT_DAYS
+    if options.get("step_seconds") is None and not has_bootstrap(options):
+        options["step_seconds"] = DEFAULT_STEP
+    bare = account.replace(holdings=structs.replace(account.holdings, orders=(), top_ups=()))
+    setup = path_setup(bare, **options)
+    task = setup.task()
+    made = prepared(given, task.account)
+    notes = list(made.notes)
+    if account.orders:
+        notes.append("Open orders of the account are left out, on all sides of the comparison.")
+    capital = given.account.risk_capital / MICRO
+    reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
+    distance = float(share("stop", stop, example=DEFAULT_STOP))
+    plans = [
+        Protection(name=NOTHING),
+        Protection(name=given.name, policy=made.policy),
+        Protection(name=STOP, policy=plain_stop(made.policy, distance)),
+        Protection(name=WALLET, replenishes=True),
+    ]
+    switched = list(without_rules(made.policy)) if rules else []
+    plans += [Protection(name=name, policy=each) for name, each in switched]
+    work = _Work(
+        task=task,
+        terms=terms_of(setup.account, task.account),
+        wallet=int(reserve),
+        plans=tuple(plans),
+        blocks=-(-task.paths // LANES),
+    )
+    played = _played(work, workers, progress)
+    bare_run, whole = played[0], played[1]
+    return GuardTest(
+        setup=setup,
+        policy=given,
+        lines=[
+            _line(p.name, each, bare_run, capital, task)
+            for p, each in zip(plans[:4], played[:4], strict=True)
+        ],
+        rules=[
+            _rule(name, whole, each, task.antithetic)
+            for (name, _), each in zip(switched, played[4:], strict=True)
+        ],
+        played=played,
+        notes=notes,
+        wallet=work.wallet,
+        stop=distance,
+    )
+
+
+def has_bootstrap(options: PathOptions) -> bool:
+    """Whether blocks of recorded candles decide the steps."""
+    model = options.get("model")
+    return model is not None and bool(model.bootstrap)
+
+
+def _played(work: _Work, workers: int | None, progress: Progress) -> list[Played]:
+    """Every protection on all paths, in order."""
+    count = len(work.plans) * work.blocks
+    progress("with and without the policy", 0, count)
+    parts = run_trials(
+        _trial, work, count, workers=workers,
+        progress=lambda done: progress("with and without the policy", done, count),
+    )  # fmt: skip
+    return [
+        _joined(parts[first : first + work.blocks], work.task.paths)
+        for first in range(0, count, work.blocks)
+    ]
+
+
+def _trial(work: _Work, number: int) -> Played:
+    plan, block = divmod(number, work.blocks)
+    return play_block(work.task, work.terms, work.wallet, work.plans[plan], block)
+
+
+def _joined(parts: Sequence[Played], paths: int) -> Played:
+    found: dict[str, Any] = {}
+    for name in Played.__struct_fields__:
+        values = [getattr(each, name) for each in parts]
+        found[name] = sum(values) if name == "decisions" else np.concatenate(values)[:paths]
+    return Played(**found)
+
+
+def _ruined(played: Played, start: float, capital: float) -> Mask:
+    result: Mask = start - played.lowest >= capital * (1 - 1e-9)
+    return result
+
+
+def _line(name: str, played: Played, bare: Played, capital: float, task: PathTask) -> Line:
+    start, paired = float(task.account.equity.sum()), task.antithetic
+    hit, bare_hit = played.first > 0, bare.first > 0
+    ruined, bare_ruined = (_ruined(each, start, capital) for each in (played, bare))
+    less = played.lost - bare.lost
+    fine = ~bare_hit & ~bare_ruined
+    return Line(
+        name=name,
+        liquidated=share_of(hit, paired=paired),
+        ruin=share_of(ruined, paired=paired),
+        loss=mean(played.lost, paired=paired),
+        worst=expected_shortfall(played.lost, WORST, paired=paired),
+        cost=mean(played.cost, paired=paired),
+        added=mean(played.added, paired=paired),
+        actions=mean((played.reductions + played.top_ups).astype(np.float64), paired=paired),
+        acted=share_of(played.acted, paired=paired),
+        false_alarm=share_of(played.acted & fine, paired=paired),
+        given_up=mean(np.where(fine, np.maximum(less, 0.0), 0.0), paired=paired),
+        worse=share_of(less > SAME * start, paired=paired),
+        caused=share_of(hit & ~bare_hit, paired=paired),
+        result=mean(-less, paired=paired),
+        saved=_saved(bare.lost, played.lost, paired=paired),
+        decisions=played.decisions,
+    )
+
+
+def _saved(before: Floats, after: Floats, *, paired: bool) -> Estimate:
+    """By how much the mean loss of the worst 5 % is less after than before."""
+    influence = shortfall_influence(before, WORST) - shortfall_influence(after, WORST)
+    return mean(influence, paired=paired)
+
+
+def _rule(name: str, whole: Played, without: Played, paired: bool) -> RuleLine:
+    hit, other = (each.first > 0 for each in (whole, without))
+    return RuleLine(
+        rule=name,
+        changes=share_of(whole.lost != without.lost, paired=paired),
+        avoided=mean(other.astype(np.float64) - hit, paired=paired),
+        saved=_saved(without.lost, whole.lost, paired=paired),
+        result=mean(without.lost - whole.lost, paired=paired),
+    )

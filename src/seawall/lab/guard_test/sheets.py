@@ -1,0 +1,174 @@
+"""What a policy does on random paths, as sheets and sentences."""
+
+from collections.abc import Iterator
+
+from seawall.domain.units import MICRO
+from seawall.lab.guard_test.question import GuardTest
+from seawall.lab.paths.setup import PathSetup
+from seawall.lab.paths.sheets import (
+    assumptions,
+    estimate_columns,
+    markets_sheet,
+    notes_of,
+    run_sheet,
+)
+from seawall.lab.paths.sheets import subtitle as paths_subtitle
+from seawall.report import kinds
+from seawall.report.findings import Findings, Section, Words
+from seawall.report.sheet import Column, Sheet
+
+
+def findings(result: GuardTest) -> Findings:
+    """The result as sheets and sentences."""
+    setup = result.setup
+    sections: list[Section] = [
+        *(Words(each, is_warning=True) for each in (*notes_of(setup), *result.notes)),
+        _outcomes(result), _actions(result), *_rules(result),
+        markets_sheet(setup), *setup.used.sheets(), run_sheet(setup),
+    ]  # fmt: skip
+    span = kinds.long_duration(3600 * setup.hours)
+    return Findings(
+        command="guard test",
+        title=f"Policy {result.policy.name} over {span}: {setup.account.name}",
+        subtitle=paths_subtitle(setup),
+        verdict=list(_verdict(result)),
+        sections=sections,
+        facts={
+            "policy": result.policy.name,
+            "account": setup.account.name,
+            "source": setup.account.source,
+            "wallet": result.wallet / MICRO,
+        },
+        assumptions=[*_assumptions(result), *_of_paths(setup)],
+        seed=setup.seed,
+    )
+
+
+def _usd(value: float) -> str:
+    return kinds.short_usd(value)
+
+
+def _verdict(result: GuardTest) -> Iterator[Words]:
+    bare, guarded, *others = result.lines
+    yield Words(
+        f"With the policy {kinds.probability(guarded.liquidated.value)} of the paths are "
+        f"liquidated, without it {kinds.probability(bare.liquidated.value)}; the worst 5 % lose "
+        f"{_usd(guarded.worst.value)}, without it {_usd(bare.worst.value)}."
+    )
+    if guarded.saved.low <= 0:
+        yield Words(
+            "The loss of the worst 5 % is not smaller with the policy beyond its interval.",
+            is_warning=True,
+        )
+    if guarded.result.high < 0:
+        yield Words(
+            f"On average the account ends {_usd(-guarded.result.value)} lower with it: that is "
+            "its price.",
+            is_warning=True,
+        )
+    yield Words(
+        f"It acts on {kinds.probability(guarded.acted.value)} of the paths, on "
+        f"{kinds.probability(guarded.false_alarm.value)} where doing nothing would have ended "
+        f"well; it ends worse than doing nothing on {kinds.probability(guarded.worse.value)}."
+    )
+    better = [each for each in others if each.worst.high < guarded.worst.low]
+    for each in better:
+        yield Words(
+            f"{each.name}: the worst 5 % lose less than with the policy, {_usd(each.worst.value)}.",
+            is_warning=True,
+        )
+    idle = [each.rule for each in result.rules if each.verdict in ("does harm", "only costs")]
+    if idle:
+        yield Words(f"Rules that cost more than they save: {', '.join(idle)}.", is_warning=True)
+
+
+def _outcomes(result: GuardTest) -> Sheet:
+    return Sheet(
+        name="outcomes",
+        title="With and without, on the same paths",
+        rows=result.lines,
+        columns=[
+            Column("name", title="protection"),
+            *estimate_columns("liquidated", kinds.PROBABILITY),
+            *estimate_columns("ruin", kinds.PROBABILITY, interval=3),
+            *estimate_columns("loss", kinds.USD, title="mean loss", interval=None),
+            *estimate_columns("worst", kinds.USD, title="worst 5 % lose", interval=1),
+            *estimate_columns("saved", kinds.USD, title="less than nothing", interval=2),
+        ],
+        note="less than nothing: by how much the worst 5 % lose less than without protection.",
+    )
+
+
+def _actions(result: GuardTest) -> Sheet:
+    return Sheet(
+        name="price",
+        title="What it takes",
+        rows=result.lines[1:],
+        columns=[
+            Column("name", title="protection"),
+            *estimate_columns("cost", kinds.USD, interval=None),
+            *estimate_columns("added", kinds.USD, title="money added", interval=None),
+            *estimate_columns("actions", kinds.FIGURE, interval=None),
+            *estimate_columns("false_alarm", kinds.PROBABILITY, title="false alarms", interval=3),
+            *estimate_columns("given_up", kinds.USD, title="profit given up", interval=None),
+            *estimate_columns("worse", kinds.PROBABILITY, title="ends worse", interval=None),
+            *estimate_columns("caused", kinds.PROBABILITY, title="liquidated by it", interval=None),
+            *estimate_columns("result", kinds.USD, title="mean result", interval=1),
+            *estimate_columns("acted", kinds.PROBABILITY, interval=None, on="data"),
+            Column("decisions", kinds.COUNT, on="data"),
+        ],
+        note="cost: fees and slippage of its orders, USD a path; mean result: against doing "
+        "nothing; false alarms: acted where doing nothing neither liquidates nor ruins.",
+    )
+
+
+def _rules(result: GuardTest) -> Iterator[Sheet]:
+    if not result.rules:
+        return
+    yield Sheet(
+        name="rules",
+        title="Each rule: the policy with it, against the policy without it",
+        rows=result.rules,
+        columns=[
+            Column("rule"),
+            *estimate_columns("changes", kinds.PROBABILITY, interval=None),
+            *estimate_columns(
+                "avoided", kinds.PROBABILITY, title="liquidations avoided", interval=2
+            ),
+            *estimate_columns("saved", kinds.USD, title="worst 5 % saved", interval=1),
+            *estimate_columns("result", kinds.USD, title="mean result", interval=3),
+            Column("verdict"),
+        ],
+        note="A rule behind another one that acts first changes little; that does not say what it "
+        "is worth where the first fails.",
+    )
+
+
+def _assumptions(result: GuardTest) -> Iterator[str]:
+    step = kinds.duration(result.setup.step_seconds)
+    yield (
+        f"The guard looks at every mark, each {step}, and each second of a step in which it acts; "
+        "within the bounds of its last decision nothing can happen and no decision is made. A "
+        "liquidation at the same mark comes first; orders that rest come before both."
+    )
+    yield (
+        "Its orders fill at the mark with slippage and the taker's fee, as far as their worst "
+        "price allows; what a path has taken from a book comes back with the next mark. Nothing "
+        "is late, refused or missing."
+    )
+    yield (
+        f"Plain stop: resting {kinds.short_percent(result.stop)} from the entry (--stop). Wallet: "
+        f"{_usd(result.wallet / MICRO)} (--wallet); replenishing brings a margin ratio of 80 % "
+        "back to 50 % until it is empty. Top-ups from other sources than the pool come from it "
+        "too, and count as money put in."
+    )
+    yield (
+        f"Ruin: the loss of the policy's risk capital, "
+        f"{_usd(result.policy.account.risk_capital / MICRO)}, at any moment."
+    )
+
+
+def _of_paths(setup: PathSetup) -> list[str]:
+    """What every simulation of paths rests on, without its own risk capital and orders."""
+    other = ("Risk capital", "The account does nothing")
+    return [each for each in assumptions(setup) if not each.startswith(other)]
