@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from seawall.accounts.account import Account
-from seawall.accounts.address import Fetched, fetch_account, known_address
+from seawall.accounts.address import Fetched, fetch_account, fetched_of, known_address
 from seawall.accounts.answer import VenueAnswer, text_of_answer
 from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.file import AccountText, parse_account
@@ -29,6 +29,9 @@ from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import DEFAULT_VENUE, VENUES, venue_of_account
 from seawall.venues.rulebook_file import load_rulebook
 from seawall.venues.venue import Venue
+
+if TYPE_CHECKING:
+    from seawall.venues.public_api import PublicAnswers
 
 __all__ = ["AccountOptions", "Source", "load_account", "load_answer"]
 
@@ -136,11 +139,17 @@ def load_account(
 
 
 def account_of(
-    fetched: Fetched,
+    venue: str,
+    address: str,
+    source: str,
+    answers: "PublicAnswers",
     options: AccountOptions = AccountOptions(),  # noqa: B008 (frozen)
 ) -> Account:
-    """The account of what a venue has answered about an address. Raises InputError."""
-    return _account(_of_fetched(fetched, options), options)
+    """The account of what a venue has answered about an address; ``source``: for errors.
+
+    Raises InputError.
+    """
+    return _account(_of_fetched(fetched_of(venue, address, source, answers), options), options)
 
 
 def _loaded(source: Source, options: AccountOptions) -> Account:

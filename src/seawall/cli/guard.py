@@ -98,8 +98,7 @@ def test(
     policy
         A policy file (TOML).
     account
-        An account file (TOML, or a venue's own account state as .json), or an address. Without
-        one: a built-in account.
+        An account file (TOML, or a venue's own answer as .json), an address, or the built-in one.
     wallet
         USD outside of the account for top-ups and replenishing; the equity now if not given.
     stop
@@ -127,8 +126,7 @@ def test(
         paths=paths, days=days, hours=hours, step_seconds=step, seed=seed, model=market.model(),
         depth=market.depth or (), assume=source.assume,
     )  # fmt: skip
-    if market.impact is not None:
-        options["impact"] = market.impact
+    options |= {} if market.impact is None else {"impact": market.impact}
     run(
         "guard test",
         outputs,

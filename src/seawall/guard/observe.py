@@ -11,7 +11,6 @@ from decimal import Decimal
 from msgspec import Struct, structs
 
 from seawall.accounts.account import Account
-from seawall.accounts.address import fetched_of
 from seawall.accounts.load import AccountOptions, account_of
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import FUNDING_ONE
@@ -85,10 +84,9 @@ class Observer:
         """The account at the marks now."""
         if self._account is None or state.answers.account != self._raw:
             source = f"{self._reader.address} at {self._reader.url}"
-            fetched = fetched_of(self._venue, self._reader.address, source, state.answers)
             options = AccountOptions(extra_markets=_listed(state, self._markets))
             # Holdings as they are, at the venue's marks: positions are entered at these.
-            account = account_of(fetched, options)
+            account = account_of(self._venue, self._reader.address, source, state.answers, options)
             self._difference = self._compared(account, state)
             self._account, self._raw = account, state.answers.account
         prices = tuple(

@@ -91,7 +91,7 @@ class RuleLine(Struct, frozen=True, kw_only=True):
             return "does harm"
         if self.result.high < 0:
             return "only costs"
-        return "not to be told"
+        return "undecided"
 
 
 class GuardTest(Answer, frozen=True, kw_only=True):
