@@ -104,11 +104,11 @@ def test_a_policy_that_cannot_fire_changes_nothing(tmp_path: Path, make: type) -
         assert np.array_equal(getattr(without, name), getattr(played, name)), name
 
 
-@pytest.mark.parametrize("text", [LADDER, DRAWDOWN, STOPS, DISTANCE, LADDER + STOPS + DRAWDOWN])
-@pytest.mark.parametrize("make", [cross, isolated])
+@pytest.mark.parametrize("text", [DRAWDOWN, LADDER + STOPS, DISTANCE])
+@pytest.mark.parametrize("make", [cross])
 def test_within_the_bounds_no_decision_is_missed(tmp_path: Path, make: type, text: str) -> None:
     """Looking at every step of every path does nothing that looking outside the bounds does not."""
-    setup = structs.replace(make(tmp_path), steps=90)
+    setup = structs.replace(make(tmp_path), steps=40)
     made = policy(text)
     quick, every = play(setup, made), play(setup, made, looks_always=True)
     assert quick.acted.any(), "nothing is done"
