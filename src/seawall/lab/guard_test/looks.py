@@ -147,7 +147,14 @@ class Guards:
                 day, reference=int(self._day[0, path]), smoothed=int(self._day[1, path])
             ),
         )
-        return structs.replace(memory, account=account, time_ms=account.measured_ms)
+        # After a new peak the bounds of ``decide`` itself are those of the peak before.
+        is_new = account.peak.reference != peak.reference
+        return structs.replace(
+            memory,
+            account=account,
+            time_ms=account.measured_ms,
+            quiet=None if is_new else memory.quiet,
+        )
 
     def _remember(self, path: int, view: View) -> None:
         memory = self._memories[path]
