@@ -89,8 +89,7 @@ def test(
     policy
         A policy file (TOML).
     account
-        An account file (TOML, or a venue's own account state as .json), or an address. Without
-        one: a built-in account.
+        An account file (TOML, or a venue's own state as .json), or an address.
     wallet
         USD outside of the account for top-ups and replenishing; the equity now if not given.
     stop
@@ -126,11 +125,7 @@ def test(
         lambda progress: guard_test(
             policy,
             load_account(account, source.options()),
-            wallet=wallet,
-            stop=stop,
-            rules=rules == "on",
-            workers=workers,
-            progress=progress,
+            wallet=wallet, stop=stop, rules=rules == "on", workers=workers, progress=progress,
             **options,
         ),
-    )
+    )  # fmt: skip
