@@ -79,6 +79,10 @@ CALLS: dict[str, Call] = {
     "guard lint": Call(
         (str(EXAMPLES / "guard" / "small.toml"), str(EXAMPLES / "account_small.toml"))
     ),
+    "guard test": Call(
+        (str(EXAMPLES / "guard" / "small.toml"), str(EXAMPLES / "account_small.toml")),
+        ("--paths", "64", "--days", "0.1", "--step", "600", "--rules", "off"),
+    ),
     "guard run": Call(
         (str(EXAMPLES / "guard" / "small.toml"), ADDRESS),
         ("--at", "URL", "--journal", "made.journal"),
