@@ -36,7 +36,7 @@ GLANCE = {
     "explain": "maintenance margin of equity",
     "stress": "nearest by one market",
     "rehearse": "largest drawdown",
-    "compare": "Suggested: ",
+    "compare": "ecommended: ",
     "paths": "probability of a liquidation",
     "size": "hold at most, USD",
     "carry": "flat at, USD",
