@@ -86,12 +86,12 @@ class KilledJournal:
         self.snapshot: Snapshot | None = None
         done = 0
         with JournalWriter(self.path, recording.rules) as writer:
-            self.acknowledged.append((self.path.stat().st_size, 0))
+            self.acknowledged.append((writer.end, 0))
             for size in groups(self.random, len(recording.rows)):
                 rows = recording.rows[done : done + size]
                 writer.append(rows)
                 self.acknowledged.append((0, writer.commit()))
-                self.acknowledged[-1] = (self.path.stat().st_size, self.acknowledged[-1][1])
+                self.acknowledged[-1] = (writer.end, self.acknowledged[-1][1])
                 engine.apply_rows(rows)
                 done += size
                 if self.snapshot is None and done >= snapshot_at:

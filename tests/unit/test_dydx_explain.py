@@ -455,7 +455,8 @@ def test_two_pools_in_one_account_are_told() -> None:
 def test_tables() -> None:
     lines = [line.split() for line in shown("examples/account_parent.json").splitlines()]
     assert [
-        *("0", "BTC-USD", "1", "50,000", "50,000", "2", "%", "2", "%", "1,000", "600"),
+        *("0", "BTC-USD", "long", "1", "48,700.2", "1,299.75", "10x"),
+        *("50,000", "50,000", "2", "%", "2", "%", "1,000", "600"),
         *("45,850.20242", "8.30", "%"),
     ] in lines
     assert ["256", "isolated", "200", "1,146.87", "225", "-25", "YES"] in lines

@@ -66,7 +66,8 @@ def test_tables() -> None:
     lines = shown("examples/account_hybrid.json").splitlines()
     btc = next(line for line in lines if line.split()[:1] == ["BTC"])
     assert btc.split() == [
-        *("BTC", "cross", "20x", "of", "40", "0.5", "31,625", "1,581.25", "395.3125"),
+        *("BTC", "long", "cross", "20x", "of", "40", "0.5", "64,000", "-375"),
+        *("31,625", "1,581.25", "395.3125"),
         *("50,474.653164557", "50,474.653164557", "20.20", "%"),
     ]
     assert any(

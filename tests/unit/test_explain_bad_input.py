@@ -307,6 +307,7 @@ def test_explain_imports_no_compiler_and_no_other_command() -> None:
     assert json.loads(result.stdout)["account"]["account_value"] == "2300"
     loaded = set(result.stderr.splitlines()[-1].split())
     shared = {"seawall.cli", "seawall.cli.main", "seawall.cli.params", "seawall.cli.run"}
+    shared |= {"seawall.cli.start"}
     assert loaded == {*shared, "seawall.cli.explain"}
 
 
