@@ -386,10 +386,10 @@ class JournalWriter:
 
     A torn tail is cut off on opening; ``repaired`` says what was dropped. ``end``: the offset
     behind the last frame. ``first_sequence`` and ``note`` count only when the file is created.
-    ``least_frames``: how many frames are known to
-    have been durable; a journal with fewer has lost some and is left as it is. ``lock``: False for
-    a caller that holds a lock of its own. As a context manager it commits on a clean exit and drops
-    what is not committed when an exception passes through.
+    ``least_frames``: how many frames are known to have been durable; a journal with fewer has lost
+    some and is left as it is. ``lock``: False for a caller that holds a lock of its own. As a
+    context manager it commits on a clean exit and drops what is not committed when an exception
+    passes through.
 
     Raises JournalLocked, JournalMismatch, JournalCorrupt, OSError.
     """

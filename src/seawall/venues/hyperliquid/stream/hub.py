@@ -331,7 +331,7 @@ class Sender:
         self._answered = 0
 
     async def answer(self, body: bytes) -> None:
-        """Send at once where nothing waits; returns when a slow reader has room again.
+        """Send past the outbox; returns once a slow reader has room again.
 
         The caller bounds how many answers are under way. A reader that has gone gets nothing.
         """
