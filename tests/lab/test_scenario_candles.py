@@ -12,7 +12,7 @@ from seawall.lab.market.named_scenarios import load, names
 from seawall.lab.market.scenario import MARKS, Recorded, Scenario, scenario_path
 from tests.shared_files import shared_file
 
-ROUNDING = 0.11
+ROUNDING = 0.056
 """Percent: levels are written with one decimal, starting prices with five figures."""
 LATE = 2
 """Minutes: levels of many markets are at the same minutes, of which the nearest is taken."""
@@ -92,7 +92,7 @@ def test_levels_are_those_of_the_candles(name: str, place: int) -> None:
         assert min(levels) == pytest.approx(lows.min(), abs=ROUNDING), market
         # The path between the levels goes no lower than they do.
         path = scenario_path(scenario, [market], {market: 100.0})
-        assert path.oracle[market].min() == pytest.approx(lows.min(), abs=3 * ROUNDING), market
+        assert path.oracle[market].min() == pytest.approx(lows.min(), abs=2 * ROUNDING), market
         for minute, level in zip(scenario.minutes, levels, strict=True):
             begins = candles["minute"]
             around = (begins <= minute + LATE) & (minute - LATE <= begins + 60)

@@ -111,6 +111,13 @@ def test_each_begins_calmly_and_has_prices_for_any_account(name: str) -> None:
         assert np.abs(path.oracle[market][soon] / price - 1).max() < 0.01
 
 
+@pytest.mark.parametrize("name", names())
+def test_recorded_levels_are_on_the_grid_of_the_path(name: str) -> None:
+    """A level between two steps would be passed by: the lowest one as well."""
+    scenario = load(name)
+    assert [each for each in scenario.minutes if each * 60 % scenario.step_seconds] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rulebook", VENUES)
 @pytest.mark.parametrize("name", names())

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from coincurve import PrivateKey
+from eth_account import Account
+from hyperliquid.utils.signing import sign_l1_action
 
 from seawall.domain.errors import InputError
 from seawall.lab.vet import vet
@@ -91,10 +93,8 @@ def test_a_signature_is_its_signers_on_the_test_network_only() -> None:
 
 
 def test_the_sdk_signs_the_same() -> None:
-    signing = pytest.importorskip("hyperliquid.utils.signing")
-    account = pytest.importorskip("eth_account").Account.from_key(KEY)
     action = {"type": "cancel", "cancels": [{"a": 3, "o": 123456}]}
-    theirs = signing.sign_l1_action(account, action, None, 99, None, False)
+    theirs = sign_l1_action(Account.from_key(KEY), action, None, 99, None, False)
     ours = sign_connection(
         "b", action_hash(action, 99, None, None), PrivateKey(bytes.fromhex(KEY[2:]))
     )
