@@ -62,6 +62,7 @@ WORKERS = {
     "ladder": ("--paths", "2000000"),
     "cascade": ("--seeds", "500", "--accounts", "200"),
     "crises": ("--population", "3000"),
+    "guard test": (str(EXAMPLES / "guard" / "small.toml"), "--paths", "200000"),
 }
 """Options that keep two worker processes busy."""
 INTERRUPTED = 130
@@ -513,7 +514,7 @@ def test_every_command_with_workers_is_interrupted() -> None:
 @pytest.mark.parametrize("name", WORKERS)
 def test_ctrl_c_ends_the_workers(name: str, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*PROGRAM, name, *WORKERS[name], "--workers", "2", "--report", "r.html"],
+        [*PROGRAM, *name.split(), *WORKERS[name], "--workers", "2", "--report", "r.html"],
         cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, start_new_session=True,
     )  # fmt: skip
