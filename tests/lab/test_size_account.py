@@ -284,7 +284,7 @@ def test_the_machine_takes_the_advised_trade_and_every_margin_check_holds(
     others = [each for each in account.positions if each.market != index and not each.is_isolated]
     if others:
         rule = margin_rule(account.rulebook, found.task.instrument)
-        along = moved_along(place, rule, at)
+        along = moved_along(place, rule, at, assumptions_of())
         assert along == found.task.backing.along
         assert along is not None
         assert margin_left(trade, along.equity, advice.size) + trade.side * advice.size * (

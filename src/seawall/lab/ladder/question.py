@@ -14,6 +14,7 @@ from seawall.domain.quantities import number
 from seawall.lab.arrays import Floats, Mask
 from seawall.lab.ladder.placed import Placed, beyond_liquidation, placed, without_exits
 from seawall.lab.ladder.rungs import NONE, read_ladders
+from seawall.lab.market.assumption_sheets import VOLATILITY_MOVES
 from seawall.lab.paths.estimates import Estimate, mean, share, shortfall_influence
 from seawall.lab.paths.kernels.task import Diffusion, Outcomes, PathTask
 from seawall.lab.paths.runner import Runner
@@ -140,7 +141,12 @@ def ladder(
     if account.holdings.orders or account.holdings.top_ups:
         found.append(Placed(name=OWN, holdings=account.holdings))
     found += [placed(account, each, sigmas) for each in wanted]
-    chosen = read_regimes([regimes] if isinstance(regimes, str) else list(regimes), setup)
+    given = [regimes] if isinstance(regimes, str) else list(regimes)
+    chosen = read_regimes(given, setup)
+    if len(chosen) > 1 and not given:
+        # Read for the regimes, whether or not volatility moves within a path.
+        shared = dict.fromkeys((*setup.used.shared, VOLATILITY_MOVES[0]))
+        setup = structs.replace(setup, used=structs.replace(setup.used, shared=tuple(shared)))
     runs = [(regime, each) for regime in chosen for each in found]
     tasks = [in_regime(setup, r).task(each.holdings, each.closes) for r, each in runs]
     outcomes = runner.all_outcomes(tasks, "ladders on the same paths")

@@ -300,7 +300,8 @@ def _grid(scenario: Scenario, shapes: Sequence[Shape], step_ms: int) -> NDArray[
     """
     end = min(_ms(shape.waypoints[-1][0]) for shape in shapes)
     points = [shape.waypoints for shape in shapes]
-    for each in (scenario, *shapes):
+    given: list[Scenario | ScenarioMarket] = [scenario, *shapes]
+    for each in given:
         conditions = (each.depth_percent, each.premium_bp, each.oracle_lag_seconds)
         points += [found for found in conditions if found is not None]
     known = {_ms(minute) for found in points for minute, _ in found}
