@@ -63,17 +63,26 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 """One account for every command that reads assumptions."""
 BY_MARKET = {
-    "volatility": 2, "volatility_with_jumps": 3, "funding": 5, "beta": 1, "depth": 8,
-    "spread_bp": 5, "open_interest": 2, "volume": 1,
+    "volatility": 4, "volatility_with_jumps": 5, "funding": 5, "funding_deviation": 4, "beta": 1,
+    "depth": 8, "spread_bp": 9, "open_interest": 2, "volume": 1,
 }  # fmt: skip
 """How many of the commands say each, at least; a market's own commands count for it."""
+OF_ALL = (
+    "jump_rate", "jump_mean", "jump_std", "volatility_of_volatility", "volatility_half_life_days",
+    "funding_half_life_hours",
+)  # fmt: skip
+"""Said by every command that draws paths."""
 OWN = """
 source = "a test"
 [common]
 fee_volume = 6000000
+volatility_of_volatility = 0.3
+funding_half_life_hours = 13
 [market.BTC]
 volatility = "33%"
 funding = 0.000077
+funding_deviation = 0.000033
+correlation = { FARTCOIN = 0.33 }
 beta = 1
 depth = 3.3e6
 spread_bp = 3
@@ -157,6 +166,8 @@ def test_each_assumption_has_one_value_in_the_same_words(said: dict[str, Said]) 
         assert set(counts[field]) == {"BTC", "FARTCOIN"}
         assert min(counts[field].values()) >= least, (field, counts[field])
     assert counts["taker fee, hyperliquid"][""] >= 9
+    assert counts["correlation"] == {"BTC and FARTCOIN": 5}
+    assert [counts[field] for field in OF_ALL] == [{"": 5}] * len(OF_ALL)
 
 
 def test_what_is_said_is_shown(folder: Path, said: dict[str, Said]) -> None:
@@ -187,7 +198,9 @@ def test_a_file_changes_all_of_them(said: dict[str, Said], changed: dict[str, Sa
         ("volatility", "FARTCOIN"): 3.33, ("funding", "FARTCOIN"): -0.00007,
         ("beta", "FARTCOIN"): 3.3, ("depth", "FARTCOIN"): 0.33e6,
         ("spread_bp", "FARTCOIN"): 33.0, ("open_interest", "FARTCOIN"): 33e6,
-        ("volume", "FARTCOIN"): 44e6,
+        ("volume", "FARTCOIN"): 44e6, ("funding_deviation", "BTC"): 0.000033,
+        ("correlation", "BTC and FARTCOIN"): 0.33, ("volatility_of_volatility", ""): 0.3,
+        ("funding_half_life_hours", ""): 13.0,
     }  # fmt: skip
     for command, each in changed.items():
         assert set(each.rows) == set(said[command].rows)

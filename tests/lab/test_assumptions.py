@@ -1,5 +1,6 @@
 """What is assumed of markets: one source, its file, and how figures of a file and options win."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_file_changes_what_it_names_and_nothing_else() -> None:
     assert own.value("volatility", "BTC", 40) == 0.5
     assert own.of("volatility", "BTC", 40).source == f"{file}: our own estimates (as of 2026-11)"
     assert own.of("jump_beta", "BTC", 40) == shipped.of("jump_beta", "BTC", 40)
-    assert own.correlation("ETH", "SOL", {}) == 0.8
+    assert own.correlation("ETH", "SOL", {}).value == Fraction("0.8")
     assert own.correlation("ETH", "BTC", {}) == shipped.correlation("ETH", "BTC", {})
     assert own.markets["ETH"] == shipped.markets["ETH"]
     assert own.backstop({"SOL": 20}) == 5_000_000 * USD

@@ -119,6 +119,19 @@ def test_where_the_criteria_contradict_the_worst_losses_decide() -> None:
     assert found.against == ("ruin",)
 
 
+def test_what_was_given_up_is_no_reason() -> None:
+    """The recommended one is ruined more often than the given one: that speaks against it."""
+    modes = [
+        judged("given", 60, ruin=0.03, given=True),
+        judged("isolated", 30, ruin=0.06),
+        judged("cross", 50, ruin=0.01),
+    ]
+    found = choose(modes)
+    assert (found.mode, found.contradicts) == ("isolated", ("isolated", "cross"))
+    assert found.reasons == ("worst 5 %",)
+    assert found.against == ("ruin",)
+
+
 def test_over_leveraged_is_where_every_mode_is_ruined_too_often() -> None:
     often, seldom = judged("given", 95, ruin=0.06, given=True), judged("isolated", 80, ruin=0.05)
     assert is_over_leveraged([often, often])

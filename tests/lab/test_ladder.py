@@ -5,7 +5,9 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec import structs
 
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
@@ -13,10 +15,11 @@ from seawall.domain.holdings import OpenOrder
 from seawall.domain.units import MICRO
 from seawall.engine.compile import INTERPRETED
 from seawall.lab.ladder.placed import Placed, placed
-from seawall.lab.ladder.question import OWN, LadderLine, LadderResult, ladder
+from seawall.lab.ladder.question import OWN, LadderLine, LadderResult, Regime, ladder
 from seawall.lab.ladder.rungs import NONE, READY, Action, Ladder, Unit, read_ladders, read_rungs
 from seawall.lab.market.price_models import ModelOptions
 from seawall.lab.paths import paths
+from seawall.lab.paths.estimates import Estimate, share
 from tests.lab.path_setups import account_of, position
 from tests.shared_files import ROOT
 
@@ -238,6 +241,31 @@ def test_the_ladder_that_is_named_is_the_better_one_on_other_paths_too(folder: P
         other = line_of(there, each.regime.name, each.ladder)
         assert other.spared is not None
         assert other.spared.value > 0, (each.regime.name, each.ladder)
+
+
+def test_survival_is_compared_on_the_same_paths(folder: Path) -> None:
+    """Both lose many of the same paths; one loses 60 fewer of 10,000, which is no chance."""
+    many = np.arange(10_000) < 9_000
+    more = np.arange(10_000) < 9_060
+    shares = [share(each, paired=False) for each in (many, more)]
+    assert shares[1].low < shares[0].high
+    none, first, second, *_ = ready(folder).of(Regime("normal", 1.0))
+    safer = structs.replace(
+        first, alive=many, survives=shares[0], spared=Estimate(100, 50, 150)
+    )  # fmt: skip
+    survivor = structs.replace(
+        second, alive=more, survives=shares[1], spared=Estimate(0, -1, 1)
+    )  # fmt: skip
+    assert survivor.survives_more(safer).low > 0
+    result = structs.replace(
+        ready(folder), regimes=[none.regime], lines=[none, safer, survivor],
+        ladders=ready(folder).ladders[:3],
+    )  # fmt: skip
+    words = next(each.text for each in result.findings().verdict)
+    assert f"Most paths survive with {survivor.ladder}, 90.6 %" in words
+    one = structs.replace(survivor, alive=many, survives=shares[0])
+    result = structs.replace(result, lines=[none, safer, one])
+    assert "Most paths survive" not in next(each.text for each in result.findings().verdict)
 
 
 def test_a_ladder_without_any_use_is_called_so(tmp_path: Path) -> None:

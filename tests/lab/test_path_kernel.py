@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seawall.engine.compile import INTERPRETED
 from seawall.lab.paths.kernels import draws
 from seawall.lab.paths.kernels.compiled import entry
+from seawall.lab.paths.kernels.course import DRAWDOWN, LOWEST, NOW, follow, start_course
 from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.process import square_root
 from seawall.lab.paths.kernels.simulate import join, margin_fan, simulate_chunk
@@ -368,6 +369,10 @@ def test_stops_on_the_way_change_nothing(antithetic: bool) -> None:
     closed = straight.touched[:, 2] > 0
     assert 0.02 < closed.mean() < 0.98
     assert np.all(fan.ratio[closed, -1] == 1.0)
+    # What happened between two moments is in the course so far.
+    assert np.array_equal(fan.lowest[:, -1], straight.lowest)
+    assert np.array_equal(fan.drawdown[:, -1], straight.drawdown)
+    assert np.any(fan.lowest[:, -1] < fan.equity.min(axis=1))
 
 
 @pytest.mark.parametrize("antithetic", [False, True])
@@ -380,10 +385,27 @@ def test_lowest_equity_and_drawdown_are_those_of_every_step(antithetic: bool) ->
     peak = np.maximum.accumulate(fan.equity, axis=1)
     deepest = (1 - fan.equity / peak).max(axis=1)
     np.testing.assert_allclose(outcomes.drawdown, deepest, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fan.lowest, np.minimum.accumulate(fan.equity, axis=1), atol=1e-9)
+    so_far = np.maximum.accumulate(1 - fan.equity / peak, axis=1)
+    np.testing.assert_allclose(fan.drawdown, so_far, rtol=1e-9, atol=1e-12)
     liquidated = (outcomes.first > 0).any(axis=1)
     assert 0.02 < liquidated.mean() < 0.98
     # Something was lost on the way that the end no longer shows.
     assert np.any(outcomes.lowest < outcomes.equity.sum(axis=1) - 1)
+
+
+@entry
+def followed(course, added):  # type: ignore[no-untyped-def]
+    follow(course, added)
+
+
+def test_of_no_equity_no_share_is_lost() -> None:
+    course = start_course(0.0)
+    for equity in (0.0, -5.0):
+        course[NOW : NOW + LANES] = equity
+        followed(course, np.zeros(LANES))
+    assert np.all(course[LOWEST : LOWEST + LANES] == -5.0)
+    assert np.all(course[DRAWDOWN : DRAWDOWN + LANES] == 0.0)
 
 
 def test_one_process_and_two_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

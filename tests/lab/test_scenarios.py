@@ -1,7 +1,7 @@
 """The scenarios that come with Seawall: what each says of itself and does to an account."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from seawall.accounts.load import AccountOptions, load_account
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.groups import like
 from seawall.lab.market.liquidity import depths
+from seawall.lab.market.market_path import MarketPath
 from seawall.lab.market.named_scenarios import DEFAULT, load, names, run_scenario
 from seawall.lab.market.scenario import TRADES, Scenario, scenario_path
 from seawall.lab.market.scenario_file import parse_scenario
@@ -111,11 +112,47 @@ def test_each_begins_calmly_and_has_prices_for_any_account(name: str) -> None:
         assert np.abs(path.oracle[market][soon] / price - 1).max() < 0.01
 
 
-@pytest.mark.parametrize("name", names())
-def test_recorded_levels_are_on_the_grid_of_the_path(name: str) -> None:
-    """A level between two steps would be passed by: the lowest one as well."""
+@pytest.mark.parametrize("name", [name for name in names() if load(name).recorded])
+def test_every_recorded_level_is_met(name: str) -> None:
     scenario = load(name)
-    assert [each for each in scenario.minutes if each * 60 % scenario.step_seconds] == []
+    path = scenario_path(scenario, list(scenario.levels), dict.fromkeys(scenario.levels, 100.0))
+    places = [int(np.searchsorted(path.times_ms, t)) for t in minutes_ms(path, scenario.minutes)]
+    for market, levels in scenario.levels.items():
+        assert path.oracle[market][places] == pytest.approx(levels)
+
+
+BETWEEN_STEPS = """
+name = "between steps"
+start = "2026-01-01T12:00"
+step_seconds = 60
+depth_percent = [[0, 100], [4.25, 100], [4.6, 3], [4.9, 100]]
+[[market]]
+name = "BTC"
+wobble_bp = 2
+waypoints = [[0, 100], [3, 100], [3.37, 80], [3.7, 100], [5.5, 101]]
+[[market]]
+name = "ETH"
+waypoints = [[0, 100], [2.51, 130], [6, 100]]
+"""
+
+
+def minutes_ms(path: MarketPath, minutes: Iterable[float]) -> list[int]:
+    return [int(path.times_ms[0]) + round(60_000 * each) for each in minutes]
+
+
+def test_a_waypoint_between_two_steps_is_met() -> None:
+    scenario = parse_scenario(BETWEEN_STEPS, "between.toml")
+    path = scenario_path(scenario, ["BTC", "ETH"], {"BTC": 100.0, "ETH": 100.0})
+    assert path.oracle["BTC"].min() == pytest.approx(80)
+    assert path.oracle["ETH"].max() == pytest.approx(130)
+    assert path.depth["BTC"].min() == pytest.approx(0.03)
+    assert np.all(np.diff(path.times_ms) > 0)
+    # Until the first market ends, that end included.
+    assert path.times_ms[-1] == minutes_ms(path, [5.5])[0]
+    assert path.oracle["BTC"][-1] == pytest.approx(101)
+    held = 'collateral = 20500\n[[position]]\nmarket = "BTC"\nside = "long"\nsize = 2\nleverage = 5'
+    result = taken_through(scenario, held, "hyperliquid")
+    assert liquidations(result) != []
 
 
 @pytest.mark.slow

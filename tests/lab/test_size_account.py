@@ -22,6 +22,9 @@ from seawall.engine.placement import Placement, marked_at_oracle, rows_of, write
 from seawall.lab.market.assumptions import assumptions_of
 from seawall.lab.market.book import Book, checked_book, ladder_book
 from seawall.lab.market.liquidity import assumed_depth
+from seawall.lab.paths.runner import Runner
+from seawall.lab.paths.setup import path_setup
+from seawall.lab.paths.statistics import losses, path_statistics
 from seawall.lab.size import SizeResult, size
 from seawall.lab.size.account import held_in, moved_along, place_of
 from seawall.lab.size.margin import margin_rule
@@ -284,7 +287,7 @@ def test_the_machine_takes_the_advised_trade_and_every_margin_check_holds(
     others = [each for each in account.positions if each.market != index and not each.is_isolated]
     if others:
         rule = margin_rule(account.rulebook, found.task.instrument)
-        along = moved_along(place, rule, at)
+        along = moved_along(place, rule, at, assumptions_of())
         assert along == found.task.backing.along
         assert along is not None
         assert margin_left(trade, along.equity, advice.size) + trade.side * advice.size * (
@@ -358,3 +361,62 @@ def test_an_account_that_the_move_would_liquidate_gets_no_trade() -> None:
     assert found.advice.deciding.name == "moving along"
     # The other way the same move helps it.
     assert size(account, "BTC", side="short", stop="10%", loss_budget="50%").advice.size > 0
+
+
+def test_positions_move_along_by_the_betas_that_are_assumed() -> None:
+    account = account_of(100_000, [("ETH", 200_000, 10, False)])
+    own = assumptions_of().given("beta", {"ETH": 0.5}, "mine.toml")
+    found = size(account, "BTC", stop="4%", clearance="50%", assume=own)
+    along = found.task.backing.along
+    assert along is not None
+    trade, eth = found.task.trade, account.market("ETH")
+    (held,) = account.positions
+    moved = Fraction(along.price, trade.entry_price) - 1
+    assert moved == pytest.approx(-0.06, rel=1e-3)
+    there = round(account.prices[eth] * (1 + moved / 2))
+    lost = held.signed_size * (account.prices[eth] - there)
+    assert along.equity == found.task.equity - lost
+    (row,) = (e for e in found.assumed if (e.field, e.market) == ("beta", "ETH"))
+    assert (row.value, row.source) == (0.5, "mine.toml")
+
+
+def test_all_that_the_tail_reads_is_said() -> None:
+    account = account_of(100_000, [("ETH", 200_000, 10, False)])
+    found = size(account, "BTC", volatility="60%", funding="0.004%")
+    rows = {(each.field, each.market): each for each in found.assumed}
+    assert len(rows) == len(found.assumed)
+    for field in ("volatility", "jump_beta", "funding", "funding_deviation", "depth", "spread_bp"):
+        assert {(field, "BTC"), (field, "ETH")} <= set(rows), field
+    assert {"correlation", "jump_rate", "funding_half_life_hours"} <= {key[0] for key in rows}
+    # What is stated has the jumps in it; the tail must not add them again.
+    assert rows["volatility_with_jumps", "BTC"].value == 0.6
+    jumps = rows["jump_rate", ""].value * (
+        rows["jump_mean", ""].value ** 2 + rows["jump_std", ""].value ** 2
+    )
+    assert rows["volatility", "BTC"].value ** 2 + jumps == pytest.approx(0.36)
+    # A rate that is given stays, whatever the venue says.
+    told = account.replace(funding={"BTC": -0.0005, "ETH": 0.0001})
+    setup = path_setup(with_both(told), **size(told, "BTC", funding="0.004%").task.simulated)
+    rates = dict(zip(setup.source.model.markets, setup.source.funding.rate, strict=True))  # type: ignore[union-attr]
+    assert rates == {"BTC": pytest.approx(0.00004), "ETH": 0.0001}
+    assert setup.source.funding.std[0] == 0.0
+
+
+def with_both(account: Account) -> Account:
+    other = account_of(100_000, [("BTC", 10_000, 10, False), ("ETH", 200_000, 10, False)])
+    return account.replace(holdings=other.holdings)
+
+
+def test_risk_capital_is_lost_at_some_moment() -> None:
+    """As ``seawall paths`` counts ruin, on the same paths."""
+    account = account_of(100_000, [("BTC", 800_000, 20, False)])
+    found = size(account, "BTC", hours=168, loss_budget="1%")
+    assert found.account is not None
+    calm = found.account.tail[0]
+    setup = path_setup(account, paths=2_000, hours=168, **found.task.simulated)
+    task = setup.task()
+    outcomes = Runner(workers=1).outcomes(task, "")
+    statistics = path_statistics(task, outcomes, setup.limits)
+    assert calm.lost == statistics.ruin
+    at_the_end = (losses(task, outcomes) >= 50_000).mean()
+    assert at_the_end < statistics.ruin.value - 0.01

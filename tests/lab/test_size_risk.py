@@ -194,6 +194,18 @@ def test_ruin_rises_with_time_leverage_and_a_thinner_book() -> None:
     assert (best[1, Fraction(1)] or 0) > (best[168, Fraction(1)] or 0)
 
 
+def test_what_the_way_in_costs_is_lost_too() -> None:
+    """Fee and half a spread of BTC are 5 bp of the notional: all of this risk capital at 1x."""
+    asked = {"market": "BTC", "loss_budget": "1%", "ruin": "5%"}
+    found = result(**asked, risk_capital="0.05%").horizons
+    assert found is not None
+    assert all(each.ruin.value == 1.0 for each in found.cells)
+    assert {each.leverage for each in found.best} == {None}
+    more = result(**asked, risk_capital="1%").horizons
+    assert more is not None
+    assert more.cells[0].ruin.value < 0.5
+
+
 def test_the_buffer_keeps_the_accepted_probability() -> None:
     tight = result(market="SOL", loss_budget="60%", stop="10%", hours=72, ruin="2%").horizons
     assert tight is not None

@@ -11,6 +11,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO
 from seawall.lab.crises import crises
+from seawall.lab.crises.tiles import tiles
 from seawall.lab.crises.trial import Outcome
 from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import path_setup
@@ -106,6 +107,8 @@ def test_orders_and_money_act_in_a_crisis(tmp_path: Path, rulebook: str) -> None
     bare, stopped, filled = outcome(), outcome(STOP), outcome(TOP_UP)
     assert bare.liquidated
     assert not stopped.liquidated
+    # Red is a liquidation, not the least of what is left.
+    assert [tiles([each])[1].style for each in (bare, stopped)] == ["bad", ""]
     # Sold on the way down at about 95,000 of 100,000, and not exposed to what comes after.
     assert 4_500 * MICRO < stopped.lost < 7_000 * MICRO
     assert stopped.end < bare.start

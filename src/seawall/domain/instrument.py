@@ -79,6 +79,10 @@ class Instrument(Struct, frozen=True, kw_only=True):
     def price_decimals(self) -> int:
         return MONEY_DECIMALS - self.size_decimals
 
+    def size_step(self, *, in_blocks: bool) -> int:
+        """The smallest step of a size, size units; other rules than those of blocks have one."""
+        return self.block_terms.size_step if in_blocks and self.block_terms is not None else 1
+
     @property
     def maximum_leverage(self) -> int:
         return self.tiers[0].maximum_leverage

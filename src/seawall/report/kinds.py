@@ -73,6 +73,7 @@ def percent(share: Number, decimals: int = 2, *, signed: bool = False) -> str:
     return f"{figure:{sign}z,.{0 if abs(figure) >= 1000 else decimals}f} %"
 
 
+_LEAST_PERCENT = 1e-6
 NONE_NEAR = "none near"
 _NEAR = 10
 """A boundary beyond ten times the price: no such move is worth a figure."""
@@ -94,8 +95,19 @@ def typed_percent(share: Number) -> str:
 
 
 def probability(share: Number) -> str:
-    """``26.0 %``, ``7.14 %``, ``0.0384 %``: three figures, whatever the size."""
-    return f"{three_figures(float(100 * share))} %"
+    """``26.0 %``, ``7.14 %``, ``0.0384 %``: three figures, whatever the size.
+
+    What is not 0 or 100 % is not written so: ``below 0.000001 %``, ``99.97 %``.
+    """
+    figure = float(100 * share)
+    left = 100 - figure
+    if 0 < abs(figure) < _LEAST_PERCENT / 2:
+        return f"below {_LEAST_PERCENT:.6f} %" if figure > 0 else f"above -{_LEAST_PERCENT:.6f} %"
+    if not 0 < left <= 0.05:
+        return f"{three_figures(figure)} %"
+    if left < _LEAST_PERCENT / 2:
+        return f"above {100 - _LEAST_PERCENT:.6f} %"
+    return f"{figure:.{min(6, -math.floor(math.log10(left)))}f} %"
 
 
 def three_figures(value: float) -> str:

@@ -19,9 +19,8 @@ from seawall.lab.carry.account import AccountCarry, account_carry
 from seawall.lab.carry.carry import CarryTrade
 from seawall.lab.carry.funding import FundingPath, constant_path, recorded_path, reverting_path
 from seawall.lab.carry.outcome import CarryOutcome, CarryTask, outcome_of
-from seawall.lab.market.assumption_sheets import FUNDING, Used
+from seawall.lab.market.assumption_sheets import BOOK, FUNDING, Used
 from seawall.lab.market.assumptions import (
-    DEPTH,
     FUNDING_OPTION,
     Assume,
     assumptions_of,
@@ -141,13 +140,13 @@ def carry(
         leverage=_leverage(leverage, most),
         path=path,
         move=quantities.rate("move", move, most=0.99, example="5%"),
-        lot=traded.lot,
+        lot=traded.size_step,
     )
     coins = from_units(units, traded.instrument.size_decimals)
     source = f"{coins} {market} at {traded.price_text} USD; funding {path.words}; {traded.rules}"
     assumed_book = slippage is None and (entry_takes or exit_takes)
     notes = (*([_slippage_note(traded)] if assumed_book else []), *path.notes)
-    fields = (*(() if funding_file else FUNDING), *((DEPTH, "spread_bp") if assumed_book else ()))
+    fields = (*(() if funding_file else FUNDING), *(BOOK if assumed_book else ()))
     return CarryResult(
         task=task, outcome=outcome_of(task), source=source, notes=notes, used=traded.used(*fields)
     )

@@ -61,6 +61,11 @@ class Criterion(NamedTuple):
     value: Callable[[Judged], Estimate | None]
     smallest: Callable[[float, float], float]
 
+    def is_better(self, one: Judged, other: Judged | None) -> bool:
+        """Whether the value of one is less than that of another; True without another."""
+        mine, theirs = self.value(one), None if other is None else self.value(other)
+        return mine is None or theirs is None or mine.value < theirs.value
+
     def tied(self, modes: Sequence[Judged]) -> list[Judged]:
         """Those that are no worse than the best; all where it was not computed."""
         found = [self.value(each) for each in modes]
@@ -132,13 +137,15 @@ CRITERIA = {each.name: each for each in (*FIRST, *LATER)}
 def choose(modes: Sequence[Judged]) -> Choice:
     """The recommended one of the modes, which have different names."""
     left, contradicts = _by_what_hurts(modes)
-    reasons = [] if _given(left) else [e.name for e in FIRST if not _given(e.tied(modes))]
+    out = [] if _given(left) else [each for each in FIRST if not _given(each.tied(modes))]
     for criterion in LATER:
         fewer = criterion.tied(left)
         if _given(left) and not _given(fewer):
-            reasons.append(criterion.name)
+            out.append(criterion)
         left = fewer
     chosen = _given(left) or min(left, key=_worst)
+    # Of two criteria that contradict each other, the one that was given up is no reason.
+    reasons = [each.name for each in out if each.is_better(chosen, _given(modes))]
     against = [each.name for each in (*FIRST, *LATER) if chosen not in each.tied(modes)]
     return Choice(
         mode=chosen.name, reasons=tuple(reasons), contradicts=contradicts, against=tuple(against)

@@ -192,7 +192,7 @@ def compare_modes(
         modes=results,
         choice=choice,
         bearable=_bearable(setup, results, choice, runner),
-        horizons=[_over(setup, part, results, runner) for part in HORIZONS],
+        horizons=[at_horizon(setup, part, results, runner) for part in HORIZONS],
         splits=splits,
         hedges=hedges,
         positions=_position_losses(task, outcomes[0], hedges),
@@ -254,8 +254,14 @@ def _best_split(splits: Sequence[Split]) -> Mode:
     return splits[int(choose(judged).mode)].mode
 
 
-def _over(setup: PathSetup, part: float, results: Sequence[ModeResult], runner: Runner) -> Horizon:
-    """The same modes over a part, or a multiple, of the horizon."""
+def at_horizon(
+    setup: PathSetup, part: float, results: Sequence[ModeResult], runner: Runner
+) -> Horizon:
+    """The same modes over a part, or a multiple, of the horizon, judged by the same criteria.
+
+    Scenarios have a length of their own, and capital is searched over the horizon that is asked
+    for alone: both stay.
+    """
     other = setup.over(part * setup.hours).with_paths(SPLIT_PATHS)
     tasks = [other.task(each.mode.holdings) for each in results]
     found = runner.all_outcomes(tasks, "another horizon")
@@ -266,7 +272,7 @@ def _over(setup: PathSetup, part: float, results: Sequence[ModeResult], runner: 
     judged = [
         Judged(
             name=each.mode.name, is_given=each.mode.is_given, statistics=there,
-            scenario_loss=each.scenario_loss,
+            scenario_loss=each.scenario_loss, capital=each.judged.capital,
         )
         for each, there in zip(results, statistics, strict=True)
     ]  # fmt: skip

@@ -93,7 +93,15 @@ def _mode(found: Comparison) -> str:
         return f"{words}{_bucket_money(found, best)}"
     if found.choice.contradicts is not None:
         return words
-    return f"{words} No other mode loses less in the worst 5 % or is ruined less often."
+    better = [name for name in (WORST_LOSS, RUIN) if _is_beaten(found, name)]
+    noise = ", beyond what these paths can tell" if better else ""
+    return f"{words} No other mode loses less in the worst 5 % or is ruined less often{noise}."
+
+
+def _is_beaten(found: Comparison, criterion: Criterion) -> bool:
+    """Whether the table has a smaller figure of another mode."""
+    least = min(_value(each, criterion) for each in found.modes)
+    return least < _value(found.recommended, criterion)
 
 
 def _bucket_money(found: Comparison, result: ModeResult) -> str:

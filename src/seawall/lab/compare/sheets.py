@@ -125,7 +125,7 @@ def _modes(found: Comparison) -> Sheet:
         *estimate_columns("shortfall_95", USD, worst(0.95), "worst 5 % lose", interval=4),
         *estimate_columns("ruin", PROBABILITY, "statistics.ruin", interval=5),
         *estimate_columns("drawdown", PROBABILITY, "statistics.drawdown", drop=3, interval=None),
-        Column("scenario_loss", USD, none="not run", title="crash costs",
+        Column("scenario_loss", USD, none="not run", title="scenario costs",
                on="everywhere" if found.given.scenarios else "data"),
         Column("survival", PROBABILITY, survival, "no liquidation"),
         Column("capital_needed", USD, "capital", "capital", 1, none="none is enough", mark=limit),
@@ -156,11 +156,13 @@ def _modes(found: Comparison) -> Sheet:
 def _modes_note(found: Comparison) -> str:
     limits, equity = found.setup.limits, found.given.statistics.start_equity
     several = len(found.given.scenarios) > 1
-    crash = " Crash: of the named scenarios below, the one that costs most." if several else ""
+    costs = "" if not several else (
+        " Scenario costs: of the named scenarios below, the one that costs most."
+    )  # fmt: skip
     return (
         f"*: recommended. Ruin: the risk capital, {risk_capital_words(found.setup, equity)}, is "
         "lost at some moment. Drawdown: more than "
-        f"{kinds.short_percent(limits.max_drawdown)} below the highest equity so far.{crash} "
+        f"{kinds.short_percent(limits.max_drawdown)} below the highest equity so far.{costs} "
         f"Capital: with which nothing is liquidated on {kinds.probability(found.target)} of the "
         f"paths, every part of the money growing alike; for {kinds.usd(found.notional)} USD of "
         "positions. A leverage limit of the venue can ask for more."

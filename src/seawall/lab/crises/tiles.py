@@ -28,7 +28,8 @@ def tiles(outcomes: Sequence[Outcome]) -> list[Tile]:
             title="equity at the start, USD", value=outcomes[0].start, kind=kinds.MONEY,
         ),
         Tile(
-            title="worst run leaves, USD", value=worst.end, kind=kinds.MONEY, style="bad",
+            title="worst run leaves, USD", value=worst.end, kind=kinds.MONEY,
+            style="bad" if worst.liquidated else "",
             note=f"{worst.crisis}, {worst.mode}",
         ),
     ]  # fmt: skip

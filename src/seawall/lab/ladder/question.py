@@ -11,9 +11,10 @@ from msgspec import Struct, structs
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import number
-from seawall.lab.arrays import Floats
+from seawall.lab.arrays import Floats, Mask
 from seawall.lab.ladder.placed import Placed, beyond_liquidation, placed, without_exits
 from seawall.lab.ladder.rungs import NONE, read_ladders
+from seawall.lab.market.assumption_sheets import VOLATILITY_MOVES
 from seawall.lab.paths.estimates import Estimate, mean, share, shortfall_influence
 from seawall.lab.paths.kernels.task import Diffusion, Outcomes, PathTask
 from seawall.lab.paths.runner import Runner
@@ -50,7 +51,8 @@ class LadderLine(Struct, frozen=True, kw_only=True):
     mean change of the result; it is ``saved``, the mean of what is more on the paths where the
     ladder ends better, less ``given_up``, of what is less where it ends worse. ``profit_kept``:
     profits with the ladder over profits without, None where there are none. ``acted``: any order.
-    Of no ladder the differences are None.
+    Of no ladder the differences are None. ``alive``: (n,) the paths that survive; ``paired``:
+    whether every second one mirrors the one before.
     """
 
     regime: Regime
@@ -64,6 +66,12 @@ class LadderLine(Struct, frozen=True, kw_only=True):
     saved: Estimate | None
     given_up: Estimate | None
     profit_kept: Estimate | None
+    alive: Mask
+    paired: bool
+
+    def survives_more(self, other: "LadderLine") -> Estimate:
+        """By how much more often than with another ladder, on the same paths."""
+        return more_often(self.alive, other.alive, paired=self.paired)
 
     @property
     def worst(self) -> Estimate:
@@ -133,7 +141,12 @@ def ladder(
     if account.holdings.orders or account.holdings.top_ups:
         found.append(Placed(name=OWN, holdings=account.holdings))
     found += [placed(account, each, sigmas) for each in wanted]
-    chosen = read_regimes([regimes] if isinstance(regimes, str) else list(regimes), setup)
+    given = [regimes] if isinstance(regimes, str) else list(regimes)
+    chosen = read_regimes(given, setup)
+    if len(chosen) > 1 and not given:
+        # Read for the regimes, whether or not volatility moves within a path.
+        shared = dict.fromkeys((*setup.used.shared, VOLATILITY_MOVES[0]))
+        setup = structs.replace(setup, used=structs.replace(setup.used, shared=tuple(shared)))
     runs = [(regime, each) for regime in chosen for each in found]
     tasks = [in_regime(setup, r).task(each.holdings, each.closes) for r, each in runs]
     outcomes = runner.all_outcomes(tasks, "ladders on the same paths")
@@ -219,9 +232,8 @@ def _line(
         base = losses(task, without)
         better = base - own
         tail = shortfall_influence(base, WORST) - shortfall_influence(own, WORST)
-        more = survives.astype(np.float64) - (first_liquidation(without) == 0)
         differences = {
-            "survival_gain": mean(more, paired=paired),
+            "survival_gain": more_often(survives, first_liquidation(without) == 0, paired=paired),
             "spared": mean(tail, paired=paired),
             "result": mean(better, paired=paired),
             "saved": mean(np.maximum(better, 0.0), paired=paired),
@@ -234,8 +246,15 @@ def _line(
         statistics=statistics,
         survives=share(survives, paired=paired),
         acted=share(np.any(outcomes.acted > 0, axis=1), paired=paired),
+        alive=survives,
+        paired=paired,
         **differences,
     )
+
+
+def more_often(one: Mask, other: Mask, *, paired: bool) -> Estimate:
+    """By how much more often the one is true than the other, on the same n paths."""
+    return mean(one.astype(np.float64) - other, paired=paired)
 
 
 def _profit_kept(own: Floats, base: Floats, *, paired: bool) -> Estimate | None:

@@ -7,6 +7,7 @@ from seawall.lab.ladder.figures import figures
 from seawall.lab.ladder.question import LadderLine, LadderResult, Regime
 from seawall.lab.ladder.rungs import NONE
 from seawall.lab.paths.estimates import Estimate
+from seawall.lab.paths.kernels.task import Diffusion
 from seawall.lab.paths.order_sheets import order_columns, order_words
 from seawall.lab.paths.sheets import (
     assumptions,
@@ -100,9 +101,10 @@ def _kept(line: LadderLine) -> str:
 
 
 def _survives_more(first: LadderLine, others: Sequence[LadderLine]) -> str:
-    """The ladder that survives most often, where it is another one beyond the intervals."""
+    """The ladder that survives most often, where it is another one beyond the interval of the
+    difference: all take the same paths."""
     most = max(others, key=lambda each: each.survives.value)
-    if most.survives.low <= first.survives.high:
+    if most.survives_more(first).low <= 0:
         return ""
     return (
         f" Most paths survive with {most.ladder}, {kinds.probability(most.survives.value)}; the "
@@ -154,7 +156,8 @@ def _regime_sheet(result: LadderResult, regime: Regime) -> Sheet:
 
     return Sheet(
         name=f"regime_{result.regimes.index(regime)}",
-        title=f"Volatility {regime_words(regime)}: {volatility} a day; USD a path",
+        title=f"Volatility {regime_words(regime)}: {volatility} a day{_between_jumps(result)}; "
+        "USD a path",
         rows=rows,
         columns=_columns(),
         style=style,
@@ -164,6 +167,11 @@ def _regime_sheet(result: LadderResult, regime: Regime) -> Sheet:
         "5 % lose less than without exits, beyond the 95 % interval of the difference.",
         on="screen",
     )
+
+
+def _between_jumps(result: LadderResult) -> str:
+    moves = result.setup.source.moves
+    return " between jumps" if isinstance(moves, Diffusion) and moves.jump_rate > 0 else ""
 
 
 def _markets(result: LadderResult) -> Sequence[str]:
@@ -257,6 +265,6 @@ def _assumptions(result: LadderResult) -> Iterator[str]:
         )
     yield (
         "A level is a price fixed now, the same in every regime; sigma is a day's standard "
-        "deviation in normal volatility. What is closed is not opened again, and a close before "
-        "funding takes the book's price however far that is."
+        f"deviation{_between_jumps(result)} in normal volatility. What is closed is not "
+        "opened again, and a close before funding takes the book's price however far that is."
     )

@@ -1,13 +1,20 @@
 """The assumptions that a question read, as rows: which, of which market, its value, its source."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
 from msgspec import Struct, structs
 
 from seawall.domain.rulebook import AnyRulebook
 from seawall.domain.units import MICRO, RATE_ONE
-from seawall.lab.market.assumptions import FUNDING_OPTION, WITH_JUMPS, Assumptions
-from seawall.lab.market.assumptions_file import COMMON_FIELDS, MARKET_FIELDS, Field
+from seawall.lab.market.assumptions import DEPTH, FUNDING_OPTION, WITH_JUMPS, Assumptions
+from seawall.lab.market.assumptions_file import (
+    COMMON_FIELDS,
+    CORRELATION,
+    CORRELATIONS,
+    MARKET_FIELDS,
+    Field,
+)
 from seawall.lab.market.fees import fee_rates
 from seawall.report import kinds
 from seawall.report.kinds import NUMBER, TEXT
@@ -16,8 +23,12 @@ from seawall.report.sheet import Column, Sheet
 FUNDING_NOW = "funding_now"
 BACKSTOP = "backstop"
 FUNDING = ("funding", FUNDING_NOW)
+FUNDING_MOVES = ("funding_deviation",)
+FUNDING_RETURNS = ("funding_half_life_hours",)
 PRICES = ("volatility", WITH_JUMPS, "jump_beta")
+BOOK = (DEPTH, "spread_bp")
 JUMPS = ("jump_rate", "jump_mean", "jump_std")
+VOLATILITY_MOVES = ("volatility_of_volatility", "volatility_half_life_days")
 _NO_RATES: Mapping[str, float] = {}
 
 
@@ -38,7 +49,7 @@ class Used(Struct, frozen=True, kw_only=True):
     ``leverages``: its markets with the greatest leverage there. ``fields``: of each market;
     ``shared``: of all. ``books``: whose fees are paid. ``rates_now``: funding rates of this hour
     that the account's venue says. ``backstop``: micro-USD and its source, where it is not the
-    share of the open interest.
+    share of the open interest. ``has_correlations``: whether returns of markets move together.
     """
 
     assumptions: Assumptions
@@ -49,11 +60,12 @@ class Used(Struct, frozen=True, kw_only=True):
     rates_now: Mapping[str, float] = _NO_RATES
     has_backstop: bool = False
     backstop: tuple[int, str] | None = None
+    has_correlations: bool = False
 
     @property
     def rows(self) -> list[AssumedRow]:
         """A row for each figure, in order."""
-        return [*self._of_markets(), *self._of_all(), *self._fees()]
+        return [*self._of_markets(), *self._of_pairs(), *self._of_all(), *self._fees()]
 
     def sheets(self) -> list[Sheet]:
         """A row for each assumption for people, and for each figure for programs."""
@@ -76,6 +88,17 @@ class Used(Struct, frozen=True, kw_only=True):
                 value = float(found.value)
                 text = kind.text(value)
                 yield AssumedRow(field, market, kind.words, value, text, found.source)
+
+    def _of_pairs(self) -> Iterator[AssumedRow]:
+        if not self.has_correlations:
+            return
+        for one, other in combinations(self.leverages, 2):
+            found = self.assumptions.correlation(one, other, self.leverages)
+            value = float(found.value)
+            yield AssumedRow(
+                CORRELATION, f"{one} and {other}", CORRELATIONS.words, value,
+                CORRELATIONS.text(value), found.source,
+            )  # fmt: skip
 
     def _of_all(self) -> Iterator[AssumedRow]:
         for field in self.shared:
@@ -132,6 +155,11 @@ def assumed_sheets(rows: Sequence[AssumedRow]) -> list[Sheet]:
             on="screen",
         ),
     ]  # fmt: skip
+
+
+def rows_together(*used: Used | None) -> list[AssumedRow]:
+    """The rows of several parts of one question, each once."""
+    return list(dict.fromkeys(row for each in used if each is not None for row in each.rows))
 
 
 def rows_of_days(days: Mapping[str, Used]) -> list[AssumedRow]:

@@ -23,6 +23,7 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO
 from seawall.lab.market.assumptions_file import (
+    CORRELATION,
     LEAD,
     SHIPPED,
     AssumptionsError,
@@ -38,7 +39,7 @@ __all__ = ["LEAD", "Assumed", "Assumptions", "AssumptionsError", "assumptions_of
 AS_GIVEN = "as given"
 FUNDING_OPTION = "--funding"
 """A rate that is stated so holds from now on, whatever the venue says."""
-DEPTH, INTEREST = "depth", "open_interest"
+BETA, DEPTH, INTEREST = "beta", "depth", "open_interest"
 WITH_JUMPS = "volatility_with_jumps"
 """Derived: what a year's returns scatter by, jumps included; an option may state it."""
 Assumed = Stated
@@ -79,13 +80,14 @@ class Assumptions(Struct, frozen=True, kw_only=True):
         """The figure of each market, given with the greatest leverage there."""
         return {name: self.value(field, name, most) for name, most in leverages.items()}
 
-    def correlation(self, one: str, other: str, leverages: Mapping[str, int]) -> float:
+    def correlation(self, one: str, other: str, leverages: Mapping[str, int]) -> Assumed:
         """Of the returns of two markets between jumps: the lower of their groups' if not listed."""
         stated = self.correlations.get(frozenset((one, other)))
         if stated is not None:
-            return float(stated.value)
+            return stated
         unlisted = [each for each in (one, other) if not self.is_listed(each)] or [one, other]
-        return min(float(self.group_of(leverages[each]).correlation) for each in unlisted)
+        groups = [self.group_of(leverages[each]) for each in unlisted]
+        return min(groups, key=lambda each: each.correlation).stated(CORRELATION)
 
     def is_listed(self, market: str) -> bool:
         """Whether the volatility of a market is its own."""
@@ -119,6 +121,16 @@ class Assumptions(Struct, frozen=True, kw_only=True):
         }
         return structs.replace(self, common={**self.common, **stated})
 
+    def given_correlations(
+        self, values: Mapping[frozenset[str], float], source: str = AS_GIVEN
+    ) -> "Assumptions":
+        """With other correlations, by pair of markets."""
+        stated = {
+            pair: Assumed(Fraction(repr(float(value))), source, source)
+            for pair, value in values.items()
+        }
+        return structs.replace(self, correlations={**self.correlations, **stated})
+
     def account(self, account: Account) -> Account:
         """The same account with the fees of the volume that is assumed."""
         book = self.rules(account.rulebook)
@@ -147,14 +159,28 @@ class Assumptions(Struct, frozen=True, kw_only=True):
         continuous = structs.replace(book.fee, tiers=lower + book.fee.tiers[tier:])
         return structs.replace(book, fee=continuous)
 
+    def given_with_jumps(
+        self, market: str, leverage: int, total: float, source: str
+    ) -> "Assumptions":
+        """With another volatility of a market, jumps included: what they leave is between them.
+
+        Nothing where the jumps that are assumed scatter by more.
+        """
+        left = max(0.0, total**2 - self._jump_variance(market, leverage))
+        found = self.given("volatility", {market: sqrt(left)}, source)
+        return found.given(WITH_JUMPS, {market: total}, source)
+
     def _with_jumps(self, market: str, leverage: int) -> Assumed:
         """Standard deviation of a year's return, jumps included."""
         between = self.of("volatility", market, leverage)
+        total = sqrt(float(between.value) ** 2 + self._jump_variance(market, leverage))
+        return Assumed(Fraction(repr(round(total, 6))), between.source, between.origin)
+
+    def _jump_variance(self, market: str, leverage: int) -> float:
+        """Of a year's return by jumps alone."""
         share = self.value("jump_beta", market, leverage)
         mean, deviation = self.shared("jump_mean"), self.shared("jump_std")
-        jumps = self.shared("jump_rate") * share**2 * (mean**2 + deviation**2)
-        total = sqrt(float(between.value) ** 2 + jumps)
-        return Assumed(Fraction(repr(round(total, 6))), between.source, between.origin)
+        return self.shared("jump_rate") * share**2 * (mean**2 + deviation**2)
 
     def _depth(self, usual: Assumed, market: str, leverage: int) -> Assumed:
         """The depth of a group, within the shares of the open interest that fit it.

@@ -79,7 +79,7 @@ COMMON_FIELDS: Mapping[str, Field] = {
     ),
     "fee_volume": Field("traded in the fee window", _usd, 0, 1e11, "6000000"),
 }
-_CORRELATIONS = Field("correlation", _of(""), -1, 1, "0.7")
+CORRELATIONS = Field("correlation of returns between jumps", _of(""), -1, 1, "0.7")
 
 
 class AssumptionsError(InputError):
@@ -109,7 +109,8 @@ class Group(Struct, frozen=True, kw_only=True):
     def stated(self, field: str) -> Stated:
         """A figure of the group."""
         origin = f"{GROUP_ORIGIN} {self.least_leverage}x and more"
-        return Stated(self.values[field], NO_BETA if field == "beta" else origin, origin)
+        value = self.correlation if field == CORRELATION else self.values[field]
+        return Stated(value, NO_BETA if field == "beta" else origin, origin)
 
 
 class Tables(Struct, frozen=True, kw_only=True):
@@ -155,7 +156,7 @@ class _Reader:
             for other, value in with_others.items():
                 field = f"market.{name}.correlation.{other}"
                 pairs[frozenset((name, other))] = self._stated(
-                    field, CORRELATION, value, _CORRELATIONS, {}
+                    field, CORRELATION, value, CORRELATIONS, {}
                 )
         common = self._table("common", self._data.get("common", {}))
         self._check_names("common", common, COMMON_FIELDS)

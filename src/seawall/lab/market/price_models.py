@@ -6,6 +6,7 @@ the rest.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,8 @@ def price_model(
     steady = _shares("funding", options.funding, names, -0.04, 0.04)
     assumed = assumed.given("funding", steady, FUNDING_OPTION)
     assumed = assumed.given("funding_deviation", dict.fromkeys(steady, 0.0), FUNDING_OPTION)
-    correlation, notes = _correlations(assumed, leverages, fitted, options.correlation)
+    assumed = _with_correlations(assumed, fitted, options.correlation, names)
+    correlation, notes = _correlations(assumed, leverages)
     beta = np.array(list(assumed.values("jump_beta", leverages).values()))
     jumps = assumed.shared("jump_rate") if options.jumps else 0.0
     mean, deviation = assumed.shared("jump_mean"), assumed.shared("jump_std")
@@ -114,7 +116,7 @@ def price_model(
     )
     return PriceModel(
         markets=tuple(names),
-        assumptions=assumed if options.jumps else assumed.given_shared({"jump_rate": 0.0}),
+        assumptions=_as_moved(assumed, options, names, correlation if notes else None),
         diffusion=diffusion,
         funding=_funding(assumed, leverages, steady, rates_now or {}),
         origin=tuple(assumed.of("volatility", *each).origin for each in leverages.items()),
@@ -154,27 +156,47 @@ def _with_candles(
     return assumed
 
 
-def _correlations(
-    assumed: Assumptions,
-    leverages: Mapping[str, int],
-    fitted: PriceFit | None,
-    given: Amount | None,
-) -> tuple[Floats, list[str]]:
-    names = list(leverages)
-    shared = None
+def _with_correlations(
+    assumed: Assumptions, fitted: PriceFit | None, given: Amount | None, names: Sequence[str]
+) -> Assumptions:
+    """The assumptions with the correlations of candles, or the one that is given of every pair."""
     if given is not None:
         shared = float(number("correlation", given, least=-1, most=1, expected="-1 to 1"))
+        pairs = map(frozenset, combinations(names, 2))
+        return assumed.given_correlations(dict.fromkeys(pairs, shared), "--correlation")
+    if fitted is None:
+        return assumed
+    held = [each for each in enumerate(fitted.markets) if each[1] in names]
+    return assumed.given_correlations(
+        {
+            frozenset((name, other)): float(fitted.correlation[row, column])
+            for (row, name), (column, other) in combinations(held, 2)
+        },
+        CANDLES,
+    )
+
+
+def _correlations(assumed: Assumptions, leverages: Mapping[str, int]) -> tuple[Floats, list[str]]:
+    """(m, m), the nearest possible one where they contradict one another, and a note of that."""
+    names = list(leverages)
     result = np.eye(len(names))
-    for row, name in enumerate(names):
-        for column, other in enumerate(names[:row]):
-            value = shared
-            if value is None and fitted and name in fitted.markets and other in fitted.markets:
-                places = [list(fitted.markets).index(each) for each in (name, other)]
-                value = float(fitted.correlation[places[0], places[1]])
-            if value is None:
-                value = assumed.correlation(name, other, leverages)
-            result[row, column] = result[column, row] = value
+    for row, column in combinations(range(len(names)), 2):
+        value = float(assumed.correlation(names[row], names[column], leverages).value)
+        result[row, column] = result[column, row] = value
     return positive_definite(result)
+
+
+def _as_moved(
+    assumed: Assumptions, options: ModelOptions, names: Sequence[str], nearest: Floats | None
+) -> Assumptions:
+    """The assumptions as prices really move. ``nearest``: correlations that replaced others."""
+    if nearest is not None:
+        pairs = {
+            frozenset((names[row], names[column])): float(nearest[row, column])
+            for row, column in combinations(range(len(names)), 2)
+        }
+        assumed = assumed.given_correlations(pairs, "the nearest possible ones")
+    return assumed if options.jumps else assumed.given_shared({"jump_rate": 0.0}, "--jumps")
 
 
 def _funding(

@@ -30,8 +30,9 @@ Each ``[[crowd]]`` is a group of equal positions of other traders: ``market``, `
 evenly; the account owns just its margin). ``[backstop]`` has ``capital`` in USD.
 
 The path is deterministic: the wobble is a walk of random signs, seeded per market, tied to zero at
-every waypoint. Steps over which a price moves by more than 0.25 % are divided, down to 3 s, for the
-reason that ``market_path`` gives.
+every waypoint. A waypoint between two steps is a step of its own, so that no low is missed. Steps
+over which a price moves by more than 0.25 % are divided, down to 3 s, for the reason that
+``market_path`` gives.
 """
 
 import random
@@ -40,6 +41,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct, structs
+from numpy.typing import NDArray
 
 from seawall.domain.units import MICRO
 from seawall.lab.market.candle_file import PathError, Prices, iso_ms
@@ -241,8 +243,7 @@ def scenario_path(
     """
     step_ms = round(scenario.step_seconds * 1000)
     shapes = _shapes(scenario, markets, sides or {})
-    minutes = min(shape.waypoints[-1][0] for shape in shapes.values())
-    grid = np.arange(0, round(minutes * 60_000) + 1, step_ms, dtype=np.int64)
+    grid = _grid(scenario, list(shapes.values()), step_ms)
     prices: dict[str, Prices] = {}
     for market, shape in shapes.items():
         price = start_prices.get(market) or scenario.price_of(market)
@@ -292,9 +293,29 @@ def _shapes(
     return shapes
 
 
+def _grid(scenario: Scenario, shapes: Sequence[Shape], step_ms: int) -> NDArray[np.int64]:
+    """Times (ms after the start) of every step and every waypoint, until the first market ends.
+
+    A waypoint between two steps is a step of its own: a low there has to be met.
+    """
+    end = min(_ms(shape.waypoints[-1][0]) for shape in shapes)
+    points = [shape.waypoints for shape in shapes]
+    given: list[Scenario | ScenarioMarket] = [scenario, *shapes]
+    for each in given:
+        conditions = (each.depth_percent, each.premium_bp, each.oracle_lag_seconds)
+        points += [found for found in conditions if found is not None]
+    known = {_ms(minute) for found in points for minute, _ in found}
+    steps = np.arange(0, end + 1, step_ms, dtype=np.int64)
+    return np.union1d(steps, np.asarray([each for each in known if each <= end], dtype=np.int64))
+
+
+def _ms(minute: float) -> int:
+    return round(minute * 60_000)
+
+
 def _price_of(scenario: Scenario, market: str, shape: Shape, times: Any) -> Prices:
     """Factors of the starting price, one per time (ms after the start)."""
-    knots = np.asarray([minute * 60_000 for minute, _ in shape.waypoints])
+    knots = np.asarray([_ms(minute) for minute, _ in shape.waypoints])
     levels = np.asarray([percent / 100 for _, percent in shape.waypoints])
     factors = np.interp(times, knots, levels)
     # Text seeds are hashed by the generator itself, the same on every machine.

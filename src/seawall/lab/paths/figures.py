@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from seawall.lab.arrays import Floats
-from seawall.lab.paths.drawdown import drawdown
 from seawall.lab.paths.estimates import Estimate
 from seawall.report import kinds
 from seawall.report.chart_kinds import FAN_QUANTILES, fan
@@ -82,10 +81,9 @@ def _equity_figures(result: "PathsResult") -> list[Figure]:
         ),
         Figure(
             title="Drawdown so far",
-            chart=drawdown_fan(hours, _quantiles(drawdown(found.equity))),
+            chart=drawdown_fan(hours, _quantiles(found.drawdown)),
             alt="Quantiles of the largest fall of equity from its highest so far, over time.",
-            note=f"{note} Of the highest equity before; what happens between two moments is not "
-            "in it.",
+            note=f"{note} Of the highest equity before, of every step until then.",
         ),
     ]
 

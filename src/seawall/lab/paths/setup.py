@@ -17,9 +17,17 @@ from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings
 from seawall.domain.quantities import Amount, number
-from seawall.lab.market.assumption_sheets import FUNDING, JUMPS, PRICES, Used
+from seawall.lab.market.assumption_sheets import (
+    BOOK,
+    FUNDING,
+    FUNDING_MOVES,
+    FUNDING_RETURNS,
+    JUMPS,
+    PRICES,
+    VOLATILITY_MOVES,
+    Used,
+)
 from seawall.lab.market.assumptions import (
-    DEPTH,
     Assume,
     Assumptions,
     assumptions_of,
@@ -88,12 +96,15 @@ class PathOptions(TypedDict, total=False):
 class PriceSource(Struct, frozen=True, kw_only=True):
     """How prices and funding move. ``model``: None where blocks of recorded candles are drawn.
 
+    ``assumptions``: with what candles and options say.
+
     ``step_seconds``: of recorded candles; None where any step is possible. ``block_hours`` and
     ``candles``: of blocks. ``notes``: each a sentence.
     """
 
     moves: Diffusion | Bootstrap
     funding: FundingRate
+    assumptions: Assumptions
     model: PriceModel | None = None
     step_seconds: float | None = None
     block_hours: float = 0.0
@@ -225,22 +236,29 @@ def path_setup(
     return PathSetup(
         account=account, depths=depths_of, impact=slippage, source=source,
         steps=steps, step_seconds=step, paths=paths, seed=seed, antithetic=antithetic,
-        used=_used(account, names, source, assumed),
+        used=_used(account, names, source),
         limits=read_limits(risk_capital, max_drawdown, float(now.equity.sum())),
     )  # fmt: skip
 
 
-def _used(
-    account: Account, markets: Sequence[str], source: PriceSource, assumed: Assumptions
-) -> Used:
+def _used(account: Account, markets: Sequence[str], source: PriceSource) -> Used:
     """What a simulation reads of the assumptions: prices of a model only where there is one."""
-    has_model = source.model is not None
-    has_rates = has_model or getattr(source.moves, "funding", None) is None
+    moves = source.moves
+    prices: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    rates: tuple[str, ...] = (*FUNDING, *FUNDING_MOVES)
+    if isinstance(moves, Diffusion):
+        prices, shared = PRICES, JUMPS
+        shared += VOLATILITY_MOVES if moves.volatility_of_volatility > 0 else ()
+    elif moves.funding is not None:
+        # Recorded with the prices.
+        rates = ()
     return Used(
-        assumptions=assumed if source.model is None else source.model.assumptions,
+        assumptions=source.assumptions,
         leverages=leverages_of(account.listed[name] for name in markets),
-        fields=(*(PRICES if has_model else ()), *(FUNDING if has_rates else ()), DEPTH),
-        shared=JUMPS if has_model else (),
+        fields=(*prices, *rates, *BOOK),
+        shared=(*shared, *(FUNDING_RETURNS if rates else ())),
+        has_correlations=isinstance(moves, Diffusion),
         books=(account.rulebook,),
         rates_now=account.funding,
     )
@@ -254,7 +272,7 @@ def price_source(
     if options.bootstrap:
         _check_recorded(options)
         model = price_model(leverages, options, rates_now=account.funding, assumptions=assumed)
-        return _blocks(markets, options, model.funding)
+        return _blocks(markets, options, model)
     if options.block_hours is not None:
         raise InputError.of("", "block", options.block_hours, "left out without bootstrap")
     fitted = rates = None
@@ -268,11 +286,12 @@ def price_source(
             notes.append(f"no candles of {', '.join(left)}: the assumptions")
     model = price_model(leverages, options, fitted, rates, account.funding, assumed)
     return PriceSource(
-        moves=model.diffusion, funding=model.funding, model=model, notes=[*notes, *model.notes]
-    )
+        moves=model.diffusion, funding=model.funding, assumptions=model.assumptions, model=model,
+        notes=[*notes, *model.notes],
+    )  # fmt: skip
 
 
-def _blocks(markets: Sequence[str], options: ModelOptions, funding: FundingRate) -> PriceSource:
+def _blocks(markets: Sequence[str], options: ModelOptions, model: PriceModel) -> PriceSource:
     recorded = recorded_steps(read_joint(options.bootstrap, markets), markets)
     step, count = recorded.step_seconds, len(recorded.returns)
     given = DEFAULT_BLOCK_HOURS if options.block_hours is None else options.block_hours
@@ -290,8 +309,8 @@ def _blocks(markets: Sequence[str], options: ModelOptions, funding: FundingRate)
         funding=None if options.funding else recorded.funding,
     )
     return PriceSource(
-        moves=blocks, funding=funding, step_seconds=step, block_hours=hours,
-        candles=count // POINTS_PER_CANDLE,
+        moves=blocks, funding=model.funding, assumptions=model.assumptions, step_seconds=step,
+        block_hours=hours, candles=count // POINTS_PER_CANDLE,
     )  # fmt: skip
 
 

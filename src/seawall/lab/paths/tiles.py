@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from seawall.lab.paths.drawdown import drawdown
 from seawall.lab.paths.question import PathsResult
 from seawall.report import kinds
 from seawall.report.findings import Status, Tile
@@ -33,7 +32,7 @@ def tiles(result: PathsResult) -> list[Tile]:
     statistics, fan = result.statistics, result.fan
     equity, worst = statistics.start_equity, statistics.loss.shortfalls[0.95].value
     median = statistics.loss.quantiles[0.5].value
-    drawdowns = drawdown(fan.equity)[:, -1]
+    drawdowns = fan.drawdown[:, -1]
     found = None if result.search is None else result.search.leverage
     return [
         Tile(

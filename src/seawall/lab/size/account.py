@@ -20,9 +20,11 @@ from seawall.domain.holdings import Holdings, Position
 from seawall.domain.units import MAX_PRICE, MICRO
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.placement import write_prices
+from seawall.lab.market.assumption_sheets import Used
+from seawall.lab.market.assumptions import BETA, Assumptions
 from seawall.lab.paths.estimates import Estimate, expected_shortfall, share
 from seawall.lab.paths.runner import Runner
-from seawall.lab.paths.setup import path_setup
+from seawall.lab.paths.setup import PathSetup, path_setup
 from seawall.lab.paths.statistics import first_liquidation, losses
 from seawall.lab.paths.variants import stands_alone
 from seawall.lab.simulation.names import bucket_name, bucket_of_market
@@ -30,7 +32,6 @@ from seawall.lab.size.advice import SizeTask
 from seawall.lab.size.margin import MarginRule, margin_rule
 from seawall.lab.size.market import TradedMarket
 from seawall.lab.size.sizing import Along, Backing, Trade, loss_at_stop
-from seawall.lab.stress.betas import betas_of
 
 TAIL_PATHS = 2_000
 WORST = 0.95
@@ -63,6 +64,12 @@ class Place(Struct, frozen=True, kw_only=True):
     def is_pool(self) -> bool:
         """Whether the trade is cross."""
         return self.bucket == self.pool
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """The other markets of the pool, where the trade is cross."""
+        pooled = self.valuation.buckets.get(self.pool, ()) if self.is_pool else ()
+        return tuple(each for each in pooled if each != self.market)
 
 
 def held_in(holdings: Holdings, market: int) -> Position | None:
@@ -156,28 +163,39 @@ def _held_by_orders(place: Place) -> int:
     return found
 
 
-def moved_along(place: Place, rule: MarginRule, price: int) -> Along | None:
+def moved_along(place: Place, rule: MarginRule, price: int, assumed: Assumptions) -> Along | None:
     """The bucket where this market is at ``price`` and its other positions moved along with it.
 
-    Each by its usual share of the move of the leading market (``lab/stress/betas``). None without
-    positions in other markets, or for a market that does not move with the leading one.
+    Each by its usual share of the move of the leading market (``beta`` of what is ``assumed``).
+    None without positions in other markets, or for a market that does not move with the leading
+    one.
     """
-    account, valuation = place.account, place.valuation
-    pooled = valuation.buckets.get(place.pool, ()) if place.is_pool else ()
-    names = [each.name for each in account.instruments]
-    betas = betas_of(names, {})
-    own = betas[names[place.market]].value
-    if not [each for each in pooled if each != place.market] or own <= 0:
+    account, valuation, others = place.account, place.valuation, place.others
+    betas = {market: assumed.of(BETA, *_listed(place, market)).value for market in others}
+    own = assumed.of(BETA, *_listed(place, place.market)).value
+    if not others or own <= 0:
         return None
     lead = (Fraction(price, account.prices[place.market]) - 1) / own
     prices = list(account.prices)
-    for each in pooled:
-        factor = 1 + max(-LARGEST_FALL, betas[names[each]].value * lead)
+    for each in others:
+        factor = 1 + max(-LARGEST_FALL, betas[each] * lead)
         prices[each] = min(MAX_PRICE, max(1, round(prices[each] * factor)))
     prices[place.market] = price
     value = valuation.at(prices)[place.pool]
     held = rule.maintenance(abs(place.held) * price)
     return Along(price, value.equity, value.maintenance_margin - held)
+
+
+def betas_used(place: Place, assumed: Assumptions) -> Used:
+    """What ``moved_along`` reads of the assumptions."""
+    leverages = dict(_listed(place, each) for each in (place.market, *place.others))
+    return Used(assumptions=assumed, leverages=leverages, fields=(BETA,))
+
+
+def _listed(place: Place, market: int) -> tuple[str, int]:
+    """A market's name, and the greatest leverage that its venue grants there."""
+    name = place.account.instruments[market].name
+    return name, place.account.listed[name].maximum_leverage
 
 
 def with_trade(place: Place, trade: Trade, size: int, margin: int | None) -> Account:
@@ -249,7 +267,7 @@ class PriceRow(Struct, frozen=True, kw_only=True):
 
 class TailRow(Struct, frozen=True, kw_only=True):
     """The account over the horizon, without or with the trade. ``shortfall``: USD lost on average
-    in the worst twentieth; ``lost``: that the risk capital is lost."""
+    in the worst twentieth; ``lost``: that the risk capital is lost at some moment."""
 
     when: str
     liquidated: Estimate
@@ -261,7 +279,7 @@ class AccountEffect(Struct, frozen=True, kw_only=True):
     """What a trade does to an account: figures now, liquidation prices, the tail over the horizon.
 
     ``where``: the bucket that it joins. ``tail``: empty where it cannot be simulated, and
-    ``notes`` say why.
+    ``notes`` say why; ``used``: what it reads of the assumptions.
     """
 
     where: str
@@ -269,6 +287,7 @@ class AccountEffect(Struct, frozen=True, kw_only=True):
     prices: Sequence[PriceRow]
     tail: Sequence[TailRow]
     notes: Sequence[str]
+    used: Used | None
 
 
 def effect_of(place: Place, task: SizeTask, size: int, margin: int | None) -> AccountEffect:
@@ -276,8 +295,10 @@ def effect_of(place: Place, task: SizeTask, size: int, margin: int | None) -> Ac
     before, after = place.account, with_trade(place, task.trade, size, margin)
     notes: list[str] = []
     tail: Sequence[TailRow] = ()
+    used = None
     try:
-        tail = _tail(place, after, task)
+        setup = path_setup(after, paths=TAIL_PATHS, hours=task.horizon_hours, **task.simulated)
+        tail, used = _tail(place, setup, task), setup.used
     except InputError as error:
         notes.append(f"The tail is not simulated: {error}.")
     return AccountEffect(
@@ -286,9 +307,10 @@ def effect_of(place: Place, task: SizeTask, size: int, margin: int | None) -> Ac
             _figures("without it", before, place.pool),
             _figures("with it", after, place.pool),
         ],
-        prices=_prices(before.replace(holdings=before.holdings), after),
+        prices=_prices(before, after),
         tail=tail,
         notes=notes,
+        used=used,
     )
 
 
@@ -332,10 +354,12 @@ def _prices(before: Account, after: Account) -> list[PriceRow]:
     return rows
 
 
-def _tail(place: Place, after: Account, task: SizeTask) -> list[TailRow]:
-    """Both accounts along the same prices. Raises InputError for what paths cannot simulate."""
-    setup = path_setup(after, paths=TAIL_PATHS, hours=task.horizon_hours, **task.simulated)
-    old = place.account.holdings
+def _tail(place: Place, setup: PathSetup, task: SizeTask) -> list[TailRow]:
+    """Both accounts along the same prices. Raises InputError for what paths cannot simulate.
+
+    ``setup``: of the account with the trade.
+    """
+    after, old = setup.account, place.account.holdings
     # A market has the same place in both, where nothing is held in it as well.
     held = {each.market: each for each in old.positions}
     none = [
@@ -355,12 +379,13 @@ def _tail(place: Place, after: Account, task: SizeTask) -> list[TailRow]:
     for when, run, outcomes in zip(("without it", "with it"), runs, found, strict=True):
         # What the way in costs is lost, too.
         lost = losses(run, outcomes) + start - float(run.account.equity.sum())
+        most = start - outcomes.lowest
         rows.append(
             TailRow(
                 when=when,
                 liquidated=share(first_liquidation(outcomes) > 0, paired=False),
                 shortfall=expected_shortfall(lost, WORST, paired=False),
-                lost=share(lost >= task.risk_capital / MICRO, paired=False),
+                lost=share(most >= task.risk_capital / MICRO, paired=False),
             )
         )
     return rows

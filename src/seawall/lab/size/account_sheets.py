@@ -73,7 +73,7 @@ def _tail(effect: AccountEffect, hours: Fraction, risk_capital: int) -> Sheet:
             Column("worst_loss", USD, "shortfall.value", title="worst 5 %, mean loss"),
             bounds("shortfall"),
             Column("lost", PROBABILITY, "lost.value",
-                   title=f"{kinds.money(risk_capital)} USD or more lost"),
+                   title=f"{kinds.money(risk_capital)} USD lost at some moment"),
             bounds("lost"),
         ],
         note="By the price model of seawall paths, which shows it in full.",

@@ -1,10 +1,11 @@
 """Ruin of the advised trade by holding time, leverage and depth of the book; and the buffer.
 
-Ruin: at some moment until then the money behind the trade has lost the risk capital, leaving
-included. The trade stands alone in a bucket of its own; its prices, funding and liquidation are
-those of ``lab/paths``. All leverages take the same paths, and a shorter time is the beginning of a
-longer one, so that differences come from leverage, time and depth alone. Equity is looked at every
-hour. The share of the depth decides what leaving costs; a liquidation on the way meets all of it.
+Ruin: at some moment until then the money behind the trade has lost the risk capital, the ways in
+and out included. The trade stands alone in a bucket of its own; its prices, funding and
+liquidation are those of ``lab/paths``. All leverages take the same paths, and a shorter time is
+the beginning of a longer one, so that differences come from leverage, time and depth alone. Equity
+is looked at every minute. The share of the depth decides what leaving costs, with its fee; a
+liquidation on the way meets all of it.
 
 The buffer is what a cross pool keeps free beside the margin of its positions so that it is not
 liquidated more often than is accepted: the account with the trade, on more and less money.
@@ -25,8 +26,10 @@ from seawall.domain.holdings import Holdings, Position
 from seawall.domain.units import MICRO
 from seawall.engine.account_view import account_margins
 from seawall.engine.placement import write_prices
+from seawall.lab.arrays import Mask
+from seawall.lab.market.assumption_sheets import Used
 from seawall.lab.paths.estimates import Estimate, share
-from seawall.lab.paths.kernels.simulate import margin_fan
+from seawall.lab.paths.kernels.simulate import MarginFan, margin_fan
 from seawall.lab.paths.kernels.task import PathTask
 from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import PathSetup, path_setup
@@ -34,6 +37,7 @@ from seawall.lab.paths.statistics import first_liquidation
 from seawall.lab.size.account import Place
 from seawall.lab.size.advice import SETTINGS, Advice, SizeTask
 from seawall.lab.size.margin import margin_rule
+from seawall.lab.size.sizing import exit_cost_share, loss_at_stop
 
 PATHS = 2_000
 HORIZONS_H = (1, 4, 24, 72, 168)
@@ -87,29 +91,35 @@ class Buffer(Struct, frozen=True, kw_only=True):
 
 
 class Horizons(Struct, frozen=True, kw_only=True):
-    """``cells``: by hours, depth and leverage. ``accepted``: the probability of ruin."""
+    """``cells``: by hours, depth and leverage. ``accepted``: the probability of ruin. ``used``: of
+    the assumptions."""
 
     accepted: float
     cells: Sequence[Cell]
     best: Sequence[Best]
     buffer: Buffer | None
     notes: Sequence[str]
+    used: Sequence[Used]
 
 
 def horizons_of(
     place: Place, task: SizeTask, advice: Advice, after: Account, accepted: float
 ) -> Horizons:
     """Both answers for the advised size. ``after``: the account once the trade is made."""
-    cells = _cells(place, task, advice)
+    cells, used = _cells(place, task, advice)
     keys = dict.fromkeys((each.hours, each.depth) for each in cells)
     best = [_best(cells, hours, depth, accepted) for hours, depth in keys]
     notes: list[str] = []
     buffer = None
     try:
-        buffer = buffer_of(after, task, accepted, place.market)
+        setup = path_setup(after, paths=PATHS, hours=task.horizon_hours, **task.simulated)
+        buffer = buffer_of(setup, accepted, place.market)
+        used.append(setup.used)
     except InputError as error:
         notes.append(f"The buffer is not searched: {error}.")
-    return Horizons(accepted=accepted, cells=cells, best=best, buffer=buffer, notes=notes)
+    return Horizons(
+        accepted=accepted, cells=cells, best=best, buffer=buffer, notes=notes, used=used
+    )  # fmt: skip
 
 
 def _best(cells: Sequence[Cell], hours: int, depth: Fraction, accepted: float) -> Best:
@@ -121,7 +131,8 @@ def _best(cells: Sequence[Cell], hours: int, depth: Fraction, accepted: float) -
     return Best(hours=hours, depth=depth, leverage=max(allowed, default=None))
 
 
-def _cells(place: Place, task: SizeTask, advice: Advice) -> list[Cell]:
+def _cells(place: Place, task: SizeTask, advice: Advice) -> tuple[list[Cell], list[Used]]:
+    """The cells, and what they read of the assumptions."""
     trade, size, notional = task.trade, advice.size, advice.notional(task)
     rule = margin_rule(task.rulebook, task.instrument)
     most = rule.most_leverage(notional)
@@ -129,35 +140,49 @@ def _cells(place: Place, task: SizeTask, advice: Advice) -> list[Cell]:
     leverages = sorted({each for each in (*SETTINGS, most) if each <= most})
     stressed = trade.exit_book.depth
     depths = sorted({Fraction(1), Fraction(1, 10), stressed}, reverse=True)
-    costs = [
-        notional / MICRO * float(task.calm_exit.stressed(each).exit(size).share) for each in depths
-    ]
+    costs = [notional / MICRO * float(_leaving(task, size, each)) for each in depths]
+    entry = loss_at_stop(trade, size)
+    paid = entry.entry_fee + entry.entry_slippage
     found: dict[tuple[int, Fraction, int], Cell] = {}
+    used: list[Used] = []
     for leverage in leverages:
-        alone = _alone(place, trade.side * size, notional, leverage)
-        setup = path_setup(
-            alone, paths=PATHS, hours=HORIZONS_H[-1], step_seconds=STEP_S, **task.simulated
-        )
-        # Every hour, from the start on.
-        fan = margin_fan(setup.task(), paths=PATHS, points=HORIZONS_H[-1])
-        start = float(fan.equity[0, 0])
-        floor = start - float(part) * start
-        lowest = np.minimum.accumulate(fan.equity, axis=1)
+        margin = rule.initial(notional, leverage)
+        floor = float((1 - part) * margin / MICRO)
+        fan = None
+        if margin > paid:
+            alone = _alone(place, trade.side * size, notional, leverage, margin - paid)
+            setup = path_setup(
+                alone, paths=PATHS, hours=HORIZONS_H[-1], step_seconds=STEP_S, **task.simulated
+            )
+            # Every hour, from the start on.
+            fan = margin_fan(setup.task(), paths=PATHS, points=HORIZONS_H[-1])
+            used = [setup.used]
         for hours in HORIZONS_H:
             for depth, cost in zip(depths, costs, strict=True):
-                # What was liquidated has left already.
-                is_open = fan.ratio[:, hours] < 1.0
-                left = fan.equity[:, hours] - np.where(is_open, cost, 0.0)
-                hit = (lowest[:, hours] <= floor) | (left <= floor)
+                hit = np.ones(PATHS, bool) if fan is None else _ruined(fan, hours, cost, floor)
                 found[hours, depth, leverage] = Cell(
                     hours=hours, depth=depth, leverage=leverage, ruin=share(hit, paired=False)
                 )
-    return [found[h, d, lev] for h in HORIZONS_H for d in depths for lev in leverages]
+    return [found[h, d, lev] for h in HORIZONS_H for d in depths for lev in leverages], used
 
 
-def _alone(place: Place, signed: int, notional: int, leverage: int) -> Account:
+def _leaving(task: SizeTask, size: int, depth: Fraction) -> Fraction:
+    """What leaving through this share of the book costs, with its fee, of the value."""
+    trade = structs.replace(task.trade, exit_book=task.calm_exit.stressed(depth), held=0)
+    return exit_cost_share(trade, size)
+
+
+def _ruined(fan: MarginFan, hours: int, cost: float, floor: float) -> Mask:
+    """(n,) whether equity fell to the floor until then, or leaving would take it there. USD."""
+    # What was liquidated has left already.
+    is_open = fan.ratio[:, hours] < 1.0
+    left = fan.equity[:, hours] - np.where(is_open, cost, 0.0)
+    found: Mask = (fan.lowest[:, hours] <= floor) | (left <= floor)
+    return found
+
+
+def _alone(place: Place, signed: int, notional: int, leverage: int, margin: int) -> Account:
     """The trade in a bucket of its own, with nothing beside it."""
-    margin = notional // leverage
     position = Position(
         market=place.market, signed_size=signed, entry_notional=notional, mode=MarginMode.ISOLATED,
         leverage=leverage, isolated_margin=margin,
@@ -167,14 +192,17 @@ def _alone(place: Place, signed: int, notional: int, leverage: int) -> Account:
     return place.account.replace(holdings=holdings.with_money(group, margin))
 
 
-def buffer_of(after: Account, task: SizeTask, accepted: float, market: int) -> Buffer:
-    """The buffer of the pool of a market over the horizon of the task. Raises InputError."""
+def buffer_of(setup: PathSetup, accepted: float, market: int) -> Buffer:
+    """The buffer of the pool of a market over the horizon of the setup. Raises InputError.
+
+    ``setup``: of the account once the trade is made.
+    """
+    after = setup.account
     valuation = valuation_of(after)
     pool = valuation.placed.pools[market]
     write_prices(valuation.engine, after.prices)
     shown = account_margins(valuation.engine, valuation.placed.account)[pool]
     group = group_of_pool(pool)
-    setup = path_setup(after, paths=PATHS, hours=task.horizon_hours, **task.simulated)
     runner = Runner(workers=1)
 
     def at(equity: int) -> Estimate:

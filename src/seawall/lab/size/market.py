@@ -8,6 +8,7 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.quantities import Amount
+from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import FUNDING_ONE, MAX_PRICE, MICRO, PPM, from_units
 from seawall.lab.market.assumption_sheets import Used
 from seawall.lab.market.assumptions import Assume, Assumed, Assumptions, assumptions_of
@@ -41,10 +42,10 @@ class TradedMarket(NamedTuple):
         return from_units(self.price, self.instrument.price_decimals)
 
     @property
-    def lot(self) -> int:
+    def size_step(self) -> int:
         """The smallest step of a size, size units."""
-        terms = self.instrument.block_terms
-        return 1 if terms is None else terms.size_step
+        in_blocks = isinstance(self.account.rulebook, BlockRulebook)
+        return self.instrument.size_step(in_blocks=in_blocks)
 
     @property
     def rules(self) -> str:

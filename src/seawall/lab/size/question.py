@@ -17,7 +17,13 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.domain.units import MAX_PRICE, MICRO, fraction_text, from_units
-from seawall.lab.market.assumption_sheets import FUNDING, Used
+from seawall.lab.market.assumption_sheets import (
+    BOOK,
+    FUNDING,
+    AssumedRow,
+    Used,
+    rows_together,
+)
 from seawall.lab.market.assumptions import DEPTH, FUNDING_OPTION, WITH_JUMPS, Assume, assumptions_of
 from seawall.lab.market.book import Book
 from seawall.lab.market.book_source import read_book
@@ -60,8 +66,8 @@ MOST_VOLUME = 10**15
 FARTHEST_STOP = 10
 """Times the price: beyond it (or below one over it) a number is more likely a forgotten %."""
 ENTRY_FEES = ("maker", "taker")
-READ, LADDER = (WITH_JUMPS, "volume", *FUNDING), (DEPTH, "spread_bp")
-"""What is read of the assumptions: of the market, and of its assumed ladder."""
+READ = (WITH_JUMPS, "volume", *FUNDING, *BOOK)
+"""What is read of the assumptions of the market and its assumed ladder."""
 DEFAULT_TRADES = 100
 MOST_TRADES = 500
 DEFAULT_REFILL = 10
@@ -93,7 +99,8 @@ class SizeResult(Answer, frozen=True, kw_only=True, dict=True):
     """The advice. ``source``: where equity, price and book come from; ``notes``: what is assumed
     of the market. ``place``: where in the account the trade goes; None where an equity was given.
     ``shown``: orders of the book on the side of the exit; None of an assumed one. ``accepted``: the
-    probability of ruin; None where holding times are not asked about.
+    probability of ruin; None where holding times are not asked about. ``used``: what the size reads
+    of the assumptions of its market.
     """
 
     task: SizeTask
@@ -151,6 +158,20 @@ class SizeResult(Answer, frozen=True, kw_only=True, dict=True):
         from seawall.lab.size.compounding import compounding_of
 
         return compounding_of(self.task, self.advice)
+
+    @property
+    def assumed(self) -> list[AssumedRow]:
+        """What was read of the assumptions: by the size, the tail of the account and horizons."""
+        used: list[Used | None] = [self.used]
+        if self.place is not None and self.task.backing.along is not None:
+            from seawall.lab.size.account import betas_used
+
+            used.append(betas_used(self.place, self.traded.assumed))
+        if self.account is not None:
+            used.append(self.account.used)
+        if self.horizons is not None:
+            used += self.horizons.used
+        return rows_together(*used)
 
     @property
     def kelly(self) -> Kelly:
@@ -223,15 +244,15 @@ def size(
         horizon_hours=held, odds=_odds(deviation, risk), backing=backing,
         risk_capital=_risk_capital(risk.get("risk_capital", RISK_CAPITAL), pledged),
         refill_s=_above_zero("refill", refill, 86_400, "seconds above 0, such as 10"),
-        step=traded.lot, ladder=None if books.ladder is None else _on(sides(books.ladder), trade),
-        simulated=_simulated(traded, deviation, stated=volatility or candles),
+        step=traded.size_step, simulated=_simulated(traded, funding),
+        ladder=None if books.ladder is None else _on(sides(books.ladder), trade),
     )  # fmt: skip
     return SizeResult(
         task=task, advice=advise(task), traded=traded, place=place,
         source=f"{whose}; {market} at {traded.price_text} USD; {books.words}; {traded.rules}",
         notes=(*notes, *books.notes),
         shown=None if books.ladder is None else _orders(books.book, task),
-        accepted=_accepted(risk.get("ruin")), used=traded.used(*READ, *LADDER),
+        accepted=_accepted(risk.get("ruin")), used=traded.used(*READ),
     )  # fmt: skip
 
 
@@ -251,7 +272,7 @@ def _behind(
     away = (1 + clearance) * (stop_price - traded.price)
     at = min(MAX_PRICE, max(1, round(traded.price + away)))
     rule = margin_rule(account.rulebook, traded.instrument)
-    backing = backing_of(place, moved_along(place, rule, at))
+    backing = backing_of(place, moved_along(place, rule, at, traded.assumed))
     if backing.equity <= 0:
         raise InputError(f"{account.source}: the {place.words} has no equity; say the equity")
     whose = f"equity {kinds.money(backing.equity)} USD, the {place.words} of {account.source}"
@@ -274,7 +295,7 @@ def _trading(
     notes = []
     if candles is not None:
         usd, deviation = read_trading(Path(candles), traded.name)
-        traded = _replaced(traded, WITH_JUMPS, deviation, str(candles))
+        traded = _with_volatility(traded, deviation, str(candles))
         if usd is not None:
             traded = _replaced(traded, "volume", float(usd), str(candles))
         a_day = "" if usd is None else f", {kinds.usd(usd)} USD on the median day"
@@ -285,7 +306,7 @@ def _trading(
         traded = _replaced(traded, "volume", float(usd), "--volume")
     if volatility is not None:
         deviation = float(quantities.share("volatility", volatility, most=20.0, example="49%"))
-        traded = _replaced(traded, WITH_JUMPS, deviation, "--volatility")
+        traded = _with_volatility(traded, deviation, "--volatility")
     if funding is not None:
         traded = _replaced(traded, "funding", float(funding_of(funding)), FUNDING_OPTION)
     return traded, notes
@@ -294,6 +315,13 @@ def _trading(
 def _replaced(traded: TradedMarket, field: str, value: float, source: str) -> TradedMarket:
     """The market with another value of an assumption."""
     return traded._replace(assumed=traded.assumed.given(field, {traded.name: value}, source))
+
+
+def _with_volatility(traded: TradedMarket, deviation: float, source: str) -> TradedMarket:
+    """The market with another volatility, jumps included."""
+    most = traded.listed.maximum_leverage
+    assumed = traded.assumed.given_with_jumps(traded.name, most, deviation, source)
+    return traded._replace(assumed=assumed)
 
 
 def _with_depth(traded: TradedMarket, depth: Amount | None) -> TradedMarket:
@@ -373,10 +401,10 @@ def _on(book: tuple[BookSide, BookSide], trade: Trade) -> Trade:
     return structs.replace(trade, entry_book=entry, exit_book=book[1])
 
 
-def _simulated(traded: TradedMarket, volatility: float, *, stated: object) -> SimulatedMarket:
-    """What simulations read. ``stated``: None where the volatility is an assumption."""
-    model = ModelOptions(volatility=() if stated is None else {traded.name: volatility})
-    return {"assume": traded.assumed, "model": model}
+def _simulated(traded: TradedMarket, funding: Amount | None) -> SimulatedMarket:
+    """What simulations read. ``funding``: None where the rate moves as it is assumed to."""
+    rates = {} if funding is None else {traded.name: funding}
+    return {"assume": traded.assumed, "model": ModelOptions(funding=rates)}
 
 
 def _risk_capital(value: Amount, equity: int) -> int:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from seawall.domain.units import MICRO, from_units
+from seawall.lab.market.assumption_sheets import assumed_sheets
 from seawall.lab.size.account_sheets import account_sheets, account_words
 from seawall.lab.size.advice import Advice, Leaving, SettingRow, SizeRow, SizeTask
 from seawall.lab.size.exit import BookSide, Exit
@@ -54,7 +55,7 @@ def findings(result: SizeResult) -> Findings:
         verdict=tuple(_verdict(result)),
         status=status(task, result.advice),
         tiles=tiles(task, result.advice),
-        sections=(*_sections(result), *result.used.sheets()),
+        sections=(*_sections(result), *assumed_sheets(result.assumed)),
         assumptions=(*_assumed(result), *result.notes),
     )
 

@@ -11,8 +11,8 @@ from seawall.accounts.valuation import BucketValue, Valuation, valuation_of
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, PerMarket, percent_move, several
 from seawall.domain.units import MAX_PRICE
-from seawall.lab.market.assumption_sheets import Used
-from seawall.lab.market.assumptions import DEPTH, Assume, Assumptions, assumptions_of, leverages_of
+from seawall.lab.market.assumption_sheets import BOOK, Used
+from seawall.lab.market.assumptions import Assume, Assumptions, assumptions_of, leverages_of
 from seawall.lab.market.assumptions_file import LEAD
 from seawall.lab.market.liquidity import Depth, depths, with_depth
 from seawall.lab.market.named_scenarios import chosen_scenarios, run_scenario
@@ -180,7 +180,7 @@ def _used(account: Account, assumed: Assumptions) -> Used:
     return Used(
         assumptions=assumed,
         leverages=leverages_of(account.listed[name] for name in account.markets),
-        fields=("beta", DEPTH),
+        fields=("beta", *BOOK),
         has_backstop=True,
         books=(account.rulebook,),
     )

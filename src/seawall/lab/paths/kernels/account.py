@@ -145,9 +145,7 @@ def _cash(plan: Holdings, held: Sequence[Position], apart: Sequence[int], pool: 
 
 def _lot(rulebook: AnyRulebook, market: Instrument) -> float:
     """Coins."""
-    step = 1
-    if isinstance(rulebook, BlockRulebook) and market.block_terms is not None:
-        step = market.block_terms.size_step
+    step = market.size_step(in_blocks=isinstance(rulebook, BlockRulebook))
     return step * 10.0**-market.size_decimals
 
 

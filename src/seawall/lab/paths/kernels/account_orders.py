@@ -14,7 +14,7 @@ from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import AnyRulebook
+from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MICRO, from_units, to_units
 from seawall.engine.placement import worst_trigger_price
 from seawall.lab.market.liquidity import Depth, Ticks, tick_rules
@@ -101,8 +101,7 @@ def _turn(order: PathOrder) -> tuple[int, int, bool, float]:
 
 
 def _lots(rulebook: AnyRulebook, market: Instrument, size: int) -> int:
-    step = 1 if market.block_terms is None else market.block_terms.size_step
-    return size // step
+    return size // market.size_step(in_blocks=isinstance(rulebook, BlockRulebook))
 
 
 def _check_ahead(

@@ -14,6 +14,8 @@ COURSE = 4
 NOW, LOWEST, PEAK, DRAWDOWN = (number * LANES for number in range(COURSE))
 """Where the rows of a block's flat ``course`` begin: USD, and the largest fall from the peak as a
 fraction of it."""
+LEAST_PEAK = 1e-6
+"""USD: of a highest equity of nothing no share can be lost."""
 
 
 def start_course(equity: float) -> Floats:
@@ -38,4 +40,5 @@ def follow(course: Floats, added: Floats) -> None:
         course[LOWEST + lane] = min(course[LOWEST + lane], equity)
         peak = max(course[PEAK + lane], equity)
         course[PEAK + lane] = peak
-        course[DRAWDOWN + lane] = max(course[DRAWDOWN + lane], 1.0 - equity / peak)
+        if peak >= LEAST_PEAK:
+            course[DRAWDOWN + lane] = max(course[DRAWDOWN + lane], 1.0 - equity / peak)

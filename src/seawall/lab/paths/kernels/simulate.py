@@ -26,12 +26,16 @@ class MarginFan(Struct, frozen=True, kw_only=True):
 
     ``steps``: (k,). ``ratio``: (n, k) maintenance margin over equity of the worst bucket, from 0 to
     1, where liquidation begins; a bucket that liquidation closed stays at 1. ``equity``: (n, k) USD
-    of all buckets.
+    of all buckets. ``lowest``, ``drawdown``: (n, k) the least equity of all steps so far, in USD,
+    and the largest fall from the highest so far as a share of it, money of top-ups left out: at the
+    end those of ``Outcomes``.
     """
 
     steps: Integers
     ratio: Floats
     equity: Floats
+    lowest: Floats
+    drawdown: Floats
 
 
 def simulate_chunk(task: PathTask, chunk: int) -> Outcomes:
@@ -58,16 +62,13 @@ def margin_fan(task: PathTask, paths: int = 512, points: int = 120) -> MarginFan
     """How margin and equity of the first paths go, at about ``points`` moments after the start."""
     paths = min(paths, task.paths)
     steps = np.unique(np.linspace(0, task.steps, points + 1).round().astype(np.int64))
-    ratio = np.zeros((-(-paths // LANES), len(steps), LANES))
-    equity = np.zeros_like(ratio)
+    found = np.zeros((4, -(-paths // LANES), len(steps), LANES))
     for number, run in enumerate(_runs(task, 0, paths, steps)):
         block, moment = divmod(number, len(steps))
-        ratio[block, moment], equity[block, moment] = _margin(run, task)
-    return MarginFan(
-        steps=steps,
-        ratio=np.moveaxis(ratio, 1, -1).reshape(-1, len(steps))[:paths],
-        equity=np.moveaxis(equity, 1, -1).reshape(-1, len(steps))[:paths],
-    )
+        found[:, block, moment] = _margin(run, task)
+    by_path = np.moveaxis(found, 2, -1).reshape(4, -1, len(steps))[:, :paths]
+    ratio, equity, lowest, drawdown = by_path
+    return MarginFan(steps=steps, ratio=ratio, equity=equity, lowest=lowest, drawdown=drawdown)
 
 
 def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Integers) -> Iterator[Run]:
@@ -90,6 +91,12 @@ def _in_order(task: PathTask) -> slice | NDArray[np.intp]:
     return np.arange(LANES).reshape(2, HALF).T.ravel()
 
 
+def _course(run: Run, task: PathTask, row: int) -> Floats:
+    """(LANES,) a row of the course of all equity."""
+    found: Floats = run.block.course[row : row + LANES][_in_order(task)].copy()
+    return found
+
+
 def _outcomes(run: Run, task: PathTask) -> Outcomes:
     order = _in_order(task)
     block, rows = run.block, run.moves.rows
@@ -104,13 +111,13 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
         acted=block.acted[:, order].T.copy(),
         order_cost=block.order_cost[order].copy(),
         added=block.added[order].copy(),
-        lowest=block.course[LOWEST : LOWEST + LANES][order].copy(),
-        drawdown=block.course[DRAWDOWN : DRAWDOWN + LANES][order].copy(),
+        lowest=_course(run, task, LOWEST),
+        drawdown=_course(run, task, DRAWDOWN),
     )
 
 
-def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats]:
-    """(LANES,) the ratio of the worst bucket; equity of all."""
+def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats, Floats, Floats]:
+    """(LANES,) the ratio of the worst bucket; equity of all, its lowest and its drawdown so far."""
     account, order = task.account, _in_order(task)
     equity = run.equity
     needed = account.maintenance(np.abs(run.block.size * run.price))
@@ -123,4 +130,4 @@ def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats]:
     closed = np.where(run.block.first > 0, 1.0, 0.0)
     worst = np.where(is_open, ratio, closed).max(axis=0)
     total = equity.sum(axis=0)
-    return worst[order], total[order]
+    return worst[order], total[order], _course(run, task, LOWEST), _course(run, task, DRAWDOWN)
