@@ -265,6 +265,18 @@ def test_a_request_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPORTING)
+def test_a_report_begins_with_a_verdict_in_colour_and_word(
+    name: str, outcome: Callable[[str], Outcome]
+) -> None:
+    findings = outcome(name).findings
+    assert findings is not None
+    assert findings.status is not None
+    assert findings.status.word
+    assert findings.status.style in ("bad", "caution", "good")
+    assert findings.tiles
+
+
+@pytest.mark.parametrize("name", REPORTING)
 def test_parquet_says_the_same_with_units(name: str, outcome: Callable[[str], Outcome]) -> None:
     findings = outcome(name).findings
     assert findings is not None
