@@ -46,6 +46,38 @@ def test_domain_and_engine_are_pure(path: Path) -> None:
     assert not VENUES.search(path.name)
 
 
+OF_FILES = frozenset({"os", "io", "pathlib.Path", "shutil", "tempfile", "importlib.resources"})
+"""Names of paths without files behind them (``pathlib.PurePath``) are words."""
+
+
+def reads_of_files(source: str) -> list[str]:
+    """Where this source reaches for files, for its types as well."""
+    tree = ast.parse(source)
+    found = [
+        f"line {line}: imports {name}"
+        for line, name in imported_modules(tree)
+        if name in OF_FILES or name.split(".")[0] in OF_FILES
+    ]
+    return found + [
+        f"line {node.lineno}: opens a file"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "open"
+    ]
+
+
+@pytest.mark.parametrize("path", files("domain"), ids=shown)
+def test_the_words_touch_no_file(path: Path) -> None:
+    assert reads_of_files(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source", ["import os", "from pathlib import Path", "from os import path", "open('x')"]
+)
+def test_a_read_of_a_file_is_found(source: str) -> None:
+    assert reads_of_files(source)
+    assert not reads_of_files("from pathlib import PurePath")
+
+
 @pytest.mark.parametrize(
     "path", [each for each in files() if not each.is_relative_to(PACKAGE / "venues")], ids=shown
 )

@@ -265,6 +265,18 @@ def test_a_request_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPORTING)
+def test_a_report_begins_with_a_verdict_in_colour_and_word(
+    name: str, outcome: Callable[[str], Outcome]
+) -> None:
+    findings = outcome(name).findings
+    assert findings is not None
+    assert findings.status is not None
+    assert findings.status.word
+    assert findings.status.style in ("bad", "caution", "good")
+    assert findings.tiles
+
+
+@pytest.mark.parametrize("name", REPORTING)
 def test_parquet_says_the_same_with_units(name: str, outcome: Callable[[str], Outcome]) -> None:
     findings = outcome(name).findings
     assert findings is not None
@@ -302,7 +314,7 @@ NEEDED = {
     "carry --revert-to": ("--half-life", "3"),
     "size --at-time": ("--book", str(EXAMPLES / "book.csv")),
     "cascade --cluster": ("--seeds", "2"),
-    "vet --key-file": ("--latency", "2", "--at", "https://api.hyperliquid-testnet.xyz"),
+    "vet --key": ("--latency", "2", "--at", "https://api.hyperliquid-testnet.xyz"),
     "vet --ccxt": ("--market", "BTC/USDT:USDT"),
 }
 """Options that an option belongs to."""
@@ -512,7 +524,11 @@ def test_every_command_with_workers_is_interrupted() -> None:
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_ctrl_c_ends_the_workers(name: str, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_workers(
+    name: str, tmp_path: Path, outcome: Callable[[str], Outcome]
+) -> None:
+    # Compiles what is not kept yet: a process that compiles says so.
+    outcome(name)
     process = subprocess.Popen(
         [*PROGRAM, *name.split(), *WORKERS[name], "--workers", "2", "--report", "r.html"],
         cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

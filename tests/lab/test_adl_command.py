@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from cyclopts import App
 
+import seawall as sw
 from seawall.cli.deleveraging import deleveraging
 from tests.shared_files import ROOT
 
@@ -132,6 +133,24 @@ def test_what_would_be_taken_from_your_account(
     assert you["rank_queue"]["haircut"] == 0
     run("waves.json", *own)
     assert "What would have been taken from you" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("terms", "word", "style"),
+    [
+        ({}, "The rank queue takes 100.00 USD beyond the need", "caution"),
+        ({"later_price": 103}, "The rank queue takes nothing beyond the need", "good"),
+        ({"size": 20, "later_price": 103}, "The rank queue leaves 20.00 USD open", "bad"),
+    ],
+)
+def test_the_head_of_a_report_says_what_the_queue_does(
+    folder: Path, terms: dict[str, Any], word: str, style: str
+) -> None:
+    """Ten contracts at 2.5 USD above the mark are needed, of winners who hold twelve."""
+    (folder / "one.json").write_text(json.dumps({"waves": [WAVES["waves"][0] | terms]}))
+    status = sw.deleveraging("one.json").findings().status
+    assert status is not None
+    assert (status.word, status.style) == (word, style)
 
 
 def test_terms_reach_the_policies(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

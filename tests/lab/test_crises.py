@@ -14,8 +14,14 @@ from seawall.lab.crises.modes import core_of, in_mode, with_allowed_leverage
 from seawall.lab.crises.population import common_terms, one_bucket_each
 from seawall.lab.crises.question import run_task
 from seawall.lab.crises.record import Record
-from seawall.lab.crises.sheets import best_and_worst
-from seawall.lab.crises.trial import CrisesTask, Outcome, Trial, TrialResult, run_trial
+from seawall.lab.crises.trial import (
+    CrisesTask,
+    Outcome,
+    Trial,
+    TrialResult,
+    best_and_worst,
+    run_trial,
+)
 from seawall.lab.market.assumptions import INTEREST, assumptions_of
 from seawall.lab.market.named_scenarios import names
 from seawall.lab.simulation.population import Population
@@ -177,6 +183,10 @@ class TestOutcomes:
         best, worst = best_and_worst(outcomes)
         assert all(worst.end <= each.end <= best.end for each in outcomes)
         assert best.end > worst.end
+        # Money from outside makes no outcome better.
+        added = structs.replace(worst, end=best.end + 1, added=best.end + 1 - worst.end)
+        assert best_and_worst([best, added]) == (best, added)
+        assert added.lost == worst.lost
 
     def test_any_number_of_workers_gives_the_same(self) -> None:
         few = task(accounts=40, shares=(1.0, 0.02, 0.5))

@@ -173,6 +173,17 @@ def test_an_isolated_loss_stays_in_its_bucket(tmp_path: Path) -> None:
     assert 50_000 - 20_000 <= float(made["equity_at_end"]) < 50_000 - 10_000
 
 
+def test_every_incident_names_the_bucket_it_happened_to(tmp_path: Path) -> None:
+    """Of the example, in which the backstop takes an isolated bucket."""
+    incidents = rehearsed(tmp_path)["incidents"]
+    bet = [each for each in incidents if each["market"] == "SOL"]
+    assert {each["what"] for each in bet} >= {"liquidation_started", "backstop"}
+    assert {each["bucket"] for each in bet} == {"isolated"}
+    assert {each["bucket"] for each in incidents if each["market"] in ("BTC", "ETH")} == {"cross"}
+    whole = [each for each in incidents if each["what"] == "funding"]
+    assert [each["bucket"] for each in whole] == [None] * len(whole) != []
+
+
 def test_candles_of_ones_own(files: Path) -> None:
     made = rehearsed(files, "account.toml", "--path", "BTC.csv")
     assert made["steps"] >= 600

@@ -95,6 +95,14 @@ def test_liquidations_pay_a_fee_to_the_insurance_fund(example: dict[str, Any]) -
     assert 0 < fees <= sold * Decimal("0.01501")
 
 
+def test_every_incident_names_the_account_it_happened_to(example: dict[str, Any]) -> None:
+    bet = [e for e in example["incidents"] if e["market"] == "SOL"]
+    assert {e["what"] for e in bet} >= {"liquidation_started", "liquidation_fee"}
+    assert {e["bucket"] for e in bet} == {"child"}
+    whole = [e for e in example["incidents"] if e["what"] in ("funding", "transfers_gated")]
+    assert {e["bucket"] for e in whole} == {None}
+
+
 def test_every_loss_is_listed(example: dict[str, Any]) -> None:
     """What was closed, paid and received is what the account lost, to a micro-USD a line."""
     told = sum(

@@ -1,5 +1,7 @@
 """The same evening in ``rehearse``, ``crises`` and ``cascade``: one day, and why they differ."""
 
+from pathlib import Path
+
 import pytest
 
 from seawall.accounts.load import load_account
@@ -52,6 +54,31 @@ def test_a_file_comes_before_the_day_and_scales_no_other_market() -> None:
     day = facts_of("crash_2020_03_12").assumptions(own, {"BTC": 40, "ETH": 25})
     assert day.value(INTEREST, "BTC", 40) == 1e8
     assert day.value(INTEREST, "ETH", 25) == assumptions_of().value(INTEREST, "ETH", 25)
+
+
+@pytest.mark.parametrize("name", ["yfi_2023_11", "jelly_2025_03_26"])
+def test_a_known_fund_is_that_of_the_day_whatever_the_open_interest(name: str) -> None:
+    account, known = load_account(), facts_of(name).backstop
+    assert known is not None
+    assert crisis_of(name, account).backstop == round(known * 1e6)
+    for interest in ((), ["BTC=9e9", "SOL=1e6"]):
+        setup = cascade(account, scenario=name, minutes=1, accounts=0, interest=interest).run.setup
+        fund = setup.assumptions.backstop_share * sum(setup.open_interest)
+        assert fund == pytest.approx(known)
+        assert setup.used is not None
+        (told,) = [row.value for row in setup.used.rows if row.field == "backstop"]
+        assert told == pytest.approx(known)
+
+
+def test_the_users_own_backstop_comes_before_that_of_the_day(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[common]\nbackstop_share = 0.5\n")
+    account = load_account()
+    for name in ("yfi_2023_11", "crash_2025_10_10"):
+        crisis = crisis_of(name, account, assume=file)
+        assert crisis.backstop == pytest.approx(0.5e6 * sum(crisis.interest), rel=1e-9)
+        run = cascade(account, scenario=name, minutes=1, accounts=0, assume=file).run
+        assert run.setup.assumptions.backstop_share == 0.5
 
 
 def test_a_rehearsal_says_why_it_deleverages_otherwise() -> None:

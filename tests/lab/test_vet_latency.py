@@ -24,7 +24,8 @@ from seawall.venues.hyperliquid.wire.signing import (
 from seawall.venues.kept_connection import KeptConnection
 from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.raw_json import VenueDataError
-from seawall.venues.venue import RestingOrder
+from seawall.venues.registry import VENUES
+from seawall.venues.venue import RestingOrder, Venue
 from tests.conformance.hyperliquid.signer import Signer
 
 # A sandbox compiles the machine where no process has done so before.
@@ -157,10 +158,43 @@ def test_no_order_goes_where_money_is_real(monkeypatch: pytest.MonkeyPatch) -> N
     for base in ("https://api.hyperliquid.xyz", "https://example.org", TESTNET + ".example.org"):
         with pytest.raises(InputError, match=r"at: .* should be a sandbox or a test network"):
             order_latency(base, "hyperliquid", "BTC", None, 1)
-    with pytest.raises(InputError, match=r"key_file: .* should be a file with the private key"):
+    with pytest.raises(InputError, match=r"key: should be env:NAME or file:PATH, of an account at"):
         order_latency(TESTNET, "hyperliquid", "BTC", None, 1)
-    with pytest.raises(InputError, match="should be a file that can be read"):
-        order_latency(TESTNET, "hyperliquid", "BTC", Path("none.key"), 1)
+
+
+def test_a_key_is_read_as_the_guard_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that others may read, a place that is none, and a key in place of its place."""
+    path = tmp_path / "test.key"
+    path.write_text(KEY)
+    path.chmod(0o644)
+    monkeypatch.delenv("TESTNET_KEY", raising=False)
+    for source, message in (
+        (f"file:{path}", "let others at it"),
+        (f"file:{tmp_path / 'none.key'}", "No such file"),
+        ("env:TESTNET_KEY", "'TESTNET_KEY' is not set"),
+        (str(path), "env:NAME or file:PATH"),
+        (KEY, "never the key itself"),
+    ):
+        with pytest.raises(InputError, match=f"^key: .*{message}") as refusal:
+            order_latency(TESTNET, "hyperliquid", "BTC", source, 1)
+        assert refusal.value.field == "key"
+        assert KEY[4:20] not in str(refusal.value)
+
+
+def test_the_key_at_its_place_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reaches the venue's order is the text that stands there."""
+    given: list[str] = []
+
+    def kept(_: Venue, base: str, key: str, market: str) -> RestingOrder:
+        given.append(key)
+        return Clocked()
+
+    monkeypatch.setattr(type(VENUES["hyperliquid"]), "resting_order", kept)
+    monkeypatch.setenv("TESTNET_KEY", f" {KEY}\n")
+    order_latency(TESTNET, "hyperliquid", "BTC", "env:TESTNET_KEY", 1)
+    assert given == [KEY]
 
 
 def test_a_key_is_no_part_of_an_error(venue: Sandbox) -> None:
@@ -177,8 +211,9 @@ def test_what_the_venue_refuses_is_said(venue: Sandbox) -> None:
         order.place()
     with pytest.raises(VenueDataError, match="NOPE is none of its markets"):
         DistantOrder(KeptConnection(venue.url), KEY, "NOPE")
-    with pytest.raises(InputError, match="left out at a sandbox"):
-        order_latency(venue.url, "hyperliquid", "BTC", Path("a.key"), 1)
+    with pytest.raises(InputError, match="left out at a sandbox") as refusal:
+        order_latency(venue.url, "hyperliquid", "BTC", KEY, 1)
+    assert KEY[4:20] not in str(refusal.value)
     with pytest.raises(PublicApiError, match="status 404"):
         KeptConnection(venue.url).post("/nothing", {})
     with pytest.raises(PublicApiError, match="cannot be reached"):
@@ -191,7 +226,7 @@ def test_what_the_venue_refuses_is_said(venue: Sandbox) -> None:
         ({"latency": 5, "ccxt": "binance", "market": "BTC/USDT:USDT"}, "latency: 5 belongs to"),
         ({"latency": 0}, "latency: '?0'? should be a whole number of orders"),
         ({"latency": "1.5"}, "latency: '1.5' should be"),
-        ({"key_file": "a.key"}, "key_file: 'a.key' belongs to a latency"),
+        ({"key": "env:A"}, "^key: belongs to a latency"),
     ],
 )
 def test_bad_options(asked: dict[str, Any], message: str) -> None:

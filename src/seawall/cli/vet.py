@@ -1,7 +1,6 @@
 """``seawall vet``: how good a venue is in calm and in storm."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cyclopts import Parameter
 
@@ -49,9 +48,10 @@ class VetOptions:
     """Decides the built-in sandbox's prices and agents; 1 if not given."""
     latency: str | None = None
     """How many orders are sent and cancelled to measure their round trips, like 50: at a sandbox,
-    or with a --key-file at a test network."""
-    key_file: Path | None = None
-    """A file with the private key that signs at a test network."""
+    or with a --key at a test network."""
+    key: str | None = None
+    """Where the private key is that signs at a test network: `env:NAME`, or `file:PATH` with rights
+    for its owner only."""
 
 
 def vet(

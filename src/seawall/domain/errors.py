@@ -1,9 +1,6 @@
 """The errors that Seawall raises for what it is given, under one base type."""
 
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from typing import Self
 
 
 class SeawallError(ValueError):
@@ -35,8 +32,3 @@ class InputError(SeawallError):
         error = cls(f"{places}{value!r} should be {expected}")
         error.field, error.value, error.expected = field, value, expected
         return error
-
-
-def no_file(path: "Path") -> str:
-    """What is wrong with a path where a file should be: it is a folder, or nothing is there."""
-    return f"{path}: is a folder; name a file" if path.is_dir() else f"{path}: no such file"

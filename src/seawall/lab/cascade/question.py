@@ -116,7 +116,7 @@ def cascade(
     Raises SeawallError for input that cannot be used.
     """
     _check_seeds(seeds, workers, cluster)
-    facts, day, account = _day(account, scenario, path, backstop, assume)
+    facts, day, account = _day(account, scenario, path, interest, backstop, assume)
     assumptions = TradingAssumptions(
         seed=_whole("seed", seed, 0, HIGHEST_SEED),
         coupling=_share("coupling", coupling),
@@ -132,7 +132,7 @@ def cascade(
     drawn = _distribution(facts, accounts, population, leverage, longs, crowd, isolated)
     news = _path(account, scenario, path)
     part = _share("strength", strength, most=5)
-    setup = _setup(account, news, minutes, part, interest, depth, drawn, assumptions, day)
+    setup = _setup(account, news, minutes, part, depth, drawn, assumptions, day)
     run, without, outcomes = rehearse_market(
         setup, seeds=seeds, workers=workers, cluster=cluster, progress=progress
     )  # fmt: skip
@@ -176,7 +176,6 @@ def _setup(
     path: MarketPath,
     minutes: Amount | None,
     strength: float,
-    interest: PerMarket,
     depth: PerMarket,
     distribution: Distribution,
     assumptions: TradingAssumptions,
@@ -184,10 +183,9 @@ def _setup(
 ) -> MarketSetup:
     """The market that the run begins with, at the account's own prices."""
     names = account.markets
-    given = for_markets("interest", assignments("interest", interest, _open_interest), names)
     listed = [account.listed[name] for name in names]
     leverages = leverages_of(listed)
-    day = with_depth(day.given(INTEREST, given, "--interest"), names, depth)
+    day = with_depth(day, names, depth)
     calm, open_interest = depths(listed, assume=day), day.values(INTEREST, leverages)
     length = None if minutes is None else _number("minutes", minutes, Fraction(1, 10), 10_000)
     grid = grid_by_second(path, account.instruments, length)
@@ -212,14 +210,17 @@ def _day(
     account: Account,
     scenario: str | Path | None,
     path: str | Path | Iterable[str | Path],
+    interest: PerMarket,
     backstop: Amount | None,
     assume: Assume,
 ) -> tuple[Facts, Assumptions, Account]:
-    """The population of a scenario's day, the assumptions of the day with the backstop that is
-    given, and the account with its fees."""
+    """The population of a scenario's day, the assumptions of the day with the open interest and the
+    backstop that are given, and the account with its fees."""
     facts = _facts(scenario, path)
+    stated = assignments("interest", interest, _open_interest)
+    given = for_markets("interest", stated, account.markets)
     leverages = leverages_of(account.listed[name] for name in account.markets)
-    day = facts.assumptions(assumptions_of(assume), leverages)
+    day = facts.assumptions(assumptions_of(assume), leverages, given)
     if backstop is not None:
         share = _share("backstop", backstop, most=10)
         day = day.given_shared({"backstop_share": share}, "--backstop")

@@ -115,9 +115,11 @@ def _verdict(answer: CascadeAnswer) -> Iterator[Words]:
     )
     if run.own_start is not None and run.own_end is not None:
         start, end = run.own_start.equity, run.own_end.equity
+        lost = start + run.added - end
+        added = f", and {kinds.money(run.added)} added on the way," if run.added else ""
         yield Words(
-            f"The account goes from {kinds.money(start)} to {kinds.money(end)} USD: it "
-            f"{'loses' if start > end else 'gains'} {kinds.money(abs(start - end))} USD."
+            f"The account goes from {kinds.money(start)}{added} to {kinds.money(end)} USD: it "
+            f"{'loses' if lost > 0 else 'gains'} {kinds.money(abs(lost))} USD."
         )
     if run.population is not None and not run.waves:
         yield Words("No account is deleveraged: funds and the book bear everything.")

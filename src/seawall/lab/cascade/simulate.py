@@ -13,7 +13,7 @@ from seawall.lab.arrays import Integers, Mask
 from seawall.lab.cascade.record import Recorder, Series
 from seawall.lab.cascade.setup import MarketSetup, pace_of, simulation_of
 from seawall.lab.cascade.waves import ObservedWave, WaveRecorder
-from seawall.lab.simulation.incidents import Incident, IncidentKind
+from seawall.lab.simulation.incidents import Incident, liquidation_began
 from seawall.lab.simulation.observer import Snapshot
 from seawall.lab.simulation.population import Population
 from seawall.lab.simulation.simulation import steps
@@ -42,6 +42,8 @@ class CascadeRun(Struct, kw_only=True):
     incidents: list[Incident]
     own_start: Snapshot | None
     own_end: Snapshot | None
+    added: int
+    """Micro-USD that top-ups of the account under study brought."""
     rejected: dict[str, int]
     insurance_paid: float
     liquidation_fees: float
@@ -84,15 +86,16 @@ class CascadeRun(Struct, kw_only=True):
 
     @property
     def own_loss(self) -> float:
-        """USD that the account under study lost over the run; below zero where it gained."""
+        """USD that the account under study lost of what it had and what was added; below zero
+        where it gained."""
         if self.own_start is None or self.own_end is None:
             return 0.0
-        return (self.own_start.equity - self.own_end.equity) / MICRO
+        return (self.own_start.equity + self.added - self.own_end.equity) / MICRO
 
     @property
     def is_own_liquidated(self) -> bool:
         """Whether a liquidation of the account under study began."""
-        return any(each.kind == IncidentKind.LIQUIDATION_STARTED for each in self.incidents)
+        return liquidation_began(self.incidents)
 
 
 def simulate(
@@ -132,6 +135,7 @@ def simulate(
         incidents=simulation.incidents,
         own_start=simulation.start,
         own_end=end,
+        added=simulation.added,
         rejected=simulation.agents.reader.rejected,
         insurance_paid=insurance_paid,
         liquidation_fees=fees,

@@ -1,7 +1,7 @@
 """A crash of a whole market at a glance."""
 
 from seawall.lab.cascade.question import CascadeAnswer
-from seawall.lab.simulation.incidents import STAGES
+from seawall.lab.simulation.incidents import IncidentKind
 from seawall.report import kinds
 from seawall.report.findings import Status, Tile
 
@@ -11,8 +11,10 @@ def status(answer: CascadeAnswer) -> Status | None:
     run = answer.run
     if run.own_start is None or run.own_end is None:
         return None
-    if any(each.kind in STAGES for each in run.incidents):
+    if run.is_own_liquidated:
         return Status("The account is liquidated", "bad")
+    if any(each.kind == IncidentKind.DELEVERAGED_WINNER for each in run.incidents):
+        return Status("The account survives, and is deleveraged as a winner", "caution")
     return Status("The account survives", "good")
 
 
@@ -43,7 +45,8 @@ def tiles(answer: CascadeAnswer) -> list[Tile]:
         found.append(
             Tile(
                 title="the account ends with, USD", value=end, kind=kinds.MONEY,
-                note=f"of {kinds.money(start)}", style="bad" if end < start else "good",
+                note=f"of {kinds.money(start + run.added)}",
+                style="bad" if run.is_own_liquidated else "caution" if run.own_loss > 0 else "good",
             )
         )  # fmt: skip
     return found

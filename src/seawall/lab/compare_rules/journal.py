@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from seawall.domain.errors import InputError, no_file
+from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.engine.journal import JournalError, JournalReader
 from seawall.engine.layout import Limits
+from seawall.lab.files import no_file
 
 
 class Recorded(Struct, frozen=True):

@@ -42,6 +42,7 @@ OF_THE_DAY = "of the day (sources: docs/commands/crises.md)"
 TICKS_MS = (FINEST_STEP_MS, 5_000, 6_000, 10_000, 12_000, 15_000, 20_000, 30_000, 60_000)
 """Possible steps of the clock; each divides a minute."""
 MOST_TICKS = 30_000
+NO_INTEREST: Mapping[str, float] = {}
 
 
 class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,11 +60,18 @@ class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open_interest: Mapping[str, float] = {}
     source: str = "assumed: usual open interest; leverage and sides of the crowd"
 
-    def assumptions(self, assumed: Assumptions, leverages: Mapping[str, int]) -> Assumptions:
+    def assumptions(
+        self,
+        assumed: Assumptions,
+        leverages: Mapping[str, int],
+        interest: Mapping[str, float] = NO_INTEREST,
+    ) -> Assumptions:
         """The assumptions with the open interest and the backstop of the day.
 
-        Open interest as stated, else the usual in proportion to BTC; what a file of the user's
-        says of a market stays. ``leverages``: the markets, with the greatest leverage there.
+        Open interest as given by the option ``interest``, else as stated, else the usual in
+        proportion to BTC; what a file of the user's says of a market, or of the backstop, stays. A
+        fund that is known is what it was, whatever the open interest. ``leverages``: the markets,
+        with the greatest leverage there.
         """
         usual = assumed.values(INTEREST, leverages)
         lead, scale = assumed.of(INTEREST, LEAD, LEAD_LEVERAGE), 1.0
@@ -75,8 +83,8 @@ class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if assumed.of(INTEREST, name, most).is_shipped
             and (name in self.open_interest or scale != 1)
         }
-        day = assumed.given(INTEREST, found, OF_THE_DAY)
-        if self.backstop is None:
+        day = assumed.given(INTEREST, found, OF_THE_DAY).given(INTEREST, interest, "--interest")
+        if self.backstop is None or not assumed.common["backstop_share"].is_shipped:
             return day
         share = self.backstop / sum(day.values(INTEREST, leverages).values())
         return day.given_shared({"backstop_share": share}, OF_THE_DAY)

@@ -17,7 +17,7 @@ from seawall.lab.crises.figures import account_figures
 from seawall.lab.crises.question import CrisesAnswer
 from seawall.lab.crises.record import OWN, Closed, closed_by
 from seawall.lab.crises.tiles import status, tiles
-from seawall.lab.crises.trial import Outcome
+from seawall.lab.crises.trial import Outcome, best_and_worst
 from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
 from seawall.lab.market.price_paths import price_path_sheet, price_paths
 from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence, pool_name
@@ -240,6 +240,7 @@ class _Findings:
                 Column("liquidated", NAMES, liquidated, "liquidated after", on="screen", none="no"),
                 Column("closed_by", NAMES, lambda row: closed_by(row.closed), drop=5),
                 Column("start", MONEY, on="data"),
+                Column("added", MONEY, on="data"),
                 Column("lowest", MONEY, title="lowest, USD", drop=3),
                 Column("lowest_minutes", MINUTES, title="at", drop=4),
                 Column("end", MONEY, title="end, USD"),
@@ -501,15 +502,6 @@ class _Findings:
             *(liquidation_sentence(each.book) for each in self.task.rules),
             *([refused] if rejected else []),
         ]
-
-
-def best_and_worst(outcomes: list[Outcome]) -> tuple[Outcome, Outcome]:
-    """By equity at the end, then by the lowest on the way; of equals the first."""
-    return max(outcomes, key=_left), min(outcomes, key=_left)
-
-
-def _left(outcome: Outcome) -> tuple[int, int]:
-    return outcome.end, outcome.lowest
 
 
 def _data(name: str, title: str, rows: Sequence[Any], *columns: Column, on: str = "data") -> Sheet:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seawall.lab.crises.trial import Outcome
+from seawall.lab.crises.trial import Outcome, best_and_worst
 from seawall.report import kinds
 from seawall.report.findings import Status, Tile
 
@@ -19,10 +19,13 @@ def status(outcomes: Sequence[Outcome]) -> Status | None:
 
 
 def tiles(outcomes: Sequence[Outcome]) -> list[Tile]:
-    """The worst and the best run, and each mode by its worst."""
+    """What is there, what the worst run leaves, and each mode by its worst.
+
+    Red is a liquidation.
+    """
     if not outcomes:
         return []
-    worst = min(outcomes, key=lambda each: each.end)
+    _, worst = best_and_worst(outcomes)
     found = [
         Tile(
             title="equity at the start, USD", value=outcomes[0].start, kind=kinds.MONEY,
@@ -36,7 +39,7 @@ def tiles(outcomes: Sequence[Outcome]) -> list[Tile]:
     for mode in dict.fromkeys(each.mode for each in outcomes):
         mine = [each for each in outcomes if each.mode == mode]
         hit = sum(bool(each.liquidated) for each in mine)
-        least = min(each.end for each in mine)
+        least = best_and_worst(mine)[1].end
         found.append(
             Tile(
                 title=f"{mode}: runs with a liquidation", value=f"{hit} of {len(mine)}",

@@ -106,6 +106,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return self.start + self.added - self.end
 
 
+def best_and_worst(outcomes: Sequence[Outcome]) -> tuple[Outcome, Outcome]:
+    """By equity at the end without what top-ups added, then by the lowest on the way; of equals the
+    first."""
+
+    def kept(outcome: Outcome) -> tuple[int, int]:
+        return outcome.end - outcome.added, outcome.lowest
+
+    return max(outcomes, key=kept), min(outcomes, key=kept)
+
+
 class TrialResult(Struct, frozen=True, kw_only=True):
     """An outcome a rulebook, and each rulebook against the first."""
 

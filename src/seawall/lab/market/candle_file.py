@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seawall.domain.errors import InputError, no_file
+from seawall.domain.errors import InputError
 from seawall.lab.arrays import Floats, Integers
+from seawall.lab.files import no_file
 from seawall.lab.market.table_file import Table
 from seawall.report.kinds import whole
 

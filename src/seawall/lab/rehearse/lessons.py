@@ -7,7 +7,7 @@ import numpy as np
 from seawall.domain.events import is_pool
 from seawall.domain.units import MICRO, from_units
 from seawall.lab.rehearse.rehearsal import Rehearsal
-from seawall.lab.simulation.incidents import STAGES, IncidentKind
+from seawall.lab.simulation.incidents import STAGES, IncidentKind, liquidation_began
 from seawall.lab.simulation.names import bucket_name
 from seawall.report.kinds import AVERAGE_PRICE, money, percent, price, ratio, usd
 
@@ -15,8 +15,9 @@ from seawall.report.kinds import AVERAGE_PRICE, money, percent, price, ratio, us
 def lessons(result: Rehearsal) -> Iterator[str]:
     """At most a handful of sentences, the most expensive first."""
     before, after = result.start.equity, result.end.equity
-    change = f" ({percent(after / before - 1, 1, signed=True)})" if before > 0 else ""
-    added = f", of which {money(result.added)} were added on the way" if result.added else ""
+    kept = after - result.added
+    change = f" ({percent(kept / before - 1, 1, signed=True)})" if before > 0 else ""
+    added = f", and {money(result.added)} were added on the way" if result.added else ""
     yield f"Equity goes from {money(before)} to {money(after)} USD{change}{added}."
     yield _cost_of_liquidation(result)
     yield from _hedge(result)
@@ -37,9 +38,11 @@ def _cost_of_liquidation(result: Rehearsal) -> str:
     held, lowest = float(untouched[-1]), float(untouched.min())
     lost = held - (result.end.equity - result.added) / MICRO
     ordered = any(each.kind == IncidentKind.ORDER_FILLED for each in result.incidents)
-    what = "what their orders and liquidation closed" if ordered else "their liquidation"
+    forced = "liquidation" if liquidation_began(result.incidents) else "deleveraging"
+    what = f"what their orders and {forced} closed" if ordered else f"their {forced}"
     if lost <= 0:
-        return f"Liquidation saved money: kept, the positions would stand at {usd(held)} USD."
+        saved = f"{forced.capitalize()} saved money"
+        return f"{saved}: kept, the positions would stand at {usd(held)} USD."
     if lowest <= 0:
         return (
             f"No account of this size could have kept these positions: they would have been "
@@ -83,9 +86,14 @@ def _isolated(result: Rehearsal) -> Iterator[str]:
         is_won = all(each.kind == IncidentKind.DELEVERAGED_WINNER for each in taken)
         if is_won or bucket in result.end.holdings:
             continue
-        whole, name = money(before.equity), result.instruments[bucket].name
+        brought = sum(
+            each.money for each in result.incidents
+            if each.kind == IncidentKind.TOPPED_UP and each.market == bucket and not each.note
+        )  # fmt: skip
+        held = before.equity + brought
+        whole, name = money(held), result.instruments[bucket].name
         if result.in_blocks:
-            lost = before.equity - result.end.buckets[bucket].equity
+            lost = held - result.end.buckets[bucket].equity
             yield (
                 f"The {name} position in a child account lost {money(lost)} of its {whole} USD and "
                 "nothing else: no other account pays for it."

@@ -100,6 +100,15 @@ class Rehearsal(Answer, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
     @property
+    def own_money(self) -> NDArray[np.int64]:
+        """Micro-USD of equity at each step without what top-ups had added by then."""
+        top_ups = [each for each in self.incidents if each.kind == IncidentKind.TOPPED_UP]
+        added = np.zeros_like(self.series.times_ms)
+        for each in top_ups:
+            added[self.series.times_ms >= each.time_ms] += each.money
+        return self.series.total_equity - added
+
+    @property
     def untouched_equity(self) -> NDArray[np.float64]:
         """What the account would be worth at each step, USD, if its positions had stayed open.
 

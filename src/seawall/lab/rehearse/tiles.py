@@ -4,7 +4,7 @@ import numpy as np
 
 from seawall.domain.units import MICRO
 from seawall.lab.rehearse.rehearsal import Rehearsal
-from seawall.lab.simulation.incidents import STAGES, IncidentKind
+from seawall.lab.simulation.incidents import STAGES, IncidentKind, liquidation_began
 from seawall.report import kinds
 from seawall.report.findings import Status, Tile
 
@@ -13,6 +13,7 @@ _WORST = (
     (IncidentKind.DELEVERAGED_LOSER, "Liquidated", "bad"),
     (IncidentKind.LIQUIDATED, "Liquidated", "bad"),
     (IncidentKind.PARTLY_LIQUIDATED, "Liquidated in part", "bad"),
+    (IncidentKind.LIQUIDATION_STARTED, "Below maintenance margin", "bad"),
     (IncidentKind.DELEVERAGED_WINNER, "Profit deleveraged", "caution"),
     (IncidentKind.MARGIN_WARNING, "Survives after a margin warning", "caution"),
 )
@@ -29,12 +30,20 @@ def status(result: Rehearsal) -> Status:
 
 
 def tiles(result: Rehearsal) -> list[Tile]:
-    """Equity at both ends and at its lowest, and what was taken."""
+    """Equity at both ends and at its lowest, and what was taken. Red is a liquidation.
+
+    What top-ups add is no gain: the change and the drawdown leave it out.
+    """
     before, after = result.start.equity, result.end.equity
     equity = result.series.total_equity / MICRO
     lowest = int(equity.argmin())
-    peaks = np.maximum.accumulate(equity)
-    falls = np.where(peaks > 0, 1 - equity / np.where(peaks > 0, peaks, 1.0), 0.0)
+    own = result.own_money / MICRO
+    peaks = np.maximum.accumulate(own)
+    falls = np.where(peaks > 0, 1 - own / np.where(peaks > 0, peaks, 1.0), 0.0)
+    kept_of_own = after - result.added
+    change = kinds.percent(kept_of_own / before - 1, 1, signed=True) if before > 0 else ""
+    added = f", {kinds.money(result.added)} added" if result.added else ""
+    is_liquidated = liquidation_began(result.incidents)
     taken = [each for each in result.incidents if each.kind in STAGES]
     first = f"the first at {kinds.clock(taken[0].time_ms)}" if taken else ""
     kept = float(result.untouched_equity[-1])
@@ -42,8 +51,8 @@ def tiles(result: Rehearsal) -> list[Tile]:
         Tile(title="equity at the start, USD", value=before, kind=kinds.MONEY),
         Tile(
             title="equity at the end, USD", value=after, kind=kinds.MONEY,
-            style="bad" if after < before else "good",
-            note=kinds.percent(after / before - 1, 1, signed=True) if before > 0 else "",
+            style="bad" if is_liquidated else "caution" if kept_of_own < before else "good",
+            note=f"{change}{added}",
         ),
         Tile(
             title="lowest equity, USD", value=float(equity[lowest]), kind=kinds.USD,
@@ -52,7 +61,8 @@ def tiles(result: Rehearsal) -> list[Tile]:
         Tile(title="largest drawdown", value=float(falls.max()), kind=kinds.SHARE),
         Tile(
             title="taken by liquidation, backstop, deleveraging", value=len(taken),
-            kind=kinds.COUNT, note=first, style="bad" if taken else "good",
+            kind=kinds.COUNT, note=first,
+            style="bad" if is_liquidated else "caution" if taken else "good",
         ),
         Tile(title="without liquidation it would end at, USD", value=kept, kind=kinds.USD),
     ]  # fmt: skip

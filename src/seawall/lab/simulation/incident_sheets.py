@@ -8,7 +8,7 @@ from msgspec import Struct
 from seawall.domain.events import is_pool
 from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import DAY_MS, from_units
-from seawall.lab.simulation.incidents import STAGES, Incident, IncidentKind
+from seawall.lab.simulation.incidents import OF_NO_BUCKET, STAGES, Incident, IncidentKind
 from seawall.lab.simulation.names import Buckets, bucket_name, gate_words, mode_name
 from seawall.report.kinds import (
     MONEY,
@@ -28,7 +28,6 @@ MERGE_MS = 60_000
 """Repetitions within this time are one sentence; those of funding within ten hours."""
 FUNDING_MS = 600 * MERGE_MS
 _BAD = (*STAGES, IncidentKind.LIQUIDATION_STARTED, IncidentKind.LIQUIDATION_FEE)
-_QUIET = (IncidentKind.FUNDING, IncidentKind.TRANSFERS_GATED)
 
 
 class Simulated(Buckets, Protocol):
@@ -56,7 +55,7 @@ def incident_sheets(result: Simulated, span_ms: int) -> tuple[Sheet, Sheet]:
     shown = slice(5 if span_ms > DAY_MS else 11, None)
 
     def style(row: Happened) -> str:
-        return "bad" if row.kind in _BAD else "quiet" if row.kind in _QUIET else ""
+        return "bad" if row.kind in _BAD else "quiet" if row.kind in OF_NO_BUCKET else ""
 
     happened = Sheet(
         name="what_happened",
@@ -82,7 +81,9 @@ def _incidents(result: Simulated) -> Sheet:
     def market(row: Incident) -> str | None:
         return None if is_pool(row.market) else result.instruments[row.market].name
 
-    def mode(row: Incident) -> str:
+    def mode(row: Incident) -> str | None:
+        if row.kind in OF_NO_BUCKET:
+            return None
         isolated = row.isolated and not is_pool(row.market)
         return mode_name(result.rulebook, isolated=isolated)
 

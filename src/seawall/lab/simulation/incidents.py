@@ -3,7 +3,7 @@
 A child account is shown like an isolated bucket of its market: neither loses more than it holds.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -50,14 +50,17 @@ STAGES = (
     IncidentKind.DELEVERAGED_WINNER,
 )
 """What takes a position away."""
+OF_NO_BUCKET = (IncidentKind.FUNDING, IncidentKind.TRANSFERS_GATED)
+"""What concerns the whole account, or all accounts."""
 
 
 class Incident(Struct, kw_only=True):
     """One thing that happened to the account. Unused numbers are 0.
 
-    ``market``: index in the instruments, or a cross pool. ``size`` unsigned and ``before`` signed,
-    size units; ``price`` (average) price units; ``money`` micro-USD: a closed profit after fees, a
-    payment, or the equity of the bucket; ``margin_ratio`` maintenance margin over equity.
+    ``isolated``: whether its bucket is that of one market, or a child account. ``market``: index in
+    the instruments, or a cross pool. ``size`` unsigned and ``before`` signed, size units; ``price``
+    (average) price units; ``money`` micro-USD: a closed profit after fees, a payment, or the equity
+    of the bucket; ``margin_ratio`` maintenance margin over equity.
     """
 
     time_ms: int
@@ -75,6 +78,11 @@ class Incident(Struct, kw_only=True):
     equity: int = 0
     """Of the whole account after the step."""
     note: str = ""
+
+
+def liquidation_began(incidents: Iterable[Incident]) -> bool:
+    """Whether a bucket of the account was found under maintenance margin: "liquidated"."""
+    return any(each.kind == IncidentKind.LIQUIDATION_STARTED for each in incidents)
 
 
 class Surroundings(Struct, kw_only=True):
@@ -104,7 +112,6 @@ _SHOWN = {
     int(EventKind.COMMAND_REJECTED): IncidentKind.ORDER_ENDED,
 }
 _OF_POOLS = (EventKind.LIQUIDATION_STARTED, EventKind.LIQUIDATION_ENDED)
-_OF_BUCKETS = (EventKind.ORDER_FILLED, EventKind.DELEVERAGED)
 
 
 class IncidentLog:
@@ -118,7 +125,7 @@ class IncidentLog:
         self.others = Surroundings()
         self.started: dict[int, float] = {}
         """Pool or market of liquidations begun in the last step, with the margin ratio then."""
-        self._children = placed.children
+        self._placed = placed
         self._own = np.asarray(placed.accounts, dtype=np.int32)
         self._makers = np.asarray(sorted(makers), dtype=np.int32)
         self._surroundings = surroundings
@@ -140,12 +147,9 @@ class IncidentLog:
 
     def _as_buckets(self, rows: NDArray[Any]) -> NDArray[Any]:
         """The rows (changed), with a child account's events as those of an isolated bucket."""
-        for child, market in self._children.items():
+        for child, market in self._placed.children.items():
             of_child = rows["account"] == child
             rows["market"][of_child & np.isin(rows["kind"], _OF_POOLS)] = market
-            rows["flags"][of_child & np.isin(rows["kind"], _OF_BUCKETS)] |= int(
-                FillFlag.ISOLATED_BUCKET
-            )
         return rows
 
     def _read_others(self, events: NDArray[Any]) -> None:
@@ -189,7 +193,7 @@ class IncidentLog:
             self.incidents.append(
                 Incident(
                     time_ms=time_ms, kind=IncidentKind.LIQUIDATION_FEE, market=market,
-                    isolated=market in self._children.values(),
+                    isolated=self._is_isolated(market),
                     money=-int(fees["money"][fees["market"] == market].sum()),
                 )
             )  # fmt: skip
@@ -197,10 +201,13 @@ class IncidentLog:
     def _started(self, made: Incident, row: Any) -> Incident | None:
         """A bucket that stays below maintenance starts anew with every command; shown once."""
         made.money, made.maintenance_margin = int(row["money"]), int(row["closed_profit"])
-        made.isolated = not is_pool(made.market)
         made.margin_ratio = ratio_of(made.maintenance_margin, made.money)
         self.started[made.market] = made.margin_ratio
         return made if self._is_new(made.time_ms, (int(row["kind"]), made.market)) else None
+
+    def _is_isolated(self, market: int) -> bool:
+        """Whether what happens in a market, or to a bucket, concerns a bucket of its own."""
+        return not is_pool(market) and not is_pool(self._placed.bucket_of(market))
 
     def _is_new(self, time_ms: int, what: tuple[int, int]) -> bool:
         """Whether this has not happened within the last ``QUIET_MS``."""
@@ -212,7 +219,10 @@ class IncidentLog:
         if kind not in _SHOWN:
             return None
         row = group[0]
-        made = Incident(time_ms=time_ms, kind=_SHOWN[kind], market=int(row["market"]))
+        market = int(row["market"])
+        made = Incident(
+            time_ms=time_ms, kind=_SHOWN[kind], market=market, isolated=self._is_isolated(market)
+        )
         if kind in (EventKind.ORDER_FILLED, EventKind.DELEVERAGED):
             return _with_fills(made, kind, group)
         if kind == EventKind.LIQUIDATION_STARTED:
@@ -247,7 +257,6 @@ def _with_fills(made: Incident, kind: int, group: NDArray[Any]) -> Incident:
     """All fills of one order, or all deleveraging of one position, in one incident."""
     flags = int(group["flags"][0])
     is_liquidated = bool(flags & FillFlag.LIQUIDATED)
-    made.isolated = bool(flags & FillFlag.ISOLATED_BUCKET)
     made.size = int(group["order_size"].sum())
     made.before = int(group["position_size"][0])
     made.notional = int(quote_of(group).sum())

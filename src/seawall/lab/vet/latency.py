@@ -8,7 +8,6 @@ what an order takes beyond it is the venue's. Where money is real nothing is sen
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from msgspec import Struct
 from seawall.domain.errors import InputError
 from seawall.lab.vet.live import control_of
 from seawall.sandbox.client import ControlClient
+from seawall.venues.key_source import key_error, key_text
 from seawall.venues.registry import VENUES
 from seawall.venues.venue import RestingOrder
 
@@ -84,18 +84,18 @@ def round_trips(
 
 
 def order_latency(
-    base: str | None, venue: str, market: str, key_file: Path | None, count: int
+    base: str | None, venue: str, market: str, key: str | None, count: int
 ) -> Latency:
     """The latency of ``count`` orders at a base URL, or of a sandbox that is started for it.
 
-    ``key_file``: holds the private key that signs at a test network; a sandbox has keys of its own.
+    ``key``: where the private key is that signs at a test network, ``env:NAME`` or ``file:PATH``; a
+    sandbox has keys of its own.
     Raises InputError and VenueDataError.
     """
     if base is None:
         with _own_sandbox(market) as url:
-            return order_latency(url, venue, market, key_file, count)
-    key = _key_of(base, venue, key_file)
-    order = VENUES[venue].resting_order(base, key, market)
+            return order_latency(url, venue, market, key, count)
+    order = VENUES[venue].resting_order(base, _key_of(base, venue, key), market)
     try:
         return Latency(source=f"{market} at {base}", times=round_trips(order, count))
     finally:
@@ -111,26 +111,19 @@ def _own_sandbox(market: str) -> Iterator[str]:
         yield venue.url
 
 
-def _key_of(base: str, venue: str, key_file: Path | None) -> str:
+def _key_of(base: str, venue: str, source: str | None) -> str:
     """A key whose orders cost nothing. Raises InputError where money may be real."""
     tests = VENUES[venue].test_bases
     if base.rstrip("/") in tests:
-        if key_file is None:
-            expected = f"a file with the private key of an account at {base}"
-            raise InputError.of("", "key_file", None, expected)
-        try:
-            return key_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            words = getattr(error, "strerror", None) or "not a text file"
-            expected = f"a file that can be read: {words}"
-            raise InputError.of("", "key_file", str(key_file), expected) from None
+        if source is None:
+            raise key_error(f"should be env:NAME or file:PATH, of an account at {base}")
+        return key_text(source)
     if control_of(base) is None:
         shown = ", ".join(tests) or "none is known"
         expected = f"a sandbox or a test network ({shown}): orders go only where money is not real"
         raise InputError.of("", "at", base, expected)
-    if key_file is not None:
-        expected = "left out at a sandbox, which has keys of its own"
-        raise InputError.of("", "key_file", str(key_file), expected)
+    if source is not None:
+        raise key_error("should be left out at a sandbox, which has keys of its own")
     users = ControlClient(base).accounts()["accounts"]
     if not users:
         raise InputError(f"latency: {base}: the sandbox has no funded account to order with")

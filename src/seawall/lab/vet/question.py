@@ -23,6 +23,7 @@ from seawall.lab.vet.tape import PHASES, Charges, Tape, Watch
 from seawall.lab.vet.verdict import Verdict, verdict_of
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
+from seawall.venues.key_source import key_error
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_file import load_rulebook
 
@@ -78,7 +79,7 @@ def vet(
     seed: int | None = None,
     assume: Assume = None,
     latency: Amount | None = None,
-    key_file: str | Path | None = None,
+    key: str | None = None,
     progress: Progress = silent,
 ) -> VetResult:
     """Measure how good a venue is, in calm and in a storm.
@@ -90,8 +91,8 @@ def vet(
     share ``withdraw`` of the makers' depth away. ``seconds``: of each of calm, storm and after.
     ``every``: seconds between two looks. ``storm`` (FROM/TO) and ``until``: UTC times of a
     recording. ``seed``: of the sandbox that runs here. ``assume``: a file that changes the
-    assumptions. ``latency``: how many orders measure it, where money is not real; ``key_file``: of
-    a test network. Raises SeawallError.
+    assumptions. ``latency``: how many orders measure it, where money is not real; ``key``: where
+    the private key for a test network is, ``env:NAME`` or ``file:PATH``. Raises SeawallError.
     """
     if recording is not None:
         _only("a running venue, not to a recording", at=at, ccxt=ccxt, shock=shock, seconds=seconds)
@@ -123,8 +124,8 @@ def vet(
         until_ms=None if until is None else parse_time(until, "--until"),
         seed=DEFAULT_SEED if seed is None else seed,
     )
-    sent = _orders(latency, key_file, is_running=recording is None and ccxt is None)
-    times = None if sent is None else _latency(sent, at, venue, watch.market, key_file, progress)
+    sent = _orders(latency, key, is_running=recording is None and ccxt is None)
+    times = None if sent is None else _latency(sent, at, venue, watch.market, key, progress)
     tape = _tape(watch, rules, recording, at, venue, ccxt, progress)
     found = result_of(tape, Used(assumptions=assumed, leverages={}, books=(rules,)))
     return structs.replace(found, latency=times)
@@ -151,20 +152,20 @@ def _latency(
     at: str | None,
     venue: str | None,
     market: str,
-    key_file: str | Path | None,
+    key: str | None,
     progress: Progress,
 ) -> "Latency":
     from seawall.lab.vet.latency import order_latency
 
     progress("sending orders")
-    file = None if key_file is None else Path(key_file)
-    return order_latency(at, venue or DEFAULT_VENUE, market, file, count)
+    return order_latency(at, venue or DEFAULT_VENUE, market, key, count)
 
 
-def _orders(latency: Amount | None, key_file: str | Path | None, *, is_running: bool) -> int | None:
+def _orders(latency: Amount | None, key: str | None, *, is_running: bool) -> int | None:
     """How many orders are sent. Raises InputError."""
     if latency is None:
-        _only("a latency", key_file=key_file)
+        if key is not None:
+            raise key_error("belongs to a latency")
         return None
     if not is_running:
         _only("a sandbox or a test network; give --at URL", latency=latency)

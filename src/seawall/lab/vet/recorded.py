@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from seawall.domain.errors import no_file
 from seawall.engine.book_view import book_rows
 from seawall.lab.arrays import Floats
+from seawall.lab.files import no_file
 from seawall.lab.market.book import BookError, checked_book
 from seawall.lab.market.book_file import known_market, levels_of, unpacked
 from seawall.lab.market.book_replay import Reached, Replay
