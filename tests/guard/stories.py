@@ -506,7 +506,7 @@ def _raw(policy: Any, account: Any, limit: Any, profit: int) -> int:
     return PPM * max(0, limit.reference - profit) // policy.account.risk_capital
 
 
-def _without_limits(draft: Any, bucket: Any, step: Any, memory: Any) -> tuple[int, str]:
+def _without_limits(draft: Any, bucket: Any, step: Any) -> tuple[int, str]:
     return step.amount, ""
 
 

@@ -98,7 +98,7 @@ escalate_after = "1d"
 
 
 def test_limits_cancel_entries_or_reduce() -> None:
-    for action, left, size in (("alert", 1, 10), ("cancel_entries", 0, 10), ("reduce", 0, 6)):
+    for action, left, size in (("alert", 1, 10), ("cancel_entries", 0, 10), ("reduce", 0, 5.7)):
         text = f"""
 [account]
 risk_capital = 10000

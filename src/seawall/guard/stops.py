@@ -339,6 +339,7 @@ def follow_positions(draft: Draft) -> None:
         before = draft.positions.get(market, PositionMemory())
         if before.sign != position.sign:
             _forget(draft, market)
+            draft.begun.add(market)
             before = structs.replace(
                 before, sign=position.sign, episode=before.episode + 1, in_cooldown=cooling
             )
