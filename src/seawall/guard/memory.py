@@ -82,6 +82,8 @@ class LegMemory(Struct, frozen=True, kw_only=True):
     crossed_ms: int = 0
     crossed_size: int = 0
     is_spent: bool = False
+    is_rejected: bool = False
+    """Whether the venue has refused it and has not yet had it since."""
     attempt: int = 0
     sent: Sent | None = None
     leaving: tuple[str, ...] = ()
