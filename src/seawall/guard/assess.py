@@ -144,11 +144,13 @@ def disagreements(policy: Policy, view: View) -> Iterator[tuple[str, str]]:
             if each.market not in view.market:
                 continue
             ours, theirs = each.liquidation_price, each.reported_price
-            if ours is None or theirs is None:
+            if theirs is None:
                 continue
             most = policy.inputs.price_tolerance * view.market[each.market].mark
-            if abs(ours - theirs) * PPM > most:
-                why = why or f"liquidation price of {each.market}: {ours} here, {theirs} there"
+            # A long that no price liquidates is as one that is liquidated at nothing.
+            if abs((ours or 0) - theirs) * PPM > most:
+                here = "none" if ours is None else ours
+                why = why or f"liquidation price of {each.market}: {here} here, {theirs} there"
         if why:
             yield bucket.name, why
 

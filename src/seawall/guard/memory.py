@@ -104,12 +104,12 @@ class PositionMemory(Struct, frozen=True, kw_only=True):
 
 
 class PairMemory(Struct, frozen=True, kw_only=True):
-    """``sizes``: against which a loss of a leg is judged, zero while the pair is not open.
-
-    ``last``: those of the last view.
+    """``sizes``, ``signs``: against which a loss of a leg is judged, zero while the pair is not
+    open. ``last``: the sizes of the last view.
     """
 
     sizes: tuple[int, int] = (0, 0)
+    signs: tuple[int, int] = (0, 0)
     last: tuple[int, int] = (0, 0)
     episode: int = 0
 
