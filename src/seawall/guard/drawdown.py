@@ -107,8 +107,6 @@ def _measure(draft: Draft, profit: int) -> None:
                 flat_ms=0,
                 episode=account.episode + 1,
             )
-            why = f"{name} has reached its limit; everything is closed until it is reset by name"
-            draft.say(name, "critical", why)
     draft.account = account
 
 
@@ -124,6 +122,8 @@ def _hold(draft: Draft, account: AccountMemory) -> None:
     for market in draft.view.market:
         if not cooling or hands in (PANIC, TAKE_PROFIT_ONLY, GRACEFUL_STOP):
             draft.stop_entries(market, ALWAYS)
+    text = f"{step} has reached its limit; everything is closed until it is reset by name"
+    draft.alert(f"{step} latched", "critical", text)
     held = list(draft.view.position.values())
     if not held and not cooling:
         draft.account = structs.replace(account, flat_ms=draft.now)

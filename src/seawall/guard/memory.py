@@ -53,8 +53,9 @@ class Work(Struct, frozen=True, kw_only=True):
 
 class StepMemory(Struct, frozen=True, kw_only=True):
     """A step of the ladder in one bucket. ``over_ms``: since when its trigger is reached, 0 for
-    not. ``fired_ms``: when it fired last, 0 where what it fired for is gone. ``verify_ms``: when its target must be there, 0 for nothing to verify. ``count``,
-    ``total``: of top-ups, until it is reset by name. ``cash_before``: of a top-up on its way.
+    not. ``fired_ms``: when it fired last, 0 where what it fired for is gone. ``verify_ms``: when
+    its target must be there, 0 for nothing to verify. ``count``, ``total``: of top-ups, until it is
+    reset by name. ``cash_before``: of a top-up on its way.
     """
 
     episode: int = 0

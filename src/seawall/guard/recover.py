@@ -26,7 +26,8 @@ def recovered(policy: Policy, memory: Memory | None, view: View) -> Memory:
             market: work if work.execution in known else structs.replace(work, execution=MARKET)
             for market, work in memory.works.items()
         }
-        return structs.replace(memory, works=works, quiet=None)
+        # What lasts is said again: whether it was sent is not known.
+        return structs.replace(memory, works=works, raised=(), quiet=None)
     positions, legs = {}, {}
     for position in view.position.values():
         named = _named_orders(policy, view, position)
