@@ -74,9 +74,11 @@ def unlimited() -> tuple[Policy, View]:
 
 
 def empty_source() -> tuple[Policy, View]:
+    made = good(TOP_UP.format(total=8000, source="pool"))
     venue = account(cash=9000, bucket="BTC")
-    venue.cash[CROSS], venue.wallets = usd(5000), {"spot": 0}
-    return good(TOP_UP.format(total=8000, source="spot")), venue.view()
+    venue.cash[CROSS] = usd(500)
+    limits = structs.replace(made.account, margin_buffer=usd(500))
+    return structs.replace(made, account=limits), venue.view()
 
 
 def slow_smoothing() -> tuple[Policy, View]:

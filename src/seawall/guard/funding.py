@@ -9,6 +9,9 @@ from seawall.guard.policy import ALERT, CLOSE, FundingLimits
 from seawall.guard.view import PositionView
 from seawall.report.kinds import money
 
+FUNDING = "funding"
+"""By which its orders are named."""
+
 
 def watch_funding(draft: Draft) -> None:
     """Compare what every position pays at the next settlement with the limits."""
@@ -69,7 +72,7 @@ def _watch(
     if is_near and most is not None and payment > most and memory.acted_ms != settlement:
         memory = structs.replace(memory, acted_ms=settlement)
         why = f"{market.name} would pay {money(payment)} USD of funding, at most {money(most)}"
-        key = f"funding/{market.name}"
+        key = f"{FUNDING}/{market.name}"
         draft.say(key, "warning", why)
         if limits.action != ALERT:
             target = 0 if limits.action == CLOSE else position.size * most // payment

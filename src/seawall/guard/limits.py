@@ -11,6 +11,7 @@ from seawall.guard.view import PositionView
 TRADE, MARKET_LEVERAGE, LEVERAGE, SHARE = (
     "leverage of a trade", "leverage of a market", "leverage of the account", "share of a market",
 )  # fmt: skip
+LIMITS = (TRADE, MARKET_LEVERAGE, LEVERAGE, SHARE)
 COOLDOWN_MS = 60_000
 REDUCED_PPM = 95 * PPM // 100
 """A reduction ends at this share of its limit: at the limit itself the next tick is above it."""

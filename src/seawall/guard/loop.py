@@ -25,8 +25,8 @@ from seawall.guard.decide import decide
 from seawall.guard.draft import RESEND_MS
 from seawall.guard.journal import Acted, Decided, Failed, Journal
 from seawall.guard.memory import Memory
-from seawall.guard.observe import WALLET, Observer
-from seawall.guard.policy import POOL, Policy
+from seawall.guard.observe import Observer
+from seawall.guard.policy import POOL, WALLET, Policy
 from seawall.guard.recover import recovered
 from seawall.guard.view import View
 from seawall.venues.gateway_port import (

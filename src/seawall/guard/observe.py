@@ -16,6 +16,7 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.units import FUNDING_ONE
 from seawall.guard.client_id import read_client_id
 from seawall.guard.mirror import CROSS, MarketNow, Mirror, Observation
+from seawall.guard.policy import WALLET
 from seawall.guard.view import (
     BucketView,
     FundingPayment,
@@ -38,9 +39,6 @@ from seawall.venues.gateway_port import (
     prices_of,
 )
 from seawall.venues.public_stream import Level
-
-WALLET = "wallet"
-"""The name, as a source of top-ups, of what the account has outside of its pools."""
 
 
 class Difference(Struct, frozen=True):

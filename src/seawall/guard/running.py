@@ -27,6 +27,7 @@ from seawall.guard.preflight import Due, due_at_once, not_judged
 from seawall.guard.requests import RESET, STOP, asked, drop
 from seawall.guard.status import Said, Status, without_books, write_status
 from seawall.guard.view import View
+from seawall.guard.watchdog import held_up
 from seawall.report.kinds import money
 from seawall.venues.gateway_port import Network, VenueReader, VenueWriter
 from seawall.venues.registry import DEFAULT_VENUE, gateway_of
@@ -324,7 +325,7 @@ class Running:
     def _write(self, ended: str = "") -> None:
         now_ms = _now_ms()
         status = self._guard.status(self._status)
-        is_decided = status.view is not None and not status.trouble
+        is_decided = status.view is not None and not status.trouble and not held_up(status)
         self._status = structs.replace(
             self._status,
             looked_ms=now_ms,

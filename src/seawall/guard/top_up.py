@@ -13,8 +13,8 @@ from seawall.guard.assess import has_book
 from seawall.guard.draft import Draft, beyond
 from seawall.guard.measures import nearest_slope
 from seawall.guard.memory import StepMemory
-from seawall.guard.policy import POOL, Step
-from seawall.guard.view import BucketView
+from seawall.guard.policy import POOL, Policy, Step
+from seawall.guard.view import BucketView, View
 from seawall.report.kinds import money
 
 
@@ -110,13 +110,19 @@ def _available(draft: Draft, bucket: BucketView, step: Step) -> int | None:
         for name, other in draft.steps.items()
         if name.rpartition("/")[0] == one.name
     )
+    found = beyond_buffer(draft.policy, draft.view, bucket, step)
+    return None if found is None else found - max(given, pending)
+
+
+def beyond_buffer(policy: Policy, view: View, bucket: BucketView, step: Step) -> int | None:
+    """Micro-USD that the source of a step has for a bucket, beyond the margin buffer of a pool;
+    None where that is not known."""
     if step.source != POOL:
-        found = draft.view.wallets.get(step.source)
-        return None if found is None else found - max(given, pending)
-    pool = draft.view.bucket.get(bucket.pool)
+        return view.wallets.get(step.source)
+    pool = view.bucket.get(bucket.pool)
     if pool is None or pool.free is None:
         return None
-    return pool.free - draft.policy.account.margin_buffer - max(given, pending)
+    return pool.free - policy.account.margin_buffer
 
 
 def _exit_depth(draft: Draft, bucket: BucketView, step: Step) -> int:
