@@ -97,7 +97,8 @@ def carry_out(draft: Draft) -> None:
         plan = Plan(draft.policy, draft.view, work, position)
         if work.sent is not None:
             surplus = work.sent.size > position.size - work.target
-            if work.sent.kind != "immediate" and (surplus or should_leave(plan)):
+            is_older = work.sent.sent_ms < work.started_ms
+            if work.sent.kind != "immediate" and (surplus or is_older or should_leave(plan)):
                 _leave(draft, work.sent, "it is replaced")
             continue
         if is_free:
