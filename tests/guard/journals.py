@@ -60,6 +60,11 @@ class Played:
         self.view: View = venue.view()
         self.open()
 
+    @property
+    def said(self) -> list[str]:
+        decided = [each for each in self.entries if isinstance(each, Decided)]
+        return [a.text for each in decided for a in each.actions if isinstance(a, Alert)]
+
     def open(self) -> None:
         self.entries.append(
             Opened(

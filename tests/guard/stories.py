@@ -14,7 +14,8 @@ from seawall.domain.units import DAY_MS, PPM
 from seawall.guard.actions import Action, AddMargin
 from seawall.guard.client_id import read_client_id
 from seawall.guard.decide import decide
-from seawall.guard.memory import Memory, StepMemory
+from seawall.guard.drawdown import reset_account
+from seawall.guard.memory import StepMemory
 from seawall.guard.policy import GRACEFUL_STOP, MANUAL, NORMAL, PANIC, TAKE_PROFIT_ONLY
 from seawall.guard.policy_file import parse_policy
 from seawall.guard.preflight import due_at_once
@@ -382,16 +383,17 @@ distance = "5%"
 
 def a_reset_names_what_it_resets() -> None:
     """And nothing that the guard can do cancels every order at once."""
-    text = LADDER + DRAWDOWN.replace("20s", "1s")
+    look = '[[step]]\nname = "look"\naction = "alert"\ntrigger = "25%"\nrearm = "1%"\n'
+    text = look + LADDER + DRAWDOWN.replace("20s", "1s")
     guarded = Guarded(account(), policy(text, risk_capital=2000))
     guarded.go("BTC", [1000.0, 860.0, 860.0, 780.0, 780.0] + [780.0] * 10)
     assert guarded.memory.account is not None
     assert guarded.memory.account.latched
     assert not guarded.memory.steps["cut/cross"].armed
-    out = guarded.memory.steps.get("out/cross")
+    assert not guarded.memory.steps["look/cross"].armed
     guarded.look(resets=("cut",))
     assert guarded.memory.steps["cut/cross"].armed
-    assert guarded.memory.steps.get("out/cross") == out, "no other step is reset"
+    assert not guarded.memory.steps["look/cross"].armed, "no other step is reset"
     assert guarded.memory.account.latched, "and no limit"
     found = guarded.look(resets=("everything",))
     assert any("nothing was reset" in each for each in alerts(found))
@@ -402,6 +404,25 @@ def a_reset_names_what_it_resets() -> None:
     assert methods == {
         "place", "cancel", "cancel_other", "add_isolated_margin", "add_collateral", "close"
     }  # fmt: skip
+
+
+def a_reset_of_one_limit_leaves_the_other() -> None:
+    """Day after day the limit of the day trips and is reset; that of the peak counts them all."""
+    text = '[drawdown]\nfrom_day_start = "10%"\nfrom_peak = "25%"\nsmoothing = "1s"\n'
+    guarded = Guarded(account(cash=20_000), policy(text))
+    guarded.look(3)
+    for _ in range(2):
+        guarded.venue.cash[CROSS] -= usd(1_100)
+        guarded.look(10)
+        assert guarded.memory.account is not None
+        assert guarded.memory.account.latched == "drawdown from day start"
+        guarded.look(resets=("drawdown from day start",))
+        guarded.venue.move(DAY_MS)
+        guarded.look(3)
+        assert guarded.memory.account.latched == ""
+    guarded.venue.cash[CROSS] -= usd(500)
+    guarded.look(10)
+    assert guarded.memory.account.latched == "drawdown from peak"
 
 
 def hands_have_a_policy_during_the_cooldown() -> None:
@@ -502,11 +523,24 @@ def _all_steps(draft: Any, name: str) -> bool:
     return True
 
 
+def _all_limits(draft: Any, name: str) -> bool:
+    done = reset_account(draft, name)
+    fresh = structs.replace(draft.account.peak, reference=draft.view.profit, smoothed=0)
+    draft.account = structs.replace(draft.account, peak=fresh)
+    return done
+
+
+def _ended_at_once(draft: Any, work: Any, sent: Any) -> Any:
+    from seawall.guard import works
+
+    return works._ended(draft, work, sent)
+
+
 def _raw(policy: Any, account: Any, limit: Any, profit: int) -> int:
     return PPM * max(0, limit.reference - profit) // policy.account.risk_capital
 
 
-def _without_limits(draft: Any, bucket: Any, step: Any, memory: Any) -> tuple[int, str]:
+def _without_limits(draft: Any, bucket: Any, step: Any) -> tuple[int, str]:
     return step.amount, ""
 
 
@@ -517,16 +551,20 @@ def switches() -> dict[str, tuple[Story, list[list[Switch]]]]:
     g = "seawall.guard"
     nothing: Any = lambda *_: None  # noqa: E731
     none: Any = lambda *_: iter(())  # noqa: E731
+    zero = property(lambda view: view.equity - (view.net_deposits or 0))
     return {
         "01": (
             a_close_is_asked_for_before_it_is_sent_again,
-            [[(f"{g}.draft.Draft.state_of", _lost_is_ended)]],
+            [
+                [(f"{g}.draft.Draft.state_of", _lost_is_ended)],
+                [(f"{g}.works._again", _ended_at_once)],
+            ],
         ),
         "01 account": (
             a_close_waits_for_the_account_that_it_has_left,
             [[(f"{g}.draft.Draft.state_of", _at_once)]],
         ),
-        "02": (no_file_is_authority, [[("tests.guard.stories.recovered", lambda *_: Memory())]]),
+        "02": (no_file_is_authority, [[(f"{g}.recover._named_orders", lambda *_: [])]]),
         "03": (
             drawdown_trips_on_the_smaller_of_raw_and_smoothed,
             [[(f"{g}.drawdown.score", _raw)]],
@@ -539,7 +577,16 @@ def switches() -> dict[str, tuple[Story, list[list[Switch]]]]:
             a_peak_is_corrected_for_cash_flows,
             [[(f"{g}.view.View.profit", property(lambda view: view.equity))]],
         ),
-        "05": (missing_inputs_have_outcomes, [[(f"{g}.assess._faults", none)]]),
+        "05": (
+            missing_inputs_have_outcomes,
+            [
+                [(f"{g}.assess._faults", none)],
+                [(f"{g}.decide._may_go_on", lambda *_: True)],
+                [(f"{g}.decide.increases", lambda *_: False)],
+                [(f"{g}.assess.needs_ledger", lambda _: False), (f"{g}.view.View.profit", zero)],
+                [(f"{g}.decide.FATAL", "never")],
+            ],
+        ),
         "06": (
             the_scope_of_an_action_is_that_of_its_signal,
             [[(f"{g}.ladder.scope", _everywhere)]],
@@ -564,7 +611,10 @@ def switches() -> dict[str, tuple[Story, list[list[Switch]]]]:
             a_stop_lies_before_liquidation_and_escalates,
             [[(f"{g}.stops.bound_of", nothing)], [(f"{g}.stops._crossed", _uncrossed)]],
         ),
-        "11": (orphans_are_swept, [[(f"{g}.stops._sweep", nothing)]]),
+        "11": (
+            orphans_are_swept,
+            [[(f"{g}.stops._sweep", nothing)], [(f"{g}.stops.orphans", none)]],
+        ),
         "12": (
             partial_entries_are_protected_leg_by_leg,
             [
@@ -573,11 +623,22 @@ def switches() -> dict[str, tuple[Story, list[list[Switch]]]]:
             ],
         ),
         "13": (a_reset_names_what_it_resets, [[(f"{g}.decide.reset_step", _all_steps)]]),
-        "14": (hands_have_a_policy_during_the_cooldown, [[(f"{g}.drawdown._hold", nothing)]]),
+        "13 limits": (
+            a_reset_of_one_limit_leaves_the_other,
+            [[(f"{g}.decide.reset_account", _all_limits)]],
+        ),
+        "14": (
+            hands_have_a_policy_during_the_cooldown,
+            [
+                [(f"{g}.drawdown._hold", nothing)],
+                [(f"{g}.decide.EXITS", {})],
+                [(f"{g}.decide._cancel_entries", nothing)],
+            ],
+        ),
         "15": (
             preflight_says_what_would_fire_at_once,
             [
-                [("tests.guard.stories.due_at_once", lambda *_: [])],
+                [(f"{g}.preflight.decide_fully", lambda policy, memory, view: (memory, ()))],
                 [(f"{g}.assess.disagreements", none)],
             ],
         ),

@@ -1,12 +1,14 @@
 """What a journal tells: every action with its cause and what became of it."""
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seawall.domain.errors import InputError
-from seawall.guard.explain import explain_journal
-from seawall.guard.journal import JournalError, read_journal
+from seawall.guard.explain import _done, _said, explain_journal
+from seawall.guard.journal import Decided, JournalError, read_journal
 from tests.guard.journals import Played, fallen, played, shown_entries, write_journal
 from tests.shared_files import ROOT
 
@@ -55,6 +57,30 @@ def test_an_alert_lasts_as_long_as_its_cause(tmp_path: Path) -> None:
     (moved,) = [each for each in found.said if "beyond liquidation" in each.text]
     assert moved.until_ms is not None
     assert moved.until_ms - moved.time_ms == 4000
+
+
+def test_each_entry_is_looked_at_once(tmp_path: Path) -> None:
+    """A long journal takes as long as it is: what is looked at is counted, entry by entry."""
+    write_journal(tmp_path / "j", played().entries)
+    entries = list(read_journal(tmp_path / "j"))
+    counts = []
+    for times in (10, 20):
+        looked = Counter[str]()
+
+        class Counted(Decided, frozen=True):
+            def __getattribute__(self, name: str, looked: Counter[str] = looked) -> Any:
+                looked[name] += 1
+                return super().__getattribute__(name)
+
+        long = [
+            Counted(time_ms=e.time_ms, memory=e.memory, actions=e.actions, seen=e.seen)
+            if isinstance(e, Decided) else e
+            for e in entries * times
+        ]  # fmt: skip
+        rows = len(list(_done(long)))
+        said = _said([each for each in long if isinstance(each, Decided)])
+        counts.append((rows, len(said), looked.total()))
+    assert counts[1] == tuple(2 * each for each in counts[0])
 
 
 def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Lint finds each mistake that it claims to find, and is silent without one."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -74,9 +75,31 @@ def unlimited() -> tuple[Policy, View]:
 
 
 def empty_source() -> tuple[Policy, View]:
+    made = good(TOP_UP.format(total=8000, source="pool"))
     venue = account(cash=9000, bucket="BTC")
-    venue.cash[CROSS], venue.wallets = usd(5000), {"spot": 0}
-    return good(TOP_UP.format(total=8000, source="spot")), venue.view()
+    venue.cash[CROSS] = usd(500)
+    limits = structs.replace(made.account, margin_buffer=usd(500))
+    return structs.replace(made, account=limits), venue.view()
+
+
+def test_a_wallet_that_is_empty_is_an_empty_source() -> None:
+    made = good(TOP_UP.format(total=8000, source="wallet").replace("isolated", "cross"))
+    venue = account(cash=9000)
+    for wallets, found in (({}, False), ({"wallet": 1}, False), ({"wallet": 0}, True)):
+        venue.wallets = wallets
+        rules = {each.rule for each in lint(made, venue.view())}
+        assert ("top-up-without-source" in rules) == found, wallets
+
+
+def test_what_is_checked_for_a_file_finds_an_empty_source(tmp_path: Path) -> None:
+    """The rule reaches what `seawall guard lint` is given."""
+    policy_file = tmp_path / "p.toml"
+    text = 'name = "p"\n[account]\nrisk_capital = 20000\nmargin_buffer = 9000\n{}'
+    policy_file.write_text(text.format(TOP_UP.format(total=8000, source="pool")))
+    held = load_account(ACCOUNT % (9_000, 3_000, b"isolated", 1_000))
+    assert "top-up-without-source" in {e.rule for e in check_policy(policy_file, held).mistakes}
+    held = load_account(ACCOUNT % (19_000, 3_000, b"isolated", 1_000))
+    assert "top-up-without-source" not in {e.rule for e in check_policy(policy_file, held).mistakes}
 
 
 def slow_smoothing() -> tuple[Policy, View]:
@@ -134,14 +157,25 @@ CASES: dict[str, Callable[[], tuple[Policy, View]]] = {
 }
 
 
+BESIDE = {
+    # An account so near to liquidation has nothing free, and its stop no room.
+    "ladder-too-wide": ("collateral-in-use", "stop-beyond-liquidation"),
+    "collateral-in-use": ("stop-beyond-liquidation",),
+}
+"""What goes with a mistake."""
+
+
 def test_every_rule_has_its_case() -> None:
     assert set(CASES) == set(RULES)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_mistake_is_found(rule: str) -> None:
+    """And nothing else that the policy without it does not have."""
     made, view = CASES[rule]()
-    assert rule in {each.rule for each in lint(made, view)}
+    found = {each.rule for each in lint(made, view)}
+    assert rule in found
+    assert found == {rule, *BESIDE.get(rule, ())}
 
 
 def test_a_good_policy_has_none() -> None:

@@ -144,6 +144,25 @@ def test_a_server_that_is_not_there_is_said_without_the_url() -> None:
     asyncio.run(inside())
 
 
+def test_what_was_interrupted_is_sent_at_the_end() -> None:
+    async def play(hook: Hook, gate: Gate, said: list[str]) -> None:
+        hook.status = 500
+        notifier = Notifier(hook.url, complain=said.append, sleep=gate)
+        running = asyncio.create_task(notifier.run())
+        notifier.hear(alert(1, "critical"))
+        # It waits between two tries, and another alert comes meanwhile.
+        await waiting.until(lambda: gate.asked == [2.0])
+        notifier.hear(alert(2))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        hook.status = 204
+        await notifier.flush()
+        assert [each["text"] for each in hook.bodies[-1]["alerts"]] == ["text 1", "text 2"]
+        assert said == []
+
+    with_hook(play)
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     """Writes what it is given, and its environment, beside itself."""
@@ -156,6 +175,29 @@ def program(tmp_path: Path) -> Path:
     )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
+
+
+def test_what_could_not_be_sent_is_in_the_next_message(program: Path) -> None:
+    async def play(hook: Hook, gate: Gate, said: list[str]) -> None:
+        hook.status = 500
+        notifier = Notifier(hook.url, f"{program} x 0", complain=said.append, sleep=gate)
+        for _ in range(2 * TRIES):
+            gate.open()
+        notifier.hear(alert(1))
+        await notifier.flush()
+        await notifier.flush()
+        assert len(said) == 1, "the same complaint is made once"
+        hook.status = 204
+        notifier.hear(alert(2))
+        await notifier.flush()
+        assert hook.bodies[-1]["text"] == "text 1 (and 1 more)"
+        found = json.loads(Path(f"{program}.json").read_text())["said"]
+        assert [each["text"] for each in found["alerts"]] == ["text 2"], "the other way is apart"
+        sent = len(hook.bodies)
+        await notifier.flush()
+        assert len(hook.bodies) == sent, "and nothing is sent twice"
+
+    with_hook(play)
 
 
 def test_a_command_is_given_the_same_and_no_key(

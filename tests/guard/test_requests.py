@@ -12,30 +12,41 @@ from seawall.guard.requests import (
     Request,
     ask,
     asked,
+    drop,
     is_held,
     requests_path,
-    take,
 )
 
 
-def test_requests_are_taken_once_in_their_order(tmp_path: Path) -> None:
+def said(found: list[Request]) -> list[tuple[str, str]]:
+    return [(each.what, each.name) for each in found]
+
+
+def test_requests_stay_in_their_order_until_they_are_dropped(tmp_path: Path) -> None:
     journal = tmp_path / "guard.journal"
-    assert take(journal) == []
-    found = [Request(RESET, "drawdown from peak"), Request(RESET, "out"), Request(STOP)]
-    for each in found:
-        ask(journal, each)
+    assert asked(journal) == []
+    drop(journal, {"x"})
+    for name in ("drawdown from peak", "out", "out"):
+        ask(journal, Request(RESET, name))
+    ask(journal, Request(STOP))
     assert requests_path(journal).stat().st_mode & 0o777 == 0o600
-    assert asked(journal) == found
-    assert take(journal) == found
-    assert (take(journal), asked(journal)) == ([], [])
+    found = asked(journal)
+    names = [(RESET, "drawdown from peak"), (RESET, "out"), (RESET, "out"), (STOP, "")]
+    assert said(found) == names
+    assert len({each.token for each in found}) == 4, "the same asked twice is asked twice"
+    drop(journal, {found[1].token, found[3].token})
+    assert asked(journal) == [found[0], found[2]]
+    drop(journal, {found[0].token, found[2].token})
+    assert asked(journal) == []
+    assert requests_path(journal).read_bytes() == b""
 
 
 def test_what_no_command_of_ours_has_written_is_left_out(tmp_path: Path) -> None:
     journal = tmp_path / "guard.journal"
     ask(journal, Request(STOP))
     with requests_path(journal).open("ab") as file:
-        file.write(b"reset everything\n\xff\n")
-    assert take(journal) == [Request(STOP)]
+        file.write(b'reset everything\n\xff\n{"what":"stop"}\n')
+    assert said(asked(journal)) == [(STOP, "")]
 
 
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:
@@ -43,7 +54,9 @@ def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:
     ask(journal, Request(STOP))
     requests_path(journal).chmod(0o622)
     with pytest.raises(InputError, match="chmod 600"):
-        take(journal)
+        asked(journal)
+    with pytest.raises(InputError, match="chmod 600"):
+        drop(journal, {"x"})
     requests_path(journal).unlink()
     requests_path(journal).symlink_to(tmp_path / "other")
     with pytest.raises(InputError):

@@ -1,11 +1,13 @@
 """Funding, limits, pairs and inputs: each rule where it acts and where it does not."""
 
 import pytest
+from msgspec import structs
 
-from seawall.domain.units import FUNDING_ONE
+from seawall.domain.units import FUNDING_ONE, PPM
 from seawall.guard.actions import Action, AddMargin, CancelOrder
 from seawall.guard.assess import assess
 from seawall.guard.decide import decide
+from seawall.guard.limits import REDUCED_PPM
 from seawall.guard.memory import Memory
 from seawall.guard.policy import Policy
 from seawall.guard.view import FundingPayment
@@ -77,6 +79,22 @@ def test_a_change_of_direction_is_said_once() -> None:
     assert said == ["BTC now pays funding"]
 
 
+def test_the_limit_of_all_payments_is_shared_by_all_positions() -> None:
+    """Each alone stays within it, both together do not: 10 and 5 USD are due, 12 may be paid."""
+    made = policy('[funding]\nmax_total = 12\naction = "trim"\n')
+    guarded = Guarded(pair(), made)
+    at = START_MS + 5 * MINUTE_MS
+    rates = {"BTC": (FUNDING_ONE // 1000, at), "ETH": (-FUNDING_ONE // 2000, at)}
+    guarded.venue.funding = rates
+    guarded.look(4)
+    assert guarded.position("BTC") == coins(8)
+    assert guarded.position("ETH") == -coins(80)
+    # What one receives may be paid by the other.
+    guarded = Guarded(pair(), made)
+    guarded.venue.funding = rates | {"ETH": (FUNDING_ONE // 2000, at)}
+    assert exits(guarded.look(4)) == []
+
+
 def test_funding_near_its_settlement_goes_to_market() -> None:
     text = """
 [funding]
@@ -98,7 +116,7 @@ escalate_after = "1d"
 
 
 def test_limits_cancel_entries_or_reduce() -> None:
-    for action, left, size in (("alert", 1, 10), ("cancel_entries", 0, 10), ("reduce", 0, 6)):
+    for action, left, size in (("alert", 1, 10), ("cancel_entries", 0, 10), ("reduce", 0, 5.7)):
         text = f"""
 [account]
 risk_capital = 10000
@@ -110,6 +128,35 @@ over_limit = "{action}"
         guarded.look(5)
         assert len(guarded.venue.orders) == left, action
         assert guarded.position("BTC") == coins(size), action
+
+
+@pytest.mark.parametrize("limit", ["max_leverage", "max_leverage_market"])
+def test_a_reduction_ends_below_its_limit_so_that_the_next_tick_is_not_above_it(limit: str) -> None:
+    text = f'[account]\nrisk_capital = 10000\n{limit} = 3\nover_limit = "reduce"\n'
+    guarded = Guarded(account(), policy(text))
+    assert len(exits(guarded.look(5))) == 1
+    view = guarded.venue.view()
+    assert view.gross_notional * PPM == 3 * view.equity * REDUCED_PPM
+    assert exits(guarded.go("BTC", [1000.0, 995.0, 1000.0, 990.0, 985.0])) == []
+
+
+def test_without_equity_every_leverage_is_too_high() -> None:
+    text = "[account]\nrisk_capital = 10000\nmax_leverage = 3\nmax_leverage_trade = 3\n"
+    guarded = Guarded(account(cash=-1), policy(text + 'over_limit = "reduce"\n'))
+    guarded.venue.entry_order("ETH", True, 1, 90)
+    guarded.venue.marks["ETH"] = price(100)
+    guarded.look(3)
+    assert guarded.position("BTC") == 0
+    assert guarded.venue.orders == []
+
+
+def test_limits_are_not_judged_on_an_equity_in_doubt() -> None:
+    text = '[account]\nrisk_capital = 10000\nmax_leverage = 6\nover_limit = "reduce"\n'
+    guarded = Guarded(account(), policy(text))
+    view = guarded.venue.view()
+    wrong = structs.replace(view.buckets[0], equity=usd(100), reported_equity=usd(2000))
+    guarded.shown(structs.replace(view, buckets=(wrong,), equity=usd(100)))
+    assert exits(guarded.look(4)) == []
 
 
 def test_an_order_above_the_leverage_of_a_trade_is_cancelled() -> None:
@@ -178,6 +225,47 @@ def test_a_pair_that_is_made_larger_by_hand_is_left_alone() -> None:
     guarded.venue.open("BTC", -7.5)
     guarded.look(4)
     assert guarded.position("ETH") == -coins(50), "half of what the pair was since"
+
+
+@pytest.mark.parametrize("lost", ["match", "close"])
+def test_a_close_that_takes_its_time_in_one_leg_is_no_loss_of_the_other(lost: str) -> None:
+    """The step closes half of both; one fills at once, the other slice by slice."""
+    text = f"""
+[[step]]
+name = "half"
+action = "close"
+share = "50%"
+trigger = "9%"
+rearm = "5%"
+verify_after = "1h"
+execution = "slow"
+[[execution]]
+name = "slow"
+style = "pov"
+participation = "10%"
+slice = 1
+escalate_after = "1h"
+{PAIR}when_leg_lost = "{lost}"
+"""
+    guarded = Guarded(pair(), policy(text))
+    guarded.venue.volume = {"BTC": 0, "ETH": 0}
+    for _ in range(60):
+        guarded.venue.volume["BTC"] += coins(50)
+        guarded.venue.volume["ETH"] += coins(20)
+        guarded.look()
+    assert guarded.position("BTC") == coins(5)
+    assert guarded.position("ETH") == -coins(50)
+    assert not any("smaller than its other leg" in each for each in guarded.said)
+
+
+def test_a_leg_that_was_flipped_hedges_nothing() -> None:
+    guarded = Guarded(pair(), policy(PAIR))
+    guarded.look(2)
+    guarded.venue.open("BTC", -20)
+    found = guarded.look(4)
+    assert guarded.position("ETH") == 0
+    assert guarded.position("BTC") == -coins(10)
+    assert any("smaller than its other leg" in each for each in alerts(found))
 
 
 def test_a_pair_shows_how_near_one_coin_is() -> None:
@@ -333,5 +421,35 @@ interval = "1s"
 
 def test_a_reset_is_not_lost_in_silence() -> None:
     guarded = Guarded(account(), policy())
+    assert alerts(guarded.look(resets=("guard",))) == [
+        "the guard has not stopped: nothing was reset"
+    ]
+    assert alerts(guarded.look(resets=("drawdown from peak",))) == [
+        "drawdown from peak has not latched: nothing was reset"
+    ]
     guarded.venue.ages = {"account": None}
     assert "s was not reset: inputs are missing" in alerts(guarded.look(resets=("s",)))
+
+
+def test_a_reset_of_a_guard_that_has_stopped() -> None:
+    fatal = policy('[inputs]\nprices = { max_age = "5s", outcome = "fatal" }\n')
+    guarded = Guarded(account(), fatal)
+    guarded.venue.ages["prices"] = 9_000
+    guarded.look()
+    found = alerts(guarded.look(resets=("guard", "out")))
+    assert "guard was not reset: the guard has stopped" in found
+    assert "out was not reset: the guard has stopped" in found
+    guarded.venue.ages["prices"] = 0
+    found = alerts(guarded.look(resets=("guard",)))
+    assert found == ["the guard goes on; it had stopped: prices: 9000 ms old, at most 5000"]
+
+
+def test_a_liquidation_price_that_only_the_venue_sees_is_a_difference() -> None:
+    venue = account(cash=20_000)
+    view = venue.view()
+    (position,) = view.positions
+    assert position.liquidation_price is None
+    for theirs, differs in ((price(900), True), (price(1), False), (None, False)):
+        seen = structs.replace(position, reported_price=theirs)
+        found = assess(policy(), structs.replace(view, positions=(seen,)))
+        assert bool(found.disagreeing) == differs, theirs

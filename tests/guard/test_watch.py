@@ -11,6 +11,7 @@ from seawall.guard.journal import Journal
 from seawall.guard.status import Status, read_status, status_path, write_status
 from seawall.guard.watch import CELLS, WatchFrame, bar, frame_of
 from seawall.guard.watchdog import AGAIN_MS, SILENT_MS, Watchdog
+from seawall.report.values import json_object
 from tests.guard.journals import fallen, write_guarded
 from tests.guard.venue import price
 
@@ -58,6 +59,19 @@ def test_a_distance_and_a_ratio_are_those_of_the_account(status: Status) -> None
     assert held.distance == pytest.approx(float(1 - held.liquidation / held.mark), abs=1e-5)
 
 
+def test_a_bucket_without_equity_is_shown_as_that() -> None:
+    play = fallen()
+    play.venue.cash["cross"] -= 2_000_000_000
+    play.look()
+    found = frame(play.status())
+    (margin,) = found.margins
+    assert margin.ratio is None
+    assert margin.bar == "█" * CELLS or margin.bar.count("|") == 1
+    shown = str(json_object(found.findings(), ""))
+    assert "000000%" not in shown + " ".join(play.said)
+    assert "out: cross has no equity" in play.said
+
+
 def test_a_limit_that_has_latched_is_said(status: Status) -> None:
     assert status.memory is not None
     assert status.memory.account is not None
@@ -75,6 +89,12 @@ def test_what_is_wrong_with_a_guard_is_said_first(status: Status) -> None:
     assert "not come round" in frame(status, late).problems[0]
     blind = structs.replace(status, looked_ms=status.looked_ms + late)
     assert "decided nothing" in frame(blind).problems[0]
+    assert status.memory is not None
+    for memory, why in (
+        (structs.replace(status.memory, deferred_ms=1), "inputs are missing or old"),
+        (structs.replace(status.memory, stopped="prices: missing"), "it has stopped: prices"),
+    ):
+        assert why in frame(structs.replace(blind, memory=memory)).problems[0]
     assert "killed" in frame(status, is_running=False).problems[0]
     ended = structs.replace(status, ended="stopped as was asked")
     assert frame(ended, is_running=False).problems == (

@@ -320,17 +320,26 @@ class Guarded:
     memory: Memory = field(default_factory=Memory)
     log: list[tuple[int, Action]] = field(default_factory=list)
 
+    @property
+    def said(self) -> list[str]:
+        """All that was said."""
+        return alerts(each for _, each in self.log)
+
     def look(self, times: int = 1, passed_ms: int = 1000, **more: Any) -> list[Action]:
         """The actions of some looks, which the venue has applied; time passes after each."""
         found: list[Action] = []
         for _ in range(times):
-            self.memory, actions = decide(self.policy, self.memory, self.venue.view(**more))
+            found += self.shown(self.venue.view(**more), passed_ms)
             more = {}
-            self.venue.apply(actions)
-            self.log += [(self.venue.time_ms, each) for each in actions]
-            found += actions
-            self.venue.move(passed_ms)
         return found
+
+    def shown(self, view: View, passed_ms: int = 1000) -> list[Action]:
+        """The same of one look, at a view that the venue need not have given."""
+        self.memory, actions = decide(self.policy, self.memory, view)
+        self.venue.apply(actions)
+        self.log += [(self.venue.time_ms, each) for each in actions]
+        self.venue.move(passed_ms)
+        return list(actions)
 
     def go(self, market: str, path: Sequence[float], passed_ms: int = 1000) -> list[Action]:
         """The actions along marks of a market."""

@@ -104,6 +104,8 @@ async def _look_on(dog: "Watchdog", notifier: "Notifier", journal: Path) -> None
             await asyncio.sleep(FRAME_S)
     finally:
         sending.cancel()
+        # What it has not sent is put back first.
+        await asyncio.gather(sending, return_exceptions=True)
         await notifier.flush()
 
 

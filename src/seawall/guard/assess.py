@@ -44,13 +44,15 @@ class Fault(Struct, frozen=True):
 
 class Assessment(Struct, frozen=True, kw_only=True):
     """``faults``: in the order of the inputs. ``profit``: equity less net deposits, None where it
-    is not known. ``disagreeing``: buckets whose figures and the venue's differ, and how.
+    is not known. ``disagreeing``: buckets whose figures and the venue's differ, and how;
+    ``doubt``: the first whose equity does, empty for none.
     """
 
     faults: tuple[Fault, ...]
     profit: int | None
     has_funding: bool
     disagreeing: dict[str, str]
+    doubt: str = ""
 
     @property
     def outcome(self) -> str:
@@ -62,11 +64,13 @@ def assess(policy: Policy, view: View) -> Assessment:
     """What of a view can be used under a policy."""
     faults = tuple(_faults(policy, view))
     bad = {each.input for each in faults}
+    doubt = next(_equities_differ(policy, view), "")
     return Assessment(
         faults=faults,
-        profit=None if bad & {"ledger", "account"} else view.profit,
+        profit=None if doubt or bad & {"ledger", "account"} else view.profit,
         has_funding="funding" not in bad,
         disagreeing=dict(disagreements(policy, view)),
+        doubt=doubt,
     )
 
 
@@ -140,21 +144,33 @@ def disagreements(policy: Policy, view: View) -> Iterator[tuple[str, str]]:
             if each.market not in view.market:
                 continue
             ours, theirs = each.liquidation_price, each.reported_price
-            if ours is None or theirs is None:
+            if theirs is None:
                 continue
             most = policy.inputs.price_tolerance * view.market[each.market].mark
-            if abs(ours - theirs) * PPM > most:
-                why = why or f"liquidation price of {each.market}: {ours} here, {theirs} there"
+            # A long that no price liquidates is as one that is liquidated at nothing.
+            if abs((ours or 0) - theirs) * PPM > most:
+                here = "none" if ours is None else ours
+                why = why or f"liquidation price of {each.market}: {here} here, {theirs} there"
         if why:
             yield bucket.name, why
 
 
+def _equities_differ(policy: Policy, view: View) -> Iterator[str]:
+    if IGNORE_DISAGREEMENT not in view.overrides:
+        for each in view.buckets:
+            if why := _differ(policy.inputs, each, "equity", each.equity, each.reported_equity):
+                yield why
+
+
 def _margins_differ(inputs: Inputs, bucket: BucketView) -> str:
+    theirs = bucket.reported_maintenance
+    return _differ(inputs, bucket, "equity", bucket.equity, bucket.reported_equity) or _differ(
+        inputs, bucket, "maintenance margin", bucket.maintenance, theirs
+    )
+
+
+def _differ(inputs: Inputs, bucket: BucketView, name: str, ours: int, theirs: int | None) -> str:
     most = inputs.margin_tolerance * max(abs(bucket.equity), 1)
-    for name, ours, theirs in (
-        ("equity", bucket.equity, bucket.reported_equity),
-        ("maintenance margin", bucket.maintenance, bucket.reported_maintenance),
-    ):
-        if theirs is not None and abs(ours - theirs) * PPM > most:
-            return f"{name} of {bucket.name}: {ours} micro-USD here, {theirs} at the venue"
-    return ""
+    if theirs is None or abs(ours - theirs) * PPM <= most:
+        return ""
+    return f"{name} of {bucket.name}: {ours} micro-USD here, {theirs} at the venue"

@@ -12,9 +12,9 @@ from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import PerMarket, assignments, for_markets, usd
 from seawall.domain.units import FUNDING_ONE, PPM, from_units
-from seawall.guard.ladder import applies
+from seawall.guard.ladder import standing
 from seawall.guard.lint import RULES, Mistake, lint
-from seawall.guard.measures import level_of, mark_at
+from seawall.guard.measures import mark_at
 from seawall.guard.mirror import MarketNow, Mirror, Observation
 from seawall.guard.policy import MARGIN_RATIO, Policy
 from seawall.guard.policy_file import load_policy
@@ -181,27 +181,21 @@ def _side(mark: int, depth: int | None, sign: int) -> Levels:
 
 
 def _levels(policy: Policy, view: View) -> Iterator[LevelRow]:
-    for bucket in view.buckets:
-        if not view.positions_of[bucket.name]:
-            continue
-        for step in policy.steps:
-            if not applies(step, bucket, view):
-                continue
-            level = level_of(step, bucket, view)
-            is_none = level == (NO_EQUITY if step.measure == MARGIN_RATIO else FAR)
-            found = mark_at(step, bucket, view)
-            decimals = 0 if found is None else view.market[found[0]].price_decimals
-            yield LevelRow(
-                bucket=bucket.name,
-                step=step.name,
-                action=step.action.replace("_", " "),
-                measure=step.measure.replace("_", " "),
-                now=None if is_none else Fraction(level, PPM),
-                trigger=Fraction(step.trigger, PPM),
-                rearm=Fraction(step.rearm, PPM),
-                market="" if found is None else found[0],
-                fires_at=None if found is None else Decimal(from_units(found[1], decimals)),
-            )
+    for bucket, step, level in standing(policy, view):
+        is_none = level == (NO_EQUITY if step.measure == MARGIN_RATIO else FAR)
+        found = mark_at(step, bucket, view)
+        decimals = 0 if found is None else view.market[found[0]].price_decimals
+        yield LevelRow(
+            bucket=bucket.name,
+            step=step.name,
+            action=step.action.replace("_", " "),
+            measure=step.measure.replace("_", " "),
+            now=None if is_none else Fraction(level, PPM),
+            trigger=Fraction(step.trigger, PPM),
+            rearm=Fraction(step.rearm, PPM),
+            market="" if found is None else found[0],
+            fires_at=None if found is None else Decimal(from_units(found[1], decimals)),
+        )
 
 
 def _assumptions(account: Account, depths: Mapping[str, int]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from msgspec import structs
 from seawall.guard.actions import Action
 from seawall.guard.assess import Assessment, assess
 from seawall.guard.draft import Draft, increases
-from seawall.guard.drawdown import ALWAYS, judge_drawdown, reset_account
+from seawall.guard.drawdown import ALWAYS, FROM_DAY_START, FROM_PEAK, judge_drawdown, reset_account
 from seawall.guard.funding import watch_funding
 from seawall.guard.ladder import climb, reset_step
 from seawall.guard.limits import judge_limits
@@ -55,8 +55,10 @@ def decide_fully(policy: Policy, memory: Memory, view: View) -> tuple[Memory, tu
     if not _may_go_on(draft, found):
         for key in memory.raised:
             draft.still_raised(key)
-        for name in view.resets if not draft.stopped else ():
-            draft.say(f"reset {name}", "warning", f"{name} was not reset: inputs are missing")
+        why = "the guard has stopped" if draft.stopped else "inputs are missing"
+        for name in view.resets:
+            if name != GUARD or draft.stopped:
+                draft.say(f"reset {name}", "warning", f"{name} was not reset: {why}")
         return draft.frozen()
     follow_positions(draft)
     _reset(draft)
@@ -91,6 +93,9 @@ def _may_go_on(draft: Draft, found: Assessment) -> bool:
     """Whether the inputs let anything be decided; what follows where they do not."""
     if draft.stopped:
         if GUARD in draft.view.resets and found.outcome != FATAL:
+            draft.say(
+                f"reset {GUARD}", "info", f"the guard goes on; it had stopped: {draft.stopped}"
+            )
             draft.stopped = ""
         else:
             draft.alert("stopped", "critical", f"the guard has stopped: {draft.stopped}")
@@ -114,9 +119,14 @@ def _may_go_on(draft: Draft, found: Assessment) -> bool:
 
 def _reset(draft: Draft) -> None:
     for name in draft.view.resets:
-        if name == GUARD or reset_account(draft, name) or reset_step(draft, name):
-            continue
-        draft.say(f"reset {name}", "warning", f"nothing is called {name!r}: nothing was reset")
+        if name == GUARD:
+            if not draft.before.stopped:
+                draft.say(f"reset {name}", "info", "the guard has not stopped: nothing was reset")
+        elif name in (FROM_PEAK, FROM_DAY_START):
+            if not reset_account(draft, name):
+                draft.say(f"reset {name}", "info", f"{name} has not latched: nothing was reset")
+        elif not reset_step(draft, name):
+            draft.say(f"reset {name}", "warning", f"nothing is called {name!r}: nothing was reset")
 
 
 def _cancel_entries(draft: Draft) -> None:

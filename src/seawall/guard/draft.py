@@ -57,6 +57,8 @@ class Draft:
         self.asked: dict[str, int] = {}
         self.deferred_ms = before.deferred_ms
         self.stopped = before.stopped
+        self.begun: set[str] = set()
+        """Markets whose position was opened or flipped since the view before."""
         self.reductions: list[Reduction] = []
         self.actions: list[Action] = []
         self._raised: dict[str, None] = {}

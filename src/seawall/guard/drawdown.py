@@ -16,6 +16,7 @@ from seawall.guard.policy import GRACEFUL_STOP, MANUAL, PANIC, TAKE_PROFIT_ONLY,
 
 FROM_PEAK, FROM_DAY_START = "drawdown from peak", "drawdown from day start"
 """The names by which a person resets them."""
+_ATTRIBUTES = {FROM_PEAK: "peak", FROM_DAY_START: "day"}
 ALWAYS = 2**62
 
 
@@ -69,7 +70,8 @@ def judge_drawdown(draft: Draft) -> None:
     profit = draft.assessment.profit
     if profit is None:
         if draft.policy.drawdown.from_peak or draft.policy.drawdown.from_day_start:
-            draft.alert("drawdown", "warning", "drawdown is unavailable: no profit without ledger")
+            why = draft.assessment.doubt or "no profit without ledger"
+            draft.alert("drawdown", "warning", f"drawdown is unavailable: {why}")
     else:
         _measure(draft, profit)
     if draft.account is not None and draft.account.latched:
@@ -88,11 +90,11 @@ def _measure(draft: Draft, profit: int) -> None:
         account = losses(draft.policy, account, profit, draft.now)
     limits = draft.policy.drawdown
     for name, most in ((FROM_PEAK, limits.from_peak), (FROM_DAY_START, limits.from_day_start)):
-        if most is None:
-            continue
-        attribute = "peak" if name == FROM_PEAK else "day"
+        attribute = _ATTRIBUTES[name]
         limit: LimitMemory = getattr(account, attribute)
-        if not limit.armed:
+        if most is None:
+            account = structs.replace(account, **{attribute: _armed(limit)})
+        elif not limit.armed:
             base = base_of(draft.policy, account, limit)
             worst = PPM * max(0, limit.reference - profit, limit.smoothed) // base
             if worst * PPM <= most * limits.rearm:
@@ -105,8 +107,6 @@ def _measure(draft: Draft, profit: int) -> None:
                 flat_ms=0,
                 episode=account.episode + 1,
             )
-            why = f"{name} has reached its limit; everything is closed until it is reset by name"
-            draft.say(name, "critical", why)
     draft.account = account
 
 
@@ -122,6 +122,8 @@ def _hold(draft: Draft, account: AccountMemory) -> None:
     for market in draft.view.market:
         if not cooling or hands in (PANIC, TAKE_PROFIT_ONLY, GRACEFUL_STOP):
             draft.stop_entries(market, ALWAYS)
+    text = f"{step} has reached its limit; everything is closed until it is reset by name"
+    draft.alert(f"{step} latched", "critical", text)
     held = list(draft.view.position.values())
     if not held and not cooling:
         draft.account = structs.replace(account, flat_ms=draft.now)
@@ -144,24 +146,34 @@ def _hold(draft: Draft, account: AccountMemory) -> None:
 
 
 def reset_account(draft: Draft, name: str) -> bool:
-    """Whether a name is that of a latched limit, which counts again from the profit now."""
+    """Whether a name is that of a latched limit, which is reset, and no other limit with it."""
     account = draft.account
     if account is None or account.latched != name:
         return False
     profit = draft.assessment.profit
-    reference = account.peak.reference if profit is None else profit
-    unarmed = LimitMemory(reference=reference, armed=False)
-    # The day's loss stays what it is: the day's limit counts again when it is calm, or tomorrow.
-    draft.account = structs.replace(
-        account,
-        latched="",
-        latched_ms=0,
-        flat_ms=0,
-        start=reference,
-        peak=unarmed,
-        day=structs.replace(account.day, armed=False),
-    )
+    if profit is None:
+        # From an old peak it would not count again before the loss has been made good.
+        draft.say(name, "warning", f"{name} was not reset: the profit is not known now")
+        return True
+    account = structs.replace(account, latched="", latched_ms=0, flat_ms=0)
+    if name == FROM_PEAK:
+        unarmed = LimitMemory(reference=profit, armed=False)
+        draft.account = structs.replace(account, start=profit, peak=unarmed)
+        draft.say(name, "info", f"{name} was reset; its peak is the equity now")
+    else:
+        # The day's loss stays what it is.
+        draft.account = structs.replace(account, day=structs.replace(account.day, armed=False))
+        text = "it counts again when the day's loss is small again, or tomorrow"
+        draft.say(name, "info", f"{name} was reset; {text}")
     draft.no_entries = {k: until for k, until in draft.no_entries.items() if until < ALWAYS}
-    draft.works = {k: work for k, work in draft.works.items() if work.step != name}
-    draft.say(name, "info", f"{name} was reset; its peak is the equity now")
+    # A work whose order is still on its way ends with it.
+    draft.works = {
+        k: structs.replace(work, target=ALWAYS) if work.step == name else work
+        for k, work in draft.works.items()
+        if work.step != name or work.sent is not None
+    }
+    # The next hard stop closes what was opened in this cooldown too.
+    draft.positions = {
+        k: structs.replace(each, in_cooldown=False) for k, each in draft.positions.items()
+    }
     return True

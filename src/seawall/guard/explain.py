@@ -234,19 +234,26 @@ def explain_journal(path: str | Path) -> JournalExplanation:
 def _done(entries: Sequence[Entry]) -> Iterator[DoneRow]:
     """The actions of every decision with what follows it in the journal."""
     rules: dict[str, tuple[str, str]] = {}
-    for place, entry in enumerate(entries):
-        if not isinstance(entry, Decided):
+    decided: Decided | None = None
+    outcomes: dict[int, Outcome] = {}
+    for entry in (*entries, None):
+        if isinstance(entry, Acted):
+            outcomes[entry.number] = entry.outcome
             continue
-        outcomes: dict[int, Outcome] = {}
-        for later in entries[place + 1 :]:
-            if not isinstance(later, Acted):
-                break
-            outcomes[later.number] = later.outcome
-        for number, action in enumerate(entry.actions):
-            if isinstance(action, PlaceOrder):
-                rules[action.client_id] = action.step, action.why
-            if not isinstance(action, Alert):
-                yield _row(entry, action, outcomes.get(number), rules)
+        if decided is not None:
+            yield from _rows(decided, outcomes, rules)
+        decided = entry if isinstance(entry, Decided) else None
+        outcomes = {}
+
+
+def _rows(
+    entry: Decided, outcomes: Mapping[int, Outcome], rules: dict[str, tuple[str, str]]
+) -> Iterator[DoneRow]:
+    for number, action in enumerate(entry.actions):
+        if isinstance(action, PlaceOrder):
+            rules[action.client_id] = action.step, action.why
+        if not isinstance(action, Alert):
+            yield _row(entry, action, outcomes.get(number), rules)
 
 
 def _row(
@@ -300,14 +307,16 @@ def _became(outcome: Outcome | None) -> tuple[str, str]:
     return "refused" if outcome.was_sent else "not sent", outcome.reason
 
 
-def _said(decided: Sequence[Decided]) -> Iterator[SaidRow]:
-    for place, entry in enumerate(decided):
+def _said(decided: Sequence[Decided]) -> list[SaidRow]:
+    found: list[SaidRow] = []
+    lasting: dict[str, list[int]] = {}
+    for entry in decided:
+        for key in lasting.keys() - set(entry.memory.raised):
+            for place in lasting.pop(key):
+                found[place] = found[place]._replace(until_ms=entry.time_ms)
         for each in entry.actions:
             if isinstance(each, Alert):
-                until = None
                 if each.key in entry.memory.raised:
-                    after = decided[place + 1 :]
-                    until = next(
-                        (d.time_ms for d in after if each.key not in d.memory.raised), None
-                    )
-                yield SaidRow(entry.time_ms, each.level, each.text, each.key, until)
+                    lasting.setdefault(each.key, []).append(len(found))
+                found.append(SaidRow(entry.time_ms, each.level, each.text, each.key, None))
+    return found

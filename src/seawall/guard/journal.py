@@ -40,12 +40,14 @@ class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
 
 
 class Decided(Struct, frozen=True, kw_only=True, tag="decided"):
-    """What was known after a decision, and what it was to do. ``seen``: figures of the view."""
+    """What was known after a decision, and what it was to do. ``seen``: figures of the view;
+    ``taken``: tokens of the requests that it has carried out."""
 
     time_ms: int
     memory: Memory
     actions: tuple[Action, ...] = ()
     seen: dict[str, Any] = {}
+    taken: tuple[str, ...] = ()
 
 
 class Acted(Struct, frozen=True, kw_only=True, tag="acted"):
@@ -80,7 +82,7 @@ class Journal:
     process or that is damaged. The file is its owner's alone."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._failure = path, ""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
             self._file = os.open(path, flags, 0o600)
@@ -103,7 +105,10 @@ class Journal:
         os.close(folder)
 
     def write(self, *entries: Entry) -> None:
-        """Append entries; they are on the disk when this returns. Raises JournalError."""
+        """Append entries; they are on the disk when this returns. Raises JournalError, and from
+        then on again: behind a line that is torn nothing could be read."""
+        if self._failure:
+            raise JournalError(self._failure)
         lines = []
         for each in entries:
             body = msgspec.json.encode(each)
@@ -115,19 +120,28 @@ class Journal:
                 data = data[os.write(self._file, data) :]
             os.fsync(self._file)
         except OSError as error:
-            raise JournalError(f"{self.path}: cannot be written: {error.strerror}") from None
+            self._failure = f"{self.path}: cannot be written: {error.strerror}"
+            raise JournalError(self._failure) from None
 
     def entries(self) -> Iterator[Entry]:
         """All entries, oldest first."""
         return read_journal(self.path)
 
-    def memory(self) -> Memory | None:
-        """What was known after the last decision; None before there was one."""
-        found = None
+    def last(self, *, armed_only: bool = False) -> Decided | None:
+        """The last decision; None before there was one. ``armed_only``: of armed runs, because
+        what one that is not armed has decided was never done."""
+        found, is_armed = None, True
         for each in self.entries():
-            if isinstance(each, Decided):
-                found = each.memory
+            if isinstance(each, Opened):
+                is_armed = each.is_armed
+            elif isinstance(each, Decided) and (is_armed or not armed_only):
+                found = each
         return found
+
+    def taken(self) -> set[str]:
+        """Tokens of the requests that were carried out, in all runs."""
+        decided = (each for each in self.entries() if isinstance(each, Decided))
+        return {token for each in decided for token in each.taken}
 
     def ledger_from_ms(self) -> int | None:
         """Since when cash flows are counted; None in a new journal."""

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from seawall.domain.units import PPM
 from seawall.guard.draft import Draft
-from seawall.guard.measures import level_of, share_to
+from seawall.guard.measures import level_of, level_text, share_to
 from seawall.guard.memory import StepMemory
 from seawall.guard.policy import (
     ALERT,
@@ -20,14 +20,13 @@ from seawall.guard.policy import (
     CLOSE,
     EVERY_MARKET,
     FLATTEN,
-    MARGIN_RATIO,
     REDUCING,
     TOP_UP,
+    Policy,
     Step,
 )
 from seawall.guard.top_up import confirm_top_up, top_up
 from seawall.guard.view import BucketView, PositionView, View
-from seawall.report.kinds import typed_percent
 
 
 def step_key(step: Step, bucket: str) -> str:
@@ -54,13 +53,24 @@ def scope(view: View, bucket: BucketView) -> list[PositionView]:
     return view.positions_of[bucket.name]
 
 
+def standing(policy: Policy, view: View) -> Iterator[tuple[BucketView, Step, int]]:
+    """Every step in every bucket with a position that it is about, and the level there now."""
+    for bucket in view.buckets:
+        if view.positions_of[bucket.name]:
+            for step in policy.steps:
+                if applies(step, bucket, view):
+                    yield bucket, step, level_of(step, bucket, view)
+
+
 def climb(draft: Draft) -> None:
     """Take every bucket through the steps that are about it."""
+    _let_go(draft)
     for bucket in draft.view.buckets:
         if draft.view.positions_of[bucket.name]:
-            _climb(draft, bucket)
-        else:
-            _let_go(draft, bucket)
+            if bucket.name in draft.assessment.disagreeing:
+                _wait(draft, bucket)
+            else:
+                _climb(draft, bucket)
 
 
 def _climb(draft: Draft, bucket: BucketView) -> None:
@@ -91,7 +101,9 @@ def _watched(draft: Draft, step: Step, key: str, level: int) -> StepMemory:
     if memory.armed:
         over = step.is_over(level)
         return structs.replace(memory, over_ms=(memory.over_ms or draft.now) if over else 0)
-    if step.is_calm(level) and draft.now >= memory.cool_until_ms and not memory.verify_ms:
+    # Where it has fired for a position that is gone, the one that is there need not be calm.
+    is_over = step.is_calm(level) or not memory.fired_ms
+    if is_over and draft.now >= memory.cool_until_ms and not memory.verify_ms:
         return structs.replace(memory, armed=True, over_ms=0)
     return memory
 
@@ -107,7 +119,8 @@ def _failures(draft: Draft, bucket: BucketView, steps: list[Step]) -> Iterator[S
             memory = confirm_top_up(draft, bucket, step, key, memory)
         level = level_of(step, bucket, draft.view)
         if step.is_reached(level):
-            if not _is_working(draft, key):
+            # A top-up on its way is awaited, so that what it has taken is not taken again.
+            if not _is_working(draft, key) and memory.cash_before is None:
                 draft.steps[key] = structs.replace(memory, verify_ms=0)
             continue
         if draft.now < memory.verify_ms:
@@ -130,7 +143,6 @@ def _failures(draft: Draft, bucket: BucketView, steps: list[Step]) -> Iterator[S
 def _fire(draft: Draft, bucket: BucketView, step: Step, is_last: bool) -> None:
     key = step_key(step, bucket.name)
     memory = draft.steps[key]
-    level = level_of(step, bucket, draft.view)
     memory = structs.replace(
         memory,
         episode=memory.episode + 1,
@@ -140,8 +152,7 @@ def _fire(draft: Draft, bucket: BucketView, step: Step, is_last: bool) -> None:
         cool_until_ms=draft.now + step.cooldown_ms,
         verify_ms=0 if step.action in (ALERT, CANCEL_ENTRIES) else draft.now + step.verify_ms,
     )
-    measure = "margin ratio" if step.measure == MARGIN_RATIO else "distance to liquidation"
-    why = f"{measure} of {bucket.name} is {typed_percent(round(level / PPM, 4))}"
+    why = level_text(step, bucket, draft.view)
     if step.action == TOP_UP:
         memory = top_up(draft, bucket, step, key, memory, why)
     elif step.action == ALERT:
@@ -180,17 +191,32 @@ def _is_reducing(draft: Draft, bucket: BucketView) -> bool:
     return any(each.market in draft.works for each in held)
 
 
-def _let_go(draft: Draft, bucket: BucketView) -> None:
-    """A bucket without positions has nothing to verify; its steps are armed again in time."""
-    for step in draft.policy.steps:
+def _wait(draft: Draft, bucket: BucketView) -> None:
+    """While figures disagree nothing is measured, and nothing can be sent that would help."""
+    for step in ladder_of(draft, bucket):
         key = step_key(step, bucket.name)
         memory = draft.steps.get(key)
-        if memory is None or memory.armed:
-            continue
-        calm = draft.now >= memory.cool_until_ms
-        draft.steps[key] = structs.replace(
-            memory, verify_ms=0, over_ms=0, armed=calm, cash_before=None, pending=0
-        )
+        if memory is not None:
+            verify_ms = memory.verify_ms and max(memory.verify_ms, draft.now + step.verify_ms)
+            draft.steps[key] = structs.replace(memory, over_ms=0, verify_ms=verify_ms)
+
+
+def _let_go(draft: Draft) -> None:
+    """Where a step has no position any more, or another one, there is nothing to hold or to
+    verify; it is armed again in time."""
+    view = draft.view
+    held = {
+        step_key(step, bucket.name)
+        for bucket, step, _ in standing(draft.policy, view)
+        if not bucket.is_isolated or bucket.name not in draft.begun
+    }
+    names = {each.name for each in draft.policy.steps}
+    for key, memory in draft.steps.items():
+        if key not in held and key.rpartition("/")[0] in names:
+            draft.steps[key] = structs.replace(
+                memory, armed=memory.armed or draft.now >= memory.cool_until_ms, verify_ms=0,
+                over_ms=0, fired_ms=0, cash_before=None, pending=0,
+            )  # fmt: skip
 
 
 def reset_step(draft: Draft, name: str) -> bool:

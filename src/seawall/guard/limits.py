@@ -11,33 +11,41 @@ from seawall.guard.view import PositionView
 TRADE, MARKET_LEVERAGE, LEVERAGE, SHARE = (
     "leverage of a trade", "leverage of a market", "leverage of the account", "share of a market",
 )  # fmt: skip
+LIMITS = (TRADE, MARKET_LEVERAGE, LEVERAGE, SHARE)
 COOLDOWN_MS = 60_000
+REDUCED_PPM = 95 * PPM // 100
+"""A reduction ends at this share of its limit: at the limit itself the next tick is above it."""
 
 
 def judge_limits(draft: Draft) -> None:
     """Compare every market, and every order that could increase a position, with the limits."""
-    equity = draft.view.equity
     limits = draft.policy.account
-    if equity <= 0:
+    if draft.assessment.doubt:
         return
+    # Without equity every leverage is too high.
+    equity = max(0, draft.view.equity)
     gross = draft.view.gross_notional
     if limits.max_leverage is not None:
         most = limits.max_leverage * equity // PPM
         if gross > most:
             for each in draft.view.position.values():
-                _over(draft, each, each.size * most // gross, LEVERAGE)
+                _over(draft, each, _reduced(each.size, most, gross), LEVERAGE)
     for each in draft.view.position.values():
         notional = draft.view.notional(each)
         if limits.max_leverage_market is not None:
             most = limits.max_leverage_market * equity // PPM
             if notional > most:
-                _over(draft, each, each.size * most // notional, MARKET_LEVERAGE)
+                _over(draft, each, _reduced(each.size, most, notional), MARKET_LEVERAGE)
         most_share = limits.max_market_share
         if most_share is not None and notional < gross and notional * PPM > most_share * gross:
             # Never reduced: closing the largest for the others' sake would end with nothing.
             _over(draft, each, each.size, SHARE)
     if limits.max_leverage_trade is not None:
         _judge_orders(draft, limits.max_leverage_trade * equity // PPM)
+
+
+def _reduced(size: int, most: int, notional: int) -> int:
+    return size * most * REDUCED_PPM // (notional * PPM)
 
 
 def _judge_orders(draft: Draft, most: int) -> None:

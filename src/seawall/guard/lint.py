@@ -12,15 +12,13 @@ from msgspec import Struct
 from seawall.domain.units import PPM
 from seawall.guard.assess import has_book
 from seawall.guard.execution import walked
-from seawall.guard.ladder import applies
-from seawall.guard.measures import level_of
+from seawall.guard.ladder import standing
+from seawall.guard.measures import level_text
 from seawall.guard.policy import (
-    DISTANCE,
     EVERY_MARKET,
     FLATTEN,
     MARGIN_RATIO,
     MARKET,
-    POOL,
     REDUCE,
     REDUCING,
     STOP,
@@ -29,6 +27,7 @@ from seawall.guard.policy import (
     Policy,
 )
 from seawall.guard.stops import bound_of, wanted_level
+from seawall.guard.top_up import beyond_buffer
 from seawall.guard.view import PositionView, View
 from seawall.report.kinds import money, typed_percent
 
@@ -51,7 +50,7 @@ RULES = {
     "stop-beyond-liquidation": "a stop that lies beyond liquidation, slippage included",
     "leverage-over-depth": "a position that the book cannot close for its margin",
     "collateral-in-use": "no free collateral, or less than the margin buffer",
-    "top-up-without-source": "a top-up from a source that has nothing",
+    "top-up-without-source": "a top-up from a source that has nothing beyond the margin buffer",
 }
 """What each rule finds."""
 
@@ -151,25 +150,18 @@ def _stops_of(policy: Policy, view: View, position: PositionView) -> Iterator[Mi
 
 
 def _of_buckets(policy: Policy, view: View) -> Iterator[Mistake]:
-    for bucket in view.buckets:
-        if not view.positions_of[bucket.name]:
-            continue
-        for step in policy.steps:
-            if not applies(step, bucket, view):
-                continue
-            level = level_of(step, bucket, view)
-            if step.is_over(level):
-                name = "distance" if step.measure == DISTANCE else "margin ratio"
-                text = (
-                    f"{name} is {typed_percent(Fraction(level // 100, PPM // 100))}, and step "
-                    f"{step.name} fires at {typed_percent(Fraction(step.trigger, PPM))}"
-                )
-                yield Mistake("ladder-too-wide", bucket.name, text)
-            empty = step.source not in (POOL, *view.wallets) or view.wallets.get(step.source) == 0
-            if step.action == TOP_UP and step.source != POOL and view.wallets and empty:
-                text = f"step {step.name} takes from {step.source}, which has nothing"
+    for bucket, step, level in standing(policy, view):
+        if step.is_over(level):
+            at = typed_percent(Fraction(step.trigger, PPM))
+            text = f"{level_text(step, bucket, view)}, and step {step.name} fires at {at}"
+            yield Mistake("ladder-too-wide", bucket.name, text)
+        if step.action == TOP_UP:
+            there = beyond_buffer(policy, view, bucket, step)
+            if there is not None and there <= 0:
+                text = f"step {step.name} takes from the {step.source}, which has nothing to give"
                 yield Mistake("top-up-without-source", bucket.name, text)
-        if bucket.free is not None and not bucket.is_isolated:
+    for bucket in view.buckets:
+        if view.positions_of[bucket.name] and bucket.free is not None and not bucket.is_isolated:
             least = max(policy.account.margin_buffer, LEAST_FREE * max(0, bucket.equity) // PPM)
             if bucket.free < least:
                 text = f"{money(bucket.free)} USD are free, at least {money(least)} should be"

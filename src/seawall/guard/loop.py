@@ -25,8 +25,8 @@ from seawall.guard.decide import decide
 from seawall.guard.draft import RESEND_MS
 from seawall.guard.journal import Acted, Decided, Failed, Journal
 from seawall.guard.memory import Memory
-from seawall.guard.observe import WALLET, Observer
-from seawall.guard.policy import POOL, Policy
+from seawall.guard.observe import Observer
+from seawall.guard.policy import POOL, WALLET, Policy
 from seawall.guard.recover import recovered
 from seawall.guard.view import View
 from seawall.venues.gateway_port import (
@@ -68,14 +68,16 @@ class Guard:
         self._reader, self._observer, self._writer = reader, observer, writer
         self._journal, self._hear = journal, hear
         self._overrides = tuple(overrides)
-        self._resets: list[str] = []
+        self.resets: list[tuple[str, str]] = []
+        """Names that the next decision resets, and the token of each request; what is gone from
+        here is in the journal."""
         self._memory: Memory | None = None
         self._written: Memory | None = None
         self._trouble = ""
 
-    def reset(self, name: str) -> None:
-        """Have the next decision reset what is called so."""
-        self._resets.append(name)
+    def reset(self, name: str, token: str = "") -> None:
+        """Have the next decision reset what is called so; ``token``: of the request."""
+        self.resets.append((name, token))
 
     async def run(self) -> None:
         """Guard until cancelled. Raises JournalError: without a journal nothing is done."""
@@ -90,26 +92,40 @@ class Guard:
         if state is None or (self._memory is None and not (state.is_live or state.connection > 1)):
             # The first look waits for the first connection, and no longer if that fails.
             return ()
-        resets, self._resets = tuple(self._resets), []
+        resets = list(self.resets)
         try:
-            view = self._observer.view(resets=resets, overrides=self._overrides)
+            names = [name for name, _ in resets]
+            view = self._observer.view(resets=names, overrides=self._overrides)
         except InputError as error:
             self._fail(str(error))
-            self._resets = [*resets, *self._resets]
             return ()
         assert view is not None
         self._trouble = ""
         if self._memory is None:
-            self._memory = recovered(self.policy, self._journal.memory(), view)
+            last = self._journal.last(armed_only=self._writer is not None)
+            self._memory = recovered(self.policy, None if last is None else last.memory, view)
+            if last is not None:
+                self._say_again(last, view.time_ms)
         after, actions = decide(self.policy, self._memory, view)
-        if actions or self._is_news(after):
+        if actions or resets or self._is_news(after):
+            taken = tuple(token for _, token in resets if token)
             self._journal.write(
-                Decided(time_ms=view.time_ms, memory=after, actions=actions, seen=_seen(view))
-            )
+                Decided(
+                    time_ms=view.time_ms, memory=after, actions=actions, seen=_seen(view),
+                    taken=taken,
+                )
+            )  # fmt: skip
             self._written = after
+            del self.resets[: len(resets)]
         self._memory = after
         await self._carry_out(actions, view)
         return actions
+
+    def _say_again(self, last: Decided, now_ms: int) -> None:
+        """What was said last before a restart may not have been sent; what lasts is said anyway."""
+        for each in last.actions if now_ms - last.time_ms <= CHECKPOINT_MS else ():
+            if isinstance(each, Alert) and each.key not in last.memory.raised:
+                self._hear(structs.replace(each, text=f"before the restart: {each.text}"))
 
     def _is_news(self, after: Memory) -> bool:
         """Whether there is something in a memory that must outlive this process."""

@@ -1,13 +1,33 @@
 """What the steps of the ladder measure, and how much must be closed or added to change it."""
 
+from fractions import Fraction
+
 from seawall.domain.units import PPM
 from seawall.guard.policy import CLOSE, MARGIN_RATIO, REDUCE, Policy, Step
-from seawall.guard.view import BucketView, View
+from seawall.guard.view import FAR, NO_EQUITY, BucketView, View
+from seawall.report.kinds import typed_percent
 
 
 def level_of(step: Step, bucket: BucketView, view: View) -> int:
     """The level of a bucket in the measure of a step."""
     return bucket.ratio if step.measure == MARGIN_RATIO else view.bucket_distance(bucket.name)
+
+
+def level_text(step: Step, bucket: BucketView, view: View) -> str:
+    """The level of a bucket in the measure of a step, as a sentence without its end."""
+    level = level_of(step, bucket, view)
+    if step.measure == MARGIN_RATIO:
+        if level == NO_EQUITY:
+            return f"{bucket.name} has no equity"
+        return f"margin ratio of {bucket.name} is {_percent(level)}"
+    if level == FAR:
+        return f"no price liquidates {bucket.name}"
+    return f"distance to liquidation of {bucket.name} is {_percent(level)}"
+
+
+def _percent(level: int) -> str:
+    """In hundredths of a percent."""
+    return typed_percent(Fraction(round(Fraction(level, 100)), PPM // 100))
 
 
 def share_to(policy: Policy, view: View, bucket: BucketView, step: Step) -> int:

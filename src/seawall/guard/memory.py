@@ -53,8 +53,9 @@ class Work(Struct, frozen=True, kw_only=True):
 
 class StepMemory(Struct, frozen=True, kw_only=True):
     """A step of the ladder in one bucket. ``over_ms``: since when its trigger is reached, 0 for
-    not. ``verify_ms``: when its target must be there, 0 for nothing to verify. ``count``,
-    ``total``: of top-ups, until it is reset by name. ``cash_before``: of a top-up on its way.
+    not. ``fired_ms``: when it fired last, 0 where what it fired for is gone. ``verify_ms``: when
+    its target must be there, 0 for nothing to verify. ``count``, ``total``: of top-ups, until it is
+    reset by name. ``cash_before``: of a top-up on its way.
     """
 
     episode: int = 0
@@ -82,6 +83,8 @@ class LegMemory(Struct, frozen=True, kw_only=True):
     crossed_ms: int = 0
     crossed_size: int = 0
     is_spent: bool = False
+    is_rejected: bool = False
+    """Whether the venue has refused it and has not yet had it since."""
     attempt: int = 0
     sent: Sent | None = None
     leaving: tuple[str, ...] = ()
@@ -102,12 +105,12 @@ class PositionMemory(Struct, frozen=True, kw_only=True):
 
 
 class PairMemory(Struct, frozen=True, kw_only=True):
-    """``sizes``: against which a loss of a leg is judged, zero while the pair is not open.
-
-    ``last``: those of the last view.
+    """``sizes``, ``signs``: against which a loss of a leg is judged, zero while the pair is not
+    open. ``last``: the sizes of the last view.
     """
 
     sizes: tuple[int, int] = (0, 0)
+    signs: tuple[int, int] = (0, 0)
     last: tuple[int, int] = (0, 0)
     episode: int = 0
 

@@ -1,8 +1,10 @@
 """Alerts sent to a webhook and to a command, one message at a time and all that came meanwhile.
 
 The first alert goes out at once; those of the next ``interval_s`` are one message, so nothing is
-lost to the limit and no flood leaves this computer. A message holds alerts, the policy's name and
-the account; no key is known here, and the URL of a webhook, which may be a secret, is in no error.
+lost to the limit and no flood leaves this computer. What could not be sent, or was interrupted, is
+in the next message of the same way; the other way is apart from it. A message holds alerts, the
+policy's name and the account; no key is known here, and the URL of a webhook, which may be a
+secret, is in no error.
 """
 
 import asyncio
@@ -10,7 +12,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +32,36 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "DISPLAY", "XDG_RU
 Sleep = Callable[[float], Awaitable[Any]]
 
 
+class _Way:
+    """One way that alerts go, and those that wait for it. ``send``: gives why a message was not
+    taken, empty where it was."""
+
+    def __init__(self, name: str, send: Callable[[bytes], Awaitable[str]]) -> None:
+        self.name, self.send = name, send
+        self.waiting: list[Alert] = []
+        self.left_out = 0
+        self.has_some = asyncio.Event()
+        self.complaint = ""
+
+    def add(self, alerts: Sequence[Alert], left_out: int = 0) -> None:
+        """Put alerts before those that wait."""
+        self.waiting[:0] = alerts
+        self.left_out += left_out
+        while len(self.waiting) > MOST_ALERTS:
+            # The mildest goes, the oldest of them.
+            self.waiting.remove(min(self.waiting, key=lambda each: _gravity(each.level)))
+            self.left_out += 1
+        if self.waiting:
+            self.has_some.set()
+
+    def take(self) -> tuple[list[Alert], int]:
+        """All that wait, which are gone from here."""
+        taken = self.waiting, self.left_out
+        self.waiting, self.left_out = [], 0
+        self.has_some.clear()
+        return taken
+
+
 class Notifier:
     """Sends alerts. ``webhook``: a URL that is given a JSON object by POST; ``command``: a program
     with its arguments, given the same on standard input. ``about``: fields of every message;
@@ -46,50 +78,49 @@ class Notifier:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._webhook, self._command = webhook, _command_words(command)
+        self._ways: list[_Way] = []
         if webhook:
             _check_url(webhook)
+            self._ways.append(_Way("webhook", self._post))
+        if command:
+            self._ways.append(_Way("command", self._call))
         self._about, self._interval_s = dict(about or {}), interval_s
         self._complain, self._sleep = complain, sleep
-        self._waiting: list[Alert] = []
-        self._left_out = 0
-        self._has_some = asyncio.Event()
 
     def hear(self, alert: Alert) -> None:
         """Take an alert; it is sent by ``run``."""
-        if not self._webhook and not self._command:
-            return
-        self._waiting.append(alert)
-        if len(self._waiting) > MOST_ALERTS:
-            # The mildest goes, the oldest of them.
-            self._waiting.remove(min(self._waiting, key=lambda each: _gravity(each.level)))
-            self._left_out += 1
-        self._has_some.set()
+        for way in self._ways:
+            way.waiting.append(alert)
+            way.add([])
 
     async def run(self) -> None:
         """Send until cancelled."""
+        await asyncio.gather(*(self._keep_sending(way) for way in self._ways))
+        await asyncio.Event().wait()
+
+    async def _keep_sending(self, way: _Way) -> None:
         while True:
-            await self._has_some.wait()
-            await self._send()
+            await way.has_some.wait()
+            await self._send(way)
             await self._sleep(self._interval_s)
 
     async def flush(self) -> None:
         """Send what waits now, whatever the limit: for the end."""
-        if self._waiting:
-            await self._send()
+        await asyncio.gather(*(self._send(way) for way in self._ways if way.waiting))
 
-    async def _send(self) -> None:
-        message = self._message()
-        ways = []
-        if self._webhook:
-            ways.append(self._tried("webhook", self._post, message))
-        if self._command:
-            ways.append(self._tried("command", self._call, message))
-        await asyncio.gather(*ways)
+    async def _send(self, way: _Way) -> None:
+        alerts, left_out = way.take()
+        why = "interrupted"
+        try:
+            why = await self._tried(way, self._message(alerts, left_out))
+        finally:
+            if why:
+                way.add(alerts, left_out)
+        if why and why != way.complaint:
+            self._complain(f"{way.name}: not sent in {TRIES} tries, and tried again: {why}")
+        way.complaint = why
 
-    def _message(self) -> bytes:
-        alerts, self._waiting = self._waiting, []
-        left_out, self._left_out = self._left_out, 0
-        self._has_some.clear()
+    def _message(self, alerts: Sequence[Alert], left_out: int) -> bytes:
         gravest = max(alerts, key=lambda each: _gravity(each.level))
         more = len(alerts) - 1 + left_out
         made = {
@@ -101,17 +132,16 @@ class Notifier:
         }
         return json.dumps(made).encode()
 
-    async def _tried(
-        self, name: str, send: Callable[[bytes], Awaitable[str]], message: bytes
-    ) -> None:
+    async def _tried(self, way: _Way, message: bytes) -> str:
+        """Why a message was not taken in all its tries; empty where it was."""
         why = ""
         for number in range(TRIES):
             if number:
                 await self._sleep(2.0**number)
-            why = await send(message)
+            why = await way.send(message)
             if not why:
-                return
-        self._complain(f"{name}: not sent in {TRIES} tries: {why}")
+                break
+        return why
 
     async def _post(self, message: bytes) -> str:
         """Why it was not taken; empty where it was."""
@@ -148,9 +178,11 @@ class Notifier:
             async with asyncio.timeout(ANSWER_S):
                 await process.communicate(message)
         except TimeoutError:
-            process.kill()
-            await process.wait()
             return f"{self._command[0]}: no end within {duration(ANSWER_S)}"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         status = process.returncode
         return "" if status == 0 else f"{self._command[0]}: exit status {status}"
 

@@ -16,6 +16,7 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.units import FUNDING_ONE
 from seawall.guard.client_id import read_client_id
 from seawall.guard.mirror import CROSS, MarketNow, Mirror, Observation
+from seawall.guard.policy import WALLET
 from seawall.guard.view import (
     BucketView,
     FundingPayment,
@@ -39,13 +40,11 @@ from seawall.venues.gateway_port import (
 )
 from seawall.venues.public_stream import Level
 
-WALLET = "wallet"
-"""The name, as a source of top-ups, of what the account has outside of its pools."""
-
 
 class Difference(Struct, frozen=True):
     """By how much the venue's figures are above the mirror's, at the same marks; None: it says
-    none. ``prices``: of liquidation, by market, in price units."""
+    none. ``prices``: of liquidation, by market, in price units; from 0 where the mirror has
+    none."""
 
     equity: dict[str, int]
     maintenance: dict[str, int]
@@ -113,9 +112,10 @@ class Observer:
         prices = {}
         for each in mirrored.positions:
             theirs = reported.liquidation_prices.get(each.market)
-            if theirs is not None and each.liquidation_price is not None:
+            if theirs is not None:
                 decimals = mirrored.market[each.market].price_decimals
-                prices[each.market] = round(theirs.scaleb(decimals)) - each.liquidation_price
+                ours = each.liquidation_price or 0
+                prices[each.market] = round(theirs.scaleb(decimals)) - ours
         known = mirrored.bucket
         return Difference(
             {name: equity[name] - known[name].equity for name in equity if name in known},
@@ -155,9 +155,9 @@ def _with_reported(bucket: BucketView, difference: Difference) -> BucketView:
 
 def _with_price(position: PositionView, difference: Difference) -> PositionView:
     more = difference.prices.get(position.market)
-    if more is None or position.liquidation_price is None:
+    if more is None:
         return position
-    return structs.replace(position, reported_price=position.liquidation_price + more)
+    return structs.replace(position, reported_price=(position.liquidation_price or 0) + more)
 
 
 def _observation(account: Account, state: VenueState) -> Observation:

@@ -55,18 +55,39 @@ def hold_pairs(draft: Draft) -> None:
 
 def _hold(draft: Draft, pair: Pair) -> None:
     memory = draft.pairs.get(pair.name, PairMemory())
-    held = [draft.view.position.get(leg) for leg in pair.legs]
-    first, second = (0 if each is None else each.size for each in held)
+    sizes = _sizes(draft, pair, memory)
+    first, second = sizes
     grown = first > memory.last[0] or second > memory.last[1]
-    memory = structs.replace(memory, last=(first, second))
+    memory = structs.replace(memory, last=sizes)
     if not first and not second:
         memory = structs.replace(memory, sizes=(0, 0))
     elif first and second and (grown or not all(memory.sizes)):
         # Opened or made larger: a loss is judged against these sizes from now on.
-        memory = structs.replace(memory, sizes=(first, second))
+        memory = structs.replace(memory, sizes=sizes, signs=_signs(draft, pair))
     if all(memory.sizes):
         memory = _follow(draft, pair, memory)
     draft.pairs[pair.name] = memory
+
+
+def _sizes(draft: Draft, pair: Pair, memory: PairMemory) -> tuple[int, int]:
+    """Of each leg what is left of it, or will be once the work on it is done.
+
+    So a close that works on both legs at its own pace in each is no loss of one. Of a leg that was
+    flipped nothing is left.
+    """
+    found = []
+    for leg, sign, now in zip(pair.legs, memory.signs, _signs(draft, pair), strict=True):
+        position, work = draft.view.position.get(leg), draft.works.get(leg)
+        size = 0 if position is None else position.size
+        if work is not None and work.held == draft.positions[leg].episode:
+            size = min(size, work.target)
+        found.append(0 if all(memory.sizes) and sign not in (0, now) else size)
+    return found[0], found[1]
+
+
+def _signs(draft: Draft, pair: Pair) -> tuple[int, int]:
+    first, second = (draft.view.position.get(leg) for leg in pair.legs)
+    return 0 if first is None else first.sign, 0 if second is None else second.sign
 
 
 def _follow(draft: Draft, pair: Pair, memory: PairMemory) -> PairMemory:

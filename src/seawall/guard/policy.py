@@ -14,8 +14,9 @@ from seawall.domain.units import PPM
 
 MINUTE_MS = 60_000
 EVERY_MARKET = "*"
-POOL = "pool"
-"""The source of a top-up that is the account's own cross pool."""
+POOL, WALLET = "pool", "wallet"
+"""Sources of top-ups: the account's own cross pool, for isolated positions; what the account has
+outside of its pools, for a pool."""
 
 MARGIN_RATIO, DISTANCE = "margin_ratio", "distance"
 ALERT, CANCEL_ENTRIES, CLOSE, TOP_UP = "alert", "cancel_entries", "close", "top_up"

@@ -8,6 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 from seawall.domain.units import PPM
+from seawall.guard.decide import GUARD
+from seawall.guard.drawdown import FROM_DAY_START, FROM_PEAK
+from seawall.guard.funding import FUNDING
+from seawall.guard.limits import LIMITS
 from seawall.guard.policy import (
     CLOSE,
     DISTANCE,
@@ -21,12 +25,15 @@ from seawall.guard.policy import (
     TAKE_PROFIT,
     TOP_UP,
     TRAILING,
+    WALLET,
     Policy,
     Step,
     Stop,
 )
 from seawall.report import kinds
 
+RESERVED = (GUARD, FROM_PEAK, FROM_DAY_START, *LIMITS, FUNDING)
+"""Names that stand for something else, in resets, journals and client order ids."""
 Place = tuple[str, int]
 """A table of the file and its number among its like."""
 Fault = tuple[Place, str, Any, str]
@@ -83,6 +90,15 @@ def _names(policy: Policy) -> Iterator[Fault]:
                     expected = "another name: market is there in every policy"
                 yield (table, number), "name", each.name, expected
             seen.add(each.name)
+    # Names of steps and exits are keys of the same memory, and a reset goes by name.
+    steps = {each.name for each in policy.steps}
+    for number, step in enumerate(policy.steps):
+        if step.name in RESERVED:
+            yield ("step", number), "name", step.name, "another name: the guard uses this one"
+    for number, stop in enumerate(policy.stops):
+        if stop.name in steps or stop.name in RESERVED:
+            expected = "a name that no step has, and that the guard does not use"
+            yield ("stop", number), "name", stop.name, expected
     legs: set[str] = set()
     for number, pair in enumerate(policy.pairs):
         for leg in pair.legs:
@@ -114,7 +130,13 @@ def _step(step: Step) -> Iterator[tuple[str, Any, str]]:
     if step.action == TOP_UP and not step.min_move:
         yield "min_move", None, "given: the least move of the liquidation price, such as 1%"
     if step.action == TOP_UP and step.on == "cross" and step.source == POOL:
-        yield "source", POOL, "another one than the pool that it is for"
+        yield "source", POOL, f"{WALLET!r}: another one than the pool that it is for"
+    elif step.action == TOP_UP and step.source == POOL and step.on != "isolated":
+        expected = f"'isolated': from the pool; a pool itself is topped up from the {WALLET}"
+        yield "on", step.on, expected
+    elif step.action == TOP_UP and step.source == WALLET and step.on != "cross":
+        expected = f"'cross': the {WALLET} goes into the pool, which tops up isolated positions"
+        yield "on", step.on, expected
     if step.action == TOP_UP and step.amount > step.max_total > 0:
         yield "max_total", step.max_total, "at least the amount"
 

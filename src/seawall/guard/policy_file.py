@@ -198,7 +198,7 @@ TABLES: Mapping[str, tuple[type[Struct], Mapping[str, tuple[str, Read]]]] = {
             "share": ("share", share()),
             "target": ("target", _ANY_RATIO),
             "amount": ("amount", usd),
-            "source": ("source", name),
+            "source": ("source", one_of(p.POOL, p.WALLET)),
             "max_count": ("max_count", count(1, 1000)),
             "max_total": ("max_total", usd),
             "min_move": ("min_move", _SMALL),

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from seawall.guard.actions import AddMargin, Alert, CancelOrder, PlaceOrder
+from seawall.guard.assess import assess
 from seawall.guard.decide import decide_fully
-from seawall.guard.policy import Policy
+from seawall.guard.policy import DEFER, FAIL_CLOSED, FATAL, Policy
 from seawall.guard.recover import recovered
 from seawall.guard.view import View
 from seawall.report.kinds import money
@@ -20,6 +21,16 @@ class Due(NamedTuple):
     where: str
     why: str
     is_order: bool
+
+
+def not_judged(policy: Policy, view: View) -> str:
+    """Why a first decision on a view would say nothing about the next; empty where it would."""
+    found = assess(policy, view)
+    if found.disagreeing:
+        return next(iter(found.disagreeing.values()))
+    if found.outcome in (DEFER, FAIL_CLOSED, FATAL):
+        return next(each.why for each in found.faults if each.outcome == found.outcome)
+    return ""
 
 
 def due_at_once(policy: Policy, view: View) -> list[Due]:

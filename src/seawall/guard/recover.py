@@ -10,15 +10,24 @@ from msgspec import structs
 
 from seawall.guard.client_id import OrderName, read_client_id
 from seawall.guard.memory import LegMemory, Memory, PositionMemory, Sent
-from seawall.guard.policy import EVERY_MARKET, Policy, digest
+from seawall.guard.policy import EVERY_MARKET, MARKET, Policy, digest
 from seawall.guard.stops import leg_key
 from seawall.guard.view import OrderView, PositionView, View
 
 
 def recovered(policy: Policy, memory: Memory | None, view: View) -> Memory:
-    """The memory to go on with. ``memory``: the last of the journal, None where it is lost."""
+    """The memory to go on with. ``memory``: the last of the journal, None where it is lost.
+
+    The policy may be another than that of the journal.
+    """
     if memory is not None:
-        return structs.replace(memory, quiet=None)
+        known = {MARKET, *(each.name for each in policy.executions)}
+        works = {
+            market: work if work.execution in known else structs.replace(work, execution=MARKET)
+            for market, work in memory.works.items()
+        }
+        # What lasts is said again: whether it was sent is not known.
+        return structs.replace(memory, works=works, raised=(), quiet=None)
     positions, legs = {}, {}
     for position in view.position.values():
         named = _named_orders(policy, view, position)
@@ -37,7 +46,12 @@ def recovered(policy: Policy, memory: Memory | None, view: View) -> Memory:
             own = [(name, each) for name, each in named if name.step == digest(key, 32)]
             if own:
                 name, order = max(own, key=lambda pair: pair[0].attempt)
-                legs[key] = LegMemory(attempt=name.attempt, sent=_adopted(order, position, view))
+                # A trailing stop does not move back from where it rests.
+                legs[key] = LegMemory(
+                    attempt=name.attempt,
+                    level=order.trigger_price,
+                    sent=_adopted(order, position, view),
+                )
     return Memory(positions=positions, legs=legs)
 
 

@@ -1,18 +1,21 @@
 """What a person asks of a guard: a file beside its journal, which only their owner may write.
 
-A running guard takes what stands there within a second; what is asked of one that does not run is
-taken when it starts. A guard stops only once: a stop that was asked for before it started is gone.
+A running guard sees what stands there within a second; what is asked of one that does not run is
+seen when it starts. A request stays there until its decision is in the journal, which holds its
+token, so it is carried out once, whatever ends the guard meanwhile. A guard stops only once: a stop
+that was asked for before it started is gone.
 """
 
 import fcntl
 import os
+import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.domain.errors import InputError
 from seawall.guard.journal import Opened, read_journal
@@ -22,10 +25,11 @@ _MOST_BYTES = 100_000
 
 
 class Request(Struct, frozen=True):
-    """``name``: of what is to be reset."""
+    """``name``: of what is to be reset; ``token``: one of its own for each that is asked."""
 
     what: str
     name: str = ""
+    token: str = ""
 
 
 def requests_path(journal: Path) -> Path:
@@ -35,6 +39,7 @@ def requests_path(journal: Path) -> Path:
 
 def ask(journal: Path, request: Request) -> None:
     """Leave a request for the guard of a journal. Raises InputError."""
+    request = structs.replace(request, token=secrets.token_hex(8))
     with _opened(requests_path(journal), os.O_CREAT | os.O_RDWR) as file:
         os.lseek(file, 0, os.SEEK_END)
         os.write(file, msgspec.json.encode(request) + b"\n")
@@ -50,16 +55,20 @@ def asked(journal: Path) -> list[Request]:
         return []
 
 
-def take(journal: Path) -> list[Request]:
-    """The same, which is gone from then on."""
+def drop(journal: Path, taken: Collection[str]) -> None:
+    """Take out the requests of some tokens, and what no command of ours has written.
+
+    Raises InputError.
+    """
     try:
         with _opened(requests_path(journal), os.O_RDWR) as file:
-            found = _read(file)
-            if found:
-                os.ftruncate(file, 0)
-            return found
+            left = [each for each in _read(file) if each.token not in taken]
+            data = b"".join(msgspec.json.encode(each) + b"\n" for each in left)
+            # Cut only once it is written: an end in between leaves some of them twice, not lost.
+            os.pwrite(file, data, 0)
+            os.ftruncate(file, len(data))
     except FileNotFoundError:
-        return []
+        return
 
 
 def opened_of(journal: Path) -> Opened:
@@ -114,7 +123,9 @@ def _read(file: int) -> list[Request]:
     found = []
     for line in os.read(file, _MOST_BYTES).splitlines():
         try:
-            found.append(msgspec.json.decode(line, type=Request))
+            request = msgspec.json.decode(line, type=Request)
         except msgspec.MsgspecError:
             continue  # Written by no command of ours.
+        if request.token:
+            found.append(request)
     return found

@@ -23,10 +23,11 @@ from seawall.guard.loop import Guard
 from seawall.guard.notify import Notifier
 from seawall.guard.observe import Observer
 from seawall.guard.policy import EVERY_MARKET, Policy
-from seawall.guard.preflight import Due, due_at_once
-from seawall.guard.requests import RESET, STOP, take
+from seawall.guard.preflight import Due, due_at_once, not_judged
+from seawall.guard.requests import RESET, STOP, asked, drop
 from seawall.guard.status import Said, Status, without_books, write_status
 from seawall.guard.view import View
+from seawall.guard.watchdog import held_up
 from seawall.report.kinds import money
 from seawall.venues.gateway_port import Network, VenueReader, VenueWriter
 from seawall.venues.registry import DEFAULT_VENUE, gateway_of
@@ -146,7 +147,9 @@ class Running:
             is_armed=run.arm, policy=run.policy,
         )  # fmt: skip
         self._ending = asyncio.Event()
-        self._why = ""
+        self._why, self._unread = "", ""
+        # Requests that were carried out before this run, or that this run has been given.
+        self._known = self.journal.taken()
 
     def _say(self, text: str) -> None:
         self._said.append(Said(_now_ms(), text))
@@ -164,7 +167,9 @@ class Running:
         failure = "the guard has ended by itself"
         self._take(is_start=True)
         try:
-            await self._first_account(tasks[0])
+            await self._waited(tasks[0], self._no_account, PATIENT_S)
+            if self._run.arm and not self.goes_on:
+                await self._waited(tasks[0], self._not_judged, 0.0)
             if not self._ending.is_set():
                 self._preflight()
                 self._open()
@@ -205,28 +210,46 @@ class Running:
         if self.writer is not None:
             await self.writer.close()
 
-    async def _first_account(self, reading: "asyncio.Task[None]") -> None:
-        """Until the account was read, or the run is ended."""
+    async def _waited(
+        self, reading: "asyncio.Task[None]", why: Callable[[], str], patience_s: float
+    ) -> None:
+        """Until there is no reason to wait any more, or the run is ended. A reason that lasts is
+        said once."""
         waited_s, is_said = 0.0, False
-        while not self._ending.is_set():
-            state = self.reader.state()
-            if state is not None and state.is_live:
-                return
+        while not self._ending.is_set() and (reason := why()):
             if reading.done():
                 reading.result()
-            if waited_s >= PATIENT_S and not is_said:
+            if waited_s >= patience_s and not is_said:
                 is_said = True
-                text = f"no account from {self.network.url} yet; waiting for it"
-                self._hear(Alert(key="no account", level="warning", text=text))
+                self._hear(Alert(key="waiting", level="warning", text=reason))
             self._take()
             self._write()
             await asyncio.sleep(STATUS_S / 4)
             waited_s += STATUS_S / 4
 
+    def _no_account(self) -> str:
+        state = self.reader.state()
+        if state is not None and state.is_live:
+            return ""
+        return f"no account from {self.network.url} yet; waiting for it"
+
+    def _not_judged(self) -> str:
+        """Why it cannot be said what would fire at once: on such figures nothing is armed."""
+        try:
+            view = self._observer.view(overrides=self._run.overrides)
+        except InputError as error:
+            return f"not armed yet: {error}"
+        assert view is not None
+        why = not_judged(self._run.policy, view)
+        return why and f"not armed yet: {why}"
+
     def _preflight(self) -> None:
         """Refuse to arm where steps would fire at once. A run that goes on where an armed one of
         the same policy was is not refused: it is in the middle of what it does."""
-        view = self._observer.view(overrides=self._run.overrides)
+        try:
+            view = self._observer.view(overrides=self._run.overrides)
+        except InputError:
+            return  # The guard says so, and goes on once it can be read.
         assert view is not None
         due = [each for each in due_at_once(self._run.policy, view) if each.is_order]
         if due and self._run.arm and not self._run.fire_at_once and not self.goes_on:
@@ -275,18 +298,25 @@ class Running:
             await asyncio.sleep(STATUS_S)
 
     def _take(self, *, is_start: bool = False) -> None:
-        """Take requests; a stop that is older than this run was for another."""
+        """Take requests; a stop that is older than this run was for another. A reset is dropped
+        once its decision is in the journal."""
         try:
-            found = take(self._run.journal)
+            found = asked(self._run.journal)
+            for each in found:
+                if each.what == RESET and each.token not in self._known:
+                    self._known.add(each.token)
+                    self._guard.reset(each.name, each.token)
+                elif each.what == STOP and not is_start:
+                    self.end("stopped as was asked")
+            given = {token for _, token in self._guard.resets}
+            if over := {each.token for each in found} - given:
+                drop(self._run.journal, over)
+            self._unread = ""
         except InputError as error:
-            self._hear(Alert(key="requests", level="warning", text=str(error)))
-            self.end("requests cannot be read")
-            return
-        for each in found:
-            if each.what == RESET:
-                self._guard.reset(each.name)
-            elif each.what == STOP and not is_start:
-                self.end("stopped as was asked")
+            # What it protects is worth more than what cannot be read; a signal still ends it.
+            if str(error) != self._unread:
+                self._unread = str(error)
+                self._hear(Alert(key="requests", level="warning", text=self._unread))
 
     def _write_sometimes(self) -> None:
         if _now_ms() - self._status.looked_ms >= 1000 * STATUS_S or self._observer.last is None:
@@ -295,7 +325,7 @@ class Running:
     def _write(self, ended: str = "") -> None:
         now_ms = _now_ms()
         status = self._guard.status(self._status)
-        is_decided = status.view is not None and not status.trouble
+        is_decided = status.view is not None and not status.trouble and not held_up(status)
         self._status = structs.replace(
             self._status,
             looked_ms=now_ms,

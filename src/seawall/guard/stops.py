@@ -95,7 +95,7 @@ def hold_legs(draft: Draft, kinds: tuple[str, ...] = (STOP, TAKE_PROFIT, TRAILIN
 
 def _hold_leg(draft: Draft, stop: Stop, position: PositionView, key: str) -> None:
     market = draft.view.market[position.market]
-    memory = _settled(draft, position, market, draft.legs.get(key, LegMemory()))
+    memory = _settled(draft, stop, position, market, draft.legs.get(key, LegMemory()), key)
     if memory.is_spent:
         memory = _spent(position, memory)
         if memory.is_spent:
@@ -107,6 +107,10 @@ def _hold_leg(draft: Draft, stop: Stop, position: PositionView, key: str) -> Non
     if is_moved:
         text = f"{stop.name} would lie beyond liquidation in {market.name}; it is moved before it"
         draft.alert(f"{key} beyond", "warning", text)
+    if is_moved and not draft.may_send(market.name):
+        # Moved by a liquidation price that is in doubt: not a level that closes anything.
+        draft.legs[key] = memory
+        return
     if is_moved:
         level = _steady(stop, position, market, memory, level)
         memory = structs.replace(memory, level=level)
@@ -178,7 +182,8 @@ def _crossed(
     size = -(-memory.crossed_size * stop.share // PPM)
     if closed >= size:
         # Its share is gone: it fires once in the life of a position.
-        return structs.replace(memory, is_spent=True, crossed_size=position.size)
+        memory = structs.replace(memory, is_spent=True, crossed_size=position.size)
+        return memory if sent is None else _left_behind(memory, sent)
     waits = sent is not None and sent.client_id in draft.view.open_ids
     if not passed and not closed and stop.held_by != GUARD and (sent is None or waits):
         # The mark came back before anything was filled.
@@ -190,6 +195,11 @@ def _crossed(
     if fires:
         why = f"{stop.name} of {market.name} has fired and is not filled"
         draft.alert(f"{key} unfilled", "critical", why)
+        if stop.share < PPM and sent is not None:
+            # Both together would close more than its share: the first is cancelled before.
+            if waits:
+                draft.cancel(draft.view.open_ids[sent.client_id], why)
+            return memory
     episode = draft.positions[market.name].episode
     draft.reduce(position, memory.crossed_size - size, stop.execution, key, episode, why)
     return memory
@@ -202,9 +212,16 @@ def _spent(position: PositionView, memory: LegMemory) -> LegMemory:
     return structs.replace(memory, crossed_size=position.size)
 
 
+def _left_behind(memory: LegMemory, sent: Sent) -> LegMemory:
+    """The memory with its order among those that are cancelled."""
+    leaving = (*memory.leaving, sent.client_id)
+    return structs.replace(memory, sent=None, attempt=memory.attempt + 1, leaving=leaving)
+
+
 def _settled(
-    draft: Draft, position: PositionView, market: MarketView, memory: LegMemory
-) -> LegMemory:
+    draft: Draft, stop: Stop, position: PositionView, market: MarketView, memory: LegMemory,
+    key: str,
+) -> LegMemory:  # fmt: skip
     """The memory with what became of its order, and without those that it has replaced."""
     leaving = []
     for each in memory.leaving:
@@ -221,16 +238,30 @@ def _settled(
         return memory
     state = draft.state_of(sent)
     if state == "open":
-        return structs.replace(memory, sent=structs.replace(sent, seen=True))
+        return structs.replace(memory, sent=structs.replace(sent, seen=True), is_rejected=False)
     if state == "rejected":
-        text = f"an exit in {market.name} was rejected; it is tried again"
-        draft.alert(f"rejected {sent.client_id}", "critical", text)
+        memory = structs.replace(memory, is_rejected=True)
+    if memory.is_rejected:
+        text = f"{stop.name} in {market.name} was rejected; it is tried again"
+        draft.alert(f"{key} rejected", "critical", text)
+    if state == "rejected" and draft.now - sent.sent_ms < RESEND_MS:
+        # Tried again at a measured pace: requests are limited, and other exits need them.
+        return memory
     if state == "filled":
         memory = structs.replace(memory, sent=None, attempt=memory.attempt + 1, is_spent=True)
         # More than it has left came after it.
         left = min(position.size, sent.size_before - sent.size)
         return structs.replace(memory, crossed_size=left)
     if state in ("ended", "rejected"):
+        if position.size < sent.size_before and is_past(
+            stop, position, market.mark, sent.trigger_price
+        ):
+            # It has fired and filled in part: its share is of what there was before.
+            memory = structs.replace(
+                memory,
+                crossed_ms=memory.crossed_ms or draft.now,
+                crossed_size=max(memory.crossed_size, sent.size_before),
+            )
         return structs.replace(memory, sent=None, attempt=memory.attempt + 1)
     if not state and draft.now > sent.sent_ms:
         draft.query(market.name, sent.client_id)
@@ -339,6 +370,7 @@ def follow_positions(draft: Draft) -> None:
         before = draft.positions.get(market, PositionMemory())
         if before.sign != position.sign:
             _forget(draft, market)
+            draft.begun.add(market)
             before = structs.replace(
                 before, sign=position.sign, episode=before.episode + 1, in_cooldown=cooling
             )

@@ -13,8 +13,8 @@ from seawall.guard.assess import has_book
 from seawall.guard.draft import Draft, beyond
 from seawall.guard.measures import nearest_slope
 from seawall.guard.memory import StepMemory
-from seawall.guard.policy import POOL, Step
-from seawall.guard.view import BucketView
+from seawall.guard.policy import POOL, Policy, Step
+from seawall.guard.view import BucketView, View
 from seawall.report.kinds import money
 
 
@@ -22,7 +22,7 @@ def top_up(
     draft: Draft, bucket: BucketView, step: Step, key: str, memory: StepMemory, why: str
 ) -> StepMemory:
     """The memory after a top-up was ordered, or after it was said why there is none."""
-    amount, refused = allowed(draft, bucket, step, memory)
+    amount, refused = allowed(draft, bucket, step)
     if refused:
         draft.say(key, "warning", f"{step.name}: no top-up of {bucket.name}: {refused}")
         return memory
@@ -41,17 +41,22 @@ def top_up(
     )
 
 
-def allowed(draft: Draft, bucket: BucketView, step: Step, memory: StepMemory) -> tuple[int, str]:
-    """Micro-USD that may be added now; or 0 and why there is no top-up."""
+def allowed(draft: Draft, bucket: BucketView, step: Step) -> tuple[int, str]:
+    """Micro-USD that may be added now; or 0 and why there is no top-up.
+
+    The limits of a step count what it has given to all buckets.
+    """
     if bucket.name in draft.assessment.disagreeing:
         return 0, f"figures disagree ({draft.assessment.disagreeing[bucket.name]})"
     if draft.assessment.outcome:
         return 0, "an input is missing or old: " + draft.assessment.faults[0].why
-    if memory.count >= step.max_count:
-        return 0, f"made {memory.count} times, at most {step.max_count}"
-    amount = min(step.amount, step.max_total - memory.total)
+    made = [each for key, each in draft.steps.items() if key.rpartition("/")[0] == step.name]
+    count, total = sum(each.count for each in made), sum(each.total for each in made)
+    if count >= step.max_count:
+        return 0, f"made {count} times, at most {step.max_count}"
+    amount = min(step.amount, step.max_total - total)
     if amount <= 0:
-        return 0, f"{money(memory.total)} USD given in all, at most {money(step.max_total)}"
+        return 0, f"{money(total)} USD given in all, at most {money(step.max_total)}"
     available = _available(draft, bucket, step)
     if available is None:
         return 0, f"what {step.source} can give is not known"
@@ -105,13 +110,19 @@ def _available(draft: Draft, bucket: BucketView, step: Step) -> int | None:
         for name, other in draft.steps.items()
         if name.rpartition("/")[0] == one.name
     )
+    found = beyond_buffer(draft.policy, draft.view, bucket, step)
+    return None if found is None else found - max(given, pending)
+
+
+def beyond_buffer(policy: Policy, view: View, bucket: BucketView, step: Step) -> int | None:
+    """Micro-USD that the source of a step has for a bucket, beyond the margin buffer of a pool;
+    None where that is not known."""
     if step.source != POOL:
-        found = draft.view.wallets.get(step.source)
-        return None if found is None else found - max(given, pending)
-    pool = draft.view.bucket.get(bucket.pool)
+        return view.wallets.get(step.source)
+    pool = view.bucket.get(bucket.pool)
     if pool is None or pool.free is None:
         return None
-    return pool.free - draft.policy.account.margin_buffer - max(given, pending)
+    return pool.free - policy.account.margin_buffer
 
 
 def _exit_depth(draft: Draft, bucket: BucketView, step: Step) -> int:

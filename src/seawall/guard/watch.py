@@ -9,13 +9,13 @@ from typing import NamedTuple
 from seawall.domain.errors import InputError
 from seawall.domain.units import PPM, from_units
 from seawall.guard.drawdown import FROM_DAY_START, FROM_PEAK, score
-from seawall.guard.ladder import applies
+from seawall.guard.ladder import standing
 from seawall.guard.measures import mark_at
 from seawall.guard.memory import StepMemory
 from seawall.guard.policy import MARGIN_RATIO
 from seawall.guard.requests import is_held
 from seawall.guard.status import Status, read_status
-from seawall.guard.view import FAR, NO_EQUITY, BucketView, View
+from seawall.guard.view import FAR, NO_EQUITY, View
 from seawall.guard.watchdog import RUNS, condition_of
 from seawall.report.findings import Answer, Findings, Words
 from seawall.report.kinds import MONEY, MOVE, PERCENT, PRICE, SIZE, TEXT, TIME, duration
@@ -193,7 +193,7 @@ def frame_of(status: Status, now_ms: int, *, is_running: bool) -> WatchFrame:
     return WatchFrame(
         status=status,
         problems=tuple(_problems(status, now_ms, is_running=is_running)),
-        margins=() if view is None else tuple(_margin(status, view, e) for e in view.buckets),
+        margins=() if view is None else tuple(_margins(status, view)),
         held=() if view is None else tuple(_held(view)),
         next=() if view is None else tuple(_next(status, view)),
         limits=() if view is None else tuple(_limits(status, view)),
@@ -228,18 +228,15 @@ def _memory_of(status: Status, step: str, bucket: str) -> StepMemory:
     return StepMemory() if memory is None else memory.steps.get(f"{step}/{bucket}", StepMemory())
 
 
-def _margin(status: Status, view: View, bucket: BucketView) -> Margin:
-    marks = [
-        each.trigger
-        for each in status.policy.steps
-        if each.measure == MARGIN_RATIO
-        and applies(each, bucket, view)
-        and _memory_of(status, each.name, bucket.name).armed
-    ]
-    ratio = None if bucket.ratio == NO_EQUITY else Fraction(bucket.ratio, PPM)
-    return Margin(
-        bucket.name, bar(bucket.ratio, PPM, marks), ratio, bucket.equity, bucket.maintenance
-    )
+def _margins(status: Status, view: View) -> Iterator[Margin]:
+    marks: dict[str, list[int]] = {}
+    for bucket, step, _ in standing(status.policy, view):
+        if step.measure == MARGIN_RATIO and _memory_of(status, step.name, bucket.name).armed:
+            marks.setdefault(bucket.name, []).append(step.trigger)
+    for each in view.buckets:
+        ratio = None if each.ratio == NO_EQUITY else Fraction(each.ratio, PPM)
+        shown = bar(each.ratio, PPM, marks.get(each.name, ()))
+        yield Margin(each.name, shown, ratio, each.equity, each.maintenance)
 
 
 def _held(view: View) -> Iterator[Held]:
@@ -268,33 +265,26 @@ def _next(status: Status, view: View) -> Iterator[Next]:
 
 
 def _steps(status: Status, view: View) -> Iterator[Next]:
-    for bucket in view.buckets:
-        if not view.positions_of[bucket.name]:
-            continue
-        for step in status.policy.steps:
-            if not applies(step, bucket, view):
-                continue
-            memory = _memory_of(status, step.name, bucket.name)
-            found = mark_at(step, bucket, view)
-            state = "armed"
-            if not memory.armed:
-                cool_ms = memory.cool_until_ms - view.time_ms
-                state = (
-                    f"again in {duration(cool_ms / 1000)}" if cool_ms > 0 else "until it is calm"
-                )
-            at, move = None, None
-            if found is not None:
-                market = view.market[found[0]]
-                at = Decimal(from_units(found[1], market.price_decimals))
-                move = Fraction(found[1] - market.mark, market.mark)
-            yield Next(
-                rule=f"{step.name} ({bucket.name})",
-                action=step.action.replace("_", " "),
-                market="" if found is None else found[0],
-                fires_at=at,
-                move=move if state == "armed" else None,
-                state=state,
-            )
+    for bucket, step, _ in standing(status.policy, view):
+        memory = _memory_of(status, step.name, bucket.name)
+        found = mark_at(step, bucket, view)
+        state = "armed"
+        if not memory.armed:
+            cool_ms = memory.cool_until_ms - view.time_ms
+            state = f"again in {duration(cool_ms / 1000)}" if cool_ms > 0 else "until it is calm"
+        at, move = None, None
+        if found is not None:
+            market = view.market[found[0]]
+            at = Decimal(from_units(found[1], market.price_decimals))
+            move = Fraction(found[1] - market.mark, market.mark)
+        yield Next(
+            rule=f"{step.name} ({bucket.name})",
+            action=step.action.replace("_", " "),
+            market="" if found is None else found[0],
+            fires_at=at,
+            move=move if state == "armed" else None,
+            state=state,
+        )
 
 
 def _exits(view: View) -> Iterator[Next]:

@@ -49,10 +49,20 @@ def condition_of(
         return Condition("silent", "critical", text)
     blind = now_ms - max(status.decided_ms, status.started_ms)
     if blind > silent_ms:
-        why = f": {status.trouble}" if status.trouble else ": it has no account that it can read"
-        text = f"the guard has decided nothing for {duration(blind / 1000)}{why}"
+        why = status.trouble or held_up(status) or "it has no account that it can read"
+        text = f"the guard has decided nothing for {duration(blind / 1000)}: {why}"
         return Condition("blind", "critical", text)
     return Condition(RUNS, "info", "the guard runs")
+
+
+def held_up(status: Status) -> str:
+    """Why the decisions of a guard decide nothing; empty where they do."""
+    memory = status.memory
+    if memory is None:
+        return ""
+    if memory.stopped:
+        return f"it has stopped: {memory.stopped}"
+    return "inputs are missing or old" if memory.deferred_ms else ""
 
 
 class Watchdog:

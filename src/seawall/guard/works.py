@@ -52,8 +52,10 @@ def take_reductions(draft: Draft) -> None:
                 volume=draft.view.market[market].volume,
             )
             continue
+        # An order of the position before is awaited like one of its own.
         draft.works[market] = Work(
             market=market,
+            sent=None if work is None else work.sent,
             sign=position.sign,
             target=wanted.target,
             execution=wanted.execution,
@@ -95,7 +97,8 @@ def carry_out(draft: Draft) -> None:
         plan = Plan(draft.policy, draft.view, work, position)
         if work.sent is not None:
             surplus = work.sent.size > position.size - work.target
-            if work.sent.kind != "immediate" and (surplus or should_leave(plan)):
+            is_older = work.sent.sent_ms < work.started_ms
+            if work.sent.kind != "immediate" and (surplus or is_older or should_leave(plan)):
                 _leave(draft, work.sent, "it is replaced")
             continue
         if is_free:
@@ -137,7 +140,8 @@ def _ended(draft: Draft, work: Work, sent: Sent) -> Work:
 
 def _again(draft: Draft, work: Work, sent: Sent) -> Work:
     """The same order under the same id, which the venue never had and cannot have any more."""
-    if _size_left(draft, work) - work.target < sent.size or not draft.may_send(work.market):
+    left = _size_left(draft, work) - work.target
+    if left < sent.size or sent.sent_ms < work.started_ms or not draft.may_send(work.market):
         # What it was for has changed meanwhile; it never existed, so another may follow.
         return _ended(draft, work, sent)
     sent = structs.replace(sent, sent_ms=draft.now)
