@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.domain.units import DAY_MS, MICRO, PPM
-from seawall.engine.compile import array_entry, kernel
+from seawall.engine.compile import array_entry, inline
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.kernels.compiled import SOURCES, borrowed
 from seawall.lab.paths.kernels.draws import LANES
@@ -145,14 +145,14 @@ def fresh_watched(markets: int, buckets: int, trailing: int, start: float) -> Wa
     )
 
 
-@kernel
+@inline
 def times_over(value: int, factor: int, divisor: int) -> int:
     """``value * factor // divisor`` for a factor up to the divisor: no product leaves 64 bits."""
     whole = value // divisor
     return whole * factor + (value - whole * divisor) * factor // divisor
 
 
-@kernel
+@inline
 def _measure(
     rules: Rules, scales: Scales, price: Floats, size: Floats, cash: Floats, lane: int, now: Now
 ) -> None:
@@ -173,7 +173,7 @@ def _measure(
             now.maintenance[bucket] += now.needed[market]
 
 
-@kernel
+@inline
 def _liquidation_prices(rules: Rules, now: Now) -> None:
     """Equity equals maintenance margin there: one equation for each tier, true in one of them."""
     for market in range(len(now.marks)):
@@ -207,7 +207,7 @@ def measure(
     _liquidation_prices(rules, now)
 
 
-@kernel
+@inline
 def _is_reached(rules: Rules, limits: Limits, watched: Watched, now: Now, lane: int) -> bool:
     """Whether an order that rests fires, or a bucket is under what calls for it."""
     for market in range(len(now.marks)):
@@ -222,7 +222,7 @@ def _is_reached(rules: Rules, limits: Limits, watched: Watched, now: Now, lane: 
     return False
 
 
-@kernel
+@inline
 def _has_lost(limits: Limits, watched: Watched, profit: int, time_ms: int, lane: int) -> bool:
     """Whether the loss, not smoothed, is at a limit on drawdown."""
     began = watched.began[lane]
@@ -238,7 +238,7 @@ def _has_lost(limits: Limits, watched: Watched, profit: int, time_ms: int, lane:
     return False
 
 
-@kernel
+@inline
 def _has_margin_outside(
     rules: Rules, limits: Limits, watched: Watched, now: Now, equity: int, lane: int
 ) -> bool:
@@ -261,7 +261,7 @@ def _has_margin_outside(
     return leverage >= limits.leverage - ROOM or of_market >= limits.market_leverage - ROOM
 
 
-@kernel
+@inline
 def _has_price_outside(rules: Rules, watched: Watched, now: Now, lane: int) -> bool:
     """Whether a liquidation price has come too near, to the mark or to a stop."""
     _liquidation_prices(rules, now)
@@ -288,7 +288,7 @@ def _has_price_outside(rules: Rules, watched: Watched, now: Now, lane: int) -> b
     return False
 
 
-@kernel
+@inline
 def _is_outside(
     rules: Rules, limits: Limits, watched: Watched, now: Now, profit: int, equity: int,
     time_ms: int, lane: int,
@@ -322,12 +322,12 @@ def _is_outside(
     return False
 
 
-@kernel
+@inline
 def _best(extreme: int, mark: int, sign: int) -> int:
     return max(extreme, mark) if sign > 0 else min(extreme, mark)
 
 
-@kernel
+@inline
 def _carry_forward(
     limits: Limits, watched: Watched, now: Now, profit: int, time_ms: int, lane: int
 ) -> None:
@@ -353,7 +353,7 @@ def _carry_forward(
                 )  # fmt: skip
 
 
-@kernel
+@inline
 def _smoothed(limits: Limits, before: int, value: int, passed_ms: int) -> int:
     if passed_ms <= 0:
         return before
