@@ -84,7 +84,7 @@ def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Integer
             yield run
 
 
-def _in_order(task: PathTask) -> slice | NDArray[np.intp]:
+def in_order(task: PathTask) -> slice | NDArray[np.intp]:
     """Lanes in the order of their paths: mirrored ones follow each other."""
     if not task.antithetic:
         return slice(None)
@@ -93,12 +93,12 @@ def _in_order(task: PathTask) -> slice | NDArray[np.intp]:
 
 def _course(run: Run, task: PathTask, row: int) -> Floats:
     """(LANES,) a row of the course of all equity."""
-    found: Floats = run.block.course[row : row + LANES][_in_order(task)].copy()
+    found: Floats = run.block.course[row : row + LANES][in_order(task)].copy()
     return found
 
 
 def _outcomes(run: Run, task: PathTask) -> Outcomes:
-    order = _in_order(task)
+    order = in_order(task)
     block, rows = run.block, run.moves.rows
     return Outcomes(
         equity=run.equity[:, order].T.copy(),
@@ -118,7 +118,7 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
 
 def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats, Floats, Floats]:
     """(LANES,) the ratio of the worst bucket; equity of all, its lowest and its drawdown so far."""
-    account, order = task.account, _in_order(task)
+    account, order = task.account, in_order(task)
     equity = run.equity
     needed = account.maintenance(np.abs(run.block.size * run.price))
     maintenance = np.zeros_like(equity)
