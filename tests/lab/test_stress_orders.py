@@ -79,6 +79,20 @@ def test_money_that_is_added_moves_the_liquidation_away(tmp_path: Path, mode: st
     assert Fraction(-21, 100) < over < boundary - Fraction(9, 100)
 
 
+def test_a_stop_beyond_the_liquidation_saves_from_no_move_that_ends_before(tmp_path: Path) -> None:
+    """Without orders a fall by 8.86 % liquidates; the stop lies at 9.1 %.
+
+    A mark at 9.25 % fires the stop before it is looked at, so that a bisection from far away finds
+    no liquidation at all, or a later one.
+    """
+    account = account_of(tmp_path, STOP.replace("95000", "90900"))
+    result = shocked(account, "-9.25%")
+    assert result.cells[0].liquidated == ()
+    assert result.boundaries[0].size == pytest.approx(-0.0886, abs=1e-4)
+    assert result.with_orders[0].over == Fraction(-36, 400)
+    assert shocked(account, "-9%").cells[0].liquidated == (CROSS_POOL,)
+
+
 def test_a_stop_that_is_passed_already_is_refused(tmp_path: Path) -> None:
     account = account_of(tmp_path, STOP.replace("95000", "105000"))
     with pytest.raises(InputError, match="INVALID_TRIGGER_PRICE"):

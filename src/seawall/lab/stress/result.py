@@ -205,7 +205,9 @@ def _with_orders(
     valuation: Valuation, machine: StressMachine, boundaries: Sequence[PriceBoundary]
 ) -> dict[int, MoveWithOrders]:
     return {
-        each.market: MoveWithOrders(valuation, machine, alone(valuation, each.market), each.way)
+        each.market: MoveWithOrders(
+            valuation, machine, alone(valuation, each.market), each.way, each.size
+        )
         for each in boundaries
         if machine.has_orders and each.way
     }
@@ -266,7 +268,7 @@ def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction
     boundary = smallest_move(valuation, move, direction)
     first = acted = None
     if machine.has_orders:
-        acted = MoveWithOrders(valuation, machine, move, direction)
+        acted = MoveWithOrders(valuation, machine, move, direction, boundary.over)
         first = acted.first
     elif boundary.over is not None and max(boundary.over_prices) <= MAX_PRICE:
         first = machine.after(boundary.over_prices).first
