@@ -14,6 +14,7 @@ from seawall.domain.commands import (
     AdvanceTime,
     CreateAccount,
     Deposit,
+    ModifyOrder,
     PlaceOrder,
     SetLeverage,
     SetOraclePrice,
@@ -21,7 +22,7 @@ from seawall.domain.commands import (
 )
 from seawall.domain.enums import FillFlag, MarginMode, Reason, Side, TimeInForce
 from seawall.domain.errors import InputError
-from seawall.domain.events import CommandRejected, OrderFilled
+from seawall.domain.events import CommandRejected, OrderAccepted, OrderFilled
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.engine.codec import encode_commands
 from seawall.engine.engine import Engine
@@ -421,6 +422,30 @@ def test_orders_open_what_they_open_on_the_other_side(in_blocks: bool) -> None:
         assert end.now.holdings[1].isolated
         assert 800 * USD - end.now.buckets[1].equity in (0, int(fee * 40 * USD))
         assert end.equity == 10_000 * USD - int(fee * 40 * USD)
+
+
+def test_an_order_that_cannot_be_replaced_brings_its_margin_once() -> None:
+    """6 bids for one ETH at 3,900, isolated at 5x, then at 3,950, which block rules refuse."""
+    opening = [
+        *START, CreateAccount(NOW), Deposit(NOW, 6, 10_000 * USD),
+        SetLeverage(NOW, 6, 1, 5, MarginMode.ISOLATED),
+        PlaceOrder(NOW, 6, 1, Side.BUY, 390_000, 10_000),
+    ]  # fmt: skip
+    engine = Engine.create(load_rulebook("hyperliquid"), [BTC, ETH], LIMITS)
+    events = [event for each in opening for event in engine.apply(each)]
+    (order,) = (each.order_id for each in events if isinstance(each, OrderAccepted))
+    commands = [
+        *opening, ModifyOrder(NOW, 6, 1, order, Side.BUY, 395_000, 10_000),
+        AdvanceTime(NOW + 2_000), PlaceOrder(NOW + 2_000, 5, 1, Side.SELL, 390_000, 10_000),
+        AdvanceTime(NOW + 4_000),
+    ]  # fmt: skip
+    result = held(commands, in_blocks=False, accounts=(6,))
+    assert result.totals[1].reasons == {"COMMAND_NOT_OFFERED": 1}
+    (ends,) = result.ends.values()
+    # A fifth of what was paid, and what the oracle's 4,000 is above it; a maker's fees at most.
+    for end, price in zip(ends, (3_950, 3_900), strict=True):
+        left = (price // 5 + 4_000 - price) * USD - end.now.buckets[1].equity
+        assert 0 <= left < 2 * USD
 
 
 def test_the_output_says_how_a_journal_is_read(tmp_path: Path) -> None:

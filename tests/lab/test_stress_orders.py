@@ -18,6 +18,7 @@ from seawall.lab.paths.setup import path_setup
 from seawall.lab.paths.statistics import path_statistics
 from seawall.lab.paths.variants import as_cross, as_isolated
 from seawall.lab.stress.result import StressResult, stress
+from seawall.report.findings import Status
 from tests.lab.path_setups import PRICES, position
 
 pytestmark = pytest.mark.timeout(600)
@@ -52,7 +53,9 @@ def test_a_stop_closes_the_position_before_it_is_liquidated(tmp_path: Path) -> N
     assert cell.ordered is not None
     assert 93_900 * MICRO < cell.ordered < 95_000 * MICRO
     assert result.with_orders[0].over is None
-    assert "none of these moves liquidates it" in result.findings().verdict[0].text
+    found = result.findings()
+    assert "none of these moves liquidates it" in found.verdict[0].text
+    assert found.status == Status("No single move liquidates, its orders acting", "good")
 
 
 def test_a_jump_beyond_the_worst_price_of_a_stop_liquidates(tmp_path: Path) -> None:
@@ -77,6 +80,32 @@ def test_money_that_is_added_moves_the_liquidation_away(tmp_path: Path, mode: st
     assert over is not None
     # 10,000 USD more carry 10 % of the notional further.
     assert Fraction(-21, 100) < over < boundary - Fraction(9, 100)
+
+
+def test_a_stop_beyond_the_liquidation_saves_from_no_move_that_ends_before(tmp_path: Path) -> None:
+    """Without orders a fall by 8.86 % liquidates; the stop lies at 9.1 %.
+
+    A mark at 9.25 % fires the stop before it is looked at, so that a bisection from far away finds
+    no liquidation at all, or a later one.
+    """
+    account = account_of(tmp_path, STOP.replace("95000", "90900"))
+    result = shocked(account, "-9.25%")
+    assert result.cells[0].liquidated == ()
+    assert result.boundaries[0].size == pytest.approx(-0.0886, abs=1e-4)
+    assert result.with_orders[0].over == Fraction(-36, 400)
+    assert shocked(account, "-9%").cells[0].liquidated == (CROSS_POOL,)
+
+
+def test_orders_that_add_liquidate_what_no_price_would(tmp_path: Path) -> None:
+    """20,000 USD of BTC on 30,000; a bid for five more at 90,000 makes it 17 times leveraged."""
+    bid = '[[order]]\nmarket = "BTC"\nside = "buy"\nsize = 5\nprice = 90000\n'
+    file = tmp_path / "account.toml"
+    file.write_text("collateral = 30000\n" + position("BTC", "long", 20_000, 40) + bid)
+    result = shocked(load_account(file, AccountOptions(price=["BTC=100000"])), "-5%")
+    assert result.boundaries[0].size is None
+    over = result.with_orders[0].over
+    assert over is not None
+    assert Fraction(-18, 100) < over < Fraction(-10, 100)
 
 
 def test_a_stop_that_is_passed_already_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ child accounts instead. What is one there is made the other here:
 
 * an isolated position becomes a child account that holds it alone, with its margin as cash. Money
   that moves into the bucket is transferred to the child; an order that opens such a position brings
-  its initial margin along;
+  its initial margin along (one that replaces another does not: block rules refuse it);
 * a child account with one market that neither its parent nor another child trades becomes an
   isolated position of its parent. An order of a child that holds nothing yet opens it at the lowest
   whole leverage that the child's money pays.
@@ -30,7 +30,8 @@ Rows = NDArray[Any]
 Key = tuple[int, int]
 """An account and a market."""
 
-ORDERS = (CommandKind.PLACE_ORDER, CommandKind.MODIFY_ORDER, CommandKind.PLACE_TWAP_ORDER)
+PLACING = (CommandKind.PLACE_ORDER, CommandKind.PLACE_TWAP_ORDER)
+ORDERS = (*PLACING, CommandKind.MODIFY_ORDER)
 _OPENING = np.asarray([CommandKind.ADOPT_POSITION, *ORDERS], dtype=np.int32)
 _DECIDING = np.append(_OPENING, np.int32(CommandKind.SET_LEVERAGE))
 _INSIDE = np.asarray([EventKind.TRANSFERRED, EventKind.ISOLATED_MARGIN_ADJUSTED], dtype=np.int32)
@@ -254,7 +255,7 @@ class Side:
         if kind == CommandKind.ADOPT_POSITION:
             made.append(_moved(row, parent, child, int(row["trigger_price"][0])))
             own["mode"], own["trigger_price"] = int(MarginMode.CROSS), 0
-        elif kind in ORDERS and not int(row["flags"][0]) & OrderFlag.REDUCE_ONLY:
+        elif kind in PLACING and not int(row["flags"][0]) & OrderFlag.REDUCE_ONLY:
             value = int(row["price"][0]) * int(row["order_size"][0])
             most = self.engine.instruments[key[1]].maximum_leverage
             made.append(_moved(row, parent, child, -(-value // self._leverage.get(key, most))))

@@ -204,11 +204,16 @@ def _through(
 def _with_orders(
     valuation: Valuation, machine: StressMachine, boundaries: Sequence[PriceBoundary]
 ) -> dict[int, MoveWithOrders]:
+    sides = {each.market: 1 if each.signed_size > 0 else -1 for each in valuation.plan.positions}
+    # An order may add to a position that no price liquidates as it is.
     return {
-        each.market: MoveWithOrders(valuation, machine, alone(valuation, each.market), each.way)
+        each.market: MoveWithOrders(
+            valuation, machine, alone(valuation, each.market), each.way or -sides[each.market],
+            each.size,
+        )
         for each in boundaries
-        if machine.has_orders and each.way
-    }
+        if machine.has_orders and not each.always
+    }  # fmt: skip
 
 
 def shock_sizes(shocks: Iterable[Amount]) -> tuple[Fraction, ...]:
@@ -266,7 +271,7 @@ def _reverse(valuation: Valuation, machine: StressMachine, move: Move, direction
     boundary = smallest_move(valuation, move, direction)
     first = acted = None
     if machine.has_orders:
-        acted = MoveWithOrders(valuation, machine, move, direction)
+        acted = MoveWithOrders(valuation, machine, move, direction, boundary.over)
         first = acted.first
     elif boundary.over is not None and max(boundary.over_prices) <= MAX_PRICE:
         first = machine.after(boundary.over_prices).first
