@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -42,6 +43,7 @@ from tests.cli.commands import (
 from tests.command_line import seawall
 from tests.shared_files import ROOT
 from tests.waiting import PATIENCE_S, wait_until
+from tools.write_key_changes import GONE, KEYS, NAMES
 
 # The first command in this process compiles the kernels.
 pytestmark = pytest.mark.timeout(900)
@@ -65,6 +67,8 @@ WORKERS = {
     "guard test": (str(EXAMPLES / "guard" / "small.toml"), "--paths", "200000"),
 }
 """Options that keep two worker processes busy."""
+WITHOUT_VERDICT = {"check", "ladder"} | {name for name in LEAVES if name.startswith("guard ")}
+"""Their reports begin with words alone."""
 INTERRUPTED = 130
 FULL = "seawall: standard output: No space left on device"
 
@@ -264,7 +268,35 @@ def test_a_request_is_found(text: str) -> None:
     assert page.requests
 
 
-@pytest.mark.parametrize("name", REPORTING)
+def targets_of(file: Path) -> list[list[str]]:
+    """The parts of each new key path in a file of changed keys."""
+    new = [
+        target
+        for each in tomllib.loads(file.read_text()).values()
+        for target in ([each] if isinstance(each, str) else each)
+    ]
+    return [each.replace("[]", "").split(".") for each in new if not each.startswith(GONE)]
+
+
+def test_the_changed_keys_are_those_of_today(outcome: Callable[[str], Outcome]) -> None:
+    """Each is a column of its sheet, where a command makes that sheet without options."""
+    checked, wrong = 0, []
+    for file in sorted(KEYS.glob("*.toml")):
+        found = [outcome(name).findings for name in NAMES.get(file.stem, file.stem).split(", ")]
+        columns = {
+            sheet.name: {column.name for column in sheet.stored}
+            for findings in found
+            if findings is not None
+            for sheet in findings.sheets
+        }
+        known = [each for each in targets_of(file) if len(each) > 1 and each[0] in columns]
+        checked += len(known)
+        wrong += [(file.stem, *each) for each in known if each[1] not in columns[each[0]]]
+    assert checked > 300
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", sorted(set(REPORTING) - WITHOUT_VERDICT))
 def test_a_report_begins_with_a_verdict_in_colour_and_word(
     name: str, outcome: Callable[[str], Outcome]
 ) -> None:

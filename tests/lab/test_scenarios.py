@@ -10,11 +10,13 @@ from msgspec import structs
 
 from seawall.accounts.examples import ACCOUNT, example_text
 from seawall.accounts.load import AccountOptions, load_account
+from seawall.lab.cascade.setup import STEP_MS, grid_by_second
+from seawall.lab.crises.crisis import even_grid
 from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.groups import like
 from seawall.lab.market.liquidity import depths
 from seawall.lab.market.market_path import MarketPath
-from seawall.lab.market.named_scenarios import DEFAULT, load, names, run_scenario
+from seawall.lab.market.named_scenarios import DEFAULT, load, names, run_scenario, starting_path
 from seawall.lab.market.scenario import TRADES, Scenario, scenario_path
 from seawall.lab.market.scenario_file import parse_scenario
 from seawall.lab.rehearse.rehearsal import Rehearsal
@@ -153,6 +155,34 @@ def test_a_waypoint_between_two_steps_is_met() -> None:
     held = 'collateral = 20500\n[[position]]\nmarket = "BTC"\nside = "long"\nsize = 2\nleverage = 5'
     result = taken_through(scenario, held, "hyperliquid")
     assert liquidations(result) != []
+
+
+@pytest.mark.parametrize("name", names())
+def test_levels_are_on_the_grid_of_every_step(name: str) -> None:
+    """Of the path itself, of crises and of a cascade: a level between two steps would be passed by,
+    the lowest one as well."""
+    scenario = load(name)
+    minutes = [*scenario.minutes, *(at for each in scenario.market for at, _ in each.waypoints)]
+    account = load_account()
+    path = starting_path(scenario, account.holdings, account.instruments, account.price_texts)
+    crises = np.diff(even_grid(path, account.instruments).times_ms)
+    steps = {round(1000 * scenario.step_seconds), int(crises[0]), STEP_MS}
+    assert [(at, step) for at in minutes for step in steps if round(60_000 * at) % step] == []
+
+
+@pytest.mark.parametrize("name", [each for each in names() if load(each).recorded])
+def test_every_path_reaches_the_lowest_recorded_level(name: str) -> None:
+    scenario, account = load(name), load_account()
+    path = starting_path(scenario, account.holdings, account.instruments, account.price_texts)
+    own = even_grid(path, account.instruments).oracle
+    by_second = grid_by_second(path, account.instruments).oracle
+    for place, market in enumerate(account.markets):
+        shape = scenario.shape_of(market)
+        assert shape is not None
+        lowest = min(level for _, level in shape.waypoints) / 100
+        prices = path.oracle[market]
+        for each in (prices, own[:, place], by_second[:, place]):
+            assert each.min() / each[0] == pytest.approx(lowest, abs=1e-3)
 
 
 @pytest.mark.slow

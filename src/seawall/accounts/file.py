@@ -148,6 +148,13 @@ _ORDER_FIELDS = (
 )  # fmt: skip
 
 
+_LONGEST = 64
+"""Characters of a number, and of a value that an error shows."""
+_LONGEST_NAME = 200
+_LARGEST_EXPONENT = 400
+_MOST_WHOLE = 1_000_000
+
+
 class _Fields:
     """A table of the file with its place, for errors that say where."""
 
@@ -168,7 +175,7 @@ class _Fields:
             raise InputError(f"{self.where}: {name}: write it as [[{name}]] tables")
         result = []
         for number, row in enumerate(rows, start=1):
-            market = row.get("market", "?") if isinstance(row, dict) else "?"
+            market = _shown(row.get("market", "?")) if isinstance(row, dict) else "?"
             where = f"{self.where}: {name} {number} ({market})"
             result.append((where, _Fields(row, where, known)))
         return result
@@ -177,12 +184,14 @@ class _Fields:
         value = self.data.get(name, default)
         if not isinstance(value, str) or not value:
             raise self.wrong(name, value, "should be a text in quotes")
+        if len(value) > _LONGEST_NAME:
+            raise self.wrong(name, value, f"should be at most {_LONGEST_NAME} characters long")
         return value
 
     def number(self, name: str) -> str:
         value = self.optional_number(name)
         if value is None:
-            raise InputError(f"{self.where}: {name} is missing")
+            raise self.wrong(name, None, "should be a number above 0")
         return value
 
     def optional_number(self, name: str) -> str | None:
@@ -192,11 +201,13 @@ class _Fields:
         value = self.data[name]
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise self.wrong(name, value, "should be a number")
-        text = str(value).replace("_", "").strip()
+        text = _text(value).replace("_", "").strip()
         try:
             number = Decimal(text)
         except InvalidOperation:
             raise self.wrong(name, value, "should be a decimal number") from None
+        if len(text) > _LONGEST or abs(number.adjusted()) > _LARGEST_EXPONENT:
+            raise self.wrong(name, value, "should be a decimal number such as 1250.5")
         if not number.is_finite() or number <= 0:
             raise self.wrong(name, value, "should be a number above 0")
         return text
@@ -212,6 +223,8 @@ class _Fields:
         value = self.data.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise self.wrong(name, value, "should be a whole number of 1 or more")
+        if value > _MOST_WHOLE:
+            raise self.wrong(name, value, f"should be a whole number from 1 to {_MOST_WHOLE}")
         return value
 
     def exactly_one(self, *names: str) -> None:
@@ -223,7 +236,21 @@ class _Fields:
     def wrong(self, name: str, value: Any, expected: str) -> InputError:
         if value is None:
             return InputError(f"{self.where}: {name} is missing; it {expected}")
-        return InputError(f"{self.where}: {name}: {str(value)[:60]!r} {expected}")
+        return InputError(f"{self.where}: {name}: {_shown(value)!r} {expected}")
+
+
+def _text(value: Any) -> str:
+    """A value as text; a whole number in hexadecimal digits has no bound on how long it is."""
+    try:
+        return str(value)
+    except ValueError:
+        return "a number of thousands of digits"
+
+
+def _shown(value: Any) -> str:
+    """A value as an error shows it, cut where it is long."""
+    text = _text(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _position(fields: _Fields) -> PositionText:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
@@ -137,9 +138,19 @@ def cascade(
         setup, seeds=seeds, workers=workers, cluster=cluster, progress=progress
     )  # fmt: skip
     return CascadeAnswer(
-        source=account.source, price_paths=price_paths(news), run=run, without=without,
+        source=account.source, price_paths=_played(news, setup), run=run, without=without,
         seeds=outcomes, policies=_policies(run),
     )  # fmt: skip
+
+
+def _played(news: MarketPath, setup: MarketSetup) -> tuple[PricePath, ...]:
+    """Where each market's news comes from, with the levels that were played: as strong and as long
+    as asked for."""
+    levels = setup.grid.oracle / setup.grid.oracle[0] - 1.0
+    return tuple(
+        structs.replace(each, lowest=float(own.min()), highest=float(own.max()))
+        for each, own in zip(price_paths(news), levels.T, strict=True)
+    )
 
 
 def _check_seeds(seeds: int, workers: int | None, cluster: str | None) -> None:
