@@ -187,3 +187,16 @@ def test_a_step_that_is_not_armed_waits_for_its_level_and_its_time() -> None:
     guarded.look(1)
     assert guarded.memory.steps["a/cross"].armed
     assert guarded.position("BTC") == coins(10)
+
+
+def test_an_exit_that_stayed_during_a_close_is_not_yet_at_rest() -> None:
+    """It is larger than its share of what is left; the work ends in a look without an action."""
+    mental = MENTAL.replace('"s"', '"mental"') + 'share = "50%"\n'
+    guarded = Guarded(book(), policy(GOAL + 'share = "50%"\n' + mental))
+    guarded.look(5)
+    guarded.go("BTC", [899.0] * 8)
+    assert guarded.position("BTC") == coins(5)
+    assert {(each.market, each.size) for each in guarded.venue.orders} == {
+        ("BTC", coins(2.5)), ("ETH", coins(25)),
+    }  # fmt: skip
+    assert guarded.memory.quiet is not None

@@ -17,7 +17,7 @@ from seawall.guard.drawdown import base_of, losses
 from seawall.guard.ladder import applies, step_key
 from seawall.guard.memory import Memory, Quiet, QuietLeg, StepMemory
 from seawall.guard.policy import DEFER, GUARD, MARGIN_RATIO, TAKE_PROFIT, TRAILING, Policy, Step
-from seawall.guard.stops import bound_of, leg_key, level_of
+from seawall.guard.stops import bound_of, leg_key, leg_size, level_of
 from seawall.guard.view import BucketView, PositionView, View
 
 LOW, HIGH = -(2**62), 2**62
@@ -159,10 +159,12 @@ def _forecasts(view: View) -> tuple[tuple[int | None, int | None], ...]:
 def _legs_rest(policy: Policy, memory: Memory, view: View) -> bool:
     """Whether every exit rests as it should, or is over."""
     for stop in policy.stops:
-        for market in view.position:
+        for market, position in view.position.items():
             leg = memory.legs.get(leg_key(stop, market))
             if leg is None:
                 continue
+            if leg.sent is not None and leg.sent.size != leg_size(stop, position):
+                return False  # It was left alone while the position was being closed.
             if leg.leaving or (leg.crossed_ms and not leg.is_spent):
                 return False
             if leg.sent is not None and leg.sent.client_id not in view.open_ids:
