@@ -199,7 +199,7 @@ class _Play:
         for bucket, holds in enumerate(self._terms.holds):
             equity = state.cash[bucket, path] + value[holds].sum()
             missing = needed[holds].sum() / REPLENISH_TO - equity
-            if 0.0 < needed[holds].sum() and equity < needed[holds].sum() / REPLENISH_FROM:
+            if needed[holds].sum() > 0.0 and equity < needed[holds].sum() / REPLENISH_FROM:
                 amount = min(int(self._wallet[path]), round(MICRO * missing))
                 state.cash[bucket, path] += amount / MICRO
                 self._wallet[path] -= amount

@@ -157,12 +157,12 @@ def _measure(
     rules: Rules, scales: Scales, price: Floats, size: Floats, cash: Floats, lane: int, now: Now
 ) -> None:
     for bucket in range(len(now.money)):
-        now.money[bucket] = np.int64(np.rint(cash[bucket, lane] * MICRO))
+        now.money[bucket] = int(np.rint(cash[bucket, lane] * MICRO))
         now.equity[bucket] = now.money[bucket]
         now.maintenance[bucket] = 0.0
     for market in range(len(now.marks)):
-        mark = max(1, np.int64(np.rint(price[market, lane] * scales.cent[market])))
-        units = np.int64(np.rint(size[market, lane] * scales.coin[market]))
+        mark = max(1, int(np.rint(price[market, lane] * scales.cent[market])))
+        units = int(np.rint(size[market, lane] * scales.coin[market]))
         now.marks[market], now.units[market] = mark, units
         now.needed[market] = 0.0
         if units != 0:
@@ -234,7 +234,7 @@ def _has_lost(limits: Limits, watched: Watched, profit: int, time_ms: int, lane:
     if limits.from_day < LARGE and time_ms // DAY_MS == watched.day_number[lane]:
         reference = watched.day[0, lane]
         base = max(1, limits.capital + max(0, reference - began))
-        return profit <= reference - times_over(base, limits.from_day, PPM)
+        return bool(profit <= reference - times_over(base, limits.from_day, PPM))
     return False
 
 
@@ -276,9 +276,7 @@ def _has_price_outside(rules: Rules, watched: Watched, now: Now, lane: int) -> b
             # Without a liquidation price a stop lies where the policy puts it.
             beyond = -np.inf if np.isnan(price) else sign * price
             low = watched.liquidation[0, market, lane]
-            if beyond >= watched.liquidation[1, market, lane] or (
-                low > -LARGE and beyond <= low
-            ):
+            if beyond >= watched.liquidation[1, market, lane] or (low > -LARGE and beyond <= low):
                 return True
             if not np.isnan(price):
                 nearest = min(nearest, max(0.0, PPM * sign * (mark - price) / mark))
@@ -382,15 +380,15 @@ def watch(
         profit = equity - watched.added[lane]
         if _is_reached(rules, limits, watched, now, lane):
             flags[lane] = REACHED
-        elif is_held and limits.guarded and _is_outside(
-            rules, limits, watched, now, profit, equity, time_ms, lane
+        elif (
+            is_held
+            and limits.guarded
+            and _is_outside(rules, limits, watched, now, profit, equity, time_ms, lane)
         ):
             # A flat account has nothing left that could be closed.
             flags[lane] = OUTSIDE
         else:
             _carry_forward(limits, watched, now, profit, time_ms, lane)
-            watched.lowest[lane] = min(
-                watched.lowest[lane], worth - watched.added[lane] / MICRO
-            )
+            watched.lowest[lane] = min(watched.lowest[lane], worth - watched.added[lane] / MICRO)
         found += flags[lane] != 0
     return found
