@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,16 +11,14 @@ from aiohttp import ClientSession, WSMsgType, web
 
 from tests.conformance.hyperliquid.running import Venue
 
-_MAINTENANCE = re.compile(r'("crossMaintenanceMarginUsed":\s*")([0-9.]+)')
-
 
 class Between:
     """Passes everything on, unless a test says otherwise.
 
-    ``is_silent``: its websocket passes nothing back; ``is_down``: it answers nothing. Of actions,
-    as many as these say: ``lost``, which never arrive, ``unanswered``, which do and whose answer is
-    lost. ``actions``: those that came. ``wrong``: times as much as the venue does its answers say
-    that the maintenance margin is. ``repeats``: so often each message of the websocket comes again.
+    ``is_silent``: its websocket passes nothing back; ``is_down``: it answers nothing; ``unheard``:
+    nor any question with this text. Of actions, as many as these say: ``lost``, which never arrive,
+    ``unanswered``, which do and whose answer is lost; ``actions``: those that came. ``shown``: what
+    an answer or a message is replaced by; ``repeats``: so often each message comes again.
     """
 
     def __init__(self, venue: Venue) -> None:
@@ -29,12 +26,16 @@ class Between:
         self.is_silent = self.is_down = False
         self.lost = self.unanswered = self.repeats = 0
         self.actions: list[Any] = []
-        self.wrong = 1.0
+        self.unheard = ""
+        self.shown: Callable[[str], str] = str
         self.sockets: list[web.WebSocketResponse] = []
         self.url = ""
 
     async def info(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(status=503) if self.is_down else await self._passed(request)
+        is_unheard = self.unheard and self.unheard in await request.text()
+        if self.is_down or is_unheard:
+            return web.Response(status=503)
+        return await self._passed(request)
 
     async def exchange(self, request: web.Request) -> web.StreamResponse:
         self.actions.append(json.loads(await request.read())["action"])
@@ -54,16 +55,10 @@ class Between:
             url, data = self.venue.url + request.path, await request.read()
             headers = {"Content-Type": "application/json"}
             async with session.post(url, data=data, headers=headers) as answer:
-                text = self._shown(await answer.text())
+                text = self.shown(await answer.text())
                 return web.Response(
                     text=text, status=answer.status, content_type="application/json"
                 )
-
-    def _shown(self, text: str) -> str:
-        """An answer or a message as it is passed on."""
-        if self.wrong == 1.0:
-            return text
-        return _MAINTENANCE.sub(lambda found: f"{found[1]}{float(found[2]) * self.wrong:.6f}", text)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         if self.is_down:
@@ -80,7 +75,7 @@ class Between:
                 async for message in far:
                     if message.type == WSMsgType.TEXT and not self.is_silent:
                         for _ in range(1 + self.repeats):
-                            await near.send_str(self._shown(message.data))
+                            await near.send_str(self.shown(message.data))
 
             passing = asyncio.create_task(back())
             async for message in near:

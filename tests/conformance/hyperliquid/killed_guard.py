@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -77,8 +78,12 @@ escalate_after = "10h"
 urgent_above = "99%"
 """
 POLICIES = {"half": HEAD + HALF, "slices": HEAD + SLICES}
-WRONG = 1.5
-"""So many times the maintenance margin is what differs by more than a policy tolerates."""
+_MAINTENANCE = re.compile(r'("crossMaintenanceMarginUsed":\s*")([0-9.]+)')
+
+
+def differing(text: str) -> str:
+    """An answer whose maintenance margin is half as much again, more than a policy tolerates."""
+    return _MAINTENANCE.sub(lambda found: f"{found[1]}{float(found[2]) * 1.5:.6f}", text)
 
 
 async def guard(url: str, address: str, journal_path: Path, kind: str) -> None:
@@ -167,7 +172,7 @@ class Round:
         """Start a guard and kill it at a moment that chance says."""
         moment = self.chance.choice(("written", "written", "arrived", "any", "differs"))
         pause_s = self.chance.choice((0, 0, 0.003, 0.02, 0.3))
-        self.between.wrong = WRONG if moment == "differs" else 1.0
+        self.between.shown = differing if moment == "differs" else str
         self.between.lost = int(self.chance.random() < 0.1)
         self.between.unanswered = int(self.chance.random() < 0.1)
         before, arrived = self.written(), len(self.between.actions)
@@ -187,7 +192,7 @@ class Round:
             sent = self.between.actions[arrived:]
             assert not sent, f"sent while figures differ: {sent}"
             self.counts["differs"] += 1
-        self.between.wrong, self.between.lost, self.between.unanswered = 1.0, 0, 0
+        self.between.shown, self.between.lost, self.between.unanswered = str, 0, 0
         self.counts["under way"] += not self.is_done()
         self.counts["panic live"] += bool(self.slices())
 
