@@ -257,7 +257,8 @@ def test_what_was_answered_is_not_asked_again_at_once(monkeypatch: pytest.Monkey
 def test_a_market_that_is_refused_is_left_out_and_the_others_go_on() -> None:
     """As one that was delisted: neither its tape nor its subscription may end the connection."""
     refusal = 'Invalid subscription {\\"type\\":\\"l2Book\\",\\"coin\\":\\"NEW\\"}'
-    script = Script('{"channel":"error","data":"' + refusal + '"}', context())
+    error = '{"channel":"error","data":"' + refusal + '"}'
+    script = Script(error, error.replace("l2Book", "trades"), context())
     info = script.info
 
     async def refusing(request: web.Request) -> web.Response:

@@ -252,12 +252,12 @@ class StreamReader:
     def _leave_out(self, text: str) -> Sequence[PublicUpdate]:
         """Note the market that may not be subscribed to. Raises VenueDataError for other errors."""
         plain = text.replace("\\", "").replace(" ", "")
-        found = [name for name in self._names if f'"coin":"{name}"' in plain]
+        asked = [*self._names, *self.refused]
+        found = [name for name in asked if f'"coin":"{name}"' in plain]
         if not found:
             raise VenueDataError(f"{self._stream}: answers {text[:200]}")
-        for name in found:
-            self._names.remove(name)
-            self.refused[name] = text[:200]
+        self._names = [name for name in self._names if name not in found]
+        self.refused |= dict.fromkeys(found, text[:200])
         return ()
 
     # -- questions ---------------------------------------------------------------------------------
