@@ -79,6 +79,7 @@ def test(
     wallet: str | None = None,
     stop: str = "5%",
     rules: Literal["on", "off"] = "on",
+    scenario: Texts = None,
     paths: int = 500,
     days: SignedText = None,
     hours: SignedText = None,
@@ -89,7 +90,7 @@ def test(
     source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
-    """Play a policy on random price paths, with it, without it, and without each of its rules.
+    """Play a policy on random paths and in a crisis, with it, without it, and without each rule.
 
     The decisions are those of the guard itself. Exit status 2 for input that cannot be used.
 
@@ -105,6 +106,8 @@ def test(
         Distance from the entry of the plain stop that the policy is compared with.
     rules
         Whether to switch off each rule once.
+    scenario
+        A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
     paths
         Number of paths.
     days
@@ -120,6 +123,7 @@ def test(
     """
     from seawall.accounts.load import load_account
     from seawall.lab.guard_test.question import guard_test
+    from seawall.lab.market.named_scenarios import DEFAULT
     from seawall.lab.paths.setup import PathOptions
 
     options = PathOptions(
@@ -136,6 +140,7 @@ def test(
             wallet=wallet,
             stop=stop,
             rules=rules == "on",
+            scenarios=() if scenario == ["none"] else scenario or (DEFAULT,),
             workers=workers,
             progress=progress,
             **options,

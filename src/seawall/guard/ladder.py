@@ -59,8 +59,12 @@ def climb(draft: Draft) -> None:
     for bucket in draft.view.buckets:
         if draft.view.positions_of[bucket.name]:
             _climb(draft, bucket)
-        else:
-            _let_go(draft, bucket)
+    held = [name for name, each in draft.view.positions_of.items() if each]
+    for step in draft.policy.steps:
+        # A bucket that is closed may be gone from the view.
+        for key in [each for each in draft.steps if each.rpartition("/")[0] == step.name]:
+            if key.rpartition("/")[2] not in held:
+                _let_go(draft, key)
 
 
 def _climb(draft: Draft, bucket: BucketView) -> None:
@@ -180,17 +184,13 @@ def _is_reducing(draft: Draft, bucket: BucketView) -> bool:
     return any(each.market in draft.works for each in held)
 
 
-def _let_go(draft: Draft, bucket: BucketView) -> None:
-    """A bucket without positions has nothing to verify; its steps are armed again in time."""
-    for step in draft.policy.steps:
-        key = step_key(step, bucket.name)
-        memory = draft.steps.get(key)
-        if memory is None or memory.armed:
-            continue
-        calm = draft.now >= memory.cool_until_ms
-        draft.steps[key] = structs.replace(
-            memory, verify_ms=0, over_ms=0, armed=calm, cash_before=None, pending=0
-        )
+def _let_go(draft: Draft, key: str) -> None:
+    """A bucket without positions has nothing to hold or verify; its steps are armed in time."""
+    memory = draft.steps[key]
+    draft.steps[key] = structs.replace(
+        memory, verify_ms=0, over_ms=0, cash_before=None, pending=0,
+        armed=memory.armed or draft.now >= memory.cool_until_ms,
+    )  # fmt: skip
 
 
 def reset_step(draft: Draft, name: str) -> bool:

@@ -89,8 +89,14 @@ def still_quiet(policy: Policy, memory: Memory, view: View) -> Memory:
     return structs.replace(memory, time_ms=view.time_ms, account=account)
 
 
-def quiet_after(policy: Policy, memory: Memory, view: View, found: Assessment) -> Quiet | None:
-    """The bounds around a view after which nothing was to be done; None where something is due."""
+def quiet_after(
+    policy: Policy, memory: Memory, view: View, found: Assessment, *, carried: bool = False
+) -> Quiet | None:
+    """The bounds around a view after which nothing was to be done; None where something is due.
+
+    ``carried``: the caller itself carries new days and the extremes of trailing stops forward, and
+    compares leverages with their limits.
+    """
     account = memory.account
     if (
         found.faults
@@ -116,10 +122,10 @@ def quiet_after(policy: Policy, memory: Memory, view: View, found: Assessment) -
     judges_orders = policy.account.max_leverage_trade is not None
     if judges_orders and any(increases(view, each) for each in view.orders):
         return None
-    until = _until(policy, memory, view)
+    until = _until(policy, memory, view, carried)
     if until <= view.time_ms:
         return None
-    away, least = _room(policy, view)
+    away, least = (HIGH, 0) if carried else _room(policy, view)
     return Quiet(
         policy=policy.version,
         until_ms=until,
@@ -132,7 +138,7 @@ def quiet_after(policy: Policy, memory: Memory, view: View, found: Assessment) -
             else None
             for each in view.buckets
         ),
-        marks=tuple(_marks(policy, memory, view, away)),
+        marks=tuple(_marks(policy, memory, view, away, carried)),
         held=tuple((each.market, each.signed_size, each.entry_notional) for each in view.positions),
         orders=view.orders,
         funding=_forecasts(view) if policy.funding is not None else (),
@@ -168,9 +174,9 @@ def _legs_rest(policy: Policy, memory: Memory, view: View) -> bool:
     return True
 
 
-def _until(policy: Policy, memory: Memory, view: View) -> int:
+def _until(policy: Policy, memory: Memory, view: View, carried: bool) -> int:
     """When something may happen by time alone."""
-    times = [(view.time_ms // DAY_MS + 1) * DAY_MS]
+    times = [HIGH if carried else (view.time_ms // DAY_MS + 1) * DAY_MS]
     calm = [each.cool_until_ms for each in memory.steps.values() if not each.armed]
     times += [each for each in calm if each > view.time_ms]
     if policy.funding is not None:
@@ -250,7 +256,9 @@ def _room(policy: Policy, view: View) -> tuple[int, int]:
     return away, equity * (PPM - away) // PPM
 
 
-def _marks(policy: Policy, memory: Memory, view: View, away: int) -> Iterator[Bounds]:
+def _marks(
+    policy: Policy, memory: Memory, view: View, away: int, carried: bool
+) -> Iterator[Bounds]:
     for market in view.markets:
         low, high = 0, HIGH
         position = view.position.get(market.name)
@@ -258,13 +266,13 @@ def _marks(policy: Policy, memory: Memory, view: View, away: int) -> Iterator[Bo
             if away < HIGH:
                 low = market.mark * (PPM - away) // PPM
                 high = market.mark * (PPM + away) // PPM
-            for at, is_low in _leg_levels(policy, memory, view, position):
+            for at, is_low in _leg_levels(policy, memory, view, position, carried):
                 low, high = (max(low, at), high) if is_low else (low, min(high, at))
         yield low, high
 
 
 def _leg_levels(
-    policy: Policy, memory: Memory, view: View, position: PositionView
+    policy: Policy, memory: Memory, view: View, position: PositionView, carried: bool
 ) -> Iterator[tuple[int, bool]]:
     """Where exits of a position fire or follow it, and whether that is below the mark."""
     is_long = position.sign > 0
@@ -275,7 +283,8 @@ def _leg_levels(
         level = level_of(policy, view, stop, position, leg.extreme)[0]
         if stop.kind == TRAILING:
             yield leg.level, is_long
-            yield leg.extreme + position.sign, not is_long
+            if not carried:
+                yield leg.extreme + position.sign, not is_long
         else:
             yield level, is_long != (stop.kind == TAKE_PROFIT)
 

@@ -1,115 +1,143 @@
-"""The bounds of ``guard/quiet.py`` of many paths at once.
+"""The bounds of a path after its guard has decided, for ``watch`` to compare.
 
-A path within its bounds needs no decision: ``decide`` would only carry the smoothed losses forward.
-What is compared in floats is compared with some room to the safe side, so that ``decide`` itself
-judges what is near.
+They are those of ``guard/quiet.py``. What has no effect on a path is left out of the memory first:
+alerts that last, and until when entries are cancelled, which the account does not have.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from msgspec import structs
 
 from seawall.domain.units import PPM
-from seawall.guard.memory import Memory
-from seawall.guard.policy import DISTANCE, TAKE_PROFIT, Policy
-from seawall.guard.quiet import HIGH, LOW
-from seawall.guard.view import View
-from seawall.lab.arrays import Integers, Mask
-from seawall.lab.guard_test.moment import Moment, Terms, liquidation_prices
+from seawall.guard.assess import Assessment
+from seawall.guard.memory import LegMemory, Memory
+from seawall.guard.policy import DISTANCE, EVERY_MARKET, TAKE_PROFIT, TRAILING, Policy, Stop
+from seawall.guard.quiet import HIGH, LOW, quiet_after
+from seawall.guard.stops import leg_key, level_of, wanted_level
+from seawall.guard.view import PositionView, View
+from seawall.lab.guard_test.moment import Terms
+from seawall.lab.guard_test.watch import LARGE, ROOM, Limits, Watched
 
-ROOM = 3.0
-"""Parts per million, or price units, of room."""
+STEADY = 0.9
+"""Of the least move of a stop that liquidation pushes, and of its mark, within which it stays."""
+
+
+class Range(NamedTuple):
+    """Of a liquidation price times the sign of its position."""
+
+    low: float
+    high: float
+
+
+def forgetful(memory: Memory) -> Memory:
+    """A memory without what has no effect on a path."""
+    return structs.replace(memory, raised=(), no_entries={}, quiet=None)
+
+
+def limits_of(policy: Policy | None, calls_at: float) -> Limits:
+    """What of a policy is the same on every path; ``calls_at``: as of ``Limits``."""
+    none = np.zeros(0, np.int64)
+    if policy is None:
+        return Limits(calls_at, False, LARGE, LARGE, 0, 0, LARGE, LARGE, False, none, none)
+    trailing = [each for each in policy.stops if each.kind == TRAILING]
+    drawdown, account = policy.drawdown, policy.account
+    needs_prices = any(each.measure == DISTANCE for each in policy.steps) or any(
+        each.kind != TAKE_PROFIT for each in policy.stops
+    )
+    return Limits(
+        calls_at=calls_at,
+        guarded=True,
+        from_peak=LARGE if drawdown.from_peak is None else drawdown.from_peak,
+        from_day=LARGE if drawdown.from_day_start is None else drawdown.from_day_start,
+        capital=account.risk_capital,
+        smoothing_ms=drawdown.smoothing_ms,
+        leverage=LARGE if account.max_leverage is None else account.max_leverage,
+        market_leverage=(
+            LARGE if account.max_leverage_market is None else account.max_leverage_market
+        ),
+        needs_prices=needs_prices,
+        distance=np.array([each.distance for each in trailing], np.int64),
+        move=np.array([each.move for each in trailing], np.int64),
+    )
 
 
 class Bounds:
-    """Those of n paths; of a path that has none every moment is outside."""
+    """Those of n paths, in ``watched``."""
 
-    def __init__(self, terms: Terms, policy: Policy, paths: int) -> None:
-        markets, buckets = len(terms.account.price), len(terms.account.cash)
-        self._terms, self._policy = terms, policy
-        self.until = np.full(paths, LOW)
-        self.equity = np.full(paths, LOW)
-        self.marks = _open(markets, paths)
-        self.ratios = _open(buckets, paths).astype(np.float64)
-        self.distances = _open(buckets, paths).astype(np.float64)
-        self.near = np.full((markets, paths), -np.inf)
-        self.liquidation = np.full((markets, paths), np.inf)
-        self._stops = [each for each in policy.stops if each.kind != TAKE_PROFIT]
-        self._needs_prices = (
-            any(each.measure == DISTANCE for each in policy.steps)
-            or bool(self._stops)
-            or any(each.warn_distance is not None for each in policy.pairs)
-        )
+    def __init__(self, terms: Terms, policy: Policy, watched: Watched) -> None:
+        self._policy, self._watched = policy, watched
+        self._markets = {name: place for place, name in enumerate(terms.account.markets)}
+        self._buckets = {name: place for place, name in enumerate(terms.account.buckets)}
+        self._trailing = [each for each in policy.stops if each.kind == TRAILING]
+
+    def none(self, path: int) -> None:
+        """Every moment is outside."""
+        self._watched.until[path] = LOW
 
     def keep(self, path: int, memory: Memory, view: View) -> None:
-        """The bounds of a path after a decision."""
-        quiet = memory.quiet
+        """The bounds of a path after a decision that has done nothing."""
+        found = Assessment(faults=(), profit=view.profit, has_funding=True, disagreeing={})
+        # Where nothing is on its way nothing waits for an answer either.
+        calm = structs.replace(forgetful(memory), asked={})
+        quiet = quiet_after(self._policy, calm, view, found, carried=True)
+        watched = self._watched
         if quiet is None:
-            self.until[path] = LOW
+            self.none(path)
             return
-        self.until[path], self.equity[path] = quiet.until_ms, quiet.least_equity
-        self.near[:, path], self.liquidation[:, path] = -np.inf, np.inf
-        names = list(self._terms.account.markets)
+        watched.until[path], watched.equity[path] = quiet.until_ms, quiet.least_equity
+        watched.liquidation[0, :, path], watched.liquidation[1, :, path] = -LARGE, LARGE
+        watched.level[:, :, path] = 0
         for market, bounds in zip(view.markets, quiet.marks, strict=True):
-            self.marks[:, names.index(market.name), path] = bounds
-        buckets = list(self._terms.account.buckets)
-        self.ratios[:, :, path] = np.array([[LOW], [HIGH]])
-        self.distances[:, :, path] = np.array([[LOW], [HIGH]])
+            watched.marks[:, self._markets[market.name], path] = bounds
+        watched.ratios[:, :, path] = watched.distances[:, :, path] = np.array([[LOW], [HIGH]])
         for bucket, ratio, distance in zip(
             view.buckets, quiet.ratios, quiet.distances, strict=True
         ):
-            place = buckets.index(bucket.name)
-            self.ratios[:, place, path] = ratio
+            place = self._buckets[bucket.name]
+            watched.ratios[:, place, path] = ratio
             if distance is not None:
-                self.distances[:, place, path] = distance
-        for leg_of, least in quiet.near:
-            place = names.index(leg_of)
-            self.near[place, path] = max(self.near[place, path], least)
-        for leg in quiet.legs:
-            stop = self._policy.stops[leg.stop]
-            share = (stop.slippage + stop.clearance) / PPM
-            place = names.index(leg.market)
-            sign = 1 if view.position[leg.market].signed_size > 0 else -1
-            # Where the liquidation price would push the stop: level = price x (1 +- share).
-            at = sign * (leg.level - sign) / (1 + sign * share) - ROOM
-            self.liquidation[place, path] = min(self.liquidation[place, path], at)
+                watched.distances[:, place, path] = distance
+        for position in view.position.values():
+            for stop in self._policy.stops:
+                if stop.kind != TAKE_PROFIT and stop.market in (position.market, EVERY_MARKET):
+                    leg = memory.legs.get(leg_key(stop, position.market))
+                    if leg is not None and not leg.is_spent:
+                        self._keep_leg(path, view, stop, position, leg)
 
-    def outside(self, now: Moment, time_ms: int, has_lost: Mask) -> Mask:
-        """(n,) whether a path has left its bounds; ``has_lost``: whether a drawdown is at a limit.
-
-        A new peak is none of them, as it is for ``decide``: the caller carries peaks forward.
-        """
-        found: Mask = time_ms >= self.until
-        found |= now.whole <= self.equity
-        found |= has_lost
-        held = now.units != 0
-        found |= (held & ((now.marks <= self.marks[0]) | (now.marks >= self.marks[1]))).any(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = PPM * now.maintenance / now.equity
-        ratios[(now.equity <= 0) & (now.maintenance > 0)] = np.inf
-        ratios[now.maintenance <= 0] = 0.0
-        is_in = (ratios > self.ratios[0] + ROOM) & (ratios < self.ratios[1] - ROOM)
-        found |= ((now.maintenance > 0) & ~is_in).any(axis=0)
-        if self._needs_prices:
-            found |= self._moved(now, held)
-        return found
-
-    def _moved(self, now: Moment, held: Mask) -> Mask:
-        """(n,) whether a liquidation price has come too near, to the mark or to a stop."""
-        price = liquidation_prices(self._terms, now)
-        sign = np.sign(now.units)
-        away = PPM * sign * (now.marks - price) / now.marks
-        away = np.where(np.isnan(away), 100.0 * PPM, np.maximum(away, 0.0))
-        found: Mask = np.asarray((held & (away <= self.near + ROOM)).any(axis=0))
-        beyond = np.where(np.isnan(price), -np.inf, sign * price)
-        found |= (held & (beyond >= self.liquidation)).any(axis=0)
-        for bucket, holds in enumerate(self._terms.holds):
-            own = np.where(held[holds], away[holds], 100.0 * PPM).min(axis=0, initial=100.0 * PPM)
-            low, high = self.distances[:, bucket]
-            found |= held[holds].any(axis=0) & ((own <= low + ROOM) | (own >= high - ROOM))
-        return found
+    def _keep_leg(
+        self, path: int, view: View, stop: Stop, position: PositionView, leg: LegMemory
+    ) -> None:
+        """Where the liquidation price of a position would move a stop of it."""
+        watched, place, sign = self._watched, self._markets[position.market], position.sign
+        level, is_moved = level_of(self._policy, view, stop, position, leg.extreme)
+        found = Range(-LARGE, _pushes(stop, sign, level))
+        if is_moved and stop.kind == TRAILING:
+            self.none(path)
+            return
+        if stop.kind == TRAILING:
+            number = self._trailing.index(stop)
+            watched.extreme[number, place, path] = leg.extreme
+            watched.level[number, place, path] = leg.level
+        elif is_moved:
+            # It stays where it is while its bound is at most a move behind it.
+            market = view.market[position.market]
+            mark = market.mark
+            wanted = wanted_level(stop, position, market, leg.extreme)
+            behind = leg.level - sign * STEADY * STEADY * stop.move * mark / PPM
+            least = max(_pushes(stop, sign, behind), _pushes(stop, sign, wanted))
+            found = Range(least + 3 * ROOM, _pushes(stop, sign, leg.level))
+            wide = round(STEADY * mark), round(mark / STEADY)
+            nearest = (leg.level, HIGH) if sign > 0 else (LOW, leg.level)
+            low, high = watched.marks[:, place, path]
+            watched.marks[:, place, path] = (
+                max(low, wide[0], nearest[0]), min(high, wide[1], nearest[1]),
+            )  # fmt: skip
+        low, high = watched.liquidation[:, place, path]
+        watched.liquidation[:, place, path] = max(low, found.low), min(high, found.high)
 
 
-def _open(rows: int, paths: int) -> Integers:
-    """(2, rows, paths) bounds that nothing reaches."""
-    made = np.empty((2, rows, paths), np.int64)
-    made[0], made[1] = LOW, HIGH
-    return made
+def _pushes(stop: Stop, sign: int, level: float) -> float:
+    """The liquidation price, times the sign, from which on a stop at a level is moved."""
+    share = (stop.slippage + stop.clearance) / PPM
+    return sign * (level - sign) / (1 + sign * share) - ROOM

@@ -21,20 +21,21 @@ class Book:
 
     def __init__(self, terms: Terms, rules: Rules, paths: int) -> None:
         self._terms, self._rules = terms, rules
-        self._taken = np.zeros((len(terms.account.price), paths))
+        self.taken = np.zeros((len(terms.account.price), paths))
+        """(m, n) USD that was taken from each book in this step."""
         self.cost = np.zeros(paths)
         """(n,) USD of fees and slippage so far."""
 
     def refill(self) -> None:
         """The next step."""
-        self._taken[:] = 0.0
+        self.taken[...] = 0.0
 
     def fill(self, state: State, path: int, market: int, units: int, worst: float) -> int:
         """How many units of a position are closed, at most ``units``, at ``worst`` USD at worst."""
         rules, mark = self._rules, float(state.price[market, path])
         size = float(state.size[market, path])
         whole = abs(round(size / float(rules.lot[market])))
-        per_lot = float(rules.lot[market]) * float(self._terms.coin[market, 0])
+        per_lot = float(rules.lot[market]) * float(self._terms.scales.coin[market])
         part = min(whole, -(-units // max(1, round(per_lot))))
         if part <= 0:
             return 0
@@ -46,7 +47,7 @@ class Book:
         price = self._price(market, path, mark, part, is_sale)
         amount = part * float(rules.lot[market])
         close_between(rules, state, path, market, whole, part, price)
-        self._taken[market, path] += amount * mark
+        self.taken[market, path] += amount * mark
         away = mark - price if is_sale else price - mark
         self.cost[path] += amount * (away + price * rules.fee[market])
         return round(part * per_lot)
@@ -75,7 +76,7 @@ class Book:
     def _price(self, market: int, path: int, mark: float, part: int, is_sale: bool) -> float:
         """USD, the average price of so many lots, rounded to the tick against the account."""
         rules = self._rules
-        amount, taken = part * float(rules.lot[market]) * mark, self._taken[market, path]
+        amount, taken = part * float(rules.lot[market]) * mark, self.taken[market, path]
         depth = float(rules.depth[market])
 
         def cost(volume: float) -> float:

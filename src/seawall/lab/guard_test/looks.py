@@ -1,13 +1,16 @@
 """The guard of each path: its memory, its orders, what it sees, and what its actions do."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from msgspec import structs
 
-from seawall.domain.units import DAY_MS, MICRO, PPM
+from seawall.domain.units import DAY_MS, MICRO
 from seawall.guard.actions import Action, AddMargin, CancelOrder, PlaceOrder, QueryOrder
 from seawall.guard.decide import decide
 from seawall.guard.memory import Memory
-from seawall.guard.policy import POOL, Policy
+from seawall.guard.policy import POOL, TRAILING, Policy
+from seawall.guard.stops import leg_key
 from seawall.guard.view import (
     BucketView,
     MarketView,
@@ -17,10 +20,10 @@ from seawall.guard.view import (
     PositionView,
     View,
 )
-from seawall.lab.arrays import Mask
-from seawall.lab.guard_test.bounds import Bounds
+from seawall.lab.guard_test.bounds import Bounds, forgetful
 from seawall.lab.guard_test.fills import Book
-from seawall.lab.guard_test.moment import Moment, Terms, liquidation_prices, moment_of
+from seawall.lab.guard_test.moment import Terms
+from seawall.lab.guard_test.watch import Watched, fresh_now, measure
 from seawall.lab.paths.kernels.stages_state import Rules, State
 
 START_MS = 20_000 * DAY_MS
@@ -35,196 +38,183 @@ NEVER = 2**62
 class Guards:
     """The guards of one block of paths. ``wallet``: micro-USD that other sources of top-ups have.
 
-    Counts, (n,) each: ``reductions``: orders that filled; ``top_ups``; ``added``: micro-USD from
-    the wallet. ``decisions``: calls of ``decide`` of all paths.
+    Counts, (n,) each: ``reductions``: orders that filled; ``top_ups``. ``decisions``: calls of
+    ``decide`` of all paths. Money from the wallet is counted in ``watched.added``.
     """
 
     def __init__(
-        self, terms: Terms, policy: Policy, rules: Rules, wallet: int, paths: int, step_ms: int
-    ) -> None:
-        markets = len(terms.account.price)
+        self, terms: Terms, policy: Policy, rules: Rules, watched: Watched, wallet: int,
+        step_ms: int,
+    ) -> None:  # fmt: skip
+        paths = len(watched.until)
         self._terms, self._policy, self._rules, self._step_ms = terms, policy, rules, step_ms
+        self._watched = watched
+        self._now = fresh_now(len(terms.account.price), len(terms.account.cash))
+        self._numbers = {name: place for place, name in enumerate(terms.account.markets)}
+        self._buckets = {name: place for place, name in enumerate(terms.account.buckets)}
+        self._trailing = [each for each in policy.stops if each.kind == TRAILING]
+        self._sources = [each.source for each in policy.steps if each.source != POOL]
         self.book = Book(terms, rules, paths)
-        self.bounds = Bounds(terms, policy, paths)
+        self.bounds = Bounds(terms, policy, watched)
         self._memories = [Memory() for _ in range(paths)]
         self._orders: list[list[OrderView]] = [[] for _ in range(paths)]
         self._statuses: list[dict[str, OrderStatus]] = [{} for _ in range(paths)]
         self._wallet = np.full(paths, wallet, np.int64)
-        self._measured = np.zeros(paths, np.int64)
-        self._peak = np.zeros((2, paths), np.int64)
-        self._day = np.zeros((2, paths), np.int64)
-        self._began = np.zeros(paths, np.int64)
-        self._fires = np.empty((2, markets, paths), np.int64)
-        self._fires[0], self._fires[1] = -1, NEVER
         self._next_id = 1
         self.reductions = np.zeros(paths, np.int64)
         self.top_ups = np.zeros(paths, np.int64)
-        self.added = np.zeros(paths, np.int64)
         self.decisions = 0
 
-    def triggered(self, now: Moment) -> Mask:
-        """(n,) whether a mark has reached an order that rests."""
-        result: Mask = ((now.marks <= self._fires[0]) | (now.marks >= self._fires[1])).any(axis=0)
-        return result
+    def begin(self, state: State) -> None:
+        """The first look. All paths begin alike, so one look stands for those of all."""
+        self.look(state, 0, START_MS)
+        size, cash = state.size, state.cash
+        lanes = (
+            *self._watched, size, cash, state.cooldown, state.first, state.touched, state.cost,
+            state.taken, self.book.taken, self.book.cost, self._wallet, self.reductions,
+            self.top_ups,
+        )  # fmt: skip
+        for each in lanes:
+            each[...] = each[..., :1]
+        for path in range(1, len(self._memories)):
+            self._memories[path] = self._memories[0]
+            self._orders[path] = list(self._orders[0])
+            self._statuses[path] = dict(self._statuses[0])
 
-    def fire(self, state: State, path: int, now: Moment, time_ms: int) -> None:
-        """Fill the orders of a path that its marks have reached."""
-        names = self._terms.account.markets
+    def fire(self, state: State, path: int, time_ms: int) -> None:
+        """Fill the orders of a path that its marks have reached, and drop those of positions that
+        are gone, as the venue does."""
+        self._measure(state, path)
+        marks = self._now.marks.tolist()
         for each in list(self._orders[path]):
-            market = names.index(each.market)
-            mark = int(now.marks[market, path])
-            fires_below = each.is_buy == each.take_profit
-            price = each.trigger_price
-            if mark <= price if fires_below else mark >= price:
+            mark, price = marks[self._numbers[each.market]], each.trigger_price
+            if mark <= price if each.is_buy == each.take_profit else mark >= price:
                 self._orders[path].remove(each)
                 self._fill(state, path, each.client_id, each.market, each.is_buy, each.size,
                            each.price, time_ms)  # fmt: skip
-        self._mark_fires(path)
 
-    def drop_orders(self, path: int, now: Moment, time_ms: int) -> None:
+    def drop_orders(self, state: State, path: int, time_ms: int) -> None:
         """Cancel the orders of positions that are gone, as the venue does."""
-        names = self._terms.account.markets
         for each in list(self._orders[path]):
-            if now.units[names.index(each.market), path] == 0:
+            if state.size[self._numbers[each.market], path] == 0.0:
                 self._orders[path].remove(each)
                 self._ended(path, each.client_id, "cancelled", time_ms)
-        self._mark_fires(path)
-
-    def has_lost(self, now: Moment) -> Mask:
-        """(n,) whether the loss, not smoothed, is at a limit on drawdown."""
-        profit = now.whole - self.added
-        found = np.zeros(len(profit), bool)
-        limits, capital = self._policy.drawdown, self._policy.account.risk_capital
-        for (reference, _), most in (
-            (self._peak, limits.from_peak), (self._day, limits.from_day_start),
-        ):  # fmt: skip
-            if most is not None:
-                base = np.maximum(1, capital + np.maximum(0, reference - self._began))
-                found |= profit <= reference - most * base // PPM
-        return found
-
-    def carry_forward(self, quiet: Mask, now: Moment, time_ms: int) -> None:
-        """Bring the smoothed losses of paths within their bounds up to now."""
-        smoothing = self._policy.drawdown.smoothing_ms
-        passed = time_ms - self._measured[quiet]
-        profit = (now.whole - self.added)[quiet]
-        for held, is_peak in ((self._peak, True), (self._day, False)):
-            reference, before = held[:, quiet]
-            if is_peak:
-                reference = np.maximum(reference, profit)
-            loss = np.maximum(0, reference - profit)
-            share = np.where(passed > 0, (loss - before) * passed // (passed + smoothing), 0)
-            held[0, quiet], held[1, quiet] = reference, before + share
-        self._measured[quiet] = time_ms
 
     def look(self, state: State, path: int, time_ms: int) -> None:
         """Let the guard of a path look until it does nothing more."""
+        memory, is_calm = self._recalled(path), False
         for number in range(min(MOST_LOOKS, max(1, self._step_ms // LOOK_MS))):
             at = time_ms + number * LOOK_MS
             view = self.view(state, path, at)
-            self._memories[path], actions = decide(self._policy, self._recalled(path), view)
+            memory, actions = decide(self._policy, memory, view)
+            memory = forgetful(memory)
             self.decisions += 1
-            self._remember(path, view)
-            acts = [each for each in actions if self._apply(state, path, each, at)]
-            if not acts:
+            if not [each for each in actions if self._apply(state, path, each, at)]:
+                is_calm = True
                 break
-        self._mark_fires(path)
+        self._remember(path, memory, view, is_calm)
 
     def _recalled(self, path: int) -> Memory:
-        """The memory of a path with the losses that were carried forward."""
-        memory = self._memories[path]
+        """The memory of a path with what was carried forward since it was last looked at."""
+        memory, watched = self._memories[path], self._watched
         account = memory.account
-        if account is None or account.measured_ms == self._measured[path]:
+        if account is None:
             return memory
-        peak, day = account.peak, account.day
+        peak, day = watched.peak[:, path].tolist(), watched.day[:, path].tolist()
         account = structs.replace(
             account,
-            measured_ms=int(self._measured[path]),
-            peak=structs.replace(
-                peak, reference=int(self._peak[0, path]), smoothed=int(self._peak[1, path])
-            ),
-            day=structs.replace(
-                day, reference=int(self._day[0, path]), smoothed=int(self._day[1, path])
-            ),
+            measured_ms=int(watched.measured[path]),
+            peak=structs.replace(account.peak, reference=peak[0], smoothed=peak[1]),
+            day=structs.replace(account.day, reference=day[0], smoothed=day[1]),
+            day_number=int(watched.day_number[path]),
         )
-        # After a new peak the bounds of ``decide`` itself are those of the peak before.
-        is_new = account.peak.reference != peak.reference
-        return structs.replace(
-            memory,
-            account=account,
-            time_ms=account.measured_ms,
-            quiet=None if is_new else memory.quiet,
-        )
+        legs = dict(memory.legs)
+        for number, place in zip(*watched.level[:, :, path].nonzero(), strict=True):
+            key = leg_key(self._trailing[number], self._terms.account.markets[place])
+            if key in legs:
+                extreme = int(watched.extreme[number, place, path])
+                legs[key] = structs.replace(legs[key], extreme=extreme)
+        return structs.replace(memory, account=account, legs=legs, time_ms=account.measured_ms)
 
-    def _remember(self, path: int, view: View) -> None:
-        memory = self._memories[path]
-        self.bounds.keep(path, memory, view)
-        account = memory.account
+    def _remember(self, path: int, memory: Memory, view: View, is_calm: bool) -> None:
+        self._memories[path] = memory
+        # What nothing asks for any more need not be shown again.
+        wanted = set(_awaited(memory))
+        known = self._statuses[path]
+        self._statuses[path] = {name: known[name] for name in wanted if name in known}
+        watched, account = self._watched, memory.account
+        watched.level[:, :, path] = 0
+        if is_calm:
+            self.bounds.keep(path, memory, view)
+        else:
+            self.bounds.none(path)
         if account is not None:
-            self._measured[path], self._began[path] = account.measured_ms, account.start
-            self._peak[:, path] = account.peak.reference, account.peak.smoothed
-            self._day[:, path] = account.day.reference, account.day.smoothed
+            watched.measured[path], watched.began[path] = account.measured_ms, account.start
+            watched.peak[:, path] = account.peak.reference, account.peak.smoothed
+            watched.day[:, path] = account.day.reference, account.day.smoothed
+            watched.day_number[path] = account.day_number
+        self._mark_fires(path)
+
+    def _measure(self, state: State, path: int) -> None:
+        measure(
+            self._rules, self._terms.scales, state.price, state.size, state.cash, path, self._now
+        )
 
     def view(self, state: State, path: int, time_ms: int) -> View:
         """What the guard of a path sees."""
-        terms, one = self._terms, slice(path, path + 1)
-        account = terms.account
-        now = moment_of(terms, state.price[:, one], state.size[:, one], state.cash[:, one])
-        prices = liquidation_prices(terms, now)[:, 0]
-        held = [place for place in range(len(account.markets)) if now.units[place, 0]]
-        buckets = [0] + [b for b in range(1, len(account.cash)) if terms.holds[b][held].any()]
-        names = list(account.buckets)
-        seen = Observed(
-            account_ms=time_ms, orders_ms=time_ms, prices_ms=time_ms, ledger_ms=time_ms,
-            funding_ms=time_ms,
-        )  # fmt: skip
+        self._measure(state, path)
+        now, account = self._now, self._terms.account
+        marks, units, prices = now.marks.tolist(), now.units.tolist(), now.liquidation.tolist()
+        held = [place for place, each in enumerate(units) if each]
+        used = {0} | {int(account.bucket[place]) for place in held}
+        names, equity, cash = account.buckets, now.equity.tolist(), now.money.tolist()
+        maintenance = np.ceil(now.maintenance).astype(np.int64).tolist()
         return View(
             time_ms=time_ms,
-            observed=seen,
-            equity=int(now.equity.sum()),
-            net_deposits=int(self.added[path]),
+            observed=Observed(
+                account_ms=time_ms, orders_ms=time_ms, prices_ms=time_ms, ledger_ms=time_ms,
+                funding_ms=time_ms,
+            ),
+            equity=sum(equity),
+            net_deposits=int(self._watched.added[path]),
             markets=tuple(
-                MarketView(
-                    name=name,
-                    mark=int(now.marks[place, 0]),
-                    size_decimals=terms.decimals[place],
+                MarketView(name=name, mark=mark, size_decimals=decimals)
+                for name, mark, decimals in zip(
+                    account.markets, marks, self._terms.decimals, strict=True
                 )
-                for place, name in enumerate(account.markets)
             ),
             buckets=tuple(
                 BucketView(
                     name=names[each],
                     is_isolated=each > 0,
-                    equity=int(now.equity[each, 0]),
-                    maintenance=int(np.ceil(now.maintenance[each, 0])),
-                    cash=int(now.cash[each, 0]),
-                    free=self._free(now) if each == 0 else None,
+                    equity=equity[each],
+                    maintenance=maintenance[each],
+                    cash=cash[each],
+                    free=self._free(units, marks, equity[0]) if each == 0 else None,
                     pool=names[0] if each > 0 else "",
                 )
-                for each in buckets
+                for each in sorted(used)
             ),
-            positions=tuple(self._position(each, now, prices[each]) for each in held),
+            positions=tuple(
+                self._position(each, units[each], marks[each], prices[each]) for each in held
+            ),
             orders=tuple(self._orders[path]),
             statuses=tuple(self._statuses[path].values()),
-            wallets={
-                each.source: int(self._wallet[path])
-                for each in self._policy.steps
-                if each.source != POOL
-            },
-        )
+            wallets=dict.fromkeys(self._sources, int(self._wallet[path])),
+        )  # fmt: skip
 
-    def _free(self, now: Moment) -> int:
+    def _free(self, units: list[int], marks: list[int], equity: int) -> int:
         """Micro-USD that may leave the pool: its equity beyond initial margin."""
-        own = self._terms.holds[0]
-        value = np.abs(now.units * now.marks)[own, 0]
-        floor = self._rules.stages.transfer_floor
-        shares = np.maximum(1.0 / self._rules.leverage[own], floor)
-        return max(0, int(now.equity[0, 0] - np.ceil((value * shares).sum())))
+        floor, needed = self._rules.stages.transfer_floor, 0.0
+        for place, bucket in enumerate(self._terms.account.bucket):
+            if bucket == 0:
+                share = max(1.0 / self._rules.leverage[place], floor)
+                needed += abs(units[place] * marks[place]) * share
+        return max(0, equity - int(np.ceil(needed)))
 
-    def _position(self, place: int, now: Moment, price: float) -> PositionView:
-        terms = self._terms
-        account, units = terms.account, int(now.units[place, 0])
-        notional = abs(units) * int(now.marks[place, 0]) / MICRO
+    def _position(self, place: int, units: int, mark: int, price: float) -> PositionView:
+        terms, account = self._terms, self._terms.account
+        notional = abs(units) * mark / MICRO
         tier = max(0, int((account.tiers[0, place] <= notional).sum()) - 1)
         rounded = np.ceil(price) if units > 0 else np.floor(price)
         return PositionView(
@@ -232,7 +222,7 @@ class Guards:
             bucket=account.buckets[account.bucket[place]],
             signed_size=units,
             entry_notional=int(terms.entry[place]) * units // int(terms.start_units[place]),
-            rate=int(np.ceil(PPM * account.tiers[1, place, tier] - 1e-6)),
+            rate=terms.rates[place][tier],
             liquidation_price=None if np.isnan(price) else int(rounded),
         )
 
@@ -272,10 +262,10 @@ class Guards:
         self, state: State, path: int, client_id: str, name: str, is_buy: bool, size: int,
         price: int, time_ms: int,
     ) -> None:  # fmt: skip
-        market = self._terms.account.markets.index(name)
+        market = self._numbers[name]
         filled, held = 0, state.size[market, path]
         if held != 0.0 and is_buy == (held < 0.0):
-            worst = price / float(self._terms.cent[market, 0])
+            worst = price / float(self._terms.scales.cent[market])
             filled = self.book.fill(state, path, market, size, worst)
         self.reductions[path] += filled > 0
         self._ended(path, client_id, "filled" if filled >= size else "cancelled", time_ms)
@@ -293,18 +283,28 @@ class Guards:
         else:
             amount = min(amount, int(self._wallet[path]))
             self._wallet[path] -= amount
-            self.added[path] += amount
-        place = list(self._terms.account.buckets).index(action.bucket)
-        state.cash[place, path] += amount / MICRO
+            self._watched.added[path] += amount
+        state.cash[self._buckets[action.bucket], path] += amount / MICRO
         self.top_ups[path] += amount > 0
 
     def _mark_fires(self, path: int) -> None:
         """The nearest levels of the orders that rest."""
-        self._fires[0, :, path], self._fires[1, :, path] = -1, NEVER
-        names = self._terms.account.markets
+        fires = self._watched.fires
+        fires[0, :, path], fires[1, :, path] = -1, NEVER
         for each in self._orders[path]:
-            place = names.index(each.market)
+            place = self._numbers[each.market]
             if each.is_buy == each.take_profit:
-                self._fires[0, place, path] = max(self._fires[0, place, path], each.trigger_price)
+                fires[0, place, path] = max(fires[0, place, path], each.trigger_price)
             else:
-                self._fires[1, place, path] = min(self._fires[1, place, path], each.trigger_price)
+                fires[1, place, path] = min(fires[1, place, path], each.trigger_price)
+
+
+def _awaited(memory: Memory) -> Iterator[str]:
+    """The orders that a memory has not seen to end."""
+    for leg in memory.legs.values():
+        yield from leg.leaving
+        if leg.sent is not None:
+            yield leg.sent.client_id
+    for work in memory.works.values():
+        if work.sent is not None:
+            yield work.sent.client_id

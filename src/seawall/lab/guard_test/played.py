@@ -6,7 +6,7 @@ left their bounds look. Prices do not depend on what an account does, so every w
 meets the same ones.
 """
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from msgspec import Struct
@@ -15,18 +15,20 @@ from seawall.domain.units import MICRO
 from seawall.engine.compile import INTERPRETED
 from seawall.guard.policy import Policy
 from seawall.lab.arrays import Floats, Integers, Mask
+from seawall.lab.guard_test.bounds import limits_of
 from seawall.lab.guard_test.looks import START_MS, Guards
-from seawall.lab.guard_test.moment import Moment, Terms, moment_of
+from seawall.lab.guard_test.moment import Terms
+from seawall.lab.guard_test.watch import REACHED, fresh_now, fresh_watched, watch
 from seawall.lab.paths.kernels.between import liquidate_between
+from seawall.lab.paths.kernels.course import LOWEST
 from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.simulate import in_order
 from seawall.lab.paths.kernels.stages_state import State
 from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PathTask
 
 REPLENISH_FROM, REPLENISH_TO = 0.8, 0.5
 """Margin ratios at which the wallet is called upon, and to which it fills up."""
-SLACK = 1e-9
-"""Of the maintenance margin, so that the kernel itself judges what is at the boundary."""
 
 
 class Protection(Struct, frozen=True, kw_only=True):
@@ -66,7 +68,24 @@ class Played(Struct, frozen=True, kw_only=True):
 
 def play_block(task: PathTask, terms: Terms, wallet: int, plan: Protection, block: int) -> Played:
     """Paths ``block * LANES`` and on, LANES of them. ``wallet``: micro-USD."""
+    if plan.policy is None and not plan.replenishes:
+        return _unprotected(task, block)
     return _Play(task, terms, wallet, plan, block).played()
+
+
+def _unprotected(task: PathTask, block: int) -> Played:
+    """What the kernel itself has, with nothing in between."""
+    run = Run(task, block * LANES)
+    run.restart(block * LANES)
+    with _wrapping():
+        run.advance(task.steps)
+    lowest = run.block.course[LOWEST : LOWEST + LANES]
+    return _Play.outcome(task, run, lowest, np.zeros(LANES, np.int64), None)
+
+
+def _wrapping() -> AbstractContextManager[object]:
+    """The hash of random numbers wraps around, of which NumPy warns."""
+    return np.errstate(over="ignore") if INTERPRETED else nullcontext()
 
 
 class _Play:
@@ -81,13 +100,18 @@ class _Play:
         # The kernel only moves prices and pays funding: no bucket is under minus infinity.
         run.block.floor[...] = -np.inf
         run.block.is_whole[...] = False
-        self._wallet = np.full(LANES, wallet / MICRO)
+        self._wallet = np.full(LANES, wallet)
         self._step_ms = round(1000 * task.step_seconds)
+        self._limits = limits_of(plan.policy, REPLENISH_FROM if plan.replenishes else 1.0)
+        markets, buckets = len(task.account.price), len(task.account.cash)
+        start = float(task.account.equity.sum())
+        self._watched = fresh_watched(markets, buckets, len(self._limits.distance), start)
+        self._now, self._flags = fresh_now(markets, buckets), np.zeros(LANES, np.uint8)
         self._guards: Guards | None = None
         if plan.policy is not None:
-            self._guards = Guards(terms, plan.policy, run.rules, wallet, LANES, self._step_ms)
-        self._start = float(task.account.equity.sum())
-        self._lowest = np.full(LANES, self._start)
+            self._guards = Guards(
+                terms, plan.policy, run.rules, self._watched, wallet, self._step_ms
+            )
 
     def _state(self) -> State:
         block, step = self._run.block, self._run.step
@@ -97,100 +121,86 @@ class _Play:
             block.acted, block.order_cost, block.added,
         )  # fmt: skip
 
-    def _moment(self) -> Moment:
-        run = self._run
-        return moment_of(self._terms, run.price, run.block.size, run.block.cash)
-
     def played(self) -> Played:
         """All steps."""
-        run, guards = self._run, self._guards
-        wrapping = np.errstate(over="ignore") if INTERPRETED else nullcontext()
-        if guards is not None:
-            self._look(guards, np.ones(LANES, bool), START_MS)
-        for step in range(1, self._task.steps + 1):
-            with wrapping:
+        run = self._run
+        if self._guards is not None:
+            self._guards.begin(self._state())
+        with _wrapping():
+            for step in range(1, self._task.steps + 1):
                 run.advance(step)
-            self._act(step)
-            self._lowest = np.minimum(self._lowest, run.equity.sum(axis=0) - self._added)
-        first = np.where(run.block.first > 0, run.block.first, np.iinfo(np.int32).max).min(axis=0)
-        first = np.where(first == np.iinfo(np.int32).max, 0, first)
-        equity, none = run.equity.sum(axis=0), np.zeros(LANES, np.int64)
+                self._act(step)
+        watched = self._watched
+        return self.outcome(self._task, run, watched.lowest, watched.added, self._guards)
+
+    @staticmethod
+    def outcome(
+        task: PathTask, run: Run, lowest: Floats, added: Integers, guards: Guards | None
+    ) -> Played:
+        """What a run came to, in the order of its paths."""
+        order = in_order(task)
+        never = np.iinfo(np.int32).max
+        first = np.where(run.block.first > 0, run.block.first, never).min(axis=0)
+        equity, put_in, none = run.equity.sum(axis=0), added / MICRO, np.zeros(LANES, np.int64)
+        start = float(task.account.equity.sum())
         return Played(
-            lost=self._start + self._added - equity,
-            equity=equity,
-            lowest=self._lowest,
-            first=first.astype(np.int64),
-            cost=np.zeros(LANES) if guards is None else guards.book.cost,
-            added=self._added.copy(),
-            reductions=none if guards is None else guards.reductions,
-            top_ups=none if guards is None else guards.top_ups,
+            lost=(start + put_in - equity)[order],
+            equity=equity[order],
+            lowest=lowest[order].copy(),
+            first=np.where(first == never, 0, first).astype(np.int64)[order],
+            cost=np.zeros(LANES) if guards is None else guards.book.cost[order],
+            added=put_in[order],
+            reductions=none if guards is None else guards.reductions[order],
+            top_ups=none if guards is None else guards.top_ups[order],
             decisions=0 if guards is None else guards.decisions,
         )
 
-    @property
-    def _added(self) -> Floats:
-        if self._guards is not None:
-            return self._guards.added / MICRO
-        return self._run.block.added
-
     def _act(self, step: int) -> None:
         """What happens after the prices of a step."""
-        guards, state, time_ms = self._guards, self._state(), START_MS + step * self._step_ms
-        changed = np.zeros(LANES, bool)
+        run, watched, time_ms = self._run, self._watched, START_MS + step * self._step_ms
+        block = run.block
+        found = watch(
+            run.rules, self._terms.scales, self._limits, watched, self._now, run.price, block.size,
+            block.cash, time_ms, self._flags,
+        )  # fmt: skip
+        if not found and not self._plan.looks_always:
+            return
+        state, guards = self._state(), self._guards
         if guards is not None:
             guards.book.refill()
-            now = self._moment()
-            for path in np.flatnonzero(guards.triggered(now)):
-                guards.fire(state, int(path), now, time_ms)
-                changed[path] = True
-        changed |= self._liquidate(state, step)
-        if guards is None:
-            if self._plan.replenishes:
-                self._replenish()
-            return
-        now = self._moment()
-        outside = changed | self._plan.looks_always
-        outside = outside | guards.bounds.outside(now, time_ms, guards.has_lost(now))
-        # A flat account has nothing left that could be closed.
-        outside &= (now.units != 0).any(axis=0) | changed
-        for path in np.flatnonzero(changed):
-            guards.drop_orders(int(path), now, time_ms)
-        guards.carry_forward(~outside, now, time_ms)
-        self._look(guards, outside, time_ms)
+        for path in np.flatnonzero(self._flags) if not self._plan.looks_always else range(LANES):
+            is_reached = self._flags[path] == REACHED
+            if is_reached and guards is not None:
+                guards.fire(state, int(path), time_ms)
+            if is_reached:
+                liquidate_between(
+                    run.rules, state, int(path), time_ms - START_MS - self._step_ms,
+                    time_ms - START_MS, step,
+                )  # fmt: skip
+            if guards is None:
+                self._replenish(state, int(path))
+            else:
+                if is_reached:
+                    guards.drop_orders(state, int(path), time_ms)
+                guards.look(state, int(path), time_ms)
+            self._follow(state, int(path))
 
-    def _look(self, guards: Guards, outside: Mask, time_ms: int) -> None:
-        state = self._state()
-        for path in np.flatnonzero(outside):
-            guards.look(state, int(path), time_ms)
+    def _follow(self, state: State, path: int) -> None:
+        """The least equity so far, after what was done in this step."""
+        worth = state.cash[:, path].sum() + (state.size[:, path] * state.price[:, path]).sum()
+        worth -= self._watched.added[path] / MICRO
+        self._watched.lowest[path] = min(self._watched.lowest[path], worth)
 
-    def _liquidate(self, state: State, step: int) -> Mask:
-        """(n,) where a bucket was under maintenance margin, after the kernel's stages."""
-        equity, needed = self._risk(state)
-        holds = self._terms.holds.astype(np.int64) @ (state.size != 0.0) > 0
-        under: Mask = (holds & (equity < needed * (1 + SLACK) + SLACK)).any(axis=0)
-        for path in np.flatnonzero(under):
-            liquidate_between(
-                self._run.rules, state, int(path), (step - 1) * self._step_ms, step * self._step_ms,
-                step,
-            )  # fmt: skip
-        return under
-
-    def _risk(self, state: State) -> tuple[Floats, Floats]:
-        """(b, n) equity and maintenance margin, USD."""
-        holds = self._terms.holds.astype(np.float64)
-        value = state.size * state.price
-        needed = self._terms.account.maintenance(np.abs(value))
-        needed[value == 0.0] = 0.0
-        return state.cash + holds @ value, holds @ needed
-
-    def _replenish(self) -> None:
+    def _replenish(self, state: State, path: int) -> None:
         """Money from the wallet for every bucket that is near liquidation."""
-        state = self._state()
-        equity, needed = self._risk(state)
-        for bucket in range(len(equity)):
-            calls = (needed[bucket] > 0) & (equity[bucket] < needed[bucket] / REPLENISH_FROM)
-            missing = needed[bucket] / REPLENISH_TO - equity[bucket]
-            amount = np.where(calls, np.minimum(self._wallet, missing), 0.0)
-            state.cash[bucket] += amount
-            self._wallet -= amount
-            state.added[...] += amount
+        value = state.size[:, path] * state.price[:, path]
+        needed = self._terms.account.maintenance(np.abs(value)[:, None])[:, 0]
+        needed[value == 0.0] = 0.0
+        for bucket, holds in enumerate(self._terms.holds):
+            equity = state.cash[bucket, path] + value[holds].sum()
+            missing = needed[holds].sum() / REPLENISH_TO - equity
+            if needed[holds].sum() > 0.0 and equity < needed[holds].sum() / REPLENISH_FROM:
+                amount = min(int(self._wallet[path]), round(MICRO * missing))
+                state.cash[bucket, path] += amount / MICRO
+                self._wallet[path] -= amount
+                self._watched.added[path] += amount

@@ -8,11 +8,14 @@ from msgspec import structs
 from seawall.domain.errors import InputError
 from seawall.domain.units import MICRO, PPM
 from seawall.guard.policy import (
+    ALERT,
+    CANCEL_ENTRIES,
     CHASE,
     DEFER,
     DEGRADE,
     ICEBERG,
     POV,
+    REDUCE,
     AccountLimits,
     DrawdownLimits,
     Policy,
@@ -30,9 +33,11 @@ class Prepared(NamedTuple):
 
 
 def prepared(policy: Policy, account: PathAccount) -> Prepared:
-    """The policy without what depends on a book or on funding forecasts, which paths do not have.
+    """The policy without what does nothing on a path.
 
-    Raises InputError for a pair of markets that the account does not hold.
+    That is what depends on a book or on forecasts of funding, which paths do not have, and what
+    only speaks or cancels entries: the account has no open orders, so that decisions about its
+    positions are the same without it.
     """
     notes = []
     if policy.funding is not None:
@@ -41,9 +46,15 @@ def prepared(policy: Policy, account: PathAccount) -> Prepared:
         missing = [each for each in pair.legs if each not in account.markets]
         if missing:
             notes.append(f"The pair {pair.name} is left out: there is no {missing[0]}.")
-    pairs = tuple(each for each in policy.pairs if set(each.legs) <= set(account.markets))
+    pairs = tuple(
+        structs.replace(each, warn_distance=None)
+        for each in policy.pairs
+        if set(each.legs) <= set(account.markets)
+    )
     steps = []
     for each in policy.steps:
+        if each.action in (ALERT, CANCEL_ENTRIES):
+            continue
         cap = policy.execution(each.execution).slippage_cap / PPM
         depth = min(
             depth_within(depth, spread, account.impact, cap)
@@ -58,7 +69,12 @@ def prepared(policy: Policy, account: PathAccount) -> Prepared:
     inputs = policy.inputs
     if inputs.book.outcome == DEFER:
         inputs = structs.replace(inputs, book=structs.replace(inputs.book, outcome=DEGRADE))
-    made = structs.replace(policy, funding=None, pairs=pairs, steps=tuple(steps), inputs=inputs)
+    limits = structs.replace(policy.account, max_market_share=None, max_leverage_trade=None)
+    if limits.over_limit != REDUCE:
+        limits = structs.replace(limits, max_leverage=None, max_leverage_market=None)
+    made = structs.replace(
+        policy, account=limits, funding=None, pairs=pairs, steps=tuple(steps), inputs=inputs
+    )
     return Prepared(made, notes)
 
 
@@ -76,7 +92,7 @@ def without_rules(policy: Policy) -> Iterator[tuple[str, Policy]]:
             limits = structs.replace(policy.drawdown, **{name: None})
             yield f"drawdown {name}", structs.replace(policy, drawdown=limits)
     limits_now = policy.account
-    if limits_now.over_limit == "reduce" and (
+    if limits_now.over_limit == REDUCE and (
         limits_now.max_leverage,
         limits_now.max_leverage_market,
     ) != (None, None):

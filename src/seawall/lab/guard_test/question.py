@@ -1,6 +1,7 @@
-"""The question of ``seawall guard test``: what a policy does to an account on random paths."""
+"""The question of ``seawall guard test``: what a policy does to an account on random paths and in
+crises."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -8,14 +9,19 @@ import numpy as np
 from msgspec import Struct, structs
 
 from seawall.accounts.account import Account
-from seawall.domain.quantities import Amount, share, usd
+from seawall.domain.quantities import Amount, several, share, usd
+from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import MICRO
 from seawall.guard.policy import Policy
 from seawall.guard.policy_file import load_policy
 from seawall.lab.arrays import Floats, Mask
+from seawall.lab.guard_test.crisis import CrisisLine, through
 from seawall.lab.guard_test.moment import Terms, terms_of
 from seawall.lab.guard_test.played import Played, Protection, play_block
 from seawall.lab.guard_test.prepared import plain_stop, prepared, without_rules
+from seawall.lab.market.liquidity import Depth
+from seawall.lab.market.named_scenarios import chosen_scenarios
+from seawall.lab.market.scenario import Scenario
 from seawall.lab.paths.estimates import (
     Estimate,
     expected_shortfall,
@@ -97,18 +103,23 @@ class RuleLine(Struct, frozen=True, kw_only=True):
 class GuardTest(Answer, frozen=True, kw_only=True):
     """``lines``: nothing, the policy, a plain stop, the wallet. ``rules``: of the policy.
 
-    ``played``: what the lines come from, in their order. ``notes``: what of the policy is not
-    played. ``wallet``: micro-USD.
+    ``crises``: each scenario under each of the lines, in order. ``played``: what the lines come
+    from, in their order. ``notes``: what of the policy is not played. ``wallet``: micro-USD.
     """
 
     setup: PathSetup
     policy: Policy
     lines: Sequence[Line]
     rules: Sequence[RuleLine]
+    crises: Sequence[CrisisLine]
     played: Sequence[Played]
     notes: Sequence[str]
     wallet: int
     stop: float
+
+    def crises_of(self, protection: str) -> list[CrisisLine]:
+        """Every scenario under one protection, in order."""
+        return [each for each in self.crises if each.protection == protection]
 
     def findings(self) -> Findings:
         """The result as sheets and sentences."""
@@ -125,6 +136,14 @@ class _Work(Struct, frozen=True, kw_only=True):
     blocks: int
 
 
+class _CrisisWork(Struct, frozen=True, kw_only=True):
+    scenarios: tuple[Scenario, ...]
+    account: Account
+    depths: Mapping[str, Depth]
+    wallet: int
+    plans: tuple[Protection, ...]
+
+
 def guard_test(
     policy: str | Path | Policy,
     account: Account,
@@ -132,17 +151,22 @@ def guard_test(
     wallet: Amount | None = None,
     stop: Amount = DEFAULT_STOP,
     rules: bool = True,
+    beside: bool = True,
+    scenarios: str | Path | Iterable[str | Path] = (),
     workers: int | None = 1,
     progress: Progress = silent,
     **options: Unpack[PathOptions],
 ) -> GuardTest:
-    """Play a policy on random paths, with and without it, and without each of its rules.
+    """Play a policy on random paths and in crises, with and without it, and without each rule.
 
+    ``scenarios``: named scenarios or scenario files, each from the prices of now on, in the engine.
     ``wallet``: USD outside of the account, for top-ups from other sources than the pool and for
     replenishing; the equity now if not given. ``stop``: distance of the plain stop. ``rules``:
-    whether each rule is switched off once. ``options``: as ``PathOptions``; 500 paths, 3 days and
+    whether each rule is switched off once. ``beside``: whether a plain stop and the wallet are
+    played beside it. ``options``: as ``PathOptions``; 500 paths, 3 days and
     steps of 60 seconds if not given. Raises SeawallError.
     """
+    loaded = tuple(chosen_scenarios(several(scenarios)))
     given = policy if isinstance(policy, Policy) else load_policy(policy)
     has_horizon = options.get("days") is not None or options.get("hours") is not None
     options.setdefault("paths", DEFAULT_PATHS)
@@ -160,12 +184,14 @@ def guard_test(
     capital = given.account.risk_capital / MICRO
     reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
     distance = float(share("stop", stop, example=DEFAULT_STOP))
-    plans = [
-        Protection(name=NOTHING),
-        Protection(name=given.name, policy=made.policy),
-        Protection(name=STOP, policy=plain_stop(made.policy, distance)),
-        Protection(name=WALLET, replenishes=True),
-    ]
+    if loaded and isinstance(account.rulebook, BlockRulebook):
+        notes.append("No scenario is played: a guard sees no account under block rules.")
+        loaded = ()
+    plans = [Protection(name=NOTHING), Protection(name=given.name, policy=made.policy)]
+    if beside:
+        plans.append(Protection(name=STOP, policy=plain_stop(made.policy, distance)))
+        plans.append(Protection(name=WALLET, replenishes=True))
+    count = len(plans)
     switched = list(without_rules(made.policy)) if rules else []
     plans += [Protection(name=name, policy=each) for name, each in switched]
     work = _Work(
@@ -182,17 +208,24 @@ def guard_test(
         policy=given,
         lines=[
             _line(p.name, each, bare_run, capital, task)
-            for p, each in zip(plans[:4], played[:4], strict=True)
+            for p, each in zip(plans[:count], played[:count], strict=True)
         ],
         rules=[
             _rule(name, whole, each, task.antithetic)
-            for (name, _), each in zip(switched, played[4:], strict=True)
+            for (name, _), each in zip(switched, played[count:], strict=True)
         ],
+        crises=_through(
+            _CrisisWork(
+                scenarios=loaded, account=setup.account, depths=setup.depths, wallet=int(reserve),
+                plans=tuple(plans[:count]),
+            ),
+            workers, progress,
+        ),
         played=played,
         notes=notes,
         wallet=work.wallet,
         stop=distance,
-    )
+    )  # fmt: skip
 
 
 def has_bootstrap(options: PathOptions) -> bool:
@@ -213,6 +246,24 @@ def _played(work: _Work, workers: int | None, progress: Progress) -> list[Played
         _joined(parts[first : first + work.blocks], work.task.paths)
         for first in range(0, count, work.blocks)
     ]
+
+
+def _through(work: _CrisisWork, workers: int | None, progress: Progress) -> list[CrisisLine]:
+    """Every scenario under every protection, in order."""
+    count = len(work.scenarios) * len(work.plans)
+    if not count:
+        return []
+    return run_trials(
+        _crisis, work, count, workers=workers,
+        progress=lambda done: progress("through the scenarios", done, count),
+    )  # fmt: skip
+
+
+def _crisis(work: _CrisisWork, number: int) -> CrisisLine:
+    scenario, plan = divmod(number, len(work.plans))
+    return through(
+        work.scenarios[scenario], work.account, work.depths, work.plans[plan], work.wallet
+    )
 
 
 def _trial(work: _Work, number: int) -> Played:

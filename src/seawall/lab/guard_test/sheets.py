@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from seawall.domain.units import MICRO
-from seawall.lab.guard_test.question import GuardTest
+from seawall.lab.guard_test.crisis import CrisisLine
+from seawall.lab.guard_test.question import SAME, GuardTest
 from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.sheets import (
     assumptions,
@@ -14,7 +15,7 @@ from seawall.lab.paths.sheets import (
 )
 from seawall.lab.paths.sheets import subtitle as paths_subtitle
 from seawall.report import kinds
-from seawall.report.findings import Findings, Section, Words
+from seawall.report.findings import Findings, Section, Status, Words
 from seawall.report.sheet import Column, Sheet
 
 
@@ -23,7 +24,7 @@ def findings(result: GuardTest) -> Findings:
     setup = result.setup
     sections: list[Section] = [
         *(Words(each, is_warning=True) for each in (*notes_of(setup), *result.notes)),
-        _outcomes(result), _actions(result), *_rules(result),
+        _outcomes(result), _actions(result), *_crises(result), *_rules(result),
         markets_sheet(setup), *setup.used.sheets(), run_sheet(setup),
     ]  # fmt: skip
     span = kinds.long_duration(3600 * setup.hours)
@@ -32,6 +33,7 @@ def findings(result: GuardTest) -> Findings:
         title=f"Policy {result.policy.name} over {span}: {setup.account.name}",
         subtitle=paths_subtitle(setup),
         verdict=list(_verdict(result)),
+        status=status(result),
         sections=sections,
         facts={
             "policy": result.policy.name,
@@ -42,6 +44,33 @@ def findings(result: GuardTest) -> Findings:
         assumptions=[*_assumptions(result), *_of_paths(setup)],
         seed=setup.seed,
     )
+
+
+def status(result: GuardTest) -> Status:
+    """Whether the policy makes bad ends better, by the whole interval, and whether it makes some
+    worse."""
+    bare, guarded = result.lines[:2]
+    words = (
+        f"liquidated on {kinds.probability(guarded.liquidated.value)} of the paths, without it on "
+        f"{kinds.probability(bare.liquidated.value)}"
+    )
+    if guarded.saved.high < 0 or guarded.caused.low > bare.liquidated.high:
+        return Status(f"Does harm: {words}", "bad")
+    if _worse(result):
+        return Status(f"Worse in a crisis: {words}", "caution")
+    if guarded.saved.low > 0:
+        return Status(f"Protects: {words}", "good")
+    return Status(f"Shows no effect: {words}", "caution")
+
+
+def _worse(result: GuardTest) -> list[tuple[CrisisLine, CrisisLine]]:
+    """The crises in which the account falls lower with the policy, without it and with it."""
+    bare, guarded = (result.crises_of(each.name) for each in result.lines[:2])
+    return [
+        (one, other)
+        for one, other in zip(bare, guarded, strict=True)
+        if other.lowest < one.lowest - SAME * one.start
+    ]
 
 
 def _usd(value: float) -> str:
@@ -77,9 +106,56 @@ def _verdict(result: GuardTest) -> Iterator[Words]:
             f"{each.name}: the worst 5 % lose less than with the policy, {_usd(each.worst.value)}.",
             is_warning=True,
         )
+    yield from _crisis_words(result)
     idle = [each.rule for each in result.rules if each.verdict in ("does harm", "only costs")]
     if idle:
         yield Words(f"Rules that cost more than they save: {', '.join(idle)}.", is_warning=True)
+
+
+def _crisis_words(result: GuardTest) -> Iterator[Words]:
+    bare, guarded = (result.crises_of(each.name) for each in result.lines[:2])
+    if not bare:
+        return
+    hit, spared = (sum(each.is_liquidated for each in lines) for lines in (guarded, bare))
+    ends_lower = sum(
+        other.lost > one.lost + SAME * one.start for one, other in zip(bare, guarded, strict=True)
+    )
+    count = "the scenario" if len(bare) == 1 else f"{len(bare)} scenarios"
+    yield Words(
+        f"In {count} something is liquidated in {hit} with the policy, in {spared} without it; "
+        f"{ends_lower} end lower with it."
+    )
+    for one, other in _worse(result):
+        yield Words(
+            f"{one.scenario}: the account falls to {_usd(other.lowest)} with the policy, to "
+            f"{_usd(one.lowest)} without it.",
+            is_warning=True,
+        )
+
+
+def _crises(result: GuardTest) -> Iterator[Sheet]:
+    if not result.crises:
+        return
+    yield Sheet(
+        name="crises",
+        title="Through scenarios, in the engine",
+        rows=result.crises,
+        columns=[
+            Column("scenario"),
+            Column("protection"),
+            Column("lost", kinds.USD),
+            Column("lowest", kinds.USD, title="lowest equity"),
+            Column("liquidated", get=lambda each: ", ".join(each.liquidated) or "nothing"),
+            Column("deleveraged", kinds.USD, on="data"),
+            Column("cost", kinds.USD),
+            Column("added", kinds.USD, title="money added"),
+            Column("actions", kinds.COUNT),
+            Column("start", kinds.USD, on="data"),
+        ],
+        note="Losses below zero are gains; a cost below zero: filled better than the mark, which "
+        "moves later than the book.",
+        style=lambda each: "bad" if each.liquidated else "",
+    )
 
 
 def _outcomes(result: GuardTest) -> Sheet:

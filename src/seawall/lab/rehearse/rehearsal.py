@@ -160,7 +160,7 @@ def run_path(
 
     ``journal``: a new file for every command. Raises PathError, PlacementError, JournalError.
     """
-    setup = _setup(path, plan, rulebook, instruments, depths, neighbours)
+    setup = rehearsal_setup(path, plan, rulebook, instruments, depths, neighbours)
     simulation = Simulation(setup, path_makers, surroundings=True, journal=journal)
     start, log, account = simulation.start, simulation.log, simulation.account
     assert start is not None and log is not None and account is not None
@@ -207,7 +207,7 @@ def run_path(
     )
 
 
-def _setup(
+def rehearsal_setup(
     path: MarketPath,
     plan: Holdings,
     rulebook: AnyRulebook,
@@ -215,6 +215,7 @@ def _setup(
     depths: Mapping[str, Depth],
     neighbours: Neighbours,
 ) -> SimulationSetup:
+    """The account on the path, among its neighbours. Raises PathError."""
     grid = grid_of(path, instruments)
     # A thin book that is part of the path and one that prices explain are the same book.
     moved = [depth_multipliers(middle, path.times_ms) for middle in grid.middle.T]

@@ -83,7 +83,7 @@ def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Integer
             yield run
 
 
-def _in_order(task: PathTask) -> slice | NDArray[np.intp]:
+def in_order(task: PathTask) -> slice | NDArray[np.intp]:
     """Lanes in the order of their paths: mirrored ones follow each other."""
     if not task.antithetic:
         return slice(None)
@@ -91,7 +91,7 @@ def _in_order(task: PathTask) -> slice | NDArray[np.intp]:
 
 
 def _outcomes(run: Run, task: PathTask) -> Outcomes:
-    order = _in_order(task)
+    order = in_order(task)
     block, rows = run.block, run.moves.rows
     return Outcomes(
         equity=run.equity[:, order].T.copy(),
@@ -111,7 +111,7 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
 
 def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats]:
     """(LANES,) the ratio of the worst bucket; equity of all."""
-    account, order = task.account, _in_order(task)
+    account, order = task.account, in_order(task)
     equity = run.equity
     needed = account.maintenance(np.abs(run.block.size * run.price))
     maintenance = np.zeros_like(equity)
