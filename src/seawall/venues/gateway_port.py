@@ -235,6 +235,13 @@ class VenueWriter(Protocol):
     url: str
     address: str
 
+    async def check(self) -> str:
+        """Why the venue would not take what this key signs; empty where nothing speaks against it.
+
+        Raises VenueDataError where it does not answer.
+        """
+        ...
+
     async def place(self, order: ReduceOrder) -> Outcome:
         """Send one order."""
         ...

@@ -281,6 +281,34 @@ def test_an_action_that_comes_after_its_time_is_refused(
     assert trader.held(COIN)["szi"] == "3.0"
 
 
+def test_a_key_that_the_account_has_not_approved_is_told_before_it_is_needed(
+    venue: Venue, trader: Trader, other: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = trader.exchange.approve_agent()
+    monkeypatch.setenv("AGENT_KEY", key)
+    monkeypatch.setenv("OWNER_KEY", trader.key)
+    gateway = gateway_of("hyperliquid")
+    network = gateway.network(url=venue.url)
+
+    def checked(address: str, source: str) -> str:
+        async def ask() -> str:
+            writer = gateway.writer(network, address, source)
+            try:
+                return await writer.check()
+            finally:
+                await writer.close()
+
+        return asyncio.run(ask())
+
+    assert checked(trader.address, "env:AGENT_KEY") == ""
+    assert checked(trader.address, "env:OWNER_KEY") == ""
+    assert "not of" in checked(other.address, "env:AGENT_KEY")
+    assert "has not approved" in checked(other.address, "env:OWNER_KEY")
+    # Another agent takes the place of the one without a name.
+    trader.exchange.approve_agent()
+    assert "or no longer" in checked(trader.address, "env:AGENT_KEY")
+
+
 def test_a_unified_account_with_a_position_on_a_builders_dex(
     dex_venue: Venue,
     dex_maker: Maker,

@@ -6,6 +6,7 @@ The guard's time is moved by the tests; what was traded is read from the fills o
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,9 @@ class Slow:
                 for each in needed
             )
         )
+
+    def has_traded(self, volume: float) -> bool:
+        return self.volume() >= volume
 
     def volume(self) -> float:
         """Of the market, as the reader has it."""
@@ -199,8 +203,7 @@ def test_pov_keeps_its_share_of_the_tape_and_uses_it(
                 other.exchange.market_open, COIN, number % 2 == 0, float(size), None, 0.01
             )
             tape += size
-            while slow.volume() < before + size:
-                await slow.reader.changed(0, 0.01)
+            await waiting.until(partial(slow.has_traded, before + size))
             slow.later.seconds += 5.0
             for _ in range(3):
                 await waiting.until(slow.is_fresh)
