@@ -40,6 +40,7 @@ FALL, FALL_S = -0.04, 600
 WARM = 1 / 3
 MOST_GROWTH = 0.05
 SAMPLE_S = 5.0
+WARM_LOOKS = 30
 SAY_S = 1.0
 
 
@@ -103,18 +104,21 @@ async def guard(url: str, address: str, policy: Path, journal: Path, said: Path)
                 passed = now - known.get(market, now - 1)
                 ticks, over = ticks + passed, over + max(0, passed - 1)
                 known[market] = now
+            if counts.looks == WARM_LOOKS:
+                # From here on it counts: the first looks load what the others have.
+                counts = counts._replace(ticks=0, missed=0, meanwhile=0, longest_ms=0)
+                looked_at, ticks, over = at, 0, 0
             counts = counts._replace(
                 looks=counts.looks + 1,
                 ticks=counts.ticks + ticks,
                 missed=counts.missed + (0 if acted else over),
                 meanwhile=counts.meanwhile + (over if acted else 0),
                 orders=counts.orders + sum(isinstance(each, PlaceOrder) for each in actions),
-                # The first look loads what the others have.
                 longest_ms=max(counts.longest_ms, round(1000 * (at - (looked_at or at)))),
                 trouble=self._trouble,
             )
             acted = any(not isinstance(each, Alert) for each in actions)
-            looked_at = time.monotonic() if counts.looks == 1 else at
+            looked_at = at
             if at - said_at >= SAY_S:
                 said_at = at
                 said.write_text(json.dumps(counts._asdict()))
@@ -190,12 +194,17 @@ class Guarded:
         )
 
     def faults(self) -> list[str]:
+        """What is wrong on any machine."""
+        counts, name = self.counts(), self.setting.policy
+        found = [f"{name}: no tick"] if not counts.ticks else []
+        found += [f"{name}: {counts.trouble}"] if counts.trouble else []
+        return found + [f"{name}: a position grew: {each}" for each in self.grown()]
+
+    def slow(self) -> list[str]:
+        """What a machine that is too slow, or too short a time, explains as well."""
         counts, warm = self.counts(), self.resident[int(len(self.resident) * WARM) :]
         name = self.setting.policy
         found = [f"{name}: {counts.missed} ticks missed"] if counts.missed else []
-        found += [f"{name}: no tick"] if not counts.ticks else []
-        found += [f"{name}: {counts.trouble}"] if counts.trouble else []
-        found += [f"{name}: a position grew: {each}" for each in self.grown()]
         if warm[-1] > warm[0] * (1 + MOST_GROWTH):
             found.append(f"{name}: memory has grown from {warm[0]} to {warm[-1]} bytes")
         return found
@@ -204,6 +213,14 @@ class Guarded:
 def resident_bytes(pid: int) -> int:
     """What a process holds in memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def settings(speed: float, pace: float) -> list[str]:
+    """Those of the venue's process."""
+    return [
+        "--agents", "--feed", "synthetic", "--speed", str(speed), "--pace", str(pace),
+        "--markets", *MARKETS,
+    ]  # fmt: skip
 
 
 def play(venue: Venue, folder: Path, minutes: float) -> tuple[list[Guarded], list[str]]:
@@ -221,7 +238,7 @@ def play(venue: Venue, folder: Path, minutes: float) -> tuple[list[Guarded], lis
     with ExitStack() as stack:
         processes = [stack.enter_context(each.guarding()) for each in made]
         # The day begins when all of them guard.
-        wait_until(lambda: all(each.counts().ticks for each in made))
+        wait_until(lambda: all(each.counts().looks > WARM_LOOKS for each in made))
         end = time.monotonic() + 60 * minutes
         fall_at = time.monotonic() + 30 * minutes
         while time.monotonic() < end:
@@ -248,11 +265,13 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=60.0)
     parser.add_argument("--pace", type=float, default=0.25)
     options: Any = parser.parse_args()
-    settings = ["--agents", "--feed", "synthetic", "--speed", str(options.speed)]
-    settings += ["--pace", str(options.pace), "--markets", *MARKETS]
-    with started(*settings) as venue, tempfile.TemporaryDirectory() as folder:
+    with (
+        started(*settings(options.speed, options.pace)) as venue,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         before_ms = venue.now_ms()
         made, faults = play(venue, Path(folder), options.minutes)
+        faults += [fault for each in made for fault in each.slow()]
         hours = (venue.now_ms() - before_ms) / 3_600_000
         print(f"{hours:.1f} hours of the venue's time in {options.minutes:g} minutes")
         for each in made:

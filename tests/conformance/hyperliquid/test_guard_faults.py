@@ -18,6 +18,7 @@ from seawall.guard.loop import Guard
 from seawall.guard.observe import Observer
 from seawall.venues.gateway_port import Refused
 from tests import waiting
+from tests.conformance.hyperliquid import guarded_day
 from tests.conformance.hyperliquid.between import Between
 from tests.conformance.hyperliquid.killed_guard import SLICES, THIN
 from tests.conformance.hyperliquid.running import Venue, started
@@ -168,3 +169,18 @@ def test_a_venue_that_is_killed_and_started_again_in_the_middle_of_a_step(
 def slices(trader: Trader) -> list[str]:
     orders = trader.info.frontend_open_orders(trader.address)
     return [each["cloid"] for each in orders if not each["isTrigger"]]
+
+
+def test_a_short_day_with_four_policies_on_four_accounts(tmp_path: Path) -> None:
+    """``guarded_day`` in short: what it judges on any machine."""
+    with started(*guarded_day.settings(60.0, 0.25)) as venue:
+        made, faults = guarded_day.play(venue, tmp_path, 0.05)
+        assert faults == []
+        assert {each.setting.policy for each in made} == {
+            "scalper", "macro_book", "hybrid", "small",
+        }  # fmt: skip
+        for each in made:
+            assert each.counts().ticks > 0
+            assert each.counts().orders > 0, each.row(0.05)
+            assert "journal" in each.row(0.05)
+            assert any(isinstance(entry, Acted) for entry in read_journal(each.journal))
