@@ -67,10 +67,10 @@ class Served:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[Served]:
+def served(*options: str) -> Iterator[Served]:
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.venue_server"],
+        [sys.executable, "-m", "benchmarks.venue_server", *options],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.PIPE,

@@ -331,7 +331,10 @@ def test_orders_that_are_none_are_never_sent(changes: Any, error: str | None) ->
 
 def test_no_method_of_a_writer_can_increase_anything() -> None:
     """What there is, by name; an order has no field that says whether it reduces."""
-    methods = {"place", "cancel", "cancel_other", "add_isolated_margin", "add_collateral", "close"}
+    methods = {
+        "check", "place", "cancel", "cancel_other", "add_isolated_margin", "add_collateral",
+        "close",
+    }  # fmt: skip
     for each in (Writer, VenueWriter):
         found = {name for name in vars(each) if not name.startswith("_")}
         assert found == methods

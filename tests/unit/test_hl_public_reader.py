@@ -64,6 +64,7 @@ class Script:
             "metaAndAssetCtxs": [META, [CONTEXT, CONTEXT, {**CONTEXT, "midPx": None}]],
             "recentTrades": [],
             "l2Book": {"coin": "BTC", "time": 1, "levels": LEVELS},
+            "allMids": {},
         }
         self.sends = sends
         self.heard: list[Any] = []
@@ -200,14 +201,6 @@ def test_a_quiet_market_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     """A price that does not change is not sent again; its venue still answers."""
     monkeypatch.setattr(public_reader, "QUIET_S", 0.02)
     script = Script()
-
-    async def forever(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        async for message in socket:
-            assert message.type == WSMsgType.TEXT
-        return socket
-
     script.stream = forever  # type: ignore[method-assign]
 
     async def act(reader: StreamReader) -> set[str]:
@@ -225,6 +218,67 @@ def test_a_quiet_market_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
         return kinds
 
     assert asyncio.run(script.play(act)) == {"PublicPrices", "PublicBook"}
+
+
+async def forever(request: web.Request) -> web.WebSocketResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        assert message.type == WSMsgType.TEXT
+    return socket
+
+
+def test_what_was_answered_is_not_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions weigh: a market that is quiet is asked about once while it counts as fresh."""
+    monkeypatch.setattr(public_reader, "FAR_S", 0.0)
+    script, passes, asked = Script(), asyncio.Event(), []
+    script.stream = forever  # type: ignore[method-assign]
+    info = script.info
+
+    async def counting(request: web.Request) -> web.Response:
+        body = await request.json()
+        asked.append("far" if "nSigFigs" in body else body["type"])
+        if asked.count("far") >= 4 * 3:
+            passes.set()
+        return await info(request)
+
+    script.info = counting  # type: ignore[method-assign]
+
+    async def act(reader: StreamReader) -> None:
+        standing = StreamReader(reader.url, lambda: 100.0, quiet_s=0.01)
+        following = asyncio.create_task(standing.follow(["BTC"], lambda update: None))
+        await passes.wait()
+        following.cancel()
+
+    asyncio.run(script.play(act))
+    assert asked.count("metaAndAssetCtxs") == 1
+
+
+def test_a_market_that_is_refused_is_left_out_and_the_others_go_on() -> None:
+    """As one that was delisted: neither its tape nor its subscription may end the connection."""
+    refusal = 'Invalid subscription {\\"type\\":\\"l2Book\\",\\"coin\\":\\"NEW\\"}'
+    error = '{"channel":"error","data":"' + refusal + '"}'
+    script = Script(error, error.replace("l2Book", "trades"), context())
+    info = script.info
+
+    async def refusing(request: web.Request) -> web.Response:
+        if "OLD" in await request.text():
+            return web.Response(status=422, text="Failed to deserialize")
+        return await info(request)
+
+    script.info = refusing  # type: ignore[method-assign]
+    updates: list[PublicUpdate] = []
+
+    async def act(reader: StreamReader) -> dict[str, str]:
+        with pytest.raises(VenueDataError, match="closed by the other side"):
+            await reader.follow(["OLD", "BTC", "NEW"], updates.append)
+        return reader.refused
+
+    refused = asyncio.run(script.play(act))
+    assert updates == [PublicPrices("BTC", 113401.0, 113377.0, 113377.5, FUNDING)]
+    assert "422" in refused["OLD"]
+    assert "Invalid subscription" in refused["NEW"]
+    assert not any(each["subscription"]["coin"] == "OLD" for each in script.heard)
 
 
 def test_venues_are_named_or_given_by_a_url() -> None:

@@ -39,6 +39,7 @@ from seawall.venues.gateway_port import (
     prices_of,
 )
 from seawall.venues.public_stream import Level
+from seawall.venues.rulebook_file import load_rulebook
 
 
 class Difference(Struct, frozen=True):
@@ -58,6 +59,8 @@ class Observer:
     def __init__(self, venue: str, reader: VenueReader, markets: Sequence[str] = ()) -> None:
         self._venue, self._reader, self._markets = venue, reader, tuple(markets)
         self._mirror, self._venues_mirror = Mirror(), Mirror()
+        # Read once: three quarters of the time of a look went into it.
+        self._rulebook = load_rulebook(venue)
         self._raw: bytes | None = None
         self._account: Account | None = None
         self._difference = Difference({}, {}, {})
@@ -83,7 +86,8 @@ class Observer:
         """The account at the marks now."""
         if self._account is None or state.answers.account != self._raw:
             source = f"{self._reader.address} at {self._reader.url}"
-            options = AccountOptions(extra_markets=_listed(state, self._markets))
+            extra = _listed(state, self._markets)
+            options = AccountOptions(rulebook=self._rulebook, extra_markets=extra)
             # Holdings as they are, at the venue's marks: positions are entered at these.
             account = account_of(self._venue, self._reader.address, source, state.answers, options)
             self._difference = self._compared(account, state)

@@ -30,6 +30,7 @@ from seawall.guard.view import View
 from seawall.guard.watchdog import held_up
 from seawall.report.kinds import money
 from seawall.venues.gateway_port import Network, VenueReader, VenueWriter
+from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import DEFAULT_VENUE, gateway_of
 
 STATUS_S = 1.0
@@ -171,6 +172,7 @@ class Running:
             if self._run.arm and not self.goes_on:
                 await self._waited(tasks[0], self._not_judged, 0.0)
             if not self._ending.is_set():
+                await self._check_key()
                 self._preflight()
                 self._open()
                 tasks += [
@@ -242,6 +244,22 @@ class Running:
         assert view is not None
         why = not_judged(self._run.policy, view)
         return why and f"not armed yet: {why}"
+
+    async def _check_key(self) -> None:
+        """Refuse to arm with a key whose orders the venue would refuse; a run that goes on says
+        so and holds what it has."""
+        if self.writer is None:
+            return
+        try:
+            why = await self.writer.check()
+        except VenueDataError as error:
+            why = f"it could not be asked whether the key is an agent's: {error}"
+            self._hear(Alert(key="key", level="warning", text=why))
+            return
+        if why and not self.goes_on:
+            raise InputError(f"key: {why}")
+        if why:
+            self._hear(Alert(key="key", level="critical", text=f"nothing can be sent: {why}"))
 
     def _preflight(self) -> None:
         """Refuse to arm where steps would fire at once. A run that goes on where an armed one of

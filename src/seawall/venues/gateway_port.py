@@ -119,8 +119,8 @@ class VenueState(Struct, frozen=True, kw_only=True):
     ``connection``: how many connections there were; ``is_live``: whether one is there now and
     everything was read again since it began. ``answers``: the whole account, as
     ``Venue.read_account`` takes it. ``inputs``: the age of each input; one that was never read is
-    absent. ``volumes``: sizes traded by market since the reader began, a gap in the connection
-    filled as far as the venue still tells. ``net_deposits``: deposits less withdrawals since
+    absent. ``volumes``: sizes traded by market since the reader began, but for those while there
+    was no connection. ``net_deposits``: deposits less withdrawals since
     ``ledger_from_ms``; None where an entry cannot be understood. ``wallet``: what can be moved
     into the cross pool from outside of it.
     """
@@ -234,6 +234,13 @@ class VenueWriter(Protocol):
 
     url: str
     address: str
+
+    async def check(self) -> str:
+        """Why the venue would not take what this key signs; empty where nothing speaks against it.
+
+        Raises VenueDataError where it does not answer.
+        """
+        ...
 
     async def place(self, order: ReduceOrder) -> Outcome:
         """Send one order."""

@@ -1,7 +1,11 @@
 """What stands between a client and a venue, and loses what a network can lose."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import ClientSession, WSMsgType, web
 
@@ -11,23 +15,30 @@ from tests.conformance.hyperliquid.running import Venue
 class Between:
     """Passes everything on, unless a test says otherwise.
 
-    ``is_silent``: its websocket passes nothing back; ``is_down``: it answers nothing. Of actions,
-    as many as these say: ``lost``, which never arrive, ``unanswered``, which do and whose answer is
-    lost. ``actions``: how many came.
+    ``is_silent``: its websocket passes nothing back; ``is_down``: it answers nothing; ``unheard``:
+    nor any question with this text. Of actions, as many as these say: ``lost``, which never arrive,
+    ``unanswered``, which do and whose answer is lost; ``actions``: those that came. ``shown``: what
+    an answer or a message is replaced by; ``repeats``: so often each message comes again.
     """
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.is_silent = self.is_down = False
-        self.lost = self.unanswered = self.actions = 0
+        self.lost = self.unanswered = self.repeats = 0
+        self.actions: list[Any] = []
+        self.unheard = ""
+        self.shown: Callable[[str], str] = str
         self.sockets: list[web.WebSocketResponse] = []
         self.url = ""
 
     async def info(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(status=503) if self.is_down else await self._passed(request)
+        is_unheard = self.unheard and self.unheard in await request.text()
+        if self.is_down or is_unheard:
+            return web.Response(status=503)
+        return await self._passed(request)
 
     async def exchange(self, request: web.Request) -> web.StreamResponse:
-        self.actions += 1
+        self.actions.append(json.loads(await request.read())["action"])
         assert request.transport is not None
         if self.lost or self.is_down:
             self.lost = max(0, self.lost - 1)
@@ -44,8 +55,9 @@ class Between:
             url, data = self.venue.url + request.path, await request.read()
             headers = {"Content-Type": "application/json"}
             async with session.post(url, data=data, headers=headers) as answer:
+                text = self.shown(await answer.text())
                 return web.Response(
-                    body=await answer.read(), status=answer.status, content_type="application/json"
+                    text=text, status=answer.status, content_type="application/json"
                 )
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -62,7 +74,8 @@ class Between:
             async def back() -> None:
                 async for message in far:
                     if message.type == WSMsgType.TEXT and not self.is_silent:
-                        await near.send_str(message.data)
+                        for _ in range(1 + self.repeats):
+                            await near.send_str(self.shown(message.data))
 
             passing = asyncio.create_task(back())
             async for message in near:
@@ -87,3 +100,26 @@ async def with_between(venue: Venue, act: Callable[[Between], Awaitable[None]]) 
         await act(between)
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def standing_between(venue: Venue) -> Iterator[Between]:
+    """The same for clients in other processes, on a thread of its own."""
+    loop = asyncio.new_event_loop()
+    found: list[Between] = []
+    is_up, is_over = threading.Event(), asyncio.Event()
+
+    async def stand(between: Between) -> None:
+        found.append(between)
+        is_up.set()
+        await is_over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(with_between(venue, stand)))
+    thread.start()
+    try:
+        assert is_up.wait(60)
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(is_over.set)
+        thread.join()
+        loop.close()

@@ -1,9 +1,10 @@
 """A venue in a process of its own, for tests: prints one line of JSON when it answers.
 
     python -m tests.conformance.hyperliquid.serve [--speed N] [--agents] [--feed manual|synthetic]
-        [--mode standard|unified] [--quotas] [--markets NAME=PRICE ...]
+        [--mode standard|unified] [--quotas] [--markets NAME=PRICE ...] [--pace SECONDS]
 
-``--speed 0`` (the default) is a clock that only control moves. Each line ``check`` on standard
+``--speed 0`` (the default) is a clock that only control moves. ``--pace``: how often streams state
+prices and accounts, seconds of this computer. Each line ``check`` on standard
 input is answered with the number of a broken invariant (0: none), found on a copy while the venue
 runs, and with the hash of the machine's state. It ends when standard input does.
 """
@@ -15,9 +16,15 @@ import logging
 import sys
 from pathlib import Path
 
+from aiohttp import web
+
 from seawall.engine.engine import Engine
 from seawall.engine.invariants import broken_invariant
 from seawall.sandbox.venue import Venue, VenueOptions, running_venue
+from seawall.venues.hyperliquid.limits import OFF, VENUE
+from seawall.venues.hyperliquid.server import make_app
+from seawall.venues.hyperliquid.stream.hub import Pace
+from seawall.venues.port import Desk
 
 
 def judged(copy: Engine) -> str:
@@ -34,8 +41,12 @@ async def listen(venue: Venue) -> None:
             print(await loop.run_in_executor(None, judged, copy), flush=True)
 
 
-async def serve(options: VenueOptions) -> None:
-    async with running_venue(options) as venue:
+async def serve(options: VenueOptions, pace: float | None) -> None:
+    def paced(desk: Desk) -> web.Application:
+        assert pace is not None
+        return make_app(desk, Pace(state=pace), VENUE if options.quotas else OFF)
+
+    async with running_venue(options, None if pace is None else paced) as venue:
         about = {
             "url": venue.url,
             "seed_phrase": venue.seed_phrase,
@@ -73,7 +84,9 @@ def main() -> None:
     parser.add_argument("--quotas", action="store_true")
     parser.add_argument("--markets", nargs="*", default=())
     logging.basicConfig(level=logging.WARNING)
-    asyncio.run(serve(options_of(parser.parse_args())))
+    parser.add_argument("--pace", type=float)
+    arguments = parser.parse_args()
+    asyncio.run(serve(options_of(arguments), arguments.pace))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ what the account shows afterwards.
 """
 
 import asyncio
+import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hyperliquid.utils.types import Cloid
 
 from seawall.domain.units import MICRO
 from seawall.venues.gateway_port import (
@@ -25,9 +28,9 @@ from seawall.venues.gateway_port import (
     book_of,
     prices_of,
 )
-from seawall.venues.hyperliquid.gateway.reader import Reader
+from seawall.venues.hyperliquid.gateway.inputs import VenueClock
+from seawall.venues.hyperliquid.gateway.reader import BACK_S, Reader
 from seawall.venues.registry import gateway_of
-from tests import waiting
 from tests.conformance.hyperliquid.between import Between, with_between
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting
@@ -70,11 +73,20 @@ async def until(reader: VenueReader, fits: Callable[[VenueState], Any]) -> Venue
             seen = await reader.changed(seen, 5.0)
 
 
-def age(reader: VenueReader) -> int:
-    """Of the account, ms."""
+def age(reader: VenueReader, name: str = ACCOUNT) -> int:
+    """Of an input, ms."""
     state = reader.state()
     assert state is not None
-    return state.time_ms - state.inputs[ACCOUNT].known_ms
+    return state.time_ms - state.inputs[name].known_ms
+
+
+class Later:
+    """This computer's clock, and so many seconds more."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.seconds
 
 
 def held(state: VenueState) -> dict[str, Decimal]:
@@ -269,6 +281,34 @@ def test_an_action_that_comes_after_its_time_is_refused(
     assert trader.held(COIN)["szi"] == "3.0"
 
 
+def test_a_key_that_the_account_has_not_approved_is_told_before_it_is_needed(
+    venue: Venue, trader: Trader, other: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = trader.exchange.approve_agent()
+    monkeypatch.setenv("AGENT_KEY", key)
+    monkeypatch.setenv("OWNER_KEY", trader.key)
+    gateway = gateway_of("hyperliquid")
+    network = gateway.network(url=venue.url)
+
+    def checked(address: str, source: str) -> str:
+        async def ask() -> str:
+            writer = gateway.writer(network, address, source)
+            try:
+                return await writer.check()
+            finally:
+                await writer.close()
+
+        return asyncio.run(ask())
+
+    assert checked(trader.address, "env:AGENT_KEY") == ""
+    assert checked(trader.address, "env:OWNER_KEY") == ""
+    assert "not of" in checked(other.address, "env:AGENT_KEY")
+    assert "has not approved" in checked(other.address, "env:OWNER_KEY")
+    # Another agent takes the place of the one without a name.
+    trader.exchange.approve_agent()
+    assert "or no longer" in checked(trader.address, "env:AGENT_KEY")
+
+
 def test_a_unified_account_with_a_position_on_a_builders_dex(
     dex_venue: Venue,
     dex_maker: Maker,
@@ -339,8 +379,11 @@ def test_a_connection_that_ends_is_noticed_and_everything_is_read_again(
 
 
 def test_a_silent_connection_is_made_up_for_by_questions(venue: Venue, trader: Trader) -> None:
+    later = Later()
+
     async def act(between: Between) -> None:
-        reader = Reader(between.url, trader.address, [COIN], quiet_s=0.3)
+        clock = VenueClock(later)
+        reader = Reader(between.url, trader.address, [COIN], clock=clock, quiet_s=0.3)
 
         async def inside() -> None:
             await until(reader, lambda state: state.is_live and book_of(COIN) in state.inputs)
@@ -352,12 +395,189 @@ def test_a_silent_connection_is_made_up_for_by_questions(venue: Venue, trader: T
             state = await until(reader, lambda state: state.orders)
             # Nothing answers at all: what is known is kept, and its age is told.
             between.is_down = True
-            await waiting.until(lambda: age(reader) > 3000)
+            later.seconds = 3.0
+            assert age(reader) >= 3000
             assert COIN in held(reader.state() or state)
 
         await _following(reader, inside)
 
     asyncio.run(with_between(venue, act))
+
+
+def test_what_comes_twice_counts_once(venue: Venue, trader: Trader) -> None:
+    """Every message of the stream comes again, also after a connection that ended."""
+
+    async def act(between: Between) -> None:
+        between.repeats = 2
+        reader = Reader(between.url, trader.address, [COIN], pauses_s=(0.05,))
+        name = Cloid(client_id(int(trader.address, 16) % 2**64))
+
+        async def inside() -> None:
+            state = await until(reader, lambda state: state.is_live and COIN in state.volumes)
+            before = state.volumes[COIN]
+            filled(await asyncio.to_thread(trader.exchange.market_open, COIN, True, 2.0))
+            oid = await asyncio.to_thread(
+                trader.exchange.order, COIN, True, 0.2, 1100, GTC, False, name
+            )
+            resting(oid)
+            await asyncio.to_thread(trader.exchange.cancel_by_cloid, COIN, name)
+            await asyncio.to_thread(venue.control.fund, trader.address, 700)
+            await until(reader, lambda state: state.net_deposits == 100_700 * MICRO)
+            await until(reader, lambda state: ended(state) == {name.to_raw(): "cancelled"})
+            await until(reader, lambda state: state.volumes[COIN] == before + 2.0)
+            for socket in list(between.sockets):
+                await socket.close()
+            state = await until(reader, lambda state: state.is_live and state.connection == 2)
+            filled(await asyncio.to_thread(trader.exchange.market_open, COIN, True, 1.0))
+            state = await until(reader, lambda state: len(state.fills) > 1)
+            assert [each.size for each in state.fills] == [Decimal("2.0"), Decimal("1.0")]
+            assert ended(state) == {name.to_raw(): "cancelled"}
+            assert state.net_deposits == 100_700 * MICRO
+            state = await until(reader, lambda state: state.volumes[COIN] >= before + 3.0)
+            assert state.volumes[COIN] == before + 3.0
+
+        await _following(reader, inside)
+
+    asyncio.run(with_between(venue, act))
+
+
+def ended(state: VenueState) -> dict[str, str]:
+    return {each.client_id: each.state for each in state.endings}
+
+
+def test_an_order_that_has_ended_is_not_open_again(venue: Venue, trader: Trader) -> None:
+    """Its first message is delivered once more, with the time of the last."""
+
+    async def act(between: Between) -> None:
+        reader = Reader(between.url, trader.address, [COIN])
+        name = Cloid(client_id(int(trader.address, 16) % 2**64))
+        updates: list[str] = []
+
+        def shown(text: str) -> str:
+            if '"channel":"orderUpdates"' in text:
+                updates.append(text)
+            return text
+
+        between.shown = shown
+
+        async def inside() -> None:
+            await asyncio.to_thread(trader.exchange.order, COIN, True, 0.2, 1100, GTC, False, name)
+            await until(reader, lambda state: ended(state) == {name.to_raw(): "open"})
+            await asyncio.to_thread(trader.exchange.cancel_by_cloid, COIN, name)
+            await until(reader, lambda state: ended(state) == {name.to_raw(): "cancelled"})
+            first, last = (json.loads(each)["data"][0] for each in (updates[0], updates[-1]))
+            first["statusTimestamp"] = last["statusTimestamp"]
+            again = {"channel": "orderUpdates", "data": [first]}
+            before = await reader.changed(0, 0.0)
+            await between.sockets[-1].send_str(json.dumps(again))
+            filled(await asyncio.to_thread(trader.exchange.market_open, COIN, True, 2.0))
+            await until(reader, lambda state: state.fills)
+            assert await reader.changed(0, 0.0) > before
+            await until(reader, lambda state: ended(state) == {name.to_raw(): "cancelled"})
+
+        await _following(reader, inside)
+
+    asyncio.run(with_between(venue, act))
+
+
+def test_a_message_that_lacks_a_part_ends_the_connection_and_nothing_else(
+    venue: Venue, trader: Trader
+) -> None:
+    async def act(between: Between) -> None:
+        reader = Reader(between.url, trader.address, [COIN], pauses_s=(0.05,))
+        between.shown = lambda text: text.replace('"clearinghouseStates"', '"states"')
+
+        async def inside() -> None:
+            wanted = "clearinghouseStates: missing"
+            state = await until(reader, lambda state: wanted in state.trouble)
+            assert not state.is_live
+            between.shown = str
+            state = await until(reader, lambda state: state.is_live)
+            assert state.trouble == ""
+
+        following = asyncio.create_task(reader.run())
+        await inside()
+        following.cancel()
+
+    asyncio.run(with_between(venue, act))
+
+
+def test_an_account_older_than_the_last_is_not_taken_and_that_is_said(
+    venue: Venue, trader: Trader
+) -> None:
+    async def act(between: Between) -> None:
+        later = Later()
+        reader = Reader(between.url, trader.address, [COIN], clock=VenueClock(later), quiet_s=0.3)
+
+        async def inside() -> None:
+            filled(await asyncio.to_thread(trader.exchange.market_open, COIN, True, 2.0))
+            state = await until(reader, lambda state: COIN in held(state))
+            past = state.time_ms - 3_600_000
+            between.shown = lambda text: re.sub(
+                r'("withdrawable":"[0-9.]+",.*?"time":)[0-9]+', rf"\g<1>{past}", text
+            )
+            await asyncio.to_thread(trader.exchange.market_close, COIN)
+            await until(reader, lambda state: len(state.fills) == 2)
+            await asyncio.sleep(0)
+            assert COIN in held(reader.state() or state)
+            later.seconds = 2 * BACK_S
+            state = await until(reader, lambda state: "as it was" in state.trouble)
+            # It never counts as fresh.
+            assert age(reader) >= 1000 * BACK_S
+            between.shown = str
+            await until(reader, lambda state: not held(state) and not state.trouble)
+
+        await _following(reader, inside)
+
+    asyncio.run(with_between(venue, act))
+
+
+def test_orders_are_as_old_as_those_of_the_dex_that_is_silent(
+    dex_venue: Venue, dex_maker: Maker, new_dex_trader: Make
+) -> None:
+    gold = "xyz:GOLD"
+    dex_venue.settle(COIN, PRICE, dex_maker)
+    dex_venue.settle(gold, 3000.0, dex_maker)
+    trader = new_dex_trader(50_000)
+    trader.exchange.user_set_abstraction(trader.address, "unifiedAccount")
+
+    async def act(between: Between) -> None:
+        later = Later()
+        reader = Reader(between.url, trader.address, [COIN], clock=VenueClock(later), quiet_s=0.3)
+
+        async def inside() -> None:
+            # Nothing is in that dex yet, so its silence is none of the account's.
+            between.unheard = '"dex": "xyz"'
+            resting(await asyncio.to_thread(trader.exchange.order, COIN, True, 0.2, 1100, GTC))
+            state = await until(reader, lambda state: state.orders)
+            later.seconds += 60.0
+            await until(reader, lambda state: age(reader, ORDERS) < 30_000)
+            resting(await asyncio.to_thread(trader.exchange.order, gold, True, 0.2, 2000, GTC))
+            await until(reader, lambda state: len(state.orders) == 2)
+            sequence = state.inputs[ORDERS].sequence
+            later.seconds += 60.0
+            resting(await asyncio.to_thread(trader.exchange.order, COIN, True, 0.2, 1100, GTC))
+            state = await until(reader, lambda state: len(state.orders) == 3)
+            assert state.inputs[ORDERS].sequence > sequence
+            assert age(reader, ORDERS) >= 60_000
+            between.unheard = ""
+            await until(reader, lambda state: age(reader, ORDERS) < 30_000)
+
+        await _following(reader, inside)
+
+    asyncio.run(with_between(dex_venue, act))
+
+
+def test_a_market_that_the_venue_does_not_know_is_said_and_the_others_are_followed(
+    venue: Venue, trader: Trader
+) -> None:
+    reader = Reader(venue.url, trader.address, ["GONE", COIN])
+
+    async def act() -> None:
+        state = await until(reader, lambda state: state.is_live and COIN in state.books)
+        assert "GONE cannot be followed" in state.trouble
+
+    asyncio.run(_following(reader, act))
 
 
 def test_a_reader_cannot_trade() -> None:

@@ -185,6 +185,19 @@ def test_it_is_not_armed_where_steps_would_fire_at_once(setting: Setting, maker:
     assert guard.interrupt() == 0
 
 
+def test_it_is_not_armed_with_a_key_that_the_venue_would_refuse(
+    setting: Setting, new_trader: Callable[[float], Trader]
+) -> None:
+    stranger = new_trader(100)
+    setting.key = stranger.key
+    guard = setting.run(*ARMED)
+    assert guard.ended() == 2
+    said = "".join(guard.said)
+    assert "has not approved as an agent" in said
+    assert stranger.key.removeprefix("0x") not in said + setting.written()
+    assert decisions(setting.journal) == []
+
+
 def test_a_reset_reaches_a_running_guard_and_one_that_starts_later(setting: Setting) -> None:
     guard = setting.run(*ARMED)
     guard.until("guarding")

@@ -1,10 +1,13 @@
 """Requests that must change nothing: forged, replayed, late, foreign, oversized, malformed."""
 
 import json
+import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import eth_account
 import pytest
@@ -324,3 +327,20 @@ def test_the_control_api_hears_no_other_origin(venue: Venue) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=120)
     assert caught.value.code == 403
+
+
+def test_a_client_that_is_gone_before_its_websocket_is_there(venue: Venue) -> None:
+    """The venue's log stays empty: a flood of such clients fills no disk."""
+    at = urlsplit(venue.url)
+    assert at.hostname is not None
+    upgrade = (
+        f"GET /ws HTTP/1.1\r\nHost: {at.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    for _ in range(20):
+        with socket.create_connection((at.hostname, at.port or 0)) as client:
+            # Closed at once with a reset, without reading.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(upgrade.encode())
+    assert venue.now_ms() > 0
+    assert "Traceback" not in venue.complaints(), venue.complaints()

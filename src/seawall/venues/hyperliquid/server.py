@@ -125,7 +125,10 @@ class _Server:
         if len(self._open) >= MAX_CONNECTIONS or not client.may_connect(self._clients.quotas):
             return _json(None, 429)
         socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, compress=False, timeout=2.0)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            return _text("", 400)  # the client has gone, and nobody reads this
         self._open.add(socket)
         client.connections += 1
         try:

@@ -10,7 +10,7 @@ from seawall.domain.instrument import MarginTier
 from seawall.domain.units import MICRO, fraction_text
 from seawall.venues.hyperliquid.account.groups import Group, Held
 from seawall.venues.hyperliquid.account.modes import PORTFOLIO, Mode
-from seawall.venues.hyperliquid.account.trading import ActiveAsset, RestingOrder, side_limit
+from seawall.venues.hyperliquid.account.trading import ActiveAsset, ListedOrder, side_limit
 from seawall.venues.hyperliquid.account.user import UserState
 from seawall.venues.hyperliquid.instruments import built_in_tiers
 
@@ -151,7 +151,7 @@ def _moved_until(user: UserState, group: Group) -> Fraction | None:
 def _held_by_orders(user: UserState, asset: ActiveAsset, group: Group, is_buy: bool) -> Fraction:
     """Margin of resting orders: of this coin those of the side, of another the larger side's."""
     held = Fraction(0)
-    by_coin: dict[str, list[RestingOrder]] = {}
+    by_coin: dict[str, list[ListedOrder]] = {}
     for each in user.orders or ():
         by_coin.setdefault(each.coin, []).append(each)
     for coin, orders in by_coin.items():

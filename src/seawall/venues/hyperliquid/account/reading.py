@@ -17,7 +17,7 @@ from seawall.venues.hyperliquid.account.groups import Group
 from seawall.venues.hyperliquid.account.modes import PORTFOLIO, Mode
 from seawall.venues.hyperliquid.account.rules import account_rules
 from seawall.venues.hyperliquid.account.state import PositionState
-from seawall.venues.hyperliquid.account.trading import RestingOrder
+from seawall.venues.hyperliquid.account.trading import ListedOrder
 from seawall.venues.hyperliquid.account.user import UserState, user_states
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import VenueDataError
@@ -76,7 +76,7 @@ def account_answer(
 
 
 def _closing(
-    orders: Sequence[RestingOrder], positions: Sequence[PositionState]
+    orders: Sequence[ListedOrder], positions: Sequence[PositionState]
 ) -> Iterator[ClosingOrder]:
     """The orders that close a position: stops and take-profits at market, reduce-only limits.
 

@@ -70,7 +70,7 @@ class ActiveAsset(Struct, frozen=True, kw_only=True):
     """The last decimal of the sizes that it prints, 1 where they are whole."""
 
 
-class RestingOrder(Struct, frozen=True, kw_only=True):
+class ListedOrder(Struct, frozen=True, kw_only=True):
     """An open order. ``price``, ``trigger_price`` (None for a limit order): in the collateral
     token. ``holds_margin``: whether it may; ``whole_position``: for all of it, whatever its size.
     """
@@ -143,14 +143,14 @@ def _active(path: str, raw: bytes) -> ActiveAsset:
     )
 
 
-def resting_orders(part: Part) -> tuple[RestingOrder, ...]:
+def listed_orders(part: Part) -> tuple[ListedOrder, ...]:
     """``openOrders`` or ``frontendOpenOrders``. Raises VenueDataError."""
     found = []
     for index, row in enumerate(decode(list[_Order], part.raw, part.path)):
         where = f"{part.path}[{index}]"
         size = exact_amount(f"{where}.sz", row.sz)
         found.append(
-            RestingOrder(
+            ListedOrder(
                 coin=row.coin,
                 is_buy=row.side == "B",
                 size=size,

@@ -16,9 +16,9 @@ from seawall.venues.hyperliquid.account.spot import SpotState, spot_state
 from seawall.venues.hyperliquid.account.state import AccountState, account_state, coins_of
 from seawall.venues.hyperliquid.account.trading import (
     ActiveAsset,
-    RestingOrder,
+    ListedOrder,
     active_assets,
-    resting_orders,
+    listed_orders,
 )
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.raw_json import VenueDataError, decode
@@ -35,7 +35,7 @@ class UserState(Struct, frozen=True, kw_only=True):
     dexes: tuple[AccountState, ...]
     spot: SpotState | None = None
     abstraction: str | None = None
-    orders: tuple[RestingOrder, ...] | None = None
+    orders: tuple[ListedOrder, ...] | None = None
     active: tuple[ActiveAsset, ...] = ()
     assumed_collateral: tuple[str, ...] = ()
     instruments: Mapping[str, Instrument] = {}
@@ -104,7 +104,7 @@ def _user_state(document: Document, given: Mapping[str, Instrument] | None) -> U
         dexes=tuple(each for each in dexes if _is_used(each)) or tuple(dexes[:1]),
         spot=spot,
         abstraction=document.abstraction,
-        orders=None if document.orders is None else resting_orders(document.orders),
+        orders=None if document.orders is None else listed_orders(document.orders),
         active=() if document.active is None else active_assets(document.active),
         assumed_collateral=tuple(assumed),
         instruments=known,

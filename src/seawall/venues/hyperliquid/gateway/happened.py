@@ -1,6 +1,7 @@
 """What happened to an account, as streams and answers say it: fills, ended orders, cash flows."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from msgspec import Struct
@@ -104,9 +105,14 @@ def _decimal(path: str, text: str) -> Decimal:
 
 
 def endings_of(raw: bytes) -> list[OrderEnding]:
-    """The orders with a client id in ``orderUpdates``. Raises VenueDataError."""
-    rows = decode(list[_OrderUpdate], raw, "orderUpdates")
-    return [_ending(each.order.cloid, each) for each in rows if each.order.cloid]
+    """The orders with a client id in ``orderUpdates``, but those whose state has no known word:
+    whoever waits for one asks for it. Raises VenueDataError."""
+    found = []
+    for each in decode(list[_OrderUpdate], raw, "orderUpdates"):
+        if each.order.cloid:
+            with suppress(VenueDataError):
+                found.append(_ending(each.order.cloid, each))
+    return found
 
 
 def ending_of(raw: bytes, client_id: str) -> OrderEnding:

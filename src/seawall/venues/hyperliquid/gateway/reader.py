@@ -4,9 +4,11 @@ Subscribed to are, of the account, ``allDexsClearinghouseState``, ``spotState``,
 each dex, ``orderUpdates``, ``userFills``, ``userFundings`` and ``userNonFundingLedgerUpdates``, and
 of each market what ``stream.public_reader`` follows [documented: websocket subscriptions]. What
 the stream is silent about is asked for, because a venue need not repeat what has not changed: of
-the 1,200 that the requests of an address may weigh in a minute, a market at rest takes about 900,
-one that moves a tenth of that. After each connection that ended, everything is read again before
-the account counts as live.
+the 1,200 that the requests of an address may weigh in a minute, an account at rest takes about 800
+by the documented weights, one whose market moves 450; each further dex with a position takes 660 or
+340. So positions on three dexes that are all at rest are more than may be asked for, and then ages
+grow. A question that is not answered is asked again after a pause that grows. After each connection
+that ended, everything is read again before the account counts as live.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from seawall.venues.gateway_port import (
     LEDGER,
     ORDERS,
     FundingPaid,
+    InputTime,
     LiveFill,
     OrderEnding,
     VenueState,
@@ -39,27 +42,45 @@ from seawall.venues.hyperliquid.account.public import (
 from seawall.venues.hyperliquid.account.state import coins_of
 from seawall.venues.hyperliquid.gateway import happened
 from seawall.venues.hyperliquid.gateway.inputs import Inputs, VenueClock
-from seawall.venues.hyperliquid.gateway.shown import Shown, joined_book, shown_account, wallet_of
-from seawall.venues.hyperliquid.stream.public_reader import StreamReader
+from seawall.venues.hyperliquid.gateway.shown import Shown, joined_book, shown_account
+from seawall.venues.hyperliquid.stream.public_reader import ANSWER_S, StreamReader
 from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.public_stream import PublicBook, PublicPrices, PublicTrades, PublicUpdate
 from seawall.venues.raw_json import VenueDataError, decode
 
 QUIET_S = 2.5
 """What was not heard of for so long is asked for; open orders after a second more."""
+EMPTY_QUIET_S = 120.0
+"""The same of open orders of a dex in which the account has nothing."""
 LEDGER_QUIET_S = 30.0
 FUNDING_QUIET_S = 300.0
-LOOK_S = 0.5
+LOOK_S, LONGEST_LOOK_S = 0.5, 4.0
+"""Between two looks for what is quiet; up to the second while questions are not answered."""
+STEADY_S = 10.0
+"""A connection that lasted so long has not failed."""
+REFUSED_S = 60.0
+"""Until a market that the venue did not let follow is tried again."""
+BACK_S = 10.0
+"""After so long in which the venue states older accounts only, everything is read again."""
 _PAUSES_S = (0.2, 1.0, 3.0, 5.0)
 """Before a connection is made again, the longer the more have failed in a row."""
 _KEPT_FILLS, _KEPT_ENDINGS = 500, 2000
 _FUNDING_DAYS = 31
 _PAGE = 500
 _PAGES = 100
+_UNENDED = ("open", "unknown")
 
 
 class _Time(Struct):
     time: int | None = None
+
+
+class _OfDex(Struct):
+    dex: str | None = None
+
+
+class _OfSnapshot(Struct, rename="camel"):
+    is_snapshot: bool = False
 
 
 class _Ending(NamedTuple):
@@ -100,7 +121,7 @@ class Reader:
         found = parse_address(address)
         if found is None:
             raise InputError.of("", "address", address, "0x and 40 hexadecimal digits")
-        self._api = PublicApi(url)
+        self._api = PublicApi(url, ANSWER_S)
         self.url, self.address = self._api.base, found
         self._wanted = list(dict.fromkeys(markets))
         self._ledger_from_ms = ledger_from_ms
@@ -110,6 +131,7 @@ class Reader:
         self._parts: AccountParts | None = None
         self._shown: Shown | None = None
         self._ledger: list[happened.LedgerEntry] = []
+        self._flows: dict[bool, int | None] = {}
         self._funding: dict[tuple[int, str], FundingPaid] = {}
         self._fills: deque[LiveFill] = deque(maxlen=_KEPT_FILLS)
         self._trade_ids: deque[int] = deque(maxlen=_KEPT_FILLS)
@@ -120,10 +142,14 @@ class Reader:
         self._volumes: dict[str, float] = {}
         self._stream: StreamReader | None = None
         self._followed: list[str] = []
+        self._refused_at = 0.0
         self._connection = 0
         self._is_live = False
+        self._live_at = 0.0
         self._must_read = False
-        self._trouble = ""
+        self._read_for: set[str] = set()
+        self._back_at: float | None = None
+        self._trouble = self._behind = ""
         self._sequence = 0
         self._has_changed = asyncio.Event()
 
@@ -132,11 +158,12 @@ class Reader:
     def state(self) -> VenueState | None:
         if self._parts is None:
             return None
-        if self._shown is None:
-            self._shown = shown_account(self._parts)
-        now_ms, shown = self._clock.now_ms(), self._shown
+        now_ms, shown = self._clock.now_ms(), self._now_shown()
         books = {name: joined_book(each, self._far.get(name)) for name, each in self._near.items()}
-        flows = happened.net_deposits(self._ledger, self.address, is_pooled=shown.is_pooled)
+        if shown.is_pooled not in self._flows:
+            self._flows[shown.is_pooled] = happened.net_deposits(
+                self._ledger, self.address, is_pooled=shown.is_pooled
+            )
         marks = {name: f"{each.mark!r}" for name, each in self._prices.items()}
         answers = shown.answers._replace(prices={**shown.answers.prices, **marks})
         return VenueState(
@@ -144,7 +171,7 @@ class Reader:
             connection=self._connection,
             is_live=self._is_live,
             answers=answers,
-            inputs=self._inputs.times(now_ms),
+            inputs=self._times(now_ms, shown),
             reported=shown.reported,
             orders=shown.orders,
             endings=tuple(each.shown(self._clock) for each in self._endings.values()),
@@ -153,11 +180,40 @@ class Reader:
             books=books,
             volumes=dict(self._volumes),
             next_funding_ms=(now_ms // HOUR_MS + 1) * HOUR_MS,
-            net_deposits=flows,
+            net_deposits=self._flows[shown.is_pooled],
             funding_payments=tuple(self._funding.values()),
-            wallet=wallet_of(self._parts, is_pooled=shown.is_pooled),
-            trouble=self._trouble or shown.trouble,
+            wallet=shown.wallet,
+            trouble="; ".join(
+                filter(None, (self._trouble, self._behind, *self._refused(), shown.trouble))
+            ),
         )
+
+    def _now_shown(self) -> Shown:
+        assert self._parts is not None
+        if self._shown is None:
+            self._shown = shown_account(self._parts)
+        return self._shown
+
+    def _times(self, now_ms: int, shown: Shown) -> dict[str, InputTime]:
+        """The age of each input. Open orders are as old as those of the dex that was silent for
+        longest, of those in which the account has something."""
+        times = self._inputs.times(now_ms)
+        orders = {name: times.pop(name) for name in list(times) if name.startswith(ORDERS)}
+        parts = [orders.get(_orders_of(dex)) for dex in shown.dexes]
+        known = [each for each in parts if each is not None]
+        if len(known) == len(parts):
+            times[ORDERS] = InputTime(
+                min(each.known_ms for each in known),
+                max(each.changed_ms for each in known),
+                sum(each.sequence for each in known),
+            )
+        return times
+
+    def _refused(self) -> Sequence[str]:
+        """A sentence for each market that the venue does not let follow."""
+        stream = self._stream
+        found = {} if stream is None else stream.refused
+        return [f"{name} cannot be followed: {why}" for name, why in found.items()]
 
     async def changed(self, since: int, timeout_s: float) -> int:
         with suppress(TimeoutError):
@@ -188,7 +244,8 @@ class Reader:
                 await self._follow()
             except VenueDataError as error:
                 self._trouble = str(error)
-            failures = 0 if self._is_live else failures + 1
+            lasted_s = self._clock.monotonic() - self._live_at if self._is_live else 0.0
+            failures = 0 if lasted_s >= STEADY_S else failures + 1
             self._is_live = False
             self._tell()
             await asyncio.sleep(self._pauses_s[min(failures, len(self._pauses_s) - 1)])
@@ -209,7 +266,7 @@ class Reader:
         self._stream = StreamReader(
             self.url, quiet_s=self._quiet_s, more=subscriptions, hear_more=self._hear_account
         )
-        self._followed = self._markets()
+        self._followed, self._refused_at = self._markets(), self._clock.monotonic()
         asking = asyncio.create_task(self._ask_quiet(), name="seawall-reader-questions")
         following = asyncio.create_task(
             self._stream.follow(self._followed, self._hear_market), name="seawall-reader-stream"
@@ -229,8 +286,8 @@ class Reader:
         """Those that are wanted, and those with a position or an order."""
         assert self._parts is not None
         held = [coin for raw in self._parts.states.values() for coin in coins_of(raw)]
-        shown = self._shown or shown_account(self._parts)
-        ordered = [each.market for each in shown.orders if each.market in self._parts.contexts]
+        orders = self._now_shown().orders
+        ordered = [each.market for each in orders if each.market in self._parts.contexts]
         return list(dict.fromkeys([*self._wanted, *held, *ordered]))
 
     def _tell(self) -> None:
@@ -250,8 +307,9 @@ class Reader:
         self._inputs.hear(
             ACCOUNT, changed=True, venue_ms=_time_of(parts.states[""]), asked_at=asked_at
         )
-        if parts.orders is not None:
-            self._inputs.hear(ORDERS, changed=True, asked_at=asked_at)
+        self._back_at = None
+        for dex in parts.orders or ():
+            self._inputs.hear(_orders_of(dex), changed=True, asked_at=asked_at)
         await self._read_ledger()
         await self._read_funding()
         raw = await self._ask("userFills", user=self.address)
@@ -267,7 +325,7 @@ class Reader:
             raw = await self._ask("userNonFundingLedgerUpdates", user=self.address, startTime=start)
             page = happened.ledger_of(raw)
             before = len(self._ledger)
-            self._ledger = happened.merged(self._ledger, page)
+            self._keep_ledger(page)
             if len(page) < _PAGE or len(self._ledger) == before:
                 break
             start = page[-1].time
@@ -290,29 +348,38 @@ class Reader:
     async def _ask_quiet(self) -> None:
         """Ask for what the stream is silent about, until cancelled. Raises VenueDataError for what
         cannot be read; an answer that does not come is asked for again."""
+        pause_s = LOOK_S
         while True:
-            await asyncio.sleep(LOOK_S)
-            with suppress(PublicApiError):
-                if self._must_read:
-                    await self._read_all()
-                await self._follow_more()
-                if self._inputs.is_quiet(ACCOUNT, self._quiet_s):
-                    await self._ask_states()
-                if self._inputs.is_quiet(ORDERS, self._quiet_s + 1):
-                    await self._ask_orders()
-                if self._inputs.is_quiet(LEDGER, LEDGER_QUIET_S):
-                    await self._read_ledger()
-                    self._tell()
-                if self._inputs.is_quiet(FUNDING, FUNDING_QUIET_S):
-                    await self._read_funding()
-                    self._tell()
+            await asyncio.sleep(pause_s)
+            try:
+                await self._ask_once()
+                pause_s = LOOK_S
+            except PublicApiError:
+                pause_s = min(2 * pause_s, LONGEST_LOOK_S)
+
+    async def _ask_once(self) -> None:
+        if self._must_read:
+            await self._read_all()
+        if self._inputs.is_quiet(ACCOUNT, self._quiet_s):
+            await self._ask_states()
+        await self._ask_orders()
+        await self._follow_more()
+        if self._inputs.is_quiet(LEDGER, LEDGER_QUIET_S):
+            await self._read_ledger()
+            self._tell()
+        if self._inputs.is_quiet(FUNDING, FUNDING_QUIET_S):
+            await self._read_funding()
+            self._tell()
 
     async def _follow_more(self) -> None:
         assert self._stream is not None
-        new = [each for each in self._markets() if each not in self._followed]
+        at, again = self._clock.monotonic(), set[str]()
+        if at - self._refused_at >= REFUSED_S:
+            self._refused_at, again = at, set(self._stream.refused)
+        new = [each for each in self._markets() if each not in self._followed or each in again]
         if new:
-            self._followed += new
             await self._stream.follow_also(new)
+            self._followed = list(dict.fromkeys([*self._followed, *new]))
 
     async def _ask_states(self) -> None:
         assert self._parts is not None
@@ -330,19 +397,20 @@ class Reader:
             self._tell()
 
     async def _ask_orders(self) -> None:
+        """Ask for the open orders of each dex that is quiet."""
         assert self._parts is not None
         if self._parts.orders is None:
             return
-        asked_at, found = self._clock.monotonic(), dict(self._parts.orders)
-        for dex, raw in list(found.items()):
-            # One that has none of anything is left to the stream.
-            if not dex or coins_of(self._parts.states[dex]) or decode(list[Raw], raw):
-                fields = {"dex": dex} if dex else {}
-                found[dex] = await self._ask("frontendOpenOrders", user=self.address, **fields)
-        if self._inputs.heard_at(ORDERS) <= asked_at:
-            self._inputs.hear(ORDERS, changed=found != self._parts.orders, asked_at=asked_at)
-            self._take(orders=found)
-            self._tell()
+        for dex in self._parts.states:
+            name, has_something = _orders_of(dex), dex in self._now_shown().dexes
+            quiet_s = self._quiet_s + 1 if has_something else EMPTY_QUIET_S
+            if not self._inputs.is_quiet(name, quiet_s):
+                continue
+            asked_at, fields = self._clock.monotonic(), {"dex": dex} if dex else {}
+            raw = await self._ask("frontendOpenOrders", user=self.address, **fields)
+            if self._inputs.heard_at(name) <= asked_at:
+                self._take_orders(dex, raw, asked_at)
+                self._tell()
 
     # -- what the stream says ----------------------------------------------------------------------
 
@@ -356,16 +424,37 @@ class Reader:
         """The states of dexes, unless they are older than those that are known."""
         assert self._parts is not None
         known = self._parts.states
-        new_ms, known_ms = _time_of(states[""]), _time_of(known[""])
+        new_ms, known_ms = _time_of(states.get("")), _time_of(known[""])
         if new_ms is not None and known_ms is not None and new_ms < known_ms:
-            # It says something old: nothing is known by it.
+            self._note_older(known_ms - new_ms)
             return
+        self._back_at, self._behind = None, ""
         changed = any(_without_time(states[dex]) != _without_time(known.get(dex)) for dex in states)
         self._inputs.hear(ACCOUNT, changed=changed, venue_ms=new_ms, asked_at=asked_at)
         self._take(states={**known, **states})
         # The terms of another dex's markets come with its list.
-        lacks = [dex for dex, raw in states.items() if dex and coins_of(raw)]
-        self._must_read |= any(dex not in self._parts.metas for dex in lacks)
+        held = {dex for dex, raw in states.items() if dex and coins_of(raw)}
+        lacks = held - self._parts.metas.keys() - self._read_for
+        # Once for each: a list that the venue does not give is not asked for again and again.
+        self._read_for |= lacks
+        self._must_read |= bool(lacks)
+
+    def _take_orders(self, dex: str, raw: bytes, asked_at: float | None = None) -> None:
+        assert self._parts is not None
+        known = self._parts.orders or {}
+        changed = known.get(dex) != raw
+        self._inputs.hear(_orders_of(dex), changed=changed, asked_at=asked_at)
+        if changed:
+            self._take(orders={**known, dex: raw})
+
+    def _note_older(self, older_ms: int) -> None:
+        """A statement of the account that is older than what is known says nothing; where there is
+        no other for long, the venue's clock went back and everything is read again."""
+        at = self._clock.monotonic()
+        self._back_at = at if self._back_at is None else self._back_at
+        if at - self._back_at >= BACK_S:
+            self._must_read, self._back_at = True, None
+            self._behind = f"the venue states the account as it was {older_ms} ms before"
 
     def _hear_account(self, channel: str, data: bytes) -> None:
         hearers: dict[str, Callable[[bytes], None]] = {
@@ -382,45 +471,39 @@ class Reader:
             self._tell()
 
     def _hear_states(self, data: bytes) -> None:
-        pairs = decode(dict[str, Raw], data, "allDexsClearinghouseState")["clearinghouseStates"]
-        rows = decode(list[tuple[str, Raw]], bytes(pairs), "clearinghouseStates")
+        pairs = _part(data, "allDexsClearinghouseState", "clearinghouseStates")
+        rows = decode(list[tuple[str, Raw]], pairs, "clearinghouseStates")
         self._take_states({dex: bytes(raw) for dex, raw in rows})
-        self._is_live, self._trouble = True, ""
+        if not self._is_live:
+            self._is_live, self._live_at, self._trouble = True, self._clock.monotonic(), ""
 
     def _hear_spot(self, data: bytes) -> None:
-        self._take(spot=bytes(decode(dict[str, Raw], data, "spotState")["spotState"]))
+        self._take(spot=_part(data, "spotState", "spotState"))
 
     def _hear_orders(self, data: bytes) -> None:
-        assert self._parts is not None
-        message = decode(dict[str, Raw], data, "openOrders")
-        dex = decode(str, bytes(message["dex"]), "openOrders.dex") if "dex" in message else ""
-        orders = bytes(message["orders"])
-        known = self._parts.orders or {}
-        # Of a dex without a position an answer says nothing; its orders count all the same.
-        self._inputs.hear(ORDERS, changed=known.get(dex) != orders)
-        self._take(orders={**known, dex: orders})
+        dex = decode(_OfDex, data, "openOrders").dex or ""
+        self._take_orders(dex, _part(data, "openOrders", "orders"))
 
     def _hear_order_updates(self, data: bytes) -> None:
         for each in happened.endings_of(data):
             self._keep_ending(each, self._clock.monotonic())
 
     def _hear_fills(self, data: bytes) -> None:
-        message = decode(dict[str, Raw], data, "userFills")
-        found = happened.fills_of(bytes(message["fills"]))
+        found = happened.fills_of(_part(data, "userFills", "fills"))
         # A snapshot begins with the newest.
-        for each in reversed(found) if b"isSnapshot" in data else found:
+        is_snapshot = decode(_OfSnapshot, data, "userFills").is_snapshot
+        for each in reversed(found) if is_snapshot else found:
             self._keep_fill(each)
 
     def _hear_funding(self, data: bytes) -> None:
-        message = decode(dict[str, Raw], data, "userFundings")
-        self._keep_funding(happened.funding_of(bytes(message["fundings"])))
+        self._keep_funding(happened.funding_of(_part(data, "userFundings", "fundings")))
         self._inputs.hear(FUNDING, changed=True)
 
     def _hear_ledger(self, data: bytes) -> None:
-        message = decode(dict[str, Raw], data, "userNonFundingLedgerUpdates")
-        new = happened.ledger_of(bytes(message["nonFundingLedgerUpdates"]))
+        channel = "userNonFundingLedgerUpdates"
+        new = happened.ledger_of(_part(data, channel, "nonFundingLedgerUpdates"))
         new = [each for each in new if each.time >= self._ledger_from_ms]
-        self._ledger = happened.merged(self._ledger, new)
+        self._keep_ledger(new)
         self._inputs.hear(LEDGER, changed=bool(new))
 
     def _hear_market(self, update: PublicUpdate) -> None:
@@ -445,8 +528,12 @@ class Reader:
 
     def _keep_ending(self, ending: OrderEnding, asked_at: float) -> None:
         known = self._endings.pop(ending.client_id, None)
-        if known is not None and known.ending.time_ms > ending.time_ms:
-            # An older statement that came later; an id that was there is not unknown again.
+        if known is not None and (
+            known.ending.time_ms > ending.time_ms
+            or (known.ending.state not in _UNENDED and ending.state in _UNENDED)
+        ):
+            # An older statement that came later, or came twice; what has ended is not open again,
+            # and an id that was there is not unknown again.
             ending = known.ending
         new = _Ending(ending, asked_at, self._clock.monotonic())
         self._endings[ending.client_id] = new
@@ -458,14 +545,33 @@ class Reader:
             self._trade_ids.append(fill.trade_id)
             self._fills.append(fill)
 
+    def _keep_ledger(self, entries: Sequence[happened.LedgerEntry]) -> None:
+        self._ledger = happened.merged(self._ledger, entries)
+        self._flows.clear()
+
     def _keep_funding(self, payments: Sequence[FundingPaid]) -> None:
         self._funding |= {(each.time_ms, each.market): each for each in payments}
         oldest = self._clock.now_ms() - _FUNDING_DAYS * DAY_MS
         self._funding = {key: each for key, each in self._funding.items() if key[0] >= oldest}
 
 
-def _time_of(state: bytes) -> int | None:
+def _orders_of(dex: str) -> str:
+    """The name of the input that holds the open orders of a dex."""
+    return f"{ORDERS} {dex}".strip()
+
+
+def _part(data: bytes, channel: str, name: str) -> bytes:
+    """One field of a message. Raises VenueDataError."""
+    found = decode(dict[str, Raw], data, channel)
+    if name not in found:
+        raise VenueDataError(f"{channel}.{name}: missing")
+    return bytes(found[name])
+
+
+def _time_of(state: bytes | None) -> int | None:
     """The venue's time that an answer states."""
+    if state is None:
+        return None
     with suppress(VenueDataError):
         return decode(_Time, state).time
     return None

@@ -1,6 +1,6 @@
 """What the parts of an account say, in the gateway's terms; every part is read where all are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -10,10 +10,10 @@ from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP
 from seawall.domain.units import MICRO, fraction_text, from_units
 from seawall.venues.gateway_port import LiveOrder, Reported
 from seawall.venues.hyperliquid.account.modes import mode_of_spot, stated_mode
-from seawall.venues.hyperliquid.account.public import AccountParts
+from seawall.venues.hyperliquid.account.public import AccountParts, dex_of
 from seawall.venues.hyperliquid.account.spot import spot_state
 from seawall.venues.hyperliquid.account.state import AccountState
-from seawall.venues.hyperliquid.account.trading import RestingOrder
+from seawall.venues.hyperliquid.account.trading import ListedOrder
 from seawall.venues.hyperliquid.account.user import UserState, user_states
 from seawall.venues.public_api import PublicAnswers
 from seawall.venues.public_stream import Level, PublicBook
@@ -23,12 +23,15 @@ _MOST_DECIMALS = 18
 
 class Shown(Struct, frozen=True, kw_only=True):
     """The account as its parts say it. ``is_pooled``: whether spot balances are its collateral.
-    ``trouble``: what was assumed of it."""
+    ``wallet``: micro-USD outside of it. ``dexes``: the main one, and those in which the account has
+    a position or an order. ``trouble``: what was assumed of it."""
 
     answers: PublicAnswers
     reported: Reported
     orders: tuple[LiveOrder, ...]
     is_pooled: bool
+    wallet: int
+    dexes: tuple[str, ...]
     trouble: str = ""
 
 
@@ -43,11 +46,21 @@ def shown_account(parts: AccountParts) -> Shown:
         reported=_reported(user, is_pooled=is_pooled),
         orders=tuple(_live_order(each) for each in user.orders or ()),
         is_pooled=is_pooled,
+        wallet=_wallet(parts, is_pooled=is_pooled),
+        dexes=tuple(_dexes(parts, user)),
         trouble="" if mode is not None or user.spot is None else "the mode is not known",
     )
 
 
-def wallet_of(parts: AccountParts, *, is_pooled: bool) -> int:
+def _dexes(parts: AccountParts, user: UserState) -> Iterator[str]:
+    held = {state.dex for state in user.dexes if state.positions}
+    ordered = {dex_of(each.coin) for each in user.orders or ()}
+    for dex in parts.states:
+        if not dex or dex in held or dex in ordered:
+            yield dex
+
+
+def _wallet(parts: AccountParts, *, is_pooled: bool) -> int:
     """Micro-USD of spot balance that is no collateral yet. Raises VenueDataError."""
     if is_pooled or parts.spot is None:
         return 0
@@ -95,7 +108,7 @@ def _cross_equity(states: Sequence[AccountState]) -> dict[str, int]:
     return {each.dex: each.cross.account_value for each in states if each.cross is not None}
 
 
-def _live_order(order: RestingOrder) -> LiveOrder:
+def _live_order(order: ListedOrder) -> LiveOrder:
     return LiveOrder(
         market=order.coin,
         order_id=order.order_id,

@@ -30,6 +30,15 @@ class _Dex(Struct):
     name: str
 
 
+class _Master(Struct):
+    user: str | None = None
+
+
+class _Role(Struct):
+    role: str
+    data: _Master | None = None
+
+
 class Terms(Struct, frozen=True):
     """What an order's text needs of its market."""
 
@@ -61,13 +70,32 @@ class Writer:
         self.url, self.address = network.url, found
         self._signing = signing_of(network)
         self._agent, self._owner = agent, owner
-        self._api = PublicApi(network.url)
+        self._api = PublicApi(network.url, ANSWER_S)
         self._sender = Sender(network.url, answer_s)
         self._nonces = Nonces()
         self._terms: dict[str, Terms] = {}
 
     def __repr__(self) -> str:
         return f"Writer({self.address} at {self.url}, {self._agent!r})"
+
+    async def check(self) -> str:
+        raw = await asyncio.to_thread(
+            self._api.post, "/info", {"type": "userRole", "user": self._agent.address}
+        )
+        # What the first order would wait for.
+        self._terms |= await asyncio.to_thread(_listed, self._api, "")
+        found = decode(_Role, raw, "userRole")
+        if self._agent.address == self.address and found.role == "user":
+            return ""
+        if found.role == "agent" and found.data is not None:
+            master = (found.data.user or "").lower()
+            if master == self.address:
+                return ""
+            return f"the key is that of an agent of {master}, not of {self.address}"
+        return (
+            f"the key is that of {self._agent.address}, which {self.address} has not approved as "
+            "an agent, or no longer"
+        )
 
     async def place(self, order: ReduceOrder) -> Outcome:
         _check_order(order)

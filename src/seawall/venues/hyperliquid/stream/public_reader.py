@@ -99,7 +99,8 @@ class StreamReader:
 
     ``clock``: seconds, for what is due; ``quiet_s``: a market without prices for so long is asked
     about. ``more``: subscriptions beside those of the markets, on the same connection, and who
-    hears the channel and the data of their messages.
+    hears the channel and the data of their messages. ``refused``: markets that the venue does not
+    let follow, such as one that was delisted, and its words.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class StreamReader:
         self._quiet_s = quiet_s
         self._more, self._hear_more = more, hear_more
         self._names: list[str] = []
+        self.refused: dict[str, str] = {}
         self._socket: ClientWebSocketResponse | None = None
         self._heard_at: dict[tuple[str, str], float] = {}
         self._tapes: dict[str, _Tape] = {}
@@ -147,7 +149,7 @@ class StreamReader:
         return PublicBook(market, found.bids, found.asks, reaches_far=True)
 
     async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
-        self._names = []
+        self._names, self.refused = [], {}
         await self.follow_also(names)
         asking = asyncio.create_task(self._ask(hear), name="seawall-feed-questions")
         try:
@@ -161,15 +163,28 @@ class StreamReader:
             await asyncio.gather(asking, return_exceptions=True)
 
     async def follow_also(self, names: Sequence[str]) -> None:
-        """From now on follow these markets too. Raises VenueDataError."""
+        """From now on follow these markets too; one that the venue refuses is noted and left out.
+
+        Raises PublicApiError where it answers nothing else either.
+        """
+        found = []
         for name in names:
-            raw = await asyncio.to_thread(
-                self._api.post, "/info", {"type": "recentTrades", "coin": name}
-            )
-            self._tapes[name] = _Tape(decode(list[_Trade], raw, "recentTrades"))
-        self._names += names
+            self.refused.pop(name, None)
+            try:
+                raw = await self._answer("recentTrades", name)
+                self._tapes[name] = _Tape(decode(list[_Trade], raw, "recentTrades"))
+                found.append(name)
+            except VenueDataError as error:
+                if isinstance(error, PublicApiError):
+                    # A failure of the server may be its way to refuse.
+                    await asyncio.to_thread(self._api.post, "/info", {"type": "allMids"})
+                self.refused[name] = str(error)
+        self._names += found
         if self._socket is not None:
-            await self._subscribe(self._socket, names)
+            await self._subscribe(self._socket, found)
+
+    async def _answer(self, kind: str, name: str) -> bytes:
+        return await asyncio.to_thread(self._api.post, "/info", {"type": kind, "coin": name})
 
     # -- the stream --------------------------------------------------------------------------------
 
@@ -212,7 +227,7 @@ class StreamReader:
             return ()  # the greeting
         message = decode(_Message, text.encode())
         if message.channel == "error":
-            raise VenueDataError(f"{self._stream}: answers {text[:200]}")
+            return self._leave_out(text)
         if message.data is UNSET:
             return ()
         data = bytes(message.data)
@@ -234,6 +249,17 @@ class StreamReader:
         fresh = self._tapes[coin].fresh(trades)
         return (PublicTrades(coin, fresh),) if fresh else ()
 
+    def _leave_out(self, text: str) -> Sequence[PublicUpdate]:
+        """Note the market that may not be subscribed to. Raises VenueDataError for other errors."""
+        plain = text.replace("\\", "").replace(" ", "")
+        asked = [*self._names, *self.refused]
+        found = [name for name in asked if f'"coin":"{name}"' in plain]
+        if not found:
+            raise VenueDataError(f"{self._stream}: answers {text[:200]}")
+        self._names = [name for name in self._names if name not in found]
+        self.refused |= dict.fromkeys(found, text[:200])
+        return ()
+
     # -- questions ---------------------------------------------------------------------------------
 
     async def _ask(self, hear: Callable[[PublicUpdate], None]) -> None:
@@ -242,17 +268,21 @@ class StreamReader:
         while True:
             await asyncio.sleep(self._quiet_s / 2)
             now, names = self._clock(), list(self._names)
+            # One that is not answered must not keep the others from being asked.
             with suppress(VenueDataError):
                 quiet = self._quiet("activeAssetCtx", names)
                 found = (await self.markets(quiet)).prices if quiet else {}
                 for name in found.keys() & quiet:
+                    self._heard_at["activeAssetCtx", name] = now
                     hear(found[name])
-                for name in self._quiet("l2Book", names):
-                    question = {"type": "l2Book", "coin": name}
-                    hear(_book(await asyncio.to_thread(self._api.post, "/info", question)))
-                if now >= far_at:
-                    far_at = now + FAR_S
-                    for name in names:
+            for name in self._quiet("l2Book", names):
+                with suppress(VenueDataError):
+                    hear(_book(await self._answer("l2Book", name)))
+                    self._heard_at["l2Book", name] = now
+            if now >= far_at:
+                far_at = now + FAR_S
+                for name in names:
+                    with suppress(VenueDataError):
                         hear(await self.book(name))
 
     def _quiet(self, channel: str, names: Sequence[str]) -> list[str]:
