@@ -277,12 +277,25 @@ export interface Candles {
 }
 
 /**
+ * Prices of the market in view at which a bucket holds no equity, its maintenance margin (so
+ * it is liquidated) and its initial margin, all other prices standing still; None where none does.
+ * ``side``: that of its position, so the bucket loses the other way.
+ */
+export interface Boundaries {
+  side: SideName;
+  empty: string | null;
+  maintenance: string | null;
+  initial: string | null;
+}
+
+/**
  * A margin bucket: a cross pool, or the bucket of one isolated position. Money is USD.
  *
  * ``free``: equity that no margin needs, not below zero; with ``initial_margin`` and
  * ``maintenance_margin`` it fills the vessel. ``holds``: of resting orders. ``ratio``: maintenance
  * margin over equity, liquidation begins above 1; None without equity. ``position_markets``: the
- * markets whose positions it carries.
+ * markets whose positions it carries. ``boundaries``: None without a position in the market in
+ * view.
  */
 export interface Bucket {
   id: string;
@@ -298,6 +311,18 @@ export interface Bucket {
   ratio: number | null;
   isLiquidatable: boolean;
   positionMarkets: string[];
+  boundaries: Boundaries | null;
+}
+
+/**
+ * What closing a whole position in the book now would do. ``slippage``: of the average price
+ * from the mid, a share, positive is worse; ``unfilled``: what the book does not hold.
+ */
+export interface Closing {
+  averagePrice: string | null;
+  worstPrice: string | null;
+  slippage: number | null;
+  unfilled: string;
 }
 
 /**
@@ -325,6 +350,7 @@ export interface Position {
   isolatedEquity: string | null;
   rank: number;
   ranked: number;
+  closing: Closing;
 }
 
 /**
@@ -599,9 +625,8 @@ export interface Placed {
  * What an order would do now, from the engine itself on a copy of the venue. Money is USD.
  *
  * ``rejected``: why the engine would refuse it; empty when it would not. ``slippage``: of the
- * average price from the mid, a share, positive is worse. ``warnings``: as ``beyond_liquidation``
- * (a stop or take-profit that liquidation comes before), ``over_cap`` (slippage), ``reduces``,
- * ``thin`` (the liquidation of such a position would eat so much of the book), in words.
+ * average price from the mid, a share, positive is worse. ``warnings``: such as a stop that liquidation comes before, slippage over the cap, or a position that the book could
+ * not close; in words.
  */
 export interface Preview {
   type: "Preview";

@@ -230,13 +230,26 @@ class Candles(Message):
     candles: tuple[CandlePart, ...]
 
 
+class Boundaries(Part):
+    """Prices of the market in view at which a bucket holds no equity, its maintenance margin (so
+    it is liquidated) and its initial margin, all other prices standing still; None where none does.
+    ``side``: that of its position, so the bucket loses the other way.
+    """
+
+    side: SideName
+    empty: str | None
+    maintenance: str | None
+    initial: str | None
+
+
 class Bucket(Part):
     """A margin bucket: a cross pool, or the bucket of one isolated position. Money is USD.
 
     ``free``: equity that no margin needs, not below zero; with ``initial_margin`` and
     ``maintenance_margin`` it fills the vessel. ``holds``: of resting orders. ``ratio``: maintenance
     margin over equity, liquidation begins above 1; None without equity. ``position_markets``: the
-    markets whose positions it carries.
+    markets whose positions it carries. ``boundaries``: None without a position in the market in
+    view.
     """
 
     id: str
@@ -253,6 +266,17 @@ class Bucket(Part):
     ratio: float | None
     is_liquidatable: bool
     position_markets: tuple[str, ...]
+    boundaries: Boundaries | None
+
+
+class Closing(Part):
+    """What closing a whole position in the book now would do. ``slippage``: of the average price
+    from the mid, a share, positive is worse; ``unfilled``: what the book does not hold."""
+
+    average_price: str | None
+    worst_price: str | None
+    slippage: float | None
+    unfilled: str
 
 
 class Position(Part):
@@ -279,6 +303,7 @@ class Position(Part):
     isolated_equity: str | None
     rank: int
     ranked: int
+    closing: Closing
 
 
 class Order(Part):
@@ -560,9 +585,8 @@ class Preview(Message):
     """What an order would do now, from the engine itself on a copy of the venue. Money is USD.
 
     ``rejected``: why the engine would refuse it; empty when it would not. ``slippage``: of the
-    average price from the mid, a share, positive is worse. ``warnings``: as ``beyond_liquidation``
-    (a stop or take-profit that liquidation comes before), ``over_cap`` (slippage), ``reduces``,
-    ``thin`` (the liquidation of such a position would eat so much of the book), in words.
+    average price from the mid, a share, positive is worse. ``warnings``: such as a stop that liquidation comes before, slippage over the cap, or a position that the book could
+    not close; in words.
     """
 
     rejected: str
