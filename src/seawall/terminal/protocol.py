@@ -31,11 +31,11 @@ INTERVALS = {
 Interval = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
 
 
-class Message(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
+class Message(Struct, rename="camel", tag_field="type"):
     """Something with a type of its own. ``type``: the name of the class."""
 
 
-class Part(Struct, frozen=True, kw_only=True, rename="camel"):
+class Part(Struct, rename="camel"):
     """A part of a message."""
 
 
@@ -585,8 +585,9 @@ class Preview(Message):
     """What an order would do now, from the engine itself on a copy of the venue. Money is USD.
 
     ``rejected``: why the engine would refuse it; empty when it would not. ``slippage``: of the
-    average price from the mid, a share, positive is worse. ``warnings``: such as a stop that liquidation comes before, slippage over the cap, or a position that the book could
-    not close; in words.
+    average price from the mid, a share, positive is worse. ``warnings``: in words, such as a stop
+    that liquidation comes before, slippage over the cap, or a position that the book could not
+    close.
     """
 
     rejected: str
