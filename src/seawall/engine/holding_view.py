@@ -5,13 +5,15 @@ Continuous rules. Read from the tables and from ``account_margins``; nothing is 
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from seawall.domain.enums import MarginMode
+from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.events import group_of_pool
 from seawall.domain.rulebook import truncates_price
-from seawall.engine.account_view import Margins
+from seawall.engine.account_view import Margins, account_pools
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     maintenance_tiers,
 )
+from seawall.engine.market_view import account_free_margin
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
@@ -131,3 +133,45 @@ def order_hold(held: Any, own: Margins | None) -> int:
     """Micro-USD that resting orders of one market hold, as the machine counts: the larger side."""
     buy, sell = closing_credits(held, own)
     return max(0, int(held["buy_hold"]) - buy, int(held["sell_hold"]) - sell)
+
+
+class TradingRoom(NamedTuple):
+    """Mode and leverage of an account in a market, and micro-USD of margin that orders of each
+    side may still use there. ``isolated_cash``: of its bucket."""
+
+    mode: int
+    leverage: int
+    to_buy: int
+    to_sell: int
+    isolated_cash: int
+
+
+def default_room(engine: "Engine", market: int) -> TradingRoom:
+    """Of an account that never touched the market, without money."""
+    instrument = engine.instruments[market]
+    most = int(engine.tables["rules"]["default_leverage"][0])
+    any_mode = instrument.margin == MarketMargin.ANY_MODE
+    mode = MarginMode.CROSS if any_mode else MarginMode.ISOLATED
+    return TradingRoom(int(mode), min(most, instrument.maximum_leverage), 0, 0, 0)
+
+
+def trading_room(
+    engine: "Engine", account: int, market: int, margins: dict[int, Margins]
+) -> TradingRoom:
+    """What an account may still trade in a market."""
+    group = group_of_pool(account_pools(engine, account)[market])
+    free = max(0, account_free_margin(engine, account, group))
+    row = position_row(engine, account, market)
+    if row < 0:
+        return default_room(engine, market)._replace(to_buy=free, to_sell=free)
+    held, own = engine.tables["positions"][row], margins.get(market)
+    # The larger side of the orders holds margin; a side may grow up to it for nothing.
+    free += order_hold(held, own)
+    to_buy, to_sell = closing_credits(held, own)
+    return TradingRoom(
+        int(held["mode"]),
+        int(held["leverage"]),
+        free - int(held["buy_hold"]) + to_buy,
+        free - int(held["sell_hold"]) + to_sell,
+        int(held["isolated_cash"]),
+    )

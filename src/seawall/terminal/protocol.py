@@ -4,10 +4,10 @@ The page's types are made from these by ``tools/write_protocol_types.py``. Price
 (USD) are exact decimal text; shares and rates are numbers, 0.01 is 1 %; times are ms since 1970 of
 the venue's clock. What is only drawn is numbers.
 
-The page sends ``Ask``. The server sends ``Sent``: answers, each with the ``id`` of its request, and
-surfaces. A surface is the whole state of what it shows and replaces what came before; each is sent
-when it changed, at most so often as ``surfaces`` says, and always as it is then, so that a slow page
-misses states and nothing else. ``sequence`` counts the messages of a connection: where one is
+The page sends ``Ask``. The server sends ``Sent``: answers, each with the ``id`` of its request,
+and surfaces. A surface is the whole state of what it shows and replaces what came before. Each is
+sent when it changed, at most so often as ``connection.PACE`` says, and always as it is then: a slow
+page misses states and nothing else. ``sequence`` counts the messages of a connection: where one is
 missing, the page asks to ``Resynchronise``.
 """
 
@@ -547,7 +547,7 @@ class Notice(Message):
 
 
 class Refused(Message):
-    """Nothing changed. ``field`` and ``value``: what is wrong; ``expected``: what would be right."""
+    """Nothing changed. ``field``, ``value``: what is wrong; ``expected``: what would be right."""
 
     field: str
     value: str

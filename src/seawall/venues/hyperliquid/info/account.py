@@ -2,22 +2,22 @@
 
 from typing import Any
 
-from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL, pool_of_group
 from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.formulas.continuous.liquidation_price import liquidation_price
 from seawall.engine.holding_view import (
     Holding,
     bucket_position,
-    closing_credits,
+    default_room,
     holdings,
     order_hold,
-    position_row,
+    trading_room,
 )
 from seawall.engine.market_view import account_free_margin
 from seawall.venues.hyperliquid.account.explain import decimal_text as rounded_text
 from seawall.venues.hyperliquid.account.rules import USDC
-from seawall.venues.hyperliquid.directory.pools import cash_of, dex_group, group_of, shares_margin
+from seawall.venues.hyperliquid.directory.pools import cash_of, dex_group, shares_margin
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
     DeskView,
@@ -203,40 +203,21 @@ def _usdc(total: int, hold: int) -> dict[str, Any]:
     }
 
 
-def _default_mode(venue: DeskView, market: int) -> tuple[int, int]:
-    """(mode, leverage) of a market that the account never touched."""
-    instrument = venue.instruments[market]
-    most = int(venue.tables["rules"]["default_leverage"][0])
-    any_mode = instrument.margin == MarketMargin.ANY_MODE
-    mode = MarginMode.CROSS if any_mode else MarginMode.ISOLATED
-    return int(mode), min(most, instrument.maximum_leverage)
-
-
 def active_asset(venue: DeskView, address: str, market: int) -> dict[str, Any]:
     """Leverage of an address in a market, and how much it could buy and sell there now."""
     account = venue.row_of(address)
-    mode, leverage = _default_mode(venue, market)
-    amounts, bucket_cash = [0, 0], 0
+    room = default_room(venue.engine, market)
     if account >= 0:
-        group = group_of(venue.engine, account, market)
-        free = max(0, account_free_margin(venue.engine, account, group))
-        amounts = [free, free]
-        row = position_row(venue.engine, account, market)
-        if row >= 0:
-            held = venue.tables["positions"][row]
-            mode, leverage = int(held["mode"]), int(held["leverage"])
-            bucket_cash = int(held["isolated_cash"])
-            own = account_margins(venue.engine, account).get(market)
-            # The larger side of the orders holds margin; a side may grow up to it for nothing.
-            free += order_hold(held, own)
-            sides = zip(("buy_hold", "sell_hold"), closing_credits(held, own), strict=True)
-            amounts = [free - int(held[side]) + credit for side, credit in sides]
+        margins = account_margins(venue.engine, account)
+        room = trading_room(venue.engine, account, market, margins)
     mark = int(venue.tables["markets"]["mark_price"][market])
     decimals = venue.size_decimals(market)
-    shown: dict[str, Any] = {"type": "cross", "value": leverage}
-    if mode == MarginMode.ISOLATED:
-        shown = {"type": "isolated", "value": leverage, "rawUsd": figure_text(bucket_cash)}
-    sizes = [amount * leverage // mark if mark > 0 else 0 for amount in amounts]
+    shown: dict[str, Any] = {"type": "cross", "value": room.leverage}
+    if room.mode == MarginMode.ISOLATED:
+        shown = {"type": "isolated", "value": room.leverage}
+        shown["rawUsd"] = figure_text(room.isolated_cash)
+    amounts = [room.to_buy, room.to_sell]
+    sizes = [amount * room.leverage // mark if mark > 0 else 0 for amount in amounts]
     return {
         "user": address,
         "coin": venue.coin(market),
