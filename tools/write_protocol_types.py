@@ -1,4 +1,4 @@
-"""Writes ``web/src/protocol.ts``: the messages of ``seawall.terminal.protocol`` as TypeScript types.
+"""Writes ``web/src/protocol.ts``: the terminal's messages as TypeScript types.
 
 Run it after changing them; a test fails when it was forgotten.
 """

@@ -76,7 +76,6 @@ export type AnyRequest =
   | StopToBreakEven
   | SetLeverage
   | AdjustMargin
-  | SetGrouping
   | SizeByRisk
   | AskWhatIf
   | AskMargin
@@ -537,27 +536,46 @@ export interface Cascade {
   shorts: Ranked[];
 }
 
-/** ``armed``: whether it may act now; ``next``: what it would do and when, in words. */
+/**
+ * A rule of the policy that is armed, or why it is not. ``fires_at``: the mark of the market
+ * nearest to liquidation at which it would fire, moving alone; ``move``: how far that is.
+ */
 export interface GuardRule {
-  name: string;
-  text: string;
-  armed: boolean;
-  next: string;
-  market: string | null;
-  price: string | null;
+  rule: string;
+  action: string;
+  market: string;
+  firesAt: string | null;
+  move: number | null;
+  state: string;
 }
 
-/** ``actions``: in words; ``reason``: why. */
+/** A limit on drawdown, shares. */
+export interface GuardLimit {
+  name: string;
+  now: number;
+  limit: number;
+  state: string;
+}
+
+/**
+ * Something that was done, and why. ``became``: accepted, refused, not sent, no answer or not
+ * known.
+ */
 export interface GuardDecision {
   timeMs: number;
-  actions: string[];
-  reason: string;
+  what: string;
+  where: string;
+  rule: string;
+  why: string;
+  became: string;
+  outcome: string;
 }
 
 /**
  * A guard that runs on the venue; ``is_present`` false where none does.
  *
- * ``trouble``: what keeps it from acting; ``age_seconds``: since it was heard last.
+ * ``problems``: what a person must not miss; ``said``: its last lines. ``rules``: the nearest
+ * first.
  */
 export interface Guard {
   type: "Guard";
@@ -565,10 +583,10 @@ export interface Guard {
   name: string;
   address: string;
   isArmed: boolean;
-  running: boolean;
-  ageSeconds: number;
-  trouble: string;
-  policy: GuardRule[];
+  isRunning: boolean;
+  problems: string[];
+  rules: GuardRule[];
+  limits: GuardLimit[];
   decisions: GuardDecision[];
   said: [number, string][];
 }
@@ -586,7 +604,7 @@ export interface Notice {
   market: string | null;
 }
 
-/** Nothing changed. ``field`` and ``value``: what is wrong; ``expected``: what would be right. */
+/** Nothing changed. ``field``, ``value``: what is wrong; ``expected``: what would be right. */
 export interface Refused {
   type: "Refused";
   field: string;
@@ -852,11 +870,6 @@ export interface AdjustMargin {
   type: "AdjustMargin";
   market: string;
   amount: string;
-}
-
-export interface SetGrouping {
-  type: "SetGrouping";
-  grouping: GroupingName;
 }
 
 /** How much to trade so that a stop loses ``risk`` USD. Answered by ``Sized``. */

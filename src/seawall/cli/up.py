@@ -20,7 +20,7 @@ from seawall.domain.quantities import number
 if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
     from seawall.sandbox.storage import FolderOptions
-    from seawall.sandbox.venue import Venue
+    from seawall.sandbox.venue import Mount, Venue
 
 SPEEDS = {"real": 1.0, "manual": 0.0}
 
@@ -75,7 +75,10 @@ def up(
     history: bool = True,
     agents: bool = True,
     quotas: bool = True,
+    any_origin: Annotated[bool, Parameter(negative="")] = False,
     mode: str | None = None,
+    terminal: bool = True,
+    guard: Path | None = None,
     clients: Texts = None,
     kept: Kept = Kept(),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -112,6 +115,12 @@ def up(
         Market makers, takers and crowds; without them the books are empty.
     quotas
         Clients may send as much as on the venue and no more; `--no-quotas`: what they like.
+    any_origin
+        Answer web pages of other origins too: any page may then trade with the test accounts.
+    terminal
+        Serve the terminal at /; `--no-terminal`: the venue alone.
+    guard
+        The journal of a guard on this venue, for the terminal to show.
     mode
         How accounts begin: `standard` (a margin for each dex) or `unified`.
     clients
@@ -127,9 +136,15 @@ def up(
             host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
-            kept=kept.options(data),
+            any_origin=any_origin, kept=kept.options(data),
         )  # fmt: skip
-        serve(options, announce)
+        serve(options, announce, _mounted(guard) if terminal else None)
+
+
+def _mounted(guard: Path | None) -> "Mount":
+    from seawall.terminal.app import mounted
+
+    return mounted(guard)
 
 
 @contextmanager

@@ -495,38 +495,54 @@ class Cascade(Message):
 
 
 class GuardRule(Part):
-    """``armed``: whether it may act now; ``next``: what it would do and when, in words."""
+    """A rule of the policy that is armed, or why it is not. ``fires_at``: the mark of the market
+    nearest to liquidation at which it would fire, moving alone; ``move``: how far that is."""
+
+    rule: str
+    action: str
+    market: str
+    fires_at: str | None
+    move: float | None
+    state: str
+
+
+class GuardLimit(Part):
+    """A limit on drawdown, shares."""
 
     name: str
-    text: str
-    armed: bool
-    next: str
-    market: str | None
-    price: str | None
+    now: float
+    limit: float
+    state: str
 
 
 class GuardDecision(Part):
-    """``actions``: in words; ``reason``: why."""
+    """Something that was done, and why. ``became``: accepted, refused, not sent, no answer or not
+    known."""
 
     time_ms: int
-    actions: tuple[str, ...]
-    reason: str
+    what: str
+    where: str
+    rule: str
+    why: str
+    became: str
+    outcome: str
 
 
 class Guard(Message):
     """A guard that runs on the venue; ``is_present`` false where none does.
 
-    ``trouble``: what keeps it from acting; ``age_seconds``: since it was heard last.
+    ``problems``: what a person must not miss; ``said``: its last lines. ``rules``: the nearest
+    first.
     """
 
     is_present: bool
     name: str
     address: str
     is_armed: bool
-    running: bool
-    age_seconds: float
-    trouble: str
-    policy: tuple[GuardRule, ...]
+    is_running: bool
+    problems: tuple[str, ...]
+    rules: tuple[GuardRule, ...]
+    limits: tuple[GuardLimit, ...]
     decisions: tuple[GuardDecision, ...]
     said: tuple[tuple[int, str], ...]
 
@@ -843,10 +859,6 @@ class AdjustMargin(Request):
     amount: str
 
 
-class SetGrouping(Request):
-    grouping: GroupingName
-
-
 class SizeByRisk(Request):
     """How much to trade so that a stop loses ``risk`` USD. Answered by ``Sized``."""
 
@@ -913,7 +925,6 @@ AnyRequest = (
     | StopToBreakEven
     | SetLeverage
     | AdjustMargin
-    | SetGrouping
     | SizeByRisk
     | AskWhatIf
     | AskMargin
