@@ -34,10 +34,11 @@ KINDS: dict[type[Any], str] = {
 
 
 class Happened(Struct):
-    """One event of a liquidation."""
+    """One event of a liquidation. ``bucket``: the one that is liquidated."""
 
     time_ms: int
     event: Any
+    bucket: int
 
 
 class CascadeLog:
@@ -49,21 +50,29 @@ class CascadeLog:
     def clear(self) -> None:
         """The venue went back in time."""
         self.newest: deque[Happened] = deque(maxlen=KEPT)
+        self._begun: dict[int, int] = {}
+        """The bucket of each account whose liquidation began last."""
         self.liquidations = self.in_book = self.to_backstop = 0
         self.deleveraged = self.insured = 0
 
     def add(self, batch: Sequence[Applied]) -> bool:
         """Whether there was anything of a liquidation."""
-        found = [
-            Happened(applied.time_ms, event)
-            for applied in batch
-            for event in applied.events
-            if type(event) in KINDS
-        ]
-        for each in found:
-            self._count(each.event)
-            self.newest.appendleft(each)
-        return bool(found)
+        found = False
+        for applied in batch:
+            for event in applied.events:
+                if type(event) in KINDS:
+                    found = True
+                    self._count(event)
+                    bucket = self._bucket(event)
+                    self.newest.appendleft(Happened(applied.time_ms, event, bucket))
+        return found
+
+    def _bucket(self, event: Any) -> int:
+        """An order closes a position of the pool whose liquidation began, or of its own bucket."""
+        if isinstance(event, events.LiquidationStarted):
+            self._begun[event.account] = event.market
+        begun = self._begun.get(event.account, event.market)
+        return begun if is_pool(begun) and not is_pool(event.market) else int(event.market)
 
     def _count(self, event: Any) -> None:
         if isinstance(event, events.LiquidationStarted):
@@ -120,7 +129,7 @@ def _event(scene: Scene, happened: Happened, account: int) -> protocol.CascadeEv
         KINDS[type(event)],
         name.address,
         name.label,
-        CROSS_NAME if market is None else scene.instruments[market].name,
+        CROSS_NAME if is_pool(happened.bucket) else scene.instruments[happened.bucket].name,
         shown,
         _side(event),
         None if market is None or size is None else scene.size_text(market, abs(size)),

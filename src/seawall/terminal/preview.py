@@ -27,7 +27,8 @@ from seawall.terminal.account import Held, finite, held_by, is_beyond, price_of
 from seawall.terminal.market import average_text, eaten, slippage
 from seawall.terminal.past import reason_text
 from seawall.terminal.scene import Scene
-from seawall.terminal.tickets import SIDES, commands_of
+from seawall.terminal.tickets import SIDES, commands_of, result_of
+from seawall.venues.port import Applied
 
 MODES = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
 LARGEST_PART = 0.5
@@ -159,10 +160,11 @@ def _apply(scene: Scene, account: int, market: int, orders: Sequence[Any]) -> Ou
     rejected, resting, resting_value = "", 0, 0
     fills: list[OrderFilled] = []
     for order in orders:
-        for event in scene.engine.apply(order):
-            if isinstance(event, CommandRejected):
-                rejected = rejected or reason_text(event.reason)
-            elif isinstance(event, OrderAccepted) and event.account == account:
+        events = scene.engine.apply(order)
+        result = result_of(scene, Applied(order.time_ms, order, events))
+        rejected = rejected or result.reason
+        for event in events:
+            if isinstance(event, OrderAccepted) and event.account == account:
                 if not order.flags & OrderFlag.TRIGGER:
                     resting += event.remaining_size
                     resting_value += event.remaining_size * event.price

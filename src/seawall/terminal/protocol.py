@@ -600,7 +600,8 @@ class Placed(Message):
 class Preview(Message):
     """What an order would do now, from the engine itself on a copy of the venue. Money is USD.
 
-    ``rejected``: why the engine would refuse it; empty when it would not. ``slippage``: of the
+    ``rejected``: why the engine would refuse it, or the part that is not filled; empty where it
+    would not. ``slippage``: of the
     average price from the mid, a share, positive is worse. ``warnings``: in words, such as a stop
     that liquidation comes before, slippage over the cap, or a position that the book could not
     close.

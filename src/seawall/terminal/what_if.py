@@ -17,6 +17,7 @@ from seawall.domain.enums import MarginGrouping, MarginMode, OrderFlag, OrderSta
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.holdings import Holdings, OpenOrder, Position
+from seawall.domain.margin_groups import account_groups
 from seawall.domain.quantities import number
 from seawall.domain.units import MONEY_DECIMALS, UnitError, money_text, to_units
 from seawall.engine.account_view import account_margins, cash_by_group
@@ -183,19 +184,21 @@ def answer(
     a simulated move leaves, None where none was asked for."""
     before = valuation_of(now)
     at_first = {each.bucket: each.equity for each in before.at(before.prices).values()}
+    rejected = _shortfall(then) if then is not now else ""
+    if rejected:
+        return _rejected(rejected, sum(at_first.values()))
     try:
         valuation = valuation_of(then)
         prices = shocked_prices(valuation, move, WHOLE_MOVE)
     except SeawallError as error:
         return _rejected(str(error), sum(at_first.values()))
-    rejected = _shortfall(valuation) if then is not now else ""
     boundary = None
     if any(move.factors):
         boundary = smallest_move(valuation, move, 1)
     found = valuation.at(prices)
     equity = equity_of(found)
     return protocol.WhatIf(
-        rejected,
+        "",
         money_text(sum(at_first.values())),
         money_text(equity),
         money_text(sum(at_first.values()) - equity),
@@ -215,16 +218,21 @@ def _rejected(reason: str, equity: int) -> protocol.WhatIf:
     return protocol.WhatIf(reason, text, text, "0", {}, (), (), None, None, (), None)
 
 
-def _shortfall(valuation: Valuation) -> str:
+def _shortfall(account: Account) -> str:
     """What keeps a pool from carrying its initial margins; empty where nothing does."""
-    write_now = valuation.at(valuation.prices)
-    margins = account_margins(valuation.engine, valuation.placed.account)
-    for bucket in write_now:
-        risk = margins[bucket]
-        if is_pool(bucket) and risk.equity < risk.initial_margin:
-            lacks = money_text(risk.initial_margin - risk.equity)
-            return f"the cross pool lacks {lacks} USD of initial margin"
-    return ""
+    holdings = account.holdings
+    groups = account_groups(account.rulebook, account.instruments, holdings.grouping)
+    left = {0: holdings.collateral, **holdings.other_collateral}
+    for each in holdings.positions:
+        value = each.signed_size * account.prices[each.market]
+        entry = each.entry_notional if each.signed_size > 0 else -each.entry_notional
+        margin = each.isolated_margin
+        if not each.is_isolated:
+            margin = abs(value) // each.leverage - (value - entry)
+        group = groups[each.market]
+        left[group] = left.get(group, 0) - margin
+    lacks = -min(left.values())
+    return f"the cross pool lacks {money_text(lacks)} USD of margin" if lacks > 0 else ""
 
 
 def _name(scene: Scene, valuation: Valuation, bucket: int) -> str:
