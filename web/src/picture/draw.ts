@@ -1,6 +1,6 @@
 /** Draws a scene: the book's depth, the price axis, the vessels and the lines, on one price axis. */
 
-import { grouped, percent, priceText } from "../state/figures";
+import { grouped, ordered, percent, priceText } from "../state/figures";
 import { drawDepth } from "./depth";
 import { drawLines } from "./lines";
 import type { Palette } from "./palette";
@@ -105,7 +105,7 @@ function drawMark(paper: Paper, scene: Scene): void {
   pen.moveTo(0, y);
   pen.lineTo(width, y);
   pen.stroke();
-  tag(paper, y, grouped(scene.markText), "mark", colours.ink, colours.paper);
+  tag(paper, y, ordered(scene.markText, scene.market), "mark", colours.ink, colours.paper);
   if (scene.asked === null) return;
   const to = Math.round(Math.max(axis.top, Math.min(axis.bottom, axis.y(scene.asked)))) + 0.5;
   pen.strokeStyle = colours.accent;

@@ -6,7 +6,7 @@
  * no place on the axis: its vessel shows shares of its equity.
  */
 
-import { grouped, percent, short } from "../state/figures";
+import { percent, short, usd } from "../state/figures";
 import { BOLD, FONT, type Paper } from "./draw";
 import { pattern } from "./palette";
 import type { Scene, Vessel } from "./scene";
@@ -45,7 +45,7 @@ function drawHead(paper: Paper, vessel: Vessel, left: number, wide: number): voi
   const brief = vessel.isIsolated ? vessel.id : "Pool";
   pen.fillText(isNarrow ? brief : vessel.name, left, 12, wide + GAP - 4);
   pen.font = FONT;
-  const equity = grouped(after ? after.equity : vessel.equity);
+  const equity = usd(after ? after.equity : vessel.equity);
   const isShort = pen.measureText(equity).width > wide + GAP - 4;
   pen.fillText(isShort ? short(after ? Number(after.equity) : vessel.total) : equity, left, 27);
   const ratio = after ? after.ratio : vessel.ratio;

@@ -1,4 +1,8 @@
-/** How a figure looks. Exact texts come from the venue and are only grouped here, never rounded. */
+/** How a figure looks.
+ *
+ * Money, prices and sizes come from the venue as exact decimal texts. Here they are rounded to what
+ * is shown, half to even as reports do, digit by digit and never through a float.
+ */
 
 const MINUS = "−";
 
@@ -14,9 +18,27 @@ export function grouped(text: string): string {
 export const isNegative = (text: string): boolean => text.startsWith("-") && /[1-9]/.test(text);
 export const isZero = (text: string): boolean => !/[1-9]/.test(text);
 
-/** With a plus in front of a gain. */
-export function signed(text: string): string {
-  return isNegative(text) || isZero(text) ? grouped(text) : `+${grouped(text)}`;
+/** A decimal text with so many decimals, half to even. */
+export function rounded(text: string, decimals: number): string {
+  const isBelow = text.startsWith("-");
+  const [whole = "0", fraction = ""] = unsigned(text).split(".");
+  const kept = BigInt(whole + fraction.slice(0, decimals).padEnd(decimals, "0"));
+  const cut = fraction.slice(decimals).replace(/0+$/, "");
+  const isHalf = cut === "5";
+  const isUp = isHalf ? kept % 2n === 1n : cut !== "" && cut >= "5";
+  const digits = String(isUp ? kept + 1n : kept).padStart(decimals + 1, "0");
+  const place = digits.length - decimals;
+  const found = decimals > 0 ? `${digits.slice(0, place)}.${digits.slice(place)}` : digits;
+  return isBelow ? `-${found}` : found;
+}
+
+/** USD to the cent: ``12,345.67``. */
+export const usd = (text: string): string => grouped(rounded(text, 2));
+
+/** The same with a plus in front of a gain. */
+export function gain(text: string): string {
+  const cents = rounded(text, 2);
+  return isNegative(cents) || isZero(cents) ? grouped(cents) : `+${grouped(cents)}`;
 }
 
 export const unsigned = (text: string): string => (text.startsWith("-") ? text.slice(1) : text);
@@ -64,12 +86,38 @@ export function remaining(ms: number): string {
   return hours > 0 ? `${hours}:${rest}` : rest;
 }
 
-/** The decimals of a price that the market allows near this one. */
-export function priceText(
-  price: number,
-  market: { priceDecimals: number; significantFigures: number },
-): string {
+/** What is known of a market's figures. */
+interface Steps {
+  priceDecimals: number;
+  sizeDecimals: number;
+  significantFigures: number;
+}
+
+/** The decimals that the market allows to a price of this height. */
+function decimalsOf(price: number, market: Steps): number {
   const whole = Math.max(1, Math.floor(Math.log10(Math.max(price, 1e-12))) + 1);
   const figures = market.significantFigures || 99;
-  return price.toFixed(Math.max(0, Math.min(market.priceDecimals, figures - whole)));
+  return Math.max(0, Math.min(market.priceDecimals, figures - whole));
+}
+
+/** A drawn price as one that the market takes. */
+export function priceText(price: number, market: Steps): string {
+  return price.toFixed(decimalsOf(price, market));
+}
+
+/** A price with all decimals of its market; of an average or a boundary no more than those. */
+export function priced(text: string | null, market: Steps | null): string {
+  if (text === null) return "–";
+  return market ? grouped(rounded(text, market.priceDecimals)) : grouped(text);
+}
+
+/** A price as orders have it: with the decimals that the market allows at this height. */
+export function ordered(text: string | null, market: Steps | null): string {
+  if (text === null) return "–";
+  return market ? grouped(rounded(text, decimalsOf(Number(text), market))) : grouped(text);
+}
+
+/** A size with all decimals of its market. */
+export function sized(text: string, market: Steps | null): string {
+  return market ? grouped(rounded(text, market.sizeDecimals)) : grouped(text);
 }

@@ -182,7 +182,7 @@ class VenueState {
       return false;
     }
     if (answer.type === "Done") {
-      if (answer.text) this.say("done", answer.text);
+      if (answer.text && answer.text !== "done") this.say("done", answer.text);
       for (const each of answer.warnings) this.say("warning", each);
     }
     if (answer.type === "Placed") {
@@ -190,7 +190,9 @@ class VenueState {
       for (const each of refused) this.say("rejected", each.reason || "The order was refused.");
       if (answer.orders.length > 0 && refused.length === answer.orders.length) return false;
       const done = answer.orders.filter((each) => each.status !== "refused");
-      if (done.length > 0) this.say("done", done.map(orderSaid).join("; "));
+      // A fill is a notice of its own.
+      const open = done.filter((each) => each.status !== "filled");
+      if (open.length > 0) this.say("done", open.map(orderSaid).join("; "));
     }
     return true;
   }
