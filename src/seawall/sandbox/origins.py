@@ -12,7 +12,7 @@ from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OWN_ONLY = ("/control/", "/terminal/")
-"""Paths that answer no other origin, whatever the rest does."""
+"""Paths that check it themselves, and answer no other origin whatever the rest does."""
 _ANY = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, OPTIONS",
@@ -61,12 +61,11 @@ def answering(any_origin: bool) -> Callable[..., Awaitable[web.StreamResponse]]:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        is_wire = not request.path.startswith(OWN_ONLY)
-        if not (any_origin and is_wire):
-            if is_own(request):
-                return await handler(request)
-            expected = "; see seawall up --any-origin" if is_wire else ""
-            return web.Response(status=403, text=f"only for pages of this server{expected}")
+        if request.path.startswith(OWN_ONLY) or (not any_origin and is_own(request)):
+            return await handler(request)
+        if not any_origin:
+            text = "only for pages of this server; see seawall up --any-origin"
+            return web.Response(status=403, text=text)
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_ANY)
         found = await handler(request)

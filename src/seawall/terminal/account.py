@@ -93,6 +93,13 @@ def pool_name(scene: Scene, pool: int) -> str:
     return f"{CROSS_NAME} {name}" if name else CROSS_NAME
 
 
+def bucket_title(name: str, *, is_pool: bool) -> str:
+    """``Cross pool``, ``Cross pool xyz`` or ``BTC isolated``."""
+    if is_pool:
+        return f"Cross pool{name.removeprefix(CROSS_NAME)}"
+    return f"{name} isolated"
+
+
 def price_of(scene: Scene, market: int, price: Ratio | None) -> str | None:
     """An exact price as text, as ``seawall explain`` prints it."""
     if price is None:
@@ -183,10 +190,11 @@ def _pool(
     scene: Scene, held: Held, pool: int, own: Sequence[Holding], market: int
 ) -> protocol.Bucket:
     risk, name = held.margins[pool], pool_name(scene, pool)
+    title = bucket_title(name, is_pool=True)
     in_view = next((each for each in own if each.market == market), None)
     return protocol.Bucket(
         name,
-        name,
+        title,
         False,
         money_text(risk.equity),
         money_text(sum(each.profit for each in own)),
@@ -207,7 +215,7 @@ def _isolated(scene: Scene, held: Held, each: Holding, market: int) -> protocol.
     floor = max(risk.initial_margin, risk.transfer_floor)
     return protocol.Bucket(
         name,
-        name,
+        bucket_title(name, is_pool=False),
         True,
         money_text(risk.equity),
         money_text(each.profit),

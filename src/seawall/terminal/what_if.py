@@ -28,7 +28,7 @@ from seawall.lab.stress.aftermath import StressMachine
 from seawall.lab.stress.grid import Cell, Move, MoveKind, equity_of, shocked_prices, stress_cell
 from seawall.lab.stress.reverse import smallest_move
 from seawall.terminal import protocol
-from seawall.terminal.account import MODES, finite, held_by, pool_name
+from seawall.terminal.account import MODES, bucket_title, finite, held_by, pool_name
 from seawall.terminal.market import orders_of
 from seawall.terminal.scene import Scene
 
@@ -252,7 +252,7 @@ def _buckets(
         shown.append(
             protocol.BucketAfter(
                 name,
-                name,
+                bucket_title(name, is_pool=is_pool(bucket)),
                 not is_pool(bucket),
                 money_text(each.equity),
                 money_text(each.equity - before.get(bucket, 0)),
