@@ -87,11 +87,12 @@ class Terminal:
 
     async def life(self, app: web.Application) -> AsyncIterator[None]:
         stop = self.stage.listen(self.heard)
-        task = asyncio.create_task(self._tick(), name="seawall-terminal")
+        tasks = [asyncio.create_task(each) for each in (self._tick(), self.stage.run())]
         yield
         stop()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self, app: web.Application) -> None:
         for socket in list(self._pages):

@@ -24,6 +24,7 @@ from seawall.terminal.cascade import KINDS, cascade
 from seawall.terminal.market import book, candles, markets, trades
 from seawall.terminal.notices import notices
 from seawall.terminal.past import history, liquidation_map
+from seawall.terminal.questions import QUESTIONS
 from seawall.terminal.stage import Stage
 from seawall.venues.port import Applied, Refusal
 
@@ -46,15 +47,9 @@ PACE = {
     "guard": 1.0,
 }
 """Seconds between two messages of a surface, at least; the first in order goes first."""
+CHANGING = tuple(each for each in PACE if each not in ("snapshot", "guard"))
 OF_MARKET = ("book", "trades", "candles", "map", "cascade", "account")
 OF_ACCOUNT = ("account", "history", "book", "map", "cascade")
-LATEST_COUNTS = (
-    protocol.PreviewOrder,
-    protocol.AskWhatIf,
-    protocol.AskMargin,
-    protocol.SizeByRisk,
-)
-"""Questions of which only the newest is computed."""
 
 
 class Sent(Struct, rename="camel"):
@@ -97,6 +92,8 @@ class Connection:
 
     def heard(self, batch: Sequence[Applied]) -> None:
         """Mark what is out of date; called for everything that took effect."""
+        if not batch:
+            self.out_of_date(*CHANGING)
         for applied in batch:
             for event in applied.events:
                 self._event(event)
@@ -234,7 +231,7 @@ class Connection:
             self._answer(_id_of(text), refused)
             return
         kind = type(asked.request)
-        if kind in LATEST_COUNTS:
+        if kind in QUESTIONS:
             older = self._newest.pop(kind, None)
             if older is not None:
                 self._answer(older.id, protocol.Superseded())

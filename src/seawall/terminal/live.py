@@ -4,7 +4,6 @@ Orders go in as domain commands through the host, so that the log has them and t
 clients see them. Only for the venue's funded test accounts: no key is needed or known here.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,14 @@ from seawall.sandbox.accounts import agent_address
 from seawall.sandbox.control import Control
 from seawall.sandbox.control_schema import ROUTES, read_request
 from seawall.sandbox.venue import Venue
-from seawall.terminal import protocol, tickets, what_if
+from seawall.terminal import protocol, tickets
 from seawall.terminal.account import account, held_by
 from seawall.terminal.cascade import CascadeLog
 from seawall.terminal.guard import GuardView
 from seawall.terminal.past import reason_text
-from seawall.terminal.preview import Copy, preview
+from seawall.terminal.preview import Copy
+from seawall.terminal.questions import QUESTIONS, answer_to
 from seawall.terminal.scene import DirectoryNames, Scene
-from seawall.terminal.sizing import sized
 from seawall.terminal.stage import Heard, Looking
 from seawall.venues.port import Applied, Plan, Refusal
 
@@ -152,17 +151,16 @@ class LiveStage:
         self.cascade.clear()
         self._sequence = self._host.engine.sequence
 
+    async def run(self) -> None:
+        """Nothing: the host runs by itself."""
+
     # -- what is done ----------------------------------------------------------------------------
 
     async def act(self, request: protocol.AnyRequest, looking: Looking) -> protocol.Answer:
         if isinstance(request, protocol.Control):
             return await self._steer(request)
-        if isinstance(request, protocol.AskWhatIf | protocol.AskMargin):
-            return await self._what_if(request, looking.account)
-        if isinstance(request, protocol.SizeByRisk):
-            return sized(self.scene, looking.account, request)
-        if isinstance(request, protocol.PreviewOrder):
-            return preview(self._copy, looking.account, request)
+        if isinstance(request, QUESTIONS):
+            return await answer_to(self.scene, self._copy, request, looking.account)
         if isinstance(request, protocol.Play):
             raise InputError.of("", "type", "Play", "asked of a recording")
         name = self.scene.names.of(looking.account)
@@ -180,27 +178,6 @@ class LiveStage:
         if request.action in WENT_BACK:
             self._went_back()
         return protocol.Done(DONE[request.action])
-
-    async def _what_if(
-        self, request: protocol.AskWhatIf | protocol.AskMargin, row: int
-    ) -> protocol.WhatIf:
-        """Raises InputError."""
-        taken = what_if.taken_out(self.scene, row)
-        if taken is None:
-            return what_if.without_positions(self.scene, row)
-        now = then = taken.account
-        cell = None
-        if isinstance(request, protocol.AskMargin):
-            move = what_if.move_of(now, protocol.AskWhatIf())
-            then = what_if.with_margin(now, request.market, request.amount)
-        else:
-            move = what_if.move_of(now, request)
-            if request.modes or request.leverages:
-                then = what_if.changed(now, request.modes, request.leverages)
-            if request.afterwards:
-                # Many steps of a simulation: beside the venue, not in its way.
-                cell = await asyncio.to_thread(what_if.simulated, then, move)
-        return what_if.answer(self.scene, now, then, move, cell)
 
     async def _trade(self, request: protocol.AnyRequest, row: int) -> protocol.Answer:
         """Raises InputError, Refusal."""

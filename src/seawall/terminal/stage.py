@@ -42,7 +42,14 @@ class Stage(Protocol):
         ...
 
     def listen(self, heard: Heard) -> Callable[[], None]:
-        """Call ``heard`` with what took effect; returns how to stop that."""
+        """Call ``heard`` with what took effect; returns how to stop that.
+
+        With nothing where anything may have changed.
+        """
+        ...
+
+    async def run(self) -> None:
+        """What it does by itself, as long as it is shown."""
         ...
 
     async def act(self, request: protocol.AnyRequest, looking: Looking) -> protocol.Answer:

@@ -6,7 +6,6 @@ and valued and moved by the same functions, so that the two agree to the last un
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
 
 from msgspec import structs
 
@@ -36,17 +35,10 @@ LEAST_MOVE, MOST_MOVE = -0.99, 10
 WHOLE_MOVE = Fraction(1)
 
 
-class Taken(NamedTuple):
-    """An account as it was in the venue. ``rows``: the venue's row of each of its markets."""
-
-    account: Account
-    rows: tuple[int, ...]
-
-
 # -- out of the venue ----------------------------------------------------------------------------
 
 
-def taken_out(scene: Scene, row: int) -> Taken | None:
+def taken_out(scene: Scene, row: int) -> Account | None:
     """The account with its positions, orders and marks; None without a position."""
     held = held_by(scene, row)
     if not held.positions:
@@ -64,27 +56,27 @@ def taken_out(scene: Scene, row: int) -> Taken | None:
         group = group_of_pool(held.pools[each.market])
         cash[group] += each.entry_notional + (0 if each.is_cross else each.isolated_cash)
     name = scene.names.of(row)
-    return Taken(
-        Account(
+    return Account(
+        name=name.label,
+        source=name.address,
+        venue=scene.rulebook.name,
+        rulebook=scene.rulebook,
+        instruments=instruments,
+        listed={each.name: each for each in instruments},
+        prices=tuple(scene.mark(market) for market in rows),
+        holdings=Holdings(
             name=name.label,
-            source=name.address,
-            venue=scene.rulebook.name,
-            rulebook=scene.rulebook,
-            instruments=instruments,
-            listed={each.name: each for each in instruments},
-            prices=tuple(scene.mark(market) for market in rows),
-            holdings=Holdings(
-                name=name.label,
-                collateral=cash[0],
-                positions=positions,
-                orders=tuple(_order(places[market], order) for market, order in orders
-                             if order["state"] != OrderState.WAITING_FOR_FILL),
-                grouping=MarginGrouping(int(scene.tables["accounts"]["grouping"][row])),
-                other_collateral={group: money for group, money in cash.items() if group and money},
+            collateral=cash[0],
+            positions=positions,
+            orders=tuple(
+                _order(places[market], order)
+                for market, order in orders
+                if order["state"] != OrderState.WAITING_FOR_FILL
             ),
+            grouping=MarginGrouping(int(scene.tables["accounts"]["grouping"][row])),
+            other_collateral={group: money for group, money in cash.items() if group and money},
         ),
-        rows,
-    )  # fmt: skip
+    )
 
 
 def _position(market: int, held: Holding) -> Position:
