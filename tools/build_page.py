@@ -3,7 +3,8 @@
 Node comes from the system, else from a package that is pinned by its hash. ``./run up``, the
 wheel's build and the browser's tests call it; the standard library is all that it needs.
 
-    python tools/build_page.py          build the page unless it is there
+    python tools/build_page.py               build the page unless it is there
+    python tools/build_page.py --no-fetch    only with a node that is here already
 """
 
 import hashlib
@@ -123,7 +124,7 @@ def main() -> None:
     if not is_fresh():
         print("Building the terminal's page, once; later starts skip this.", file=sys.stderr)
     try:
-        build()
+        build(fetch="--no-fetch" not in sys.argv)
     except PageError as error:
         print(f"The terminal has no page: {error}", file=sys.stderr)
 

@@ -1,5 +1,6 @@
 """What the wheel's build does beside packing: the terminal's page is built into it."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from build_page import PageError, build
 
 
 class PageHook(BuildHookInterface[Any]):
-    """Needs node only where the page is not there yet; without it the package has none."""
+    """Needs node only where the page is not there yet; without it the package has none.
+
+    SEAWALL_PAGE=as-is: pack what is there.
+    """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if version == "editable":
+        if version == "editable" or os.environ.get("SEAWALL_PAGE") == "as-is":
             return
         try:
             build(fetch=False)

@@ -44,7 +44,7 @@ def terminal(
             return
         print(f"\n  terminal   {url}   plays {recording}", flush=True)
         if not is_built():
-            print(f"\n  {HOW_TO_GET_IT}", flush=True)
+            print(f"  It has {HOW_TO_GET_IT}.", flush=True)
         print("  Ctrl-C stops it.\n", flush=True)
 
     try:

@@ -83,6 +83,14 @@ class Pages:
 
         return mounted(self.guard)
 
+    def place(self, venue: "Venue") -> tuple[bool, str | None]:
+        """Whether there is a page, and where, or why it is not there; None without a terminal."""
+        if not self.terminal:
+            return False, None
+        from seawall.terminal.app import HOW_TO_GET_IT, is_built
+
+        return (True, f"{venue.url}/") if is_built() else (False, HOW_TO_GET_IT)
+
 
 def up(
     *,
@@ -146,7 +154,7 @@ def up(
     from seawall.sandbox.venue import VenueOptions, serve
 
     with _one_sentence():
-        announce = _announcer(_names(clients), as_object=json_)
+        announce = _announcer(_names(clients), pages, as_object=json_)
         options = VenueOptions(
             host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
@@ -174,14 +182,20 @@ def _one_sentence() -> Iterator[None]:
         raise SystemExit(1) from None
 
 
-def _announcer(clients: tuple[str, ...], *, as_object: bool) -> "Callable[[Venue], None]":
+def _announcer(
+    clients: tuple[str, ...], pages: Pages, *, as_object: bool
+) -> "Callable[[Venue], None]":
     """Prints what a venue that is ready says about itself. Raises InputError for the clients."""
     from seawall.sandbox.announcement import announcement, announcement_object, clients_named
 
     kinds = clients_named(clients)
 
     def announce(venue: "Venue") -> None:
-        about = json.dumps(announcement_object(venue)) if as_object else announcement(venue, kinds)
+        is_there, where = pages.place(venue)
+        if as_object:
+            about = json.dumps(announcement_object(venue, where if is_there else None))
+        else:
+            about = announcement(venue, kinds, where)
         print(about, flush=True)
 
     return announce

