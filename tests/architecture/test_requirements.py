@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from tests.architecture.sources import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PINS = ("run", "dev", "uv")
+PINS = ("run", "dev", "uv", "node")
 
 
 def pinned(text: str) -> dict[str, Requirement]:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
@@ -12,6 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.architecture.sources import PACKAGE, ROOT
+from tools.build_page import is_fresh
 
 SECONDS = 280
 TOOLS = Path(sys.executable).parent
@@ -37,6 +40,7 @@ def run(*command: str | Path, folder: Path) -> str:
     hidden = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SEAWALL_INTERPRETED")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment |= {"UV_SYSTEM_CERTS": "true", "UV_PYTHON_DOWNLOADS": "never"}
+    environment["SEAWALL_PAGE"] = "as-is"
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
@@ -46,7 +50,8 @@ def run(*command: str | Path, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built without fetching anything: the pins hold what the build needs."""
+    """Built without fetching anything: the pins hold what the build needs, and the terminal's page
+    is taken as it is: ``./test`` builds it first where there is node."""
     folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, folder=ROOT)
     (made,) = folder.glob("*.whl")
@@ -91,6 +96,8 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
         told = archive.read(metadata).decode()
     assert packed == {f"seawall/{path.relative_to(PACKAGE).as_posix()}" for path in ours}
     assert {Path(name).suffix for name in packed} >= {".css", ".j2", ".pyi", ".toml", ".typed"}
+    if is_fresh():
+        assert "seawall/terminal/static/index.html" in packed
     for extra in ("cluster", "frames"):
         assert f"Provides-Extra: {extra}" in told
 
@@ -124,3 +131,25 @@ def test_the_installed_library_is_imported(environment: Path, tmp_path: Path) ->
     assert found["markets"] == ["BTC", "ETH", "SOL"]
     assert found["under other rules"] == "dydx"
     assert found["scenarios"] == 16
+
+
+def test_the_installed_venue_serves_the_terminal_s_page(environment: Path, tmp_path: Path) -> None:
+    """Without node: its folders are not on the path of the process."""
+    if not is_fresh():
+        pytest.skip("needs the page of the terminal: python tools/build_page.py, with node")
+    quiet = "--no-agents --no-history --markets BTC --speed manual --feed manual"
+    command = [environment / "seawall", "up", "--port", "0", "--json", *quiet.split()]
+    environ = {**os.environ, "PATH": str(environment)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True
+    ) as venue:
+        try:
+            assert venue.stdout is not None
+            url = json.loads(venue.stdout.readline())["terminal"]
+            page = urllib.request.urlopen(url, timeout=SECONDS).read().decode()
+            (script,) = re.findall(r'src="\./(assets/[^"]+\.js)"', page)
+            answer = urllib.request.urlopen(url + script, timeout=SECONDS)
+            assert answer.headers["Content-Type"].startswith("text/javascript")
+            assert len(answer.read()) > 50_000
+        finally:
+            venue.terminate()

@@ -72,7 +72,6 @@ def test_http_statuses() -> None:
 
             async def post(path: str, data: bytes) -> tuple[int, str]:
                 async with session.post(url + path, data=data) as answer:
-                    assert answer.headers["Access-Control-Allow-Origin"] == "*"
                     return answer.status, await answer.text()
 
             for path in ("/info", "/exchange"):
@@ -82,9 +81,6 @@ def test_http_statuses() -> None:
             assert (await post("/nothing", b"{}"))[0] == 404
             status, text = await post("/info", b'{"type":"allMids","dex":null}')
             assert (status, json.loads(text)["ETH"]) == (200, "2500.0")
-            async with session.options(url + "/info") as answer:
-                assert answer.status == 204
-                assert answer.headers["Access-Control-Allow-Headers"] == "*"
             async with session.get(url + "/info") as answer:
                 assert answer.status == 405
 

@@ -63,7 +63,7 @@ class LiquidationPrices:
             found = self.valuation.boundary(market)
             return None if found is None else Decimal(from_units(found[1], decimals))
         price = liquidation_price(self._bucket(market))
-        return None if price is None else Decimal(_decimal_text(price, decimals))
+        return None if price is None else Decimal(decimal_text(price, decimals))
 
     def explain(self, market: int) -> Sheet:
         """How the liquidation price comes about."""
@@ -105,7 +105,7 @@ class LiquidationPrices:
         steps = []
         for each in liquidation_price_steps(self._bucket(market)):
             most = MONEY_DECIMALS if each.value[1] == 1 else _DECIMALS
-            value = _decimal_text(each.value, each.decimals, most)
+            value = decimal_text(each.value, each.decimals, most)
             steps.append(Step(each.name, each.formula, "", kinds.price(value)))
         return steps
 
@@ -144,7 +144,7 @@ class LiquidationPrices:
         return steps
 
 
-def _decimal_text(value: Ratio, decimals: int, most: int = _DECIMALS) -> str:
-    """A ratio in units of 10^-``decimals``, rounded to ``most`` decimals."""
+def decimal_text(value: Ratio, decimals: int, most: int = _DECIMALS) -> str:
+    """A ratio in units of 10^-``decimals`` as text, rounded to ``most`` decimals."""
     scaled = round(Fraction(*value) * Fraction(10**most, 10**decimals))
     return from_units(scaled, most)

@@ -21,6 +21,7 @@ COMMANDS = {
     "up": "Start a venue on this computer: living books, funded accounts, full control.",
     "control": "Steer a running venue: prices, oracle, liquidity, time, accounts.",
     "proxy": "Let clients whose hosts are fixed trade at a venue on this computer.",
+    "terminal": "Play a recorded rehearsal in the terminal: its pool, its buckets, its book.",
     "check": "Verify a venue's folder, every file and what links them, and say what to do.",
     "backup": "Copy a venue's folder consistently, while it runs or not.",
     "explain": "Show the margin and the liquidation prices of a real account, step by step.",

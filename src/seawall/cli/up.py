@@ -20,7 +20,7 @@ from seawall.domain.quantities import number
 if TYPE_CHECKING:
     from seawall.sandbox.feeds import RecordedPath
     from seawall.sandbox.storage import FolderOptions
-    from seawall.sandbox.venue import Venue
+    from seawall.sandbox.venue import Mount, Venue
 
 SPEEDS = {"real": 1.0, "manual": 0.0}
 
@@ -61,6 +61,37 @@ class Kept:
         )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Pages:
+    """Which web pages the venue serves and answers."""
+
+    terminal: bool = True
+    """Serve the terminal at /; `--no-terminal`: the venue alone."""
+    guard: Path | None = None
+    """The journal of a guard that runs on this venue, for the terminal to show."""
+    any_origin: Annotated[bool, Parameter(negative="")] = False
+    """Answer web pages of other origins too: any page may then trade with the test accounts."""
+
+    def mount(self) -> "Mount | None":
+        """What puts the terminal on the venue's server; None without one. Raises InputError."""
+        if not self.terminal:
+            if self.guard is not None:
+                raise InputError.of("", "guard", str(self.guard), "left out without the terminal")
+            return None
+        from seawall.terminal.app import mounted
+
+        return mounted(self.guard)
+
+    def place(self, venue: "Venue") -> tuple[bool, str | None]:
+        """Whether there is a page, and where, or why it is not there; None without a terminal."""
+        if not self.terminal:
+            return False, None
+        from seawall.terminal.app import HOW_TO_GET_IT, is_built
+
+        return (True, f"{venue.url}/") if is_built() else (False, HOW_TO_GET_IT)
+
+
 def up(
     *,
     host: str = "127.0.0.1",
@@ -77,6 +108,7 @@ def up(
     quotas: bool = True,
     mode: str | None = None,
     clients: Texts = None,
+    pages: Pages = Pages(),
     kept: Kept = Kept(),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -122,14 +154,14 @@ def up(
     from seawall.sandbox.venue import VenueOptions, serve
 
     with _one_sentence():
-        announce = _announcer(_names(clients), as_object=json_)
+        announce = _announcer(_names(clients), pages, as_object=json_)
         options = VenueOptions(
             host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
-            kept=kept.options(data),
+            any_origin=pages.any_origin, kept=kept.options(data),
         )  # fmt: skip
-        serve(options, announce)
+        serve(options, announce, pages.mount())
 
 
 @contextmanager
@@ -150,14 +182,20 @@ def _one_sentence() -> Iterator[None]:
         raise SystemExit(1) from None
 
 
-def _announcer(clients: tuple[str, ...], *, as_object: bool) -> "Callable[[Venue], None]":
+def _announcer(
+    clients: tuple[str, ...], pages: Pages, *, as_object: bool
+) -> "Callable[[Venue], None]":
     """Prints what a venue that is ready says about itself. Raises InputError for the clients."""
     from seawall.sandbox.announcement import announcement, announcement_object, clients_named
 
     kinds = clients_named(clients)
 
     def announce(venue: "Venue") -> None:
-        about = json.dumps(announcement_object(venue)) if as_object else announcement(venue, kinds)
+        is_there, where = pages.place(venue)
+        if as_object:
+            about = json.dumps(announcement_object(venue, where if is_there else None))
+        else:
+            about = announcement(venue, kinds, where)
         print(about, flush=True)
 
     return announce

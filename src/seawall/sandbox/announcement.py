@@ -16,11 +16,12 @@ CLIENTS = (DEFAULT_CLIENT, "javascript", "freqtrade", ALL_CLIENTS)
 """Kinds of client that lines are printed for."""
 
 
-def announcement_object(venue: Venue) -> dict[str, Any]:
-    """The plain object for programs."""
+def announcement_object(venue: Venue, terminal: str | None = None) -> dict[str, Any]:
+    """The plain object for programs. ``terminal``: where the page is; None for nowhere."""
     return {
         "url": venue.url,
         "websocket": venue.websocket_url,
+        "terminal": terminal,
         "seedPhrase": venue.seed_phrase,
         "accounts": [
             {"address": user.address, "privateKey": user.private_key} for user in venue.users
@@ -40,8 +41,11 @@ def clients_named(names: Collection[str]) -> Collection[str]:
     return CLIENTS if ALL_CLIENTS in names else names or (DEFAULT_CLIENT,)
 
 
-def announcement(venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,)) -> str:
-    """The text for people, with lines for these kinds of client."""
+def announcement(
+    venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,), terminal: str | None = None
+) -> str:
+    """The text for people, with lines for these kinds of client. ``terminal``: where its page is,
+    or why it is not there; None for a venue without one."""
     clock = venue.host.clock
     pace = "moved by control only" if clock.manual else f"x{clock.speed:g}"
     kept = str(venue.folder) if venue.lasts else "nothing stays (--data FOLDER keeps it)"
@@ -49,6 +53,7 @@ def announcement(venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,)) -> 
         "",
         f"  base URL   {venue.url}",
         f"  websocket  {venue.websocket_url}",
+        *([] if terminal is None else [f"  terminal   {terminal}"]),
         f"  clock      {'real time' if clock.speed == 1 else pace}",
         f"  prices     {venue.market.world.source.name}",
         f"  mode       {venue.mode} accounts",

@@ -4,7 +4,6 @@ Only requests from loopback are answered, and none sent by a page of another ori
 of the venue becomes commands in its journal.
 """
 
-import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from seawall.sandbox.clock import GREATEST_SPEED
 from seawall.sandbox.control_schema import Answer, Route
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.markets import OpenMarket
+from seawall.sandbox.origins import is_loopback, is_own
 from seawall.sandbox.world import LONGEST_LAG_MS, OracleMode, Shock
 from seawall.venues.port import Refusal
 
@@ -37,27 +37,15 @@ _LEAST_FUNDING, _MOST_FUNDING = 1, 10**15
 """Micro-USD of one deposit."""
 
 
-def _is_loopback(text: str | None) -> bool:
-    if text == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address((text or "").partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
-
-
 @web.middleware
 async def only_loopback(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Refuse other computers, host names that resolve to loopback, and pages of other origins."""
-    origin = request.headers.get("Origin")
     hosts = [request.remote, urlsplit(f"//{request.host}").hostname]
-    if origin is not None:
-        hosts.append(urlsplit(origin).hostname)
-    if all(_is_loopback(host) for host in hosts):
+    if not is_own(request):
+        hosts.append(request.headers["Origin"])
+    if all(map(is_loopback, hosts)):
         return await handler(request)
     return _refused(403, "address", hosts[-1], "a request from loopback")
 

@@ -59,6 +59,7 @@ from seawall.sandbox.host import Host, HostOptions, HostStopped
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.log import HISTORY, about_of
 from seawall.sandbox.markets import START_PRICES, OpenMarket, choose_markets, expand_markets
+from seawall.sandbox.origins import answering
 from seawall.sandbox.prehistory import Beginning, Prehistory, recorded_before
 from seawall.sandbox.storage import FolderOptions
 from seawall.sandbox.world import World
@@ -74,6 +75,8 @@ MODES = {DEFAULT_MODE: MarginGrouping.SEPARATE, "unified": MarginGrouping.SHARED
 """How the accounts of a venue begin: a margin for each list of markets, or one for all."""
 DEFAULT_LIMITS = Limits(accounts=4096, positions=32768, orders=131072, levels=65536, nodes=65536)
 MakeApp = Callable[[Desk], web.Application]
+Mount = Callable[["Venue", web.Application], None]
+"""Adds to a venue's server what does not belong to its wire."""
 
 COLLECT_AFTER = (50_000, 20, 50)
 """Allocations, and young collections, before the next generation is looked through."""
@@ -95,8 +98,8 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     venue to follow in real time, by its name or URL.
     ``start_ms``: the time at the very first start instead of the computer's. ``mode``: standard or
     unified, how new accounts begin. ``quotas``: whether clients may use as much as on the venue,
-    and no more. ``history``: candles and funding rates before the start. ``kept``: how the folder
-    is kept.
+    and no more. ``history``: candles and funding rates before the start. ``any_origin``: whether
+    web pages of other origins may call the wire. ``kept``: how the folder is kept.
     """
 
     host: str = "127.0.0.1"
@@ -112,6 +115,7 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
     mode: str | None = None
     feed: str | RecordedPath = "synthetic"
     history: bool = True
+    any_origin: bool = False
     start_ms: int | None = None
     limits: Limits = DEFAULT_LIMITS
     kept: FolderOptions = FolderOptions()
@@ -195,8 +199,11 @@ class Venue:
                 expected = f"one that can be used: the first moment should be {error.expected}"
                 raise VenueError.of("", "data", str(self.folder), expected) from None
 
-    async def serve(self, app: web.Application, listening: socket.socket) -> None:
-        """Answer on a socket that is bound already."""
+    async def serve(
+        self, app: web.Application, listening: socket.socket, any_origin: bool = False
+    ) -> None:
+        """Answer on a socket that is bound already. ``any_origin``: pages of others too."""
+        app.middlewares.insert(0, answering(any_origin))
         app.middlewares.append(self.connections.middleware)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
@@ -325,10 +332,13 @@ def _markets(
 
 
 async def open_venue(
-    options: VenueOptions, make_app: MakeApp | None = None, clock: Clock | None = None
+    options: VenueOptions,
+    make_app: MakeApp | None = None,
+    clock: Clock | None = None,
+    mount: Mount | None = None,
 ) -> Venue:
     """A venue that answers on its port. ``make_app`` in place of the dialect's own server;
-    ``clock`` in place of one with the options' speed and start.
+    ``clock`` in place of one with the options' speed and start; ``mount``: what else it serves.
 
     Raises SeawallError for options and for a folder that cannot be used.
     """
@@ -344,7 +354,9 @@ async def open_venue(
         await venue.settle()
         app = make_app(host)
         app.add_subapp("/control/", control_app(venue.market, venue.users))
-        await venue.serve(app, listening)
+        if mount is not None:
+            mount(venue, app)
+        await venue.serve(app, listening, options.any_origin)
     except BaseException as error:
         listening.close()
         if host is not None:
@@ -431,9 +443,10 @@ async def running_venue(
     options: VenueOptions | None = None,
     make_app: MakeApp | None = None,
     clock: Clock | None = None,
+    mount: Mount | None = None,
 ) -> AsyncIterator[Venue]:
     """A venue for the length of a block."""
-    venue = await open_venue(options or VenueOptions(), make_app, clock)
+    venue = await open_venue(options or VenueOptions(), make_app, clock, mount)
     try:
         yield venue
     finally:
@@ -449,11 +462,14 @@ def collect_rarely() -> None:
 
 
 async def run_venue(
-    options: VenueOptions, announce: Callable[[Venue], None], stop: asyncio.Event
+    options: VenueOptions,
+    announce: Callable[[Venue], None],
+    stop: asyncio.Event,
+    mount: Mount | None = None,
 ) -> None:
     """Run until ``stop`` is set. Raises VenueStopped when the host stops by itself, and what
     ``open_venue`` raises."""
-    venue = await open_venue(options)
+    venue = await open_venue(options, mount=mount)
     writer = venue.host.writer
     try:
         announce(venue)
@@ -471,7 +487,9 @@ async def run_venue(
     raise VenueStopped(_why(failure, venue.folder)) from failure
 
 
-def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
+def serve(
+    options: VenueOptions, announce: Callable[[Venue], None], mount: Mount | None = None
+) -> None:
     """Run a venue in this process until SIGINT or SIGTERM. Raises as ``run_venue``."""
     import uvloop
 
@@ -485,7 +503,7 @@ def serve(options: VenueOptions, announce: Callable[[Venue], None]) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run_venue(options, ready, stop)
+        await run_venue(options, ready, stop, mount)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -39,13 +39,6 @@ MAX_CONNECTIONS = 512
 """Websocket connections of all clients together."""
 FEES_ROW = 1
 """A row that every machine has."""
-_OPEN = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "POST, OPTIONS",
-    "Access-Control-Allow-Headers": "*",
-    "Access-Control-Max-Age": "86400",
-}
-"""Browser clients call from pages of other origins, as they do on the venue."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -64,20 +57,17 @@ def _text(text: str, status: int) -> web.Response:
 async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every failure answers with a status and never with a stack trace."""
     try:
-        response = await handler(request)
+        return await handler(request)
     except web.HTTPException as error:
-        response = _text(error.reason, error.status)
+        return _text(error.reason, error.status)
     except (UnicodeError, RecursionError, ValueError):
         log.exception("a request could not be read")
-        response = _text(UNPROCESSABLE, 422)
+        return _text(UNPROCESSABLE, 422)
     except ConnectionError:
         raise
     except Exception:
         log.exception("a request could not be answered")
-        response = _text("Service Unavailable", 503)
-    if not response.prepared:
-        response.headers.extend(_OPEN)
-    return response
+        return _text("Service Unavailable", 503)
 
 
 class _Server:
@@ -116,9 +106,6 @@ class _Server:
             return msgspec.json.decode(body), client
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return None, client
-
-    async def preflight(self, request: web.Request) -> web.Response:
-        return web.Response(status=204)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         client = self._clients.of(request.remote)
@@ -209,7 +196,6 @@ def make_app(
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_last_resort])
     for path, handler in (("/info", server.info), ("/exchange", server.exchange)):
         app.router.add_post(path, handler)
-        app.router.add_options(path, server.preflight)
     app.router.add_get("/ws", server.stream)
     app.cleanup_ctx.append(server.life)
     app.on_shutdown.append(server.close_sockets)

@@ -1,21 +1,23 @@
 """An account as clients see it: margin summary, positions, spot balance, what it may trade."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from seawall.domain.enums import MarginMode, MarketMargin
+from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL, pool_of_group
-from seawall.domain.instrument import MarginTier
-from seawall.domain.rulebook import truncates_price
 from seawall.engine.account_view import Margins, account_margins
-from seawall.engine.formulas.continuous.liquidation_price import (
-    BucketPosition,
-    liquidation_price,
-    maintenance_tiers,
+from seawall.engine.formulas.continuous.liquidation_price import liquidation_price
+from seawall.engine.holding_view import (
+    Holding,
+    bucket_position,
+    default_room,
+    holdings,
+    order_hold,
+    trading_room,
 )
 from seawall.engine.market_view import account_free_margin
 from seawall.venues.hyperliquid.account.explain import decimal_text as rounded_text
 from seawall.venues.hyperliquid.account.rules import USDC
-from seawall.venues.hyperliquid.directory.pools import cash_of, dex_group, group_of, shares_margin
+from seawall.venues.hyperliquid.directory.pools import cash_of, dex_group, shares_margin
 from seawall.venues.hyperliquid.info.base import (
     BadRequest,
     DeskView,
@@ -34,88 +36,13 @@ from seawall.venues.hyperliquid.wire.values import (
 )
 
 
-class Holding(NamedTuple):
-    """One open position: its row in the machine, its margins, its mark in price units."""
-
-    row: int
-    market: int
-    signed_size: int
-    entry_notional: int
-    isolated_cash: int
-    leverage: int
-    schedule: int
-    mode: int
-    mark: int
-    margins: Margins
-
-    @property
-    def value(self) -> int:
-        """Signed notional at mark, micro-USD."""
-        return self.signed_size * self.mark
-
-    @property
-    def is_cross(self) -> bool:
-        return self.mode == MarginMode.CROSS
-
-
-def position_row(venue: DeskView, account: int, market: int) -> int:
-    """The row of an account's position in a market, open or not; -1 where it never was."""
-    positions = venue.tables["positions"]
-    row = int(venue.tables["accounts"]["first_position"][account])
-    while row >= 0 and int(positions["market"][row]) != market:
-        row = int(positions["next_of_account"][row])
-    return row
-
-
-def holdings(venue: DeskView, account: int, margins: dict[int, Margins]) -> list[Holding]:
-    """The open positions of an account, by market."""
-    positions, marks = venue.tables["positions"], venue.tables["markets"]["mark_price"]
-    found = []
-    row = int(venue.tables["accounts"]["first_position"][account])
-    while row >= 0:
-        held = positions[row]
-        size = int(held["signed_size"])
-        if size:
-            market = int(held["market"])
-            found.append(
-                Holding(
-                    row=row,
-                    market=market,
-                    signed_size=size,
-                    entry_notional=int(held["entry_notional"]),
-                    isolated_cash=int(held["isolated_cash"]),
-                    leverage=int(held["leverage"]),
-                    schedule=int(held["schedule"]),
-                    mode=int(held["mode"]),
-                    mark=int(marks[market]),
-                    margins=margins[market],
-                )
-            )
-        row = int(held["next_of_account"])
-    return sorted(found, key=lambda holding: holding.market)
-
-
-def _tiers(venue: DeskView, schedule: int) -> tuple[MarginTier, ...]:
-    return tuple(venue.engine.schedules[schedule])
-
-
 def _liquidation_text(venue: DeskView, held: Holding, pool: Margins) -> str | None:
     """As ``seawall explain`` computes it from the message."""
-    own = held.margins
-    decimals = venue.instruments[held.market].price_decimals
-    bucket = BucketPosition(
-        signed_size=held.signed_size,
-        notional=abs(held.value),
-        equity=pool.equity if held.is_cross else own.equity,
-        others_maintenance=pool.maintenance_margin - own.maintenance_margin if held.is_cross else 0,
-        tiers=maintenance_tiers(_tiers(venue, held.schedule)),
-        price_decimals=decimals,
-        truncates=truncates_price(venue.engine.rulebook, MarginMode(held.mode), venue.now_ms()),
-    )
-    if not bucket.notional:
+    bucket = bucket_position(venue.engine, held, pool, venue.now_ms())
+    if bucket is None:
         return None
     price = liquidation_price(bucket)
-    return None if price is None else rounded_text(price, decimals)
+    return None if price is None else rounded_text(price, bucket.price_decimals)
 
 
 def _leverage(held: Holding) -> dict[str, Any]:
@@ -148,7 +75,7 @@ def _position(venue: DeskView, held: Holding, pool: Margins) -> dict[str, Any]:
         "returnOnEquity": ratio_text(profit * held.leverage / at_entry if at_entry else 0.0),
         "liquidationPx": _liquidation_text(venue, held, pool),
         "marginUsed": figure_text(used),
-        "maxLeverage": _tiers(venue, held.schedule)[0].maximum_leverage,
+        "maxLeverage": venue.engine.schedules[held.schedule][0].maximum_leverage,
         "cumFunding": funding,
     }
 
@@ -173,25 +100,6 @@ def _empty_state(venue: DeskView) -> dict[str, Any]:
     }
 
 
-def _credits(held: Any, own: Margins | None) -> tuple[int, int]:
-    """Micro-USD that buy and sell orders of a position's market need not hold.
-
-    Closing frees the position's margin, which then also carries the other way.
-    """
-    size = int(held["signed_size"])
-    if not size or own is None:
-        return 0, 0
-    is_cross = int(held["mode"]) == MarginMode.CROSS
-    credit = own.initial_margin + (own.initial_margin if is_cross else max(0, own.equity))
-    return (0, credit) if size > 0 else (credit, 0)
-
-
-def _hold(held: Any, own: Margins | None) -> int:
-    """Micro-USD that resting orders of one market hold, as the machine counts: the larger side."""
-    buy, sell = _credits(held, own)
-    return max(0, int(held["buy_hold"]) - buy, int(held["sell_hold"]) - sell)
-
-
 def _holds(venue: DeskView, account: int, dex: str, margins: dict[int, Margins]) -> int:
     """Micro-USD that resting orders of a dex hold."""
     positions, found = venue.tables["positions"], 0
@@ -200,7 +108,7 @@ def _holds(venue: DeskView, account: int, dex: str, margins: dict[int, Margins])
         held = positions[row]
         market = int(held["market"])
         if venue.dex_of(market) == dex:
-            found += _hold(held, margins.get(market))
+            found += order_hold(held, margins.get(market))
         row = int(held["next_of_account"])
     return found
 
@@ -218,7 +126,8 @@ def account_state(venue: DeskView, address: str, dex: str = "") -> dict[str, Any
     shares = shares_margin(venue.engine, account)
     group = 0 if shares else dex_group(venue.engine, dex)
     pool = margins[pool_of_group(group)]
-    held = [each for each in holdings(venue, account, margins) if venue.dex_of(each.market) == dex]
+    found = holdings(venue.engine, account, margins)
+    held = [each for each in found if venue.dex_of(each.market) == dex]
     cross = [each for each in held if each.is_cross]
     isolated = [each for each in held if not each.is_cross]
     initial = sum(each.margins.initial_margin for each in cross)
@@ -294,40 +203,21 @@ def _usdc(total: int, hold: int) -> dict[str, Any]:
     }
 
 
-def _default_mode(venue: DeskView, market: int) -> tuple[int, int]:
-    """(mode, leverage) of a market that the account never touched."""
-    instrument = venue.instruments[market]
-    most = int(venue.tables["rules"]["default_leverage"][0])
-    any_mode = instrument.margin == MarketMargin.ANY_MODE
-    mode = MarginMode.CROSS if any_mode else MarginMode.ISOLATED
-    return int(mode), min(most, instrument.maximum_leverage)
-
-
 def active_asset(venue: DeskView, address: str, market: int) -> dict[str, Any]:
     """Leverage of an address in a market, and how much it could buy and sell there now."""
     account = venue.row_of(address)
-    mode, leverage = _default_mode(venue, market)
-    amounts, bucket_cash = [0, 0], 0
+    room = default_room(venue.engine, market)
     if account >= 0:
-        group = group_of(venue.engine, account, market)
-        free = max(0, account_free_margin(venue.engine, account, group))
-        amounts = [free, free]
-        row = position_row(venue, account, market)
-        if row >= 0:
-            held = venue.tables["positions"][row]
-            mode, leverage = int(held["mode"]), int(held["leverage"])
-            bucket_cash = int(held["isolated_cash"])
-            own = account_margins(venue.engine, account).get(market)
-            # The larger side of the orders holds margin; a side may grow up to it for nothing.
-            free += _hold(held, own)
-            sides = zip(("buy_hold", "sell_hold"), _credits(held, own), strict=True)
-            amounts = [free - int(held[side]) + credit for side, credit in sides]
+        margins = account_margins(venue.engine, account)
+        room = trading_room(venue.engine, account, market, margins)
     mark = int(venue.tables["markets"]["mark_price"][market])
     decimals = venue.size_decimals(market)
-    shown: dict[str, Any] = {"type": "cross", "value": leverage}
-    if mode == MarginMode.ISOLATED:
-        shown = {"type": "isolated", "value": leverage, "rawUsd": figure_text(bucket_cash)}
-    sizes = [amount * leverage // mark if mark > 0 else 0 for amount in amounts]
+    shown: dict[str, Any] = {"type": "cross", "value": room.leverage}
+    if room.mode == MarginMode.ISOLATED:
+        shown = {"type": "isolated", "value": room.leverage}
+        shown["rawUsd"] = figure_text(room.isolated_cash)
+    amounts = [room.to_buy, room.to_sell]
+    sizes = [amount * room.leverage // mark if mark > 0 else 0 for amount in amounts]
     return {
         "user": address,
         "coin": venue.coin(market),

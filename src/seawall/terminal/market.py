@@ -1,0 +1,222 @@
+"""The market in view: list of markets, book, trades, candles."""
+
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from seawall.domain.enums import MarketStatus, OrderState, Side
+from seawall.domain.units import FUNDING_ONE, from_units, money_text
+from seawall.engine.book_view import Level, book_levels
+from seawall.engine.holding_view import position_row
+from seawall.engine.market_view import market_view
+from seawall.terminal import protocol
+from seawall.terminal.scene import Scene
+from seawall.venues.port import Fill
+
+SHOWN_LEVELS = 150
+"""Of a side of the book."""
+WHOLE_BOOK = 2_000
+"""Levels of a side that depth is added up over."""
+DRAWN_POINTS = 240
+SHOWN_TRADES = 60
+SHOWN_CANDLES = 500
+SIDES: dict[int, protocol.SideName] = {int(Side.BUY): "buy", int(Side.SELL): "sell"}
+
+
+def markets(scene: Scene) -> protocol.Markets:
+    return protocol.Markets(tuple(_row(scene, row) for row in range(len(scene.instruments))))
+
+
+def _row(scene: Scene, row: int) -> protocol.MarketRow:
+    table = scene.tables["markets"][row]
+    mark, cap = int(table["mark_price"]), int(table["open_interest_cap"])
+    bid, ask = scene.best(row)
+    volume, _, before = scene.history.day_volume(row)
+    # Half a unit more where the middle lies between two.
+    middle = from_units((bid + ask) * 5, scene.instruments[row].price_decimals + 1)
+    return protocol.MarketRow(
+        scene.instruments[row].name,
+        scene.price_text(row, mark),
+        scene.price_text(row, int(table["oracle_price"])),
+        scene.price_text(row, bid) if bid else None,
+        scene.price_text(row, ask) if ask else None,
+        middle if bid and ask else None,
+        mark / before - 1 if before else None,
+        money_text(volume),
+        market_view(scene.engine, row).funding_rate / FUNDING_ONE,
+        int(scene.tables["control"]["next_settlement_ms"][0]),
+        money_text(int(table["open_interest"]) * mark),
+        money_text(cap) if cap else None,
+        MarketStatus(int(table["status"])).name.lower(),
+    )
+
+
+# -- the book ------------------------------------------------------------------------------------
+
+
+def book(scene: Scene, market: int, account: int) -> protocol.Book:
+    """``account``: whose own orders are marked."""
+    bids, asks = book_levels(scene.engine, market, WHOLE_BOOK)
+    own = _own_sizes(scene, market, account)
+    bid, ask = scene.best(market)
+    bought, sold = (sum(size for _, size, _ in each[:SHOWN_LEVELS]) for each in (bids, asks))
+    return protocol.Book(
+        scene.instruments[market].name,
+        tuple(_levels(scene, market, bids, own[Side.BUY])),
+        tuple(_levels(scene, market, asks, own[Side.SELL])),
+        scene.price_text(market, ask - bid) if bid and ask else None,
+        (ask - bid) / ((ask + bid) / 2) if bid and ask else None,
+        (bought - sold) / (bought + sold) if bought + sold else None,
+        _depth(scene, market, bids),
+        _depth(scene, market, asks),
+    )
+
+
+def _own_sizes(scene: Scene, market: int, account: int) -> dict[Side, dict[int, int]]:
+    """Size of the account's resting orders by side and price."""
+    found: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+    for order in orders_of(scene, account, market):
+        if order["state"] == OrderState.RESTING:
+            at = found[Side(int(order["side"]))]
+            price = int(order["price"])
+            at[price] = at.get(price, 0) + int(order["remaining_size"])
+    return found
+
+
+def orders_of(scene: Scene, account: int, market: int) -> list[Any]:
+    """The rows of an account's open orders in a market."""
+    row = position_row(scene.engine, account, market)
+    index = int(scene.tables["positions"]["first_order"][row]) if row >= 0 else -1
+    found = []
+    while index >= 0:
+        order = scene.tables["orders"][index]
+        if order["state"] != OrderState.FREE:
+            found.append(order)
+        index = int(order["next_of_position"])
+    return found
+
+
+def _levels(
+    scene: Scene, market: int, levels: list[Level], own: dict[int, int]
+) -> list[protocol.Level]:
+    shown = levels[:SHOWN_LEVELS]
+    totals = accumulate(size for _, size, _ in shown)
+    return [
+        protocol.Level(
+            scene.price_text(market, price),
+            scene.size_text(market, size),
+            scene.size_text(market, total),
+            count,
+            scene.size_text(market, own.get(price, 0)),
+        )
+        for (price, size, count), total in zip(shown, totals, strict=True)
+    ]
+
+
+def _depth(scene: Scene, market: int, levels: list[Level]) -> tuple[tuple[float, float], ...]:
+    """To be drawn: at most ``DRAWN_POINTS`` of the levels, the last one always."""
+    of = scene.instruments[market]
+    price_unit, size_unit = 10.0**of.price_decimals, 10.0**of.size_decimals
+    totals = list(accumulate(size for _, size, _ in levels))
+    step = -(-len(levels) // DRAWN_POINTS) or 1
+    places = sorted({*range(0, len(levels), step), *([len(levels) - 1] if levels else [])})
+    return tuple((levels[n][0] / price_unit, totals[n] / size_unit) for n in places)
+
+
+class Eaten(NamedTuple):
+    """What an order would take from the book. ``notional`` micro-USD, ``worst`` price units."""
+
+    filled: int
+    notional: int
+    worst: int
+    levels: int
+    depth: int
+    """Size units of the whole side."""
+
+
+def eaten(scene: Scene, market: int, side: Side, size: int) -> Eaten:
+    """What ``size`` units of an order of ``side`` at any price would take now."""
+    bids, asks = book_levels(scene.engine, market, WHOLE_BOOK)
+    against = asks if side == Side.BUY else bids
+    filled = notional = worst = used = 0
+    for price, available, _ in against:
+        if filled == size:
+            break
+        part = min(available, size - filled)
+        filled, notional, worst, used = filled + part, notional + part * price, price, used + 1
+    return Eaten(filled, notional, worst, used, sum(each[1] for each in against))
+
+
+def average_text(scene: Scene, market: int, notional: int, size: int) -> str | None:
+    """An average price, to the market's decimals and one more; None of nothing."""
+    if not size:
+        return None
+    decimals = scene.instruments[market].price_decimals
+    return from_units((20 * notional + size) // (2 * size), decimals + 1)
+
+
+def slippage(scene: Scene, market: int, side: Side, notional: int, size: int) -> float | None:
+    """Of an average price from the middle of the book, a share; positive is worse."""
+    middle = scene.middle(market)
+    if not size or not middle:
+        return None
+    share = notional / size / middle - 1
+    return share if side == Side.BUY else -share
+
+
+def closing(scene: Scene, market: int, signed_size: int) -> protocol.Closing:
+    """What closing a position in the book now would do."""
+    side = Side.SELL if signed_size > 0 else Side.BUY
+    found = eaten(scene, market, side, abs(signed_size))
+    return protocol.Closing(
+        average_text(scene, market, found.notional, found.filled),
+        scene.price_text(market, found.worst) if found.filled else None,
+        slippage(scene, market, side, found.notional, found.filled),
+        scene.size_text(market, abs(signed_size) - found.filled),
+    )
+
+
+# -- what was traded -----------------------------------------------------------------------------
+
+
+def trades(scene: Scene, market: int) -> protocol.Trades:
+    found = scene.history.trades(market, SHOWN_TRADES)
+    shown = tuple(_trade(scene, each) for each in found)
+    return protocol.Trades(scene.instruments[market].name, shown)
+
+
+def _trade(scene: Scene, fill: Fill) -> protocol.Trade:
+    return protocol.Trade(
+        fill.trade_id,
+        fill.time_ms,
+        SIDES[fill.side],
+        scene.price_text(fill.market, fill.price),
+        scene.size_text(fill.market, fill.size),
+        fill.origin,
+    )
+
+
+def candles(
+    scene: Scene, market: int, interval: protocol.Interval, since_ms: int | None
+) -> protocol.Candles:
+    """``since_ms``: of the oldest candle that may have changed; None for all there are to show."""
+    interval_ms, now = protocol.INTERVALS[interval], scene.now_ms()
+    start = now - SHOWN_CANDLES * interval_ms if since_ms is None else since_ms
+    found = scene.history.candles(market, interval_ms, start, now, SHOWN_CANDLES + 1)
+    of = scene.instruments[market]
+    price_unit, size_unit = 10.0**of.price_decimals, 10.0**of.size_decimals
+    return protocol.Candles(
+        of.name,
+        interval,
+        since_ms is None,
+        tuple(
+            protocol.CandlePart(
+                each.opened_ms,
+                each.open / price_unit,
+                each.high / price_unit,
+                each.low / price_unit,
+                each.close / price_unit,
+                each.volume / size_unit,
+            )
+            for each in found
+        ),
+    )

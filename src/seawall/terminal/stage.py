@@ -1,0 +1,57 @@
+"""What a connection is given to show: a running venue, or a recording."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from seawall.terminal import protocol
+from seawall.terminal.cascade import CascadeLog
+from seawall.terminal.guard import GuardView
+from seawall.terminal.scene import Scene
+from seawall.venues.port import Applied
+
+Heard = Callable[[Sequence[Applied]], None]
+
+
+class Looking(Protocol):
+    """What a connection looks at: rows of market and account, and the candles' interval."""
+
+    @property
+    def market(self) -> int: ...
+
+    @property
+    def account(self) -> int: ...
+
+    @property
+    def interval(self) -> protocol.Interval: ...
+
+
+class Stage(Protocol):
+    """``epoch``: changes when it goes back in time. ``is_recording``: nothing can be traded."""
+
+    scene: Scene
+    cascade: CascadeLog
+    guard: GuardView
+    epoch: int
+
+    def snapshot(self) -> protocol.Snapshot: ...
+
+    def venue(self, looking: Looking) -> protocol.Venue: ...
+
+    def first_account(self) -> int:
+        """The row of the account that is looked at first."""
+        ...
+
+    def listen(self, heard: Heard) -> Callable[[], None]:
+        """Call ``heard`` with what took effect; returns how to stop that.
+
+        With nothing where anything may have changed.
+        """
+        ...
+
+    async def run(self) -> None:
+        """What it does by itself, as long as it is shown."""
+        ...
+
+    async def act(self, request: protocol.AnyRequest, looking: Looking) -> protocol.Answer:
+        """Raises InputError, or Refusal of a busy venue; nothing changed then."""
+        ...

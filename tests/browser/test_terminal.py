@@ -1,0 +1,156 @@
+"""The terminal in a browser, against a real venue: what a trader does on it, and what is then so."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.pages import browser
+from tests.browser.terminal import STILL, Terminal, number, terminal, venue
+from tests.command_line import seawall
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def still() -> Iterator[dict[str, Any]]:
+    """A venue on which every test takes an account of its own, so that none meets another's."""
+    with venue(*STILL) as said:
+        yield said
+
+
+@pytest.fixture
+def page(opened: Any, still: dict[str, Any]) -> Iterator[Terminal]:
+    with terminal(opened, still["url"]) as found:
+        yield found
+
+
+def test_each_order_kind_is_placed_and_fills_are_seen(page: Terminal) -> None:
+    page.choose(account=1, market="BTC")
+    page.order("buy", "market", size="0.1")
+    page.wait(lambda: "0.10000" in page.position("BTC"))
+    page.order("buy", "limit", size="0.1", price="49000")
+    page.order("buy", "post_only", size="0.1", price="48900")
+    page.order("sell", "stop_market", size="0.1", trigger="47000")
+    page.order("sell", "stop_limit", size="0.1", trigger="46500", price="46400")
+    page.order("sell", "take_market", size="0.1", trigger="55000")
+    page.order("sell", "take_limit", size="0.1", trigger="55500", price="55400")
+    page.order("buy", "scale", size="0.3", price="48000", scale_to="47000")
+    page.wait(lambda: len(page.rows("orders")) == 11)
+    shown = " ".join(page.rows("orders"))
+    for name in ("Limit", "Stop market", "Stop limit", "Take profit market", "Take profit limit"):
+        assert name in shown
+    page.order("buy", "immediate", size="0.1", price="50500")
+    page.order("buy", "fill_or_kill", size="0.1", price="50500")
+    page.wait(lambda: "0.30000" in page.position("BTC"))
+    fills = page.rows("fills")
+    assert sum(number(each.split("\t")[3]) for each in fills) == Decimal("0.3")
+    assert all("taker" in each for each in fills)
+
+
+def test_an_isolated_margin_is_added_and_its_liquidation_moves_away(page: Terminal) -> None:
+    page.choose(account=2, market="BTC")
+    page.set_mode("isolated", 20)
+    page.order("buy", "market", size="1")
+    page.wait(lambda: "isolated 20×" in page.position("BTC"))
+    before = number(page.position("BTC", "liquidation"))
+    page.page.get_by_role("button", name="Margin", exact=True).click()
+    page.page.fill("#margin-amount", "1000")
+    page.wait(lambda: page.text("#margin-after") not in ("", "–"))
+    projected = page.text("#margin-after")
+    page.page.click("#margin-set")
+    page.wait(lambda: number(page.position("BTC", "liquidation")) < before)
+    assert page.position("BTC", "liquidation") == projected
+
+
+def test_a_what_if_is_what_stress_says_to_the_cent(page: Terminal, still: dict[str, Any]) -> None:
+    page.choose(account=3, market="BTC")
+    page.order("buy", "market", size="1.5")
+    page.choose(market="ETH")
+    page.set_mode("isolated", 20)
+    page.order("buy", "market", size="20")
+    page.wait(lambda: page.position("ETH") and page.position("BTC"))
+    page.page.click("#tab-whatif")
+    page.page.check("#whatif-afterwards")
+    page.page.get_by_role("button", name="−15 %").click()
+    page.wait(lambda: page.text("#whatif-left"))
+    address = still["accounts"][3]["address"]
+    found = seawall("stress", address, "--at", still["url"], "--shock=-15", "--json")
+    assert found.returncode == 0, found.stderr
+    row = next(
+        each for each in json.loads(found.stdout)["shocks"] if each["move"] == "all together"
+    )
+    cent = Decimal("0.01")
+    assert page.figure("#whatif-left") == Decimal(str(row["left"])).quantize(cent)
+    equity = page.page.locator("#whatif-equity").inner_text()
+    assert number(equity) == Decimal(str(row["equity"])).quantize(cent)
+    assert "ETH" in page.text(".answer")
+    page.page.keyboard.press("Escape")
+    page.wait(lambda: page.page.locator("#whatif-clear").is_disabled())
+
+
+def held(page: Terminal, cross: str, isolated: str) -> None:
+    """A cross BTC long and an isolated ETH long of these sizes, the isolated one at 20x."""
+    page.choose(account=0, market="BTC")
+    page.set_mode("cross", 40)
+    page.order("buy", "market", size=cross)
+    page.choose(market="ETH")
+    page.set_mode("isolated", 20)
+    page.order("buy", "market", size=isolated)
+    page.wait(lambda: page.position("ETH") and page.position("BTC"))
+
+
+def test_a_shock_liquidates_the_isolated_position_and_leaves_the_pool(opened: Any) -> None:
+    with venue(*STILL) as said, terminal(opened, said["url"]) as page:
+        held(page, cross="0.5", isolated="20")
+        page.shock("-8", "30")
+        page.wait(lambda: not page.position("ETH"))
+        assert page.position("BTC")
+        page.open_table("cascade")
+        page.wait(lambda: page.figure("#liquidations") >= 1)
+        assert "▸ user 0" in page.text(".events")
+        assert any("liquidation" in each for each in page.rows("fills"))
+
+
+def test_a_shock_liquidates_the_pool_and_leaves_the_isolated_position(opened: Any) -> None:
+    with venue(*STILL) as said, terminal(opened, said["url"]) as page:
+        held(page, cross="60", isolated="1")
+        page.choose(market="BTC")
+        page.shock("-4", "30")
+        page.wait(lambda: page.position("BTC") == "" or "60.00000" not in page.position("BTC"))
+        assert "1.0000" in page.position("ETH")
+        page.open_table("cascade")
+        page.wait(lambda: page.figure("#liquidations") >= 1)
+
+
+def test_a_venue_that_is_gone_and_comes_back(opened: Any, tmp_path: Path) -> None:
+    options = ("--data", str(tmp_path / "venue"), *STILL)
+    with ExitStack() as page_of, ExitStack() as first:
+        said = first.enter_context(venue(*options))
+        page = page_of.enter_context(terminal(opened, said["url"], may_lose=True))
+        page.choose(market="BTC")
+        page.order("buy", "market", size="0.2")
+        page.wait(lambda: "0.20000" in page.position("BTC"))
+        first.close()
+        page.wait(lambda: "does not answer" in page.text("[role=alert]"))
+        assert page.text(".link") == "not connected"
+        assert page.page.locator("#ticket-send").count() == 0
+        with venue(*options, port=urlsplit(said["url"]).port or 0) as again:
+            # Something happens before the page is back: it must show what is so then.
+            steer = ("control", "fund", said["accounts"][0]["address"], "1000")
+            assert seawall(*steer, "--url", again["url"]).returncode == 0
+            page.wait(lambda: page.text(".link") == "connected")
+            page.wait(lambda: page.figure("#account-value") > 100_500)
+            assert "0.20000" in page.position("BTC")
+            assert page.text("[role=alert]") == ""

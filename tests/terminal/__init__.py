@@ -1,0 +1,1 @@
+"""The terminal: its server half, spoken to as a page does."""

@@ -1,0 +1,132 @@
+"""What a page is sent: everything at first, then what changed, counted without a gap."""
+
+from typing import Any
+
+from seawall.domain.commands import Deposit
+from seawall.terminal import protocol
+from seawall.venues.port import Plan
+from tests.terminal.page import Page, with_page
+
+SURFACES = {
+    protocol.Snapshot, protocol.Venue, protocol.Markets, protocol.Book, protocol.Trades,
+    protocol.Candles, protocol.Account, protocol.History, protocol.LiquidationMap,
+    protocol.Cascade, protocol.Guard,
+}  # fmt: skip
+
+
+def test_everything_is_sent_at_first_and_counted() -> None:
+    async def play(page: Page) -> None:
+        first = await page.read()
+        assert isinstance(first, protocol.Snapshot)
+        while not set(page.shown) >= SURFACES:
+            await page.read()
+        assert page.sequences == list(range(1, len(page.sequences) + 1))
+        assert [each.name for each in first.markets] == ["BTC", "ETH"]
+        assert [each.label for each in first.accounts[:2]] == ["user 0", "user 1"]
+        assert all(each.may_trade == (each.kind == "test") for each in first.accounts)
+        book = page.shown[protocol.Book]
+        assert float(book.bids[0].price) < 50000 < float(book.asks[0].price)
+        assert book.bids[1].total == str_sum(book.bids[0].size, book.bids[1].size)
+        assert book.ask_depth[-1][1] >= book.ask_depth[0][1]
+
+    with_page(play)
+
+
+def str_sum(*texts: str) -> str:
+    from decimal import Decimal
+
+    return format(sum(map(Decimal, texts)).normalize(), "f")
+
+
+def test_what_is_in_view_can_be_changed() -> None:
+    async def play(page: Page) -> None:
+        await page.account()
+        other = page.venue.users[3].address
+        await page.ask(protocol.Watch("ETH", other, "1h"), protocol.Done)
+        assert (await page.surface(protocol.Book, lambda b: b.market == "ETH")).market == "ETH"
+        assert (await page.account(lambda a: a.address == other)).value == "100000"
+        candles = await page.surface(protocol.Candles, lambda c: c.interval == "1h")
+        assert candles.market == "ETH"
+        assert candles.is_whole
+        view = (await page.surface(protocol.Venue, lambda v: v.view.market == "ETH")).view
+        assert view == protocol.View("ETH", other, "1h")
+        for wrong, field in (
+            (protocol.Watch(market="NONE"), "market"),
+            (protocol.Watch(account="0x12"), "account"),
+        ):
+            assert (await page.ask(wrong, protocol.Refused)).field == field
+
+    with_page(play)
+
+
+def test_what_is_no_message_is_refused_and_the_page_stays() -> None:
+    async def play(page: Page) -> None:
+        for text in ("{", "[]", '{"id":7}', '{"id":7,"request":{"type":"Nothing"}}'):
+            await page.socket.send_str(text)
+            answered: Any = None
+            while not isinstance(answered, protocol.Answered):
+                answered = await page.read()
+            assert isinstance(answered.answer, protocol.Refused)
+            assert answered.id == (7 if "7" in text else 0)
+        await page.ask(protocol.Resynchronise(), protocol.Done)
+
+    with_page(play)
+
+
+def test_everything_is_sent_again_when_asked() -> None:
+    async def play(page: Page) -> None:
+        while not set(page.shown) >= SURFACES:
+            await page.read()
+        page.shown.clear()
+        await page.ask(protocol.Resynchronise(), protocol.Done)
+        while not set(page.shown) >= SURFACES:
+            await page.read()
+        assert page.shown[protocol.Candles].is_whole
+
+    with_page(play)
+
+
+def test_what_other_clients_do_is_shown() -> None:
+    async def play(page: Page) -> None:
+        before = await page.account()
+        row = page.venue.host.directory.row_of(before.address)
+        await page.venue.host.submit(lambda ms: Plan([Deposit(ms, row, 5_000_000)]))
+        assert (await page.account(lambda a: a.value != before.value)).value == "100005"
+        history = await page.surface(protocol.History, lambda h: len(h.transfers) > 1)
+        assert history.transfers[0].amount == "5"
+
+    with_page(play)
+
+
+def test_a_venue_that_goes_back_in_time_is_a_new_epoch() -> None:
+    async def play(page: Page) -> None:
+        await page.account()
+        await page.control("save", name="before")
+        await page.place(market="BTC", side="buy", kind="market", size="0.1")
+        await page.position("BTC")
+        await page.control("revert", name="before")
+        await page.surface(protocol.Snapshot, lambda s: s.epoch == 1)
+        assert (await page.account(lambda a: not a.positions)).value == "100000"
+        history = await page.surface(protocol.History, lambda h: not h.fills)
+        assert history.orders == ()
+
+    with_page(play)
+
+
+def test_only_the_newest_question_of_a_kind_is_computed() -> None:
+    async def play(page: Page) -> None:
+        await page.place(market="BTC", side="buy", kind="market", size="0.1")
+        asked = [
+            await page.send(protocol.AskWhatIf(all_markets=f"-0.{n}", afterwards=True))
+            for n in range(1, 8)
+        ]
+        answers: dict[int, Any] = {}
+        while len(answers) < len(asked):
+            message = await page.read()
+            if isinstance(message, protocol.Answered):
+                answers[message.id] = message.answer
+        assert isinstance(answers[asked[-1]], protocol.WhatIf)
+        assert answers[asked[-1]].prices == {"BTC": "15000"}
+        assert any(isinstance(each, protocol.Superseded) for each in answers.values())
+
+    with_page(play)

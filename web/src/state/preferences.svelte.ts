@@ -1,0 +1,55 @@
+/** What a reader has chosen, kept in this browser: what is shown, where, how, and whether it sounds. */
+
+const KEY = "seawall.terminal";
+
+export type Theme = "system" | "light" | "dark";
+
+const FIRST = {
+  market: "",
+  account: "",
+  interval: "1m" as "1m" | "5m" | "15m" | "1h" | "4h" | "1d",
+  theme: "system" as Theme,
+  sound: false,
+  confirm: true,
+  centre: "both" as "both" | "picture" | "candles",
+  pictureShare: 0.6,
+  bottomHeight: 190,
+  bottomTab: "positions",
+  sideTab: "ticket",
+  linked: true,
+  slippageCap: 1,
+};
+
+export type Preferences = typeof FIRST;
+
+function kept(): Preferences {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    const known = typeof found === "object" && found !== null ? found : {};
+    const fits = Object.entries(known).filter(
+      ([name, value]) => name in FIRST && typeof value === typeof FIRST[name as keyof Preferences],
+    );
+    return { ...FIRST, ...Object.fromEntries(fits) };
+  } catch {
+    return { ...FIRST };
+  }
+}
+
+export const preferences: Preferences = $state(kept());
+
+/** Writes every change; to be called once, inside a component. */
+export function keepPreferences(): void {
+  $effect(() => {
+    const text = JSON.stringify(preferences);
+    try {
+      localStorage.setItem(KEY, text);
+    } catch {
+      // A browser that keeps nothing still shows everything.
+    }
+  });
+}
+
+export function forgetLayout(): void {
+  const { centre, pictureShare, bottomHeight, bottomTab, sideTab } = FIRST;
+  Object.assign(preferences, { centre, pictureShare, bottomHeight, bottomTab, sideTab });
+}

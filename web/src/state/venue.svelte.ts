@@ -1,0 +1,224 @@
+/** What the page knows of the venue: the newest of each surface, and what the reader does to it. */
+
+import type * as p from "../protocol";
+import { Connection, ConnectionLost, type Link } from "./connection";
+import { preferences } from "./preferences.svelte";
+import { play } from "./sound";
+
+export interface Said {
+  key: number;
+  kind: string;
+  text: string;
+  timeMs: number | null;
+  isBad: boolean;
+}
+
+const KEPT_NOTICES = 200;
+const SHOWN_MS = 6_000;
+const BAD = new Set(["rejected", "liquidated", "deleveraged", "refused"]);
+
+class VenueState {
+  link = $state<Link>("connecting");
+  lostAt = $state<number | null>(null);
+  snapshot = $state.raw<p.Snapshot | null>(null);
+  standing = $state.raw<p.Venue | null>(null);
+  markets = $state.raw<p.MarketRow[]>([]);
+  book = $state.raw<p.Book | null>(null);
+  trades = $state.raw<p.Trade[]>([]);
+  candles = $state.raw<p.Candles | null>(null);
+  account = $state.raw<p.Account | null>(null);
+  history = $state.raw<p.History | null>(null);
+  map = $state.raw<p.LiquidationMap | null>(null);
+  cascade = $state.raw<p.Cascade | null>(null);
+  guard = $state.raw<p.Guard | null>(null);
+  notices = $state.raw<Said[]>([]);
+  toasts = $state.raw<Said[]>([]);
+
+  private said = 0;
+  private chosen = false;
+  readonly connection: Connection;
+
+  constructor() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const address = new URL("terminal/stream", location.href);
+    address.protocol = scheme;
+    this.connection = new Connection(
+      address.href,
+      (message) => this.take(message),
+      (link) => this.linked(link),
+    );
+  }
+
+  // -- what is in view -------------------------------------------------------------------------
+
+  get market(): p.MarketInfo | null {
+    const name = this.standing?.view.market;
+    return this.snapshot?.markets.find((each) => each.name === name) ?? null;
+  }
+
+  get row(): p.MarketRow | null {
+    return this.markets.find((each) => each.name === this.standing?.view.market) ?? null;
+  }
+
+  get accountInfo(): p.AccountInfo | null {
+    const address = this.standing?.view.account;
+    return this.snapshot?.accounts.find((each) => each.address === address) ?? null;
+  }
+
+  get mayTrade(): boolean {
+    return this.link === "open" && !this.snapshot?.recording && !!this.accountInfo?.mayTrade;
+  }
+
+  get position(): p.Position | null {
+    return this.account?.positions.find((each) => each.market === this.market?.name) ?? null;
+  }
+
+  get setting(): p.MarketSetting | null {
+    return this.account?.settings.find((each) => each.market === this.market?.name) ?? null;
+  }
+
+  infoOf(name: string): p.MarketInfo | null {
+    return this.snapshot?.markets.find((each) => each.name === name) ?? null;
+  }
+
+  // -- what comes in ---------------------------------------------------------------------------
+
+  private linked(link: Link): void {
+    if (link === "lost" && this.lostAt === null) this.lostAt = Date.now();
+    if (link === "open") this.lostAt = null;
+    this.link = link;
+    if (link === "lost") this.chosen = false;
+  }
+
+  private take(message: p.Surface): void {
+    switch (message.type) {
+      case "Snapshot":
+        this.begin(message);
+        break;
+      case "Venue":
+        this.standing = message;
+        break;
+      case "Markets":
+        this.markets = message.rows;
+        break;
+      case "Book":
+        this.book = message;
+        break;
+      case "Trades":
+        this.trades = message.trades;
+        break;
+      case "Candles":
+        this.candles = message;
+        break;
+      case "Account":
+        this.account = message;
+        break;
+      case "History":
+        this.history = message;
+        break;
+      case "LiquidationMap":
+        this.map = message;
+        break;
+      case "Cascade":
+        this.cascade = message;
+        break;
+      case "Guard":
+        this.guard = message;
+        break;
+      case "Notice":
+        this.say(message.kind, message.text, message.timeMs);
+        break;
+    }
+  }
+
+  private begin(snapshot: p.Snapshot): void {
+    if (this.snapshot && this.snapshot.epoch !== snapshot.epoch) {
+      this.history = null;
+      this.trades = [];
+      this.cascade = null;
+    }
+    this.snapshot = snapshot;
+    if (this.chosen) return;
+    // A new connection looks at what the reader looked at last, if that is still there.
+    this.chosen = true;
+    const market = snapshot.markets.find((each) => each.name === preferences.market)?.name;
+    const account = snapshot.accounts.find((each) => each.address === preferences.account)?.address;
+    void this.watch({
+      market: market ?? null,
+      account: account ?? null,
+      interval: preferences.interval,
+    });
+  }
+
+  // -- what goes out ---------------------------------------------------------------------------
+
+  async watch(view: Omit<p.Watch, "type">): Promise<void> {
+    if (view.market) preferences.market = view.market;
+    if (view.account) preferences.account = view.account;
+    if (view.interval) preferences.interval = view.interval;
+    const answer = await this.ask({ type: "Watch", ...view });
+    if (answer?.type === "Refused") this.refuse(answer);
+  }
+
+  /** The answer; null where the connection ended, which the page says elsewhere. */
+  async ask(request: p.AnyRequest): Promise<p.Answer | null> {
+    try {
+      return await this.connection.ask(request);
+    } catch (error) {
+      if (error instanceof ConnectionLost) return null;
+      throw error;
+    }
+  }
+
+  /** Does something and says how it went; true where it was done. */
+  async act(request: p.AnyRequest): Promise<boolean> {
+    const answer = await this.ask(request);
+    if (answer === null) {
+      this.say("refused", "The venue does not answer: nothing was sent.");
+      return false;
+    }
+    if (answer.type === "Refused") {
+      this.refuse(answer);
+      return false;
+    }
+    if (answer.type === "Done") {
+      if (answer.text && answer.text !== "done") this.say("done", answer.text);
+      for (const each of answer.warnings) this.say("warning", each);
+    }
+    if (answer.type === "Placed") {
+      const refused = answer.orders.filter((each) => each.status === "refused");
+      for (const each of refused) this.say("rejected", each.reason || "The order was refused.");
+      if (answer.orders.length > 0 && refused.length === answer.orders.length) return false;
+      const done = answer.orders.filter((each) => each.status !== "refused");
+      // A fill is a notice of its own.
+      const open = done.filter((each) => each.status !== "filled");
+      if (open.length > 0) this.say("done", open.map(orderSaid).join("; "));
+    }
+    return true;
+  }
+
+  refuse(answer: p.Refused): void {
+    const what = answer.field ? `${answer.field} ${answer.value}: ` : "";
+    this.say("refused", `${what}${answer.expected}`);
+  }
+
+  say(kind: string, text: string, timeMs: number | null = null): void {
+    this.said += 1;
+    const said = { key: this.said, kind, text, timeMs, isBad: BAD.has(kind) };
+    this.notices = [said, ...this.notices].slice(0, KEPT_NOTICES);
+    this.toasts = [...this.toasts, said].slice(-4);
+    setTimeout(() => {
+      this.toasts = this.toasts.filter((each) => each.key !== said.key);
+    }, SHOWN_MS);
+    play(kind);
+  }
+}
+
+function orderSaid(order: p.OrderResult): string {
+  const words = order.status.replaceAll("_", " ");
+  return order.averagePrice
+    ? `Order ${words}: ${order.filled} at ${order.averagePrice}`
+    : `Order ${words}`;
+}
+
+export const venue = new VenueState();

@@ -1,0 +1,110 @@
+/** The question what the account would be at other prices, modes or leverages, and its answer.
+ *
+ * One question is on its way at a time; what was asked meanwhile goes next, so the last one wins.
+ */
+
+import type { ModeName, WhatIf } from "../protocol";
+import { venue } from "./venue.svelte";
+
+const REFRESH_MS = 1_000;
+
+class Question {
+  allMarkets = $state("0");
+  moves = $state.raw<Record<string, string>>({});
+  modes = $state.raw<Record<string, ModeName>>({});
+  leverages = $state.raw<Record<string, number>>({});
+  afterwards = $state(false);
+  answer = $state.raw<WhatIf | null>(null);
+  refused = $state("");
+
+  private isAsking = false;
+  private isStale = false;
+  private again: ReturnType<typeof setTimeout> | undefined;
+
+  get isActive(): boolean {
+    const isMoved = (move: string): boolean => Number(move) !== 0;
+    return (
+      isMoved(this.allMarkets) ||
+      Object.values(this.moves).some(isMoved) ||
+      Object.keys(this.modes).length > 0 ||
+      Object.keys(this.leverages).length > 0
+    );
+  }
+
+  /** The move of a market, as a share. */
+  moveOf(market: string): number {
+    return Number(this.moves[market] ?? this.allMarkets);
+  }
+
+  move(market: string, share: string): void {
+    this.moves = { ...this.moves, [market]: share };
+    this.ask();
+  }
+
+  moveAll(share: string): void {
+    this.allMarkets = share;
+    this.moves = {};
+    this.ask();
+  }
+
+  setMode(market: string, mode: ModeName, present: ModeName): void {
+    const { [market]: _, ...others } = this.modes;
+    this.modes = mode === present ? others : { ...others, [market]: mode };
+    this.ask();
+  }
+
+  setLeverage(market: string, leverage: number, present: number): void {
+    const { [market]: _, ...others } = this.leverages;
+    this.leverages = leverage === present ? others : { ...others, [market]: leverage };
+    this.ask();
+  }
+
+  setAfterwards(wanted: boolean): void {
+    this.afterwards = wanted;
+    this.ask();
+  }
+
+  clear(): void {
+    this.allMarkets = "0";
+    this.moves = {};
+    this.modes = {};
+    this.leverages = {};
+    this.answer = null;
+    this.refused = "";
+    clearTimeout(this.again);
+  }
+
+  ask(): void {
+    clearTimeout(this.again);
+    this.isStale = true;
+    if (!this.isAsking) void this.run();
+  }
+
+  private async run(): Promise<void> {
+    this.isAsking = true;
+    while (this.isStale) {
+      this.isStale = false;
+      const found = await venue.ask({
+        type: "AskWhatIf",
+        allMarkets: this.allMarkets,
+        moves: this.moves,
+        modes: this.modes,
+        leverages: this.leverages,
+        afterwards: this.afterwards,
+      });
+      if (!this.isActive) {
+        this.answer = null;
+      } else if (found?.type === "WhatIf") {
+        this.answer = found;
+        this.refused = found.rejected;
+      } else if (found?.type === "Refused") {
+        this.refused = found.expected;
+      }
+    }
+    this.isAsking = false;
+    // Prices go on: so does the answer.
+    if (this.isActive) this.again = setTimeout(() => this.ask(), REFRESH_MS);
+  }
+}
+
+export const question = new Question();
