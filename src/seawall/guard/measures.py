@@ -16,18 +16,14 @@ def level_of(step: Step, bucket: BucketView, view: View) -> int:
 def level_text(step: Step, bucket: BucketView, view: View) -> str:
     """The level of a bucket in the measure of a step, as a sentence without its end."""
     level = level_of(step, bucket, view)
+    shown = typed_percent(Fraction(round(Fraction(level, 100)), PPM // 100))
     if step.measure == MARGIN_RATIO:
         if level == NO_EQUITY:
             return f"{bucket.name} has no equity"
-        return f"margin ratio of {bucket.name} is {_percent(level)}"
+        return f"margin ratio of {bucket.name} is {shown}"
     if level == FAR:
         return f"no price liquidates {bucket.name}"
-    return f"distance to liquidation of {bucket.name} is {_percent(level)}"
-
-
-def _percent(level: int) -> str:
-    """In hundredths of a percent."""
-    return typed_percent(Fraction(round(Fraction(level, 100)), PPM // 100))
+    return f"distance to liquidation of {bucket.name} is {shown}"
 
 
 def share_to(policy: Policy, view: View, bucket: BucketView, step: Step) -> int:
