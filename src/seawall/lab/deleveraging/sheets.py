@@ -11,7 +11,7 @@ from seawall.lab.deleveraging.comparison import Outcome, Total, WaveOutcome, tot
 from seawall.lab.deleveraging.figures import concentration_curve, haircut_bars, overshoot_bars
 from seawall.lab.deleveraging.question import DeleveragingResult
 from seawall.lab.deleveraging.recorded import COUNTERPARTS, PublishedLine, RecordedDay
-from seawall.lab.deleveraging.tiles import tiles
+from seawall.lab.deleveraging.tiles import left_open, status, tiles
 from seawall.lab.deleveraging.wave import DeleveragingWave
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
@@ -59,6 +59,7 @@ def findings(result: DeleveragingResult) -> Findings:
         title="Deleveraging: who pays under which policy",
         subtitle=f"{result.source}: {waves}, {winners:,} winners",
         verdict=(Words(_summary(sums)), *unmet_words(sums)),
+        status=status(sums),
         tiles=tiles(sums, (QUEUE, FAIREST)),
         sections=tuple(_sections(result, sums)),
         assumptions=tuple(_assumptions(result)),
@@ -106,7 +107,7 @@ def _beyond(total: Total) -> str:
 
 def unmet_words(sums: Sequence[Total]) -> list[Words]:
     """A warning where policies do not raise all that is needed."""
-    short = [each for each in sums if each.unmet > max(0.01, 1e-9 * each.needed)]
+    short = [each for each in sums if left_open(each)]
     if not short:
         return []
     amounts = ", ".join(f"{each.policy.name} {kinds.usd(each.unmet)}" for each in short)

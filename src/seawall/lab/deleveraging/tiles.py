@@ -4,7 +4,21 @@ from collections.abc import Sequence
 
 from seawall.lab.deleveraging.comparison import Total
 from seawall.report import kinds
-from seawall.report.findings import Tile
+from seawall.report.findings import Status, Tile
+
+
+def left_open(total: Total) -> bool:
+    """Whether a policy does not raise all that is needed; less than a cent is rounding."""
+    return total.unmet > max(0.01, 1e-9 * total.needed)
+
+
+def status(sums: Sequence[Total]) -> Status:
+    """How many of the policies raise all that is needed."""
+    short = sum(map(left_open, sums))
+    if not short:
+        return Status(f"All {len(sums)} policies raise what is needed", "good")
+    style = "bad" if short == len(sums) else "caution"
+    return Status(f"{short} of {len(sums)} policies leave a part open", style)
 
 
 def tiles(sums: Sequence[Total], shown: Sequence[str]) -> list[Tile]:
