@@ -200,3 +200,20 @@ def test_an_exit_that_stayed_during_a_close_is_not_yet_at_rest() -> None:
         ("BTC", coins(2.5)), ("ETH", coins(25)),
     }  # fmt: skip
     assert guarded.memory.quiet is not None
+
+
+def test_a_bucket_that_is_gone_is_let_go() -> None:
+    """Its hold and what was to be verified are over; entered again, it begins anew."""
+    made = policy(RATIO.replace('"alert"', '"flatten"') + 'hold = "1m"\n', risk_capital=10_000)
+    venue = Venue({"BTC": price(1000)}, {CROSS: usd(8_000), "BTC": usd(400)})
+    venue.open("BTC", 10, bucket="BTC")
+    guarded = Guarded(venue, made)
+    guarded.look(1)
+    assert guarded.memory.steps["a/BTC"].over_ms
+    held, cash = venue.held.pop("BTC"), venue.cash.pop("BTC")
+    guarded.look(1)
+    assert not guarded.memory.steps["a/BTC"].over_ms
+    venue.move(3_600_000)
+    venue.held["BTC"], venue.cash["BTC"] = held, cash
+    guarded.look(2)
+    assert guarded.position("BTC") == coins(10), "it was closed without its hold"

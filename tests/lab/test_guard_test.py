@@ -8,10 +8,13 @@ from msgspec import structs
 
 from seawall.guard.policy import Policy
 from seawall.guard.policy_file import parse_policy
+from seawall.lab.guard_test.crisis import CrisisLine
 from seawall.lab.guard_test.moment import terms_of
 from seawall.lab.guard_test.played import Played, Protection, play_block
 from seawall.lab.guard_test.question import NOTHING, guard_test
+from seawall.lab.guard_test.sheets import status
 from seawall.lab.market.price_models import ModelOptions
+from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import Bootstrap, PathTask
@@ -52,6 +55,15 @@ name = "trail"
 kind = "trailing"
 distance = "5%"
 share = "50%"
+"""
+MOVED = """
+[[stop]]
+name = "stop"
+distance = "6%"
+clearance = "2%"
+"""
+LEVERAGE = """max_leverage = 12
+over_limit = "reduce"
 """
 DISTANCE = """
 [[step]]
@@ -102,21 +114,43 @@ def test_a_policy_that_cannot_fire_changes_nothing(tmp_path: Path, make: type) -
     setup = make(tmp_path)
     without, played = play(setup, None), play(setup, policy(NEVER))
     assert played.decisions > 0
-    for name in ("lost", "equity", "lowest", "first"):
+    for name in ("lost", "equity", "first"):
         assert np.array_equal(getattr(without, name), getattr(played, name)), name
+    # Sums of floats in another order.
+    assert np.allclose(without.lowest, played.lowest, rtol=1e-12, atol=1e-9)
 
 
-@pytest.mark.parametrize("text", [DRAWDOWN, LADDER + STOPS, DISTANCE])
-@pytest.mark.parametrize("make", [cross])
-def test_within_the_bounds_no_decision_is_missed(tmp_path: Path, make: type, text: str) -> None:
+BOUNDS = {
+    "drawdown": (cross, DRAWDOWN, 60),
+    "drawdown over days": (cross, DRAWDOWN + STOPS, 7200),
+    "ladder and stops": (cross, LADDER + STOPS, 60),
+    "distance": (cross, DISTANCE, 60),
+    "isolated": (isolated, LADDER + STOPS, 60),
+    "stops that liquidation moves": (isolated, MOVED, 60),
+    "leverage": (cross, LEVERAGE, 60),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_within_the_bounds_no_decision_is_missed(tmp_path: Path, name: str) -> None:
     """Looking at every step of every path does nothing that looking outside the bounds does not."""
-    setup = structs.replace(make(tmp_path), steps=40)
+    make, text, seconds = BOUNDS[name]
+    setup = structs.replace(make(tmp_path), steps=25, step_seconds=float(seconds))
     made = policy(text)
     quick, every = play(setup, made), play(setup, made, looks_always=True)
     assert quick.acted.any(), "nothing is done"
     assert quick.decisions < every.decisions
-    assert np.array_equal(quick.equity, every.equity)
-    assert np.array_equal(quick.reductions, every.reductions)
+    for field in ("equity", "lowest", "reductions", "cost", "first"):
+        assert np.array_equal(getattr(quick, field), getattr(every, field)), field
+
+
+def test_mirrored_paths_stand_side_by_side(tmp_path: Path) -> None:
+    """As in the outcomes of the kernel, whatever protects the account."""
+    setup = structs.replace(cross(tmp_path), antithetic=True, steps=60)
+    outcomes = simulate_chunk(setup.task(), 0)
+    played = play(setup, policy(NEVER))
+    assert played.decisions > 0
+    assert np.array_equal(played.equity, outcomes.equity.sum(axis=1))
 
 
 def falling(setup: PathSetup) -> tuple[PathSetup, PathTask]:
@@ -182,3 +216,26 @@ def test_the_answer(tmp_path: Path) -> None:
     rows = found.sheet("outcomes").numbers()
     assert [row["name"] for row in rows] == ["nothing", "test", "plain stop", "wallet until empty"]
     assert len(found.played[0].lost) == 64
+
+
+def test_the_status_goes_by_the_interval(tmp_path: Path) -> None:
+    made = setup_of(tmp_path, 6000, [position("BTC", "long", 60_000, 20)], WILD)
+    found = guard_test(policy(LADDER), made.account, paths=8, hours=1, model=WILD, beside=False)
+    bare, guarded = found.lines
+
+    def word(saved: float, lowest: float = 5000.0) -> str:
+        line = structs.replace(guarded, saved=Estimate(saved, saved - 1, saved + 1))
+        crises = [
+            CrisisLine(
+                scenario="x", protection=name, start=6000.0, lost=0.0, lowest=at, liquidated=(),
+                deleveraged=0.0, cost=0.0, added=0.0, actions=0,
+            )
+            for name, at in ((bare.name, 5000.0), (guarded.name, lowest))
+        ]  # fmt: skip
+        judged = structs.replace(found, lines=[bare, line], crises=crises)
+        return status(judged).word.split(":")[0]
+
+    assert word(2.0) == "Protects"
+    assert word(0.5) == word(-0.5) == "Shows no effect"
+    assert word(-2.0) == "Does harm"
+    assert word(2.0, lowest=4000.0) == "Worse in a crisis"

@@ -187,7 +187,14 @@ class _Play:
 
     def _follow(self, state: State, path: int) -> None:
         """The least equity so far, after what was done in this step."""
-        worth = state.cash[:, path].sum() + (state.size[:, path] * state.price[:, path]).sum()
+        worth = 0.0
+        # In the order of ``watch``, for the same last digits.
+        for cash in state.cash[:, path].tolist():
+            worth += cash
+        for size, price in zip(
+            state.size[:, path].tolist(), state.price[:, path].tolist(), strict=True
+        ):
+            worth += size * price
         worth -= self._watched.added[path] / MICRO
         self._watched.lowest[path] = min(self._watched.lowest[path], worth)
 

@@ -1,7 +1,7 @@
 """The question of ``seawall guard test``: what a policy does to an account on random paths and in
 crises."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -129,10 +129,13 @@ class GuardTest(Answer, frozen=True, kw_only=True):
 
 
 class _Work(Struct, frozen=True, kw_only=True):
+    """``compared``: how many plans are lines; the others are the policy without a rule."""
+
     task: PathTask
     terms: Terms
     wallet: int
     plans: tuple[Protection, ...]
+    compared: int
     blocks: int
 
 
@@ -163,17 +166,12 @@ def guard_test(
     ``wallet``: USD outside of the account, for top-ups from other sources than the pool and for
     replenishing; the equity now if not given. ``stop``: distance of the plain stop. ``rules``:
     whether each rule is switched off once. ``beside``: whether a plain stop and the wallet are
-    played beside it. ``options``: as ``PathOptions``; 500 paths, 3 days and
-    steps of 60 seconds if not given. Raises SeawallError.
+    played beside it. ``options``: as ``PathOptions``; 500 paths, 3 days and steps of 60 seconds if
+    not given. Raises SeawallError.
     """
     loaded = tuple(chosen_scenarios(several(scenarios)))
     given = policy if isinstance(policy, Policy) else load_policy(policy)
-    has_horizon = options.get("days") is not None or options.get("hours") is not None
-    options.setdefault("paths", DEFAULT_PATHS)
-    if not has_horizon:
-        options["days"] = DEFAULT_DAYS
-    if options.get("step_seconds") is None and not has_bootstrap(options):
-        options["step_seconds"] = DEFAULT_STEP
+    _fill_in(options)
     bare = account.replace(holdings=structs.replace(account.holdings, orders=(), top_ups=()))
     setup = path_setup(bare, **options)
     task = setup.task()
@@ -187,10 +185,7 @@ def guard_test(
     if loaded and isinstance(account.rulebook, BlockRulebook):
         notes.append("No scenario is played: a guard sees no account under block rules.")
         loaded = ()
-    plans = [Protection(name=NOTHING), Protection(name=given.name, policy=made.policy)]
-    if beside:
-        plans.append(Protection(name=STOP, policy=plain_stop(made.policy, distance)))
-        plans.append(Protection(name=WALLET, replenishes=True))
+    plans = list(_protections(given.name, made.policy, distance if beside else None))
     count = len(plans)
     switched = list(without_rules(made.policy)) if rules else []
     plans += [Protection(name=name, policy=each) for name, each in switched]
@@ -199,6 +194,7 @@ def guard_test(
         terms=terms_of(setup.account, task.account),
         wallet=int(reserve),
         plans=tuple(plans),
+        compared=count,
         blocks=-(-task.paths // LANES),
     )
     played = _played(work, workers, progress)
@@ -214,18 +210,30 @@ def guard_test(
             _rule(name, whole, each, task.antithetic)
             for (name, _), each in zip(switched, played[count:], strict=True)
         ],
-        crises=_through(
-            _CrisisWork(
-                scenarios=loaded, account=setup.account, depths=setup.depths, wallet=int(reserve),
-                plans=tuple(plans[:count]),
-            ),
-            workers, progress,
-        ),
+        crises=_through(loaded, work, setup, workers, progress),
         played=played,
         notes=notes,
         wallet=work.wallet,
         stop=distance,
     )  # fmt: skip
+
+
+def _fill_in(options: PathOptions) -> None:
+    """The defaults of this question."""
+    options.setdefault("paths", DEFAULT_PATHS)
+    if options.get("days") is None and options.get("hours") is None:
+        options["days"] = DEFAULT_DAYS
+    if options.get("step_seconds") is None and not has_bootstrap(options):
+        options["step_seconds"] = DEFAULT_STEP
+
+
+def _protections(name: str, policy: Policy, stop: float | None) -> Iterator[Protection]:
+    """Nothing and the policy, and where ``stop`` is given what it is compared with."""
+    yield Protection(name=NOTHING)
+    yield Protection(name=name, policy=policy)
+    if stop is not None:
+        yield Protection(name=STOP, policy=plain_stop(policy, stop))
+        yield Protection(name=WALLET, replenishes=True)
 
 
 def has_bootstrap(options: PathOptions) -> bool:
@@ -248,8 +256,18 @@ def _played(work: _Work, workers: int | None, progress: Progress) -> list[Played
     ]
 
 
-def _through(work: _CrisisWork, workers: int | None, progress: Progress) -> list[CrisisLine]:
-    """Every scenario under every protection, in order."""
+def _through(
+    scenarios: tuple[Scenario, ...],
+    paths: _Work,
+    setup: PathSetup,
+    workers: int | None,
+    progress: Progress,
+) -> list[CrisisLine]:
+    """Every scenario under every protection that is no policy without a rule, in order."""
+    work = _CrisisWork(
+        scenarios=scenarios, account=setup.account, depths=setup.depths, wallet=paths.wallet,
+        plans=paths.plans[: paths.compared],
+    )  # fmt: skip
     count = len(work.scenarios) * len(work.plans)
     if not count:
         return []

@@ -1,0 +1,79 @@
+"""``seawall guard test``: what a policy does to an account on many paths and in crises."""
+
+from pathlib import Path
+from typing import Literal
+
+from seawall.cli.params import Outputs, SignedText, SourceOptions, Texts
+from seawall.cli.paths import MarketOptions
+from seawall.cli.run import run
+
+
+def test(
+    policy: Path,
+    account: str | None = None,
+    /,
+    *,
+    wallet: str | None = None,
+    stop: str = "5%",
+    rules: Literal["on", "off"] = "on",
+    scenario: Texts = None,
+    paths: int = 500,
+    days: SignedText = None,
+    hours: SignedText = None,
+    step: SignedText = None,
+    seed: int = 1,
+    workers: int | None = 1,
+    market: MarketOptions = MarketOptions(),  # noqa: B008 (frozen)
+    source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
+    outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
+) -> None:
+    """Play a policy on random paths and in a crisis, with it, without it, and without each rule.
+
+    The decisions are those of the guard itself. Exit status 2 for input that cannot be used.
+
+    Parameters
+    ----------
+    policy
+        A policy file (TOML).
+    account
+        An account file (TOML, or a venue's own answer as .json), an address, or the built-in one.
+    wallet
+        USD outside of the account for top-ups and replenishing; the equity now if not given.
+    stop
+        Distance from the entry of the plain stop that the policy is compared with.
+    rules
+        Whether to switch off each rule once.
+    scenario
+        A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
+    paths
+        Number of paths.
+    days
+        Horizon in days, 3 if not given.
+    hours
+        Horizon in hours, instead of days.
+    step
+        Seconds between two marks, 60 if not given.
+    seed
+        The same seed gives the same paths.
+    workers
+        Processes. The results are the same.
+    """
+    from seawall.accounts.load import load_account
+    from seawall.lab.guard_test.question import guard_test
+    from seawall.lab.market.named_scenarios import DEFAULT
+    from seawall.lab.paths.setup import PathOptions
+
+    options = PathOptions(
+        paths=paths, days=days, hours=hours, step_seconds=step, seed=seed, model=market.model(),
+        depth=market.depth or (), assume=source.assume,
+    )  # fmt: skip
+    options |= {} if market.impact is None else {"impact": market.impact}
+    scenarios = () if scenario == ["none"] else scenario or (DEFAULT,)
+    run(
+        "guard test",
+        outputs,
+        lambda progress: guard_test(
+            policy, load_account(account, source.options()), wallet=wallet, stop=stop,
+            rules=rules == "on", scenarios=scenarios, workers=workers, progress=progress, **options,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""An account and its guard through a scenario in the engine."""
+
+from pathlib import Path
+
+import pytest
+
+from seawall.domain.units import MICRO
+from seawall.guard.policy import Policy
+from seawall.lab.guard_test.crisis import CrisisLine, through
+from seawall.lab.guard_test.played import Protection
+from seawall.lab.market.named_scenarios import run_scenario
+from seawall.lab.market.scenario_file import parse_scenario
+from seawall.lab.paths.setup import PathSetup
+from tests.lab.path_setups import STEADY, position, setup_of
+from tests.lab.test_guard_test import policy
+
+FALL = parse_scenario(
+    """
+name = "fall"
+start = "2026-01-01T12:00"
+step_seconds = 10
+[[market]]
+name = "longs"
+waypoints = [[0, 100.0], [2, 100.0], [12, 88.0], [20, 88.0]]
+[[market]]
+name = "shorts"
+waypoints = [[0, 100.0], [20, 101.0]]
+[[crowd]]
+market = "BTC"
+side = "long"
+accounts = 20
+notional = 50000
+leverage = [10, 40]
+""",
+    "fall.toml",
+)
+OUT = """
+[[step]]
+name = "out"
+action = "flatten"
+trigger = "40%"
+rearm = "20%"
+"""
+TOP_UP = """
+[[step]]
+name = "add"
+action = "top_up"
+trigger = "40%"
+rearm = "20%"
+amount = 1000
+max_count = 1
+max_total = 1000
+min_move = "0.1%"
+"""
+STOP = """
+[[stop]]
+name = "stop"
+distance = "4%"
+"""
+
+
+def pooled(folder: Path) -> PathSetup:
+    positions = [position("BTC", "long", 60_000, 20), position("ETH", "short", 20_000, 20)]
+    return setup_of(folder, 6000, positions, STEADY, paths=1)
+
+
+def apart(folder: Path) -> PathSetup:
+    return setup_of(
+        folder, 6000, [position("BTC", "long", 20_000, 10, "isolated")], STEADY, paths=1
+    )
+
+
+def fall(setup: PathSetup, made: Policy | None, wallet: int = 0, **plan: bool) -> CrisisLine:
+    protection = Protection(name="x", policy=made, **plan)
+    return through(FALL, setup.account, setup.depths, protection, wallet)
+
+
+def test_without_protection_it_is_a_rehearsal(tmp_path: Path) -> None:
+    setup = pooled(tmp_path)
+    account = setup.account
+    rehearsed = run_scenario(
+        FALL, account.holdings, account.rulebook, account.instruments, account.price_texts,
+        setup.depths,
+    )  # fmt: skip
+    line = fall(setup, None)
+    assert line.liquidated == ("cross",)
+    assert line.lost == (rehearsed.start.equity - rehearsed.end.equity) / MICRO
+    assert line.lowest == pytest.approx(min(rehearsed.series.total_equity) / MICRO)
+
+
+def test_the_ladder_closes_before_liquidation(tmp_path: Path) -> None:
+    line = fall(pooled(tmp_path), policy(OUT))
+    assert line.liquidated == ()
+    assert line.actions == 2
+    # Taker fees of both positions, 0.045 % of 56,000 and 20,000 USD, and what the books take.
+    assert 30 < line.cost < 150
+    assert line.lost < fall(pooled(tmp_path), None).lost
+
+
+def test_a_stop_rests_in_the_engine_and_a_short_has_one_of_its_own(tmp_path: Path) -> None:
+    """The long is sold at its stop, 4 % below its entry; the short, up 1 %, is left alone."""
+    line = fall(pooled(tmp_path), policy(STOP))
+    assert line.liquidated == ()
+    assert line.actions == 1
+    assert line.lost == pytest.approx(0.04 * 60_000 + 0.01 * 20_000 + line.cost, rel=0.05)
+
+
+def test_a_top_up_comes_from_the_pool_within_its_limits(tmp_path: Path) -> None:
+    line = fall(apart(tmp_path), policy(TOP_UP))
+    assert line.actions == 1
+    assert line.added == 0
+    assert line.liquidated == ()
+    assert fall(apart(tmp_path), None).liquidated == ("BTC",)
+
+
+def test_the_wallet_pays_until_it_is_empty(tmp_path: Path) -> None:
+    poor, rich = (
+        fall(pooled(tmp_path), None, wallet=each * MICRO, replenishes=True)
+        for each in (100, 100_000)
+    )
+    assert poor.liquidated == ("cross",)
+    assert poor.added == 100
+    assert rich.liquidated == ()
+    assert rich.added > 100
