@@ -121,7 +121,9 @@ async def guard(url: str, address: str, policy: Path, journal: Path, said: Path)
             looked_at = at
             if at - said_at >= SAY_S:
                 said_at = at
-                said.write_text(json.dumps(counts._asdict()))
+                new = said.with_suffix(".new")
+                new.write_text(json.dumps(counts._asdict()))
+                new.replace(said)
             return actions
 
     observer = Observer("hyperliquid", reader)
@@ -170,7 +172,7 @@ class Guarded:
     def counts(self) -> Counts:
         try:
             return Counts(**json.loads(self.said.read_text()))
-        except (OSError, ValueError):
+        except FileNotFoundError:
             return Counts()
 
     def grown(self) -> list[Any]:
@@ -250,6 +252,7 @@ def play(venue: Venue, folder: Path, minutes: float) -> tuple[list[Guarded], lis
             if time.monotonic() >= fall_at:
                 fall_at = end
                 venue.control.call("/shock", market="BTC", move=FALL, seconds=FALL_S)
+        wait_until(lambda: all(each.counts().ticks for each in made))
     faults = [fault for each in made for fault in each.faults()]
     broken = venue.check()["broken"]
     return made, faults + ([f"invariant {broken} of the venue is broken"] if broken else [])

@@ -11,16 +11,15 @@ margins that differ from its own from its start to its end.
 
 Judged are, by what the venue shows: the position never grew and ends at its size (no step twice,
 none lost), no client id has two orders, every order only reduces, and nothing arrived while figures
-differed. Run as ``guard`` it is the process that is killed.
+differed. Guards are forked from a process that has imported all of it, each from the same state.
 """
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import random
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.conformance.hyperliquid.between import Between, standing_between
-from tests.conformance.hyperliquid.running import ROOT, Venue, started
+from tests.conformance.hyperliquid.running import Venue, started
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -104,6 +103,16 @@ async def guard(url: str, address: str, journal_path: Path, kind: str) -> None:
     await asyncio.gather(reader.run(), guarding.run())
 
 
+def run_guard(url: str, address: str, journal: Path, kind: str, key: str) -> None:
+    """A process of its own; the key is in its environment alone."""
+    os.environ["AGENT_KEY"] = key
+    asyncio.run(guard(url, address, journal, kind))
+
+
+GUARDS = multiprocessing.get_context("forkserver")
+GUARDS.set_forkserver_preload(["tests.conformance.hyperliquid.guard_ready"])
+
+
 class Round:
     """One account and its guards. ``counts``: kills, and what was under way when they came."""
 
@@ -152,21 +161,17 @@ class Round:
     # -- processes ---------------------------------------------------------------------------------
 
     @contextmanager
-    def guarding(self) -> "Iterator[subprocess.Popen[bytes]]":
+    def guarding(self) -> "Iterator[None]":
         """A guard that is killed at the end."""
-        arguments = ["guard", self.between.url, self.trader.address, str(self.journal), self.kind]
-        path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.conformance.hyperliquid.killed_guard", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "AGENT_KEY": self._key, "PYTHONPATH": path},
-        )
+        words = (self.between.url, self.trader.address, self.journal, self.kind, self._key)
+        process = GUARDS.Process(target=run_guard, args=words, daemon=True)
+        process.start()
         try:
-            yield process
-            assert process.poll() is None, "the guard has ended by itself"
+            yield
+            assert process.is_alive(), "the guard has ended by itself"
         finally:
             process.kill()
-            process.wait()
+            process.join()
 
     def kill_once(self) -> None:
         """Start a guard and kill it at a moment that chance says."""
@@ -278,9 +283,6 @@ def play(
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["guard"]:
-        asyncio.run(guard(sys.argv[2], sys.argv[3], Path(sys.argv[4]), sys.argv[5]))
-        return
     import eth_account
 
     from tests.conformance.hyperliquid.trader import Maker, Trader
