@@ -56,10 +56,11 @@ kind = "trailing"
 distance = "5%"
 share = "50%"
 """
+DAY = '[drawdown]\nfrom_day_start = "6%"\nsmoothing = "1m"\n'
 MOVED = """
 [[stop]]
 name = "stop"
-distance = "6%"
+distance = "12%"
 clearance = "2%"
 """
 LEVERAGE = """max_leverage = 12
@@ -83,6 +84,13 @@ def policy(text: str) -> Policy:
 def cross(folder: Path, model: ModelOptions = WILD, hours: float = 6) -> PathSetup:
     positions = [position("BTC", "long", 60_000, 20), position("ETH", "short", 20_000, 20)]
     return setup_of(folder, 6000, positions, model, paths=LANES, hours=hours, step_seconds=60)
+
+
+def unlevered(folder: Path) -> PathSetup:
+    return setup_of(
+        folder, 6000, [position("BTC", "long", 6_000, 5)], STEADY, paths=LANES, hours=60,
+        step_seconds=7200,
+    )  # fmt: skip
 
 
 def isolated(folder: Path) -> PathSetup:
@@ -122,11 +130,11 @@ def test_a_policy_that_cannot_fire_changes_nothing(tmp_path: Path, make: type) -
 
 BOUNDS = {
     "drawdown": (cross, DRAWDOWN, 60),
-    "drawdown over days": (cross, DRAWDOWN + STOPS, 7200),
+    "the loss of another day": (unlevered, DAY, 7200),
     "ladder and stops": (cross, LADDER + STOPS, 60),
     "distance": (cross, DISTANCE, 60),
     "isolated": (isolated, LADDER + STOPS, 60),
-    "stops that liquidation moves": (isolated, MOVED, 60),
+    "stops that liquidation moves": (cross, MOVED, 300),
     "leverage": (cross, LEVERAGE, 60),
 }
 

@@ -159,16 +159,18 @@ class _Play:
         """What happens after the prices of a step."""
         run, watched, time_ms = self._run, self._watched, START_MS + step * self._step_ms
         block = run.block
+        if self._plan.looks_always:
+            watched.until[...] = time_ms
         found = watch(
             run.rules, self._terms.scales, self._limits, watched, self._now, run.price, block.size,
             block.cash, time_ms, self._flags,
         )  # fmt: skip
-        if not found and not self._plan.looks_always:
+        if not found:
             return
         state, guards = self._state(), self._guards
         if guards is not None:
             guards.book.refill()
-        for path in np.flatnonzero(self._flags) if not self._plan.looks_always else range(LANES):
+        for path in np.flatnonzero(self._flags):
             is_reached = self._flags[path] == REACHED
             if is_reached and guards is not None:
                 guards.fire(state, int(path), time_ms)

@@ -133,6 +133,12 @@ def _crisis_words(result: GuardTest) -> Iterator[Words]:
         )
 
 
+def _outcome(line: CrisisLine) -> str:
+    if not line.liquidated:
+        return "no liquidation"
+    return f"{', '.join(line.liquidated)} liquidated"
+
+
 def _crises(result: GuardTest) -> Iterator[Sheet]:
     if not result.crises:
         return
@@ -145,7 +151,8 @@ def _crises(result: GuardTest) -> Iterator[Sheet]:
             Column("protection"),
             Column("lost", kinds.USD),
             Column("lowest", kinds.USD, title="lowest equity"),
-            Column("liquidated", get=lambda each: ", ".join(each.liquidated) or "nothing"),
+            Column("outcome", get=_outcome),
+            Column("is_liquidated", kinds.FLAG, on="data"),
             Column("deleveraged", kinds.USD, on="data"),
             Column("cost", kinds.USD),
             Column("added", kinds.USD, title="money added"),
