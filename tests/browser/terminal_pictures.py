@@ -28,17 +28,18 @@ def trade(page: Terminal) -> None:
         page.set_mode("isolated", leverage)
         page.order(side, "market", size=size)
     page.choose(account=0, market="ETH")
+    page.set_mode("isolated", 8)
     page.order("buy", "market", size="30")
     page.choose(market="SOL")
-    page.set_mode("isolated", 10)
-    page.order("sell", "market", size="300")
+    page.set_mode("isolated", 16)
+    page.order("sell", "market", size="500")
     page.choose(market="BTC")
-    page.order("buy", "market", size="0.8")
+    page.order("buy", "market", size="5")
     advance(page, 600)
     mark = page.mark()
-    page.order("sell", "stop_market", size="0.8", trigger=f"{mark * 97 / 100:.0f}")
-    page.order("sell", "take_market", size="0.8", trigger=f"{mark * 106 / 100:.0f}")
-    page.order("buy", "limit", size="0.3", price=f"{mark * 99 / 100:.0f}")
+    page.order("sell", "stop_market", size="5", trigger=f"{mark * 90 / 100:.0f}")
+    page.order("sell", "take_market", size="5", trigger=f"{mark * 108 / 100:.0f}")
+    page.order("buy", "limit", size="1", price=f"{mark * 99 / 100:.0f}")
 
 
 def advance(page: Terminal, seconds: int) -> None:
@@ -71,8 +72,9 @@ def views(page: Terminal, folder: Path, ending: str) -> None:
     page.page.keyboard.press("Escape")
     page.page.click("#tab-control")
     keep(page, folder, f"terminal_control_{ending}")
-    page.page.get_by_role("button", name="Only the picture").evaluate("each => each.click()")
-    keep(page, folder, f"terminal_picture_{ending}")
+    if page.page.viewport_size["width"] == WIDE:
+        page.page.get_by_role("button", name="Only the picture").click()
+        keep(page, folder, f"terminal_picture_{ending}")
 
 
 def main(folder: Path) -> None:
