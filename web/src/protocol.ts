@@ -462,9 +462,9 @@ export interface Book {
 }
 
 /**
- * Prices at which a bucket holds no equity, its maintenance margin (so it is liquidated) and its
- * initial margin, all other prices standing still; None where none does. Of an isolated bucket in
- * its own market, of a pool in the market in view.
+ * Prices at which a bucket holds no equity, its maintenance margin (so it is liquidated) and
+ * its initial margin, all other prices standing still; None where none does. Of an isolated bucket
+ * in its own market, of a pool in the market in view.
  * ``side``: that of its position, so the bucket loses the other way.
  */
 export interface Boundaries {
