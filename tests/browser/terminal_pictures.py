@@ -1,13 +1,13 @@
-"""Pictures of the terminal for the documentation: ``python -m tests.browser.terminal_pictures FOLDER``.
+"""Pictures of the terminal: ``python -m tests.browser.terminal_pictures FOLDER [NAMES]``.
 
 A venue with accounts that hold positions at several leverages, the page with the first of them, and
-every view wide and on a phone, light and dark.
+every view wide and on a phone, light and dark; or those that are named, as ``terminal_dark``.
 """
 
 import sys
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from tests.browser.pages import PHONE, SCHEMES, WIDE, browser
 from tests.browser.terminal import Terminal, terminal, venue
@@ -50,43 +50,50 @@ def advance(page: Terminal, seconds: int) -> None:
     page.wait(lambda: page.text(".clock") != before)
 
 
-def keep(page: Terminal, folder: Path, name: str) -> None:
-    page.page.wait_for_timeout(700)  # until what came last is drawn
-    wide = page.page.viewport_size["width"] == WIDE
-    page.page.screenshot(path=folder / f"{name}.png", full_page=not wide)
-
-
-def views(page: Terminal, folder: Path, ending: str) -> None:
+def shown(page: Terminal) -> Iterator[str]:
+    """Every view by its name, while it is on the page; the last one shocks the market."""
     page.choose(account=0, market="BTC")
-    page.page.click("#tab-ticket")
     page.write("buy", "market", size="0.5", stop=f"{page.mark() * 95 / 100:.0f}")
     page.wait(lambda: page.text("#preview"))
-    for name in ("positions", "orders", "fills", "history", "markets", "cascade", "guard", "log"):
+    for name in ("orders", "fills", "history", "markets", "guard", "log"):
         page.open_table(name)
-        keep(page, folder, f"terminal_{name}_{ending}")
+        yield name
     page.open_table("positions")
+    yield ""
     page.page.click("#tab-whatif")
     page.page.locator("#picture-price").fill("-4")
     page.wait(lambda: page.text("#whatif-equity"))
-    keep(page, folder, f"terminal_whatif_{ending}")
+    yield "what_if"
     page.page.keyboard.press("Escape")
     page.page.click("#tab-control")
-    keep(page, folder, f"terminal_control_{ending}")
-    if page.page.viewport_size["width"] == WIDE:
-        page.page.get_by_role("button", name="Only the picture").click()
-        keep(page, folder, f"terminal_picture_{ending}")
+    yield "control"
+    page.page.fill("#point", "before")
+    page.page.click("#save")
+    page.page.get_by_role("button", name="Go back").nth(1).wait_for()
+    page.shock("-14", "60")
+    page.open_table("cascade")
+    page.wait(lambda: page.figure("#liquidations") >= 1)
+    yield "cascade"
+    page.page.locator("div.row", has_text="before").get_by_role("button", name="Go back").click()
+    page.page.click("#doubt-yes")
+    page.wait(lambda: page.position("ETH"))
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, views: frozenset[str]) -> None:
+    """``views``: which ones; all where there are none."""
     folder.mkdir(parents=True, exist_ok=True)
     with browser() as opened, venue(*MARKETS) as said:
-        url: Any = said["url"]
-        with terminal(opened, url) as page:
+        with terminal(opened, said["url"]) as page:
             trade(page)
         for width, scheme in product((WIDE, PHONE), SCHEMES):
-            with terminal(opened, url, width, scheme) as page:
-                views(page, folder, f"{scheme}_{width}")
+            with terminal(opened, said["url"], width, scheme) as page:
+                for view in shown(page):
+                    place = "phone" if width == PHONE else ""
+                    name = "_".join(filter(None, ("terminal", view, place, scheme)))
+                    if not views or name in views:
+                        page.page.wait_for_timeout(700)  # until what came last is drawn
+                        page.page.screenshot(path=folder / f"{name}.png", full_page=bool(place))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), frozenset(sys.argv[2:]))

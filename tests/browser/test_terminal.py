@@ -1,4 +1,4 @@
-"""The terminal in a browser, against a real venue: what a trader does on it, and what is then so."""
+"""The terminal in a browser, against a real venue: what a trader does, and what is then so."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A guard at work, seen in the terminal: its ladder fires, and the page shows what it did and why."""
+"""A guard at work, seen in the terminal: its ladder fires, and the page shows what and why."""
 
 import os
 import signal
