@@ -60,6 +60,7 @@ CALLS: dict[str, Call] = {
     "control reset": Call((), _URL),
     "control fund": Call((ADDRESS, "10"), _URL),
     "proxy": Call(options=("--port", "0")),
+    "terminal": Call(("JOURNAL",), ("--port", "0")),
     "check": Call(("FOLDER",)),
     "backup": Call(("FOLDER", "made")),
     "explain": Call((str(EXAMPLES / "account_hybrid.json"),)),
@@ -113,7 +114,7 @@ CALLS: dict[str, Call] = {
 OF_A_GUARD = {"guard run", "guard stop", "guard reset", "guard watchdog", "guard new"}
 """Commands about a guard that runs, and what writes a policy: tests/conformance, tests/guard."""
 NO_FINDINGS = OF_A_GUARD | {
-    name for name in CALLS if name.split()[0] in ("up", "control", "proxy", "backup")
+    name for name in CALLS if name.split()[0] in ("up", "control", "proxy", "terminal", "backup")
 }
 
 

@@ -57,7 +57,7 @@ PROGRAM = [
 ]  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"}
 REPORTING = sorted(name for name, leaf in LEAVES.items() if leaf.has("--report"))
-IN_PROCESS = sorted(set(LEAVES) - {"up", "proxy"} - OF_A_GUARD)
+IN_PROCESS = sorted(set(LEAVES) - {"up", "proxy", "terminal"} - OF_A_GUARD)
 WORKERS = {
     "paths": ("--paths", "2000000", "--leverage", "none"),
     "compare": ("--paths", "2000000", "--scenario", "none"),
@@ -521,7 +521,7 @@ def test_a_report_on_a_full_device_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["pipe", "full"])
-@pytest.mark.parametrize("name", ["up", "proxy", "explain"])
+@pytest.mark.parametrize("name", ["up", "proxy", "terminal", "explain"])
 def test_a_process_ends_the_same_way(name: str, target: str, files: dict[str, str]) -> None:
     stdout = closed_pipe() if target == "pipe" else full_device()
     with stdout:

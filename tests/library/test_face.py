@@ -13,7 +13,7 @@ from seawall.cli.main import app
 from tests.architecture.sources import ROOT
 
 ABSENT_COMMANDS = {
-    **dict.fromkeys(("up", "control", "proxy", "check", "backup"), "sandbox"),
+    **dict.fromkeys(("up", "control", "proxy", "terminal", "check", "backup"), "sandbox"),
     "explain": "Account",
     "guard": "check_policy",
 }

@@ -83,6 +83,12 @@ class Page:
     ) -> protocol.Account:
         return await self.surface(protocol.Account, is_it)
 
+    async def settled(self) -> protocol.Account:
+        """The account as it is now, whatever was shown before."""
+        await self.ask(protocol.Resynchronise(), protocol.Done)
+        self.shown.pop(protocol.Account, None)
+        return await self.account()
+
     async def position(self, market: str) -> protocol.Position:
         """Once the account shows one."""
 

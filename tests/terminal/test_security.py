@@ -74,6 +74,12 @@ def test_the_page_and_programs_are_answered() -> None:
         for headers in ({}, own, {"Origin": "*"}):
             async with session.post(venue.url + "/info", json=NONE, headers=headers) as answer:
                 assert answer.status == 200
+        # A client made for the venue's own host, through seawall proxy.
+        fixed = {"Host": "api.hyperliquid.xyz", "Origin": "https://api.hyperliquid.xyz"}
+        async with session.post(venue.url + "/info", json=NONE, headers=fixed) as answer:
+            assert answer.status == 200
+        async with session.post(venue.url + "/control/time/pause", headers=fixed) as answer:
+            assert answer.status == 403
         async with session.post(venue.url + "/control/time/pause", headers=own) as answer:
             assert answer.status == 200
 

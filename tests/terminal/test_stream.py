@@ -1,11 +1,16 @@
 """What a page is sent: everything at first, then what changed, counted without a gap."""
 
+import asyncio
+from decimal import Decimal
 from typing import Any
 
 from seawall.domain.commands import Deposit
 from seawall.terminal import protocol
+from seawall.terminal.connection import MOST_NOTICES, PACE, Connection
+from seawall.terminal.live import LiveStage
 from seawall.venues.port import Plan
 from tests.terminal.page import Page, with_page
+from tests.waiting import until
 
 SURFACES = {
     protocol.Snapshot, protocol.Venue, protocol.Markets, protocol.Book, protocol.Trades,
@@ -33,8 +38,6 @@ def test_everything_is_sent_at_first_and_counted() -> None:
 
 
 def str_sum(*texts: str) -> str:
-    from decimal import Decimal
-
     return format(sum(map(Decimal, texts)).normalize(), "f")
 
 
@@ -128,5 +131,43 @@ def test_only_the_newest_question_of_a_kind_is_computed() -> None:
         assert isinstance(answers[asked[-1]], protocol.WhatIf)
         assert answers[asked[-1]].prices == {"BTC": "15000"}
         assert any(isinstance(each, protocol.Superseded) for each in answers.values())
+
+    with_page(play)
+
+
+class StuckSocket:
+    """A page that takes nothing until it is let; keeps what it got."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.got: list[str] = []
+
+    async def send_str(self, text: str) -> None:
+        await self.gate.wait()
+        self.got.append(text)
+
+    def __aiter__(self) -> "StuckSocket":
+        return self
+
+    async def __anext__(self) -> Any:
+        await asyncio.Event().wait()
+
+
+def test_a_page_that_takes_nothing_gets_the_newest_state_and_no_queue() -> None:
+    async def play(page: Page) -> None:
+        host, stage = page.venue.host, LiveStage(page.venue)
+        row = host.directory.row_of(page.venue.users[0].address)
+        socket = StuckSocket()
+        connection = Connection(stage, socket)  # type: ignore[arg-type]
+        stop = stage.listen(connection.heard)
+        running = asyncio.create_task(connection.run())
+        for _ in range(3 * MOST_NOTICES):
+            await host.submit(lambda ms: Plan([Deposit(ms, row, 1_000_000)]))
+        socket.gate.set()
+        newest = str(100_000 + 3 * MOST_NOTICES)
+        await until(lambda: any(f'"value":"{newest}"' in each for each in socket.got))
+        assert len(socket.got) <= 2 * len(PACE) + MOST_NOTICES
+        running.cancel()
+        stop()
 
     with_page(play)

@@ -92,7 +92,8 @@ def test_positions_are_closed_reversed_and_secured() -> None:
         await page.ask(protocol.ReversePosition("BTC"), protocol.Placed)
         await page.account(lambda a: any(p.size == "-0.2" for p in a.positions))
         await page.ask(protocol.CloseAll(), protocol.Placed)
-        await page.account(lambda a: not a.positions and not a.orders)
+        closed = await page.settled()
+        assert (closed.positions, closed.orders) == ((), ())
         assert (await page.ask(half, protocol.Refused)).field == "market"
 
     with_page(play)
@@ -108,7 +109,7 @@ def test_orders_are_moved_and_cancelled() -> None:
         shown = await page.account(lambda a: [o.price for o in a.orders] == ["48500"])
         assert shown.orders[0].size == "0.2"
         await page.ask(protocol.CancelOrder(shown.orders[0].id), protocol.Done)
-        await page.account(lambda a: not a.orders)
+        assert (await page.settled()).orders == ()
         gone = await page.ask(protocol.CancelOrder(resting.id), protocol.Refused)
         assert gone.field == "order"
 
@@ -123,7 +124,8 @@ def test_orphaned_triggers_are_marked_and_cancelled_alone() -> None:
         )
         await page.place(market="BTC", side="buy", kind="limit", size="0.1", price="49000")
         await page.ask(protocol.ClosePosition("BTC"), protocol.Placed)
-        shown = await page.account(lambda a: not a.positions)
+        shown = await page.settled()
+        assert not shown.positions
         orphans = [each.kind for each in shown.orders if each.is_orphaned]
         assert orphans == ["stop_market"]
         await page.ask(protocol.CancelAll(orphaned=True), protocol.Done)

@@ -118,7 +118,7 @@ def test_a_preview_is_what_then_happens(fields: dict[str, Any], mode: protocol.M
         ticket = protocol.Ticket(market="BTC", side="buy", **fields)
         said = await page.ask(protocol.PreviewOrder(ticket, 25, mode), protocol.Preview)
         assert said.rejected == ""
-        assert (await page.account()).positions == ()
+        assert (await page.settled()).positions == ()
         await page.ask(protocol.SetLeverage("BTC", 25, mode), protocol.Done)
         placed = (await page.ask(protocol.PlaceOrder(ticket), protocol.Placed)).orders[0]
         assert (placed.filled, placed.average_price) == (said.filled, said.average_price)
@@ -127,7 +127,7 @@ def test_a_preview_is_what_then_happens(fields: dict[str, Any], mode: protocol.M
         assert position.size == said.position_after
         history = await page.surface(protocol.History, lambda h: bool(h.fills))
         assert sum(Decimal(each.fee) for each in history.fills) == Decimal(said.fee)
-        assert (await page.account()).available == said.available_after
+        assert (await page.settled()).available == said.available_after
 
     with_page(play)
 

@@ -462,8 +462,9 @@ export interface Book {
 }
 
 /**
- * Prices of the market in view at which a bucket holds no equity, its maintenance margin (so
- * it is liquidated) and its initial margin, all other prices standing still; None where none does.
+ * Prices at which a bucket holds no equity, its maintenance margin (so it is liquidated) and
+ * its initial margin, all other prices standing still; None where none does. Of an isolated bucket
+ * in its own market, of a pool in the market in view.
  * ``side``: that of its position, so the bucket loses the other way.
  */
 export interface Boundaries {
@@ -479,8 +480,8 @@ export interface Boundaries {
  * ``free``: equity that no margin needs, not below zero; with ``initial_margin`` and
  * ``maintenance_margin`` it fills the vessel. ``holds``: of resting orders. ``ratio``: maintenance
  * margin over equity, liquidation begins above 1; None without equity. ``position_markets``: the
- * markets whose positions it carries. ``boundaries``: None without a position in the market in
- * view.
+ * markets whose positions it carries. ``boundaries``: None for a pool without a position in
+ * the market in view.
  */
 export interface Bucket {
   id: string;

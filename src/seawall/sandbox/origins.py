@@ -5,7 +5,7 @@ them. A browser says of which page a request is; programs say nothing and are an
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -33,19 +33,20 @@ def is_loopback(text: str | None) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-def is_own(request: web.Request) -> bool:
+def is_own(request: web.Request, hosts: Collection[str] = ()) -> bool:
     """Whether a request is of a program, or of a page that this very server showed.
 
     A name that leads here but is not this computer's own is another page's: its owner chooses where
-    it leads to.
+    it leads to. ``hosts``: names that ``seawall proxy`` stands for; clients that are made for them
+    may write them as their origin.
     """
     origin = request.headers.get("Origin")
     if origin is None or (origin != "null" and "://" not in origin):
         return True  # no browser writes this
-    if origin != f"{request.scheme}://{request.host}":
-        return False
-    host = urlsplit(origin).hostname or ""
-    return is_loopback(host) or _is_address(host)
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    known = is_loopback(host) or _is_address(host) or host in hosts
+    return known and parts.netloc == request.host
 
 
 def _is_address(host: str) -> bool:
@@ -56,12 +57,17 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def answering(any_origin: bool) -> Callable[..., Awaitable[web.StreamResponse]]:
-    """The outermost middleware. ``any_origin``: pages of other origins may call the wire too."""
+def answering(
+    any_origin: bool, hosts: Collection[str] = ()
+) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """The outermost middleware. ``any_origin``: pages of other origins may call the wire too.
+
+    ``hosts``: as ``is_own`` takes them.
+    """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(OWN_ONLY) or (not any_origin and is_own(request)):
+        if request.path.startswith(OWN_ONLY) or (not any_origin and is_own(request, hosts)):
             return await handler(request)
         if not any_origin:
             text = "only for pages of this server; see seawall up --any-origin"

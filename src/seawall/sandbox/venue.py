@@ -203,7 +203,7 @@ class Venue:
         self, app: web.Application, listening: socket.socket, any_origin: bool = False
     ) -> None:
         """Answer on a socket that is bound already. ``any_origin``: pages of others too."""
-        app.middlewares.insert(0, answering(any_origin))
+        app.middlewares.insert(0, answering(any_origin, wire_of(self.name).hosts))
         app.middlewares.append(self.connections.middleware)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()

@@ -182,7 +182,7 @@ def _buckets(scene: Scene, held: Held, market: int) -> list[protocol.Bucket]:
         own = [each for each in held.positions if each.is_cross and held.pools[each.market] == pool]
         if own or held.margins[pool].equity or not found:
             found.append(_pool(scene, held, pool, own, market))
-    found += [_isolated(scene, held, each, market) for each in held.positions if not each.is_cross]
+    found += [_isolated(scene, held, each) for each in held.positions if not each.is_cross]
     return found
 
 
@@ -210,7 +210,7 @@ def _pool(
     )
 
 
-def _isolated(scene: Scene, held: Held, each: Holding, market: int) -> protocol.Bucket:
+def _isolated(scene: Scene, held: Held, each: Holding) -> protocol.Bucket:
     risk, name = each.margins, scene.instruments[each.market].name
     floor = max(risk.initial_margin, risk.transfer_floor)
     return protocol.Bucket(
@@ -227,7 +227,7 @@ def _isolated(scene: Scene, held: Held, each: Holding, market: int) -> protocol.
         finite(ratio_of(risk.maintenance_margin, risk.equity)),
         risk.equity < risk.maintenance_margin,
         (name,),
-        _boundaries(scene, held, each, risk.initial_margin) if each.market == market else None,
+        _boundaries(scene, held, each, risk.initial_margin),
     )
 
 

@@ -39,14 +39,14 @@ FRAME_S = 0.1
 FASTEST = 3600.0
 FIRST_SPEED = 60.0
 MOST_MOMENTS = 300
-TOLD = {
+SHOWN = {
     EventKind.LIQUIDATION_STARTED: "liquidation began",
     EventKind.BACKSTOP_TAKEN_OVER: "the backstop took a position",
     EventKind.DELEVERAGED: "deleveraged",
     EventKind.LIQUIDATION_ENDED: "liquidation ended",
 }
 HEARD = (
-    *TOLD, EventKind.LIQUIDATION_ORDER_ENDED, EventKind.INSURANCE_PAID,
+    *SHOWN, EventKind.LIQUIDATION_ORDER_ENDED, EventKind.INSURANCE_PAID,
     EventKind.DELEVERAGING_STALLED, EventKind.ORDER_FILLED, EventKind.ORDER_TRIGGERED,
     EventKind.FUNDING_PAID,
 )  # fmt: skip
@@ -120,7 +120,7 @@ class Recording:
         self.start_ms = int(begun[0]) if len(begun) else int(self._rows["time_ms"][0])
         self.end_ms = int(self._rows["time_ms"][-1])
         self._now_ms = self.end_ms
-        self.moments = self._told()
+        self.moments = self._shown_moments()
         self._speed, self._is_playing = FIRST_SPEED, False
         self._stirred = asyncio.Event()
         self.go_to(self.start_ms)
@@ -138,9 +138,9 @@ class Recording:
             self._copies.append((first + len(part), self._engine.snapshot()))
         return np.concatenate(events), np.concatenate(times)
 
-    def _told(self) -> tuple[tuple[int, str], ...]:
+    def _shown_moments(self) -> tuple[tuple[int, str], ...]:
         """What is worth a jump: what happened to the account, then the first liquidations."""
-        kinds = np.isin(self._events["kind"], [int(kind) for kind in TOLD])
+        kinds = np.isin(self._events["kind"], [int(kind) for kind in SHOWN])
         own = kinds & (self._events["account"] == self._own)
         first = np.flatnonzero(self._events["kind"] == EventKind.LIQUIDATION_STARTED)[:1]
         places = sorted({*first.tolist(), *np.flatnonzero(own)[:MOST_MOMENTS].tolist()})
@@ -148,7 +148,7 @@ class Recording:
         for place in places:
             row, at = self._events[place], int(self._times[place])
             who = "" if int(row["account"]) == self._own else " of another account"
-            found.setdefault(at, TOLD[EventKind(int(row["kind"]))] + who)
+            found.setdefault(at, SHOWN[EventKind(int(row["kind"]))] + who)
         return tuple(found.items())
 
     # -- what is shown ---------------------------------------------------------------------------

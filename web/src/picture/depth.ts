@@ -29,9 +29,7 @@ export function drawDepth(paper: Paper, scene: Scene): void {
   drawOthers(paper, scene, room * 0.45);
   drawSide(paper, scene.bids, true, (usd) => axisLeft - (room * usd) / most);
   drawSide(paper, scene.asks, false, (usd) => axisLeft - (room * usd) / most);
-  drawExit(paper, scene);
-  drawCliffs(paper, scene);
-  drawEnds(paper, scene);
+  if (scene.exit) drawExit(paper, scene.exit, scene.mark);
   pen.font = BOLD;
   pen.textAlign = "right";
   pen.fillStyle = colours.ink;
@@ -130,17 +128,26 @@ function drawOthers(paper: Paper, scene: Scene, room: number): void {
   }
 }
 
-/** What closing the position now would take from the book. */
-function drawExit(paper: Paper, scene: Scene): void {
-  if (!scene.exit) return;
+/** What closing the position now would take from the book, beside the axis. */
+function drawExit(paper: Paper, exit: NonNullable<Scene["exit"]>, mark: number): void {
   const { pen, axis, colours, axisLeft } = paper;
-  const from = axis.y(scene.mark);
-  const to = Math.max(axis.top, Math.min(axis.bottom, axis.y(scene.exit.worst)));
+  const from = axis.y(mark);
+  const to = Math.max(axis.top, Math.min(axis.bottom, axis.y(exit.worst)));
   pen.fillStyle = colours.ink;
   pen.fillRect(axisLeft - 4, Math.min(from, to), 4, Math.max(2, Math.abs(to - from)));
-  const share = percent(scene.exit.worst / scene.mark - 1, 2, true);
-  const y = scene.exit.isSell ? Math.max(to, from) + 12 : Math.min(to, from) - 12;
-  chip(paper, `closing ${scene.exit.size} takes the book to ${share}`, axisLeft - 8, y);
+}
+
+/** What is said of the depth, over the lines. */
+export function drawDepthTexts(paper: Paper, scene: Scene): void {
+  const { axis, axisLeft } = paper;
+  const { exit } = scene;
+  if (exit) {
+    const share = percent(exit.worst / scene.mark - 1, 2, true);
+    const y = axis.y(scene.mark) + (exit.isSell ? 17 : -17);
+    chip(paper, `closing ${exit.size} takes the book to ${share}`, axisLeft - 8, y);
+  }
+  drawCliffs(paper, scene);
+  drawEnds(paper, scene);
 }
 
 /** How much book stands between the price and each liquidation boundary. */
@@ -148,7 +155,8 @@ function drawCliffs(paper: Paper, scene: Scene): void {
   const { axis, axisLeft } = paper;
   for (const vessel of scene.vessels) {
     const price = vessel.liquidatedAt;
-    if (price === null || !axis.holds(price)) continue;
+    const isOther = vessel.market !== scene.market.name;
+    if (isOther || price === null || !axis.holds(price)) continue;
     const isBid = price < scene.mark;
     const side = isBid ? scene.bids : scene.asks;
     const amount = depthTo(side, price, isBid);

@@ -1,7 +1,7 @@
 /** Draws a scene: the book's depth, the price axis, the vessels and the lines, on one price axis. */
 
 import { grouped, ordered, percent, priceText } from "../state/figures";
-import { drawDepth } from "./depth";
+import { drawDepth, drawDepthTexts } from "./depth";
 import { drawLines } from "./lines";
 import type { Palette } from "./palette";
 import { PriceAxis } from "./axis";
@@ -25,6 +25,8 @@ export interface Paper {
   gutter: number;
   /** Heights at which the left side has a text already. */
   taken: number[];
+  /** Texts that nothing may cross, drawn last, each around its middle. */
+  labels: { text: string; x: number; y: number }[];
 }
 
 export const HEAD = 50;
@@ -50,6 +52,7 @@ export function paperOf(
     axisRight: axisLeft + (isNarrow ? 62 : 104),
     gutter: size.width - (isNarrow ? 62 : 146),
     taken: [],
+    labels: [],
   };
 }
 
@@ -66,6 +69,23 @@ export function draw(paper: Paper, scene: Scene): void {
   drawVessels(paper, scene);
   drawLines(paper, scene);
   drawMark(paper, scene);
+  drawDepthTexts(paper, scene);
+  drawLabels(paper);
+}
+
+function drawLabels(paper: Paper): void {
+  const { pen, colours } = paper;
+  pen.textAlign = "center";
+  pen.lineJoin = "round";
+  pen.lineWidth = 3;
+  for (const { text, x, y } of paper.labels) {
+    pen.globalAlpha = 0.75;
+    pen.strokeStyle = colours.paper;
+    pen.strokeText(text, x, y);
+    pen.globalAlpha = 1;
+    pen.fillStyle = colours.ink;
+    pen.fillText(text, x, y);
+  }
 }
 
 function drawGrid(paper: Paper, scene: Scene): void {

@@ -5,13 +5,19 @@ import { unsigned } from "../state/figures";
 
 export type Falls = "down" | "up" | "still";
 
-/** A margin bucket as a vessel on the price axis: ``emptyAt``, ``liquidatedAt`` and ``initialAt``
- * are prices of the market in view; ``falls``: the way the price goes when it drains. */
+/** A margin bucket as a vessel on the price axis. ``emptyAt``, ``liquidatedAt`` and ``initialAt`` are
+ * heights on it: prices of the market in view, or of ``market`` moved to the same share of its mark.
+ * ``falls``: the way the price goes when it drains; ``still`` without such a price. */
 export interface Vessel {
   id: string;
   name: string;
   isIsolated: boolean;
   falls: Falls;
+  /** The market whose price is its surface, and whether the bucket has a position in it. */
+  market: string;
+  isHeld: boolean;
+  /** The height that is asked about; null where nothing is. */
+  asked: number | null;
   emptyAt: number | null;
   liquidatedAt: number | null;
   initialAt: number | null;
@@ -53,22 +59,34 @@ export interface Scene {
 const toNumber = (text: string | null | undefined): number | null =>
   text === null || text === undefined ? null : Number(text);
 
-function vesselOf(bucket: p.Bucket, after: p.BucketAfter | null): Vessel {
+function vesselOf(bucket: p.Bucket, from: Sources): Vessel {
+  const mark = Number(from.row.mark);
   const found = bucket.boundaries;
   const isMoved = found !== null && (found.maintenance ?? found.empty) !== null;
+  const after =
+    (from.isAsked && from.whatIf?.buckets.find((each) => each.id === bucket.id)) || null;
+  // An isolated bucket moves with its own market, a pool with the market in view.
+  const market = bucket.isIsolated ? (bucket.positionMarkets[0] ?? bucket.id) : from.market.name;
+  const held = from.account?.positions.find((each) => each.market === market);
+  const scale = bucket.isIsolated && held ? mark / Number(held.mark) : 1;
+  const height = (text: string | null | undefined): number | null =>
+    text === null || text === undefined ? null : Number(text) * scale;
   return {
     id: bucket.id,
     name: bucket.name,
     isIsolated: bucket.isIsolated,
     falls: !isMoved ? "still" : found.side === "buy" ? "down" : "up",
-    emptyAt: toNumber(found?.empty),
-    liquidatedAt: toNumber(found?.maintenance),
-    initialAt: toNumber(found?.initial),
+    market,
+    isHeld: bucket.positionMarkets.includes(market),
+    asked: from.isAsked ? mark * (1 + from.moveOf(market)) : null,
+    emptyAt: height(found?.empty),
+    liquidatedAt: height(found?.maintenance),
+    initialAt: height(found?.initial),
     equity: bucket.equity,
     ratio: bucket.ratio,
-    maintenance: Number(bucket.maintenanceMargin),
-    initial: Number(bucket.initialMargin),
-    total: Number(bucket.equity),
+    maintenance: Number((after ?? bucket).maintenanceMargin),
+    initial: Number((after ?? bucket).initialMargin),
+    total: Number((after ?? bucket).equity),
     after,
   };
 }
@@ -113,13 +131,13 @@ export interface Sources {
   account: p.Account | null;
   position: p.Position | null;
   whatIf: p.WhatIf | null;
-  asked: number | null;
+  isAsked: boolean;
+  /** The move asked about, of a market. */
+  moveOf: (market: string) => number;
 }
 
 export function sceneOf(from: Sources): Scene {
   const mark = Number(from.row.mark);
-  const afterOf = (id: string): p.BucketAfter | null =>
-    (from.asked !== null && from.whatIf?.buckets.find((each) => each.id === id)) || null;
   const isHere = <T extends { market: string }>(each: T | null): each is T =>
     each?.market === from.market.name;
   const orders = from.account?.orders.filter(isHere) ?? [];
@@ -130,11 +148,11 @@ export function sceneOf(from: Sources): Scene {
     market: from.market,
     mark,
     markText: from.row.mark,
-    asked: from.asked,
+    asked: from.moveOf(from.market.name) === 0 ? null : mark * (1 + from.moveOf(from.market.name)),
     bids: book?.bidDepth ?? [],
     asks: book?.askDepth ?? [],
     bins: isHere(from.map) ? from.map.bins : [],
-    vessels: from.account?.buckets.map((each) => vesselOf(each, afterOf(each.id))) ?? [],
+    vessels: from.account?.buckets.map((each) => vesselOf(each, from)) ?? [],
     lines: [...(held ? positionLines(held) : []), ...orders.map(orderLine)],
     exit:
       held && worst !== null

@@ -2,7 +2,8 @@
  *
  * Its surface is the price. It is empty where the bucket's equity is nothing, and its parts end
  * where equity equals maintenance margin (there it is liquidated) and initial margin. A bucket that
- * gains when the price falls hangs upside down. A bucket that the market in view does not move has
+ * gains when the price falls hangs upside down. An isolated bucket of another market stands at the
+ * same percent of that market's own mark. A bucket that no price of the market in view liquidates has
  * no place on the axis: its vessel shows shares of its equity.
  */
 
@@ -81,7 +82,7 @@ function partsOf(vessel: Vessel, surface: number): Part[] {
 function drawMoved(paper: Paper, scene: Scene, vessel: Vessel, left: number, wide: number): void {
   const { pen, axis, colours } = paper;
   const isDown = vessel.falls === "down";
-  const surface = scene.asked ?? scene.mark;
+  const surface = vessel.asked ?? scene.mark;
   const empty = vessel.emptyAt ?? vessel.liquidatedAt ?? scene.mark;
   const inside = (y: number): number => Math.max(axis.top, Math.min(axis.bottom, y));
   const floor = inside(axis.y(Math.max(empty, 1e-9)));
@@ -104,7 +105,7 @@ function drawMoved(paper: Paper, scene: Scene, vessel: Vessel, left: number, wid
       fillPart(paper, part.kind, left, Math.min(from, to), wide, Math.abs(to - from), strength);
     }
   };
-  if (scene.asked !== null) fill(partsOf(vessel, scene.mark), 0.25);
+  if (surface !== scene.mark) fill(partsOf(vessel, scene.mark), 0.25);
   fill(partsOf(vessel, surface), 1);
   drawSurface(paper, left, wide, inside(axis.y(surface)), isDown);
   pen.restore();
@@ -112,6 +113,11 @@ function drawMoved(paper: Paper, scene: Scene, vessel: Vessel, left: number, wid
   const isDry = vessel.after?.isLiquidatable ?? false;
   drawWalls(paper, left, wide, floor, brim, isDry);
   drawBoundary(paper, vessel, left, wide);
+  if (vessel.market !== scene.market.name) {
+    const isRoom = isDown ? floor + 12 < axis.bottom : floor - 12 > axis.top;
+    const y = isDown ? floor + 10 : floor - 10;
+    if (isRoom) paper.labels.push({ text: `by ${vessel.market}`, x: left + wide / 2, y });
+  }
   if (Math.abs(floor - (isDown ? axis.bottom : axis.top)) < 1) {
     pen.fillStyle = colours.quiet;
     pen.textAlign = "center";
@@ -151,7 +157,7 @@ function drawStill(paper: Paper, scene: Scene, vessel: Vessel, left: number, wid
   pen.setLineDash([]);
   pen.fillStyle = colours.quiet;
   pen.textAlign = "left";
-  pen.fillText("not moved", left, bottom + 11, wide + GAP - 2);
+  pen.fillText(vessel.isHeld ? "not emptied" : "not moved", left, bottom + 11, wide + GAP - 2);
   pen.fillText(`by ${scene.market.name}`, left, bottom + 24, wide + GAP - 2);
 }
 
@@ -176,9 +182,7 @@ function fillPart(
   }
   pen.globalAlpha = 1;
   if (high < 16 || strength < 0.5 || pen.measureText(kind).width > wide - 6) return;
-  pen.textAlign = "center";
-  pen.fillStyle = colours.ink;
-  pen.fillText(kind, x + wide / 2, y + high / 2);
+  paper.labels.push({ text: kind, x: x + wide / 2, y: y + high / 2 });
 }
 
 function drawSurface(paper: Paper, left: number, wide: number, y: number, isDown: boolean): void {

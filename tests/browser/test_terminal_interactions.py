@@ -1,0 +1,251 @@
+"""What a trader does on the terminal with the mouse and with the keys, each seen in a browser."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.pages import browser
+from tests.browser.terminal import STILL, Terminal, number, terminal, venue
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def still() -> Iterator[dict[str, Any]]:
+    """A venue on which every test takes an account of its own."""
+    with venue(*STILL) as said:
+        yield said
+
+
+@pytest.fixture
+def page(opened: Any, still: dict[str, Any]) -> Iterator[Terminal]:
+    with terminal(opened, still["url"]) as found:
+        yield found
+
+
+def long(page: Terminal, account: int, size: str = "0.4") -> None:
+    """A cross long of the account in BTC."""
+    page.choose(account=account, market="BTC")
+    page.order("buy", "market", size=size)
+    page.wait(lambda: page.position("BTC"))
+
+
+def set_price(page: Terminal, price: str) -> None:
+    """What control sets, seen as the mark."""
+    page.page.click("#tab-control")
+    page.page.fill("[aria-label=Price]", price)
+    page.page.get_by_role("button", name="Set price").click()
+    page.wait(lambda: abs(page.mark() - int(price)) < 20)
+
+
+def test_a_click_on_a_price_fills_the_ticket(page: Terminal) -> None:
+    page.choose(account=0, market="BTC")
+    row = page.page.locator(".book tr.buy").nth(2)
+    price = number(row.locator("td").first.inner_text())
+    row.click()
+    page.wait(lambda: page.page.input_value("#ticket-price") != "")
+    assert number(page.page.input_value("#ticket-price")) == price
+
+
+def test_a_stop_is_dragged_on_the_picture(page: Terminal) -> None:
+    long(page, account=0)
+    page.order("sell", "stop_market", size="0.4", trigger="47000")
+    page.wait(lambda: "47,000" in " ".join(page.rows("orders")))
+    canvas = page.page.locator("canvas").first
+    box = canvas.bounding_box()
+    across = box["x"] + 0.9 * box["width"]
+
+    def line() -> float | None:
+        """The height at which something can be held."""
+        for y in range(int(box["y"]) + 60, int(box["y"] + box["height"]) - 10, 2):
+            page.page.mouse.move(across, y)
+            if canvas.evaluate("each => each.style.cursor") == "grab":
+                return float(y)
+        return None
+
+    page.wait(line)
+    height = line()
+    assert height is not None
+    page.page.mouse.down()
+    page.page.mouse.move(across, height - 12, steps=3)
+    page.page.mouse.up()
+    page.wait(lambda: "47,000" not in " ".join(page.rows("orders")))
+    (row,) = page.rows("orders")
+    assert 47_000 < number(row.split("\t")[5]) < 50_000
+
+
+def test_the_picture_asks_what_if_when_its_price_is_dragged(page: Terminal) -> None:
+    long(page, account=1, size="1")
+    box = page.page.locator("canvas").first.bounding_box()
+    across, middle = box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"]
+    page.page.mouse.move(across, middle)
+    page.page.mouse.down()
+    page.page.mouse.move(across, middle + 70, steps=4)
+    page.page.mouse.up()
+    page.wait(lambda: "What if BTC −" in page.text(".picture footer"))
+    asked = page.text(".picture footer")
+    assert "value" in asked
+    assert "loss" in asked
+    page.page.locator("#picture-price").press("ArrowUp")
+    page.wait(lambda: page.text(".picture footer") != asked)
+    page.page.keyboard.press("Escape")
+    page.wait(lambda: "What if" not in page.text(".picture footer"))
+
+
+def test_the_liquidation_price_is_known_before_sending(page: Terminal) -> None:
+    page.choose(account=2, market="BTC")
+    page.set_mode("isolated", 20)
+    page.write("buy", "market", size="0.5")
+    page.wait(lambda: page.text("#preview-liquidation"))
+    projected = page.figure("#preview-liquidation")
+    page.send()
+    page.wait(lambda: page.position("BTC"))
+    assert number(page.position("BTC", "liquidation")) == projected
+
+
+def test_an_order_beyond_the_slippage_cap_is_not_sent(page: Terminal) -> None:
+    page.choose(account=3, market="BTC")
+    page.write("buy", "market", size="20")
+    page.wait(lambda: "Slippage" in page.text("#preview"))
+    assert page.page.locator("#ticket-send").is_enabled()
+    page.page.locator(".cap input").fill("0.0001")
+    page.wait(lambda: "over the cap" in page.text("#preview"))
+    assert page.page.locator("#ticket-send").is_disabled()
+
+
+def test_a_stop_beyond_liquidation_is_warned_about(page: Terminal) -> None:
+    page.choose(account=4, market="BTC")
+    page.set_mode("isolated", 20)
+    page.write("buy", "market", size="0.5", stop="49000")
+    page.wait(lambda: page.text("#preview"))
+    assert "iquidat" not in page.text("form .warning")
+    page.page.fill("#ticket-stop", "40000")
+    page.wait(lambda: "iquidat" in page.text("form .warning"))
+
+
+def test_mode_and_leverage_are_previewed_before_they_are_set(page: Terminal) -> None:
+    page.choose(account=5, market="BTC")
+    page.set_mode("isolated", 20)
+    page.write("buy", "market", size="0.5")
+    page.wait(lambda: page.text("#preview-liquidation"))
+    before = page.figure("#preview-liquidation")
+    page.page.fill("#ticket-leverage", "10")
+    page.wait(lambda: page.figure("#preview-liquidation") < before)
+    projected = page.figure("#preview-liquidation")
+    page.page.click("#set-leverage")
+    page.page.locator("#set-leverage").wait_for(state="detached")
+    page.send()
+    page.wait(lambda: "isolated 10×" in page.position("BTC"))
+    assert number(page.position("BTC", "liquidation")) == projected
+    page.page.locator(".modes").get_by_role("button", name="isolated").wait_for()
+    page.page.fill("#ticket-leverage", "40")
+    page.wait(lambda: "from the start" in page.text(".box"))
+
+
+def test_keys_quote_cancel_close_and_reverse(page: Terminal) -> None:
+    long(page, account=6)
+    keys = page.page.keyboard
+    page.page.select_option("#ticket-kind", "limit")
+    page.page.evaluate("document.activeElement.blur()")
+    keys.press("[")
+    bid = page.page.input_value("#ticket-price")
+    keys.press("]")
+    page.wait(lambda: page.page.input_value("#ticket-price") not in ("", bid))
+    page.order("buy", "limit", size="0.1", price="49000")
+    page.wait(lambda: len(page.rows("orders")) == 1)
+    page.page.evaluate("document.activeElement.blur()")
+    keys.press("x")
+    page.wait(lambda: page.rows("orders") == [])
+    page.page.evaluate("document.activeElement.blur()")
+    keys.press("r")
+    page.page.click("#doubt-yes")
+    page.wait(lambda: "short" in page.position("BTC"))
+    page.page.evaluate("document.activeElement.blur()")
+    keys.press("c")
+    page.wait(lambda: page.position("BTC") == "")
+    page.page.evaluate("document.activeElement.blur()")
+    keys.press("?")
+    assert "Cancel all orders of the market" in page.text("dialog")
+
+
+def test_an_order_is_placed_and_cancelled_by_keyboard_alone(page: Terminal) -> None:
+    page.choose(account=7, market="BTC")
+    page.page.evaluate("document.activeElement.blur()")
+    keys = page.page.keyboard
+    keys.press("[")  # the best bid
+    keys.press("b")
+    page.wait(lambda: page.page.evaluate("document.activeElement.id") == "ticket-size")
+    keys.type("0.2")
+    keys.press("Enter")
+    page.wait(lambda: page.page.input_value("#ticket-size") == "")
+    page.wait(lambda: "(1)" in page.text("#tab-orders"))
+    keys.press("Escape")  # leaves the field
+    keys.press("x")
+    page.wait(lambda: "(" not in page.text("#tab-orders"))
+
+
+def test_a_fraction_is_closed_and_the_stop_goes_to_break_even(page: Terminal) -> None:
+    long(page, account=8)
+    page.page.locator(".do").get_by_role("button", name="25 %").click()
+    page.wait(lambda: "0.30000" in page.position("BTC"))
+    set_price(page, "50500")
+    page.page.locator(".do").get_by_role("button", name="Break-even").click()
+    page.wait(lambda: len(page.rows("orders")) == 1)
+    (row,) = page.rows("orders")
+    assert "Stop market" in row
+    assert 50_000 < number(row.split("\t")[5]) < page.mark()
+    set_price(page, "50000")
+
+
+def test_all_orders_are_cancelled_and_all_positions_closed(page: Terminal) -> None:
+    long(page, account=9)
+    page.choose(market="ETH")
+    page.order("sell", "market", size="2")
+    page.order("buy", "limit", size="1", price="1900")
+    page.wait(lambda: page.position("ETH"))
+    page.wait(lambda: len(page.rows("orders")) == 1)
+    page.page.get_by_role("button", name="Cancel all").click()
+    page.wait(lambda: page.rows("orders") == [])
+    page.open_table("positions")
+    page.page.get_by_role("button", name="Close all").click()
+    page.page.click("#doubt-yes")
+    page.wait(lambda: not page.position("ETH") and not page.position("BTC"))
+
+
+def test_triggers_without_a_position_are_asked_about(page: Terminal) -> None:
+    long(page, account=1)
+    page.order("sell", "stop_market", size="0.1", trigger="45000")
+    page.wait(lambda: len(page.rows("orders")) == 1)
+    page.open_table("positions")
+    page.page.locator(".do").get_by_role("button", name="Close", exact=True).click()
+    page.wait(lambda: page.page.locator("dialog").count() == 1)
+    assert "Triggers without a position" in page.text("dialog")
+    page.page.click("#doubt-yes")
+    page.wait(lambda: page.rows("orders") == [])
+
+
+def test_panes_are_linked_and_the_layout_is_kept(page: Terminal) -> None:
+    long(page, account=0)
+    page.choose(market="ETH")
+    page.position("BTC")
+    page.page.locator("#positions .link", has_text="BTC").click()
+    page.wait(lambda: " BTC " in page.page.title())
+    assert page.page.input_value("#market") == "BTC"
+    assert "BTC" in page.text("#ticket-send")
+    page.wait(lambda: number(page.text(".book tr.buy td")) > 40_000)
+    page.page.get_by_role("button", name="Sounds").click()
+    page.page.locator(".splitter[aria-label='Height of the tables']").press("ArrowUp")
+    tall = page.page.locator(".bottom").bounding_box()["height"]
+    page.open_table("fills")
+    page.page.reload()
+    page.wait(lambda: page.text("#mark"))
+    assert page.page.locator("#tab-fills").get_attribute("aria-selected") == "true"
+    assert page.page.locator("[aria-label=Sounds]").get_attribute("aria-pressed") == "true"
+    assert page.page.locator(".bottom").bounding_box()["height"] == tall

@@ -1,0 +1,77 @@
+"""Every view of the terminal can be read: by axe, on a screen and on a phone, light and dark."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tests.browser.pages import PHONE, SCHEMES, WIDE, browser
+from tests.browser.terminal import STILL, Terminal, terminal, venue
+from tests.shared_files import ROOT
+
+pytestmark = pytest.mark.browser
+
+TABLES = ("positions", "orders", "fills", "history", "markets", "cascade", "guard", "log")
+SIDES = ("ticket", "whatif", "control")
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def traded(opened: Any) -> Iterator[dict[str, Any]]:
+    """A venue with an account that has something to show."""
+    with venue(*STILL) as said:
+        with terminal(opened, said["url"]) as page:
+            page.choose(account=0, market="ETH")
+            page.order("buy", "market", size="12")
+            page.choose(market="BTC")
+            page.set_mode("isolated", 20)
+            page.order("buy", "market", size="1", stop="49000", take="53000")
+            page.order("buy", "limit", size="0.3", price="49500")
+            page.wait(lambda: page.position("BTC"))
+        yield said
+
+
+def views(page: Terminal) -> Iterator[str]:
+    """Each view, shown."""
+    for name in TABLES:
+        page.open_table(name)
+        yield name
+    page.open_table("positions")
+    for name in SIDES:
+        page.page.locator(f"#tab-{name}").click()
+        if name == "whatif":
+            page.page.get_by_role("button", name="−10 %").click()
+            page.wait(lambda: page.text("#whatif-equity"))
+        yield name
+    page.page.keyboard.press("Escape")
+    page.page.get_by_role("button", name="Help and keys").click()
+    yield "help"
+
+
+@pytest.mark.parametrize(("width", "scheme"), product((WIDE, PHONE), SCHEMES))
+def test_every_view_can_be_read(
+    opened: Any, traded: dict[str, Any], width: int, scheme: str
+) -> None:
+    with terminal(opened, traded["url"], width, scheme) as page:
+        assert {name: found for name in views(page) if (found := page.faults())} == {}
+
+
+def test_what_cannot_be_read_is_found(opened: Any, traded: dict[str, Any]) -> None:
+    with terminal(opened, traded["url"]) as page:
+        page.page.evaluate("document.getElementById('market').parentElement.firstChild.remove()")
+        assert any("select-name" in each for each in page.faults())
+
+
+def test_nothing_is_rendered_as_html_from_a_text() -> None:
+    sources = [*(ROOT / "web" / "src").rglob("*.svelte"), *(ROOT / "web" / "src").rglob("*.ts")]
+    assert len(sources) > 20
+    for path in sources:
+        text = path.read_text(encoding="utf-8")
+        for way in ("{@html", "innerHTML", "insertAdjacentHTML", "document.write"):
+            assert way not in text, f"{path}: {way}"
