@@ -105,6 +105,9 @@ class KeepingWriter:
         self.url, self.address = URL, ADDRESS
         self.placed: list[ReduceOrder] = []
 
+    async def check(self) -> str:
+        return ""
+
     async def place(self, order: ReduceOrder) -> Outcome:
         self.placed.append(order)
         return Accepted("resting", len(self.placed))

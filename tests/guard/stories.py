@@ -402,7 +402,7 @@ def a_reset_names_what_it_resets() -> None:
     assert kinds == {"PlaceOrder", "CancelOrder", "QueryOrder", "AddMargin", "Alert"}
     methods = {each for each in vars(VenueWriter) if not each.startswith("_")}
     assert methods == {
-        "place", "cancel", "cancel_other", "add_isolated_margin", "add_collateral", "close"
+        "check", "place", "cancel", "cancel_other", "add_isolated_margin", "add_collateral", "close"
     }  # fmt: skip
 
 

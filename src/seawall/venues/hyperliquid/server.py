@@ -115,7 +115,7 @@ class _Server:
         try:
             await socket.prepare(request)
         except ConnectionError:
-            return _text("", 400)  # the client has gone, and nobody reads this
+            return _text("", 400)  # the client has gone
         self._open.add(socket)
         client.connections += 1
         try:
