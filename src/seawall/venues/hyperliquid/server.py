@@ -128,7 +128,7 @@ class _Server:
         try:
             await socket.prepare(request)
         except ConnectionError:
-            return _text("", 400)  # the client has gone, and nobody reads this
+            return _text("", 400)  # the client has gone: it is not read
         self._open.add(socket)
         client.connections += 1
         try:
