@@ -214,6 +214,13 @@ class Round:
 
         wait_until(ends)
 
+    def _is_over(self) -> bool:
+        """Whether nothing is left to come; where something is, others trade."""
+        if self.is_done():
+            return True
+        self.trade()
+        return False
+
     def play(self, kills: int) -> "Counter[str]":
         """What happened in a round. Raises AssertionError for what must not be."""
         self.venue.settle(COIN, PRICE, self.maker)
@@ -222,7 +229,7 @@ class Round:
         for _ in range(kills):
             self.kill_once()
         with self.guarding():
-            self._wait(self.is_done)
+            wait_until(self._is_over)
             # Prices go on, the stop may be moved with them, and nothing else comes after it.
             self.venue.settle(COIN, FALLEN + 1, self.maker)
             wait_until(self.is_done)

@@ -191,7 +191,7 @@ def test_it_is_not_armed_with_a_key_that_the_venue_would_refuse(
     stranger = new_trader(100)
     setting.key = stranger.key
     guard = setting.run(*ARMED)
-    assert guard.ended() == 2
+    assert guard.ended() == 1
     said = "".join(guard.said)
     assert "has not approved as an agent" in said
     assert stranger.key.removeprefix("0x") not in said + setting.written()

@@ -106,7 +106,7 @@ def _decimal(path: str, text: str) -> Decimal:
 
 def endings_of(raw: bytes) -> list[OrderEnding]:
     """The orders with a client id in ``orderUpdates``, but those whose state has no known word:
-    what waits for one asks for it. Raises VenueDataError."""
+    one that is waited for is asked for. Raises VenueDataError."""
     found = []
     for each in decode(list[_OrderUpdate], raw, "orderUpdates"):
         if each.order.cloid:
