@@ -48,6 +48,7 @@ name = "add"
 action = "top_up"
 trigger = "40%"
 rearm = "20%"
+on = "isolated"
 amount = 1000
 max_count = 1
 max_total = 1000
