@@ -54,9 +54,12 @@ def test_each_order_kind_is_placed_and_fills_are_seen(page: Terminal) -> None:
     page.order("buy", "immediate", size="0.1", price="50500")
     page.order("buy", "fill_or_kill", size="0.1", price="50500")
     page.wait(lambda: "0.30000" in page.position("BTC"))
-    fills = page.rows("fills")
-    assert sum(number(each.split("\t")[3]) for each in fills) == Decimal("0.3")
-    assert all("taker" in each for each in fills)
+
+    def filled() -> Decimal:
+        return sum((number(each.split("\t")[3]) for each in page.rows("fills")), Decimal(0))
+
+    page.wait(lambda: filled() == Decimal("0.3"))
+    assert all("taker" in each for each in page.rows("fills"))
 
 
 def test_an_isolated_margin_is_added_and_its_liquidation_moves_away(page: Terminal) -> None:
