@@ -103,6 +103,34 @@ def test_a_what_if_is_what_stress_says_to_the_cent(page: Terminal, still: dict[s
     page.wait(lambda: page.page.locator("#whatif-clear").is_disabled())
 
 
+def test_a_message_that_is_lost_makes_the_page_ask_for_everything(
+    opened: Any, still: dict[str, Any]
+) -> None:
+    asked: list[str] = []
+    sent: list[str] = []
+
+    def between(route: Any) -> None:
+        server = route.connect_to_server()
+
+        def down(message: str) -> None:
+            sent.append(json.loads(message)["message"]["type"])
+            # The first word of the account is lost, and is only in what comes again.
+            if sent[-1] != "Account" or sent.count("Account") > 1:
+                route.send(message)
+
+        def up(message: str) -> None:
+            asked.append(json.loads(message)["request"]["type"])
+            server.send(message)
+
+        server.on_message(down)
+        route.on_message(up)
+
+    with terminal(opened, still["url"], between=between) as page:
+        assert "Resynchronise" in asked
+        assert sent.count("Snapshot") == 2
+        assert page.figure("#account-value") > 0
+
+
 def held(page: Terminal, cross: str, isolated: str) -> None:
     """A cross BTC long and an isolated ETH long of these sizes, the isolated one at 20x."""
     page.choose(account=0, market="BTC")
