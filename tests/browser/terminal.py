@@ -149,9 +149,16 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    opened: Any, url: str, width: int = WIDE, scheme: str = "light", may_lose: bool = False
+    opened: Any,
+    url: str,
+    width: int = WIDE,
+    scheme: str = "light",
+    *,
+    may_lose: bool = False,
+    between: Callable[[Any], None] | None = None,
 ) -> Iterator[Terminal]:
-    """The page of a venue, in a browser that remembers nothing. ``may_lose``: the connection."""
+    """The page of a venue, in a browser that remembers nothing. ``may_lose``: the connection;
+    ``between``: what stands between the page's websocket and the venue's."""
     context = opened.new_context(
         viewport={"width": width, "height": HEIGHTS[width]}, color_scheme=scheme
     )
@@ -163,6 +170,8 @@ def terminal(
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
     for kind in ("request", "websocket"):
         page.on(kind, lambda each: urlsplit(each.url).netloc == host or said.append(each.url))
+    if between is not None:
+        page.route_web_socket("**/terminal/stream", between)
     try:
         page.goto(url)
         shown = Terminal(page)

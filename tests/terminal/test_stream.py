@@ -4,9 +4,11 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+from aiohttp import WSMessage, WSMsgType
+
 from seawall.domain.commands import Deposit
 from seawall.terminal import protocol
-from seawall.terminal.connection import MOST_NOTICES, PACE, Connection
+from seawall.terminal.connection import MOST_ANSWERS, MOST_NOTICES, PACE, Connection
 from seawall.terminal.live import LiveStage
 from seawall.venues.port import Plan
 from tests.terminal.page import Page, with_page
@@ -138,9 +140,11 @@ def test_only_the_newest_question_of_a_kind_is_computed() -> None:
 class StuckSocket:
     """A page that takes nothing until it is let; keeps what it got."""
 
-    def __init__(self) -> None:
+    def __init__(self, asks: int = 0) -> None:
         self.gate = asyncio.Event()
         self.got: list[str] = []
+        self.asks = asks
+        self.asked = 0
 
     async def send_str(self, text: str) -> None:
         await self.gate.wait()
@@ -149,8 +153,12 @@ class StuckSocket:
     def __aiter__(self) -> "StuckSocket":
         return self
 
-    async def __anext__(self) -> Any:
-        await asyncio.Event().wait()
+    async def __anext__(self) -> WSMessage:
+        if self.asked == self.asks:
+            await asyncio.Event().wait()
+        self.asked += 1
+        text = f'{{"id":{self.asked},"request":{{"type":"Watch"}}}}'
+        return WSMessage(WSMsgType.TEXT, text, None)
 
 
 def test_a_page_that_takes_nothing_gets_the_newest_state_and_no_queue() -> None:
@@ -169,5 +177,22 @@ def test_a_page_that_takes_nothing_gets_the_newest_state_and_no_queue() -> None:
         assert len(socket.got) <= 2 * len(PACE) + MOST_NOTICES
         running.cancel()
         stop()
+
+    with_page(play)
+
+
+def test_a_page_that_takes_no_answers_is_asked_for_no_more() -> None:
+    async def play(page: Page) -> None:
+        asks = 2 * MOST_ANSWERS
+        socket = StuckSocket(asks)
+        connection = Connection(LiveStage(page.venue), socket)  # type: ignore[arg-type]
+        running = asyncio.create_task(connection.run())
+        await until(lambda: socket.asked > MOST_ANSWERS)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert socket.asked <= MOST_ANSWERS + 2
+        socket.gate.set()
+        await until(lambda: sum('"type":"Answered"' in each for each in socket.got) == asks)
+        running.cancel()
 
     with_page(play)

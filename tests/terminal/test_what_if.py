@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from seawall.terminal import protocol
 from tests.command_line import seawall
-from tests.terminal.page import Page, with_page
+from tests.terminal.page import MANUAL, Page, with_page
 
 
 async def hold(page: Page) -> None:
@@ -177,3 +178,19 @@ def test_a_size_by_risk_loses_what_was_said() -> None:
         assert wrong.field == "stop"
 
     with_page(play)
+
+
+def test_a_unified_account_over_two_dexes_is_what_stress_says() -> None:
+    async def play(page: Page) -> None:
+        await page.place(market="BTC", side="buy", kind="market", size="2")
+        await page.place(market="xyz:GOLD", side="buy", kind="market", size="10")
+        account = await page.account(lambda a: len(a.positions) == 2)
+        assert (account.grouping, [each.name for each in account.buckets]) == (
+            "unified", ["Cross pool"],
+        )  # fmt: skip
+        found = await page.ask(protocol.AskWhatIf("-0.15", afterwards=True), protocol.WhatIf)
+        row = await stressed(page, "--shock", "-15")
+        assert found.equity == str(row["equity"])
+
+    unified = structs.replace(MANUAL, markets=("BTC=50000", "xyz:GOLD=3000"), mode="unified")
+    with_page(play, unified)

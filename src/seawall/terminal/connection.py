@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 1024
 MOST_NOTICES = 200
+MOST_ANSWERS = 256
+"""That wait to be sent: a page that takes none of them is asked for nothing more."""
 DAY_S = 86_400.0
 PACE = {
     "snapshot": 0.0,
@@ -82,6 +84,7 @@ class Connection:
         self._candles_ms: int | None = None
         """When the newest candle that the page has was opened."""
         self._answers: deque[bytes] = deque()
+        self._room = asyncio.Event()
         self._notices: deque[protocol.Notice] = deque(maxlen=MOST_NOTICES)
         self._newest: dict[type[Any], protocol.Ask] = {}
         self._asked = asyncio.Event()
@@ -147,6 +150,9 @@ class Connection:
         ]
         try:
             async for message in self._socket:
+                while len(self._answers) >= MOST_ANSWERS:
+                    self._room.clear()
+                    await self._room.wait()
                 if message.type == WSMsgType.TEXT:
                     await self._asked_for(message.data)
         finally:
@@ -170,6 +176,7 @@ class Connection:
         for surface, pace in PACE.items():
             while self._answers:
                 await self._send(self._answers.popleft())
+                self._room.set()
             if not self._dirty[surface]:
                 continue
             due = self._sent_at[surface] + pace - self._clock()
