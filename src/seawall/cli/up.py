@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -63,8 +63,10 @@ class Kept:
 
 def up(
     *,
+    venue: str | None = None,
     host: str = "127.0.0.1",
-    port: int = 3001,
+    port: int | None = None,
+    ports: Texts = None,
     markets: Annotated[Texts, Parameter(name=["--markets", "--market"])] = None,
     seed: int | None = None,
     speed: Annotated[str, Parameter(allow_leading_hyphen=True)] = "real",
@@ -86,10 +88,15 @@ def up(
 
     Parameters
     ----------
+    venue
+        Whose rules and wire language: hyperliquid if not given, or dydx.
     host
         Address to listen on. Leave it at loopback: the accounts' keys are no secret.
     port
-        Port to listen on; 0 takes a free one.
+        Port to listen on, of the base URL; 0 takes free ones for all. 3001 if not given, 3002 for
+        dydx.
+    ports
+        Further ports of a venue that has some: socket=3003,grpc=9090,rpc=26657,rest=1317.
     markets
         Markets, each with a price to begin at if you like: BTC,ETH=2000,xyz:GOLD=3000. A number
         takes the first so many of the 34 known ones, `all` takes all.
@@ -124,7 +131,7 @@ def up(
     with _one_sentence():
         announce = _announcer(_names(clients), as_object=json_)
         options = VenueOptions(
-            host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
+            host=host, **_listening(venue, port, ports), rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
             kept=kept.options(data),
@@ -161,6 +168,21 @@ def _announcer(clients: tuple[str, ...], *, as_object: bool) -> "Callable[[Venue
         print(about, flush=True)
 
     return announce
+
+
+def _listening(venue: str | None, port: int | None, ports: Texts) -> dict[str, Any]:
+    """Venue and ports as ``VenueOptions`` calls them. Raises InputError."""
+    from seawall.venues.registry import DEFAULT_VENUE, wire_of
+
+    name = venue or DEFAULT_VENUE
+    usual = next(iter(wire_of(name).ports.values()))
+    further = {}
+    for text in _names(ports):
+        which, _, value = text.partition("=")
+        if not value.isdecimal():
+            raise InputError.of("", "ports", text, "names with numbers, such as grpc=9090")
+        further[which] = int(value)
+    return {"venue": name, "port": usual if port is None else port, "ports": further}
 
 
 def _speed(text: str) -> float:

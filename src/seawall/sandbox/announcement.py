@@ -1,13 +1,13 @@
 """What a venue that is ready says about itself: where it is, its accounts, and how to trade."""
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from seawall.domain.errors import InputError
 from seawall.domain.units import from_units
 from seawall.sandbox.venue import Venue
-from seawall.venues.registry import wire_of
-from seawall.venues.venue import Snippet
+from seawall.venues.venue import Snippet, UserKey
 
 SNIPPET_USD = 200.0
 """The size of the order in a snippet, about."""
@@ -23,8 +23,14 @@ def announcement_object(venue: Venue) -> dict[str, Any]:
         "websocket": venue.websocket_url,
         "seedPhrase": venue.seed_phrase,
         "accounts": [
-            {"address": user.address, "privateKey": user.private_key} for user in venue.users
+            {
+                "address": user.address,
+                "privateKey": user.private_key,
+                **({"mnemonic": user.mnemonic} if user.mnemonic else {}),
+            }
+            for user in venue.users
         ],
+        "ports": venue.ports,
         "mode": venue.mode,
         "markets": _prices(venue),
         "data": str(venue.folder) if venue.lasts else None,
@@ -49,6 +55,7 @@ def announcement(venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,)) -> 
         "",
         f"  base URL   {venue.url}",
         f"  websocket  {venue.websocket_url}",
+        *_further_ports(venue),
         f"  clock      {'real time' if clock.speed == 1 else pace}",
         f"  prices     {venue.market.world.source.name}",
         f"  mode       {venue.mode} accounts",
@@ -59,7 +66,7 @@ def announcement(venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,)) -> 
         f'  Accounts, TEST ONLY: anyone can derive these keys from "{venue.seed_phrase}".',
     ]
     lines += [
-        f"  {number}  {user.address}  key {user.private_key}"
+        f"  {number}  {user.address}  {_secret(user)}"
         for number, user in enumerate(venue.users)
     ]
     for snippet in _snippets(venue):
@@ -72,20 +79,31 @@ def announcement(venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,)) -> 
     return "\n".join([*lines, "  Ctrl-C stops it.", ""])
 
 
+def _secret(user: UserKey) -> str:
+    """What a client signs with: the words where there are any, else the key."""
+    return f"words: {user.mnemonic}" if user.mnemonic else f"key {user.private_key}"
+
+
+def _further_ports(venue: Venue) -> list[str]:
+    """The ports of a venue that has more than one."""
+    if len(venue.ports) == 1:
+        return []
+    return ["  ports      " + "   ".join(f"{name} {port}" for name, port in venue.ports.items())]
+
+
 def _snippets(venue: Venue) -> Sequence[Snippet]:
     market = venue.markets[0]
-    decimals = min(market.instrument.size_decimals, 3)
-    price = market.to_usd(venue.market.view.mark(market.row))
+    step = market.instrument.size_step / 10**market.instrument.size_decimals
+    decimals = min(3, max(0, -math.floor(math.log10(step))))
+    price = market.oracle_usd(venue.market.view.mark(market.row))
     size = max(10**-decimals, round(SNIPPET_USD / price, decimals))
     user = venue.users[0]
-    return wire_of(venue.name).client_snippets(
-        venue.url, user.address, user.private_key, market.name, f"{size:g}"
-    )
+    return venue.wire.client_snippets(venue.urls, user, market.name, f"{size:g}")
 
 
 def _prices(venue: Venue) -> dict[str, str]:
     view = venue.market.view
     return {
-        market.name: from_units(view.mark(market.row), market.instrument.price_decimals)
+        market.name: market.oracle_text(view.mark(market.row))
         for market in venue.markets
     }

@@ -15,8 +15,8 @@ from seawall.domain.errors import InputError
 from seawall.sandbox.client import ControlClient
 
 if TYPE_CHECKING:
-    from seawall.sandbox.accounts import UserKey
     from seawall.sandbox.venue import Venue, VenueOptions
+    from seawall.venues.venue import UserKey
 
 START_SECONDS = 600.0
 """The first start compiles the machine."""

@@ -224,5 +224,5 @@ class LivingMarket:
         if all(oracles):
             self.world.begin(
                 self.host.now_ms(),
-                [m.to_usd(units) for m, units in zip(markets, oracles, strict=True)],
+                [m.oracle_usd(units) for m, units in zip(markets, oracles, strict=True)],
             )
