@@ -89,12 +89,12 @@ def up(
     Parameters
     ----------
     venue
-        Whose rules and wire language: hyperliquid if not given, or dydx.
+        Whose rules and wire language are spoken, by the venue's name; see docs/venue.
     host
         Address to listen on. Leave it at loopback: the accounts' keys are no secret.
     port
-        Port to listen on, of the base URL; 0 takes free ones for all. 3001 if not given, 3002 for
-        dydx.
+        Port to listen on, of the base URL; the venue's usual one if not given, 0 takes free ones
+        for all.
     ports
         Further ports of a venue that has some: socket=3003,grpc=9090,rpc=26657,rest=1317.
     markets
@@ -131,7 +131,8 @@ def up(
     with _one_sentence():
         announce = _announcer(_names(clients), as_object=json_)
         options = VenueOptions(
-            host=host, **_listening(venue, port, ports), rulebook=rulebook, markets=_names(markets), seed=seed,
+            host=host, **_listening(venue, port, ports), rulebook=rulebook,
+            markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
             kept=kept.options(data),

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from seawall.domain.errors import InputError
-from seawall.domain.units import from_units
 from seawall.sandbox.venue import Venue
 from seawall.venues.venue import Snippet, UserKey
 
@@ -66,8 +65,7 @@ def announcement(venue: Venue, clients: Collection[str] = (DEFAULT_CLIENT,)) -> 
         f'  Accounts, TEST ONLY: anyone can derive these keys from "{venue.seed_phrase}".',
     ]
     lines += [
-        f"  {number}  {user.address}  {_secret(user)}"
-        for number, user in enumerate(venue.users)
+        f"  {number}  {user.address}  {_secret(user)}" for number, user in enumerate(venue.users)
     ]
     for snippet in _snippets(venue):
         if snippet.kind in clients:
@@ -103,7 +101,4 @@ def _snippets(venue: Venue) -> Sequence[Snippet]:
 
 def _prices(venue: Venue) -> dict[str, str]:
     view = venue.market.view
-    return {
-        market.name: market.oracle_text(view.mark(market.row))
-        for market in venue.markets
-    }
+    return {market.name: market.oracle_text(view.mark(market.row)) for market in venue.markets}

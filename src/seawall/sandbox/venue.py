@@ -230,7 +230,7 @@ class Venue:
             self._accepting.append(await self.connections.serve(self._runner.server, each))
             self.address, self.ports[name] = each.getsockname()[:2]
         self.port = next(iter(self.ports.values()))
-        for name, service in self.wire.services(self.host).items():
+        for name, service in self.wire.services(app).items():
             port = port_of(self.wire, options, name)
             try:
                 self.ports[name] = await service.start(options.host, port)
@@ -266,7 +266,9 @@ def port_of(wire: Wire, options: VenueOptions, name: str) -> int:
 def bind_all(options: VenueOptions) -> dict[str, socket.socket]:
     """A socket for each port of the dialect's HTTP server. Raises VenueError."""
     wire = wire_of(options.venue)
-    wire.check_installed()
+    if package := wire.missing_package():
+        expected = f"one whose packages are installed; missing: {package}"
+        raise VenueError.of("", "venue", options.venue, expected)
     unknown = next((name for name in options.ports if name not in wire.ports), None)
     if unknown is not None:
         raise VenueError.of("", "ports", unknown, f"one of {', '.join(wire.ports)}")

@@ -171,12 +171,13 @@ class Wire(ABC):
         """Where the streams are; ``urls``: of each port."""
         return next(iter(urls.values())).replace("http://", "ws://", 1) + "/ws"
 
-    def services(self, desk: "Desk") -> Mapping[str, Service]:
-        """Servers that do not speak HTTP, by the name of their port. Raises InputError."""
+    def services(self, app: "web.Application") -> Mapping[str, Service]:
+        """Servers that do not speak HTTP, by the name of their port, of the venue of an app."""
         return {}
 
-    def check_installed(self) -> None:
-        """Raises InputError where a package is missing, saying which."""
+    def missing_package(self) -> str:
+        """What must be installed to speak it, with the command; empty if nothing."""
+        return ""
 
     @abstractmethod
     def user_key(self, phrase: str, index: int) -> UserKey:
