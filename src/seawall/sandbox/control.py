@@ -5,6 +5,7 @@ of the venue becomes commands in its journal.
 """
 
 import ipaddress
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from aiohttp import web
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.domain.mark_steps import MARK_MS, mark_steps
-from seawall.domain.units import MAX_PRICE, from_units
+from seawall.domain.units import from_units
 from seawall.sandbox import control_schema as schema
 from seawall.sandbox.accounts import deposit
 from seawall.sandbox.clock import GREATEST_SPEED
@@ -153,9 +154,10 @@ class Control:
     async def price(self, request: schema.SetPrice) -> None:
         market = self._market(request.market)
         decimals = len(str(market.instrument.oracle_unit.denominator)) - 1
-        most = from_units(MAX_PRICE, decimals)
+        highest = market.to_oracle(math.inf)
+        most = from_units(highest, decimals)
         what = f"a price in USD up to {most} with at most {decimals} decimals"
-        units = schema.units("price", request.price, decimals, 1, MAX_PRICE, what)
+        units = schema.units("price", request.price, decimals, 1, highest, what)
         usd = market.oracle_usd(units)
         await self.market.change(lambda: self.world.set_price(market.row, usd))
 

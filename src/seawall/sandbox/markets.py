@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from seawall.domain.errors import SeawallError
 from seawall.domain.instrument import Instrument
-from seawall.domain.units import MAX_PRICE, UnitError, fraction_text, to_units
+from seawall.domain.units import MAX_ORACLE_PRICE, MAX_PRICE, UnitError, fraction_text, to_units
 from seawall.sandbox.agents.profiles import Profile, profiles
 
 ALL = "all"
@@ -123,7 +123,8 @@ class OpenMarket(Struct, frozen=True):
     def to_oracle(self, usd: float) -> int:
         """USD as an oracle price, the nearest one."""
         unit = self.instrument.oracle_unit
-        return min(MAX_PRICE, max(1, round(usd * unit.denominator / unit.numerator)))
+        most = MAX_PRICE if self.instrument.block_terms is None else MAX_ORACLE_PRICE
+        return min(most, max(1, round(min(usd * unit.denominator / unit.numerator, most))))
 
     def price_text(self, units: int) -> str:
         """An order price in USD, exactly."""

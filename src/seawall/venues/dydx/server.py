@@ -8,6 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import WSCloseCode, web
 
+from seawall.domain.commands import CancelByClientId
+from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.account_view import account_margins
+from seawall.engine.block_view import state_rejection
+from seawall.engine.book_view import book_levels
 from seawall.venues.dydx.faucet import Faucet
 from seawall.venues.dydx.indexer.rest import Indexer, refused
 from seawall.venues.dydx.indexer.view import View
@@ -54,6 +59,14 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
+def _warm_up(view: View) -> None:
+    """Compile or load what reads the machine, before the first request needs it."""
+    engine = view.desk.engine
+    account_margins(engine, FIRST_USER)
+    book_levels(engine, 0, 1)
+    state_rejection(engine, CancelByClientId(engine.clock_ms, FIRST_USER, 0, 0, 1))
+
+
 class _Sockets:
     """The socket connections of all clients."""
 
@@ -79,6 +92,7 @@ class _Sockets:
         return socket
 
     async def life(self, app: web.Application) -> AsyncIterator[None]:
+        _warm_up(self._hub.view)
         self._hub.start()
         yield
         await self._hub.stop()

@@ -83,9 +83,9 @@ class Node:
         return int(self._chain("last_block_ms")) or self.desk.now_ms()
 
     def height_at(self, time_ms: int) -> int:
-        """Of the last block at a time, of the block that holds it where blocks come in between."""
-        passed = (self.block_ms - time_ms) // max(1, int(self._chain("block_ms")))
-        return max(1, self.height - max(0, passed))
+        """Of the block that holds what happened at a time: the first that is not before it."""
+        later = -((self.block_ms - time_ms) // max(1, int(self._chain("block_ms"))))
+        return max(1, self.height + later)
 
     def time_of(self, height: int) -> int:
         """When a block was committed, ms."""
