@@ -370,7 +370,7 @@ async def isolated_child(taker: Trader, maker: Trader) -> None:
 
 async def queries(taker: Trader, maker: Trader) -> None:
     pairs = await taker.node.get_clob_pairs()
-    assert [(pair.id, pair.step_base_quantums) for pair in pairs.clob_pair][0] == (0, 1_000_000)
+    assert next((pair.id, pair.step_base_quantums) for pair in pairs.clob_pair) == (0, 1_000_000)
     assert (await taker.node.get_price(0)).price == PRICE * 10**5
     assert (await taker.node.get_perpetual(0)).perpetual.params.ticker == TICKER
     found = await taker.node.get_subaccount(taker.address, 0)

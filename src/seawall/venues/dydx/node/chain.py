@@ -155,6 +155,10 @@ class Node:
             planner.add(each, transaction.hash)
         planned = planner.planned
         if transaction.is_short_term:
+            # The terms of a refused order must not be taken for those of the one that rests.
+            for command in planned.commands:
+                if isinstance(command, PlaceOrder):
+                    self._check_on_state(command)
             return Plan(planned.commands, planned.records)
         block_ms = self.block_ms
         refusal = self.directory.sequence_refusal(

@@ -56,8 +56,7 @@ class GrpcService:
         def add(path: str, request: Any, answer: Callable[[Any, Any], Any]) -> None:
             _, service, method = path.split("/")
             found.setdefault(service, {})[method] = grpc.unary_unary_rpc_method_handler(
-                answer,
-                request_deserializer=request.FromString,
+                _parsed(grpc, request, answer),
                 response_serializer=lambda made: made.SerializeToString(),
             )
 
@@ -92,6 +91,23 @@ class GrpcService:
 def _as_tx(raw: bytes) -> bytes:
     """The bytes of a TxRaw are those of a Tx."""
     return raw
+
+
+def _parsed(
+    grpc: Any, request: Any, answer: Callable[[Any, Any], Any]
+) -> Callable[[bytes, Any], Any]:
+    """A handler of the bytes of a request: what is no such message is answered, not logged."""
+    from google.protobuf.message import DecodeError
+
+    async def handle(raw: bytes, context: Any) -> Any:
+        try:
+            asked = request.FromString(raw)
+        except DecodeError as error:
+            await context.abort(grpc.StatusCode.INTERNAL, f"error unmarshalling request: {error}")
+            raise AssertionError("abort raises") from None
+        return await answer(asked, context)
+
+    return handle
 
 
 def _asked(grpc: Any, answer: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
