@@ -27,6 +27,39 @@ SPEEDS = {"real": 1.0, "manual": 0.0}
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class Listening:
+    """Which venue answers, and where."""
+
+    venue: str | None = None
+    """Whose rules and wire language: a venue by its name; if not given, that of the folder of
+    --data, else the default one."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Leave it at loopback: the accounts' keys are no secret."""
+    port: int | None = None
+    """Port of the base URL; the venue's usual one if not given. 0 takes free ones for all."""
+    ports: Texts = None
+    """Further ports of a venue that has several: socket=3003,grpc=9090,rpc=26657,rest=1317."""
+
+    def options(self, data: Path | None) -> dict[str, Any]:
+        """As ``VenueOptions`` calls them. Raises InputError."""
+        from seawall.sandbox.log import about_of
+        from seawall.venues.registry import DEFAULT_VENUE, wire_of
+
+        about = about_of(data) if data is not None and self.venue is None else None
+        name = self.venue or (about or {}).get("venue", DEFAULT_VENUE)
+        usual = next(iter(wire_of(name).ports.values()))
+        further = {}
+        for text in _names(self.ports):
+            which, _, value = text.partition("=")
+            if not value.isdecimal():
+                raise InputError.of("", "ports", text, "names with numbers, such as grpc=9090")
+            further[which] = int(value)
+        port = usual if self.port is None else self.port
+        return {"venue": name, "host": self.host, "port": port, "ports": further}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class Kept:
     """How the folder of ``--data`` is kept."""
 
@@ -63,10 +96,7 @@ class Kept:
 
 def up(
     *,
-    venue: str | None = None,
-    host: str = "127.0.0.1",
-    port: int | None = None,
-    ports: Texts = None,
+    listening: Listening = Listening(),
     markets: Annotated[Texts, Parameter(name=["--markets", "--market"])] = None,
     seed: int | None = None,
     speed: Annotated[str, Parameter(allow_leading_hyphen=True)] = "real",
@@ -88,15 +118,6 @@ def up(
 
     Parameters
     ----------
-    venue
-        Whose rules and wire language are spoken, by the venue's name; see docs/venue.
-    host
-        Address to listen on. Leave it at loopback: the accounts' keys are no secret.
-    port
-        Port to listen on, of the base URL; the venue's usual one if not given, 0 takes free ones
-        for all.
-    ports
-        Further ports of a venue that has some: socket=3003,grpc=9090,rpc=26657,rest=1317.
     markets
         Markets, each with a price to begin at if you like: BTC,ETH=2000,xyz:GOLD=3000. A number
         takes the first so many of the 34 known ones, `all` takes all.
@@ -131,8 +152,7 @@ def up(
     with _one_sentence():
         announce = _announcer(_names(clients), as_object=json_)
         options = VenueOptions(
-            host=host, **_listening(venue, port, ports), rulebook=rulebook,
-            markets=_names(markets), seed=seed,
+            **listening.options(data), rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
             kept=kept.options(data),
@@ -169,21 +189,6 @@ def _announcer(clients: tuple[str, ...], *, as_object: bool) -> "Callable[[Venue
         print(about, flush=True)
 
     return announce
-
-
-def _listening(venue: str | None, port: int | None, ports: Texts) -> dict[str, Any]:
-    """Venue and ports as ``VenueOptions`` calls them. Raises InputError."""
-    from seawall.venues.registry import DEFAULT_VENUE, wire_of
-
-    name = venue or DEFAULT_VENUE
-    usual = next(iter(wire_of(name).ports.values()))
-    further = {}
-    for text in _names(ports):
-        which, _, value = text.partition("=")
-        if not value.isdecimal():
-            raise InputError.of("", "ports", text, "names with numbers, such as grpc=9090")
-        further[which] = int(value)
-    return {"venue": name, "port": usual if port is None else port, "ports": further}
 
 
 def _speed(text: str) -> float:

@@ -10,6 +10,13 @@ from seawall.venues.dydx.directory.directory import Subaccount
 from seawall.venues.dydx.indexer.ids import event_id, fill_id, order_id, text_id
 from seawall.venues.dydx.indexer.view import View, decimal, iso
 from seawall.venues.dydx.pairs import parts_of
+from seawall.venues.dydx.wire.fill_types import (
+    DELEVERAGED,
+    DELEVERAGED_AGAINST,
+    LIMIT,
+    LIQUIDATED,
+    LIQUIDATION,
+)
 from seawall.venues.port import Fill, FundingRecord, LedgerRecord
 
 USDC = "USDC"
@@ -19,10 +26,10 @@ _TRADE_BITS = 16
 def fill_type(fill: Fill) -> str:
     """The kind of a fill."""
     if fill.origin == "liquidation":
-        return "LIQUIDATED" if fill.is_taker else "LIQUIDATION"
+        return LIQUIDATED if fill.is_taker else LIQUIDATION
     if fill.origin == "deleveraging":
-        return "DELEVERAGED" if fill.flags & FillFlag.LIQUIDATED else "OFFSETTING"
-    return "LIMIT"
+        return DELEVERAGED if fill.flags & FillFlag.LIQUIDATED else DELEVERAGED_AGAINST
+    return LIMIT
 
 
 def event_of(view: View, fill: Fill) -> str:
@@ -87,7 +94,7 @@ def trade_object(view: View, fill: Fill) -> dict[str, Any]:
         "side": "BUY" if fill.side == Side.BUY else "SELL",
         "size": view.size(pair, fill.size),
         "price": view.price(pair, fill.price),
-        "type": kind if kind != "LIQUIDATION" else "LIQUIDATED",
+        "type": kind if kind != LIQUIDATION else LIQUIDATED,
         "createdAt": iso(fill.time_ms),
         "createdAtHeight": view.height_at(fill.time_ms),
     }

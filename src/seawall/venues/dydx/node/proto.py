@@ -4,7 +4,6 @@ It is an optional extra; ``missing`` says what to install. Its modules carry no 
 checkers follow, so messages are Any here.
 """
 
-from importlib.util import find_spec
 from typing import Any
 
 INSTALL = "pip install 'seawall[dydx]'"
@@ -12,7 +11,15 @@ INSTALL = "pip install 'seawall[dydx]'"
 
 def missing() -> str:
     """The name of the package that is needed and not installed; empty if none is."""
-    return next((name for name in ("grpc", "v4_proto") if find_spec(name) is None), "")
+    try:
+        import grpc  # noqa: F401
+    except ImportError:
+        return "grpcio"
+    try:
+        import v4_proto  # noqa: F401
+    except ImportError:
+        return "v4-proto"
+    return ""
 
 
 def message(module: str, name: str) -> Any:
