@@ -126,6 +126,11 @@ class MachineView:
             index = int(of["next_of_position"][index])
         return found
 
+    @property
+    def has_no_block(self) -> bool:
+        """Whether the rules have blocks and the first is still to come."""
+        return self._in_blocks and int(self._chain["height"][0]) == 0
+
     def _ends_soon(self, index: int) -> bool:
         if not self._in_blocks or self._expiries["kind"][index] != SHORT_TERM_ORDER:
             return False

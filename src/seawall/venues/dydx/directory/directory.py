@@ -6,6 +6,7 @@ that the machine accepts or rejects. Rows are taken in the order of creation: a 
 goes with one CREATE_ACCOUNT command.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -130,11 +131,11 @@ class ChainDirectory:
 
     # -- checks ----------------------------------------------------------------------------------
 
-    def sequence_refusal(self, address: str, sequence: int, block_ms: int) -> str | None:
+    def sequence_refusal(self, address: str, sequence: int, times_ms: Sequence[int]) -> str | None:
         """Why a sequence is not the one to use next; None where it is."""
         holder = self.state.holders[address]
         if sequence >= FIRST_TIMESTAMP:
-            return holder.nonces.refusal(sequence, block_ms)
+            return holder.nonces.refusal(sequence, times_ms)
         if sequence == holder.sequence:
             return None
         return f"account sequence mismatch, expected {holder.sequence}, got {sequence}"
@@ -190,7 +191,7 @@ class ChainDirectory:
         holder.public_key = body["key"]
         sequence = body.get("sequence")
         if sequence is not None and sequence >= FIRST_TIMESTAMP:
-            holder.nonces.spend(sequence, body["block_ms"])
+            holder.nonces.spend(sequence, body["near_ms"])
         elif sequence is not None:
             holder.sequence = sequence + 1
 

@@ -1,6 +1,7 @@
 """The node of the chain: takes transactions, and knows the blocks."""
 
 import hashlib
+import time
 from collections import OrderedDict
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from seawall.domain.enums import OrderFlag, Reason
 from seawall.domain.events import CommandRejected
 from seawall.engine.block_view import state_rejection
 from seawall.venues.dydx.directory.directory import ChainDirectory
+from seawall.venues.dydx.directory.nonces import near
 from seawall.venues.dydx.node.actions import Planner, check, check_together, name_of
 from seawall.venues.dydx.node.transactions import (
     BATCH,
@@ -160,16 +162,15 @@ class Node:
                 if isinstance(command, PlaceOrder):
                     self._check_on_state(command)
             return Plan(planned.commands, planned.records)
-        block_ms = self.block_ms
-        refusal = self.directory.sequence_refusal(
-            transaction.signer, transaction.sequence, block_ms
-        )
+        times = (self.block_ms, time.time_ns() // 1_000_000)
+        refusal = self.directory.sequence_refusal(transaction.signer, transaction.sequence, times)
         if refusal is not None:
             raise TransactionError("ErrWrongSequence", refusal)
         if transaction.messages[0].kind in CLOB and not planned.new:
             for command in planned.commands:
                 self._check_on_state(command)
-        spent = {**body, "sequence": transaction.sequence, "block_ms": block_ms}
+        spent = {**body, "sequence": transaction.sequence}
+        spent["near_ms"] = near(transaction.sequence, times) or 0
         return Plan(planned.commands, [*planned.records, Record("transaction", spent)])
 
     def _check_on_state(self, command: Command) -> None:
