@@ -90,7 +90,7 @@ def orders(user: User, other: User) -> None:
     (trade,) = user.exchange.fetch_trades(SYMBOL)
     assert (trade["price"], trade["amount"], trade["side"]) == (PRICE, 0.05, "buy")
     assert user.exchange.fetch_ohlcv(SYMBOL, "1m")[-1][1:] == [PRICE] * 4 + [0.05]
-    other.exchange.cancel_order(sold["id"], SYMBOL, {"clientOrderId": 11})
+    other.exchange.cancel_order("x", SYMBOL, {"clientOrderId": 11})
     user.blocks(1)
     assert other.exchange.fetch_open_orders(SYMBOL) == []
     (closed,) = other.exchange.fetch_orders(SYMBOL)

@@ -36,13 +36,17 @@ def outcomes_of(python: Path | str, script: str, folder: Path) -> dict[str, str]
     return {line["flow"]: line["why"] for line in lines}
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def client_python() -> Path:
+    """A Python that has the official client; skips where it cannot be installed."""
     try:
-        python = python_with(">=3.11,<3.14", CLIENT)
+        return python_with(">=3.11,<3.14", CLIENT)
     except CannotInstall as reason:
         pytest.skip(str(reason))
-    return outcomes_of(python, "client.py", tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return outcomes_of(client_python(), "client.py", tmp_path_factory.mktemp("client"))
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +67,16 @@ def test_a_flow_of_ccxt(flow: str, ccxt_outcomes: dict[str, str]) -> None:
 def test_every_flow_is_looked_at(outcomes: dict[str, str], ccxt_outcomes: dict[str, str]) -> None:
     assert tuple(outcomes) == FLOWS
     assert tuple(ccxt_outcomes) == CCXT_FLOWS
+
+
+def test_the_printed_lines_trade_at_a_living_venue() -> None:
+    python = client_python()
+    with running("up", "--venue", "dydx", "--port", "0", "--markets", "ETH") as (venue, _):
+        (found,) = venue["clients"]
+        assert found["kind"] == "python"
+        done = subprocess.run(
+            [str(python), "-c", found["code"]], capture_output=True, text=True,
+            timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "'market': 'ETH-USD', 'status': 'OPEN', 'side': 'LONG'" in done.stdout

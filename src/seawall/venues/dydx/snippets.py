@@ -6,11 +6,13 @@ from seawall.venues.venue import Snippet, UserKey
 
 _CLIENT = """\
 import asyncio
-from dydx_v4_client import NodeClient, OrderFlags, Wallet
+from dydx_v4_client import OrderFlags
 from dydx_v4_client.indexer.rest.constants import OrderType
 from dydx_v4_client.indexer.rest.indexer_client import IndexerClient
 from dydx_v4_client.network import make_local
+from dydx_v4_client.node.client import NodeClient
 from dydx_v4_client.node.market import Market
+from dydx_v4_client.wallet import Wallet
 from v4_proto.dydxprotocol.clob.order_pb2 import Order
 
 async def main():

@@ -90,6 +90,11 @@ def _kinds() -> dict[str, Any]:
     }
 
 
+def message_kinds() -> list[str]:
+    """The types of the messages that are taken."""
+    return [*CLOB, DEPOSIT, WITHDRAW, TRANSFER, SEND]
+
+
 def signer_of(each: Message) -> str:
     """The address that must sign a message."""
     body = each.body
