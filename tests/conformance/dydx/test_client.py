@@ -1,15 +1,17 @@
 """Unmodified clients, each in a process or an environment of its own, flow by flow."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.command_line import running
-from tests.conformance.hyperliquid.clients.environments import CannotInstall, python_with
+from tests.conformance.hyperliquid.clients.environments import CannotInstall, node_with, python_with
 from tests.waiting import PATIENCE_S
 
 CLIENT = "dydx-v4-client==1.1.5"
@@ -19,17 +21,22 @@ FLOWS = (
     "market", "limit_short_term", "limit_long_term", "conditional", "cancel", "batch_cancel",
     "money", "streams", "liquidation", "isolated_child", "queries",
 )  # fmt: skip
+JS_CLIENT = "@dydxprotocol/v4-client-js@3.6.0"
+JS_FLOWS = ("short_term", "long_term", "conditional", "money", "socket")
 CCXT_FLOWS = ("public", "orders", "money", "refused", "streams")
 
 
-def outcomes_of(python: Path | str, script: str, folder: Path) -> dict[str, str]:
+def outcomes_of(
+    python: Path | str, script: str, folder: Path, options: Sequence[str] = QUIET,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, str]:  # fmt: skip
     """Why each flow of a script failed; empty for one that did not."""
     about = folder / "about.json"
-    with running("up", "--venue", "dydx", "--port", "0", *QUIET, quiet=True) as (venue, _):
+    with running("up", "--venue", "dydx", "--port", "0", *options, quiet=True) as (venue, _):
         about.write_text(json.dumps(venue))
         done = subprocess.run(
             [str(python), str(HERE / script), str(about)], capture_output=True, text=True,
-            timeout=3 * PATIENCE_S, check=False,
+            timeout=3 * PATIENCE_S, check=False, env={**os.environ, **(environment or {})},
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines: list[Any] = [json.loads(line) for line in done.stdout.splitlines()]
@@ -52,6 +59,25 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def ccxt_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return outcomes_of(sys.executable, "ccxt_client.py", tmp_path_factory.mktemp("ccxt"))
+
+
+@pytest.fixture(scope="module")
+def js_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """In real time: this client polls for its transactions."""
+    try:
+        folder = node_with(JS_CLIENT)
+    except CannotInstall as reason:
+        pytest.skip(str(reason))
+    return outcomes_of(
+        "node", "client.cjs", tmp_path_factory.mktemp("js"),
+        ["--no-agents", "--feed", "manual", "--markets", "BTC=60000,ETH=2000"],
+        {"NODE_PATH": str(folder / "node_modules")},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("flow", JS_FLOWS)
+def test_a_flow_of_the_javascript_client(flow: str, js_outcomes: dict[str, str]) -> None:
+    assert js_outcomes[flow] == ""
 
 
 @pytest.mark.parametrize("flow", FLOWS)
