@@ -149,6 +149,10 @@ def decode(raw: bytes) -> Transaction:
     if len(raw) > MOST_BYTES:
         raise TransactionError("ErrTxDecode", f"{len(raw)} bytes")
     envelope = _parsed(message("tx", "TxRaw"), raw)
+    envelope.DiscardUnknownFields()
+    if envelope.SerializeToString() != raw:
+        # One signature must not be good for several texts of the same transaction.
+        raise TransactionError("ErrTxDecode", "not the one encoding of these fields")
     body = _parsed(message("tx", "TxBody"), envelope.body_bytes)
     auth = _parsed(message("tx", "AuthInfo"), envelope.auth_info_bytes)
     if body.extension_options:
