@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seawall.venues.registry import wire_of
-from tests.command_line import running
+from tests.command_line import running, seawall
 from tests.conformance.dydx.signer import LONG_TERM, Signer
 from tests.waiting import PATIENCE_S
 
@@ -66,7 +66,9 @@ def test_a_killed_venue_keeps_sequences_orders_and_balances(tmp_path: Path) -> N
             raise InterruptedError
     except InterruptedError:
         pass
-    with running(*made, *QUIET) as (venue, _):
+    report = seawall("check", tmp_path / "venue")
+    assert report.returncode == 0, report.stdout
+    with running(made[0], *made[3:], *QUIET) as (venue, _):  # the folder says whose it is
         assert seen(venue, user.address) == before
         assert before[0]["info"]["sequence"] == "4"
         assert [each["status"] for each in before[2]] == ["OPEN", "OPEN"]
