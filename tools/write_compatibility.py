@@ -4,10 +4,20 @@ The lists of names are those of the venue's clients; the states follow from the 
 answer, so the page made from this cannot promise what is not there.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from aiohttp import web
 from msgspec import Struct
 
+from seawall.venues.dydx.faucet import Faucet
+from seawall.venues.dydx.indexer.rest import Indexer
+from seawall.venues.dydx.node.queries import Queries
+from seawall.venues.dydx.node.rest import Rest
+from seawall.venues.dydx.node.rpc import Rpc
+from seawall.venues.dydx.node.transactions import message_kinds
+from seawall.venues.dydx.stream.channels import VERSIONS
 from seawall.venues.hyperliquid.exchange.handle import ACTIONS
 from seawall.venues.hyperliquid.info import answer
 from seawall.venues.hyperliquid.stream import channels
@@ -145,6 +155,33 @@ def _table(title: str, entries: list[Entry]) -> list[str]:
     return [f"## {title}", "", ", ".join(counts) + ".", "", "| type | |", "|---|---|", *rows, ""]
 
 
+def _names(title: str, names: Iterable[str]) -> list[str]:
+    return [f"### {title}", "", ", ".join(f"`{name}`" for name in names) + ".", ""]
+
+
+def _dydx() -> list[str]:
+    """The requests that the local dYdX answers."""
+    node: Any = None  # the lists of names need none
+    queries = Queries(node)
+    router = web.UrlDispatcher()
+    Rest(node, queries).add_routes(router)
+    Faucet(node).add_routes(router)
+    Indexer(node).add_routes(router)
+    paths = [route.resource.canonical for route in router.routes() if route.resource is not None]
+    return [
+        "## dYdX",
+        "",
+        "What `seawall up --venue dydx` answers; what is left out and assumed is on",
+        "[its page](dydx.md).",
+        "",
+        *_names("Messages of transactions", message_kinds()),
+        *_names("gRPC, beside `BroadcastTx`, `Simulate` and `GetTx`", queries.handlers),
+        *_names("CometBFT RPC", Rpc(node, queries).methods),
+        *_names("HTTP paths of indexer, node and faucet", dict.fromkeys(sorted(paths))),
+        *_names("Channels of the socket", VERSIONS),
+    ]
+
+
 def page() -> str:
     """``docs/venue/compatibility.md``."""
     lines = [
@@ -166,6 +203,7 @@ def page() -> str:
         *_FORCED,
         *_MODES,
         *_BUILDER_FEES,
+        *_dydx(),
     ]
     return "\n".join(lines)
 

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from seawall.sandbox.accounts import agent_address, seed_phrase, user_key, user_keys
+from seawall.sandbox.accounts import seed_phrase, user_keys
 from seawall.sandbox.announcement import announcement, announcement_object, clients_named
 from seawall.sandbox.venue import VenueError, VenueOptions, open_venue, running_venue
+from seawall.venues.registry import DEFAULT_VENUE, wire_of
 from tests.command_line import running, seawall
 from tests.waiting import PATIENCE_S
 
+WIRE = wire_of(DEFAULT_VENUE)
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 QUIET = ["--no-agents", "--feed", "manual", "--speed", "manual", "--markets", "BTC=50000"]
 
@@ -40,7 +42,7 @@ def test_a_venue_with_a_living_book_is_up_steered_and_stopped() -> None:
         assert venue["websocket"] == venue["url"].replace("http", "ws") + "/ws"
         assert venue["accounts"] == [
             {"address": key.address, "privateKey": key.private_key}
-            for key in user_keys(venue["seedPhrase"])
+            for key in user_keys(WIRE, venue["seedPhrase"])
         ]
         assert len(venue["markets"]) >= 6
         mids = ask(venue, "allMids")
@@ -157,10 +159,10 @@ def test_a_port_in_use_is_named() -> None:
 
 def test_keys_follow_from_the_phrase_alone() -> None:
     phrase = seed_phrase(1)
-    key = user_key(phrase, 0)
-    assert key == user_key(phrase, 0)
-    assert len({each.address for each in user_keys(phrase)}) == 10
-    assert agent_address(phrase, "noise BTC") != agent_address(phrase, "noise ETH")
+    key = WIRE.user_key(phrase, 0)
+    assert key == WIRE.user_key(phrase, 0)
+    assert len({each.address for each in user_keys(WIRE, phrase)}) == 10
+    assert WIRE.agent_address(phrase, "noise BTC") != WIRE.agent_address(phrase, "noise ETH")
     account = Account.from_key(key.private_key)
     assert account.address.lower() == key.address
 
@@ -168,7 +170,7 @@ def test_keys_follow_from_the_phrase_alone() -> None:
 def test_python_snippets_compile_and_are_five_lines() -> None:
     from seawall.venues.hyperliquid.snippets import client_snippets
 
-    key = user_key(seed_phrase(1), 0)
+    key = WIRE.user_key(seed_phrase(1), 0)
     found = client_snippets("http://x", key.address, key.private_key, "BTC", "0.003")
     assert {snippet.kind for snippet in found} == {"python", "javascript", "freqtrade"}
     for snippet in found:

@@ -31,7 +31,8 @@ def test_a_name_that_does_not_ship_is_an_error_that_lists_those_that_do() -> Non
         venue_named("nowhere")
 
 
-def test_a_venue_without_a_wire_says_which_have_one() -> None:
+def test_a_venue_without_a_wire_says_which_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(VENUES["dydx"]), "wire", None)
     assert wire_of("hyperliquid") is VENUES["hyperliquid"].wire
     with pytest.raises(
         InputError, match=r"^venue: 'dydx' should be one .*: hyperliquid$"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -23,6 +23,39 @@ if TYPE_CHECKING:
     from seawall.sandbox.venue import Mount, Venue
 
 SPEEDS = {"real": 1.0, "manual": 0.0}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Listening:
+    """Which venue answers, and where."""
+
+    venue: str | None = None
+    """Whose rules and wire language: a venue by its name; if not given, that of the folder of
+    --data, else the default one."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Leave it at loopback: the accounts' keys are no secret."""
+    port: int | None = None
+    """Port of the base URL; the venue's usual one if not given. 0 takes free ones for all."""
+    ports: Texts = None
+    """Further ports of a venue that has several: socket=3003,grpc=9090,rpc=26657,rest=1317."""
+
+    def options(self, data: Path | None) -> dict[str, Any]:
+        """As ``VenueOptions`` calls them. Raises InputError."""
+        from seawall.sandbox.log import about_of
+        from seawall.venues.registry import DEFAULT_VENUE, wire_of
+
+        about = about_of(data) if data is not None and self.venue is None else None
+        name = self.venue or (about or {}).get("venue", DEFAULT_VENUE)
+        usual = next(iter(wire_of(name).ports.values()))
+        further = {}
+        for text in _names(self.ports):
+            which, _, value = text.partition("=")
+            if not value.isdecimal():
+                raise InputError.of("", "ports", text, "names with numbers, such as grpc=9090")
+            further[which] = int(value)
+        port = usual if self.port is None else self.port
+        return {"venue": name, "host": self.host, "port": port, "ports": further}
 
 
 @Parameter(name="*")
@@ -87,15 +120,16 @@ class Pages:
         """Whether there is a page, and where, or why it is not there; None without a terminal."""
         if not self.terminal:
             return False, None
-        from seawall.terminal.app import HOW_TO_GET_IT, is_built
+        from seawall.terminal.app import HOW_TO_GET_IT, is_built, shows
 
+        if not shows(venue):
+            return False, None
         return (True, f"{venue.url}/") if is_built() else (False, HOW_TO_GET_IT)
 
 
 def up(
     *,
-    host: str = "127.0.0.1",
-    port: int = 3001,
+    listening: Listening = Listening(),
     markets: Annotated[Texts, Parameter(name=["--markets", "--market"])] = None,
     seed: int | None = None,
     speed: Annotated[str, Parameter(allow_leading_hyphen=True)] = "real",
@@ -118,10 +152,6 @@ def up(
 
     Parameters
     ----------
-    host
-        Address to listen on. Leave it at loopback: the accounts' keys are no secret.
-    port
-        Port to listen on; 0 takes a free one.
     markets
         Markets, each with a price to begin at if you like: BTC,ETH=2000,xyz:GOLD=3000. A number
         takes the first so many of the 34 known ones, `all` takes all.
@@ -156,7 +186,7 @@ def up(
     with _one_sentence():
         announce = _announcer(_names(clients), pages, as_object=json_)
         options = VenueOptions(
-            host=host, port=port, rulebook=rulebook, markets=_names(markets), seed=seed,
+            **listening.options(data), rulebook=rulebook, markets=_names(markets), seed=seed,
             speed=_speed(speed), data=data, history=history, agents=agents, quotas=quotas,
             mode=mode, feed=_feed(feed, _names(markets), feed_from),
             any_origin=pages.any_origin, kept=kept.options(data),

@@ -1,5 +1,7 @@
 """What the machine must know about one market before it can trade."""
 
+from fractions import Fraction
+
 from msgspec import Struct
 
 from seawall.domain.enums import MarketMargin
@@ -82,6 +84,31 @@ class Instrument(Struct, frozen=True, kw_only=True):
     def size_step(self, *, in_blocks: bool) -> int:
         """The smallest step of a size, size units; other rules than those of blocks have one."""
         return self.block_terms.size_step if in_blocks and self.block_terms is not None else 1
+
+    @property
+    def price_unit(self) -> Fraction:
+        """USD of one unit of an order price."""
+        return self.quote_unit / Fraction(10) ** (MONEY_DECIMALS - self.size_decimals)
+
+    @property
+    def quote_unit(self) -> Fraction:
+        """Micro-USD that a size of one unit costs at an order price of one unit."""
+        terms = self.block_terms
+        if terms is None:
+            return Fraction(1)
+        return terms.price_step * Fraction(10) ** terms.quote_exponent
+
+    @property
+    def oracle_unit(self) -> Fraction:
+        """USD of one unit of an oracle price."""
+        terms = self.block_terms
+        decimals = self.price_decimals if terms is None else terms.oracle_decimals
+        return Fraction(1) / Fraction(10) ** decimals
+
+    @property
+    def size_step(self) -> int:
+        """Size units that every order is a multiple of."""
+        return 1 if self.block_terms is None else self.block_terms.size_step
 
     @property
     def maximum_leverage(self) -> int:

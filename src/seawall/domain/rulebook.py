@@ -5,6 +5,7 @@ micro-USD, times are ms. How a rulebook file is read, and what ``documented``, `
 ``assumed`` mean in it, is said in ``venues/rulebook_file.py``.
 """
 
+import msgspec
 from msgspec import Struct
 
 from seawall.domain.enums import (
@@ -262,6 +263,18 @@ class BlockRulebook(Struct, frozen=True, kw_only=True):
 
 
 AnyRulebook = Rulebook | BlockRulebook
+
+
+class _Clocked(Struct):
+    block: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def decode_rulebook(raw: msgspec.Raw) -> AnyRulebook:
+    """The rulebook of its JSON: only one with blocks speaks of them. Raises MsgspecError."""
+    clocked = msgspec.json.decode(raw, type=_Clocked)
+    if clocked.block is msgspec.UNSET:
+        return msgspec.json.decode(raw, type=Rulebook)
+    return msgspec.json.decode(raw, type=BlockRulebook)
 
 
 def truncates_price(rulebook: AnyRulebook, mode: MarginMode, time_ms: int | None = None) -> bool:

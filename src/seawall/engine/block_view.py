@@ -1,9 +1,14 @@
 """The margins of one account under block rules, in the rows of ``account_view``."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from seawall.domain.commands import Command
+from seawall.domain.enums import Reason
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.system_accounts import FIRST_USER
+from seawall.engine.codec import encode_command
 from seawall.engine.compile import entry, kernel
 from seawall.engine.formulas.blocks.margin import (
     account_standing,
@@ -12,16 +17,20 @@ from seawall.engine.formulas.blocks.margin import (
 )
 from seawall.engine.formulas.blocks.standing import is_under_maintenance
 from seawall.engine.margin_rows import margins_at
-from seawall.engine.rows import make_batch_accessor
+from seawall.engine.rows import handle_of, make_batch_accessor
 from seawall.engine.tables import (
     Batch,
     State,
     account_at,
     block_position_at,
     candidate_dtype,
+    command_dtype,
     market_at,
     position_at,
 )
+
+if TYPE_CHECKING:
+    from seawall.engine.engine import Engine
 
 _found_at = make_batch_accessor(candidate_dtype)
 
@@ -85,3 +94,16 @@ def sweep_block_range(s: State, start: int, stop: int, found: Batch, capacity: i
             used += 1
         account += 1
     return (account << 32) | used
+
+
+def state_rejection(engine: "Engine", command: Command) -> Reason:
+    """Why a command that concerns orders of the state would be refused now; nothing is written.
+
+    It places, cancels by client id, or sets an initial fraction. NO_REASON: it would take effect.
+    Raises CodecError for a malformed command.
+    """
+    from seawall.engine.transitions.blocks.apply import block_rejection
+
+    row = np.zeros(1, command_dtype)
+    encode_command(command, memoryview(row.view(np.uint8)))  # type: ignore[arg-type]
+    return Reason(int(block_rejection(engine.state, handle_of(row))))

@@ -1,55 +1,26 @@
-"""Accounts of a sandbox: keys for its users, addresses for its agents. TEST ONLY.
+"""Accounts of a sandbox: funded ones for its users, and those of its agents. TEST ONLY.
 
-Everything follows from one seed phrase, so the phrase is the key to the accounts:
-
-    private key of account n  =  keccak256(utf-8 of "<phrase>/<n>")        n = 0, 1, ...
-    address of an agent       =  last 20 bytes of keccak256(utf-8 of "<phrase>/agent/<name>")
-
-An agent's private key is known to no one, not even to the sandbox.
+Everything follows from one seed phrase, so the phrase is the key to the accounts; how is the
+dialect's (``Wire.user_key``, ``Wire.agent_address``).
 """
-
-from coincurve import PrivateKey
-from Crypto.Hash import keccak
-from msgspec import Struct
 
 from seawall.domain.commands import Deposit
 from seawall.domain.enums import MarginGrouping
 from seawall.domain.units import MAX_DEPOSITS, MAX_MONEY, MICRO
 from seawall.venues.port import Desk, Plan, Refusal
+from seawall.venues.venue import UserKey, Wire
 
 USERS = 10
 USER_USD = 100_000
 _PHRASE = "seawall test only {seed}"
 
 
-class UserKey(Struct, frozen=True):
-    """``private_key`` is hex with 0x; the address is lower-case."""
-
-    address: str
-    private_key: str
-
-
 def seed_phrase(seed: int) -> str:
     return _PHRASE.format(seed=seed)
 
 
-def _keccak(data: bytes) -> bytes:
-    return keccak.new(digest_bits=256, data=data).digest()
-
-
-def user_key(phrase: str, index: int) -> UserKey:
-    """The key of account ``index``."""
-    secret = _keccak(f"{phrase}/{index}".encode())
-    point = PrivateKey(secret).public_key.format(compressed=False)
-    return UserKey("0x" + _keccak(point[1:])[-20:].hex(), "0x" + secret.hex())
-
-
-def user_keys(phrase: str, count: int = USERS) -> list[UserKey]:
-    return [user_key(phrase, index) for index in range(count)]
-
-
-def agent_address(phrase: str, name: str) -> str:
-    return "0x" + _keccak(f"{phrase}/agent/{name}".encode())[-20:].hex()
+def user_keys(wire: Wire, phrase: str, count: int = USERS) -> list[UserKey]:
+    return [wire.user_key(phrase, index) for index in range(count)]
 
 
 async def open_account(

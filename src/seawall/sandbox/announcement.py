@@ -1,13 +1,12 @@
 """What a venue that is ready says about itself: where it is, its accounts, and how to trade."""
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from seawall.domain.errors import InputError
-from seawall.domain.units import from_units
 from seawall.sandbox.venue import Venue
-from seawall.venues.registry import wire_of
-from seawall.venues.venue import Snippet
+from seawall.venues.venue import Snippet, UserKey
 
 SNIPPET_USD = 200.0
 """The size of the order in a snippet, about."""
@@ -24,8 +23,14 @@ def announcement_object(venue: Venue, terminal: str | None = None) -> dict[str, 
         "terminal": terminal,
         "seedPhrase": venue.seed_phrase,
         "accounts": [
-            {"address": user.address, "privateKey": user.private_key} for user in venue.users
+            {
+                "address": user.address,
+                "privateKey": user.private_key,
+                **({"mnemonic": user.mnemonic} if user.mnemonic else {}),
+            }
+            for user in venue.users
         ],
+        "ports": venue.ports,
         "mode": venue.mode,
         "markets": _prices(venue),
         "data": str(venue.folder) if venue.lasts else None,
@@ -53,6 +58,7 @@ def announcement(
         "",
         f"  base URL   {venue.url}",
         f"  websocket  {venue.websocket_url}",
+        *_further_ports(venue),
         *([] if terminal is None else [f"  terminal   {terminal}"]),
         f"  clock      {'real time' if clock.speed == 1 else pace}",
         f"  prices     {venue.market.world.source.name}",
@@ -64,8 +70,7 @@ def announcement(
         f'  Accounts, TEST ONLY: anyone can derive these keys from "{venue.seed_phrase}".',
     ]
     lines += [
-        f"  {number}  {user.address}  key {user.private_key}"
-        for number, user in enumerate(venue.users)
+        f"  {number}  {user.address}  {_secret(user)}" for number, user in enumerate(venue.users)
     ]
     for snippet in _snippets(venue):
         if snippet.kind in clients:
@@ -77,20 +82,28 @@ def announcement(
     return "\n".join([*lines, "  Ctrl-C stops it.", ""])
 
 
+def _secret(user: UserKey) -> str:
+    """What a client signs with: the words where there are any, else the key."""
+    return f"words: {user.mnemonic}" if user.mnemonic else f"key {user.private_key}"
+
+
+def _further_ports(venue: Venue) -> list[str]:
+    """The ports of a venue that has more than one."""
+    if len(venue.ports) == 1:
+        return []
+    return ["  ports      " + "   ".join(f"{name} {port}" for name, port in venue.ports.items())]
+
+
 def _snippets(venue: Venue) -> Sequence[Snippet]:
     market = venue.markets[0]
-    decimals = min(market.instrument.size_decimals, 3)
-    price = market.to_usd(venue.market.view.mark(market.row))
+    step = market.instrument.size_step / 10**market.instrument.size_decimals
+    decimals = min(3, max(0, -math.floor(math.log10(step))))
+    price = market.oracle_usd(venue.market.view.mark(market.row))
     size = max(10**-decimals, round(SNIPPET_USD / price, decimals))
     user = venue.users[0]
-    return wire_of(venue.name).client_snippets(
-        venue.url, user.address, user.private_key, market.name, f"{size:g}"
-    )
+    return venue.wire.client_snippets(venue.urls, user, market.name, f"{size:g}")
 
 
 def _prices(venue: Venue) -> dict[str, str]:
     view = venue.market.view
-    return {
-        market.name: from_units(view.mark(market.row), market.instrument.price_decimals)
-        for market in venue.markets
-    }
+    return {market.name: market.oracle_text(view.mark(market.row)) for market in venue.markets}

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import Rulebook
+from seawall.domain.rulebook import decode_rulebook
 from seawall.engine.engine import Engine
 from seawall.engine.journal import JournalError, describe_rules
 from seawall.engine.layout import Limits
@@ -56,7 +56,7 @@ _BESIDE = (".sqlite-wal", ".sqlite-shm", ".sqlite-digest")
 
 
 class _Rules(Struct):
-    rulebook: Rulebook
+    rulebook: msgspec.Raw
     instruments: list[Instrument]
     limits: Limits
 
@@ -357,18 +357,17 @@ class _Check:
         path = segment_path(self.folder, newest.number)
         try:
             rules = msgspec.json.decode(newest.rules, type=_Rules)
+            book = decode_rulebook(rules.rulebook)
         except msgspec.MsgspecError as error:
             self.note(path, "unverified", f"its rules are of another version ({error})",
                       "check it with the version that wrote it")  # fmt: skip
             return None
-        here = describe_rules(
-            rulebook=rules.rulebook, instruments=rules.instruments, limits=rules.limits
-        )
+        here = describe_rules(rulebook=book, instruments=rules.instruments, limits=rules.limits)
         if here != newest.rules:
             self.note(path, "unverified", "its rules have parts that this version does not know",
                       "check it with the version that wrote it")  # fmt: skip
             return None
-        return lambda: Engine.create(rules.rulebook, rules.instruments, rules.limits)
+        return lambda: Engine.create(book, rules.instruments, rules.limits)
 
     def _replay(
         self,

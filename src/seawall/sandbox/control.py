@@ -4,6 +4,7 @@ Only requests from loopback are answered, and none sent by a page of another ori
 of the venue becomes commands in its journal.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,16 +15,17 @@ from aiohttp import web
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.domain.mark_steps import MARK_MS, mark_steps
-from seawall.domain.units import MAX_PRICE, from_units
+from seawall.domain.units import from_units
 from seawall.sandbox import control_schema as schema
-from seawall.sandbox.accounts import UserKey, deposit
+from seawall.sandbox.accounts import deposit
 from seawall.sandbox.clock import GREATEST_SPEED
 from seawall.sandbox.control_schema import Answer, Route
 from seawall.sandbox.living_market import LivingMarket
-from seawall.sandbox.markets import OpenMarket
+from seawall.sandbox.markets import OpenMarket, coin_of
 from seawall.sandbox.origins import is_loopback, is_own
 from seawall.sandbox.world import LONGEST_LAG_MS, OracleMode, Shock
 from seawall.venues.port import Refusal
+from seawall.venues.venue import UserKey
 
 MAX_BODY = 64 * 1024
 RESET_POINT = "start"
@@ -64,7 +66,10 @@ def _refused(status: int, field: str, value: Any, expected: str) -> web.Response
 class Control:
     """Does what the routes of ``control_schema`` ask for, each in the method of its name."""
 
-    def __init__(self, market: LivingMarket, users: Sequence[UserKey]) -> None:
+    def __init__(
+        self, market: LivingMarket, users: Sequence[UserKey], account_named: Callable[[str], str]
+    ) -> None:
+        self.account_named = account_named
         self.market = market
         self.users = users
         self.host = market.host
@@ -76,7 +81,7 @@ class Control:
 
     def _market(self, name: str) -> OpenMarket:
         for market in self.world.markets:
-            if market.name == name:
+            if name in (market.name, coin_of(market.name)):
                 return market
         known = ", ".join(market.name for market in self.world.markets)
         raise InputError.of("", "market", name, f"a market of this venue: {known}")
@@ -103,19 +108,15 @@ class Control:
 
     def _market_status(self, market: OpenMarket) -> schema.MarketStatus:
         view, row = self.market.view, market.row
-        decimals = market.instrument.price_decimals
-
-        def shown(price: int) -> str:
-            return from_units(price, decimals)
-
+        shown, oracle_shown = market.price_text, market.oracle_text
         bid, ask = view.best(row, Side.BUY), view.best(row, Side.SELL)
         return schema.MarketStatus(
             market.name,
-            shown(view.oracle(row)),
-            shown(view.mark(row)),
+            oracle_shown(view.oracle(row)),
+            oracle_shown(view.mark(row)),
             shown(bid) if bid else None,
             shown(ask) if ask else None,
-            shown(round(market.to_units(self.world.spot_usd(row)))),
+            oracle_shown(market.to_oracle(self.world.spot_usd(row))),
             *self.world.condition(row),
             any(shock.row == row for shock in self.world.shocks),
             *self._silence(row),
@@ -140,11 +141,12 @@ class Control:
 
     async def price(self, request: schema.SetPrice) -> None:
         market = self._market(request.market)
-        decimals = market.instrument.price_decimals
-        most = from_units(MAX_PRICE, decimals)
+        decimals = len(str(market.instrument.oracle_unit.denominator)) - 1
+        highest = market.to_oracle(math.inf)
+        most = from_units(highest, decimals)
         what = f"a price in USD up to {most} with at most {decimals} decimals"
-        units = schema.units("price", request.price, decimals, 1, MAX_PRICE, what)
-        usd = market.to_usd(units)
+        units = schema.units("price", request.price, decimals, 1, highest, what)
+        usd = market.oracle_usd(units)
         await self.market.change(lambda: self.world.set_price(market.row, usd))
 
     async def shock(self, request: schema.ShockPrice) -> Answer:
@@ -238,11 +240,7 @@ class Control:
         await self.revert(schema.NamePoint(RESET_POINT))
 
     async def fund(self, request: schema.FundAccount) -> Answer:
-        address = request.address.strip().lower()
-        digits = address.removeprefix("0x")
-        is_hex = len(digits) == 40 and all(digit in "0123456789abcdef" for digit in digits)
-        if not (address.startswith("0x") and is_hex):
-            raise InputError.of("", "address", request.address, "an address: 0x and 40 hex digits")
+        address = self.account_named(request.address)
         what = "USD above 0 and up to 1000000000 with at most 6 decimals"
         amount = schema.units("amount", request.amount, 6, _LEAST_FUNDING, _MOST_FUNDING, what)
         row, is_new = await deposit(self.host, address, amount)
@@ -287,10 +285,15 @@ def _handler(control: Control, route: Route) -> Callable[[web.Request], Awaitabl
     return handle
 
 
-def control_app(market: LivingMarket, users: Sequence[UserKey] = ()) -> web.Application:
-    """The application that belongs under ``/control/``. ``users``: the funded accounts."""
+def control_app(
+    market: LivingMarket,
+    account_named: Callable[[str], str],
+    users: Sequence[UserKey] = (),
+) -> web.Application:
+    """The application that belongs under ``/control/``. ``users``: the funded accounts;
+    ``account_named``: what the dialect's directory calls an account that an operator names."""
     app = web.Application(middlewares=[only_loopback], client_max_size=MAX_BODY)
-    control = Control(market, users)
+    control = Control(market, users, account_named)
     for route in schema.ROUTES:
         app.router.add_route(route.method, route.path, _handler(control, route))
 

@@ -15,19 +15,21 @@ from seawall.domain.errors import InputError
 from seawall.sandbox.client import ControlClient
 
 if TYPE_CHECKING:
-    from seawall.sandbox.accounts import UserKey
     from seawall.sandbox.venue import Venue, VenueOptions
+    from seawall.venues.venue import UserKey
 
 START_SECONDS = 600.0
 """The first start compiles the machine."""
 
 
 class Sandbox(ControlClient):
-    """A running venue. ``users``: its funded accounts with their keys, for tests only."""
+    """A running venue. ``users``: its funded accounts with their keys, for tests only; ``urls``:
+    of each of its ports, by name."""
 
     def __init__(self, venue: "Venue") -> None:
         super().__init__(venue.url)
         self.websocket_url = venue.websocket_url
+        self.urls = venue.urls
         self.users: list[UserKey] = venue.users
         self.markets = tuple(market.name for market in venue.markets)
 
@@ -42,6 +44,7 @@ class Sandbox(ControlClient):
 @contextmanager
 def sandbox(
     *markets: str,
+    venue: str | None = None,
     seed: int | None = None,
     speed: float = 1.0,
     rulebook: str | None = None,
@@ -55,7 +58,8 @@ def sandbox(
 ) -> Iterator[Sandbox]:
     """A venue on a free port of 127.0.0.1 that stops with the block.
 
-    ``markets``: names, each with a price to begin at if wanted: ``"BTC=60000"``. ``speed``: venue
+    ``markets``: names, each with a price to begin at if wanted: ``"BTC=60000"``. ``venue``: whose
+    rules and wire language, by name; the default one's if not given. ``speed``: venue
     seconds per second, 0 for a clock that only ``advance`` moves. ``data``: a folder that keeps it,
     and that says seed, markets, rulebook and mode from then on. ``mode``: ``standard`` accounts
     have a margin for each list of markets, ``unified`` ones share one. ``feed``: ``synthetic``,
@@ -65,9 +69,11 @@ def sandbox(
     Raises SeawallError for options that cannot be used.
     """
     from seawall.sandbox.venue import VenueOptions
+    from seawall.venues.registry import DEFAULT_VENUE
 
     options = VenueOptions(
-        port=port, rulebook=rulebook, markets=markets, seed=seed, speed=speed,
+        venue=venue or DEFAULT_VENUE, port=port, rulebook=rulebook, markets=markets, seed=seed,
+        speed=speed,
         data=None if data is None else Path(data), agents=agents,
         quotas=quotas, mode=mode, feed=feed, history=history,
     )  # fmt: skip

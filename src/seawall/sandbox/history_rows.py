@@ -12,7 +12,14 @@ import apsw
 import msgspec
 from msgspec import Struct, structs
 
-from seawall.domain.commands import Command, ModifyOrder, PlaceOrder, join_client_id
+from seawall.domain.block_events import FundingIndexMoved, OrderQueued
+from seawall.domain.commands import (
+    Command,
+    ModifyOrder,
+    PlaceOrder,
+    PlaceTwapOrder,
+    join_client_id,
+)
 from seawall.domain.enums import OrderFlag, Reason, Side, TimeInForce
 from seawall.domain.events import (
     CommandRejected,
@@ -26,6 +33,7 @@ from seawall.domain.events import (
     OrderWaiting,
     PositionAdopted,
 )
+from seawall.domain.units import FUNDING_ONE, PPM
 from seawall.sandbox.history_schema import (
     COLUMNS,
     CandleRow,
@@ -39,6 +47,7 @@ from seawall.venues.ledger import ledger_records
 from seawall.venues.port import Applied, Fill
 
 MINUTE_MS = 60_000
+_NAMES_ORDER = OrderAccepted | OrderWaiting | OrderQueued | OrderFilled | OrderCancelled
 _FIRST_END_REASON = 500
 """Reasons from here on end an order that lived; those below refuse one."""
 
@@ -70,7 +79,7 @@ class Batch:
     def add(self, happened: Happened) -> None:
         """Events in their order: what an event says may rest on the one before."""
         time_ms = happened.command.time_ms
-        if isinstance(happened.command, PlaceOrder | ModifyOrder):
+        if isinstance(happened.command, PlaceOrder | ModifyOrder | PlaceTwapOrder):
             self._placed(happened, happened.command)
         applied = Applied(time_ms, happened.command, happened.events)
         self._add_fills(applied)
@@ -95,11 +104,16 @@ class Batch:
                     (event.sequence, time_ms, event.account, event.market, event.amount,
                      event.position_size, event.rate)
                 )  # fmt: skip
+            elif isinstance(event, FundingIndexMoved):
+                rate = event.rate_ppm * FUNDING_ONE // PPM
+                self._new["funding_rates"].append((time_ms, event.market, rate, rate))
         self._new["funding_rates"] += [(time_ms, *each) for each in happened.rates]
 
     # -- orders ---------------------------------------------------------------------------------
 
-    def _placed(self, happened: Happened, command: PlaceOrder | ModifyOrder) -> None:
+    def _placed(
+        self, happened: Happened, command: PlaceOrder | ModifyOrder | PlaceTwapOrder
+    ) -> None:
         """The new order is the newest one of its account that the events name.
 
         A refused one never had an id: its row has minus the command's sequence instead.
@@ -110,17 +124,19 @@ class Batch:
             ids = [
                 event.order_id
                 for event in happened.events
-                if isinstance(event, OrderAccepted | OrderWaiting | OrderFilled | OrderCancelled)
-                and event.account == command.account
+                if isinstance(event, _NAMES_ORDER) and event.account == command.account
             ]
             order_id = max(ids, default=0)
             if not order_id:
                 return
+        trigger, in_force = 0, TimeInForce.GOOD_TIL_CANCEL
+        if not isinstance(command, PlaceTwapOrder):
+            trigger, in_force = command.trigger_price, command.time_in_force
         client_id = join_client_id(command.client_id_high, command.client_id_low)
         self._orders[order_id] = OrderRow(
             order_id, happened.sequence, command.account, command.market, client_text(client_id),
-            int(command.side), command.price, command.trigger_price, command.size, command.size,
-            int(command.flags), int(command.time_in_force), command.time_ms,
+            int(command.side), command.price, trigger, command.size, command.size,
+            int(command.flags), int(in_force), command.time_ms,
             "open" if refused is None else "rejected",
             0 if refused is None else int(refused.reason), command.time_ms,
         )  # fmt: skip

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from seawall.domain.commands import Command, SetMarketStatus, SetOraclePrice
+from seawall.domain.commands import AdvanceTime, Command, SetMarketStatus, SetOraclePrice
 from seawall.domain.enums import MarketStatus
 from seawall.domain.mark_steps import MARK_MS
 from seawall.sandbox.agents.base import Agent, Sight
@@ -61,6 +61,9 @@ class LivingMarket:
             if self.view.oracle(0):
                 await self._all_makers()
             await self._publish()
+            if self.view.has_no_block:
+                # Good-til times count from the last block.
+                await self.host.submit(lambda now: Plan([AdvanceTime(now)]), uses_reserve=True)
             await self._all_makers()
 
     def start(self) -> None:
@@ -224,5 +227,5 @@ class LivingMarket:
         if all(oracles):
             self.world.begin(
                 self.host.now_ms(),
-                [m.to_usd(units) for m, units in zip(markets, oracles, strict=True)],
+                [m.oracle_usd(units) for m, units in zip(markets, oracles, strict=True)],
             )

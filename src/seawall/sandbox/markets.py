@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from seawall.domain.errors import SeawallError
 from seawall.domain.instrument import Instrument
-from seawall.domain.units import MAX_PRICE, UnitError, to_units
+from seawall.domain.units import MAX_ORACLE_PRICE, MAX_PRICE, UnitError, fraction_text, to_units
 from seawall.sandbox.agents.profiles import Profile, profiles
 
 ALL = "all"
@@ -106,10 +106,38 @@ class OpenMarket(Struct, frozen=True):
         return profiles()[self.profile_name]
 
     def to_usd(self, units: float) -> float:
-        return float(units) / 10.0**self.instrument.price_decimals
+        """USD of an order price."""
+        unit = self.instrument.price_unit
+        return units * unit.numerator / unit.denominator
 
     def to_units(self, usd: float) -> float:
-        return usd * 10.0**self.instrument.price_decimals
+        """USD as an order price, not rounded to a whole one."""
+        unit = self.instrument.price_unit
+        return usd * unit.denominator / unit.numerator
+
+    def oracle_usd(self, units: int) -> float:
+        """USD of an oracle price, or of a mark."""
+        unit = self.instrument.oracle_unit
+        return units * unit.numerator / unit.denominator
+
+    def to_oracle(self, usd: float) -> int:
+        """USD as an oracle price, the nearest one."""
+        unit = self.instrument.oracle_unit
+        most = MAX_PRICE if self.instrument.block_terms is None else MAX_ORACLE_PRICE
+        return min(most, max(1, round(min(usd * unit.denominator / unit.numerator, most))))
+
+    def price_text(self, units: int) -> str:
+        """An order price in USD, exactly."""
+        return fraction_text(units * self.instrument.price_unit)
+
+    def oracle_text(self, units: int) -> str:
+        """An oracle price in USD, exactly."""
+        return fraction_text(units * self.instrument.oracle_unit)
+
+
+def coin_of(name: str) -> str:
+    """The coin of a market that is named by it, or by it and what it is quoted in."""
+    return name.partition("-")[0]
 
 
 def _no_other(name: str, price: str) -> Instrument | None:
@@ -124,7 +152,8 @@ def expand_markets(wanted: Sequence[str], shipped: Mapping[str, Instrument]) -> 
     """
     if len(wanted) != 1 or not (wanted[0] == ALL or wanted[0].isdecimal()):
         return tuple(wanted)
-    names = [name for name in START_PRICES if name in shipped]
+    by_coin = {coin_of(name): name for name in shipped}
+    names = [by_coin[coin] for coin in START_PRICES if coin in by_coin]
     count = len(names) if wanted[0] == ALL else int(wanted[0])
     if not 1 <= count <= len(names):
         raise MarketChoiceError(f"{count} markets were asked for; there are 1 to {len(names)}")
@@ -142,16 +171,18 @@ def choose_markets(
     margin group 0. Raises MarketChoiceError.
     """
     chosen: dict[str, tuple[Instrument, int]] = {}
-    for text in wanted or [name for name in DEFAULT_MARKETS if name in shipped]:
+    by_coin = {coin_of(name): name for name in shipped}
+    for text in wanted or [by_coin[coin] for coin in DEFAULT_MARKETS if coin in by_coin]:
         name, _, price = text.partition("=")
+        name = name if name in shipped else by_coin.get(name, name)
         instrument = shipped.get(name) or of_builders(name, price)
         if instrument is None:
             raise MarketChoiceError(f"unknown market {name!r}; known are {', '.join(shipped)}")
         if name in chosen:
             raise MarketChoiceError(f"{name} is asked for twice")
-        if not price and name not in START_PRICES:
+        if not price and coin_of(name) not in START_PRICES:
             raise MarketChoiceError(f"{name} needs a price to begin at: {name}=PRICE")
-        start = price_units(name, price or START_PRICES[name], instrument)
+        start = price_units(name, price or START_PRICES[coin_of(name)], instrument)
         chosen[name] = instrument, start
     if all(instrument.group for instrument, _ in chosen.values()):
         raise MarketChoiceError(
@@ -159,16 +190,18 @@ def choose_markets(
         )
     ordered = sorted(chosen.values(), key=lambda each: bool(each[0].group))
     return tuple(
-        OpenMarket(row, instrument, start, PROFILE_OF.get(instrument.name, "thin"))
+        OpenMarket(row, instrument, start, PROFILE_OF.get(coin_of(instrument.name), "thin"))
         for row, (instrument, start) in enumerate(ordered)
     )
 
 
 def price_units(field: str, text: str, instrument: Instrument) -> int:
     """A price in USD as price units. Raises MarketChoiceError naming ``field``."""
-    example = START_PRICES.get(instrument.name, "1.5")
+    example = START_PRICES.get(coin_of(instrument.name), "1.5")
+    unit = instrument.price_unit
     try:
-        units = to_units(text, instrument.price_decimals, MAX_PRICE)
+        fine = to_units(text, len(str(unit.denominator)) - 1, MAX_PRICE * unit.numerator)
+        units = fine // unit.numerator
     except UnitError as error:
         raise MarketChoiceError(f"{field}: {error}; a price is a number like {example}") from None
     if units <= 0:

@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,14 +25,11 @@ from msgspec import Struct
 from seawall.domain.commands import Deposit
 from seawall.domain.enums import MarginGrouping
 from seawall.domain.errors import InputError, SeawallError
-from seawall.domain.rulebook import Rulebook
+from seawall.domain.rulebook import BlockRulebook, Rulebook
 from seawall.domain.units import MICRO
 from seawall.engine.layout import Limits
 from seawall.sandbox.accounts import (
     USER_USD,
-    USERS,
-    UserKey,
-    agent_address,
     open_account,
     seed_phrase,
     user_keys,
@@ -58,7 +55,13 @@ from seawall.sandbox.followed_feed import (
 from seawall.sandbox.host import Host, HostOptions, HostStopped
 from seawall.sandbox.living_market import LivingMarket
 from seawall.sandbox.log import HISTORY, about_of
-from seawall.sandbox.markets import START_PRICES, OpenMarket, choose_markets, expand_markets
+from seawall.sandbox.markets import (
+    START_PRICES,
+    OpenMarket,
+    choose_markets,
+    coin_of,
+    expand_markets,
+)
 from seawall.sandbox.origins import answering
 from seawall.sandbox.prehistory import Beginning, Prehistory, recorded_before
 from seawall.sandbox.storage import FolderOptions
@@ -66,6 +69,7 @@ from seawall.sandbox.world import World
 from seawall.venues.port import Desk, Directory, Plan
 from seawall.venues.registry import DEFAULT_VENUE, venue_named, wire_of
 from seawall.venues.rulebook_file import load_rulebook
+from seawall.venues.venue import Service, UserKey, Wire
 
 BACKSTOP_USD = 20_000_000
 HIGHEST_PORT = 65535
@@ -93,6 +97,8 @@ class VenueStopped(RuntimeError):
 class VenueOptions(Struct, frozen=True, kw_only=True):
     """What a venue is made of. None: as the data folder says, else the default.
 
+    ``port``: of the base URL, ``ports``: of the dialect's other servers by name; 0 takes free ones,
+    also for those that are not named.
     ``speed``: venue ms per ms, 0 for a clock that only control moves. ``data``: a folder that
     lasts; None for one that goes with the venue. ``feed``: ``synthetic``, ``manual``, a path, or a
     venue to follow in real time, by its name or URL.
@@ -104,6 +110,7 @@ class VenueOptions(Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: int = 0
+    ports: Mapping[str, int] = {}
     venue: str = DEFAULT_VENUE
     rulebook: str | None = None
     markets: tuple[str, ...] = ()
@@ -143,6 +150,7 @@ class Venue:
     ) -> None:
         self.host = host
         self.market = market
+        self.wire = wire_of(about.venue)
         self.name = about.venue
         self.mode = about.mode
         self.seed_phrase = seed_phrase(about.seed)
@@ -152,12 +160,14 @@ class Venue:
         self.port = 0
         loop = asyncio.get_running_loop()
         self.connections = Connections(room_for_connections(), loop.time)
-        self._accepting: asyncio.Server | None = None
+        self.ports: dict[str, int] = {}
+        self._services: list[Service] = []
+        self._accepting: list[asyncio.Server] = []
         self._runner: web.AppRunner | None = None
 
     @property
     def users(self) -> list[UserKey]:
-        return user_keys(self.seed_phrase)
+        return user_keys(self.wire, self.seed_phrase)
 
     @property
     def markets(self) -> tuple[OpenMarket, ...]:
@@ -165,12 +175,20 @@ class Venue:
 
     @property
     def url(self) -> str:
+        return self._url(self.port)
+
+    def _url(self, port: int) -> str:
         shown = f"[{self.address}]" if ":" in self.address else self.address
-        return f"http://{shown}:{self.port}"
+        return f"http://{shown}:{port}"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Of each port, by the dialect's name for it."""
+        return {name: self._url(port) for name, port in self.ports.items()}
 
     @property
     def websocket_url(self) -> str:
-        return self.url.replace("http://", "ws://") + "/ws"
+        return self.wire.websocket_url(self.urls)
 
     async def settle(self) -> None:
         """Accounts of users and agents, first prices, first quotes; what is there stays."""
@@ -178,9 +196,13 @@ class Venue:
         if not host.engine.tables["margin_groups"]["money_outside"].any():
             await host.submit(lambda now: Plan([Deposit(now, BACKSTOP, BACKSTOP_USD * MICRO)]))
         phrase = self.seed_phrase
-        users = [(key.address, USER_USD, f"user {n}") for n, key in enumerate(self.users)]
+        users = [
+            (address, usd, f"user {n}")
+            for n, key in enumerate(self.users)
+            for address, usd in self.wire.funded_addresses(key, USER_USD)
+        ]
         needed = agents.needed_accounts() if agents is not None else []
-        owners = [(agent_address(phrase, name), usd, name) for name, usd in needed]
+        owners = [(self.wire.agent_address(phrase, name), usd, name) for name, usd in needed]
         # Agents need no account of each list of markets.
         has_lists = len({market.instrument.group for market in self.markets}) > 1
         grouping = MarginGrouping.SHARED if has_lists else None
@@ -188,7 +210,7 @@ class Venue:
         rows += [await open_account(host, *each, grouping) for each in owners]
         if agents is not None:
             names = [name for name, _ in needed]
-            agents.use_accounts(dict(zip(names, rows[USERS:], strict=True)))
+            agents.use_accounts(dict(zip(names, rows[len(users) :], strict=True)))
         # Compiles or loads what reads margins, before the first request waits for it.
         self.market.view.margins(rows[0])
         await self.market.open()
@@ -200,22 +222,35 @@ class Venue:
                 raise VenueError.of("", "data", str(self.folder), expected) from None
 
     async def serve(
-        self, app: web.Application, listening: socket.socket, any_origin: bool = False
+        self, app: web.Application, listening: Mapping[str, socket.socket], options: VenueOptions
     ) -> None:
-        """Answer on a socket that is bound already. ``any_origin``: pages of others too."""
-        app.middlewares.insert(0, answering(any_origin, wire_of(self.name).hosts))
+        """Answer on sockets that are bound already, the first that of the base URL, and on those of
+        the dialect's other services."""
+        app.middlewares.insert(0, answering(options.any_origin, self.wire.hosts))
         app.middlewares.append(self.connections.middleware)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
         assert self._runner.server is not None
-        self._accepting = await self.connections.serve(self._runner.server, listening)
-        self.address, self.port = listening.getsockname()[:2]
+        for name, each in listening.items():
+            self._accepting.append(await self.connections.serve(self._runner.server, each))
+            self.address, self.ports[name] = each.getsockname()[:2]
+        self.port = next(iter(self.ports.values()))
+        for name, service in self.wire.services(app).items():
+            port = port_of(self.wire, options, name)
+            try:
+                self.ports[name] = await service.start(options.host, port)
+            except OSError as error:
+                reason = f"another one (cannot listen on {options.host}:{port}: {error})"
+                raise VenueError.of("", f"ports.{name}", port, reason) from None
+            self._services.append(service)
 
     async def close(self) -> None:
         """Stop answering, finish what waits, close; a folder that does not last goes."""
         await self.market.stop()
-        if self._accepting is not None:
-            self._accepting.close()
+        for accepting in self._accepting:
+            accepting.close()
+        for service in self._services:
+            await service.stop()
         self.connections.stop()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -224,6 +259,33 @@ class Venue:
         finally:
             if not self.lasts:
                 shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def port_of(wire: Wire, options: VenueOptions, name: str) -> int:
+    """The port that a server of the dialect is asked to have; 0 for a free one."""
+    if name == next(iter(wire.ports)):
+        return options.port
+    return options.ports.get(name, wire.ports[name] if options.port else 0)
+
+
+def bind_all(options: VenueOptions) -> dict[str, socket.socket]:
+    """A socket for each port of the dialect's HTTP server. Raises VenueError."""
+    wire = wire_of(options.venue)
+    if package := wire.missing_package():
+        expected = f"one whose packages are installed; missing: {package}"
+        raise VenueError.of("", "venue", options.venue, expected)
+    unknown = next((name for name in options.ports if name not in wire.ports), None)
+    if unknown is not None:
+        raise VenueError.of("", "ports", unknown, f"one of {', '.join(wire.ports)}")
+    bound: dict[str, socket.socket] = {}
+    try:
+        for name in wire.http_ports:
+            bound[name] = bind(options.host, port_of(wire, options, name))
+    except VenueError:
+        for each in bound.values():
+            each.close()
+        raise
+    return bound
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -317,7 +379,7 @@ def _markets(
         wanted = followed_markets(found, wanted, by_name)
         # One without a usual price keeps the one that it began at: its terms may follow from it.
         about.markets = tuple(
-            text if (name := text.partition("=")[0]) not in START_PRICES else name
+            text if coin_of(name := text.partition("=")[0]) not in START_PRICES else name
             for text in wanted
         )
     if isinstance(options.feed, RecordedPath):
@@ -343,7 +405,7 @@ async def open_venue(
     Raises SeawallError for options and for a folder that cannot be used.
     """
     make_app = make_app or partial(wire_of(options.venue).make_app, quotas=options.quotas)
-    listening = bind(options.host, options.port)
+    listening = bind_all(options)
     lasts = options.data is not None
     folder = options.data or Path(tempfile.mkdtemp(prefix="seawall-"))
     host: Host | None = None
@@ -353,12 +415,14 @@ async def open_venue(
         venue = Venue(host, market, about, folder, lasts)
         await venue.settle()
         app = make_app(host)
-        app.add_subapp("/control/", control_app(venue.market, venue.users))
+        control = control_app(venue.market, venue.wire.account_named, venue.users)
+        app.add_subapp("/control/", control)
         if mount is not None:
             mount(venue, app)
-        await venue.serve(app, listening, options.any_origin)
+        await venue.serve(app, listening, options)
     except BaseException as error:
-        listening.close()
+        for each in listening.values():
+            each.close()
         if host is not None:
             await asyncio.gather(host.stop(), return_exceptions=True)
         if not lasts:
@@ -381,8 +445,10 @@ async def _assemble(
     if about.mode not in MODES:
         raise VenueError.of("", "mode", about.mode, " or ".join(MODES))
     book = load_rulebook(about.rulebook)
-    if not isinstance(book, Rulebook):
-        expected = f"a continuous one, such as {options.venue}: no sandbox runs block rules yet"
+    rules = venue_named(options.venue).rules
+    if not isinstance(book, rules):
+        kind = "one with blocks" if rules is BlockRulebook else "a continuous one"
+        expected = f"{kind}, such as {options.venue}"
         raise VenueError.of("", "rulebook", book.name, expected)
     found = await _found_feed(options, about)
     markets = _markets(options, about, found)
@@ -402,8 +468,10 @@ async def _assemble(
         msgspec.to_builtins(about),
     )
     world = _world(options, markets, about, feed)
-    figures = book.order.maximum_significant_figures
-    if options.history:
+    figures = 0
+    if isinstance(book, Rulebook):
+        figures = book.order.maximum_significant_figures
+    if options.history and isinstance(book, Rulebook):
         path = options.feed
         known = recorded_before(path, about.began_ms) if isinstance(path, RecordedPath) else None
         beginning = Beginning(

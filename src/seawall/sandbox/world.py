@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from seawall.domain.mark_steps import MARK_MS
-from seawall.domain.units import MAX_PRICE
 from seawall.sandbox.agents.base import Outlook
 from seawall.sandbox.feeds import PriceSource
 from seawall.sandbox.markets import OpenMarket
@@ -239,7 +238,7 @@ class World:
             spot = state.frozen_spot
         elif state.oracle_mode == OracleMode.LATE:
             spot = state.spot_at(self._now - state.lag_ms)
-        return Report(_units(state.market, spot), _units(state.market, state.perpetual_mark))
+        return Report(state.market.to_oracle(spot), state.market.to_oracle(state.perpetual_mark))
 
     def is_stale(self, row: int) -> bool:
         """Whether the prices of a market come from a venue that has fallen silent."""
@@ -295,7 +294,3 @@ class World:
         state = self._states[row]
         state.premium, state.premium_until_ms = premium, until_ms
         self.look(self._now)
-
-
-def _units(market: OpenMarket, usd: float) -> int:
-    return min(MAX_PRICE, max(1, round(market.to_units(usd))))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import WSCloseCode, web
 
+from seawall.domain.rulebook import Rulebook
 from seawall.sandbox.control import only_loopback
 from seawall.sandbox.venue import Venue
 from seawall.terminal.connection import MAX_MESSAGE, Connection
@@ -156,10 +157,16 @@ def add_terminal(app: web.Application, stage: Stage) -> None:
     app.on_shutdown.append(terminal.close)
 
 
+def shows(venue: Venue) -> bool:
+    """Whether the terminal knows the rules of a venue: those of blocks it does not."""
+    return isinstance(venue.host.engine.rulebook, Rulebook)
+
+
 def mounted(guard: Path | None = None) -> Callable[[Venue, web.Application], None]:
     """What puts the terminal on a venue's server. ``guard``: a guard's journal to show."""
 
     def mount(venue: Venue, app: web.Application) -> None:
-        add_terminal(app, LiveStage(venue, guard))
+        if shows(venue):
+            add_terminal(app, LiveStage(venue, guard))
 
     return mount

@@ -7,7 +7,7 @@ so that a list of venues costs nothing before one of them is used.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from msgspec import Raw, Struct
 
@@ -130,14 +130,70 @@ class RestingOrder(ABC):
         """Cancel what still rests and end the connection."""
 
 
+class UserKey(Struct, frozen=True):
+    """``private_key`` is hex with 0x. ``mnemonic``: the words that it is derived from, if any."""
+
+    address: str
+    private_key: str
+    mnemonic: str = ""
+
+
+class Service(Protocol):
+    """A server beside the HTTP one that listens by itself."""
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen and answer; the port. Raises OSError where the port cannot be had."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
 class Wire(ABC):
-    """A venue's wire language, for clients of a sandbox. ``hosts``: where they find the venue."""
+    """A venue's wire language, for clients of a sandbox. ``hosts``: where they find the venue.
+
+    ``ports``: the usual ports by name. The first is that of the base URL; the server of
+    ``make_app`` answers on all of them but those of ``services``.
+    """
 
     hosts: ClassVar[tuple[str, ...]]
+    ports: ClassVar[Mapping[str, int]]
 
     @abstractmethod
     def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
         """The venue's server on a running machine; ``quotas``: with the venue's limits of use."""
+
+    @property
+    def http_ports(self) -> Sequence[str]:
+        """The names of the ports on which the server of ``make_app`` answers."""
+        return tuple(self.ports)
+
+    def websocket_url(self, urls: Mapping[str, str]) -> str:
+        """Where the streams are; ``urls``: of each port."""
+        return next(iter(urls.values())).replace("http://", "ws://", 1) + "/ws"
+
+    def services(self, app: "web.Application") -> Mapping[str, Service]:
+        """Servers that do not speak HTTP, by the name of their port, of the venue of an app."""
+        return {}
+
+    def missing_package(self) -> str:
+        """What must be installed to speak it, with the command; empty if nothing."""
+        return ""
+
+    @abstractmethod
+    def user_key(self, phrase: str, index: int) -> UserKey:
+        """The key of a test account; everything of it follows from the phrase and the number."""
+
+    @abstractmethod
+    def account_named(self, text: str) -> str:
+        """An account that a user names, as the directory calls it. Raises InputError."""
+
+    @abstractmethod
+    def agent_address(self, phrase: str, name: str) -> str:
+        """An address whose private key is not known, for an agent of this name."""
+
+    @abstractmethod
+    def funded_addresses(self, user: UserKey, usd: float) -> Sequence[tuple[str, float]]:
+        """The accounts of a test user that hold money when a sandbox begins, with USD for each."""
 
     @abstractmethod
     def public_reader(self, base: str) -> "PublicReader":
@@ -149,9 +205,12 @@ class Wire(ABC):
 
     @abstractmethod
     def client_snippets(
-        self, url: str, address: str, key: str, market: str, size: str
+        self, urls: Mapping[str, str], user: UserKey, market: str, size: str
     ) -> Sequence[Snippet]:
-        """Lines that trade ``size`` (text) of a market at a sandbox, for each known client."""
+        """Lines that trade ``size`` (text) of a market at a sandbox, for each known client.
+
+        ``urls``: of each port, by name.
+        """
 
     @abstractmethod
     def proxied_clients(self, front: Front) -> Sequence[Snippet]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
-from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
+from seawall.domain.rulebook import AnyRulebook, decode_rulebook
 from seawall.engine.journal import JournalError, JournalReader
 from seawall.engine.layout import Limits
 from seawall.lab.files import no_file
@@ -46,9 +46,7 @@ def read_journal(path: Path) -> Recorded:
     try:
         reader = JournalReader(path)
         header = msgspec.json.decode(reader.rules, type=_Header)
-        is_blocks = "block" in msgspec.json.decode(header.rulebook)
-        kind: Any = BlockRulebook if is_blocks else Rulebook
-        book = msgspec.json.decode(header.rulebook, type=kind)
+        book = decode_rulebook(header.rulebook)
     except JournalError as error:
         raise InputError(str(error)) from None
     except OSError as error:

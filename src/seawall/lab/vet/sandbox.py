@@ -24,7 +24,7 @@ from seawall.engine.market_view import market_view
 from seawall.lab.arrays import Floats
 from seawall.lab.vet.live import LiveBook, live_tape
 from seawall.lab.vet.tape import Charges, Tape, TradeRow, Watch
-from seawall.sandbox.accounts import agent_address, open_account, seed_phrase
+from seawall.sandbox.accounts import open_account, seed_phrase
 from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
 from seawall.sandbox.feeds import SyntheticSource
@@ -83,7 +83,8 @@ class _Sandbox:
         self._run, self._opened = run, market
         self.charges: Charges = watch.charges
         self._phrase = seed_phrase(watch.seed)
-        names = wire_of(DEFAULT_VENUE).make_directory
+        self._wire = wire_of(DEFAULT_VENUE)
+        names = self._wire.make_directory
         clock, options = Clock(0, START_MS), HostOptions(tick_ms=0)
         self.host = Host.open(None, rules, [market.instrument], LIMITS, names, clock, options)
         self._agents = AgentGroup([market], rules.order.maximum_significant_figures, watch.seed)
@@ -99,7 +100,7 @@ class _Sandbox:
         await self.host.submit(lambda now: Plan([backstop]))
         needed = self._agents.needed_accounts()
         rows = [
-            await open_account(self.host, agent_address(self._phrase, name), usd, name)
+            await open_account(self.host, self._wire.agent_address(self._phrase, name), usd, name)
             for name, usd in needed
         ]
         self._agents.use_accounts(dict(zip([name for name, _ in needed], rows, strict=True)))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from seawall.domain.commands import Command, Deposit, PlaceOrder
+from seawall.domain.commands import CancelOrder, Command, Deposit, ModifyOrder, PlaceOrder
 from seawall.domain.enums import OrderFlag, Side, TimeInForce
 from seawall.domain.units import MAX_SIZE, MICRO
-from seawall.sandbox.agents.view import MachineView
+from seawall.sandbox.agents.view import MachineView, OwnOrder
 from seawall.sandbox.markets import OpenMarket, to_tick
 
 BP = 1e-4
@@ -49,14 +49,36 @@ class Trading(NamedTuple):
         """Size units worth so many USD; 0 below the least order."""
         if usd < LEAST_ORDER_USD or price <= 0:
             return 0
-        return min(MAX_SIZE, int(usd * MICRO / price))
+        instrument = self.market.instrument
+        size = min(MAX_SIZE, int(usd * MICRO / (price * float(instrument.quote_unit))))
+        return size - size % instrument.size_step
 
     def usd_of(self, size: int, price: float) -> float:
-        return size * price / MICRO
+        return size * price * float(self.market.instrument.quote_unit) / MICRO
 
     def tick(self, price: float, *, up: bool) -> int:
         decimals = self.market.instrument.price_decimals
         return to_tick(price, self.significant_figures, decimals, up=up)
+
+    def rest(self, time_ms: int, account: int, side: Side, price: int, size: int) -> PlaceOrder:
+        """An order that stays in the book; under block rules for as long as short-term ones do."""
+        flags = OrderFlag.NO_FLAG
+        if self.market.instrument.block_terms is not None:
+            flags = OrderFlag.SHORT_TERM
+        return PlaceOrder(time_ms, account, self.row, side, price, size, flags=flags)
+
+    def move(
+        self, time_ms: int, order: OwnOrder, side: Side, price: int, size: int
+    ) -> list[Command]:
+        """What puts an order of the book at another price."""
+        if self.market.instrument.block_terms is None:
+            return [
+                ModifyOrder(time_ms, order.account, self.row, order.order_id, side, price, size)
+            ]
+        return [
+            CancelOrder(time_ms, order.account, self.row, order.order_id),
+            self.rest(time_ms, order.account, side, price, size),
+        ]
 
     def take(
         self,

@@ -55,8 +55,8 @@ class Crowd(AccountAgent):
         if position.signed_size:
             self._enters_ms = 0.0
             self._leaves_ms = self._leaves_ms or self._after(now, PATIENCE_MS)
-            value = position.signed_size * sight.view.mark(row)
-            profit_usd = (value - position.entry_notional) / MICRO
+            value_usd = self.trading.usd_of(position.signed_size, sight.view.mark_price(row))
+            profit_usd = value_usd - position.entry_notional / MICRO
             if profit_usd < TAKE_PROFIT * self.stake_usd and now < self._leaves_ms:
                 return []
             size = -position.signed_size
@@ -77,7 +77,7 @@ class Crowd(AccountAgent):
         commands.append(SetLeverage(now, self._account, row, self.leverage, self.mode))
         size = self.trading.size_of(self._notional_usd, middle)
         fair = sight.outlooks[row].fair
-        with_the_move = (fair >= sight.view.oracle(row)) == (self._random.random() < 0.6)
+        with_the_move = (fair >= sight.view.oracle_price(row)) == (self._random.random() < 0.6)
         signed = size if with_the_move else -size
         self._enters_ms = self._after(now, COMES_BACK_MS)
         if size:

@@ -52,7 +52,7 @@ class AgentGroup:
                 *(
                     Crowd(trading, mode, number, name)
                     for number in range(1, CROWDS + 1)
-                    for mode in (MarginMode.CROSS, MarginMode.ISOLATED)
+                    for mode in _modes(trading)
                 ),
                 Unwinder(trading, BACKSTOP),
                 Arbitrageur(trading, name),
@@ -85,3 +85,10 @@ class AgentGroup:
         for agent in self.agents:
             agent.forget()
         self._due_ms = [0] * len(self.agents)
+
+
+def _modes(trading: Trading) -> tuple[MarginMode, ...]:
+    """The margin modes of crowds; under block rules an account is one pool."""
+    if trading.market.instrument.block_terms is not None:
+        return (MarginMode.CROSS,)
+    return MarginMode.CROSS, MarginMode.ISOLATED

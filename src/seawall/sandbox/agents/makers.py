@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from seawall.domain.commands import CancelOrder, Command, ModifyOrder, PlaceOrder
+from seawall.domain.commands import CancelOrder, Command
 from seawall.domain.enums import Side
 from seawall.sandbox.agents.base import (
     BP,
@@ -116,7 +116,7 @@ class Maker:
             wanted = [] if sign * held_usd > full else self._side(side, middle, outlook)
             orders = sorted((o for o in own if o.side == side), key=lambda o: -sign * o.price)
             away, nearer = quote_moves(
-                sight.time_ms, self.trading.row, side, orders, wanted, self.account
+                sight.time_ms, self.trading, side, orders, wanted, self.account
             )
             leaving += away
             coming += nearer
@@ -125,7 +125,7 @@ class Maker:
 
 def quote_moves(
     time_ms: int,
-    row: int,
+    trading: Trading,
     side: Side,
     orders: Sequence[OwnOrder],
     wanted: Sequence[Quote],
@@ -138,14 +138,14 @@ def quote_moves(
     spare, missing = unmatched(orders, wanted, sign=1 if side == Side.BUY else -1)
     for order, quote in zip(spare, missing, strict=False):
         farther = quote.price < order.price if side == Side.BUY else quote.price > order.price
-        (leaving if farther else coming).append(
-            ModifyOrder(time_ms, order.account, row, order.order_id, side, quote.price, quote.size)
-        )
+        moved = trading.move(time_ms, order, side, quote.price, quote.size)
+        (leaving if farther else coming).extend(moved)
     leaving += [
-        CancelOrder(time_ms, order.account, row, order.order_id) for order in spare[len(missing) :]
+        CancelOrder(time_ms, order.account, trading.row, order.order_id)
+        for order in spare[len(missing) :]
     ]
     coming += [
-        PlaceOrder(time_ms, account, row, side, quote.price, quote.size)
+        trading.rest(time_ms, account, side, quote.price, quote.size)
         for quote in missing[len(spare) :]
     ]
     return leaving, coming
@@ -162,7 +162,8 @@ def unmatched(
         order, quote = orders[i], wanted[j]
         least, most = quote.size * quote.least, quote.size * quote.most
         right_size = least <= order.remaining_size <= most
-        if abs(order.price - quote.price) <= quote.tolerance and right_size:
+        serves = right_size and not order.ends_soon
+        if abs(order.price - quote.price) <= quote.tolerance and serves:
             i += 1
             j += 1
         elif sign * (order.price - quote.price) >= 0:

@@ -115,7 +115,9 @@ class MirrorDesk(MakerDesk):
             sign = 1 if side == Side.BUY else -1
             own = sorted((o for o in orders if o.side == side), key=lambda o: -sign * o.price)
             wanted = self._side(side, levels[side], scale, share, outlook.fair)
-            away, nearer = quote_moves(sight.time_ms, row, side, own, wanted, accounts[self._turn])
+            away, nearer = quote_moves(
+                sight.time_ms, self.trading, side, own, wanted, accounts[self._turn]
+            )
             leaving += away
             coming += nearer
         return [*deposits, *leaving, *coming]

@@ -8,9 +8,15 @@ from typing import Any, NamedTuple
 
 from seawall.domain.enums import MarketStatus, OrderState, Side
 from seawall.domain.events import CROSS_POOL
+from seawall.domain.rulebook import BlockRulebook
 from seawall.engine.account_view import Margins, account_margins
+from seawall.engine.tables import SHORT_TERM_ORDER
 
 _RESTING = int(OrderState.RESTING)
+
+
+BLOCKS_LEFT = 8
+"""A short-term order that ends within so many blocks is about to leave the book."""
 
 
 class OwnOrder(NamedTuple):
@@ -19,6 +25,7 @@ class OwnOrder(NamedTuple):
     price: int
     remaining_size: int
     account: int
+    ends_soon: bool = False
 
 
 class OwnPosition(NamedTuple):
@@ -35,6 +42,13 @@ class MachineView:
         self.engine = engine
         tables = engine.tables
         self._markets = {name: tables["markets"][name] for name in tables["markets"].dtype.names}
+        self._oracle_scales = [
+            float(each.oracle_unit / each.price_unit) for each in engine.instruments
+        ]
+        """Order price units of one unit of an oracle price."""
+        self._in_blocks = isinstance(engine.rulebook, BlockRulebook)
+        self._chain = tables["block_rules"]
+        self._expiries = tables["block_orders"]
         self._level_prices = tables["levels"]["price"]
         self._first_position = tables["accounts"]["first_position"]
         self._positions = {
@@ -43,10 +57,19 @@ class MachineView:
         self._orders = {name: tables["orders"][name] for name in tables["orders"].dtype.names}
 
     def oracle(self, market: int) -> int:
+        """In units of the oracle, as the mark; under block rules the two are one."""
         return int(self._markets["oracle_price"][market])
 
     def mark(self, market: int) -> int:
         return int(self._markets["mark_price"][market])
+
+    def mark_price(self, market: int) -> float:
+        """The mark as an order price."""
+        return self.mark(market) * self._oracle_scales[market]
+
+    def oracle_price(self, market: int) -> float:
+        """The oracle price as an order price."""
+        return self.oracle(market) * self._oracle_scales[market]
 
     def status(self, market: int) -> MarketStatus:
         return MarketStatus(int(self._markets["status"][market]))
@@ -67,7 +90,7 @@ class MachineView:
     def middle(self, market: int) -> float:
         """Between best bid and ask (price units); the mark where a side is empty."""
         bid, ask = self.best(market, Side.BUY), self.best(market, Side.SELL)
-        return (bid + ask) / 2 if bid and ask else float(self.mark(market))
+        return (bid + ask) / 2 if bid and ask else self.mark_price(market)
 
     def _position_row(self, account: int, market: int) -> int:
         row = int(self._first_position[account])
@@ -90,9 +113,29 @@ class MachineView:
         found = []
         while index >= 0:
             if int(of["state"][index]) == _RESTING:
-                found.append(OwnOrder(*(int(of[name][index]) for name in OwnOrder._fields)))
+                found.append(
+                    OwnOrder(
+                        int(of["order_id"][index]),
+                        int(of["side"][index]),
+                        int(of["price"][index]),
+                        int(of["remaining_size"][index]),
+                        int(of["account"][index]),
+                        self._ends_soon(index),
+                    )
+                )
             index = int(of["next_of_position"][index])
         return found
+
+    @property
+    def has_no_block(self) -> bool:
+        """Whether the rules have blocks and the first is still to come."""
+        return self._in_blocks and int(self._chain["height"][0]) == 0
+
+    def _ends_soon(self, index: int) -> bool:
+        if not self._in_blocks or self._expiries["kind"][index] != SHORT_TERM_ORDER:
+            return False
+        left = self._expiries["good_til"][index] - self._chain["height"][0]
+        return bool(left <= BLOCKS_LEFT)
 
     def margins(self, account: int) -> dict[int, Margins]:
         return account_margins(self.engine, account)

@@ -2,18 +2,92 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.venues.explanation import Explanation
-from seawall.venues.venue import AccountAnswer, Venue
+from seawall.venues.raw_json import VenueDataError
+from seawall.venues.venue import AccountAnswer, Front, Service, Snippet, UserKey, Venue, Wire
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from seawall.venues.book_levels import BookLevels
+    from seawall.venues.port import Desk, Directory
     from seawall.venues.public_api import PublicAnswers, PublicApi
+    from seawall.venues.public_stream import PublicReader
+
+
+class DydxWire(Wire):
+    hosts = ("indexer.dydx.trade",)
+    ports: ClassVar[Mapping[str, int]] = {
+        "indexer": 3002, "socket": 3003, "rpc": 26657, "rest": 1317, "grpc": 9090,
+    }  # fmt: skip
+
+    @property
+    def http_ports(self) -> Sequence[str]:
+        return ("indexer", "socket", "rpc", "rest")
+
+    def websocket_url(self, urls: Mapping[str, str]) -> str:
+        return urls["socket"].replace("http://", "ws://", 1) + "/v4/ws"
+
+    def missing_package(self) -> str:
+        from seawall.venues.dydx.node.proto import INSTALL, missing
+
+        package = missing()
+        return f"{package} ({INSTALL})" if package else ""
+
+    def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
+        from seawall.venues.dydx.server import make_app
+
+        return make_app(desk)
+
+    def services(self, app: "web.Application") -> "Mapping[str, Service]":
+        from seawall.venues.dydx.server import grpc_service
+
+        return {"grpc": grpc_service(app)}
+
+    def public_reader(self, base: str) -> "PublicReader":
+        raise VenueDataError(f"{base}: the streams of {Dydx.name} cannot be followed")
+
+    def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":
+        from seawall.venues.dydx.directory.directory import ChainDirectory
+
+        return ChainDirectory()
+
+    def user_key(self, phrase: str, index: int) -> UserKey:
+        from seawall.venues.dydx.sandbox_keys import user_key
+
+        return user_key(phrase, index)
+
+    def agent_address(self, phrase: str, name: str) -> str:
+        from seawall.venues.dydx.sandbox_keys import agent_address
+
+        return agent_address(phrase, name)
+
+    def account_named(self, text: str) -> str:
+        from seawall.venues.dydx.sandbox_keys import account_named
+
+        return account_named(text)
+
+    def funded_addresses(self, user: UserKey, usd: float) -> Sequence[tuple[str, float]]:
+        from seawall.venues.dydx.sandbox_keys import funded_addresses
+
+        return funded_addresses(user, usd)
+
+    def client_snippets(
+        self, urls: Mapping[str, str], user: UserKey, market: str, size: str
+    ) -> Sequence[Snippet]:
+        from seawall.venues.dydx.snippets import client_snippets
+
+        return client_snippets(urls, user, market, size)
+
+    def proxied_clients(self, front: Front) -> Sequence[Snippet]:
+        return ()
 
 
 class Dydx(Venue):
@@ -22,6 +96,7 @@ class Dydx(Venue):
     public_base = "https://indexer.dydx.trade"
     market_list = "markets"
     rules = BlockRulebook
+    wire = DydxWire()
 
     @property
     def to_own_rules(self) -> Callable[[Instrument], Instrument]:
@@ -30,7 +105,9 @@ class Dydx(Venue):
         return plain_instrument
 
     def built_in_markets(self) -> Sequence[Instrument]:
-        return ()
+        from seawall.venues.dydx.built_in import built_in_instruments
+
+        return built_in_instruments()
 
     def read_markets(self, raw: bytes) -> Sequence[Instrument]:
         from seawall.venues.dydx.instruments import instruments_from_markets

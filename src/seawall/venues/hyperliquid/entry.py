@@ -12,7 +12,7 @@ from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
 from seawall.venues.hyperliquid.gateway.entry import HyperliquidGateway
 from seawall.venues.hyperliquid.gateway.networks import MAINNET, TESTNET, URLS
-from seawall.venues.venue import AccountAnswer, Front, RestingOrder, Snippet, Venue, Wire
+from seawall.venues.venue import AccountAnswer, Front, RestingOrder, Snippet, UserKey, Venue, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 class HyperliquidWire(Wire):
     hosts = ("api.hyperliquid.xyz", "api.hyperliquid-testnet.xyz")
+    ports: ClassVar[Mapping[str, int]] = {"api": 3001}
 
     def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
         from seawall.venues.hyperliquid.limits import OFF, VENUE
@@ -42,12 +43,30 @@ class HyperliquidWire(Wire):
 
         return VenueDirectory(grouping)
 
+    def user_key(self, phrase: str, index: int) -> UserKey:
+        from seawall.venues.hyperliquid.sandbox_keys import user_key
+
+        return user_key(phrase, index)
+
+    def account_named(self, text: str) -> str:
+        from seawall.venues.hyperliquid.sandbox_keys import account_named
+
+        return account_named(text)
+
+    def agent_address(self, phrase: str, name: str) -> str:
+        from seawall.venues.hyperliquid.sandbox_keys import agent_address
+
+        return agent_address(phrase, name)
+
+    def funded_addresses(self, user: UserKey, usd: float) -> Sequence[tuple[str, float]]:
+        return [(user.address, usd)]
+
     def client_snippets(
-        self, url: str, address: str, key: str, market: str, size: str
+        self, urls: Mapping[str, str], user: UserKey, market: str, size: str
     ) -> Sequence[Snippet]:
         from seawall.venues.hyperliquid.snippets import client_snippets
 
-        return client_snippets(url, address, key, market, size)
+        return client_snippets(urls["api"], user.address, user.private_key, market, size)
 
     def proxied_clients(self, front: Front) -> Sequence[Snippet]:
         from seawall.venues.hyperliquid.proxied_clients import proxied_clients

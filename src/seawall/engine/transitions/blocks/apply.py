@@ -33,10 +33,15 @@ from seawall.engine.transitions.blocks.cancels import (
     cancel_by_id,
     cancel_by_order_id,
     cancel_every_order,
+    stateful_cancel_rejection,
 )
 from seawall.engine.transitions.blocks.clock import advance_blocks, blocks_due
 from seawall.engine.transitions.blocks.fees import set_fee_standing, set_market_discount
-from seawall.engine.transitions.blocks.margin import set_block_leverage, set_initial_fraction
+from seawall.engine.transitions.blocks.margin import (
+    initial_fraction_rejection,
+    set_block_leverage,
+    set_initial_fraction,
+)
 from seawall.engine.transitions.blocks.markets import set_block_market_status
 from seawall.engine.transitions.blocks.money import (
     adopt_in_block,
@@ -45,9 +50,9 @@ from seawall.engine.transitions.blocks.money import (
     transfer_in_block,
     withdraw_from_block,
 )
-from seawall.engine.transitions.blocks.orders import place_block_order
+from seawall.engine.transitions.blocks.orders import order_rejection, place_block_order
 from seawall.engine.transitions.blocks.prices import set_block_oracle_price
-from seawall.engine.transitions.blocks.twap import place_twap_order
+from seawall.engine.transitions.blocks.twap import place_twap_order, twap_order_rejection
 from seawall.engine.transitions.shared.commands import (
     begin_command,
     end_command,
@@ -187,3 +192,24 @@ def apply_block_rows(
 def block_events_bound(s: State, commands: Batch) -> int:
     """How much outbox the first command of a batch needs."""
     return most_block_events(s, command_at(commands, 0))
+
+
+@entry(2)
+def block_rejection(s: State, commands: Batch) -> int:
+    """Why the first command of a batch, one that concerns orders of the state, would be refused.
+
+    Nothing is written; 0 where it would take effect.
+    """
+    command = command_at(commands, 0)
+    reason = row_rejection(s, command)
+    if reason != NO_REASON:
+        return reason
+    if command.kind == PLACE_ORDER:
+        return order_rejection(s, command)
+    if command.kind == PLACE_TWAP_ORDER:
+        return twap_order_rejection(s, command)
+    if command.kind == CANCEL_BY_CLIENT_ID:
+        return stateful_cancel_rejection(s, command)
+    if command.kind == SET_INITIAL_FRACTION:
+        return initial_fraction_rejection(s, command)
+    return COMMAND_NOT_OFFERED

@@ -88,6 +88,19 @@ def _store_cancel(s: State, command: CommandRow, slot: int) -> int:
 
 
 @kernel
+def stateful_cancel_rejection(s: State, command: CommandRow) -> int:
+    """Why CANCEL_BY_CLIENT_ID of an order of the state would be refused; nothing is written."""
+    high, low = command.client_id_high, command.client_id_low
+    slot = find_client_id(s, command.account, high, low)
+    if slot < 0:
+        return ORDER_NOT_FOUND
+    own = block_order_at(s, slot)
+    if command.money != 0 and command.money < own.good_til:
+        return GOOD_TIL_PASSED
+    return CANCEL_ALREADY_STORED if own.cancel_pending != 0 else NO_REASON
+
+
+@kernel
 def cancel_by_id(s: State, command: CommandRow) -> int:
     """CANCEL_BY_CLIENT_ID; ``money`` is the cancel's own good-til: a height, a time, or 0."""
     high, low = command.client_id_high, command.client_id_low

@@ -44,9 +44,15 @@ def _own_fraction_rejection(s: State, command: CommandRow, ppm: int) -> int:
 
 
 @kernel
+def initial_fraction_rejection(s: State, command: CommandRow) -> int:
+    """Why SET_INITIAL_FRACTION would be refused; nothing is written."""
+    return _own_fraction_rejection(s, command, command.leverage)
+
+
+@kernel
 def set_initial_fraction(s: State, command: CommandRow) -> int:
     """SET_INITIAL_FRACTION: ``leverage`` carries ppm; raises initial margin only."""
-    reason = _own_fraction_rejection(s, command, command.leverage)
+    reason = initial_fraction_rejection(s, command)
     if reason != NO_REASON:
         return reason
     index = position_of(s, command.account, command.market)

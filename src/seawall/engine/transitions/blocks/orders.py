@@ -258,6 +258,7 @@ def _place_stateful_order(s: State, command: CommandRow, index: int, kind: int) 
 
 @kernel
 def _placing_rejection(s: State, command: CommandRow, index: int, kind: int, existing: int) -> int:
+    """Why an order is refused as it is asked for; what its matching would say is not known."""
     reason = shape_rejection(
         s, command.market, command.price, command.order_size, command.trigger_price,
         command.flags, command.time_in_force, command.side,
@@ -280,13 +281,27 @@ def _placing_rejection(s: State, command: CommandRow, index: int, kind: int, exi
 
 
 @kernel
+def _existing_slot(s: State, command: CommandRow) -> int:
+    """The open order with the client id of a command, or -1."""
+    if command.client_id_high == 0 and command.client_id_low == 0:
+        return -1
+    return find_client_id(s, command.account, command.client_id_high, command.client_id_low)
+
+
+@kernel
+def order_rejection(s: State, command: CommandRow) -> int:
+    """Why PLACE_ORDER would be refused before it matches; nothing is written."""
+    kind = kind_of_order(command.flags, command.time_in_force)
+    index = find_position(s, command.account, command.market)
+    return _placing_rejection(s, command, index, kind, _existing_slot(s, command))
+
+
+@kernel
 def place_block_order(s: State, command: CommandRow) -> int:
     """PLACE_ORDER. Returns a reason, with nothing changed, or NO_REASON."""
     kind = kind_of_order(command.flags, command.time_in_force)
     index = find_position(s, command.account, command.market)
-    existing = -1
-    if command.client_id_high != 0 or command.client_id_low != 0:
-        existing = find_client_id(s, command.account, command.client_id_high, command.client_id_low)
+    existing = _existing_slot(s, command)
     reason = _placing_rejection(s, command, index, kind, existing)
     if reason != NO_REASON:
         return reason

@@ -89,6 +89,12 @@ def _twap_order_rejection(s: State, command: CommandRow, index: int) -> int:
 
 
 @kernel
+def twap_order_rejection(s: State, command: CommandRow) -> int:
+    """Why PLACE_TWAP_ORDER would be refused; nothing is written."""
+    return _twap_order_rejection(s, command, find_position(s, command.account, command.market))
+
+
+@kernel
 def place_twap_order(s: State, command: CommandRow) -> int:
     """PLACE_TWAP_ORDER: the first leg is sent when the block is committed."""
     index = find_position(s, command.account, command.market)

@@ -106,8 +106,11 @@ _SENDING = {
 }
 _REVSHARE = {"ErrOrderRouterRevShareNotFound": 8}
 _SDK = {
+    "ErrTxDecode": 2,
     "ErrUnauthorized": 4,
     "ErrInsufficientFunds": 5,
+    "ErrInvalidPubKey": 8,
+    "ErrUnknownAddress": 9,
     "ErrOutOfGas": 11,
     "ErrInsufficientFee": 13,
     "ErrInvalidRequest": 18,

@@ -1,0 +1,186 @@
+"""One client of the indexer's socket."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from seawall.venues.dydx.stream.channels import (
+    PARENTS,
+    SUBACCOUNTS,
+    VERSIONS,
+    Topic,
+    first_contents,
+    is_known,
+)
+from seawall.venues.dydx.stream.hub import Hub
+
+BATCH_S = 0.25
+MAX_MESSAGE = 64 * 1024
+MAX_WAITING = 4096
+MOST_ACCOUNTS, MOST_OTHERS = 256, 32
+"""Subscriptions of a connection to channels of subaccounts, and to the others."""
+POLICY = 1008
+_WITHOUT_ID = ("v4_markets", "v4_block_height")
+
+
+class Connection:
+    """Reads what a client asks for, and sends what its subscriptions bring."""
+
+    def __init__(self, hub: Hub, socket: web.WebSocketResponse) -> None:
+        self._hub, self._socket = hub, socket
+        self._id = str(uuid4())
+        self._count = 0
+        self._topics: dict[Topic, bool] = {}
+        """Batched or not."""
+        self._names: dict[Topic, str | None] = {}
+        """The id as the client gave it."""
+        self._batches: dict[tuple[Topic, int], list[Any]] = {}
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        self._flush: asyncio.TimerHandle | None = None
+        self._is_slow = False
+
+    async def run(self) -> None:
+        """Until the client goes, or is too slow."""
+        writer = asyncio.create_task(self._write(), name="seawall-socket")
+        self._put({"type": "connected"})
+        try:
+            async for message in self._socket:
+                if message.type == WSMsgType.TEXT:
+                    self._take(message.data)
+                elif message.type != WSMsgType.BINARY:
+                    break
+                if self._is_slow:
+                    await self._socket.close(code=POLICY, message=b"too slow")
+        finally:
+            for topic in list(self._topics):
+                self._hub.leave(topic, self)
+            if self._flush is not None:
+                self._flush.cancel()
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def _write(self) -> None:
+        with suppress(ConnectionError):
+            while True:
+                await self._socket.send_str((await self._waiting.get()).decode())
+
+    def _put(self, body: dict[str, Any]) -> None:
+        kind = body.pop("type")
+        head = {"type": kind, "connection_id": self._id, "message_id": self._count}
+        self._count += 1
+        try:
+            self._waiting.put_nowait(msgspec.json.encode({**head, **body}))
+        except asyncio.QueueFull:
+            self._is_slow = True
+
+    def _error(self, text: str, **more: Any) -> None:
+        self._put({"type": "error", "message": text, **more})
+
+    def _take(self, text: str) -> None:
+        if text.strip() == "PING":
+            self._waiting.put_nowait(b"PONG")
+            return
+        try:
+            asked = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            asked = None
+        if not isinstance(asked, dict):
+            self._error("Invalid message: could not parse")
+            return
+        kind = asked.get("type")
+        if kind == "ping":
+            with_id = {"id": asked["id"]} if "id" in asked else {}
+            self._put({"type": "pong", **with_id})
+        elif kind == "subscribe":
+            self._subscribe(asked)
+        elif kind == "unsubscribe":
+            self._unsubscribe(asked)
+        else:
+            self._error(f"Invalid message type: {kind}")
+
+    def _topic(self, asked: dict[str, Any]) -> Topic | None:
+        channel, name = asked.get("channel"), asked.get("id")
+        if channel not in VERSIONS:
+            self._error(f"Invalid channel: {channel}")
+            return None
+        if channel in _WITHOUT_ID:
+            return Topic(channel, "")
+        topic = Topic(channel, name if isinstance(name, str) else "")
+        if not is_known(self._hub.view, topic):
+            self._error(
+                f"Invalid subscription id for channel: ({channel}-{name})", channel=channel, id=name
+            )
+            return None
+        return topic
+
+    def _subscribe(self, asked: dict[str, Any]) -> None:
+        topic = self._topic(asked)
+        if topic is None:
+            return
+        channel, name = topic.channel, asked.get("id")
+        if topic in self._topics:
+            text = f"Invalid subscribe message: already subscribed ({channel}-{topic.name})"
+            self._error(text, channel=channel, id=name)
+            return
+        of_accounts = (SUBACCOUNTS, PARENTS)
+        alike = [each for each in self._topics if each.channel == channel]
+        most = MOST_ACCOUNTS if channel in of_accounts else MOST_OTHERS
+        if len(alike) >= most:
+            text = f"Per-connection subscription limit reached for {channel} (limit={most})."
+            self._error(text, channel=channel, id=name)
+            return
+        self._names[topic] = name if isinstance(name, str) else None
+        # What happened before joins the first contents: nothing is sent twice or lost.
+        self._hub.join(topic, self, self._happened)
+        self._topics[topic] = bool(asked.get("batched"))
+        contents = first_contents(self._hub.view, topic)
+        self._put({"type": "subscribed", **self._of(topic), "contents": contents})
+
+    def _of(self, topic: Topic) -> dict[str, Any]:
+        name = self._names[topic]
+        found = {"channel": topic.channel}
+        if name is not None:
+            found["id"] = name
+        elif topic.channel in _WITHOUT_ID:
+            found["id"] = topic.channel
+        return found
+
+    def _unsubscribe(self, asked: dict[str, Any]) -> None:
+        topic = self._topic(asked)
+        if topic is None:
+            return
+        self._hub.leave(topic, self)
+        if topic in self._topics:
+            body = self._of(topic)
+            del self._topics[topic], self._names[topic]
+            for key in [key for key in self._batches if key[0] == topic]:
+                del self._batches[key]
+        else:
+            body = {"channel": topic.channel, "id": asked.get("id")}
+        self._put({"type": "unsubscribed", **body})
+
+    def _happened(self, topic: Topic, contents: Any, child: int) -> None:
+        if topic not in self._topics:
+            return
+        if not self._topics[topic]:
+            self._put(self._message("channel_data", topic, child, contents))
+            return
+        self._batches.setdefault((topic, child), []).append(contents)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(BATCH_S, self._send_batches)
+
+    def _send_batches(self) -> None:
+        self._flush = None
+        batches, self._batches = self._batches, {}
+        for (topic, child), contents in batches.items():
+            self._put(self._message("channel_batch_data", topic, child, contents))
+
+    def _message(self, kind: str, topic: Topic, child: int, contents: Any) -> dict[str, Any]:
+        body = {"type": kind, **self._of(topic), "version": VERSIONS[topic.channel]}
+        if child >= 0:
+            body["subaccountNumber"] = child
+        return {**body, "contents": contents}
