@@ -106,10 +106,5 @@ class Instrument(Struct, frozen=True, kw_only=True):
         return Fraction(1) / Fraction(10) ** decimals
 
     @property
-    def size_step(self) -> int:
-        """Size units that every order is a multiple of."""
-        return 1 if self.block_terms is None else self.block_terms.size_step
-
-    @property
     def maximum_leverage(self) -> int:
         return self.tiers[0].maximum_leverage

@@ -96,7 +96,7 @@ def _further_ports(venue: Venue) -> list[str]:
 
 def _snippets(venue: Venue) -> Sequence[Snippet]:
     market = venue.markets[0]
-    step = market.instrument.size_step / 10**market.instrument.size_decimals
+    step = market.instrument.size_step(in_blocks=True) / 10**market.instrument.size_decimals
     decimals = min(3, max(0, -math.floor(math.log10(step))))
     price = market.oracle_usd(venue.market.view.mark(market.row))
     size = max(10**-decimals, round(SNIPPET_USD / price, decimals))

@@ -16,7 +16,6 @@ from seawall.domain.events import CommandRejected
 from seawall.domain.units import MAX_MONEY, MONEY_DECIMALS, UnitError, to_units
 from seawall.engine.account_view import account_margins
 from seawall.engine.holding_view import trading_room
-from seawall.sandbox.accounts import agent_address
 from seawall.sandbox.control import Control
 from seawall.sandbox.control_schema import ROUTES, read_request
 from seawall.sandbox.venue import Venue
@@ -57,12 +56,12 @@ class LiveStage:
     def __init__(self, venue: Venue, guard: Path | None = None) -> None:
         self._venue = venue
         self._host = venue.host
-        self._control = Control(venue.market, venue.users)
+        self._control = Control(venue.market, venue.users, venue.wire.account_named)
         tests = [key.address for key in venue.users]
         self._tests = frozenset(tests)
         agents = venue.market.agents
         names = [] if agents is None else [name for name, _ in agents.needed_accounts()]
-        addresses = [agent_address(venue.seed_phrase, name) for name in names]
+        addresses = [venue.wire.agent_address(venue.seed_phrase, name) for name in names]
         self.scene = Scene(
             venue.host.engine,
             venue.host.history,

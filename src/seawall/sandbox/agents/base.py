@@ -51,7 +51,7 @@ class Trading(NamedTuple):
             return 0
         instrument = self.market.instrument
         size = min(MAX_SIZE, int(usd * MICRO / (price * float(instrument.quote_unit))))
-        return size - size % instrument.size_step
+        return size - size % instrument.size_step(in_blocks=True)
 
     def usd_of(self, size: int, price: float) -> float:
         return size * price * float(self.market.instrument.quote_unit) / MICRO
