@@ -15,9 +15,12 @@ from seawall.domain.errors import InputError, SeawallError
 from seawall.sandbox.client import ControlClient, ControlError
 from seawall.sandbox.embedded import sandbox
 
+START_MS = 1_796_000_000_000
+"""Prices follow from the seed and from when the venue begins."""
+
 
 def test_a_venue_lasts_as_long_as_its_block() -> None:
-    with sandbox("BTC=60000", seed=7, speed=0) as venue:
+    with sandbox("BTC=60000", seed=7, speed=0, start_ms=START_MS) as venue:
         assert venue.markets == ("BTC",)
         assert float(venue.mark("BTC")) == pytest.approx(60_000, rel=1e-3)
         over = venue.shock("BTC", "-10%")

@@ -55,6 +55,7 @@ def sandbox(
     feed: str = "synthetic",
     history: bool = True,
     port: int = 0,
+    start_ms: int | None = None,
 ) -> Iterator[Sandbox]:
     """A venue on a free port of 127.0.0.1 that stops with the block.
 
@@ -65,7 +66,8 @@ def sandbox(
     have a margin for each list of markets, ``unified`` ones share one. ``feed``: ``synthetic``,
     ``manual``, or a venue to follow in real time, by its name or URL. ``quotas``: clients may use
     as much as on the venue, and no more; False lets them use what they like. ``history``: candles
-    and funding rates before the start.
+    and funding rates before the start. ``start_ms``: the venue's time at the very first start, ms
+    since 1970, the computer's if not given; with a seed and a speed of 0 it makes runs repeat.
     Raises SeawallError for options that cannot be used.
     """
     from seawall.sandbox.venue import VenueOptions
@@ -75,7 +77,7 @@ def sandbox(
         venue=venue or DEFAULT_VENUE, port=port, rulebook=rulebook, markets=markets, seed=seed,
         speed=speed,
         data=None if data is None else Path(data), agents=agents,
-        quotas=quotas, mode=mode, feed=feed, history=history,
+        quotas=quotas, mode=mode, feed=feed, history=history, start_ms=start_ms,
     )  # fmt: skip
     runner = _Runner(options)
     runner.start()

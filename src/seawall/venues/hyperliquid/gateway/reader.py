@@ -6,9 +6,9 @@ of each market what ``stream.public_reader`` follows [documented: websocket subs
 the stream is silent about is asked for, because a venue need not repeat what has not changed: of
 the 1,200 that the requests of an address may weigh in a minute, an account at rest takes about 800
 by the documented weights, one whose market moves 450; each further dex with a position takes 660 or
-340. So positions on two dexes whose markets are all at rest are more than may be asked for, and then ages
-grow. A question that is not answered is asked again after a pause that grows. After each connection
-that ended, everything is read again before the account counts as live.
+340. So positions on two dexes whose markets are all at rest are more than may be asked for, and
+then ages grow. A question that is not answered is asked again after a pause that grows. After each
+connection that ended, everything is read again before the account counts as live.
 """
 
 import asyncio
