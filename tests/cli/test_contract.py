@@ -337,7 +337,8 @@ ANYTHING = {
     "control save NAME", "control price MARKET", "size MARKET", "carry MARKET",
 }  # fmt: skip
 """Values that may be any text, or that only a venue can refuse."""
-OUTPUT_FILES = ("--report", "--parquet", "--png", "--journal", "--data")
+OUTPUT_FILES = ("--report", "--parquet", "--png", "--journal", "--data", "--guard")
+"""Files that need not be there."""
 FILES = ("POLICY", "ACCOUNT", "STATE", "WAVES", "JOURNAL", "RECORDING", "FOLDER")
 """Values that are files."""
 NEEDED = {

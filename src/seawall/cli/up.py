@@ -102,7 +102,7 @@ class Pages:
     terminal: bool = True
     """Serve the terminal at /; `--no-terminal`: the venue alone."""
     guard: Path | None = None
-    """The journal of a guard that runs on this venue, for the terminal to show."""
+    """The journal of a guard on this venue, for the terminal to show; it may begin later."""
     any_origin: Annotated[bool, Parameter(negative="")] = False
     """Answer web pages of other origins too: any page may then trade with the test accounts."""
 
@@ -112,6 +112,9 @@ class Pages:
             if self.guard is not None:
                 raise InputError.of("", "guard", str(self.guard), "left out without the terminal")
             return None
+        # The guard may begin after its venue, so its journal need not be there yet.
+        if self.guard is not None and (self.guard.is_dir() or not self.guard.parent.is_dir()):
+            raise InputError.of("", "guard", str(self.guard), "a journal, in a folder that exists")
         from seawall.terminal.app import mounted
 
         return mounted(self.guard)
