@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -45,7 +45,10 @@ class Listening:
         from seawall.sandbox.log import about_of
         from seawall.venues.registry import DEFAULT_VENUE, wire_of
 
-        about = about_of(data) if data is not None and self.venue is None else None
+        about = None
+        if data is not None and self.venue is None:
+            with suppress(OSError):  # the start says what cannot be read
+                about = about_of(data)
         name = self.venue or (about or {}).get("venue", DEFAULT_VENUE)
         usual = next(iter(wire_of(name).ports.values()))
         further = {}
