@@ -250,12 +250,16 @@ def _boundaries(
 def _initial_price(bucket: BucketPosition, initial: int, leverage: int) -> Ratio | None:
     """Price units at which equity is the bucket's initial margin; None below or at zero.
 
-    Equity E + q (p - m) meets the others' initial margin and |q| p / L.
+    Equity E + q (p - m) meets the others' initial margin and |q| p / L. A long at leverage 1 needs
+    as much more margin as it gains: no price changes what it lacks, None.
     """
     size, notional = bucket.signed_size, bucket.notional
     value = notional if size > 0 else -notional
     others = initial - Fraction(notional, leverage)
-    found = (value + others - bucket.equity) / (size - Fraction(abs(size), leverage))
+    slope = size - Fraction(abs(size), leverage)
+    if not slope:
+        return None
+    found = (value + others - bucket.equity) / slope
     return found.as_integer_ratio() if found > 0 else None
 
 
