@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from seawall.accounts.liquidation import decimal_text
 from seawall.accounts.valuation import ratio_of
-from seawall.domain.enums import MarginMode, OrderFlag, OrderState, TimeInForce
+from seawall.domain.enums import MarginMode, OrderFlag, OrderState, Side, TimeInForce
 from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.units import RATE_ONE, money_text
 from seawall.engine.account_view import Margins, account_margins, account_pools
@@ -27,7 +27,7 @@ from seawall.engine.holding_view import (
 from seawall.engine.market_view import account_free_margin
 from seawall.engine.queue_view import deleveraging_queue
 from seawall.terminal import protocol
-from seawall.terminal.market import SIDES, closing, orders_of
+from seawall.terminal.market import SIDES, closing, open_orders
 from seawall.terminal.scene import Scene
 
 MODES: dict[int, protocol.ModeName] = {
@@ -309,12 +309,10 @@ def _orders(scene: Scene, held: Held) -> list[protocol.Order]:
     """Open orders, the newest first."""
     sizes = {each.market: each for each in held.positions}
     found: list[tuple[int, protocol.Order]] = []
-    for row in position_rows(scene.engine, held.account):
-        market = int(scene.tables["positions"]["market"][row])
-        for order in orders_of(scene, held.account, market):
-            if int(order["state"]) in _STATES:
-                shown = _order(scene, held, order, sizes.get(market))
-                found.append((int(order["order_id"]), shown))
+    for order in open_orders(scene, held.account):
+        if int(order["state"]) in _STATES:
+            shown = _order(scene, held, order, sizes.get(int(order["market"])))
+            found.append((int(order["order_id"]), shown))
     return [each for _, each in sorted(found, key=lambda each: -each[0])]
 
 
@@ -323,8 +321,6 @@ def _order(scene: Scene, held: Held, order: Any, position: Holding | None) -> pr
     side, trigger = int(order["side"]), int(order["trigger_price"])
     is_trigger = bool(flags & OrderFlag.TRIGGER)
     size = position.signed_size if position is not None else 0
-    reduces = size < 0 if SIDES[side] == "buy" else size > 0
-    waits = int(order["state"]) == OrderState.WAITING_FOR_TRIGGER
     return protocol.Order(
         str(int(order["order_id"])),
         scene.instruments[market].name,
@@ -338,10 +334,27 @@ def _order(scene: Scene, held: Held, order: Any, position: Holding | None) -> pr
         bool(flags & OrderFlag.WHOLE_POSITION),
         int(order["placed_ms"]),
         _STATES[int(order["state"])],
-        is_trigger and waits and bool(flags & OrderFlag.REDUCE_ONLY) and not reduces,
-        is_trigger and reduces and position is not None and not flags & OrderFlag.TAKE_PROFIT
+        is_orphaned(order, size),
+        is_trigger and _reduces(side, size) and position is not None
+        and not flags & OrderFlag.TAKE_PROFIT
         and is_beyond(liquidation_of(scene, held, position), size, trigger),
     )  # fmt: skip
+
+
+def is_orphaned(order: Any, signed_size: int) -> bool:
+    """Whether a row of orders is a reduce-only trigger without a position that it could close.
+
+    ``signed_size``: of the account's position in its market. The triggers of a bracket whose first
+    order is not filled yet are none.
+    """
+    flags = int(order["flags"])
+    waits = int(order["state"]) == OrderState.WAITING_FOR_TRIGGER
+    closes = bool(flags & OrderFlag.TRIGGER and flags & OrderFlag.REDUCE_ONLY)
+    return waits and closes and not _reduces(int(order["side"]), signed_size)
+
+
+def _reduces(side: int, signed_size: int) -> bool:
+    return signed_size < 0 if side == Side.BUY else signed_size > 0
 
 
 def is_beyond(liquidation: Ratio | None, signed_size: int, trigger: int) -> bool:
