@@ -127,8 +127,6 @@ def account(scene: Scene, row: int, market: int) -> protocol.Account:
     buckets = tuple(_buckets(scene, held, market))
     pools = [pool for pool in held.margins if is_pool(pool)]
     equity = sum(each.equity for each in held.margins.values())
-    used = sum(each.initial_margin for each in held.margins.values() if not is_pool(each.market))
-    used += sum(_hold_of(scene, held, pool) for pool in pools)
     notional = sum(abs(each.value) for each in held.positions)
     ratios = [each.ratio for each in buckets if each.position_markets]
     table = scene.tables["accounts"][row]
@@ -140,7 +138,7 @@ def account(scene: Scene, row: int, market: int) -> protocol.Account:
         "unified" if scene.is_shared(row) else "standard",
         money_text(equity),
         money_text(sum(each.profit for each in held.positions)),
-        money_text(used),
+        money_text(used_margin(scene, held)),
         money_text(sum(_free(scene, row, pool) for pool in pools)),
         money_text(
             sum(each.maintenance_margin for m, each in held.margins.items() if not is_pool(m))
@@ -155,6 +153,14 @@ def account(scene: Scene, row: int, market: int) -> protocol.Account:
         tuple(_orders(scene, held)),
         tuple(_setting(scene, held, each) for each in sorted(touched | {market})),
     )
+
+
+def used_margin(scene: Scene, held: Held) -> int:
+    """Initial margins of an account's positions and holds of its orders, micro-USD."""
+    positions = [each for bucket, each in held.margins.items() if not is_pool(bucket)]
+    pools = [bucket for bucket in held.margins if is_pool(bucket)]
+    used = sum(each.initial_margin for each in positions)
+    return used + sum(_hold_of(scene, held, pool) for pool in pools)
 
 
 def _free(scene: Scene, row: int, pool: int) -> int:
