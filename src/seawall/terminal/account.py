@@ -279,11 +279,10 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
         q for q in deleveraging_queue(scene.engine, market) if (q.signed_size > 0) == (size > 0)
     ]
     rank = next(n for n, q in enumerate(queue, start=1) if q.account == held.account)
-    funding = int(scene.tables["position_histories"]["funding_since_open"][each.row])
+    funding = _funding_paid(scene, each)
     margin = abs(each.entry_notional) / each.leverage
     entry = Fraction(abs(each.entry_notional), abs(size))
-    taker = int(scene.tables["accounts"]["taker_rate"][held.account])
-    even = Fraction(each.entry_notional + funding) / (size - Fraction(abs(size) * taker, RATE_ONE))
+    even = break_even_price(scene, held.account, each)
     distance = None
     if liquidation is not None and each.mark:
         distance = liquidation[0] / liquidation[1] / each.mark - 1
@@ -309,6 +308,18 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
         len(queue),
         closing(scene, market, size),
     )
+
+
+def _funding_paid(scene: Scene, each: Holding) -> int:
+    """Since the position was opened, micro-USD; negative for received."""
+    return int(scene.tables["position_histories"]["funding_since_open"][each.row])
+
+
+def break_even_price(scene: Scene, account: int, each: Holding) -> Fraction:
+    """Price units at which closing a position pays its entry, its funding and the taker's fee."""
+    size, taker = each.signed_size, int(scene.tables["accounts"]["taker_rate"][account])
+    cost = each.entry_notional + _funding_paid(scene, each)
+    return Fraction(cost) / (size - Fraction(abs(size) * taker, RATE_ONE))
 
 
 def _orders(scene: Scene, held: Held) -> list[protocol.Order]:

@@ -28,7 +28,7 @@ from seawall.engine.holding_view import Holding, holdings
 from seawall.engine.placement import worst_trigger_price
 from seawall.sandbox.markets import to_tick
 from seawall.terminal import protocol
-from seawall.terminal.account import held_by, is_orphaned, order_kind
+from seawall.terminal.account import break_even_price, held_by, is_orphaned, order_kind
 from seawall.terminal.market import average_text, open_orders, orders_of
 from seawall.terminal.past import reason_text
 from seawall.terminal.scene import Scene
@@ -239,14 +239,11 @@ def reversing_order(
     return structs.replace(closing, size=2 * closing.size, flags=OrderFlag.MARKET)
 
 
-def break_even_stop(
-    scene: Scene, account: int, held: Holding, break_even: str, time_ms: int
-) -> list[Command]:
+def break_even_stop(scene: Scene, account: int, held: Holding, time_ms: int) -> list[Command]:
     """Cancels the position's stops and places one at its break-even. Raises InputError."""
     market, is_long = held.market, held.signed_size > 0
-    decimals = scene.instruments[market].price_decimals
-    exact = float(Fraction(break_even) * 10**decimals)
-    trigger = tick(scene, market, exact, up=is_long)
+    even = float(break_even_price(scene, account, held))
+    trigger = tick(scene, market, even, up=is_long)
     mark = scene.mark(market)
     if (trigger >= mark) if is_long else (trigger <= mark):
         expected = f"{'below' if is_long else 'above'} the mark {scene.price_text(market, mark)}: "
