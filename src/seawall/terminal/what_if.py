@@ -199,14 +199,13 @@ def answer(
         None if boundary is None or not boundary.buckets
         else _name(scene, valuation, boundary.buckets[0]),
         None if boundary is None or boundary.over is None else float(boundary.over),
-        (),
         None if cell is None else _afterwards(scene, valuation, cell),
     )  # fmt: skip
 
 
 def _rejected(reason: str, equity: int) -> protocol.WhatIf:
     text = money_text(equity)
-    return protocol.WhatIf(reason, text, text, "0", {}, (), (), None, None, (), None)
+    return protocol.WhatIf(reason, text, text, "0", {}, (), (), None, None, None)
 
 
 def _shortfall(account: Account) -> str:
