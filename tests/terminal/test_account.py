@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession
 
 from seawall.terminal import protocol
@@ -73,6 +74,22 @@ def test_boundaries_are_where_the_bucket_is_empty_and_liquidated() -> None:
         )
         left = next(each for each in gone.buckets if each.id == "BTC")
         assert abs(Decimal(left.equity)) < 1
+
+    with_page(play)
+
+
+@pytest.mark.parametrize("mode", ["cross", "isolated"])
+@pytest.mark.parametrize(("side", "has_price"), [("buy", False), ("sell", True)])
+def test_boundaries_at_leverage_1(mode: protocol.ModeName, side: str, has_price: bool) -> None:
+    """A long's initial margin then moves as its equity does: no price is where they meet."""
+
+    async def play(page: Page) -> None:
+        await page.ask(protocol.SetLeverage("BTC", 1, mode), protocol.Done)
+        await page.place(market="BTC", side=side, kind="market", size="0.1")
+        account = await page.account(lambda a: bool(a.positions))
+        found = next(each.boundaries for each in account.buckets if each.position_markets)
+        assert found is not None
+        assert (found.initial is not None) == has_price
 
     with_page(play)
 

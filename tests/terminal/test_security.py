@@ -55,6 +55,24 @@ def test_another_page_gets_nothing(headers: dict[str, str]) -> None:
     with_venue(play)
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_an_image_or_a_frame_of_another_page_reaches_nothing(site: str) -> None:
+    """The browser writes no origin for them; a link to the page itself is followed."""
+
+    async def play(venue: Venue, session: ClientSession) -> None:
+        for headers, status in ({"Sec-Fetch-Site": site}, 403), ({"Sec-Fetch-Site": "none"}, 200):
+            async with session.get(venue.url + "/control/status", headers=headers) as answer:
+                assert answer.status == status
+        for path in ("/info", "/exchange"):
+            headers = {"Sec-Fetch-Site": site}
+            async with session.get(venue.url + path, headers=headers) as answer:
+                assert answer.status == 403, path
+        async with session.get(venue.url + "/", headers={"Sec-Fetch-Site": site}) as answer:
+            assert answer.status != 403
+
+    with_venue(play)
+
+
 def test_a_name_that_leads_here_is_not_this_computer_s() -> None:
     async def play(venue: Venue, session: ClientSession) -> None:
         for path in ("/", "/control/status", STREAM):

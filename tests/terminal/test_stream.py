@@ -4,7 +4,8 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-from aiohttp import WSMessage, WSMsgType
+import pytest
+from aiohttp import WSCloseCode, WSMessage, WSMsgType
 
 from seawall.domain.commands import Deposit
 from seawall.terminal import protocol
@@ -12,7 +13,7 @@ from seawall.terminal.connection import MOST_ANSWERS, MOST_NOTICES, PACE, Connec
 from seawall.terminal.live import LiveStage
 from seawall.venues.port import Plan
 from tests.terminal.page import Page, with_page
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 SURFACES = {
     protocol.Snapshot, protocol.Venue, protocol.Markets, protocol.Book, protocol.Trades,
@@ -196,3 +197,42 @@ def test_a_page_that_takes_no_answers_is_asked_for_no_more() -> None:
         running.cancel()
 
     with_page(play)
+
+
+class GoneSocket(StuckSocket):
+    """A page that asks and has gone before it took an answer."""
+
+    async def send_str(self, text: str) -> None:
+        await self.gate.wait()
+        raise ConnectionResetError
+
+
+def test_a_page_that_goes_while_answers_wait_is_let_go() -> None:
+    async def play(page: Page) -> None:
+        socket = GoneSocket(2 * MOST_ANSWERS)
+        connection = Connection(LiveStage(page.venue), socket)  # type: ignore[arg-type]
+        running = asyncio.create_task(connection.run())
+        await until(lambda: socket.asked > MOST_ANSWERS)
+        socket.gate.set()
+        with pytest.raises(ConnectionResetError):
+            await running
+
+    with_page(play)
+
+
+def test_a_surface_that_cannot_be_made_ends_the_connection(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    async def play(page: Page) -> None:
+        await page.account()
+        monkeypatch.setattr("seawall.terminal.connection.account", broken)
+        await page.send(protocol.Resynchronise())
+        while (message := await page.socket.receive(timeout=PATIENCE_S)).type == WSMsgType.TEXT:
+            pass
+        assert message.data == WSCloseCode.INTERNAL_ERROR
+
+    with_page(play)
+    assert "a page of the terminal failed" in caplog.text

@@ -134,6 +134,20 @@ def test_orphaned_triggers_are_marked_and_cancelled_alone() -> None:
     with_page(play)
 
 
+def test_a_bracket_that_waits_for_its_fill_is_not_orphaned() -> None:
+    async def play(page: Page) -> None:
+        ticket = protocol.Ticket(
+            "BTC", "buy", "limit", "0.1", price="49000", take_profit="55000", stop_loss="45000"
+        )
+        await page.ask(protocol.PlaceOrder(ticket), protocol.Placed)
+        shown = await page.account(lambda a: len(a.orders) == 3)
+        assert not any(each.is_orphaned for each in shown.orders)
+        await page.ask(protocol.CancelAll(orphaned=True), protocol.Done)
+        assert len((await page.settled()).orders) == 3
+
+    with_page(play)
+
+
 def test_leverage_mode_and_isolated_margin() -> None:
     async def play(page: Page) -> None:
         await page.ask(protocol.SetLeverage("BTC", 20, "isolated"), protocol.Done)

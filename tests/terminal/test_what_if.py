@@ -119,7 +119,8 @@ def test_a_preview_is_what_then_happens(fields: dict[str, Any], mode: protocol.M
         ticket = protocol.Ticket(market="BTC", side="buy", **fields)
         said = await page.ask(protocol.PreviewOrder(ticket, 25, mode), protocol.Preview)
         assert said.rejected == ""
-        assert (await page.settled()).positions == ()
+        before = await page.settled()
+        assert before.positions == ()
         await page.ask(protocol.SetLeverage("BTC", 25, mode), protocol.Done)
         placed = (await page.ask(protocol.PlaceOrder(ticket), protocol.Placed)).orders[0]
         assert (placed.filled, placed.average_price) == (said.filled, said.average_price)
@@ -128,7 +129,9 @@ def test_a_preview_is_what_then_happens(fields: dict[str, Any], mode: protocol.M
         assert position.size == said.position_after
         history = await page.surface(protocol.History, lambda h: bool(h.fills))
         assert sum(Decimal(each.fee) for each in history.fills) == Decimal(said.fee)
-        assert (await page.settled()).available == said.available_after
+        after = await page.settled()
+        assert after.available == said.available_after
+        assert Decimal(after.used) - Decimal(before.used) == Decimal(said.margin)
 
     with_page(play)
 
@@ -144,6 +147,26 @@ def test_a_preview_of_what_rests_says_where_it_would_be_liquidated_once_filled()
         position = await page.position("BTC")
         there = Decimal(position.liquidation_price or 0)
         assert there == pytest.approx(Decimal(said.liquidation_after or 0), rel=Decimal("1e-6"))
+
+    with_page(play)
+
+
+def test_the_way_out_of_a_preview_is_through_the_book_of_now() -> None:
+    """Its bids and its middle, without what the order itself took from the asks."""
+
+    async def play(page: Page) -> None:
+        ticket = protocol.Ticket("BTC", "buy", "market", "35")
+        said = await page.ask(protocol.PreviewOrder(ticket, 40, "cross"), protocol.Preview)
+        assert (said.rejected, said.levels > 1) == ("", True)
+        book = await page.surface(protocol.Book, lambda b: bool(b.bids))
+        left, got = Decimal(said.position_after), Decimal(0)
+        for each in book.bids:
+            part = min(left, Decimal(each.size))
+            left, got = left - part, got + part * Decimal(each.price)
+        middle = (Decimal(book.bids[0].price) + Decimal(book.asks[0].price)) / 2
+        expected = 1 - got / 35 / middle
+        assert left == 0
+        assert said.exit_slippage == pytest.approx(float(expected), rel=1e-9)
 
     with_page(play)
 

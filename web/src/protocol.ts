@@ -119,11 +119,10 @@ export interface BucketAfter {
   isLiquidatable: boolean;
 }
 
-/** ``text``: what was done, in words; ``warnings``: what to know about it. */
+/** ``text``: what was done, in words. */
 export interface Done {
   type: "Done";
   text: string;
-  warnings: string[];
 }
 
 /** ``status``: resting, filled, partly_filled, waiting or refused; ``reason`` of a refusal. */
@@ -155,10 +154,9 @@ export interface PositionAfter {
  * What an order would do now, from the engine itself on a copy of the venue. Money is USD.
  *
  * ``rejected``: why the engine would refuse it, or the part that is not filled; empty where it
- * would not. ``slippage``: of the
- * average price from the mid, a share, positive is worse. ``warnings``: in words, such as a stop
- * that liquidation comes before, slippage over the cap, or a position that the book could not
- * close.
+ * would not. ``slippage``: of the average price from the mid, a share, positive is worse.
+ * ``warnings``: in words, such as a stop that liquidation comes before, slippage over the cap, or
+ * a position that the book could not close.
  */
 export interface Preview {
   type: "Preview";
@@ -229,7 +227,6 @@ export interface WhatIf {
   positions: PositionAfter[];
   first: string | null;
   firstAt: number | null;
-  warnings: string[];
   afterwards: Afterwards | null;
 }
 
@@ -761,7 +758,9 @@ export interface MarketSetting {
 }
 
 /**
- * Something that just happened and is worth a line or a sound: every one is sent.
+ * Something that just happened and is worth a line or a sound.
+ *
+ * Each is sent once; of those that wait for a slow page the oldest are left out.
  *
  * ``kind``: filled, triggered, cancelled, rejected, liquidated, deleveraged, funding, control.
  */

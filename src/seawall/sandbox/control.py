@@ -46,7 +46,7 @@ async def only_loopback(
     """Refuse other computers, host names that resolve to loopback, and pages of other origins."""
     hosts = [request.remote, urlsplit(f"//{request.host}").hostname]
     if not is_own(request):
-        hosts.append(request.headers["Origin"])
+        hosts.append(request.headers.get("Origin", "a page of another origin"))
     if all(map(is_loopback, hosts)):
         return await handler(request)
     return _refused(403, "address", hosts[-1], "a request from loopback")

@@ -37,11 +37,15 @@ def is_own(request: web.Request, hosts: Collection[str] = ()) -> bool:
     """Whether a request is of a program, or of a page that this very server showed.
 
     A name that leads here but is not this computer's own is another page's: its owner chooses where
-    it leads to. ``hosts``: names that ``seawall proxy`` stands for; clients that are made for them
-    may write them as their origin.
+    it leads to. A link may lead to ``/``, where nothing is done. ``hosts``: names that ``seawall
+    proxy`` stands for; clients that are made for them may write them as their origin.
     """
     origin = request.headers.get("Origin")
-    if origin is None or (origin != "null" and "://" not in origin):
+    if origin is None:
+        # A browser writes no origin for an image, a frame or a link of another page.
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        return site in ("none", "same-origin") or request.path == "/"
+    if origin != "null" and "://" not in origin:
         return True  # no browser writes this
     parts = urlsplit(origin)
     host = parts.hostname or ""

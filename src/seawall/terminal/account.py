@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from seawall.accounts.liquidation import decimal_text
 from seawall.accounts.valuation import ratio_of
-from seawall.domain.enums import MarginMode, OrderFlag, OrderState, TimeInForce
+from seawall.domain.enums import MarginMode, OrderFlag, OrderState, Side, TimeInForce
 from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.units import RATE_ONE, money_text
 from seawall.engine.account_view import Margins, account_margins, account_pools
@@ -27,7 +27,7 @@ from seawall.engine.holding_view import (
 from seawall.engine.market_view import account_free_margin
 from seawall.engine.queue_view import deleveraging_queue
 from seawall.terminal import protocol
-from seawall.terminal.market import SIDES, closing, orders_of
+from seawall.terminal.market import SIDES, closing, open_orders
 from seawall.terminal.scene import Scene
 
 MODES: dict[int, protocol.ModeName] = {
@@ -127,8 +127,6 @@ def account(scene: Scene, row: int, market: int) -> protocol.Account:
     buckets = tuple(_buckets(scene, held, market))
     pools = [pool for pool in held.margins if is_pool(pool)]
     equity = sum(each.equity for each in held.margins.values())
-    used = sum(each.initial_margin for each in held.margins.values() if not is_pool(each.market))
-    used += sum(_hold_of(scene, held, pool) for pool in pools)
     notional = sum(abs(each.value) for each in held.positions)
     ratios = [each.ratio for each in buckets if each.position_markets]
     table = scene.tables["accounts"][row]
@@ -140,7 +138,7 @@ def account(scene: Scene, row: int, market: int) -> protocol.Account:
         "unified" if scene.is_shared(row) else "standard",
         money_text(equity),
         money_text(sum(each.profit for each in held.positions)),
-        money_text(used),
+        money_text(used_margin(scene, held)),
         money_text(sum(_free(scene, row, pool) for pool in pools)),
         money_text(
             sum(each.maintenance_margin for m, each in held.margins.items() if not is_pool(m))
@@ -155,6 +153,14 @@ def account(scene: Scene, row: int, market: int) -> protocol.Account:
         tuple(_orders(scene, held)),
         tuple(_setting(scene, held, each) for each in sorted(touched | {market})),
     )
+
+
+def used_margin(scene: Scene, held: Held) -> int:
+    """Initial margins of an account's positions and holds of its orders, micro-USD."""
+    positions = [each for bucket, each in held.margins.items() if not is_pool(bucket)]
+    pools = [bucket for bucket in held.margins if is_pool(bucket)]
+    used = sum(each.initial_margin for each in positions)
+    return used + sum(_hold_of(scene, held, pool) for pool in pools)
 
 
 def _free(scene: Scene, row: int, pool: int) -> int:
@@ -250,12 +256,16 @@ def _boundaries(
 def _initial_price(bucket: BucketPosition, initial: int, leverage: int) -> Ratio | None:
     """Price units at which equity is the bucket's initial margin; None below or at zero.
 
-    Equity E + q (p - m) meets the others' initial margin and |q| p / L.
+    Equity E + q (p - m) meets the others' initial margin and |q| p / L. A long at leverage 1 needs
+    as much more margin as it gains: no price changes what it lacks, None.
     """
     size, notional = bucket.signed_size, bucket.notional
     value = notional if size > 0 else -notional
     others = initial - Fraction(notional, leverage)
-    found = (value + others - bucket.equity) / (size - Fraction(abs(size), leverage))
+    slope = size - Fraction(abs(size), leverage)
+    if not slope:
+        return None
+    found = (value + others - bucket.equity) / slope
     return found.as_integer_ratio() if found > 0 else None
 
 
@@ -269,11 +279,10 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
         q for q in deleveraging_queue(scene.engine, market) if (q.signed_size > 0) == (size > 0)
     ]
     rank = next(n for n, q in enumerate(queue, start=1) if q.account == held.account)
-    funding = int(scene.tables["position_histories"]["funding_since_open"][each.row])
+    funding = _funding_paid(scene, each)
     margin = abs(each.entry_notional) / each.leverage
     entry = Fraction(abs(each.entry_notional), abs(size))
-    taker = int(scene.tables["accounts"]["taker_rate"][held.account])
-    even = Fraction(each.entry_notional + funding) / (size - Fraction(abs(size) * taker, RATE_ONE))
+    even = break_even_price(scene, held.account, each)
     distance = None
     if liquidation is not None and each.mark:
         distance = liquidation[0] / liquidation[1] / each.mark - 1
@@ -301,16 +310,26 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
     )
 
 
+def _funding_paid(scene: Scene, each: Holding) -> int:
+    """Since the position was opened, micro-USD; negative for received."""
+    return int(scene.tables["position_histories"]["funding_since_open"][each.row])
+
+
+def break_even_price(scene: Scene, account: int, each: Holding) -> Fraction:
+    """Price units at which closing a position pays its entry, its funding and the taker's fee."""
+    size, taker = each.signed_size, int(scene.tables["accounts"]["taker_rate"][account])
+    cost = each.entry_notional + _funding_paid(scene, each)
+    return Fraction(cost) / (size - Fraction(abs(size) * taker, RATE_ONE))
+
+
 def _orders(scene: Scene, held: Held) -> list[protocol.Order]:
     """Open orders, the newest first."""
     sizes = {each.market: each for each in held.positions}
     found: list[tuple[int, protocol.Order]] = []
-    for row in position_rows(scene.engine, held.account):
-        market = int(scene.tables["positions"]["market"][row])
-        for order in orders_of(scene, held.account, market):
-            if int(order["state"]) in _STATES:
-                shown = _order(scene, held, order, sizes.get(market))
-                found.append((int(order["order_id"]), shown))
+    for order in open_orders(scene, held.account):
+        if int(order["state"]) in _STATES:
+            shown = _order(scene, held, order, sizes.get(int(order["market"])))
+            found.append((int(order["order_id"]), shown))
     return [each for _, each in sorted(found, key=lambda each: -each[0])]
 
 
@@ -319,8 +338,6 @@ def _order(scene: Scene, held: Held, order: Any, position: Holding | None) -> pr
     side, trigger = int(order["side"]), int(order["trigger_price"])
     is_trigger = bool(flags & OrderFlag.TRIGGER)
     size = position.signed_size if position is not None else 0
-    reduces = size < 0 if SIDES[side] == "buy" else size > 0
-    waits = int(order["state"]) == OrderState.WAITING_FOR_TRIGGER
     return protocol.Order(
         str(int(order["order_id"])),
         scene.instruments[market].name,
@@ -334,10 +351,27 @@ def _order(scene: Scene, held: Held, order: Any, position: Holding | None) -> pr
         bool(flags & OrderFlag.WHOLE_POSITION),
         int(order["placed_ms"]),
         _STATES[int(order["state"])],
-        is_trigger and waits and bool(flags & OrderFlag.REDUCE_ONLY) and not reduces,
-        is_trigger and reduces and position is not None and not flags & OrderFlag.TAKE_PROFIT
+        is_orphaned(order, size),
+        is_trigger and _reduces(side, size) and position is not None
+        and not flags & OrderFlag.TAKE_PROFIT
         and is_beyond(liquidation_of(scene, held, position), size, trigger),
     )  # fmt: skip
+
+
+def is_orphaned(order: Any, signed_size: int) -> bool:
+    """Whether a row of orders is a reduce-only trigger without a position that it could close.
+
+    ``signed_size``: of the account's position in its market. The triggers of a bracket whose first
+    order is not filled yet are none.
+    """
+    flags = int(order["flags"])
+    waits = int(order["state"]) == OrderState.WAITING_FOR_TRIGGER
+    closes = bool(flags & OrderFlag.TRIGGER and flags & OrderFlag.REDUCE_ONLY)
+    return waits and closes and not _reduces(int(order["side"]), signed_size)
+
+
+def _reduces(side: int, signed_size: int) -> bool:
+    return signed_size < 0 if side == Side.BUY else signed_size > 0
 
 
 def is_beyond(liquidation: Ratio | None, signed_size: int, trigger: int) -> bool:

@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from msgspec import Raw, Struct
 
 from seawall.domain.errors import InputError, SeawallError
-from seawall.domain.events import Event, PriceUpdated
+from seawall.domain.events import AccountCreated, Event, PriceUpdated
 from seawall.terminal import protocol
 from seawall.terminal.account import account
 from seawall.terminal.cascade import KINDS, cascade
@@ -115,7 +115,7 @@ class Connection:
             self.out_of_date("account", "history")
         if type(event) in KINDS:
             self.out_of_date("cascade", "map")
-        elif event.__class__.__name__ == "AccountCreated":
+        elif isinstance(event, AccountCreated):
             self.out_of_date("snapshot")
 
     def out_of_date(self, *surfaces: str) -> None:
@@ -143,32 +143,37 @@ class Connection:
     # -- sending ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until the page has gone."""
+        """Until the page has gone. Raises what kept it from being read or sent to."""
         tasks = [
+            asyncio.create_task(self._read_all(), name="seawall-terminal-read"),
             asyncio.create_task(self._send_all(), name="seawall-terminal-send"),
             asyncio.create_task(self._answer_newest(), name="seawall-terminal-newest"),
         ]
         try:
-            async for message in self._socket:
-                while len(self._answers) >= MOST_ANSWERS:
-                    self._room.clear()
-                    await self._room.wait()
-                if message.type == WSMsgType.TEXT:
-                    await self._asked_for(message.data)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _read_all(self) -> None:
+        async for message in self._socket:
+            while len(self._answers) >= MOST_ANSWERS:
+                self._room.clear()
+                await self._room.wait()
+            if message.type == WSMsgType.TEXT:
+                await self._asked_for(message.data)
 
     async def _send_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        with suppress(ConnectionError):
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                wait = await self._send_due()
-                if wait is not None:
-                    loop.call_later(wait, self._wake.set)
+        wait: float | None = None
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            self._wake.clear()
+            wait = await self._send_due()
 
     async def _send_due(self) -> float | None:
         """Send what may be sent; seconds until more may be, None where nothing waits."""

@@ -20,7 +20,7 @@ from seawall.sandbox.control import Control
 from seawall.sandbox.control_schema import ROUTES, read_request
 from seawall.sandbox.venue import Venue
 from seawall.terminal import protocol, tickets
-from seawall.terminal.account import account, held_by
+from seawall.terminal.account import held_by
 from seawall.terminal.cascade import CascadeLog
 from seawall.terminal.guard import GuardView
 from seawall.terminal.past import reason_text
@@ -255,11 +255,8 @@ class LiveStage:
         return [tickets.reversing_order(self.scene, row, held, asked.slippage, ms)]
 
     def _stopped(self, asked: protocol.StopToBreakEven, row: int, ms: int) -> Sequence[Command]:
-        market = self.scene.market(asked.market)
-        held = tickets.position_in(self.scene, row, market)
-        shown = account(self.scene, row, market).positions
-        even = next(each.break_even for each in shown if each.market == asked.market)
-        return tickets.break_even_stop(self.scene, row, held, even, ms)
+        held = tickets.position_in(self.scene, row, self.scene.market(asked.market))
+        return tickets.break_even_stop(self.scene, row, held, ms)
 
     def _leverage(self, asked: protocol.SetLeverage, row: int, ms: int) -> Sequence[Command]:
         market = self.scene.market(asked.market)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from seawall.domain.enums import MarketStatus, OrderState, Side
 from seawall.domain.units import FUNDING_ONE, from_units, money_text
 from seawall.engine.book_view import Level, book_levels
-from seawall.engine.holding_view import position_row
+from seawall.engine.holding_view import position_row, position_rows
 from seawall.engine.market_view import market_view
 from seawall.terminal import protocol
 from seawall.terminal.scene import Scene
@@ -85,7 +85,17 @@ def _own_sizes(scene: Scene, market: int, account: int) -> dict[Side, dict[int, 
 def orders_of(scene: Scene, account: int, market: int) -> list[Any]:
     """The rows of an account's open orders in a market."""
     row = position_row(scene.engine, account, market)
-    index = int(scene.tables["positions"]["first_order"][row]) if row >= 0 else -1
+    return _orders_at(scene, row) if row >= 0 else []
+
+
+def open_orders(scene: Scene, account: int) -> list[Any]:
+    """The rows of an account's open orders in all markets."""
+    rows = position_rows(scene.engine, account)
+    return [order for row in rows for order in _orders_at(scene, row)]
+
+
+def _orders_at(scene: Scene, position: int) -> list[Any]:
+    index = int(scene.tables["positions"]["first_order"][position])
     found = []
     while index >= 0:
         order = scene.tables["orders"][index]

@@ -23,7 +23,7 @@ from seawall.engine.holding_view import bucket_position, trading_room
 from seawall.engine.market_view import account_free_margin
 from seawall.report.kinds import percent
 from seawall.terminal import protocol
-from seawall.terminal.account import Held, finite, held_by, is_beyond, price_of
+from seawall.terminal.account import Held, finite, held_by, is_beyond, price_of, used_margin
 from seawall.terminal.market import average_text, eaten, slippage
 from seawall.terminal.past import reason_text
 from seawall.terminal.scene import Scene
@@ -39,17 +39,17 @@ class Copy:
     """A second machine that takes the state of the venue's as often as it is asked to."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+        self.source = scene
         self._engine: Engine | None = None
 
     def scene(self) -> Scene:
         """The venue as it is now, to try commands on."""
-        live = self._scene.engine
+        live = self.source.engine
         if self._engine is None:
             self._engine = live.fork()
         else:
             self._engine.buffer[:] = live.buffer
-        return Scene(self._engine, self._scene.history, self._scene.names, self._scene.now_ms)
+        return Scene(self._engine, self.source.history, self.source.names, self.source.now_ms)
 
 
 class Outcome(NamedTuple):
@@ -66,8 +66,12 @@ class Outcome(NamedTuple):
 
 
 class State(NamedTuple):
-    """An account in one market. ``bucket``: with the position, None without one."""
+    """An account in one market. ``bucket``: with the position, None without one.
 
+    ``used``: initial margins and holds of the account, micro-USD.
+    """
+
+    used: int
     free: int
     size: int
     bucket: BucketPosition | None
@@ -89,25 +93,21 @@ class State(NamedTuple):
 
 def preview(copy: Copy, account: int, request: protocol.PreviewOrder) -> protocol.Preview:
     """Raises InputError for a ticket that is no order."""
-    scene = copy.scene()
+    source, scene = copy.source, copy.scene()
     ticket = request.ticket
     market = scene.market(ticket.market)
     time_ms = max(scene.now_ms(), scene.engine.clock_ms)
     orders = commands_of(scene, account, ticket, time_ms)
-    middle_before = scene.middle(market)
-    book = {side: eaten(scene, market, side, 2**62).depth for side in Side}
     before = _state(scene, account, market)
     rejected = _set(scene, account, market, request, time_ms)
     done = _apply(scene, account, market, orders)
     filled = _state(scene, account, market)
-    after = _if_filled(scene, account, market, filled, done, SIDES[ticket.side])
-    share = None
-    if done.filled and middle_before:
-        share = done.notional / done.filled / middle_before - 1
-        share = share if ticket.side == "buy" else -share
+    side = SIDES[ticket.side]
+    after = _if_filled(scene, account, market, filled, done, side)
+    share = slippage(source, market, side, done.notional, done.filled)
     closing_side = Side.SELL if after.size > 0 else Side.BUY
-    leaving = eaten(copy.scene(), market, closing_side, abs(after.size))
-    exit_share = abs(after.size) / book[closing_side] if after.size and book[closing_side] else None
+    leaving = eaten(source, market, closing_side, abs(after.size))
+    exit_share = abs(after.size) / leaving.depth if after.size and leaving.depth else None
     mark = scene.mark(market)
     liquidation = after.liquidation
     return protocol.Preview(
@@ -120,8 +120,8 @@ def preview(copy: Copy, account: int, request: protocol.PreviewOrder) -> protoco
         share,
         done.levels,
         money_text(done.fee),
-        money_text(max(0, before.free - after.free)),
-        money_text(before.free),
+        money_text(max(0, after.used - before.used)),
+        money_text(max(0, before.free)),
         money_text(max(0, after.free)),
         price_of(scene, market, before.liquidation),
         price_of(scene, market, liquidation),
@@ -130,7 +130,7 @@ def preview(copy: Copy, account: int, request: protocol.PreviewOrder) -> protoco
         after.ratio,
         after.notional / after.equity if after.equity > 0 else None,
         scene.size_text(market, after.size),
-        slippage(scene, market, closing_side, leaving.notional, leaving.filled),
+        slippage(source, market, closing_side, leaving.notional, leaving.filled),
         exit_share,
         tuple(_warnings(scene, market, request, after, share, exit_share)),
     )
@@ -195,14 +195,15 @@ def _state(scene: Scene, account: int, market: int) -> State:
     held = held_by(scene, account)
     each = next((each for each in held.positions if each.market == market), None)
     pool = held.pools[market]
+    used = used_margin(scene, held)
     free = account_free_margin(scene.engine, account, group_of_pool(pool))
     notional = sum(abs(each.value) for each in held.positions)
     equity = sum(risk.equity for risk in held.margins.values())
     if each is None:
-        return State(free, 0, None, 0, notional, equity)
+        return State(used, free, 0, None, 0, notional, equity)
     bucket = bucket_position(scene.engine, each, held.pool_of(market), scene.now_ms())
     maintenance = (held.pool_of(market) if each.is_cross else each.margins).maintenance_margin
-    return State(free, each.signed_size, bucket, maintenance, notional, equity)
+    return State(used, free, each.signed_size, bucket, maintenance, notional, equity)
 
 
 def _if_filled(
@@ -221,7 +222,9 @@ def _if_filled(
     )
     notional = now.notional + (abs(size) - abs(now.size)) * mark
     if not size:
-        return State(now.free, 0, None, 0, notional, now.equity + gained)
+        return now._replace(
+            size=0, bucket=None, maintenance=0, notional=notional, equity=now.equity + gained
+        )
     is_isolated = room.mode == MarginMode.ISOLATED
     schedule = scene.engine.schedules[int(scene.tables["markets"]["schedule"][market])]
     tiers = maintenance_tiers(tuple(schedule))
@@ -241,7 +244,13 @@ def _if_filled(
         price_decimals=scene.instruments[market].price_decimals,
         truncates=truncates_price(scene.engine.rulebook, MarginMode(room.mode), scene.now_ms()),
     )
-    return State(now.free, size, bucket, others + own, notional, now.equity + gained)
+    return now._replace(
+        size=size,
+        bucket=bucket,
+        maintenance=others + own,
+        notional=notional,
+        equity=now.equity + gained,
+    )
 
 
 def _others(held: Held, pool: Margins, market: int) -> int:

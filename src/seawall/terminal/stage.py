@@ -26,7 +26,7 @@ class Looking(Protocol):
 
 
 class Stage(Protocol):
-    """``epoch``: changes when it goes back in time. ``is_recording``: nothing can be traded."""
+    """``epoch``: changes when it goes back in time."""
 
     scene: Scene
     cascade: CascadeLog

@@ -28,8 +28,8 @@ from seawall.engine.holding_view import Holding, holdings
 from seawall.engine.placement import worst_trigger_price
 from seawall.sandbox.markets import to_tick
 from seawall.terminal import protocol
-from seawall.terminal.account import held_by, order_kind
-from seawall.terminal.market import average_text, orders_of
+from seawall.terminal.account import break_even_price, held_by, is_orphaned, order_kind
+from seawall.terminal.market import average_text, open_orders, orders_of
 from seawall.terminal.past import reason_text
 from seawall.terminal.scene import Scene
 from seawall.venues.port import Applied
@@ -239,14 +239,11 @@ def reversing_order(
     return structs.replace(closing, size=2 * closing.size, flags=OrderFlag.MARKET)
 
 
-def break_even_stop(
-    scene: Scene, account: int, held: Holding, break_even: str, time_ms: int
-) -> list[Command]:
+def break_even_stop(scene: Scene, account: int, held: Holding, time_ms: int) -> list[Command]:
     """Cancels the position's stops and places one at its break-even. Raises InputError."""
     market, is_long = held.market, held.signed_size > 0
-    decimals = scene.instruments[market].price_decimals
-    exact = float(Fraction(break_even) * 10**decimals)
-    trigger = tick(scene, market, exact, up=is_long)
+    even = float(break_even_price(scene, account, held))
+    trigger = tick(scene, market, even, up=is_long)
     mark = scene.mark(market)
     if (trigger >= mark) if is_long else (trigger <= mark):
         expected = f"{'below' if is_long else 'above'} the mark {scene.price_text(market, mark)}: "
@@ -267,10 +264,9 @@ def break_even_stop(
 
 def order_of(scene: Scene, account: int, text: str) -> Any:
     """The row of an open order. Raises InputError."""
-    for market in range(len(scene.instruments)):
-        for order in orders_of(scene, account, market):
-            if str(int(order["order_id"])) == text:
-                return order
+    for order in open_orders(scene, account):
+        if str(int(order["order_id"])) == text:
+            return order
     raise InputError.of("", "order", text, "an open order of the account")
 
 
@@ -300,15 +296,11 @@ def moved_order(
 def orphaned(scene: Scene, account: int) -> list[Any]:
     """The rows of reduce-only triggers without a position that they could close."""
     sizes = {each.market: each.signed_size for each in held_by(scene, account).positions}
-    found = []
-    for market in range(len(scene.instruments)):
-        size = sizes.get(market, 0)
-        for order in orders_of(scene, account, market):
-            flags = int(order["flags"])
-            reduces = size < 0 if int(order["side"]) == Side.BUY else size > 0
-            if flags & OrderFlag.TRIGGER and flags & OrderFlag.REDUCE_ONLY and not reduces:
-                found.append(order)
-    return found
+    return [
+        order
+        for order in open_orders(scene, account)
+        if is_orphaned(order, sizes.get(int(order["market"]), 0))
+    ]
 
 
 # -- what became of them -------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from seawall.lab.stress.grid import Cell, Move, MoveKind, equity_of, shocked_pri
 from seawall.lab.stress.reverse import smallest_move
 from seawall.terminal import protocol
 from seawall.terminal.account import MODES, bucket_title, finite, held_by, pool_name
-from seawall.terminal.market import orders_of
+from seawall.terminal.market import open_orders
 from seawall.terminal.scene import Scene
 
 LEAST_MOVE, MOST_MOVE = -0.99, 10
@@ -44,9 +44,8 @@ def taken_out(scene: Scene, row: int) -> Account | None:
     if not held.positions:
         return None
     markets = [each.market for each in held.positions]
-    orders = [
-        (m, order) for m in range(len(scene.instruments)) for order in orders_of(scene, row, m)
-    ]
+    found = [(int(order["market"]), order) for order in open_orders(scene, row)]
+    orders = sorted(found, key=lambda each: each[0])
     rows = tuple(dict.fromkeys([*markets, *(market for market, _ in orders)]))
     places = {market: place for place, market in enumerate(rows)}
     instruments = tuple(scene.instruments[market] for market in rows)
@@ -200,14 +199,13 @@ def answer(
         None if boundary is None or not boundary.buckets
         else _name(scene, valuation, boundary.buckets[0]),
         None if boundary is None or boundary.over is None else float(boundary.over),
-        (),
         None if cell is None else _afterwards(scene, valuation, cell),
     )  # fmt: skip
 
 
 def _rejected(reason: str, equity: int) -> protocol.WhatIf:
     text = money_text(equity)
-    return protocol.WhatIf(reason, text, text, "0", {}, (), (), None, None, (), None)
+    return protocol.WhatIf(reason, text, text, "0", {}, (), (), None, None, None)
 
 
 def _shortfall(account: Account) -> str:

@@ -181,9 +181,8 @@ class VenueState {
       this.refuse(answer);
       return false;
     }
-    if (answer.type === "Done") {
-      if (answer.text && answer.text !== "done") this.say("done", answer.text);
-      for (const each of answer.warnings) this.say("warning", each);
+    if (answer.type === "Done" && answer.text && answer.text !== "done") {
+      this.say("done", answer.text);
     }
     if (answer.type === "Placed") {
       const refused = answer.orders.filter((each) => each.status === "refused");

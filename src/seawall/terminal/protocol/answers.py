@@ -2,11 +2,7 @@
 
 from typing import Literal
 
-from seawall.terminal.protocol.base import (
-    Message,
-    ModeName,
-    Part,
-)
+from seawall.terminal.protocol.base import Message, ModeName, Part
 
 
 class Refused(Message):
@@ -22,10 +18,9 @@ class Superseded(Message):
 
 
 class Done(Message):
-    """``text``: what was done, in words; ``warnings``: what to know about it."""
+    """``text``: what was done, in words."""
 
     text: str
-    warnings: tuple[str, ...] = ()
 
 
 class OrderResult(Part):
@@ -48,10 +43,9 @@ class Preview(Message):
     """What an order would do now, from the engine itself on a copy of the venue. Money is USD.
 
     ``rejected``: why the engine would refuse it, or the part that is not filled; empty where it
-    would not. ``slippage``: of the
-    average price from the mid, a share, positive is worse. ``warnings``: in words, such as a stop
-    that liquidation comes before, slippage over the cap, or a position that the book could not
-    close.
+    would not. ``slippage``: of the average price from the mid, a share, positive is worse.
+    ``warnings``: in words, such as a stop that liquidation comes before, slippage over the cap, or
+    a position that the book could not close.
     """
 
     rejected: str
@@ -142,7 +136,6 @@ class WhatIf(Message):
     positions: tuple[PositionAfter, ...]
     first: str | None
     first_at: float | None
-    warnings: tuple[str, ...]
     afterwards: Afterwards | None
 
 

@@ -521,7 +521,9 @@ class Guard(Message):
 
 
 class Notice(Message):
-    """Something that just happened and is worth a line or a sound: every one is sent.
+    """Something that just happened and is worth a line or a sound.
+
+    Each is sent once; of those that wait for a slow page the oldest are left out.
 
     ``kind``: filled, triggered, cancelled, rejected, liquidated, deleveraged, funding, control.
     """
