@@ -26,6 +26,13 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 LOST = re.compile(r"WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED")
 """What Chromium itself says about a venue that is gone."""
 
+CUT_OFF = """() => [...document.querySelectorAll("body *")].filter(each =>
+    each.checkVisibility() && !each.classList.contains("hidden") && each.clientWidth > 0 &&
+    each.scrollWidth > each.clientWidth + 1 &&
+    (each.matches("input, select") || getComputedStyle(each).overflowX == "hidden")
+).map(each => (each.innerText || each.value).trim().slice(0, 60))"""
+"""Texts wider than what shows them, where that does not scroll."""
+
 
 @contextmanager
 def venue(*options: str, port: int = 0) -> Iterator[dict[str, Any]]:
@@ -135,13 +142,15 @@ class Terminal:
     # -- judging -------------------------------------------------------------------------------
 
     def faults(self) -> list[str]:
-        """What axe calls serious or critical, and whether the page is wider than the window."""
+        """What axe calls serious or critical, texts that are cut off, and a page wider than the
+        window."""
         judged = Axe().run(self.page).response["violations"]
         found = [
             f"axe: {each['id']}: {each['nodes'][0]['html'][:120]}"
             for each in judged
             if each["impact"] in SEVERE
         ]
+        found += [f"cut off: {each}" for each in self.page.evaluate(CUT_OFF)]
         wide = self.page.evaluate("document.documentElement.scrollWidth")
         room = self.page.viewport_size["width"]
         return found if wide <= room else [*found, f"{wide} pixels wide in a window of {room}"]

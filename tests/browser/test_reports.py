@@ -1,6 +1,5 @@
 """Reports open in a browser without a request and without a complaint, and can be read."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from seawall.cli.main import app
 from seawall.report.html import report_page
-from tests.browser.pages import PHONE, SCHEMES, WIDE, browser, faults, open_report
+from tests.browser.pages import PHONE, SCHEMES, WIDE, faults, open_report
 from tests.lab.commands import seawall
 from tests.lab.sample_findings import ASSUMPTION, SEED, charts, sample_findings
 from tests.shared_files import ROOT
@@ -54,12 +53,6 @@ def picture(content: str) -> str:
 
 def is_registered(command: str) -> bool:
     return command in app
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Any]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The terminal in a browser, against a real venue: what a trader does, and what is then so."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -10,30 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.pages import browser
 from tests.browser.terminal import STILL, Terminal, number, terminal, venue
 from tests.command_line import seawall
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Any]:
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def still() -> Iterator[dict[str, Any]]:
-    """A venue on which every test takes an account of its own, so that none meets another's."""
-    with venue(*STILL) as said:
-        yield said
-
-
-@pytest.fixture
-def page(opened: Any, still: dict[str, Any]) -> Iterator[Terminal]:
-    with terminal(opened, still["url"]) as found:
-        yield found
 
 
 def test_each_order_kind_is_placed_and_fills_are_seen(page: Terminal) -> None:
@@ -71,6 +51,9 @@ def test_an_isolated_margin_is_added_and_its_liquidation_moves_away(page: Termin
     page.page.get_by_role("button", name="Margin", exact=True).click()
     page.page.fill("#margin-amount", "1000")
     page.wait(lambda: page.text("#margin-after") not in ("", "–"))
+    written = page.text("#margin-after")
+    page.page.locator(".margin input[type=range]").fill("2000")
+    page.wait(lambda: page.text("#margin-after") not in ("", "–", written))
     projected = page.text("#margin-after")
     page.page.click("#margin-set")
     page.wait(lambda: number(page.position("BTC", "liquidation")) < before)
@@ -103,32 +86,54 @@ def test_a_what_if_is_what_stress_says_to_the_cent(page: Terminal, still: dict[s
     page.wait(lambda: page.page.locator("#whatif-clear").is_disabled())
 
 
-def test_a_message_that_is_lost_makes_the_page_ask_for_everything(
-    opened: Any, still: dict[str, Any]
-) -> None:
-    asked: list[str] = []
-    sent: list[str] = []
+class Wire:
+    """What the page asks and what the venue sends, by type, less the messages that are lost."""
 
-    def between(route: Any) -> None:
+    def __init__(self, is_lost: Callable[["Wire", dict[str, Any]], bool]) -> None:
+        self.asked: dict[int, str] = {}
+        self.sent: list[str] = []
+        self._is_lost = is_lost
+
+    def __call__(self, route: Any) -> None:
         server = route.connect_to_server()
 
-        def down(message: str) -> None:
-            sent.append(json.loads(message)["message"]["type"])
-            # The first word of the account is lost, and is only in what comes again.
-            if sent[-1] != "Account" or sent.count("Account") > 1:
-                route.send(message)
+        def down(text: str) -> None:
+            message = json.loads(text)["message"]
+            self.sent.append(message["type"])
+            if not self._is_lost(self, message):
+                route.send(text)
 
-        def up(message: str) -> None:
-            asked.append(json.loads(message)["request"]["type"])
-            server.send(message)
+        def up(text: str) -> None:
+            message = json.loads(text)
+            self.asked[message["id"]] = message["request"]["type"]
+            server.send(text)
 
         server.on_message(down)
         route.on_message(up)
 
-    with terminal(opened, still["url"], between=between) as page:
-        assert "Resynchronise" in asked
-        assert sent.count("Snapshot") == 2
+
+def test_a_message_that_is_lost_makes_the_page_ask_for_everything(
+    opened: Any, still: dict[str, Any]
+) -> None:
+    # The first word of the account is lost, and is only in what comes again.
+    wire = Wire(lambda seen, it: it["type"] == "Account" and seen.sent.count("Account") == 1)
+    with terminal(opened, still["url"], between=wire) as page:
+        assert "Resynchronise" in wire.asked.values()
+        assert wire.sent.count("Snapshot") == 2
         assert page.figure("#account-value") > 0
+
+
+def test_an_answer_that_is_lost_is_said_to_be_missing(opened: Any, still: dict[str, Any]) -> None:
+    wire = Wire(lambda seen, it: seen.asked.get(it.get("id", 0)) == "PlaceOrder")
+    with terminal(opened, still["url"], between=wire) as page:
+        page.choose(account=4, market="BTC")
+        page.write("buy", "market", size="0.1")
+        page.open_table("log")
+        page.page.click("#ticket-send:not([disabled])")
+        page.wait(lambda: "No answer came" in page.text(".tables .scroll"))
+        page.wait(lambda: "0.10000" in page.position("BTC"))
+        assert "Resynchronise" in wire.asked.values()
+        assert page.page.input_value("#ticket-size") == "0.1"
 
 
 def held(page: Terminal, cross: str, isolated: str) -> None:
@@ -175,7 +180,7 @@ def test_a_venue_that_is_gone_and_comes_back(opened: Any, tmp_path: Path) -> Non
         page.wait(lambda: "0.20000" in page.position("BTC"))
         first.close()
         page.wait(lambda: "does not answer" in page.text("[role=alert]"))
-        assert page.text(".link") == "not connected"
+        page.wait(lambda: page.text(".link") == "not connected")
         assert page.page.locator("#ticket-send").count() == 0
         with venue(*options, port=urlsplit(said["url"]).port or 0) as again:
             # Something happens before the page is back: it must show what is so then.

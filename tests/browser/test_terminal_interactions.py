@@ -1,33 +1,10 @@
 """What a trader does on the terminal with the mouse and with the keys, each seen in a browser."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from tests.browser.pages import browser
-from tests.browser.terminal import STILL, Terminal, number, terminal, venue
+from tests.browser.terminal import Terminal, number
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Any]:
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def still() -> Iterator[dict[str, Any]]:
-    """A venue on which every test takes an account of its own."""
-    with venue(*STILL) as said:
-        yield said
-
-
-@pytest.fixture
-def page(opened: Any, still: dict[str, Any]) -> Iterator[Terminal]:
-    with terminal(opened, still["url"]) as found:
-        yield found
 
 
 def long(page: Terminal, account: int, size: str = "0.4") -> None:
@@ -249,3 +226,25 @@ def test_panes_are_linked_and_the_layout_is_kept(page: Terminal) -> None:
     assert page.page.locator("#tab-fills").get_attribute("aria-selected") == "true"
     assert page.page.locator("[aria-label=Sounds]").get_attribute("aria-pressed") == "true"
     assert page.page.locator(".bottom").bounding_box()["height"] == tall
+
+
+INKED = """() => {
+    const canvas = document.querySelector(".chart .place canvas");
+    if (!canvas || !canvas.width) return 0;
+    const seen = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    let found = 0;
+    for (let at = 0; at < seen.length; at += 4)
+        if ([0, 1, 2].some(each => seen[at + each] !== seen[each])) found += 1;
+    return found;
+}"""
+"""Pixels of the chart that are not its ground."""
+
+
+def test_candles_are_there_again_after_the_picture_had_all_the_room(page: Terminal) -> None:
+    page.choose(account=2, market="BTC")
+    page.order("buy", "market", size="0.1")
+    page.wait(lambda: page.page.evaluate(INKED) > 500)
+    page.page.get_by_role("button", name="Only the picture").click()
+    page.wait(lambda: page.page.evaluate(INKED) == 0)
+    page.page.get_by_role("button", name="Both").click()
+    page.wait(lambda: page.page.evaluate(INKED) > 500)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.pages import PHONE, SCHEMES, WIDE, browser
+from tests.browser.pages import PHONE, SCHEMES, WIDE
 from tests.browser.terminal import STILL, Terminal, terminal, venue
 from tests.shared_files import ROOT
 
@@ -14,12 +14,6 @@ pytestmark = pytest.mark.browser
 
 TABLES = ("positions", "orders", "fills", "history", "markets", "cascade", "guard", "log")
 SIDES = ("ticket", "whatif", "control")
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Any]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +56,27 @@ def test_every_view_can_be_read(
         assert {name: found for name in views(page) if (found := page.faults())} == {}
 
 
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_a_small_price_and_a_large_size_are_shown_whole(opened: Any, width: int) -> None:
+    options = (*STILL[:-1], "DOGE=0.14235")
+    with venue(*options) as said, terminal(opened, said["url"], width) as page:
+        page.wait(lambda: page.text(".book tr.buy"))
+        rows = page.page.locator(".book tr.buy, .book tr.sell").all_inner_texts()
+        prices = [each.split("\t")[0] for each in rows]
+        assert all(len(each.partition(".")[2]) >= 5 for each in prices), prices
+        assert len(set(prices)) == len(prices), prices
+        assert page.faults() == []
+
+
 def test_what_cannot_be_read_is_found(opened: Any, traded: dict[str, Any]) -> None:
     with terminal(opened, traded["url"]) as page:
         page.page.evaluate("document.getElementById('market').parentElement.firstChild.remove()")
-        assert any("select-name" in each for each in page.faults())
+        page.page.evaluate(
+            "document.querySelector('.book td').style = 'overflow:hidden;padding:60px'"
+        )
+        found = " ".join(page.faults())
+        assert "select-name" in found
+        assert "cut off" in found
 
 
 def test_nothing_is_rendered_as_html_from_a_text() -> None:

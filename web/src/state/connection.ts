@@ -11,8 +11,13 @@ export type Link = "connecting" | "open" | "lost";
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
 
-/** Of a request that got no answer because the connection ended. */
-export class ConnectionLost extends Error {}
+/** Of a request that got no answer because there was no connection, or no longer one.
+ * ``isSent``: it may have been done nevertheless. */
+export class ConnectionLost extends Error {
+  constructor(readonly isSent: boolean) {
+    super(isSent ? "no answer came" : "nothing was sent");
+  }
+}
 
 export class Connection {
   private socket: WebSocket | null = null;
@@ -23,9 +28,6 @@ export class Connection {
     number,
     { resolve: (answer: Answer) => void; reject: (error: Error) => void }
   >();
-
-  bytes = 0;
-  messages = 0;
 
   constructor(
     private readonly address: string,
@@ -46,7 +48,7 @@ export class Connection {
   ask(request: AnyRequest): Promise<Answer> {
     const socket = this.socket;
     if (socket?.readyState !== WebSocket.OPEN) {
-      return Promise.reject(new ConnectionLost("the venue does not answer"));
+      return Promise.reject(new ConnectionLost(false));
     }
     this.asked += 1;
     const message: Ask = { id: this.asked, request };
@@ -57,10 +59,8 @@ export class Connection {
   }
 
   private take(text: string): void {
-    this.bytes += text.length;
-    this.messages += 1;
     const { sequence, message } = JSON.parse(text) as Sent;
-    const isGap = sequence !== this.sequence + 1 && message.type !== "Snapshot";
+    const isGap = sequence !== this.sequence + 1;
     this.sequence = sequence;
     if (message.type === "Snapshot") {
       this.pause = FIRST_PAUSE_MS;
@@ -72,15 +72,25 @@ export class Connection {
     } else {
       this.onSurface(message);
     }
-    if (isGap) void this.ask({ type: "Resynchronise" });
+    if (isGap) this.resynchronise();
+  }
+
+  private resynchronise(): void {
+    // What was lost may have been an answer.
+    this.giveUp();
+    // Where the connection ends before this is answered, the next one begins with everything.
+    this.ask({ type: "Resynchronise" }).catch(() => undefined);
+  }
+
+  private giveUp(): void {
+    const given = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const { reject } of given) reject(new ConnectionLost(true));
   }
 
   private closed(): void {
     this.onLink("lost");
-    for (const { reject } of this.waiting.values()) {
-      reject(new ConnectionLost("the connection ended before the answer came"));
-    }
-    this.waiting.clear();
+    this.giveUp();
     setTimeout(() => this.open(), this.pause);
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
   }

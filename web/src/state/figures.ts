@@ -53,9 +53,11 @@ export function percent(share: number | null, digits = 2, plus = false): string 
 
 /** A drawn amount, short: 1234567 as ``1.23M``. */
 export function short(amount: number): string {
-  const size = Math.abs(amount);
+  // Rounded first: 999,999 is 1.00M and not 1000k.
+  const size = Number(Math.abs(amount).toPrecision(3));
   const sign = amount < 0 ? MINUS : "";
   for (const [unit, letter] of [
+    [1e12, "T"],
     [1e9, "B"],
     [1e6, "M"],
     [1e3, "k"],
@@ -93,22 +95,16 @@ interface Steps {
   significantFigures: number;
 }
 
-/** The decimals that the market allows to a price of this height. */
+/** The decimals that the market allows to a price of this height; zeros in front are no figures. */
 function decimalsOf(price: number, market: Steps): number {
-  const whole = Math.max(1, Math.floor(Math.log10(Math.max(price, 1e-12))) + 1);
+  const before = Math.floor(Math.log10(Math.max(price, 1e-12))) + 1;
   const figures = market.significantFigures || 99;
-  return Math.max(0, Math.min(market.priceDecimals, figures - whole));
+  return Math.max(0, Math.min(market.priceDecimals, figures - before));
 }
 
 /** A drawn price as one that the market takes. */
 export function priceText(price: number, market: Steps): string {
   return price.toFixed(decimalsOf(price, market));
-}
-
-/** A price with all decimals of its market; of an average or a boundary no more than those. */
-export function priced(text: string | null, market: Steps | null): string {
-  if (text === null) return "–";
-  return market ? grouped(rounded(text, market.priceDecimals)) : grouped(text);
 }
 
 /** A price as orders have it: with the decimals that the market allows at this height. */

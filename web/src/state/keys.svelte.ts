@@ -116,5 +116,6 @@ export function onKey(event: KeyboardEvent): void {
   const found = KEYS.find((each) => each.key === event.key);
   if (!found || (found.trades && !venue.mayTrade)) return;
   event.preventDefault();
-  found.run();
+  // A key that is held down trades once.
+  if (!(found.trades && event.repeat)) found.run();
 }

@@ -16,7 +16,6 @@ const FIRST = {
   bottomHeight: 190,
   bottomTab: "positions",
   sideTab: "ticket",
-  linked: true,
   slippageCap: 1,
 };
 

@@ -7,6 +7,7 @@ const TONES: Record<string, readonly [number, number][]> = {
   triggered: [[520, 0.08]],
   rejected: [[220, 0.16]],
   refused: [[220, 0.16]],
+  unanswered: [[220, 0.16]],
   liquidated: [
     [330, 0.12],
     [220, 0.24],

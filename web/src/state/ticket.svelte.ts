@@ -1,6 +1,7 @@
 /** The order that is being written, and what the engine says of it before it is sent. */
 
-import type { ModeName, OrderKind, Preview, SideName, Ticket } from "../protocol";
+import type { Answer, AnyRequest, ModeName, OrderKind, Preview, SideName, Ticket } from "../protocol";
+import { Newest } from "./newest";
 import { preferences } from "./preferences.svelte";
 import { venue } from "./venue.svelte";
 
@@ -33,15 +34,20 @@ class TicketState {
   scaleTo = $state("");
   scaleCount = $state(5);
   reduceOnly = $state(false);
-  slippage = $state("5");
   risk = $state("");
   leverage = $state<number | null>(null);
   mode = $state<ModeName | null>(null);
   preview = $state.raw<Preview | null>(null);
   refused = $state("");
 
-  private isAsking = false;
-  private isStale = false;
+  private readonly asking = new Newest(
+    () => this.request(),
+    (found) => this.take(found),
+  );
+
+  get isOverCap(): boolean {
+    return (this.preview?.slippage ?? 0) * 100 > preferences.slippageCap;
+  }
 
   get needsPrice(): boolean {
     return !WITHOUT_PRICE.has(this.kind);
@@ -68,7 +74,6 @@ class TicketState {
       price: this.needsPrice ? given(this.price) : null,
       triggerPrice: this.needsTrigger ? given(this.trigger) : null,
       reduceOnly: this.reduceOnly,
-      slippage: Number(this.slippage) / 100,
       takeProfit: given(this.takeProfit),
       stopLoss: given(this.stopLoss),
       scaleTo: this.kind === "scale" ? given(this.scaleTo) : null,
@@ -94,6 +99,9 @@ class TicketState {
   async send(): Promise<boolean> {
     const ticket = this.ticket;
     if (!ticket) return false;
+    // The cap is for what is sent now, not for what was in the ticket before the last key.
+    await this.asking.settled();
+    if (this.isOverCap) return false;
     const isDone = await venue.act({ type: "PlaceOrder", ticket });
     if (isDone) this.clear();
     return isDone;
@@ -123,29 +131,24 @@ class TicketState {
   }
 
   ask(): void {
-    this.isStale = true;
-    if (!this.isAsking) void this.run();
+    this.asking.ask();
   }
 
-  private async run(): Promise<void> {
-    this.isAsking = true;
-    while (this.isStale) {
-      this.isStale = false;
-      const ticket = this.ticket;
-      const found = ticket
-        ? await venue.ask({
-            type: "PreviewOrder",
-            ticket,
-            leverage: this.leverage,
-            mode: this.mode,
-            slippageCap: preferences.slippageCap / 100,
-          })
-        : null;
-      if (found?.type === "Superseded") continue;
-      this.preview = found?.type === "Preview" && this.ticket ? found : null;
-      this.refused = found?.type === "Refused" ? `${found.field}: ${found.expected}` : "";
-    }
-    this.isAsking = false;
+  private request(): AnyRequest | null {
+    const ticket = this.ticket;
+    if (!ticket) return null;
+    return {
+      type: "PreviewOrder",
+      ticket,
+      leverage: this.leverage,
+      mode: this.mode,
+      slippageCap: preferences.slippageCap / 100,
+    };
+  }
+
+  private take(found: Answer | null): void {
+    this.preview = found?.type === "Preview" && this.ticket ? found : null;
+    this.refused = found?.type === "Refused" ? `${found.field}: ${found.expected}` : "";
   }
 }
 

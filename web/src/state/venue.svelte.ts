@@ -15,11 +15,13 @@ export interface Said {
 
 const KEPT_NOTICES = 200;
 const SHOWN_MS = 6_000;
-const BAD = new Set(["rejected", "liquidated", "deleveraged", "refused"]);
+const BAD = new Set(["rejected", "liquidated", "deleveraged", "refused", "unanswered"]);
+const KEPT_CANDLES = 2_000;
 
 class VenueState {
   link = $state<Link>("connecting");
-  lostAt = $state<number | null>(null);
+  /** From the end of a connection until the next one has said everything. */
+  isLost = $state(false);
   snapshot = $state.raw<p.Snapshot | null>(null);
   standing = $state.raw<p.Venue | null>(null);
   markets = $state.raw<p.MarketRow[]>([]);
@@ -84,10 +86,9 @@ class VenueState {
   // -- what comes in ---------------------------------------------------------------------------
 
   private linked(link: Link): void {
-    if (link === "lost" && this.lostAt === null) this.lostAt = Date.now();
-    if (link === "open") this.lostAt = null;
-    this.link = link;
+    if (link !== "connecting") this.isLost = link === "lost";
     if (link === "lost") this.chosen = false;
+    this.link = link;
   }
 
   private take(message: p.Surface): void {
@@ -108,7 +109,7 @@ class VenueState {
         this.trades = message.trades;
         break;
       case "Candles":
-        this.candles = message;
+        this.candles = continued(this.candles, message);
         break;
       case "Account":
         this.account = message;
@@ -172,9 +173,13 @@ class VenueState {
 
   /** Does something and says how it went; true where it was done. */
   async act(request: p.AnyRequest): Promise<boolean> {
-    const answer = await this.ask(request);
-    if (answer === null) {
-      this.say("refused", "The venue does not answer: nothing was sent.");
+    let answer: p.Answer;
+    try {
+      answer = await this.connection.ask(request);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      if (error.isSent) this.say("unanswered", "No answer came: look whether it was done.");
+      else this.say("refused", "The venue does not answer: nothing was sent.");
       return false;
     }
     if (answer.type === "Refused") {
@@ -211,6 +216,16 @@ class VenueState {
     }, SHOWN_MS);
     play(kind);
   }
+}
+
+/** Candles with those that came before, which are shown again where the chart is opened again. */
+function continued(before: p.Candles | null, found: p.Candles): p.Candles {
+  if (found.isWhole || before?.market !== found.market || before.interval !== found.interval) {
+    return found;
+  }
+  const start = found.candles[0]?.timeMs ?? Infinity;
+  const older = before.candles.filter((each) => each.timeMs < start);
+  return { ...found, candles: [...older, ...found.candles].slice(-KEPT_CANDLES) };
 }
 
 function orderSaid(order: p.OrderResult): string {

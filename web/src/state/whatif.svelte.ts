@@ -1,10 +1,7 @@
-/** The question what the account would be at other prices, modes or leverages, and its answer.
- *
- * One question is on its way at a time; what was asked meanwhile goes next, so the last one wins.
- */
+/** The question what the account would be at other prices, modes or leverages, and its answer. */
 
-import type { ModeName, WhatIf } from "../protocol";
-import { venue } from "./venue.svelte";
+import type { Answer, AnyRequest, ModeName, WhatIf } from "../protocol";
+import { Newest } from "./newest";
 
 const REFRESH_MS = 1_000;
 
@@ -17,8 +14,10 @@ class Question {
   answer = $state.raw<WhatIf | null>(null);
   refused = $state("");
 
-  private isAsking = false;
-  private isStale = false;
+  private readonly asking = new Newest(
+    () => this.request(),
+    (found) => this.take(found),
+  );
   private again: ReturnType<typeof setTimeout> | undefined;
 
   get isActive(): boolean {
@@ -74,36 +73,45 @@ class Question {
     clearTimeout(this.again);
   }
 
-  ask(): void {
-    clearTimeout(this.again);
-    this.isStale = true;
-    if (!this.isAsking) void this.run();
+  /** Another account: the same moves, without the modes and leverages of the one before. */
+  ofOtherAccount(): void {
+    this.modes = {};
+    this.leverages = {};
+    this.answer = null;
+    this.refused = "";
+    if (this.isActive) this.ask();
   }
 
-  private async run(): Promise<void> {
-    this.isAsking = true;
-    while (this.isStale) {
-      this.isStale = false;
-      const found = await venue.ask({
-        type: "AskWhatIf",
-        allMarkets: this.allMarkets,
-        moves: this.moves,
-        modes: this.modes,
-        leverages: this.leverages,
-        afterwards: this.afterwards,
-      });
-      if (!this.isActive) {
-        this.answer = null;
-      } else if (found?.type === "WhatIf") {
-        this.answer = found;
-        this.refused = found.rejected;
-      } else if (found?.type === "Refused") {
-        this.refused = found.expected;
-      }
+  private ask(): void {
+    clearTimeout(this.again);
+    this.asking.ask();
+  }
+
+  private request(): AnyRequest {
+    return {
+      type: "AskWhatIf",
+      allMarkets: this.allMarkets,
+      moves: this.moves,
+      modes: this.modes,
+      leverages: this.leverages,
+      afterwards: this.afterwards,
+    };
+  }
+
+  private take(found: Answer | null): void {
+    clearTimeout(this.again);
+    if (!this.isActive) {
+      this.answer = null;
+      return;
     }
-    this.isAsking = false;
+    if (found?.type === "WhatIf") {
+      this.answer = found;
+      this.refused = found.rejected;
+    } else if (found?.type === "Refused") {
+      this.refused = found.expected;
+    }
     // Prices go on: so does the answer.
-    if (this.isActive) this.again = setTimeout(() => this.ask(), REFRESH_MS);
+    this.again = setTimeout(() => this.ask(), REFRESH_MS);
   }
 }
 
