@@ -11,12 +11,13 @@ from hyperliquid.info import Info
 
 from seawall.domain.commands import CancelAll, Deposit, ModifyOrder, SetLeverage, SetOraclePrice
 from seawall.domain.enums import MarginMode, Side
+from seawall.venues import outbox
 from seawall.venues.hyperliquid.stream import connection as ws
-from seawall.venues.hyperliquid.stream import hub, outbox
+from seawall.venues.hyperliquid.stream import hub
 from seawall.venues.hyperliquid.stream.channels import CHANNELS, Topic
 from seawall.venues.hyperliquid.stream.hub import Hub, Pace, Reader
-from seawall.venues.hyperliquid.stream.outbox import Outbox
 from seawall.venues.hyperliquid.wire.error_texts import UNPROCESSABLE
+from seawall.venues.outbox import Outbox
 from tests.unit.hl_venue import ALICE, BOB, BTC, ETH, NOBODY, Sandbox, with_sandbox, with_server
 from tests.waiting import PATIENCE_S, until
 

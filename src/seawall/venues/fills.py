@@ -144,6 +144,7 @@ def _deleveraging_fill(applied: Applied, event: Deleveraged, trades: int, mark: 
         flags=int(event.flags),
         origin="deleveraging",
         mark_price=mark,
+        quote=event.quote,
     )
 
 

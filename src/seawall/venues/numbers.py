@@ -29,6 +29,13 @@ def whole_number(path: str, value: int, least: int, most: int) -> int:
     return value
 
 
+def printed_number(text: str, most: int) -> int:
+    """The number that is printed as this very text, from 0 to ``most``; -1 for any other text."""
+    if not text.isdecimal() or len(text) > len(str(most)) or str(int(text)) != text:
+        return -1
+    return int(text) if int(text) <= most else -1
+
+
 def exact_units(
     path: str, value: str | int, decimals: int, limit: int = LIMIT, *, signed: bool = True
 ) -> int:

@@ -109,6 +109,8 @@ class Fill(Struct, frozen=True):
     """``order``, ``liquidation``, ``backstop``, ``deleveraging`` or ``twap``."""
     mark_price: int = 0
     """Of a fill that a liquidation caused: the mark then."""
+    quote: int = 0
+    """Of a fill whose ``price`` is 0: signed micro-USD that this side received."""
 
 
 class OrderRecord(Struct, frozen=True):

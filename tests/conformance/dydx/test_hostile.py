@@ -9,7 +9,7 @@ import pytest
 from seawall.venues.registry import wire_of
 from tests.conformance.dydx.fuzz import fuzz, traces
 from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
-from tests.conformance.dydx.signer import LONG_TERM, SHORT_TERM, Signer
+from tests.conformance.dydx.signer import LONG_TERM, SHORT_TERM, Signer, hash_of
 
 ORDER_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 FUZZED = 3000
@@ -45,6 +45,11 @@ def _long(venue: Quiet, signer: Signer) -> Any:
     return signer.order(1, LONG_TERM, 1, PRICE - 1000, 10, venue.now_s + 60)
 
 
+def _large(venue: Quiet, signer: Signer) -> Any:
+    """An order that needs more than a thousand dollars."""
+    return signer.order(1, LONG_TERM, 1, PRICE, 20_000, venue.now_s + 60)
+
+
 BAD: dict[str, tuple[str, int, Bad]] = {
     "unsigned": ("sdk", 4, lambda v, a, b: unsigned(a.signed(_short(v, a)))),
     "another's key": ("sdk", 4, lambda v, a, b: a.signed(_short(v, a), key=b.key)),
@@ -67,6 +72,14 @@ BAD: dict[str, tuple[str, int, Bad]] = {
         "sdk", 18, lambda v, a, b: a.signed(_short(v, a), a.transfer(1, 5)),
     ),
     "timeout height": ("sdk", 30, lambda v, a, b: a.signed(_short(v, a), timeout_height=1)),
+    "timeout before good-til": (
+        "sdk", 18, lambda v, a, b: a.signed(_short(v, a), timeout_height=v.height + 9),
+    ),
+    "an order twice": ("clob", 3005, lambda v, a, b: a.signed(_long(v, a), _long(v, a))),
+    "an order of money sent away": (
+        "clob", 3007,
+        lambda v, a, b: a.signed(a.transfer(5, 99_000_000_000), _large(v, a)),
+    ),
     "no quantums": ("clob", 4, lambda v, a, b: a.signed(_short(v, a, steps=0))),
     "too far": ("clob", 11, lambda v, a, b: a.signed(_short(v, a, good_til=v.height + 99))),
     "off the tick": (
@@ -134,6 +147,24 @@ def test_a_replay_is_refused() -> None:
             assert answer["log"] == (
                 "account sequence mismatch, expected 1, got 0: incorrect account sequence"
             )
+
+    asyncio.run(main())
+
+
+def test_payments_of_one_transaction_all_happen_or_none() -> None:
+    async def main() -> None:
+        async with quiet_venue() as venue:
+            signer = venue.signer(0)
+            engine, directory = venue.engine, venue.venue.host.directory
+            before = engine.state_hash(), len(directory.state.accounts)
+            raw = signer.signed(signer.deposit(1, 5), signer.transfer(2, 10**12))
+            assert (await venue.broadcast(raw))["code"] == 0
+            assert venue.signer(0).sequence == 1
+            assert (engine.state_hash(), len(directory.state.accounts)) == before
+            await venue.blocks()
+            found = await venue.call("tx", hash="0x" + hash_of(raw))
+            result = found["result"]["tx_result"]
+            assert (result["codespace"], result["code"]) == ("subaccounts", 102)
 
     asyncio.run(main())
 

@@ -17,6 +17,7 @@ from seawall.venues.dydx.directory.directory import subaccount_key
 from seawall.venues.dydx.wire.bech32 import ADDRESS_PREFIX, encode, is_address
 from seawall.venues.dydx.wire.keys import address_of, mnemonic_of, secret_of
 from seawall.venues.dydx.wire.order_message import HIGHEST_SUBACCOUNT
+from seawall.venues.numbers import printed_number
 from seawall.venues.venue import UserKey
 
 WALLET = "wallet"
@@ -52,6 +53,6 @@ def account_named(text: str) -> str:
         raise InputError.of("", "address", text, expected)
     if number == WALLET:
         return address
-    if slash and not (number.isdecimal() and int(number) <= HIGHEST_SUBACCOUNT):
+    if slash and printed_number(number, HIGHEST_SUBACCOUNT) < 0:
         raise InputError.of("", "address", text, expected)
     return subaccount_key(address, int(number or 0))

@@ -7,7 +7,7 @@ from seawall.domain.enums import FillFlag, Side
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import FUNDING_ONE, MICRO, money_text
 from seawall.venues.dydx.directory.directory import Subaccount
-from seawall.venues.dydx.indexer.ids import event_id, fill_id, order_id, text_id
+from seawall.venues.dydx.indexer.ids import event_id, fill_id, order_id, subaccount_id, text_id
 from seawall.venues.dydx.indexer.view import View, decimal, iso
 from seawall.venues.dydx.pairs import parts_of
 from seawall.venues.dydx.wire.fill_types import (
@@ -50,7 +50,7 @@ def fill_object(view: View, account: Subaccount, fill: Fill) -> dict[str, Any]:
         "type": fill_type(fill),
         "market": pair.ticker,
         "marketType": "PERPETUAL",
-        "price": view.price(pair, fill.price),
+        "price": decimal(view.fill_price(fill)),
         "size": view.size(pair, fill.size),
         "fee": money_text(fill.fee),
         "affiliateRevShare": "0",
@@ -72,11 +72,11 @@ def fill_news(view: View, account: Subaccount, fill: Fill) -> dict[str, Any]:
     """The same as a stream shows it."""
     pair = view.pairs.by_row[fill.market]
     shown = fill_object(view, account, fill)
-    quote = fill.price * pair.instrument.price_unit * view.coins(pair, fill.size)
+    quote = view.fill_price(fill) * view.coins(pair, fill.size)
     terms = view.directory.terms_of(account.row, fill.client_id)
     return {
         **shown,
-        "subaccountId": text_id(account.address, account.number),
+        "subaccountId": subaccount_id(account.address, account.number),
         "quoteAmount": decimal(quote),
         "eventId": event_of(view, fill),
         "transactionHash": terms.transaction if terms else "",

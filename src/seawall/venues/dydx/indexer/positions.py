@@ -74,7 +74,7 @@ def _take(
     view: View, pair: Pair, fill: Fill, open_: dict[int, PastPosition], found: list[PastPosition]
 ) -> None:
     """One fill: it closes what it can of the position, and the rest opens or grows one."""
-    price = fill.price * pair.instrument.price_unit
+    price = view.fill_price(fill)
     buys = fill.side == Side.BUY
     sign = 1 if buys else -1
     closing = min(abs(fill.position_before), fill.size) if fill.position_before * sign < 0 else 0

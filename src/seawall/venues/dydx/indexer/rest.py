@@ -28,6 +28,7 @@ from seawall.venues.dydx.indexer.positions import positions_of
 from seawall.venues.dydx.indexer.subaccounts import parent_object, subaccount_object
 from seawall.venues.dydx.indexer.view import NotFound, View, iso
 from seawall.venues.dydx.wire.order_message import HIGHEST_SUBACCOUNT
+from seawall.venues.numbers import printed_number
 
 MOST = 1000
 _FAR = 10_000
@@ -64,18 +65,20 @@ def _text(request: web.Request, name: str) -> str:
 
 def _number(request: web.Request, name: str, most: int) -> int:
     text = _text(request, name)
-    if not text.isdecimal() or int(text) > most:
+    number = printed_number(text, most)
+    if number < 0:
         raise BadQuery(name, f"{name} must be a non-negative integer, at most {most}", text)
-    return int(text)
+    return number
 
 
 def _limit(request: web.Request) -> int:
     text = request.query.get("limit", str(MOST))
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+    number = printed_number(text, MOST)
+    if number < 1:
         raise BadQuery(
             "limit", f"limit must be a positive integer that is not greater than {MOST}", text
         )
-    return int(text)
+    return number
 
 
 def _time(request: web.Request, name: str, otherwise: int) -> int:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from fractions import Fraction
 
+from seawall.domain.enums import Side
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO, PPM, fraction_text
 from seawall.engine.account_view import account_margins
@@ -10,7 +11,7 @@ from seawall.venues.dydx.directory.directory import ChainDirectory, Subaccount
 from seawall.venues.dydx.instruments import price_text, size_text
 from seawall.venues.dydx.node.chain import Node
 from seawall.venues.dydx.pairs import Pair
-from seawall.venues.port import Desk, History
+from seawall.venues.port import Desk, Fill, History
 
 DECIMALS = 20
 """Of an average price."""
@@ -91,6 +92,14 @@ class View:
 
     def coins(self, pair: Pair, units: int) -> Fraction:
         return Fraction(units) / Fraction(10) ** pair.instrument.size_decimals
+
+    def fill_price(self, fill: Fill) -> Fraction:
+        """USD; of a fill that has a total and no price, the total by its size."""
+        pair = self.pairs.by_row[fill.market]
+        if fill.price:
+            return fill.price * pair.instrument.price_unit
+        received = Fraction(fill.quote, MICRO) / self.coins(pair, fill.size)
+        return received if fill.side == Side.SELL else -received
 
     def equity(self, row: int) -> Fraction:
         """USD of an account, with the funding that is due."""

@@ -21,6 +21,7 @@ from seawall.venues.dydx.directory.directory import ChainDirectory, OrderTerms, 
 from seawall.venues.dydx.node.transactions import (
     BATCH,
     CANCEL,
+    CLOB,
     DEPOSIT,
     LEVERAGE,
     PLACE,
@@ -28,6 +29,7 @@ from seawall.venues.dydx.node.transactions import (
     WITHDRAW,
     Message,
     TransactionError,
+    is_short_term,
 )
 from seawall.venues.dydx.pairs import Pair, Pairs, client_id
 from seawall.venues.dydx.wire.bech32 import is_address
@@ -383,8 +385,6 @@ def _sent(body: Any) -> tuple[int, int, str]:
 
 def check_together(messages: Sequence[Message]) -> None:
     """What messages may share a transaction. Raises TransactionError."""
-    from seawall.venues.dydx.node.transactions import CLOB, is_short_term
-
     if len(messages) == 1:
         return
     if any(is_short_term(each) for each in messages):

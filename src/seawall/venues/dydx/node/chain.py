@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -18,10 +19,9 @@ from seawall.domain.events import CommandRejected
 from seawall.engine.block_view import state_rejection
 from seawall.venues.dydx.directory.directory import ChainDirectory
 from seawall.venues.dydx.directory.nonces import near
-from seawall.venues.dydx.node.actions import Planner, check, check_together, name_of
+from seawall.venues.dydx.node.actions import Planned, Planner, check, check_together, name_of
 from seawall.venues.dydx.node.transactions import (
     BATCH,
-    CLOB,
     Transaction,
     TransactionError,
     decode,
@@ -37,6 +37,9 @@ GAS = 100_000
 KEPT = 10_000
 """Transactions whose result is still known."""
 _SUCCESS = "[]"
+_TIMEOUT_TOO_EARLY = (
+    "timeout height (if non-zero) may not be less than `goodTilBlock` for a short-term place order"
+)
 _ON_STATE = (PlaceOrder, PlaceTwapOrder, CancelByClientId, SetInitialFraction)
 
 
@@ -127,51 +130,86 @@ class Node:
     async def _submit(self, transaction: Transaction, raw: bytes) -> Result:
         is_short = transaction.is_short_term
         key = public_key_of(transaction, self.directory, CHAIN_ID)
+        failed: TransactionError | None = None
 
         def plan(time_ms: int) -> Plan:
+            nonlocal failed
             try:
-                return self._plan(transaction, key, time_ms)
+                if is_short:
+                    return self._short_term_plan(transaction, time_ms)
+                found, failed = self._plan(transaction, key, time_ms)
             except TransactionError as error:
                 raise _Refused(error) from None
+            return found
 
         # A sequence is spent only if the transaction is taken, so its plan must see the state.
         done = await self.desk.submit(plan, alone=not is_short)
-        result = self._judged(transaction, done, raw)
+        result = self._judged(transaction, done, failed, raw)
         if result.code == 0 or not is_short:
             self._seen[transaction.hash] = result
             while len(self._seen) > KEPT:
                 self._seen.popitem(last=False)
-        if transaction.messages[0].kind not in CLOB:
+        if not transaction.has_orders:
             # The first check does not run what moves money; the block says how it ended.
             return Result(transaction.hash)
         return result
 
-    def _plan(self, transaction: Transaction, key: bytes, time_ms: int) -> Plan:
-        body = {"signer": transaction.signer, "key": key.hex()}
-        engine = self.desk.engine
-        planner = Planner(engine, self.directory, self.pairs, time_ms)
+    def _planned(self, transaction: Transaction, time_ms: int) -> Planned:
+        planner = Planner(self.desk.engine, self.directory, self.pairs, time_ms)
         if 0 < transaction.timeout_height <= planner.height:
             detail = f"block height: {planner.height}, timeout height: {transaction.timeout_height}"
             raise TransactionError("ErrTxTimeoutHeight", detail)
         for each in transaction.messages:
             planner.add(each, transaction.hash)
-        planned = planner.planned
-        if transaction.is_short_term:
-            # The terms of a refused order must not be taken for those of the one that rests.
-            for command in planned.commands:
-                if isinstance(command, PlaceOrder):
-                    self._check_on_state(command)
-            return Plan(planned.commands, planned.records)
+        return planner.planned
+
+    def _short_term_plan(self, transaction: Transaction, time_ms: int) -> Plan:
+        planned = self._planned(transaction, time_ms)
+        for command in planned.commands:
+            if isinstance(command, PlaceOrder):
+                if 0 < transaction.timeout_height < command.good_til:
+                    raise TransactionError("ErrInvalidRequest", _TIMEOUT_TOO_EARLY)
+                # The terms of a refused order must not be taken for those of the one that rests.
+                self._check_on_state(command)
+        return Plan(planned.commands, planned.records)
+
+    def _plan(
+        self, transaction: Transaction, key: bytes, time_ms: int
+    ) -> tuple[Plan, TransactionError | None]:
+        """What a transaction does, all of it or nothing, and why it is nothing.
+
+        Orders are refused before the sequence is spent; money fails in the block, which spends it.
+        """
+        planned = self._planned(transaction, time_ms)
         times = (self.block_ms, time.time_ns() // 1_000_000)
         refusal = self.directory.sequence_refusal(transaction.signer, transaction.sequence, times)
         if refusal is not None:
             raise TransactionError("ErrWrongSequence", refusal)
-        if transaction.messages[0].kind in CLOB and not planned.new:
-            for command in planned.commands:
-                self._check_on_state(command)
-        spent = {**body, "sequence": transaction.sequence}
-        spent["near_ms"] = near(transaction.sequence, times) or 0
-        return Plan(planned.commands, [*planned.records, Record("transaction", spent)])
+        failed = None
+        if len(planned.commands) > 1:
+            failed = self._failure(planned.commands, time_ms)
+            if failed is not None and transaction.has_orders:
+                raise failed
+        elif transaction.has_orders:
+            self._check_on_state(planned.commands[0])
+        spent = Record(
+            "transaction",
+            {
+                "signer": transaction.signer,
+                "key": key.hex(),
+                "sequence": transaction.sequence,
+                "near_ms": near(transaction.sequence, times) or 0,
+            },
+        )
+        if failed is not None:
+            return Plan([], [spent]), failed
+        return Plan(planned.commands, [*planned.records, spent]), None
+
+    def _failure(self, commands: Sequence[Command], time_ms: int) -> TransactionError | None:
+        """Why a copy of the machine refuses one of these, each after those before it; or None."""
+        twin = self.desk.engine.fork()
+        tried = (Applied(time_ms, command, twin.apply(command)) for command in commands)
+        return next(filter(None, map(_rejection, tried)), None)
 
     def _check_on_state(self, command: Command) -> None:
         """Raises TransactionError for what the state refuses."""
@@ -180,10 +218,11 @@ class Node:
             if reason != Reason.NO_REASON:
                 raise _error_of(reason, command)
 
-    def _judged(self, transaction: Transaction, done: Done, raw: bytes) -> Result:
-        """What the machine made of a transaction."""
-        error = None
-        if transaction.messages[0].kind != BATCH:
+    def _judged(
+        self, transaction: Transaction, done: Done, error: TransactionError | None, raw: bytes
+    ) -> Result:
+        """What the machine made of a transaction. ``error``: why nothing of it was done."""
+        if error is None and transaction.messages[0].kind != BATCH:
             error = next(filter(None, map(_rejection, done.applied)), None)
         if error is not None:
             if transaction.is_short_term:

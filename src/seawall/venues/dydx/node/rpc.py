@@ -12,8 +12,11 @@ from aiohttp import web
 from seawall.venues.dydx.node.chain import CHAIN_ID, Node, Result
 from seawall.venues.dydx.node.proto import message
 from seawall.venues.dydx.node.queries import NotFound, Queries, gas_info
+from seawall.venues.numbers import printed_number
 
 VERSION = "0.38.0"
+MOST_CALLS = 100
+"""Calls of one POST."""
 _SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate"
 _ZERO_HASH = "00" * 32
 _PROPOSER = "11" * 20
@@ -139,10 +142,10 @@ class Rpc:
     async def _block(self, arguments: Arguments) -> Any:
         node = self._node
         given = str(arguments.get("height") or node.height)
-        if not given.isdecimal() or not 1 <= int(given) <= node.height:
+        height = printed_number(given, node.height)
+        if height < 1:
             detail = f"height {given} must be from 1 to {node.height}"
             raise RpcError(-32603, "Internal error", detail)
-        height = int(given)
         parts = {"total": 1, "hash": node.block_hash(height).hex().upper()}
         before = node.block_hash(height - 1).hex().upper()
         header = {
@@ -174,7 +177,10 @@ class Rpc:
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             return _json({"jsonrpc": "2.0", "id": -1, "error": _error(-32700, "Parse error")})
         if isinstance(asked, list):
-            return _json([await self._called(each) for each in asked[:100]])
+            if len(asked) > MOST_CALLS:
+                error = _error(-32600, "Invalid Request", f"at most {MOST_CALLS} calls at a time")
+                return _json({"jsonrpc": "2.0", "id": -1, "error": error})
+            return _json([await self._called(each) for each in asked])
         return _json(await self._called(asked))
 
     async def get(self, request: web.Request) -> web.Response:

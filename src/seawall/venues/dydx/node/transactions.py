@@ -66,6 +66,11 @@ class Transaction(Struct, frozen=True):
         """Whether its sequence is neither compared nor spent."""
         return all(is_short_term(each) for each in self.messages)
 
+    @property
+    def has_orders(self) -> bool:
+        """Whether the first check of a node runs any of it: all that is no mere payment."""
+        return any(each.kind in CLOB for each in self.messages)
+
 
 def is_short_term(each: Message) -> bool:
     """Whether a message concerns short-term orders alone."""

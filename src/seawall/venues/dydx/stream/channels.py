@@ -15,6 +15,7 @@ from seawall.venues.dydx.indexer.subaccounts import parent_object, subaccount_ob
 from seawall.venues.dydx.indexer.view import NotFound, View, iso
 from seawall.venues.dydx.wire.bech32 import is_address
 from seawall.venues.dydx.wire.order_message import HIGHEST_SUBACCOUNT
+from seawall.venues.numbers import printed_number
 
 BOOK, TRADES, MARKETS, CANDLES = "v4_orderbook", "v4_trades", "v4_markets", "v4_candles"
 SUBACCOUNTS, PARENTS = "v4_subaccounts", "v4_parent_subaccounts"
@@ -44,7 +45,7 @@ def is_known(view: View, topic: Topic) -> bool:
     if channel == CANDLES:
         return first in view.pairs.by_ticker and second in RESOLUTIONS
     most = HIGHEST_SUBACCOUNT if channel == SUBACCOUNTS else CHILDREN - 1
-    return is_address(first) and second.isdecimal() and int(second) <= most
+    return is_address(first) and printed_number(second, most) >= 0
 
 
 def first_contents(view: View, topic: Topic) -> Any:

@@ -17,10 +17,10 @@ from seawall.venues.dydx.stream.channels import (
     is_known,
 )
 from seawall.venues.dydx.stream.hub import Hub
+from seawall.venues.outbox import Outbox
 
 BATCH_S = 0.25
 MAX_MESSAGE = 64 * 1024
-MAX_WAITING = 4096
 MOST_ACCOUNTS, MOST_OTHERS = 256, 32
 """Subscriptions of a connection to channels of subaccounts, and to the others."""
 POLICY = 1008
@@ -39,9 +39,10 @@ class Connection:
         self._names: dict[Topic, str | None] = {}
         """The id as the client gave it."""
         self._batches: dict[tuple[Topic, int], list[Any]] = {}
-        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        self._outbox = Outbox()
         self._flush: asyncio.TimerHandle | None = None
-        self._is_slow = False
+        self._closing: asyncio.Task[bool] | None = None
+        """Under way once the client is too slow."""
 
     async def run(self) -> None:
         """Until the client goes, or is too slow."""
@@ -49,40 +50,53 @@ class Connection:
         self._put({"type": "connected"})
         try:
             async for message in self._socket:
+                if self._closing is not None:
+                    break
                 if message.type == WSMsgType.TEXT:
                     self._take(message.data)
                 elif message.type != WSMsgType.BINARY:
                     break
-                if self._is_slow:
-                    await self._socket.close(code=POLICY, message=b"too slow")
         finally:
-            for topic in list(self._topics):
-                self._hub.leave(topic, self)
-            if self._flush is not None:
-                self._flush.cancel()
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            self._leave()
+            tasks = [writer] if self._closing is None else [writer, self._closing]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _leave(self) -> None:
+        """Read no topic any more."""
+        for topic in list(self._topics):
+            self._hub.leave(topic, self)
+        self._topics.clear()
+        self._batches.clear()
+        if self._flush is not None:
+            self._flush.cancel()
 
     async def _write(self) -> None:
         with suppress(ConnectionError):
             while True:
-                await self._socket.send_str((await self._waiting.get()).decode())
+                await self._socket.send_frame(await self._outbox.take(), WSMsgType.TEXT)
 
     def _put(self, body: dict[str, Any]) -> None:
         kind = body.pop("type")
         head = {"type": kind, "connection_id": self._id, "message_id": self._count}
         self._count += 1
-        try:
-            self._waiting.put_nowait(msgspec.json.encode({**head, **body}))
-        except asyncio.QueueFull:
-            self._is_slow = True
+        self._send(msgspec.json.encode({**head, **body}))
+
+    def _send(self, message: bytes) -> None:
+        """Send it in its turn; a client for which too much waits loses its connection, as one that
+        missed a message would show what is not so."""
+        if not self._outbox.offer(message) and self._closing is None:
+            self._leave()
+            closing = self._socket.close(code=POLICY, message=b"too slow")
+            self._closing = asyncio.create_task(closing, name="seawall-socket-close")
 
     def _error(self, text: str, **more: Any) -> None:
         self._put({"type": "error", "message": text, **more})
 
     def _take(self, text: str) -> None:
         if text.strip() == "PING":
-            self._waiting.put_nowait(b"PONG")
+            self._send(b"PONG")
             return
         try:
             asked = msgspec.json.decode(text)
@@ -104,7 +118,7 @@ class Connection:
 
     def _topic(self, asked: dict[str, Any]) -> Topic | None:
         channel, name = asked.get("channel"), asked.get("id")
-        if channel not in VERSIONS:
+        if not isinstance(channel, str) or channel not in VERSIONS:
             self._error(f"Invalid channel: {channel}")
             return None
         if channel in _WITHOUT_ID:

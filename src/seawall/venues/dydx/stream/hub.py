@@ -251,7 +251,7 @@ class Hub:
         """What happened, by account row."""
         found: defaultdict[int, _News] = defaultdict(_News)
         for each in pending:
-            for fill in fills_of(each, self._client_id):
+            for fill in fills_of(each):
                 found[fill.account].fills.append(fill)
                 found[fill.account].has_money = True
             for record in ledger_records(each):
@@ -265,10 +265,6 @@ class Hub:
                 if isinstance(event, _OF_MONEY):
                     found[event.account].has_money = True
         return found
-
-    def _client_id(self, order_id: int) -> int:
-        """Of an order that is not known by its account yet: found with the account's orders."""
-        return 0
 
     def _contents(self, account: Subaccount, news: _News) -> dict[str, Any]:
         view = self.view

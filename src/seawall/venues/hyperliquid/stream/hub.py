@@ -27,7 +27,7 @@ from seawall.venues.hyperliquid.stream.channels import (
     without_times,
 )
 from seawall.venues.hyperliquid.stream.news import News, trade_data, user_data
-from seawall.venues.hyperliquid.stream.outbox import Outbox
+from seawall.venues.outbox import Outbox
 from seawall.venues.port import Applied
 
 log = logging.getLogger(__name__)
