@@ -124,7 +124,7 @@ def test_a_latched_limit_is_said_as_long_as_it_lasts() -> None:
 
 
 def test_a_deposit_that_the_ledger_shows_later_is_no_peak() -> None:
-    """20,000 USD arrive on 20,000: as a peak they would be a drawdown of half once they are known."""
+    """20,000 USD arrive on 20,000: as a peak they would be a drawdown once they are known."""
     guarded = Guarded(
         account(cash=20_000), policy('[drawdown]\nsmoothing = "1s"\nfrom_peak = "20%"')
     )
