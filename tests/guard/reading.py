@@ -54,6 +54,7 @@ class StillReader:
         self.missing: set[str] = set()
         self.time_ms = START_MS
         self.asked: list[str] = []
+        self.endings: dict[str, OrderEnding] = {}
         self._sequence = 0
 
     def state(self) -> VenueState:
@@ -68,7 +69,7 @@ class StillReader:
             inputs={name: known for name in names if name not in self.missing},
             reported=self.reported,
             orders=(),
-            endings=(),
+            endings=tuple(self.endings.values()),
             fills=(),
             prices={},
             books={},
@@ -92,7 +93,11 @@ class StillReader:
 
     async def order(self, client_id: str) -> OrderEnding:
         self.asked.append(client_id)
-        return OrderEnding(client_id=client_id, state="unknown", word="", time_ms=0)
+        self.endings[client_id] = OrderEnding(
+            client_id=client_id, state="unknown", word="", time_ms=0, asked_ms=self.time_ms,
+            answered_ms=self.time_ms,
+        )  # fmt: skip
+        return self.endings[client_id]
 
     def observer(self) -> Observer:
         return Observer("hyperliquid", self)

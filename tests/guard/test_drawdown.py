@@ -121,3 +121,54 @@ def test_a_latched_limit_is_said_as_long_as_it_lasts() -> None:
     assert f"{PEAK} latched" in guarded.memory.raised
     guarded.look(resets=(PEAK,))
     assert f"{PEAK} latched" not in guarded.memory.raised
+
+
+def test_a_deposit_that_the_ledger_shows_later_is_no_peak() -> None:
+    """20,000 USD arrive on 20,000: as a peak they would be a drawdown once they are known."""
+    guarded = Guarded(
+        account(cash=20_000), policy('[drawdown]\nsmoothing = "1s"\nfrom_peak = "20%"')
+    )
+    guarded.look(2)
+    peak = limits(guarded).peak.reference
+    guarded.venue.cash[CROSS] += usd(20_000)
+    for age_ms in range(1_000, 21_000, 1_000):
+        guarded.venue.ages["ledger"] = age_ms
+        guarded.look()
+    assert limits(guarded).peak.reference == peak
+    guarded.venue.net_deposits += usd(20_000)
+    guarded.venue.ages["ledger"] = 0
+    assert exits(guarded.look(20)) == []
+    assert limits(guarded).peak.reference == peak
+    assert limits(guarded).rise is None
+
+
+def test_a_withdrawal_that_equity_shows_later_is_no_peak() -> None:
+    guarded = Guarded(account(cash=20_000), policy('[drawdown]\nfrom_peak = "20%"'))
+    guarded.look(2)
+    peak = limits(guarded).peak.reference
+    guarded.venue.net_deposits -= usd(5_000)
+    guarded.venue.ages["account"] = 500
+    guarded.look()
+    guarded.venue.cash[CROSS] -= usd(5_000)
+    guarded.venue.ages["account"] = 0
+    guarded.look(2)
+    assert limits(guarded).peak.reference == peak
+
+
+def test_a_gain_is_a_peak_once_the_ledger_was_read_since() -> None:
+    """The least of it since then: what did not last is none."""
+    guarded = Guarded(account(cash=20_000), policy('[drawdown]\nfrom_peak = "20%"'))
+    guarded.look(2)
+    peak = limits(guarded).peak.reference
+    for number, gain in enumerate((3_000, 1_000, 2_000), start=1):
+        guarded.venue.ages["ledger"] = 1_000 * number
+        guarded.venue.cash[CROSS] += usd(gain)
+        guarded.look()
+        guarded.venue.cash[CROSS] -= usd(gain)
+    assert limits(guarded).peak.reference == peak
+    guarded.venue.cash[CROSS] += usd(2_500)
+    guarded.venue.ages["ledger"] = 0
+    guarded.look()
+    assert limits(guarded).peak.reference == peak + usd(1_000)
+    guarded.look()
+    assert limits(guarded).peak.reference == peak + usd(2_500)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from seawall.guard.actions import PlaceOrder
 from seawall.guard.explain import explain_journal
-from seawall.guard.journal import Opened, read_journal
+from seawall.guard.journal import Decided, Opened, read_journal
 from seawall.guard.notify import Notifier
 from seawall.guard.policy import Policy
 from seawall.guard.requests import RESET, STOP, Request, ask, asked, requests_path
@@ -256,3 +257,20 @@ def test_no_key_is_in_anything_that_a_run_leaves(
     assert KEY[2:] not in text
     assert str(int(KEY, 16)) not in text
     assert repr(bytes.fromhex(KEY[2:])) not in text
+
+
+def test_what_is_not_done_is_said_once_while_its_cause_lasts(started: Started) -> None:
+    """The journal has every decision; a person reads one line for each order."""
+
+    def decided() -> list[str]:
+        entries = [each for each in read_journal(started.path) if isinstance(each, Decided)]
+        actions = [action for each in entries for action in each.actions]
+        return [each.client_id for each in actions if isinstance(each, PlaceOrder)]
+
+    async def act(running: Running) -> None:
+        await started.until("guarding")
+        await waiting.until(lambda: len(decided()) >= 3 * len(set(decided())) > 0)
+
+    started.run(act, FIRES, arm=False)
+    said = [each for each in started.said if each.startswith("would ")]
+    assert len(said) == len(set(decided()))

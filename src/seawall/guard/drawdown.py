@@ -1,17 +1,19 @@
 """The hard stop: drawdown of the whole account from its peak and from the start of the day.
 
 Profit is equity less net deposits, so a deposit or a withdrawal moves neither peak nor loss. The
-account is measured as one that began with the risk capital of the policy: a drawdown is the loss
-since the highest profit, over the risk capital plus that profit. Changing the risk capital changes
-the base and never the peak. A limit trips where the loss and the smoothed loss are both above it,
-closes everything, and stays latched until a person resets it by name.
+two are read apart, and one may show a cash flow before the other does: a profit above the peak
+counts once both have been read since it was first seen, and then the least of it since. The account
+is measured as one that began with the risk capital of the policy: a drawdown is the loss since the
+highest profit, over the risk capital plus that profit. Changing the risk capital changes the base
+and never the peak. A limit trips where the loss and the smoothed loss are both above it, closes
+everything, and stays latched until a person resets it by name.
 """
 
 from msgspec import structs
 
 from seawall.domain.units import DAY_MS, PPM
 from seawall.guard.draft import Draft
-from seawall.guard.memory import AccountMemory, LimitMemory
+from seawall.guard.memory import AccountMemory, LimitMemory, Rise
 from seawall.guard.policy import GRACEFUL_STOP, MANUAL, PANIC, TAKE_PROFIT_ONLY, Policy
 
 FROM_PEAK, FROM_DAY_START = "drawdown from peak", "drawdown from day start"
@@ -31,27 +33,40 @@ def smoothed_after(before: int, value: int, passed_ms: int, smoothing_ms: int) -
     return before + (value - before) * passed_ms // (passed_ms + smoothing_ms)
 
 
-def losses(policy: Policy, account: AccountMemory, profit: int, now_ms: int) -> AccountMemory:
-    """The account with its peak, its day and both smoothed losses brought up to now."""
+def losses(
+    policy: Policy, account: AccountMemory, profit: int, now_ms: int, read_ms: int
+) -> AccountMemory:
+    """The account with its peak, its day and both smoothed losses brought up to now.
+
+    ``read_ms``: when equity and cash flows were both read last, the older of the two.
+    """
     smoothing = policy.drawdown.smoothing_ms
     passed_ms = max(0, now_ms - account.measured_ms)
+    account = _risen(account, profit, now_ms, read_ms)
     peak, day = account.peak, account.day
-    reference = max(peak.reference, profit)
-    loss = reference - profit
-    peak = structs.replace(
-        peak,
-        reference=reference,
-        smoothed=smoothed_after(peak.smoothed, loss, passed_ms, smoothing),
-    )
+    loss = max(0, peak.reference - profit)
+    peak = structs.replace(peak, smoothed=smoothed_after(peak.smoothed, loss, passed_ms, smoothing))
     number = now_ms // DAY_MS
     if number != account.day_number:
-        day = LimitMemory(reference=profit)
+        day = LimitMemory(reference=min(profit, peak.reference))
     else:
         lost = max(0, day.reference - profit)
         day = structs.replace(
             day, smoothed=smoothed_after(day.smoothed, lost, passed_ms, smoothing)
         )
     return structs.replace(account, measured_ms=now_ms, peak=peak, day=day, day_number=number)
+
+
+def _risen(account: AccountMemory, profit: int, now_ms: int, read_ms: int) -> AccountMemory:
+    """The account with a higher peak, where that is no cash flow seen on one side only."""
+    if profit <= account.peak.reference:
+        return account if account.rise is None else structs.replace(account, rise=None)
+    rise = account.rise or Rise(profit, now_ms)
+    rise = Rise(min(rise.least, profit), rise.since_ms)
+    if read_ms < rise.since_ms:
+        return structs.replace(account, rise=rise)
+    peak = structs.replace(account.peak, reference=rise.least)
+    return structs.replace(account, peak=peak, rise=None)
 
 
 def score(policy: Policy, account: AccountMemory, limit: LimitMemory, profit: int) -> int:
@@ -87,7 +102,7 @@ def _measure(draft: Draft, profit: int) -> None:
             day_number=draft.now // DAY_MS,
         )  # fmt: skip
     else:
-        account = losses(draft.policy, account, profit, draft.now)
+        account = losses(draft.policy, account, profit, draft.now, draft.view.observed.profit_ms)
     limits = draft.policy.drawdown
     for name, most in ((FROM_PEAK, limits.from_peak), (FROM_DAY_START, limits.from_day_start)):
         attribute = _ATTRIBUTES[name]
@@ -158,7 +173,7 @@ def reset_account(draft: Draft, name: str) -> bool:
     account = structs.replace(account, latched="", latched_ms=0, flat_ms=0)
     if name == FROM_PEAK:
         unarmed = LimitMemory(reference=profit, armed=False)
-        draft.account = structs.replace(account, start=profit, peak=unarmed)
+        draft.account = structs.replace(account, start=profit, peak=unarmed, rise=None)
         draft.say(name, "info", f"{name} was reset; its peak is the equity now")
     else:
         # The day's loss stays what it is.

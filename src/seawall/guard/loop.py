@@ -217,6 +217,7 @@ def _lasting(memory: Memory) -> Memory:
             measured_ms=0,
             peak=structs.replace(account.peak, smoothed=0),
             day=structs.replace(account.day, smoothed=0),
+            rise=None,
         )
     return structs.replace(memory, time_ms=0, quiet=None, account=account)
 

@@ -132,6 +132,14 @@ class LimitMemory(Struct, frozen=True, kw_only=True):
     armed: bool = True
 
 
+class Rise(Struct, frozen=True):
+    """A profit above the peak that may be a cash flow of which only equity or the ledger tells yet.
+    ``least``: the lowest profit since then."""
+
+    least: int
+    since_ms: int
+
+
 class AccountMemory(Struct, frozen=True, kw_only=True):
     """The whole account. Profits are equity less net deposits: cash flows do not move them.
 
@@ -148,6 +156,7 @@ class AccountMemory(Struct, frozen=True, kw_only=True):
     latched: str = ""
     latched_ms: int = 0
     flat_ms: int = 0
+    rise: Rise | None = None
 
 
 class QuietLeg(Struct, frozen=True):

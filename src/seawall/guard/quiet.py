@@ -85,7 +85,7 @@ def still_quiet(policy: Policy, memory: Memory, view: View) -> Memory:
     account = memory.account
     profit = view.profit
     if account is not None and profit is not None:
-        account = losses(policy, account, profit, view.time_ms)
+        account = losses(policy, account, profit, view.time_ms, view.observed.profit_ms)
     return structs.replace(memory, time_ms=view.time_ms, account=account)
 
 

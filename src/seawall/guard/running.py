@@ -42,6 +42,8 @@ END_S = 15.0
 
 LINES = 12
 """So many of the last lines are in the status."""
+NOT_DONE = 1_000
+"""So many of the last actions that were not done are not said again."""
 
 
 class NotArmed(InputError):
@@ -115,6 +117,7 @@ class Running:
     def __init__(self, run: Run, notifier: Notifier, say: Callable[[str], None]) -> None:
         self._run, self._notifier, self._print = run, notifier, say
         self._said: deque[Said] = deque(maxlen=LINES)
+        self._not_done: deque[str] = deque(maxlen=NOT_DONE)
         gateway = gateway_of(DEFAULT_VENUE)
         self.network: Network = gateway.network(
             run.network, url=run.at, in_policy=run.policy.real_money, on_command=run.real_money
@@ -307,8 +310,14 @@ class Running:
     def _tell(self, actions: Sequence[Action]) -> None:
         view = self._observer.last
         for each in actions:
-            if view is not None and (text := action_text(each, view)):
-                self._say(text if self._run.arm else f"would {text}")
+            if view is None or not (text := action_text(each, view)):
+                continue
+            if self._run.arm:
+                self._say(text)
+            elif (name := action_name(each)) not in self._not_done:
+                # What is not done is decided again and again, under the same name.
+                self._not_done.append(name)
+                self._say(f"would {text}")
 
     async def _listen(self) -> None:
         while True:
@@ -360,6 +369,16 @@ class Running:
             write_status(self._run.journal, made)
         except OSError as error:
             self._say(f"warning: the status cannot be written: {error.strerror}")
+
+
+def action_name(action: Action) -> str:
+    """The same for an action that is repeated because the one before was not done; empty for a
+    question and for an alert."""
+    if isinstance(action, PlaceOrder):
+        return action.client_id
+    if isinstance(action, CancelOrder):
+        return f"{action.market} {action.order_id}"
+    return f"{action.bucket} {action.name}" if isinstance(action, AddMargin) else ""
 
 
 def action_text(action: Action, view: View) -> str:

@@ -148,6 +148,12 @@ class Observed(Struct, frozen=True, kw_only=True):
     ledger_ms: int | None = None
     funding_ms: int | None = None
 
+    @property
+    def profit_ms(self) -> int:
+        """The older of account and ledger, of which profit is the difference; 0 where one is
+        missing."""
+        return min(self.account_ms or 0, self.ledger_ms or 0)
+
 
 class View(Struct, frozen=True, kw_only=True, dict=True):
     """An account and its markets at ``time_ms``, by the clock of the host.
