@@ -13,7 +13,6 @@ from seawall.domain.commands import ALL_MARKETS, Command
 from seawall.domain.enums import MarginMode
 from seawall.domain.errors import InputError
 from seawall.domain.events import CommandRejected
-from seawall.domain.units import MAX_MONEY, MONEY_DECIMALS, UnitError, to_units
 from seawall.engine.account_view import account_margins
 from seawall.engine.holding_view import trading_room
 from seawall.sandbox.control import Control
@@ -259,11 +258,7 @@ class LiveStage(Listeners):
 
     def _margin(self, asked: protocol.AdjustMargin, row: int, ms: int) -> Sequence[Command]:
         market = self.scene.market(asked.market)
-        try:
-            amount = to_units(asked.amount, MONEY_DECIMALS, MAX_MONEY)
-        except UnitError:
-            expected = "USD with at most 6 decimals, such as 250 or -100"
-            raise InputError.of("", "amount", asked.amount, expected) from None
+        amount = tickets.margin_amount(asked.amount)
         return [commands.AdjustIsolatedMargin(ms, row, market, amount)]
 
 
