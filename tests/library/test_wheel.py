@@ -98,7 +98,7 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
     assert {Path(name).suffix for name in packed} >= {".css", ".j2", ".pyi", ".toml", ".typed"}
     if is_fresh():
         assert "seawall/terminal/static/index.html" in packed
-    for extra in ("cluster", "frames"):
+    for extra in ("cluster", "dydx", "frames"):
         assert f"Provides-Extra: {extra}" in told
 
 

@@ -80,6 +80,27 @@ def test_the_same_moment_is_the_same_from_both_sides(
     assert recording.epoch >= 2
 
 
+def test_candles_are_those_of_the_mark(rehearsed: tuple[Path, dict[str, str]]) -> None:
+    recording = Recording(rehearsed[0])
+    recording.go_to((recording.start_ms + recording.end_ms) // 2)
+    history, now_ms = recording.scene.history, recording.scene.now_ms()
+    minute = 60_000
+    found = history.candles(0, minute, 0, now_ms)
+    assert len(found) > 10
+    assert found[-1].close == recording.scene.mark(0)
+    assert all(each.low <= min(each.open, each.close) for each in found)
+    assert all(each.high >= max(each.open, each.close) for each in found)
+    trades = history.trades(0, 10**6)
+    for each in found:
+        inside = [t for t in trades if t.time_ms // minute == each.opened_ms // minute]
+        assert (each.volume, each.trades) == (sum(t.size for t in inside), len(inside))
+    assert sum(each.trades for each in found) > 0
+    # Of the newest ones alone, from the middle of a candle on; before the first there are none.
+    assert history.candles(0, minute, found[-3].opened_ms + 1, now_ms) == found[-3:]
+    assert history.candles(0, minute, 0, now_ms, limit=2) == found[-2:]
+    assert history.candles(0, minute, 0, minute) == []
+
+
 def test_it_is_played_stepped_and_asked(rehearsed: tuple[Path, dict[str, str]]) -> None:
     async def play(page: Page, recording: Recording) -> None:
         await page.ask(protocol.Play(step=1), protocol.Done)

@@ -93,6 +93,13 @@ def test_modes_leverages_and_margin() -> None:
         )
         cross = await page.ask(protocol.AskMargin("BTC", "250"), protocol.Refused)
         assert cross.field == "market"
+        wrong = await page.ask(protocol.AskMargin("ETH", "1.0000001"), protocol.Refused)
+        assert wrong.field == "amount"
+        # Orders alone hold no bucket.
+        await page.ask(protocol.ClosePosition("ETH"), protocol.Placed)
+        await page.place(market="ETH", side="buy", kind="limit", size="1", price="1900")
+        without = await page.ask(protocol.AskMargin("ETH", "250"), protocol.Refused)
+        assert without.field == "market"
 
     with_page(play)
 

@@ -13,7 +13,6 @@ from seawall.domain.commands import ALL_MARKETS, Command
 from seawall.domain.enums import MarginMode
 from seawall.domain.errors import InputError
 from seawall.domain.events import CommandRejected
-from seawall.domain.units import MAX_MONEY, MONEY_DECIMALS, UnitError, to_units
 from seawall.engine.account_view import account_margins
 from seawall.engine.holding_view import trading_room
 from seawall.sandbox.control import Control
@@ -27,7 +26,7 @@ from seawall.terminal.past import reason_text
 from seawall.terminal.preview import Copy
 from seawall.terminal.questions import QUESTIONS, answer_to
 from seawall.terminal.scene import DirectoryNames, Scene
-from seawall.terminal.stage import Heard, Looking
+from seawall.terminal.stage import Listeners, Looking, view_of
 from seawall.venues.port import Applied, Plan, Refusal
 
 STEERED = {route.handler: route for route in ROUTES if route.method == "POST"}
@@ -50,10 +49,11 @@ DONE = {
 }
 
 
-class LiveStage:
+class LiveStage(Listeners):
     """Implements ``stage.Stage`` for a running venue. ``guard``: a guard's journal, or None."""
 
     def __init__(self, venue: Venue, guard: Path | None = None) -> None:
+        super().__init__()
         self._venue = venue
         self._host = venue.host
         self._control = Control(venue.market, venue.users, venue.wire.account_named)
@@ -73,7 +73,6 @@ class LiveStage:
         self.epoch = 0
         self._copy = Copy(self.scene)
         self._sequence = self._host.engine.sequence
-        self._listeners: list[Heard] = []
         self._host.listen(self._heard)
 
     # -- what is shown ---------------------------------------------------------------------------
@@ -112,31 +111,17 @@ class LiveStage:
             host.history.trouble,
             tuple(host.save_points()),
             conditions,
-            protocol.View(
-                self.scene.instruments[looking.market].name,
-                self.scene.names.of(looking.account).address,
-                looking.interval,
-            ),
+            view_of(self.scene, looking),
             None,
         )
 
     def first_account(self) -> int:
         return self.scene.account(self._venue.users[0].address)
 
-    def listen(self, heard: Heard) -> Callable[[], None]:
-        self._listeners.append(heard)
-
-        def stop() -> None:
-            if heard in self._listeners:
-                self._listeners.remove(heard)
-
-        return stop
-
     def _heard(self, batch: Sequence[Applied]) -> None:
         self.look()
         self.cascade.add(batch)
-        for each in self._listeners:
-            each(batch)
+        self.tell(batch)
 
     def look(self) -> None:
         """Find out whether the venue went back in time."""
@@ -273,11 +258,7 @@ class LiveStage:
 
     def _margin(self, asked: protocol.AdjustMargin, row: int, ms: int) -> Sequence[Command]:
         market = self.scene.market(asked.market)
-        try:
-            amount = to_units(asked.amount, MONEY_DECIMALS, MAX_MONEY)
-        except UnitError:
-            expected = "USD with at most 6 decimals, such as 250 or -100"
-            raise InputError.of("", "amount", asked.amount, expected) from None
+        amount = tickets.margin_amount(asked.amount)
         return [commands.AdjustIsolatedMargin(ms, row, market, amount)]
 
 

@@ -100,26 +100,26 @@ class RecordedHistory:
     def candles(
         self, market: int, interval_ms: int, start_ms: int, end_ms: int, limit: int = 5000
     ) -> list[Candle]:
-        rows, times = self._until_now(self._marks, self._marks[0]["market"] == market)
-        prices, opened = rows["price"], times - times % interval_ms
+        marks, times = self._until_now(self._marks, self._marks[0]["market"] == market)
         traded, traded_at = self._traded(market)
-        volumes = dict.fromkeys(np.unique(opened).tolist(), 0)
-        counts = dict.fromkeys(volumes, 0)
-        for size, at in zip(traded["order_size"].tolist(), traded_at.tolist(), strict=True):
-            begun = at - at % interval_ms
-            volumes[begun] = volumes.get(begun, 0) + size
-            counts[begun] = counts.get(begun, 0) + 1
-        found = []
-        for begun in np.unique(opened).tolist():
-            each = prices[opened == begun]
-            if start_ms - interval_ms < begun <= end_ms:
-                found.append(
-                    Candle(
-                        begun, interval_ms, int(each[0]), int(each.max()), int(each.min()),
-                        int(each[-1]), volumes[begun], counts[begun],
-                    )
-                )  # fmt: skip
-        return found[-limit:]
+        opened = times - times % interval_ms
+        kept = (opened > start_ms - interval_ms) & (opened <= end_ms)
+        prices = marks["price"][kept]
+        begun, first = np.unique(opened[kept], return_index=True)
+        parts = zip(
+            begun.tolist(),
+            np.split(prices, first[1:]),
+            np.searchsorted(traded_at, begun).tolist(),
+            np.searchsorted(traded_at, begun + interval_ms).tolist(),
+            strict=False,  # nothing split is one empty part
+        )
+        return [
+            Candle(
+                at, interval_ms, int(each[0]), int(each.max()), int(each.min()), int(each[-1]),
+                sum(traded["order_size"][low:high].tolist()), high - low,
+            )
+            for at, each, low, high in list(parts)[-limit:]
+        ]  # fmt: skip
 
     def day_volume(self, market: int) -> tuple[int, int, int]:
         marks, at = self._until_now(self._marks, self._marks[0]["market"] == market)

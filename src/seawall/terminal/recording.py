@@ -29,7 +29,7 @@ from seawall.terminal.preview import Copy
 from seawall.terminal.questions import QUESTIONS, answer_to
 from seawall.terminal.recorded_history import RecordedHistory
 from seawall.terminal.scene import SYSTEM_NAMES, Name, Scene
-from seawall.terminal.stage import Heard, Looking
+from seawall.terminal.stage import Listeners, Looking, view_of
 from seawall.venues.port import Applied
 
 Rows = NDArray[Any]
@@ -79,7 +79,7 @@ class RecordedNames:
         return [self._own, *others] if self._own < used else list(others)
 
 
-class Recording:
+class Recording(Listeners):
     """Implements ``stage.Stage`` for a journal that begins with its first command.
 
     ``clock``: seconds, for playing.
@@ -87,6 +87,7 @@ class Recording:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises InputError."""
+        super().__init__()
         recorded = read_journal(path)
         if not isinstance(recorded.book, Rulebook):
             expected = "a journal under continuous rules: the terminal shows no others yet"
@@ -114,7 +115,6 @@ class Recording:
         self.guard = GuardView(None)
         self.epoch = 0
         self._copy = Copy(self.scene)
-        self._listeners: list[Heard] = []
         opened = self._rows["kind"] == CommandKind.ADVANCE_TIME
         begun = self._rows["time_ms"][opened & (self._rows["account"] == -1)]
         self.start_ms = int(begun[0]) if len(begun) else int(self._rows["time_ms"][0])
@@ -178,11 +178,7 @@ class Recording:
             "",
             (),
             (),
-            protocol.View(
-                self.scene.instruments[looking.market].name,
-                self.scene.names.of(looking.account).address,
-                looking.interval,
-            ),
+            view_of(self.scene, looking),
             protocol.Playback(
                 self.start_ms,
                 self.end_ms,
@@ -195,15 +191,6 @@ class Recording:
 
     def first_account(self) -> int:
         return self._own
-
-    def listen(self, heard: Heard) -> Callable[[], None]:
-        self._listeners.append(heard)
-
-        def stop() -> None:
-            if heard in self._listeners:
-                self._listeners.remove(heard)
-
-        return stop
 
     # -- going through it ------------------------------------------------------------------------
 
@@ -225,10 +212,9 @@ class Recording:
             self._row = target
         batch = list(self._heard_between(before, self._engine.sequence))
         self.cascade.add(batch)
-        for each in self._listeners:
-            if batch:
-                each(batch)
-            each(())
+        if batch:
+            self.tell(batch)
+        self.tell(())
 
     def _heard_between(self, after: int, until: int) -> Iterator[Applied]:
         """What happened from one command to another, as the machine's events."""

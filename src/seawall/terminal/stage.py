@@ -1,6 +1,7 @@
 """What a connection is given to show: a running venue, or a recording."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from seawall.terminal import protocol
@@ -23,6 +24,36 @@ class Looking(Protocol):
 
     @property
     def interval(self) -> protocol.Interval: ...
+
+
+def view_of(scene: Scene, looking: Looking) -> protocol.View:
+    """What a connection looks at, by its names."""
+    return protocol.View(
+        scene.instruments[looking.market].name,
+        scene.names.of(looking.account).address,
+        looking.interval,
+    )
+
+
+class Listeners:
+    """Those whom a stage tells what took effect."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Heard] = []
+
+    def listen(self, heard: Heard) -> Callable[[], None]:
+        """As ``Stage`` has it."""
+        self._listeners.append(heard)
+
+        def stop() -> None:
+            with suppress(ValueError):
+                self._listeners.remove(heard)
+
+        return stop
+
+    def tell(self, batch: Sequence[Applied]) -> None:
+        for each in self._listeners:
+            each(batch)
 
 
 class Stage(Protocol):

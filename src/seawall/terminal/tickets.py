@@ -22,7 +22,15 @@ from seawall.domain.events import (
 )
 from seawall.domain.holdings import OpenOrder
 from seawall.domain.quantities import number
-from seawall.domain.units import MAX_PRICE, MAX_SIZE, UnitError, from_units, to_units
+from seawall.domain.units import (
+    MAX_MONEY,
+    MAX_PRICE,
+    MAX_SIZE,
+    MONEY_DECIMALS,
+    UnitError,
+    from_units,
+    to_units,
+)
 from seawall.engine.account_view import account_margins
 from seawall.engine.holding_view import Holding, holdings
 from seawall.engine.placement import worst_trigger_price
@@ -79,6 +87,15 @@ def price_units(scene: Scene, market: int, field: str, text: str | None) -> int:
 def size_units(scene: Scene, market: int, text: str | None) -> int:
     """Raises InputError."""
     return _units("size", text, scene.instruments[market].size_decimals, MAX_SIZE, "a size")
+
+
+def margin_amount(text: str) -> int:
+    """Micro-USD to move into an isolated bucket, negative out of it. Raises InputError."""
+    try:
+        return to_units(text, MONEY_DECIMALS, MAX_MONEY)
+    except UnitError:
+        expected = f"USD with at most {MONEY_DECIMALS} decimals, such as 250 or -100"
+        raise InputError.of("", "amount", text, expected) from None
 
 
 def tick(scene: Scene, market: int, units: float, *, up: bool = False) -> int:

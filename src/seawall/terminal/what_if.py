@@ -18,7 +18,7 @@ from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.margin_groups import account_groups
 from seawall.domain.quantities import number
-from seawall.domain.units import MONEY_DECIMALS, UnitError, money_text, to_units
+from seawall.domain.units import money_text
 from seawall.engine.account_view import account_margins, cash_by_group
 from seawall.engine.holding_view import Holding
 from seawall.lab.market.assumptions import assumptions_of, leverages_of
@@ -30,6 +30,7 @@ from seawall.terminal import protocol
 from seawall.terminal.account import MODES, bucket_title, finite, held_by, pool_name
 from seawall.terminal.market import open_orders
 from seawall.terminal.scene import Scene
+from seawall.terminal.tickets import margin_amount
 
 LEAST_MOVE, MOST_MOVE = -0.99, 10
 WHOLE_MOVE = Fraction(1)
@@ -153,19 +154,17 @@ def changed(
 
 def with_margin(account: Account, market: str, amount: str) -> Account:
     """The account with so many USD moved into an isolated bucket. Raises InputError."""
-    number = account.market(market)
-    try:
-        micro = to_units(amount, MONEY_DECIMALS)
-    except UnitError:
-        expected = "USD with at most 6 decimals, such as 250 or -100"
-        raise InputError.of("", "amount", amount, expected) from None
-    found = []
-    for each in account.holdings.positions:
-        if each.market == number and not each.is_isolated:
-            raise InputError.of("", "market", market, "a market with an isolated position")
-        added = micro if each.market == number else 0
-        found.append(structs.replace(each, isolated_margin=each.isolated_margin + added))
-    return account.replace(holdings=structs.replace(account.holdings, positions=tuple(found)))
+    row, added = account.market(market), margin_amount(amount)
+    positions = account.holdings.positions
+    if not any(each.market == row and each.is_isolated for each in positions):
+        raise InputError.of("", "market", market, "a market with an isolated position")
+    found = tuple(
+        structs.replace(each, isolated_margin=each.isolated_margin + added)
+        if each.market == row
+        else each
+        for each in positions
+    )
+    return account.replace(holdings=structs.replace(account.holdings, positions=found))
 
 
 def answer(
