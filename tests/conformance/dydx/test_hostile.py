@@ -151,6 +151,24 @@ def test_a_replay_is_refused() -> None:
     asyncio.run(main())
 
 
+def test_a_page_cannot_trade_by_showing_a_picture() -> None:
+    async def main() -> None:
+        async with quiet_venue() as venue:
+            signer = venue.signer(0)
+            raw = signer.signed(_short(venue, signer))
+            url = f"{venue.venue.urls['rpc']}/broadcast_tx_sync?tx=0x{raw.hex()}"
+            before = traces(venue)
+            for site in ("cross-site", "same-site"):
+                headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+                async with venue.session.get(url, headers=headers) as answer:
+                    assert answer.status == 403
+            assert traces(venue) == before
+            async with venue.session.get(url) as answer:
+                assert (await answer.json())["result"]["code"] == 0
+
+    asyncio.run(main())
+
+
 def test_payments_of_one_transaction_all_happen_or_none() -> None:
     async def main() -> None:
         async with quiet_venue() as venue:
