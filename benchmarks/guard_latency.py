@@ -32,22 +32,12 @@ from seawall.guard.view import View
 from seawall.venues.hyperliquid.gateway.reader import Reader
 from seawall.venues.public_stream import PublicPrices, PublicUpdate
 from seawall.venues.registry import gateway_of
+from tests.conformance.hyperliquid.killed_guard import HALF
 from tests.conformance.hyperliquid.signer import order_action
 
 ASSET, COIN, HIGH, LOW = 1, "ETH", 2000.0, 1985.0
 SIZE, USD = "70", 10_000
-POLICY = """
-name = "latency"
-[account]
-risk_capital = 10_000
-[[step]]
-name = "half"
-action = "close"
-trigger = "30%"
-rearm = "5%"
-share = "50%"
-verify_after = "1h"
-"""
+POLICY = 'name = "latency"\n[account]\nrisk_capital = 10_000\n' + HALF
 WAIT_S = 60.0
 
 

@@ -152,6 +152,21 @@ def test_within_the_bounds_no_decision_is_missed(tmp_path: Path, name: str) -> N
         assert np.array_equal(getattr(quick, field), getattr(every, field)), field
 
 
+def test_within_the_bounds_of_the_largest_accounts_no_decision_is_missed(tmp_path: Path) -> None:
+    """A loss in micro-USD times five minutes in ms, of which smoothing is a share, is past 2^63."""
+    positions = [position("BTC", "long", 9 * 10**9, 20)]
+    setup = setup_of(tmp_path, 10**9, positions, WILD, paths=LANES, hours=2, step_seconds=300)
+    setup = structs.replace(setup, steps=6)
+    made = policy(DRAWDOWN)
+    capital = structs.replace(made.account, risk_capital=10**9 * USD)
+    made = structs.replace(made, account=capital)
+    quick, every = play(setup, made), play(setup, made, looks_always=True)
+    assert quick.acted.any(), "nothing is done"
+    assert quick.decisions < every.decisions
+    assert np.array_equal(quick.equity, every.equity)
+    assert np.array_equal(quick.reductions, every.reductions)
+
+
 def test_mirrored_paths_stand_side_by_side(tmp_path: Path) -> None:
     """As in the outcomes of the kernel, whatever protects the account."""
     setup = structs.replace(cross(tmp_path), antithetic=True, steps=60)

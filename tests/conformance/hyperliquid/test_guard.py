@@ -18,7 +18,7 @@ from seawall.venues.gateway_port import Accepted, Unknown
 from seawall.venues.registry import gateway_of
 from tests import waiting
 from tests.conformance.hyperliquid.between import Between, with_between
-from tests.conformance.hyperliquid.killed_guard import play
+from tests.conformance.hyperliquid.killed_guard import HALF, play
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting
 
@@ -26,15 +26,6 @@ pytestmark = pytest.mark.conformance
 
 COIN, PRICE = "ETH", 2000.0
 HEAD = 'name = "test"\n[account]\nrisk_capital = 10_000\n'
-HALF = """
-[[step]]
-name = "half"
-action = "close"
-trigger = "30%"
-rearm = "5%"
-share = "50%"
-verify_after = "1h"
-"""
 STOP = '[[stop]]\nname = "s"\ndistance = "60%"\nclearance = "0.1%"\nslippage = "0.5%"\n'
 
 

@@ -20,9 +20,9 @@ from seawall.venues.gateway_port import Refused
 from tests import waiting
 from tests.conformance.hyperliquid import guarded_day
 from tests.conformance.hyperliquid.between import Between
-from tests.conformance.hyperliquid.killed_guard import SLICES, THIN
+from tests.conformance.hyperliquid.killed_guard import HALF, SLICES, THIN
 from tests.conformance.hyperliquid.running import Venue, started
-from tests.conformance.hyperliquid.test_guard import HALF, STOP, Guarded, size_of
+from tests.conformance.hyperliquid.test_guard import STOP, Guarded, size_of
 from tests.conformance.hyperliquid.trader import IOC, Maker, Trader, filled
 
 pytestmark = pytest.mark.conformance
