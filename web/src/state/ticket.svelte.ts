@@ -49,6 +49,11 @@ class TicketState {
     return (this.preview?.slippage ?? 0) * 100 > preferences.slippageCap;
   }
 
+  /** Whether the preview is of a leverage or a mode that is chosen and not set: of another order. */
+  get isPreviewOfChosen(): boolean {
+    return this.leverage !== null || this.mode !== null;
+  }
+
   get needsPrice(): boolean {
     return !WITHOUT_PRICE.has(this.kind);
   }
@@ -98,7 +103,7 @@ class TicketState {
 
   async send(): Promise<boolean> {
     const ticket = this.ticket;
-    if (!ticket) return false;
+    if (!ticket || this.isPreviewOfChosen) return false;
     // The cap is for what is sent now, not for what was in the ticket before the last key.
     await this.asking.settled();
     if (this.isOverCap) return false;
