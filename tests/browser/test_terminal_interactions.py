@@ -116,6 +116,7 @@ def test_mode_and_leverage_are_previewed_before_they_are_set(page: Terminal) -> 
     page.page.fill("#ticket-leverage", "10")
     page.wait(lambda: page.figure("#preview-liquidation") < before)
     projected = page.figure("#preview-liquidation")
+    assert page.page.is_disabled("#ticket-send"), "that is the preview of another order"
     page.page.click("#set-leverage")
     page.page.locator("#set-leverage").wait_for(state="detached")
     page.send()
