@@ -53,17 +53,6 @@ def is_own(request: web.Request, hosts: Collection[str] = ()) -> bool:
     return known and parts.netloc == request.host
 
 
-def is_for_another_page(request: web.Request) -> bool:
-    """Whether a browser asks for it because another page shows it as a picture or links to it.
-
-    It names no origin then; and some wires take a transaction by GET. The bare address takes
-    nothing, and may be linked to.
-    """
-    if "Origin" in request.headers or request.path == "/":
-        return False
-    return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
-
-
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -82,8 +71,7 @@ def answering(
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        own = is_own(request, hosts) and not is_for_another_page(request)
-        if request.path.startswith(OWN_ONLY) or (not any_origin and own):
+        if request.path.startswith(OWN_ONLY) or (not any_origin and is_own(request, hosts)):
             return await handler(request)
         if not any_origin:
             text = "only for pages of this server; see seawall up --any-origin"
