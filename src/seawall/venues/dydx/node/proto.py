@@ -6,7 +6,7 @@ checkers follow, so messages are Any here.
 
 from typing import Any
 
-INSTALL = "pip install 'seawall[dydx]'"
+INSTALL = "pip install 'seawall[dydx]'; in a clone: ./setup dev"
 
 
 def missing() -> str:
