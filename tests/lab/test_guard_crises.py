@@ -7,6 +7,9 @@ import pytest
 from benchmarks.guard_policies import crisis_rows, jobs, path_rows, played
 from seawall.domain.units import MICRO
 from seawall.guard.policy import Policy
+from seawall.lab.cascade.question import cascade
+from seawall.lab.crises.question import crises
+from seawall.lab.guard_test.crashes import Rehearsed, crashes
 from seawall.lab.guard_test.crisis import CrisisLine, through
 from seawall.lab.guard_test.played import Protection
 from seawall.lab.market.named_scenarios import run_scenario
@@ -15,8 +18,7 @@ from seawall.lab.paths.setup import PathSetup
 from tests.lab.path_setups import STEADY, position, setup_of
 from tests.lab.test_guard_test import policy
 
-FALL = parse_scenario(
-    """
+FALL_TEXT = """
 name = "fall"
 start = "2026-01-01T12:00"
 step_seconds = 10
@@ -32,9 +34,8 @@ side = "long"
 accounts = 20
 notional = 50000
 leverage = [10, 40]
-""",
-    "fall.toml",
-)
+"""
+FALL = parse_scenario(FALL_TEXT, "fall.toml")
 OUT = """
 [[step]]
 name = "out"
@@ -74,7 +75,8 @@ def apart(folder: Path) -> PathSetup:
 
 def fall(setup: PathSetup, made: Policy | None, wallet: int = 0, **plan: bool) -> CrisisLine:
     protection = Protection(name="x", policy=made, **plan)
-    return through(FALL, setup.account, setup.depths, protection, wallet)
+    crash = Rehearsed(scenario=FALL, account=setup.account, depths=setup.depths)
+    return through(crash, protection, wallet)
 
 
 def test_without_protection_it_is_a_rehearsal(tmp_path: Path) -> None:
@@ -88,6 +90,48 @@ def test_without_protection_it_is_a_rehearsal(tmp_path: Path) -> None:
     assert line.liquidated == ("cross",)
     assert line.lost == (rehearsed.start.equity - rehearsed.end.equity) / MICRO
     assert line.lowest == pytest.approx(min(rehearsed.series.total_equity) / MICRO)
+
+
+def scenario_file(folder: Path) -> str:
+    file = folder / "fall.toml"
+    file.write_text(FALL_TEXT)
+    return str(file)
+
+
+def test_without_protection_it_is_the_crisis_of_that_command(tmp_path: Path) -> None:
+    setup, file = pooled(tmp_path), scenario_file(tmp_path)
+    (crash,) = crashes(setup.account, setup.depths, crises=[file], seed=3)
+    line = through(crash, Protection(name="x"), 0)
+    (outcome,) = crises(
+        setup.account, crises=file, rulebooks=setup.account.rulebook, modes="cross",
+        depths="calm", seed=3, workers=1,
+    ).outcomes  # fmt: skip
+    assert line.market == "crises"
+    assert (line.lost, line.lowest) == (outcome.lost / MICRO, outcome.lowest / MICRO)
+    assert bool(outcome.liquidated) == line.is_liquidated
+
+
+def test_without_protection_it_is_the_cascade_of_that_command(tmp_path: Path) -> None:
+    setup, file = apart(tmp_path), scenario_file(tmp_path)
+    (crash,) = crashes(setup.account, setup.depths, cascades=[file], seed=3)
+    line = through(crash, Protection(name="x"), 0)
+    run = cascade(setup.account, scenario=file, fast_forward=False, seed=3).run
+    assert line.market == "cascade"
+    assert line.lost == run.own_loss
+    assert line.lowest == pytest.approx(run.series.own_equity.min())
+    assert line.liquidated == ("BTC",)
+
+
+def test_a_guard_acts_in_each_market(tmp_path: Path) -> None:
+    """The same policy and account in the three markets: closed before liquidation in each."""
+    setup, file = apart(tmp_path), scenario_file(tmp_path)
+    found = crashes(
+        setup.account, setup.depths, scenarios=[file], crises=[file], cascades=[file], seed=3
+    )
+    lines = [through(each, Protection(name="x", policy=policy(OUT)), 0) for each in found]
+    assert [each.market for each in lines] == ["rehearse", "crises", "cascade"]
+    assert [each.liquidated for each in lines] == [()] * 3
+    assert all(each.actions and each.cost > 0 for each in lines)
 
 
 def test_the_ladder_closes_before_liquidation(tmp_path: Path) -> None:

@@ -250,6 +250,7 @@ def test_the_status_goes_by_the_interval(tmp_path: Path) -> None:
         line = structs.replace(guarded, saved=Estimate(saved, saved - 1, saved + 1))
         crises = [
             CrisisLine(
+                market="rehearse",
                 scenario="x", protection=name, start=6000.0, lost=0.0, lowest=at, liquidated=(),
                 deleveraged=0.0, cost=0.0, added=0.0, actions=0,
             )

@@ -17,6 +17,8 @@ def test(
     stop: str = "5%",
     rules: Literal["on", "off"] = "on",
     scenario: Texts = None,
+    crisis: Texts = None,
+    cascade: Texts = None,
     paths: int = 500,
     days: SignedText = None,
     hours: SignedText = None,
@@ -45,6 +47,10 @@ def test(
         Whether to switch off each rule once.
     scenario
         A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
+    crisis
+        The same in the market of crises: with a population of the day around the account.
+    cascade
+        The same in the market of cascade: what a whole market must sell moves every price.
     paths
         Number of paths.
     days
@@ -74,6 +80,7 @@ def test(
         outputs,
         lambda progress: guard_test(
             policy, load_account(account, source.options()), wallet=wallet, stop=stop,
-            rules=rules == "on", scenarios=scenarios, workers=workers, progress=progress, **options,
+            rules=rules == "on", scenarios=scenarios, crises=crisis or (), cascades=cascade or (),
+            workers=workers, progress=progress, **options,
         ),
     )  # fmt: skip

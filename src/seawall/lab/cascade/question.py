@@ -34,7 +34,7 @@ from seawall.report.findings import Answer, Findings
 from seawall.report.kinds import typed_percent
 from seawall.report.progress import Progress, silent
 
-MOST_ACCOUNTS = 2_000_000
+ACCOUNTS, MOST_ACCOUNTS = 5_000, 2_000_000
 MOST_SEEDS = 10_000
 HIGHEST_SEED = 2**32 - 1
 MOST_INTEREST = 10**12
@@ -78,7 +78,7 @@ def cascade(
     path: str | Path | Iterable[str | Path] = (),
     minutes: Amount | None = None,
     strength: Amount = 1,
-    accounts: int = 5_000,
+    accounts: int = ACCOUNTS,
     population: str | Path | None = None,
     leverage: Amount | None = None,
     longs: Amount | None = None,
@@ -141,6 +141,24 @@ def cascade(
         source=account.source, price_paths=_played(news, setup), run=run, without=without,
         seeds=outcomes, policies=_policies(run),
     )  # fmt: skip
+
+
+def usual_market(
+    account: Account, scenario: str | Path, *, seed: int = 1, assume: Assume = None
+) -> MarketSetup:
+    """The market of ``cascade(account, scenario=scenario, fast_forward=False)``, not begun.
+
+    Raises SeawallError.
+    """
+    facts, day, account = _day(account, scenario, (), (), None, assume)
+    assumptions = TradingAssumptions(
+        seed=_whole("seed", seed, 0, HIGHEST_SEED),
+        backstop_share=day.shared("backstop_share"),
+        fast_forward=False,
+    )
+    drawn = _distribution(facts, ACCOUNTS, None, None, None, 0.5, 0.3)
+    news = _path(account, scenario, ())
+    return _setup(account, news, None, 1.0, (), drawn, assumptions, day)
 
 
 def _played(news: MarketPath, setup: MarketSetup) -> tuple[PricePath, ...]:

@@ -106,7 +106,7 @@ def crises(
     check_workers(workers, cluster)
     shares = dict(_depth(each) for each in _listed("depths", several(depths)))
     wanted = [choice("modes", each, MODES) for each in _listed("modes", several(modes))]
-    chosen = _chosen(map(str, several(crises)))
+    chosen = chosen_crises(map(str, several(crises)))
     if not account.positions:
         raise InputError(f"{account.source}: position: the account has none")
     sole_pool(account.holdings, account.rulebook, account.instruments)
@@ -197,8 +197,8 @@ def _depth(value: Amount) -> tuple[str, float]:
     return value if isinstance(value, str) else short_percent(share), float(share)
 
 
-def _chosen(wanted: Iterable[str]) -> list[str]:
-    """Names or files, each once. Raises InputError for what is neither."""
+def chosen_crises(wanted: Iterable[str]) -> list[str]:
+    """Names or files, each once; ``all`` for every crisis. Raises InputError for others."""
     found: list[str] = []
     for each in wanted:
         if each == ALL:

@@ -1,17 +1,16 @@
-"""An account and what protects it, through a scenario in the engine: books, makers, population.
+"""An account and what protects it, through a crash in the engine: books, makers, population.
 
 The engine does everything: orders of the guard meet the book of that moment, stops rest in it,
 money moves by its rules, liquidations and deleveraging are its own. After every step the guard sees
 the account and acts as often as a step has seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
-from seawall.accounts.account import Account
 from seawall.domain.enums import (
     CommandKind,
     EventKind,
@@ -37,13 +36,9 @@ from seawall.guard.view import (
     PositionView,
     View,
 )
+from seawall.lab.guard_test.crashes import Crash
 from seawall.lab.guard_test.looks import LOOK_MS, MOST_LOOKS
 from seawall.lab.guard_test.played import REPLENISH_FROM, REPLENISH_TO, Protection
-from seawall.lab.market.liquidity import Depth
-from seawall.lab.market.named_scenarios import starting_path
-from seawall.lab.market.scenario import Scenario
-from seawall.lab.rehearse.rehearsal import rehearsal_setup
-from seawall.lab.simulation.agents import path_makers
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.simulation.observer import Holding
 from seawall.lab.simulation.simulation import Batch, Simulation, steps
@@ -55,12 +50,14 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
     """An account under one protection through one scenario. USD.
 
     ``lost``: of the equity at the start and of what came from the wallet; ``lowest``: the least
-    equity, less what was added. ``liquidated``: buckets that were found under maintenance margin,
-    by name. ``cost``: fees and slippage of the protection's orders, from the mark. ``actions``:
-    its orders that filled, and top-ups.
+    equity, less what was added. ``market``: the command that plays the same without a guard.
+    ``liquidated``: buckets that were found under maintenance margin, by name. ``cost``: fees and
+    slippage of the protection's orders, from the mark. ``actions``: its orders that filled, and
+    top-ups.
     """
 
     scenario: str
+    market: str
     protection: str
     start: float
     lost: float
@@ -77,26 +74,16 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
         return bool(self.liquidated)
 
 
-def through(
-    scenario: Scenario,
-    account: Account,
-    depths: Mapping[str, Depth],
-    plan: Protection,
-    wallet: int,
-) -> CrisisLine:
-    """One protection through one scenario that begins now. ``wallet``: micro-USD.
+def through(crash: Crash, plan: Protection, wallet: int) -> CrisisLine:
+    """One protection through one crash. ``wallet``: micro-USD.
 
-    Raises PathError, PlacementError.
+    Raises PathError, PlacementError, LayoutError.
     """
-    instruments = account.instruments
-    path = starting_path(scenario, account.holdings, instruments, account.price_texts)
-    setup = rehearsal_setup(
-        path, account.holdings, account.rulebook, instruments, depths, scenario.neighbours
-    )
-    run = _Run(Simulation(setup, path_makers), plan, wallet)
-    for (batch,) in steps([run.simulation]):
+    simulation, pace = crash.begin()
+    run = _Run(simulation, plan, wallet)
+    for (batch,) in steps([simulation], pace):
         run.act(batch)
-    return run.line(scenario.name)
+    return run.line(crash)
 
 
 class _Run:
@@ -129,13 +116,14 @@ class _Run:
             self._replenish(batch.time_ms)
         self._lowest = min(self._lowest, self._now.equity - self._added)
 
-    def line(self, scenario: str) -> CrisisLine:
+    def line(self, crash: Crash) -> CrisisLine:
         """What it came to."""
         log = self._log.incidents
         under = [each for each in log if each.kind == IncidentKind.LIQUIDATION_STARTED]
         against = (IncidentKind.DELEVERAGED_LOSER, IncidentKind.DELEVERAGED_WINNER)
         return CrisisLine(
-            scenario=scenario,
+            scenario=crash.name,
+            market=crash.market,
             protection=self._plan.name,
             start=self._start.equity / MICRO,
             lost=(self._start.equity + self._added - self._now.equity) / MICRO,

@@ -1,7 +1,7 @@
 """The question of ``seawall guard test``: what a policy does to an account on random paths and in
 crises."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,13 +15,11 @@ from seawall.domain.units import MICRO
 from seawall.guard.policy import Policy
 from seawall.guard.policy_file import load_policy
 from seawall.lab.arrays import Floats, Mask
+from seawall.lab.guard_test.crashes import Crash, crashes
 from seawall.lab.guard_test.crisis import CrisisLine, through
 from seawall.lab.guard_test.moment import Terms, terms_of
 from seawall.lab.guard_test.played import Played, Protection, play_block
 from seawall.lab.guard_test.prepared import plain_stop, prepared, without_rules
-from seawall.lab.market.liquidity import Depth
-from seawall.lab.market.named_scenarios import chosen_scenarios
-from seawall.lab.market.scenario import Scenario
 from seawall.lab.paths.estimates import (
     Estimate,
     expected_shortfall,
@@ -139,10 +137,8 @@ class _Work(Struct, frozen=True, kw_only=True):
     blocks: int
 
 
-class _CrisisWork(Struct, frozen=True, kw_only=True):
-    scenarios: tuple[Scenario, ...]
-    account: Account
-    depths: Mapping[str, Depth]
+class _CrashWork(Struct, frozen=True, kw_only=True):
+    crashes: tuple[Crash, ...]
     wallet: int
     plans: tuple[Protection, ...]
 
@@ -156,20 +152,24 @@ def guard_test(
     rules: bool = True,
     beside: bool = True,
     scenarios: str | Path | Iterable[str | Path] = (),
+    crises: str | Path | Iterable[str | Path] = (),
+    cascades: str | Path | Iterable[str | Path] = (),
     workers: int | None = 1,
     progress: Progress = silent,
     **options: Unpack[PathOptions],
 ) -> GuardTest:
     """Play a policy on random paths and in crises, with and without it, and without each rule.
 
-    ``scenarios``: named scenarios or scenario files, each from the prices of now on, in the engine.
+    ``scenarios``: named scenarios or scenario files, each from the prices of now on, in the engine,
+    as ``rehearse`` plays them; ``crises``: as ``crises`` does, with a population of the day;
+    ``cascades``: as ``cascade`` does, where the population's selling moves every price.
     ``wallet``: USD outside of the account, for top-ups from other sources than the pool and for
     replenishing; the equity now if not given. ``stop``: distance of the plain stop. ``rules``:
     whether each rule is switched off once. ``beside``: whether a plain stop and the wallet are
     played beside it. ``options``: as ``PathOptions``; 500 paths, 3 days and steps of 60 seconds if
     not given. Raises SeawallError.
     """
-    loaded = tuple(chosen_scenarios(several(scenarios)))
+    wanted = [list(several(each)) for each in (scenarios, crises, cascades)]
     given = policy if isinstance(policy, Policy) else load_policy(policy)
     _fill_in(options)
     bare = account.replace(holdings=structs.replace(account.holdings, orders=(), top_ups=()))
@@ -182,9 +182,15 @@ def guard_test(
     capital = given.account.risk_capital / MICRO
     reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
     distance = float(share("stop", stop, example=DEFAULT_STOP))
-    if loaded and isinstance(account.rulebook, BlockRulebook):
+    if any(wanted) and isinstance(account.rulebook, BlockRulebook):
         notes.append("No scenario is played: a guard sees no account under block rules.")
-        loaded = ()
+        wanted = [[], [], []]
+    made_ready = tuple(
+        crashes(
+            bare, setup.depths, scenarios=wanted[0], crises=wanted[1], cascades=wanted[2],
+            seed=setup.seed, assume=options.get("assume"),
+        )
+    )  # fmt: skip
     plans = list(_protections(given.name, made.policy, distance if beside else None))
     count = len(plans)
     switched = list(without_rules(made.policy)) if rules else []
@@ -210,7 +216,7 @@ def guard_test(
             _rule(name, whole, each, task.antithetic)
             for (name, _), each in zip(switched, played[count:], strict=True)
         ],
-        crises=_through(loaded, work, setup, workers, progress),
+        crises=_through(made_ready, work, workers, progress),
         played=played,
         notes=notes,
         wallet=work.wallet,
@@ -257,31 +263,22 @@ def _played(work: _Work, workers: int | None, progress: Progress) -> list[Played
 
 
 def _through(
-    scenarios: tuple[Scenario, ...],
-    paths: _Work,
-    setup: PathSetup,
-    workers: int | None,
-    progress: Progress,
+    crashes: tuple[Crash, ...], paths: _Work, workers: int | None, progress: Progress
 ) -> list[CrisisLine]:
-    """Every scenario under every protection that is no policy without a rule, in order."""
-    work = _CrisisWork(
-        scenarios=scenarios, account=setup.account, depths=setup.depths, wallet=paths.wallet,
-        plans=paths.plans[: paths.compared],
-    )  # fmt: skip
-    count = len(work.scenarios) * len(work.plans)
+    """Every crash under every protection that is no policy without a rule, in order."""
+    work = _CrashWork(crashes=crashes, wallet=paths.wallet, plans=paths.plans[: paths.compared])
+    count = len(work.crashes) * len(work.plans)
     if not count:
         return []
     return run_trials(
-        _crisis, work, count, workers=workers,
-        progress=lambda done: progress("through the scenarios", done, count),
+        _crash, work, count, workers=workers,
+        progress=lambda done: progress("through the crashes", done, count),
     )  # fmt: skip
 
 
-def _crisis(work: _CrisisWork, number: int) -> CrisisLine:
-    scenario, plan = divmod(number, len(work.plans))
-    return through(
-        work.scenarios[scenario], work.account, work.depths, work.plans[plan], work.wallet
-    )
+def _crash(work: _CrashWork, number: int) -> CrisisLine:
+    crash, plan = divmod(number, len(work.plans))
+    return through(work.crashes[crash], work.plans[plan], work.wallet)
 
 
 def _trial(work: _Work, number: int) -> Played:

@@ -127,8 +127,8 @@ def _crisis_words(result: GuardTest) -> Iterator[Words]:
     )
     for one, other in _worse(result):
         yield Words(
-            f"{one.scenario}: the account falls to {_usd(other.lowest)} with the policy, to "
-            f"{_usd(one.lowest)} without it.",
+            f"{one.scenario} ({one.market}): the account falls to {_usd(other.lowest)} with the "
+            f"policy, to {_usd(one.lowest)} without it.",
             is_warning=True,
         )
 
@@ -148,6 +148,7 @@ def _crises(result: GuardTest) -> Iterator[Sheet]:
         rows=result.crises,
         columns=[
             Column("scenario"),
+            Column("market"),
             Column("protection"),
             Column("lost", kinds.USD),
             Column("lowest", kinds.USD, title="lowest equity"),
@@ -159,8 +160,8 @@ def _crises(result: GuardTest) -> Iterator[Sheet]:
             Column("actions", kinds.COUNT),
             Column("start", kinds.USD, on="data"),
         ],
-        note="Losses below zero are gains; a cost below zero: filled better than the mark, which "
-        "moves later than the book.",
+        note="market: the command that plays the same without a guard. Losses below zero are "
+        "gains; a cost below zero: filled better than the mark, which moves later than the book.",
         style=lambda each: "bad" if each.liquidated else "",
     )
 
