@@ -184,6 +184,7 @@ def test_two_orders_of_one_transaction_are_one_piece_of_work() -> None:
             assert [(each["clientId"], each["status"]) for each in orders] == [
                 ("2", "OPEN"), ("1", "CANCELED"),
             ]  # fmt: skip
+            assert [await venue.get(f"/v4/orders/{each['id']}") for each in orders] == orders
 
     asyncio.run(main())
 

@@ -6,7 +6,7 @@ that the machine accepts or rejects. Rows are taken in the order of creation: a 
 goes with one CREATE_ACCOUNT command.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -128,6 +128,12 @@ class ChainDirectory:
     def terms_of(self, row: int, client_id: int) -> OrderTerms | None:
         """The newest terms of the order with this 128-bit client id."""
         return self.state.terms.get(f"{row}:{client_id}")
+
+    def newest_terms(self) -> Iterator[tuple[tuple[int, int], OrderTerms]]:
+        """Account row and 128-bit client id of every order with terms, the newest first."""
+        for key, terms in reversed(self.state.terms.items()):
+            row, _, client_id = key.partition(":")
+            yield (int(row), int(client_id)), terms
 
     # -- checks ----------------------------------------------------------------------------------
 

@@ -1,10 +1,12 @@
 """The ids of an indexer: UUIDs of version 5 over texts, and ids of events."""
 
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("0f9da948-a6fb-4c45-9edc-4685c3f3317d")
 
 
+@lru_cache(10_000)
 def subaccount_id(address: str, number: int) -> str:
     return str(uuid5(NAMESPACE, f"{address}-{number}"))
 

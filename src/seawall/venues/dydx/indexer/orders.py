@@ -134,6 +134,23 @@ def shown_orders(view: View, account: Subaccount) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def order_with_id(view: View, wanted: str) -> dict[str, Any] | None:
+    """The order of the wire with this id, if it was placed over the wire; None if none is shown.
+
+    An id is a digest, so those of all orders are made until one fits, the newest first.
+    """
+    for (row, client_id), terms in view.directory.newest_terms():
+        account = view.directory.account_of(row)
+        if account is None:
+            continue
+        pair, flags, number = parts_of(client_id)
+        if order_id(account.address, account.number, number, pair, flags) == wanted:
+            record = view.history.order(row, client_id=client_id)
+            status = "" if record is None else status_of(view, record, terms)
+            return order_object(view, account, record, terms, status) if record and status else None
+    return None
+
+
 def removal_reason(record: OrderRecord) -> str:
     """Why an order is no longer in the book, as a stream says it."""
     reason = Reason(record.reason)

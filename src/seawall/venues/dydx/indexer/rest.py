@@ -23,7 +23,7 @@ from seawall.venues.dydx.indexer.money import (
     trade_object,
     transfer_object,
 )
-from seawall.venues.dydx.indexer.orders import shown_orders
+from seawall.venues.dydx.indexer.orders import order_with_id, shown_orders
 from seawall.venues.dydx.indexer.positions import positions_of
 from seawall.venues.dydx.indexer.subaccounts import parent_object, subaccount_object
 from seawall.venues.dydx.indexer.view import NotFound, View, iso
@@ -208,11 +208,9 @@ class Indexer:
 
     def order(self, request: web.Request) -> Any:
         wanted = _text(request, "orderId")
-        for account in self.view.directory.state.accounts.values():
-            if not account.is_wallet and not account.label.startswith(("makers", "noise")):
-                for each in shown_orders(self.view, account):
-                    if each["id"] == wanted:
-                        return each
+        found = order_with_id(self.view, wanted)
+        if found is not None:
+            return found
         raise NotFound(f"Unable to find order id {wanted}")
 
     def fills(self, request: web.Request, accounts: list[Subaccount]) -> Any:
@@ -246,8 +244,11 @@ class Indexer:
             for record in self.view.history.funding(account.row, limit=_FAR)
         ]
         found.sort(key=lambda each: -each[0].time_ms)
-        shown = [funding_object(self.view, own, record) for record, own in found]
-        return _page(request, shown, "fundingPayments")
+        page = _page(request, found, "fundingPayments")
+        page["fundingPayments"] = [
+            funding_object(self.view, own, record) for record, own in page["fundingPayments"]
+        ]
+        return page
 
     # -- markets ---------------------------------------------------------------------------------
 

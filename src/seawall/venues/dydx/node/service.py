@@ -82,15 +82,10 @@ class GrpcService:
                 await context.abort(grpc.StatusCode.NOT_FOUND, f"tx not found: {request.hash}")
                 raise AssertionError("abort raises")
             made = message("tx.service", "GetTxResponse")(tx_response=response_of(found))
-            made.tx.MergeFromString(_as_tx(found.raw))
+            made.tx.MergeFromString(found.raw)  # the fields of a TxRaw are those of a Tx
             return made
 
         return answer
-
-
-def _as_tx(raw: bytes) -> bytes:
-    """The bytes of a TxRaw are those of a Tx."""
-    return raw
 
 
 def _parsed(
