@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.guard_policies import crisis_rows, jobs, path_rows, played
+from benchmarks.guard_policies import Names, crisis_rows, jobs, path_rows, played
 from seawall.domain.units import MICRO
 from seawall.guard.policy import Policy
 from seawall.lab.cascade.question import cascade
@@ -172,11 +172,11 @@ def test_the_wallet_pays_until_it_is_empty(tmp_path: Path) -> None:
 
 def test_the_tables_of_the_ready_policies() -> None:
     """The command behind docs/commands/guard_policies.md, in its smallest form."""
-    work = jobs(["small"], None, 8, 0.02, ("oracle_lag",))
+    work = jobs(["small"], None, 8, 0.02, Names(scenarios=("oracle_lag",)))
     found = [(job, played(work, number)) for number, job in enumerate(work)]
-    paths, crises = list(path_rows(found)), list(crisis_rows(found))
+    paths, crashed = list(path_rows(found)), list(crisis_rows(found))
     assert [row.split(" | ")[:2] for row in paths[2:]] == [
         ["| small", "jumps"], ["| small", "diffusion"],
     ]  # fmt: skip
-    assert crises[0] == "| scenario | small |"
-    assert crises[2].startswith("| oracle lag | 208 / ")
+    assert crashed[0] == "| scenario | market | small |"
+    assert crashed[2].startswith("| oracle lag | rehearse | 208 / ")
