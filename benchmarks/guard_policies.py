@@ -20,6 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from seawall.accounts.load import load_account
+from seawall.lab.guard_test.crashes import CrashNames
 from seawall.lab.guard_test.question import GuardTest, guard_test
 from seawall.lab.market.named_scenarios import ALL
 from seawall.lab.market.price_models import ModelOptions
@@ -42,35 +43,23 @@ RECORDED, CRISES = "recorded", "crises"
 PATHS, DAYS, STEP_SECONDS = 10_000, 3, 60
 
 
-class Names(Struct, frozen=True, kw_only=True):
-    """The scenarios of each market, by name."""
-
-    scenarios: tuple[str, ...] = ()
-    crises: tuple[str, ...] = ()
-    cascades: tuple[str, ...] = ()
-
-    @property
-    def in_markets(self) -> bool:
-        return bool(self.crises or self.cascades)
-
-
 class Job(Struct, frozen=True, kw_only=True):
     """One policy under one model; ``names`` instead of paths where there are some."""
 
     policy: str
     model: str
     options: ModelOptions = ModelOptions()
-    names: Names | None = None
+    names: CrashNames | None = None
     paths: int = 1
     days: float = 1.0
 
 
 def jobs(
-    policies: Sequence[str], candles: Path | None, paths: int, days: float, names: Names
+    policies: Sequence[str], candles: Path | None, paths: int, days: float, names: CrashNames
 ) -> list[Job]:
     """Those of all policies."""
     last = [Job(policy=policy, model=CRISES, names=names) for policy in policies]
-    if names.in_markets:
+    if names.crises or names.cascades:
         return last
     models = MODELS if candles is None else MODELS | {RECORDED: ModelOptions(bootstrap=(candles,))}
     return [
@@ -86,7 +75,7 @@ def jobs(
 def played(given: Sequence[Job], number: int) -> GuardTest:
     """One of them."""
     job = given[number]
-    names = job.names or Names()
+    names = job.names or CrashNames()
     return guard_test(
         EXAMPLES / "guard" / f"{job.policy}.toml",
         load_account(EXAMPLES / POLICIES[job.policy]),
@@ -156,14 +145,14 @@ def main() -> None:
     began = time.perf_counter()
     wanted = given.crisis or given.cascade
     scenarios = given.scenario or ([] if wanted else [ALL])
-    names = Names(
+    names = CrashNames(
         scenarios=tuple(scenarios), crises=tuple(given.crisis), cascades=tuple(given.cascade)
     )
-    if given.candles is None and not names.in_markets:
+    if given.candles is None and not wanted:
         print("Without --candles the model of recorded candles is left out.\n")
     work = jobs(given.policy or list(POLICIES), given.candles, given.paths, given.days, names)
     found = list(zip(work, run_trials(played, work, len(work), workers=given.workers), strict=True))
-    rows = [] if names.in_markets else [*path_rows(found), ""]
+    rows = [] if wanted else [*path_rows(found), ""]
     print("\n".join(["", *rows, *crisis_rows(found)]))
     print(f"\n{time.perf_counter() - began:.0f} seconds with {given.workers} processes.")
 
