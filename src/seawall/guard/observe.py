@@ -133,9 +133,12 @@ class Observer:
 
 
 def _listed(state: VenueState, markets: Sequence[str]) -> tuple[str, ...]:
-    """Wanted markets, and those with an order, that the venue's own list holds."""
+    """Wanted markets, and those with an order, that the venue's own list holds; where there is
+    none, the first of the list: an account without positions is to be seen too, and an engine has
+    at least one market."""
+    listed = [name for name in state.answers.prices if ":" not in name]
     names = dict.fromkeys([*markets, *(each.market for each in state.orders)])
-    return tuple(name for name in names if name in state.answers.prices and ":" not in name)
+    return tuple(name for name in names if name in listed) or tuple(listed[:1])
 
 
 def _mark(state: VenueState, instrument: Instrument, known: int) -> int:
