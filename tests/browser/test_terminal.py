@@ -42,6 +42,30 @@ def test_each_order_kind_is_placed_and_fills_are_seen(page: Terminal) -> None:
     assert all("taker" in each for each in page.rows("fills"))
 
 
+def test_an_order_over_time_is_foreseen_followed_and_cancelled(page: Terminal) -> None:
+    page.choose(account=5, market="BTC")
+    page.write("buy", "twap", size="1.1", minutes="4")
+    page.wait(lambda: "minutes: from 5 to 10080" in page.text("form .warning.danger"))
+    page.page.fill("#ticket-minutes", "5")
+    page.wait(lambda: page.text("#twap-slices") == "11, one each 00:30")
+    assert "0.10000" in page.text("#preview")
+    page.page.check("#ticket-randomise")
+    page.send()
+    page.open_table("twaps")
+    page.wait(lambda: page.text("[data-field=slices]") == "0 of 11")
+    page.advance(1)
+    page.wait(lambda: page.text("[data-field=executed]") == "0.10000 of 1.10000")
+    page.advance(30)
+    page.wait(lambda: page.text("[data-field=slices]") == "2 of 11")
+    page.wait(lambda: "0.20000" in page.position("BTC"))
+    page.open_table("twaps")
+    assert "randomise" in page.text("#twaps tbody tr")
+    page.page.locator("#twaps").get_by_role("button", name="Cancel").click()
+    page.wait(lambda: page.text("[data-field=state]") == "cancelled")
+    assert page.text("[data-field=executed]") == "0.20000 of 1.10000"
+    assert page.page.locator("#twaps button").count() == 0
+
+
 def test_an_isolated_margin_is_added_and_its_liquidation_moves_away(page: Terminal) -> None:
     page.choose(account=2, market="BTC")
     page.set_mode("isolated", 20)

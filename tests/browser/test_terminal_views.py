@@ -12,7 +12,7 @@ from tests.shared_files import ROOT
 
 pytestmark = pytest.mark.browser
 
-TABLES = ("positions", "orders", "fills", "history", "markets", "cascade", "guard", "log")
+TABLES = ("positions", "orders", "twaps", "fills", "history", "markets", "cascade", "guard", "log")
 SIDES = ("ticket", "whatif", "control")
 
 
@@ -28,6 +28,8 @@ def traded(opened: Any) -> Iterator[dict[str, Any]]:
             page.order("buy", "market", size="1", stop="49000", take="53000")
             page.order("buy", "limit", size="0.3", price="49500")
             page.wait(lambda: page.position("BTC"))
+            page.order("sell", "twap", size="0.5", minutes="30")
+            page.advance(60)
         yield said
 
 

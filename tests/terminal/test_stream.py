@@ -17,7 +17,7 @@ from tests.waiting import PATIENCE_S, until
 
 SURFACES = {
     protocol.Snapshot, protocol.Venue, protocol.Markets, protocol.Book, protocol.Trades,
-    protocol.Candles, protocol.Account, protocol.History, protocol.LiquidationMap,
+    protocol.Candles, protocol.Account, protocol.Twaps, protocol.History, protocol.LiquidationMap,
     protocol.Cascade, protocol.Guard,
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ export type Answer =
   | Done
   | Placed
   | Preview
+  | TwapPreview
   | WhatIf
   | Sized;
 
@@ -52,6 +53,9 @@ export type AnyRequest =
   | Resynchronise
   | PlaceOrder
   | PreviewOrder
+  | PlaceTwap
+  | PreviewTwap
+  | CancelTwap
   | ModifyOrder
   | CancelOrder
   | CancelAll
@@ -75,6 +79,7 @@ export type Surface =
   | Trades
   | Candles
   | Account
+  | Twaps
   | History
   | LiquidationMap
   | Cascade
@@ -208,6 +213,33 @@ export interface Superseded {
 }
 
 /**
+ * How a time-weighted order would be sliced, and what its first slice would do now. Money USD.
+ *
+ * ``rejected``: why the engine would refuse the first slice, or the part of it that is not filled.
+ * ``worst_price``: the limit of a slice now. ``fee``, ``margin``, ``position_after``,
+ * ``liquidation_after``, ``distance_after``: of the whole, as if every slice paid what the first
+ * one would, and the mark stood still; where the first one fills nothing, at the mark.
+ */
+export interface TwapPreview {
+  type: "TwapPreview";
+  rejected: string;
+  slices: number;
+  intervalMs: number;
+  sliceSize: string;
+  sliceNotional: string;
+  worstPrice: string | null;
+  firstPrice: string | null;
+  firstSlippage: number | null;
+  firstFee: string;
+  fee: string;
+  margin: string;
+  positionAfter: string;
+  liquidationAfter: string | null;
+  distanceAfter: number | null;
+  warnings: string[];
+}
+
+/**
  * The account at other prices, in other modes or at other leverages. Money is USD.
  *
  * ``equity``, ``lost``: at the prices, before anything is liquidated. ``first``: the bucket that
@@ -278,6 +310,12 @@ export interface CancelOrder {
   order: string;
 }
 
+/** End a time-weighted order; what it traded stays. Answered by ``Done``. */
+export interface CancelTwap {
+  type: "CancelTwap";
+  id: number;
+}
+
 /** Close every position at market. Answered by ``Placed``. */
 export interface CloseAll {
   type: "CloseAll";
@@ -319,6 +357,12 @@ export interface PlaceOrder {
   ticket: Ticket;
 }
 
+/** Answered by ``Done``. */
+export interface PlaceTwap {
+  type: "PlaceTwap";
+  ticket: TwapTicket;
+}
+
 /** Of a recording; what is None stays. ``to_ms``: go there; ``step``: so many moments on. */
 export interface Play {
   type: "Play";
@@ -335,6 +379,14 @@ export interface PreviewOrder {
   leverage?: number | null;
   mode?: ModeName | null;
   slippageCap?: number | null;
+}
+
+/** Answered by ``TwapPreview``, or ``Superseded``. ``leverage``, ``mode``: as if set first. */
+export interface PreviewTwap {
+  type: "PreviewTwap";
+  ticket: TwapTicket;
+  leverage?: number | null;
+  mode?: ModeName | null;
 }
 
 /** Send everything again. Answered by ``Done``. */
@@ -392,6 +444,19 @@ export interface Ticket {
   stopLoss?: string | null;
   scaleTo?: string | null;
   scaleCount?: number;
+}
+
+/**
+ * A time-weighted order: ``size`` in slices over ``minutes``. ``randomise``: what the
+ * venue makes of it ``TwapTerms`` says.
+ */
+export interface TwapTicket {
+  market: string;
+  side: SideName;
+  size: string;
+  minutes: number;
+  reduceOnly: boolean;
+  randomise: boolean;
 }
 
 /** Look at this from now on; what is None stays. Answered by ``Done``. */
@@ -864,7 +929,8 @@ export interface Ranked {
  * The venue as it is made; sent first, and again whenever everything may have changed.
  *
  * ``epoch``: changes when the venue went back in time: what the page remembers is then void.
- * ``recording``: whether this is a recording, where nothing can be traded or changed.
+ * ``recording``: whether this is a recording, where nothing can be traded or changed. ``twap``:
+ * None where the venue takes no time-weighted orders from here.
  */
 export interface Snapshot {
   type: "Snapshot";
@@ -875,6 +941,7 @@ export interface Snapshot {
   markets: MarketInfo[];
   accounts: AccountInfo[];
   recording: boolean;
+  twap: TwapTerms | null;
 }
 
 /** ``side``: the taker's. ``origin``: order, liquidation, backstop, deleveraging or twap. */
@@ -899,6 +966,50 @@ export interface Transfer {
   timeMs: number;
   kind: string;
   amount: string;
+}
+
+/**
+ * A time-weighted order. ``executed``: size so far, at ``average_price``; ``next_ms``: when the
+ * next slice is due, ``ends_ms``: the last one, or when it ended; None where that is not known.
+ */
+export interface Twap {
+  id: number;
+  market: string;
+  side: SideName;
+  size: string;
+  executed: string;
+  averagePrice: string | null;
+  slices: number;
+  slicesSent: number;
+  sliceSize: string;
+  intervalMs: number;
+  minutes: number;
+  reduceOnly: boolean;
+  randomise: boolean;
+  state: "waiting" | "running" | "finished" | "cancelled" | "stopped" | "failed";
+  createdMs: number;
+  nextMs: number | null;
+  endsMs: number | null;
+}
+
+/** The account's time-weighted orders, those that run first, then the newest ones first. */
+export interface Twaps {
+  type: "Twaps";
+  address: string;
+  twaps: Twap[];
+}
+
+/**
+ * What the venue takes as a time-weighted order. ``minimum_value``: USD at the mark;
+ * ``slippage``: the most that a slice may pay beyond the mid, a share; ``randomises``: whether
+ * slices are then sent at random, or even ones with the choice kept.
+ */
+export interface TwapTerms {
+  shortestMinutes: number;
+  longestMinutes: number;
+  minimumValue: string;
+  slippage: number;
+  randomises: boolean;
 }
 
 /**

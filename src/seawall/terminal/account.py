@@ -117,6 +117,13 @@ def liquidation_of(scene: Scene, held: Held, each: Holding) -> Ratio | None:
     return None if bucket is None else liquidation_price(bucket)
 
 
+def distance(liquidation: Ratio | None, mark: int) -> float | None:
+    """From the mark to a liquidation price, a signed share of the mark."""
+    if liquidation is None or not mark:
+        return None
+    return liquidation[0] / liquidation[1] / mark - 1
+
+
 def finite(ratio: float) -> float | None:
     return None if ratio == float("inf") else ratio
 
@@ -283,9 +290,6 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
     margin = abs(each.entry_notional) / each.leverage
     entry = Fraction(abs(each.entry_notional), abs(size))
     even = break_even_price(scene, held.account, each)
-    distance = None
-    if liquidation is not None and each.mark:
-        distance = liquidation[0] / liquidation[1] / each.mark - 1
     return protocol.Position(
         scene.instruments[market].name,
         held.bucket_name(scene, each),
@@ -295,7 +299,7 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
         scene.price_text(market, each.mark),
         decimal_text(even.as_integer_ratio(), scene.instruments[market].price_decimals, 6),
         price_of(scene, market, liquidation),
-        distance,
+        distance(liquidation, each.mark),
         each.leverage,
         MODES[each.mode],
         money_text(each.profit),

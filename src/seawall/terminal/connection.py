@@ -40,6 +40,7 @@ PACE = {
     "venue": 1.0,
     "book": 0.1,
     "account": 0.1,
+    "twaps": 0.5,
     "trades": 0.25,
     "candles": 0.5,
     "markets": 0.5,
@@ -51,7 +52,7 @@ PACE = {
 """Seconds between two messages of a surface, at least; the first in order goes first."""
 CHANGING = tuple(each for each in PACE if each not in ("snapshot", "guard"))
 OF_MARKET = ("book", "trades", "candles", "map", "cascade", "account")
-OF_ACCOUNT = ("account", "history", "book", "map", "cascade")
+OF_ACCOUNT = ("account", "twaps", "history", "book", "map", "cascade")
 
 
 class Sent(Struct, rename="camel"):
@@ -112,7 +113,7 @@ class Connection:
         elif market >= 0:
             self.out_of_date("markets")
         if getattr(event, "account", -1) == self.account:
-            self.out_of_date("account", "history")
+            self.out_of_date("account", "twaps", "history")
         if type(event) in KINDS:
             self.out_of_date("cascade", "map")
         elif isinstance(event, AccountCreated):
@@ -123,11 +124,11 @@ class Connection:
             self._dirty[each] = True
 
     def tick(self) -> None:
-        """A second has passed: the clock, the guard and candles without trades go on."""
+        """A second has passed: what goes on without a command that is heard."""
         if self._stage.epoch != self._epoch:
             self._epoch = self._stage.epoch
             self._again(everything=True)
-        self.out_of_date("venue", "guard", "candles")
+        self.out_of_date("venue", "guard", "candles", "twaps")
         self._wake.set()
 
     def _again(self, *, everything: bool = False, surfaces: Sequence[str] = ()) -> None:
@@ -215,6 +216,8 @@ class Connection:
                 return book(scene, self.market, self.account)
             case "account":
                 return account(scene, self.account, self.market)
+            case "twaps":
+                return stage.twaps(self.account)
             case "trades":
                 return trades(scene, self.market)
             case "candles":
@@ -288,6 +291,8 @@ class Connection:
         if isinstance(request, protocol.Control | protocol.Play):
             self.tick()
             self._again(surfaces=["venue"])
+        elif isinstance(request, protocol.PlaceTwap | protocol.CancelTwap):
+            self._again(surfaces=["twaps"])
         return found
 
     def _watch(self, request: protocol.Watch) -> protocol.Done:

@@ -29,6 +29,7 @@ class VenueState {
   trades = $state.raw<p.Trade[]>([]);
   candles = $state.raw<p.Candles | null>(null);
   account = $state.raw<p.Account | null>(null);
+  twaps = $state.raw<p.Twaps | null>(null);
   history = $state.raw<p.History | null>(null);
   map = $state.raw<p.LiquidationMap | null>(null);
   cascade = $state.raw<p.Cascade | null>(null);
@@ -113,6 +114,9 @@ class VenueState {
         break;
       case "Account":
         this.account = message;
+        break;
+      case "Twaps":
+        this.twaps = message;
         break;
       case "History":
         this.history = message;

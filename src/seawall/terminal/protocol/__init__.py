@@ -24,6 +24,7 @@ from seawall.terminal.protocol.answers import (
     Refused,
     Sized,
     Superseded,
+    TwapPreview,
     WhatIf,
 )
 from seawall.terminal.protocol.base import (
@@ -45,13 +46,16 @@ from seawall.terminal.protocol.requests import (
     AskWhatIf,
     CancelAll,
     CancelOrder,
+    CancelTwap,
     CloseAll,
     ClosePosition,
     Control,
     ModifyOrder,
     PlaceOrder,
+    PlaceTwap,
     Play,
     PreviewOrder,
+    PreviewTwap,
     Request,
     Resynchronise,
     ReversePosition,
@@ -59,6 +63,7 @@ from seawall.terminal.protocol.requests import (
     SizeByRisk,
     StopToBreakEven,
     Ticket,
+    TwapTicket,
     Watch,
 )
 from seawall.terminal.protocol.surfaces import (
@@ -97,6 +102,9 @@ from seawall.terminal.protocol.surfaces import (
     Trade,
     Trades,
     Transfer,
+    Twap,
+    Twaps,
+    TwapTerms,
     Venue,
     View,
 )
@@ -109,6 +117,7 @@ Surface = (
     | Trades
     | Candles
     | Account
+    | Twaps
     | History
     | LiquidationMap
     | Cascade
@@ -144,6 +153,7 @@ __all__ = [
     "BucketAfter",
     "CancelAll",
     "CancelOrder",
+    "CancelTwap",
     "CandlePart",
     "Candles",
     "Cascade",
@@ -180,6 +190,7 @@ __all__ = [
     "OrderResult",
     "Part",
     "PlaceOrder",
+    "PlaceTwap",
     "Placed",
     "Play",
     "Playback",
@@ -187,6 +198,7 @@ __all__ = [
     "PositionAfter",
     "Preview",
     "PreviewOrder",
+    "PreviewTwap",
     "Ranked",
     "Refused",
     "Request",
@@ -205,6 +217,11 @@ __all__ = [
     "Trade",
     "Trades",
     "Transfer",
+    "Twap",
+    "TwapPreview",
+    "TwapTerms",
+    "TwapTicket",
+    "Twaps",
     "Venue",
     "View",
     "Watch",

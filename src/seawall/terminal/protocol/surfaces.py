@@ -54,11 +54,24 @@ class Playback(Part):
     moments: tuple[tuple[int, str], ...]
 
 
+class TwapTerms(Part):
+    """What the venue takes as a time-weighted order. ``minimum_value``: USD at the mark;
+    ``slippage``: the most that a slice may pay beyond the mid, a share; ``randomises``: whether
+    slices are then sent at random, or even ones with the choice kept."""
+
+    shortest_minutes: int
+    longest_minutes: int
+    minimum_value: str
+    slippage: float
+    randomises: bool
+
+
 class Snapshot(Message):
     """The venue as it is made; sent first, and again whenever everything may have changed.
 
     ``epoch``: changes when the venue went back in time: what the page remembers is then void.
-    ``recording``: whether this is a recording, where nothing can be traded or changed.
+    ``recording``: whether this is a recording, where nothing can be traded or changed. ``twap``:
+    None where the venue takes no time-weighted orders from here.
     """
 
     epoch: int
@@ -68,6 +81,7 @@ class Snapshot(Message):
     markets: tuple[MarketInfo, ...]
     accounts: tuple[AccountInfo, ...]
     recording: bool
+    twap: TwapTerms | None
 
 
 class Condition(Part):
@@ -333,6 +347,37 @@ class Account(Message):
     positions: tuple[Position, ...]
     orders: tuple[Order, ...]
     settings: tuple[MarketSetting, ...]
+
+
+class Twap(Part):
+    """A time-weighted order. ``executed``: size so far, at ``average_price``; ``next_ms``: when the
+    next slice is due, ``ends_ms``: the last one, or when it ended; None where that is not known.
+    """
+
+    id: int
+    market: str
+    side: SideName
+    size: str
+    executed: str
+    average_price: str | None
+    slices: int
+    slices_sent: int
+    slice_size: str
+    interval_ms: int
+    minutes: int
+    reduce_only: bool
+    randomise: bool
+    state: Literal["waiting", "running", "finished", "cancelled", "stopped", "failed"]
+    created_ms: int
+    next_ms: int | None
+    ends_ms: int | None
+
+
+class Twaps(Message):
+    """The account's time-weighted orders, those that run first, then the newest ones first."""
+
+    address: str
+    twaps: tuple[Twap, ...]
 
 
 class Fill(Part):
