@@ -55,6 +55,7 @@ class TicketState {
   twapPreview = $state.raw<TwapPreview | null>(null);
   refused = $state("");
 
+  private market = "";
   private readonly asking = new Newest(
     () => this.request(),
     (found) => this.take(found),
@@ -121,6 +122,15 @@ class TicketState {
       scaleTo: kind === "scale" ? given(this.scaleTo) : null,
       scaleCount: this.scaleCount,
     };
+  }
+
+  /** What was written for another market goes; what was written for this one stays. */
+  ofMarket(name: string): void {
+    if (name === this.market) return;
+    this.market = name;
+    this.price = this.trigger = this.scaleTo = "";
+    this.leverage = this.mode = null;
+    this.clear();
   }
 
   /** A price that was clicked somewhere. */
