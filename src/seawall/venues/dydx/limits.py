@@ -21,16 +21,16 @@ PAGE = 1000
 
 
 class BlockLimit(NamedTuple):
-    """At most ``count`` in ``blocks``."""
+    """At most so many ``uses`` in so many ``blocks``."""
 
     blocks: int
-    count: int
+    uses: int
 
 
 class Rate(NamedTuple):
-    """At most ``count`` in ``seconds``; 0: without a limit."""
+    """At most so many ``uses`` in ``seconds``; 0: without a limit."""
 
-    count: int
+    uses: int
     seconds: float
 
 
@@ -84,8 +84,8 @@ class BlockCounts:
         counts.append((height, count))
         for limit in self._limits:
             used = sum(each for at, each in counts if at > height - limit.blocks)
-            if used > limit.count:
-                shown = f"{{NumBlocks:{limit.blocks} Limit:{limit.count}}}"
+            if used > limit.uses:
+                shown = f"{{NumBlocks:{limit.blocks} Limit:{limit.uses}}}"
                 return (
                     f"Rate of {used} exceeds configured block rate limit of {shown} for "
                     f"{self._name} and {owner}"
@@ -107,16 +107,16 @@ class Window:
 
     def take(self, points: int = 1) -> bool:
         """Count a use; whether it is within the rate."""
-        if not self.rate.count:
+        if not self.rate.uses:
             return True
         if self._clock() - self._began >= self.rate.seconds:
             self._began, self._used = self._clock(), 0
         self._used += points
-        return self._used <= self.rate.count
+        return self._used <= self.rate.uses
 
     @property
     def left(self) -> int:
-        return max(0, self.rate.count - self._used)
+        return max(0, self.rate.uses - self._used)
 
     @property
     def milliseconds_left(self) -> int:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import WSCloseCode, web
+from aiohttp.typedefs import Middleware
 
 from seawall.domain.commands import CancelByClientId
 from seawall.domain.system_accounts import FIRST_USER
@@ -53,14 +54,14 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
-def _metered(clients: Clients) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def _metered(clients: Clients) -> Middleware:
     """Counts the requests of the indexer by IP, and says in each answer what is left."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         window = clients.of(request.remote)
         is_asked = request.method == "GET" and request.path.startswith("/v4/")
-        if not window.rate.count or not is_asked or request.path == "/v4/ws":
+        if not window.rate.uses or not is_asked or request.path == "/v4/ws":
             return await handler(request)
         may_be_answered = window.take(points_of(request.query))
         if may_be_answered:
@@ -69,7 +70,7 @@ def _metered(clients: Clients) -> Callable[[web.Request, Handler], Awaitable[web
             response = refused(429, "Too many requests")
             response.headers["Retry-After"] = str(window.milliseconds_left)
         reset_ms = time.time_ns() // 1_000_000 + window.milliseconds_left
-        response.headers["RateLimit-Limit"] = str(window.rate.count)
+        response.headers["RateLimit-Limit"] = str(window.rate.uses)
         response.headers["RateLimit-Remaining"] = str(window.left)
         response.headers["RateLimit-Reset"] = str(reset_ms)
         return response

@@ -61,7 +61,7 @@ class Connection:
         self._batches: dict[tuple[Topic, int], list[Any]] = {}
         self._outbox = Outbox()
         self._flush: asyncio.TimerHandle | None = None
-        self._closing: asyncio.Task[bool] | None = None
+        self._closing: asyncio.Task[Any] | None = None
         """Under way once the client is too slow, or asks too much."""
 
     async def run(self) -> None:
@@ -78,7 +78,7 @@ class Connection:
                     break
         finally:
             self._leave()
-            tasks = [writer]
+            tasks: list[asyncio.Task[Any]] = [writer]
             if self._closing is not None:
                 tasks.append(self._closing)
                 await asyncio.wait([self._closing], timeout=CLOSE_S)
