@@ -152,7 +152,7 @@ async def fuzz(count: int, seed: int) -> Report:
     report = Report()
     logging.getLogger().addHandler(report)
     try:
-        async with quiet_venue(quotas=False) as venue:
+        async with quiet_venue() as venue:
             before = traces(venue)
             for port in PORTS:
                 await Fuzz(venue, report, seed).run(port, count)

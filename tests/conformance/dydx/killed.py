@@ -245,7 +245,17 @@ def size_of(quantums: int) -> str:
 
 def begin(folder: Path) -> "subprocess.Popen[str]":
     code = "from seawall.cli.main import main; main()"
-    options = ("--speed", "manual", "--no-agents", "--feed", "manual", "--port", "0", "--json")
+    options = (
+        "--speed",
+        "manual",
+        "--no-agents",
+        "--no-quotas",
+        "--feed",
+        "manual",
+        "--port",
+        "0",
+        "--json",
+    )
     made = () if (folder / "venue").exists() else ("--venue", "dydx", "--markets", f"BTC={PRICE}")
     words = ["up", "--data", str(folder / "venue"), *options, *made]
     with (folder / "log").open("a") as log:

@@ -73,7 +73,7 @@ class Quiet:
 
 
 @asynccontextmanager
-async def quiet_venue(data: Path | None = None, quotas: bool = True) -> AsyncIterator[Quiet]:
+async def quiet_venue(data: Path | None = None, quotas: bool = False) -> AsyncIterator[Quiet]:
     """The venue for the length of a block, with its first block committed."""
     options = VenueOptions(
         venue="dydx", speed=0, feed="manual", agents=False, start_ms=START_MS,
