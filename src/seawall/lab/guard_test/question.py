@@ -183,7 +183,7 @@ def guard_test(
     reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
     distance = float(share("stop", stop, example=DEFAULT_STOP))
     if any(wanted) and isinstance(account.rulebook, BlockRulebook):
-        notes.append("No scenario is played: a guard sees no account under block rules.")
+        notes.append("Under block rules no scenario is played.")
         wanted = [[], [], []]
     made_ready = tuple(
         crashes(
