@@ -121,7 +121,8 @@ class VenueState(Struct, frozen=True, kw_only=True):
     ``Venue.read_account`` takes it. ``inputs``: the age of each input; one that was never read is
     absent. ``volumes``: sizes traded by market since the reader began, but for those while there
     was no connection. ``net_deposits``: deposits less withdrawals since
-    ``ledger_from_ms``; None where an entry cannot be understood. ``wallet``: what can be moved
+    ``ledger_from_ms``; None where an entry cannot be understood. ``entries``: USD by market at
+    which positions were opened, where the account's own are marks. ``wallet``: what can be moved
     into the cross pool from outside of it.
     """
 
@@ -141,6 +142,7 @@ class VenueState(Struct, frozen=True, kw_only=True):
     net_deposits: int | None
     funding_payments: tuple[FundingPaid, ...]
     wallet: int
+    entries: Mapping[str, Decimal] = {}
     trouble: str = ""
     """Why the last connection ended, or what could not be read; empty when all is well."""
 
@@ -182,8 +184,9 @@ class VenueReader(Protocol):
 class ReduceOrder(Struct, frozen=True, kw_only=True):
     """An order that can only reduce: there is no other kind.
 
-    ``kind``: ``immediate`` (or cancel), ``post_only``, ``resting``, or ``trigger``, which becomes
-    one at market when ``trigger_price`` is reached. ``price``: the worst at which it may fill;
+    ``size_decimals``: says the units of size and prices. ``kind``: ``immediate`` (or cancel),
+    ``post_only``, ``resting``, or ``trigger``, which becomes one at market when ``trigger_price``
+    is reached. ``price``: the worst at which it may fill;
     it is rounded to a tick that is no worse, ``trigger_price`` to one nearer to the mark of the
     losing side. ``expires_ms``: by the venue's clock, after which the venue must refuse it.
     """
@@ -192,6 +195,7 @@ class ReduceOrder(Struct, frozen=True, kw_only=True):
     is_buy: bool
     size: int
     price: int
+    size_decimals: int
     kind: Literal["immediate", "post_only", "resting", "trigger"]
     client_id: str
     expires_ms: int
@@ -283,6 +287,10 @@ class Gateway(ABC):
 
     networks: ClassVar[Sequence[str]]
     """Names, the default first."""
+    order_kinds: ClassVar[Sequence[str]] = ("immediate", "post_only", "resting", "trigger")
+    """Kinds of ``ReduceOrder`` that its writer can send."""
+    client_id_bits: ClassVar[int] = 128
+    """How long a client order id is."""
 
     @abstractmethod
     def network(

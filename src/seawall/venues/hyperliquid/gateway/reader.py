@@ -41,9 +41,9 @@ from seawall.venues.hyperliquid.account.public import (
 )
 from seawall.venues.hyperliquid.account.state import coins_of
 from seawall.venues.hyperliquid.gateway import happened
-from seawall.venues.hyperliquid.gateway.inputs import Inputs, VenueClock
 from seawall.venues.hyperliquid.gateway.shown import Shown, joined_book, shown_account
 from seawall.venues.hyperliquid.stream.public_reader import ANSWER_S, StreamReader
+from seawall.venues.inputs import Inputs, VenueClock
 from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.public_stream import PublicBook, PublicPrices, PublicTrades, PublicUpdate
 from seawall.venues.raw_json import VenueDataError, decode
