@@ -37,6 +37,13 @@ from seawall.terminal.protocol.base import (
     OrderKind,
     Part,
     SideName,
+    SourceKind,
+)
+from seawall.terminal.protocol.reading import (
+    Reading,
+    ReadInput,
+    ReportedBucket,
+    ReportedPrice,
 )
 from seawall.terminal.protocol.requests import (
     AdjustMargin,
@@ -200,7 +207,11 @@ __all__ = [
     "PreviewOrder",
     "PreviewTwap",
     "Ranked",
+    "ReadInput",
+    "Reading",
     "Refused",
+    "ReportedBucket",
+    "ReportedPrice",
     "Request",
     "Resynchronise",
     "ReversePosition",
@@ -210,6 +221,7 @@ __all__ = [
     "SizeByRisk",
     "Sized",
     "Snapshot",
+    "SourceKind",
     "StopToBreakEven",
     "Superseded",
     "Surface",
