@@ -253,7 +253,7 @@ def test_a_surface_that_cannot_be_made_ends_the_connection(
 
     async def play(page: Page) -> None:
         await page.account()
-        monkeypatch.setattr("seawall.terminal.connection.account", broken)
+        monkeypatch.setattr("seawall.terminal.stage.account", broken)
         await page.send(protocol.Resynchronise())
         while (message := await page.socket.receive(timeout=PATIENCE_S)).type == WSMsgType.TEXT:
             pass

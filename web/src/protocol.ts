@@ -48,6 +48,11 @@ export type SideName =
   | "buy"
   | "sell";
 
+export type SourceKind =
+  | "venue"
+  | "recording"
+  | "address";
+
 export type AnyRequest =
   | Watch
   | Resynchronise
@@ -261,6 +266,48 @@ export interface WhatIf {
   first: string | null;
   firstAt: number | null;
   afterwards: Afterwards | null;
+}
+
+/**
+ * How an account of a venue that runs elsewhere is read. ``is_live``: whether there is a
+ * connection now; ``troubles``: what went wrong, or is not known, and what is shown instead.
+ */
+export interface Reading {
+  url: string;
+  isLive: boolean;
+  inputs: ReadInput[];
+  troubles: string[];
+}
+
+/**
+ * One thing that is read. ``age_ms``: None where it has not come yet; ``is_stale``: older than
+ * it may be, which is ``stale_after_ms``.
+ */
+export interface ReadInput {
+  name: string;
+  ageMs: number | null;
+  staleAfterMs: number;
+  isStale: boolean;
+}
+
+/**
+ * What the venue states of a bucket's equity and maintenance margin, less the engine's at the
+ * very same marks, USD; None for what it does not state.
+ */
+export interface ReportedBucket {
+  equityDifference: string | null;
+  maintenanceDifference: string | null;
+}
+
+/**
+ * The liquidation price that the venue states, None for none; by how much it is above the
+ * engine's at the very same marks, from 0 where the engine has none. ``agrees``: whether that is
+ * at most one unit of the market's prices, to which the engine's is rounded towards the mark.
+ */
+export interface ReportedPrice {
+  liquidationPrice: string | null;
+  difference: string | null;
+  agrees: boolean;
 }
 
 /** Move USD from the cross pool into an isolated position's bucket; negative takes it out. */
@@ -566,6 +613,7 @@ export interface Bucket {
   isLiquidatable: boolean;
   positionMarkets: string[];
   boundaries: Boundaries | null;
+  reported: ReportedBucket | null;
 }
 
 /** To be drawn. */
@@ -759,11 +807,12 @@ export interface Level {
 /**
  * Where other accounts' positions in the market in view are liquidated, by price.
  *
- * Each price is as if only this market moved.
+ * Each price is as if only this market moved. ``is_known``: whether other accounts are known.
  */
 export interface LiquidationMap {
   type: "LiquidationMap";
   market: string;
+  isKnown: boolean;
   bins: MapBin[];
 }
 
@@ -795,7 +844,8 @@ export interface MarketInfo {
 
 /**
  * One line of the list of markets. ``day_change``: a share, None where it is not known;
- * ``funding_rate``: an hour's, as it would be settled now. Open interest and volume are USD.
+ * ``funding_rate``: an hour's, as it would be settled now. Open interest and volume are USD. None
+ * for what is not known.
  */
 export interface MarketRow {
   name: string;
@@ -805,10 +855,10 @@ export interface MarketRow {
   ask: string | null;
   mid: string | null;
   dayChange: number | null;
-  dayVolume: string;
-  fundingRate: number;
+  dayVolume: string | null;
+  fundingRate: number | null;
   nextFundingMs: number;
-  openInterest: string;
+  openInterest: string | null;
   openInterestCap: string | null;
   status: string;
 }
@@ -858,7 +908,7 @@ export interface Order {
   originalSize: string;
   reduceOnly: boolean;
   wholePosition: boolean;
-  placedMs: number;
+  placedMs: number | null;
   state: "resting" | "waiting_for_trigger" | "waiting_for_fill";
   isOrphaned: boolean;
   isBeyondLiquidation: boolean;
@@ -895,7 +945,8 @@ export interface Playback {
 /**
  * ``size`` is signed. ``distance``: share of the mark to the liquidation price, signed.
  * ``break_even``: the price at which closing now pays entry, funding and fees. ``rank``: place in
- * the deleveraging queue of its side, the first is next; ``ranked``: how many there are.
+ * the deleveraging queue of its side, the first is next; ``ranked``: how many there are; None
+ * where the other accounts are not known. ``reported``: the venue's own statement.
  */
 export interface Position {
   market: string;
@@ -915,9 +966,10 @@ export interface Position {
   initialMargin: string;
   maintenanceMargin: string;
   isolatedEquity: string | null;
-  rank: number;
-  ranked: number;
+  rank: number | null;
+  ranked: number | null;
   closing: Closing;
+  reported: ReportedPrice | null;
 }
 
 /** One place in the deleveraging queue. ``score``: profit factor x leverage. */
@@ -935,8 +987,9 @@ export interface Ranked {
  * The venue as it is made; sent first, and again whenever everything may have changed.
  *
  * ``epoch``: changes when the venue went back in time: what the page remembers is then void.
- * ``recording``: whether this is a recording, where nothing can be traded or changed. ``twap``:
- * None where the venue takes no time-weighted orders from here.
+ * ``source``: a venue that runs here; a recording; or an account of a venue that runs elsewhere,
+ * which is only read. Nothing can be traded or changed but on a venue that runs here.
+ * ``twap``: None where the venue takes no time-weighted orders from here.
  */
 export interface Snapshot {
   type: "Snapshot";
@@ -946,7 +999,7 @@ export interface Snapshot {
   rulebook: string;
   markets: MarketInfo[];
   accounts: AccountInfo[];
-  recording: boolean;
+  source: SourceKind;
   twap: TwapTerms | null;
 }
 
@@ -1035,6 +1088,7 @@ export interface Venue {
   conditions: Condition[];
   view: View;
   playback: Playback | null;
+  reading: Reading | null;
 }
 
 /** What a connection looks at. */

@@ -103,6 +103,7 @@ class Terminal:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self.stage.look_at(list(self._pages.values()))
             for each in self._pages.values():
                 each.tick()
 

@@ -19,7 +19,6 @@ from msgspec import Raw, Struct
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.events import AccountCreated, Event, PriceUpdated
 from seawall.terminal import protocol
-from seawall.terminal.account import account
 from seawall.terminal.cascade import KINDS, cascade
 from seawall.terminal.market import book, candles, markets, trades
 from seawall.terminal.notices import notices
@@ -222,7 +221,7 @@ class Connection:
             case "book":
                 return book(scene, self.market, self.account)
             case "account":
-                return account(scene, self.account, self.market)
+                return stage.account(self)
             case "twaps":
                 return stage.twaps(self.account)
             case "trades":

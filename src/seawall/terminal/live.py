@@ -87,7 +87,7 @@ class LiveStage(Listeners):
             f"{scene.rulebook.name} as of {scene.rulebook.as_of}",
             tuple(scene.market_info(row) for row in range(len(scene.instruments))),
             tuple(scene.account_info(row, self._tests) for row in scene.names.shown()),
-            False,
+            "venue",
             twaps.terms_of(self._twaps),
         )
 

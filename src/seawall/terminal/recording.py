@@ -164,7 +164,7 @@ class Recording(Listeners):
             f"{scene.rulebook.name} as of {scene.rulebook.as_of}",
             tuple(scene.market_info(row) for row in range(len(scene.instruments))),
             tuple(scene.account_info(row, ()) for row in scene.names.shown()),
-            True,
+            "recording",
             None,
         )
 

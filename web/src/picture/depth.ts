@@ -110,7 +110,7 @@ function drawOthers(paper: Paper, scene: Scene, room: number): void {
     pen.fillText(fits ? "Others’ liquidations" : "Liquidations", 8, 12);
     pen.font = FONT;
     pen.fillStyle = colours.quiet;
-    pen.fillText(most > 0 ? `up to ${short(most)} USD` : "none here", 8, 27);
+    pen.fillText(most > 0 ? `up to ${short(most)} USD` : scene.areOthersKnown ? "none here" : "not published", 8, 27);
   }
   for (const bin of scene.bins) {
     const total = bin.longs + bin.shorts;

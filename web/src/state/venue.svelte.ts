@@ -2,6 +2,7 @@
 
 import type * as p from "../protocol";
 import { Connection, ConnectionLost, type Link } from "./connection";
+import { aged } from "./figures";
 import { preferences } from "./preferences.svelte";
 import { play } from "./sound";
 
@@ -69,8 +70,19 @@ class VenueState {
     return this.snapshot?.accounts.find((each) => each.address === address) ?? null;
   }
 
+  /** Whether this is a recording, or an account that is only read. */
+  get isReadOnly(): boolean {
+    return this.snapshot !== null && this.snapshot.source !== "venue";
+  }
+
+  /** How old an answer is that should be newer; empty where it is not, or where nothing is read. */
+  stale(name: string): string {
+    const found = this.standing?.reading?.inputs.find((each) => each.name === name);
+    return found?.isStale ? (found.ageMs === null ? "not read yet" : `${aged(found.ageMs)} old`) : "";
+  }
+
   get mayTrade(): boolean {
-    return this.link === "open" && !this.snapshot?.recording && !!this.accountInfo?.mayTrade;
+    return this.link === "open" && !this.isReadOnly && !!this.accountInfo?.mayTrade;
   }
 
   get position(): p.Position | null {

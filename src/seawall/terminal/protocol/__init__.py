@@ -38,6 +38,13 @@ from seawall.terminal.protocol.base import (
     OrderKind,
     Part,
     SideName,
+    SourceKind,
+)
+from seawall.terminal.protocol.reading import (
+    Reading,
+    ReadInput,
+    ReportedBucket,
+    ReportedPrice,
 )
 from seawall.terminal.protocol.requests import (
     AdjustMargin,
@@ -204,7 +211,11 @@ __all__ = [
     "PreviewOrder",
     "PreviewTwap",
     "Ranked",
+    "ReadInput",
+    "Reading",
     "Refused",
+    "ReportedBucket",
+    "ReportedPrice",
     "Request",
     "Resynchronise",
     "ReversePosition",
@@ -214,6 +225,7 @@ __all__ = [
     "SizeByRisk",
     "Sized",
     "Snapshot",
+    "SourceKind",
     "StopToBreakEven",
     "Superseded",
     "Surface",
