@@ -117,7 +117,7 @@ class Connection:
         self._closing = asyncio.create_task(closing, name="seawall-socket-close")
 
     def _is_limited(self, window: Window, text: str) -> bool:
-        """Whether something is done too often: the client gets an error and loses its connection."""
+        """Whether something is done too often: an error is sent, and the connection closed."""
         if window.take():
             return False
         self._error(text)
