@@ -1,7 +1,10 @@
 """Write docs/venue/compatibility.md: which of the venue's requests are on offer, and how.
 
+    python -m tools.write_compatibility
+
 The lists of names are those of the venue's clients; the states follow from the registries that
-answer, so the page made from this cannot promise what is not there.
+answer, and the flows of clients from their tests, so the page made from this cannot promise what is
+not there.
 """
 
 from collections.abc import Iterable
@@ -12,15 +15,17 @@ from aiohttp import web
 from msgspec import Struct
 
 from seawall.venues.dydx.faucet import Faucet
-from seawall.venues.dydx.indexer.rest import Indexer
+from seawall.venues.dydx.indexer.rest import EMPTY_PATHS, Indexer
 from seawall.venues.dydx.node.queries import Queries
 from seawall.venues.dydx.node.rest import Rest
 from seawall.venues.dydx.node.rpc import Rpc
+from seawall.venues.dydx.node.service import TX_SERVICE
 from seawall.venues.dydx.node.transactions import message_kinds
 from seawall.venues.dydx.stream.channels import VERSIONS
 from seawall.venues.hyperliquid.exchange.handle import ACTIONS
 from seawall.venues.hyperliquid.info import answer
 from seawall.venues.hyperliquid.stream import channels
+from tests.conformance.dydx import test_client
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "venue" / "compatibility.md"
 
@@ -62,6 +67,39 @@ _OTHER_ACTIONS = (
     "vaultDistribute",
     "vaultModify",
     "vaultTransfer",
+)
+
+
+_TRANSACTIONS = tuple(f"/{TX_SERVICE}/{name}" for name in ("BroadcastTx", "Simulate", "GetTx"))
+_OTHER_MESSAGES = (
+    "/dydxprotocol.accountplus.MsgAddAuthenticator",
+    "/dydxprotocol.accountplus.MsgRemoveAuthenticator",
+    "/dydxprotocol.affiliates.MsgRegisterAffiliate",
+    "/dydxprotocol.vault.MsgDepositToMegavault",
+    "/dydxprotocol.vault.MsgWithdrawFromMegavault",
+)
+_OTHER_QUERIES = (
+    "/cosmos.staking.v1beta1.Query/DelegatorDelegations",
+    "/cosmos.staking.v1beta1.Query/DelegatorUnbondingDelegations",
+    "/cosmos.staking.v1beta1.Query/Validators",
+    "/dydxprotocol.accountplus.Query/GetAuthenticators",
+    "/dydxprotocol.affiliates.Query/AffiliateInfo",
+    "/dydxprotocol.affiliates.Query/AllAffiliateTiers",
+    "/dydxprotocol.bridge.Query/DelayedCompleteBridgeMessages",
+    "/dydxprotocol.feetiers.Query/AllMarketFeeDiscountParams",
+    "/dydxprotocol.feetiers.Query/StakingTiers",
+    "/dydxprotocol.feetiers.Query/UserStakingTier",
+    "/dydxprotocol.ratelimit.Query/CapacityByDenom",
+    "/dydxprotocol.rewards.Query/Params",
+)
+"""Known calls that nothing here answers."""
+_OTHER_PATHS = (
+    "/v4/affiliates/address",
+    "/v4/affiliates/metadata",
+    "/v4/transfers/between",
+    "/v4/vault/v1/megavault/historicalPnl",
+    "/v4/vault/v1/megavault/positions",
+    "/v4/vault/v1/vaults/historicalPnl",
 )
 
 
@@ -155,8 +193,37 @@ def _table(title: str, entries: list[Entry]) -> list[str]:
     return [f"## {title}", "", ", ".join(counts) + ".", "", "| type | |", "|---|---|", *rows, ""]
 
 
-def _names(title: str, names: Iterable[str]) -> list[str]:
-    return [f"### {title}", "", ", ".join(f"`{name}`" for name in names) + ".", ""]
+def _of_node(
+    title: str, known: Iterable[str], empty: Iterable[str], other: Iterable[str]
+) -> list[str]:
+    """A table of what is answered, answered empty, and asked for by clients and refused."""
+    states = dict.fromkeys(other, REFUSED) | dict.fromkeys(known, SUPPORTED)
+    table = _table(title, _entries(states | dict.fromkeys(empty, EMPTY)))
+    return ["#" + table[0], *table[1:]]
+
+
+def _flows() -> list[str]:
+    """What unmodified clients do in the tests, each checked on the resulting state."""
+    clients = {
+        test_client.CLIENT: test_client.FLOWS,
+        test_client.JS_CLIENT: test_client.JS_FLOWS,
+        "ccxt": test_client.CCXT_FLOWS,
+    }
+    names = sorted({name for flows in clients.values() for name in flows})
+    rows = [
+        f"| {name.replace('_', ' ')} | "
+        + " | ".join("tested" if name in flows else "" for flows in clients.values())
+        + " |"
+        for name in names
+    ]
+    return [
+        "### What unmodified clients do in the tests",
+        "",
+        "| flow | " + " | ".join(f"`{name.replace('==', ' ')}`" for name in clients) + " |",
+        "|---" * (len(clients) + 1) + "|",
+        *rows,
+        "",
+    ]
 
 
 def _dydx() -> list[str]:
@@ -174,11 +241,12 @@ def _dydx() -> list[str]:
         "What `seawall up --venue dydx` answers; what is left out and assumed is on",
         "[its page](dydx.md).",
         "",
-        *_names("Messages of transactions", message_kinds()),
-        *_names("gRPC, beside `BroadcastTx`, `Simulate` and `GetTx`", queries.handlers),
-        *_names("CometBFT RPC", Rpc(node, queries).methods),
-        *_names("HTTP paths of indexer, node and faucet", dict.fromkeys(sorted(paths))),
-        *_names("Channels of the socket", VERSIONS),
+        *_of_node("Messages of transactions", message_kinds(), (), _OTHER_MESSAGES),
+        *_of_node("gRPC", [*queries.handlers, *_TRANSACTIONS], (), _OTHER_QUERIES),
+        *_of_node("CometBFT RPC", Rpc(node, queries).methods, (), ()),
+        *_of_node("HTTP paths of indexer, node and faucet", paths, EMPTY_PATHS, _OTHER_PATHS),
+        *_of_node("Channels of the socket", VERSIONS, (), ()),
+        *_flows(),
     ]
 
 

@@ -95,8 +95,8 @@ class ControlClient:
         return self._ask("funding", market=market, premium=premium, seconds=seconds)
 
     def market(self, market: str, status: str) -> Reply:
-        """What a market takes from now on: ``open``, ``halted``, ``post_only``; under rules of
-        blocks also ``initializing`` and ``final_settlement``."""
+        """What a market takes from now on: ``open``, ``halted``, ``post_only``; under block
+        rules also ``initializing`` and ``final_settlement``."""
         return self._ask("market", market=market, status=status)
 
     def advance(self, seconds: Amount, *, step: Amount = 0) -> Reply:

@@ -94,8 +94,8 @@ class NamePoint(_Request):
 
 
 class SetTrading(_Request):
-    """What a market takes from now on: ``open``, ``halted`` (nothing), ``post_only``; under rules
-    of blocks also ``initializing`` (short-term post-only orders that do not pass the oracle price)
+    """What a market takes from now on: ``open``, ``halted`` (nothing), ``post_only``; under block
+    rules also ``initializing`` (short-term post-only orders that do not pass the oracle price)
     and ``final_settlement`` (nothing, and positions are closed against each other at the oracle
     price)."""
 

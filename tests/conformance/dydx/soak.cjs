@@ -8,6 +8,8 @@ const {
 } = require("@dydxprotocol/v4-client-js");
 const { TICKER, shortTerm, trader } = require("./client.cjs");
 
+// The library counts from this computer's time, and the venue's goes ten times as fast.
+const LASTS_S = 80_000;
 let next = 1_000_000;
 const resting = [];
 const chosen = (list) => list[Math.floor(Math.random() * list.length)];
@@ -27,12 +29,12 @@ async function act(who) {
     const id = next++;
     await who.client.placeOrder(
       who.account, TICKER, OrderType.LIMIT, side, price * (1 - 0.01 * away), 0.01, id,
-      OrderTimeInForce.GTT, 600, OrderExecution.DEFAULT, false, false,
+      OrderTimeInForce.GTT, LASTS_S, OrderExecution.DEFAULT, false, false,
     );
     resting.push(id);
   } else if (kind === "cancel") {
     const id = resting.shift();
-    await who.client.cancelOrder(who.account, id, OrderFlags.LONG_TERM, TICKER, 0, 5000);
+    await who.client.cancelOrder(who.account, id, OrderFlags.LONG_TERM, TICKER, 0, LASTS_S + 600);
   } else {
     const usd = (1 + Math.floor(Math.random() * 1e6)) / 1e6;
     await who.client.transferToSubaccount(who.account, who.address, 3, usd.toFixed(6));

@@ -35,6 +35,11 @@ from seawall.venues.dydx.wire.order_message import HIGHEST_SUBACCOUNT
 from seawall.venues.numbers import printed_number
 
 MOST = 1000
+EMPTY_PATHS = (
+    "/v4/historicalBlockTradingRewards/{address}",
+    "/v4/historicalTradingRewardAggregations/{address}",
+)
+"""Answered as by a venue that gives no rewards."""
 _FAR = 10_000
 
 
@@ -122,6 +127,8 @@ class Indexer:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         for path, query in self._paths().items():
             router.add_get(f"/v4{path}", _handler(query))
+        for path in EMPTY_PATHS:
+            router.add_get(path, _handler(lambda request: {"rewards": []}))
 
     def _paths(self) -> dict[str, Query]:
         own, below = self._account, self._parents
@@ -159,8 +166,6 @@ class Indexer:
             "/pnl/parentSubaccountNumber": lambda r: self.pnl(r, below(r)),
             "/tradeHistory": lambda r: self.trade_history(r, own(r)),
             "/tradeHistory/parentSubaccountNumber": lambda r: self.trade_history(r, below(r)),
-            "/historicalBlockTradingRewards/{address}": lambda r: {"rewards": []},
-            "/historicalTradingRewardAggregations/{address}": lambda r: {"rewards": []},
         }
 
     # -- accounts --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from seawall.venues.dydx.node.chain import Node, Result
 from seawall.venues.dydx.node.proto import message
 from seawall.venues.dydx.node.queries import NotFound, Queries, gas_info
 
-_TX = "cosmos.tx.v1beta1.Service"
+TX_SERVICE = "cosmos.tx.v1beta1.Service"
 LARGEST_MESSAGE = 4 * 1024 * 1024
 
 
@@ -63,9 +63,9 @@ class GrpcService:
         for path, (request, answer) in self._queries.handlers.items():
             add(path, request, _asked(grpc, answer))
         service = "tx.service"
-        add(f"/{_TX}/BroadcastTx", message(service, "BroadcastTxRequest"), self._broadcast)
-        add(f"/{_TX}/Simulate", message(service, "SimulateRequest"), self._simulate)
-        add(f"/{_TX}/GetTx", message(service, "GetTxRequest"), self._transaction(grpc))
+        add(f"/{TX_SERVICE}/BroadcastTx", message(service, "BroadcastTxRequest"), self._broadcast)
+        add(f"/{TX_SERVICE}/Simulate", message(service, "SimulateRequest"), self._simulate)
+        add(f"/{TX_SERVICE}/GetTx", message(service, "GetTxRequest"), self._transaction(grpc))
         return found
 
     async def _broadcast(self, request: Any, context: Any) -> Any:

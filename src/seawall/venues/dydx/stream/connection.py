@@ -31,7 +31,7 @@ MOST_IDS = 1000
 """Whose subscriptions are counted; beyond it they are counted anew."""
 POLICY = 1008
 CLOSE_S = 2.0
-"""How long a client that loses its connection may take to be told so."""
+"""How long a client that loses its connection may take to read why."""
 _TOO_MANY = "Too many {} messages. Please reconnect and try again."
 _TOO_MANY_SUBSCRIBES = (
     "Too many subscribe attempts for channel {}-{}. Please  reconnect and try again."
@@ -117,7 +117,7 @@ class Connection:
         self._closing = asyncio.create_task(closing, name="seawall-socket-close")
 
     def _is_limited(self, window: Window, text: str) -> bool:
-        """Whether something is done too often: the client is told so and loses its connection."""
+        """Whether something is done too often: an error is sent, and the connection closed."""
         if window.take():
             return False
         self._error(text)
