@@ -9,12 +9,14 @@ operator's request always finds a place.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 READING_S = 10.0
 IDLE_S = 75.0
@@ -26,6 +28,16 @@ _SWEEP_S = 1.0
 _BACKLOG = 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _is_of_venue(record: logging.LogRecord) -> bool:
+    """Whether the server's failure is not what a client sent that is no request of HTTP."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+request_log = logging.getLogger("seawall.requests")
+"""Where the server tells of requests that failed; what cannot be read is answered with 400."""
+request_log.addFilter(_is_of_venue)
 
 
 def raise_file_limit() -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from seawall.venues.port import Fill, FundingRate, FundingRecord, LedgerRecord, OrderRecord
 
-VERSION = 3
+VERSION = 4
 
 
 def columns_of(kind: type[Struct]) -> str:

@@ -36,7 +36,12 @@ from seawall.sandbox.accounts import (
 )
 from seawall.sandbox.agents.group import BACKSTOP, AgentGroup
 from seawall.sandbox.clock import Clock
-from seawall.sandbox.connections import Connections, raise_file_limit, room_for_connections
+from seawall.sandbox.connections import (
+    Connections,
+    raise_file_limit,
+    request_log,
+    room_for_connections,
+)
 from seawall.sandbox.control import RESET_POINT, control_app
 from seawall.sandbox.feeds import (
     ManualSource,
@@ -228,7 +233,7 @@ class Venue:
         the dialect's other services."""
         app.middlewares.insert(0, answering(options.any_origin, self.wire.hosts))
         app.middlewares.append(self.connections.middleware)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, logger=request_log)
         await self._runner.setup()
         assert self._runner.server is not None
         for name, each in listening.items():

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from seawall.domain.block_events import LiquidationFeePaid
 from seawall.domain.enums import FillFlag, Side
 from seawall.domain.events import (
     BackstopTakenOver,
     Deleveraged,
     Event,
+    InsurancePaid,
     LiquidationEnded,
     LiquidationOrderEnded,
     LiquidationStarted,
@@ -69,6 +71,8 @@ def fills_of(
             mark = marks.get(event.order_id, 0) if is_taken else fills[-1].mark_price
             fills.append(_deleveraging_fill(applied, event, trades, mark))
             trades += not is_taken
+        elif isinstance(event, LiquidationFeePaid | InsurancePaid) and fills:
+            fills[-1] = _with_insurance(fills[-1], event)
         elif isinstance(event, LiquidationStarted):
             in_bucket = event.market >= 0
         elif isinstance(event, BackstopTakenOver):
@@ -76,6 +80,18 @@ def fills_of(
             fills.extend(_backstop_fills(applied, event, trades, in_bucket, loss))
             trades += 1
     return fills
+
+
+def _with_insurance(fill: Fill, event: LiquidationFeePaid | InsurancePaid) -> Fill:
+    """The fill of a liquidated account under block rules with what went to the insurance fund as
+    its fee, negative where the fund paid; any other as it is.
+
+    The event follows its fill. Such a fill has no order; those of other rules have one.
+    """
+    if fill.origin != "liquidation" or fill.order_id or fill.account != event.account:
+        return fill
+    is_fee = isinstance(event, LiquidationFeePaid)
+    return structs.replace(fill, fee=event.amount if is_fee else -event.amount)
 
 
 def margins_lost(events: Sequence[Event]) -> dict[int, int]:

@@ -139,7 +139,7 @@ const flows = {
   },
 };
 
-(async () => {
+async function main() {
   let number = 0;
   for (const [name, flow] of Object.entries(flows)) {
     let why = "";
@@ -152,4 +152,7 @@ const flows = {
     console.log(JSON.stringify({ flow: name, why }));
   }
   process.exit(0);
-})();
+}
+
+module.exports = { PRICE, TICKER, order, shortTerm, trader };
+if (require.main === module) main();

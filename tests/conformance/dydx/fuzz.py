@@ -1,24 +1,38 @@
-"""Broken bytes for every port of a venue whose state must stay as it is.
+"""Hostile requests to every port of a dYdX whose state must stay as it is.
 
-    python -m tests.conformance.dydx.fuzz [COUNT] [SEED]
+    python -m tests.conformance.dydx.fuzz [--requests 20000] [--seed 16]
 
-A quarter of the count goes to each of: transactions by JSON-RPC, gRPC calls, GET and POST.
-Exit status 1 where anything answers with a fault of the server, or the state has changed.
+So many go to each of the five ports: the indexer's REST, its socket, the node's gRPC, its RPC and
+its REST (``nonsense.py`` makes them). Nothing may answer with a fault of the server, nothing may be
+logged with a traceback, no transaction may be taken, and state and directory must be as before.
+Quotas are off, so that every request is read. The exit status is 1 when something was wrong.
 """
 
+import argparse
 import asyncio
-import random
+import json
+import logging
 import sys
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import grpc
 
-from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
-from tests.conformance.dydx.signer import LONG_TERM, SHORT_TERM
+from tests.conformance.dydx.nonsense import Nonsense
+from tests.conformance.dydx.quiet import Quiet, quiet_venue
+from tests.waiting import PATIENCE_S
 
-PATHS = (
-    "/cosmos.tx.v1beta1.Service/BroadcastTx", "/cosmos.auth.v1beta1.Query/Account",
-    "/dydxprotocol.subaccounts.Query/Subaccount", "/no.such.Service/Method",
+PORTS = ("indexer", "socket", "grpc", "rpc", "rest")
+AT_ONCE = 8
+"""Clients of a port."""
+FRAMES = 40
+"""Messages of one connection of the socket."""
+EXPECTED = (
+    grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED,
+    # What cannot be parsed is INTERNAL to every server of this protocol.
+    grpc.StatusCode.INTERNAL,
 )  # fmt: skip
 
 
@@ -29,81 +43,137 @@ def traces(venue: Quiet) -> tuple[str, bytes]:
     return twin.state_hash(), venue.venue.host.directory.snapshot()
 
 
-def broken(chance: random.Random, raw: bytes) -> bytes:
-    """A transaction with some of its bytes changed, gone or repeated."""
-    data = bytearray(raw)
-    for _ in range(chance.randint(1, 6)):
-        place = chance.randrange(len(data))
-        kind = chance.randrange(4)
-        if kind == 0:
-            data[place] = chance.randrange(256)
-        elif kind == 1:
-            del data[place : place + chance.randint(1, 8)]
-        elif kind == 2:
-            data[place:place] = chance.randbytes(chance.randint(1, 8))
-        else:
-            data[place:place] = data[: chance.randint(1, 40)]
-        if not data:
-            break
-    return bytes(data)
+class Report(logging.Handler):
+    """What happened. ``faults`` must be empty."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.answers: Counter[str] = Counter()
+        self.faults: list[str] = []
+
+    def fault(self, text: str) -> None:
+        if len(self.faults) < 50:
+            self.faults.append(text[:600])
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.fault(f"logged: {self.format(record)}")
 
 
-async def attempt(venue: Quiet, calls: list[Any], number: int, raw: bytes) -> None:
-    way = number % 4
-    urls, session = venue.venue.urls, venue.session
-    if way == 0:
-        assert (await venue.broadcast(raw))["code"] != 0
-        return
-    if way == 1:
-        call = calls[number // 4 % len(calls)](raw)
-        # What cannot be parsed is INTERNAL to every server of this protocol.
-        assert await call.code() in (
-            grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED,
-            grpc.StatusCode.INTERNAL,
-        ), await call.details()  # fmt: skip
-        return
-    if way == 2:
-        paths = ("/v4/orders", "/v4/fills", "/v4/addresses/x", "/abci_query", "/tx", "/faucet/x")
-        url = urls["indexer"] + paths[number % len(paths)]
-        text = raw[:40].decode("latin-1")
-        query = {"address": text, "subaccountNumber": text, "hash": text, "data": text}
-        async with session.get(url, params=query) as found:
-            assert found.status < 500, await found.text()
-        return
-    url = urls["rpc"] + ("/", "/faucet/tokens", "/cosmos/tx/v1beta1/simulate")[number // 4 % 3]
-    async with session.post(url, data=raw) as found:
-        assert found.status < 500, await found.text()
+class Fuzz:
+    """One run against one venue."""
 
+    def __init__(self, venue: Quiet, report: Report, seed: int) -> None:
+        self.venue, self.report, self.seed = venue, report, seed
 
-async def fuzz(count: int, seed: int) -> None:
-    """Send so many; raises AssertionError."""
-    chance = random.Random(seed)
-    async with quiet_venue() as venue:
-        signer = venue.signer(0)
-        until = venue.height + 10
-        whole = [
-            signer.signed(signer.order(1, SHORT_TERM, 1, PRICE, 10, until)),
-            signer.signed(signer.order(1, LONG_TERM, 1, PRICE - 1000, 10, venue.now_s + 60)),
-            signer.signed(signer.deposit(0, 9)),
-            signer.signed(signer.batch_cancel([1, 2], until)),
-            signer.signed(signer.leverage(50_000)),
-        ]
-        before = traces(venue)
-        at = f"127.0.0.1:{venue.venue.ports['grpc']}"
+    async def run(self, port: str, count: int) -> None:
+        """So many requests to one port, from several clients."""
+        left = [count]
+        send = getattr(self, f"_{port}")
+        await asyncio.gather(
+            *(send(port, Nonsense(self.venue, f"{self.seed}/{port}/{n}"), left)
+              for n in range(AT_ONCE))
+        )  # fmt: skip
+
+    async def _indexer(self, port: str, nonsense: Nonsense, left: list[int]) -> None:
+        await self._http(port, nonsense.indexer, left)
+
+    async def _rpc(self, port: str, nonsense: Nonsense, left: list[int]) -> None:
+        await self._http(port, nonsense.rpc, left)
+
+    async def _rest(self, port: str, nonsense: Nonsense, left: list[int]) -> None:
+        await self._http(port, nonsense.rest, left)
+
+    async def _http(self, port: str, make: Callable[[], Any], left: list[int]) -> None:
+        url = self.venue.venue.urls[port]
+        async with aiohttp.ClientSession() as session:
+            while left[0] > 0:
+                left[0] -= 1
+                method, path, query, body = make()
+                try:
+                    async with session.request(
+                        method, url + path, params=query, data=body or None
+                    ) as answer:
+                        text = await answer.text(errors="replace")
+                except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as error:
+                    self.report.answers[f"{port} {type(error).__name__}"] += 1
+                    continue
+                self.report.answers[f"{port} {answer.status}"] += 1
+                self._judge(port, answer.status, text, f"{method} {path} {query} {body[:200]!r}")
+
+    def _judge(self, port: str, status: int, text: str, asked: str) -> None:
+        if status >= 500 or "Traceback" in text:
+            self.report.fault(f"{port}: {status} {text[:200]} to {asked}")
+
+    async def _grpc(self, port: str, nonsense: Nonsense, left: list[int]) -> None:
+        at = f"127.0.0.1:{self.venue.venue.ports[port]}"
         async with grpc.aio.insecure_channel(at) as channel:
-            calls = [channel.unary_unary(path) for path in PATHS]
-            for number in range(count):
-                raw = broken(chance, chance.choice(whole))
-                if raw not in whole:
-                    await attempt(venue, calls, number, raw)
-        assert traces(venue) == before
+            calls: dict[str, Any] = {}
+            while left[0] > 0:
+                left[0] -= 1
+                path, raw = nonsense.query()
+                if path not in calls:
+                    calls[path] = channel.unary_unary(path)
+                call = calls[path](raw)
+                code = await call.code()
+                self.report.answers[f"{port} {code.name}"] += 1
+                if code not in EXPECTED:
+                    self.report.fault(f"{port}: {code} {await call.details()} to {path} {raw!r}")
+
+    async def _socket(self, port: str, nonsense: Nonsense, left: list[int]) -> None:
+        async with aiohttp.ClientSession() as session:
+            while left[0] > 0:
+                count = min(FRAMES, left[0])
+                left[0] -= count
+                url = self.venue.venue.urls[port] + nonsense.chance.choice(("/v4/ws", "/"))
+                async with session.ws_connect(url, max_msg_size=0) as socket:
+                    for _ in range(count):
+                        frame = nonsense.frame()
+                        if isinstance(frame, bytes):
+                            await socket.send_bytes(frame)
+                        else:
+                            await socket.send_str(frame)
+                    await socket.send_str("PING")
+                    await self._listen(port, socket)
+
+    async def _listen(self, port: str, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Read until the answer to a ping."""
+        while True:
+            message = await socket.receive(timeout=PATIENCE_S)
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                self.report.fault(f"{port}: closed with {message.data}")
+                return
+            if message.data == "PONG":
+                return
+            self.report.answers[f"{port} {json.loads(message.data)['type']}"] += 1
+
+
+async def fuzz(count: int, seed: int) -> Report:
+    """Send so many to each port; the report says what went wrong."""
+    report = Report()
+    logging.getLogger().addHandler(report)
+    try:
+        async with quiet_venue() as venue:
+            before = traces(venue)
+            for port in PORTS:
+                await Fuzz(venue, report, seed).run(port, count)
+                if traces(venue) != before:
+                    report.fault(f"{port}: the state changed")
+                    before = traces(venue)
+    finally:
+        logging.getLogger().removeHandler(report)
+    return report
 
 
 def main() -> None:
-    given = [int(text) for text in sys.argv[1:3]]
-    count, seed = [*given, *(20_000, 16)[len(given) :]]
-    asyncio.run(fuzz(count, seed))
-    print(f"{count} broken requests with seed {seed}: the state is as it was")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=16)
+    given = parser.parse_args()
+    report = asyncio.run(fuzz(given.requests, given.seed))
+    print(json.dumps({"requests": given.requests * len(PORTS), "answers": dict(report.answers)}))
+    for fault in report.faults:
+        print("FAULT", fault)
+    sys.exit(1 if report.faults else 0)
 
 
 if __name__ == "__main__":

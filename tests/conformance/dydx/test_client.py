@@ -16,7 +16,8 @@ from tests.waiting import PATIENCE_S
 
 CLIENT = "dydx-v4-client==1.1.5"
 HERE = Path(__file__).parent
-QUIET = ["--speed", "manual", "--no-agents", "--feed", "manual", "--markets", "BTC=60000,ETH=2000"]
+STILL = ["--no-agents", "--no-quotas", "--feed", "manual", "--markets", "BTC=60000,ETH=2000"]
+QUIET = ["--speed", "manual", *STILL]
 FLOWS = (
     "market", "limit_short_term", "limit_long_term", "conditional", "cancel", "batch_cancel",
     "money", "streams", "liquidation", "isolated_child", "queries",
@@ -81,8 +82,7 @@ def js_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip(str(reason))
     return outcomes_of(
         "node", "client.cjs", tmp_path_factory.mktemp("js"),
-        ["--no-agents", "--feed", "manual", "--markets", "BTC=60000,ETH=2000"],
-        {"NODE_PATH": str(folder / "node_modules")},
+        STILL, {"NODE_PATH": str(folder / "node_modules")},
     )  # fmt: skip
 
 

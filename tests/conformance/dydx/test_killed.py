@@ -1,5 +1,6 @@
 """A venue that is killed goes on where it was: sequences, orders and balances stay."""
 
+import asyncio
 import base64
 import json
 import urllib.request
@@ -8,6 +9,7 @@ from typing import Any
 
 from seawall.venues.registry import wire_of
 from tests.command_line import running, seawall
+from tests.conformance.dydx.killed import LEAST, kill_repeatedly
 from tests.conformance.dydx.signer import LONG_TERM, Signer
 from tests.waiting import PATIENCE_S
 
@@ -75,3 +77,11 @@ def test_a_killed_venue_keeps_sequences_orders_and_balances(tmp_path: Path) -> N
         replay = signer.signed(messages[2], sequence=2)
         assert broadcast(venue, replay) == 32
         assert broadcast(venue, signer.signed(messages[2], sequence=4)) == 0
+
+
+def test_nothing_acknowledged_under_load_is_lost_or_doubled(tmp_path: Path) -> None:
+    """The whole of it is ``python -m tests.conformance.dydx.killed``."""
+    counts = asyncio.run(kill_repeatedly(tmp_path, count=2, seed=7))
+    assert counts["acknowledged"] >= LEAST
+    assert min(counts[kind] for kind in ("short", "long", "cancel", "transfer")) > 0
+    assert counts["fills told"] > 0

@@ -73,6 +73,7 @@ class Venue:
     ) -> None:
         self.process = process
         self._lines = lines
+        self.about = about
         self.url: str = about["url"]
         self.users: list[tuple[str, str]] = [(a, k) for a, k in about["users"]]
         self.log = log

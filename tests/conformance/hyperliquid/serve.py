@@ -2,6 +2,7 @@
 
     python -m tests.conformance.hyperliquid.serve [--speed N] [--agents] [--feed manual|synthetic]
         [--mode standard|unified] [--quotas] [--markets NAME=PRICE ...] [--pace SECONDS]
+        [--venue NAME]
 
 ``--speed 0`` (the default) is a clock that only control moves. ``--pace``: how often streams state
 prices and accounts, seconds of this computer. Each line ``check`` on standard
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from seawall.domain.rulebook import BlockRulebook
+from seawall.engine.block_invariants import broken_block_invariant
 from seawall.engine.engine import Engine
 from seawall.engine.invariants import broken_invariant
 from seawall.sandbox.venue import Venue, VenueOptions, running_venue
@@ -25,10 +28,12 @@ from seawall.venues.hyperliquid.limits import OFF, VENUE
 from seawall.venues.hyperliquid.server import make_app
 from seawall.venues.hyperliquid.stream.hub import Pace
 from seawall.venues.port import Desk
+from seawall.venues.registry import DEFAULT_VENUE
 
 
 def judged(copy: Engine) -> str:
-    broken = int(broken_invariant(copy.state))
+    has_blocks = isinstance(copy.rulebook, BlockRulebook)
+    broken = int((broken_block_invariant if has_blocks else broken_invariant)(copy.state))
     return json.dumps({"broken": broken, "hash": copy.state_hash(), "sequence": copy.sequence})
 
 
@@ -51,6 +56,11 @@ async def serve(options: VenueOptions, pace: float | None) -> None:
             "url": venue.url,
             "seed_phrase": venue.seed_phrase,
             "users": [[key.address, key.private_key] for key in venue.users],
+            "accounts": [
+                {"address": key.address, "privateKey": key.private_key, "mnemonic": key.mnemonic}
+                for key in venue.users
+            ],
+            "ports": venue.ports,
         }
         print(json.dumps(about), flush=True)
         listening = asyncio.ensure_future(listen(venue))
@@ -62,6 +72,7 @@ async def serve(options: VenueOptions, pace: float | None) -> None:
 
 def options_of(arguments: argparse.Namespace) -> VenueOptions:
     return VenueOptions(
+        venue=arguments.venue,
         speed=arguments.speed,
         agents=arguments.agents,
         feed=arguments.feed,
@@ -75,6 +86,7 @@ def options_of(arguments: argparse.Namespace) -> VenueOptions:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--venue", default=DEFAULT_VENUE)
     parser.add_argument("--speed", type=float, default=0.0)
     parser.add_argument("--agents", action="store_true")
     parser.add_argument("--feed", default="manual")

@@ -42,9 +42,10 @@ class DydxWire(Wire):
         return f"{package} ({INSTALL})" if package else ""
 
     def make_app(self, desk: "Desk", quotas: bool = True) -> "web.Application":
+        from seawall.venues.dydx.limits import OFF, VENUE
         from seawall.venues.dydx.server import make_app
 
-        return make_app(desk)
+        return make_app(desk, VENUE if quotas else OFF)
 
     def services(self, app: "web.Application") -> "Mapping[str, Service]":
         from seawall.venues.dydx.server import grpc_service

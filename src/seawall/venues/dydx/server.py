@@ -4,9 +4,11 @@ All of it answers on every port: clients that want two of them at two ports find
 """
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import WSCloseCode, web
+from aiohttp.typedefs import Middleware
 
 from seawall.domain.commands import CancelByClientId
 from seawall.domain.system_accounts import FIRST_USER
@@ -16,6 +18,7 @@ from seawall.engine.book_view import book_levels
 from seawall.venues.dydx.faucet import Faucet
 from seawall.venues.dydx.indexer.rest import Indexer, refused
 from seawall.venues.dydx.indexer.view import View
+from seawall.venues.dydx.limits import VENUE, Clients, Quotas, points_of
 from seawall.venues.dydx.node.chain import Node
 from seawall.venues.dydx.node.queries import Queries
 from seawall.venues.dydx.node.rest import Rest
@@ -51,6 +54,30 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
+def _metered(clients: Clients) -> Middleware:
+    """Counts the requests of the indexer by IP, and says in each answer what is left."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        window = clients.of(request.remote)
+        is_asked = request.method == "GET" and request.path.startswith("/v4/")
+        if not window.rate.uses or not is_asked or request.path == "/v4/ws":
+            return await handler(request)
+        may_be_answered = window.take(points_of(request.query))
+        if may_be_answered:
+            response = await handler(request)
+        else:
+            response = refused(429, "Too many requests")
+            response.headers["Retry-After"] = str(window.milliseconds_left)
+        reset_ms = time.time_ns() // 1_000_000 + window.milliseconds_left
+        response.headers["RateLimit-Limit"] = str(window.rate.uses)
+        response.headers["RateLimit-Remaining"] = str(window.left)
+        response.headers["RateLimit-Reset"] = str(reset_ms)
+        return response
+
+    return middleware
+
+
 def _warm_up(view: View) -> None:
     """Compile or load what reads the machine, before the first request needs it."""
     engine = view.desk.engine
@@ -62,8 +89,8 @@ def _warm_up(view: View) -> None:
 class _Sockets:
     """The socket connections of all clients."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, quotas: Quotas, clock: Callable[[], float]) -> None:
+        self._hub, self._quotas, self._clock = hub, quotas, clock
         self._open: set[web.WebSocketResponse] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -73,7 +100,7 @@ class _Sockets:
         await socket.prepare(request)
         self._open.add(socket)
         try:
-            await Connection(self._hub, socket).run()
+            await Connection(self._hub, socket, self._quotas, self._clock).run()
         except ConnectionError:
             pass  # the client has gone
         except Exception:
@@ -99,15 +126,21 @@ def grpc_service(app: web.Application) -> GrpcService:
     return GrpcService(app[_NODE], Queries(app[_NODE]))
 
 
-def make_app(desk: Desk) -> web.Application:
-    """The server of a node on a running desk."""
-    node = Node(desk)
+def make_app(
+    desk: Desk, quotas: Quotas = VENUE, clock: Callable[[], float] = time.monotonic
+) -> web.Application:
+    """The server of a node on a running desk. ``quotas``: how much clients may use; ``clock``: the
+    seconds in which that is measured."""
+    node = Node(desk, quotas)
     queries = Queries(node)
     view = View(node)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_last_resort])
+    app = web.Application(
+        client_max_size=MAX_BODY,
+        middlewares=[_metered(Clients(quotas.requests, clock)), _last_resort],
+    )
     app[_NODE] = node
     rpc = Rpc(node, queries)
-    sockets = _Sockets(Hub(view))
+    sockets = _Sockets(Hub(view), quotas, clock)
 
     async def root(request: web.Request) -> web.StreamResponse:
         """A socket at the bare address too: clients use the URL that they are given."""

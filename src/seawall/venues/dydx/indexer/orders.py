@@ -5,9 +5,10 @@ from typing import Any
 from seawall.domain.enums import OrderFlag, Reason, Side
 from seawall.venues.dydx.directory.directory import OrderTerms, Subaccount
 from seawall.venues.dydx.indexer.ids import order_id, subaccount_id
-from seawall.venues.dydx.indexer.view import View, iso
+from seawall.venues.dydx.indexer.view import View
 from seawall.venues.dydx.instruments import price_text
 from seawall.venues.dydx.pairs import Pair, parts_of
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.dydx.wire.order_message import (
     CONDITION_STOP_LOSS,
     CONDITIONAL,
@@ -52,7 +53,8 @@ def status_of(view: View, record: OrderRecord, terms: OrderTerms) -> str:
     return "BEST_EFFORT_CANCELED" if view.node.height <= terms.good_til else "CANCELED"
 
 
-def _type_of(terms: OrderTerms) -> str:
+def type_of(terms: OrderTerms) -> str:
+    """The indexer's word for the kind of an order."""
     if terms.flags == TWAP:
         return "TWAP"
     if terms.flags != CONDITIONAL:
@@ -76,7 +78,7 @@ def order_object(
         "size": view.size(pair, record.original_size),
         "totalFilled": view.size(pair, record.original_size - record.remaining_size),
         "price": view.price(pair, record.price),
-        "type": _type_of(terms),
+        "type": type_of(terms),
         "status": status,
         "timeInForce": "IOC" if terms.time_in_force == TIF_IOC else "GTT",
         "postOnly": terms.time_in_force == TIF_POST_ONLY,

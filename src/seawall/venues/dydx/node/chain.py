@@ -19,12 +19,15 @@ from seawall.domain.events import CommandRejected
 from seawall.engine.block_view import state_rejection
 from seawall.venues.dydx.directory.directory import ChainDirectory
 from seawall.venues.dydx.directory.nonces import near
+from seawall.venues.dydx.limits import OFF, BlockCounts, Quotas
 from seawall.venues.dydx.node.actions import Planned, Planner, check, check_together, name_of
 from seawall.venues.dydx.node.transactions import (
     BATCH,
+    PLACE,
     Transaction,
     TransactionError,
     decode,
+    is_short_term,
     public_key_of,
 )
 from seawall.venues.dydx.pairs import Pairs
@@ -63,10 +66,13 @@ class _Refused(Refusal):
 
 
 class Node:
-    """A node on a running machine."""
+    """A node on a running machine. ``quotas``: what it grants each owner by block."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, quotas: Quotas = OFF) -> None:
         self.desk = desk
+        self._quotas = quotas
+        self._stateful = BlockCounts("MaxStatefulOrdersPerNBlocks", quotas.stateful)
+        self._short_term = BlockCounts("MaxShortTermOrdersAndCancelsPerNBlocks", quotas.short_term)
         self.pairs = Pairs(desk.instruments)
         self._seen: OrderedDict[str, Result] = OrderedDict()
 
@@ -163,7 +169,20 @@ class Node:
             planner.add(each, transaction.hash)
         return planner.planned
 
+    def _check_rates(self, transaction: Transaction) -> None:
+        """Count what a transaction asks for. Raises TransactionError for one too many."""
+        for each in transaction.messages:
+            found = None
+            if each.kind == PLACE and not is_short_term(each):
+                found = self._stateful.refusal(transaction.signer, self.height, 1)
+            elif is_short_term(each):
+                points = self._quotas.batch_cancel if each.kind == BATCH else 1
+                found = self._short_term.refusal(transaction.signer, self.height, points)
+            if found is not None:
+                raise TransactionError("ErrBlockRateLimitExceeded", found)
+
     def _short_term_plan(self, transaction: Transaction, time_ms: int) -> Plan:
+        self._check_rates(transaction)
         planned = self._planned(transaction, time_ms)
         for command in planned.commands:
             if isinstance(command, PlaceOrder):
@@ -180,11 +199,12 @@ class Node:
 
         Orders are refused before the sequence is spent; money fails in the block, which spends it.
         """
-        planned = self._planned(transaction, time_ms)
         times = (self.block_ms, time.time_ns() // 1_000_000)
         refusal = self.directory.sequence_refusal(transaction.signer, transaction.sequence, times)
         if refusal is not None:
             raise TransactionError("ErrWrongSequence", refusal)
+        self._check_rates(transaction)
+        planned = self._planned(transaction, time_ms)
         failed = None
         if len(planned.commands) > 1:
             failed = self._failure(planned.commands, time_ms)

@@ -1,6 +1,9 @@
 """One client of the indexer's socket."""
 
 import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -8,6 +11,7 @@ from uuid import uuid4
 import msgspec
 from aiohttp import WSMsgType, web
 
+from seawall.venues.dydx.limits import OFF, Quotas, Window
 from seawall.venues.dydx.stream.channels import (
     PARENTS,
     SUBACCOUNTS,
@@ -23,15 +27,31 @@ BATCH_S = 0.25
 MAX_MESSAGE = 64 * 1024
 MOST_ACCOUNTS, MOST_OTHERS = 256, 32
 """Subscriptions of a connection to channels of subaccounts, and to the others."""
+MOST_IDS = 1000
+"""Whose subscriptions are counted; beyond it they are counted anew."""
 POLICY = 1008
+CLOSE_S = 2.0
+"""How long a client that loses its connection may take to be told so."""
+_TOO_MANY = "Too many {} messages. Please reconnect and try again."
+_TOO_MANY_SUBSCRIBES = (
+    "Too many subscribe attempts for channel {}-{}. Please  reconnect and try again."
+)
 _WITHOUT_ID = ("v4_markets", "v4_block_height")
 
 
 class Connection:
     """Reads what a client asks for, and sends what its subscriptions bring."""
 
-    def __init__(self, hub: Hub, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self, hub: Hub, socket: web.WebSocketResponse, quotas: Quotas = OFF,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self._hub, self._socket = hub, socket
+        self._pings = Window(quotas.pings, clock)
+        self._invalid = Window(quotas.invalid, clock)
+        self._subscribes: defaultdict[Topic, Window] = defaultdict(
+            lambda: Window(quotas.subscribes, clock)
+        )
         self._id = str(uuid4())
         self._count = 0
         self._topics: dict[Topic, bool] = {}
@@ -41,8 +61,8 @@ class Connection:
         self._batches: dict[tuple[Topic, int], list[Any]] = {}
         self._outbox = Outbox()
         self._flush: asyncio.TimerHandle | None = None
-        self._closing: asyncio.Task[bool] | None = None
-        """Under way once the client is too slow."""
+        self._closing: asyncio.Task[Any] | None = None
+        """Under way once the client is too slow, or asks too much."""
 
     async def run(self) -> None:
         """Until the client goes, or is too slow."""
@@ -58,7 +78,10 @@ class Connection:
                     break
         finally:
             self._leave()
-            tasks = [writer] if self._closing is None else [writer, self._closing]
+            tasks: list[asyncio.Task[Any]] = [writer]
+            if self._closing is not None:
+                tasks.append(self._closing)
+                await asyncio.wait([self._closing], timeout=CLOSE_S)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -88,8 +111,24 @@ class Connection:
         missed a message would show what is not so."""
         if not self._outbox.offer(message) and self._closing is None:
             self._leave()
-            closing = self._socket.close(code=POLICY, message=b"too slow")
-            self._closing = asyncio.create_task(closing, name="seawall-socket-close")
+            self._close(self._socket.close(code=POLICY, message=b"too slow"))
+
+    def _close(self, closing: Coroutine[Any, Any, Any]) -> None:
+        self._closing = asyncio.create_task(closing, name="seawall-socket-close")
+
+    def _is_limited(self, window: Window, text: str) -> bool:
+        """Whether something is done too often: the client is told so and loses its connection."""
+        if window.take():
+            return False
+        self._error(text)
+        self._leave()
+        self._close(self._say_last())
+        return True
+
+    async def _say_last(self) -> None:
+        while len(self._outbox):
+            await self._socket.send_frame(await self._outbox.take(), WSMsgType.TEXT)
+        await self._socket.close(code=POLICY, message=b'{"message":"Rate limited"}')
 
     def _error(self, text: str, **more: Any) -> None:
         self._put({"type": "error", "message": text, **more})
@@ -103,10 +142,12 @@ class Connection:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             asked = None
         if not isinstance(asked, dict):
-            self._error("Invalid message: could not parse")
+            self._invalid_message("Invalid message: could not parse")
             return
         kind = asked.get("type")
         if kind == "ping":
+            if self._is_limited(self._pings, _TOO_MANY.format("ping")):
+                return
             with_id = {"id": asked["id"]} if "id" in asked else {}
             self._put({"type": "pong", **with_id})
         elif kind == "subscribe":
@@ -114,12 +155,16 @@ class Connection:
         elif kind == "unsubscribe":
             self._unsubscribe(asked)
         else:
-            self._error(f"Invalid message type: {kind}")
+            self._invalid_message(f"Invalid message type: {kind}")
+
+    def _invalid_message(self, text: str) -> None:
+        if not self._is_limited(self._invalid, _TOO_MANY.format("invalid")):
+            self._error(text)
 
     def _topic(self, asked: dict[str, Any]) -> Topic | None:
         channel, name = asked.get("channel"), asked.get("id")
         if not isinstance(channel, str) or channel not in VERSIONS:
-            self._error(f"Invalid channel: {channel}")
+            self._invalid_message(f"Invalid channel: {channel}")
             return None
         if channel in _WITHOUT_ID:
             return Topic(channel, "")
@@ -136,6 +181,11 @@ class Connection:
         if topic is None:
             return
         channel, name = topic.channel, asked.get("id")
+        if len(self._subscribes) > MOST_IDS:
+            self._subscribes.clear()
+        window = self._subscribes[topic]
+        if self._is_limited(window, _TOO_MANY_SUBSCRIBES.format(channel, topic.name or channel)):
+            return
         if topic in self._topics:
             text = f"Invalid subscribe message: already subscribed ({channel}-{topic.name})"
             self._error(text, channel=channel, id=name)

@@ -44,7 +44,7 @@ from seawall.venues.dydx.indexer.orders import (
     status_of,
 )
 from seawall.venues.dydx.indexer.positions import position_news
-from seawall.venues.dydx.indexer.view import View, decimal, iso
+from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.stream.channels import (
     BOOK,
     CANDLES,
@@ -55,6 +55,7 @@ from seawall.venues.dydx.stream.channels import (
     TRADES,
     Topic,
 )
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.fills import fills_of
 from seawall.venues.ledger import ledger_records
 from seawall.venues.port import Applied, Fill, LedgerRecord
@@ -243,9 +244,9 @@ class Hub:
             own = Topic(SUBACCOUNTS, f"{account.address}/{account.number}")
             parent = Topic(PARENTS, f"{account.address}/{account.parent}")
             if own in self._readers or parent in self._readers:
-                contents = self._contents(account, news)
-                self._send(own, contents)
-                self._send(parent, contents, account.number)
+                for contents in self._contents(account, news):
+                    self._send(own, contents)
+                    self._send(parent, contents, account.number)
 
     def _news(self, pending: Sequence[Applied]) -> dict[int, _News]:
         """What happened, by account row."""
@@ -266,7 +267,8 @@ class Hub:
                     found[event.account].has_money = True
         return found
 
-    def _contents(self, account: Subaccount, news: _News) -> dict[str, Any]:
+    def _contents(self, account: Subaccount, news: _News) -> list[dict[str, Any]]:
+        """What happened to an account: a message has room for one transfer."""
         view = self.view
         contents: dict[str, Any] = {}
         orders = [
@@ -292,10 +294,11 @@ class Hub:
                 ]
         made = [transfer_object(view, account, record) for record in news.transfers]
         transfers = [each for each in made if each is not None]
+        height = {"blockHeight": str(view.node.height)}
         if transfers:
             contents["transfers"] = transfers[-1]
-        contents["blockHeight"] = str(view.node.height)
-        return contents
+        before = [{"transfers": each, **height} for each in transfers[:-1]]
+        return [*before, {**contents, **height}]
 
     def _order(self, account: Subaccount, order_id: int) -> dict[str, Any] | None:
         view = self.view
