@@ -2,10 +2,11 @@
 docs/commands/guard_policies.md.
 
     python -m benchmarks.guard_policies [--paths 10000] [--days 3] [--workers 2] [--candles FILE]
-        [--policy NAME] [--scenario NAME]
+        [--policy NAME] [--scenario NAME] [--crisis NAME] [--cascade NAME]
 
 Each policy of ``examples/guard`` on the same paths with and without it, under three price models,
-and through every scenario that comes with Seawall, in the engine. ``--candles``: a file of candles
+and through every scenario that comes with Seawall, in the engine; ``--crisis`` and ``--cascade``
+instead: in the markets of these commands, without paths. ``--candles``: a file of candles
 of BTC, ETH, SOL and HYPE, of which blocks of a day are drawn; without one the third model is left
 out, and the output says so. The figures depend on the seed, not on the machine; the last line says
 how long it took.
@@ -19,6 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from seawall.accounts.load import load_account
+from seawall.lab.guard_test.crashes import CrashNames
 from seawall.lab.guard_test.question import GuardTest, guard_test
 from seawall.lab.market.named_scenarios import ALL
 from seawall.lab.market.price_models import ModelOptions
@@ -42,21 +44,23 @@ PATHS, DAYS, STEP_SECONDS = 10_000, 3, 60
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One policy under one model; ``scenarios`` instead of paths where there are some."""
+    """One policy under one model; ``names`` instead of paths where there are some."""
 
     policy: str
     model: str
     options: ModelOptions = ModelOptions()
-    scenarios: tuple[str, ...] = ()
+    names: CrashNames | None = None
     paths: int = 1
     days: float = 1.0
 
 
 def jobs(
-    policies: Sequence[str], candles: Path | None, paths: int, days: float,
-    scenarios: tuple[str, ...],
-) -> list[Job]:  # fmt: skip
+    policies: Sequence[str], candles: Path | None, paths: int, days: float, names: CrashNames
+) -> list[Job]:
     """Those of all policies."""
+    last = [Job(policy=policy, model=CRISES, names=names) for policy in policies]
+    if names.crises or names.cascades:
+        return last
     models = MODELS if candles is None else MODELS | {RECORDED: ModelOptions(bootstrap=(candles,))}
     return [
         *(
@@ -64,17 +68,19 @@ def jobs(
             for policy in policies
             for model, options in models.items()
         ),
-        *(Job(policy=policy, model=CRISES, scenarios=scenarios) for policy in policies),
+        *last,
     ]
 
 
 def played(given: Sequence[Job], number: int) -> GuardTest:
     """One of them."""
     job = given[number]
+    names = job.names or CrashNames()
     return guard_test(
         EXAMPLES / "guard" / f"{job.policy}.toml",
         load_account(EXAMPLES / POLICIES[job.policy]),
-        rules=False, beside=False, scenarios=job.scenarios, paths=job.paths, days=job.days,
+        rules=False, beside=False, scenarios=names.scenarios, crises=names.crises,
+        cascades=names.cascades, paths=job.paths, days=job.days,
         step_seconds=None if job.options.bootstrap else STEP_SECONDS, model=job.options,
     )  # fmt: skip
 
@@ -87,7 +93,7 @@ def path_rows(results: Sequence[tuple[Job, GuardTest]]) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for job, found in results:
-        if job.scenarios:
+        if job.names is not None:
             continue
         bare, guarded = found.lines
         cells = [
@@ -104,8 +110,8 @@ def crisis_rows(results: Sequence[tuple[Job, GuardTest]]) -> Iterator[str]:
     first = [(job.policy, found) for job, found in results if found.crises]
     if not first:
         return
-    yield f"| scenario | {' | '.join(policy for policy, _ in first)} |"
-    yield f"|---|{'---|' * len(first)}"
+    yield f"| scenario | market | {' | '.join(policy for policy, _ in first)} |"
+    yield f"|---|---|{'---|' * len(first)}"
     sides = [[found.crises_of(line.name) for line in found.lines] for _, found in first]
     for number, row in enumerate(sides[0][0]):
         cells = [
@@ -114,7 +120,7 @@ def crisis_rows(results: Sequence[tuple[Job, GuardTest]]) -> Iterator[str]:
             )
             for pair in sides
         ]
-        yield f"| {row.scenario} | {' | '.join(cells)} |"
+        yield f"| {row.scenario} | {row.market} | {' | '.join(cells)} |"
 
 
 def _share(each: Estimate) -> str:
@@ -133,16 +139,21 @@ def main() -> None:
     parser.add_argument("--candles", type=Path)
     parser.add_argument("--policy", action="append", choices=list(POLICIES))
     parser.add_argument("--scenario", action="append", help=f"all of them: {ALL}")
+    parser.add_argument("--crisis", action="append", default=[], help=f"all of them: {ALL}")
+    parser.add_argument("--cascade", action="append", default=[])
     given = parser.parse_args()
     began = time.perf_counter()
-    if given.candles is None:
+    wanted = given.crisis or given.cascade
+    scenarios = given.scenario or ([] if wanted else [ALL])
+    names = CrashNames(
+        scenarios=tuple(scenarios), crises=tuple(given.crisis), cascades=tuple(given.cascade)
+    )
+    if given.candles is None and not wanted:
         print("Without --candles the model of recorded candles is left out.\n")
-    work = jobs(
-        given.policy or list(POLICIES), given.candles, given.paths, given.days,
-        tuple(given.scenario or (ALL,)),
-    )  # fmt: skip
+    work = jobs(given.policy or list(POLICIES), given.candles, given.paths, given.days, names)
     found = list(zip(work, run_trials(played, work, len(work), workers=given.workers), strict=True))
-    print("\n".join(["", *path_rows(found), "", *crisis_rows(found)]))
+    rows = [] if wanted else [*path_rows(found), ""]
+    print("\n".join(["", *rows, *crisis_rows(found)]))
     print(f"\n{time.perf_counter() - began:.0f} seconds with {given.workers} processes.")
 
 

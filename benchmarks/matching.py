@@ -3,7 +3,8 @@
     python -m benchmarks.matching [--quick]
 
 P1 drives the same flow through the engine (margin checks, positions, fees, events; journal off;
-batches of 4,096 into one reused outbox) and through the books of ``peers``, which only match.
+batches of 4,096 into one reused outbox), through the books of ``peers``, which only match, and
+through the C++ twin of ``twin.cpp``, which does the flow's whole work and makes the same events.
 P2 is the engine alone with 8 markets and 1,000,000 accounts, where nearly every message meets
 cold memory. P3 puts the durable journal before the engine, batches of 256; the disk's own rate
 counts as reached within 5 %.
@@ -21,6 +22,7 @@ import numpy as np
 from benchmarks import peers, venue
 from benchmarks.common import Result, interleave, main_of, median, median_ratio, processor_seconds
 from benchmarks.flow import Flow, generate
+from benchmarks.twin import Twin, compiler
 from seawall.engine.engine import Engine
 from seawall.engine.tables import command_dtype, event_dtype
 
@@ -64,15 +66,38 @@ def check_peers(flow: Flow, messages: list[peers.Message], light: list[tuple[Any
         raise AssertionError("lightmatchingengine made other fills")
 
 
+def twin_of(prepared: Prepared) -> Twin | None:
+    """The C++ twin before the flow, shown to make the same events; None without a compiler."""
+    if compiler() is None:
+        return None
+    twin = Twin(prepared.flow, prepared.engine)
+    twin.check(prepared.engine.fork(), prepared.rows)
+    return twin
+
+
+def against_twin(prepared: Prepared, costs: dict[str, list[float]]) -> Result:
+    if "twin" not in costs:
+        return Result("P1", "full engine against its C++ twin", "≤ 2.2x", "", "no C++ compiler")
+    ratio, cost = median_ratio(costs["engine"], costs["twin"]), median(costs["twin"])
+    return Result(
+        "P1", f"full engine against its C++ twin, {prepared.counts['events']:,} equal events",
+        "≤ 2.2x", "≤ 1.5x",
+        f"{ratio:.2f}x ({median(costs['engine']):.0f} against {cost:.0f} ns)",
+        ratio <= 2.2, ratio <= 1.5,
+    )  # fmt: skip
+
+
 def measure_p1(quick: bool, rounds: int) -> tuple[list[Result], Prepared]:
     flow = generate(100_000 if quick else 500_000)
     messages = flow.tuples()
     light = peers.light_messages(messages)
     check_peers(flow, messages, light)
     prepared = Prepared(flow)
+    twin = twin_of(prepared)
     per_message = 1e9 / len(flow)
     costs = interleave(
         {
+            **({} if twin is None else {"twin": lambda: twin.nanoseconds(prepared.rows)}),
             "engine": prepared.nanoseconds,
             "light": lambda: processor_seconds(lambda: peers.drive_light(light)) * per_message,
             "sorted": lambda: processor_seconds(
@@ -99,6 +124,7 @@ def measure_p1(quick: bool, rounds: int) -> tuple[list[Result], Prepared]:
             f"{ratios['sorted']:.1f}x ({cost['engine']:.0f} against {cost['sorted']:.0f} ns)",
             ratios["sorted"] >= 8, ratios["sorted"] >= 20,
         ),
+        against_twin(prepared, costs),
         Result(
             "", "full engine against the same book over a dict and a heap", "", "",
             f"{ratios['heap']:.1f}x ({cost['heap']:.0f} ns)",

@@ -66,7 +66,8 @@ def add_accounts(engine: Engine, count: int, deposits: int | NDArray[np.int64]) 
 
 def machine_for(flow: Flow) -> Engine:
     """A machine with the flow's markets and accounts, before its first message."""
-    positions = min(flow.accounts * flow.markets, len(flow)) + 64
+    # A 64th of the table is kept back for the backstop.
+    positions = min(flow.accounts * flow.markets, len(flow)) * 9 // 8 + 64
     limits = Limits(
         accounts=flow.accounts + FIRST_USER,
         positions=positions,

@@ -127,6 +127,14 @@ class Terminal:
         self.page.click("#set-leverage")
         self.page.locator("#set-leverage").wait_for(state="detached")
 
+    def advance(self, seconds: int) -> None:
+        """So much of a clock that only control moves."""
+        self.page.locator("#tab-control").click()
+        before = self.text(".clock")
+        self.page.fill("#advance-seconds", str(seconds))
+        self.page.click("#advance")
+        self.wait(lambda: self.text(".clock") != before)
+
     def shock(self, move: str, seconds: str) -> None:
         """A shock of the market in view, and as much of the clock as it takes."""
         self.page.locator("#tab-control").click()
@@ -134,10 +142,8 @@ class Terminal:
         self.page.fill("#shock-seconds", seconds)
         self.page.click("#shock")
         self.wait(lambda: "shock" in self.text("header.top"))
-        before = self.text(".clock")
-        self.page.fill("#advance-seconds", str(int(seconds) + 30))
-        self.page.click("#advance")
-        self.wait(lambda: self.text(".clock") != before and "shock" not in self.text("header.top"))
+        self.advance(int(seconds) + 30)
+        self.wait(lambda: "shock" not in self.text("header.top"))
 
     # -- judging -------------------------------------------------------------------------------
 

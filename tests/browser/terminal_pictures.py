@@ -35,19 +35,11 @@ def trade(page: Terminal) -> None:
     page.order("sell", "market", size="500")
     page.choose(market="BTC")
     page.order("buy", "market", size="5")
-    advance(page, 600)
+    page.advance(600)
     mark = page.mark()
     page.order("sell", "stop_market", size="5", trigger=f"{mark * 90 / 100:.0f}")
     page.order("sell", "take_market", size="5", trigger=f"{mark * 108 / 100:.0f}")
     page.order("buy", "limit", size="1", price=f"{mark * 99 / 100:.0f}")
-
-
-def advance(page: Terminal, seconds: int) -> None:
-    page.page.click("#tab-control")
-    before = page.text(".clock")
-    page.page.fill("#advance-seconds", str(seconds))
-    page.page.click("#advance")
-    page.wait(lambda: page.text(".clock") != before)
 
 
 def shown(page: Terminal) -> Iterator[str]:

@@ -219,7 +219,7 @@ def test_panes_are_linked_and_the_layout_is_kept(page: Terminal) -> None:
     assert "BTC" in page.text("#ticket-send")
     page.wait(lambda: number(page.text(".book tr.buy td")) > 40_000)
     page.page.get_by_role("button", name="Sounds").click()
-    page.page.locator(".splitter[aria-label='Height of the tables']").press("ArrowUp")
+    page.page.locator(".splitter[aria-label='Height of the bottom row']").press("ArrowUp")
     tall = page.page.locator(".bottom").bounding_box()["height"]
     page.open_table("fills")
     page.page.reload()
@@ -227,6 +227,105 @@ def test_panes_are_linked_and_the_layout_is_kept(page: Terminal) -> None:
     assert page.page.locator("#tab-fills").get_attribute("aria-selected") == "true"
     assert page.page.locator("[aria-label=Sounds]").get_attribute("aria-pressed") == "true"
     assert page.page.locator(".bottom").bounding_box()["height"] == tall
+
+
+def zone_of(page: Terminal, pane: str) -> tuple[str, int]:
+    """The zone in which a pane is, and its place there."""
+    script = """name => {
+        const slot = document.querySelector(`[data-pane=${name}]`);
+        const zone = slot.closest("[data-zone]");
+        return [zone.dataset.zone, [...zone.querySelectorAll("[data-pane]")].indexOf(slot)];
+    }"""
+    zone, place = page.page.evaluate(script, pane)
+    return zone, place
+
+
+def drag(page: Terminal, pane: str, onto: str, across: float, down: float) -> None:
+    """A pane by its title to a point of another one, shares of its width and height."""
+    title = page.page.locator(f"[data-pane={pane}] h2").bounding_box()
+    box = page.page.locator(onto).bounding_box()
+    page.page.mouse.move(title["x"] + 4, title["y"] + 6)
+    page.page.mouse.down()
+    page.page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down, steps=4)
+    page.page.mouse.up()
+
+
+def test_panes_are_moved_by_mouse_and_stay_there(page: Terminal) -> None:
+    page.choose(account=3, market="BTC")
+    assert zone_of(page, "candles") == ("centre", 1)
+    drag(page, "candles", "[data-pane=book]", 0.5, 0.9)
+    page.wait(lambda: zone_of(page, "candles") == ("left", 1))
+    drag(page, "trades", "[data-pane=tables]", 0.9, 0.5)
+    page.wait(lambda: zone_of(page, "trades") == ("bottom", 1))
+    assert page.faults() == []
+    wide = page.page.locator(".splitter[aria-label='Width of the left column']")
+    wide.press("ArrowRight")
+    page.wait(lambda: wide.get_attribute("aria-valuenow") == "340")
+    page.page.reload()
+    page.wait(lambda: page.text("#mark"))
+    assert zone_of(page, "candles") == ("left", 1)
+    assert zone_of(page, "trades") == ("bottom", 1)
+    assert wide.get_attribute("aria-valuenow") == "340"
+    # Left alone, a drag changes nothing, and neither does a control in a title.
+    drag(page, "card", "header.top", 0.5, 0.5)
+    page.page.get_by_role("button", name="Only candles").click()
+    page.wait(lambda: page.page.locator("[data-pane=picture]").count() == 0)
+    page.page.get_by_role("button", name="Both").click()
+    page.wait(lambda: zone_of(page, "picture") == ("centre", 0))
+    assert zone_of(page, "card") == ("right", 0)
+    page.page.get_by_role("button", name="Help and keys").click()
+    page.page.get_by_role("button", name="Default layout").click()
+    page.wait(lambda: zone_of(page, "candles") == ("centre", 1))
+    assert zone_of(page, "trades") == ("left", 1)
+    assert wide.get_attribute("aria-valuenow") == "224"
+
+
+def test_panes_are_moved_by_keyboard_alone(page: Terminal) -> None:
+    page.choose(account=3, market="BTC")
+    page.write("buy", "limit", size="0.123")
+    handle = page.page.locator("#grip-side")
+    handle.focus()
+    for key, place in (
+        ("ArrowLeft", ("centre", 1)), ("ArrowLeft", ("left", 1)), ("ArrowUp", ("left", 0)),
+        ("ArrowUp", ("left", 0)), ("ArrowDown", ("left", 1)), ("ArrowDown", ("left", 2)),
+        ("ArrowDown", ("bottom", 1)), ("ArrowLeft", ("bottom", 0)), ("ArrowUp", ("centre", 2)),
+        ("ArrowRight", ("right", 1)),
+    ):  # fmt: skip
+        page.page.keyboard.press(key)
+        page.wait(lambda place=place: zone_of(page, "side") == place)
+        page.wait(lambda: page.page.evaluate("document.activeElement.id") == "grip-side")
+    assert page.text("#moved").endswith("to the right column, place 2 of 2.")
+    assert page.page.input_value("#ticket-size") == "0.123"
+
+
+def test_a_drag_is_given_up_with_escape(page: Terminal) -> None:
+    title = page.page.locator("[data-pane=book] h2").bounding_box()
+    page.page.mouse.move(title["x"] + 4, title["y"] + 6)
+    page.page.mouse.down()
+    page.page.mouse.move(700, 800, steps=4)
+    page.wait(lambda: page.text(".dragged") == "the order book")
+    page.page.keyboard.press("Escape")
+    page.wait(lambda: page.page.locator(".dragged").count() == 0)
+    page.page.mouse.up()
+    assert zone_of(page, "book") == ("left", 0)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        '{"zones": {"left": ["book", "book", "nothing"], "bottom": 7}, "shares": {"book": -1}}',
+        '{"zones": null, "shares": null}',
+        '{"zones": [], "leftWidth": 1e9}',
+    ],
+)
+def test_a_layout_that_cannot_be_is_made_one(page: Terminal, kept: str) -> None:
+    page.page.evaluate("kept => localStorage.setItem('seawall.terminal', kept)", kept)
+    page.page.reload()
+    page.wait(lambda: page.text("#mark"))
+    panes = page.page.locator("[data-pane]")
+    assert panes.count() == len({each.get_attribute("data-pane") for each in panes.all()}) == 7
+    assert page.page.locator("[data-pane=book]").bounding_box()["width"] < 500
+    assert page.faults() == []
 
 
 INKED = """() => {

@@ -1,11 +1,13 @@
 """The loop: from which journal it goes on, when a reset is gone, what is said after a restart."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from seawall.domain.units import MICRO
 from seawall.guard.actions import Alert
 from seawall.guard.journal import Decided, Journal, JournalError, Opened, read_journal
 from seawall.guard.loop import Guard
@@ -118,6 +120,29 @@ def test_a_reset_waits_for_an_account_that_can_be_read(tmp_path: Path) -> None:
     run.reader.raw = whole
     run.look()
     assert run.guard.resets == []
+    run.end()
+
+
+EMPTY = {
+    "marginSummary": {
+        "accountValue": "8000.0", "totalNtlPos": "0.0", "totalRawUsd": "8000.0",
+        "totalMarginUsed": "0.0",
+    },
+    "crossMaintenanceMarginUsed": "0.0", "withdrawable": "8000.0", "assetPositions": [],
+    "time": 1_790_000_000_000,
+}  # fmt: skip
+EMPTY["crossMarginSummary"] = EMPTY["marginSummary"]
+
+
+def test_an_account_that_holds_nothing_any_more_is_seen(tmp_path: Path) -> None:
+    """As after a flatten; the policy names no market."""
+    run = Looking(tmp_path / "j", CALM, is_armed=True).look()
+    run.reader.raw = json.dumps(EMPTY).encode()
+    run.look(2)
+    view = run.guard._observer.view()
+    assert view is not None
+    assert (view.equity, view.positions) == (8_000 * MICRO, ())
+    assert [each for each in run.said if "nothing is decided" in each] == []
     run.end()
 
 

@@ -9,7 +9,7 @@ from seawall.domain.units import MICRO
 from seawall.guard.policy import Policy
 from seawall.lab.cascade.question import cascade
 from seawall.lab.crises.question import crises
-from seawall.lab.guard_test.crashes import Rehearsed, crashes
+from seawall.lab.guard_test.crashes import CrashNames, Rehearsed, crashes
 from seawall.lab.guard_test.crisis import CrisisLine, through
 from seawall.lab.guard_test.played import Protection
 from seawall.lab.market.named_scenarios import run_scenario
@@ -100,7 +100,7 @@ def scenario_file(folder: Path) -> str:
 
 def test_without_protection_it_is_the_crisis_of_that_command(tmp_path: Path) -> None:
     setup, file = pooled(tmp_path), scenario_file(tmp_path)
-    (crash,) = crashes(setup.account, setup.depths, crises=[file], seed=3)
+    (crash,) = crashes(setup.account, setup.depths, CrashNames(crises=(file,)), seed=3)
     line = through(crash, Protection(name="x"), 0)
     (outcome,) = crises(
         setup.account, crises=file, rulebooks=setup.account.rulebook, modes="cross",
@@ -113,7 +113,7 @@ def test_without_protection_it_is_the_crisis_of_that_command(tmp_path: Path) -> 
 
 def test_without_protection_it_is_the_cascade_of_that_command(tmp_path: Path) -> None:
     setup, file = apart(tmp_path), scenario_file(tmp_path)
-    (crash,) = crashes(setup.account, setup.depths, cascades=[file], seed=3)
+    (crash,) = crashes(setup.account, setup.depths, CrashNames(cascades=(file,)), seed=3)
     line = through(crash, Protection(name="x"), 0)
     run = cascade(setup.account, scenario=file, fast_forward=False, seed=3).run
     assert line.market == "cascade"
@@ -126,7 +126,10 @@ def test_a_guard_acts_in_each_market(tmp_path: Path) -> None:
     """The same policy and account in the three markets: closed before liquidation in each."""
     setup, file = apart(tmp_path), scenario_file(tmp_path)
     found = crashes(
-        setup.account, setup.depths, scenarios=[file], crises=[file], cascades=[file], seed=3
+        setup.account,
+        setup.depths,
+        CrashNames(scenarios=(file,), crises=(file,), cascades=(file,)),
+        seed=3,
     )
     lines = [through(each, Protection(name="x", policy=policy(OUT)), 0) for each in found]
     assert [each.market for each in lines] == ["rehearse", "crises", "cascade"]
@@ -172,11 +175,11 @@ def test_the_wallet_pays_until_it_is_empty(tmp_path: Path) -> None:
 
 def test_the_tables_of_the_ready_policies() -> None:
     """The command behind docs/commands/guard_policies.md, in its smallest form."""
-    work = jobs(["small"], None, 8, 0.02, ("oracle_lag",))
+    work = jobs(["small"], None, 8, 0.02, CrashNames(scenarios=("oracle_lag",)))
     found = [(job, played(work, number)) for number, job in enumerate(work)]
-    paths, crises = list(path_rows(found)), list(crisis_rows(found))
+    paths, crashed = list(path_rows(found)), list(crisis_rows(found))
     assert [row.split(" | ")[:2] for row in paths[2:]] == [
         ["| small", "jumps"], ["| small", "diffusion"],
     ]  # fmt: skip
-    assert crises[0] == "| scenario | small |"
-    assert crises[2].startswith("| oracle lag | 208 / ")
+    assert crashed[0] == "| scenario | market | small |"
+    assert crashed[2].startswith("| oracle lag | rehearse | 208 / ")

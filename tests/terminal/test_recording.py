@@ -47,7 +47,7 @@ def test_it_begins_and_ends_as_the_rehearsal(rehearsed: tuple[Path, dict[str, st
     async def play(page: Page, recording: Recording) -> None:
         first = await page.read()
         assert isinstance(first, protocol.Snapshot)
-        assert first.recording
+        assert first.source == "recording"
         assert not any(each.may_trade for each in first.accounts)
         begun = await page.account()
         assert len(begun.positions) == 3

@@ -34,6 +34,8 @@ CONTEXT = {
     "dayBaseVlm": "31024.1",
 }  # fmt: skip
 FUNDING = 0.0000125
+OF_DAY = (29015.54, 3529031742.5, 112104.0)
+"""Open interest, volume and the price before."""
 META = {
     "universe": [
         {"szDecimals": 5, "name": "BTC", "maxLeverage": 40, "marginTableId": 40},
@@ -126,15 +128,15 @@ def test_messages_become_updates_and_only_subscriptions_are_sent() -> None:
         {"channel": "somethingNew", "data": [1]},
     )
     assert heard(script) == [
-        PublicPrices("BTC", 113401.0, 113377.0, 113377.5, FUNDING),
-        PublicPrices("BTC", 113401.0, 113377.0, None, FUNDING),
+        PublicPrices("BTC", 113401.0, 113377.0, 113377.5, FUNDING, *OF_DAY),
+        PublicPrices("BTC", 113401.0, 113377.0, None, FUNDING, *OF_DAY),
         PublicBook(
             "BTC",
             [(113377.0, 7.6), (113376.0, 4.1)],
             [(113378.0, 0.2)],
             time_ms=1754450974231,
         ),
-        PublicTrades("BTC", [PublicTrade(Side.SELL, 113377.0, 0.25, 10)]),
+        PublicTrades("BTC", [PublicTrade(Side.SELL, 113377.0, 0.25, 10, 1)]),
     ]
     assert script.heard == [
         {"method": "subscribe", "subscription": {"type": channel, "coin": "BTC"}}
@@ -188,7 +190,7 @@ def test_markets_that_trade_with_their_prices_and_terms() -> None:
 
     markets, book = asyncio.run(Script().play(act))
     assert list(markets.prices) == list(markets.instruments) == ["BTC", "NEW"]
-    assert markets.prices["NEW"] == PublicPrices("NEW", 113401.0, 113377.0, None, FUNDING)
+    assert markets.prices["NEW"] == PublicPrices("NEW", 113401.0, 113377.0, None, FUNDING, *OF_DAY)
     assert markets.instruments["NEW"].maximum_leverage == 5
     assert (book.bids[0], book.asks[0], book.reaches_far) == (
         (113377.0, 7.6),
@@ -275,7 +277,7 @@ def test_a_market_that_is_refused_is_left_out_and_the_others_go_on() -> None:
         return reader.refused
 
     refused = asyncio.run(script.play(act))
-    assert updates == [PublicPrices("BTC", 113401.0, 113377.0, 113377.5, FUNDING)]
+    assert updates == [PublicPrices("BTC", 113401.0, 113377.0, 113377.5, FUNDING, *OF_DAY)]
     assert "422" in refused["OLD"]
     assert "Invalid subscription" in refused["NEW"]
     assert not any(each["subscription"]["coin"] == "OLD" for each in script.heard)

@@ -6,6 +6,7 @@ export type Answer =
   | Done
   | Placed
   | Preview
+  | TwapPreview
   | WhatIf
   | Sized;
 
@@ -47,11 +48,19 @@ export type SideName =
   | "buy"
   | "sell";
 
+export type SourceKind =
+  | "venue"
+  | "recording"
+  | "address";
+
 export type AnyRequest =
   | Watch
   | Resynchronise
   | PlaceOrder
   | PreviewOrder
+  | PlaceTwap
+  | PreviewTwap
+  | CancelTwap
   | ModifyOrder
   | CancelOrder
   | CancelAll
@@ -75,11 +84,13 @@ export type Surface =
   | Trades
   | Candles
   | Account
+  | Twaps
   | History
   | LiquidationMap
   | Cascade
   | Guard
   | Notice
+  | Beat
   | Answered;
 
 /**
@@ -208,6 +219,33 @@ export interface Superseded {
 }
 
 /**
+ * How a time-weighted order would be sliced, and what its first slice would do now. Money USD.
+ *
+ * ``rejected``: why the engine would refuse the first slice, or the part of it that is not filled.
+ * ``worst_price``: the limit of a slice now. ``fee``, ``margin``, ``position_after``,
+ * ``liquidation_after``, ``distance_after``: of the whole, as if every slice paid what the first
+ * one would, and the mark stood still; where the first one fills nothing, at the mark.
+ */
+export interface TwapPreview {
+  type: "TwapPreview";
+  rejected: string;
+  slices: number;
+  intervalMs: number;
+  sliceSize: string;
+  sliceNotional: string;
+  worstPrice: string | null;
+  firstPrice: string | null;
+  firstSlippage: number | null;
+  firstFee: string;
+  fee: string;
+  margin: string;
+  positionAfter: string;
+  liquidationAfter: string | null;
+  distanceAfter: number | null;
+  warnings: string[];
+}
+
+/**
  * The account at other prices, in other modes or at other leverages. Money is USD.
  *
  * ``equity``, ``lost``: at the prices, before anything is liquidated. ``first``: the bucket that
@@ -228,6 +266,48 @@ export interface WhatIf {
   first: string | null;
   firstAt: number | null;
   afterwards: Afterwards | null;
+}
+
+/**
+ * How an account of a venue that runs elsewhere is read. ``is_live``: whether there is a
+ * connection now; ``troubles``: what went wrong, or is not known, and what is shown instead.
+ */
+export interface Reading {
+  url: string;
+  isLive: boolean;
+  inputs: ReadInput[];
+  troubles: string[];
+}
+
+/**
+ * One thing that is read. ``age_ms``: None where it has not come yet; ``is_stale``: older than
+ * it may be, which is ``stale_after_ms``.
+ */
+export interface ReadInput {
+  name: string;
+  ageMs: number | null;
+  staleAfterMs: number;
+  isStale: boolean;
+}
+
+/**
+ * What the venue states of a bucket's equity and maintenance margin, less the engine's at the
+ * very same marks, USD; None for what it does not state.
+ */
+export interface ReportedBucket {
+  equityDifference: string | null;
+  maintenanceDifference: string | null;
+}
+
+/**
+ * The liquidation price that the venue states, None for none; by how much it is above the
+ * engine's at the very same marks, from 0 where the engine has none. ``agrees``: whether that is
+ * at most one unit of the market's prices, to which the engine's is rounded towards the mark.
+ */
+export interface ReportedPrice {
+  liquidationPrice: string | null;
+  difference: string | null;
+  agrees: boolean;
 }
 
 /** Move USD from the cross pool into an isolated position's bucket; negative takes it out. */
@@ -278,6 +358,12 @@ export interface CancelOrder {
   order: string;
 }
 
+/** End a time-weighted order; what it traded stays. Answered by ``Done``. */
+export interface CancelTwap {
+  type: "CancelTwap";
+  id: number;
+}
+
 /** Close every position at market. Answered by ``Placed``. */
 export interface CloseAll {
   type: "CloseAll";
@@ -319,6 +405,12 @@ export interface PlaceOrder {
   ticket: Ticket;
 }
 
+/** Answered by ``Done``. */
+export interface PlaceTwap {
+  type: "PlaceTwap";
+  ticket: TwapTicket;
+}
+
 /** Of a recording; what is None stays. ``to_ms``: go there; ``step``: so many moments on. */
 export interface Play {
   type: "Play";
@@ -335,6 +427,14 @@ export interface PreviewOrder {
   leverage?: number | null;
   mode?: ModeName | null;
   slippageCap?: number | null;
+}
+
+/** Answered by ``TwapPreview``, or ``Superseded``. ``leverage``, ``mode``: as if set first. */
+export interface PreviewTwap {
+  type: "PreviewTwap";
+  ticket: TwapTicket;
+  leverage?: number | null;
+  mode?: ModeName | null;
 }
 
 /** Send everything again. Answered by ``Done``. */
@@ -394,6 +494,19 @@ export interface Ticket {
   scaleCount?: number;
 }
 
+/**
+ * A time-weighted order: ``size`` in slices over ``minutes``. ``randomise``: what the
+ * venue makes of it ``TwapTerms`` says.
+ */
+export interface TwapTicket {
+  market: string;
+  side: SideName;
+  size: string;
+  minutes: number;
+  reduceOnly: boolean;
+  randomise: boolean;
+}
+
 /** Look at this from now on; what is None stays. Answered by ``Done``. */
 export interface Watch {
   type: "Watch";
@@ -438,6 +551,11 @@ export interface AccountInfo {
   label: string;
   kind: AccountKind;
   mayTrade: boolean;
+}
+
+/** Nothing has changed: the connection stands. Sent where nothing else was for a while. */
+export interface Beat {
+  type: "Beat";
 }
 
 /**
@@ -495,6 +613,7 @@ export interface Bucket {
   isLiquidatable: boolean;
   positionMarkets: string[];
   boundaries: Boundaries | null;
+  reported: ReportedBucket | null;
 }
 
 /** To be drawn. */
@@ -688,11 +807,12 @@ export interface Level {
 /**
  * Where other accounts' positions in the market in view are liquidated, by price.
  *
- * Each price is as if only this market moved.
+ * Each price is as if only this market moved. ``is_known``: whether other accounts are known.
  */
 export interface LiquidationMap {
   type: "LiquidationMap";
   market: string;
+  isKnown: boolean;
   bins: MapBin[];
 }
 
@@ -724,7 +844,8 @@ export interface MarketInfo {
 
 /**
  * One line of the list of markets. ``day_change``: a share, None where it is not known;
- * ``funding_rate``: an hour's, as it would be settled now. Open interest and volume are USD.
+ * ``funding_rate``: an hour's, as it would be settled now. Open interest and volume are USD. None
+ * for what is not known.
  */
 export interface MarketRow {
   name: string;
@@ -734,10 +855,10 @@ export interface MarketRow {
   ask: string | null;
   mid: string | null;
   dayChange: number | null;
-  dayVolume: string;
-  fundingRate: number;
+  dayVolume: string | null;
+  fundingRate: number | null;
   nextFundingMs: number;
-  openInterest: string;
+  openInterest: string | null;
   openInterestCap: string | null;
   status: string;
 }
@@ -787,7 +908,7 @@ export interface Order {
   originalSize: string;
   reduceOnly: boolean;
   wholePosition: boolean;
-  placedMs: number;
+  placedMs: number | null;
   state: "resting" | "waiting_for_trigger" | "waiting_for_fill";
   isOrphaned: boolean;
   isBeyondLiquidation: boolean;
@@ -824,7 +945,8 @@ export interface Playback {
 /**
  * ``size`` is signed. ``distance``: share of the mark to the liquidation price, signed.
  * ``break_even``: the price at which closing now pays entry, funding and fees. ``rank``: place in
- * the deleveraging queue of its side, the first is next; ``ranked``: how many there are.
+ * the deleveraging queue of its side, the first is next; ``ranked``: how many there are; None
+ * where the other accounts are not known. ``reported``: the venue's own statement.
  */
 export interface Position {
   market: string;
@@ -844,9 +966,10 @@ export interface Position {
   initialMargin: string;
   maintenanceMargin: string;
   isolatedEquity: string | null;
-  rank: number;
-  ranked: number;
+  rank: number | null;
+  ranked: number | null;
   closing: Closing;
+  reported: ReportedPrice | null;
 }
 
 /** One place in the deleveraging queue. ``score``: profit factor x leverage. */
@@ -864,7 +987,9 @@ export interface Ranked {
  * The venue as it is made; sent first, and again whenever everything may have changed.
  *
  * ``epoch``: changes when the venue went back in time: what the page remembers is then void.
- * ``recording``: whether this is a recording, where nothing can be traded or changed.
+ * ``source``: a venue that runs here; a recording; or an account of a venue that runs elsewhere,
+ * which is only read. Nothing can be traded or changed but on a venue that runs here.
+ * ``twap``: None where the venue takes no time-weighted orders from here.
  */
 export interface Snapshot {
   type: "Snapshot";
@@ -874,7 +999,8 @@ export interface Snapshot {
   rulebook: string;
   markets: MarketInfo[];
   accounts: AccountInfo[];
-  recording: boolean;
+  source: SourceKind;
+  twap: TwapTerms | null;
 }
 
 /** ``side``: the taker's. ``origin``: order, liquidation, backstop, deleveraging or twap. */
@@ -902,6 +1028,50 @@ export interface Transfer {
 }
 
 /**
+ * A time-weighted order. ``executed``: size so far, at ``average_price``; ``next_ms``: when the
+ * next slice is due, ``ends_ms``: the last one, or when it ended; None where that is not known.
+ */
+export interface Twap {
+  id: number;
+  market: string;
+  side: SideName;
+  size: string;
+  executed: string;
+  averagePrice: string | null;
+  slices: number;
+  slicesSent: number;
+  sliceSize: string;
+  intervalMs: number;
+  minutes: number;
+  reduceOnly: boolean;
+  randomise: boolean;
+  state: "waiting" | "running" | "finished" | "cancelled" | "stopped" | "failed";
+  createdMs: number;
+  nextMs: number | null;
+  endsMs: number | null;
+}
+
+/** The account's time-weighted orders, those that run first, then the newest ones first. */
+export interface Twaps {
+  type: "Twaps";
+  address: string;
+  twaps: Twap[];
+}
+
+/**
+ * What the venue takes as a time-weighted order. ``minimum_value``: USD at the mark;
+ * ``slippage``: the most that a slice may pay beyond the mid, a share; ``randomises``: whether
+ * slices are then sent at random, or even ones with the choice kept.
+ */
+export interface TwapTerms {
+  shortestMinutes: number;
+  longestMinutes: number;
+  minimumValue: string;
+  slippage: number;
+  randomises: boolean;
+}
+
+/**
  * The venue's clock and control. ``speed``: venue seconds per second, 0 for a clock that only
  * ``advance`` moves. ``view``: what this connection looks at.
  */
@@ -918,6 +1088,7 @@ export interface Venue {
   conditions: Condition[];
   view: View;
   playback: Playback | null;
+  reading: Reading | null;
 }
 
 /** What a connection looks at. */

@@ -138,6 +138,14 @@ def load_account(
     return _loaded(source, options._replace(**asked))
 
 
+def address_in(text: str) -> tuple[Venue, str] | None:
+    """The venue whose address a text is, and its usual form; None for what is no address.
+
+    Raises InputError for an address with a mistake.
+    """
+    return known_address(text)
+
+
 def account_of(
     venue: str,
     address: str,

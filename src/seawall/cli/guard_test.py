@@ -1,11 +1,33 @@
 """``seawall guard test``: what a policy does to an account on many paths and in crises."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from cyclopts import Parameter
 
 from seawall.cli.params import Outputs, SignedText, SourceOptions, Texts
 from seawall.cli.paths import MarketOptions
 from seawall.cli.run import run
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CrashOptions:
+    """Crashes of the past, each in the market of one command of the lab."""
+
+    scenario: Texts = None
+    """A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given."""
+    crisis: Texts = None
+    """The same in the market of crises: with a population of the day around the account."""
+    cascade: Texts = None
+    """The same in the market of cascade: what a whole market must sell moves every price."""
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        from seawall.lab.market.named_scenarios import DEFAULT
+
+        return () if self.scenario == ["none"] else tuple(self.scenario or (DEFAULT,))
 
 
 def test(
@@ -16,9 +38,7 @@ def test(
     wallet: str | None = None,
     stop: str = "5%",
     rules: Literal["on", "off"] = "on",
-    scenario: Texts = None,
-    crisis: Texts = None,
-    cascade: Texts = None,
+    crashes: CrashOptions = CrashOptions(),
     paths: int = 500,
     days: SignedText = None,
     hours: SignedText = None,
@@ -45,12 +65,6 @@ def test(
         Distance from the entry of the plain stop that the policy is compared with.
     rules
         Whether to switch off each rule once.
-    scenario
-        A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
-    crisis
-        The same in the market of crises: with a population of the day around the account.
-    cascade
-        The same in the market of cascade: what a whole market must sell moves every price.
     paths
         Number of paths.
     days
@@ -66,7 +80,6 @@ def test(
     """
     from seawall.accounts.load import load_account
     from seawall.lab.guard_test.question import guard_test
-    from seawall.lab.market.named_scenarios import DEFAULT
     from seawall.lab.paths.setup import PathOptions
 
     options = PathOptions(
@@ -74,13 +87,13 @@ def test(
         depth=market.depth or (), assume=source.assume,
     )  # fmt: skip
     options |= {} if market.impact is None else {"impact": market.impact}
-    scenarios = () if scenario == ["none"] else scenario or (DEFAULT,)
     run(
         "guard test",
         outputs,
         lambda progress: guard_test(
             policy, load_account(account, source.options()), wallet=wallet, stop=stop,
-            rules=rules == "on", scenarios=scenarios, crises=crisis or (), cascades=cascade or (),
-            workers=workers, progress=progress, **options,
+            scenarios=crashes.scenarios, crises=crashes.crisis or (),
+            cascades=crashes.cascade or (),
+            rules=rules == "on", workers=workers, progress=progress, **options,
         ),
     )  # fmt: skip

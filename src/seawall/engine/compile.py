@@ -142,4 +142,7 @@ else:
             return dispatcher  # type: ignore[no-any-return]
 
         def __call__(self, *arguments: Any) -> Any:
-            return self.load(*arguments)(*arguments)
+            ready = self._dispatcher
+            if ready is None:
+                ready = self.load(*arguments)
+            return ready(*arguments)

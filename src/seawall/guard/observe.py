@@ -39,6 +39,7 @@ from seawall.venues.gateway_port import (
     prices_of,
 )
 from seawall.venues.public_stream import Level
+from seawall.venues.registry import gateway_of
 from seawall.venues.rulebook_file import load_rulebook
 
 
@@ -58,12 +59,14 @@ class Observer:
 
     def __init__(self, venue: str, reader: VenueReader, markets: Sequence[str] = ()) -> None:
         self._venue, self._reader, self._markets = venue, reader, tuple(markets)
+        self._bits = gateway_of(venue).client_id_bits
         self._mirror, self._venues_mirror = Mirror(), Mirror()
         # Read once: three quarters of the time of a look went into it.
         self._rulebook = load_rulebook(venue)
         self._raw: bytes | None = None
         self._account: Account | None = None
-        self._difference = Difference({}, {}, {})
+        self.difference = Difference({}, {}, {})
+        """Of the account that was read last, at the venue's own marks."""
 
     def view(self, *, resets: Sequence[str] = (), overrides: Sequence[str] = ()) -> View | None:
         """The account as it is known now; None before it was read. Raises InputError for one that
@@ -71,26 +74,26 @@ class Observer:
         state = self._reader.state()
         if state is None:
             return None
-        account = self._read(state)
-        observation = _observation(account, state)
+        account = self.account(state)
+        observation = _observation(account, state, self._bits)
         seen = self._mirror.view(account, observation)
         return structs.replace(
             seen,
-            buckets=tuple(_with_reported(each, self._difference) for each in seen.buckets),
-            positions=tuple(_with_price(each, self._difference) for each in seen.positions),
+            buckets=tuple(_with_reported(each, self.difference) for each in seen.buckets),
+            positions=tuple(_with_price(each, self.difference) for each in seen.positions),
             resets=tuple(resets),
             overrides=tuple(overrides),
         )
 
-    def _read(self, state: VenueState) -> Account:
-        """The account at the marks now."""
+    def account(self, state: VenueState) -> Account:
+        """The account of a state at the marks of that state. Raises InputError as ``view``."""
         if self._account is None or state.answers.account != self._raw:
             source = f"{self._reader.address} at {self._reader.url}"
             extra = _listed(state, self._markets)
             options = AccountOptions(rulebook=self._rulebook, extra_markets=extra)
             # Holdings as they are, at the venue's marks: positions are entered at these.
             account = account_of(self._venue, self._reader.address, source, state.answers, options)
-            self._difference = self._compared(account, state)
+            self.difference = self._compared(account, state)
             self._account, self._raw = account, state.answers.account
         prices = tuple(
             _mark(state, each, price)
@@ -106,13 +109,12 @@ class Observer:
             if each.name in reported.marks
         }
         at_marks = account.with_prices({name: str(mark) for name, mark in marks.items()})
-        mirrored = self._venues_mirror.view(at_marks, _observation(at_marks, state))
+        mirrored = self._venues_mirror.view(at_marks, _observation(at_marks, state, self._bits))
         equity, maintenance = dict(reported.bucket_equity), {}
-        for group in reported.cross_maintenance:
-            name = f"{CROSS} {group}".strip()
-            maintenance[name] = reported.cross_maintenance[group]
-            if group in reported.cross_equity:
-                equity[name] = reported.cross_equity[group]
+        for group, figure in reported.cross_maintenance.items():
+            maintenance[f"{CROSS} {group}".strip()] = figure
+        for group, figure in reported.cross_equity.items():
+            equity[f"{CROSS} {group}".strip()] = figure
         prices = {}
         for each in mirrored.positions:
             theirs = reported.liquidation_prices.get(each.market)
@@ -133,9 +135,12 @@ class Observer:
 
 
 def _listed(state: VenueState, markets: Sequence[str]) -> tuple[str, ...]:
-    """Wanted markets, and those with an order, that the venue's own list holds."""
+    """Wanted markets, and those with an order, that the venue's own list holds; where there is
+    none, the first of the list: an account without positions is to be seen too, and an engine has
+    at least one market."""
+    listed = [name for name in state.answers.prices if ":" not in name]
     names = dict.fromkeys([*markets, *(each.market for each in state.orders)])
-    return tuple(name for name in names if name in state.answers.prices and ":" not in name)
+    return tuple(name for name in names if name in listed) or tuple(listed[:1])
 
 
 def _mark(state: VenueState, instrument: Instrument, known: int) -> int:
@@ -164,7 +169,7 @@ def _with_price(position: PositionView, difference: Difference) -> PositionView:
     return structs.replace(position, reported_price=(position.liquidation_price or 0) + more)
 
 
-def _observation(account: Account, state: VenueState) -> Observation:
+def _observation(account: Account, state: VenueState, bits: int) -> Observation:
     instruments = {each.name: each for each in account.instruments}
     held = {account.instruments[each.market].name: each for each in account.positions}
     sizes = {name: abs(each.signed_size) for name, each in held.items()}
@@ -193,6 +198,8 @@ def _observation(account: Account, state: VenueState) -> Observation:
             for each in state.funding_payments
         ),
         wallets={WALLET: state.wallet},
+        client_id_bits=bits,
+        entries=state.entries,
     )
 
 

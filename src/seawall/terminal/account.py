@@ -117,6 +117,13 @@ def liquidation_of(scene: Scene, held: Held, each: Holding) -> Ratio | None:
     return None if bucket is None else liquidation_price(bucket)
 
 
+def distance(liquidation: Ratio | None, mark: int) -> float | None:
+    """From the mark to a liquidation price, a signed share of the mark."""
+    if liquidation is None or not mark:
+        return None
+    return liquidation[0] / liquidation[1] / mark - 1
+
+
 def finite(ratio: float) -> float | None:
     return None if ratio == float("inf") else ratio
 
@@ -275,17 +282,11 @@ def _initial_price(bucket: BucketPosition, initial: int, leverage: int) -> Ratio
 def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
     market, size = each.market, each.signed_size
     liquidation = liquidation_of(scene, held, each)
-    queue = [
-        q for q in deleveraging_queue(scene.engine, market) if (q.signed_size > 0) == (size > 0)
-    ]
-    rank = next(n for n, q in enumerate(queue, start=1) if q.account == held.account)
+    rank, ranked = _place_in_queue(scene, held.account, each) if scene.is_whole else (None, None)
     funding = _funding_paid(scene, each)
     margin = abs(each.entry_notional) / each.leverage
     entry = Fraction(abs(each.entry_notional), abs(size))
     even = break_even_price(scene, held.account, each)
-    distance = None
-    if liquidation is not None and each.mark:
-        distance = liquidation[0] / liquidation[1] / each.mark - 1
     return protocol.Position(
         scene.instruments[market].name,
         held.bucket_name(scene, each),
@@ -295,7 +296,7 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
         scene.price_text(market, each.mark),
         decimal_text(even.as_integer_ratio(), scene.instruments[market].price_decimals, 6),
         price_of(scene, market, liquidation),
-        distance,
+        distance(liquidation, each.mark),
         each.leverage,
         MODES[each.mode],
         money_text(each.profit),
@@ -305,9 +306,17 @@ def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
         money_text(each.margins.maintenance_margin),
         None if each.is_cross else money_text(each.margins.equity),
         rank,
-        len(queue),
+        ranked,
         closing(scene, market, size),
     )
+
+
+def _place_in_queue(scene: Scene, account: int, each: Holding) -> tuple[int, int]:
+    """Among those of the same side, the first is deleveraged next; and how many there are."""
+    is_long = each.signed_size > 0
+    queue = deleveraging_queue(scene.engine, each.market)
+    side = [queued.account for queued in queue if (queued.signed_size > 0) == is_long]
+    return 1 + side.index(account), len(side)
 
 
 def _funding_paid(scene: Scene, each: Holding) -> int:

@@ -19,7 +19,6 @@ from msgspec import Raw, Struct
 from seawall.domain.errors import InputError, SeawallError
 from seawall.domain.events import AccountCreated, Event, PriceUpdated
 from seawall.terminal import protocol
-from seawall.terminal.account import account
 from seawall.terminal.cascade import KINDS, cascade
 from seawall.terminal.market import book, candles, markets, trades
 from seawall.terminal.notices import notices
@@ -34,12 +33,15 @@ MAX_MESSAGE = 64 * 1024
 MOST_NOTICES = 200
 MOST_ANSWERS = 256
 """That wait to be sent: a page that takes none of them is asked for nothing more."""
+BEAT_S = 2.0
+"""A connection on which nothing else was sent for so long says that it stands."""
 DAY_S = 86_400.0
 PACE = {
     "snapshot": 0.0,
     "venue": 1.0,
     "book": 0.1,
     "account": 0.1,
+    "twaps": 0.5,
     "trades": 0.25,
     "candles": 0.5,
     "markets": 0.5,
@@ -50,8 +52,9 @@ PACE = {
 }
 """Seconds between two messages of a surface, at least; the first in order goes first."""
 CHANGING = tuple(each for each in PACE if each not in ("snapshot", "guard"))
+BEAT = msgspec.json.encode(protocol.Beat())
 OF_MARKET = ("book", "trades", "candles", "map", "cascade", "account")
-OF_ACCOUNT = ("account", "history", "book", "map", "cascade")
+OF_ACCOUNT = ("account", "twaps", "history", "book", "map", "cascade")
 
 
 class Sent(Struct, rename="camel"):
@@ -77,6 +80,7 @@ class Connection:
         self.account = stage.first_account()
         self.interval: protocol.Interval = "1m"
         self._sequence = 0
+        self._spoke_at = clock()
         self._epoch = stage.epoch
         self._dirty = dict.fromkeys(PACE, True)
         self._sent_at = dict.fromkeys(PACE, -DAY_S)
@@ -112,7 +116,7 @@ class Connection:
         elif market >= 0:
             self.out_of_date("markets")
         if getattr(event, "account", -1) == self.account:
-            self.out_of_date("account", "history")
+            self.out_of_date("account", "twaps", "history")
         if type(event) in KINDS:
             self.out_of_date("cascade", "map")
         elif isinstance(event, AccountCreated):
@@ -123,11 +127,11 @@ class Connection:
             self._dirty[each] = True
 
     def tick(self) -> None:
-        """A second has passed: the clock, the guard and candles without trades go on."""
+        """A second has passed: what goes on without a command that is heard."""
         if self._stage.epoch != self._epoch:
             self._epoch = self._stage.epoch
             self._again(everything=True)
-        self.out_of_date("venue", "guard", "candles")
+        self.out_of_date("venue", "guard", "candles", "twaps")
         self._wake.set()
 
     def _again(self, *, everything: bool = False, surfaces: Sequence[str] = ()) -> None:
@@ -197,10 +201,13 @@ class Connection:
             await asyncio.sleep(0)
         while self._notices:
             await self._send(msgspec.json.encode(self._notices.popleft()))
+        if self._clock() - self._spoke_at >= BEAT_S:
+            await self._send(BEAT)
         return soonest
 
     async def _send(self, body: bytes) -> None:
         self._sequence += 1
+        self._spoke_at = self._clock()
         sent = msgspec.json.encode(Sent(self._sequence, Raw(body)))
         await self._socket.send_str(sent.decode())
 
@@ -214,7 +221,9 @@ class Connection:
             case "book":
                 return book(scene, self.market, self.account)
             case "account":
-                return account(scene, self.account, self.market)
+                return stage.account(self)
+            case "twaps":
+                return stage.twaps(self.account)
             case "trades":
                 return trades(scene, self.market)
             case "candles":
@@ -288,6 +297,8 @@ class Connection:
         if isinstance(request, protocol.Control | protocol.Play):
             self.tick()
             self._again(surfaces=["venue"])
+        elif isinstance(request, protocol.PlaceTwap | protocol.CancelTwap):
+            self._again(surfaces=["twaps"])
         return found
 
     def _watch(self, request: protocol.Watch) -> protocol.Done:

@@ -18,7 +18,7 @@ from seawall.engine.holding_view import trading_room
 from seawall.sandbox.control import Control
 from seawall.sandbox.control_schema import ROUTES, read_request
 from seawall.sandbox.venue import Venue
-from seawall.terminal import protocol, tickets
+from seawall.terminal import protocol, tickets, twaps
 from seawall.terminal.account import held_by
 from seawall.terminal.cascade import CascadeLog
 from seawall.terminal.guard import GuardView
@@ -27,7 +27,7 @@ from seawall.terminal.preview import Copy
 from seawall.terminal.questions import QUESTIONS, answer_to
 from seawall.terminal.scene import DirectoryNames, Scene
 from seawall.terminal.stage import Listeners, Looking, view_of
-from seawall.venues.port import Applied, Plan, Refusal
+from seawall.venues.port import Applied, Done, Plan, Refusal
 
 STEERED = {route.handler: route for route in ROUTES if route.method == "POST"}
 """Routes of the control API that a page may ask for, by name."""
@@ -72,6 +72,7 @@ class LiveStage(Listeners):
         self.guard = GuardView(guard)
         self.epoch = 0
         self._copy = Copy(self.scene)
+        self._twaps = venue.wire.twap_orders()
         self._sequence = self._host.engine.sequence
         self._host.listen(self._heard)
 
@@ -86,8 +87,12 @@ class LiveStage(Listeners):
             f"{scene.rulebook.name} as of {scene.rulebook.as_of}",
             tuple(scene.market_info(row) for row in range(len(scene.instruments))),
             tuple(scene.account_info(row, self._tests) for row in scene.names.shown()),
-            False,
+            "venue",
+            twaps.terms_of(self._twaps),
         )
+
+    def twaps(self, account: int) -> protocol.Twaps:
+        return twaps.shown(self.scene, self._host, self._twaps, account)
 
     def venue(self, looking: Looking) -> protocol.Venue:
         host, clock, world = self._host, self._host.clock, self._venue.market.world
@@ -144,7 +149,7 @@ class LiveStage(Listeners):
         if isinstance(request, protocol.Control):
             return await self._steer(request)
         if isinstance(request, QUESTIONS):
-            return await answer_to(self.scene, self._copy, request, looking.account)
+            return await answer_to(self.scene, self._copy, request, looking.account, self._twaps)
         if isinstance(request, protocol.Play):
             raise InputError.of("", "type", "Play", "asked of a recording")
         name = self.scene.names.of(looking.account)
@@ -165,6 +170,10 @@ class LiveStage(Listeners):
 
     async def _trade(self, request: protocol.AnyRequest, row: int) -> protocol.Answer:
         """Raises InputError, Refusal."""
+        if isinstance(request, protocol.PlaceTwap):
+            return await self._begin_twap(request, row)
+        if isinstance(request, protocol.CancelTwap):
+            return await self._end_twap(request, row)
         plans: dict[type[Any], Callable[[Any, int, int], Sequence[Command]]] = {
             protocol.PlaceOrder: self._placed,
             protocol.ModifyOrder: self._moved,
@@ -178,22 +187,8 @@ class LiveStage(Listeners):
             protocol.AdjustMargin: self._margin,
         }
         plan = plans[type(request)]
-        refused: list[InputError] = []
-
-        def planned(time_ms: int) -> Plan:
-            try:
-                return Plan(plan(request, row, time_ms))
-            except InputError as error:
-                refused.append(error)
-                raise Refusal(str(error)) from None
-
         opens = isinstance(request, protocol.PlaceOrder | protocol.ModifyOrder)
-        try:
-            done = await self._host.submit(planned, uses_reserve=not opens)
-        except Refusal:
-            if refused:
-                raise refused[0] from None
-            raise
+        done = await self._submit(lambda ms: Plan(plan(request, row, ms)), uses_reserve=not opens)
         placed = tickets.results(self.scene, done.applied)
         if placed:
             return protocol.Placed(placed)
@@ -203,6 +198,50 @@ class LiveStage(Listeners):
                     reason = reason_text(event.reason)
                     return protocol.Refused("venue", reason, "something the venue accepts")
         return protocol.Done("nothing to do" if not done.applied else "done")
+
+    async def _submit(self, plan: Callable[[int], Plan], *, uses_reserve: bool) -> Done:
+        """Raises InputError as the plan does, Refusal."""
+        refused: list[InputError] = []
+
+        def planned(time_ms: int) -> Plan:
+            try:
+                return plan(time_ms)
+            except InputError as error:
+                refused.append(error)
+                raise Refusal(str(error)) from None
+
+        try:
+            return await self._host.submit(planned, uses_reserve=uses_reserve)
+        except Refusal:
+            if refused:
+                raise refused[0] from None
+            raise
+
+    async def _begin_twap(self, asked: protocol.PlaceTwap, row: int) -> protocol.Done:
+        orders = twaps.taken(self._twaps)
+        text = ""
+
+        def plan(time_ms: int) -> Plan:
+            nonlocal text
+            wanted = twaps.wanted_of(self.scene, orders, row, asked.ticket)
+            text = twaps.begun_text(self.scene, orders, wanted)
+            return orders.placing(self._host, wanted, time_ms)
+
+        await self._submit(plan, uses_reserve=False)
+        return protocol.Done(text)
+
+    async def _end_twap(self, asked: protocol.CancelTwap, row: int) -> protocol.Done:
+        orders = twaps.taken(self._twaps)
+
+        def plan(time_ms: int) -> Plan:
+            try:
+                return orders.cancelling(self._host, row, asked.id)
+            except Refusal:
+                expected = "a time-weighted order of the account that runs"
+                raise InputError.of("", "id", asked.id, expected) from None
+
+        await self._submit(plan, uses_reserve=True)
+        return protocol.Done("TWAP cancelled: what it traded stays")
 
     def _placed(self, asked: protocol.PlaceOrder, row: int, time_ms: int) -> Sequence[Command]:
         return tickets.commands_of(self.scene, row, asked.ticket, time_ms)

@@ -4,10 +4,9 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from seawall.domain.enums import MarketStatus, OrderState, Side
-from seawall.domain.units import FUNDING_ONE, from_units, money_text
+from seawall.domain.units import from_units, money_text
 from seawall.engine.book_view import Level, book_levels
 from seawall.engine.holding_view import position_row, position_rows
-from seawall.engine.market_view import market_view
 from seawall.terminal import protocol
 from seawall.terminal.scene import Scene
 from seawall.venues.port import Fill
@@ -28,9 +27,8 @@ def markets(scene: Scene) -> protocol.Markets:
 
 def _row(scene: Scene, row: int) -> protocol.MarketRow:
     table = scene.tables["markets"][row]
-    mark, cap = int(table["mark_price"]), int(table["open_interest_cap"])
+    mark, known = int(table["mark_price"]), scene.statistics(row)
     bid, ask = scene.best(row)
-    volume, _, before = scene.history.day_volume(row)
     # Half a unit more where the middle lies between two.
     middle = from_units((bid + ask) * 5, scene.instruments[row].price_decimals + 1)
     return protocol.MarketRow(
@@ -40,14 +38,18 @@ def _row(scene: Scene, row: int) -> protocol.MarketRow:
         scene.price_text(row, bid) if bid else None,
         scene.price_text(row, ask) if ask else None,
         middle if bid and ask else None,
-        mark / before - 1 if before else None,
-        money_text(volume),
-        market_view(scene.engine, row).funding_rate / FUNDING_ONE,
+        mark / known.day_before - 1 if known.day_before else None,
+        _money(known.day_volume),
+        known.funding_rate,
         int(scene.tables["control"]["next_settlement_ms"][0]),
-        money_text(int(table["open_interest"]) * mark),
-        money_text(cap) if cap else None,
+        _money(known.open_interest),
+        _money(known.open_interest_cap),
         MarketStatus(int(table["status"])).name.lower(),
     )
+
+
+def _money(amount: int | None) -> str | None:
+    return None if amount is None else money_text(amount)
 
 
 # -- the book ------------------------------------------------------------------------------------

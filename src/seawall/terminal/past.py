@@ -87,7 +87,7 @@ def _funding(scene: Scene, paid: FundingRecord) -> protocol.Funding:
 
 
 def liquidation_map(scene: Scene, market: int, account: int) -> protocol.LiquidationMap:
-    """Of every account but this one and the machine's own."""
+    """Of every account but this one and the machine's own; none where those are not known."""
     mark, engine = scene.mark(market), scene.engine
     bins: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
     for row in {each.account for each in deleveraging_queue(engine, market)} - {account}:
@@ -106,6 +106,7 @@ def liquidation_map(scene: Scene, market: int, account: int) -> protocol.Liquida
     unit = 10.0 ** scene.instruments[market].price_decimals
     return protocol.LiquidationMap(
         scene.instruments[market].name,
+        scene.is_whole,
         tuple(
             protocol.MapBin(
                 (1 + BIN) ** place / unit, (1 + BIN) ** (place + 1) / unit, longs, shorts, int(n)

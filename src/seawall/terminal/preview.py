@@ -23,7 +23,15 @@ from seawall.engine.holding_view import bucket_position, trading_room
 from seawall.engine.market_view import account_free_margin
 from seawall.report.kinds import percent
 from seawall.terminal import protocol
-from seawall.terminal.account import Held, finite, held_by, is_beyond, price_of, used_margin
+from seawall.terminal.account import (
+    Held,
+    distance,
+    finite,
+    held_by,
+    is_beyond,
+    price_of,
+    used_margin,
+)
 from seawall.terminal.market import average_text, eaten, slippage
 from seawall.terminal.past import reason_text
 from seawall.terminal.scene import Scene
@@ -98,17 +106,23 @@ def preview(copy: Copy, account: int, request: protocol.PreviewOrder) -> protoco
     market = scene.market(ticket.market)
     time_ms = max(scene.now_ms(), scene.engine.clock_ms)
     orders = commands_of(scene, account, ticket, time_ms)
-    before = _state(scene, account, market)
-    rejected = _set(scene, account, market, request, time_ms)
+    before = state_in(scene, account, market)
+    rejected = set_first(scene, account, market, request, time_ms)
     done = _apply(scene, account, market, orders)
-    filled = _state(scene, account, market)
+    filled = state_in(scene, account, market)
     side = SIDES[ticket.side]
-    after = _if_filled(scene, account, market, filled, done, side)
+    after = filled
+    if done.resting:
+        rest = Fill(
+            done.resting if side == Side.BUY else -done.resting,
+            done.resting_price,
+            int(scene.tables["accounts"]["maker_rate"][account]),
+        )
+        after = if_filled(scene, account, market, filled, rest)
     share = slippage(source, market, side, done.notional, done.filled)
     closing_side = Side.SELL if after.size > 0 else Side.BUY
     leaving = eaten(source, market, closing_side, abs(after.size))
     exit_share = abs(after.size) / leaving.depth if after.size and leaving.depth else None
-    mark = scene.mark(market)
     liquidation = after.liquidation
     return protocol.Preview(
         rejected or done.rejected,
@@ -125,7 +139,7 @@ def preview(copy: Copy, account: int, request: protocol.PreviewOrder) -> protoco
         money_text(max(0, after.free)),
         price_of(scene, market, before.liquidation),
         price_of(scene, market, liquidation),
-        None if liquidation is None else liquidation[0] / liquidation[1] / mark - 1,
+        distance(liquidation, scene.mark(market)),
         before.ratio,
         after.ratio,
         after.notional / after.equity if after.equity > 0 else None,
@@ -136,8 +150,12 @@ def preview(copy: Copy, account: int, request: protocol.PreviewOrder) -> protoco
     )
 
 
-def _set(
-    scene: Scene, account: int, market: int, request: protocol.PreviewOrder, time_ms: int
+def set_first(
+    scene: Scene,
+    account: int,
+    market: int,
+    request: protocol.PreviewOrder | protocol.PreviewTwap,
+    time_ms: int,
 ) -> str:
     """Set leverage and mode on the copy; why the machine would not, empty where it would."""
     if request.leverage is None and request.mode is None:
@@ -191,7 +209,7 @@ def _is_own(fill: OrderFilled, account: int, market: int) -> bool:
 # -- the account before and after ----------------------------------------------------------------
 
 
-def _state(scene: Scene, account: int, market: int) -> State:
+def state_in(scene: Scene, account: int, market: int) -> State:
     held = held_by(scene, account)
     each = next((each for each in held.positions if each.market == market), None)
     pool = held.pools[market]
@@ -206,20 +224,26 @@ def _state(scene: Scene, account: int, market: int) -> State:
     return State(used, free, each.signed_size, bucket, maintenance, notional, equity)
 
 
-def _if_filled(
-    scene: Scene, account: int, market: int, now: State, done: Outcome, side: Side
-) -> State:
-    """The account once what rests is filled at its price, the mark standing still."""
-    if not done.resting:
-        return now
+class Fill(NamedTuple):
+    """A fill that did not happen yet. ``size``: signed; ``price``: price units; ``rate``: its fee,
+    of ``RATE_ONE``."""
+
+    size: int
+    price: int
+    rate: int
+
+    @property
+    def fee(self) -> int:
+        """Micro-USD."""
+        return abs(self.size) * self.price * self.rate // RATE_ONE
+
+
+def if_filled(scene: Scene, account: int, market: int, now: State, fill: Fill) -> State:
+    """The account after a fill, the mark standing still; ``used`` and ``free`` are as before."""
     held = held_by(scene, account)
     room = trading_room(scene.engine, account, market, dict(held.margins))
-    added = done.resting if side == Side.BUY else -done.resting
-    size, mark = now.size + added, scene.mark(market)
-    rate = int(scene.tables["accounts"]["maker_rate"][account])
-    gained = (
-        added * (mark - done.resting_price) - done.resting * done.resting_price * rate // RATE_ONE
-    )
+    size, mark = now.size + fill.size, scene.mark(market)
+    gained = fill.size * (mark - fill.price) - fill.fee
     notional = now.notional + (abs(size) - abs(now.size)) * mark
     if not size:
         return now._replace(

@@ -164,8 +164,13 @@ class Recording(Listeners):
             f"{scene.rulebook.name} as of {scene.rulebook.as_of}",
             tuple(scene.market_info(row) for row in range(len(scene.instruments))),
             tuple(scene.account_info(row, ()) for row in scene.names.shown()),
-            True,
+            "recording",
+            None,
         )
+
+    def twaps(self, account: int) -> protocol.Twaps:
+        """None: a journal has the machine's commands, and not what a venue keeps beside them."""
+        return protocol.Twaps(self.scene.names.of(account).address, ())
 
     def venue(self, looking: Looking) -> protocol.Venue:
         return protocol.Venue(

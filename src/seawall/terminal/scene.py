@@ -18,8 +18,9 @@ from seawall.domain.system_accounts import (
     OUTSIDE_ACCOUNT,
     ROUNDING_ACCOUNT,
 )
-from seawall.domain.units import from_units, money_text
+from seawall.domain.units import FUNDING_ONE, from_units, money_text
 from seawall.engine.engine import Engine
+from seawall.engine.market_view import market_view
 from seawall.terminal import protocol
 from seawall.venues.port import History
 
@@ -54,8 +55,25 @@ class Names(Protocol):
         ...
 
 
+class Statistics(NamedTuple):
+    """What is known of a market beside its prices, None for what is not. ``funding_rate``: an
+    hour's as it would be settled now; ``day_volume``, ``open_interest`` and its cap in micro-USD;
+    ``day_before``: price units 24 hours ago."""
+
+    funding_rate: float | None
+    day_volume: int | None
+    day_before: int | None
+    open_interest: int | None
+    open_interest_cap: int | None
+
+
 class Scene:
-    """Reads only. ``engine``: called anew each time, a host replaces its machine's state."""
+    """Reads only. ``engine``: called anew each time, a host replaces its machine's state.
+
+    ``is_whole``: whether all accounts of the markets are in it.
+    """
+
+    is_whole = True
 
     def __init__(
         self, engine: Engine, history: History, names: Names, now_ms: Callable[[], int]
@@ -105,6 +123,17 @@ class Scene:
         """Between best bid and best ask, price units; the mark where a side is empty."""
         bid, ask = self.best(market)
         return (bid + ask) / 2 if bid and ask else float(self.mark(market))
+
+    def statistics(self, market: int) -> Statistics:
+        """Of a machine that holds the whole market."""
+        row, (volume, _, before) = self.tables["markets"][market], self.history.day_volume(market)
+        return Statistics(
+            market_view(self.engine, market).funding_rate / FUNDING_ONE,
+            volume,
+            before or None,
+            int(row["open_interest"]) * self.mark(market),
+            int(row["open_interest_cap"]) or None,
+        )
 
     def price_text(self, market: int, units: int) -> str:
         return from_units(units, self.instruments[market].price_decimals)

@@ -1,9 +1,9 @@
-"""A stage on a port of its own, until it is stopped: how a recording is shown."""
+"""A stage on a port of its own, until it is stopped: a recording, or an account that is read."""
 
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -29,7 +29,9 @@ async def served(stage: Stage, listening: socket.socket) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def serve(make: Callable[[], Stage], host: str, port: int, announce: Callable[[str], None]) -> None:
+def serve(
+    make: Callable[[], Awaitable[Stage]], host: str, port: int, announce: Callable[[str], None]
+) -> None:
     """Show what ``make`` makes until SIGINT or SIGTERM. Raises SeawallError."""
     listening = bind(host, port)
 
@@ -37,7 +39,7 @@ def serve(make: Callable[[], Stage], host: str, port: int, announce: Callable[[s
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with served(make(), listening) as url:
+        async with served(await make(), listening) as url:
             announce(url)
             await stop.wait()
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from seawall.terminal import protocol
+from seawall.terminal.account import account
 from seawall.terminal.cascade import CascadeLog
 from seawall.terminal.guard import GuardView
 from seawall.terminal.scene import Scene
@@ -36,10 +37,20 @@ def view_of(scene: Scene, looking: Looking) -> protocol.View:
 
 
 class Listeners:
-    """Those whom a stage tells what took effect."""
+    """What stages have in common: those whom a stage tells what took effect, and an account that
+    is shown as the machine has it."""
+
+    scene: Scene
 
     def __init__(self) -> None:
         self._listeners: list[Heard] = []
+
+    def account(self, looking: Looking) -> protocol.Account:
+        """As ``Stage`` has it."""
+        return account(self.scene, looking.account, looking.market)
+
+    def look_at(self, views: Sequence[Looking]) -> None:
+        """Nothing: all of the machine is there."""
 
     def listen(self, heard: Heard) -> Callable[[], None]:
         """As ``Stage`` has it."""
@@ -68,8 +79,16 @@ class Stage(Protocol):
 
     def venue(self, looking: Looking) -> protocol.Venue: ...
 
+    def account(self, looking: Looking) -> protocol.Account: ...
+
+    def twaps(self, account: int) -> protocol.Twaps: ...
+
     def first_account(self) -> int:
         """The row of the account that is looked at first."""
+        ...
+
+    def look_at(self, views: Sequence[Looking]) -> None:
+        """All that pages look at now; called every second."""
         ...
 
     def listen(self, heard: Heard) -> Callable[[], None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from seawall.venues.public_stream import PublicBook, PublicPrices
+from seawall.venues.public_stream import PublicBook, PublicPrices, PublicTrade
 
 if TYPE_CHECKING:
     from seawall.venues.public_api import PublicAnswers
@@ -45,7 +45,9 @@ class InputTime(NamedTuple):
 
 class LiveOrder(Struct, frozen=True, kw_only=True):
     """An open order, of whichever client. ``size``: what is left; of an order for the whole
-    position 0. ``price``: USD; of a trigger order the worst at which it may fill once it fired."""
+    position 0. ``price``: USD; of a trigger order the worst at which it may fill once it fired.
+    ``at_market``: of a trigger order that is a market order once it fired. ``original_size``,
+    ``placed_ms``: None where the venue does not say."""
 
     market: str
     order_id: int
@@ -57,6 +59,10 @@ class LiveOrder(Struct, frozen=True, kw_only=True):
     take_profit: bool = False
     reduce_only: bool = False
     whole_position: bool = False
+    post_only: bool = False
+    at_market: bool = False
+    original_size: Decimal | None = None
+    placed_ms: int | None = None
 
 
 OrderState = Literal["open", "filled", "cancelled", "rejected", "unknown"]
@@ -79,7 +85,8 @@ class OrderEnding(Struct, frozen=True, kw_only=True):
 
 
 class LiveFill(Struct, frozen=True, kw_only=True):
-    """One fill of the account. ``fee``: micro-USD. ``client_id``: of its order, or empty."""
+    """One fill of the account. ``fee``, ``closed_profit`` (before the fee; None where the venue
+    does not say): micro-USD. ``client_id``: of its order, or empty."""
 
     market: str
     time_ms: int
@@ -90,27 +97,41 @@ class LiveFill(Struct, frozen=True, kw_only=True):
     fee: int
     client_id: str = ""
     is_liquidation: bool = False
+    is_taker: bool = True
+    closed_profit: int | None = None
 
 
 class FundingPaid(NamedTuple):
-    """``amount``: micro-USD that the account paid, negative where it received."""
+    """``amount``: micro-USD that the account paid, negative where it received. ``size``: signed
+    coins of the position, ``rate``: the fraction of notional that longs paid; None where the venue
+    does not say."""
 
     time_ms: int
     market: str
     amount: int
+    size: Decimal | None = None
+    rate: float | None = None
 
 
 class Reported(Struct, frozen=True, kw_only=True):
     """The venue's own figures. By market: ``liquidation_prices`` in USD as printed, ``marks`` in
-    USD at which all of them are computed, ``bucket_equity`` of isolated positions. By margin
-    group: ``cross_equity``, ``cross_maintenance``; a group that the venue says nothing of is
-    absent."""
+    USD at which all of them are computed, ``bucket_equity`` of isolated positions,
+    ``funding_since_open`` in micro-USD that the position has paid. By margin group:
+    ``cross_equity``, ``cross_maintenance``; a group that the venue says nothing of is absent."""
 
     marks: Mapping[str, Decimal] = {}
     liquidation_prices: Mapping[str, Decimal] = {}
     bucket_equity: Mapping[str, int] = {}
+    funding_since_open: Mapping[str, int] = {}
     cross_equity: Mapping[str, int] = {}
     cross_maintenance: Mapping[str, int] = {}
+
+
+class FeeRates(NamedTuple):
+    """What the account pays of a fill's notional, as exact decimals; a maker's may be negative."""
+
+    taker: Decimal
+    maker: Decimal
 
 
 class VenueState(Struct, frozen=True, kw_only=True):
@@ -120,8 +141,10 @@ class VenueState(Struct, frozen=True, kw_only=True):
     everything was read again since it began. ``answers``: the whole account, as
     ``Venue.read_account`` takes it. ``inputs``: the age of each input; one that was never read is
     absent. ``volumes``: sizes traded by market since the reader began, but for those while there
-    was no connection. ``net_deposits``: deposits less withdrawals since
-    ``ledger_from_ms``; None where an entry cannot be understood. ``wallet``: what can be moved
+    was no connection; ``trades``: the newest of those, the latest last. ``fees``: None where the
+    venue does not say. ``net_deposits``: deposits less withdrawals since
+    ``ledger_from_ms``; None where an entry cannot be understood. ``entries``: USD by market at
+    which positions were opened, where the account's own are marks. ``wallet``: what can be moved
     into the cross pool from outside of it.
     """
 
@@ -141,6 +164,9 @@ class VenueState(Struct, frozen=True, kw_only=True):
     net_deposits: int | None
     funding_payments: tuple[FundingPaid, ...]
     wallet: int
+    entries: Mapping[str, Decimal] = {}
+    trades: Mapping[str, Sequence[PublicTrade]] = {}
+    fees: FeeRates | None = None
     trouble: str = ""
     """Why the last connection ended, or what could not be read; empty when all is well."""
 
@@ -165,7 +191,7 @@ class VenueReader(Protocol):
         ...
 
     def watch(self, markets: Sequence[str]) -> None:
-        """From now on follow these markets too; those with a position or an order are anyway."""
+        """From now on follow these markets; those with a position or an order are anyway."""
         ...
 
     async def order(self, client_id: str) -> OrderEnding:
@@ -182,8 +208,9 @@ class VenueReader(Protocol):
 class ReduceOrder(Struct, frozen=True, kw_only=True):
     """An order that can only reduce: there is no other kind.
 
-    ``kind``: ``immediate`` (or cancel), ``post_only``, ``resting``, or ``trigger``, which becomes
-    one at market when ``trigger_price`` is reached. ``price``: the worst at which it may fill;
+    ``size_decimals``: says the units of size and prices. ``kind``: ``immediate`` (or cancel),
+    ``post_only``, ``resting``, or ``trigger``, which becomes one at market when ``trigger_price``
+    is reached. ``price``: the worst at which it may fill;
     it is rounded to a tick that is no worse, ``trigger_price`` to one nearer to the mark of the
     losing side. ``expires_ms``: by the venue's clock, after which the venue must refuse it.
     """
@@ -192,6 +219,7 @@ class ReduceOrder(Struct, frozen=True, kw_only=True):
     is_buy: bool
     size: int
     price: int
+    size_decimals: int
     kind: Literal["immediate", "post_only", "resting", "trigger"]
     client_id: str
     expires_ms: int
@@ -283,6 +311,10 @@ class Gateway(ABC):
 
     networks: ClassVar[Sequence[str]]
     """Names, the default first."""
+    order_kinds: ClassVar[Sequence[str]] = ("immediate", "post_only", "resting", "trigger")
+    """Kinds of ``ReduceOrder`` that its writer can send."""
+    client_id_bits: ClassVar[int] = 128
+    """How long a client order id is."""
 
     @abstractmethod
     def network(

@@ -4,9 +4,13 @@ A number of ``decimals`` decimals counts units of 10^-decimals; negative decimal
 hundreds and so on (one base quantum of a market can be ten coins).
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from seawall.domain.units import MAX_MONEY, MONEY_DECIMALS, UnitError, from_units, to_units
 from seawall.venues.raw_json import VenueDataError
 
+Read = TypeVar("Read")
 LIMIT = 2**62
 """What the machine's integers hold."""
 
@@ -108,6 +112,17 @@ def exact_money(path: str, text: str, least: int = -MAX_MONEY) -> int:
 def optional_money(path: str, text: str | None, least: int = -MAX_MONEY) -> int | None:
     """``exact_money`` of a field that may be absent."""
     return None if text is None else exact_money(path, text, least)
+
+
+def readable(read: Callable[[str, str], Read], path: str, text: str | None) -> Read | None:
+    """A field that is shown and nothing more: None where it is absent or cannot be read.
+
+    What is computed from the rest of the answer must not fail with it.
+    """
+    try:
+        return None if text is None else read(path, text)
+    except VenueDataError:
+        return None
 
 
 def _cut(text: str) -> str:

@@ -20,8 +20,9 @@ Level = tuple[float, float]
 class PublicPrices(Struct, frozen=True):
     """The prices of a market; ``mid`` is None where a side of its book is empty.
 
-    ``funding``: the fraction of notional that longs pay an hour, as forecast now; None where the
-    venue says none.
+    What the venue does not say is None: ``funding``, the fraction of notional that longs pay an
+    hour, as forecast now; ``open_interest`` in coins; of the last 24 hours ``day_volume`` in USD
+    and ``day_before``, the price at their beginning.
     """
 
     market: str
@@ -29,6 +30,9 @@ class PublicPrices(Struct, frozen=True):
     mark: float
     mid: float | None
     funding: float | None = None
+    open_interest: float | None = None
+    day_volume: float | None = None
+    day_before: float | None = None
 
 
 class PublicBook(Struct, frozen=True):
@@ -43,12 +47,25 @@ class PublicBook(Struct, frozen=True):
 
 
 class PublicTrade(NamedTuple):
-    """One fill. ``side``: the taker's."""
+    """One fill. ``side``: the taker's. ``trade_id``: the venue's own, 0 where it has none."""
 
     side: Side
     price: float
     size: float
     time_ms: int
+    trade_id: int = 0
+
+
+class PublicCandle(NamedTuple):
+    """The trades of one interval. ``volume``: coins."""
+
+    opened_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    trades: int
 
 
 class PublicTrades(Struct, frozen=True):
@@ -83,6 +100,15 @@ class PublicReader(Protocol):
 
     async def book(self, market: str) -> PublicBook:
         """The book of a market now, as far as the venue shows it. Raises VenueDataError."""
+        ...
+
+    async def candles(
+        self, market: str, interval: str, start_ms: int, end_ms: int
+    ) -> Sequence[PublicCandle]:
+        """The candles opened between two moments, oldest first. ``interval``: such as ``5m``.
+
+        Raises VenueDataError.
+        """
         ...
 
     async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seawall.venues.port import Desk, Directory
     from seawall.venues.public_api import PublicAnswers, PublicApi
     from seawall.venues.public_stream import PublicReader
+    from seawall.venues.twap_port import TwapOrders
 
 
 class HeldPosition(Struct, frozen=True, kw_only=True):
@@ -174,6 +175,10 @@ class Wire(ABC):
     def services(self, app: "web.Application") -> Mapping[str, Service]:
         """Servers that do not speak HTTP, by the name of their port, of the venue of an app."""
         return {}
+
+    def twap_orders(self) -> "TwapOrders | None":
+        """Its time-weighted orders, where the dialect keeps them and not the machine."""
+        return None
 
     def missing_package(self) -> str:
         """What must be installed to speak it, with the command; empty if nothing."""

@@ -105,10 +105,12 @@ function drawOthers(paper: Paper, scene: Scene, room: number): void {
     pen.textAlign = "left";
     pen.fillStyle = colours.others;
     pen.font = BOLD;
-    pen.fillText("Others’ liquidations", 8, 12);
+    const widths = ["Others’ liquidations", "Book depth"].map((text) => pen.measureText(text).width);
+    const fits = widths.reduce((sum, width) => sum + width, 24) < paper.axisLeft;
+    pen.fillText(fits ? "Others’ liquidations" : "Liquidations", 8, 12);
     pen.font = FONT;
     pen.fillStyle = colours.quiet;
-    pen.fillText(most > 0 ? `up to ${short(most)} USD` : "none here", 8, 27);
+    pen.fillText(most > 0 ? `up to ${short(most)} USD` : scene.areOthersKnown ? "none here" : "not published", 8, 27);
   }
   for (const bin of scene.bins) {
     const total = bin.longs + bin.shorts;

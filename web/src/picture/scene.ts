@@ -50,6 +50,7 @@ export interface Scene {
   bids: [number, number][];
   asks: [number, number][];
   bins: p.MapBin[];
+  areOthersKnown: boolean;
   vessels: Vessel[];
   lines: Line[];
   /** What closing the position now would take from the book: its size, and the last price of it. */
@@ -152,6 +153,7 @@ export function sceneOf(from: Sources): Scene {
     bids: book?.bidDepth ?? [],
     asks: book?.askDepth ?? [],
     bins: isHere(from.map) ? from.map.bins : [],
+    areOthersKnown: from.map?.isKnown ?? true,
     vessels: from.account?.buckets.map((each) => vesselOf(each, from)) ?? [],
     lines: [...(held ? positionLines(held) : []), ...orders.map(orderLine)],
     exit:

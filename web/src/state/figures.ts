@@ -67,8 +67,21 @@ export function short(amount: number): string {
   return sign + size.toPrecision(3);
 }
 
+/** The same of decimal text; of what is not known a dash. */
+export function shortOf(amount: string | null): string {
+  return amount === null ? "–" : short(Number(amount));
+}
+
 export function clock(ms: number): string {
   return new Date(ms).toISOString().slice(11, 19);
+}
+
+/** How old an answer is: ``2 s``, ``5 min``; one that has not come is said. */
+export function aged(ms: number | null): string {
+  if (ms === null) return "not yet";
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
 export function day(ms: number): string {

@@ -1,5 +1,7 @@
 /** What a reader has chosen, kept in this browser: what is shown, where, how, and whether it sounds. */
 
+import { copied, FIRST_SHARES, FIRST_ZONES, repaired } from "./layout";
+
 const KEY = "seawall.terminal";
 
 export type Theme = "system" | "light" | "dark";
@@ -12,7 +14,10 @@ const FIRST = {
   sound: false,
   confirm: true,
   centre: "both" as "both" | "picture" | "candles",
-  pictureShare: 0.6,
+  zones: copied(FIRST_ZONES),
+  shares: { ...FIRST_SHARES },
+  leftWidth: 224,
+  rightWidth: 304,
   bottomHeight: 190,
   bottomTab: "positions",
   sideTab: "ticket",
@@ -28,7 +33,13 @@ function kept(): Preferences {
     const fits = Object.entries(known).filter(
       ([name, value]) => name in FIRST && typeof value === typeof FIRST[name as keyof Preferences],
     );
-    return { ...FIRST, ...Object.fromEntries(fits) };
+    const all: Preferences = { ...FIRST, ...(Object.fromEntries(fits) as Partial<Preferences>) };
+    const shares = Object.entries(all.shares).filter(([, share]) => Number.isFinite(share) && share > 0);
+    return {
+      ...all,
+      zones: repaired(all.zones),
+      shares: { ...FIRST_SHARES, ...Object.fromEntries(shares) },
+    };
   } catch {
     return { ...FIRST };
   }
@@ -49,6 +60,8 @@ export function keepPreferences(): void {
 }
 
 export function forgetLayout(): void {
-  const { centre, pictureShare, bottomHeight, bottomTab, sideTab } = FIRST;
-  Object.assign(preferences, { centre, pictureShare, bottomHeight, bottomTab, sideTab });
+  const { centre, leftWidth, rightWidth, bottomHeight, bottomTab, sideTab } = FIRST;
+  Object.assign(preferences, { centre, leftWidth, rightWidth, bottomHeight, bottomTab, sideTab });
+  preferences.zones = copied(FIRST_ZONES);
+  preferences.shares = { ...FIRST_SHARES };
 }

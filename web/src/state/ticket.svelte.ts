@@ -1,6 +1,16 @@
 /** The order that is being written, and what the engine says of it before it is sent. */
 
-import type { Answer, AnyRequest, ModeName, OrderKind, Preview, SideName, Ticket } from "../protocol";
+import type {
+  Answer,
+  AnyRequest,
+  ModeName,
+  OrderKind,
+  Preview,
+  SideName,
+  Ticket,
+  TwapPreview,
+  TwapTicket,
+} from "../protocol";
 import { Newest } from "./newest";
 import { preferences } from "./preferences.svelte";
 import { venue } from "./venue.svelte";
@@ -17,15 +27,17 @@ export const KINDS: [OrderKind, string][] = [
   ["take_limit", "Take profit limit"],
   ["scale", "Scale"],
 ];
-const WITHOUT_PRICE = new Set<OrderKind>(["market", "stop_market", "take_market"]);
-const TRIGGERS = new Set<OrderKind>(["stop_market", "stop_limit", "take_market", "take_limit"]);
+/** A kind of the ticket: an order, or one that the venue trades in slices over time. */
+export type TicketKind = OrderKind | "twap";
+const WITHOUT_PRICE = new Set<TicketKind>(["market", "stop_market", "take_market", "twap"]);
+const TRIGGERS = new Set<TicketKind>(["stop_market", "stop_limit", "take_market", "take_limit"]);
 
 const bare = (text: string): string => text.trim().replaceAll(",", "");
 const given = (text: string): string | null => bare(text) || null;
 
 class TicketState {
   side = $state<SideName>("buy");
-  kind = $state<OrderKind>("limit");
+  kind = $state<TicketKind>("limit");
   size = $state("");
   price = $state("");
   trigger = $state("");
@@ -34,19 +46,29 @@ class TicketState {
   scaleTo = $state("");
   scaleCount = $state(5);
   reduceOnly = $state(false);
+  minutes = $state<number | null>(30);
+  randomise = $state(false);
   risk = $state("");
   leverage = $state<number | null>(null);
   mode = $state<ModeName | null>(null);
   preview = $state.raw<Preview | null>(null);
+  twapPreview = $state.raw<TwapPreview | null>(null);
   refused = $state("");
 
+  private market = "";
   private readonly asking = new Newest(
     () => this.request(),
     (found) => this.take(found),
   );
 
   get isOverCap(): boolean {
-    return (this.preview?.slippage ?? 0) * 100 > preferences.slippageCap;
+    const slippage = this.preview?.slippage ?? this.twapPreview?.firstSlippage ?? 0;
+    return slippage * 100 > preferences.slippageCap;
+  }
+
+  /** Whether it could be sent as far as it is written. */
+  get isWhole(): boolean {
+    return (this.kind === "twap" ? this.twap : this.ticket) !== null;
   }
 
   /** Whether the preview is of a leverage or a mode that is chosen and not set: of another order. */
@@ -62,34 +84,59 @@ class TicketState {
     return TRIGGERS.has(this.kind);
   }
 
-  /** As it would be sent; null while something is missing. */
+  /** As it would be sent; null while something is missing, and of another kind. */
+  get twap(): TwapTicket | null {
+    const market = venue.market;
+    if (this.kind !== "twap" || !market || bare(this.size) === "" || !this.minutes) return null;
+    return {
+      market: market.name,
+      side: this.side,
+      size: bare(this.size),
+      minutes: Math.round(this.minutes),
+      reduceOnly: this.reduceOnly,
+      randomise: this.randomise,
+    };
+  }
+
+  /** The same of an order. */
   get ticket(): Ticket | null {
     const market = venue.market;
+    const kind = this.kind;
+    if (kind === "twap") return null;
     const isWhole =
       bare(this.size) !== "" &&
       (!this.needsPrice || bare(this.price) !== "") &&
       (!this.needsTrigger || bare(this.trigger) !== "") &&
-      (this.kind !== "scale" || bare(this.scaleTo) !== "");
+      (kind !== "scale" || bare(this.scaleTo) !== "");
     if (!market || !isWhole) return null;
     return {
       market: market.name,
       side: this.side,
-      kind: this.kind,
+      kind,
       size: bare(this.size),
       price: this.needsPrice ? given(this.price) : null,
       triggerPrice: this.needsTrigger ? given(this.trigger) : null,
       reduceOnly: this.reduceOnly,
       takeProfit: given(this.takeProfit),
       stopLoss: given(this.stopLoss),
-      scaleTo: this.kind === "scale" ? given(this.scaleTo) : null,
+      scaleTo: kind === "scale" ? given(this.scaleTo) : null,
       scaleCount: this.scaleCount,
     };
+  }
+
+  /** What was written for another market goes; what was written for this one stays. */
+  ofMarket(name: string): void {
+    if (name === this.market) return;
+    this.market = name;
+    this.price = this.trigger = this.scaleTo = "";
+    this.leverage = this.mode = null;
+    this.clear();
   }
 
   /** A price that was clicked somewhere. */
   fillPrice(price: string): void {
     if (this.needsTrigger) this.trigger = price;
-    if (this.kind === "market") this.kind = "limit";
+    if (this.kind === "market" || this.kind === "twap") this.kind = "limit";
     if (this.needsPrice) this.price = price;
   }
 
@@ -97,17 +144,20 @@ class TicketState {
     this.size = "";
     this.takeProfit = "";
     this.stopLoss = "";
-    this.preview = null;
+    this.preview = this.twapPreview = null;
     this.refused = "";
   }
 
   async send(): Promise<boolean> {
-    const ticket = this.ticket;
-    if (!ticket || this.isPreviewOfChosen) return false;
+    const { ticket, twap } = this;
+    const order: AnyRequest | null = twap
+      ? { type: "PlaceTwap", ticket: twap }
+      : ticket && { type: "PlaceOrder", ticket };
+    if (!order || this.isPreviewOfChosen) return false;
     // The cap is for what is sent now, not for what was in the ticket before the last key.
     await this.asking.settled();
     if (this.isOverCap) return false;
-    const isDone = await venue.act({ type: "PlaceOrder", ticket });
+    const isDone = await venue.act(order);
     if (isDone) this.clear();
     return isDone;
   }
@@ -140,19 +190,16 @@ class TicketState {
   }
 
   private request(): AnyRequest | null {
-    const ticket = this.ticket;
+    const { ticket, twap, leverage, mode } = this;
+    if (twap) return { type: "PreviewTwap", ticket: twap, leverage, mode };
     if (!ticket) return null;
-    return {
-      type: "PreviewOrder",
-      ticket,
-      leverage: this.leverage,
-      mode: this.mode,
-      slippageCap: preferences.slippageCap / 100,
-    };
+    const slippageCap = preferences.slippageCap / 100;
+    return { type: "PreviewOrder", ticket, leverage, mode, slippageCap };
   }
 
   private take(found: Answer | null): void {
     this.preview = found?.type === "Preview" && this.ticket ? found : null;
+    this.twapPreview = found?.type === "TwapPreview" && this.twap ? found : null;
     this.refused = found?.type === "Refused" ? `${found.field}: ${found.expected}` : "";
   }
 }

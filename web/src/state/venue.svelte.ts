@@ -2,6 +2,7 @@
 
 import type * as p from "../protocol";
 import { Connection, ConnectionLost, type Link } from "./connection";
+import { aged } from "./figures";
 import { preferences } from "./preferences.svelte";
 import { play } from "./sound";
 
@@ -16,7 +17,8 @@ export interface Said {
 const KEPT_NOTICES = 200;
 const SHOWN_MS = 6_000;
 const BAD = new Set(["rejected", "liquidated", "deleveraged", "refused", "unanswered"]);
-const KEPT_CANDLES = 2_000;
+/** Of one market; a chart has a quarter more at most. */
+export const KEPT_CANDLES = 2_000;
 
 class VenueState {
   link = $state<Link>("connecting");
@@ -29,6 +31,7 @@ class VenueState {
   trades = $state.raw<p.Trade[]>([]);
   candles = $state.raw<p.Candles | null>(null);
   account = $state.raw<p.Account | null>(null);
+  twaps = $state.raw<p.Twaps | null>(null);
   history = $state.raw<p.History | null>(null);
   map = $state.raw<p.LiquidationMap | null>(null);
   cascade = $state.raw<p.Cascade | null>(null);
@@ -67,8 +70,19 @@ class VenueState {
     return this.snapshot?.accounts.find((each) => each.address === address) ?? null;
   }
 
+  /** Whether this is a recording, or an account that is only read. */
+  get isReadOnly(): boolean {
+    return this.snapshot !== null && this.snapshot.source !== "venue";
+  }
+
+  /** How old an answer is that should be newer; empty where it is not, or where nothing is read. */
+  stale(name: string): string {
+    const found = this.standing?.reading?.inputs.find((each) => each.name === name);
+    return found?.isStale ? (found.ageMs === null ? "not read yet" : `${aged(found.ageMs)} old`) : "";
+  }
+
   get mayTrade(): boolean {
-    return this.link === "open" && !this.snapshot?.recording && !!this.accountInfo?.mayTrade;
+    return this.link === "open" && !this.isReadOnly && !!this.accountInfo?.mayTrade;
   }
 
   get position(): p.Position | null {
@@ -113,6 +127,9 @@ class VenueState {
         break;
       case "Account":
         this.account = message;
+        break;
+      case "Twaps":
+        this.twaps = message;
         break;
       case "History":
         this.history = message;

@@ -6,7 +6,7 @@ is the news, and what a whole market sells moves every price. Without a guard ea
 command computes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,7 +26,7 @@ from seawall.lab.simulation.agents import path_makers
 from seawall.lab.simulation.simulation import Pace, Simulation
 
 POPULATION = 1000
-"""Accounts of a crisis, as ``seawall crises`` draws them if not told otherwise."""
+"""Accounts of a crisis, as many as ``seawall crises`` draws."""
 AS_GIVEN = "as given"
 
 
@@ -88,13 +88,22 @@ class Cascading(Struct, frozen=True, kw_only=True):
 Crash = Rehearsed | InCrisis | Cascading
 
 
+class CrashNames(Struct, frozen=True):
+    """What to play in each market: names of scenarios or files, or ``all``."""
+
+    scenarios: tuple[str | Path, ...] = ()
+    crises: tuple[str | Path, ...] = ()
+    cascades: tuple[str | Path, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.scenarios or self.crises or self.cascades)
+
+
 def crashes(
     account: Account,
     depths: Mapping[str, Depth],
+    names: CrashNames,
     *,
-    scenarios: Sequence[str | Path] = (),
-    crises: Sequence[str | Path] = (),
-    cascades: Sequence[str | Path] = (),
     seed: int = 1,
     assume: Assume = None,
 ) -> Iterator[Crash]:
@@ -103,11 +112,11 @@ def crashes(
     ``all``: every scenario that ships, or every one that is a crisis of the past.
     Raises SeawallError.
     """
-    for each in chosen_scenarios(scenarios):
+    for each in chosen_scenarios(names.scenarios):
         yield Rehearsed(scenario=each, account=account, depths=depths)
     assumed = assumptions_of(assume)
     own = assumed.account(account)
-    for name in _names(crises):
+    for name in chosen_crises(map(str, names.crises)):
         task = CrisesTask(
             crises=(crisis_of(name, own, assume=assumed),),
             rules=(Rules(book=own.rulebook, instruments=own.instruments),),
@@ -117,9 +126,5 @@ def crashes(
             seed=seed,
         )
         yield InCrisis(task=task)
-    for name in _names(cascades):
+    for name in chosen_crises(map(str, names.cascades)):
         yield Cascading(setup=usual_market(account, name, seed=seed, assume=assume))
-
-
-def _names(wanted: Iterable[str | Path]) -> list[str]:
-    return chosen_crises(map(str, wanted))

@@ -240,13 +240,8 @@ def _run_trial(number: int) -> str:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """No garbage is collected in the block.
-
-    A client that found no scheduler is closed when it is collected. Where that happens while
-    another one starts, both want the lock that starting holds, and neither goes on.
-    """
-    gc.collect()
+def collection_paused() -> Iterator[None]:
+    """No garbage is looked for in the block; afterwards as before."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -254,6 +249,18 @@ def _without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage is collected in the block.
+
+    A client that found no scheduler is closed when it is collected. Where that happens while
+    another one starts, both want the lock that starting holds, and neither goes on.
+    """
+    gc.collect()
+    with collection_paused():
+        yield
 
 
 @contextmanager

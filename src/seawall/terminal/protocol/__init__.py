@@ -7,8 +7,9 @@ the venue's clock. What is only drawn is numbers.
 The page sends ``Ask``. The server sends ``Sent``: answers, each with the ``id`` of its request,
 and surfaces. A surface is the whole state of what it shows and replaces what came before. Each is
 sent when it changed, at most so often as ``connection.PACE`` says, and always as it is then: a slow
-page misses states and nothing else. ``sequence`` counts the messages of a connection: where one is
-missing, the page asks to ``Resynchronise``.
+page misses states and nothing else. Where nothing changes there is a ``Beat`` every few seconds.
+``sequence`` counts the messages of a connection: where one is missing, the page asks to
+``Resynchronise``.
 """
 
 from seawall.terminal.protocol.answers import (
@@ -24,6 +25,7 @@ from seawall.terminal.protocol.answers import (
     Refused,
     Sized,
     Superseded,
+    TwapPreview,
     WhatIf,
 )
 from seawall.terminal.protocol.base import (
@@ -36,6 +38,13 @@ from seawall.terminal.protocol.base import (
     OrderKind,
     Part,
     SideName,
+    SourceKind,
+)
+from seawall.terminal.protocol.reading import (
+    Reading,
+    ReadInput,
+    ReportedBucket,
+    ReportedPrice,
 )
 from seawall.terminal.protocol.requests import (
     AdjustMargin,
@@ -45,13 +54,16 @@ from seawall.terminal.protocol.requests import (
     AskWhatIf,
     CancelAll,
     CancelOrder,
+    CancelTwap,
     CloseAll,
     ClosePosition,
     Control,
     ModifyOrder,
     PlaceOrder,
+    PlaceTwap,
     Play,
     PreviewOrder,
+    PreviewTwap,
     Request,
     Resynchronise,
     ReversePosition,
@@ -59,11 +71,13 @@ from seawall.terminal.protocol.requests import (
     SizeByRisk,
     StopToBreakEven,
     Ticket,
+    TwapTicket,
     Watch,
 )
 from seawall.terminal.protocol.surfaces import (
     Account,
     AccountInfo,
+    Beat,
     Book,
     Boundaries,
     Bucket,
@@ -97,6 +111,9 @@ from seawall.terminal.protocol.surfaces import (
     Trade,
     Trades,
     Transfer,
+    Twap,
+    Twaps,
+    TwapTerms,
     Venue,
     View,
 )
@@ -109,11 +126,13 @@ Surface = (
     | Trades
     | Candles
     | Account
+    | Twaps
     | History
     | LiquidationMap
     | Cascade
     | Guard
     | Notice
+    | Beat
     | Answered
 )
 
@@ -138,12 +157,14 @@ __all__ = [
     "Ask",
     "AskMargin",
     "AskWhatIf",
+    "Beat",
     "Book",
     "Boundaries",
     "Bucket",
     "BucketAfter",
     "CancelAll",
     "CancelOrder",
+    "CancelTwap",
     "CandlePart",
     "Candles",
     "Cascade",
@@ -180,6 +201,7 @@ __all__ = [
     "OrderResult",
     "Part",
     "PlaceOrder",
+    "PlaceTwap",
     "Placed",
     "Play",
     "Playback",
@@ -187,8 +209,13 @@ __all__ = [
     "PositionAfter",
     "Preview",
     "PreviewOrder",
+    "PreviewTwap",
     "Ranked",
+    "ReadInput",
+    "Reading",
     "Refused",
+    "ReportedBucket",
+    "ReportedPrice",
     "Request",
     "Resynchronise",
     "ReversePosition",
@@ -198,6 +225,7 @@ __all__ = [
     "SizeByRisk",
     "Sized",
     "Snapshot",
+    "SourceKind",
     "StopToBreakEven",
     "Superseded",
     "Surface",
@@ -205,6 +233,11 @@ __all__ = [
     "Trade",
     "Trades",
     "Transfer",
+    "Twap",
+    "TwapPreview",
+    "TwapTerms",
+    "TwapTicket",
+    "Twaps",
     "Venue",
     "View",
     "Watch",

@@ -75,6 +75,32 @@ class Preview(Message):
     warnings: tuple[str, ...]
 
 
+class TwapPreview(Message):
+    """How a time-weighted order would be sliced, and what its first slice would do now. Money USD.
+
+    ``rejected``: why the engine would refuse the first slice, or the part of it that is not filled.
+    ``worst_price``: the limit of a slice now. ``fee``, ``margin``, ``position_after``,
+    ``liquidation_after``, ``distance_after``: of the whole, as if every slice paid what the first
+    one would, and the mark stood still; where the first one fills nothing, at the mark.
+    """
+
+    rejected: str
+    slices: int
+    interval_ms: int
+    slice_size: str
+    slice_notional: str
+    worst_price: str | None
+    first_price: str | None
+    first_slippage: float | None
+    first_fee: str
+    fee: str
+    margin: str
+    position_after: str
+    liquidation_after: str | None
+    distance_after: float | None
+    warnings: tuple[str, ...]
+
+
 class BucketAfter(Part):
     """A bucket at the prices asked about, before anything is liquidated. ``change``: in equity."""
 
@@ -149,7 +175,7 @@ class Sized(Message):
     warnings: tuple[str, ...]
 
 
-Answer = Refused | Superseded | Done | Placed | Preview | WhatIf | Sized
+Answer = Refused | Superseded | Done | Placed | Preview | TwapPreview | WhatIf | Sized
 
 
 class Answered(Message):

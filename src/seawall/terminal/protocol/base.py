@@ -7,6 +7,7 @@ from msgspec import Struct
 SideName = Literal["buy", "sell"]
 ModeName = Literal["cross", "isolated"]
 GroupingName = Literal["standard", "unified"]
+SourceKind = Literal["venue", "recording", "address"]
 AccountKind = Literal["test", "agent", "system", "client"]
 OrderKind = Literal[
     "limit", "post_only", "immediate", "fill_or_kill", "market",

@@ -64,6 +64,38 @@ class PreviewOrder(Request):
     slippage_cap: float | None = None
 
 
+class TwapTicket(Part, forbid_unknown_fields=True):
+    """A time-weighted order: ``size`` in slices over ``minutes``. ``randomise``: what the
+    venue makes of it ``TwapTerms`` says."""
+
+    market: str
+    side: SideName
+    size: str
+    minutes: int
+    reduce_only: bool = False
+    randomise: bool = False
+
+
+class PlaceTwap(Request):
+    """Answered by ``Done``."""
+
+    ticket: TwapTicket
+
+
+class PreviewTwap(Request):
+    """Answered by ``TwapPreview``, or ``Superseded``. ``leverage``, ``mode``: as if set first."""
+
+    ticket: TwapTicket
+    leverage: int | None = None
+    mode: ModeName | None = None
+
+
+class CancelTwap(Request):
+    """End a time-weighted order; what it traded stays. Answered by ``Done``."""
+
+    id: int
+
+
 class ModifyOrder(Request):
     """Move an order; what is None stays. Answered by ``Placed``."""
 
@@ -183,6 +215,9 @@ AnyRequest = (
     | Resynchronise
     | PlaceOrder
     | PreviewOrder
+    | PlaceTwap
+    | PreviewTwap
+    | CancelTwap
     | ModifyOrder
     | CancelOrder
     | CancelAll

@@ -11,7 +11,9 @@ from seawall.terminal.protocol.base import (
     OrderKind,
     Part,
     SideName,
+    SourceKind,
 )
+from seawall.terminal.protocol.reading import Reading, ReportedBucket, ReportedPrice
 
 
 class MarketInfo(Part):
@@ -54,11 +56,25 @@ class Playback(Part):
     moments: tuple[tuple[int, str], ...]
 
 
+class TwapTerms(Part):
+    """What the venue takes as a time-weighted order. ``minimum_value``: USD at the mark;
+    ``slippage``: the most that a slice may pay beyond the mid, a share; ``randomises``: whether
+    slices are then sent at random, or even ones with the choice kept."""
+
+    shortest_minutes: int
+    longest_minutes: int
+    minimum_value: str
+    slippage: float
+    randomises: bool
+
+
 class Snapshot(Message):
     """The venue as it is made; sent first, and again whenever everything may have changed.
 
     ``epoch``: changes when the venue went back in time: what the page remembers is then void.
-    ``recording``: whether this is a recording, where nothing can be traded or changed.
+    ``source``: a venue that runs here; a recording; or an account of a venue that runs elsewhere,
+    which is only read. Nothing can be traded or changed but on a venue that runs here.
+    ``twap``: None where the venue takes no time-weighted orders from here.
     """
 
     epoch: int
@@ -67,7 +83,8 @@ class Snapshot(Message):
     rulebook: str
     markets: tuple[MarketInfo, ...]
     accounts: tuple[AccountInfo, ...]
-    recording: bool
+    source: SourceKind
+    twap: TwapTerms | None
 
 
 class Condition(Part):
@@ -90,6 +107,10 @@ class View(Part):
     interval: Interval
 
 
+class Beat(Message):
+    """Nothing has changed: the connection stands. Sent where nothing else was for a while."""
+
+
 class Venue(Message):
     """The venue's clock and control. ``speed``: venue seconds per second, 0 for a clock that only
     ``advance`` moves. ``view``: what this connection looks at."""
@@ -105,11 +126,13 @@ class Venue(Message):
     conditions: tuple[Condition, ...]
     view: View
     playback: Playback | None
+    reading: Reading | None = None
 
 
 class MarketRow(Part):
     """One line of the list of markets. ``day_change``: a share, None where it is not known;
-    ``funding_rate``: an hour's, as it would be settled now. Open interest and volume are USD."""
+    ``funding_rate``: an hour's, as it would be settled now. Open interest and volume are USD. None
+    for what is not known."""
 
     name: str
     mark: str
@@ -118,10 +141,10 @@ class MarketRow(Part):
     ask: str | None
     mid: str | None
     day_change: float | None
-    day_volume: str
-    funding_rate: float
+    day_volume: str | None
+    funding_rate: float | None
     next_funding_ms: int
-    open_interest: str
+    open_interest: str | None
     open_interest_cap: str | None
     status: str
 
@@ -240,6 +263,7 @@ class Bucket(Part):
     is_liquidatable: bool
     position_markets: tuple[str, ...]
     boundaries: Boundaries | None
+    reported: ReportedBucket | None = None
 
 
 class Closing(Part):
@@ -255,7 +279,8 @@ class Closing(Part):
 class Position(Part):
     """``size`` is signed. ``distance``: share of the mark to the liquidation price, signed.
     ``break_even``: the price at which closing now pays entry, funding and fees. ``rank``: place in
-    the deleveraging queue of its side, the first is next; ``ranked``: how many there are."""
+    the deleveraging queue of its side, the first is next; ``ranked``: how many there are; None
+    where the other accounts are not known. ``reported``: the venue's own statement."""
 
     market: str
     bucket: str
@@ -274,9 +299,10 @@ class Position(Part):
     initial_margin: str
     maintenance_margin: str
     isolated_equity: str | None
-    rank: int
-    ranked: int
+    rank: int | None
+    ranked: int | None
     closing: Closing
+    reported: ReportedPrice | None = None
 
 
 class Order(Part):
@@ -293,7 +319,7 @@ class Order(Part):
     original_size: str
     reduce_only: bool
     whole_position: bool
-    placed_ms: int
+    placed_ms: int | None
     state: Literal["resting", "waiting_for_trigger", "waiting_for_fill"]
     is_orphaned: bool
     is_beyond_liquidation: bool
@@ -333,6 +359,37 @@ class Account(Message):
     positions: tuple[Position, ...]
     orders: tuple[Order, ...]
     settings: tuple[MarketSetting, ...]
+
+
+class Twap(Part):
+    """A time-weighted order. ``executed``: size so far, at ``average_price``; ``next_ms``: when the
+    next slice is due, ``ends_ms``: the last one, or when it ended; None where that is not known.
+    """
+
+    id: int
+    market: str
+    side: SideName
+    size: str
+    executed: str
+    average_price: str | None
+    slices: int
+    slices_sent: int
+    slice_size: str
+    interval_ms: int
+    minutes: int
+    reduce_only: bool
+    randomise: bool
+    state: Literal["waiting", "running", "finished", "cancelled", "stopped", "failed"]
+    created_ms: int
+    next_ms: int | None
+    ends_ms: int | None
+
+
+class Twaps(Message):
+    """The account's time-weighted orders, those that run first, then the newest ones first."""
+
+    address: str
+    twaps: tuple[Twap, ...]
 
 
 class Fill(Part):
@@ -408,10 +465,11 @@ class MapBin(Part):
 class LiquidationMap(Message):
     """Where other accounts' positions in the market in view are liquidated, by price.
 
-    Each price is as if only this market moved.
+    Each price is as if only this market moved. ``is_known``: whether other accounts are known.
     """
 
     market: str
+    is_known: bool
     bins: tuple[MapBin, ...]
 
 

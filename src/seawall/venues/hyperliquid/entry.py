@@ -11,7 +11,8 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
 from seawall.venues.hyperliquid.gateway.entry import HyperliquidGateway
-from seawall.venues.hyperliquid.gateway.networks import MAINNET, TESTNET, URLS
+from seawall.venues.hyperliquid.gateway.networks import URLS
+from seawall.venues.networks import MAINNET, TESTNET
 from seawall.venues.venue import AccountAnswer, Front, RestingOrder, Snippet, UserKey, Venue, Wire
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from seawall.venues.port import Desk, Directory
     from seawall.venues.public_api import PublicAnswers, PublicApi
     from seawall.venues.public_stream import PublicReader
+    from seawall.venues.twap_port import TwapOrders
 
 
 class HyperliquidWire(Wire):
@@ -32,6 +34,11 @@ class HyperliquidWire(Wire):
         from seawall.venues.hyperliquid.server import make_app
 
         return make_app(desk, quotas=VENUE if quotas else OFF)
+
+    def twap_orders(self) -> "TwapOrders":
+        from seawall.venues.hyperliquid.exchange.twap_orders import HyperliquidTwaps
+
+        return HyperliquidTwaps()
 
     def public_reader(self, base: str) -> "PublicReader":
         from seawall.venues.hyperliquid.stream.public_reader import StreamReader

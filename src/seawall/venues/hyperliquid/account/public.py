@@ -37,6 +37,9 @@ class MarketContext(Struct, rename="camel"):
     mark_px: str | None = None
     mid_px: str | None = None
     funding: str | None = None
+    open_interest: str | None = None
+    day_ntl_vlm: str | None = None
+    prev_day_px: str | None = None
 
 
 class _Asset(Struct, rename="camel"):

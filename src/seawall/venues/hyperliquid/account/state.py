@@ -28,7 +28,7 @@ from seawall.domain.units import (
 )
 from seawall.venues.hyperliquid.account.rules import USDC
 from seawall.venues.hyperliquid.instruments import MAXIMUM_LEVERAGE
-from seawall.venues.numbers import exact_money, optional_money, whole_number
+from seawall.venues.numbers import exact_money, optional_money, readable, whole_number
 from seawall.venues.raw_json import VenueDataError, decode
 
 
@@ -37,6 +37,10 @@ class _Leverage(Struct, rename="camel"):
     value: int | str
     """Some clients turn every number into text."""
     raw_usd: str | None = None
+
+
+class _Funding(Struct, rename="camel"):
+    since_open: str | None = None
 
 
 class _Position(Struct, rename="camel"):
@@ -49,6 +53,7 @@ class _Position(Struct, rename="camel"):
     liquidation_px: str | None = None
     margin_used: str | None = None
     max_leverage: int | str | None = None
+    cum_funding: _Funding | None = None
 
 
 class _AssetPosition(Struct):
@@ -110,6 +115,8 @@ class PositionState(Struct, frozen=True, kw_only=True):
     unrealized_profit: int | None
     venue_margin_used: int | None
     venue_liquidation_price: str | None
+    funding_since_open: int | None = None
+    """Micro-USD that the position has paid; negative where it received."""
 
     @property
     def value(self) -> int:
@@ -321,6 +328,9 @@ def _position(
             f"{path}.entryPx", None if raw.entry_px is None else str(raw.entry_px)
         ),
         unrealized_profit=optional_money(f"{path}.unrealizedPnl", raw.unrealized_pnl),
+        funding_since_open=None
+        if raw.cum_funding is None
+        else readable(exact_money, f"{path}.cumFunding.sinceOpen", raw.cum_funding.since_open),
         venue_margin_used=margin_used,
         venue_liquidation_price=_printed_price(f"{path}.liquidationPx", raw.liquidation_px),
     )

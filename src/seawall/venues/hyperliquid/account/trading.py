@@ -28,6 +28,7 @@ from seawall.venues.raw_json import VenueDataError, decode
 _TYPES = ("cross", "isolated")
 _MICRO = Fraction(1, 10**6)
 _TAKE_PROFIT = "Take Profit"
+_POST_ONLY = "Alo"
 
 
 class _Leverage(Struct):
@@ -55,6 +56,9 @@ class _Order(Struct, rename="camel"):
     trigger_px: str | None = None
     order_type: str = ""
     is_position_tpsl: bool = False
+    orig_sz: str | None = None
+    timestamp: int | None = None
+    tif: str | None = None
 
 
 class ActiveAsset(Struct, frozen=True, kw_only=True):
@@ -88,6 +92,9 @@ class ListedOrder(Struct, frozen=True, kw_only=True):
     whole_position: bool = False
     kind: str = ""
     """In the venue's words, such as ``Stop Market``."""
+    post_only: bool = False
+    original_size: Fraction | None = None
+    placed_ms: int | None = None
 
     @property
     def value(self) -> Fraction:
@@ -165,6 +172,11 @@ def listed_orders(part: Part) -> tuple[ListedOrder, ...]:
                 take_profit=row.order_type.startswith(_TAKE_PROFIT),
                 whole_position=row.is_position_tpsl and not size,
                 kind=row.order_type,
+                post_only=row.tif == _POST_ONLY,
+                original_size=None
+                if row.orig_sz is None
+                else exact_amount(f"{where}.origSz", row.orig_sz),
+                placed_ms=row.timestamp,
             )
         )
     return tuple(found)

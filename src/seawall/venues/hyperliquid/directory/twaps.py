@@ -40,7 +40,12 @@ class Twap(Struct):
     @property
     def interval_ms(self) -> int:
         """Time between slices, never below 1."""
-        return max(1, self.minutes * 60_000 // max(1, self.slices - 1))
+        return even_interval_ms(self.minutes, self.slices)
+
+
+def even_interval_ms(minutes: int, slices: int) -> int:
+    """Time between slices of which the first is sent at once and the last at the end."""
+    return max(1, minutes * 60_000 // max(1, slices - 1))
 
 
 def slice_client_id(twap_id: int, index: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from seawall.domain.commands import PlaceOrder, join_client_id
 from seawall.domain.enums import FillFlag, OrderFlag, Side, TimeInForce
 from seawall.domain.events import OrderFilled
 from seawall.domain.units import MICRO
+from seawall.venues.hyperliquid.directory.directory import VenueDirectory
 from seawall.venues.hyperliquid.directory.twaps import Twap, slice_client_id, slice_of
 from seawall.venues.hyperliquid.exchange import action_types as shape
 from seawall.venues.hyperliquid.exchange.request import (
@@ -40,6 +41,7 @@ from seawall.venues.hyperliquid.wire.error_texts import (
 from seawall.venues.hyperliquid.wire.reasons import best_price
 from seawall.venues.hyperliquid.wire.values import WireError, parse_price, parse_size
 from seawall.venues.port import Applied, Desk, History, Plan, Planner, Record, Refusal
+from seawall.venues.twap_port import TwapWanted
 
 SHORTEST_MINUTES = 5
 LONGEST_MINUTES = 10_080
@@ -70,19 +72,11 @@ async def cancel(request: Request, action: shape.TwapCancel) -> Answer:
     """``twapCancel``."""
 
     def make(turn: Turn) -> Plan:
-        twap = turn.directory.state.twaps.get(action.t)
-        market = turn.market(action.a)
-        own = twap is not None and (twap.account, twap.market) == (turn.account.row, market)
-        if twap is None or not own or twap.ended_ms:
+        market, row = turn.market(action.a), turn.account.row
+        twap = running(turn.directory, row, action.t)
+        if twap.market != market:
             raise BatchRefusal(TWAP_NOT_FOUND)
-        size, notional = executed(request.desk.history, twap)
-        body = {
-            "twap_id": twap.twap_id,
-            "status": "terminated",
-            "executed_size": size,
-            "executed_notional": notional,
-        }
-        return records(("twap_end", body))
+        return Plan(records=(ended(request.desk.history, twap),))
 
     await request.run(make)
     return answer("twapCancel", {"status": "success"})
@@ -92,8 +86,7 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
     """The body of a new order's record. Raises Refusal."""
     wire, details = action.twap, action.details or shape.TwapDetails()
     market = turn.market(wire.a)
-    if not SHORTEST_MINUTES <= wire.m <= LONGEST_MINUTES:
-        raise BatchRefusal(f"Invalid TWAP duration: {wire.m} min(s)")
+    check_minutes(wire.m)
     decimals = turn.engine.instruments[market].size_decimals
     try:
         size = parse_size(wire.s, decimals)
@@ -104,36 +97,88 @@ def planned(turn: Turn, action: shape.TwapOrder) -> dict[str, Any]:
         stop = parse_price(details.s, decimals) if details.s is not None else 0
     except WireError:
         raise BatchRefusal(BAD_PRICE) from None
-    value = size * int(turn.engine.tables["markets"]["mark_price"][market])
+    wanted = TwapWanted(
+        account=turn.account.row,
+        market=market,
+        side=Side.BUY if wire.b else Side.SELL,
+        size=size,
+        minutes=wire.m,
+        reduce_only=wire.r,
+        randomise=wire.t,
+        trigger_price=trigger,
+        trigger_above=bool(details.t and details.t.a),
+        stop_price=stop,
+    )
+    return new_body(turn.engine, turn.directory, wanted, turn.time_ms)
+
+
+def check_minutes(minutes: int) -> None:
+    """Raises Refusal for a duration that no order may have."""
+    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
+        raise BatchRefusal(f"Invalid TWAP duration: {minutes} min(s)")
+
+
+def value_of(engine: Any, wanted: TwapWanted) -> int:
+    """Micro-USD at the mark."""
+    return wanted.size * int(engine.tables["markets"]["mark_price"][wanted.market])
+
+
+def slices_of(value: int, minutes: int) -> int:
+    """How many slices an order of a value (micro-USD) has: one each half minute, or as many as are
+    worth enough."""
+    return min(2 * minutes + 1, value // SLICE_VALUE)
+
+
+def new_body(
+    engine: Any, directory: VenueDirectory, wanted: TwapWanted, time_ms: int
+) -> dict[str, Any]:
+    """The body of a new order's record. Raises Refusal."""
+    check_minutes(wanted.minutes)
+    value = value_of(engine, wanted)
     if value < MINIMUM_VALUE:
         raise BatchRefusal(f"TWAP order value too small. Min is ${MINIMUM_VALUE // MICRO}.")
-    check_running(turn)
-    waits = trigger > 0
+    own = directory.running_twaps_of(wanted.account)
+    if own >= MOST_RUNNING or len(directory.running_twaps()) >= MOST_RUNNING_ALTOGETHER:
+        raise BatchRefusal(TOO_MANY_TWAPS)
+    waits = wanted.trigger_price > 0
     return {
-        "twap_id": turn.directory.state.next_twap,
-        "address": turn.account.address,
-        "account": turn.account.row,
-        "market": market,
-        "side": int(Side.BUY if wire.b else Side.SELL),
-        "size": size,
-        "minutes": wire.m,
-        "slices": min(2 * wire.m + 1, value // SLICE_VALUE),
-        "created_ms": turn.time_ms,
-        "reduce_only": wire.r,
-        "randomize": wire.t,
-        "trigger_price": trigger,
-        "trigger_above": bool(details.t and details.t.a),
-        "stop_price": stop,
+        "twap_id": directory.state.next_twap,
+        "address": directory.address_of(wanted.account),
+        "account": wanted.account,
+        "market": wanted.market,
+        "side": int(wanted.side),
+        "size": wanted.size,
+        "minutes": wanted.minutes,
+        "slices": slices_of(value, wanted.minutes),
+        "created_ms": time_ms,
+        "reduce_only": wanted.reduce_only,
+        "randomize": wanted.randomise,
+        "trigger_price": wanted.trigger_price,
+        "trigger_above": wanted.trigger_above,
+        "stop_price": wanted.stop_price,
         "status": "waitingForTrigger" if waits else "activated",
-        "started_ms": 0 if waits else turn.time_ms,
+        "started_ms": 0 if waits else time_ms,
     }
 
 
-def check_running(turn: Turn) -> None:
-    """Raises Refusal where as many time-weighted orders run as may."""
-    own = turn.directory.running_twaps_of(turn.account.row)
-    if own >= MOST_RUNNING or len(turn.directory.running_twaps()) >= MOST_RUNNING_ALTOGETHER:
-        raise BatchRefusal(TOO_MANY_TWAPS)
+def running(directory: VenueDirectory, account: int, twap_id: int) -> Twap:
+    """An account's order that has not ended. Raises Refusal where none has this id."""
+    twap = directory.state.twaps.get(twap_id)
+    if twap is None or twap.account != account or twap.ended_ms:
+        raise BatchRefusal(TWAP_NOT_FOUND)
+    return twap
+
+
+def ended(history: History, twap: Twap) -> Record:
+    """The record of an order that its user ends."""
+    size, notional = executed(history, twap)
+    body = {
+        "twap_id": twap.twap_id,
+        "status": "terminated",
+        "executed_size": size,
+        "executed_notional": notional,
+    }
+    return Record("twap_end", body)
 
 
 def executed(history: History, twap: Twap) -> tuple[int, int]:
@@ -143,8 +188,10 @@ def executed(history: History, twap: Twap) -> tuple[int, int]:
     """
     size, notional = twap.executed_size, twap.executed_notional
     if twap.slices_sent and not twap.ended_ms:
-        wanted = join_client_id(*slice_client_id(twap.twap_id, twap.slices_sent - 1))
-        for fill in history.fills(twap.account, twap.started_ms):
+        index = twap.slices_sent - 1
+        wanted = join_client_id(*slice_client_id(twap.twap_id, index))
+        # A slice is never early.
+        for fill in history.fills(twap.account, twap.started_ms + index * twap.interval_ms):
             if fill.client_id == wanted:
                 size += fill.size
                 notional += fill.size * fill.price
@@ -240,7 +287,7 @@ class TwapRunner:
             target = twap.size * (index + 1) // twap.slices
             most = max(1, CATCH_UP * twap.size // twap.slices)
             size = min(target - progress.size, most)
-            price = _limit(self._desk.engine, twap)
+            price = limit_price(self._desk.engine, twap.market, Side(twap.side))
             if size <= 0 or price <= 0:
                 return Plan(records=(record,))
             progress.waits = True
@@ -298,13 +345,14 @@ def _is_stopped(twap: Twap, mark: int) -> bool:
     return mark >= twap.stop_price if twap.side == Side.BUY else mark <= twap.stop_price
 
 
-def _limit(engine: Any, twap: Twap) -> int:
-    """3% beyond the middle of the book (the mark if a side is empty), on a tick; 0 for none."""
-    bid, ask = (best_price(engine, twap.market, side) for side in ("bid_level", "ask_level"))
-    market = engine.tables["markets"]
-    middle = (bid + ask) // 2 if bid and ask else int(market["mark_price"][twap.market])
-    percent = 100 + (SLIPPAGE_PERCENT if twap.side == Side.BUY else -SLIPPAGE_PERCENT)
+def limit_price(engine: Any, market: int, side: Side) -> int:
+    """The worst price of a slice: 3% beyond the middle of the book (the mark if a side is empty),
+    on a tick; 0 for none."""
+    bid, ask = (best_price(engine, market, each) for each in ("bid_level", "ask_level"))
+    table = engine.tables["markets"]
+    middle = (bid + ask) // 2 if bid and ask else int(table["mark_price"][market])
+    percent = 100 + (SLIPPAGE_PERCENT if side == Side.BUY else -SLIPPAGE_PERCENT)
     figures = int(engine.rulebook.order.maximum_significant_figures)
     price = middle * percent // 100
-    step = min(int(10 ** max(0, len(str(price)) - figures)), int(market["price_unit"][twap.market]))
-    return price // step * step if twap.side == Side.BUY else -(-price // step) * step
+    step = min(int(10 ** max(0, len(str(price)) - figures)), int(table["price_unit"][market]))
+    return price // step * step if side == Side.BUY else -(-price // step) * step

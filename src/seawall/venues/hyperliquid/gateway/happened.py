@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from seawall.domain.units import MONEY_DECIMALS
-from seawall.venues.gateway_port import FundingPaid, LiveFill, OrderEnding, OrderState
-from seawall.venues.numbers import exact_units, plain_number
+from seawall.venues.gateway_port import FeeRates, FundingPaid, LiveFill, OrderEnding, OrderState
+from seawall.venues.numbers import exact_money, exact_units, plain_number, readable
 from seawall.venues.raw_json import VenueDataError, decode
 
 _FILLED, _CANCELLED, _REJECTED = "filled", "anceled", "ejected"
@@ -27,6 +27,13 @@ class _Fill(Struct):
     fee: str = "0"
     cloid: str | None = None
     liquidation: object = None
+    crossed: bool = True
+    closed_pnl: str | None = field(default=None, name="closedPnl")
+
+
+class _Fees(Struct, rename="camel"):
+    user_cross_rate: str
+    user_add_rate: str
 
 
 class _OrderName(Struct):
@@ -66,15 +73,15 @@ class LedgerEntry(Struct, frozen=True):
     delta: Delta
 
 
-class _FundingDelta(Struct):
-    coin: str
-    usdc: str
-
-
-class _FundingRow(Struct):
-    time: int
+class _FundingDelta(Struct, rename="camel"):
     coin: str = ""
     usdc: str = "0"
+    szi: str | None = None
+    funding_rate: str | None = None
+
+
+class _FundingRow(_FundingDelta, rename="camel", kw_only=True):
+    time: int
     delta: _FundingDelta | None = None
 
 
@@ -89,19 +96,35 @@ def fills_of(raw: bytes) -> list[LiveFill]:
                 time_ms=row.time,
                 trade_id=row.tid,
                 is_buy=row.side == "B",
-                price=_decimal(f"{path}.px", row.px),
-                size=_decimal(f"{path}.sz", row.sz),
+                price=_unsigned(f"{path}.px", row.px),
+                size=_unsigned(f"{path}.sz", row.sz),
                 fee=exact_units(f"{path}.fee", row.fee, MONEY_DECIMALS),
                 client_id=row.cloid or "",
                 is_liquidation=row.liquidation is not None,
+                is_taker=row.crossed,
+                closed_profit=readable(exact_money, f"{path}.closedPnl", row.closed_pnl),
             )
         )
     return found
 
 
-def _decimal(path: str, text: str) -> Decimal:
+def _unsigned(path: str, text: str) -> Decimal:
     plain_number(path, text, signed=False)
     return Decimal(text)
+
+
+def _decimal(path: str, text: str) -> Decimal:
+    plain_number(path, text)
+    return Decimal(text)
+
+
+def fees_of(raw: bytes) -> FeeRates | None:
+    """What ``userFees`` says of perpetuals; None where it cannot be read."""
+    with suppress(VenueDataError):
+        found = decode(_Fees, raw, "userFees")
+        taker = _decimal("userFees.userCrossRate", found.user_cross_rate)
+        return FeeRates(taker, _decimal("userFees.userAddRate", found.user_add_rate))
+    return None
 
 
 def endings_of(raw: bytes) -> list[OrderEnding]:
@@ -150,9 +173,11 @@ def funding_of(raw: bytes) -> list[FundingPaid]:
     """Payments of ``userFunding`` or ``userFundings``. Raises VenueDataError."""
     found = []
     for index, row in enumerate(decode(list[_FundingRow], raw, "funding")):
-        coin, usdc = (row.coin, row.usdc) if row.delta is None else (row.delta.coin, row.delta.usdc)
-        received = exact_units(f"funding[{index}].usdc", usdc, MONEY_DECIMALS)
-        found.append(FundingPaid(row.time, coin, -received))
+        path, paid = f"funding[{index}]", row.delta or row
+        received = exact_units(f"{path}.usdc", paid.usdc, MONEY_DECIMALS)
+        size = readable(_decimal, f"{path}.szi", paid.szi)
+        rate = readable(plain_number, f"{path}.fundingRate", paid.funding_rate)
+        found.append(FundingPaid(row.time, paid.coin, -received, size, rate))
     return found
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, structs
 
 from seawall.domain.errors import InputError
 from seawall.domain.units import DAY_MS, HOUR_MS
@@ -26,6 +26,7 @@ from seawall.venues.gateway_port import (
     FUNDING,
     LEDGER,
     ORDERS,
+    FeeRates,
     FundingPaid,
     InputTime,
     LiveFill,
@@ -41,11 +42,24 @@ from seawall.venues.hyperliquid.account.public import (
 )
 from seawall.venues.hyperliquid.account.state import coins_of
 from seawall.venues.hyperliquid.gateway import happened
-from seawall.venues.hyperliquid.gateway.inputs import Inputs, VenueClock
+from seawall.venues.hyperliquid.gateway.message import (
+    dex_of_orders,
+    is_snapshot_of,
+    part_of,
+    time_of,
+    without_time,
+)
 from seawall.venues.hyperliquid.gateway.shown import Shown, joined_book, shown_account
 from seawall.venues.hyperliquid.stream.public_reader import ANSWER_S, StreamReader
-from seawall.venues.public_api import PublicApi, PublicApiError
-from seawall.venues.public_stream import PublicBook, PublicPrices, PublicTrades, PublicUpdate
+from seawall.venues.inputs import Inputs, VenueClock
+from seawall.venues.public_api import NotFound, PublicApi, PublicApiError, RequestRefused
+from seawall.venues.public_stream import (
+    PublicBook,
+    PublicPrices,
+    PublicTrade,
+    PublicTrades,
+    PublicUpdate,
+)
 from seawall.venues.raw_json import VenueDataError, decode
 
 QUIET_S = 2.5
@@ -64,23 +78,11 @@ BACK_S = 10.0
 """After so long in which the venue states older accounts only, everything is read again."""
 _PAUSES_S = (0.2, 1.0, 3.0, 5.0)
 """Before a connection is made again, the longer the more have failed in a row."""
-_KEPT_FILLS, _KEPT_ENDINGS = 500, 2000
+_KEPT_FILLS, _KEPT_ENDINGS, _KEPT_TRADES = 500, 2000, 100
 _FUNDING_DAYS = 31
 _PAGE = 500
 _PAGES = 100
 _UNENDED = ("open", "unknown")
-
-
-class _Time(Struct):
-    time: int | None = None
-
-
-class _OfDex(Struct):
-    dex: str | None = None
-
-
-class _OfSnapshot(Struct, rename="camel"):
-    is_snapshot: bool = False
 
 
 class _Ending(NamedTuple):
@@ -140,6 +142,8 @@ class Reader:
         self._near: dict[str, PublicBook] = {}
         self._far: dict[str, PublicBook] = {}
         self._volumes: dict[str, float] = {}
+        self._trades: dict[str, deque[PublicTrade]] = {}
+        self._fees: FeeRates | None = None
         self._stream: StreamReader | None = None
         self._followed: list[str] = []
         self._refused_at = 0.0
@@ -179,6 +183,8 @@ class Reader:
             prices=dict(self._prices),
             books=books,
             volumes=dict(self._volumes),
+            trades={name: tuple(each) for name, each in self._trades.items()},
+            fees=self._fees,
             next_funding_ms=(now_ms // HOUR_MS + 1) * HOUR_MS,
             net_deposits=self._flows[shown.is_pooled],
             funding_payments=tuple(self._funding.values()),
@@ -224,7 +230,7 @@ class Reader:
         return self._sequence
 
     def watch(self, markets: Sequence[str]) -> None:
-        self._wanted = list(dict.fromkeys([*self._wanted, *markets]))
+        self._wanted = list(dict.fromkeys(markets))
 
     async def order(self, client_id: str) -> OrderEnding:
         asked_at = self._clock.monotonic()
@@ -305,17 +311,24 @@ class Reader:
         parts = await asyncio.to_thread(account_parts, self._api, self.address)
         self._parts, self._shown, self._must_read = parts, None, False
         self._inputs.hear(
-            ACCOUNT, changed=True, venue_ms=_time_of(parts.states[""]), asked_at=asked_at
+            ACCOUNT, changed=True, venue_ms=time_of(parts.states[""]), asked_at=asked_at
         )
         self._back_at = None
         for dex in parts.orders or ():
             self._inputs.hear(_orders_of(dex), changed=True, asked_at=asked_at)
         await self._read_ledger()
         await self._read_funding()
+        await self._read_fees()
         raw = await self._ask("userFills", user=self.address)
         for each in reversed(happened.fills_of(raw)):
             self._keep_fill(each)
         self._tell()
+
+    async def _read_fees(self) -> None:
+        try:
+            self._fees = happened.fees_of(await self._ask("userFees", user=self.address))
+        except (NotFound, RequestRefused):
+            self._fees = None  # an API that does not know the question
 
     async def _read_ledger(self) -> None:
         asked_at, start = self._clock.monotonic(), self._ledger_from_ms
@@ -376,10 +389,15 @@ class Reader:
         at, again = self._clock.monotonic(), set[str]()
         if at - self._refused_at >= REFUSED_S:
             self._refused_at, again = at, set(self._stream.refused)
-        new = [each for each in self._markets() if each not in self._followed or each in again]
+        wanted = self._markets()
+        left = [each for each in self._followed if each not in wanted]
+        if left:
+            await self._stream.leave(left)
+            self._forget(left)
+        new = [each for each in wanted if each not in self._followed or each in again]
         if new:
             await self._stream.follow_also(new)
-            self._followed = list(dict.fromkeys([*self._followed, *new]))
+        self._followed = wanted
 
     async def _ask_states(self) -> None:
         assert self._parts is not None
@@ -424,12 +442,12 @@ class Reader:
         """The states of dexes, unless they are older than those that are known."""
         assert self._parts is not None
         known = self._parts.states
-        new_ms, known_ms = _time_of(states.get("")), _time_of(known[""])
+        new_ms, known_ms = time_of(states.get("")), time_of(known[""])
         if new_ms is not None and known_ms is not None and new_ms < known_ms:
             self._note_older(known_ms - new_ms)
             return
         self._back_at, self._behind = None, ""
-        changed = any(_without_time(states[dex]) != _without_time(known.get(dex)) for dex in states)
+        changed = any(without_time(states[dex]) != without_time(known.get(dex)) for dex in states)
         self._inputs.hear(ACCOUNT, changed=changed, venue_ms=new_ms, asked_at=asked_at)
         self._take(states={**known, **states})
         # The terms of another dex's markets come with its list.
@@ -471,37 +489,37 @@ class Reader:
             self._tell()
 
     def _hear_states(self, data: bytes) -> None:
-        pairs = _part(data, "allDexsClearinghouseState", "clearinghouseStates")
+        pairs = part_of(data, "allDexsClearinghouseState", "clearinghouseStates")
         rows = decode(list[tuple[str, Raw]], pairs, "clearinghouseStates")
         self._take_states({dex: bytes(raw) for dex, raw in rows})
         if not self._is_live:
             self._is_live, self._live_at, self._trouble = True, self._clock.monotonic(), ""
 
     def _hear_spot(self, data: bytes) -> None:
-        self._take(spot=_part(data, "spotState", "spotState"))
+        self._take(spot=part_of(data, "spotState", "spotState"))
 
     def _hear_orders(self, data: bytes) -> None:
-        dex = decode(_OfDex, data, "openOrders").dex or ""
-        self._take_orders(dex, _part(data, "openOrders", "orders"))
+        dex = dex_of_orders(data)
+        self._take_orders(dex, part_of(data, "openOrders", "orders"))
 
     def _hear_order_updates(self, data: bytes) -> None:
         for each in happened.endings_of(data):
             self._keep_ending(each, self._clock.monotonic())
 
     def _hear_fills(self, data: bytes) -> None:
-        found = happened.fills_of(_part(data, "userFills", "fills"))
+        found = happened.fills_of(part_of(data, "userFills", "fills"))
         # A snapshot begins with the newest.
-        is_snapshot = decode(_OfSnapshot, data, "userFills").is_snapshot
+        is_snapshot = is_snapshot_of(data, "userFills")
         for each in reversed(found) if is_snapshot else found:
             self._keep_fill(each)
 
     def _hear_funding(self, data: bytes) -> None:
-        self._keep_funding(happened.funding_of(_part(data, "userFundings", "fundings")))
+        self._keep_funding(happened.funding_of(part_of(data, "userFundings", "fundings")))
         self._inputs.hear(FUNDING, changed=True)
 
     def _hear_ledger(self, data: bytes) -> None:
         channel = "userNonFundingLedgerUpdates"
-        new = happened.ledger_of(_part(data, channel, "nonFundingLedgerUpdates"))
+        new = happened.ledger_of(part_of(data, channel, "nonFundingLedgerUpdates"))
         new = [each for each in new if each.time >= self._ledger_from_ms]
         self._keep_ledger(new)
         self._inputs.hear(LEDGER, changed=bool(new))
@@ -511,6 +529,8 @@ class Reader:
         if isinstance(update, PublicTrades):
             size = sum(each.size for each in update.trades)
             self._volumes[name] = self._volumes.get(name, 0.0) + size
+            kept = self._trades.setdefault(name, deque(maxlen=_KEPT_TRADES))
+            kept.extend(update.trades)
         elif isinstance(update, PublicPrices):
             changed = self._prices.get(name) != update
             self._prices[name] = update
@@ -525,6 +545,15 @@ class Reader:
         self._tell()
 
     # -- what is kept ------------------------------------------------------------------------------
+
+    def _forget(self, markets: Sequence[str]) -> None:
+        """What was known of markets that are followed no more: it does not change any more."""
+        for name in markets:
+            for kept in (self._prices, self._near, self._far, self._volumes, self._trades):
+                kept.pop(name, None)
+            self._inputs.forget(prices_of(name))
+            self._inputs.forget(book_of(name))
+        self._tell()
 
     def _keep_ending(self, ending: OrderEnding, asked_at: float) -> None:
         known = self._endings.pop(ending.client_id, None)
@@ -558,27 +587,3 @@ class Reader:
 def _orders_of(dex: str) -> str:
     """The name of the input that holds the open orders of a dex."""
     return f"{ORDERS} {dex}".strip()
-
-
-def _part(data: bytes, channel: str, name: str) -> bytes:
-    """One field of a message. Raises VenueDataError."""
-    found = decode(dict[str, Raw], data, channel)
-    if name not in found:
-        raise VenueDataError(f"{channel}.{name}: missing")
-    return bytes(found[name])
-
-
-def _time_of(state: bytes | None) -> int | None:
-    """The venue's time that an answer states."""
-    if state is None:
-        return None
-    with suppress(VenueDataError):
-        return decode(_Time, state).time
-    return None
-
-
-def _without_time(state: bytes | None) -> dict[str, bytes]:
-    if state is None:
-        return {}
-    fields = decode(dict[str, Raw], state, "clearinghouseState")
-    return {name: bytes(value) for name, value in fields.items() if name != "time"}

@@ -95,6 +95,11 @@ def _reported(user: UserState, *, is_pooled: bool) -> Reported:
             for each in positions
             if not each.is_cross and each.venue_margin_used is not None
         },
+        funding_since_open={
+            each.coin: each.funding_since_open
+            for each in positions
+            if each.funding_since_open is not None
+        },
         cross_equity=equity,
         cross_maintenance=maintenance,
     )
@@ -120,6 +125,10 @@ def _live_order(order: ListedOrder) -> LiveOrder:
         take_profit=order.take_profit,
         reduce_only=order.reduce_only,
         whole_position=order.whole_position,
+        post_only=order.post_only,
+        at_market=order.trigger_price is not None and order.kind.endswith("Market"),
+        original_size=None if order.original_size is None else _decimal(order.original_size),
+        placed_ms=order.placed_ms,
     )
 
 

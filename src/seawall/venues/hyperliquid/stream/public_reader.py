@@ -29,10 +29,11 @@ from seawall.venues.hyperliquid.account.public import (
 )
 from seawall.venues.hyperliquid.account.public_book import levels_of, live_levels
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
-from seawall.venues.numbers import plain_number
+from seawall.venues.numbers import plain_number, readable
 from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.public_stream import (
     PublicBook,
+    PublicCandle,
     PublicMarkets,
     PublicPrices,
     PublicTrade,
@@ -66,6 +67,16 @@ class _Trade(Struct):
     sz: str
     time: int
     tid: int
+
+
+class _Candle(Struct):
+    t: int
+    o: str
+    h: str
+    l: str  # noqa: E741 (the venue's name)
+    c: str
+    v: str
+    n: int
 
 
 class _Message(Struct):
@@ -148,6 +159,15 @@ class StreamReader:
         found = await asyncio.to_thread(live_levels, self._api, market)
         return PublicBook(market, found.bids, found.asks, reaches_far=True)
 
+    async def candles(
+        self, market: str, interval: str, start_ms: int, end_ms: int
+    ) -> Sequence[PublicCandle]:
+        asked = {"coin": market, "interval": interval, "startTime": start_ms, "endTime": end_ms}
+        body = {"type": "candleSnapshot", "req": asked}
+        raw = await asyncio.to_thread(self._api.post, "/info", body)
+        rows = decode(list[_Candle], raw, "candleSnapshot")
+        return [_candle(f"candleSnapshot[{place}]", each) for place, each in enumerate(rows)]
+
     async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
         self._names, self.refused = [], {}
         await self.follow_also(names)
@@ -183,6 +203,15 @@ class StreamReader:
         if self._socket is not None:
             await self._subscribe(self._socket, found)
 
+    async def leave(self, names: Sequence[str]) -> None:
+        """From now on follow these markets no more."""
+        left = [name for name in names if name in self._names]
+        self._names = [name for name in self._names if name not in left]
+        for name in left:
+            self._tapes.pop(name, None)
+        if self._socket is not None:
+            await self._subscribe(self._socket, left, "unsubscribe")
+
     async def _answer(self, kind: str, name: str) -> bytes:
         return await asyncio.to_thread(self._api.post, "/info", {"type": kind, "coin": name})
 
@@ -192,10 +221,12 @@ class StreamReader:
     def _stream(self) -> str:
         return "ws" + self.url.removeprefix("http") + "/ws"
 
-    async def _subscribe(self, socket: ClientWebSocketResponse, names: Sequence[str]) -> None:
+    async def _subscribe(
+        self, socket: ClientWebSocketResponse, names: Sequence[str], method: str = "subscribe"
+    ) -> None:
         for name in names:
             for channel in CHANNELS:
-                await _send(socket, "subscribe", {"type": channel, "coin": name})
+                await _send(socket, method, {"type": channel, "coin": name})
 
     async def _listen(self, hear: Callable[[PublicUpdate], None]) -> None:
         # A proxy of the network cannot reach this computer.
@@ -321,12 +352,28 @@ def _positive(path: str, text: str | None) -> float:
 
 def _prices(coin: str, context: MarketContext) -> PublicPrices:
     mid = None if context.mid_px is None else _positive(f"{coin}.midPx", context.mid_px)
+
     return PublicPrices(
         coin,
         _positive(f"{coin}.oraclePx", context.oracle_px),
         _positive(f"{coin}.markPx", context.mark_px),
         mid,
         None if context.funding is None else plain_number(f"{coin}.funding", context.funding),
+        readable(plain_number, f"{coin}.openInterest", context.open_interest),
+        readable(plain_number, f"{coin}.dayNtlVlm", context.day_ntl_vlm),
+        readable(plain_number, f"{coin}.prevDayPx", context.prev_day_px),
+    )
+
+
+def _candle(path: str, row: _Candle) -> PublicCandle:
+    return PublicCandle(
+        row.t,
+        _positive(f"{path}.o", row.o),
+        _positive(f"{path}.h", row.h),
+        _positive(f"{path}.l", row.l),
+        _positive(f"{path}.c", row.c),
+        plain_number(f"{path}.v", row.v, signed=False),
+        row.n,
     )
 
 
@@ -338,4 +385,5 @@ def _trade(path: str, trade: _Trade) -> PublicTrade:
         _positive(f"{path}.px", trade.px),
         _positive(f"{path}.sz", trade.sz),
         trade.time,
+        trade.tid,
     )
