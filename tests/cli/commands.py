@@ -51,6 +51,7 @@ CALLS: dict[str, Call] = {
     "control oracle": Call(("BTC", "freeze"), _URL),
     "control liquidity": Call(("BTC", "10%"), _URL),
     "control funding": Call(("BTC", "1%"), _URL),
+    "control market": Call(("BTC", "halted"), _URL),
     "control advance": Call(("1",), _URL),
     "control pause": Call((), _URL),
     "control resume": Call((), _URL),
