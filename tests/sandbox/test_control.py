@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from seawall.domain.commands import AdvanceTime, Deposit, SetOraclePrice
+from seawall.domain.enums import MarketStatus
 from seawall.domain.events import CROSS_POOL
 from seawall.engine.layout import Limits
 from seawall.sandbox.accounts import USER_USD
@@ -393,3 +394,23 @@ def test_two_venues_of_one_seed_live_the_same_life() -> None:
     with_venue(options, play)
     with_venue(options, play)
     assert hashes[0] == hashes[1]
+
+
+def test_a_market_is_halted_and_opened() -> None:
+    async def play(call: Caller) -> None:
+        engine = call.venue.host.engine
+        for word, status in (
+            ("halted", MarketStatus.HALTED), ("post_only", MarketStatus.POST_ONLY_ONLY),
+            ("open", MarketStatus.OPEN),
+        ):  # fmt: skip
+            await call.done("market", market="BTC", status=word)
+            assert engine.tables["markets"]["status"][0] == status
+        for word, expected in (
+            ("closed", "one of open, halted, post_only, initializing, final_settlement"),
+            ("final_settlement", "one that the rules of this venue have"),
+        ):
+            status, found = await call.post("market", {"market": "BTC", "status": word})
+            assert status == 400
+            assert found["error"] == {"field": "status", "value": word, "expected": expected}
+
+    with_venue(QUIET, play)

@@ -143,7 +143,9 @@ def test_it_follows_the_account_and_its_markets() -> None:
         await pair.own.place(market="BTC", side="sell", kind="market", size="1")
         found = await pair.read.account(lambda a: any(p.size == "3" for p in a.positions))
         assert {each.size for each in found.positions} == {"3", "-20"}
-        theirs_of = await pair.own.surface(protocol.History, lambda h: h.fills[0].size == "1")
+        theirs_of = await pair.own.surface(
+            protocol.History, lambda h: bool(h.fills) and h.fills[0].size == "1"
+        )
         fills = sorted(theirs_of.fills, key=lambda each: (-each.time_ms, -each.id))
         history = await pair.read.surface(protocol.History, lambda h: len(h.fills) == len(fills))
         assert list(history.fills) == fills

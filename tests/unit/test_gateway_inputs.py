@@ -13,7 +13,7 @@ from seawall.venues.hyperliquid.gateway.happened import (
     merged,
     net_deposits,
 )
-from seawall.venues.hyperliquid.gateway.inputs import Inputs, VenueClock
+from seawall.venues.inputs import Inputs, VenueClock
 from seawall.venues.raw_json import VenueDataError
 
 START_MS = 1_790_000_000_000

@@ -13,7 +13,7 @@ import pytest
 from seawall.domain.errors import InputError
 from seawall.venues.gateway_port import Accepted, Network, Refused
 from seawall.venues.hyperliquid.gateway.key import SigningKey
-from seawall.venues.hyperliquid.gateway.networks import NAMES, network_of, signing_of
+from seawall.venues.hyperliquid.gateway.networks import NETWORKS, signing_of
 from seawall.venues.hyperliquid.gateway.writer import Writer
 
 DIGITS = "0123456789" * 6 + "0123"
@@ -92,7 +92,7 @@ def test_what_is_no_key_is_not_repeated(text: str, monkeypatch: pytest.MonkeyPat
 
 def test_nothing_shows_a_key(caplog: pytest.LogCaptureFixture) -> None:
     key = SigningKey(KEY)
-    writer = Writer(network_of(), ADDRESS, key, key)
+    writer = Writer(NETWORKS.of(), ADDRESS, key, key)
     logging.getLogger("seawall").warning("%s %r %s", key, writer, vars(writer))
     shown = [repr(key), str(key), f"{key}", repr(writer), repr(vars(writer)), caplog.text]
     try:
@@ -120,10 +120,10 @@ def test_an_answer_of_a_writer_holds_no_key() -> None:
 
 
 def test_the_sandbox_is_the_default() -> None:
-    assert network_of() == Network(name="sandbox", url="http://127.0.0.1:3001", is_real=False)
-    assert network_of(url="http://127.0.0.1:9").url == "http://127.0.0.1:9"
-    assert network_of("testnet").url == "https://api.hyperliquid-testnet.xyz"
-    assert NAMES[0] == "sandbox"
+    assert NETWORKS.of() == Network(name="sandbox", url="http://127.0.0.1:3001", is_real=False)
+    assert NETWORKS.of(url="http://127.0.0.1:9").url == "http://127.0.0.1:9"
+    assert NETWORKS.of("testnet").url == "https://api.hyperliquid-testnet.xyz"
+    assert next(iter(NETWORKS.urls)) == "sandbox"
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_the_sandbox_is_the_default() -> None:
 )
 def test_real_money_must_be_allowed_twice(in_policy: bool, on_command: bool, missing: str) -> None:
     with pytest.raises(InputError, match=missing):
-        network_of("mainnet", in_policy=in_policy, on_command=on_command)
+        NETWORKS.of("mainnet", in_policy=in_policy, on_command=on_command)
 
 
 def test_real_money_that_is_allowed_twice() -> None:
-    found = network_of("mainnet", in_policy=True, on_command=True)
+    found = NETWORKS.of("mainnet", in_policy=True, on_command=True)
     assert found == Network(name="mainnet", url="https://api.hyperliquid.xyz", is_real=True)
     assert signing_of(found).source == "a"
-    assert signing_of(network_of("testnet")).source == "b"
-    assert signing_of(network_of()).chain == "Testnet"
+    assert signing_of(NETWORKS.of("testnet")).source == "b"
+    assert signing_of(NETWORKS.of()).chain == "Testnet"
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_real_money_that_is_allowed_twice() -> None:
 )  # fmt: skip
 def test_the_venue_itself_is_no_sandbox(url: str) -> None:
     with pytest.raises(InputError, match="that of a sandbox"):
-        network_of("sandbox", url=url, in_policy=True, on_command=True)
+        NETWORKS.of("sandbox", url=url, in_policy=True, on_command=True)
 
 
 def test_names_that_are_none_and_urls_that_do_not_belong() -> None:
     with pytest.raises(InputError, match="'main' should be one of sandbox, testnet, mainnet"):
-        network_of("main")
+        NETWORKS.of("main")
     with pytest.raises(InputError, match="left out"):
-        network_of("mainnet", url="http://127.0.0.1:1", in_policy=True, on_command=True)
+        NETWORKS.of("mainnet", url="http://127.0.0.1:1", in_policy=True, on_command=True)

@@ -23,7 +23,7 @@ from seawall.venues.gateway_port import (
 )
 from seawall.venues.hyperliquid.gateway import writer as writer_module
 from seawall.venues.hyperliquid.gateway.key import SigningKey
-from seawall.venues.hyperliquid.gateway.networks import network_of
+from seawall.venues.hyperliquid.gateway.networks import NETWORKS
 from seawall.venues.hyperliquid.gateway.writer import Writer
 from seawall.venues.hyperliquid.wire.signing import (
     action_hash,
@@ -49,7 +49,7 @@ Act = Callable[[Writer], Awaitable[Any]]
 
 def order(**changes: Any) -> ReduceOrder:
     fields = {
-        "market": "BTC", "is_buy": False, "size": 125_000, "price": 1_000_001,
+        "market": "BTC", "is_buy": False, "size": 125_000, "size_decimals": 5, "price": 1_000_001,
         "kind": "immediate", "client_id": CLIENT_ID, "expires_ms": EXPIRES_MS, **changes,
     }  # fmt: skip
     return ReduceOrder(**fields)
@@ -88,7 +88,7 @@ class Script:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        writer = Writer(network_of(url=url), OWNER.address, AGENT, owner, answer_s=self.answer_s)
+        writer = Writer(NETWORKS.of(url=url), OWNER.address, AGENT, owner, answer_s=self.answer_s)
         try:
             return await act(writer)
         finally:
@@ -299,7 +299,7 @@ def test_an_agent_cannot_move_money_from_the_wallet() -> None:
     assert not found.was_sent
     assert script.bodies == []
     with pytest.raises(InputError, match="should be that of"):
-        Writer(network_of(), OWNER.address, AGENT, AGENT)
+        Writer(NETWORKS.of(), OWNER.address, AGENT, AGENT)
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,16 @@ def save(name: str, /, *, target: Target = HERE) -> None:
 
 
 @control.command
+def market(name: str, status: str, /, *, target: Target = HERE) -> None:
+    """Say what a market takes from now on, like `open` or `halted`.
+
+    `post_only` as well, and at a venue that settles in blocks `initializing` and
+    `final_settlement`, which takes no orders and closes its positions at the oracle price.
+    """
+    target.ask("market", lambda venue: venue.market(name, status))
+
+
+@control.command
 def revert(name: str, /, *, target: Target = HERE) -> None:
     """Go back to a save point; what came after has not happened."""
     target.ask("revert", lambda venue: venue.revert(name))

@@ -68,8 +68,8 @@ class Acting:
     """With what it acts, and what is allowed for this run."""
 
     key: str | None = None
-    """Where the key of an agent is that may trade for the account: `env:NAME`, or `file:PATH` with
-    rights for its owner only."""
+    """Where the key of an agent is that may trade for the account, or that of the account where
+    there are no agents: `env:NAME`, or `file:PATH` with rights for its owner only."""
     owner_key: str | None = None
     """The same of the account's own key, which only top-ups from its wallet need."""
     arm: Flag = False

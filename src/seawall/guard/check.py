@@ -19,10 +19,12 @@ from seawall.guard.mirror import MarketNow, Mirror, Observation
 from seawall.guard.policy import MARGIN_RATIO, Policy
 from seawall.guard.policy_file import load_policy
 from seawall.guard.preflight import Due, due_at_once
+from seawall.guard.supported import check_supported
 from seawall.guard.view import FAR, NO_EQUITY, Levels, Observed, View
 from seawall.report.findings import Answer, Findings, Words
 from seawall.report.kinds import PERCENT, PRICE, TEXT
 from seawall.report.sheet import Column, Sheet
+from seawall.venues.registry import gateway_of
 
 _NOW_MS = 1_000_000
 """The moment of the check: everything is as old as it."""
@@ -134,6 +136,8 @@ def check_policy(
     ``BTC=5000000``; rules about depth need it. Raises InputError naming what cannot be used.
     """
     made = load_policy(policy)
+    if account is not None:
+        check_supported(made, gateway_of(account.venue), account.venue)
     if account is None:
         if depth:
             raise InputError.of("", "depth", depth, "given with an account")

@@ -83,7 +83,8 @@ class Draft:
         why: str, deadline_ms: int = 0,
     ) -> None:  # fmt: skip
         """Ask for a position to be no larger than ``target``."""
-        target = max(0, min(target, position.size))
+        steps = self.view.market[position.market].whole_steps(position.size - target)
+        target = max(0, min(position.size - steps, position.size))
         if target < position.size:
             self.reductions.append(
                 Reduction(position.market, target, execution, step, episode, why, deadline_ms)

@@ -85,9 +85,10 @@ def next_order(plan: Plan) -> Order | None:
         return size, touch, POST_ONLY
     size = plan.needed
     if style == TWAP:
-        size = min(size, _due(plan) - plan.done)
+        size = min(size, plan.market.whole_steps(_due(plan) - plan.done))
     elif style == POV:
         size = min(size, _share(plan) - plan.done)
+        size -= size % plan.market.size_step if size < plan.needed else 0
         if size < min(plan.needed, _slice(plan)):
             return None
     if size <= 0:

@@ -273,7 +273,7 @@ def _row(
         what=what,
         where=where,
         rule=rule.rpartition("/")[0] or rule,
-        episode=None if name is None or not isinstance(action, PlaceOrder) else name.episode,
+        episode=name.episode or None if name and isinstance(action, PlaceOrder) else None,
         why=why,
         became=became,
         outcome=text,

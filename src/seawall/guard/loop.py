@@ -167,7 +167,7 @@ class Guard:
                 return await self._query(action)
             if self._writer is None:
                 return NOT_ARMED
-            return await self._write(self._writer, action, view.time_ms + RESEND_MS)
+            return await self._write(self._writer, action, view)
         except SeawallError as error:
             return Refused(str(error), was_sent=False)
 
@@ -178,7 +178,8 @@ class Guard:
             return Unknown(str(error))
         return Accepted(found.state)
 
-    async def _write(self, writer: VenueWriter, action: Action, expires_ms: int) -> Outcome:
+    async def _write(self, writer: VenueWriter, action: Action, view: View) -> Outcome:
+        expires_ms = view.time_ms + RESEND_MS
         if isinstance(action, PlaceOrder):
             return await writer.place(
                 ReduceOrder(
@@ -186,6 +187,7 @@ class Guard:
                     is_buy=action.is_buy,
                     size=action.size,
                     price=action.price,
+                    size_decimals=view.market[action.market].size_decimals,
                     kind=_KINDS[action.kind],  # type: ignore[arg-type]
                     client_id=action.client_id,
                     expires_ms=action.expires_ms,

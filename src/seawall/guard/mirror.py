@@ -55,7 +55,7 @@ class Observation(Struct, frozen=True, kw_only=True):
 
     ``orders``: every open order; those of the account itself without ids where None.
     ``liquidation_prices``, ``equity``, ``maintenance``: the venue's own figures, by market and by
-    bucket.
+    bucket. ``entries``: USD at which positions were opened, by market, where the account's are not.
     """
 
     time_ms: int
@@ -71,6 +71,8 @@ class Observation(Struct, frozen=True, kw_only=True):
     wallets: Mapping[str, int] = {}
     resets: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    client_id_bits: int = 128
+    entries: Mapping[str, Decimal] = {}
 
 
 class Mirror:
@@ -120,6 +122,7 @@ class Mirror:
             wallets=observation.wallets,
             resets=observation.resets,
             overrides=observation.overrides,
+            client_id_bits=observation.client_id_bits,
         )
 
     def _held(self, account: Account) -> Valuation:
@@ -203,11 +206,14 @@ def _position(
     mark = account.prices[position.market]
     reported = observation.liquidation_prices.get(instrument.name)
     is_long = position.signed_size > 0
+    entry = observation.entries.get(instrument.name)
     return PositionView(
         market=instrument.name,
         bucket=bucket,
         signed_size=position.signed_size,
-        entry_notional=position.entry_notional,
+        entry_notional=position.entry_notional
+        if entry is None
+        else _units(entry * abs(position.signed_size), instrument, is_long) or 0,
         rate=_maintenance_rate(instrument, abs(position.signed_size) * mark),
         liquidation_price=_units(prices.price(position.market), instrument, is_long),
         reported_price=_units(reported, instrument, is_long),
@@ -237,6 +243,7 @@ def _market(instrument: Instrument, price: int, now: MarketNow) -> MarketView:
         name=instrument.name,
         mark=price,
         size_decimals=instrument.size_decimals,
+        size_step=instrument.size_step(in_blocks=True),
         bids=now.bids,
         asks=now.asks,
         book_ms=now.book_ms,

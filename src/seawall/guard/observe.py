@@ -39,6 +39,7 @@ from seawall.venues.gateway_port import (
     prices_of,
 )
 from seawall.venues.public_stream import Level
+from seawall.venues.registry import gateway_of
 from seawall.venues.rulebook_file import load_rulebook
 
 
@@ -58,6 +59,7 @@ class Observer:
 
     def __init__(self, venue: str, reader: VenueReader, markets: Sequence[str] = ()) -> None:
         self._venue, self._reader, self._markets = venue, reader, tuple(markets)
+        self._bits = gateway_of(venue).client_id_bits
         self._mirror, self._venues_mirror = Mirror(), Mirror()
         # Read once: three quarters of the time of a look went into it.
         self._rulebook = load_rulebook(venue)
@@ -73,7 +75,7 @@ class Observer:
         if state is None:
             return None
         account = self.account(state)
-        observation = _observation(account, state)
+        observation = _observation(account, state, self._bits)
         seen = self._mirror.view(account, observation)
         return structs.replace(
             seen,
@@ -107,13 +109,12 @@ class Observer:
             if each.name in reported.marks
         }
         at_marks = account.with_prices({name: str(mark) for name, mark in marks.items()})
-        mirrored = self._venues_mirror.view(at_marks, _observation(at_marks, state))
+        mirrored = self._venues_mirror.view(at_marks, _observation(at_marks, state, self._bits))
         equity, maintenance = dict(reported.bucket_equity), {}
-        for group in reported.cross_maintenance:
-            name = f"{CROSS} {group}".strip()
-            maintenance[name] = reported.cross_maintenance[group]
-            if group in reported.cross_equity:
-                equity[name] = reported.cross_equity[group]
+        for group, figure in reported.cross_maintenance.items():
+            maintenance[f"{CROSS} {group}".strip()] = figure
+        for group, figure in reported.cross_equity.items():
+            equity[f"{CROSS} {group}".strip()] = figure
         prices = {}
         for each in mirrored.positions:
             theirs = reported.liquidation_prices.get(each.market)
@@ -168,7 +169,7 @@ def _with_price(position: PositionView, difference: Difference) -> PositionView:
     return structs.replace(position, reported_price=(position.liquidation_price or 0) + more)
 
 
-def _observation(account: Account, state: VenueState) -> Observation:
+def _observation(account: Account, state: VenueState, bits: int) -> Observation:
     instruments = {each.name: each for each in account.instruments}
     held = {account.instruments[each.market].name: each for each in account.positions}
     sizes = {name: abs(each.signed_size) for name, each in held.items()}
@@ -197,6 +198,8 @@ def _observation(account: Account, state: VenueState) -> Observation:
             for each in state.funding_payments
         ),
         wallets={WALLET: state.wallet},
+        client_id_bits=bits,
+        entries=state.entries,
     )
 
 

@@ -163,7 +163,9 @@ def _legs_rest(policy: Policy, memory: Memory, view: View) -> bool:
             leg = memory.legs.get(leg_key(stop, market))
             if leg is None:
                 continue
-            if leg.sent is not None and leg.sent.size != leg_size(stop, position):
+            if leg.sent is not None and leg.sent.size != leg_size(
+                stop, position, view.market[market]
+            ):
                 return False  # It was left alone while the position was being closed.
             if leg.leaving or (leg.crossed_ms and not leg.is_spent):
                 return False

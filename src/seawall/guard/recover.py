@@ -10,7 +10,7 @@ from msgspec import structs
 
 from seawall.guard.client_id import OrderName, read_client_id
 from seawall.guard.memory import LegMemory, Memory, PositionMemory, Sent
-from seawall.guard.policy import EVERY_MARKET, MARKET, Policy, digest
+from seawall.guard.policy import EVERY_MARKET, MARKET, Policy
 from seawall.guard.stops import leg_key
 from seawall.guard.view import OrderView, PositionView, View
 
@@ -43,7 +43,7 @@ def recovered(policy: Policy, memory: Memory | None, view: View) -> Memory:
                 continue
             key = leg_key(stop, position.market)
             # Of several the latest: the others are being replaced, and nothing stands for them.
-            own = [(name, each) for name, each in named if name.step == digest(key, 32)]
+            own = [(name, each) for name, each in named if name.is_step(key)]
             if own:
                 name, order = max(own, key=lambda pair: pair[0].attempt)
                 # A trailing stop does not move back from where it rests.
@@ -63,7 +63,7 @@ def _named_orders(
     for order in view.orders:
         name = read_client_id(order.client_id)
         reduces = order.market == position.market and order.is_buy == (position.signed_size < 0)
-        if name is not None and name.policy == policy.digest and order.trigger_price and reduces:
+        if name is not None and name.is_of(policy.digest) and order.trigger_price and reduces:
             found.append((name, order))
     return found
 
@@ -72,7 +72,7 @@ def _numbers(policy: Policy, view: View) -> list[int]:
     """The numbers of all orders of the policy that the view knows."""
     ids = [*view.open_ids, *view.status]
     names = [read_client_id(each) for each in ids]
-    return [each.attempt for each in names if each is not None and each.policy == policy.digest]
+    return [each.attempt for each in names if each is not None and each.is_of(policy.digest)]
 
 
 def _adopted(order: OrderView, position: PositionView, view: View) -> Sent:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from seawall.accounts.address import known_address
 from seawall.domain.errors import InputError
 from seawall.domain.units import HOUR_MS, from_units
 from seawall.guard.actions import Action, AddMargin, Alert, CancelOrder, PlaceOrder
@@ -26,12 +27,13 @@ from seawall.guard.policy import EVERY_MARKET, Policy
 from seawall.guard.preflight import Due, due_at_once, not_judged
 from seawall.guard.requests import RESET, STOP, asked, drop
 from seawall.guard.status import Said, Status, without_books, write_status
+from seawall.guard.supported import check_supported
 from seawall.guard.view import View
 from seawall.guard.watchdog import held_up
 from seawall.report.kinds import money
 from seawall.venues.gateway_port import Network, VenueReader, VenueWriter
 from seawall.venues.raw_json import VenueDataError
-from seawall.venues.registry import DEFAULT_VENUE, gateway_of
+from seawall.venues.registry import gateway_of
 
 STATUS_S = 1.0
 """How often requests are taken; the status is written no more often."""
@@ -118,7 +120,10 @@ class Running:
         self._run, self._notifier, self._print = run, notifier, say
         self._said: deque[Said] = deque(maxlen=LINES)
         self._not_done: deque[str] = deque(maxlen=NOT_DONE)
-        gateway = gateway_of(DEFAULT_VENUE)
+        venue, address = _venue_of(run.address)
+        self._run = run = structs.replace(run, address=address)
+        gateway = gateway_of(venue)
+        check_supported(run.policy, gateway, venue)
         self.network: Network = gateway.network(
             run.network, url=run.at, in_policy=run.policy.real_money, on_command=run.real_money
         )
@@ -143,7 +148,7 @@ class Running:
         self.reader: VenueReader = gateway.reader(
             self.network, run.address, _markets(run.policy), self._ledger_from_ms
         )
-        self._observer = _KeptViews(DEFAULT_VENUE, self.reader, _markets(run.policy))
+        self._observer = _KeptViews(venue, self.reader, _markets(run.policy))
         self._guard = self._made()
         self._status = Status(
             pid=os.getpid(), started_ms=now_ms, looked_ms=now_ms, decided_ms=0,
@@ -395,6 +400,15 @@ def action_text(action: Action, view: View) -> str:
     if isinstance(action, AddMargin):
         return f"add {money(action.amount)} USD to {action.bucket}: {action.why}"
     return ""
+
+
+def _venue_of(address: str) -> tuple[str, str]:
+    """The venue whose address it is, and its usual form. Raises InputError."""
+    found = known_address(address)
+    if found is None:
+        expected = "the address of an account on a venue that is known here"
+        raise InputError.of("", "address", address, expected)
+    return found[0].name, found[1]
 
 
 def _markets(policy: Policy) -> list[str]:

@@ -66,15 +66,15 @@ def bound_of(policy: Policy, view: View, stop: Stop, position: PositionView) -> 
     nearest = max(prices) if position.sign > 0 else min(prices)
     slippage = stop.slippage
     if has_book(policy, view, market):
-        needed = walked(market, position.signed_size, leg_size(stop, position))
+        needed = walked(market, position.signed_size, leg_size(stop, position, market))
         slippage = stop.slippage if needed is None else max(needed, 0)
     away = nearest * (slippage + stop.clearance) // PPM + 1
     return nearest + position.sign * away
 
 
-def leg_size(stop: Stop, position: PositionView) -> int:
+def leg_size(stop: Stop, position: PositionView, market: MarketView) -> int:
     """What an exit closes; rounded up, so that shares of one whole leave nothing."""
-    return -(-position.size * stop.share // PPM)
+    return min(position.size, market.whole_steps(-(-position.size * stop.share // PPM)))
 
 
 def hold_legs(draft: Draft, kinds: tuple[str, ...] = (STOP, TAKE_PROFIT, TRAILING)) -> None:
@@ -179,7 +179,7 @@ def _crossed(
             whole = max(sent.size_before, whole)
         memory = structs.replace(memory, crossed_ms=draft.now, crossed_size=whole)
     closed = memory.crossed_size - position.size
-    size = -(-memory.crossed_size * stop.share // PPM)
+    size = min(memory.crossed_size, market.whole_steps(-(-memory.crossed_size * stop.share // PPM)))
     if closed >= size:
         # Its share is gone: it fires once in the life of a position.
         memory = structs.replace(memory, is_spent=True, crossed_size=position.size)
@@ -273,7 +273,7 @@ def _rest(
     level: int, key: str,
 ) -> None:  # fmt: skip
     """Place the exit where there is none, or where the one that rests is of another size."""
-    size = leg_size(stop, position)
+    size = leg_size(stop, position, market)
     sent = memory.sent
     is_lost = sent is not None and draft.state_of(sent) == "lost"
     if sent is not None and sent.size == size and sent.trigger_price == level:
@@ -295,7 +295,12 @@ def _rest(
     episode = draft.positions[market.name].episode
     made = Sent(
         client_id=client_id(
-            draft.policy.digest, key, episode, fill_state(size, level), memory.attempt
+            draft.policy.digest,
+            key,
+            episode,
+            fill_state(size, level),
+            memory.attempt,
+            draft.view.client_id_bits,
         ),
         size=size,
         price=beyond(level, stop.slippage, position.signed_size < 0),
@@ -351,7 +356,7 @@ def _sweep(draft: Draft) -> None:
             draft.alert(f"orphan {order.order_id}", "warning", text)
     for order in draft.view.orders:
         name = read_client_id(order.client_id)
-        is_ours = name is not None and name.policy == draft.policy.digest
+        is_ours = name is not None and name.is_of(draft.policy.digest)
         is_needless = order.client_id not in kept and order.order_id not in swept
         if is_ours and is_needless:
             draft.cancel(order, "nothing in the policy stands for it")

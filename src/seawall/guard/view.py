@@ -22,7 +22,8 @@ NO_EQUITY = 10**15
 
 
 class MarketView(Struct, frozen=True, kw_only=True):
-    """One market. ``volume``: sizes traded since any fixed moment, for what trades in between.
+    """One market. ``size_step``: sizes of orders are multiples of it. ``volume``: sizes traded
+    since any fixed moment, for what trades in between.
 
     ``funding_rate``: what longs pay at the next settlement as forecast now, 1e-12 of notional.
     """
@@ -30,6 +31,7 @@ class MarketView(Struct, frozen=True, kw_only=True):
     name: str
     mark: int
     size_decimals: int
+    size_step: int = 1
     bids: Levels = ()
     asks: Levels = ()
     book_ms: int | None = None
@@ -40,6 +42,10 @@ class MarketView(Struct, frozen=True, kw_only=True):
     @property
     def price_decimals(self) -> int:
         return MONEY_DECIMALS - self.size_decimals
+
+    def whole_steps(self, size: int) -> int:
+        """The least size of an order that is no smaller."""
+        return -(-size // self.size_step) * self.size_step
 
     def exit_side(self, signed_size: int) -> Levels:
         """The side of the book that takes a position of this sign."""
@@ -177,6 +183,8 @@ class View(Struct, frozen=True, kw_only=True, dict=True):
     wallets: Mapping[str, int] = {}
     resets: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    client_id_bits: int = 128
+    """Of the client order ids of the venue."""
 
     @cached_property
     def market(self) -> dict[str, MarketView]:

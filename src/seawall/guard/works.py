@@ -163,6 +163,7 @@ def _send(draft: Draft, plan: Plan, position: PositionView) -> None:
         client_id=client_id(
             draft.policy.digest, f"{work.step}@{work.market}", work.episode,
             fill_state(position.size, work.target), draft.positions[work.market].orders,
+            draft.view.client_id_bits,
         ),
         size=size,
         price=price,

@@ -94,6 +94,11 @@ class ControlClient:
         """Makers quote at a premium such as ``1%``, which moves the funding rate."""
         return self._ask("funding", market=market, premium=premium, seconds=seconds)
 
+    def market(self, market: str, status: str) -> Reply:
+        """What a market takes from now on: ``open``, ``halted``, ``post_only``; under rules of
+        blocks also ``initializing`` and ``final_settlement``."""
+        return self._ask("market", market=market, status=status)
+
     def advance(self, seconds: Amount, *, step: Amount = 0) -> Reply:
         """Let venue time pass, with prices, agents and funding."""
         return self._ask("time/advance", seconds=seconds, stepSeconds=step)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
-from seawall.domain.enums import Side
+from seawall.domain.enums import MarketStatus, Reason, Side
 from seawall.domain.errors import InputError
 from seawall.domain.mark_steps import MARK_MS, mark_steps
 from seawall.domain.units import from_units
@@ -34,6 +34,13 @@ _ORACLE_MODES = {
     "lag": OracleMode.LATE,
     "silent": OracleMode.SILENT,
     "resume": OracleMode.LIVE,
+}
+_STATUSES = {
+    "open": MarketStatus.OPEN,
+    "halted": MarketStatus.HALTED,
+    "post_only": MarketStatus.POST_ONLY_ONLY,
+    "initializing": MarketStatus.INITIALIZING,
+    "final_settlement": MarketStatus.FINAL_SETTLEMENT,
 }
 _LEAST_FUNDING, _MOST_FUNDING = 1, 10**15
 """Micro-USD of one deposit."""
@@ -208,6 +215,21 @@ class Control:
                 self.world.set_premium(market.row, premium, until)
 
         await self.market.change(begin)
+
+    async def trading(self, request: schema.SetTrading) -> None:
+        market = self._market(request.market)
+        status = _STATUSES.get(request.status)
+        if status is None:
+            raise InputError.of("", "status", request.status, f"one of {', '.join(_STATUSES)}")
+        before = self.market.view.status(market.row)
+        reason = await self.market.set_status(market.row, status)
+        if reason == Reason.INVALID_FLAGS:
+            expected = "one that the rules of this venue have"
+            raise InputError.of("", "status", request.status, expected)
+        if reason != Reason.NO_REASON:
+            shown = MarketStatus(before).name.lower()
+            expected = f"one that may follow {shown}, which {market.name} is"
+            raise InputError.of("", "status", request.status, expected)
 
     async def advance(self, request: schema.AdvanceClock) -> None:
         self._needs_own_clock("advance")

@@ -93,6 +93,16 @@ class NamePoint(_Request):
     name: str
 
 
+class SetTrading(_Request):
+    """What a market takes from now on: ``open``, ``halted`` (nothing), ``post_only``; under rules
+    of blocks also ``initializing`` (short-term post-only orders that do not pass the oracle price)
+    and ``final_settlement`` (nothing, and positions are closed against each other at the oracle
+    price)."""
+
+    market: str
+    status: str
+
+
 class FundAccount(_Request):
     """USD from nowhere for an address, whose account is opened if there is none."""
 
@@ -198,6 +208,7 @@ ROUTES = (
     Route("POST", "/oracle", "oracle", "Freeze, delay, silence or resume", SetOracle, Answer),
     Route("POST", "/liquidity", "liquidity", "Withdraw or restore depth", SetLiquidity, Answer),
     Route("POST", "/funding", "funding", "Spike funding by a premium", SpikeFunding, Answer),
+    Route("POST", "/market", "trading", "Open, halt or settle a market", SetTrading, Answer),
     Route("POST", "/time/advance", "advance", "Let time pass", AdvanceClock, Answer),
     Route("POST", "/time/pause", "pause", "Stop the clock", Nothing, Answer),
     Route("POST", "/time/resume", "resume", "Let the clock go on", Nothing, Answer),

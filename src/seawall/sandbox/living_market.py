@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from seawall.domain.commands import AdvanceTime, Command, SetMarketStatus, SetOraclePrice
-from seawall.domain.enums import MarketStatus
+from seawall.domain.enums import MarketStatus, Reason
+from seawall.domain.events import CommandRejected
 from seawall.domain.mark_steps import MARK_MS
 from seawall.sandbox.agents.base import Agent, Sight
 from seawall.sandbox.agents.group import AgentGroup
@@ -184,6 +185,16 @@ class LivingMarket:
             await self._all_makers()
             await self._publish()
             await self._all_makers()
+
+    async def set_status(self, row: int, status: MarketStatus) -> Reason:
+        """Change what a market takes; why it was refused, or NO_REASON."""
+        async with self._lock:
+            done = await self.host.submit(
+                lambda now: Plan([self._status(now, row, status)]), uses_reserve=True
+            )
+        events = [event for applied in done.applied for event in applied.events]
+        rejected = [event.reason for event in events if isinstance(event, CommandRejected)]
+        return rejected[0] if rejected else Reason.NO_REASON
 
     async def advance(self, ms: int, step_ms: int = 0) -> int:
         """Let so much venue time pass, with prices and agents; the new time.

@@ -143,7 +143,8 @@ class VenueState(Struct, frozen=True, kw_only=True):
     absent. ``volumes``: sizes traded by market since the reader began, but for those while there
     was no connection; ``trades``: the newest of those, the latest last. ``fees``: None where the
     venue does not say. ``net_deposits``: deposits less withdrawals since
-    ``ledger_from_ms``; None where an entry cannot be understood. ``wallet``: what can be moved
+    ``ledger_from_ms``; None where an entry cannot be understood. ``entries``: USD by market at
+    which positions were opened, where the account's own are marks. ``wallet``: what can be moved
     into the cross pool from outside of it.
     """
 
@@ -163,6 +164,7 @@ class VenueState(Struct, frozen=True, kw_only=True):
     net_deposits: int | None
     funding_payments: tuple[FundingPaid, ...]
     wallet: int
+    entries: Mapping[str, Decimal] = {}
     trades: Mapping[str, Sequence[PublicTrade]] = {}
     fees: FeeRates | None = None
     trouble: str = ""
@@ -189,7 +191,8 @@ class VenueReader(Protocol):
         ...
 
     def watch(self, markets: Sequence[str]) -> None:
-        """From now on follow these markets; those with a position or an order are anyway."""
+        """From now on follow these markets; those with a position or an order are anyway. A reader
+        may go on following others."""
         ...
 
     async def order(self, client_id: str) -> OrderEnding:
@@ -206,8 +209,9 @@ class VenueReader(Protocol):
 class ReduceOrder(Struct, frozen=True, kw_only=True):
     """An order that can only reduce: there is no other kind.
 
-    ``kind``: ``immediate`` (or cancel), ``post_only``, ``resting``, or ``trigger``, which becomes
-    one at market when ``trigger_price`` is reached. ``price``: the worst at which it may fill;
+    ``size_decimals``: says the units of size and prices. ``kind``: ``immediate`` (or cancel),
+    ``post_only``, ``resting``, or ``trigger``, which becomes one at market when ``trigger_price``
+    is reached. ``price``: the worst at which it may fill;
     it is rounded to a tick that is no worse, ``trigger_price`` to one nearer to the mark of the
     losing side. ``expires_ms``: by the venue's clock, after which the venue must refuse it.
     """
@@ -216,6 +220,7 @@ class ReduceOrder(Struct, frozen=True, kw_only=True):
     is_buy: bool
     size: int
     price: int
+    size_decimals: int
     kind: Literal["immediate", "post_only", "resting", "trigger"]
     client_id: str
     expires_ms: int
@@ -307,6 +312,10 @@ class Gateway(ABC):
 
     networks: ClassVar[Sequence[str]]
     """Names, the default first."""
+    order_kinds: ClassVar[Sequence[str]] = ("immediate", "post_only", "resting", "trigger")
+    """Kinds of ``ReduceOrder`` that its writer can send."""
+    client_id_bits: ClassVar[int] = 128
+    """How long a client order id is."""
 
     @abstractmethod
     def network(

@@ -3,8 +3,11 @@
     python ccxt_client.py ABOUT.json
 
 Prints a line of JSON for each flow: its name and, if it failed, why. A process of its own, because
-ccxt brings its own copy of the chain's messages. ``on_json_response`` works around a bug of ccxt
-4.5.90, which reads native integers where its own arithmetic wants text.
+ccxt brings its own copy of the chain's messages. Its versions want different things of a user:
+
+* 4.5.90 reads native integers where its own arithmetic wants text, which ``on_json_response`` works
+  around. It takes the key of the account as ``options.privateKey``.
+* 4.5.60 takes the words of the wallet as ``options.mnemonic`` and ignores a key.
 """
 
 import asyncio
@@ -19,10 +22,19 @@ import ccxt
 import ccxt.pro
 
 SYMBOL, PRICE = "BTC/USDC:USDC", 60_000
+NEEDS_TEXT = ccxt.__version__ != "4.5.60"
+"""Whether it is the version that fails on native integers, and takes a key."""
 
 
 def as_text(text: str) -> Any:
     return json.loads(text, parse_int=str, parse_float=str)
+
+
+def secret_of(user: dict[str, Any]) -> dict[str, str]:
+    """The key of a user, as this version takes it."""
+    if NEEDS_TEXT:
+        return {"privateKey": user["privateKey"].removeprefix("0x")}
+    return {"mnemonic": user["mnemonic"]}
 
 
 def options_of(about: dict[str, Any], number: int) -> dict[str, Any]:
@@ -30,10 +42,7 @@ def options_of(about: dict[str, Any], number: int) -> dict[str, Any]:
     user = about["accounts"][number]
     return {
         "walletAddress": user["address"],
-        "options": {
-            "privateKey": user["privateKey"].removeprefix("0x"),
-            "chainName": "localdydxprotocol",
-        },
+        "options": {"chainName": "localdydxprotocol", **secret_of(user)},
     }
 
 
@@ -47,7 +56,8 @@ class User:
     def __init__(self, about: dict[str, Any], number: int) -> None:
         self.about, self.address = about, about["accounts"][number]["address"]
         self.exchange = ccxt.dydx(options_of(about, number))
-        self.exchange.on_json_response = as_text
+        if NEEDS_TEXT:
+            self.exchange.on_json_response = as_text
         self.exchange.urls["api"] = {
             "indexer": f"{at(about, 'indexer')}/v4",
             "nodeRpc": at(about, "rpc"),

@@ -73,11 +73,14 @@ class Quiet:
 
 
 @asynccontextmanager
-async def quiet_venue(data: Path | None = None, quotas: bool = False) -> AsyncIterator[Quiet]:
+async def quiet_venue(
+    data: Path | None = None, quotas: bool = False,
+    markets: tuple[str, ...] = (f"BTC={PRICE}", "ETH=2000"),
+) -> AsyncIterator[Quiet]:  # fmt: skip
     """The venue for the length of a block, with its first block committed."""
     options = VenueOptions(
         venue="dydx", speed=0, feed="manual", agents=False, start_ms=START_MS,
-        markets=(f"BTC={PRICE}", "ETH=2000"), data=data, quotas=quotas,
+        markets=markets, data=data, quotas=quotas,
     )  # fmt: skip
     async with running_venue(options) as venue, ClientSession() as session:
         found = Quiet(venue, session)

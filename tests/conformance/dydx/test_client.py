@@ -25,6 +25,8 @@ FLOWS = (
 JS_CLIENT = "@dydxprotocol/v4-client-js@3.6.0"
 JS_FLOWS = ("short_term", "long_term", "conditional", "money", "socket")
 CCXT_FLOWS = ("public", "orders", "money", "refused", "streams")
+OLDER_CCXT = ("ccxt==4.5.60", "coincurve==21.0.0", "protobuf==5.29.5", "pycryptodome==3.23.0")
+"""With what its dYdX class imports and does not ask for."""
 
 
 def outcomes_of(
@@ -63,6 +65,15 @@ def ccxt_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def older_ccxt_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    try:
+        python = python_with(">=3.11,<3.14", *OLDER_CCXT)
+    except CannotInstall as reason:
+        pytest.skip(str(reason))
+    return outcomes_of(python, "ccxt_client.py", tmp_path_factory.mktemp("ccxt"))
+
+
+@pytest.fixture(scope="module")
 def js_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """In real time: this client polls for its transactions."""
     try:
@@ -88,6 +99,11 @@ def test_a_flow_of_the_official_client(flow: str, outcomes: dict[str, str]) -> N
 @pytest.mark.parametrize("flow", CCXT_FLOWS)
 def test_a_flow_of_ccxt(flow: str, ccxt_outcomes: dict[str, str]) -> None:
     assert ccxt_outcomes[flow] == ""
+
+
+@pytest.mark.parametrize("flow", CCXT_FLOWS)
+def test_a_flow_of_the_older_ccxt(flow: str, older_ccxt_outcomes: dict[str, str]) -> None:
+    assert older_ccxt_outcomes[flow] == ""
 
 
 def test_every_flow_is_looked_at(outcomes: dict[str, str], ccxt_outcomes: dict[str, str]) -> None:

@@ -28,8 +28,8 @@ from seawall.venues.gateway_port import (
     book_of,
     prices_of,
 )
-from seawall.venues.hyperliquid.gateway.inputs import VenueClock
 from seawall.venues.hyperliquid.gateway.reader import BACK_S, Reader
+from seawall.venues.inputs import VenueClock
 from seawall.venues.registry import gateway_of
 from tests.conformance.hyperliquid.between import Between, with_between
 from tests.conformance.hyperliquid.running import Venue
@@ -56,7 +56,7 @@ def client_id(number: int) -> str:
 def order(trader: Trader, number: int, **changes: Any) -> ReduceOrder:
     name = client_id(int(trader.address, 16) % 2**64 * 1000 + number)
     fields: dict[str, Any] = {
-        "market": COIN, "is_buy": False, "size": 10_000, "price": 1900 * UNITS,
+        "market": COIN, "is_buy": False, "size": 10_000, "size_decimals": 4, "price": 1900 * UNITS,
         "kind": "immediate", "client_id": name, "expires_ms": FAR_MS, **changes,
     }  # fmt: skip
     return ReduceOrder(**fields)

@@ -17,8 +17,8 @@ from seawall.guard.loop import Guard
 from seawall.guard.observe import Observer
 from seawall.guard.policy_file import parse_policy
 from seawall.venues.gateway_port import ACCOUNT, ORDERS, book_of, prices_of
-from seawall.venues.hyperliquid.gateway.inputs import VenueClock
 from seawall.venues.hyperliquid.gateway.reader import Reader
+from seawall.venues.inputs import VenueClock
 from seawall.venues.registry import gateway_of
 from tests import waiting
 from tests.conformance.hyperliquid.running import Venue

@@ -235,7 +235,7 @@ def _notes(account: Account, names: CrashNames) -> Iterator[str]:
     if account.orders:
         yield "Open orders of the account are left out, on all sides of the comparison."
     if names and _in_blocks(account):
-        yield "No scenario is played: a guard sees no account under block rules."
+        yield "Under block rules no scenario is played."
 
 
 def _fill_in(options: PathOptions) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import PPM, fraction_text, money_text
-from seawall.venues.dydx.instruments import ListedMarket, listed_markets
+from seawall.venues.dydx.instruments import RATE_HOURS, ListedMarket, listed_markets
 from seawall.venues.dydx.liquidity_tiers import LiquidityTier, shipped_tiers
 
 
@@ -30,6 +30,8 @@ class MarketFile(Struct, frozen=True):
     as_of: str
     mark: str
     market_type: str = "CROSS"
+    default_funding_ppm: int = 0
+    """Of 8 hours."""
 
 
 @cache
@@ -61,6 +63,7 @@ def built_in_instruments() -> Sequence[Instrument]:
 def _answer(market: MarketFile, tier: LiquidityTier) -> dict[str, Any]:
     """The market as an indexer lists it."""
     fractions = tier.fractions
+    default = Fraction(market.default_funding_ppm, PPM * RATE_HOURS)
     initial = Fraction(fractions.initial_ppm, PPM)
     return {
         "clobPairId": str(market.clob_pair_id),
@@ -75,6 +78,7 @@ def _answer(market: MarketFile, tier: LiquidityTier) -> dict[str, Any]:
         "stepBaseQuantums": market.step_base_quantums,
         "subticksPerTick": market.subticks_per_tick,
         "marketType": market.market_type,
+        "defaultFundingRate1H": fraction_text(default),
         "openInterestLowerCap": money_text(fractions.open_interest_lower_cap),
         "openInterestUpperCap": money_text(fractions.open_interest_upper_cap),
     }

@@ -9,8 +9,8 @@ import msgspec
 from seawall.domain.enums import MarginGrouping
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
+from seawall.venues.dydx.gateway.entry import DydxGateway
 from seawall.venues.explanation import Explanation
-from seawall.venues.raw_json import VenueDataError
 from seawall.venues.venue import AccountAnswer, Front, Service, Snippet, UserKey, Venue, Wire
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class DydxWire(Wire):
         return {"grpc": grpc_service(app)}
 
     def public_reader(self, base: str) -> "PublicReader":
-        raise VenueDataError(f"{base}: the streams of {Dydx.name} cannot be followed")
+        from seawall.venues.dydx.stream.public_reader import StreamReader
+
+        return StreamReader(base)
 
     def make_directory(self, grouping: MarginGrouping = MarginGrouping.SEPARATE) -> "Directory":
         from seawall.venues.dydx.directory.directory import ChainDirectory
@@ -98,6 +100,7 @@ class Dydx(Venue):
     market_list = "markets"
     rules = BlockRulebook
     wire = DydxWire()
+    gateway = DydxGateway()
 
     @property
     def to_own_rules(self) -> Callable[[Instrument], Instrument]:

@@ -11,7 +11,8 @@ from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, Rulebook
 from seawall.venues.explanation import Explanation
 from seawall.venues.hyperliquid.gateway.entry import HyperliquidGateway
-from seawall.venues.hyperliquid.gateway.networks import MAINNET, TESTNET, URLS
+from seawall.venues.hyperliquid.gateway.networks import URLS
+from seawall.venues.networks import MAINNET, TESTNET
 from seawall.venues.venue import AccountAnswer, Front, RestingOrder, Snippet, UserKey, Venue, Wire
 
 if TYPE_CHECKING:

@@ -11,21 +11,20 @@ import msgspec
 from msgspec import Struct
 
 from seawall.venues.book_levels import BookLevels
+from seawall.venues.dydx.account.state import ticker_of
 from seawall.venues.numbers import plain_number
 from seawall.venues.public_api import NotFound, PublicApi
 from seawall.venues.raw_json import VenueDataError, decode
 
-_QUOTE = "USD"
 
-
-class _Level(Struct):
+class Level(Struct):
     price: str
     size: str
 
 
 class _Answer(Struct):
-    bids: list[_Level]
-    asks: list[_Level]
+    bids: list[Level]
+    asks: list[Level]
 
 
 class _First(Struct):
@@ -44,11 +43,11 @@ def levels_of(document: Mapping[str, msgspec.Raw], raw: bytes) -> BookLevels | N
     if not any(bytes(level).lstrip()[:1] == b"{" for level in [*first.bids[:1], *first.asks[:1]]):
         return None
     answer = decode(_Answer, raw)
-    bids, asks = _uncrossed(_side("bids", answer.bids), _side("asks", answer.asks))
+    bids, asks = uncrossed(_side("bids", answer.bids), _side("asks", answer.asks))
     return BookLevels(None, None, bids, asks)
 
 
-def _side(path: str, levels: Sequence[_Level]) -> list[tuple[float, float]]:
+def _side(path: str, levels: Sequence[Level]) -> list[tuple[float, float]]:
     return [
         (
             plain_number(f"{path}[{row}].price", each.price, signed=False),
@@ -58,9 +57,10 @@ def _side(path: str, levels: Sequence[_Level]) -> list[tuple[float, float]]:
     ]
 
 
-def _uncrossed(
+def uncrossed(
     bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Both sides, best first, without what crosses."""
     left = (list(bids), list(asks))
     while left[0] and left[1] and left[0][0][0] >= left[1][0][0]:
         met = min(left[0][0][1], left[1][0][1])
@@ -73,7 +73,7 @@ def _uncrossed(
 
 def live_levels(api: PublicApi, coin: str) -> BookLevels:
     """The book of a coin, or of a ticker, now. Raises VenueDataError."""
-    ticker = coin if "-" in coin else f"{coin}-{_QUOTE}"
+    ticker = ticker_of(coin)
     try:
         raw = api.get(f"/v4/orderbooks/perpetualMarket/{quote(ticker, safe='')}")
     except NotFound:

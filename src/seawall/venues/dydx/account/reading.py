@@ -165,23 +165,26 @@ def _position(
 def _plain(coin: str, market: ListedMarket, size: Fraction, usual: Instrument | None) -> Instrument:
     """The market with its own margins in units whose product is micro-USD, and ``size`` whole."""
     price = market.usd(market.oracle_price)
+    terms = market.terms
+    step = Fraction(terms.size_step) / Fraction(10) ** market.size_decimals
     least = 0 if usual is None else usual.size_decimals
     for decimals in range(least, MONEY_DECIMALS + 1):
         fits = price * ROOM_ABOVE * 10 ** (MONEY_DECIMALS - decimals) <= MAX_PRICE
-        if fits and (size * 10**decimals).denominator == 1:
+        is_whole = all((each * 10**decimals).denominator == 1 for each in (size, step))
+        if fits and is_whole:
             break
     else:
         raise VenueDataError(
             f"{market.name}: size {_decimal(size)} at {_decimal(price)} USD "
             f"does not fit {MONEY_DECIMALS} decimals of size and price together"
         )
-    terms = market.terms
     return structs.replace(
         market.instrument,
         name=coin,
         size_decimals=decimals,
         block_terms=BlockTerms(
             fractions=terms.fractions,
+            size_step=max(1, int(step * 10**decimals)),
             default_funding_ppm=terms.default_funding_ppm,
             minimum_price_change_ppm=terms.minimum_price_change_ppm,
             oracle_decimals=MONEY_DECIMALS - decimals,

@@ -29,6 +29,7 @@ CHILDREN_OF_A_PARENT = 128
 """Numbers below are parents; a child's parent is its number modulo this."""
 LARGEST_NUMBER = 128_000
 COLLATERAL = "USDC"
+_QUOTE = "USD"
 _FINE = 36
 """Decimals to which figures are read: the indexer multiplies without rounding."""
 _KEYS = {"subaccount", "subaccounts", "childSubaccounts", "openPerpetualPositions"}
@@ -162,6 +163,11 @@ class AccountState(Struct, frozen=True, kw_only=True):
 def coin_of(ticker: str) -> str:
     """``BTC`` for ``BTC-USD``."""
     return ticker.partition("-")[0]
+
+
+def ticker_of(coin: str) -> str:
+    """``BTC-USD`` for ``BTC``, and for itself."""
+    return coin if "-" in coin else f"{coin}-{_QUOTE}"
 
 
 def is_account(raw: bytes) -> bool:

@@ -52,7 +52,8 @@ def status_of(view: View, record: OrderRecord, terms: OrderTerms) -> str:
     return "BEST_EFFORT_CANCELED" if view.node.height <= terms.good_til else "CANCELED"
 
 
-def _type_of(terms: OrderTerms) -> str:
+def type_of(terms: OrderTerms) -> str:
+    """The indexer's word for the kind of an order."""
     if terms.flags == TWAP:
         return "TWAP"
     if terms.flags != CONDITIONAL:
@@ -76,7 +77,7 @@ def order_object(
         "size": view.size(pair, record.original_size),
         "totalFilled": view.size(pair, record.original_size - record.remaining_size),
         "price": view.price(pair, record.price),
-        "type": _type_of(terms),
+        "type": type_of(terms),
         "status": status,
         "timeInForce": "IOC" if terms.time_in_force == TIF_IOC else "GTT",
         "postOnly": terms.time_in_force == TIF_POST_ONLY,

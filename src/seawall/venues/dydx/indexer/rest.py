@@ -9,6 +9,7 @@ from aiohttp import web
 
 from seawall.domain.units import DAY_MS
 from seawall.venues.dydx.directory.directory import CHILDREN, Subaccount
+from seawall.venues.dydx.indexer.ids import subaccount_id
 from seawall.venues.dydx.indexer.markets import (
     RESOLUTIONS,
     book_object,
@@ -24,8 +25,10 @@ from seawall.venues.dydx.indexer.money import (
     transfer_object,
 )
 from seawall.venues.dydx.indexer.orders import order_with_id, shown_orders
+from seawall.venues.dydx.indexer.pnl import Moment, historical_pnl, pnl, summed
 from seawall.venues.dydx.indexer.positions import positions_of
 from seawall.venues.dydx.indexer.subaccounts import parent_object, subaccount_object
+from seawall.venues.dydx.indexer.trade_history import trade_history
 from seawall.venues.dydx.indexer.view import NotFound, View, iso
 from seawall.venues.dydx.wire.order_message import HIGHEST_SUBACCOUNT
 from seawall.venues.numbers import printed_number
@@ -149,8 +152,12 @@ class Indexer:
             "/transfers/parentSubaccountNumber": lambda r: self.transfers(r, below(r)),
             "/fundingPayments": lambda r: self.payments(r, own(r)),
             "/fundingPayments/parentSubaccount": lambda r: self.payments(r, below(r)),
-            "/historical-pnl": lambda r: {"historicalPnl": []},
-            "/historical-pnl/parentSubaccountNumber": lambda r: {"historicalPnl": []},
+            "/historical-pnl": lambda r: self.historical_pnl(r, own(r)),
+            "/historical-pnl/parentSubaccountNumber": lambda r: self.historical_pnl(r, below(r)),
+            "/pnl": lambda r: self.pnl(r, own(r)),
+            "/pnl/parentSubaccountNumber": lambda r: self.pnl(r, below(r)),
+            "/tradeHistory": lambda r: self.trade_history(r, own(r)),
+            "/tradeHistory/parentSubaccountNumber": lambda r: self.trade_history(r, below(r)),
             "/historicalBlockTradingRewards/{address}": lambda r: {"rewards": []},
             "/historicalTradingRewardAggregations/{address}": lambda r: {"rewards": []},
         }
@@ -249,6 +256,35 @@ class Indexer:
             funding_object(self.view, own, record) for record, own in page["fundingPayments"]
         ]
         return page
+
+    def _moments(self, request: web.Request, accounts: list[Subaccount]) -> list[Moment]:
+        """The full hours that are asked for, newest first."""
+        since = _time(request, "createdOnOrAfter", 0)
+        until = _time(request, "createdBeforeOrAt", self.view.desk.now_ms())
+        found = summed(self.view, accounts)
+        return [each for each in found if since <= each.time_ms <= until]
+
+    def historical_pnl(self, request: web.Request, accounts: list[Subaccount]) -> Any:
+        found = historical_pnl(
+            self.view,
+            subaccount_id(accounts[0].address, accounts[0].number),
+            self._moments(request, accounts),
+        )
+        return _page(request, found, "historicalPnl")
+
+    def pnl(self, request: web.Request, accounts: list[Subaccount]) -> Any:
+        is_daily = request.query.get("daily") == "true"
+        found = pnl(self.view, self._moments(request, accounts), is_daily)
+        return _page(request, found, "pnl")
+
+    def trade_history(self, request: web.Request, accounts: list[Subaccount]) -> Any:
+        found = [each for account in accounts for each in trade_history(self.view, account)]
+        found.sort(key=lambda each: (each["time"], each["id"]), reverse=True)
+        market = request.query.get("market")
+        if market:
+            self.view.pair_of(market)
+            found = [each for each in found if each["marketId"] == market]
+        return _page(request, found, "tradeHistory")
 
     # -- markets ---------------------------------------------------------------------------------
 

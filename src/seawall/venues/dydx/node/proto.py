@@ -38,7 +38,7 @@ def _modules() -> dict[str, Any]:
     from v4_proto.cosmos.crypto.secp256k1 import keys_pb2
     from v4_proto.cosmos.tx.v1beta1 import service_pb2, tx_pb2
     from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus_query
-    from v4_proto.dydxprotocol.clob import clob_pair_pb2, equity_tier_limit_config_pb2
+    from v4_proto.dydxprotocol.clob import clob_pair_pb2, equity_tier_limit_config_pb2, order_pb2
     from v4_proto.dydxprotocol.clob import query_pb2 as clob_query
     from v4_proto.dydxprotocol.clob import tx_pb2 as clob_tx
     from v4_proto.dydxprotocol.feetiers import params_pb2 as fee_params
@@ -66,6 +66,7 @@ def _modules() -> dict[str, Any]:
         "abci": abci_pb2, "block.query": block_query, "coin": coin_pb2, "keys": keys_pb2,
         "tx": tx_pb2, "tx.service": service_pb2, "accountplus.query": accountplus_query,
         "clob.query": clob_query, "clob": clob_tx, "clob_pair": clob_pair_pb2,
+        "order": order_pb2,
         "equity_tier": equity_tier_limit_config_pb2, "feetiers": fee_params,
         "feetiers.query": fee_query, "perpetuals": perpetual_pb2,
         "perpetuals.query": perpetual_query, "prices": market_price_pb2,

@@ -37,6 +37,19 @@ def mnemonic_of(entropy: bytes) -> str:
     return " ".join(_words()[number >> 11 * place & 2047] for place in reversed(range(count)))
 
 
+def is_mnemonic(text: str) -> bool:
+    """Whether these are 12 to 24 words of the list, with the right checksum."""
+    words, places = text.split(" "), {word: place for place, word in enumerate(_words())}
+    if len(words) not in (12, 15, 18, 21, 24) or not all(word in places for word in words):
+        return False
+    number = 0
+    for word in words:
+        number = number << 11 | places[word]
+    bits = len(words) * 11 * 32 // 33
+    entropy = (number >> len(words) * 11 - bits).to_bytes(bits // 8, "big")
+    return mnemonic_of(entropy) == text
+
+
 def secret_of(mnemonic: str) -> bytes:
     """The private key that wallets derive from the words."""
     seed = hashlib.pbkdf2_hmac("sha512", mnemonic.encode(), b"mnemonic", _ROUNDS)

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from seawall.venues.gateway_port import Gateway, Network, VenueReader, VenueWriter
-from seawall.venues.hyperliquid.gateway.networks import NAMES, network_of
+from seawall.venues.hyperliquid.gateway.networks import NETWORKS
 
 
 class HyperliquidGateway(Gateway):
-    networks = NAMES
+    networks = tuple(NETWORKS.urls)
 
     def network(
         self, name: str = "", *, url: str = "", in_policy: bool = False, on_command: bool = False
     ) -> Network:
-        return network_of(name, url=url, in_policy=in_policy, on_command=on_command)
+        return NETWORKS.of(name, url=url, in_policy=in_policy, on_command=on_command)
 
     def reader(
         self,

@@ -1,11 +1,12 @@
 """A key that signs actions of this venue and shows nothing but its address."""
 
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from coincurve import PrivateKey
 
 from seawall.domain.errors import InputError
+from seawall.venues.held_key import HeldKey
 from seawall.venues.hyperliquid.wire.signing import (
     action_hash,
     address_of,
@@ -17,10 +18,10 @@ from seawall.venues.key_source import key_text
 _KEY = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64})")
 
 
-class SigningKey:
+class SigningKey(HeldKey):
     """One private key. It can sign; its bytes cannot be read, shown, copied or stored."""
 
-    __slots__ = ("__private", "address")
+    __slots__ = ("__private",)
 
     def __init__(self, text: str, where: str = "key") -> None:
         """``where``: the place of the key, for errors. Raises InputError, without the text."""
@@ -48,15 +49,3 @@ class SigningKey:
     def sign_message(self, action: dict[str, Any]) -> Any:
         """The signature of an action that is a readable message."""
         return sign_user_action(action, self.__private)
-
-    def __repr__(self) -> str:
-        return f"SigningKey({self.address})"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a key is not stored")
-
-    def __copy__(self) -> NoReturn:
-        raise TypeError("a key is not copied")
-
-    def __deepcopy__(self, memo: Any) -> NoReturn:
-        raise TypeError("a key is not copied")

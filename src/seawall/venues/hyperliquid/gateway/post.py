@@ -1,46 +1,12 @@
-"""Sending one signed action, and what became of it as far as is known.
+"""What the venue's answer to one signed action says became of it."""
 
-Nothing is sent twice. Whatever happens after the first byte could have left is ``Unknown``, unless
-the venue has answered in a way that says it did nothing.
-"""
-
-import time
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import msgspec
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-)
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from seawall.venues.gateway_port import Accepted, Outcome, Refused, Unknown
-from seawall.venues.public_api import is_loopback
-
-ANSWER_S = 5.0
-_LONGEST_ANSWER = 2**16
-_LONGEST_REASON = 300
-_REFUSED_STATUSES = (400, 401, 403, 404, 405, 413, 415, 422, 429)
-"""The venue, or what stands before it, has looked at the request and not taken it."""
-
-
-class Nonces:
-    """Numbers that no two actions of a key share, near the time. ``clock``: ns since 1970."""
-
-    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
-        self._clock = clock
-        self._last = 0
-
-    def next(self) -> int:
-        """Milliseconds since 1970, or one more than the last."""
-        self._last = max(self._last + 1, self._clock() // 1_000_000)
-        return self._last
+from seawall.venues.sender import LONGEST_REASON, refused_by_status
 
 
 class _Resting(Struct):
@@ -73,67 +39,15 @@ class _Answer(Struct):
     response: Raw
 
 
-class Sender:
-    """Posts to the ``/exchange`` of a base URL. ``timeout_s``: for the whole of an answer."""
-
-    def __init__(self, url: str, timeout_s: float = ANSWER_S) -> None:
-        self._url = url.rstrip("/") + "/exchange"
-        self._timeout = ClientTimeout(total=timeout_s)
-        self._timeout_s = timeout_s
-        self._session: ClientSession | None = None
-
-    async def send(self, body: dict[str, Any]) -> Outcome:
-        """What became of one request."""
-        if self._session is None:
-            # A proxy of the network cannot reach this computer.
-            through_proxy = not is_loopback(self._url)
-            self._session = ClientSession(timeout=self._timeout, trust_env=through_proxy)
-        data = msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json"}
-        try:
-            # A redirect would carry a signed action elsewhere.
-            async with self._session.post(
-                self._url, data=data, headers=headers, allow_redirects=False
-            ) as answer:
-                return _outcome(answer.status, await _whole(answer))
-        except (ClientConnectorError, ConnectionTimeoutError) as error:
-            return Refused(f"not sent: {_words(error)}", was_sent=False)
-        except TimeoutError:
-            return Unknown(f"no answer within {self._timeout_s:g} s")
-        except (ClientError, OSError) as error:
-            return Unknown(f"the connection was lost: {_words(error)}")
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-
-async def _whole(answer: ClientResponse) -> bytes:
-    """The body up to its end; of one that is too long to be an answer, the beginning."""
-    pieces: list[bytes] = []
-    async for piece in answer.content.iter_any():
-        pieces.append(piece)
-        if sum(map(len, pieces)) > _LONGEST_ANSWER:
-            break
-    return b"".join(pieces)
-
-
-def _words(error: Exception) -> str:
-    return (str(error) or type(error).__name__)[:_LONGEST_REASON]
-
-
-def _outcome(status: int, raw: bytes) -> Outcome:
+def outcome_of(status: int, raw: bytes) -> Outcome:
     """What an answer of HTTP says."""
-    shown = raw[:_LONGEST_REASON].decode("utf-8", "replace")
-    if status in _REFUSED_STATUSES:
-        return Refused(f"HTTP {status}: {shown}")
-    if status != 200:
-        return Unknown(f"HTTP {status}: {shown}")
+    if (refused := refused_by_status(status, raw)) is not None:
+        return refused
+    shown = raw[:LONGEST_REASON].decode("utf-8", "replace")
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
         if answer.status == "err":
-            return Refused(str(msgspec.json.decode(answer.response))[:_LONGEST_REASON])
+            return Refused(str(msgspec.json.decode(answer.response))[:LONGEST_REASON])
         if answer.status != "ok":
             return Unknown(f"the answer cannot be read: {shown}")
         return _of_response(msgspec.json.decode(answer.response, type=_Response), shown)
@@ -151,7 +65,7 @@ def _of_response(response: _Response, shown: str) -> Outcome:
     if isinstance(status, str):
         return Accepted("resting" if status.startswith("waiting") else "")
     if status.error is not UNSET:
-        return Refused(status.error[:_LONGEST_REASON])
+        return Refused(status.error[:LONGEST_REASON])
     if status.resting is not UNSET:
         return Accepted("resting", status.resting.oid)
     if status.filled is not UNSET:

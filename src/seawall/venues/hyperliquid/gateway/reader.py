@@ -42,7 +42,6 @@ from seawall.venues.hyperliquid.account.public import (
 )
 from seawall.venues.hyperliquid.account.state import coins_of
 from seawall.venues.hyperliquid.gateway import happened
-from seawall.venues.hyperliquid.gateway.inputs import Inputs, VenueClock
 from seawall.venues.hyperliquid.gateway.message import (
     dex_of_orders,
     is_snapshot_of,
@@ -52,6 +51,7 @@ from seawall.venues.hyperliquid.gateway.message import (
 )
 from seawall.venues.hyperliquid.gateway.shown import Shown, joined_book, shown_account
 from seawall.venues.hyperliquid.stream.public_reader import ANSWER_S, StreamReader
+from seawall.venues.inputs import Inputs, VenueClock
 from seawall.venues.public_api import NotFound, PublicApi, PublicApiError, RequestRefused
 from seawall.venues.public_stream import (
     PublicBook,

@@ -15,11 +15,12 @@ from seawall.venues.gateway_port import Network, Outcome, ReduceOrder, Refused
 from seawall.venues.hyperliquid.account.public import dex_of, parse_address, size_decimals
 from seawall.venues.hyperliquid.gateway.key import SigningKey
 from seawall.venues.hyperliquid.gateway.networks import signing_of
-from seawall.venues.hyperliquid.gateway.post import ANSWER_S, Nonces, Sender
+from seawall.venues.hyperliquid.gateway.post import outcome_of
 from seawall.venues.hyperliquid.instruments import ASSETS_OF_A_DEX, FIRST_DEX_ASSET
 from seawall.venues.hyperliquid.wire.values import WireError, on_tick, parse_cloid
 from seawall.venues.public_api import PublicApi
 from seawall.venues.raw_json import VenueDataError, decode
+from seawall.venues.sender import ANSWER_S, Nonces, Sender
 
 _CHAIN_ID = "0x66eee"
 """The chain that the official client names in readable messages; any is valid."""
@@ -71,7 +72,8 @@ class Writer:
         self._signing = signing_of(network)
         self._agent, self._owner = agent, owner
         self._api = PublicApi(network.url, ANSWER_S)
-        self._sender = Sender(network.url, answer_s)
+        exchange = network.url.rstrip("/") + "/exchange"
+        self._sender = Sender(exchange, outcome_of, answer_s)
         self._nonces = Nonces()
         self._terms: dict[str, Terms] = {}
 
@@ -102,6 +104,9 @@ class Writer:
         terms = await self._terms_of(order.market)
         if isinstance(terms, Refused):
             return terms
+        if order.size_decimals != terms.size_decimals:
+            expected = f"{terms.size_decimals}, as the venue lists {order.market}"
+            raise InputError.of("order", "size_decimals", order.size_decimals, expected)
         wire = _order_wire(order, terms)
         action = {"type": "order", "orders": [wire], "grouping": "na"}
         return await self._send(action, order.expires_ms)

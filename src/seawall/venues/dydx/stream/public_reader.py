@@ -1,0 +1,292 @@
+"""Reading this venue's public streams: oracle prices, books and trades of its markets.
+
+Markets are called by their coin. Subscribed to are ``v4_markets`` and, of each market,
+``v4_orderbook`` and ``v4_trades`` [documented: indexer websocket]. A book that said nothing for a
+while is asked for over HTTP. The mark of a market is its oracle price, the only valuation there is.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType
+from msgspec import Raw, Struct
+
+from seawall.domain.enums import Side
+from seawall.venues.dydx.account.public_book import Level, live_levels, uncrossed
+from seawall.venues.dydx.account.state import coin_of, ticker_of
+from seawall.venues.dydx.instruments import instruments_from_markets
+from seawall.venues.dydx.wire.moments import ms_of
+from seawall.venues.numbers import plain_number
+from seawall.venues.public_api import PublicApi, PublicApiError
+from seawall.venues.public_stream import (
+    PublicBook,
+    PublicMarkets,
+    PublicPrices,
+    PublicTrade,
+    PublicTrades,
+    PublicUpdate,
+)
+from seawall.venues.raw_json import VenueDataError, decode
+
+MARKETS, BOOK, TRADES = "v4_markets", "v4_orderbook", "v4_trades"
+ANSWER_S = 5.0
+SILENCE_S = 60.0
+"""A connection without any message for so long has ended; it answers pings before that."""
+PING_S = 10.0
+QUIET_S = 4.0
+MAX_MESSAGE = 16 * 2**20
+_FIRST, _NEXT, _BATCH = "subscribed", "channel_data", "channel_batch_data"
+
+
+class _Message(Struct):
+    type: str = ""
+    channel: str = ""
+    id: str = ""
+    contents: Raw = Raw(b"null")
+    message: str = ""
+
+
+class _Prices(Struct, rename="camel"):
+    oracle_price: str | None = None
+    next_funding_rate: str | None = None
+
+
+class _Markets(Struct, rename="camel"):
+    markets: dict[str, _Prices] = {}
+    trading: dict[str, _Prices] = {}
+    oracle_prices: dict[str, _Prices] = {}
+
+
+class _Book(Struct):
+    bids: list[Level | tuple[str, str]] = []
+    asks: list[Level | tuple[str, str]] = []
+
+
+class _Trade(Struct, rename="camel"):
+    side: str
+    size: str
+    price: str
+    created_at: str
+
+
+class _Trades(Struct):
+    trades: list[_Trade] = []
+
+
+class _Sides:
+    """The levels of one market as they were said: size by price."""
+
+    def __init__(self) -> None:
+        self.bids: dict[float, float] = {}
+        self.asks: dict[float, float] = {}
+
+    def take(self, found: _Book) -> None:
+        for name, side, levels in (
+            ("bids", self.bids, found.bids), ("asks", self.asks, found.asks),
+        ):  # fmt: skip
+            for each in levels:
+                price, size = each if isinstance(each, tuple) else (each.price, each.size)
+                at = plain_number(f"{name}.price", price, signed=False)
+                amount = plain_number(f"{name}.size", size, signed=False)
+                if amount:
+                    side[at] = amount
+                else:
+                    side.pop(at, None)
+
+    def book(self, coin: str) -> PublicBook:
+        bids, asks = uncrossed(sorted(self.bids.items(), reverse=True), sorted(self.asks.items()))
+        return PublicBook(coin, bids, asks)
+
+
+class StreamReader:
+    """One venue by its indexer's base URL. Raises PublicApiError.
+
+    ``more``: (channel, id) of subscriptions beside those of the markets, and who hears the channel
+    and the contents of their messages, and whether they are the first. ``refused``: markets that
+    the venue does not let follow, and its words.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        quiet_s: float = QUIET_S,
+        more: Sequence[tuple[str, str]] = (),
+        hear_more: Callable[[str, bytes, bool], None] = lambda channel, contents, is_first: None,
+    ) -> None:
+        self._api = PublicApi(url, ANSWER_S)
+        self.url = self._api.base
+        self._clock, self._quiet_s = clock, quiet_s
+        self._more, self._hear_more = more, hear_more
+        self._names: list[str] = []
+        self.refused: dict[str, str] = {}
+        self._socket: ClientWebSocketResponse | None = None
+        self._sides: dict[str, _Sides] = {}
+        self._known: dict[str, _Prices] = {}
+        self._books_at: dict[str, float] = {}
+
+    async def markets(self, names: Sequence[str]) -> PublicMarkets:
+        raw = await asyncio.to_thread(self._api.get, "/v4/perpetualMarkets")
+        prices = {}
+        for ticker, each in decode(_Markets, raw).markets.items():
+            self._known[ticker] = each
+            if each.oracle_price is not None and float(each.oracle_price) > 0:
+                prices[coin_of(ticker)] = self._prices(ticker)
+        own = {coin_of(each.name): each for each in instruments_from_markets(raw)}
+        return PublicMarkets(prices, own)
+
+    async def book(self, market: str) -> PublicBook:
+        found = await asyncio.to_thread(live_levels, self._api, market)
+        return PublicBook(market, found.bids, found.asks)
+
+    async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+        self._names, self.refused = list(names), {}
+        asking = asyncio.create_task(self._ask(hear), name="seawall-feed-questions")
+        try:
+            await self._listen(hear)
+        except (ClientError, OSError, TimeoutError) as error:
+            words = str(error) or type(error).__name__
+            raise PublicApiError(f"{self._stream}: the connection ended: {words}") from None
+        finally:
+            self._socket = None
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def follow_also(self, names: Sequence[str]) -> None:
+        """From now on follow these markets too."""
+        self._names += [name for name in names if name not in self._names]
+        for name in names:
+            self.refused.pop(name, None)
+        if self._socket is not None:
+            await self._subscribe(self._socket, names)
+
+    @property
+    def _stream(self) -> str:
+        return "ws" + self.url.removeprefix("http") + "/v4/ws"
+
+    async def _subscribe(self, socket: ClientWebSocketResponse, names: Sequence[str]) -> None:
+        for name in names:
+            for channel in (BOOK, TRADES):
+                await _send(socket, channel, ticker_of(name))
+
+    async def _listen(self, hear: Callable[[PublicUpdate], None]) -> None:
+        # A proxy of the network cannot reach this computer.
+        through_proxy = not self._api.is_local
+        timeout = ClientTimeout(total=None, connect=ANSWER_S)
+        async with (
+            ClientSession(trust_env=through_proxy, timeout=timeout) as session,
+            session.ws_connect(self._stream, max_msg_size=MAX_MESSAGE) as socket,
+        ):
+            await _send(socket, MARKETS, "")
+            for channel, name in self._more:
+                await _send(socket, channel, name)
+            # What is added from now on is subscribed to by itself.
+            self._socket, names = socket, list(self._names)
+            await self._subscribe(socket, names)
+            pinging = asyncio.create_task(_ping(socket), name="seawall-feed-ping")
+            try:
+                while True:
+                    received = await socket.receive(timeout=SILENCE_S)
+                    if received.type != WSMsgType.TEXT:
+                        raise ConnectionError("closed by the other side")
+                    for update in self._read(received.data.encode()):
+                        hear(update)
+            finally:
+                pinging.cancel()
+
+    def _read(self, raw: bytes) -> list[PublicUpdate]:
+        """What a message says. Raises VenueDataError for one that cannot be used."""
+        message = decode(_Message, raw, "message")
+        if message.type == "error":
+            if message.channel in (BOOK, TRADES):
+                self.refused[coin_of(message.id)] = message.message
+                return []
+            raise VenueDataError(f"{self._stream}: answers {message.message[:200]}")
+        is_first = message.type == _FIRST
+        if message.type == _BATCH:
+            parts = decode(list[Raw], bytes(message.contents), message.channel)
+        elif is_first or message.type == _NEXT:
+            parts = [message.contents]
+        else:
+            return []
+        return [update for part in parts for update in self._heard(message, bytes(part), is_first)]
+
+    def _heard(self, message: _Message, contents: bytes, is_first: bool) -> list[PublicUpdate]:
+        channel, coin = message.channel, coin_of(message.id)
+        if channel == MARKETS:
+            return self._markets(decode(_Markets, contents, channel))
+        if channel == BOOK:
+            sides = _Sides() if is_first else self._sides.setdefault(coin, _Sides())
+            self._sides[coin], self._books_at[coin] = sides, self._clock()
+            sides.take(decode(_Book, contents, channel))
+            return [sides.book(coin)]
+        if channel == TRADES:
+            if is_first:  # what was traded before
+                return []
+            trades = decode(_Trades, contents, channel).trades
+            return [PublicTrades(coin, [_trade(each) for each in trades])]
+        self._hear_more(channel, contents, is_first)
+        return []
+
+    def _markets(self, found: _Markets) -> list[PublicUpdate]:
+        changed: dict[str, None] = {}
+        for part in (found.markets, found.trading, found.oracle_prices):
+            for ticker, each in part.items():
+                known = self._known.get(ticker, _Prices())
+                self._known[ticker] = _Prices(
+                    each.oracle_price or known.oracle_price,
+                    each.next_funding_rate or known.next_funding_rate,
+                )
+                changed[ticker] = None
+        return [self._prices(ticker) for ticker in changed if self._known[ticker].oracle_price]
+
+    def _prices(self, ticker: str) -> PublicPrices:
+        known, coin = self._known[ticker], coin_of(ticker)
+        oracle = plain_number(f"{ticker}.oraclePrice", known.oracle_price or "0", signed=False)
+        rate = known.next_funding_rate
+        return PublicPrices(
+            coin, oracle, oracle, None,
+            None if rate is None else plain_number(f"{ticker}.nextFundingRate", rate),
+        )  # fmt: skip
+
+    async def _ask(self, hear: Callable[[PublicUpdate], None]) -> None:
+        """Ask for books that the stream is silent about."""
+        while True:
+            await asyncio.sleep(self._quiet_s / 2)
+            for name in list(self._names):
+                before = self._clock() - self._quiet_s
+                if name in self.refused or self._books_at.get(name, before) > before:
+                    continue
+                # One that is not answered must not keep the others from being asked.
+                with suppress(VenueDataError):
+                    asked_at = self._clock()
+                    book = await self.book(name)
+                    if self._books_at.get(name, before) <= asked_at:
+                        self._books_at[name] = asked_at
+                        hear(book)
+
+
+async def _send(socket: ClientWebSocketResponse, channel: str, name: str) -> None:
+    body = {"type": "subscribe", "channel": channel, **({"id": name} if name else {})}
+    await socket.send_str(msgspec.json.encode(body).decode())
+
+
+async def _ping(socket: ClientWebSocketResponse) -> None:
+    while True:
+        await asyncio.sleep(PING_S)
+        await socket.send_str('{"type":"ping"}')
+
+
+def _trade(each: _Trade) -> PublicTrade:
+    if each.side not in ("BUY", "SELL"):
+        raise VenueDataError(f"trades.side: {each.side!r} must be BUY or SELL")
+    return PublicTrade(
+        Side.BUY if each.side == "BUY" else Side.SELL,
+        plain_number("trades.price", each.price, signed=False),
+        plain_number("trades.size", each.size, signed=False),
+        ms_of("trades.createdAt", each.created_at),
+    )
