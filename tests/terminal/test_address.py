@@ -24,6 +24,7 @@ from seawall.venues.gateway_port import ACCOUNT, ORDERS
 from seawall.venues.registry import VENUES
 from tests.command_line import seawall
 from tests.terminal.page import MANUAL, Page
+from tests.waiting import PATIENCE_S
 
 HYPERLIQUID = VENUES["hyperliquid"]
 DYDX = "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"
@@ -60,6 +61,7 @@ def with_address(
 
     async def run() -> None:
         async with (
+            asyncio.timeout(PATIENCE_S),
             running_venue(options, mount=mounted()) as venue,
             page_at(venue.url) as own,
         ):
@@ -275,7 +277,7 @@ def test_nothing_can_be_traded() -> None:
 
 def test_a_venue_that_is_gone_is_said_and_its_last_figures_grow_old() -> None:
     async def run() -> None:
-        async with AsyncExitStack() as stack:
+        async with asyncio.timeout(PATIENCE_S), AsyncExitStack() as stack:
             venue = await stack.enter_async_context(running_venue(MANUAL, mount=mounted()))
             async with page_at(venue.url) as own:
                 await trade(own)
