@@ -160,6 +160,83 @@ def test_an_answer_that_is_lost_is_said_to_be_missing(opened: Any, still: dict[s
         assert page.page.input_value("#ticket-size") == "0.1"
 
 
+class Deaf:
+    """A wire that lets nothing through any more and does not end, once it is told so."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self.opened = 0
+
+    def __call__(self, route: Any) -> None:
+        self.opened += 1
+        server, number = route.connect_to_server(), self.opened
+        server.on_message(lambda text: (self.is_cut and number == 1) or route.send(text))
+        route.on_message(lambda text: self.is_cut or server.send(text))
+
+
+def test_a_connection_that_only_seems_open_is_said_to_be_gone(
+    opened: Any, still: dict[str, Any]
+) -> None:
+    wire = Deaf()
+    with terminal(opened, still["url"], between=wire) as page:
+        page.choose(account=6, market="BTC")
+        # Nothing moves, and yet it stays connected for longer than a silence may be.
+        page.wait(lambda: page.page.evaluate("performance.now()") > 14_000)
+        assert page.text(".link") == "connected"
+        assert wire.opened == 1
+        wire.is_cut = True
+        page.wait(lambda: "does not answer" in page.text("[role=alert]"))
+        wire.is_cut = False
+        page.wait(lambda: page.text(".link") == "connected" and not page.text("[role=alert]"))
+        assert wire.opened == 2
+        page.choose(account=7)
+
+
+class Longer:
+    """A wire that adds candles after the first ones, as days of trading would."""
+
+    def __init__(self, messages: int, each: int) -> None:
+        self.messages = messages
+        self.each = each
+        self.sequence = 0
+
+    def __call__(self, route: Any) -> None:
+        server = route.connect_to_server()
+
+        def send(message: dict[str, Any]) -> None:
+            self.sequence += 1
+            route.send(json.dumps({"sequence": self.sequence, "message": message}))
+
+        def down(text: str) -> None:
+            message = json.loads(text)["message"]
+            if message["type"] != "Candles" or self.messages == 0:
+                send(message)
+                return
+            send(message)
+            last = message["candles"][-1]
+            for _ in range(self.messages):
+                added = []
+                for _ in range(self.each):
+                    last = {**last, "timeMs": last["timeMs"] + 60_000}
+                    added.append(last)
+                send({**message, "isWhole": False, "candles": added})
+            self.messages = 0
+
+        server.on_message(down)
+        route.on_message(server.send)
+
+
+def test_a_chart_that_is_open_for_days_keeps_so_many_candles(
+    opened: Any, still: dict[str, Any]
+) -> None:
+    wire = Longer(messages=60, each=90)
+    with terminal(opened, still["url"], between=wire) as page:
+        chart = page.page.locator(".chart .place")
+        page.wait(lambda: int(chart.get_attribute("aria-label").split()[0]) > 1_900)
+        assert wire.messages == 0
+        page.wait(lambda: 2_000 <= int(chart.get_attribute("aria-label").split()[0]) <= 2_500)
+
+
 def held(page: Terminal, cross: str, isolated: str) -> None:
     """A cross BTC long and an isolated ETH long of these sizes, the isolated one at 20x."""
     page.choose(account=0, market="BTC")

@@ -58,6 +58,39 @@ def test_every_view_can_be_read(
         assert {name: found for name in views(page) if (found := page.faults())} == {}
 
 
+COVERED = """() => {
+    const box = each => each.getBoundingClientRect();
+    const said = box(document.querySelector(".toasts"));
+    const acted = "button, input, select, canvas, [role=separator], #preview, td";
+    return [...document.querySelectorAll(`main :is(${acted})`)].filter(each => {
+        if (!each.checkVisibility()) return false;
+        const scroll = each.closest(".scroll");
+        const bottom = Math.min(box(each).bottom, scroll ? box(scroll).bottom : Infinity);
+        return box(each).top < said.bottom && said.top < bottom;
+    }).map(each => each.outerHTML.slice(0, 80));
+}"""
+"""What is acted on or read, and lies where messages are."""
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_messages_cover_nothing(opened: Any, traded: dict[str, Any], width: int) -> None:
+    with terminal(opened, traded["url"], width) as page:
+        page.choose(account=2, market="BTC")
+        page.write("buy", "limit", size="0.1", price="45000", stop="44000", take="53000")
+        page.wait(lambda: page.text("#preview"))
+        page.write("buy", "limit", size="0")
+        page.page.click("#ticket-send:not([disabled])")
+        page.wait(lambda: "refused" in page.text(".toasts"))
+        page.write("buy", "limit", size="0.1")
+        page.wait(lambda: page.text("#preview"))
+        page.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        room = page.page.locator(".toasts").bounding_box()
+        assert room["height"] >= 27
+        assert room["y"] + room["height"] <= page.page.viewport_size["height"]
+        assert page.page.evaluate(COVERED) == []
+        assert page.faults() == []
+
+
 @pytest.mark.parametrize("width", [WIDE, PHONE])
 def test_a_small_price_and_a_large_size_are_shown_whole(opened: Any, width: int) -> None:
     options = (*STILL[:-1], "DOGE=0.14235")

@@ -4,12 +4,13 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import WSCloseCode, WSMessage, WSMsgType
 
 from seawall.domain.commands import Deposit
 from seawall.terminal import protocol
-from seawall.terminal.connection import MOST_ANSWERS, MOST_NOTICES, PACE, Connection
+from seawall.terminal.connection import BEAT_S, MOST_ANSWERS, MOST_NOTICES, PACE, Connection
 from seawall.terminal.live import LiveStage
 from seawall.venues.port import Plan
 from tests.terminal.page import Page, with_page
@@ -194,6 +195,30 @@ def test_a_page_that_takes_no_answers_is_asked_for_no_more() -> None:
         assert socket.asked <= MOST_ANSWERS + 2
         socket.gate.set()
         await until(lambda: sum('"type":"Answered"' in each for each in socket.got) == asks)
+        running.cancel()
+
+    with_page(play)
+
+
+def test_a_connection_on_which_nothing_happens_says_that_it_stands() -> None:
+    async def play(page: Page) -> None:
+        while not set(page.shown) >= SURFACES:
+            await page.read()
+        now = 100.0
+        socket = StuckSocket()
+        socket.gate.set()
+        connection = Connection(LiveStage(page.venue), socket, lambda: now)  # type: ignore[arg-type]
+        running = asyncio.create_task(connection.run())
+        await until(lambda: len(socket.got) == len(PACE))
+        for seconds, beats in ((BEAT_S - 0.1, 0), (0.1, 1), (1.9, 1), (0.1, 2)):
+            now += seconds
+            connection.tick()
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert sum('"type":"Beat"' in each for each in socket.got) == beats
+        assert len(socket.got) == len(PACE) + 2
+        last = msgspec.json.decode(socket.got[-1], type=protocol.Sent)
+        assert last == protocol.Sent(len(socket.got), protocol.Beat())
         running.cancel()
 
     with_page(play)

@@ -90,6 +90,7 @@ export type Surface =
   | Cascade
   | Guard
   | Notice
+  | Beat
   | Answered;
 
 /**
@@ -550,6 +551,11 @@ export interface AccountInfo {
   label: string;
   kind: AccountKind;
   mayTrade: boolean;
+}
+
+/** Nothing has changed: the connection stands. Sent where nothing else was for a while. */
+export interface Beat {
+  type: "Beat";
 }
 
 /**

@@ -28,6 +28,7 @@ STREAM = "/terminal/stream"
 INDEX = "index.html"
 MOST_PAGES = 32
 TICK_S = 1.0
+"""Between two looks at what goes on by itself; a silence is noticed as late as that."""
 STATIC = Path(str(files("seawall.terminal") / "static"))
 """What ``web/`` is built into; absent in a clone in which it was not."""
 HEADERS = {

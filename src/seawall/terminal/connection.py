@@ -33,6 +33,8 @@ MAX_MESSAGE = 64 * 1024
 MOST_NOTICES = 200
 MOST_ANSWERS = 256
 """That wait to be sent: a page that takes none of them is asked for nothing more."""
+BEAT_S = 2.0
+"""A connection on which nothing else was sent for so long says that it stands."""
 DAY_S = 86_400.0
 PACE = {
     "snapshot": 0.0,
@@ -50,6 +52,7 @@ PACE = {
 }
 """Seconds between two messages of a surface, at least; the first in order goes first."""
 CHANGING = tuple(each for each in PACE if each not in ("snapshot", "guard"))
+BEAT = msgspec.json.encode(protocol.Beat())
 OF_MARKET = ("book", "trades", "candles", "map", "cascade", "account")
 OF_ACCOUNT = ("account", "twaps", "history", "book", "map", "cascade")
 
@@ -77,6 +80,7 @@ class Connection:
         self.account = stage.first_account()
         self.interval: protocol.Interval = "1m"
         self._sequence = 0
+        self._spoke_at = clock()
         self._epoch = stage.epoch
         self._dirty = dict.fromkeys(PACE, True)
         self._sent_at = dict.fromkeys(PACE, -DAY_S)
@@ -197,10 +201,13 @@ class Connection:
             await asyncio.sleep(0)
         while self._notices:
             await self._send(msgspec.json.encode(self._notices.popleft()))
+        if self._clock() - self._spoke_at >= BEAT_S:
+            await self._send(BEAT)
         return soonest
 
     async def _send(self, body: bytes) -> None:
         self._sequence += 1
+        self._spoke_at = self._clock()
         sent = msgspec.json.encode(Sent(self._sequence, Raw(body)))
         await self._socket.send_str(sent.decode())
 

@@ -12,6 +12,9 @@ import pytest
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.units import MICRO
 from seawall.engine.account_view import account_margins
+from seawall.venues.dydx.stream.public_reader import StreamReader
+from seawall.venues.dydx.wire.moments import ms_of
+from seawall.venues.raw_json import VenueDataError
 from tests.command_line import seawall
 from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
 from tests.conformance.dydx.signer import SHORT_TERM, Signer
@@ -145,5 +148,24 @@ def test_the_other_questions_read_the_same_account(name: str) -> None:
             found = await asyncio.to_thread(seawall, *words, "--at", venue.venue.url, "--json")
             assert found.returncode < 2, found.stderr
             assert ("18000" if name == "carry" else "1991") in found.stdout
+
+    asyncio.run(main())
+
+
+def test_candles_are_read_from_the_oldest_on() -> None:
+    async def main() -> None:
+        async with held() as (venue, signer):
+            await venue.blocks(60)
+            until, other = venue.height + 10, venue.signer(1)
+            await venue.taken(other, other.order(9, SHORT_TERM, SELL, PRICE, 1000, until))
+            await venue.taken(signer, signer.order(9, SHORT_TERM, BUY, PRICE, 1000, until))
+            reader = StreamReader(venue.venue.url)
+            first, last = await reader.candles("BTC", "1m", 0, venue.now_s * 1000)
+            shown = await venue.get("/v4/candles/perpetualMarkets/BTC-USD?resolution=1MIN")
+            opened = [ms_of("startedAt", each["startedAt"]) for each in shown["candles"]]
+            assert [last.opened_ms, first.opened_ms] == opened
+            assert (last.close, last.volume, last.trades) == (PRICE, 0.1, 1)
+            with pytest.raises(VenueDataError, match="interval: '7m' must be one of 1m, 5m"):
+                await reader.candles("BTC", "7m", 0, 1)
 
     asyncio.run(main())

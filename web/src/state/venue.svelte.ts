@@ -17,7 +17,8 @@ export interface Said {
 const KEPT_NOTICES = 200;
 const SHOWN_MS = 6_000;
 const BAD = new Set(["rejected", "liquidated", "deleveraged", "refused", "unanswered"]);
-const KEPT_CANDLES = 2_000;
+/** Of one market; a chart has a quarter more at most. */
+export const KEPT_CANDLES = 2_000;
 
 class VenueState {
   link = $state<Link>("connecting");

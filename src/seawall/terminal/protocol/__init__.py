@@ -7,8 +7,9 @@ the venue's clock. What is only drawn is numbers.
 The page sends ``Ask``. The server sends ``Sent``: answers, each with the ``id`` of its request,
 and surfaces. A surface is the whole state of what it shows and replaces what came before. Each is
 sent when it changed, at most so often as ``connection.PACE`` says, and always as it is then: a slow
-page misses states and nothing else. ``sequence`` counts the messages of a connection: where one is
-missing, the page asks to ``Resynchronise``.
+page misses states and nothing else. Where nothing changes there is a ``Beat`` every few seconds.
+``sequence`` counts the messages of a connection: where one is missing, the page asks to
+``Resynchronise``.
 """
 
 from seawall.terminal.protocol.answers import (
@@ -76,6 +77,7 @@ from seawall.terminal.protocol.requests import (
 from seawall.terminal.protocol.surfaces import (
     Account,
     AccountInfo,
+    Beat,
     Book,
     Boundaries,
     Bucket,
@@ -130,6 +132,7 @@ Surface = (
     | Cascade
     | Guard
     | Notice
+    | Beat
     | Answered
 )
 
@@ -154,6 +157,7 @@ __all__ = [
     "Ask",
     "AskMargin",
     "AskWhatIf",
+    "Beat",
     "Book",
     "Boundaries",
     "Bucket",

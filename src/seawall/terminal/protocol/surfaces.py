@@ -107,6 +107,10 @@ class View(Part):
     interval: Interval
 
 
+class Beat(Message):
+    """Nothing has changed: the connection stands. Sent where nothing else was for a while."""
+
+
 class Venue(Message):
     """The venue's clock and control. ``speed``: venue seconds per second, 0 for a clock that only
     ``advance`` moves. ``view``: what this connection looks at."""

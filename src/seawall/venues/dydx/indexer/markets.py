@@ -7,9 +7,10 @@ from typing import Any
 from seawall.domain.enums import MarketStatus
 from seawall.domain.units import DAY_MS, FUNDING_ONE, MICRO, PPM, money_text
 from seawall.engine.book_view import book_levels
-from seawall.venues.dydx.indexer.view import View, decimal, iso
+from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.instruments import RATE_HOURS, STATUSES
 from seawall.venues.dydx.pairs import Pair
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.port import Candle
 
 LEVELS = 200

@@ -8,7 +8,7 @@ from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import FUNDING_ONE, MICRO, money_text
 from seawall.venues.dydx.directory.directory import Subaccount
 from seawall.venues.dydx.indexer.ids import event_id, fill_id, order_id, subaccount_id, text_id
-from seawall.venues.dydx.indexer.view import View, decimal, iso
+from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.pairs import parts_of
 from seawall.venues.dydx.wire.fill_types import (
     DELEVERAGED,
@@ -17,6 +17,7 @@ from seawall.venues.dydx.wire.fill_types import (
     LIQUIDATED,
     LIQUIDATION,
 )
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.port import Fill, FundingRecord, LedgerRecord
 
 USDC = "USDC"

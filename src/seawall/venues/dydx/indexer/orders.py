@@ -5,9 +5,10 @@ from typing import Any
 from seawall.domain.enums import OrderFlag, Reason, Side
 from seawall.venues.dydx.directory.directory import OrderTerms, Subaccount
 from seawall.venues.dydx.indexer.ids import order_id, subaccount_id
-from seawall.venues.dydx.indexer.view import View, iso
+from seawall.venues.dydx.indexer.view import View
 from seawall.venues.dydx.instruments import price_text
 from seawall.venues.dydx.pairs import Pair, parts_of
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.dydx.wire.order_message import (
     CONDITION_STOP_LOSS,
     CONDITIONAL,

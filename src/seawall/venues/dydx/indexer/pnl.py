@@ -16,7 +16,8 @@ from msgspec import Struct
 from seawall.domain.enums import Side
 from seawall.domain.units import DAY_MS, MICRO
 from seawall.venues.dydx.directory.directory import Subaccount
-from seawall.venues.dydx.indexer.view import View, decimal, iso
+from seawall.venues.dydx.indexer.view import View, decimal
+from seawall.venues.dydx.wire.moments import iso
 
 HOUR_MS = 3_600_000
 MOST_EVENTS = 1_000_000

@@ -10,8 +10,9 @@ from seawall.domain.enums import Side
 from seawall.domain.units import MICRO
 from seawall.venues.dydx.directory.directory import Subaccount
 from seawall.venues.dydx.indexer.ids import text_id
-from seawall.venues.dydx.indexer.view import View, decimal, iso
+from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.pairs import Pair
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.port import Fill
 
 MOST_FILLS = 20_000

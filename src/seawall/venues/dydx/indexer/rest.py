@@ -29,7 +29,8 @@ from seawall.venues.dydx.indexer.pnl import Moment, historical_pnl, pnl, summed
 from seawall.venues.dydx.indexer.positions import positions_of
 from seawall.venues.dydx.indexer.subaccounts import parent_object, subaccount_object
 from seawall.venues.dydx.indexer.trade_history import trade_history
-from seawall.venues.dydx.indexer.view import NotFound, View, iso
+from seawall.venues.dydx.indexer.view import NotFound, View
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.dydx.wire.order_message import HIGHEST_SUBACCOUNT
 from seawall.venues.numbers import printed_number
 

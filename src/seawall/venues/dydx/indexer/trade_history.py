@@ -17,8 +17,9 @@ from seawall.venues.dydx.indexer.ids import fill_id, order_id
 from seawall.venues.dydx.indexer.money import event_of
 from seawall.venues.dydx.indexer.orders import type_of
 from seawall.venues.dydx.indexer.positions import MOST_FILLS
-from seawall.venues.dydx.indexer.view import View, decimal, iso
+from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.pairs import Pair, parts_of
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.port import Fill
 
 _ZERO = Fraction(0)

@@ -1,6 +1,5 @@
 """What all answers of the indexer read: a node, its history, amounts as the wire prints them."""
 
-from datetime import UTC, datetime
 from fractions import Fraction
 
 from seawall.domain.enums import Side
@@ -19,12 +18,6 @@ DECIMALS = 20
 
 class NotFound(LookupError):
     """What was asked for does not exist; the message is the venue's."""
-
-
-def iso(time_ms: int) -> str:
-    """A time in ms as the wire prints it."""
-    text = datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{time_ms % 1000:03d}Z"
 
 
 def decimal(value: Fraction) -> str:

@@ -12,8 +12,9 @@ from seawall.venues.dydx.indexer.markets import (
 from seawall.venues.dydx.indexer.money import trade_object
 from seawall.venues.dydx.indexer.orders import LIVE, shown_orders
 from seawall.venues.dydx.indexer.subaccounts import parent_object, subaccount_object
-from seawall.venues.dydx.indexer.view import NotFound, View, iso
+from seawall.venues.dydx.indexer.view import NotFound, View
 from seawall.venues.dydx.wire.bech32 import is_address
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.dydx.wire.order_message import HIGHEST_SUBACCOUNT
 from seawall.venues.numbers import printed_number
 

@@ -44,7 +44,7 @@ from seawall.venues.dydx.indexer.orders import (
     status_of,
 )
 from seawall.venues.dydx.indexer.positions import position_news
-from seawall.venues.dydx.indexer.view import View, decimal, iso
+from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.stream.channels import (
     BOOK,
     CANDLES,
@@ -55,6 +55,7 @@ from seawall.venues.dydx.stream.channels import (
     TRADES,
     Topic,
 )
+from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.fills import fills_of
 from seawall.venues.ledger import ledger_records
 from seawall.venues.port import Applied, Fill, LedgerRecord

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType
@@ -18,11 +19,12 @@ from seawall.domain.enums import Side
 from seawall.venues.dydx.account.public_book import Level, live_levels, uncrossed
 from seawall.venues.dydx.account.state import coin_of, ticker_of
 from seawall.venues.dydx.instruments import instruments_from_markets
-from seawall.venues.dydx.wire.moments import ms_of
+from seawall.venues.dydx.wire.moments import iso, ms_of
 from seawall.venues.numbers import plain_number
 from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.public_stream import (
     PublicBook,
+    PublicCandle,
     PublicMarkets,
     PublicPrices,
     PublicTrade,
@@ -74,6 +76,27 @@ class _Trade(Struct, rename="camel"):
 
 class _Trades(Struct):
     trades: list[_Trade] = []
+
+
+class _Candle(Struct, rename="camel"):
+    started_at: str
+    open: str
+    high: str
+    low: str
+    close: str
+    base_token_volume: str
+    trades: int
+
+
+class _Candles(Struct):
+    candles: list[_Candle]
+
+
+RESOLUTIONS = {
+    "1m": "1MIN", "5m": "5MINS", "15m": "15MINS", "30m": "30MINS", "1h": "1HOUR", "4h": "4HOURS",
+    "1d": "1DAY",
+}  # fmt: skip
+"""Lengths of candles by their usual names."""
 
 
 class _Sides:
@@ -142,6 +165,20 @@ class StreamReader:
     async def book(self, market: str) -> PublicBook:
         found = await asyncio.to_thread(live_levels, self._api, market)
         return PublicBook(market, found.bids, found.asks)
+
+    async def candles(
+        self, market: str, interval: str, start_ms: int, end_ms: int
+    ) -> Sequence[PublicCandle]:
+        if interval not in RESOLUTIONS:
+            expected = ", ".join(RESOLUTIONS)
+            raise VenueDataError(f"interval: {interval!r} must be one of {expected}")
+        asked = {
+            "resolution": RESOLUTIONS[interval], "fromISO": iso(start_ms), "toISO": iso(end_ms),
+        }  # fmt: skip
+        path = f"/v4/candles/perpetualMarkets/{ticker_of(market)}?{urlencode(asked)}"
+        found = decode(_Candles, await asyncio.to_thread(self._api.get, path)).candles
+        rows = [_candle(f"candles[{place}]", each) for place, each in enumerate(found)]
+        return rows[::-1]  # the newest come first
 
     async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
         self._names, self.refused = list(names), {}
@@ -268,6 +305,21 @@ class StreamReader:
                     if self._books_at.get(name, before) <= asked_at:
                         self._books_at[name] = asked_at
                         hear(book)
+
+
+def _candle(path: str, row: _Candle) -> PublicCandle:
+    def number(name: str, text: str) -> float:
+        return plain_number(f"{path}.{name}", text, signed=False)
+
+    return PublicCandle(
+        ms_of(f"{path}.startedAt", row.started_at),
+        number("open", row.open),
+        number("high", row.high),
+        number("low", row.low),
+        number("close", row.close),
+        number("baseTokenVolume", row.base_token_volume),
+        row.trades,
+    )
 
 
 async def _send(socket: ClientWebSocketResponse, channel: str, name: str) -> None:
