@@ -24,6 +24,7 @@ from seawall.venues.gateway_port import ACCOUNT, ORDERS
 from seawall.venues.registry import VENUES
 from tests.command_line import seawall
 from tests.terminal.page import MANUAL, Page
+from tests.waiting import PATIENCE_S
 
 HYPERLIQUID = VENUES["hyperliquid"]
 DYDX = "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"
@@ -60,6 +61,7 @@ def with_address(
 
     async def run() -> None:
         async with (
+            asyncio.timeout(PATIENCE_S),
             running_venue(options, mount=mounted()) as venue,
             page_at(venue.url) as own,
         ):
@@ -143,7 +145,9 @@ def test_it_follows_the_account_and_its_markets() -> None:
         await pair.own.place(market="BTC", side="sell", kind="market", size="1")
         found = await pair.read.account(lambda a: any(p.size == "3" for p in a.positions))
         assert {each.size for each in found.positions} == {"3", "-20"}
-        theirs_of = await pair.own.surface(protocol.History, lambda h: h.fills[0].size == "1")
+        theirs_of = await pair.own.surface(
+            protocol.History, lambda h: bool(h.fills) and h.fills[0].size == "1"
+        )
         fills = sorted(theirs_of.fills, key=lambda each: (-each.time_ms, -each.id))
         history = await pair.read.surface(protocol.History, lambda h: len(h.fills) == len(fills))
         assert list(history.fills) == fills
@@ -273,7 +277,7 @@ def test_nothing_can_be_traded() -> None:
 
 def test_a_venue_that_is_gone_is_said_and_its_last_figures_grow_old() -> None:
     async def run() -> None:
-        async with AsyncExitStack() as stack:
+        async with asyncio.timeout(PATIENCE_S), AsyncExitStack() as stack:
             venue = await stack.enter_async_context(running_venue(MANUAL, mount=mounted()))
             async with page_at(venue.url) as own:
                 await trade(own)

@@ -51,7 +51,7 @@ from seawall.venues.gateway_port import (
     book_of,
     prices_of,
 )
-from seawall.venues.public_stream import PublicMarkets, PublicPrices, PublicReader
+from seawall.venues.public_stream import CandleReader, PublicMarkets, PublicPrices
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.registry import VENUES
 from seawall.venues.venue import Venue
@@ -132,7 +132,7 @@ class AddressStage(Listeners):
         venue: Venue,
         listed: PublicMarkets,
         reader: VenueReader,
-        markets: PublicReader,
+        markets: CandleReader,
         guard: Path | None = None,
     ) -> None:
         super().__init__()
@@ -449,6 +449,8 @@ async def open_address(
         markets = venue.wire.public_reader(url)
     except VenueDataError as error:
         raise InputError(f"--at: {error}") from None
+    if not isinstance(markets, CandleReader):
+        raise InputError(f"ADDRESS: {address}: candles of {venue.name} are not read yet")
     try:
         listed = await markets.markets(())
     except VenueDataError as error:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from seawall.terminal import protocol
 from seawall.terminal.market import SHOWN_CANDLES
-from seawall.venues.public_stream import PublicCandle, PublicPrices, PublicReader
+from seawall.venues.public_stream import CandleReader, PublicCandle, PublicPrices
 from seawall.venues.raw_json import VenueDataError
 
 PACE_S = 7.5
@@ -42,7 +42,7 @@ class MarketQuestions:
 
     def __init__(
         self,
-        reader: PublicReader,
+        reader: CandleReader,
         now_ms: Callable[[], int],
         hear: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,

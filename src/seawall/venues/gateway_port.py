@@ -191,7 +191,8 @@ class VenueReader(Protocol):
         ...
 
     def watch(self, markets: Sequence[str]) -> None:
-        """From now on follow these markets; those with a position or an order are anyway."""
+        """From now on follow these markets; those with a position or an order are anyway. A reader
+        may go on following others."""
         ...
 
     async def order(self, client_id: str) -> OrderEnding:

@@ -6,7 +6,7 @@ ledger. When to connect again, and what a silence means, is the host's to decide
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -102,18 +102,23 @@ class PublicReader(Protocol):
         """The book of a market now, as far as the venue shows it. Raises VenueDataError."""
         ...
 
+    async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
+        """Connect, subscribe, and call ``hear`` with what comes, until the connection ends.
+
+        Returns only by raising VenueDataError, which says why it ended.
+        """
+        ...
+
+
+@runtime_checkable
+class CandleReader(PublicReader, Protocol):
+    """One that reads candles too."""
+
     async def candles(
         self, market: str, interval: str, start_ms: int, end_ms: int
     ) -> Sequence[PublicCandle]:
         """The candles opened between two moments, oldest first. ``interval``: such as ``5m``.
 
         Raises VenueDataError.
-        """
-        ...
-
-    async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
-        """Connect, subscribe, and call ``hear`` with what comes, until the connection ends.
-
-        Returns only by raising VenueDataError, which says why it ended.
         """
         ...
