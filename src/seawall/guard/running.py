@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from seawall.accounts.address import known_address
+from seawall.accounts.load import address_in
 from seawall.domain.errors import InputError
 from seawall.domain.units import HOUR_MS, from_units
 from seawall.guard.actions import Action, AddMargin, Alert, CancelOrder, PlaceOrder
@@ -404,7 +404,7 @@ def action_text(action: Action, view: View) -> str:
 
 def _venue_of(address: str) -> tuple[str, str]:
     """The venue whose address it is, and its usual form. Raises InputError."""
-    found = known_address(address)
+    found = address_in(address)
     if found is None:
         expected = "the address of an account on a venue that is known here"
         raise InputError.of("", "address", address, expected)
