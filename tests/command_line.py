@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 import pytest
 
+import seawall.engine.compile  # before ``explain`` chooses that it runs in plain Python
 from seawall.cli.main import main
 from tests.shared_files import ROOT
 from tests.waiting import PATIENCE_S
@@ -43,7 +44,7 @@ def seawall(
         redirect_stderr(err),
     ):
         patch.chdir(folder or os.getcwd())
-        # ``explain`` sets it for its own process.
+        # ``explain`` sets it for its own process, in which nothing has loaded the engine before.
         patch.setenv("SEAWALL_INTERPRETED", kept := os.environ.get("SEAWALL_INTERPRETED", ""))
         if not kept:
             del os.environ["SEAWALL_INTERPRETED"]

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -285,3 +287,20 @@ def test_no_cluster_there(
         run("--cluster", "tcp://127.0.0.1:9")
     assert stopped.value.code == 2
     assert "no scheduler answers there" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_plain_python_computes_the_same(folder: Path) -> None:
+    """In a process of its own: the engine is loaded as it is first asked for."""
+    account = str(folder / "account.toml")
+    words = ["paths", account, "--paths", "8", "--hours", "1", "--step", "900", "--json"]
+
+    def losses(**more: str) -> list[float]:
+        code = "from seawall.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            env={**os.environ, **more}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return [each["loss"] for each in json.loads(done.stdout)["losses"]]
+
+    assert losses(SEAWALL_INTERPRETED="1") == pytest.approx(losses(), rel=1e-9)

@@ -6,13 +6,10 @@ left their bounds look. Prices do not depend on what an account does, so every w
 meets the same ones.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import numpy as np
 from msgspec import Struct
 
 from seawall.domain.units import MICRO
-from seawall.engine.compile import INTERPRETED
 from seawall.guard.policy import Policy
 from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.guard_test.bounds import limits_of
@@ -22,7 +19,7 @@ from seawall.lab.guard_test.watch import REACHED, fresh_now, fresh_watched, watc
 from seawall.lab.paths.kernels.between import liquidate_between
 from seawall.lab.paths.kernels.course import LOWEST
 from seawall.lab.paths.kernels.draws import LANES
-from seawall.lab.paths.kernels.simulate import in_order
+from seawall.lab.paths.kernels.simulate import in_order, wrapping
 from seawall.lab.paths.kernels.stages_state import State
 from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PathTask
@@ -77,15 +74,10 @@ def _unprotected(task: PathTask, block: int) -> Played:
     """What the kernel itself has, with nothing in between."""
     run = Run(task, block * LANES)
     run.restart(block * LANES)
-    with _wrapping():
+    with wrapping():
         run.advance(task.steps)
     lowest = run.block.course[LOWEST : LOWEST + LANES]
     return _Play.outcome(task, run, lowest, np.zeros(LANES, np.int64), None)
-
-
-def _wrapping() -> AbstractContextManager[object]:
-    """The hash of random numbers wraps around, of which NumPy warns."""
-    return np.errstate(over="ignore") if INTERPRETED else nullcontext()
 
 
 class _Play:
@@ -126,7 +118,7 @@ class _Play:
         run = self._run
         if self._guards is not None:
             self._guards.begin(self._state())
-        with _wrapping():
+        with wrapping():
             for step in range(1, self._task.steps + 1):
                 run.advance(step)
                 self._act(step)

@@ -6,7 +6,7 @@ computed.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from msgspec import Struct
@@ -74,14 +74,20 @@ def margin_fan(task: PathTask, paths: int = 512, points: int = 120) -> MarginFan
 def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Integers) -> Iterator[Run]:
     """Block after block, stopped at each of ``steps``."""
     run = Run(task, first)
-    # The hash wraps around: NumPy warns of it, compiled code does not.
-    wrapping = np.errstate(over="ignore") if INTERPRETED else nullcontext()
     for path in range(first, first + paths, LANES):
         run.restart(path)
         for step in steps:
-            with wrapping:
+            with wrapping():
                 run.advance(int(step))
             yield run
+
+
+def wrapping() -> AbstractContextManager[object]:
+    """Where interpreted kernels run: the hash of random numbers wraps around, of which NumPy warns.
+
+    One for each block of code: NumPy lets none be entered twice.
+    """
+    return np.errstate(over="ignore") if INTERPRETED else nullcontext()
 
 
 def in_order(task: PathTask) -> slice | NDArray[np.intp]:
