@@ -1,13 +1,15 @@
-"""Pictures of the terminal: ``python -m tests.browser.terminal_pictures FOLDER [NAMES]``.
+"""Pictures of the terminal: ``python -m tests.browser.terminal_pictures FOLDER [NAMES] [--jpeg]``.
 
 A venue with accounts that hold positions at several leverages, the page with the first of them, and
 every view wide and on a phone, light and dark; or those that are named, as ``terminal_dark``.
+``--jpeg``: a third of the size, for the set of all of them.
 """
 
 import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from tests.browser.pages import PHONE, SCHEMES, WIDE, browser
 from tests.browser.terminal import Terminal, terminal, venue
@@ -71,8 +73,9 @@ def shown(page: Terminal) -> Iterator[str]:
     page.wait(lambda: page.position("ETH"))
 
 
-def main(folder: Path, views: frozenset[str]) -> None:
-    """``views``: which ones; all where there are none."""
+def main(folder: Path, views: frozenset[str], options: dict[str, Any]) -> None:
+    """``views``: which ones; all where there are none. ``options``: of a screenshot."""
+    suffix = options["type"]
     folder.mkdir(parents=True, exist_ok=True)
     with browser() as opened, venue(*MARKETS) as said:
         with terminal(opened, said["url"]) as page:
@@ -84,8 +87,11 @@ def main(folder: Path, views: frozenset[str]) -> None:
                     name = "_".join(filter(None, ("terminal", view, place, scheme)))
                     if not views or name in views:
                         page.page.wait_for_timeout(700)  # until what came last is drawn
-                        page.page.screenshot(path=folder / f"{name}.png", full_page=bool(place))
+                        target = folder / f"{name}.{suffix}"
+                        page.page.screenshot(path=target, full_page=bool(place), **options)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), frozenset(sys.argv[2:]))
+    given = [each for each in sys.argv[1:] if each != "--jpeg"]
+    form = {"type": "jpeg", "quality": 40} if "--jpeg" in sys.argv else {"type": "png"}
+    main(Path(given[0]), frozenset(given[1:]), form)
