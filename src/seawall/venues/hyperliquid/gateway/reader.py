@@ -261,14 +261,15 @@ class Reader:
         assert self._parts is not None
         user = {"user": self.address}
         kinds = (
-            "allDexsClearinghouseState", "spotState", "orderUpdates", "userFills", "userFundings",
-            "userNonFundingLedgerUpdates",
+            "spotState", "orderUpdates", "userFills", "userFundings", "userNonFundingLedgerUpdates",
         )  # fmt: skip
         subscriptions: list[dict[str, str]] = [{"type": kind, **user} for kind in kinds]
         subscriptions += [
             {"type": "openOrders", **user, **({"dex": dex} if dex else {})}
             for dex in self._parts.states
         ]
+        # The last one: its first message says that all the others are heard from now on.
+        subscriptions.append({"type": "allDexsClearinghouseState", **user})
         self._stream = StreamReader(
             self.url, quiet_s=self._quiet_s, more=subscriptions, hear_more=self._hear_account
         )
