@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -365,6 +366,25 @@ def test_a_save_point_that_is_named_anew_leaves_no_file_behind(tmp_path):
     files = {path.name.partition(".")[0] for path in tmp_path.glob("snapshot-*")}
     assert files == {path.stem for path in tmp_path.glob("snapshot-*.sws")}
     assert len(files) == recovery.KEPT_SNAPSHOTS
+
+
+def test_a_save_point_and_a_snapshot_of_one_moment_are_written_beside_each_other(tmp_path):
+    """Each has a thread of its own: the file that one moves into place was the other's."""
+
+    async def main(host):
+        await live_a_little(host, 1)
+        storage = host._storage
+        moment = storage.moment(START_MS)
+        with ThreadPoolExecutor(2) as threads:
+            for _ in range(100):
+                made = [
+                    threads.submit(storage.save_snapshot, moment),
+                    threads.submit(storage.save_point, "a", moment),
+                ]
+                for each in made:
+                    each.result()
+
+    run(main, tmp_path)
 
 
 def test_an_automatic_snapshot_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import apsw
@@ -161,6 +162,8 @@ class FolderStorage(Storage):
         self._rules = describe_rules(
             rulebook=rulebook, instruments=list(instruments), limits=limits
         )
+        # The usual snapshots have a thread of their own; a save point may be of the same moment.
+        self._one_snapshot = Lock()
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock = lock_file(folder / "lock")
@@ -297,8 +300,9 @@ class FolderStorage(Storage):
         return Moment(at, self.directory.snapshot(), self.engine.snapshot())
 
     def save_snapshot(self, moment: Moment) -> None:
-        recovery.save_moment(self.folder, moment, self._rules)
-        self._drop_snapshots()
+        with self._one_snapshot:
+            recovery.save_moment(self.folder, moment, self._rules)
+            self._drop_snapshots()
 
     def _drop_snapshots(self) -> None:
         recovery.drop_snapshots(self.folder, list(self._log.points.values()))
@@ -326,7 +330,8 @@ class FolderStorage(Storage):
         copy = recovery.history_copy_path(self.folder, moment.position)
         try:
             self.history.save_copy(copy).close()
-            recovery.save_moment(self.folder, moment, self._rules)
+            with self._one_snapshot:
+                recovery.save_moment(self.folder, moment, self._rules)
         except (OSError, SeawallError) as error:
             with suppress(OSError):
                 copy.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from seawall.guard.journal import Decided, read_journal
 from seawall.guard.memory import Memory
 from seawall.guard.policy_file import parse_policy
 from seawall.lab.guard_test import crisis
+from seawall.lab.guard_test.crashes import Rehearsed
 from seawall.lab.guard_test.played import Protection
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.scenario import Scenario, ScenarioMarket
@@ -113,7 +114,8 @@ def in_the_lab(account: Account, monkeypatch: pytest.MonkeyPatch) -> tuple[list[
     monkeypatch.setattr(crisis, "decide", noted)
     plan = Protection(name="policy", policy=parse_policy(POLICY))
     depths = {each.name: Depth(50_000_000.0, 1.0) for each in account.instruments}
-    crisis.through(SCENARIO, account, depths, plan, 0)
+    crash = Rehearsed(scenario=SCENARIO, account=account, depths=depths)
+    crisis.through(crash, plan, 0)
     return marks, done
 
 
