@@ -23,6 +23,7 @@ from seawall.guard.loop import Guard
 from seawall.guard.observe import Observer
 from seawall.guard.policy_file import parse_policy
 from seawall.guard.running import Run, Running
+from seawall.venues.dydx.gateway import reader as gateway_reader
 from seawall.venues.gateway_port import Accepted, ReduceOrder, Refused, Unknown, VenueWriter
 from seawall.venues.registry import gateway_of
 from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
@@ -485,3 +486,43 @@ def test_what_became_of_an_order_is_asked_before_another_follows(
         assert held.decided(QueryOrder) is not None
 
     held(act, tmp_path, monkeypatch)
+
+
+def test_flows_that_are_known_are_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_reader, "_PAGE", 2)
+    gateway = gateway_of("dydx")
+
+    async def main() -> None:
+        async with quiet_venue() as venue:
+            signer = venue.signer(0)
+
+            async def pages(reader: Any) -> list[str]:
+                asked: list[str] = []
+                ask = reader._ask
+
+                async def counted(path: str) -> bytes:
+                    asked.append(path)
+                    return await ask(path)  # type: ignore[no-any-return]
+
+                with monkeypatch.context() as patched:
+                    patched.setattr(reader, "_ask", counted)
+                    await reader._read_money()
+                return [each for each in asked if "/transfers" in each]
+
+            def reader() -> Any:
+                return gateway.reader(gateway.network(url=venue.venue.url), f"{signer.address}/0")
+
+            for _ in range(5):
+                await venue.taken(signer, signer.transfer(200, 1_000_000))
+            await venue.blocks()
+            known = reader()
+            await known._read_all()
+            assert len(await pages(known)) == 1
+            await venue.taken(signer, signer.transfer(200, 7_000_000))
+            await venue.blocks()
+            assert len(await pages(known)) == 1
+            afresh = reader()
+            await afresh._read_all()
+            assert known.state().net_deposits == afresh.state().net_deposits
+
+    asyncio.run(main())

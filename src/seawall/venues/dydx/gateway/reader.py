@@ -8,7 +8,7 @@ prices before and after the account are the same.
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -27,8 +27,16 @@ from seawall.venues.dydx.gateway.listed import OPEN_STATUSES, ListedOrder, Place
 from seawall.venues.dydx.gateway.money import Flow, entries_of, reported_of
 from seawall.venues.dydx.gateway.networks import chain_of
 from seawall.venues.dydx.node.actions import USDC
-from seawall.venues.dydx.stream.public_reader import ANSWER_S, StreamReader
+from seawall.venues.dydx.stream.public_reader import StreamReader
 from seawall.venues.dydx.wire.moments import ms_of
+from seawall.venues.followed_account import (
+    KEPT_FILLS,
+    PAUSES_S,
+    UNENDED,
+    FollowedAccount,
+    KnownEnding,
+)
+from seawall.venues.followed_stream import ANSWER_S
 from seawall.venues.gateway_port import (
     ACCOUNT,
     FUNDING,
@@ -44,7 +52,7 @@ from seawall.venues.gateway_port import (
     book_of,
     prices_of,
 )
-from seawall.venues.inputs import Inputs, VenueClock
+from seawall.venues.inputs import VenueClock
 from seawall.venues.numbers import exact_units
 from seawall.venues.public_api import NotFound, PublicAnswers, PublicApi, PublicApiError
 from seawall.venues.public_stream import PublicBook, PublicPrices, PublicTrades, PublicUpdate
@@ -53,14 +61,9 @@ from seawall.venues.raw_json import VenueDataError, decode
 QUIET_S = 2.5
 MONEY_QUIET_S = 30.0
 """What was not heard of for so long is asked for; cash flows, funding and the wallet later."""
-LOOK_S, LONGEST_LOOK_S = 0.25, 4.0
-STEADY_S = 10.0
-_PAUSES_S = (0.2, 1.0, 3.0, 5.0)
 _TRIES = 3
 _PAGE, _PAGES = 100, 100
-_KEPT_FILLS, _KEPT_ENDINGS = 500, 2000
 _HEIGHT = "v4_block_height"
-_UNENDED = ("open", "unknown")
 
 
 class _Coin(Struct):
@@ -76,10 +79,11 @@ class _Transfers(Struct):
     transfers: list[Flow]
 
 
-class _Payment(Struct, rename="camel"):
+class _Payment(Struct, rename="camel", frozen=True):
     created_at: str
     ticker: str
     payment: str
+    subaccount_number: str | int = 0
 
 
 class _Payments(Struct, rename="camel"):
@@ -110,20 +114,13 @@ class _Contents(Struct):
     fills: list[Raw] = []
 
 
-class _Ending(Struct):
-    """``until_height``: the last block in which the order may still fill; it has ended after it."""
-
-    ending: OrderEnding
-    asked_at: float
-    answered_at: float
-    until_height: int = 0
-
-
-class Reader:
+class Reader(FollowedAccount[StreamReader]):
     """One account; see ``gateway_port.VenueReader``. It holds no key and sends nothing.
 
     ``address``: ``dydx1.../NUMBER``; a number below 128 is a parent with its children.
     """
+
+    _look_s = 0.25
 
     def __init__(
         self,
@@ -134,43 +131,36 @@ class Reader:
         ledger_from_ms: int = 1,
         clock: VenueClock | None = None,
         quiet_s: float = QUIET_S,
-        pauses_s: Sequence[float] = _PAUSES_S,
+        pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         """Raises VenueDataError for a mistyped address, InputError for what is none."""
         found = parse_address(address)
         if found is None:
             raise InputError.of("", "address", address, "dydx1..., alone or with /NUMBER")
+        super().__init__(markets, clock, pauses_s)
         self._api = PublicApi(network.url, ANSWER_S)
         self._node = PublicApi(chain_of(network).node, ANSWER_S)
         self.url, self.address = self._api.base, found
         owner, _, number = found.partition("/")
         self._place = Place(owner, int(number))
-        self._wanted = list(dict.fromkeys(markets))
         self._ledger_from_ms = ledger_from_ms
-        self._quiet_s, self._pauses_s = quiet_s, pauses_s
-        self._clock = clock or VenueClock()
-        self._inputs = Inputs(self._clock)
+        self._quiet_s = quiet_s
         self._answers: PublicAnswers | None = None
         self._reported = Reported()
         self._entries: Mapping[str, Decimal] = {}
         self._orders: dict[str, ListedOrder] = {}
         self._names: dict[str, str] = {}
-        self._endings: dict[str, _Ending] = {}
-        self._fills: deque[LiveFill] = deque(maxlen=_KEPT_FILLS)
+        self._fills: deque[LiveFill] = deque(maxlen=KEPT_FILLS)
+        self._fill_count = 0
         self._net_deposits: int | None = None
-        self._funding: tuple[FundingPaid, ...] = ()
+        self._flows: dict[str, Flow] = {}
+        self._payments: dict[_Payment, FundingPaid] = {}
         self._wallet = 0
         self._prices: dict[str, PublicPrices] = {}
         self._books: dict[str, PublicBook] = {}
         self._volumes: dict[str, float] = {}
         self._height = 0
-        self._stream: StreamReader | None = None
-        self._followed: list[str] = []
-        self._connection, self._is_live, self._live_at = 0, False, 0.0
         self._has_news = False
-        self._trouble = ""
-        self._sequence = 0
-        self._has_changed = asyncio.Event()
 
     # -- what is known -----------------------------------------------------------------------------
 
@@ -179,7 +169,6 @@ class Reader:
             return None
         now_ms = self._clock.now_ms()
         marks = {name: f"{each.mark!r}" for name, each in self._prices.items()}
-        refused = {} if self._stream is None else self._stream.refused
         return VenueState(
             time_ms=now_ms,
             connection=self._connection,
@@ -189,7 +178,7 @@ class Reader:
             reported=self._reported,
             orders=self._live_orders(),
             endings=tuple(
-                self._shown(each) for each in self._endings.values() if self._is_over(each)
+                each.shown(self._clock) for each in self._endings.values() if self._is_over(each)
             ),
             fills=tuple(self._fills),
             prices=dict(self._prices),
@@ -197,40 +186,18 @@ class Reader:
             volumes=dict(self._volumes),
             next_funding_ms=(now_ms // HOUR_MS + 1) * HOUR_MS,
             net_deposits=self._net_deposits,
-            funding_payments=self._funding,
+            funding_payments=tuple(self._payments.values()),
             wallet=self._wallet,
             entries=self._entries,
-            trouble="; ".join(
-                [
-                    *filter(None, [self._trouble]),
-                    *(f"{name} cannot be followed: {why}" for name, why in refused.items()),
-                ]
-            ),
+            trouble="; ".join(filter(None, (self._trouble, *self._refused()))),
         )
 
     def _live_orders(self) -> tuple[LiveOrder, ...]:
         return tuple(each.live() for each in self._orders.values())
 
-    def _is_over(self, found: _Ending) -> bool:
+    def _is_over(self, found: KnownEnding) -> bool:
         """Whether no block can change any more how an order has ended."""
         return self._height > found.until_height
-
-    def _shown(self, found: _Ending) -> OrderEnding:
-        """With the moments as the venue's time."""
-        now_ms, at = self._clock.now_ms(), self._clock.monotonic()
-        return structs.replace(
-            found.ending,
-            asked_ms=now_ms - round(1000 * (at - found.asked_at)),
-            answered_ms=now_ms - round(1000 * (at - found.answered_at)),
-        )
-
-    async def changed(self, since: int, timeout_s: float) -> int:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self._sequence <= since:
-                    self._has_changed.clear()
-                    await self._has_changed.wait()
-        return self._sequence
 
     def watch(self, markets: Sequence[str]) -> None:
         self._wanted = list(dict.fromkeys([*self._wanted, *markets]))
@@ -241,70 +208,29 @@ class Reader:
         named = next((each for each in found if each.name == client_id), None)
         if named is None:
             unknown = OrderEnding(client_id=client_id, state="unknown", word="", time_ms=0)
-            self._keep_ending(_Ending(unknown, asked_at, self._clock.monotonic()))
+            self._keep_ending(KnownEnding(unknown, asked_at, self._clock.monotonic()))
         else:
             self._keep_order(named, asked_at)
         self._tell()
         known = self._endings[client_id]
         if not self._is_over(known):
             waits = structs.replace(known.ending, state="open")
-            return self._shown(structs.replace(known, ending=waits))
-        return self._shown(known)
+            known = structs.replace(known, ending=waits)
+        return known.shown(self._clock)
 
     # -- the connection ----------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        failures = 0
-        while True:
-            self._connection += 1
-            try:
-                await self._read_all()
-                await self._follow()
-            except VenueDataError as error:
-                self._trouble = str(error)
-            lasted_s = self._clock.monotonic() - self._live_at if self._is_live else 0.0
-            failures = 0 if lasted_s >= STEADY_S else failures + 1
-            self._is_live = False
-            self._tell()
-            await asyncio.sleep(self._pauses_s[min(failures, len(self._pauses_s) - 1)])
-
-    async def _follow(self) -> None:
-        """Follow the socket until it ends. Raises VenueDataError."""
+    def _new_stream(self) -> StreamReader:
         kind = "v4_parent_subaccounts" if self._place.is_parent else "v4_subaccounts"
         name = f"{self._place.address}/{self._place.number}"
-        self._stream = StreamReader(
-            self.url, more=[(kind, name), (_HEIGHT, "")], hear_more=self._hear_more
-        )
-        self._followed = self._markets()
-        tasks = [
-            asyncio.create_task(self._ask_quiet(), name="seawall-reader-questions"),
-            asyncio.create_task(
-                self._stream.follow(self._followed, self._hear_market),
-                name="seawall-reader-stream",
-            ),
-        ]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-            self._stream = None
-        for each in ended:
-            if isinstance(each, Exception):
-                raise each
+        return StreamReader(self.url, more=[(kind, name), (_HEIGHT, "")], hear_more=self._hear_more)
 
     def _markets(self) -> list[str]:
-        """Those that are wanted, and those with a position or an order."""
         assert self._answers is not None
         held = [coin_of(each) for each in tickers(self._answers.account)]
         ordered = [coin_of(each.ticker) for each in self._orders.values()]
         known = self._answers.prices
         return [each for each in dict.fromkeys([*self._wanted, *held, *ordered]) if each in known]
-
-    def _tell(self) -> None:
-        self._sequence += 1
-        self._has_changed.set()
 
     # -- questions ---------------------------------------------------------------------------------
 
@@ -312,9 +238,11 @@ class Reader:
         return await asyncio.to_thread(self._api.get, path)
 
     async def _read_all(self) -> None:
-        """Everything over HTTP. Raises VenueDataError."""
         self._take_block(await self._ask("/v4/height"))
-        # What happened between the end of a connection and the next has no message.
+        # What happened between the end of a connection and the next has no message; and a venue
+        # that was set back has other flows.
+        self._flows.clear()
+        self._payments.clear()
         await self._read_account()
         await self._read_orders()
         await self._read_money()
@@ -367,60 +295,43 @@ class Reader:
         return (
             known is not None
             and known.answered_at >= asked_at
-            and known.ending.state not in _UNENDED
+            and known.ending.state not in UNENDED
         )
 
     async def _read_money(self) -> None:
-        """Cash flows, funding payments and the wallet. Raises VenueDataError."""
+        """Cash flows and funding payments that are not known yet, and the wallet.
+
+        Raises VenueDataError.
+        """
         asked_at = self._clock.monotonic()
-        flows = await self._pages("transfers", _Transfers)
-        own = {flow.id: flow for page in flows for flow in page.transfers}
+        new = await self._new_rows("transfers", _Transfers, lambda each: each.id in self._flows)
+        self._flows |= {flow.id: flow for flow in new}
         total = sum(
             each.amount(self._place)
-            for each in own.values()
+            for each in self._flows.values()
             if ms_of("transfers.createdAt", each.created_at) >= self._ledger_from_ms
         )
-        payments = await self._pages("fundingPayments", _Payments)
-        self._funding = tuple(
-            FundingPaid(
-                ms_of("fundingPayments.createdAt", each.created_at),
-                coin_of(each.ticker),
-                -exact_units("fundingPayments.payment", each.payment, MONEY_DECIMALS),
-            )
-            for page in payments
-            for each in page.funding_payments
-        )
+        paid = await self._new_rows("fundingPayments", _Payments, self._payments.__contains__)
+        self._payments |= {each: _paid(each) for each in paid}
         path = f"/cosmos/bank/v1beta1/balances/{self._place.address}"
         raw = await asyncio.to_thread(self._node.get, path)
         coins = decode(_Balances, raw, "balances").balances
         self._wallet = sum(int(each.amount) for each in coins if each.denom == USDC)
         self._inputs.hear(LEDGER, changed=total != self._net_deposits, asked_at=asked_at)
-        self._inputs.hear(FUNDING, changed=True, asked_at=asked_at)
+        self._inputs.hear(FUNDING, changed=bool(paid), asked_at=asked_at)
         self._net_deposits = total
 
-    async def _pages(self, what: str, kind: Any) -> list[Any]:
-        """Every page of a list, the newest first."""
+    async def _new_rows(self, what: str, kind: Any, is_known: Callable[[Any], bool]) -> list[Any]:
+        """The rows of a list down to those that are known: the newest come first."""
         found = []
         for page in range(1, _PAGES + 1):
             path = self._place.path(what, f"&limit={_PAGE}&page={page}")
-            answer = decode(kind, await self._ask(path), what)
-            found.append(answer)
-            (rows,) = structs.astuple(answer)
-            if len(rows) < _PAGE:
+            (rows,) = structs.astuple(decode(kind, await self._ask(path), what))
+            new = [each for each in rows if not is_known(each)]
+            found += new
+            if len(new) < _PAGE:
                 break
         return found
-
-    async def _ask_quiet(self) -> None:
-        """Ask for what has changed, and for what is quiet, until cancelled. Raises VenueDataError
-        for what cannot be read; an answer that does not come is asked for again."""
-        pause_s = LOOK_S
-        while True:
-            await asyncio.sleep(pause_s)
-            try:
-                await self._ask_once()
-                pause_s = LOOK_S
-            except PublicApiError:
-                pause_s = min(2 * pause_s, LONGEST_LOOK_S)
 
     async def _ask_once(self) -> None:
         assert self._stream is not None
@@ -466,9 +377,7 @@ class Reader:
             self._take_block(contents)
             return
         if is_first:
-            if not self._is_live:
-                self._is_live, self._live_at = True, self._clock.monotonic()
-                self._trouble = ""
+            self._went_live()
         else:
             self._take_news(contents)
         self._has_news = True
@@ -502,29 +411,27 @@ class Reader:
         else:
             self._orders.pop(order.id, None)
         until = order.until_height if order.is_only_likely else 0
-        self._keep_ending(_Ending(ending, asked_at, self._clock.monotonic(), until))
+        self._keep_ending(KnownEnding(ending, asked_at, self._clock.monotonic(), until))
 
-    def _keep_ending(self, found: _Ending) -> None:
+    def _keep_ending(self, found: KnownEnding) -> None:
         """Keep it, unless it says less than is known: what has ended is not open again, and an id
         that was there is not unknown again."""
-        name = found.ending.client_id
-        known = self._endings.pop(name, None)
+        known = self._endings.get(found.ending.client_id)
         if (
             known is not None
-            and known.ending.state not in _UNENDED
-            and found.ending.state in _UNENDED
+            and known.ending.state not in UNENDED
+            and found.ending.state in UNENDED
         ):
             found = structs.replace(found, ending=known.ending, until_height=known.until_height)
-        self._endings[name] = found
-        while len(self._endings) > _KEPT_ENDINGS:
-            del self._endings[next(iter(self._endings))]
+        self._put_ending(found)
 
     def _keep_fill(self, fill: _Fill) -> None:
+        self._fill_count += 1
         self._fills.append(
             LiveFill(
                 market=coin_of(fill.ticker or fill.market),
                 time_ms=ms_of("fills.createdAt", fill.created_at),
-                trade_id=len(self._fills),
+                trade_id=self._fill_count,
                 is_buy=fill.side == "BUY",
                 price=Decimal(fill.price),
                 size=Decimal(fill.size),
@@ -533,3 +440,11 @@ class Reader:
                 is_liquidation=fill.type == "LIQUIDATED",
             )
         )
+
+
+def _paid(payment: _Payment) -> FundingPaid:
+    return FundingPaid(
+        ms_of("fundingPayments.createdAt", payment.created_at),
+        coin_of(payment.ticker),
+        -exact_units("fundingPayments.payment", payment.payment, MONEY_DECIMALS),
+    )

@@ -12,7 +12,7 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse
 from msgspec import Raw, Struct
 
 from seawall.domain.enums import Side
@@ -20,8 +20,8 @@ from seawall.venues.dydx.account.public_book import Level, live_levels, uncrosse
 from seawall.venues.dydx.account.state import coin_of, ticker_of
 from seawall.venues.dydx.instruments import instruments_from_markets
 from seawall.venues.dydx.wire.moments import iso, ms_of
+from seawall.venues.followed_stream import QUIET_S, FollowedStream
 from seawall.venues.numbers import plain_number
-from seawall.venues.public_api import PublicApi, PublicApiError
 from seawall.venues.public_stream import (
     PublicBook,
     PublicCandle,
@@ -34,12 +34,6 @@ from seawall.venues.public_stream import (
 from seawall.venues.raw_json import VenueDataError, decode
 
 MARKETS, BOOK, TRADES = "v4_markets", "v4_orderbook", "v4_trades"
-ANSWER_S = 5.0
-SILENCE_S = 60.0
-"""A connection without any message for so long has ended; it answers pings before that."""
-PING_S = 10.0
-QUIET_S = 4.0
-MAX_MESSAGE = 16 * 2**20
 _FIRST, _NEXT, _BATCH = "subscribed", "channel_data", "channel_batch_data"
 
 
@@ -124,13 +118,14 @@ class _Sides:
         return PublicBook(coin, bids, asks)
 
 
-class StreamReader:
+class StreamReader(FollowedStream):
     """One venue by its indexer's base URL. Raises PublicApiError.
 
     ``more``: (channel, id) of subscriptions beside those of the markets, and who hears the channel
-    and the contents of their messages, and whether they are the first. ``refused``: markets that
-    the venue does not let follow, and its words.
+    and the contents of their messages, and whether they are the first.
     """
+
+    path, ping, silence_s = "/v4/ws", '{"type":"ping"}', 60.0
 
     def __init__(
         self,
@@ -141,13 +136,8 @@ class StreamReader:
         more: Sequence[tuple[str, str]] = (),
         hear_more: Callable[[str, bytes, bool], None] = lambda channel, contents, is_first: None,
     ) -> None:
-        self._api = PublicApi(url, ANSWER_S)
-        self.url = self._api.base
-        self._clock, self._quiet_s = clock, quiet_s
+        super().__init__(url, clock, quiet_s)
         self._more, self._hear_more = more, hear_more
-        self._names: list[str] = []
-        self.refused: dict[str, str] = {}
-        self._socket: ClientWebSocketResponse | None = None
         self._sides: dict[str, _Sides] = {}
         self._known: dict[str, _Prices] = {}
         self._books_at: dict[str, float] = {}
@@ -180,19 +170,6 @@ class StreamReader:
         rows = [_candle(f"candles[{place}]", each) for place, each in enumerate(found)]
         return rows[::-1]  # the newest come first
 
-    async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
-        self._names, self.refused = list(names), {}
-        asking = asyncio.create_task(self._ask(hear), name="seawall-feed-questions")
-        try:
-            await self._listen(hear)
-        except (ClientError, OSError, TimeoutError) as error:
-            words = str(error) or type(error).__name__
-            raise PublicApiError(f"{self._stream}: the connection ended: {words}") from None
-        finally:
-            self._socket = None
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-
     async def follow_also(self, names: Sequence[str]) -> None:
         """From now on follow these markets too."""
         self._names += [name for name in names if name not in self._names]
@@ -201,43 +178,18 @@ class StreamReader:
         if self._socket is not None:
             await self._subscribe(self._socket, names)
 
-    @property
-    def _stream(self) -> str:
-        return "ws" + self.url.removeprefix("http") + "/v4/ws"
+    async def _begin(self, socket: ClientWebSocketResponse) -> None:
+        await _send(socket, MARKETS, "")
+        for channel, name in self._more:
+            await _send(socket, channel, name)
 
     async def _subscribe(self, socket: ClientWebSocketResponse, names: Sequence[str]) -> None:
         for name in names:
             for channel in (BOOK, TRADES):
                 await _send(socket, channel, ticker_of(name))
 
-    async def _listen(self, hear: Callable[[PublicUpdate], None]) -> None:
-        # A proxy of the network cannot reach this computer.
-        through_proxy = not self._api.is_local
-        timeout = ClientTimeout(total=None, connect=ANSWER_S)
-        async with (
-            ClientSession(trust_env=through_proxy, timeout=timeout) as session,
-            session.ws_connect(self._stream, max_msg_size=MAX_MESSAGE) as socket,
-        ):
-            await _send(socket, MARKETS, "")
-            for channel, name in self._more:
-                await _send(socket, channel, name)
-            # What is added from now on is subscribed to by itself.
-            self._socket, names = socket, list(self._names)
-            await self._subscribe(socket, names)
-            pinging = asyncio.create_task(_ping(socket), name="seawall-feed-ping")
-            try:
-                while True:
-                    received = await socket.receive(timeout=SILENCE_S)
-                    if received.type != WSMsgType.TEXT:
-                        raise ConnectionError("closed by the other side")
-                    for update in self._read(received.data.encode()):
-                        hear(update)
-            finally:
-                pinging.cancel()
-
-    def _read(self, raw: bytes) -> list[PublicUpdate]:
-        """What a message says. Raises VenueDataError for one that cannot be used."""
-        message = decode(_Message, raw, "message")
+    def _read(self, text: str) -> list[PublicUpdate]:
+        message = decode(_Message, text.encode(), "message")
         if message.type == "error":
             if message.channel in (BOOK, TRADES):
                 self.refused[coin_of(message.id)] = message.message
@@ -325,12 +277,6 @@ def _candle(path: str, row: _Candle) -> PublicCandle:
 async def _send(socket: ClientWebSocketResponse, channel: str, name: str) -> None:
     body = {"type": "subscribe", "channel": channel, **({"id": name} if name else {})}
     await socket.send_str(msgspec.json.encode(body).decode())
-
-
-async def _ping(socket: ClientWebSocketResponse) -> None:
-    while True:
-        await asyncio.sleep(PING_S)
-        await socket.send_str('{"type":"ping"}')
 
 
 def _trade(each: _Trade) -> PublicTrade:

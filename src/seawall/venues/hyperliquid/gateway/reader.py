@@ -14,13 +14,20 @@ connection that ended, everything is read again before the account counts as liv
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Raw, structs
 
 from seawall.domain.errors import InputError
 from seawall.domain.units import DAY_MS, HOUR_MS
+from seawall.venues.followed_account import (
+    KEPT_FILLS,
+    PAUSES_S,
+    UNENDED,
+    FollowedAccount,
+    KnownEnding,
+)
+from seawall.venues.followed_stream import ANSWER_S
 from seawall.venues.gateway_port import (
     ACCOUNT,
     FUNDING,
@@ -50,9 +57,9 @@ from seawall.venues.hyperliquid.gateway.message import (
     without_time,
 )
 from seawall.venues.hyperliquid.gateway.shown import Shown, joined_book, shown_account
-from seawall.venues.hyperliquid.stream.public_reader import ANSWER_S, StreamReader
-from seawall.venues.inputs import Inputs, VenueClock
-from seawall.venues.public_api import NotFound, PublicApi, PublicApiError, RequestRefused
+from seawall.venues.hyperliquid.stream.public_reader import StreamReader
+from seawall.venues.inputs import VenueClock
+from seawall.venues.public_api import NotFound, PublicApi, RequestRefused
 from seawall.venues.public_stream import (
     PublicBook,
     PublicPrices,
@@ -60,7 +67,7 @@ from seawall.venues.public_stream import (
     PublicTrades,
     PublicUpdate,
 )
-from seawall.venues.raw_json import VenueDataError, decode
+from seawall.venues.raw_json import decode
 
 QUIET_S = 2.5
 """What was not heard of for so long is asked for; open orders after a second more."""
@@ -68,46 +75,24 @@ EMPTY_QUIET_S = 120.0
 """The same of open orders of a dex in which the account has nothing."""
 LEDGER_QUIET_S = 30.0
 FUNDING_QUIET_S = 300.0
-LOOK_S, LONGEST_LOOK_S = 0.5, 4.0
-"""Between two looks for what is quiet; up to the second while questions are not answered."""
-STEADY_S = 10.0
-"""A connection that lasted so long has not failed."""
 REFUSED_S = 60.0
 """Until a market that the venue did not let follow is tried again."""
 BACK_S = 10.0
 """After so long in which the venue states older accounts only, everything is read again."""
-_PAUSES_S = (0.2, 1.0, 3.0, 5.0)
-"""Before a connection is made again, the longer the more have failed in a row."""
-_KEPT_FILLS, _KEPT_ENDINGS, _KEPT_TRADES = 500, 2000, 100
+_KEPT_TRADES = 100
 _FUNDING_DAYS = 31
 _PAGE = 500
 _PAGES = 100
-_UNENDED = ("open", "unknown")
 
 
-class _Ending(NamedTuple):
-    """An order's ending; when it was asked for and when it came, seconds of the clock."""
-
-    ending: OrderEnding
-    asked_at: float
-    answered_at: float
-
-    def shown(self, clock: VenueClock) -> OrderEnding:
-        """With the moments as the venue's time."""
-        now_ms, at = clock.now_ms(), clock.monotonic()
-        return structs.replace(
-            self.ending,
-            asked_ms=now_ms - round(1000 * (at - self.asked_at)),
-            answered_ms=now_ms - round(1000 * (at - self.answered_at)),
-        )
-
-
-class Reader:
+class Reader(FollowedAccount[StreamReader]):
     """One account; see ``gateway_port.VenueReader``. It holds no key and sends no action.
 
     ``ledger_from_ms``: since when cash flows are counted. Raises PublicApiError for no URL,
     VenueDataError for a mistyped address.
     """
+
+    _look_s = 0.5
 
     def __init__(
         self,
@@ -118,44 +103,34 @@ class Reader:
         ledger_from_ms: int = 1,
         clock: VenueClock | None = None,
         quiet_s: float = QUIET_S,
-        pauses_s: Sequence[float] = _PAUSES_S,
+        pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         found = parse_address(address)
         if found is None:
             raise InputError.of("", "address", address, "0x and 40 hexadecimal digits")
+        super().__init__(markets, clock, pauses_s)
         self._api = PublicApi(url, ANSWER_S)
         self.url, self.address = self._api.base, found
-        self._wanted = list(dict.fromkeys(markets))
         self._ledger_from_ms = ledger_from_ms
-        self._quiet_s, self._pauses_s = quiet_s, pauses_s
-        self._clock = clock or VenueClock()
-        self._inputs = Inputs(self._clock)
+        self._quiet_s = quiet_s
         self._parts: AccountParts | None = None
         self._shown: Shown | None = None
         self._ledger: list[happened.LedgerEntry] = []
         self._flows: dict[bool, int | None] = {}
         self._funding: dict[tuple[int, str], FundingPaid] = {}
-        self._fills: deque[LiveFill] = deque(maxlen=_KEPT_FILLS)
-        self._trade_ids: deque[int] = deque(maxlen=_KEPT_FILLS)
-        self._endings: dict[str, _Ending] = {}
+        self._fills: deque[LiveFill] = deque(maxlen=KEPT_FILLS)
+        self._trade_ids: deque[int] = deque(maxlen=KEPT_FILLS)
         self._prices: dict[str, PublicPrices] = {}
         self._near: dict[str, PublicBook] = {}
         self._far: dict[str, PublicBook] = {}
         self._volumes: dict[str, float] = {}
         self._trades: dict[str, deque[PublicTrade]] = {}
         self._fees: FeeRates | None = None
-        self._stream: StreamReader | None = None
-        self._followed: list[str] = []
         self._refused_at = 0.0
-        self._connection = 0
-        self._is_live = False
-        self._live_at = 0.0
         self._must_read = False
         self._read_for: set[str] = set()
         self._back_at: float | None = None
-        self._trouble = self._behind = ""
-        self._sequence = 0
-        self._has_changed = asyncio.Event()
+        self._behind = ""
 
     # -- what is known -----------------------------------------------------------------------------
 
@@ -215,20 +190,6 @@ class Reader:
             )
         return times
 
-    def _refused(self) -> Sequence[str]:
-        """A sentence for each market that the venue does not let follow."""
-        stream = self._stream
-        found = {} if stream is None else stream.refused
-        return [f"{name} cannot be followed: {why}" for name, why in found.items()]
-
-    async def changed(self, since: int, timeout_s: float) -> int:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self._sequence <= since:
-                    self._has_changed.clear()
-                    await self._has_changed.wait()
-        return self._sequence
-
     def watch(self, markets: Sequence[str]) -> None:
         self._wanted = list(dict.fromkeys(markets))
 
@@ -241,23 +202,7 @@ class Reader:
 
     # -- the connection ----------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        failures = 0
-        while True:
-            self._connection += 1
-            try:
-                await self._read_all()
-                await self._follow()
-            except VenueDataError as error:
-                self._trouble = str(error)
-            lasted_s = self._clock.monotonic() - self._live_at if self._is_live else 0.0
-            failures = 0 if lasted_s >= STEADY_S else failures + 1
-            self._is_live = False
-            self._tell()
-            await asyncio.sleep(self._pauses_s[min(failures, len(self._pauses_s) - 1)])
-
-    async def _follow(self) -> None:
-        """Follow the stream until it ends. Raises VenueDataError."""
+    def _new_stream(self) -> StreamReader:
         assert self._parts is not None
         user = {"user": self.address}
         kinds = (
@@ -270,36 +215,17 @@ class Reader:
         ]
         # The last one: its first message says that all the others are heard from now on.
         subscriptions.append({"type": "allDexsClearinghouseState", **user})
-        self._stream = StreamReader(
+        self._refused_at = self._clock.monotonic()
+        return StreamReader(
             self.url, quiet_s=self._quiet_s, more=subscriptions, hear_more=self._hear_account
         )
-        self._followed, self._refused_at = self._markets(), self._clock.monotonic()
-        asking = asyncio.create_task(self._ask_quiet(), name="seawall-reader-questions")
-        following = asyncio.create_task(
-            self._stream.follow(self._followed, self._hear_market), name="seawall-reader-stream"
-        )
-        try:
-            await asyncio.wait({asking, following}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (asking, following):
-                task.cancel()
-            ended = await asyncio.gather(asking, following, return_exceptions=True)
-            self._stream = None
-        for each in ended:
-            if isinstance(each, Exception):
-                raise each
 
     def _markets(self) -> list[str]:
-        """Those that are wanted, and those with a position or an order."""
         assert self._parts is not None
         held = [coin for raw in self._parts.states.values() for coin in coins_of(raw)]
         orders = self._now_shown().orders
         ordered = [each.market for each in orders if each.market in self._parts.contexts]
         return list(dict.fromkeys([*self._wanted, *held, *ordered]))
-
-    def _tell(self) -> None:
-        self._sequence += 1
-        self._has_changed.set()
 
     # -- questions ---------------------------------------------------------------------------------
 
@@ -307,7 +233,6 @@ class Reader:
         return await asyncio.to_thread(self._api.post, "/info", {"type": kind, **fields})
 
     async def _read_all(self) -> None:
-        """Everything over HTTP. Raises VenueDataError."""
         asked_at = self._clock.monotonic()
         parts = await asyncio.to_thread(account_parts, self._api, self.address)
         self._parts, self._shown, self._must_read = parts, None, False
@@ -358,18 +283,6 @@ class Reader:
                 break
             start = page[-1].time_ms
         self._inputs.hear(FUNDING, changed=True, asked_at=asked_at)
-
-    async def _ask_quiet(self) -> None:
-        """Ask for what the stream is silent about, until cancelled. Raises VenueDataError for what
-        cannot be read; an answer that does not come is asked for again."""
-        pause_s = LOOK_S
-        while True:
-            await asyncio.sleep(pause_s)
-            try:
-                await self._ask_once()
-                pause_s = LOOK_S
-            except PublicApiError:
-                pause_s = min(2 * pause_s, LONGEST_LOOK_S)
 
     async def _ask_once(self) -> None:
         if self._must_read:
@@ -493,8 +406,7 @@ class Reader:
         pairs = part_of(data, "allDexsClearinghouseState", "clearinghouseStates")
         rows = decode(list[tuple[str, Raw]], pairs, "clearinghouseStates")
         self._take_states({dex: bytes(raw) for dex, raw in rows})
-        if not self._is_live:
-            self._is_live, self._live_at, self._trouble = True, self._clock.monotonic(), ""
+        self._went_live()
 
     def _hear_spot(self, data: bytes) -> None:
         self._take(spot=part_of(data, "spotState", "spotState"))
@@ -557,18 +469,15 @@ class Reader:
         self._tell()
 
     def _keep_ending(self, ending: OrderEnding, asked_at: float) -> None:
-        known = self._endings.pop(ending.client_id, None)
+        known = self._endings.get(ending.client_id)
         if known is not None and (
             known.ending.time_ms > ending.time_ms
-            or (known.ending.state not in _UNENDED and ending.state in _UNENDED)
+            or (known.ending.state not in UNENDED and ending.state in UNENDED)
         ):
             # An older statement that came later, or came twice; what has ended is not open again,
             # and an id that was there is not unknown again.
             ending = known.ending
-        new = _Ending(ending, asked_at, self._clock.monotonic())
-        self._endings[ending.client_id] = new
-        while len(self._endings) > _KEPT_ENDINGS:
-            del self._endings[next(iter(self._endings))]
+        self._put_ending(KnownEnding(ending, asked_at, self._clock.monotonic()))
 
     def _keep_fill(self, fill: LiveFill) -> None:
         if fill.trade_id not in self._trade_ids:

@@ -16,11 +16,12 @@ from contextlib import suppress
 from math import inf
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from seawall.domain.enums import Side
 from seawall.domain.instrument import Instrument
+from seawall.venues.followed_stream import QUIET_S, FollowedStream
 from seawall.venues.hyperliquid.account.public import (
     MarketContext,
     dex_of,
@@ -30,7 +31,7 @@ from seawall.venues.hyperliquid.account.public import (
 from seawall.venues.hyperliquid.account.public_book import levels_of, live_levels
 from seawall.venues.hyperliquid.instruments import instruments_from_meta
 from seawall.venues.numbers import plain_number, readable
-from seawall.venues.public_api import PublicApi, PublicApiError
+from seawall.venues.public_api import PublicApiError
 from seawall.venues.public_stream import (
     PublicBook,
     PublicCandle,
@@ -43,16 +44,8 @@ from seawall.venues.public_stream import (
 from seawall.venues.raw_json import VenueDataError, decode
 
 CHANNELS = ("activeAssetCtx", "l2Book", "trades")
-ANSWER_S = 5.0
-"""A question that takes longer is given up; the stream does not wait for it."""
-SILENCE_S = 30.0
-"""A connection without any message for so long, not even the answer to a ping, has ended."""
-PING_S = 10.0
-QUIET_S = 4.0
-"""A market without prices for so long is asked about."""
 FAR_S = 30.0
 """Between two readings of what lies beyond the levels of the stream."""
-MAX_MESSAGE = 4 * 2**20
 
 
 class _AssetContext(Struct):
@@ -105,14 +98,14 @@ class _Tape:
         return found
 
 
-class StreamReader:
+class StreamReader(FollowedStream):
     """One venue by its base URL. Raises PublicApiError.
 
-    ``clock``: seconds, for what is due; ``quiet_s``: a market without prices for so long is asked
-    about. ``more``: subscriptions beside those of the markets, on the same connection, and who
-    hears the channel and the data of their messages. ``refused``: markets that the venue does not
-    let follow, such as one that was delisted, and its words.
+    ``more``: subscriptions beside those of the markets, on the same connection, and who hears the
+    channel and the data of their messages.
     """
+
+    path, ping, silence_s = "/ws", '{"method":"ping"}', 30.0
 
     def __init__(
         self,
@@ -123,14 +116,8 @@ class StreamReader:
         more: Sequence[Mapping[str, str]] = (),
         hear_more: Callable[[str, bytes], None] = lambda channel, data: None,
     ) -> None:
-        self._api = PublicApi(url, ANSWER_S)
-        self.url = self._api.base
-        self._clock = clock
-        self._quiet_s = quiet_s
+        super().__init__(url, clock, quiet_s)
         self._more, self._hear_more = more, hear_more
-        self._names: list[str] = []
-        self.refused: dict[str, str] = {}
-        self._socket: ClientWebSocketResponse | None = None
         self._heard_at: dict[tuple[str, str], float] = {}
         self._tapes: dict[str, _Tape] = {}
 
@@ -168,20 +155,6 @@ class StreamReader:
         rows = decode(list[_Candle], raw, "candleSnapshot")
         return [_candle(f"candleSnapshot[{place}]", each) for place, each in enumerate(rows)]
 
-    async def follow(self, names: Sequence[str], hear: Callable[[PublicUpdate], None]) -> None:
-        self._names, self.refused = [], {}
-        await self.follow_also(names)
-        asking = asyncio.create_task(self._ask(hear), name="seawall-feed-questions")
-        try:
-            await self._listen(hear)
-        except (ClientError, OSError, TimeoutError) as error:
-            words = str(error) or type(error).__name__
-            raise PublicApiError(f"{self._stream}: the connection ended: {words}") from None
-        finally:
-            self._socket = None
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-
     async def follow_also(self, names: Sequence[str]) -> None:
         """From now on follow these markets too; one that the venue refuses is noted and left out.
 
@@ -217,9 +190,9 @@ class StreamReader:
 
     # -- the stream --------------------------------------------------------------------------------
 
-    @property
-    def _stream(self) -> str:
-        return "ws" + self.url.removeprefix("http") + "/ws"
+    async def _begin(self, socket: ClientWebSocketResponse) -> None:
+        for each in self._more:
+            await _send(socket, "subscribe", each)
 
     async def _subscribe(
         self, socket: ClientWebSocketResponse, names: Sequence[str], method: str = "subscribe"
@@ -228,32 +201,7 @@ class StreamReader:
             for channel in CHANNELS:
                 await _send(socket, method, {"type": channel, "coin": name})
 
-    async def _listen(self, hear: Callable[[PublicUpdate], None]) -> None:
-        # A proxy of the network cannot reach this computer.
-        through_proxy = not self._api.is_local
-        timeout = ClientTimeout(total=None, connect=ANSWER_S)
-        async with (
-            ClientSession(trust_env=through_proxy, timeout=timeout) as session,
-            session.ws_connect(self._stream, max_msg_size=MAX_MESSAGE) as socket,
-        ):
-            for each in self._more:
-                await _send(socket, "subscribe", each)
-            # What is added from now on is subscribed to by itself.
-            self._socket, names = socket, list(self._names)
-            await self._subscribe(socket, names)
-            pinging = asyncio.create_task(_ping(socket), name="seawall-feed-ping")
-            try:
-                while True:
-                    received = await socket.receive(timeout=SILENCE_S)
-                    if received.type != WSMsgType.TEXT:
-                        raise ConnectionError("closed by the other side")
-                    for update in self._read(received.data):
-                        hear(update)
-            finally:
-                pinging.cancel()
-
     def _read(self, text: str) -> Sequence[PublicUpdate]:
-        """What a message says. Raises VenueDataError for one that cannot be used."""
         if not text.startswith("{"):
             return ()  # the greeting
         message = decode(_Message, text.encode())
@@ -294,7 +242,7 @@ class StreamReader:
     # -- questions ---------------------------------------------------------------------------------
 
     async def _ask(self, hear: Callable[[PublicUpdate], None]) -> None:
-        """Ask about what the stream leaves open; a question without an answer is asked again."""
+        # A question without an answer is asked again.
         far_at = self._clock() + FAR_S
         while True:
             await asyncio.sleep(self._quiet_s / 2)
@@ -325,12 +273,6 @@ class StreamReader:
 async def _send(socket: ClientWebSocketResponse, method: str, subscription: object) -> None:
     body = msgspec.json.encode({"method": method, "subscription": subscription})
     await socket.send_str(body.decode())
-
-
-async def _ping(socket: ClientWebSocketResponse) -> None:
-    while True:
-        await asyncio.sleep(PING_S)
-        await socket.send_str('{"method":"ping"}')
 
 
 def _book(raw: bytes) -> PublicBook:
