@@ -35,6 +35,9 @@ from seawall.report.kinds import typed_percent
 from seawall.report.progress import Progress, silent
 
 ACCOUNTS, MOST_ACCOUNTS = 5_000, 2_000_000
+CROWD, ISOLATED = 0.5, 0.3
+"""The share of all positions, by notional, that the population holds; that of its accounts whose
+positions are isolated."""
 MOST_SEEDS = 10_000
 HIGHEST_SEED = 2**32 - 1
 MOST_INTEREST = 10**12
@@ -82,8 +85,8 @@ def cascade(
     population: str | Path | None = None,
     leverage: Amount | None = None,
     longs: Amount | None = None,
-    crowd: Amount = 0.5,
-    isolated: Amount = 0.3,
+    crowd: Amount = CROWD,
+    isolated: Amount = ISOLATED,
     interest: PerMarket = (),
     depth: PerMarket = (),
     coupling: Amount = 0.5,
@@ -156,7 +159,7 @@ def usual_market(
         backstop_share=day.shared("backstop_share"),
         fast_forward=False,
     )
-    drawn = _distribution(facts, ACCOUNTS, None, None, None, 0.5, 0.3)
+    drawn = _distribution(facts, ACCOUNTS, None, None, None, CROWD, ISOLATED)
     news = _path(account, scenario, ())
     return _setup(account, news, None, 1.0, (), drawn, assumptions, day)
 

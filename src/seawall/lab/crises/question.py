@@ -31,7 +31,7 @@ from seawall.venues.rulebook_file import load_rulebook
 DEPTHS = {"calm": 1.0, "drought": 0.02}
 """Share of the calm depth; the rest is the fall of depth reported for 2025-10-10."""
 LEAST_DEPTH = Fraction(2, 100)
-MOST_ACCOUNTS = 50_000
+ACCOUNTS, MOST_ACCOUNTS = 1000, 50_000
 HIGHEST_SEED = 2**63 - 1
 
 
@@ -79,7 +79,7 @@ def crises(
     rulebooks: str | AnyRulebook | Iterable[str | AnyRulebook] = (),
     modes: str | Iterable[str] = MODES,
     depths: Amount | Iterable[Amount] = tuple(DEPTHS),
-    population: int = 1000,
+    population: int = ACCOUNTS,
     candles: Iterable[str] | Mapping[str, Sequence[Path]] = (),
     seed: int = 1,
     assume: Assume = None,

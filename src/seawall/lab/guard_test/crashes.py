@@ -15,7 +15,7 @@ from seawall.accounts.account import Account
 from seawall.lab.cascade.question import usual_market
 from seawall.lab.cascade.setup import MarketSetup, pace_of, simulation_of
 from seawall.lab.crises.crisis import crisis_of
-from seawall.lab.crises.question import chosen_crises
+from seawall.lab.crises.question import ACCOUNTS, DEPTHS, chosen_crises
 from seawall.lab.crises.trial import CrisesTask, Rules, Trial
 from seawall.lab.market.assumptions import Assume, assumptions_of
 from seawall.lab.market.liquidity import Depth
@@ -25,8 +25,7 @@ from seawall.lab.rehearse.rehearsal import rehearsal_setup
 from seawall.lab.simulation.agents import path_makers
 from seawall.lab.simulation.simulation import Pace, Simulation
 
-POPULATION = 1000
-"""Accounts of a crisis, as many as ``seawall crises`` draws."""
+CALM = "calm"
 AS_GIVEN = "as given"
 
 
@@ -121,8 +120,8 @@ def crashes(
             crises=(crisis_of(name, own, assume=assumed),),
             rules=(Rules(book=own.rulebook, instruments=own.instruments),),
             modes={AS_GIVEN: (own.holdings,)},
-            depths={"calm": 1.0},
-            accounts=POPULATION,
+            depths={CALM: DEPTHS[CALM]},
+            accounts=ACCOUNTS,
             seed=seed,
         )
         yield InCrisis(task=task)
