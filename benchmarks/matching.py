@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import peers, venue
 from benchmarks.common import Result, interleave, main_of, median, median_ratio, processor_seconds
 from benchmarks.flow import Flow, generate
-from benchmarks.twin import Twin, compiler
+from benchmarks.twin import Twin, compiler, start_of
 from seawall.engine.engine import Engine
 from seawall.engine.tables import command_dtype, event_dtype
 
@@ -70,7 +70,7 @@ def twin_of(prepared: Prepared) -> Twin | None:
     """The C++ twin before the flow, shown to make the same events; None without a compiler."""
     if compiler() is None:
         return None
-    twin = Twin(prepared.flow, prepared.engine)
+    twin = Twin(start_of(prepared.flow, prepared.engine))
     twin.check(prepared.engine.fork(), prepared.rows)
     return twin
 
