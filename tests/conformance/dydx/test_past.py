@@ -39,11 +39,13 @@ class Pair:
     async def hours(self, count: int) -> None:
         await self.venue.venue.market.advance(1000 * HOUR * count, 60_000)
 
-    async def asked(self, what: str, number: int = 0, parent: bool = False) -> list[Any]:
+    async def asked(
+        self, what: str, number: int = 0, parent: bool = False, more: str = ""
+    ) -> list[Any]:
         name, path = "subaccountNumber", what
         if parent:
             name, path = "parentSubaccountNumber", f"{what}/parentSubaccountNumber"
-        query = f"?address={self.taker.address}&{name}={number}"
+        query = f"?address={self.taker.address}&{name}={number}{more}"
         found = await self.venue.get(f"/v4/{path}{query}")
         return list(next(iter(found.values())))
 
@@ -127,6 +129,11 @@ def test_the_worth_of_each_hour_is_reckoned_back_from_now() -> None:
                 rows, "equity", "totalPnl", "createdAt"
             )
             assert [row["netTransfers"] for row in ticks] == ["0", "-5000", "100000"]
+            # What came before the rows that are asked for is not theirs.
+            late = await pair.asked(
+                "historical-pnl", more=f"&createdOnOrAfter={ticks[1]['createdAt']}"
+            )
+            assert late == ticks[:2]
             # Money between the parent and what is below it stays; with it nothing has left.
             whole = await pair.asked("pnl", parent=True)
             assert [row["netTransfers"] for row in whole] == ["95000", "95000", "100000"]
