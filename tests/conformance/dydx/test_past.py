@@ -4,6 +4,8 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
 from tests.conformance.dydx.signer import SHORT_TERM
 
@@ -92,6 +94,26 @@ def test_trades_are_steps_of_positions() -> None:
             assert rows[1]["id"].endswith(":close")
             assert rows[0]["orderId"] == rows[1]["orderId"]
             assert await pair.asked("tradeHistory", parent=True) == rows
+
+    asyncio.run(main())
+
+
+def test_no_fill_of_a_long_past_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its first fill a position would be another. Each fill here stands for 10,000."""
+
+    async def main() -> None:
+        async with quiet_venue() as venue:
+            pair = Pair(venue)
+            for side, steps in ((BUY, 1000), (BUY, 1000), (SELL, 500)):
+                await pair.trade(side, PRICE, steps)
+                await venue.blocks()
+            history = venue.venue.host.history
+            fills = history.fills
+            monkeypatch.setattr(
+                history, "fills", lambda row, limit: fills(row, limit=limit // 10_000)
+            )
+            rows = await pair.asked("tradeHistory")
+            assert [row["action"] for row in rows] == ["PARTIAL_CLOSE", "EXTEND", "OPEN"]
 
     asyncio.run(main())
 
