@@ -7,6 +7,7 @@ Needs Python 3.12 or later for the adapter's environment, which is made once.
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import Any
 from tests.command_line import running
 from tests.conformance.dydx.signer import SHORT_TERM, Signer
 from tests.conformance.hyperliquid.clients.environments import python_with
+from tests.shared_files import ROOT
 
 PACKAGE = "nautilus_trader==1.231.0"
 STEPS = ("instruments", "account", "reports", "quotes", "orders")
@@ -73,6 +75,7 @@ def main() -> int:
         with subprocess.Popen(
             [str(python), str(script), str(about)], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         ) as process:  # fmt: skip
             assert process.stdout is not None
             said = []

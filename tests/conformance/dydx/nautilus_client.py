@@ -1,6 +1,6 @@
 """NautilusTrader's dYdX adapter, unmodified, as far as its configuration reaches.
 
-    python nautilus_client.py ABOUT.json
+    python nautilus_client.py ABOUT.json       (with the repository in PYTHONPATH)
 
 Prints a line of JSON for each step. The adapter signs for the chains of the test network or of the
 real one, and its configuration names no other, so its own orders are refused here: the last step.
@@ -14,7 +14,6 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -37,11 +36,12 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import InstrumentId, TraderId
 from nautilus_trader.trading.strategy import Strategy
 
+from tests.waiting import until
+
 with open(sys.argv[1]) as file:
     ABOUT = json.load(file)
 DYDX = "DYDX"
 INSTRUMENT = InstrumentId.from_str("BTC-USD-PERP.DYDX")
-PATIENCE_S = 120.0
 
 
 class SocketWithUrl:
@@ -75,14 +75,6 @@ def say(step: str, **detail: Any) -> None:
     print("@@" + json.dumps({"step": step, **detail}, default=str), flush=True)
 
 
-async def until(what: str, wanted: Callable[[], Any]) -> None:
-    for _ in range(int(PATIENCE_S * 10)):
-        if wanted():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"not so after {PATIENCE_S} s: {what}")
-
-
 class Flow(Strategy):
     """The steps, as a task on the node's loop."""
 
@@ -108,17 +100,17 @@ class Flow(Strategy):
         account = self.portfolio.account(INSTRUMENT.venue)
         balances = account.balances()
         say("account", balances={str(name): str(each.total) for name, each in balances.items()})
-        await until("the position is found", lambda: self.held() == Decimal("0.2"))
+        await until(lambda: self.held() == Decimal("0.2"))
         say("reports", position=self.held())
         self.subscribe_quote_ticks(INSTRUMENT)
-        await until("a quote", lambda: self.cache.quote_tick(INSTRUMENT) is not None)
+        await until(lambda: self.cache.quote_tick(INSTRUMENT) is not None)
         say("quotes", bid=self.cache.quote_tick(INSTRUMENT).bid_price)
         instrument = self.cache.instrument(INSTRUMENT)
         order = self.order_factory.limit(
             INSTRUMENT, OrderSide.BUY, instrument.make_qty(0.1), instrument.make_price(50_000)
         )
         self.submit_order(order)
-        await until("it is refused", lambda: order.is_closed)
+        await until(lambda: order.is_closed)
         say("orders", status=order.status_string(), why=getattr(order.last_event, "reason", ""))
 
 

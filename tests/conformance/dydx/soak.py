@@ -27,15 +27,18 @@ from typing import Any
 
 from tests.conformance.dydx.test_client import CLIENT, JS_CLIENT
 from tests.conformance.hyperliquid.clients.environments import node_with, python_with
-from tests.conformance.hyperliquid.running import ROOT, ControlError, Venue, started
+from tests.conformance.hyperliquid.running import (
+    ROOT,
+    ControlError,
+    Venue,
+    faults_of_run,
+    started,
+)
 from tests.waiting import PATIENCE_S
 
 HERE = Path(__file__).parent
 ROUNDS_PER_CHECK, ROUNDS_PER_SHOCK = 12, 4
 POOR_USD, STAKE_USD = 500, 3_000
-WARM_UP = 0.25
-"""Share of the comparisons after which memory must be flat."""
-GROWTH, GROWTH_BYTES = 0.10, 64_000_000
 MOST_REFUSED = 0.4
 """Share of a client's actions: what is cancelled may be filled, and money may be lacking."""
 SHOCKS = (
@@ -169,20 +172,12 @@ class Soak:
 
     def judge(self) -> None:
         """Faults of the run as a whole."""
-        if self.venue.process.poll() is not None:
-            self.fault("the venue ended")
+        for text in faults_of_run(self.venue, self.megabytes):
+            self.fault(text)
         for player in self.players:
             refused = sum(n for what, n in player.done.items() if what.startswith("refused"))
             if refused > MOST_REFUSED * player.done.total():
                 self.fault(f"{player.name} was refused too often: {player.done}")
-        if "Traceback" in self.venue.complaints():
-            self.fault(self.venue.complaints()[-1500:])
-        warm = self.megabytes[int(len(self.megabytes) * WARM_UP) :]
-        if len(warm) >= 4:
-            half = len(warm) // 2
-            first, last = sum(warm[:half]) / half, sum(warm[-half:]) / half
-            if last > first * (1 + GROWTH) and (last - first) * 1e6 > GROWTH_BYTES:
-                self.fault(f"memory grew after warm-up: {first:.0f} MB, then {last:.0f} MB")
 
 
 async def soak(venue: Venue, seconds: float, rounds: int, actions: int) -> Soak:

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 from urllib.request import urlopen
 
@@ -24,11 +25,10 @@ from dydx_v4_client.indexer.socket.websocket import IndexerSocket
 from dydx_v4_client.node.message import subaccount
 
 from tests.conformance.dydx.books import Books
+from tests.waiting import eventually
 
 USED_USD = 97_000
 """Of the 100,000 of subaccount 0: what is put aside."""
-PATIENCE = 600
-"""Looks until the books must agree."""
 
 
 class Player:
@@ -112,14 +112,17 @@ class Player:
         """What still differs once nothing moves any more and the socket has told everything."""
         trader, found = self.trader, ["not compared"]
         path = f"/v4/fundingPayments?address={trader.address}&subaccountNumber=0"
-        for _ in range(PATIENCE):
+
+        async def agree() -> bool:
+            nonlocal found
             with urlopen(trader.venue.url + path, timeout=300) as answer:  # the client has no call
                 for payment in json.load(answer)["fundingPayments"]:
                     self.books.payment(payment)
             found = self.books.differences(await trader.account())
-            if not found:
-                break
-            await asyncio.sleep(0.05)
+            return not found
+
+        with suppress(AssertionError):
+            await eventually(agree)
         return found
 
 

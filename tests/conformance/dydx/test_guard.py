@@ -25,6 +25,7 @@ from seawall.guard.policy_file import parse_policy
 from seawall.guard.running import Run, Running
 from seawall.venues.dydx.gateway import reader as gateway_reader
 from seawall.venues.gateway_port import Accepted, ReduceOrder, Refused, Unknown, VenueWriter
+from seawall.venues.public_api import PublicApi
 from seawall.venues.registry import gateway_of
 from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
 from tests.conformance.dydx.signer import SHORT_TERM, Signer
@@ -351,6 +352,33 @@ def test_an_order_against_no_position_is_refused_before_it_is_sent(
         bought = await writer.place(order(is_buy=True, price=700_000))
         assert not isinstance(bought, Unknown)
         assert held.size() == SIZE
+        await writer.close()
+
+    held(act, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v4/height", b'{"height":"","time":"2026-01-01T00:00:00Z"}'),
+        ("/cosmos/auth", b'{"info":{"account_number":"1e999"}}'),
+    ],
+)
+def test_nothing_is_sent_after_an_answer_that_cannot_be_read(
+    path: str, answer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard goes on: it is no error of the guard's own."""
+    get = PublicApi.get
+
+    def garbled(api: PublicApi, asked: str) -> bytes:
+        return answer if asked.startswith(path) else get(api, asked)
+
+    async def act(held: Held) -> None:
+        monkeypatch.setattr(PublicApi, "get", garbled)
+        writer = held.writer()
+        found = await writer.place(order())
+        assert isinstance(found, Refused)
+        assert not found.was_sent
         await writer.close()
 
     held(act, tmp_path, monkeypatch)

@@ -55,6 +55,21 @@ def test_orders_of_the_state_are_limited_by_block_for_each_owner() -> None:
     asyncio.run(main())
 
 
+def test_what_comes_after_its_last_block_is_not_counted() -> None:
+    """The chain looks at that before it counts."""
+
+    async def main() -> None:
+        async with quiet_venue(quotas=True) as venue:
+            signer = venue.signer(0)
+            for number in range(3):
+                order = signer.order(number, LONG_TERM, 1, PRICE - 90, 1, venue.now_s + 900)
+                late = await venue.broadcast(signer.signed(order, timeout_height=1))
+                assert (late["codespace"], late["code"]) == ("sdk", 30)
+            assert [(await _placed(venue, signer, n))["code"] for n in (4, 5, 6)] == [0, 0, 5001]
+
+    asyncio.run(main())
+
+
 def test_attempts_are_counted_over_each_number_of_blocks() -> None:
     counts = BlockCounts("Some", [BlockLimit(5, 6), BlockLimit(1, 4)])
     assert [counts.refusal("a", 10, points) for points in (2, 2)] == [None, None]

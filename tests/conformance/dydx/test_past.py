@@ -4,6 +4,8 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
 from tests.conformance.dydx.signer import SHORT_TERM
 
@@ -39,11 +41,13 @@ class Pair:
     async def hours(self, count: int) -> None:
         await self.venue.venue.market.advance(1000 * HOUR * count, 60_000)
 
-    async def asked(self, what: str, number: int = 0, parent: bool = False) -> list[Any]:
+    async def asked(
+        self, what: str, number: int = 0, parent: bool = False, more: str = ""
+    ) -> list[Any]:
         name, path = "subaccountNumber", what
         if parent:
             name, path = "parentSubaccountNumber", f"{what}/parentSubaccountNumber"
-        query = f"?address={self.taker.address}&{name}={number}"
+        query = f"?address={self.taker.address}&{name}={number}{more}"
         found = await self.venue.get(f"/v4/{path}{query}")
         return list(next(iter(found.values())))
 
@@ -94,6 +98,26 @@ def test_trades_are_steps_of_positions() -> None:
     asyncio.run(main())
 
 
+def test_no_fill_of_a_long_past_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its first fill a position would be another. Each fill here stands for 10,000."""
+
+    async def main() -> None:
+        async with quiet_venue() as venue:
+            pair = Pair(venue)
+            for side, steps in ((BUY, 1000), (BUY, 1000), (SELL, 500)):
+                await pair.trade(side, PRICE, steps)
+                await venue.blocks()
+            history = venue.venue.host.history
+            fills = history.fills
+            monkeypatch.setattr(
+                history, "fills", lambda row, limit: fills(row, limit=limit // 10_000)
+            )
+            rows = await pair.asked("tradeHistory")
+            assert [row["action"] for row in rows] == ["PARTIAL_CLOSE", "EXTEND", "OPEN"]
+
+    asyncio.run(main())
+
+
 def test_the_worth_of_each_hour_is_reckoned_back_from_now() -> None:
     async def main() -> None:
         async with quiet_venue() as venue:
@@ -127,6 +151,11 @@ def test_the_worth_of_each_hour_is_reckoned_back_from_now() -> None:
                 rows, "equity", "totalPnl", "createdAt"
             )
             assert [row["netTransfers"] for row in ticks] == ["0", "-5000", "100000"]
+            # What came before the rows that are asked for is not theirs.
+            late = await pair.asked(
+                "historical-pnl", more=f"&createdOnOrAfter={ticks[1]['createdAt']}"
+            )
+            assert late == ticks[:2]
             # Money between the parent and what is below it stays; with it nothing has left.
             whole = await pair.asked("pnl", parent=True)
             assert [row["netTransfers"] for row in whole] == ["95000", "95000", "100000"]

@@ -92,10 +92,42 @@ def test_a_client_for_which_too_much_waits_loses_its_connection(
             closing = asyncio.ensure_future(socket.receive(timeout=PATIENCE_S))
             while not closing.done():
                 await venue.blocks()
-                await asyncio.sleep(
-                    0
-                )  # the pump, which joins what happened meanwhile, has its turn
+                # The pump, which joins what happened meanwhile, has its turn.
+                await asyncio.sleep(0)
             closed = await closing
             assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, POLICY)
+
+    asyncio.run(main())
+
+
+def test_a_client_that_is_too_slow_and_asks_too_much_is_closed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error has no room any more: a close that is under way is not replaced by another."""
+    monkeypatch.setattr(outbox.Outbox.__init__, "__defaults__", (3, 64 * 1024))
+    closings: list[Any] = []
+    close = Connection._close
+
+    async def stuck(connection: Connection) -> None:
+        await asyncio.Event().wait()
+
+    def noted(connection: Connection, closing: Any) -> None:
+        closings.append(closing)
+        close(connection, closing)
+
+    monkeypatch.setattr(Connection, "_write", stuck)
+    monkeypatch.setattr(Connection, "_close", noted)
+
+    async def main() -> None:
+        async with (
+            quiet_venue(quotas=True) as venue,
+            venue.session.ws_connect(venue.venue.urls["socket"]) as socket,
+        ):
+            # One message waits, and two errors have room; the third says that it is too much.
+            for _ in range(3):
+                await socket.send_str("nonsense")
+            closed = await socket.receive(timeout=PATIENCE_S)
+            assert (closed.type, closed.extra) == (aiohttp.WSMsgType.CLOSE, "too slow")
+        assert len(closings) == 1
 
     asyncio.run(main())

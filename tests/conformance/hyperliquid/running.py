@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 900.0
 """The first start on a machine compiles the kernels."""
 DAY_MS = 86_400_000
+WARM_UP = 0.25
+"""Share of a long run after which memory must be flat."""
+GROWTH, GROWTH_BYTES = 0.10, 64_000_000
 
 
 class ControlError(RuntimeError):
@@ -122,6 +125,23 @@ class Venue:
     def complaints(self) -> str:
         """What the venue wrote to its log: nothing, as long as all is well."""
         return self.log.read_text(errors="replace")
+
+
+def faults_of_run(venue: Venue, megabytes: Sequence[float]) -> list[str]:
+    """What was wrong with a long run as a whole, by the memory of its venue at each comparison: it
+    ended, it wrote a traceback, or its memory grew after warm-up."""
+    faults = []
+    if venue.process.poll() is not None:
+        faults.append("the venue ended")
+    if "Traceback" in venue.complaints():
+        faults.append(venue.complaints()[-1500:])
+    warm = megabytes[int(len(megabytes) * WARM_UP) :]
+    if len(warm) >= 4:
+        half = len(warm) // 2
+        first, last = sum(warm[:half]) / half, sum(warm[-half:]) / half
+        if last > first * (1 + GROWTH) and (last - first) * 1e6 > GROWTH_BYTES:
+            faults.append(f"memory grew after warm-up: {first:.0f} MB, then {last:.0f} MB")
+    return faults
 
 
 def lines_of(stream: IO[str]) -> "queue.Queue[str]":

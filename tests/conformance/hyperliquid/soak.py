@@ -26,7 +26,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.conformance.hyperliquid.running import Venue, started
+from tests.conformance.hyperliquid.running import Venue, faults_of_run, started
 from tests.conformance.hyperliquid.soak_client import (
     CHANNELS,
     COINS,
@@ -37,10 +37,6 @@ from tests.conformance.hyperliquid.soak_client import (
 )
 from tests.waiting import until
 
-WARM_UP = 0.25
-"""Share of the run after which memory must be flat."""
-GROWTH = 0.10
-GROWTH_BYTES = 64_000_000
 ROUND_S = 1.0
 """A round's orders are sent in this time."""
 ROUND_VENUE_S = 400
@@ -165,22 +161,9 @@ async def soak(venue: Venue, rounds: int, rate: int, count: int, speed: float) -
     tally = Tally()
     async with listening(venue, tally, count) as clients:
         await Soak(venue, tally, clients, speed).run(rounds, rate)
-    judge(venue, tally)
+    for text in faults_of_run(venue, tally.megabytes):
+        tally.fault(text)
     return tally
-
-
-def judge(venue: Venue, tally: Tally) -> None:
-    """Faults of the run as a whole."""
-    if venue.process.poll() is not None:
-        tally.fault("the venue ended")
-    if "Traceback" in venue.complaints():
-        tally.fault(venue.complaints()[-2000:])
-    warm = tally.megabytes[int(len(tally.megabytes) * WARM_UP) :]
-    if len(warm) >= 4:
-        half = len(warm) // 2
-        first, last = sum(warm[:half]) / half, sum(warm[-half:]) / half
-        if last > first * (1 + GROWTH) and (last - first) * 1e6 > GROWTH_BYTES:
-            tally.fault(f"memory grew after warm-up: {first:.0f} MB, then {last:.0f} MB")
 
 
 def summary(tally: Tally) -> dict[str, Any]:

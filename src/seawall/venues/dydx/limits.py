@@ -68,6 +68,7 @@ class BlockCounts:
         self._name = name
         self._limits = sorted(limits)
         self._counts: dict[str, deque[tuple[int, int]]] = {}
+        """Of each owner one sum a block: thousands of attempts are added up at each of them."""
         self._kept = max((each.blocks for each in limits), default=0)
 
     def refusal(self, owner: str, height: int, count: int) -> str | None:
@@ -81,7 +82,8 @@ class BlockCounts:
             counts.popleft()
         while counts and counts[-1][0] > height:  # the venue went back to a save point
             counts.pop()
-        counts.append((height, count))
+        before = counts.pop()[1] if counts and counts[-1][0] == height else 0
+        counts.append((height, before + count))
         for limit in self._limits:
             used = sum(each for at, each in counts if at > height - limit.blocks)
             if used > limit.uses:

@@ -44,6 +44,7 @@ from seawall.venues.dydx.wire.order_message import (
     TIF_IOC,
 )
 from seawall.venues.gateway_port import Accepted, Network, Outcome, ReduceOrder, Refused, Unknown
+from seawall.venues.numbers import exact_units
 from seawall.venues.public_api import NotFound, PublicApi
 from seawall.venues.raw_json import VenueDataError, decode
 from seawall.venues.sender import ANSWER_S, LONGEST_REASON, Nonces, Sender, refused_by_status
@@ -281,7 +282,8 @@ class Writer:
         if self._signer is None:
             path = f"/cosmos/auth/v1beta1/account_info/{self._place.address}"
             raw = await asyncio.to_thread(self._node.get, path)
-            number = int(decode(_Info, raw, "account_info").info.account_number)
+            text = decode(_Info, raw, "account_info").info.account_number
+            number = exact_units("account_info.account_number", text, 0, signed=False)
             self._signer = Signer(self._key, self._chain.chain_id, number)
         return self._signer
 
@@ -289,7 +291,8 @@ class Writer:
         """Of the last block, and its time."""
         raw = await asyncio.to_thread(self._api.get, "/v4/height")
         found = decode(_Height, raw, "height")
-        return int(found.height), ms_of("height.time", found.time)
+        height = exact_units("height.height", found.height, 0, signed=False)
+        return height, ms_of("height.time", found.time)
 
     async def _market(self, coin: str) -> ListedMarket:
         """Raises InputError for a market that the venue does not list."""

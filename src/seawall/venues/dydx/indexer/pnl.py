@@ -9,9 +9,10 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.domain.enums import Side
 from seawall.domain.units import DAY_MS, MICRO
@@ -27,11 +28,13 @@ _TRANSFERS = ("deposit", "withdraw", "transfer_in", "transfer_out")
 
 
 class Moment(Struct, frozen=True):
-    """Worth at a full hour, USD. ``transfers``: all that came less all that went until then."""
+    """Worth at a full hour, USD. ``transfers``: all that came less all that went until then;
+    ``transfers_before``: the same at the full hour before."""
 
     time_ms: int
     equity: Fraction
     transfers: Fraction
+    transfers_before: Fraction = Fraction(0)
 
     @property
     def profit(self) -> Fraction:
@@ -131,24 +134,27 @@ def summed(view: View, accounts: Sequence[Subaccount]) -> list[Moment]:
             found[each.time_ms] = Moment(
                 each.time_ms, before.equity + each.equity, before.transfers + each.transfers
             )
-    return [found[time_ms] for time_ms in sorted(found, reverse=True)]
+    newest_first = [found[time_ms] for time_ms in sorted(found, reverse=True)]
+    return [
+        structs.replace(each, transfers_before=earlier.transfers)
+        for each, earlier in pairwise(newest_first)
+    ] + newest_first[-1:]
 
 
 def historical_pnl(view: View, account: str, moments: Sequence[Moment]) -> list[dict[str, Any]]:
-    """``account``: the subaccount's id. Transfers of a row are those since the row before it."""
-    before = [each.transfers for each in moments[1:]] + [Fraction(0)]
+    """``account``: the subaccount's id. Transfers of a row are those of its hour."""
     return [
         {
             "id": f"{account}-{each.time_ms}",
             "subaccountId": account,
             "equity": decimal(each.equity),
             "totalPnl": decimal(each.profit),
-            "netTransfers": decimal(each.transfers - earlier),
+            "netTransfers": decimal(each.transfers - each.transfers_before),
             "createdAt": iso(each.time_ms),
             "blockHeight": view.height_at(each.time_ms),
             "blockTime": iso(each.time_ms),
         }
-        for each, earlier in zip(moments, before, strict=True)
+        for each in moments
     ]
 
 

@@ -16,7 +16,7 @@ from seawall.venues.dydx.directory.directory import Subaccount
 from seawall.venues.dydx.indexer.ids import fill_id, order_id
 from seawall.venues.dydx.indexer.money import event_of
 from seawall.venues.dydx.indexer.orders import type_of
-from seawall.venues.dydx.indexer.positions import MOST_FILLS
+from seawall.venues.dydx.indexer.pnl import MOST_EVENTS
 from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.pairs import Pair, parts_of
 from seawall.venues.dydx.wire.moments import iso
@@ -66,7 +66,7 @@ def trade_history(view: View, account: Subaccount) -> list[dict[str, Any]]:
 def _trades(view: View, account: Subaccount) -> Sequence[_Trade]:
     """Oldest first."""
     found: dict[str, _Trade] = {}
-    for fill in reversed(view.history.fills(account.row, limit=MOST_FILLS)):
+    for fill in reversed(view.history.fills(account.row, limit=MOST_EVENTS)):
         trade = _trade_of(view, account, fill)
         trade = found.setdefault(trade.key, trade)
         size = view.coins(trade.pair, fill.size)

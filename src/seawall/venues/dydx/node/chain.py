@@ -162,15 +162,16 @@ class Node:
 
     def _planned(self, transaction: Transaction, time_ms: int) -> Planned:
         planner = Planner(self.desk.engine, self.directory, self.pairs, time_ms)
-        if 0 < transaction.timeout_height <= planner.height:
-            detail = f"block height: {planner.height}, timeout height: {transaction.timeout_height}"
-            raise TransactionError("ErrTxTimeoutHeight", detail)
         for each in transaction.messages:
             planner.add(each, transaction.hash)
         return planner.planned
 
     def _check_rates(self, transaction: Transaction) -> None:
-        """Count what a transaction asks for. Raises TransactionError for one too many."""
+        """Count what a transaction asks for, unless its blocks are over. Raises TransactionError
+        for that, and for one too many."""
+        if 0 < transaction.timeout_height <= self.height:
+            detail = f"block height: {self.height}, timeout height: {transaction.timeout_height}"
+            raise TransactionError("ErrTxTimeoutHeight", detail)
         for each in transaction.messages:
             found = None
             if each.kind == PLACE and not is_short_term(each):

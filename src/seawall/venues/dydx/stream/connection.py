@@ -121,8 +121,9 @@ class Connection:
         if window.take():
             return False
         self._error(text)
-        self._leave()
-        self._close(self._say_last())
+        if self._closing is None:
+            self._leave()
+            self._close(self._say_last())
         return True
 
     async def _say_last(self) -> None:
