@@ -4,7 +4,8 @@ Every message is read by the protocol's own types, so a wrong shape fails wherev
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,6 +99,18 @@ class Page:
         return found(await self.account(lambda account: bool(found(account))))[0]
 
 
+@asynccontextmanager
+async def opened(venue: Venue, query: Mapping[str, str] | None = None) -> AsyncIterator[Page]:
+    """A page of a venue. ``query``: what its connection is to begin with."""
+    async with (
+        ClientSession() as session,
+        session.ws_connect(
+            venue.url + STREAM, headers={"Origin": venue.url}, params=query
+        ) as socket,
+    ):
+        yield Page(venue, socket)
+
+
 def with_page(
     play: Callable[[Page], Awaitable[None]],
     options: VenueOptions = MANUAL,
@@ -110,9 +123,8 @@ def with_page(
         mount = mounted(guard)
         async with (
             running_venue(options, clock=clock, mount=mount) as venue,
-            ClientSession() as session,
-            session.ws_connect(venue.url + STREAM, headers={"Origin": venue.url}) as socket,
+            opened(venue) as page,
         ):
-            await play(Page(venue, socket))
+            await play(page)
 
     asyncio.run(run())
