@@ -177,7 +177,7 @@ MISSED = """() => {
 
 
 def ask_what_if(page: Terminal, account: int) -> None:
-    """Asks of a long in ETH what it were 5 % lower and at 7x, and counts what misses its figures."""
+    """Asks of a long in ETH what it were 5 % lower at 7x, and counts what misses its figures."""
     page.choose(account=account, market="ETH")
     page.order("buy", "market", size="3")
     page.wait(lambda: page.position("ETH"))
