@@ -100,15 +100,13 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(venue: Venue, query: Mapping[str, str] | None = None) -> AsyncIterator[Page]:
-    """A page of a venue. ``query``: what its connection is to begin with."""
+async def page_at(url: str, query: Mapping[str, str] | None = None) -> AsyncIterator[Page]:
+    """The page of a server. ``query``: what its connection is to begin with."""
     async with (
         ClientSession() as session,
-        session.ws_connect(
-            venue.url + STREAM, headers={"Origin": venue.url}, params=query
-        ) as socket,
+        session.ws_connect(url + STREAM, headers={"Origin": url}, params=query) as socket,
     ):
-        yield Page(venue, socket)
+        yield Page(None, socket)  # type: ignore[arg-type]
 
 
 def with_page(
@@ -123,8 +121,9 @@ def with_page(
         mount = mounted(guard)
         async with (
             running_venue(options, clock=clock, mount=mount) as venue,
-            opened(venue) as page,
+            page_at(venue.url) as page,
         ):
+            page.venue = venue
             await play(page)
 
     asyncio.run(run())

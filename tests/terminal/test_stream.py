@@ -13,7 +13,7 @@ from seawall.terminal import protocol
 from seawall.terminal.connection import BEAT_S, MOST_ANSWERS, MOST_NOTICES, PACE, Connection
 from seawall.terminal.live import LiveStage
 from seawall.venues.port import Plan
-from tests.terminal.page import Page, opened, with_page
+from tests.terminal.page import Page, page_at, with_page
 from tests.waiting import PATIENCE_S, until
 
 SURFACES = {
@@ -74,7 +74,7 @@ def test_a_connection_begins_with_what_it_names() -> None:
         first = protocol.View("BTC", page.venue.users[0].address, "1m")
         nonsense = {"market": "NONE", "account": "9" * 5_000, "interval": "2m"}
         for query, view in ((named, there), ({}, first), (nonsense, first)):
-            async with opened(page.venue, query) as another:
+            async with page_at(page.venue.url, query) as another:
                 assert (await another.surface(protocol.Venue, lambda _: True)).view == view
                 assert (await another.account()).address == view.account
                 book = await another.surface(protocol.Book, lambda _: True)
