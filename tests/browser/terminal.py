@@ -186,7 +186,7 @@ def terminal(
     for kind in ("request", "websocket"):
         page.on(kind, lambda each: urlsplit(each.url).netloc == host or said.append(each.url))
     if between is not None:
-        page.route_web_socket("**/terminal/stream", between)
+        page.route_web_socket("**/terminal/stream*", between)
     try:
         page.goto(url)
         shown = Terminal(page)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -102,8 +103,6 @@ def test_a_what_if_is_what_stress_says_to_the_cent(page: Terminal, still: dict[s
         each for each in json.loads(found.stdout)["shocks"] if each["move"] == "all together"
     )
     cent = Decimal("0.01")
-    # The page computes it anew when something of the account is said again.
-    page.wait(lambda: page.text("#whatif-left"))
     assert page.figure("#whatif-left") == Decimal(str(row["left"])).quantize(cent)
     equity = page.page.locator("#whatif-equity").inner_text()
     assert number(equity) == Decimal(str(row["equity"])).quantize(cent)
@@ -162,6 +161,48 @@ def test_an_answer_that_is_lost_is_said_to_be_missing(opened: Any, still: dict[s
         assert page.page.input_value("#ticket-size") == "0.1"
 
 
+def control(url: str, what: str, **said: Any) -> None:
+    """Asks it of the venue's control, beside the page."""
+    body = json.dumps(said).encode()
+    urlopen(Request(f"{url}/control/{what}", body, {"Content-Type": "application/json"})).close()
+
+
+MISSED = """() => {
+    const missed = () => document.querySelector("#whatif-equity")?.textContent ? 0 : 1;
+    window.missed = missed();
+    new MutationObserver(() => { window.missed += missed(); })
+        .observe(document.body, {childList: true, characterData: true, subtree: true});
+}"""
+"""Counts the changes of the page after which a what-if has no figures."""
+
+
+def ask_what_if(page: Terminal, account: int) -> None:
+    """Asks of a long in ETH what it were 5 % lower at 7x, and counts what misses its figures."""
+    page.choose(account=account, market="ETH")
+    page.order("buy", "market", size="3")
+    page.wait(lambda: page.position("ETH"))
+    page.page.click("#tab-whatif")
+    page.page.fill("[aria-label='Leverage of ETH']", "7")
+    page.page.get_by_role("button", name="−5 %", exact=True).click()
+    page.wait(lambda: page.text("#whatif-equity"))
+    page.page.evaluate(MISSED)
+
+
+def test_a_what_if_stays_as_it_is_asked_while_the_venue_goes_on(
+    opened: Any, still: dict[str, Any]
+) -> None:
+    wire = Wire(lambda *_: False)
+    with terminal(opened, still["url"], between=wire) as page:
+        ask_what_if(page, account=8)
+        for _ in range(3):
+            said, asked = wire.sent.count("Venue"), list(wire.asked.values()).count("AskWhatIf")
+            control(still["url"], "time/advance", seconds=1)
+            page.wait(lambda said=said: wire.sent.count("Venue") > said)
+            page.wait(lambda asked=asked: list(wire.asked.values()).count("AskWhatIf") > asked + 1)
+        assert page.page.input_value("[aria-label='Leverage of ETH']") == "7"
+        assert page.page.evaluate("window.missed") == 0
+
+
 class Deaf:
     """A wire that lets nothing through any more and does not end, once it is told so."""
 
@@ -192,6 +233,31 @@ def test_a_connection_that_only_seems_open_is_said_to_be_gone(
         page.wait(lambda: page.text(".link") == "connected" and not page.text("[role=alert]"))
         assert wire.opened == 2
         page.choose(account=7)
+
+
+def test_what_is_asked_and_written_outlasts_a_connection(
+    opened: Any, still: dict[str, Any]
+) -> None:
+    wire = Deaf()
+    with terminal(opened, still["url"], between=wire) as page:
+        ask_what_if(page, account=9)
+        page.write("buy", "limit", size="2", price="1900")
+        page.page.click("#tab-whatif")
+        answer = page.page.locator(".answer")
+        page.wait(lambda: answer.get_attribute("aria-busy") == "false")
+        page.page.evaluate(MISSED)
+        wire.is_cut = True
+        page.wait(lambda: "does not answer" in page.text("[role=alert]"))
+        page.wait(lambda: answer.get_attribute("aria-busy") == "true")
+        assert "before" in page.text(".answer")
+        wire.is_cut = False
+        page.wait(lambda: page.text(".link") == "connected" and not page.text("[role=alert]"))
+        page.wait(lambda: answer.get_attribute("aria-busy") == "false")
+        assert page.page.evaluate("window.missed") == 0
+        assert page.page.input_value("[aria-label='Leverage of ETH']") == "7"
+        page.page.click("#tab-ticket")
+        assert page.page.input_value("#ticket-size") == "2"
+        assert page.page.input_value("#ticket-price") == "1900"
 
 
 class Longer:

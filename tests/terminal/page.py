@@ -4,7 +4,8 @@ Every message is read by the protocol's own types, so a wrong shape fails wherev
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,6 +99,16 @@ class Page:
         return found(await self.account(lambda account: bool(found(account))))[0]
 
 
+@asynccontextmanager
+async def page_at(url: str, query: Mapping[str, str] | None = None) -> AsyncIterator[Page]:
+    """The page of a server. ``query``: what its connection is to begin with."""
+    async with (
+        ClientSession() as session,
+        session.ws_connect(url + STREAM, headers={"Origin": url}, params=query) as socket,
+    ):
+        yield Page(None, socket)  # type: ignore[arg-type]
+
+
 def with_page(
     play: Callable[[Page], Awaitable[None]],
     options: VenueOptions = MANUAL,
@@ -110,9 +121,9 @@ def with_page(
         mount = mounted(guard)
         async with (
             running_venue(options, clock=clock, mount=mount) as venue,
-            ClientSession() as session,
-            session.ws_connect(venue.url + STREAM, headers={"Origin": venue.url}) as socket,
+            page_at(venue.url) as page,
         ):
-            await play(Page(venue, socket))
+            page.venue = venue
+            await play(page)
 
     asyncio.run(run())

@@ -5,25 +5,24 @@ The venue is a sandbox on another port, asked as the real one is: by HTTP and we
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from aiohttp import ClientSession
 from msgspec import structs
 
 from seawall.sandbox.venue import Venue, VenueOptions, bind, running_venue
-from seawall.terminal import protocol
+from seawall.terminal import mirrored, protocol
 from seawall.terminal.address import STALE_MS, AddressStage, open_address
-from seawall.terminal.app import STREAM, mounted
+from seawall.terminal.app import mounted
 from seawall.terminal.serve import served
 from seawall.venues.gateway_port import ACCOUNT, ORDERS
 from seawall.venues.registry import VENUES
 from tests.command_line import seawall
-from tests.terminal.page import MANUAL, Page
+from tests.terminal.page import MANUAL, Page, page_at
 from tests.waiting import PATIENCE_S
 
 HYPERLIQUID = VENUES["hyperliquid"]
@@ -41,15 +40,6 @@ class Pair(NamedTuple):
     @property
     def address(self) -> str:
         return self.venue.users[0].address
-
-
-@asynccontextmanager
-async def page_at(url: str) -> AsyncIterator[Page]:
-    async with (
-        ClientSession() as session,
-        session.ws_connect(url + STREAM, headers={"Origin": url}) as socket,
-    ):
-        yield Page(None, socket)  # type: ignore[arg-type]
 
 
 def with_address(
@@ -187,6 +177,19 @@ def test_its_book_has_the_depth_and_the_own_orders_of_the_venues() -> None:
         assert (ours.average_price, ours.fee, ours.liquidation_after, ours.margin) == (
             there.average_price, there.fee, there.liquidation_after, there.margin,
         )  # fmt: skip
+
+    with_address(play, trade)
+
+
+def test_a_book_that_there_is_no_room_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(pair: Pair) -> None:
+        monkeypatch.setattr(mirrored, "MOST_BOOKS", 1)
+
+        def is_said(venue: protocol.Venue) -> bool:
+            assert venue.reading is not None
+            return any("no more than 1 books" in each for each in venue.reading.troubles)
+
+        await pair.read.surface(protocol.Venue, is_said)
 
     with_address(play, trade)
 

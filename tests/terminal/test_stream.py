@@ -13,7 +13,7 @@ from seawall.terminal import protocol
 from seawall.terminal.connection import BEAT_S, MOST_ANSWERS, MOST_NOTICES, PACE, Connection
 from seawall.terminal.live import LiveStage
 from seawall.venues.port import Plan
-from tests.terminal.page import Page, with_page
+from tests.terminal.page import Page, page_at, with_page
 from tests.waiting import PATIENCE_S, until
 
 SURFACES = {
@@ -62,6 +62,23 @@ def test_what_is_in_view_can_be_changed() -> None:
             (protocol.Watch(account="0x12"), "account"),
         ):
             assert (await page.ask(wrong, protocol.Refused)).field == field
+
+    with_page(play)
+
+
+def test_a_connection_begins_with_what_it_names() -> None:
+    async def play(page: Page) -> None:
+        other = page.venue.users[3].address
+        named = {"market": "ETH", "account": other, "interval": "1h"}
+        there = protocol.View("ETH", other, "1h")
+        first = protocol.View("BTC", page.venue.users[0].address, "1m")
+        nonsense = {"market": "NONE", "account": "9" * 5_000, "interval": "2m"}
+        for query, view in ((named, there), ({}, first), (nonsense, first)):
+            async with page_at(page.venue.url, query) as another:
+                assert (await another.surface(protocol.Venue, lambda _: True)).view == view
+                assert (await another.account()).address == view.account
+                book = await another.surface(protocol.Book, lambda _: True)
+                assert book.market == view.market
 
     with_page(play)
 

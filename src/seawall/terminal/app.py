@@ -74,6 +74,7 @@ class Terminal:
         socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, heartbeat=20.0, timeout=2.0)
         await socket.prepare(request)
         connection = Connection(self.stage, socket)
+        connection.begin_with(request.query)
         self._pages[socket] = connection
         try:
             await connection.run()

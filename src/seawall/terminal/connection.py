@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -94,6 +94,17 @@ class Connection:
         self._asked = asyncio.Event()
         self._wake = asyncio.Event()
         self._wake.set()
+
+    def begin_with(self, named: Mapping[str, str]) -> None:
+        """Look first at the ``market``, the ``account`` (its address) and the ``interval`` that
+        are named, as far as there are such."""
+        scene = self._stage.scene
+        self.market = scene.market_rows.get(named.get("market", ""), self.market)
+        address = named.get("account", "")
+        shown = (row for row in scene.names.shown() if scene.names.of(row).address == address)
+        self.account = next(shown, self.account)
+        with suppress(msgspec.ValidationError):
+            self.interval = msgspec.convert(named.get("interval"), protocol.Interval)
 
     # -- what happens ----------------------------------------------------------------------------
 

@@ -96,14 +96,19 @@ class Mirrored:
         self._write_stated(prices, state)
         own = [each for each in state.orders if each.market in self._rows]
         # An own order alone would be shown as the whole book.
-        unread = {each.market for each in own if _rests(each)} - state.books.keys()
+        followed = [each for name, each in state.books.items() if name in self._rows]
+        books = {each.market: each for each in followed[:MOST_BOOKS]}
+        unread = {each.market for each in own if _rests(each)} - books.keys()
         troubles = [
-            f"the book of {name} is not read yet: orders that rest there hold no margin here"
+            f"the book of {name} is not held: orders that rest there hold no margin here"
             for name in sorted(unread)
         ]
+        if len(followed) > MOST_BOOKS:
+            left = ", ".join(each.market for each in followed[MOST_BOOKS:])
+            troubles.append(f"no more than {MOST_BOOKS} books are held: without those of {left}")
         own = [each for each in own if not (_rests(each) and each.market in unread)]
         troubles += self._place_own(placement, own, state.time_ms)
-        troubles += self._place_books(placement, state.books, own, state.time_ms)
+        troubles += self._place_books(placement, list(books.values()), own, state.time_ms)
         engine.tables["rules"][:] = self._rules
         engine.tables["markets"]["largest_order"] = self._largest
         return troubles
@@ -193,18 +198,17 @@ class Mirrored:
     def _place_books(
         self,
         placement: Placement,
-        books: Mapping[str, PublicBook],
+        books: Sequence[PublicBook],
         own: Sequence[LiveOrder],
         time_ms: int,
     ) -> list[str]:
         """The levels of each book, less what the account itself has there."""
-        shown = [each for name, each in books.items() if name in self._rows][:MOST_BOOKS]
-        if not shown:
+        if not books:
             return []
-        money = np.full(len(shown), PLENTY, dtype=np.int64)
+        money = np.full(len(books), PLENTY, dtype=np.int64)
         makers = placement.open_shared(time_ms, money, "the books")
         troubles = []
-        for maker, book in zip(makers.tolist(), shown, strict=True):
+        for maker, book in zip(makers.tolist(), books, strict=True):
             row = self._rows[book.market]
             resting = _resting(own, book.market, self.instruments[row])
             sides = ((Side.BUY, book.bids), (Side.SELL, book.asks))

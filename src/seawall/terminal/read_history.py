@@ -9,23 +9,20 @@ from decimal import Decimal
 from seawall.domain.enums import FillFlag, Side
 from seawall.domain.instrument import Instrument
 from seawall.domain.units import FUNDING_ONE, MICRO
+from seawall.terminal.partial_history import PartialHistory
 from seawall.venues.gateway_port import LiveFill, VenueState
 from seawall.venues.port import (
     Candle,
     Fill,
-    FundingRate,
     FundingRecord,
     LedgerRecord,
-    OrderRecord,
 )
 from seawall.venues.public_stream import PublicCandle, PublicPrices
 
 
-class ReadHistory:
+class ReadHistory(PartialHistory):
     """``state``: what was read last; ``candles``: those of a market by the length of their
     interval; ``prices``: what the venue says of each market."""
-
-    trouble = ""
 
     def __init__(
         self,
@@ -97,12 +94,6 @@ class ReadHistory:
             for each in newest
         ]
 
-    def order(self, account: int, order_id: int = 0, client_id: int = 0) -> OrderRecord | None:
-        return None
-
-    def orders(self, account: int, limit: int = 2000) -> list[OrderRecord]:
-        return []
-
     def funding(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
     ) -> list[FundingRecord]:
@@ -116,11 +107,6 @@ class ReadHistory:
             rate = 0 if each.rate is None else round(each.rate * FUNDING_ONE)
             found.append(FundingRecord(each.time_ms, account, row, -each.amount, size, rate))
         return found
-
-    def funding_rates(
-        self, market: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
-    ) -> list[FundingRate]:
-        return []
 
     def ledger(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500

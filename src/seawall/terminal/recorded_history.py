@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from seawall.domain.enums import EventKind, FillFlag, Side
 from seawall.domain.units import DAY_MS
+from seawall.terminal.partial_history import PartialHistory
 from seawall.venues.port import (
     Candle,
     Fill,
-    FundingRate,
     FundingRecord,
     LedgerRecord,
-    OrderRecord,
 )
 
 Rows = NDArray[Any]
@@ -25,11 +24,9 @@ FILLS = (EventKind.ORDER_FILLED, EventKind.DELEVERAGED, EventKind.BACKSTOP_TAKEN
 ORIGINS = {EventKind.DELEVERAGED: "deleveraging", EventKind.BACKSTOP_TAKEN_OVER: "backstop"}
 
 
-class RecordedHistory:
+class RecordedHistory(PartialHistory):
     """``events``: all rows of a recording in order; ``times``: when each happened. ``sequence``:
     of the newest command that counts."""
-
-    trouble = ""
 
     def __init__(self, events: Rows, times: Rows, sequence: Callable[[], int]) -> None:
         self._sequence = sequence
@@ -65,12 +62,6 @@ class RecordedHistory:
         is_fill = rows["kind"] == EventKind.ORDER_FILLED
         return self._until_now(self._fills, (rows["market"] == market) & is_taker & is_fill)
 
-    def order(self, account: int, order_id: int = 0, client_id: int = 0) -> OrderRecord | None:
-        return None
-
-    def orders(self, account: int, limit: int = 2000) -> list[OrderRecord]:
-        return []
-
     def funding(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
     ) -> list[FundingRecord]:
@@ -82,11 +73,6 @@ class RecordedHistory:
             )
             for row, at in zip(rows[::-1][:limit], times[::-1][:limit], strict=True)
         ]  # fmt: skip
-
-    def funding_rates(
-        self, market: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500
-    ) -> list[FundingRate]:
-        return []
 
     def ledger(
         self, account: int, start_ms: int = 0, end_ms: int = 2**62, limit: int = 500

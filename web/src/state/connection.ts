@@ -35,8 +35,9 @@ export class Connection {
     { resolve: (answer: Answer) => void; reject: (error: Error) => void }
   >();
 
+  /** ``address``: asked for at each connection. */
   constructor(
-    private readonly address: string,
+    private readonly address: () => string,
     private readonly onSurface: (message: Surface) => void,
     private readonly onLink: (link: Link) => void,
   ) {
@@ -45,7 +46,7 @@ export class Connection {
 
   open(): void {
     this.onLink("connecting");
-    const socket = new WebSocket(this.address);
+    const socket = new WebSocket(this.address());
     this.socket = socket;
     this.sequence = 0;
     this.heardMs = performance.now();

@@ -19,6 +19,11 @@ export class Newest {
     this.running ??= this.run();
   }
 
+  /** Whether a newer question waits for the answer to the one that was asked. */
+  get isWaiting(): boolean {
+    return this.isStale;
+  }
+
   /** Resolves once the newest question has been answered. */
   async settled(): Promise<void> {
     await this.running;

@@ -40,15 +40,11 @@ class VenueState {
   toasts = $state.raw<Said[]>([]);
 
   private said = 0;
-  private chosen = false;
   readonly connection: Connection;
 
   constructor() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const address = new URL("terminal/stream", location.href);
-    address.protocol = scheme;
     this.connection = new Connection(
-      address.href,
+      streamAddress,
       (message) => this.take(message),
       (link) => this.linked(link),
     );
@@ -101,7 +97,6 @@ class VenueState {
 
   private linked(link: Link): void {
     if (link !== "connecting") this.isLost = link === "lost";
-    if (link === "lost") this.chosen = false;
     this.link = link;
   }
 
@@ -156,16 +151,6 @@ class VenueState {
       this.cascade = null;
     }
     this.snapshot = snapshot;
-    if (this.chosen) return;
-    // A new connection looks at what the reader looked at last, if that is still there.
-    this.chosen = true;
-    const market = snapshot.markets.find((each) => each.name === preferences.market)?.name;
-    const account = snapshot.accounts.find((each) => each.address === preferences.account)?.address;
-    void this.watch({
-      market: market ?? null,
-      account: account ?? null,
-      interval: preferences.interval,
-    });
   }
 
   // -- what goes out ---------------------------------------------------------------------------
@@ -233,6 +218,15 @@ class VenueState {
     }, SHOWN_MS);
     play(kind);
   }
+}
+
+/** Of the stream, with what the reader looked at last: a connection begins with that. */
+function streamAddress(): string {
+  const { market, account, interval } = preferences;
+  const address = new URL("terminal/stream", location.href);
+  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  address.search = new URLSearchParams({ market, account, interval }).toString();
+  return address.href;
 }
 
 /** Candles with those that came before, which are shown again where the chart is opened again. */

@@ -12,6 +12,8 @@ class Question {
   leverages = $state.raw<Record<string, number>>({});
   afterwards = $state(false);
   answer = $state.raw<WhatIf | null>(null);
+  /** Whether the answer is to the question before, or came before the venue was gone. */
+  isOld = $state(false);
   refused = $state("");
 
   private readonly asking = new Newest(
@@ -84,6 +86,7 @@ class Question {
 
   private ask(): void {
     clearTimeout(this.again);
+    this.isOld = true;
     this.asking.ask();
   }
 
@@ -104,6 +107,7 @@ class Question {
       this.answer = null;
       return;
     }
+    this.isOld = found?.type !== "WhatIf" || this.asking.isWaiting;
     if (found?.type === "WhatIf") {
       this.answer = found;
       this.refused = found.rejected;
@@ -111,7 +115,7 @@ class Question {
       this.refused = found.expected;
     }
     // Prices go on: so does the answer.
-    this.again = setTimeout(() => this.ask(), REFRESH_MS);
+    this.again = setTimeout(() => this.asking.ask(), REFRESH_MS);
   }
 }
 
