@@ -554,3 +554,18 @@ def test_flows_that_are_known_are_not_asked_for_again(monkeypatch: pytest.Monkey
             assert known.state().net_deposits == afresh.state().net_deposits
 
     asyncio.run(main())
+
+
+def test_an_order_that_is_not_there_may_still_be_in_the_next_blocks() -> None:
+    gateway = gateway_of("dydx")
+
+    async def main() -> None:
+        async with quiet_venue() as venue:
+            address = f"{venue.signer(0).address}/0"
+            reader: Any = gateway.reader(gateway.network(url=venue.venue.url), address)
+            await reader._read_all()
+            ending = await reader.order("00" * 8)
+            assert ending.state == "unknown"
+            assert ending.asked_ms <= ending.answered_ms - 1000 * gateway_reader.LAST_BLOCKS_S
+
+    asyncio.run(main())

@@ -61,6 +61,9 @@ from seawall.venues.raw_json import VenueDataError, decode
 QUIET_S = 2.5
 MONEY_QUIET_S = 30.0
 """What was not heard of for so long is asked for; cash flows, funding and the wallet later."""
+LAST_BLOCKS_S = 2.0
+"""An order lives to the end of a block, which may be later than its time is over by one, and by one
+more where they are slow: that it is not there counts as said so much earlier."""
 _TRIES = 3
 _PAGE, _PAGES = 100, 100
 _HEIGHT = "v4_block_height"
@@ -208,7 +211,8 @@ class Reader(FollowedAccount[StreamReader]):
         named = next((each for each in found if each.name == client_id), None)
         if named is None:
             unknown = OrderEnding(client_id=client_id, state="unknown", word="", time_ms=0)
-            self._keep_ending(KnownEnding(unknown, asked_at, self._clock.monotonic()))
+            said_at = asked_at - LAST_BLOCKS_S / self._clock.rate
+            self._keep_ending(KnownEnding(unknown, said_at, self._clock.monotonic()))
         else:
             self._keep_order(named, asked_at)
         self._tell()
