@@ -249,7 +249,7 @@ def test_what_is_asked_and_written_outlasts_a_connection(
         wire.is_cut = True
         page.wait(lambda: "does not answer" in page.text("[role=alert]"))
         page.wait(lambda: answer.get_attribute("aria-busy") == "true")
-        assert "before" in page.text(".answer")
+        page.wait(lambda: "before" in page.text(".answer"))
         wire.is_cut = False
         page.wait(lambda: page.text(".link") == "connected" and not page.text("[role=alert]"))
         page.wait(lambda: answer.get_attribute("aria-busy") == "false")

@@ -73,7 +73,7 @@ def test_a_ladder_fires_and_is_seen(tmp_path: Path) -> None:
         account = said["accounts"][0]
         with guard(policy, account["address"], account["privateKey"], said["url"], journal):
             page.wait(lambda: "● armed" in page.text("#guard"))
-            assert "half out" in page.text("#guard")
+            page.wait(lambda: "half out" in page.text("#guard"))
             page.page.click("#tab-control")
             page.page.fill("[aria-label=Price]", "1950")
             page.page.get_by_role("button", name="Set price").click()
