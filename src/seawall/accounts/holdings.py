@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
-from seawall.accounts.file import AccountText, OrderText, PositionText, TopUpText
+from seawall.accounts.file import AccountText, OptionText, OrderText, PositionText, TopUpText
 from seawall.domain.enums import MarginGrouping, MarginMode, MarketMargin
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position, TopUp
 from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
 from seawall.domain.margin_groups import account_groups, margin_groups
+from seawall.domain.option import OptionPosition
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import (
     MAX_MONEY,
@@ -72,6 +73,16 @@ def holdings_of(
         )
         for number, each in enumerate(written.top_ups, start=1)
     )
+    options = tuple(
+        _option(
+            f"{written.source}: option {number} ({each.market})",
+            each,
+            instruments[index[each.market]],
+            index[each.market],
+            written.time_ms,
+        )
+        for number, each in enumerate(written.options, start=1)
+    )
     groups = account_groups(rulebook, instruments, written.grouping)
     for group, amount in money.items():
         buckets = sum(p.isolated_margin for p in positions if groups[p.market] == group)
@@ -88,6 +99,7 @@ def holdings_of(
         top_ups=top_ups,
         grouping=written.grouping,
         other_collateral=money,
+        options=options,
     )
 
 
@@ -202,6 +214,31 @@ def _top_up(
         market=market,
         trigger_price=_units(where, "price", written.price, instrument.price_decimals, MAX_PRICE),
         amount=_units(where, "amount", written.amount, MONEY_DECIMALS, MAX_MONEY),
+    )
+
+
+def _option(
+    where: str, written: OptionText, instrument: Instrument, market: int, time_ms: int | None
+) -> OptionPosition:
+    if time_ms is not None and written.expiry_ms <= time_ms:
+        raise InputError(f"{where}: expiry: should be after the time of the account")
+    size = _units(where, "size", written.size, instrument.size_decimals, MAX_SIZE)
+    if not size:
+        smallest = from_units(1, instrument.size_decimals)
+        raise InputError(f"{where}: size: {written.size} should be at least {smallest}")
+    for name in ("strike", "forward", "entry"):
+        text = getattr(written, name)
+        if text is not None:
+            _price_fraction(where, name, text, instrument)
+    return OptionPosition(
+        market=market,
+        kind=written.kind,
+        strike=written.strike,
+        expiry_ms=written.expiry_ms,
+        signed_size=size if written.is_long else -size,
+        volatility=written.volatility,
+        forward=written.forward,
+        entry=written.entry,
     )
 
 
