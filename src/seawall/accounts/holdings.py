@@ -1,6 +1,7 @@
 """An account in the machine's integers: sizes in lots, prices in ticks, money in micro-USD."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -24,6 +25,8 @@ from seawall.domain.units import (
     to_units,
 )
 
+_Row = TypeVar("_Row", PositionText, OrderText, TopUpText, OptionText)
+
 
 def holdings_of(
     written: AccountText,
@@ -43,46 +46,20 @@ def holdings_of(
                 f"{written.source}: market: {market!r} is not known; known: {_some(list(index))}"
             )
     money = _collateral(written, instruments, rulebook)
+
+    def placed(name: str, rows: Sequence[_Row]) -> Iterator[tuple[str, _Row, Instrument, int]]:
+        """Where each row stands, for errors, and its market."""
+        for number, each in enumerate(rows, start=1):
+            market = index[each.market]
+            where = f"{written.source}: {name} {number} ({each.market})"
+            yield where, each, instruments[market], market
+
     positions = tuple(
-        _position(
-            f"{written.source}: position {number} ({each.market})",
-            each,
-            instruments[index[each.market]],
-            index[each.market],
-            prices[each.market],
-        )
-        for number, each in enumerate(written.positions, start=1)
+        _position(*row, prices[row[1].market]) for row in placed("position", written.positions)
     )
-    orders = tuple(
-        _order(
-            f"{written.source}: order {number} ({each.market})",
-            each,
-            instruments[index[each.market]],
-            index[each.market],
-            prices[each.market],
-        )
-        for number, each in enumerate(written.orders, start=1)
-    )
-    top_ups = tuple(
-        _top_up(
-            f"{written.source}: top_up {number} ({each.market})",
-            each,
-            instruments[index[each.market]],
-            index[each.market],
-            positions,
-        )
-        for number, each in enumerate(written.top_ups, start=1)
-    )
-    options = tuple(
-        _option(
-            f"{written.source}: option {number} ({each.market})",
-            each,
-            instruments[index[each.market]],
-            index[each.market],
-            written.time_ms,
-        )
-        for number, each in enumerate(written.options, start=1)
-    )
+    orders = tuple(_order(*row, prices[row[1].market]) for row in placed("order", written.orders))
+    top_ups = tuple(_top_up(*row, positions) for row in placed("top_up", written.top_ups))
+    options = tuple(_option(*row, written.time_ms) for row in placed("option", written.options))
     groups = account_groups(rulebook, instruments, written.grouping)
     for group, amount in money.items():
         buckets = sum(p.isolated_margin for p in positions if groups[p.market] == group)

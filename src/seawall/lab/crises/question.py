@@ -107,7 +107,6 @@ def crises(
     shares = dict(_depth(each) for each in _listed("depths", several(depths)))
     wanted = [choice("modes", each, MODES) for each in _listed("modes", several(modes))]
     chosen = chosen_crises(map(str, several(crises)))
-    account.holdings.check_without_options()
     if not account.positions:
         raise InputError(f"{account.source}: position: the account has none")
     sole_pool(account.holdings, account.rulebook, account.instruments)

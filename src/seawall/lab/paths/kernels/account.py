@@ -56,7 +56,6 @@ def path_account(
     under its market's name. Raises InputError for an account without positions, with options or
     with several pools, and for stages that the kernel does not know.
     """
-    plan.check_without_options()
     held = sorted(plan.positions, key=lambda each: each.market)
     if not held:
         raise InputError(f"{plan.name}: position: the account has none")
