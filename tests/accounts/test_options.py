@@ -105,7 +105,7 @@ def test_a_command_that_cannot_count_options_refuses_the_account(name: str, tmp_
     assert (result.returncode, result.stdout) == (2, "")
     said = result.stderr.splitlines()[-1]
     assert "option: the account holds 1, and its equity and margin cannot be counted" in said
-    assert "no command counts them yet" in said
+    assert "`seawall options` counts them" in said
 
 
 def test_the_commands_with_an_account_are_looked_at() -> None:

@@ -70,7 +70,7 @@ class Holdings(Struct, frozen=True, kw_only=True):
         if self.options:
             raise InputError(
                 f"{self.name}: option: the account holds {len(self.options)}, and its equity and "
-                "margin cannot be counted without them; no command counts them yet"
+                "margin cannot be counted without them; `seawall options` counts them"
             )
 
     def with_money(self, group: int, amount: int) -> "Holdings":

@@ -30,6 +30,8 @@ _HEAD = ("name", "title", "about", "missing", "as_of")
 class PresetError(InputError):
     """A preset that cannot be used: its file, the field, the value and what would be right."""
 
+    field = "preset"
+
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One number of a file, as it is written there."""
