@@ -25,6 +25,7 @@ OPTIONS = {
     "only": "wave",
     "prices": "price",
     "rulebooks": "rulebook",
+    "presets": "preset",
     "scenarios": "scenario",
     "shocks": "shock",
     "sizes": "size",
