@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seawall.lab.crises import crises as crises
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.ladder import ladder as ladder
+    from seawall.lab.oracle import oracle as oracle
     from seawall.lab.paths import paths as paths
     from seawall.lab.rehearse import rehearse as rehearse
     from seawall.lab.size import size as size
@@ -47,6 +48,7 @@ _HOME = {
     "crises": "seawall.lab.crises",
     "deleveraging": "seawall.lab.deleveraging",
     "ladder": "seawall.lab.ladder",
+    "oracle": "seawall.lab.oracle",
     "paths": "seawall.lab.paths",
     "rehearse": "seawall.lab.rehearse",
     "size": "seawall.lab.size",
@@ -68,6 +70,7 @@ __all__ = [
     "deleveraging",
     "ladder",
     "load_account",
+    "oracle",
     "paths",
     "rehearse",
     "sandbox",

@@ -34,6 +34,7 @@ COMMANDS = {
     "carry": "Fees, funding and slippage over time: the price at which a trade is really flat.",
     "cascade": "A crash in a whole market, where liquidations move the price and liquidate others.",
     "crises": "The crises of the past with your account in them: every mode, every rulebook.",
+    "oracle": "Which moves liquidate on the published price and not on the true one, and reversed.",
     "vet": "How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",
     "deleveraging": "Deleveraging policies side by side: what each takes from winners, from whom.",
     "guard": "Protect an account by a policy that was decided before: check it, here.",

@@ -23,6 +23,7 @@ OPTIONS = {
     "leverages": "leverage",
     "modes": "mode",
     "only": "wave",
+    "oracles": "oracle",
     "prices": "price",
     "rulebooks": "rulebook",
     "scenarios": "scenario",
