@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.crises import crises as crises
     from seawall.lab.deleveraging import deleveraging as deleveraging
+    from seawall.lab.keepers import keepers as keepers
     from seawall.lab.ladder import ladder as ladder
     from seawall.lab.oracle import oracle as oracle
     from seawall.lab.paths import paths as paths
@@ -47,6 +48,7 @@ _HOME = {
     "compare_rules": "seawall.lab.compare_rules",
     "crises": "seawall.lab.crises",
     "deleveraging": "seawall.lab.deleveraging",
+    "keepers": "seawall.lab.keepers",
     "ladder": "seawall.lab.ladder",
     "oracle": "seawall.lab.oracle",
     "paths": "seawall.lab.paths",
@@ -68,6 +70,7 @@ __all__ = [
     "compare_rules",
     "crises",
     "deleveraging",
+    "keepers",
     "ladder",
     "load_account",
     "oracle",

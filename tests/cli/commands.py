@@ -77,6 +77,7 @@ CALLS: dict[str, Call] = {
     ),
     "crises": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
     "oracle": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
+    "keepers": Call(options=("--crisis", "FALL", "--trials", "2")),
     "vet": Call(options=("--seconds", "60")),
     "deleveraging": Call(),
     "guard lint": Call(

@@ -398,7 +398,7 @@ def test_a_file_is_a_preset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"oracles": "none"}, "oracle: 'none' should be a .toml file or one of direct"),
+        ({"oracles": "none"}, "oracle: 'none' should be a .toml file or one of chainlink_like"),
         ({"oracles": "none.toml"}, "oracle: none.toml: No such file"),
         ({"crisis": "tulips"}, "crises: tulips: is no .toml file and no scenario"),
         ({"crisis": "all"}, "crisis: 'all' should be one crisis"),

@@ -58,6 +58,7 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     "oracle": lambda: sw.oracle(
         account(), oracles="dydx", crisis="flash_crash", population=0, workers=1
     ),
+    "keepers": lambda: sw.keepers(account(), mechanisms="dydx_like", trials=2, gas="none"),
     "ladder": lambda: sw.ladder(
         account(), ladders="stop 100% at -5%", paths=200, hours=6, workers=1
     ),
@@ -146,6 +147,8 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: sw.oracle(account(), published="BTC=1"),
         "published: 'BTC=1' should be MARKET=",
     ),
+    "mechanisms": (lambda: sw.keepers(account(), mechanisms="x"), "mechanism: 'x' should be a"),
+    "margin": (lambda: sw.keepers(account(), margin=2), "margin: 2 should be 0% to 100%"),
     "left": (lambda: sw.compare_rules("x", "none", "dydx"), "left: none: cannot be read"),
     "market": (lambda: account().liquidation_price("X"), "market: 'X' should be one of"),
     "source": (lambda: sw.load_account("none.toml"), "none.toml: no such file"),

@@ -21,6 +21,7 @@ OPTIONS = {
     "crises": "crisis",
     "depths": "depth",
     "leverages": "leverage",
+    "mechanisms": "mechanism",
     "modes": "mode",
     "only": "wave",
     "oracles": "oracle",

@@ -218,6 +218,14 @@ def chosen_crises(wanted: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def one_crisis(wanted: str | Path, account: Account, assumed: Assumptions) -> Crisis:
+    """The only crisis that is named, for an account. Raises InputError for several or others."""
+    chosen = chosen_crises([str(wanted)])
+    if len(chosen) != 1:
+        raise InputError.of("", "crisis", str(wanted), "one crisis or scenario")
+    return _crisis(chosen[0], account, (), assumed)
+
+
 def _rules(
     account: Account, wanted: Sequence[str | AnyRulebook]
 ) -> tuple[Account, tuple[Rules, ...]]:

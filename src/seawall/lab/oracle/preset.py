@@ -8,21 +8,17 @@ A preset is a TOML file with ``title``, ``as_of`` and an entry for every field o
 (on one line in the file). ``mark``: ``documented``, ``observed`` or ``assumed``, as for rulebooks.
 """
 
-import datetime
-import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
 from seawall.domain.errors import InputError
+from seawall.lab.sourced_file import Source, names_in, read_sourced
 
 DIRECT = "direct"
 """The preset whose published price is the true one."""
-SUFFIX = ".toml"
 LONGEST_MS = 7 * 86_400_000
 LARGEST_PPM = 1_000_000
 MOST_SOURCES, MOST_WEIGHT = 60, 120
@@ -66,28 +62,13 @@ class Preset(Struct, frozen=True, kw_only=True):
     user_confidence_ppm: int
     liquidation_age_ms: int
     liquidation_confidence_ppm: int
-    sources: tuple["Source", ...] = ()
+    sources: tuple[Source, ...] = ()
     """Where each number comes from."""
 
     @property
     def longest_lag_ms(self) -> int:
         """How old the true price behind a published one may be, as long as nothing fails."""
         return self.source_lag_ms + self.interval_ms + self.delay_ms
-
-
-class Source(Struct, frozen=True, kw_only=True):
-    """Where one number of a preset comes from."""
-
-    field: str
-    value: int | list[int]
-    source: str
-    mark: str
-
-
-class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
-    value: int | list[int]
-    source: str
-    mark: Literal["documented", "observed", "assumed"]
 
 
 _OTHERS = ("name", "title", "sources")
@@ -97,74 +78,17 @@ FIELDS = tuple(each for each in Preset.__struct_fields__ if each not in _OTHERS)
 
 def preset_names() -> tuple[str, ...]:
     """The presets that come with Seawall, the direct one first."""
-    found = [each.name for each in _FOLDER.iterdir() if each.name.endswith(SUFFIX)]
-    others = sorted(name.removesuffix(SUFFIX) for name in found)
-    return (DIRECT, *(each for each in others if each != DIRECT))
+    return (DIRECT, *(each for each in names_in(_FOLDER) if each != DIRECT))
 
 
 def load_preset(name_or_path: str | Path) -> Preset:
     """A shipped preset by name, or a file's. Raises PresetError."""
-    name, title, entries = _read(name_or_path)
-    values: dict[str, Any] = {field: entry.value for field, entry in entries.items()}
+    found = read_sourced("oracle", _FOLDER, name_or_path, FIELDS, PresetError)
+    values = dict(found.values)
     values["source_weights"] = tuple(values["source_weights"])
-    sources = tuple(
-        Source(field=field, value=entry.value, source=entry.source, mark=entry.mark)
-        for field, entry in entries.items()
-    )
-    made = Preset(**values, name=name, title=title, sources=sources)
-    _check(f"oracle: {name}", made)
+    made = Preset(**values, name=found.name, title=found.title, sources=found.sources)
+    _check(f"oracle: {found.name}", made)
     return made
-
-
-def _read(name_or_path: str | Path) -> tuple[str, str, dict[str, _Entry]]:
-    """Name, title and entries by field, all of them there."""
-    where, text = _text(name_or_path)
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise PresetError(f"oracle: {where}: not valid TOML: {error}") from None
-    known = ("title", "as_of", *FIELDS)
-    for field in data:
-        if field not in known:
-            raise _error(where, "field", field, f"one of {', '.join(known)}")
-    for field in known:
-        if field not in data:
-            raise PresetError(f"oracle: {where}: {field}: is missing")
-    title, as_of = data.pop("title"), data.pop("as_of")
-    if not isinstance(title, str):
-        raise _error(where, "title", title, "text")
-    try:
-        datetime.date.fromisoformat(as_of)
-    except (TypeError, ValueError):
-        raise _error(where, "as_of", as_of, "a date such as 2026-12-01") from None
-    entries = {}
-    for field in FIELDS:
-        try:
-            entries[field] = msgspec.convert(data[field], _Entry)
-        except msgspec.ValidationError as error:
-            raise PresetError(f"oracle: {where}: {field}: {error}") from None
-        is_list = isinstance(entries[field].value, list)
-        if is_list is not (field == "source_weights"):
-            expected = "a list of whole numbers" if not is_list else "a whole number"
-            raise _error(where, field, entries[field].value, expected)
-    return where.removesuffix(SUFFIX), title, entries
-
-
-def _text(name_or_path: str | Path) -> tuple[str, str]:
-    """The name of a preset's file, and its text."""
-    name = str(name_or_path).replace("-", "_")
-    if name in preset_names():
-        return name, _FOLDER.joinpath(name + SUFFIX).read_text("utf-8")
-    path = Path(name_or_path)
-    if path.suffix != SUFFIX:
-        expected = f"a {SUFFIX} file or one of {', '.join(preset_names())}"
-        raise InputError.of("", "oracle", str(name_or_path), expected)
-    try:
-        return path.name, path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PresetError(f"oracle: {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PresetError(f"oracle: {path}: not a text file") from None
 
 
 def _check(where: str, preset: Preset) -> None:
@@ -181,10 +105,6 @@ def _check(where: str, preset: Preset) -> None:
             raise PresetError.of(where, field, value, f"0 to {limit:,}")
     if preset.source_error_ppm > LARGEST_PPM // 2:
         raise PresetError.of(where, "source_error_ppm", preset.source_error_ppm, "0 to 500,000")
-
-
-def _error(where: str, field: str, value: object, expected: str) -> PresetError:
-    return PresetError.of(f"oracle: {where}", field, value, expected)
 
 
 def loaded(wanted: Iterable[str | Path]) -> list[Preset]:

@@ -13,17 +13,16 @@ from seawall.accounts.valuation import BucketValue, Valuation, valuation_of
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import several
 from seawall.lab.arrays import Floats
-from seawall.lab.crises.crisis import Crisis, crisis_of, even_grid
+from seawall.lab.crises.crisis import Crisis, even_grid
 from seawall.lab.crises.modes import with_allowed_leverage
 from seawall.lab.crises.question import (
     CrisesAnswer,
     check_population,
-    chosen_crises,
+    one_crisis,
     run_task,
 )
 from seawall.lab.crises.trial import CrisesTask, Outcome, Rules
 from seawall.lab.market.assumptions import Assume, assumptions_of, leverages_of
-from seawall.lab.market.candle_file import PathError
 from seawall.lab.market.named_scenarios import DEFAULT
 from seawall.lab.oracle.moves import MoveOutcome, Prices, compared_moves
 from seawall.lab.oracle.preset import DIRECT, Preset, loaded
@@ -130,16 +129,10 @@ def oracle(
         raise InputError(f"{account.source}: position: the account has none")
     sole_pool(account.holdings, account.rulebook, account.instruments)
     updates = [parsed_update(each, account.markets) for each in several(published)]
-    chosen = chosen_crises([str(crisis)])
-    if len(chosen) != 1:
-        raise InputError.of("", "crisis", str(crisis), "one crisis or scenario")
     own_betas = chosen_betas(betas, account.markets)
     assumed = assumptions_of(assume).given("beta", own_betas, GIVEN)
     leverages = leverages_of([account.listed[each] for each in account.markets])
-    try:
-        found = crisis_of(chosen[0], account, assume=assumed)
-    except PathError as error:
-        raise InputError(f"crisis: {error}") from None
+    found = one_crisis(crisis, account, assumed)
     valuation = valuation_of(account)
     grid = even_grid(found.path, account.instruments)
     true = Prices(valuation).first(grid.oracle)

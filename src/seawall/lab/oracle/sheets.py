@@ -12,13 +12,14 @@ from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
 from seawall.lab.market.price_paths import price_path_sheet, price_paths
 from seawall.lab.oracle.figures import oracle_figures
 from seawall.lab.oracle.moves import DEEPEST, PRECISION, MoveOutcome
-from seawall.lab.oracle.preset import DIRECT, Preset, Source
+from seawall.lab.oracle.preset import DIRECT, Preset
 from seawall.lab.oracle.publish import PPM, is_refused
 from seawall.lab.oracle.question import CrisisLook, Judged, OracleAnswer
 from seawall.lab.oracle.reach import Reach
 from seawall.lab.oracle.tiles import status, tiles
 from seawall.lab.oracle.update import Update
 from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence, pool_name
+from seawall.lab.sourced_file import Source, number_text
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Words
 from seawall.report.kinds import (
@@ -385,7 +386,7 @@ class _Findings:
             columns=[
                 Column("oracle"),
                 Column("number", get="of.field"),
-                Column("value", get=lambda row: str(row.of.value)),
+                Column("value", get=lambda row: number_text(row.of)),
                 Column("mark", get="of.mark"),
                 Column("source", get="of.source"),
             ],
