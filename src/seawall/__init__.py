@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.crises import crises as crises
     from seawall.lab.deleveraging import deleveraging as deleveraging
+    from seawall.lab.keepers import keepers as keepers
     from seawall.lab.ladder import ladder as ladder
     from seawall.lab.options import options as options
+    from seawall.lab.oracle import oracle as oracle
     from seawall.lab.paths import paths as paths
     from seawall.lab.rehearse import rehearse as rehearse
     from seawall.lab.size import size as size
@@ -47,8 +49,10 @@ _HOME = {
     "compare_rules": "seawall.lab.compare_rules",
     "crises": "seawall.lab.crises",
     "deleveraging": "seawall.lab.deleveraging",
+    "keepers": "seawall.lab.keepers",
     "ladder": "seawall.lab.ladder",
     "options": "seawall.lab.options",
+    "oracle": "seawall.lab.oracle",
     "paths": "seawall.lab.paths",
     "rehearse": "seawall.lab.rehearse",
     "size": "seawall.lab.size",
@@ -68,9 +72,11 @@ __all__ = [
     "compare_rules",
     "crises",
     "deleveraging",
+    "keepers",
     "ladder",
     "load_account",
     "options",
+    "oracle",
     "paths",
     "rehearse",
     "sandbox",

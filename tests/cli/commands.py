@@ -77,6 +77,8 @@ CALLS: dict[str, Call] = {
         options=("--scenario", "FALL", "--accounts", "400", "--backstop", "0%", "--workers", "1")
     ),
     "crises": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
+    "oracle": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
+    "keepers": Call(options=("--crisis", "FALL", "--trials", "2")),
     "vet": Call(options=("--seconds", "60")),
     "deleveraging": Call(),
     "guard lint": Call(

@@ -64,6 +64,7 @@ WORKERS = {
     "ladder": ("--paths", "2000000"),
     "cascade": ("--seeds", "500", "--accounts", "200"),
     "crises": ("--population", "3000"),
+    "oracle": ("--population", "3000"),
     "guard test": (str(EXAMPLES / "guard" / "small.toml"), "--paths", "200000"),
 }
 """Options that keep two worker processes busy."""

@@ -54,6 +54,19 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "1",
         *PRICES,
     ),
+    "oracle": (
+        "mine.toml",
+        "--crisis",
+        "fall.toml",
+        "--oracle",
+        "dydx",
+        "--population",
+        "60",
+        "--workers",
+        "1",
+        *PRICES,
+    ),
+    "keepers": ("mine.toml", "--crisis", "fall.toml", "--trials", "2", *PRICES),
     "size BTC": ("--account", "mine.toml", "--price", "FARTCOIN=0.9", "--price", "BTC=117000"),
     "size FARTCOIN": ("--account", "mine.toml", *PRICES),
     "carry": ("--account", "mine.toml", *PRICES),
@@ -97,9 +110,9 @@ spread_bp = 33
 open_interest = 33e6
 volume = 44e6
 """
-LIQUIDATION = {"paths", "compare", "ladder", "stress", "rehearse", "cascade", "crises"}
+LIQUIDATION = {"paths", "compare", "ladder", "stress", "rehearse", "cascade", "crises", "oracle"}
 """Commands in which accounts are liquidated."""
-EVENING = {"rehearse", "crises", "cascade"}
+EVENING = {"rehearse", "crises", "cascade", "oracle"}
 HYPERLIQUID = (
     "Liquidation under hyperliquid: under maintenance: orders to the book, 20 % of a position "
     "above 100,000 USD first and, within the 30 s after it, the whole position, then the backstop "

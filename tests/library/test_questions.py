@@ -56,6 +56,10 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     "crises": lambda: sw.crises(
         account(), modes="cross", depths=0.25, rulebooks="dydx", population=0, workers=1
     ),
+    "oracle": lambda: sw.oracle(
+        account(), oracles="dydx", crisis="flash_crash", population=0, workers=1
+    ),
+    "keepers": lambda: sw.keepers(account(), mechanisms="dydx_like", trials=2, gas="none"),
     "ladder": lambda: sw.ladder(
         account(), ladders="stop 100% at -5%", paths=200, hours=6, workers=1
     ),
@@ -139,6 +143,13 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "interest": (lambda: sw.cascade(account(), interest={"X": 1e6}), "interest: 'X' should be one"),
     "coupling": (lambda: sw.cascade(account(), coupling=2), "coupling: 2 should be 0% to 100%"),
     "modes": (lambda: sw.crises(account(), modes="both"), "modes: 'both' should be cross or"),
+    "oracles": (lambda: sw.oracle(account(), oracles="x"), "oracle: 'x' should be a .toml file or"),
+    "published": (
+        lambda: sw.oracle(account(), published="BTC=1"),
+        "published: 'BTC=1' should be MARKET=",
+    ),
+    "mechanisms": (lambda: sw.keepers(account(), mechanisms="x"), "mechanism: 'x' should be a"),
+    "margin": (lambda: sw.keepers(account(), margin=2), "margin: 2 should be 0% to 100%"),
     "left": (lambda: sw.compare_rules("x", "none", "dydx"), "left: none: cannot be read"),
     "market": (lambda: account().liquidation_price("X"), "market: 'X' should be one of"),
     "source": (lambda: sw.load_account("none.toml"), "none.toml: no such file"),

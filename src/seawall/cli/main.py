@@ -35,6 +35,8 @@ COMMANDS = {
     "options": "Perpetuals and options in one portfolio: margin, hedges, and what ends it.",
     "cascade": "A crash in a whole market, where liquidations move the price and liquidate others.",
     "crises": "The crises of the past with your account in them: every mode, every rulebook.",
+    "oracle": "Which moves liquidate on the published price and not on the true one, and reversed.",
+    "keepers": "Who liquidates an account on chain, at what price, and when none does.",
     "vet": "How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",
     "deleveraging": "Deleveraging policies side by side: what each takes from winners, from whom.",
     "guard": "Protect an account by a policy that was decided before: check it, here.",

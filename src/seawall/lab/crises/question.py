@@ -99,10 +99,7 @@ def crises(
 
     Raises SeawallError for input that cannot be used.
     """
-    if not 0 <= population <= MOST_ACCOUNTS:
-        raise InputError.of("", "population", population, f"0 to {MOST_ACCOUNTS:,} accounts")
-    if not 0 <= seed <= HIGHEST_SEED:
-        raise InputError.of("", "seed", seed, f"0 to {HIGHEST_SEED}")
+    check_population(population, seed)
     check_workers(workers, cluster)
     shares = dict(_depth(each) for each in _listed("depths", several(depths)))
     wanted = [choice("modes", each, MODES) for each in _listed("modes", several(modes))]
@@ -142,6 +139,14 @@ def crises(
     return run_task(
         task, account.source, tuple(notes), workers=workers, cluster=cluster, progress=progress
     )
+
+
+def check_population(population: int, seed: int) -> None:
+    """Raises InputError for more accounts than can be drawn, or a seed out of range."""
+    if not 0 <= population <= MOST_ACCOUNTS:
+        raise InputError.of("", "population", population, f"0 to {MOST_ACCOUNTS:,} accounts")
+    if not 0 <= seed <= HIGHEST_SEED:
+        raise InputError.of("", "seed", seed, f"0 to {HIGHEST_SEED}")
 
 
 def run_task(
@@ -211,6 +216,14 @@ def chosen_crises(wanted: Iterable[str]) -> list[str]:
         name = each.replace("-", "_")
         found.append(name if name in names() else each)
     return list(dict.fromkeys(found))
+
+
+def one_crisis(wanted: str | Path, account: Account, assumed: Assumptions) -> Crisis:
+    """The only crisis that is named, for an account. Raises InputError for several or others."""
+    chosen = chosen_crises([str(wanted)])
+    if len(chosen) != 1:
+        raise InputError.of("", "crisis", str(wanted), "one crisis or scenario")
+    return _crisis(chosen[0], account, (), assumed)
 
 
 def _rules(

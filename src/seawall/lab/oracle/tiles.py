@@ -1,0 +1,35 @@
+"""Published and true prices at a glance."""
+
+from seawall.lab.oracle.question import OracleAnswer
+from seawall.report import kinds
+from seawall.report.findings import Status, Tile
+
+
+def status(answer: OracleAnswer) -> Status:
+    """Whether the published price decides what is liquidated in the crisis."""
+    apart = sum(set(each.published) != set(answer.true) for each in answer.looks)
+    if apart:
+        return Status(f"Judged differently under {apart} of {len(answer.looks)} oracles", "caution")
+    if answer.true:
+        return Status("Liquidated on the true price and on every published one", "bad")
+    return Status("Not liquidated on any price", "good")
+
+
+def tiles(answer: OracleAnswer) -> list[Tile]:
+    """The widest gap, the slowest liquidation, and what the best and the worst oracle leave."""
+    widest = max(answer.looks, key=lambda each: max(each.largest_gap))
+    ends = sorted(answer.looks, key=lambda each: each.outcome.end)
+    return [
+        Tile(
+            title="largest gap between published and true price", value=max(widest.largest_gap),
+            kind=kinds.SHARE, note=widest.preset.name,
+        ),
+        Tile(
+            title="the worst oracle leaves, USD", value=ends[0].outcome.end, kind=kinds.MONEY,
+            note=ends[0].preset.name, style="bad" if ends[0].outcome.liquidated else "",
+        ),
+        Tile(
+            title="the best oracle leaves, USD", value=ends[-1].outcome.end, kind=kinds.MONEY,
+            note=ends[-1].preset.name,
+        ),
+    ]  # fmt: skip
