@@ -111,3 +111,23 @@ def test_a_command_that_cannot_count_options_refuses_the_account(name: str, tmp_
 def test_the_commands_with_an_account_are_looked_at() -> None:
     assert {"stress", "compare", "paths", "carry", "size", "guard lint"} <= set(TAKES_AN_ACCOUNT)
     assert words("stress", {})
+
+
+COINS = ROOT / "examples" / "account_coins.toml"
+
+
+def test_coins_and_loans_are_read_exactly_and_refused_elsewhere() -> None:
+    account = load_account(COINS, prices={"HYPE": 50})
+    (coins,) = account.holdings.coins
+    assert (account.markets[coins.market], coins.size) == ("HYPE", 1_000)
+    assert (account.holdings.borrowed, account.holdings.collateral) == (250_000_000, 0)
+    with pytest.raises(InputError, match="spot: the account holds coins or owes USD"):
+        sw.stress(account)
+    with pytest.raises(InputError, match="spot: the account holds coins or owes USD"):
+        sw.paths(account, paths=10, hours=1, workers=1)
+    loan = COINS.read_text().replace("[[spot]]", "[[gone]]")
+    with pytest.raises(InputError, match="unknown field 'gone'"):
+        load_account(loan.encode(), prices={"HYPE": 50})
+    alone = b"borrowed = 250\n" + COINS.read_bytes().split(b"size = 10\n")[1]
+    with pytest.raises(InputError, match="collateral is missing; it should be a number above 0"):
+        load_account(alone)

@@ -3,7 +3,8 @@
 A case is a JSON object with ``Scenario`` (cash, collaterals, perpetuals, options, their feeds),
 ``Parameters`` (of the rule; they differ between cases) and ``Result`` (``IM`` and ``MM``, which are
 equity less the requirement, and every scenario's loss), as the rule's own tests have them. A file
-holds one case, a list of them, or an object of them by name; a folder holds such files.
+holds one case, a list of them, or an object of them by name; a folder holds such files. What a case
+does not say of cash, rates and confidences is nothing, or full confidence.
 """
 
 import json
@@ -26,6 +27,7 @@ from seawall.lab.options.preset import (
 )
 
 YEAR_SECONDS = 365 * 86_400
+CASH = ("Cash", "UnrealisedPerpPNL", "UnrealisedFunding")
 DIRECTIONS = {"Up": "up", "Down": "down", "None": "same"}
 Json = dict[str, Any]
 
@@ -88,8 +90,8 @@ def portfolio_of(said: Json) -> Portfolio:
         volatility=column([each["MarkVol"] for each in rows]),
         forward=column([each["Forward"] for each in own]),
         size=column([each["Amount"] for each in rows]),
-        rate=column([each["Rate"] for each in own]),
-        confidence=column([min(each[name] for name in sure) for each in own]),
+        rate=column([each.get("Rate", 0.0) for each in own]),
+        confidence=column([min(each.get(name, 1.0) for name in sure) for each in own]),
     )
     size = said.get("NumPerps", 0)
     return Portfolio(
@@ -107,9 +109,9 @@ def portfolio_of(said: Json) -> Portfolio:
             )
             for each in said.get("Collaterals", ())
         ),
-        cash=said["Cash"] + said["UnrealisedPerpPNL"] + said["UnrealisedFunding"],
-        stable_price=said["StablePrice"],
-        confidence=said["SpotConfidence"],
+        cash=sum(said.get(name, 0.0) for name in CASH),
+        stable_price=said.get("StablePrice", 1.0),
+        confidence=said.get("SpotConfidence", 1.0),
         perpetual_confidence=said.get("PerpConfidence", 1.0),
     )
 

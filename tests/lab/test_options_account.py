@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from seawall.accounts.account import Account
 from seawall.accounts.load import load_account
@@ -16,9 +17,15 @@ from seawall.lab.options.analysis import deleveraged, hedges, moments, over_time
 from seawall.lab.options.black76 import price
 from seawall.lab.options.held import held_of, moved, surface_of
 from seawall.lab.options.pool import Rule, boundaries
-from seawall.lab.options.portfolio import Future, Options, Portfolio
-from seawall.lab.options.preset_file import read_preset, shipped
+from seawall.lab.options.portfolio import Collateral, Future, Options, Portfolio
+from seawall.lab.options.preset import RatioPreset
+from seawall.lab.options.preset_file import read_preset
+from seawall.lab.options.ratio import RatioRule, coin_value
 from seawall.lab.options.surface import SurfaceError, read_surface
+from seawall.lab.size.margin import margin_rule
+from seawall.lab.stress import stress
+from seawall.venues.rulebook_file import load_rulebook
+from tests.lab.test_portfolio_margin import SCENARIOS, scenarios
 from tests.shared_files import ROOT, shared_file
 
 FILE = ROOT / "examples" / "account_short_call.toml"
@@ -37,7 +44,7 @@ QUOTES = """time,market,strike,expiry,volatility,forward,index
 
 
 def rule(name: str, funding: float = 0.0) -> Rule:
-    return Rule(preset=read_preset(name).preset, funding={"BTC": funding})
+    return Rule(preset=scenarios(name), funding={"BTC": funding})
 
 
 def account(**lines: str) -> Account:
@@ -225,7 +232,7 @@ def test_a_forward_comes_to_the_price() -> None:
 # Liquidation
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize(
     "rows", [((True, 110_000, -1),), ((False, 90_000, -3), (True, 120_000, 1))]
 )
@@ -259,7 +266,7 @@ def test_an_account_under_maintenance_is_liquidatable_at_its_price() -> None:
 # Hedges, pooling, deleveraging, time
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_no_size_of_the_perpetual_asks_less_than_the_least(name: str) -> None:
     (held,) = books(1, (True, 110_000, -1), (False, 85_000, -0.5)).values()
     found = hedges(rule(name), "BTC", held)
@@ -326,7 +333,7 @@ def test_expected_funding_is_provided_for_where_a_rule_asks_it() -> None:
 
 def test_the_answer_of_the_example(result: OptionsResult) -> None:
     rows = {row["preset"]: row for row in result.sheet("margin").numbers()}
-    assert set(rows) == set(shipped())
+    assert set(rows) == set(SCENARIOS)
     assert rows["derive-pm2"]["initial"] == pytest.approx(20_778.59, abs=0.005)
     assert rows["derive-pm2"]["maintenance"] == pytest.approx(16_322.87, abs=0.005)
     assert rows["derive-pm2"]["equity"] == pytest.approx(25_000)
@@ -341,9 +348,13 @@ def test_a_market_without_figures_leaves_a_preset_out() -> None:
     text = text.replace("100000", "40").replace("110000", "44")
     found = options(load_account(text.encode()))
     assert [each.rule.name for each in found.now] == ["paradex-scan"]
-    assert dict(found.unusable) == {"deribit-spm": ["HYPE"], "derive-pm2": ["HYPE"]}
+    assert dict(found.unusable) == {
+        "deribit-spm": "has no figures for HYPE",
+        "derive-pm2": "has no figures for HYPE",
+        "hyperliquid": "knows no options (HYPE)",
+    }
     doge = text.replace('"HYPE"', '"DOGE"')
-    with pytest.raises(InputError, match="market: no preset has figures for it: deribit-spm has"):
+    with pytest.raises(InputError, match="preset: none can margin the account: deribit-spm has no"):
         options(load_account(doge.encode()))
 
 
@@ -371,3 +382,87 @@ def test_an_account_of_perpetuals_alone_is_answered() -> None:
     assert not found.deleveraged
     assert found.findings().status is not None
     assert found.findings().status.style == "bad"
+
+
+# Coins, USD and perpetuals in one pool
+
+
+def ratio(**changes: float) -> RatioRule:
+    preset = read_preset("hyperliquid").preset
+    assert isinstance(preset, RatioPreset)
+    terms = {name: structs.replace(each, **changes) for name, each in preset.market.items()}
+    coin = b'collateral = 1\n[[spot]]\nmarket = "HYPE"\nsize = 1\n'
+    prices = {"HYPE": 50, "BTC": 100_000}
+    instruments = load_account(coin, extra_markets=["BTC"], prices=prices).instruments
+    return RatioRule(
+        preset=structs.replace(preset, market=terms),
+        margins={each.name: margin_rule(load_rulebook(), each) for each in instruments},
+    )
+
+
+def coins(amount: float, spot: float) -> Portfolio:
+    return Portfolio(spot=spot, collaterals=(Collateral(amount=amount, price=spot),))
+
+
+def test_the_published_loan_against_coins() -> None:
+    """10 HYPE at a loan to value of 0.5, 250 USD borrowed: at 33 they count 247.50, not enough."""
+    preset = read_preset("hyperliquid").preset
+    assert isinstance(preset, RatioPreset)
+    terms = preset.market["HYPE"]
+    assert coin_value(terms, coins(10, 33.0), preset.ratio.threshold) == pytest.approx(247.50)
+    # Two thirds of the rest: 249.90 at 30, printed with the share rounded to 0.833.
+    assert coin_value(terms, coins(10, 30.0), 2 / 3) == pytest.approx(250.0)
+    total = ratio().total({"HYPE": coins(10, 33.0)}, -250.0)
+    assert total.equity == pytest.approx(-2.50)
+    assert total.maintenance == pytest.approx(270 / 0.95 - 250), "the offset counts with a loan"
+    assert total.is_liquidatable
+    assert not ratio().total({"HYPE": coins(10, 50.0)}, -250.0).is_liquidatable
+
+
+def test_without_a_loan_the_offset_does_not_count() -> None:
+    """A recorded account: 23.104792 of 894.08996004 is its ratio of 0.025841686."""
+    held = {"BTC": Portfolio(spot=100_000.0, futures=(Future(size=0.01, price=100_000.0),))}
+    total = ratio().total(held, 894.08996004)
+    assert total.equity == pytest.approx(894.08996004)
+    assert total.maintenance == pytest.approx(1_000 / 80 / 0.95)
+    assert total.initial == pytest.approx(1_000 / 40)
+    assert pytest.approx(0.025841686, abs=1e-9) == 23.104792 / 894.08996004
+
+
+def test_caps_bound_what_coins_count() -> None:
+    held = {"HYPE": coins(1_000, 50.0)}
+    assert ratio(supply_cap=100.0).total(held, 0.0).equity == pytest.approx(100 * 50 * 0.75)
+    assert ratio(borrow_cap=2_000.0).total(held, 0.0).equity == pytest.approx(2_000)
+
+
+def test_a_loan_is_liquidated_where_the_ratio_passes_the_limit() -> None:
+    found = boundaries(ratio(), {"HYPE": coins(10, 50.0)}, -250.0, "HYPE", moved)
+    assert found.below == pytest.approx(270 / 0.95 / 7.5)
+    assert found.above is None
+
+
+LOAN = b"""borrowed = 250
+[[spot]]
+market = "HYPE"
+size = 10
+[[position]]
+market = "BTC"
+side = "long"
+size = 0.001
+entry = 100000
+leverage = 10
+"""
+
+
+def test_an_account_with_coins_is_margined_by_the_rule_that_takes_them() -> None:
+    mine = load_account(LOAN, prices={"HYPE": 50})
+    found = options(mine)
+    assert [each.rule.name for each in found.now] == ["hyperliquid"]
+    assert found.unusable["derive-pm2"] == "takes no coins as collateral (HYPE)"
+    assert found.held.equity == pytest.approx(250)
+    assert found.now[0].total.equity == pytest.approx(375 - 250)
+    assert found.now[0].total.maintenance == pytest.approx((270 + 100 / 80) / 0.95 - 250)
+    assert found.now[0].liquidation["HYPE"].below == pytest.approx((271.25 / 0.95) / 7.5)
+    assert any(row["kind"] == "spot" for row in found.sheet("positions").numbers())
+    with pytest.raises(InputError, match="spot: the account holds coins or owes USD"):
+        stress(mine)

@@ -42,6 +42,12 @@ Our own format is TOML. Amounts are USD, numbers may be written with or without 
     forward = 117400                # optional: that of the surface, else the price of the market
     entry = 3150                    # optional: the premium of one coin; its value now
 
+    borrowed = 250                  # optional, at the top: USD that are owed
+
+    [[spot]]                        # coins held as collateral
+    market = "HYPE"
+    size = 10
+
 A venue's own answer (JSON) is read by that venue's reader (``Venue.read_account``).
 """
 
@@ -105,6 +111,11 @@ class OptionText(Struct, frozen=True, kw_only=True):
     entry: str | None = None
 
 
+class SpotText(Struct, frozen=True, kw_only=True):
+    market: str
+    size: str
+
+
 class AccountText(Struct, frozen=True, kw_only=True):
     """An account as its source says it. ``source``: file or address, as errors name it.
 
@@ -121,6 +132,8 @@ class AccountText(Struct, frozen=True, kw_only=True):
     orders: tuple[OrderText, ...] = ()
     top_ups: tuple[TopUpText, ...] = ()
     options: tuple[OptionText, ...] = ()
+    spot: tuple[SpotText, ...] = ()
+    borrowed: str | None = None
     time_ms: int | None = None
     surface: str | None = None
     prices: Mapping[str, str] = field(default_factory=dict)
@@ -132,6 +145,7 @@ class AccountText(Struct, frozen=True, kw_only=True):
         """Each market once, positions first."""
         used = [each.market for each in self.positions] + [each.market for each in self.orders]
         used += [each.market for each in self.top_ups] + [each.market for each in self.options]
+        used += [each.market for each in self.spot]
         return tuple(dict.fromkeys(used))
 
     def start_price(self, market: str) -> str | None:
@@ -170,18 +184,25 @@ def parse_account(raw: bytes, source: str, name: str) -> AccountText:
     return AccountText(
         source=source,
         name=top.text("name", name),
-        collateral=top.number("collateral"),
+        # Coins alone are collateral too.
+        collateral=(top.optional_number if data.get("spot") else top.number)("collateral") or "0",
         positions=tuple(positions),
         orders=tuple(orders),
         top_ups=tuple(top_ups),
         options=tuple(_option(fields) for _, fields in top.tables("option", _OPTION_FIELDS)),
+        spot=tuple(
+            SpotText(market=each.text("market"), size=each.number("size"))
+            for _, each in top.tables("spot", ("market", "size"))
+        ),
+        borrowed=top.optional_number("borrowed"),
         time_ms=top.moment("time") if "time" in data else None,
         surface=top.text("surface") if "surface" in data else None,
     )
 
 
 _TOP_FIELDS = (
-    "name", "collateral", "position", "order", "top_up", "option", "time", "surface"
+    "name", "collateral", "position", "order", "top_up", "option", "time", "surface", "spot",
+    "borrowed",
 )  # fmt: skip
 _OPTION_FIELDS = (
     "market", "kind", "strike", "expiry", "side", "size", "volatility", "forward", "entry"

@@ -5,10 +5,17 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from seawall.accounts.file import AccountText, OptionText, OrderText, PositionText, TopUpText
+from seawall.accounts.file import (
+    AccountText,
+    OptionText,
+    OrderText,
+    PositionText,
+    SpotText,
+    TopUpText,
+)
 from seawall.domain.enums import MarginGrouping, MarginMode, MarketMargin
 from seawall.domain.errors import InputError
-from seawall.domain.holdings import Holdings, OpenOrder, Position, TopUp
+from seawall.domain.holdings import Holdings, OpenOrder, Position, SpotCoins, TopUp
 from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
 from seawall.domain.margin_groups import account_groups, margin_groups
 from seawall.domain.option import OptionPosition
@@ -25,7 +32,7 @@ from seawall.domain.units import (
     to_units,
 )
 
-_Row = TypeVar("_Row", PositionText, OrderText, TopUpText, OptionText)
+_Row = TypeVar("_Row", PositionText, OrderText, TopUpText, OptionText, SpotText)
 
 
 def holdings_of(
@@ -60,6 +67,10 @@ def holdings_of(
     orders = tuple(_order(*row, prices[row[1].market]) for row in placed("order", written.orders))
     top_ups = tuple(_top_up(*row, positions) for row in placed("top_up", written.top_ups))
     options = tuple(_option(*row, written.time_ms) for row in placed("option", written.options))
+    coins = tuple(_coins(*row) for row in placed("spot", written.spot))
+    borrowed = 0
+    if written.borrowed is not None:
+        borrowed = _units(written.source, "borrowed", written.borrowed, MONEY_DECIMALS, MAX_MONEY)
     groups = account_groups(rulebook, instruments, written.grouping)
     for group, amount in money.items():
         buckets = sum(p.isolated_margin for p in positions if groups[p.market] == group)
@@ -77,6 +88,8 @@ def holdings_of(
         grouping=written.grouping,
         other_collateral=money,
         options=options,
+        coins=coins,
+        borrowed=borrowed,
     )
 
 
@@ -192,6 +205,14 @@ def _top_up(
         trigger_price=_units(where, "price", written.price, instrument.price_decimals, MAX_PRICE),
         amount=_units(where, "amount", written.amount, MONEY_DECIMALS, MAX_MONEY),
     )
+
+
+def _coins(where: str, written: SpotText, instrument: Instrument, market: int) -> SpotCoins:
+    size = _units(where, "size", written.size, instrument.size_decimals, MAX_SIZE)
+    if not size:
+        smallest = from_units(1, instrument.size_decimals)
+        raise InputError(f"{where}: size: {written.size} should be at least {smallest}")
+    return SpotCoins(market=market, size=size)
 
 
 def _option(

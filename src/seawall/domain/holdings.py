@@ -50,10 +50,17 @@ class TopUp(Struct, frozen=True, kw_only=True):
     amount: int
 
 
+class SpotCoins(Struct, frozen=True, kw_only=True):
+    """Coins held as collateral. ``size``: in the market's units, above zero."""
+
+    market: int
+    size: int
+
+
 class Holdings(Struct, frozen=True, kw_only=True):
     """What an account holds. ``collateral``: micro-USD, all that was deposited in margin group 0,
     isolated margins included; ``other_collateral``: the same in other groups, by their number.
-    ``options``: which an engine does not know.
+    ``options``, ``coins`` and ``borrowed`` (micro-USD owed) are what an engine does not know.
     """
 
     name: str
@@ -64,12 +71,19 @@ class Holdings(Struct, frozen=True, kw_only=True):
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[int, int] = field(default_factory=dict)
     options: tuple[OptionPosition, ...] = ()
+    coins: tuple[SpotCoins, ...] = ()
+    borrowed: int = 0
 
-    def check_without_options(self) -> None:
-        """Raises InputError for options, where equity and margin would be counted without them."""
+    def check_perpetuals_only(self) -> None:
+        """Raises InputError for options, coins and debts, where they would not be counted."""
         if self.options:
             raise InputError(
                 f"{self.name}: option: the account holds {len(self.options)}, and its equity and "
+                "margin cannot be counted without them; `seawall options` counts them"
+            )
+        if self.coins or self.borrowed:
+            raise InputError(
+                f"{self.name}: spot: the account holds coins or owes USD, and its equity and "
                 "margin cannot be counted without them; `seawall options` counts them"
             )
 

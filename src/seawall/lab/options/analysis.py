@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from seawall.lab.options.held import moved, with_future
 from seawall.lab.options.pool import (
+    AnyRule,
     Boundaries,
     Portfolios,
-    Rule,
     Total,
     boundaries,
     options_of,
@@ -29,7 +29,7 @@ _REFINED = 60
 class UnderPreset(Struct, frozen=True, kw_only=True):
     """The account under a preset. ``liquidation``: by market."""
 
-    rule: Rule
+    rule: AnyRule
     total: Total
     liquidation: Mapping[str, Boundaries]
 
@@ -37,7 +37,7 @@ class UnderPreset(Struct, frozen=True, kw_only=True):
 class Pooling(Struct, frozen=True, kw_only=True):
     """Margins of the two legs for themselves and together; USD."""
 
-    rule: Rule
+    rule: AnyRule
     perpetuals: Total
     options: Total
     together: Total
@@ -60,7 +60,7 @@ class Hedge(Struct, frozen=True, kw_only=True):
     ``what``: how the size was chosen, empty for one of the curve.
     """
 
-    rule: Rule
+    rule: AnyRule
     market: str
     perpetual: float
     of_delta: float | None
@@ -71,7 +71,7 @@ class Hedge(Struct, frozen=True, kw_only=True):
 class ByVolatility(Struct, frozen=True, kw_only=True):
     """The liquidation prices of a market where all its volatilities have changed by a fraction."""
 
-    rule: Rule
+    rule: AnyRule
     market: str
     volatility_change: float
     liquidation: Boundaries
@@ -80,7 +80,7 @@ class ByVolatility(Struct, frozen=True, kw_only=True):
 class Cell(Struct, frozen=True, kw_only=True):
     """The account where a price and all volatilities have changed by these fractions."""
 
-    rule: Rule
+    rule: AnyRule
     market: str
     price_change: float
     volatility_change: float
@@ -93,7 +93,7 @@ class Deleveraged(Struct, frozen=True, kw_only=True):
     ``share``: of the perpetual that is closed; ``perpetual``, ``delta``: coins that are left.
     """
 
-    rule: Rule
+    rule: AnyRule
     market: str
     move: float
     share: float
@@ -110,7 +110,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     those that are gone.
     """
 
-    rule: Rule
+    rule: AnyRule
     days: float
     funding: float
     options: float
@@ -119,7 +119,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     liquidation: Mapping[str, Boundaries]
 
 
-def under_preset(rule: Rule, portfolios: Portfolios, cash: float) -> UnderPreset:
+def under_preset(rule: AnyRule, portfolios: Portfolios, cash: float) -> UnderPreset:
     """The account now."""
     return UnderPreset(
         rule=rule,
@@ -128,7 +128,7 @@ def under_preset(rule: Rule, portfolios: Portfolios, cash: float) -> UnderPreset
     )
 
 
-def pooling(rule: Rule, portfolios: Portfolios, cash: float) -> Pooling:
+def pooling(rule: AnyRule, portfolios: Portfolios, cash: float) -> Pooling:
     """Each leg margined for itself beside the pool."""
     return Pooling(
         rule=rule,
@@ -142,7 +142,7 @@ def _each(portfolios: Portfolios, part: Callable[[Portfolio], Portfolio]) -> dic
     return {name: part(each) for name, each in portfolios.items()}
 
 
-def hedges(rule: Rule, market: str, portfolio: Portfolio) -> list[Hedge]:
+def hedges(rule: AnyRule, market: str, portfolio: Portfolio) -> list[Hedge]:
     """Margin over the size of the perpetual: named sizes first, then an even curve.
 
     The named ones: none, as held, as many coins as the options' delta, the least initial margin.
@@ -180,7 +180,7 @@ def hedges(rule: Rule, market: str, portfolio: Portfolio) -> list[Hedge]:
     return named + found
 
 
-def cells(rule: Rule, portfolios: Portfolios, cash: float, market: str) -> list[Cell]:
+def cells(rule: AnyRule, portfolios: Portfolios, cash: float, market: str) -> list[Cell]:
     """The account over moves of one price and of its volatilities."""
     others = {name: each for name, each in portfolios.items() if name != market}
     return [
@@ -199,7 +199,7 @@ def cells(rule: Rule, portfolios: Portfolios, cash: float, market: str) -> list[
 
 
 def by_volatility(
-    rule: Rule, portfolios: Portfolios, cash: float, market: str
+    rule: AnyRule, portfolios: Portfolios, cash: float, market: str
 ) -> list[ByVolatility]:
     """Liquidation prices of a market at other volatilities."""
     found = []
@@ -220,7 +220,7 @@ def by_volatility(
 
 
 def deleveraged(
-    rule: Rule, portfolios: Portfolios, cash: float, market: str, move: float
+    rule: AnyRule, portfolios: Portfolios, cash: float, market: str, move: float
 ) -> list[Deleveraged]:
     """Parts of a market's perpetual closed at its price, after ``move`` in its favour."""
     size = portfolios[market].futures_size
@@ -246,7 +246,7 @@ def deleveraged(
 
 
 def over_time(
-    rule: Rule, portfolios: Portfolios, cash: float, days: Sequence[float]
+    rule: AnyRule, portfolios: Portfolios, cash: float, days: Sequence[float]
 ) -> list[Moment]:
     """The account after these days, paying funding at the rule's rates."""
     an_hour = sum(

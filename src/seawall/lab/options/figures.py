@@ -140,14 +140,14 @@ def _surface_chart(cells: Sequence[Cell]) -> Chart:
         is_over = each.total.is_liquidatable
         rows.append(
             {
-                "price": kinds.short_percent(each.price_change, signed=True),
-                "volatility": kinds.short_percent(each.volatility_change, signed=True),
+                "price": _change(each.price_change),
+                "volatility": _change(each.volatility_change),
                 "ratio": 100 * ratio,
                 "words": "✕" if is_over else kinds.whole(100 * ratio),
                 "is_dark": ratio > 0.75,
             }
         )
-    across = [kinds.short_percent(each, signed=True) for each in _SHOWN_CHANGES]
+    across = [_change(each) for each in _SHOWN_CHANGES]
     down = list(dict.fromkeys(row["volatility"] for row in rows))[::-1]
     x: Row = {
         "field": "price", "type": "nominal", "sort": across,
@@ -176,6 +176,10 @@ def _surface_chart(cells: Sequence[Cell]) -> Chart:
         ],
     }
     return finished(content, height=_ROW_HEIGHT * len(down) + 60)
+
+
+def _change(share: float) -> str:
+    return kinds.short_percent(share, signed=share != 0)
 
 
 def time_figure(result: OptionsResult) -> Figure:

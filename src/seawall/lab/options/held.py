@@ -11,7 +11,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.option import YEAR_MS, OptionPosition
 from seawall.domain.units import MICRO
 from seawall.lab.options.black76 import price
-from seawall.lab.options.portfolio import Future, Options, Portfolio
+from seawall.lab.options.portfolio import Collateral, Future, Options, Portfolio
 from seawall.lab.options.surface import Surface, read_surface
 
 
@@ -35,9 +35,10 @@ class HeldOption(Struct, frozen=True, kw_only=True):
 class Held(Struct, frozen=True, kw_only=True):
     """All that an account holds. Money in USD.
 
-    ``cash``: collateral, premiums paid and received, and the profit of the perpetuals at
-    ``prices``. ``portfolios``: by market, without that cash. ``options``: in the account's order.
-    ``entries``: USD a coin of each perpetual. ``time_ms``: the moment from which options count.
+    ``cash``: collateral less what is owed, premiums paid and received, and the profit of the
+    perpetuals at the prices now. ``portfolios``: by market, without that cash. ``options``: in the
+    account's order. ``entries``: USD a coin of each perpetual. ``time_ms``: the moment from which
+    options count.
     """
 
     account: Account
@@ -74,7 +75,14 @@ def held_of(account: Account, surface: Surface | None, time_ms: int) -> Held:
         entries[instrument.name] = entry
         cash += size * (spots[instrument.name] - entry)
     cash -= sum(each.size * each.entry for each in options)
-    used = [name for name in account.markets if name in futures or _of(options, name)]
+    cash -= account.holdings.borrowed / MICRO
+    coins = dict.fromkeys(account.markets, 0.0)
+    for spot in account.holdings.coins:
+        instrument = account.instruments[spot.market]
+        coins[instrument.name] += spot.size / 10**instrument.size_decimals
+    used = [
+        name for name in account.markets if name in futures or coins[name] or _of(options, name)
+    ]
     return Held(
         account=account,
         time_ms=time_ms,
@@ -84,6 +92,9 @@ def held_of(account: Account, surface: Surface | None, time_ms: int) -> Held:
                 spot=spots[name],
                 options=_arrays(_of(options, name)),
                 futures=(futures[name],) if name in futures else (),
+                collaterals=(Collateral(amount=coins[name], price=spots[name]),)
+                if coins[name]
+                else (),
             )
             for name in used
         },
@@ -190,6 +201,10 @@ def moved(
         options=now.only(np.flatnonzero(left > 0)),
         futures=tuple(
             structs.replace(each, price=each.price * (1.0 + change)) for each in portfolio.futures
+        ),
+        collaterals=tuple(
+            structs.replace(each, price=each.price * (1.0 + change))
+            for each in portfolio.collaterals
         ),
         cash=portfolio.cash + paid,
     )

@@ -5,13 +5,14 @@ sum.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 from msgspec import Struct, structs
 
 from seawall.lab.options.margin import Margin, margin
 from seawall.lab.options.portfolio import NO_OPTIONS, Portfolio
-from seawall.lab.options.preset import ScenarioPreset
+from seawall.lab.options.preset import RatioPreset, ScenarioPreset
 
 LEAST_MOVE, MOST_MOVE = -0.95, 9.0
 """Of a price, where a liquidation is looked for: from a twentieth of it to ten times."""
@@ -57,9 +58,13 @@ class Rule(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         return self.preset.name
 
-    def missing(self, markets: Mapping[str, object]) -> list[str]:
-        """Those of the markets that the preset has no figures for."""
-        return [name for name in markets if name not in self.preset.market]
+    def refusal(self, portfolios: Portfolios) -> str:
+        """Why the preset cannot margin the account; nothing where it can."""
+        coins = [name for name, each in portfolios.items() if each.collaterals]
+        if coins:
+            return f"takes no coins as collateral ({', '.join(coins)})"
+        unknown = [name for name in portfolios if name not in self.preset.market]
+        return f"has no figures for {', '.join(unknown)}" if unknown else ""
 
     def margin(self, market: str, portfolio: Portfolio) -> Margin:
         """The requirement of one underlying, expected funding included."""
@@ -81,6 +86,23 @@ class Rule(Struct, frozen=True, kw_only=True):
         )
 
 
+class AnyRule(Protocol):
+    """A preset as the account is margined under it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def preset(self) -> ScenarioPreset | RatioPreset: ...
+
+    @property
+    def funding(self) -> Mapping[str, float]: ...
+
+    def refusal(self, portfolios: Portfolios) -> str: ...
+
+    def total(self, portfolios: Portfolios, cash: float) -> Total: ...
+
+
 class Boundaries(Struct, frozen=True, kw_only=True):
     """The nearest prices of one market that liquidate, below and above; USD, None for none."""
 
@@ -94,7 +116,7 @@ class Boundaries(Struct, frozen=True, kw_only=True):
 
 
 def boundaries(
-    rule: Rule, portfolios: Portfolios, cash: float, market: str, moved: Moved
+    rule: AnyRule, portfolios: Portfolios, cash: float, market: str, moved: Moved
 ) -> Boundaries:
     """The nearest liquidation prices of a market, all else standing still.
 
@@ -102,12 +124,10 @@ def boundaries(
     account is liquidatable already.
     """
     own = portfolios[market]
-    others = {name: each for name, each in portfolios.items() if name != market}
-    rest = rule.total(others, cash)
 
     def room(move: float) -> float:
-        found = rule.margin(market, moved(own, move))
-        return rest.equity + found.equity - rest.maintenance - found.maintenance
+        total = rule.total({**portfolios, market: moved(own, move)}, cash)
+        return total.equity - total.maintenance
 
     if room(0.0) < 0:
         return Boundaries(below=own.spot, above=own.spot)

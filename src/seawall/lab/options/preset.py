@@ -1,11 +1,13 @@
 """Presets of portfolio margin: the numbers of a rule, as a scenario engine takes them.
 
-A preset is a file (``presets/NAME.toml``); ``preset_file.py`` reads it. All rules have one form:
+A preset is a file (``presets/NAME.toml``); ``preset_file.py`` reads it. Rules of scenarios have one
+form:
 
     requirement = factor x max(worst scenario, minimum of the deltas)
                   + roll + contingencies + what is reserved
 
-and differ in their grids, weights and contingencies. What a rule does not know is 0 or absent.
+and differ in their grids, weights and contingencies. What a rule does not know is 0 or absent. A
+rule of a ratio (``ratio.py``) compares what is required with what collateral brings.
 """
 
 from collections.abc import Mapping
@@ -155,3 +157,36 @@ class ScenarioPreset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     skew: Skew | None = None
     discount: Discount | None = None
     basis: Basis | None = None
+
+
+class CoinTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A coin as collateral. ``loan_to_value``: a fraction; ``supply_cap``: coins that count at
+    most; ``borrow_cap``: USD that they count at most."""
+
+    loan_to_value: float
+    supply_cap: float = float("inf")
+    borrow_cap: float = float("inf")
+
+
+class Ratio(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an account is liquidated: where requirement / liquidation value passes ``limit``.
+
+    ``borrow_offset``: USD that count as required once something is borrowed. A coin counts
+    ``loan_to_value`` and ``threshold`` of the rest up to its whole value.
+    """
+
+    limit: float
+    borrow_offset: float
+    threshold: float
+
+
+class RatioPreset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule that pools spot coins and USD with perpetuals. ``market``: coins by name."""
+
+    name: str
+    title: str
+    about: str
+    missing: tuple[str, ...]
+    as_of: str
+    market: Mapping[str, CoinTerms]
+    ratio: Ratio

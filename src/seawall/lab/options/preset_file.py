@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from seawall.domain.errors import InputError
-from seawall.lab.options.preset import ScenarioPreset
+from seawall.lab.options.preset import RatioPreset, ScenarioPreset
 
 SUFFIX = ".toml"
 _FOLDER = files("seawall.lab.options.presets")
@@ -45,7 +45,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Read(NamedTuple):
     """A preset and its entries by dotted key, such as ``volatility.least``."""
 
-    preset: ScenarioPreset
+    preset: ScenarioPreset | RatioPreset
     entries: Mapping[str, Entry]
 
 
@@ -90,7 +90,13 @@ def parsed(text: str, where: str) -> Read:
         for name, value in data.items()
     }
     try:
-        return Read(msgspec.convert(plain, ScenarioPreset), entries)
+        # A ratio makes the rule another one; all others are of scenarios.
+        preset: ScenarioPreset | RatioPreset
+        if "ratio" in plain:
+            preset = msgspec.convert(plain, RatioPreset)
+        else:
+            preset = msgspec.convert(plain, ScenarioPreset)
+        return Read(preset, entries)
     except msgspec.ValidationError as error:
         raise PresetError(f"preset: {where}: {_place(error)}") from None
 

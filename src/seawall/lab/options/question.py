@@ -35,8 +35,11 @@ from seawall.lab.options.analysis import (
     under_preset,
 )
 from seawall.lab.options.held import Held, held_of, surface_of
-from seawall.lab.options.pool import Rule
+from seawall.lab.options.pool import AnyRule, Rule
+from seawall.lab.options.preset import RatioPreset
 from seawall.lab.options.preset_file import Read, read_preset, shipped
+from seawall.lab.options.ratio import RatioRule
+from seawall.lab.size.margin import margin_rule
 from seawall.lab.size.market import funding_of
 from seawall.report.findings import Answer, Findings
 
@@ -46,14 +49,14 @@ FUNDING = ("funding",)
 
 
 class OptionsResult(Answer, frozen=True, kw_only=True, eq=False):
-    """An account under several presets. ``unusable``: presets and the markets they do not know.
+    """An account under several presets. ``unusable``: presets that cannot margin it, and why.
 
     ``strictest``: the place of the preset that asks most initial margin; sentences are about it.
     """
 
     held: Held
     reads: Sequence[Read]
-    unusable: Mapping[str, Sequence[str]]
+    unusable: Mapping[str, str]
     now: Sequence[UnderPreset]
     pooled: Sequence[Pooling]
     hedges: Sequence[Hedge]
@@ -93,7 +96,7 @@ def options(
     ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``. Raises
     SeawallError for input that cannot be used.
     """
-    if not account.positions and not account.options:
+    if not (account.positions or account.options or account.holdings.coins):
         raise InputError(f"{account.source}: option: the account has none, and no position")
     wanted = [read_preset(each) for each in (quantities.several(presets) or shipped())]
     after = float(_move(deleveraged_after))
@@ -141,23 +144,30 @@ def options(
 
 def _rules(
     wanted: Sequence[Read], rates: Mapping[str, float], held: Held
-) -> tuple[list[tuple[Read, Rule]], dict[str, list[str]]]:
-    """The presets that know all markets, and of the others the markets that they do not.
+) -> tuple[list[tuple[Read, AnyRule]], dict[str, str]]:
+    """The presets that can margin the account, and why the others cannot.
 
-    Raises InputError where none does.
+    Raises InputError where none can.
     """
-    rules, unusable = [], {}
+    account = held.account
+    rules: list[tuple[Read, AnyRule]] = []
+    unusable = {}
     for read in wanted:
-        rule = Rule(preset=read.preset, funding=rates)
-        if unknown := rule.missing(held.portfolios):
-            unusable[rule.name] = unknown
+        rule: AnyRule
+        if isinstance(read.preset, RatioPreset):
+            margins = {
+                each.name: margin_rule(account.rulebook, each) for each in account.instruments
+            }
+            rule = RatioRule(preset=read.preset, margins=margins, funding=rates)
+        else:
+            rule = Rule(preset=read.preset, funding=rates)
+        if refusal := rule.refusal(held.portfolios):
+            unusable[rule.name] = refusal
         else:
             rules.append((read, rule))
     if not rules:
-        named = ", ".join(
-            f"{name} has none of {', '.join(each)}" for name, each in unusable.items()
-        )
-        raise InputError(f"{held.account.source}: market: no preset has figures for it: {named}")
+        named = "; ".join(f"{name} {why}" for name, why in unusable.items())
+        raise InputError(f"{account.source}: preset: none can margin the account: {named}")
     return rules, unusable
 
 

@@ -138,8 +138,8 @@ def _verdict(result: OptionsResult) -> Iterator[Words]:
         f"{title} asks most: {kinds.usd(total.initial)} USD to open and "
         f"{kinds.usd(total.maintenance)} USD to hold, of {kinds.usd(total.equity)} USD of equity."
     )
-    for name, unknown in result.unusable.items():
-        yield Words(f"{name} has no figures for {', '.join(unknown)} and is left out.")
+    for name, why in result.unusable.items():
+        yield Words(f"{name} {why} and is left out.")
     if total.is_liquidatable:
         yield Words(f"Under {title} the account is liquidatable now.", is_warning=True)
     if result.deleveraged or result.hedges:
@@ -224,9 +224,10 @@ def _time_words(result: OptionsResult) -> Iterator[Words]:
     last = rows[-1]
     pays = "pays" if last.funding >= 0 else "receives"
     earned = last.total.equity + last.funding - rows[0].total.equity
+    options = f", and its options bring {kinds.usd(earned)} USD" if result.held.options else ""
     yield Words(
         f"Over {_days(last.days)} at these prices it {pays} {kinds.usd(abs(last.funding))} USD of "
-        f"funding, and its options bring {kinds.usd(earned)} USD."
+        f"funding{options}."
     )
 
 
@@ -277,6 +278,12 @@ def _leg_rows(result: OptionsResult) -> Iterator[_Leg]:
                 market=name, kind="perpetual", size=future.size, forward=future.price,
                 entry=held.entries[name], price=future.price, value=future.size * future.price,
                 delta=future.size,
+            )  # fmt: skip
+        for coins in portfolio.collaterals:
+            yield _Leg(
+                market=name, kind="spot", size=coins.amount, forward=coins.price,
+                entry=coins.price, price=coins.price, value=coins.amount * coins.price,
+                delta=coins.amount,
             )  # fmt: skip
         options = portfolio.options
         own = [each for each in held.options if each.market == name]
