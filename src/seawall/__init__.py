@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seawall.lab.deleveraging import deleveraging as deleveraging
     from seawall.lab.keepers import keepers as keepers
     from seawall.lab.ladder import ladder as ladder
+    from seawall.lab.options import options as options
     from seawall.lab.oracle import oracle as oracle
     from seawall.lab.paths import paths as paths
     from seawall.lab.rehearse import rehearse as rehearse
@@ -50,6 +51,7 @@ _HOME = {
     "deleveraging": "seawall.lab.deleveraging",
     "keepers": "seawall.lab.keepers",
     "ladder": "seawall.lab.ladder",
+    "options": "seawall.lab.options",
     "oracle": "seawall.lab.oracle",
     "paths": "seawall.lab.paths",
     "rehearse": "seawall.lab.rehearse",
@@ -73,6 +75,7 @@ __all__ = [
     "keepers",
     "ladder",
     "load_account",
+    "options",
     "oracle",
     "paths",
     "rehearse",

@@ -16,7 +16,11 @@ POSITION = {
 }  # fmt: skip
 ORDER = {"market": '"BTC"', "side": '"sell"', "size": "1", "stop": "90000", "reduce_only": "true"}
 TOP_UP = {"market": '"BTC"', "price": "95000", "amount": "5"}
-TABLES = {"position": POSITION, "order": ORDER, "top_up": TOP_UP}
+OPTION = {
+    "market": '"BTC"', "kind": '"call"', "strike": "110000", "expiry": "2026-11-09T08:00:00Z",
+    "side": '"short"', "size": "1", "volatility": '"60%"', "forward": "100100", "entry": "3000",
+}  # fmt: skip
+TABLES = {"position": POSITION, "order": ORDER, "top_up": TOP_UP, "option": OPTION}
 FIELDS = [
     ("", "collateral"),
     *((table, name) for table, fields in TABLES.items() for name in fields),
@@ -70,6 +74,9 @@ def test_the_file_without_a_fault_is_read() -> None:
 @pytest.mark.parametrize("place", FIELDS, ids="-".join)
 def test_a_wrong_value_is_refused_by_its_field(place: tuple[str, str], value: str) -> None:
     table, name = place
+    if (name, value) == ("expiry", "date"):
+        assert load_account(text_of(table, name, OTHERS[value]).encode()).options
+        return  # It is one: the first minute of that day.
     message = error_of(text_of(table, name, {**NUMBERS, **OTHERS}[value]))
     assert f"{name}: " in message
     assert any(remedy in message for remedy in REMEDIES), message
@@ -78,7 +85,7 @@ def test_a_wrong_value_is_refused_by_its_field(place: tuple[str, str], value: st
 @pytest.mark.parametrize("place", FIELDS, ids="-".join)
 def test_a_missing_field_is_named_with_what_it_should_be(place: tuple[str, str]) -> None:
     table, name = place
-    if name in ("entry", "mode", "margin", "reduce_only"):
+    if name in ("entry", "mode", "margin", "reduce_only", "volatility", "forward"):
         # They have defaults; without its mode a position has no margin of its own.
         if name == "mode":
             assert "margin: '20000' belongs to mode" in error_of(text_of(table, name))

@@ -113,7 +113,10 @@ class Terminal:
     def send(self) -> None:
         """Sends the ticket and waits until it is taken."""
         self.page.click("#ticket-send:not([disabled])")
-        self.wait(lambda: self.page.input_value("#ticket-size") == "")
+        try:
+            self.wait(lambda: self.page.input_value("#ticket-size") == "")
+        except AssertionError:
+            raise AssertionError(f"the ticket stays; the page said {self.rows('log')}") from None
 
     def order(self, side: str, kind: str, **fields: str) -> None:
         self.write(side, kind, **fields)

@@ -72,6 +72,7 @@ CALLS: dict[str, Call] = {
     "ladder": Call(options=(*_PATHS, "--ladder", "stop 100% at -5%")),
     "size": Call(),
     "carry": Call(),
+    "options": Call((str(EXAMPLES / "account_short_call.toml"),)),
     "cascade": Call(
         options=("--scenario", "FALL", "--accounts", "400", "--backstop", "0%", "--workers", "1")
     ),

@@ -47,6 +47,7 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     "size": lambda: sw.size(account(), "BTC", stop="3%"),
     "carry": lambda: sw.carry(account(), "BTC", notional=10_000, days=3),
     "carry_account": lambda: sw.carry_account(account(), days=3),
+    "options": lambda: sw.options(sw.load_account("examples/account_short_call.toml")),
     "cascade": lambda: sw.cascade(account(), minutes=32, accounts=200, backstop=0),
     "deleveraging": lambda: sw.deleveraging(seed=3),
     "vet": lambda: sw.vet(seconds=10, shock_seconds=2),

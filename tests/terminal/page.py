@@ -72,12 +72,16 @@ class Page:
         await self.ask(protocol.Control(action, raw), protocol.Done)
 
     async def surface(self, kind: type[Found], is_it: Callable[[Found], bool]) -> Found:
-        """The first message of a surface, from the newest on, for which this is so."""
-        while True:
-            found = self.shown.get(kind)
-            if found is not None and is_it(found):
-                return found  # type: ignore[no-any-return]
-            await self.read()
+        """The first message of a surface, from the newest on, for which this is so.
+
+        Raises TimeoutError after ``PATIENCE_S``.
+        """
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                found = self.shown.get(kind)
+                if found is not None and is_it(found):
+                    return found  # type: ignore[no-any-return]
+                await self.read()
 
     async def account(
         self, is_it: Callable[[protocol.Account], bool] = lambda _: True

@@ -131,3 +131,23 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
         done = seawall("terminal", path)
         assert done.returncode == 2
         assert str(path) in done.stderr
+
+
+def test_a_rehearsal_under_block_rules_is_played_too(tmp_path: Path) -> None:
+    words = ("--rulebook", "dydx", "--journal", "blocks.journal", "--json")
+    done = seawall("rehearse", *words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+
+    async def play(page: Page, recording: Recording) -> None:
+        first = await page.read()
+        assert first.rulebook.startswith("dydx")
+        begun = await page.account()
+        await page.ask(protocol.Play(to_ms=recording.end_ms), protocol.Done)
+        await page.account(lambda a: a.value != begun.value)
+        assert recording.scene.engine.state_hash() == said["state_hash"]
+        shown = await page.surface(protocol.Cascade, lambda c: bool(c.events))
+        assert Decimal(shown.liquidated_notional) > 0
+        assert shown.longs == shown.shorts == ()
+
+    with_recording(tmp_path / "blocks.journal", play)

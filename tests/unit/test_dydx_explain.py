@@ -26,8 +26,8 @@ from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import fraction_text
 from seawall.engine.account_view import account_margins
 from seawall.engine.engine import Engine
+from seawall.engine.formulas.blocks.liquidation_price import last_that
 from seawall.venues.dydx.account.explain import AccountReport, PositionReport, SubaccountReport
-from seawall.venues.dydx.account.liquidation_boundary import last_that
 from seawall.venues.dydx.account.sheets import SubaccountExplanation, steps
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.rulebook_file import load_rulebook

@@ -136,10 +136,13 @@ export interface Done {
   text: string;
 }
 
-/** ``status``: resting, filled, partly_filled, waiting or refused; ``reason`` of a refusal. */
+/**
+ * ``status``: resting, filled, partly_filled, waiting (for a trigger or a first order), queued
+ * (for the next block) or refused; ``reason`` of a refusal.
+ */
 export interface OrderResult {
   id: string;
-  status: "resting" | "filled" | "partly_filled" | "waiting" | "refused";
+  status: "resting" | "filled" | "partly_filled" | "waiting" | "queued" | "refused";
   filled: string;
   averagePrice: string | null;
   reason: string;
@@ -266,6 +269,29 @@ export interface WhatIf {
   first: string | null;
   firstAt: number | null;
   afterwards: Afterwards | null;
+}
+
+/**
+ * What the venue takes from here. ``brackets``: whether an order may bring its take-profit and
+ * its stop; ``modes``: how a position may be margined.
+ */
+export interface Offered {
+  kinds: OrderKind[];
+  modes: ModeName[];
+  brackets: boolean;
+}
+
+/**
+ * What the venue takes as a time-weighted order. ``minimum_value``: USD at the mark;
+ * ``slippage``: the most that a slice may pay beyond the mid, a share; ``randomises``: whether
+ * slices are then sent at random, or even ones with the choice kept.
+ */
+export interface TwapTerms {
+  shortestMinutes: number;
+  longestMinutes: number;
+  minimumValue: string;
+  slippage: number;
+  randomises: boolean;
 }
 
 /**
@@ -1000,6 +1026,7 @@ export interface Snapshot {
   markets: MarketInfo[];
   accounts: AccountInfo[];
   source: SourceKind;
+  offered: Offered;
   twap: TwapTerms | null;
 }
 
@@ -1056,19 +1083,6 @@ export interface Twaps {
   type: "Twaps";
   address: string;
   twaps: Twap[];
-}
-
-/**
- * What the venue takes as a time-weighted order. ``minimum_value``: USD at the mark;
- * ``slippage``: the most that a slice may pay beyond the mid, a share; ``randomises``: whether
- * slices are then sent at random, or even ones with the choice kept.
- */
-export interface TwapTerms {
-  shortestMinutes: number;
-  longestMinutes: number;
-  minimumValue: string;
-  slippage: number;
-  randomises: boolean;
 }
 
 /**

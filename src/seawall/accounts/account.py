@@ -16,6 +16,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.instrument import Instrument
 from seawall.domain.margin_groups import margin_groups
+from seawall.domain.option import OptionPosition
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MONEY_DECIMALS, from_units
 from seawall.venues.registry import VENUES
@@ -56,6 +57,10 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
 
     ``collateral`` is there where the account has assets that are none, and names them.
     """
+    time_ms: int | None = None
+    """The moment of the prices, since 1970, UTC; None where the source does not say it."""
+    surface: str | None = None
+    """A file of option quotes, as the source names it."""
     written: AccountText | None = None
     """As the source says it: an entry that it leaves open is the price now."""
 
@@ -77,6 +82,10 @@ class Account(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def orders(self) -> tuple[OpenOrder, ...]:
         return self.holdings.orders
+
+    @property
+    def options(self) -> tuple[OptionPosition, ...]:
+        return self.holdings.options
 
     @property
     def markets(self) -> tuple[str, ...]:

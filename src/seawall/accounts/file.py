@@ -28,11 +28,26 @@ Our own format is TOML. Amounts are USD, numbers may be written with or without 
     price = 112000                  # once the mark comes to it, for the position's bucket:
     amount = 5000                   #   new money from outside
 
+    time = 2025-10-10T20:00:00Z     # optional, at the top: of these prices; options count from it
+    surface = "chain.parquet"       # optional, at the top: volatilities of a chain of options
+
+    [[option]]                      # European, settled in USD
+    market = "BTC"
+    kind = "call"                   # or "put"
+    strike = 130000
+    expiry = 2025-11-28T08:00:00Z   # UTC, unless it says otherwise
+    side = "short"                  # or "long"
+    size = 1
+    volatility = "55%"              # optional: implied, a year; that of the surface
+    forward = 117400                # optional: that of the surface, else the price of the market
+    entry = 3150                    # optional: the premium of one coin; its value now
+
 A venue's own answer (JSON) is read by that venue's reader (``Venue.read_account``).
 """
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -40,6 +55,9 @@ from msgspec import Struct, field
 
 from seawall.domain.enums import MarginGrouping, Side
 from seawall.domain.errors import InputError
+from seawall.domain.option import OptionKind
+from seawall.domain.quantities import number as quantity
+from seawall.domain.units import fraction_text
 
 
 class PositionText(Struct, frozen=True, kw_only=True):
@@ -73,12 +91,27 @@ class TopUpText(Struct, frozen=True, kw_only=True):
     amount: str
 
 
+class OptionText(Struct, frozen=True, kw_only=True):
+    """One option as written. ``expiry_ms``: since 1970, UTC; ``volatility``: a fraction a year."""
+
+    market: str
+    kind: OptionKind
+    strike: str
+    expiry_ms: int
+    is_long: bool
+    size: str
+    volatility: str | None = None
+    forward: str | None = None
+    entry: str | None = None
+
+
 class AccountText(Struct, frozen=True, kw_only=True):
     """An account as its source says it. ``source``: file or address, as errors name it.
 
     ``collateral``: of the main margin group, or of the main collateral where the groups of a
     collateral share it; ``other_collateral``: the same of others, by group or by collateral.
-    ``prices``: current prices in USD by market, where the source knows them.
+    ``prices``: current prices in USD by market, where the source knows them; ``time_ms``: their
+    moment, since 1970, UTC. ``surface``: a file of option quotes, as it is named.
     """
 
     source: str
@@ -87,6 +120,9 @@ class AccountText(Struct, frozen=True, kw_only=True):
     positions: tuple[PositionText, ...] = ()
     orders: tuple[OrderText, ...] = ()
     top_ups: tuple[TopUpText, ...] = ()
+    options: tuple[OptionText, ...] = ()
+    time_ms: int | None = None
+    surface: str | None = None
     prices: Mapping[str, str] = field(default_factory=dict)
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[str, str] = field(default_factory=dict)
@@ -95,7 +131,8 @@ class AccountText(Struct, frozen=True, kw_only=True):
     def markets(self) -> tuple[str, ...]:
         """Each market once, positions first."""
         used = [each.market for each in self.positions] + [each.market for each in self.orders]
-        return tuple(dict.fromkeys([*used, *(each.market for each in self.top_ups)]))
+        used += [each.market for each in self.top_ups] + [each.market for each in self.options]
+        return tuple(dict.fromkeys(used))
 
     def start_price(self, market: str) -> str | None:
         """The current price that the source says, else the entry of the position, else None."""
@@ -114,7 +151,7 @@ def parse_account(raw: bytes, source: str, name: str) -> AccountText:
         data = tomllib.loads(text, parse_float=str)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{source}: not valid TOML: {error}") from None
-    top = _Fields(data, source, ("name", "collateral", "position", "order", "top_up"))
+    top = _Fields(data, source, _TOP_FIELDS)
     positions = []
     for where, fields in top.tables("position", _POSITION_FIELDS):
         positions.append(_position(fields))
@@ -137,9 +174,18 @@ def parse_account(raw: bytes, source: str, name: str) -> AccountText:
         positions=tuple(positions),
         orders=tuple(orders),
         top_ups=tuple(top_ups),
+        options=tuple(_option(fields) for _, fields in top.tables("option", _OPTION_FIELDS)),
+        time_ms=top.moment("time") if "time" in data else None,
+        surface=top.text("surface") if "surface" in data else None,
     )
 
 
+_TOP_FIELDS = (
+    "name", "collateral", "position", "order", "top_up", "option", "time", "surface"
+)  # fmt: skip
+_OPTION_FIELDS = (
+    "market", "kind", "strike", "expiry", "side", "size", "volatility", "forward", "entry"
+)  # fmt: skip
 _POSITION_FIELDS = (
     "market", "side", "size", "notional", "entry", "mode", "leverage", "margin"
 )  # fmt: skip
@@ -153,6 +199,9 @@ _LONGEST = 64
 _LONGEST_NAME = 200
 _LARGEST_EXPONENT = 400
 _MOST_WHOLE = 1_000_000
+_MOST_VOLATILITY = 50
+"""A fraction a year, 5,000 %."""
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
 class _Fields:
@@ -227,6 +276,35 @@ class _Fields:
             raise self.wrong(name, value, f"should be a whole number from 1 to {_MOST_WHOLE}")
         return value
 
+    def share(self, name: str, most: int, such: str) -> str | None:
+        """Decimal text of a fraction above 0, which may be written in percent; None without it."""
+        if name not in self.data:
+            return None
+        value = self.data[name]
+        expected = f"should be above 0 and at most {most}, such as {such}"
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise self.wrong(name, value, expected)
+        try:
+            found = quantity(name, _text(value), least=0, most=most, expected=expected, above=True)
+        except InputError:
+            raise self.wrong(name, value, expected) from None
+        return fraction_text(found)
+
+    def moment(self, name: str) -> int:
+        """Ms since 1970 of a time or a text that is one; UTC unless it says otherwise."""
+        value = self.data.get(name)
+        found = value
+        if isinstance(value, str):
+            try:
+                found = datetime.fromisoformat(value.strip())
+            except ValueError:
+                found = None
+        elif isinstance(value, date) and not isinstance(value, datetime):
+            found = datetime.combine(value, time())
+        if not isinstance(found, datetime) or not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+            raise self.wrong(name, value, "should be a time (UTC) such as 2025-11-28T08:00:00Z")
+        return round(1000 * (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+
     def exactly_one(self, *names: str) -> None:
         given = [name for name in names if name in self.data]
         if len(given) != 1:
@@ -286,4 +364,20 @@ def _order(fields: _Fields) -> OrderText:
         stop=fields.optional_number("stop"),
         take_profit=fields.optional_number("take_profit"),
         reduce_only=reduce_only,
+    )
+
+
+def _option(fields: _Fields) -> OptionText:
+    return OptionText(
+        market=fields.text("market"),
+        kind=OptionKind.CALL
+        if fields.choice("kind", ("call", "put")) == "call"
+        else OptionKind.PUT,
+        strike=fields.number("strike"),
+        expiry_ms=fields.moment("expiry"),
+        is_long=fields.choice("side", ("long", "short")) == "long",
+        size=fields.number("size"),
+        volatility=fields.share("volatility", _MOST_VOLATILITY, '"55%"'),
+        forward=fields.optional_number("forward"),
+        entry=fields.optional_number("entry"),
     )

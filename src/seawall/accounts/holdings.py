@@ -1,15 +1,17 @@
 """An account in the machine's integers: sizes in lots, prices in ticks, money in micro-USD."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec import structs
 
-from seawall.accounts.file import AccountText, OrderText, PositionText, TopUpText
+from seawall.accounts.file import AccountText, OptionText, OrderText, PositionText, TopUpText
 from seawall.domain.enums import MarginGrouping, MarginMode, MarketMargin
 from seawall.domain.errors import InputError
 from seawall.domain.holdings import Holdings, OpenOrder, Position, TopUp
 from seawall.domain.instrument import MAIN_COLLATERAL, MAIN_GROUP, Instrument
 from seawall.domain.margin_groups import account_groups, margin_groups
+from seawall.domain.option import OptionPosition
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import (
     MAX_MONEY,
@@ -22,6 +24,8 @@ from seawall.domain.units import (
     money_text,
     to_units,
 )
+
+_Row = TypeVar("_Row", PositionText, OrderText, TopUpText, OptionText)
 
 
 def holdings_of(
@@ -42,36 +46,20 @@ def holdings_of(
                 f"{written.source}: market: {market!r} is not known; known: {_some(list(index))}"
             )
     money = _collateral(written, instruments, rulebook)
+
+    def placed(name: str, rows: Sequence[_Row]) -> Iterator[tuple[str, _Row, Instrument, int]]:
+        """Where each row stands, for errors, and its market."""
+        for number, each in enumerate(rows, start=1):
+            market = index[each.market]
+            where = f"{written.source}: {name} {number} ({each.market})"
+            yield where, each, instruments[market], market
+
     positions = tuple(
-        _position(
-            f"{written.source}: position {number} ({each.market})",
-            each,
-            instruments[index[each.market]],
-            index[each.market],
-            prices[each.market],
-        )
-        for number, each in enumerate(written.positions, start=1)
+        _position(*row, prices[row[1].market]) for row in placed("position", written.positions)
     )
-    orders = tuple(
-        _order(
-            f"{written.source}: order {number} ({each.market})",
-            each,
-            instruments[index[each.market]],
-            index[each.market],
-            prices[each.market],
-        )
-        for number, each in enumerate(written.orders, start=1)
-    )
-    top_ups = tuple(
-        _top_up(
-            f"{written.source}: top_up {number} ({each.market})",
-            each,
-            instruments[index[each.market]],
-            index[each.market],
-            positions,
-        )
-        for number, each in enumerate(written.top_ups, start=1)
-    )
+    orders = tuple(_order(*row, prices[row[1].market]) for row in placed("order", written.orders))
+    top_ups = tuple(_top_up(*row, positions) for row in placed("top_up", written.top_ups))
+    options = tuple(_option(*row, written.time_ms) for row in placed("option", written.options))
     groups = account_groups(rulebook, instruments, written.grouping)
     for group, amount in money.items():
         buckets = sum(p.isolated_margin for p in positions if groups[p.market] == group)
@@ -88,6 +76,7 @@ def holdings_of(
         top_ups=top_ups,
         grouping=written.grouping,
         other_collateral=money,
+        options=options,
     )
 
 
@@ -202,6 +191,31 @@ def _top_up(
         market=market,
         trigger_price=_units(where, "price", written.price, instrument.price_decimals, MAX_PRICE),
         amount=_units(where, "amount", written.amount, MONEY_DECIMALS, MAX_MONEY),
+    )
+
+
+def _option(
+    where: str, written: OptionText, instrument: Instrument, market: int, time_ms: int | None
+) -> OptionPosition:
+    if time_ms is not None and written.expiry_ms <= time_ms:
+        raise InputError(f"{where}: expiry: should be after the time of the account")
+    size = _units(where, "size", written.size, instrument.size_decimals, MAX_SIZE)
+    if not size:
+        smallest = from_units(1, instrument.size_decimals)
+        raise InputError(f"{where}: size: {written.size} should be at least {smallest}")
+    for name in ("strike", "forward", "entry"):
+        text = getattr(written, name)
+        if text is not None:
+            _price_fraction(where, name, text, instrument)
+    return OptionPosition(
+        market=market,
+        kind=written.kind,
+        strike=written.strike,
+        expiry_ms=written.expiry_ms,
+        signed_size=size if written.is_long else -size,
+        volatility=written.volatility,
+        forward=written.forward,
+        entry=written.entry,
     )
 
 

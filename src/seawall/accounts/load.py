@@ -203,6 +203,8 @@ def _account(found: _Found, options: AccountOptions) -> Account:
         holdings=holdings,
         funding={name: found.funding[name] for name in markets if name in found.funding},
         reported=_still_reported(found, rulebook, options),
+        time_ms=found.written.time_ms,
+        surface=found.written.surface,
         origins={"rulebook": f"{rulebook.name} as of {rulebook.as_of}", **origins},
         written=found.written,
     )

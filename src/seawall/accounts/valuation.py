@@ -19,7 +19,7 @@ from seawall.domain.holdings import Holdings
 from seawall.domain.instrument import Instrument
 from seawall.domain.rulebook import AnyRulebook, BlockRulebook
 from seawall.domain.units import MAX_NOTIONAL
-from seawall.engine.account_view import account_margins
+from seawall.engine.account_view import Margins, account_margins
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.liquidation_price import LARGEST_PRICE
 from seawall.engine.layout import LayoutError, Limits
@@ -127,18 +127,24 @@ class Valuation:
         """
         write_prices(self.engine, prices)
         found = {}
-        shown = account_margins(self.engine, self.placed.account)
-        for bucket in self.buckets:
-            owner = self.owner_of(bucket)
-            if owner == self.placed.account:
-                risk = shown[bucket]
-            else:
-                risk = account_margins(self.engine, owner)[CROSS_POOL]
+        for bucket, risk in self.margins().items():
             needs = risk.maintenance_margin
             # Under block rules an account without a requirement is never liquidated.
             holds = bool(self.buckets[bucket]) and (needs > 0 or not self.in_blocks)
             is_under = holds and risk.equity < needs
             found[bucket] = BucketValue(bucket, risk.equity, needs, is_under)
+        return found
+
+    def margins(self) -> dict[int, Margins]:
+        """Of every bucket at the prices of the last ``at``, the cross pools first."""
+        shown = account_margins(self.engine, self.placed.account)
+        found = {}
+        for bucket in self.buckets:
+            owner = self.owner_of(bucket)
+            if owner == self.placed.account:
+                found[bucket] = shown[bucket]
+            else:
+                found[bucket] = account_margins(self.engine, owner)[CROSS_POOL]
         return found
 
     def boundary(self, market: int) -> tuple[int, int] | None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "ladder": "Ladders of stops and take-profits on the same paths: survival, loss, profit kept.",
     "size": "Leverage and size from liquidity: what it costs to get out, calm and under stress.",
     "carry": "Fees, funding and slippage over time: the price at which a trade is really flat.",
+    "options": "Perpetuals and options in one portfolio: margin, hedges, and what ends it.",
     "cascade": "A crash in a whole market, where liquidations move the price and liquidate others.",
     "crises": "The crises of the past with your account in them: every mode, every rulebook.",
     "oracle": "Which moves liquidate on the published price and not on the true one, and reversed.",

@@ -27,6 +27,7 @@ OPTIONS = {
     "oracles": "oracle",
     "prices": "price",
     "rulebooks": "rulebook",
+    "presets": "preset",
     "scenarios": "scenario",
     "shocks": "shock",
     "sizes": "size",

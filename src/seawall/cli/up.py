@@ -126,10 +126,8 @@ class Pages:
         """Whether there is a page, and where, or why it is not there; None without a terminal."""
         if not self.terminal:
             return False, None
-        from seawall.terminal.app import HOW_TO_GET_IT, is_built, shows
+        from seawall.terminal.app import HOW_TO_GET_IT, is_built
 
-        if not shows(venue):
-            return False, None
         return (True, f"{venue.url}/") if is_built() else (False, HOW_TO_GET_IT)
 
 

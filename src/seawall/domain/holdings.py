@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from msgspec import Struct, field, structs
 
 from seawall.domain.enums import MarginGrouping, MarginMode, Side
+from seawall.domain.errors import InputError
+from seawall.domain.option import OptionPosition
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -51,6 +53,7 @@ class TopUp(Struct, frozen=True, kw_only=True):
 class Holdings(Struct, frozen=True, kw_only=True):
     """What an account holds. ``collateral``: micro-USD, all that was deposited in margin group 0,
     isolated margins included; ``other_collateral``: the same in other groups, by their number.
+    ``options``: which an engine does not know.
     """
 
     name: str
@@ -60,6 +63,15 @@ class Holdings(Struct, frozen=True, kw_only=True):
     top_ups: tuple[TopUp, ...] = ()
     grouping: MarginGrouping = MarginGrouping.SEPARATE
     other_collateral: Mapping[int, int] = field(default_factory=dict)
+    options: tuple[OptionPosition, ...] = ()
+
+    def check_without_options(self) -> None:
+        """Raises InputError for options, where equity and margin would be counted without them."""
+        if self.options:
+            raise InputError(
+                f"{self.name}: option: the account holds {len(self.options)}, and its equity and "
+                "margin cannot be counted without them; `seawall options` counts them"
+            )
 
     def with_money(self, group: int, amount: int) -> "Holdings":
         """The same with so much more deposited in a margin group."""

@@ -106,5 +106,24 @@ class Instrument(Struct, frozen=True, kw_only=True):
         return Fraction(1) / Fraction(10) ** decimals
 
     @property
+    def tick_decimals(self) -> int:
+        """Decimals of USD that an order price has."""
+        return _decimals(self.price_unit)
+
+    @property
+    def step_decimals(self) -> int:
+        """Decimals that the size of an order has."""
+        step = 1 if self.block_terms is None else self.block_terms.size_step
+        return _decimals(Fraction(step) / Fraction(10) ** self.size_decimals)
+
+    @property
     def maximum_leverage(self) -> int:
         return self.tiers[0].maximum_leverage
+
+
+def _decimals(value: Fraction) -> int:
+    """How many decimals a finite decimal fraction has."""
+    decimals = 0
+    while 10**decimals % value.denominator:
+        decimals += 1
+    return decimals

@@ -1,28 +1,33 @@
 """The open positions of an account with their margins, and the margin that its orders hold.
 
-Continuous rules. Read from the tables and from ``account_margins``; nothing is written.
+Read from the tables and from ``account_margins``; nothing is written. Under block rules an account
+has one pool, its orders hold nothing, and leverage is what its initial margin fraction allows.
 """
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seawall.domain.enums import MarginMode, MarketMargin
-from seawall.domain.events import group_of_pool
-from seawall.domain.rulebook import truncates_price
+from seawall.domain.events import CROSS_POOL, group_of_pool
+from seawall.domain.rulebook import BlockRulebook, truncates_price
+from seawall.domain.units import PPM
 from seawall.engine.account_view import Margins, account_pools
+from seawall.engine.formulas.blocks.liquidation_price import BlockPosition
 from seawall.engine.formulas.continuous.liquidation_price import (
     BucketPosition,
     maintenance_tiers,
+    truncated_maintenance,
 )
-from seawall.engine.market_view import account_free_margin
+from seawall.engine.market_view import account_free_margin, initial_ppm, mark_price, mark_value
 
 if TYPE_CHECKING:
     from seawall.engine.engine import Engine
 
 
 class Holding(NamedTuple):
-    """One open position: its row in the machine, its margins, its mark in price units.
+    """One open position: its row in the machine, its margins, its mark in units of order prices.
 
-    ``entry_notional`` is signed, micro-USD.
+    ``entry_notional`` and ``value``, at the mark, are signed, micro-USD.
     """
 
     row: int
@@ -33,13 +38,9 @@ class Holding(NamedTuple):
     leverage: int
     schedule: int
     mode: int
-    mark: int
+    mark: int | Fraction
+    value: int
     margins: Margins
-
-    @property
-    def value(self) -> int:
-        """Signed notional at mark, micro-USD."""
-        return self.signed_size * self.mark
 
     @property
     def profit(self) -> int:
@@ -70,8 +71,7 @@ def position_row(engine: "Engine", account: int, market: int) -> int:
 
 def holdings(engine: "Engine", account: int, margins: dict[int, Margins]) -> list[Holding]:
     """The open positions of an account, by market."""
-    positions, marks = engine.tables["positions"], engine.tables["markets"]["mark_price"]
-    found = []
+    positions, found = engine.tables["positions"], []
     for row in position_rows(engine, account):
         held = positions[row]
         size = int(held["signed_size"])
@@ -84,35 +84,104 @@ def holdings(engine: "Engine", account: int, margins: dict[int, Margins]) -> lis
                     signed_size=size,
                     entry_notional=int(held["entry_notional"]),
                     isolated_cash=int(held["isolated_cash"]),
-                    leverage=int(held["leverage"]),
+                    leverage=_leverage(engine, row, market),
                     schedule=int(held["schedule"]),
                     mode=int(held["mode"]),
-                    mark=int(marks[market]),
+                    mark=mark_price(engine, market),
+                    value=mark_value(engine, market, size),
                     margins=margins[market],
                 )
             )
     return sorted(found, key=lambda holding: holding.market)
 
 
+def in_blocks(engine: "Engine") -> bool:
+    """Whether an engine follows block rules."""
+    return isinstance(engine.rulebook, BlockRulebook)
+
+
+def own_initial_ppm(engine: "Engine", row: int, market: int) -> int:
+    """Blocks only: the initial margin fraction of a position's row now, -1 for none, ppm."""
+    own = int(engine.tables["block_positions"]["initial_ppm"][row]) if row >= 0 else 0
+    return initial_ppm(engine, market, own)
+
+
+def _leverage(engine: "Engine", row: int, market: int) -> int:
+    """As it is set, or the whole multiple that the initial margin fraction allows."""
+    if in_blocks(engine):
+        return max(1, PPM // own_initial_ppm(engine, row, market))
+    return int(engine.tables["positions"]["leverage"][row])
+
+
+AnyPosition = BucketPosition | BlockPosition
+"""A position with what its bucket holds, of which boundaries can be asked."""
+
+
 def bucket_position(
     engine: "Engine", held: Holding, pool: Margins, time_ms: int
-) -> BucketPosition | None:
-    """A position with what its bucket holds, of which a liquidation price can be asked.
+) -> AnyPosition | None:
+    """An open position in its bucket. None where it is worth nothing.
 
-    ``pool``: the margins of the cross pool that it would draw on. None where it is worth nothing.
+    ``pool``: the margins of the cross pool that it would draw on.
     """
-    if not held.value:
-        return None
     own = held.margins
+    others = pool.maintenance_margin - own.maintenance_margin if held.is_cross else 0
+    equity = pool.equity if held.is_cross else own.equity
+    found = PositionTerms(held.row, held.market, held.schedule, held.mode)
+    return position_in_bucket(engine, found, held.signed_size, equity, others, time_ms)
+
+
+class PositionTerms(NamedTuple):
+    """Where a position is and by which terms. ``row``: -1 for one that was never opened."""
+
+    row: int
+    market: int
+    schedule: int
+    mode: int
+
+
+def position_in_bucket(
+    engine: "Engine", of: PositionTerms, signed_size: int, equity: int, others: int, time_ms: int
+) -> AnyPosition | None:
+    """A position of this size in a bucket of this equity, held or not, at the mark.
+
+    ``others``: micro-USD of maintenance margin of the bucket's other positions. None where it is
+    worth nothing.
+    """
+    instrument, notional = engine.instruments[of.market], mark_value(engine, of.market, signed_size)
+    if not notional:
+        return None
+    if in_blocks(engine):
+        terms = instrument.block_terms
+        assert terms is not None
+        return BlockPosition(
+            signed_size=signed_size,
+            oracle_price=int(engine.tables["markets"]["oracle_price"][of.market]),
+            equity=equity,
+            others_maintenance=others,
+            terms=terms,
+            initial_ppm=own_initial_ppm(engine, of.row, of.market),
+            order_unit=instrument.price_unit / instrument.oracle_unit,
+        )
     return BucketPosition(
-        signed_size=held.signed_size,
-        notional=abs(held.value),
-        equity=pool.equity if held.is_cross else own.equity,
-        others_maintenance=pool.maintenance_margin - own.maintenance_margin if held.is_cross else 0,
-        tiers=maintenance_tiers(tuple(engine.schedules[held.schedule])),
-        price_decimals=engine.instruments[held.market].price_decimals,
-        truncates=truncates_price(engine.rulebook, MarginMode(held.mode), time_ms),
+        signed_size=signed_size,
+        notional=abs(notional),
+        equity=equity,
+        others_maintenance=others,
+        tiers=maintenance_tiers(tuple(engine.schedules[of.schedule])),
+        price_decimals=instrument.price_decimals,
+        truncates=truncates_price(engine.rulebook, MarginMode(of.mode), time_ms),
     )
+
+
+def maintenance_of(engine: "Engine", of: PositionTerms, signed_size: int) -> int:
+    """Micro-USD of maintenance margin of a position of this size at the mark."""
+    found = position_in_bucket(engine, of, signed_size, 0, 0, 0)
+    if found is None:
+        return 0
+    if isinstance(found, BlockPosition):
+        return found.maintenance_at(found.oracle_price)
+    return truncated_maintenance(found.tiers, found.notional)
 
 
 def closing_credits(held: Any, own: Margins | None) -> tuple[int, int]:
@@ -159,9 +228,11 @@ def trading_room(
     engine: "Engine", account: int, market: int, margins: dict[int, Margins]
 ) -> TradingRoom:
     """What an account may still trade in a market."""
+    row = position_row(engine, account, market)
+    if in_blocks(engine):
+        return _room_in_blocks(engine, row, market, margins)
     group = group_of_pool(account_pools(engine, account)[market])
     free = max(0, account_free_margin(engine, account, group))
-    row = position_row(engine, account, market)
     if row < 0:
         return default_room(engine, market)._replace(to_buy=free, to_sell=free)
     held, own = engine.tables["positions"][row], margins.get(market)
@@ -174,4 +245,21 @@ def trading_room(
         free - int(held["buy_hold"]) + to_buy,
         free - int(held["sell_hold"]) + to_sell,
         int(held["isolated_cash"]),
+    )
+
+
+def _room_in_blocks(
+    engine: "Engine", row: int, market: int, margins: dict[int, Margins]
+) -> TradingRoom:
+    """Closing frees the position's margin, which then also carries the other way."""
+    whole, own = margins[CROSS_POOL], margins.get(market)
+    free = max(0, whole.equity - whole.initial_margin)
+    closing = 0 if own is None else 2 * own.initial_margin
+    size = int(engine.tables["positions"]["signed_size"][row]) if row >= 0 else 0
+    return TradingRoom(
+        int(MarginMode.CROSS),
+        max(1, PPM // own_initial_ppm(engine, row, market)),
+        free + (closing if size < 0 else 0),
+        free + (closing if size > 0 else 0),
+        0,
     )

@@ -1,10 +1,15 @@
 """What a market shows beside its book, and what an account may still trade. Nothing is written."""
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from seawall.domain.codes import BUY, SELL
+from seawall.domain.events import CROSS_POOL
+from seawall.domain.rulebook import BlockRulebook
+from seawall.domain.units import FUNDING_ONE, HOUR_MS, PPM
+from seawall.engine.account_view import account_margins
 from seawall.engine.compile import entry
 from seawall.engine.formulas.continuous.funding import premium_sample, settlement_rate
 from seawall.engine.formulas.continuous.margin import free_margin
@@ -62,6 +67,68 @@ def market_view(engine: "Engine", market: int) -> MarketView:
 def account_free_margin(engine: "Engine", account: int, group: int = 0) -> int:
     """What new orders of an account may hold in a margin group, micro-USD.
 
-    Negative when it is short of margin.
+    Negative when it is short of margin. Under block rules no order holds any.
     """
+    if isinstance(engine.rulebook, BlockRulebook):
+        whole = account_margins(engine, account)[CROSS_POOL]
+        return whole.equity - whole.initial_margin
     return int(read_free_margin(engine.state, account, group))
+
+
+def mark_price(engine: "Engine", market: int) -> int | Fraction:
+    """The price that positions are valued at, in units of order prices."""
+    of = engine.instruments[market]
+    if not isinstance(engine.rulebook, BlockRulebook):
+        return int(engine.tables["markets"]["mark_price"][market])
+    price = int(engine.tables["markets"]["oracle_price"][market])
+    return price * of.oracle_unit / of.price_unit
+
+
+def mark_value(engine: "Engine", market: int, signed_size: int) -> int:
+    """Signed micro-USD of a size at the mark, truncated toward zero, as the machine values it."""
+    size = abs(signed_size)
+    terms = engine.instruments[market].block_terms
+    if terms is None or not isinstance(engine.rulebook, BlockRulebook):
+        value = size * int(engine.tables["markets"]["mark_price"][market])
+    else:
+        price = int(engine.tables["markets"]["oracle_price"][market])
+        value = int(size * price * Fraction(10) ** terms.value_exponent)
+    return value if signed_size > 0 else -value
+
+
+def initial_ppm(engine: "Engine", market: int, own_ppm: int = 0) -> int:
+    """Blocks only: the initial margin fraction now, ppm; ``own_ppm``: an account's own, or 0."""
+    terms = engine.instruments[market].block_terms
+    assert terms is not None
+    fractions, found = terms.fractions, terms.fractions.initial_ppm
+    low, high = fractions.open_interest_lower_cap, fractions.open_interest_upper_cap
+    open_interest = int(engine.tables["markets"]["open_interest"][market])
+    notional = mark_value(engine, market, open_interest)
+    if high and notional > low:
+        grown = (PPM - found) * (notional - low) // (high - low)
+        found = min(PPM, found + grown)
+    return max(own_ppm, found)
+
+
+def funding_rate(engine: "Engine", market: int) -> Fraction:
+    """An hour's rate as the samples so far would give it, a fraction of notional."""
+    if not isinstance(engine.rulebook, BlockRulebook):
+        return Fraction(market_view(engine, market).funding_rate, FUNDING_ONE)
+    tables, terms = engine.tables, engine.instruments[market].block_terms
+    assert terms is not None
+    rules = tables["block_rules"]
+    hours = Fraction(int(rules["rate_period_ms"][0]), HOUR_MS)
+    ppm = Fraction(terms.default_funding_ppm)
+    rounds = int(rules["rounds_of_samples"][0])
+    if rounds:
+        first = market * int(rules["samples_capacity"][0])
+        count = int(tables["block_markets"]["sample_count"][market])
+        ppm += Fraction(int(tables["samples"]["value"][first : first + count].sum()), rounds)
+    return ppm / PPM / hours
+
+
+def next_funding_ms(engine: "Engine") -> int:
+    """When funding is settled next, or the index of it moves; 0 before the first command."""
+    if isinstance(engine.rulebook, BlockRulebook):
+        return int(engine.tables["block_rules"]["next_tick_ms"][0])
+    return int(engine.tables["control"]["next_settlement_ms"][0])

@@ -226,7 +226,11 @@ class Placement:
         self.require(rows, what)
 
     def account(self, time_ms: int, holdings: Holdings) -> PlacedAccount:
-        """The account with its collateral and positions, and its children under block rules."""
+        """The account with its collateral and positions, and its children under block rules.
+
+        Raises PlacementError, and InputError for an account with options.
+        """
+        holdings.check_without_options()
         isolated = [each for each in holdings.positions if each.is_isolated]
         apart = sum(each.isolated_margin for each in isolated) if self.in_blocks else 0
         own = self.open_account(time_ms, holdings.collateral - apart, "the account")

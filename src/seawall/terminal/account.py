@@ -10,13 +10,9 @@ from seawall.domain.enums import MarginMode, OrderFlag, OrderState, Side, TimeIn
 from seawall.domain.events import group_of_pool, is_pool
 from seawall.domain.units import RATE_ONE, money_text
 from seawall.engine.account_view import Margins, account_margins, account_pools
-from seawall.engine.formulas.continuous.liquidation_price import (
-    BucketPosition,
-    Ratio,
-    bankruptcy_price,
-    liquidation_price,
-)
+from seawall.engine.formulas.continuous.liquidation_price import Ratio
 from seawall.engine.holding_view import (
+    AnyPosition,
     Holding,
     bucket_position,
     holdings,
@@ -28,7 +24,7 @@ from seawall.engine.market_view import account_free_margin
 from seawall.engine.queue_view import deleveraging_queue
 from seawall.terminal import protocol
 from seawall.terminal.market import SIDES, closing, open_orders
-from seawall.terminal.scene import Scene
+from seawall.terminal.scene import Price, Scene
 
 MODES: dict[int, protocol.ModeName] = {
     int(MarginMode.CROSS): "cross",
@@ -51,7 +47,8 @@ _KINDS: dict[int, protocol.OrderKind] = {
 def order_kind(flags: int, time_in_force: int) -> protocol.OrderKind:
     """What a trader calls an order of these flags."""
     if flags & OrderFlag.TRIGGER:
-        at_market = bool(flags & OrderFlag.TRIGGER_MARKET)
+        is_immediate = time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL
+        at_market = bool(flags & OrderFlag.TRIGGER_MARKET) or is_immediate
         if flags & OrderFlag.TAKE_PROFIT:
             return "take_market" if at_market else "take_limit"
         return "stop_market" if at_market else "stop_limit"
@@ -102,26 +99,30 @@ def bucket_title(name: str, *, is_pool: bool) -> str:
 
 def price_of(scene: Scene, market: int, price: Ratio | None) -> str | None:
     """An exact price as text, as ``seawall explain`` prints it."""
-    if price is None:
-        return None
-    return decimal_text(price, scene.instruments[market].price_decimals)
+    return None if price is None else exact_text(scene, market, Fraction(*price))
 
 
-def position_of(scene: Scene, held: Held, each: Holding) -> BucketPosition | None:
+def exact_text(scene: Scene, market: int, units: Fraction, decimals: int = 10) -> str:
+    """Price units, which no order need have, as text of at most so many decimals."""
+    usd = units * scene.instruments[market].price_unit
+    return decimal_text(usd.as_integer_ratio(), 0, decimals)
+
+
+def position_of(scene: Scene, held: Held, each: Holding) -> AnyPosition | None:
     return bucket_position(scene.engine, each, held.pool_of(each.market), scene.now_ms())
 
 
 def liquidation_of(scene: Scene, held: Held, each: Holding) -> Ratio | None:
     """Price units where the position is liquidated, other prices standing still."""
     bucket = position_of(scene, held, each)
-    return None if bucket is None else liquidation_price(bucket)
+    return None if bucket is None else bucket.liquidation()
 
 
-def distance(liquidation: Ratio | None, mark: int) -> float | None:
+def distance(liquidation: Ratio | None, mark: Price) -> float | None:
     """From the mark to a liquidation price, a signed share of the mark."""
     if liquidation is None or not mark:
         return None
-    return liquidation[0] / liquidation[1] / mark - 1
+    return liquidation[0] / liquidation[1] / float(mark) - 1
 
 
 def finite(ratio: float) -> float | None:
@@ -254,26 +255,10 @@ def _boundaries(
     side: protocol.SideName = "buy" if each.signed_size > 0 else "sell"
     return protocol.Boundaries(
         side,
-        price_of(scene, each.market, bankruptcy_price(bucket)),
-        price_of(scene, each.market, liquidation_price(bucket)),
-        price_of(scene, each.market, _initial_price(bucket, initial, each.leverage)),
+        price_of(scene, each.market, bucket.bankruptcy()),
+        price_of(scene, each.market, bucket.liquidation()),
+        price_of(scene, each.market, bucket.initial(initial, each.leverage)),
     )
-
-
-def _initial_price(bucket: BucketPosition, initial: int, leverage: int) -> Ratio | None:
-    """Price units at which equity is the bucket's initial margin; None below or at zero.
-
-    Equity E + q (p - m) meets the others' initial margin and |q| p / L. A long at leverage 1 needs
-    as much more margin as it gains: no price changes what it lacks, None.
-    """
-    size, notional = bucket.signed_size, bucket.notional
-    value = notional if size > 0 else -notional
-    others = initial - Fraction(notional, leverage)
-    slope = size - Fraction(abs(size), leverage)
-    if not slope:
-        return None
-    found = (value + others - bucket.equity) / slope
-    return found.as_integer_ratio() if found > 0 else None
 
 
 # -- positions and orders ------------------------------------------------------------------------
@@ -282,19 +267,19 @@ def _initial_price(bucket: BucketPosition, initial: int, leverage: int) -> Ratio
 def _position(scene: Scene, held: Held, each: Holding) -> protocol.Position:
     market, size = each.market, each.signed_size
     liquidation = liquidation_of(scene, held, each)
-    rank, ranked = _place_in_queue(scene, held.account, each) if scene.is_whole else (None, None)
+    rank, ranked = _place_in_queue(scene, held.account, each) if scene.ranks else (None, None)
     funding = _funding_paid(scene, each)
     margin = abs(each.entry_notional) / each.leverage
-    entry = Fraction(abs(each.entry_notional), abs(size))
+    entry = scene.average(market, abs(each.entry_notional), abs(size))
     even = break_even_price(scene, held.account, each)
     return protocol.Position(
         scene.instruments[market].name,
         held.bucket_name(scene, each),
         scene.size_text(market, size),
         money_text(abs(each.value)),
-        decimal_text(entry.as_integer_ratio(), scene.instruments[market].price_decimals, 6),
+        exact_text(scene, market, entry, 6),
         scene.price_text(market, each.mark),
-        decimal_text(even.as_integer_ratio(), scene.instruments[market].price_decimals, 6),
+        exact_text(scene, market, even, 6),
         price_of(scene, market, liquidation),
         distance(liquidation, each.mark),
         each.leverage,
@@ -328,7 +313,8 @@ def break_even_price(scene: Scene, account: int, each: Holding) -> Fraction:
     """Price units at which closing a position pays its entry, its funding and the taker's fee."""
     size, taker = each.signed_size, int(scene.tables["accounts"]["taker_rate"][account])
     cost = each.entry_notional + _funding_paid(scene, each)
-    return Fraction(cost) / (size - Fraction(abs(size) * taker, RATE_ONE))
+    side = 1 if size > 0 else -1
+    return scene.average(each.market, cost, size) / (1 - Fraction(side * taker, RATE_ONE))
 
 
 def _orders(scene: Scene, held: Held) -> list[protocol.Order]:
@@ -395,8 +381,10 @@ def is_beyond(liquidation: Ratio | None, signed_size: int, trigger: int) -> bool
 def _setting(scene: Scene, held: Held, market: int) -> protocol.MarketSetting:
     room = trading_room(scene.engine, held.account, market, dict(held.margins))
     mark = scene.mark(market)
-    sizes = [max(0, each) * room.leverage // mark if mark else 0
-             for each in (room.to_buy, room.to_sell)]  # fmt: skip
+    sizes = [
+        scene.size_worth(market, max(0, each) * room.leverage, mark)
+        for each in (room.to_buy, room.to_sell)
+    ]
     return protocol.MarketSetting(
         scene.instruments[market].name,
         room.leverage,

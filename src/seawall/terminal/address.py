@@ -149,7 +149,6 @@ class AddressStage(Listeners):
         self._unread = ""
         """Why the account could not be taken in, empty where it could."""
         self._tasks: list[asyncio.Task[None]] = []
-        self.cascade = CascadeLog()
         self.guard = GuardView(guard)
         self.epoch = 0
 
@@ -249,6 +248,7 @@ class AddressStage(Listeners):
         )
         self.scene = ReadScene(mirrored.engine, history, self._address, self)
         self._copy = Copy(self.scene)
+        self.cascade = CascadeLog(self.scene)
         self.epoch += 1
 
     def _known_state(self) -> VenueState:
@@ -265,8 +265,9 @@ class AddressStage(Listeners):
             "unified" if scene.is_shared(OWN) else "standard",
             f"{scene.rulebook.name} as of {scene.rulebook.as_of}",
             tuple(scene.market_info(row) for row in range(len(scene.instruments))),
-            (scene.account_info(OWN, ()),),
+            (scene.account_info(OWN, may_trade=False),),
             "address",
+            scene.offered(),
             None,
         )
 

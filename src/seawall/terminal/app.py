@@ -14,7 +14,6 @@ from pathlib import Path
 
 from aiohttp import WSCloseCode, web
 
-from seawall.domain.rulebook import Rulebook
 from seawall.sandbox.control import only_loopback
 from seawall.sandbox.venue import Venue
 from seawall.terminal.connection import MAX_MESSAGE, Connection
@@ -146,30 +145,45 @@ async def _missing(request: web.Request) -> web.Response:
     return web.Response(status=503, text=f"The terminal has {HOW_TO_GET_IT}.")
 
 
+def _serve_index(app: web.Application, index: Handler) -> None:
+    """Answer at ``/``; where a wire answers there already, only what asks for a page."""
+    taken = any(
+        route.method == "GET" and route.resource is not None and route.resource.canonical == "/"
+        for route in app.router.routes()
+    )
+    if not taken:
+        app.router.add_get("/", index)
+        return
+
+    @web.middleware
+    async def page_first(request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_page = request.method == "GET" and request.path == "/"
+        if is_page and "text/html" in request.headers.get("Accept", ""):
+            return await index(request)
+        return await handler(request)
+
+    app.middlewares.append(page_first)
+
+
 def add_terminal(app: web.Application, stage: Stage) -> None:
-    """Show a stage on an application that has nothing at ``/`` yet."""
+    """Show a stage on the server of an application, its page at ``/``."""
     terminal = Terminal(stage)
     app.router.add_get(STREAM, _guarded(terminal.stream))
     if is_built():
         for path in sorted(each for each in STATIC.rglob("*") if each.is_file()):
             app.router.add_get("/" + path.relative_to(STATIC).as_posix(), _file(path))
-        app.router.add_get("/", _file(STATIC / INDEX))
+        index = _file(STATIC / INDEX)
     else:
-        app.router.add_get("/", _guarded(_missing))
+        index = _guarded(_missing)
+    _serve_index(app, index)
     app.cleanup_ctx.append(terminal.life)
     app.on_shutdown.append(terminal.close)
-
-
-def shows(venue: Venue) -> bool:
-    """Whether the terminal knows the rules of a venue: those of blocks it does not."""
-    return isinstance(venue.host.engine.rulebook, Rulebook)
 
 
 def mounted(guard: Path | None = None) -> Callable[[Venue, web.Application], None]:
     """What puts the terminal on a venue's server. ``guard``: a guard's journal to show."""
 
     def mount(venue: Venue, app: web.Application) -> None:
-        if shows(venue):
-            add_terminal(app, LiveStage(venue, guard))
+        add_terminal(app, LiveStage(venue, guard))
 
     return mount

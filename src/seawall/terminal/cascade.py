@@ -44,7 +44,8 @@ class Happened(Struct):
 class CascadeLog:
     """The newest events of liquidations, and sums since it began. ``add`` is its one writer."""
 
-    def __init__(self) -> None:
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
         self.clear()
 
     def clear(self) -> None:
@@ -60,12 +61,18 @@ class CascadeLog:
         found = False
         for applied in batch:
             for event in applied.events:
-                if type(event) in KINDS:
+                if type(event) in KINDS or self._is_order(event):
                     found = True
                     self._count(event)
                     bucket = self._bucket(event)
                     self.newest.appendleft(Happened(applied.time_ms, event, bucket))
         return found
+
+    def _is_order(self, event: Any) -> bool:
+        """Under block rules an order of a liquidation leaves its fills and no event of its own."""
+        if not self._scene.in_blocks or not isinstance(event, events.OrderFilled):
+            return False
+        return bool(event.flags & FillFlag.LIQUIDATED and event.flags & FillFlag.TAKER)
 
     def _bucket(self, event: Any) -> int:
         """An order closes a position of the pool whose liquidation began, or of its own bucket."""
@@ -77,19 +84,30 @@ class CascadeLog:
     def _count(self, event: Any) -> None:
         if isinstance(event, events.LiquidationStarted):
             self.liquidations += 1
-        elif isinstance(event, events.LiquidationOrderEnded):
-            self.in_book += (event.size - event.remaining_size) * event.mark_price
+        elif isinstance(event, events.LiquidationOrderEnded | events.OrderFilled):
+            self.in_book += _worth(self._scene, event)
         elif isinstance(event, events.BackstopTakenOver):
-            self.to_backstop += abs(event.position_size) * event.mark_price
+            self.to_backstop += _worth(self._scene, event)
         elif isinstance(event, events.InsurancePaid):
             self.insured += event.amount
         elif isinstance(event, events.Deleveraged) and event.flags & FillFlag.LIQUIDATED:
-            self.deleveraged += event.size * event.price
+            self.deleveraged += _worth(self._scene, event)
+
+
+def _worth(scene: Scene, event: Any) -> int:
+    """Micro-USD of what was traded. Under block rules a deleveraging has a total and no price."""
+    if isinstance(event, events.Deleveraged) and not event.price:
+        return abs(event.quote)
+    size, price = _size_and_price(event)
+    return scene.value(event.market, abs(size or 0), price or 0)
 
 
 def cascade(scene: Scene, log: CascadeLog, market: int, account: int) -> protocol.Cascade:
-    queue = deleveraging_queue(scene.engine, market)
-    fund = account_margins(scene.engine, INSURANCE_FUND)
+    queue = deleveraging_queue(scene.engine, market) if scene.ranks else []
+    fund = sum(each.equity for each in account_margins(scene.engine, INSURANCE_FUND).values())
+    if scene.in_blocks:
+        # A market with its own pool has its own fund.
+        fund += int(scene.tables["block_markets"]["insurance_cash"][market])
     backstop = account_margins(scene.engine, BACKSTOP_ACCOUNT)
     held = holdings(scene.engine, BACKSTOP_ACCOUNT, backstop)
     return protocol.Cascade(
@@ -100,7 +118,7 @@ def cascade(scene: Scene, log: CascadeLog, market: int, account: int) -> protoco
         money_text(log.to_backstop),
         money_text(log.deleveraged),
         money_text(log.insured),
-        money_text(sum(each.equity for each in fund.values())),
+        money_text(fund),
         money_text(sum(each.equity for each in backstop.values())),
         tuple(
             (scene.instruments[each.market].name, scene.size_text(each.market, each.signed_size))
@@ -120,13 +138,13 @@ def _event(scene: Scene, happened: Happened, account: int) -> protocol.CascadeEv
         amount = event.amount
     elif isinstance(event, events.LiquidationStarted | events.LiquidationEnded):
         amount = event.equity
-    elif size is not None and price is not None:
-        amount = abs(size) * price
+    elif price is not None or isinstance(event, events.Deleveraged):
+        amount = _worth(scene, event)
     shown = None if market is None else scene.instruments[market].name
     return protocol.CascadeEvent(
         event.sequence,
         happened.time_ms,
-        KINDS[type(event)],
+        KINDS.get(type(event), "order"),
         name.address,
         name.label,
         CROSS_NAME if is_pool(happened.bucket) else scene.instruments[happened.bucket].name,
@@ -144,8 +162,8 @@ def _size_and_price(event: Any) -> tuple[int | None, int | None]:
         return event.size - event.remaining_size, event.mark_price
     if isinstance(event, events.BackstopTakenOver):
         return event.position_size, event.mark_price
-    if isinstance(event, events.Deleveraged):
-        return event.size, event.price
+    if isinstance(event, events.Deleveraged | events.OrderFilled):
+        return event.size, event.price or None
     if isinstance(event, events.DeleveragingStalled):
         return event.position_size, None
     return None, None
@@ -157,7 +175,7 @@ def _side(event: Any) -> protocol.SideName | None:
         return SIDES[int(event.side)]
     if isinstance(event, events.BackstopTakenOver | events.DeleveragingStalled):
         return "sell" if event.position_size > 0 else "buy"
-    if isinstance(event, events.Deleveraged):
+    if isinstance(event, events.Deleveraged | events.OrderFilled):
         return "buy" if event.flags & FillFlag.BUYER else "sell"
     return None
 
@@ -166,7 +184,6 @@ def _ranked(
     scene: Scene, market: int, queue: Sequence[Queued], account: int
 ) -> tuple[protocol.Ranked, ...]:
     """The first of a queue, and the account's own place wherever it is."""
-    mark = scene.mark(market)
     found = []
     for place, each in enumerate(queue, start=1):
         is_own = each.account == account
@@ -179,7 +196,7 @@ def _ranked(
                 name.address,
                 name.label,
                 scene.size_text(market, each.signed_size),
-                money_text(abs(each.signed_size) * mark),
+                money_text(abs(scene.value_at_mark(market, each.signed_size))),
                 each.score / RATE_ONE,
                 is_own,
             )

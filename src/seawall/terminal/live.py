@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from seawall.domain import commands
 from seawall.domain.commands import ALL_MARKETS, Command
 from seawall.domain.enums import MarginMode
@@ -23,7 +25,7 @@ from seawall.terminal.account import held_by
 from seawall.terminal.cascade import CascadeLog
 from seawall.terminal.guard import GuardView
 from seawall.terminal.past import reason_text
-from seawall.terminal.preview import Copy
+from seawall.terminal.preview import MODES, Copy, leverage_command
 from seawall.terminal.questions import QUESTIONS, answer_to
 from seawall.terminal.scene import DirectoryNames, Scene
 from seawall.terminal.stage import Listeners, Looking, view_of
@@ -58,7 +60,6 @@ class LiveStage(Listeners):
         self._host = venue.host
         self._control = Control(venue.market, venue.users, venue.wire.account_named)
         tests = [key.address for key in venue.users]
-        self._tests = frozenset(tests)
         agents = venue.market.agents
         names = [] if agents is None else [name for name, _ in agents.needed_accounts()]
         addresses = [venue.wire.agent_address(venue.seed_phrase, name) for name in names]
@@ -68,7 +69,7 @@ class LiveStage(Listeners):
             DirectoryNames(venue.host.directory, tests, addresses),
             venue.host.now_ms,
         )
-        self.cascade = CascadeLog()
+        self.cascade = CascadeLog(self.scene)
         self.guard = GuardView(guard)
         self.epoch = 0
         self._copy = Copy(self.scene)
@@ -86,8 +87,12 @@ class LiveStage(Listeners):
             "unified" if self._venue.mode == "unified" else "standard",
             f"{scene.rulebook.name} as of {scene.rulebook.as_of}",
             tuple(scene.market_info(row) for row in range(len(scene.instruments))),
-            tuple(scene.account_info(row, self._tests) for row in scene.names.shown()),
+            tuple(
+                scene.account_info(row, may_trade=scene.names.of(row).kind == "test")
+                for row in scene.names.shown()
+            ),
             "venue",
+            scene.offered(),
             twaps.terms_of(self._twaps),
         )
 
@@ -121,7 +126,8 @@ class LiveStage(Listeners):
         )
 
     def first_account(self) -> int:
-        return self.scene.account(self._venue.users[0].address)
+        first, _ = self._venue.wire.funded_addresses(self._venue.users[0], 0.0)[0]
+        return self.scene.account(first)
 
     def _heard(self, batch: Sequence[Applied]) -> None:
         self.look()
@@ -153,7 +159,7 @@ class LiveStage(Listeners):
         if isinstance(request, protocol.Play):
             raise InputError.of("", "type", "Play", "asked of a recording")
         name = self.scene.names.of(looking.account)
-        if name.address not in self._tests:
+        if name.kind != "test":
             expected = "one of the venue's test accounts: the page acts for no other"
             raise InputError.of("", "account", name.address, expected)
         return await self._trade(request, looking.account)
@@ -188,7 +194,11 @@ class LiveStage(Listeners):
         }
         plan = plans[type(request)]
         opens = isinstance(request, protocol.PlaceOrder | protocol.ModifyOrder)
-        done = await self._submit(lambda ms: Plan(plan(request, row, ms)), uses_reserve=not opens)
+
+        def planned(ms: int) -> Plan:
+            return Plan(self._named(plan(request, row, ms)))
+
+        done = await self._submit(planned, uses_reserve=not opens)
         placed = tickets.results(self.scene, done.applied)
         if placed:
             return protocol.Placed(placed)
@@ -198,6 +208,17 @@ class LiveStage(Listeners):
                     reason = reason_text(event.reason)
                     return protocol.Refused("venue", reason, "something the venue accepts")
         return protocol.Done("nothing to do" if not done.applied else "done")
+
+    def _named(self, planned: Sequence[Command]) -> list[Command]:
+        """New orders with the client ids that they would have over the wire."""
+        found = []
+        for place, each in enumerate(planned):
+            if isinstance(each, commands.PlaceOrder):
+                number = self._venue.wire.client_order_id(self._host, each, place)
+                high, low = commands.split_client_id(number)
+                each = structs.replace(each, client_id_high=high, client_id_low=low)
+            found.append(each)
+        return found
 
     async def _submit(self, plan: Callable[[int], Plan], *, uses_reserve: bool) -> Done:
         """Raises InputError as the plan does, Refusal."""
@@ -247,7 +268,7 @@ class LiveStage(Listeners):
         return tickets.commands_of(self.scene, row, asked.ticket, time_ms)
 
     def _moved(self, asked: protocol.ModifyOrder, row: int, time_ms: int) -> Sequence[Command]:
-        return [tickets.moved_order(self.scene, row, asked, time_ms)]
+        return tickets.moved_order(self.scene, row, asked, time_ms)
 
     def _cancelled(self, asked: protocol.CancelOrder, row: int, time_ms: int) -> Sequence[Command]:
         order = tickets.order_of(self.scene, row, asked.order)
@@ -287,16 +308,14 @@ class LiveStage(Listeners):
         margins = account_margins(self.scene.engine, row)
         room = trading_room(self.scene.engine, row, market, margins)
         leverage = room.leverage if asked.leverage is None else asked.leverage
-        mode = MarginMode(room.mode)
-        if asked.mode is not None:
-            mode = MarginMode.CROSS if asked.mode == "cross" else MarginMode.ISOLATED
-        most = self.scene.instruments[market].maximum_leverage
-        if not 1 <= leverage <= most:
-            raise InputError.of("", "leverage", leverage, f"from 1 to {most}")
-        return [commands.SetLeverage(ms, row, market, leverage, mode)]
+        mode = MarginMode(room.mode) if asked.mode is None else MODES[asked.mode]
+        return [leverage_command(self.scene, row, market, leverage, mode, ms)]
 
     def _margin(self, asked: protocol.AdjustMargin, row: int, ms: int) -> Sequence[Command]:
         market = self.scene.market(asked.market)
+        if self.scene.in_blocks:
+            expected = "left out: isolated positions are subaccounts, money moves by a transfer"
+            raise InputError.of("", "amount", asked.amount, expected)
         amount = tickets.margin_amount(asked.amount)
         return [commands.AdjustIsolatedMargin(ms, row, market, amount)]
 

@@ -1,12 +1,15 @@
 """The market in view: list of markets, book, trades, candles."""
 
+from fractions import Fraction
 from itertools import accumulate
+from math import floor
 from typing import Any, NamedTuple
 
 from seawall.domain.enums import MarketStatus, OrderState, Side
 from seawall.domain.units import from_units, money_text
 from seawall.engine.book_view import Level, book_levels
 from seawall.engine.holding_view import position_row, position_rows
+from seawall.engine.market_view import next_funding_ms
 from seawall.terminal import protocol
 from seawall.terminal.scene import Scene
 from seawall.venues.port import Fill
@@ -27,21 +30,20 @@ def markets(scene: Scene) -> protocol.Markets:
 
 def _row(scene: Scene, row: int) -> protocol.MarketRow:
     table = scene.tables["markets"][row]
-    mark, known = int(table["mark_price"]), scene.statistics(row)
+    mark, known = scene.mark(row), scene.statistics(row)
     bid, ask = scene.best(row)
-    # Half a unit more where the middle lies between two.
-    middle = from_units((bid + ask) * 5, scene.instruments[row].price_decimals + 1)
+    middle = scene.price_text(row, Fraction(bid + ask, 2))
     return protocol.MarketRow(
         scene.instruments[row].name,
         scene.price_text(row, mark),
-        scene.price_text(row, int(table["oracle_price"])),
+        scene.price_text(row, scene.oracle(row)),
         scene.price_text(row, bid) if bid else None,
         scene.price_text(row, ask) if ask else None,
         middle if bid and ask else None,
-        mark / known.day_before - 1 if known.day_before else None,
+        float(mark / known.day_before - 1) if known.day_before else None,
         _money(known.day_volume),
         known.funding_rate,
-        int(scene.tables["control"]["next_settlement_ms"][0]),
+        next_funding_ms(scene.engine),
         _money(known.open_interest),
         _money(known.open_interest_cap),
         MarketStatus(int(table["status"])).name.lower(),
@@ -126,12 +128,13 @@ def _levels(
 
 def _depth(scene: Scene, market: int, levels: list[Level]) -> tuple[tuple[float, float], ...]:
     """To be drawn: at most ``DRAWN_POINTS`` of the levels, the last one always."""
-    of = scene.instruments[market]
-    price_unit, size_unit = 10.0**of.price_decimals, 10.0**of.size_decimals
     totals = list(accumulate(size for _, size, _ in levels))
     step = -(-len(levels) // DRAWN_POINTS) or 1
     places = sorted({*range(0, len(levels), step), *([len(levels) - 1] if levels else [])})
-    return tuple((levels[n][0] / price_unit, totals[n] / size_unit) for n in places)
+    return tuple(
+        (scene.price_number(market, levels[n][0]), scene.size_number(market, totals[n]))
+        for n in places
+    )
 
 
 class Eaten(NamedTuple):
@@ -154,7 +157,8 @@ def eaten(scene: Scene, market: int, side: Side, size: int) -> Eaten:
         if filled == size:
             break
         part = min(available, size - filled)
-        filled, notional, worst, used = filled + part, notional + part * price, price, used + 1
+        notional += scene.value(market, part, price)
+        filled, worst, used = filled + part, price, used + 1
     return Eaten(filled, notional, worst, used, sum(each[1] for each in against))
 
 
@@ -162,8 +166,10 @@ def average_text(scene: Scene, market: int, notional: int, size: int) -> str | N
     """An average price, to the market's decimals and one more; None of nothing."""
     if not size:
         return None
-    decimals = scene.instruments[market].price_decimals
-    return from_units((20 * notional + size) // (2 * size), decimals + 1)
+    of = scene.instruments[market]
+    decimals = of.tick_decimals + 1
+    exact = scene.average(market, notional, size) * of.price_unit * 10**decimals
+    return from_units(floor(exact + Fraction(1, 2)), decimals)
 
 
 def slippage(scene: Scene, market: int, side: Side, notional: int, size: int) -> float | None:
@@ -171,7 +177,7 @@ def slippage(scene: Scene, market: int, side: Side, notional: int, size: int) ->
     middle = scene.middle(market)
     if not size or not middle:
         return None
-    share = notional / size / middle - 1
+    share = float(scene.average(market, notional, size)) / middle - 1
     return share if side == Side.BUY else -share
 
 
@@ -214,20 +220,19 @@ def candles(
     interval_ms, now = protocol.INTERVALS[interval], scene.now_ms()
     start = now - SHOWN_CANDLES * interval_ms if since_ms is None else since_ms
     found = scene.history.candles(market, interval_ms, start, now, SHOWN_CANDLES + 1)
-    of = scene.instruments[market]
-    price_unit, size_unit = 10.0**of.price_decimals, 10.0**of.size_decimals
+    name = scene.instruments[market].name
     return protocol.Candles(
-        of.name,
+        name,
         interval,
         since_ms is None,
         tuple(
             protocol.CandlePart(
                 each.opened_ms,
-                each.open / price_unit,
-                each.high / price_unit,
-                each.low / price_unit,
-                each.close / price_unit,
-                each.volume / size_unit,
+                scene.price_number(market, each.open),
+                scene.price_number(market, each.high),
+                scene.price_number(market, each.low),
+                scene.price_number(market, each.close),
+                scene.size_number(market, each.volume),
             )
             for each in found
         ),

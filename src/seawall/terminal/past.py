@@ -7,7 +7,6 @@ from seawall.domain.enums import Reason
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.domain.units import FUNDING_ONE, MICRO, money_text
 from seawall.engine.account_view import account_margins, account_pools
-from seawall.engine.formulas.continuous.liquidation_price import liquidation_price
 from seawall.engine.holding_view import bucket_position, holdings
 from seawall.engine.queue_view import deleveraging_queue
 from seawall.terminal import protocol
@@ -88,7 +87,7 @@ def _funding(scene: Scene, paid: FundingRecord) -> protocol.Funding:
 
 def liquidation_map(scene: Scene, market: int, account: int) -> protocol.LiquidationMap:
     """Of every account but this one and the machine's own; none where those are not known."""
-    mark, engine = scene.mark(market), scene.engine
+    mark, engine = float(scene.mark(market)), scene.engine
     bins: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
     for row in {each.account for each in deleveraging_queue(engine, market)} - {account}:
         if row < FIRST_USER:
@@ -97,19 +96,22 @@ def liquidation_map(scene: Scene, market: int, account: int) -> protocol.Liquida
         held = next(each for each in holdings(engine, row, margins) if each.market == market)
         pool = margins[account_pools(engine, row)[market]]
         bucket = bucket_position(engine, held, pool, scene.now_ms())
-        price = None if bucket is None else liquidation_price(bucket)
+        price = None if bucket is None else bucket.liquidation()
         if price is None or not mark / FARTHEST <= price[0] / price[1] <= mark * FARTHEST:
             continue
         found = bins[int(log(price[0] / price[1]) // log(1 + BIN))]
         found[0 if held.signed_size > 0 else 1] += abs(held.value) / MICRO
         found[2] += 1
-    unit = 10.0 ** scene.instruments[market].price_decimals
     return protocol.LiquidationMap(
         scene.instruments[market].name,
         scene.is_whole,
         tuple(
             protocol.MapBin(
-                (1 + BIN) ** place / unit, (1 + BIN) ** (place + 1) / unit, longs, shorts, int(n)
+                scene.price_number(market, (1 + BIN) ** place),
+                scene.price_number(market, (1 + BIN) ** (place + 1)),
+                longs,
+                shorts,
+                int(n),
             )
             for place, (longs, shorts, n) in sorted(bins.items())
         ),

@@ -4,22 +4,26 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from seawall.accounts.valuation import ratio_of
-from seawall.domain.commands import Command, SetLeverage
+from seawall.domain.commands import Command, PlaceOrder, SetInitialFraction, SetLeverage
 from seawall.domain.enums import FillFlag, MarginMode, OrderFlag, Side
+from seawall.domain.errors import InputError
 from seawall.domain.events import CommandRejected, OrderAccepted, OrderFilled, group_of_pool
-from seawall.domain.rulebook import truncates_price
-from seawall.domain.units import RATE_ONE, money_text
+from seawall.domain.units import PPM, RATE_ONE, money_text
 from seawall.engine.account_view import Margins
 from seawall.engine.engine import Engine
-from seawall.engine.formulas.continuous.liquidation_price import (
-    BucketPosition,
-    Ratio,
-    liquidation_price,
-    maintenance_tiers,
-    truncated_maintenance,
+from seawall.engine.formulas.continuous.liquidation_price import Ratio
+from seawall.engine.holding_view import (
+    AnyPosition,
+    PositionTerms,
+    bucket_position,
+    maintenance_of,
+    position_in_bucket,
+    position_row,
+    trading_room,
 )
-from seawall.engine.holding_view import bucket_position, trading_room
 from seawall.engine.market_view import account_free_margin
 from seawall.report.kinds import percent
 from seawall.terminal import protocol
@@ -34,7 +38,7 @@ from seawall.terminal.account import (
 )
 from seawall.terminal.market import average_text, eaten, slippage
 from seawall.terminal.past import reason_text
-from seawall.terminal.scene import Scene
+from seawall.terminal.scene import Price, Scene
 from seawall.terminal.tickets import SIDES, commands_of, result_of
 from seawall.venues.port import Applied
 
@@ -82,7 +86,7 @@ class State(NamedTuple):
     used: int
     free: int
     size: int
-    bucket: BucketPosition | None
+    bucket: AnyPosition | None
     maintenance: int
     notional: int
     equity: int
@@ -90,7 +94,7 @@ class State(NamedTuple):
 
     @property
     def liquidation(self) -> Ratio | None:
-        return None if self.bucket is None else liquidation_price(self.bucket)
+        return None if self.bucket is None else self.bucket.liquidation()
 
     @property
     def ratio(self) -> float | None:
@@ -105,7 +109,7 @@ def preview(copy: Copy, account: int, request: protocol.PreviewOrder) -> protoco
     ticket = request.ticket
     market = scene.market(ticket.market)
     time_ms = max(scene.now_ms(), scene.engine.clock_ms)
-    orders = commands_of(scene, account, ticket, time_ms)
+    orders = [at_once(scene, each) for each in commands_of(scene, account, ticket, time_ms)]
     before = state_in(scene, account, market)
     rejected = set_first(scene, account, market, request, time_ms)
     done = _apply(scene, account, market, orders)
@@ -163,7 +167,35 @@ def set_first(
     room = trading_room(scene.engine, account, market, dict(held_by(scene, account).margins))
     leverage = room.leverage if request.leverage is None else request.leverage
     mode = MarginMode(room.mode) if request.mode is None else MODES[request.mode]
-    return refusal(scene.engine, SetLeverage(time_ms, account, market, leverage, mode))
+    return refusal(scene.engine, leverage_command(scene, account, market, leverage, mode, time_ms))
+
+
+def leverage_command(
+    scene: Scene, account: int, market: int, leverage: int, mode: MarginMode, time_ms: int
+) -> Command:
+    """What sets leverage and mode. Raises InputError."""
+    most = scene.instruments[market].maximum_leverage
+    if not 1 <= leverage <= most:
+        raise InputError.of("", "leverage", leverage, f"from 1 to {most}")
+    if not scene.in_blocks:
+        return SetLeverage(time_ms, account, market, leverage, mode)
+    if mode != MarginMode.CROSS:
+        expected = "cross: under these rules an isolated position is a subaccount of its own"
+        raise InputError.of("", "mode", "isolated", expected)
+    terms = scene.instruments[market].block_terms
+    assert terms is not None
+    ppm = max(terms.fractions.initial_ppm, PPM // leverage)
+    if leverage == most:
+        ppm = terms.fractions.initial_ppm
+    return SetInitialFraction(time_ms, account, market, ppm)
+
+
+def at_once(scene: Scene, order: PlaceOrder) -> PlaceOrder:
+    """An order as it would be in the book: under block rules one of the state gets there with the
+    next block, a short-term one now."""
+    if not scene.in_blocks or order.flags & OrderFlag.TRIGGER:
+        return order
+    return structs.replace(order, flags=order.flags | OrderFlag.SHORT_TERM)
 
 
 def refusal(engine: Engine, command: Command) -> str:
@@ -192,7 +224,7 @@ def _apply(scene: Scene, account: int, market: int, orders: Sequence[Any]) -> Ou
     return Outcome(
         rejected,
         sum(fill.size for fill in fills),
-        sum(fill.size * fill.price for fill in fills),
+        sum(scene.value(market, fill.size, fill.price) for fill in fills),
         prices[-1] if prices else 0,
         len(set(prices)),
         sum(fill.fee for fill in fills),
@@ -229,52 +261,51 @@ class Fill(NamedTuple):
     of ``RATE_ONE``."""
 
     size: int
-    price: int
+    price: Price
     rate: int
-
-    @property
-    def fee(self) -> int:
-        """Micro-USD."""
-        return abs(self.size) * self.price * self.rate // RATE_ONE
 
 
 def if_filled(scene: Scene, account: int, market: int, now: State, fill: Fill) -> State:
     """The account after a fill, the mark standing still; ``used`` and ``free`` are as before."""
     held = held_by(scene, account)
     room = trading_room(scene.engine, account, market, dict(held.margins))
-    size, mark = now.size + fill.size, scene.mark(market)
-    gained = fill.size * (mark - fill.price) - fill.fee
-    notional = now.notional + (abs(size) - abs(now.size)) * mark
+    size = now.size + fill.size
+    gained = scene.value_at_mark(market, fill.size) - signed_value(scene, market, fill)
+    gained -= fee_of(scene, market, fill)
+    own_notional = abs(scene.value_at_mark(market, size))
+    notional = now.notional + own_notional - abs(scene.value_at_mark(market, now.size))
     if not size:
         return now._replace(
             size=0, bucket=None, maintenance=0, notional=notional, equity=now.equity + gained
         )
     is_isolated = room.mode == MarginMode.ISOLATED
-    schedule = scene.engine.schedules[int(scene.tables["markets"]["schedule"][market])]
-    tiers = maintenance_tiers(tuple(schedule))
-    own = truncated_maintenance(tiers, abs(size) * mark)
+    schedule = int(scene.tables["markets"]["schedule"][market])
+    row = position_row(scene.engine, account, market)
+    terms = PositionTerms(row, market, schedule, room.mode)
     pool = held.pool_of(market)
     others = 0 if is_isolated else _others(held, pool, market)
     if not is_isolated:
         equity = pool.equity + gained
     else:
-        equity = _bucket_equity(held, market, size, room.leverage, mark, gained)
-    bucket = BucketPosition(
-        signed_size=size,
-        notional=abs(size) * mark,
-        equity=equity,
-        others_maintenance=others,
-        tiers=tiers,
-        price_decimals=scene.instruments[market].price_decimals,
-        truncates=truncates_price(scene.engine.rulebook, MarginMode(room.mode), scene.now_ms()),
-    )
+        equity = _bucket_equity(scene, held, market, size, room.leverage, gained)
     return now._replace(
         size=size,
-        bucket=bucket,
-        maintenance=others + own,
+        bucket=position_in_bucket(scene.engine, terms, size, equity, others, scene.now_ms()),
+        maintenance=others + maintenance_of(scene.engine, terms, size),
         notional=notional,
         equity=now.equity + gained,
     )
+
+
+def signed_value(scene: Scene, market: int, fill: Fill) -> int:
+    """Micro-USD that a fill costs, negative where it sells."""
+    value = scene.value(market, abs(fill.size), fill.price)
+    return value if fill.size > 0 else -value
+
+
+def fee_of(scene: Scene, market: int, fill: Fill) -> int:
+    """Micro-USD of a fill's fee."""
+    return scene.value(market, abs(fill.size), fill.price) * fill.rate // RATE_ONE
 
 
 def _others(held: Held, pool: Margins, market: int) -> int:
@@ -284,7 +315,7 @@ def _others(held: Held, pool: Margins, market: int) -> int:
 
 
 def _bucket_equity(
-    held: Held, market: int, size: int, leverage: int, mark: int, gained: int
+    scene: Scene, held: Held, market: int, size: int, leverage: int, gained: int
 ) -> int:
     """Of an isolated bucket: what it has, with the margin of what is added to it or less that of
     what is closed."""
@@ -294,7 +325,7 @@ def _bucket_equity(
         return had * abs(size) // abs(before)
     grown = abs(size) - (abs(before) if (before > 0) == (size > 0) else 0)
     kept = had if before and (before > 0) == (size > 0) else 0
-    return kept + grown * mark // leverage + gained
+    return kept + scene.value_at_mark(market, grown) // leverage + gained
 
 
 def _warnings(
@@ -313,7 +344,7 @@ def _warnings(
     if ticket.kind.startswith("stop") and ticket.trigger_price is not None:
         stop = ticket.trigger_price
     if stop is not None and after.size:
-        units = Fraction(stop) * 10 ** scene.instruments[market].price_decimals
+        units = Fraction(stop) / scene.instruments[market].price_unit
         if is_beyond(after.liquidation, after.size, int(units)):
             at = price_of(scene, market, after.liquidation)
             found.append(f"liquidation at {at} comes before the stop at {stop}")

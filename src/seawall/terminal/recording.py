@@ -17,7 +17,6 @@ from seawall.domain.commands import AdvanceTime
 from seawall.domain.enums import CommandKind, EventKind, MarginGrouping
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import number
-from seawall.domain.rulebook import Rulebook
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.codec import decode_event_rows
 from seawall.engine.engine import Engine
@@ -89,9 +88,6 @@ class Recording(Listeners):
         """Raises InputError."""
         super().__init__()
         recorded = read_journal(path)
-        if not isinstance(recorded.book, Rulebook):
-            expected = "a journal under continuous rules: the terminal shows no others yet"
-            raise InputError.of("", "recording", str(path), expected)
         frames = list(recorded.frames())
         if not frames:
             raise InputError.of("", "recording", str(path), "a journal with commands in it")
@@ -111,7 +107,7 @@ class Recording(Listeners):
         history = RecordedHistory(self._events, self._times, lambda: self._engine.sequence)
         names = RecordedNames(self._engine, self._own, makers - {self._own})
         self.scene = Scene(self._engine, history, names, lambda: self._now_ms)
-        self.cascade = CascadeLog()
+        self.cascade = CascadeLog(self.scene)
         self.guard = GuardView(None)
         self.epoch = 0
         self._copy = Copy(self.scene)
@@ -163,8 +159,9 @@ class Recording(Listeners):
             "unified" if is_shared else "standard",
             f"{scene.rulebook.name} as of {scene.rulebook.as_of}",
             tuple(scene.market_info(row) for row in range(len(scene.instruments))),
-            tuple(scene.account_info(row, ()) for row in scene.names.shown()),
+            tuple(scene.account_info(row, may_trade=False) for row in scene.names.shown()),
             "recording",
+            scene.offered(),
             None,
         )
 

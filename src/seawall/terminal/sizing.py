@@ -1,7 +1,5 @@
 """How much to trade so that a stop loses what was said, the way out of the book included."""
 
-from math import floor
-
 from seawall.domain.enums import Side
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import usd
@@ -29,23 +27,29 @@ def sized(scene: Scene, account: int, request: protocol.SizeByRisk) -> protocol.
     risk = usd("risk", request.risk)
     rate = int(scene.tables["accounts"]["taker_rate"][account])
     out = Side.SELL if is_long else Side.BUY
-    middle = scene.middle(market)
+    middle, step = scene.middle(market), scene.size_step(market)
 
     def loss(size: int) -> int:
         """Micro-USD; of more than the book holds, at twice the worst slippage."""
         found = eaten(scene, market, out, size)
-        slipped = abs(found.notional - found.filled * middle)
+        slipped = abs(found.notional - worth(found.filled, middle))
         if found.filled < size:
-            slipped += 2 * abs(found.worst - middle) * (size - found.filled)
-        fees = (entry + stop) * size * rate / RATE_ONE
-        return round(abs(entry - stop) * size + slipped * stop / middle + fees)
+            slipped += 2 * worth(size - found.filled, abs(found.worst - middle))
+        fees = scene.value(market, size, entry + stop) * rate / RATE_ONE
+        return round(scene.value(market, size, abs(entry - stop)) + slipped * stop / middle + fees)
 
-    low, high = 0, floor(risk / abs(entry - stop))
-    while low < high:
-        half = (low + high + 1) // 2
-        low, high = (half, high) if loss(half) <= risk else (low, half - 1)
+    def worth(size: int, price: float) -> float:
+        """Micro-USD."""
+        return size * price * float(scene.quote_unit(market))
+
+    fewest, most = 0, scene.size_worth(market, risk, abs(entry - stop)) // step
+    while fewest < most:
+        half = (fewest + most + 1) // 2
+        fits = loss(half * step) <= risk
+        fewest, most = (half, most) if fits else (fewest, half - 1)
+    low = fewest * step
     if not low:
-        expected = f"more: one unit of the market loses {money_text(loss(1))} USD"
+        expected = f"more: one unit of the market loses {money_text(loss(step))} USD"
         raise InputError.of("", "risk", request.risk, expected)
     equity = sum(each.equity for each in held_by(scene, account).margins.values())
     warnings = []
@@ -53,8 +57,8 @@ def sized(scene: Scene, account: int, request: protocol.SizeByRisk) -> protocol.
         warnings.append("the book does not hold so much on the way out")
     return protocol.Sized(
         scene.size_text(market, low),
-        money_text(low * entry),
+        money_text(scene.value(market, low, entry)),
         money_text(loss(low)),
-        low * entry / equity if equity > 0 else 0.0,
+        scene.value(market, low, entry) / equity if equity > 0 else 0.0,
         tuple(warnings),
     )

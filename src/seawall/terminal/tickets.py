@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
+from seawall.domain.block_events import OrderQueued
 from seawall.domain.commands import CancelOrder, Command, ModifyOrder, PlaceOrder
 from seawall.domain.enums import FillFlag, OrderFlag, Reason, Side, TimeInForce
 from seawall.domain.errors import InputError
@@ -81,12 +82,25 @@ def _units(field: str, text: str | None, decimals: int, most: int, what: str) ->
 
 def price_units(scene: Scene, market: int, field: str, text: str | None) -> int:
     """Raises InputError."""
-    return _units(field, text, scene.instruments[market].price_decimals, MAX_PRICE, "a price")
+    of = scene.instruments[market]
+    tick = int(of.price_unit * 10**of.tick_decimals)
+    return _whole(field, text, of.tick_decimals, tick, MAX_PRICE * tick, "a price")
 
 
 def size_units(scene: Scene, market: int, text: str | None) -> int:
     """Raises InputError."""
-    return _units("size", text, scene.instruments[market].size_decimals, MAX_SIZE, "a size")
+    of, step = scene.instruments[market], scene.size_step(market)
+    fine = 10 ** (of.size_decimals - of.step_decimals)
+    most = MAX_SIZE // fine
+    return _whole("size", text, of.step_decimals, step // fine, most, "a size") * step
+
+
+def _whole(field: str, text: str | None, decimals: int, step: int, most: int, what: str) -> int:
+    """How many steps, each of so many of the last decimal. Raises InputError."""
+    found = _units(field, text, decimals, most, what)
+    if found % step:
+        raise InputError.of("", field, text, f"{what} in steps of {from_units(step, decimals)}")
+    return found // step
 
 
 def margin_amount(text: str) -> int:
@@ -100,8 +114,8 @@ def margin_amount(text: str) -> int:
 
 def tick(scene: Scene, market: int, units: float, *, up: bool = False) -> int:
     """The next price that an order may have."""
-    figures = scene.rulebook.order.maximum_significant_figures
-    return to_tick(units, figures, scene.instruments[market].price_decimals, up=up)
+    decimals = scene.instruments[market].price_decimals
+    return to_tick(units, scene.significant_figures, decimals, up=up)
 
 
 def market_price(scene: Scene, market: int, side: Side, slippage: float) -> int:
@@ -129,6 +143,10 @@ def commands_of(
         return list(_scale(scene, account, market, ticket, time_ms))
     main = _one(scene, account, market, ticket, time_ms)
     children = list(_bracket(scene, market, main, ticket))
+    if children and scene.in_blocks:
+        expected = "left out: these rules know no brackets, place it once there is a position"
+        field = "takeProfit" if ticket.take_profit else "stopLoss"
+        raise InputError.of("", field, ticket.take_profit or ticket.stop_loss, expected)
     if children and main.flags & OrderFlag.TRIGGER:
         expected = "left out of a stop or take-profit: they belong to an order that opens"
         raise InputError.of("", "takeProfit", ticket.take_profit or "", expected)
@@ -142,8 +160,10 @@ def _one(
     flags = OrderFlag.REDUCE_ONLY if ticket.reduce_only else OrderFlag.NO_FLAG
     trigger = 0
     if kind in TRIGGERS:
-        # The venue's triggers only close.
-        flags |= OrderFlag.TRIGGER | OrderFlag.REDUCE_ONLY | TRIGGERS[kind]
+        flags |= OrderFlag.TRIGGER | TRIGGERS[kind]
+        if not scene.in_blocks or flags & OrderFlag.TRIGGER_MARKET:
+            # Triggers only close; under block rules those with a limit may rest and open.
+            flags |= OrderFlag.REDUCE_ONLY
         trigger = price_units(scene, market, "triggerPrice", ticket.trigger_price)
     elif kind == "market":
         flags |= OrderFlag.MARKET
@@ -155,6 +175,8 @@ def _one(
     else:
         price = price_units(scene, market, "price", ticket.price)
     in_force = TIMES_IN_FORCE.get(kind, TimeInForce.GOOD_TIL_CANCEL)
+    if scene.in_blocks and flags & OrderFlag.TRIGGER_MARKET:
+        in_force = TimeInForce.IMMEDIATE_OR_CANCEL
     return PlaceOrder(
         time_ms, account, market, side, price, size, in_force, flags, trigger_price=trigger
     )
@@ -176,11 +198,12 @@ def trigger_order(
     kind = OrderFlag.TRIGGER | OrderFlag.TRIGGER_MARKET | OrderFlag.REDUCE_ONLY
     if takes:
         kind |= OrderFlag.TAKE_PROFIT
+    until = TimeInForce.GOOD_TIL_CANCEL
     return structs.replace(
         main,
         side=side,
         price=_worst(scene, main.market, side, trigger),
-        time_in_force=TimeInForce.GOOD_TIL_CANCEL,
+        time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL if scene.in_blocks else until,
         flags=kind | flags,
         trigger_price=trigger,
     )
@@ -209,17 +232,18 @@ def _scale(
         raise InputError.of("", "scaleCount", count, f"from 2 to {MOST_ORDERS}")
     first = price_units(scene, market, "price", ticket.price)
     last = price_units(scene, market, "scaleTo", ticket.scale_to)
-    size = size_units(scene, market, ticket.size)
-    if size < count:
-        expected = f"at least {scene.size_text(market, count)} for {count} orders"
+    step = scene.size_step(market)
+    steps = size_units(scene, market, ticket.size) // step
+    if steps < count:
+        expected = f"at least {scene.size_text(market, count * step)} for {count} orders"
         raise InputError.of("", "size", ticket.size, expected)
     for place in range(count):
         price = first + Fraction((last - first) * place, count - 1)
         is_buy = SIDES[ticket.side] == Side.BUY
-        part = size // count + (1 if place < size % count else 0)
+        part = steps // count + (1 if place < steps % count else 0)
         yield PlaceOrder(
             time_ms, account, market, SIDES[ticket.side],
-            tick(scene, market, float(price), up=not is_buy), part,
+            tick(scene, market, float(price), up=not is_buy), part * step,
             flags=OrderFlag.REDUCE_ONLY if ticket.reduce_only else OrderFlag.NO_FLAG,
         )  # fmt: skip
 
@@ -240,7 +264,10 @@ def closing_order(
     """A share of a position at market. Raises InputError."""
     expected = "a share above 0 and up to 1, like 0.5"
     exact = number("share", share, least=0, most=1, above=True, expected=expected)
-    size = max(1, int(abs(held.signed_size) * exact))
+    step = scene.size_step(held.market)
+    size = abs(held.signed_size)
+    if exact < 1:
+        size = max(step, int(size * exact) // step * step)
     side = Side.SELL if held.signed_size > 0 else Side.BUY
     return PlaceOrder(
         time_ms, account, held.market, side, market_price(scene, held.market, side, slippage),
@@ -273,7 +300,7 @@ def break_even_stop(scene: Scene, account: int, held: Holding, time_ms: int) -> 
     opening = PlaceOrder(
         time_ms, account, market, Side.BUY if is_long else Side.SELL, 1, abs(held.signed_size)
     )
-    attached = OrderFlag.POSITION_ATTACHED
+    attached = OrderFlag.NO_FLAG if scene.in_blocks else OrderFlag.POSITION_ATTACHED
     stop = trigger_order(scene, opening, trigger, takes=False, flags=attached)
     cancels = [CancelOrder(time_ms, account, market, int(each["order_id"])) for each in stops]
     return [*cancels, stop]
@@ -289,7 +316,7 @@ def order_of(scene: Scene, account: int, text: str) -> Any:
 
 def moved_order(
     scene: Scene, account: int, request: protocol.ModifyOrder, time_ms: int
-) -> ModifyOrder:
+) -> list[Command]:
     """Raises InputError."""
     order = order_of(scene, account, request.order)
     market, flags = int(order["market"]), OrderFlag(int(order["flags"]))
@@ -304,10 +331,15 @@ def moved_order(
     size = int(order["remaining_size"])
     if request.size is not None:
         size = size_units(scene, market, request.size)
-    return ModifyOrder(
-        time_ms, account, market, int(order["order_id"]), side, price, size,
-        TimeInForce(int(order["time_in_force"])), flags, trigger,
-    )  # fmt: skip
+    number, in_force = int(order["order_id"]), TimeInForce(int(order["time_in_force"]))
+    if scene.in_blocks:
+        return [
+            CancelOrder(time_ms, account, market, number),
+            PlaceOrder(time_ms, account, market, side, price, size, in_force, flags, trigger),
+        ]
+    return [
+        ModifyOrder(time_ms, account, market, number, side, price, size, in_force, flags, trigger)
+    ]
 
 
 def orphaned(scene: Scene, account: int) -> list[Any]:
@@ -344,12 +376,15 @@ def result_of(scene: Scene, applied: Applied) -> protocol.OrderResult:
     last = [event for event in own if event.order_id == order_id]
     fills = [e for e in last if isinstance(e, OrderFilled) and e.flags & FillFlag.TAKER]
     size = sum(fill.size for fill in fills)
-    average = average_text(scene, market, sum(fill.size * fill.price for fill in fills), size)
+    paid = sum(scene.value(market, fill.size, fill.price) for fill in fills)
+    average = average_text(scene, market, paid, size)
     filled = scene.size_text(market, size)
     kinds = {type(event) for event in last}
     reason = Reason.NO_REASON
     if OrderWaiting in kinds:
         status = "waiting"
+    elif OrderQueued in kinds:
+        status = "queued"
     elif OrderAccepted in kinds:
         status = "partly_filled" if size else "resting"
     elif size == command.size:
@@ -362,7 +397,9 @@ def result_of(scene: Scene, applied: Applied) -> protocol.OrderResult:
 
 
 def _is_own(event: Any, command: Any) -> bool:
-    kinds = (CommandRejected, OrderAccepted, OrderWaiting, OrderFilled, OrderCancelled)
+    kinds = (
+        CommandRejected, OrderAccepted, OrderQueued, OrderWaiting, OrderFilled, OrderCancelled,
+    )  # fmt: skip
     if not isinstance(event, kinds):
         return False
     if isinstance(event, OrderFilled) and event.flags & FillFlag.LIQUIDATED:

@@ -11,7 +11,15 @@ from seawall.terminal import protocol
 from seawall.terminal.account import distance, held_by, price_of
 from seawall.terminal.market import SIDES as SIDE_NAMES
 from seawall.terminal.market import average_text
-from seawall.terminal.preview import Copy, Fill, if_filled, preview, set_first, state_in
+from seawall.terminal.preview import (
+    Copy,
+    Fill,
+    fee_of,
+    if_filled,
+    preview,
+    set_first,
+    state_in,
+)
 from seawall.terminal.scene import Scene
 from seawall.terminal.tickets import SIDES, size_units
 from seawall.venues.port import Desk
@@ -50,7 +58,7 @@ def wanted_of(
         expected = f"from {terms.shortest_minutes} to {terms.longest_minutes}"
         raise InputError.of("", "minutes", ticket.minutes, expected)
     size = size_units(scene, market, ticket.size)
-    if size * scene.mark(market) < terms.minimum_value:
+    if scene.value_at_mark(market, size) < terms.minimum_value:
         expected = f"worth {money_text(terms.minimum_value)} USD at least at the mark"
         raise InputError.of("", "size", ticket.size, expected)
     return TwapWanted(
@@ -94,12 +102,11 @@ def preview_twap(
     set_first(scene, account, market, request, max(scene.now_ms(), scene.engine.clock_ms))
     before, mark, price = state_in(scene, account, market), scene.mark(market), scene.mark(market)
     if first is not None and first.average_price is not None:
-        price = round(
-            Fraction(first.average_price) * 10 ** source.instruments[market].price_decimals
-        )
+        price = round(Fraction(first.average_price) / source.instruments[market].price_unit)
     size = _filled_whole(wanted, before.size)
     whole = Fill(size, price, int(scene.tables["accounts"]["taker_rate"][account]))
     after = if_filled(scene, account, market, before, whole)
+    fee = fee_of(scene, market, whole)
     margin = _initial(scene, account, market, after.size)
     margin = max(0, margin - _initial(scene, account, market, before.size))
     return protocol.TwapPreview(
@@ -107,17 +114,17 @@ def preview_twap(
         schedule.slices,
         schedule.interval_ms,
         slice_size,
-        money_text(schedule.slice_size * mark),
+        money_text(scene.value_at_mark(market, schedule.slice_size)),
         source.price_text(market, worst) if worst else None,
         first.average_price if first else None,
         first.slippage if first else None,
         first.fee if first else money_text(0),
-        money_text(whole.fee),
+        money_text(fee),
         money_text(margin),
         scene.size_text(market, after.size),
         price_of(scene, market, after.liquidation),
         distance(after.liquidation, mark),
-        tuple(_warnings(scene, wanted, size, margin + whole.fee, before.free)),
+        tuple(_warnings(scene, wanted, size, margin + fee, before.free)),
     )
 
 
@@ -132,7 +139,7 @@ def _filled_whole(wanted: TwapWanted, held: int) -> int:
 def _initial(scene: Scene, account: int, market: int, size: int) -> int:
     """Micro-USD of initial margin of a position of this size at the mark."""
     room = trading_room(scene.engine, account, market, dict(held_by(scene, account).margins))
-    return abs(size) * scene.mark(market) // room.leverage
+    return abs(scene.value_at_mark(market, size)) // room.leverage
 
 
 def _warnings(scene: Scene, wanted: TwapWanted, size: int, needed: int, free: int) -> Iterator[str]:

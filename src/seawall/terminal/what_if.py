@@ -14,20 +14,22 @@ from seawall.accounts.liquidation import LiquidationPrices
 from seawall.accounts.valuation import Valuation, valuation_of
 from seawall.domain.enums import MarginGrouping, MarginMode, OrderFlag, OrderState, Side
 from seawall.domain.errors import InputError, SeawallError
-from seawall.domain.events import group_of_pool, is_pool
+from seawall.domain.events import CROSS_POOL, group_of_pool, is_pool
 from seawall.domain.holdings import Holdings, OpenOrder, Position
 from seawall.domain.margin_groups import account_groups
+from seawall.domain.plain_units import in_plain_units
 from seawall.domain.quantities import number
-from seawall.domain.units import money_text
-from seawall.engine.account_view import account_margins, cash_by_group
+from seawall.domain.units import MONEY_DECIMALS, money_text
+from seawall.engine.account_view import cash_by_group
 from seawall.engine.holding_view import Holding
 from seawall.lab.market.assumptions import assumptions_of, leverages_of
 from seawall.lab.market.liquidity import depths
 from seawall.lab.stress.aftermath import StressMachine
 from seawall.lab.stress.grid import Cell, Move, MoveKind, equity_of, shocked_prices, stress_cell
 from seawall.lab.stress.reverse import smallest_move
+from seawall.sandbox.markets import coin_of
 from seawall.terminal import protocol
-from seawall.terminal.account import MODES, bucket_title, finite, held_by, pool_name
+from seawall.terminal.account import MODES, Held, bucket_title, finite, held_by, pool_name
 from seawall.terminal.market import open_orders
 from seawall.terminal.scene import Scene
 from seawall.terminal.tickets import margin_amount
@@ -40,7 +42,11 @@ WHOLE_MOVE = Fraction(1)
 
 
 def taken_out(scene: Scene, row: int) -> Account | None:
-    """The account with its positions, orders and marks; None without a position."""
+    """The account with its positions, orders and marks; None without a position.
+
+    Under block rules in plain units, in which its equity is the machine's to the last one.
+    Raises InputError for a market that no plain units fit.
+    """
     held = held_by(scene, row)
     if not held.positions:
         return None
@@ -48,28 +54,28 @@ def taken_out(scene: Scene, row: int) -> Account | None:
     found = [(int(order["market"]), order) for order in open_orders(scene, row)]
     orders = sorted(found, key=lambda each: each[0])
     rows = tuple(dict.fromkeys([*markets, *(market for market, _ in orders)]))
-    places = {market: place for place, market in enumerate(rows)}
-    instruments = tuple(scene.instruments[market] for market in rows)
-    positions = tuple(_position(places[each.market], each) for each in held.positions)
-    cash = {group: int(money) for group, money in enumerate(cash_by_group(scene.tables, [row])[0])}
-    for each in held.positions:
-        group = group_of_pool(held.pools[each.market])
-        cash[group] += each.entry_notional + (0 if each.is_cross else each.isolated_cash)
+    sizes = {each.market: each.signed_size for each in held.positions}
+    kept = {market: _Plain(scene, market, place, sizes) for place, market in enumerate(rows)}
+    positions = tuple(_position(kept[each.market], each) for each in held.positions)
     name = scene.names.of(row)
+    cash = _deposits(scene, row, held)
+    if scene.in_blocks:
+        profit = sum(kept[each.market].profit(each) for each in held.positions)
+        cash = {0: held.margins[CROSS_POOL].equity - profit}
     return Account(
         name=name.label,
         source=name.address,
         venue=scene.rulebook.name,
         rulebook=scene.rulebook,
-        instruments=instruments,
-        listed={each.name: each for each in instruments},
-        prices=tuple(scene.mark(market) for market in rows),
+        instruments=tuple(each.instrument for each in kept.values()),
+        listed={each.instrument.name: each.instrument for each in kept.values()},
+        prices=tuple(each.mark for each in kept.values()),
         holdings=Holdings(
             name=name.label,
             collateral=cash[0],
             positions=positions,
             orders=tuple(
-                _order(places[market], order)
+                _order(kept[market], order)
                 for market, order in orders
                 if order["state"] != OrderState.WAITING_FOR_FILL
             ),
@@ -79,12 +85,53 @@ def taken_out(scene: Scene, row: int) -> Account | None:
     )
 
 
-def _position(market: int, held: Holding) -> Position:
+def _deposits(scene: Scene, row: int, held: Held) -> dict[int, int]:
+    """What the account has put in, with the margin of its buckets, by margin group."""
+    cash = {group: int(money) for group, money in enumerate(cash_by_group(scene.tables, [row])[0])}
+    for each in held.positions:
+        group = group_of_pool(held.pools[each.market])
+        cash[group] += each.entry_notional + (0 if each.is_cross else each.isolated_cash)
+    return cash
+
+
+class _Plain:
+    """A market of the account in units in which price x size is micro-USD; most have no others."""
+
+    def __init__(self, scene: Scene, market: int, place: int, sizes: Mapping[int, int]) -> None:
+        self.place = place
+        of = scene.instruments[market]
+        if not scene.in_blocks:
+            self.instrument, self.mark = of, int(scene.mark(market))
+            self._size = self._price = Fraction(1)
+            return
+        coins = Fraction(1) / Fraction(10) ** of.size_decimals
+        usd = scene.mark(market) * of.price_unit
+        found = in_plain_units(of, Fraction(usd), [abs(sizes.get(market, 0)) * coins])
+        if found is None:
+            expected = f"sizes and prices of {MONEY_DECIMALS} decimals together"
+            raise InputError.of("", "market", of.name, expected)
+        self.instrument = found
+        self._size = coins * 10**found.size_decimals
+        self._price = of.price_unit * 10**found.price_decimals
+        self.mark = max(1, round(scene.mark(market) * self._price))
+
+    def size(self, units: int) -> int:
+        return int(units * self._size)
+
+    def price(self, units: int) -> int:
+        return int(units * self._price)
+
+    def profit(self, held: Holding) -> int:
+        """Unrealised at the mark of these units, micro-USD."""
+        return self.size(held.signed_size) * self.mark - held.entry_notional
+
+
+def _position(kept: _Plain, held: Holding) -> Position:
     # The bucket's cash is what it was given less what its position cost.
     margin = 0 if held.is_cross else held.isolated_cash + held.entry_notional
     return Position(
-        market=market,
-        signed_size=held.signed_size,
+        market=kept.place,
+        signed_size=kept.size(held.signed_size),
         entry_notional=abs(held.entry_notional),
         mode=MarginMode(held.mode),
         leverage=held.leverage,
@@ -92,15 +139,15 @@ def _position(market: int, held: Holding) -> Position:
     )
 
 
-def _order(market: int, order: Mapping[str, int]) -> OpenOrder:
+def _order(kept: _Plain, order: Mapping[str, int]) -> OpenOrder:
     flags = int(order["flags"])
     is_trigger = bool(flags & OrderFlag.TRIGGER)
     return OpenOrder(
-        market=market,
+        market=kept.place,
         side=Side(int(order["side"])),
-        size=int(order["remaining_size"]),
-        price=0 if is_trigger else int(order["price"]),
-        trigger_price=int(order["trigger_price"]) if is_trigger else 0,
+        size=kept.size(int(order["remaining_size"])),
+        price=0 if is_trigger else kept.price(int(order["price"])),
+        trigger_price=kept.price(int(order["trigger_price"])) if is_trigger else 0,
         take_profit=bool(flags & OrderFlag.TAKE_PROFIT),
         reduce_only=bool(flags & OrderFlag.REDUCE_ONLY),
     )
@@ -234,7 +281,7 @@ def _buckets(
     scene: Scene, valuation: Valuation, before: Mapping[int, int], prices: tuple[int, ...]
 ) -> tuple[protocol.BucketAfter, ...]:
     found = valuation.at(prices)
-    margins = account_margins(valuation.engine, valuation.placed.account)
+    margins = valuation.margins()
     shown = []
     for bucket, each in found.items():
         name, risk = _name(scene, valuation, bucket), margins[bucket]
@@ -285,8 +332,8 @@ def _positions(
 def simulated(account: Account, move: Move) -> Cell:
     """The move and a minute after it, with the assumptions of ``seawall stress``."""
     assumed = assumptions_of(None)
-    leverages = leverages_of(account.listed.values())
-    paying = assumed.account(account)
+    paying = assumed.account(_by_coin(account))
+    leverages = leverages_of(paying.listed.values())
     valuation = valuation_of(paying)
     machine = StressMachine(
         paying.holdings, paying.rulebook, paying.instruments,
@@ -295,6 +342,12 @@ def simulated(account: Account, move: Move) -> Cell:
     )  # fmt: skip
     before = equity_of(valuation.at(valuation.prices))
     return stress_cell(valuation, machine, move, WHOLE_MOVE, before)
+
+
+def _by_coin(account: Account) -> Account:
+    """The account with its markets called by their coins, as assumptions call them."""
+    named = [structs.replace(each, name=coin_of(each.name)) for each in account.instruments]
+    return account.replace(instruments=tuple(named), listed={each.name: each for each in named})
 
 
 def _afterwards(scene: Scene, valuation: Valuation, cell: Cell) -> protocol.Afterwards | None:

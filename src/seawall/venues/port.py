@@ -59,6 +59,16 @@ class Done(Struct, frozen=True):
     applied: Sequence[Applied] = ()
 
 
+class NamedAccount(Struct, frozen=True):
+    """A row of the machine by the name that the venue gives it. ``owner``: the address whose key
+    acts for it, ``label``: what it is, may be empty."""
+
+    row: int
+    address: str
+    owner: str
+    label: str
+
+
 class Directory(Protocol):
     """What a dialect remembers beside the machine: addresses, agents, nonces, names.
 
@@ -67,6 +77,18 @@ class Directory(Protocol):
     """
 
     def apply(self, record: Record, time_ms: int) -> None: ...
+
+    def row_of(self, address: str) -> int:
+        """The account row of a name, in any of its spellings, or -1."""
+        ...
+
+    def named(self, row: int) -> NamedAccount:
+        """What an account of the machine is called; one without an owner has a name as well."""
+        ...
+
+    def trading_rows(self) -> Sequence[int]:
+        """The accounts that can hold a position, in the order of their rows."""
+        ...
 
     def snapshot(self) -> bytes: ...
 

@@ -20,6 +20,7 @@ from seawall.venues.raw_json import VenueDataError
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from seawall.domain.commands import PlaceOrder
     from seawall.venues.book_levels import BookLevels
     from seawall.venues.gateway_port import Gateway
     from seawall.venues.port import Desk, Directory
@@ -175,6 +176,14 @@ class Wire(ABC):
     def services(self, app: "web.Application") -> Mapping[str, Service]:
         """Servers that do not speak HTTP, by the name of their port, of the venue of an app."""
         return {}
+
+    def client_order_id(self, desk: "Desk", order: "PlaceOrder", place: int) -> int:
+        """The 128-bit client id of a new order that does not come over the wire, 0 for none.
+
+        ``place``: its own among the commands of a piece of work. Where an order is known by its
+        client id alone, those of the wire are never its.
+        """
+        return 0
 
     def twap_orders(self) -> "TwapOrders | None":
         """Its time-weighted orders, where the dialect keeps them and not the machine."""

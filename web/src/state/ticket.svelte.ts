@@ -117,8 +117,8 @@ class TicketState {
       price: this.needsPrice ? given(this.price) : null,
       triggerPrice: this.needsTrigger ? given(this.trigger) : null,
       reduceOnly: this.reduceOnly,
-      takeProfit: given(this.takeProfit),
-      stopLoss: given(this.stopLoss),
+      takeProfit: venue.snapshot?.offered.brackets ? given(this.takeProfit) : null,
+      stopLoss: venue.snapshot?.offered.brackets ? given(this.stopLoss) : null,
       scaleTo: kind === "scale" ? given(this.scaleTo) : null,
       scaleCount: this.scaleCount,
     };

@@ -99,7 +99,7 @@ def read_candle_file(path: Path) -> list[SymbolRows]:
         raise PathError(no_file(path))
     table = Table.read(path, PathError, _WANTED)
     time_name = _checked_layout(table)
-    times = _times(table, time_name)
+    times = times_of(table, time_name)
     if not len(times):
         raise table.fail("no rows")
     prices = _price_block(table, PRICE_COLUMNS)
@@ -175,7 +175,7 @@ def _funding(table: Table, *, required: bool) -> Prices | None:
     return rates
 
 
-def _times(table: Table, name: str) -> Times:
+def times_of(table: Table, name: str) -> Times:
     """Milliseconds since 1970, from integers of s, ms, us or ns, or ISO text."""
     values = table.columns[name]
     if len(values) and not _is_number(values[0]):

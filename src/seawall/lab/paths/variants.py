@@ -36,7 +36,11 @@ margin, and what is left stays free in the pool and protects no bucket.
 
 
 def sole_pool(plan: Holdings, rulebook: AnyRulebook, instruments: Sequence[Instrument]) -> int:
-    """Micro-USD deposited in the one cross pool of the positions. Raises InputError for several."""
+    """Micro-USD deposited in the one cross pool of the positions.
+
+    Raises InputError for several, and for options, which stand on it too.
+    """
+    plan.check_without_options()
     groups = account_groups(rulebook, instruments, plan.grouping)
     used = sorted({groups[each.market] for each in plan.positions})
     if len(used) > 1:

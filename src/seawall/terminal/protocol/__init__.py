@@ -40,6 +40,7 @@ from seawall.terminal.protocol.base import (
     SideName,
     SourceKind,
 )
+from seawall.terminal.protocol.offered import Offered, TwapTerms
 from seawall.terminal.protocol.reading import (
     Reading,
     ReadInput,
@@ -113,7 +114,6 @@ from seawall.terminal.protocol.surfaces import (
     Transfer,
     Twap,
     Twaps,
-    TwapTerms,
     Venue,
     View,
 )
@@ -195,6 +195,7 @@ __all__ = [
     "ModeName",
     "ModifyOrder",
     "Notice",
+    "Offered",
     "Order",
     "OrderEnd",
     "OrderKind",

@@ -24,10 +24,11 @@ class Done(Message):
 
 
 class OrderResult(Part):
-    """``status``: resting, filled, partly_filled, waiting or refused; ``reason`` of a refusal."""
+    """``status``: resting, filled, partly_filled, waiting (for a trigger or a first order), queued
+    (for the next block) or refused; ``reason`` of a refusal."""
 
     id: str
-    status: Literal["resting", "filled", "partly_filled", "waiting", "refused"]
+    status: Literal["resting", "filled", "partly_filled", "waiting", "queued", "refused"]
     filled: str
     average_price: str | None
     reason: str

@@ -13,6 +13,7 @@ from seawall.terminal.protocol.base import (
     SideName,
     SourceKind,
 )
+from seawall.terminal.protocol.offered import Offered, TwapTerms
 from seawall.terminal.protocol.reading import Reading, ReportedBucket, ReportedPrice
 
 
@@ -56,18 +57,6 @@ class Playback(Part):
     moments: tuple[tuple[int, str], ...]
 
 
-class TwapTerms(Part):
-    """What the venue takes as a time-weighted order. ``minimum_value``: USD at the mark;
-    ``slippage``: the most that a slice may pay beyond the mid, a share; ``randomises``: whether
-    slices are then sent at random, or even ones with the choice kept."""
-
-    shortest_minutes: int
-    longest_minutes: int
-    minimum_value: str
-    slippage: float
-    randomises: bool
-
-
 class Snapshot(Message):
     """The venue as it is made; sent first, and again whenever everything may have changed.
 
@@ -84,6 +73,7 @@ class Snapshot(Message):
     markets: tuple[MarketInfo, ...]
     accounts: tuple[AccountInfo, ...]
     source: SourceKind
+    offered: Offered
     twap: TwapTerms | None
 
 

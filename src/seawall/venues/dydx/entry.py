@@ -16,6 +16,7 @@ from seawall.venues.venue import AccountAnswer, Front, Service, Snippet, UserKey
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from seawall.domain.commands import PlaceOrder
     from seawall.venues.book_levels import BookLevels
     from seawall.venues.port import Desk, Directory
     from seawall.venues.public_api import PublicAnswers, PublicApi
@@ -51,6 +52,11 @@ class DydxWire(Wire):
         from seawall.venues.dydx.server import grpc_service
 
         return {"grpc": grpc_service(app)}
+
+    def client_order_id(self, desk: "Desk", order: "PlaceOrder", place: int) -> int:
+        from seawall.venues.dydx.pairs import client_id_of_host
+
+        return client_id_of_host(desk, order, place)
 
     def public_reader(self, base: str) -> "PublicReader":
         from seawall.venues.dydx.stream.public_reader import StreamReader

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from seawall.domain.commands import PlaceOrder
+from seawall.domain.enums import OrderFlag, TimeInForce
 from seawall.domain.instrument import BlockTerms, Instrument
 from seawall.venues.dydx.built_in import market_files, tier_number
 from seawall.venues.dydx.liquidity_tiers import tier_of_coin
+from seawall.venues.dydx.wire.order_message import CONDITIONAL, LONG_TERM, SHORT_TERM
+from seawall.venues.port import Desk
 
 
 class Pair(Struct, frozen=True):
@@ -69,3 +73,21 @@ def parts_of(found: int) -> tuple[int, int, int]:
     rest, number = divmod(found, 1 << _NUMBER_BITS)
     pair, flags = divmod(rest, 1 << _FLAG_BITS)
     return pair - 1, flags, number
+
+
+def client_id_of_host(desk: Desk, order: PlaceOrder, place: int) -> int:
+    """The 128-bit client id of an order of the host itself, as one of the wire would have it.
+
+    Its number counts the machine's commands, in the upper half of those that there are, so that it
+    is not that of another order of the host.
+    """
+    pair = Pairs(desk.instruments).by_row[order.market]
+    flags = LONG_TERM
+    if order.flags & OrderFlag.TRIGGER:
+        flags = CONDITIONAL
+    elif order.flags & (OrderFlag.SHORT_TERM | OrderFlag.MARKET) or (
+        order.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL
+    ):
+        flags = SHORT_TERM
+    half = 1 << (_NUMBER_BITS - 1)
+    return client_id(pair.number, flags, half | ((desk.engine.sequence + place) % half))

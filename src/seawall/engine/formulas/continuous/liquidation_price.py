@@ -69,6 +69,30 @@ class BucketPosition(NamedTuple):
     price_decimals: int
     truncates: bool = True
 
+    def liquidation(self) -> Ratio | None:
+        """``liquidation_price`` of it."""
+        return liquidation_price(self)
+
+    def bankruptcy(self) -> Ratio | None:
+        """``bankruptcy_price`` of it."""
+        return bankruptcy_price(self)
+
+    def initial(self, initial_margin: int, leverage: Fraction | int) -> Ratio | None:
+        """Price units at which equity is the bucket's initial margin; None below or at zero.
+
+        ``initial_margin``: of the whole bucket now. Equity E + q (p - m) meets the others' initial
+        margin and |q| p / L. A long at leverage 1 needs as much more margin as it gains: no price
+        changes what it lacks, None.
+        """
+        size, notional = self.signed_size, self.notional
+        value = notional if size > 0 else -notional
+        others = initial_margin - Fraction(notional, leverage)
+        slope = size - Fraction(abs(size), leverage)
+        if not slope:
+            return None
+        found = Fraction(value + others - self.equity, slope)
+        return found.as_integer_ratio() if found > 0 else None
+
 
 class Step(NamedTuple):
     """One step of a derivation: ``value`` in units of 10^-``decimals``."""

@@ -53,8 +53,8 @@ def path_account(
 
     Markets are those of the positions, in the order of ``instruments``. Bucket 0 is the cross pool,
     or under block rules the account itself; each isolated position, or child account, follows
-    under its market's name. Raises InputError for an account without positions or with several
-    pools, and for stages that the kernel does not know.
+    under its market's name. Raises InputError for an account without positions, with options or
+    with several pools, and for stages that the kernel does not know.
     """
     held = sorted(plan.positions, key=lambda each: each.market)
     if not held:

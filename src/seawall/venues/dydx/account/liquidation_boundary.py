@@ -17,18 +17,16 @@ n (fractions are at most one, and rounding up twice does not change that). So g 
 long and never rises for a short, and one search finds the boundary exactly.
 """
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
 from seawall.domain.rulebook import BlockLiquidationPolicy
 from seawall.domain.units import MAX_PRICE, MONEY_DECIMALS, PPM
+from seawall.engine.formulas.blocks.liquidation_price import LARGEST_PRICE, last_that
 from seawall.venues.dydx.account.machine import AccountMachine, PositionReading, Standing
 from seawall.venues.dydx.account.state import PositionState
 from seawall.venues.dydx.instruments import ListedMarket
 
-LARGEST_PRICE = 10**15
-"""USD. Beyond it there is no price."""
 _LARGEST_VALUE = 2**60
 """Micro-USD up to which the machine values a position without saturation."""
 
@@ -97,26 +95,6 @@ def liquidation_boundary(
     if not 1 <= price <= most or is_safe(price):
         return LiquidationBoundary(None, False, exact, None, None)
     return LiquidationBoundary(price, False, exact, standing_at(price), standing_at(price + side))
-
-
-def last_that(holds: Callable[[int], bool], guess: int, most: int) -> int:
-    """The last of 1, 2, ..., ``most`` for which ``holds``, which is true up to some number and
-    false from there on; 0 where it is never true. Quick where ``guess`` is near."""
-    low, high = 0, most + 1
-    at, step = min(max(guess, 1), most), 1
-    while high - low > 1:
-        if holds(at):
-            low = at
-        else:
-            high = at
-        if low > 0 and high <= most:
-            at = (low + high) // 2
-        elif low > 0:
-            at = min(low + step, most)
-        else:
-            at = max(high - step, 1)
-        step *= 2
-    return low
 
 
 def lost_share(standing: Standing, policy: BlockLiquidationPolicy) -> Fraction:

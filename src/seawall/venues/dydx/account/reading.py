@@ -13,8 +13,9 @@ from fractions import Fraction
 import msgspec
 from msgspec import Struct, structs
 
-from seawall.domain.instrument import BlockTerms, Instrument
-from seawall.domain.units import MAX_PRICE, MONEY_DECIMALS, from_units, money_text
+from seawall.domain.instrument import Instrument
+from seawall.domain.plain_units import in_plain_units
+from seawall.domain.units import MONEY_DECIMALS, from_units, money_text
 from seawall.venues.dydx.account.markets import market_states
 from seawall.venues.dydx.account.public import funding_rates
 from seawall.venues.dydx.account.state import (
@@ -28,9 +29,6 @@ from seawall.venues.dydx.account.state import (
 from seawall.venues.dydx.instruments import ListedMarket
 from seawall.venues.raw_json import VenueDataError
 from seawall.venues.venue import AccountAnswer, HeldPosition
-
-ROOM_ABOVE = 100
-"""A path may go so many times as high as the present price."""
 
 
 class _Listed(Struct):
@@ -165,31 +163,14 @@ def _position(
 def _plain(coin: str, market: ListedMarket, size: Fraction, usual: Instrument | None) -> Instrument:
     """The market with its own margins in units whose product is micro-USD, and ``size`` whole."""
     price = market.usd(market.oracle_price)
-    terms = market.terms
-    step = Fraction(terms.size_step) / Fraction(10) ** market.size_decimals
     least = 0 if usual is None else usual.size_decimals
-    for decimals in range(least, MONEY_DECIMALS + 1):
-        fits = price * ROOM_ABOVE * 10 ** (MONEY_DECIMALS - decimals) <= MAX_PRICE
-        is_whole = all((each * 10**decimals).denominator == 1 for each in (size, step))
-        if fits and is_whole:
-            break
-    else:
+    found = in_plain_units(market.instrument, price, [size], least)
+    if found is None:
         raise VenueDataError(
             f"{market.name}: size {_decimal(size)} at {_decimal(price)} USD "
             f"does not fit {MONEY_DECIMALS} decimals of size and price together"
         )
-    return structs.replace(
-        market.instrument,
-        name=coin,
-        size_decimals=decimals,
-        block_terms=BlockTerms(
-            fractions=terms.fractions,
-            size_step=max(1, int(step * 10**decimals)),
-            default_funding_ppm=terms.default_funding_ppm,
-            minimum_price_change_ppm=terms.minimum_price_change_ppm,
-            oracle_decimals=MONEY_DECIMALS - decimals,
-        ),
-    )
+    return structs.replace(found, name=coin)
 
 
 def _decimal(value: Fraction) -> str:

@@ -16,7 +16,7 @@ from seawall.domain.commands import NO_ACCOUNT, Command, CreateAccount
 from seawall.domain.enums import MarginGrouping
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.venues.dydx.directory.nonces import FIRST_TIMESTAMP, TimestampNonces
-from seawall.venues.port import Record, Refusal
+from seawall.venues.port import NamedAccount, Record, Refusal
 
 CHILDREN = 128
 """A subaccount's parent is its number modulo this."""
@@ -112,6 +112,21 @@ class ChainDirectory:
     def account_of(self, row: int) -> Subaccount | None:
         """Whose row it is; None for one of the machine itself."""
         return self._by_row.get(row)
+
+    def named(self, row: int) -> NamedAccount:
+        """A subaccount is called as the first one of its address, with its number."""
+        found = self._by_row.get(row)
+        if found is None:
+            return NamedAccount(row, f"row {row}", "", "")
+        key = subaccount_key(found.address, found.number) if not found.is_wallet else found.address
+        label = found.label
+        if not label and found.number > 0:
+            first = self.state.accounts.get(subaccount_key(found.address, 0))
+            label = f"{first.label} / {found.number}" if first and first.label else ""
+        return NamedAccount(row, key, found.address, label)
+
+    def trading_rows(self) -> list[int]:
+        return [each.row for each in self.state.accounts.values() if not each.is_wallet]
 
     def holder(self, address: str) -> Holder | None:
         return self.state.holders.get(address)

@@ -7,6 +7,7 @@ from typing import Any
 from seawall.domain.enums import MarketStatus
 from seawall.domain.units import DAY_MS, FUNDING_ONE, MICRO, PPM, money_text
 from seawall.engine.book_view import book_levels
+from seawall.engine.market_view import funding_rate
 from seawall.venues.dydx.indexer.view import View, decimal
 from seawall.venues.dydx.instruments import RATE_HOURS, STATUSES
 from seawall.venues.dydx.pairs import Pair
@@ -41,7 +42,7 @@ def market_object(view: View, pair: Pair) -> dict[str, Any]:
         "priceChange24H": decimal(change),
         "volume24H": decimal(notional * pair.instrument.quote_unit / MICRO),
         "trades24H": sum(candle.trades for candle in day),
-        "nextFundingRate": decimal(next_funding_rate(view, pair)),
+        "nextFundingRate": decimal(funding_rate(view.desk.engine, pair.row)),
         "initialMarginFraction": decimal(initial),
         "maintenanceMarginFraction": decimal(
             initial * Fraction(fractions.maintenance_fraction_ppm, PPM)
@@ -59,20 +60,6 @@ def market_object(view: View, pair: Pair) -> dict[str, Any]:
         "baseOpenInterest": open_interest,
         "defaultFundingRate1H": decimal(default),
     }
-
-
-def next_funding_rate(view: View, pair: Pair) -> Fraction:
-    """The mean of this hour's samples, an hourly rate, with the market's default."""
-    tables = view.desk.engine.tables
-    count = int(tables["block_markets"]["sample_count"][pair.row])
-    capacity = int(tables["block_rules"]["samples_capacity"][0])
-    first = pair.row * capacity
-    samples = tables["samples"]["value"][first : first + count]
-    default = Fraction(pair.terms.default_funding_ppm, PPM * RATE_HOURS)
-    rounds = int(tables["block_rules"]["rounds_of_samples"][0])
-    if not rounds:
-        return default
-    return Fraction(int(samples.sum()), rounds * PPM * RATE_HOURS) + default
 
 
 def market_objects(view: View, ticker: str = "") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from seawall.domain.enums import OrderFlag, Reason, Side
+from seawall.domain.enums import OrderFlag, Reason, Side, TimeInForce
 from seawall.venues.dydx.directory.directory import OrderTerms, Subaccount
 from seawall.venues.dydx.indexer.ids import order_id, subaccount_id
 from seawall.venues.dydx.indexer.view import View
@@ -11,16 +11,22 @@ from seawall.venues.dydx.pairs import Pair, parts_of
 from seawall.venues.dydx.wire.moments import iso
 from seawall.venues.dydx.wire.order_message import (
     CONDITION_STOP_LOSS,
+    CONDITION_TAKE_PROFIT,
+    CONDITION_UNSPECIFIED,
     CONDITIONAL,
     SHORT_TERM,
     TIF_IOC,
     TIF_POST_ONLY,
+    TIF_UNSPECIFIED,
     TWAP,
 )
 from seawall.venues.port import OrderRecord
 
 MOST = 10_000
 LIVE = ("OPEN", "UNTRIGGERED", "BEST_EFFORT_OPENED")
+_FORCE = {
+    int(TimeInForce.IMMEDIATE_OR_CANCEL): TIF_IOC, int(TimeInForce.POST_ONLY): TIF_POST_ONLY,
+}  # fmt: skip
 _REMOVAL = {
     Reason.CANCELLED_BY_USER: "ORDER_REMOVAL_REASON_USER_CANCELED",
     Reason.EXPIRED: "ORDER_REMOVAL_REASON_EXPIRED",
@@ -115,11 +121,24 @@ def _further(view: View, pair: Pair, record: OrderRecord, terms: OrderTerms) -> 
     return found
 
 
-def plain_terms(record: OrderRecord) -> OrderTerms:
-    """Terms of an order that was not placed over the wire."""
+def plain_terms(view: View, record: OrderRecord) -> OrderTerms:
+    """Terms of an order that was not placed over the wire: it stays as long as the rules let it."""
     _, flags, _ = parts_of(record.client_id) if record.client_id else (0, SHORT_TERM, 0)
-    is_only = bool(record.flags & OrderFlag.REDUCE_ONLY)
-    return OrderTerms(flags=flags, quantums=record.original_size, reduce_only=is_only)
+    rules = view.desk.engine.tables["block_rules"]
+    if flags == SHORT_TERM:
+        good_til = view.node.height_at(record.placed_ms) + 1 + int(rules["short_term_blocks"][0])
+    else:
+        good_til = (record.placed_ms + int(rules["long_term_ms"][0])) // 1000
+    takes_profit = bool(record.flags & OrderFlag.TAKE_PROFIT)
+    condition = CONDITION_TAKE_PROFIT if takes_profit else CONDITION_STOP_LOSS
+    step = view.pairs.by_row[record.market].terms.price_step
+    return OrderTerms(
+        flags=flags, quantums=record.original_size,
+        time_in_force=_FORCE.get(record.time_in_force, TIF_UNSPECIFIED),
+        reduce_only=bool(record.flags & OrderFlag.REDUCE_ONLY), good_til=good_til,
+        condition=condition if record.flags & OrderFlag.TRIGGER else CONDITION_UNSPECIFIED,
+        trigger_subticks=record.trigger_price * step,
+    )  # fmt: skip
 
 
 def shown_orders(view: View, account: Subaccount) -> list[dict[str, Any]]:
@@ -128,7 +147,7 @@ def shown_orders(view: View, account: Subaccount) -> list[dict[str, Any]]:
     for record in view.history.orders(account.row, MOST):
         if record.client_id == 0:
             continue
-        terms = view.directory.terms_of(account.row, record.client_id) or plain_terms(record)
+        terms = view.directory.terms_of(account.row, record.client_id) or plain_terms(view, record)
         status = status_of(view, record, terms)
         if status:
             shown = order_object(view, account, record, terms, status)

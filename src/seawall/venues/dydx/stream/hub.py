@@ -305,7 +305,7 @@ class Hub:
         record = view.history.order(account.row, order_id)
         if record is None or not record.client_id:
             return None
-        terms = view.directory.terms_of(account.row, record.client_id) or plain_terms(record)
+        terms = view.directory.terms_of(account.row, record.client_id) or plain_terms(view, record)
         status = status_of(view, record, terms) or "BEST_EFFORT_CANCELED"
         shown = order_object(view, account, record, terms, status)
         shown["totalOptimisticFilled"] = shown["totalFilled"]

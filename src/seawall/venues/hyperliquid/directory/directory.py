@@ -25,7 +25,7 @@ from seawall.venues.hyperliquid.directory.builders import BuilderFees
 from seawall.venues.hyperliquid.directory.nonces import KeptNonces
 from seawall.venues.hyperliquid.directory.twaps import Twap
 from seawall.venues.hyperliquid.wire.values import system_address
-from seawall.venues.port import Record, Refusal
+from seawall.venues.port import NamedAccount, Record, Refusal
 
 FIRST_ROW = 5
 MAXIMUM_SUB_ACCOUNTS = 10
@@ -151,6 +151,14 @@ class VenueDirectory:
     def address_of(self, row: int) -> str:
         """The address of a row, spot rows too. Rows without an owner have one as well."""
         return self._by_row.get(row) or self._spot_rows.get(row) or system_address(row)
+
+    def named(self, row: int) -> NamedAccount:
+        address = self.address_of(row)
+        holder = self.holder(address)
+        return NamedAccount(row, address, address, holder.label if holder else "")
+
+    def trading_rows(self) -> list[int]:
+        return [row for row in range(FIRST_ROW, self.next_row) if row not in self._spot_rows]
 
     def is_spot_row(self, row: int) -> bool:
         return row in self._spot_rows

@@ -5,7 +5,6 @@ from typing import Any
 from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL, pool_of_group
 from seawall.engine.account_view import Margins, account_margins
-from seawall.engine.formulas.continuous.liquidation_price import liquidation_price
 from seawall.engine.holding_view import (
     Holding,
     bucket_position,
@@ -41,8 +40,8 @@ def _liquidation_text(venue: DeskView, held: Holding, pool: Margins) -> str | No
     bucket = bucket_position(venue.engine, held, pool, venue.now_ms())
     if bucket is None:
         return None
-    price = liquidation_price(bucket)
-    return None if price is None else rounded_text(price, bucket.price_decimals)
+    price, decimals = bucket.liquidation(), venue.instruments[held.market].price_decimals
+    return None if price is None else rounded_text(price, decimals)
 
 
 def _leverage(held: Holding) -> dict[str, Any]:
