@@ -38,7 +38,7 @@ from seawall.lab.keepers.mechanism import (
     load_mechanism,
     mechanism_names,
 )
-from seawall.lab.keepers.question import bucket_paths, keepers
+from seawall.lab.keepers.question import bucket_paths, keepers, largest_at_once
 from seawall.lab.oracle.moves import Prices
 
 USD = 10**6
@@ -181,6 +181,13 @@ def test_slippage_is_that_of_the_ladder() -> None:
     assert slippage(np.asarray([200_000 * USD]), depth) == 200_000 * USD * 5 // 10_000
     assert slippage(np.asarray([10**6 * USD]), depth) == 10**6 * USD * 25 // 10_000
     assert slippage(np.asarray([0]), depth) == 0
+
+
+def test_the_largest_sale_that_a_discount_pays_for() -> None:
+    """All that lies within 50 bp costs 25 bp; nothing costs more than the last order's 4 %."""
+    assert largest_at_once(0.0025, 1e6) == pytest.approx(10**6 * USD, abs=2 * USD)
+    assert largest_at_once(0.0, 1e6) == 0
+    assert largest_at_once(0.05, 1e6) is None
 
 
 # One liquidation

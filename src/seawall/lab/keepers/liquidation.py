@@ -77,7 +77,7 @@ class Liquidation(Struct, frozen=True, kw_only=True):
 
     ``began``: step at which it was first liquidatable, None for never. ``left``: share of the
     positions at the end. ``stuck``: how often a keeper would have acted and the network did not
-    take its transaction. ``stands``: not liquidatable at the end.
+    take its transaction.
     """
 
     money: dict[Party, int]
@@ -86,7 +86,6 @@ class Liquidation(Struct, frozen=True, kw_only=True):
     takes: tuple[Take, ...]
     left: int
     stuck: int
-    stands: bool
 
     @property
     def is_conserved(self) -> bool:
@@ -195,8 +194,6 @@ class _Run:
             self._act(step)
             if not self._left:
                 break
-        last = self._standing(step)
-        stands = not self._mechanism.is_liquidatable(last)
         self._settle()
         return Liquidation(
             money=self._ledger.money,
@@ -205,17 +202,16 @@ class _Run:
             takes=tuple(self._takes),
             left=self._left,
             stuck=self._stuck,
-            stands=stands,
         )
 
     def _first(self) -> int:
         """The first step at which the bucket can be liquidated, or the last."""
-        bucket, lost = self._bucket, self._mechanism.numbers["lost_ppm"]
-        if lost:
-            found = PPM * bucket.equity <= (PPM - lost) * bucket.equity[0]
-        else:
-            found = bucket.equity < bucket.maintenance
-        return int(found.argmax()) if found.any() else len(found) - 1
+        lost = self._mechanism.numbers["lost_ppm"]
+        for step, (equity, needed) in enumerate(zip(self._equity, self._maintenance, strict=True)):
+            most = (PPM - lost) * self._equity[0] if lost else PPM * needed - 1
+            if PPM * equity <= most:
+                return step
+        return len(self._equity) - 1
 
     def _move(self, step: int) -> None:
         """What the price move gives the positions that are left."""

@@ -77,7 +77,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     at once and after half an hour; ``smallest``, ``smallest_busy``: micro-USD of the smallest
     position for which the discount pays for gas then, without slippage; None where none does.
     ``largest``: micro-USD that may be sold at once before slippage in the calm book of the
-    account's largest market takes all of the discount; None where nothing has to be sold.
+    account's largest market takes all of the discount; None where nothing has to be sold or
+    no size does.
     """
 
     mechanism: str
@@ -282,13 +283,22 @@ def _calm_depth(valuation: Valuation, crisis: Crisis) -> float:
     return crisis.depths[largest.market].usd_within_50bp
 
 
-def _largest(discount: float, depth: float) -> int:
-    """Micro-USD whose slippage in one go is at most the discount."""
+def largest_at_once(discount: float, depth: float) -> int | None:
+    """Micro-USD whose slippage in one go is at most the discount; None where all of it is.
+
+    ``depth``: USD within 50 bp.
+    """
+
+    if discount <= 0:
+        return 0
 
     def pays(micro: int) -> bool:
         return slippage(np.asarray([micro]), np.asarray([depth])) <= discount * micro
 
     low, high = 0, 100 * round(depth * MICRO)
+    if pays(high):
+        # More than the last order of the book costs on average.
+        return None
     while high - low > MICRO:
         middle = (low + high) // 2
         low, high = (middle, high) if pays(middle) else (low, middle)
@@ -328,7 +338,7 @@ def _cost(mechanism: Mechanism, gas: Gas, ratio: float, depth: float) -> Cost:
         smallest=smallest(calm),
         smallest_busy=smallest(busy),
         largest=(
-            _largest(max(0.0, offered(0)[0], offered(LATER_MS)[0]), depth)
+            largest_at_once(max(0.0, offered(0)[0], offered(LATER_MS)[0]), depth)
             if mechanism.numbers["funding_ppm"] and mechanism.kind != "rising_bid"
             else None
         ),
