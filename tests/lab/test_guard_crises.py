@@ -62,15 +62,18 @@ distance = "4%"
 """
 
 
-def pooled(folder: Path) -> PathSetup:
+BOTH_RULES = pytest.mark.parametrize("rulebook", [None, "dydx"])
+
+
+def pooled(folder: Path, rulebook: str | None = None) -> PathSetup:
     positions = [position("BTC", "long", 60_000, 20), position("ETH", "short", 20_000, 20)]
-    return setup_of(folder, 6000, positions, STEADY, paths=1)
+    return setup_of(folder, 6000, positions, STEADY, rulebook=rulebook, paths=1)
 
 
-def apart(folder: Path) -> PathSetup:
-    return setup_of(
-        folder, 6000, [position("BTC", "long", 20_000, 10, "isolated")], STEADY, paths=1
-    )
+def apart(folder: Path, rulebook: str | None = None) -> PathSetup:
+    """Under block rules the position is in a child account."""
+    positions = [position("BTC", "long", 20_000, 10, "isolated")]
+    return setup_of(folder, 6000, positions, STEADY, rulebook=rulebook, paths=1)
 
 
 def fall(setup: PathSetup, made: Policy | None, wallet: int = 0, **plan: bool) -> CrisisLine:
@@ -79,8 +82,9 @@ def fall(setup: PathSetup, made: Policy | None, wallet: int = 0, **plan: bool) -
     return through(crash, protection, wallet)
 
 
-def test_without_protection_it_is_a_rehearsal(tmp_path: Path) -> None:
-    setup = pooled(tmp_path)
+@BOTH_RULES
+def test_without_protection_it_is_a_rehearsal(tmp_path: Path, rulebook: str | None) -> None:
+    setup = pooled(tmp_path, rulebook)
     account = setup.account
     rehearsed = run_scenario(
         FALL, account.holdings, account.rulebook, account.instruments, account.price_texts,
@@ -98,8 +102,11 @@ def scenario_file(folder: Path) -> str:
     return str(file)
 
 
-def test_without_protection_it_is_the_crisis_of_that_command(tmp_path: Path) -> None:
-    setup, file = pooled(tmp_path), scenario_file(tmp_path)
+@BOTH_RULES
+def test_without_protection_it_is_the_crisis_of_that_command(
+    tmp_path: Path, rulebook: str | None
+) -> None:
+    setup, file = pooled(tmp_path, rulebook), scenario_file(tmp_path)
     (crash,) = crashes(setup.account, setup.depths, CrashNames(crises=(file,)), seed=3)
     line = through(crash, Protection(name="x"), 0)
     (outcome,) = crises(
@@ -111,8 +118,11 @@ def test_without_protection_it_is_the_crisis_of_that_command(tmp_path: Path) -> 
     assert bool(outcome.liquidated) == line.is_liquidated
 
 
-def test_without_protection_it_is_the_cascade_of_that_command(tmp_path: Path) -> None:
-    setup, file = apart(tmp_path), scenario_file(tmp_path)
+@BOTH_RULES
+def test_without_protection_it_is_the_cascade_of_that_command(
+    tmp_path: Path, rulebook: str | None
+) -> None:
+    setup, file = apart(tmp_path, rulebook), scenario_file(tmp_path)
     (crash,) = crashes(setup.account, setup.depths, CrashNames(cascades=(file,)), seed=3)
     line = through(crash, Protection(name="x"), 0)
     run = cascade(setup.account, scenario=file, fast_forward=False, seed=3).run
@@ -122,9 +132,10 @@ def test_without_protection_it_is_the_cascade_of_that_command(tmp_path: Path) ->
     assert line.liquidated == ("BTC",)
 
 
-def test_a_guard_acts_in_each_market(tmp_path: Path) -> None:
+@BOTH_RULES
+def test_a_guard_acts_in_each_market(tmp_path: Path, rulebook: str | None) -> None:
     """The same policy and account in the three markets: closed before liquidation in each."""
-    setup, file = apart(tmp_path), scenario_file(tmp_path)
+    setup, file = apart(tmp_path, rulebook), scenario_file(tmp_path)
     found = crashes(
         setup.account,
         setup.depths,
@@ -137,34 +148,43 @@ def test_a_guard_acts_in_each_market(tmp_path: Path) -> None:
     assert all(each.actions and each.cost > 0 for each in lines)
 
 
-def test_the_ladder_closes_before_liquidation(tmp_path: Path) -> None:
-    line = fall(pooled(tmp_path), policy(OUT))
+@BOTH_RULES
+def test_the_ladder_closes_before_liquidation(tmp_path: Path, rulebook: str | None) -> None:
+    line = fall(pooled(tmp_path, rulebook), policy(OUT))
     assert line.liquidated == ()
     assert line.actions == 2
-    # Taker fees of both positions, 0.045 % of 56,000 and 20,000 USD, and what the books take.
+    # Taker fees of both positions, 0.045 or 0.05 % of 56,000 and 20,000 USD, and what the books
+    # take.
     assert 30 < line.cost < 150
-    assert line.lost < fall(pooled(tmp_path), None).lost
+    assert line.lost < fall(pooled(tmp_path, rulebook), None).lost
 
 
-def test_a_stop_rests_in_the_engine_and_a_short_has_one_of_its_own(tmp_path: Path) -> None:
+@BOTH_RULES
+def test_a_stop_rests_in_the_engine_and_a_short_has_one_of_its_own(
+    tmp_path: Path, rulebook: str | None
+) -> None:
     """The long is sold at its stop, 4 % below its entry; the short, up 1 %, is left alone."""
-    line = fall(pooled(tmp_path), policy(STOP))
+    line = fall(pooled(tmp_path, rulebook), policy(STOP))
     assert line.liquidated == ()
     assert line.actions == 1
     assert line.lost == pytest.approx(0.04 * 60_000 + 0.01 * 20_000 + line.cost, rel=0.05)
 
 
-def test_a_top_up_comes_from_the_pool_within_its_limits(tmp_path: Path) -> None:
-    line = fall(apart(tmp_path), policy(TOP_UP))
+@BOTH_RULES
+def test_a_top_up_comes_from_the_pool_within_its_limits(
+    tmp_path: Path, rulebook: str | None
+) -> None:
+    line = fall(apart(tmp_path, rulebook), policy(TOP_UP))
     assert line.actions == 1
     assert line.added == 0
     assert line.liquidated == ()
-    assert fall(apart(tmp_path), None).liquidated == ("BTC",)
+    assert fall(apart(tmp_path, rulebook), None).liquidated == ("BTC",)
 
 
-def test_the_wallet_pays_until_it_is_empty(tmp_path: Path) -> None:
+@BOTH_RULES
+def test_the_wallet_pays_until_it_is_empty(tmp_path: Path, rulebook: str | None) -> None:
     poor, rich = (
-        fall(pooled(tmp_path), None, wallet=each * MICRO, replenishes=True)
+        fall(pooled(tmp_path, rulebook), None, wallet=each * MICRO, replenishes=True)
         for each in (100, 100_000)
     )
     assert poor.liquidated == ("cross",)

@@ -1,10 +1,13 @@
 """What the directory of the chain remembers, and that it is the same after a restart."""
 
+import base64
 from typing import Any
 
+import msgspec
 import pytest
 
-from seawall.venues.dydx.directory.directory import ChainDirectory, OrderTerms
+from seawall.venues.dydx.directory import directory as directories
+from seawall.venues.dydx.directory.directory import ChainDirectory, OrderTerms, hash_of
 from seawall.venues.dydx.directory.nonces import KEPT, LATEST_MS, TimestampNonces
 from seawall.venues.port import Record, Refusal
 
@@ -93,3 +96,53 @@ def test_a_snapshot_is_all_of_it() -> None:
     assert twin.terms_of(5, 77) == terms
     assert twin.row_of(OWNER) == 6
     assert twin.state.next_row == 7
+
+
+def included(number: int, size: int = 8, **more: Any) -> Record:
+    raw = base64.b64encode(number.to_bytes(size, "big")).decode()
+    return Record("included", {"raw": raw, "height": number, "log": "[]", **more})
+
+
+def name(number: int, size: int = 8) -> str:
+    return hash_of(number.to_bytes(size, "big"))
+
+
+def test_the_newest_transactions_are_known_by_their_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directories, "KEPT_TRANSACTIONS", 3)
+    directory = ChainDirectory()
+    for number in range(1, 5):
+        directory.apply(included(number), NOW)
+    assert directory.included(name(1)) is None
+    directory.apply(Record("excluded", {"hash": name(3)}), NOW)
+    directory.apply(included(2, code=5, codespace="sdk", log="refused"), NOW)
+    again = ChainDirectory()
+    again.restore(directory.snapshot())
+    for each in (directory, again):
+        assert each.included(name(3)) is None
+        assert (found := each.included(name(2))) is not None
+        assert (found.height, found.code, found.log) == (2, 5, "refused")
+        # Two are there now: one more has room.
+        each.apply(included(6), NOW)
+        assert [each.included(name(n)) is not None for n in (4, 2, 6)] == [True] * 3
+    assert again.snapshot() == directory.snapshot()
+
+
+def test_large_transactions_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directories, "KEPT_BYTES", 1000)
+    directory = ChainDirectory()
+    for number in range(1, 5):
+        directory.apply(included(number, 400), NOW)
+    again = ChainDirectory()
+    again.restore(directory.snapshot())
+    again.apply(included(5, 400), NOW)
+    known = [again.included(name(n, 400)) is not None for n in range(1, 6)]
+    assert known == [False, False, False, True, True]
+
+
+def test_without_transactions_the_bytes_are_those_of_before() -> None:
+    """A log that was written by a version without them keeps its state hashes."""
+    directory = opened(f"{OWNER}/0")
+    directory.apply(included(1), NOW)
+    directory.apply(Record("excluded", {"hash": name(1)}), NOW)
+    state = msgspec.msgpack.decode(directory.snapshot())
+    assert list(state) == ["next_row", "holders", "accounts", "terms"]

@@ -97,10 +97,10 @@ def sweep_block_range(s: State, start: int, stop: int, found: Batch, capacity: i
 
 
 def state_rejection(engine: "Engine", command: Command) -> Reason:
-    """Why a command that concerns orders of the state would be refused now; nothing is written.
+    """Why a transfer, or a command on orders of the state, would be refused now.
 
-    It places, cancels by client id, or sets an initial fraction. NO_REASON: it would take effect.
-    Raises CodecError for a malformed command.
+    It places, cancels by client id, or sets an initial fraction; nothing is written. NO_REASON: it
+    would take effect. Raises CodecError for a malformed command.
     """
     from seawall.engine.transitions.blocks.apply import block_rejection
 

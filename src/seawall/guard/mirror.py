@@ -214,13 +214,13 @@ def _position(
         entry_notional=position.entry_notional
         if entry is None
         else _units(entry * abs(position.signed_size), instrument, is_long) or 0,
-        rate=_maintenance_rate(instrument, abs(position.signed_size) * mark),
+        rate=maintenance_rate(instrument, abs(position.signed_size) * mark),
         liquidation_price=_units(prices.price(position.market), instrument, is_long),
         reported_price=_units(reported, instrument, is_long),
     )
 
 
-def _maintenance_rate(instrument: Instrument, notional: int) -> int:
+def maintenance_rate(instrument: Instrument, notional: int) -> int:
     """Of the tier of a notional, ppm; rounded up."""
     if instrument.block_terms is not None:
         fractions = instrument.block_terms.fractions

@@ -15,17 +15,18 @@ from seawall.domain.enums import (
     CommandKind,
     EventKind,
     OrderFlag,
+    Reason,
     Side,
     TimeInForce,
 )
 from seawall.domain.events import is_pool
-from seawall.domain.units import MICRO, PPM
+from seawall.domain.units import MICRO
 from seawall.engine.account_view import account_margins, pool_cash
-from seawall.engine.formulas.continuous.liquidation_price import maintenance_tiers, tier_index
-from seawall.engine.placement import Rows, rows_of
+from seawall.engine.placement import PlacementError, Rows, rows_of
 from seawall.guard.actions import Action, AddMargin, CancelOrder, PlaceOrder, QueryOrder
 from seawall.guard.decide import decide
 from seawall.guard.memory import Memory
+from seawall.guard.mirror import maintenance_rate
 from seawall.guard.policy import POOL, Policy
 from seawall.guard.view import (
     BucketView,
@@ -40,7 +41,7 @@ from seawall.lab.guard_test.crashes import Crash
 from seawall.lab.guard_test.looks import LOOK_MS, MOST_LOOKS
 from seawall.lab.guard_test.played import REPLENISH_FROM, REPLENISH_TO, Protection
 from seawall.lab.simulation.incidents import IncidentKind
-from seawall.lab.simulation.observer import Holding
+from seawall.lab.simulation.observer import Holding, valuation_prices
 from seawall.lab.simulation.simulation import Batch, Simulation, steps
 
 ORDER_EVENTS = (EventKind.ORDER_WAITING, EventKind.ORDER_FILLED, EventKind.ORDER_CANCELLED)
@@ -99,7 +100,7 @@ class _Run:
         self._numbers = {name: place for place, name in enumerate(self._names)}
         self._start, self._now = simulation.start, simulation.start
         self._lowest = self._start.equity
-        self._orders = _Orders(simulation.account.account)
+        self._orders = _Orders(simulation.account.accounts)
         self._guard = None if plan.policy is None else _Guard(plan.policy)
         self._wallet, self._added, self._top_ups = wallet, 0, 0
         times = simulation.grid.times_ms
@@ -144,9 +145,7 @@ class _Run:
             self._now = self.simulation.observer.snapshot(at)
 
     def _marks(self) -> list[int]:
-        marks: list[int] = self.simulation.engine.tables["markets"]["mark_price"][
-            : len(self._names)
-        ].tolist()
+        marks: list[int] = valuation_prices(self.simulation.engine).tolist()
         return marks
 
     def _bucket(self, number: int) -> str:
@@ -170,7 +169,10 @@ class _Run:
             equity=now.equity,
             net_deposits=self._added,
             markets=tuple(
-                MarketView(name=each.name, mark=mark, size_decimals=each.size_decimals)
+                MarketView(
+                    name=each.name, mark=mark, size_decimals=each.size_decimals,
+                    size_step=each.size_step(in_blocks=self._placement.in_blocks),
+                )
                 for each, mark in zip(self.simulation.instruments, marks, strict=True)
             ),
             buckets=tuple(
@@ -194,7 +196,7 @@ class _Run:
         )  # fmt: skip
 
     def _cash(self, bucket: int, equity: int) -> int:
-        """Equity less what the positions are worth."""
+        """Of a pool; of another bucket its equity less what its position is worth."""
         if is_pool(bucket):
             return pool_cash(self.simulation.engine, self._account.account, bucket)
         held = self._now.holdings.get(bucket)
@@ -202,8 +204,6 @@ class _Run:
 
     def _position(self, held: Holding, price: float | None) -> PositionView:
         instrument = self.simulation.instruments[held.market]
-        tiers = maintenance_tiers(instrument.tiers)
-        tier = tiers[tier_index(tiers, abs(held.value))]
         units = None
         if price is not None:
             round_to_mark = np.ceil if held.signed_size > 0 else np.floor
@@ -213,16 +213,18 @@ class _Run:
             bucket=self._bucket(held.bucket),
             signed_size=held.signed_size,
             entry_notional=abs(held.entry_notional),
-            rate=-(-PPM * tier.numerator // tier.denominator),
+            rate=maintenance_rate(instrument, abs(held.value)),
             liquidation_price=units,
         )
 
-    def _send(self, rows: Rows, order: PlaceOrder | None = None) -> None:
+    def _send(self, rows: Rows, order: PlaceOrder | None = None) -> bool:
+        """Send commands; whether the engine took them all."""
         events, time_ms = self._placement.send(rows).copy(), int(rows["time_ms"][-1])
         self._log.read(time_ms, events)
         if order is not None:
             self._orders.place(order, events)
         self._orders.read(events, self._marks(), time_ms)
+        return not (events["kind"] == EventKind.COMMAND_REJECTED).any()
 
     def _apply(self, action: Action, time_ms: int) -> bool:
         """Do what an action says; whether something was done that the guard should look at."""
@@ -230,15 +232,15 @@ class _Run:
             self._place(action, time_ms)
         elif isinstance(action, CancelOrder):
             rows = rows_of(CommandKind.CANCEL_ORDER, 1, time_ms)
-            rows["account"], rows["market"] = self._account.account, self._numbers[action.market]
+            market = self._numbers[action.market]
+            rows["account"], rows["market"] = self._account.owner_of(market), market
             rows["order_id"] = action.order_id
             self._send(rows)
         elif isinstance(action, AddMargin):
-            amount, market = action.amount, self._numbers.get(action.bucket)
+            amount, bucket = action.amount, self._numbers.get(action.bucket)
             if action.source != POOL:
-                amount = self._deposit(amount, market, time_ms)
-            self._move(amount, market, time_ms)
-            self._top_ups += amount > 0
+                amount = self._deposit(amount, bucket, time_ms)
+            self._top_ups += self._move(amount, bucket, time_ms)
         elif isinstance(action, QueryOrder):
             self._orders.end(action.client_id, "unknown", time_ms)
         else:
@@ -258,14 +260,14 @@ class _Run:
         else:
             rows["time_in_force"] = int(TimeInForce.IMMEDIATE_OR_CANCEL)
         rows["account"], rows["market"], rows["order_size"] = (
-            self._account.account, market, order.size,
+            self._account.owner_of(market), market, order.size,
         )  # fmt: skip
         rows["side"] = int(Side.BUY if order.is_buy else Side.SELL)
         rows["price"], rows["flags"] = limit, int(flags)
         self._send(rows, order)
 
     def _deposit(self, amount: int, market: int | None, time_ms: int) -> int:
-        """How much of an amount the wallet had, in the pool now."""
+        """How much of an amount the wallet had, in the pool now; 0 where that takes no money."""
         amount = min(amount, self._wallet)
         if amount > 0:
             group = 0
@@ -273,17 +275,29 @@ class _Run:
                 tables = self.simulation.engine.tables["markets"]
                 group = int(tables["collateral_group"][market])
             owner = np.asarray([self._account.account])
-            self._placement.deposit(time_ms, owner, np.asarray([amount]), "the top-up", group)
+            try:
+                self._placement.deposit(time_ms, owner, np.asarray([amount]), "the top-up", group)
+            except PlacementError as error:
+                if error.reason == Reason.TRANSFERS_BLOCKED:
+                    return 0
+                raise
             self._wallet -= amount
             self._added += amount
         return amount
 
-    def _move(self, amount: int, market: int | None, time_ms: int) -> None:
-        """From the pool into the bucket of a market; nothing where it is the pool's own."""
+    def _move(self, amount: int, market: int | None, time_ms: int) -> bool:
+        """From the pool into the bucket of a market, or where it is the pool's own left there;
+        whether any money came."""
         if market is not None and amount > 0:
-            rows = rows_of(CommandKind.ADJUST_ISOLATED_MARGIN, 1, time_ms)
-            rows["account"], rows["market"], rows["money"] = self._account.account, market, amount
-            self._send(rows)
+            if self._placement.in_blocks:
+                rows = rows_of(CommandKind.TRANSFER, 1, time_ms)
+                rows["other_account"] = self._account.owner_of(market)
+            else:
+                rows = rows_of(CommandKind.ADJUST_ISOLATED_MARGIN, 1, time_ms)
+                rows["market"] = market
+            rows["account"], rows["money"] = self._account.account, amount
+            return self._send(rows)
+        return amount > 0
 
     def _replenish(self, time_ms: int) -> None:
         """Money from the wallet for every bucket that is near liquidation."""
@@ -293,8 +307,7 @@ class _Run:
                 continue
             market = None if is_pool(number) else number
             amount = self._deposit(round(needed / REPLENISH_TO) - each.equity, market, time_ms)
-            self._move(amount, market, time_ms)
-            self._top_ups += amount > 0
+            self._top_ups += self._move(amount, market, time_ms)
         self._now = self.simulation.observer.snapshot(time_ms)
 
 
@@ -317,8 +330,8 @@ class _Orders:
     ``filled``: how many have filled, wholly or in part.
     """
 
-    def __init__(self, account: int) -> None:
-        self._account = account
+    def __init__(self, accounts: Sequence[int]) -> None:
+        self._accounts = accounts
         self.resting: dict[int, OrderView] = {}
         self.statuses: dict[str, OrderStatus] = {}
         self.cost = self.filled = 0
@@ -327,7 +340,7 @@ class _Orders:
 
     def place(self, order: PlaceOrder, events: Rows) -> None:
         """Take up an order with the events of its command."""
-        own = events[(events["account"] == self._account) & (events["order_id"] > 0)]
+        own = events[np.isin(events["account"], self._accounts) & (events["order_id"] > 0)]
         if len(own):
             number = int(own["order_id"][0])
             self._sent[number], self._left[number] = order, order.size
@@ -336,7 +349,8 @@ class _Orders:
 
     def read(self, events: Rows, marks: Sequence[int], time_ms: int) -> None:
         """What became of them. ``marks``: price units by market."""
-        own = events[(events["account"] == self._account) & np.isin(events["kind"], ORDER_EVENTS)]
+        own = np.isin(events["account"], self._accounts)
+        own = events[own & np.isin(events["kind"], ORDER_EVENTS)]
         for row in own:
             number, kind = int(row["order_id"]), int(row["kind"])
             order = self._sent.get(number)

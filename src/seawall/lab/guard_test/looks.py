@@ -178,9 +178,9 @@ class Guards:
             equity=sum(equity),
             net_deposits=int(self._watched.added[path]),
             markets=tuple(
-                MarketView(name=name, mark=mark, size_decimals=decimals)
-                for name, mark, decimals in zip(
-                    account.markets, marks, self._terms.decimals, strict=True
+                MarketView(name=name, mark=mark, size_decimals=decimals, size_step=step)
+                for name, mark, decimals, step in zip(
+                    account.markets, marks, self._terms.decimals, self._terms.steps, strict=True
                 )
             ),
             buckets=tuple(

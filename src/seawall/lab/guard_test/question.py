@@ -10,7 +10,6 @@ from msgspec import Struct, structs
 
 from seawall.accounts.account import Account
 from seawall.domain.quantities import Amount, several, share, usd
-from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import MICRO
 from seawall.guard.policy import Policy
 from seawall.guard.policy_file import load_policy
@@ -178,13 +177,7 @@ def guard_test(
     made = prepared(given, task.account)
     reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
     distance = float(share("stop", stop, example=DEFAULT_STOP))
-    ready = (
-        ()
-        if _in_blocks(account)
-        else tuple(
-            crashes(bare, setup.depths, names, seed=setup.seed, assume=options.get("assume"))
-        )
-    )
+    ready = tuple(crashes(bare, setup.depths, names, seed=setup.seed, assume=options.get("assume")))
     compared = list(_protections(given.name, made.policy, distance if beside else None))
     switched = [
         Protection(name=name, policy=each)
@@ -207,7 +200,7 @@ def guard_test(
         rules=rule_lines,
         crises=_through(ready, work, workers, progress),
         played=played,
-        notes=[*made.notes, *_notes(account, names)],
+        notes=[*made.notes, *_notes(account)],
         wallet=work.wallet,
         stop=distance,
     )  # fmt: skip
@@ -227,15 +220,9 @@ def _judged(
     return lines, rules
 
 
-def _in_blocks(account: Account) -> bool:
-    return isinstance(account.rulebook, BlockRulebook)
-
-
-def _notes(account: Account, names: CrashNames) -> Iterator[str]:
+def _notes(account: Account) -> Iterator[str]:
     if account.orders:
         yield "Open orders of the account are left out, on all sides of the comparison."
-    if names and _in_blocks(account):
-        yield "Under block rules no scenario is played."
 
 
 def _fill_in(options: PathOptions) -> None:

@@ -45,6 +45,7 @@ from seawall.engine.transitions.blocks.margin import (
 from seawall.engine.transitions.blocks.markets import set_block_market_status
 from seawall.engine.transitions.blocks.money import (
     adopt_in_block,
+    block_transfer_rejection,
     create_block_account,
     deposit_into_block,
     transfer_in_block,
@@ -196,7 +197,7 @@ def block_events_bound(s: State, commands: Batch) -> int:
 
 @entry(2)
 def block_rejection(s: State, commands: Batch) -> int:
-    """Why the first command of a batch, one that concerns orders of the state, would be refused.
+    """Why the first command of a batch, a transfer or one on the state's orders, would be refused.
 
     Nothing is written; 0 where it would take effect.
     """
@@ -212,4 +213,6 @@ def block_rejection(s: State, commands: Batch) -> int:
         return stateful_cancel_rejection(s, command)
     if command.kind == SET_INITIAL_FRACTION:
         return initial_fraction_rejection(s, command)
+    if command.kind == TRANSFER:
+        return block_transfer_rejection(s, command)
     return COMMAND_NOT_OFFERED

@@ -155,8 +155,8 @@ def withdraw_from_block(s: State, command: CommandRow) -> int:
 
 
 @kernel
-def transfer_in_block(s: State, command: CommandRow) -> int:
-    """TRANSFER between two user accounts, across pools where they differ."""
+def _transfer_updates(s: State, command: CommandRow) -> int:
+    """Write what a transfer would change as updates, unless it is refused; why it is."""
     target = command.other_account
     reason = transfer_rejection(s, command)
     if reason != NO_REASON:
@@ -170,9 +170,24 @@ def transfer_in_block(s: State, command: CommandRow) -> int:
     if reason == NO_REASON and own_pool_market(s, command.account) != own_pool_market(s, target):
         if _pool_balance(s, command.account) < command.money:
             reason = POOL_TOO_SMALL
+    return reason
+
+
+@kernel
+def block_transfer_rejection(s: State, command: CommandRow) -> int:
+    """Why a TRANSFER would be refused now; 0 where it would take effect."""
+    reason = _transfer_updates(s, command)
+    clear_updates(s)
+    return reason
+
+
+@kernel
+def transfer_in_block(s: State, command: CommandRow) -> int:
+    """TRANSFER between two user accounts, across pools where they differ."""
+    reason = _transfer_updates(s, command)
     if reason == NO_REASON:
         pool_gains(s, command.account, -command.money)
-        pool_gains(s, target, command.money)
+        pool_gains(s, command.other_account, command.money)
         apply_updates(s, TRANSFER_UPDATE, 2)
         report_transfer(s, command)
     clear_updates(s)

@@ -1,4 +1,5 @@
-"""What the venue remembers beside the machine: addresses, sequences, subaccounts, order terms.
+"""What the venue remembers beside the machine: addresses, sequences, subaccounts, order terms, and
+the newest transactions.
 
 Money is never here. A subaccount is a row of the machine, and so is the wallet of an address (its
 bank balance of USDC), which trades nothing: a deposit is a transfer between the two, one command
@@ -6,11 +7,13 @@ that the machine accepts or rejects. Rows are taken in the order of creation: a 
 goes with one CREATE_ACCOUNT command.
 """
 
+import base64
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from seawall.domain.commands import NO_ACCOUNT, Command, CreateAccount
 from seawall.domain.enums import MarginGrouping
@@ -23,6 +26,8 @@ CHILDREN = 128
 _KEPT_ROWS = 64
 """Account rows that only an operator may take, at most; of a small table a 64th."""
 _KEPT_TERMS = 50_000
+KEPT_TRANSACTIONS, KEPT_BYTES = 10_000, 16 * 1024 * 1024
+"""The newest transactions that are known by their hash: so many, and so many bytes of them."""
 
 
 def subaccount_key(address: str, number: int) -> str:
@@ -50,6 +55,22 @@ class OrderTerms(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tolerance_ppm: int = 0
     height: int = 0
     transaction: str = ""
+
+
+class Included(Struct, frozen=True, omit_defaults=True):
+    """A transaction that a block holds. ``height``: of that block; ``code``: 0 where it took
+    effect."""
+
+    raw: bytes
+    height: int
+    code: int = 0
+    codespace: str = ""
+    log: str = ""
+
+
+def hash_of(raw: bytes) -> str:
+    """What a transaction is called: SHA-256 in upper hexadecimal digits."""
+    return hashlib.sha256(raw).hexdigest().upper()
 
 
 class Subaccount(Struct, frozen=True):
@@ -81,12 +102,14 @@ class Holder(Struct):
 
 
 class State(Struct):
-    """All of it, as a snapshot carries it."""
+    """All of it, as a snapshot carries it. ``included``: by hash, the oldest first; not in the
+    bytes before there is one, as in those of versions that had none."""
 
     next_row: int = FIRST_USER
     holders: dict[str, Holder] = {}
     accounts: dict[str, Subaccount] = {}
     terms: dict[str, OrderTerms] = {}
+    included: dict[str, Included] | UnsetType = UNSET
 
 
 class ChainDirectory:
@@ -101,6 +124,8 @@ class ChainDirectory:
         self._of_address: dict[str, list[Subaccount]] = {}
         for each in state.accounts.values():
             self._of_address.setdefault(each.address, []).append(each)
+        known = state.included or {}
+        self._bytes = sum(len(each.raw) for each in known.values())
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -143,6 +168,10 @@ class ChainDirectory:
     def terms_of(self, row: int, client_id: int) -> OrderTerms | None:
         """The newest terms of the order with this 128-bit client id."""
         return self.state.terms.get(f"{row}:{client_id}")
+
+    def included(self, hash_: str) -> Included | None:
+        """A transaction by its hash, of those that are kept."""
+        return (self.state.included or {}).get(hash_)
 
     def newest_terms(self) -> Iterator[tuple[tuple[int, int], OrderTerms]]:
         """Account row and 128-bit client id of every order with terms, the newest first."""
@@ -223,3 +252,21 @@ class ChainDirectory:
         terms[key] = msgspec.convert(body["terms"], OrderTerms)
         while len(terms) > _KEPT_TERMS:
             del terms[next(iter(terms))]
+
+    def _on_included(self, body: dict[str, Any], time_ms: int) -> None:
+        """A transaction is part of a block; said again, it ended otherwise."""
+        found = msgspec.convert(body | {"raw": base64.b64decode(body["raw"])}, Included)
+        name = hash_of(found.raw)
+        self._on_excluded({"hash": name}, time_ms)
+        known = self.state.included or {}
+        self.state.included = known
+        known[name] = found
+        self._bytes += len(found.raw)
+        while len(known) > KEPT_TRANSACTIONS or self._bytes > KEPT_BYTES:
+            self._on_excluded({"hash": next(iter(known))}, time_ms)
+
+    def _on_excluded(self, body: dict[str, Any], time_ms: int) -> None:
+        """A short-term transaction is part of no block after all."""
+        gone = (self.state.included or {}).pop(body["hash"], None)
+        self._bytes -= 0 if gone is None else len(gone.raw)
+        self.state.included = self.state.included or UNSET

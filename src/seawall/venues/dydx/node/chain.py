@@ -1,10 +1,11 @@
 """The node of the chain: takes transactions, and knows the blocks."""
 
+import base64
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from seawall.domain.commands import (
@@ -13,11 +14,17 @@ from seawall.domain.commands import (
     PlaceOrder,
     PlaceTwapOrder,
     SetInitialFraction,
+    Transfer,
 )
 from seawall.domain.enums import OrderFlag, Reason
 from seawall.domain.events import CommandRejected
 from seawall.engine.block_view import state_rejection
-from seawall.venues.dydx.directory.directory import ChainDirectory
+from seawall.venues.dydx.directory.directory import (
+    KEPT_TRANSACTIONS,
+    ChainDirectory,
+    Included,
+    hash_of,
+)
 from seawall.venues.dydx.directory.nonces import near
 from seawall.venues.dydx.limits import OFF, BlockCounts, Quotas
 from seawall.venues.dydx.node.actions import Planned, Planner, check, check_together, name_of
@@ -37,13 +44,11 @@ from seawall.venues.port import Applied, Desk, Done, Plan, Record, Refusal
 CHAIN_ID = "localdydxprotocol"
 GAS = 100_000
 """What a transaction is said to use; fees are not taken."""
-KEPT = 10_000
-"""Transactions whose result is still known."""
 _SUCCESS = "[]"
 _TIMEOUT_TOO_EARLY = (
     "timeout height (if non-zero) may not be less than `goodTilBlock` for a short-term place order"
 )
-_ON_STATE = (PlaceOrder, PlaceTwapOrder, CancelByClientId, SetInitialFraction)
+_ON_STATE = (PlaceOrder, PlaceTwapOrder, CancelByClientId, SetInitialFraction, Transfer)
 
 
 class Result(Struct, frozen=True):
@@ -74,7 +79,8 @@ class Node:
         self._stateful = BlockCounts("MaxStatefulOrdersPerNBlocks", quotas.stateful)
         self._short_term = BlockCounts("MaxShortTermOrdersAndCancelsPerNBlocks", quotas.short_term)
         self.pairs = Pairs(desk.instruments)
-        self._seen: OrderedDict[str, Result] = OrderedDict()
+        self._taken: dict[str, None] = {}
+        """Hashes of what this node has taken lately: a restart begins anew, as on the chain."""
 
     @property
     def directory(self) -> ChainDirectory:
@@ -112,13 +118,16 @@ class Node:
 
     def result(self, hash_: str) -> Result | None:
         """How a transaction ended, once the block that holds it is committed."""
-        found = self._seen.get(hash_.upper())
-        return found if found is not None and found.height <= self.height else None
+        name = hash_.upper()
+        found = self.directory.included(name)
+        if found is None or found.height > self.height:
+            return None
+        return Result(name, found.code, found.codespace, found.log, found.height, found.raw)
 
     async def broadcast(self, raw: bytes) -> Result:
         """Check a transaction and let it take effect; the answer of a node's first check."""
-        hash_ = hashlib.sha256(raw).hexdigest().upper()
-        if hash_ in self._seen:
+        hash_ = hash_of(raw)
+        if hash_ in self._taken:
             return _failed(hash_, TransactionError("ErrTxInMempoolCache"))
         try:
             transaction = decode(raw)
@@ -142,23 +151,37 @@ class Node:
             nonlocal failed
             try:
                 if is_short:
-                    return self._short_term_plan(transaction, time_ms)
-                found, failed = self._plan(transaction, key, time_ms)
+                    found = self._short_term_plan(transaction, time_ms)
+                else:
+                    found, failed = self._plan(transaction, key, time_ms)
             except TransactionError as error:
                 raise _Refused(error) from None
-            return found
+            return Plan(found.commands, [*found.records, self._included(raw, time_ms, failed)])
 
         # A sequence is spent only if the transaction is taken, so its plan must see the state.
         done = await self.desk.submit(plan, alone=not is_short)
-        result = self._judged(transaction, done, failed, raw)
-        if result.code == 0 or not is_short:
-            self._seen[transaction.hash] = result
-            while len(self._seen) > KEPT:
-                self._seen.popitem(last=False)
-        if not transaction.has_orders:
-            # The first check does not run what moves money; the block says how it ended.
-            return Result(transaction.hash)
-        return result
+        error = self._error(transaction, done)
+        if error is not None:
+            # What came before it in its group has left it no room.
+            record = self._included(raw, done.time_ms, error)
+            if is_short:
+                record = Record("excluded", {"hash": transaction.hash})
+            await self.desk.submit(lambda time_ms: Plan([], [record]))
+            return _failed(transaction.hash, error)
+        self._taken[transaction.hash] = None
+        while len(self._taken) > KEPT_TRANSACTIONS:
+            del self._taken[next(iter(self._taken))]
+        # The first check does not run what moves money; the block says how it ended.
+        return Result(transaction.hash)
+
+    def _included(self, raw: bytes, time_ms: int, error: TransactionError | None) -> Record:
+        """That the block which holds what happens now has a transaction, and how that ended."""
+        height = max(self.height + 1, self.height_at(time_ms))
+        found = Included(raw, height, log=_SUCCESS)
+        if error is not None:
+            found = Included(raw, height, error.code, error.codespace, error.log)
+        body = msgspec.to_builtins(found) | {"raw": base64.b64encode(raw).decode()}
+        return Record("included", body)
 
     def _planned(self, transaction: Transaction, time_ms: int) -> Planned:
         planner = Planner(self.desk.engine, self.directory, self.pairs, time_ms)
@@ -190,7 +213,9 @@ class Node:
                 if 0 < transaction.timeout_height < command.good_til:
                     raise TransactionError("ErrInvalidRequest", _TIMEOUT_TOO_EARLY)
                 # The terms of a refused order must not be taken for those of the one that rests.
-                self._check_on_state(command)
+                error = self._refusal(command)
+                if error is not None:
+                    raise error
         return Plan(planned.commands, planned.records)
 
     def _plan(
@@ -206,13 +231,12 @@ class Node:
             raise TransactionError("ErrWrongSequence", refusal)
         self._check_rates(transaction)
         planned = self._planned(transaction, time_ms)
-        failed = None
         if len(planned.commands) > 1:
             failed = self._failure(planned.commands, time_ms)
-            if failed is not None and transaction.has_orders:
-                raise failed
-        elif transaction.has_orders:
-            self._check_on_state(planned.commands[0])
+        else:
+            failed = self._refusal(planned.commands[0])
+        if failed is not None and transaction.has_orders:
+            raise failed
         spent = Record(
             "transaction",
             {
@@ -232,26 +256,19 @@ class Node:
         tried = (Applied(time_ms, command, twin.apply(command)) for command in commands)
         return next(filter(None, map(_rejection, tried)), None)
 
-    def _check_on_state(self, command: Command) -> None:
-        """Raises TransactionError for what the state refuses."""
+    def _refusal(self, command: Command) -> TransactionError | None:
+        """Why the state refuses a command now; None where it takes effect."""
         if isinstance(command, _ON_STATE):
             reason = state_rejection(self.desk.engine, command)
             if reason != Reason.NO_REASON:
-                raise _error_of(reason, command)
+                return _error_of(reason, command)
+        return None
 
-    def _judged(
-        self, transaction: Transaction, done: Done, error: TransactionError | None, raw: bytes
-    ) -> Result:
-        """What the machine made of a transaction. ``error``: why nothing of it was done."""
-        if error is None and transaction.messages[0].kind != BATCH:
-            error = next(filter(None, map(_rejection, done.applied)), None)
-        if error is not None:
-            if transaction.is_short_term:
-                return _failed(transaction.hash, error)
-            return Result(
-                transaction.hash, error.code, error.codespace, error.log, self.height + 1, raw
-            )
-        return Result(transaction.hash, height=self.height + 1, raw=raw)
+    def _error(self, transaction: Transaction, done: Done) -> TransactionError | None:
+        """What the machine has refused of a transaction. Of several cancels any may."""
+        if transaction.messages[0].kind == BATCH:
+            return None
+        return next(filter(None, map(_rejection, done.applied)), None)
 
 
 def _failed(hash_: str, error: TransactionError) -> Result:

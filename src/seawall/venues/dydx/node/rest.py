@@ -1,4 +1,4 @@
-"""The node's REST: accounts, simulation, broadcasting, balances, blocks."""
+"""The node's REST: accounts, simulation, broadcasting, transactions, balances, blocks."""
 
 import base64
 import binascii
@@ -11,6 +11,7 @@ from seawall.venues.dydx.node.chain import CHAIN_ID, GAS, Node
 from seawall.venues.dydx.node.proto import message
 from seawall.venues.dydx.node.queries import NotFound, Queries
 from seawall.venues.dydx.node.transactions import PUBLIC_KEY
+from seawall.venues.dydx.wire.moments import iso
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
@@ -36,6 +37,7 @@ class Rest:
         router.add_get("/cosmos/base/tendermint/v1beta1/blocks/latest", self._latest_block)
         router.add_post("/cosmos/tx/v1beta1/simulate", self._simulate)
         router.add_post("/cosmos/tx/v1beta1/txs", self._broadcast)
+        router.add_get("/cosmos/tx/v1beta1/txs/{hash}", self._transaction)
 
     def _account_body(self, address: str) -> dict[str, Any]:
         account = self._queries.base_account(address)
@@ -91,6 +93,31 @@ class Rest:
                     "height": str(result.height), "txhash": result.hash, "code": result.code,
                     "codespace": result.codespace, "raw_log": result.log,
                 }
+            }
+        )  # fmt: skip
+
+    async def _transaction(self, request: web.Request) -> web.Response:
+        from google.protobuf.json_format import MessageToDict
+
+        wanted = request.match_info["hash"]
+        found = self._node.result(wanted)
+        if found is None:
+            return _refused(404, 5, f"tx not found: {wanted}")
+        # The fields of a TxRaw are those of a Tx.
+        made = message("tx", "Tx").FromString(found.raw)
+        body = MessageToDict(
+            made, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+        return _json(
+            {
+                "tx": body,
+                "tx_response": {
+                    "height": str(found.height), "txhash": found.hash, "code": found.code,
+                    "codespace": found.codespace, "data": "", "raw_log": found.log, "logs": [],
+                    "info": "", "gas_wanted": "0", "gas_used": "0",
+                    "tx": {"@type": "/cosmos.tx.v1beta1.Tx", **body},
+                    "timestamp": iso(self._node.time_of(found.height)), "events": [],
+                },
             }
         )  # fmt: skip
 

@@ -1,7 +1,6 @@
 """Transactions from the bytes that were received: decoded, their signer known, their signature
 checked over those very bytes."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from coincurve import PublicKey
 from msgspec import Struct
 
-from seawall.venues.dydx.directory.directory import ChainDirectory
+from seawall.venues.dydx.directory.directory import ChainDirectory, hash_of
 from seawall.venues.dydx.node.proto import message
 from seawall.venues.dydx.wire.error_texts import code_of, log_of
 from seawall.venues.dydx.wire.keys import ORDER, address_of
@@ -172,7 +171,7 @@ def decode(raw: bytes) -> Transaction:
     if info.mode_info.single.mode != SIGN_DIRECT:
         raise TransactionError("ErrUnauthorized", "only SIGN_MODE_DIRECT is offered")
     return Transaction(
-        hashlib.sha256(raw).hexdigest().upper(), messages, signers[0], int(info.sequence),
+        hash_of(raw), messages, signers[0], int(info.sequence),
         _key_of(info), bytes(envelope.signatures[0]), bytes(envelope.body_bytes),
         bytes(envelope.auth_info_bytes), int(body.timeout_height),
     )  # fmt: skip
