@@ -1,12 +1,14 @@
 """P12: an hour of a whole market: 100,000 accounts, 20 markets, a decision of every agent a second.
 
     python -m benchmarks.cascade [--quick] [--calm] [--profile N] [--accounts N] [--rulebook NAME]
+    python -m benchmarks.cascade --rulebook dydx --against hyperliquid [--rounds N]
 
 Prices fall by a tenth to a third within the hour and come back in part, so that tens of thousands
 of accounts are liquidated; ``--calm`` leaves them flat. Markets beyond those that ship are copies
 of those under other names. Time is processor time of one thread, with the kernels loaded; memory
 is the largest resident set of the process and the bytes of the machine's state. The profile is
-taken in a second run of the same market, because it costs time itself.
+taken in a second run of the same market, because it costs time itself. ``--against``: the same
+market under another rulebook too, one after the other in each round, and the median of ratios.
 
 The hot path must hold no Python per event: the profile's calls of functions of the package are
 shown per second simulated and per event.
@@ -150,6 +152,18 @@ def profile(setup: MarketSetup, lines: int) -> str:
     )  # fmt: skip
 
 
+def compare(setups: list[MarketSetup], rounds: int) -> str:
+    """Both markets in each round, by processor time; the first against the second."""
+    names = [setup.rulebook.name for setup in setups]
+    lines = [f"| round | {names[0]} | {names[1]} | ratio |", "|---|---|---|---|"]
+    ratios = []
+    for number in range(1, rounds + 1):
+        one, other = (measure(setup).processor_seconds for setup in setups)
+        ratios.append(one / other)
+        lines.append(f"| {number} | {one:.1f} s | {other:.1f} s | {ratios[-1]:.2f} |")
+    return "\n".join([*lines, f"| median | | | {np.median(ratios):.2f} |"])
+
+
 def main() -> None:
     """Run the measurement and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -158,10 +172,18 @@ def main() -> None:
     parser.add_argument("--profile", type=int, default=16, help="lines of the profile, 0 for none")
     parser.add_argument("--accounts", type=int, default=ACCOUNTS)
     parser.add_argument("--rulebook", default="hyperliquid")
+    parser.add_argument("--against", help="another rulebook, to compare with")
+    parser.add_argument("--rounds", type=int, default=3, help="of a comparison")
     wishes = parser.parse_args()
     accounts, seconds = (2_000, 300) if wishes.quick else (wishes.accounts, SECONDS)
-    setup = market(accounts, MARKETS, seconds, wishes.rulebook, calm=wishes.calm)
-    simulate(market(50, 2, 30, wishes.rulebook, calm=False))
+    books = [wishes.rulebook, wishes.against] if wishes.against else [wishes.rulebook]
+    setups = [market(accounts, MARKETS, seconds, book, calm=wishes.calm) for book in books]
+    for book in books:
+        simulate(market(50, 2, 30, book, calm=False))
+    if wishes.against:
+        print(compare(setups, wishes.rounds))
+        return
+    setup = setups[0]
     print(table(measure(setup)))
     if wishes.profile:
         print(profile(setup, wishes.profile))

@@ -44,6 +44,11 @@ from seawall.engine.formulas.blocks.standing import (
     improvement_rejection,
     is_under_maintenance,
 )
+from seawall.engine.formulas.blocks.watch import (
+    lasting_moves,
+    price_move,
+    standing_at_maintenance,
+)
 from seawall.engine.formulas.shared.wide import compare_products, compare_sums
 
 NAMES = (
@@ -51,7 +56,8 @@ NAMES = (
     "oracle_in_subticks subticks_to_oracle rounded_ratio divide_ceil multiple_of "
     "scaled_initial_ppm initial_requirement maintenance_requirement maintenance_ppm "
     "clamp_bound_ppm covers_initial covers_maintenance is_under_maintenance compare_standing "
-    "improvement_rejection compare_products compare_sums"
+    "improvement_rejection compare_products price_move standing_at_maintenance lasting_moves "
+    "compare_sums"
 ).split()
 PAIRS = frozenset({"average_price", "oracle_in_subticks"})
 TRUTHS = frozenset({"covers_initial", "covers_maintenance", "is_under_maintenance"})
@@ -105,7 +111,13 @@ def _judged(op, a, b, c, d, e, f):  # type: ignore[no-untyped-def]
         return compare_standing(a, b, c, d)
     if op == 21:
         return improvement_rejection(a, b, c, d, e, f)
-    return compare_products(a, b, c, d)
+    if op == 22:
+        return compare_products(a, b, c, d)
+    if op == 23:
+        return price_move(a, b)
+    if op == 24:
+        return standing_at_maintenance(a, b)
+    return lasting_moves(a, b, c, d)
 
 
 if not INTERPRETED:
@@ -118,7 +130,7 @@ if not INTERPRETED:
 def _answer(op, a, b, c, d, e, f, g, h, i, j, k, m):  # type: ignore[no-untyped-def]
     if op < 12:
         return _scaled(op, a, b, c)
-    if op < 23:
+    if op < 26:
         return _judged(op, a, b, c, d, e, f), 0
     return compare_sums(a, b, c, d, e, f, g, h, i, j, k, m), 0
 

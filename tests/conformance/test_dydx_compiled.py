@@ -126,6 +126,8 @@ class Draw:
         if name == "improvement_rejection":
             now, then = self.standings(), self.standings()
             return [now[0], self.near(now[0]), now[1], then[0], then[1], abs(self.near(now[1]))]
+        if name == "lasting_moves":
+            return [self.signed(), *(self.unsigned(58) for _ in range(2)), self.flag()]
         if name == "compare_sums":
             return self.sums()
         net = self.signed()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from seawall.engine.compile import INTERPRETED
 from seawall.engine.engine import Engine
+from seawall.engine.tables import block_rules
 from tests.simulation.auditor import Fact
 from tests.simulation.block_terms import PPM
 from tests.simulation.block_worlds import BLOCKS
@@ -158,6 +159,13 @@ FAULTS = (
     Fault(
         "liquidations take everything at once", ("formulas.blocks.liquidation.position_limits",),
         always((10**17, 10**17)), 7,
+    ),
+    Fault(
+        "watches never end", ("transitions.blocks.watch.lasting_moves",), always(2**62), 15,
+    ),
+    Fault(
+        "watches outlive changes of their accounts", ("transitions.blocks.updates.note_change",),
+        lambda right: lambda s, account: setattr(block_rules(s), "must_look", 1), 15,
     ),
     Fault("nobody is liquidated", ("transitions.blocks.clock.liquidate_block",), always(None), 15),
     Fault(

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from seawall.engine.block_invariants import broken_block_invariant
+from seawall.engine.block_invariants import broken_block_invariant, broken_watch
 from seawall.engine.engine import Engine
 from seawall.engine.invariants import broken_invariant
+from seawall.engine.rows import handle_of
 from tests.simulation.auditor import Auditor
 from tests.simulation.block_auditor import BlockAuditor
 from tests.simulation.block_worlds import BLOCKS, block_engine_of, block_stream, block_world_of
@@ -17,9 +18,21 @@ class Play(NamedTuple):
     engine: Engine
     auditor: Auditor | BlockAuditor
     stream: Callable[..., Any]
-    broken: Callable[[Any], int]
+    broken: Callable[[Engine], int]
+    """The number of the first invariant that the machine itself finds broken, 0 for none."""
     option: str
     """The ``--rulebook`` that repeats it."""
+
+
+def broken(engine: Engine) -> int:
+    return int(broken_invariant(engine.state))
+
+
+def broken_in_blocks(engine: Engine) -> int:
+    found = int(broken_block_invariant(engine.state))
+    if found == 0 and broken_watch(engine.state, handle_of(engine.watches)) >= 0:
+        return 15
+    return found
 
 
 def play_of(seed: int, rulebook: str) -> Play:
@@ -28,8 +41,8 @@ def play_of(seed: int, rulebook: str) -> Play:
         world = block_world_of(seed)
         auditor = BlockAuditor(world.rulebook, world.instruments)
         engine = block_engine_of(world)
-        return Play(world, engine, auditor, block_stream, broken_block_invariant, BLOCKS)
+        return Play(world, engine, auditor, block_stream, broken_in_blocks, BLOCKS)
     world = world_of(seed, rulebook)
     books = Auditor(world.rulebook, world.instruments, EXTRA_TIERS)
     name = world.rulebook.name
-    return Play(world, engine_of(world), books, stream, broken_invariant, name)
+    return Play(world, engine_of(world), books, stream, broken, name)

@@ -121,7 +121,7 @@ class Simulation:
         self.auditor.compare(self.engine.tables)
         if number % self.every == 0:
             self.result.checks += 1
-            broken = int(self.play.broken(self.engine.state))
+            broken = int(self.play.broken(self.engine))
             if broken:
                 raise Violation(broken, SENTENCES[broken])
 

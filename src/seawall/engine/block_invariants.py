@@ -4,16 +4,19 @@ from seawall.domain.codes import FREE, SLICING, WAITING_FOR_BLOCK
 from seawall.domain.system_accounts import FEE_ACCOUNT, FIRST_USER, INSURANCE_FUND
 from seawall.engine.compile import entry, kernel
 from seawall.engine.formulas.blocks.liquidation import is_liquidatable
-from seawall.engine.formulas.blocks.margin import own_pool_market
+from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing, own_pool_market
+from seawall.engine.formulas.blocks.watch import standing_at_maintenance
 from seawall.engine.invariants import (
     broken_account,
     broken_market,
     broken_position_or_order,
     money_is_conserved,
 )
+from seawall.engine.rows import make_batch_accessor
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_PARENT,
+    Batch,
     State,
     account_at,
     block_account_at,
@@ -26,7 +29,10 @@ from seawall.engine.tables import (
     order_at,
     order_memory_at,
     position_at,
+    watch_dtype,
 )
+
+watch_at = make_batch_accessor(watch_dtype)
 
 
 @kernel
@@ -181,6 +187,20 @@ def _broken_block_account(s: State, account: int) -> int:
     if block_rules(s).must_look == 0 and is_liquidatable(s, account):
         return 15
     return 0
+
+
+@entry(2)
+def broken_watch(s: State, watches: Batch) -> int:
+    """The first user account whose watch says another standing than it has, -1 for none.
+
+    ``watches``: rows of ``watch_dtype``, one for each account there is room for.
+    """
+    for account in range(FIRST_USER, control(s).accounts_used):
+        watch = watch_at(watches, account)
+        net, _, maintenance = account_standing(s, account, NO_UPDATE)
+        if watch.moves_left > 0 and watch.standing != standing_at_maintenance(net, maintenance):
+            return account
+    return -1
 
 
 @entry(1)

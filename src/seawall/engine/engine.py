@@ -1,6 +1,7 @@
 """One machine: create, apply, fork, snapshot, hash, view."""
 
 import hashlib
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ from seawall.engine.codec import (
 from seawall.engine.compile import INTERPRETED, loaded
 from seawall.engine.layout import Limits, Tiers, build_state, tables_of
 from seawall.engine.rows import PlainState, handle_of
-from seawall.engine.tables import command_dtype, event_dtype
+from seawall.engine.tables import command_dtype, event_dtype, watch_dtype
 
 _EVENTS_AT_ONCE = 16384
 _COMMANDS_AT_ONCE = 256
@@ -30,12 +31,12 @@ class EngineError(SeawallError):
     """The machine could not do what was asked of its shell; the state is unchanged."""
 
 
-def _entries(rulebook: AnyRulebook) -> tuple[Any, Any]:
+def _entries(rulebook: AnyRulebook, watches: NDArray[Any]) -> tuple[Any, Any]:
     """(apply, bound of events) of the rules' family: each is imported only where it is used."""
     if isinstance(rulebook, BlockRulebook):
         from seawall.engine.transitions.blocks.apply import apply_block_rows, block_events_bound
 
-        return loaded(apply_block_rows), block_events_bound
+        return partial(loaded(apply_block_rows), handle_of(watches)), block_events_bound
     from seawall.engine.transitions.continuous.apply import apply_rows, events_bound
 
     return loaded(apply_rows), events_bound
@@ -44,7 +45,8 @@ def _entries(rulebook: AnyRulebook) -> tuple[Any, Any]:
 class Engine:
     """One machine. Not thread-safe: one writer; a fork is independent.
 
-    ``tables`` are live structured views of the state for reading; only commands write.
+    ``tables`` are live structured views of the state for reading; only commands write. Who writes
+    all the same calls ``rows_were_written``.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class Engine:
         self._command_bytes = memoryview(self._commands.view(np.uint8))  # type: ignore[arg-type]
         self._command_handle = handle_of(self._commands)
         self._resize_outbox(_EVENTS_AT_ONCE)
-        self._apply, self._events_bound = _entries(rulebook)
+        in_blocks = isinstance(rulebook, BlockRulebook)
+        self.watches = np.zeros(len(self.tables["accounts"]) if in_blocks else 0, watch_dtype)
+        self._apply, self._events_bound = _entries(rulebook, self.watches)
 
     @classmethod
     def create(
@@ -184,6 +188,18 @@ class Engine:
         buffer[:] = self.buffer
         return Engine(buffer, self.rulebook, self.instruments, self.schedules)
 
+    def copy_from(self, other: "Engine") -> None:
+        """Replace the state by that of the machine that this one was forked from."""
+        self.buffer[:] = other.buffer
+        self.rows_were_written()
+
+    def rows_were_written(self) -> None:
+        """Tell the machine that rows of accounts, positions or prices changed past its commands.
+
+        Under block rules the next block then examines every account.
+        """
+        self.watches["moves_left"] = 0
+
     def snapshot(self) -> bytes:
         """The whole state as bytes; ``restore`` takes it back."""
         return self.buffer.tobytes()
@@ -201,6 +217,7 @@ class Engine:
             if fixed and layout[name][0] != self._control[name][0]:
                 raise EngineError(f"the snapshot's {name} differs from this engine's")
         self.buffer[:] = np.frombuffer(state, np.uint8)
+        self.rows_were_written()
 
     def state_hash(self) -> str:
         """Digest of every byte of the state."""

@@ -329,6 +329,7 @@ def write_prices(engine: Engine, prices: Sequence[int]) -> None:
     """Oracle and mark price of every market, written without running the engine."""
     markets = engine.tables["markets"]
     markets["oracle_price"][: len(prices)] = markets["mark_price"][: len(prices)] = prices
+    engine.rows_were_written()
 
 
 def write_account(engine: Engine, cash: int, positions: Sequence[tuple[int, int]]) -> int:
@@ -349,6 +350,7 @@ def write_account(engine: Engine, cash: int, positions: Sequence[tuple[int, int]
         index += 1
     tables["control"]["accounts_used"] = number + 1
     tables["control"]["positions_used"] = index
+    engine.rows_were_written()
     return number
 
 

@@ -52,6 +52,7 @@ class PlainState:
     def __init__(self, tables: dict[str, NDArray[Any]]) -> None:
         self.columns = {name: columns_of(table) for name, table in tables.items()}
         self.capacity = {name: len(table) for name, table in tables.items()}
+        self.watches: Any = 0
 
 
 class PlainRows:

@@ -73,12 +73,13 @@ control_dtype = _dtype(
     outbox outbox_capacity outbox_used visits_left
     parent_sequence parent_account parent_order parent_outcome
     venue_maker_volume
+    watches
     """,
 )
-"""``outbox``: address of the caller's event batch, zero outside ``apply``. ``parent_*``: the last
-parent order, for the children that follow it; ``parent_sequence`` is that of the parent or
-of its latest child. ``reserved_levels``: levels that waiting orders may still need: two for a
-child, one for a trigger."""
+"""``outbox``, ``watches``: addresses of the caller's rows of ``event_dtype`` and ``watch_dtype``,
+zero outside ``apply``. ``parent_*``: the last parent order, for the children that follow it;
+``parent_sequence`` is that of the parent or of its latest child. ``reserved_levels``: levels that
+waiting orders may still need: two for a child, one for a trigger."""
 
 rules_dtype = _dtype(
     """transfer_floor_rate minimum_order_value price_band_rate price_band_reference
@@ -218,6 +219,11 @@ event_dtype = _dtype(
     "kind reason account market counterparty flags",
 )
 """One event. What each field means for each kind: ``domain/events.py``."""
+
+watch_dtype = _dtype("moves_left", "standing")
+"""What block rules know of an account's standing at maintenance, and the moves of prices after
+which it still holds (``formulas/blocks/watch``); 0: not known. Beside the state, not in it: it can
+be found anew from the state at any time."""
 
 block_rules_dtype = _dtype(
     """block_ms short_term_blocks long_term_ms gate_blocks outage_ms

@@ -31,6 +31,7 @@ client_id_dtype: np.dtype[Any]
 candidate_dtype: np.dtype[Any]
 command_dtype: np.dtype[Any]
 event_dtype: np.dtype[Any]
+watch_dtype: np.dtype[Any]
 block_rules_dtype: np.dtype[Any]
 volume_tier_dtype: np.dtype[Any]
 staking_level_dtype: np.dtype[Any]
@@ -144,6 +145,7 @@ class ControlRow:
     parent_order: int
     parent_outcome: int
     venue_maker_volume: int
+    watches: int
 
 class RulesRow:
     transfer_floor_rate: int
@@ -391,6 +393,11 @@ class EventRow:
     market: int
     counterparty: int
     flags: int
+
+class WatchRow:
+    moves_left: int
+    standing: int
+    spare: int
 
 class BlockRulesRow:
     block_ms: int

@@ -60,7 +60,7 @@ class Copy:
         if self._engine is None:
             self._engine = live.fork()
         else:
-            self._engine.buffer[:] = live.buffer
+            self._engine.copy_from(live)
         return Scene(self._engine, self.source.history, self.source.names, self.source.now_ms)
 
 

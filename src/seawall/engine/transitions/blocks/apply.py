@@ -54,6 +54,7 @@ from seawall.engine.transitions.blocks.money import (
 from seawall.engine.transitions.blocks.orders import order_rejection, place_block_order
 from seawall.engine.transitions.blocks.prices import set_block_oracle_price
 from seawall.engine.transitions.blocks.twap import place_twap_order, twap_order_rejection
+from seawall.engine.transitions.blocks.watch import close_watches, open_watches
 from seawall.engine.transitions.shared.commands import (
     begin_command,
     end_command,
@@ -169,16 +170,18 @@ def most_block_events(s: State, command: CommandRow) -> int:
     return bound
 
 
-@entry(5)
+@entry(6)
 def apply_block_rows(
-    s: State, commands: Batch, count: int, events: Batch, events_capacity: int
+    watches: Batch, s: State, commands: Batch, count: int, events: Batch, events_capacity: int
 ) -> int:
     """Apply commands in order until all are done or the outbox might overflow.
 
-    Returns done x 2^32 + the number of events written.
+    ``watches``: a row for each account there is room for, all zeros at first and whenever the state
+    was replaced; or ``NO_WATCHES``. Returns done x 2^32 + the number of events written.
     """
     row = control(s)
     open_batch(s, events, events_capacity)
+    open_watches(s, watches)
     done = 0
     for place in range(count):
         command = command_at(commands, place)
@@ -186,6 +189,7 @@ def apply_block_rows(
             break
         _apply_one(s, command)
         done += 1
+    close_watches(s)
     return (done << 32) | close_batch(s)
 
 

@@ -20,12 +20,13 @@ from seawall.engine.formulas.blocks.liquidation import (
     deleveraging_quote,
     starts_at,
 )
-from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing
+from seawall.engine.formulas.blocks.watch import NEGATIVE
 from seawall.engine.formulas.shared.positions import find_position
 from seawall.engine.tables import State, block_rules, candidate_at, control, market_at, position_at
 from seawall.engine.transitions.blocks.fills import book_deleveraging, check_trade, stage_trade
 from seawall.engine.transitions.blocks.gates import close_gate
 from seawall.engine.transitions.blocks.updates import clear_updates
+from seawall.engine.transitions.blocks.watch import current_standing
 from seawall.engine.transitions.shared.candidates import set_candidate
 from seawall.engine.transitions.shared.outbox import emit
 
@@ -193,8 +194,7 @@ def _gate_pools(s: State) -> None:
     """Close the gates of candidates that are negative still, and empty the list."""
     for place in range(control(s).candidates_used):
         row = candidate_at(s, place)
-        net, _, _ = account_standing(s, row.account, NO_UPDATE)
-        if net < 0:
+        if current_standing(s, row.account) & NEGATIVE:
             close_gate(s, row.account)
         set_candidate(row, 0, 0, 0)
     control(s).candidates_used = 0

@@ -21,6 +21,7 @@ from seawall.engine.formulas.blocks.funding import (
 from seawall.engine.formulas.blocks.impact import price_premium
 from seawall.engine.formulas.blocks.margin import own_pool_market
 from seawall.engine.formulas.blocks.scaling import divide_ceil
+from seawall.engine.formulas.blocks.watch import UNBOUNDED
 from seawall.engine.tables import (
     State,
     account_at,
@@ -33,6 +34,7 @@ from seawall.engine.tables import (
     sample_at,
     vote_at,
 )
+from seawall.engine.transitions.blocks.watch import note_change, note_move
 from seawall.engine.transitions.shared.funding import count_funding
 from seawall.engine.transitions.shared.outbox import emit
 
@@ -65,7 +67,7 @@ def settle_funding(s: State, account: int) -> None:
                     s, FUNDING_PAID, NO_REASON, account, position.market, 0, price, 0, whole
                 )
                 event.position_size = position.signed_size
-                block_rules(s).must_look = 1
+                note_change(s, account)
         index = position.next_of_account
     money += rests // PPM
     if money != 0:
@@ -74,7 +76,7 @@ def settle_funding(s: State, account: int) -> None:
         pool = own_pool_market(s, account)
         if pool >= 0 and account_at(s, account).is_system == 0:
             block_market_at(s, pool).pool_other_cash -= money
-        block_rules(s).must_look = 1
+        note_change(s, account)
 
 
 @kernel
@@ -158,6 +160,7 @@ def _market_rate(s: State, market: int) -> int:
 def tick(s: State) -> None:
     """Move each market's index by the average of its samples; a market without a price waits."""
     policy = block_rules(s)
+    has_moved = False
     for market in range(control(s).markets_used):
         row = market_at(s, market)
         terms = block_market_at(s, market)
@@ -170,11 +173,12 @@ def tick(s: State) -> None:
         )
         terms.funding_index += delta
         row.funding_rate = rate
-        if delta != 0:
-            policy.must_look = 1
+        has_moved = has_moved or delta != 0
         event = emit(s, FUNDING_INDEX_MOVED, NO_REASON, -1, market, 0, 0, 0, delta)
         event.closed_profit = rate
         event.position_size = terms.funding_index
+    if has_moved:
+        note_move(s, UNBOUNDED)
     policy.rounds_of_samples = 0
 
 

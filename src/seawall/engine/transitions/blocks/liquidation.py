@@ -5,10 +5,8 @@ fill is marked for deleveraging.
 """
 
 from seawall.domain.codes import LIQUIDATION_ENDED, LIQUIDATION_STARTED, NO_REASON, OPEN
-from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine.compile import kernel
 from seawall.engine.formulas.blocks.liquidation import (
-    is_liquidatable,
     severity,
     starts_at,
     trial_order,
@@ -17,7 +15,6 @@ from seawall.engine.formulas.blocks.margin import NO_UPDATE, account_standing, o
 from seawall.engine.formulas.blocks.valuation import fill_value
 from seawall.engine.tables import (
     State,
-    account_at,
     block_rules,
     candidate_at,
     control,
@@ -30,23 +27,11 @@ from seawall.engine.transitions.blocks.deleveraging import (
     finish_liquidations,
 )
 from seawall.engine.transitions.blocks.liquidation_matching import liquidate_position
-from seawall.engine.transitions.shared.candidates import set_candidate, swap_candidates
+from seawall.engine.transitions.blocks.watch import DONE, find_candidates
+from seawall.engine.transitions.shared.candidates import swap_candidates
 from seawall.engine.transitions.shared.outbox import emit
 
 NO_ORDER = -1
-DONE = 0
-
-
-@kernel
-def _find_candidates(s: State) -> int:
-    """List every account below maintenance, by number; returns how many there are."""
-    used = 0
-    for account in range(FIRST_USER, control(s).accounts_used):
-        if account_at(s, account).first_position < 0 or not is_liquidatable(s, account):
-            continue
-        set_candidate(candidate_at(s, used), DONE, account, -1)
-        used += 1
-    return used
 
 
 @kernel
@@ -146,7 +131,7 @@ def _liquidate_worst(s: State) -> None:
     policy = block_rules(s)
     if policy.must_look == 0:
         return
-    used = _find_candidates(s)
+    used = find_candidates(s)
     control(s).candidates_used = used
     policy.must_look = 1 if used > 0 else 0
     if used == 0 or control(s).visits_left <= 0:

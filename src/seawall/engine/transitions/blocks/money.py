@@ -47,6 +47,7 @@ from seawall.engine.transitions.blocks.updates import (
     apply_updates,
     clear_updates,
 )
+from seawall.engine.transitions.blocks.watch import note_change
 from seawall.engine.transitions.shared.accounts import (
     adopted_amounts_rejection,
     adoption_rejection,
@@ -125,7 +126,7 @@ def deposit_into_block(s: State, command: CommandRow) -> int:
         settle_funding(s, command.account)
         owner.cash += command.money
         pool_gains(s, command.account, command.money)
-        block_rules(s).must_look = 1
+        note_change(s, command.account)
     add_money_outside(s, 0, command.money)
     if owner.is_system != 0:
         emit(s, DEPOSITED, NO_REASON, INSURANCE_FUND, command.market, 0, 0, 0, command.money)

@@ -22,6 +22,7 @@ from seawall.engine.tables import (
     update_at,
 )
 from seawall.engine.transitions.blocks.funding import settle_funding
+from seawall.engine.transitions.blocks.watch import note_change
 from seawall.engine.transitions.shared.outbox import emit
 from seawall.engine.transitions.shared.positions import position_of
 
@@ -108,7 +109,7 @@ def apply_update(s: State, number: int) -> None:
             if row.market >= 0 and row.size_delta != 0:
                 index = position_of(s, account, row.market)
                 change_size(s, index, row.size_delta, -row.cash_delta)
-    block_rules(s).must_look = 1
+    note_change(s, account)
 
 
 @kernel
