@@ -44,26 +44,28 @@ class Books:
     def payment(self, told: dict[str, Any]) -> None:
         self.payments[told["createdAt"], told["ticker"]] = told
 
+    # The client's socket tells in a thread of its own, also while the books are read.
+
     @property
     def sizes(self) -> dict[str, Decimal]:
         """Signed, by market; positions that are closed are left out."""
         found: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for fill in self.fills.values():
+        for fill in list(self.fills.values()):
             found[fill["market"]] += Decimal(fill["size"]) * (1 if fill["side"] == "BUY" else -1)
         return {market: size for market, size in found.items() if size}
 
     @property
     def cash(self) -> Decimal:
         total = Decimal(0)
-        for fill in self.fills.values():
+        for fill in list(self.fills.values()):
             rounding = ROUND_HALF_EVEN if fill["type"] in WITHOUT_TICKS else ROUND_FLOOR
             value = (Decimal(fill["price"]) * Decimal(fill["size"])).quantize(QUANTUM, rounding)
             total += (value if fill["side"] == "SELL" else -value) - Decimal(fill["fee"])
         own = {"address": self.address, "subaccountNumber": self.number}
-        for transfer in self.transfers.values():
+        for transfer in list(self.transfers.values()):
             size = Decimal(transfer["size"])
             total += size if transfer["recipient"] == own else -size
-        return total + sum(Decimal(each["payment"]) for each in self.payments.values())
+        return total + sum(Decimal(each["payment"]) for each in list(self.payments.values()))
 
     def differences(self, subaccount: dict[str, Any]) -> list[str]:
         """What the indexer's subaccount says otherwise, and faults so far."""
