@@ -41,6 +41,8 @@ from tests.rulebooks import USD, shipped_blocks
 from tests.scalar_formulas import ask
 from tests.simulation.block_worlds import BTC, ETH, MEME
 
+SOON = {"funding.sample_ms": "2000", "funding.sample_offset_ms": "0", "funding.tick_ms": "10000"}
+"""Funding every ten blocks."""
 START = 1_767_225_600_000
 PRICES = (10**10, 4 * 10**9, 10**11)
 UNIT = (10**8, 25 * 10**7, 10**7)
@@ -107,7 +109,7 @@ def test_nothing_lasts_on_an_edge_or_beyond_what_can_be_counted() -> None:
 
 def machine() -> Engine:
     limits = Limits(accounts=16, positions=64, orders=64, levels=64, nodes=512)
-    engine = Engine.create(shipped_blocks({}), [BTC, ETH, MEME], limits)
+    engine = Engine.create(shipped_blocks(SOON), [BTC, ETH, MEME], limits)
     commands: list[Command] = [AdvanceTime(START)]
     commands += [SetOraclePrice(START, row, price) for row, price in enumerate(PRICES)]
     commands.append(Deposit(START, INSURANCE_FUND, 1_000 * USD))
@@ -148,7 +150,7 @@ happenings = st.lists(
         st.tuples(st.just("deposit"), st.sampled_from(HOLDERS), st.integers(1, 500)),
         st.tuples(st.just("quote"), st.integers(0, 2), st.sampled_from(Side)),
         st.tuples(st.just("blocks"), st.integers(1, 3), st.just(0)),
-        st.tuples(st.just("hour"), st.just(0), st.just(0)),
+        st.tuples(st.just("blocks"), st.just(10), st.just(0)),
     ),
     min_size=1, max_size=40,
 )  # fmt: skip
@@ -170,7 +172,7 @@ class Story:
             return [Deposit(self.now, first, second * USD)]
         if kind == "quote":
             return [self.quote(first, second), self.advance(1_000)]
-        return [self.advance(1_000 * first if kind == "blocks" else 3_600_000)]
+        return [self.advance(1_000 * first)]
 
     def advance(self, span_ms: int) -> AdvanceTime:
         self.now += span_ms
@@ -224,8 +226,8 @@ def next_block(engine: Engine, price: int) -> set[str]:
     )
 
 
-CRASH = PRICES[0] * 9 // 10
-"""A price at which it is under maintenance."""
+CRASH = PRICES[0] * 905 // 1_000
+"""A price at which it is under maintenance, and not negative."""
 
 
 def test_a_watch_ends_with_the_move_that_could_matter() -> None:
@@ -272,3 +274,35 @@ def test_watches_are_no_part_of_the_state() -> None:
     assert engine.snapshot() == before
     assert engine.tables["control"]["watches"][0] == 0
     assert not np.shares_memory(engine.watches, engine.buffer)
+
+
+def broken(engine: Engine) -> int:
+    return int(broken_watch(engine.state, handle_of(engine.watches)))
+
+
+@pytest.mark.parametrize("parts", [3, 20, 200])
+def test_a_slow_fall_is_found_in_the_block_that_counts(parts: int) -> None:
+    engine = falling()
+    started = []
+    for step in range(1, 2 * parts):
+        price = PRICES[0] - PRICES[0] * step // (10 * parts)
+        started.append("LiquidationStarted" in next_block(engine, price))
+        assert broken(engine) == -1
+    searching = falling()
+    for step, was_started in enumerate(started, start=1):
+        searching.rows_were_written()
+        price = PRICES[0] - PRICES[0] * step // (10 * parts)
+        assert ("LiquidationStarted" in next_block(searching, price)) == was_started
+    assert any(started)
+    assert not all(started)
+
+
+def test_a_deposit_ends_the_watch_of_an_account_under_maintenance() -> None:
+    engine = falling()
+    next_block(engine, CRASH)
+    assert engine.watches["moves_left"][HOLDERS[0]] > 0
+    assert engine.watches["standing"][HOLDERS[0]] & UNDER_MAINTENANCE
+    engine.apply(Deposit(engine.clock_ms, HOLDERS[0], 5_000 * USD))
+    assert broken(engine) == -1
+    next_block(engine, CRASH + 1)
+    assert engine.watches["standing"][HOLDERS[0]] == 0
