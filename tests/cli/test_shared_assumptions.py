@@ -66,6 +66,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "1",
         *PRICES,
     ),
+    "options": ("mine.toml", "--days", "1", *PRICES),
     "keepers": ("mine.toml", "--crisis", "fall.toml", "--trials", "2", *PRICES),
     "size BTC": ("--account", "mine.toml", "--price", "FARTCOIN=0.9", "--price", "BTC=117000"),
     "size FARTCOIN": ("--account", "mine.toml", *PRICES),

@@ -56,6 +56,7 @@ class WideState(PlainState):
             for name, table in tables.items()
         }
         self.capacity = {name: len(table) for name, table in tables.items()}
+        self.watches = 0
         self.fields = {
             name: {field: place for place, field in enumerate(table.dtype.names)}
             for name, table in tables.items()
