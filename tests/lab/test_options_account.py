@@ -18,8 +18,7 @@ from seawall.lab.options.black76 import price
 from seawall.lab.options.held import held_of, moved, surface_of
 from seawall.lab.options.pool import Rule, boundaries
 from seawall.lab.options.portfolio import Collateral, Future, Options, Portfolio
-from seawall.lab.options.preset import RatioPreset
-from seawall.lab.options.preset_file import read_preset
+from seawall.lab.options.preset import RatioPreset, load_preset
 from seawall.lab.options.ratio import RatioRule, coin_value
 from seawall.lab.options.surface import SurfaceError, read_surface
 from seawall.lab.size.margin import margin_rule
@@ -388,7 +387,7 @@ def test_an_account_of_perpetuals_alone_is_answered() -> None:
 
 
 def ratio(**changes: float) -> RatioRule:
-    preset = read_preset("hyperliquid").preset
+    preset = load_preset("hyperliquid")
     assert isinstance(preset, RatioPreset)
     terms = {name: structs.replace(each, **changes) for name, each in preset.market.items()}
     coin = b'collateral = 1\n[[spot]]\nmarket = "HYPE"\nsize = 1\n'
@@ -406,7 +405,7 @@ def coins(amount: float, spot: float) -> Portfolio:
 
 def test_the_published_loan_against_coins() -> None:
     """10 HYPE at a loan to value of 0.5, 250 USD borrowed: at 33 they count 247.50, not enough."""
-    preset = read_preset("hyperliquid").preset
+    preset = load_preset("hyperliquid")
     assert isinstance(preset, RatioPreset)
     terms = preset.market["HYPE"]
     assert coin_value(terms, coins(10, 33.0), preset.ratio.threshold) == pytest.approx(247.50)

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from seawall.lab.options.margin import Margin, margin
 from seawall.lab.options.portfolio import NO_OPTIONS, Portfolio
-from seawall.lab.options.preset import RatioPreset, ScenarioPreset
+from seawall.lab.options.preset import AnyPreset, ScenarioPreset
 
 LEAST_MOVE, MOST_MOVE = -0.95, 9.0
 """Of a price, where a liquidation is looked for: from a twentieth of it to ten times."""
@@ -93,7 +93,7 @@ class AnyRule(Protocol):
     def name(self) -> str: ...
 
     @property
-    def preset(self) -> ScenarioPreset | RatioPreset: ...
+    def preset(self) -> AnyPreset: ...
 
     @property
     def funding(self) -> Mapping[str, float]: ...

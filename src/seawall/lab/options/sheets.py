@@ -14,9 +14,9 @@ from seawall.lab.options.figures import (
 )
 from seawall.lab.options.margin import ScenarioProfit
 from seawall.lab.options.pool import Boundaries
-from seawall.lab.options.preset_file import Entry
 from seawall.lab.options.question import OptionsResult
 from seawall.lab.options.tiles import nearest, status, tiles
+from seawall.lab.sourced_sheet import sourced_sheet
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import (
@@ -79,12 +79,6 @@ class _Scenario(Struct, frozen=True, kw_only=True):
     preset: str
     market: str
     scenario: ScenarioProfit
-
-
-class _Number(Struct, frozen=True, kw_only=True):
-    preset: str
-    key: str
-    entry: Entry
 
 
 def findings(result: OptionsResult) -> Findings:
@@ -550,25 +544,8 @@ def _scenarios(result: OptionsResult) -> Sheet:
 
 
 def _numbers(result: OptionsResult) -> Sheet:
-    return Sheet(
-        name="presets",
-        title="The numbers of the presets",
-        rows=[
-            _Number(preset=read.preset.name, key=key, entry=entry)
-            for read in result.reads
-            for key, entry in read.entries.items()
-            if not isinstance(entry.value, list)
-        ],
-        columns=[
-            Column("preset"),
-            Column("key", title="number"),
-            Column("value", get=lambda row: f"{row.entry.value}"),
-            Column("mark", get="entry.mark"),
-            Column("as_of", get="entry.as_of"),
-            Column("source", get="entry.source"),
-        ],
-        on="page",
-    )
+    files = [(each.rule.name, each.rule.preset.sources) for each in result.now]
+    return sourced_sheet("presets", "The numbers of the presets", files)
 
 
 def _assumptions(result: OptionsResult) -> Iterator[str]:
@@ -584,10 +561,10 @@ def _assumptions(result: OptionsResult) -> Iterator[str]:
         yield "Isolated positions stand in the pool like all others, with their margins."
     if result.held.account.orders:
         yield "Open orders do not count."
-    for read in result.reads:
-        yield f"{read.preset.name}: {read.preset.about}, as of {read.preset.as_of}."
-        for each in read.preset.missing:
-            yield f"{read.preset.name} leaves out: {each}."
+    for preset in (now.rule.preset for now in result.now):
+        yield f"{preset.name}: {preset.about}, as of {preset.as_of}."
+        for each in preset.missing:
+            yield f"{preset.name} leaves out: {each}."
     if any(each.origin != "the account" for each in result.held.options):
         origins = dict.fromkeys(
             each.origin for each in result.held.options if each.origin != "the account"
