@@ -83,7 +83,9 @@ def test_premiums_and_profits_are_in_the_equity() -> None:
 def test_an_option_needs_a_volatility_and_time() -> None:
     with pytest.raises(InputError, match=r'option 1 \(BTC\): volatility: is missing; .* "55%"'):
         options(account(volatility=""))
-    with pytest.raises(InputError, match=r"option 1 \(BTC\): expiry: is not after the time now"):
+    with pytest.raises(
+        InputError, match=r"option 1 \(BTC\): expiry: 2025-11-09 .* after the time now, 2026"
+    ):
         options(account(), time="2026-01-01")
     text = FILE.read_text().replace("time = 2025-10-10T20:00:00Z", "")
     with pytest.raises(InputError, match="time: is missing; write the time of its prices"):
@@ -340,6 +342,28 @@ def test_the_answer_of_the_example(result: OptionsResult) -> None:
     assert "the pool saves only 1,221 USD" in said
     assert "If the BTC perpetual is deleveraged after +10.00 %" in said
     assert result.now[result.strictest].rule.name == "derive-pm2"
+
+
+def said(text: str) -> str:
+    return " ".join(each.text for each in options(load_account(text.encode())).findings().words)
+
+
+def test_sentences_of_other_accounts() -> None:
+    """What is not there is not spoken of, and a loss is called one."""
+    text = FILE.read_text()
+    dead = said(text.replace("collateral = 25000", "collateral = 3000"))
+    assert "is liquidatable now" in dead
+    assert "liquidates it when" not in dead
+    assert "is deleveraged after" not in dead, "it does not stand until then"
+    put = text.replace('"call"', '"put"').replace('"short"', '"long"').replace("110000", "90000")
+    bought = said(put)
+    assert "its options lose " in bought
+    assert "no price from a twentieth to ten times of it liquidates the account" in bought
+    alone = said("collateral = 9000\ntime = 2025-10-10T20:00:00Z\n[[position]]\nmarket = \"BTC\"\n"
+                 "side = \"long\"\nsize = 0.00001\nentry = 100000\nleverage = 10\n[[option]]"
+                 + put.split("[[option]]")[1])  # fmt: skip
+    assert "instead of 0.00001." in alone
+    assert "-05" not in alone
 
 
 def test_a_market_without_figures_leaves_a_preset_out() -> None:

@@ -92,8 +92,8 @@ class _Findings:
             yield (
                 f"No keeper comes under {', '.join(parts)}."
                 if parts
-                else f"A keeper comes in every one of {len(answer.trials[0].found)} trials, under "
-                "every mechanism."
+                else f"A keeper comes in every one of {len(answer.trials[0].found)} trials under "
+                f"{', '.join(dict.fromkeys(each.mechanism for each in hit))}."
             )
             left = {
                 name: sum(
@@ -102,9 +102,9 @@ class _Findings:
                 for name in dict.fromkeys(each.mechanism for each in answer.trials)
             }
             least, most = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
+            to = f" to {kinds.money(left[most])} USD ({most})" if len(left) > 1 else ""
             yield (
-                f"Of the account is left, on average, {kinds.money(left[least])} USD ({least}) to "
-                f"{kinds.money(left[most])} USD ({most})."
+                f"On average {kinds.money(left[least])} USD ({least}){to} of the account are left."
             )
         if answer.day is not None:
             first = [each for each in answer.day_outcomes if each.bid_ms == _shortest(answer)]
@@ -168,10 +168,10 @@ class _Findings:
                 Column("smallest_busy", MONEY, title="at the peak", none=NONE_DOES),
                 Column("largest", MONEY, title="largest at once", drop=3, none="any"),
             ],
-            note="Of a position with the account's maintenance margin, 5 % of it short. Discounts "
-            "below zero: dearer than its value. Smaller positions are worth no transaction within "
-            "half an hour; of larger ones, slippage in the calm book of the largest market takes "
-            "all of the discount. Under rising bids keepers name the price.",
+            note="USD. Of a position with the account's maintenance margin, its equity 5 % below. "
+            "Discounts below zero: dearer than its value. Smaller positions are worth no "
+            "transaction within half an hour; of larger ones, slippage in the calm book of the "
+            "largest market takes all of the discount. Under rising bids keepers name the price.",
         )
 
     def _day(self) -> Iterator[Sheet]:

@@ -110,7 +110,7 @@ class Boundaries(Struct, frozen=True, kw_only=True):
     above: float | None
 
     def nearest(self, spot: float) -> float | None:
-        """The one that is nearer to a price, as a share of it."""
+        """The one nearer to a price; USD, None for none."""
         found = [each for each in (self.below, self.above) if each is not None]
         return min(found, key=lambda each: abs(each / spot - 1.0), default=None)
 

@@ -142,11 +142,9 @@ class _Findings:
             hit = "both liquidate" if answer.true else "neither liquidates"
             yield f"{where} {hit} the same under every oracle, the account taken alone."
         ends = sorted(answer.looks, key=lambda each: each.outcome.end)
-        least, most = ends[0], ends[-1]
-        yield (
-            f"With other accounts and books it leaves {kinds.money(least.outcome.end)} USD "
-            f"({least.preset.name}) to {kinds.money(most.outcome.end)} USD ({most.preset.name})."
-        )
+        left = [f"{kinds.money(each.outcome.end)} USD ({each.preset.name})" for each in ends]
+        to = f" to {left[-1]}" if len(left) > 1 else ""
+        yield f"With other accounts and books it leaves {left[0]}{to}."
         if self.moves:
             yield self._shortest()
 
@@ -170,9 +168,9 @@ class _Findings:
                 f"needs up to {kinds.percent(abs(largest.surely or 0.0))} ({largest.preset})"
             )
         if luck:
-            parts.append(f"is seen only at the right moment under {', '.join(luck)}")
+            parts.append(f"liquidates under {', '.join(luck)} only if it is read in time")
         if never:
-            parts.append(f"does not under {', '.join(never)}")
+            parts.append(f"liquidates at no size under {', '.join(never)}")
         return f"{text} {', '.join(parts) or 'does the same'}."
 
     def _warnings(self) -> Iterator[Words]:
