@@ -362,7 +362,7 @@ def test_sentences_of_other_accounts() -> None:
     alone = said("collateral = 9000\ntime = 2025-10-10T20:00:00Z\n[[position]]\nmarket = \"BTC\"\n"
                  "side = \"long\"\nsize = 0.00001\nentry = 100000\nleverage = 10\n[[option]]"
                  + put.split("[[option]]")[1])  # fmt: skip
-    assert "instead of 0.00001." in alone
+    assert "instead of 0.000010." in alone
     assert "-05" not in alone
 
 

@@ -1,7 +1,6 @@
 """An account of perpetuals and options under several presets, as sentences and sheets."""
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +23,7 @@ from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import (
     AVERAGE_PRICE,
     COUNT,
+    FIGURE,
     FLAG,
     MOVE,
     NUMBER,
@@ -247,8 +247,7 @@ def _price(price: float) -> str:
 
 
 def _coins(coins: float) -> str:
-    """Four digits, without an exponent: a small account has small sizes."""
-    return f"{Decimal(f'{coins:.4g}'):f}"
+    return FIGURE.text(coins)
 
 
 def _legs(result: OptionsResult) -> Sheet:
