@@ -22,6 +22,11 @@ from cyclopts import App
 
 from seawall.cli.main import app
 from seawall.domain.units import MICRO
+from seawall.lab.keepers.day import day_names
+from seawall.lab.keepers.gas import gas_names
+from seawall.lab.keepers.mechanism import mechanism_names
+from seawall.lab.options.preset import preset_names as margin_presets
+from seawall.lab.oracle.preset import preset_names as oracle_presets
 from seawall.report import deliver
 from seawall.report.findings import Findings
 from seawall.report.values import readable
@@ -183,6 +188,22 @@ def test_help_shows_every_option_with_its_own_default(name: str) -> None:
         if stated:
             assert stated[1] in (str(default), "real")
             assert "not given" not in text, f"{each.names[0]} has two defaults"
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "names"),
+    [
+        ("options", "--preset", margin_presets()),
+        ("oracle", "--oracle", oracle_presets()),
+        ("keepers", "--mechanism", mechanism_names()),
+        ("keepers", "--gas", gas_names()),
+        ("keepers", "--day", day_names()),
+    ],
+)
+def test_help_names_what_ships(name: str, option: str, names: tuple[str, ...]) -> None:
+    result = seawall(name, "--help", environment={"COLUMNS": "400"})
+    text = described_options(result.stdout)[option]
+    assert set(names) <= set(re.findall(r"[\w-]+", text))
 
 
 def described_options(text: str) -> dict[str, str]:

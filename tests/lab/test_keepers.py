@@ -411,7 +411,7 @@ def test_the_answer_adds_up() -> None:
         ({"keepers": -1}, "keepers: -1 should be 0 to 500"),
         ({"money": "much"}, "money: 'much' should be USD above 0"),
         ({"fixed_gas": "200%"}, "fixed_gas: '200%' should be 0% to 100%"),
-        ({"fund": -1}, "fund: -1 should be USD above 0"),
+        ({"fund": -1}, "fund: -1 should be USD of 0 or more"),
     ],
 )
 def test_bad_input_is_named(given: Mapping[str, Any], message: str) -> None:

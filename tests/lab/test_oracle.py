@@ -364,6 +364,20 @@ def test_published_prices_are_judged(tmp_path: Path) -> None:
     assert taken == [(False, True), (True, True), (True, True)]
 
 
+def test_sentences_of_other_accounts() -> None:
+    """Of one that is liquidatable now, and one that no price of the crisis liquidates."""
+
+    def said(text: bytes) -> str:
+        answer = oracle(account(text), oracles="dydx", population=0, workers=1)
+        return " ".join(each.text for each in answer.findings().words)
+
+    under = said(LONG.replace(b"10000\n", b"1000\n", 1))
+    assert "Below maintenance margin at the prices now: cross pool." in under
+    safe = said(LONG.replace(b"10000\n", b"900000\n", 1))
+    assert "neither the true nor any published price liquidates the account" in safe
+    assert "Below maintenance margin" not in safe
+
+
 def test_a_file_is_a_preset(tmp_path: Path) -> None:
     lines = [
         f'{field} = {{ value = {[1] if field == "source_weights" else 0}, source = "mine", '
@@ -414,7 +428,9 @@ def test_a_file_is_a_preset(tmp_path: Path) -> None:
         ({"published": "BTC=1,2"}, "published: 'BTC=1,2' should be MARKET=PRICE"),
         ({"published": "DOGE=1,0,0"}, "should be of one of the markets: BTC"),
         ({"published": "BTC=5,9,0"}, "should be a price above 0, a confidence below it"),
-        ({"population": -1}, "population: -1 should be a whole number from 0 to"),
+        ({"published": "BTC=100000,9,0,1e400"}, "an age of 0 to 315,360,000 s"),
+        ({"published": "BTC=100000,9,0,nan"}, "should be MARKET=PRICE"),
+        ({"population": -1}, "population: -1 should be 0 to"),
         ({"betas": "ETH=99"}, "betas: '99' should be a number"),
     ],
 )

@@ -17,7 +17,8 @@ class KeepersOptions:
     """Which mechanisms, and which keepers."""
 
     mechanism: Texts = None
-    """A mechanism by name, or a file; may be given several times. Without it all that ship."""
+    """A mechanism by name (derive_like, drift_like, dydx_like, fixed_bonus, gtrade_like,
+    maker_2020, maker_like), or a file; may be given several times. Without it all that ship."""
     gas: str | None = None
     """A price of gas by name (none, ethereum, ethereum_2020, rollup), or a file. Without it
     rollup."""
@@ -26,11 +27,13 @@ class KeepersOptions:
     keepers: int | None = None
     """How many keepers there are. Without it 8."""
     money: str | None = None
-    """USD that a keeper has, about. Without it 250000."""
+    """About how many USD each keeper has. Without it 250000."""
     fixed_gas: str | None = None
-    """Share of keepers whose programs do not follow the price of gas. Without it 50%."""
+    """Share of keepers whose programs pay at most three times the usual price of gas. Without it
+    50%."""
     margin: str | None = None
-    """The largest profit that a keeper asks for, of what it takes over. Without it 0.5%."""
+    """The largest profit that a keeper asks for, as a share of what it takes over. Without it
+    0.5%."""
     fund: str | None = None
     """USD of the insurance fund. Without it there is none."""
     trials: int | None = None
@@ -38,7 +41,7 @@ class KeepersOptions:
     day: str | None = None
     """A day of the past to run beside it: black_thursday."""
     seed: int | None = None
-    """Of the first trial. Without it 1."""
+    """The seed of the first trial; each further trial has the next one. Without it 1."""
 
 
 def keepers(

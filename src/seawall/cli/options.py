@@ -17,17 +17,20 @@ class OptionsOptions:
     """Which presets, which moment, and what may happen to the account."""
 
     preset: Texts = None
-    """A preset that ships, or a preset file; may be given several times. All that ship if none."""
+    """A preset by name (deribit-spm, derive-pm2, hyperliquid, paradex-scan), or a preset file; may
+    be given several times. Without it all that ship."""
     surface: Path | None = None
-    """A file of option quotes, for options that say no volatility."""
+    """A file of option quotes (parquet or CSV), for options that say no volatility."""
     time: str | None = None
-    """The moment now, UTC; without it that of the account file, else of the quotes."""
+    """The moment now, UTC, such as 2025-10-10T20:00. Without it that of the account file, else of
+    the quotes."""
     days: str | None = None
-    """How far to look; until the last expiry."""
+    """How many days to look ahead, such as 30. Without it until the last expiry."""
     deleveraged_after: SignedText = None
-    """How far the price goes in favour of a perpetual before it is deleveraged; 10%."""
+    """How far the price goes in favour of a perpetual before it is deleveraged. Without it 10%."""
     funding: SignedTexts = None
-    """Funding rate an hour that longs pay, for all markets or as BTC=0.00002."""
+    """Funding rate an hour that longs pay, a fraction, for all markets or as BTC=0.00002. Without
+    it the venue's now, else what is assumed."""
 
 
 def options(

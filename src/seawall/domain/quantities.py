@@ -72,10 +72,10 @@ def share(
     return number(field, value, least=least, most=most, expected=expected, above=True)
 
 
-def usd(field: str, value: Amount) -> int:
-    """Micro-USD of an amount above zero, cut to whole ones."""
-    least, most = Fraction(1, MICRO), Fraction(MAX_MONEY, MICRO)
-    expected = "USD above 0, such as 25000"
+def usd(field: str, value: Amount, *, may_be_none: bool = False) -> int:
+    """Micro-USD of an amount above zero, or of none, cut to whole ones."""
+    least, most = Fraction(0 if may_be_none else 1, MICRO), Fraction(MAX_MONEY, MICRO)
+    expected = f"USD {'of 0 or more' if may_be_none else 'above 0'}, such as 25000"
     found = number(field, value, least=least, most=most, expected=expected, percent=False)
     return int(found * MICRO)
 
@@ -100,7 +100,7 @@ def percent_move(
 
     A text is in percent, with or without ``%``; a number that is no text is a fraction.
     """
-    expected = f"percent above 0, such as {example}"
+    expected = f"percent above 0 and up to {highest:,}, such as {example}"
     sign, size = 0, value
     if isinstance(value, str):
         bare = value.strip()

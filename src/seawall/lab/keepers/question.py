@@ -163,7 +163,7 @@ def keepers(
     found = one_crisis(crisis, account, assumptions_of(assume))
     valuation = valuation_of(account)
     grid = even_grid(found.path, account.instruments)
-    reserve = 0 if fund == 0 else usd("fund", fund)
+    reserve = usd("fund", fund, may_be_none=True)
     progress("liquidations")
     buckets = bucket_paths(valuation, grid, found)
     made, shown = _trials(chosen, price, crowd, buckets, reserve, trials, seed)

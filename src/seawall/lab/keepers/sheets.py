@@ -92,7 +92,7 @@ class _Findings:
             yield (
                 f"No keeper comes under {', '.join(parts)}."
                 if parts
-                else f"A keeper comes in every one of {len(answer.trials[0].found)} trials under "
+                else f"In all trials ({len(answer.trials[0].found)}) a keeper comes under "
                 f"{', '.join(dict.fromkeys(each.mechanism for each in hit))}."
             )
             left = {

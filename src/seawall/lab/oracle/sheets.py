@@ -139,8 +139,10 @@ class _Findings:
                 f"{', '.join(early)}."
             )
         if not spared and not early:
-            hit = "both liquidate" if answer.true else "neither liquidates"
-            yield f"{where} {hit} the same under every oracle, the account taken alone."
+            if answer.true:
+                yield f"{where} every published price liquidates what the true one does."
+            else:
+                yield f"{where} neither the true nor any published price liquidates the account."
         ends = sorted(answer.looks, key=lambda each: each.outcome.end)
         left = [f"{kinds.money(each.outcome.end)} USD ({each.preset.name})" for each in ends]
         to = f" to {left[-1]}" if len(left) > 1 else ""
@@ -174,6 +176,12 @@ class _Findings:
         return f"{text} {', '.join(parts) or 'does the same'}."
 
     def _warnings(self) -> Iterator[Words]:
+        now = self.answer.valuation.at(self.answer.valuation.prices)
+        under = [name for bucket, name in self.names.items() if now[bucket].is_liquidatable]
+        if under:
+            yield Words(
+                f"Below maintenance margin at the prices now: {', '.join(under)}.", is_warning=True
+            )
         if not self.answer.is_conserved:
             yield Words(NOT_CONSERVED, is_warning=True)
 
@@ -192,8 +200,8 @@ class _Findings:
             mark=lambda row: BY_CHANCE if row.published is not None and row.surely is None else "",
             note=f"There and back within this time, all markets by their betas. "
             f"{BY_CHANCE}: only where the oracle looks at the right moment. "
-            "Smaller moves than under the first oracle liquidate on the published price alone, "
-            "larger ones up to the figure of an oracle on the true price alone.",
+            f"Moves between the figure of {DIRECT} and a larger one liquidate on the true price "
+            "alone, between it and a smaller one on the published price alone.",
         )
 
     def _moves(self, rows: Sequence[MoveOutcome]) -> Sheet:

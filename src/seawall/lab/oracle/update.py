@@ -10,6 +10,7 @@ from seawall.domain.errors import InputError
 from seawall.domain.instrument import Instrument
 
 DEEPEST_EXPONENT = 18
+MOST_AGE_S = 10 * 365 * 86_400
 LARGEST = 2**63 - 1
 _EXPECTED = "MARKET=PRICE,CONFIDENCE,EXPONENT[,SECONDS], such as BTC=12276250,1500,-5,12"
 
@@ -63,14 +64,15 @@ def parsed_update(text: str, markets: Sequence[str]) -> Update:
         raise InputError.of("", "published", text, f"of one of the markets: {', '.join(markets)}")
     try:
         price, confidence, exponent = (int(each) for each in parts[:3])
-        age_ms = round(1000 * Decimal(parts[3])) if len(parts) == 4 else 0
+        age_s = Decimal(parts[3]) if len(parts) == 4 else Decimal(0)
+        is_known = 0 <= age_s <= MOST_AGE_S
     except (ValueError, ArithmeticError):
         raise InputError.of("", "published", text, _EXPECTED) from None
     is_price = 0 < price <= LARGEST and 0 <= confidence < price
-    if not is_price or not -DEEPEST_EXPONENT <= exponent <= DEEPEST_EXPONENT or age_ms < 0:
+    if not is_price or not -DEEPEST_EXPONENT <= exponent <= DEEPEST_EXPONENT or not is_known:
         expected = "a price above 0, a confidence below it, an exponent from -18 to 18, an age of 0"
-        raise InputError.of("", "published", text, f"{expected} or more")
+        raise InputError.of("", "published", text, f"{expected} to {MOST_AGE_S:,} s")
     return Update(
         market=name.strip(), price_number=price, confidence_number=confidence, exponent=exponent,
-        age_ms=age_ms,
+        age_ms=round(1000 * age_s),
     )  # fmt: skip
