@@ -24,9 +24,6 @@ from seawall.cli.main import app
 from seawall.domain.units import MICRO
 from seawall.lab.keepers.day import day_names
 from seawall.lab.keepers.gas import gas_names
-from seawall.lab.keepers.mechanism import mechanism_names
-from seawall.lab.options.preset import preset_names as margin_presets
-from seawall.lab.oracle.preset import preset_names as oracle_presets
 from seawall.report import deliver
 from seawall.report.findings import Findings
 from seawall.report.values import readable
@@ -193,9 +190,6 @@ def test_help_shows_every_option_with_its_own_default(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "option", "names"),
     [
-        ("options", "--preset", margin_presets()),
-        ("oracle", "--oracle", oracle_presets()),
-        ("keepers", "--mechanism", mechanism_names()),
         ("keepers", "--gas", gas_names()),
         ("keepers", "--day", day_names()),
     ],

@@ -17,8 +17,8 @@ class KeepersOptions:
     """Which mechanisms, and which keepers."""
 
     mechanism: Texts = None
-    """A mechanism by name (derive_like, drift_like, dydx_like, fixed_bonus, gtrade_like,
-    maker_2020, maker_like), or a file; may be given several times. Without it all that ship."""
+    """A mechanism by name, or a file; may be given several times. Without it all that
+    ship; an unknown name is answered with those that do."""
     gas: str | None = None
     """A price of gas by name (none, ethereum, ethereum_2020, rollup), or a file. Without it
     rollup."""

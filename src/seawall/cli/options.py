@@ -17,8 +17,8 @@ class OptionsOptions:
     """Which presets, which moment, and what may happen to the account."""
 
     preset: Texts = None
-    """A preset by name (deribit-spm, derive-pm2, hyperliquid, paradex-scan), or a preset file; may
-    be given several times. Without it all that ship."""
+    """A preset by name, or a preset file; may be given several times. Without it all that
+    ship; an unknown name is answered with those that do."""
     surface: Path | None = None
     """A file of option quotes (parquet or CSV), for options that say no volatility."""
     time: str | None = None

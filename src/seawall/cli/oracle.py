@@ -20,9 +20,8 @@ class OracleOptions:
     """Which oracles, and in which crisis."""
 
     oracle: Texts = None
-    """A preset by name (direct, chainlink_like, drift_like, dydx, hyperliquid, jupiter_like,
-    maker_like, pyth_like), or a preset file; may be given several times. Without it all that
-    ship."""
+    """A preset by name, or a preset file; may be given several times. Without it all that
+    ship; an unknown name is answered with those that do."""
     crisis: str | None = None
     """A crisis or any named scenario, or a scenario file. Without it crash_2025_10_10."""
     published: SignedTexts = None
