@@ -449,7 +449,10 @@ def test_without_a_loan_the_offset_does_not_count() -> None:
     assert total.equity == pytest.approx(894.08996004)
     assert total.maintenance == pytest.approx(1_000 / 80 / 0.95)
     assert total.initial == pytest.approx(1_000 / 40)
-    assert pytest.approx(0.025841686, abs=1e-9) == 23.104792 / 894.08996004
+    size = 80 * 23.104792 / 100_000
+    asked = {"BTC": Portfolio(spot=100_000.0, futures=(Future(size=size, price=100_000.0),))}
+    total = ratio().total(asked, 894.08996004)
+    assert 0.95 * total.maintenance / total.equity == pytest.approx(0.025841686, abs=1e-9)
 
 
 def test_caps_bound_what_coins_count() -> None:

@@ -21,6 +21,7 @@ from seawall.lab.oracle.preset import (
     Preset,
     PresetError,
     load_preset,
+    loaded,
     preset_names,
 )
 from seawall.lab.oracle.publish import aggregate, drawn_errors, is_refused, publish
@@ -389,6 +390,10 @@ def test_a_file_is_a_preset(tmp_path: Path) -> None:
     path.write_text("\n".join([*head, *lines]))
     made = load_preset(path)
     assert structs.replace(made, name=DIRECT, title=PLAIN.title, sources=PLAIN.sources) == PLAIN
+    assert [each.name for each in loaded(["dydx", path, path])] == [DIRECT, "dydx", "mine"]
+    (tmp_path / "dydx.toml").write_text(path.read_text())
+    with pytest.raises(sw.SeawallError, match="oracle: 'dydx' should be the name of one file"):
+        loaded(["dydx", tmp_path / "dydx.toml"])
     for wrong, message in (
         ("delay_ms = 5", "delay_ms: 5: write { value, source, as_of, mark }"),
         ("", "delay_ms: is missing"),

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,16 @@ from seawall.domain.sourced import Sourced, check_date, sourced
 
 SUFFIX = ".toml"
 Kind = TypeVar("Kind", bound=Struct)
+
+
+class Named(Protocol):
+    """What a file makes. ``name``: that of the file, by which sheets tell files apart."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Made = TypeVar("Made", bound=Named)
 
 
 class SourcedFile(Struct, frozen=True, kw_only=True):
@@ -69,6 +79,15 @@ class SourcedFile(Struct, frozen=True, kw_only=True):
             if type(value) is not int or not least <= value <= most:
                 expected = f"a whole number from {least:,} to {most:,}"
                 raise self.error.of(self.place, field, value, expected)
+
+
+def each_once(option: str, made: Iterable[Made]) -> list[Made]:
+    """Each once, in order. Raises InputError for two of one name that differ."""
+    found: dict[str, Made] = {}
+    for each in made:
+        if found.setdefault(each.name, each) != each:
+            raise InputError.of("", option, each.name, "the name of one file alone; rename one")
+    return list(found.values())
 
 
 def names_in(folder: Traversable) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from seawall.lab.market.liquidity import depth_multipliers
 from seawall.lab.market.named_scenarios import DEFAULT
 from seawall.lab.paths.variants import sole_pool
 from seawall.lab.simulation.setup import Grid, price_units
+from seawall.lab.sourced_file import each_once
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
@@ -153,8 +154,8 @@ def keepers(
         fixed_gas=_share("fixed_gas", fixed_gas),
         margin=_share("margin", margin),
     )
-    wanted = list(several(mechanisms)) or list(mechanism_names())
-    chosen = tuple(load_mechanism(each) for each in dict.fromkeys(wanted))
+    wanted = several(mechanisms) or mechanism_names()
+    chosen = tuple(each_once("mechanism", map(load_mechanism, wanted)))
     price = load_gas(gas)
     known = None if day is None else load_day(day)
     if not account.positions:

@@ -285,5 +285,4 @@ def moments(portfolios: Portfolios, days: float | None) -> list[float]:
     ]
     last = days if days is not None else max(expiries, default=30.0)
     even = np.linspace(0.0, last, 5).tolist()
-    found = sorted({round(each, 6) for each in [*even, *expiries] if each <= last + 1e-9})
-    return found[:1] + [each for each in found[1:] if each > 0]
+    return sorted({round(each, 6) for each in [*even, *expiries] if each <= last + 1e-9})

@@ -40,6 +40,7 @@ from seawall.lab.options.preset import AnyPreset, RatioPreset, load_preset, pres
 from seawall.lab.options.ratio import RatioRule
 from seawall.lab.size.margin import margin_rule
 from seawall.lab.size.market import funding_of
+from seawall.lab.sourced_file import each_once
 from seawall.report.findings import Answer, Findings
 
 DELEVERAGED_AFTER = "10%"
@@ -96,7 +97,8 @@ def options(
     """
     if not (account.positions or account.options or account.holdings.coins):
         raise InputError(f"{account.source}: option: the account has none, and no position")
-    wanted = [load_preset(each) for each in (quantities.several(presets) or preset_names())]
+    names = quantities.several(presets) or preset_names()
+    wanted = each_once("preset", map(load_preset, names))
     after = float(_move(deleveraged_after))
     horizon = None if days is None else float(_days(days))
     held = _held(account, surface, time)

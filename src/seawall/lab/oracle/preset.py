@@ -12,7 +12,7 @@ from msgspec import Struct
 from seawall.domain.errors import InputError
 from seawall.domain.sourced import Sourced
 from seawall.domain.units import PPM
-from seawall.lab.sourced_file import SourcedFile, names_in, read_sourced
+from seawall.lab.sourced_file import SourcedFile, each_once, names_in, read_sourced
 
 DIRECT = "direct"
 """The preset whose published price is the true one."""
@@ -101,9 +101,5 @@ def loaded(wanted: Iterable[str | Path]) -> list[Preset]:
 
     Raises PresetError.
     """
-    names = list(wanted) or list(preset_names())
-    found: dict[str, Preset] = {}
-    for each in (DIRECT, *names):
-        preset = load_preset(each)
-        found.setdefault(preset.name, preset)
-    return list(found.values())
+    names = list(wanted) or preset_names()
+    return each_once("oracle", (load_preset(each) for each in (DIRECT, *names)))

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct, structs
@@ -25,9 +25,9 @@ from seawall.lab.crises.trial import CrisesTask, Outcome, Rules
 from seawall.lab.market.assumptions import Assume, assumptions_of, leverages_of
 from seawall.lab.market.named_scenarios import DEFAULT
 from seawall.lab.oracle.moves import MoveOutcome, Prices, compared_moves
-from seawall.lab.oracle.preset import DIRECT, Preset, loaded
+from seawall.lab.oracle.preset import Preset, loaded
 from seawall.lab.oracle.publish import Published, publish
-from seawall.lab.oracle.reach import Fastest, Reach, fastest, reach
+from seawall.lab.oracle.reach import Reach, fastest, reach
 from seawall.lab.oracle.update import Update, parsed_update
 from seawall.lab.paths.variants import sole_pool
 from seawall.lab.simulation.setup import Grid
@@ -136,6 +136,7 @@ def oracle(
     valuation = valuation_of(account)
     grid = even_grid(found.path, account.instruments)
     true = Prices(valuation).first(grid.oracle)
+    positions = list(_positions(account))
     progress("moves")
     moves = compared_moves(valuation, presets, assumed.values("beta", leverages), seed)
     answer = _simulated(
@@ -148,8 +149,8 @@ def oracle(
         crisis=found,
         grid=grid,
         moves=tuple(moves),
-        reaches=tuple(_reaches(account, grid, presets)),
-        lags=tuple(_lags(account, grid)),
+        reaches=tuple(_reaches(positions, grid, presets)),
+        lags=tuple(_lags(positions, grid, presets[0])),
         true=_minutes(true, grid),
         looks=tuple(_looks(valuation, grid, presets, seed, answer)),
         judged=tuple(each for update in updates for each in _judged(valuation, update)),
@@ -223,36 +224,45 @@ def _looks(
         )
 
 
-def _positions(account: Account) -> Iterable[tuple[int, int, float, Decimal | None]]:
-    """Market, side, price now and liquidation price of each position."""
+class _Liquidated(NamedTuple):
+    """A position that some price of its market liquidates. USD; ``side``: 1 long, -1 short."""
+
+    name: str
+    side: int
+    price: float
+    liquidation_price: float
+
+
+def _positions(account: Account) -> Iterable[tuple[int, _Liquidated]]:
+    """Those with a liquidation price, and their market."""
     for each in account.positions:
         name = account.instruments[each.market].name
-        side = 1 if each.signed_size > 0 else -1
-        yield each.market, side, float(account.price(name)), account.liquidation_price(name)
+        liquidation = account.liquidation_price(name)
+        if liquidation is not None:
+            side = 1 if each.signed_size > 0 else -1
+            price = float(account.price(name))
+            yield each.market, _Liquidated(name, side, price, float(liquidation))
 
 
-def _reaches(account: Account, grid: Grid, presets: Sequence[Preset]) -> Iterable[Reach]:
-    for market, side, price, liquidation in _positions(account):
-        if liquidation is None:
-            continue
+def _reaches(
+    positions: Sequence[tuple[int, _Liquidated]], grid: Grid, presets: Sequence[Preset]
+) -> Iterable[Reach]:
+    for market, each in positions:
         for preset in presets:
             moves = fastest(grid.times_ms, grid.oracle[:, market], preset.longest_lag_ms)
-            name = account.instruments[market].name
-            yield reach(name, side, price, float(liquidation), preset, moves)
+            yield reach(*each, preset, moves)
 
 
-def _lags(account: Account, grid: Grid) -> Iterable[tuple[int, int, Reach]]:
+def _lags(
+    positions: Sequence[tuple[int, _Liquidated]], grid: Grid, direct: Preset
+) -> Iterable[tuple[int, int, Reach]]:
     """The same over lags and errors of the sources, with nothing else."""
-    direct = loaded([DIRECT])[0]
-    for market, side, price, liquidation in _positions(account):
-        if liquidation is None:
-            continue
-        name = account.instruments[market].name
+    for market, each in positions:
         for lag in LAGS_MS:
-            moves = fastest(grid.times_ms, grid.oracle[:, market], lag) if lag else Fastest(0, 0)
+            moves = fastest(grid.times_ms, grid.oracle[:, market], lag)
             for error in ERRORS_PPM:
                 preset = structs.replace(direct, source_error_ppm=error)
-                yield lag, error, reach(name, side, price, float(liquidation), preset, moves)
+                yield lag, error, reach(*each, preset, moves)
 
 
 def _judged(valuation: Valuation, update: Update) -> Iterable[Judged]:
