@@ -18,8 +18,7 @@ from seawall.lab.options.black76 import price
 from seawall.lab.options.held import held_of, moved, surface_of
 from seawall.lab.options.pool import Rule, boundaries
 from seawall.lab.options.portfolio import Collateral, Future, Options, Portfolio
-from seawall.lab.options.preset import RatioPreset
-from seawall.lab.options.preset_file import read_preset
+from seawall.lab.options.preset import RatioPreset, load_preset
 from seawall.lab.options.ratio import RatioRule, coin_value
 from seawall.lab.options.surface import SurfaceError, read_surface
 from seawall.lab.size.margin import margin_rule
@@ -84,7 +83,9 @@ def test_premiums_and_profits_are_in_the_equity() -> None:
 def test_an_option_needs_a_volatility_and_time() -> None:
     with pytest.raises(InputError, match=r'option 1 \(BTC\): volatility: is missing; .* "55%"'):
         options(account(volatility=""))
-    with pytest.raises(InputError, match=r"option 1 \(BTC\): expiry: is not after the time now"):
+    with pytest.raises(
+        InputError, match=r"option 1 \(BTC\): expiry: 2025-11-09 .* after the time now, 2026"
+    ):
         options(account(), time="2026-01-01")
     text = FILE.read_text().replace("time = 2025-10-10T20:00:00Z", "")
     with pytest.raises(InputError, match="time: is missing; write the time of its prices"):
@@ -343,6 +344,28 @@ def test_the_answer_of_the_example(result: OptionsResult) -> None:
     assert result.now[result.strictest].rule.name == "derive-pm2"
 
 
+def said(text: str) -> str:
+    return " ".join(each.text for each in options(load_account(text.encode())).findings().words)
+
+
+def test_sentences_of_other_accounts() -> None:
+    """What is not there is not spoken of, and a loss is called one."""
+    text = FILE.read_text()
+    dead = said(text.replace("collateral = 25000", "collateral = 3000"))
+    assert "is liquidatable now" in dead
+    assert "liquidates it when" not in dead
+    assert "is deleveraged after" not in dead, "it does not stand until then"
+    put = text.replace('"call"', '"put"').replace('"short"', '"long"').replace("110000", "90000")
+    bought = said(put)
+    assert "its options lose " in bought
+    assert "no price from a twentieth to ten times of it liquidates the account" in bought
+    alone = said("collateral = 9000\ntime = 2025-10-10T20:00:00Z\n[[position]]\nmarket = \"BTC\"\n"
+                 "side = \"long\"\nsize = 0.00001\nentry = 100000\nleverage = 10\n[[option]]"
+                 + put.split("[[option]]")[1])  # fmt: skip
+    assert "instead of 0.000010." in alone
+    assert "-05" not in alone
+
+
 def test_a_market_without_figures_leaves_a_preset_out() -> None:
     text = FILE.read_text().replace('"BTC"', '"HYPE"')
     text = text.replace("100000", "40").replace("110000", "44")
@@ -388,7 +411,7 @@ def test_an_account_of_perpetuals_alone_is_answered() -> None:
 
 
 def ratio(**changes: float) -> RatioRule:
-    preset = read_preset("hyperliquid").preset
+    preset = load_preset("hyperliquid")
     assert isinstance(preset, RatioPreset)
     terms = {name: structs.replace(each, **changes) for name, each in preset.market.items()}
     coin = b'collateral = 1\n[[spot]]\nmarket = "HYPE"\nsize = 1\n'
@@ -406,7 +429,7 @@ def coins(amount: float, spot: float) -> Portfolio:
 
 def test_the_published_loan_against_coins() -> None:
     """10 HYPE at a loan to value of 0.5, 250 USD borrowed: at 33 they count 247.50, not enough."""
-    preset = read_preset("hyperliquid").preset
+    preset = load_preset("hyperliquid")
     assert isinstance(preset, RatioPreset)
     terms = preset.market["HYPE"]
     assert coin_value(terms, coins(10, 33.0), preset.ratio.threshold) == pytest.approx(247.50)

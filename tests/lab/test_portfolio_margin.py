@@ -19,11 +19,16 @@ from seawall.lab.options.margin import (
     scenario_profits,
 )
 from seawall.lab.options.portfolio import Collateral, Future, Options, Portfolio
-from seawall.lab.options.preset import MarketShock, ScenarioPreset
-from seawall.lab.options.preset_file import PresetError, parsed, read_preset, shipped
+from seawall.lab.options.preset import (
+    MarketShock,
+    PresetError,
+    ScenarioPreset,
+    load_preset,
+    preset_names,
+)
 from tests.lab.pmrm_cases import preset_of, read_cases
 
-SCENARIOS = [name for name in shipped() if isinstance(read_preset(name).preset, ScenarioPreset)]
+SCENARIOS = [each for each in preset_names() if isinstance(load_preset(each), ScenarioPreset)]
 """The shipped presets of scenarios."""
 VECTORS = "SEAWALL_PMRM2_VECTORS"
 NEED = f"{VECTORS} is not set: it names a file, or a folder, of published PM2 portfolios"
@@ -56,7 +61,7 @@ def shipped_margin(portfolio: Portfolio, name: str, market: str = "BTC") -> Marg
 
 
 def scenarios(name: str | Path) -> ScenarioPreset:
-    preset = read_preset(name).preset
+    preset = load_preset(name)
     assert isinstance(preset, ScenarioPreset)
     return preset
 
@@ -337,51 +342,51 @@ def test_an_expired_option_moves_no_more() -> None:
 
 
 def test_every_number_of_a_preset_has_its_source() -> None:
-    for name in shipped():
-        read = read_preset(name)
-        assert read.preset.name == name
-        assert len(read.entries) > (15 if name in SCENARIOS else 4)
-        for key, entry in read.entries.items():
-            assert entry.source.strip(), key
-            assert entry.as_of, key
+    for name in preset_names():
+        preset = load_preset(name)
+        assert preset.name == name
+        assert len(preset.sources) > (15 if name in SCENARIOS else 4)
+        for key, entry in preset.sources.items():
             assert entry.mark != "assumed" or len(entry.source) > 20, f"{key} says no reason"
 
 
 def test_a_preset_of_ones_own(tmp_path: Path) -> None:
-    text = (
-        _text("paradex-scan")
-        .replace("value = 0.16", "value = 0.20")
-        .replace('name = "paradex-scan"', 'name = "mine"')
-    )
     path = tmp_path / "mine.toml"
-    path.write_text(text)
+    path.write_text(_text("paradex-scan").replace("value = 0.16", "value = 0.20"))
     preset = scenarios(path)
+    assert preset.name == "mine"
     assert margin(book(1), preset, preset.market["BTC"]).initial == pytest.approx(20_000)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('mark = "documented"', 'mark = "said"', "market.BTC.price_range: mark: Invalid enum"),
-        ("[factors]", "[factor]", "Object contains unknown field `factor`"),
+        ('mark = "documented"', 'mark = "said"', "price_range.mark: 'said': one of documented"),
+        ("[factors]", "[factor]", "field: 'factor' should be one of market, grid, volatility"),
         ("least = {", "lowest = {", "volatility: Object contains unknown field `lowest`"),
         ("value = 0.5,", 'value = "half",', "factors.maintenance: Expected `float`, got `str`"),
-        ("[grid]", "[grid]\nmore = 1", "grid.more: write { value = 1, source, as_of, mark }"),
+        ("[grid]", "[grid]\nmore = 1", "grid.more: 1: write { value, source, as_of, mark }"),
         ("[grid]", "[grid", "not valid TOML"),
     ],
 )
-def test_what_is_wrong_in_a_preset_is_named(old: str, new: str, message: str) -> None:
+def test_what_is_wrong_in_a_preset_is_named(
+    old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(_text("paradex-scan").replace(old, new, 1))
     with pytest.raises(PresetError) as caught:
-        parsed(_text("paradex-scan").replace(old, new, 1), "mine.toml")
+        load_preset(path)
     assert str(caught.value).startswith("preset: mine.toml: ")
     assert message in str(caught.value)
 
 
 def test_an_unknown_preset_names_those_that_ship(tmp_path: Path) -> None:
-    with pytest.raises(PresetError, match="preset: 'none' should be one of deribit-spm, derive"):
-        read_preset("none")
+    with pytest.raises(
+        PresetError, match=r"preset: 'none' should be a \.toml file or one of deribit"
+    ):
+        load_preset("none")
     with pytest.raises(PresetError, match=r"none\.toml: No such file"):
-        read_preset(tmp_path / "none.toml")
+        load_preset(tmp_path / "none.toml")
 
 
 def _text(name: str) -> str:

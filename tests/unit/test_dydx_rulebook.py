@@ -10,8 +10,9 @@ import pytest
 
 from seawall.domain.enums import StartingOffset
 from seawall.domain.rulebook import BlockRulebook, EquityTier, Rulebook, StakingLevel, VolumeTier
+from seawall.domain.sourced import MARKS
 from seawall.venues import rulebook_file
-from seawall.venues.rulebook_file import MARKS, RulebookError, load_rulebook, rulebook_sources
+from seawall.venues.rulebook_file import RulebookError, load_rulebook, rulebook_sources
 from tests.rulebooks import shipped_blocks
 
 USD = 10**6

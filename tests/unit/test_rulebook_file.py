@@ -8,12 +8,11 @@ import msgspec
 import pytest
 
 from seawall.domain.enums import LiquidationStage, MarkMethod, PremiumMethod
+from seawall.domain.sourced import MARKS, Sourced
 from seawall.venues import rulebook_file
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_file import (
-    MARKS,
     RulebookError,
-    RuleSource,
     load_rulebook,
     rulebook_sources,
 )
@@ -74,7 +73,7 @@ def test_every_shipped_number_has_a_source(venue: str) -> None:
     }
     assert sources.keys() == fields
     for key, entry in sources.items():
-        assert isinstance(entry, RuleSource)
+        assert isinstance(entry, Sourced)
         assert entry.mark in MARKS, key
         assert len(entry.source) > 8, key
         assert re.fullmatch(r"20\d\d-\d\d-\d\d", entry.as_of), key

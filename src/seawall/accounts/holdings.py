@@ -31,6 +31,7 @@ from seawall.domain.units import (
     money_text,
     to_units,
 )
+from seawall.report.kinds import TIME
 
 _Row = TypeVar("_Row", PositionText, OrderText, TopUpText, OptionText, SpotText)
 
@@ -208,22 +209,26 @@ def _top_up(
 
 
 def _coins(where: str, written: SpotText, instrument: Instrument, market: int) -> SpotCoins:
-    size = _units(where, "size", written.size, instrument.size_decimals, MAX_SIZE)
+    return SpotCoins(market=market, size=_size(where, written.size, instrument))
+
+
+def _size(where: str, text: str, instrument: Instrument) -> int:
+    size = _units(where, "size", text, instrument.size_decimals, MAX_SIZE)
     if not size:
         smallest = from_units(1, instrument.size_decimals)
-        raise InputError(f"{where}: size: {written.size} should be at least {smallest}")
-    return SpotCoins(market=market, size=size)
+        raise InputError(f"{where}: size: {text} should be at least {smallest}")
+    return size
 
 
 def _option(
     where: str, written: OptionText, instrument: Instrument, market: int, time_ms: int | None
 ) -> OptionPosition:
     if time_ms is not None and written.expiry_ms <= time_ms:
-        raise InputError(f"{where}: expiry: should be after the time of the account")
-    size = _units(where, "size", written.size, instrument.size_decimals, MAX_SIZE)
-    if not size:
-        smallest = from_units(1, instrument.size_decimals)
-        raise InputError(f"{where}: size: {written.size} should be at least {smallest}")
+        expiry, now = TIME.text(written.expiry_ms), TIME.text(time_ms)
+        raise InputError(
+            f"{where}: expiry: {expiry} should be after the time of the account, {now}"
+        )
+    size = _size(where, written.size, instrument)
     for name in ("strike", "forward", "entry"):
         text = getattr(written, name)
         if text is not None:

@@ -38,7 +38,7 @@ def options(
     source: MarketSource = MarketSource(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
-    """Margin perpetuals and options of an account as one portfolio, and see what ends it.
+    """Margin perpetuals and options of an account as one portfolio, and see what liquidates it.
 
     Requirement and liquidation prices under every preset, each leg for itself and pooled; margin
     over the hedge; liquidation over price and volatility; a deleveraged perpetual; funding and

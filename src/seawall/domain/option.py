@@ -4,8 +4,9 @@ from enum import IntEnum, unique
 
 from msgspec import Struct
 
-YEAR_MS = 365 * 86_400_000
-"""Option years have 365 days."""
+DAYS_PER_YEAR = 365
+"""Of option years."""
+YEAR_MS = DAYS_PER_YEAR * 86_400_000
 
 
 @unique

@@ -2,7 +2,7 @@
 
 Rates are integers of 1e-9 (``RATE_ONE``), funding numbers of 1e-12 (``FUNDING_ONE``), money is
 micro-USD, times are ms. How a rulebook file is read, and what ``documented``, ``observed`` and
-``assumed`` mean in it, is said in ``venues/rulebook_file.py``.
+``assumed`` mean in it, is said in ``venues/rulebook_file.py`` and ``domain/sourced.py``.
 """
 
 import msgspec

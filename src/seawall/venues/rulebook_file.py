@@ -2,17 +2,13 @@
 
 A top-level ``clock = "blocks"`` says that the rules settle in blocks and makes a
 ``BlockRulebook``; without it (or with ``"continuous"``) the file is a ``Rulebook``. Every entry is
-an inline table::
+an inline table (``domain/sourced.py``)::
 
     [order]
     minimum_value = { value = "10", unit = "USD", source = "docs: order types",
                       as_of = "2026-08-22", mark = "documented" }
 
-(on one line in the file). ``mark`` says how far to trust it:
-
-* ``documented``: stated by the venue;
-* ``observed``: not stated, but recomputed exactly from the venue's recorded data;
-* ``assumed``: neither; a choice that can be overridden, with the reason in ``source``.
+(on one line in the file).
 
 Decimals are text, so that no binary fraction comes between the file and the machine; fractions
 become integers of 1e-9, funding numbers of 1e-12, USD micro-USD, each exactly or not at all.
@@ -21,34 +17,22 @@ domain's vocabularies. Every key of ``domain/rulebook.py`` must be there and no 
 (``rulebook_keys.py``).
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 from seawall.domain.errors import InputError
 from seawall.domain.rulebook import AnyRulebook, Rulebook
+from seawall.domain.sourced import Sourced, check_date, sourced
 from seawall.venues.registry import DEFAULT_VENUE, VENUES
 from seawall.venues.rulebook_keys import CLOCKS, TEXT_UNITS, Kind, Sections
 
-MARKS = ("documented", "observed", "assumed")
-_ENTRY_KEYS = {"value", "unit", "source", "as_of", "mark"}
 _HEAD_KEYS = {"name", "as_of", "clock"}
-_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 
 class RulebookError(InputError):
     """A rulebook that cannot be used: its file, the key, the value and what would be right."""
-
-
-class RuleSource(NamedTuple):
-    """One entry as the file gives it. ``value`` is not converted."""
-
-    value: Any
-    mark: str
-    source: str
-    as_of: str
 
 
 @overload
@@ -97,7 +81,7 @@ def load_rulebook(
     return book
 
 
-def rulebook_sources(name_or_path: str | Path = DEFAULT_VENUE) -> dict[str, RuleSource]:
+def rulebook_sources(name_or_path: str | Path = DEFAULT_VENUE) -> dict[str, Sourced]:
     """Every rule by dotted key with its value as written, its mark, its source and its date.
 
     Raises RulebookError.
@@ -125,7 +109,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Sections]:
     for key in ("name", "as_of"):
         if not isinstance(document.get(key), str):
             raise RulebookError(f"{path.name}: {key}: missing or not text")
-    _check_date(path, "as_of", document["as_of"])
+    check_date(f"{path.name}: as_of", document["as_of"], RulebookError)
     clock = document.get("clock", "continuous")
     if not isinstance(clock, str) or clock not in CLOCKS:
         raise RulebookError(f"{path.name}: clock: {clock!r}: one of {', '.join(CLOCKS)}")
@@ -139,8 +123,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Sections]:
     return document, sections
 
 
-def _entries(path: Path, document: dict[str, Any], sections: Sections) -> dict[str, RuleSource]:
-    entries: dict[str, RuleSource] = {}
+def _entries(path: Path, document: dict[str, Any], sections: Sections) -> dict[str, Sourced]:
+    entries: dict[str, Sourced] = {}
     for section, kinds in sections.kinds.items():
         table = document.get(section)
         if not isinstance(table, dict):
@@ -154,34 +138,9 @@ def _entries(path: Path, document: dict[str, Any], sections: Sections) -> dict[s
             key = f"{section}.{rule}"
             if rule not in table:
                 raise RulebookError(f"{path.name}: {key}: missing")
-            entries[key] = _entry(path, key, kind, table[rule])
+            where = f"{path.name}: {key}"
+            entries[key] = sourced(where, table[rule], RulebookError, kind.unit)
     return entries
-
-
-def _entry(path: Path, key: str, kind: Kind, raw: Any) -> RuleSource:
-    where = f"{path.name}: {key}"
-    if not isinstance(raw, dict):
-        raise RulebookError(f"{where}: {raw!r}: write {{ value, source, as_of, mark }}")
-    for name in raw:
-        if name not in _ENTRY_KEYS:
-            raise RulebookError(f"{where}.{name}: unknown; known are {', '.join(_ENTRY_KEYS)}")
-    for name in ("value", "source", "as_of", "mark"):
-        if name not in raw:
-            raise RulebookError(f"{where}.{name}: missing")
-    if not isinstance(raw["source"], str) or not raw["source"].strip():
-        raise RulebookError(f"{where}.source: {raw['source']!r}: say where the value is from")
-    if raw["mark"] not in MARKS:
-        raise RulebookError(f"{where}.mark: {raw['mark']!r}: one of {', '.join(MARKS)}")
-    if "unit" in raw and raw["unit"] != kind.unit:
-        wanted = f"write {kind.unit!r}" if kind.unit else "this rule has no unit"
-        raise RulebookError(f"{where}.unit: {raw['unit']!r}: {wanted}")
-    _check_date(path, f"{key}.as_of", raw["as_of"])
-    return RuleSource(raw["value"], raw["mark"], raw["source"], raw["as_of"])
-
-
-def _check_date(path: Path, key: str, value: Any) -> None:
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise RulebookError(f"{path.name}: {key}: {value!r}: a date as text, like '2026-08-22'")
 
 
 def _override_value(kind: Kind, text: str) -> Any:

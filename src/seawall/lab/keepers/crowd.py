@@ -3,12 +3,12 @@
 import numpy as np
 from msgspec import Struct
 
+from seawall.domain.units import MICRO
 from seawall.lab.keepers.gas import Gas
 from seawall.lab.keepers.liquidation import Keeper
 
 UNLIMITED = 2**62
 """A gas limit that no network asks for."""
-MICRO = 10**6
 
 
 class Crowd(Struct, frozen=True, kw_only=True):

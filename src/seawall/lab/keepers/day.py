@@ -5,24 +5,27 @@ the published price liquidates in proportion to the fall. Each lot is a liquidat
 bids that rise for a time; some keepers' programs pay no more than a fixed price of gas.
 """
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from seawall.accounts.markets import shipped_markets
 from seawall.domain.errors import InputError
+from seawall.domain.sourced import Sourced
+from seawall.domain.units import MICRO, PPM
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.keepers.crowd import UNLIMITED
 from seawall.lab.keepers.gas import gas_prices, load_gas
 from seawall.lab.keepers.liquidation import Bucket, Keeper, Party, liquidate
-from seawall.lab.keepers.mechanism import PPM, Mechanism, load_mechanism
+from seawall.lab.keepers.mechanism import Mechanism, load_mechanism
 from seawall.lab.market.named_scenarios import load
 from seawall.lab.market.scenario import scenario_path
 from seawall.lab.oracle.preset import load_preset
 from seawall.lab.oracle.publish import publish
-from seawall.lab.sourced_file import Source, names_in, read_sourced
+from seawall.lab.sourced_file import names_in, read_sourced
 
 SCENARIO, MARKET = "crash_2020_03_12", "ETH"
 GAS, ORACLE, MECHANISM = "ethereum_2020", "maker_like", "maker_2020"
@@ -43,7 +46,7 @@ class Day(Struct, frozen=True, kw_only=True):
 
     name: str
     title: str
-    sources: tuple[Source, ...]
+    sources: Mapping[str, Sourced]
     auctioned_micro_usd: int
     lot_micro_coins: int
     start_micro_usd: int
@@ -59,9 +62,6 @@ class Day(Struct, frozen=True, kw_only=True):
     zero_ppm: int
     zero_micro_usd: int
     debt_micro_usd: int
-
-
-FIELDS = tuple(each for each in Day.__struct_fields__ if each not in ("name", "title", "sources"))
 
 
 class DayOutcome(Struct, frozen=True, kw_only=True):
@@ -96,12 +96,11 @@ def day_names() -> tuple[str, ...]:
 
 def load_day(name_or_path: str | Path) -> Day:
     """A shipped day by name, or a file's. Raises DayError."""
-    found = read_sourced("day", _FOLDER, name_or_path, FIELDS, DayError)
-    for field, value in found.values.items():
-        least = 0 if field in ("bid_keepers", "free_keepers", "margin_ppm") else 1
-        if not least <= value <= 10**15:
-            raise DayError.of(f"day: {found.name}", field, value, f"{least} to {10**15:,}")
-    return Day(name=found.name, title=found.title, sources=found.sources, **found.values)
+    found = read_sourced("day", _FOLDER, name_or_path, DayError)
+    made = found.into(Day)
+    may_be_none = ("bid_keepers", "free_keepers", "margin_ppm")
+    found.check_whole({each: (int(each not in may_be_none), 10**15) for each in found.values})
+    return made
 
 
 def run_day(day: Day, seed: int, bid_ms: int | None = None) -> DayOutcome:
@@ -148,7 +147,7 @@ def run_day(day: Day, seed: int, bid_ms: int | None = None) -> DayOutcome:
 def _prices(day: Day) -> tuple[Integers, Floats]:
     """The true price a minute of the day, USD, and two more hours at the last one."""
     instrument = shipped_markets()[MARKET]
-    start = {instrument.name: day.start_micro_usd / PPM}
+    start = {instrument.name: day.start_micro_usd / MICRO}
     path = scenario_path(load(SCENARIO), [instrument.name], start)
     end = int(path.times_ms[-1]) + 8 * 3_600_000
     times = np.arange(int(path.times_ms[0]), end, STEP_MS, dtype=np.int64)
@@ -156,8 +155,6 @@ def _prices(day: Day) -> tuple[Integers, Floats]:
 
 
 def _mechanism(bid_ms: int | None) -> Mechanism:
-    from msgspec import structs
-
     found = load_mechanism(MECHANISM)
     if bid_ms is None:
         return found
@@ -169,9 +166,9 @@ def _lots(day: Day, shown: Floats) -> list[tuple[int, float]]:
     lowest = np.minimum.accumulate(shown)
     falls = -np.diff(lowest, prepend=lowest[0])
     # Lots of so many coins, worth what is auctioned together.
-    coins = day.lot_micro_coins / PPM
+    coins = day.lot_micro_coins / MICRO
     worth = float((falls * lowest).sum() / max(1e-9, falls.sum())) * coins
-    count = round(day.auctioned_micro_usd / PPM / worth)
+    count = round(day.auctioned_micro_usd / MICRO / worth)
     ends = np.cumsum(falls)
     marks = (np.arange(count) + 0.5) / count * ends[-1]
     steps = np.searchsorted(ends, marks)
@@ -194,7 +191,7 @@ def _lot(day: Day, times: Integers, true: Floats, feed: float) -> Bucket:
         equity=worth[:, 0] - debt,
         maintenance=np.full(len(times), ALWAYS, np.int64),
         notional=worth,
-        depth=np.full(worth.shape, day.depth_micro_usd / PPM),
+        depth=np.full(worth.shape, day.depth_micro_usd / MICRO),
         index=true,
     )
 

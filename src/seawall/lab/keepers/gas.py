@@ -1,5 +1,6 @@
 """The price of gas as a process: usual, higher when the market falls, noisy; data with sources."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -7,20 +8,24 @@ import numpy as np
 from msgspec import Struct
 
 from seawall.domain.errors import InputError
+from seawall.domain.sourced import Sourced
+from seawall.domain.units import MICRO, PPM
 from seawall.lab.arrays import Floats, Integers
-from seawall.lab.sourced_file import Source, names_in, read_sourced
+from seawall.lab.sourced_file import names_in, read_sourced
 
 NO_GAS = "none"
 WINDOW_MS = 3_600_000
 """Over which the fall of the market is measured."""
-PPM = 1e-6
 GWEI_PER_COIN = 10**9
-MICRO = 10**6
 _FOLDER = files("seawall.lab.keepers.gas_prices")
-_MOST = {
-    "base_micro_gwei": 10**12, "peak_ppm": 10**10, "full_fall_ppm": 10**6, "spread_ppm": 5 * 10**6,
-    "half_life_ms": 86_400_000, "native_micro_usd": 10**15,
-}  # fmt: skip
+_BOUNDS = {
+    "base_micro_gwei": (0, 10**12),
+    "peak_ppm": (1, 10**10),
+    "full_fall_ppm": (1, PPM),
+    "spread_ppm": (0, 5 * PPM),
+    "half_life_ms": (1, 86_400_000),
+    "native_micro_usd": (0, 10**15),
+}
 
 
 class GasError(InputError):
@@ -44,7 +49,7 @@ class Gas(Struct, frozen=True, kw_only=True):
     spread_ppm: int
     half_life_ms: int
     native_micro_usd: int
-    sources: tuple[Source, ...] = ()
+    sources: Mapping[str, Sourced] = {}
 
     def cost(self, units: int, micro_gwei: int) -> int:
         """Micro-USD of a transaction, rounded up."""
@@ -58,13 +63,10 @@ def gas_names() -> tuple[str, ...]:
 
 def load_gas(name_or_path: str | Path) -> Gas:
     """A shipped price of gas by name, or a file's. Raises GasError."""
-    found = read_sourced("gas", _FOLDER, name_or_path, tuple(_MOST), GasError)
-    for field, value in found.values.items():
-        least = int(field in ("full_fall_ppm", "half_life_ms", "peak_ppm"))
-        if not least <= value <= _MOST[field]:
-            where = f"gas: {found.name}"
-            raise GasError.of(where, field, value, f"{least:,} to {_MOST[field]:,}")
-    return Gas(name=found.name, title=found.title, sources=found.sources, **found.values)
+    found = read_sourced("gas", _FOLDER, name_or_path, GasError)
+    made = found.into(Gas)
+    found.check_whole(_BOUNDS)
+    return made
 
 
 def fall_within(times_ms: Integers, prices: Floats) -> Floats:
@@ -78,7 +80,7 @@ def fall_within(times_ms: Integers, prices: Floats) -> Floats:
 def gas_prices(times_ms: Integers, prices: Floats, gas: Gas, seed: int) -> Integers:
     """Millionths of a gwei at each time (n,); ``prices``: of the market that falls."""
     random = np.random.Generator(np.random.Philox(key=[seed, 11]))
-    spread = gas.spread_ppm * PPM
+    spread = gas.spread_ppm / PPM
     noise = np.zeros(len(times_ms))
     draws = random.normal(0.0, 1.0, len(times_ms))
     keep = 0.5 ** (np.diff(times_ms, prepend=times_ms[0]) / gas.half_life_ms)
@@ -86,7 +88,7 @@ def gas_prices(times_ms: Integers, prices: Floats, gas: Gas, seed: int) -> Integ
     for step in range(1, len(times_ms)):
         kept = keep[step]
         noise[step] = kept * noise[step - 1] + spread * np.sqrt(1.0 - kept * kept) * draws[step]
-    busy = np.minimum(1.0, fall_within(times_ms, prices) / (gas.full_fall_ppm * PPM))
-    level = gas.base_micro_gwei * (gas.peak_ppm * PPM) ** busy * np.exp(noise)
+    busy = np.minimum(1.0, fall_within(times_ms, prices) / (gas.full_fall_ppm / PPM))
+    level = gas.base_micro_gwei * (gas.peak_ppm / PPM) ** busy * np.exp(noise)
     found: Integers = np.rint(level).astype(np.int64)
     return found

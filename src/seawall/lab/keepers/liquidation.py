@@ -10,9 +10,10 @@ from enum import StrEnum
 import numpy as np
 from msgspec import Struct, structs
 
+from seawall.domain.units import MICRO, PPM
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.keepers.gas import Gas
-from seawall.lab.keepers.mechanism import PPM, WHOLE, Mechanism, Offer, Standing
+from seawall.lab.keepers.mechanism import WHOLE, Mechanism, Offer, Standing
 from seawall.lab.market.liquidity import BP, CUMULATIVE
 
 PARTS = (1, 2, 4, 8, 16)
@@ -99,7 +100,7 @@ def slippage(notional: Integers, depth: Floats) -> int:
     Beyond its last order, what is sold goes for the price there.
     """
     found = 0.0
-    for usd, calm in zip((notional / PPM).tolist(), depth.tolist(), strict=True):
+    for usd, calm in zip((notional / MICRO).tolist(), depth.tolist(), strict=True):
         sold = usd / max(1.0, calm)
         cost, last, at = 0.0, 0.0, 0.0
         for share, distance in _LADDER:
@@ -110,7 +111,7 @@ def slippage(notional: Integers, depth: Floats) -> int:
             last, at = share, distance
         cost += max(0.0, sold - _LADDER[-1][0]) * _LADDER[-1][1]
         found += cost * max(1.0, calm)
-    return round(found * PPM)
+    return round(found * MICRO)
 
 
 _LADDER = tuple((share, bp * BP) for bp, share in CUMULATIVE[1:])
@@ -173,11 +174,7 @@ class _Run:
         """After the last step, or when nothing is left."""
         steps, first = len(self._times), self._first()
         # Up to there nothing happens: one move.
-        self._ledger.pay(
-            Party.MARKET,
-            Party.ACCOUNT,
-            self._equity[first] - self._equity[0],
-        )
+        self._ledger.pay(Party.MARKET, Party.ACCOUNT, self._equity[first] - self._equity[0])
         for step in range(first, steps):
             if step > first:
                 self._move(step)
@@ -297,10 +294,8 @@ class _Run:
         assert self._auction is not None
         window = self._gas_prices[self._auction : step + 1]
         least = int(window.min())
-        whole, cost = (
-            self._notional(step, WHOLE),
-            self._gas.cost(self._mechanism.numbers["gas_units"], least),
-        )
+        whole = self._notional(step, WHOLE)
+        cost = self._gas.cost(self._mechanism.numbers["gas_units"], least)
         worth = whole - self._slippage(step, WHOLE) - cost
         standing = self._standing(step)
         rivals = []

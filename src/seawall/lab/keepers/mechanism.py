@@ -12,11 +12,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from seawall.domain.errors import InputError
-from seawall.lab.sourced_file import Source, names_in, read_sourced
+from seawall.domain.sourced import Sourced
+from seawall.domain.units import PPM
+from seawall.lab.sourced_file import names_in, read_sourced
 
 WHOLE = 10**9
 """All of the positions, in parts per billion."""
-PPM = 10**6
 COMMON = ("lost_ppm", "funding_ppm", "gas_units")
 KINDS: Mapping[str, tuple[str, ...]] = {
     "fixed_bonus": ("bonus_ppm", "fund_fee_ppm", "most_share_ppm"),
@@ -64,7 +65,7 @@ class Mechanism(Struct, frozen=True, kw_only=True):
     title: str
     kind: str
     numbers: Mapping[str, int]
-    sources: tuple[Source, ...] = ()
+    sources: Mapping[str, Sourced] = {}
 
     def is_liquidatable(self, standing: "Standing") -> bool:
         """Whether positions may be taken at this moment."""
@@ -121,15 +122,16 @@ def mechanism_names() -> tuple[str, ...]:
 
 def load_mechanism(name_or_path: str | Path) -> Mechanism:
     """A shipped mechanism by name, or a file's. Raises MechanismError."""
-    fields = {kind: (*COMMON, *numbers) for kind, numbers in KINDS.items()}
-    found = read_sourced("mechanism", _FOLDER, name_or_path, fields, MechanismError)
-    for field, value in found.values.items():
-        least, most = int(field in _AT_LEAST_ONE), _MOST[field.rpartition("_")[2]]
-        if not least <= value <= most:
-            where = f"mechanism: {found.name}"
-            raise MechanismError.of(where, field, value, f"{least:,} to {most:,}")
+    found = read_sourced("mechanism", _FOLDER, name_or_path, MechanismError, {"kind": str})
+    kind = found.head["kind"]
+    if kind not in KINDS:
+        raise MechanismError.of(found.place, "kind", kind, f"one of {', '.join(KINDS)}")
+    fields = (*COMMON, *KINDS[kind])
+    found.check_names(fields, fields)
+    most = {field: _MOST[field.rpartition("_")[2]] for field in fields}
+    found.check_whole({field: (int(field in _AT_LEAST_ONE), most[field]) for field in fields})
     return Mechanism(
-        name=found.name, title=found.title, kind=found.kind, numbers=found.values,
+        name=found.name, title=found.head["title"], kind=kind, numbers=found.values,
         sources=found.sources,
     )  # fmt: skip
 

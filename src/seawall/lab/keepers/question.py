@@ -11,7 +11,7 @@ from seawall.accounts.account import Account
 from seawall.accounts.valuation import Valuation, valuation_of
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount, number, several, usd
-from seawall.domain.units import MICRO
+from seawall.domain.units import MICRO, PPM
 from seawall.lab.crises.crisis import Crisis, even_grid
 from seawall.lab.crises.question import HIGHEST_SEED, one_crisis
 from seawall.lab.keepers.crowd import Crowd, draw_keepers
@@ -19,7 +19,6 @@ from seawall.lab.keepers.day import Day, DayOutcome, load_day, run_day
 from seawall.lab.keepers.gas import Gas, gas_prices, load_gas
 from seawall.lab.keepers.liquidation import Bucket, Liquidation, Party, liquidate, slippage
 from seawall.lab.keepers.mechanism import (
-    PPM,
     WHOLE,
     Mechanism,
     Standing,
@@ -288,7 +287,6 @@ def largest_at_once(discount: float, depth: float) -> int | None:
 
     ``depth``: USD within 50 bp.
     """
-
     if discount <= 0:
         return 0
 

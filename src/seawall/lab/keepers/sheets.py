@@ -6,30 +6,22 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from seawall.domain.events import is_pool
+from seawall.domain.units import MICRO, PPM
 from seawall.lab.keepers.day import Day, DayOutcome
 from seawall.lab.keepers.figures import keeper_figures
 from seawall.lab.keepers.liquidation import Party
-from seawall.lab.keepers.mechanism import PPM
 from seawall.lab.keepers.question import KeepersAnswer, Trials
 from seawall.lab.keepers.tiles import status, tiles
 from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
 from seawall.lab.market.price_paths import price_path_sheet, price_paths
-from seawall.lab.simulation.names import pool_name
-from seawall.lab.sourced_file import Source, number_text
+from seawall.lab.simulation.names import bucket_name
+from seawall.lab.sourced_sheet import sourced_sheet
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Words
 from seawall.report.kinds import COUNT, MINUTES, MONEY, SHARE
 from seawall.report.sheet import Column, Sheet
 
 NONE_DOES = "never"
-
-
-class _Number(NamedTuple):
-    """One number of a file."""
-
-    file: str
-    of: Source
 
 
 class _Published(NamedTuple):
@@ -51,14 +43,9 @@ class _Findings:
 
     def __init__(self, answer: KeepersAnswer) -> None:
         self.answer = answer
-        self.names = {each.bucket: self._bucket(each.bucket) for each in answer.trials}
-
-    def _bucket(self, bucket: int) -> str:
-        account = self.answer.account
-        if not is_pool(bucket):
-            return account.markets[bucket]
-        grouping = self.answer.valuation.grouping
-        return pool_name(account.rulebook, account.instruments, grouping, bucket)
+        self.names = {
+            each.bucket: bucket_name(answer.valuation, each.bucket) for each in answer.trials
+        }
 
     def all(self) -> Findings:
         answer = self.answer
@@ -105,8 +92,8 @@ class _Findings:
             yield (
                 f"No keeper comes under {', '.join(parts)}."
                 if parts
-                else f"A keeper comes in every one of {len(answer.trials[0].found)} trials, under "
-                "every mechanism."
+                else f"A keeper comes in every one of {len(answer.trials[0].found)} trials under "
+                f"{', '.join(dict.fromkeys(each.mechanism for each in hit))}."
             )
             left = {
                 name: sum(
@@ -115,9 +102,9 @@ class _Findings:
                 for name in dict.fromkeys(each.mechanism for each in answer.trials)
             }
             least, most = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
+            to = f" to {kinds.money(left[most])} USD ({most})" if len(left) > 1 else ""
             yield (
-                f"Of the account is left, on average, {kinds.money(left[least])} USD ({least}) to "
-                f"{kinds.money(left[most])} USD ({most})."
+                f"On average {kinds.money(left[least])} USD ({least}){to} of the account are left."
             )
         if answer.day is not None:
             first = [each for each in answer.day_outcomes if each.bid_ms == _shortest(answer)]
@@ -181,10 +168,10 @@ class _Findings:
                 Column("smallest_busy", MONEY, title="at the peak", none=NONE_DOES),
                 Column("largest", MONEY, title="largest at once", drop=3, none="any"),
             ],
-            note="Of a position with the account's maintenance margin, 5 % of it short. Discounts "
-            "below zero: dearer than its value. Smaller positions are worth no transaction within "
-            "half an hour; of larger ones, slippage in the calm book of the largest market takes "
-            "all of the discount. Under rising bids keepers name the price.",
+            note="USD. Of a position with the account's maintenance margin, its equity 5 % below. "
+            "Discounts below zero: dearer than its value. Smaller positions are worth no "
+            "transaction within half an hour; of larger ones, slippage in the calm book of the "
+            "largest market takes all of the discount. Under rising bids keepers name the price.",
         )
 
     def _day(self) -> Iterator[Sheet]:
@@ -256,19 +243,7 @@ class _Findings:
         files.append((answer.gas.name, answer.gas.sources))
         if answer.day is not None:
             files.append((answer.day.name, answer.day.sources))
-        return Sheet(
-            name="numbers",
-            title="The numbers of mechanisms, gas and the day",
-            rows=[_Number(name, source) for name, sources in files for source in sources],
-            on="page",
-            columns=[
-                Column("file"),
-                Column("number", get="of.field"),
-                Column("value", get=lambda row: number_text(row.of)),
-                Column("mark", get="of.mark"),
-                Column("source", get="of.source"),
-            ],
-        )
+        return sourced_sheet("numbers", "The numbers of mechanisms, gas and the day", files)
 
     def _assumed(self) -> list[Sheet]:
         crisis = self.answer.crisis
@@ -302,7 +277,7 @@ def _published(day: Day, now: list[DayOutcome], longer: list[DayOutcome]) -> Ite
         return f"{kinds.percent(found[0], 0)} to {kinds.percent(found[-1], 0)}"
 
     def usd(runs: list[DayOutcome], field: str) -> str:
-        found = sorted(getattr(each, field) / PPM for each in runs)
+        found = sorted(getattr(each, field) / MICRO for each in runs)
         return f"{kinds.short_usd(found[0])} to {kinds.short_usd(found[-1])}"
 
     yield _Published(
@@ -312,5 +287,5 @@ def _published(day: Day, now: list[DayOutcome], longer: list[DayOutcome]) -> Ite
         ("worth of those", "zero_worth", day.zero_micro_usd),
         ("debt left", "debt", day.debt_micro_usd),
     ):
-        text = kinds.short_usd(value / PPM)
+        text = kinds.short_usd(value / MICRO)
         yield _Published(words, text, usd(now, field), usd(longer, field))

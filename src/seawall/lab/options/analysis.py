@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
+from seawall.domain.option import DAYS_PER_YEAR
 from seawall.lab.options.held import moved, with_future
 from seawall.lab.options.pool import (
     AnyRule,
@@ -256,7 +257,7 @@ def over_time(
     )
     found = []
     for day in days:
-        later = {name: moved(each, years=day / 365) for name, each in portfolios.items()}
+        later = {name: moved(each, years=day / DAYS_PER_YEAR) for name, each in portfolios.items()}
         paid = an_hour * 24 * day
         found.append(
             Moment(
@@ -279,7 +280,9 @@ def over_time(
 
 def moments(portfolios: Portfolios, days: float | None) -> list[float]:
     """Days at which the account is looked at: even steps to the last expiry, and every expiry."""
-    expiries = [365 * years for each in portfolios.values() for years in each.options.years]
+    expiries = [
+        DAYS_PER_YEAR * years for each in portfolios.values() for years in each.options.years
+    ]
     last = days if days is not None else max(expiries, default=30.0)
     even = np.linspace(0.0, last, 5).tolist()
     found = sorted({round(each, 6) for each in [*even, *expiries] if each <= last + 1e-9})

@@ -1,4 +1,4 @@
-"""Black-76: prices, greeks and implied volatility of European options on a forward.
+"""Black-76: prices and greeks of European options on a forward.
 
     d1 = (ln(F / K) + v^2 T / 2) / (v sqrt(T)),   d2 = d1 - v sqrt(T)
     call = D (F N(d1) - K N(d2)),   put = D (K N(-d2) - F N(-d1)),   D = exp(-r T)
@@ -14,7 +14,6 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike
 
-from seawall.domain.errors import InputError
 from seawall.lab.arrays import Floats, Mask
 
 Numbers = float | Floats
@@ -22,24 +21,19 @@ Flags = bool | Mask
 
 _ROOT_2 = math.sqrt(2.0)
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
-LARGEST_VOLATILITY = 100.0
-"""A fraction a year; no quoted option comes near 10,000 %."""
-_STEPS = 200
-"""Halvings and Newton steps; quotes take about five."""
 
 
 class Greeks(Struct, frozen=True, kw_only=True, eq=False):
     """Derivatives of the price of one option, each an array.
 
     ``delta``: by the forward; ``gamma``: of delta by the forward; ``vega``: by the volatility (1.0
-    is 100 %); ``theta``: a year that passes, the forward standing still; ``rho``: by the rate.
+    is 100 %); ``theta``: a year that passes, the forward standing still.
     """
 
     delta: Floats
     gamma: Floats
     vega: Floats
     theta: Floats
-    rho: Floats
 
 
 def normal(x: ArrayLike) -> Floats:
@@ -95,7 +89,6 @@ def greeks(
         gamma=gamma,
         vega=discount * forward * density * np.sqrt(years),
         theta=rate * worth - decay,
-        rho=-years * worth,
     )
 
 
@@ -109,34 +102,3 @@ def _distances(
         d1 = np.where(spread > 0, far / spread + 0.5 * spread, np.sign(far) * np.inf)
     d1 = np.where((spread <= 0) & (far == 0), 0.0, d1)
     return d1, np.where(spread > 0, d1 - spread, d1)
-
-
-def implied_volatility(
-    is_call: bool, forward: float, strike: float, worth: float, years: float, rate: float = 0.0
-) -> float:
-    """The volatility at which Black-76 gives this price, a fraction a year.
-
-    Raises InputError for a price outside what any volatility gives.
-    """
-    discount = math.exp(-rate * years)
-    least = discount * max(0.0, forward - strike if is_call else strike - forward)
-    most = discount * (forward if is_call else strike)
-    if years <= 0:
-        raise InputError.of("", "expiry", years, "years above 0: an expired option has none")
-    if not least < worth < most:
-        raise InputError.of("", "price", worth, f"above {least} and below {most} USD")
-    # Out of the money the value is all time value: nothing is lost in a difference.
-    if (forward > strike) == is_call:
-        is_call, worth = not is_call, worth - discount * (forward - strike) * (1 if is_call else -1)
-    low, high = 0.0, LARGEST_VOLATILITY
-    guess = math.sqrt(2 * abs(math.log(forward / strike)) / years) or 0.5
-    for _ in range(_STEPS):
-        guess = guess if low < guess < high else 0.5 * (low + high)
-        missing = float(price(is_call, forward, strike, guess, years, rate)) - worth
-        low, high = (guess, high) if missing < 0 else (low, guess)
-        vega = float(greeks(is_call, forward, strike, guess, years, rate).vega)
-        step = missing / vega if vega > 0 else math.inf
-        if abs(step) <= 1e-15 * guess or high - low <= 1e-15 * high:
-            break
-        guess -= step
-    return guess

@@ -13,6 +13,7 @@ from seawall.domain.units import MICRO
 from seawall.lab.options.black76 import price
 from seawall.lab.options.portfolio import Collateral, Future, Options, Portfolio
 from seawall.lab.options.surface import Surface, read_surface
+from seawall.report.kinds import TIME
 
 
 class HeldOption(Struct, frozen=True, kw_only=True):
@@ -141,7 +142,11 @@ def _option(
     where = f"{account.source}: option {number} ({market})"
     years = (position.expiry_ms - time_ms) / YEAR_MS
     if years <= 0:
-        raise InputError(f"{where}: expiry: is not after the time now; leave out what has expired")
+        expiry, now = TIME.text(position.expiry_ms), TIME.text(time_ms)
+        raise InputError(
+            f"{where}: expiry: {expiry} should be after the time now, {now}; leave out what has "
+            "expired"
+        )
     strike, spot = float(position.strike), spots[market]
     quoted = None if surface is None else surface.at(market, strike, years, spot)
     if position.volatility is None and quoted is None:

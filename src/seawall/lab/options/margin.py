@@ -8,6 +8,7 @@ weights of far moves, and what is added to the worst scenario are the preset's (
 import numpy as np
 from msgspec import Struct
 
+from seawall.domain.option import DAYS_PER_YEAR
 from seawall.lab.arrays import Floats
 from seawall.lab.options.portfolio import Options, Portfolio
 from seawall.lab.options.preset import (
@@ -21,7 +22,6 @@ from seawall.lab.options.preset import (
 
 DAYS = 30.0
 """The time to expiry at which a shock of volatility is stated."""
-DAYS_PER_YEAR = 365.0
 BASIS, LINEAR, ABSOLUTE = "basis", "linear skew", "absolute skew"
 
 
@@ -55,11 +55,6 @@ class Margin(Struct, frozen=True, kw_only=True):
     maintenance: float
     worst: ScenarioProfit
     scenarios: tuple[ScenarioProfit, ...]
-
-    @property
-    def is_liquidatable(self) -> bool:
-        """Whether equity is below the maintenance margin."""
-        return self.equity < self.maintenance
 
 
 def margin(portfolio: Portfolio, preset: ScenarioPreset, market: MarketShock) -> Margin:

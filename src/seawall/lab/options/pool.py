@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from seawall.lab.options.margin import Margin, margin
 from seawall.lab.options.portfolio import NO_OPTIONS, Portfolio
-from seawall.lab.options.preset import RatioPreset, ScenarioPreset
+from seawall.lab.options.preset import AnyPreset, ScenarioPreset
 
 LEAST_MOVE, MOST_MOVE = -0.95, 9.0
 """Of a price, where a liquidation is looked for: from a twentieth of it to ten times."""
@@ -93,7 +93,7 @@ class AnyRule(Protocol):
     def name(self) -> str: ...
 
     @property
-    def preset(self) -> ScenarioPreset | RatioPreset: ...
+    def preset(self) -> AnyPreset: ...
 
     @property
     def funding(self) -> Mapping[str, float]: ...
@@ -110,7 +110,7 @@ class Boundaries(Struct, frozen=True, kw_only=True):
     above: float | None
 
     def nearest(self, spot: float) -> float | None:
-        """The one that is nearer to a price, as a share of it."""
+        """The one nearer to a price; USD, None for none."""
         found = [each for each in (self.below, self.above) if each is not None]
         return min(found, key=lambda each: abs(each / spot - 1.0), default=None)
 

@@ -5,10 +5,11 @@ from typing import Self
 import numpy as np
 from msgspec import Struct, structs
 
+from seawall.domain.option import YEAR_MS
 from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.options.black76 import Greeks, greeks, price
 
-SETTLEMENT_YEARS = 1_800 / (365 * 86_400)
+SETTLEMENT_YEARS = 1_800_000 / YEAR_MS
 """Over its last half hour an option settles at the average price: what has passed is fixed."""
 
 

@@ -1,7 +1,6 @@
 """Presets of portfolio margin: the numbers of a rule, as a scenario engine takes them.
 
-A preset is a file (``presets/NAME.toml``); ``preset_file.py`` reads it. Rules of scenarios have one
-form:
+A preset is a file (``lab/sourced_file.py``) of the sections below. Rules of scenarios say:
 
     requirement = factor x max(worst scenario, minimum of the deltas)
                   + roll + contingencies + what is reserved
@@ -11,10 +10,17 @@ rule of a ratio (``ratio.py``) compares what is required with what collateral br
 """
 
 from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct, field
 
+from seawall.domain.errors import InputError
+from seawall.domain.sourced import Sourced
+from seawall.lab.sourced_file import names_in, read_sourced
+
+_FOLDER = files("seawall.lab.options.presets")
 Direction = Literal["up", "same", "down"]
 """How volatility moves in a scenario."""
 
@@ -138,10 +144,11 @@ class Factors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     maintenance: float
 
 
-class ScenarioPreset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule that revalues the portfolio in scenarios. ``market``: shocks by underlying.
+class Preset(Struct, frozen=True, kw_only=True):
+    """What every rule says of itself.
 
-    ``about``: what the numbers are; ``missing``: what of the rule is left out.
+    ``about``: what the numbers are; ``missing``: what of the rule is left out; ``sources``: where
+    each number comes from, by dotted key.
     """
 
     name: str
@@ -149,6 +156,12 @@ class ScenarioPreset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     about: str
     missing: tuple[str, ...]
     as_of: str
+    sources: Mapping[str, Sourced] = {}
+
+
+class ScenarioPreset(Preset, frozen=True, kw_only=True):
+    """A rule that revalues the portfolio in scenarios. ``market``: shocks by underlying."""
+
     market: Mapping[str, MarketShock]
     grid: Grid
     volatility: Volatility
@@ -180,13 +193,32 @@ class Ratio(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threshold: float
 
 
-class RatioPreset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RatioPreset(Preset, frozen=True, kw_only=True):
     """A rule that pools spot coins and USD with perpetuals. ``market``: coins by name."""
 
-    name: str
-    title: str
-    about: str
-    missing: tuple[str, ...]
-    as_of: str
     market: Mapping[str, CoinTerms]
     ratio: Ratio
+
+
+AnyPreset = ScenarioPreset | RatioPreset
+
+
+class PresetError(InputError):
+    """A preset that cannot be used: its file, the field, the value and what would be right."""
+
+    field = "preset"
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets that come with Seawall, sorted."""
+    return names_in(_FOLDER)
+
+
+def load_preset(name_or_path: str | Path) -> AnyPreset:
+    """A shipped preset by name, or a file's. Raises PresetError."""
+    head = {"about": str, "missing": list}
+    found = read_sourced("preset", _FOLDER, name_or_path, PresetError, head)
+    # A ratio makes the rule another one; all others are of scenarios.
+    if "ratio" in found.values:
+        return found.into(RatioPreset)
+    return found.into(ScenarioPreset)

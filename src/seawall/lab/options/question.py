@@ -36,8 +36,7 @@ from seawall.lab.options.analysis import (
 )
 from seawall.lab.options.held import Held, held_of, surface_of
 from seawall.lab.options.pool import AnyRule, Rule
-from seawall.lab.options.preset import RatioPreset
-from seawall.lab.options.preset_file import Read, read_preset, shipped
+from seawall.lab.options.preset import AnyPreset, RatioPreset, load_preset, preset_names
 from seawall.lab.options.ratio import RatioRule
 from seawall.lab.size.margin import margin_rule
 from seawall.lab.size.market import funding_of
@@ -55,7 +54,6 @@ class OptionsResult(Answer, frozen=True, kw_only=True, eq=False):
     """
 
     held: Held
-    reads: Sequence[Read]
     unusable: Mapping[str, str]
     now: Sequence[UnderPreset]
     pooled: Sequence[Pooling]
@@ -98,7 +96,7 @@ def options(
     """
     if not (account.positions or account.options or account.holdings.coins):
         raise InputError(f"{account.source}: option: the account has none, and no position")
-    wanted = [read_preset(each) for each in (quantities.several(presets) or shipped())]
+    wanted = [load_preset(each) for each in (quantities.several(presets) or preset_names())]
     after = float(_move(deleveraged_after))
     horizon = None if days is None else float(_days(days))
     held = _held(account, surface, time)
@@ -107,13 +105,12 @@ def options(
     books, cash = held.portfolios, held.cash
     mixed = [name for name, each in books.items() if each.futures and len(each.options)]
     with_options = [name for name, each in books.items() if len(each.options)]
-    each_of = [(rule, name) for _, rule in rules for name in books]
+    each_of = [(rule, name) for rule in rules for name in books]
     return OptionsResult(
         held=held,
-        reads=[read for read, _ in rules],
         unusable=unusable,
-        now=[under_preset(rule, books, cash) for _, rule in rules],
-        pooled=[pooling(rule, books, cash) for _, rule in rules],
+        now=[under_preset(rule, books, cash) for rule in rules],
+        pooled=[pooling(rule, books, cash) for rule in rules],
         hedges=[
             found
             for rule, name in each_of
@@ -135,7 +132,7 @@ def options(
         ],
         over_time=[
             found
-            for _, rule in rules
+            for rule in rules
             for found in over_time(rule, books, cash, moments(books, horizon))
         ],
         used=used,
@@ -143,28 +140,28 @@ def options(
 
 
 def _rules(
-    wanted: Sequence[Read], rates: Mapping[str, float], held: Held
-) -> tuple[list[tuple[Read, AnyRule]], dict[str, str]]:
+    wanted: Sequence[AnyPreset], rates: Mapping[str, float], held: Held
+) -> tuple[list[AnyRule], dict[str, str]]:
     """The presets that can margin the account, and why the others cannot.
 
     Raises InputError where none can.
     """
     account = held.account
-    rules: list[tuple[Read, AnyRule]] = []
+    rules: list[AnyRule] = []
     unusable = {}
-    for read in wanted:
+    for preset in wanted:
         rule: AnyRule
-        if isinstance(read.preset, RatioPreset):
+        if isinstance(preset, RatioPreset):
             margins = {
                 each.name: margin_rule(account.rulebook, each) for each in account.instruments
             }
-            rule = RatioRule(preset=read.preset, margins=margins, funding=rates)
+            rule = RatioRule(preset=preset, margins=margins, funding=rates)
         else:
-            rule = Rule(preset=read.preset, funding=rates)
+            rule = Rule(preset=preset, funding=rates)
         if refusal := rule.refusal(held.portfolios):
             unusable[rule.name] = refusal
         else:
-            rules.append((read, rule))
+            rules.append(rule)
     if not rules:
         named = "; ".join(f"{name} {why}" for name, why in unusable.items())
         raise InputError(f"{account.source}: preset: none can margin the account: {named}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from seawall.domain.option import DAYS_PER_YEAR
 from seawall.lab.options.analysis import ByVolatility, Deleveraged, Hedge, Moment
 from seawall.lab.options.figures import (
     hedge_figures,
@@ -14,14 +15,15 @@ from seawall.lab.options.figures import (
 )
 from seawall.lab.options.margin import ScenarioProfit
 from seawall.lab.options.pool import Boundaries
-from seawall.lab.options.preset_file import Entry
 from seawall.lab.options.question import OptionsResult
 from seawall.lab.options.tiles import nearest, status, tiles
+from seawall.lab.sourced_sheet import sourced_sheet
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Words
 from seawall.report.kinds import (
     AVERAGE_PRICE,
     COUNT,
+    FIGURE,
     FLAG,
     MOVE,
     NUMBER,
@@ -36,7 +38,6 @@ from seawall.report.sheet import Column, Sheet, record
 LITTLE = 0.1
 """Of the larger leg: a pool that saves less than this is said not to save."""
 NEVER = "none"
-DAYS_PER_YEAR = 365
 
 
 class _Leg(Struct, frozen=True, kw_only=True):
@@ -79,12 +80,6 @@ class _Scenario(Struct, frozen=True, kw_only=True):
     preset: str
     market: str
     scenario: ScenarioProfit
-
-
-class _Number(Struct, frozen=True, kw_only=True):
-    preset: str
-    key: str
-    entry: Entry
 
 
 def findings(result: OptionsResult) -> Findings:
@@ -134,9 +129,11 @@ def _verdict(result: OptionsResult) -> Iterator[Words]:
     place = result.strictest
     now, pool = result.now[place], result.pooled[place]
     total, title = now.total, now.rule.preset.title
+    asks = "asks most:" if len(result.now) > 1 else "asks"
     yield Words(
-        f"{title} asks most: {kinds.usd(total.initial)} USD to open and "
-        f"{kinds.usd(total.maintenance)} USD to hold, of {kinds.usd(total.equity)} USD of equity."
+        f"{title} {asks} {kinds.usd(total.initial)} USD of initial and "
+        f"{kinds.usd(total.maintenance)} USD of maintenance margin, of "
+        f"{kinds.usd(total.equity)} USD that count as equity."
     )
     for name, why in result.unusable.items():
         yield Words(f"{name} {why} and is left out.")
@@ -147,23 +144,26 @@ def _verdict(result: OptionsResult) -> Iterator[Words]:
     if pool.perpetuals.initial and pool.options.initial:
         larger = max(pool.perpetuals.initial, pool.options.initial)
         if pool.saved_against_larger < LITTLE * larger:
-            leg = "perpetual" if pool.perpetuals.initial >= pool.options.initial else "options"
+            leg = "perpetuals" if pool.perpetuals.initial >= pool.options.initial else "options"
             amount = kinds.usd(abs(pool.saved_against_larger))
             if pool.saved_against_larger >= 0:
                 text = (
-                    f"Against the {leg} alone the pool saves only {amount} USD: the other leg does "
-                    "not pay where this one loses most."
+                    f"Against the {leg} alone the pool saves only {amount} USD: together they "
+                    "lose nearly as much in their own worst scenario."
                 )
             else:
-                text = f"The pool asks {amount} USD more than the {leg} alone: it is no hedge."
+                text = (
+                    f"The pool asks {amount} USD more than the {leg} alone: under this preset the "
+                    "other leg is no hedge of it."
+                )
             yield Words(text, is_warning=True)
     found = nearest(result)
-    if found is not None:
+    if found is not None and not total.is_liquidatable:
         way = "falls" if found.price < found.now else "rises"
         yield Words(
             f"{title} liquidates it when {found.market} {way} "
             f"{kinds.percent(abs(found.price / found.now - 1))} to {_price(found.price)} USD, "
-            "volatility and forwards unchanged."
+            "volatilities unchanged and forwards moving along."
         )
     yield from _deleveraging_words(result)
     yield from _time_words(result)
@@ -172,7 +172,7 @@ def _verdict(result: OptionsResult) -> Iterator[Words]:
 def _pool_words(result: OptionsResult) -> Iterator[Words]:
     pool = result.pooled[result.strictest]
     apart = pool.perpetuals.initial + pool.options.initial
-    if pool.saved > 0 and apart > 0:
+    if round(pool.saved, 2) > 0:
         yield Words(
             f"Margined apart, perpetuals and options ask {kinds.usd(apart)} USD; the pool saves "
             f"{kinds.usd(pool.saved)} USD, {kinds.percent(pool.saved / apart)}."
@@ -196,23 +196,27 @@ def _held_and_least(result: OptionsResult, preset: str) -> Iterator[tuple[Hedge,
 
 def _deleveraging_words(result: OptionsResult) -> Iterator[Words]:
     rule = result.now[result.strictest].rule
+    held = {}
     for each in result.deleveraged:
-        if each.rule.name != rule.name or each.share < 1:
+        if each.rule.name == rule.name and not each.share:
+            held[each.market] = each.total
+        if each.rule.name != rule.name or each.share < 1 or held[each.market].is_liquidatable:
+            # Where the account does not stand until then, nothing is deleveraged.
             continue
         move = kinds.percent(each.move, signed=True)
         spot = result.held.portfolios[each.market].spot * (1.0 + each.move)
         price = each.liquidation.nearest(spot)
         if each.total.is_liquidatable:
-            end = "is liquidatable at once"
+            end = "the account is liquidatable at once"
         elif price is None:
-            end = "stands at every price that was looked at"
+            end = "no price from a twentieth to ten times of it liquidates the account"
         else:
             side = "above" if price > spot else "below"
-            end = f"is liquidated {side} {_price(price)} USD"
+            end = f"the account is liquidated {side} {_price(price)} USD"
         yield Words(
-            f"If the {each.market} perpetual is deleveraged after {move}, options stay with a "
-            f"delta of {_coins(each.delta)} coins, and the account {end}.",
-            is_warning=end.startswith("is"),
+            f"If the {each.market} perpetual is deleveraged after {move}, its options stay with a "
+            f"delta of {_coins(each.delta)} coins, and {end}.",
+            is_warning=price is not None or each.total.is_liquidatable,
         )
 
 
@@ -222,13 +226,16 @@ def _time_words(result: OptionsResult) -> Iterator[Words]:
     if len(rows) < 2:
         return
     last = rows[-1]
-    pays = "pays" if last.funding >= 0 else "receives"
-    earned = last.total.equity + last.funding - rows[0].total.equity
-    options = f", and its options bring {kinds.usd(earned)} USD" if result.held.options else ""
-    yield Words(
-        f"Over {_days(last.days)} at these prices it {pays} {kinds.usd(abs(last.funding))} USD of "
-        f"funding{options}."
-    )
+    parts = []
+    if any(each.futures for each in result.held.portfolios.values()):
+        pays = "pays" if last.funding >= 0 else "receives"
+        parts.append(f"the account {pays} {kinds.usd(abs(last.funding))} USD of funding")
+    if result.held.options:
+        earned = last.total.equity + last.funding - rows[0].total.equity
+        gain = "gain" if earned >= 0 else "lose"
+        parts.append(f"its options {gain} {kinds.usd(abs(earned))} USD")
+    if parts:
+        yield Words(f"Over {_days(last.days)} at these prices {' and '.join(parts)}.")
 
 
 def _days(days: float) -> str:
@@ -240,7 +247,7 @@ def _price(price: float) -> str:
 
 
 def _coins(coins: float) -> str:
-    return NUMBER.text(round(coins, 4))
+    return FIGURE.text(coins)
 
 
 def _legs(result: OptionsResult) -> Sheet:
@@ -550,25 +557,8 @@ def _scenarios(result: OptionsResult) -> Sheet:
 
 
 def _numbers(result: OptionsResult) -> Sheet:
-    return Sheet(
-        name="presets",
-        title="The numbers of the presets",
-        rows=[
-            _Number(preset=read.preset.name, key=key, entry=entry)
-            for read in result.reads
-            for key, entry in read.entries.items()
-            if not isinstance(entry.value, list)
-        ],
-        columns=[
-            Column("preset"),
-            Column("key", title="number"),
-            Column("value", get=lambda row: f"{row.entry.value}"),
-            Column("mark", get="entry.mark"),
-            Column("as_of", get="entry.as_of"),
-            Column("source", get="entry.source"),
-        ],
-        on="page",
-    )
+    files = [(each.rule.name, each.rule.preset.sources) for each in result.now]
+    return sourced_sheet("presets", "The numbers of the presets", files)
 
 
 def _assumptions(result: OptionsResult) -> Iterator[str]:
@@ -584,10 +574,10 @@ def _assumptions(result: OptionsResult) -> Iterator[str]:
         yield "Isolated positions stand in the pool like all others, with their margins."
     if result.held.account.orders:
         yield "Open orders do not count."
-    for read in result.reads:
-        yield f"{read.preset.name}: {read.preset.about}, as of {read.preset.as_of}."
-        for each in read.preset.missing:
-            yield f"{read.preset.name} leaves out: {each}."
+    for preset in (now.rule.preset for now in result.now):
+        yield f"{preset.name}: {preset.about}, as of {preset.as_of}."
+        for each in preset.missing:
+            yield f"{preset.name} leaves out: {each}."
     if any(each.origin != "the account" for each in result.held.options):
         origins = dict.fromkeys(
             each.origin for each in result.held.options if each.origin != "the account"

@@ -44,7 +44,7 @@ def status(result: OptionsResult) -> Status:
 
 
 def tiles(result: OptionsResult) -> list[Tile]:
-    """Equity, requirement, what pooling saves, and what kills it."""
+    """Equity, requirement, what pooling saves, and the nearest liquidation prices."""
     now, pool = result.now[result.strictest], result.pooled[result.strictest]
     found = nearest(result)
     naked = [

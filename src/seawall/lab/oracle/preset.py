@@ -1,26 +1,22 @@
 """Presets: how an oracle makes a published price of true ones, as data with sources.
 
-A preset is a TOML file with ``title``, ``as_of`` and an entry for every field of ``Preset``::
-
-    delay_ms = { value = 1000, source = "docs: prices of a block hold from the next one on",
-                 mark = "documented" }
-
-(on one line in the file). ``mark``: ``documented``, ``observed`` or ``assumed``, as for rulebooks.
+A preset is a file (``lab/sourced_file.py``) with an entry for every number of ``Preset``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from msgspec import Struct
 
 from seawall.domain.errors import InputError
-from seawall.lab.sourced_file import Source, names_in, read_sourced
+from seawall.domain.sourced import Sourced
+from seawall.domain.units import PPM
+from seawall.lab.sourced_file import SourcedFile, names_in, read_sourced
 
 DIRECT = "direct"
 """The preset whose published price is the true one."""
 LONGEST_MS = 7 * 86_400_000
-LARGEST_PPM = 1_000_000
 MOST_SOURCES, MOST_WEIGHT = 60, 120
 MOST_FAILURES = 1_000
 _FOLDER = files("seawall.lab.oracle.presets")
@@ -62,8 +58,8 @@ class Preset(Struct, frozen=True, kw_only=True):
     user_confidence_ppm: int
     liquidation_age_ms: int
     liquidation_confidence_ppm: int
-    sources: tuple[Source, ...] = ()
-    """Where each number comes from."""
+    sources: Mapping[str, Sourced] = {}
+    """Where each number comes from, by field."""
 
     @property
     def longest_lag_ms(self) -> int:
@@ -83,28 +79,21 @@ def preset_names() -> tuple[str, ...]:
 
 def load_preset(name_or_path: str | Path) -> Preset:
     """A shipped preset by name, or a file's. Raises PresetError."""
-    found = read_sourced("oracle", _FOLDER, name_or_path, FIELDS, PresetError)
-    values = dict(found.values)
-    values["source_weights"] = tuple(values["source_weights"])
-    made = Preset(**values, name=found.name, title=found.title, sources=found.sources)
-    _check(f"oracle: {found.name}", made)
+    found = read_sourced("oracle", _FOLDER, name_or_path, PresetError)
+    made = found.into(Preset)
+    _check(found, made.source_weights)
     return made
 
 
-def _check(where: str, preset: Preset) -> None:
-    weights = preset.source_weights
+def _check(found: SourcedFile, weights: tuple[int, ...]) -> None:
     if not 1 <= len(weights) <= MOST_SOURCES or min(weights) < 1 or sum(weights) > MOST_WEIGHT:
         expected = f"1 to {MOST_SOURCES} weights of 1 and more, {MOST_WEIGHT} in all at most"
-        raise PresetError.of(where, "source_weights", list(weights), expected)
+        raise PresetError.of(found.place, "source_weights", list(weights), expected)
     most = {field: LONGEST_MS for field in FIELDS if field.endswith("_ms")}
-    most |= {field: LARGEST_PPM for field in FIELDS if field.endswith("_ppm")}
+    most |= {field: PPM for field in FIELDS if field.endswith("_ppm")}
     most |= {"quorum": len(weights), "source_failures_a_day": MOST_FAILURES}
-    for field, limit in most.items():
-        value = getattr(preset, field)
-        if not 0 <= value <= limit:
-            raise PresetError.of(where, field, value, f"0 to {limit:,}")
-    if preset.source_error_ppm > LARGEST_PPM // 2:
-        raise PresetError.of(where, "source_error_ppm", preset.source_error_ppm, "0 to 500,000")
+    most["source_error_ppm"] = PPM // 2
+    found.check_whole({field: (0, limit) for field, limit in most.items()})
 
 
 def loaded(wanted: Iterable[str | Path]) -> list[Preset]:

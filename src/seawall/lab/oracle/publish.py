@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
+from seawall.domain.units import PPM
 from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.oracle.preset import Preset
 
 DAY_MS = 86_400_000
-PPM = 1e-6
 
 
 class Published(Struct, frozen=True, kw_only=True, eq=False):
@@ -41,7 +41,7 @@ def drawn_errors(times_ms: Integers, markets: int, preset: Preset, seed: int) ->
     """The errors of every source at every time, and when it is out."""
     random = np.random.Generator(np.random.Philox(key=[seed, 7]))
     count, sources = len(times_ms), len(preset.source_weights)
-    widest = preset.source_error_ppm * PPM
+    widest = preset.source_error_ppm / PPM
     shape = (count, sources, markets)
     errors = random.uniform(-widest, widest, shape) if widest else np.zeros(shape)
     is_out = np.zeros((count, sources), np.bool_)
@@ -104,7 +104,7 @@ def publish(
     updates = np.zeros(true.shape[1], np.int64)
     for place, look in enumerate(looks, start=1):
         last, now = values[place - 1], observed[look]
-        is_due = np.abs(now / last - 1.0) >= preset.deviation_ppm * PPM
+        is_due = np.abs(now / last - 1.0) >= preset.deviation_ppm / PPM
         if preset.heartbeat_ms:
             is_due |= times_ms[look] - moments[place - 1] >= preset.heartbeat_ms
         is_due &= has_quorum[look]
@@ -138,7 +138,7 @@ def is_refused(age_ms: Integers, share: Floats, most_age_ms: int, most_ppm: int)
     if most_age_ms:
         found |= age_ms > most_age_ms
     if most_ppm:
-        found |= share > most_ppm * PPM
+        found |= share > most_ppm / PPM
     return found
 
 
@@ -157,7 +157,7 @@ def _observed(
             )
     quotes *= 1.0 + errors.of_price
     quotes[errors.is_out] = np.nan
-    return aggregate(quotes, preset.source_weights, preset.source_confidence_ppm * PPM)
+    return aggregate(quotes, preset.source_weights, preset.source_confidence_ppm / PPM)
 
 
 def _looks(times_ms: Integers, interval_ms: int, phase_ms: int) -> Integers:

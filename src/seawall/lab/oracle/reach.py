@@ -12,9 +12,9 @@ import math
 import numpy as np
 from msgspec import Struct
 
+from seawall.domain.units import PPM
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.oracle.preset import Preset
-from seawall.lab.oracle.publish import PPM
 
 
 class Fastest(Struct, frozen=True):
@@ -72,7 +72,7 @@ def reach(
     name: str, side: int, price: float, liquidation_price: float, preset: Preset, moves: Fastest
 ) -> Reach:
     """The range of true prices of one position. ``moves``: over the preset's longest lag."""
-    threshold, error = preset.deviation_ppm * PPM, preset.source_error_ppm * PPM
+    threshold, error = preset.deviation_ppm / PPM, preset.source_error_ppm / PPM
     low = liquidation_price * (1.0 - moves.fall) / (1.0 + error)
     high = liquidation_price * (1.0 + moves.rise) / (1.0 - error) if error < 1 else math.inf
     first, last = (high, low * (1.0 - threshold)) if side > 0 else (low, high * (1.0 + threshold))

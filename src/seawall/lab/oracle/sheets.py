@@ -6,20 +6,20 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import structs
 
-from seawall.domain.events import is_pool
+from seawall.domain.units import PPM
 from seawall.lab.crises.record import closed_by
 from seawall.lab.market.assumption_sheets import assumed_sheets, rows_of_days
 from seawall.lab.market.price_paths import price_path_sheet, price_paths
 from seawall.lab.oracle.figures import oracle_figures
 from seawall.lab.oracle.moves import DEEPEST, PRECISION, MoveOutcome
 from seawall.lab.oracle.preset import DIRECT, Preset
-from seawall.lab.oracle.publish import PPM, is_refused
+from seawall.lab.oracle.publish import is_refused
 from seawall.lab.oracle.question import CrisisLook, Judged, OracleAnswer
 from seawall.lab.oracle.reach import Reach
 from seawall.lab.oracle.tiles import status, tiles
 from seawall.lab.oracle.update import Update
-from seawall.lab.simulation.names import deleveraging_sentence, liquidation_sentence, pool_name
-from seawall.lab.sourced_file import Source, number_text
+from seawall.lab.simulation.names import bucket_name, deleveraging_sentence, liquidation_sentence
+from seawall.lab.sourced_sheet import sourced_sheet
 from seawall.report import kinds
 from seawall.report.findings import NOT_CONSERVED, Findings, Words
 from seawall.report.kinds import (
@@ -50,13 +50,6 @@ class _Cell(NamedTuple):
     of: Reach
 
 
-class _Number(NamedTuple):
-    """One number of a preset."""
-
-    oracle: str
-    of: Source
-
-
 def findings(answer: OracleAnswer) -> Findings:
     """What the published price changes: moves, liquidation prices, the crisis."""
     return _Findings(answer).all()
@@ -68,19 +61,12 @@ class _Findings:
     def __init__(self, answer: OracleAnswer) -> None:
         self.answer = answer
         self.names = {
-            bucket: self._bucket(bucket)
+            bucket: bucket_name(answer.valuation, bucket)
             for bucket, markets in answer.valuation.buckets.items()
             if markets
         }
         self.moves = self._nearest_moves()
         self.nearest = self._nearest_position()
-
-    def _bucket(self, bucket: int) -> str:
-        account = self.answer.account
-        if not is_pool(bucket):
-            return account.markets[bucket]
-        grouping = self.answer.valuation.grouping
-        return pool_name(account.rulebook, account.instruments, grouping, bucket)
 
     def _nearest_moves(self) -> list[MoveOutcome]:
         """Of the bucket and the direction that the smallest true move liquidates."""
@@ -156,11 +142,9 @@ class _Findings:
             hit = "both liquidate" if answer.true else "neither liquidates"
             yield f"{where} {hit} the same under every oracle, the account taken alone."
         ends = sorted(answer.looks, key=lambda each: each.outcome.end)
-        least, most = ends[0], ends[-1]
-        yield (
-            f"With other accounts and books it leaves {kinds.money(least.outcome.end)} USD "
-            f"({least.preset.name}) to {kinds.money(most.outcome.end)} USD ({most.preset.name})."
-        )
+        left = [f"{kinds.money(each.outcome.end)} USD ({each.preset.name})" for each in ends]
+        to = f" to {left[-1]}" if len(left) > 1 else ""
+        yield f"With other accounts and books it leaves {left[0]}{to}."
         if self.moves:
             yield self._shortest()
 
@@ -184,9 +168,9 @@ class _Findings:
                 f"needs up to {kinds.percent(abs(largest.surely or 0.0))} ({largest.preset})"
             )
         if luck:
-            parts.append(f"is seen only at the right moment under {', '.join(luck)}")
+            parts.append(f"liquidates under {', '.join(luck)} only if it is read in time")
         if never:
-            parts.append(f"does not under {', '.join(never)}")
+            parts.append(f"liquidates at no size under {', '.join(never)}")
         return f"{text} {', '.join(parts) or 'does the same'}."
 
     def _warnings(self) -> Iterator[Words]:
@@ -307,7 +291,7 @@ class _Findings:
             columns=[
                 Column("market", get="of.market"),
                 Column("lag", SECONDS, lambda row: row.lag_ms / 1000),
-                Column("error", SHARE, lambda row: row.error_ppm * PPM),
+                Column("error", SHARE, lambda row: row.error_ppm / PPM),
                 Column("first", AVERAGE_PRICE, "of.first"),
                 Column("last", AVERAGE_PRICE, "of.last"),
                 Column("last_move", MOVE, "of.last_move"),
@@ -322,7 +306,7 @@ class _Findings:
                 name="nearest", title="", rows=mine,
                 columns=[
                     Column("lag", SECONDS, lambda row: row.lag_ms / 1000),
-                    Column("error", SHARE, lambda row: row.error_ppm * PPM),
+                    Column("error", SHARE, lambda row: row.error_ppm / PPM),
                     Column("last", AVERAGE_PRICE, "of.last"),
                 ],
             ),
@@ -373,24 +357,8 @@ class _Findings:
         )  # fmt: skip
 
     def _numbers(self) -> Sheet:
-        rows = [
-            _Number(preset.name, source)
-            for preset in self.answer.presets
-            for source in preset.sources
-        ]
-        return Sheet(
-            name="oracle_numbers",
-            title="The numbers of the oracles",
-            rows=rows,
-            on="page",
-            columns=[
-                Column("oracle"),
-                Column("number", get="of.field"),
-                Column("value", get=lambda row: number_text(row.of)),
-                Column("mark", get="of.mark"),
-                Column("source", get="of.source"),
-            ],
-        )
+        files = [(each.name, each.sources) for each in self.answer.presets]
+        return sourced_sheet("oracle_numbers", "The numbers of the oracles", files)
 
     def _assumed(self) -> list[Sheet]:
         crisis, book = self.answer.crisis, self.answer.account.rulebook
