@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.browser.pages import WIDE
 from tests.browser.terminal import STILL, Terminal, terminal, venue
 
 
@@ -66,4 +65,3 @@ def test_a_shock_liquidates_and_the_cascade_shows_it(page: Terminal) -> None:
     page.wait(lambda: "20.0000" not in page.position("BTC-USD"))
     page.open_table("cascade")
     page.wait(lambda: "▸ user 2" in page.text(".events"))
-    assert page.page.viewport_size["width"] == WIDE

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seawall.accounts.valuation import Valuation
@@ -11,6 +11,7 @@ from seawall.domain.enums import MarginMode
 from seawall.domain.events import CROSS_POOL
 from seawall.domain.holdings import Holdings, Position
 from seawall.domain.instrument import Instrument
+from seawall.domain.units import PPM
 from seawall.engine.account_view import account_margins
 from seawall.engine.formulas.blocks.liquidation_price import BlockPosition
 from seawall.engine.holding_view import bucket_position, holdings
@@ -38,10 +39,11 @@ def held(sizes: list[int], prices: list[int], collateral: int) -> Valuation:
 
 
 @given(
-    sizes=st.lists(st.integers(-(10**6), 10**6), min_size=2, max_size=2).filter(any),
+    sizes=st.lists(st.integers(-(10**8), 10**8), min_size=2, max_size=2).filter(any),
     prices=st.lists(st.integers(1, 10**6), min_size=2, max_size=2),
-    collateral=st.integers(0, 10**13),
+    collateral=st.integers(0, 10**15),
 )
+@example(sizes=[0, 80_000_000], prices=[100, 600_000], collateral=10**15)  # much open interest
 def test_it_is_the_boundary_of_the_engine(
     sizes: list[int], prices: list[int], collateral: int
 ) -> None:
@@ -59,6 +61,7 @@ def test_it_is_the_boundary_of_the_engine(
         assert price == (None if boundary is None else (boundary[1], 1))
         own = margins[each.market]
         assert found.maintenance_at(found.oracle_price) == own.maintenance_margin
+        assert -(-found.notional * found.initial_ppm // PPM) == own.initial_margin
         assert found.notional == abs(mark_value(engine, each.market, each.signed_size))
         gone = found.bankruptcy()
         if gone is not None and gone[0] >= gone[1]:

@@ -11,6 +11,7 @@ from seawall.domain.rulebook import BlockRulebook
 from seawall.domain.units import FUNDING_ONE, HOUR_MS, PPM
 from seawall.engine.account_view import account_margins
 from seawall.engine.compile import entry
+from seawall.engine.formulas.blocks.liquidation_price import value_of
 from seawall.engine.formulas.continuous.funding import premium_sample, settlement_rate
 from seawall.engine.formulas.continuous.margin import free_margin
 from seawall.engine.formulas.shared.depth import impact_price
@@ -85,15 +86,11 @@ def mark_price(engine: "Engine", market: int) -> int | Fraction:
 
 
 def mark_value(engine: "Engine", market: int, signed_size: int) -> int:
-    """Signed micro-USD of a size at the mark, truncated toward zero, as the machine values it."""
-    size = abs(signed_size)
-    terms = engine.instruments[market].block_terms
+    """Signed micro-USD of a size at the mark, as the machine values it."""
+    markets, terms = engine.tables["markets"], engine.instruments[market].block_terms
     if terms is None or not isinstance(engine.rulebook, BlockRulebook):
-        value = size * int(engine.tables["markets"]["mark_price"][market])
-    else:
-        price = int(engine.tables["markets"]["oracle_price"][market])
-        value = int(size * price * Fraction(10) ** terms.value_exponent)
-    return value if signed_size > 0 else -value
+        return signed_size * int(markets["mark_price"][market])
+    return value_of(terms, signed_size, int(markets["oracle_price"][market]))
 
 
 def initial_ppm(engine: "Engine", market: int, own_ppm: int = 0) -> int:

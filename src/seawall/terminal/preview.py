@@ -184,9 +184,7 @@ def leverage_command(
         raise InputError.of("", "mode", "isolated", expected)
     terms = scene.instruments[market].block_terms
     assert terms is not None
-    ppm = max(terms.fractions.initial_ppm, PPM // leverage)
-    if leverage == most:
-        ppm = terms.fractions.initial_ppm
+    ppm = PPM // leverage if leverage < most else terms.fractions.initial_ppm
     return SetInitialFraction(time_ms, account, market, ppm)
 
 

@@ -40,8 +40,8 @@ Price = int | Fraction
 
 
 class Name(NamedTuple):
-    """What an account is called. ``address``: empty for one of the machine's own. ``kind``:
-    ``test`` where the page may act for it."""
+    """What an account is called. ``address``: empty for one of the machine's own. ``kind``: on a
+    running venue the page may act for ``test`` accounts."""
 
     address: str
     label: str

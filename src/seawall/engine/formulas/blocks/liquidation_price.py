@@ -28,6 +28,12 @@ LARGEST_PRICE = 10**15
 """USD. Beyond it there is no price."""
 
 
+def value_of(terms: BlockTerms, signed_size: int, price: int) -> int:
+    """Signed micro-USD of a size at an oracle price, truncated toward zero."""
+    value = int(abs(signed_size) * price * Fraction(10) ** terms.value_exponent)
+    return value if signed_size > 0 else -value
+
+
 class BlockPosition(NamedTuple):
     """A position and the account that holds it. ``equity``: its net collateral, micro-USD.
 
@@ -49,9 +55,8 @@ class BlockPosition(NamedTuple):
         return abs(self.value_at(self.oracle_price))
 
     def value_at(self, price: int) -> int:
-        """Signed micro-USD at an oracle price, truncated toward zero."""
-        value = abs(self.signed_size) * price * Fraction(10) ** self.terms.value_exponent
-        return int(value) if self.signed_size > 0 else -int(value)
+        """Signed micro-USD at an oracle price."""
+        return value_of(self.terms, self.signed_size, price)
 
     def maintenance_at(self, price: int) -> int:
         """Micro-USD of the position's own requirement, each product rounded up."""
