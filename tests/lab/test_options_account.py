@@ -374,7 +374,7 @@ def test_a_market_without_figures_leaves_a_preset_out() -> None:
     assert dict(found.unusable) == {
         "deribit-spm": "has no figures for HYPE",
         "derive-pm2": "has no figures for HYPE",
-        "hyperliquid": "knows no options (HYPE)",
+        "hyperliquid": "margins no options (HYPE)",
     }
     doge = text.replace('"HYPE"', '"DOGE"')
     with pytest.raises(InputError, match="preset: none can margin the account: deribit-spm has no"):
