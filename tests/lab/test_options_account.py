@@ -364,6 +364,8 @@ def test_sentences_of_other_accounts() -> None:
                  + put.split("[[option]]")[1])  # fmt: skip
     assert "instead of 0.000010." in alone
     assert "-05" not in alone
+    worthless = said(put.replace("90000", "9000"))
+    assert "with 0 coins of the perpetual instead of 1.00" in worthless
 
 
 def test_a_market_without_figures_leaves_a_preset_out() -> None:
