@@ -364,6 +364,8 @@ def test_sentences_of_other_accounts() -> None:
                  + put.split("[[option]]")[1])  # fmt: skip
     assert "instead of 0.000010." in alone
     assert "-05" not in alone
+    worthless = said(put.replace("90000", "9000"))
+    assert "with 0 coins of the perpetual instead of 1.00" in worthless
 
 
 def test_a_market_without_figures_leaves_a_preset_out() -> None:
@@ -374,7 +376,7 @@ def test_a_market_without_figures_leaves_a_preset_out() -> None:
     assert dict(found.unusable) == {
         "deribit-spm": "has no figures for HYPE",
         "derive-pm2": "has no figures for HYPE",
-        "hyperliquid": "knows no options (HYPE)",
+        "hyperliquid": "margins no options (HYPE)",
     }
     doge = text.replace('"HYPE"', '"DOGE"')
     with pytest.raises(InputError, match="preset: none can margin the account: deribit-spm has no"):

@@ -33,7 +33,7 @@ class RatioRule(Struct, frozen=True, kw_only=True, eq=False):
         """Why the preset cannot margin the account; nothing where it can."""
         options = [name for name, each in portfolios.items() if len(each.options)]
         if options:
-            return f"knows no options ({', '.join(options)})"
+            return f"margins no options ({', '.join(options)})"
         coins = [name for name, each in portfolios.items() if each.collaterals]
         unknown = [name for name in coins if name not in self.preset.market]
         return f"has no terms for coins of {', '.join(unknown)}" if unknown else ""

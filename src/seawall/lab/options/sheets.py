@@ -160,10 +160,11 @@ def _verdict(result: OptionsResult) -> Iterator[Words]:
     found = nearest(result)
     if found is not None and not total.is_liquidatable:
         way = "falls" if found.price < found.now else "rises"
+        still = ", volatilities unchanged and forwards moving along" if result.held.options else ""
         yield Words(
             f"{title} liquidates it when {found.market} {way} "
-            f"{kinds.percent(abs(found.price / found.now - 1))} to {_price(found.price)} USD, "
-            "volatilities unchanged and forwards moving along."
+            f"{kinds.percent(abs(found.price / found.now - 1))} to {_price(found.price)} USD"
+            f"{still}."
         )
     yield from _deleveraging_words(result)
     yield from _time_words(result)
@@ -247,7 +248,8 @@ def _price(price: float) -> str:
 
 
 def _coins(coins: float) -> str:
-    return FIGURE.text(coins)
+    # A hedge of options that are worth nothing is none, whatever its sign.
+    return FIGURE.text(round(coins, 8) + 0.0)
 
 
 def _legs(result: OptionsResult) -> Sheet:

@@ -162,7 +162,7 @@ def oracle(
 def published_crisis(crisis: Crisis, grid: Grid, preset: Preset, seed: int) -> Crisis:
     """The crisis as an oracle publishes it: its prices and those of perpetuals traded elsewhere.
 
-    The book knows the present.
+    The book stays at the true prices.
     """
     oracle = publish(grid.times_ms, grid.oracle, preset, seed).taken
     outside = publish(grid.times_ms, grid.outside, preset, seed).taken

@@ -382,7 +382,7 @@ class _Findings:
             "the published price begins at the true one; every later one is made of prices before "
             "it, errors and failures of the sources, which are drawn with the seed",
             "the mark is the published price where the account is taken alone; in the market it is "
-            "the venue's own, whose book knows the true price",
+            "the venue's own, whose book follows the true price",
             "while a price of the account is refused for its age or its confidence, liquidations "
             "go by none newer",
             "moves go there and back in a straight line, looked at up to "

@@ -16,7 +16,7 @@ def status(answer: OracleAnswer) -> Status:
 
 
 def tiles(answer: OracleAnswer) -> list[Tile]:
-    """The widest gap, the slowest liquidation, and what the best and the worst oracle leave."""
+    """The widest gap, the slowest liquidation, and the least and the most that is left."""
     widest = max(answer.looks, key=lambda each: max(each.largest_gap))
     ends = sorted(answer.looks, key=lambda each: each.outcome.end)
     return [
@@ -25,11 +25,11 @@ def tiles(answer: OracleAnswer) -> list[Tile]:
             kind=kinds.SHARE, note=widest.preset.name,
         ),
         Tile(
-            title="the worst oracle leaves, USD", value=ends[0].outcome.end, kind=kinds.MONEY,
+            title="least left, by oracle, USD", value=ends[0].outcome.end, kind=kinds.MONEY,
             note=ends[0].preset.name, style="bad" if ends[0].outcome.liquidated else "",
         ),
         Tile(
-            title="the best oracle leaves, USD", value=ends[-1].outcome.end, kind=kinds.MONEY,
+            title="most left, by oracle, USD", value=ends[-1].outcome.end, kind=kinds.MONEY,
             note=ends[-1].preset.name,
         ),
     ]  # fmt: skip
