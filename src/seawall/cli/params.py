@@ -89,7 +89,11 @@ class PortfolioMargin:
         not given. Raises InputError for one that was given and has no meaning.
         """
         from seawall.lab.options.pooled import stands_in_a_pool
+        from seawall.lab.options.preset import load_preset
 
+        for each in self.preset or ():
+            # What is no preset is named before what has no meaning beside one.
+            load_preset(each)
         is_asked = self.preset is not None or stands_in_a_pool(account)
         own = {name: value for name, value in given(self).items() if name != "preset"}
         unused = elsewhere if is_asked else {**own, **in_a_pool}
