@@ -22,6 +22,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from seawall.engine.kernel_code import SYMBOL, LoadedCode
+
 START, STOP = 0x43540004, 0x43540005
 """callgrind's requests to start and stop instrumentation."""
 OLDER_PROCESSOR = {
@@ -89,7 +91,7 @@ def child(messages: int, folder: Path) -> None:
     events = np.zeros(venue.EVENT_ROOM, event_dtype)
     warm = len(rows) // 10 // venue.BATCH * venue.BATCH
     venue.run_rows(engine, rows[:warm], events)
-    (folder / "start").write_text(str(entry_address()))
+    (folder / "start").write_text(str(entry().address))
     tell = make_request()
     tell(START)
     venue.run_rows(engine, rows[warm:], events)
@@ -97,32 +99,16 @@ def child(messages: int, folder: Path) -> None:
     print(f"counted {len(rows) - warm}")
 
 
-def entry_library() -> tuple[Any, str]:
-    """The compiled library of ``apply_rows`` and its symbol there."""
+def entry() -> LoadedCode:
     from seawall.engine.transitions.continuous import apply
 
-    (result,) = apply.apply_rows._dispatcher.overloads.values()
-    return result.library, result.fndesc.llvm_func_name
-
-
-def entry_address() -> int:
-    library, name = entry_library()
-    return int(library.get_pointer_to_function(name))
+    return apply.apply_rows.load()  # type: ignore[attr-defined,no-any-return]
 
 
 def save_offsets(path: Path) -> None:
-    """Write where each compiled function lies relative to ``apply_rows``, its size and name.
-
-    Only a process that compiled has the object file; one that loaded it from the cache finds
-    the offsets saved before.
-    """
-    library, entry = entry_library()
-    try:
-        compiled = library._get_compiled_object()
-    except RuntimeError:
-        return
+    """Write where each compiled function lies relative to the entry, its size and name."""
     with tempfile.NamedTemporaryFile(suffix=".o") as file:
-        file.write(compiled)
+        file.write(entry().code)
         file.flush()
         listing = subprocess.run(
             ["nm", "-S", "--defined-only", file.name], capture_output=True, text=True, check=True
@@ -132,7 +118,7 @@ def save_offsets(path: Path) -> None:
         words = line.split()
         if len(words) == 4 and words[2] in "tTwW":
             symbols[words[3]] = (int(words[0], 16), int(words[1], 16))
-    start = symbols[entry][0]
+    start = symbols[SYMBOL][0]
     path.write_text(
         "".join(f"{at - start} {size} {name}\n" for name, (at, size) in symbols.items())
     )

@@ -32,8 +32,10 @@ COMPILE_ALL = """
 import importlib, pkgutil
 import seawall.engine
 for module in pkgutil.walk_packages(seawall.engine.__path__, "seawall.engine."):
+    if module.name.endswith((".kernel_compiler", ".row_type")):
+        continue  # which import Numba; an entry imports them itself where it is not loaded
     for value in list(vars(importlib.import_module(module.name)).values()):
-        if type(value).__name__ == "_LazyEntry":
+        if type(value).__name__ == "_Entry":
             value.load()
 """
 
@@ -124,21 +126,24 @@ def measure(quick: bool = False) -> list[Result]:
     return [
         Result(
             "P7", "cold compile of all kernels, whole process, against `import numba`",
-            "≤ 100x", "≤ 50x",
+            "≤ 30x", "",
             f"{compile_ratio:.0f}x ({median(first['cold']):.1f} s against "
             f"{median(first['numba']):.2f} s)",
-            compile_ratio <= 100, compile_ratio <= 50,
+            compile_ratio <= 30,
         ),
         Result(
             "P7", "warm `seawall explain`, whole process, against `import numba`",
-            "≤ 2x", "≤ 1.2x",
+            "≤ 1.2x", "",
             f"{explain_ratio:.2f}x ({median(warm['explain']):.2f} s against "
             f"{median(warm['numba']):.2f} s)",
-            explain_ratio <= 2, explain_ratio <= 1.2,
+            explain_ratio <= 1.2,
         ),
         Result(
-            "", "loading all kernels from a warm cache, whole process", "", "",
-            f"{cached_ratio:.2f}x ({median(warm['cached']):.2f} s)",
+            "P7", "loading all kernels from a warm cache, whole process, against `import numba`",
+            "≤ 1.3x", "",
+            f"{cached_ratio:.2f}x ({median(warm['cached']):.2f} s against "
+            f"{median(warm['numba']):.2f} s)",
+            cached_ratio <= 1.3,
         ),
     ]  # fmt: skip
 

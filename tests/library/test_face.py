@@ -18,7 +18,7 @@ ABSENT_COMMANDS = {
     "guard": "check_policy",
 }
 """Commands whose question is asked of another name."""
-TOO_HEAVY = ("aiohttp", "cyclopts", "msgspec", "numba", "numpy", "pyarrow", "rich")
+TOO_HEAVY = ("aiohttp", "cyclopts", "llvmlite", "msgspec", "numba", "numpy", "pyarrow", "rich")
 FACE = (ROOT / "src" / "seawall" / "__init__.py").read_text()
 
 
@@ -85,4 +85,4 @@ def test_an_account_is_loaded_without_the_engine() -> None:
 
 
 def test_what_would_be_too_heavy_is_seen() -> None:
-    assert {"numba", "numpy"} <= loaded("import seawall; seawall.stress")
+    assert "numpy" in loaded("import seawall; seawall.stress")

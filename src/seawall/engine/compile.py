@@ -6,16 +6,15 @@ those that it calls with arrays and tuples of them. With
 ``NUMBA_DISABLE_JIT=1`` (or ``SEAWALL_INTERPRETED=1``, which does not even import Numba) the same
 source runs as Python: the debugger, the coverage run and the overflow detector.
 
-Numba's own disk cache looks only at the file of the entry, so a change in a callee would go unseen.
-Entries are therefore kept in a folder named by a digest of all sources that they may come from
-(``kernel_cache``).
+What is compiled (``kernel_compiler``) is kept in a folder named by a digest of all sources that it
+may come from (``kernel_cache``), and loaded from there without Numba (``kernel_code``).
 """
 
 import hashlib
 import logging
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +34,7 @@ F = TypeVar("F", bound=Function)
 """A decorated kernel keeps its own signature."""
 
 
+@cache
 def sources_digest(*sources: str) -> str:
     """Digest of the files, and of those in the folders, whose text can change compiled code."""
     digest = hashlib.blake2b(digest_size=12)
@@ -59,6 +59,9 @@ if INTERPRETED:
     def inline(function: F) -> F:
         return function
 
+    def intrinsic(define: Function) -> Any:
+        raise AssertionError(f"{define.__name__} is of compiled kernels")
+
     def entry(arguments: int) -> Callable[[F], F]:
         return lambda function: function
 
@@ -69,25 +72,55 @@ if INTERPRETED:
         return function
 
 else:
-    import numba
+    from seawall.engine.kernel_code import LoadedCode, add_words, load_code, processor
 
-    _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    _OPTIONS |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    class _Kernel:
+        """What a kernel's name stands for: the compiler can call it, Python cannot."""
+
+        def __init__(self, function: Function, is_inline: bool) -> None:
+            self.__doc__ = function.__doc__
+            self._function = function
+            self._is_inline = is_inline
+
+        @cached_property
+        def _numba_type_(self) -> Any:
+            from seawall.engine.kernel_compiler import KernelType
+
+            return KernelType(self._function, self._is_inline)
+
+    class _Intrinsic:
+        """An operation that is emitted by a function of its own."""
+
+        def __init__(self, define: Function) -> None:
+            self._define = define
+
+        @cached_property
+        def _numba_type_(self) -> Any:
+            from seawall.engine.kernel_compiler import intrinsic_type
+
+            return intrinsic_type(self._define)
 
     def kernel(function: F) -> F:
         """An ordinary helper: compiled once, called."""
-        return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+        return _Kernel(function, is_inline=False)  # type: ignore[return-value]
 
     def inline(function: F) -> F:
         """A small helper on the hot path: always inlined."""
-        return numba.njit(forceinline=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+        return _Kernel(function, is_inline=True)  # type: ignore[return-value]
+
+    def intrinsic(define: Function) -> Any:
+        """An operation of kernels in machine code: ``define(numba.types, *types of arguments)``.
+
+        It returns a signature and what emits it, as for ``numba.extending.intrinsic``.
+        """
+        return _Intrinsic(define)
 
     def entry(arguments: int) -> Callable[[F], F]:
         """A function called by the shell with ``arguments`` integers, compiled on first use."""
-        signature = numba.int64(*[numba.int64] * arguments)
+        kinds = ("integer",) * arguments
 
         def wrap(function: F) -> F:
-            return _LazyEntry(function, ENGINE_SOURCES, signature)  # type: ignore[return-value]
+            return _Entry(function, ENGINE_SOURCES, kinds)  # type: ignore[return-value]
 
         return wrap
 
@@ -98,13 +131,13 @@ else:
         """
 
         def wrap(function: F) -> F:
-            return _LazyEntry(function, sources)  # type: ignore[return-value]
+            return _ArrayEntry(function, sources)  # type: ignore[return-value]
 
         return wrap
 
     def loaded(function: F) -> F:
         """The compiled function behind an entry: calling it directly saves a Python call."""
-        return function.load()  # type: ignore[attr-defined,no-any-return]
+        return function.load().call  # type: ignore[attr-defined,no-any-return]
 
     @cache
     def _say_compiling(folder: Path) -> None:
@@ -112,37 +145,49 @@ else:
         if not folder.exists():
             log.info("compiling, once for this version: about a minute ...")
 
-    class _LazyEntry:
+    class _Entry:
         """Compiles or loads on the first call, so importing costs nothing."""
 
-        def __init__(
-            self, function: Function, sources: tuple[str, ...], signature: Any = None
-        ) -> None:
-            self._function = function
-            self._sources = sources
-            self._signature = signature
-            self._dispatcher: Function | None = None
+        def __init__(self, function: Function, sources: tuple[str, ...], kinds: Any = None) -> None:
             self.__doc__ = function.__doc__
             self.__name__ = function.__name__
+            self._function = function
+            self._sources = sources
+            self._kinds = kinds
+            self._loaded: LoadedCode | None = None
 
-        def load(self, *arguments: Any) -> Function:
-            """Compile for its signature, or the types of the arguments, or load, once."""
-            if self._dispatcher is not None:
-                return self._dispatcher
-            from seawall.engine.link_once import helpers_only_linked
-
-            dispatcher = numba.njit(nogil=True, error_model="numpy")(self._function)
+        def load(self, *arguments: Any) -> LoadedCode:
+            """Load machine code for its arguments, or compile it, once."""
+            if self._loaded is not None:
+                return self._loaded
             folder = cache_folder(*self._sources)
             _say_compiling(folder)
-            dispatcher._cache = KernelFile(folder, self._function)
-            with helpers_only_linked(self.__name__):
-                dispatcher.compile(self._signature or tuple(map(numba.typeof, arguments)))
-            dispatcher.disable_compile()
-            self._dispatcher = dispatcher
-            return dispatcher  # type: ignore[no-any-return]
+            module, name = self._function.__module__, self._function.__qualname__
+            key = repr((module, name, self._kinds, processor()))
+            file = KernelFile(folder, f"{module.rpartition('.')[2]}.{name}", key)
+            code = file.read()
+            if code is None:
+                from seawall.engine.kernel_compiler import object_code
+
+                code = object_code(self._function, arguments or (0,) * len(self._kinds))
+                file.write(code)
+            self._loaded = load_code(code, self.__name__)
+            return self._loaded
 
         def __call__(self, *arguments: Any) -> Any:
-            ready = self._dispatcher
-            if ready is None:
-                ready = self.load(*arguments)
-            return ready(*arguments)
+            return (self._loaded or self.load()).call(*arguments)
+
+    class _ArrayEntry(_Entry):
+        """Arrays and tuples are handed over as the machine words that stand for them."""
+
+        def __call__(self, *arguments: Any) -> Any:
+            words: list[int] = []
+            kinds: list[Any] = []
+            add_words(arguments, words, kinds)
+            if self._loaded is None:
+                self._kinds = kinds
+            elif kinds != self._kinds:
+                raise TypeError(
+                    f"{self.__name__} was compiled for {self._kinds} and called with {kinds}"
+                )
+            return self.load(*arguments).call(*words)

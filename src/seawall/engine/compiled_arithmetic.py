@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import inline, intrinsic, kernel
 
 _I64 = ir.IntType(64)
 _I128 = ir.IntType(128)
@@ -23,7 +21,7 @@ _int64: Any = np.int64
 
 
 def _bit_scan(name: str, from_top: bool) -> Any:
-    def scan(typing_context: Any, bits: Any) -> Any:
+    def scan(types: Any, bits: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kind = ir.FunctionType(_I64, [_I64, ir.IntType(1)])
             function = builder.module.declare_intrinsic(name, (_I64,), kind)
@@ -40,7 +38,7 @@ highest_bit = _bit_scan("llvm.ctlz", from_top=True)
 
 
 @intrinsic
-def product_fits(typing_context: Any, a: Any, b: Any) -> Any:
+def product_fits(types: Any, a: Any, b: Any) -> Any:
     """Whether the signed product of two int64 fits into an int64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -51,7 +49,7 @@ def product_fits(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def unsigned_divide(typing_context: Any, a: Any, b: Any) -> Any:
+def unsigned_divide(types: Any, a: Any, b: Any) -> Any:
     """The bare division of non-negative integers, without the checks of Python's ``//``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -65,7 +63,7 @@ def unsigned_divide(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def _product_high(typing_context: Any, a: Any, b: Any) -> Any:
+def _product_high(types: Any, a: Any, b: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         wide = builder.mul(builder.zext(arguments[0], _I128), builder.zext(arguments[1], _I128))
         return builder.trunc(builder.lshr(wide, ir.Constant(_I128, 64)), _I64)
@@ -79,7 +77,7 @@ def _sign_of(builder: Any, left: Any, right: Any, compare: Any) -> Any:
 
 
 @intrinsic
-def compare_products(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+def compare_products(types: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """-1, 0 or 1 for a*b below, equal to or above c*d, for any int64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -97,7 +95,7 @@ def _product_of_four(builder: Any, factors: Any) -> Any:
 
 @intrinsic
 def compare_sums(
-    typing_context: Any,
+    types: Any,
     a1: Any, a2: Any, a3: Any, a4: Any,
     b1: Any, b2: Any, b3: Any, b4: Any,
     c1: Any, c2: Any, c3: Any, c4: Any,

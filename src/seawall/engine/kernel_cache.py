@@ -11,14 +11,11 @@ import atexit
 import hashlib
 import logging
 import os
-import pickle
 import shutil
 import stat
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 log = logging.getLogger(__name__)
@@ -27,6 +24,7 @@ VARIABLE = "SEAWALL_CACHE"
 INHERITED = "SEAWALL_PRIVATE_KERNELS"
 """How worker processes learn of the folder that goes with the process that began them."""
 _SUM_BYTES = 4
+_MARK_BYTES = 16
 
 
 def user_folder() -> Path:
@@ -102,65 +100,43 @@ def _make(folder: Path) -> None:
 
 
 class KernelFile:
-    """The compiled code of one entry, as Numba's dispatcher loads and saves it."""
+    """The machine code of one entry; ``key`` says what it was compiled for."""
 
-    def __init__(self, folder: Path, function: Any) -> None:
-        self.cache_path = str(folder)
+    def __init__(self, folder: Path, name: str, key: str) -> None:
         self._folder = folder
-        self._function = function
+        self._mark = hashlib.blake2b(key.encode(), digest_size=_MARK_BYTES).digest()
+        self._path = folder / f"{name}-{self._mark[:6].hex()}.o"
 
-    def _key(self, signature: Any, codegen: Any) -> str:
-        """What a kernel was compiled for besides its sources: types, processor, versions."""
-        import numba
-
-        name = f"{self._function.__module__}.{self._function.__qualname__}"
-        versions = numba.__version__, sys.version_info[:2]
-        return repr((name, signature, codegen.magic_tuple(), versions))
-
-    def _path(self, key: str) -> Path:
-        module = self._function.__module__.rpartition(".")[2]
-        digest = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
-        return self._folder / f"{module}.{self._function.__qualname__}-{digest}.nbc"
-
-    def load_overload(self, signature: Any, target_context: Any) -> Any:
-        """The compiled code for a signature; None where there is none that is whole."""
-        from numba.core.compiler import CompileResult
-
-        target_context.refresh()
-        key = self._key(signature, target_context.codegen())
-        path = self._path(key)
+    def read(self) -> bytes | None:
+        """The code; None where there is none that is whole."""
         try:
-            content = path.read_bytes()
+            content = self._path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            log.warning("%s cannot be read (%s): it is compiled anew", path, error.strerror)
+            log.warning("%s cannot be read (%s): it is compiled anew", self._path, error.strerror)
             return None
-        body, found = memoryview(content)[:-_SUM_BYTES], content[-_SUM_BYTES:]
-        try:
-            if found != crc32(body).to_bytes(_SUM_BYTES, "little"):
-                raise ValueError("its checksum is wrong")
-            saved, payload = pickle.loads(body)
-            if saved != key:
-                raise ValueError("it is of another kernel")
-            return CompileResult._rebuild(target_context, *payload)
-        except Exception as error:
-            log.warning("%s is damaged (%s): it is compiled anew", path, error)
+        body, found = content[:-_SUM_BYTES], content[-_SUM_BYTES:]
+        fault = ""
+        if found != crc32(body).to_bytes(_SUM_BYTES, "little"):
+            fault = "its checksum is wrong"
+        elif body[:_MARK_BYTES] != self._mark:
+            fault = "it is of another kernel"
+        if fault:
+            log.warning("%s is damaged (%s): it is compiled anew", self._path, fault)
             return None
+        return body[_MARK_BYTES:]
 
-    def save_overload(self, signature: Any, compiled: Any) -> None:
+    def write(self, code: bytes) -> None:
         """Keep compiled code; where that fails, it is compiled again at the next start."""
-        from numba.core.serialize import dumps
-
-        key = self._key(signature, compiled.codegen)
-        body = dumps((key, compiled._reduce()))
+        body = self._mark + code
         part = ""
         try:
             _make(self._folder)
             with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
                 part = file.name
                 file.write(body + crc32(body).to_bytes(_SUM_BYTES, "little"))
-            os.replace(part, self._path(key))
+            os.replace(part, self._path)
         except OSError as error:
             if part:
                 Path(part).unlink(missing_ok=True)

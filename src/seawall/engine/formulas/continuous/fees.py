@@ -55,7 +55,7 @@ def rebate_rate(s: State, maker_volume: int, venue_maker_volume: int) -> int:
     return 0
 
 
-@kernel
+@inline
 def open_order_limit(s: State, account: int) -> int:
     """How many orders an account may have open, from its cumulative volume."""
     row = rules(s)

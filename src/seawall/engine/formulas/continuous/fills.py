@@ -1,7 +1,7 @@
 """Whether an account can carry a fill."""
 
 from seawall.domain.codes import CROSS
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import inline
 from seawall.engine.formulas.continuous.margin import (
     hold_after_credit,
     initial_margin,
@@ -37,7 +37,7 @@ def cross_fill_allowed(
     return equity - fee >= 0 and equity >= required
 
 
-@kernel
+@inline
 def isolated_fill_allowed(
     s: State, index: int, delta: int, price: int, fee: int, holds_count: bool
 ) -> bool:

@@ -110,7 +110,7 @@ def reference_price(s: State, market: int) -> int:
     return row.oracle_price
 
 
-@kernel
+@inline
 def trigger_is_beyond(mark: int, trigger_price: int, side: int, take_profit: bool) -> bool:
     """Whether a trigger fires at this mark: stop buy and take-profit sell above, others below."""
     if (side == BUY) != take_profit:

@@ -27,7 +27,7 @@ def crosses(side: int, limit_price: int, price: int) -> bool:
     return price <= limit_price if side == BUY else price >= limit_price
 
 
-@kernel
+@inline
 def next_opposite(s: State, market: int, side: int, price: int) -> int:
     """The level behind ``price`` on the side an order of ``side`` meets, or -1."""
     ladder = ASKS if side == BUY else BIDS
@@ -66,7 +66,7 @@ def impact_price(s: State, market: int, side: int, notional: int) -> int:
     return 0
 
 
-@kernel
+@inline
 def fillable_for(
     s: State, account: int, market: int, side: int, size: int, limit_price: int
 ) -> bool:

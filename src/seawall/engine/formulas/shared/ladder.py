@@ -5,7 +5,7 @@ five steps to find and five to find the best, however sparse the book. Each mark
 ladders, whose roots are the nodes 6 x market + ladder.
 """
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import inline
 from seawall.engine.formulas.shared.fixed_point import (
     bit_is_set,
     bits_above,
@@ -57,7 +57,7 @@ def highest_level(s: State, root: int) -> int:
     return node
 
 
-@kernel
+@inline
 def level_beyond(s: State, root: int, price: int, upward: bool) -> int:
     """The nearest level strictly above (or below) ``price``, or -1."""
     node = root

@@ -57,7 +57,7 @@ def _open_part(s: State, index: int, opening: int, sign: int, price: int) -> int
     return taken
 
 
-@kernel
+@inline
 def apply_fill(s: State, index: int, delta: int, price: int, fee: int) -> int:
     """Book a trade of signed size ``delta`` at ``price`` into its bucket; returns closed profit.
 

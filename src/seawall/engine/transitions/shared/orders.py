@@ -44,7 +44,7 @@ def _client_bucket(s: State, account: int, high: int, low: int) -> int:
     return mixed_hash(high, low, account) & (control(s).client_ids_capacity - 1)
 
 
-@kernel
+@inline
 def find_client_id(s: State, account: int, high: int, low: int) -> int:
     """The open order with this client id, or -1. (0, 0) is no id."""
     slot = client_id_at(s, _client_bucket(s, account, high, low)).first_order - 1
@@ -61,7 +61,7 @@ def _has_client_id(order: OrderRow) -> bool:
     return order.client_id_high != 0 or order.client_id_low != 0
 
 
-@kernel
+@inline
 def _register_client_id(s: State, slot: int) -> None:
     order = order_at(s, slot)
     bucket = client_id_at(

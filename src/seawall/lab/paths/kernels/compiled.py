@@ -10,9 +10,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from seawall.engine.compile import INTERPRETED, array_entry, cache_folder
+from seawall.engine.compile import INTERPRETED, array_entry, cache_folder, intrinsic
 
-SOURCES = ("lab/paths/kernels", "domain/units.py", "engine/compile.py", "engine/link_once.py")
+SOURCES = (
+    "lab/paths/kernels",
+    "domain/units.py",
+    "engine/compile.py",
+    "engine/kernel_code.py",
+    "engine/kernel_compiler.py",
+)
 T = TypeVar("T")
 
 entry = array_entry(*SOURCES)
@@ -21,7 +27,7 @@ entry = array_entry(*SOURCES)
 
 def is_cached() -> bool:
     """Whether a simulation finds compiled code, or needs none."""
-    return INTERPRETED or any(cache_folder(*SOURCES).glob("step.advance*.nbc"))
+    return INTERPRETED or any(cache_folder(*SOURCES).glob("step.advance*.o"))
 
 
 if INTERPRETED:
@@ -37,11 +43,8 @@ if INTERPRETED:
         return values
 
 else:
-    from numba import types
-    from numba.core import cgutils
-    from numba.extending import intrinsic
 
-    def _multiply_add(context: Any, factor: Any, other: Any, term: Any) -> Any:
+    def _multiply_add(types: Any, factor: Any, other: Any, term: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.fma(*arguments)
 
@@ -52,16 +55,18 @@ else:
     fused = intrinsic(_multiply_add)
     """``factor * other + term``, rounded once."""
 
-    def _borrow(context: Any, kind: Any) -> Any:
+    def _borrow(types: Any, kind: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _without_owner(context, builder, kind, arguments[0])
+            return _without_owner(types, context, builder, kind, arguments[0])
 
         return kind(kind), generate
 
-    def _without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    def _without_owner(types: Any, context: Any, builder: Any, kind: Any, value: Any) -> Any:
+        from numba.core import cgutils
+
         if isinstance(kind, types.BaseTuple):
             parts = zip(kind, cgutils.unpack_tuple(builder, value), strict=True)
-            made = [_without_owner(context, builder, each, part) for each, part in parts]
+            made = [_without_owner(types, context, builder, each, part) for each, part in parts]
             return context.make_tuple(builder, kind, made)
         if not isinstance(kind, types.Array):
             return value
