@@ -15,7 +15,7 @@ Decision 0013 says what that saves. This uses names inside Numba, whose version 
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from inspect import signature as parameters_of
 from typing import Any
 
@@ -53,14 +53,15 @@ _PASSES = (
     untyped_passes.TranslateByteCode,
     untyped_passes.FixupArgs,
     untyped_passes.IRProcessing,
-    untyped_passes.RewriteSemanticConstants,
-    untyped_passes.DeadBranchPrune,
     untyped_passes.GenericRewrites,
     untyped_passes.ReconstructSSA,
     typed_passes.NopythonTypeInference,
     typed_passes.PreLowerStripPhis,
     typed_passes.IRLegalization,
 )
+
+
+_NUMBERS = types.Number, types.Boolean
 
 
 class _Unlinked(codegen.JITCodeLibrary):  # type: ignore[misc]
@@ -128,6 +129,25 @@ class KernelType(types.Callable, types.Dummy):  # type: ignore[misc]
 
 
 register_default(KernelType)(models.OpaqueModel)
+
+
+def _remember_operators() -> None:
+    """Have Numba look up once what an operator, a builtin or a cast of these numbers gives."""
+    context = cpu_target.typing_context
+    if "resolve_function_type" in vars(context):
+        return
+    resolve = context.resolve_function_type
+    once = cache(lambda function, kinds: resolve(function, kinds, {}))
+
+    def remembered(function: Any, kinds: tuple[Any, ...], named: Any) -> Any:
+        is_fixed = isinstance(function, types.NumberClass) or (
+            getattr(function, "__module__", "") in ("_operator", "builtins")
+        )
+        if is_fixed and not named and all(isinstance(each, _NUMBERS) for each in kinds):
+            return once(function, kinds)
+        return resolve(function, kinds, named)
+
+    context.resolve_function_type = remembered
 
 
 def intrinsic_type(define: Function) -> Any:
@@ -341,6 +361,7 @@ def object_code(function: Function, arguments: tuple[Any, ...]) -> bytes:
     """Machine code of an entry with all it calls, for arguments of the types of these."""
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
+    _remember_operators()
     with _undisturbed():
         state = _lower(function, tuple(map(numba.typeof, arguments)), is_inline=False)
         library = codegen.JITCodeLibrary(state.targetctx.codegen(), SYMBOL)
@@ -362,5 +383,8 @@ def object_code(function: Function, arguments: tuple[Any, ...]) -> bytes:
             if each.is_declaration and each.name.startswith(("NRT_", "numba_"))
         ]
         if missing:
-            raise NotImplementedError(f"{function.__qualname__} needs {missing} of Numba's runtime")
+            raise NotImplementedError(
+                f"{function.__qualname__} needs {missing} of Numba's runtime, as lists, text and "
+                "assigning an array to a slice do"
+            )
         return bytes(library._codegen._tm.emit_object(module))

@@ -267,7 +267,8 @@ def draw_step(process: PriceProcess, moves: Moves, step: int, path: int) -> None
         if share == 0:
             _fill(moves.shared, 1, process, SHARED, (step - 1) // (TILE // rest), path)
         begin, first = tiles * TILE * LANES, share * rest * LANES
-        moves.normals[begin : begin + rest * LANES] = moves.shared[first : first + rest * LANES]
+        for lane in range(rest * LANES):
+            moves.normals[begin + lane] = moves.shared[first + lane]
 
 
 @inline
