@@ -70,7 +70,7 @@ class _Unlinked(codegen.JITCodeLibrary):  # type: ignore[misc]
     def add_ir_module(self, ir_module: Any) -> None:
         module = llvm.parse_assembly(cgutils.normalize_ir_text(str(ir_module)))
         module.name = ir_module.name
-        self._optimize_functions(module)
+        module.data_layout = self._codegen._data_layout
         for function in module.functions:
             if not function.is_declaration and function.linkage == llvm.Linkage.external:
                 function.linkage = "linkonce_odr"
@@ -299,8 +299,30 @@ def _add_call_from_python(state: StateDict) -> Any:
 _ARRAYS = """
 declare ptr @malloc(i64)
 declare void @free(ptr)
-define linkonce_odr void @NRT_MemInfo_call_dtor(ptr %owner) {
+define linkonce_odr void @NRT_incref(ptr %owner) alwaysinline {
+  %none = icmp eq ptr %owner, null
+  br i1 %none, label %end, label %count
+count:
+  %held = load i64, ptr %owner
+  %more = add i64 %held, 1
+  store i64 %more, ptr %owner
+  br label %end
+end:
+  ret void
+}
+define linkonce_odr void @NRT_decref(ptr %owner) alwaysinline {
+  %none = icmp eq ptr %owner, null
+  br i1 %none, label %end, label %count
+count:
+  %held = load i64, ptr %owner
+  %less = sub i64 %held, 1
+  store i64 %less, ptr %owner
+  %last = icmp eq i64 %less, 0
+  br i1 %last, label %release, label %end
+release:
   call void @free(ptr %owner)
+  br label %end
+end:
   ret void
 }
 define linkonce_odr ptr @NRT_MemInfo_alloc_aligned(i64 %size, i32 %align) {
@@ -372,10 +394,11 @@ def object_code(function: Function, arguments: tuple[Any, ...]) -> bytes:
             module.link_in(_own_module(each), preserve=True)
         module.link_in(llvm.parse_assembly(_ARRAYS))
         manager, options = library._codegen._module_pass_manager()
-        manager.run(module, options)
+        # Nobody else calls them: what they are always given, or never return, is known.
         for each in (*module.functions, *module.global_variables):
             if not each.is_declaration and each.name != SYMBOL:
                 each.linkage = "internal"
+        manager.run(module, options)
         module.verify()
         missing = [
             each.name
