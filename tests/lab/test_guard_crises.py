@@ -16,7 +16,7 @@ from seawall.lab.market.named_scenarios import run_scenario
 from seawall.lab.market.scenario_file import parse_scenario
 from seawall.lab.paths.setup import PathSetup
 from tests.lab.path_setups import STEADY, position, setup_of
-from tests.lab.test_guard_test import policy
+from tests.lab.test_guard_test import outside, policy
 
 FALL_TEXT = """
 name = "fall"
@@ -79,7 +79,7 @@ def apart(folder: Path, rulebook: str | None = None) -> PathSetup:
 def fall(setup: PathSetup, made: Policy | None, wallet: int = 0, **plan: bool) -> CrisisLine:
     protection = Protection(name="x", policy=made, **plan)
     crash = Rehearsed(scenario=FALL, account=setup.account, depths=setup.depths)
-    return through(crash, protection, wallet)
+    return through(crash, protection, outside(wallet))
 
 
 @BOTH_RULES
@@ -108,7 +108,7 @@ def test_without_protection_it_is_the_crisis_of_that_command(
 ) -> None:
     setup, file = pooled(tmp_path, rulebook), scenario_file(tmp_path)
     (crash,) = crashes(setup.account, setup.depths, CrashNames(crises=(file,)), seed=3)
-    line = through(crash, Protection(name="x"), 0)
+    line = through(crash, Protection(name="x"), outside(0))
     (outcome,) = crises(
         setup.account, crises=file, rulebooks=setup.account.rulebook, modes="cross",
         depths="calm", seed=3, workers=1,
@@ -124,7 +124,7 @@ def test_without_protection_it_is_the_cascade_of_that_command(
 ) -> None:
     setup, file = apart(tmp_path, rulebook), scenario_file(tmp_path)
     (crash,) = crashes(setup.account, setup.depths, CrashNames(cascades=(file,)), seed=3)
-    line = through(crash, Protection(name="x"), 0)
+    line = through(crash, Protection(name="x"), outside(0))
     run = cascade(setup.account, scenario=file, fast_forward=False, seed=3).run
     assert line.market == "cascade"
     assert line.lost == run.own_loss
@@ -142,7 +142,7 @@ def test_a_guard_acts_in_each_market(tmp_path: Path, rulebook: str | None) -> No
         CrashNames(scenarios=(file,), crises=(file,), cascades=(file,)),
         seed=3,
     )
-    lines = [through(each, Protection(name="x", policy=policy(OUT)), 0) for each in found]
+    lines = [through(each, Protection(name="x", policy=policy(OUT)), outside(0)) for each in found]
     assert [each.market for each in lines] == ["rehearse", "crises", "cascade"]
     assert [each.liquidated for each in lines] == [()] * 3
     assert all(each.actions and each.cost > 0 for each in lines)

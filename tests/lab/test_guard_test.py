@@ -10,7 +10,7 @@ from seawall.guard.policy import Policy
 from seawall.guard.policy_file import parse_policy
 from seawall.lab.guard_test.crisis import CrisisLine
 from seawall.lab.guard_test.moment import terms_of
-from seawall.lab.guard_test.played import Played, Protection, play_block
+from seawall.lab.guard_test.played import Outside, Played, Protection, play_block
 from seawall.lab.guard_test.question import NOTHING, guard_test
 from seawall.lab.guard_test.sheets import status
 from seawall.lab.market.price_models import ModelOptions
@@ -19,6 +19,7 @@ from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import Bootstrap, PathTask
 from seawall.lab.paths.setup import PathSetup
+from seawall.lab.transfers.route import Route, load_route
 from tests.lab.path_setups import STEADY, position, setup_of
 
 WILD = ModelOptions(jumps=False, volatility_moves=False, funding="0%", volatility="300%")
@@ -77,6 +78,10 @@ target = "9%"
 """
 
 
+def outside(wallet: int, route: Route | None = None) -> Outside:
+    return Outside(wallet=wallet, route=route or load_route("none"))
+
+
 def policy(text: str) -> Policy:
     return parse_policy(f'name = "test"\n[account]\nrisk_capital = 3000\n{text}')
 
@@ -104,7 +109,7 @@ def play(setup: PathSetup, made: Policy | None, looks_always: bool = False) -> P
     task = setup.task()
     terms = terms_of(setup.account, task.account)
     plan = Protection(name="x", policy=made, looks_always=looks_always)
-    return play_block(task, terms, 3000 * USD, plan, 0)
+    return play_block(task, terms, outside(3000 * USD), plan, 0)
 
 
 @pytest.mark.parametrize("make", [cross, isolated])
@@ -195,7 +200,7 @@ def test_a_path_computed_by_hand(tmp_path: Path) -> None:
     setup, task = falling(made)
     step = '[[step]]\nname = "out"\naction = "flatten"\ntrigger = "25%"\nrearm = "10%"\n'
     plan = Protection(name="x", policy=policy(step))
-    played = play_block(task, terms_of(setup.account, task.account), 0, plan, 0)
+    played = play_block(task, terms_of(setup.account, task.account), outside(0), plan, 0)
     account = task.account
     mark = 100_000 * 0.995**4
     away = account.spread[0] / 2 + account.impact * np.sqrt(0.6 * mark / account.depth[0])

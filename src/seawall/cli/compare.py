@@ -15,6 +15,7 @@ def compare(
     /,
     *,
     survival: Annotated[str, Parameter(allow_leading_hyphen=True)] = "99%",
+    route: str = "none",
     scenario: Texts = None,
     simulation: SimulationOptions = SimulationOptions(),  # noqa: B008 (frozen)
     market: MarketOptions = MarketOptions(),  # noqa: B008 (frozen)
@@ -33,6 +34,9 @@ def compare(
         An account file (TOML, or a venue's own account state as .json), or an address.
     survival
         The share of paths without a liquidation that the capital needed is for, such as 99%.
+    route
+        How money reaches a position, by name (none, dydx, fast_bridge, hyperliquid) or a file: the
+        time and the fees of the account's top-ups, and what each mode takes.
     scenario
         A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
         What it costs counts where the paths leave a tie.
@@ -46,6 +50,7 @@ def compare(
         lambda progress: question(
             load_account(account, source.options()),
             survival=survival,
+            route=route,
             scenarios=() if scenario == ["none"] else scenario or (DEFAULT,),
             workers=simulation.workers,
             cluster=simulation.cluster,

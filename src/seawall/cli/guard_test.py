@@ -36,6 +36,7 @@ def test(
     /,
     *,
     wallet: str | None = None,
+    route: str = "none",
     stop: str = "5%",
     rules: Literal["on", "off"] = "on",
     crashes: CrashOptions = CrashOptions(),
@@ -61,6 +62,9 @@ def test(
         An account file (TOML, or a venue's own answer as .json), an address, or the built-in one.
     wallet
         USD outside of the account for top-ups and replenishing; the equity now if not given.
+    route
+        How top-ups reach the account, by name (none, dydx, fast_bridge, hyperliquid) or a file:
+        how long they are on their way, and what they cost.
     stop
         Distance from the entry of the plain stop that the policy is compared with.
     rules
@@ -94,6 +98,6 @@ def test(
             policy, load_account(account, source.options()), wallet=wallet, stop=stop,
             scenarios=crashes.scenarios, crises=crashes.crisis or (),
             cascades=crashes.cascade or (),
-            rules=rules == "on", workers=workers, progress=progress, **options,
+            route=route, rules=rules == "on", workers=workers, progress=progress, **options,
         ),
     )  # fmt: skip

@@ -43,11 +43,14 @@ class TopUp(Struct, frozen=True, kw_only=True):
     """Micro-USD from outside for the position of a market, once its mark comes to a price.
 
     ``trigger_price``: price units. The money goes to the position's bucket, or to its cross pool.
+    It is there ``delay_ms`` later, and has cost ``cost`` micro-USD beside the amount.
     """
 
     market: int
     trigger_price: int
     amount: int
+    delay_ms: int = 0
+    cost: int = 0
 
 
 class SpotCoins(Struct, frozen=True, kw_only=True):

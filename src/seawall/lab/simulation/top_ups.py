@@ -16,7 +16,10 @@ from seawall.lab.simulation.incidents import Incident, IncidentKind
 
 
 class TopUps:
-    """Those of one account that have not come yet. ``added``: micro-USD so far."""
+    """Those of one account that have not come yet.
+
+    ``added``: micro-USD that came so far and what they cost.
+    """
 
     def __init__(self, placement: Placement, account: PlacedAccount, holdings: Holdings) -> None:
         """At the marks of now, which say from which side each price is approached."""
@@ -24,9 +27,18 @@ class TopUps:
         self._placement, self._account, self._holdings = placement, account, holdings
         self._rises = [each.trigger_price > self._mark(each.market) for each in holdings.top_ups]
         self._waiting = list(range(len(holdings.top_ups)))
+        self._coming: list[tuple[int, TopUp]] = []
+        """When each that was sent is there, ms."""
 
     def act(self, time_ms: int) -> Iterator[Incident]:
-        """Send the money whose price is reached, where the position is still there."""
+        """Send the money whose price is reached, where the position is still there.
+
+        What was sent before arrives whether it is there or not, then in the pool.
+        """
+        arrived = [each for each in self._coming if each[0] <= time_ms]
+        self._coming = [each for each in self._coming if each[0] > time_ms]
+        for _, each in arrived:
+            yield self._send(time_ms, each)
         for number in list(self._waiting):
             each = self._holdings.top_ups[number]
             mark = self._mark(each.market)
@@ -35,7 +47,11 @@ class TopUps:
             )
             if is_reached:
                 self._waiting.remove(number)
-                if self._has_position(each.market):
+                if not self._has_position(each.market):
+                    continue
+                if each.delay_ms:
+                    self._coming.append((time_ms + each.delay_ms, each))
+                else:
                     yield self._send(time_ms, each)
 
     def _send(self, time_ms: int, top_up: TopUp) -> Incident:
@@ -47,7 +63,7 @@ class TopUps:
             markets = self._placement.engine.tables["markets"]
             group = int(markets["collateral_group"][top_up.market])
         self._placement.deposit(time_ms, np.asarray([owner]), money, "the top-up", group)
-        self.added += top_up.amount
+        self.added += top_up.amount + top_up.cost
         made = Incident(
             time_ms=time_ms, kind=IncidentKind.TOPPED_UP, market=top_up.market,
             isolated=bucket == top_up.market, money=top_up.amount,

@@ -118,7 +118,7 @@ def kernel_rules(account: PathAccount) -> Rules:
 def _columns(orders: Sequence[PathOrder], tick: Floats) -> Orders:
     """The orders in arrays of their own."""
     columns = list(zip(*orders, strict=True)) or [()] * len(PathOrder._fields)
-    kind, market, level, rises, lots, worst, amount, rate = columns
+    kind, market, level, rises, lots, worst, amount, rate, delay_ms, cost = columns
     toward = np.where(np.array(rises, np.bool_), -0.5, 0.5)
     at = np.array(market, np.int64)
     return Orders(
@@ -130,6 +130,8 @@ def _columns(orders: Sequence[PathOrder], tick: Floats) -> Orders:
         worst=np.array(worst, np.float64),
         amount=np.array(amount, np.float64),
         rate=np.array(rate, np.float64),
+        delay_ms=np.array(delay_ms, np.int64),
+        cost=np.array(cost, np.float64),
     )
 
 

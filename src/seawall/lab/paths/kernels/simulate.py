@@ -103,6 +103,12 @@ def _course(run: Run, task: PathTask, row: int) -> Floats:
     return found
 
 
+def _acted(run: Run, task: PathTask) -> NDArray[np.int32]:
+    """(n, o) as ``Outcomes`` says; a top-up that is still on its way has not acted."""
+    found = run.block.acted[:, in_order(task)].T
+    return np.where(found > run.step, 0, found).astype(np.int32)
+
+
 def _outcomes(run: Run, task: PathTask) -> Outcomes:
     order = in_order(task)
     block, rows = run.block, run.moves.rows
@@ -114,7 +120,7 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
         cost=block.cost[order].copy(),
         taken=block.taken[order].copy(),
         final_price=run.price[:, order].T.copy(),
-        acted=block.acted[:, order].T.copy(),
+        acted=_acted(run, task),
         order_cost=block.order_cost[order].copy(),
         added=block.added[order].copy(),
         lowest=_course(run, task, LOWEST),

@@ -409,7 +409,7 @@ def advance(
             )  # fmt: skip
         follow(block.course, block.added)
         if len(rules.orders.kind) > 0:
-            top_up(rules, _state_of(block, before, price), step)
+            top_up(rules, _state_of(block, before, price), step, step_ms)
 
 
 class Run:

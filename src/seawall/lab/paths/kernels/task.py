@@ -95,7 +95,8 @@ class PathOrder(NamedTuple):
     ``market``: in the order of the account's markets. ``level``: USD, the mark that it waits for
     from above, or from below where it ``rises``. ``lots``: at most so much is closed. ``worst``:
     USD, the worst price that it takes. ``amount``: USD of a top-up. ``rate``: a fraction of
-    notional an hour, of ``BEFORE_FUNDING``. What an order does not use is 0.
+    notional an hour, of ``BEFORE_FUNDING``. ``delay_ms``, ``cost``: of a top-up, until it is there,
+    and USD beside the amount. What an order does not use is 0.
     """
 
     kind: int
@@ -106,6 +107,8 @@ class PathOrder(NamedTuple):
     worst: float = 0.0
     amount: float = 0.0
     rate: float = 0.0
+    delay_ms: int = 0
+    cost: float = 0.0
 
 
 class PathAccount(Struct, frozen=True, kw_only=True):
