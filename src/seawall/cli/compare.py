@@ -35,8 +35,9 @@ def compare(
     survival
         The share of paths without a liquidation that the capital needed is for, such as 99%.
     route
-        How money reaches a position, by name (none, dydx, fast_bridge, hyperliquid) or a file: the
-        time and the fees of the account's top-ups, and what each mode takes.
+        The route of money to a position, by name or a file: how long the account's top-ups take,
+        what they cost, and what each mode takes. Without it none: at once and free; an unknown name
+        is answered with those that ship.
     scenario
         A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
         What it costs counts where the paths leave a tie.
