@@ -1,6 +1,6 @@
 """A comparison of margin modes as sheets and sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ def findings(result: CompareResult) -> Findings:
     modes = _modes(found)
     notes = [*notes_of(setup), *setup.source.notes]
     sections: list[Section] = [
-        *(Words(each, is_warning=True) for each in notes),
+        *(Words(each, is_warning=True) for each in (*notes, *_blocked(found))),
         _recommendation(found),
         modes,
         Figure(
@@ -310,6 +310,8 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
         Column("of_equity", kinds.SHARE, of_equity, "of the money", 2),
         Column("lost_at_lowest", kinds.MONEY, lambda row: row.line.start - row.line.lowest,
                "lost at the lowest", 1),
+        Column("added", kinds.MONEY, "line.added", on="data"),
+        Column("blocked", kinds.MONEY, "line.blocked", on="data"),
     ]  # fmt: skip
     return [
         Sheet(
@@ -324,6 +326,17 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
             (each.scenario.name, each.price_paths) for each in result.comparison.given.scenarios
         ),
     ]
+
+
+def _blocked(found: Comparison) -> Iterator[str]:
+    """What top-ups did not bring in scenarios."""
+    for each in found.modes:
+        for line in each.scenarios:
+            if line.blocked:
+                yield (
+                    f"{line.scenario.name}, {each.mode.name}: transfers were blocked, so "
+                    f"{kinds.money(line.blocked)} USD of top-ups did not come."
+                )
 
 
 def _transfers(result: CompareResult) -> list[Sheet]:

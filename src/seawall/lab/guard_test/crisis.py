@@ -16,14 +16,13 @@ from seawall.domain.enums import (
     CommandKind,
     EventKind,
     OrderFlag,
-    Reason,
     Side,
     TimeInForce,
 )
 from seawall.domain.events import is_pool
 from seawall.domain.units import MICRO
 from seawall.engine.account_view import account_margins, pool_cash
-from seawall.engine.placement import PlacementError, Rows, rows_of
+from seawall.engine.placement import Rows, rows_of
 from seawall.guard.actions import Action, AddMargin, CancelOrder, PlaceOrder, QueryOrder
 from seawall.guard.decide import decide
 from seawall.guard.memory import Memory
@@ -46,6 +45,7 @@ from seawall.lab.keepers.gas import WINDOW_MS
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.simulation.observer import Holding, valuation_prices
 from seawall.lab.simulation.simulation import Batch, Simulation, steps
+from seawall.lab.simulation.top_ups import deposit
 
 NO_MARKET = -1
 ORDER_EVENTS = (EventKind.ORDER_WAITING, EventKind.ORDER_FILLED, EventKind.ORDER_CANCELLED)
@@ -58,7 +58,8 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
     ``lowest``: the least equity, less what was added. ``market``: the command that plays the same
     without a guard. ``liquidated``: buckets that were found under maintenance margin, by name.
     ``cost``: fees and slippage of the protection's orders, from the mark, and fees of transfers.
-    ``actions``: its orders that filled, and top-ups.
+    ``actions``: its orders that filled, and top-ups. ``refused``: transfers that the engine did not
+    let through: they were blocked, the pool had too little, or the position was gone.
     """
 
     scenario: str
@@ -72,6 +73,7 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
     cost: float
     added: float
     actions: int
+    refused: int
 
     @property
     def is_liquidated(self) -> bool:
@@ -103,7 +105,8 @@ class _Run:
         self._lowest = self._start.equity
         self._orders = _Orders(simulation.account.accounts)
         self._guard = None if plan.policy is None else _Guard(plan.policy)
-        self._purse, self._added, self._top_ups = Purse(outside.wallet, outside.route), 0, 0
+        self._purse = Purse(outside.wallet, outside.route)
+        self._added = self._top_ups = self._refused = 0
         held = self._start.holdings
         self._lead = max(held, key=lambda market: abs(held[market].value), default=0)
         self._seen: deque[tuple[int, int]] = deque()
@@ -142,6 +145,7 @@ class _Run:
             cost=(self._orders.cost + self._purse.fees) / MICRO,
             added=self._added / MICRO,
             actions=self._orders.filled + self._top_ups,
+            refused=self._refused,
         )
 
     def _look(self, guard: "_Guard", time_ms: int, end_ms: int) -> None:
@@ -300,18 +304,10 @@ class _Run:
 
     def _deposit(self, amount: int, market: int | None, time_ms: int) -> int:
         """The amount, in the pool now; 0 where that takes no money, which is the wallet's again."""
-        group = 0
-        if market is not None and not self._placement.in_blocks:
-            tables = self.simulation.engine.tables["markets"]
-            group = int(tables["collateral_group"][market])
-        owner = np.asarray([self._account.account])
-        try:
-            self._placement.deposit(time_ms, owner, np.asarray([amount]), "the top-up", group)
-        except PlacementError as error:
-            if error.reason == Reason.TRANSFERS_BLOCKED:
-                self._purse.wallet += amount
-                return 0
-            raise
+        if not deposit(self._placement, time_ms, self._account.account, market, amount):
+            self._purse.wallet += amount
+            self._refused += 1
+            return 0
         self._added += amount
         return amount
 
@@ -326,7 +322,9 @@ class _Run:
                 rows = rows_of(CommandKind.ADJUST_ISOLATED_MARGIN, 1, time_ms)
                 rows["market"] = market
             rows["account"], rows["money"] = self._account.account, amount
-            return self._send(rows)
+            is_moved = self._send(rows)
+            self._refused += not is_moved
+            return is_moved
         return amount > 0
 
     def _replenish(self, time_ms: int) -> None:

@@ -137,9 +137,10 @@ def _crisis_words(result: GuardTest) -> Iterator[Words]:
 
 
 def _outcome(line: CrisisLine) -> str:
-    if not line.liquidated:
-        return "no liquidation"
-    return f"{', '.join(line.liquidated)} liquidated"
+    said = f"{', '.join(line.liquidated)} liquidated" if line.liquidated else "no liquidation"
+    if line.refused:
+        said += f"; transfers refused: {line.refused:,}"
+    return said
 
 
 def _crises(result: GuardTest) -> Iterator[Sheet]:
@@ -161,6 +162,7 @@ def _crises(result: GuardTest) -> Iterator[Sheet]:
             Column("cost", kinds.USD),
             Column("added", kinds.USD, title="money added"),
             Column("actions", kinds.COUNT),
+            Column("refused", kinds.COUNT, on="data"),
             Column("start", kinds.USD, on="data"),
         ],
         note="market: the command that plays the same without a guard. Losses below zero are "

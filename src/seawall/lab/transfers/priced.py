@@ -11,8 +11,8 @@ from seawall.lab.transfers.route import Route
 def with_route(holdings: Holdings, prices: Sequence[int], route: Route) -> Holdings:
     """The same with top-ups from the wallet that are delayed and charged. ``prices``: units now.
 
-    How full the network is follows from the fall of a top-up's market from its price now to the one
-    that it waits for.
+    Those of less than the route takes are not sent. How full the network is follows from the fall
+    of a top-up's market from its price now to the one that it waits for.
     """
     buckets = {each.market for each in holdings.positions if each.is_isolated}
 
@@ -21,6 +21,5 @@ def with_route(holdings: Holdings, prices: Sequence[int], route: Route) -> Holdi
         way = route.top_up(each.amount, fall, is_bucket=each.market in buckets, from_pool=False)
         return structs.replace(each, delay_ms=way.delay_ms, cost=way.cost)
 
-    if not holdings.top_ups:
-        return holdings
-    return structs.replace(holdings, top_ups=tuple(map(charged, holdings.top_ups)))
+    sent = [each for each in holdings.top_ups if each.amount >= route.least_micro_usd]
+    return structs.replace(holdings, top_ups=tuple(map(charged, sent)))
