@@ -1,5 +1,6 @@
 """Routes of money: known figures, time, fees as an equality, and the free route changes nothing."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.domain.holdings import TopUp
 from seawall.lab.compare.question import CompareResult
+from seawall.lab.compare.transfers import moves_of
 from seawall.lab.guard_test.purse import Purse, Sent
 from seawall.lab.guard_test.question import guard_test
 from seawall.lab.market.named_scenarios import run_scenario
@@ -435,6 +437,64 @@ def test_money_does_not_come_while_transfers_are_blocked(tmp_path: Path) -> None
     # Under rules without a gate the same money comes.
     (line,) = compared(account_of(BLOCKED), tmp_path, NO_ROUTE).comparison.given.scenarios
     assert (line.blocked, line.added) == (0, 1_000 * USD)
+
+
+# The pages
+
+PAGES = ROOT / "docs" / "commands"
+
+
+def table(page: str, begin: str) -> list[list[str]]:
+    """The rows below the head that begins so."""
+    text = (PAGES / page).read_text().split(begin, 1)[1]
+    lines = text.split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_table_of_compare_is_what_it_says() -> None:
+    (text,) = re.findall(
+        r'load_account\(b"""(.*?)"""', (PAGES / "compare.md").read_text(), re.DOTALL
+    )
+    account = load_account(text.encode())
+    rows = table("compare.md", "| route | a top-up")
+    assert [row[0] for row in rows] == [NO_ROUTE, "hyperliquid", "fast_bridge", "dydx"]
+    for name, *cells in rows:
+        answer = sw.compare(
+            account, route=name, scenarios="flash_crash", paths=64, hours=2, step_seconds=600,
+            workers=1,
+        )  # fmt: skip
+        line = answer.comparison.given.scenarios[0]
+        given = answer.sheet("scenarios").plain()[0]
+        ways = [(0, 0), (0, 0)]
+        if answer.route is not None:
+            first = next(moves_of([answer.comparison.given.mode], answer.route, 10_000 * USD))
+            ways = [(each.delay_ms, each.cost) for each in (first.calm, first.full)]
+        said = [f"{delay // 1000:,} s, {cost / USD:,.2f}" for delay, cost in ways]
+        said += [given["liquidated"], f"{line.lost / USD:,.0f}", f"{line.added / USD:,.2f}"]
+        assert cells == said
+
+
+def test_the_table_of_guard_test_is_what_it_says() -> None:
+    account = load_account(EXAMPLES / "account_scalper.toml")
+    rows = table("guard.md", "| route | *wallet")
+    assert [row[0] for row in rows] == [NO_ROUTE, "hyperliquid", "fast_bridge", "dydx"]
+    for name, *cells in rows:
+        answer = guard_test(
+            EXAMPLES / "guard" / "scalper.toml",
+            account,
+            route=name,
+            paths=8,
+            hours=1,
+            rules=False,
+            scenarios="crash_2025_10_10",
+        )
+        (line,) = answer.crises_of("wallet until empty")
+        (shown,) = (
+            each["outcome"]
+            for each in answer.sheet("crises").plain()
+            if each["protection"] == "wallet until empty"
+        )
+        assert cells == [f"{line.lost:,.0f}", f"{line.cost:,.2f}", shown]
 
 
 # Input
