@@ -220,13 +220,14 @@ def test_money_from_the_wallet_is_late_and_costs_its_fees(
     lines = [fall(setup, made, wallet, each) for each in routes]
     assert [each.added for each in lines] == [5000.0] * 4
     assert [each.cost for each in lines] == [0.0, 7.0, 7.0, 7.0]
+    assert [each.wallet + each.cost for each in lines] == [1000.0] * 4
     assert [each.liquidated for each in lines] == [(), (), (), ("cross",)]
     for each in lines[1:3]:
         assert each.lost == pytest.approx(lines[0].lost + 7.0, abs=1e-6)
     # A wallet with less pays the fees first; one that cannot pay them sends nothing.
     for usd, added, cost in ((507, 500.0, 7.0), (6, 0.0, 0.0)):
         line = fall(setup, made, usd * MICRO, with_fees(0))
-        assert (line.added, line.cost) == (added, cost)
+        assert (line.added, line.cost, line.wallet) == (added, cost, usd - added - cost)
 
 
 @BOTH_RULES
@@ -238,6 +239,7 @@ def test_money_from_the_pool_is_late_and_its_fees_are_the_wallets(
     lines = [fall(setup, made, wallet, each) for each in routes]
     assert [each.added for each in lines] == [0.0] * 4
     assert [each.cost for each in lines] == [0.0, 2.0, 2.0, 2.0]
+    assert [each.wallet for each in lines] == [9.0, 7.0, 7.0, 7.0]
     assert [each.liquidated for each in lines] == [(), (), (), ("BTC",)]
     for each in lines[1:3]:
         assert each.lost == pytest.approx(lines[0].lost + 2.0, abs=1e-6)
@@ -258,7 +260,7 @@ def test_a_guard_goes_on_while_transfers_are_blocked(
     crash = Rehearsed(scenario=scenario, account=setup.account, depths=setup.depths)
     line = through(crash, Protection(name="x", policy=made), outside(1000 * MICRO))
     assert line.liquidated == ("BTC",)
-    assert (line.refused, line.added) == (refused, added)
+    assert (line.refused, line.added, line.wallet) == (refused, added, 1000.0 - added)
 
 
 def test_the_tables_of_the_ready_policies() -> None:

@@ -335,7 +335,7 @@ def test_the_status_goes_by_the_interval(tmp_path: Path) -> None:
             CrisisLine(
                 market="rehearse",
                 scenario="x", protection=name, start=6000.0, lost=0.0, lowest=at, liquidated=(),
-                deleveraged=0.0, cost=0.0, added=0.0, actions=0, refused=0,
+                deleveraged=0.0, cost=0.0, added=0.0, actions=0, refused=0, wallet=0.0,
             )
             for name, at in ((bare.name, 5000.0), (guarded.name, lowest))
         ]  # fmt: skip

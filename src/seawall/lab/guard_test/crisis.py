@@ -59,7 +59,8 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
     without a guard. ``liquidated``: buckets that were found under maintenance margin, by name.
     ``cost``: fees and slippage of the protection's orders, from the mark, and fees of transfers.
     ``actions``: its orders that filled, and top-ups. ``refused``: transfers that the engine did not
-    let through: they were blocked, the pool had too little, or the position was gone.
+    let through: they were blocked, the pool had too little, or the position was gone. ``wallet``:
+    left in it, without what is on its way.
     """
 
     scenario: str
@@ -74,6 +75,7 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
     added: float
     actions: int
     refused: int
+    wallet: float
 
     @property
     def is_liquidated(self) -> bool:
@@ -146,6 +148,7 @@ class _Run:
             added=self._added / MICRO,
             actions=self._orders.filled + self._top_ups,
             refused=self._refused,
+            wallet=self._purse.wallet / MICRO,
         )
 
     def _look(self, guard: "_Guard", time_ms: int, end_ms: int) -> None:

@@ -163,6 +163,7 @@ def _crises(result: GuardTest) -> Iterator[Sheet]:
             Column("added", kinds.USD, title="money added"),
             Column("actions", kinds.COUNT),
             Column("refused", kinds.COUNT, on="data"),
+            Column("wallet", kinds.USD, on="data"),
             Column("start", kinds.USD, on="data"),
         ],
         note="market: the command that plays the same without a guard. Losses below zero are "
