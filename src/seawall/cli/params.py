@@ -1,13 +1,18 @@
 """Options that the commands of the lab share, and their description."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from seawall.accounts.load import AccountOptions
+from seawall.domain.errors import InputError
 from seawall.report.deliver import OutputOptions
+
+if TYPE_CHECKING:
+    from seawall.accounts.account import Account
 
 Texts = Annotated[list[str] | None, Parameter(negative="")]
 SignedText = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
@@ -58,6 +63,46 @@ class SourceOptions(MarketSource):
 
     rulebook: str | None = None
     """A shipped rulebook by name, or a rulebook file. Without it, that of the account's venue."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class PortfolioMargin:
+    """For accounts in portfolio margin: those with options or coins, or where a preset is named."""
+
+    preset: Texts = None
+    """A preset of portfolio margin by name, or a preset file, as `seawall options` takes them."""
+    surface: Path | None = None
+    """A file of option quotes (parquet or CSV), for options that say no volatility."""
+    time: str | None = None
+    """The moment now, UTC, such as 2025-10-10T20:00. Without it that of the account file, else of
+    the quotes."""
+    liquidation_cost: SignedText = None
+    """What a liquidation loses of the price for each coin that it closes, 0.5% if not given."""
+
+    def is_asked(
+        self, account: "Account", in_a_pool: Mapping[str, Any], elsewhere: Mapping[str, Any]
+    ) -> bool:
+        """Whether the account is to be counted in portfolio margin.
+
+        ``in_a_pool``, ``elsewhere``: options of the command that only make sense there, None where
+        not given. Raises InputError for one that was given and has no meaning.
+        """
+        from seawall.lab.options.pooled import stands_in_a_pool
+
+        is_asked = self.preset is not None or stands_in_a_pool(account)
+        own = {name: value for name, value in given(self).items() if name != "preset"}
+        unused = elsewhere if is_asked else {**own, **in_a_pool}
+        for name, value in unused.items():
+            if value is not None:
+                where = "in portfolio margin" if is_asked else "without options and --preset"
+                raise InputError.of("", name, value, f"left out {where}: it has no meaning there")
+        return is_asked
+
+    def options(self) -> dict[str, Any]:
+        """What the questions take, with the presets."""
+        found = given(self)
+        return {"presets": found.pop("preset", ()), **found}
 
 
 @Parameter(name="*")

@@ -6,7 +6,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from seawall.cli.params import Outputs, SignedTexts, SourceOptions, Texts
+from seawall.cli.params import (
+    Outputs,
+    PortfolioMargin,
+    SignedText,
+    SignedTexts,
+    SourceOptions,
+    Texts,
+)
 from seawall.cli.run import run
 from seawall.report.findings import Answer
 from seawall.report.progress import Progress
@@ -31,6 +38,9 @@ class StressOptions:
     """A named scenario, a scenario file, or all; may be given several times."""
     depth: Texts = None
     """USD within 50 bp per side of the book, for all markets (5000000) or one (BTC=5000000)."""
+    volatility_change: SignedText = None
+    """In portfolio margin: how far all implied volatilities move before prices do, such as 50% or
+    -25%. Without it they stand still."""
     instant: Annotated[bool, Parameter(negative="")] = False
     """Shocks jump in one mark step; without it they move through the book, at most 1 % from mark to
     mark. What falls below zero within one step is deleveraged at the mark before it where the rules
@@ -42,6 +52,7 @@ def stress(
     /,
     *,
     options: StressOptions = StressOptions(),
+    margin: PortfolioMargin = PortfolioMargin(),  # noqa: B008 (frozen)
     source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
     outputs: Outputs = Outputs(),  # noqa: B008 (frozen)
 ) -> None:
@@ -60,13 +71,26 @@ def stress(
     def compute(progress: Progress) -> Answer:
         from seawall.accounts.load import load_account
         from seawall.lab.stress import stress
-        from seawall.lab.stress.result import DEFAULT_SHOCKS
+        from seawall.lab.stress.shocks import DEFAULT_SHOCKS
 
+        held = load_account(account, source.options())
+        shocks = options.shock or DEFAULT_SHOCKS
         files = [] if options.betas is None else [options.betas]
+        betas = [*files, *(options.beta or ())]
+        in_a_pool = {"volatility_change": options.volatility_change}
+        elsewhere = {
+            "survive": options.survive, "scenario": options.scenario, "depth": options.depth,
+            "instant": options.instant or None,
+        }  # fmt: skip
+        if margin.is_asked(held, in_a_pool, elsewhere):
+            return stress(
+                held, shocks=shocks, betas=betas, volatility_change=options.volatility_change or 0,
+                assume=source.assume, **margin.options(),
+            )  # fmt: skip
         return stress(
-            load_account(account, source.options()),
-            shocks=options.shock or DEFAULT_SHOCKS,
-            betas=[*files, *(options.beta or ())],
+            held,
+            shocks=shocks,
+            betas=betas,
             survive=options.survive or (),
             scenarios=options.scenario or (),
             depth=options.depth or (),

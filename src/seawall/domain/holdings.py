@@ -8,6 +8,12 @@ from seawall.domain.enums import MarginGrouping, MarginMode, Side
 from seawall.domain.errors import InputError
 from seawall.domain.option import OptionPosition
 
+POOLED_COMMANDS = (
+    "`seawall options` counts them, and `seawall stress` in portfolio margin (from Python, with "
+    "presets)"
+)
+"""What to use instead where options, coins and debts are refused."""
+
 
 class Position(Struct, frozen=True, kw_only=True):
     """Size in the market's units, money in micro-USD; ``market`` is the instrument's index.
@@ -79,12 +85,12 @@ class Holdings(Struct, frozen=True, kw_only=True):
         if self.options:
             raise InputError(
                 f"{self.name}: option: the account holds {len(self.options)}, and its equity and "
-                "margin cannot be counted without them; `seawall options` counts them"
+                f"margin cannot be counted without them; {POOLED_COMMANDS}"
             )
         if self.coins or self.borrowed:
             raise InputError(
                 f"{self.name}: spot: the account holds coins or owes USD, and its equity and "
-                "margin cannot be counted without them; `seawall options` counts them"
+                f"margin cannot be counted without them; {POOLED_COMMANDS}"
             )
 
     def with_money(self, group: int, amount: int) -> "Holdings":

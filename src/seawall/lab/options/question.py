@@ -1,6 +1,6 @@
 """The question of ``seawall options``: which presets, which moment, and the account's answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,14 +9,7 @@ from seawall.domain import quantities
 from seawall.domain.errors import InputError
 from seawall.domain.quantities import Amount
 from seawall.lab.market.assumption_sheets import Used
-from seawall.lab.market.assumptions import (
-    FUNDING_OPTION,
-    Assume,
-    assumptions_of,
-    leverages_of,
-)
-from seawall.lab.market.candle_file import PathError
-from seawall.lab.market.market_path import parse_time
+from seawall.lab.market.assumptions import Assume
 from seawall.lab.options.analysis import (
     ByVolatility,
     Cell,
@@ -34,18 +27,12 @@ from seawall.lab.options.analysis import (
     pooling,
     under_preset,
 )
-from seawall.lab.options.held import Held, held_of, surface_of
-from seawall.lab.options.pool import AnyRule, Rule
-from seawall.lab.options.preset import AnyPreset, RatioPreset, load_preset, preset_names
-from seawall.lab.options.ratio import RatioRule
-from seawall.lab.size.margin import margin_rule
-from seawall.lab.size.market import funding_of
-from seawall.lab.sourced_file import each_once
+from seawall.lab.options.held import Held
+from seawall.lab.options.pooled import Presets, Rates, pooled
 from seawall.report.findings import Answer, Findings
 
 DELEVERAGED_AFTER = "10%"
 MOST_DAYS = 3_650
-FUNDING = ("funding",)
 
 
 class OptionsResult(Answer, frozen=True, kw_only=True, eq=False):
@@ -78,12 +65,12 @@ class OptionsResult(Answer, frozen=True, kw_only=True, eq=False):
 def options(
     account: Account,
     *,
-    presets: str | Path | Sequence[str | Path] = (),
+    presets: Presets = (),
     surface: str | Path | None = None,
     time: str | None = None,
     days: Amount | None = None,
     deleveraged_after: Amount = DELEVERAGED_AFTER,
-    funding: Iterable[str] | Mapping[str, Amount] = (),
+    funding: Rates = (),
     assume: Assume = None,
 ) -> OptionsResult:
     """Margin an account of perpetuals and options as one portfolio, and look at what it may meet.
@@ -95,22 +82,19 @@ def options(
     ``funding``: rates of an hour that longs pay, by market or as ``BTC=0.00002``. Raises
     SeawallError for input that cannot be used.
     """
-    if not (account.positions or account.options or account.holdings.coins):
-        raise InputError(f"{account.source}: option: the account has none, and no position")
-    names = quantities.several(presets) or preset_names()
-    wanted = each_once("preset", map(load_preset, names))
     after = float(_move(deleveraged_after))
     horizon = None if days is None else float(_days(days))
-    held = _held(account, surface, time)
-    rates, used = _rates(account, funding, assume)
-    rules, unusable = _rules(wanted, rates, held)
+    pool = pooled(
+        account, presets=presets, surface=surface, time=time, funding=funding, assume=assume
+    )
+    held, rules = pool.held, pool.rules
     books, cash = held.portfolios, held.cash
     mixed = [name for name, each in books.items() if each.futures and len(each.options)]
     with_options = [name for name, each in books.items() if len(each.options)]
     each_of = [(rule, name) for rule in rules for name in books]
     return OptionsResult(
         held=held,
-        unusable=unusable,
+        unusable=pool.unusable,
         now=[under_preset(rule, books, cash) for rule in rules],
         pooled=[pooling(rule, books, cash) for rule in rules],
         hedges=[
@@ -137,61 +121,8 @@ def options(
             for rule in rules
             for found in over_time(rule, books, cash, moments(books, horizon))
         ],
-        used=used,
+        used=pool.used,
     )
-
-
-def _rules(
-    wanted: Sequence[AnyPreset], rates: Mapping[str, float], held: Held
-) -> tuple[list[AnyRule], dict[str, str]]:
-    """The presets that can margin the account, and why the others cannot.
-
-    Raises InputError where none can.
-    """
-    account = held.account
-    rules: list[AnyRule] = []
-    unusable = {}
-    for preset in wanted:
-        rule: AnyRule
-        if isinstance(preset, RatioPreset):
-            margins = {
-                each.name: margin_rule(account.rulebook, each) for each in account.instruments
-            }
-            rule = RatioRule(preset=preset, margins=margins, funding=rates)
-        else:
-            rule = Rule(preset=preset, funding=rates)
-        if refusal := rule.refusal(held.portfolios):
-            unusable[rule.name] = refusal
-        else:
-            rules.append(rule)
-    if not rules:
-        named = "; ".join(f"{name} {why}" for name, why in unusable.items())
-        raise InputError(f"{account.source}: preset: none can margin the account: {named}")
-    return rules, unusable
-
-
-def _held(account: Account, file: str | Path | None, time: str | None) -> Held:
-    """The account at the moment that is asked for, else its own, else that of its quotes."""
-    moment = account.time_ms if time is None else _moment(time)
-    quotes = surface_of(account, file, moment)
-    if moment is None and quotes is not None:
-        moment = quotes.time_ms
-    if moment is None:
-        if account.options:
-            raise InputError(
-                f"{account.source}: time: is missing; write the time of its prices (UTC) such as "
-                "2025-10-10T20:00:00Z, or give --time"
-            )
-        moment = 0
-    return held_of(account, quotes, moment)
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_time(text, "time")
-    except PathError:
-        expected = "a time (UTC) such as 2025-10-10T20:00"
-        raise InputError.of("", "time", text, expected) from None
 
 
 def _days(days: Amount) -> Fraction:
@@ -207,21 +138,3 @@ def _move(move: Amount) -> Fraction:
         expected = "without a sign: the move is in favour of the perpetual, such as 10%"
         raise InputError.of("", "deleveraged_after", move, expected)
     return size
-
-
-def _rates(
-    account: Account, funding: Iterable[str] | Mapping[str, Amount], assume: Assume
-) -> tuple[dict[str, float], Used]:
-    """Funding an hour by market: given, else the venue's now, else assumed."""
-    names = list(account.markets)
-    given = quantities.assignments("funding", funding, lambda field, rate: funding_of(rate, field))
-    given = quantities.for_markets("funding", given, names)
-    leverages = leverages_of(account.listed[name] for name in names)
-    assumed = assumptions_of(assume).given("funding", given, FUNDING_OPTION)
-    venues = {name: each for name, each in account.funding.items() if name not in given}
-    rates = {
-        name: venues.get(name, float(assumed.of("funding", name, leverages[name]).value))
-        for name in names
-    }
-    used = Used(assumptions=assumed, leverages=leverages, fields=FUNDING, rates_now=account.funding)
-    return rates, used

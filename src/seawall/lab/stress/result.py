@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 from msgspec import Struct
 
@@ -39,14 +40,16 @@ from seawall.lab.stress.reverse import (
     smallest_move,
 )
 from seawall.lab.stress.scenarios import ScenarioLine, scenario_line
+from seawall.lab.stress.shocks import DEFAULT_SHOCKS, shock_sizes
 from seawall.lab.stress.survive import Remedy, remedies
 from seawall.lab.stress.with_orders import MoveWithOrders
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
-DEFAULT_SHOCKS = ("5", "10", "15", "20", "30")
-"""Percent, each down and up."""
-MOST_SHOCKS = 40
+if TYPE_CHECKING:
+    from seawall.lab.options.pooled import Presets, Rates
+    from seawall.lab.options.stress import PooledStress
+
 BETA = "beta"
 
 
@@ -106,7 +109,66 @@ class StressResult(Answer, frozen=True, kw_only=True):
         return stress_findings(self)
 
 
+@overload
 def stress(
+    account: Account,
+    *,
+    presets: None = None,
+    shocks: Amount | Iterable[Amount] = DEFAULT_SHOCKS,
+    betas: Betas = (),
+    survive: Amount | Iterable[Amount] = (),
+    scenarios: str | Path | Iterable[str | Path] = (),
+    depth: PerMarket = (),
+    instant: bool = False,
+    assume: Assume = None,
+    progress: Progress = silent,
+) -> StressResult: ...
+@overload
+def stress(
+    account: Account,
+    *,
+    presets: "Presets",
+    shocks: Amount | Iterable[Amount] = DEFAULT_SHOCKS,
+    volatility_change: Amount = 0,
+    liquidation_cost: Amount = ...,
+    betas: Betas = (),
+    surface: str | Path | None = None,
+    time: str | None = None,
+    funding: "Rates" = (),
+    assume: Assume = None,
+) -> "PooledStress": ...
+def stress(
+    account: Account, *, presets: "Presets | None" = None, **given: Any
+) -> "StressResult | PooledStress":
+    """Shock an account: what each move costs, and the smallest one that liquidates it.
+
+    ``shocks``: texts in percent such as ``"-20%"``, ``"+7.5"`` or, both ways, ``"20"``; numbers
+    are signed fractions such as -0.2. ``betas``: how far markets move when BTC moves 1 %, such as
+    ``{"ETH": 1.2}``, ``["ETH=1.2"]`` or the ``Path`` of a TOML file. ``assume``: a file that
+    changes the assumptions.
+
+    On the engine: ``survive``: moves that should be survived, such as ``"20%"`` against every
+    position, ``"-20%"`` or -0.2 of all markets, ``"BTC=-20%"`` of one, ``"beta=-20%"`` by betas.
+    ``scenarios``: shipped ones by name, files, or ``"all"``. ``depth``: USD within 50 bp per side
+    of the book, one for all or by market. ``instant``: prices jump in one mark step; without it
+    they move through the book, at most 1 % from mark to mark. Accounts that fall below zero within
+    one mark step are deleveraged at the mark before it where the rules say so, and lose far less
+    than in a real fall.
+
+    In portfolio margin, for accounts with options or coins and wherever ``presets`` are given
+    (all that ship if empty): ``volatility_change``, ``liquidation_cost``, ``surface``, ``time`` and
+    ``funding`` as ``pooled_stress`` has them.
+
+    Raises SeawallError naming what cannot be used.
+    """
+    if presets is None:
+        return _on_the_engine(account, **given)
+    from seawall.lab.options.stress import pooled_stress
+
+    return pooled_stress(account, presets=presets, **given)
+
+
+def _on_the_engine(
     account: Account,
     *,
     shocks: Amount | Iterable[Amount] = DEFAULT_SHOCKS,
@@ -118,21 +180,8 @@ def stress(
     assume: Assume = None,
     progress: Progress = silent,
 ) -> StressResult:
-    """Shock an account: what each move costs, and the smallest one that liquidates it.
-
-    ``shocks``: texts in percent such as ``"-20%"``, ``"+7.5"`` or, both ways, ``"20"``; numbers
-    are signed fractions such as -0.2. ``betas``: how far markets move when BTC moves 1 %, such as
-    ``{"ETH": 1.2}``, ``["ETH=1.2"]`` or the ``Path`` of a TOML file. ``survive``: moves that should
-    be survived, such as ``"20%"`` against every position, ``"-20%"`` or -0.2 of all markets,
-    ``"BTC=-20%"`` of one, ``"beta=-20%"`` by betas. ``scenarios``: shipped ones by name, files, or
-    ``"all"``. ``depth``: USD within 50 bp per side of the book, one for all or by market.
-    ``instant``: prices jump in one mark step; without it they move through the book, at most 1 %
-    from mark to mark. Accounts that fall below zero within one mark step are deleveraged at the
-    mark before it where the rules say so, and lose far less than in a real fall. ``assume``: a file
-    that changes the assumptions.
-
-    Raises SeawallError naming what cannot be used.
-    """
+    """The same by the venue's own rules of each bucket."""
+    account.holdings.check_perpetuals_only()
     names = [each.name for each in account.instruments]
     chosen = chosen_scenarios(several(scenarios))
     sizes = shock_sizes(several(shocks))
@@ -214,22 +263,6 @@ def _with_orders(
         for each in boundaries
         if machine.has_orders and not each.always
     }  # fmt: skip
-
-
-def shock_sizes(shocks: Iterable[Amount]) -> tuple[Fraction, ...]:
-    """Signed fractions, each once; without a sign a size stands for both. Raises InputError."""
-    found: list[Fraction] = []
-    for given in shocks:
-        for each in given.split(",") if isinstance(given, str) else [given]:
-            sign, size = percent_move("shocks", each)
-            if not sign and size >= 1:
-                expected = "less than 100 % down, which leaves no price"
-                raise InputError.of("", "shocks", each, expected)
-            found += [sign * size] if sign else [-size, size]
-    sizes = tuple(dict.fromkeys(found))
-    if len(sizes) > MOST_SHOCKS:
-        raise InputError.of("", "shocks", f"{len(sizes)} sizes", f"at most {MOST_SHOCKS}")
-    return sizes
 
 
 def _move_to_survive(
