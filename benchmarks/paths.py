@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import Result, all_threads_seconds, interleave, main_of, median, median_ratio
-from seawall.lab.paths.kernels.compiled import entry
-from seawall.lab.paths.kernels.draws import LANES, fill_normals
+from seawall.lab.paths.kernels.compiled import borrowed, entry
+from seawall.lab.paths.kernels.draws import PER_BLOCK, fill_normals
+from seawall.lab.paths.kernels.philox import LANES, key_of
 from seawall.lab.paths.kernels.process import aligned
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import (
@@ -122,10 +123,13 @@ def numpy_paths(given: PathTask, paths: int, seed: int) -> NDArray[np.bool_]:
 
 
 @entry
-def draw_alone(rows, keys, pairs, steps):
-    """``2 * pairs`` rows of normals for every two steps."""
-    for step in range(0, steps, 2):
-        fill_normals(rows, pairs, keys, step // 2 * pairs, 0)
+def draw_alone(rows, key, steps):
+    """The normals of a kernel's steps: eight, and a ninth of a block that four steps share."""
+    rows, key = borrowed((rows, key))
+    for step in range(steps):
+        fill_normals(rows, MARKETS // PER_BLOCK, key, 0, step * MARKETS // PER_BLOCK, 0)
+        if step % PER_BLOCK == 0:
+            fill_normals(rows[MARKETS * LANES :], 1, key, 1, step // PER_BLOCK, 0)
 
 
 def measure(quick: bool = False) -> list[Result]:
@@ -134,8 +138,7 @@ def measure(quick: bool = False) -> list[Result]:
     funded = task(steps, PATHS_PER_CHUNK, FUNDING)
     batch = 2048
     path_steps = PATHS_PER_CHUNK * steps
-    pairs = MARKETS + 1
-    rows, keys = aligned(np.zeros(2 * pairs * LANES)), np.array([1, 2], np.uint64)
+    rows = aligned(np.zeros((MARKETS + PER_BLOCK) * LANES, np.float32))
     found: dict[str, list[NDArray[np.bool_]]] = {"kernel": [], "numpy": []}
     seeds = iter(range(1, 10**6))
 
@@ -151,7 +154,7 @@ def measure(quick: bool = False) -> list[Result]:
 
     def draw() -> None:
         for _ in range(PATHS_PER_CHUNK // LANES):
-            draw_alone(rows, keys, pairs, steps)
+            draw_alone(rows, key_of(1), steps)
 
     costs = interleave(
         {
@@ -176,7 +179,7 @@ def measure(quick: bool = False) -> list[Result]:
             "≥ 25x and within 2x of drawing alone",
             f"{faster:.1f}x ({at['kernel']:.1f} against {at['numpy']:.0f} ns, "
             f"{1e3 / at['kernel']:.0f} million path-steps a second); {over_drawing:.2f}x of "
-            f"drawing its {pairs} normals alone ({at['draw']:.1f} ns); {share}",
+            f"drawing its {MARKETS + 1} normals alone ({at['draw']:.1f} ns); {share}",
             faster >= 12, faster >= 25 and over_drawing <= 2,
         ),
         Result(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seawall.lab.compare_rules import compare_rules as compare_rules
     from seawall.lab.crises import crises as crises
     from seawall.lab.deleveraging import deleveraging as deleveraging
+    from seawall.lab.frontrun import frontrun as frontrun
     from seawall.lab.keepers import keepers as keepers
     from seawall.lab.ladder import ladder as ladder
     from seawall.lab.options import options as options
@@ -49,6 +50,7 @@ _HOME = {
     "compare_rules": "seawall.lab.compare_rules",
     "crises": "seawall.lab.crises",
     "deleveraging": "seawall.lab.deleveraging",
+    "frontrun": "seawall.lab.frontrun",
     "keepers": "seawall.lab.keepers",
     "ladder": "seawall.lab.ladder",
     "options": "seawall.lab.options",
@@ -72,6 +74,7 @@ __all__ = [
     "compare_rules",
     "crises",
     "deleveraging",
+    "frontrun",
     "keepers",
     "ladder",
     "load_account",

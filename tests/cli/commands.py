@@ -79,6 +79,7 @@ CALLS: dict[str, Call] = {
     "crises": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
     "oracle": Call(options=("--crisis", "FALL", "--population", "60", "--workers", "1")),
     "keepers": Call(options=("--crisis", "FALL", "--trials", "2")),
+    "frontrun": Call(options=("--crisis", "FALL", "--oracle", "pyth_like")),
     "vet": Call(options=("--seconds", "60")),
     "deleveraging": Call(),
     "guard lint": Call(

@@ -192,6 +192,7 @@ def test_help_shows_every_option_with_its_own_default(name: str) -> None:
     [
         ("keepers", "--gas", gas_names()),
         ("keepers", "--day", day_names()),
+        ("frontrun", "--gas", gas_names()),
     ],
 )
 def test_help_names_what_ships(name: str, option: str, names: tuple[str, ...]) -> None:

@@ -68,6 +68,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "options": ("mine.toml", "--days", "1", *PRICES),
     "keepers": ("mine.toml", "--crisis", "fall.toml", "--trials", "2", *PRICES),
+    "frontrun": ("mine.toml", "--crisis", "fall.toml", "--oracle", "dydx", *PRICES),
     "size BTC": ("--account", "mine.toml", "--price", "FARTCOIN=0.9", "--price", "BTC=117000"),
     "size FARTCOIN": ("--account", "mine.toml", *PRICES),
     "carry": ("--account", "mine.toml", *PRICES),

@@ -15,7 +15,7 @@ from seawall.lab.guard_test.question import NOTHING, guard_test
 from seawall.lab.guard_test.sheets import status
 from seawall.lab.market.price_models import ModelOptions
 from seawall.lab.paths.estimates import Estimate
-from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import Bootstrap, PathTask
 from seawall.lab.paths.setup import PathSetup

@@ -1,8 +1,10 @@
 """The path kernel: random numbers, models, the margin check, and that splits do not matter."""
 
 import os
+import platform
 import subprocess
 import sys
+import zlib
 from math import erfc, exp, sqrt
 
 import msgspec
@@ -14,7 +16,7 @@ from seawall.engine.compile import INTERPRETED
 from seawall.lab.paths.kernels import draws
 from seawall.lab.paths.kernels.compiled import entry
 from seawall.lab.paths.kernels.course import DRAWDOWN, LOWEST, NOW, follow, start_course
-from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.philox import LANES, LOWER, ROUNDS, fill_blocks, key_of, philox
 from seawall.lab.paths.kernels.process import square_root
 from seawall.lab.paths.kernels.simulate import join, margin_fan, simulate_chunk
 from seawall.lab.paths.kernels.step import Run
@@ -35,18 +37,71 @@ Floats = NDArray[np.float64]
 
 
 @entry
-def normals(rows, count, keys, slot, path, mirrored):  # type: ignore[no-untyped-def]
+def normals(rows, count, key, purpose, slot, path, mirrored):  # type: ignore[no-untyped-def]
     if mirrored:
-        draws.fill_mirrored(rows, count, keys, slot, path)
+        draws.fill_mirrored(rows, count, key, purpose, slot, path)
     else:
-        draws.fill_normals(rows, count, keys, slot, path)
+        draws.fill_normals(rows, count, key, purpose, slot, path)
 
 
-def drawn(count: int, slot: int = 0, path: int = 0, mirrored: bool = False) -> Floats:
-    """(2 count, LANES)."""
-    rows = np.zeros(2 * count * LANES)
-    normals(rows, count, np.array([11, 12], np.uint64), slot, path, mirrored)
-    return rows.reshape(2 * count, LANES)
+def drawn(
+    count: int, slot: int = 0, path: int = 0, mirrored: bool = False, purpose: int = 0
+) -> Floats:
+    """(4 count, LANES)."""
+    rows = np.zeros(4 * count * LANES, np.float32)
+    normals(rows, count, np.array([11, 12], np.uint64), purpose, slot, path, mirrored)
+    return rows.reshape(4 * count, LANES).astype(np.float64)
+
+
+@entry
+def words(counters, keys, rounds, found):  # type: ignore[no-untyped-def]
+    for row in range(len(counters)):
+        a, b, c, d = counters[row, 0], counters[row, 1], counters[row, 2], counters[row, 3]
+        block = philox((a, b, c, d), (keys[row, 0], keys[row, 1]), rounds)
+        for place in range(4):
+            found[row, place] = block[place] & LOWER
+
+
+@entry
+def blocks(rows, key, purpose, slot, path):  # type: ignore[no-untyped-def]
+    fill_blocks(rows, LANES, key, purpose, slot, path)
+
+
+PI = "243f6a88 85a308d3 13198a2e 03707344 a4093822 299f31d0"
+KNOWN_ANSWERS = {
+    7: ("5f6fb709 0d893f64 4f121f81 4f730a48", "5207ddc2 45165e59 4d8ee751 8c52f662",
+        "4dfccaba 190a87f0 c47362ba b6b5242a"),
+    10: ("6627e8d5 e169c58d bc57ac4c 9b00dbd8", "408f276d 41c83b0e a20bc7c6 6d5451fd",
+         "d16cfe09 94fdcceb 5001e420 24126ea1"),
+}  # fmt: skip
+"""Of Random123's ``kat_vectors``: counter and key all zeros, all ones, the digits of pi."""
+
+
+def hexadecimal(text: str) -> list[int]:
+    return [int(word, 16) for word in text.split()]
+
+
+@pytest.mark.parametrize("rounds", KNOWN_ANSWERS)
+def test_words_are_the_published_ones(rounds: int) -> None:
+    given = np.array([[0] * 6, [0xFFFFFFFF] * 6, hexadecimal(PI)], np.uint64)
+    found = np.zeros((3, 4), np.uint64)
+    words(given[:, :4].copy(), given[:, 4:].copy(), np.int64(rounds), found)
+    assert found.tolist() == [hexadecimal(answer) for answer in KNOWN_ANSWERS[rounds]]
+
+
+def test_lanes_draw_the_words_of_their_counters() -> None:
+    """Path, slot and purpose are the words of a counter; upper halves of words do not matter."""
+    key = key_of(5)
+    rows = np.zeros(4 * LANES, np.float32)
+    blocks(rows, key, 3, 2**32 - 2, 2**32 - LANES)
+    counters = np.zeros((LANES, 4), np.uint64)
+    counters[:, 0] = np.arange(2**32 - LANES, 2**32, dtype=np.uint64)
+    counters[:, 1:3] = 2**32 - 2, 3
+    found = np.zeros((LANES, 4), np.uint64)
+    dirt = np.uint64(0xABCD << 32)
+    words(counters | dirt, np.tile(key, (LANES, 1)), np.int64(ROUNDS), found)
+    drawn_words = rows.view(np.uint32).reshape(4, LANES)[[0, 2, 1, 3]]
+    assert np.array_equal(found.T, drawn_words)
 
 
 def same(left: Outcomes, right: Outcomes) -> bool:
@@ -77,7 +132,7 @@ def hedged(**changes: object) -> PathTask:
 
 
 def test_normals_have_the_moments_and_tails_of_the_normal_distribution() -> None:
-    sample = np.concatenate([drawn(64, slot=64 * n).ravel() for n in range(64)])
+    sample = np.concatenate([drawn(32, slot=32 * n).ravel() for n in range(64)])
     count = len(sample)
     assert count == 2**21
     right = {1: (0, 1), 2: (1, 2), 3: (0, 15), 4: (3, 96), 6: (15, 10170)}
@@ -95,7 +150,7 @@ def test_normals_have_the_moments_and_tails_of_the_normal_distribution() -> None
 
 
 def test_normals_do_not_depend_on_each_other() -> None:
-    sample = np.array([drawn(4, slot=4 * n) for n in range(1024)])
+    sample = np.array([drawn(2, slot=2 * n) for n in range(1024)])
     limit = 4.5 / sqrt(sample[:, 0].size)
 
     def related(left: Floats, right: Floats) -> None:
@@ -103,22 +158,52 @@ def test_normals_do_not_depend_on_each_other() -> None:
             pair = np.corrcoef(left.ravel() ** power, right.ravel() ** power)
             assert abs(pair[0, 1]) < limit * 1.05
 
-    related(sample[:, 0], sample[:, 4])  # of one word
-    related(sample[:, 0], sample[:, 1])
+    related(sample[:, 0], sample[:, 2])  # of the same two words
+    related(sample[:, 0], sample[:, 1])  # of the same block
+    related(sample[:, 0], sample[:, 4])
     related(sample[:, :, :-1], sample[:, :, 1:])  # neighbouring paths
     related(sample[:-1], sample[1:])  # following steps
     related(sample[:, :, :128], sample[:, :, 128:])
 
 
-def test_every_path_and_slot_has_a_word_of_its_own() -> None:
+def test_every_path_slot_and_purpose_has_a_block_of_its_own() -> None:
     """Chunks, steps and draws never share a number."""
-    taken = [drawn(8, slot, path)[:8] for slot in (0, 8, 2**31) for path in range(0, 2**15, LANES)]
-    sample = np.concatenate(taken).ravel()
-    # Few of 2^20 words of 64 bits fall on the same normal by chance: 53 bits at most are left.
-    assert len(np.unique(sample)) > len(sample) - 5
+    taken = [
+        drawn(4, slot, path, purpose=purpose)
+        for slot in (0, 4, 2**31)
+        for path in range(0, 2**13, LANES)
+        for purpose in (0, 1)
+    ]
+    sample = np.concatenate(taken).reshape(-1, 4, LANES)
+    of_blocks = np.moveaxis(sample, 1, 2).reshape(-1, 4)
+    assert len(np.unique(of_blocks, axis=0)) == len(of_blocks) == 3 * 2**13 * 2 * 4
     moved = drawn(8, slot=8, path=LANES)
-    assert not np.isin(moved, drawn(8)).any()
+    assert np.isin(moved, drawn(8)).mean() < 0.002, "of 2**24 or so single numbers"
     assert np.array_equal(drawn(8, slot=0, path=64)[:, :-64], drawn(8)[:, 64:])
+
+
+HASHED_RUN = """
+import zlib
+from tests.lab.test_path_kernel import drawn
+print(zlib.crc32(drawn(64, slot=2**20).tobytes()), zlib.crc32(drawn(8, mirrored=True).tobytes()))
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names its processors")
+def test_a_processor_with_narrow_vectors_draws_the_same_numbers() -> None:
+    """haswell has no vectors of 512 bits and no 64-bit product in those of 256."""
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+fma,+avx2",
+        "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
+    }  # fmt: skip
+    found = subprocess.run(
+        [sys.executable, "-c", HASHED_RUN], env=environment, capture_output=True, text=True,
+        timeout=120, check=True,
+    )  # fmt: skip
+    plain, mirrored = drawn(64, slot=2**20), drawn(8, mirrored=True)
+    assert [int(word) for word in found.stdout.split()] == [
+        zlib.crc32(plain.tobytes()), zlib.crc32(mirrored.tobytes()),
+    ]  # fmt: skip
 
 
 def test_mirrored_lanes_take_the_opposite() -> None:
@@ -128,22 +213,67 @@ def test_mirrored_lanes_take_the_opposite() -> None:
 
 
 @entry
-def elementary(values, short, logarithms, exponentials, shorts):  # type: ignore[no-untyped-def]
+def elementary(values, logarithms, exponentials):  # type: ignore[no-untyped-def]
     for number in range(len(values)):
         logarithms[number] = draws.minus_logarithm(values[number])
         exponentials[number] = draws.exponential(np.log(values[number]))
-        shorts[number] = draws.short_exponential(short[number])
+
+
+@entry
+def single_functions(short, long, returns, exponentials):  # type: ignore[no-untyped-def]
+    for number in range(len(short)):
+        returns[number] = draws.short_return(short[number])
+        exponentials[number] = draws.single_exponential(long[number])
+
+
+@entry
+def pairs(words, others, lengths, normals):  # type: ignore[no-untyped-def]
+    for number in range(len(words)):
+        lengths[number] = draws.radius(words[number], others[number])
+        normals[0, number], normals[1, number] = draws.normal_pair(words[number], others[number])
 
 
 def test_functions_are_as_exact_as_they_say() -> None:
     values = np.exp(np.linspace(-27.7, 20.0, 20_001))
-    short = np.linspace(-0.125, 0.125, 20_001)
-    found = np.zeros((3, 20_001))
-    elementary(values, short, *found)
+    found = np.zeros((2, 20_001))
+    elementary(values, *found)
     rough = np.abs(np.log(values)) > 1e-9
     assert np.abs(found[0] / -np.log(values) - 1.0)[rough].max() < 5e-9
     assert np.abs(found[1] / np.exp(np.log(values)) - 1.0).max() < 3e-14
-    assert np.abs(found[2] / np.exp(short) - 1.0).max() < 2e-12
+
+
+def test_single_functions_are_exact_but_for_their_rounding() -> None:
+    rounding = 2.0**-24
+    short = np.linspace(-0.125, 0.125, 20_000).astype(np.float32)
+    long = np.linspace(-80.0, 80.0, 20_000).astype(np.float32)
+    found = np.zeros((2, 20_000), np.float32)
+    single_functions(short, long, *found)
+    off = found[0] / np.expm1(short.astype(np.float64)) - 1.0
+    assert np.abs(off).max() < 4e-9 + 2 * rounding
+    assert abs(off.mean()) < 4e-9, "nothing is gained or lost on average"
+    assert np.abs(found[1] / np.exp(long.astype(np.float64)) - 1.0).max() < 2e-9 + 2 * rounding
+
+
+def test_normals_are_those_of_box_and_muller() -> None:
+    random = np.random.default_rng(7)
+    first, second = random.integers(0, 2**32, (2, 20_000), dtype=np.uint32)
+    first[:4] = 0, 1, 2, 2**32 - 1
+    second[:4] = 0, 2**32 - 1, 2**31, 2**31 - 1
+    lengths, found = np.zeros(20_000, np.float32), np.zeros((2, 20_000), np.float32)
+    pairs(first, second, lengths, found)
+    low = (second & np.uint32(511) | np.uint32(1)) / 512
+    # Rounded to single precision, and again with what is added.
+    upper = (first >> np.uint32(1)).astype(np.float32).astype(np.float64)
+    uniform = (upper + low).astype(np.float32).astype(np.float64) / 2.0**31
+    length = np.sqrt(-2.0 * np.log(uniform))
+    np.testing.assert_allclose(lengths, length, rtol=2e-7)
+    half = ((second << np.uint32(1)) & np.uint32(0xFFFFFC00) | np.uint32(0x200)).view(np.int32)
+    angle = np.pi * half / 2.0**32
+    sign = np.where(second >> np.uint32(31), -1.0, 1.0)
+    np.testing.assert_allclose(found[0], sign * length * np.cos(angle), atol=3e-7 * 7.5)
+    np.testing.assert_allclose(found[1], length * np.sin(angle), atol=3e-7 * 7.5)
+    assert 7.4 < lengths.max() < 7.5
+    assert np.isfinite(found).all()
 
 
 def test_returns_have_the_models_mean_volatility_and_correlation() -> None:

@@ -56,7 +56,8 @@ pytestmark = pytest.mark.timeout(660)
 
 HERE = Runner(workers=1)
 RUNS = 200
-SMALL = 512
+SMALL = 2048
+"""Paths enough for the worst 5 % to be a sample: of 512, intervals of it cover 91 %."""
 VOLATILITY = 0.8
 YEARS = 1 / 365
 NORMAL = NormalDist()
@@ -395,11 +396,11 @@ def test_ruin_at_the_ends(tmp_path: Path) -> None:
 
 
 def test_rules_of_blocks_are_simulated_as_well(tmp_path: Path) -> None:
-    setup = setup_of(tmp_path, 12_000, [position("BTC", "long", 100_000, 10)], ModelOptions(),
+    setup = setup_of(tmp_path, 10_500, [position("BTC", "long", 100_000, 10)], ModelOptions(),
                      hours=12, step_seconds=300, paths=2_048, rulebook="dydx")  # fmt: skip
     task = setup.task()
     found = path_statistics(task, HERE.outcomes(task, ""), setup.limits)
-    assert found.liquidated.value > 0
+    assert found.liquidated.low > 0
     assert isinstance(task.model, Diffusion)
 
 

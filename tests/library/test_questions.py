@@ -60,6 +60,7 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
         account(), oracles="dydx", crisis="flash_crash", population=0, workers=1
     ),
     "keepers": lambda: sw.keepers(account(), mechanisms="dydx_like", trials=2, gas="none"),
+    "frontrun": lambda: sw.frontrun(account(), oracles="pyth_like", crisis="flash_crash"),
     "ladder": lambda: sw.ladder(
         account(), ladders="stop 100% at -5%", paths=200, hours=6, workers=1
     ),
@@ -150,6 +151,8 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "mechanisms": (lambda: sw.keepers(account(), mechanisms="x"), "mechanism: 'x' should be a"),
     "margin": (lambda: sw.keepers(account(), margin=2), "margin: 2 should be 0% to 100%"),
+    "pools": (lambda: sw.frontrun(account(), pools="x"), "pool: 'x' should be a .toml file or"),
+    "distance": (lambda: sw.frontrun(account(), stop="60%"), "stop: '60%' should be above 0%"),
     "left": (lambda: sw.compare_rules("x", "none", "dydx"), "left: none: cannot be read"),
     "market": (lambda: account().liquidation_price("X"), "market: 'X' should be one of"),
     "source": (lambda: sw.load_account("none.toml"), "none.toml: no such file"),

@@ -37,6 +37,7 @@ COMMANDS = {
     "crises": "The crises of the past with your account in them: every mode, every rulebook.",
     "oracle": "Which moves liquidate on the published price, not on the true one, or the reverse.",
     "keepers": "Who liquidates an account on chain, at what price, and when none does.",
+    "frontrun": "What a searcher that acts first takes: from a liquidation, a pool, time, stops.",
     "vet": "How good a venue is: spread, depth, slippage and resilience, in calm and in storm.",
     "deleveraging": "Deleveraging policies side by side: what each takes from winners, from whom.",
     "guard": "Protect an account by a policy that was decided before: check it, here.",

@@ -4,9 +4,6 @@ The venue's clock stands still but for the blocks that a test asks for.
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
@@ -29,7 +26,7 @@ from seawall.venues.public_api import PublicApi
 from seawall.venues.registry import gateway_of
 from tests.conformance.dydx.quiet import PRICE, Quiet, quiet_venue
 from tests.conformance.dydx.signer import SHORT_TERM, Signer
-from tests.shared_files import ROOT
+from tests.conformance.killed_guard import Guarded, guard_process
 from tests.waiting import PATIENCE_S, eventually, until
 
 BUY, SELL, CHILD = 1, 2, 128
@@ -434,28 +431,6 @@ def test_the_key_is_the_accounts_own_and_nothing_shows_it(
     held(act, tmp_path, monkeypatch)
 
 
-CODE = """
-import asyncio, sys
-from pathlib import Path
-from seawall.guard.journal import Journal
-from seawall.guard.loop import Guard
-from seawall.guard.observe import Observer
-from seawall.guard.policy_file import parse_policy
-from seawall.venues.registry import gateway_of
-
-async def main(url, address, journal, policy):
-    gateway = gateway_of("dydx")
-    network = gateway.network(url=url)
-    reader = gateway.reader(network, address, ["BTC"])
-    writer = gateway.writer(network, address, "env:DYDX_KEY")
-    observer = Observer("dydx", reader, ["BTC"])
-    guard = Guard(parse_policy(policy), reader, observer, Journal(Path(journal)), writer)
-    await asyncio.gather(reader.run(), guard.run())
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
 @pytest.mark.parametrize("moment", ["decided", "filled"])
 def test_a_guard_killed_in_the_middle_of_a_step_sends_nothing_twice(
     moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -463,9 +438,10 @@ def test_a_guard_killed_in_the_middle_of_a_step_sends_nothing_twice(
     """Killed with signal 9 once the decision is in the journal, or once its order has filled."""
 
     async def act(held: Held) -> None:
-        words = [sys.executable, "-c", CODE, held.venue.venue.url, held.signer.address]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-        process = subprocess.Popen([*words, str(held.journal), HALF], env=environment)
+        key = held.venue.venue.users[0].mnemonic
+        guarded = Guarded("dydx", held.signer.address, key, "BTC", HALF)
+        process = guard_process(held.venue.venue.url, guarded, held.journal)
+        await asyncio.to_thread(process.start)
         try:
             await until(lambda: _has_decided(held))
             await held.bid(55_400)
@@ -476,7 +452,7 @@ def test_a_guard_killed_in_the_middle_of_a_step_sends_nothing_twice(
                 await until(lambda: held.size() == SIZE / 2)
         finally:
             process.kill()
-            process.wait()
+            process.join()
         async with held.guarded(HALF):
             await held.until(lambda: held.size() == SIZE / 2 and not _works(held))
             for _ in range(5):

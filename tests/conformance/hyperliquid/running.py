@@ -88,6 +88,14 @@ class Venue:
     def websocket_url(self) -> str:
         return "ws" + self.url.removeprefix("http") + "/ws"
 
+    @property
+    def action_path(self) -> str:
+        return "/exchange"
+
+    def action_of(self, body: bytes) -> Any:
+        """The action of a request there."""
+        return json.loads(body)["action"]
+
     def now_ms(self) -> int:
         """The venue's clock, as any client can ask for it."""
         return int(info(self.url, "exchangeStatus")["time"])

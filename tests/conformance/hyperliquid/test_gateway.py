@@ -31,7 +31,7 @@ from seawall.venues.gateway_port import (
 from seawall.venues.hyperliquid.gateway.reader import BACK_S, Reader
 from seawall.venues.inputs import VenueClock
 from seawall.venues.registry import gateway_of
-from tests.conformance.hyperliquid.between import Between, with_between
+from tests.conformance.between import Between, with_between
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting
 from tests.waiting import PATIENCE_S

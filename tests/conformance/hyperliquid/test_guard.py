@@ -17,7 +17,7 @@ from seawall.guard.policy_file import parse_policy
 from seawall.venues.gateway_port import Accepted, Unknown
 from seawall.venues.registry import gateway_of
 from tests import waiting
-from tests.conformance.hyperliquid.between import Between, with_between
+from tests.conformance.between import Between, with_between
 from tests.conformance.hyperliquid.killed_guard import HALF, play
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.trader import GTC, Maker, Trader, filled, resting

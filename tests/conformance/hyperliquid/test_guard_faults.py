@@ -18,8 +18,8 @@ from seawall.guard.loop import Guard
 from seawall.guard.observe import Observer
 from seawall.venues.gateway_port import Refused
 from tests import waiting
+from tests.conformance.between import Between
 from tests.conformance.hyperliquid import guarded_day
-from tests.conformance.hyperliquid.between import Between
 from tests.conformance.hyperliquid.killed_guard import HALF, SLICES, THIN
 from tests.conformance.hyperliquid.running import Venue, started
 from tests.conformance.hyperliquid.test_guard import STOP, Guarded, size_of

@@ -18,8 +18,8 @@ from seawall.lab.guard_test.moment import Terms
 from seawall.lab.guard_test.watch import REACHED, fresh_now, fresh_watched, watch
 from seawall.lab.paths.kernels.between import liquidate_between
 from seawall.lab.paths.kernels.course import LOWEST
-from seawall.lab.paths.kernels.draws import LANES
-from seawall.lab.paths.kernels.simulate import in_order, wrapping
+from seawall.lab.paths.kernels.philox import LANES
+from seawall.lab.paths.kernels.simulate import in_order
 from seawall.lab.paths.kernels.stages_state import State
 from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PathTask
@@ -74,8 +74,7 @@ def _unprotected(task: PathTask, block: int) -> Played:
     """What the kernel itself has, with nothing in between."""
     run = Run(task, block * LANES)
     run.restart(block * LANES)
-    with wrapping():
-        run.advance(task.steps)
+    run.advance(task.steps)
     lowest = run.block.course[LOWEST : LOWEST + LANES]
     return _Play.outcome(task, run, lowest, np.zeros(LANES, np.int64), None)
 
@@ -118,10 +117,9 @@ class _Play:
         run = self._run
         if self._guards is not None:
             self._guards.begin(self._state())
-        with wrapping():
-            for step in range(1, self._task.steps + 1):
-                run.advance(step)
-                self._act(step)
+        for step in range(1, self._task.steps + 1):
+            run.advance(step)
+            self._act(step)
         watched = self._watched
         return self.outcome(self._task, run, watched.lowest, watched.added, self._guards)
 

@@ -26,7 +26,7 @@ from seawall.lab.paths.estimates import (
     shortfall_influence,
 )
 from seawall.lab.paths.estimates import share as share_of
-from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.task import PathTask
 from seawall.lab.paths.setup import PathOptions, PathSetup, path_setup
 from seawall.lab.simulation.trials import collection_paused, run_trials

@@ -15,7 +15,7 @@ from seawall.domain.units import DAY_MS, MICRO, PPM
 from seawall.engine.compile import array_entry, inline
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.kernels.compiled import SOURCES, borrowed
-from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.stages_state import Rules, maintenance_of
 
 ROOM = 3.0

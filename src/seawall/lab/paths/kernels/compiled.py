@@ -2,10 +2,13 @@
 
 Rounding: no operation may be reordered, so that a number does not depend on the width of the
 processor's vectors. A sum of a product is fused where the source says so and nowhere else;
-interpreted it is rounded twice, so interpreted results differ in their last digits.
+interpreted that of double precision is rounded twice, so interpreted results differ in their last
+digits.
 """
 
 from typing import Any, TypeVar
+
+import numpy as np
 
 from seawall.engine.compile import INTERPRETED, array_entry, cache_folder
 
@@ -23,8 +26,10 @@ def is_cached() -> bool:
 
 if INTERPRETED:
 
-    def fused(factor: float, other: float, term: float) -> float:
+    def fused(factor: Any, other: Any, term: Any) -> Any:
         """``factor * other + term``."""
+        if isinstance(term, np.float32):
+            return np.float32(np.float64(factor) * np.float64(other) + np.float64(term))
         return factor * other + term
 
     def borrowed(values: T) -> T:
@@ -40,8 +45,9 @@ else:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.fma(*arguments)
 
-        double = types.float64
-        return double(double, double, double), generate
+        if not factor == other == term or factor not in (types.float64, types.float32):
+            raise TypeError(f"fused takes three numbers of one width, not {factor, other, term}")
+        return factor(factor, other, term), generate
 
     fused = intrinsic(_multiply_add)
     """``factor * other + term``, rounded once."""

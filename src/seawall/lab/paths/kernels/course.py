@@ -7,8 +7,8 @@ import numpy as np
 
 from seawall.engine.compile import inline
 from seawall.lab.arrays import Floats
-from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.margin import EQUITY
+from seawall.lab.paths.kernels.philox import LANES
 
 COURSE = 4
 NOW, LOWEST, PEAK, DRAWDOWN = (number * LANES for number in range(COURSE))

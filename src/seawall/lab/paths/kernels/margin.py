@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from seawall.engine.compile import inline
-from seawall.lab.arrays import Floats, Integers
+from seawall.lab.arrays import Floats, Integers, Singles
 from seawall.lab.paths.kernels.compiled import fused
-from seawall.lab.paths.kernels.draws import LANES, short_exponential
+from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.process import PAID, RIGHT, SHOCKS, TILE
 from seawall.lab.paths.kernels.task import PathAccount
 
@@ -102,14 +102,14 @@ def add_position(sums: Floats, price: Floats, size: Floats, usual: Floats) -> np
 
 @inline
 def grow_and_add(
-    sums: Floats, changes: Floats, before: Floats, price: Floats, size: Floats, usual: Floats
+    sums: Floats, changes: Singles, before: Floats, price: Floats, size: Floats, usual: Floats
 ) -> np.int64:
-    """A short step of the price, and the same."""
+    """Prices after short returns, and the same."""
     bounds = _bounds(usual)
     rate = usual[SIDE] * usual[RATE]
     signs = np.int64(0)
     for lane in range(LANES):
-        now = before[lane] * short_exponential(changes[lane])
+        now = fused(before[lane], np.float64(changes[lane]), before[lane])
         price[lane] = now
         value = size[lane] * now
         sums[EQUITY + lane] += value
@@ -120,7 +120,7 @@ def grow_and_add(
 
 @inline
 def grow_and_add_tile(
-    sums: Floats, changes: Floats, before: Floats, price: Floats, size: Floats, start: Floats,
+    sums: Floats, changes: Singles, before: Floats, price: Floats, size: Floats, start: Floats,
     usual: Floats, is_whole: bool, has_tiers: bool,
 ) -> np.int64:  # fmt: skip
     """The same for TILE markets of one bucket, flat.
@@ -136,10 +136,12 @@ def grow_and_add_tile(
     s0, s1, s2, s3 = start[0], start[1], start[2], start[3]
     signs = np.int64(0)
     for lane in range(LANES):
-        p0 = before[lane] * short_exponential(changes[lane])
-        p1 = before[LANES + lane] * short_exponential(changes[LANES + lane])
-        p2 = before[2 * LANES + lane] * short_exponential(changes[2 * LANES + lane])
-        p3 = before[3 * LANES + lane] * short_exponential(changes[3 * LANES + lane])
+        b0, b1 = before[lane], before[LANES + lane]
+        b2, b3 = before[2 * LANES + lane], before[3 * LANES + lane]
+        p0 = fused(b0, np.float64(changes[lane]), b0)
+        p1 = fused(b1, np.float64(changes[LANES + lane]), b1)
+        p2 = fused(b2, np.float64(changes[2 * LANES + lane]), b2)
+        p3 = fused(b3, np.float64(changes[3 * LANES + lane]), b3)
         price[lane], price[LANES + lane] = p0, p1
         price[2 * LANES + lane], price[3 * LANES + lane] = p2, p3
         v0 = p0 * (s0 if is_whole else size[lane])

@@ -23,7 +23,7 @@ import numpy as np
 
 from seawall.engine.compile import inline, kernel
 from seawall.lab.arrays import Floats, Mask
-from seawall.lab.paths.kernels.draws import LANES
+from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.stages_state import (
     POOL,
     Rules,

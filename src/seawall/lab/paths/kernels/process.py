@@ -11,49 +11,53 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seawall.engine.compile import inline
-from seawall.lab.arrays import Floats, Integers
+from seawall.lab.arrays import Floats, Integers, Singles
 from seawall.lab.paths.kernels.compiled import fused
 from seawall.lab.paths.kernels.draws import (
-    HALF,
-    LANES,
-    LONGEST,
+    PER_BLOCK,
     SHORT,
-    Words,
+    Single,
     exponential,
     fill_mirrored,
     fill_normals,
     minus_logarithm,
     normal_of,
+    short_return,
+    single_exponential,
     uniform_of,
 )
+from seawall.lab.paths.kernels.philox import HALF, LANES, Words, key_of
 from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, Bootstrap, Diffusion, PathTask
 
 CACHE_LINE = 64
-TILE = 4
+TILE = PER_BLOCK
 """Markets, and normals, that one pass over the lanes takes together."""
-PURPOSES = STEPS, SHARED, JUMPS, FUNDING, STARTS = 0, 1, 2, 3, 4
+STEPS, SHARED, JUMPS, FUNDING, STARTS = 0, 1, 2, 3, 4
+"""What a draw is for: the third word of its counter."""
 NEVER = 1 << 40
 """A step that does not come."""
+NONE = Single(0.0)
 
-ROWS = 11
-(
-    FACTOR, SQUARE, SUM_0, SUM_1, SUM_2, SUM_3, RIGHT, VOLATILITY, SHOCK, SHOCKS, PAID,
-) = range(0, ROWS * LANES, LANES)  # fmt: skip
-"""Where each working row of a block begins. ``factor``: volatility now over its mean, and its
-``square``; ``sum``: of the normals of TILE markets; ``right``: maintenance margin where tiers
-differ; ``shock``: the state of the funding rate, ``shocks``: its sum over the hours of this step;
-``paid``: funding so far."""
+ROWS = 5
+RIGHT, VOLATILITY, SHOCK, SHOCKS, PAID = range(0, ROWS * LANES, LANES)
+"""Where each working row of a block begins. ``right``: maintenance margin where tiers differ;
+``volatility``: its state; ``shock``: the state of the funding rate, ``shocks``: its sum over the
+hours of this step; ``paid``: funding so far."""
+SINGLE_ROWS = 5
+FACTOR, SUM_0, SUM_1, SUM_2, SUM_3 = range(0, SINGLE_ROWS * LANES, LANES)
+"""Those of single precision. ``factor``: volatility now over its mean; ``sum``: of the normals of
+TILE markets."""
 
 
 class PriceProcess(NamedTuple):
     """The model of a task, per step. m markets, r recorded rows.
 
     Markets are padded to whole tiles in ``mix``: (w, w) what each normal adds to a market's log
-    return, ``drift`` and ``half_variance``: (w,). ``gross``: (r, m) price relatives; ``recorded``:
-    (r, m) funding. ``keys``: (purposes, 2). Scalars are floats and never integers, so that every
-    task has the same type.
+    return, ``drift`` and ``half_variance``: (w,), all of single precision. ``gross``: (r, m) price
+    relatives; ``recorded``: (r, m) funding. ``key``: of the seed. Scalars are floats and never
+    integers, so that every task has the same type.
 
-    A block's working rows lie one after the other in one flat array: the compiler can then see
+    A block's working rows lie one after the other in flat arrays: the compiler can then see
     that they never overlap, and turns every loop over lanes into vector instructions.
     """
 
@@ -62,16 +66,16 @@ class PriceProcess(NamedTuple):
     mirrored: bool
     block_steps: int
     step_ms: int
-    mix: Floats
-    drift: Floats
-    half_variance: Floats
+    mix: Singles
+    drift: Singles
+    half_variance: Singles
     jump_beta: Floats
     rate: Floats
     rate_mean: Floats
     rate_std: Floats
     gross: Floats
     recorded: Floats
-    keys: Words
+    key: Words
     rate_decay: float
     rate_shock: float
     volatility_decay: float = 0.0
@@ -99,16 +103,16 @@ def price_process(task: PathTask) -> PriceProcess:
         mirrored=task.antithetic,
         block_steps=0,
         step_ms=round(task.step_seconds * 1000),
-        mix=np.zeros((width, width)),
-        drift=np.zeros(width),
-        half_variance=np.zeros(width),
+        mix=np.zeros((width, width), np.float32),
+        drift=np.zeros(width, np.float32),
+        half_variance=np.zeros(width, np.float32),
         jump_beta=np.ones(markets),
         rate=_row(funding.rate),
         rate_mean=_row(funding.mean),
         rate_std=_row(funding.std),
         gross=np.ones((1, markets)),
         recorded=np.zeros((0, markets)),
-        keys=_keys(task.seed),
+        key=key_of(task.seed),
         rate_decay=decay,
         rate_shock=math.sqrt(1.0 - decay**2),
     )
@@ -122,13 +126,8 @@ def _row(values: Floats) -> Floats:
     return np.array(values, np.float64, order="C")
 
 
-def _padded(values: Floats, width: int) -> Floats:
-    return np.pad(values, (0, width - len(values)))
-
-
-def _keys(seed: int) -> Words:
-    words = np.random.SeedSequence(seed).generate_state(2 * len(PURPOSES), np.uint64)
-    return np.asarray(words, np.uint64).reshape(len(PURPOSES), 2)
+def _padded(values: Floats, width: int) -> Singles:
+    return np.pad(values, (0, width - len(values))).astype(np.float32)
 
 
 def _recorded_process(process: PriceProcess, model: Bootstrap) -> PriceProcess:
@@ -194,8 +193,9 @@ def aligned(values: Any) -> Any:
 class Moves(NamedTuple):
     """What moves a block of paths besides its prices. m markets.
 
-    ``normals``: of a step, flat, and two rows of the funding rate's behind them. ``changes``:
-    log returns of TILE markets, flat. ``next_jump``:
+    ``normals``: of a step, flat, whole tiles; ``shared``: a block of them for several steps, and
+    ``hourly`` for several hours of the funding rate. ``changes``: returns of TILE markets, flat,
+    short ones as such, longer ones their logarithms. ``next_jump``:
     (LANES,) the step in which ``jump_time`` lies, times LANES, plus the lane; ``jump_lanes``: those
     that jump in this step, ``jump_sizes``: how far, in the log of a market with beta 1. ``row``:
     (LANES,) the recorded row of this step. ``above``: (m,) the funding rate without its shock,
@@ -203,8 +203,11 @@ class Moves(NamedTuple):
     """
 
     rows: Floats
-    normals: Floats
-    changes: Floats
+    singles: Singles
+    normals: Singles
+    shared: Singles
+    hourly: Singles
+    changes: Singles
     jump_time: Floats
     next_jump: Integers
     jumps: Integers
@@ -218,14 +221,16 @@ class Moves(NamedTuple):
 def start_moves(process: PriceProcess) -> Moves:
     """The state of every lane at the start; ``first_jumps`` must follow."""
     markets = len(process.rate)
-    rows = np.zeros(ROWS * LANES)
-    factor = np.exp(-process.volatility_variance)
-    rows[FACTOR : FACTOR + LANES] = factor
-    rows[SQUARE : SQUARE + LANES] = factor**2
+    singles = np.zeros(SINGLE_ROWS * LANES, np.float32)
+    singles[FACTOR : FACTOR + LANES] = np.exp(-process.volatility_variance)
+    tile = np.zeros(TILE * LANES, np.float32)
     moves = Moves(
-        rows=rows,
-        normals=np.zeros((process.normals + TILE + 3) * LANES),
-        changes=np.zeros(TILE * LANES),
+        rows=np.zeros(ROWS * LANES),
+        singles=singles,
+        normals=np.tile(tile, process.normals // TILE + 1),
+        shared=tile,
+        hourly=tile,
+        changes=tile,
         jump_time=np.zeros(LANES),
         next_jump=np.zeros(LANES, np.int64),
         jumps=np.zeros(LANES, np.int64),
@@ -240,34 +245,33 @@ def start_moves(process: PriceProcess) -> Moves:
 
 @inline
 def _fill(
-    rows: Floats, count: int, process: PriceProcess, purpose: int, slot: int, path: int
+    rows: Singles, count: int, process: PriceProcess, purpose: int, slot: int, path: int
 ) -> None:
     if process.mirrored:
-        fill_mirrored(rows, count, process.keys[purpose], slot, path)
+        fill_mirrored(rows, count, process.key, purpose, slot, path)
     else:
-        fill_normals(rows, count, process.keys[purpose], slot, path)
+        fill_normals(rows, count, process.key, purpose, slot, path)
 
 
 @inline
 def draw_step(process: PriceProcess, moves: Moves, step: int, path: int) -> None:
     """The normals of a step, which counts from 1: a row a market, then one for the volatility.
 
-    They come in pairs; what an odd number leaves is shared by two steps.
+    They come in whole tiles; of a rest, several steps share one.
     """
-    pairs = process.normals // 2
-    _fill(moves.normals, pairs, process, STEPS, (step - 1) * pairs, path)
-    if process.normals % 2 == 1:
-        begin = 2 * pairs * LANES
-        rest = moves.normals[begin : begin + 2 * LANES]
-        if step % 2 == 1:
-            _fill(rest, 1, process, SHARED, step // 2, path)
-        else:
-            for lane in range(LANES):
-                rest[lane] = rest[LANES + lane]
+    tiles = process.normals // TILE
+    _fill(moves.normals, tiles, process, STEPS, (step - 1) * tiles, path)
+    rest = process.normals % TILE
+    if rest > 0:
+        share = (step - 1) % (TILE // rest)
+        if share == 0:
+            _fill(moves.shared, 1, process, SHARED, (step - 1) // (TILE // rest), path)
+        begin, first = tiles * TILE * LANES, share * rest * LANES
+        moves.normals[begin : begin + rest * LANES] = moves.shared[first : first + rest * LANES]
 
 
 @inline
-def _sum_before(rows: Floats, z: Floats, mix: Floats, is_first: bool) -> None:
+def _sum_before(rows: Singles, z: Singles, mix: Singles, is_first: bool) -> None:
     """What TILE normals before their own add to the sums of TILE markets."""
     m00, m01, m02, m03 = mix[0, 0], mix[0, 1], mix[0, 2], mix[0, 3]
     m10, m11, m12, m13 = mix[1, 0], mix[1, 1], mix[1, 2], mix[1, 3]
@@ -275,10 +279,10 @@ def _sum_before(rows: Floats, z: Floats, mix: Floats, is_first: bool) -> None:
     m30, m31, m32, m33 = mix[3, 0], mix[3, 1], mix[3, 2], mix[3, 3]
     for lane in range(LANES):
         a, b, c, d = z[lane], z[LANES + lane], z[2 * LANES + lane], z[3 * LANES + lane]
-        s0 = 0.0 if is_first else rows[SUM_0 + lane]
-        s1 = 0.0 if is_first else rows[SUM_1 + lane]
-        s2 = 0.0 if is_first else rows[SUM_2 + lane]
-        s3 = 0.0 if is_first else rows[SUM_3 + lane]
+        s0 = NONE if is_first else rows[SUM_0 + lane]
+        s1 = NONE if is_first else rows[SUM_1 + lane]
+        s2 = NONE if is_first else rows[SUM_2 + lane]
+        s3 = NONE if is_first else rows[SUM_3 + lane]
         rows[SUM_0 + lane] = fused(m03, d, fused(m02, c, fused(m01, b, fused(m00, a, s0))))
         rows[SUM_1 + lane] = fused(m13, d, fused(m12, c, fused(m11, b, fused(m10, a, s1))))
         rows[SUM_2 + lane] = fused(m23, d, fused(m22, c, fused(m21, b, fused(m20, a, s2))))
@@ -287,54 +291,64 @@ def _sum_before(rows: Floats, z: Floats, mix: Floats, is_first: bool) -> None:
 
 @inline
 def _finish_changes(
-    rows: Floats, changes: Floats, z: Floats, mix: Floats, drift: Floats, half_variance: Floats,
-    is_first: bool,
-) -> np.int64:  # fmt: skip
-    """Log returns of TILE markets; returns the word of their largest sum of squares."""
+    rows: Singles, changes: Singles, z: Singles, mix: Singles, drift: Singles,
+    half_variance: Singles, is_first: bool, is_short: bool,
+) -> np.int32:  # fmt: skip
+    """Returns of TILE markets, where not ``is_short`` their logarithms; gives back the word of the
+    largest sum of squares of these."""
     m00, m10, m11, m20, m21, m22 = mix[0, 0], mix[1, 0], mix[1, 1], mix[2, 0], mix[2, 1], mix[2, 2]
     m30, m31, m32, m33 = mix[3, 0], mix[3, 1], mix[3, 2], mix[3, 3]
     d0, d1, d2, d3 = drift[0], drift[1], drift[2], drift[3]
     h0, h1, h2, h3 = -half_variance[0], -half_variance[1], -half_variance[2], -half_variance[3]
-    most = np.int64(0)
+    most = np.int32(0)
     for lane in range(LANES):
         a, b, c, d = z[lane], z[LANES + lane], z[2 * LANES + lane], z[3 * LANES + lane]
-        factor, square = rows[FACTOR + lane], rows[SQUARE + lane]
-        s0 = 0.0 if is_first else rows[SUM_0 + lane]
-        s1 = 0.0 if is_first else rows[SUM_1 + lane]
-        s2 = 0.0 if is_first else rows[SUM_2 + lane]
-        s3 = 0.0 if is_first else rows[SUM_3 + lane]
+        factor = rows[FACTOR + lane]
+        s0 = NONE if is_first else rows[SUM_0 + lane]
+        s1 = NONE if is_first else rows[SUM_1 + lane]
+        s2 = NONE if is_first else rows[SUM_2 + lane]
+        s3 = NONE if is_first else rows[SUM_3 + lane]
         s0 = fused(m00, a, s0)
         s1 = fused(m11, b, fused(m10, a, s1))
         s2 = fused(m22, c, fused(m21, b, fused(m20, a, s2)))
         s3 = fused(m33, d, fused(m32, c, fused(m31, b, fused(m30, a, s3))))
-        x0 = fused(factor, s0, fused(square, h0, d0))
-        x1 = fused(factor, s1, fused(square, h1, d1))
-        x2 = fused(factor, s2, fused(square, h2, d2))
-        x3 = fused(factor, s3, fused(square, h3, d3))
-        changes[lane] = x0
-        changes[LANES + lane] = x1
-        changes[2 * LANES + lane] = x2
-        changes[3 * LANES + lane] = x3
-        squares = fused(x3, x3, fused(x2, x2, fused(x1, x1, x0 * x0)))
-        word = np.float64(squares).view(np.int64)
+        x0 = fused(factor, fused(factor, h0, s0), d0)
+        x1 = fused(factor, fused(factor, h1, s1), d1)
+        x2 = fused(factor, fused(factor, h2, s2), d2)
+        x3 = fused(factor, fused(factor, h3, s3), d3)
+        changes[lane] = short_return(x0) if is_short else x0
+        changes[LANES + lane] = short_return(x1) if is_short else x1
+        changes[2 * LANES + lane] = short_return(x2) if is_short else x2
+        changes[3 * LANES + lane] = short_return(x3) if is_short else x3
+        squares = fused(x3, x3, fused(x2, x2, fused(x1, x1, Single(x0 * x0))))
+        word = Single(squares).view(np.int32)
         most = word if word > most else most
     return most
 
 
 @inline
-def grow(changes: Floats, before: Floats, price: Floats) -> None:
-    for lane in range(LANES):
-        price[lane] = before[lane] * exponential(changes[lane])
+def grow(changes: Singles, before: Floats, price: Floats, is_short: bool) -> None:
+    """Prices after returns, or after log returns of any length."""
+    if is_short:
+        for lane in range(LANES):
+            price[lane] = fused(before[lane], np.float64(changes[lane]), before[lane])
+    else:
+        for lane in range(LANES):
+            price[lane] = before[lane] * exponential(np.float64(changes[lane]))
 
 
 @inline
-def _move_state(rows: Floats, normals: Floats, decay: float, shock: float, variance: float) -> None:
+def _move_state(rows: Floats, normals: Singles, decay: float, shock: float) -> None:
     for lane in range(LANES):
-        state = fused(decay, rows[VOLATILITY + lane], shock * normals[lane])
-        factor = exponential(state - variance)
-        rows[VOLATILITY + lane] = state
-        rows[FACTOR + lane] = factor
-        rows[SQUARE + lane] = factor * factor
+        rows[VOLATILITY + lane] = fused(decay, rows[VOLATILITY + lane], shock * normals[lane])
+
+
+@inline
+def _set_factor(rows: Floats, singles: Singles, variance: float) -> None:
+    for lane in range(LANES):
+        singles[FACTOR + lane] = Single(rows[VOLATILITY + lane] - variance)
+    for lane in range(LANES):
+        singles[FACTOR + lane] = single_exponential(singles[FACTOR + lane])
 
 
 @inline
@@ -343,10 +357,9 @@ def move_volatility(process: PriceProcess, moves: Moves) -> None:
     markets = len(process.rate)
     if process.normals > markets:
         begin = markets * LANES
-        _move_state(
-            moves.rows, moves.normals[begin : begin + LANES], process.volatility_decay,
-            process.volatility_shock, process.volatility_variance,
-        )  # fmt: skip
+        normals = moves.normals[begin : begin + LANES]
+        _move_state(moves.rows, normals, process.volatility_decay, process.volatility_shock)
+        _set_factor(moves.rows, moves.singles, process.volatility_variance)
 
 
 @inline
@@ -361,7 +374,7 @@ def _source(process: PriceProcess, path: int, lane: int) -> tuple[int, float]:
 def _plan_jump(process: PriceProcess, moves: Moves, path: int, lane: int) -> None:
     """When the lane's next jump comes."""
     source, _ = _source(process, path, lane)
-    waited = minus_logarithm(uniform_of(process.keys[JUMPS], 2 * moves.jumps[lane], source))
+    waited = minus_logarithm(uniform_of(process.key, JUMPS, moves.jumps[lane], source))
     moves.jump_time[lane] += waited / process.jumps_per_step
     step = np.int64(min(np.ceil(moves.jump_time[lane]), float(NEVER)))
     moves.next_jump[lane] = step * LANES + lane
@@ -394,7 +407,7 @@ def draw_jumps(process: PriceProcess, moves: Moves, step: int, path: int) -> tup
         total = 0.0
         source, sign = _source(process, path, lane)
         while moves.next_jump[lane] // LANES <= step:
-            normal = sign * normal_of(process.keys[JUMPS], 2 * moves.jumps[lane] + 1, source)
+            normal = sign * normal_of(process.key, JUMPS, moves.jumps[lane], source)
             total += fused(process.jump_std, normal, process.jump_mean)
             moves.jumps[lane] += 1
             _plan_jump(process, moves, path, lane)
@@ -406,23 +419,27 @@ def draw_jumps(process: PriceProcess, moves: Moves, step: int, path: int) -> tup
 
 
 @inline
-def _add_jumps(process: PriceProcess, moves: Moves, market: int, jumped: int) -> bool:
-    """Into the log returns of a tile; whether they all stay short."""
-    is_short = True
+def _add_jumps(
+    process: PriceProcess, moves: Moves, market: int, jumped: int, is_short: bool
+) -> None:
+    """Into the returns of a tile, or into their logarithms."""
     for number in range(jumped):
         lane = moves.jump_lanes[number]
         for place in range(min(TILE, len(process.jump_beta) - market)):
             jump = process.jump_beta[market + place] * moves.jump_sizes[number]
-            change = moves.changes[place * LANES + lane] + jump
+            change = np.float64(moves.changes[place * LANES + lane])
+            if is_short:
+                grown = exponential(jump)
+                change = fused(grown, change, grown - 1.0)
+            else:
+                change += jump
             moves.changes[place * LANES + lane] = change
-            is_short = is_short and abs(change) < LONGEST
-    return is_short
 
 
 @inline
 def draw_changes(process: PriceProcess, moves: Moves, market: int, jumped: int) -> bool:
-    """Log returns of TILE markets; whether the short exponential does for them."""
-    rows = moves.rows
+    """Returns of TILE markets, or where some are long their logarithms; whether all are short."""
+    rows = moves.singles
     mine = process.mix[market : market + TILE]
     for first in range(0, market, TILE):
         begin = first * LANES
@@ -437,12 +454,16 @@ def draw_changes(process: PriceProcess, moves: Moves, market: int, jumped: int) 
     mix = mine[:, market : market + TILE]
     drift = process.drift[market : market + TILE]
     half_variance = process.half_variance[market : market + TILE]
-    if market == 0:
-        most = _finish_changes(rows, moves.changes, z, mix, drift, half_variance, True)
+    changes, is_first = moves.changes, market == 0
+    if is_first:
+        most = _finish_changes(rows, changes, z, mix, drift, half_variance, True, True)
     else:
-        most = _finish_changes(rows, moves.changes, z, mix, drift, half_variance, False)
-    stays_short = _add_jumps(process, moves, market, jumped)
-    return bool(most < SHORT) and stays_short
+        most = _finish_changes(rows, changes, z, mix, drift, half_variance, False, True)
+    is_short = bool(most < SHORT)
+    if not is_short:
+        _finish_changes(rows, changes, z, mix, drift, half_variance, is_first, False)
+    _add_jumps(process, moves, market, jumped, is_short)
+    return is_short
 
 
 @inline
@@ -452,7 +473,7 @@ def choose_rows(process: PriceProcess, moves: Moves, step: int, path: int) -> No
     if (step - 1) % process.block_steps == 0:
         number = (step - 1) // process.block_steps
         for lane in range(LANES):
-            uniform = 1.0 - uniform_of(process.keys[STARTS], number, path + lane)
+            uniform = 1.0 - uniform_of(process.key, STARTS, number, path + lane)
             moves.row[lane] = np.int64(uniform * count)
     else:
         for lane in range(LANES):
@@ -468,7 +489,7 @@ def replay(process: PriceProcess, moves: Moves, before: Floats, price: Floats, m
 
 
 @inline
-def _move_shock(rows: Floats, normals: Floats, decay: float, shock: float) -> None:
+def _move_shock(rows: Floats, normals: Singles, decay: float, shock: float) -> None:
     for lane in range(LANES):
         state = fused(decay, rows[SHOCK + lane], shock * normals[lane])
         rows[SHOCK + lane] = state
@@ -496,9 +517,9 @@ def move_rates(process: PriceProcess, moves: Moves, hour: int, hours: int, path:
         return
     rows = moves.rows
     rows[SHOCKS : SHOCKS + LANES] = 0.0
-    normals = moves.normals[len(moves.normals) - 2 * LANES :]
     for number in range(hour, hour + hours):
-        if number % 2 == 0:
-            _fill(normals, 1, process, FUNDING, number // 2, path)
-        half = normals[number % 2 * LANES : (number % 2 + 1) * LANES]
-        _move_shock(rows, half, process.rate_decay, process.rate_shock)
+        share = number % TILE
+        if share == 0:
+            _fill(moves.hourly, 1, process, FUNDING, number // TILE, path)
+        normals = moves.hourly[share * LANES : (share + 1) * LANES]
+        _move_shock(rows, normals, process.rate_decay, process.rate_shock)

@@ -1,21 +1,19 @@
 """Simulations of many price paths, chunk by chunk: what a trial runs, and how chunks are joined.
 
 A chunk depends on the task and its own number alone: random numbers are drawn by counter, and lanes
-never mix. On one kind of processor the numbers are the same to the last bit, wherever a chunk is
+never mix. Random numbers and what becomes of them are the same to the last bit wherever a chunk is
 computed.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from seawall.engine.compile import INTERPRETED
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.kernels.course import DRAWDOWN, LOWEST
-from seawall.lab.paths.kernels.draws import HALF, LANES
+from seawall.lab.paths.kernels.philox import HALF, LANES
 from seawall.lab.paths.kernels.process import PAID
 from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Outcomes, PathTask
@@ -77,17 +75,8 @@ def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Integer
     for path in range(first, first + paths, LANES):
         run.restart(path)
         for step in steps:
-            with wrapping():
-                run.advance(int(step))
+            run.advance(int(step))
             yield run
-
-
-def wrapping() -> AbstractContextManager[object]:
-    """Where interpreted kernels run: the hash of random numbers wraps around, of which NumPy warns.
-
-    One for each block of code: NumPy lets none be entered twice.
-    """
-    return np.errstate(over="ignore") if INTERPRETED else nullcontext()
 
 
 def in_order(task: PathTask) -> slice | NDArray[np.intp]:

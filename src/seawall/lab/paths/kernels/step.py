@@ -17,7 +17,6 @@ from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.paths.kernels.account import kernel_rules
 from seawall.lab.paths.kernels.compiled import borrowed, entry
 from seawall.lab.paths.kernels.course import NOW, add_bucket, follow, start_course
-from seawall.lab.paths.kernels.draws import LANES
 from seawall.lab.paths.kernels.margin import (
     EQUITY,
     LOWER,
@@ -44,6 +43,7 @@ from seawall.lab.paths.kernels.orders import (
     set_bounds,
     top_up,
 )
+from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.process import (
     SHOCKS,
     TILE,
@@ -194,7 +194,7 @@ def _move_market(
     else:
         if process.normals > 0:
             changes = moves.changes[place : place + LANES]
-            grow(changes, before[market], price[market])
+            grow(changes, before[market], price[market], is_short)
         else:
             replay(process, moves, before[market], price[market], market)
         if is_alive:

@@ -86,14 +86,14 @@ class Request(Struct, frozen=True):
             if owner_only and signer != master:
                 raise Refusal(AGENT_FORBIDDEN)
             account = directory.acting_account(master, self.vault)
-            # A sandbox's clock may be another than its clients': either clock can excuse.
+            # A sandbox's clock may be another than its clients': a nonce of either is taken.
             directory.check_nonce(signer, self.nonce, (time_ms, self.wall_ms))
             engine = self.desk.engine
             check_requests(self.quotas, engine, account, count, self.is_cancel, time_ms)
             body = {"signer": signer, "nonce": self.nonce, "user": account.address, "count": count}
-            was_late = self.expires_after is not None and self.expires_after < min(
-                time_ms, self.wall_ms
-            )
+            # The venue's own clock alone: else a request that was held up while the venue's time
+            # was moved on would still be done, and with it what its sender has sent again since.
+            was_late = self.expires_after is not None and self.expires_after < time_ms
             if was_late:
                 body["count"] = count * self.quotas.stale_cost
                 return Plan(records=(Record("nonce", body),))
