@@ -174,7 +174,7 @@ def guard_test(
     bare = account.replace(holdings=structs.replace(account.holdings, orders=(), top_ups=()))
     setup = path_setup(bare, **options)
     task = setup.task()
-    made = prepared(given, task.account)
+    made = prepared(given, task.perpetuals)
     reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
     distance = float(share("stop", stop, example=DEFAULT_STOP))
     ready = tuple(crashes(bare, setup.depths, names, seed=setup.seed, assume=options.get("assume")))
@@ -185,7 +185,7 @@ def guard_test(
     ]
     work = _Work(
         task=task,
-        terms=terms_of(setup.account, task.account),
+        terms=terms_of(setup.account, task.perpetuals),
         wallet=int(reserve),
         plans=(*compared, *switched),
         compared=len(compared),
