@@ -267,7 +267,7 @@ def test_the_fan_and_the_chunk_are_the_same_paths() -> None:
     assert np.array_equal(fan.equity[:, -1], whole.equity[:300, 0])
     assert np.array_equal(fan.lowest[:, -1], whole.lowest[:300])
     assert fan.ratio[:, 0] == pytest.approx(
-        rule.total(book, 0.0).maintenance / float(account.equity[0]), rel=1e-9
+        rule.total(book, 0.0).maintenance / account.equity_now, rel=1e-9
     )
     assert ((fan.ratio[:, -1] == 1.0) == (whole.first[:300, 0] > 0)).all()
     # Equity never was below the lowest of all steps.

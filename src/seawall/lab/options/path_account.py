@@ -31,6 +31,7 @@ def pool_account(
     tiers: Floats,
     *,
     cost: float,
+    name: str = "pool",
     volatility_change: float = 0.0,
     volatility_beta: float = 0.0,
 ) -> PoolAccount:
@@ -53,7 +54,8 @@ def pool_account(
         futures=futures,
         coins=coins,
         money=equity - options - float(((futures + coins) * price).sum()),
-        equity=np.array([equity]),
+        equity_now=equity,
+        name=name,
         options=_options(portfolios, volatility_change),
         rule=_terms(rule, names, tiers),
         cost=cost,

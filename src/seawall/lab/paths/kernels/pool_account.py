@@ -89,10 +89,11 @@ class PoolAccount(Struct, frozen=True, kw_only=True):
     """All that is margined together. m markets; money in USD.
 
     ``price``: (m,) now; ``futures``, ``coins``: (m,) coins of perpetuals and of spot. ``money``:
-    the equity less the values of all three at the prices now. ``equity``: (1,) now.
+    the equity less the values of all three at the prices now; ``equity_now``: that equity.
     ``volatility_beta``: how far implied volatilities move, in parts of themselves, when the price
     of their market moves by a part of itself: volatility x (price / price now) ^ beta. ``cost``: of
-    the price, for each coin that a liquidation closes.
+    the price, for each coin that a liquidation closes. ``apart``: what the same owner has in the
+    same markets and margins for itself; neither pays for the other.
     """
 
     markets: Sequence[str]
@@ -100,13 +101,29 @@ class PoolAccount(Struct, frozen=True, kw_only=True):
     futures: Floats
     coins: Floats
     money: float
-    equity: Floats
+    equity_now: float
     options: PoolOptions
     rule: Scenarios | CoinRatio
     cost: float
     volatility_beta: float = 0.0
-    buckets: Sequence[str] = ("pool",)
+    name: str = "pool"
+    apart: "PoolAccount | None" = None
     orders: tuple[()] = ()
+
+    @property
+    def parts(self) -> "tuple[PoolAccount, ...]":
+        """This one, and what is apart."""
+        return (self,) if self.apart is None else (self, *self.apart.parts)
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """Names of the parts."""
+        return tuple(each.name for each in self.parts)
+
+    @property
+    def equity(self) -> Floats:
+        """(b,) USD of the parts now."""
+        return np.array([each.equity_now for each in self.parts])
 
 
 def no_scenarios(markets: int) -> Scenarios:

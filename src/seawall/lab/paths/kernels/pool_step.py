@@ -10,6 +10,7 @@ what is lacking others bear.
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from seawall.domain.units import HOUR_MS
@@ -67,6 +68,8 @@ from seawall.lab.paths.kernels.process import (
 )
 from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, PathTask
 
+TRACK = 64
+"""Steps of which the equity is kept, for another part of the account."""
 ROUNDED_OFF = 1e-9
 """Of the values in a market that a bound is kept wider, far beyond any rounding."""
 REFERENCES = 9
@@ -84,7 +87,7 @@ class PoolBlock(NamedTuple):
     (LANES,) equity and what maintenance margin is at most, this step. ``logs``, ``factors``,
     ``inverses``: (m, LANES) ln(price / price at the start), of all volatilities, and 1 over that.
     ``worth``: (m, LANES) USD of a market's options. ``last``: (m, REFERENCES, LANES) the last
-    scans; ``scans``: (1,) how many were made.
+    scans; ``scans``: (1,) how many were made. ``track``: (TRACK, LANES) equity of the last steps.
     """
 
     prices: Floats
@@ -102,10 +105,9 @@ class PoolBlock(NamedTuple):
     touched: NDArray[np.int32]
     cost: Floats
     taken: Floats
-    acted: NDArray[np.int32]
-    order_cost: Floats
     added: Floats
     course: Floats
+    track: Floats
 
 
 def start_block(account: PoolAccount) -> PoolBlock:
@@ -117,7 +119,7 @@ def start_block(account: PoolAccount) -> PoolBlock:
         prices=np.array([price, price]),
         cash=np.full(LANES, float(account.money)),
         alive=np.ones(LANES),
-        equity=np.full(LANES, float(account.equity[0])),
+        equity=np.full(LANES, account.equity_now),
         needed=lanes,
         logs=np.zeros((markets, LANES)),
         factors=ones,
@@ -129,10 +131,9 @@ def start_block(account: PoolAccount) -> PoolBlock:
         touched=np.zeros((markets, LANES), np.int32),
         cost=lanes,
         taken=lanes,
-        acted=np.zeros((0, LANES), np.int32),
-        order_cost=lanes,
         added=lanes,
-        course=start_course(float(account.equity[0])),
+        course=start_course(float(account.equity.sum())),
+        track=np.zeros((TRACK, LANES)),
     )
     return PoolBlock(*map(aligned, block))
 
@@ -437,11 +438,14 @@ def _scan_start(
 @entry
 def advance_pool(
     terms: Terms, now: Now, scratch: Scratch, bound: Bound, process: PriceProcess,
-    block: PoolBlock, moves: Moves, path: int, from_step: int, to_step: int,
+    block: PoolBlock, moves: Moves, beside: Floats, path: int, from_step: int, to_step: int,
 ) -> None:  # fmt: skip
-    """Advances a block from the end of ``from_step`` to the end of ``to_step``."""
-    terms, now, scratch, bound, process, block, moves = borrowed(
-        (terms, now, scratch, bound, process, block, moves)
+    """Advances a block from the end of ``from_step`` to the end of ``to_step``.
+
+    ``beside``: (TRACK, LANES) what the other part of the account has in these steps.
+    """
+    terms, now, scratch, bound, process, block, moves, beside = borrowed(
+        (terms, now, scratch, bound, process, block, moves, beside)
     )
     if from_step == 0:
         first_jumps(process, moves, path)
@@ -472,8 +476,10 @@ def advance_pool(
         look_at(terms, now, step)
         _value(terms, now, block, price, step)
         _liquidate(terms, now, scratch, bound, block, price, step)
+        row = (step - 1) % TRACK
         for lane in range(LANES):
-            block.course[NOW + lane] = block.equity[lane]
+            block.track[row, lane] = block.equity[lane]
+            block.course[NOW + lane] = block.equity[lane] + beside[row, lane]
         follow(block.course, block.added)
 
 
@@ -502,34 +508,50 @@ class PoolRun:
     """
 
     def __init__(self, task: PathTask, path: int) -> None:
-        if not isinstance(task.account, PoolAccount):
+        account = task.account
+        if not isinstance(account, PoolAccount):
             raise TypeError("task: should be of an account in portfolio margin")
-        self.terms = terms_of(task.account, task.step_seconds / SECONDS_PER_YEAR)
+        self.apart = (
+            None if account.apart is None
+            else PoolRun(structs.replace(task, account=account.apart), path)
+        )  # fmt: skip
+        self.terms = terms_of(account, task.step_seconds / SECONDS_PER_YEAR)
         self.now = start_now(self.terms)
         self.scratch = start_scratch(self.terms)
         self.bound = bound_of(self.terms, task.steps)
         self.process = price_process(task)
-        self.block = start_block(task.account)
+        self.block = start_block(account)
         self.moves = start_moves(self.process)
         self._fresh = [array.copy() for array in (*self.block, *self.moves)]
+        self._beside = np.zeros((TRACK, LANES)) if self.apart is None else self.apart.block.track
         self.path = path
         self.step = 0
+
+    @property
+    def parts(self) -> "tuple[PoolRun, ...]":
+        """This one, and that of what is apart."""
+        return (self,) if self.apart is None else (self, *self.apart.parts)
 
     def restart(self, path: int) -> None:
         """At the start again, ``path`` being the first lane."""
-        arrays: list[Any] = [*self.block, *self.moves]
-        for array, fresh in zip(arrays, self._fresh, strict=True):
-            array[...] = fresh
-        self.path = path
-        self.step = 0
+        for part in self.parts:
+            arrays: list[Any] = [*part.block, *part.moves]
+            for array, fresh in zip(arrays, part._fresh, strict=True):
+                array[...] = fresh
+            part.path = path
+            part.step = 0
 
     def advance(self, step: int) -> None:
         """To the end of ``step``."""
-        if step == self.step:
-            return
-        parts = self.terms, self.now, self.scratch, self.bound, self.process, self.block, self.moves
-        advance_pool(*parts, self.path, self.step, step)
-        self.step = step
+        while self.step < step:
+            end = min(step, self.step // TRACK * TRACK + TRACK)
+            if self.apart is not None:
+                self.apart.advance(end)
+            advance_pool(
+                self.terms, self.now, self.scratch, self.bound, self.process, self.block,
+                self.moves, self._beside, self.path, self.step, end,
+            )  # fmt: skip
+            self.step = end
 
     @property
     def price(self) -> Floats:
@@ -539,8 +561,8 @@ class PoolRun:
 
     @property
     def equity(self) -> Floats:
-        """(1, LANES) USD."""
-        return self.block.equity[None, :]
+        """(b, LANES) USD of the parts."""
+        return np.stack([part.block.equity for part in self.parts])
 
     @property
     def maintenance(self) -> Floats:
@@ -548,3 +570,19 @@ class PoolRun:
         parts = self.terms, self.now, self.scratch, self.bound, self.block
         needed_now(*parts, self.step)
         return self.block.needed.copy()
+
+    @property
+    def ratio(self) -> Floats:
+        """(LANES,) of the worst part: maintenance margin over equity, 1 where it was liquidated."""
+        worst = np.zeros(LANES)
+        for part in self.parts:
+            equity, needed = part.block.equity, part.maintenance
+            with np.errstate(divide="ignore", invalid="ignore"):
+                own = np.where(equity > 0.0, np.clip(needed / equity, 0.0, 1.0), 1.0)
+            worst = np.maximum(worst, np.where(part.block.first[0] > 0, 1.0, own))
+        return worst
+
+    def taken_together(self, name: str) -> Floats:
+        """(LANES,) the sum of the parts' row of this name."""
+        found: Floats = sum(getattr(part.block, name) for part in self.parts)
+        return found

@@ -103,6 +103,8 @@ def _course(run: AnyRun, task: PathTask, row: int) -> Floats:
 
 
 def _outcomes(run: AnyRun, task: PathTask) -> Outcomes:
+    if isinstance(run, PoolRun):
+        return _of_pool(run, task)
     order = in_order(task)
     block, rows = run.block, run.moves.rows
     return Outcomes(
@@ -121,21 +123,33 @@ def _outcomes(run: AnyRun, task: PathTask) -> Outcomes:
     )
 
 
+def _of_pool(run: PoolRun, task: PathTask) -> Outcomes:
+    """All parts of an account in portfolio margin; the course is that of their sum."""
+    order, parts = in_order(task), run.parts
+    paid: Floats = np.sum([part.moves.rows[PAID : PAID + LANES] for part in parts], axis=0)
+    touched = np.max([part.block.touched for part in parts], axis=0)
+    return Outcomes(
+        equity=run.equity[:, order].T.copy(),
+        first=np.concatenate([part.block.first for part in parts])[:, order].T.copy(),
+        touched=touched[:, order].T.copy(),
+        funding=paid[order],
+        cost=run.taken_together("cost")[order],
+        taken=run.taken_together("taken")[order],
+        final_price=run.price[:, order].T.copy(),
+        acted=np.zeros((LANES, 0), np.int32),
+        order_cost=np.zeros(LANES),
+        added=np.zeros(LANES),
+        lowest=_course(run, task, LOWEST),
+        drawdown=_course(run, task, DRAWDOWN),
+    )
+
+
 def _margin(run: AnyRun, task: PathTask) -> tuple[Floats, Floats, Floats, Floats]:
     """(LANES,) the ratio of the worst bucket; equity of all, its lowest and its drawdown so far."""
     order, equity = in_order(task), run.equity
-    worst = _pool_ratio(run) if isinstance(run, PoolRun) else _worst_ratio(run, task)
+    worst = run.ratio if isinstance(run, PoolRun) else _worst_ratio(run, task)
     total = equity.sum(axis=0)
     return worst[order], total[order], _course(run, task, LOWEST), _course(run, task, DRAWDOWN)
-
-
-def _pool_ratio(run: PoolRun) -> Floats:
-    """(LANES,)."""
-    equity, needed = run.equity[0], run.maintenance
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(equity > 0.0, np.clip(needed / equity, 0.0, 1.0), 1.0)
-    found: Floats = np.where(run.block.first[0] > 0, 1.0, ratio)
-    return found
 
 
 def _worst_ratio(run: Run, task: PathTask) -> Floats:
