@@ -118,7 +118,7 @@ def test_margin_on_the_way_is_that_of_the_scenario_engine(
     task = task_of(account, steps=20_000, step_seconds=360.0)
     last = min(float(each.options.years.min()) for each in book.values()) / HOUR
     run = PoolRun(task, 0)
-    for step in (1, int(10 * last) - 2, int(10 * last) + 3, 2_000, 12_000):
+    for step in sorted((1, int(10 * last) - 2, int(10 * last) + 3, 2_000, 12_000)):
         run.advance(step)
         found = run.maintenance
         alive = np.flatnonzero(run.block.alive)
