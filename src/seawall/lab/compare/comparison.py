@@ -196,7 +196,7 @@ def compare_modes(
     return Comparison(
         setup=setup,
         markets=markets,
-        notional=float(np.abs(task.account.size * task.account.price).sum()),
+        notional=float(np.abs(task.perpetuals.size * task.account.price).sum()),
         target=target,
         modes=results,
         choice=choice,
@@ -301,7 +301,7 @@ def at_horizon(
 def _position_losses(
     task: PathTask, outcomes: Outcomes, hedges: Sequence[tuple[str, ...]]
 ) -> list[PositionLoss]:
-    account = task.account
+    account = task.perpetuals
     lost = losses(task, outcomes)
     is_worst = lost >= np.quantile(lost, 1 - WORST_SHARE)
     each_loses: Floats = account.size * (account.price - outcomes.final_price[is_worst])

@@ -105,7 +105,7 @@ class _Play:
         run.block.is_whole[...] = False
         self._step_ms = round(1000 * task.step_seconds)
         self._limits = limits_of(plan.policy, REPLENISH_FROM if plan.replenishes else 1.0)
-        markets, buckets = len(task.account.price), len(task.account.cash)
+        markets, buckets = len(task.perpetuals.price), len(task.perpetuals.cash)
         start = float(task.account.equity.sum())
         self._watched = fresh_watched(markets, buckets, len(self._limits.distance), start)
         self._now, self._flags = fresh_now(markets, buckets), np.zeros(LANES, np.uint8)

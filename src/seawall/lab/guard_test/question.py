@@ -178,7 +178,7 @@ def guard_test(
     bare = account.replace(holdings=structs.replace(account.holdings, orders=(), top_ups=()))
     setup = path_setup(bare, **options)
     task = setup.task()
-    made = prepared(given, task.account)
+    made = prepared(given, task.perpetuals)
     way = load_route(route)
     reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
     distance = float(share("stop", stop, example=DEFAULT_STOP))
@@ -190,7 +190,7 @@ def guard_test(
     ]
     work = _Work(
         task=task,
-        terms=terms_of(setup.account, task.account),
+        terms=terms_of(setup.account, task.perpetuals),
         outside=Outside(wallet=int(reserve), route=way),
         plans=(*compared, *switched),
         compared=len(compared),

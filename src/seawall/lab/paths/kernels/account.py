@@ -74,7 +74,7 @@ def path_account(
         tick=np.array([_tick(rulebook, each) for each in markets]),
         bucket=bucket,
         cash=_cash(plan, held, apart, sole_pool(plan, rulebook, instruments)),
-        tiers=_tiers(rulebook, markets),
+        tiers=tiers_of(rulebook, markets),
         depth=np.array([depths[name].usd_within_50bp for name in names]),
         spread=np.array([depths[name].spread_bp * 1e-4 for name in names]),
         impact=impact,
@@ -174,7 +174,7 @@ def _maker_fee(rulebook: AnyRulebook) -> float:
     return rulebook.fee.tiers[0].maker_rate / RATE_ONE
 
 
-def _tiers(rulebook: AnyRulebook, markets: Sequence[Instrument]) -> Floats:
+def tiers_of(rulebook: AnyRulebook, markets: Sequence[Instrument]) -> Floats:
     """(3, m, t): lower bound in USD, rate, deduction in USD."""
     lines = [_tier_lines(rulebook, each) for each in markets]
     most = max(len(each) for each in lines)
