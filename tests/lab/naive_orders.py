@@ -6,7 +6,7 @@ trigger fires: a level for what is filled, and behind it one that is worse than 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from seawall.domain.enums import Side
 from tests.lab.naive_paths import POOL, RATE, Held, NaiveAccount, Order, book_price
@@ -17,7 +17,7 @@ class Waiting:
     """``number``: among all of the account's. ``price``: of a limit order, or the worst it takes.
 
     ``trigger``: 0 for a limit order. ``rate``: of a close before funding, 1e-12 of notional.
-    ``money``: of a top-up.
+    ``money``, ``cost``, ``steps``: of a top-up, and after how many steps it is there.
     """
 
     number: int
@@ -30,6 +30,8 @@ class Waiting:
     rises: bool = False
     rate: int = 0
     money: int = 0
+    cost: int = 0
+    steps: int = 0
 
 
 @dataclass
@@ -56,6 +58,8 @@ class AccountWithOrders(NaiveAccount):
     sent: Sent = field(default_factory=Sent)
     used: dict[int, int] = field(default_factory=dict)
     """By market, what market orders of this step took from the book."""
+    coming: dict[int, Waiting] = field(default_factory=dict)
+    """By number, top-ups that were sent; ``steps`` is the step at which they are there."""
 
     def quote(self, market: int, *, is_bid: bool) -> int:
         """The best price of one side of the book."""
@@ -74,22 +78,34 @@ class AccountWithOrders(NaiveAccount):
 
     def top_up(self, number: int) -> None:
         """After the step's liquidations."""
-        for order in [each for each in self.waiting if each.kind == "top-up"]:
-            if self._has_reached(order, self.marks[order.market]):
+        waiting = {each.number: each for each in self.waiting if each.kind == "top-up"}
+        for _, order in sorted({**waiting, **self.coming}.items()):
+            if order.number in waiting and self._has_reached(order, self.marks[order.market]):
                 self.waiting.remove(order)
-                if held := self._held(order):
-                    self.acted[order.number] = number
-                    self.added += order.money
-                    self.sent.money.append(order)
-                    self.seen["topped up"] += 1
-                    if held.bucket == POOL:
-                        self.pool += order.money
-                    elif self._is_pool_free():
-                        held.cash += order.money
-                    else:
-                        self.pool += order.money
-                        self.acted[order.number] = -number
-                        self.seen["money kept by the pool"] += 1
+                if self._held(order):
+                    self.coming[order.number] = replace(order, steps=number + order.steps)
+            sent = self.coming.get(order.number)
+            if sent is not None and sent.steps == number:
+                del self.coming[order.number]
+                self._arrive(number, order)
+
+    def _arrive(self, number: int, order: Waiting) -> None:
+        """Into the bucket of the position, or the pool where that is gone or has too little."""
+        held = next(each for each in self.held if each.market == order.market)
+        self.acted[order.number] = number
+        self.added += order.money + order.cost
+        self.sent.money.append(order)
+        self.seen["topped up"] += 1
+        self.seen["topped up late"] += order.steps > 0
+        self.seen["topped up too late"] += held.size == 0
+        if held.bucket == POOL:
+            self.pool += order.money
+        elif held.size and self._is_pool_free():
+            held.cash += order.money
+        else:
+            self.pool += order.money
+            self.acted[order.number] = -number
+            self.seen["money kept by the pool"] += 1
 
     def _is_pool_free(self) -> bool:
         """Whether the pool has what must stay when money leaves it."""

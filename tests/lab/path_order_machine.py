@@ -102,7 +102,7 @@ class OrderMachine(PathMachine):
         self._again(number, time_ms, marks, orders)
         for each in twin.sent.money:
             self._send(Deposit(time_ms=time_ms, account=self.account, amount=each.money))
-            self.acted[each.number], self.added = number, self.added + each.money
+            self.acted[each.number], self.added = number, self.added + each.money + each.cost
             if next(h for h in twin.held if h.market == each.market).bucket != POOL:
                 moved = AdjustIsolatedMargin(
                     time_ms=time_ms, account=self.account, market=each.market, amount=each.money

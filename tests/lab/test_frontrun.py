@@ -13,25 +13,22 @@ import seawall as sw
 from seawall.accounts.account import Account
 from seawall.accounts.load import AccountOptions, load_account
 from seawall.accounts.valuation import valuation_of
-from seawall.domain.enums import EventKind, MarkMethod, Side
+from seawall.domain.enums import MarkMethod, Side
 from seawall.domain.holdings import OpenOrder
 from seawall.domain.rulebook import Rulebook
-from seawall.engine.engine import Engine
-from seawall.engine.placement import Placement, price_rows
 from seawall.lab.frontrun import frontrun
 from seawall.lab.frontrun.early import Early, Values, early_liquidations
 from seawall.lab.frontrun.pool import Pool, PoolError, load_pool, pool_names
 from seawall.lab.frontrun.sandwich import batch, sandwich, uniform_price
-from seawall.lab.frontrun.scene import START_MS, STEP_MS, Level, Party, Scene
+from seawall.lab.frontrun.scene import Level, Party, Scene
 from seawall.lab.frontrun.searcher import load_searcher, searcher_names
 from seawall.lab.frontrun.stale import Feed, best_notional, feed_of, side_cost, stale_trades
 from seawall.lab.frontrun.stops import hunt, reached
 from seawall.lab.keepers.gas import gas_prices, load_gas
 from seawall.lab.keepers.mechanism import load_mechanism
-from seawall.lab.market.liquidity import Depth, Ladder, Ticks, assumed_depth, tick_rules
+from seawall.lab.market.liquidity import Depth, assumed_depth
 from seawall.lab.oracle.preset import load_preset
 from seawall.lab.oracle.publish import publish
-from seawall.lab.simulation.setup import market_limits
 
 USD = 10**6
 BOOKS = ("hyperliquid", "dydx")
@@ -67,56 +64,6 @@ def scene(
     ]
     side = Side.SELL if signed > 0 else Side.BUY
     return Scene(held, depths, left, market, side, before, after, others)
-
-
-# Without a searcher
-
-
-@pytest.mark.parametrize("rulebook", BOOKS)
-def test_without_a_searcher_the_liquidation_is_the_engines_own(rulebook: str) -> None:
-    """The same quotes and prices in an engine that knows no searcher: the same fills and money."""
-    made = scene(rulebook)
-    played = made.liquidation()
-    held = account(rulebook)
-    instruments = list(held.instruments)
-    engine = Engine.create(held.rulebook, instruments, market_limits(len(instruments), None))
-    place = Placement(engine)
-    valuation = valuation_of(held)
-    ends = valuation.boundary(0)
-    assert ends is not None
-    before = np.asarray(valuation.prices, np.int64)
-    before[0] = round(int(made.after[0]) * 1.01) if valuation.in_blocks else ends[0]
-    place.prices(START_MS, before, before)
-    mine = place.account(START_MS, structs.replace(held.holdings, orders=(), top_ups=()))
-    count = len(instruments)
-    makers = place.open_shared(START_MS, np.full(count, 10**15), "makers")
-    place.set_leverage(START_MS, makers, np.arange(count))
-    depths = [assumed_depth(held.listed[name]) for name in held.markets]
-    ladder = Ladder(makers, depths, Ticks(instruments, *tick_rules(held.rulebook)))
-    scale = np.asarray([10.0**-each.price_decimals for each in instruments])
-    rows, usable = ladder.quotes(
-        START_MS, made.after * scale, np.ones(count), np.arange(count)
-    )  # fmt: skip
-    place.send(rows[usable])
-    size = value = 0
-    time_ms = START_MS
-    if place.in_blocks:
-        time_ms += STEP_MS
-        place.send(price_rows(time_ms, before, before))
-    for _ in range(20):
-        time_ms += STEP_MS
-        events = place.send(price_rows(time_ms, made.after, made.after))
-        sold = events[
-            (events["kind"] == EventKind.ORDER_FILLED)
-            & np.isin(events["account"], mine.accounts)
-            & (events["market"] == 0)
-        ]
-        size += int(sold["order_size"].sum())
-        value += int((sold["order_size"] * sold["price"]).sum())
-    assert size > 0
-    assert (played.account.size, played.account.value) == (size, value)
-    assert played.money[Party.SEARCHER] == played.money[Party.OTHERS] == 0
-    assert played.is_conserved
 
 
 def test_a_deep_book_leaves_nothing_to_a_sandwich() -> None:

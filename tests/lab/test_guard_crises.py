@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from benchmarks.guard_policies import crisis_rows, jobs, path_rows, played
 from seawall.domain.units import MICRO
@@ -15,8 +16,10 @@ from seawall.lab.guard_test.played import Protection
 from seawall.lab.market.named_scenarios import run_scenario
 from seawall.lab.market.scenario_file import parse_scenario
 from seawall.lab.paths.setup import PathSetup
+from seawall.lab.transfers.route import Route, load_route
 from tests.lab.path_setups import STEADY, position, setup_of
-from tests.lab.test_guard_test import policy
+from tests.lab.test_guard_test import outside, policy
+from tests.lab.test_transfers import JUMP
 
 FALL_TEXT = """
 name = "fall"
@@ -55,6 +58,7 @@ max_count = 1
 max_total = 1000
 min_move = "0.1%"
 """
+FROM_WALLET = TOP_UP.replace('on = "isolated"', 'on = "cross"\nsource = "wallet"')
 STOP = """
 [[stop]]
 name = "stop"
@@ -76,10 +80,13 @@ def apart(folder: Path, rulebook: str | None = None) -> PathSetup:
     return setup_of(folder, 6000, positions, STEADY, rulebook=rulebook, paths=1)
 
 
-def fall(setup: PathSetup, made: Policy | None, wallet: int = 0, **plan: bool) -> CrisisLine:
+def fall(
+    setup: PathSetup, made: Policy | None, wallet: int = 0, route: Route | None = None,
+    **plan: bool,
+) -> CrisisLine:  # fmt: skip
     protection = Protection(name="x", policy=made, **plan)
     crash = Rehearsed(scenario=FALL, account=setup.account, depths=setup.depths)
-    return through(crash, protection, wallet)
+    return through(crash, protection, outside(wallet, route))
 
 
 @BOTH_RULES
@@ -108,7 +115,7 @@ def test_without_protection_it_is_the_crisis_of_that_command(
 ) -> None:
     setup, file = pooled(tmp_path, rulebook), scenario_file(tmp_path)
     (crash,) = crashes(setup.account, setup.depths, CrashNames(crises=(file,)), seed=3)
-    line = through(crash, Protection(name="x"), 0)
+    line = through(crash, Protection(name="x"), outside(0))
     (outcome,) = crises(
         setup.account, crises=file, rulebooks=setup.account.rulebook, modes="cross",
         depths="calm", seed=3, workers=1,
@@ -124,7 +131,7 @@ def test_without_protection_it_is_the_cascade_of_that_command(
 ) -> None:
     setup, file = apart(tmp_path, rulebook), scenario_file(tmp_path)
     (crash,) = crashes(setup.account, setup.depths, CrashNames(cascades=(file,)), seed=3)
-    line = through(crash, Protection(name="x"), 0)
+    line = through(crash, Protection(name="x"), outside(0))
     run = cascade(setup.account, scenario=file, fast_forward=False, seed=3).run
     assert line.market == "cascade"
     assert line.lost == run.own_loss
@@ -142,7 +149,7 @@ def test_a_guard_acts_in_each_market(tmp_path: Path, rulebook: str | None) -> No
         CrashNames(scenarios=(file,), crises=(file,), cascades=(file,)),
         seed=3,
     )
-    lines = [through(each, Protection(name="x", policy=policy(OUT)), 0) for each in found]
+    lines = [through(each, Protection(name="x", policy=policy(OUT)), outside(0)) for each in found]
     assert [each.market for each in lines] == ["rehearse", "crises", "cascade"]
     assert [each.liquidated for each in lines] == [()] * 3
     assert all(each.actions and each.cost > 0 for each in lines)
@@ -191,6 +198,69 @@ def test_the_wallet_pays_until_it_is_empty(tmp_path: Path, rulebook: str | None)
     assert poor.added == 100
     assert rich.liquidated == ()
     assert rich.added > 100
+
+
+def with_fees(seconds: int) -> Route:
+    """7 USD from the wallet to the pool, 2 USD from there to a bucket; each takes so long."""
+    delay = seconds * 1000
+    return structs.replace(
+        load_route("none"), outside_micro_usd=7 * MICRO, inside_micro_usd=2 * MICRO,
+        outside_ms=delay, outside_full_ms=delay, inside_ms=delay,
+    )  # fmt: skip
+
+
+@BOTH_RULES
+def test_money_from_the_wallet_is_late_and_costs_its_fees(
+    tmp_path: Path, rulebook: str | None
+) -> None:
+    """5,000 USD by hand: half a minute is in time, three minutes are not."""
+    setup, made = pooled(tmp_path, rulebook), policy(FROM_WALLET.replace("1000", "5000"))
+    wallet = 6000 * MICRO
+    routes = [None, with_fees(0), with_fees(30), with_fees(180)]
+    lines = [fall(setup, made, wallet, each) for each in routes]
+    assert [each.added for each in lines] == [5000.0] * 4
+    assert [each.cost for each in lines] == [0.0, 7.0, 7.0, 7.0]
+    assert [each.wallet + each.cost for each in lines] == [1000.0] * 4
+    assert [each.liquidated for each in lines] == [(), (), (), ("cross",)]
+    for each in lines[1:3]:
+        assert each.lost == pytest.approx(lines[0].lost + 7.0, abs=1e-6)
+    # A wallet with less pays the fees first; one that cannot pay them sends nothing.
+    for usd, added, cost in ((507, 500.0, 7.0), (6, 0.0, 0.0)):
+        line = fall(setup, made, usd * MICRO, with_fees(0))
+        assert (line.added, line.cost, line.wallet) == (added, cost, usd - added - cost)
+
+
+@BOTH_RULES
+def test_money_from_the_pool_is_late_and_its_fees_are_the_wallets(
+    tmp_path: Path, rulebook: str | None
+) -> None:
+    setup, made, wallet = apart(tmp_path, rulebook), policy(TOP_UP), 9 * MICRO
+    routes = [None, with_fees(0), with_fees(30), with_fees(180)]
+    lines = [fall(setup, made, wallet, each) for each in routes]
+    assert [each.added for each in lines] == [0.0] * 4
+    assert [each.cost for each in lines] == [0.0, 2.0, 2.0, 2.0]
+    assert [each.wallet for each in lines] == [9.0, 7.0, 7.0, 7.0]
+    assert [each.liquidated for each in lines] == [(), (), (), ("BTC",)]
+    for each in lines[1:3]:
+        assert each.lost == pytest.approx(lines[0].lost + 2.0, abs=1e-6)
+    assert fall(setup, made, 2 * MICRO - 1, with_fees(0)).liquidated == ("BTC",)
+
+
+@pytest.mark.parametrize(("rulebook", "refused", "added"), [("dydx", 1, 0.0), (None, 0, 300.0)])
+def test_a_guard_goes_on_while_transfers_are_blocked(
+    tmp_path: Path, rulebook: str | None, refused: int, added: float
+) -> None:
+    """An account below zero closes the gate of all: the wallet keeps the money, and it is said."""
+    held = [position("BTC", "long", 40_000, 20, "isolated"), position("ETH", "long", 10_000, 20)]
+    setup = setup_of(tmp_path, 2600, held, STEADY, rulebook=rulebook, paths=1)
+    made = policy(
+        FROM_WALLET.replace("40%", "25%").replace("20%", "15%").replace("1000", "300")
+    )  # fmt: skip
+    scenario = parse_scenario(JUMP, "jump.toml")
+    crash = Rehearsed(scenario=scenario, account=setup.account, depths=setup.depths)
+    line = through(crash, Protection(name="x", policy=made), outside(1000 * MICRO))
+    assert line.liquidated == ("BTC",)
+    assert (line.refused, line.added, line.wallet) == (refused, added, 1000.0 - added)
 
 
 def test_the_tables_of_the_ready_policies() -> None:

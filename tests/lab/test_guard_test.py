@@ -10,7 +10,7 @@ from seawall.guard.policy import Policy
 from seawall.guard.policy_file import parse_policy
 from seawall.lab.guard_test.crisis import CrisisLine
 from seawall.lab.guard_test.moment import terms_of
-from seawall.lab.guard_test.played import Played, Protection, play_block
+from seawall.lab.guard_test.played import Outside, Played, Protection, play_block
 from seawall.lab.guard_test.question import NOTHING, guard_test
 from seawall.lab.guard_test.sheets import status
 from seawall.lab.market.price_models import ModelOptions
@@ -19,6 +19,7 @@ from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.simulate import simulate_chunk
 from seawall.lab.paths.kernels.task import Bootstrap, PathTask
 from seawall.lab.paths.setup import PathSetup
+from seawall.lab.transfers.route import Route, load_route
 from tests.lab.path_setups import STEADY, position, setup_of
 
 WILD = ModelOptions(jumps=False, volatility_moves=False, funding="0%", volatility="300%")
@@ -77,6 +78,26 @@ target = "9%"
 """
 
 
+ADD = """
+[[step]]
+name = "add"
+on = "cross"
+action = "top_up"
+trigger = "40%"
+rearm = "20%"
+source = "wallet"
+amount = 1000
+max_count = 2
+max_total = 2000
+min_move = "0.5%"
+verify_after = "30s"
+"""
+
+
+def outside(wallet: int, route: Route | None = None) -> Outside:
+    return Outside(wallet=wallet, route=route or load_route("none"))
+
+
 def policy(text: str) -> Policy:
     return parse_policy(f'name = "test"\n[account]\nrisk_capital = 3000\n{text}')
 
@@ -104,7 +125,7 @@ def play(setup: PathSetup, made: Policy | None, looks_always: bool = False) -> P
     task = setup.task()
     terms = terms_of(setup.account, task.account)
     plan = Protection(name="x", policy=made, looks_always=looks_always)
-    return play_block(task, terms, 3000 * USD, plan, 0)
+    return play_block(task, terms, outside(3000 * USD), plan, 0)
 
 
 @pytest.mark.parametrize("make", [cross, isolated])
@@ -195,7 +216,7 @@ def test_a_path_computed_by_hand(tmp_path: Path) -> None:
     setup, task = falling(made)
     step = '[[step]]\nname = "out"\naction = "flatten"\ntrigger = "25%"\nrearm = "10%"\n'
     plan = Protection(name="x", policy=policy(step))
-    played = play_block(task, terms_of(setup.account, task.account), 0, plan, 0)
+    played = play_block(task, terms_of(setup.account, task.account), outside(0), plan, 0)
     account = task.account
     mark = 100_000 * 0.995**4
     away = account.spread[0] / 2 + account.impact * np.sqrt(0.6 * mark / account.depth[0])
@@ -204,6 +225,68 @@ def test_a_path_computed_by_hand(tmp_path: Path) -> None:
     assert np.allclose(played.equity, expected, rtol=0, atol=1e-6)
     assert (played.reductions == 1).all()
     assert np.allclose(played.cost, 0.6 * (mark - price) + 0.6 * price * account.fee[0], atol=1e-6)
+
+
+def test_money_on_its_way_computed_by_hand(tmp_path: Path) -> None:
+    """A long of 0.6 at 100,000 with 3,500 behind it, replenished at a ratio of 80 % to 50 %.
+
+    After nine steps of -0.5 % the mark is 95,588.86: equity 853.32, needed 716.92, a ratio of
+    84.0 %; 2 * 716.92 - 853.32 = 580.51 are sent. They are there with the next
+    step, whose mark would liquidate without them, or too late.
+    """
+    made = setup_of(tmp_path, 3500, [position("BTC", "long", 60_000, 20)], STEADY, paths=LANES,
+                    hours=1, step_seconds=60)  # fmt: skip
+    setup, task = falling(made)
+    terms, plan = terms_of(setup.account, task.account), Protection(name="x", replenishes=True)
+    mark = 100_000 * 0.995**9
+    sent = 2 * 0.6 * mark / 80 - (3500 - 60_000 + 0.6 * mark)
+    end = 3500 - 60_000 + 0.6 * 100_000 * 0.995**10
+    free = load_route("none")
+    for seconds, wallet, added, fees in (
+        (0, 3000.0, sent, 7.0),
+        (30, 3000.0, sent, 7.0),
+        (60, 307.0, 300.0, 7.0),
+        (61, 3000.0, 0.0, 7.0),
+        (0, 7.0, 0.0, 0.0),
+    ):
+        route = structs.replace(
+            free, outside_ms=1000 * seconds, outside_full_ms=1000 * seconds,
+            outside_micro_usd=7 * USD,
+        )  # fmt: skip
+        played = play_block(task, terms, outside(round(wallet * USD), route), plan, 0)
+        assert np.allclose(played.added, added, atol=1e-5)
+        assert (played.cost == fees).all()
+        assert np.allclose(played.lost, 3500 + added + fees - played.equity, atol=1e-5)
+        assert (played.first == (0 if added else 10)).all()
+        if added:
+            assert np.allclose(played.equity, end + added, atol=1e-5)
+
+
+def test_within_the_bounds_no_arrival_is_missed(tmp_path: Path) -> None:
+    """A guard that looks at every step sees what arrives no earlier, and does the same."""
+    setup = structs.replace(cross(tmp_path), steps=40)
+    task = setup.task()
+    terms = terms_of(setup.account, task.account)
+    made = policy(ADD)
+    delay = 170_000
+    route = structs.replace(
+        load_route("none"), outside_ms=delay, outside_full_ms=delay, outside_micro_usd=3 * USD
+    )
+    quick, every = (
+        play_block(
+            task, terms, outside(3000 * USD, route),
+            Protection(name="x", policy=made, looks_always=always), 0,
+        )
+        for always in (False, True)
+    )  # fmt: skip
+    assert 0 < (quick.top_ups > 0).mean() < 1
+    assert quick.decisions < every.decisions
+    for field in ("equity", "lowest", "top_ups", "added", "cost", "first"):
+        assert np.array_equal(getattr(quick, field), getattr(every, field)), field
+    # Each path paid for what it sent, and no more came than the wallet had beside the fees.
+    assert set(np.unique(quick.cost)) <= {0.0, 3.0, 6.0}
+    assert (quick.added + quick.cost <= 3000).all()
+    assert (quick.cost >= 3 * quick.top_ups).all()
 
 
 def test_exposure_never_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +335,7 @@ def test_the_status_goes_by_the_interval(tmp_path: Path) -> None:
             CrisisLine(
                 market="rehearse",
                 scenario="x", protection=name, start=6000.0, lost=0.0, lowest=at, liquidated=(),
-                deleveraged=0.0, cost=0.0, added=0.0, actions=0,
+                deleveraged=0.0, cost=0.0, added=0.0, actions=0, refused=0, wallet=0.0,
             )
             for name, at in ((bare.name, 5000.0), (guarded.name, lowest))
         ]  # fmt: skip

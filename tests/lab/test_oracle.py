@@ -327,24 +327,6 @@ def test_a_fall_within_a_lag_is_the_largest_on_straight_lines() -> None:
 # The command
 
 
-def test_without_lag_errors_and_threshold_the_crisis_is_that_of_the_command_crises() -> None:
-    held = sw.load_account()
-    mine = sw.oracle(held, oracles=DIRECT, population=40, workers=1)
-    theirs = sw.crises(
-        held, modes="hybrid", depths="calm", rulebooks=held.venue, population=40, workers=1
-    )
-    (one,), (other,) = mine.population.outcomes, theirs.outcomes
-    assert one.state_hash == other.state_hash
-    assert (one.end, one.lowest, one.liquidated) == (other.end, other.lowest, other.liquidated)
-    (look,) = mine.looks
-    assert look.published == mine.true
-    for each in mine.reaches:
-        price = held.liquidation_price(each.market)
-        assert price is not None
-        assert each.first == each.last == each.liquidation_price == float(price)
-    assert all(each.true == each.published == each.surely for each in mine.moves)
-
-
 def test_published_prices_are_judged(tmp_path: Path) -> None:
     held = account()
     price = held.liquidation_price("BTC")

@@ -54,6 +54,8 @@ MUST_BE_SEEN = (
     "cancelled by liquidation",
     "before funding filled",
     "topped up",
+    "topped up late",
+    "topped up too late",
     "sold whole",
 )
 WORST = 10
@@ -63,6 +65,7 @@ WORST = 10
 def with_ladder(case: Case, dice: random.Random) -> tuple[Case, list[FundingClose]]:
     """Random stops, take-profits, limit exits, top-ups and closes before funding."""
     orders, top_ups, closes = [], [], []
+    route = random.Random(case.plan.name)
     for held in case.plan.positions:
         size, mark, sign = abs(held.signed_size), case.marks[0][held.market], 1
         if held.signed_size < 0:
@@ -90,6 +93,8 @@ def with_ladder(case: Case, dice: random.Random) -> tuple[Case, list[FundingClos
                 TopUp(
                     market=held.market, trigger_price=price,
                     amount=size * mark // dice.randint(10, 100),
+                    delay_ms=route.choice([0, 1, case.step_ms, 5 * case.step_ms + 1]),
+                    cost=route.choice([0, route.randint(1, 100 * USD)]),
                 )
             )  # fmt: skip
         if dice.random() < 0.4:
@@ -106,7 +111,9 @@ def with_ladder(case: Case, dice: random.Random) -> tuple[Case, list[FundingClos
     return replace(case, plan=plan, depths=depths), closes
 
 
-def waiting_of(plan: Holdings, closes: list[FundingClose], marks: list[int]) -> list[Waiting]:
+def waiting_of(
+    plan: Holdings, closes: list[FundingClose], marks: list[int], step_ms: int
+) -> list[Waiting]:
     """The account's orders as the twin has them, in the order of the kernel's."""
     found = []
     for each in plan.orders:
@@ -135,7 +142,8 @@ def waiting_of(plan: Holdings, closes: list[FundingClose], marks: list[int]) -> 
         found.append(
             Waiting(
                 0, "top-up", top_up.market, Side.BUY, trigger=level,
-                rises=level > marks[top_up.market], money=top_up.amount,
+                rises=level > marks[top_up.market], money=top_up.amount, cost=top_up.cost,
+                steps=-(-top_up.delay_ms // step_ms),
             )
         )  # fmt: skip
     return found
@@ -181,7 +189,7 @@ class Judge:
             case.plan, self.rulebook, INSTRUMENTS, case.prices(INSTRUMENTS), case.depths, IMPACT,
             closes,
         )  # fmt: skip
-        waiting = waiting_of(case.plan, closes, case.marks[0])
+        waiting = waiting_of(case.plan, closes, case.marks[0], case.step_ms)
         number_as(account, waiting)
         twin = self._twin_and_machine(case, waiting)
         rates = np.full(len(account.markets), self.hourly / 1e12)

@@ -15,6 +15,7 @@ def compare(
     /,
     *,
     survival: Annotated[str, Parameter(allow_leading_hyphen=True)] = "99%",
+    route: str = "none",
     scenario: Texts = None,
     simulation: SimulationOptions = SimulationOptions(),  # noqa: B008 (frozen)
     market: MarketOptions = MarketOptions(),  # noqa: B008 (frozen)
@@ -33,6 +34,10 @@ def compare(
         An account file (TOML, or a venue's own account state as .json), or an address.
     survival
         The share of paths without a liquidation that the capital needed is for, such as 99%.
+    route
+        The route of money to a position, by name or a file: how long the account's top-ups take,
+        what they cost, and what each mode takes. Without it none: at once and free; an unknown name
+        is answered with those that ship.
     scenario
         A named scenario, a scenario file, all or none; the crash of 10 October 2025 if not given.
         What it costs counts where the paths leave a tie.
@@ -46,6 +51,7 @@ def compare(
         lambda progress: question(
             load_account(account, source.options()),
             survival=survival,
+            route=route,
             scenarios=() if scenario == ["none"] else scenario or (DEFAULT,),
             workers=simulation.workers,
             cluster=simulation.cluster,

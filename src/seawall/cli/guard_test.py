@@ -36,6 +36,7 @@ def test(
     /,
     *,
     wallet: str | None = None,
+    route: str = "none",
     stop: str = "5%",
     rules: Literal["on", "off"] = "on",
     crashes: CrashOptions = CrashOptions(),
@@ -61,6 +62,9 @@ def test(
         An account file (TOML, or a venue's own answer as .json), an address, or the built-in one.
     wallet
         USD outside of the account for top-ups and replenishing; the equity now if not given.
+    route
+        The route of top-ups, by name or a file: how long they take and what they cost. Without it
+        none: at once and free; an unknown name is answered with those that ship.
     stop
         Distance from the entry of the plain stop that the policy is compared with.
     rules
@@ -88,12 +92,11 @@ def test(
     )  # fmt: skip
     options |= {} if market.impact is None else {"impact": market.impact}
     run(
-        "guard test",
-        outputs,
+        "guard test", outputs,
         lambda progress: guard_test(
             policy, load_account(account, source.options()), wallet=wallet, stop=stop,
             scenarios=crashes.scenarios, crises=crashes.crisis or (),
-            cascades=crashes.cascade or (),
-            rules=rules == "on", workers=workers, progress=progress, **options,
+            cascades=crashes.cascade or (), route=route, rules=rules == "on", workers=workers,
+            progress=progress, **options,
         ),
     )  # fmt: skip

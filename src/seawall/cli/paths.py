@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from seawall.accounts.load import load_account
-from seawall.cli.params import Files, Outputs, SignedText, SignedTexts, SourceOptions
+from seawall.cli.params import (
+    Files,
+    Outputs,
+    PortfolioMargin,
+    SignedText,
+    SignedTexts,
+    SourceOptions,
+)
 from seawall.cli.run import run
+from seawall.report.findings import Answer
+from seawall.report.progress import Progress
 
 if TYPE_CHECKING:
     from seawall.lab.market.price_models import ModelOptions
@@ -101,8 +109,11 @@ def paths(
     account: str | None = None,
     /,
     *,
-    leverage: Annotated[str, Parameter(allow_leading_hyphen=True)] = "2,3,5,7,10,15,20",
+    leverage: SignedText = None,
     ruin: SignedText = None,
+    volatility_change: SignedText = None,
+    volatility_beta: SignedText = None,
+    margin: PortfolioMargin = PortfolioMargin(),  # noqa: B008 (frozen)
     simulation: SimulationOptions = SimulationOptions(),
     market: MarketOptions = MarketOptions(),
     source: SourceOptions = SourceOptions(),  # noqa: B008 (frozen)
@@ -120,23 +131,44 @@ def paths(
         An account file (TOML, or a venue's own account state as .json), or an address.
     leverage
         Leverages of the curve of liquidation over leverage, notional over equity of the whole
-        account; none for none.
+        account; none for none. Without it 2,3,5,7,10,15,20.
     ruin
         A probability such as 1%: find the leverage that keeps the loss of the risk capital in it.
+    volatility_change
+        In portfolio margin: how far all implied volatilities move before prices do, such as 50% or
+        -25%. Without it they do not.
+    volatility_beta
+        In portfolio margin: how far all implied volatilities move, in percent of themselves, when
+        the price of their market moves 1 %; -1 raises them as prices fall. Without it they stand
+        still.
     """
-    from seawall.lab.paths import paths as question
 
-    leverages = [] if leverage.strip() == "none" else leverage.split(",")
-    run(
-        "paths",
-        outputs,
-        lambda progress: question(
-            load_account(account, source.options()),
-            leverages=leverages,
+    def compute(progress: Progress) -> Answer:
+        from seawall.accounts.load import load_account
+        from seawall.lab.paths import paths as question
+        from seawall.lab.paths.question import DEFAULT_LEVERAGES
+
+        held = load_account(account, source.options())
+        simulated = simulation.options(market, source.assume)
+        in_a_pool = {"volatility_change": volatility_change, "volatility_beta": volatility_beta}
+        elsewhere = {
+            "leverage": leverage, "ruin": ruin, "depth": market.depth, "impact": market.impact
+        }  # fmt: skip
+        if margin.is_asked(held, in_a_pool, elsewhere):
+            return question(
+                held, volatility_change=volatility_change or 0,
+                volatility_beta=volatility_beta or 0, workers=simulation.workers,
+                cluster=simulation.cluster, progress=progress, **margin.options(), **simulated,
+            )  # fmt: skip
+        leverages = DEFAULT_LEVERAGES if leverage is None else leverage.split(",")
+        return question(
+            held,
+            leverages=[] if leverage is not None and leverage.strip() == "none" else leverages,
             ruin=ruin,
             workers=simulation.workers,
             cluster=simulation.cluster,
             progress=progress,
-            **simulation.options(market, source.assume),
-        ),
-    )
+            **simulated,
+        )
+
+    run("paths", outputs, compute)

@@ -9,8 +9,8 @@ from seawall.domain.errors import InputError
 from seawall.domain.option import OptionPosition
 
 POOLED_COMMANDS = (
-    "`seawall options` counts them, and `seawall stress` in portfolio margin (from Python, with "
-    "presets)"
+    "`seawall options` counts them, and `seawall stress` and `seawall paths` in portfolio margin "
+    "(from Python, with presets); `seawall paths` compares one pool with each leg apart"
 )
 """What to use instead where options, coins and debts are refused."""
 
@@ -49,11 +49,14 @@ class TopUp(Struct, frozen=True, kw_only=True):
     """Micro-USD from outside for the position of a market, once its mark comes to a price.
 
     ``trigger_price``: price units. The money goes to the position's bucket, or to its cross pool.
+    It is there ``delay_ms`` later, and has cost ``cost`` micro-USD beside the amount.
     """
 
     market: int
     trigger_price: int
     amount: int
+    delay_ms: int = 0
+    cost: int = 0
 
 
 class SpotCoins(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from seawall.domain.units import MICRO
@@ -37,6 +37,8 @@ from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.statistics import PathStatistics, losses, path_statistics
 from seawall.lab.stress.scenarios import ScenarioLine
+from seawall.lab.transfers.priced import with_route
+from seawall.lab.transfers.route import Route
 
 SPLIT_PATHS = 8_192
 SEARCH_PATHS = 4_096
@@ -165,14 +167,21 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 def compare_modes(
-    setup: PathSetup, target: float, runner: Runner, through: Through = lambda _: ()
+    setup: PathSetup,
+    target: float,
+    runner: Runner,
+    through: Through = lambda _: (),
+    route: Route | None = None,
 ) -> Comparison:
-    """Every mode of the account of the setup. Raises SeawallError."""
+    """Every mode of the account of the setup. Raises SeawallError.
+
+    ``route``: that the account's top-ups take; without one they are there at once.
+    """
     task = setup.task()
     markets = list(task.account.markets)
     hedges = hedges_of(task)
-    modes = usual_modes(setup, markets)
-    splits = _tried(setup, split_modes(setup, markets, hedges), runner)
+    modes = _on_route(setup, usual_modes(setup, markets), route)
+    splits = _tried(setup, _on_route(setup, split_modes(setup, markets, hedges), route), runner)
     if splits:
         modes.append(_best_split(splits))
     tasks = [setup.task(each.holdings) for each in modes]
@@ -187,7 +196,7 @@ def compare_modes(
     return Comparison(
         setup=setup,
         markets=markets,
-        notional=float(np.abs(task.account.size * task.account.price).sum()),
+        notional=float(np.abs(task.perpetuals.size * task.account.price).sum()),
         target=target,
         modes=results,
         choice=choice,
@@ -200,6 +209,16 @@ def compare_modes(
         contagion_any=contagion_any,
         isolated_only=tuple(isolated_only(setup)),
     )
+
+
+def _on_route(setup: PathSetup, modes: Sequence[Mode], route: Route | None) -> list[Mode]:
+    """The modes with top-ups that take the time and the fees of a route."""
+    if route is None:
+        return list(modes)
+    prices = setup.account.prices
+    return [
+        structs.replace(each, holdings=with_route(each.holdings, prices, route)) for each in modes
+    ]
 
 
 def _result(
@@ -282,7 +301,7 @@ def at_horizon(
 def _position_losses(
     task: PathTask, outcomes: Outcomes, hedges: Sequence[tuple[str, ...]]
 ) -> list[PositionLoss]:
-    account = task.account
+    account = task.perpetuals
     lost = losses(task, outcomes)
     is_worst = lost >= np.quantile(lost, 1 - WORST_SHARE)
     each_loses: Floats = account.size * (account.price - outcomes.final_price[is_worst])

@@ -127,7 +127,7 @@ def _best_pair(spread: Floats, sets: Sequence[list[int]]) -> tuple[list[int], li
 
 def _covariance(task: PathTask) -> Floats:
     """(m, m) of the profits of the positions, USD squared a step or a year."""
-    account, model = task.account, task.model
+    account, model = task.perpetuals, task.model
     value = account.size * account.price
     if isinstance(model, Bootstrap):
         returns = np.atleast_2d(np.cov(model.returns, rowvar=False))

@@ -22,15 +22,18 @@ from seawall.lab.paths.question import read_probability
 from seawall.lab.paths.runner import Runner
 from seawall.lab.paths.setup import PathOptions, PathSetup, path_setup
 from seawall.lab.stress.scenarios import ScenarioLine, scenario_line
+from seawall.lab.transfers.route import NO_ROUTE, Route, load_route
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
 
 class CompareResult(Answer, frozen=True, kw_only=True):
-    """``scenarios``: that every mode goes through."""
+    """``scenarios``: that every mode goes through. ``route``: that money takes, None where it is
+    there at once and free."""
 
     comparison: Comparison
     scenarios: Sequence[Scenario]
+    route: Route | None = None
 
     def findings(self) -> Findings:
         """The result as sheets, figures and sentences."""
@@ -43,6 +46,7 @@ def compare(
     account: Account,
     *,
     survival: Amount = "99%",
+    route: str | Path = NO_ROUTE,
     scenarios: str | Path | Iterable[str | Path] = (DEFAULT,),
     workers: int | None = None,
     cluster: str | None = None,
@@ -52,20 +56,24 @@ def compare(
     """Hold the same positions as given, cross, isolated and split, on the same paths.
 
     ``survival``: the share of paths without a liquidation that the capital needed is for.
+    ``route``: a route of money by name, or a file: how long the account's top-ups take and what
+    they cost, and what it takes to hold the account in each mode.
     ``scenarios``: named scenarios or scenario files that every mode goes through, on the exact
     machine; they count in the recommendation. ``workers``, ``cluster``: as ``Runner``; ``options``:
     as ``PathOptions``. Raises SeawallError.
     """
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
     target = read_probability("survival", survival, "99%")
+    way = load_route(route)
+    used = None if way.name == NO_ROUTE else way
     loaded = chosen_scenarios(several(scenarios))
     setup = path_setup(account, **options)
     for each in loaded:
         # Before long work: whether there are prices of every market.
         starting_path(each, account.holdings, account.instruments, account.price_texts)
     through = through_scenarios(setup, loaded, progress)
-    found = compare_modes(setup, target, runner, through)
-    return CompareResult(comparison=found, scenarios=loaded)
+    found = compare_modes(setup, target, runner, through, used)
+    return CompareResult(comparison=found, scenarios=loaded, route=used)
 
 
 def through_scenarios(

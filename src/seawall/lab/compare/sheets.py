@@ -1,15 +1,17 @@
 """A comparison of margin modes as sheets and sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
+from seawall.domain.units import MICRO
 from seawall.lab.compare.comparison import Comparison, ModeResult
 from seawall.lab.compare.figures import mode_bars
 from seawall.lab.compare.modes import GIVEN
 from seawall.lab.compare.question import CompareResult
 from seawall.lab.compare.recommendation import listed, recommendation
 from seawall.lab.compare.tiles import status, tiles
+from seawall.lab.compare.transfers import Moves, moves_of
 from seawall.lab.market.price_paths import price_path_sheet
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.sheets import (
@@ -23,12 +25,16 @@ from seawall.lab.paths.sheets import (
     run_sheet,
     subtitle,
 )
+from seawall.lab.sourced_sheet import sourced_sheet
 from seawall.lab.stress.scenarios import ScenarioLine
+from seawall.lab.transfers.route import Way
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
 from seawall.report.sheet import Column, Sheet, record
 
 USD, PROBABILITY = kinds.USD, kinds.PROBABILITY
+TOP_UP = 10_000
+"""USD of the top-up whose time and cost are shown."""
 
 
 def findings(result: CompareResult) -> Findings:
@@ -38,7 +44,7 @@ def findings(result: CompareResult) -> Findings:
     modes = _modes(found)
     notes = [*notes_of(setup), *setup.source.notes]
     sections: list[Section] = [
-        *(Words(each, is_warning=True) for each in notes),
+        *(Words(each, is_warning=True) for each in (*notes, *_blocked(found))),
         _recommendation(found),
         modes,
         Figure(
@@ -47,6 +53,7 @@ def findings(result: CompareResult) -> Findings:
             alt="Mean of the worst 5 %, ruin, survival and capital needed of each mode.",
         ),
         *_scenarios(result),
+        *_transfers(result),
         _horizons(found),
         _positions(found),
         *_contagion(found),
@@ -54,6 +61,7 @@ def findings(result: CompareResult) -> Findings:
         _splits(found),
         markets_sheet(setup),
         *setup.used.sheets(),
+        *_route(result),
         run_sheet(setup),
     ]
     return Findings(
@@ -302,6 +310,8 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
         Column("of_equity", kinds.SHARE, of_equity, "of the money", 2),
         Column("lost_at_lowest", kinds.MONEY, lambda row: row.line.start - row.line.lowest,
                "lost at the lowest", 1),
+        Column("added", kinds.MONEY, "line.added", on="data"),
+        Column("blocked", kinds.MONEY, "line.blocked", on="data"),
     ]  # fmt: skip
     return [
         Sheet(
@@ -316,6 +326,72 @@ def _scenarios(result: CompareResult) -> list[Sheet]:
             (each.scenario.name, each.price_paths) for each in result.comparison.given.scenarios
         ),
     ]
+
+
+def _blocked(found: Comparison) -> Iterator[str]:
+    """What top-ups did not bring in scenarios."""
+    for each in found.modes:
+        for line in each.scenarios:
+            if line.blocked:
+                yield (
+                    f"{line.scenario.name}, {each.mode.name}: transfers were blocked, so "
+                    f"{kinds.money(line.blocked)} USD of top-ups did not come."
+                )
+
+
+def _transfers(result: CompareResult) -> list[Sheet]:
+    """What the modes take of a route."""
+    if result.route is None:
+        return []
+    amount = TOP_UP * MICRO
+    modes = [each.mode for each in result.comparison.modes]
+
+    def seconds(name: str) -> Callable[[Moves], float | None]:
+        def of(row: Moves) -> float | None:
+            way: Way | None = getattr(row, name)
+            return None if way is None else way.delay_ms / 1000
+
+        return of
+
+    def cost(name: str) -> Callable[[Moves], int | None]:
+        def of(row: Moves) -> int | None:
+            way: Way | None = getattr(row, name)
+            return None if way is None else way.cost
+
+        return of
+
+    columns = [
+        Column("mode"),
+        Column("buckets", kinds.COUNT, drop=6),
+        Column("moved", kinds.MONEY, title="moved now"),
+        Column("transfers", kinds.COUNT, drop=5),
+        Column("now_seconds", kinds.SECONDS, seconds("now"), "takes", 4),
+        Column("now_cost", kinds.MONEY, cost("now"), "costs", 4),
+        Column("pool_seconds", kinds.SECONDS, seconds("from_pool"), "from the pool", none="none"),
+        Column("pool_cost", kinds.MONEY, cost("from_pool"), "costs", 3, none="none"),
+        Column("calm_seconds", kinds.SECONDS, seconds("calm"), "from the wallet, calm"),
+        Column("calm_cost", kinds.MONEY, cost("calm"), "costs", 2),
+        Column("full_seconds", kinds.SECONDS, seconds("full"), "network full"),
+        Column("full_cost", kinds.MONEY, cost("full"), "costs", 1),
+    ]
+    return [
+        Sheet(
+            name="transfers",
+            title=f"What money takes to a position: {result.route.title}",
+            rows=list(moves_of(modes, result.route, amount)),
+            columns=columns,
+            note=f"USD. Moved now: between buckets, to hold the account so. Then a top-up of "
+            f"{kinds.usd(TOP_UP)} USD. Full: after a fall of "
+            f"{kinds.short_percent(result.route.network.full_fall_ppm / 1e6)} within an hour.",
+        )
+    ]
+
+
+def _route(result: CompareResult) -> list[Sheet]:
+    if result.route is None:
+        return []
+    files = [(each.name, each.sources) for each in (result.route, result.route.network)]
+    return [sourced_sheet("route", "The numbers of the route and its gas", files)]
 
 
 def _liquidated(line: ScenarioLine) -> list[str]:

@@ -5,6 +5,7 @@ money moves by its rules, liquidations and deleveraging are its own. After every
 the account and acts as often as a step has seconds.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,14 +16,13 @@ from seawall.domain.enums import (
     CommandKind,
     EventKind,
     OrderFlag,
-    Reason,
     Side,
     TimeInForce,
 )
 from seawall.domain.events import is_pool
 from seawall.domain.units import MICRO
 from seawall.engine.account_view import account_margins, pool_cash
-from seawall.engine.placement import PlacementError, Rows, rows_of
+from seawall.engine.placement import Rows, rows_of
 from seawall.guard.actions import Action, AddMargin, CancelOrder, PlaceOrder, QueryOrder
 from seawall.guard.decide import decide
 from seawall.guard.memory import Memory
@@ -39,22 +39,28 @@ from seawall.guard.view import (
 )
 from seawall.lab.guard_test.crashes import Crash
 from seawall.lab.guard_test.looks import LOOK_MS, MOST_LOOKS
-from seawall.lab.guard_test.played import REPLENISH_FROM, REPLENISH_TO, Protection
+from seawall.lab.guard_test.played import REPLENISH_FROM, REPLENISH_TO, Outside, Protection
+from seawall.lab.guard_test.purse import Purse
+from seawall.lab.keepers.gas import WINDOW_MS
 from seawall.lab.simulation.incidents import IncidentKind
 from seawall.lab.simulation.observer import Holding, valuation_prices
 from seawall.lab.simulation.simulation import Batch, Simulation, steps
+from seawall.lab.simulation.top_ups import deposit
 
+NO_MARKET = -1
 ORDER_EVENTS = (EventKind.ORDER_WAITING, EventKind.ORDER_FILLED, EventKind.ORDER_CANCELLED)
 
 
 class CrisisLine(Struct, frozen=True, kw_only=True):
     """An account under one protection through one scenario. USD.
 
-    ``lost``: of the equity at the start and of what came from the wallet; ``lowest``: the least
-    equity, less what was added. ``market``: the command that plays the same without a guard.
-    ``liquidated``: buckets that were found under maintenance margin, by name. ``cost``: fees and
-    slippage of the protection's orders, from the mark. ``actions``: its orders that filled, and
-    top-ups.
+    ``lost``: of the equity at the start and of what came from the wallet, and what transfers cost;
+    ``lowest``: the least equity, less what was added. ``market``: the command that plays the same
+    without a guard. ``liquidated``: buckets that were found under maintenance margin, by name.
+    ``cost``: fees and slippage of the protection's orders, from the mark, and fees of transfers.
+    ``actions``: its orders that filled, and top-ups. ``refused``: transfers that the engine did not
+    let through: they were blocked, the pool had too little, or the position was gone. ``wallet``:
+    left in it, without what is on its way.
     """
 
     scenario: str
@@ -68,6 +74,8 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
     cost: float
     added: float
     actions: int
+    refused: int
+    wallet: float
 
     @property
     def is_liquidated(self) -> bool:
@@ -75,13 +83,10 @@ class CrisisLine(Struct, frozen=True, kw_only=True):
         return bool(self.liquidated)
 
 
-def through(crash: Crash, plan: Protection, wallet: int) -> CrisisLine:
-    """One protection through one crash. ``wallet``: micro-USD.
-
-    Raises PathError, PlacementError, LayoutError.
-    """
+def through(crash: Crash, plan: Protection, outside: Outside) -> CrisisLine:
+    """One protection through one crash. Raises PathError, PlacementError, LayoutError."""
     simulation, pace = crash.begin()
-    run = _Run(simulation, plan, wallet)
+    run = _Run(simulation, plan, outside)
     for (batch,) in steps([simulation], pace):
         run.act(batch)
     return run.line(crash)
@@ -90,7 +95,7 @@ def through(crash: Crash, plan: Protection, wallet: int) -> CrisisLine:
 class _Run:
     """One protection in one simulation."""
 
-    def __init__(self, simulation: Simulation, plan: Protection, wallet: int) -> None:
+    def __init__(self, simulation: Simulation, plan: Protection, outside: Outside) -> None:
         assert simulation.start is not None and simulation.account is not None
         assert simulation.log is not None
         self.simulation, self._plan = simulation, plan
@@ -102,7 +107,12 @@ class _Run:
         self._lowest = self._start.equity
         self._orders = _Orders(simulation.account.accounts)
         self._guard = None if plan.policy is None else _Guard(plan.policy)
-        self._wallet, self._added, self._top_ups = wallet, 0, 0
+        self._purse = Purse(outside.wallet, outside.route)
+        self._added = self._top_ups = self._refused = 0
+        held = self._start.holdings
+        self._lead = max(held, key=lambda market: abs(held[market].value), default=0)
+        self._seen: deque[tuple[int, int]] = deque()
+        """Times and marks of the lead market within the hour."""
         times = simulation.grid.times_ms
         self._ends = np.append(times[1:], times[-1] + LOOK_MS)
 
@@ -111,6 +121,9 @@ class _Run:
         assert batch.account is not None
         self._now = batch.account
         self._orders.read(batch.events, self._marks(), batch.time_ms)
+        self._note(batch.time_ms)
+        if self._arrive(batch.time_ms):
+            self._now = self.simulation.observer.snapshot(batch.time_ms)
         if self._guard is not None:
             self._look(self._guard, batch.time_ms, int(self._ends[batch.last]))
         elif self._plan.replenishes:
@@ -127,17 +140,21 @@ class _Run:
             market=crash.market,
             protection=self._plan.name,
             start=self._start.equity / MICRO,
-            lost=(self._start.equity + self._added - self._now.equity) / MICRO,
+            lost=(self._start.equity + self._added + self._purse.fees - self._now.equity) / MICRO,
             lowest=self._lowest / MICRO,
             liquidated=tuple(dict.fromkeys(self._bucket(each.market) for each in under)),
             deleveraged=sum(each.notional for each in log if each.kind in against) / MICRO,
-            cost=self._orders.cost / MICRO,
+            cost=(self._orders.cost + self._purse.fees) / MICRO,
             added=self._added / MICRO,
             actions=self._orders.filled + self._top_ups,
+            refused=self._refused,
+            wallet=self._purse.wallet / MICRO,
         )
 
     def _look(self, guard: "_Guard", time_ms: int, end_ms: int) -> None:
         for at in range(time_ms, end_ms, LOOK_MS)[:MOST_LOOKS]:
+            if self._arrive(at):
+                self._now = self.simulation.observer.snapshot(at)
             actions = guard.decide(self._view(at))
             acts = [each for each in actions if self._apply(each, at)]
             if not acts:
@@ -192,7 +209,7 @@ class _Run:
             ),
             orders=tuple(self._orders.resting.values()),
             statuses=tuple(self._orders.statuses.values()),
-            wallets=dict.fromkeys(self._guard.sources if self._guard else (), self._wallet),
+            wallets=dict.fromkeys(self._guard.sources if self._guard else (), self._purse.wallet),
         )  # fmt: skip
 
     def _cash(self, bucket: int, equity: int) -> int:
@@ -237,10 +254,8 @@ class _Run:
             rows["order_id"] = action.order_id
             self._send(rows)
         elif isinstance(action, AddMargin):
-            amount, bucket = action.amount, self._numbers.get(action.bucket)
-            if action.source != POOL:
-                amount = self._deposit(amount, bucket, time_ms)
-            self._top_ups += self._move(amount, bucket, time_ms)
+            bucket = self._numbers.get(action.bucket)
+            self._add(action.amount, bucket, time_ms, from_pool=action.source == POOL)
         elif isinstance(action, QueryOrder):
             self._orders.end(action.client_id, "unknown", time_ms)
         else:
@@ -266,23 +281,37 @@ class _Run:
         rows["price"], rows["flags"] = limit, int(flags)
         self._send(rows, order)
 
+    def _note(self, time_ms: int) -> None:
+        """The mark of the largest position, by which the network is full or not."""
+        self._seen.append((time_ms, self._marks()[self._lead]))
+        while self._seen[0][0] < time_ms - WINDOW_MS:
+            self._seen.popleft()
+
+    def _add(self, amount: int, market: int | None, time_ms: int, *, from_pool: bool) -> None:
+        """Send money to the bucket of a market, or to the pool; what takes no time is there."""
+        highest = max(mark for _, mark in self._seen)
+        self._purse.send(
+            time_ms, NO_MARKET if market is None else market, amount,
+            1.0 - self._seen[-1][1] / highest, is_bucket=market is not None, from_pool=from_pool,
+        )  # fmt: skip
+        self._arrive(time_ms)
+
+    def _arrive(self, time_ms: int) -> bool:
+        """What is there by now; whether there was any."""
+        found = self._purse.arrived(time_ms)
+        for each in found:
+            market = None if each.bucket == NO_MARKET else each.bucket
+            amount = each.amount if each.from_pool else self._deposit(each.amount, market, time_ms)
+            self._top_ups += self._move(amount, market, time_ms)
+        return bool(found)
+
     def _deposit(self, amount: int, market: int | None, time_ms: int) -> int:
-        """How much of an amount the wallet had, in the pool now; 0 where that takes no money."""
-        amount = min(amount, self._wallet)
-        if amount > 0:
-            group = 0
-            if market is not None and not self._placement.in_blocks:
-                tables = self.simulation.engine.tables["markets"]
-                group = int(tables["collateral_group"][market])
-            owner = np.asarray([self._account.account])
-            try:
-                self._placement.deposit(time_ms, owner, np.asarray([amount]), "the top-up", group)
-            except PlacementError as error:
-                if error.reason == Reason.TRANSFERS_BLOCKED:
-                    return 0
-                raise
-            self._wallet -= amount
-            self._added += amount
+        """The amount, in the pool now; 0 where that takes no money, which is the wallet's again."""
+        if not deposit(self._placement, time_ms, self._account.account, market, amount):
+            self._purse.wallet += amount
+            self._refused += 1
+            return 0
+        self._added += amount
         return amount
 
     def _move(self, amount: int, market: int | None, time_ms: int) -> bool:
@@ -296,7 +325,9 @@ class _Run:
                 rows = rows_of(CommandKind.ADJUST_ISOLATED_MARGIN, 1, time_ms)
                 rows["market"] = market
             rows["account"], rows["money"] = self._account.account, amount
-            return self._send(rows)
+            is_moved = self._send(rows)
+            self._refused += not is_moved
+            return is_moved
         return amount > 0
 
     def _replenish(self, time_ms: int) -> None:
@@ -306,8 +337,9 @@ class _Run:
             if needed <= 0 or each.equity >= needed / REPLENISH_FROM:
                 continue
             market = None if is_pool(number) else number
-            amount = self._deposit(round(needed / REPLENISH_TO) - each.equity, market, time_ms)
-            self._top_ups += self._move(amount, market, time_ms)
+            if not self._purse.is_coming(number if market is not None else NO_MARKET):
+                amount = round(needed / REPLENISH_TO) - each.equity
+                self._add(amount, market, time_ms, from_pool=False)
         self._now = self.simulation.observer.snapshot(time_ms)
 
 

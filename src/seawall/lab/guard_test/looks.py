@@ -23,6 +23,7 @@ from seawall.guard.view import (
 from seawall.lab.guard_test.bounds import Bounds, forgetful
 from seawall.lab.guard_test.fills import Book
 from seawall.lab.guard_test.moment import Terms
+from seawall.lab.guard_test.transit import Transit, free_margin
 from seawall.lab.guard_test.watch import Watched, fresh_now, measure
 from seawall.lab.paths.kernels.stages_state import Rules, State
 
@@ -36,14 +37,14 @@ NEVER = 2**62
 
 
 class Guards:
-    """The guards of one block of paths. ``wallet``: micro-USD that other sources of top-ups have.
+    """The guards of one block of paths. ``transit``: their money outside and on its way.
 
-    Counts, (n,) each: ``reductions``: orders that filled; ``top_ups``. ``decisions``: calls of
-    ``decide`` of all paths. Money from the wallet is counted in ``watched.added``.
+    ``reductions``: (n,) orders that filled. ``decisions``: calls of ``decide`` of all paths. Money
+    from the wallet is counted in ``watched.added``.
     """
 
     def __init__(
-        self, terms: Terms, policy: Policy, rules: Rules, watched: Watched, wallet: int,
+        self, terms: Terms, policy: Policy, rules: Rules, watched: Watched, transit: Transit,
         step_ms: int,
     ) -> None:  # fmt: skip
         paths = len(watched.until)
@@ -59,10 +60,9 @@ class Guards:
         self._memories = [Memory() for _ in range(paths)]
         self._orders: list[list[OrderView]] = [[] for _ in range(paths)]
         self._statuses: list[dict[str, OrderStatus]] = [{} for _ in range(paths)]
-        self._wallet = np.full(paths, wallet, np.int64)
+        self._transit = transit
         self._next_id = 1
         self.reductions = np.zeros(paths, np.int64)
-        self.top_ups = np.zeros(paths, np.int64)
         self.decisions = 0
 
     def begin(self, state: State) -> None:
@@ -71,11 +71,11 @@ class Guards:
         size, cash = state.size, state.cash
         lanes = (
             *self._watched, size, cash, state.cooldown, state.first, state.touched, state.cost,
-            state.taken, self.book.taken, self.book.cost, self._wallet, self.reductions,
-            self.top_ups,
+            state.taken, self.book.taken, self.book.cost, self.reductions,
         )  # fmt: skip
         for each in lanes:
             each[...] = each[..., :1]
+        self._transit.repeat_first()
         for path in range(1, len(self._memories)):
             self._memories[path] = self._memories[0]
             self._orders[path] = list(self._orders[0])
@@ -105,6 +105,7 @@ class Guards:
         memory, is_calm = self._recalled(path), False
         for number in range(min(MOST_LOOKS, max(1, self._step_ms // LOOK_MS))):
             at = time_ms + number * LOOK_MS
+            self._transit.arrive(state, path, at)
             view = self.view(state, path, at)
             memory, actions = decide(self._policy, memory, view)
             memory = forgetful(memory)
@@ -148,6 +149,8 @@ class Guards:
             self.bounds.keep(path, memory, view)
         else:
             self.bounds.none(path)
+        # It sees what arrives.
+        watched.until[path] = min(watched.until[path], self._transit.due[path])
         if account is not None:
             watched.measured[path], watched.began[path] = account.measured_ms, account.start
             watched.peak[:, path] = account.peak.reference, account.peak.smoothed
@@ -190,7 +193,11 @@ class Guards:
                     equity=equity[each],
                     maintenance=maintenance[each],
                     cash=cash[each],
-                    free=self._free(units, marks, equity[0]) if each == 0 else None,
+                    free=(
+                        free_margin(self._rules, self._terms, units, marks, equity[0])
+                        if each == 0
+                        else None
+                    ),
                     pool=names[0] if each > 0 else "",
                 )
                 for each in sorted(used)
@@ -200,17 +207,8 @@ class Guards:
             ),
             orders=tuple(self._orders[path]),
             statuses=tuple(self._statuses[path].values()),
-            wallets=dict.fromkeys(self._sources, int(self._wallet[path])),
+            wallets=dict.fromkeys(self._sources, self._transit.purses[path].wallet),
         )  # fmt: skip
-
-    def _free(self, units: list[int], marks: list[int], equity: int) -> int:
-        """Micro-USD that may leave the pool: its equity beyond initial margin."""
-        floor, needed = self._rules.stages.transfer_floor, 0.0
-        for place, bucket in enumerate(self._terms.account.bucket):
-            if bucket == 0:
-                share = max(1.0 / self._rules.leverage[place], floor)
-                needed += abs(units[place] * marks[place]) * share
-        return max(0, equity - int(np.ceil(needed)))
 
     def _position(self, place: int, units: int, mark: int, price: float) -> PositionView:
         terms, account = self._terms, self._terms.account
@@ -240,7 +238,10 @@ class Guards:
                     self._orders[path].remove(each)
                     self._ended(path, each.client_id, "cancelled", time_ms)
         elif isinstance(action, AddMargin):
-            self._add(state, path, action)
+            self._transit.send(
+                state, path, self._buckets[action.bucket], action.amount, time_ms,
+                from_pool=action.source == POOL,
+            )  # fmt: skip
         elif isinstance(action, QueryOrder):
             self._ended(path, action.client_id, "unknown", time_ms)
         else:
@@ -275,17 +276,6 @@ class Guards:
             self._statuses[path][client_id] = OrderStatus(
                 client_id=client_id, state=state, asked_ms=time_ms, answered_ms=time_ms
             )
-
-    def _add(self, state: State, path: int, action: AddMargin) -> None:
-        amount = action.amount
-        if action.source == POOL:
-            state.cash[0, path] -= amount / MICRO
-        else:
-            amount = min(amount, int(self._wallet[path]))
-            self._wallet[path] -= amount
-            self._watched.added[path] += amount
-        state.cash[self._buckets[action.bucket], path] += amount / MICRO
-        self.top_ups[path] += amount > 0
 
     def _mark_fires(self, path: int) -> None:
         """The nearest levels of the orders that rest."""

@@ -17,7 +17,7 @@ from seawall.lab.arrays import Floats, Mask
 from seawall.lab.guard_test.crashes import Crash, CrashNames, crashes
 from seawall.lab.guard_test.crisis import CrisisLine, through
 from seawall.lab.guard_test.moment import Terms, terms_of
-from seawall.lab.guard_test.played import Played, Protection, play_block
+from seawall.lab.guard_test.played import Outside, Played, Protection, play_block
 from seawall.lab.guard_test.prepared import plain_stop, prepared, without_rules
 from seawall.lab.paths.estimates import (
     Estimate,
@@ -30,6 +30,7 @@ from seawall.lab.paths.kernels.philox import LANES
 from seawall.lab.paths.kernels.task import PathTask
 from seawall.lab.paths.setup import PathOptions, PathSetup, path_setup
 from seawall.lab.simulation.trials import collection_paused, run_trials
+from seawall.lab.transfers.route import NO_ROUTE, load_route
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
@@ -101,7 +102,8 @@ class GuardTest(Answer, frozen=True, kw_only=True):
     """``lines``: nothing, the policy, a plain stop, the wallet. ``rules``: of the policy.
 
     ``crises``: each scenario under each of the lines, in order. ``played``: what the lines come
-    from, in their order. ``notes``: what of the policy is not played. ``wallet``: micro-USD.
+    from, in their order. ``notes``: what of the policy is not played. ``outside``: the money
+    outside of the account, and the route that it takes.
     """
 
     setup: PathSetup
@@ -111,7 +113,7 @@ class GuardTest(Answer, frozen=True, kw_only=True):
     crises: Sequence[CrisisLine]
     played: Sequence[Played]
     notes: Sequence[str]
-    wallet: int
+    outside: Outside
     stop: float
 
     def crises_of(self, protection: str) -> list[CrisisLine]:
@@ -130,7 +132,7 @@ class _Work(Struct, frozen=True, kw_only=True):
 
     task: PathTask
     terms: Terms
-    wallet: int
+    outside: Outside
     plans: tuple[Protection, ...]
     compared: int
     blocks: int
@@ -138,7 +140,7 @@ class _Work(Struct, frozen=True, kw_only=True):
 
 class _CrashWork(Struct, frozen=True, kw_only=True):
     crashes: tuple[Crash, ...]
-    wallet: int
+    outside: Outside
     plans: tuple[Protection, ...]
 
 
@@ -147,6 +149,7 @@ def guard_test(
     account: Account,
     *,
     wallet: Amount | None = None,
+    route: str | Path = NO_ROUTE,
     stop: Amount = DEFAULT_STOP,
     rules: bool = True,
     beside: bool = True,
@@ -163,7 +166,8 @@ def guard_test(
     as ``rehearse`` plays them; ``crises``: as ``crises`` does, with a population of the day;
     ``cascades``: as ``cascade`` does, where the population's selling moves every price.
     ``wallet``: USD outside of the account, for top-ups from other sources than the pool and for
-    replenishing; the equity now if not given. ``stop``: distance of the plain stop. ``rules``:
+    replenishing; the equity now if not given. ``route``: that top-ups take, by name or a file: how
+    long they are on their way, and what they cost. ``stop``: distance of the plain stop. ``rules``:
     whether each rule is switched off once. ``beside``: whether a plain stop and the wallet are
     played beside it. ``options``: as ``PathOptions``; 500 paths, 3 days and steps of 60 seconds if
     not given. Raises SeawallError.
@@ -174,7 +178,8 @@ def guard_test(
     bare = account.replace(holdings=structs.replace(account.holdings, orders=(), top_ups=()))
     setup = path_setup(bare, **options)
     task = setup.task()
-    made = prepared(given, task.account)
+    made = prepared(given, task.perpetuals)
+    way = load_route(route)
     reserve = MICRO * task.account.equity.sum() if wallet is None else usd("wallet", wallet)
     distance = float(share("stop", stop, example=DEFAULT_STOP))
     ready = tuple(crashes(bare, setup.depths, names, seed=setup.seed, assume=options.get("assume")))
@@ -185,8 +190,8 @@ def guard_test(
     ]
     work = _Work(
         task=task,
-        terms=terms_of(setup.account, task.account),
-        wallet=int(reserve),
+        terms=terms_of(setup.account, task.perpetuals),
+        outside=Outside(wallet=int(reserve), route=way),
         plans=(*compared, *switched),
         compared=len(compared),
         blocks=-(-task.paths // LANES),
@@ -201,7 +206,7 @@ def guard_test(
         crises=_through(ready, work, workers, progress),
         played=played,
         notes=[*made.notes, *_notes(account)],
-        wallet=work.wallet,
+        outside=work.outside,
         stop=distance,
     )  # fmt: skip
 
@@ -267,7 +272,7 @@ def _through(
     crashes: tuple[Crash, ...], paths: _Work, workers: int | None, progress: Progress
 ) -> list[CrisisLine]:
     """Every crash under every protection that is no policy without a rule, in order."""
-    work = _CrashWork(crashes=crashes, wallet=paths.wallet, plans=paths.plans[: paths.compared])
+    work = _CrashWork(crashes=crashes, outside=paths.outside, plans=paths.plans[: paths.compared])
     count = len(work.crashes) * len(work.plans)
     if not count:
         return []
@@ -279,14 +284,14 @@ def _through(
 
 def _crash(work: _CrashWork, number: int) -> CrisisLine:
     crash, plan = divmod(number, len(work.plans))
-    return through(work.crashes[crash], work.plans[plan], work.wallet)
+    return through(work.crashes[crash], work.plans[plan], work.outside)
 
 
 def _trial(work: _Work, number: int) -> Played:
     plan, block = divmod(number, work.blocks)
     # Its guards keep many small rows, none in a circle; looking for circles takes a fifth of it.
     with collection_paused():
-        return play_block(work.task, work.terms, work.wallet, work.plans[plan], block)
+        return play_block(work.task, work.terms, work.outside, work.plans[plan], block)
 
 
 def _joined(parts: Sequence[Played], paths: int) -> Played:

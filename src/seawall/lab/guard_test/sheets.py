@@ -14,6 +14,8 @@ from seawall.lab.paths.sheets import (
     run_sheet,
 )
 from seawall.lab.paths.sheets import subtitle as paths_subtitle
+from seawall.lab.sourced_sheet import sourced_sheet
+from seawall.lab.transfers.route import NO_ROUTE
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Status, Words
 from seawall.report.sheet import Column, Sheet
@@ -25,7 +27,7 @@ def findings(result: GuardTest) -> Findings:
     sections: list[Section] = [
         *(Words(each, is_warning=True) for each in (*notes_of(setup), *result.notes)),
         _outcomes(result), _actions(result), *_crises(result), *_rules(result),
-        markets_sheet(setup), *setup.used.sheets(), run_sheet(setup),
+        markets_sheet(setup), *setup.used.sheets(), *_route(result), run_sheet(setup),
     ]  # fmt: skip
     span = kinds.long_duration(3600 * setup.hours)
     return Findings(
@@ -39,7 +41,8 @@ def findings(result: GuardTest) -> Findings:
             "policy": result.policy.name,
             "account": setup.account.name,
             "source": setup.account.source,
-            "wallet": result.wallet / MICRO,
+            "wallet": result.outside.wallet / MICRO,
+            "route": result.outside.route.name,
         },
         assumptions=[*_assumptions(result), *_of_paths(setup)],
         seed=setup.seed,
@@ -134,9 +137,10 @@ def _crisis_words(result: GuardTest) -> Iterator[Words]:
 
 
 def _outcome(line: CrisisLine) -> str:
-    if not line.liquidated:
-        return "no liquidation"
-    return f"{', '.join(line.liquidated)} liquidated"
+    said = f"{', '.join(line.liquidated)} liquidated" if line.liquidated else "no liquidation"
+    if line.refused:
+        said += f"; transfers refused: {line.refused:,}"
+    return said
 
 
 def _crises(result: GuardTest) -> Iterator[Sheet]:
@@ -158,6 +162,8 @@ def _crises(result: GuardTest) -> Iterator[Sheet]:
             Column("cost", kinds.USD),
             Column("added", kinds.USD, title="money added"),
             Column("actions", kinds.COUNT),
+            Column("refused", kinds.COUNT, on="data"),
+            Column("wallet", kinds.USD, on="data"),
             Column("start", kinds.USD, on="data"),
         ],
         note="market: the command that plays the same without a guard. Losses below zero are "
@@ -242,14 +248,35 @@ def _assumptions(result: GuardTest) -> Iterator[str]:
     )
     yield (
         f"Plain stop: resting {kinds.short_percent(result.stop)} from the entry (--stop). Wallet: "
-        f"{_usd(result.wallet / MICRO)} (--wallet); replenishing brings a margin ratio of 80 % "
-        "back to 50 % until it is empty. Top-ups from other sources than the pool come from it "
-        "too, and count as money put in."
+        f"{_usd(result.outside.wallet / MICRO)} (--wallet); replenishing brings a margin ratio of "
+        "80 % back to 50 % until it is empty. Top-ups from other sources than the pool come from "
+        "it too, and count as money put in."
     )
+    route = result.outside.route
+    if route.name != NO_ROUTE:
+        calm, full = (
+            kinds.duration(each / 1000) for each in (route.outside_ms, route.outside_full_ms)
+        )
+        yield (
+            f"Top-ups take a route (--route): {route.title}; from the wallet {calm}, up to {full} "
+            f"in a full network, and {kinds.duration(route.inside_ms / 1000)} inside. Their fees "
+            "are the wallet's and count as costs and as lost, not in ruin and the lowest equity. "
+            "Gas and delay follow from the fall of the market of the largest position from its "
+            "highest price within an hour."
+        )
     yield (
         f"Ruin: the loss of the policy's risk capital, "
         f"{_usd(result.policy.account.risk_capital / MICRO)}, at any moment."
     )
+
+
+def _route(result: GuardTest) -> list[Sheet]:
+    """The numbers of a route that is not free."""
+    route = result.outside.route
+    if route.name == NO_ROUTE:
+        return []
+    files = [(each.name, each.sources) for each in (route, route.network)]
+    return [sourced_sheet("route", "The numbers of the route and its gas", files)]
 
 
 def _of_paths(setup: PathSetup) -> list[str]:

@@ -51,6 +51,15 @@ class Gas(Struct, frozen=True, kw_only=True):
     native_micro_usd: int
     sources: Mapping[str, Sourced] = {}
 
+    def busy(self, fall: float) -> float:
+        """How full the network is, from 0 to 1, after a fall of the market within the hour."""
+        return min(1.0, max(0.0, fall) / (self.full_fall_ppm / PPM))
+
+    def usual(self, fall: float = 0.0) -> int:
+        """Millionths of a gwei after such a fall, without noise."""
+        times: float = (self.peak_ppm / PPM) ** self.busy(fall)
+        return round(self.base_micro_gwei * times)
+
     def cost(self, units: int, micro_gwei: int) -> int:
         """Micro-USD of a transaction, rounded up."""
         return -(-units * micro_gwei * self.native_micro_usd // (MICRO * GWEI_PER_COIN))

@@ -159,19 +159,21 @@ class _Moves:
     def smallest(self, liquidates: Callable[[float], bool], tried: Sequence[float]) -> float | None:
         """The smallest size that does, to ``PRECISION`` of the largest; None where none does.
 
-        ``tried``: rising sizes; the first of them that does bounds the search.
+        ``tried``: rising sizes; the first of them that does bounds the search. Sizes are multiples
+        of one grain, so that searches from different bounds find the same.
         """
-        low = 0.0
-        for high in tried:
-            if liquidates(high):
+        grain = PRECISION * DEEPEST[self.direction]
+        low = 0
+        for high in (round(each / grain) for each in tried):
+            if liquidates(high * grain):
                 break
             low = high
         else:
             return None
-        while high - low > PRECISION * DEEPEST[self.direction]:
-            middle = (low + high) / 2
-            low, high = (low, middle) if liquidates(middle) else (middle, high)
-        return high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if liquidates(middle * grain) else (middle, high)
+        return high * grain
 
 
 def _published(

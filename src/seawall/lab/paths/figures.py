@@ -1,7 +1,7 @@
 """Pictures of many simulated paths: survival, margin, losses and times. Shares are fractions."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,7 +33,10 @@ from seawall.report.charts import (
 from seawall.report.findings import Figure
 
 if TYPE_CHECKING:
+    from seawall.lab.paths.kernels.simulate import MarginFan
     from seawall.lab.paths.question import PathsResult
+    from seawall.lab.paths.setup import PathSetup
+    from seawall.lab.paths.statistics import PathStatistics
 
 MOST_BARS = 40
 MOST_LEVERAGE_TICKS = 12
@@ -42,36 +45,51 @@ RATIO_TOP = 150.0
 _ROUND_LEVERAGES = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
 
 
+class Simulated(Protocol):
+    """Paths that were simulated, and the first of them in time."""
+
+    @property
+    def setup(self) -> "PathSetup": ...
+
+    @property
+    def fan(self) -> "MarginFan": ...
+
+
 def figures(result: "PathsResult") -> dict[str, list[Figure]]:
     """The figures of a result: ``equity``, ``margin``, ``losses``, ``times``, ``leverages``."""
-    statistics = result.statistics
     return {
-        "equity": _equity_figures(result),
-        "margin": [_margin_figure(result)],
-        "losses": [
-            Figure(
-                title="How often which loss",
-                chart=loss_histogram(result.losses),
-                alt="How many paths end with which loss.",
-                note="The outermost bars hold all that lies beyond them.",
-            )
-        ],
-        "times": [
-            Figure(
-                title="Time to liquidation",
-                chart=time_to_liquidation(statistics.curve_hours, *_parts(statistics.curve)),
-                alt="Share of paths with a liquidation by a time, with its 95 % confidence band.",
-            )
-        ],
+        "equity": equity_figures(result),
+        "margin": [margin_figure(result)],
+        "losses": [loss_figure(result.losses)],
+        "times": [time_figure(result.statistics)],
         "leverages": _leverage_figure(result) if len(result.curve) > 1 else [],
     }
 
 
-def _equity_figures(result: "PathsResult") -> list[Figure]:
-    """How equity spreads, and how far it falls from its highest."""
+def loss_figure(losses: Floats) -> Figure:
+    """How often which loss; (n,) USD of every path."""
+    return Figure(
+        title="How often which loss",
+        chart=loss_histogram(losses),
+        alt="How many paths end with which loss.",
+        note="The outermost bars hold all that lies beyond them.",
+    )
+
+
+def time_figure(statistics: "PathStatistics") -> Figure:
+    """How many paths are liquidated by when."""
+    return Figure(
+        title="Time to liquidation",
+        chart=time_to_liquidation(statistics.curve_hours, *_parts(statistics.curve)),
+        alt="Share of paths with a liquidation by a time, with its 95 % confidence band.",
+    )
+
+
+def equity_figures(result: Simulated, about: str = "") -> list[Figure]:
+    """How equity spreads, and how far it falls from its highest; ``about``: before the notes."""
     found = result.fan
     hours = found.steps * result.setup.step_seconds / 3600
-    note = f"Of the first {len(found.equity)} paths, at {len(hours)} moments."
+    note = f"{about}Of the first {len(found.equity)} paths, at {len(hours)} moments."
     return [
         Figure(
             title="Equity over time",
@@ -92,7 +110,8 @@ def _quantiles(values: Floats) -> dict[float, Floats]:
     return {q: np.quantile(values, q, axis=0) for q in FAN_QUANTILES}
 
 
-def _margin_figure(result: "PathsResult") -> Figure:
+def margin_figure(result: Simulated) -> Figure:
+    """How near the worst bucket comes to its liquidation."""
     found = result.fan
     hours = found.steps * result.setup.step_seconds / 3600
     return Figure(

@@ -35,7 +35,7 @@ def monitoring_bias(task: PathTask) -> MonitoringBias | None:
     """
     if not isinstance(task.model, Diffusion) or task.account.orders:
         return None
-    account, model = task.account, task.model
+    account, model = task.perpetuals, task.model
     needed = account.needed
     found = []
     for number, name in enumerate(account.buckets):

@@ -4,7 +4,8 @@ Quantities are numbers, or texts as people write them (``domain/quantities.py``)
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Unpack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from seawall.accounts.account import Account
 from seawall.domain.errors import InputError
@@ -33,6 +34,10 @@ from seawall.lab.paths.statistics import (
 )
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from seawall.lab.options.paths import PooledPaths
+    from seawall.lab.options.pooled import Presets
 
 DEFAULT_LEVERAGES = (2, 3, 5, 7, 10, 15, 20)
 MOST_LEVERAGES = 40
@@ -70,7 +75,58 @@ class PathsResult(Answer, frozen=True, kw_only=True):
         return findings(self)
 
 
+@overload
 def paths(
+    account: Account,
+    *,
+    presets: None = None,
+    leverages: Amount | Iterable[Amount] = DEFAULT_LEVERAGES,
+    ruin: Amount | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = silent,
+    **options: Unpack[PathOptions],
+) -> PathsResult: ...
+@overload
+def paths(
+    account: Account,
+    *,
+    presets: "Presets",
+    volatility_change: Amount = 0,
+    volatility_beta: Amount = 0,
+    liquidation_cost: Amount = ...,
+    surface: str | Path | None = None,
+    time: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = silent,
+    **options: Unpack[PathOptions],
+) -> "PooledPaths": ...
+def paths(
+    account: Account, *, presets: "Presets | None" = None, **given: Any
+) -> "PathsResult | PooledPaths":
+    """Simulate an account on many random price paths, with liquidation inside the path.
+
+    ``workers``, ``cluster``: as ``Runner``; ``options``: as ``PathOptions``.
+
+    By the venue's own rules of each bucket: ``leverages``: those of the curve of liquidation over
+    leverage, notional over equity of the whole account. ``ruin``: find the leverage that keeps the
+    probability of losing the risk capital within it.
+
+    In portfolio margin, for accounts with options or coins and wherever ``presets`` are given
+    (all that ship if empty): ``volatility_change``, ``volatility_beta``, ``liquidation_cost``,
+    ``surface`` and ``time`` as ``pooled_paths`` has them.
+
+    Raises SeawallError.
+    """
+    if presets is None:
+        return _on_the_venue(account, **given)
+    from seawall.lab.options.paths import pooled_paths
+
+    return pooled_paths(account, presets=presets, **given)
+
+
+def _on_the_venue(
     account: Account,
     *,
     leverages: Amount | Iterable[Amount] = DEFAULT_LEVERAGES,
@@ -80,13 +136,7 @@ def paths(
     progress: Progress = silent,
     **options: Unpack[PathOptions],
 ) -> PathsResult:
-    """Simulate an account on many random price paths, with liquidation inside the path.
-
-    ``leverages``: those of the curve of liquidation over leverage, notional over equity of the
-    whole account. ``ruin``: find the leverage that keeps the probability of losing the risk capital
-    within it.
-    ``workers``, ``cluster``: as ``Runner``; ``options``: as ``PathOptions``. Raises SeawallError.
-    """
+    """The same by the venue's own rules of each bucket."""
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
     axis = read_leverages(several(leverages))
     accepted = None if ruin is None else read_probability("ruin", ruin, "1%")

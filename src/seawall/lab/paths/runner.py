@@ -74,5 +74,5 @@ def _simulate_one(
 
 def _useful_workers(tasks: Sequence[PathTask]) -> int:
     """One where starting processes would take longer than they save."""
-    work = sum(task.paths * task.steps * len(task.account.price) for task in tasks)
+    work = sum(task.work for task in tasks)
     return usable_cores() if work > WORTH_WORKERS else 1

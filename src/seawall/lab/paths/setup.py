@@ -8,7 +8,7 @@ then differ by the account alone (common random numbers).
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 import numpy as np
 from msgspec import Struct, structs
@@ -40,6 +40,7 @@ from seawall.lab.market.price_fit import fit, fit_funding
 from seawall.lab.market.price_models import ModelOptions, PriceModel, price_model
 from seawall.lab.paths.kernels.account import IMPACT, path_account
 from seawall.lab.paths.kernels.account_orders import FundingClose
+from seawall.lab.paths.kernels.pool_account import PoolAccount
 from seawall.lab.paths.kernels.task import (
     BelowZero,
     Bootstrap,
@@ -158,8 +159,12 @@ class PathSetup(Struct, frozen=True, kw_only=True):
         self, holdings: Holdings | None = None, closes: Sequence[FundingClose] = ()
     ) -> PathTask:
         """The simulation of the account, or of other holdings in its markets. Raises InputError."""
+        return self.task_of(self.path_account(holdings, closes))
+
+    def task_of(self, account: PathAccount | PoolAccount) -> PathTask:
+        """The simulation of an account in the same markets."""
         return PathTask(
-            account=self.path_account(holdings, closes),
+            account=account,
             model=self.source.moves,
             funding=self.source.funding,
             steps=self.steps,
@@ -187,8 +192,19 @@ class PathSetup(Struct, frozen=True, kw_only=True):
         return self.steps * self.step_seconds / 3600.0
 
 
-def path_setup(
+def path_setup(account: Account, **options: Unpack[PathOptions]) -> PathSetup:
+    """The setup of ``PathOptions``. Raises InputError."""
+    held = {each.market for each in account.holdings.positions}
+    if not held:
+        raise InputError(f"{account.source}: has no positions")
+    names = [each.name for place, each in enumerate(account.instruments) if place in held]
+    return setup_of(account, names, None, **options)
+
+
+def setup_of(
     account: Account,
+    names: Sequence[str],
+    equity: float | None,
     *,
     paths: int = DEFAULT_PATHS,
     days: Amount | None = None,
@@ -203,7 +219,11 @@ def path_setup(
     risk_capital: Amount = RISK_CAPITAL,
     max_drawdown: Amount = MAX_DRAWDOWN,
 ) -> PathSetup:
-    """The setup of ``PathOptions``. Raises InputError."""
+    """The setup of paths of the markets ``names``. Raises InputError.
+
+    ``equity``: USD of the account now, where it stands in portfolio margin and no order meets a
+    book; None for what its buckets hold.
+    """
     assumed = with_depth(assumptions_of(assume), account.markets, depth)
     account = assumed.account(account)
     number("paths", paths, least=1, most=MOST_PATHS, expected=f"1 to {MOST_PATHS:,}")
@@ -213,10 +233,6 @@ def path_setup(
     horizon = _horizon(days, hours)
     slippage = float(number("impact", impact, least=0, most=1, expected="0 to 1, such as 0.005"))
     listed = [account.listed[each.name] for each in account.instruments]
-    held = {each.market for each in account.holdings.positions}
-    if not held:
-        raise InputError(f"{account.source}: has no positions")
-    names = [each.name for place, each in enumerate(account.instruments) if place in held]
     source = price_source(account, names, model, assumed)
     if source.step_seconds is not None:
         if antithetic or step_seconds is not None:
@@ -230,18 +246,21 @@ def path_setup(
         expected = f"longer: it makes {steps:,} steps; at most {MOST_STEPS:,}"
         raise InputError.of("", "step", step, expected)
     depths_of = depths(listed, assume=assumed)
-    now = path_account(
-        account.holdings, account.rulebook, account.instruments, account.price_texts, depths_of
-    )
+    has_book = equity is None
+    if equity is None:
+        now = path_account(
+            account.holdings, account.rulebook, account.instruments, account.price_texts, depths_of
+        )
+        equity = float(now.equity.sum())
     return PathSetup(
         account=account, depths=depths_of, impact=slippage, source=source,
         steps=steps, step_seconds=step, paths=paths, seed=seed, antithetic=antithetic,
-        used=_used(account, names, source),
-        limits=read_limits(risk_capital, max_drawdown, float(now.equity.sum())),
+        used=_used(account, names, source, has_book=has_book),
+        limits=read_limits(risk_capital, max_drawdown, equity),
     )  # fmt: skip
 
 
-def _used(account: Account, markets: Sequence[str], source: PriceSource) -> Used:
+def _used(account: Account, markets: Sequence[str], source: PriceSource, *, has_book: bool) -> Used:
     """What a simulation reads of the assumptions: prices of a model only where there is one."""
     moves = source.moves
     prices: tuple[str, ...] = ()
@@ -256,10 +275,10 @@ def _used(account: Account, markets: Sequence[str], source: PriceSource) -> Used
     return Used(
         assumptions=source.assumptions,
         leverages=leverages_of(account.listed[name] for name in markets),
-        fields=(*prices, *rates, *BOOK),
+        fields=(*prices, *rates, *(BOOK if has_book else ())),
         shared=(*shared, *(FUNDING_RETURNS if rates else ())),
         has_correlations=isinstance(moves, Diffusion),
-        books=(account.rulebook,),
+        books=(account.rulebook,) if has_book else (),
         rates_now=account.funding,
     )
 

@@ -290,7 +290,7 @@ def assumptions(setup: PathSetup) -> list[str]:
         "others at the mark of the step before.",
     }
     return [
-        *_price_assumptions(setup),
+        *price_assumptions(setup),
         liquidation_sentence(setup.account.rulebook),
         f"Margin is checked every {kinds.duration(setup.step_seconds)}; mark and oracle are the "
         "path's price.",
@@ -306,7 +306,7 @@ def assumptions(setup: PathSetup) -> list[str]:
     ]
 
 
-def _price_assumptions(setup: PathSetup) -> list[str]:
+def price_assumptions(setup: PathSetup) -> list[str]:
     source = setup.source
     if source.model is None:
         return [
@@ -345,7 +345,7 @@ def _probabilities(result: PathsResult) -> Sheet:
         name="probabilities",
         title="Probability, % of paths",
         rows=[
-            *_lines([RUIN, _drawdown(result.setup), LIQUIDATED], statistics), *buckets,
+            *_lines([RUIN, drawdown_measure(result.setup), LIQUIDATED], statistics), *buckets,
             *_lines(ENDS, statistics),
         ],
         columns=_line_columns("probability", kinds.PROBABILITY),
@@ -353,7 +353,7 @@ def _probabilities(result: PathsResult) -> Sheet:
     )  # fmt: skip
 
 
-def _drawdown(setup: PathSetup) -> Measure:
+def drawdown_measure(setup: PathSetup) -> Measure:
     """Under a name that says the maximum."""
     most = kinds.short_percent(setup.limits.max_drawdown)
     return DRAWDOWN._replace(title=f"a drawdown above {most}")

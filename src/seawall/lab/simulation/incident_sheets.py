@@ -27,7 +27,12 @@ from seawall.report.sheet import Column, Sheet
 MERGE_MS = 60_000
 """Repetitions within this time are one sentence; those of funding within ten hours."""
 FUNDING_MS = 600 * MERGE_MS
-_BAD = (*STAGES, IncidentKind.LIQUIDATION_STARTED, IncidentKind.LIQUIDATION_FEE)
+_BAD = (
+    *STAGES,
+    IncidentKind.LIQUIDATION_STARTED,
+    IncidentKind.LIQUIDATION_FEE,
+    IncidentKind.TOP_UP_BLOCKED,
+)
 
 
 class Simulated(Buckets, Protocol):
@@ -165,6 +170,8 @@ def _sentence(result: Simulated, group: Sequence[Incident]) -> str:
     if kind == IncidentKind.TOPPED_UP:
         kept = ": the pool keeps it, it has too little itself" if first.note else ""
         return f"{bucket}: {money(total)} USD are added{kept}"
+    if kind == IncidentKind.TOP_UP_BLOCKED:
+        return f"{bucket}: {money(total)} USD do not come, transfers are blocked"
     if kind == IncidentKind.LIQUIDATION_FEE:
         return f"{name}: liquidation fee {money(-total)} to the insurance fund"
     if kind == IncidentKind.TRANSFERS_GATED:

@@ -38,6 +38,8 @@ class IncidentKind(StrEnum):
     """Of the fills of one step, to the insurance fund."""
     TOPPED_UP = "topped_up"
     """The account added money to a bucket."""
+    TOP_UP_BLOCKED = "top_up_blocked"
+    """It sent money to a bucket while no transfer was let through; the money did not come."""
     TRANSFERS_GATED = "transfers_gated"
     """No account can withdraw for a while, because one was below zero."""
 

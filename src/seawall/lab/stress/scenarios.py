@@ -21,7 +21,8 @@ class BucketEnd(Struct, frozen=True):
 class ScenarioLine(Struct, frozen=True, kw_only=True):
     """An account through one scenario. Money in micro-USD; ``minutes`` after its start.
 
-    ``added``: what top-ups brought.
+    ``added``: what top-ups brought, and what they cost. ``blocked``: what did not come because
+    transfers were blocked.
 
     ``first``: the market whose position was touched first, None where nothing was. ``funding``:
     received, negative when paid. ``deleveraged``: notional closed against other traders, winning
@@ -37,6 +38,7 @@ class ScenarioLine(Struct, frozen=True, kw_only=True):
     lowest_minutes: float
     end: int
     added: int
+    blocked: int
     untouched: int
     liquidated: tuple[BucketEnd, ...]
     first: int | None
@@ -72,6 +74,7 @@ def scenario_line(scenario: Scenario, result: Rehearsal) -> ScenarioLine:
         lowest_minutes=_minutes(int(result.path.times_ms[worst]), begin),
         end=result.end.equity,
         added=result.added,
+        blocked=sum(e.money for e in result.incidents if e.kind == IncidentKind.TOP_UP_BLOCKED),
         untouched=round(float(result.untouched_equity[-1]) * MICRO),
         liquidated=tuple(BucketEnd(bucket, minutes) for bucket, minutes in ended.items()),
         first=next((market for market in touched if not is_pool(market)), None),

@@ -472,6 +472,7 @@ class _Sheets:
                 Column("lost", MONEY, drop=2),
                 Column("equity_unclosed", MONEY, "untouched", drop=3),
                 Column("deleveraged", MONEY, on="data"),
+                Column("blocked", MONEY, on="data"),
                 Column("positions_left", COUNT, on="data"),
                 Column("notes", NAMES, on="data"),
             ],

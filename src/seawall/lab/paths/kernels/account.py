@@ -74,7 +74,7 @@ def path_account(
         tick=np.array([_tick(rulebook, each) for each in markets]),
         bucket=bucket,
         cash=_cash(plan, held, apart, sole_pool(plan, rulebook, instruments)),
-        tiers=_tiers(rulebook, markets),
+        tiers=tiers_of(rulebook, markets),
         depth=np.array([depths[name].usd_within_50bp for name in names]),
         spread=np.array([depths[name].spread_bp * 1e-4 for name in names]),
         impact=impact,
@@ -118,7 +118,7 @@ def kernel_rules(account: PathAccount) -> Rules:
 def _columns(orders: Sequence[PathOrder], tick: Floats) -> Orders:
     """The orders in arrays of their own."""
     columns = list(zip(*orders, strict=True)) or [()] * len(PathOrder._fields)
-    kind, market, level, rises, lots, worst, amount, rate = columns
+    kind, market, level, rises, lots, worst, amount, rate, delay_ms, cost = columns
     toward = np.where(np.array(rises, np.bool_), -0.5, 0.5)
     at = np.array(market, np.int64)
     return Orders(
@@ -130,6 +130,8 @@ def _columns(orders: Sequence[PathOrder], tick: Floats) -> Orders:
         worst=np.array(worst, np.float64),
         amount=np.array(amount, np.float64),
         rate=np.array(rate, np.float64),
+        delay_ms=np.array(delay_ms, np.int64),
+        cost=np.array(cost, np.float64),
     )
 
 
@@ -172,7 +174,7 @@ def _maker_fee(rulebook: AnyRulebook) -> float:
     return rulebook.fee.tiers[0].maker_rate / RATE_ONE
 
 
-def _tiers(rulebook: AnyRulebook, markets: Sequence[Instrument]) -> Floats:
+def tiers_of(rulebook: AnyRulebook, markets: Sequence[Instrument]) -> Floats:
     """(3, m, t): lower bound in USD, rate, deduction in USD."""
     lines = [_tier_lines(rulebook, each) for each in markets]
     most = max(len(each) for each in lines)

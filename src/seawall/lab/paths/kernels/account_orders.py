@@ -156,5 +156,5 @@ def _top_ups(
             yield PathOrder(
                 OrderKind.TOP_UP, place[each.market],
                 each.trigger_price * 10.0**-market.price_decimals, each.trigger_price > now,
-                amount=each.amount / MICRO,
+                amount=each.amount / MICRO, delay_ms=each.delay_ms, cost=each.cost / MICRO,
             )  # fmt: skip

@@ -13,7 +13,8 @@ market by market, the nearest to the old price first. An order acts once and is 
 * An order reduces at most what is left of the position; a fill that would leave the bucket with
   less than nothing does not happen; an order whose worst price lies outside the price band ends.
 * A **top-up** comes after the step's liquidations: they do not wait for money. It goes through the
-  pool, and stays there where the pool has less than what a withdrawal must leave in it.
+  pool, and stays there where the pool has less than what a withdrawal must leave in it, or where
+  its position was closed while it was on its way.
 
 Liquidation of a bucket cancels the orders of its markets first, but not top-ups
 (``stages_state.find_first``); block rules leave them.
@@ -187,21 +188,29 @@ def _is_free(rules: Rules, state: State, lane: int) -> bool:
 
 
 @kernel
-def top_up(rules: Rules, state: State, step: int) -> None:
-    """The top-ups of all lanes that this step's prices reach, where the position is still there."""
+def top_up(rules: Rules, state: State, step: int, step_ms: int) -> None:
+    """The top-ups of all lanes that this step's prices reach, where the position is still there.
+
+    What is sent is there at the first step after its delay; until then ``acted`` is that step,
+    which is to come.
+    """
     orders = rules.orders
     for number in range(len(orders.kind)):
         if orders.kind[number] != OrderKind.TOP_UP:
             continue
         market = orders.market[number]
+        bucket, amount = rules.bucket[market], orders.amount[number]
+        steps = -(-orders.delay_ms[number] // step_ms)
         for lane in range(LANES):
-            if not state.waits[number, lane]:
-                continue
-            if _has_reached(rules, number, state.price[market, lane]):
+            if state.waits[number, lane] and _has_reached(rules, number, state.price[market, lane]):
                 state.waits[number, lane] = False
                 if state.size[market, lane] != 0.0:
-                    bucket, amount = rules.bucket[market], orders.amount[number]
-                    can_move = rules.in_blocks or bucket == POOL or _is_free(rules, state, lane)
-                    state.cash[bucket if can_move else POOL, lane] += amount
-                    state.added[lane] += amount
-                    state.acted[number, lane] = step if can_move else -step
+                    state.acted[number, lane] = step + steps
+            if not state.waits[number, lane] and state.acted[number, lane] == step:
+                is_held = state.size[market, lane] != 0.0
+                can_move = bucket == POOL or (
+                    is_held and (rules.in_blocks or _is_free(rules, state, lane))
+                )
+                state.cash[bucket if can_move else POOL, lane] += amount
+                state.added[lane] += amount + orders.cost[number]
+                state.acted[number, lane] = step if can_move else -step

@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 from seawall.lab.arrays import Floats, Integers
 from seawall.lab.paths.kernels.course import DRAWDOWN, LOWEST
 from seawall.lab.paths.kernels.philox import HALF, LANES
+from seawall.lab.paths.kernels.pool_account import PoolAccount
+from seawall.lab.paths.kernels.pool_step import PoolRun
 from seawall.lab.paths.kernels.process import PAID
 from seawall.lab.paths.kernels.step import Run
 from seawall.lab.paths.kernels.task import PATHS_PER_CHUNK, Outcomes, PathTask
+
+AnyRun = Run | PoolRun
 
 
 class MarginFan(Struct, frozen=True, kw_only=True):
@@ -69,14 +73,20 @@ def margin_fan(task: PathTask, paths: int = 512, points: int = 120) -> MarginFan
     return MarginFan(steps=steps, ratio=ratio, equity=equity, lowest=lowest, drawdown=drawdown)
 
 
-def _runs(task: PathTask, first: int, paths: int, steps: Sequence[int] | Integers) -> Iterator[Run]:
+def _runs(
+    task: PathTask, first: int, paths: int, steps: Sequence[int] | Integers
+) -> Iterator[AnyRun]:
     """Block after block, stopped at each of ``steps``."""
-    run = Run(task, first)
+    run: AnyRun = _run_of(task, first)
     for path in range(first, first + paths, LANES):
         run.restart(path)
         for step in steps:
             run.advance(int(step))
             yield run
+
+
+def _run_of(task: PathTask, first: int) -> AnyRun:
+    return PoolRun(task, first) if isinstance(task.account, PoolAccount) else Run(task, first)
 
 
 def in_order(task: PathTask) -> slice | NDArray[np.intp]:
@@ -86,13 +96,21 @@ def in_order(task: PathTask) -> slice | NDArray[np.intp]:
     return np.arange(LANES).reshape(2, HALF).T.ravel()
 
 
-def _course(run: Run, task: PathTask, row: int) -> Floats:
+def _course(run: AnyRun, task: PathTask, row: int) -> Floats:
     """(LANES,) a row of the course of all equity."""
     found: Floats = run.block.course[row : row + LANES][in_order(task)].copy()
     return found
 
 
-def _outcomes(run: Run, task: PathTask) -> Outcomes:
+def _acted(run: Run, task: PathTask) -> NDArray[np.int32]:
+    """(n, o) as ``Outcomes`` says; a top-up that is still on its way has not acted."""
+    found = run.block.acted[:, in_order(task)].T
+    return np.where(found > run.step, 0, found).astype(np.int32)
+
+
+def _outcomes(run: AnyRun, task: PathTask) -> Outcomes:
+    if isinstance(run, PoolRun):
+        return _of_pool(run, task)
     order = in_order(task)
     block, rows = run.block, run.moves.rows
     return Outcomes(
@@ -103,7 +121,7 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
         cost=block.cost[order].copy(),
         taken=block.taken[order].copy(),
         final_price=run.price[:, order].T.copy(),
-        acted=block.acted[:, order].T.copy(),
+        acted=_acted(run, task),
         order_cost=block.order_cost[order].copy(),
         added=block.added[order].copy(),
         lowest=_course(run, task, LOWEST),
@@ -111,10 +129,38 @@ def _outcomes(run: Run, task: PathTask) -> Outcomes:
     )
 
 
-def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats, Floats, Floats]:
+def _of_pool(run: PoolRun, task: PathTask) -> Outcomes:
+    """All parts of an account in portfolio margin; the course is that of their sum."""
+    order, parts = in_order(task), run.parts
+    paid: Floats = np.sum([part.moves.rows[PAID : PAID + LANES] for part in parts], axis=0)
+    touched = np.max([part.block.touched for part in parts], axis=0)
+    return Outcomes(
+        equity=run.equity[:, order].T.copy(),
+        first=np.concatenate([part.block.first for part in parts])[:, order].T.copy(),
+        touched=touched[:, order].T.copy(),
+        funding=paid[order],
+        cost=run.taken_together("cost")[order],
+        taken=run.taken_together("taken")[order],
+        final_price=run.price[:, order].T.copy(),
+        acted=np.zeros((LANES, 0), np.int32),
+        order_cost=np.zeros(LANES),
+        added=np.zeros(LANES),
+        lowest=_course(run, task, LOWEST),
+        drawdown=_course(run, task, DRAWDOWN),
+    )
+
+
+def _margin(run: AnyRun, task: PathTask) -> tuple[Floats, Floats, Floats, Floats]:
     """(LANES,) the ratio of the worst bucket; equity of all, its lowest and its drawdown so far."""
-    account, order = task.account, in_order(task)
-    equity = run.equity
+    order, equity = in_order(task), run.equity
+    worst = run.ratio if isinstance(run, PoolRun) else _worst_ratio(run, task)
+    total = equity.sum(axis=0)
+    return worst[order], total[order], _course(run, task, LOWEST), _course(run, task, DRAWDOWN)
+
+
+def _worst_ratio(run: Run, task: PathTask) -> Floats:
+    """(LANES,) of the worst bucket."""
+    account, equity = task.perpetuals, run.equity
     needed = account.maintenance(np.abs(run.block.size * run.price))
     maintenance = np.zeros_like(equity)
     np.add.at(maintenance, account.bucket, needed)
@@ -123,6 +169,5 @@ def _margin(run: Run, task: PathTask) -> tuple[Floats, Floats, Floats, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(equity > 0.0, np.clip(maintenance / equity, 0.0, 1.0), 1.0)
     closed = np.where(run.block.first > 0, 1.0, 0.0)
-    worst = np.where(is_open, ratio, closed).max(axis=0)
-    total = equity.sum(axis=0)
-    return worst[order], total[order], _course(run, task, LOWEST), _course(run, task, DRAWDOWN)
+    found: Floats = np.where(is_open, ratio, closed).max(axis=0)
+    return found

@@ -30,6 +30,8 @@ class Orders(NamedTuple):
     worst: Floats
     amount: Floats
     rate: Floats
+    delay_ms: Integers
+    cost: Floats
 
 
 class Rules(NamedTuple):

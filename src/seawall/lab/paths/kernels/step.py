@@ -409,7 +409,7 @@ def advance(
             )  # fmt: skip
         follow(block.course, block.added)
         if len(rules.orders.kind) > 0:
-            top_up(rules, _state_of(block, before, price), step)
+            top_up(rules, _state_of(block, before, price), step, step_ms)
 
 
 class Run:
@@ -419,10 +419,11 @@ class Run:
     """
 
     def __init__(self, task: PathTask, path: int) -> None:
-        self.rules = kernel_rules(task.account)
+        account = task.perpetuals
+        self.rules = kernel_rules(account)
         self.process = price_process(task)
-        self.holdings = holdings_of(task.account)
-        self.block = start_block(task.account)
+        self.holdings = holdings_of(account)
+        self.block = start_block(account)
         self.moves = start_moves(self.process)
         self._fresh = [array.copy() for array in (*self.block, *self.moves)]
         self.path = path

@@ -1,6 +1,6 @@
 """What a simulation of many price paths is given, and what it gives back.
 
-Floats: nothing here is a ledger. The account is a set of *buckets*, each with cash and positions:
+Floats: nothing here is a ledger. An account is a set of *buckets*, each with cash and positions:
 the cross pool, an isolated position, a child account. The equity of a bucket is
 ``cash + sum(size * price)``, its maintenance margin is summed over the tiers of its positions, and
 one bucket never pays for another.
@@ -16,10 +16,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from seawall.lab.arrays import Floats, Integers
+from seawall.lab.paths.kernels.pool_account import PoolAccount
 
 SECONDS_PER_YEAR = 365 * 86_400
 PATHS_PER_CHUNK = 8192
 """Paths of one trial; a chunk's numbers depend on the seed and its number alone."""
+OPTION_WORK = 3.0
+"""What an option takes of a step, in markets."""
 
 
 class BelowZero(IntEnum):
@@ -95,7 +98,8 @@ class PathOrder(NamedTuple):
     ``market``: in the order of the account's markets. ``level``: USD, the mark that it waits for
     from above, or from below where it ``rises``. ``lots``: at most so much is closed. ``worst``:
     USD, the worst price that it takes. ``amount``: USD of a top-up. ``rate``: a fraction of
-    notional an hour, of ``BEFORE_FUNDING``. What an order does not use is 0.
+    notional an hour, of ``BEFORE_FUNDING``. ``delay_ms``, ``cost``: of a top-up, until it is there,
+    and USD beside the amount. What an order does not use is 0.
     """
 
     kind: int
@@ -106,6 +110,8 @@ class PathOrder(NamedTuple):
     worst: float = 0.0
     amount: float = 0.0
     rate: float = 0.0
+    delay_ms: int = 0
+    cost: float = 0.0
 
 
 class PathAccount(Struct, frozen=True, kw_only=True):
@@ -223,7 +229,7 @@ class PathTask(Struct, frozen=True, kw_only=True):
     ``antithetic``: odd paths take the mirrored normals of the even path before them.
     """
 
-    account: PathAccount
+    account: PathAccount | PoolAccount
     model: Diffusion | Bootstrap
     funding: FundingRate
     steps: int
@@ -235,6 +241,21 @@ class PathTask(Struct, frozen=True, kw_only=True):
     @property
     def chunks(self) -> int:
         return -(-self.paths // PATHS_PER_CHUNK)
+
+    @property
+    def perpetuals(self) -> PathAccount:
+        """The account of buckets. Raises TypeError for one in portfolio margin."""
+        if not isinstance(self.account, PathAccount):
+            raise TypeError("task: is of an account in portfolio margin")
+        return self.account
+
+    @property
+    def work(self) -> float:
+        """Steps of one market on one path that it takes about as long as."""
+        of_step = float(len(self.account.price))
+        if isinstance(self.account, PoolAccount):
+            of_step += OPTION_WORK * len(self.account.options.strike)
+        return self.paths * self.steps * of_step
 
 
 class Outcomes(Struct, frozen=True, kw_only=True):

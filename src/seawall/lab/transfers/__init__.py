@@ -1,0 +1,1 @@
+"""What moving money to a position costs, and how long it takes."""
