@@ -299,6 +299,10 @@ def _add_call_from_python(state: StateDict) -> Any:
 _ARRAYS = """
 declare ptr @malloc(i64)
 declare void @free(ptr)
+define linkonce_odr void @NRT_MemInfo_call_dtor(ptr %owner) {
+  call void @free(ptr %owner)
+  ret void
+}
 define linkonce_odr void @NRT_incref(ptr %owner) alwaysinline {
   %none = icmp eq ptr %owner, null
   br i1 %none, label %end, label %count
