@@ -398,7 +398,7 @@ def object_code(function: Function, arguments: tuple[Any, ...]) -> bytes:
             module.link_in(_own_module(each), preserve=True)
         module.link_in(llvm.parse_assembly(_ARRAYS))
         manager, options = library._codegen._module_pass_manager()
-        # Nobody else calls them: what they are always given, or never return, is known.
+        # No other code calls them: what they are always given, or never return, is known.
         for each in (*module.functions, *module.global_variables):
             if not each.is_declaration and each.name != SYMBOL:
                 each.linkage = "internal"

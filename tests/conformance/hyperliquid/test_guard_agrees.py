@@ -20,9 +20,10 @@ from seawall.guard.memory import Memory
 from seawall.guard.policy_file import parse_policy
 from seawall.lab.guard_test import crisis
 from seawall.lab.guard_test.crashes import Rehearsed
-from seawall.lab.guard_test.played import Protection
+from seawall.lab.guard_test.played import Outside, Protection
 from seawall.lab.market.liquidity import Depth
 from seawall.lab.market.scenario import Scenario, ScenarioMarket
+from seawall.lab.transfers.route import NO_ROUTE, load_route
 from tests import waiting
 from tests.conformance.hyperliquid.running import Venue
 from tests.conformance.hyperliquid.test_guard_execution import COIN, PRICE, Slow
@@ -115,7 +116,7 @@ def in_the_lab(account: Account, monkeypatch: pytest.MonkeyPatch) -> tuple[list[
     plan = Protection(name="policy", policy=parse_policy(POLICY))
     depths = {each.name: Depth(50_000_000.0, 1.0) for each in account.instruments}
     crash = Rehearsed(scenario=SCENARIO, account=account, depths=depths)
-    crisis.through(crash, plan, 0)
+    crisis.through(crash, plan, Outside(wallet=0, route=load_route(NO_ROUTE)))
     return marks, done
 
 
