@@ -25,7 +25,7 @@ from seawall.lab.paths.sheets import (
     risk_capital_words,
     run_sheet,
 )
-from seawall.lab.paths.tiles import HIGH, NOTABLE
+from seawall.lab.paths.tiles import HIGH, graded, loss_tiles, time_tile
 from seawall.report import kinds
 from seawall.report.findings import Findings, Section, Status, Tile, Words
 from seawall.report.kinds import Kind
@@ -221,16 +221,11 @@ def _every_path(result: PooledPaths) -> Sheet:
 def _status(result: PooledPaths) -> Status:
     found = result.liquidated
     words = f"liquidated on {kinds.probability(found.value)} of the paths"
-    if found.high <= NOTABLE:
-        return Status(f"Low risk: {words}", "good")
-    if found.low > HIGH:
-        return Status(f"High risk: {words}", "bad")
-    return Status(f"Some risk: {words}", "caution")
+    return graded(words, found.low, found.high)
 
 
 def _tiles(result: PooledPaths) -> list[Tile]:
     statistics, title = result.statistics, result.strictest.rule.preset.title
-    worst, equity = statistics.loss.shortfalls[0.95].value, statistics.start_equity
     apart = next(
         (e for e in result.cases if e.rule is result.strictest.rule and e.held == APART), None
     )
@@ -244,18 +239,8 @@ def _tiles(result: PooledPaths) -> list[Tile]:
             value=None if apart is None else apart.statistics.liquidated.value,
             kind=kinds.PROBABILITY, none="one leg only",
         ),
-        Tile(
-            title="ruin", value=statistics.ruin.value, kind=kinds.PROBABILITY,
-            note=f"lost: {kinds.short_percent(result.setup.limits.risk_capital)} of the equity",
-        ),
-        Tile(
-            title="worst 5 % lose, USD", value=worst, kind=kinds.USD,
-            note=f"{kinds.percent(worst / equity, 1)} of equity" if equity > 0 else "",
-        ),
-        Tile(
-            title="median time to liquidation", value=statistics.median_hours, kind=kinds.HOURS,
-            note="of the paths that have one",
-        ),
+        *loss_tiles(statistics, result.setup.limits.risk_capital),
+        time_tile(statistics),
     ]  # fmt: skip
 
 

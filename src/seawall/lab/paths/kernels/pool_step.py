@@ -13,7 +13,6 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.domain.units import HOUR_MS
 from seawall.engine.compile import inline, kernel
 from seawall.lab.arrays import Floats
 from seawall.lab.paths.kernels.compiled import borrowed, entry, fused
@@ -52,17 +51,15 @@ from seawall.lab.paths.kernels.process import (
     Moves,
     PriceProcess,
     aligned,
-    choose_rows,
     draw_changes,
     draw_jumps,
     draw_step,
     first_jumps,
-    grow,
-    is_any,
-    move_rates,
+    is_hourly,
+    move_funding,
+    move_price,
     move_volatility,
     price_process,
-    replay,
     soonest,
     start_moves,
 )
@@ -143,22 +140,13 @@ def _move_prices(
     process: PriceProcess, moves: Moves, before: Floats, price: Floats, step: int, path: int,
     jumped: int,
 ) -> None:  # fmt: skip
-    if process.normals > 0:
-        draw_step(process, moves, step, path)
-    else:
-        choose_rows(process, moves, step, path)
+    draw_step(process, moves, step, path)
     markets = len(price)
     for first in range(0, markets, TILE):
         is_short = process.normals > 0 and draw_changes(process, moves, first, jumped)
         for market in range(first, min(first + TILE, markets)):
-            place = market % TILE * LANES
-            if process.normals > 0:
-                changes = moves.changes[place : place + LANES]
-                grow(changes, before[market], price[market], is_short)
-            else:
-                replay(process, moves, before[market], price[market], market)
-    if process.normals > 0:
-        move_volatility(process, moves)
+            move_price(process, moves, before, price, market, is_short)
+    move_volatility(process, moves)
 
 
 @kernel
@@ -452,26 +440,16 @@ def advance_pool(
         if not terms.is_ratio:
             _scan_start(terms, now, scratch, bound, block, block.prices[0])
     next_jump, _ = soonest(moves.next_jump)
-    is_recorded = len(process.recorded) > 0
-    is_hourly = not is_recorded and (
-        is_any(process.rate) or is_any(process.rate_mean) or is_any(process.rate_std)
-    )
-    step_ms = process.step_ms
+    at_hours = is_hourly(process)
     for step in range(from_step + 1, to_step + 1):
         before = block.prices[(step - 1) % 2]
         price = block.prices[step % 2]
-        from_ms = (step - 1) * step_ms
-        hour = from_ms // HOUR_MS
-        hours = (from_ms + step_ms) // HOUR_MS - hour
-        is_due = is_recorded
-        if is_hourly and hours > 0:
-            move_rates(process, moves, hour, hours, path)
-            is_due = True
+        due_hours = move_funding(process, moves, step, path, at_hours)
         jumped = 0
         if next_jump <= step:
             jumped, next_jump = draw_jumps(process, moves, step, path)
         _move_prices(process, moves, before, price, step, path, jumped)
-        if is_due:
+        if due_hours > 0.0:
             _pay_funding(process, terms, block, moves, price)
         look_at(terms, now, step)
         _value(terms, now, block, price, step)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seawall.domain.units import HOUR_MS
 from seawall.engine.compile import inline
 from seawall.lab.arrays import Floats, Integers, Singles
 from seawall.lab.paths.kernels.compiled import fused
@@ -255,6 +256,15 @@ def _fill(
 
 @inline
 def draw_step(process: PriceProcess, moves: Moves, step: int, path: int) -> None:
+    """What moves the prices of a step, which counts from 1: normals, or a recorded row a lane."""
+    if process.normals > 0:
+        _draw_normals(process, moves, step, path)
+    else:
+        _choose_rows(process, moves, step, path)
+
+
+@inline
+def _draw_normals(process: PriceProcess, moves: Moves, step: int, path: int) -> None:
     """The normals of a step, which counts from 1: a row a market, then one for the volatility.
 
     They come in whole tiles; of a rest, several steps share one.
@@ -328,7 +338,7 @@ def _finish_changes(
 
 
 @inline
-def grow(changes: Singles, before: Floats, price: Floats, is_short: bool) -> None:
+def _grow(changes: Singles, before: Floats, price: Floats, is_short: bool) -> None:
     """Prices after returns, or after log returns of any length."""
     if is_short:
         for lane in range(LANES):
@@ -468,7 +478,7 @@ def draw_changes(process: PriceProcess, moves: Moves, market: int, jumped: int) 
 
 
 @inline
-def choose_rows(process: PriceProcess, moves: Moves, step: int, path: int) -> None:
+def _choose_rows(process: PriceProcess, moves: Moves, step: int, path: int) -> None:
     """The recorded row of each lane: the next one, or the start of another block."""
     count = len(process.gross)
     if (step - 1) % process.block_steps == 0:
@@ -483,10 +493,24 @@ def choose_rows(process: PriceProcess, moves: Moves, step: int, path: int) -> No
 
 
 @inline
-def replay(process: PriceProcess, moves: Moves, before: Floats, price: Floats, market: int) -> None:
+def _replay(
+    process: PriceProcess, moves: Moves, before: Floats, price: Floats, market: int
+) -> None:
     """A market's prices by its recorded rows."""
     for lane in range(LANES):
         price[lane] = before[lane] * process.gross[moves.row[lane], market]
+
+
+@inline
+def move_price(
+    process: PriceProcess, moves: Moves, before: Floats, price: Floats, market: int, is_short: bool
+) -> None:
+    """A market's prices of this step; ``before`` and ``price`` are those of all markets."""
+    if process.normals > 0:
+        place = market % TILE * LANES
+        _grow(moves.changes[place : place + LANES], before[market], price[market], is_short)
+    else:
+        _replay(process, moves, before[market], price[market], market)
 
 
 @inline
@@ -506,7 +530,34 @@ def is_any(values: Floats) -> bool:
 
 
 @inline
-def move_rates(process: PriceProcess, moves: Moves, hour: int, hours: int, path: int) -> None:
+def is_hourly(process: PriceProcess) -> bool:
+    """Whether funding is paid at the hours, and not with every recorded row."""
+    return len(process.recorded) == 0 and (
+        is_any(process.rate) or is_any(process.rate_mean) or is_any(process.rate_std)
+    )
+
+
+@inline
+def move_funding(
+    process: PriceProcess, moves: Moves, step: int, path: int, at_hours: bool
+) -> float:
+    """The rates of this step; returns the hours that they are for, 0 where none is due.
+
+    ``at_hours``: as ``is_hourly`` says, which is the same in every step.
+    """
+    if len(process.recorded) > 0:
+        return process.step_ms / HOUR_MS
+    from_ms = (step - 1) * process.step_ms
+    hour = from_ms // HOUR_MS
+    hours = (from_ms + process.step_ms) // HOUR_MS - hour
+    if not at_hours or hours == 0:
+        return 0.0
+    _move_rates(process, moves, hour, hours, path)
+    return float(hours)
+
+
+@inline
+def _move_rates(process: PriceProcess, moves: Moves, hour: int, hours: int, path: int) -> None:
     """The funding rates of ``hours`` hours after ``hour``, summed: ``due`` and ``SHOCKS``."""
     for market in range(len(moves.due)):
         total = 0.0

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.domain.units import HOUR_MS
 from seawall.engine.compile import inline, kernel
 from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.paths.kernels.account import kernel_rules
@@ -50,17 +49,15 @@ from seawall.lab.paths.kernels.process import (
     Moves,
     PriceProcess,
     aligned,
-    choose_rows,
     draw_changes,
     draw_jumps,
     draw_step,
     first_jumps,
-    grow,
-    is_any,
-    move_rates,
+    is_hourly,
+    move_funding,
+    move_price,
     move_volatility,
     price_process,
-    replay,
     soonest,
     start_moves,
 )
@@ -192,11 +189,7 @@ def _move_market(
         changes = moves.changes[place : place + LANES]
         signs = grow_and_add(sums, changes, before[market], price[market], size, usual)
     else:
-        if process.normals > 0:
-            changes = moves.changes[place : place + LANES]
-            grow(changes, before[market], price[market], is_short)
-        else:
-            replay(process, moves, before[market], price[market], market)
+        move_price(process, moves, before, price, market, is_short)
         if is_alive:
             signs = add_position(sums, price[market], size, usual)
     if signs < 0:
@@ -209,10 +202,7 @@ def _move_markets(
     price: Floats, step: int, path: int, jumped: int,
 ) -> None:  # fmt: skip
     """Prices of a step, and what the positions are worth."""
-    if process.normals > 0:
-        draw_step(process, moves, step, path)
-    else:
-        choose_rows(process, moves, step, path)
+    draw_step(process, moves, step, path)
     markets = len(price)
     for first in range(0, markets, TILE):
         is_short = process.normals > 0 and draw_changes(process, moves, first, jumped)
@@ -222,8 +212,7 @@ def _move_markets(
         else:
             for market in range(first, min(first + TILE, markets)):
                 _move_market(process, holdings, block, moves, before, price, market, is_short)
-    if process.normals > 0:
-        move_volatility(process, moves)
+    move_volatility(process, moves)
 
 
 @inline
@@ -380,22 +369,14 @@ def advance(
         for lane in range(LANES):
             set_bounds(rules, _state_of(block, start, start), block.bounds, lane)
     next_jump, _ = soonest(moves.next_jump)
-    is_recorded = len(process.recorded) > 0
-    is_hourly = not is_recorded and (
-        is_any(process.rate) or is_any(process.rate_mean) or is_any(process.rate_std)
-    )
+    at_hours = is_hourly(process)
     is_under = np.zeros(LANES, np.bool_)
     step_ms = process.step_ms
     for step in range(from_step + 1, to_step + 1):
         before = block.prices[(step - 1) % 2]
         price = block.prices[step % 2]
         from_ms = (step - 1) * step_ms
-        hour = from_ms // HOUR_MS
-        hours = (from_ms + step_ms) // HOUR_MS - hour
-        due_hours = step_ms / HOUR_MS if is_recorded else 0.0
-        if is_hourly and hours > 0:
-            move_rates(process, moves, hour, hours, path)
-            due_hours = float(hours)
+        due_hours = move_funding(process, moves, step, path, at_hours)
         jumped = 0
         if next_jump <= step:
             jumped, next_jump = draw_jumps(process, moves, step, path)
