@@ -25,6 +25,7 @@ from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.statistics import PathStatistics
 
 WORST = 0.95
+GIVEN = "as given"
 OVER_LEVERAGED = 0.05
 """Probability of ruin in every mode from which no mode is the answer."""
 TIE = 0.5
@@ -40,15 +41,21 @@ SMALLEST_CAPITAL = 0.1
 class Judged(Struct, frozen=True, kw_only=True, eq=False):
     """What a mode is judged by. ``scenario_loss``: USD, the largest; None where none is run.
 
-    ``capital``: USD needed for the survival that is asked for, infinite where none is enough; None
-    where it is not searched.
+    ``scenario``: the title of the one that costs so much. ``capital``: USD needed for the survival
+    that is asked for, infinite where none is enough; None where it is not searched.
     """
 
     name: str
     is_given: bool
     statistics: PathStatistics
     scenario_loss: float | None = None
+    scenario: str = ""
     capital: float | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, and whether the account is held so."""
+        return f"{self.name} ({GIVEN})" if self.is_given and self.name != GIVEN else self.name
 
 
 class Criterion(NamedTuple):

@@ -67,7 +67,16 @@ class ModeResult(Struct, frozen=True, kw_only=True):
     @property
     def scenario_loss(self) -> float | None:
         """USD lost in the scenario that costs most; None without scenarios."""
-        return max((each.lost / MICRO for each in self.scenarios), default=None)
+        return None if self._costliest is None else self._costliest.lost / MICRO
+
+    @property
+    def _costliest(self) -> ScenarioLine | None:
+        return max(self.scenarios, key=lambda each: each.lost, default=None)
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether the capital is what a leverage limit of the venue asks for."""
+        return self.search.is_limit
 
     @property
     def judged(self) -> Judged:
@@ -77,6 +86,7 @@ class ModeResult(Struct, frozen=True, kw_only=True):
             is_given=self.mode.is_given,
             statistics=self.statistics,
             scenario_loss=self.scenario_loss,
+            scenario=self._costliest.scenario.name if self._costliest else "",
             capital=math.inf if self.capital is None else self.capital,
         )
 
@@ -154,9 +164,14 @@ class Comparison(Struct, frozen=True, kw_only=True):
         return self.result(self.choice.mode)
 
     @property
+    def judged(self) -> list[Judged]:
+        """What the modes are judged by."""
+        return [each.judged for each in self.modes]
+
+    @property
     def is_over_leveraged(self) -> bool:
         """Whether ruin is too probable in every mode."""
-        return is_over_leveraged([each.judged for each in self.modes])
+        return is_over_leveraged(self.judged)
 
     def result(self, name: str) -> ModeResult:
         """The mode of a name. Raises KeyError."""

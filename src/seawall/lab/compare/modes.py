@@ -18,6 +18,7 @@ from msgspec import Struct
 from seawall.domain.enums import MarginMode
 from seawall.domain.holdings import Holdings
 from seawall.lab.arrays import Floats
+from seawall.lab.compare.choice import GIVEN
 from seawall.lab.paths.kernels.task import Bootstrap, PathTask
 from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.variants import as_cross, as_isolated, hybrid, stands_alone
@@ -26,7 +27,7 @@ HEDGED = 0.1
 """Share of the standard deviation of the riskier side that a hedge takes away, at least."""
 MOST_COMBINED = 4
 """Single positions of which every combination is tried; of more each alone, and all of them."""
-CROSS, ISOLATED, HYBRID, GIVEN = "cross", "isolated", "hybrid", "as given"
+CROSS, ISOLATED, HYBRID = "cross", "isolated", "hybrid"
 
 
 class Mode(Struct, frozen=True):

@@ -5,7 +5,7 @@ Quantities are numbers, or texts as people write them (``domain/quantities.py``)
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from seawall.accounts.account import Account
 from seawall.domain.quantities import Amount, several
@@ -26,6 +26,10 @@ from seawall.lab.transfers.route import NO_ROUTE, Route, load_route
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
 
+if TYPE_CHECKING:
+    from seawall.lab.options.compare import PooledComparison
+    from seawall.lab.options.pooled import Presets
+
 
 class CompareResult(Answer, frozen=True, kw_only=True):
     """``scenarios``: that every mode goes through. ``route``: that money takes, None where it is
@@ -42,7 +46,63 @@ class CompareResult(Answer, frozen=True, kw_only=True):
         return findings(self)
 
 
+@overload
 def compare(
+    account: Account,
+    *,
+    presets: None = None,
+    survival: Amount = "99%",
+    route: str | Path = NO_ROUTE,
+    scenarios: str | Path | Iterable[str | Path] = (DEFAULT,),
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = silent,
+    **options: Unpack[PathOptions],
+) -> CompareResult: ...
+@overload
+def compare(
+    account: Account,
+    *,
+    presets: "Presets",
+    survival: Amount = "99%",
+    scenarios: str | Path | Iterable[str | Path] = (DEFAULT,),
+    volatility_change: Amount = 0,
+    volatility_beta: Amount = 0,
+    liquidation_cost: Amount = ...,
+    surface: str | Path | None = None,
+    time: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = silent,
+    **options: Unpack[PathOptions],
+) -> "PooledComparison": ...
+def compare(
+    account: Account, *, presets: "Presets | None" = None, **given: Any
+) -> "CompareResult | PooledComparison":
+    """Hold the same positions in every margin mode, on the same paths.
+
+    ``survival``: the share of paths without a liquidation that the capital needed is for.
+    ``scenarios``: named scenarios or scenario files that every mode goes through; they count in the
+    recommendation. ``workers``, ``cluster``: as ``Runner``; ``options``: as ``PathOptions``.
+
+    By the venue's own rules: as given, cross, isolated and split, scenarios on the exact machine.
+    ``route``: a route of money by name, or a file: how long the account's top-ups take and what
+    they cost, and what it takes to hold the account in each mode.
+
+    In portfolio margin, for accounts with options or coins and wherever ``presets`` are given
+    (all that ship if empty): pooled, legs apart and by market. ``volatility_change``,
+    ``volatility_beta``, ``liquidation_cost``, ``surface`` and ``time`` as ``paths`` has them.
+
+    Raises SeawallError.
+    """
+    if presets is None:
+        return _on_the_venue(account, **given)
+    from seawall.lab.options.compare import pooled_comparison
+
+    return pooled_comparison(account, presets=presets, **given)
+
+
+def _on_the_venue(
     account: Account,
     *,
     survival: Amount = "99%",
@@ -53,15 +113,7 @@ def compare(
     progress: Progress = silent,
     **options: Unpack[PathOptions],
 ) -> CompareResult:
-    """Hold the same positions as given, cross, isolated and split, on the same paths.
-
-    ``survival``: the share of paths without a liquidation that the capital needed is for.
-    ``route``: a route of money by name, or a file: how long the account's top-ups take and what
-    they cost, and what it takes to hold the account in each mode.
-    ``scenarios``: named scenarios or scenario files that every mode goes through, on the exact
-    machine; they count in the recommendation. ``workers``, ``cluster``: as ``Runner``; ``options``:
-    as ``PathOptions``. Raises SeawallError.
-    """
+    """The same by the venue's own rules of each bucket."""
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
     target = read_probability("survival", survival, "99%")
     way = load_route(route)

@@ -1,32 +1,39 @@
 """Which mode, and why, in sentences: over-leverage first, then the mode, then what speaks against
 it."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 from seawall.domain.units import MICRO
 from seawall.lab.compare.choice import (
-    CAPITAL,
-    CRITERIA,
-    DRAWDOWN,
     LIQUIDATED,
     OVER_LEVERAGED,
     RUIN,
     SCENARIO,
     WORST_LOSS,
-    Criterion,
+    Judged,
 )
-from seawall.lab.compare.comparison import Comparison, ModeResult, PositionLoss
+from seawall.lab.compare.choice_words import ChoiceWords
+from seawall.lab.compare.comparison import Comparison, Horizon, ModeResult, PositionLoss
 from seawall.lab.paths.sheets import risk_capital_words
 from seawall.report import kinds
 
 
 def recommendation(found: Comparison) -> list[str]:
     """The sentences, the most important first."""
+    words = _words(found)
     return [
-        *_over_leveraged(found), _mode(found), *_reasons(found), *_contradiction(found),
-        *_against(found), *_hedges(found), *_isolated_only(found), _horizons(found),
+        *_over_leveraged(found), _mode(found, words), *words.reasons(), *words.contradiction(),
+        *words.against(), *_hedges(found), *_isolated_only(found),
+        horizon_words(found.choice.mode, found.horizons, found.judged),
     ]  # fmt: skip
+
+
+def _words(found: Comparison) -> ChoiceWords:
+    return ChoiceWords(
+        modes=found.judged, choice=found.choice,
+        limits=found.setup.limits, target=found.target,
+        part="a bucket" if found.recommended.mode.isolated else "",
+    )  # fmt: skip
 
 
 def mode_words(found: Comparison, result: ModeResult) -> str:
@@ -39,13 +46,7 @@ def mode_words(found: Comparison, result: ModeResult) -> str:
     if apart:
         buckets = "buckets of their own" if len(apart) > 1 else "a bucket of its own"
         where.append(f"{listed(apart)} in {buckets}")
-    return f"{mode_name(result)}: {', '.join(where)}"
-
-
-def mode_name(result: ModeResult) -> str:
-    """Its name in the table, and whether the account is held so."""
-    name = result.mode.name
-    return f"{name} (as given)" if result.mode.is_given and name != "as given" else name
+    return f"{result.judged.title}: {', '.join(where)}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -76,11 +77,11 @@ def _bearable(found: Comparison) -> str:
     start = found.given.statistics.start_equity
     return (
         f"Within {accepted} it stays up to a leverage of {kinds.leverage(search.leverage)} in all "
-        f"({mode_name(found.recommended)}); now it is {kinds.TIMES.text(found.notional / start)}."
+        f"({found.recommended.judged.title}); now it is {kinds.TIMES.text(found.notional / start)}."
     )
 
 
-def _mode(found: Comparison) -> str:
+def _mode(found: Comparison, words: ChoiceWords) -> str:
     if _is_same_everywhere(found):
         return (
             f"Recommended: {mode_words(found, found.given)}. The other modes differ in nothing on "
@@ -88,20 +89,8 @@ def _mode(found: Comparison) -> str:
             "at risk for those in buckets."
         )
     best = found.recommended
-    words = f"Recommended: {mode_words(found, best)}."
-    if best is not found.given:
-        return f"{words}{_bucket_money(found, best)}"
-    if found.choice.contradicts is not None:
-        return words
-    better = [name for name in (WORST_LOSS, RUIN) if _is_beaten(found, name)]
-    noise = ", beyond what these paths can tell" if better else ""
-    return f"{words} No other mode loses less in the worst 5 % or is ruined less often{noise}."
-
-
-def _is_beaten(found: Comparison, criterion: Criterion) -> bool:
-    """Whether the table has a smaller figure of another mode."""
-    least = min(_value(each, criterion) for each in found.modes)
-    return least < _value(found.recommended, criterion)
+    said = f"Recommended: {mode_words(found, best)}."
+    return said + (words.no_better() if best is found.given else _bucket_money(found, best))
 
 
 def _bucket_money(found: Comparison, result: ModeResult) -> str:
@@ -124,82 +113,6 @@ def _is_same_everywhere(found: Comparison) -> bool:
         for each in found.modes
         for criterion in (WORST_LOSS, RUIN, LIQUIDATED, SCENARIO)
     )
-
-
-def _reasons(found: Comparison) -> Iterator[str]:
-    """What the recommended mode has before the account as given."""
-    if found.recommended is found.given:
-        return
-    better = [
-        f"{measured(found, found.recommended, CRITERIA[name])} instead of "
-        f"{_figure(found.given, CRITERIA[name])}"
-        for name in found.choice.reasons
-    ]
-    first = {each.name for each in (WORST_LOSS, RUIN)}
-    tied = "" if first & {*found.choice.reasons} else " The worst 5 % and ruin are ties."
-    yield f"Against the account as given: {'; '.join(better)}.{tied}"
-
-
-def _contradiction(found: Comparison) -> Iterator[str]:
-    if found.choice.contradicts is None:
-        return
-    worst, ruin = (found.result(name) for name in found.choice.contradicts)
-    yield (
-        f"No mode is best in both criteria: {mode_name(worst)} loses least in the worst 5 %, "
-        f"{_figure(worst, WORST_LOSS)} against {_figure(ruin, WORST_LOSS)}; {mode_name(ruin)} is "
-        f"ruined least often, {_figure(ruin, RUIN)} against {_figure(worst, RUIN)}. The worst 5 % "
-        "decide."
-    )
-
-
-def _against(found: Comparison) -> Iterator[str]:
-    """What other modes are better in; the scenario in a sentence of its own."""
-    against = [name for name in found.choice.against if name != SCENARIO.name]
-    if len(against) < len(found.choice.against):
-        yield f"The paths and the scenario disagree: {_better(found, SCENARIO)}."
-    if against:
-        bucket = ""
-        if LIQUIDATED.name in against and found.recommended.mode.isolated:
-            bucket = " What is liquidated here more often is a bucket, not the account."
-        better = "; ".join(_better(found, CRITERIA[name]) for name in against)
-        yield f"Against it: {better}.{bucket}"
-
-
-def _better(found: Comparison, criterion: Criterion) -> str:
-    """The best of a criterion beside the recommended mode."""
-    best = min(found.modes, key=lambda each: _value(each, criterion))
-    here = _figure(found.recommended, criterion)
-    return f"{measured(found, best, criterion)} in {mode_name(best)}, {here} here"
-
-
-def measured(found: Comparison, result: ModeResult, criterion: Criterion) -> str:
-    """A criterion of a mode in words, with its figure."""
-    limit = kinds.short_percent(found.setup.limits.max_drawdown)
-    scenario = max(result.scenarios, key=lambda each: each.lost, default=None)
-    named = "" if scenario is None else scenario.scenario.name
-    words = {
-        WORST_LOSS.name: "the worst 5 % of paths lose {} on average",
-        RUIN.name: "the risk capital is lost on {} of the paths",
-        DRAWDOWN.name: f"a drawdown above {limit} comes on {{}} of the paths",
-        SCENARIO.name: f"{named} costs {{}}",
-        LIQUIDATED.name: "something is liquidated on {} of the paths",
-        CAPITAL.name: f"{kinds.short_percent(found.target)} without a liquidation take {{}}",
-    }
-    return words[criterion.name].format(_figure(result, criterion))
-
-
-def _figure(result: ModeResult, criterion: Criterion) -> str:
-    value = _value(result, criterion)
-    if math.isinf(value):
-        return "more than any amount"
-    if criterion.name in (WORST_LOSS.name, SCENARIO.name, CAPITAL.name):
-        return kinds.short_usd(value)
-    return kinds.probability(value)
-
-
-def _value(result: ModeResult, criterion: Criterion) -> float:
-    found = criterion.value(result.judged)
-    return math.inf if found is None else found.value
 
 
 def _hedges(found: Comparison) -> Iterator[str]:
@@ -228,10 +141,12 @@ def _isolated_only(found: Comparison) -> Iterator[str]:
         yield f"{listed(found.isolated_only)}: the market allows a bucket of its own only."
 
 
-def _horizons(found: Comparison) -> str:
-    spans = [(kinds.long_duration(3600 * each.hours), each.mode) for each in found.horizons]
-    other = [(span, name) for span, name in spans if name != found.choice.mode]
+def horizon_words(mode: str, horizons: Sequence[Horizon], modes: Sequence[Judged]) -> str:
+    """Over which horizons another of the modes would be recommended."""
+    titles = {each.name: each.title for each in modes}
+    spans = [(kinds.long_duration(3600 * each.hours), each.mode) for each in horizons]
+    other = [(span, name) for span, name in spans if name != mode]
     if not other:
         return f"The horizon does not change that: the same over {listed([s for s, _ in spans])}."
-    parts = [f"over {span} it is {mode_name(found.result(name))}" for span, name in other]
+    parts = [f"over {span} it is {titles[name]}" for span, name in other]
     return f"The horizon changes the answer: {listed(parts)}."

@@ -5,9 +5,9 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from seawall.domain.units import MICRO
+from seawall.lab.compare.choice import GIVEN
 from seawall.lab.compare.comparison import Comparison, ModeResult
 from seawall.lab.compare.figures import mode_bars
-from seawall.lab.compare.modes import GIVEN
 from seawall.lab.compare.question import CompareResult
 from seawall.lab.compare.recommendation import listed, recommendation
 from seawall.lab.compare.tiles import status, tiles
@@ -30,7 +30,7 @@ from seawall.lab.stress.scenarios import ScenarioLine
 from seawall.lab.transfers.route import Way
 from seawall.report import kinds
 from seawall.report.findings import Figure, Findings, Section, Words
-from seawall.report.sheet import Column, Sheet, record
+from seawall.report.sheet import Column, Row, Sheet, record
 
 USD, PROBABILITY = kinds.USD, kinds.PROBABILITY
 TOP_UP = 10_000
@@ -70,8 +70,8 @@ def findings(result: CompareResult) -> Findings:
         f"{kinds.long_duration(3600 * setup.hours)}: {setup.account.name}",
         subtitle=subtitle(setup),
         verdict=[Words(each) for each in recommendation(found)],
-        status=status(found),
-        tiles=tiles(found),
+        status=status(found.judged, found.choice),
+        tiles=tiles(found.judged, found.choice, found.target),
         sections=sections,
         facts={
             "account": setup.account.name,
@@ -107,18 +107,6 @@ def _recommendation(found: Comparison) -> Sheet:
 
 
 def _modes(found: Comparison) -> Sheet:
-    def median(row: ModeResult) -> Estimate:
-        return row.statistics.loss.quantiles[0.5]
-
-    def worst(probability: float) -> Callable[[ModeResult], Estimate]:
-        return lambda row: row.statistics.loss.shortfalls[probability]
-
-    def survival(row: ModeResult) -> float:
-        return 1 - row.statistics.liquidated.value
-
-    def limit(row: ModeResult) -> str:
-        return " (venue limit)" if row.search.is_limit else ""
-
     def is_recommended(row: ModeResult) -> bool:
         return row.mode.name == found.choice.mode
 
@@ -130,23 +118,14 @@ def _modes(found: Comparison) -> Sheet:
         Column("mode", get="mode.name", mark=marks),
         Column("isolated", kinds.NAMES, lambda row: row.mode.isolated or None, "in buckets", 2,
                none="none"),
-        *estimate_columns("shortfall_95", USD, worst(0.95), "worst 5 % lose", interval=4),
-        *estimate_columns("ruin", PROBABILITY, "statistics.ruin", interval=5),
-        *estimate_columns("drawdown", PROBABILITY, "statistics.drawdown", drop=3, interval=None),
-        Column("scenario_loss", USD, none="not run", title="scenario costs",
-               on="everywhere" if found.given.scenarios else "data"),
-        Column("survival", PROBABILITY, survival, "no liquidation"),
-        Column("capital_needed", USD, "capital", "capital", 1, none="none is enough", mark=limit),
-        *estimate_columns("loss_median", USD, median, "median loss", 7, None),
-        *estimate_columns("shortfall_99", USD, worst(0.99), "worst 1 % lose", 6, None),
-        Column("loss_worst", USD, "statistics.loss.worst", "worst path", 8),
+        *judged_columns(has_scenarios=bool(found.given.scenarios)),
         Column("notional_per_capital", kinds.FIGURE, "search.leverage", "notional / capital", 9),
         Column("is_given", kinds.FLAG, "mode.is_given", on="data"),
         Column("is_recommended", kinds.FLAG, is_recommended, on="data"),
     ]  # fmt: skip
     columns += data_columns([each.name for each in columns])
     columns += [
-        Column("capital_is_limit", kinds.FLAG, "search.is_limit", on="data"),
+        Column("capital_is_limit", kinds.FLAG, "is_limit", on="data"),
         Column("capital_above", kinds.TIMES, "search.above", on="data"),
         *estimate_columns("capital_liquidated", PROBABILITY, "search.probability", interval=None,
                           on="data"),
@@ -159,6 +138,41 @@ def _modes(found: Comparison) -> Sheet:
         columns=columns,
         note=_modes_note(found),
     )
+
+
+def judged_columns(*, has_scenarios: bool) -> list[Column]:
+    """What a mode is judged by.
+
+    Rows have ``statistics``, ``scenario_loss``, ``capital`` and ``is_limit``: whether a limit of
+    the venue asks for as much.
+    """
+
+    def median(row: Row) -> Estimate:
+        found: Estimate = row.statistics.loss.quantiles[0.5]
+        return found
+
+    def worst(probability: float) -> Callable[[Row], Estimate]:
+        return lambda row: row.statistics.loss.shortfalls[probability]
+
+    def survival(row: Row) -> float:
+        found: float = 1 - row.statistics.liquidated.value
+        return found
+
+    def limit(row: Row) -> str:
+        return " (venue limit)" if row.is_limit else ""
+
+    return [
+        *estimate_columns("shortfall_95", USD, worst(0.95), "worst 5 % lose", interval=4),
+        *estimate_columns("ruin", PROBABILITY, "statistics.ruin", interval=5),
+        *estimate_columns("drawdown", PROBABILITY, "statistics.drawdown", drop=3, interval=None),
+        Column("scenario_loss", USD, none="not run", title="scenario costs",
+               on="everywhere" if has_scenarios else "data"),
+        Column("survival", PROBABILITY, survival, "no liquidation"),
+        Column("capital_needed", USD, "capital", "capital", 1, none="none is enough", mark=limit),
+        *estimate_columns("loss_median", USD, median, "median loss", 7, None),
+        *estimate_columns("shortfall_99", USD, worst(0.99), "worst 1 % lose", 6, None),
+        Column("loss_worst", USD, "statistics.loss.worst", "worst path", 8),
+    ]  # fmt: skip
 
 
 def _modes_note(found: Comparison) -> str:
@@ -189,8 +203,8 @@ def _parts(found: Comparison) -> list[Sheet]:
     of_bucket = "How often each bucket is found under maintenance margin"
     of_position = "How often each position loses something to a liquidation"
     return [
-        parts_sheet("mode_buckets", of_bucket, mode, "bucket", buckets),
-        parts_sheet("mode_positions", of_position, mode, "position", positions),
+        parts_sheet("mode_buckets", of_bucket, [mode], "bucket", buckets),
+        parts_sheet("mode_positions", of_position, [mode], "position", positions),
     ]
 
 
@@ -228,7 +242,18 @@ def _horizons(found: Comparison) -> Sheet:
         for each in found.horizons
         for result, statistics in zip(found.modes, each.statistics, strict=True)
     ]
-    columns = [
+    return Sheet(
+        name="horizons",
+        title="The same modes over other horizons, USD and % of paths",
+        rows=rows,
+        columns=horizon_columns(),
+        note="*: what would be recommended there.",
+    )
+
+
+def horizon_columns() -> list[Column]:
+    """Of rows (hours, mode, its statistics, whether it is recommended there ...)."""
+    return [
         Column("hours", kinds.HOURS, itemgetter(0), "over"),
         Column("mode", get=itemgetter(1), mark=lambda row: " *" if row[3] else ""),
         *estimate_columns("shortfall_95", USD, lambda row: row[2].loss.shortfalls[0.95],
@@ -237,13 +262,6 @@ def _horizons(found: Comparison) -> Sheet:
         Column("survival", PROBABILITY, lambda row: 1 - row[2].liquidated.value, "no liquidation"),
         Column("is_recommended", kinds.FLAG, itemgetter(3), on="data"),
     ]  # fmt: skip
-    return Sheet(
-        name="horizons",
-        title="The same modes over other horizons, USD and % of paths",
-        rows=rows,
-        columns=columns,
-        note="*: what would be recommended there.",
-    )
 
 
 class _Any(NamedTuple):
@@ -259,22 +277,25 @@ class _Any(NamedTuple):
 def _contagion(found: Comparison) -> list[Sheet]:
     if len(found.markets) < 2:
         return []
-    columns = [
-        Column("market", title="position"),
-        *estimate_columns("in_pool", PROBABILITY, title="in the pool", interval=None),
-        *estimate_columns("in_bucket", PROBABILITY, "alone", "in its bucket", interval=None),
-        *estimate_columns("taken_along", PROBABILITY, interval=1),
-        *estimate_columns("carried", PROBABILITY, interval=2),
-    ]
     return [
         Sheet(
             name="contagion",
             title="Contagion: a position that loses to a liquidation, % of paths",
             rows=[*found.contagion, _Any("any position", found.contagion_any)],
-            columns=columns,
+            columns=[Column("market", title="position"), *contagion_columns("in its bucket")],
             note="Taken along: in the pool, not in its bucket. Carried: in its bucket, not in the "
             "pool.",
         )
+    ]
+
+
+def contagion_columns(alone: str, of: str = "") -> list[Column]:
+    """Of rows whose ``of`` is a contagion. ``alone``: the title of being liquidated outside."""
+    return [
+        *estimate_columns("in_pool", PROBABILITY, f"{of}in_pool", "in the pool", interval=None),
+        *estimate_columns("in_bucket", PROBABILITY, f"{of}alone", alone, interval=None),
+        *estimate_columns("taken_along", PROBABILITY, f"{of}taken_along", interval=1),
+        *estimate_columns("carried", PROBABILITY, f"{of}carried", interval=2),
     ]
 
 

@@ -1,32 +1,38 @@
 """A comparison of margin modes at a glance."""
 
-from seawall.lab.compare.comparison import Comparison
-from seawall.lab.compare.recommendation import mode_name
+import math
+from collections.abc import Sequence
+
+from seawall.lab.compare.choice import WORST, Choice, Judged, is_over_leveraged
 from seawall.report import kinds
 from seawall.report.findings import Status, Tile
 
 
-def status(found: Comparison) -> Status:
+def status(modes: Sequence[Judged], choice: Choice) -> Status:
     """Which mode is recommended, and whether the account is over-leveraged in every one."""
-    words = f"recommended: {mode_name(found.recommended)}"
-    if found.is_over_leveraged:
+    words = f"recommended: {_chosen(modes, choice).title}"
+    if is_over_leveraged(modes):
         return Status(f"Over-leveraged in every mode; {words}", "bad")
     return Status(words.capitalize(), "good")
 
 
-def tiles(found: Comparison) -> list[Tile]:
-    """What the recommended mode means, beside the account as given."""
-    chosen, given = found.recommended, found.given
+def tiles(modes: Sequence[Judged], choice: Choice, target: float) -> list[Tile]:
+    """What the recommended mode means, beside the account as given, the first of the modes.
+
+    ``target``: the share of paths without a liquidation that the capital is for.
+    """
+    chosen, given = _chosen(modes, choice), modes[0]
     statistics, before = chosen.statistics, given.statistics
-    name = chosen.mode.name
+    name = chosen.name
+    capital = None if chosen.capital is None or math.isinf(chosen.capital) else chosen.capital
 
     def beside(text: str) -> str:
         return "" if chosen is given else f"as given: {text}"
 
     return [
         Tile(
-            title=f"{name}: worst 5 % lose, USD", value=statistics.loss.shortfalls[0.95].value,
-            kind=kinds.USD, note=beside(kinds.short_usd(before.loss.shortfalls[0.95].value)),
+            title=f"{name}: worst 5 % lose, USD", value=statistics.loss.shortfalls[WORST].value,
+            kind=kinds.USD, note=beside(kinds.short_usd(before.loss.shortfalls[WORST].value)),
         ),
         Tile(
             title=f"{name}: ruin", value=statistics.ruin.value, kind=kinds.PROBABILITY,
@@ -38,8 +44,12 @@ def tiles(found: Comparison) -> list[Tile]:
             note=beside(kinds.probability(1 - before.liquidated.value)) or "of the paths",
         ),
         Tile(
-            title=f"{name}: capital needed, USD", value=chosen.capital, kind=kinds.USD,
+            title=f"{name}: capital needed, USD", value=capital, kind=kinds.USD,
             none="none is enough",
-            note=f"for {kinds.probability(found.target)} of paths without liquidation",
+            note=f"for {kinds.probability(target)} of paths without liquidation",
         ),
     ]  # fmt: skip
+
+
+def _chosen(modes: Sequence[Judged], choice: Choice) -> Judged:
+    return next(each for each in modes if each.name == choice.mode)

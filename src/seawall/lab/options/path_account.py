@@ -34,6 +34,7 @@ def pool_account(
     name: str = "pool",
     volatility_change: float = 0.0,
     volatility_beta: float = 0.0,
+    is_kept: bool = False,
 ) -> PoolAccount:
     """What stands in ``portfolios``, with ``cash`` in USD behind it, under a rule.
 
@@ -60,6 +61,7 @@ def pool_account(
         rule=_terms(rule, names, tiers),
         cost=cost,
         volatility_beta=volatility_beta,
+        is_kept=is_kept,
     )
 
 

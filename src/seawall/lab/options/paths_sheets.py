@@ -4,8 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from seawall.lab.options.paths import APART, POOLED, PooledCase, PooledPaths
-from seawall.lab.options.pooled_words import missing_words, pool_words
+from seawall.lab.options.paths import PooledCase, PooledPaths
+from seawall.lab.options.pooled_words import missing_words
+from seawall.lab.options.simulation_sheets import (
+    simulation_sheet,
+    simulation_words,
+    way_words,
+)
+from seawall.lab.options.ways import APART, BY_MARKET, POOLED
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.figures import equity_figures, loss_figure, margin_figure, time_figure
 from seawall.lab.paths.sheets import (
@@ -20,10 +26,8 @@ from seawall.lab.paths.sheets import (
     drawdown_measure,
     estimate_columns,
     markets_sheet,
-    price_assumptions,
     probability_words,
     risk_capital_words,
-    run_sheet,
 )
 from seawall.lab.paths.tiles import HIGH, graded, loss_tiles, time_tile
 from seawall.report import kinds
@@ -56,7 +60,7 @@ def findings(result: PooledPaths) -> Findings:
         tiles=_tiles(result),
         sections=tuple(_sections(result)),
         facts={"account": held.account.name, "source": held.account.source},
-        assumptions=tuple(_assumptions(result)),
+        assumptions=tuple(simulation_words(result.simulation)),
         seed=setup.seed,
     )
 
@@ -86,13 +90,7 @@ def _sections(result: PooledPaths) -> Iterator[Section]:
     yield _times(result)
     yield markets_sheet(result.setup)
     yield from result.setup.used.sheets()
-    yield run_sheet(
-        result.setup,
-        Column("start_equity", kinds.USD, lambda _: result.statistics.start_equity),
-        Column("volatility_change", kinds.SHARE, lambda _: result.volatility_change),
-        Column("volatility_beta", kinds.FIGURE, lambda _: result.volatility_beta),
-        Column("liquidation_cost", kinds.SHARE, lambda _: result.cost),
-    )
+    yield simulation_sheet(result.simulation)
     yield _every_path(result)
 
 
@@ -107,9 +105,10 @@ def _lines(cases: Iterable[PooledCase], measures: Iterable[Measure]) -> list[Lin
 
 def _probabilities(case: PooledCase, measures: Iterable[Measure]) -> Iterator[Line]:
     yield from _lines([case], measures)
-    if case.held == APART:
+    if case.held != POOLED:
+        the = "the " if case.held == APART else ""
         for name, each in zip(case.statistics.buckets, case.statistics.by_bucket, strict=True):
-            yield Line(case, name, f"liquidation of the {name}", each)
+            yield Line(case, name, f"liquidation of {the}{name}", each)
     losing, closed = ENDS
     yield from _lines([case], [losing, closed._replace(title="a loss that others bear")])
 
@@ -164,8 +163,7 @@ def _compared(result: PooledPaths) -> Sheet:
         title="In one pool and each leg apart, on the same paths",
         rows=result.cases,
         columns=[*columns, *data_columns([each.name for each in columns])],
-        note="Apart: the perpetuals on one part of the money and the options on the other, as "
-        "their initial margins ask; liquidated where either is. USD of the equity now; a gain is "
+        note=f"{way_words(each.held for each in result.cases)} USD of the equity now; a gain is "
         "below zero.",
         style=lambda row: "bad" if row.statistics.liquidated.value > HIGH else "",
     )
@@ -254,9 +252,10 @@ def _verdict(result: PooledPaths) -> Iterator[Words]:
             f"{rule.preset.title} liquidates the account on "
             f"{probability_words(pooled.liquidated)} of the paths in one pool"
         )
-        if APART in cases:
-            apart = cases[APART].statistics
-            text += f", and a leg on {kinds.probability(apart.liquidated.value)} with each apart"
+        for held, what in ((APART, "leg"), (BY_MARKET, "market")):
+            if held in cases:
+                some = kinds.probability(cases[held].statistics.liquidated.value)
+                text += f", and a {what} on {some} with each apart"
         yield Words(f"{text}.", is_warning=pooled.liquidated.low > HIGH)
     worst = result.statistics.loss.shortfalls[0.95].value
     yield Words(
@@ -264,43 +263,4 @@ def _verdict(result: PooledPaths) -> Iterator[Words]:
         f"{probability_words(result.statistics.ruin)} of them under "
         f"{result.strictest.rule.preset.title}, and the worst 5 % lose {kinds.short_usd(worst)} on "
         "average."
-    )
-
-
-def _assumptions(result: PooledPaths) -> Iterator[str]:
-    setup = result.setup
-    yield from price_assumptions(setup)
-    yield from pool_words(result.pool)
-    if result.volatility_change:
-        yield (
-            "All implied volatilities change by "
-            f"{kinds.short_percent(result.volatility_change, signed=True)} of themselves before "
-            "prices move (--volatility-change)."
-        )
-    if result.volatility_beta:
-        yield (
-            "They then follow the price of their market: volatility x (price / price now) ^ "
-            f"{kinds.three_figures(result.volatility_beta)} (assumed, --volatility-beta)."
-        )
-    else:
-        yield (
-            "Implied volatilities stand still while prices move and time passes; --volatility-beta "
-            "lets them follow prices."
-        )
-    yield (
-        f"Margin is checked every {kinds.duration(setup.step_seconds)}. Forwards approach the "
-        "price evenly until their expiry; an option pays what exercising it brings at the first "
-        "check at or after it. What a preset provides for funding is that of the rates now."
-    )
-    yield (
-        "A liquidation closes the whole account, or apart the leg, at its values, less "
-        f"{kinds.short_percent(result.cost)} of the price for each coin of perpetuals, options and "
-        "collateral (assumed, --liquidation-cost); what it lacks others bear. Venues that close "
-        "parts, or auction the account, leave more or less than this."
-    )
-    yield (
-        f"Risk capital: {kinds.short_percent(setup.limits.risk_capital)} of the equity now "
-        "(--risk-capital); ruin is its loss at any moment. Maximum drawdown: "
-        f"{kinds.short_percent(setup.limits.max_drawdown)} below the highest equity so far "
-        "(--max-drawdown)."
     )

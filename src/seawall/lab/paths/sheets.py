@@ -492,16 +492,18 @@ def _leverage_buckets(result: PathsResult) -> Sheet:
     ]
     title = "How often each bucket is found under maintenance margin, by leverage"
     leverage = Column("leverage", kinds.TIMES, itemgetter(0))
-    return parts_sheet("leverage_buckets", title, leverage, "bucket", parts)
+    return parts_sheet("leverage_buckets", title, [leverage], "bucket", parts)
 
 
-def parts_sheet(name: str, title: str, of: Column, key: str, rows: Sequence[Row]) -> Sheet:
+def parts_sheet(
+    name: str, title: str, of: Sequence[Column], key: str, rows: Sequence[Row]
+) -> Sheet:
     """How often each part of several accounts is liquidated, for programs.
 
-    ``rows``: (what the column ``of`` shows, the part's name, its estimate).
+    ``rows``: (what the columns ``of`` show, the part's name, its estimate).
     """
     estimates = estimate_columns("liquidated", kinds.PROBABILITY, itemgetter(2))
-    columns = [of, Column(key, get=itemgetter(1)), *estimates]
+    columns = [*of, Column(key, get=itemgetter(1)), *estimates]
     return Sheet(name=name, title=title, rows=rows, columns=columns, on="data")
 
 

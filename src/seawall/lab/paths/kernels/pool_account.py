@@ -92,8 +92,9 @@ class PoolAccount(Struct, frozen=True, kw_only=True):
     the equity less the values of all three at the prices now; ``equity_now``: that equity.
     ``volatility_beta``: how far implied volatilities move, in parts of themselves, when the price
     of their market moves by a part of itself: volatility x (price / price now) ^ beta. ``cost``: of
-    the price, for each coin that a liquidation closes. ``apart``: what the same owner has in the
-    same markets and margins for itself; neither pays for the other.
+    the price, for each coin that a liquidation closes. ``is_kept``: nothing is liquidated, and what
+    the equity lacks of maintenance margin is recorded instead. ``apart``: what the same owner has
+    in the same markets and margins for itself; neither pays for the other.
     """
 
     markets: Sequence[str]
@@ -106,6 +107,7 @@ class PoolAccount(Struct, frozen=True, kw_only=True):
     rule: Scenarios | CoinRatio
     cost: float
     volatility_beta: float = 0.0
+    is_kept: bool = False
     name: str = "pool"
     apart: "PoolAccount | None" = None
     orders: tuple[()] = ()

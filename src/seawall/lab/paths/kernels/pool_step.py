@@ -4,7 +4,8 @@ Per step: prices move; funding of the perpetuals is paid; every option is revalu
 once, and one that expires pays. Equity is then held against a bound of the maintenance margin
 (``pool_bound``); the few lanes in which the bound is not enough are scanned one by one. Where
 equity is below maintenance margin, all of the account is closed at its values there, less a cost;
-what is lacking others bear.
+what is lacking others bear. Where an account is kept, nothing is closed, and how much it lacks at
+most is recorded: with so much more money it would never have been liquidated.
 """
 
 from typing import Any, NamedTuple
@@ -66,7 +67,7 @@ from seawall.lab.paths.kernels.process import (
 from seawall.lab.paths.kernels.task import SECONDS_PER_YEAR, PathTask
 
 TRACK = 64
-"""Steps of which the equity is kept, for another part of the account."""
+"""Steps of which the equity is kept, for the part of the account before this one."""
 ROUNDED_OFF = 1e-9
 """Of the values in a market that a bound is kept wider, far beyond any rounding."""
 REFERENCES = 9
@@ -83,8 +84,10 @@ class PoolBlock(NamedTuple):
     liquidation all that is left. ``alive``: (LANES,) 1, or 0 after it. ``equity``, ``needed``:
     (LANES,) equity and what maintenance margin is at most, this step. ``logs``, ``factors``,
     ``inverses``: (m, LANES) ln(price / price at the start), of all volatilities, and 1 over that.
-    ``worth``: (m, LANES) USD of a market's options. ``last``: (m, REFERENCES, LANES) the last
-    scans; ``scans``: (1,) how many were made. ``track``: (TRACK, LANES) equity of the last steps.
+    ``lacking``: (LANES,) USD of maintenance margin beyond which a lack matters: 0, or of an account
+    that is kept the most so far. ``worth``: (m, LANES) USD of a market's options. ``last``: (m,
+    REFERENCES, LANES) the last scans; ``scans``: (1,) how many were made. ``track``: (TRACK, LANES)
+    equity of the last steps, other parts with it.
     """
 
     prices: Floats
@@ -92,6 +95,7 @@ class PoolBlock(NamedTuple):
     alive: Floats
     equity: Floats
     needed: Floats
+    lacking: Floats
     logs: Floats
     factors: Floats
     inverses: Floats
@@ -118,6 +122,7 @@ def start_block(account: PoolAccount) -> PoolBlock:
         alive=np.ones(LANES),
         equity=np.full(LANES, account.equity_now),
         needed=lanes,
+        lacking=np.full(LANES, -np.inf if account.is_kept else 0.0),
         logs=np.zeros((markets, LANES)),
         factors=ones,
         inverses=ones,
@@ -342,29 +347,49 @@ def maintenance_of_lane(
     return total
 
 
+@inline
+def _ratio_parts(terms: Terms, cash: float, price: Floats, lane: int) -> tuple[float, float, float]:
+    """USD in a lane: (money, what coins count, what perpetuals require)."""
+    ratio, money, value, required = terms.ratio, cash, 0.0, 0.0
+    for market in range(len(price)):
+        own, coins = price[market, lane], terms.coins[market]
+        money += terms.futures[market] * own
+        if coins != 0.0:
+            counted = min(ratio.supply_cap[market], coins) * own * ratio.share[market]
+            value += min(ratio.borrow_cap[market], counted)
+        notional, needed = abs(terms.futures[market]) * own, 0.0
+        for tier in range(ratio.tiers.shape[2]):
+            if notional >= ratio.tiers[0, market, tier]:
+                rate, less = ratio.tiers[1, market, tier], ratio.tiers[2, market, tier]
+                needed = notional * rate - less
+        required += needed
+    return money, value, required
+
+
 @kernel
 def _ratio_needed(terms: Terms, block: PoolBlock, price: Floats) -> None:
     """Under a rule of a ratio: what equity has to be at least, in all lanes; exact."""
     ratio = terms.ratio
     for lane in range(LANES):
-        money, value, required = block.cash[lane], 0.0, 0.0
-        for market in range(len(price)):
-            own, coins = price[market, lane], terms.coins[market]
-            money += terms.futures[market] * own
-            if coins != 0.0:
-                counted = min(ratio.supply_cap[market], coins) * own * ratio.share[market]
-                value += min(ratio.borrow_cap[market], counted)
-            notional, needed = abs(terms.futures[market]) * own, 0.0
-            for tier in range(ratio.tiers.shape[2]):
-                if notional >= ratio.tiers[0, market, tier]:
-                    rate, less = ratio.tiers[1, market, tier], ratio.tiers[2, market, tier]
-                    needed = notional * rate - less
-            required += needed
+        money, value, required = _ratio_parts(terms, block.cash[lane], price, lane)
         if money < 0.0:
             required += ratio.borrow_offset - money
         value += max(0.0, money)
         # Equity counts coins whole: below it exactly where the ratio passes the limit.
         block.needed[lane] = required / ratio.limit - value + block.equity[lane]
+
+
+@kernel
+def _ratio_lacking(terms: Terms, block: PoolBlock, price: Floats) -> None:
+    """The same as equity plus the money that is lacking; a debt counts otherwise than money."""
+    ratio = terms.ratio
+    for lane in range(LANES):
+        money, value, required = _ratio_parts(terms, block.cash[lane], price, lane)
+        # The least money with which the ratio holds: a debt where coins carry it, else none.
+        least = required + ratio.borrow_offset - ratio.limit * value
+        if least >= 0.0:
+            least = max(0.0, required / ratio.limit - value)
+        block.needed[lane] = block.equity[lane] + least - money
 
 
 @kernel
@@ -395,19 +420,26 @@ def _liquidate(
     step: int,
 ) -> None:  # fmt: skip
     """The lanes whose equity is below maintenance margin."""
-    if terms.is_ratio:
-        _ratio_needed(terms, block, price)
-    else:
+    if not terms.is_ratio:
         _most_needed(terms, now, bound, block, price, step)
+    elif terms.is_kept:
+        _ratio_lacking(terms, block, price)
+    else:
+        _ratio_needed(terms, block, price)
     for lane in range(LANES):
+        lacking = block.needed[lane] - block.equity[lane]
         # A bound that is no number says nothing.
-        if block.equity[lane] >= block.needed[lane] or block.alive[lane] == 0.0:
+        if lacking <= block.lacking[lane] or block.alive[lane] == 0.0:
             continue
         if not terms.is_ratio:
             needed = maintenance_of_lane(terms, now, scratch, bound, block, price, lane, step)
-            if block.equity[lane] >= needed:
+            lacking = needed - block.equity[lane]
+            if lacking <= block.lacking[lane]:
                 continue
-        _close(terms, block, price, lane, step)
+        if terms.is_kept:
+            block.lacking[lane] = lacking
+        else:
+            _close(terms, block, price, lane, step)
 
 
 @kernel
@@ -430,7 +462,7 @@ def advance_pool(
 ) -> None:  # fmt: skip
     """Advances a block from the end of ``from_step`` to the end of ``to_step``.
 
-    ``beside``: (TRACK, LANES) what the other part of the account has in these steps.
+    ``beside``: (TRACK, LANES) what the other parts of the account have in these steps.
     """
     terms, now, scratch, bound, process, block, moves, beside = borrowed(
         (terms, now, scratch, bound, process, block, moves, beside)
@@ -456,8 +488,9 @@ def advance_pool(
         _liquidate(terms, now, scratch, bound, block, price, step)
         row = (step - 1) % TRACK
         for lane in range(LANES):
-            block.track[row, lane] = block.equity[lane]
-            block.course[NOW + lane] = block.equity[lane] + beside[row, lane]
+            both = block.equity[lane] + beside[row, lane]
+            block.track[row, lane] = both
+            block.course[NOW + lane] = both
         follow(block.course, block.added)
 
 

@@ -72,6 +72,7 @@ class Terms(NamedTuple):
     directions: Floats
     is_ratio: bool
     ratio: CoinRatio
+    is_kept: bool
 
 
 class Now(NamedTuple):
@@ -133,6 +134,7 @@ def terms_of(account: PoolAccount, step_years: float) -> Terms:
         directions=_in_slots(scenarios.direction[None, :], SAME)[0],
         is_ratio=is_ratio,
         ratio=_copied(ratio),
+        is_kept=bool(account.is_kept),
     )
 
 

@@ -126,6 +126,7 @@ def _outcomes(run: AnyRun, task: PathTask) -> Outcomes:
         added=block.added[order].copy(),
         lowest=_course(run, task, LOWEST),
         drawdown=_course(run, task, DRAWDOWN),
+        lacking=np.zeros((LANES, 0)),
     )
 
 
@@ -147,6 +148,7 @@ def _of_pool(run: PoolRun, task: PathTask) -> Outcomes:
         added=np.zeros(LANES),
         lowest=_course(run, task, LOWEST),
         drawdown=_course(run, task, DRAWDOWN),
+        lacking=np.stack([part.block.lacking for part in parts], axis=1)[order],
     )
 
 

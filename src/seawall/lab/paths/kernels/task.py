@@ -271,7 +271,9 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     neither. ``order_cost``: (n,) USD of fees and slippage of these orders. ``added``: (n,) USD that
     top-ups brought. ``lowest``: (n,) USD, the least equity of the account at any step or the start,
     after what liquidation did in the step. ``drawdown``: (n,) its largest fall from the highest so
-    far, as a fraction of that.
+    far, as a fraction of that. ``lacking``: (n, b) of an account in portfolio margin that is kept:
+    USD that a part lacked of its maintenance margin at most, below zero where it always had more;
+    of another 0, and (n, 0) without portfolio margin.
     """
 
     equity: Floats
@@ -286,3 +288,4 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     added: Floats
     lowest: Floats
     drawdown: Floats
+    lacking: Floats
