@@ -260,6 +260,7 @@ def test_statistics_of_outcomes(tmp_path: Path) -> None:
         final_price=np.ones((4, 2)),
         lowest=np.array([20_000.0, 6_000.0, 15_000.0, 0.0]),
         drawdown=np.array([0.3, 0.8, 0.5, 1.0]),
+        lacking=np.zeros((4, 0)),
         acted=np.zeros((4, 0), np.int32),
         order_cost=np.zeros(4),
         added=np.array([0.0, 0.0, 1_000.0, 0.0]),
