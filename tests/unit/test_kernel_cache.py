@@ -11,7 +11,7 @@ import pytest
 
 from seawall.engine import compile as compiling
 from seawall.engine import kernel_cache
-from seawall.engine.compile import INTERPRETED, array_entry, cache_folder
+from seawall.engine.compile import INTERPRETED, array_entry, bind_arrays, cache_folder
 from tests.shared_files import ROOT
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
@@ -58,6 +58,23 @@ def test_it_is_compiled_once_into_folders_of_the_user_alone(base, file, caplog):
         assert place.stat().st_mode & 0o777 == 0o700
     assert file.stat().st_mode & 0o777 == 0o600
     assert not caplog.text
+
+
+def scaled(values, factor):
+    for place in range(len(values)):
+        values[place] *= factor
+    return values[0]
+
+
+def test_bound_arrays_are_read_where_they_are(base):
+    values = np.arange(1.0, 4.0)
+    scale = bind_arrays(array_entry(*SOURCES)(scaled), values)
+    assert scale(2.0) == 2.0
+    values[0] = 5.0
+    assert scale(3.0) == 15.0
+    assert values.tolist() == [15.0, 12.0, 18.0]
+    with pytest.raises(TypeError, match="was compiled for"):
+        scale(3)
 
 
 @pytest.mark.parametrize("how", ["emptied", "cut", "garbage", "of another", "a short pickle"])

@@ -14,7 +14,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
+T = TypeVar("T")
 """A decorated kernel keeps its own signature."""
 
 
@@ -67,6 +68,9 @@ if INTERPRETED:
 
     def array_entry(*sources: str) -> Callable[[F], F]:
         return lambda function: function
+
+    def bind_arrays(function: Callable[..., T], *arguments: Any) -> Callable[..., T]:
+        return partial(function, *arguments)
 
     def loaded(function: F) -> F:
         return function
@@ -135,6 +139,13 @@ else:
 
         return wrap
 
+    def bind_arrays(function: Callable[..., T], *arguments: Any) -> Callable[..., T]:
+        """An array entry with its first arguments, whose addresses are looked up once.
+
+        Their arrays may be written, not replaced.
+        """
+        return function.bound(arguments)  # type: ignore[attr-defined,no-any-return]
+
     def loaded(function: F) -> F:
         """The compiled function behind an entry: calling it directly saves a Python call."""
         return function.load().call  # type: ignore[attr-defined,no-any-return]
@@ -181,9 +192,22 @@ else:
         """Arrays and tuples are handed over as the machine words that stand for them."""
 
         def __call__(self, *arguments: Any) -> Any:
+            return self.bound(())(*arguments)
+
+        def bound(self, first: tuple[Any, ...]) -> Callable[..., Any]:
+            """A function of the arguments that follow these."""
             words: list[int] = []
             kinds: list[Any] = []
-            add_words(arguments, words, kinds)
+            add_words(first, words, kinds)
+
+            def call(*rest: Any) -> Any:
+                all_words, all_kinds = words.copy(), kinds.copy()
+                add_words(rest, all_words, all_kinds)
+                return self._call(all_words, all_kinds, (*first, *rest))
+
+            return call
+
+        def _call(self, words: list[int], kinds: list[Any], arguments: tuple[Any, ...]) -> Any:
             if self._loaded is None:
                 self._kinds = kinds
             elif kinds != self._kinds:

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import bind_arrays, inline, kernel
 from seawall.lab.arrays import Floats
 from seawall.lab.paths.kernels.compiled import borrowed, entry, fused
 from seawall.lab.paths.kernels.course import NOW, follow, start_course
@@ -534,7 +534,12 @@ class PoolRun:
         self.block = start_block(account)
         self.moves = start_moves(self.process)
         self._fresh = [array.copy() for array in (*self.block, *self.moves)]
-        self._beside = np.zeros((TRACK, LANES)) if self.apart is None else self.apart.block.track
+        beside = np.zeros((TRACK, LANES)) if self.apart is None else self.apart.block.track
+        margin = self.terms, self.now, self.scratch, self.bound
+        self._advance = bind_arrays(
+            advance_pool, *margin, self.process, self.block, self.moves, beside
+        )
+        self._needed = bind_arrays(needed_now, *margin, self.block)
         self.path = path
         self.step = 0
 
@@ -558,10 +563,7 @@ class PoolRun:
             end = min(step, self.step // TRACK * TRACK + TRACK)
             if self.apart is not None:
                 self.apart.advance(end)
-            advance_pool(
-                self.terms, self.now, self.scratch, self.bound, self.process, self.block,
-                self.moves, self._beside, self.path, self.step, end,
-            )  # fmt: skip
+            self._advance(self.path, self.step, end)
             self.step = end
 
     @property
@@ -578,8 +580,7 @@ class PoolRun:
     @property
     def maintenance(self) -> Floats:
         """(LANES,) USD, computed anew; 0 where the account was liquidated."""
-        parts = self.terms, self.now, self.scratch, self.bound, self.block
-        needed_now(*parts, self.step)
+        self._needed(self.step)
         return self.block.needed.copy()
 
     @property

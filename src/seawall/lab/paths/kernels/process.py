@@ -276,9 +276,10 @@ def _draw_normals(process: PriceProcess, moves: Moves, step: int, path: int) -> 
         share = (step - 1) % (TILE // rest)
         if share == 0:
             _fill(moves.shared, 1, process, SHARED, (step - 1) // (TILE // rest), path)
-        begin, first = tiles * TILE * LANES, share * rest * LANES
+        # As slices, whose places are known not to count from their end: lanes side by side.
+        rows, shared = moves.normals[tiles * TILE * LANES :], moves.shared[share * rest * LANES :]
         for lane in range(rest * LANES):
-            moves.normals[begin + lane] = moves.shared[first + lane]
+            rows[lane] = shared[lane]
 
 
 @inline

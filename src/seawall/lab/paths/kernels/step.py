@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.engine.compile import inline, kernel
+from seawall.engine.compile import bind_arrays, inline, kernel
 from seawall.lab.arrays import Floats, Integers, Mask
 from seawall.lab.paths.kernels.account import kernel_rules
 from seawall.lab.paths.kernels.compiled import borrowed, entry
@@ -407,6 +407,9 @@ class Run:
         self.block = start_block(account)
         self.moves = start_moves(self.process)
         self._fresh = [array.copy() for array in (*self.block, *self.moves)]
+        self._advance = bind_arrays(
+            advance, self.rules, self.process, self.holdings, self.block, self.moves
+        )
         self.path = path
         self.step = 0
 
@@ -422,8 +425,7 @@ class Run:
         """To the end of ``step``."""
         if step == self.step:
             return
-        parts = self.rules, self.process, self.holdings, self.block, self.moves
-        advance(*parts, self.path, self.step, step)
+        self._advance(self.path, self.step, step)
         self.step = step
 
     @property
