@@ -24,6 +24,7 @@ from seawall.domain.codes import (
     NO_REFERENCE_PRICE,
     ONLY_POST_ONLY_ALLOWED,
     ONLY_REDUCE_ONLY_ALLOWED,
+    OPEN,
     OPEN_INTEREST_CAPPED,
     POSITION_ATTACHED,
     POST_ONLY,
@@ -125,6 +126,8 @@ def flag_rejection(flags: int, time_in_force: int, side: int) -> int:
         return INVALID_FLAGS
     if time_in_force < 0 or time_in_force > POST_ONLY:
         return INVALID_FLAGS
+    if flags == 0:
+        return NO_REASON
     if flags & MARKET != 0 and time_in_force in (0, POST_ONLY) and flags & TRIGGER == 0:
         return INVALID_FLAGS
     if flags & TRIGGER == 0:
@@ -151,12 +154,13 @@ def shape_rejection(
 ) -> int:
     """Why market status, flags, ranges or ticks refuse an order, whatever the account is."""
     row = market_at(s, market)
-    if row.status == HALTED or row.status == DELISTED:
-        return MARKET_HALTED
-    if row.status == POST_ONLY_ONLY and time_in_force != POST_ONLY:
-        return ONLY_POST_ONLY_ALLOWED
-    if row.status == REDUCE_ONLY_ONLY and flags & REDUCE_ONLY == 0:
-        return ONLY_REDUCE_ONLY_ALLOWED
+    if row.status != OPEN:
+        if row.status == HALTED or row.status == DELISTED:
+            return MARKET_HALTED
+        if row.status == POST_ONLY_ONLY and time_in_force != POST_ONLY:
+            return ONLY_POST_ONLY_ALLOWED
+        if row.status == REDUCE_ONLY_ONLY and flags & REDUCE_ONLY == 0:
+            return ONLY_REDUCE_ONLY_ALLOWED
     reason = flag_rejection(flags, time_in_force, side)
     if reason != NO_REASON:
         return reason

@@ -111,9 +111,9 @@ def mul_div_ceil(a: int, b: int, c: int) -> int:
 @inline
 def rate_of(notional: int, rate: int) -> int:
     """notional x rate / 1e9 truncated, for notional >= 0; exact without 128 bits."""
-    if rate >= 0:
-        return (notional // RATE_ONE) * rate + ((notional % RATE_ONE) * rate) // RATE_ONE
-    return -((notional // RATE_ONE) * (-rate) + ((notional % RATE_ONE) * (-rate)) // RATE_ONE)
+    whole = divide(notional, RATE_ONE)
+    rest = notional - whole * RATE_ONE
+    return whole * rate + divide_toward_zero(rest * rate, RATE_ONE)
 
 
 @kernel

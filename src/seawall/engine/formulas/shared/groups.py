@@ -26,6 +26,9 @@ def group_count(s: State) -> int:
 @inline
 def group_of(s: State, account: int, market: int) -> int:
     """The group in which an account measures the margin of a market."""
+    # Nearly always; it saves two rows.
+    if group_count(s) == 1:
+        return 0
     row = market_at(s, market)
     return row.collateral_group if account_at(s, account).grouping == SHARED else row.group
 

@@ -199,21 +199,20 @@ def most_events(s: State, command: CommandRow) -> int:
 
 @inline
 def _prefetch(s: State, commands: Batch, place: int, count: int) -> None:
-    """Prefetch the account, and nearer the position, of commands that come soon."""
+    """Prefetch the account, and nearer the position, of commands that come soon.
+
+    They are not checked yet: what is prefetched may be no row, which does no harm.
+    """
     if place + LOOK_AHEAD < count:
         command = command_at(commands, place + LOOK_AHEAD)
-        account = command.account
-        if 0 <= account < control(s).accounts_used:
-            prefetch_account(s, account)
+        prefetch_account(s, command.account)
         slot = slot_of(command.order_id)
-        if 0 < slot < control(s).orders_used:
+        if slot > 0:
             prefetch_order(s, slot)
     if place + LOOK_AHEAD // 2 < count:
         account = command_at(commands, place + LOOK_AHEAD // 2).account
-        if 0 <= account < control(s).accounts_used:
-            index = account_at(s, account).first_position
-            if index >= 0:
-                prefetch_position(s, index)
+        if 0 <= account < control(s).accounts_capacity:
+            prefetch_position(s, account_at(s, account).first_position)
 
 
 @entry(5)

@@ -192,7 +192,7 @@ def _count_reduce_only(s: State, order: OrderRow, change: int) -> None:
         position_at(s, order.position).special_orders += change
 
 
-@kernel
+@inline
 def dequeue(s: State, slot: int) -> None:
     """Remove an order from its level's queue, and the level when it is empty."""
     order = order_at(s, slot)

@@ -279,10 +279,9 @@ def _clear_block_order(s: State, slot: int) -> None:
 def drop_order(s: State, slot: int) -> None:
     """Free an order row: out of its queue, its owner's list and the client ids; emits nothing."""
     order = order_at(s, slot)
-    if order.state == RESTING:
+    if order.state == RESTING or order.state == WAITING_FOR_TRIGGER:
         dequeue(s, slot)
-    elif order.state == WAITING_FOR_TRIGGER:
-        dequeue(s, slot)
+    if order.state == WAITING_FOR_TRIGGER:
         control(s).reserved_levels -= 1
     elif order.state == WAITING_FOR_FILL:
         control(s).reserved_levels -= WAITING_CHILD_LEVELS
