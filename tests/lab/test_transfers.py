@@ -439,6 +439,19 @@ def test_money_does_not_come_while_transfers_are_blocked(tmp_path: Path) -> None
     assert (line.blocked, line.added) == (0, 1_000 * USD)
 
 
+def test_crises_say_that_transfers_were_blocked(tmp_path: Path) -> None:
+    # The bucket has more of the money here than as given: it takes a deeper fall.
+    (tmp_path / "down.toml").write_text(JUMP.replace("94.5", "91.0"))
+    found = sw.crises(
+        account_of(BLOCKED, rulebook="dydx"), crises=tmp_path / "down.toml", rulebooks=("dydx",),
+        modes="isolated", depths="calm", population=0, workers=1,
+    )  # fmt: skip
+    (outcome,) = found.outcomes
+    assert (outcome.blocked, outcome.added) == (1_000 * USD, 0)
+    said = [each.text for each in found.findings().words]
+    assert any("so 1,000 USD of top-ups did not come" in each for each in said)
+
+
 # The pages
 
 PAGES = ROOT / "docs" / "commands"

@@ -9,8 +9,8 @@ from seawall.domain.errors import InputError
 from seawall.domain.option import OptionPosition
 
 POOLED_COMMANDS = (
-    "`seawall options` counts them, and `seawall stress` and `seawall paths` in portfolio margin "
-    "(from Python, with presets); `seawall paths` compares one pool with each leg apart"
+    "`seawall options` counts them, and `seawall stress`, `seawall paths` and `seawall compare` in "
+    "portfolio margin (from Python, with presets)"
 )
 """What to use instead where options, coins and debts are refused."""
 

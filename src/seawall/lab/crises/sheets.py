@@ -217,6 +217,12 @@ class _Findings:
             if not each.is_conserved:
                 text = f"{NOT_CONSERVED} It is so in {each.crisis}, {_where(each)}."
                 yield Words(text, is_warning=True)
+            if each.blocked:
+                text = (
+                    f"{each.crisis}, {_where(each)}: transfers were blocked, so "
+                    f"{kinds.money(each.blocked)} USD of top-ups did not come."
+                )
+                yield Words(text, is_warning=True)
 
     def _outcomes(self) -> Sheet:
         ranks = {worst: "worst" for _, worst in self.extremes.values()}
@@ -241,6 +247,7 @@ class _Findings:
                 Column("closed_by", NAMES, lambda row: closed_by(row.closed), drop=5),
                 Column("start", MONEY, on="data"),
                 Column("added", MONEY, on="data"),
+                Column("blocked", MONEY, on="data"),
                 Column("lowest", MONEY, title="lowest, USD", drop=3),
                 Column("lowest_minutes", MINUTES, title="at", drop=4),
                 Column("end", MONEY, title="end, USD"),

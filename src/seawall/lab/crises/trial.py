@@ -17,7 +17,7 @@ from seawall.lab.crises.record import OWN, Closed, Record
 from seawall.lab.market.market_path import LARGEST_MOVE
 from seawall.lab.simulation.agents import whole_ladders
 from seawall.lab.simulation.assumptions import TradingAssumptions
-from seawall.lab.simulation.incidents import IncidentKind
+from seawall.lab.simulation.incidents import IncidentKind, blocked_money
 from seawall.lab.simulation.population import Population
 from seawall.lab.simulation.setup import Grid, SimulationSetup
 from seawall.lab.simulation.simulation import Batch, Pace, Simulation, steps
@@ -69,7 +69,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     ``liquidated``: (bucket: market or cross pool, minutes) of each that was under maintenance.
     ``closed``: flags of ``Closed``. ``untouched``: equity at the end with all positions still open.
-    ``added``: what top-ups brought. ``line``: (minutes, USD) of equity. Of the population:
+    ``added``: what top-ups brought; ``blocked``: what did not come because transfers were blocked.
+    ``line``: (minutes, USD) of equity. Of the population:
     ``liquidations``, and USD by where positions went, with what the insurance fund paid.
     ``lowest_marks``, ``highest_marks``: of the first, by market.
     """
@@ -86,6 +87,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     closed: int
     untouched: int
     added: int
+    blocked: int
     line: tuple[tuple[float, float], ...]
     population: int
     liquidations: int
@@ -207,6 +209,7 @@ class Trial:
                 for market, each in start.holdings.items()
             ),
             added=simulation.added,
+            blocked=blocked_money(simulation.incidents),
             line=tuple(
                 (float(minutes[i]), float(equity[i]) / MICRO)
                 for i in np.unique(np.append(chosen, lowest))

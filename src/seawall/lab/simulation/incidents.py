@@ -56,6 +56,11 @@ OF_NO_BUCKET = (IncidentKind.FUNDING, IncidentKind.TRANSFERS_GATED)
 """What concerns the whole account, or all accounts."""
 
 
+def blocked_money(incidents: "Iterable[Incident]") -> int:
+    """Micro-USD of top-ups that did not come because transfers were blocked."""
+    return sum(each.money for each in incidents if each.kind == IncidentKind.TOP_UP_BLOCKED)
+
+
 class Incident(Struct, kw_only=True):
     """One thing that happened to the account. Unused numbers are 0.
 

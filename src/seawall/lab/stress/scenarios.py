@@ -8,7 +8,7 @@ from seawall.domain.units import MICRO
 from seawall.lab.market.price_paths import PricePath, price_paths
 from seawall.lab.market.scenario import Scenario
 from seawall.lab.rehearse.rehearsal import Rehearsal
-from seawall.lab.simulation.incidents import STAGES, IncidentKind
+from seawall.lab.simulation.incidents import STAGES, IncidentKind, blocked_money
 
 
 class BucketEnd(Struct, frozen=True):
@@ -74,7 +74,7 @@ def scenario_line(scenario: Scenario, result: Rehearsal) -> ScenarioLine:
         lowest_minutes=_minutes(int(result.path.times_ms[worst]), begin),
         end=result.end.equity,
         added=result.added,
-        blocked=sum(e.money for e in result.incidents if e.kind == IncidentKind.TOP_UP_BLOCKED),
+        blocked=blocked_money(result.incidents),
         untouched=round(float(result.untouched_equity[-1]) * MICRO),
         liquidated=tuple(BucketEnd(bucket, minutes) for bucket, minutes in ended.items()),
         first=next((market for market in touched if not is_pool(market)), None),
