@@ -83,8 +83,7 @@ def advice(number: int, scenarios: Sequence[str] = (), **options: PathOptions) -
     return Advice(
         account.name,
         found,
-        _judged(modes, [each.loss.shortfalls[0.95] for each in fresh], chosen),
-        _judged(modes, [each.ruin for each in fresh], chosen),
+        *judged([_name(each) for each in modes], fresh, chosen),
         fresh[0].loss.shortfalls[0.95].value,
     )
 
@@ -100,10 +99,17 @@ def fresh_statistics(setup: PathSetup, modes: Sequence[Mode]) -> list[PathStatis
     ]
 
 
-def _judged(modes: Sequence[Mode], values: Sequence[Estimate], chosen: int) -> Judgement:
-    others = [n for n in range(len(modes)) if n != chosen] or [chosen]
-    best = min(others, key=lambda n: values[n].value)
-    return Judgement(values[chosen], values[best], _name(modes[best]))
+def judged(
+    names: Sequence[str], fresh: Sequence[PathStatistics], chosen: int
+) -> tuple[Judgement, Judgement]:
+    """The chosen one of what is named beside the best other: the worst 5 %, and ruin."""
+    others = [n for n in range(len(names)) if n != chosen] or [chosen]
+
+    def of(values: Sequence[Estimate]) -> Judgement:
+        best = min(others, key=lambda n: values[n].value)
+        return Judgement(values[chosen], values[best], names[best])
+
+    return of([each.loss.shortfalls[0.95] for each in fresh]), of([each.ruin for each in fresh])
 
 
 def _name(mode: Mode) -> str:

@@ -17,10 +17,9 @@ from msgspec import structs
 from seawall.accounts.account import Account
 from seawall.accounts.load import load_account
 from seawall.lab.options.compare import PooledComparison, WayResult, pooled_comparison
-from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.setup import PathOptions
 from seawall.lab.paths.statistics import PathStatistics, path_statistics
-from tests.lab.mode_advice import FRESH_SEED, HERE, Judgement
+from tests.lab.mode_advice import FRESH_SEED, HERE, Judgement, judged
 
 SPOTS = {"BTC": 100_000, "ETH": 3_000}
 PRESET = "derive-pm2"
@@ -84,11 +83,8 @@ def advice(number: int, scenarios: Sequence[str] = (), **options: PathOptions) -
     allowed = [each for each in under.results if not each.out]
     fresh = fresh_statistics(found, allowed)
     chosen = allowed.index(under.recommended)
-    return Advice(
-        account.name, found,
-        _judged(allowed, [each.loss.shortfalls[0.95] for each in fresh], chosen),
-        _judged(allowed, [each.ruin for each in fresh], chosen),
-    )  # fmt: skip
+    names = [each.way.held for each in allowed]
+    return Advice(account.name, found, *judged(names, fresh, chosen))
 
 
 def fresh_statistics(found: PooledComparison, results: Sequence[WayResult]) -> list[PathStatistics]:
@@ -101,12 +97,6 @@ def fresh_statistics(found: PooledComparison, results: Sequence[WayResult]) -> l
         path_statistics(task, each, setup.limits)
         for task, each in zip(tasks, outcomes, strict=True)
     ]
-
-
-def _judged(results: Sequence[WayResult], values: Sequence[Estimate], chosen: int) -> Judgement:
-    others = [n for n in range(len(results)) if n != chosen] or [chosen]
-    best = min(others, key=lambda n: values[n].value)
-    return Judgement(values[chosen], values[best], results[best].way.held)
 
 
 def summary(given: Sequence[Advice]) -> Iterator[str]:

@@ -97,7 +97,7 @@ def of_file(money: int = 25_000) -> Account:
 
 def simulated(account: Account, preset: str = "derive-pm2", **given: object) -> PooledSimulation:
     quick = {"paths": 256, "days": 7, "step_seconds": 3600}
-    return simulation_of(account, {"presets": preset}, **(quick | given))  # type: ignore[typeddict-item]
+    return simulation_of(account, preset, **(quick | given))  # type: ignore[arg-type]
 
 
 def with_money(way: Way, more: float) -> Way:

@@ -29,6 +29,7 @@ from seawall.report.progress import Progress, silent
 if TYPE_CHECKING:
     from seawall.lab.options.compare import PooledComparison
     from seawall.lab.options.pooled import Presets
+    from seawall.lab.options.simulation import PooledOptions
 
 
 class CompareResult(Answer, frozen=True, kw_only=True):
@@ -66,15 +67,10 @@ def compare(
     presets: "Presets",
     survival: Amount = "99%",
     scenarios: str | Path | Iterable[str | Path] = (DEFAULT,),
-    volatility_change: Amount = 0,
-    volatility_beta: Amount = 0,
-    liquidation_cost: Amount = ...,
-    surface: str | Path | None = None,
-    time: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     progress: Progress = silent,
-    **options: Unpack[PathOptions],
+    **options: "Unpack[PooledOptions]",
 ) -> "PooledComparison": ...
 def compare(
     account: Account, *, presets: "Presets | None" = None, **given: Any
@@ -90,8 +86,7 @@ def compare(
     they cost, and what it takes to hold the account in each mode.
 
     In portfolio margin, for accounts with options or coins and wherever ``presets`` are given
-    (all that ship if empty): pooled, legs apart and by market. ``volatility_change``,
-    ``volatility_beta``, ``liquidation_cost``, ``surface`` and ``time`` as ``paths`` has them.
+    (all that ship if empty): pooled, legs apart and by market; ``options`` as ``PooledOptions``.
 
     Raises SeawallError.
     """

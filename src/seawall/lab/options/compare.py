@@ -32,16 +32,15 @@ from seawall.lab.compare.modes import HEDGED
 from seawall.lab.market.market_path import MarketPath
 from seawall.lab.market.named_scenarios import DEFAULT, chosen_scenarios
 from seawall.lab.market.scenario import Scenario
-from seawall.lab.options.legs import LIQUIDATION_COST
 from seawall.lab.options.pool import AnyRule
 from seawall.lab.options.pooled import Pooled, Presets
 from seawall.lab.options.scenario import PooledRun, scenario_prices, through
-from seawall.lab.options.simulation import PooledSimulation, PoolOptions, simulation_of
+from seawall.lab.options.simulation import PooledOptions, PooledSimulation, simulation_of
 from seawall.lab.options.ways import POOLED, Way, ways_of
 from seawall.lab.paths.kernels.task import Outcomes
 from seawall.lab.paths.question import read_probability
 from seawall.lab.paths.runner import Runner
-from seawall.lab.paths.setup import PathOptions, PathSetup
+from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.statistics import PathStatistics, path_statistics
 from seawall.report.findings import Answer, Findings
 from seawall.report.progress import Progress, silent
@@ -153,41 +152,33 @@ def pooled_comparison(
     presets: Presets = (),
     survival: Amount = "99%",
     scenarios: str | Path | Iterable[str | Path] = (DEFAULT,),
-    volatility_change: Amount = 0,
-    volatility_beta: Amount = 0,
-    liquidation_cost: Amount = LIQUIDATION_COST,
-    surface: str | Path | None = None,
-    time: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     progress: Progress = silent,
-    **options: Unpack[PathOptions],
+    **options: Unpack[PooledOptions],
 ) -> PooledComparison:
     """Hold an account in one pool, its legs apart and by market, on the same paths.
 
-    ``survival`` and ``scenarios``: as ``compare`` has them; ``presets`` and from
-    ``volatility_change`` on: as ``paths`` has them. Raises SeawallError.
+    ``survival`` and ``scenarios``: as ``compare`` has them; ``presets``: those that ship if empty.
+    ``options``: as ``PooledOptions``. Raises SeawallError.
     """
     target = read_probability("survival", survival, "99%")
     loaded = chosen_scenarios(several(scenarios))
-    pool_options: PoolOptions = {
-        "presets": presets, "volatility_change": volatility_change,
-        "volatility_beta": volatility_beta, "liquidation_cost": liquidation_cost,
-        "surface": surface, "time": time,
-    }  # fmt: skip
-    simulation = simulation_of(account, pool_options, **options)
+    simulation = simulation_of(account, presets, **options)
     # Before long work: whether there are prices of every market.
     prices = [(each, scenario_prices(simulation, each)) for each in loaded]
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
     ways = list(ways_of(simulation.pool))
-    outcomes = runner.all_outcomes(simulation.tasks(ways), "every way to hold the account")
+    tasks = simulation.tasks(ways)
+    outcomes = runner.all_outcomes(tasks, "every way to hold the account")
     few = simulation.over(simulation.setup.hours, SEARCH_PATHS)
     kept = runner.all_outcomes(few.tasks(ways, is_kept=True), "the capital that it takes")
-    results = []
-    for number, (way, found, never) in enumerate(zip(ways, outcomes, kept, strict=True)):
-        progress("named scenarios", number, len(ways))
+    results: list[WayResult] = []
+    for way, task, found, never in zip(ways, tasks, outcomes, kept, strict=True):
+        progress("named scenarios", len(results), len(ways))
         runs = [through(simulation, way, each, path) for each, path in prices]
-        results.append(_result(simulation, way, found, never, target, runs))
+        statistics = path_statistics(task, found, simulation.setup.limits)
+        results.append(_result(simulation, way, statistics, never, target, runs))
     over = [_over(simulation, ways, part, runner) for part in HORIZONS]
     return PooledComparison(
         simulation=simulation,
@@ -213,12 +204,11 @@ def capital_of(way: Way, equity: float, lacking: Floats) -> Floats:
 def _result(
     simulation: PooledSimulation,
     way: Way,
-    outcomes: Outcomes,
+    statistics: PathStatistics,
     kept: Outcomes,
     target: float,
     runs: Sequence[PooledRun],
 ) -> WayResult:
-    setup = simulation.setup
     equity = simulation.pool.held.equity
     paths = capital_of(way, equity, kept.lacking)
     asked = float(np.quantile(paths, target, method="higher"))
@@ -226,7 +216,7 @@ def _result(
     initial = equity - sum(each.free for each in totals)
     return WayResult(
         way=way,
-        statistics=path_statistics(setup.task_of(simulation.account(way)), outcomes, setup.limits),
+        statistics=statistics,
         capital=max(asked, initial),
         initial=initial,
         out=_out(way, initial > equity, kept),

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from seawall.lab.compare.choice import GIVEN
 from seawall.lab.compare.comparison import Contagion
 from seawall.lab.compare.figures import mode_bars
 from seawall.lab.compare.recommendation import listed
@@ -114,7 +113,7 @@ def _recommendations(found: PooledComparison) -> Sheet:
 
 def _ways(found: PooledComparison, rows: list[_Row]) -> Sheet:
     def marks(row: _Row) -> str:
-        given = f", {GIVEN.split()[-1]}" if row.result.judged.is_given else ""
+        given = ", given" if row.result.judged.is_given else ""
         return f"{given}{' *' if row.is_recommended else ''}"
 
     columns = [

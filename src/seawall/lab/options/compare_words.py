@@ -28,6 +28,7 @@ def recommendation(found: PooledComparison) -> Iterator[Words]:
             f"Under {_titles(found, undivided)} there is nothing to divide: the account has one "
             "leg in one market, or its coins are the money of its perpetuals."
         )
+        yield from map(Words, (text for each in undivided for text in _short(found, each)))
     for group in _groups([each for each in found.presets if len(each.results) > 1]):
         yield from map(Words, _of_group(found, group))
 
@@ -118,8 +119,9 @@ def _short(found: PooledComparison, shown: UnderPreset) -> Iterator[str]:
     needed, equity = shown.recommended.capital, found.pool.held.equity
     if needed > equity:
         yield (
-            f"{kinds.short_percent(found.target)} of the paths without a liquidation take "
-            f"{kinds.short_usd(needed)}; the account has {kinds.short_usd(equity)}."
+            f"Under {shown.rule.preset.title} {kinds.short_percent(found.target)} of the paths "
+            f"without a liquidation take {kinds.short_usd(needed)}; the account has "
+            f"{kinds.short_usd(equity)}."
         )
 
 

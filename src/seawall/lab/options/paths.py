@@ -4,24 +4,21 @@
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Unpack
 
 from msgspec import Struct
 
 from seawall.accounts.account import Account
-from seawall.domain.quantities import Amount
 from seawall.lab.arrays import Floats, Integers
-from seawall.lab.options.legs import LIQUIDATION_COST
 from seawall.lab.options.pool import AnyRule
 from seawall.lab.options.pooled import Pooled, Presets
-from seawall.lab.options.simulation import PooledSimulation, PoolOptions, simulation_of
+from seawall.lab.options.simulation import PooledOptions, PooledSimulation, simulation_of
 from seawall.lab.options.ways import Held, ways_of
 from seawall.lab.paths.estimates import Estimate
 from seawall.lab.paths.kernels.pool_account import PoolAccount
 from seawall.lab.paths.kernels.simulate import MarginFan, margin_fan
 from seawall.lab.paths.runner import Runner
-from seawall.lab.paths.setup import PathOptions, PathSetup
+from seawall.lab.paths.setup import PathSetup
 from seawall.lab.paths.statistics import (
     PathStatistics,
     first_liquidation,
@@ -93,38 +90,29 @@ def pooled_paths(
     account: Account,
     *,
     presets: Presets = (),
-    volatility_change: Amount = 0,
-    volatility_beta: Amount = 0,
-    liquidation_cost: Amount = LIQUIDATION_COST,
-    surface: str | Path | None = None,
-    time: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     progress: Progress = silent,
-    **options: Unpack[PathOptions],
+    **options: Unpack[PooledOptions],
 ) -> PooledPaths:
     """Simulate an account of perpetuals, options and coins under presets of portfolio margin.
 
-    ``presets`` and what follows: as ``PoolOptions``. The rest is as ``options`` and ``paths`` have
-    it. Raises SeawallError for input that cannot be used.
+    ``presets``: those that ship if empty. ``options``: as ``PooledOptions``; the rest is as
+    ``paths`` has it. Raises SeawallError for input that cannot be used.
     """
-    pool_options: PoolOptions = {
-        "presets": presets, "volatility_change": volatility_change,
-        "volatility_beta": volatility_beta, "liquidation_cost": liquidation_cost,
-        "surface": surface, "time": time,
-    }  # fmt: skip
     runner = Runner(workers=workers, cluster=cluster, progress=progress)
-    simulation = simulation_of(account, pool_options, **options)
+    simulation = simulation_of(account, presets, **options)
     setup, ways = simulation.setup, list(ways_of(simulation.pool))
-    tasks = simulation.tasks(ways)
+    accounts = [simulation.account(each) for each in ways]
+    tasks = [setup.task_of(each) for each in accounts]
     found = runner.all_outcomes(tasks, "the account under every preset, pooled and apart")
     cases = [
         PooledCase(
-            rule=way.rule, held=way.held, account=simulation.account(way),
+            rule=way.rule, held=way.held, account=held,
             statistics=path_statistics(task, outcomes, setup.limits),
             losses=losses(task, outcomes), first=first_liquidation(outcomes),
         )
-        for way, task, outcomes in zip(ways, tasks, found, strict=True)
+        for way, held, task, outcomes in zip(ways, accounts, tasks, found, strict=True)
     ]  # fmt: skip
     strictest = simulation.pool.strictest
     shown = next(task for way, task in zip(ways, tasks, strict=True) if way.rule is strictest)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from msgspec import Struct, structs
 
@@ -31,17 +31,15 @@ MOST_BETA = 20
 MOST_STEPS = 1_000_000
 
 
-class PoolOptions(TypedDict, total=False):
-    """How an account in portfolio margin is margined and what its volatilities do.
+class PooledOptions(PathOptions, total=False):
+    """How an account in portfolio margin is margined, what its volatilities do, and its paths.
 
-    ``presets``: those that ship if empty. ``volatility_change``: how far all implied volatilities
-    move before prices do, ``"50%"`` or -0.25. ``volatility_beta``: how far they move, in percent of
-    themselves, when the price of their market moves 1 %; -1 raises them as prices fall.
-    ``liquidation_cost``: of the price, for each coin that a liquidation closes. ``surface`` and
-    ``time`` as ``options`` has them.
+    ``volatility_change``: how far all implied volatilities move before prices do, ``"50%"`` or
+    -0.25. ``volatility_beta``: how far they move, in percent of themselves, when the price of their
+    market moves 1 %; -1 raises them as prices fall. ``liquidation_cost``: of the price, for each
+    coin that a liquidation closes. ``surface`` and ``time`` as ``options`` has them.
     """
 
-    presets: Presets
     volatility_change: Amount
     volatility_beta: Amount
     liquidation_cost: Amount
@@ -91,17 +89,24 @@ class PooledSimulation(Struct, frozen=True, kw_only=True, eq=False):
 
 def simulation_of(
     account: Account,
-    pool_options: PoolOptions,
+    presets: Presets = (),
+    *,
+    volatility_change: Amount = 0,
+    volatility_beta: Amount = 0,
+    liquidation_cost: Amount = LIQUIDATION_COST,
+    surface: str | Path | None = None,
+    time: str | None = None,
     **options: Unpack[PathOptions],
 ) -> PooledSimulation:
-    """The simulation of an account in portfolio margin. Raises SeawallError."""
-    change = volatility_change_of(pool_options.get("volatility_change", 0))
-    cost = liquidation_cost_of(pool_options.get("liquidation_cost", LIQUIDATION_COST))
-    beta = volatility_beta_of(pool_options.get("volatility_beta", 0))
+    """The simulation of ``PooledOptions``; all presets that ship if none is given.
+
+    Raises SeawallError.
+    """
+    change, cost = volatility_change_of(volatility_change), liquidation_cost_of(liquidation_cost)
+    beta = volatility_beta_of(volatility_beta)
     pool = pooled(
-        account, presets=pool_options.get("presets", ()), surface=pool_options.get("surface"),
-        time=pool_options.get("time"), funding=_rates(options.get("model", ModelOptions())),
-        assume=options.get("assume"),
+        account, presets=presets, surface=surface, time=time,
+        funding=_rates(options.get("model", ModelOptions())), assume=options.get("assume"),
     )  # fmt: skip
     setup = setup_of(account, list(pool.held.portfolios), pool.held.equity, **options)
     number("steps", setup.steps, least=1, most=MOST_STEPS, expected=f"at most {MOST_STEPS:,}")

@@ -4,7 +4,6 @@ Quantities are numbers, or texts as people write them (``domain/quantities.py``)
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from seawall.accounts.account import Account
@@ -38,6 +37,7 @@ from seawall.report.progress import Progress, silent
 if TYPE_CHECKING:
     from seawall.lab.options.paths import PooledPaths
     from seawall.lab.options.pooled import Presets
+    from seawall.lab.options.simulation import PooledOptions
 
 DEFAULT_LEVERAGES = (2, 3, 5, 7, 10, 15, 20)
 MOST_LEVERAGES = 40
@@ -92,15 +92,10 @@ def paths(
     account: Account,
     *,
     presets: "Presets",
-    volatility_change: Amount = 0,
-    volatility_beta: Amount = 0,
-    liquidation_cost: Amount = ...,
-    surface: str | Path | None = None,
-    time: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     progress: Progress = silent,
-    **options: Unpack[PathOptions],
+    **options: "Unpack[PooledOptions]",
 ) -> "PooledPaths": ...
 def paths(
     account: Account, *, presets: "Presets | None" = None, **given: Any
@@ -114,8 +109,7 @@ def paths(
     probability of losing the risk capital within it.
 
     In portfolio margin, for accounts with options or coins and wherever ``presets`` are given
-    (all that ship if empty): ``volatility_change``, ``volatility_beta``, ``liquidation_cost``,
-    ``surface`` and ``time`` as ``pooled_paths`` has them.
+    (all that ship if empty): ``options`` as ``PooledOptions``.
 
     Raises SeawallError.
     """
