@@ -14,7 +14,7 @@ Decision 0013 says what that saves. This uses names inside Numba, whose version 
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, wraps
 from inspect import signature as parameters_of
 from typing import Any
@@ -31,12 +31,16 @@ from numba.core import (
     typing,
     untyped_passes,
 )
+from numba.core import errors as numba_errors
+from numba.core import ir as numba_ir
 from numba.core.compiler import Flags, StateDict, _CompileStatus, _make_subtarget
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel import models, register_default
 from numba.core.lowering import Lower
+from numba.core.postproc import PostProcessor
 from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
+from numba.core.types.functions import BaseFunction
 from numba.core.typing.templates import fold_arguments
 
 from seawall.engine.kernel_code import SYMBOL
@@ -59,9 +63,6 @@ _PASSES = (
     typed_passes.PreLowerStripPhis,
     typed_passes.IRLegalization,
 )
-
-
-_NUMBERS = types.Number, types.Boolean
 
 
 class _Unlinked(codegen.JITCodeLibrary):  # type: ignore[misc]
@@ -131,23 +132,93 @@ class KernelType(types.Callable, types.Dummy):  # type: ignore[misc]
 register_default(KernelType)(models.OpaqueModel)
 
 
-def _remember_operators() -> None:
-    """Have Numba look up once what an operator, a builtin or a cast of these numbers gives."""
-    context = cpu_target.typing_context
-    if "resolve_function_type" in vars(context):
-        return
-    resolve = context.resolve_function_type
-    once = cache(lambda function, kinds: resolve(function, kinds, {}))
+def _remembered(get_call_type: Function) -> Function:
+    """What a builtin, an operator or a cast gives for these types is found once."""
 
-    def remembered(function: Any, kinds: tuple[Any, ...], named: Any) -> Any:
-        is_fixed = isinstance(function, types.NumberClass) or (
-            getattr(function, "__module__", "") in ("_operator", "builtins")
-        )
-        if is_fixed and not named and all(isinstance(each, _NUMBERS) for each in kinds):
-            return once(function, kinds)
-        return resolve(function, kinds, named)
+    @wraps(get_call_type)
+    def once(self: Any, context: Any, args: Any, kws: Any) -> Any:
+        known = vars(self).setdefault("_known", {})
+        key = args, tuple(kws.items())
+        if key not in known:
+            known[key] = get_call_type(self, context, args, kws)
+        return known[key]
 
-    context.resolve_function_type = remembered
+    return once
+
+
+def _first_and_last(run: Function) -> Function:
+    """Where variables live is found when a function is read and when it is lowered, not after each
+    pass in between."""
+
+    @wraps(run)
+    def seldom(self: Any, emit_dels: bool = False, extend_lifetimes: bool = False) -> None:
+        if emit_dels or self.func_ir.variable_lifetime is None:
+            run(self, emit_dels, extend_lifetimes)
+
+    return seldom
+
+
+def _by_text(get_abi_size: Function) -> Function:
+    """LLVM is asked once for the size of a type."""
+    known: dict[str, int] = {}
+
+    @wraps(get_abi_size)
+    def once(self: Any, target_data: Any, context: Any = None) -> int:
+        text = str(self)
+        if text not in known:
+            known[text] = get_abi_size(self, target_data, context)
+        return known[text]
+
+    return once
+
+
+def _variables(_: Any) -> Function:
+    """The variables in a part of an instruction, looked for only where there may be some."""
+
+    def found(self: Any, value: Any) -> list[Any]:
+        if isinstance(value, numba_ir.Var):
+            return [value]
+        if isinstance(value, numba_ir.Inst):
+            return value.list_vars()  # type: ignore[no-any-return]
+        if isinstance(value, dict):
+            value = value.values()
+        elif not isinstance(value, (list, tuple)):
+            return []
+        return [
+            variable
+            for each in value
+            if not isinstance(each, _WITHOUT_VARIABLES)
+            for variable in found(self, each)
+        ]
+
+    return found
+
+
+_WITHOUT_VARIABLES = str, int, numba_ir.Loc, type(None)
+_QUICKER: tuple[tuple[Any, str, Callable[[Function], Function]], ...] = (
+    (BaseFunction, "get_call_type", _remembered),
+    (PostProcessor, "run", _first_and_last),
+    (
+        vars(numba_errors)["WarningsFixer"],
+        "catch_warnings",
+        lambda _: lambda *place, **named: nullcontext(),
+    ),
+    (ir.Type, "get_abi_size", _by_text),
+    (numba_ir.Inst, "_rec_list_vars", _variables),
+)
+"""What Numba does again and again for kernels, and how it is done instead while they compile."""
+
+
+@contextmanager
+def _quicker() -> Iterator[None]:
+    before = [getattr(owner, name) for owner, name, _ in _QUICKER]
+    for owner, name, replaced in _QUICKER:
+        setattr(owner, name, replaced(getattr(owner, name)))
+    try:
+        yield
+    finally:
+        for (owner, name, _), original in zip(_QUICKER, before, strict=True):
+            setattr(owner, name, original)
 
 
 def intrinsic_type(define: Function) -> Any:
@@ -163,10 +234,17 @@ def intrinsic_type(define: Function) -> Any:
     return cpu_target.typing_context.resolve_value_type(intrinsic)
 
 
-def _lower(function: Function, arguments: tuple[Any, ...], is_inline: bool) -> StateDict:
-    """Infer types and make unoptimised code, also of all that is called."""
+@cache
+def _flags(is_inline: bool) -> Flags:
+    """One object for all kernels: another one is compared, option by option, at each lookup."""
     flags = Flags()
     cpu_target.options.parse_as_flags(flags, _OPTIONS | {"forceinline": is_inline})
+    return flags
+
+
+def _lower(function: Function, arguments: tuple[Any, ...], is_inline: bool) -> StateDict:
+    """Infer types and make unoptimised code, also of all that is called."""
+    flags = _flags(is_inline)
     context = _make_subtarget(cpu_target.target_context, flags)
     state = StateDict()
     state.update(
@@ -175,7 +253,7 @@ def _lower(function: Function, arguments: tuple[Any, ...], is_inline: bool) -> S
         locals={}, lifted=(), lifted_from=None, metadata={}, reload_init=[], pipeline=None,
         status=_CompileStatus(can_fallback=False), typemap=None, calltypes=None,
     )  # fmt: skip
-    with ConfigStack().enter(flags.copy()):
+    with ConfigStack().enter(flags):
         for each in _PASSES:
             step = each()
             step.analysis = {each: set(_PASSES)}
@@ -387,8 +465,7 @@ def object_code(function: Function, arguments: tuple[Any, ...]) -> bytes:
     """Machine code of an entry with all it calls, for arguments of the types of these."""
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
-    _remember_operators()
-    with _undisturbed():
+    with _undisturbed(), _quicker():
         state = _lower(function, tuple(map(numba.typeof, arguments)), is_inline=False)
         library = codegen.JITCodeLibrary(state.targetctx.codegen(), SYMBOL)
         module = library._final_module
