@@ -60,6 +60,9 @@ if INTERPRETED:
     def inline(function: F) -> F:
         return function
 
+    def inline_disjoint(function: F) -> F:
+        return function
+
     def intrinsic(define: Function) -> Any:
         raise AssertionError(f"{define.__name__} is of compiled kernels")
 
@@ -81,16 +84,19 @@ else:
     class _Kernel:
         """What a kernel's name stands for: the compiler can call it, Python cannot."""
 
-        def __init__(self, function: Function, is_inline: bool) -> None:
+        def __init__(
+            self, function: Function, is_inline: bool = False, is_disjoint: bool = False
+        ) -> None:
             self.__doc__ = function.__doc__
             self._function = function
             self._is_inline = is_inline
+            self._is_disjoint = is_disjoint
 
         @cached_property
         def _numba_type_(self) -> Any:
             from seawall.engine.kernel_compiler import KernelType
 
-            return KernelType(self._function, self._is_inline)
+            return KernelType(self._function, self._is_inline, self._is_disjoint)
 
     class _Intrinsic:
         """An operation that is emitted by a function of its own."""
@@ -106,11 +112,18 @@ else:
 
     def kernel(function: F) -> F:
         """An ordinary helper: compiled once, called."""
-        return _Kernel(function, is_inline=False)  # type: ignore[return-value]
+        return _Kernel(function)  # type: ignore[return-value]
 
     def inline(function: F) -> F:
         """A small helper on the hot path: always inlined."""
         return _Kernel(function, is_inline=True)  # type: ignore[return-value]
+
+    def inline_disjoint(function: F) -> F:
+        """The same, of a helper whose arrays never overlap where it writes one of them.
+
+        Its loops then need no check of that before they take several elements at once.
+        """
+        return _Kernel(function, is_inline=True, is_disjoint=True)  # type: ignore[return-value]
 
     def intrinsic(define: Function) -> Any:
         """An operation of kernels in machine code: ``define(numba.types, *types of arguments)``.

@@ -99,9 +99,10 @@ def _widened(kind: Any) -> Any:
 class KernelType(types.Callable, types.Dummy):  # type: ignore[misc]
     """The type of a kernel to Numba: it compiles the kernel when a call to it is typed."""
 
-    def __init__(self, function: Function, is_inline: bool) -> None:
+    def __init__(self, function: Function, is_inline: bool, is_disjoint: bool) -> None:
         self._function = function
         self._is_inline = is_inline
+        self._is_disjoint = is_disjoint
         self._parameters = parameters_of(function)
         self._compiled: dict[tuple[Any, ...], tuple[Any, Any]] = {}
         where = f"{function.__module__}.{function.__qualname__}"
@@ -115,7 +116,7 @@ class KernelType(types.Callable, types.Dummy):  # type: ignore[misc]
             lambda index, parameter, kinds: types.StarArgTuple(kinds),
         )  # fmt: skip
         if folded not in self._compiled:
-            lowered = _lower(self._function, folded, self._is_inline)
+            lowered = _lower(self._function, folded, self._is_inline, self._is_disjoint)
             # What a call of this signature is looked up by.
             key = object()
             cpu_target.target_context.insert_user_function(key, lowered.fndesc, [lowered.library])
@@ -235,16 +236,19 @@ def intrinsic_type(define: Function) -> Any:
 
 
 @cache
-def _flags(is_inline: bool) -> Flags:
+def _flags(is_inline: bool, is_disjoint: bool) -> Flags:
     """One object for all kernels: another one is compared, option by option, at each lookup."""
     flags = Flags()
+    flags.noalias = is_disjoint
     cpu_target.options.parse_as_flags(flags, _OPTIONS | {"forceinline": is_inline})
     return flags
 
 
-def _lower(function: Function, arguments: tuple[Any, ...], is_inline: bool) -> StateDict:
+def _lower(
+    function: Function, arguments: tuple[Any, ...], is_inline: bool, is_disjoint: bool
+) -> StateDict:
     """Infer types and make unoptimised code, also of all that is called."""
-    flags = _flags(is_inline)
+    flags = _flags(is_inline, is_disjoint)
     context = _make_subtarget(cpu_target.target_context, flags)
     state = StateDict()
     state.update(
@@ -466,7 +470,9 @@ def object_code(function: Function, arguments: tuple[Any, ...]) -> bytes:
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
     with _undisturbed(), _quicker():
-        state = _lower(function, tuple(map(numba.typeof, arguments)), is_inline=False)
+        state = _lower(
+            function, tuple(map(numba.typeof, arguments)), is_inline=False, is_disjoint=False
+        )
         library = codegen.JITCodeLibrary(state.targetctx.codegen(), SYMBOL)
         module = library._final_module
         wrapper = llvm.parse_assembly(str(_add_call_from_python(state)))

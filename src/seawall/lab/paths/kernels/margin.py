@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seawall.engine.compile import inline
+from seawall.engine.compile import inline, inline_disjoint
 from seawall.lab.arrays import Floats, Integers, Singles
 from seawall.lab.paths.kernels.compiled import fused
 from seawall.lab.paths.kernels.philox import LANES
@@ -66,7 +66,7 @@ def _tile_buckets(bucket: Integers) -> Integers:
     return np.array([t[0] if whole else -1 for t, whole in zip(tiles, is_whole, strict=True)])
 
 
-@inline
+@inline_disjoint
 def start_bucket(sums: Floats, cash: Floats, floor: Floats, deduction: float) -> None:
     for lane in range(LANES):
         sums[EQUITY + lane] = cash[lane]
@@ -86,7 +86,7 @@ def _bounds(usual: Floats) -> tuple[float, float, float]:
     return usual[LOWER], usual[UPPER], usual[SIDE]
 
 
-@inline
+@inline_disjoint
 def add_position(sums: Floats, price: Floats, size: Floats, usual: Floats) -> np.int64:
     """Adds a position to the bucket; below zero where some lane is outside the usual tier."""
     bounds = _bounds(usual)
@@ -100,7 +100,7 @@ def add_position(sums: Floats, price: Floats, size: Floats, usual: Floats) -> np
     return signs
 
 
-@inline
+@inline_disjoint
 def grow_and_add(
     sums: Floats, changes: Singles, before: Floats, price: Floats, size: Floats, usual: Floats
 ) -> np.int64:
@@ -118,7 +118,7 @@ def grow_and_add(
     return signs
 
 
-@inline
+@inline_disjoint
 def grow_and_add_tile(
     sums: Floats, changes: Singles, before: Floats, price: Floats, size: Floats, start: Floats,
     usual: Floats, is_whole: bool, has_tiers: bool,
@@ -157,7 +157,7 @@ def grow_and_add_tile(
     return signs
 
 
-@inline
+@inline_disjoint
 def correct_tiers(
     rows: Floats, sums: Floats, price: Floats, size: Floats, usual: Floats, tiers: Floats,
     market: int,
@@ -180,7 +180,7 @@ def correct_tiers(
         sums[MAINTENANCE + lane] += rows[RIGHT + lane] - taken
 
 
-@inline
+@inline_disjoint
 def owe(rows: Floats, sums: Floats, price: Floats, size: Floats, rate: float, std: float) -> None:
     """Funding of one position."""
     for lane in range(LANES):
@@ -189,7 +189,7 @@ def owe(rows: Floats, sums: Floats, price: Floats, size: Floats, rate: float, st
         sums[OWED + lane] = fused(value, paid, sums[OWED + lane])
 
 
-@inline
+@inline_disjoint
 def owe_recorded(
     sums: Floats, price: Floats, size: Floats, recorded: Floats, row: Integers, market: int
 ) -> None:
@@ -198,7 +198,7 @@ def owe_recorded(
         sums[OWED + lane] = fused(value, recorded[row[lane], market], sums[OWED + lane])
 
 
-@inline
+@inline_disjoint
 def pay(rows: Floats, sums: Floats, cash: Floats) -> None:
     """What the bucket owes, out of its cash."""
     for lane in range(LANES):

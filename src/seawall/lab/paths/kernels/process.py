@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seawall.domain.units import HOUR_MS
-from seawall.engine.compile import inline
+from seawall.engine.compile import inline, inline_disjoint
 from seawall.lab.arrays import Floats, Integers, Singles
 from seawall.lab.paths.kernels.compiled import fused
 from seawall.lab.paths.kernels.draws import (
@@ -282,7 +282,7 @@ def _draw_normals(process: PriceProcess, moves: Moves, step: int, path: int) -> 
             rows[lane] = shared[lane]
 
 
-@inline
+@inline_disjoint
 def _sum_before(rows: Singles, z: Singles, mix: Singles, is_first: bool) -> None:
     """What TILE normals before their own add to the sums of TILE markets."""
     m00, m01, m02, m03 = mix[0, 0], mix[0, 1], mix[0, 2], mix[0, 3]
@@ -301,7 +301,7 @@ def _sum_before(rows: Singles, z: Singles, mix: Singles, is_first: bool) -> None
         rows[SUM_3 + lane] = fused(m33, d, fused(m32, c, fused(m31, b, fused(m30, a, s3))))
 
 
-@inline
+@inline_disjoint
 def _finish_changes(
     rows: Singles, changes: Singles, z: Singles, mix: Singles, drift: Singles,
     half_variance: Singles, is_first: bool, is_short: bool,
@@ -338,7 +338,7 @@ def _finish_changes(
     return most
 
 
-@inline
+@inline_disjoint
 def _grow(changes: Singles, before: Floats, price: Floats, is_short: bool) -> None:
     """Prices after returns, or after log returns of any length."""
     if is_short:
@@ -349,13 +349,13 @@ def _grow(changes: Singles, before: Floats, price: Floats, is_short: bool) -> No
             price[lane] = before[lane] * exponential(np.float64(changes[lane]))
 
 
-@inline
+@inline_disjoint
 def _move_state(rows: Floats, normals: Singles, decay: float, shock: float) -> None:
     for lane in range(LANES):
         rows[VOLATILITY + lane] = fused(decay, rows[VOLATILITY + lane], shock * normals[lane])
 
 
-@inline
+@inline_disjoint
 def _set_factor(rows: Floats, singles: Singles, variance: float) -> None:
     for lane in range(LANES):
         singles[FACTOR + lane] = Single(rows[VOLATILITY + lane] - variance)
