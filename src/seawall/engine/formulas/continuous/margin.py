@@ -31,6 +31,13 @@ def tier_of(s: State, schedule: int, notional: int) -> int:
 
 
 @inline
+def lowest_maximum_leverage(s: State, schedule: int) -> int:
+    """The maximum leverage of the last tier, which no other is below."""
+    row = schedule_at(s, schedule)
+    return tier_at(s, row.first_tier + row.tier_count - 1).maximum_leverage
+
+
+@inline
 def maintenance_margin(s: State, schedule: int, notional: int) -> int:
     """(notional x rate - deduction) of the notional's tier, truncated."""
     tier = tier_at(s, tier_of(s, schedule, notional))

@@ -50,6 +50,7 @@ from seawall.engine.formulas.continuous.fees import open_order_limit
 from seawall.engine.formulas.continuous.margin import (
     hold_after_credit,
     initial_margin,
+    lowest_maximum_leverage,
     pool_without,
     tier_of,
 )
@@ -68,7 +69,7 @@ from seawall.engine.tables import (
 ALL_FLAGS = 255
 
 
-@kernel
+@inline
 def on_tick(price: int, price_unit: int, figures_limit: int) -> bool:
     """Whether a price has few enough significant figures, or is an integer of the quote unit.
 
@@ -76,6 +77,12 @@ def on_tick(price: int, price_unit: int, figures_limit: int) -> bool:
     """
     if price < figures_limit or figures_limit == 0 or remainder_of(price, price_unit) == 0:
         return True
+    return _has_few_figures(price, figures_limit)
+
+
+@kernel
+def _has_few_figures(price: int, figures_limit: int) -> bool:
+    """Whether all figures below the leading ones are 0."""
     step = 10
     while price >= figures_limit * step:
         step *= 10
@@ -211,6 +218,33 @@ def value_rejection(
 
 
 @inline
+def is_ordinary(
+    s: State, account: int, market: int, price: int, size: int, flags: int, time_in_force: int,
+    side: int,
+) -> bool:  # fmt: skip
+    """Whether an order without flags surely obeys all rules of shape, value, count and exposure.
+
+    Nearly all orders do, which takes few comparisons to see: a price inside the band is in range
+    as well. Of the others the checks one by one say why not, if so.
+    """
+    row = market_at(s, market)
+    if flags != 0 or row.status != OPEN or row.oracle_price <= 0 or row.open_interest_cap > 0:
+        return False
+    if not inside_band(s, market, price) or size <= 0 or size > MAX_SIZE:
+        return False
+    if side < BUY or side > SELL or time_in_force < 0 or time_in_force > POST_ONLY:
+        return False
+    book = rules(s)
+    value = value_of(price, size)
+    cap = min(MAX_NOTIONAL, value_of(row.largest_order, book.limit_value_factor))
+    if value < book.minimum_order_value or value > cap:
+        return False
+    if account_at(s, account).open_orders >= book.open_orders_base:
+        return False
+    return on_tick(price, row.price_unit, book.figures_limit)
+
+
+@inline
 def trigger_rejection(s: State, market: int, trigger_price: int, flags: int, side: int) -> int:
     """Why a trigger is refused: it must reduce, and the mark must not be beyond it already."""
     if flags & TRIGGER == 0:
@@ -266,6 +300,8 @@ def tier_rejection(s: State, index: int, market: int, side: int, size: int) -> i
     notional = value_of(after, market_at(s, market).mark_price)
     if notional > MAX_NOTIONAL:
         return ABOVE_MARGIN_TIER
+    if position.leverage <= lowest_maximum_leverage(s, position.schedule):
+        return NO_REASON
     tier = tier_of(s, position.schedule, notional)
     if position.leverage > tier_at(s, tier).maximum_leverage:
         return ABOVE_MARGIN_TIER

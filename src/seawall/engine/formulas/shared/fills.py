@@ -7,7 +7,7 @@ from seawall.engine.formulas.shared.fixed_point import mul_div_toward_zero
 @inline
 def closing_part(signed_size: int, delta: int) -> int:
     """How much of a trade of signed size ``delta`` reduces the position."""
-    if signed_size == 0 or (signed_size > 0) == (delta > 0):
+    if signed_size ^ delta >= 0:  # of one sign
         return 0
     return min(abs(delta), abs(signed_size))
 

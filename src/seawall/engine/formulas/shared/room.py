@@ -15,6 +15,12 @@ _PART = 128
 
 
 @inline
+def most_kept_back(capacity: int) -> int:
+    """A quick upper bound of the rows of a table that are kept back."""
+    return capacity // (_PART // KEPT_FROM_ALL_OTHERS)
+
+
+@inline
 def kept_back(capacity: int, halves: int) -> int:
     """How many rows of a table are kept back; ``halves`` of the share that is."""
     return halves * (capacity // _PART) if capacity >= _LEAST_ROWS else 0

@@ -203,16 +203,16 @@ def _prefetch(s: State, commands: Batch, place: int, count: int) -> None:
 
     They are not checked yet: what is prefetched may be no row, which does no harm.
     """
-    if place + LOOK_AHEAD < count:
-        command = command_at(commands, place + LOOK_AHEAD)
-        prefetch_account(s, command.account)
-        slot = slot_of(command.order_id)
-        if slot > 0:
-            prefetch_order(s, slot)
-    if place + LOOK_AHEAD // 2 < count:
-        account = command_at(commands, place + LOOK_AHEAD // 2).account
-        if 0 <= account < control(s).accounts_capacity:
-            prefetch_position(s, account_at(s, account).first_position)
+    if place + LOOK_AHEAD >= count:
+        return
+    command = command_at(commands, place + LOOK_AHEAD)
+    prefetch_account(s, command.account)
+    slot = slot_of(command.order_id)
+    if slot > 0:
+        prefetch_order(s, slot)
+    account = command_at(commands, place + LOOK_AHEAD // 2).account
+    if 0 <= account < control(s).accounts_capacity:
+        prefetch_position(s, account_at(s, account).first_position)
 
 
 @entry(5)

@@ -28,32 +28,33 @@ from seawall.engine.transitions.shared.positions import mark_dirty
 
 
 @inline
-def _close_part(s: State, index: int, closing: int, sign: int, price: int) -> tuple[int, int]:
+def _close_part(s: State, index: int, closing: int, price: int) -> tuple[int, int]:
     """Close ``closing`` lots at ``price``; returns (profit of the closed part, cash received)."""
     position = position_at(s, index)
     size = abs(position.signed_size)
-    proceeds = -sign * closing * price
+    delta = -closing if position.signed_size > 0 else closing
+    proceeds = -delta * price
     entry = closed_entry(position.entry_notional, closing, size)
     released = 0
     if position.mode != CROSS:
         released = released_cash(position.isolated_cash, closing, size)
         position.isolated_cash -= released
     position.entry_notional -= entry
-    position.signed_size += sign * closing
+    position.signed_size += delta
     return proceeds - entry, released + proceeds
 
 
 @inline
-def _open_part(s: State, index: int, opening: int, sign: int, price: int) -> int:
-    """Open ``opening`` lots at ``price``; returns the cash that it takes, below 0 for a sale."""
+def _open_part(s: State, index: int, delta: int, price: int) -> int:
+    """Open a signed size at ``price``; returns the cash that it takes, below 0 for a sale."""
     position = position_at(s, index)
-    value = opening * price
-    taken = sign * value
+    value = delta * price
+    taken = value
     if position.mode != CROSS:
-        taken = initial_margin(value, position.leverage)
-        position.isolated_cash += taken - sign * value
-    position.entry_notional += sign * value
-    position.signed_size += sign * opening
+        taken = initial_margin(abs(value), position.leverage)
+        position.isolated_cash += taken - value
+    position.entry_notional += value
+    position.signed_size += delta
     return taken
 
 
@@ -66,24 +67,24 @@ def apply_fill(s: State, index: int, delta: int, price: int, fee: int) -> int:
     """
     position = position_at(s, index)
     market = market_at(s, position.market)
-    market.open_interest -= max(0, position.signed_size)
     before = position.signed_size
-    sign = 1 if delta > 0 else -1
-    closing = closing_part(position.signed_size, delta)
-    opening = abs(delta) - closing
+    after = before + delta
     profit = 0
     cash = 0
+    opening = delta
+    closing = closing_part(before, delta)
     if closing > 0:
-        profit, cash = _close_part(s, index, closing, sign, price)
-    if opening > 0:
-        cash -= _open_part(s, index, opening, sign, price)
+        profit, cash = _close_part(s, index, closing, price)
+        opening = after - position.signed_size
+    if opening != 0:
+        cash -= _open_part(s, index, opening, price)
     if position.mode == CROSS or opening == 0:
         cash -= fee
     else:
         position.isolated_cash -= fee
     add_cash_in(s, position.account, position.market, cash)
-    market.open_interest += max(0, position.signed_size)
-    opened = before == 0 or (before > 0) != (position.signed_size > 0)
+    market.open_interest += max(0, after) - max(0, before)
+    opened = before == 0 or (before > 0) != (after > 0)
     position.changes |= CHANGED | OPENED if opened else CHANGED
     mark_dirty(s, position.account)
     return profit

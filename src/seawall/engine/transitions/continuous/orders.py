@@ -35,6 +35,7 @@ from seawall.engine.formulas.continuous.margin import initial_margin
 from seawall.engine.formulas.continuous.orders import (
     count_rejection,
     exposure_rejection,
+    is_ordinary,
     margin_rejection,
     shape_rejection,
     tier_rejection,
@@ -64,6 +65,7 @@ from seawall.engine.transitions.shared.cancels import cancel_order, start_waitin
 from seawall.engine.transitions.shared.orders import (
     find_client_id,
     find_order,
+    has_ample_room,
     join_children,
     release_order_id,
     reserve_order_id,
@@ -182,6 +184,21 @@ def _book_rejection(
 @inline
 def static_rejection(s: State, command: CommandRow, index: int, replaced: int) -> int:
     """The first reason of the checks that come before the book, in the documented order."""
+    if (
+        is_ordinary(
+            s, command.account, command.market, command.price, command.order_size, command.flags,
+            command.time_in_force, command.side,
+        )
+        and command.client_id_high | command.client_id_low == 0
+        and (replaced >= 0 or has_ample_room(s, index))
+    ):  # fmt: skip
+        return NO_REASON
+    return _static_rejection(s, command, index, replaced)
+
+
+@kernel
+def _static_rejection(s: State, command: CommandRow, index: int, replaced: int) -> int:
+    """The same, check by check."""
     market, side, flags = command.market, command.side, command.flags
     price, size, trigger_price = command.price, command.order_size, command.trigger_price
     reason = shape_rejection(
@@ -295,7 +312,7 @@ def _can_hold_rest(s: State, command: CommandRow, index: int, remaining: int) ->
     return margin_rejection(s, index, command.side, hold, command.side, 0) == NO_REASON
 
 
-@kernel
+@inline
 def _execute(s: State, command: CommandRow, index: int, meets: bool, hold: int) -> int:
     """Match and rest a validated order; returns a reason only when nothing at all happened."""
     row = control(s)

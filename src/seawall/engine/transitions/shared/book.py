@@ -99,6 +99,20 @@ def _take_level(s: State, price: int) -> int:
     return index
 
 
+@kernel
+def _add_level(s: State, node: int, shift: int, price: int) -> int:
+    """Create the level of this price from the node on that has no child for it."""
+    while shift >= 0:
+        child = _take_node(s) if shift > 0 else _take_level(s, price)
+        row = node_at(s, node)
+        digit = (price >> shift) & DIGIT
+        row.bitmap = with_bit(row.bitmap, digit)
+        row.children[digit] = child
+        node = child
+        shift -= 6
+    return node
+
+
 @inline
 def level_for(s: State, root: int, price: int) -> int:
     """The level of this price, created when missing. Room must have been checked."""
@@ -107,13 +121,9 @@ def level_for(s: State, root: int, price: int) -> int:
     while shift >= 0:
         row = node_at(s, node)
         digit = (price >> shift) & DIGIT
-        if bit_is_set(row.bitmap, digit):
-            node = row.children[digit]
-        else:
-            child = _take_node(s) if shift > 0 else _take_level(s, price)
-            row.bitmap = with_bit(row.bitmap, digit)
-            row.children[digit] = child
-            node = child
+        if not bit_is_set(row.bitmap, digit):
+            return _add_level(s, node, shift, price)
+        node = row.children[digit]
         shift -= 6
     return node
 

@@ -30,7 +30,7 @@ from seawall.domain.codes import (
 )
 from seawall.domain.system_accounts import BACKSTOP_ACCOUNT, FIRST_USER, INSURANCE_FUND
 from seawall.domain.units import MAX_TIME_MS
-from seawall.engine.compile import inline
+from seawall.engine.compile import inline, kernel
 from seawall.engine.tables import CommandRow, State, control, order_at, rules
 from seawall.engine.transitions.shared.orders import find_order
 from seawall.engine.transitions.shared.outbox import emit
@@ -97,6 +97,20 @@ def _market_rejection(s: State, command: CommandRow) -> int:
 @inline
 def row_rejection(s: State, command: CommandRow) -> int:
     """Why a command is refused before its own checks: kind, time, account, market."""
+    row = control(s)
+    if (
+        PLACE_ORDER <= command.kind <= CANCEL_ALL
+        and FIRST_USER <= command.account < row.accounts_used
+        and 0 <= command.market < row.markets_used
+        and row.clock_ms <= command.time_ms <= MAX_TIME_MS
+    ):
+        return NO_REASON
+    return _row_rejection(s, command)
+
+
+@kernel
+def _row_rejection(s: State, command: CommandRow) -> int:
+    """The same of any command, check by check."""
     if command.kind < CREATE_ACCOUNT or command.kind > SET_MARGIN_GROUPING:
         return UNKNOWN_COMMAND
     if command.time_ms < control(s).clock_ms:

@@ -16,8 +16,9 @@ from seawall.domain.codes import (
 )
 from seawall.engine.compile import inline, kernel
 from seawall.engine.formulas.shared.fixed_point import mixed_hash
+from seawall.engine.formulas.shared.ladder import DEPTH
 from seawall.engine.formulas.shared.positions import has_common_position_room
-from seawall.engine.formulas.shared.room import kept_back
+from seawall.engine.formulas.shared.room import kept_back, most_kept_back
 from seawall.engine.tables import (
     LONG_TERM_ORDER,
     TWAP_PARENT,
@@ -32,7 +33,12 @@ from seawall.engine.tables import (
     order_at,
     position_at,
 )
-from seawall.engine.transitions.shared.book import WAITING_CHILD_LEVELS, dequeue, has_level_room
+from seawall.engine.transitions.shared.book import (
+    TRIGGER_LEVELS,
+    WAITING_CHILD_LEVELS,
+    dequeue,
+    has_level_room,
+)
 from seawall.engine.transitions.shared.queue import leave_queue, stop_slicing
 
 ORDER_SLOT_BITS = 22
@@ -317,6 +323,21 @@ def drop_order(s: State, slot: int) -> None:
 
 
 @inline
+def has_ample_room(s: State, index: int) -> bool:
+    """Whether the tables surely have room for one more order, whatever it is; quickly found."""
+    row = control(s)
+    live, most = row.orders_live, min(row.orders_capacity, MAX_SLOTS)
+    levels = row.reserved_levels + TRIGGER_LEVELS
+    nodes = row.nodes_live + most_kept_back(row.nodes_capacity) + (DEPTH - 1) * levels
+    return (
+        (index >= 0 or has_common_position_room(s))
+        and live + most_kept_back(row.orders_capacity) < most
+        and row.levels_live + most_kept_back(row.levels_capacity) + levels <= row.levels_capacity
+        and nodes <= row.nodes_capacity
+    )
+
+
+@kernel
 def room_rejection(s: State, index: int, levels: int, halves: int) -> int:
     """Why the tables have no room for one more order that may come to need so many levels.
 
