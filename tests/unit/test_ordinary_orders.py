@@ -1,5 +1,6 @@
 """An order that is accepted at a glance is one that no check, asked one by one, refuses."""
 
+from collections.abc import Iterable
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -13,11 +14,13 @@ from seawall.domain.units import MAX_PRICE, MAX_SIZE
 from seawall.engine.compile import INTERPRETED
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.margin import lowest_maximum_leverage
+from seawall.engine.formulas.continuous.orders import is_ordinary
 from seawall.engine.formulas.shared.room import kept_back, most_kept_back
 from seawall.engine.layout import Limits
 from seawall.engine.rows import handle_of
 from seawall.engine.tables import command_at, command_dtype
 from seawall.engine.transitions.continuous import orders
+from seawall.engine.transitions.shared.orders import has_ample_room
 from seawall.venues.rulebook_file import load_rulebook
 from tests.unit.block_state import asked
 
@@ -28,6 +31,7 @@ NOW, PRICE, ROWS = 1_790_000_000_000, 500_000, 2048
 NO_POSITION, NOTHING_REPLACED = -1, -1
 
 
+@pytest.fixture(scope="module")
 def machine() -> Engine:
     engine = Engine.create(
         load_rulebook("hyperliquid"),
@@ -39,8 +43,9 @@ def machine() -> Engine:
     return engine
 
 
-ENGINE = machine()
-FRESH = ENGINE.buffer.copy()
+@pytest.fixture
+def engine(machine: Engine) -> Engine:
+    return machine.fork()
 
 
 def _both(s: Any, commands: Any) -> Any:
@@ -54,25 +59,23 @@ if not INTERPRETED:
 
     _both = numba.njit(error_model="numpy")(_both)
 
-BAND_LOW, BAND_HIGH = (int(ENGINE.tables["markets"][name][0]) for name in ("band_low", "band_high"))
-LARGEST = int(ENGINE.tables["markets"]["largest_order"][0])
-RULES = ENGINE.tables["rules"]
-SMALLEST = int(RULES["minimum_order_value"][0])
-FACTOR = int(RULES["limit_value_factor"][0])
-
 
 def near(*numbers: int) -> list[int]:
     return [number + more for number in numbers for more in (-1, 0, 1)]
 
 
-CHANGES = [
-    (table, field, value)
-    for table, fields in {
+def changes_of(engine: Engine) -> list[tuple[str, str, int]]:
+    """(table, field, value): around every bound that a check knows."""
+    market, rules = engine.tables["markets"][0], engine.tables["rules"][0]
+    low, high, largest = (int(market[n]) for n in ("band_low", "band_high", "largest_order"))
+    smallest, factor, base = (
+        int(rules[n]) for n in ("minimum_order_value", "limit_value_factor", "open_orders_base")
+    )
+    sizes = 0, smallest // PRICE, largest // PRICE, largest * factor // PRICE, MAX_SIZE
+    values: dict[str, dict[str, Iterable[int]]] = {
         "commands": {
-            "price": near(0, PRICE, PRICE + 10, 300_003, BAND_LOW, BAND_HIGH, MAX_PRICE),
-            "order_size": near(
-                0, SMALLEST // PRICE, LARGEST // PRICE, LARGEST * FACTOR // PRICE, MAX_SIZE
-            ),
+            "price": near(0, PRICE, PRICE + 10, 300_003, low, high, MAX_PRICE),
+            "order_size": near(*sizes),
             "flags": [-1, *(1 << bit for bit in range(9))],
             "time_in_force": [-1, 1, 2, 3, 4],
             "side": [-1, 1, 2],
@@ -92,26 +95,24 @@ CHANGES = [
             "positions_used": range(ROWS - 36, ROWS + 1, 3),
             "reserved_levels": [1, 10],
         },
-        "accounts": {"open_orders": near(int(RULES["open_orders_base"][0]))},
-    }.items()
-    for field, values in fields.items()
-    for value in values
-]
+        "accounts": {"open_orders": near(base)},
+    }
+    return [(t, f, v) for t, fields in values.items() for f, vs in fields.items() for v in vs]
 
 
-def test_the_glance_says_what_the_checks_say() -> None:
+def test_the_glance_says_what_the_checks_say(engine: Engine) -> None:
     """For an order that all rules allow, each change of it and of the state, and each two."""
-    ENGINE.buffer[:] = FRESH
+    changes = changes_of(engine)
     rows = np.zeros(1, command_dtype)
     usual = {"account": FIRST_USER, "price": PRICE, "order_size": 1000}
     for field, value in usual.items():
         rows[field] = value
-    tables = {**ENGINE.tables, "commands": rows}
+    tables = {**engine.tables, "commands": rows}
     of_account = {"accounts": FIRST_USER}
-    state, batch = ENGINE.state, handle_of(rows)
-    columns = {(t, f): (tables[t][f], of_account.get(t, 0)) for t, f, _ in CHANGES}
+    state, batch = engine.state, handle_of(rows)
+    columns = {(t, f): (tables[t][f], of_account.get(t, 0)) for t, f, _ in changes}
     reasons = set()
-    for first, second in combinations_with_replacement(CHANGES, 2):
+    for first, second in combinations_with_replacement(changes, 2):
         places = [columns[first[:2]], columns[second[:2]]]
         before = [int(column[index]) for column, index in places]
         for (column, index), (_, _, value) in zip(places, (first, second), strict=True):
@@ -124,13 +125,12 @@ def test_the_glance_says_what_the_checks_say() -> None:
     assert len(reasons) > 15
 
 
-def test_some_orders_are_seen_at_a_glance() -> None:
-    sees = asked(orders.is_ordinary)
-    ENGINE.buffer[:] = FRESH
-    assert sees(ENGINE.state, FIRST_USER, 0, PRICE, 1000, 0, 0, 0)
-    assert not sees(ENGINE.state, FIRST_USER, 0, PRICE, 0, 0, 0, 0)
-    room = asked(orders.has_ample_room)
-    assert room(ENGINE.state, NO_POSITION)
+def test_some_orders_are_seen_at_a_glance(engine: Engine) -> None:
+    sees = asked(is_ordinary)
+    assert sees(engine.state, FIRST_USER, 0, PRICE, 1000, 0, 0, 0)
+    assert not sees(engine.state, FIRST_USER, 0, PRICE, 0, 0, 0, 0)
+    room = asked(has_ample_room)
+    assert room(engine.state, NO_POSITION)
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 64, 1023, 1024, 1151, 1152, 4096, 1 << 22])
@@ -139,8 +139,8 @@ def test_at_most_so_much_is_kept_back(capacity: int) -> None:
     assert all(asked(kept_back)(capacity, halves) <= most for halves in range(3))
 
 
-def test_no_tier_allows_less_than_the_last() -> None:
-    lowest = asked(lowest_maximum_leverage)(ENGINE.state, 0)
-    first = int(ENGINE.tables["schedules"]["first_tier"][0])
-    of_tier = ENGINE.tables["tiers"]["maximum_leverage"][first : first + len(TIERS)]
+def test_no_tier_allows_less_than_the_last(engine: Engine) -> None:
+    lowest = asked(lowest_maximum_leverage)(engine.state, 0)
+    first = int(engine.tables["schedules"]["first_tier"][0])
+    of_tier = engine.tables["tiers"]["maximum_leverage"][first : first + len(TIERS)]
     assert lowest == min(of_tier) == 3
