@@ -1,7 +1,7 @@
 """An order that is accepted at a glance is one that no check, asked one by one, refuses."""
 
 from collections.abc import Iterable
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from seawall.domain.commands import CreateAccount, SetOraclePrice
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.system_accounts import FIRST_USER
-from seawall.domain.units import MAX_PRICE, MAX_SIZE
+from seawall.domain.units import MAX_PRICE, MAX_SIZE, MAX_TIME_MS
 from seawall.engine.compile import INTERPRETED
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.margin import lowest_maximum_leverage
@@ -20,6 +20,7 @@ from seawall.engine.layout import Limits
 from seawall.engine.rows import handle_of
 from seawall.engine.tables import command_at, command_dtype
 from seawall.engine.transitions.continuous import orders
+from seawall.engine.transitions.shared import commands as frame
 from seawall.engine.transitions.shared.orders import has_ample_room
 from seawall.venues.rulebook_file import load_rulebook
 from tests.unit.block_state import asked
@@ -54,10 +55,16 @@ def _both(s: Any, commands: Any) -> Any:
     return quick, orders._static_rejection(s, command, NO_POSITION, NOTHING_REPLACED)
 
 
+def _rows(s: Any, commands: Any) -> Any:
+    command = command_at(commands, 0)
+    return frame.row_rejection(s, command), frame._row_rejection(s, command)
+
+
 if not INTERPRETED:
     import numba
 
     _both = numba.njit(error_model="numpy")(_both)
+    _rows = numba.njit(error_model="numpy")(_rows)
 
 
 def near(*numbers: int) -> list[int]:
@@ -123,6 +130,21 @@ def test_the_glance_says_what_the_checks_say(engine: Engine) -> None:
         for (column, index), value in reversed(list(zip(places, before, strict=True))):
             column[index] = value
     assert len(reasons) > 15
+
+
+def test_a_row_is_refused_as_by_the_checks(engine: Engine) -> None:
+    rows = np.zeros(1, command_dtype)
+    used = int(engine.tables["control"]["accounts_used"][0])
+    times = NOW - 1, NOW, NOW + 1, MAX_TIME_MS, MAX_TIME_MS + 1
+    reasons = set()
+    for kind, account, market, time_ms in product(
+        range(-1, 40), near(0, FIRST_USER, used), near(0, 1), times
+    ):
+        rows[["kind", "account", "market", "time_ms"]] = kind, account, market, time_ms
+        quick, slow = _rows(engine.state, handle_of(rows))
+        assert quick == slow, (kind, account, market, time_ms)
+        reasons.add(int(slow))
+    assert len(reasons) == 7
 
 
 def test_some_orders_are_seen_at_a_glance(engine: Engine) -> None:
