@@ -18,11 +18,13 @@ def _record_of(dtype: np.dtype[Any]) -> Any:
     return RowType(dtype)
 
 
-def _load(builder: Any, base: Any, offset: int) -> Any:
+def _load(builder: Any, base: Any, offset: int, limit: int) -> Any:
     """An offset or a capacity out of the control row; neither changes while a kernel runs."""
     address = builder.add(base, ir.Constant(_I64, offset))
     load = builder.load(builder.inttoptr(address, _I64.as_pointer()))
-    load.set_metadata("invariant.load", builder.module.add_metadata([]))
+    module = builder.module
+    load.set_metadata("invariant.load", module.add_metadata([]))
+    load.set_metadata("range", module.add_metadata([ir.Constant(_I64, 0), ir.Constant(_I64, limit)]))
     return load
 
 
@@ -45,7 +47,7 @@ def table_accessors(name: str, dtype: np.dtype[Any], control: np.dtype[Any]) -> 
     capacity = control.fields[f"{name}_capacity"][1]
 
     def address_of(builder: Any, base: Any, index: Any) -> Any:
-        start = builder.add(base, _load(builder, base, offset))
+        start = builder.add(base, _load(builder, base, offset, 1 << 47))
         return builder.add(start, builder.mul(index, ir.Constant(_I64, dtype.itemsize)))
 
     @intrinsic
@@ -54,7 +56,7 @@ def table_accessors(name: str, dtype: np.dtype[Any], control: np.dtype[Any]) -> 
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             position = context.cast(builder, arguments[1], signature.args[1], types.int64)
-            limit = _load(builder, arguments[0], capacity)
+            limit = _load(builder, arguments[0], capacity, 1 << 31)
             outside = builder.icmp_unsigned(">=", position, limit)
             with builder.if_then(outside, likely=False):
                 context.call_conv.return_user_exc(builder, IndexError, (name,))

@@ -74,6 +74,7 @@ from seawall.engine.transitions.shared.commands import (
 )
 from seawall.engine.transitions.shared.orders import (
     find_client_id,
+    has_ample_room,
     slot_of,
 )
 from seawall.engine.transitions.shared.outbox import (
@@ -82,6 +83,8 @@ from seawall.engine.transitions.shared.outbox import (
 )
 
 LOOK_AHEAD = 8
+ORDERS_AHEAD = 64
+"""For so many commands together it is found whether the tables have room."""
 ACCOUNTS_NEAR = 1024
 """Up to so many accounts, rows stay in the nearest cache without being asked for early."""
 
@@ -140,10 +143,10 @@ def _do_rare(s: State, command: CommandRow) -> int:
 
 
 @kernel
-def _do(s: State, command: CommandRow) -> int:
+def _do(s: State, command: CommandRow, has_room: bool) -> int:
     kind = command.kind
     if kind == PLACE_ORDER:
-        return place_order(s, command)
+        return place_order(s, command, has_room)
     if kind == CANCEL_ORDER or kind == CANCEL_BY_CLIENT_ID:
         return _cancel(s, command)
     if kind == MODIFY_ORDER:
@@ -155,12 +158,12 @@ def _do(s: State, command: CommandRow) -> int:
 
 
 @kernel
-def _apply_one(s: State, command: CommandRow) -> None:
+def _apply_one(s: State, command: CommandRow, has_room: bool) -> None:
     control(s).sequence += 1
     reason = row_rejection(s, command)
     if reason == NO_REASON:
         clock_before = begin_command(s, command)
-        reason = _do(s, command)
+        reason = _do(s, command, has_room)
         end_command(s, reason, clock_before)
     if reason != NO_REASON:
         report_rejection(s, command, reason)
@@ -224,17 +227,20 @@ def apply_rows(s: State, commands: Batch, count: int, events: Batch, events_capa
     row = control(s)
     open_batch(s, events, events_capacity)
     done = 0
+    was_order, has_room = False, False
     order_events = _most_order_events(s)
     is_large = row.accounts_used > ACCOUNTS_NEAR
     for place in range(count):
         command = command_at(commands, place)
-        is_order = PLACE_ORDER <= command.kind <= CANCEL_ALL
+        if not was_order or place % ORDERS_AHEAD == 0:
+            has_room = has_ample_room(s, min(ORDERS_AHEAD, count - place))
+        is_order = was_order = PLACE_ORDER <= command.kind <= CANCEL_ALL
         needed = order_events if is_order else most_events(s, command)
         if row.outbox_used + needed > events_capacity:
             break
         if is_large:
             _prefetch(s, commands, place, count)
-        _apply_one(s, command)
+        _apply_one(s, command, has_room)
         done += 1
     return (done << 32) | close_batch(s)
 

@@ -65,7 +65,6 @@ from seawall.engine.transitions.shared.cancels import cancel_order, start_waitin
 from seawall.engine.transitions.shared.orders import (
     find_client_id,
     find_order,
-    has_ample_room,
     join_children,
     release_order_id,
     reserve_order_id,
@@ -182,15 +181,20 @@ def _book_rejection(
 
 
 @inline
-def static_rejection(s: State, command: CommandRow, index: int, replaced: int) -> int:
-    """The first reason of the checks that come before the book, in the documented order."""
+def static_rejection(
+    s: State, command: CommandRow, index: int, replaced: int, has_room: bool
+) -> int:
+    """The first reason of the checks that come before the book, in the documented order.
+
+    ``has_room``: whether the tables are known to have room for the order.
+    """
     if (
         is_ordinary(
             s, command.account, command.market, command.price, command.order_size, command.flags,
             command.time_in_force, command.side,
         )
         and command.client_id_high | command.client_id_low == 0
-        and (replaced >= 0 or has_ample_room(s, index))
+        and (replaced >= 0 or has_room)
     ):  # fmt: skip
         return NO_REASON
     return _static_rejection(s, command, index, replaced)
@@ -351,10 +355,13 @@ def _execute(s: State, command: CommandRow, index: int, meets: bool, hold: int) 
 
 
 @kernel
-def place_order(s: State, command: CommandRow) -> int:
-    """PLACE_ORDER. Returns a reason, with nothing changed, or NO_REASON."""
+def place_order(s: State, command: CommandRow, has_room: bool) -> int:
+    """PLACE_ORDER. Returns a reason, with nothing changed, or NO_REASON.
+
+    ``has_room``: whether the tables are known to have room for it.
+    """
     index = find_position(s, command.account, command.market)
-    reason = static_rejection(s, command, index, -1)
+    reason = static_rejection(s, command, index, -1, has_room)
     if reason != NO_REASON:
         return reason
     is_new = index < 0
@@ -388,7 +395,7 @@ def modify_order(s: State, command: CommandRow) -> int:
     if command.flags & CHILD != 0:
         return CANNOT_MODIFY
     index = old.position
-    reason = static_rejection(s, command, index, slot)
+    reason = static_rejection(s, command, index, slot, True)
     meets, hold = False, 0
     if reason == NO_REASON and command.flags & TRIGGER == 0:
         reason, meets, hold = _book_rejection(s, command, index, slot)

@@ -322,16 +322,17 @@ def drop_order(s: State, slot: int) -> None:
     row.orders_live -= 1
 
 
-@inline
-def has_ample_room(s: State, index: int) -> bool:
-    """Whether the tables surely have room for one more order, whatever it is; quickly found."""
+@kernel
+def has_ample_room(s: State, commands: int) -> bool:
+    """Whether the tables surely have room for so many commands of orders, whatever they are."""
     row = control(s)
-    live, most = row.orders_live, min(row.orders_capacity, MAX_SLOTS)
-    levels = row.reserved_levels + TRIGGER_LEVELS
+    positions = row.positions_used + most_kept_back(row.positions_capacity) + commands
+    orders = row.orders_live + most_kept_back(row.orders_capacity) + commands
+    levels = row.reserved_levels + TRIGGER_LEVELS * commands
     nodes = row.nodes_live + most_kept_back(row.nodes_capacity) + (DEPTH - 1) * levels
     return (
-        (index >= 0 or has_common_position_room(s))
-        and live + most_kept_back(row.orders_capacity) < most
+        positions <= row.positions_capacity
+        and orders <= min(row.orders_capacity, MAX_SLOTS)
         and row.levels_live + most_kept_back(row.levels_capacity) + levels <= row.levels_capacity
         and nodes <= row.nodes_capacity
     )
