@@ -28,7 +28,7 @@ from seawall.domain.events import (
 from seawall.engine.account_view import account_cash, account_margins, pool_cash
 from seawall.engine.engine import Engine
 from seawall.engine.invariants import broken_invariant
-from seawall.engine.layout import LayoutError
+from seawall.engine.layout import LayoutError, Limits
 from seawall.engine.market_view import account_free_margin
 from tests.naive.comparison import Comparison
 from tests.naive.liquidation import below_maintenance
@@ -63,6 +63,13 @@ def test_a_group_has_one_collateral() -> None:
     other = msgspec.structs.replace(ETH, group="metals", collateral="USDH")
     with pytest.raises(LayoutError, match=r"ETH: collateral 'USDH'.*'metals' has 'USDC'"):
         Engine.create(RULEBOOKS["free"], [BTC, GOLD, other])
+
+
+def test_a_cash_row_of_each_account_and_group_has_a_number_of_four_bytes() -> None:
+    markets = [msgspec.structs.replace(BTC, name=f"M{n}", group=f"G{n}") for n in range(9)]
+    limits = Limits(accounts=1 << 28)
+    with pytest.raises(LayoutError, match=r"group_cash: 2147483648 rows; .* fewer than 2147483648"):
+        Engine.create(RULEBOOKS["free"], markets, limits)
 
 
 def test_a_pool_is_named_by_its_group() -> None:

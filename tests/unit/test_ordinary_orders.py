@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seawall.domain.codes import NO_REASON
 from seawall.domain.commands import CreateAccount, SetOraclePrice
 from seawall.domain.instrument import Instrument, MarginTier
 from seawall.domain.system_accounts import FIRST_USER
@@ -15,13 +16,14 @@ from seawall.engine.compile import INTERPRETED
 from seawall.engine.engine import Engine
 from seawall.engine.formulas.continuous.margin import lowest_maximum_leverage
 from seawall.engine.formulas.continuous.orders import is_ordinary
-from seawall.engine.formulas.shared.room import kept_back, most_kept_back
+from seawall.engine.formulas.shared.room import KEPT_FROM_ALL_OTHERS, kept_back, most_kept_back
 from seawall.engine.layout import Limits
 from seawall.engine.rows import handle_of
 from seawall.engine.tables import command_at, command_dtype
 from seawall.engine.transitions.continuous import orders
 from seawall.engine.transitions.shared import commands as frame
-from seawall.engine.transitions.shared.orders import has_ample_room
+from seawall.engine.transitions.shared.book import TRIGGER_LEVELS
+from seawall.engine.transitions.shared.orders import has_ample_room, room_rejection
 from seawall.venues.rulebook_file import load_rulebook
 from tests.unit.block_state import asked
 
@@ -51,7 +53,8 @@ def engine(machine: Engine) -> Engine:
 
 def _both(s: Any, commands: Any) -> Any:
     command = command_at(commands, 0)
-    quick = orders.static_rejection(s, command, NO_POSITION, NOTHING_REPLACED)
+    has_room = has_ample_room(s, 1)
+    quick = orders.static_rejection(s, command, NO_POSITION, NOTHING_REPLACED, has_room)
     return quick, orders._static_rejection(s, command, NO_POSITION, NOTHING_REPLACED)
 
 
@@ -151,8 +154,27 @@ def test_some_orders_are_seen_at_a_glance(engine: Engine) -> None:
     sees = asked(is_ordinary)
     assert sees(engine.state, FIRST_USER, 0, PRICE, 1000, 0, 0, 0)
     assert not sees(engine.state, FIRST_USER, 0, PRICE, 0, 0, 0, 0)
-    room = asked(has_ample_room)
-    assert room(engine.state, NO_POSITION)
+    assert asked(has_ample_room)(engine.state, 1)
+
+
+@pytest.mark.parametrize("table", ["orders_live", "levels_live", "nodes_live", "positions_used"])
+def test_many_commands_have_room_if_the_last_has_it(engine: Engine, table: str) -> None:
+    """However much each of those before it takes."""
+    row = engine.tables["control"][0]
+    ample, refused = asked(has_ample_room), asked(room_rejection)
+    capacity = 8 * ROWS if table == "nodes_live" else ROWS
+    found = set()
+    for commands, used in product([1, 2, 3, 10, 64], range(0, capacity + 1, 7)):
+        before = row.copy()
+        row[table] = used
+        found.add(has_room := bool(ample(engine.state, commands)))
+        row["orders_live"] += commands - 1
+        row["positions_used"] += commands - 1
+        row["reserved_levels"] += TRIGGER_LEVELS * (commands - 1)
+        reason = refused(engine.state, NO_POSITION, TRIGGER_LEVELS, KEPT_FROM_ALL_OTHERS)
+        assert not has_room or reason == NO_REASON, (commands, used)
+        engine.tables["control"][0] = before
+    assert found == {True, False}
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 64, 1023, 1024, 1151, 1152, 4096, 1 << 22])

@@ -7,6 +7,7 @@ import numpy as np
 from llvmlite import ir
 
 from seawall.engine.compile import intrinsic
+from seawall.engine.rows import MOST_BYTES, MOST_ROWS
 
 _I64 = ir.IntType(64)
 
@@ -19,12 +20,16 @@ def _record_of(dtype: np.dtype[Any]) -> Any:
 
 
 def _load(builder: Any, base: Any, offset: int, limit: int) -> Any:
-    """An offset or a capacity out of the control row; neither changes while a kernel runs."""
+    """An offset or a capacity out of the control row; neither changes while a kernel runs.
+
+    It is from 0 to below ``limit``: of an index that is checked once, no other form is.
+    """
     address = builder.add(base, ir.Constant(_I64, offset))
     load = builder.load(builder.inttoptr(address, _I64.as_pointer()))
     module = builder.module
     load.set_metadata("invariant.load", module.add_metadata([]))
-    load.set_metadata("range", module.add_metadata([ir.Constant(_I64, 0), ir.Constant(_I64, limit)]))
+    bounds = [ir.Constant(_I64, each) for each in (0, limit)]
+    load.set_metadata("range", module.add_metadata(bounds))
     return load
 
 
@@ -47,7 +52,7 @@ def table_accessors(name: str, dtype: np.dtype[Any], control: np.dtype[Any]) -> 
     capacity = control.fields[f"{name}_capacity"][1]
 
     def address_of(builder: Any, base: Any, index: Any) -> Any:
-        start = builder.add(base, _load(builder, base, offset, 1 << 47))
+        start = builder.add(base, _load(builder, base, offset, MOST_BYTES))
         return builder.add(start, builder.mul(index, ir.Constant(_I64, dtype.itemsize)))
 
     @intrinsic
@@ -56,7 +61,7 @@ def table_accessors(name: str, dtype: np.dtype[Any], control: np.dtype[Any]) -> 
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             position = context.cast(builder, arguments[1], signature.args[1], types.int64)
-            limit = _load(builder, arguments[0], capacity, 1 << 31)
+            limit = _load(builder, arguments[0], capacity, MOST_ROWS)
             outside = builder.icmp_unsigned(">=", position, limit)
             with builder.if_then(outside, likely=False):
                 context.call_conv.return_user_exc(builder, IndexError, (name,))

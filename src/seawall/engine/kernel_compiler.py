@@ -36,13 +36,19 @@ from numba.core import ir as numba_ir
 from numba.core.compiler import Flags, StateDict, _CompileStatus, _make_subtarget
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel import models, register_default
-from numba.core.lowering import Lower
 from numba.core.postproc import PostProcessor
 from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.core.types.functions import BaseFunction
 from numba.core.typing.templates import fold_arguments
 
+from seawall.engine.kernel_calls import (
+    EXCUSE,
+    KernelLower,
+    call_of_kernel,
+    declare_kernel,
+    returning_by_value,
+)
 from seawall.engine.kernel_code import SYMBOL
 
 Function = Callable[..., Any]
@@ -119,7 +125,8 @@ class KernelType(types.Callable, types.Dummy):  # type: ignore[misc]
             lowered = _lower(self._function, folded, self._is_inline, self._is_disjoint)
             # What a call of this signature is looked up by.
             key = object()
-            cpu_target.target_context.insert_user_function(key, lowered.fndesc, [lowered.library])
+            call = call_of_kernel(lowered.fndesc, lowered.library)
+            cpu_target.target_context._defns[key].append(call, call.signature)
             self._compiled[folded] = typing.signature(lowered.return_type, *folded), key
         return self._compiled[folded][0].replace(pysig=self._parameters)
 
@@ -268,8 +275,8 @@ def _lower(
             mangler=context.mangler, inline=flags.forceinline, noalias=flags.noalias,
             abi_tags=[flags.get_mangle_string()],
         )  # fmt: skip
-        with context.push_code_library(state.library):
-            Lower(context, state.library, state.fndesc, state.func_ir, state.metadata).lower()
+        with context.push_code_library(state.library), returning_by_value():
+            KernelLower(context, state.library, state.fndesc, state.func_ir, state.metadata).lower()
     return state
 
 
@@ -332,8 +339,7 @@ def _add_call_from_python(state: StateDict) -> Any:
     def of_python(name: str, result: Any, *arguments: Any) -> Any:
         return cgutils.get_or_insert_function(module, ir.FunctionType(result, arguments), name)
 
-    kind = context.call_conv.get_function_type(described.restype, described.argtypes)
-    kernel = ir.Function(module, kind, described.llvm_func_name)
+    kernel = declare_kernel(context, module, described)
     function = ir.Function(
         module, ir.FunctionType(pointer, [pointer, pointer.as_pointer(), i64]), SYMBOL
     )
@@ -346,7 +352,7 @@ def _add_call_from_python(state: StateDict) -> Any:
         packed = builder.call(make_bytes, [data, size])
         builder.ret(builder.call(to_raise, [myself, packed]))
 
-    wanted = kind.args[2:]
+    wanted = [each.type for each in kernel.args[1:]]
     with builder.if_then(builder.icmp_signed("!=", count, i64(len(wanted))), likely=False):
         raise_packed(pointer(None), i64(0))
     to_integer = of_python("PyLong_AsLongLong", i64, pointer)
@@ -361,19 +367,19 @@ def _add_call_from_python(state: StateDict) -> Any:
         error = builder.call(of_python("PyErr_Occurred", pointer), [])
         with builder.if_then(cgutils.is_not_null(builder, error)):
             builder.ret(pointer(None))
-    result = cgutils.alloca_once(builder, kind.args[0].pointee)
-    excuse = cgutils.alloca_once(builder, kind.args[1].pointee)
     saved = builder.call(of_python("PyEval_SaveThread", pointer), [])
     handed = [_word(builder, word, each) for word, each in zip(words, wanted, strict=True)]
-    code = builder.call(kernel, [result, excuse, *handed])
+    place = cgutils.alloca_once(builder, EXCUSE)
+    both = builder.call(kernel, (place, *handed))
     builder.call(of_python("PyEval_RestoreThread", ir.VoidType(), pointer), [saved])
-    with builder.if_then(builder.icmp_signed(">", code, code.type(0)), likely=False):
+    code = builder.extract_value(both, 0)
+    with builder.if_then(cgutils.is_not_null(builder, code), likely=False):
+        excuse = builder.load(place)
         fields = [
-            builder.load(cgutils.gep_inbounds(builder, builder.load(excuse), 0, place))
-            for place in (0, 1)
+            builder.load(cgutils.gep_inbounds(builder, excuse, 0, number)) for number in (0, 1)
         ]
         raise_packed(fields[0], builder.sext(fields[1], i64))
-    answer = _to_python(builder, of_python, builder.load(result))
+    answer = _to_python(builder, of_python, builder.extract_value(both, 1))
     builder.ret(answer)
     return module
 

@@ -15,6 +15,7 @@ from seawall.domain.rulebook import AnyRulebook, BlockRulebook, Rulebook
 from seawall.domain.system_accounts import FIRST_USER
 from seawall.engine import block_layout
 from seawall.engine.formulas.shared.ladder import LADDERS
+from seawall.engine.rows import MOST_ROWS
 from seawall.engine.tables import DTYPES, HISTORY_DAYS, TABLE_NAMES, control_dtype
 
 LAYOUT_VERSION = 2
@@ -79,6 +80,9 @@ def allocate(capacities: dict[str, int]) -> NDArray[np.uint8]:
     offsets = {}
     place = -(-control_dtype.itemsize // ALIGNMENT) * ALIGNMENT
     for name in TABLE_NAMES:
+        rows = capacities[name]
+        if rows >= MOST_ROWS:
+            raise LayoutError(f"{name}: {rows} rows; there must be fewer than {MOST_ROWS}")
         offsets[name] = place
         place += -(-capacities[name] * DTYPES[name].itemsize // ALIGNMENT) * ALIGNMENT
     memory = np.zeros(place + ALIGNMENT, dtype=np.uint8)

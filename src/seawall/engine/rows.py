@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 
 from seawall.engine.compile import INTERPRETED
 
+MOST_ROWS = 1 << 31
+"""Of a table, so that an index fits into a field of four bytes; one more would be too many."""
+MOST_BYTES = 1 << 47
+"""Of a state: as much as a process can address."""
 Columns = tuple[NDArray[Any], ...]
 
 
